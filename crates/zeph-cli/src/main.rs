@@ -1,0 +1,3 @@
+//! The terminal tool `zeph`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The command executor: argv, process groups, bounded logs.

@@ -1,0 +1,1 @@
+//! Text utilities shared by every storey: inert printing, truncation that says so.

@@ -1,0 +1,1 @@
+//! OrchestrationConfig: defaults, limits and layered sources.

@@ -1,0 +1,1 @@
+//! The seed's import paths, re-exported from zeph-orchestration.

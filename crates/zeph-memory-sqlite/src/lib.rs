@@ -1,0 +1,1 @@
+//! RawGraphStore on SQLite.

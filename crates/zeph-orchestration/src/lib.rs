@@ -1,0 +1,1 @@
+//! Run work as a graph of tasks: in parallel, under limits, across crashes.

@@ -1,0 +1,1 @@
+//! Plan files: TOML or JSON, params, expressions.

@@ -1,0 +1,1 @@
+//! The driver: saves records, then performs actions, for many runs.

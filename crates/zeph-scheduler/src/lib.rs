@@ -1,0 +1,1 @@
+//! The pure scheduling machine: inputs in, records and actions out.

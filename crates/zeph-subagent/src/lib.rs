@@ -1,0 +1,1 @@
+//! The executor port: who can do a task, and what it is told.

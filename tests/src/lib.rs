@@ -1,0 +1,1 @@
+//! Tests that cross the storeys: simulation, scenarios, crash loops.

@@ -43,7 +43,10 @@ impl TaskId {
     }
 
     pub(crate) const fn marked(index: u32, mark: GraphMark) -> Self {
-        Self { index, mark: mark.0 }
+        Self {
+            index,
+            mark: mark.0,
+        }
     }
 
     /// Whether this id may name a task of the graph with that mark.
@@ -210,7 +213,9 @@ impl RunId {
 
 /// A text that cannot name a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} cannot name a run: use 1 to 64 of a-z, 0-9, '-' and '_', starting with a letter or digit")]
+#[error(
+    "{text:?} cannot name a run: use 1 to 64 of a-z, 0-9, '-' and '_', starting with a letter or digit"
+)]
 pub struct BadRunId {
     /// What was given.
     pub text: String,
@@ -228,7 +233,9 @@ impl FromStr for RunId {
         if fine {
             Ok(Self(text.into()))
         } else {
-            Err(BadRunId { text: text.chars().take(80).collect() })
+            Err(BadRunId {
+                text: text.chars().take(80).collect(),
+            })
         }
     }
 }

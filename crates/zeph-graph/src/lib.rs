@@ -1,7 +1,35 @@
 //! The task graph model: ids, tasks, states, records and the one door for untrusted graphs.
+//!
+//! Data and pure functions; no clock, no thread, no random source, no runtime. [`Task`] is a
+//! definition, [`TaskGraph`] holds tasks and their dependencies and is valid by construction,
+//! [`TaskState`] is what a scheduler says of a task, [`Record`] is what its journal says.
 
 mod id;
 mod time;
 
+mod params;
+mod rules;
+mod task;
+
+mod graph;
+mod links;
+
+mod policy;
+mod record;
+mod state;
+
+pub use graph::{AddError, Lane, LaneId, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
 pub use id::{Attempt, BadRunId, ContentId, QuestionId, RunId, Seq, TaskId};
+pub use links::Links;
+pub use params::Params;
+pub use policy::{Header, Policy};
+pub use record::{Answer, EndingWhy, Entry, Record};
+pub use rules::{
+    AnswerKind, Approval, AskFailure, Effect, FailureAnswer, LaneUse, OnFailure, Question, Retry,
+    Trigger,
+};
+pub use state::{
+    AskWhy, CancelWhy, CutHow, CutWhy, Fault, Output, RunEnd, RunState, SkipWhy, TaskState,
+};
+pub use task::{Rules, Task, Work};
 pub use time::Timestamp;

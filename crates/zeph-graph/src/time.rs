@@ -28,7 +28,11 @@ impl Timestamp {
     /// The moment that many microseconds after the start of 1970, at most [`Timestamp::MAX`].
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
-        if micros > Self::MAX.0 { Self::MAX } else { Self(micros) }
+        if micros > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(micros)
+        }
     }
 
     /// Microseconds since the start of 1970.

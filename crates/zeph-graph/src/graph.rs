@@ -1,0 +1,450 @@
+//! TaskGraph: tasks and their dependencies, valid by construction.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::id::GraphMark;
+use crate::{Links, OnFailure, Rules, Task, TaskId, Work};
+
+/// The most tasks that a graph can hold.
+pub const MAX_TASKS: usize = u32::MAX as usize - 1;
+/// The longest name of a task or lane, in bytes.
+pub const MAX_NAME_BYTES: usize = 200;
+
+/// A directed acyclic graph of tasks.
+///
+/// A dependency is an id that the graph has already handed out, so a cycle cannot be written.
+/// Graphs from outside enter by `TaskGraph::try_from(GraphSpec)`.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::TaskGraph;
+/// let mut graph = TaskGraph::new();
+/// let fetch = graph.add_task("fetch", []);
+/// let save = graph.add_task("save", [fetch]);
+/// assert_eq!(graph.parents(save), [fetch]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct TaskGraph {
+    mark: GraphMark,
+    tasks: Vec<Task>,
+    by_name: HashMap<Arc<str>, u32>,
+    // Parents of task i: parents[parents_end[i - 1]..parents_end[i]], in the order they were given.
+    parents: Vec<TaskId>,
+    parents_end: Vec<usize>,
+    lanes: Vec<Lane>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// A named limit that tasks share: at most `capacity` units are occupied at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// The name, unique in its graph.
+    pub name: Arc<str>,
+    /// Units; at least 1.
+    pub capacity: u32,
+}
+
+/// A lane's place in its graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneId(u32);
+
+impl LaneId {
+    /// The lane at a position.
+    #[must_use]
+    pub const fn from_index(index: u32) -> Self {
+        Self(index)
+    }
+
+    /// The position.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Why a task or a lane cannot be added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// A dependency is an id of another graph.
+    #[error("task {task:?} depends on {dependency}, which is an id of another graph")]
+    ForeignTask {
+        /// The task that was to be added.
+        task: String,
+        /// The id.
+        dependency: TaskId,
+    },
+    /// The name is empty, too long, or has control characters.
+    #[error(
+        "{name:?} cannot be a name: use 1 to {MAX_NAME_BYTES} bytes without control characters"
+    )]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// The name is taken.
+    #[error("the name {name:?} is taken: names are unique in a graph")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+    /// A time-out or the wait of a default answer is zero.
+    #[error("task {task:?}: {what} is zero: leave it out for no limit")]
+    ZeroTimeout {
+        /// The task.
+        task: String,
+        /// Which one.
+        what: &'static str,
+    },
+    /// A lane has no capacity.
+    #[error("lane {lane:?} has capacity 0: nothing could ever run in it")]
+    ZeroCapacity {
+        /// The lane.
+        lane: String,
+    },
+    /// The lane is not one of this graph.
+    #[error("task {task:?} names a lane that this graph does not have")]
+    UnknownLane {
+        /// The task.
+        task: String,
+    },
+    /// The task could never be admitted to the lane.
+    #[error("task {task:?} weighs {weight} in lane {lane:?}, whose capacity is {capacity}")]
+    BadWeight {
+        /// The task.
+        task: String,
+        /// The lane.
+        lane: String,
+        /// The weight.
+        weight: u32,
+        /// The lane's capacity.
+        capacity: u32,
+    },
+    /// The graph is full.
+    #[error("a graph holds at most {MAX_TASKS} tasks")]
+    TooManyTasks,
+}
+
+impl Default for TaskGraph {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TaskGraph {
+    /// An empty graph.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            mark: GraphMark::fresh(),
+            tasks: Vec::new(),
+            by_name: HashMap::new(),
+            parents: Vec::new(),
+            parents_end: Vec::new(),
+            lanes: Vec::new(),
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a task that depends on tasks of this graph. A dependency listed twice counts once.
+    ///
+    /// # Panics
+    /// With the caller's location if [`try_add_task`](Self::try_add_task) would return an error.
+    #[track_caller]
+    pub fn add_task(
+        &mut self,
+        task: impl Into<Task>,
+        dependencies: impl IntoIterator<Item = TaskId>,
+    ) -> TaskId {
+        match self.try_add_task(task, dependencies) {
+            Ok(id) => id,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Adds a task that depends on tasks of this graph. A dependency listed twice counts once.
+    ///
+    /// # Errors
+    /// An [`AddError`]; the graph is unchanged.
+    pub fn try_add_task(
+        &mut self,
+        task: impl Into<Task>,
+        dependencies: impl IntoIterator<Item = TaskId>,
+    ) -> Result<TaskId, AddError> {
+        let task = task.into();
+        self.check(&task)?;
+        let index = u32::try_from(self.tasks.len()).map_err(|_| AddError::TooManyTasks)?;
+        if self.tasks.len() >= MAX_TASKS {
+            return Err(AddError::TooManyTasks);
+        }
+        let start = self.parents.len();
+        for dependency in dependencies {
+            if !dependency.belongs_to(self.mark) || dependency.as_u32() >= index {
+                self.parents.truncate(start);
+                return Err(AddError::ForeignTask {
+                    task: task.name().into(),
+                    dependency,
+                });
+            }
+            self.parents
+                .push(TaskId::marked(dependency.as_u32(), self.mark));
+        }
+        dedup_tail(&mut self.parents, start);
+        self.parents_end.push(self.parents.len());
+        self.by_name.insert(task.shared_name(), index);
+        self.tasks.push(task);
+        Ok(TaskId::marked(index, self.mark))
+    }
+
+    /// Declares a lane.
+    ///
+    /// # Panics
+    /// With the caller's location if [`try_add_lane`](Self::try_add_lane) would return an error.
+    #[track_caller]
+    pub fn add_lane(&mut self, name: impl Into<Arc<str>>, capacity: u32) -> LaneId {
+        match self.try_add_lane(name, capacity) {
+            Ok(id) => id,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Declares a lane.
+    ///
+    /// # Errors
+    /// If the name cannot be one or is taken, or the capacity is 0.
+    pub fn try_add_lane(
+        &mut self,
+        name: impl Into<Arc<str>>,
+        capacity: u32,
+    ) -> Result<LaneId, AddError> {
+        let name = name.into();
+        check_name(&name)?;
+        if self.lanes.iter().any(|lane| lane.name == name) {
+            return Err(AddError::DuplicateName {
+                name: name.to_string(),
+            });
+        }
+        if capacity == 0 {
+            return Err(AddError::ZeroCapacity {
+                lane: name.to_string(),
+            });
+        }
+        let id = LaneId(u32::try_from(self.lanes.len()).map_err(|_| AddError::TooManyTasks)?);
+        self.lanes.push(Lane { name, capacity });
+        Ok(id)
+    }
+
+    /// How many tasks there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether there is no task.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// How many dependencies there are.
+    #[must_use]
+    pub fn edge_count(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// The definition of a task.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph; [`get`](Self::get) returns `None` instead.
+    #[must_use]
+    #[track_caller]
+    pub fn task(&self, id: TaskId) -> &Task {
+        match self.get(id) {
+            Some(task) => task,
+            None => panic!("{id} is not a task of this graph"),
+        }
+    }
+
+    /// The definition of a task, if the id is one of this graph.
+    #[must_use]
+    pub fn get(&self, id: TaskId) -> Option<&Task> {
+        if id.belongs_to(self.mark) {
+            self.tasks.get(id.index())
+        } else {
+            None
+        }
+    }
+
+    /// Replaces what a task does, before the graph is run.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    #[track_caller]
+    pub fn set_work(&mut self, id: TaskId, work: Work) {
+        assert!(self.contains(id), "{id} is not a task of this graph");
+        self.tasks[id.index()].work = work;
+    }
+
+    /// Whether the id is one of this graph.
+    #[must_use]
+    pub fn contains(&self, id: TaskId) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// The task of that name. Constant time.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<TaskId> {
+        self.by_name
+            .get(name)
+            .map(|&index| TaskId::marked(index, self.mark))
+    }
+
+    /// All ids, in the order of insertion, which is a topological order.
+    #[must_use]
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = TaskId> + ExactSizeIterator + use<> {
+        let mark = self.mark;
+        // The number of tasks fits: `try_add_task` refuses more.
+        (0..self.tasks.len() as u32).map(move |index| TaskId::marked(index, mark))
+    }
+
+    /// All definitions, in the order of insertion.
+    #[must_use]
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = (TaskId, &Task)> {
+        self.ids().zip(&self.tasks)
+    }
+
+    /// What a task depends on, in the order it was given, each once.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    #[must_use]
+    #[track_caller]
+    pub fn parents(&self, id: TaskId) -> &[TaskId] {
+        assert!(self.contains(id), "{id} is not a task of this graph");
+        let start = match id.index() {
+            0 => 0,
+            index => self.parents_end[index - 1],
+        };
+        &self.parents[start..self.parents_end[id.index()]]
+    }
+
+    /// Who depends on whom, computed in one pass over all dependencies.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        Links::of(self)
+    }
+
+    /// The lanes, in the order of declaration.
+    #[must_use]
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// The lane of that name.
+    #[must_use]
+    pub fn find_lane(&self, name: &str) -> Option<LaneId> {
+        let index = self.lanes.iter().position(|lane| &*lane.name == name)?;
+        Some(LaneId(u32::try_from(index).ok()?))
+    }
+
+    /// Free text about the graph (its goal, where it came from); the scheduler does not read it.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// Free text about the graph, to be changed.
+    pub fn metadata_mut(&mut self) -> &mut BTreeMap<String, String> {
+        &mut self.metadata
+    }
+
+    fn check(&self, task: &Task) -> Result<(), AddError> {
+        check_name(task.name())?;
+        if self.by_name.contains_key(task.name()) {
+            return Err(AddError::DuplicateName {
+                name: task.name().into(),
+            });
+        }
+        check_times(task.name(), task.rules(), task.work())?;
+        for used in &task.rules().lanes {
+            let Some(lane) = self.lanes.get(used.lane.index()) else {
+                return Err(AddError::UnknownLane {
+                    task: task.name().into(),
+                });
+            };
+            if used.weight == 0 || used.weight > lane.capacity {
+                return Err(AddError::BadWeight {
+                    task: task.name().into(),
+                    lane: lane.name.to_string(),
+                    weight: used.weight,
+                    capacity: lane.capacity,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_name(name: &str) -> Result<(), AddError> {
+    let fine = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
+    if fine {
+        Ok(())
+    } else {
+        Err(AddError::BadName {
+            name: name.chars().take(80).collect(),
+        })
+    }
+}
+
+fn check_times(task: &str, rules: &Rules, work: &Work) -> Result<(), AddError> {
+    let ask = match &rules.on_failure {
+        OnFailure::Ask(ask) => ask.fallback.map(|(wait, _)| wait),
+        OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
+    };
+    let question = match work {
+        Work::Question(question) => question.fallback.as_ref().map(|(wait, _)| *wait),
+        Work::Milestone | Work::Action { .. } => None,
+    };
+    let approval = rules
+        .approve
+        .as_ref()
+        .and_then(|a| a.fallback)
+        .map(|(wait, _)| wait);
+    let all = [
+        ("the attempt time-out", rules.attempt_timeout),
+        ("the task time-out", rules.task_timeout),
+        ("the wait for an answer to a failure", ask),
+        ("the wait for an answer", question),
+        ("the wait for an approval", approval),
+    ];
+    match all
+        .into_iter()
+        .find(|(_, limit)| *limit == Some(Duration::ZERO))
+    {
+        Some((what, _)) => Err(AddError::ZeroTimeout {
+            task: task.into(),
+            what,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Removes repeated ids from `ids[start..]`, keeping the first of each and the order.
+fn dedup_tail(ids: &mut Vec<TaskId>, start: usize) {
+    let tail = &ids[start..];
+    let repeats = if tail.len() <= 16 {
+        (1..tail.len()).any(|i| tail[..i].contains(&tail[i]))
+    } else {
+        let mut sorted = tail.to_vec();
+        sorted.sort_unstable();
+        sorted.windows(2).any(|pair| pair[0] == pair[1])
+    };
+    if repeats {
+        let mut seen = std::collections::BTreeSet::new();
+        let kept: Vec<TaskId> = tail.iter().copied().filter(|&id| seen.insert(id)).collect();
+        ids.truncate(start);
+        ids.extend(kept);
+    }
+}

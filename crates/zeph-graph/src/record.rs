@@ -1,0 +1,253 @@
+//! Records: the decisions that a run's journal holds, and nothing else.
+
+use crate::{
+    AskWhy, Attempt, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer, Fault, Output,
+    QuestionId, RunEnd, Seq, SkipWhy, TaskId, Timestamp,
+};
+
+/// One decision. Small and `Copy`; texts and outputs are contents that it refers to by id.
+///
+/// A journal is a fold of these: a newer version applies an old journal without deciding anything
+/// again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Record {
+    /// The run began.
+    Opened,
+    /// The task may start.
+    Readied {
+        /// Which task.
+        task: TaskId,
+    },
+    /// An attempt starts. Saved before its executor is called.
+    Started {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// The task has its result.
+    Completed {
+        /// Which task.
+        task: TaskId,
+        /// Where the result is.
+        output: Output,
+        /// What the attempt logged.
+        log: Option<ContentId>,
+    },
+    /// An attempt failed. The record after it says what follows.
+    AttemptFailed {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: Attempt,
+        /// How it failed.
+        fault: Fault,
+        /// What the executor said.
+        error: Option<ContentId>,
+        /// What the attempt logged.
+        log: Option<ContentId>,
+    },
+    /// An attempt was stopped, given up or lost. The record after it says what follows.
+    AttemptCut {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: Attempt,
+        /// How it ended.
+        how: CutHow,
+        /// What the attempt logged.
+        log: Option<ContentId>,
+    },
+    /// The next attempt waits.
+    BackedOff {
+        /// Which task.
+        task: TaskId,
+        /// When it becomes ready again.
+        until: Timestamp,
+    },
+    /// A person is asked.
+    Asked {
+        /// Which task.
+        task: TaskId,
+        /// The question.
+        question: QuestionId,
+        /// What it is about.
+        why: AskWhy,
+    },
+    /// The question is answered and closed. The record after it says what follows.
+    Answered {
+        /// Which task.
+        task: TaskId,
+        /// The question.
+        question: QuestionId,
+        /// What was answered.
+        answer: Answer,
+        /// Whether nobody answered in time and the default was taken.
+        by_default: bool,
+    },
+    /// The running attempt is to be stopped.
+    CancelRequested {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: Attempt,
+        /// Why.
+        why: CutWhy,
+    },
+    /// The task failed for good.
+    Failed {
+        /// Which task.
+        task: TaskId,
+        /// How its last attempt failed.
+        why: Fault,
+    },
+    /// The task will not run, and that is in order.
+    Skipped {
+        /// Which task.
+        task: TaskId,
+        /// Why.
+        why: SkipWhy,
+    },
+    /// The task was stopped, or will not be allowed to start.
+    Canceled {
+        /// Which task.
+        task: TaskId,
+        /// By what.
+        why: CancelWhy,
+    },
+    /// From here on nothing starts; what runs is stopped.
+    Ending {
+        /// By what.
+        why: EndingWhy,
+    },
+    /// Nothing new starts until `Unpaused`.
+    Paused,
+    /// The pause is over.
+    Unpaused,
+    /// Nothing new starts; running work is given its grace.
+    Suspending,
+    /// The run is at rest.
+    Suspended,
+    /// The run goes on, after a suspension or a crash.
+    Resumed,
+    /// Every task has ended, and so has the run.
+    Ended {
+        /// How.
+        end: RunEnd,
+    },
+}
+
+const _: () = assert!(size_of::<Record>() <= 32);
+
+/// What brings a run to its end before its tasks are through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndingWhy {
+    /// This task failed, and its strategy, or a person's answer, is to abort.
+    Abort(TaskId),
+    /// Somebody cancelled the run.
+    Cancel,
+    /// The run took too long.
+    Timeout,
+}
+
+impl EndingWhy {
+    /// The reason that the tasks canceled by it carry.
+    #[must_use]
+    pub const fn cancel_why(self) -> CancelWhy {
+        match self {
+            Self::Abort(_) => CancelWhy::Abort,
+            Self::Cancel => CancelWhy::Run,
+            Self::Timeout => CancelWhy::RunTimeout,
+        }
+    }
+}
+
+/// An answer to a question, as it is journaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes: the task may start.
+    Yes,
+    /// No: the task is skipped.
+    No,
+    /// What to do about a failure.
+    Failure(FailureAnswer),
+    /// A value: the result of the task.
+    Value(Output),
+}
+
+/// A record in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where in the journal.
+    pub seq: Seq,
+    /// When it was decided. Never used for order.
+    pub at: Timestamp,
+    /// What was decided.
+    pub record: Record,
+}
+
+impl Record {
+    /// The task that it is about, if it is about one.
+    #[must_use]
+    pub const fn task(&self) -> Option<TaskId> {
+        match *self {
+            Self::Readied { task }
+            | Self::Started { task, .. }
+            | Self::Completed { task, .. }
+            | Self::AttemptFailed { task, .. }
+            | Self::AttemptCut { task, .. }
+            | Self::BackedOff { task, .. }
+            | Self::Asked { task, .. }
+            | Self::Answered { task, .. }
+            | Self::CancelRequested { task, .. }
+            | Self::Failed { task, .. }
+            | Self::Skipped { task, .. }
+            | Self::Canceled { task, .. } => Some(task),
+            Self::Opened
+            | Self::Ending { .. }
+            | Self::Paused
+            | Self::Unpaused
+            | Self::Suspending
+            | Self::Suspended
+            | Self::Resumed
+            | Self::Ended { .. } => None,
+        }
+    }
+
+    /// The contents that it refers to: output or error first, then the log.
+    pub fn contents(&self) -> impl Iterator<Item = ContentId> {
+        let of_output = |output: Output| match output {
+            Output::Content(id) => Some(id),
+            Output::None | Output::Definition => None,
+        };
+        let (main, log) = match *self {
+            Self::Completed { output, log, .. } => (of_output(output), log),
+            Self::AttemptFailed { error, log, .. } => (error, log),
+            Self::AttemptCut { log, .. } => (None, log),
+            Self::Answered {
+                answer: Answer::Value(output),
+                ..
+            } => (of_output(output), None),
+            Self::Answered { .. }
+            | Self::Opened
+            | Self::Readied { .. }
+            | Self::Started { .. }
+            | Self::BackedOff { .. }
+            | Self::Asked { .. }
+            | Self::CancelRequested { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. }
+            | Self::Canceled { .. }
+            | Self::Ending { .. }
+            | Self::Paused
+            | Self::Unpaused
+            | Self::Suspending
+            | Self::Suspended
+            | Self::Resumed
+            | Self::Ended { .. } => (None, None),
+        };
+        main.into_iter().chain(log)
+    }
+}

@@ -1,0 +1,206 @@
+//! Rules of a task: triggers, retries, failure strategies, effects, lanes, questions.
+
+use std::time::Duration;
+
+use crate::{LaneId, Params};
+
+/// When a task may start, given how its parents ended.
+///
+/// A canceled parent counts as failed; a skipped one is done, but neither success nor failure.
+/// Without parents either trigger fires at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// All parents completed. Can no longer fire once one of them ended otherwise.
+    #[default]
+    AllSuccess,
+    /// All parents ended, however they did.
+    AllDone,
+}
+
+/// How often and how soon a failed attempt is repeated: exponential back-off with full jitter.
+///
+/// The wait before retry *n* is drawn evenly from `base..=min(cap, base * 2^n)`; a `Retry-After`
+/// of the executor is a floor that may lie above `cap`. Only retryable faults are retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Further attempts after the first; 3 means up to four attempts.
+    pub max_retries: u32,
+    /// The shortest wait. Zero retries at once.
+    pub base: Duration,
+    /// The longest wait; below `base` it counts as `base`.
+    pub cap: Duration,
+}
+
+impl Retry {
+    /// No retry; if a number of retries is set later, they wait 1 s to 60 s.
+    pub const NEVER: Self = Self {
+        max_retries: 0,
+        base: Duration::from_secs(1),
+        cap: Duration::from_secs(60),
+    };
+
+    /// That many retries, waiting 1 s to 60 s.
+    #[must_use]
+    pub const fn times(max_retries: u32) -> Self {
+        Self {
+            max_retries,
+            ..Self::NEVER
+        }
+    }
+
+    /// Sets the shortest and the longest wait.
+    #[must_use]
+    pub const fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        self.base = base;
+        self.cap = cap;
+        self
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self::NEVER
+    }
+}
+
+/// What happens when the last attempt of a task has failed.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// Nothing new starts, running work is cancelled, the rest ends Canceled.
+    #[default]
+    Abort,
+    /// The task stays Failed, triggers decide for its dependants, everything else goes on.
+    Skip,
+    /// A person decides: retry, skip, use a value, abort. Everything outside the cone goes on.
+    Ask(AskFailure),
+    /// The task completes with this value instead.
+    Value(Params),
+}
+
+/// How a person is asked about a failed task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AskFailure {
+    /// What is answered when nobody does in time. Default: wait for ever.
+    pub fallback: Option<(Duration, FailureAnswer)>,
+}
+
+/// An answer to "this task failed, what now?" that needs no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailureAnswer {
+    /// One more attempt.
+    Retry,
+    /// The task stays Failed; triggers decide for its dependants.
+    Skip,
+    /// The run is aborted.
+    Abort,
+}
+
+/// What a repeated attempt does to the outside world. Decides what happens to an attempt whose end
+/// is unknown: after a crash, or when it ignored its cancellation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// None: it only computes. Runs again.
+    Pure,
+    /// The same as doing it once. Runs again, and the report says so.
+    #[default]
+    Idempotent,
+    /// Something that must not happen twice. A person decides.
+    AtMostOnce,
+}
+
+/// A lane that an attempt occupies, and how much of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneUse {
+    /// The lane.
+    pub lane: LaneId,
+    /// Units of its capacity; at least 1, at most the capacity.
+    pub weight: u32,
+}
+
+/// A gate before a task's first attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// What the person is asked.
+    pub text: String,
+    /// What counts as the answer when nobody gives one in time. Default: wait for ever.
+    pub fallback: Option<(Duration, bool)>,
+}
+
+impl<T: Into<String>> From<T> for Approval {
+    fn from(text: T) -> Self {
+        Self {
+            text: text.into(),
+            fallback: None,
+        }
+    }
+}
+
+/// A question whose answer is a task's result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// What the person is asked.
+    pub text: String,
+    /// Which answers are accepted.
+    pub kind: AnswerKind,
+    /// What counts as the answer when nobody gives one in time. Default: wait for ever.
+    pub fallback: Option<(Duration, Params)>,
+}
+
+impl Question {
+    /// A question that any text answers.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            kind: AnswerKind::Text,
+            fallback: None,
+        }
+    }
+
+    /// A question answered by yes or no.
+    #[must_use]
+    pub fn confirm(text: impl Into<String>) -> Self {
+        Self {
+            kind: AnswerKind::YesNo,
+            ..Self::text(text)
+        }
+    }
+
+    /// A question answered by one of some choices.
+    #[must_use]
+    pub fn choice<C: Into<String>>(
+        text: impl Into<String>,
+        choices: impl IntoIterator<Item = C>,
+    ) -> Self {
+        let choices = choices.into_iter().map(Into::into).collect();
+        Self {
+            kind: AnswerKind::Choice(choices),
+            ..Self::text(text)
+        }
+    }
+
+    /// Uses `answer` when nobody has answered after `wait`.
+    #[must_use]
+    pub fn default_after(mut self, wait: Duration, answer: Params) -> Self {
+        self.fallback = Some((wait, answer));
+        self
+    }
+}
+
+/// Which answers a question accepts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnswerKind {
+    /// Any text.
+    #[default]
+    Text,
+    /// A number.
+    Number,
+    /// Yes or no; the result is `true` or `false`.
+    YesNo,
+    /// One of these texts.
+    Choice(Vec<String>),
+}

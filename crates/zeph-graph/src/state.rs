@@ -1,0 +1,294 @@
+//! States of tasks and runs, and the reasons that each end carries.
+
+use std::fmt;
+
+use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
+
+/// Where a task stands. Each state means one thing; the last four are ends and never change.
+///
+/// ```text
+/// Pending ─► Asking (approval) ─► Ready ─► Running ─► Completed
+///    │            │                 ▲         ├─► BackingOff ─► Ready
+///    │            ▼                 │         ├─► Asking (failure) ─► Ready | Completed | Failed
+///    ├────────► Skipped             │         ├─► Failed
+///    │                              └─────────┴─► Canceling ─► Canceled | as for a failure
+///    └────────► Canceled   (from every state that is not an end)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TaskState {
+    /// Waits for its parents.
+    Pending,
+    /// May start; waits for a slot.
+    Ready,
+    /// An attempt runs.
+    Running {
+        /// Which one.
+        attempt: Attempt,
+        /// When its start was recorded.
+        since: Timestamp,
+    },
+    /// An attempt failed; the next one starts at `until`.
+    BackingOff {
+        /// The attempt that failed.
+        attempt: Attempt,
+        /// When the task becomes ready again.
+        until: Timestamp,
+    },
+    /// A person is asked. Holds no slot.
+    Asking {
+        /// The open question.
+        question: QuestionId,
+    },
+    /// An attempt is being stopped; it keeps its slot until it has ended or is given up.
+    Canceling {
+        /// Which one.
+        attempt: Attempt,
+        /// Why it is stopped.
+        why: CutWhy,
+    },
+    /// It has its result.
+    Completed {
+        /// Where the result is.
+        output: Output,
+    },
+    /// It failed for good.
+    Failed {
+        /// How.
+        why: Fault,
+    },
+    /// It did not run, and that is in order.
+    Skipped {
+        /// Why.
+        why: SkipWhy,
+    },
+    /// It was stopped, or never allowed to start.
+    Canceled {
+        /// By what.
+        why: CancelWhy,
+    },
+}
+
+impl TaskState {
+    /// Whether this state is an end.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        matches!(
+            self,
+            Self::Completed { .. }
+                | Self::Failed { .. }
+                | Self::Skipped { .. }
+                | Self::Canceled { .. }
+        )
+    }
+
+    /// Whether the task has its result.
+    #[must_use]
+    pub const fn is_completed(self) -> bool {
+        matches!(self, Self::Completed { .. })
+    }
+
+    /// The state's name in JSON, in the database and at the terminal.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Running { .. } => "running",
+            Self::BackingOff { .. } => "backing_off",
+            Self::Asking { .. } => "asking",
+            Self::Canceling { .. } => "canceling",
+            Self::Completed { .. } => "completed",
+            Self::Failed { .. } => "failed",
+            Self::Skipped { .. } => "skipped",
+            Self::Canceled { .. } => "canceled",
+        }
+    }
+}
+
+/// Where the result of a completed task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// There is none: a milestone, or an executor that returned nothing.
+    None,
+    /// In this content of the run.
+    Content(ContentId),
+    /// In the task's definition: the substitute of `on_failure`, or the default answer.
+    Definition,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal => $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in JSON and in the database.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// The value with that name.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $text,)* })
+            }
+        }
+    };
+}
+
+words! {
+    /// How an attempt, and at last a task, failed.
+    Fault {
+        /// The executor returned an error that a retry may mend.
+        Error = "error" => "error",
+        /// The executor returned an error that no retry mends.
+        Permanent = "permanent" => "permanent error",
+        /// The executor refused the work.
+        Refused = "refused" => "refused",
+        /// The executor panicked. Retryable.
+        Panicked = "panicked" => "panicked",
+        /// The attempt took too long. Retryable.
+        AttemptTimeout = "attempt_timeout" => "attempt timed out",
+        /// All attempts together took too long.
+        TaskTimeout = "task_timeout" => "task timed out",
+        /// The attempt's end is unknown and must not be repeated without a person's word.
+        Interrupted = "interrupted" => "interrupted",
+    }
+}
+
+impl Fault {
+    /// Whether the retry policy applies.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Error | Self::Panicked | Self::AttemptTimeout => true,
+            Self::Permanent | Self::Refused | Self::TaskTimeout | Self::Interrupted => false,
+        }
+    }
+}
+
+words! {
+    /// Why a task was canceled.
+    CancelWhy {
+        /// Somebody cancelled this task.
+        Task = "task" => "cancelled",
+        /// Somebody cancelled a task that this one depends on, and what follows it.
+        Downstream = "downstream" => "cancelled with a task it depends on",
+        /// Somebody cancelled the run.
+        Run = "run" => "the run was cancelled",
+        /// Another task failed and its strategy is to abort.
+        Abort = "abort" => "the run was aborted",
+        /// The run took too long.
+        RunTimeout = "run_timeout" => "the run timed out",
+    }
+}
+
+words! {
+    /// How a cut attempt ended.
+    CutHow {
+        /// Its executor ended after it was told to.
+        Stopped = "stopped" => "stopped",
+        /// Its executor did not end within the grace; it may still be at work.
+        Abandoned = "abandoned" => "abandoned",
+        /// The process that ran it went away.
+        Lost = "lost" => "interrupted by a crash",
+    }
+}
+
+/// Why an attempt is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CutWhy {
+    /// The task is cancelled.
+    Cancel(CancelWhy),
+    /// The attempt took too long.
+    AttemptTimeout,
+    /// All attempts together took too long.
+    TaskTimeout,
+    /// The run is suspended; the attempt costs no retry.
+    Suspend,
+}
+
+/// Why a task was skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SkipWhy {
+    /// Its trigger can no longer fire, because this parent did not complete.
+    Upstream(TaskId),
+    /// A person, or the default in their place, said no.
+    Declined,
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum AskWhy {
+    /// The question is the task.
+    Work,
+    /// May the task start?
+    Approve,
+    /// The task failed that way; what now?
+    Failure(Fault),
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunState {
+    /// Work is going on, or about to.
+    Running,
+    /// Nothing new starts until somebody resumes it; running work goes on.
+    Paused,
+    /// Only questions are left to wait for.
+    Waiting,
+    /// Nothing new starts, running work is given its grace.
+    Suspending,
+    /// At rest, to be resumed later, by any process.
+    Suspended,
+    /// Over.
+    Ended(RunEnd),
+}
+
+impl RunState {
+    /// The state's name in JSON, in the database and at the terminal.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Waiting => "waiting",
+            Self::Suspending => "suspending",
+            Self::Suspended => "suspended",
+            Self::Ended(end) => end.word(),
+        }
+    }
+}
+
+words! {
+    /// How a run ended.
+    RunEnd {
+        /// Every task completed, or was skipped by an answer.
+        Completed = "completed" => "completed",
+        /// Something failed, and every failure was tolerated.
+        Degraded = "degraded" => "degraded",
+        /// A failure aborted it.
+        Failed = "failed" => "failed",
+        /// Somebody cancelled it, or one of its tasks.
+        Canceled = "canceled" => "canceled",
+        /// It took too long.
+        TimedOut = "timed_out" => "timed out",
+    }
+}

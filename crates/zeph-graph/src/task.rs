@@ -1,0 +1,268 @@
+//! Task: the definition of one piece of work. Its state is asked of the scheduler.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::rules::{Approval, Effect, LaneUse, OnFailure, Question, Retry, Trigger};
+use crate::{LaneId, Params};
+
+/// The definition of a task: what it does, and the rules it runs under.
+///
+/// Building one never fails; [`TaskGraph::add_task`](crate::TaskGraph::add_task) checks it.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use zeph_graph::{OnFailure, Task};
+/// let task = Task::new("fetch")
+///     .action("http_get")
+///     .retries(3)
+///     .timeout(Duration::from_secs(30))
+///     .on_failure(OnFailure::Skip);
+/// assert_eq!(task.name(), "fetch");
+/// assert_eq!(task.rules().retry.max_retries, 3);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    name: Arc<str>,
+    pub(crate) work: Work,
+    // Most tasks of a large graph keep the default rules; those share one static.
+    rules: Option<Box<Rules>>,
+}
+
+/// What a task does, as data. Code is registered at the driver, by action name or by task.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Work {
+    /// Nothing: it completes as soon as it is ready. A join, or a task that gets a body later.
+    #[default]
+    Milestone,
+    /// A call of the executor registered under `name`.
+    Action {
+        /// The executor's name.
+        name: Arc<str>,
+        /// What it is called with.
+        params: Params,
+    },
+    /// A question to a person; the answer is the result. Holds no slot.
+    Question(Box<Question>),
+}
+
+/// The rules a task runs under. [`Rules::default`] is what a task has unless it says otherwise.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Rules {
+    /// When the task may start, given how its parents ended. Default: all of them completed.
+    pub trigger: Trigger,
+    /// How often and how soon a failed attempt is repeated. Default: never.
+    pub retry: Retry,
+    /// What happens when the last attempt has failed. Default: abort the run.
+    pub on_failure: OnFailure,
+    /// The longest that one attempt may run. Default: no limit.
+    pub attempt_timeout: Option<Duration>,
+    /// The longest that all attempts and back-offs together may take. Default: no limit.
+    pub task_timeout: Option<Duration>,
+    /// What a repeated attempt does to the outside world. Default: idempotent.
+    pub effect: Effect,
+    /// The lanes that an attempt occupies, besides the global one.
+    pub lanes: Vec<LaneUse>,
+    /// Higher starts first. Default: 0.
+    pub priority: i32,
+    /// A gate before the first attempt: a person says yes or no. Default: none.
+    pub approve: Option<Approval>,
+    /// How long an attempt is expected to take; weighs the critical path. Default: unknown.
+    pub hint: Option<Duration>,
+    /// Free text for people and tools; the engine does not read it.
+    pub metadata: BTreeMap<String, String>,
+}
+
+static DEFAULT_RULES: Rules = Rules {
+    trigger: Trigger::AllSuccess,
+    retry: Retry::NEVER,
+    on_failure: OnFailure::Abort,
+    attempt_timeout: None,
+    task_timeout: None,
+    effect: Effect::Idempotent,
+    lanes: Vec::new(),
+    priority: 0,
+    approve: None,
+    hint: None,
+    metadata: BTreeMap::new(),
+};
+
+impl Task {
+    /// A milestone of that name under the default rules.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            work: Work::Milestone,
+            rules: None,
+        }
+    }
+
+    /// The name, unique in its graph.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    /// What the task does.
+    #[must_use]
+    pub const fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// The rules it runs under.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        self.rules.as_deref().unwrap_or(&DEFAULT_RULES)
+    }
+
+    /// The rules, to be changed.
+    pub fn rules_mut(&mut self) -> &mut Rules {
+        self.rules.get_or_insert_with(Box::default)
+    }
+
+    /// Replaces the rules.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = if rules == DEFAULT_RULES {
+            None
+        } else {
+            Some(Box::new(rules))
+        };
+        self
+    }
+
+    /// Calls the executor registered under `name`, without parameters.
+    #[must_use]
+    pub fn action(self, name: impl Into<Arc<str>>) -> Self {
+        self.with_work(Work::Action {
+            name: name.into(),
+            params: Params::none(),
+        })
+    }
+
+    /// Calls the executor registered under `name` with `params`.
+    #[must_use]
+    pub fn action_with(self, name: impl Into<Arc<str>>, params: Params) -> Self {
+        self.with_work(Work::Action {
+            name: name.into(),
+            params,
+        })
+    }
+
+    /// Asks a person; the answer is the result.
+    #[must_use]
+    pub fn question(self, question: Question) -> Self {
+        self.with_work(Work::Question(Box::new(question)))
+    }
+
+    /// Replaces what the task does.
+    #[must_use]
+    pub fn with_work(mut self, work: Work) -> Self {
+        self.work = work;
+        self
+    }
+
+    /// Sets when the task may start, given how its parents ended.
+    #[must_use]
+    pub fn trigger(mut self, trigger: Trigger) -> Self {
+        self.rules_mut().trigger = trigger;
+        self
+    }
+
+    /// Repeats a failed attempt up to `retries` times, with the default back-off.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.rules_mut().retry.max_retries = retries;
+        self
+    }
+
+    /// Sets how often and how soon a failed attempt is repeated.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.rules_mut().retry = retry;
+        self
+    }
+
+    /// Sets what happens when the last attempt has failed.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.rules_mut().on_failure = on_failure;
+        self
+    }
+
+    /// Limits each attempt. Zero is refused when the task is added.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.rules_mut().attempt_timeout = Some(limit);
+        self
+    }
+
+    /// Limits all attempts and back-offs together. Zero is refused when the task is added.
+    #[must_use]
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.rules_mut().task_timeout = Some(limit);
+        self
+    }
+
+    /// Says what a repeated attempt does to the outside world.
+    #[must_use]
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.rules_mut().effect = effect;
+        self
+    }
+
+    /// Occupies one unit of that lane while it runs.
+    #[must_use]
+    pub fn lane(self, lane: LaneId) -> Self {
+        self.lane_weight(lane, 1)
+    }
+
+    /// Occupies `weight` units of that lane while it runs.
+    #[must_use]
+    pub fn lane_weight(mut self, lane: LaneId, weight: u32) -> Self {
+        self.rules_mut().lanes.push(LaneUse { lane, weight });
+        self
+    }
+
+    /// Higher starts first. Default: 0.
+    #[must_use]
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.rules_mut().priority = priority;
+        self
+    }
+
+    /// Asks a person before the first attempt; "no" skips the task.
+    #[must_use]
+    pub fn approve(mut self, approval: impl Into<Approval>) -> Self {
+        self.rules_mut().approve = Some(approval.into());
+        self
+    }
+
+    /// How long an attempt is expected to take; weighs the critical path.
+    #[must_use]
+    pub fn hint(mut self, hint: Duration) -> Self {
+        self.rules_mut().hint = Some(hint);
+        self
+    }
+
+    /// Attaches free text.
+    #[must_use]
+    pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.rules_mut().metadata.insert(key.into(), value.into());
+        self
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for Task {
+    fn from(name: T) -> Self {
+        Self::new(name)
+    }
+}

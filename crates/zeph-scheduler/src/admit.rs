@@ -1,0 +1,130 @@
+//! Admit: the one transition table. What a record may follow, live and in recovery.
+
+use zeph_graph::{Answer, AskWhy, FailureAnswer, Record, TaskId, TaskState, Work};
+
+use crate::machine::{Machine, Phase};
+
+impl Machine {
+    /// Whether the record may come next. A live machine asserts it; a journal that fails it is corrupt.
+    ///
+    /// `Pending` stands for two things here: waiting for parents, and, inside a batch, between an
+    /// attempt's end and the record that says what follows.
+    pub(crate) fn admits(&self, record: &Record) -> bool {
+        if let Some(task) = record.task()
+            && task.index() >= self.state.len()
+        {
+            return false;
+        }
+        let opened = self.run.phase != Phase::New;
+        let over = matches!(self.run.phase, Phase::Ended(_));
+        if over || opened == matches!(record, Record::Opened) {
+            return false;
+        }
+        match *record {
+            Record::Opened => true,
+            Record::Readied { task } => matches!(
+                self.state(task),
+                TaskState::Pending | TaskState::BackingOff { .. }
+            ),
+            Record::Started { task, attempt } => {
+                self.state(task) == TaskState::Ready && attempt == self.next_attempt(task)
+            }
+            Record::Completed { task, .. } => self.admits_completed(task),
+            Record::AttemptFailed { task, attempt, .. } => {
+                matches!(self.state(task), TaskState::Running { attempt: a, .. } if a == attempt)
+            }
+            Record::AttemptCut { task, attempt, .. } => matches!(
+                self.state(task),
+                TaskState::Running { attempt: a, .. } | TaskState::Canceling { attempt: a, .. }
+                    if a == attempt
+            ),
+            Record::CancelRequested { task, attempt, why } => {
+                let state = self.state(task);
+                matches!(state, TaskState::Running { attempt: a, .. } if a == attempt)
+                    || matches!(
+                        state,
+                        TaskState::Canceling { attempt: a, why: before }
+                            if a == attempt && before != why
+                    )
+            }
+            Record::BackedOff { task, .. } => {
+                self.state(task) == TaskState::Pending && self.attempts[task.index()] > 0
+            }
+            Record::Asked { task, question, .. } => {
+                question.get() == self.run.last_question.wrapping_add(1)
+                    && matches!(
+                        self.state(task),
+                        TaskState::Pending | TaskState::Ready | TaskState::BackingOff { .. }
+                    )
+            }
+            Record::Answered {
+                task,
+                question,
+                answer,
+                ..
+            } => {
+                let open = self.questions.get(&question);
+                open.is_some_and(|open| open.task == task && fits(open.why, answer))
+            }
+            Record::Failed { task, .. } => {
+                self.attempts[task.index()] > 0
+                    && !self.state(task).is_end()
+                    && !self.has_slot(task)
+            }
+            Record::Skipped { task, .. } => self.state(task) == TaskState::Pending,
+            Record::Canceled { task, .. } => !self.state(task).is_end() && !self.has_slot(task),
+            Record::Ending { .. } => self.run.ending.is_none(),
+            Record::Paused => !self.run.paused,
+            Record::Unpaused => self.run.paused,
+            Record::Suspending => self.run.phase == Phase::Live,
+            Record::Suspended => {
+                self.run.phase == Phase::Suspending && self.counts.in_flight() == 0
+            }
+            Record::Resumed => true,
+            Record::Ended { .. } => self.counts.ended() == self.counts.total(),
+        }
+    }
+
+    /// A task completes by its attempt, or without one: a milestone, an answer, a substitute.
+    fn admits_completed(&self, task: TaskId) -> bool {
+        match self.state(task) {
+            TaskState::Running { .. } | TaskState::Canceling { .. } => true,
+            TaskState::Ready | TaskState::BackingOff { .. } => true,
+            TaskState::Pending => {
+                self.attempts[task.index()] > 0
+                    || match self.graph.task(task).work() {
+                        Work::Milestone | Work::Question(_) => true,
+                        Work::Action { .. } => false,
+                    }
+            }
+            TaskState::Asking { .. } => false,
+            TaskState::Completed { .. }
+            | TaskState::Failed { .. }
+            | TaskState::Skipped { .. }
+            | TaskState::Canceled { .. } => false,
+        }
+    }
+
+    fn has_slot(&self, task: TaskId) -> bool {
+        matches!(
+            self.state(task),
+            TaskState::Running { .. } | TaskState::Canceling { .. }
+        )
+    }
+}
+
+/// Whether a question about that accepts this answer.
+pub(crate) const fn fits(why: AskWhy, answer: Answer) -> bool {
+    match (why, answer) {
+        (AskWhy::Work, Answer::Value(_))
+        | (AskWhy::Approve, Answer::Yes | Answer::No)
+        | (AskWhy::Failure(_), Answer::Value(_))
+        | (
+            AskWhy::Failure(_),
+            Answer::Failure(FailureAnswer::Retry | FailureAnswer::Skip | FailureAnswer::Abort),
+        ) => true,
+        (AskWhy::Work, Answer::Yes | Answer::No | Answer::Failure(_))
+        | (AskWhy::Approve, Answer::Value(_) | Answer::Failure(_))
+        | (AskWhy::Failure(_), Answer::Yes | Answer::No) => false,
+    }
+}

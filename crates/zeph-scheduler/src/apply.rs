@@ -1,0 +1,313 @@
+//! Apply: the only mutator. Obeys records, decides nothing; recovery is a fold of it.
+
+use zeph_graph::{
+    Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Output, Record, TaskId,
+    TaskState, Timestamp, Work,
+};
+
+use crate::machine::{Machine, OpenQuestion, Phase, SPOILED};
+use crate::timers::{Clock, Timer, TimerKind};
+
+impl Machine {
+    /// Brings the state to what it is after this record.
+    pub(crate) fn apply(&mut self, entry: &Entry) {
+        let at = entry.at;
+        match entry.record {
+            Record::Opened => {
+                self.run.phase = Phase::Live;
+                self.tune_run_clock(at);
+            }
+            Record::Readied { task } => self.enter(task, TaskState::Ready, at),
+            Record::Started { task, attempt } => self.apply_started(task, attempt, at),
+            Record::Completed { task, output, .. } => self.apply_completed(task, output, at),
+            Record::AttemptFailed { task, .. } => {
+                self.tally.entry(task).or_default().failures += 1;
+                // What follows is decided in the same batch; until then the task is nowhere.
+                self.enter(task, TaskState::Pending, at);
+            }
+            Record::AttemptCut { task, how, .. } => self.apply_cut(task, how, at),
+            Record::BackedOff { task, until } => {
+                let attempt = self.last_attempt(task);
+                self.enter(task, TaskState::BackingOff { attempt, until }, at);
+            }
+            Record::Asked {
+                task,
+                question,
+                why,
+            } => {
+                self.run.last_question = question.get();
+                let open = OpenQuestion {
+                    id: question,
+                    task,
+                    why,
+                    since: at,
+                };
+                self.questions.insert(question, open);
+                self.enter(task, TaskState::Asking { question }, at);
+            }
+            Record::Answered { task, answer, .. } => self.apply_answered(task, answer, at),
+            Record::CancelRequested { task, attempt, why } => {
+                self.enter(task, TaskState::Canceling { attempt, why }, at);
+            }
+            Record::Failed { task, why } => self.end(task, TaskState::Failed { why }, at),
+            Record::Skipped { task, why } => self.end(task, TaskState::Skipped { why }, at),
+            Record::Canceled { task, why } => self.end(task, TaskState::Canceled { why }, at),
+            Record::Ending { why } => {
+                self.run.ending = Some(why);
+                self.run.clock = None;
+                self.timers.clear(RUN);
+            }
+            Record::Paused => self.set_paused(true, at),
+            Record::Unpaused => self.set_paused(false, at),
+            Record::Suspending => self.apply_suspending(at),
+            Record::Suspended => self.run.phase = Phase::Suspended,
+            Record::Resumed => self.apply_resumed(at),
+            Record::Ended { end } => {
+                self.run.phase = Phase::Ended(end);
+                self.run.clock = None;
+                self.timers.clear(RUN);
+            }
+        }
+        self.run.last_at = at;
+        self.run.next_seq = entry.seq.plus(1);
+    }
+
+    fn apply_started(&mut self, task: TaskId, attempt: Attempt, at: Timestamp) {
+        self.attempts[task.index()] = attempt.get();
+        if attempt == Attempt::FIRST
+            && let Some(limit) = self.graph.task(task).rules().task_timeout
+        {
+            self.clocks.insert(task, Clock::stopped(limit));
+        }
+        self.enter(task, TaskState::Running { attempt, since: at }, at);
+    }
+
+    fn apply_completed(&mut self, task: TaskId, output: Output, at: Timestamp) {
+        let question = matches!(self.graph.task(task).work(), Work::Question(_));
+        if output == Output::Definition && !question {
+            self.counts.substituted += 1;
+        }
+        self.end(task, TaskState::Completed { output }, at);
+    }
+
+    fn apply_cut(&mut self, task: TaskId, how: CutHow, at: Timestamp) {
+        let why = if let TaskState::Canceling { why, .. } = self.state(task) {
+            Some(why)
+        } else {
+            None
+        };
+        let tally = self.tally.entry(task).or_default();
+        match why {
+            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => tally.failures += 1,
+            Some(CutWhy::Suspend) | None => tally.restarts += 1,
+            Some(_) => {}
+        }
+        if how == CutHow::Abandoned {
+            tally.abandoned += 1;
+        }
+        self.enter(task, TaskState::Pending, at);
+    }
+
+    fn apply_answered(&mut self, task: TaskId, answer: Answer, at: Timestamp) {
+        let mut about_failure = false;
+        if let TaskState::Asking { question } = self.state(task)
+            && let Some(open) = self.questions.get(&question)
+        {
+            about_failure = matches!(open.why, AskWhy::Failure(_));
+        }
+        self.enter(task, TaskState::Pending, at);
+        match answer {
+            Answer::Failure(FailureAnswer::Retry) => {
+                self.tally.entry(task).or_default().agains += 1;
+                // The person's word is worth a whole budget.
+                if let Some(limit) = self.graph.task(task).rules().task_timeout
+                    && let Some(clock) = self.clocks.get_mut(&task)
+                {
+                    *clock = Clock::stopped(limit);
+                }
+            }
+            Answer::Value(_) if about_failure => {
+                self.counts.substituted += 1;
+            }
+            Answer::Value(_)
+            | Answer::Yes
+            | Answer::No
+            | Answer::Failure(FailureAnswer::Skip | FailureAnswer::Abort) => {}
+        }
+    }
+
+    fn apply_suspending(&mut self, at: Timestamp) {
+        self.run.phase = Phase::Suspending;
+        if self.counts.running > 0 {
+            self.timers
+                .set(SUSPEND_GRACE, at.after(self.policy.suspend_grace));
+        }
+        self.tune_all_clocks(at);
+    }
+
+    fn apply_resumed(&mut self, at: Timestamp) {
+        // Between the last record and this one nobody was at work: no clock ran.
+        self.run.phase = Phase::Suspended;
+        self.timers.clear(SUSPEND_GRACE);
+        self.tune_all_clocks(self.run.last_at);
+        self.run.phase = Phase::Live;
+        self.tune_all_clocks(at);
+    }
+
+    fn set_paused(&mut self, paused: bool, at: Timestamp) {
+        self.run.paused = paused;
+        self.tune_all_clocks(at);
+    }
+
+    fn last_attempt(&self, task: TaskId) -> Attempt {
+        Attempt::new(self.attempts[task.index()]).unwrap_or(Attempt::FIRST)
+    }
+
+    /// An end: tells the children.
+    fn end(&mut self, task: TaskId, state: TaskState, at: Timestamp) {
+        self.enter(task, state, at);
+        self.clocks.remove(&task);
+        let spoiled = if state.is_completed() { 0 } else { SPOILED };
+        for child in self.links.children(task) {
+            let waiting = &mut self.waiting[child.index()];
+            debug_assert!(*waiting & !SPOILED > 0, "{child} has no parent left to end");
+            *waiting = (*waiting - 1) | spoiled;
+        }
+    }
+
+    /// Leaves a state and enters another: counters, queue, slots, timers, clocks, questions.
+    fn enter(&mut self, task: TaskId, state: TaskState, at: Timestamp) {
+        let old = std::mem::replace(&mut self.state[task.index()], state);
+        *self.counts.of(old) -= 1;
+        *self.counts.of(state) += 1;
+        let (occupied, occupies) = (has_slot(old), has_slot(state));
+        if old == TaskState::Ready {
+            self.ready.remove(task);
+        }
+        if let TaskState::Asking { question } = old {
+            self.questions.remove(&question);
+        }
+        if occupied && !occupies {
+            self.ready.release(task);
+        }
+        // A cancel that changes its reason keeps its grace.
+        let same_timer = timer_of(old).is_some() && timer_of(old) == timer_of(state);
+        if let Some(kind) = timer_of(old)
+            && !same_timer
+        {
+            self.timers.clear(Timer {
+                task: Some(task),
+                kind,
+            });
+        }
+        if state == TaskState::Ready {
+            self.ready.push(&self.graph, task);
+        }
+        if occupies && !occupied {
+            self.ready.occupy(task);
+        }
+        if !same_timer && let Some((kind, due)) = self.due(task, state, at) {
+            self.timers.set(
+                Timer {
+                    task: Some(task),
+                    kind,
+                },
+                due,
+            );
+        }
+        if self.counts.running == 0 && self.run.phase == Phase::Suspending {
+            self.timers.clear(SUSPEND_GRACE);
+        }
+        self.tune_clock(task, at);
+    }
+
+    /// The timer that a state calls for.
+    fn due(&self, task: TaskId, state: TaskState, at: Timestamp) -> Option<(TimerKind, Timestamp)> {
+        let due = match state {
+            TaskState::Running { .. } => at.after(self.graph.task(task).rules().attempt_timeout?),
+            TaskState::BackingOff { until, .. } => until,
+            TaskState::Asking { question } => at.after(self.question_wait(question)?),
+            TaskState::Canceling { .. } => at.after(self.policy.cancel_grace),
+            TaskState::Pending
+            | TaskState::Ready
+            | TaskState::Completed { .. }
+            | TaskState::Failed { .. }
+            | TaskState::Skipped { .. }
+            | TaskState::Canceled { .. } => return None,
+        };
+        Some((timer_of(state)?, due))
+    }
+
+    /// Runs or stops the task's own clock, as its state and the run's say.
+    fn tune_clock(&mut self, task: TaskId, at: Timestamp) {
+        // Most tasks have no clock, and then there is none in the map.
+        if self.clocks.is_empty() {
+            return;
+        }
+        let counts = matches!(
+            self.state(task),
+            TaskState::Ready | TaskState::Running { .. } | TaskState::BackingOff { .. }
+        );
+        let running = counts && !self.run.paused && matches!(self.run.phase, Phase::Live);
+        let Some(clock) = self.clocks.get_mut(&task) else {
+            return;
+        };
+        let timer = Timer {
+            task: Some(task),
+            kind: TimerKind::Task,
+        };
+        match clock.run(running, at) {
+            Some(due) => self.timers.set(timer, due),
+            None => self.timers.clear(timer),
+        }
+    }
+
+    fn tune_run_clock(&mut self, at: Timestamp) {
+        let running = matches!(self.run.phase, Phase::Live);
+        if let Some(clock) = &mut self.run.clock {
+            match clock.run(running, at) {
+                Some(due) => self.timers.set(RUN, due),
+                None => self.timers.clear(RUN),
+            }
+        }
+    }
+
+    fn tune_all_clocks(&mut self, at: Timestamp) {
+        self.tune_run_clock(at);
+        let tasks: Vec<TaskId> = self.clocks.keys().copied().collect();
+        for task in tasks {
+            self.tune_clock(task, at);
+        }
+    }
+}
+
+pub(crate) const RUN: Timer = Timer {
+    task: None,
+    kind: TimerKind::Run,
+};
+pub(crate) const SUSPEND_GRACE: Timer = Timer {
+    task: None,
+    kind: TimerKind::SuspendGrace,
+};
+
+const fn has_slot(state: TaskState) -> bool {
+    matches!(
+        state,
+        TaskState::Running { .. } | TaskState::Canceling { .. }
+    )
+}
+
+const fn timer_of(state: TaskState) -> Option<TimerKind> {
+    match state {
+        TaskState::Running { .. } => Some(TimerKind::Attempt),
+        TaskState::BackingOff { .. } => Some(TimerKind::Backoff),
+        TaskState::Asking { .. } => Some(TimerKind::Question),
+        TaskState::Canceling { .. } => Some(TimerKind::Grace),
+        TaskState::Pending
+        | TaskState::Ready
+        | TaskState::Completed { .. }
+        | TaskState::Failed { .. }
+        | TaskState::Skipped { .. }
+        | TaskState::Canceled { .. } => None,
+    }
+}

@@ -1,0 +1,132 @@
+//! Cancel: by task, by what depends on it, by run; and what an ending run takes with it.
+
+use zeph_graph::{Attempt, CancelWhy, CutWhy, EndingWhy, Record, TaskId, TaskState};
+
+use crate::batch::Action;
+use crate::input::{Reception, Scope};
+use crate::machine::{Machine, Phase};
+
+impl Machine {
+    pub(crate) fn on_cancel(&mut self, scope: Scope) -> Reception {
+        match scope {
+            Scope::Task(task) => self.cancel_one(task, CancelWhy::Task),
+            Scope::Downstream(task) => self.cancel_downstream(task),
+            Scope::Run if self.run.ending.is_some() => Reception::Stale,
+            Scope::Run => {
+                self.begin_ending(EndingWhy::Cancel);
+                Reception::Taken
+            }
+        }
+    }
+
+    fn cancel_one(&mut self, task: TaskId, why: CancelWhy) -> Reception {
+        let Some(&state) = self.state.get(task.index()) else {
+            return Reception::Stale;
+        };
+        match state {
+            TaskState::Pending
+            | TaskState::Ready
+            | TaskState::BackingOff { .. }
+            | TaskState::Asking { .. } => {
+                self.record(Record::Canceled { task, why });
+                self.spread.push_back(task);
+            }
+            TaskState::Running { attempt, .. } => self.stop(task, attempt, CutWhy::Cancel(why)),
+            TaskState::Canceling {
+                why: CutWhy::Cancel(_),
+                ..
+            } => return Reception::Stale,
+            // It has been told to end already; only what follows changes.
+            TaskState::Canceling { attempt, .. } => {
+                let why = CutWhy::Cancel(why);
+                self.record(Record::CancelRequested { task, attempt, why });
+            }
+            TaskState::Completed { .. }
+            | TaskState::Failed { .. }
+            | TaskState::Skipped { .. }
+            | TaskState::Canceled { .. } => return Reception::Stale,
+        }
+        Reception::Taken
+    }
+
+    /// Every task on a path from `root` that has not ended. Cost: the size of that cone.
+    fn cancel_downstream(&mut self, root: TaskId) -> Reception {
+        if root.index() >= self.state.len() {
+            return Reception::Stale;
+        }
+        let mut reception = self.cancel_one(root, CancelWhy::Task);
+        let mut seen = vec![false; self.state.len()];
+        let mut cone = vec![root];
+        while let Some(task) = cone.pop() {
+            for &child in self.links.children(task) {
+                if !std::mem::replace(&mut seen[child.index()], true) {
+                    cone.push(child);
+                }
+            }
+        }
+        for task in self.graph.ids().skip(root.index() + 1) {
+            if seen[task.index()]
+                && self.cancel_one(task, CancelWhy::Downstream) == Reception::Taken
+            {
+                reception = Reception::Taken;
+            }
+        }
+        reception
+    }
+
+    /// Tells an attempt to end.
+    pub(crate) fn stop(&mut self, task: TaskId, attempt: Attempt, why: CutWhy) {
+        self.record(Record::CancelRequested { task, attempt, why });
+        self.actions.push(Action::Cancel { task, attempt });
+    }
+
+    /// From here on nothing starts: what runs is told to end, the rest has ended. One step.
+    pub(crate) fn begin_ending(&mut self, why: EndingWhy) {
+        if self.run.ending.is_some() {
+            return;
+        }
+        self.record(Record::Ending { why });
+        let why = why.cancel_why();
+        for task in self.graph.ids() {
+            match self.state(task) {
+                TaskState::Pending
+                | TaskState::Ready
+                | TaskState::BackingOff { .. }
+                | TaskState::Asking { .. } => self.record(Record::Canceled { task, why }),
+                TaskState::Running { attempt, .. } => {
+                    self.stop(task, attempt, CutWhy::Cancel(why));
+                }
+                // It has been told to end already, and its end will be this run's.
+                TaskState::Canceling { .. } => {}
+                TaskState::Completed { .. }
+                | TaskState::Failed { .. }
+                | TaskState::Skipped { .. }
+                | TaskState::Canceled { .. } => {}
+            }
+        }
+    }
+
+    /// Suspends: nothing new starts. The second time the grace is over.
+    pub(crate) fn on_suspend(&mut self) -> Reception {
+        match self.run.phase {
+            Phase::Live if self.run.ending.is_some() || self.dormant => Reception::Stale,
+            Phase::Live => {
+                self.record(Record::Suspending);
+                Reception::Taken
+            }
+            Phase::Suspending if self.counts.running > 0 => {
+                self.stop_for_suspension();
+                Reception::Taken
+            }
+            Phase::Suspending | Phase::New | Phase::Suspended | Phase::Ended(_) => Reception::Stale,
+        }
+    }
+
+    pub(crate) fn stop_for_suspension(&mut self) {
+        for task in self.graph.ids() {
+            if let TaskState::Running { attempt, .. } = self.state(task) {
+                self.stop(task, attempt, CutWhy::Suspend);
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Life: start, pause, resume, dispatch, the timers that come due, and the end.
+
+use zeph_graph::{CutHow, CutWhy, EndingWhy, Fault, Record, RunEnd, RunState, TaskState};
+
+use crate::batch::Action;
+use crate::input::Reception;
+use crate::machine::{Machine, Phase};
+use crate::timers::{Timer, TimerKind};
+
+impl Machine {
+    pub(crate) fn on_start(&mut self) -> Reception {
+        if self.run.phase != Phase::New {
+            return Reception::Stale;
+        }
+        self.record(Record::Opened);
+        for task in self.graph.ids() {
+            if self.graph.parents(task).is_empty() {
+                self.consider(task);
+            }
+        }
+        Reception::Taken
+    }
+
+    pub(crate) fn on_pause(&mut self, pause: bool) -> Reception {
+        let live = !matches!(self.run.phase, Phase::New | Phase::Ended(_));
+        if !live || self.run.paused == pause {
+            return Reception::Stale;
+        }
+        self.record(if pause {
+            Record::Paused
+        } else {
+            Record::Unpaused
+        });
+        Reception::Taken
+    }
+
+    /// The run goes on. What was in flight when it stopped is lost; the effect classes decide.
+    pub(crate) fn on_resume(&mut self) -> Reception {
+        let at_rest = self.run.phase == Phase::Suspended;
+        let over = matches!(self.run.phase, Phase::Ended(_));
+        if over || !(at_rest || self.dormant) {
+            return Reception::Stale;
+        }
+        self.dormant = false;
+        if self.run.phase == Phase::New {
+            return self.on_start();
+        }
+        self.record(Record::Resumed);
+        for task in self.graph.ids() {
+            let (attempt, why) = match self.state(task) {
+                TaskState::Running { attempt, .. } => (attempt, None),
+                TaskState::Canceling { attempt, why } => (attempt, Some(why)),
+                TaskState::Pending
+                | TaskState::Ready
+                | TaskState::BackingOff { .. }
+                | TaskState::Asking { .. }
+                | TaskState::Completed { .. }
+                | TaskState::Failed { .. }
+                | TaskState::Skipped { .. }
+                | TaskState::Canceled { .. } => continue,
+            };
+            self.cut(task, attempt, why, CutHow::Lost, None);
+        }
+        for (&question, open) in &self.questions {
+            self.actions.push(Action::Ask {
+                task: open.task,
+                question,
+            });
+        }
+        Reception::Taken
+    }
+
+    /// Starts what may start. Cost: a logarithm for each start; what cannot start is not looked at.
+    pub(crate) fn dispatch(&mut self) {
+        if !self.is_open() {
+            return;
+        }
+        let limit = self.policy.max_parallel.get().min(self.quota);
+        while self.counts.in_flight() < limit {
+            let Some(task) = self.ready.next() else {
+                return;
+            };
+            let attempt = self.next_attempt(task);
+            self.record(Record::Started { task, attempt });
+            self.actions.push(Action::Start { task, attempt });
+        }
+    }
+
+    /// Fires every timer that is due, in the order of time.
+    pub(crate) fn fire_timers(&mut self) {
+        while let Some((due, timer)) = self.timers.first() {
+            let asleep = self.dormant
+                || matches!(
+                    self.run.phase,
+                    Phase::New | Phase::Suspended | Phase::Ended(_)
+                );
+            if due > self.now || asleep {
+                return;
+            }
+            self.fire_timer(timer);
+            self.spread();
+        }
+    }
+
+    fn fire_timer(&mut self, timer: Timer) {
+        let Some(task) = timer.task else {
+            if timer.kind == TimerKind::Run {
+                self.begin_ending(EndingWhy::Timeout);
+            } else {
+                self.stop_for_suspension();
+            }
+            return;
+        };
+        match (timer.kind, self.state(task)) {
+            (TimerKind::Attempt, TaskState::Running { attempt, .. }) => {
+                self.stop(task, attempt, CutWhy::AttemptTimeout);
+            }
+            (TimerKind::Task, TaskState::Running { attempt, .. }) => {
+                self.stop(task, attempt, CutWhy::TaskTimeout);
+            }
+            (TimerKind::Task, _) => self.strategy(task, Fault::TaskTimeout),
+            (TimerKind::Backoff, _) => self.record(Record::Readied { task }),
+            (TimerKind::Question, TaskState::Asking { question }) => {
+                self.answer_by_default(question);
+            }
+            (TimerKind::Grace, TaskState::Canceling { attempt, why }) => {
+                self.cut(task, attempt, Some(why), CutHow::Abandoned, None);
+            }
+            (kind, state) => debug_assert!(false, "a {kind:?} timer of {task} in {state:?}"),
+        }
+    }
+
+    /// Comes to rest, or to the end, once nothing is in flight any more.
+    pub(crate) fn settle(&mut self) {
+        let done = self.counts.ended() == self.counts.total();
+        match self.run.phase {
+            Phase::Live | Phase::Suspending | Phase::Suspended if done => {
+                let end = self.run_end();
+                self.record(Record::Ended { end });
+                self.actions.push(Action::Ended(end));
+            }
+            Phase::Suspending if self.counts.in_flight() == 0 => {
+                self.record(Record::Suspended);
+                self.actions.push(Action::Suspended);
+            }
+            Phase::Live | Phase::Suspending | Phase::Suspended | Phase::New | Phase::Ended(_) => {}
+        }
+    }
+
+    fn run_end(&self) -> RunEnd {
+        let flawed = self.counts.failed + self.counts.canceled + self.counts.substituted > 0;
+        match self.run.ending {
+            Some(EndingWhy::Abort(_)) => RunEnd::Failed,
+            Some(EndingWhy::Cancel) => RunEnd::Canceled,
+            Some(EndingWhy::Timeout) => RunEnd::TimedOut,
+            None if flawed => RunEnd::Degraded,
+            None => RunEnd::Completed,
+        }
+    }
+
+    pub(crate) fn run_state(&self) -> RunState {
+        let counts = &self.counts;
+        let asking_only =
+            counts.asking > 0 && counts.in_flight() + counts.ready + counts.backing_off == 0;
+        match self.run.phase {
+            Phase::Ended(end) => RunState::Ended(end),
+            Phase::Suspended => RunState::Suspended,
+            Phase::Suspending => RunState::Suspending,
+            Phase::New | Phase::Live if self.run.paused => RunState::Paused,
+            Phase::New | Phase::Live if asking_only => RunState::Waiting,
+            Phase::New | Phase::Live => RunState::Running,
+        }
+    }
+}

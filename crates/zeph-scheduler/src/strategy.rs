@@ -1,0 +1,85 @@
+//! Strategy: retry, abort, skip, ask, or take a value.
+
+use std::time::Duration;
+
+use zeph_graph::{
+    AskWhy, EndingWhy, Fault, OnFailure, Output, QuestionId, Record, Retry, TaskId, Timestamp,
+};
+
+use crate::batch::Action;
+use crate::jitter;
+use crate::machine::Machine;
+
+impl Machine {
+    /// The attempt is over and its failure recorded: once more, or the strategy.
+    pub(crate) fn after_failure(
+        &mut self,
+        task: TaskId,
+        fault: Fault,
+        retry_after: Option<Duration>,
+    ) {
+        let retry = self.graph.task(task).rules().retry;
+        let tally = self.tally(task);
+        let granted = u64::from(retry.max_retries) + u64::from(tally.agains);
+        if fault.is_retryable() && u64::from(tally.failures) <= granted {
+            let until = self.retry_at(task, retry, tally.failures, retry_after);
+            self.record(Record::BackedOff { task, until });
+        } else {
+            self.strategy(task, fault);
+        }
+    }
+
+    fn retry_at(
+        &self,
+        task: TaskId,
+        retry: Retry,
+        failures: u32,
+        retry_after: Option<Duration>,
+    ) -> Timestamp {
+        let draw = jitter::draw(self.policy.seed, task, self.attempts[task.index()]);
+        let wait = jitter::backoff(retry.base, retry.cap, failures, draw);
+        self.now.after(wait.max(retry_after.unwrap_or_default()))
+    }
+
+    /// No further attempt: what the task's `on_failure` says.
+    pub(crate) fn strategy(&mut self, task: TaskId, fault: Fault) {
+        match self.graph.task(task).rules().on_failure {
+            OnFailure::Abort => self.abort(task, fault),
+            OnFailure::Skip => self.fail(task, fault),
+            OnFailure::Ask(_) => self.ask_failure(task, fault),
+            OnFailure::Value(_) => {
+                self.record(Record::Completed {
+                    task,
+                    output: Output::Definition,
+                    log: None,
+                });
+                self.spread.push_back(task);
+            }
+        }
+    }
+
+    pub(crate) fn fail(&mut self, task: TaskId, fault: Fault) {
+        self.record(Record::Failed { task, why: fault });
+        self.spread.push_back(task);
+    }
+
+    pub(crate) fn abort(&mut self, task: TaskId, fault: Fault) {
+        self.record(Record::Failed { task, why: fault });
+        self.begin_ending(EndingWhy::Abort(task));
+    }
+
+    pub(crate) fn ask_failure(&mut self, task: TaskId, fault: Fault) {
+        self.ask(task, AskWhy::Failure(fault));
+    }
+
+    pub(crate) fn ask(&mut self, task: TaskId, why: AskWhy) {
+        let question =
+            QuestionId::new(self.run.last_question).map_or(QuestionId::FIRST, QuestionId::next);
+        self.record(Record::Asked {
+            task,
+            question,
+            why,
+        });
+        self.actions.push(Action::Ask { task, question });
+    }
+}

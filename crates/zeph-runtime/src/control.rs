@@ -1,0 +1,109 @@
+//! Control: asking something of a run from any process, whoever owns it.
+
+use zeph_graph::{RunId, Timestamp};
+use zeph_memory::{RawGraphStore, RequestId};
+
+use crate::answer;
+use crate::error::RuntimeError;
+use crate::interim::Interim as _;
+use crate::owner::Owners;
+use crate::request::Request;
+use crate::socket::{self, Reply};
+use crate::view::RunView;
+
+/// Where a request ended up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// The owner took it, and what it led to is saved.
+    Taken,
+    /// The owner had nothing to change: it was about something that is over.
+    Stale,
+    /// Nobody owns the run: the next owner reads it first.
+    Posted(RequestId),
+}
+
+/// Asks something of a run: of its owner if that is alive, else of its next one.
+///
+/// What can be checked without an owner is: the run is open, the task exists, the question is open
+/// and the text answers it.
+///
+/// # Errors
+/// If the run does not exist or has ended, or the request does not fit it.
+pub async fn ask(
+    store: &dyn RawGraphStore,
+    owners: Option<&Owners>,
+    run: &RunId,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Delivery, RuntimeError> {
+    let row = store
+        .get(run)
+        .await
+        .map_err(|error| RuntimeError::store(run, error))?;
+    if !row.status.open {
+        let state = row.status.state;
+        return Err(RuntimeError::AlreadyEnded {
+            run: run.clone(),
+            state,
+        });
+    }
+    if let Some(owners) = owners
+        && owners.holder(row.epoch).is_some()
+    {
+        match socket::call(&owners.socket_path(row.epoch), run, request).await {
+            Ok(Reply::Taken) => return Ok(Delivery::Taken),
+            Ok(Reply::Stale) => return Ok(Delivery::Stale),
+            Ok(Reply::Refused(reason)) => {
+                return Err(RuntimeError::Refused {
+                    run: run.clone(),
+                    reason,
+                });
+            }
+            // It left the owner between our look and our call, or the owner cannot be reached.
+            Ok(Reply::NotHere) => {}
+            Err(error) => tracing::debug!(%run, %error, "the owner cannot be reached"),
+        }
+    }
+    check(&RunView::load(store, run).await?, request)?;
+    let body = serde_json::to_string(request).map_err(|error| RuntimeError::Refused {
+        run: run.clone(),
+        reason: error.to_string(),
+    })?;
+    let id = store
+        .post(run, now, &body)
+        .await
+        .map_err(|error| RuntimeError::store(run, error))?;
+    Ok(Delivery::Posted(id))
+}
+
+fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {
+    let run = view.run.clone();
+    match request {
+        Request::Answer { question, text } => {
+            let question = *question;
+            let open = view
+                .scheduler
+                .questions()
+                .find(|open| open.id.get() == question);
+            let open = open.ok_or_else(|| RuntimeError::NoSuchQuestion {
+                run: run.clone(),
+                question,
+            })?;
+            answer::read(&view.scheduler, &open, text)
+                .map(drop)
+                .map_err(|reason| RuntimeError::BadAnswer {
+                    run,
+                    question,
+                    reason,
+                })
+        }
+        Request::Cancel {
+            task: Some(task), ..
+        } => view.task(task).map(drop),
+        Request::Cancel { task: None, .. }
+        | Request::Pause
+        | Request::Unpause
+        | Request::Suspend => Ok(()),
+    }
+}

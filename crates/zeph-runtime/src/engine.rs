@@ -1,0 +1,470 @@
+//! The engine: where runs are submitted and resumed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use zeph_graph::{ContentId, Entry, Header, Policy, RunId, TaskGraph, Work, wire};
+use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, StoredRun};
+use zeph_scheduler::Scheduler;
+use zeph_subagent::Registry;
+
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::error::RuntimeError;
+use crate::event::Events;
+use crate::handle::{Pulse, RunHandle};
+use crate::interim::Interim as _;
+use crate::live::{Ack, Live};
+use crate::owner::{OwnerLock, Owners};
+use crate::request::Request;
+use crate::view::read_entries;
+
+/// What the core is told.
+pub(crate) enum Message {
+    Open {
+        live: Box<Live>,
+        resume: bool,
+        requests: Vec<(RequestId, Request)>,
+        ack: Ack,
+    },
+    Request {
+        run: RunId,
+        request: Request,
+        ack: Ack,
+    },
+}
+
+/// The limits of an engine, for all its runs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Attempts in flight at the same time, over all runs. Default: 8. A run's own limit also holds.
+    pub max_parallel: u32,
+    /// The largest result of a task, as bytes of JSON. Default: 1 MiB.
+    pub max_output_bytes: usize,
+    /// How much of each log stream of an attempt is kept, head and tail. Default: 256 KiB.
+    pub log_bytes: usize,
+    /// How many events an observer may lag behind before it misses some. Default: 4096.
+    pub observer_buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_parallel: 8,
+            max_output_bytes: 1 << 20,
+            log_bytes: 256 << 10,
+            observer_buffer: 4096,
+        }
+    }
+}
+
+/// A graph to run, with what the run is to be called and limited by.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    graph: TaskGraph,
+    policy: Policy,
+    run: Option<RunId>,
+    title: Option<String>,
+}
+
+impl Submission {
+    /// A run of that graph under the default policy, with a random name.
+    #[must_use]
+    pub fn new(graph: TaskGraph) -> Self {
+        Self {
+            graph,
+            policy: Policy::default(),
+            run: None,
+            title: None,
+        }
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Names the run. A name that the store already has is refused.
+    #[must_use]
+    pub fn name(mut self, run: RunId) -> Self {
+        self.run = Some(run);
+        self
+    }
+
+    /// What lists show of it. Default: the graph's `goal`, else nothing.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+}
+
+/// Configures an [`Engine`].
+#[must_use]
+pub struct EngineBuilder {
+    store: Arc<dyn RawGraphStore>,
+    registry: Registry,
+    limits: Limits,
+    owners: Option<Owners>,
+}
+
+impl std::fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineBuilder")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EngineBuilder {
+    /// The executors that tasks can name. Default: none, which is enough for milestones and questions.
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// Sets the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where the processes that share this store find each other. Default: nobody shares it.
+    pub fn owners(mut self, owners: Owners) -> Self {
+        self.owners = Some(owners);
+        self
+    }
+
+    /// Starts the engine on the current tokio runtime.
+    ///
+    /// # Errors
+    /// If the store refuses a writer, or the owner's files cannot be made.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
+    pub async fn start(self) -> Result<Engine, RuntimeError> {
+        let clock = Clock::start();
+        let name = format!("pid {}", std::process::id());
+        let claim = |source| RuntimeError::Claim {
+            source: Arc::new(source),
+        };
+        let fence = self.store.claim(&name, clock.now()).await.map_err(claim)?;
+        let (sender, messages) = mpsc::channel(1024);
+        let lock = match &self.owners {
+            Some(owners) => Some(Arc::new(
+                owners.acquire(fence, sender.downgrade()).map_err(|error| {
+                    claim(zeph_memory::StoreError::io("the owner's lock file", error))
+                })?,
+            )),
+            None => None,
+        };
+        let (closed, is_closed) = watch::channel(None);
+        let registry = Arc::new(self.registry);
+        let core = Core::new(
+            Arc::clone(&self.store),
+            fence,
+            Arc::clone(&registry),
+            self.limits,
+            clock,
+            closed,
+        );
+        let held = lock.clone();
+        tokio::spawn(async move {
+            core.run(messages).await;
+            // The lock is held for as long as the engine works, not for as long as handles live.
+            drop(held);
+        });
+        Ok(Engine {
+            messages: sender,
+            store: self.store,
+            fence,
+            registry,
+            limits: self.limits,
+            clock,
+            is_closed,
+            owners: self.owners,
+            _lock: lock,
+        })
+    }
+}
+
+/// Runs graphs: many at a time, each step saved before its consequences start.
+///
+/// Clones are the same engine. Dropping them all lets the runs go on; the engine ends when the last
+/// run has left and the last handle is dropped.
+#[derive(Clone)]
+pub struct Engine {
+    messages: mpsc::Sender<Message>,
+    store: Arc<dyn RawGraphStore>,
+    fence: Fence,
+    registry: Arc<Registry>,
+    limits: Limits,
+    clock: Clock,
+    is_closed: watch::Receiver<Option<String>>,
+    owners: Option<Owners>,
+    _lock: Option<Arc<OwnerLock>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine on that store.
+    pub fn builder(store: Arc<dyn RawGraphStore>) -> EngineBuilder {
+        let (registry, limits) = (Registry::new(), Limits::default());
+        EngineBuilder {
+            store,
+            registry,
+            limits,
+            owners: None,
+        }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn RawGraphStore> {
+        &self.store
+    }
+
+    /// Starts a run. Returns when it is saved; from then on it survives a crash.
+    ///
+    /// # Errors
+    /// If an executor is not registered, the name is taken, or the store fails.
+    pub async fn submit(&self, submission: Submission) -> Result<RunHandle, RuntimeError> {
+        let Submission {
+            graph,
+            policy,
+            run,
+            title,
+        } = submission;
+        let run = run.map_or_else(random_run_id, Ok).map_err(Self::unusable)?;
+        self.check_executors(&run, &graph)?;
+        let title = title
+            .or_else(|| graph.metadata().get("goal").cloned())
+            .unwrap_or_default();
+        let header = Header { graph, policy };
+        let text = wire::encode_header(&header);
+        let new = NewRun::new(run.clone(), title, self.clock.now(), text);
+        let chain = Chain::genesis(&new);
+        let scheduler = Scheduler::new(header.graph, header.policy);
+        self.open(scheduler, chain, Some(new), ContentId::FIRST, Vec::new())
+            .await
+    }
+
+    /// Goes on with a run that is at rest, or whose process went away.
+    ///
+    /// Takes it over from an owner that is gone, reads what people asked for meanwhile, and lets the
+    /// effect classes decide what becomes of attempts whose end is unknown.
+    ///
+    /// # Errors
+    /// If there is no such run, it has ended, somebody else owns it, its journal is damaged, or an
+    /// executor is not registered. Nothing has changed then.
+    pub async fn resume(&self, run: &RunId) -> Result<RunHandle, RuntimeError> {
+        self.resume_checked(run, None).await
+    }
+
+    /// Like [`resume`](Self::resume), for a program that also has the graph: refuses if it is not the
+    /// one that the run was started with.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume), and [`RuntimeError::GraphChanged`].
+    pub async fn resume_same(
+        &self,
+        run: &RunId,
+        graph: &TaskGraph,
+    ) -> Result<RunHandle, RuntimeError> {
+        self.resume_checked(run, Some(graph)).await
+    }
+
+    async fn resume_checked(
+        &self,
+        run: &RunId,
+        expected: Option<&TaskGraph>,
+    ) -> Result<RunHandle, RuntimeError> {
+        let row = self
+            .store
+            .get(run)
+            .await
+            .map_err(|e| RuntimeError::store(run, e))?;
+        if !row.status.open {
+            let state = row.status.state;
+            return Err(RuntimeError::AlreadyEnded {
+                run: run.clone(),
+                state,
+            });
+        }
+        if row.epoch == self.fence.epoch && self.owners.is_some() {
+            // Ours already: the core knows whether it is still here.
+        } else if let Some(owner) = self.owners.as_ref().and_then(|o| o.holder(row.epoch)) {
+            return Err(RuntimeError::OwnedElsewhere {
+                run: run.clone(),
+                owner,
+            });
+        }
+        let stored = self
+            .store
+            .load(run)
+            .await
+            .map_err(|e| RuntimeError::store(run, e))?;
+        let header = read_header(&stored)?;
+        if let Some(graph) = expected {
+            let differences = wire::diff(&header.graph, graph);
+            if !differences.is_empty() {
+                return Err(RuntimeError::GraphChanged {
+                    run: run.clone(),
+                    differences,
+                });
+            }
+        }
+        self.check_executors(run, &header.graph)?;
+        let entries = read_entries(&stored)?;
+        let next_content = next_content(&entries);
+        let scheduler =
+            Scheduler::recover(header, entries).map_err(|source| RuntimeError::Corrupt {
+                run: run.clone(),
+                source,
+            })?;
+        self.store
+            .adopt(run, self.fence)
+            .await
+            .map_err(|e| RuntimeError::store(run, e))?;
+        let requests = self.requests_for(run).await?;
+        self.open(scheduler, stored.chain, None, next_content, requests)
+            .await
+    }
+
+    /// What people asked of this run while nobody owned it, oldest first.
+    async fn requests_for(&self, run: &RunId) -> Result<Vec<(RequestId, Request)>, RuntimeError> {
+        let inbox = self
+            .store
+            .inbox()
+            .await
+            .map_err(|e| RuntimeError::store(run, e))?;
+        let ours = inbox.into_iter().filter(|request| request.run == *run);
+        let read = ours.filter_map(|request| match serde_json::from_str(&request.body) {
+            Ok(read) => Some((request.id, read)),
+            Err(error) => {
+                tracing::warn!(%run, id = %request.id, %error, "a request in the inbox cannot be read");
+                None
+            }
+        });
+        Ok(read.collect())
+    }
+
+    async fn open(
+        &self,
+        scheduler: Scheduler,
+        chain: Chain,
+        genesis: Option<NewRun>,
+        next_content: ContentId,
+        requests: Vec<(RequestId, Request)>,
+    ) -> Result<RunHandle, RuntimeError> {
+        let run = chain.run().clone();
+        let resume = genesis.is_none();
+        let (events, first) = broadcast::channel(self.limits.observer_buffer.max(1));
+        let (pulse, pulse_reader) = watch::channel(Arc::new(Pulse::of(&scheduler)));
+        let (done, done_reader) = watch::channel(None);
+        let handle = RunHandle {
+            run: run.clone(),
+            engine: self.messages.clone(),
+            store: Arc::clone(&self.store),
+            pulse: pulse_reader,
+            done: done_reader,
+            events: events.downgrade(),
+            first: Arc::new(Mutex::new(Some(Events::new(first)))),
+        };
+        let live = Box::new(Live {
+            scheduler,
+            chain,
+            genesis,
+            next_content,
+            contents: BTreeMap::new(),
+            outputs: HashMap::new(),
+            acks: Vec::new(),
+            settled: Vec::new(),
+            attempts: HashMap::new(),
+            events,
+            pulse,
+            done,
+        });
+        let (ack, opened) = oneshot::channel();
+        let message = Message::Open {
+            live,
+            resume,
+            requests,
+            ack,
+        };
+        let gone = || match self.is_closed.borrow().clone() {
+            Some(reason) => RuntimeError::Closed { reason },
+            None => RuntimeError::Gone { run: run.clone() },
+        };
+        self.messages.send(message).await.map_err(|_| gone())?;
+        opened.await.map_err(|_| gone())??;
+        Ok(handle)
+    }
+
+    /// Every action of the graph has its executor, or nothing begins.
+    fn check_executors(&self, run: &RunId, graph: &TaskGraph) -> Result<(), RuntimeError> {
+        let mut missing = BTreeSet::new();
+        for (_, task) in graph.tasks() {
+            if let Work::Action { name, .. } = task.work()
+                && self.registry.find(task.name(), Some(name)).is_none()
+            {
+                missing.insert(name.to_string());
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let missing = missing.into_iter().collect();
+        Err(RuntimeError::MissingExecutors {
+            run: run.clone(),
+            missing,
+        })
+    }
+
+    fn unusable(error: getrandom::Error) -> RuntimeError {
+        let source = zeph_memory::StoreError::io("drawing a name for the run", error.to_string());
+        RuntimeError::Claim {
+            source: Arc::new(source),
+        }
+    }
+}
+
+pub(crate) fn read_header(stored: &StoredRun) -> Result<Header, RuntimeError> {
+    let text = String::from_utf8_lossy(&stored.new.header);
+    wire::decode_header(&text).map_err(|source| RuntimeError::Header {
+        run: stored.new.run.clone(),
+        source: Arc::new(source),
+    })
+}
+
+/// The number after the last one that the journal refers to. What is behind it was never referred to.
+fn next_content(entries: &[Entry]) -> ContentId {
+    let ids = entries.iter().flat_map(|entry| entry.record.contents());
+    ids.max().map_or(ContentId::FIRST, ContentId::next)
+}
+
+/// Eight characters that are easy to read out and to type: 40 random bits.
+fn random_run_id() -> Result<RunId, getrandom::Error> {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    loop {
+        let mut bytes = [0u8; 8];
+        getrandom::fill(&mut bytes)?;
+        let text: String = bytes
+            .iter()
+            .map(|b| char::from(ALPHABET[usize::from(b % 32)]))
+            .collect();
+        if let Ok(run) = text.parse() {
+            return Ok(run);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The owner's socket: one JSON line in, one JSON line out.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use zeph_graph::RunId;
+use zeph_scheduler::Reception;
+
+use crate::engine::Message;
+use crate::request::Request;
+
+/// The longest line that is read.
+const MAX_LINE_BYTES: u64 = 4 << 20;
+/// How long a peer may take to send its line, and an owner to save what it asks for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Serialize, Deserialize)]
+struct Call {
+    run: String,
+    request: Request,
+}
+
+/// What an owner replies.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reply {
+    /// It is saved.
+    Taken,
+    /// It was about something that is over.
+    Stale,
+    /// It was refused.
+    Refused(String),
+    /// The run is not at work in that process.
+    NotHere,
+}
+
+pub(crate) async fn serve(listener: UnixListener, engine: mpsc::WeakSender<Message>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let engine = engine.clone();
+                tokio::spawn(async move {
+                    let talk = tokio::time::timeout(PATIENCE, answer(stream, engine)).await;
+                    if let Ok(Err(error)) = talk {
+                        tracing::debug!(%error, "a peer went away");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the owner's socket takes no calls");
+                // Out of file descriptors, most likely: they come back when work ends.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, engine: mpsc::WeakSender<Message>) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read)
+        .take(MAX_LINE_BYTES)
+        .read_line(&mut line)
+        .await?;
+    let reply = match serde_json::from_str::<Call>(&line) {
+        Ok(call) => pass_on(call, engine).await,
+        Err(error) => Reply::Refused(format!("the request cannot be read: {error}")),
+    };
+    let mut text = serde_json::to_string(&reply)?;
+    text.push('\n');
+    write.write_all(text.as_bytes()).await
+}
+
+async fn pass_on(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
+    let Ok(run) = call.run.parse::<RunId>() else {
+        return Reply::NotHere;
+    };
+    let Some(engine) = engine.upgrade() else {
+        return Reply::NotHere;
+    };
+    let (ack, outcome) = oneshot::channel();
+    let message = Message::Request {
+        run,
+        request: call.request,
+        ack,
+    };
+    if engine.send(message).await.is_err() {
+        return Reply::NotHere;
+    }
+    match outcome.await {
+        Ok(Ok(Reception::Taken)) => Reply::Taken,
+        Ok(Ok(Reception::Stale | Reception::Unfit)) => Reply::Stale,
+        Ok(Err(crate::RuntimeError::Gone { .. })) | Err(_) => Reply::NotHere,
+        Ok(Err(error)) => Reply::Refused(error.to_string()),
+    }
+}
+
+/// Calls an owner.
+pub(crate) async fn call(path: &Path, run: &RunId, request: &Request) -> std::io::Result<Reply> {
+    let talk = async {
+        let mut stream = UnixStream::connect(path).await?;
+        let call = Call {
+            run: run.to_string(),
+            request: request.clone(),
+        };
+        let mut text = serde_json::to_string(&call)?;
+        text.push('\n');
+        stream.write_all(text.as_bytes()).await?;
+        let mut line = String::new();
+        BufReader::new(stream)
+            .take(MAX_LINE_BYTES)
+            .read_line(&mut line)
+            .await?;
+        Ok(serde_json::from_str(&line)?)
+    };
+    tokio::time::timeout(PATIENCE, talk)
+        .await
+        .map_err(std::io::Error::from)?
+}

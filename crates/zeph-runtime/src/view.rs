@@ -1,0 +1,276 @@
+//! Views: a stored run for reading, whoever owns it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use zeph_graph::{
+    Attempt, ContentId, CutHow, Entry, Fault, Output, Record, RunId, TaskGraph, TaskId, Timestamp,
+    wire,
+};
+use zeph_memory::{Content, RawGraphStore, RunStatus, StoredRun};
+use zeph_scheduler::Scheduler;
+use zeph_subagent::{TaskErrorRecord, TaskOutput};
+
+use crate::answer::{self, QuestionView, content_of};
+use crate::content::read_output;
+use crate::engine::read_header;
+use crate::error::RuntimeError;
+use crate::handle::Pulse;
+
+/// A run as its journal tells it. Reading one needs no ownership and holds nobody up.
+#[derive(Debug)]
+pub struct RunView {
+    /// The run.
+    pub run: RunId,
+    /// What lists show of it.
+    pub title: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last moved.
+    pub updated_at: Timestamp,
+    /// Its state as the store has it.
+    pub status: RunStatus,
+    /// Its records, in order.
+    pub entries: Vec<Entry>,
+    /// The machine that the records fold to. Dormant: to be asked, not to be driven.
+    pub scheduler: Scheduler,
+    /// The hash of its last row, to compare with one that was kept elsewhere.
+    pub head: String,
+}
+
+/// One attempt of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttemptView {
+    /// Its number.
+    pub attempt: Attempt,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When its end was recorded; `None` while it runs, or if its process went away.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub end: AttemptEnd,
+    /// The content that holds what its executor said when it failed.
+    pub error: Option<ContentId>,
+    /// The content that holds its logs.
+    pub log: Option<ContentId>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// It has not, as far as the journal knows.
+    Open,
+    /// With a result.
+    Completed,
+    /// Without one.
+    Failed(Fault),
+    /// It was stopped, given up or lost.
+    Cut(CutHow),
+}
+
+impl RunView {
+    /// Reads a run and folds its journal. No content is read.
+    ///
+    /// # Errors
+    /// If there is no such run, or its journal is damaged.
+    pub async fn load(store: &dyn RawGraphStore, run: &RunId) -> Result<Self, RuntimeError> {
+        let stored = store
+            .load(run)
+            .await
+            .map_err(|error| RuntimeError::store(run, error))?;
+        let header = read_header(&stored)?;
+        let entries = read_entries(&stored)?;
+        let scheduler = Scheduler::recover(header, entries.iter().copied()).map_err(|source| {
+            RuntimeError::Corrupt {
+                run: run.clone(),
+                source,
+            }
+        })?;
+        Ok(Self {
+            run: run.clone(),
+            title: stored.new.title,
+            created_at: stored.new.created_at,
+            updated_at: stored.updated_at,
+            status: stored.status,
+            head: stored.chain.head().to_string(),
+            entries,
+            scheduler,
+        })
+    }
+
+    /// The graph.
+    #[must_use]
+    pub const fn graph(&self) -> &TaskGraph {
+        self.scheduler.graph()
+    }
+
+    /// The run at a glance.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse::of(&self.scheduler)
+    }
+
+    /// The open questions, oldest first.
+    #[must_use]
+    pub fn questions(&self) -> Vec<QuestionView> {
+        self.scheduler
+            .questions()
+            .map(|open| answer::view(&self.scheduler, &open))
+            .collect()
+    }
+
+    /// The task of that name.
+    ///
+    /// # Errors
+    /// With the closest name, if there is none.
+    pub fn task(&self, name: &str) -> Result<TaskId, RuntimeError> {
+        self.graph()
+            .find(name)
+            .ok_or_else(|| RuntimeError::NoSuchTask {
+                run: self.run.clone(),
+                task: name.to_owned(),
+                suggestion: closest(self.graph(), name),
+            })
+    }
+
+    /// The attempts of a task, in order. Cost: a pass over the journal.
+    #[must_use]
+    pub fn attempts(&self, task: TaskId) -> Vec<AttemptView> {
+        let mut attempts: Vec<AttemptView> = Vec::new();
+        for entry in &self.entries {
+            if entry.record.task() != Some(task) {
+                continue;
+            }
+            let (end, error, log) = match entry.record {
+                Record::Started { attempt, .. } => {
+                    attempts.push(AttemptView {
+                        attempt,
+                        started_at: entry.at,
+                        ended_at: None,
+                        end: AttemptEnd::Open,
+                        error: None,
+                        log: None,
+                    });
+                    continue;
+                }
+                Record::Completed { log, .. } => (AttemptEnd::Completed, None, log),
+                Record::AttemptFailed {
+                    fault, error, log, ..
+                } => (AttemptEnd::Failed(fault), error, log),
+                Record::AttemptCut { how, log, .. } => (AttemptEnd::Cut(how), None, log),
+                Record::Opened
+                | Record::Readied { .. }
+                | Record::BackedOff { .. }
+                | Record::Asked { .. }
+                | Record::Answered { .. }
+                | Record::CancelRequested { .. }
+                | Record::Failed { .. }
+                | Record::Skipped { .. }
+                | Record::Canceled { .. }
+                | Record::Ending { .. }
+                | Record::Paused
+                | Record::Unpaused
+                | Record::Suspending
+                | Record::Suspended
+                | Record::Resumed
+                | Record::Ended { .. } => continue,
+            };
+            if let Some(last) = attempts
+                .last_mut()
+                .filter(|last| last.end == AttemptEnd::Open)
+            {
+                (last.ended_at, last.end) = (Some(entry.at), end);
+                (last.error, last.log) = (error, log);
+            }
+        }
+        attempts
+    }
+
+    /// The result of a task, if it has completed with one.
+    ///
+    /// # Errors
+    /// If the store cannot read it.
+    pub async fn output(
+        &self,
+        store: &dyn RawGraphStore,
+        task: TaskId,
+    ) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
+        let zeph_graph::TaskState::Completed { output } = self.scheduler.task(task).state() else {
+            return Ok(None);
+        };
+        if output == Output::Definition {
+            let value = answer::defined_value(&self.scheduler, task);
+            return Ok(Some(Arc::new(TaskOutput::from(value))));
+        }
+        let Some(id) = content_of(output) else {
+            return Ok(None);
+        };
+        let parts = self.content(store, id).await?;
+        Ok(read_output(&parts).ok())
+    }
+
+    /// What an executor said when an attempt failed.
+    ///
+    /// # Errors
+    /// If the store cannot read it.
+    pub async fn error(
+        &self,
+        store: &dyn RawGraphStore,
+        id: ContentId,
+    ) -> Result<Option<TaskErrorRecord>, RuntimeError> {
+        let parts = self.content(store, id).await?;
+        Ok(parts
+            .first()
+            .and_then(|part| serde_json::from_slice(&part.bytes).ok()))
+    }
+
+    /// The logs of an attempt: the stream's name and its bytes, head and tail.
+    ///
+    /// # Errors
+    /// If the store cannot read them.
+    pub async fn logs(
+        &self,
+        store: &dyn RawGraphStore,
+        id: ContentId,
+    ) -> Result<Vec<(String, Bytes)>, RuntimeError> {
+        let parts = self.content(store, id).await?;
+        Ok(parts
+            .into_iter()
+            .map(|part| (part.name, part.bytes))
+            .collect())
+    }
+
+    async fn content(
+        &self,
+        store: &dyn RawGraphStore,
+        id: ContentId,
+    ) -> Result<Vec<Content>, RuntimeError> {
+        let parts = store.contents(&self.run, &[id]).await;
+        parts.map_err(|error| RuntimeError::store(&self.run, error))
+    }
+}
+
+pub(crate) fn read_entries(stored: &StoredRun) -> Result<Vec<Entry>, RuntimeError> {
+    let read = |row: &zeph_memory::StoredRow| match wire::decode(&row.payload) {
+        Ok(record) => Ok(Entry {
+            seq: row.seq,
+            at: row.at,
+            record,
+        }),
+        Err(source) => Err(RuntimeError::Record {
+            run: stored.new.run.clone(),
+            seq: row.seq,
+            source: Arc::new(source),
+        }),
+    };
+    stored.rows.iter().map(read).collect()
+}
+
+/// The name that was most likely meant.
+pub(crate) fn closest(graph: &TaskGraph, name: &str) -> Option<String> {
+    let names = graph.tasks().map(|(_, task)| task.name());
+    let scored = names.map(|known| (strsim::damerau_levenshtein(known, name), known));
+    let (distance, best) = scored.min()?;
+    (distance <= 1 + name.chars().count() / 4).then(|| best.to_owned())
+}

@@ -122,6 +122,14 @@ pub enum AddError {
         /// The lane's capacity.
         capacity: u32,
     },
+    /// The task lists one lane twice, so that its weight in it is unclear.
+    #[error("task {task:?} lists lane {lane:?} twice: give it a weight instead")]
+    RepeatedLane {
+        /// The task.
+        task: String,
+        /// The lane.
+        lane: String,
+    },
     /// The graph is full.
     #[error("a graph holds at most {MAX_TASKS} tasks")]
     TooManyTasks,
@@ -368,18 +376,32 @@ impl TaskGraph {
             });
         }
         check_times(task.name(), task.rules(), task.work())?;
-        for used in &task.rules().lanes {
+        let all = &task.rules().lanes;
+        for (i, used) in all.iter().enumerate() {
             let Some(lane) = self.lanes.get(used.lane.index()) else {
                 return Err(AddError::UnknownLane {
                     task: task.name().into(),
                 });
             };
-            if used.weight == 0 || used.weight > lane.capacity {
+            let same = task
+                .rules()
+                .lanes
+                .iter()
+                .filter(|other| other.lane == used.lane);
+            // A lane named twice weighs the sum.
+            let weight = same.fold(0u32, |sum, other| sum.saturating_add(other.weight));
+            if used.weight == 0 || weight > lane.capacity {
                 return Err(AddError::BadWeight {
                     task: task.name().into(),
                     lane: lane.name.to_string(),
-                    weight: used.weight,
+                    weight,
                     capacity: lane.capacity,
+                });
+            }
+            if all[..i].iter().any(|before| before.lane == used.lane) {
+                return Err(AddError::RepeatedLane {
+                    task: task.name().into(),
+                    lane: lane.name.to_string(),
                 });
             }
         }

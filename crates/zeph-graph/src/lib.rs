@@ -13,10 +13,14 @@ mod task;
 
 mod graph;
 mod links;
+mod topology;
 
 mod policy;
 mod record;
 mod state;
+
+pub mod picture;
+pub mod wire;
 
 pub use graph::{AddError, Lane, LaneId, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
 pub use id::{Attempt, BadRunId, ContentId, QuestionId, RunId, Seq, TaskId};
@@ -33,3 +37,7 @@ pub use state::{
 };
 pub use task::{Rules, Task, Work};
 pub use time::Timestamp;
+pub use topology::{Topology, bottom_levels, expected_ms};
+
+#[cfg(test)]
+mod tests;

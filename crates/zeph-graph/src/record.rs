@@ -1,4 +1,4 @@
-//! Records: the decisions that a run's journal holds, and nothing else.
+//! Records: the decisions that a run's journal holds, and nothing else. Closed, like the states.
 
 use crate::{
     AskWhy, Attempt, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer, Fault, Output,
@@ -10,7 +10,6 @@ use crate::{
 /// A journal is a fold of these: a newer version applies an old journal without deciding anything
 /// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Record {
     /// The run began.
     Opened,
@@ -142,7 +141,6 @@ const _: () = assert!(size_of::<Record>() <= 32);
 
 /// What brings a run to its end before its tasks are through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum EndingWhy {
     /// This task failed, and its strategy, or a person's answer, is to abort.
     Abort(TaskId),

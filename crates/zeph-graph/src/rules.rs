@@ -9,7 +9,6 @@ use crate::{LaneId, Params};
 /// A canceled parent counts as failed; a skipped one is done, but neither success nor failure.
 /// Without parents either trigger fires at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Trigger {
     /// All parents completed. Can no longer fire once one of them ended otherwise.
     #[default]
@@ -66,7 +65,6 @@ impl Default for Retry {
 
 /// What happens when the last attempt of a task has failed.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
 pub enum OnFailure {
     /// Nothing new starts, running work is cancelled, the rest ends Canceled.
     #[default]
@@ -100,7 +98,6 @@ pub enum FailureAnswer {
 /// What a repeated attempt does to the outside world. Decides what happens to an attempt whose end
 /// is unknown: after a crash, or when it ignored its cancellation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Effect {
     /// None: it only computes. Runs again.
     Pure,
@@ -192,7 +189,6 @@ impl Question {
 
 /// Which answers a question accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum AnswerKind {
     /// Any text.
     #[default]

@@ -1,4 +1,7 @@
 //! States of tasks and runs, and the reasons that each end carries.
+//!
+//! These enums are closed on purpose: whoever handles a state says what happens in each of them, and a
+//! new one is a change that the compiler shows to everybody.
 
 use std::fmt;
 
@@ -6,16 +9,29 @@ use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 
 /// Where a task stands. Each state means one thing; the last four are ends and never change.
 ///
-/// ```text
-/// Pending ─► Asking (approval) ─► Ready ─► Running ─► Completed
-///    │            │                 ▲         ├─► BackingOff ─► Ready
-///    │            ▼                 │         ├─► Asking (failure) ─► Ready | Completed | Failed
-///    ├────────► Skipped             │         ├─► Failed
-///    │                              └─────────┴─► Canceling ─► Canceled | as for a failure
-///    └────────► Canceled   (from every state that is not an end)
-/// ```
+/// | From | To | When |
+/// |---|---|---|
+/// | Pending | Ready | the trigger fires and an action is to run |
+/// | Pending | Asking | the trigger fires and a person is asked: an approval, or the question that is the task |
+/// | Pending | Completed | the trigger fires for a milestone |
+/// | Pending | Skipped | the trigger can no longer fire |
+/// | Ready | Running | a slot in every lane is free; an attempt starts |
+/// | Running | Completed | the attempt returned its result; also from Canceling, before a suspension |
+/// | Running, Canceling | BackingOff | the attempt failed or took too long, and is to be repeated |
+/// | Running, Canceling | Asking | it is not to be repeated, and a person decides |
+/// | Running, Canceling | Failed | it is not to be repeated, and the task stays failed |
+/// | Running, Canceling | Completed | it is not to be repeated, and a value stands in for the result |
+/// | Running | Canceling | the attempt is told to stop: a cancel, a time-out, a suspension |
+/// | Canceling | Canceled | the attempt ended, or was given up, after a cancel |
+/// | Running, Canceling | Ready | the attempt was cut by a suspension or a crash, and may run again |
+/// | BackingOff | Ready | the wait is over |
+/// | Asking | Ready, Asking, Completed | yes to an approval: as from Pending |
+/// | Asking | Ready | "retry" to a failure |
+/// | Asking | Completed | an answer that is the result |
+/// | Asking | Skipped | no to an approval |
+/// | Asking | Failed | "skip" or "abort" to a failure |
+/// | not an end | Canceled | the task or the run is cancelled, the run is aborted or timed out; a Running one by way of Canceling |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum TaskState {
     /// Waits for its parents.
     Pending,
@@ -121,7 +137,6 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal => $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
         pub enum $name { $($(#[$vdoc])* $variant,)* }
 
         impl $name {
@@ -210,7 +225,6 @@ words! {
 
 /// Why an attempt is being stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum CutWhy {
     /// The task is cancelled.
     Cancel(CancelWhy),
@@ -224,7 +238,6 @@ pub enum CutWhy {
 
 /// Why a task was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum SkipWhy {
     /// Its trigger can no longer fire, because this parent did not complete.
     Upstream(TaskId),
@@ -234,7 +247,6 @@ pub enum SkipWhy {
 
 /// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum AskWhy {
     /// The question is the task.
     Work,
@@ -246,7 +258,6 @@ pub enum AskWhy {
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum RunState {
     /// Work is going on, or about to.
     Running,
@@ -280,13 +291,13 @@ impl RunState {
 words! {
     /// How a run ended.
     RunEnd {
-        /// Every task completed, or was skipped by an answer.
+        /// Every task completed, or was skipped because a person declined it.
         Completed = "completed" => "completed",
-        /// Something failed, and every failure was tolerated.
+        /// Something failed or was cancelled, and the rest went on.
         Degraded = "degraded" => "degraded",
         /// A failure aborted it.
         Failed = "failed" => "failed",
-        /// Somebody cancelled it, or one of its tasks.
+        /// Somebody cancelled it.
         Canceled = "canceled" => "canceled",
         /// It took too long.
         TimedOut = "timed_out" => "timed out",

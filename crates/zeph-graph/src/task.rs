@@ -33,7 +33,6 @@ pub struct Task {
 
 /// What a task does, as data. Code is registered at the driver, by action name or by task.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
 pub enum Work {
     /// Nothing: it completes as soon as it is ready. A join, or a task that gets a body later.
     #[default]
@@ -107,7 +106,9 @@ impl Task {
         &self.name
     }
 
-    pub(crate) fn shared_name(&self) -> Arc<str> {
+    /// The name as a shared text: what carries it into an event or an attempt copies no bytes.
+    #[must_use]
+    pub fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)
     }
 

@@ -11,6 +11,7 @@ mod batch;
 mod input;
 mod scheduler;
 
+mod event;
 mod explain;
 mod recover;
 mod snapshot;
@@ -31,6 +32,7 @@ mod ready;
 mod timers;
 
 pub use batch::{Action, Batch};
+pub use event::{Event, EventKind};
 pub use explain::{Explanation, Held};
 pub use input::{Input, Reception, Scope};
 pub use machine::{Counts, OpenQuestion, Tally};

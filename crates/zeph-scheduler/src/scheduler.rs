@@ -123,6 +123,15 @@ impl Scheduler {
         &self.machine.graph
     }
 
+    /// The tasks that depend on this one.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    #[must_use]
+    pub fn children(&self, id: TaskId) -> &[TaskId] {
+        self.machine.links.children(id)
+    }
+
     /// The limits.
     #[must_use]
     pub const fn policy(&self) -> &Policy {

@@ -1,1 +1,47 @@
 //! The executor port: who can do a task, and what it is told.
+//!
+//! An [`Executor`] does the work of an attempt. The driver gives it a [`TaskContext`] and a
+//! [`TaskInput`]; it answers with a [`TaskOutput`] or a [`TaskError`]. Executors are found by action
+//! name, or by task name, in a [`Registry`].
+//!
+//! # Examples
+//! ```
+//! use zeph_subagent::{Registry, TaskError, closure};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Greet { name: String }
+//!
+//! let mut registry = Registry::new();
+//! registry.register("greet", closure::action(|input: Greet| async move {
+//!     Ok::<_, TaskError>(format!("hello {}", input.name))
+//! }))?;
+//! assert!(registry.get("greet").is_some());
+//! # Ok::<(), zeph_subagent::AlreadyRegistered>(())
+//! ```
+
+mod context;
+mod error;
+mod executor;
+mod logs;
+mod output;
+mod record;
+mod registry;
+mod stop;
+
+pub mod closure;
+pub mod conformance;
+pub mod double;
+
+pub use context::{TaskContext, TaskContextBuilder};
+pub use error::{ErrorClass, TaskError};
+pub use executor::{Executor, Parent, ParentState, TaskInput};
+pub use logs::{DEFAULT_LOG_BYTES, LogStream, Logs, NoProgress, Progress};
+pub use output::{MAX_VALUE_BYTES, TaskOutput, check_value_size};
+pub use record::TaskErrorRecord;
+pub use registry::{AlreadyRegistered, Registry};
+pub use stop::Stop;
+
+pub use async_trait::async_trait;
+pub use bytes::Bytes;
+pub use tokio_util::sync::CancellationToken;
+pub use zeph_graph::{Attempt, RunId, TaskId};

@@ -1,0 +1,65 @@
+//! DOT: the language of Graphviz.
+
+use std::fmt::Write;
+
+use super::inert;
+use crate::{TaskGraph, TaskId};
+
+/// The graph in DOT, from left to right.
+///
+/// `state` gives the word of a task's state ([`TaskState::word`](crate::TaskState::word)), or `None`
+/// for the bare graph. Node ids are `t0`, `t1`…; names stand only in escaped labels.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::{TaskGraph, picture};
+/// let mut graph = TaskGraph::new();
+/// let fetch = graph.add_task("fetch", []);
+/// graph.add_task("save", [fetch]);
+/// let text = picture::dot(&graph, |id| (id == fetch).then_some("completed"));
+/// assert!(text.contains("t0 [label=\"fetch · completed\", fillcolor=\"#d4edda\"];"));
+/// assert!(text.contains("t0 -> t1;"));
+/// ```
+#[must_use]
+pub fn dot(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) -> String {
+    let mut text = String::from(
+        "digraph tasks {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fillcolor=\"#ffffff\"];\n",
+    );
+    // Writing to a String cannot fail.
+    for (id, task) in graph.tasks() {
+        let _ = write!(text, "  {id} [label=\"{}", inert::dot(task.name()));
+        match state(id) {
+            Some(word) => {
+                let _ = write!(text, " · {}\"", inert::dot(word));
+                if let Some(colour) = colour(word) {
+                    let _ = write!(text, ", fillcolor=\"{colour}\"");
+                }
+            }
+            None => text.push('"'),
+        }
+        text.push_str("];\n");
+    }
+    for id in graph.ids() {
+        for parent in graph.parents(id) {
+            let _ = writeln!(text, "  {parent} -> {id};");
+        }
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn colour(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "pending" => "#f4f4f4",
+        "ready" => "#e8f0fe",
+        "running" => "#cfe2ff",
+        "backing_off" => "#fff3cd",
+        "asking" => "#f3e5f9",
+        "canceling" => "#fde3cf",
+        "completed" => "#d4edda",
+        "failed" => "#f8d7da",
+        "skipped" => "#eeeeee",
+        "canceled" => "#e6e0d8",
+        _ => return None,
+    })
+}

@@ -1,0 +1,65 @@
+//! Making names from outside inert, for each format.
+
+use std::fmt::Write;
+
+/// For a terminal: what would move the cursor, hide or reorder text is spelled out as `\u{..}`.
+pub(super) fn terminal(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        if is_unseen(c) {
+            text.extend(c.escape_unicode());
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// For a quoted Mermaid label: all but letters, digits and a few marks as numbered entities.
+pub(super) fn mermaid(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_alphanumeric() || " _-.,:+=!?'".contains(c) {
+            text.push(c);
+        } else if is_unseen(c) {
+            text.push('\u{fffd}');
+        } else {
+            // Mermaid's own form of an entity; writing to a String cannot fail.
+            let _ = write!(text, "#{};", u32::from(c));
+        }
+    }
+    text
+}
+
+/// For a quoted DOT label.
+pub(super) fn dot(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '"' => text.push_str("\\\""),
+            // Doubled, so that `\N` or `\n` of a name is not replaced.
+            '\\' => text.push_str("\\\\"),
+            // DOT labels know HTML entities.
+            '&' => text.push_str("&amp;"),
+            '<' => text.push_str("&lt;"),
+            '>' => text.push_str("&gt;"),
+            c if is_unseen(c) => text.push('\u{fffd}'),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// Controls, and what shows nothing or reorders text. Joiners of scripts and emoji stay.
+pub(crate) fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}

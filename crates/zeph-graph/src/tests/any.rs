@@ -1,0 +1,300 @@
+//! Random graphs, specs and records for the property tests.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{
+    Answer, Approval, AskFailure, AskWhy, Attempt, CancelWhy, ContentId, CutHow, CutWhy, Effect,
+    EndingWhy, FailureAnswer, Fault, LaneId, LaneUse, OnFailure, Output, Policy, Question,
+    QuestionId, Record, Retry, RunEnd, SkipWhy, Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
+};
+
+/// JSON values, nested a little.
+pub(super) fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Whole microseconds, also very many, never zero.
+pub(super) fn time() -> impl Strategy<Value = Duration> {
+    prop_oneof![1..100u64, 1..u64::MAX, Just(u64::MAX)].prop_map(Duration::from_micros)
+}
+
+fn question() -> impl Strategy<Value = Question> {
+    let text = any::<String>();
+    let kinds = prop_oneof![
+        (text, any::<String>()).prop_map(|(text, value)| (Question::text(text), json!(value))),
+        (text, any::<bool>()).prop_map(|(text, value)| (Question::confirm(text), json!(value))),
+        (text, Just(["left", "right"]))
+            .prop_map(|(text, all)| (Question::choice(text, all), json!("left"))),
+    ];
+    (kinds, prop::option::of(time())).prop_map(|((question, value), wait)| match wait {
+        Some(wait) => question.default_after(wait, value.into()),
+        None => question,
+    })
+}
+
+fn work() -> impl Strategy<Value = Work> {
+    prop_oneof![
+        Just(Work::Milestone),
+        (any::<String>(), value()).prop_map(|(name, params)| Work::Action {
+            name: name.into(),
+            params: params.into()
+        }),
+        question().prop_map(|question| Work::Question(Box::new(question))),
+    ]
+}
+
+fn failure_answer() -> impl Strategy<Value = FailureAnswer> {
+    prop::sample::select(vec![
+        FailureAnswer::Retry,
+        FailureAnswer::Skip,
+        FailureAnswer::Abort,
+    ])
+}
+
+fn on_failure() -> impl Strategy<Value = OnFailure> {
+    prop_oneof![
+        Just(OnFailure::Abort),
+        Just(OnFailure::Skip),
+        prop::option::of((time(), failure_answer()))
+            .prop_map(|fallback| OnFailure::Ask(AskFailure { fallback })),
+        value().prop_map(|value| OnFailure::Value(value.into())),
+    ]
+}
+
+fn retry() -> impl Strategy<Value = Retry> {
+    (any::<u32>(), time(), time())
+        .prop_map(|(times, a, b)| Retry::times(times).backoff(a.min(b), a.max(b)))
+}
+
+prop_compose! {
+    /// A task of that name; it may use the two lanes of [`graph`].
+    fn task(name: String)(
+        work in work(),
+        trigger in prop::sample::select(vec![Trigger::AllSuccess, Trigger::AllDone]),
+        retry in prop_oneof![Just(Retry::NEVER), retry()],
+        on_failure in on_failure(),
+        times in prop::array::uniform3(prop::option::of(time())),
+        effect in prop::sample::select(vec![Effect::Pure, Effect::Idempotent, Effect::AtMostOnce]),
+        weights in (0..3u32, 0..2u32),
+        priority in any::<i32>(),
+        approve in prop::option::of((any::<String>(), prop::option::of((time(), any::<bool>())))),
+        metadata in prop::collection::btree_map(any::<String>(), any::<String>(), 0..2),
+    ) -> Task {
+        let mut task = Task::new(name.clone()).with_work(work);
+        let rules = task.rules_mut();
+        rules.trigger = trigger;
+        rules.retry = retry;
+        rules.on_failure = on_failure;
+        [rules.attempt_timeout, rules.task_timeout, rules.hint] = times;
+        rules.effect = effect;
+        rules.lanes = [(0, weights.0), (1, weights.1)].into_iter()
+            .filter(|(_, weight)| *weight > 0)
+            .map(|(lane, weight)| LaneUse { lane: LaneId::from_index(lane), weight })
+            .collect();
+        rules.priority = priority;
+        rules.approve = approve.map(|(text, fallback)| Approval { text, fallback });
+        rules.metadata = metadata;
+        task
+    }
+}
+
+/// For each task the positions that it depends on, all below its own.
+pub(super) fn needs(most: usize) -> impl Strategy<Value = Vec<Vec<usize>>> {
+    prop::collection::vec(
+        prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        0..most,
+    )
+    .prop_map(|all| {
+        let below = |(i, picks): (usize, Vec<prop::sample::Index>)| {
+            let picks = picks.into_iter().filter(|_| i > 0);
+            picks.map(|pick| pick.index(i)).collect()
+        };
+        all.into_iter().enumerate().map(below).collect()
+    })
+}
+
+/// A graph of bare tasks `t0`, `t1`…
+pub(super) fn bare(needs: &[Vec<usize>]) -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    let mut ids: Vec<TaskId> = Vec::new();
+    for (i, needs) in needs.iter().enumerate() {
+        let parents: Vec<TaskId> = needs.iter().map(|&need| ids[need]).collect();
+        ids.push(graph.add_task(format!("t{i}"), parents));
+    }
+    graph
+}
+
+/// A graph that uses everything there is.
+pub(super) fn graph() -> impl Strategy<Value = TaskGraph> {
+    let tasks = needs(12).prop_flat_map(|needs| {
+        let tasks: Vec<_> = (0..needs.len())
+            .map(|i| task(format!("task {i}")))
+            .collect();
+        (Just(needs), tasks)
+    });
+    let metadata = prop::collection::btree_map(any::<String>(), any::<String>(), 0..2);
+    (tasks, metadata).prop_map(|((needs, tasks), metadata)| {
+        let mut graph = TaskGraph::new();
+        graph.add_lane("disk", 2);
+        graph.add_lane("network", 1);
+        *graph.metadata_mut() = metadata;
+        let mut ids: Vec<TaskId> = Vec::new();
+        for (task, needs) in tasks.into_iter().zip(needs) {
+            let parents: Vec<TaskId> = needs.iter().map(|&need| ids[need]).collect();
+            ids.push(graph.add_task(task, parents));
+        }
+        graph
+    })
+}
+
+pub(super) fn policy() -> impl Strategy<Value = Policy> {
+    let max_parallel = any::<NonZeroU32>();
+    let times = (prop::option::of(time()), time(), time());
+    (max_parallel, any::<u64>(), times).prop_map(|(max_parallel, seed, times)| Policy {
+        max_parallel,
+        seed,
+        run_timeout: times.0,
+        cancel_grace: times.1,
+        suspend_grace: times.2,
+    })
+}
+
+fn one_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    prop::sample::select(all)
+}
+
+fn output() -> impl Strategy<Value = Output> {
+    prop_oneof![
+        Just(Output::None),
+        any::<NonZeroU32>().prop_map(|id| Output::Content(id.into())),
+        Just(Output::Definition),
+    ]
+}
+
+fn cut_why() -> impl Strategy<Value = CutWhy> {
+    prop_oneof![
+        one_of(CancelWhy::ALL).prop_map(CutWhy::Cancel),
+        Just(CutWhy::AttemptTimeout),
+        Just(CutWhy::TaskTimeout),
+        Just(CutWhy::Suspend),
+    ]
+}
+
+fn ask_why() -> impl Strategy<Value = AskWhy> {
+    prop_oneof![
+        Just(AskWhy::Work),
+        Just(AskWhy::Approve),
+        one_of(Fault::ALL).prop_map(AskWhy::Failure),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        Just(Answer::Yes),
+        Just(Answer::No),
+        failure_answer().prop_map(Answer::Failure),
+        output().prop_map(Answer::Value),
+    ]
+}
+
+/// Every record there is.
+pub(super) fn record() -> impl Strategy<Value = Record> {
+    let task = || any::<u32>().prop_map(TaskId::from_index);
+    let attempt = || any::<NonZeroU32>().prop_map(Attempt::from);
+    let question = || any::<NonZeroU32>().prop_map(QuestionId::from);
+    let content = || prop::option::of(any::<NonZeroU32>().prop_map(ContentId::from));
+    let fault = || one_of(Fault::ALL);
+    let run = prop::sample::select(vec![
+        Record::Opened,
+        Record::Paused,
+        Record::Unpaused,
+        Record::Suspending,
+        Record::Suspended,
+        Record::Resumed,
+    ]);
+    let ending = prop_oneof![
+        task().prop_map(EndingWhy::Abort),
+        Just(EndingWhy::Cancel),
+        Just(EndingWhy::Timeout),
+    ];
+    let skip = prop_oneof![task().prop_map(SkipWhy::Upstream), Just(SkipWhy::Declined)];
+    let attempts =
+        prop_oneof![
+            (task(), attempt()).prop_map(|(task, attempt)| Record::Started { task, attempt }),
+            (task(), attempt(), fault(), content(), content()).prop_map(
+                |(task, attempt, fault, error, log)| Record::AttemptFailed {
+                    task,
+                    attempt,
+                    fault,
+                    error,
+                    log
+                }
+            ),
+            (task(), attempt(), one_of(CutHow::ALL), content()).prop_map(
+                |(task, attempt, how, log)| Record::AttemptCut {
+                    task,
+                    attempt,
+                    how,
+                    log
+                }
+            ),
+            (task(), attempt(), cut_why())
+                .prop_map(|(task, attempt, why)| Record::CancelRequested { task, attempt, why }),
+        ];
+    let questions = prop_oneof![
+        (task(), question(), ask_why()).prop_map(|(task, question, why)| Record::Asked {
+            task,
+            question,
+            why
+        }),
+        (task(), question(), answer(), any::<bool>()).prop_map(
+            |(task, question, answer, by_default)| Record::Answered {
+                task,
+                question,
+                answer,
+                by_default
+            }
+        ),
+    ];
+    let tasks = prop_oneof![
+        task().prop_map(|task| Record::Readied { task }),
+        (task(), output(), content()).prop_map(|(task, output, log)| Record::Completed {
+            task,
+            output,
+            log
+        }),
+        (task(), any::<u64>()).prop_map(|(task, until)| Record::BackedOff {
+            task,
+            until: Timestamp::from_micros(until)
+        }),
+        (task(), fault()).prop_map(|(task, why)| Record::Failed { task, why }),
+        (task(), skip).prop_map(|(task, why)| Record::Skipped { task, why }),
+        (task(), one_of(CancelWhy::ALL)).prop_map(|(task, why)| Record::Canceled { task, why }),
+    ];
+    prop_oneof![
+        run,
+        ending.prop_map(|why| Record::Ending { why }),
+        one_of(RunEnd::ALL).prop_map(|end| Record::Ended { end }),
+        attempts,
+        questions,
+        tasks,
+    ]
+}

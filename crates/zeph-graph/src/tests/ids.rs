@@ -1,0 +1,98 @@
+//! Ids, times, words: the small values.
+
+use std::time::Duration;
+
+use crate::{Attempt, CancelWhy, CutHow, Fault, Params, RunEnd, RunId, Seq, TaskId, Timestamp};
+
+#[test]
+fn run_ids_are_safe_in_paths_and_commands() {
+    let longest = "x".repeat(64);
+    for fine in ["a", "7", "k7m2-x_9", longest.as_str()] {
+        assert_eq!(fine.parse::<RunId>().unwrap().as_str(), fine);
+    }
+    let too_long = "x".repeat(65);
+    for bad in [
+        "",
+        "-a",
+        "_a",
+        "A",
+        "a b",
+        "a/b",
+        "..",
+        "ä",
+        "a\n",
+        too_long.as_str(),
+    ] {
+        assert_eq!(bad.parse::<RunId>().unwrap_err().text, bad, "{bad:?}");
+    }
+}
+
+#[test]
+fn attempts_count_from_one_and_stop_at_the_end() {
+    assert_eq!(Attempt::new(0), None);
+    assert_eq!(Attempt::FIRST.next().get(), 2);
+    let last = Attempt::new(u32::MAX).unwrap();
+    assert_eq!(last.next(), last);
+    assert_eq!(
+        (format!("{last:?}"), Attempt::FIRST.to_string()),
+        ("#4294967295".into(), "1".into())
+    );
+}
+
+#[test]
+fn task_ids_compare_by_position_whatever_their_graph() {
+    let mut graph = crate::TaskGraph::new();
+    let id = graph.add_task("a", []);
+    assert_eq!(id, TaskId::from_index(0));
+    assert!(id < TaskId::from_index(1));
+    assert_eq!(format!("{id} {id:?}"), "t0 t0");
+}
+
+#[test]
+fn sequence_numbers_have_no_gaps() {
+    assert_eq!(Seq::FIRST.plus(2), Seq::new(3));
+}
+
+#[test]
+fn time_rounds_up_and_never_overflows() {
+    let start = Timestamp::from_micros(5);
+    assert_eq!(start.after(Duration::from_nanos(1)).as_micros(), 6);
+    assert_eq!(start.after(Duration::ZERO), start);
+    assert_eq!(start.after(Duration::from_secs(u64::MAX)), Timestamp::MAX);
+    assert_eq!(Timestamp::from_micros(u64::MAX), Timestamp::MAX);
+    assert_eq!(Timestamp::ZERO.since(start), Duration::ZERO);
+    assert_eq!(start.since(Timestamp::ZERO), Duration::from_micros(5));
+    assert_eq!(Timestamp::from_micros(1_000_002).to_string(), "1.000002");
+}
+
+#[test]
+fn every_word_leads_back_to_its_value() {
+    assert!(
+        Fault::ALL
+            .iter()
+            .all(|it| Fault::from_word(it.word()) == Some(*it))
+    );
+    assert!(
+        CancelWhy::ALL
+            .iter()
+            .all(|it| CancelWhy::from_word(it.word()) == Some(*it))
+    );
+    assert!(
+        CutHow::ALL
+            .iter()
+            .all(|it| CutHow::from_word(it.word()) == Some(*it))
+    );
+    assert!(
+        RunEnd::ALL
+            .iter()
+            .all(|it| RunEnd::from_word(it.word()) == Some(*it))
+    );
+    assert_eq!(Fault::from_word("Error"), None);
+}
+
+#[test]
+fn params_are_json_text() {
+    assert_eq!(Params::from_json_text("null"), Params::none());
+    assert!(Params::from_json_text("{oops").to_value().is_err());
+    assert_eq!(format!("{:?}", Params::from_json_text("[1]")), "[1]");
+}

@@ -1,0 +1,18 @@
+//! Tests of the model: construction, the door, the codecs, the shape, the pictures.
+#![allow(clippy::unwrap_used)]
+
+mod any;
+
+mod building;
+mod ids;
+mod large;
+
+mod answers;
+mod differences;
+mod door;
+mod json;
+mod records;
+mod round_trip;
+
+mod pictures;
+mod shape;

@@ -1,0 +1,173 @@
+//! Pictures: readable, and inert whatever the names.
+
+use proptest::prelude::*;
+
+use super::any;
+use crate::{TaskGraph, TaskId, picture};
+
+/// What people and models have put into names.
+const NASTY: &[&str] = &[
+    "\"];t9[\"x",
+    "<script>alert(1)</script>",
+    "`code`",
+    "a\"] --> b",
+    "%%{init: {}}%%",
+    "click t0 \"x\"",
+    "\\N\\\"",
+    "&lt;#quot;",
+    "; t9 -> t0",
+    "end",
+    "a\u{202e}b",
+    "'; DROP",
+    "]}>|)",
+];
+
+fn nasty() -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    for name in NASTY {
+        graph.add_task(*name, []);
+    }
+    graph
+}
+
+#[test]
+fn a_diamond_with_states() {
+    let graph = any::bare(&[vec![], vec![0], vec![0], vec![1], vec![1, 2, 3], vec![]]);
+    let words = [
+        "completed",
+        "failed",
+        "running",
+        "skipped",
+        "pending",
+        "asking",
+    ];
+    let text = picture::tree(&graph, |id| Some(words[id.index()]));
+    assert_eq!(
+        text,
+        "\
+✓ t0 (completed)
+├─ ✗ t1 (failed)
+│  └─ » t3 (skipped)
+│     └─ · t4 (pending) (also needs t1, t2)
+└─ ▶ t2 (running)
+? t5 (asking)
+"
+    );
+    assert_eq!(picture::tree(&TaskGraph::new(), |_| None), "(no tasks)\n");
+}
+
+#[test]
+fn a_large_graph_is_summarised() {
+    let needs: Vec<Vec<usize>> = (0..300usize)
+        .map(|i| i.checked_sub(10).into_iter().collect())
+        .collect();
+    let graph = any::bare(&needs);
+    let text = picture::tree(&graph, |id| {
+        Some(if id.index() < 100 {
+            "completed"
+        } else {
+            "pending"
+        })
+    });
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "300 tasks, 290 dependencies, 30 levels, at most 10 tasks in a level"
+    );
+    assert_eq!(lines[1], "100 completed, 200 pending");
+    assert_eq!(lines[2], "level 1: t0, t1, t2, t3, t4 … and 5 more");
+    assert_eq!(lines.last(), Some(&"… and 10 more levels"));
+}
+
+#[test]
+fn a_deep_graph_is_summarised() {
+    let chain = |length: usize| {
+        let needs: Vec<Vec<usize>> = (0..length)
+            .map(|i| i.checked_sub(1).into_iter().collect())
+            .collect();
+        picture::tree(&any::bare(&needs), |_| None)
+    };
+    assert_eq!(chain(30).lines().count(), 30);
+    assert!(chain(31).starts_with("31 tasks, 30 dependencies, 31 levels"));
+}
+
+#[test]
+fn mermaid_has_classes_for_states_that_occur() {
+    let graph = any::bare(&[vec![], vec![0]]);
+    let text = picture::mermaid(&graph, |id| (id.index() == 0).then_some("failed"));
+    assert_eq!(
+        text,
+        "flowchart LR\n  t0[\"t0 · failed\"]:::failed\n  t1[\"t1\"]\n  t0 --> t1\n  \
+         classDef failed fill:#f8d7da,stroke:#b71c1c,color:#300\n"
+    );
+}
+
+/// The text between the first and the last double quote of a line.
+fn label(line: &str) -> &str {
+    &line[line.find('"').unwrap() + 1..line.rfind('"').unwrap()]
+}
+
+#[test]
+fn names_are_inert_in_mermaid() {
+    let text = picture::mermaid(&nasty(), |_| None);
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(lines.len(), NASTY.len());
+    for (i, line) in lines.iter().enumerate() {
+        assert!(
+            line.starts_with(&format!("  t{i}[\"")) && line.ends_with("\"]"),
+            "{line}"
+        );
+        let bad = [
+            '"', '<', '>', '`', '[', ']', '{', '}', '(', ')', '|', '\\', '&', '%', '\u{202e}',
+        ];
+        assert!(!label(line).contains(bad), "{line}");
+    }
+}
+
+#[test]
+fn names_are_inert_in_dot() {
+    let text = picture::dot(&nasty(), |_| None);
+    let lines: Vec<&str> = text.lines().collect();
+    // Three lines of frame above, one below.
+    assert_eq!(lines.len(), NASTY.len() + 4);
+    for line in &lines[3..lines.len() - 1] {
+        let plain = label(line).replace("\\\\", "").replace("\\\"", "");
+        assert!(!plain.contains(['"', '\\', '<', '>', '\u{202e}']), "{line}");
+    }
+}
+
+#[test]
+fn names_are_inert_at_a_terminal() {
+    let mut graph = TaskGraph::new();
+    graph.add_task("a\u{202e}b\u{200b}", []);
+    assert_eq!(picture::tree(&graph, |_| None), "a\\u{202e}b\\u{200b}\n");
+    graph.add_task("👩\u{200d}🔬", []);
+    assert!(picture::tree(&graph, |_| None).contains("👩\u{200d}🔬"));
+}
+
+proptest! {
+    #[test]
+    fn each_task_is_drawn_once(needs in any::needs(20)) {
+        let graph = any::bare(&needs);
+        let text = picture::tree(&graph, |_| Some("ready"));
+        for (id, task) in graph.tasks() {
+            let mark = format!("○ {} (ready)", task.name());
+            prop_assert_eq!(text.matches(&mark).count(), 1);
+            let line = text.lines().find(|line| line.contains(&mark)).unwrap();
+            let told = line.split_once("also needs ").map_or(0, |(_, all)| all.matches('t').count());
+            prop_assert_eq!(told, graph.parents(id).len().saturating_sub(1));
+        }
+    }
+
+    #[test]
+    fn no_name_adds_a_line(name in "\\PC{1,40}") {
+        let mut graph = TaskGraph::new();
+        if graph.try_add_task(name.as_str(), []).is_err() {
+            return Ok(());
+        }
+        let state = |_: TaskId| Some("ready");
+        prop_assert_eq!(picture::tree(&graph, state).lines().count(), 1);
+        prop_assert_eq!(picture::mermaid(&graph, state).lines().count(), 3);
+        prop_assert_eq!(picture::dot(&graph, state).lines().count(), 5);
+    }
+}

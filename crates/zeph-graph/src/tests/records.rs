@@ -1,0 +1,187 @@
+//! The JSON form of records: stable, strict, and the same after a round trip.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::any;
+use crate::wire::{decode, encode, encode_into};
+
+/// Texts of every kind, as they stand in journals, and what they mean. They must never change.
+const STORED: &[(&str, &str)] = &[
+    (r#"{"type":"opened"}"#, "Opened"),
+    (r#"{"type":"readied","task":3}"#, "Readied { task: t3 }"),
+    (
+        r#"{"type":"started","task":3,"attempt":1}"#,
+        "Started { task: t3, attempt: #1 }",
+    ),
+    (
+        r#"{"type":"completed","task":3,"output":{"content":1},"log":8}"#,
+        "Completed { task: t3, output: Content(c1), log: Some(c8) }",
+    ),
+    (
+        r#"{"type":"completed","task":3}"#,
+        "Completed { task: t3, output: None, log: None }",
+    ),
+    (
+        r#"{"type":"completed","task":3,"output":"definition"}"#,
+        "Completed { task: t3, output: Definition, log: None }",
+    ),
+    (
+        r#"{"type":"attempt_failed","task":3,"attempt":1,"fault":"panicked","error":7,"log":8}"#,
+        "AttemptFailed { task: t3, attempt: #1, fault: Panicked, error: Some(c7), log: Some(c8) }",
+    ),
+    (
+        r#"{"type":"attempt_cut","task":3,"attempt":1,"how":"lost"}"#,
+        "AttemptCut { task: t3, attempt: #1, how: Lost, log: None }",
+    ),
+    (
+        r#"{"type":"backed_off","task":3,"until":1500}"#,
+        "BackedOff { task: t3, until: Timestamp(1500) }",
+    ),
+    (
+        r#"{"type":"asked","task":3,"question":2,"why":"work"}"#,
+        "Asked { task: t3, question: q2, why: Work }",
+    ),
+    (
+        r#"{"type":"asked","task":3,"question":2,"why":"approve"}"#,
+        "Asked { task: t3, question: q2, why: Approve }",
+    ),
+    (
+        r#"{"type":"asked","task":3,"question":2,"why":{"failure":"error"}}"#,
+        "Asked { task: t3, question: q2, why: Failure(Error) }",
+    ),
+    (
+        r#"{"type":"answered","task":3,"question":2,"answer":"yes","by_default":false}"#,
+        "Answered { task: t3, question: q2, answer: Yes, by_default: false }",
+    ),
+    (
+        r#"{"type":"answered","task":3,"question":2,"answer":"no","by_default":true}"#,
+        "Answered { task: t3, question: q2, answer: No, by_default: true }",
+    ),
+    (
+        r#"{"type":"answered","task":3,"question":2,"answer":{"failure":"retry"},"by_default":false}"#,
+        "Answered { task: t3, question: q2, answer: Failure(Retry), by_default: false }",
+    ),
+    (
+        r#"{"type":"answered","task":3,"question":2,"answer":{"value":{"content":1}},"by_default":false}"#,
+        "Answered { task: t3, question: q2, answer: Value(Content(c1)), by_default: false }",
+    ),
+    (
+        r#"{"type":"cancel_requested","task":3,"attempt":1,"why":"suspend"}"#,
+        "CancelRequested { task: t3, attempt: #1, why: Suspend }",
+    ),
+    (
+        r#"{"type":"cancel_requested","task":3,"attempt":1,"why":{"cancel":"run"}}"#,
+        "CancelRequested { task: t3, attempt: #1, why: Cancel(Run) }",
+    ),
+    (
+        r#"{"type":"failed","task":3,"why":"task_timeout"}"#,
+        "Failed { task: t3, why: TaskTimeout }",
+    ),
+    (
+        r#"{"type":"skipped","task":3,"why":{"upstream":0}}"#,
+        "Skipped { task: t3, why: Upstream(t0) }",
+    ),
+    (
+        r#"{"type":"skipped","task":3,"why":"declined"}"#,
+        "Skipped { task: t3, why: Declined }",
+    ),
+    (
+        r#"{"type":"canceled","task":3,"why":"run_timeout"}"#,
+        "Canceled { task: t3, why: RunTimeout }",
+    ),
+    (
+        r#"{"type":"ending","why":{"abort":3}}"#,
+        "Ending { why: Abort(t3) }",
+    ),
+    (
+        r#"{"type":"ending","why":"cancel"}"#,
+        "Ending { why: Cancel }",
+    ),
+    (
+        r#"{"type":"ending","why":"timeout"}"#,
+        "Ending { why: Timeout }",
+    ),
+    (r#"{"type":"paused"}"#, "Paused"),
+    (r#"{"type":"unpaused"}"#, "Unpaused"),
+    (r#"{"type":"suspending"}"#, "Suspending"),
+    (r#"{"type":"suspended"}"#, "Suspended"),
+    (r#"{"type":"resumed"}"#, "Resumed"),
+    (
+        r#"{"type":"ended","end":"timed_out"}"#,
+        "Ended { end: TimedOut }",
+    ),
+];
+
+#[test]
+fn the_texts_in_journals_are_these() {
+    for (text, meaning) in STORED {
+        let record = decode(text).unwrap();
+        assert_eq!(format!("{record:?}"), *meaning);
+        assert_eq!(encode(&record), *text);
+    }
+    let kinds: BTreeSet<&str> = (STORED.iter())
+        .filter_map(|(text, _)| text.split('"').nth(3))
+        .collect();
+    assert_eq!(kinds.len(), 20, "{kinds:?}");
+}
+
+#[test]
+fn an_unknown_type_is_named() {
+    let error = decode(r#"{"type":"amended","patch":1}"#).unwrap_err();
+    assert!(
+        error.to_string().contains("unknown variant `amended`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn anything_but_a_record_is_refused() {
+    for text in [
+        "",
+        "{}",
+        "null",
+        r#"{"type":"paused","task":1}"#,
+        r#"{"type":"paused"}x"#,
+        r#"{"type":"readied"}"#,
+        r#"{"type":"readied","task":-1}"#,
+        r#"{"type":"readied","task":4294967296}"#,
+        r#"{"type":"readied","task":1,"task":1}"#,
+        r#"{"type":"started","task":1,"attempt":0}"#,
+        r#"{"type":"started","task":1,"attempt":1,"log":1}"#,
+        r#"{"type":"failed","task":1,"why":"tired"}"#,
+        r#"{"type":"completed","task":1,"output":"somewhere"}"#,
+        r#"{"type":"completed","task":1,"output":{"content":0}}"#,
+        r#"{"type":"asked","task":1,"question":1,"why":"failure"}"#,
+        r#"{"type":"skipped","task":1,"why":{"upstream":1,"declined":null}}"#,
+    ] {
+        assert!(decode(text).is_err(), "{text}");
+    }
+    let long = decode(&"é".repeat(10_000)).unwrap_err();
+    assert_eq!(long.text.chars().count(), 200);
+}
+
+proptest! {
+    #[test]
+    fn a_record_comes_back(record in any::record()) {
+        let text = encode(&record);
+        prop_assert_eq!(decode(&text).unwrap(), record);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        prop_assert!(value.is_object());
+        let mut line = String::from("> ");
+        encode_into(&record, &mut line);
+        prop_assert_eq!(&line[2..], text);
+    }
+
+    #[test]
+    fn garbage_never_panics(text in ".{0,80}") {
+        let _ = decode(&text);
+    }
+
+    #[test]
+    fn a_cut_record_is_refused(record in any::record(), cut in any::<prop::sample::Index>()) {
+        let text = encode(&record);
+        prop_assert!(decode(&text[..cut.index(text.len())]).is_err());
+    }
+}

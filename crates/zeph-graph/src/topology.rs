@@ -1,0 +1,183 @@
+//! Topology: levels, width and the critical path of a graph.
+
+use crate::{Links, TaskGraph, TaskId};
+
+/// The shape of a graph, computed once, in time and space linear in tasks and dependencies.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::{TaskGraph, Topology};
+/// let mut graph = TaskGraph::new();
+/// let fetch = graph.add_task("fetch", []);
+/// let parse = graph.add_task("parse", [fetch]);
+/// let check = graph.add_task("check", [fetch]);
+/// let save = graph.add_task("save", [parse, check]);
+/// let shape = Topology::of(&graph);
+/// assert_eq!((shape.depth(), shape.width(), shape.level(save)), (3, 2, 2));
+/// assert_eq!(shape.critical_path(), [fetch, parse, save]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Topology {
+    level: Vec<u32>,
+    widths: Vec<usize>,
+    roots: Vec<TaskId>,
+    sinks: Vec<TaskId>,
+    bottom: Vec<u64>,
+    critical_path: Vec<TaskId>,
+}
+
+impl Topology {
+    /// The shape, each task weighted by [`expected_ms`].
+    #[must_use]
+    pub fn of(graph: &TaskGraph) -> Self {
+        Self::weighted(graph, |id| expected_ms(graph, id))
+    }
+
+    /// The shape under weights of one's own, in any unit.
+    #[must_use]
+    pub fn weighted(graph: &TaskGraph, weight: impl Fn(TaskId) -> u64) -> Self {
+        let links = graph.links();
+        let level = levels(graph);
+        let mut widths = Vec::new();
+        for &level in &level {
+            let level = level as usize;
+            if widths.len() <= level {
+                widths.resize(level + 1, 0);
+            }
+            widths[level] += 1;
+        }
+        let bottom = bottom_levels(graph, &links, weight);
+        Self {
+            roots: (graph.ids())
+                .filter(|&id| graph.parents(id).is_empty())
+                .collect(),
+            sinks: (graph.ids())
+                .filter(|&id| links.children(id).is_empty())
+                .collect(),
+            critical_path: critical_path(graph, &links, &bottom),
+            level,
+            widths,
+            bottom,
+        }
+    }
+
+    /// How many dependencies the longest way from a root to this task has.
+    ///
+    /// # Panics
+    /// If the id is not one of the graph.
+    #[must_use]
+    pub fn level(&self, id: TaskId) -> usize {
+        self.level[id.index()] as usize
+    }
+
+    /// How many levels there are: the number of tasks on the longest way.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.widths.len()
+    }
+
+    /// How many tasks the fullest level has.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.widths.iter().copied().max().unwrap_or(0)
+    }
+
+    /// How many tasks each level has.
+    #[must_use]
+    pub fn widths(&self) -> &[usize] {
+        &self.widths
+    }
+
+    /// The tasks that depend on nothing.
+    #[must_use]
+    pub fn roots(&self) -> &[TaskId] {
+        &self.roots
+    }
+
+    /// The tasks that nothing depends on.
+    #[must_use]
+    pub fn sinks(&self) -> &[TaskId] {
+        &self.sinks
+    }
+
+    /// The weight of the heaviest way from this task, itself included, to a sink.
+    ///
+    /// # Panics
+    /// If the id is not one of the graph.
+    #[must_use]
+    pub fn bottom_level(&self, id: TaskId) -> u64 {
+        self.bottom[id.index()]
+    }
+
+    /// The tasks of the heaviest way from a root to a sink. Among equals the first in order of
+    /// insertion.
+    #[must_use]
+    pub fn critical_path(&self) -> &[TaskId] {
+        &self.critical_path
+    }
+
+    /// The weight of the critical path: no schedule is shorter. 0 for an empty graph.
+    #[must_use]
+    pub fn critical_length(&self) -> u64 {
+        self.critical_path
+            .first()
+            .map_or(0, |&first| self.bottom_level(first))
+    }
+}
+
+/// How long a task is expected to take, in milliseconds: its hint, at least 1; a second without one.
+#[must_use]
+pub fn expected_ms(graph: &TaskGraph, id: TaskId) -> u64 {
+    let hint = graph.task(id).rules().hint;
+    hint.map_or(1_000, |hint| {
+        u64::try_from(hint.as_millis()).unwrap_or(u64::MAX).max(1)
+    })
+}
+
+/// The weight of the heaviest way from each task, itself included, to a sink, by position.
+///
+/// One pass over the tasks backwards, because ids are in topological order. Sums stop at `u64::MAX`.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::{TaskGraph, bottom_levels};
+/// let mut graph = TaskGraph::new();
+/// let fetch = graph.add_task("fetch", []);
+/// graph.add_task("save", [fetch]);
+/// assert_eq!(bottom_levels(&graph, &graph.links(), |_| 1), [2, 1]);
+/// ```
+#[must_use]
+pub fn bottom_levels(graph: &TaskGraph, links: &Links, weight: impl Fn(TaskId) -> u64) -> Vec<u64> {
+    let mut bottom = vec![0u64; graph.len()];
+    for id in graph.ids().rev() {
+        let children = links.children(id).iter();
+        let below = children.map(|child| bottom[child.index()]).max();
+        bottom[id.index()] = weight(id).saturating_add(below.unwrap_or(0));
+    }
+    bottom
+}
+
+fn levels(graph: &TaskGraph) -> Vec<u32> {
+    let mut level = vec![0u32; graph.len()];
+    for id in graph.ids() {
+        let parents = graph.parents(id).iter();
+        let above = parents.map(|parent| level[parent.index()] + 1).max();
+        level[id.index()] = above.unwrap_or(0);
+    }
+    level
+}
+
+fn critical_path(graph: &TaskGraph, links: &Links, bottom: &[u64]) -> Vec<TaskId> {
+    let heaviest = |ids: &mut dyn Iterator<Item = TaskId>| {
+        // `max_by_key` takes the last among equals, and the first is wanted.
+        ids.max_by_key(|id| (bottom[id.index()], std::cmp::Reverse(*id)))
+    };
+    let mut roots = graph.ids().filter(|&id| graph.parents(id).is_empty());
+    let mut path = Vec::new();
+    let mut next = heaviest(&mut roots);
+    while let Some(id) = next {
+        path.push(id);
+        next = heaviest(&mut links.children(id).iter().copied());
+    }
+    path
+}

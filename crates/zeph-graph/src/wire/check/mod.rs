@@ -1,0 +1,147 @@
+//! Checking a graph from outside: all its problems at once, then the order of its tasks.
+
+mod cycles;
+mod names;
+mod order;
+mod rules;
+mod suggest;
+
+use std::collections::HashMap;
+
+use super::diagnostic::{Code, Diagnostic, Diagnostics, show};
+use super::{GraphSpec, Limits, TaskSpec, VERSION};
+
+/// Where a graph comes from, which decides how much of it is doubted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From anywhere: names must be safe to show, defaults must answer their questions.
+    Outside,
+    /// From this program: whatever a [`TaskGraph`](crate::TaskGraph) can hold is let in again.
+    Store,
+}
+
+/// What the checks have found out about a spec without problems.
+pub(crate) struct Checked {
+    /// Positions in the spec in the order of the graph.
+    pub(crate) order: Vec<u32>,
+    /// For each position in the spec, the positions that it depends on.
+    pub(crate) needs: Vec<Vec<u32>>,
+}
+
+/// All problems of a spec.
+pub(crate) fn check(
+    spec: &GraphSpec,
+    limits: &Limits,
+    origin: Origin,
+) -> Result<Checked, Diagnostics> {
+    if spec.version != VERSION {
+        let message = format!("version {} is not known", spec.version);
+        let help = format!("write version {VERSION}");
+        let one = Diagnostic::new(Code::UnknownVersion, message).help(help);
+        return Err(Diagnostics::of(one));
+    }
+    // What follows costs memory for each task and time for each pair of lanes, so a graph that is
+    // too large ends here.
+    let max_tasks = limits.max_tasks.min(crate::MAX_TASKS);
+    let sizes = [
+        (Code::TooManyTasks, "tasks", spec.tasks.len(), max_tasks),
+        (
+            Code::TooManyLanes,
+            "lanes",
+            spec.lanes.len(),
+            limits.max_lanes,
+        ),
+    ];
+    for (code, what, count, most) in sizes {
+        if count > most {
+            let message = format!("there are {count} {what}, and at most {most} are allowed");
+            return Err(Diagnostics::of(Diagnostic::new(code, message)));
+        }
+    }
+    let mut found = Vec::new();
+    names::check_lanes(spec, origin, &mut found);
+    let by_name = names::check_tasks(spec, origin, &mut found);
+    let needs = resolve(spec, limits, &by_name, &mut found);
+    rules::check(spec, origin, &mut found);
+    let order = order::topological(&needs);
+    if order.len() < spec.tasks.len() {
+        cycles::report(spec, &needs, &order, &mut found);
+    } else {
+        check_depth(spec, limits, &needs, &order, &mut found);
+    }
+    Diagnostics::unless_empty(found)?;
+    Ok(Checked { order, needs })
+}
+
+/// The names of `needs` as positions; unknown ones and a task's own are reported and left out.
+fn resolve(
+    spec: &GraphSpec,
+    limits: &Limits,
+    by_name: &HashMap<&str, u32>,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<Vec<u32>> {
+    let mut suggester = suggest::Suggester::new(spec.tasks.iter().map(|task| &*task.name));
+    let mut all = Vec::with_capacity(spec.tasks.len());
+    for task in &spec.tasks {
+        if task.needs.len() > limits.max_needs {
+            let message = format!(
+                "task {} depends on {} tasks, and at most {} are allowed",
+                show(&task.name),
+                task.needs.len(),
+                limits.max_needs
+            );
+            found.push(of(task, Code::TooManyNeeds, message));
+        }
+        let mut positions = Vec::with_capacity(task.needs.len());
+        for (i, need) in task.needs.iter().enumerate() {
+            let span = task.needs_spans.get(i).or(task.span.as_ref()).cloned();
+            if *need == task.name {
+                let message = format!("task {} depends on itself", show(need));
+                let one = Diagnostic::new(Code::SelfDependency, message);
+                found.push(one.about(&task.name, span));
+            } else if let Some(&position) = by_name.get(need.as_str()) {
+                positions.push(position);
+            } else {
+                let (name, need_shown) = (show(&task.name), show(need));
+                let message = format!("task {name} depends on {need_shown}, which does not exist");
+                let one = Diagnostic::new(Code::UnknownDependency, message);
+                found.push(one.suggest(suggester.near(need)).about(&task.name, span));
+            }
+        }
+        all.push(positions);
+    }
+    all
+}
+
+fn check_depth(
+    spec: &GraphSpec,
+    limits: &Limits,
+    needs: &[Vec<u32>],
+    order: &[u32],
+    found: &mut Vec<Diagnostic>,
+) {
+    let mut depth = vec![1u32; needs.len()];
+    for &position in order {
+        let above = needs[position as usize]
+            .iter()
+            .map(|&need| depth[need as usize]);
+        let above = above.max().unwrap_or(0);
+        depth[position as usize] = above + 1;
+        if above as usize == limits.max_depth {
+            // The first one past the limit says it all; everything below it is too deep as well.
+            let task = &spec.tasks[position as usize];
+            let message = format!(
+                "task {} has {above} tasks above it in a row, and at most {} tasks in a row are allowed",
+                show(&task.name),
+                limits.max_depth
+            );
+            found.push(of(task, Code::TooDeep, message));
+            return;
+        }
+    }
+}
+
+/// A problem of a task, at the place where the task is written.
+fn of(task: &TaskSpec, code: Code, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(code, message).about(&task.name, task.span.clone())
+}

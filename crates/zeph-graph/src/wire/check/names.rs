@@ -1,0 +1,93 @@
+//! Names of a graph from outside: safe to show, and each once.
+
+use std::collections::HashMap;
+
+use super::super::diagnostic::{Code, Diagnostic, show};
+use super::{GraphSpec, Origin, of};
+use crate::MAX_NAME_BYTES;
+use crate::picture::is_unseen;
+
+/// Checks the lanes' names and capacities.
+pub(super) fn check_lanes(spec: &GraphSpec, origin: Origin, found: &mut Vec<Diagnostic>) {
+    let mut seen = HashMap::new();
+    for lane in &spec.lanes {
+        if let Some(what) = bad_name(&lane.name, origin) {
+            let message = format!("{} cannot be the name of a lane: {what}", show(&lane.name));
+            found.push(Diagnostic::new(Code::BadName, message));
+        }
+        if seen.insert(lane.name.as_str(), ()).is_some() {
+            let message = format!("lane {} is declared twice", show(&lane.name));
+            found.push(Diagnostic::new(Code::DuplicateLane, message));
+        }
+        if lane.capacity == 0 {
+            let message = format!(
+                "lane {} has capacity 0: nothing could ever run in it",
+                show(&lane.name)
+            );
+            found.push(Diagnostic::new(Code::ZeroCapacity, message));
+        }
+    }
+}
+
+/// Checks the tasks' names, and gives the position of each. Of two with one name the first counts.
+pub(super) fn check_tasks<'a>(
+    spec: &'a GraphSpec,
+    origin: Origin,
+    found: &mut Vec<Diagnostic>,
+) -> HashMap<&'a str, u32> {
+    let mut by_name: HashMap<&str, u32> = HashMap::with_capacity(spec.tasks.len());
+    let mut by_folded: HashMap<String, &str> = HashMap::new();
+    for (position, task) in (0..).zip(&spec.tasks) {
+        let name = task.name.as_str();
+        if let Some(what) = bad_name(name, origin) {
+            let message = format!("{} cannot be the name of a task: {what}", show(name));
+            found.push(of(task, Code::BadName, message));
+        }
+        if by_name.contains_key(name) {
+            let message = format!("there are two tasks named {}", show(name));
+            found.push(of(task, Code::DuplicateName, message).help("rename one of them"));
+            continue;
+        }
+        by_name.insert(name, position);
+        if origin == Origin::Outside
+            && let Some(other) = by_folded.insert(name.to_lowercase(), name)
+        {
+            let message = format!(
+                "the names {} and {} differ only in case",
+                show(other),
+                show(name)
+            );
+            found.push(of(task, Code::CaseFoldedDuplicate, message).help("rename one of them"));
+        }
+    }
+    by_name
+}
+
+/// Why a text cannot be a name.
+fn bad_name(name: &str, origin: Origin) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("it is empty");
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Some("it has more than 200 bytes");
+    }
+    if name.chars().any(char::is_control) {
+        return Some("it has control characters");
+    }
+    if origin == Origin::Store {
+        return None;
+    }
+    if name.trim() != name {
+        return Some("it begins or ends with a space");
+    }
+    if name.contains(['/', '\\']) || name == "." || name == ".." {
+        return Some("it has path separators");
+    }
+    if name.contains(['<', '>']) {
+        return Some("it has markup characters");
+    }
+    if name.chars().any(is_unseen) {
+        return Some("it has characters that are invisible or change the direction of text");
+    }
+    None
+}

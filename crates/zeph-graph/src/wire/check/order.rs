@@ -1,0 +1,50 @@
+//! The order of a graph from outside.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// The smallest topological order of positions, leaving out what is on a cycle or below one.
+///
+/// A spec that is already in topological order keeps its order, and so its ids.
+pub(super) fn topological(needs: &[Vec<u32>]) -> Vec<u32> {
+    let (start, children) = reversed(needs);
+    let mut missing: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut ready: BinaryHeap<Reverse<u32>> = (0..)
+        .zip(&missing)
+        .filter(|(_, missing)| **missing == 0)
+        .map(|(position, _)| Reverse(position))
+        .collect();
+    let mut order = Vec::with_capacity(needs.len());
+    while let Some(Reverse(position)) = ready.pop() {
+        order.push(position);
+        let here = position as usize;
+        for &child in &children[start[here]..start[here + 1]] {
+            // A dependency listed twice is counted twice on both sides.
+            missing[child as usize] -= 1;
+            if missing[child as usize] == 0 {
+                ready.push(Reverse(child));
+            }
+        }
+    }
+    order
+}
+
+/// Who needs each position, as compressed adjacency.
+fn reversed(needs: &[Vec<u32>]) -> (Vec<usize>, Vec<u32>) {
+    let mut start = vec![0usize; needs.len() + 1];
+    for &need in needs.iter().flatten() {
+        start[need as usize + 1] += 1;
+    }
+    for i in 1..start.len() {
+        start[i] += start[i - 1];
+    }
+    let mut next = start.clone();
+    let mut children = vec![0u32; start[needs.len()]];
+    for (position, needs) in (0..).zip(needs) {
+        for &need in needs {
+            children[next[need as usize]] = position;
+            next[need as usize] += 1;
+        }
+    }
+    (start, children)
+}

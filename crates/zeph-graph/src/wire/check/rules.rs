@@ -1,0 +1,147 @@
+//! Rules of tasks from outside: times, lanes, questions and their defaults.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::super::diagnostic::{Code, Diagnostic, show};
+use super::super::{AnswerSpec, GraphSpec, OnFailureSpec, QuestionSpec, TaskSpec, WorkSpec};
+use super::suggest::Suggester;
+use super::{Origin, of};
+use crate::wire::import::question;
+
+/// Checks the rules of all tasks.
+pub(super) fn check(spec: &GraphSpec, origin: Origin, found: &mut Vec<Diagnostic>) {
+    let lanes = (spec.lanes.iter())
+        .map(|lane| (lane.name.as_str(), lane.capacity))
+        .collect();
+    let mut suggester = Suggester::new(spec.lanes.iter().map(|lane| &*lane.name));
+    for task in &spec.tasks {
+        check_times(task, found);
+        check_lanes(task, &lanes, &mut suggester, found);
+        if origin == Origin::Outside {
+            check_retry(task, found);
+            if let WorkSpec::Question(asked) = &task.work {
+                check_question(task, asked, found);
+            }
+        }
+    }
+}
+
+fn check_times(task: &TaskSpec, found: &mut Vec<Diagnostic>) {
+    let ask = match &task.on_failure {
+        OnFailureSpec::Ask { default } => default.map(|default| default.after_us),
+        OnFailureSpec::Abort {} | OnFailureSpec::Skip {} | OnFailureSpec::Value { .. } => None,
+    };
+    let question = match &task.work {
+        WorkSpec::Question(question) => question.default.as_ref().map(|it| it.after_us),
+        WorkSpec::Milestone {} | WorkSpec::Action { .. } => None,
+    };
+    let approval = task.approve.as_ref().and_then(|approve| approve.default);
+    let all = [
+        ("the attempt time-out", task.attempt_timeout_us),
+        ("the task time-out", task.task_timeout_us),
+        ("the wait for an answer to a failure", ask),
+        ("the wait for an answer", question),
+        ("the wait for an approval", approval.map(|it| it.after_us)),
+    ];
+    for (what, _) in all.into_iter().filter(|(_, limit)| *limit == Some(0)) {
+        let message = format!("task {}: {what} is zero", show(&task.name));
+        found.push(of(task, Code::ZeroTimeout, message).help("leave it out for no limit"));
+    }
+}
+
+fn check_retry(task: &TaskSpec, found: &mut Vec<Diagnostic>) {
+    let retry = &task.retry;
+    if retry.cap_us < retry.base_us {
+        let message = format!(
+            "task {}: the longest wait before a retry ({} µs) is below the shortest ({} µs)",
+            show(&task.name),
+            retry.cap_us,
+            retry.base_us
+        );
+        found.push(of(task, Code::RetryCapBelowBase, message));
+    }
+}
+
+fn check_lanes<'a>(
+    task: &TaskSpec,
+    lanes: &HashMap<&str, u32>,
+    suggester: &mut Suggester<impl Iterator<Item = &'a str> + Clone>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let mut seen = HashSet::new();
+    for used in &task.lanes {
+        if !seen.insert(used.lane.as_str()) {
+            let message = format!(
+                "task {} lists lane {} twice",
+                show(&task.name),
+                show(&used.lane)
+            );
+            found.push(of(task, Code::DuplicateLane, message).help("give it a weight instead"));
+        }
+        let Some(&capacity) = lanes.get(used.lane.as_str()) else {
+            let message = format!(
+                "task {} names lane {}, which does not exist",
+                show(&task.name),
+                show(&used.lane)
+            );
+            let one = of(task, Code::UnknownLane, message);
+            found.push(one.suggest(suggester.near(&used.lane)));
+            continue;
+        };
+        // A lane without capacity is reported once, not at each of its tasks.
+        if used.weight == 0 || (used.weight > capacity && capacity > 0) {
+            let message = format!(
+                "task {} weighs {} in lane {}, whose capacity is {capacity}",
+                show(&task.name),
+                used.weight,
+                show(&used.lane)
+            );
+            found.push(of(task, Code::BadWeight, message));
+        }
+    }
+}
+
+fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Vec<Diagnostic>) {
+    if let AnswerSpec::Choice { choices } = &asked.answer {
+        let mut seen = HashSet::new();
+        let repeated = choices.iter().find(|choice| !seen.insert(choice.trim()));
+        let what = match repeated {
+            Some(choice) => Some(format!("has the choice {} twice", show(choice))),
+            None if choices.is_empty() => Some("has no choices".to_owned()),
+            None if seen.contains("") => Some("has an empty choice".to_owned()),
+            None => None,
+        };
+        if let Some(what) = what {
+            let message = format!("the question of task {} {what}", show(&task.name));
+            found.push(of(task, Code::BadChoices, message));
+        }
+    }
+    if let Some(default) = &asked.default
+        && !question(asked.clone()).accepts(&default.value)
+    {
+        let wanted = match &asked.answer {
+            AnswerSpec::Text => "a text",
+            AnswerSpec::Number => "a number",
+            AnswerSpec::YesNo => "true or false",
+            AnswerSpec::Choice { .. } => "one of its choices",
+        };
+        let message = format!(
+            "the default answer of task {} is {}, and the question wants {wanted}",
+            show(&task.name),
+            told(&default.value)
+        );
+        found.push(of(task, Code::BadDefault, message));
+    }
+}
+
+/// A value in a few words.
+fn told(value: &Value) -> String {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => show(text),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}

@@ -1,0 +1,127 @@
+//! How two graphs differ, told to a person.
+
+use std::fmt::Write;
+
+use super::{GraphSpec, LaneSpec, TaskSpec};
+use crate::TaskGraph;
+
+/// How `after` differs from `before`, one sentence each; empty if a journal of one fits the other.
+///
+/// Everything that a scheduler reads counts: lanes, tasks, their dependencies, work and rules, and
+/// their order, because journals name tasks by position. Free text (metadata) does not. Names are
+/// quoted and escaped.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::{TaskGraph, wire};
+/// let mut before = TaskGraph::new();
+/// let fetch = before.add_task("fetch", []);
+/// let mut after = before.clone();
+/// after.add_task("save", [fetch]);
+/// assert_eq!(wire::diff(&before, &after), [r#"task "save" is new"#]);
+/// ```
+#[must_use]
+pub fn diff(before: &TaskGraph, after: &TaskGraph) -> Vec<String> {
+    let mut found = Vec::new();
+    let old = GraphSpec::from(before);
+    let new = GraphSpec::from(after);
+    diff_lanes(&old.lanes, &new.lanes, &mut found);
+    for task in &old.tasks {
+        match after.find(&task.name) {
+            Some(id) => diff_task(task, &new.tasks[id.index()], &mut found),
+            None => found.push(format!("task {:?} is gone", task.name)),
+        }
+    }
+    for task in &new.tasks {
+        if before.find(&task.name).is_none() {
+            found.push(format!("task {:?} is new", task.name));
+        }
+    }
+    let common_old = (old.tasks.iter()).filter(|task| after.find(&task.name).is_some());
+    let common_new = (new.tasks.iter()).filter(|task| before.find(&task.name).is_some());
+    let moved = common_old
+        .zip(common_new)
+        .find(|(old, new)| old.name != new.name);
+    if let Some((old, new)) = moved {
+        found.push(format!(
+            "the tasks are in another order: {:?} now comes before {:?}",
+            new.name, old.name
+        ));
+    }
+    found
+}
+
+fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
+    let named = |lanes: &[LaneSpec], name: &str| {
+        let lane = lanes.iter().find(|lane| lane.name == name);
+        lane.map(|lane| lane.capacity)
+    };
+    for lane in old {
+        match named(new, &lane.name) {
+            None => found.push(format!("lane {:?} is gone", lane.name)),
+            Some(capacity) if capacity != lane.capacity => found.push(format!(
+                "lane {:?} has capacity {capacity} instead of {}",
+                lane.name, lane.capacity
+            )),
+            Some(_) => {}
+        }
+    }
+    for lane in new {
+        if named(old, &lane.name).is_none() {
+            found.push(format!("lane {:?} is new", lane.name));
+        }
+    }
+}
+
+fn diff_task(old: &TaskSpec, new: &TaskSpec, found: &mut Vec<String>) {
+    let mut changed: Vec<&str> = Vec::new();
+    let mut note = |differs: bool, what: &'static str| {
+        if differs {
+            changed.push(what);
+        }
+    };
+    note(old.work != new.work, "its work");
+    note(old.trigger != new.trigger, "its trigger");
+    note(old.retry != new.retry, "its retries");
+    note(
+        old.on_failure != new.on_failure,
+        "what happens when it fails",
+    );
+    note(
+        old.attempt_timeout_us != new.attempt_timeout_us,
+        "its attempt time-out",
+    );
+    note(
+        old.task_timeout_us != new.task_timeout_us,
+        "its task time-out",
+    );
+    note(old.effect != new.effect, "its effect class");
+    note(old.lanes != new.lanes, "its lanes");
+    note(old.priority != new.priority, "its priority");
+    note(old.approve != new.approve, "its approval");
+    note(old.hint_us != new.hint_us, "its duration hint");
+    let mut text = changed.join(", ");
+    if old.needs != new.needs {
+        let separator = if text.is_empty() { "" } else { ", " };
+        let _ = write!(text, "{separator}{}", needs(&old.needs, &new.needs));
+    }
+    if !text.is_empty() {
+        found.push(format!("task {:?} differs: {text}", old.name));
+    }
+}
+
+fn needs(old: &[String], new: &[String]) -> String {
+    let missing = |from: &[String], to: &[String]| {
+        let missing = from.iter().filter(|name| !to.contains(name));
+        let quoted: Vec<String> = missing.map(|name| format!("{name:?}")).collect();
+        quoted.join(", ")
+    };
+    let gone = missing(old, new);
+    let added = missing(new, old);
+    match (gone.is_empty(), added.is_empty()) {
+        (true, true) => "the order of what it needs".to_owned(),
+        (true, false) => format!("it needs {added} as well"),
+        (false, true) => format!("it no longer needs {gone}"),
+        (false, false) => format!("it needs {added} instead of {gone}"),
+    }
+}

@@ -1,0 +1,134 @@
+//! The way out: a checked graph as a `GraphSpec`.
+
+use serde_json::Value;
+
+use super::rules::micros;
+use super::{
+    AnswerSpec, ApproveDefault, ApproveSpec, AskDefault, GraphSpec, LaneSpec, LaneUseSpec,
+    OnFailureSpec, QuestionDefault, QuestionSpec, TaskSpec, VERSION, WorkSpec,
+};
+use crate::{AnswerKind, OnFailure, Params, Question, Rules, TaskGraph, TaskId, Work};
+
+impl From<&TaskGraph> for GraphSpec {
+    /// The tasks are listed in the order of their ids, so reading the result back keeps the ids.
+    ///
+    /// Times are rounded up to a microsecond. Parameters that are not valid JSON become a JSON text.
+    fn from(graph: &TaskGraph) -> Self {
+        Self {
+            version: VERSION,
+            metadata: graph.metadata().clone(),
+            lanes: graph
+                .lanes()
+                .iter()
+                .map(|lane| LaneSpec {
+                    name: lane.name.to_string(),
+                    capacity: lane.capacity,
+                })
+                .collect(),
+            tasks: graph.ids().map(|id| task_spec(graph, id)).collect(),
+        }
+    }
+}
+
+fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
+    let task = graph.task(id);
+    // Exhaustive, so that a new rule cannot be forgotten here.
+    let Rules {
+        trigger,
+        retry,
+        on_failure,
+        attempt_timeout,
+        task_timeout,
+        effect,
+        lanes,
+        priority,
+        approve,
+        hint,
+        metadata,
+    } = task.rules();
+    let name_of = |id: &TaskId| graph.task(*id).name().to_owned();
+    TaskSpec {
+        name: task.name().to_owned(),
+        needs: graph.parents(id).iter().map(name_of).collect(),
+        work: work_spec(task.work()),
+        trigger: (*trigger).into(),
+        retry: (*retry).into(),
+        on_failure: on_failure_spec(on_failure),
+        attempt_timeout_us: attempt_timeout.map(micros),
+        task_timeout_us: task_timeout.map(micros),
+        effect: (*effect).into(),
+        lanes: lanes
+            .iter()
+            .map(|used| LaneUseSpec {
+                lane: graph.lanes()[used.lane.index()].name.to_string(),
+                weight: used.weight,
+            })
+            .collect(),
+        priority: *priority,
+        approve: approve.as_ref().map(|approval| ApproveSpec {
+            text: approval.text.clone(),
+            default: approval.fallback.map(|(wait, yes)| ApproveDefault {
+                after_us: micros(wait),
+                yes,
+            }),
+        }),
+        hint_us: hint.map(micros),
+        metadata: metadata.clone(),
+        span: None,
+        needs_spans: Vec::new(),
+    }
+}
+
+fn work_spec(work: &Work) -> WorkSpec {
+    match work {
+        Work::Milestone => WorkSpec::Milestone {},
+        Work::Action { name, params } => WorkSpec::Action {
+            name: name.to_string(),
+            params: value(params),
+        },
+        Work::Question(question) => WorkSpec::Question(Box::new(question_spec(question))),
+    }
+}
+
+fn question_spec(question: &Question) -> QuestionSpec {
+    QuestionSpec {
+        text: question.text.clone(),
+        answer: match &question.kind {
+            AnswerKind::Text => AnswerSpec::Text,
+            AnswerKind::Number => AnswerSpec::Number,
+            AnswerKind::YesNo => AnswerSpec::YesNo,
+            AnswerKind::Choice(choices) => AnswerSpec::Choice {
+                choices: choices.clone(),
+            },
+        },
+        default: question
+            .fallback
+            .as_ref()
+            .map(|(wait, answer)| QuestionDefault {
+                after_us: micros(*wait),
+                value: value(answer),
+            }),
+    }
+}
+
+fn on_failure_spec(on_failure: &OnFailure) -> OnFailureSpec {
+    match on_failure {
+        OnFailure::Abort => OnFailureSpec::Abort {},
+        OnFailure::Skip => OnFailureSpec::Skip {},
+        OnFailure::Ask(ask) => OnFailureSpec::Ask {
+            default: ask.fallback.map(|(wait, answer)| AskDefault {
+                after_us: micros(wait),
+                answer: answer.into(),
+            }),
+        },
+        OnFailure::Value(params) => OnFailureSpec::Value {
+            value: value(params),
+        },
+    }
+}
+
+fn value(params: &Params) -> Value {
+    params
+        .to_value()
+        .unwrap_or_else(|_| Value::String(params.json_text().to_owned()))
+}

@@ -1,0 +1,129 @@
+//! Headers as JSON: what a run is created with and recovered from.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::diagnostic::Diagnostics;
+use super::rules::micros;
+use super::spec::{other_version, to_json};
+use super::{GraphSpec, VERSION};
+use crate::{Header, Policy};
+
+/// A text that is not a header, or one of another version.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadHeader {
+    /// It is of another version.
+    #[error("the run's header is of version {found}, and only version {VERSION} can be read")]
+    Version {
+        /// The version that it names.
+        found: u64,
+    },
+    /// It is not JSON, or not of this shape.
+    #[error("the text is not a run's header: {cause}")]
+    Json {
+        /// What the JSON reader says.
+        #[source]
+        cause: serde_json::Error,
+    },
+    /// The graph in it is damaged.
+    #[error("the graph in the run's header is damaged: {cause}")]
+    Graph {
+        /// What is wrong with it.
+        #[source]
+        cause: Diagnostics,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderSpec {
+    version: u32,
+    graph: GraphSpec,
+    policy: PolicySpec,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicySpec {
+    max_parallel: NonZeroU32,
+    seed: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run_timeout_us: Option<u64>,
+    cancel_grace_us: u64,
+    suspend_grace_us: u64,
+}
+
+/// The JSON text of a header, on one line. The same header gives the same text.
+#[must_use]
+pub fn encode_header(header: &Header) -> String {
+    let Policy {
+        max_parallel,
+        seed,
+        run_timeout,
+        cancel_grace,
+        suspend_grace,
+    } = header.policy;
+    to_json(&HeaderSpec {
+        version: VERSION,
+        graph: GraphSpec::from(&header.graph),
+        policy: PolicySpec {
+            max_parallel,
+            seed,
+            run_timeout_us: run_timeout.map(micros),
+            cancel_grace_us: micros(cancel_grace),
+            suspend_grace_us: micros(suspend_grace),
+        },
+    })
+}
+
+/// Reads what [`encode_header`] wrote, with the same ids.
+///
+/// Every graph that could be built is read back, also one that [`GraphSpec::check`] would refuse
+/// from a stranger.
+///
+/// # Errors
+/// If the text is not a header, of another version, or holds a graph that cannot be.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::{Header, Policy, TaskGraph, wire};
+/// let mut graph = TaskGraph::new();
+/// graph.add_task("fetch", []);
+/// let header = Header { graph, policy: Policy::default() };
+/// let read = wire::decode_header(&wire::encode_header(&header))?;
+/// assert_eq!(read.policy, header.policy);
+/// assert!(wire::diff(&header.graph, &read.graph).is_empty());
+/// # Ok::<(), wire::BadHeader>(())
+/// ```
+pub fn decode_header(text: &str) -> Result<Header, BadHeader> {
+    let spec: HeaderSpec = match serde_json::from_str(text) {
+        Ok(spec) => spec,
+        Err(cause) => {
+            return Err(match other_version(text) {
+                Some(found) => BadHeader::Version { found },
+                None => BadHeader::Json { cause },
+            });
+        }
+    };
+    if spec.version != VERSION {
+        let found = u64::from(spec.version);
+        return Err(BadHeader::Version { found });
+    }
+    let policy = spec.policy;
+    Ok(Header {
+        graph: spec
+            .graph
+            .restore()
+            .map_err(|cause| BadHeader::Graph { cause })?,
+        policy: Policy {
+            max_parallel: policy.max_parallel,
+            seed: policy.seed,
+            run_timeout: policy.run_timeout_us.map(Duration::from_micros),
+            cancel_grace: Duration::from_micros(policy.cancel_grace_us),
+            suspend_grace: Duration::from_micros(policy.suspend_grace_us),
+        },
+    })
+}

@@ -1,0 +1,170 @@
+//! The one door: from a graph by names, which may say anything, to a `TaskGraph`, which is valid.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::check::{Checked, Origin, check};
+use super::diagnostic::{Code, Diagnostic, Diagnostics};
+use super::{AnswerSpec, GraphSpec, Limits, OnFailureSpec, QuestionSpec, TaskSpec, WorkSpec};
+use crate::{
+    AddError, AnswerKind, Approval, AskFailure, LaneId, LaneUse, OnFailure, Params, Question,
+    Rules, Task, TaskGraph, TaskId, Work,
+};
+
+impl TryFrom<GraphSpec> for TaskGraph {
+    type Error = Diagnostics;
+
+    /// The graph, within [`Limits::default`]; see [`GraphSpec::check`].
+    fn try_from(spec: GraphSpec) -> Result<Self, Diagnostics> {
+        spec.check(&Limits::default())
+    }
+}
+
+impl GraphSpec {
+    /// The graph that this is, or everything that is wrong with it.
+    ///
+    /// Its tasks come in the smallest topological order: a spec that lists every task after those
+    /// it needs keeps its order, and otherwise a task moves back only behind those it needs. Ids are
+    /// positions in that order, and journals hold ids.
+    ///
+    /// # Errors
+    /// All problems at once, each with a stable code.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_graph::wire::{Code, GraphSpec, Limits};
+    /// let spec = GraphSpec::from_json(r#"{"version":1,"tasks":[
+    ///     {"name":"fetch"},
+    ///     {"name":"parse","needs":["fecth"]},
+    ///     {"name":"a","needs":["b"]},
+    ///     {"name":"b","needs":["a"]}
+    /// ]}"#)?;
+    /// let problems = spec.check(&Limits::PLAN).unwrap_err();
+    /// let codes: Vec<Code> = problems.iter().map(|problem| problem.code).collect();
+    /// assert_eq!(codes, [Code::UnknownDependency, Code::Cycle]);
+    /// assert_eq!(problems.as_slice()[0].help.as_deref(), Some("did you mean \"fetch\"?"));
+    /// assert!(problems.as_slice()[1].message.contains("a → b → a"));
+    /// # Ok::<(), zeph_graph::wire::BadSpec>(())
+    /// ```
+    pub fn check(self, limits: &Limits) -> Result<TaskGraph, Diagnostics> {
+        let checked = check(&self, limits, Origin::Outside)?;
+        build(self, &checked)
+    }
+
+    /// The graph that this program stored: every graph that could be built can be read back.
+    pub(crate) fn restore(self) -> Result<TaskGraph, Diagnostics> {
+        let checked = check(&self, &Limits::NONE, Origin::Store)?;
+        build(self, &checked)
+    }
+}
+
+fn build(spec: GraphSpec, checked: &Checked) -> Result<TaskGraph, Diagnostics> {
+    let mut graph = TaskGraph::new();
+    *graph.metadata_mut() = spec.metadata;
+    let mut lanes = HashMap::with_capacity(spec.lanes.len());
+    for lane in spec.lanes {
+        let id = graph
+            .try_add_lane(lane.name.as_str(), lane.capacity)
+            .map_err(|error| refused(&error, None))?;
+        lanes.insert(lane.name, id);
+    }
+    let mut tasks: Vec<Option<TaskSpec>> = spec.tasks.into_iter().map(Some).collect();
+    let mut ids = vec![TaskId::from_index(0); tasks.len()];
+    for &position in &checked.order {
+        let Some(spec) = tasks[position as usize].take() else {
+            continue;
+        };
+        let name = spec.name.clone();
+        let needs = checked.needs[position as usize].iter();
+        let parents: Vec<TaskId> = needs.map(|&need| ids[need as usize]).collect();
+        ids[position as usize] = graph
+            .try_add_task(task(spec, &lanes), parents)
+            .map_err(|error| refused(&error, Some(name)))?;
+    }
+    Ok(graph)
+}
+
+/// What only the graph itself found. The checks come first, so this is a second lock.
+fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
+    let code = match error {
+        AddError::ForeignTask { .. } => Code::UnknownDependency,
+        AddError::BadName { .. } => Code::BadName,
+        AddError::DuplicateName { .. } => Code::DuplicateName,
+        AddError::ZeroTimeout { .. } => Code::ZeroTimeout,
+        AddError::ZeroCapacity { .. } => Code::ZeroCapacity,
+        AddError::UnknownLane { .. } => Code::UnknownLane,
+        AddError::BadWeight { .. } => Code::BadWeight,
+        AddError::RepeatedLane { .. } => Code::DuplicateLane,
+        AddError::TooManyTasks => Code::TooManyTasks,
+    };
+    let mut one = Diagnostic::new(code, error.to_string());
+    one.task = task;
+    Diagnostics::of(one)
+}
+
+fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
+    let used = spec.lanes.iter().filter_map(|used| {
+        Some(LaneUse {
+            lane: *lanes.get(&used.lane)?,
+            weight: used.weight,
+        })
+    });
+    let rules = Rules {
+        trigger: spec.trigger.into(),
+        retry: spec.retry.into(),
+        on_failure: on_failure(spec.on_failure),
+        attempt_timeout: spec.attempt_timeout_us.map(Duration::from_micros),
+        task_timeout: spec.task_timeout_us.map(Duration::from_micros),
+        effect: spec.effect.into(),
+        lanes: used.collect(),
+        priority: spec.priority,
+        approve: spec.approve.map(|approve| Approval {
+            text: approve.text,
+            fallback: approve
+                .default
+                .map(|default| (Duration::from_micros(default.after_us), default.yes)),
+        }),
+        hint: spec.hint_us.map(Duration::from_micros),
+        metadata: spec.metadata,
+    };
+    let work = match spec.work {
+        WorkSpec::Milestone {} => Work::Milestone,
+        WorkSpec::Action { name, params } => Work::Action {
+            name: name.into(),
+            params: params.into(),
+        },
+        WorkSpec::Question(asked) => Work::Question(Box::new(question(*asked))),
+    };
+    Task::new(spec.name).with_work(work).with_rules(rules)
+}
+
+fn on_failure(spec: OnFailureSpec) -> OnFailure {
+    match spec {
+        OnFailureSpec::Abort {} => OnFailure::Abort,
+        OnFailureSpec::Skip {} => OnFailure::Skip,
+        OnFailureSpec::Ask { default } => OnFailure::Ask(AskFailure {
+            fallback: default.map(|default| {
+                let wait = Duration::from_micros(default.after_us);
+                (wait, default.answer.into())
+            }),
+        }),
+        OnFailureSpec::Value { value } => OnFailure::Value(value.into()),
+    }
+}
+
+/// The question that a spec describes.
+pub(crate) fn question(spec: QuestionSpec) -> Question {
+    Question {
+        text: spec.text,
+        kind: match spec.answer {
+            AnswerSpec::Text => AnswerKind::Text,
+            AnswerSpec::Number => AnswerKind::Number,
+            AnswerSpec::YesNo => AnswerKind::YesNo,
+            AnswerSpec::Choice { choices } => AnswerKind::Choice(choices),
+        },
+        fallback: spec.default.map(|default| {
+            let wait = Duration::from_micros(default.after_us);
+            (wait, Params::from(default.value))
+        }),
+    }
+}

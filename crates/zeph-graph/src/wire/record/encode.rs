@@ -1,0 +1,271 @@
+//! Writing records, by hand: this is on the path of every commit.
+
+use crate::{
+    Answer, AskWhy, Attempt, ContentId, CutWhy, EndingWhy, FailureAnswer, Output, QuestionId,
+    Record, SkipWhy, TaskId,
+};
+
+/// The JSON text of a record, without spaces.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::{Attempt, Record, TaskId, wire};
+/// let record = Record::Started { task: TaskId::from_index(3), attempt: Attempt::FIRST };
+/// assert_eq!(wire::encode(&record), r#"{"type":"started","task":3,"attempt":1}"#);
+/// ```
+#[must_use]
+pub fn encode(record: &Record) -> String {
+    let mut text = String::with_capacity(64);
+    encode_into(record, &mut text);
+    text
+}
+
+/// Appends the JSON text of a record: [`encode`] without an allocation of its own.
+pub fn encode_into(record: &Record, text: &mut String) {
+    let mut object = Object { text };
+    match *record {
+        Record::Opened => object.open("opened"),
+        Record::Readied { task } => object.about("readied", task),
+        Record::Started { task, attempt } => {
+            object.about("started", task);
+            object.attempt(attempt);
+        }
+        Record::Completed { task, output, log } => {
+            object.about("completed", task);
+            if output != Output::None {
+                object.key("output");
+                object.output(output);
+            }
+            object.content("log", log);
+        }
+        Record::AttemptFailed {
+            task,
+            attempt,
+            fault,
+            error,
+            log,
+        } => {
+            object.about("attempt_failed", task);
+            object.attempt(attempt);
+            object.word("fault", fault.word());
+            object.content("error", error);
+            object.content("log", log);
+        }
+        Record::AttemptCut {
+            task,
+            attempt,
+            how,
+            log,
+        } => {
+            object.about("attempt_cut", task);
+            object.attempt(attempt);
+            object.word("how", how.word());
+            object.content("log", log);
+        }
+        Record::BackedOff { task, until } => {
+            object.about("backed_off", task);
+            object.number("until", until.as_micros());
+        }
+        Record::Asked { .. } | Record::Answered { .. } => object.question_record(record),
+        Record::CancelRequested { task, attempt, why } => {
+            object.about("cancel_requested", task);
+            object.attempt(attempt);
+            object.cut_why(why);
+        }
+        Record::Failed { task, why } => {
+            object.about("failed", task);
+            object.word("why", why.word());
+        }
+        Record::Skipped { task, why } => {
+            object.about("skipped", task);
+            match why {
+                SkipWhy::Upstream(parent) => object.inner_number("why", "upstream", parent),
+                SkipWhy::Declined => object.word("why", "declined"),
+            }
+        }
+        Record::Canceled { task, why } => {
+            object.about("canceled", task);
+            object.word("why", why.word());
+        }
+        Record::Ending { why } => {
+            object.open("ending");
+            match why {
+                EndingWhy::Abort(task) => object.inner_number("why", "abort", task),
+                EndingWhy::Cancel => object.word("why", "cancel"),
+                EndingWhy::Timeout => object.word("why", "timeout"),
+            }
+        }
+        Record::Paused => object.open("paused"),
+        Record::Unpaused => object.open("unpaused"),
+        Record::Suspending => object.open("suspending"),
+        Record::Suspended => object.open("suspended"),
+        Record::Resumed => object.open("resumed"),
+        Record::Ended { end } => {
+            object.open("ended");
+            object.word("end", end.word());
+        }
+    }
+    object.text.push('}');
+}
+
+/// The words of the answers to a failure.
+pub(crate) const fn failure_word(answer: FailureAnswer) -> &'static str {
+    match answer {
+        FailureAnswer::Retry => "retry",
+        FailureAnswer::Skip => "skip",
+        FailureAnswer::Abort => "abort",
+    }
+}
+
+/// A JSON object being written. All its texts are words of this crate, so nothing needs escaping.
+struct Object<'a> {
+    text: &'a mut String,
+}
+
+impl Object<'_> {
+    fn open(&mut self, kind: &str) {
+        self.text.push_str(r#"{"type":""#);
+        self.text.push_str(kind);
+        self.text.push('"');
+    }
+
+    fn about(&mut self, kind: &str, task: TaskId) {
+        self.open(kind);
+        self.number("task", u64::from(task.as_u32()));
+    }
+
+    fn key(&mut self, key: &str) {
+        self.text.push_str(",\"");
+        self.text.push_str(key);
+        self.text.push_str("\":");
+    }
+
+    fn number(&mut self, key: &str, number: u64) {
+        self.key(key);
+        push_number(self.text, number);
+    }
+
+    fn word(&mut self, key: &str, word: &str) {
+        self.key(key);
+        self.quoted(word);
+    }
+
+    fn quoted(&mut self, word: &str) {
+        self.text.push('"');
+        self.text.push_str(word);
+        self.text.push('"');
+    }
+
+    /// `,"key":{"inner":`, to be closed with a brace.
+    fn inner(&mut self, key: &str, inner: &str) {
+        self.key(key);
+        self.text.push('{');
+        self.quoted(inner);
+        self.text.push(':');
+    }
+
+    fn inner_number(&mut self, key: &str, inner: &str, task: TaskId) {
+        self.inner(key, inner);
+        push_number(self.text, u64::from(task.as_u32()));
+        self.text.push('}');
+    }
+
+    fn inner_word(&mut self, key: &str, inner: &str, word: &str) {
+        self.inner(key, inner);
+        self.quoted(word);
+        self.text.push('}');
+    }
+
+    fn attempt(&mut self, attempt: Attempt) {
+        self.number("attempt", u64::from(attempt.get()));
+    }
+
+    fn question(&mut self, question: QuestionId) {
+        self.number("question", u64::from(question.get()));
+    }
+
+    fn content(&mut self, key: &str, content: Option<ContentId>) {
+        if let Some(content) = content {
+            self.number(key, u64::from(content.get()));
+        }
+    }
+
+    fn output(&mut self, output: Output) {
+        match output {
+            Output::None => self.quoted("none"),
+            Output::Content(content) => {
+                self.text.push_str("{\"content\":");
+                push_number(self.text, u64::from(content.get()));
+                self.text.push('}');
+            }
+            Output::Definition => self.quoted("definition"),
+        }
+    }
+
+    fn question_record(&mut self, record: &Record) {
+        if let Record::Asked {
+            task,
+            question,
+            why,
+        } = *record
+        {
+            self.about("asked", task);
+            self.question(question);
+            match why {
+                AskWhy::Work => self.word("why", "work"),
+                AskWhy::Approve => self.word("why", "approve"),
+                AskWhy::Failure(fault) => self.inner_word("why", "failure", fault.word()),
+            }
+        }
+        if let Record::Answered {
+            task,
+            question,
+            answer,
+            by_default,
+        } = *record
+        {
+            self.about("answered", task);
+            self.question(question);
+            match answer {
+                Answer::Yes => self.word("answer", "yes"),
+                Answer::No => self.word("answer", "no"),
+                Answer::Failure(answer) => {
+                    self.inner_word("answer", "failure", failure_word(answer));
+                }
+                Answer::Value(output) => {
+                    self.inner("answer", "value");
+                    self.output(output);
+                    self.text.push('}');
+                }
+            }
+            self.key("by_default");
+            self.text
+                .push_str(if by_default { "true" } else { "false" });
+        }
+    }
+
+    fn cut_why(&mut self, why: CutWhy) {
+        match why {
+            CutWhy::Cancel(why) => self.inner_word("why", "cancel", why.word()),
+            CutWhy::AttemptTimeout => self.word("why", "attempt_timeout"),
+            CutWhy::TaskTimeout => self.word("why", "task_timeout"),
+            CutWhy::Suspend => self.word("why", "suspend"),
+        }
+    }
+}
+
+/// Decimal digits without the machinery of formatting.
+fn push_number(text: &mut String, mut number: u64) {
+    // 20 digits are the most that a u64 has.
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text.extend(digits[start..].iter().map(|&digit| char::from(digit)));
+}

@@ -1,0 +1,287 @@
+//! Wire types of what a task does and of the rules it runs under. Times are in microseconds.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Effect, FailureAnswer, Retry, Trigger};
+
+/// What a task does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum WorkSpec {
+    /// Nothing.
+    // Braces, because the JSON reader lets a variant without them pass with any further fields.
+    Milestone {},
+    /// A call of the executor registered under `name`.
+    Action {
+        /// The executor's name.
+        name: String,
+        /// What it is called with.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        params: Value,
+    },
+    /// A question to a person.
+    Question(Box<QuestionSpec>),
+}
+
+impl Default for WorkSpec {
+    fn default() -> Self {
+        Self::Milestone {}
+    }
+}
+
+/// A question whose answer is a task's result.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuestionSpec {
+    /// What the person is asked.
+    pub text: String,
+    /// Which answers are accepted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub answer: AnswerSpec,
+    /// What counts as the answer when nobody gives one in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<QuestionDefault>,
+}
+
+/// Which answers a question accepts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AnswerSpec {
+    /// Any text.
+    #[default]
+    Text,
+    /// A number.
+    Number,
+    /// Yes or no.
+    YesNo,
+    /// One of these texts.
+    Choice {
+        /// The texts.
+        choices: Vec<String>,
+    },
+}
+
+/// The answer to a question when nobody gives one in time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuestionDefault {
+    /// How long it waits.
+    pub after_us: u64,
+    /// The answer.
+    pub value: Value,
+}
+
+/// When a task may start, given how its parents ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerSpec {
+    /// All of them completed.
+    #[default]
+    AllSuccess,
+    /// All of them ended.
+    AllDone,
+}
+
+/// How often and how soon a failed attempt is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetrySpec {
+    /// Further attempts after the first.
+    pub max_retries: u32,
+    /// The shortest wait. Absent: 1 s.
+    #[serde(default = "default_base", skip_serializing_if = "is_default_base")]
+    pub base_us: u64,
+    /// The longest wait. Absent: 60 s.
+    #[serde(default = "default_cap", skip_serializing_if = "is_default_cap")]
+    pub cap_us: u64,
+}
+
+impl Default for RetrySpec {
+    fn default() -> Self {
+        Retry::NEVER.into()
+    }
+}
+
+/// What happens when the last attempt has failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum OnFailureSpec {
+    /// The run is aborted.
+    Abort {},
+    /// The task stays Failed.
+    Skip {},
+    /// A person decides.
+    Ask {
+        /// What is answered when nobody does in time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        default: Option<AskDefault>,
+    },
+    /// The task completes with this value instead.
+    Value {
+        /// The value.
+        #[serde(default)]
+        value: Value,
+    },
+}
+
+impl Default for OnFailureSpec {
+    fn default() -> Self {
+        Self::Abort {}
+    }
+}
+
+/// The answer to a failure when nobody gives one in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskDefault {
+    /// How long it waits.
+    pub after_us: u64,
+    /// The answer.
+    pub answer: FailureAnswerSpec,
+}
+
+/// What to do about a failed task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureAnswerSpec {
+    /// One more attempt.
+    Retry,
+    /// The task stays Failed.
+    Skip,
+    /// The run is aborted.
+    Abort,
+}
+
+/// What a repeated attempt does to the outside world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectSpec {
+    /// None.
+    Pure,
+    /// The same as doing it once.
+    #[default]
+    Idempotent,
+    /// Something that must not happen twice.
+    AtMostOnce,
+}
+
+/// A lane that an attempt occupies, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaneUseSpec {
+    /// The lane's name.
+    pub lane: String,
+    /// Units of its capacity. Absent: 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub weight: u32,
+}
+
+/// A gate before the first attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveSpec {
+    /// What the person is asked.
+    pub text: String,
+    /// What counts as the answer when nobody gives one in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<ApproveDefault>,
+}
+
+/// The answer at a gate when nobody gives one in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveDefault {
+    /// How long it waits.
+    pub after_us: u64,
+    /// Whether the task may start.
+    pub yes: bool,
+}
+
+/// Whole microseconds, rounded up, as much as fits.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn default_base() -> u64 {
+    micros(Retry::NEVER.base)
+}
+
+fn is_default_base(base_us: &u64) -> bool {
+    *base_us == default_base()
+}
+
+fn default_cap() -> u64 {
+    micros(Retry::NEVER.cap)
+}
+
+fn is_default_cap(cap_us: &u64) -> bool {
+    *cap_us == default_cap()
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(weight: &u32) -> bool {
+    *weight == 1
+}
+
+impl From<Retry> for RetrySpec {
+    fn from(retry: Retry) -> Self {
+        Self {
+            max_retries: retry.max_retries,
+            base_us: micros(retry.base),
+            cap_us: micros(retry.cap),
+        }
+    }
+}
+
+impl From<RetrySpec> for Retry {
+    fn from(spec: RetrySpec) -> Self {
+        Self {
+            max_retries: spec.max_retries,
+            base: Duration::from_micros(spec.base_us),
+            cap: Duration::from_micros(spec.cap_us),
+        }
+    }
+}
+
+/// Two enums with the same variants, one on each side of the wire.
+macro_rules! same {
+    ($core:ident, $spec:ident { $($variant:ident),* }) => {
+        impl From<$core> for $spec {
+            fn from(core: $core) -> Self {
+                match core { $($core::$variant => Self::$variant,)* }
+            }
+        }
+        impl From<$spec> for $core {
+            fn from(spec: $spec) -> Self {
+                match spec { $($spec::$variant => Self::$variant,)* }
+            }
+        }
+    };
+}
+
+same!(
+    Trigger,
+    TriggerSpec {
+        AllSuccess,
+        AllDone
+    }
+);
+same!(
+    Effect,
+    EffectSpec {
+        Pure,
+        Idempotent,
+        AtMostOnce
+    }
+);
+same!(FailureAnswer, FailureAnswerSpec { Retry, Skip, Abort });

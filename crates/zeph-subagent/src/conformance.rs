@@ -1,0 +1,219 @@
+//! Checks for executors of your own: every case from one call.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::{
+    Attempt, ErrorClass, Executor, RunId, Stop, TaskContext, TaskError, TaskId, TaskInput,
+    TaskOutput,
+};
+
+/// The time that a short attempt may take before a case gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Inputs to try an executor with.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Input for an attempt that completes by itself, well within 30 s.
+    pub short: TaskInput,
+    /// Input for an attempt that waits until it is stopped; `None` for executors that never wait.
+    pub long: Option<TaskInput>,
+    /// The time in which the executor promises to stop.
+    pub grace: Duration,
+}
+
+/// A rule of [`Executor`] that is not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The name of the case.
+    pub case: &'static str,
+    /// What happened in it.
+    pub problem: String,
+}
+
+/// The rules that are not kept; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.0.iter().enumerate() {
+            let line_break = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{}: {}", fault.case, fault.problem)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// Runs every case on one executor; needs a tokio runtime with its timer.
+///
+/// # Errors
+/// All rules that are not kept, with what happened.
+///
+/// # Panics
+/// Panics where the executor panics.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use zeph_subagent::{TaskError, TaskInput, closure, conformance};
+/// let wait = closure::action(|wait: bool| async move {
+///     if wait { std::future::pending::<()>().await; }
+///     Ok::<_, TaskError>("done")
+/// });
+/// let sample = conformance::Sample {
+///     short: TaskInput::new(false),
+///     long: Some(TaskInput::new(true)),
+///     grace: std::time::Duration::from_secs(1),
+/// };
+/// conformance::check(wait, sample).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn check(executor: Arc<dyn Executor>, sample: Sample) -> Result<(), Faults> {
+    let bench = Bench { executor, sample };
+    let cases = [
+        ("completes within the limit", bench.completes().await),
+        ("two attempts at a time", bench.two_at_a_time().await),
+        ("an attempt after a dropped one", bench.after_a_drop().await),
+        (
+            "a cancel before the start",
+            bench.stops(When::Before, Stop::cancel).await,
+        ),
+        (
+            "a cancel while it runs",
+            bench.stops(When::Running, Stop::cancel).await,
+        ),
+        (
+            "a kill while it runs",
+            bench.stops(When::Running, Stop::kill).await,
+        ),
+    ];
+    let faults: Vec<Fault> = cases
+        .into_iter()
+        .filter_map(|(case, result)| result.err().map(|problem| Fault { case, problem }))
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Faults(faults))
+    }
+}
+
+struct Bench {
+    executor: Arc<dyn Executor>,
+    sample: Sample,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Before,
+    Running,
+}
+
+type Outcome = Result<TaskOutput, TaskError>;
+
+impl Bench {
+    async fn completes(&self) -> Result<(), String> {
+        let cx = self.context("completes", &Stop::new(), self.sample.grace)?;
+        let work = self.executor.execute(&cx, self.sample.short.clone());
+        let output = in_time(PATIENCE, work)
+            .await?
+            .map_err(|error| format!("it failed: {error:#}"))?;
+        output.check().map_err(|error| error.to_string())
+    }
+
+    async fn two_at_a_time(&self) -> Result<(), String> {
+        let (one, two) = tokio::join!(self.completes(), self.completes());
+        one.and(two)
+    }
+
+    async fn after_a_drop(&self) -> Result<(), String> {
+        if let Some(long) = self.sample.long.clone() {
+            let cx = self.context("dropped", &Stop::new(), self.sample.grace)?;
+            let mut work = self.executor.execute(&cx, long);
+            if first_poll(&mut work).await.is_some() {
+                return Err("the long input ended at once".to_owned());
+            }
+        }
+        self.completes().await
+    }
+
+    /// A stopped attempt ends in time, and says that it was cancelled unless its work was done.
+    async fn stops(&self, when: When, order: fn(&Stop)) -> Result<(), String> {
+        let Some(long) = self.sample.long.clone() else {
+            return Ok(());
+        };
+        let stop = Stop::new();
+        // A kill has no grace, so an executor that waits for it is found out.
+        let hour = Duration::from_secs(3_600);
+        let grace = if stop_is_kill(order) {
+            hour
+        } else {
+            self.sample.grace
+        };
+        let cx = self.context("stopped", &stop, grace)?;
+        if when == When::Before {
+            order(&stop);
+        }
+        let mut work = pin!(self.executor.execute(&cx, long));
+        let outcome = match first_poll(&mut work).await {
+            Some(_) if when == When::Running => {
+                return Err("the long input ended at once".to_owned());
+            }
+            Some(outcome) => outcome,
+            None => {
+                order(&stop);
+                in_time(self.sample.grace, work).await?
+            }
+        };
+        match outcome.map_err(|error| error.class()) {
+            Ok(_) | Err(ErrorClass::Cancelled) => Ok(()),
+            Err(class) => Err(format!(
+                "it ended with an error of class {class:?}, not Cancelled"
+            )),
+        }
+    }
+
+    fn context(&self, name: &str, stop: &Stop, grace: Duration) -> Result<TaskContext, String> {
+        let run: RunId = "conformance"
+            .parse()
+            .map_err(|error: zeph_graph::BadRunId| error.to_string())?;
+        let task = TaskId::from_index(0);
+        Ok(TaskContext::builder(run, task, name, Attempt::FIRST)
+            .stop(stop)
+            .grace(grace)
+            .build())
+    }
+}
+
+/// Whether an order is the second stage.
+fn stop_is_kill(order: fn(&Stop)) -> bool {
+    let probe = Stop::new();
+    order(&probe);
+    probe.kill_token().is_cancelled()
+}
+
+async fn in_time(limit: Duration, work: impl Future<Output = Outcome>) -> Result<Outcome, String> {
+    timeout(limit, work)
+        .await
+        .map_err(|_| format!("it did not end within {limit:?}"))
+}
+
+/// Polls a future once, so that its work begins.
+async fn first_poll<F: Future + Unpin>(work: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match std::pin::Pin::new(&mut *work).poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}

@@ -1,0 +1,252 @@
+//! What an attempt knows about itself, and its line to the driver.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use zeph_graph::{Attempt, RunId, TaskId};
+
+use crate::{LogStream, Logs, NoProgress, Progress, Stop};
+
+/// The attempt that an executor works on: who it is, when to stop, where to report.
+///
+/// Clones are the same attempt and cost one reference count, so a context can be moved into tasks.
+///
+/// # Examples
+/// ```
+/// use zeph_subagent::{Attempt, LogStream, Stop, TaskContext, TaskId};
+/// let stop = Stop::new();
+/// let cx = TaskContext::builder("r1".parse()?, TaskId::from_index(0), "fetch", Attempt::FIRST)
+///     .stop(&stop)
+///     .build();
+/// assert_eq!(cx.idempotency_key(), "r1/fetch");
+/// stop.cancel();
+/// assert!(cx.is_cancelled());
+/// # Ok::<(), zeph_graph::BadRunId>(())
+/// ```
+#[derive(Clone)]
+pub struct TaskContext(Arc<Inner>);
+
+struct Inner {
+    run: RunId,
+    task: TaskId,
+    name: Box<str>,
+    attempt: Attempt,
+    stop: Stop,
+    grace: Duration,
+    logs: Logs,
+    progress: Arc<dyn Progress>,
+}
+
+impl TaskContext {
+    /// Starts a context; the driver does this for each attempt, tests do it by hand.
+    ///
+    /// Without further calls the attempt is never stopped, has a grace of 5 s, logs of the default
+    /// size that nobody takes, and no watcher.
+    pub fn builder(
+        run: RunId,
+        task: TaskId,
+        name: impl Into<Box<str>>,
+        attempt: Attempt,
+    ) -> TaskContextBuilder {
+        TaskContextBuilder(Inner {
+            run,
+            task,
+            name: name.into(),
+            attempt,
+            stop: Stop::new(),
+            grace: Duration::from_secs(5),
+            logs: Logs::default(),
+            progress: Arc::new(NoProgress),
+        })
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run(&self) -> &RunId {
+        &self.0.run
+    }
+
+    /// The task's place in its graph.
+    #[must_use]
+    pub fn task(&self) -> TaskId {
+        self.0.task
+    }
+
+    /// The task's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The number of this attempt.
+    #[must_use]
+    pub fn attempt(&self) -> Attempt {
+        self.0.attempt
+    }
+
+    /// `run/task-name`: the same for all attempts of a task, different for any two tasks of any runs.
+    ///
+    /// For services that drop a request they have seen before. A run's name has no slash, so the
+    /// first one separates the two parts.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}", self.0.run, self.0.name)
+    }
+
+    /// Resolves when the attempt is to stop, gently or not. Safe to drop and call again.
+    pub async fn cancelled(&self) {
+        self.cancel_token().cancelled().await;
+    }
+
+    /// Whether the attempt is to stop, gently or not.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel_token().is_cancelled()
+    }
+
+    /// The request to stop, for code that wants a token. A kill cancels it too.
+    #[must_use]
+    pub fn cancel_token(&self) -> &CancellationToken {
+        self.0.stop.cancel_token()
+    }
+
+    /// The order to stop at once, without grace.
+    #[must_use]
+    pub fn kill_token(&self) -> &CancellationToken {
+        self.0.stop.kill_token()
+    }
+
+    /// How long the attempt may take to stop after [`cancelled`](Self::cancelled) resolved.
+    ///
+    /// When it has passed, the driver gives the attempt up.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.0.grace
+    }
+
+    /// Says that the attempt is alive, for tasks with an idle time-out.
+    pub fn heartbeat(&self) {
+        self.0.progress.heartbeat();
+    }
+
+    /// Says how far the attempt is. Shown to observers, not saved; a sign of life.
+    pub fn progress(&self, text: impl AsRef<str>) {
+        self.0.progress.progress(text.as_ref());
+    }
+
+    /// Adds to the attempt's logs, which keep head and tail, and shows it to observers; a sign of life.
+    pub fn log(&self, stream: LogStream, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        self.0.logs.write(stream, bytes);
+        self.0.progress.log(stream, bytes);
+    }
+}
+
+impl fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            run,
+            task,
+            name,
+            attempt,
+            ..
+        } = &*self.0;
+        write!(f, "TaskContext({run}/{name} {task:?} {attempt:?})")
+    }
+}
+
+/// Collects what a [`TaskContext`] needs.
+#[must_use]
+pub struct TaskContextBuilder(Inner);
+
+impl TaskContextBuilder {
+    /// The switch that stops the attempt. Default: one that nobody holds.
+    pub fn stop(mut self, stop: &Stop) -> Self {
+        self.0.stop = stop.clone();
+        self
+    }
+
+    /// The time to stop in. Default 5 s; with zero a request to stop is as good as a kill.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.0.grace = grace;
+        self
+    }
+
+    /// Where the logs go; the caller keeps a clone to take them from.
+    pub fn logs(mut self, logs: &Logs) -> Self {
+        self.0.logs = logs.clone();
+        self
+    }
+
+    /// Who watches. Default: nobody.
+    pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
+        self.0.progress = progress;
+        self
+    }
+
+    /// The context.
+    #[must_use]
+    pub fn build(self) -> TaskContext {
+        TaskContext(Arc::new(self.0))
+    }
+}
+
+impl fmt::Debug for TaskContextBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskContextBuilder({}/{})", self.0.run, self.0.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TaskContext;
+    use crate::{Attempt, LogStream, Logs, Progress, TaskId};
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Default)]
+    struct Watcher(Mutex<Vec<String>>);
+
+    impl Watcher {
+        fn note(&self, text: String) {
+            self.0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push(text);
+        }
+    }
+
+    impl Progress for Watcher {
+        fn progress(&self, text: &str) {
+            self.note(format!("progress {text}"));
+        }
+        fn log(&self, stream: LogStream, bytes: &[u8]) {
+            self.note(format!("{} {}", stream.name(), bytes.len()));
+        }
+        fn heartbeat(&self) {
+            self.note("alive".to_owned());
+        }
+    }
+
+    #[test]
+    fn reports_reach_logs_and_watcher() -> Result<(), Box<dyn std::error::Error>> {
+        let (logs, watcher) = (Logs::default(), Arc::new(Watcher::default()));
+        let cx = TaskContext::builder("r".parse()?, TaskId::from_index(4), "a/b", Attempt::FIRST)
+            .logs(&logs)
+            .progress(Arc::clone(&watcher) as Arc<dyn Progress>)
+            .build();
+        cx.heartbeat();
+        cx.progress("half");
+        cx.log(LogStream::Stderr, "oh");
+        assert_eq!(logs.take(), [(LogStream::Stderr, "oh".into())]);
+        let seen = watcher
+            .0
+            .lock()
+            .map(|seen| seen.clone())
+            .unwrap_or_default();
+        assert_eq!(seen, ["alive", "progress half", "stderr 2"]);
+        assert_eq!(format!("{cx:?}"), "TaskContext(r/a/b t4 #1)");
+        Ok(())
+    }
+}

@@ -1,0 +1,368 @@
+//! A scripted executor for tests, stricter than real ones, with gates in place of sleeps.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Attempt, Executor, TaskContext, TaskError, TaskInput, TaskOutput};
+
+/// A door that a test opens once; whoever waits goes on, in any order.
+///
+/// Clones are the same door.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(CancellationToken);
+
+impl Gate {
+    /// A closed gate.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens it for good. Again is a no-op.
+    pub fn open(&self) {
+        self.0.cancel();
+    }
+
+    /// Resolves when the gate is open.
+    pub async fn opened(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+/// What one attempt does.
+#[derive(Clone, Debug)]
+pub struct Step {
+    gate: Option<Gate>,
+    deaf: bool,
+    end: End,
+}
+
+#[derive(Clone, Debug)]
+enum End {
+    Output(TaskOutput),
+    Error(TaskError),
+    Panic(String),
+}
+
+impl Step {
+    /// Completes with an output.
+    #[must_use]
+    pub fn ok(output: impl Into<TaskOutput>) -> Self {
+        Self::ending(End::Output(output.into()))
+    }
+
+    /// Fails with an error.
+    #[must_use]
+    pub fn fail(error: TaskError) -> Self {
+        Self::ending(End::Error(error))
+    }
+
+    /// Panics with a message.
+    #[must_use]
+    pub fn panic(message: impl Into<String>) -> Self {
+        Self::ending(End::Panic(message.into()))
+    }
+
+    /// Waits for ever: ends only by cancellation.
+    #[must_use]
+    pub fn hang() -> Self {
+        Self::ok(TaskOutput::null()).after(&Gate::new())
+    }
+
+    /// The same step, but it waits for the gate first.
+    ///
+    /// While it waits, a cancellation ends it with an error of class `Cancelled`.
+    #[must_use]
+    pub fn after(mut self, gate: &Gate) -> Self {
+        self.gate = Some(gate.clone());
+        self
+    }
+
+    /// The same step, but it does not notice cancellations: an executor that misbehaves.
+    #[must_use]
+    pub fn deaf(mut self) -> Self {
+        self.deaf = true;
+        self
+    }
+
+    fn ending(end: End) -> Self {
+        Self {
+            gate: None,
+            deaf: false,
+            end,
+        }
+    }
+
+    async fn play(self, cx: &TaskContext) -> Result<TaskOutput, TaskError> {
+        if let Some(gate) = &self.gate {
+            tokio::select! {
+                biased;
+                () = gate.opened() => {}
+                () = cx.cancelled(), if !self.deaf => {
+                    return Err(TaskError::cancelled("stopped on request"));
+                }
+            }
+        }
+        match self.end {
+            End::Output(output) => Ok(output),
+            End::Error(error) => Err(error),
+            End::Panic(message) => std::panic::panic_any(message),
+        }
+    }
+}
+
+/// One call that a [`ScriptedExecutor`] got.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The task's name.
+    pub task: String,
+    /// The number of the attempt.
+    pub attempt: Attempt,
+    /// The parameters.
+    pub params: Value,
+}
+
+/// An executor whose attempts follow a script.
+///
+/// It notes every call and lets a test wait until a task [has started](Self::started). It refuses what
+/// a correct driver never does: a call for a task that completed, two attempts of one task at a time,
+/// an attempt whose number is not above the last one, an attempt that the script does not know. A
+/// refusal panics and stays in [`violations`](Self::violations), because a driver contains panics.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use zeph_subagent::double::{ScriptedExecutor, Step};
+/// use zeph_subagent::{Attempt, Executor, TaskContext, TaskError, TaskId, TaskInput};
+///
+/// let script = ScriptedExecutor::new()
+///     .on("flaky", [Step::fail(TaskError::retryable("not yet")), Step::ok("done")]);
+/// let cx = |attempt| TaskContext::builder("r".parse().unwrap(), TaskId::from_index(0), "flaky", attempt);
+/// let first = Attempt::FIRST;
+/// assert!(script.execute(&cx(first).build(), TaskInput::default()).await.is_err());
+/// assert!(script.execute(&cx(first.next()).build(), TaskInput::default()).await.is_ok());
+/// assert_eq!(script.calls().len(), 2);
+/// assert!(script.violations().is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub struct ScriptedExecutor {
+    scripts: BTreeMap<String, Vec<Step>>,
+    otherwise: Option<Step>,
+    reruns: bool,
+    overlaps: bool,
+    seen: Mutex<Seen>,
+    started: watch::Sender<BTreeMap<String, usize>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    calls: Vec<Call>,
+    violations: Vec<String>,
+    tasks: BTreeMap<String, Progress>,
+}
+
+/// What is known of one idempotency key.
+#[derive(Default)]
+struct Progress {
+    script: Option<VecDeque<Step>>,
+    last: Option<Attempt>,
+    running: u32,
+    completed: bool,
+}
+
+impl ScriptedExecutor {
+    /// An executor that knows no task and so refuses every call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            scripts: BTreeMap::new(),
+            otherwise: None,
+            reruns: false,
+            overlaps: false,
+            seen: Mutex::default(),
+            started: watch::Sender::new(BTreeMap::new()),
+        }
+    }
+
+    /// The attempts of the task of that name, one step each; each run starts from the first one.
+    #[must_use]
+    pub fn on(mut self, task: impl Into<String>, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.scripts
+            .insert(task.into(), steps.into_iter().collect());
+        self
+    }
+
+    /// Every attempt of every task that has no script.
+    #[must_use]
+    pub fn otherwise(mut self, step: Step) -> Self {
+        self.otherwise = Some(step);
+        self
+    }
+
+    /// Allows a completed task to be called again: for drivers that lost the result in a crash.
+    #[must_use]
+    pub fn allow_reruns(mut self) -> Self {
+        self.reruns = true;
+        self
+    }
+
+    /// Allows two attempts of a task at a time: for drivers that abandoned the first one.
+    #[must_use]
+    pub fn allow_overlaps(mut self) -> Self {
+        self.overlaps = true;
+        self
+    }
+
+    /// The calls so far, in the order in which they came.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// The names of the tasks that were called, in that order, once for each attempt.
+    #[must_use]
+    pub fn called(&self) -> Vec<String> {
+        self.lock()
+            .calls
+            .iter()
+            .map(|call| call.task.clone())
+            .collect()
+    }
+
+    /// What a correct driver does not do and this one did.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.lock().violations.clone()
+    }
+
+    /// Resolves when the task of that name has been called.
+    pub async fn started(&self, task: &str) {
+        self.started_times(task, 1).await;
+    }
+
+    /// Resolves when the task of that name has been called that often.
+    pub async fn started_times(&self, task: &str, times: usize) {
+        let reached =
+            |seen: &BTreeMap<String, usize>| seen.get(task).copied().unwrap_or(0) >= times;
+        // The sender lives in this value, so the wait cannot end by a closed channel.
+        self.started.subscribe().wait_for(reached).await.ok();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the call and finds its step, or says what is wrong with it.
+    fn begin(&self, cx: &TaskContext, input: TaskInput) -> Result<Step, String> {
+        let (key, attempt) = (cx.idempotency_key(), cx.attempt());
+        let mut seen = self.lock();
+        let call = Call {
+            task: cx.name().to_owned(),
+            attempt,
+            params: input.params,
+        };
+        seen.calls.push(call);
+        let task = seen.tasks.entry(key.clone()).or_default();
+        let problem = if task.completed && !self.reruns {
+            Some(format!("{key} was called again after it had completed"))
+        } else if task.running > 0 && !self.overlaps {
+            Some(format!(
+                "{key} was called while an attempt of it was running"
+            ))
+        } else {
+            task.last
+                .filter(|&last| attempt <= last && !self.reruns)
+                .map(|last| format!("{key} was called for {attempt:?} after {last:?}"))
+        };
+        let step = match problem {
+            Some(problem) => Err(problem),
+            None => self
+                .step(cx.name(), task)
+                .ok_or_else(|| format!("{key} {attempt:?} is not in the script")),
+        };
+        match &step {
+            Ok(_) => {
+                task.running += 1;
+                task.last = Some(attempt);
+            }
+            Err(problem) => seen.violations.push(problem.clone()),
+        }
+        step
+    }
+
+    fn step(&self, name: &str, task: &mut Progress) -> Option<Step> {
+        let Some(script) = self.scripts.get(name) else {
+            return self.otherwise.clone();
+        };
+        task.script
+            .get_or_insert_with(|| script.iter().cloned().collect())
+            .pop_front()
+    }
+}
+
+impl Default for ScriptedExecutor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ScriptedExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScriptedExecutor")
+            .field("scripts", &self.scripts)
+            .field("otherwise", &self.otherwise)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Executor for ScriptedExecutor {
+    /// Follows the script.
+    ///
+    /// # Panics
+    /// If the script says so, and for calls that a correct driver does not make.
+    async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        let step = self.begin(cx, input);
+        self.started
+            .send_modify(|seen| *seen.entry(cx.name().to_owned()).or_default() += 1);
+        let step = step.unwrap_or_else(|problem| std::panic::panic_any(problem));
+        let running = Running {
+            executor: self,
+            key: cx.idempotency_key(),
+        };
+        let result = step.play(cx).await;
+        // After a cancellation the driver may disregard the output, so the task is not complete.
+        if result.is_ok() && !cx.is_cancelled() {
+            running.edit(|task| task.completed = true);
+        }
+        result
+    }
+}
+
+/// Counts an attempt as running until it ends, is dropped or panics.
+struct Running<'a> {
+    executor: &'a ScriptedExecutor,
+    key: String,
+}
+
+impl Running<'_> {
+    fn edit(&self, change: impl FnOnce(&mut Progress)) {
+        if let Some(task) = self.executor.lock().tasks.get_mut(&self.key) {
+            change(task);
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.edit(|task| task.running -= 1);
+    }
+}

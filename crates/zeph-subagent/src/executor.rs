@@ -1,0 +1,209 @@
+//! The port itself: one method, and what goes in.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{TaskContext, TaskError, TaskOutput};
+
+/// Does the work of a task.
+///
+/// The contract between an executor and the driver that calls it:
+///
+/// - It is called once for each attempt, after the attempt's start is on disk. Attempts of different
+///   tasks run at the same time, so an executor keeps its state behind its own locks.
+/// - When [`TaskContext::cancelled`] resolves it stops and returns, within [`TaskContext::grace`]. It
+///   then returns a [`TaskError`] of class `Cancelled`, or its output if the work was done anyway.
+///   When [`TaskContext::kill_token`] fires it stops without cleaning up.
+/// - When its future is dropped it leaves nothing running behind.
+/// - A panic is contained by the driver and counts as a failure of the attempt.
+/// - What it is told with the context's idempotency key it can repeat without repeating the effect,
+///   if the world outside supports that.
+///
+/// [`conformance::check`](crate::conformance::check) tries most of this on an executor of your own.
+///
+/// # Examples
+/// ```
+/// use zeph_subagent::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
+///
+/// struct Double;
+///
+/// #[async_trait]
+/// impl Executor for Double {
+///     async fn execute(&self, _: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+///         let number: i64 = input.params_as()?;
+///         Ok((number * 2).into())
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Executor: Send + Sync {
+    /// Runs one attempt to its end.
+    ///
+    /// # Errors
+    /// Whatever went wrong; its [class](TaskError::class) decides whether the attempt is repeated.
+    async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError>;
+}
+
+#[async_trait]
+impl<E: Executor + ?Sized> Executor for Arc<E> {
+    async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        (**self).execute(cx, input).await
+    }
+}
+
+/// What an attempt works on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskInput {
+    /// The parameters of the task's definition; null when it has none.
+    pub params: Value,
+    /// How the parents ended, by task name, in the order in which they were declared.
+    pub parents: IndexMap<String, Parent>,
+}
+
+impl TaskInput {
+    /// An input with parameters and no parents.
+    #[must_use]
+    pub fn new(params: impl Into<Value>) -> Self {
+        Self {
+            params: params.into(),
+            parents: IndexMap::new(),
+        }
+    }
+
+    /// The parameters as a type of your own.
+    ///
+    /// # Errors
+    /// A permanent error with the code `invalid_params` that names the path of the first misfit.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_subagent::TaskInput;
+    /// #[derive(Debug, serde::Deserialize)]
+    /// struct Fetch { urls: Vec<String> }
+    ///
+    /// let input = TaskInput::new(serde_json::json!({ "urls": ["a", 7] }));
+    /// let error = input.params_as::<Fetch>().unwrap_err();
+    /// assert_eq!(error.code(), "invalid_params");
+    /// assert!(error.message().contains("urls[1]"));
+    /// ```
+    pub fn params_as<T: DeserializeOwned>(&self) -> Result<T, TaskError> {
+        read("the parameters", "invalid_params", &self.params)
+    }
+
+    /// The value of a parent that has one, as a type of your own.
+    ///
+    /// # Errors
+    /// Permanent, with the code `no_parent_output` when there is no such parent or it ended without an
+    /// output, and `invalid_parent_output` when its value does not fit the type.
+    pub fn parent_as<T: DeserializeOwned>(&self, name: &str) -> Result<T, TaskError> {
+        let output = self
+            .parents
+            .get(name)
+            .and_then(|parent| parent.output.as_deref());
+        let output = output.ok_or_else(|| {
+            TaskError::permanent(format!("there is no output of a parent named {name:?}"))
+                .with_code("no_parent_output")
+        })?;
+        read(
+            &format!("the output of {name:?}"),
+            "invalid_parent_output",
+            &output.value,
+        )
+    }
+}
+
+fn read<T: DeserializeOwned>(what: &str, code: &str, value: &Value) -> Result<T, TaskError> {
+    serde_path_to_error::deserialize(value).map_err(|misfit| {
+        let path = misfit.path().to_string();
+        let place = if path == "." {
+            String::new()
+        } else {
+            format!(" at `{path}`")
+        };
+        let reason = misfit.inner();
+        TaskError::permanent(format!("{what} do not fit{place}: {reason}")).with_code(code)
+    })
+}
+
+/// How a parent ended, and what it left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parent {
+    /// Its end.
+    pub state: ParentState,
+    /// Its output; always there when it completed, otherwise only if a value was put in its place.
+    pub output: Option<Arc<TaskOutput>>,
+}
+
+impl Parent {
+    /// A parent that completed with this output.
+    #[must_use]
+    pub fn completed(output: impl Into<Arc<TaskOutput>>) -> Self {
+        Self {
+            state: ParentState::Completed,
+            output: Some(output.into()),
+        }
+    }
+}
+
+/// The ends that a parent can have.
+///
+/// Closed: a task starts only after its parents ended, and a task has these ends only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParentState {
+    /// It did its work, or a value stands in for it.
+    Completed,
+    /// It failed for good.
+    Failed,
+    /// It never ran, because a trigger, a condition or a person said so.
+    Skipped,
+    /// It was cancelled.
+    Canceled,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Parent, ParentState, TaskInput};
+    use crate::{ErrorClass, TaskOutput};
+    use serde_json::json;
+
+    #[test]
+    fn a_misfit_names_what_and_where() {
+        let misfit = TaskInput::new("text")
+            .params_as::<u8>()
+            .err()
+            .map(|e| e.to_string());
+        let wanted = "the parameters do not fit: invalid type: string \"text\", expected u8";
+        assert_eq!(misfit.as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn parents_are_read_by_name() {
+        let mut input = TaskInput::default();
+        input.parents.insert(
+            "a".into(),
+            Parent::completed(TaskOutput::from(json!([1, 2]))),
+        );
+        input.parents.insert(
+            "b".into(),
+            Parent {
+                state: ParentState::Failed,
+                output: None,
+            },
+        );
+        assert_eq!(input.parent_as::<Vec<u8>>("a").ok(), Some(vec![1, 2]));
+        for (name, code) in [
+            ("b", "no_parent_output"),
+            ("c", "no_parent_output"),
+            ("a", "invalid_parent_output"),
+        ] {
+            let error = input.parent_as::<Vec<bool>>(name).err();
+            let seen = error.map(|e| (e.class(), e.code().to_owned()));
+            assert_eq!(seen, Some((ErrorClass::Permanent, code.to_owned())));
+        }
+    }
+}

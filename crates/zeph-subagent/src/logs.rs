@@ -1,0 +1,159 @@
+//! What an attempt prints and reports while it runs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use zeph_common::HeadTail;
+
+/// The bytes kept of each stream of an attempt unless the driver says otherwise: 256 KiB.
+pub const DEFAULT_LOG_BYTES: usize = 256 << 10;
+
+/// Which log a line belongs to.
+///
+/// Closed: a log has a place in the store by its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogStream {
+    /// What the work printed.
+    Stdout,
+    /// What the work complained about.
+    Stderr,
+    /// What the executor says about its own doing.
+    Trace,
+}
+
+impl LogStream {
+    /// All streams, in order.
+    pub const ALL: [Self; 3] = [Self::Stdout, Self::Stderr, Self::Trace];
+
+    /// The name in files, columns and flags: `stdout`, `stderr`, `trace`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The bounded logs of one attempt: the head and the tail of each stream.
+///
+/// Clones share the buffers. The executor writes through its context; the driver takes what is there
+/// when the attempt ends.
+///
+/// # Examples
+/// ```
+/// use zeph_subagent::{LogStream, Logs};
+/// let logs = Logs::new(4);
+/// logs.write(LogStream::Stderr, b"0123456789");
+/// let taken = logs.take();
+/// assert_eq!(taken.len(), 1);
+/// assert_eq!(taken[0].1, "01\n… 6 bytes cut …\n89".as_bytes());
+/// assert!(logs.take().is_empty());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Logs {
+    limit: usize,
+    streams: Arc<Mutex<[HeadTail; 3]>>,
+}
+
+impl Logs {
+    /// Empty logs that keep at most `bytes_per_stream` of each stream; with 0 they only count.
+    #[must_use]
+    pub fn new(bytes_per_stream: usize) -> Self {
+        let streams = [(); 3].map(|()| HeadTail::new(bytes_per_stream));
+        Self {
+            limit: bytes_per_stream,
+            streams: Arc::new(Mutex::new(streams)),
+        }
+    }
+
+    /// Appends to a stream; what no longer fits goes from its middle.
+    pub fn write(&self, stream: LogStream, bytes: &[u8]) {
+        self.lock()[stream as usize].push(bytes);
+    }
+
+    /// The bytes of a stream that are gone from its middle so far.
+    #[must_use]
+    pub fn dropped(&self, stream: LogStream) -> u64 {
+        self.lock()[stream as usize].dropped()
+    }
+
+    /// Empties the logs; returns the streams that have anything, each with a marker where it was cut.
+    ///
+    /// What an abandoned attempt writes afterwards collects in the empty buffers, within the limit.
+    #[must_use]
+    pub fn take(&self) -> Vec<(LogStream, Bytes)> {
+        let fresh = [(); 3].map(|()| HeadTail::new(self.limit));
+        let taken = std::mem::replace(&mut *self.lock(), fresh);
+        LogStream::ALL
+            .into_iter()
+            .zip(taken)
+            .filter(|(_, log)| !log.is_empty())
+            .map(|(stream, log)| (stream, Bytes::from(log.render())))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [HeadTail; 3]> {
+        // A push leaves no half-done state behind that a later one could trip over.
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self::new(DEFAULT_LOG_BYTES)
+    }
+}
+
+/// Watches an attempt while it runs: the driver's end of progress, logs and heartbeats.
+///
+/// Called from the executor's own task, so an implementation returns at once. All three calls are
+/// signs of life for an idle time-out. Every method does nothing unless it is overridden.
+pub trait Progress: Send + Sync {
+    /// The executor says how far it is. The text is untrusted.
+    fn progress(&self, _text: &str) {}
+
+    /// The executor logged these bytes, which are untrusted and may be cut anywhere.
+    fn log(&self, _stream: LogStream, _bytes: &[u8]) {}
+
+    /// The executor is alive.
+    fn heartbeat(&self) {}
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {}
+
+#[cfg(test)]
+mod tests {
+    use super::{LogStream, Logs};
+
+    #[test]
+    fn streams_do_not_mix_and_keep_their_order() {
+        let logs = Logs::default();
+        logs.write(LogStream::Trace, b"t");
+        logs.clone().write(LogStream::Stdout, b"a");
+        logs.write(LogStream::Stdout, b"b");
+        let taken: Vec<_> = logs
+            .take()
+            .into_iter()
+            .map(|(s, b)| (s.name(), b))
+            .collect();
+        assert_eq!(taken, [("stdout", "ab".into()), ("trace", "t".into())]);
+    }
+
+    #[test]
+    fn a_flood_stays_within_the_limit() {
+        let logs = Logs::new(1_000);
+        for _ in 0..10_000 {
+            logs.write(LogStream::Stdout, &[b'x'; 100]);
+        }
+        assert_eq!(logs.dropped(LogStream::Stdout), 999_000);
+        assert!(logs.take()[0].1.len() < 1_100);
+    }
+}

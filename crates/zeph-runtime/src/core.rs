@@ -347,6 +347,15 @@ impl Core {
                     self.lose(key, &error.to_string(), acks, &error);
                 }
             }
+            // Somebody took a run of this group over. The others of the group are whole in the store,
+            // and can be resumed; the rest of the engine goes on.
+            Err(error @ StoreError::Fenced { .. }) => {
+                let reason = error.to_string();
+                let told = RuntimeError::Closed { reason: reason.clone() };
+                for (key, _, acks) in commit.runs {
+                    self.lose(key, &reason, acks, &told);
+                }
+            }
             Err(error) => self.close(&error, commit.runs),
         }
     }

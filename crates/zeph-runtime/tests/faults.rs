@@ -1,0 +1,187 @@
+//! What must not hurt: a journal that cannot be written, executors that misbehave, lost processes.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeph_graph::{Effect, OnFailure, Policy, RunEnd, RunState, Task, TaskGraph, TaskState};
+use zeph_memory::{Fault, FaultyStore, MemoryStore, Op, RawGraphStore};
+use zeph_runtime::{Engine, RunView, RuntimeError, Submission};
+use zeph_subagent::double::{Gate, ScriptedExecutor, Step};
+use zeph_subagent::{Registry, TaskError};
+
+async fn engine(store: Arc<dyn RawGraphStore>, script: &Arc<ScriptedExecutor>) -> Engine {
+    let mut registry = Registry::new();
+    registry.register("do", Arc::clone(script) as _).expect("the first of its name");
+    Engine::builder(store).registry(registry).start().await.expect("starts")
+}
+
+fn doing(name: &str) -> Task {
+    Task::new(name).action("do")
+}
+
+fn quick() -> Policy {
+    let none = Duration::ZERO;
+    Policy { cancel_grace: none, suspend_grace: none, ..Policy::default() }
+}
+
+#[tokio::test]
+async fn when_the_journal_cannot_be_written_nothing_new_starts_and_nothing_saved_is_lost() {
+    let memory = MemoryStore::new();
+    let faulty = Arc::new(FaultyStore::new(memory.clone()));
+    let gate = Gate::new();
+    let script = Arc::new(
+        ScriptedExecutor::new()
+            .on("first", [Step::ok(1)])
+            .on("second", [Step::ok(2).after(&gate), Step::ok(2)])
+            .on("third", [Step::ok(3)])
+            .allow_reruns(),
+    );
+    let engine = engine(faulty.clone(), &script).await;
+    let mut graph = TaskGraph::new();
+    let first = graph.add_task(doing("first"), []);
+    let second = graph.add_task(doing("second"), [first]);
+    graph.add_task(doing("third"), [second]);
+    let run = engine.submit(Submission::new(graph).policy(quick())).await.expect("is saved");
+    script.started("second").await;
+    faulty.fail_next(Op::Commit, Fault::Full);
+    gate.open();
+
+    let report = run.wait().await.expect("is told");
+    let error = report.error.as_deref().expect("says why");
+    assert!(error.contains("disk is full"), "{error}");
+    assert_eq!(script.called(), ["first", "second"], "the third must not start");
+    let again = engine.submit(Submission::new(TaskGraph::new())).await;
+    assert!(matches!(again, Err(RuntimeError::Closed { .. })), "{again:?}");
+
+    // Another process, the disk mended: what was saved is kept, what was not runs again.
+    let healthy = self::engine(Arc::new(memory), &script).await;
+    let run = healthy.resume(run.id()).await.expect("goes on");
+    assert_eq!(run.wait().await.expect("ends").end(), Some(RunEnd::Completed));
+    assert_eq!(script.called(), ["first", "second", "second", "third"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_at_most_once_task_is_not_repeated_without_a_persons_word() {
+    let memory = MemoryStore::new();
+    let script = Arc::new(
+        ScriptedExecutor::new()
+            .on("pay", [Step::hang().deaf(), Step::ok("paid")])
+            .allow_reruns()
+            .allow_overlaps(),
+    );
+    let first = engine(Arc::new(memory.clone()), &script).await;
+    let mut graph = TaskGraph::new();
+    graph.add_task(doing("pay").effect(Effect::AtMostOnce), []);
+    let run = first.submit(Submission::new(graph).policy(quick())).await.expect("is saved");
+    script.started("pay").await;
+
+    // A second owner takes the run over while the first still believes in it.
+    let second = engine(Arc::new(memory.clone()), &script).await;
+    let taken = second.resume(run.id()).await.expect("is taken over");
+    let pulse = taken.until(|pulse| pulse.state == RunState::Waiting).await;
+    assert_eq!(pulse.questions[0].task, "pay");
+    taken.answer(1, "retry").await.expect("is saved");
+    let report = taken.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(report.tasks[0].tally.restarts, 1);
+    // The first owner is fenced: its next write fails, and it says so.
+    let _ = run.cancel().await;
+    let lost = run.wait().await.expect("is told");
+    assert!(lost.error.is_some(), "{lost:?}");
+    let view = RunView::load(&memory, taken.id()).await.expect("is whole");
+    assert!(!view.status.open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deaf_executor_is_abandoned_after_its_grace_and_named() {
+    let script = Arc::new(ScriptedExecutor::new().on("deaf", [Step::hang().deaf()]));
+    let engine = engine(Arc::new(MemoryStore::new()), &script).await;
+    let mut graph = TaskGraph::new();
+    let task = doing("deaf").timeout(Duration::from_secs(1)).on_failure(OnFailure::Skip);
+    graph.add_task(task, []);
+    let run = engine.submit(Submission::new(graph)).await.expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Degraded));
+    assert_eq!(report.tasks[0].tally.abandoned, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_repeats_one_task_only() {
+    let script = Arc::new(
+        ScriptedExecutor::new()
+            .on("flaky", [Step::fail(TaskError::retryable("try again")), Step::ok(1)])
+            .on("steady", [Step::ok(2)])
+            .on("after", [Step::ok(3)])
+            .allow_reruns(),
+    );
+    let engine = engine(Arc::new(MemoryStore::new()), &script).await;
+    let mut graph = TaskGraph::new();
+    let flaky = graph.add_task(doing("flaky").retries(1), []);
+    let steady = graph.add_task(doing("steady"), []);
+    graph.add_task(doing("after"), [flaky, steady]);
+    let run = engine.submit(Submission::new(graph)).await.expect("is saved");
+    assert_eq!(run.wait().await.expect("ends").end(), Some(RunEnd::Completed));
+    assert_eq!(script.called(), ["flaky", "steady", "flaky", "after"]);
+}
+
+#[tokio::test]
+async fn many_runs_share_the_slots_the_oldest_first() {
+    let gate = Gate::new();
+    let script = Arc::new(ScriptedExecutor::new().otherwise(Step::ok(1).after(&gate)).allow_reruns());
+    let mut registry = Registry::new();
+    registry.register("do", Arc::clone(&script) as _).expect("the first of its name");
+    let limits = zeph_runtime::Limits { max_parallel: 2, ..Default::default() };
+    let engine = Engine::builder(Arc::new(MemoryStore::new()))
+        .registry(registry)
+        .limits(limits)
+        .start()
+        .await
+        .expect("starts");
+    let mut runs = Vec::new();
+    for prefix in ["a", "b", "c"] {
+        let mut graph = TaskGraph::new();
+        for i in 0..3 {
+            graph.add_task(doing(&format!("{prefix}{i}")), []);
+        }
+        let wide = Policy { max_parallel: NonZeroU32::MAX, ..Policy::default() };
+        runs.push(engine.submit(Submission::new(graph).policy(wide)).await.expect("is saved"));
+    }
+    script.started("a1").await;
+    assert_eq!(script.called(), ["a0", "a1"], "two slots for all runs together");
+    gate.open();
+    for run in runs {
+        assert_eq!(run.wait().await.expect("ends").end(), Some(RunEnd::Completed));
+    }
+    let called = script.called();
+    assert_eq!(called.len(), 9);
+    let place = |name: &str| called.iter().position(|n| n == name).expect("was called");
+    assert!(place("a2") < place("b2") && place("b2") < place("c2"), "{called:?}");
+}
+
+#[tokio::test]
+async fn a_task_that_ends_by_itself_during_a_suspension_is_completed() {
+    let gate = Gate::new();
+    let script = Arc::new(ScriptedExecutor::new().on("slow", [Step::ok(1).after(&gate)]));
+    let engine = engine(Arc::new(MemoryStore::new()), &script).await;
+    let mut graph = TaskGraph::new();
+    let slow = graph.add_task(doing("slow"), []);
+    graph.add_task(doing("next"), [slow]);
+    let run = engine.submit(Submission::new(graph)).await.expect("is saved");
+    script.started("slow").await;
+    run.suspend().await.expect("is saved");
+    gate.open();
+    let report = run.wait().await.expect("rests");
+    assert_eq!(report.state, RunState::Suspended);
+    assert!(report.task("slow").expect("is there").state.is_completed());
+    assert_eq!(report.task("next").expect("is there").state, TaskState::Ready);
+}
+
+#[tokio::test]
+async fn an_unregistered_executor_is_named_before_anything_begins() {
+    let engine = Engine::builder(Arc::new(MemoryStore::new())).start().await.expect("starts");
+    let mut graph = TaskGraph::new();
+    graph.add_task(Task::new("x").action("unknown"), []);
+    let error = engine.submit(Submission::new(graph)).await.expect_err("is refused");
+    assert!(error.to_string().contains("unknown"), "{error}");
+}

@@ -1,1 +1,56 @@
 //! The command executor: argv, process groups, bounded logs.
+//!
+//! [`CommandExecutor`] runs the program that a task's [`CommandParams`] name, in a process group of
+//! its own.
+//!
+//! **Environment.** The one of this process, minus what [`deny_env`](CommandExecutorBuilder::deny_env)
+//! names, plus `ZEPH_RUN`, `ZEPH_TASK`, `ZEPH_ATTEMPT` and `ZEPH_IDEMPOTENCY_KEY`, plus what the
+//! parameters set. Standard input is empty unless the parameters give text.
+//!
+//! **Output.** The value is `{"stdout": text, "stderr": text, "exit": 0}`, with `"json"` when the
+//! parameters ask for JSON. One line break at the end of stdout is not part of the value. Stdout that
+//! is not UTF-8 is there with replacement characters and `"stdout_utf8": false`, and its bytes are the
+//! blob `stdout`. Stderr in the value keeps its head and tail within 64 KiB. A command that prints
+//! more than the limit runs to its end, so that the tail in the log is its real one, and then fails;
+//! memory stays within the limits.
+//!
+//! **Stopping.** A cancelled attempt sends SIGTERM to the whole group and after the grace SIGKILL; a
+//! killed one sends SIGKILL at once. Dropping the attempt's future kills the group. When the command
+//! itself has ended, processes that it left behind may finish their output for one second (within
+//! the grace when the attempt was cancelled); then the rest of the group is killed. A process that
+//! must outlive its task leaves the group with `setsid`, and redirects its output.
+//!
+//! If this process itself is killed with SIGKILL, nothing is left to stop its commands: they run on.
+//! (A parent-death signal has to be set inside the child by unsafe code, and fires when a thread of the
+//! parent ends.) The attempt is then known as interrupted, and the task's effect class decides.
+//!
+//! **Errors.** `invalid_params`, `command_not_found`, `not_executable`, `cwd_missing`,
+//! `arguments_too_long`, `bad_json`, `output_too_large` are permanent; `exit_code` (a code that
+//! is not in `ok_codes`, or a signal) and `spawn_failed` are retryable.
+//!
+//! # Examples
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use zeph_command::CommandExecutor;
+//! use zeph_subagent::{Attempt, Executor, TaskContext, TaskId, TaskInput};
+//!
+//! let command = CommandExecutor::builder().deny_env(["API_KEY"]).build();
+//! let cx = TaskContext::builder("r1".parse()?, TaskId::from_index(0), "count", Attempt::FIRST).build();
+//! let input = TaskInput::new(serde_json::json!({ "argv": ["wc", "-c"], "stdin": "four" }));
+//! let output = command.execute(&cx, input).await.map_err(|error| error.to_string())?;
+//! assert_eq!(output.value["stdout"].as_str().map(str::trim), Some("4"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod attempt;
+mod capture;
+mod executor;
+mod group;
+mod outcome;
+mod params;
+mod spawn;
+
+pub use executor::{CommandExecutor, CommandExecutorBuilder, DEFAULT_MAX_OUTPUT};
+pub use params::{CommandParams, OutputFormat};

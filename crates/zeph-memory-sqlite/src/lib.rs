@@ -1,1 +1,63 @@
-//! RawGraphStore on SQLite.
+//! RawGraphStore on SQLite: one file, readable with `sqlite3`, durable to the last acknowledged commit.
+//!
+//! [`SqliteStore::open`] creates the file, or opens one of ours and nothing else. One connection
+//! writes, a few read; readers never wait for the writer nor the writer for them. A commit is one
+//! transaction of at most three statements, however many runs and rows it holds (four when it
+//! settles requests), and is on the disk when the call returns.
+//!
+//! What lies in the file, table by table, is told in the book's database reference.
+//!
+//! # Examples
+//! ```
+//! use zeph_graph::Timestamp;
+//! use zeph_memory::{Chain, Commit, NewRun, RawGraphStore, Row, RunStatus};
+//! use zeph_memory_sqlite::SqliteStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("runs.db");
+//! let now = Timestamp::from_micros(1_700_000_000_000_000);
+//!
+//! let store = SqliteStore::open(&path).await?;
+//! let fence = store.claim("example", now).await?;
+//! let new = NewRun::new("k7m2xq9d".parse()?, "A first run", now, "{}");
+//! let mut chain = Chain::genesis(&new);
+//! let rows = vec![Row::new(now, r#"{"type":"readied","task":0}"#)];
+//! store.commit(Commit::one(chain.seal(rows, RunStatus::open("running")).creating(new)), fence).await?;
+//! store.close().await?;
+//!
+//! let store = SqliteStore::open_read_only(&path).await?;
+//! assert_eq!(store.load(chain.run()).await?.chain, chain);
+//! # Ok(())
+//! # }
+//! ```
+
+mod store;
+
+mod options;
+
+mod schema;
+
+mod place;
+
+mod create;
+
+mod connect;
+
+mod writer;
+
+mod bulk;
+
+mod append;
+
+mod reader;
+
+mod care;
+
+mod fault;
+
+pub use care::Checkpoint;
+pub use options::{SqliteOptions, Synchronous};
+pub use schema::{APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION};
+pub use store::SqliteStore;

@@ -1,1 +1,72 @@
-//! The store port: RawGraphStore, an in-memory and a faulty store, and the conformance suite.
+//! The store port: rows and bytes of runs, sealed into a hash chain, behind one small trait.
+//!
+//! A *run* is a header and an append-only *journal* of rows. A row is a small JSON text and may bring
+//! *contents*: larger bytes that live apart, so that reading a journal back reads none of them. This
+//! crate knows no tasks: payloads, headers and states are opaque to it.
+//!
+//! A writer keeps a [`Chain`] for each run. [`Chain::seal`] turns rows into an [`Append`], the only
+//! thing a [`RawGraphStore`] accepts, and links every row to the one before it by a hash. A store
+//! checks the links when it writes and when it reads, so a gap, a fork or a flipped bit is an error
+//! that names the run and the row, and never good data.
+//!
+//! [`MemoryStore`] is a complete store without a file. [`FaultyStore`] wraps any store and fails on
+//! command. [`conformance::run_all`] tells whether a store of your own keeps the contract.
+//!
+//! # Examples
+//! ```
+//! use zeph_graph::Timestamp;
+//! use zeph_memory::{Chain, Commit, MemoryStore, NewRun, RawGraphStore, Row, RunStatus, verify};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryStore::new();
+//! let now = Timestamp::from_micros(1);
+//! let fence = store.claim("example", now).await?;
+//!
+//! let new = NewRun::new("k7m2xq9d".parse()?, "A first run", now, "{}");
+//! let mut chain = Chain::genesis(&new);
+//! let append = chain
+//!     .seal(vec![Row::new(now, r#"{"type":"opened"}"#)], RunStatus::open("running"))
+//!     .creating(new);
+//! store.commit(Commit::one(append), fence).await?;
+//!
+//! let stored = store.load(chain.run()).await?;
+//! assert_eq!(stored.rows.len(), 1);
+//! assert_eq!(stored.chain, chain);
+//! assert_eq!(verify(&store, chain.run()).await?.head, chain.head());
+//! # Ok(())
+//! # }
+//! ```
+
+mod store;
+
+mod run;
+
+mod row;
+
+mod chain;
+
+mod hash;
+
+mod replay;
+
+mod verify;
+
+mod error;
+
+mod memory;
+
+mod faulty;
+
+pub mod conformance;
+
+pub use chain::{Append, Chain, RunChange, SealedRow};
+pub use error::StoreError;
+pub use faulty::{Call, Fault, FaultyStore, Op};
+pub use hash::{BadChainHash, ChainHash};
+pub use memory::MemoryStore;
+pub use replay::{Replay, StoredStatus};
+pub use row::{Content, ContentKind, Row, StoredRow};
+pub use run::{Cursor, ListQuery, NewRun, Request, RequestId, RunRow, RunStatus, StoredRun};
+pub use store::{Commit, Fence, Outline, RawGraphStore, RowOutline};
+pub use verify::{Verified, verify, verify_against};

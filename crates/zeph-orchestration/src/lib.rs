@@ -1,1 +1,64 @@
 //! Run work as a graph of tasks: in parallel, under limits, across crashes.
+//!
+//! A [`TaskGraph`] says what depends on what; a [`DagScheduler`] runs what is ready. A task that has no
+//! code is a milestone: it completes when it becomes ready.
+//!
+//! ```
+//! #![allow(unused)]
+//! fn main() {
+//! use zeph_orchestration::{TaskGraph, DagScheduler, Task};
+//! // Define a task DAG
+//! let mut graph = TaskGraph::new();
+//! let task_1 = graph.add_task("fetch_data", vec![]);
+//! let task_2 = graph.add_task("process", vec![task_1]); // depends on task_1
+//! let task_3 = graph.add_task("save", vec![task_2]); // depends on task_2
+//! // Execute
+//! let mut scheduler = DagScheduler::new(graph);
+//! while scheduler.tick() {
+//! // Process executor events
+//! }
+//! }
+//! ```
+//!
+//! Code is given by [`DagScheduler::body`]: a closure that gets the values of the tasks it depends on
+//! and runs on a thread. Retries, time-outs, questions and what a failure leads to are part of each
+//! [`Task`]; [`DagScheduler::events`] tells what happens, [`DagScheduler::outcome`] how it ended, and
+//! [`DagScheduler::explain`] why a task is not running.
+//!
+//! # Features
+//!
+//! A feature adds a crate; it never changes what is behind another one. Graph, scheduler and runtime
+//! are always there.
+//!
+//! | Feature    | Default | Adds                                                        |
+//! |------------|---------|-------------------------------------------------------------|
+//! | `sqlite`   | yes     | the durable store: `zeph-memory-sqlite`                     |
+//! | `command`  | yes     | programs as tasks: `zeph-command`                           |
+//! | `planfile` | no      | plans in TOML or JSON: `zeph-planfile`                      |
+//! | `full`     | no      | all of these                                                |
+
+// The seed's program is shown as it was given, with its `main`.
+#![allow(clippy::needless_doctest_main)]
+
+mod dag;
+mod flow;
+
+pub use dag::{Assignment, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter};
+
+pub use flow::{Durable, Flow, FlowError, FlowReport, Handle, InMemory, Inputs, Keep, Reader};
+
+pub use zeph_graph::{
+    AddError, Answer, AnswerKind, Approval, AskFailure, AskWhy, Attempt, CancelWhy, ContentId,
+    CutHow, CutWhy, Effect, EndingWhy, Entry, FailureAnswer, Fault, Lane, LaneId, LaneUse,
+    OnFailure, Params, Policy, Question, QuestionId, Record, Retry, Rules, RunEnd, RunState, Seq,
+    SkipWhy, Task, TaskGraph, TaskId, TaskState, Timestamp, Topology, Trigger, Work,
+};
+pub use zeph_scheduler::{
+    Counts, Event, EventKind, Explanation, Held, OpenQuestion, Reception, Scope, Tally,
+};
+pub use zeph_subagent::{ErrorClass, TaskError};
+
+#[doc(inline)]
+pub use zeph_graph as graph;
+#[doc(inline)]
+pub use zeph_scheduler as scheduler;

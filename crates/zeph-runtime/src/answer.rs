@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 use zeph_graph::{
-    Answer, AnswerKind, AskWhy, FailureAnswer, OnFailure, Output, Question, Timestamp, Work,
+    Answer, AnswerKind, AskWhy, FailureAnswer, OnFailure, Output, Question, TaskState, Timestamp,
+    Work,
 };
 use zeph_scheduler::{OpenQuestion, Scheduler};
 
@@ -166,6 +167,15 @@ pub(crate) fn defined_value(scheduler: &Scheduler, task: zeph_graph::TaskId) -> 
     params
         .and_then(|params| params.to_value().ok())
         .unwrap_or(Value::Null)
+}
+
+/// The result of a task, if it is part of the task's definition.
+pub(crate) fn defined_output(scheduler: &Scheduler, task: zeph_graph::TaskId) -> Option<Value> {
+    let state = scheduler.task(task).state();
+    let defined = TaskState::Completed {
+        output: Output::Definition,
+    };
+    (state == defined).then(|| defined_value(scheduler, task))
 }
 
 /// Where an output is: shared by the engine and the readers of stored runs.

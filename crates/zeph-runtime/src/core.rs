@@ -351,7 +351,9 @@ impl Core {
             // and can be resumed; the rest of the engine goes on.
             Err(error @ StoreError::Fenced { .. }) => {
                 let reason = error.to_string();
-                let told = RuntimeError::Closed { reason: reason.clone() };
+                let told = RuntimeError::Closed {
+                    reason: reason.clone(),
+                };
                 for (key, _, acks) in commit.runs {
                     self.lose(key, &reason, acks, &told);
                 }

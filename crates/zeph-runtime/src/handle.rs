@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use zeph_graph::{Output, RunEnd, RunId, RunState, Seq, TaskId, TaskState};
+use zeph_graph::{RunEnd, RunId, RunState, Seq, TaskId, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_scheduler::{Counts, Reception, Scheduler, Tally};
 use zeph_subagent::TaskOutput;
@@ -87,6 +88,7 @@ impl RunReport {
                 state: view.state(),
                 attempts: view.last_attempt().map_or(0, zeph_graph::Attempt::get),
                 tally: view.tally(),
+                defined: answer::defined_output(scheduler, id),
             }
         });
         Self {
@@ -113,6 +115,8 @@ pub struct TaskReport {
     pub attempts: u32,
     /// What went wrong on the way.
     pub tally: Tally,
+    /// The result, when it is part of the definition: a substitute or a default answer.
+    pub defined: Option<Value>,
 }
 
 /// A run in an engine. Clones are the same run; dropping them changes nothing.
@@ -289,13 +293,15 @@ impl RunHandle {
         report: &RunReport,
         task: &str,
     ) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
-        let Some(TaskState::Completed { output }) = report.task(task).map(|task| task.state) else {
+        let Some(task) = report.task(task) else {
             return Ok(None);
         };
-        self.read(output).await
-    }
-
-    async fn read(&self, output: Output) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
+        if let Some(value) = &task.defined {
+            return Ok(Some(Arc::new(TaskOutput::from(value.clone()))));
+        }
+        let TaskState::Completed { output } = task.state else {
+            return Ok(None);
+        };
         let Some(id) = content_of(output) else {
             return Ok(None);
         };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use zeph_graph::{
-    Attempt, ContentId, CutHow, Entry, Fault, Output, Record, RunId, TaskGraph, TaskId, Timestamp,
-    wire,
+    Attempt, ContentId, CutHow, Entry, Fault, Record, RunId, TaskGraph, TaskId, TaskState,
+    Timestamp, wire,
 };
 use zeph_memory::{Content, RawGraphStore, RunStatus, StoredRun};
 use zeph_scheduler::Scheduler;
@@ -196,13 +196,12 @@ impl RunView {
         store: &dyn RawGraphStore,
         task: TaskId,
     ) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
-        let zeph_graph::TaskState::Completed { output } = self.scheduler.task(task).state() else {
-            return Ok(None);
-        };
-        if output == Output::Definition {
-            let value = answer::defined_value(&self.scheduler, task);
+        if let Some(value) = answer::defined_output(&self.scheduler, task) {
             return Ok(Some(Arc::new(TaskOutput::from(value))));
         }
+        let TaskState::Completed { output } = self.scheduler.task(task).state() else {
+            return Ok(None);
+        };
         let Some(id) = content_of(output) else {
             return Ok(None);
         };

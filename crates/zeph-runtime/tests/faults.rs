@@ -12,8 +12,14 @@ use zeph_subagent::{Registry, TaskError};
 
 async fn engine(store: Arc<dyn RawGraphStore>, script: &Arc<ScriptedExecutor>) -> Engine {
     let mut registry = Registry::new();
-    registry.register("do", Arc::clone(script) as _).expect("the first of its name");
-    Engine::builder(store).registry(registry).start().await.expect("starts")
+    registry
+        .register("do", Arc::clone(script) as _)
+        .expect("the first of its name");
+    Engine::builder(store)
+        .registry(registry)
+        .start()
+        .await
+        .expect("starts")
 }
 
 fn doing(name: &str) -> Task {
@@ -22,7 +28,11 @@ fn doing(name: &str) -> Task {
 
 fn quick() -> Policy {
     let none = Duration::ZERO;
-    Policy { cancel_grace: none, suspend_grace: none, ..Policy::default() }
+    Policy {
+        cancel_grace: none,
+        suspend_grace: none,
+        ..Policy::default()
+    }
 }
 
 #[tokio::test]
@@ -42,7 +52,10 @@ async fn when_the_journal_cannot_be_written_nothing_new_starts_and_nothing_saved
     let first = graph.add_task(doing("first"), []);
     let second = graph.add_task(doing("second"), [first]);
     graph.add_task(doing("third"), [second]);
-    let run = engine.submit(Submission::new(graph).policy(quick())).await.expect("is saved");
+    let run = engine
+        .submit(Submission::new(graph).policy(quick()))
+        .await
+        .expect("is saved");
     script.started("second").await;
     faulty.fail_next(Op::Commit, Fault::Full);
     gate.open();
@@ -50,14 +63,24 @@ async fn when_the_journal_cannot_be_written_nothing_new_starts_and_nothing_saved
     let report = run.wait().await.expect("is told");
     let error = report.error.as_deref().expect("says why");
     assert!(error.contains("disk is full"), "{error}");
-    assert_eq!(script.called(), ["first", "second"], "the third must not start");
+    assert_eq!(
+        script.called(),
+        ["first", "second"],
+        "the third must not start"
+    );
     let again = engine.submit(Submission::new(TaskGraph::new())).await;
-    assert!(matches!(again, Err(RuntimeError::Closed { .. })), "{again:?}");
+    assert!(
+        matches!(again, Err(RuntimeError::Closed { .. })),
+        "{again:?}"
+    );
 
     // Another process, the disk mended: what was saved is kept, what was not runs again.
     let healthy = self::engine(Arc::new(memory), &script).await;
     let run = healthy.resume(run.id()).await.expect("goes on");
-    assert_eq!(run.wait().await.expect("ends").end(), Some(RunEnd::Completed));
+    assert_eq!(
+        run.wait().await.expect("ends").end(),
+        Some(RunEnd::Completed)
+    );
     assert_eq!(script.called(), ["first", "second", "second", "third"]);
 }
 
@@ -73,7 +96,10 @@ async fn an_interrupted_at_most_once_task_is_not_repeated_without_a_persons_word
     let first = engine(Arc::new(memory.clone()), &script).await;
     let mut graph = TaskGraph::new();
     graph.add_task(doing("pay").effect(Effect::AtMostOnce), []);
-    let run = first.submit(Submission::new(graph).policy(quick())).await.expect("is saved");
+    let run = first
+        .submit(Submission::new(graph).policy(quick()))
+        .await
+        .expect("is saved");
     script.started("pay").await;
 
     // A second owner takes the run over while the first still believes in it.
@@ -98,9 +124,14 @@ async fn a_deaf_executor_is_abandoned_after_its_grace_and_named() {
     let script = Arc::new(ScriptedExecutor::new().on("deaf", [Step::hang().deaf()]));
     let engine = engine(Arc::new(MemoryStore::new()), &script).await;
     let mut graph = TaskGraph::new();
-    let task = doing("deaf").timeout(Duration::from_secs(1)).on_failure(OnFailure::Skip);
+    let task = doing("deaf")
+        .timeout(Duration::from_secs(1))
+        .on_failure(OnFailure::Skip);
     graph.add_task(task, []);
-    let run = engine.submit(Submission::new(graph)).await.expect("is saved");
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
     let report = run.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     assert_eq!(report.tasks[0].tally.abandoned, 1);
@@ -110,7 +141,10 @@ async fn a_deaf_executor_is_abandoned_after_its_grace_and_named() {
 async fn a_retry_repeats_one_task_only() {
     let script = Arc::new(
         ScriptedExecutor::new()
-            .on("flaky", [Step::fail(TaskError::retryable("try again")), Step::ok(1)])
+            .on(
+                "flaky",
+                [Step::fail(TaskError::retryable("try again")), Step::ok(1)],
+            )
             .on("steady", [Step::ok(2)])
             .on("after", [Step::ok(3)])
             .allow_reruns(),
@@ -120,18 +154,33 @@ async fn a_retry_repeats_one_task_only() {
     let flaky = graph.add_task(doing("flaky").retries(1), []);
     let steady = graph.add_task(doing("steady"), []);
     graph.add_task(doing("after"), [flaky, steady]);
-    let run = engine.submit(Submission::new(graph)).await.expect("is saved");
-    assert_eq!(run.wait().await.expect("ends").end(), Some(RunEnd::Completed));
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+    assert_eq!(
+        run.wait().await.expect("ends").end(),
+        Some(RunEnd::Completed)
+    );
     assert_eq!(script.called(), ["flaky", "steady", "flaky", "after"]);
 }
 
 #[tokio::test]
 async fn many_runs_share_the_slots_the_oldest_first() {
     let gate = Gate::new();
-    let script = Arc::new(ScriptedExecutor::new().otherwise(Step::ok(1).after(&gate)).allow_reruns());
+    let script = Arc::new(
+        ScriptedExecutor::new()
+            .otherwise(Step::ok(1).after(&gate))
+            .allow_reruns(),
+    );
     let mut registry = Registry::new();
-    registry.register("do", Arc::clone(&script) as _).expect("the first of its name");
-    let limits = zeph_runtime::Limits { max_parallel: 2, ..Default::default() };
+    registry
+        .register("do", Arc::clone(&script) as _)
+        .expect("the first of its name");
+    let limits = zeph_runtime::Limits {
+        max_parallel: 2,
+        ..Default::default()
+    };
     let engine = Engine::builder(Arc::new(MemoryStore::new()))
         .registry(registry)
         .limits(limits)
@@ -144,19 +193,37 @@ async fn many_runs_share_the_slots_the_oldest_first() {
         for i in 0..3 {
             graph.add_task(doing(&format!("{prefix}{i}")), []);
         }
-        let wide = Policy { max_parallel: NonZeroU32::MAX, ..Policy::default() };
-        runs.push(engine.submit(Submission::new(graph).policy(wide)).await.expect("is saved"));
+        let wide = Policy {
+            max_parallel: NonZeroU32::MAX,
+            ..Policy::default()
+        };
+        runs.push(
+            engine
+                .submit(Submission::new(graph).policy(wide))
+                .await
+                .expect("is saved"),
+        );
     }
     script.started("a1").await;
-    assert_eq!(script.called(), ["a0", "a1"], "two slots for all runs together");
+    assert_eq!(
+        script.called(),
+        ["a0", "a1"],
+        "two slots for all runs together"
+    );
     gate.open();
     for run in runs {
-        assert_eq!(run.wait().await.expect("ends").end(), Some(RunEnd::Completed));
+        assert_eq!(
+            run.wait().await.expect("ends").end(),
+            Some(RunEnd::Completed)
+        );
     }
     let called = script.called();
     assert_eq!(called.len(), 9);
     let place = |name: &str| called.iter().position(|n| n == name).expect("was called");
-    assert!(place("a2") < place("b2") && place("b2") < place("c2"), "{called:?}");
+    assert!(
+        place("a2") < place("b2") && place("b2") < place("c2"),
+        "{called:?}"
+    );
 }
 
 #[tokio::test]
@@ -167,21 +234,33 @@ async fn a_task_that_ends_by_itself_during_a_suspension_is_completed() {
     let mut graph = TaskGraph::new();
     let slow = graph.add_task(doing("slow"), []);
     graph.add_task(doing("next"), [slow]);
-    let run = engine.submit(Submission::new(graph)).await.expect("is saved");
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
     script.started("slow").await;
     run.suspend().await.expect("is saved");
     gate.open();
     let report = run.wait().await.expect("rests");
     assert_eq!(report.state, RunState::Suspended);
     assert!(report.task("slow").expect("is there").state.is_completed());
-    assert_eq!(report.task("next").expect("is there").state, TaskState::Ready);
+    assert_eq!(
+        report.task("next").expect("is there").state,
+        TaskState::Ready
+    );
 }
 
 #[tokio::test]
 async fn an_unregistered_executor_is_named_before_anything_begins() {
-    let engine = Engine::builder(Arc::new(MemoryStore::new())).start().await.expect("starts");
+    let engine = Engine::builder(Arc::new(MemoryStore::new()))
+        .start()
+        .await
+        .expect("starts");
     let mut graph = TaskGraph::new();
     graph.add_task(Task::new("x").action("unknown"), []);
-    let error = engine.submit(Submission::new(graph)).await.expect_err("is refused");
+    let error = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect_err("is refused");
     assert!(error.to_string().contains("unknown"), "{error}");
 }

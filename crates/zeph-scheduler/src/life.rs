@@ -46,6 +46,7 @@ impl Machine {
             return self.on_start();
         }
         self.record(Record::Resumed);
+        let asked_before = self.run.last_question;
         for task in self.graph.ids() {
             let (attempt, why) = match self.state(task) {
                 TaskState::Running { attempt, .. } => (attempt, None),
@@ -61,7 +62,12 @@ impl Machine {
             };
             self.cut(task, attempt, why, CutHow::Lost, None);
         }
-        for (&question, open) in &self.questions {
+        // Those that the cuts above have raised are put by themselves.
+        let older = self
+            .questions
+            .iter()
+            .filter(|(q, _)| q.get() <= asked_before);
+        for (&question, open) in older {
             self.actions.push(Action::Ask {
                 task: open.task,
                 question,

@@ -1,0 +1,122 @@
+//! The executor and what it is built from.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use zeph_subagent::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
+
+use crate::capture::Capture;
+use crate::params::CommandParams;
+use crate::{attempt, outcome, spawn};
+
+/// The most bytes of standard output that become a value unless the builder says otherwise: 1 MiB.
+pub const DEFAULT_MAX_OUTPUT: usize = zeph_subagent::MAX_VALUE_BYTES;
+
+/// Runs commands; see the [crate](crate) for all it does.
+///
+/// One value serves any number of tasks at a time. Needs a tokio runtime with its drivers enabled.
+#[derive(Clone, Debug)]
+pub struct CommandExecutor {
+    setup: Arc<Setup>,
+}
+
+/// What all commands of an executor share.
+pub(crate) struct Setup {
+    pub(crate) cwd: Option<PathBuf>,
+    pub(crate) denied: Vec<Denied>,
+    pub(crate) max_output: usize,
+}
+
+/// Says of the name of a variable that it is not passed on.
+pub(crate) type Denied = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+impl CommandExecutor {
+    /// Starts an executor with the defaults.
+    pub fn builder() -> CommandExecutorBuilder {
+        CommandExecutorBuilder(Setup {
+            cwd: None,
+            denied: Vec::new(),
+            max_output: DEFAULT_MAX_OUTPUT,
+        })
+    }
+}
+
+#[async_trait]
+impl Executor for CommandExecutor {
+    async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        let mut params: CommandParams = input.params_as()?;
+        params.check()?;
+        if cx.is_cancelled() {
+            return Err(TaskError::cancelled(
+                "stopped before the command was started",
+            ));
+        }
+        let stdin = params.stdin.take().map(String::into_bytes);
+        let (child, group) = spawn::start(&self.setup, cx, &params, stdin.is_some())?;
+        let mut capture = Capture::new(self.setup.max_output);
+        let ended = attempt::drive(cx, child, group, stdin, &mut capture).await?;
+        outcome::judge(&params, &ended, capture)
+    }
+}
+
+/// Collects what a [`CommandExecutor`] needs.
+#[must_use]
+#[derive(Debug)]
+pub struct CommandExecutorBuilder(Setup);
+
+impl CommandExecutorBuilder {
+    /// The directory that commands run in, usually the plan's folder.
+    ///
+    /// Default: the current directory of this process. A directory that is gone when a command starts
+    /// fails that attempt with `cwd_missing`.
+    pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.0.cwd = Some(dir.into());
+        self
+    }
+
+    /// Variables that are not passed on, by exact name: the names of secrets.
+    ///
+    /// Default: none. Adds to what was denied before.
+    pub fn deny_env<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        self.deny_env_if(move |name| names.iter().any(|denied| denied == name))
+    }
+
+    /// Variables that are not passed on, by a rule over their names.
+    ///
+    /// Default: none. Adds to what was denied before. Bytes of a name that are not UTF-8 reach the rule
+    /// as replacement characters.
+    pub fn deny_env_if(mut self, rule: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.0.denied.push(Box::new(rule));
+        self
+    }
+
+    /// The most bytes of standard output that become a value; more is `output_too_large`.
+    ///
+    /// Default [`DEFAULT_MAX_OUTPUT`]. With 0 only silent commands complete; above
+    /// [`MAX_VALUE_BYTES`](zeph_subagent::MAX_VALUE_BYTES) it has no further effect, because the whole
+    /// value has that limit.
+    pub fn max_output(mut self, bytes: usize) -> Self {
+        self.0.max_output = bytes.min(DEFAULT_MAX_OUTPUT);
+        self
+    }
+
+    /// The executor.
+    #[must_use]
+    pub fn build(self) -> CommandExecutor {
+        CommandExecutor {
+            setup: Arc::new(self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("cwd", &self.cwd)
+            .field("deny_rules", &self.denied.len())
+            .field("max_output", &self.max_output)
+            .finish()
+    }
+}

@@ -1,0 +1,157 @@
+//! What a task may say about its command.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use zeph_subagent::TaskError;
+
+/// The parameters of a command, as they stand in a task's definition.
+///
+/// Exactly one of `argv` and `shell` is given. Unknown fields are refused.
+///
+/// # Examples
+/// ```
+/// use zeph_command::CommandParams;
+/// let params: CommandParams = serde_json::from_str(r#"{ "argv": ["make", "-j2"], "cwd": "src" }"#)?;
+/// assert_eq!(params.ok_codes, [0]);
+/// assert!(serde_json::from_str::<CommandParams>(r#"{ "argv": ["ls"], "cmd": 1 }"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandParams {
+    /// The program and its arguments, passed as they are; nothing expands or splits them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argv: Option<Vec<String>>,
+    /// A script for `sh -c`. Whatever is pasted into it is code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    /// Text for standard input; absent or null is an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+    /// Variables on top of the inherited ones, also those that are denied otherwise.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// The directory to run in, relative to the executor's own; absent is that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// How standard output is read. Default `text`.
+    #[serde(default)]
+    pub output: OutputFormat,
+    /// The exit codes that mean success. Default `[0]`.
+    #[serde(default = "zero")]
+    pub ok_codes: Vec<i32>,
+}
+
+/// How standard output becomes a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OutputFormat {
+    /// As text in `stdout`.
+    #[default]
+    Text,
+    /// As text in `stdout`, and parsed in `json`.
+    Json,
+}
+
+fn zero() -> Vec<i32> {
+    vec![0]
+}
+
+impl CommandParams {
+    /// The arguments to run: `argv`, or the shell with its script.
+    pub(crate) fn command_line(&self) -> Result<Vec<&str>, TaskError> {
+        match (&self.argv, &self.shell) {
+            (Some(argv), None) if argv.first().is_some_and(|program| !program.is_empty()) => {
+                Ok(argv.iter().map(String::as_str).collect())
+            }
+            (None, Some(script)) => Ok(vec!["sh", "-c", script]),
+            (Some(_), None) => Err(invalid(
+                "`argv` has no program; write its name as the first element",
+            )),
+            (Some(_), Some(_)) => Err(invalid(
+                "`argv` and `shell` are both given; keep one of them",
+            )),
+            (None, None) => Err(invalid(
+                "neither `argv` nor `shell` is given; add one of them",
+            )),
+        }
+    }
+
+    /// Refuses what the operating system cannot take, with the place of it.
+    pub(crate) fn check(&self) -> Result<(), TaskError> {
+        let argv = self.argv.iter().flatten().enumerate();
+        let places = argv
+            .map(|(index, text)| (format!("argv[{index}]"), text))
+            .chain(self.shell.iter().map(|text| ("shell".to_owned(), text)))
+            .chain(self.cwd.iter().map(|text| ("cwd".to_owned(), text)))
+            .chain(
+                self.env
+                    .iter()
+                    .map(|(name, text)| (format!("env.{name:?}"), text)),
+            );
+        for (place, text) in places {
+            if text.contains('\0') {
+                return Err(invalid(&format!(
+                    "`{place}` has a NUL character, which no program can be given; pass it on stdin"
+                )));
+            }
+        }
+        match self
+            .env
+            .keys()
+            .find(|name| name.is_empty() || name.contains(['=', '\0']))
+        {
+            Some(name) => Err(invalid(&format!(
+                "{name:?} in `env` cannot name a variable; use a name without '=' and NUL"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn invalid(message: &str) -> TaskError {
+    TaskError::permanent(message).with_code("invalid_params")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CommandParams;
+
+    #[test]
+    fn every_impossible_command_says_why() -> Result<(), serde_json::Error> {
+        let table = [
+            (r#"{}"#, "neither `argv` nor `shell`"),
+            (r#"{"argv":["a"],"shell":"b"}"#, "both given"),
+            (r#"{"argv":[]}"#, "no program"),
+            (r#"{"argv":[""]}"#, "no program"),
+            (r#"{"argv":["a","b\u0000"]}"#, "`argv[1]` has a NUL"),
+            (r#"{"shell":"\u0000"}"#, "`shell` has a NUL"),
+            (r#"{"shell":"a","cwd":"\u0000"}"#, "`cwd` has a NUL"),
+            (
+                r#"{"shell":"a","env":{"A":"\u0000"}}"#,
+                "`env.\"A\"` has a NUL",
+            ),
+            (
+                r#"{"shell":"a","env":{"A=B":""}}"#,
+                "cannot name a variable",
+            ),
+            (r#"{"shell":"a","env":{"":""}}"#, "cannot name a variable"),
+        ];
+        for (json, wanted) in table {
+            let params: CommandParams = serde_json::from_str(json)?;
+            let error = params
+                .check()
+                .and_then(|()| params.command_line().map(drop))
+                .err();
+            let said = error.map(|error| (error.code().to_owned(), error.to_string()));
+            assert!(
+                said.as_ref()
+                    .is_some_and(|(code, text)| code == "invalid_params" && text.contains(wanted)),
+                "{json}: {said:?}"
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! Commands on the real system: outcomes and stopping.
+#![allow(clippy::unwrap_used)]
+
+mod outcomes;
+mod stopping;
+mod support;

@@ -1,0 +1,222 @@
+//! What commands leave behind: values, and errors that say what to do.
+
+use super::support::{run, run_with};
+use serde_json::json;
+use zeph_command::CommandExecutor;
+use zeph_subagent::ErrorClass::{Permanent, Retryable};
+
+#[tokio::test]
+async fn outputs_exit_code_and_stdin_become_the_value() {
+    let script = "cat; echo; echo oh >&2; exit 3";
+    let output = run(json!({ "shell": script, "stdin": "a\u{e9}", "ok_codes": [0, 3] }))
+        .await
+        .unwrap();
+    assert_eq!(
+        output.value,
+        json!({ "stdout": "aé", "stderr": "oh\n", "exit": 3 })
+    );
+    assert!(output.blobs.is_empty());
+}
+
+#[tokio::test]
+async fn only_one_line_break_is_taken_off() {
+    for (text, wanted) in [("a\n\n", "a\n"), ("a\r\n", "a"), ("a", "a"), ("", "")] {
+        let output = run(json!({ "argv": ["printf", "%s", text] }))
+            .await
+            .unwrap();
+        assert_eq!(output.value["stdout"], wanted);
+    }
+}
+
+#[tokio::test]
+async fn arguments_are_not_expanded() {
+    let output = run(json!({ "argv": ["printf", "%s|", "$HOME *", "a b", ""] }))
+        .await
+        .unwrap();
+    assert_eq!(output.value["stdout"], "$HOME *|a b||");
+}
+
+#[tokio::test]
+async fn stdin_is_empty_unless_given_and_may_stay_unread() {
+    let output = run(json!({ "argv": ["cat"], "stdin": null }))
+        .await
+        .unwrap();
+    assert_eq!(output.value["stdout"], "");
+    let unread = run(json!({ "argv": ["true"], "stdin": "x".repeat(1 << 20) })).await;
+    assert_eq!(unread.unwrap().value["exit"], 0);
+}
+
+#[tokio::test]
+async fn the_environment_is_inherited_minus_secrets_plus_identity() {
+    let executor = CommandExecutor::builder()
+        .deny_env(["HOME"])
+        .deny_env_if(|name| name.starts_with("CARGO_PKG_"))
+        .build();
+    let script = r#"echo "${HOME-none} ${CARGO_PKG_NAME-none} ${PATH:+path} $EXTRA"
+        echo "$ZEPH_RUN,$ZEPH_TASK,$ZEPH_ATTEMPT,$ZEPH_IDEMPOTENCY_KEY""#;
+    // The test runner sets both, so that their absence below means something.
+    assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+    assert!(std::env::var_os("HOME").is_some());
+    let output = run_with(
+        &executor,
+        json!({ "shell": script, "env": { "EXTRA": "more" } }),
+    )
+    .await
+    .unwrap();
+    let wanted = "none none path more\nrun1,the task,1,run1/the task";
+    assert_eq!(output.value["stdout"], wanted);
+    let given = json!({ "shell": "echo $HOME", "env": { "HOME": "/given" } });
+    assert_eq!(
+        run_with(&executor, given).await.unwrap().value["stdout"],
+        "/given"
+    );
+}
+
+#[tokio::test]
+async fn commands_run_in_the_folder_of_the_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().canonicalize().unwrap();
+    std::fs::create_dir(base.join("sub")).unwrap();
+    let executor = CommandExecutor::builder().cwd(&base).build();
+    let output = run_with(&executor, json!({ "argv": ["pwd", "-P"] }))
+        .await
+        .unwrap();
+    assert_eq!(output.value["stdout"], base.to_str().unwrap());
+    let output = run_with(&executor, json!({ "argv": ["pwd", "-P"], "cwd": "sub" }))
+        .await
+        .unwrap();
+    assert_eq!(output.value["stdout"], base.join("sub").to_str().unwrap());
+
+    let error = run_with(&executor, json!({ "argv": ["pwd"], "cwd": "gone" }))
+        .await
+        .unwrap_err();
+    assert_eq!((error.class(), error.code()), (Permanent, "cwd_missing"));
+    assert!(error.message().contains("gone"), "{error}");
+}
+
+#[tokio::test]
+async fn programs_that_cannot_start_are_permanent_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str, mode: u32| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let table = [
+        (
+            json!({ "argv": ["no-such-program-here"] }),
+            "command_not_found",
+            "install",
+        ),
+        (
+            json!({ "argv": [file("plain", "x", 0o644)] }),
+            "not_executable",
+            "chmod",
+        ),
+        (
+            json!({ "argv": [file("lost", "#!/no/such/interpreter\n", 0o755)] }),
+            "command_not_found",
+            "#!",
+        ),
+        (
+            json!({ "argv": ["true", "x".repeat(4 << 20)] }),
+            "arguments_too_long",
+            "stdin",
+        ),
+        (
+            json!({ "argv": ["true", "a\0b"] }),
+            "invalid_params",
+            "argv[1]",
+        ),
+        (
+            json!({ "argv": ["true"], "timeout": 3 }),
+            "invalid_params",
+            "unknown field",
+        ),
+        (json!({ "argv": "ls -l" }), "invalid_params", "argv"),
+    ];
+    for (input, code, hint) in table {
+        let error = run(input).await.unwrap_err();
+        assert_eq!(
+            (error.class(), error.code()),
+            (Permanent, code),
+            "{error:#}"
+        );
+        assert!(error.message().contains(hint), "{error:#}");
+    }
+}
+
+#[tokio::test]
+async fn bad_exits_may_be_tried_again_and_tell_why() {
+    let script = "echo first >&2; echo 'the disk is on fire' >&2; exit 7";
+    let error = run(json!({ "argv": ["sh", "-c", script] }))
+        .await
+        .unwrap_err();
+    assert_eq!((error.class(), error.code()), (Retryable, "exit_code"));
+    assert_eq!(
+        error.message(),
+        "sh exited with code 7: the disk is on fire"
+    );
+    let detail =
+        json!({ "exit": 7, "signal": null, "stderr_tail": "first\nthe disk is on fire\n" });
+    assert_eq!(error.detail(), Some(&detail));
+
+    let error = run(json!({ "shell": "kill -SEGV $$" })).await.unwrap_err();
+    assert_eq!(error.message(), "the shell script was ended by SIGSEGV");
+    assert_eq!(error.detail().unwrap()["signal"], 11);
+
+    let error = run(json!({ "shell": "no-such-program-here" }))
+        .await
+        .unwrap_err();
+    assert!(
+        error.message().contains("the shell did not find a command"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn json_is_parsed_or_refused() {
+    let input = |text: &str| json!({ "argv": ["printf", "%s", text], "output": "json" });
+    let output = run(input("{\"n\": [1, 2]}\n")).await.unwrap();
+    assert_eq!(output.value["json"], json!({ "n": [1, 2] }));
+    assert_eq!(output.value["stdout"], "{\"n\": [1, 2]}");
+    let deep = "[".repeat(100_000);
+    for text in ["", "{} {}", "{\"n\": NaN}", &deep] {
+        let error = run(input(text)).await.unwrap_err();
+        assert_eq!(
+            (error.class(), error.code()),
+            (Permanent, "bad_json"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_kept_apart() {
+    let output = run(json!({ "argv": ["printf", r"a\377\000b\n"] }))
+        .await
+        .unwrap();
+    assert_eq!(output.value["stdout"], "a\u{fffd}\0b");
+    assert_eq!(output.value["stdout_utf8"], false);
+    assert_eq!(&output.blobs["stdout"][..], b"a\xff\0b\n");
+}
+
+#[tokio::test]
+async fn output_over_the_limit_is_an_error_and_at_the_limit_is_none() {
+    let executor = CommandExecutor::builder().max_output(10).build();
+    let fits = run_with(&executor, json!({ "argv": ["printf", "0123456789"] })).await;
+    assert_eq!(fits.unwrap().value["stdout"], "0123456789");
+    let error = run_with(&executor, json!({ "argv": ["printf", "0123456789\n"] }))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.class(), error.code()),
+        (Permanent, "output_too_large")
+    );
+    assert_eq!(error.detail().unwrap()["stdout_bytes"], 11);
+    // Text that only grows over the limit when it is written as JSON is refused too.
+    let controls = json!({ "shell": "head -c 1000000 /dev/zero" });
+    assert_eq!(run(controls).await.unwrap_err().code(), "output_too_large");
+}

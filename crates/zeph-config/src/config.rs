@@ -1,0 +1,135 @@
+//! The value itself: every setting, its default, and what goes wrong at its ends.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{ConfigError, ConfigErrors, Origin};
+use crate::keys;
+
+/// How graphs are run.
+///
+/// A value made by hand is checked with [`validate`](Self::validate); one that [`Layers`](crate::Layers)
+/// made is checked already.
+///
+/// # Examples
+/// ```
+/// use zeph_config::OrchestrationConfig;
+/// let config = OrchestrationConfig { max_parallel: 2, ..OrchestrationConfig::default() };
+/// assert!(config.validate().is_ok());
+/// assert!(OrchestrationConfig { max_parallel: 0, ..config }.validate().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrchestrationConfig {
+    /// Attempts that run at the same time in one run. Default 8, from 1 to 65536.
+    ///
+    /// With 1 tasks run one after the other; far above the number of processors, commands compete for
+    /// processors, memory and open files.
+    pub max_parallel: u32,
+    /// The time one attempt may take, for tasks that say nothing. Default none, above zero.
+    ///
+    /// Too short a time turns slow work into failed work, once for each retry.
+    pub attempt_timeout: Option<Duration>,
+    /// The time a task may take with all its attempts, for tasks that say nothing. Default none, above
+    /// zero.
+    ///
+    /// Shorter than the back-off of its retries it makes them useless.
+    pub task_timeout: Option<Duration>,
+    /// The time a whole run may take, for graphs that say nothing. Default none, above zero.
+    ///
+    /// Open questions count, so a run that waits for people needs days or none.
+    pub run_timeout: Option<Duration>,
+    /// The time a cancelled attempt has to stop before it is killed. Default 5 s, up to one day.
+    ///
+    /// With zero nothing can clean up; a long one keeps a slot and delays the retry.
+    pub cancel_grace: Duration,
+    /// The time that running attempts have when the engine is told to stop. Default 5 s, up to one day.
+    ///
+    /// With zero they are cut at once; beyond the patience of a service manager it kills the engine.
+    pub suspend_grace: Duration,
+    /// The default retry policy, for tasks that ask for one without saying more.
+    pub retry: RetryConfig,
+    /// The most tasks that a graph from a file, a model or a store may have. Default 100000, from 1 to
+    /// 10 million.
+    ///
+    /// A guard against input that eats all memory; a task takes some hundred bytes.
+    pub max_tasks: u32,
+    /// The most bytes of a command's standard output that become its result. Default and most 1 MiB,
+    /// from 1.
+    ///
+    /// A smaller one fails chatty commands early as `output_too_large`.
+    pub max_output_bytes: usize,
+    /// The bytes kept of each log stream of an attempt, head and tail. Default 256 KiB, up to 64 MiB.
+    ///
+    /// With 0 logs are only counted. Each running attempt may hold three times this in memory.
+    pub log_bytes: usize,
+    /// The database of the runs. Default none: the program that runs the engine chooses a place.
+    ///
+    /// A relative path in a file is relative to the file's folder.
+    pub db: Option<PathBuf>,
+    /// The events that an observer may be behind before it loses the oldest. Default 1024, from 1 to
+    /// one million.
+    ///
+    /// A small one loses events of bursts, which the observer can read again from the store.
+    pub observer_buffer: usize,
+}
+
+/// When a failed attempt is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryConfig {
+    /// Further attempts after the first. Default 3. With 0 there are none; the most is `u32::MAX`.
+    pub max_retries: u32,
+    /// The ceiling of the first delay; each further one is twice as high. Default 1 s, from 1 ms to one
+    /// day and not above `cap`.
+    ///
+    /// Very short ones hammer a service that is down.
+    pub base: Duration,
+    /// The ceiling of every delay. Default 1 min, from 1 ms to 30 days.
+    pub cap: Duration,
+}
+
+impl Default for OrchestrationConfig {
+    fn default() -> Self {
+        Self {
+            max_parallel: 8,
+            attempt_timeout: None,
+            task_timeout: None,
+            run_timeout: None,
+            cancel_grace: Duration::from_secs(5),
+            suspend_grace: Duration::from_secs(5),
+            retry: RetryConfig::default(),
+            max_tasks: 100_000,
+            max_output_bytes: 1 << 20,
+            log_bytes: 256 << 10,
+            db: None,
+            observer_buffer: 1024,
+        }
+    }
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            max_retries: 3,
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(60),
+        }
+    }
+}
+
+impl OrchestrationConfig {
+    /// Checks every field against its range, and `retry.base` against `retry.cap`.
+    ///
+    /// # Errors
+    /// All fields that are wrong, with the origin [`Origin::Code`].
+    pub fn validate(&self) -> Result<(), ConfigErrors> {
+        let wrong = keys::problems(self)
+            .into_iter()
+            .map(|(key, problem)| ConfigError {
+                key: key.to_owned(),
+                origin: Origin::Code,
+                problem,
+                span: None,
+            });
+        ConfigErrors::from_all(wrong.collect())
+    }
+}

@@ -1,0 +1,228 @@
+//! Layers from outside: precedence, provenance, and every mistake at once.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use zeph_config::{ConfigErrors, Layers, OrchestrationConfig, Origin, RetryConfig, env_name, keys};
+
+const EVERYTHING: &str = r#"
+max_parallel = 3
+attempt_timeout = "1m"
+task_timeout = "2m"
+run_timeout = "3m"
+cancel_grace = "1s"
+suspend_grace = "0s"
+max_tasks = 10
+max_output_bytes = "64KiB"
+log_bytes = 1024
+db = "runs.db"
+observer_buffer = 7
+
+[retry]
+max_retries = 5
+base = "250ms"
+cap = "1h 30m"
+"#;
+
+fn lines(errors: &ConfigErrors) -> Vec<String> {
+    errors.to_string().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn nothing_given_is_the_default() {
+    let resolved = Layers::new()
+        .env([("HOME", "/"), ("ZEPH_RUN", "r1"), ("ZEPH_TASK", "t")])
+        .resolve()
+        .unwrap();
+    assert_eq!(resolved.config, OrchestrationConfig::default());
+    assert!(resolved.config.validate().is_ok());
+    assert!(keys().all(|key| resolved.origin_of(key) == Some(&Origin::Default)));
+    assert_eq!(resolved.origin_of("nonsense"), None);
+}
+
+#[test]
+fn every_setting_can_be_read_from_a_file() {
+    let resolved = Layers::new()
+        .user_file(EVERYTHING, "/home/u/zeph.toml")
+        .resolve()
+        .unwrap();
+    let wanted = OrchestrationConfig {
+        max_parallel: 3,
+        attempt_timeout: Some(Duration::from_secs(60)),
+        task_timeout: Some(Duration::from_secs(120)),
+        run_timeout: Some(Duration::from_secs(180)),
+        cancel_grace: Duration::from_secs(1),
+        suspend_grace: Duration::ZERO,
+        retry: RetryConfig {
+            max_retries: 5,
+            base: Duration::from_millis(250),
+            cap: Duration::from_secs(5_400),
+        },
+        max_tasks: 10,
+        max_output_bytes: 65_536,
+        log_bytes: 1024,
+        db: Some("/home/u/runs.db".into()),
+        observer_buffer: 7,
+    };
+    assert_eq!(resolved.config, wanted);
+    assert!(keys().all(|key| matches!(resolved.origin_of(key), Some(Origin::UserFile(_)))));
+    assert_eq!(
+        resolved.origin_of("retry.base").unwrap().to_string(),
+        "/home/u/zeph.toml:16:8"
+    );
+}
+
+#[test]
+fn the_stronger_source_wins_whatever_the_order() {
+    let value = |layers: Layers| {
+        let resolved = layers.resolve().unwrap();
+        let origin = resolved.origin_of("max_parallel").unwrap().to_string();
+        (resolved.config.max_parallel, origin)
+    };
+    let user = Layers::new().user_file("max_parallel = 1", "user.toml");
+    assert_eq!(value(user.clone()), (1, "user.toml:1:16".to_owned()));
+    let project = Layers::new()
+        .project_file("max_parallel = 2", "p.toml")
+        .user_file("max_parallel = 1", "user.toml");
+    assert_eq!(value(project.clone()), (2, "p.toml:1:16".to_owned()));
+    let env = Layers::new()
+        .env([("ZEPH_MAX_PARALLEL", " 3 ")])
+        .project_file("max_parallel = 2", "p.toml");
+    assert_eq!(
+        value(env.clone()),
+        (3, "environment variable ZEPH_MAX_PARALLEL".to_owned())
+    );
+    let flag = Layers::new()
+        .flag("max_parallel", "4")
+        .env([("ZEPH_MAX_PARALLEL", "3")]);
+    assert_eq!(value(flag.clone()), (4, "flag --max-parallel".to_owned()));
+    assert_eq!(value(flag.flag("max_parallel", "5")).0, 5);
+}
+
+#[test]
+fn every_setting_has_a_variable_and_a_flag() {
+    let text = |key: &str| match key {
+        "db" => "x.db",
+        key if key.ends_with("timeout") || key.ends_with("grace") => "2s",
+        "retry.base" | "retry.cap" => "2s",
+        _ => "9",
+    };
+    for key in keys() {
+        let by_flag = Layers::new()
+            .flag(key, text(key))
+            .flag("retry.cap", "2s")
+            .resolve()
+            .unwrap();
+        assert!(
+            matches!(by_flag.origin_of(key), Some(Origin::Flag { .. })),
+            "{key}"
+        );
+        let by_env = Layers::new().env([(env_name(key), text(key))]).resolve();
+        assert!(
+            matches!(by_env.unwrap().origin_of(key), Some(Origin::Env { .. })),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn none_takes_a_time_out_away() {
+    let layers = Layers::new()
+        .user_file("run_timeout = '1h'", "u.toml")
+        .flag("run_timeout", "none");
+    assert_eq!(layers.resolve().unwrap().config.run_timeout, None);
+}
+
+#[test]
+fn all_mistakes_of_all_sources_are_told_at_once() {
+    let project = "max_parallel = 0\nrun_timeout = 30\ncancel_grace = true\n\
+                   max_task = 1\nretry = 3\nlog_bytes = -1\n[lanes]\nnet = 3\n";
+    let errors = Layers::new()
+        .user_file(
+            "max_tasks = 'many'\nattempt_timeout = '0s'\ndb = ''",
+            "u.toml",
+        )
+        .project_file(project, "p.toml")
+        .env([
+            ("ZEPH_MAX_PARALEL", "1"),
+            ("ZEPH_OTHER_PROGRAM", "1"),
+            ("ZEPH_LOG_BYTES", "1GiB"),
+        ])
+        .flag("observer_buffer", "-1")
+        .flag("colour", "red")
+        .resolve()
+        .unwrap_err();
+    let duration = "a duration with a unit, such as \"250ms\", \"90s\" or \"1h 30m\"";
+    assert_eq!(
+        lines(&errors),
+        [
+            "u.toml:1:13: max_tasks: \"many\" is not a whole number",
+            "u.toml:2:19: attempt_timeout: 0s is out of range; use more than 0s, or \"none\"",
+            "u.toml:3:6: db: an empty text is out of range; use the path of a file",
+            "p.toml:1:16: max_parallel: 0 is out of range; use 1 to 65536",
+            &format!("p.toml:2:15: run_timeout: 30 is not {duration}"),
+            &format!("p.toml:3:16: cancel_grace: a TOML boolean is not {duration}"),
+            "p.toml:4:1: max_task: there is no such setting; did you mean \"max_tasks\"?",
+            "p.toml:5:9: retry: a TOML integer is not a table, such as [retry]",
+            "p.toml:6:13: log_bytes: -1 is not a size such as 65536 or \"64KiB\"",
+            "p.toml:7:2: lanes: there is no such setting",
+            "environment variable ZEPH_MAX_PARALEL: ZEPH_MAX_PARALEL: there is no such setting; did you mean \"ZEPH_MAX_PARALLEL\"?",
+            "environment variable ZEPH_LOG_BYTES: log_bytes: 1GiB is out of range; use 0 to 64MiB",
+            "flag --observer-buffer: observer_buffer: \"-1\" is not a whole number",
+            "flag --colour: colour: there is no such setting",
+        ]
+    );
+    let span = errors.errors()[3].span.clone().unwrap();
+    assert_eq!(&project[span], "0");
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_place() {
+    let errors = Layers::new()
+        .project_file("ä = = 1\nb = \n", "p.toml")
+        .resolve()
+        .unwrap_err();
+    let told = lines(&errors);
+    assert!(told.len() >= 2, "{told:?}");
+    assert!(
+        told[0].starts_with("p.toml:1:5: this is not TOML: "),
+        "{told:?}"
+    );
+    assert!(told.last().unwrap().starts_with("p.toml:2:"), "{told:?}");
+}
+
+#[test]
+fn settings_of_different_sources_are_compared() {
+    let layers = Layers::new().user_file("retry.base = '2m'", "u.toml");
+    assert_eq!(
+        lines(&layers.clone().resolve().unwrap_err()),
+        [
+            "u.toml:1:14: retry.base: 2m is above retry.cap, which is 1m; lower it or raise retry.cap"
+        ]
+    );
+    assert!(layers.flag("retry.cap", "5m").resolve().is_ok());
+}
+
+#[test]
+fn a_value_made_by_hand_is_checked_too() {
+    let config = OrchestrationConfig {
+        max_tasks: 0,
+        run_timeout: Some(Duration::ZERO),
+        db: Some(Path::new("").into()),
+        ..OrchestrationConfig::default()
+    };
+    let errors = config.validate().unwrap_err();
+    let wrong: Vec<_> = errors
+        .errors()
+        .iter()
+        .map(|error| error.key.as_str())
+        .collect();
+    assert_eq!(wrong, ["run_timeout", "max_tasks", "db"]);
+    assert!(
+        errors
+            .errors()
+            .iter()
+            .all(|error| error.origin == Origin::Code)
+    );
+}

@@ -1,0 +1,294 @@
+//! A commit as SQL: at most three statements for its appends, whatever their number and size.
+
+use std::fmt::Write;
+
+use sqlx::{Row, SqliteConnection};
+use zeph_graph::Seq;
+use zeph_memory::{Append, ChainHash, Fence, RequestId, RunChange, SealedRow, StoreError};
+
+use crate::bulk::{Bulk, Slice};
+use crate::fault;
+
+/// Creates and updates runs. A run that is not where its change continues from is left out, and so are
+/// all when the fence is not the newest: then fewer rows are affected than were given.
+const PUT_RUNS: &str = "
+INSERT INTO runs (run, title, created_at, updated_at, state, open, summary, last_seq, head, genesis, status_hash)
+SELECT new.run, new.title, new.created_at, new.updated_at, new.state, new.open, new.summary, new.last_seq,
+       new.head, new.genesis, new.status_hash
+FROM (
+    SELECT value ->> 0 AS creating,
+           CAST(substr(?2, value ->> 1, value ->> 2) AS TEXT) AS run,
+           CAST(substr(?2, value ->> 3, value ->> 4) AS TEXT) AS title,
+           value ->> 5 AS created_at,
+           value ->> 6 AS updated_at,
+           CAST(substr(?2, value ->> 7, value ->> 8) AS TEXT) AS state,
+           value ->> 9 AS open,
+           CAST(substr(?2, value ->> 10, value ->> 11) AS TEXT) AS summary,
+           value ->> 12 AS first_seq,
+           value ->> 13 AS last_seq,
+           substr(?2, value ->> 14, 32) AS prev,
+           substr(?2, (value ->> 14) + 32, 32) AS head,
+           substr(?2, (value ->> 14) + 64, 32) AS genesis,
+           substr(?2, (value ->> 14) + 96, 32) AS status_hash
+    FROM json_each(?1)
+) AS new
+LEFT JOIN runs AS old ON old.run = new.run
+WHERE (SELECT epoch FROM owner) = ?3
+  AND CASE WHEN new.creating THEN old.run IS NULL
+           ELSE old.last_seq + 1 = new.first_seq AND old.head = new.prev END
+ON CONFLICT (run) DO UPDATE SET
+    updated_at = excluded.updated_at, state = excluded.state, open = excluded.open,
+    summary = excluded.summary, last_seq = excluded.last_seq, head = excluded.head,
+    status_hash = excluded.status_hash";
+
+const PUT_ROWS: &str = "
+INSERT INTO journal (run, seq, at, payload, contents, content_hash, hash)
+SELECT CAST(substr(?2, value ->> 0, value ->> 1) AS TEXT),
+       value ->> 2,
+       value ->> 3,
+       CAST(substr(?2, value ->> 4, value ->> 5) AS TEXT),
+       nullif(CAST(substr(?2, value ->> 6, value ->> 7) AS TEXT), ''),
+       substr(?2, value ->> 8, 32),
+       substr(?2, (value ->> 8) + 32, 32)
+FROM json_each(?1)";
+
+const PUT_CONTENTS: &str = "
+INSERT INTO contents (run, content, seq, part, kind, name, bytes, hash)
+SELECT CAST(substr(?2, value ->> 0, value ->> 1) AS TEXT),
+       value ->> 2,
+       value ->> 3,
+       value ->> 4,
+       CAST(substr(?2, value ->> 5, value ->> 6) AS TEXT),
+       CAST(substr(?2, value ->> 7, value ->> 8) AS TEXT),
+       substr(?2, value ->> 9, value ->> 10),
+       substr(?2, value ->> 11, 32)
+FROM json_each(?1)";
+
+const SETTLE: &str = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// The kind and the content number under which the header of a run is kept.
+const HEADER: (&str, u64) = ("header", 0);
+
+/// The parameters of a commit's statements, made before the database is locked.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    runs: Bulk,
+    rows: Bulk,
+    contents: Bulk,
+    settled: String,
+}
+
+impl Statements {
+    pub(crate) fn of(changes: &[RunChange<'_>], settled: &[RequestId]) -> Self {
+        let (mut runs, mut rows, mut contents) =
+            (Bulk::default(), Bulk::default(), Bulk::default());
+        for change in changes {
+            put_run(&mut runs, change);
+            let (in_rows, in_contents) = (rows.shared(change.run()), contents.shared(change.run()));
+            if let Some(new) = change.genesis() {
+                put_header(
+                    &mut contents,
+                    in_contents,
+                    &new.header,
+                    change.first_append().prev(),
+                );
+            }
+            for row in change.rows() {
+                put_row(&mut rows, in_rows, row);
+                put_parts(&mut contents, in_contents, row);
+            }
+        }
+        let ids: Vec<_> = settled.iter().map(ToString::to_string).collect();
+        let settled = if ids.is_empty() {
+            String::new()
+        } else {
+            format!("[{}]", ids.join(","))
+        };
+        Self {
+            runs,
+            rows,
+            contents,
+            settled,
+        }
+    }
+
+    /// Runs the statements in an open transaction; returns how many there were. After an error the
+    /// transaction must be rolled back.
+    pub(crate) async fn execute(
+        self,
+        connection: &mut SqliteConnection,
+        changes: &[RunChange<'_>],
+        fence: Fence,
+    ) -> Result<u64, StoreError> {
+        let mut executed = 1;
+        if self.runs.is_empty() {
+            check_fence(connection, fence).await?;
+        } else {
+            let expected = self.runs.rows();
+            let (json, blob) = self.runs.finish()?;
+            let query = sqlx::query(PUT_RUNS)
+                .bind(json)
+                .bind(blob)
+                .bind(signed(fence.epoch));
+            let done = query.execute(&mut *connection).await.map_err(writing)?;
+            if done.rows_affected() != expected {
+                return Err(why_refused(connection, changes, fence).await);
+            }
+        }
+        for (sql, bulk) in [(PUT_ROWS, self.rows), (PUT_CONTENTS, self.contents)] {
+            if !bulk.is_empty() {
+                let (json, blob) = bulk.finish()?;
+                let query = sqlx::query(sql).bind(json).bind(blob);
+                query.execute(&mut *connection).await.map_err(writing)?;
+                executed += 1;
+            }
+        }
+        if !self.settled.is_empty() {
+            sqlx::query(SETTLE)
+                .bind(self.settled)
+                .execute(&mut *connection)
+                .await
+                .map_err(writing)?;
+            executed += 1;
+        }
+        Ok(executed)
+    }
+}
+
+fn put_run(bulk: &mut Bulk, change: &RunChange<'_>) {
+    let (first, last): (&Append, &Append) = (change.first_append(), change.last_append());
+    // Of a run that is there already, title, creation time and header are not touched.
+    let (title, created_at) = change
+        .genesis()
+        .map_or(("", 0), |new| (&new.title, new.created_at.as_micros()));
+    let status = last.status();
+    bulk.row()
+        .number(change.genesis().is_some().into())
+        .bytes(change.run().as_str().as_bytes())
+        .bytes(title.as_bytes())
+        .number(created_at)
+        .number(last.updated_at().as_micros())
+        .bytes(status.state.as_bytes())
+        .number(status.open.into())
+        .bytes(status.summary.as_bytes())
+        .number(first.first().get())
+        .number(last.last().get())
+        .hashes(&[first.prev(), last.head(), first.prev(), last.status_hash()]);
+}
+
+fn put_header(bulk: &mut Bulk, run: Slice, header: &[u8], genesis: ChainHash) {
+    let (kind, number) = HEADER;
+    bulk.row()
+        .at(run)
+        .number(number)
+        .number(0)
+        .number(0)
+        .bytes(kind.as_bytes())
+        .bytes(b"")
+        .bytes(header)
+        .hashes(&[genesis]);
+}
+
+fn put_row(bulk: &mut Bulk, run: Slice, row: &SealedRow) {
+    let mut ids = String::new();
+    for part in row.contents() {
+        // Writing to a string cannot fail.
+        let _ = write!(ids, "{}{}", if ids.is_empty() { '[' } else { ',' }, part.id);
+    }
+    if !ids.is_empty() {
+        ids.push(']');
+    }
+    bulk.row()
+        .at(run)
+        .number(row.seq().get())
+        .number(row.at().as_micros())
+        .bytes(row.payload().as_bytes())
+        .bytes(ids.as_bytes())
+        .hashes(&[row.content_hash(), row.hash()]);
+}
+
+fn put_parts(bulk: &mut Bulk, run: Slice, row: &SealedRow) {
+    for ((part, hash), place) in row.parts().zip(0..) {
+        bulk.row()
+            .at(run)
+            .number(part.id.get().into())
+            .number(row.seq().get())
+            .number(place)
+            .bytes(part.kind.as_str().as_bytes())
+            .bytes(part.name.as_bytes())
+            .bytes(&part.bytes)
+            .hashes(&[hash]);
+    }
+}
+
+/// Fails unless the fence is the newest.
+pub(crate) async fn check_fence(
+    connection: &mut SqliteConnection,
+    fence: Fence,
+) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT epoch FROM owner")
+        .fetch_one(connection)
+        .await
+        .map_err(writing)?;
+    let epoch: i64 = row.try_get(0).map_err(writing)?;
+    let theirs = epoch.unsigned_abs();
+    if theirs == fence.epoch {
+        Ok(())
+    } else {
+        Err(StoreError::Fenced {
+            ours: fence.epoch,
+            theirs,
+        })
+    }
+}
+
+/// Finds out, in the same transaction, why a run was left out.
+async fn why_refused(
+    connection: &mut SqliteConnection,
+    changes: &[RunChange<'_>],
+    fence: Fence,
+) -> StoreError {
+    if let Err(error) = check_fence(connection, fence).await {
+        return error;
+    }
+    for change in changes {
+        if let Err(error) = check_change(connection, change).await {
+            return error;
+        }
+    }
+    StoreError::io(
+        "writing",
+        std::io::Error::other("fewer runs were written than were given"),
+    )
+}
+
+async fn check_change(
+    connection: &mut SqliteConnection,
+    change: &RunChange<'_>,
+) -> Result<(), StoreError> {
+    let run = change.run();
+    let query = sqlx::query("SELECT last_seq, head FROM runs WHERE run = ?1").bind(run.as_str());
+    let found = query.fetch_optional(connection).await.map_err(writing)?;
+    match (change.genesis(), found) {
+        (Some(_), Some(_)) => Err(StoreError::Exists { run: run.clone() }),
+        (Some(_), None) => Ok(()),
+        (None, None) => Err(StoreError::NotFound { run: run.clone() }),
+        (None, Some(row)) => {
+            let last: i64 = row.try_get(0).map_err(writing)?;
+            let head: Vec<u8> = row.try_get(1).map_err(writing)?;
+            let head = ChainHash::from_slice(&head).ok_or_else(|| {
+                StoreError::damaged(run, None, "the head of its chain is not a hash")
+            })?;
+            change.check_continues(Seq::new(last.unsigned_abs()), head)
+        }
+    }
+}
+
+/// A number as SQLite holds it; nothing that is stored comes near the limit.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn writing(error: sqlx::Error) -> StoreError {
+    fault::io("writing", error)
+}

@@ -1,0 +1,119 @@
+//! One statement for any number of rows: numbers as JSON, and all texts and bytes as one blob that the
+//! statement slices.
+
+use std::fmt::Write;
+
+use zeph_graph::RunId;
+use zeph_memory::{ChainHash, StoreError};
+
+use crate::fault::MAX_BYTES;
+
+/// The two parameters of a bulk statement: `?1` is an array of arrays of numbers, `?2` the bytes that
+/// they point into.
+#[derive(Debug, Default)]
+pub(crate) struct Bulk {
+    json: String,
+    blob: Vec<u8>,
+    rows: u64,
+}
+
+impl Bulk {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// How many rows it holds.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Begins a row; fields follow in the order in which the statement numbers them from 0.
+    pub(crate) fn row(&mut self) -> Fields<'_> {
+        self.json
+            .push_str(if self.rows == 0 { "[[" } else { "],[" });
+        self.rows += 1;
+        Fields {
+            bulk: self,
+            first: true,
+        }
+    }
+
+    /// A text that many rows share, such as the name of their run.
+    pub(crate) fn shared(&mut self, run: &RunId) -> Slice {
+        self.slice(run.as_str().as_bytes())
+    }
+
+    /// The parameters, when they are within what SQLite takes.
+    pub(crate) fn finish(mut self) -> Result<(String, Vec<u8>), StoreError> {
+        self.json.push_str(if self.rows == 0 { "[]" } else { "]]" });
+        let bytes = self.blob.len().max(self.json.len()) as u64;
+        if bytes > MAX_BYTES {
+            return Err(StoreError::TooLarge {
+                bytes,
+                limit: MAX_BYTES,
+            });
+        }
+        Ok((self.json, self.blob))
+    }
+
+    fn slice(&mut self, bytes: &[u8]) -> Slice {
+        let offset = self.blob.len();
+        self.blob.extend_from_slice(bytes);
+        Slice {
+            offset,
+            length: bytes.len(),
+        }
+    }
+}
+
+/// Where some bytes lie in the blob.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slice {
+    offset: usize,
+    length: usize,
+}
+
+/// The fields of one row.
+#[derive(Debug)]
+pub(crate) struct Fields<'a> {
+    bulk: &'a mut Bulk,
+    first: bool,
+}
+
+impl Fields<'_> {
+    /// One field: a number.
+    pub(crate) fn number(mut self, number: u64) -> Self {
+        self.push(number);
+        self
+    }
+
+    /// Two fields: where the bytes begin, counted from 1 as SQL does, and how many there are.
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
+        let slice = self.bulk.slice(bytes);
+        self.at(slice)
+    }
+
+    /// Two fields for bytes that are in the blob already.
+    pub(crate) fn at(mut self, slice: Slice) -> Self {
+        self.push(slice.offset as u64 + 1);
+        self.push(slice.length as u64);
+        self
+    }
+
+    /// One field: where the hashes begin; they follow each other, 32 bytes each.
+    pub(crate) fn hashes(mut self, hashes: &[ChainHash]) -> Self {
+        let start = self.bulk.blob.len() as u64 + 1;
+        for hash in hashes {
+            self.bulk.slice(hash.as_bytes());
+        }
+        self.push(start);
+        self
+    }
+
+    fn push(&mut self, number: u64) {
+        let comma = if self.first { "" } else { "," };
+        self.first = false;
+        // Writing to a string cannot fail.
+        let _ = write!(self.bulk.json, "{comma}{number}");
+    }
+}

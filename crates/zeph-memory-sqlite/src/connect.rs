@@ -1,0 +1,96 @@
+//! Connections: one that writes, a few that read.
+
+use std::path::Path;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqliteConnection};
+use zeph_memory::StoreError;
+
+use crate::fault;
+use crate::options::{SqliteOptions, Synchronous};
+use crate::place::with_suffix;
+
+/// The connection that writes. The file must exist.
+pub(crate) async fn writer(
+    path: &Path,
+    options: &SqliteOptions,
+) -> Result<SqliteConnection, StoreError> {
+    base(path, options)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(match options.synchronous {
+            Synchronous::Full => SqliteSynchronous::Full,
+            Synchronous::Normal => SqliteSynchronous::Normal,
+        })
+        .pragma("journal_size_limit", options.wal_limit_bytes.to_string())
+        // Without it, macOS calls a write done that is still in the drive's cache. No effect elsewhere.
+        .pragma("fullfsync", "ON")
+        .pragma("checkpoint_fullfsync", "ON")
+        .connect()
+        .await
+        .map_err(|error| fault::opening(path, error))
+}
+
+/// The connections that read; each is made when it is first needed.
+pub(crate) fn readers(path: &Path, options: &SqliteOptions) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(options.readers)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(base(path, options).read_only(true))
+}
+
+/// The connections that read a file beside which nothing can be written, such as one on a read-only
+/// disk. `None` when a log lies beside it, whose rows they would not see.
+pub(crate) fn immutable_readers(path: &Path, options: &SqliteOptions) -> Option<SqlitePool> {
+    let log = std::fs::metadata(with_suffix(path, "-wal"));
+    if log.is_ok_and(|metadata| metadata.len() > 0) {
+        return None;
+    }
+    let connect = base(path, options).read_only(true).immutable(true);
+    Some(
+        SqlitePoolOptions::new()
+            .max_connections(options.readers)
+            .connect_lazy_with(connect),
+    )
+}
+
+fn base(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .busy_timeout(options.busy_timeout)
+        // Damaged pages are noticed when they are read, and no schema of others runs functions.
+        .pragma("cell_size_check", "ON")
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SqliteStore;
+
+    #[tokio::test]
+    async fn a_file_on_a_read_only_disk_is_read_unless_a_log_is_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let options = SqliteOptions::default();
+        let store = SqliteStore::open(&path).await.unwrap();
+        zeph_memory::RawGraphStore::claim(&store, "test", zeph_graph::Timestamp::ZERO)
+            .await
+            .unwrap();
+        assert!(immutable_readers(&path, &options).is_none());
+        store.close().await.unwrap();
+        let readers = immutable_readers(&path, &options).unwrap();
+        let mut connection = readers.acquire().await.unwrap();
+        let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM owner")
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
+        assert_eq!(epoch, 1);
+        assert!(!with_suffix(&path, "-shm").exists());
+    }
+}

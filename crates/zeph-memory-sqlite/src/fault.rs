@@ -1,0 +1,74 @@
+//! What SQLite says, as errors of the port.
+
+use std::path::Path;
+
+use zeph_graph::{RunId, Seq};
+use zeph_memory::StoreError;
+
+// Primary result codes of SQLite: https://www.sqlite.org/rescode.html
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const TOO_BIG: i32 = 18;
+const NOT_A_DATABASE: i32 = 26;
+
+/// The most bytes that SQLite takes in one value; a little is left for the rest of a row.
+pub(crate) const MAX_BYTES: u64 = 999_000_000;
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?;
+    code.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+/// A failure while something was being done to the database as a whole.
+pub(crate) fn io(what: &str, error: sqlx::Error) -> StoreError {
+    if matches!(error, sqlx::Error::PoolTimedOut) {
+        return StoreError::Busy {
+            source: error.into(),
+        };
+    }
+    match primary_code(&error) {
+        Some(BUSY | LOCKED) => StoreError::Busy {
+            source: error.into(),
+        },
+        Some(FULL) => StoreError::Full {
+            source: error.into(),
+        },
+        Some(TOO_BIG) => StoreError::TooLarge {
+            bytes: MAX_BYTES + 1,
+            limit: MAX_BYTES,
+        },
+        _ => StoreError::io(what, error),
+    }
+}
+
+/// A failure while a file was being opened as a database.
+pub(crate) fn opening(path: &Path, error: sqlx::Error) -> StoreError {
+    match primary_code(&error) {
+        Some(CORRUPT | NOT_A_DATABASE) => {
+            not_a_database(path, format!("SQLite cannot read it ({error})"))
+        }
+        _ => io("opening the database", error),
+    }
+}
+
+/// A failure while one run was being read: what cannot be read of it is damage to it.
+pub(crate) fn reading(run: &RunId, seq: Option<Seq>, error: sqlx::Error) -> StoreError {
+    let unreadable = matches!(
+        error,
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)
+    );
+    if unreadable || primary_code(&error) == Some(CORRUPT) {
+        StoreError::damaged(run, seq, format!("it cannot be read ({error})"))
+    } else {
+        io("reading the run", error)
+    }
+}
+
+pub(crate) fn not_a_database(path: &Path, why: impl Into<String>) -> StoreError {
+    StoreError::NotADatabase {
+        path: path.into(),
+        why: why.into(),
+    }
+}

@@ -1,0 +1,124 @@
+//! The schema and its versions: SQL that is also the documentation of the file.
+
+use std::path::Path;
+
+use sqlx::{Connection, Row, SqliteConnection};
+use zeph_memory::StoreError;
+
+use crate::fault;
+
+/// Marks a file as ours, in the header of the SQLite file: `zeph` in ASCII.
+pub const APPLICATION_ID: u32 = 0x7a65_7068;
+
+/// The newest schema that this version knows.
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// The oldest SQLite that is used: earlier ones can corrupt a database when the log is reset.
+pub const OLDEST_SQLITE: &str = "3.51.3";
+
+/// What brings the schema from one version to the next; the first one makes it.
+const MIGRATIONS: [&str; 1] = [include_str!("sql/schema_1.sql")];
+
+/// Brings the schema up to date, all in one transaction.
+///
+/// Refuses a newer schema.
+pub(crate) async fn migrate(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    // A look without a lock first: opening an up-to-date database must not wait for a writer.
+    if missing(version(path, connection).await?)?.is_empty() {
+        return Ok(());
+    }
+    let failed = |error| fault::opening(path, error);
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(failed)?;
+    // Another process may have migrated while this one waited.
+    let todo = missing(version(path, &mut transaction).await?)?;
+    for &sql in todo {
+        sqlx::raw_sql(sql)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+    }
+    transaction.commit().await.map_err(failed)
+}
+
+/// The migrations that a database of that version lacks.
+pub(crate) fn missing(found: i64) -> Result<&'static [&'static str], StoreError> {
+    let newer = StoreError::Newer {
+        found,
+        known: SCHEMA_VERSION,
+    };
+    usize::try_from(found)
+        .ok()
+        .and_then(|done| MIGRATIONS.get(done..))
+        .ok_or(newer)
+}
+
+/// The schema version of the database.
+pub(crate) async fn version(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<i64, StoreError> {
+    let failed = |error| fault::opening(path, error);
+    let row = sqlx::query("PRAGMA user_version")
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    row.try_get(0).map_err(failed)
+}
+
+/// Refuses a SQLite that is too old to be trusted.
+pub(crate) async fn check_library(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let failed = |error| fault::opening(path, error);
+    let row = sqlx::query("SELECT sqlite_version()")
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    let found: String = row.try_get(0).map_err(failed)?;
+    if numbers(&found) >= numbers(OLDEST_SQLITE) {
+        Ok(())
+    } else {
+        Err(StoreError::OldLibrary {
+            library: "SQLite",
+            found,
+            needed: OLDEST_SQLITE,
+        })
+    }
+}
+
+fn numbers(version: &str) -> Vec<u32> {
+    version
+        .split('.')
+        .map(|part| part.parse().unwrap_or(0))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIGRATIONS, numbers};
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(numbers("3.51.3") > numbers("3.51.2"));
+        assert!(numbers("3.100.0") > numbers("3.51.3"));
+        assert!(numbers("4") > numbers("3.51.3"));
+        assert!(numbers("3.51") < numbers("3.51.3"));
+    }
+
+    #[test]
+    fn every_migration_sets_its_version() {
+        for (sql, version) in MIGRATIONS.iter().zip(1..) {
+            assert!(
+                sql.contains(&format!("PRAGMA user_version = {version};")),
+                "migration {version}"
+            );
+        }
+    }
+}

@@ -1,0 +1,109 @@
+-- Runs, their journals and contents, and an inbox. Times are microseconds since 1970-01-01 UTC.
+
+PRAGMA application_id = 0x7a657068;  -- "zeph"
+PRAGMA user_version = 1;
+
+-- Who writes. A commit names the epoch of its writer; claiming the database raises it.
+CREATE TABLE owner (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch  INTEGER NOT NULL,
+    name   TEXT NOT NULL,
+    since  INTEGER NOT NULL
+) STRICT;
+INSERT INTO owner (id, epoch, name, since) VALUES (1, 0, '', 0);
+
+-- One line for each run: a digest of its journal, and where its hash chain ends.
+CREATE TABLE runs (
+    run          TEXT NOT NULL PRIMARY KEY,
+    title        TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,                     -- of the last row
+    state        TEXT NOT NULL,
+    open         INTEGER NOT NULL CHECK (open IN (0, 1)),
+    summary      TEXT NOT NULL,                        -- JSON
+    last_seq     INTEGER NOT NULL,                     -- 0: no rows yet
+    genesis      BLOB NOT NULL,                        -- hash over run, title, created_at and header
+    head         BLOB NOT NULL,                        -- hash of the last row, or genesis
+    status_hash  BLOB NOT NULL                         -- hash over the columns that change
+) STRICT;
+CREATE INDEX runs_newest ON runs (created_at, run);
+CREATE INDEX runs_open ON runs (open, created_at, run);
+
+-- The truth: every decision of every run, append-only, without gaps.
+CREATE TABLE journal (
+    run           TEXT NOT NULL,
+    seq           INTEGER NOT NULL,                    -- 1, 2, 3…
+    at            INTEGER NOT NULL,
+    payload       TEXT NOT NULL,                       -- JSON
+    contents      TEXT,                                -- JSON: the content id of each part it brought
+    content_hash  BLOB NOT NULL,                       -- hash over these parts
+    hash          BLOB NOT NULL,                       -- hash over this row and the hash before it
+    PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Outputs, errors, logs, answers: what journal rows refer to by id. Content 0 is the run's header.
+CREATE TABLE contents (
+    run      TEXT NOT NULL,
+    content  INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,                         -- the row that brought it
+    part     INTEGER NOT NULL,                         -- its place among the parts of that row
+    kind     TEXT NOT NULL,
+    name     TEXT NOT NULL,                            -- '' for the main part
+    bytes    BLOB NOT NULL,
+    hash     BLOB NOT NULL,                            -- hash over content, kind, name and bytes
+    PRIMARY KEY (run, content, seq, part)
+) STRICT;
+
+-- What other processes ask of the owner. A commit of the owner removes what it dealt with.
+CREATE TABLE inbox (
+    id    INTEGER PRIMARY KEY AUTOINCREMENT,
+    run   TEXT NOT NULL,
+    at    INTEGER NOT NULL,
+    body  TEXT NOT NULL
+) STRICT;
+CREATE INDEX inbox_run ON inbox (run);
+
+-- The header of each run as text.
+CREATE VIEW headers (run, header) AS
+SELECT run, CAST(bytes AS TEXT) FROM contents WHERE content = 0;
+
+-- How each task of each run stands, derived from the journal. The steps of a run are folded inside the
+-- argument of json_each, so that a question about one run reads that run only.
+CREATE VIEW tasks (run, task, name, state, attempts, started_at, ended_at, started, ended) AS
+SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
+       CASE fold.value ->> 2
+           WHEN 'readied' THEN 'ready'
+           WHEN 'started' THEN 'running'
+           WHEN 'attempt_failed' THEN 'running'
+           WHEN 'attempt_cut' THEN 'running'
+           WHEN 'backed_off' THEN 'backing_off'
+           WHEN 'asked' THEN 'asking'
+           WHEN 'answered' THEN 'asking'
+           WHEN 'cancel_requested' THEN 'canceling'
+           ELSE fold.value ->> 2
+       END,
+       fold.value ->> 3, fold.value ->> 4, fold.value ->> 5,
+       strftime('%Y-%m-%d %H:%M:%f', (fold.value ->> 4) / 1e6, 'unixepoch'),
+       strftime('%Y-%m-%d %H:%M:%f', (fold.value ->> 5) / 1e6, 'unixepoch')
+FROM runs, json_each((
+    SELECT json_group_array(json_array(task, name, last, attempts, started_at, ended_at))
+    FROM (
+        SELECT task, max(name) AS name,
+               substr(max(printf('%019d', seq) || type), 20) AS last,
+               count(*) FILTER (WHERE type = 'started') AS attempts,
+               min(at) FILTER (WHERE type = 'started') AS started_at,
+               max(at) FILTER (WHERE type IN ('completed', 'failed', 'skipped', 'canceled')) AS ended_at
+        FROM (
+            SELECT seq, at, NULL AS name,
+                   iif(json_valid(payload), payload, '{}') ->> '$.task' AS task,
+                   iif(json_valid(payload), payload, '{}') ->> '$.type' AS type
+            FROM journal WHERE journal.run = runs.run
+            UNION ALL
+            SELECT 0, NULL, known.value ->> '$.name', known.key, 'pending'
+            FROM headers, json_each(iif(json_valid(header), header, '{}'), '$.graph.tasks') AS known
+            WHERE headers.run = runs.run
+        )
+        WHERE task IS NOT NULL
+        GROUP BY task
+    )
+)) AS fold;

@@ -1,0 +1,258 @@
+//! The one connection that writes: transactions that are whole, and none after a failed write.
+
+use sqlx::{Row, SqliteConnection};
+use zeph_graph::{RunId, Timestamp};
+use zeph_memory::{Commit, Fence, RequestId, RunChange, StoreError};
+
+use crate::append::{self, Statements, signed};
+use crate::care::Checkpoint;
+use crate::fault;
+use crate::place::Place;
+
+/// The connection that writes. Its methods must run to their end; the store sees to that.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    connection: SqliteConnection,
+    place: Place,
+    /// The first failure that left the outcome of a write unknown.
+    broken: Option<String>,
+    /// Set while a transaction is open: it stays set when a runtime is torn down in the middle of one.
+    inside: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(connection: SqliteConnection, place: Place) -> Self {
+        Self {
+            connection,
+            place,
+            broken: None,
+            inside: false,
+        }
+    }
+
+    /// Writes a commit; returns how many statements it took.
+    pub(crate) async fn commit(
+        &mut self,
+        commit: &Commit,
+        fence: Fence,
+    ) -> Result<u64, StoreError> {
+        let changes = RunChange::group(&commit.appends)?;
+        let statements = Statements::of(&changes, &commit.settled);
+        self.begin().await?;
+        let result = statements
+            .execute(&mut self.connection, &changes, fence)
+            .await;
+        self.end(result).await
+    }
+
+    pub(crate) async fn claim(&mut self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
+        self.begin().await?;
+        let sql = "UPDATE owner SET epoch = epoch + 1, name = ?1, since = ?2 RETURNING epoch";
+        let query = sqlx::query(sql).bind(owner).bind(signed(at.as_micros()));
+        let result = query.fetch_one(&mut self.connection).await;
+        let result = result
+            .and_then(|row| row.try_get::<i64, _>(0))
+            .map_err(writing);
+        let epoch = self.end(result).await?.unsigned_abs();
+        Ok(Fence { epoch })
+    }
+
+    pub(crate) async fn post(
+        &mut self,
+        run: &RunId,
+        at: Timestamp,
+        body: &str,
+    ) -> Result<RequestId, StoreError> {
+        self.begin().await?;
+        let sql = "INSERT INTO inbox (run, at, body) SELECT run, ?2, ?3 FROM runs WHERE run = ?1";
+        let query = sqlx::query(sql)
+            .bind(run.as_str())
+            .bind(signed(at.as_micros()))
+            .bind(body);
+        let result = match query.execute(&mut self.connection).await {
+            Ok(done) if done.rows_affected() == 0 => Err(StoreError::NotFound { run: run.clone() }),
+            Ok(done) => Ok(RequestId::new(done.last_insert_rowid().unsigned_abs())),
+            Err(error) => Err(writing(error)),
+        };
+        self.end(result).await
+    }
+
+    pub(crate) async fn delete(&mut self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        self.begin().await?;
+        let result = delete_run(&mut self.connection, run, fence).await;
+        self.end(result).await
+    }
+
+    pub(crate) async fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
+        self.place.check()?;
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let failed = |error| fault::io("writing the log back", error);
+        let row = sqlx::query(sql)
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(failed)?;
+        let busy: i64 = row.try_get(0).map_err(failed)?;
+        Ok(if busy == 0 {
+            Checkpoint::Done
+        } else {
+            Checkpoint::Blocked
+        })
+    }
+
+    pub(crate) fn into_connection(self) -> SqliteConnection {
+        self.connection
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        if let Some(what) = &self.broken {
+            return Err(StoreError::Broken { what: what.clone() });
+        }
+        self.place.check()?;
+        if self.inside {
+            self.rollback().await;
+        }
+        // Set before the answer is there: it may never come when the runtime is torn down.
+        self.inside = true;
+        let begun = sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut self.connection)
+            .await;
+        self.inside = begun.is_ok();
+        let begun = begun.map(drop).map_err(writing);
+        self.note(begun)
+    }
+
+    /// Commits what succeeded and takes back what did not.
+    async fn end<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let result = match result {
+            Ok(value) => {
+                let done = sqlx::query("COMMIT").execute(&mut self.connection).await;
+                done.map(|_| value)
+                    .map_err(|error| fault::io("committing", error))
+            }
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            self.rollback().await;
+        }
+        self.inside = false;
+        self.note(result)
+    }
+
+    async fn rollback(&mut self) {
+        // SQLite itself rolls back after some errors, so that there may be nothing left to do. If
+        // the transaction is still open after this, the next one fails to begin.
+        sqlx::query("ROLLBACK")
+            .execute(&mut self.connection)
+            .await
+            .ok();
+        self.inside = false;
+    }
+
+    /// After a failed write or sync nobody knows what is on the disk: a second try that succeeds would
+    /// prove nothing, so there is none.
+    fn note<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error @ StoreError::Io { .. }) = &result {
+            self.broken = Some(error.to_string());
+        }
+        result
+    }
+}
+
+async fn delete_run(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+    fence: Fence,
+) -> Result<(), StoreError> {
+    append::check_fence(connection, fence).await?;
+    let query = sqlx::query("SELECT open FROM runs WHERE run = ?1").bind(run.as_str());
+    let found = query
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(writing)?;
+    let row = found.ok_or_else(|| StoreError::NotFound { run: run.clone() })?;
+    if row.try_get::<bool, _>(0).map_err(writing)? {
+        return Err(StoreError::Open { run: run.clone() });
+    }
+    for sql in [
+        "DELETE FROM contents WHERE run = ?1",
+        "DELETE FROM journal WHERE run = ?1",
+        "DELETE FROM inbox WHERE run = ?1",
+        "DELETE FROM runs WHERE run = ?1",
+    ] {
+        sqlx::query(sql)
+            .bind(run.as_str())
+            .execute(&mut *connection)
+            .await
+            .map_err(writing)?;
+    }
+    Ok(())
+}
+
+fn writing(error: sqlx::Error) -> StoreError {
+    fault::io("writing", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use zeph_memory::{Chain, Content, ContentKind, NewRun, Row, RunStatus};
+
+    use super::*;
+    use crate::SqliteStore;
+
+    async fn limit_pages(writer: &mut Writer, pages: i64) {
+        let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::query(sql)
+            .execute(&mut writer.connection)
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_takes_everything_back_and_can_be_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("runs.db"))
+            .await
+            .unwrap();
+        let mut writer = store.take_writer().await.unwrap();
+        let fence = writer.claim("test", Timestamp::ZERO).await.unwrap();
+        let new = NewRun::new("full".parse().unwrap(), "", Timestamp::ZERO, "{}");
+        let big = Content::new(
+            zeph_graph::ContentId::FIRST,
+            ContentKind::LOG,
+            vec![7; 1 << 20],
+        );
+        let row = Row::new(Timestamp::ZERO, "{}").with(big);
+        let append = Chain::genesis(&new)
+            .seal(vec![row], RunStatus::open("running"))
+            .creating(new);
+        let commit = Commit::one(append);
+        limit_pages(&mut writer, 100).await;
+        for _ in 0..2 {
+            let error = writer.commit(&commit, fence).await.unwrap_err();
+            assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        }
+        limit_pages(&mut writer, 1_000_000).await;
+        assert_eq!(
+            writer.commit(&commit, fence).await.unwrap(),
+            3,
+            "nothing was left of the failures"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_was_left_open_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("runs.db"))
+            .await
+            .unwrap();
+        let mut writer = store.take_writer().await.unwrap();
+        writer.begin().await.unwrap();
+        sqlx::query("DELETE FROM owner")
+            .execute(&mut writer.connection)
+            .await
+            .unwrap();
+        // As if the runtime had been torn down here: the next call finds the transaction open.
+        let fence = writer.claim("test", Timestamp::ZERO).await.unwrap();
+        assert_eq!(fence, Fence { epoch: 1 });
+    }
+}

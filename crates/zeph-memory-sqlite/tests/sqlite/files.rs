@@ -1,0 +1,277 @@
+//! What lies at the path: ours is opened, nothing is created, all else is refused and left as it is.
+
+use std::fs;
+use std::path::Path;
+
+use sqlx::Connection;
+use zeph_memory::{RawGraphStore, StoreError};
+use zeph_memory_sqlite::{SCHEMA_VERSION, SqliteStore};
+
+use crate::kit;
+
+/// Opening fails as not a database, says that word, and leaves the file as it was.
+async fn is_refused(path: &Path, word: &str) {
+    let before = fs::read(path).ok();
+    for error in [
+        SqliteStore::open(path).await.unwrap_err(),
+        SqliteStore::open_read_only(path).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(error, StoreError::NotADatabase { .. }),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    assert_eq!(fs::read(path).ok(), before);
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_refused() {
+    let cases: [(&str, Vec<u8>, &str); 5] = [
+        ("empty", vec![], "empty"),
+        ("short", b"SQLite format 3\0".to_vec(), "too short"),
+        ("zeroed", vec![0; 8_192], "not a SQLite file"),
+        (
+            "random",
+            (0..=255).cycle().take(9_000).collect(),
+            "not a SQLite file",
+        ),
+        ("text", b"# Notes\n".repeat(100), "not a SQLite file"),
+    ];
+    for (name, bytes, word) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        is_refused(&path, word).await;
+        assert_eq!(
+            folder.path().read_dir().unwrap().count(),
+            1,
+            "nothing is left beside {name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    fs::create_dir(&path).unwrap();
+    is_refused(&path, "folder").await;
+}
+
+#[tokio::test]
+async fn a_database_of_another_application_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.db");
+    fs::write(&path, b"").unwrap();
+    let mut connection = kit::raw(&path).await;
+    sqlx::raw_sql("CREATE TABLE runs (run TEXT)")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    is_refused(&path, "another application").await;
+}
+
+#[tokio::test]
+async fn a_truncated_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    SqliteStore::open(&path)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let length = fs::metadata(&path).unwrap().len();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(length / 2)
+        .unwrap();
+    is_refused(&path, "cannot read it").await;
+}
+
+#[tokio::test]
+async fn a_log_without_its_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    fs::write(folder.path().join("runs.db-wal"), b"left over").unwrap();
+    is_refused(&path, "whose database is missing").await;
+}
+
+#[tokio::test]
+async fn nothing_is_nothing_to_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sub").join("runs.db");
+    let error = SqliteStore::open_read_only(&path).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
+    assert!(!path.parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_by_both_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    SqliteStore::open(&path)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let mut connection = kit::raw(&path).await;
+    sqlx::raw_sql("PRAGMA user_version = 99")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    for error in [
+        SqliteStore::open(&path).await.unwrap_err(),
+        SqliteStore::open_read_only(&path).await.unwrap_err(),
+    ] {
+        let newer =
+            matches!(error, StoreError::Newer { found: 99, known } if known == SCHEMA_VERSION);
+        assert!(newer, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_older_schema_is_migrated_when_it_is_opened_for_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    // Version 0 is a database of ours without any tables.
+    fs::write(&path, b"").unwrap();
+    let mut connection = kit::raw(&path).await;
+    let sql = "PRAGMA application_id = 0x7a657068; VACUUM;";
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let error = SqliteStore::open_read_only(&path).await.unwrap_err();
+    assert!(error.to_string().contains("has schema 0"), "{error}");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    kit::create(&store, fence, "migrated", 1).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a").join("b").join("runs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    kit::create(&store, fence, "run", 1).await;
+    store.backup(path.with_file_name("copy.db")).await.unwrap();
+    for name in ["runs.db", "runs.db-wal", "runs.db-shm", "copy.db"] {
+        assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
+    }
+    for folder in [
+        path.parent().unwrap(),
+        path.parent().unwrap().parent().unwrap(),
+    ] {
+        assert_eq!(mode(folder), 0o700, "{}", folder.display());
+    }
+}
+
+#[tokio::test]
+async fn two_that_create_at_once_share_one_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let (one, two) = (
+        tokio::spawn(SqliteStore::open(path.clone())),
+        tokio::spawn(SqliteStore::open(path)),
+    );
+    let (one, two) = (one.await.unwrap().unwrap(), two.await.unwrap().unwrap());
+    let fence = one.claim("test", kit::at(0)).await.unwrap();
+    let chain = kit::create(&one, fence, "shared", 2).await;
+    assert_eq!(two.load(chain.run()).await.unwrap().chain, chain);
+    let drafts = folder.path().read_dir().unwrap().filter(|entry| {
+        entry
+            .as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .contains(".new-")
+    });
+    assert_eq!(drafts.count(), 0);
+}
+
+#[tokio::test]
+async fn odd_paths_are_plain_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["file:runs.db?mode=memory", "a b%20c#d.db", "ünï.db"] {
+        let path = folder.path().join(name);
+        SqliteStore::open(&path)
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+        assert!(path.is_file(), "{name}");
+    }
+    let error = SqliteStore::open("").await.unwrap_err();
+    assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_path_that_is_not_utf8_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"runs-\xff.db"));
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    assert!(error.to_string().contains("UTF-8"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_lead_to_the_one_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("runs.db"), folder.path().join("link.db"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let error = SqliteStore::open(&link).await.unwrap_err();
+    assert!(error.to_string().contains("leads nowhere"), "{error}");
+    let one = SqliteStore::open(&path).await.unwrap();
+    let two = SqliteStore::open(&link).await.unwrap();
+    assert_eq!(one.path(), two.path());
+    let fence = one.claim("test", kit::at(0)).await.unwrap();
+    kit::create(&one, fence, "run", 1).await;
+    assert!(two.wal_bytes() > 0);
+    assert_eq!(two.wal_bytes(), one.wal_bytes());
+}
+
+#[tokio::test]
+async fn what_a_killed_creation_left_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let left = folder
+        .path()
+        .join(format!("runs.db.new-{}-0", std::process::id()));
+    fs::write(&left, b"half a database").unwrap();
+    SqliteStore::open(&path)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    assert_eq!(fs::read(&left).unwrap(), b"half a database");
+    SqliteStore::open(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_store_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("runs.db"))
+        .await
+        .unwrap();
+    let clone = store.clone();
+    store.close().await.unwrap();
+    assert_eq!(clone.wal_bytes(), 0);
+    let error = clone.claim("test", kit::at(0)).await.unwrap_err();
+    assert!(error.to_string().contains("was closed"), "{error}");
+    assert!(clone.list(zeph_memory::ListQuery::default()).await.is_err());
+}

@@ -1,0 +1,79 @@
+//! A process in which files may not grow: the write that fails is the last, and what was acknowledged stays.
+
+use std::process::Command;
+
+use zeph_memory::{RawGraphStore, StoreError, verify};
+use zeph_memory_sqlite::SqliteStore;
+
+use crate::kit;
+
+const CHILD: &str = "ZEPH_TEST_LIMITED_DATABASE";
+
+/// Runs only in the process that the next test starts, in which no file may grow beyond a limit.
+#[tokio::test]
+async fn child_that_runs_into_a_limit() {
+    let Ok(path) = std::env::var(CHILD) else {
+        return;
+    };
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    let mut chain = kit::create(&store, fence, "run", 1).await;
+    let error = loop {
+        let mut next = chain.clone();
+        match store.commit(kit::one_more(&mut next), fence).await {
+            Ok(()) => chain = next,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    for _ in 0..3 {
+        let error = store
+            .commit(kit::one_more(&mut chain.clone()), fence)
+            .await
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Broken { .. }), "{error}");
+    }
+    println!("acknowledged: {}", chain.last_seq());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn after_a_failed_write_nothing_is_written_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let script = "trap '' XFSZ; ulimit -f 500; exec \"$0\" --exact limits::child_that_runs_into_a_limit --nocapture";
+    let child = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .env(CHILD, &path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
+    let acknowledged: u64 = said
+        .split_once("acknowledged: ")
+        .unwrap()
+        .1
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(acknowledged > 10);
+    let store = SqliteStore::open(&path).await.unwrap();
+    let rows = verify(&store, &kit::run_id("run")).await.unwrap().rows;
+    assert!(
+        rows == acknowledged || rows == acknowledged + 1,
+        "{rows} rows, {acknowledged} acknowledged"
+    );
+    let fence = store.claim("test", kit::at(1)).await.unwrap();
+    let mut chain = store.load(&kit::run_id("run")).await.unwrap().chain;
+    store
+        .commit(kit::one_more(&mut chain), fence)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,113 @@
+//! Files and folders that may not be written, met by a process without the rights of root.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use zeph_memory::{RawGraphStore, StoreError};
+use zeph_memory_sqlite::SqliteStore;
+
+use crate::kit;
+
+const CHILD: &str = "ZEPH_TEST_FOLDER_WITHOUT_RIGHTS";
+
+/// A user id that owns nothing, by convention.
+const NOBODY: u32 = 65_534;
+
+/// Runs only in the process that the next test starts, which may not write.
+#[tokio::test]
+async fn child_that_may_not_write() {
+    let Ok(folder) = std::env::var(CHILD) else {
+        return;
+    };
+    let folder = Path::new(&folder);
+    let run = kit::run_id("run");
+
+    let closed = folder.join("closed").join("runs.db");
+    let error = SqliteStore::open(&closed).await.unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+    let store = SqliteStore::open_read_only(&closed).await.unwrap();
+    assert_eq!(
+        store.load(&run).await.unwrap().rows.len(),
+        3,
+        "a read-only folder can be read"
+    );
+
+    let error = SqliteStore::open(folder.join("closed").join("new.db"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+    assert!(error.to_string().contains("permission"), "{error}");
+
+    let file = folder.join("open").join("runs.db");
+    let refused = match SqliteStore::open(&file).await {
+        Ok(store) => store.claim("test", kit::at(1)).await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(matches!(refused, StoreError::Io { .. }), "{refused}");
+    assert_eq!(
+        SqliteStore::open_read_only(&file)
+            .await
+            .unwrap()
+            .load(&run)
+            .await
+            .unwrap()
+            .rows
+            .len(),
+        3
+    );
+
+    let secret = folder.join("secret").join("runs.db");
+    for result in [
+        SqliteStore::open(&secret).await,
+        SqliteStore::open_read_only(&secret).await,
+    ] {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(error, StoreError::Io { .. }),
+            "unreadable is not absent: {error}"
+        );
+    }
+    println!("all refused");
+}
+
+#[tokio::test]
+async fn what_may_not_be_written_is_refused_and_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    for name in ["closed", "open", "secret"] {
+        let path = folder.path().join(name).join("runs.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        let fence = store.claim("test", kit::at(0)).await.unwrap();
+        kit::create(&store, fence, "run", 3).await;
+        store.close().await.unwrap();
+        set(&path, 0o444);
+    }
+    // The program itself may lie where only root may look.
+    let program = folder.path().join("program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    set(&program, 0o755);
+    set(folder.path(), 0o755);
+    set(&folder.path().join("closed"), 0o555);
+    set(&folder.path().join("open"), 0o777);
+    set(&folder.path().join("secret"), 0o000);
+    let mut child = Command::new(&program);
+    child
+        .args(["--exact", "rights::child_that_may_not_write", "--nocapture"])
+        .env(CHILD, folder.path());
+    if fs::metadata(&program).unwrap().uid() == 0 {
+        child.uid(NOBODY).gid(NOBODY);
+    }
+    let output = child.current_dir("/").output().unwrap();
+    for name in ["closed", "secret"] {
+        set(&folder.path().join(name), 0o755);
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("all refused"),
+        "{said}{failed}"
+    );
+}

@@ -1,0 +1,188 @@
+//! The file reads well in `sqlite3`: tasks with names, states and times, and headers as text.
+
+use sqlx::{Row as _, SqliteConnection};
+use zeph_memory::{Chain, Commit, NewRun, RawGraphStore, Row, RunStatus};
+use zeph_memory_sqlite::SqliteStore;
+
+use crate::kit;
+
+const HEADER: &str =
+    r#"{"graph":{"tasks":[{"name":"fetch"},{"name":"it's"},{"name":"save"},{"name":"idle"}]}}"#;
+
+async fn commit(store: &SqliteStore, name: &str, header: &'static str, payloads: &[&str]) {
+    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    let new = NewRun::new(kit::run_id(name), name, kit::at(0), header);
+    let mut chain = Chain::genesis(&new);
+    let rows = payloads
+        .iter()
+        .zip(0..)
+        .map(|(payload, second)| Row::new(kit::at(second * 1_000_000), *payload));
+    let append = chain
+        .seal(rows.collect(), RunStatus::open("running"))
+        .creating(new);
+    store.commit(Commit::one(append), fence).await.unwrap();
+}
+
+async fn tasks(connection: &mut SqliteConnection, run: &str) -> Vec<String> {
+    let sql = "SELECT task, name, state, attempts, started, ended FROM tasks WHERE run = ?1 ORDER BY task";
+    let rows = sqlx::query(sql)
+        .bind(run)
+        .fetch_all(connection)
+        .await
+        .unwrap();
+    let text = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    rows.iter()
+        .map(|row| {
+            let (task, attempts): (i64, i64) = (row.get(0), row.get(3));
+            let (name, state) = (text(row.get(1)), text(row.get(2)));
+            format!(
+                "{task} {name} {state} {attempts} | {} | {}",
+                text(row.get(4)),
+                text(row.get(5))
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn tasks_are_derived_from_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("runs.db"))
+        .await
+        .unwrap();
+    let payloads = [
+        r#"{"type":"opened"}"#,
+        r#"{"type":"readied","task":0}"#,
+        r#"{"type":"started","task":0,"attempt":1}"#,
+        r#"{"type":"attempt_failed","task":0,"attempt":1}"#,
+        r#"{"type":"backed_off","task":0}"#,
+        r#"{"type":"started","task":0,"attempt":2}"#,
+        r#"{"type":"completed","task":0}"#,
+        r#"{"type":"readied","task":1}"#,
+        r#"{"type":"started","task":1,"attempt":1}"#,
+        r#"{"type":"cancel_requested","task":1,"attempt":1}"#,
+        r#"{"type":"skipped","task":2}"#,
+    ];
+    commit(&store, "run", HEADER, &payloads).await;
+    commit(&store, "other", HEADER, &[r#"{"type":"readied","task":3}"#]).await;
+    commit(
+        &store,
+        "odd",
+        "not JSON",
+        &["not JSON either", r#"{"type":"asked","task":5}"#, "[]", "7"],
+    )
+    .await;
+    let mut connection = kit::raw(store.path()).await;
+    let expected = [
+        "0 fetch completed 2 | 2023-11-14 22:13:22.000 | 2023-11-14 22:13:26.000",
+        "1 it's canceling 1 | 2023-11-14 22:13:28.000 | -",
+        "2 save skipped 0 | - | 2023-11-14 22:13:30.000",
+        "3 idle pending 0 | - | -",
+    ];
+    assert_eq!(tasks(&mut connection, "run").await, expected);
+    assert_eq!(
+        tasks(&mut connection, "odd").await,
+        ["5 - asking 0 | - | -"]
+    );
+    assert_eq!(
+        tasks(&mut connection, "other").await[3],
+        "3 idle ready 0 | - | -"
+    );
+    let row = sqlx::query("SELECT header FROM headers WHERE run = 'run'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(row.get::<String, _>(0), HEADER);
+}
+
+#[tokio::test]
+async fn asking_for_one_run_reads_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("runs.db"))
+        .await
+        .unwrap();
+    let mut connection = kit::raw(store.path()).await;
+    let sql = "EXPLAIN QUERY PLAN SELECT * FROM tasks WHERE run = 'x'";
+    let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
+    assert!(
+        plan.iter()
+            .any(|step| step.contains("SEARCH journal") && step.contains("run=?")),
+        "{plan:#?}"
+    );
+    assert!(
+        plan.iter()
+            .any(|step| step.contains("SEARCH contents") && step.contains("run=?")),
+        "{plan:#?}"
+    );
+}
+
+#[tokio::test]
+async fn pages_of_the_list_are_sought_not_scanned() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("runs.db"))
+        .await
+        .unwrap();
+    let mut connection = kit::raw(store.path()).await;
+    for (filter, index) in [("", "runs_newest"), ("open = 1 AND", "runs_open")] {
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT title FROM runs WHERE {filter} (created_at, run) < (5, 'x')
+             ORDER BY created_at DESC, run DESC LIMIT 3"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
+        assert!(
+            plan.len() == 1 && plan[0].starts_with("SEARCH") && plan[0].contains(index),
+            "{plan:#?}"
+        );
+    }
+}
+
+/// The book's page about the file: its queries run, and its columns are there.
+#[tokio::test]
+async fn the_reference_is_right() {
+    let page = include_str!("../../../../docs/src/database.md");
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("runs.db"))
+        .await
+        .unwrap();
+    commit(
+        &store,
+        "k7m2xq9d",
+        HEADER,
+        &[r#"{"type":"readied","task":0}"#],
+    )
+    .await;
+    let mut connection = kit::raw(store.path()).await;
+    let block = page
+        .split_once("```sql\n")
+        .unwrap()
+        .1
+        .split_once("```")
+        .unwrap()
+        .0;
+    let queries: Vec<&str> = block
+        .split(';')
+        .filter(|query| !query.trim().is_empty())
+        .collect();
+    assert!(queries.len() > 5);
+    for query in queries {
+        sqlx::query(query)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap_or_else(|error| panic!("{query}: {error}"));
+    }
+    let sql = "SELECT m.name, c.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c
+               WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite_%'";
+    for row in sqlx::query(sql).fetch_all(&mut connection).await.unwrap() {
+        let (table, column): (String, String) = (row.get(0), row.get(1));
+        assert!(page.contains(&format!("`{table}`")), "{table} is not told");
+        assert!(
+            page.contains(&format!("`{column}`")),
+            "{table}.{column} is not told"
+        );
+    }
+}

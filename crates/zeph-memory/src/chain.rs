@@ -1,0 +1,371 @@
+//! The hash chain of a run: rows are sealed into appends, and appends are all that a store takes.
+
+use std::collections::BTreeMap;
+
+use zeph_graph::{RunId, Seq, Timestamp};
+
+use crate::error::StoreError;
+use crate::hash::{self, ChainHash};
+use crate::row::{Content, Row};
+use crate::run::{NewRun, RunStatus};
+
+/// The end of one run's journal: where the next row belongs, and what it is linked to.
+///
+/// [`Chain::seal`] advances it at once. When the commit of what was sealed fails, the chain is ahead
+/// of the store: drop it, and take the one that [`RawGraphStore::load`] returns.
+///
+/// [`RawGraphStore::load`]: crate::RawGraphStore::load
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    run: RunId,
+    next: Seq,
+    head: ChainHash,
+    updated_at: Timestamp,
+}
+
+impl Chain {
+    /// The chain of a run that has no rows yet.
+    #[must_use]
+    pub fn genesis(new: &NewRun) -> Self {
+        Self {
+            run: new.run.clone(),
+            next: Seq::FIRST,
+            head: hash::genesis(new),
+            updated_at: new.created_at,
+        }
+    }
+
+    /// The run that it belongs to.
+    #[must_use]
+    pub const fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// The place of the next row.
+    #[must_use]
+    pub const fn next_seq(&self) -> Seq {
+        self.next
+    }
+
+    /// The place of the last row; 0 when there is none.
+    #[must_use]
+    pub const fn last_seq(&self) -> Seq {
+        Seq::new(self.next.get() - 1)
+    }
+
+    /// The hash of the last row, or of the run's beginning when there is none.
+    #[must_use]
+    pub const fn head(&self) -> ChainHash {
+        self.head
+    }
+
+    /// The time of the last row, or of the run's creation when there is none.
+    #[must_use]
+    pub const fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    /// Links rows to the chain and advances it past them. No rows are fine: only the status changes then.
+    ///
+    /// The cost is one pass over all bytes, contents included.
+    pub fn seal(&mut self, rows: Vec<Row>, status: RunStatus) -> Append {
+        let (first, prev) = (self.next, self.head);
+        let rows = rows.into_iter().map(|row| self.seal_row(row)).collect();
+        Append {
+            status_hash: hash::status(
+                &self.run,
+                self.last_seq(),
+                self.head,
+                self.updated_at,
+                &status,
+            ),
+            run: self.run.clone(),
+            genesis: None,
+            first,
+            prev,
+            rows,
+            head: self.head,
+            updated_at: self.updated_at,
+            status,
+        }
+    }
+
+    fn seal_row(&mut self, row: Row) -> SealedRow {
+        let part_hashes: Vec<_> = row.contents.iter().map(hash::part).collect();
+        let content_hash = hash::contents(&part_hashes);
+        let seq = self.next;
+        self.link(row.at, &row.payload, content_hash);
+        SealedRow {
+            seq,
+            at: row.at,
+            payload: row.payload,
+            content_hash,
+            hash: self.head,
+            contents: row.contents,
+            part_hashes,
+        }
+    }
+
+    /// Advances past one row and returns its hash.
+    pub(crate) fn link(
+        &mut self,
+        at: Timestamp,
+        payload: &str,
+        content_hash: ChainHash,
+    ) -> ChainHash {
+        self.head = hash::row(&self.run, self.next, at, payload, content_hash, self.head);
+        self.next = self.next.plus(1);
+        self.updated_at = at;
+        self.head
+    }
+}
+
+/// One row as it goes into a store, linked to the one before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedRow {
+    seq: Seq,
+    at: Timestamp,
+    payload: String,
+    content_hash: ChainHash,
+    hash: ChainHash,
+    contents: Vec<Content>,
+    part_hashes: Vec<ChainHash>,
+}
+
+impl SealedRow {
+    /// Its place in the journal.
+    #[must_use]
+    pub const fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// When it was decided.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// JSON text; opaque.
+    #[must_use]
+    pub fn payload(&self) -> &str {
+        &self.payload
+    }
+
+    /// The hash over the parts that it brings.
+    #[must_use]
+    pub const fn content_hash(&self) -> ChainHash {
+        self.content_hash
+    }
+
+    /// Its own hash, which the next row is linked to.
+    #[must_use]
+    pub const fn hash(&self) -> ChainHash {
+        self.hash
+    }
+
+    /// The parts that it brings, in order.
+    #[must_use]
+    pub fn contents(&self) -> &[Content] {
+        &self.contents
+    }
+
+    /// The parts that it brings, each with its own hash.
+    #[must_use]
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = (&Content, ChainHash)> {
+        self.contents.iter().zip(self.part_hashes.iter().copied())
+    }
+}
+
+/// Sealed rows of one run and the status after them: the only thing a store accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    run: RunId,
+    genesis: Option<NewRun>,
+    first: Seq,
+    prev: ChainHash,
+    rows: Vec<SealedRow>,
+    head: ChainHash,
+    updated_at: Timestamp,
+    status: RunStatus,
+    status_hash: ChainHash,
+}
+
+impl Append {
+    /// The same append, which also creates the run: both happen or neither does.
+    ///
+    /// It must be the first append of the chain made by [`Chain::genesis`] from the same value; a
+    /// store refuses it otherwise.
+    #[must_use]
+    pub fn creating(mut self, new: NewRun) -> Self {
+        self.genesis = Some(new);
+        self
+    }
+
+    /// The run that it belongs to.
+    #[must_use]
+    pub const fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// What the run is created with, when this append creates it.
+    #[must_use]
+    pub const fn genesis(&self) -> Option<&NewRun> {
+        self.genesis.as_ref()
+    }
+
+    /// The place of its first row, and of the next row when it has none.
+    #[must_use]
+    pub const fn first(&self) -> Seq {
+        self.first
+    }
+
+    /// The place of the last row of the journal after it; 0 when there is none.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        Seq::new(self.first.get() - 1 + self.rows.len() as u64)
+    }
+
+    /// Its rows, in order.
+    #[must_use]
+    pub fn rows(&self) -> &[SealedRow] {
+        &self.rows
+    }
+
+    /// The head of the chain before it.
+    #[must_use]
+    pub const fn prev(&self) -> ChainHash {
+        self.prev
+    }
+
+    /// The head of the chain after it.
+    #[must_use]
+    pub const fn head(&self) -> ChainHash {
+        self.head
+    }
+
+    /// The time of the last row after it, or of the run's creation when there is none.
+    #[must_use]
+    pub const fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    /// How the run stands after it.
+    #[must_use]
+    pub const fn status(&self) -> &RunStatus {
+        &self.status
+    }
+
+    /// The hash over the status and the place in the chain where it holds.
+    #[must_use]
+    pub const fn status_hash(&self) -> ChainHash {
+        self.status_hash
+    }
+}
+
+/// Everything that one commit does to one run: its appends, which are proven to follow each other.
+///
+/// What is left for a store to check is the fence, and that the run is where `prev` and `first` say,
+/// or not there at all when it is created.
+#[derive(Clone, Debug)]
+pub struct RunChange<'a> {
+    appends: Vec<&'a Append>,
+}
+
+impl<'a> RunChange<'a> {
+    /// Groups appends by run, in the order of the runs' names.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`] or [`StoreError::Forked`] when two appends of one run do not follow
+    /// each other, or when an append that creates a run is not the first of that run's chain.
+    pub fn group(appends: &'a [Append]) -> Result<Vec<Self>, StoreError> {
+        let mut changes: BTreeMap<&RunId, Self> = BTreeMap::new();
+        for append in appends {
+            if let Some(new) = append.genesis() {
+                follows(append, &Chain::genesis(new))?;
+            }
+            let change = changes.entry(append.run()).or_insert(Self {
+                appends: Vec::new(),
+            });
+            if let Some(before) = change.appends.last() {
+                if append.genesis().is_some() {
+                    return Err(StoreError::Exists {
+                        run: append.run().clone(),
+                    });
+                }
+                check_place(append, before.last(), before.head())?;
+            }
+            change.appends.push(append);
+        }
+        Ok(changes.into_values().collect())
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run(&self) -> &'a RunId {
+        self.first_append().run()
+    }
+
+    /// What the run is created with, when it is.
+    #[must_use]
+    pub fn genesis(&self) -> Option<&'a NewRun> {
+        self.first_append().genesis()
+    }
+
+    /// The append whose `first` and `prev` the stored run must meet.
+    #[must_use]
+    pub fn first_append(&self) -> &'a Append {
+        self.appends[0]
+    }
+
+    /// The append whose head and status the run has afterwards.
+    #[must_use]
+    pub fn last_append(&self) -> &'a Append {
+        self.appends[self.appends.len() - 1]
+    }
+
+    /// All its rows, in order.
+    pub fn rows(&self) -> impl Iterator<Item = &'a SealedRow> {
+        self.appends.iter().flat_map(|append| append.rows())
+    }
+
+    /// Checks that this change continues a journal that ends like that.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`] or [`StoreError::Forked`] when it does not.
+    pub fn check_continues(&self, last: Seq, head: ChainHash) -> Result<(), StoreError> {
+        check_place(self.first_append(), last, head)
+    }
+}
+
+/// An append that creates a run begins that run's chain.
+fn follows(append: &Append, chain: &Chain) -> Result<(), StoreError> {
+    if append.run() != chain.run() {
+        return Err(StoreError::Forked {
+            run: append.run().clone(),
+            seq: append.first(),
+            stored: chain.head(),
+            got: append.prev(),
+        });
+    }
+    check_place(append, chain.last_seq(), chain.head())
+}
+
+fn check_place(append: &Append, last: Seq, head: ChainHash) -> Result<(), StoreError> {
+    let run = append.run().clone();
+    if append.first() != last.plus(1) {
+        return Err(StoreError::OutOfOrder {
+            run,
+            expected: last.plus(1),
+            got: append.first(),
+        });
+    }
+    if append.prev() != head {
+        return Err(StoreError::Forked {
+            run,
+            seq: append.first(),
+            stored: head,
+            got: append.prev(),
+        });
+    }
+    Ok(())
+}

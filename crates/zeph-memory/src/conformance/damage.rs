@@ -1,0 +1,164 @@
+//! Cases: what was changed behind the store's back is found and named, and harms no other run.
+
+use zeph_graph::Seq;
+
+use super::kit::{Bench, content_id, done, holds, output, row, run_id, same};
+use super::{Harness, Outcome, Tamper};
+use crate::chain::Chain;
+use crate::error::StoreError;
+use crate::run::{ListQuery, RunStatus};
+use crate::store::Commit;
+use crate::verify::{verify, verify_against};
+
+/// A run of four rows, the second and third with contents.
+async fn sample(bench: &Bench, name: &str) -> Result<Chain, String> {
+    let mut chain = bench.create(name, 1).await?;
+    let rows = vec![
+        row(2).with(output(1, "first")?),
+        row(3).with(output(2, "second")?),
+        row(4),
+    ];
+    done(
+        "commit",
+        bench
+            .commit(Commit::one(chain.seal(rows, RunStatus::open("running"))))
+            .await,
+    )?;
+    Ok(chain)
+}
+
+pub(super) async fn verify_a_sound_run(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    let chain = sample(&bench, "sound").await?;
+    let verified = done("verify", verify(&*bench.store, chain.run()).await)?;
+    same("rows", &verified.rows, &4)?;
+    same("contents", &verified.contents, &2)?;
+    same("head", &verified.head, &chain.head())?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn a_noted_head(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    let noted = bench.create("noted", 2).await?;
+    let mut chain = noted.clone();
+    let append = chain.seal(vec![row(3)], RunStatus::open("running"));
+    done("commit", bench.commit(Commit::one(append)).await)?;
+    for head in [noted.head(), chain.head()] {
+        done(
+            "a head that it had",
+            verify_against(&*bench.store, chain.run(), head).await,
+        )?;
+    }
+    let mut other = noted;
+    other.seal(vec![row(9)], RunStatus::open("running"));
+    let result = verify_against(&*bench.store, chain.run(), other.head()).await;
+    holds(
+        "a head that it never had is refused",
+        matches!(result, Err(StoreError::Damaged { .. })),
+    )?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn damage_is_named(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    let other = sample(&bench, "other").await?;
+    let run = |n: usize| run_id(&format!("d{n}"));
+    let row = |n| Some(Seq::new(n));
+    // What is done, the row that must be named, a word that must be said, and whether a load sees it.
+    let damages = [
+        (
+            Tamper::Payload {
+                run: run(0)?,
+                seq: Seq::new(3),
+            },
+            row(3),
+            "row",
+            true,
+        ),
+        (
+            Tamper::DropRow {
+                run: run(1)?,
+                seq: Seq::new(2),
+            },
+            row(2),
+            "missing",
+            true,
+        ),
+        (
+            Tamper::DropRow {
+                run: run(2)?,
+                seq: Seq::new(4),
+            },
+            row(4),
+            "missing",
+            true,
+        ),
+        (
+            Tamper::Content {
+                run: run(3)?,
+                id: content_id(2)?,
+            },
+            row(3),
+            "content 2",
+            false,
+        ),
+        (
+            Tamper::DropContent {
+                run: run(4)?,
+                id: content_id(1)?,
+            },
+            row(2),
+            "content 1",
+            false,
+        ),
+        (Tamper::Header { run: run(5)? }, None, "header", true),
+        (Tamper::Head { run: run(6)? }, None, "ends in", true),
+        (Tamper::Status { run: run(7)? }, None, "status", true),
+    ];
+    for (damage, seq, word, seen_by_load) in damages {
+        sample(&bench, damage.run().as_str()).await?;
+        match harness.tamper(place, &damage).await {
+            None => return Ok(Outcome::Skipped),
+            Some(done) => holds(&format!("{damage:?} has something to damage"), done)?,
+        }
+        let loaded = bench.store.load(damage.run()).await;
+        same(
+            &format!("a load sees {damage:?}"),
+            &loaded.is_err(),
+            &seen_by_load,
+        )?;
+        let found = verify(&*bench.store, damage.run()).await;
+        match found {
+            Err(StoreError::Damaged {
+                run,
+                seq: named,
+                what,
+            }) => {
+                same("the run that is named", &run, damage.run())?;
+                same(
+                    &format!("the row that is named for {damage:?}"),
+                    &named,
+                    &seq,
+                )?;
+                holds(
+                    &format!("{what:?} for {damage:?} says {word:?}"),
+                    what.contains(word),
+                )?;
+            }
+            outcome => return Err(format!("{damage:?} was not found: {outcome:?}")),
+        }
+    }
+    done("the other run", verify(&*bench.store, other.run()).await)?;
+    let listed = done("list", bench.store.list(ListQuery::default()).await)?;
+    same("all runs are still listed", &listed.len(), &9)?;
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,109 @@
+//! Cases: requests wait in order until a commit settles them.
+
+use super::kit::{Bench, at, done, holds, refused, row, same};
+use super::{Harness, Outcome};
+use crate::run::RunStatus;
+use crate::store::Commit;
+
+pub(super) async fn oldest_first(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    let (one, two) = (bench.create("one", 1).await?, bench.create("two", 1).await?);
+    // The order is that of posting, whatever the clocks of the posting processes say.
+    for (run, moment, body) in [
+        (one.run(), 30, "a"),
+        (two.run(), 10, "b"),
+        (one.run(), 20, "c"),
+    ] {
+        done("post", bench.store.post(run, at(moment), body).await)?;
+    }
+    drop(bench);
+    let bench = Bench::open(harness, place).await?;
+    let requests = done("inbox", bench.store.inbox().await)?;
+    let got: Vec<_> = requests
+        .iter()
+        .map(|r| (r.run.clone(), r.at, r.body.as_str()))
+        .collect();
+    let expected = vec![
+        (one.run().clone(), at(30), "a"),
+        (two.run().clone(), at(10), "b"),
+        (one.run().clone(), at(20), "c"),
+    ];
+    same("requests", &got, &expected)?;
+    same(
+        "a second look",
+        &done("inbox", bench.store.inbox().await)?,
+        &requests,
+    )?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn settled_with_a_commit(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    let mut chain = bench.create("asked", 1).await?;
+    let first = done("post", bench.store.post(chain.run(), at(1), "first").await)?;
+    let second = done("post", bench.store.post(chain.run(), at(2), "second").await)?;
+    let append = chain.seal(vec![row(2)], RunStatus::open("running"));
+    done(
+        "settle",
+        bench.commit(Commit::one(append).settling(first)).await,
+    )?;
+    let left: Vec<_> = done("inbox", bench.store.inbox().await)?
+        .into_iter()
+        .map(|r| r.id)
+        .collect();
+    same("left", &left, &vec![second])?;
+    let again = Commit {
+        appends: vec![],
+        settled: vec![first, second],
+    };
+    done("settle one again", bench.commit(again).await)?;
+    same("left", &done("inbox", bench.store.inbox().await)?, &vec![])?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn not_settled_by_a_refused_commit(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    let mut chain = bench.create("refused", 1).await?;
+    let request = done("post", bench.store.post(chain.run(), at(1), "{}").await)?;
+    chain.seal(vec![row(2)], RunStatus::open("running"));
+    let late = chain.seal(vec![row(3)], RunStatus::open("running"));
+    refused(
+        "a gap",
+        "out_of_order",
+        bench.commit(Commit::one(late).settling(request)).await,
+    )?;
+    same("left", &done("inbox", bench.store.inbox().await)?.len(), &1)?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn numbers_are_never_used_twice(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    let chain = bench.create("numbers", 1).await?;
+    let first = done("post", bench.store.post(chain.run(), at(1), "{}").await)?;
+    done(
+        "settle",
+        bench
+            .commit(Commit {
+                appends: vec![],
+                settled: vec![first],
+            })
+            .await,
+    )?;
+    drop(bench);
+    let bench = Bench::open(harness, place).await?;
+    let second = done("post", bench.store.post(chain.run(), at(1), "{}").await)?;
+    holds("numbers rise, also after a restart", second > first)?;
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,184 @@
+//! Cases: runs are listed, paged and deleted.
+
+use super::kit::{Bench, at, done, output, refused, row, same};
+use super::{Harness, Outcome};
+use crate::run::{ListQuery, RunRow, RunStatus};
+use crate::store::Commit;
+
+fn names(rows: &[RunRow]) -> Vec<String> {
+    rows.iter().map(|row| row.run.to_string()).collect()
+}
+
+pub(super) async fn newest_first(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    for (name, created) in [("b", 20), ("a", 20), ("old", 10), ("new", 30)] {
+        bench
+            .create_at(
+                name,
+                created,
+                2,
+                RunStatus::open("running").with_summary("[1]"),
+            )
+            .await?;
+    }
+    let rows = done("list", bench.store.list(ListQuery::default()).await)?;
+    same(
+        "order",
+        &names(&rows),
+        &["new", "b", "a", "old"].map(String::from).to_vec(),
+    )?;
+    let line = &rows[3];
+    same("created at", &line.created_at, &at(10))?;
+    same("updated at", &line.updated_at, &at(2))?;
+    same("last row", &line.last_seq.get(), &2)?;
+    same("title", &line.title, &"Run old".to_owned())?;
+    same(
+        "status",
+        &line.status,
+        &RunStatus::open("running").with_summary("[1]"),
+    )?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn pages(harness: &dyn Harness, place: &'static str) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    for n in 0..7 {
+        // Three runs share each moment, so that pages end between runs of one moment.
+        bench
+            .create_at(&format!("r{n}"), n / 3, 0, RunStatus::open("running"))
+            .await?;
+    }
+    let mut seen = Vec::new();
+    let mut query = ListQuery {
+        limit: 2,
+        before: None,
+        open: None,
+    };
+    loop {
+        let page = done("list", bench.store.list(query.clone()).await)?;
+        let Some(last) = page.last() else { break };
+        query.before = Some(last.cursor());
+        seen.extend(names(&page));
+        if seen.len() > 7 {
+            break;
+        }
+    }
+    let expected: Vec<_> = (0..7).rev().map(|n| format!("r{n}")).collect();
+    same("all pages", &seen, &expected)?;
+    let none = ListQuery {
+        limit: 0,
+        before: None,
+        open: None,
+    };
+    same(
+        "no lines",
+        &done("list", bench.store.list(none).await)?,
+        &vec![],
+    )?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn open_filter(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    bench
+        .create_at("going", 1, 1, RunStatus::open("running"))
+        .await?;
+    bench
+        .create_at("gone", 2, 1, RunStatus::ended("completed"))
+        .await?;
+    let mut closing = bench
+        .create_at("closing", 3, 1, RunStatus::open("running"))
+        .await?;
+    let append = closing.seal(vec![row(2)], RunStatus::ended("failed"));
+    done("end", bench.commit(Commit::one(append)).await)?;
+    for (open, expected) in [(true, vec!["going"]), (false, vec!["closing", "gone"])] {
+        let query = ListQuery {
+            open: Some(open),
+            ..ListQuery::default()
+        };
+        let rows = done("list", bench.store.list(query).await)?;
+        let expected: Vec<_> = expected.into_iter().map(String::from).collect();
+        same("filtered", &names(&rows), &expected)?;
+    }
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn delete_ended_runs_only(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    let mut chain = bench.create("away", 1).await?;
+    let kept = bench.create("kept", 1).await?;
+    let store = &bench.store;
+    for run in [chain.run(), kept.run()] {
+        done("post", store.post(run, at(1), "{}").await)?;
+    }
+    refused(
+        "delete of an open run",
+        "open",
+        store.delete(chain.run(), bench.fence).await,
+    )?;
+    let last = row(2).with(output(1, "bytes")?);
+    done(
+        "end",
+        bench
+            .commit(Commit::one(
+                chain.seal(vec![last], RunStatus::ended("completed")),
+            ))
+            .await,
+    )?;
+    done("delete", store.delete(chain.run(), bench.fence).await)?;
+    refused("load", "not_found", store.load(chain.run()).await)?;
+    refused(
+        "contents",
+        "not_found",
+        store
+            .contents(chain.run(), &[zeph_graph::ContentId::FIRST])
+            .await,
+    )?;
+    refused(
+        "delete again",
+        "not_found",
+        store.delete(chain.run(), bench.fence).await,
+    )?;
+    let left: Vec<_> = done("inbox", store.inbox().await)?
+        .into_iter()
+        .map(|request| request.run)
+        .collect();
+    same("requests left", &left, &vec![kept.run().clone()])?;
+    same(
+        "the other run",
+        &done("load", store.load(kept.run()).await)?.chain,
+        &kept,
+    )?;
+    // The name is free again, and nothing of the old run shows.
+    let again = bench.create("away", 1).await?;
+    same(
+        "the new run",
+        &done("load", store.load(again.run()).await)?.chain,
+        &again,
+    )?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn an_empty_store(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    same(
+        "list",
+        &done("list", bench.store.list(ListQuery::default()).await)?,
+        &vec![],
+    )?;
+    same("inbox", &done("inbox", bench.store.inbox().await)?, &vec![])?;
+    done("an empty commit", bench.commit(Commit::default()).await)?;
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,217 @@
+//! The contract of a store as a suite: every case from one call, for stores of anybody.
+//!
+//! # Examples
+//! ```
+//! use async_trait::async_trait;
+//! use std::collections::BTreeMap;
+//! use std::sync::{Arc, Mutex};
+//! use zeph_memory::conformance::{self, Harness, Tamper};
+//! use zeph_memory::{MemoryStore, RawGraphStore, StoreError};
+//!
+//! #[derive(Default)]
+//! struct InMemory(Mutex<BTreeMap<String, MemoryStore>>);
+//!
+//! #[async_trait]
+//! impl Harness for InMemory {
+//!     async fn open(&self, place: &str) -> Result<Arc<dyn RawGraphStore>, StoreError> {
+//!         let mut places = self.0.lock().expect("no case panics");
+//!         Ok(Arc::new(places.entry(place.into()).or_default().clone()))
+//!     }
+//!     async fn tamper(&self, place: &str, damage: &Tamper) -> Option<bool> {
+//!         let places = self.0.lock().expect("no case panics");
+//!         Some(places[place].tamper(damage))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let report = conformance::run_all(&InMemory::default()).await;
+//! assert!(report.passed(), "{report}");
+//! # }
+//! ```
+
+mod kit;
+
+mod commits;
+
+mod contents;
+
+mod damage;
+
+mod inbox;
+
+mod lists;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use zeph_graph::{ContentId, RunId, Seq};
+
+use crate::error::StoreError;
+use crate::store::RawGraphStore;
+
+/// What the suite needs to know of a store: how to open one, and how to damage it.
+#[async_trait]
+pub trait Harness: Send + Sync {
+    /// Opens the store at a place; an empty one the first time a place is named.
+    ///
+    /// The suite names a new place for every case, and the same place again to reopen a store after
+    /// it dropped all handles to it.
+    ///
+    /// # Errors
+    /// Whatever the store says; the case then fails.
+    async fn open(&self, place: &str) -> Result<Arc<dyn RawGraphStore>, StoreError>;
+
+    /// Damages what is stored behind the store's back; whether there was anything to damage. `None`
+    /// means that this store offers no way to, and skips the case.
+    async fn tamper(&self, _place: &str, _damage: &Tamper) -> Option<bool> {
+        None
+    }
+}
+
+/// Damage to one thing. The bytes change; hashes that are stored beside them stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "each variant says what it does, and its fields are where"
+)]
+pub enum Tamper {
+    /// Changes the payload of a row.
+    Payload { run: RunId, seq: Seq },
+    /// Removes a row.
+    DropRow { run: RunId, seq: Seq },
+    /// Changes the bytes of the first part of a content.
+    Content { run: RunId, id: ContentId },
+    /// Removes all parts of a content.
+    DropContent { run: RunId, id: ContentId },
+    /// Changes the header.
+    Header { run: RunId },
+    /// Changes the head of the chain that is kept beside the journal.
+    Head { run: RunId },
+    /// Changes the word for the state.
+    Status { run: RunId },
+}
+
+impl Tamper {
+    /// The run that is damaged.
+    #[must_use]
+    pub const fn run(&self) -> &RunId {
+        match self {
+            Self::Payload { run, .. }
+            | Self::DropRow { run, .. }
+            | Self::Content { run, .. }
+            | Self::DropContent { run, .. }
+            | Self::Header { run }
+            | Self::Head { run }
+            | Self::Status { run } => run,
+        }
+    }
+}
+
+/// How one case ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The store keeps this part of the contract.
+    Passed,
+    /// The harness cannot do what the case needs.
+    Skipped,
+    /// The store does not keep it: what was expected, and what happened.
+    Failed(String),
+}
+
+/// How all cases ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The name of each case, and how it ended.
+    pub cases: Vec<(&'static str, Outcome)>,
+}
+
+impl Report {
+    /// Whether no case failed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        !self
+            .cases
+            .iter()
+            .any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, outcome) in &self.cases {
+            match outcome {
+                Outcome::Passed => writeln!(f, "ok      {name}")?,
+                Outcome::Skipped => writeln!(f, "skipped {name}")?,
+                Outcome::Failed(what) => writeln!(f, "FAILED  {name}: {what}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+type CaseFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, String>> + Send + 'a>>;
+
+/// One case: its name is also its place.
+struct Case {
+    name: &'static str,
+    run: for<'a> fn(&'a dyn Harness, &'static str) -> CaseFuture<'a>,
+}
+
+/// Cases from async functions of their names.
+macro_rules! cases {
+    ($($module:ident::$name:ident),* $(,)?) => {
+        &[$(Case {
+            name: stringify!($name),
+            run: |harness, place| Box::pin($module::$name(harness, place)),
+        }),*]
+    };
+}
+
+const CASES: &[Case] = cases![
+    commits::create_and_load,
+    commits::create_without_rows,
+    commits::append_and_reopen,
+    commits::several_appends_of_one_run,
+    commits::status_without_rows,
+    commits::group_commit_is_atomic,
+    commits::gaps_are_refused,
+    commits::repetition_is_refused,
+    commits::forks_are_refused,
+    commits::a_run_is_created_once,
+    commits::unknown_runs_are_not_found,
+    commits::the_newest_fence_wins,
+    commits::any_text_comes_back,
+    commits::concurrent_commits,
+    contents::contents_come_back,
+    contents::parts_keep_their_order,
+    contents::large_contents,
+    contents::a_large_commit,
+    lists::newest_first,
+    lists::pages,
+    lists::open_filter,
+    lists::delete_ended_runs_only,
+    lists::an_empty_store,
+    inbox::oldest_first,
+    inbox::settled_with_a_commit,
+    inbox::not_settled_by_a_refused_commit,
+    inbox::numbers_are_never_used_twice,
+    damage::verify_a_sound_run,
+    damage::a_noted_head,
+    damage::damage_is_named,
+];
+
+/// Runs every case, each in a place of its own, and reports on all of them.
+pub async fn run_all(harness: &dyn Harness) -> Report {
+    let mut report = Report::default();
+    for case in CASES {
+        let outcome = (case.run)(harness, case.name)
+            .await
+            .unwrap_or_else(Outcome::Failed);
+        report.cases.push((case.name, outcome));
+    }
+    report
+}

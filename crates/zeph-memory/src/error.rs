@@ -1,0 +1,236 @@
+//! What can go wrong in a store, and what to do then.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use zeph_graph::{RunId, Seq};
+
+use crate::hash::ChainHash;
+
+/// Why a store did not do what it was asked. Unless a variant says otherwise, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no such run.
+    #[error("there is no run {run}: list the runs to see which there are")]
+    NotFound {
+        /// The run asked for.
+        run: RunId,
+    },
+    /// A run of that name is there already.
+    #[error(
+        "there is already a run {run}: choose another name, or delete that run once it has ended"
+    )]
+    Exists {
+        /// The run that was to be created.
+        run: RunId,
+    },
+    /// Somebody else has become the writer.
+    #[error(
+        "another process took over as writer (epoch {theirs}, ours was {ours}): leave the runs to it, or claim the store again"
+    )]
+    Fenced {
+        /// The epoch of the fence that was presented.
+        ours: u64,
+        /// The epoch that is current.
+        theirs: u64,
+    },
+    /// An append does not begin where the journal ends.
+    #[error(
+        "run {run}: the next row is {expected}, not {got}: load the run again and continue from there"
+    )]
+    OutOfOrder {
+        /// The run.
+        run: RunId,
+        /// The place where the next row belongs.
+        expected: Seq,
+        /// The place that the append begins at.
+        got: Seq,
+    },
+    /// An append begins at the right place, but continues another history.
+    #[error(
+        "run {run}: row {seq} continues from {got}, but the journal ends in {stored}: load the run again and continue from there"
+    )]
+    Forked {
+        /// The run.
+        run: RunId,
+        /// The place of the first row of the append.
+        seq: Seq,
+        /// The head of the stored chain.
+        stored: ChainHash,
+        /// The head that the append was made from.
+        got: ChainHash,
+    },
+    /// What is stored is not what was written.
+    #[error("run {run} is damaged{}: {what}; restore it from a backup (other runs are not affected)", place(*.seq))]
+    Damaged {
+        /// The run.
+        run: RunId,
+        /// The first row that is affected, when it is a row.
+        seq: Option<Seq>,
+        /// What exactly is wrong.
+        what: String,
+    },
+    /// The run has not ended, so it cannot be deleted.
+    #[error("run {run} is still open: cancel it, or let it end, before it is deleted")]
+    Open {
+        /// The run.
+        run: RunId,
+    },
+    /// The store was written by a newer version.
+    #[error(
+        "the store has schema {found}, this version knows up to {known}: use the newer version that wrote it"
+    )]
+    Newer {
+        /// The schema of the store.
+        found: i64,
+        /// The newest schema that this version knows.
+        known: i64,
+    },
+    /// What lies at the path is not a store of ours. It is left as it is.
+    #[error("{} is not a run database: {why}; it was left untouched, move it away or choose another path", path.display())]
+    NotADatabase {
+        /// Where it lies.
+        path: PathBuf,
+        /// What is there instead.
+        why: String,
+    },
+    /// The database was deleted or replaced while it was open.
+    #[error("the database {} was deleted or replaced while it was open: put it back or restore a backup, then start again", path.display())]
+    Replaced {
+        /// Where it should lie.
+        path: PathBuf,
+    },
+    /// The library that the store is built on is too old to be trusted.
+    #[error(
+        "{library} {found} is too old, at least {needed} is needed: build with the bundled version"
+    )]
+    OldLibrary {
+        /// Which library.
+        library: &'static str,
+        /// Its version.
+        found: String,
+        /// The oldest version that will do.
+        needed: &'static str,
+    },
+    /// A commit, or one part, is larger than the store can take.
+    #[error(
+        "{bytes} bytes are too many for one commit, the limit is {limit}: write less at a time"
+    )]
+    TooLarge {
+        /// How many bytes there were.
+        bytes: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// There is no room left.
+    #[error("the disk is full: free some space, then resume")]
+    Full {
+        /// What the system said.
+        source: Cause,
+    },
+    /// Another process holds the store.
+    #[error(
+        "the store is busy: another process has held it for too long; try again, or find out who holds it"
+    )]
+    Busy {
+        /// What the system said.
+        source: Cause,
+    },
+    /// An earlier write failed in a way that leaves its outcome unknown.
+    #[error(
+        "nothing is written any more since a write failed ({what}): find out why, then open the store again"
+    )]
+    Broken {
+        /// The failure of that earlier write.
+        what: String,
+    },
+    /// Reading or writing failed. A write that failed like this may have been done or not.
+    #[error(
+        "{what} failed: {source}; check the disk and its permissions, then open the store again"
+    )]
+    Io {
+        /// What was being done.
+        what: String,
+        /// What the system said.
+        source: Cause,
+    },
+}
+
+/// The error below a [`StoreError`], as the system or the library gave it.
+type Cause = Box<dyn Error + Send + Sync>;
+
+impl StoreError {
+    /// Damage to a run as a whole, or to a row of it.
+    #[must_use]
+    pub fn damaged(run: &RunId, seq: Option<Seq>, what: impl Into<String>) -> Self {
+        Self::Damaged {
+            run: run.clone(),
+            seq,
+            what: what.into(),
+        }
+    }
+
+    /// A failure of the system while something was being done.
+    #[must_use]
+    pub fn io(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Io {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+
+    /// The same error, which names that row if it is damage that names none.
+    #[must_use]
+    pub fn at_row(mut self, row: Seq) -> Self {
+        if let Self::Damaged {
+            seq: seq @ None, ..
+        } = &mut self
+        {
+            *seq = Some(row);
+        }
+        self
+    }
+
+    /// Whether the same call may succeed later on the same store, without anything being reopened.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Full { .. })
+    }
+
+    /// Whether this holder can write no more until it claims or opens the store again.
+    #[must_use]
+    pub const fn is_fatal(&self) -> bool {
+        matches!(
+            self,
+            Self::Fenced { .. } | Self::Broken { .. } | Self::Replaced { .. } | Self::Io { .. }
+        )
+    }
+
+    /// One word for the kind of error, for machines: it never changes.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::Exists { .. } => "exists",
+            Self::Fenced { .. } => "fenced",
+            Self::OutOfOrder { .. } => "out_of_order",
+            Self::Forked { .. } => "forked",
+            Self::Damaged { .. } => "damaged",
+            Self::Open { .. } => "open",
+            Self::Newer { .. } => "newer",
+            Self::NotADatabase { .. } => "not_a_database",
+            Self::Replaced { .. } => "replaced",
+            Self::OldLibrary { .. } => "old_library",
+            Self::TooLarge { .. } => "too_large",
+            Self::Full { .. } => "full",
+            Self::Busy { .. } => "busy",
+            Self::Broken { .. } => "broken",
+            Self::Io { .. } => "io",
+        }
+    }
+}
+
+fn place(seq: Option<Seq>) -> String {
+    seq.map_or_else(String::new, |seq| format!(" at row {seq}"))
+}

@@ -1,0 +1,320 @@
+//! A complete store without a file: for tests, for dry runs and for programs that keep nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use zeph_graph::{ContentId, RunId, Timestamp};
+
+use crate::chain::{RunChange, SealedRow};
+use crate::conformance::Tamper;
+use crate::error::StoreError;
+use crate::hash::{self, ChainHash};
+use crate::replay::{Replay, StoredStatus};
+use crate::row::{Content, StoredRow};
+use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow, StoredRun};
+use crate::store::{Commit, Fence, Outline, RawGraphStore, RowOutline};
+
+/// A store in memory. Clones share what is stored; it is gone with the last of them.
+///
+/// It checks and verifies all that a durable store does.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    epoch: u64,
+    runs: BTreeMap<RunId, RunState>,
+    inbox: BTreeMap<RequestId, Request>,
+    last_request: u64,
+}
+
+#[derive(Debug)]
+struct RunState {
+    new: NewRun,
+    genesis: ChainHash,
+    end: StoredStatus,
+    rows: Vec<JournalRow>,
+    contents: BTreeMap<ContentId, Vec<(Content, ChainHash)>>,
+}
+
+#[derive(Debug)]
+struct JournalRow {
+    row: StoredRow,
+    outline: RowOutline,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Damages what is stored, for tests; false when there is nothing of that kind to damage.
+    #[must_use]
+    pub fn tamper(&self, damage: &Tamper) -> bool {
+        let mut state = self.state();
+        state
+            .runs
+            .get_mut(damage.run())
+            .is_some_and(|run| run.tamper(damage))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is complete before anything can panic, so a poisoned state is a whole one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl RawGraphStore for MemoryStore {
+    async fn claim(&self, _owner: &str, _at: Timestamp) -> Result<Fence, StoreError> {
+        let mut state = self.state();
+        state.epoch += 1;
+        Ok(Fence { epoch: state.epoch })
+    }
+
+    async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
+        let changes = RunChange::group(&commit.appends)?;
+        let mut state = self.state();
+        state.check_fence(fence)?;
+        for change in &changes {
+            state.check_change(change)?;
+        }
+        for change in &changes {
+            state.apply(change);
+        }
+        for id in &commit.settled {
+            state.inbox.remove(id);
+        }
+        Ok(())
+    }
+
+    async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
+        self.state().run(run)?.load()
+    }
+
+    async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
+        let state = self.state();
+        let stored = state.run(run)?;
+        let mut answered = BTreeSet::new();
+        let mut found = Vec::new();
+        for id in ids.iter().filter(|id| answered.insert(**id)) {
+            let parts = stored.contents.get(id).filter(|parts| !parts.is_empty());
+            let parts = parts.ok_or_else(|| {
+                StoreError::damaged(run, None, format!("content {id} is missing"))
+            })?;
+            for (part, known) in parts {
+                if hash::part(part) != *known {
+                    let what = format!(
+                        "part {:?} of content {id} is not as it was written",
+                        part.name
+                    );
+                    return Err(StoreError::damaged(run, None, what));
+                }
+                found.push(part.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    async fn outline(&self, run: &RunId) -> Result<Outline, StoreError> {
+        let state = self.state();
+        let stored = state.run(run)?;
+        Ok(Outline {
+            rows: stored.rows.iter().map(|row| row.outline.clone()).collect(),
+            stored: stored.contents.keys().copied().collect(),
+        })
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
+        let state = self.state();
+        let mut rows: Vec<RunRow> = state.runs.values().map(RunState::line).collect();
+        let key = |row: &RunRow| (row.created_at, row.run.clone());
+        rows.sort_by_key(|row| std::cmp::Reverse(key(row)));
+        rows.retain(|row| {
+            query.open.is_none_or(|open| row.status.open == open)
+                && query
+                    .before
+                    .as_ref()
+                    .is_none_or(|c| key(row) < (c.created_at, c.run.clone()))
+        });
+        rows.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+        Ok(rows)
+    }
+
+    async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
+        let mut state = self.state();
+        state.run(run)?;
+        state.last_request += 1;
+        let id = RequestId::new(state.last_request);
+        state.inbox.insert(
+            id,
+            Request {
+                id,
+                run: run.clone(),
+                at,
+                body: body.into(),
+            },
+        );
+        Ok(id)
+    }
+
+    async fn inbox(&self) -> Result<Vec<Request>, StoreError> {
+        Ok(self.state().inbox.values().cloned().collect())
+    }
+
+    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.check_fence(fence)?;
+        if state.run(run)?.end.status.open {
+            return Err(StoreError::Open { run: run.clone() });
+        }
+        state.runs.remove(run);
+        state.inbox.retain(|_, request| request.run != *run);
+        Ok(())
+    }
+}
+
+impl State {
+    fn run(&self, run: &RunId) -> Result<&RunState, StoreError> {
+        self.runs
+            .get(run)
+            .ok_or_else(|| StoreError::NotFound { run: run.clone() })
+    }
+
+    fn check_fence(&self, fence: Fence) -> Result<(), StoreError> {
+        if fence.epoch == self.epoch {
+            Ok(())
+        } else {
+            Err(StoreError::Fenced {
+                ours: fence.epoch,
+                theirs: self.epoch,
+            })
+        }
+    }
+
+    fn check_change(&self, change: &RunChange<'_>) -> Result<(), StoreError> {
+        let run = change.run();
+        if change.genesis().is_none() {
+            let end = &self.run(run)?.end;
+            change.check_continues(end.last_seq, end.head)
+        } else if self.runs.contains_key(run) {
+            Err(StoreError::Exists { run: run.clone() })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn apply(&mut self, change: &RunChange<'_>) {
+        let last = change.last_append();
+        let end = StoredStatus {
+            status: last.status().clone(),
+            updated_at: last.updated_at(),
+            last_seq: last.last(),
+            head: last.head(),
+            status_hash: last.status_hash(),
+        };
+        if let Some(new) = change.genesis() {
+            let run = RunState {
+                new: new.clone(),
+                genesis: hash::genesis(new),
+                end: end.clone(),
+                rows: Vec::new(),
+                contents: BTreeMap::new(),
+            };
+            self.runs.insert(change.run().clone(), run);
+        }
+        if let Some(run) = self.runs.get_mut(change.run()) {
+            run.end = end;
+            change.rows().for_each(|row| run.push(row));
+        }
+    }
+}
+
+impl RunState {
+    fn push(&mut self, row: &SealedRow) {
+        for (part, hash) in row.parts() {
+            self.contents
+                .entry(part.id)
+                .or_default()
+                .push((part.clone(), hash));
+        }
+        self.rows.push(JournalRow {
+            row: StoredRow {
+                seq: row.seq(),
+                at: row.at(),
+                payload: row.payload().into(),
+            },
+            outline: RowOutline {
+                seq: row.seq(),
+                contents: row.contents().iter().map(|part| part.id).collect(),
+                content_hash: row.content_hash(),
+                hash: row.hash(),
+            },
+        });
+    }
+
+    fn load(&self) -> Result<StoredRun, StoreError> {
+        let mut replay = Replay::begin(&self.new, self.genesis)?;
+        for JournalRow { row, outline } in &self.rows {
+            replay.row(row, outline.content_hash, outline.hash)?;
+        }
+        Ok(StoredRun {
+            new: self.new.clone(),
+            status: self.end.status.clone(),
+            updated_at: self.end.updated_at,
+            rows: self.rows.iter().map(|row| row.row.clone()).collect(),
+            chain: replay.finish(&self.end)?,
+        })
+    }
+
+    fn line(&self) -> RunRow {
+        RunRow {
+            run: self.new.run.clone(),
+            title: self.new.title.clone(),
+            created_at: self.new.created_at,
+            updated_at: self.end.updated_at,
+            last_seq: self.end.last_seq,
+            status: self.end.status.clone(),
+        }
+    }
+
+    fn tamper(&mut self, damage: &Tamper) -> bool {
+        match damage {
+            Tamper::Payload { seq, .. } => {
+                let row = self.rows.iter_mut().find(|row| row.row.seq == *seq);
+                row.map(|row| row.row.payload.push(' ')).is_some()
+            }
+            Tamper::DropRow { seq, .. } => {
+                let before = self.rows.len();
+                self.rows.retain(|row| row.row.seq != *seq);
+                self.rows.len() < before
+            }
+            Tamper::Content { id, .. } => {
+                let part = self
+                    .contents
+                    .get_mut(id)
+                    .and_then(|parts| parts.first_mut());
+                part.map(|(part, _)| part.bytes = [part.bytes.as_ref(), b"!"].concat().into())
+                    .is_some()
+            }
+            Tamper::DropContent { id, .. } => self.contents.remove(id).is_some(),
+            Tamper::Header { .. } => {
+                self.new.header = [self.new.header.as_ref(), b" "].concat().into();
+                true
+            }
+            Tamper::Head { .. } => {
+                self.end.head = ChainHash::from_bytes([0; 32]);
+                true
+            }
+            Tamper::Status { .. } => {
+                self.end.status.state.push('!');
+                true
+            }
+        }
+    }
+}

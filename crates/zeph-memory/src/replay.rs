@@ -1,0 +1,128 @@
+//! Checking what was read back: a fold over the rows that ends in the chain or in the damage.
+
+use zeph_graph::{RunId, Seq, Timestamp};
+
+use crate::chain::Chain;
+use crate::error::StoreError;
+use crate::hash::{self, ChainHash};
+use crate::row::StoredRow;
+use crate::run::{NewRun, RunStatus};
+
+/// The end of a run as a store keeps it beside the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredStatus {
+    /// How the run stands.
+    pub status: RunStatus,
+    /// The time of the last row, or of the creation.
+    pub updated_at: Timestamp,
+    /// The place of the last row; 0 when there is none.
+    pub last_seq: Seq,
+    /// The head of the chain.
+    pub head: ChainHash,
+    /// What [`Append::status_hash`](crate::Append::status_hash) was.
+    pub status_hash: ChainHash,
+}
+
+/// Recomputes the chain of a run from what a store read, row by row, and stops at the first damage.
+///
+/// Stores use it in their `load`: [`Replay::begin`], then [`Replay::row`] for each row in order of
+/// its place, then [`Replay::finish`].
+#[derive(Clone, Debug)]
+pub struct Replay {
+    chain: Chain,
+}
+
+impl Replay {
+    /// Begins with what the run was created with and the hash that was stored for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when title, creation time or header are not as written.
+    pub fn begin(new: &NewRun, genesis: ChainHash) -> Result<Self, StoreError> {
+        let chain = Chain::genesis(new);
+        if chain.head() == genesis {
+            Ok(Self { chain })
+        } else {
+            Err(StoreError::damaged(
+                &new.run,
+                None,
+                "the header, the title or the creation time is not as it was written",
+            ))
+        }
+    }
+
+    /// Checks one row against its stored hash and its place.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when a row is missing before it, or when it is not as written.
+    pub fn row(
+        &mut self,
+        row: &StoredRow,
+        content_hash: ChainHash,
+        hash: ChainHash,
+    ) -> Result<(), StoreError> {
+        let expected = self.chain.next_seq();
+        if row.seq != expected {
+            return Err(self.damaged(
+                expected,
+                format!("the row is missing, row {} follows", row.seq),
+            ));
+        }
+        if self.chain.link(row.at, &row.payload, content_hash) == hash {
+            Ok(())
+        } else {
+            Err(self.damaged(expected, "the row is not as it was written"))
+        }
+    }
+
+    /// The place where the next row belongs.
+    #[must_use]
+    pub const fn next_seq(&self) -> Seq {
+        self.chain.next_seq()
+    }
+
+    /// Checks the end of the journal, and returns the chain to continue from.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when rows are missing at the end, when there are more than there should
+    /// be, or when the status is not as written.
+    pub fn finish(self, end: &StoredStatus) -> Result<Chain, StoreError> {
+        let (last, next) = (self.chain.last_seq(), self.chain.next_seq());
+        if last < end.last_seq {
+            let what = format!(
+                "the row is missing, the journal should end with row {}",
+                end.last_seq
+            );
+            return Err(self.damaged(next, what));
+        }
+        if last > end.last_seq {
+            let what = format!("the journal should end with row {}", end.last_seq);
+            return Err(self.damaged(end.last_seq.plus(1), what));
+        }
+        let run = self.chain.run();
+        if self.chain.head() != end.head {
+            let what = format!(
+                "the journal ends in {}, not in {} as noted",
+                self.chain.head(),
+                end.head
+            );
+            return Err(StoreError::damaged(run, None, what));
+        }
+        let status = hash::status(run, last, end.head, end.updated_at, &end.status);
+        if status != end.status_hash || self.chain.updated_at() != end.updated_at {
+            return Err(StoreError::damaged(
+                run,
+                None,
+                "the status of the run is not as it was written",
+            ));
+        }
+        Ok(self.chain)
+    }
+
+    fn damaged(&self, seq: Seq, what: impl Into<String>) -> StoreError {
+        StoreError::damaged(self.run(), Some(seq), what)
+    }
+
+    fn run(&self) -> &RunId {
+        self.chain.run()
+    }
+}

@@ -1,0 +1,148 @@
+//! Journal rows and the contents they bring, before and after they are stored.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use zeph_graph::{ContentId, Seq, Timestamp};
+
+use crate::hash::{self, ChainHash};
+
+/// What sort of content a part is: one short word, text in the store.
+///
+/// The words below are those in use; a store accepts any.
+///
+/// # Examples
+/// ```
+/// use zeph_memory::ContentKind;
+/// assert_eq!(ContentKind::LOG.as_str(), "log");
+/// assert_eq!(ContentKind::new("log"), ContentKind::LOG);
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentKind(Cow<'static, str>);
+
+impl ContentKind {
+    /// A result.
+    pub const OUTPUT: Self = Self(Cow::Borrowed("output"));
+    /// Why something failed.
+    pub const ERROR: Self = Self(Cow::Borrowed("error"));
+    /// What was said on the way.
+    pub const LOG: Self = Self(Cow::Borrowed("log"));
+    /// What somebody answered.
+    pub const ANSWER: Self = Self(Cow::Borrowed("answer"));
+    /// Anything else that is worth keeping.
+    pub const NOTE: Self = Self(Cow::Borrowed("note"));
+
+    /// The kind with that word.
+    #[must_use]
+    pub fn new(word: impl Into<Cow<'static, str>>) -> Self {
+        Self(word.into())
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ContentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl fmt::Display for ContentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One part of a content: a content id may have several named parts.
+///
+/// Parts are append-only. Asked for an id, a store returns its parts in the order of writing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Which content of the run it belongs to.
+    pub id: ContentId,
+    /// What sort of content it is.
+    pub kind: ContentKind,
+    /// The name of the part; empty for the main part.
+    pub name: String,
+    /// The bytes, of any length and any values.
+    pub bytes: Bytes,
+}
+
+impl Content {
+    /// The main part of a content, which has no name.
+    #[must_use]
+    pub fn new(id: ContentId, kind: ContentKind, bytes: impl Into<Bytes>) -> Self {
+        Self {
+            id,
+            kind,
+            name: String::new(),
+            bytes: bytes.into(),
+        }
+    }
+
+    /// A named part of a content.
+    #[must_use]
+    pub fn named(
+        id: ContentId,
+        kind: ContentKind,
+        name: impl Into<String>,
+        bytes: impl Into<Bytes>,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            name: name.into(),
+            bytes: bytes.into(),
+        }
+    }
+    /// The hash over everything in it, to compare with the one that was stored beside it.
+    #[must_use]
+    pub fn hash(&self) -> ChainHash {
+        hash::part(self)
+    }
+}
+
+/// One journal row before it is sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// When it was decided. Never used for order.
+    pub at: Timestamp,
+    /// JSON text; opaque to the store.
+    pub payload: String,
+    /// The contents that the payload refers to for the first time.
+    pub contents: Vec<Content>,
+}
+
+impl Row {
+    /// A row without contents.
+    #[must_use]
+    pub fn new(at: Timestamp, payload: impl Into<String>) -> Self {
+        Self {
+            at,
+            payload: payload.into(),
+            contents: Vec::new(),
+        }
+    }
+
+    /// The same row with one more part.
+    #[must_use]
+    pub fn with(mut self, content: Content) -> Self {
+        self.contents.push(content);
+        self
+    }
+}
+
+/// One journal row as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    /// Its place in the journal.
+    pub seq: Seq,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// JSON text; opaque to the store.
+    pub payload: String,
+}

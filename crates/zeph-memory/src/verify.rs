@@ -1,0 +1,217 @@
+//! Verification of a whole run: header, every row, every content, and the head somebody noted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
+
+use zeph_graph::{ContentId, RunId, Seq};
+
+use crate::chain::Chain;
+use crate::error::StoreError;
+use crate::hash::{self, ChainHash};
+use crate::row::{Content, StoredRow};
+use crate::run::StoredRun;
+use crate::store::{Outline, RawGraphStore, RowOutline};
+
+/// What was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many journal rows.
+    pub rows: u64,
+    /// How many parts of contents.
+    pub contents: u64,
+    /// The head of the chain. Noted elsewhere, it proves later that the run was not rewritten.
+    pub head: ChainHash,
+}
+
+/// Verifies all that is stored of a run, without trusting the store's own checks.
+///
+/// Reads the journal once and the contents of 64 rows at a time, which bounds the memory it takes. The
+/// run may go on meanwhile.
+///
+/// # Errors
+/// [`StoreError::Damaged`] names the first header, row or content that is altered, missing or too
+/// much; [`StoreError::NotFound`] without such a run.
+pub async fn verify(store: &dyn RawGraphStore, run: &RunId) -> Result<Verified, StoreError> {
+    check(store, run, None).await
+}
+
+/// The same, and the chain must have passed through a head that was noted earlier.
+///
+/// Hashes alone make damage evident, but who can write to the store can compute them anew. A head
+/// that was noted elsewhere makes that evident too.
+///
+/// # Errors
+/// As [`verify`]; also [`StoreError::Damaged`] when the chain never had that head.
+pub async fn verify_against(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    expected_head: ChainHash,
+) -> Result<Verified, StoreError> {
+    check(store, run, Some(expected_head)).await
+}
+
+async fn check(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    expected_head: Option<ChainHash>,
+) -> Result<Verified, StoreError> {
+    let stored = store.load(run).await?;
+    let outline = store.outline(run).await?;
+    let heads = check_rows(&stored, &outline)?;
+    if let Some(expected) = expected_head
+        && !heads.contains(&expected)
+    {
+        let what = format!("its history never was at {expected}: the journal was rewritten");
+        return Err(StoreError::damaged(run, None, what));
+    }
+    let contents = check_contents(store, run, &outline).await?;
+    Ok(Verified {
+        rows: stored.rows.len() as u64,
+        contents,
+        head: stored.chain.head(),
+    })
+}
+
+/// Recomputes the chain; returns every head that it had.
+fn check_rows(stored: &StoredRun, outline: &Outline) -> Result<Vec<ChainHash>, StoreError> {
+    let mut chain = Chain::genesis(&stored.new);
+    let mut heads = vec![chain.head()];
+    // The outline is read later, so that it may have rows that were written in between, but no fewer.
+    if outline.rows.len() < stored.rows.len() {
+        let seq = Seq::new(outline.rows.len() as u64 + 1);
+        return Err(StoreError::damaged(
+            chain.run(),
+            Some(seq),
+            "the row is missing",
+        ));
+    }
+    for (row, known) in stored.rows.iter().zip(&outline.rows) {
+        check_row(&mut chain, row, known)?;
+        heads.push(chain.head());
+    }
+    if chain == stored.chain {
+        Ok(heads)
+    } else {
+        Err(StoreError::damaged(
+            chain.run(),
+            None,
+            "the journal does not lead to the head that is stored",
+        ))
+    }
+}
+
+fn check_row(chain: &mut Chain, row: &StoredRow, known: &RowOutline) -> Result<(), StoreError> {
+    let seq = chain.next_seq();
+    let in_place = row.seq == seq && known.seq == seq;
+    if in_place && chain.link(row.at, &row.payload, known.content_hash) == known.hash {
+        Ok(())
+    } else {
+        Err(StoreError::damaged(
+            chain.run(),
+            Some(seq),
+            "the row is not as it was written",
+        ))
+    }
+}
+
+/// How many rows have their contents read at once.
+const ROWS_AT_ONCE: usize = 64;
+
+/// Reads every part that a row names, and looks for parts that none does.
+async fn check_contents(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    outline: &Outline,
+) -> Result<u64, StoreError> {
+    let mut tally = Tally::default();
+    for rows in outline.rows.chunks(ROWS_AT_ONCE) {
+        match parts_of(store, run, rows).await {
+            Ok(parts) => {
+                for row in rows {
+                    tally.row(run, row, &parts)?;
+                }
+            }
+            // Something is damaged: one row at a time tells which.
+            Err(StoreError::Damaged { .. }) => {
+                for row in rows {
+                    let parts = parts_of(store, run, slice::from_ref(row)).await;
+                    tally.row(run, row, &parts.map_err(|error| error.at_row(row.seq))?)?;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match outline.stored.iter().find(|id| tally.is_stray(**id)) {
+        // A part that no row brought, unless its row was written after the outline was read.
+        Some(id) if store.outline(run).await?.rows.len() == outline.rows.len() => {
+            let what = format!("content {id} has a part that no row brought");
+            Err(StoreError::damaged(run, None, what))
+        }
+        Some(_) | None => Ok(tally.parts),
+    }
+}
+
+type Parts = BTreeMap<ContentId, Vec<Content>>;
+
+/// Which parts are accounted for. Parts of one id may come with several rows.
+#[derive(Default)]
+struct Tally {
+    taken: BTreeMap<ContentId, usize>,
+    present: BTreeMap<ContentId, usize>,
+    parts: u64,
+}
+
+impl Tally {
+    /// Takes the next parts of each id that the row names, and compares their hash with the row's.
+    fn row(&mut self, run: &RunId, row: &RowOutline, parts: &Parts) -> Result<(), StoreError> {
+        let mut hashes = Vec::with_capacity(row.contents.len());
+        for id in &row.contents {
+            let of_id = parts.get(id).map_or(&[][..], Vec::as_slice);
+            let taken = self.taken.entry(*id).or_default();
+            let Some(part) = of_id.get(*taken) else {
+                let what = format!("part {} of content {id} is missing", *taken + 1);
+                return Err(StoreError::damaged(run, Some(row.seq), what));
+            };
+            hashes.push(part.hash());
+            *taken += 1;
+            self.present.insert(*id, of_id.len());
+            self.parts += 1;
+        }
+        if hash::contents(&hashes) == row.content_hash {
+            return Ok(());
+        }
+        let names = names(&row.contents);
+        let what = format!("its contents ({names}) are not those that it brought");
+        Err(StoreError::damaged(run, Some(row.seq), what))
+    }
+
+    fn is_stray(&self, id: ContentId) -> bool {
+        self.taken
+            .get(&id)
+            .is_none_or(|taken| self.present.get(&id) != Some(taken))
+    }
+}
+
+/// The parts of the contents of some rows, by id.
+async fn parts_of(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    rows: &[RowOutline],
+) -> Result<Parts, StoreError> {
+    let ids: BTreeSet<ContentId> = rows.iter().flat_map(|row| &row.contents).copied().collect();
+    let mut by_id = Parts::new();
+    if !ids.is_empty() {
+        let ids: Vec<ContentId> = ids.into_iter().collect();
+        for part in store.contents(run, &ids).await? {
+            by_id.entry(part.id).or_default().push(part);
+        }
+    }
+    Ok(by_id)
+}
+
+fn names(ids: &[ContentId]) -> String {
+    ids.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

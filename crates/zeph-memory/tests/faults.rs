@@ -1,0 +1,138 @@
+//! The faulty store fails as told, and never lets a failed write pass as clean.
+
+#![allow(clippy::unwrap_used)]
+
+use zeph_graph::{Seq, Timestamp};
+use zeph_memory::{
+    Append, Call, Chain, Commit, Fault, FaultyStore, Fence, MemoryStore, NewRun, Op, RawGraphStore,
+    Row, RunStatus, StoreError,
+};
+
+async fn fresh() -> (FaultyStore<MemoryStore>, Fence, Chain) {
+    let store = FaultyStore::new(MemoryStore::new());
+    let fence = store.claim("test", Timestamp::ZERO).await.unwrap();
+    let new = NewRun::new("r".parse().unwrap(), "r", Timestamp::ZERO, "{}");
+    let mut chain = Chain::genesis(&new);
+    let append = chain.seal(vec![], RunStatus::open("running")).creating(new);
+    store.commit(Commit::one(append), fence).await.unwrap();
+    (store, fence, chain)
+}
+
+fn next(chain: &mut Chain) -> Append {
+    chain.seal(
+        vec![Row::new(Timestamp::ZERO, "{}")],
+        RunStatus::open("running"),
+    )
+}
+
+async fn last_seq(store: &FaultyStore<MemoryStore>) -> Seq {
+    store
+        .inner()
+        .load(&"r".parse().unwrap())
+        .await
+        .unwrap()
+        .chain
+        .last_seq()
+}
+
+#[tokio::test]
+async fn before_does_nothing_and_after_does_it() {
+    for (fault, rows) in [(Fault::Before, 0), (Fault::After, 1)] {
+        let (store, fence, mut chain) = fresh().await;
+        store.fail_next(Op::Commit, fault);
+        let result = store.commit(Commit::one(next(&mut chain)), fence).await;
+        assert!(matches!(result, Err(StoreError::Io { .. })), "{result:?}");
+        assert_eq!(last_seq(&store).await, Seq::new(rows), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_an_io_failure_only_a_claim_helps() {
+    let (store, fence, chain) = fresh().await;
+    store.fail_next(Op::Commit, Fault::Before);
+    assert!(
+        store
+            .commit(Commit::one(next(&mut chain.clone())), fence)
+            .await
+            .is_err()
+    );
+    for _ in 0..3 {
+        let result = store
+            .commit(Commit::one(next(&mut chain.clone())), fence)
+            .await;
+        assert!(
+            matches!(result, Err(StoreError::Broken { .. })),
+            "{result:?}"
+        );
+    }
+    let fence = store.claim("test", Timestamp::ZERO).await.unwrap();
+    store
+        .commit(Commit::one(next(&mut chain.clone())), fence)
+        .await
+        .unwrap();
+    assert_eq!(last_seq(&store).await, Seq::new(1));
+}
+
+#[tokio::test]
+async fn a_full_disk_and_a_busy_store_may_be_tried_again() {
+    let (store, fence, chain) = fresh().await;
+    for fault in [Fault::Full, Fault::Busy] {
+        store.fail_next(Op::Commit, fault);
+        let error = store
+            .commit(Commit::one(next(&mut chain.clone())), fence)
+            .await
+            .unwrap_err();
+        assert!(error.is_transient() && !error.is_fatal(), "{error}");
+    }
+    assert_eq!(last_seq(&store).await, Seq::new(0));
+    store
+        .commit(Commit::one(next(&mut chain.clone())), fence)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_intruder_takes_the_store_over() {
+    let (store, fence, mut chain) = fresh().await;
+    store.fail_next(Op::Commit, Fault::Fenced);
+    let error = store
+        .commit(Commit::one(next(&mut chain)), fence)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, StoreError::Fenced { ours: 1, theirs: 2 }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_script_sees_every_call() {
+    let (store, fence, _) = fresh().await;
+    let store = store
+        .with_script(|call: Call| (call.op == Op::Inbox && call.nth == 2).then_some(Fault::Before));
+    assert!(store.inbox().await.is_ok());
+    assert!(store.inbox().await.is_err());
+    assert!(store.inbox().await.is_ok());
+    store.commit(Commit::default(), fence).await.unwrap();
+    assert_eq!((store.calls(Op::Inbox), store.calls(Op::Commit)), (3, 2));
+    store.fail_next(Op::List, Fault::Before);
+    store.heal();
+    assert!(store.list(zeph_memory::ListQuery::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn held_commits_go_on_when_let_go() {
+    let (store, fence, mut chain) = fresh().await;
+    let held = store.hold_commits().await;
+    let task = tokio::spawn({
+        let (store, append) = (store.clone(), next(&mut chain));
+        async move { store.commit(Commit::one(append), fence).await }
+    });
+    while store.calls(Op::Commit) < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(last_seq(&store).await, Seq::new(0));
+    drop(held);
+    task.await.unwrap().unwrap();
+    assert_eq!(last_seq(&store).await, Seq::new(1));
+}

@@ -1,0 +1,61 @@
+//! Body: a typed closure as an executor.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use indexmap::IndexMap;
+use zeph_graph::TaskId;
+use zeph_subagent::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
+
+use super::inputs::{Inputs, ReadValue, Reader};
+use super::keep::{Keep, Shelf};
+
+/// What all bodies of a flow share once it is built.
+pub(super) struct Shared {
+    pub(super) shelf: Shelf,
+    pub(super) names: IndexMap<TaskId, Arc<str>>,
+    pub(super) readers: IndexMap<TaskId, ReadValue>,
+}
+
+pub(super) struct Body<I, T, F, K> {
+    pub(super) inputs: I,
+    pub(super) closure: F,
+    pub(super) name: Arc<str>,
+    // Set when the flow runs; an executor is called after that.
+    pub(super) shared: Arc<OnceLock<Shared>>,
+    pub(super) kinds: PhantomData<fn() -> (T, K)>,
+}
+
+#[async_trait]
+impl<I, T, F, Fut, K> Executor for Body<I, T, F, K>
+where
+    I: Inputs,
+    T: Send + Sync + 'static,
+    F: Fn(TaskContext, I::Args) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
+    K: Keep<T>,
+{
+    async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        let shared = self.shared.get();
+        let shared = shared.ok_or_else(|| TaskError::permanent("the flow has not been started"))?;
+        let args = {
+            let Shared {
+                shelf,
+                names,
+                readers,
+            } = shared;
+            self.inputs.read(&Reader {
+                shelf,
+                names,
+                parents: &input.parents,
+                readers,
+            })?
+        };
+        let value = (self.closure)(cx.clone(), args).await?;
+        let output = K::output(&value)?;
+        shared.shelf.put(&self.name, Arc::new(value));
+        Ok(output)
+    }
+}

@@ -1,0 +1,245 @@
+//! Building and running a flow.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
+use zeph_graph::{Policy, Question, RunId, Task, TaskGraph, TaskId, Work};
+use zeph_memory::{MemoryStore, RawGraphStore, StoreError};
+use zeph_runtime::{Engine, Limits, RunHandle, RuntimeError, Submission};
+use zeph_subagent::{Registry, TaskContext, TaskError};
+
+use super::body::{Body, Shared};
+use super::inputs::{Handle, Inputs, ReadValue};
+use super::keep::{Durable, InMemory, Keep, from_json};
+use super::report::{FlowError, FlowReport};
+
+/// A graph of typed async closures.
+///
+/// A handle stands for a result; giving it to another task makes the dependency. Wrong types do not
+/// compile. `Kind` says where values live: [`InMemory`] or [`Durable`].
+///
+/// # Examples
+/// ```
+/// use zeph_orchestration::Flow;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zeph_orchestration::FlowError> {
+/// let mut flow = Flow::new();
+/// let page = flow.task("fetch", (), |()| async { Ok(String::from("one two three")) });
+/// let words = flow.task("count", page, |page| async move { Ok(page.split(' ').count()) });
+/// let report = flow.run().await?;
+/// assert_eq!(*report.get(words)?, 3);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Flow<Kind = InMemory> {
+    graph: TaskGraph,
+    registry: Registry,
+    shared: Arc<OnceLock<Shared>>,
+    readers: IndexMap<TaskId, ReadValue>,
+    store: Arc<dyn RawGraphStore>,
+    policy: Policy,
+    run: Option<RunId>,
+    kind: PhantomData<Kind>,
+}
+
+impl<Kind> std::fmt::Debug for Flow<Kind> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flow")
+            .field("tasks", &self.graph.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Flow<InMemory> {
+    /// A flow whose values live in this process only.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::on(Arc::new(MemoryStore::new()))
+    }
+
+    /// Makes the flow durable: values pass through serde, and a run of that name that was
+    /// interrupted goes on where it was. Call it before the first task is added.
+    ///
+    /// # Panics
+    /// If tasks were added already: their values have nowhere to go.
+    #[must_use]
+    #[track_caller]
+    pub fn store(self, store: Arc<dyn RawGraphStore>, run: RunId) -> Flow<Durable> {
+        assert!(self.graph.is_empty(), "call `store` before adding tasks");
+        Flow {
+            run: Some(run),
+            policy: self.policy,
+            ..Flow::on(store)
+        }
+    }
+}
+
+impl Default for Flow<InMemory> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<Kind: Send + Sync + 'static> Flow<Kind> {
+    fn on(store: Arc<dyn RawGraphStore>) -> Self {
+        Self {
+            graph: TaskGraph::new(),
+            registry: Registry::new(),
+            shared: Arc::default(),
+            readers: IndexMap::new(),
+            store,
+            policy: Policy::default(),
+            run: None,
+            kind: PhantomData,
+        }
+    }
+
+    /// Sets the limits of the run.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Adds a task: a closure over the results of others. A retry calls it again.
+    ///
+    /// # Panics
+    /// If the name is taken or cannot be one, or a handle comes from another flow.
+    #[track_caller]
+    pub fn task<I, T, F, Fut>(&mut self, task: impl Into<Task>, inputs: I, body: F) -> Handle<T>
+    where
+        I: Inputs,
+        T: Send + Sync + 'static,
+        F: Fn(I::Args) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
+        Kind: Keep<T>,
+    {
+        self.task_with(task, inputs, move |_, args| body(args))
+    }
+
+    /// Adds a task whose closure also gets its context: cancellation, progress, logs, its key.
+    ///
+    /// # Panics
+    /// As [`task`](Self::task).
+    #[track_caller]
+    pub fn task_with<I, T, F, Fut>(
+        &mut self,
+        task: impl Into<Task>,
+        inputs: I,
+        body: F,
+    ) -> Handle<T>
+    where
+        I: Inputs,
+        T: Send + Sync + 'static,
+        F: Fn(TaskContext, I::Args) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
+        Kind: Keep<T>,
+    {
+        let task: Task = task.into();
+        let name: Arc<str> = task.name().into();
+        let id = self.graph.add_task(task.action("closure"), inputs.tasks());
+        let body = Body::<I, T, _, Kind> {
+            inputs,
+            closure: body,
+            name: Arc::clone(&name),
+            shared: Arc::clone(&self.shared),
+            kinds: PhantomData,
+        };
+        // The graph has refused a name that is taken.
+        let _ = self.registry.bind(&*name, Arc::new(body));
+        let read: ReadValue = Arc::new(|shelf, name, value| match Kind::read(value) {
+            Some(read) => {
+                shelf.put::<T>(name, Arc::new(read?));
+                Ok(true)
+            }
+            None => Ok(false),
+        });
+        self.readers.insert(id, read);
+        Handle::new(id)
+    }
+
+    /// Asks a person; the answer is the result. Holds no slot.
+    ///
+    /// # Panics
+    /// As [`task`](Self::task).
+    #[track_caller]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "inputs are given alike to all kinds of task"
+    )]
+    pub fn ask<I: Inputs, T: DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        task: impl Into<Task>,
+        inputs: I,
+        question: Question,
+    ) -> Handle<T> {
+        let task: Task = task.into();
+        let work = Work::Question(Box::new(question));
+        let id = self.graph.add_task(task.with_work(work), inputs.tasks());
+        let read: ReadValue = Arc::new(|shelf, name, value| {
+            shelf.put::<T>(name, Arc::new(from_json(value)?));
+            Ok(true)
+        });
+        self.readers.insert(id, read);
+        Handle::new(id)
+    }
+
+    /// The graph so far.
+    #[must_use]
+    pub const fn graph(&self) -> &TaskGraph {
+        &self.graph
+    }
+
+    /// Runs the flow to its end, or until it rests.
+    ///
+    /// # Errors
+    /// If the store fails, or a durable run of that name was started with another graph.
+    pub async fn run(self) -> Result<FlowReport, FlowError> {
+        let (handle, report) = self.start().await?;
+        report.wait(handle).await
+    }
+
+    /// Starts the flow, or goes on with it, and returns at once: for a program that answers
+    /// questions, cancels, or watches. Hand the pair to [`FlowReport::wait`] in the end.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn start(self) -> Result<(RunHandle, FlowReport), FlowError> {
+        let names = self
+            .graph
+            .tasks()
+            .map(|(id, task)| (id, task.name().into()))
+            .collect();
+        let shared = Shared {
+            shelf: Default::default(),
+            names,
+            readers: self.readers,
+        };
+        let _ = self.shared.set(shared);
+        let limits = Limits {
+            max_parallel: self.policy.max_parallel.get(),
+            ..Limits::default()
+        };
+        let engine = Engine::builder(self.store)
+            .registry(self.registry)
+            .limits(limits);
+        let engine = engine.start().await?;
+        let mut submission = Submission::new(self.graph.clone()).policy(self.policy);
+        if let Some(run) = &self.run {
+            submission = submission.name(run.clone());
+        }
+        let handle = match (engine.submit(submission).await, self.run) {
+            (Err(RuntimeError::Store { run, source }), Some(_))
+                if matches!(*source, StoreError::Exists { .. }) =>
+            {
+                engine.resume_same(&run, &self.graph).await?
+            }
+            (handle, _) => handle?,
+        };
+        Ok((handle, FlowReport::new(self.shared)))
+    }
+}

@@ -15,8 +15,10 @@ mod view;
 
 mod answer;
 mod attempt;
+mod commit;
 mod content;
 mod core;
+mod flight;
 mod live;
 
 mod clock;

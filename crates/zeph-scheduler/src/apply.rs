@@ -2,10 +2,10 @@
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Output, Record, TaskId,
-    TaskState, Timestamp, Work,
+    TaskState, Timestamp,
 };
 
-use crate::machine::{Machine, OpenQuestion, Phase, SPOILED};
+use crate::machine::{Kind, Machine, OpenQuestion, Phase, SPOILED};
 use crate::timers::{Clock, Timer, TimerKind};
 
 impl Machine {
@@ -75,6 +75,7 @@ impl Machine {
     fn apply_started(&mut self, task: TaskId, attempt: Attempt, at: Timestamp) {
         self.attempts[task.index()] = attempt.get();
         if attempt == Attempt::FIRST
+            && self.traits[task.index()].timed
             && let Some(limit) = self.graph.task(task).rules().task_timeout
         {
             self.clocks.insert(task, Clock::stopped(limit));
@@ -83,7 +84,7 @@ impl Machine {
     }
 
     fn apply_completed(&mut self, task: TaskId, output: Output, at: Timestamp) {
-        let question = matches!(self.graph.task(task).work(), Work::Question(_));
+        let question = self.traits[task.index()].kind == Kind::Question;
         if output == Output::Definition && !question {
             self.counts.substituted += 1;
         }
@@ -201,7 +202,7 @@ impl Machine {
             });
         }
         if state == TaskState::Ready {
-            self.ready.push(&self.graph, task);
+            self.ready.push(task);
         }
         if occupies && !occupied {
             self.ready.occupy(task);
@@ -224,6 +225,7 @@ impl Machine {
     /// The timer that a state calls for.
     fn due(&self, task: TaskId, state: TaskState, at: Timestamp) -> Option<(TimerKind, Timestamp)> {
         let due = match state {
+            TaskState::Running { .. } if !self.traits[task.index()].timed => return None,
             TaskState::Running { .. } => at.after(self.graph.task(task).rules().attempt_timeout?),
             TaskState::BackingOff { until, .. } => until,
             TaskState::Asking { question } => at.after(self.question_wait(question)?),

@@ -189,7 +189,8 @@ impl Scheduler {
         let full = machine.ready.lanes_of(task).iter().find_map(|used| {
             let capacity = machine.graph.lanes()[used.lane.index()].capacity;
             let taken = machine.ready.lane_used()[used.lane.index()];
-            (taken + used.weight > capacity).then_some(Held::Lane {
+            // A sum could pass the largest number; the difference cannot.
+            (capacity - taken < used.weight).then_some(Held::Lane {
                 lane: used.lane,
                 used: taken,
                 capacity,
@@ -218,8 +219,9 @@ impl Scheduler {
         chain
     }
 
-    /// Tasks that can never move again although the run is not over: none, unless this machine or
-    /// the journal it was recovered from is wrong. Constant time while all is well.
+    /// Tasks that can never move again by themselves although the run is not over: none, unless all
+    /// that is left waits for a back-off without end (`Retry-After: Duration::MAX`), or this machine
+    /// or the journal it was recovered from is wrong. Constant time while all is well.
     #[must_use]
     pub fn stuck(&self) -> Vec<TaskId> {
         let machine = &self.machine;

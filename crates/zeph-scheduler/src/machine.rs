@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use zeph_graph::{
     AskWhy, Attempt, Effect, EndingWhy, Entry, Links, Policy, QuestionId, Record, RunEnd, Seq,
-    TaskGraph, TaskId, TaskState, Timestamp,
+    Task, TaskGraph, TaskId, TaskState, Timestamp, Trigger, Work,
 };
 
 use crate::batch::Action;
@@ -21,6 +21,7 @@ pub(crate) struct Machine {
     pub(crate) policy: Policy,
 
     // Per task.
+    pub(crate) traits: Vec<Traits>,
     pub(crate) state: Vec<TaskState>,
     // Parents that have not ended, and the `SPOILED` flag.
     pub(crate) waiting: Vec<u32>,
@@ -44,6 +45,40 @@ pub(crate) struct Machine {
     pub(crate) quota: u32,
     // Recovered from a journal: nothing moves until `Resume`, since what was in flight is unknown.
     pub(crate) dormant: bool,
+}
+
+/// What the hot path needs of a definition, so that the definition itself stays cold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traits {
+    pub(crate) trigger: Trigger,
+    pub(crate) kind: Kind,
+    pub(crate) approve: bool,
+    /// Whether attempts, or all of them together, are limited in time.
+    pub(crate) timed: bool,
+}
+
+/// The kind of a task's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Milestone,
+    Action,
+    Question,
+}
+
+impl Traits {
+    fn of(task: &Task) -> Self {
+        let rules = task.rules();
+        Self {
+            trigger: rules.trigger,
+            kind: match task.work() {
+                Work::Milestone => Kind::Milestone,
+                Work::Action { .. } => Kind::Action,
+                Work::Question(_) => Kind::Question,
+            },
+            approve: rules.approve.is_some(),
+            timed: rules.attempt_timeout.is_some() || rules.task_timeout.is_some(),
+        }
+    }
 }
 
 /// What has gone wrong with a task so far.
@@ -164,6 +199,7 @@ impl Machine {
             .collect();
         Self {
             links,
+            traits: graph.tasks().map(|(_, task)| Traits::of(task)).collect(),
             state: vec![TaskState::Pending; tasks],
             waiting,
             attempts: vec![0; tasks],

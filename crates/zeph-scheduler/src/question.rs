@@ -8,7 +8,7 @@ use zeph_graph::{
 
 use crate::admit::fits;
 use crate::input::Reception;
-use crate::machine::Machine;
+use crate::machine::{Kind, Machine};
 
 impl Machine {
     pub(crate) fn on_answered(&mut self, question: QuestionId, answer: Answer) -> Reception {
@@ -97,10 +97,10 @@ impl Machine {
 
     /// May start now, as far as parents and people are concerned.
     pub(crate) fn launch(&mut self, task: TaskId) {
-        match self.graph.task(task).work() {
-            Work::Action { .. } => self.record(Record::Readied { task }),
-            Work::Question(_) => self.ask(task, AskWhy::Work),
-            Work::Milestone => {
+        match self.traits[task.index()].kind {
+            Kind::Action => self.record(Record::Readied { task }),
+            Kind::Question => self.ask(task, AskWhy::Work),
+            Kind::Milestone => {
                 self.record(Record::Completed {
                     task,
                     output: Output::None,

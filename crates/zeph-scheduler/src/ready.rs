@@ -22,6 +22,8 @@ pub(crate) struct Ready {
     // The stamp under which a task is queued; 0 when it is not.
     stamp: Vec<Stamp>,
     last_stamp: Stamp,
+    // The priority of each task; empty while they are all 0.
+    priority: Vec<i32>,
     // Bottom level of each task.
     weight: Vec<u64>,
     // Best task of each class that is neither empty nor parked.
@@ -44,8 +46,13 @@ impl Ready {
     pub(crate) fn new(graph: &TaskGraph, weight: Vec<u64>) -> Self {
         let mut classes = vec![Class::default()];
         let mut class_of = Vec::new();
+        let mut priority = Vec::new();
         let mut known: BTreeMap<Vec<LaneUse>, u32> = BTreeMap::from([(Vec::new(), 0)]);
         for (id, task) in graph.tasks() {
+            if task.rules().priority != 0 {
+                priority.resize(graph.len(), 0);
+                priority[id.index()] = task.rules().priority;
+            }
             if task.rules().lanes.is_empty() {
                 continue;
             }
@@ -66,6 +73,7 @@ impl Ready {
             class_of,
             stamp: vec![0; graph.len()],
             last_stamp: 0,
+            priority,
             weight,
             heads: BTreeSet::new(),
             parked: vec![Vec::new(); graph.lanes().len()],
@@ -84,16 +92,14 @@ impl Ready {
     }
 
     /// Queues a task behind those of its rank.
-    pub(crate) fn push(&mut self, graph: &TaskGraph, task: TaskId) {
+    pub(crate) fn push(&mut self, task: TaskId) {
         debug_assert_eq!(self.stamp[task.index()], 0, "{task} is queued already");
         self.last_stamp = self.last_stamp.wrapping_add(1).max(1);
         let stamp = self.last_stamp;
         self.stamp[task.index()] = stamp;
         self.len += 1;
-        let rank = (
-            Reverse(graph.task(task).rules().priority),
-            Reverse(self.weight[task.index()]),
-        );
+        let priority = self.priority.get(task.index()).copied().unwrap_or(0);
+        let rank = (Reverse(priority), Reverse(self.weight[task.index()]));
         let index = self.class_index(task);
         let class = &mut self.classes[index as usize];
         class

@@ -30,7 +30,7 @@ impl Machine {
         }
         let waiting = self.waiting[task.index()];
         let (open, spoiled) = (waiting & !SPOILED, waiting & SPOILED != 0);
-        match self.graph.task(task).rules().trigger {
+        match self.traits[task.index()].trigger {
             Trigger::AllSuccess if spoiled => {
                 let why = SkipWhy::Upstream(self.spoiler(task));
                 self.record(Record::Skipped { task, why });
@@ -42,7 +42,7 @@ impl Machine {
     }
 
     fn fire(&mut self, task: TaskId) {
-        if self.graph.task(task).rules().approve.is_some() {
+        if self.traits[task.index()].approve {
             self.ask(task, AskWhy::Approve);
         } else {
             self.launch(task);

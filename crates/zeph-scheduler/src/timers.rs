@@ -58,8 +58,11 @@ impl Timers {
         self.at.get(&timer).copied()
     }
 
+    /// The one that comes first. One at the end of time never comes, also when the clock gets there:
+    /// what it would set off might be due at once, again and again.
     pub(crate) fn first(&self) -> Option<(Timestamp, Timer)> {
-        self.due.first().copied()
+        let first = self.due.first().copied();
+        first.filter(|&(at, _)| at < Timestamp::MAX)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Timestamp, Timer)> + '_ {

@@ -1,7 +1,9 @@
 //! A commit as SQL: at most three statements for its appends, whatever their number and size.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use zeph_graph::Seq;
 use zeph_memory::{Append, ChainHash, Fence, RequestId, RunChange, SealedRow, StoreError};
@@ -9,11 +11,11 @@ use zeph_memory::{Append, ChainHash, Fence, RequestId, RunChange, SealedRow, Sto
 use crate::bulk::{Bulk, Slice};
 use crate::fault;
 
-/// Creates and updates runs. A run that is not where its change continues from is left out, and so are
-/// all when the fence is not the newest: then fewer rows are affected than were given.
+/// Creates and updates runs. A run that somebody else owns, or that is not where its change continues
+/// from, is left out: then fewer rows are returned than were given.
 const PUT_RUNS: &str = "
-INSERT INTO runs (run, title, created_at, updated_at, state, open, summary, last_seq, head, genesis, status_hash)
-SELECT new.run, new.title, new.created_at, new.updated_at, new.state, new.open, new.summary, new.last_seq,
+INSERT INTO runs (run, title, created_at, updated_at, state, open, summary, epoch, last_seq, head, genesis, status_hash)
+SELECT new.run, new.title, new.created_at, new.updated_at, new.state, new.open, new.summary, ?3, new.last_seq,
        new.head, new.genesis, new.status_hash
 FROM (
     SELECT value ->> 0 AS creating,
@@ -33,13 +35,13 @@ FROM (
     FROM json_each(?1)
 ) AS new
 LEFT JOIN runs AS old ON old.run = new.run
-WHERE (SELECT epoch FROM owner) = ?3
-  AND CASE WHEN new.creating THEN old.run IS NULL
-           ELSE old.last_seq + 1 = new.first_seq AND old.head = new.prev END
+WHERE CASE WHEN new.creating THEN old.run IS NULL
+           ELSE old.epoch = ?3 AND old.last_seq + 1 = new.first_seq AND old.head = new.prev END
 ON CONFLICT (run) DO UPDATE SET
     updated_at = excluded.updated_at, state = excluded.state, open = excluded.open,
     summary = excluded.summary, last_seq = excluded.last_seq, head = excluded.head,
-    status_hash = excluded.status_hash";
+    status_hash = excluded.status_hash
+RETURNING run";
 
 const PUT_ROWS: &str = "
 INSERT INTO journal (run, seq, at, payload, contents, content_hash, hash)
@@ -64,7 +66,9 @@ SELECT CAST(substr(?2, value ->> 0, value ->> 1) AS TEXT),
        substr(?2, value ->> 11, 32)
 FROM json_each(?1)";
 
-const SETTLE: &str = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?1))";
+const SETTLE: &str = "
+DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?1))
+  AND EXISTS (SELECT 1 FROM runs WHERE runs.run = inbox.run AND runs.epoch = ?2)";
 
 /// The kind and the content number under which the header of a run is kept.
 const HEADER: (&str, u64) = ("header", 0);
@@ -120,20 +124,19 @@ impl Statements {
         changes: &[RunChange<'_>],
         fence: Fence,
     ) -> Result<u64, StoreError> {
-        let mut executed = 1;
-        if self.runs.is_empty() {
-            check_fence(connection, fence).await?;
-        } else {
+        let mut executed = 0;
+        if !self.runs.is_empty() {
             let expected = self.runs.rows();
             let (json, blob) = self.runs.finish()?;
             let query = sqlx::query(PUT_RUNS)
                 .bind(json)
                 .bind(blob)
                 .bind(signed(fence.epoch));
-            let done = query.execute(&mut *connection).await.map_err(writing)?;
-            if done.rows_affected() != expected {
-                return Err(why_refused(connection, changes, fence).await);
+            let written = query.fetch_all(&mut *connection).await.map_err(writing)?;
+            if written.len() as u64 != expected {
+                return Err(why_refused(connection, changes, &written, fence).await);
             }
+            executed += 1;
         }
         for (sql, bulk) in [(PUT_ROWS, self.rows), (PUT_CONTENTS, self.contents)] {
             if !bulk.is_empty() {
@@ -146,6 +149,7 @@ impl Statements {
         if !self.settled.is_empty() {
             sqlx::query(SETTLE)
                 .bind(self.settled)
+                .bind(signed(fence.epoch))
                 .execute(&mut *connection)
                 .await
                 .map_err(writing)?;
@@ -221,38 +225,21 @@ fn put_parts(bulk: &mut Bulk, run: Slice, row: &SealedRow) {
     }
 }
 
-/// Fails unless the fence is the newest.
-pub(crate) async fn check_fence(
-    connection: &mut SqliteConnection,
-    fence: Fence,
-) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT epoch FROM owner")
-        .fetch_one(connection)
-        .await
-        .map_err(writing)?;
-    let epoch: i64 = row.try_get(0).map_err(writing)?;
-    let theirs = epoch.unsigned_abs();
-    if theirs == fence.epoch {
-        Ok(())
-    } else {
-        Err(StoreError::Fenced {
-            ours: fence.epoch,
-            theirs,
-        })
-    }
-}
-
-/// Finds out, in the same transaction, why a run was left out.
+/// Finds out, in the same transaction, why a run was left out. Those that were written are as this
+/// commit would have them, which tells nothing.
 async fn why_refused(
     connection: &mut SqliteConnection,
     changes: &[RunChange<'_>],
+    written: &[SqliteRow],
     fence: Fence,
 ) -> StoreError {
-    if let Err(error) = check_fence(connection, fence).await {
-        return error;
-    }
-    for change in changes {
-        if let Err(error) = check_change(connection, change).await {
+    let written: BTreeSet<&str> = written
+        .iter()
+        .filter_map(|row| row.try_get(0).ok())
+        .collect();
+    let left_out = |change: &&RunChange<'_>| !written.contains(change.run().as_str());
+    for change in changes.iter().filter(left_out) {
+        if let Err(error) = check_change(connection, change, fence).await {
             return error;
         }
     }
@@ -265,17 +252,27 @@ async fn why_refused(
 async fn check_change(
     connection: &mut SqliteConnection,
     change: &RunChange<'_>,
+    fence: Fence,
 ) -> Result<(), StoreError> {
     let run = change.run();
-    let query = sqlx::query("SELECT last_seq, head FROM runs WHERE run = ?1").bind(run.as_str());
+    let sql = "SELECT epoch, last_seq, head FROM runs WHERE run = ?1";
+    let query = sqlx::query(sql).bind(run.as_str());
     let found = query.fetch_optional(connection).await.map_err(writing)?;
     match (change.genesis(), found) {
         (Some(_), Some(_)) => Err(StoreError::Exists { run: run.clone() }),
         (Some(_), None) => Ok(()),
         (None, None) => Err(StoreError::NotFound { run: run.clone() }),
         (None, Some(row)) => {
-            let last: i64 = row.try_get(0).map_err(writing)?;
-            let head: Vec<u8> = row.try_get(1).map_err(writing)?;
+            let theirs = row.try_get::<i64, _>(0).map_err(writing)?.unsigned_abs();
+            if theirs != fence.epoch {
+                return Err(StoreError::Fenced {
+                    run: run.clone(),
+                    ours: fence.epoch,
+                    theirs,
+                });
+            }
+            let last: i64 = row.try_get(1).map_err(writing)?;
+            let head: Vec<u8> = row.try_get(2).map_err(writing)?;
             let head = ChainHash::from_slice(&head).ok_or_else(|| {
                 StoreError::damaged(run, None, "the head of its chain is not a hash")
             })?;

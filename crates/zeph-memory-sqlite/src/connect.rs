@@ -86,7 +86,7 @@ mod tests {
         store.close().await.unwrap();
         let readers = immutable_readers(&path, &options).unwrap();
         let mut connection = readers.acquire().await.unwrap();
-        let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM owner")
+        let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM claims")
             .fetch_one(&mut *connection)
             .await
             .unwrap();

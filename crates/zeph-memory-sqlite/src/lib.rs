@@ -1,7 +1,8 @@
 //! RawGraphStore on SQLite: one file, readable with `sqlite3`, durable to the last acknowledged commit.
 //!
 //! [`SqliteStore::open`] creates the file, or opens one of ours and nothing else. One connection
-//! writes, a few read; readers never wait for the writer nor the writer for them. A commit is one
+//! writes, a few read; readers never wait for writers nor writers for readers. Several processes may
+//! work on one file, each on runs of its own; their commits wait for each other. A commit is one
 //! transaction of at most three statements, however many runs and rows it holds (four when it
 //! settles requests), and is on the disk when the call returns.
 //!

@@ -37,7 +37,7 @@ impl Default for SqliteOptions {
     fn default() -> Self {
         Self {
             synchronous: Synchronous::Full,
-            busy_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(10),
             readers: 4,
             wal_limit_bytes: 64 << 20,
         }
@@ -52,7 +52,7 @@ impl SqliteOptions {
         self
     }
 
-    /// How long to wait for another process that is writing; 5 seconds unless told otherwise.
+    /// How long to wait for another process that is writing; 10 seconds unless told otherwise.
     ///
     /// With zero, two processes that write at once make one of them fail as busy. It is cut to about
     /// 24 days.

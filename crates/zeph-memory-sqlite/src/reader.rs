@@ -37,12 +37,16 @@ WHERE run = ?1 AND content IN (SELECT value FROM json_each(?2)) ORDER BY content
 const STORED: &str = "
 SELECT DISTINCT content FROM contents WHERE run = ?1 AND content > 0 ORDER BY content";
 
+const GET: &str = "
+SELECT run, title, created_at, updated_at, last_seq, state, open, summary, epoch FROM runs
+WHERE run = ?1";
+
 const LIST: &str = "
-SELECT run, title, created_at, updated_at, last_seq, state, open, summary FROM runs
+SELECT run, title, created_at, updated_at, last_seq, state, open, summary, epoch FROM runs
 WHERE (created_at, run) < (?1, ?2) ORDER BY created_at DESC, run DESC LIMIT ?3";
 
 const LIST_FILTERED: &str = "
-SELECT run, title, created_at, updated_at, last_seq, state, open, summary FROM runs
+SELECT run, title, created_at, updated_at, last_seq, state, open, summary, epoch FROM runs
 WHERE open = ?4 AND (created_at, run) < (?1, ?2) ORDER BY created_at DESC, run DESC LIMIT ?3";
 
 /// Reads a run without its contents and verifies its chain.
@@ -235,6 +239,18 @@ fn parse_ids(text: &str) -> Option<Vec<ContentId>> {
         .collect()
 }
 
+/// One run as the list shows it.
+pub(crate) async fn get(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+) -> Result<RunRow, StoreError> {
+    let query = sqlx::query(GET).bind(run.as_str());
+    let found = query.fetch_optional(connection).await;
+    let found = found.map_err(|error| fault::reading(run, None, error))?;
+    let row = found.ok_or_else(|| StoreError::NotFound { run: run.clone() })?;
+    line(&row).ok_or_else(|| StoreError::damaged(run, None, "its line cannot be read"))
+}
+
 /// Runs, the newest first.
 pub(crate) async fn list(
     connection: &mut SqliteConnection,
@@ -281,6 +297,7 @@ fn line(row: &SqliteRow) -> Option<RunRow> {
             open: row.try_get(6).unwrap_or(true),
             summary: text(7).unwrap_or_default(),
         },
+        epoch: row.try_get::<i64, _>(8).unwrap_or_default().unsigned_abs(),
     })
 }
 

@@ -213,6 +213,12 @@ impl RawGraphStore for SqliteStore {
             .await
     }
 
+    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        let run = run.clone();
+        self.write(move |writer| Box::pin(async move { writer.adopt(&run, fence).await }))
+            .await
+    }
+
     async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
         let statements = Arc::clone(&self.statements);
         self.write(move |writer| {
@@ -243,6 +249,11 @@ impl RawGraphStore for SqliteStore {
         reader::outline(&mut snapshot, run).await
     }
 
+    async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
+        let mut connection = self.reader().await?;
+        reader::get(&mut connection, run).await
+    }
+
     async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
         let mut connection = self.reader().await?;
         reader::list(&mut connection, &query).await
@@ -259,9 +270,9 @@ impl RawGraphStore for SqliteStore {
         reader::inbox(&mut connection).await
     }
 
-    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+    async fn delete(&self, run: &RunId, _fence: Fence) -> Result<(), StoreError> {
         let run = run.clone();
-        self.write(move |writer| Box::pin(async move { writer.delete(&run, fence).await }))
+        self.write(move |writer| Box::pin(async move { writer.delete(&run).await }))
             .await
     }
 }

@@ -4,7 +4,7 @@ use sqlx::{Row, SqliteConnection};
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{Commit, Fence, RequestId, RunChange, StoreError};
 
-use crate::append::{self, Statements, signed};
+use crate::append::{Statements, signed};
 use crate::care::Checkpoint;
 use crate::fault;
 use crate::place::Place;
@@ -47,14 +47,26 @@ impl Writer {
 
     pub(crate) async fn claim(&mut self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
         self.begin().await?;
-        let sql = "UPDATE owner SET epoch = epoch + 1, name = ?1, since = ?2 RETURNING epoch";
+        let sql = "INSERT INTO claims (name, since) VALUES (?1, ?2)";
         let query = sqlx::query(sql).bind(owner).bind(signed(at.as_micros()));
-        let result = query.fetch_one(&mut self.connection).await;
-        let result = result
-            .and_then(|row| row.try_get::<i64, _>(0))
-            .map_err(writing);
-        let epoch = self.end(result).await?.unsigned_abs();
-        Ok(Fence { epoch })
+        let result = query.execute(&mut self.connection).await;
+        let result = result.map(|done| Fence {
+            epoch: done.last_insert_rowid().unsigned_abs(),
+        });
+        self.end(result.map_err(writing)).await
+    }
+
+    pub(crate) async fn adopt(&mut self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        self.begin().await?;
+        let sql = "UPDATE runs SET epoch = ?2 WHERE run = ?1";
+        let query = sqlx::query(sql)
+            .bind(run.as_str())
+            .bind(signed(fence.epoch));
+        let result = match query.execute(&mut self.connection).await {
+            Ok(done) if done.rows_affected() == 0 => Err(StoreError::NotFound { run: run.clone() }),
+            result => result.map(drop).map_err(writing),
+        };
+        self.end(result).await
     }
 
     pub(crate) async fn post(
@@ -77,9 +89,9 @@ impl Writer {
         self.end(result).await
     }
 
-    pub(crate) async fn delete(&mut self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+    pub(crate) async fn delete(&mut self, run: &RunId) -> Result<(), StoreError> {
         self.begin().await?;
-        let result = delete_run(&mut self.connection, run, fence).await;
+        let result = delete_run(&mut self.connection, run).await;
         self.end(result).await
     }
 
@@ -158,12 +170,7 @@ impl Writer {
     }
 }
 
-async fn delete_run(
-    connection: &mut SqliteConnection,
-    run: &RunId,
-    fence: Fence,
-) -> Result<(), StoreError> {
-    append::check_fence(connection, fence).await?;
+async fn delete_run(connection: &mut SqliteConnection, run: &RunId) -> Result<(), StoreError> {
     let query = sqlx::query("SELECT open FROM runs WHERE run = ?1").bind(run.as_str());
     let found = query
         .fetch_optional(&mut *connection)
@@ -247,7 +254,7 @@ mod tests {
             .unwrap();
         let mut writer = store.take_writer().await.unwrap();
         writer.begin().await.unwrap();
-        sqlx::query("DELETE FROM owner")
+        sqlx::query("INSERT INTO claims (name, since) VALUES ('torn', 0)")
             .execute(&mut writer.connection)
             .await
             .unwrap();

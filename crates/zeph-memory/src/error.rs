@@ -25,14 +25,16 @@ pub enum StoreError {
         /// The run that was to be created.
         run: RunId,
     },
-    /// Somebody else has become the writer.
+    /// Somebody else owns the run.
     #[error(
-        "another process took over as writer (epoch {theirs}, ours was {ours}): leave the runs to it, or claim the store again"
+        "run {run} was taken over by another process (its epoch is {theirs}, ours is {ours}): leave the run to it"
     )]
     Fenced {
+        /// The run.
+        run: RunId,
         /// The epoch of the fence that was presented.
         ours: u64,
-        /// The epoch that is current.
+        /// The epoch that owns the run.
         theirs: u64,
     },
     /// An append does not begin where the journal ends.
@@ -198,12 +200,12 @@ impl StoreError {
         matches!(self, Self::Busy { .. } | Self::Full { .. })
     }
 
-    /// Whether this holder can write no more until it claims or opens the store again.
+    /// Whether this holder can write no more, to no run, until it claims or opens the store again.
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
         matches!(
             self,
-            Self::Fenced { .. } | Self::Broken { .. } | Self::Replaced { .. } | Self::Io { .. }
+            Self::Broken { .. } | Self::Replaced { .. } | Self::Io { .. }
         )
     }
 

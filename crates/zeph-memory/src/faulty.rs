@@ -20,10 +20,12 @@ use crate::store::{Commit, Fence, Outline, RawGraphStore};
 #[non_exhaustive]
 pub enum Op {
     Claim,
+    Adopt,
     Commit,
     Load,
     Contents,
     Outline,
+    Get,
     List,
     Post,
     Inbox,
@@ -53,7 +55,8 @@ pub enum Fault {
     Full,
     /// It fails as [`StoreError::Busy`], and nothing is done.
     Busy,
-    /// Somebody else claims the store just before it; then it is tried, and refused if it needs a fence.
+    /// Somebody else adopts the runs that a commit continues just before it; then it is tried, and
+    /// refused if there are any. Calls of other methods go on undisturbed.
     Fenced,
 }
 
@@ -181,13 +184,25 @@ impl<S: RawGraphStore> FaultyStore<S> {
             Some(Fault::Busy) => Err(StoreError::Busy {
                 source: cause(io::ErrorKind::ResourceBusy),
             }),
-            Some(Fault::Fenced) => self
-                .inner
-                .claim("an intruder", Timestamp::ZERO)
-                .await
-                .map(drop),
-            Some(Fault::After) | None => Ok(()),
+            Some(Fault::Fenced | Fault::After) | None => Ok(()),
         }
+    }
+
+    /// Takes over the runs that a commit continues.
+    async fn intrude(&self, commit: &Commit) -> Result<(), StoreError> {
+        let intruder = self.inner.claim("an intruder", Timestamp::ZERO).await?;
+        let continued = commit
+            .appends
+            .iter()
+            .filter(|append| append.genesis().is_none());
+        for append in continued {
+            match self.inner.adopt(append.run(), intruder).await {
+                // It is created by this commit, or there is no such run.
+                Err(StoreError::NotFound { .. }) => {}
+                result => result?,
+            }
+        }
+        Ok(())
     }
 
     /// One call with its fault, around the call below.
@@ -218,6 +233,12 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
         Ok(fence)
     }
 
+    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        let fault = self.count(Op::Adopt);
+        self.around(Op::Adopt, fault, self.inner.adopt(run, fence))
+            .await
+    }
+
     async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
         let fault = self.count(Op::Commit);
         let _open = self.gate.read().await;
@@ -225,6 +246,9 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
             return Err(StoreError::Broken {
                 what: "an injected failure of a commit".into(),
             });
+        }
+        if fault == Some(Fault::Fenced) {
+            self.intrude(&commit).await?;
         }
         let result = self
             .around(Op::Commit, fault, self.inner.commit(commit, fence))
@@ -250,6 +274,11 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
         let fault = self.count(Op::Outline);
         self.around(Op::Outline, fault, self.inner.outline(run))
             .await
+    }
+
+    async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
+        let fault = self.count(Op::Get);
+        self.around(Op::Get, fault, self.inner.get(run)).await
     }
 
     async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {

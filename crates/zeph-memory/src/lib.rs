@@ -4,7 +4,9 @@
 //! *contents*: larger bytes that live apart, so that reading a journal back reads none of them. This
 //! crate knows no tasks: payloads, headers and states are opaque to it.
 //!
-//! A writer keeps a [`Chain`] for each run. [`Chain::seal`] turns rows into an [`Append`], the only
+//! Each run has one owner, told by the [`Fence`] of its writes; owners of different runs share a store.
+//!
+//! The owner keeps a [`Chain`] for each run. [`Chain::seal`] turns rows into an [`Append`], the only
 //! thing a [`RawGraphStore`] accepts, and links every row to the one before it by a hash. A store
 //! checks the links when it writes and when it reads, so a gap, a fork or a flipped bit is an error
 //! that names the run and the row, and never good data.

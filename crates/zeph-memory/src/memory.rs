@@ -34,6 +34,7 @@ struct State {
 #[derive(Debug)]
 struct RunState {
     new: NewRun,
+    epoch: u64,
     genesis: ChainHash,
     end: StoredStatus,
     rows: Vec<JournalRow>,
@@ -77,18 +78,25 @@ impl RawGraphStore for MemoryStore {
         Ok(Fence { epoch: state.epoch })
     }
 
+    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let stored = state.runs.get_mut(run);
+        let stored = stored.ok_or_else(|| StoreError::NotFound { run: run.clone() })?;
+        stored.epoch = fence.epoch;
+        Ok(())
+    }
+
     async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
         let changes = RunChange::group(&commit.appends)?;
         let mut state = self.state();
-        state.check_fence(fence)?;
         for change in &changes {
-            state.check_change(change)?;
+            state.check_change(change, fence)?;
         }
         for change in &changes {
-            state.apply(change);
+            state.apply(change, fence);
         }
         for id in &commit.settled {
-            state.inbox.remove(id);
+            state.settle(*id, fence);
         }
         Ok(())
     }
@@ -130,6 +138,10 @@ impl RawGraphStore for MemoryStore {
         })
     }
 
+    async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
+        Ok(self.state().run(run)?.line())
+    }
+
     async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
         let state = self.state();
         let mut rows: Vec<RunRow> = state.runs.values().map(RunState::line).collect();
@@ -167,9 +179,8 @@ impl RawGraphStore for MemoryStore {
         Ok(self.state().inbox.values().cloned().collect())
     }
 
-    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+    async fn delete(&self, run: &RunId, _fence: Fence) -> Result<(), StoreError> {
         let mut state = self.state();
-        state.check_fence(fence)?;
         if state.run(run)?.end.status.open {
             return Err(StoreError::Open { run: run.clone() });
         }
@@ -186,22 +197,18 @@ impl State {
             .ok_or_else(|| StoreError::NotFound { run: run.clone() })
     }
 
-    fn check_fence(&self, fence: Fence) -> Result<(), StoreError> {
-        if fence.epoch == self.epoch {
-            Ok(())
-        } else {
-            Err(StoreError::Fenced {
-                ours: fence.epoch,
-                theirs: self.epoch,
-            })
-        }
-    }
-
-    fn check_change(&self, change: &RunChange<'_>) -> Result<(), StoreError> {
+    fn check_change(&self, change: &RunChange<'_>, fence: Fence) -> Result<(), StoreError> {
         let run = change.run();
         if change.genesis().is_none() {
-            let end = &self.run(run)?.end;
-            change.check_continues(end.last_seq, end.head)
+            let stored = self.run(run)?;
+            if stored.epoch != fence.epoch {
+                return Err(StoreError::Fenced {
+                    run: run.clone(),
+                    ours: fence.epoch,
+                    theirs: stored.epoch,
+                });
+            }
+            change.check_continues(stored.end.last_seq, stored.end.head)
         } else if self.runs.contains_key(run) {
             Err(StoreError::Exists { run: run.clone() })
         } else {
@@ -209,7 +216,17 @@ impl State {
         }
     }
 
-    fn apply(&mut self, change: &RunChange<'_>) {
+    fn settle(&mut self, id: RequestId, fence: Fence) {
+        let Some(request) = self.inbox.get(&id) else {
+            return;
+        };
+        let owner = self.runs.get(&request.run).map(|run| run.epoch);
+        if owner == Some(fence.epoch) {
+            self.inbox.remove(&id);
+        }
+    }
+
+    fn apply(&mut self, change: &RunChange<'_>, fence: Fence) {
         let last = change.last_append();
         let end = StoredStatus {
             status: last.status().clone(),
@@ -221,6 +238,7 @@ impl State {
         if let Some(new) = change.genesis() {
             let run = RunState {
                 new: new.clone(),
+                epoch: fence.epoch,
                 genesis: hash::genesis(new),
                 end: end.clone(),
                 rows: Vec::new(),
@@ -280,6 +298,7 @@ impl RunState {
             updated_at: self.end.updated_at,
             last_seq: self.end.last_seq,
             status: self.end.status.clone(),
+            epoch: self.epoch,
         }
     }
 

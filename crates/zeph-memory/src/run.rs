@@ -142,6 +142,8 @@ pub struct RunRow {
     pub last_seq: Seq,
     /// How it stands.
     pub status: RunStatus,
+    /// The epoch of its owner: the one that created it, or adopted it last.
+    pub epoch: u64,
 }
 
 impl RunRow {

@@ -11,10 +11,10 @@ use crate::hash::ChainHash;
 use crate::row::Content;
 use crate::run::{ListQuery, Request, RequestId, RunRow, StoredRun};
 
-/// Proof of having become the writer. The newest one wins; all earlier ones are refused.
+/// The name under which somebody owns runs. Every write of a run names its owner, and no other passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence {
-    /// Counts the writers that the store has had.
+    /// Counts the claims on the store; never used twice.
     pub epoch: u64,
 }
 
@@ -23,7 +23,8 @@ pub struct Fence {
 pub struct Commit {
     /// What is appended. Several appends of one run must follow each other.
     pub appends: Vec<Append>,
-    /// Requests that are dealt with and leave the inbox. One that is not there is no error.
+    /// Requests that are dealt with and leave the inbox. One that is not there is no error, and one
+    /// of a run that somebody else owns stays there.
     pub settled: Vec<RequestId>,
 }
 
@@ -69,27 +70,40 @@ pub struct RowOutline {
 
 /// A durable home for runs: journals of rows, contents of bytes, an inbox of requests.
 ///
-/// Many may read; one writes, the newest that [claimed](Self::claim) the store. Everything that a
-/// call acknowledged is there after a crash. Dropping the future of a call leaves the store whole:
-/// the call was done or it was not.
+/// Many may read, and many may write at once, in one process or in several: each run has one owner,
+/// the epoch that created it or [adopted](Self::adopt) it last, and only its owner appends to it.
+///
+/// Everything that a call acknowledged is there after a crash. Dropping the future of a call leaves
+/// the store whole: the call was done or it was not.
 ///
 /// [`conformance::run_all`](crate::conformance::run_all) checks all of this.
 #[async_trait]
 pub trait RawGraphStore: Send + Sync {
-    /// Becomes the writer: raises the epoch, which shuts out all earlier holders of a fence.
+    /// Hands out an epoch that nobody had before, higher than all earlier ones, to own runs under.
     ///
-    /// `owner` is for people who ask who it is.
+    /// It owns nothing yet, and takes nothing from the holders of other epochs. `owner` is for people
+    /// who ask who it is.
     ///
     /// # Errors
     /// When the store cannot be written.
     async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError>;
 
-    /// Writes everything or nothing, durably.
+    /// Makes this epoch the owner of a run, open or ended, whoever owned it before.
+    ///
+    /// From then on commits to that run under any other epoch are refused. Whether the former owner
+    /// is still at work is for the caller to know; its other runs stay with it. What it committed
+    /// before this call is there when the run is loaded after it. A second call changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`], [`StoreError::Exists`], [`StoreError::NotFound`],
-    /// [`StoreError::OutOfOrder`] and [`StoreError::Forked`] when it does not fit what is stored;
-    /// after these, nothing is changed. After [`StoreError::Io`] it may have been done or not, and
+    /// [`StoreError::NotFound`].
+    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError>;
+
+    /// Writes everything or nothing, durably. The runs that it creates belong to this epoch.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another epoch owns one of the runs; [`StoreError::Exists`],
+    /// [`StoreError::NotFound`], [`StoreError::OutOfOrder`] and [`StoreError::Forked`] when it does
+    /// not fit what is stored; after these, nothing is changed. After [`StoreError::Io`] it may have been done or not, and
     /// the store writes no more until it is opened or claimed again.
     async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError>;
 
@@ -114,6 +128,12 @@ pub trait RawGraphStore: Send + Sync {
     /// [`StoreError::NotFound`]; [`StoreError::Damaged`] when it cannot be read.
     async fn outline(&self, run: &RunId) -> Result<Outline, StoreError>;
 
+    /// One run as [`list`](Self::list) shows it, at a cost that does not grow with its journal.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; otherwise when the store cannot be read.
+    async fn get(&self, run: &RunId) -> Result<RunRow, StoreError>;
+
     /// Runs, the newest first. Damage to one run does not hide the others.
     ///
     /// # Errors
@@ -134,8 +154,10 @@ pub trait RawGraphStore: Send + Sync {
 
     /// Deletes a run that has ended, with its contents and its requests.
     ///
+    /// Any epoch may, also one that does not own it: nobody works on a run that has ended.
+    ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Open`], [`StoreError::Fenced`].
+    /// [`StoreError::NotFound`], [`StoreError::Open`].
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError>;
 }
 
@@ -143,6 +165,9 @@ pub trait RawGraphStore: Send + Sync {
 impl<S: RawGraphStore + ?Sized> RawGraphStore for Arc<S> {
     async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
         (**self).claim(owner, at).await
+    }
+    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        (**self).adopt(run, fence).await
     }
     async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
         (**self).commit(commit, fence).await
@@ -155,6 +180,9 @@ impl<S: RawGraphStore + ?Sized> RawGraphStore for Arc<S> {
     }
     async fn outline(&self, run: &RunId) -> Result<Outline, StoreError> {
         (**self).outline(run).await
+    }
+    async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
+        (**self).get(run).await
     }
     async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
         (**self).list(query).await

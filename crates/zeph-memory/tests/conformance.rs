@@ -13,7 +13,7 @@ use zeph_memory::{
     RequestId, RunRow, StoreError, StoredRun,
 };
 
-type Wrap = fn(MemoryStore) -> Arc<dyn RawGraphStore>;
+type Wrap = Box<dyn Fn(MemoryStore) -> Arc<dyn RawGraphStore> + Send + Sync>;
 
 /// One memory store for each place, wrapped anew each time it is opened.
 struct Places {
@@ -22,10 +22,10 @@ struct Places {
 }
 
 impl Places {
-    fn new(wrap: Wrap) -> Self {
+    fn new(wrap: impl Fn(MemoryStore) -> Arc<dyn RawGraphStore> + Send + Sync + 'static) -> Self {
         Self {
             stores: Mutex::default(),
-            wrap,
+            wrap: Box::new(wrap),
         }
     }
 }
@@ -66,8 +66,14 @@ async fn the_faulty_store_conforms_while_nothing_fails() {
 enum Break {
     /// Writes the appends of a commit one by one.
     Torn,
-    /// Lets every fence pass.
+    /// Lets everybody write to every run.
     Unfenced,
+    /// Gives all runs to whoever claims last.
+    Jealous,
+    /// Settles what others own.
+    Meddling,
+    /// Does not tell who owns a run.
+    Anonymous,
     /// Forgets to settle.
     Unsettled,
     /// Lists the oldest first.
@@ -88,11 +94,29 @@ struct Broken {
 #[async_trait]
 impl RawGraphStore for Broken {
     async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
-        self.inner.claim(owner, at).await
+        let fence = self.inner.claim(owner, at).await?;
+        if self.how == Break::Jealous {
+            for row in self.inner.list(ListQuery::default()).await? {
+                self.inner.adopt(&row.run, fence).await?;
+            }
+        }
+        Ok(fence)
     }
-    async fn commit(&self, mut commit: Commit, mut fence: Fence) -> Result<(), StoreError> {
+    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        self.inner.adopt(run, fence).await
+    }
+    async fn commit(&self, mut commit: Commit, fence: Fence) -> Result<(), StoreError> {
         if self.how == Break::Unfenced {
-            fence = self.inner.claim("anybody", Timestamp::ZERO).await?;
+            for append in &commit.appends {
+                self.inner.adopt(append.run(), fence).await.ok();
+            }
+        }
+        if self.how == Break::Meddling {
+            for request in self.inner.inbox().await? {
+                if commit.settled.contains(&request.id) {
+                    self.inner.adopt(&request.run, fence).await?;
+                }
+            }
         }
         if self.how == Break::Unsettled {
             commit.settled.clear();
@@ -116,6 +140,13 @@ impl RawGraphStore for Broken {
     }
     async fn outline(&self, run: &RunId) -> Result<Outline, StoreError> {
         self.inner.outline(run).await
+    }
+    async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
+        let mut row = self.inner.get(run).await?;
+        if self.how == Break::Anonymous {
+            row.epoch = 0;
+        }
+        Ok(row)
     }
     async fn list(&self, mut query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
         if self.how == Break::Unfiltered {
@@ -145,80 +176,21 @@ impl RawGraphStore for Broken {
 
 #[tokio::test]
 async fn stores_that_break_the_contract_are_caught() {
-    let expected: [(Wrap, Break, &str); 7] = [
-        (
-            |inner| {
-                Arc::new(Broken {
-                    inner,
-                    how: Break::Torn,
-                })
-            },
-            Break::Torn,
-            "group_commit_is_atomic",
-        ),
-        (
-            |inner| {
-                Arc::new(Broken {
-                    inner,
-                    how: Break::Unfenced,
-                })
-            },
-            Break::Unfenced,
-            "the_newest_fence_wins",
-        ),
-        (
-            |inner| {
-                Arc::new(Broken {
-                    inner,
-                    how: Break::Unsettled,
-                })
-            },
-            Break::Unsettled,
-            "settled_with_a_commit",
-        ),
-        (
-            |inner| {
-                Arc::new(Broken {
-                    inner,
-                    how: Break::Backwards,
-                })
-            },
-            Break::Backwards,
-            "newest_first",
-        ),
-        (
-            |inner| {
-                Arc::new(Broken {
-                    inner,
-                    how: Break::Careless,
-                })
-            },
-            Break::Careless,
-            "delete_ended_runs_only",
-        ),
-        (
-            |inner| {
-                Arc::new(Broken {
-                    inner,
-                    how: Break::Unfiltered,
-                })
-            },
-            Break::Unfiltered,
-            "open_filter",
-        ),
-        (
-            |inner| {
-                Arc::new(Broken {
-                    inner,
-                    how: Break::Shuffled,
-                })
-            },
-            Break::Shuffled,
-            "parts_keep_their_order",
-        ),
+    let expected = [
+        (Break::Torn, "group_commit_is_atomic"),
+        (Break::Torn, "a_group_with_a_foreign_run_is_refused_whole"),
+        (Break::Unfenced, "adopting_fences_the_former_owner"),
+        (Break::Jealous, "two_owners_two_runs_at_once"),
+        (Break::Meddling, "only_the_owner_settles"),
+        (Break::Anonymous, "the_owner_is_told"),
+        (Break::Unsettled, "settled_with_a_commit"),
+        (Break::Backwards, "newest_first"),
+        (Break::Careless, "delete_ended_runs_only"),
+        (Break::Unfiltered, "open_filter"),
+        (Break::Shuffled, "parts_keep_their_order"),
     ];
-    for (wrap, how, case) in expected {
-        let report = run_all(&Places::new(wrap)).await;
+    for (how, case) in expected {
+        let report = run_all(&Places::new(move |inner| Arc::new(Broken { inner, how }))).await;
         let outcome = report
             .cases
             .iter()

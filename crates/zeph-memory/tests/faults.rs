@@ -65,7 +65,7 @@ async fn after_an_io_failure_only_a_claim_helps() {
             "{result:?}"
         );
     }
-    let fence = store.claim("test", Timestamp::ZERO).await.unwrap();
+    store.claim("test", Timestamp::ZERO).await.unwrap();
     store
         .commit(Commit::one(next(&mut chain.clone())), fence)
         .await
@@ -92,17 +92,52 @@ async fn a_full_disk_and_a_busy_store_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn an_intruder_takes_the_store_over() {
+async fn an_intruder_takes_the_run_over() {
     let (store, fence, mut chain) = fresh().await;
+    let before = chain.clone();
+    let other = NewRun::new("s".parse().unwrap(), "s", Timestamp::ZERO, "{}");
+    let mut unharmed = Chain::genesis(&other);
+    let create = next(&mut unharmed).creating(other);
+    store.fail_next(Op::Commit, Fault::Fenced);
+    store.commit(Commit::one(create), fence).await.unwrap();
+
     store.fail_next(Op::Commit, Fault::Fenced);
     let error = store
         .commit(Commit::one(next(&mut chain)), fence)
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, StoreError::Fenced { ours: 1, theirs: 2 }),
-        "{error}"
-    );
+    let told =
+        matches!(&error, StoreError::Fenced { run, ours: 1, theirs: 3 } if run == chain.run());
+    assert!(told, "{error}");
+    assert!(!error.is_fatal(), "it is about one run");
+    assert_eq!(last_seq(&store).await, Seq::new(0));
+    store
+        .commit(Commit::one(next(&mut unharmed)), fence)
+        .await
+        .unwrap();
+
+    let fence = store.claim("test", Timestamp::ZERO).await.unwrap();
+    store.adopt(chain.run(), fence).await.unwrap();
+    chain = before;
+    store
+        .commit(Commit::one(next(&mut chain)), fence)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn adopting_and_looking_fail_as_told() {
+    let (store, fence, chain) = fresh().await;
+    let newer = store.claim("test", Timestamp::ZERO).await.unwrap();
+    for (fault, owner) in [(Fault::Before, fence), (Fault::After, newer)] {
+        store.fail_next(Op::Adopt, fault);
+        assert!(store.adopt(chain.run(), newer).await.is_err());
+        assert_eq!(store.get(chain.run()).await.unwrap().epoch, owner.epoch);
+    }
+    store.fail_next(Op::Get, Fault::Busy);
+    let error = store.get(chain.run()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    assert_eq!((store.calls(Op::Adopt), store.calls(Op::Get)), (2, 3));
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use zeph_memory::{RawGraphStore, RequestId};
 
 use crate::answer;
 use crate::error::RuntimeError;
-use crate::interim::Interim as _;
 use crate::owner::Owners;
 use crate::request::Request;
 use crate::socket::{self, Reply};

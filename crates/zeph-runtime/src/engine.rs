@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use zeph_config::OrchestrationConfig;
 use zeph_graph::{ContentId, Entry, Header, Policy, RunId, TaskGraph, Work, wire};
 use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, StoredRun};
 use zeph_scheduler::Scheduler;
@@ -14,7 +15,6 @@ use crate::core::Core;
 use crate::error::RuntimeError;
 use crate::event::Events;
 use crate::handle::{Pulse, RunHandle};
-use crate::interim::Interim as _;
 use crate::live::{Ack, Live};
 use crate::owner::{OwnerLock, Owners};
 use crate::request::Request;
@@ -55,6 +55,17 @@ impl Default for Limits {
             max_output_bytes: 1 << 20,
             log_bytes: 256 << 10,
             observer_buffer: 4096,
+        }
+    }
+}
+
+impl From<&OrchestrationConfig> for Limits {
+    fn from(config: &OrchestrationConfig) -> Self {
+        Self {
+            max_parallel: config.max_parallel,
+            max_output_bytes: config.max_output_bytes,
+            log_bytes: config.log_bytes,
+            observer_buffer: config.observer_buffer,
         }
     }
 }

@@ -7,7 +7,6 @@
 mod engine;
 mod event;
 mod handle;
-mod interim;
 mod request;
 
 mod control;

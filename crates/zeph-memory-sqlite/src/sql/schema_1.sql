@@ -3,14 +3,12 @@
 PRAGMA application_id = 0x7a657068;  -- "zeph"
 PRAGMA user_version = 1;
 
--- Who writes. A commit names the epoch of its writer; claiming the database raises it.
-CREATE TABLE owner (
-    id     INTEGER PRIMARY KEY CHECK (id = 1),
-    epoch  INTEGER NOT NULL,
+-- Who has ever owned runs here. An epoch is never used twice; a commit names the epoch of its writer.
+CREATE TABLE claims (
+    epoch  INTEGER PRIMARY KEY AUTOINCREMENT,
     name   TEXT NOT NULL,
     since  INTEGER NOT NULL
 ) STRICT;
-INSERT INTO owner (id, epoch, name, since) VALUES (1, 0, '', 0);
 
 -- One line for each run: a digest of its journal, and where its hash chain ends.
 CREATE TABLE runs (
@@ -21,6 +19,7 @@ CREATE TABLE runs (
     state        TEXT NOT NULL,
     open         INTEGER NOT NULL CHECK (open IN (0, 1)),
     summary      TEXT NOT NULL,                        -- JSON
+    epoch        INTEGER NOT NULL,                     -- of its owner, the only one that appends to it
     last_seq     INTEGER NOT NULL,                     -- 0: no rows yet
     genesis      BLOB NOT NULL,                        -- hash over run, title, created_at and header
     head         BLOB NOT NULL,                        -- hash of the last row, or genesis
@@ -54,7 +53,7 @@ CREATE TABLE contents (
     PRIMARY KEY (run, content, seq, part)
 ) STRICT;
 
--- What other processes ask of the owner. A commit of the owner removes what it dealt with.
+-- What other processes ask of the owner of a run. A commit of the owner removes what it dealt with.
 CREATE TABLE inbox (
     id    INTEGER PRIMARY KEY AUTOINCREMENT,
     run   TEXT NOT NULL,

@@ -71,7 +71,9 @@ async fn after_a_failed_write_nothing_is_written_and_nothing_is_lost() {
         "{rows} rows, {acknowledged} acknowledged"
     );
     let fence = store.claim("test", kit::at(1)).await.unwrap();
-    let mut chain = store.load(&kit::run_id("run")).await.unwrap().chain;
+    let run = kit::run_id("run");
+    store.adopt(&run, fence).await.unwrap();
+    let mut chain = store.load(&run).await.unwrap().chain;
     store
         .commit(kit::one_more(&mut chain), fence)
         .await

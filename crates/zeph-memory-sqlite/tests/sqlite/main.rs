@@ -10,6 +10,8 @@ mod files;
 
 mod writing;
 
+mod owners;
+
 mod limits;
 
 #[cfg(unix)]

@@ -151,8 +151,11 @@ async fn reading_only_writes_nothing() {
     let chain = kit::create(&store, fence, "run", 2).await;
     let reader = SqliteStore::open_read_only(store.path()).await.unwrap();
     assert_eq!(reader.load(chain.run()).await.unwrap().chain, chain);
+    let line = reader.get(chain.run()).await.unwrap();
+    assert_eq!(line.epoch, fence.epoch);
     for result in [
         reader.claim("test", kit::at(1)).await.map(drop),
+        reader.adopt(chain.run(), fence).await,
         reader
             .commit(kit::one_more(&mut chain.clone()), fence)
             .await,
@@ -190,6 +193,7 @@ async fn a_backup_is_taken_during_writes_and_stands_alone() {
     let verified = verify(&copy, chain.run()).await.unwrap();
     assert!((1..=51).contains(&verified.rows));
     let fence = copy.claim("test", kit::at(1)).await.unwrap();
+    copy.adopt(chain.run(), fence).await.unwrap();
     let mut old = copy.load(chain.run()).await.unwrap().chain;
     copy.commit(kit::one_more(&mut old), fence).await.unwrap();
 }

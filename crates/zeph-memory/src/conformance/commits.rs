@@ -1,4 +1,4 @@
-//! Cases: runs are created and continued, whole or not at all, by one writer.
+//! Cases: runs are created and continued, whole or not at all, by their owner.
 
 use super::kit::{Bench, at, both, done, holds, new_run, refused, row, run_id, same};
 use super::{Harness, Outcome};
@@ -71,6 +71,8 @@ pub(super) async fn append_and_reopen(
     let bench = Bench::open(harness, place).await?;
     let mut after = done("load after reopening", bench.store.load(chain.run()).await)?;
     same("the run after reopening", &after, &before)?;
+    let adopted = bench.store.adopt(chain.run(), bench.fence).await;
+    done("adopt", adopted)?;
     let append = after
         .chain
         .seal(vec![row(5)], RunStatus::ended("completed"));
@@ -317,6 +319,12 @@ pub(super) async fn unknown_runs_are_not_found(
         store.contents(&nobody, &[]).await,
     )?;
     refused("outline", "not_found", store.outline(&nobody).await)?;
+    refused("get", "not_found", store.get(&nobody).await)?;
+    refused(
+        "adopt",
+        "not_found",
+        store.adopt(&nobody, bench.fence).await,
+    )?;
     refused("post", "not_found", store.post(&nobody, at(1), "{}").await)?;
     refused(
         "delete",
@@ -334,62 +342,6 @@ pub(super) async fn unknown_runs_are_not_found(
         "list",
         &done("list", store.list(crate::run::ListQuery::default()).await)?,
         &vec![],
-    )?;
-    Ok(Outcome::Passed)
-}
-
-pub(super) async fn the_newest_fence_wins(
-    harness: &dyn Harness,
-    place: &'static str,
-) -> Result<Outcome, String> {
-    let first = Bench::open(harness, place).await?;
-    let mut chain = first.create("fenced", 1).await?;
-    let before = chain.clone();
-    let second = Bench::open(harness, place).await?;
-    holds("epochs rise", second.fence > first.fence)?;
-    let append = chain.seal(vec![row(2)], RunStatus::ended("completed"));
-    refused(
-        "the first writer",
-        "fenced",
-        first.commit(Commit::one(append.clone())).await,
-    )?;
-    refused(
-        "the first writer, without rows",
-        "fenced",
-        first.commit(Commit::default()).await,
-    )?;
-    let request = done("post", first.store.post(chain.run(), at(1), "{}").await)?;
-    let settle = Commit {
-        appends: vec![],
-        settled: vec![request],
-    };
-    refused(
-        "the first writer, settling",
-        "fenced",
-        first.commit(settle).await,
-    )?;
-    same(
-        "inbox",
-        &done("inbox", second.store.inbox().await)?.len(),
-        &1,
-    )?;
-    same(
-        "chain",
-        &done("load", first.store.load(chain.run()).await)?.chain,
-        &before,
-    )?;
-    done(
-        "the second writer",
-        second.commit(Commit::one(append)).await,
-    )?;
-    refused(
-        "delete by the first",
-        "fenced",
-        first.store.delete(chain.run(), first.fence).await,
-    )?;
-    done(
-        "delete by the second",
-        second.store.delete(chain.run(), second.fence).await,
     )?;
     Ok(Outcome::Passed)
 }

@@ -34,6 +34,8 @@ mod kit;
 
 mod commits;
 
+mod owners;
+
 mod contents;
 
 mod damage;
@@ -58,8 +60,8 @@ use crate::store::RawGraphStore;
 pub trait Harness: Send + Sync {
     /// Opens the store at a place; an empty one the first time a place is named.
     ///
-    /// The suite names a new place for every case, and the same place again to reopen a store after
-    /// it dropped all handles to it.
+    /// The suite names a new place for every case, and the same place again for a second store beside
+    /// the first, as another process would have it, or to reopen one that it dropped.
     ///
     /// # Errors
     /// Whatever the store says; the case then fails.
@@ -183,9 +185,15 @@ const CASES: &[Case] = cases![
     commits::forks_are_refused,
     commits::a_run_is_created_once,
     commits::unknown_runs_are_not_found,
-    commits::the_newest_fence_wins,
     commits::any_text_comes_back,
     commits::concurrent_commits,
+    owners::epochs_are_never_used_twice,
+    owners::two_owners_two_runs_at_once,
+    owners::adopting_fences_the_former_owner,
+    owners::a_group_with_a_foreign_run_is_refused_whole,
+    owners::only_the_owner_settles,
+    owners::an_ended_run_is_adopted_and_deleted_by_anybody,
+    owners::the_owner_is_told,
     contents::contents_come_back,
     contents::parts_keep_their_order,
     contents::large_contents,

@@ -58,7 +58,32 @@ pub use zeph_scheduler::{
 };
 pub use zeph_subagent::{ErrorClass, TaskError};
 
+pub use zeph_runtime::{
+    Engine, Events, Limits, RunEvent, RunHandle, RunReport, RuntimeError, Submission,
+};
+pub use zeph_subagent::{Executor, Registry, TaskContext, TaskInput, TaskOutput};
+
+// Every layer, whole, under its own name.
+#[cfg(feature = "command")]
+#[doc(inline)]
+pub use zeph_command as command;
+#[doc(inline)]
+pub use zeph_common as common;
+#[doc(inline)]
+pub use zeph_config as config;
 #[doc(inline)]
 pub use zeph_graph as graph;
 #[doc(inline)]
+pub use zeph_memory as memory;
+#[cfg(feature = "sqlite")]
+#[doc(inline)]
+pub use zeph_memory_sqlite as sqlite;
+#[cfg(feature = "planfile")]
+#[doc(inline)]
+pub use zeph_planfile as planfile;
+#[doc(inline)]
+pub use zeph_runtime as runtime;
+#[doc(inline)]
 pub use zeph_scheduler as scheduler;
+#[doc(inline)]
+pub use zeph_subagent as subagent;

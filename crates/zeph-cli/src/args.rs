@@ -17,8 +17,8 @@ pub(crate) struct Cli {
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
-    /// The run database [default: $XDG_STATE_HOME/zeph/runs.db]
-    #[arg(long, global = true, value_name = "FILE", env = "ZEPH_DB")]
+    /// The run database [env: ZEPH_DB] [default: $XDG_STATE_HOME/zeph/runs.db]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
     /// Print JSON on stdout: one object, or one line an event
     #[arg(long, global = true)]
@@ -64,6 +64,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Asks a person one question, for a run in the parent process
+    #[command(name = "__prompt", hide = true)]
+    Prompt,
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +103,9 @@ pub(crate) struct ValidateArgs {
 pub(crate) struct ResumeArgs {
     /// The run, or the beginning of its name [default: the newest that can be resumed]
     pub(crate) run: Option<String>,
+    /// A secret parameter of the plan; secrets are not stored
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
     /// Run interrupted at-most-once tasks again without asking
     #[arg(long)]
     pub(crate) rerun_interrupted: bool,
@@ -214,6 +220,9 @@ pub(crate) struct DemoArgs {
     /// Kill the process half-way, to see `zeph resume` finish the run
     #[arg(long)]
     pub(crate) crash: bool,
+    /// The process that dies half-way
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub(crate) die: Option<String>,
 }
 
 #[derive(Debug, Args)]

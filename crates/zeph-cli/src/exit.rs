@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
 use zeph_graph::{RunEnd, RunState};
+use zeph_memory::StoreError;
+use zeph_runtime::RuntimeError;
+
+use crate::out::{self, Tone};
 
 /// How a command ends, for the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +51,24 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The name of the error that ends a command that way, where there is no better one.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "ok",
+            Self::Internal => "internal",
+            Self::Usage => "usage",
+            Self::Failed => "failed",
+            Self::Degraded => "degraded",
+            Self::Waiting => "waiting",
+            Self::TimedOut => "timed_out",
+            Self::Store => "store",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
@@ -57,19 +80,123 @@ impl From<Exit> for ExitCode {
 pub(crate) struct CliError {
     /// How the process ends.
     pub(crate) exit: Exit,
+    /// What kind of error it is; stable, for programs.
+    pub(crate) code: &'static str,
     /// What happened, where.
     pub(crate) message: String,
     /// What to do now.
     pub(crate) help: Option<String>,
+    /// The single problems, for programs.
+    pub(crate) diagnostics: Vec<Value>,
+    /// The single problems, for people; replaces the message on a terminal.
+    pub(crate) picture: Option<String>,
 }
 
 impl CliError {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None }
+        Self {
+            exit,
+            code: exit.word(),
+            message: message.into(),
+            help: None,
+            diagnostics: Vec::new(),
+            picture: None,
+        }
+    }
+
+    pub(crate) const fn code(mut self, code: &'static str) -> Self {
+        self.code = code;
+        self
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Tells the person on stderr, or the program on stdout.
+    pub(crate) fn print(&self, json: bool) {
+        if json {
+            out::json(&self.to_json());
+            return;
+        }
+        match &self.picture {
+            Some(picture) => out::note_line(picture.trim_end()),
+            None => {
+                let message = zeph_common::inert_block(&self.message);
+                out::note_line(format!("{} {message}", Tone::Bad.paint("error:")));
+            }
+        }
+        if let Some(help) = &self.help {
+            let help = zeph_common::inert_block(help);
+            out::note_line(format!("{} {help}", Tone::Question.paint(" help:")));
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut error = json!({ "code": self.code, "message": self.message });
+        if let Some(help) = &self.help {
+            error["help"] = Value::from(help.as_str());
+        }
+        if !self.diagnostics.is_empty() {
+            error["diagnostics"] = Value::from(self.diagnostics.clone());
+        }
+        json!({ "error": error })
+    }
+}
+
+impl From<&StoreError> for CliError {
+    fn from(error: &StoreError) -> Self {
+        let new = Self::new(Exit::Store, error.to_string()).code(error.kind());
+        match error {
+            StoreError::NotFound { run } => Self {
+                exit: Exit::Usage,
+                message: format!("there is no run {run}"),
+                ..new
+            }
+            .help("`zeph list` shows the runs"),
+            StoreError::Exists { .. } | StoreError::Open { .. } => Self {
+                exit: Exit::Usage,
+                ..new
+            },
+            _ => new,
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<RuntimeError> for CliError {
+    fn from(error: RuntimeError) -> Self {
+        use RuntimeError as E;
+        let text = error.to_string();
+        let usage = |code| Self::new(Exit::Usage, text.as_str()).code(code);
+        let store = |code| Self::new(Exit::Store, text.as_str()).code(code);
+        match &error {
+            E::Store { source, .. } | E::Claim { source } => Self::from(&**source),
+            E::Closed { .. } => store("journal_closed"),
+            E::MissingExecutors { .. } => usage("missing_executors"),
+            E::OwnedElsewhere { run, .. } => store("owned_elsewhere").help(format!(
+                "`zeph status {run}` shows how it stands; `zeph cancel {run}` reaches it there"
+            )),
+            E::AlreadyHere { .. } => usage("already_here"),
+            E::AlreadyEnded { run, state } => Self::new(
+                Exit::Usage,
+                format!("run {run} has ended ({state}); there is nothing left to do"),
+            )
+            .code("already_ended")
+            .help(format!("`zeph show {run}` shows it")),
+            E::GraphChanged { .. } => usage("graph_changed"),
+            E::Header { .. } | E::Record { .. } | E::Corrupt { .. } => store("damaged"),
+            E::NoSuchTask { .. } => usage("no_such_task"),
+            E::NoSuchQuestion { .. } => usage("no_such_question"),
+            E::BadAnswer { .. } => usage("bad_answer"),
+            E::Refused { .. } => usage("refused"),
+            _ => Self::new(Exit::Internal, text),
+        }
     }
 }

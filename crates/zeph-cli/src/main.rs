@@ -1,3 +1,99 @@
-//! The terminal tool `zeph`.
+//! The terminal tool `zeph`: runs plans, shows how they stand, and goes on after a crash.
 
-fn main() {}
+mod args;
+mod exit;
+mod out;
+
+mod cx;
+
+mod completions;
+mod demo;
+mod graph;
+mod plan;
+mod read;
+mod resume;
+mod run;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command, ResumeArgs, RunArgs};
+use crate::cx::Cx;
+use crate::exit::{CliError, Exit};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to tell when even stderr is gone.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    out::trace(cli.global.verbose);
+    let json = cli.global.json;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(Box::pin(dispatch(cli))),
+        Err(error) => Err(CliError::new(
+            Exit::Internal,
+            format!("the asynchronous runtime cannot start: {error}"),
+        )),
+    };
+    let exit = ended.unwrap_or_else(|error| {
+        error.print(json);
+        error.exit
+    });
+    match out::failure() {
+        Some(error) if exit == Exit::Completed => {
+            CliError::new(Exit::Internal, format!("cannot write to stdout: {error}")).print(false);
+            Exit::Internal.into()
+        }
+        Some(_) | None => exit.into(),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+    let Cli { global, command } = cli;
+    // These two work without any configuration, also with a broken one.
+    if let Command::Completions(args) = &command {
+        return Ok(completions::print(args));
+    }
+    if let Command::Prompt = command {
+        return run::prompt::child();
+    }
+    let cx = Cx::new(global, max_parallel(&command))?;
+    match command {
+        Command::Run(args) => run::run(&cx, &args).await,
+        Command::Resume(args) => resume::run(&cx, &args).await,
+        Command::Validate(args) => validate::run(&cx, &args),
+        Command::Graph(args) => graph::run(&cx, &args).await,
+        Command::Demo(args) => demo::run(&cx, &args).await,
+        Command::List(args) => read::list::run(&cx, &args).await,
+        Command::Status(args) => read::status::run(&cx, &args).await,
+        Command::Show(args) => read::show::run(&cx, &args).await,
+        Command::Logs(args) => read::logs::run(&cx, &args).await,
+        Command::Answer(args) => read::answer::run(&cx, &args).await,
+        Command::Cancel(args) => read::cancel::run(&cx, &args).await,
+        Command::Why(args) => read::why::run(&cx, &args).await,
+        Command::Verify(args) => read::verify::run(&cx, &args).await,
+        Command::Pause(args) => read::pause::pause(&cx, &args).await,
+        Command::Unpause(args) => read::pause::unpause(&cx, &args).await,
+        Command::Delete(args) => read::delete::run(&cx, &args).await,
+        Command::Completions(_) | Command::Prompt => Ok(Exit::Completed),
+    }
+}
+
+/// The one flag that is a setting.
+fn max_parallel(command: &Command) -> Option<&str> {
+    let (Command::Run(RunArgs { max_parallel, .. })
+    | Command::Resume(ResumeArgs { max_parallel, .. })) = command
+    else {
+        return None;
+    };
+    max_parallel.as_deref()
+}

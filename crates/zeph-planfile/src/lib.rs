@@ -1,1 +1,60 @@
-//! Plan files: TOML or JSON, params, expressions.
+//! Plan files: graphs that people write as TOML or JSON, with parameters and expressions.
+//!
+//! [`Plan::load`] reads a text and reports everything that is wrong with it at once.
+//! [`Plan::bind`] gives its parameters values, [`BoundPlan::graph`] is the graph to run. What an
+//! expression takes from another task is filled in by [`Templated`], which wraps the executor.
+//!
+//! # Examples
+//! ```
+//! use std::collections::BTreeMap;
+//! use zeph_planfile::{Format, Plan};
+//!
+//! let plan = Plan::load(r#"
+//!     goal = "Count the commits since ${{ params.since }}"
+//!     [params]
+//!     since = "7 days ago"
+//!     [tasks.log]
+//!     run = ["git", "log", "--oneline", "--since", "${{ params.since }}"]
+//!     [tasks.count]
+//!     needs = ["log"]
+//!     run = ["wc", "-l"]
+//!     stdin = "${{ tasks.log.stdout }}"
+//! "#, Format::Toml, "report.toml")?;
+//! let graph = plan.bind(&BTreeMap::new())?.graph()?;
+//! assert_eq!(graph.metadata()["goal"], "Count the commits since 7 days ago");
+//! assert_eq!(graph.len(), 2);
+//! # Ok::<(), zeph_planfile::PlanErrors>(())
+//! ```
+
+mod errors;
+mod place;
+mod source;
+
+mod fields;
+mod node;
+mod read;
+
+mod expression;
+mod references;
+mod template;
+
+mod param;
+mod task;
+
+mod scope;
+mod unsafe_text;
+
+mod bind;
+mod door;
+mod plan;
+
+mod templated;
+mod values;
+
+pub use bind::BoundPlan;
+pub use errors::{PlanCode, PlanDiagnostic, PlanErrors};
+pub use param::{Param, ParamKind};
+pub use plan::Plan;
+pub use source::{Format, MAX_PLAN_BYTES, SourceText};
+pub use templated::Templated;
+pub use values::{BadMetadata, RunValues};

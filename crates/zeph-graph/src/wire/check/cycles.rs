@@ -32,10 +32,13 @@ pub(super) fn report(
             "tasks depend on each other in a circle: {}",
             show(spec, &path)
         );
-        found.push(
-            of(task, Code::Cycle, message)
-                .help("each needs the next one; remove one of these dependencies"),
-        );
+        let next = &spec.tasks[path[1] as usize].name;
+        let need = task.needs.iter().position(|need| need == next);
+        let span = need.and_then(|at| task.needs_spans.get(at).cloned());
+        let mut one = of(task, Code::Cycle, message)
+            .help("each needs the next one; remove one of these dependencies");
+        one.span = span.or(one.span);
+        found.push(one);
     }
 }
 

@@ -1,0 +1,288 @@
+//! Cx: what every command works with: the settings, the database, the engine.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use zeph_command::CommandExecutor;
+use zeph_config::{Layers, OrchestrationConfig, Resolved};
+use zeph_graph::{RunId, Timestamp};
+use zeph_memory::{ListQuery, RawGraphStore};
+use zeph_memory_sqlite::SqliteStore;
+use zeph_planfile::{RunValues, Templated};
+use zeph_runtime::{Engine, Limits, Owners};
+use zeph_subagent::Registry;
+
+use crate::args::Global;
+use crate::exit::{CliError, Exit};
+use crate::out;
+
+/// The action of tasks that run a command, as plan files name it.
+const COMMAND: &str = "command";
+/// The names that an ambiguous beginning lists.
+const CANDIDATES: usize = 10;
+
+/// What a command was given: flags, settings, and where its runs are.
+#[derive(Debug)]
+pub(crate) struct Cx {
+    pub(crate) global: Global,
+    pub(crate) config: Resolved,
+}
+
+impl Cx {
+    /// Reads the settings: flags over environment over project file over user file over defaults.
+    pub(crate) fn new(global: Global, max_parallel: Option<&str>) -> Result<Self, CliError> {
+        let mut layers = Layers::new();
+        let variables = std::env::vars_os().filter_map(|(name, text)| {
+            let name = name.into_string().ok()?;
+            // The database's path may be any bytes; `db` reads it itself.
+            (name != "ZEPH_DB").then(|| (name, text.to_string_lossy().into_owned()))
+        });
+        layers = layers.env(variables);
+        if let Some((path, text)) = user_file()? {
+            layers = layers.user_file(text, path);
+        }
+        if let Some((path, text)) = project_file()? {
+            layers = layers.project_file(text, path);
+        }
+        if let Some(text) = max_parallel {
+            layers = layers.flag("max_parallel", text);
+        }
+        let config = layers.resolve().map_err(|errors| {
+            CliError::new(Exit::Usage, errors.to_string()).code("bad_configuration")
+        })?;
+        Ok(Self { global, config })
+    }
+
+    /// The settings.
+    pub(crate) const fn config(&self) -> &OrchestrationConfig {
+        &self.config.config
+    }
+
+    /// Whether stdout is for a program.
+    pub(crate) const fn json(&self) -> bool {
+        self.global.json
+    }
+
+    /// Where the runs are.
+    pub(crate) fn db(&self) -> Result<PathBuf, CliError> {
+        if let Some(path) = &self.global.db {
+            return Ok(path.clone());
+        }
+        if let Some(path) = variable("ZEPH_DB") {
+            return Ok(path);
+        }
+        if let Some(path) = &self.config().db {
+            return Ok(path.clone());
+        }
+        let state = match (variable("XDG_STATE_HOME"), variable("HOME")) {
+            // A relative one is to be ignored, says its specification.
+            (Some(state), _) if state.is_absolute() => state,
+            (_, Some(home)) => home.join(".local/state"),
+            (_, None) => {
+                return Err(CliError::new(
+                    Exit::Usage,
+                    "there is no place for the run database: HOME is not set",
+                )
+                .code("no_home")
+                .help("give one with --db FILE, or set ZEPH_DB or HOME"));
+            }
+        };
+        Ok(state.join("zeph").join("runs.db"))
+    }
+
+    /// What a command that is to be typed next has at its end: the database, if it was named here.
+    pub(crate) fn suffix(&self) -> String {
+        let named = self.global.db.as_ref();
+        named.map_or_else(String::new, |path| {
+            format!(" --db {}", out::quoted(&path.display().to_string()))
+        })
+    }
+
+    /// Opens the database for writing; makes it when there is none.
+    pub(crate) async fn open_store(&self) -> Result<SqliteStore, CliError> {
+        Ok(SqliteStore::open(self.db()?).await?)
+    }
+
+    /// Opens the database for reading; it must exist.
+    pub(crate) async fn open_store_read_only(&self) -> Result<SqliteStore, CliError> {
+        let path = self.db()?;
+        // Anything but a clear no is left to the store, which says what is wrong.
+        if let Ok(false) = path.try_exists() {
+            return Err(no_database(&path));
+        }
+        Ok(SqliteStore::open_read_only(path).await?)
+    }
+
+    /// Opens a database that must exist for writing.
+    pub(crate) async fn open_existing_store(&self) -> Result<SqliteStore, CliError> {
+        let path = self.db()?;
+        if let Ok(false) = path.try_exists() {
+            return Err(no_database(&path));
+        }
+        Ok(SqliteStore::open(path).await?)
+    }
+
+    /// Where the processes that share the database find each other.
+    pub(crate) fn owners(&self, store: &SqliteStore) -> Owners {
+        Owners::beside(store.path())
+    }
+
+    /// The run of that name, or the only one whose name begins like that.
+    pub(crate) async fn find_run(
+        &self,
+        store: &dyn RawGraphStore,
+        text: &str,
+    ) -> Result<RunId, CliError> {
+        let mut found: Vec<RunId> = Vec::new();
+        let mut query = ListQuery {
+            limit: 1000,
+            ..ListQuery::default()
+        };
+        loop {
+            let page = store.list(query.clone()).await?;
+            query.before = page.last().map(zeph_memory::RunRow::cursor);
+            for row in page {
+                if row.run.as_str() == text {
+                    return Ok(row.run);
+                }
+                if !text.is_empty() && row.run.as_str().starts_with(text) {
+                    found.push(row.run);
+                }
+            }
+            if query.before.is_none() {
+                break;
+            }
+        }
+        match &found[..] {
+            [only] => Ok(only.clone()),
+            [] => Err(CliError::new(
+                Exit::Usage,
+                format!("there is no run {:?}", zeph_common::inert(text)),
+            )
+            .code("no_such_run")
+            .help("`zeph list` shows the runs")),
+            many => Err(ambiguous(text, many)),
+        }
+    }
+
+    /// An engine on that store, for the runs of one plan.
+    pub(crate) async fn engine(
+        &self,
+        store: Arc<dyn RawGraphStore>,
+        work: Work,
+        owners: Option<Owners>,
+    ) -> Result<Engine, CliError> {
+        let config = self.config();
+        let mut command = CommandExecutor::builder().max_output(config.max_output_bytes);
+        if let Some(folder) = &work.folder {
+            command = command.cwd(folder);
+        }
+        let mut registry = Registry::new();
+        registry
+            .register(COMMAND, Arc::new(Templated::new(command.build(), work.values)))
+            .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+        let limits = Limits {
+            max_parallel: work.max_parallel,
+            max_output_bytes: config.max_output_bytes,
+            log_bytes: config.log_bytes,
+            observer_buffer: config.observer_buffer,
+        };
+        let mut engine = Engine::builder(store).registry(registry).limits(limits);
+        if let Some(owners) = owners {
+            engine = engine.owners(owners);
+        }
+        Ok(engine.start().await?)
+    }
+}
+
+/// What the commands of a plan need.
+#[derive(Debug)]
+pub(crate) struct Work {
+    /// Where they run; none is the current folder.
+    pub(crate) folder: Option<PathBuf>,
+    /// What their expressions can use.
+    pub(crate) values: RunValues,
+    /// How many may run at the same time.
+    pub(crate) max_parallel: u32,
+}
+
+/// The time of this computer.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::ZERO.after(since.unwrap_or_default())
+}
+
+fn no_database(path: &Path) -> CliError {
+    CliError::new(
+        Exit::Usage,
+        format!("there is no run database at {}", path.display()),
+    )
+    .code("no_database")
+    .help("`zeph run PLAN` makes it; --db FILE names another one")
+}
+
+fn ambiguous(text: &str, found: &[RunId]) -> CliError {
+    let mut names: Vec<&str> = found.iter().take(CANDIDATES).map(RunId::as_str).collect();
+    if found.len() > CANDIDATES {
+        names.push("…");
+    }
+    CliError::new(
+        Exit::Usage,
+        format!(
+            "{} runs begin with {:?}: {}",
+            found.len(),
+            zeph_common::inert(text),
+            names.join(", ")
+        ),
+    )
+    .code("ambiguous_run")
+    .help("type more of the name")
+}
+
+/// A variable that names a path; an empty one counts as unset.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .filter(|text| !text.is_empty())
+        .map(PathBuf::from)
+}
+
+fn user_file() -> Result<Option<(PathBuf, String)>, CliError> {
+    let folder = match (variable("XDG_CONFIG_HOME"), variable("HOME")) {
+        (Some(folder), _) if folder.is_absolute() => folder,
+        (_, Some(home)) => home.join(".config"),
+        (_, None) => return Ok(None),
+    };
+    read_if_there(&folder.join("zeph").join("config.toml"))
+}
+
+/// `zeph.toml` in the current folder or one above it, up to the root of the repository.
+fn project_file() -> Result<Option<(PathBuf, String)>, CliError> {
+    // A folder that was deleted under us has no project.
+    let Ok(here) = std::env::current_dir() else {
+        return Ok(None);
+    };
+    for folder in here.ancestors() {
+        let found = read_if_there(&folder.join("zeph.toml"))?;
+        if found.is_some() || folder.join(".git").exists() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn read_if_there(path: &Path) -> Result<Option<(PathBuf, String)>, CliError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some((path.to_owned(), text))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(CliError::new(
+            Exit::Usage,
+            format!("the settings in {} cannot be read: {error}", path.display()),
+        )
+        .code("bad_configuration")),
+    }
+}

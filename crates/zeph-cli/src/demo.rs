@@ -1,0 +1,123 @@
+//! `zeph demo`: a small run to look at, and the same with a crash in the middle.
+
+use std::env;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use zeph_graph::RunId;
+
+use crate::args::DemoArgs;
+use crate::cx::Cx;
+use crate::exit::{CliError, Exit};
+use crate::out::{self, Tone};
+use crate::plan;
+use crate::run::{self, Manner};
+
+const PLAN: &str = include_str!("demo.toml");
+/// The completion after which the crashing demo kills itself: work is running then.
+const DIES_AFTER: u32 = 2;
+
+pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
+    if args.crash {
+        return crash(cx);
+    }
+    let name = match &args.die {
+        Some(name) => name.clone(),
+        None => random_name(),
+    };
+    let name: RunId = name
+        .parse()
+        .map_err(|error: zeph_graph::BadRunId| CliError::new(Exit::Usage, error.to_string()))?;
+    let manner = Manner {
+        is_kept: true,
+        is_interactive: !cx.json() && out::is_interactive(),
+        grace: cx.config().suspend_grace,
+        dies_after: args.die.as_ref().map(|_| DIES_AFTER),
+        ..Manner::default()
+    };
+    // Its commands touch no file; any folder will do that is there.
+    let loaded = plan::from_bytes(cx, "demo.toml", PLAN.as_bytes(), &[], Some(env::temp_dir()))?;
+    if !cx.json() && args.die.is_none() {
+        out::line("Nine small tasks: some in parallel, one that fails once and is retried, one question");
+        out::line("that answers itself after 2 s, and one failure that skips only what depends on it.");
+        out::line("");
+    }
+    let exit = run::start(cx, loaded, Some(name.clone()), manner).await?;
+    if !cx.json() && exit == Exit::Degraded {
+        hints(cx, &name)?;
+    }
+    // That one of its tasks fails is part of the show.
+    Ok(match exit {
+        Exit::Degraded => Exit::Completed,
+        other => other,
+    })
+}
+
+fn hints(cx: &Cx, name: &RunId) -> Result<(), CliError> {
+    let db = cx.suffix();
+    out::line("");
+    out::line(format!("It is kept in {}. Look at it:", cx.db()?.display()));
+    for (command, what) in [
+        (format!("zeph show {name}{db}"), "every task with its times and attempts"),
+        (format!("zeph logs {name} download-c{db}"), "what the retried task printed"),
+        (format!("zeph graph {name}{db}"), "the graph with its states"),
+        (format!("zeph why {name} fix-spelling{db}"), "why a task did not run"),
+        (format!("zeph demo --crash{db}"), "the same, killed half-way"),
+    ] {
+        out::line(format!("  {} {what}", Tone::Question.paint(format!("{command:<34}"))));
+    }
+    Ok(())
+}
+
+/// Lets a child of this program run the demo and kill itself.
+fn crash(cx: &Cx) -> Result<Exit, CliError> {
+    let failed = |error: std::io::Error| {
+        CliError::new(
+            Exit::Internal,
+            format!("the demo's own process cannot be started: {error}"),
+        )
+    };
+    let name = random_name();
+    let mut child = Command::new(env::current_exe().map_err(failed)?);
+    child.arg("demo").arg("--die").arg(&name);
+    // The same database, named in the same way: the child's hints are for the person.
+    match &cx.global.db {
+        Some(path) => child.arg("--db").arg(path),
+        None => child.env("ZEPH_DB", cx.db()?),
+    };
+    if cx.json() {
+        child.arg("--json");
+    }
+    let status = child.status().map_err(failed)?;
+    if status.signal() != Some(Signal::SIGKILL as i32) {
+        let text = format!("the demo was to be killed half-way, but ended otherwise: {status}");
+        return Err(CliError::new(Exit::Internal, text));
+    }
+    let resume = format!("zeph resume {name}{}", cx.suffix());
+    if cx.json() {
+        out::json(&serde_json::json!({ "event": "killed", "run": name, "next": [resume] }));
+        return Ok(Exit::Completed);
+    }
+    out::line("");
+    out::line(format!(
+        "{} The process that ran {name} was just killed with -9, in the middle of its work.",
+        Tone::Bad.paint("Killed.")
+    ));
+    out::line("What was `ok` is on disk and will not run again. Now type:");
+    out::line(format!("  {}", Tone::Question.paint(resume)));
+    Ok(Exit::Completed)
+}
+
+/// Ends this process as a power cut would.
+pub(crate) fn die() {
+    // The signal cannot be caught, so nothing after it happens.
+    let _ = kill(Pid::this(), Signal::SIGKILL);
+}
+
+fn random_name() -> String {
+    let random = RandomState::new().build_hasher().finish();
+    format!("demo-{:04x}", random & 0xffff)
+}

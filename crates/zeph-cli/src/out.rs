@@ -1,0 +1,115 @@
+//! Output: stdout line by line without ever panicking, diagnostics on stderr when asked for.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
+
+use anstyle::{AnsiColor, Style};
+use tracing_subscriber::EnvFilter;
+
+/// The first thing that went wrong on stdout, a reader that went away apart.
+static FAILURE: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints a line on stdout, at once. A reader that has gone away is no error.
+pub(crate) fn line(text: impl Display) {
+    note(write(&text, "\n"));
+}
+
+/// Prints a text on stdout as it is; for texts that end their own lines.
+pub(crate) fn text(text: impl Display) {
+    note(write(&text, ""));
+}
+
+/// Prints one JSON value as a line on stdout.
+pub(crate) fn json(value: &serde_json::Value) {
+    line(value);
+}
+
+/// Prints a line for people on stderr.
+pub(crate) fn note_line(text: impl Display) {
+    // Nobody is left to tell when stderr is gone.
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+fn write(text: &impl Display, end: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    write!(stdout, "{text}{end}")?;
+    stdout.flush()
+}
+
+fn note(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = FAILURE.set(error);
+    }
+}
+
+/// What went wrong on stdout, if anything did.
+pub(crate) fn failure() -> Option<&'static io::Error> {
+    FAILURE.get()
+}
+
+/// A word as a shell would need it, safe to print.
+pub(crate) fn quoted(word: &str) -> String {
+    let word = zeph_common::inert(word);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Whether a person sees stderr and can answer on stdin.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Starts the diagnostics for operators: `-v` for ours, `-vv` for everybody's.
+pub(crate) fn trace(verbose: u8) {
+    let filter = match verbose {
+        0 => return,
+        1 => "warn,zeph=debug,zeph_runtime=debug,zeph_memory_sqlite=debug,zeph_command=debug",
+        _ => "trace",
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(io::stderr);
+    // Only a second call could fail, and there is none.
+    let _ = subscriber.try_init();
+}
+
+/// The colours of the words that say how something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Bad,
+    Warning,
+    Question,
+    Quiet,
+    Plain,
+}
+
+impl Tone {
+    const fn style(self) -> Style {
+        let colour = match self {
+            Self::Good => AnsiColor::Green,
+            Self::Bad => AnsiColor::Red,
+            Self::Warning => AnsiColor::Yellow,
+            Self::Question => AnsiColor::Cyan,
+            Self::Quiet => return Style::new().dimmed(),
+            Self::Plain => return Style::new(),
+        };
+        match self {
+            Self::Bad | Self::Question => colour.on_default().bold(),
+            Self::Good | Self::Warning | Self::Quiet | Self::Plain => colour.on_default(),
+        }
+    }
+
+    /// The text in this colour. Whether colours are seen is decided where it is printed.
+    pub(crate) fn paint(self, text: impl Display) -> String {
+        let style = self.style();
+        format!("{style}{text}{style:#}")
+    }
+}

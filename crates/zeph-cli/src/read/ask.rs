@@ -1,0 +1,88 @@
+//! Requests: asking something of a run, and telling where the request ended up.
+
+use serde_json::json;
+use zeph_graph::RunId;
+use zeph_memory::RawGraphStore;
+use zeph_memory_sqlite::SqliteStore;
+use zeph_runtime::{Delivery, Owners, Request, ask};
+
+use super::page::Page;
+use super::status;
+use crate::cx::{Cx, now};
+use crate::exit::{CliError, Exit};
+use crate::out;
+
+/// Opens the database and finds the run; without a name the newest that is open.
+pub(crate) async fn open(cx: &Cx, run: Option<&str>) -> Result<(SqliteStore, RunId), CliError> {
+    let store = cx.open_existing_store().await?;
+    let run = match run {
+        Some(text) => cx.find_run(&store, text).await?,
+        None => status::newest(&store, Some(true)).await?,
+    };
+    Ok((store, run))
+}
+
+/// Sends a request and says what became of it. `done` is what to say when it was taken.
+pub(crate) async fn send(
+    cx: &Cx,
+    store: &SqliteStore,
+    run: &RunId,
+    request: &Request,
+    done: &str,
+) -> Result<Exit, CliError> {
+    let owners = cx.owners(store);
+    let delivery = deliver(store, &owners, run, request).await?;
+    if cx.json() {
+        let (word, id) = match delivery {
+            Delivery::Taken => ("taken", None),
+            Delivery::Stale => ("stale", None),
+            Delivery::Posted(id) => ("posted", Some(id.get())),
+            _ => ("sent", None),
+        };
+        out::json(&json!({ "run": run.as_str(), "delivery": word, "request": id }));
+    } else {
+        let mut page = Page::new();
+        page.line(words(delivery, run, done));
+        page.print();
+    }
+    Ok(Exit::Completed)
+}
+
+async fn deliver(
+    store: &dyn RawGraphStore,
+    owners: &Owners,
+    run: &RunId,
+    request: &Request,
+) -> Result<Delivery, CliError> {
+    Ok(ask(store, Some(owners), run, request, now()).await?)
+}
+
+fn words(delivery: Delivery, run: &RunId, done: &str) -> String {
+    match delivery {
+        Delivery::Taken => done.to_owned(),
+        Delivery::Stale => format!("nothing to change in run {run}: that is over already"),
+        Delivery::Posted(_) => {
+            format!("noted; nobody owns the run now: `zeph resume {run}` takes it up")
+        }
+        _ => format!("sent to the owner of run {run}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+    use zeph_memory::RequestId;
+    use zeph_runtime::Delivery;
+
+    #[test]
+    fn every_delivery_says_what_became_of_it() {
+        let run = "r1".parse().unwrap();
+        assert_eq!(words(Delivery::Taken, &run, "done"), "done");
+        assert!(words(Delivery::Stale, &run, "done").contains("over already"));
+        let posted = words(Delivery::Posted(RequestId::new(7)), &run, "done");
+        assert_eq!(
+            posted,
+            "noted; nobody owns the run now: `zeph resume r1` takes it up"
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! Ledger: where the time of a run and of its tasks went, from one pass over its journal.
+
+use std::time::Duration;
+
+use zeph_graph::{ContentId, Record, TaskId, Timestamp};
+use zeph_runtime::RunView;
+
+/// What a task spent its time on. Time in which nobody worked on the run does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// When its first attempt started.
+    pub(crate) started_at: Option<Timestamp>,
+    /// When it ended.
+    pub(crate) ended_at: Option<Timestamp>,
+    /// Ready, and waiting for a slot.
+    pub(crate) queued: Duration,
+    /// Attempts at work.
+    pub(crate) ran: Duration,
+    /// Between two attempts.
+    pub(crate) backed_off: Duration,
+    /// Waiting for a person.
+    pub(crate) asked: Duration,
+    /// How many attempts were started.
+    pub(crate) attempts: u32,
+    /// What its last failed attempt said.
+    pub(crate) error: Option<ContentId>,
+    now: Option<(Doing, Timestamp, Duration)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    Queueing,
+    Running,
+    BackingOff,
+    Asking,
+}
+
+/// The times of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    tasks: Vec<Times>,
+    /// Between the first record and the last one, without the time in which nobody worked on it.
+    pub(crate) took: Duration,
+}
+
+impl Ledger {
+    /// Reads the journal; what still goes on counts up to `until`. Cost: one pass.
+    pub(crate) fn of(view: &RunView, until: Timestamp) -> Self {
+        let mut tasks = vec![Times::default(); view.graph().len()];
+        let first = view.entries.first().map_or(until, |entry| entry.at);
+        let mut last = first;
+        let mut asleep = Duration::ZERO;
+        for entry in &view.entries {
+            if entry.record == Record::Resumed {
+                // Nobody worked on it since the record before, as far as the journal can know.
+                asleep += entry.at.since(last);
+            }
+            last = entry.at;
+            if let Some(times) = entry
+                .record
+                .task()
+                .and_then(|task| tasks.get_mut(task.index()))
+            {
+                times.take(entry.at, asleep, &entry.record);
+            }
+        }
+        let end = until.max(last);
+        for times in &mut tasks {
+            times.turn(end, asleep, None);
+        }
+        Self {
+            tasks,
+            took: end.since(first).saturating_sub(asleep),
+        }
+    }
+
+    pub(crate) fn task(&self, task: TaskId) -> Times {
+        self.tasks.get(task.index()).copied().unwrap_or_default()
+    }
+}
+
+impl Times {
+    fn take(&mut self, at: Timestamp, asleep: Duration, record: &Record) {
+        let doing = match *record {
+            Record::Readied { .. } => Some(Doing::Queueing),
+            Record::Started { .. } => {
+                self.attempts += 1;
+                self.started_at = self.started_at.or(Some(at));
+                Some(Doing::Running)
+            }
+            Record::BackedOff { .. } => Some(Doing::BackingOff),
+            Record::Asked { .. } => Some(Doing::Asking),
+            Record::AttemptFailed { error, .. } => {
+                self.error = error;
+                None
+            }
+            Record::Completed { .. }
+            | Record::Failed { .. }
+            | Record::Skipped { .. }
+            | Record::Canceled { .. } => {
+                self.ended_at = Some(at);
+                None
+            }
+            Record::AttemptCut { .. } | Record::Answered { .. } => None,
+            // It keeps running until it has stopped; the others are not about a task.
+            Record::CancelRequested { .. }
+            | Record::Opened
+            | Record::Ending { .. }
+            | Record::Paused
+            | Record::Unpaused
+            | Record::Suspending
+            | Record::Suspended
+            | Record::Resumed
+            | Record::Ended { .. } => return,
+        };
+        self.turn(at, asleep, doing);
+    }
+
+    /// Books what was going on, and begins the next thing.
+    fn turn(&mut self, at: Timestamp, asleep: Duration, next: Option<Doing>) {
+        if let Some((doing, since, asleep_then)) = self.now.take() {
+            let spent = at.since(since).saturating_sub(asleep - asleep_then);
+            match doing {
+                Doing::Queueing => self.queued += spent,
+                Doing::Running => self.ran += spent,
+                Doing::BackingOff => self.backed_off += spent,
+                Doing::Asking => self.asked += spent,
+            }
+        }
+        self.now = next.map(|doing| (doing, at, asleep));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Times;
+    use std::time::Duration;
+    use zeph_graph::{Attempt, CutHow, Output, Record, TaskId, Timestamp};
+
+    #[test]
+    fn time_goes_to_what_it_was_spent_on_and_sleep_to_nothing() {
+        let task = TaskId::from_index(0);
+        let at = Timestamp::from_micros;
+        let mut times = Times::default();
+        let awake = Duration::ZERO;
+        let attempt = Attempt::FIRST;
+        times.take(at(10), awake, &Record::Readied { task });
+        times.take(at(13), awake, &Record::Started { task, attempt });
+        let lost = Record::AttemptCut {
+            task,
+            attempt,
+            how: CutHow::Lost,
+            log: None,
+        };
+        // Resumed at 120 after a record at 20: nobody worked for 100.
+        let slept = Duration::from_micros(100);
+        times.take(at(120), slept, &lost);
+        times.take(at(120), slept, &Record::Readied { task });
+        let attempt = attempt.next();
+        times.take(at(121), slept, &Record::Started { task, attempt });
+        let done = Record::Completed {
+            task,
+            output: Output::None,
+            log: None,
+        };
+        times.take(at(126), slept, &done);
+        let spent = (
+            times.queued.as_micros(),
+            times.ran.as_micros(),
+            times.attempts,
+        );
+        assert_eq!(spent, (3 + 1, 7 + 5, 2));
+        assert_eq!(
+            (times.started_at, times.ended_at),
+            (Some(at(13)), Some(at(126)))
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! `zeph list`: the runs of the database, newest first.
+
+use serde_json::{Value, json};
+use zeph_common::show_duration;
+use zeph_graph::Timestamp;
+use zeph_memory::{ListQuery, RawGraphStore as _, RunRow};
+
+use super::owner::is_interrupted;
+use super::page::Page;
+use super::time::{ago, micros};
+use crate::args::ListArgs;
+use crate::cx::{Cx, now};
+use crate::exit::{CliError, Exit};
+use crate::out;
+
+pub(crate) async fn run(cx: &Cx, args: &ListArgs) -> Result<Exit, CliError> {
+    let path = cx.db()?;
+    // Anything but a clear no is left to the store: unreadable is never "no runs".
+    let lines = if let Ok(false) = path.try_exists() {
+        Vec::new()
+    } else {
+        let store = cx.open_store_read_only().await?;
+        let query = ListQuery {
+            limit: args.limit,
+            open: args.open.then_some(true),
+            ..ListQuery::default()
+        };
+        let owners = cx.owners(&store);
+        let line = |row| Line {
+            interrupted: is_interrupted(&owners, &row),
+            row,
+        };
+        store.list(query).await?.into_iter().map(line).collect()
+    };
+    if cx.json() {
+        out::json(&Value::Array(lines.iter().map(Line::to_json).collect()));
+    } else if lines.is_empty() {
+        out::note_line(nothing(args));
+    } else {
+        let mut page = Page::new();
+        table(&mut page, &lines, now());
+        page.print();
+    }
+    Ok(Exit::Completed)
+}
+
+const fn nothing(args: &ListArgs) -> &'static str {
+    if args.limit == 0 {
+        "nothing was asked for: -n 0"
+    } else if args.open {
+        "no run is open; `zeph list` shows those that have ended"
+    } else {
+        "no runs yet; `zeph run PLAN` starts one, `zeph demo` shows how it works"
+    }
+}
+
+/// A run, and whether its process went away under it.
+struct Line {
+    row: RunRow,
+    interrupted: bool,
+}
+
+fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
+    let cells: Vec<Vec<String>> = lines.iter().map(|line| line.cells(now)).collect();
+    let header = ["RUN", "STATE", "TASKS", "STARTED", "TOOK", "GOAL"];
+    page.table(0, &header, &cells);
+    let open: Vec<&Line> = lines.iter().filter(|line| line.row.status.open).collect();
+    match &open[..] {
+        [] => {}
+        [only] => page.heading(format!(
+            "open: `zeph status {0}` tells what it waits for, `zeph resume {0}` goes on with it",
+            only.row.run
+        )),
+        many => page.heading(format!(
+            "{} are open: `zeph status RUN` tells what a run waits for, `zeph resume RUN` goes on with it",
+            many.len()
+        )),
+    }
+}
+
+impl Line {
+    fn cells(&self, now: Timestamp) -> Vec<String> {
+        let row = &self.row;
+        let state = if self.interrupted {
+            "interrupted".into()
+        } else {
+            row.status.state.replace('_', " ")
+        };
+        let tasks = match self.progress() {
+            Some((done, total)) => format!("{done}/{total}"),
+            None => "-".into(),
+        };
+        let took = if row.status.open {
+            "-".into()
+        } else {
+            show_duration(row.updated_at.since(row.created_at))
+        };
+        let started = ago(row.created_at, now);
+        vec![
+            row.run.to_string(),
+            state,
+            tasks,
+            started,
+            took,
+            row.title.clone(),
+        ]
+    }
+
+    /// How many tasks have ended, and how many there are, as the last commit noted it.
+    fn progress(&self) -> Option<(u64, u64)> {
+        let summary: Value = serde_json::from_str(&self.row.status.summary).ok()?;
+        let number = |name: &str| summary.get(name).and_then(Value::as_u64);
+        let ends = ["completed", "failed", "skipped", "canceled"];
+        let done = ends.into_iter().filter_map(number).sum();
+        Some((done, number("total")?))
+    }
+
+    fn to_json(&self) -> Value {
+        let row = &self.row;
+        let (done, total) = self.progress().unzip();
+        let took = (!row.status.open).then(|| micros(row.updated_at.since(row.created_at)));
+        json!({
+            "run": row.run.as_str(),
+            "title": row.title,
+            "state": row.status.state,
+            "open": row.status.open,
+            "interrupted": self.interrupted,
+            "created_at_us": row.created_at.as_micros(),
+            "updated_at_us": row.updated_at.as_micros(),
+            "took_us": took,
+            "done": done,
+            "total": total,
+            "records": row.last_seq.get(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, table};
+    use crate::read::page::Page;
+    use zeph_graph::{Seq, Timestamp};
+    use zeph_memory::{RunRow, RunStatus};
+
+    fn row(run: &str, title: &str, status: RunStatus) -> RunRow {
+        RunRow {
+            run: run.parse().unwrap(),
+            title: title.into(),
+            created_at: Timestamp::from_micros(1_000_000),
+            updated_at: Timestamp::from_micros(3_500_000),
+            last_seq: Seq::new(12),
+            status,
+            epoch: 1,
+        }
+    }
+
+    #[test]
+    fn a_list_is_one_line_a_run_and_a_hint_for_those_that_are_open() {
+        let summary = r#"{"total":12,"completed":9,"failed":1,"skipped":1,"running":1}"#;
+        let ended = RunStatus::ended("timed_out").with_summary(summary);
+        let lines = [
+            Line {
+                row: row("r2", "a\r\n\u{202e}b\x1b[31m", RunStatus::open("running")),
+                interrupted: true,
+            },
+            Line {
+                row: row("r1", "Weekly report", ended),
+                interrupted: false,
+            },
+        ];
+        let mut page = Page::of_width(Some(70));
+        table(&mut page, &lines, Timestamp::from_micros(201_000_000));
+        let wanted = "\
+RUN  STATE        TASKS  STARTED    TOOK  GOAL
+r2   interrupted  -      3 min ago  -     a\\r\\nb
+r1   timed out    11/12  3 min ago  2.5s  Weekly report
+
+open: `zeph status r2` tells what it waits for, `zeph resume r2` goes on with it
+";
+        assert_eq!(page.into_text(), wanted);
+        let json = lines[1].to_json();
+        assert_eq!(
+            (&json["done"], &json["took_us"]),
+            (&11.into(), &2_500_000.into())
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! The commands that look at runs, and those that ask something of them.
+
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod show;
+pub(crate) mod status;
+pub(crate) mod verify;
+pub(crate) mod why;
+
+pub(crate) mod answer;
+pub(crate) mod cancel;
+pub(crate) mod delete;
+pub(crate) mod pause;
+
+mod ask;
+mod owner;
+
+mod failure;
+mod ledger;
+mod reason;
+mod rules;
+
+mod page;
+mod time;
+
+#[cfg(test)]
+mod kit;

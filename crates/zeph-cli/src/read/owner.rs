@@ -1,0 +1,48 @@
+//! Owners: whether a living process works on a run.
+
+use zeph_graph::RunId;
+use zeph_memory::{RawGraphStore as _, RunRow};
+use zeph_memory_sqlite::SqliteStore;
+use zeph_runtime::Owners;
+
+use crate::cx::Cx;
+use crate::exit::CliError;
+
+/// Who works on a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A living process, by what it says of itself.
+    Alive(String),
+    /// Nobody: it was never resumed, it is at rest or over, or its process went away.
+    Nobody,
+}
+
+impl Owner {
+    /// Asks the lock of the run's owner.
+    pub(crate) async fn of(cx: &Cx, store: &SqliteStore, run: &RunId) -> Result<Self, CliError> {
+        let row = store.get(run).await?;
+        Ok(match cx.owners(store).holder(row.epoch) {
+            Some(owner) if row.status.open => Self::Alive(owner),
+            Some(_) | None => Self::Nobody,
+        })
+    }
+
+    pub(crate) const fn is_nobody(&self) -> bool {
+        matches!(self, Self::Nobody)
+    }
+
+    /// For JSON.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Alive(name) => Some(name),
+            Self::Nobody => None,
+        }
+    }
+}
+
+/// Whether a run says that it is at work, and its process is gone.
+pub(crate) fn is_interrupted(owners: &Owners, row: &RunRow) -> bool {
+    // The words of `RunState`; a store knows no others.
+    let at_work = matches!(row.status.state.as_str(), "running" | "suspending");
+    row.status.open && at_work && owners.holder(row.epoch).is_none()
+}

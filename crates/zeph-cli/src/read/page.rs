@@ -1,0 +1,213 @@
+//! Pages: what people read, laid out and made inert in one place.
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, presets};
+use zeph_common::{inert, inert_block};
+
+use crate::out;
+
+/// The width of the names in front of facts.
+const FACT: usize = 10;
+
+/// A text under construction. Everything that goes in is made inert, so no caller can forget it.
+#[derive(Debug)]
+pub(crate) struct Page {
+    text: String,
+    width: Option<u16>,
+}
+
+impl Page {
+    /// A page for stdout: tables are cut to its width if it is a terminal.
+    pub(crate) fn new() -> Self {
+        Self::of_width(Table::new().width())
+    }
+
+    /// A page of that width; none for as wide as needed.
+    pub(crate) const fn of_width(width: Option<u16>) -> Self {
+        Self {
+            text: String::new(),
+            width,
+        }
+    }
+
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) {
+        self.text.push_str(inert(text.as_ref()).trim_end());
+        self.text.push('\n');
+    }
+
+    /// An empty line, unless the page begins here.
+    pub(crate) fn gap(&mut self) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+    }
+
+    pub(crate) fn heading(&mut self, text: impl AsRef<str>) {
+        self.gap();
+        self.line(text);
+    }
+
+    /// A named fact; further lines of its value stand below the first one.
+    pub(crate) fn fact(&mut self, name: &str, value: impl AsRef<str>) {
+        let value = inert_block(value.as_ref());
+        let mut lines = value.lines();
+        self.line(format!("{name:FACT$}  {}", lines.next().unwrap_or("")));
+        for line in lines {
+            self.line(format!("{:FACT$}  {line}", ""));
+        }
+    }
+
+    /// A text of several lines, moved in by that many blanks.
+    pub(crate) fn block(&mut self, indent: usize, text: &str) {
+        for line in inert_block(text).lines() {
+            self.text.push_str(&" ".repeat(indent));
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
+        }
+    }
+
+    /// A table; its last column is cut where the terminal ends. Without rows it leaves nothing.
+    pub(crate) fn table(&mut self, indent: usize, header: &[&str], rows: &[Vec<String>]) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        if !header.is_empty() {
+            table.set_header(header.to_vec());
+        }
+        for cells in rows {
+            let cells: Vec<String> = cells.iter().map(|cell| inert(cell).into_owned()).collect();
+            let mut row = Row::from(cells);
+            row.max_height(1);
+            table.add_row(row);
+        }
+        let columns = table.column_count();
+        for (i, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, if i + 1 == columns { 0 } else { 2 }));
+            if i + 1 < columns {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        match self.width {
+            Some(width) => {
+                let room = width.saturating_sub(u16::try_from(indent).unwrap_or(u16::MAX));
+                table.set_width(room.max(40));
+                table.set_content_arrangement(ContentArrangement::Dynamic);
+            }
+            None => {
+                table.set_content_arrangement(ContentArrangement::Disabled);
+            }
+        }
+        self.block(indent, &table.trim_fmt());
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Prints the page on stdout.
+    pub(crate) fn print(self) {
+        out::text(self.text);
+    }
+}
+
+/// A word as a shell reads it back: quoted when it has to be, and behind `--` when it looks like a flag.
+pub(crate) fn shell_word(text: &str) -> String {
+    let text = inert(text);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:/@%+=".contains(c);
+    let quoted = if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    };
+    if quoted.trim_start_matches('\'').starts_with('-') {
+        format!("-- {quoted}")
+    } else {
+        quoted
+    }
+}
+
+/// `1 task`, `2 tasks`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// The first of some names, and how many more there are.
+pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>, total: usize) -> String {
+    const MOST: usize = 8;
+    let shown: Vec<&str> = names.into_iter().take(MOST).collect();
+    let more = total.saturating_sub(shown.len());
+    let mut text = shown.join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Page, count, names, shell_word};
+
+    #[test]
+    fn nothing_that_goes_in_can_act_on_a_terminal() {
+        let nasty = "a\x1b[31mb\r\n\x1b]0;title\x07c\u{202e}d";
+        let mut page = Page::of_width(None);
+        page.line(nasty);
+        page.heading(nasty);
+        page.fact("goal", nasty);
+        page.block(2, nasty);
+        page.table(2, &["X", "Y"], &[vec![nasty.into(), nasty.into()]]);
+        let text = page.into_text();
+        let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!text.contains(harmful), "{text:?}");
+        assert_eq!(text.lines().next(), Some(r"ab\r\ncd"));
+    }
+
+    #[test]
+    fn a_table_is_aligned_and_cut_where_the_terminal_ends() {
+        let rows = [
+            vec!["a".into(), "x".repeat(80)],
+            vec!["long name".into(), "short".into()],
+        ];
+        let mut page = Page::of_width(Some(50));
+        page.table(2, &["NAME", "GOAL"], &rows);
+        let text = page.into_text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "  NAME       GOAL");
+        assert_eq!(lines[2], "  long name  short");
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(
+            lines[1].starts_with("  a          xxx") && lines[1].ends_with('…'),
+            "{text}"
+        );
+        assert!(lines[1].chars().count() <= 50, "{text}");
+
+        let mut page = Page::of_width(None);
+        page.table(0, &["NAME", "GOAL"], &rows);
+        assert!(
+            page.into_text().contains(&"x".repeat(80)),
+            "a pipe gets everything"
+        );
+    }
+
+    #[test]
+    fn words_can_be_pasted_into_a_shell() {
+        assert_eq!(shell_word("yes"), "yes");
+        assert_eq!(shell_word("it's two"), r"'it'\''s two'");
+        assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("-5"), "-- -5");
+        assert_eq!(shell_word("$(reboot)"), "'$(reboot)'");
+    }
+
+    #[test]
+    fn counts_and_lists_of_names_read_well() {
+        assert_eq!(count(1, "task"), "1 task");
+        assert_eq!(count(0, "task"), "0 tasks");
+        assert_eq!(names(["a", "b"], 2), "a, b");
+        assert_eq!(names(["a", "b"], 5), "a, b and 3 more");
+    }
+}

@@ -1,0 +1,205 @@
+//! Reasons: why a task stands where it stands, in words, and what to type next.
+
+mod held;
+mod words;
+
+use zeph_graph::{Effect, Output, SkipWhy, TaskId, TaskState, Timestamp};
+use zeph_runtime::{QuestionView, RunView};
+use zeph_scheduler::Explanation;
+
+use crate::read::owner::Owner;
+use crate::read::page::{count, names, shell_word};
+
+pub(crate) use held::{held, held_words, in_flight};
+pub(crate) use words::{name, state};
+
+/// Why a task stands where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// One word for programs.
+    pub(crate) code: &'static str,
+    /// A sentence for people; names in it are not inert yet.
+    pub(crate) text: String,
+    /// What to type next.
+    pub(crate) next: Vec<String>,
+    /// The tasks to blame or to wait for, the root cause last.
+    pub(crate) because: Vec<TaskId>,
+}
+
+impl Reason {
+    fn new(code: &'static str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            code,
+            text,
+            next: Vec::new(),
+            because: Vec::new(),
+        }
+    }
+
+    fn next(mut self, commands: impl IntoIterator<Item = String>) -> Self {
+        self.next.extend(commands);
+        self
+    }
+}
+
+/// Why that task stands where it stands, as far as a stored run and its owner's lock can tell.
+pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) -> Reason {
+    let run = &view.run;
+    match view.scheduler.explain(task) {
+        Explanation::Parents { open, count } => parents(view, task, &open, count),
+        Explanation::Held(_) => held::reason(view, owner, task),
+        Explanation::Running { .. } if owner.is_nobody() => {
+            interrupted(view, task, "It was running")
+        }
+        Explanation::Running {
+            attempt,
+            since,
+            deadline,
+        } => Reason::new("running", words::running(attempt, since, deadline, now)),
+        Explanation::BackingOff {
+            until,
+            tally,
+            max_retries,
+        } => {
+            let resume = owner.is_nobody().then(|| format!("zeph resume {run}"));
+            let text = words::backing_off(until, tally, max_retries, now);
+            Reason::new("backing_off", text).next(resume)
+        }
+        Explanation::Asking {
+            question,
+            why,
+            since,
+            deadline,
+        } => {
+            let text = words::asking(question, why, since, deadline, now);
+            Reason::new("asking", text).next(answers(view, Some(task)))
+        }
+        Explanation::Canceling { .. } if owner.is_nobody() => {
+            interrupted(view, task, "It was being stopped")
+        }
+        Explanation::Canceling {
+            attempt,
+            why,
+            deadline,
+        } => Reason::new("canceling", words::canceling(attempt, why, deadline, now)),
+        Explanation::Ended { state, because } => ended(view, task, state, because),
+        _ => Reason::new("unknown", format!("It is {}.", state(view, task)))
+            .next([format!("zeph show {run} {}", shell_word(name(view, task)))]),
+    }
+}
+
+fn parents(view: &RunView, task: TaskId, open: &[TaskId], total: u32) -> Reason {
+    let text = format!(
+        "It waits for {} that {} not ended: {}.",
+        count(total.into(), "task"),
+        if total == 1 { "has" } else { "have" },
+        names(open.iter().map(|&id| name(view, id)), total as usize)
+    );
+    // Down to the one that everything waits for; each step goes to a parent, so this ends.
+    let mut because = vec![task];
+    let mut at = task;
+    while let Explanation::Parents { open, .. } = view.scheduler.explain(at)
+        && let Some(&first) = open.first()
+    {
+        because.push(first);
+        at = first;
+    }
+    let next = [format!(
+        "zeph why {} {}",
+        view.run,
+        shell_word(name(view, at))
+    )];
+    Reason {
+        because,
+        ..Reason::new("parents", text).next(next)
+    }
+}
+
+/// Its process went away: the effect class tells what a resume does.
+fn interrupted(view: &RunView, task: TaskId, what: &str) -> Reason {
+    let then = match view.graph().task(task).rules().effect {
+        Effect::Pure | Effect::Idempotent => "it runs again when the run is resumed",
+        Effect::AtMostOnce => {
+            "it must not happen twice, so a person is asked when the run is resumed"
+        }
+    };
+    let text = format!("{what} when the process of the run went away; {then}.");
+    Reason::new("interrupted", text).next([format!("zeph resume {}", view.run)])
+}
+
+fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -> Reason {
+    let run = &view.run;
+    let reason = match state {
+        TaskState::Completed {
+            output: Output::Definition,
+        } => Reason::new(
+            "completed",
+            "It completed with the value that its definition gives instead of a result.",
+        ),
+        TaskState::Failed { why } => {
+            Reason::new("failed", format!("It failed: {}.", words::fault(why)))
+        }
+        TaskState::Skipped {
+            why: SkipWhy::Upstream(parent),
+        } => Reason::new(
+            "skipped",
+            format!(
+                "It was skipped, because {} did not complete.",
+                name(view, parent)
+            ),
+        ),
+        TaskState::Skipped {
+            why: SkipWhy::Declined,
+        } => Reason::new(
+            "skipped",
+            "It was skipped: the answer to its approval was no.",
+        ),
+        TaskState::Canceled { why } => Reason::new(
+            "canceled",
+            format!("It was canceled: {}.", words::cancel(why)),
+        ),
+        TaskState::Completed { .. }
+        | TaskState::Pending
+        | TaskState::Ready
+        | TaskState::Running { .. }
+        | TaskState::BackingOff { .. }
+        | TaskState::Asking { .. }
+        | TaskState::Canceling { .. } => Reason::new("completed", "It completed."),
+    };
+    let root = because.last().copied().unwrap_or(task);
+    let root = shell_word(name(view, root));
+    let logs = (reason.code != "completed").then(|| format!("zeph logs {run} {root}"));
+    let reason = reason.next([format!("zeph show {run} {root}")]).next(logs);
+    Reason { because, ..reason }
+}
+
+/// The commands that answer open questions: of one task, or of all.
+pub(crate) fn answers(view: &RunView, task: Option<TaskId>) -> Vec<String> {
+    let wanted = task.map(|id| name(view, id));
+    let mut lines = Vec::new();
+    for question in view.questions() {
+        if wanted.is_none_or(|wanted| wanted == question.task) {
+            lines.extend(answer_lines(view, &question));
+        }
+    }
+    lines
+}
+
+/// One line for each choice, or one with a placeholder.
+pub(crate) fn answer_lines(view: &RunView, question: &QuestionView) -> Vec<String> {
+    let line = |answer: &str| format!("zeph answer {} {} {answer}", view.run, question.id);
+    let choices = question
+        .choices
+        .iter()
+        .map(|choice| line(&shell_word(choice)));
+    match question.about {
+        "failure" => choices.chain([line("'value:JSON'")]).collect(),
+        _ if question.choices.is_empty() => match question.accepts.as_str() {
+            "yes or no" => vec![line("yes"), line("no")],
+            "a number" => vec![line("NUMBER")],
+            _ => vec![line("TEXT")],
+        },
+        _ => choices.collect(),
+    }
+}

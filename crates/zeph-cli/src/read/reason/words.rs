@@ -1,0 +1,151 @@
+//! The words for states, faults and the reasons that ends carry.
+
+use zeph_graph::{
+    AskWhy, Attempt, CancelWhy, CutWhy, Fault, Output, QuestionId, SkipWhy, Task, TaskId,
+    TaskState, Timestamp,
+};
+use zeph_runtime::RunView;
+use zeph_scheduler::Tally;
+
+use crate::read::page::count;
+use crate::read::time::ago;
+
+/// The name of a task.
+pub(crate) fn name(view: &RunView, task: TaskId) -> &str {
+    view.graph().get(task).map_or("?", Task::name)
+}
+
+/// The state of a task with its reason, in a few words.
+pub(crate) fn state(view: &RunView, task: TaskId) -> String {
+    match view.scheduler.task(task).state() {
+        state @ (TaskState::Pending | TaskState::Ready) => state.word().into(),
+        TaskState::Running { attempt, .. } => format!("running, attempt {attempt}"),
+        TaskState::BackingOff { attempt, .. } => format!("backing off after attempt {attempt}"),
+        TaskState::Asking { question } => format!("asking, question {question}"),
+        TaskState::Canceling { attempt, .. } => format!("canceling attempt {attempt}"),
+        TaskState::Completed { output } => match output {
+            Output::Definition => "completed with its stand-in value".into(),
+            Output::None | Output::Content(_) => "completed".into(),
+        },
+        TaskState::Failed { why } => format!("failed: {why}"),
+        TaskState::Skipped { why } => match why {
+            SkipWhy::Upstream(parent) => {
+                format!("skipped: {} did not complete", name(view, parent))
+            }
+            SkipWhy::Declined => "skipped: declined".into(),
+        },
+        TaskState::Canceled { why } => format!("canceled: {why}"),
+    }
+}
+
+pub(super) fn running(
+    attempt: Attempt,
+    since: Timestamp,
+    deadline: Option<Timestamp>,
+    now: Timestamp,
+) -> String {
+    let limit = deadline.map(|at| format!("; it times out {}", ago(at, now)));
+    let limit = limit.unwrap_or_default();
+    format!(
+        "It is running: attempt {attempt}, started {}{limit}.",
+        ago(since, now)
+    )
+}
+
+pub(super) fn backing_off(
+    until: Timestamp,
+    tally: Tally,
+    max_retries: u32,
+    now: Timestamp,
+) -> String {
+    let mut text = format!(
+        "Its last attempt failed, after {}",
+        count(tally.failures.into(), "failure")
+    );
+    if tally.restarts > 0 {
+        text.push_str(&format!(
+            " and {}",
+            count(tally.restarts.into(), "interruption")
+        ));
+    }
+    let again = if until <= now {
+        "now".into()
+    } else {
+        ago(until, now)
+    };
+    let of = match max_retries {
+        1 => "1 retry".to_owned(),
+        max => format!("{max} retries"),
+    };
+    format!(
+        "{text}. It is tried again {again} ({} of {of} used).",
+        tally.failures
+    )
+}
+
+pub(super) fn asking(
+    question: QuestionId,
+    why: AskWhy,
+    since: Timestamp,
+    deadline: Option<Timestamp>,
+    now: Timestamp,
+) -> String {
+    let what = match why {
+        AskWhy::Work => "It is a question".to_owned(),
+        AskWhy::Approve => "It needs a person's approval".to_owned(),
+        AskWhy::Failure(fault) => format!("It failed ({fault}), and a person decides what now"),
+    };
+    let default = deadline.map(|at| format!("; its default counts {}", ago(at, now)));
+    let default = default.unwrap_or_default();
+    format!(
+        "{what}: question {question}, asked {}{default}.",
+        ago(since, now)
+    )
+}
+
+pub(super) fn canceling(
+    attempt: Attempt,
+    why: CutWhy,
+    deadline: Option<Timestamp>,
+    now: Timestamp,
+) -> String {
+    let given_up = deadline.map(|at| format!("; it is given up {}", ago(at, now)));
+    let given_up = given_up.unwrap_or_default();
+    format!(
+        "Attempt {attempt} is being stopped because {}{given_up}.",
+        cut(why)
+    )
+}
+
+pub(super) const fn fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Error => "its last attempt ended in an error",
+        Fault::Permanent => "its attempt ended in an error that no retry mends",
+        Fault::Refused => "its executor refused the work",
+        Fault::Panicked => "its executor panicked",
+        Fault::AttemptTimeout => "its last attempt took too long",
+        Fault::TaskTimeout => "all its attempts together took too long",
+        Fault::Interrupted => "its attempt was interrupted, and it must not happen twice",
+    }
+}
+
+pub(super) const fn cancel(why: CancelWhy) -> &'static str {
+    match why {
+        CancelWhy::Task => "somebody cancelled it",
+        CancelWhy::Downstream => {
+            "somebody cancelled a task that it depends on, and what follows it"
+        }
+        CancelWhy::Run => "somebody cancelled the run",
+        CancelWhy::Abort => "another task failed, and its failure aborts the run",
+        CancelWhy::RunTimeout => "the run took too long",
+    }
+}
+
+const fn cut(why: CutWhy) -> &'static str {
+    match why {
+        CutWhy::Cancel(why) => cancel(why),
+        CutWhy::AttemptTimeout => "it took too long",
+        CutWhy::TaskTimeout => "all attempts of the task together took too long",
+        CutWhy::Suspend => "the run is being suspended",
+    }
+}

@@ -1,0 +1,202 @@
+//! Rules in words: what a task does, and in what it differs from the default.
+
+use std::time::Duration;
+
+use zeph_common::show_duration;
+use zeph_graph::{
+    AnswerKind, Effect, FailureAnswer, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work,
+};
+
+use super::page::count;
+
+/// What a task does, in one line.
+pub(crate) fn work(task: &Task) -> String {
+    match task.work() {
+        Work::Milestone => "nothing: it completes as soon as it is ready".into(),
+        Work::Action { name, .. } => format!("action {name}"),
+        Work::Question(question) => {
+            let accepts = match &question.kind {
+                AnswerKind::Text => "any text".into(),
+                AnswerKind::Number => "a number".into(),
+                AnswerKind::YesNo => "yes or no".into(),
+                AnswerKind::Choice(choices) => format!("one of {}", choices.join(", ")),
+            };
+            let default = question.fallback.as_ref().map(|(wait, value)| {
+                format!("; {} after {}", value.json_text(), show_duration(*wait))
+            });
+            format!(
+                "asks {:?} ({accepts}{})",
+                question.text,
+                default.unwrap_or_default()
+            )
+        }
+    }
+}
+
+/// The rules that are not the default ones, named and in words.
+pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, String)> {
+    // Exhaustive, so that a new rule cannot be forgotten here.
+    let Rules {
+        trigger,
+        retry,
+        on_failure,
+        attempt_timeout,
+        task_timeout,
+        effect,
+        lanes,
+        priority,
+        approve,
+        hint,
+        metadata,
+    } = task.rules();
+    let mut lines = Vec::new();
+    let mut add = |name, text: Option<String>| lines.extend(text.map(|text| (name, text)));
+    add(
+        "after",
+        match trigger {
+            Trigger::AllSuccess => None,
+            Trigger::AllDone => Some("all that it needs have ended, however they did".into()),
+        },
+    );
+    add(
+        "retry",
+        (*retry != Retry::NEVER).then(|| {
+            let Retry {
+                max_retries,
+                base,
+                cap,
+            } = *retry;
+            let (base, cap) = (show_duration(base), show_duration(cap));
+            format!(
+                "up to {}, {base} to {cap} apart",
+                count(max_retries.into(), "more attempt")
+            )
+        }),
+    );
+    add("on failure", strategy(on_failure));
+    let limit = |limit: &Option<Duration>, each| {
+        limit.map(|limit| format!("{} {each}", show_duration(limit)))
+    };
+    add("timeout", limit(attempt_timeout, "for each attempt"));
+    add("timeout", limit(task_timeout, "for all attempts together"));
+    add(
+        "effect",
+        match effect {
+            Effect::Idempotent => None,
+            Effect::Pure => Some("pure: repeating it changes nothing".into()),
+            Effect::AtMostOnce => {
+                Some("at most once: it is never repeated without a person's word".into())
+            }
+        },
+    );
+    for used in lanes {
+        let lane = &graph.lanes()[used.lane.index()];
+        add(
+            "lane",
+            Some(format!(
+                "{}: {} of {}",
+                lane.name, used.weight, lane.capacity
+            )),
+        );
+    }
+    add("priority", (*priority != 0).then(|| priority.to_string()));
+    add(
+        "approve",
+        approve.as_ref().map(|approval| {
+            let default = approval.fallback.map(|(wait, yes)| {
+                format!(
+                    " ({} after {})",
+                    if yes { "yes" } else { "no" },
+                    show_duration(wait)
+                )
+            });
+            format!("{}{}", approval.text, default.unwrap_or_default())
+        }),
+    );
+    add("expected", hint.map(show_duration));
+    for (key, value) in metadata {
+        add("metadata", Some(format!("{key} = {value}")));
+    }
+    lines
+}
+
+fn strategy(on_failure: &OnFailure) -> Option<String> {
+    match on_failure {
+        OnFailure::Abort => None,
+        OnFailure::Skip => Some("skip: what does not need it goes on".into()),
+        OnFailure::Ask(ask) => {
+            let default = ask.fallback.map(|(wait, answer)| {
+                let word = match answer {
+                    FailureAnswer::Retry => "retry",
+                    FailureAnswer::Skip => "skip",
+                    FailureAnswer::Abort => "abort",
+                };
+                format!("; {word} after {}", show_duration(wait))
+            });
+            Some(format!("ask a person{}", default.unwrap_or_default()))
+        }
+        OnFailure::Value(value) => Some(format!("complete with {}", value.json_text())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{changed, work};
+    use std::time::Duration;
+    use zeph_graph::{Effect, OnFailure, Params, Question, Retry, Task, TaskGraph, Trigger};
+
+    #[test]
+    fn only_what_differs_from_the_default_is_told_and_all_of_it() {
+        let mut graph = TaskGraph::new();
+        let plain = graph.add_task(Task::new("plain").action("command"), []);
+        let lane = graph.add_lane("db", 3);
+        let secs = Duration::from_secs;
+        let task = Task::new("odd")
+            .action("command")
+            .trigger(Trigger::AllDone)
+            .retry(Retry::times(1))
+            .on_failure(OnFailure::Value(Params::from_json_text("[1]")))
+            .timeout(secs(90))
+            .total_timeout(secs(600))
+            .effect(Effect::AtMostOnce)
+            .lane_weight(lane, 2)
+            .priority(-3)
+            .approve("Sure?")
+            .hint(secs(5))
+            .meta("team", "ops");
+        let odd = graph.add_task(task, [plain]);
+        assert_eq!(changed(&graph, graph.task(plain)), []);
+        let lines: Vec<String> = changed(&graph, graph.task(odd))
+            .into_iter()
+            .map(|(name, text)| format!("{name}={text}"))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "after=all that it needs have ended, however they did",
+                "retry=up to 1 more attempt, 1s to 1m apart",
+                "on failure=complete with [1]",
+                "timeout=1m 30s for each attempt",
+                "timeout=10m for all attempts together",
+                "effect=at most once: it is never repeated without a person's word",
+                "lane=db: 2 of 3",
+                "priority=-3",
+                "approve=Sure?",
+                "expected=5s",
+                "metadata=team = ops",
+            ]
+        );
+    }
+
+    #[test]
+    fn work_is_told_in_a_line() {
+        let fallback = Params::from_json_text("\"red\"");
+        let question = Question::choice("Which?", ["red", "blue"])
+            .default_after(Duration::from_secs(60), fallback);
+        assert_eq!(
+            work(&Task::new("q").question(question)),
+            r#"asks "Which?" (one of red, blue; "red" after 1m)"#
+        );
+        assert_eq!(work(&Task::new("a").action("command")), "action command");
+    }
+}

@@ -1,0 +1,268 @@
+//! A run in full: its facts, its tasks, where the time went, what failed.
+
+use serde_json::{Value, json};
+use zeph_common::{show_duration, truncate};
+use zeph_graph::{Output, TaskId, TaskState, Timestamp, Topology};
+use zeph_memory::RawGraphStore;
+use zeph_runtime::RunView;
+
+use crate::exit::CliError;
+use crate::read::failure::{self, Errors};
+use crate::read::ledger::{Ledger, Times};
+use crate::read::page::{Page, count, shell_word};
+use crate::read::time::{micros, moment, took};
+use crate::read::{reason, status};
+
+/// How many failures are told in full.
+const FAILURES: usize = 50;
+/// How many tasks of the critical path are shown.
+const STEPS: usize = 20;
+/// How much of a text of the graph's metadata is shown.
+const FACT_BYTES: usize = 500;
+
+pub(super) struct Shown<'a> {
+    view: &'a RunView,
+    ledger: &'a Ledger,
+    failures: Vec<TaskId>,
+    errors: Errors,
+    path: Vec<TaskId>,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) async fn read(
+        store: &dyn RawGraphStore,
+        view: &'a RunView,
+        ledger: &'a Ledger,
+    ) -> Result<Self, CliError> {
+        let failures: Vec<TaskId> = view
+            .graph()
+            .ids()
+            .filter(|&id| has_failed(view, id))
+            .collect();
+        let said = failures.iter().take(FAILURES);
+        let ids: Vec<_> = said.filter_map(|&id| ledger.task(id).error).collect();
+        let errors = failure::read(store, &view.run, &ids).await?;
+        let shape = Topology::weighted(view.graph(), |id| micros(spent(ledger.task(id))));
+        let path = shape.critical_path().iter().copied();
+        let path = path
+            .filter(|&id| !spent(ledger.task(id)).is_zero())
+            .collect();
+        Ok(Self {
+            view,
+            ledger,
+            failures,
+            errors,
+            path,
+        })
+    }
+
+    pub(super) fn tell(&self, page: &mut Page, now: Timestamp) {
+        self.tell_facts(page, now);
+        let rows: Vec<Vec<String>> = self.view.graph().ids().map(|id| self.row(id)).collect();
+        page.gap();
+        page.table(0, &["TASK", "TRIES", "QUEUED", "RAN", "STATE"], &rows);
+        self.tell_path(page);
+        self.tell_failures(page);
+    }
+
+    fn tell_facts(&self, page: &mut Page, now: Timestamp) {
+        let view = self.view;
+        page.line(format!(
+            "run {}: {}",
+            view.run,
+            view.scheduler.state().word().replace('_', " ")
+        ));
+        if !view.title.is_empty() {
+            page.fact("goal", &view.title);
+        }
+        for (name, text) in view.graph().metadata() {
+            if *text != view.title {
+                page.fact(name, truncate(text, FACT_BYTES).to_string());
+            }
+        }
+        page.fact("tasks", status::progress(view));
+        page.fact("started", moment(view.created_at, now));
+        page.fact("took", took(self.ledger.took));
+        page.fact("limits", limits(view));
+        let lanes = view.graph().lanes().iter();
+        let lanes: Vec<String> = lanes
+            .map(|lane| format!("{} {}", lane.name, lane.capacity))
+            .collect();
+        if !lanes.is_empty() {
+            page.fact("lanes", lanes.join(", "));
+        }
+        let records = count(view.entries.len() as u64, "record");
+        page.fact("journal", format!("{records}, head {}", view.head));
+    }
+
+    fn row(&self, id: TaskId) -> Vec<String> {
+        let times = self.ledger.task(id);
+        vec![
+            reason::name(self.view, id).to_owned(),
+            times.attempts.to_string(),
+            took(times.queued),
+            took(times.ran),
+            reason::state(self.view, id),
+        ]
+    }
+
+    fn tell_path(&self, page: &mut Page) {
+        if self.path.len() < 2 {
+            return;
+        }
+        let total = self
+            .path
+            .iter()
+            .map(|&id| spent(self.ledger.task(id)))
+            .sum();
+        page.heading(format!(
+            "Where the time went: {} of {} on the longest way through the tasks",
+            show_duration(total),
+            took(self.ledger.took)
+        ));
+        let step = |&id: &TaskId| {
+            let times = self.ledger.task(id);
+            let mut other = Vec::new();
+            for (text, spent) in [
+                ("queued", times.queued),
+                ("backed off", times.backed_off),
+                ("asked", times.asked),
+            ] {
+                if !spent.is_zero() {
+                    other.push(format!("{text} {}", show_duration(spent)));
+                }
+            }
+            vec![
+                reason::name(self.view, id).to_owned(),
+                took(times.ran),
+                other.join(", "),
+            ]
+        };
+        let rows: Vec<_> = self.path.iter().take(STEPS).map(step).collect();
+        page.table(2, &[], &rows);
+        if self.path.len() > STEPS {
+            page.block(2, &format!("and {} more", self.path.len() - STEPS));
+        }
+    }
+
+    fn tell_failures(&self, page: &mut Page) {
+        if self.failures.is_empty() {
+            return;
+        }
+        page.heading("Failures");
+        let run = &self.view.run;
+        for &id in self.failures.iter().take(FAILURES) {
+            let name = reason::name(self.view, id);
+            let tries = count(self.ledger.task(id).attempts.into(), "attempt");
+            page.block(
+                2,
+                &format!("{name}: {} after {tries}", reason::state(self.view, id)),
+            );
+            if let Some(error) = self.error(id) {
+                failure::tell(page, 4, error);
+            }
+            page.block(4, &format!("zeph logs {run} {}", shell_word(name)));
+        }
+        if self.failures.len() > FAILURES {
+            page.block(2, &format!("and {} more", self.failures.len() - FAILURES));
+        }
+    }
+
+    fn error(&self, id: TaskId) -> Option<&zeph_subagent::TaskErrorRecord> {
+        self.errors.get(&self.ledger.task(id).error?)
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let view = self.view;
+        let policy = view.scheduler.policy();
+        let task = |id: TaskId| {
+            let mut object = times_json(self.ledger.task(id));
+            object["task"] = reason::name(view, id).into();
+            object["state"] = view.scheduler.task(id).state().word().into();
+            object["text"] = reason::state(view, id).into();
+            if let Some(error) = self.error(id).filter(|_| has_failed(view, id)) {
+                object["error"] = json!(error);
+            }
+            object
+        };
+        let name = |&id: &TaskId| Value::from(reason::name(view, id));
+        json!({
+            "run": view.run.as_str(),
+            "title": view.title,
+            "state": view.scheduler.state().word(),
+            "open": view.status.open,
+            "created_at_us": view.created_at.as_micros(),
+            "updated_at_us": view.updated_at.as_micros(),
+            "took_us": micros(self.ledger.took),
+            "metadata": view.graph().metadata(),
+            "policy": {
+                "max_parallel": policy.max_parallel,
+                "seed": policy.seed,
+                "run_timeout_us": policy.run_timeout.map(micros),
+                "cancel_grace_us": micros(policy.cancel_grace),
+                "suspend_grace_us": micros(policy.suspend_grace),
+            },
+            "lanes": view.graph().lanes().iter().map(|lane| json!({ "lane": &*lane.name, "capacity": lane.capacity })).collect::<Vec<_>>(),
+            "records": view.entries.len(),
+            "head": view.head,
+            "counts": status::counts(view),
+            "tasks": view.graph().ids().map(task).collect::<Vec<_>>(),
+            "critical_path": self.path.iter().map(name).collect::<Vec<_>>(),
+            "failures": self.failures.iter().map(name).collect::<Vec<_>>(),
+            "questions": view.questions(),
+        })
+    }
+}
+
+/// Failed for good, asked what now, or replaced by its stand-in value.
+fn has_failed(view: &RunView, id: TaskId) -> bool {
+    let is_action = matches!(
+        view.graph().task(id).work(),
+        zeph_graph::Work::Action { .. }
+    );
+    match view.scheduler.task(id).state() {
+        TaskState::Failed { .. } | TaskState::BackingOff { .. } => true,
+        TaskState::Asking { question } => view
+            .scheduler
+            .questions()
+            .any(|open| open.id == question && matches!(open.why, zeph_graph::AskWhy::Failure(_))),
+        TaskState::Completed { output } => is_action && output == Output::Definition,
+        TaskState::Pending
+        | TaskState::Ready
+        | TaskState::Running { .. }
+        | TaskState::Canceling { .. }
+        | TaskState::Skipped { .. }
+        | TaskState::Canceled { .. } => false,
+    }
+}
+
+/// All the time in which the task held up those that need it.
+fn spent(times: Times) -> std::time::Duration {
+    times.queued + times.ran + times.backed_off + times.asked
+}
+
+/// The times of a task for programs.
+pub(super) fn times_json(times: Times) -> Value {
+    json!({
+        "attempts": times.attempts,
+        "started_at_us": times.started_at.map(Timestamp::as_micros),
+        "ended_at_us": times.ended_at.map(Timestamp::as_micros),
+        "queued_us": micros(times.queued),
+        "ran_us": micros(times.ran),
+        "backed_off_us": micros(times.backed_off),
+        "asked_us": micros(times.asked),
+    })
+}
+
+fn limits(view: &RunView) -> String {
+    let policy = view.scheduler.policy();
+    let timeout = policy.run_timeout.map_or("no time-out".into(), |limit| {
+        format!("time-out {}", show_duration(limit))
+    });
+    format!(
+        "{} at a time, {timeout}, grace {} to cancel and {} to suspend",
+        policy.max_parallel,
+        show_duration(policy.cancel_grace),
+        show_duration(policy.suspend_grace)
+    )
+}

@@ -1,0 +1,266 @@
+//! A task in full: its definition, its inputs, its attempts, its result, its records.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use zeph_common::{head_tail, show_duration};
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{ContentId, Entry, TaskId, Timestamp, Work};
+use zeph_memory::RawGraphStore;
+use zeph_runtime::{AttemptEnd, AttemptView, RunView};
+use zeph_scheduler::Event;
+use zeph_subagent::{Bytes, TaskOutput};
+
+use super::run::times_json;
+use crate::exit::CliError;
+use crate::read::failure::{self, Errors};
+use crate::read::ledger::Ledger;
+use crate::read::page::{Page, shell_word};
+use crate::read::time::{moment, took};
+use crate::read::{reason, rules};
+
+/// How much of the parameters and of the result is shown.
+const VALUE_BYTES: usize = 4096;
+
+pub(super) struct Shown<'a> {
+    view: &'a RunView,
+    ledger: &'a Ledger,
+    task: TaskId,
+    attempts: Vec<AttemptView>,
+    errors: Errors,
+    logs: BTreeMap<ContentId, Vec<(String, Bytes)>>,
+    output: Option<Arc<TaskOutput>>,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) async fn read(
+        store: &dyn RawGraphStore,
+        view: &'a RunView,
+        ledger: &'a Ledger,
+        task: TaskId,
+    ) -> Result<Self, CliError> {
+        let attempts = view.attempts(task);
+        let ids: Vec<_> = attempts
+            .iter()
+            .filter_map(|attempt| attempt.error)
+            .collect();
+        let errors = failure::read(store, &view.run, &ids).await?;
+        let mut logs = BTreeMap::new();
+        for id in attempts.iter().filter_map(|attempt| attempt.log) {
+            logs.insert(id, view.logs(store, id).await?);
+        }
+        let output = view.output(store, task).await?;
+        Ok(Self {
+            view,
+            ledger,
+            task,
+            attempts,
+            errors,
+            logs,
+            output,
+        })
+    }
+
+    pub(super) fn tell(&self, page: &mut Page, now: Timestamp) {
+        let view = self.view;
+        let definition = view.graph().task(self.task);
+        page.line(format!(
+            "{} of run {}: {}",
+            definition.name(),
+            view.run,
+            reason::state(view, self.task)
+        ));
+        page.fact("does", rules::work(definition));
+        for (name, text) in rules::changed(view.graph(), definition) {
+            page.fact(name, text);
+        }
+        let times = self.ledger.task(self.task);
+        for (name, spent) in [
+            ("queued", times.queued),
+            ("ran", times.ran),
+            ("backed off", times.backed_off),
+            ("asked", times.asked),
+        ] {
+            if !spent.is_zero() {
+                page.fact(name, took(spent));
+            }
+        }
+        self.tell_inputs(page);
+        self.tell_attempts(page, now);
+        self.tell_output(page);
+        page.heading("Records");
+        let rows: Vec<_> = self.records().map(|entry| self.record_row(entry)).collect();
+        page.table(2, &[], &rows);
+        page.heading("Next");
+        let name = shell_word(definition.name());
+        page.block(2, &format!("zeph why {} {name}", view.run));
+        if !self.logs.is_empty() {
+            page.block(2, &format!("zeph logs {} {name}", view.run));
+        }
+    }
+
+    fn tell_inputs(&self, page: &mut Page) {
+        let view = self.view;
+        let parents = view.graph().parents(self.task);
+        if !parents.is_empty() {
+            page.heading("Needs");
+            let row =
+                |&id: &TaskId| vec![reason::name(view, id).to_owned(), reason::state(view, id)];
+            page.table(2, &[], &parents.iter().map(row).collect::<Vec<_>>());
+        }
+        if let Work::Action { params, .. } = view.graph().task(self.task).work()
+            && !params.is_none()
+        {
+            page.heading("Parameters");
+            let text = match params.to_value() {
+                Ok(value) => pretty(&value),
+                Err(_) => params.json_text().to_owned(),
+            };
+            page.block(2, &head_tail(&text, VALUE_BYTES));
+        }
+    }
+
+    fn tell_attempts(&self, page: &mut Page, now: Timestamp) {
+        if self.attempts.is_empty() {
+            return;
+        }
+        page.heading("Attempts");
+        for attempt in &self.attempts {
+            let took = attempt
+                .ended_at
+                .map(|end| format!(", took {}", show_duration(end.since(attempt.started_at))));
+            page.block(
+                2,
+                &format!(
+                    "{}. {}, started {}{}",
+                    attempt.attempt,
+                    end_words(attempt.end),
+                    moment(attempt.started_at, now),
+                    took.unwrap_or_default()
+                ),
+            );
+            if let Some(error) = attempt.error.and_then(|id| self.errors.get(&id)) {
+                failure::tell(page, 5, error);
+            }
+            let streams: Vec<String> = self
+                .streams(attempt)
+                .iter()
+                .map(|(name, bytes)| format!("{name} {} bytes", bytes.len()))
+                .collect();
+            if !streams.is_empty() {
+                page.block(5, &format!("logged {}", streams.join(", ")));
+            }
+        }
+    }
+
+    fn tell_output(&self, page: &mut Page) {
+        let Some(output) = &self.output else { return };
+        page.heading("Output");
+        page.block(2, &head_tail(&pretty(&output.value), VALUE_BYTES));
+        for (name, bytes) in &output.blobs {
+            page.block(2, &format!("blob {name}: {} bytes", bytes.len()));
+        }
+    }
+
+    fn streams(&self, attempt: &AttemptView) -> &[(String, Bytes)] {
+        let log = attempt.log.and_then(|id| self.logs.get(&id));
+        log.map_or(&[], Vec::as_slice)
+    }
+
+    fn records(&self) -> impl Iterator<Item = &Entry> {
+        let task = self.task;
+        self.view
+            .entries
+            .iter()
+            .filter(move |entry| entry.record.task() == Some(task))
+    }
+
+    fn record_row(&self, entry: &Entry) -> Vec<String> {
+        let begin = self.view.entries.first().map_or(entry.at, |first| first.at);
+        vec![
+            entry.seq.to_string(),
+            format!("+{}", show_duration(entry.at.since(begin))),
+            Event::of(entry, self.view.graph()).to_string(),
+        ]
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let view = self.view;
+        let spec = GraphSpec::from(view.graph())
+            .tasks
+            .into_iter()
+            .nth(self.task.index());
+        let need = |&id: &TaskId| {
+            json!({
+                "task": reason::name(view, id),
+                "state": view.scheduler.task(id).state().word(),
+                "text": reason::state(view, id),
+            })
+        };
+        let attempt = |attempt: &AttemptView| {
+            let logs = self.streams(attempt).iter();
+            let logs: BTreeMap<&str, usize> = logs
+                .map(|(name, bytes)| (name.as_str(), bytes.len()))
+                .collect();
+            json!({
+                "attempt": attempt.attempt.get(),
+                "end": end_code(attempt.end),
+                "text": end_words(attempt.end),
+                "started_at_us": attempt.started_at.as_micros(),
+                "ended_at_us": attempt.ended_at.map(Timestamp::as_micros),
+                "error": attempt.error.and_then(|id| self.errors.get(&id)),
+                "log_bytes": logs,
+            })
+        };
+        let record = |entry: &Entry| {
+            json!({
+                "seq": entry.seq.get(),
+                "at_us": entry.at.as_micros(),
+                "kind": Event::of(entry, view.graph()).kind().word(),
+                "text": Event::of(entry, view.graph()).to_string(),
+            })
+        };
+        let output = self.output.as_ref().map(|output| {
+            let blobs = output.blobs.iter();
+            let blobs: BTreeMap<&str, usize> = blobs
+                .map(|(name, bytes)| (name.as_str(), bytes.len()))
+                .collect();
+            json!({ "value": output.value, "blob_bytes": blobs })
+        });
+        json!({
+            "run": view.run.as_str(),
+            "task": reason::name(view, self.task),
+            "state": view.scheduler.task(self.task).state().word(),
+            "text": reason::state(view, self.task),
+            "definition": spec,
+            "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),
+            "times": times_json(self.ledger.task(self.task)),
+            "attempts": self.attempts.iter().map(attempt).collect::<Vec<_>>(),
+            "output": output,
+            "records": self.records().map(record).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn end_words(end: AttemptEnd) -> String {
+    match end {
+        AttemptEnd::Open => "not over".into(),
+        AttemptEnd::Completed => "completed".into(),
+        AttemptEnd::Failed(fault) => format!("failed: {fault}"),
+        AttemptEnd::Cut(how) => how.to_string(),
+    }
+}
+
+const fn end_code(end: AttemptEnd) -> &'static str {
+    match end {
+        AttemptEnd::Open => "open",
+        AttemptEnd::Completed => "completed",
+        AttemptEnd::Failed(fault) => fault.word(),
+        AttemptEnd::Cut(how) => how.word(),
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}

@@ -1,0 +1,167 @@
+//! What `zeph show` and `zeph logs` say about a run whose every moment is scripted.
+
+use std::time::Duration;
+
+use zeph_graph::{Effect, OnFailure, Params, Policy, Retry, Task, TaskGraph};
+use zeph_memory::MemoryStore;
+use zeph_runtime::RunView;
+use zeph_scheduler::Input;
+use zeph_subagent::TaskError;
+
+use super::{run, task};
+use crate::read::kit::{Story, at};
+use crate::read::ledger::Ledger;
+use crate::read::page::Page;
+
+/// One task retried, one failed for good, one skipped for it, one declined nothing.
+fn story() -> Story {
+    let mut graph = TaskGraph::new();
+    graph
+        .metadata_mut()
+        .insert("source".into(), "a\x1b[31mb\r\nc".into());
+    let params = Params::from_json_text(r#"{"argv":["curl","x"],"stdin":"two\nlines"}"#);
+    let wait = Duration::from_secs(2);
+    let fetch = Task::new("fetch")
+        .action_with("command", params)
+        .retry(Retry::times(2).backoff(wait, wait))
+        .effect(Effect::Pure);
+    let fetch = graph.add_task(fetch, []);
+    let work = |name: &str| Task::new(name).action("do");
+    let broken = graph.add_task(work("broken").on_failure(OnFailure::Skip), [fetch]);
+    graph.add_task(work("after"), [broken]);
+    let mut story = Story::new(graph, Policy::default());
+    let error = TaskError::retryable("not yet")
+        .with_code("exit_code")
+        .with_source("code 7");
+    story.fail(1_500, "fetch", &error);
+    story.tell(3_500, Input::Tick);
+    story.complete(
+        4_000,
+        "fetch",
+        r#"{"stdout":"a\u001b[31mb\u202e"}"#,
+        b"log\n",
+    );
+    story.fail(6_000, "broken", &TaskError::permanent("no such file"));
+    story
+}
+
+async fn page(wanted: Option<&str>) -> (String, serde_json::Value) {
+    let (store, view): (MemoryStore, RunView) = story().stored().await;
+    let ledger = Ledger::of(&view, view.updated_at);
+    let mut page = Page::of_width(None);
+    let json = match wanted {
+        Some(name) => {
+            let id = view.task(name).unwrap();
+            let shown = task::Shown::read(&store, &view, &ledger, id).await.unwrap();
+            shown.tell(&mut page, at(70_000));
+            shown.to_json()
+        }
+        None => {
+            let shown = run::Shown::read(&store, &view, &ledger).await.unwrap();
+            shown.tell(&mut page, at(70_000));
+            shown.to_json()
+        }
+    };
+    (without_dates(&page.into_text()), json)
+}
+
+/// Local dates depend on where the test runs.
+fn without_dates(text: &str) -> String {
+    let line = |line: &str| match line.split_once("2023-11-1") {
+        Some((before, date)) => {
+            let after = date.split_once(" (").map_or("", |(_, after)| after);
+            format!("{before}DATE ({after}\n")
+        }
+        None if line.starts_with("journal") => "journal     …\n".into(),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+#[tokio::test]
+async fn a_run_shows_its_tasks_where_the_time_went_and_what_failed() {
+    let (text, json) = page(None).await;
+    let wanted = r"run r1: degraded
+goal        A story
+source      ab
+            c
+tasks       3 of 3 tasks done: 1 completed, 1 failed, 1 skipped
+started     DATE (1 min ago)
+took        6s
+limits      8 at a time, no time-out, grace 5s to cancel and 5s to suspend
+journal     …
+
+TASK    TRIES  QUEUED  RAN  STATE
+fetch   2      -       2s   completed
+broken  1      -       2s   failed: error
+after   0      -       -    skipped: broken did not complete
+
+Where the time went: 6s of 6s on the longest way through the tasks
+  fetch   2s  backed off 2s
+  broken  2s
+
+Failures
+  broken: failed: error after 1 attempt
+    no such file [failed]
+    zeph logs r1 broken
+";
+    assert_eq!(text, wanted);
+    assert_eq!(json["tasks"][0]["backed_off_us"], 2_000_000);
+    assert_eq!(json["tasks"][1]["error"]["message"], "no such file");
+    assert_eq!(
+        json["critical_path"],
+        serde_json::json!(["fetch", "broken"])
+    );
+    assert_eq!(json["took_us"], 6_000_000);
+}
+
+#[tokio::test]
+async fn a_task_shows_its_definition_its_attempts_and_its_result() {
+    let (text, json) = page(Some("fetch")).await;
+    let wanted = r#"fetch of run r1: completed
+does        action command
+retry       up to 2 more attempts, 2s to 2s apart
+effect      pure: repeating it changes nothing
+ran         2s
+backed off  2s
+
+Parameters
+  {
+    "argv": [
+      "curl",
+      "x"
+    ],
+    "stdin": "two\nlines"
+  }
+
+Attempts
+  1. failed: error, started DATE (1 min ago), took 1.5s
+     not yet [exit_code]
+       caused by: code 7
+  2. completed, started DATE (1 min ago), took 500ms
+     logged stdout 4 bytes
+
+Output
+  {
+    "stdout": "a\u001b[31mb"
+  }
+
+Records
+  2  +0s    task "fetch" is ready
+  3  +0s    task "fetch" started
+  4  +1.5s  attempt 1 of task "fetch" failed: error
+  5  +1.5s  task "fetch" tries again in 2s
+  6  +3.5s  task "fetch" is ready
+  7  +3.5s  task "fetch" started again, attempt 2
+  8  +4s    task "fetch" completed
+
+Next
+  zeph why r1 fetch
+  zeph logs r1 fetch
+"#;
+    assert_eq!(text, wanted);
+    assert_eq!(json["output"]["value"]["stdout"], "a\u{1b}[31mb\u{202e}");
+    assert_eq!(json["definition"]["retry"]["max_retries"], 2);
+    assert_eq!(json["attempts"][1]["log_bytes"]["stdout"], 4);
+    assert_eq!(json["records"][6]["kind"], "task_completed");
+}

@@ -1,0 +1,335 @@
+//! `zeph status`: how a run stands, what it waits for, and what to type next.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use zeph_graph::{RunId, RunState, TaskId, TaskState, Timestamp};
+use zeph_memory::{ListQuery, RawGraphStore};
+use zeph_runtime::{QuestionView, RunView};
+
+use crate::args::RunRef;
+use crate::cx::{Cx, now};
+use crate::exit::{CliError, Exit};
+use crate::out;
+use crate::read::owner::Owner;
+use crate::read::page::{Page, count, names};
+use crate::read::reason;
+use crate::read::time::{ago, moment};
+
+/// How many running tasks, questions and groups are shown each.
+const MOST: usize = 20;
+
+pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
+    let store = cx.open_store_read_only().await?;
+    let run = match &args.run {
+        Some(text) => cx.find_run(&store, text).await?,
+        None => newest(&store, None).await?,
+    };
+    let view = RunView::load(&store, &run).await?;
+    let owner = Owner::of(cx, &store, &run).await?;
+    let standing = Standing {
+        view: &view,
+        owner: &owner,
+        now: now(),
+    };
+    if cx.json() {
+        out::json(&standing.to_json());
+    } else {
+        let mut page = Page::new();
+        standing.tell(&mut page);
+        page.print();
+    }
+    Ok(Exit::Completed)
+}
+
+/// The newest run; with `open` the newest one that is open, or has ended.
+pub(crate) async fn newest(
+    store: &dyn RawGraphStore,
+    open: Option<bool>,
+) -> Result<RunId, CliError> {
+    let query = ListQuery {
+        limit: 1,
+        open,
+        ..ListQuery::default()
+    };
+    let row = store.list(query).await?.pop();
+    row.map(|row| row.run).ok_or_else(|| {
+        let message = if open == Some(true) {
+            "no run is open"
+        } else {
+            "there are no runs yet"
+        };
+        CliError::new(Exit::Usage, message)
+            .code("no_such_run")
+            .help("`zeph run PLAN` starts one, `zeph list` shows the runs")
+    })
+}
+
+/// How many tasks stand in each state.
+pub(crate) fn counts(view: &RunView) -> Value {
+    let counts = view.scheduler.counts();
+    json!({
+        "total": counts.total(),
+        "pending": counts.pending,
+        "ready": counts.ready,
+        "running": counts.running,
+        "backing_off": counts.backing_off,
+        "asking": counts.asking,
+        "canceling": counts.canceling,
+        "completed": counts.completed,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "canceled": counts.canceled,
+        "substituted": counts.substituted,
+    })
+}
+
+/// `3 of 12 tasks done: 3 completed, 8 pending, 1 asking`.
+pub(crate) fn progress(view: &RunView) -> String {
+    let counts = view.scheduler.counts();
+    let parts = [
+        (counts.completed, "completed"),
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+        (counts.canceled, "canceled"),
+        (counts.running, "running"),
+        (counts.canceling, "canceling"),
+        (counts.backing_off, "backing off"),
+        (counts.asking, "asking"),
+        (counts.ready, "ready"),
+        (counts.pending, "pending"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+    let total = count(counts.total().into(), "task");
+    if parts.is_empty() {
+        return total;
+    }
+    format!("{} of {total} done: {}", counts.ended(), parts.join(", "))
+}
+
+struct Standing<'a> {
+    view: &'a RunView,
+    owner: &'a Owner,
+    now: Timestamp,
+}
+
+impl Standing<'_> {
+    /// The state, and whether it is only what the journal last knew.
+    fn state(&self) -> String {
+        let state = self.view.scheduler.state();
+        match (state, self.is_interrupted()) {
+            (RunState::Running | RunState::Suspending | RunState::Paused, true) => {
+                format!("{}, but no process works on it: interrupted", state.word())
+            }
+            _ => state.word().replace('_', " "),
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        let at_work = match self.view.scheduler.state() {
+            RunState::Running | RunState::Suspending => true,
+            RunState::Paused => self.view.scheduler.counts().in_flight() > 0,
+            RunState::Waiting | RunState::Suspended | RunState::Ended(_) => false,
+        };
+        at_work && self.owner.is_nobody()
+    }
+
+    fn tell(&self, page: &mut Page) {
+        let (view, now) = (self.view, self.now);
+        page.line(format!("run {}: {}", view.run, self.state()));
+        if !view.title.is_empty() {
+            page.fact("goal", &view.title);
+        }
+        page.fact("tasks", progress(view));
+        page.fact("started", moment(view.created_at, now));
+        if view.status.open {
+            page.fact("last moved", ago(view.updated_at, now));
+            page.fact("owner", self.owner.name().unwrap_or("nobody"));
+        }
+        self.tell_running(page);
+        self.tell_questions(page);
+        self.tell_waiting(page);
+        let next = self.next();
+        if !next.is_empty() {
+            page.heading("Next");
+            for line in next {
+                page.block(2, &line);
+            }
+        }
+    }
+
+    fn tell_running(&self, page: &mut Page) {
+        let view = self.view;
+        let mut rows = Vec::new();
+        for id in reason::in_flight(view).take(MOST) {
+            let since = match view.scheduler.task(id).state() {
+                TaskState::Running { since, .. } => format!("since {}", ago(since, self.now)),
+                TaskState::Canceling { .. } => "being stopped".into(),
+                TaskState::Pending
+                | TaskState::Ready
+                | TaskState::BackingOff { .. }
+                | TaskState::Asking { .. }
+                | TaskState::Completed { .. }
+                | TaskState::Failed { .. }
+                | TaskState::Skipped { .. }
+                | TaskState::Canceled { .. } => continue,
+            };
+            let since = since
+                .replace(" ago", "")
+                .replace("since just now", "just started");
+            let attempt = view.scheduler.task(id).last_attempt();
+            let attempt = attempt.map_or(String::new(), |attempt| format!("attempt {attempt}"));
+            rows.push(vec![reason::name(view, id).to_owned(), attempt, since]);
+        }
+        if rows.is_empty() {
+            return;
+        }
+        page.heading(if self.is_interrupted() {
+            "Was running"
+        } else {
+            "Running"
+        });
+        page.table(2, &[], &rows);
+        self.tell_more(
+            page,
+            view.scheduler.counts().in_flight() as usize,
+            rows.len(),
+        );
+    }
+
+    fn tell_questions(&self, page: &mut Page) {
+        let questions = self.view.questions();
+        if questions.is_empty() {
+            return;
+        }
+        page.heading("Questions");
+        for question in questions.iter().take(MOST) {
+            self.tell_question(page, question);
+        }
+        self.tell_more(page, questions.len(), MOST.min(questions.len()));
+    }
+
+    fn tell_question(&self, page: &mut Page, question: &QuestionView) {
+        page.block(
+            2,
+            &format!("{}. {}: {}", question.id, question.task, question.text),
+        );
+        page.block(5, &format!("accepts {}", question.accepts));
+        if let (Some(default), Some(at)) = (&question.default, question.default_at_us) {
+            let when = ago(Timestamp::from_micros(at), self.now);
+            page.block(5, &format!("without an answer: {default}, {when}"));
+        }
+        for line in reason::answer_lines(self.view, question) {
+            page.block(5, &line);
+        }
+    }
+
+    /// What waits, grouped by what it waits for.
+    fn waiting(&self) -> Vec<(String, Vec<TaskId>)> {
+        let view = self.view;
+        let mut groups: BTreeMap<(u8, String), Vec<TaskId>> = BTreeMap::new();
+        for id in view.graph().ids() {
+            let key = match view.scheduler.task(id).state() {
+                TaskState::Ready => {
+                    let held = reason::held(view, self.owner, id);
+                    (0, format!("ready, {}", reason::held_words(view, held)))
+                }
+                TaskState::BackingOff { .. } => (1, "to be tried again".into()),
+                TaskState::Asking { .. } => (2, "for an answer".into()),
+                TaskState::Pending => (3, "for other tasks".into()),
+                TaskState::Running { .. }
+                | TaskState::Canceling { .. }
+                | TaskState::Completed { .. }
+                | TaskState::Failed { .. }
+                | TaskState::Skipped { .. }
+                | TaskState::Canceled { .. } => continue,
+            };
+            groups.entry(key).or_default().push(id);
+        }
+        groups
+            .into_iter()
+            .map(|((_, why), ids)| (why, ids))
+            .collect()
+    }
+
+    fn tell_waiting(&self, page: &mut Page) {
+        let groups = self.waiting();
+        if groups.is_empty() {
+            return;
+        }
+        page.heading("Waiting");
+        for (why, ids) in groups.iter().take(MOST) {
+            let who = names(ids.iter().map(|&id| reason::name(self.view, id)), ids.len());
+            page.block(2, &format!("{} {why}: {who}", ids.len()));
+        }
+        self.tell_more(page, groups.len(), MOST.min(groups.len()));
+    }
+
+    fn tell_more(&self, page: &mut Page, total: usize, shown: usize) {
+        if total > shown {
+            page.block(
+                2,
+                &format!("and {} more: `zeph show {}`", total - shown, self.view.run),
+            );
+        }
+    }
+
+    /// What to type next.
+    fn next(&self) -> Vec<String> {
+        let run = &self.view.run;
+        let ended = || vec![format!("zeph show {run}")];
+        match self.view.scheduler.state() {
+            RunState::Ended(_) => ended(),
+            RunState::Paused if !self.owner.is_nobody() => vec![format!("zeph unpause {run}")],
+            RunState::Paused => vec![format!("zeph unpause {run}"), format!("zeph resume {run}")],
+            _ if self.owner.is_nobody() => vec![format!("zeph resume {run}")],
+            RunState::Running | RunState::Waiting | RunState::Suspending | RunState::Suspended => {
+                Vec::new()
+            }
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let view = self.view;
+        let name = |id: &TaskId| Value::from(reason::name(view, *id));
+        let running = reason::in_flight(view).map(|id| {
+            let task = view.scheduler.task(id);
+            let mut object = json!({
+                "task": reason::name(view, id),
+                "state": task.state().word(),
+                "attempt": task.last_attempt().map(zeph_graph::Attempt::get),
+            });
+            if let TaskState::Running { since, .. } = task.state() {
+                object["since_us"] = since.as_micros().into();
+            }
+            object
+        });
+        let waiting = self.waiting().into_iter().map(
+            |(why, ids)| json!({ "why": why, "tasks": ids.iter().map(name).collect::<Vec<_>>() }),
+        );
+        let mut next = reason::answers(view, None);
+        next.extend(self.next());
+        json!({
+            "run": view.run.as_str(),
+            "title": view.title,
+            "state": view.scheduler.state().word(),
+            "open": view.status.open,
+            "interrupted": self.is_interrupted(),
+            "owner": self.owner.name(),
+            "created_at_us": view.created_at.as_micros(),
+            "updated_at_us": view.updated_at.as_micros(),
+            "counts": counts(view),
+            "running": running.collect::<Vec<_>>(),
+            "questions": view.questions(),
+            "waiting": waiting.collect::<Vec<_>>(),
+            "next": next,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! What `zeph status` says about a run whose every moment is scripted.
+
+use super::Standing;
+use crate::read::kit::{Story, at};
+use crate::read::owner::Owner;
+use crate::read::page::Page;
+use std::num::NonZeroU32;
+use zeph_graph::{OnFailure, Policy, Question, Retry, Task, TaskGraph};
+use zeph_subagent::TaskError;
+
+/// One runs, one waits for the slot, one is asked about, one backs off, one waits for others.
+fn busy() -> Story {
+    let mut graph = TaskGraph::new();
+    let doing = |name: &str| Task::new(name).action("do");
+    let first = graph.add_task(doing("first"), []);
+    let flaky = doing("flaky").retry(Retry::times(3)).priority(9);
+    let flaky = graph.add_task(flaky, [first]);
+    graph.add_task(doing("long").priority(5), [first]);
+    graph.add_task(doing("queued").on_failure(OnFailure::Skip), [first]);
+    let which = Question::choice("Which\x1b[2J one?", ["red", "light blue"]);
+    graph.add_task(Task::new("ask").question(which), [first]);
+    graph.add_task(doing("last"), [flaky]);
+    let max_parallel = NonZeroU32::MIN;
+    let mut story = Story::new(
+        graph,
+        Policy {
+            max_parallel,
+            ..Policy::default()
+        },
+    );
+    story.complete(1_000, "first", "41", b"");
+    story.fail(2_000, "flaky", &TaskError::retryable("not yet"));
+    story
+}
+
+#[tokio::test]
+async fn a_status_tells_what_runs_what_waits_and_what_to_type() {
+    let (_, view) = busy().stored().await;
+    let owner = Owner::Alive("pid 7".into());
+    let mut page = Page::of_width(None);
+    let standing = Standing {
+        view: &view,
+        owner: &owner,
+        now: at(62_000),
+    };
+    standing.tell(&mut page);
+    let text = page.into_text();
+    let (before, started) = text
+        .split_once("started     ")
+        .expect("it says when it started");
+    assert_eq!(
+        before,
+        "\
+run r1: running
+goal        A story
+tasks       1 of 6 tasks done: 1 completed, 1 running, 1 backing off, 1 asking, 1 ready, 1 pending
+"
+    );
+    let (date, rest) = started.split_once('\n').expect("more lines");
+    assert!(date.ends_with("(1 min ago)"), "{date}");
+    assert_eq!(
+        rest,
+        "\
+last moved  1 min ago
+owner       pid 7
+
+Running
+  long  attempt 1  since 1 min
+
+Questions
+  1. ask: Which one?
+     accepts one of: red, light blue
+     zeph answer r1 1 red
+     zeph answer r1 1 'light blue'
+
+Waiting
+  1 ready, but the one slot is taken, by long: queued
+  1 to be tried again: flaky
+  1 for an answer: ask
+  1 for other tasks: last
+"
+    );
+    let json = standing.to_json();
+    assert_eq!(json["running"][0]["task"], "long");
+    assert_eq!(json["interrupted"], false);
+    assert_eq!(json["next"][1], "zeph answer r1 1 'light blue'");
+}
+
+#[tokio::test]
+async fn without_its_process_a_run_at_work_is_interrupted() {
+    let (_, view) = busy().stored().await;
+    let mut page = Page::of_width(None);
+    let standing = Standing {
+        view: &view,
+        owner: &Owner::Nobody,
+        now: at(3_000),
+    };
+    standing.tell(&mut page);
+    let text = page.into_text();
+    assert!(
+        text.starts_with("run r1: running, but no process works on it: interrupted\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nWas running\n  long  attempt 1  just started\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  1 ready, but no process works on the run: queued\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("\nNext\n  zeph resume r1\n"), "{text}");
+    assert_eq!(standing.to_json()["interrupted"], true);
+}

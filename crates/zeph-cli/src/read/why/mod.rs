@@ -1,0 +1,151 @@
+//! `zeph why`: one paragraph on why a task is not running, the chain of causes, and what to type next.
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+use zeph_graph::{TaskId, Timestamp};
+use zeph_memory::RawGraphStore;
+use zeph_runtime::RunView;
+use zeph_subagent::TaskErrorRecord;
+
+use crate::args::WhyArgs;
+use crate::cx::{Cx, now};
+use crate::exit::{CliError, Exit};
+use crate::out;
+use crate::read::failure;
+use crate::read::ledger::Ledger;
+use crate::read::owner::Owner;
+use crate::read::page::Page;
+use crate::read::reason::{self, Reason};
+
+/// How many links of a chain are shown at each end.
+const LINKS: usize = 6;
+
+pub(crate) async fn run(cx: &Cx, args: &WhyArgs) -> Result<Exit, CliError> {
+    let store = cx.open_store_read_only().await?;
+    let run = cx.find_run(&store, &args.run).await?;
+    let view = RunView::load(&store, &run).await?;
+    let task = view.task(&args.task)?;
+    let owner = Owner::of(cx, &store, &run).await?;
+    let answer = Why::of(&store, &view, &owner, task, now()).await?;
+    if cx.json() {
+        out::json(&answer.to_json());
+    } else {
+        let mut page = Page::new();
+        answer.tell(&mut page);
+        page.print();
+    }
+    Ok(Exit::Completed)
+}
+
+struct Why<'a> {
+    view: &'a RunView,
+    task: TaskId,
+    reason: Reason,
+    /// Why the last of the chain stands where it stands, if it has not ended.
+    root: Option<Reason>,
+    /// What the root cause said when it failed.
+    error: Option<TaskErrorRecord>,
+}
+
+impl<'a> Why<'a> {
+    async fn of(
+        store: &dyn RawGraphStore,
+        view: &'a RunView,
+        owner: &Owner,
+        task: TaskId,
+        now: Timestamp,
+    ) -> Result<Self, CliError> {
+        let mut reason = reason::of(view, owner, task, now);
+        let last = reason.because.last().copied().unwrap_or(task);
+        let unfinished = last != task && !view.scheduler.task(last).state().is_end();
+        let root = unfinished.then(|| reason::of(view, owner, last, now));
+        if let Some(root) = &root {
+            reason.next.splice(0..0, root.next.iter().cloned());
+        }
+        // A task that completed in the end has nothing to explain.
+        let said = if view.scheduler.task(last).state().is_completed() {
+            None
+        } else {
+            Ledger::of(view, now).task(last).error
+        };
+        let ids: Vec<_> = said.into_iter().collect();
+        let error = failure::read(store, &view.run, &ids)
+            .await?
+            .into_values()
+            .next();
+        Ok(Self {
+            view,
+            task,
+            reason,
+            root,
+            error,
+        })
+    }
+
+    fn tell(&self, page: &mut Page) {
+        let name = reason::name(self.view, self.task);
+        page.line(format!(
+            "{name} of run {}: {}",
+            self.view.run,
+            reason::state(self.view, self.task)
+        ));
+        page.line(&self.reason.text);
+        let chain = &self.reason.because;
+        if chain.len() > 1 {
+            page.heading("Because");
+            let middle = chain.len().saturating_sub(2 * LINKS);
+            for (i, &id) in chain.iter().enumerate() {
+                if middle > 1 && i >= LINKS && i < LINKS + middle {
+                    if i == LINKS {
+                        page.block(2, &format!("… {middle} more …"));
+                    }
+                    continue;
+                }
+                page.block(
+                    2,
+                    &format!(
+                        "{}: {}",
+                        reason::name(self.view, id),
+                        reason::state(self.view, id)
+                    ),
+                );
+            }
+        }
+        if let Some(root) = &self.root {
+            page.block(4, &root.text);
+        }
+        if let Some(error) = &self.error {
+            page.heading("It said");
+            failure::tell(page, 2, error);
+        }
+        if !self.reason.next.is_empty() {
+            page.heading("Next");
+            for line in &self.reason.next {
+                page.block(2, line);
+            }
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let link = |&id: &TaskId| {
+            json!({
+                "task": reason::name(self.view, id),
+                "state": self.view.scheduler.task(id).state().word(),
+                "text": reason::state(self.view, id),
+            })
+        };
+        json!({
+            "run": self.view.run.as_str(),
+            "task": reason::name(self.view, self.task),
+            "state": self.view.scheduler.task(self.task).state().word(),
+            "reason": self.reason.code,
+            "text": self.reason.text,
+            "because": self.reason.because.iter().map(link).collect::<Vec<_>>(),
+            "root": self.root.as_ref().map(|root| json!({ "reason": root.code, "text": root.text })),
+            "error": self.error,
+            "next": self.reason.next,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Live: the moving part of the view, at a terminal.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use zeph_common::inert;
+use zeph_graph::TaskId;
+
+use crate::run::narrate::Line;
+
+const TICK: Duration = Duration::from_millis(100);
+/// A name takes at most that much of a line.
+const NAME_CHARS: usize = 32;
+
+/// One line for each running task, and one for the run; what is told scrolls up above them.
+#[derive(Debug)]
+pub(crate) struct Live {
+    bars: MultiProgress,
+    status: ProgressBar,
+    running: HashMap<TaskId, ProgressBar>,
+    by_name: HashMap<String, TaskId>,
+    /// Lines told while a prompt has the terminal; `None` when it has not.
+    held: Option<Vec<String>>,
+    has_colours: bool,
+}
+
+impl Live {
+    pub(crate) fn new() -> Self {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let has_colours =
+            anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        let status = bars.add(ProgressBar::new_spinner().with_style(style("{msg} {elapsed}", "{msg:.dim} {elapsed:.dim}", has_colours)));
+        status.enable_steady_tick(Duration::from_secs(1));
+        Self {
+            bars,
+            status,
+            running: HashMap::new(),
+            by_name: HashMap::new(),
+            held: None,
+            has_colours,
+        }
+    }
+
+    pub(crate) fn line(&mut self, line: &Line) {
+        let text = if self.has_colours {
+            line.to_string()
+        } else {
+            anstream::adapter::strip_str(&line.to_string()).to_string()
+        };
+        match &mut self.held {
+            Some(held) => held.push(text),
+            // Nobody is left to tell when stderr is gone.
+            None => drop(self.bars.println(text)),
+        }
+    }
+
+    pub(crate) fn started(&mut self, task: TaskId, name: &str) {
+        let style = style(
+            "{spinner} {prefix} {elapsed} {wide_msg}",
+            "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {wide_msg:.dim}",
+            self.has_colours,
+        );
+        let prefix: String = inert(name).chars().take(NAME_CHARS).collect();
+        let bar = ProgressBar::new_spinner().with_style(style).with_prefix(prefix);
+        let bar = self.bars.insert_before(&self.status, bar);
+        bar.enable_steady_tick(TICK);
+        self.by_name.insert(name.to_owned(), task);
+        if let Some(old) = self.running.insert(task, bar) {
+            old.finish_and_clear();
+        }
+    }
+
+    pub(crate) fn ended(&mut self, task: TaskId) {
+        if let Some(bar) = self.running.remove(&task) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+            self.by_name.retain(|_, other| *other != task);
+        }
+    }
+
+    pub(crate) fn says(&mut self, name: &str, text: &str) {
+        let bar = self.by_name.get(name).and_then(|task| self.running.get(task));
+        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        if let (Some(bar), Some(last)) = (bar, last) {
+            bar.set_message(inert(last.trim()).into_owned());
+        }
+    }
+
+    pub(crate) fn status(&mut self, text: String) {
+        self.status.set_message(text);
+    }
+
+    pub(crate) fn hold(&mut self) {
+        if self.held.is_none() {
+            self.held = Some(Vec::new());
+            // A terminal that cannot be cleared shows old lines, nothing worse.
+            let _ = self.bars.clear();
+            self.bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+    }
+
+    pub(crate) fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.bars.set_draw_target(ProgressDrawTarget::stderr());
+            for text in held {
+                let _ = self.bars.println(text);
+            }
+        }
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.release();
+        for (_, bar) in self.running.drain() {
+            bar.finish_and_clear();
+        }
+        self.status.finish_and_clear();
+        let _ = self.bars.clear();
+    }
+}
+
+fn style(plain: &str, coloured: &str, has_colours: bool) -> ProgressStyle {
+    let template = if has_colours { coloured } else { plain };
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+}

@@ -1,0 +1,259 @@
+//! Narrate: from saved records to the lines that people read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use zeph_common::{inert, show_duration, truncate};
+use zeph_graph::{CutHow, Fault, Output, Record, RunEnd, SkipWhy, TaskId, Timestamp};
+use zeph_runtime::QuestionView;
+use zeph_scheduler::{Event, EventKind};
+
+use crate::out::{self, Tone};
+
+/// The bytes of an error that a line shows.
+const REASON_BYTES: usize = 240;
+
+/// One line of the story: where the run stands, a word for what happened, and the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    place: String,
+    word: &'static str,
+    tone: Tone,
+    text: String,
+}
+
+impl Line {
+    /// A line about the run itself.
+    pub(crate) fn note(word: &'static str, tone: Tone, text: impl Into<String>) -> Self {
+        Self {
+            place: String::new(),
+            word,
+            tone,
+            text: text.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            place,
+            word,
+            tone,
+            text,
+        } = self;
+        if !place.is_empty() {
+            write!(f, "{} ", Tone::Quiet.paint(place))?;
+        }
+        write!(f, "{} {text}", tone.paint(word))
+    }
+}
+
+/// What has been told so far: enough to tell the next line.
+#[derive(Debug)]
+pub(crate) struct Board {
+    run: String,
+    total: u32,
+    ended: u32,
+    /// Whether the person can type commands about this run: it is in a database.
+    is_kept: bool,
+    /// What such a command has at its end.
+    pub(crate) suffix: String,
+    /// The run began in another process.
+    pub(crate) is_resumed: bool,
+    started: HashMap<TaskId, Timestamp>,
+    faults: HashMap<TaskId, String>,
+}
+
+impl Board {
+    pub(crate) fn new(run: &str, total: u32, ended: u32, is_kept: bool) -> Self {
+        Self {
+            run: run.to_owned(),
+            total,
+            ended,
+            is_kept,
+            suffix: String::new(),
+            is_resumed: false,
+            started: HashMap::new(),
+            faults: HashMap::new(),
+        }
+    }
+
+    /// Where the run stands: ended tasks of all.
+    pub(crate) fn place(&self) -> String {
+        format!("[{}/{}]", self.ended, self.total)
+    }
+
+    /// What an executor said when the task's attempt failed.
+    pub(crate) fn fault(&mut self, task: TaskId, reason: &str) {
+        let line = reason.lines().next().unwrap_or_default();
+        let reason = inert(&truncate(line, REASON_BYTES).to_string()).into_owned();
+        self.faults.insert(task, reason);
+    }
+
+    /// The line for a saved record, if it is worth one.
+    pub(crate) fn line(&mut self, event: &Event, questions: &[QuestionView]) -> Option<Line> {
+        let name = name(event.task_name.as_ref());
+        match event.record {
+            Record::Started { task, .. } => {
+                self.started.insert(task, event.at);
+                return None;
+            }
+            Record::Completed { .. }
+            | Record::Failed { .. }
+            | Record::Skipped { .. }
+            | Record::Canceled { .. } => self.ended += 1,
+            Record::Opened
+            | Record::Readied { .. }
+            | Record::AttemptFailed { .. }
+            | Record::AttemptCut { .. }
+            | Record::BackedOff { .. }
+            | Record::Asked { .. }
+            | Record::Answered { .. }
+            | Record::CancelRequested { .. }
+            | Record::Ending { .. }
+            | Record::Paused
+            | Record::Unpaused
+            | Record::Suspending
+            | Record::Suspended
+            | Record::Resumed
+            | Record::Ended { .. } => {}
+        }
+        let (word, tone, text) = self.words(event, &name, questions)?;
+        Some(Line {
+            place: self.place(),
+            word,
+            tone,
+            text,
+        })
+    }
+
+    fn words(
+        &mut self,
+        event: &Event,
+        name: &str,
+        questions: &[QuestionView],
+    ) -> Option<(&'static str, Tone, String)> {
+        let because = inert(event.because.as_deref().unwrap_or("?"));
+        Some(match event.record {
+            Record::Completed { task, output, .. } => {
+                let took = self.took(task, event.at);
+                let stands_in = self.faults.remove(&task).filter(|_| output == Output::Definition);
+                match stands_in {
+                    Some(why) => (
+                        "value",
+                        Tone::Warning,
+                        format!("{name}{took}: a substitute stands in: {why}"),
+                    ),
+                    None => ("ok", Tone::Good, format!("{name}{took}")),
+                }
+            }
+            Record::Failed { task, why } => {
+                let took = self.took(task, event.at);
+                ("FAILED", Tone::Bad, format!("{name}{took}: {}", self.why(task, why)))
+            }
+            Record::BackedOff { task, until } => {
+                let wait = show_duration(until.since(event.at));
+                let why = self.why(task, Fault::Error);
+                ("retry", Tone::Warning, format!("{name} in {wait}: {why}"))
+            }
+            Record::Skipped { why, .. } => {
+                let why = match why {
+                    SkipWhy::Upstream(_) => format!("{because} did not complete"),
+                    SkipWhy::Declined => "the answer was no".to_owned(),
+                };
+                ("skipped", Tone::Quiet, format!("{name}: {why}"))
+            }
+            Record::Canceled { why, .. } => ("canceled", Tone::Warning, format!("{name}: {why}")),
+            // The losses of a crash were told when the run was resumed.
+            Record::AttemptCut { how: CutHow::Lost, .. } if self.is_resumed => return None,
+            Record::AttemptCut { how, .. } => {
+                let text = match how {
+                    CutHow::Stopped => name.to_owned(),
+                    CutHow::Abandoned => format!("{name}: it did not stop and may still be at work"),
+                    CutHow::Lost => format!("{name}: its process went away"),
+                };
+                ("stopped", Tone::Warning, text)
+            }
+            Record::Asked { question, .. } => {
+                let question = questions.iter().find(|open| open.id == question.get());
+                ("ask", Tone::Question, self.ask(name, question?))
+            }
+            Record::Answered { question, by_default, .. } => {
+                let how = if by_default { " by its default" } else { "" };
+                ("answered", Tone::Question, format!("q{question} {name}{how}"))
+            }
+            Record::Ending { .. } => ("ending", Tone::Bad, self.ending(event)),
+            Record::Paused => ("paused", Tone::Warning, self.hint("nothing new starts", "unpause")),
+            Record::Unpaused => ("unpaused", Tone::Plain, "work goes on".to_owned()),
+            Record::Opened
+            | Record::Readied { .. }
+            | Record::Started { .. }
+            | Record::AttemptFailed { .. }
+            | Record::CancelRequested { .. }
+            | Record::Suspending
+            | Record::Suspended
+            | Record::Resumed
+            | Record::Ended { end: RunEnd::Completed | RunEnd::Degraded | RunEnd::Failed | RunEnd::Canceled | RunEnd::TimedOut } => return None,
+        })
+    }
+
+    fn ask(&self, name: &str, question: &QuestionView) -> String {
+        let text = format!("q{} {name}: {}", question.id, inert(&question.text));
+        if self.is_kept {
+            format!("{text} → {}", answer_command(&self.run, question, &self.suffix))
+        } else {
+            text
+        }
+    }
+
+    fn ending(&self, event: &Event) -> String {
+        match event.kind() {
+            EventKind::RunEnding { why } => match why {
+                zeph_graph::EndingWhy::Abort(_) => {
+                    let task = inert(event.because.as_deref().unwrap_or("?"));
+                    format!("{task} failed, so nothing new starts and running work is stopped")
+                }
+                zeph_graph::EndingWhy::Cancel => "the run is being cancelled".to_owned(),
+                zeph_graph::EndingWhy::Timeout => "the run took too long".to_owned(),
+            },
+            _ => String::new(),
+        }
+    }
+
+    fn hint(&self, text: &str, command: &str) -> String {
+        if self.is_kept {
+            format!("{text} → zeph {command} {}{}", self.run, self.suffix)
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn took(&mut self, task: TaskId, at: Timestamp) -> String {
+        let started = self.started.remove(&task);
+        started.map_or_else(String::new, |started| {
+            format!(" {}", show_duration(at.since(started)))
+        })
+    }
+
+    fn why(&mut self, task: TaskId, fault: Fault) -> String {
+        let reason = self.faults.remove(&task);
+        reason.unwrap_or_else(|| fault.to_string())
+    }
+}
+
+/// What to type to answer a question from anywhere.
+pub(crate) fn answer_command(run: &str, question: &QuestionView, suffix: &str) -> String {
+    let example = match question.choices.first() {
+        Some(choice) => out::quoted(choice),
+        None if question.accepts == "a number" => "42".to_owned(),
+        None if question.accepts == "yes or no" => "yes".to_owned(),
+        None => "'…'".to_owned(),
+    };
+    format!("zeph answer {run} {} {example}{suffix}", question.id)
+}
+
+/// A task's name, safe to print.
+pub(crate) fn name(name: Option<&Arc<str>>) -> String {
+    inert(name.map_or("?", |name| name)).into_owned()
+}

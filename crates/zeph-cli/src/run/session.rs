@@ -1,0 +1,361 @@
+//! Session: a run followed to its end or to rest, with signals, questions and the view.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeph_graph::{AskWhy, Fault, Record, RunState, TaskState};
+use zeph_memory::RawGraphStore;
+use zeph_runtime::{Events, Pulse, QuestionView, RunEvent, RunHandle, RunReport, RunView, RuntimeError};
+use zeph_scheduler::{Event, EventKind};
+use zeph_subagent::TaskErrorRecord;
+
+use crate::exit::{CliError, Exit};
+use crate::out::{self, Tone};
+use crate::run::narrate::{Board, Line};
+use crate::run::prompt::{Outcome, Prompt};
+use crate::run::signals::Signals;
+use crate::run::view::{self, View};
+
+/// How a run is followed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// The run is in a database, so other processes can reach it and it can be resumed.
+    pub(crate) is_kept: bool,
+    /// A person can be asked at this terminal.
+    pub(crate) is_interactive: bool,
+    /// Tasks that were interrupted and must not be repeated unasked are repeated.
+    pub(crate) reruns_interrupted: bool,
+    /// How long running tasks have when the run is suspended.
+    pub(crate) grace: Duration,
+    /// Kill this process after that many completions: for the demonstration of a crash.
+    pub(crate) dies_after: Option<u32>,
+}
+
+/// What following a run came to.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    pub(crate) report: Arc<RunReport>,
+    /// The signal that brought the run to rest.
+    pub(crate) signal: Option<Exit>,
+    /// What is asked of people still.
+    pub(crate) questions: Vec<QuestionView>,
+}
+
+/// A run that is being followed.
+pub(crate) struct Session {
+    handle: RunHandle,
+    store: Arc<dyn RawGraphStore>,
+    manner: Manner,
+    view: View,
+    board: Board,
+    signals: Signals,
+    prompt: Option<Prompt>,
+    put_off: BTreeSet<u32>,
+    last_seq: u64,
+    completions: u32,
+    /// Waits for a default, suspends, or was told to; said once.
+    has_said_waiting: bool,
+    is_resting: bool,
+    killed: bool,
+}
+
+impl Session {
+    pub(crate) fn new(
+        handle: RunHandle,
+        store: Arc<dyn RawGraphStore>,
+        manner: Manner,
+        view: View,
+        signals: Signals,
+        ended: u32,
+    ) -> Self {
+        let total = handle.pulse().counts.total();
+        let board = Board::new(handle.id().as_str(), total, ended, manner.is_kept);
+        Self {
+            handle,
+            store,
+            manner,
+            view,
+            board,
+            signals,
+            prompt: None,
+            put_off: BTreeSet::new(),
+            last_seq: 0,
+            completions: 0,
+            has_said_waiting: false,
+            is_resting: false,
+            killed: false,
+        }
+    }
+
+    /// Records up to this one were told before.
+    pub(crate) const fn told_up_to(mut self, seq: u64) -> Self {
+        self.last_seq = seq;
+        self.board.is_resumed = seq > 0;
+        self
+    }
+
+    /// What the commands that it names have at their end.
+    pub(crate) fn hinting(mut self, suffix: String) -> Self {
+        self.board.suffix = suffix;
+        self
+    }
+
+    /// Follows the run until it has ended or rests.
+    pub(crate) async fn follow(mut self, mut events: Events) -> Result<Followed, CliError> {
+        self.after_event().await;
+        while !self.killed {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => {
+                        self.event(event).await?;
+                        self.after_event().await;
+                    }
+                    None => break,
+                },
+                count = self.signals.next() => self.signal(count).await,
+                outcome = prompted(&mut self.prompt) => self.prompted(outcome).await,
+            }
+        }
+        let questions = self.handle.pulse().questions.clone();
+        if let Some(prompt) = self.prompt.take() {
+            prompt.take_back().await;
+        }
+        self.view.close();
+        if self.killed {
+            let exit = self.signals.exit().unwrap_or(Exit::Interrupted);
+            let text = format!("run {} was cut off at once", self.handle.id());
+            return Err(CliError::new(exit, text).code("killed"));
+        }
+        let report = self.handle.wait().await?;
+        let rests = report.state == RunState::Suspended;
+        Ok(Followed {
+            signal: self.signals.exit().filter(|_| rests),
+            report,
+            questions,
+        })
+    }
+
+    async fn event(&mut self, event: RunEvent) -> Result<(), CliError> {
+        match event {
+            RunEvent::Saved(event) => self.saved(event).await,
+            RunEvent::Progress { task, text, .. } => self.view.says(&task, &text),
+            RunEvent::Log { task, bytes, .. } => {
+                self.view.says(&task, &String::from_utf8_lossy(&bytes));
+            }
+            RunEvent::Missed(_) => {
+                let view = RunView::load(&*self.store, self.handle.id()).await?;
+                for event in view::missed(&view, self.last_seq) {
+                    self.saved(event).await;
+                }
+            }
+            // Kinds of events that come later are for those that know them.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Tells of a record, once.
+    async fn saved(&mut self, event: Event) {
+        if event.seq.get() <= self.last_seq {
+            return;
+        }
+        self.last_seq = event.seq.get();
+        self.view.event(self.handle.id().as_str(), &event);
+        if let Record::AttemptFailed { task, error: Some(id), .. } = event.record {
+            // Without its words the failure is told by its kind.
+            if let Ok(parts) = self.store.contents(self.handle.id(), &[id]).await
+                && let Some(part) = parts.first()
+                && let Ok(said) = serde_json::from_slice::<TaskErrorRecord>(&part.bytes)
+            {
+                self.board.fault(task, &said.message);
+            }
+        }
+        match event.record {
+            Record::Started { task, .. } => {
+                self.view.started(task, event.task_name.as_deref().unwrap_or("?"));
+            }
+            Record::Completed { task, .. }
+            | Record::AttemptFailed { task, .. }
+            | Record::AttemptCut { task, .. } => self.view.ended(task),
+            Record::Opened
+            | Record::Readied { .. }
+            | Record::BackedOff { .. }
+            | Record::Asked { .. }
+            | Record::Answered { .. }
+            | Record::CancelRequested { .. }
+            | Record::Failed { .. }
+            | Record::Skipped { .. }
+            | Record::Canceled { .. }
+            | Record::Ending { .. }
+            | Record::Paused
+            | Record::Unpaused
+            | Record::Suspending
+            | Record::Suspended
+            | Record::Resumed
+            | Record::Ended { .. } => {}
+        }
+        self.question_events(&event).await;
+        let pulse = self.handle.pulse();
+        if let Some(line) = self.board.line(&event, &pulse.questions) {
+            self.view.line(&line);
+        }
+        if let EventKind::TaskCompleted { .. } = event.kind() {
+            self.completions += 1;
+            if self.manner.dies_after == Some(self.completions) {
+                crate::demo::die();
+            }
+        }
+    }
+
+    async fn question_events(&mut self, event: &Event) {
+        match event.kind() {
+            EventKind::QuestionAsked { question, why: AskWhy::Failure(Fault::Interrupted) }
+                if self.manner.reruns_interrupted =>
+            {
+                // It may have been answered from elsewhere in the meantime.
+                let _ = self.handle.answer(question.get(), "retry").await;
+            }
+            EventKind::QuestionAnswered { question, .. }
+                if self.prompt.as_ref().is_some_and(|p| p.question == question.get()) =>
+            {
+                if let Some(prompt) = self.prompt.take() {
+                    prompt.take_back().await;
+                    self.view.release();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at where the run stands: what to show, whom to ask, whether to wait.
+    async fn after_event(&mut self) {
+        let pulse = self.handle.pulse();
+        self.view.status(status(&pulse, &self.board));
+        if self.manner.is_interactive && self.prompt.is_none() && !self.is_resting {
+            self.ask_next(&pulse);
+        }
+        if pulse.state == RunState::Waiting && self.prompt.is_none() && !self.is_resting {
+            self.wait_or_rest(&pulse).await;
+        }
+    }
+
+    fn ask_next(&mut self, pulse: &Pulse) {
+        let next = pulse.questions.iter().find(|open| !self.put_off.contains(&open.id));
+        let Some(question) = next else { return };
+        self.view.hold();
+        match Prompt::start(question) {
+            Ok(prompt) => self.prompt = Some(prompt),
+            Err(_) => self.later(question.id),
+        }
+    }
+
+    fn later(&mut self, question: u32) {
+        self.put_off.insert(question);
+        self.view.release();
+    }
+
+    /// Only questions are left, and nobody here answers them.
+    async fn wait_or_rest(&mut self, pulse: &Pulse) {
+        let due = pulse.questions.iter().filter_map(|open| open.default_at_us).min();
+        match due {
+            Some(_) if self.has_said_waiting => {}
+            Some(due) => {
+                self.has_said_waiting = true;
+                let wait = zeph_graph::Timestamp::from_micros(due).since(crate::cx::now());
+                let text = format!("for an answer; a default counts in {}", zeph_common::show_duration(wait));
+                self.view.line(&Line::note("waiting", Tone::Question, text));
+            }
+            None => self.rest().await,
+        }
+    }
+
+    async fn rest(&mut self) {
+        self.is_resting = true;
+        // A run that is gone has told so by its last event.
+        let _ = self.handle.suspend().await;
+    }
+
+    async fn signal(&mut self, count: u32) {
+        let counts = self.handle.pulse().counts;
+        let text = match (count, counts.in_flight()) {
+            (1, 0) => "coming to rest".to_owned(),
+            (1, running) => format!(
+                "nothing new starts, {running} running {} {}; once more stops now",
+                if running == 1 { "task has" } else { "tasks have" },
+                zeph_common::show_duration(self.manner.grace),
+            ),
+            (2, _) => "stopping what still runs; once more cuts it off".to_owned(),
+            _ => {
+                self.killed = true;
+                return;
+            }
+        };
+        if let Some(prompt) = self.prompt.take() {
+            prompt.take_back().await;
+            self.view.release();
+        }
+        let line = Line::note("suspending", Tone::Warning, text);
+        match &self.view {
+            View::Json => out::note_line(&line),
+            View::Lines | View::Live(_) => self.view.line(&line),
+        }
+        self.rest().await;
+    }
+
+    async fn prompted(&mut self, outcome: Outcome) {
+        let Some(prompt) = self.prompt.take() else { return };
+        let question = prompt.question;
+        self.view.release();
+        match outcome {
+            Outcome::Answer(text) => match self.handle.answer(question, text).await {
+                // Answered elsewhere in the meantime: its event tells.
+                Ok(()) | Err(RuntimeError::NoSuchQuestion { .. }) => {}
+                Err(error) => {
+                    let text = zeph_common::inert(&error.to_string()).into_owned();
+                    self.view.line(&Line::note("not an answer", Tone::Bad, text));
+                }
+            },
+            Outcome::Later | Outcome::Broken => self.put_off.extend([question]),
+            Outcome::Interrupted => {
+                let count = self.signals.note(Exit::Interrupted);
+                self.signal(count).await;
+            }
+        }
+        self.after_event().await;
+    }
+}
+
+/// What the person at the prompt decided; pending for ever without a prompt.
+async fn prompted(prompt: &mut Option<Prompt>) -> Outcome {
+    match prompt {
+        Some(prompt) => prompt.outcome().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn status(pulse: &Pulse, board: &Board) -> String {
+    let counts = &pulse.counts;
+    let mut text = board.place();
+    if pulse.state != RunState::Running {
+        text.push(' ');
+        text.push_str(pulse.state.word());
+    }
+    for (count, what) in [
+        (counts.in_flight(), "running"),
+        (counts.ready, "ready"),
+        (counts.backing_off, "backing off"),
+        (counts.asking, "asking"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(" · {count} {what}"));
+        }
+    }
+    text
+}
+
+/// The tasks of a report that failed.
+pub(crate) fn failed(report: &RunReport) -> impl Iterator<Item = &zeph_runtime::TaskReport> {
+    let has_failed = |state| matches!(state, TaskState::Failed { .. });
+    report.tasks.iter().filter(move |task| has_failed(task.state))
+}

@@ -1,0 +1,126 @@
+//! View: where the story of a run is shown: lines, a live picture, or JSON.
+
+use std::io::{self, IsTerminal as _};
+
+use serde_json::{Value, json};
+use zeph_graph::{TaskId, wire};
+use zeph_runtime::RunView;
+use zeph_scheduler::Event;
+
+use crate::cx::Cx;
+use crate::out;
+use crate::run::live::Live;
+use crate::run::narrate::Line;
+
+/// Where the story goes.
+#[derive(Debug)]
+pub(crate) enum View {
+    /// One line an event, on stdout.
+    Lines,
+    /// A line for each running task on stderr; what is told scrolls up.
+    Live(Box<Live>),
+    /// One JSON object a record, on stdout.
+    Json,
+}
+
+impl View {
+    pub(crate) fn new(cx: &Cx) -> Self {
+        if cx.json() {
+            Self::Json
+        } else if io::stderr().is_terminal() {
+            Self::Live(Box::new(Live::new()))
+        } else {
+            Self::Lines
+        }
+    }
+
+    /// A line for people.
+    pub(crate) fn line(&mut self, line: &Line) {
+        match self {
+            Self::Lines => out::line(line),
+            Self::Live(live) => live.line(line),
+            Self::Json => {}
+        }
+    }
+
+    /// A saved record, for programs.
+    pub(crate) fn event(&self, run: &str, event: &Event) {
+        if matches!(self, Self::Json) {
+            out::json(&event_json(run, event));
+        }
+    }
+
+    /// An attempt began.
+    pub(crate) fn started(&mut self, task: TaskId, name: &str) {
+        if let Self::Live(live) = self {
+            live.started(task, name);
+        }
+    }
+
+    /// An attempt is over.
+    pub(crate) fn ended(&mut self, task: TaskId) {
+        if let Self::Live(live) = self {
+            live.ended(task);
+        }
+    }
+
+    /// A running task says something.
+    pub(crate) fn says(&mut self, name: &str, text: &str) {
+        if let Self::Live(live) = self {
+            live.says(name, text);
+        }
+    }
+
+    /// The line below the running tasks.
+    pub(crate) fn status(&mut self, text: String) {
+        if let Self::Live(live) = self {
+            live.status(text);
+        }
+    }
+
+    /// Leaves the terminal to a prompt; what is told meanwhile is shown afterwards.
+    pub(crate) fn hold(&mut self) {
+        if let Self::Live(live) = self {
+            live.hold();
+        }
+    }
+
+    /// Takes the terminal back.
+    pub(crate) fn release(&mut self) {
+        if let Self::Live(live) = self {
+            live.release();
+        }
+    }
+
+    /// Nothing runs any more.
+    pub(crate) fn close(&mut self) {
+        if let Self::Live(live) = self {
+            live.close();
+        }
+    }
+}
+
+fn event_json(run: &str, event: &Event) -> Value {
+    let record = serde_json::from_str(&wire::encode(&event.record)).unwrap_or(Value::Null);
+    let mut json = json!({
+        "event": event.kind().word(),
+        "run": run,
+        "seq": event.seq.get(),
+        "at_us": event.at.as_micros(),
+        "record": record,
+        "text": event.to_string(),
+    });
+    if let Some(name) = &event.task_name {
+        json["task"] = Value::from(&**name);
+    }
+    if let Some(name) = &event.because {
+        json["because"] = Value::from(&**name);
+    }
+    json
+}
+
+/// The records after the last one told, for an observer that missed some.
+pub(crate) fn missed(view: &RunView, last: u64) -> Vec<Event> {
+    let later = view.entries.iter().filter(|entry| entry.seq.get() > last);
+    later.map(|entry| Event::of(entry, view.graph())).collect()
+}

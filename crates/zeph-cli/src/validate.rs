@@ -1,0 +1,66 @@
+//! `zeph validate`: is the plan right, and what would it come to?
+
+use serde_json::json;
+use zeph_graph::{TaskGraph, Topology};
+
+use crate::args::ValidateArgs;
+use crate::cx::Cx;
+use crate::exit::{CliError, Exit};
+use crate::out::{self, Tone};
+use crate::plan;
+
+/// Further tasks of the critical path are counted.
+const PATH_SHOWN: usize = 8;
+
+pub(crate) fn run(cx: &Cx, args: &ValidateArgs) -> Result<Exit, CliError> {
+    let loaded = plan::load(cx, &args.plan, &args.param)?;
+    let graph = &loaded.graph;
+    let shape = Topology::of(graph);
+    let path: Vec<&str> = (shape.critical_path().iter())
+        .map(|&id| graph.task(id).name())
+        .collect();
+    if cx.json() {
+        out::json(&json!({
+            "ok": true,
+            "plan": loaded.name,
+            "goal": loaded.bound.goal(),
+            "tasks": graph.len(),
+            "dependencies": graph.edge_count(),
+            "levels": shape.depth(),
+            "width": shape.width(),
+            "critical_path": path,
+        }));
+    } else {
+        let name = zeph_common::inert(&loaded.name);
+        out::line(format!("{} {name}: {}", Tone::Good.paint("ok"), size(graph)));
+        out::line(format!("   critical path: {}", arrows(&path)));
+    }
+    Ok(Exit::Completed)
+}
+
+/// The size of a graph in words.
+pub(crate) fn size(graph: &TaskGraph) -> String {
+    let shape = Topology::of(graph);
+    let many = |count: usize, one: &str, more: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {more}"),
+    };
+    format!(
+        "{}, {}, {}, up to {} at a time",
+        many(graph.len(), "task", "tasks"),
+        many(graph.edge_count(), "dependency", "dependencies"),
+        many(shape.depth(), "level", "levels"),
+        shape.width()
+    )
+}
+
+fn arrows(path: &[&str]) -> String {
+    let shown: Vec<_> = (path.iter().take(PATH_SHOWN))
+        .map(|name| zeph_common::inert(name))
+        .collect();
+    let mut text = shown.join(" → ");
+    if path.len() > PATH_SHOWN {
+        text.push_str(&format!(" → … ({} tasks)", path.len()));
+    }
+    text
+}

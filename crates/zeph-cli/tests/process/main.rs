@@ -1,0 +1,215 @@
+//! Several processes on one database: waiting, suspending, dying, and going on.
+
+mod support;
+
+use support::{Scene, code};
+
+const HELD: &str = r#"
+[tasks.one]
+shell = "echo one >> log"
+[tasks.two]
+shell = "echo two >> log"
+[tasks.held]
+needs = ["one", "two"]
+effect = "EFFECT"
+shell = "echo held >> log; read line < gate-$ZEPH_ATTEMPT"
+[tasks.last]
+needs = ["held"]
+shell = "echo last >> log"
+"#;
+
+fn held(effect: &str) -> String {
+    HELD.replace("EFFECT", effect)
+}
+
+#[test]
+fn a_question_waits_on_disk_until_any_process_answers_it() {
+    let scene = Scene::new(
+        r#"
+        [tasks.build]
+        shell = "echo build >> log"
+        [tasks.publish]
+        needs = ["build"]
+        approve = "Publish this?"
+        shell = "echo publish >> log"
+        "#,
+    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "r"]);
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert!(run.out.contains("ask q1 publish: Publish this?"), "{run:?}");
+    let answer = scene.zeph(&["answer", "r", "1", "yes"]);
+    assert_eq!(code(&answer), 0, "{answer:?}");
+    let resume = scene.zeph(&["resume"]);
+    assert_eq!(code(&resume), 0, "{resume:?}");
+    assert!(resume.out.contains("1 completed and kept"), "{resume:?}");
+    assert_eq!(scene.log(), ["build", "publish"]);
+    assert_eq!(code(&scene.zeph(&["resume", "r"])), 2, "it has ended");
+    assert_eq!(code(&scene.zeph(&["resume"])), 2, "nothing is left");
+}
+
+#[test]
+fn a_signal_suspends_and_the_run_goes_on_elsewhere() {
+    let scene = Scene::new(&held("at_most_once"));
+    scene.gates(2);
+    let mut run = scene.start(&["run", "plan.toml", "--name", "r"]);
+    let gate = scene.open_gate(1);
+    run.signal("TERM");
+    let ended = run.wait();
+    drop(gate);
+    assert_eq!(code(&ended), 143, "{ended:?}");
+    assert!(ended.out.contains("zeph resume r"), "{ended:?}");
+    // A suspension is no crash: what it stopped was stopped, so nobody has to be asked.
+    let resume = scene.start(&["resume", "r"]);
+    scene.pass_gate(2);
+    let ended = resume.wait();
+    assert_eq!(code(&ended), 0, "{ended:?}");
+    assert!(ended.out.contains("2 completed and kept"), "{ended:?}");
+    assert_eq!(scene.log(), ["held", "held", "last", "one", "two"]);
+}
+
+#[test]
+fn a_second_signal_stops_what_does_not_want_to_stop() {
+    let scene = Scene::new(
+        r#"
+        [tasks.stubborn]
+        shell = "trap '' TERM INT; read line < gate-1; read line < gate-1"
+        "#,
+    );
+    scene.gates(1);
+    let mut run = scene.start_with(
+        &["run", "plan.toml", "--name", "r"],
+        &[("ZEPH_SUSPEND_GRACE", "1h"), ("ZEPH_CANCEL_GRACE", "1h")],
+    );
+    let gate = scene.open_gate(1);
+    run.signal("INT");
+    run.until("suspending");
+    run.signal("INT");
+    let ended = run.wait();
+    drop(gate);
+    assert_eq!(code(&ended), 130, "{ended:?}");
+}
+
+#[test]
+fn a_killed_run_keeps_what_it_printed_and_repeats_what_it_was_at() {
+    let scene = Scene::new(&held("idempotent"));
+    scene.gates(2);
+    let mut run = scene.start(&["run", "plan.toml", "--name", "r"]);
+    let gate = scene.open_gate(1);
+    run.signal("KILL");
+    let killed = run.wait();
+    drop(gate);
+    assert!(killed.out.contains("ok one"), "{killed:?}");
+    assert!(killed.out.contains("ok two"), "{killed:?}");
+    let resume = scene.start(&["resume"]);
+    scene.pass_gate(2);
+    let ended = resume.wait();
+    assert_eq!(code(&ended), 0, "{ended:?}");
+    assert!(ended.out.contains("2 completed and kept"), "{ended:?}");
+    assert!(
+        ended.out.contains("interrupted held: runs again (idempotent)"),
+        "{ended:?}"
+    );
+    assert_eq!(scene.log(), ["held", "held", "last", "one", "two"]);
+}
+
+#[test]
+fn what_must_not_happen_twice_is_asked_about_or_said_on_the_command_line() {
+    let scene = Scene::new(&held("at_most_once"));
+    scene.gates(2);
+    let mut run = scene.start(&["run", "plan.toml", "--name", "r"]);
+    let gate = scene.open_gate(1);
+    run.signal("KILL");
+    run.wait();
+    drop(gate);
+    let asked = scene.zeph(&["resume", "r"]);
+    assert_eq!(code(&asked), 5, "{asked:?}");
+    assert!(asked.out.contains("not repeated unasked"), "{asked:?}");
+    assert_eq!(scene.log(), ["held", "one", "two"]);
+    let again = scene.start(&["resume", "r", "--rerun-interrupted"]);
+    scene.pass_gate(2);
+    let ended = again.wait();
+    assert_eq!(code(&ended), 0, "{ended:?}");
+    assert_eq!(scene.log(), ["held", "held", "last", "one", "two"]);
+}
+
+#[test]
+fn a_run_at_work_is_not_resumed_by_another_process() {
+    let scene = Scene::new(&held("idempotent"));
+    scene.gates(1);
+    let run = scene.start(&["run", "plan.toml", "--name", "r"]);
+    let gate = scene.open_gate(1);
+    let second = scene.zeph(&["resume", "r"]);
+    assert_eq!(code(&second), 8, "{second:?}");
+    assert!(second.err.contains("pid"), "{second:?}");
+    assert_eq!(code(&scene.zeph(&["resume"])), 2, "no other one is there");
+    scene.write(gate);
+    let ended = run.wait();
+    assert_eq!(code(&ended), 0, "{ended:?}");
+    assert_eq!(scene.log(), ["held", "last", "one", "two"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_nothing() {
+    let scene = Scene::new(&held("idempotent"));
+    scene.gates(1);
+    let mut run = scene.start(&["run", "plan.toml", "--name", "r"]);
+    run.close_stdout();
+    scene.pass_gate(1);
+    let ended = run.wait();
+    assert_eq!(code(&ended), 0, "{ended:?}");
+    assert!(!ended.err.contains("panicked"), "{ended:?}");
+    assert_eq!(scene.log(), ["held", "last", "one", "two"]);
+}
+
+#[test]
+fn the_demo_that_crashes_is_finished_by_resume() {
+    let scene = Scene::new("");
+    let crash = scene.zeph(&["demo", "--crash"]);
+    assert_eq!(code(&crash), 0, "{crash:?}");
+    assert!(crash.out.contains("zeph resume demo-"), "{crash:?}");
+    let resume = scene.zeph(&["resume"]);
+    assert_eq!(code(&resume), 4, "one of its tasks fails on purpose: {resume:?}");
+    assert!(resume.out.contains("interrupted"), "{resume:?}");
+    for line in crash.out.lines().filter(|line| line.contains("] ok ")) {
+        let task = line.split_whitespace().nth(2).unwrap_or_default();
+        assert!(!resume.out.contains(&format!("ok {task} ")), "{task} ran twice");
+    }
+}
+
+#[test]
+fn without_a_home_there_must_be_a_database() {
+    let scene = Scene::new("[tasks.one]\nrun = [\"true\"]\n");
+    let lost = scene.zeph_without_home(&["run", "plan.toml"]);
+    assert_eq!(code(&lost), 2, "{lost:?}");
+    assert!(lost.err.contains("--db FILE"), "{lost:?}");
+    let named = scene.zeph_without_home(&["run", "plan.toml", "--db", "here.db"]);
+    assert_eq!(code(&named), 0, "{named:?}");
+}
+
+#[test]
+fn nearer_settings_win() {
+    let plan = "[tasks.one]\nrun = [\"true\"]\n";
+    let scene = Scene::new(plan);
+    scene.file("zeph.toml", "db = \"project.db\"\nmax_parallel = 3\n");
+    assert_eq!(code(&scene.zeph_without_home(&["run", "plan.toml"])), 0);
+    assert!(scene.has("project.db"), "the project's file names it");
+    assert_eq!(
+        code(&scene.zeph_without_home(&["run", "plan.toml", "--db", "flag.db"])),
+        0
+    );
+    assert!(scene.has("flag.db"), "the flag goes before the file");
+    scene.file("zeph.toml", "max_paralel = 3\n");
+    let wrong = scene.zeph(&["list"]);
+    assert_eq!(code(&wrong), 2, "{wrong:?}");
+    assert!(wrong.err.contains("did you mean"), "{wrong:?}");
+}
+
+#[test]
+fn a_plan_from_stdin_and_nasty_names_are_shown_inert() {
+    let scene = Scene::new("");
+    let plan = r#"{ "tasks": { "fine": { "run": ["sh", "-c", "printf '\\033]0;x\\007bad\\n' >&2; exit 1"] } } }"#;
+    let run = scene.zeph_with_stdin(&["run", "-", "--name", "r"], plan);
+    assert_eq!(code(&run), 3, "{run:?}");
+    assert!(!run.out.contains('\u{1b}'), "{run:?}");
+    assert!(run.out.contains("bad"), "{run:?}");
+}

@@ -1,0 +1,321 @@
+//! Binding: giving the parameters values, and filling in what depends on nothing else.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use zeph_graph::TaskGraph;
+use zeph_graph::wire::{GraphSpec, OnFailureSpec, TaskSpec, WorkSpec};
+
+use crate::door;
+use crate::errors::{PlanCode, PlanErrors};
+use crate::expression::{self, NoValue};
+use crate::place::{Place, Problems, show};
+use crate::plan::Plan;
+use crate::scope::Scope;
+use crate::task::Draft;
+use crate::template::{Part, Template, quote};
+use crate::values::{RunValues, keys};
+
+/// The most bytes that all filled-in texts of a plan have together.
+const MAX_FILLED_BYTES: usize = 64 << 20;
+
+/// A plan whose parameters have values.
+#[derive(Clone, Debug)]
+pub struct BoundPlan {
+    plan: Plan,
+    spec: GraphSpec,
+    values: RunValues,
+}
+
+impl Plan {
+    /// Gives the parameters values, as the texts that somebody typed; the others have their defaults.
+    ///
+    /// # Errors
+    /// All problems at once: unknown and missing parameters, values that are not of their type or not
+    /// among their choices, expressions that fail with these values, values that become code.
+    pub fn bind(&self, given: &BTreeMap<String, String>) -> Result<BoundPlan, PlanErrors> {
+        let mut problems = Problems::default();
+        let values = self.values(given, &mut problems);
+        let spec = self.fill(&values.params, &mut problems);
+        self.finish(problems)?;
+        let mut values = values;
+        values.goal = spec.metadata.get(keys::GOAL).cloned().unwrap_or_default();
+        Ok(BoundPlan {
+            plan: self.clone(),
+            spec,
+            values,
+        })
+    }
+
+    fn finish(&self, problems: Problems) -> Result<(), PlanErrors> {
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(self.0.source().errors(&self.0.root, problems))
+        }
+    }
+
+    fn values(&self, given: &BTreeMap<String, String>, problems: &mut Problems) -> RunValues {
+        let names = || self.params().iter().map(crate::Param::name);
+        for name in given.keys() {
+            if !names().any(|known| known == name) {
+                let message = format!("the plan has no parameter {}", show(name));
+                let near = problems.near(name, names());
+                let noted = problems.add(PlanCode::UnknownParam, None, message);
+                noted.suggest(near);
+            }
+        }
+        let mut values = RunValues::default();
+        for param in self.params() {
+            let name = param.name();
+            let value = match given.get(name).map(|text| param.parse(text)) {
+                Some(Ok(value)) => value,
+                Some(Err(why)) => {
+                    let message = format!("the parameter {}: {why}", show(name));
+                    problems.add(PlanCode::BadParam, param.place, message);
+                    continue;
+                }
+                None => match param.default() {
+                    Some(default) => default.clone(),
+                    None => {
+                        let message = format!("the parameter {} has no value", show(name));
+                        problems
+                            .add(PlanCode::MissingParam, param.place, message)
+                            .help(format!("give it with `-p {name}=…`"));
+                        continue;
+                    }
+                },
+            };
+            if param.is_secret() {
+                let secret = expression::to_text(value);
+                values.secrets.insert(name.to_owned(), Some(secret));
+            } else {
+                values.params.insert(name.to_owned(), value);
+            }
+        }
+        values
+    }
+
+    fn fill(&self, params: &Map<String, Value>, problems: &mut Problems) -> GraphSpec {
+        if !problems.is_empty() {
+            return GraphSpec::default();
+        }
+        let inner = &*self.0;
+        let scope = Scope::new(&inner.params, &inner.tasks);
+        let stored = json!(params).to_string();
+        let mut filler = Filler {
+            scope: &scope,
+            context: expression::values(json!({ "params": params })),
+            left: MAX_FILLED_BYTES,
+            problems,
+        };
+        let mut spec = inner.spec();
+        if let Some(goal) = &inner.goal {
+            let goal = filler.plain(&goal.text, Origin::Place(goal.place));
+            spec.metadata.insert(keys::GOAL.to_owned(), goal);
+        }
+        for (task, draft) in spec.tasks.iter_mut().zip(&inner.tasks) {
+            filler.task(task, draft);
+            scope.check_code(draft, &task.work, filler.problems);
+        }
+        let source = inner.source();
+        let secrets = self.params().iter().filter(|param| param.is_secret());
+        let secrets: Vec<&str> = secrets.map(crate::Param::name).collect();
+        let mut note = |key: &str, value: String| spec.metadata.insert(key.to_owned(), value);
+        note(keys::NAME, source.name().to_owned());
+        note(keys::HASH, source.hash());
+        note(keys::PARAMS, stored);
+        if !secrets.is_empty() {
+            note(keys::SECRETS, json!(secrets).to_string());
+        }
+        if let Some(folder) = &inner.folder {
+            note(keys::FOLDER, folder.clone());
+        }
+        spec
+    }
+}
+
+impl BoundPlan {
+    /// The graph to run. Its commands are actions named `command`.
+    ///
+    /// # Errors
+    /// What the graph itself refuses now that the values are known, such as a default answer that
+    /// its question does not accept.
+    pub fn graph(&self) -> Result<TaskGraph, PlanErrors> {
+        let mut problems = Problems::default();
+        let graph = door::graph(self.spec.clone(), &self.plan.0.tasks, &mut problems);
+        match graph {
+            Some(graph) => Ok(graph),
+            None => Err(self.plan.0.source().errors(&self.plan.0.root, problems)),
+        }
+    }
+
+    /// The graph by names, with the values filled in.
+    #[must_use]
+    pub const fn spec(&self) -> &GraphSpec {
+        &self.spec
+    }
+
+    /// The values for [`Templated`](crate::Templated), with the secrets.
+    #[must_use]
+    pub const fn run_values(&self) -> &RunValues {
+        &self.values
+    }
+
+    /// What the plan is for, with the values filled in.
+    #[must_use]
+    pub fn goal(&self) -> &str {
+        &self.values.goal
+    }
+
+    /// How many attempts may run at a time, if the plan says.
+    #[must_use]
+    pub fn max_parallel(&self) -> Option<NonZeroU32> {
+        self.plan.max_parallel()
+    }
+
+    /// The longest that the run may take, if the plan says.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.plan.timeout()
+    }
+}
+
+/// Where a text comes from; its place is only looked for when it is needed.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    Place(Place),
+    Task(&'a Draft, &'a str),
+}
+
+impl Origin<'_> {
+    fn place(self) -> Place {
+        match self {
+            Self::Place(place) => place,
+            Self::Task(draft, text) => draft.place_of(text),
+        }
+    }
+}
+
+/// Fills parameters into texts.
+struct Filler<'a> {
+    scope: &'a Scope<'a>,
+    context: minijinja::Value,
+    left: usize,
+    problems: &'a mut Problems,
+}
+
+impl Filler<'_> {
+    fn task(&mut self, task: &mut TaskSpec, draft: &Draft) {
+        for text in task.metadata.values_mut() {
+            *text = self.plain(text, Origin::Task(draft, text));
+        }
+        if let Some(approve) = &mut task.approve {
+            approve.text = self.plain(&approve.text, Origin::Task(draft, &approve.text));
+        }
+        if let OnFailureSpec::Value { value } = &mut task.on_failure {
+            self.json(value, draft);
+        }
+        match &mut task.work {
+            WorkSpec::Milestone {} => {}
+            WorkSpec::Question(asked) => {
+                asked.text = self.plain(&asked.text, Origin::Task(draft, &asked.text));
+                if let Some(default) = &mut asked.default {
+                    self.json(&mut default.value, draft);
+                }
+            }
+            WorkSpec::Action { params, .. } => self.action(params, draft),
+        }
+    }
+
+    /// A text that nothing is filled into later.
+    fn plain(&mut self, text: &str, place: Origin<'_>) -> String {
+        let Ok(template) = Template::parse(text) else {
+            return text.to_owned();
+        };
+        self.text(&template, place)
+    }
+
+    /// A value that nothing is filled into later; an expression alone keeps its type.
+    fn json(&mut self, value: &mut Value, draft: &Draft) {
+        let mut open = vec![value];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::String(text) => {
+                    let place = Origin::Task(draft, text);
+                    let Ok(template) = Template::parse(text) else {
+                        continue;
+                    };
+                    *value = match template.single() {
+                        Some(expression) => self.value(expression, place),
+                        None => self.text(&template, place).into(),
+                    };
+                }
+                Value::Array(items) => open.extend(items),
+                Value::Object(fields) => open.extend(fields.values_mut()),
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+    }
+
+    /// Parameters of an action: texts that need nothing else are filled in, and stay templates.
+    fn action(&mut self, params: &mut Value, draft: &Draft) {
+        let mut open = vec![params];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::String(text) => {
+                    let template = Template::parse(text).ok();
+                    if let Some(template) = template.filter(|it| self.scope.is_early(it)) {
+                        let place = Origin::Task(draft, text);
+                        let filled = self.text(&template, place);
+                        *text = quote(&filled).into_owned();
+                    }
+                }
+                Value::Array(items) => open.extend(items),
+                Value::Object(fields) => open.extend(fields.values_mut()),
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+    }
+
+    fn text(&mut self, template: &Template, place: Origin<'_>) -> String {
+        let mut filled = String::new();
+        for part in template.parts() {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Expression(expression) => {
+                    filled.push_str(&expression::to_text(self.value(expression, place)));
+                }
+            }
+        }
+        filled
+    }
+
+    fn value(&mut self, expression: &str, place: Origin<'_>) -> Value {
+        if self.left == 0 {
+            return Value::Null;
+        }
+        let shown = show(expression);
+        let message = match expression::evaluate(expression, &self.context) {
+            Ok(value) => {
+                let size = value
+                    .as_str()
+                    .map_or_else(|| value.to_string().len(), str::len);
+                self.left = self.left.saturating_sub(size.max(1));
+                if self.left > 0 {
+                    return value;
+                }
+                format!(
+                    "the values of the plan's expressions have more than {MAX_FILLED_BYTES} bytes"
+                )
+            }
+            Err(NoValue::Undefined) => format!("{shown} uses something that does not exist"),
+            Err(NoValue::Failed(why)) => format!("{shown} failed: {why}"),
+        };
+        self.problems
+            .add(PlanCode::ExpressionFailed, place.place(), message);
+        Value::Null
+    }
+}

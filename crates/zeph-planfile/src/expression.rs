@@ -1,0 +1,185 @@
+//! Expressions: minijinja's, strict, without templates around them.
+
+use std::sync::OnceLock;
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use serde_json::Value;
+
+use crate::place::show;
+use crate::references::{ROOTS, applied};
+
+/// The longest expression. The reader's calls nest as deeply as an expression is long.
+const MAX_BYTES: usize = 1_000;
+
+/// Why an expression has no value.
+#[derive(Debug)]
+pub(crate) enum NoValue {
+    /// Something in it, or all of it, does not exist.
+    Undefined,
+    /// It failed otherwise; the words may quote values.
+    Failed(String),
+}
+
+fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // It prints everything there is, secrets included.
+        environment.remove_global("debug");
+        environment
+    })
+}
+
+/// What keeps a text from being an expression.
+pub(crate) fn check(expression: &str) -> Result<(), String> {
+    if expression.len() > MAX_BYTES {
+        return Err(format!("it has more than {MAX_BYTES} bytes"));
+    }
+    if let Err(error) = environment().compile_expression(expression) {
+        return Err(words(&error));
+    }
+    // The reader would only find out when the expression runs.
+    let mut state = environment().empty_state();
+    let (filters, tests) = applied(expression);
+    for filter in filters {
+        let tried = state.apply_filter(filter, &[]).err();
+        if tried.is_some_and(|error| error.kind() == ErrorKind::UnknownFilter) {
+            return Err(format!("there is no filter {}", show(filter)));
+        }
+    }
+    for test in tests {
+        let tried = state.perform_test(test, &[]).err();
+        if tried.is_some_and(|error| error.kind() == ErrorKind::UnknownTest) {
+            return Err(format!("there is no test {}", show(test)));
+        }
+    }
+    Ok(())
+}
+
+/// The names in a correct expression that stand for nothing.
+pub(crate) fn unknown_names(expression: &str) -> Vec<String> {
+    let Ok(compiled) = environment().compile_expression(expression) else {
+        return Vec::new();
+    };
+    let known = |name: &str| {
+        ROOTS.contains(&name) || environment().globals().any(|(global, _)| global == name)
+    };
+    let names = compiled.undeclared_variables(false).into_iter();
+    let mut unknown: Vec<String> = names.filter(|name| !known(name)).collect();
+    unknown.sort();
+    unknown
+}
+
+/// The value of an expression.
+pub(crate) fn evaluate(expression: &str, values: &minijinja::Value) -> Result<Value, NoValue> {
+    check(expression).map_err(NoValue::Failed)?;
+    let value = environment()
+        .compile_expression(expression)
+        .and_then(|compiled| compiled.eval(values.clone()))
+        .map_err(|error| {
+            if error.kind() == ErrorKind::UndefinedError {
+                NoValue::Undefined
+            } else {
+                NoValue::Failed(words(&error))
+            }
+        })?;
+    if value.is_undefined() {
+        return Err(NoValue::Undefined);
+    }
+    serde_json::to_value(&value).map_err(|error| NoValue::Failed(error.to_string()))
+}
+
+/// What expressions may take, by name.
+pub(crate) fn values(values: impl serde::Serialize) -> minijinja::Value {
+    minijinja::Value::from(minijinja::value::Serde(values))
+}
+
+/// A value as part of a text: texts as they are, everything else as JSON.
+pub(crate) fn to_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
+    }
+}
+
+fn words(error: &Error) -> String {
+    let words = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    };
+    zeph_common::inert(&words).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NoValue, check, evaluate, unknown_names, values};
+    use serde_json::json;
+
+    fn value(expression: &str) -> Result<serde_json::Value, NoValue> {
+        let given = json!({ "params": { "n": 3, "s": "a b", "l": [1, 2], "b": true } });
+        evaluate(expression, &values(given))
+    }
+
+    #[test]
+    fn values_keep_their_type() {
+        for (expression, expected) in [
+            ("params.n", json!(3)),
+            ("params.n / 2", json!(1.5)),
+            ("params.s|upper", json!("A B")),
+            ("params.l", json!([1, 2])),
+            ("params.l|length == 2 and params.b", json!(true)),
+            ("'x' if params.n > 2 else 'y'", json!("x")),
+            ("params.missing|default('d')", json!("d")),
+            ("none", json!(null)),
+        ] {
+            assert_eq!(value(expression).unwrap(), expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_is_an_error() {
+        for expression in ["params.missing", "params.a.b", "params.missing ~ 'x'"] {
+            let value = value(expression);
+            assert!(
+                matches!(value, Err(NoValue::Undefined)),
+                "{expression}: {value:?}"
+            );
+        }
+        assert!(matches!(value("params.n + 'x'"), Err(NoValue::Failed(_))));
+        assert!(value("debug()").is_err());
+    }
+
+    #[test]
+    fn names_that_stand_for_nothing_are_found() {
+        assert_eq!(unknown_names("parms.a ~ params.b ~ range(3)"), ["parms"]);
+        assert_eq!(unknown_names("debug()"), ["debug"]);
+    }
+
+    #[test]
+    fn unknown_filters_and_tests_are_found_before_they_run() {
+        for (expression, fine) in [
+            ("params.s|upper|trim", true),
+            ("params.s|shout", false),
+            ("params.s is defined and params.n is not string", true),
+            ("params.s is not loud", false),
+            ("params.is", true),
+            ("'a|shout is loud'", true),
+        ] {
+            assert_eq!(check(expression).is_ok(), fine, "{expression}");
+        }
+    }
+
+    #[test]
+    fn long_expressions_do_not_exhaust_the_stack() {
+        for part in ["1+", "1|", "-", "(", "[", "a.", "not ", "x if ", "1~"] {
+            let long = part.repeat(100_000 / part.len());
+            assert!(check(&long).is_err());
+            let short = format!("{}1", part.repeat((1_000 - 1) / part.len()));
+            // Whatever it is, it ends.
+            let _ = check(&short).and_then(|()| value(&short).map_err(|_| String::new()));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Params: what a plan asks for before it runs.
+
+use serde_json::{Number, Value};
+
+use crate::errors::PlanCode;
+use crate::fields::{self, Fields};
+use crate::node::{self, Entry, Node};
+use crate::place::{Place, Problems, show};
+
+/// What a parameter accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ParamKind {
+    /// Any text.
+    #[default]
+    String,
+    /// A number.
+    Number,
+    /// A whole number of 64 bits.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+}
+
+impl ParamKind {
+    const WORDS: [(&'static str, Self); 4] = [
+        ("string", Self::String),
+        ("number", Self::Number),
+        ("integer", Self::Integer),
+        ("boolean", Self::Boolean),
+    ];
+
+    /// The word for it in a plan file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Number => "number",
+            Self::Integer => "integer",
+            Self::Boolean => "boolean",
+        }
+    }
+
+    fn accepts(self, value: &Value) -> bool {
+        match self {
+            Self::String => value.is_string(),
+            Self::Number => value.is_number(),
+            Self::Integer => value.is_i64(),
+            Self::Boolean => value.is_boolean(),
+        }
+    }
+}
+
+/// A parameter of a plan.
+#[derive(Clone, Debug)]
+pub struct Param {
+    name: String,
+    kind: ParamKind,
+    default: Option<Value>,
+    description: Option<String>,
+    choices: Vec<Value>,
+    secret: bool,
+    pub(crate) place: Place,
+}
+
+impl Param {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it accepts.
+    #[must_use]
+    pub const fn kind(&self) -> ParamKind {
+        self.kind
+    }
+
+    /// The value that it has unless one is given; without one it is required.
+    #[must_use]
+    pub const fn default(&self) -> Option<&Value> {
+        self.default.as_ref()
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// The only values that it accepts; none means any.
+    #[must_use]
+    pub fn choices(&self) -> &[Value] {
+        &self.choices
+    }
+
+    /// Whether its value is neither stored nor shown.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// The value that a text stands for, such as one from a command line.
+    ///
+    /// # Errors
+    /// If the text is not of the parameter's type or not one of its choices. The words do not repeat
+    /// the value of a secret.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        let value = match self.kind {
+            ParamKind::String => Some(Value::from(text)),
+            ParamKind::Boolean => text.parse::<bool>().ok().map(Value::from),
+            ParamKind::Integer => text.parse::<i64>().ok().map(Value::from),
+            ParamKind::Number => {
+                let whole = text.parse::<i64>().map(Number::from).ok();
+                let number = whole.or_else(|| Number::from_f64(text.parse().ok()?));
+                number.map(Value::from)
+            }
+        };
+        let given = if self.secret {
+            "the value".to_owned()
+        } else {
+            show(text)
+        };
+        let wanted = match self.kind {
+            ParamKind::String => "a text without NUL characters",
+            ParamKind::Number => "a number",
+            ParamKind::Integer => "a whole number",
+            ParamKind::Boolean => "true or false",
+        };
+        match value {
+            None => Err(format!("{given} is not {wanted}")),
+            Some(_) if text.contains('\0') => Err(format!("{given} is not {wanted}")),
+            Some(value) if !self.choices.is_empty() && !self.choices.contains(&value) => {
+                Err(format!("{given} is not one of {}", listed(&self.choices)))
+            }
+            Some(value) => Ok(value),
+        }
+    }
+}
+
+fn listed(values: &[Value]) -> String {
+    let values: Vec<String> = values.iter().map(|value| show(&plain(value))).collect();
+    values.join(", ")
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Reads `[params]`.
+pub(crate) fn read_all(node: &Node, problems: &mut Problems) -> Vec<Param> {
+    let Some(fields) = Fields::open_any(node, "`params`", problems) else {
+        return Vec::new();
+    };
+    let entries = fields.entries().iter();
+    entries.map(|entry| read(entry, problems)).collect()
+}
+
+/// Reads one. A parameter with problems is kept, so that its uses are not problems as well.
+fn read(entry: &Entry, problems: &mut Problems) -> Param {
+    fields::check_name(entry, "parameter", problems);
+    let mut param = Param {
+        name: entry.key.clone(),
+        kind: ParamKind::default(),
+        default: None,
+        description: None,
+        choices: Vec::new(),
+        secret: false,
+        place: entry.key_place,
+    };
+    if matches!(entry.node.value, node::Value::Table(_)) {
+        read_table(&entry.node, &mut param, problems);
+    } else if let Some(kind) = kind_of(&entry.node, problems) {
+        param.kind = kind;
+        param.default = default(&param, &entry.node, problems);
+    } else {
+        // Its type is wrong, which has been said; it is not missing on top of that.
+        param.default = Some(Value::Null);
+    }
+    param
+}
+
+fn read_table(node: &Node, param: &mut Param, problems: &mut Problems) {
+    let what = format!("the parameter {}", show(&param.name));
+    let known = ["type", "default", "description", "choices", "secret"];
+    let Some(fields) = Fields::open(node, &what, &known, problems) else {
+        return;
+    };
+    let kind = match (fields.get("type"), fields.get("default")) {
+        (Some(node), _) => fields::word(node, "`type`", &ParamKind::WORDS, problems),
+        (None, Some(node)) => kind_of(node, problems),
+        (None, None) => None,
+    };
+    param.kind = kind.unwrap_or_default();
+    let description = fields.get("description");
+    param.description = description
+        .and_then(|node| fields::text(node, "`description`", problems))
+        .map(str::to_owned);
+    let secret = fields.get("secret");
+    param.secret = secret
+        .and_then(|node| fields::boolean(node, "`secret`", problems))
+        .unwrap_or(false);
+    if let Some(node) = fields.get("choices") {
+        param.choices = choices(node, param.kind, problems);
+    }
+    if param.secret && param.kind != ParamKind::String {
+        let message = format!("{what} is a secret, and secrets are texts");
+        problems.add(PlanCode::BadValue, param.place, message);
+    }
+    match fields.entry("default") {
+        Some(entry) if param.secret => {
+            let message = format!("{what} is a secret, and secrets have no default");
+            problems
+                .add(PlanCode::MisplacedKey, entry.key_place, message)
+                .help("give it when the plan is run");
+        }
+        Some(entry) => {
+            let default = default(param, &entry.node, problems);
+            param.default = default.or(Some(Value::Null));
+        }
+        None => {}
+    }
+}
+
+/// The type that a bare value tells.
+fn kind_of(node: &Node, problems: &mut Problems) -> Option<ParamKind> {
+    match &node.value {
+        node::Value::Text(_) => Some(ParamKind::String),
+        node::Value::Bool(_) => Some(ParamKind::Boolean),
+        node::Value::Number(number) if number.is_i64() => Some(ParamKind::Integer),
+        node::Value::Number(_) => Some(ParamKind::Number),
+        node::Value::Null | node::Value::List(_) | node::Value::Table(_) => {
+            let wanted = "a text, a number, true or false";
+            fields::wrong_type(node, "the default of a parameter", wanted, problems);
+            None
+        }
+    }
+}
+
+fn default(param: &Param, node: &Node, problems: &mut Problems) -> Option<Value> {
+    let value = value(node, "the default", param.kind, problems)?;
+    if !param.choices.is_empty() && !param.choices.contains(&value) {
+        let given = show(&plain(&value));
+        let message = format!(
+            "the default {given} is not one of {}",
+            listed(&param.choices)
+        );
+        problems.add(PlanCode::BadParam, node.place, message);
+        return None;
+    }
+    Some(value)
+}
+
+fn choices(node: &Node, kind: ParamKind, problems: &mut Problems) -> Vec<Value> {
+    let items = fields::list(node, "`choices`", problems).unwrap_or_default();
+    if items.is_empty() && matches!(node.value, node::Value::List(_)) {
+        problems.add(PlanCode::BadValue, node.place, "`choices` is empty");
+    }
+    let values = items.iter();
+    values
+        .filter_map(|item| value(item, "a choice", kind, problems))
+        .collect()
+}
+
+/// A value of that type. Expressions in it are not evaluated, so they are refused.
+fn value(node: &Node, what: &str, kind: ParamKind, problems: &mut Problems) -> Option<Value> {
+    let value = match &node.value {
+        node::Value::Text(_) => Value::from(fields::text(node, what, problems)?),
+        node::Value::Null
+        | node::Value::Bool(_)
+        | node::Value::Number(_)
+        | node::Value::List(_)
+        | node::Value::Table(_) => node.to_json(),
+    };
+    if !kind.accepts(&value) {
+        let wanted = format!("of the type `{}`", kind.word());
+        fields::wrong_type(node, what, &wanted, problems);
+        return None;
+    }
+    if value.as_str().is_some_and(|text| text.contains("${{")) {
+        let message = format!("{what} of a parameter has an expression, which is not evaluated");
+        problems.add(PlanCode::ExpressionNotAllowed, node.place, message);
+    }
+    Some(value)
+}

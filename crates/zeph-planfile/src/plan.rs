@@ -1,0 +1,276 @@
+//! Plan: a text that has been read and checked, before its parameters have values.
+
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeph_graph::wire::{Code, GraphSpec, LaneSpec};
+
+use crate::door;
+use crate::errors::{PlanCode, PlanDiagnostic, PlanErrors};
+use crate::fields::{self, Fields};
+use crate::node::{Node, Value};
+use crate::param::{self, Param};
+use crate::place::{Problems, show};
+use crate::read::read;
+use crate::scope::{Scope, User};
+use crate::source::{Format, SourceText};
+use crate::task::{self, Draft, Mode, Rules, Use};
+use crate::values::keys;
+
+const KEYS: [&str; 7] = [
+    "goal",
+    "max_parallel",
+    "timeout",
+    "params",
+    "lanes",
+    "defaults",
+    "tasks",
+];
+
+/// A plan without problems. Clones share what was read.
+///
+/// See the plan-file reference for the format, and the [crate] for an example.
+#[derive(Clone, Debug)]
+pub struct Plan(pub(crate) Arc<Inner>);
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inner {
+    pub(crate) source: Option<SourceText>,
+    pub(crate) root: Node,
+    pub(crate) goal: Option<Use>,
+    pub(crate) folder: Option<String>,
+    pub(crate) max_parallel: Option<NonZeroU32>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) params: Vec<Param>,
+    pub(crate) lanes: Vec<LaneSpec>,
+    pub(crate) tasks: Vec<Draft>,
+}
+
+impl Plan {
+    /// Reads a plan and checks all that can be checked before its parameters have values.
+    ///
+    /// `name` is what the source is called in messages, usually its path. Cost is linear in the size
+    /// of the text.
+    ///
+    /// # Errors
+    /// All problems at once, in the order of the source; of a text that is not TOML or JSON only
+    /// those of its syntax.
+    pub fn load(text: &str, format: Format, name: &str) -> Result<Self, PlanErrors> {
+        let source = SourceText::new(name, text, format);
+        let root = read(&source)?;
+        let mut problems = Problems::default();
+        let inner = Inner::read(&root, &mut problems);
+        inner.check(&mut problems);
+        if !problems.is_empty() {
+            return Err(source.errors(&root, problems));
+        }
+        let source = Some(source);
+        Ok(Self(Arc::new(Inner {
+            source,
+            root,
+            ..inner
+        })))
+    }
+
+    /// As [`load`](Self::load), of bytes as they come from a file.
+    ///
+    /// # Errors
+    /// As there; bytes that are not UTF-8 are one more problem.
+    pub fn load_bytes(bytes: &[u8], format: Format, name: &str) -> Result<Self, PlanErrors> {
+        let error = match std::str::from_utf8(bytes) {
+            Ok(text) => return Self::load(text, format, name),
+            Err(error) => error,
+        };
+        let at = error.valid_up_to();
+        let good = String::from_utf8_lossy(&bytes[..at]);
+        let source = SourceText::new(name, &good, format);
+        let one = PlanDiagnostic {
+            code: PlanCode::NotUtf8,
+            message: format!("the plan is not UTF-8 from byte {at} on"),
+            span: Some(good.len()..good.len()),
+            pointer: None,
+            help: Some("save the file as UTF-8".to_owned()),
+        };
+        Err(PlanErrors::new(source, vec![one]))
+    }
+
+    /// The same plan, lying in that folder: where its commands run. Stored with the run.
+    #[must_use]
+    pub fn in_folder(mut self, folder: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.0).folder = Some(folder.into());
+        self
+    }
+
+    /// What the plan is for, as it is written; empty if it does not say.
+    #[must_use]
+    pub fn goal(&self) -> &str {
+        self.0.goal.as_ref().map_or("", |goal| &goal.text)
+    }
+
+    /// Its parameters, in the order of the text.
+    #[must_use]
+    pub fn params(&self) -> &[Param] {
+        &self.0.params
+    }
+
+    /// How many attempts may run at a time, if it says.
+    #[must_use]
+    pub fn max_parallel(&self) -> Option<NonZeroU32> {
+        self.0.max_parallel
+    }
+
+    /// The longest that a run of it may take, if it says.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.0.timeout
+    }
+
+    /// The graph as it is written, with its expressions.
+    #[must_use]
+    pub fn spec(&self) -> GraphSpec {
+        self.0.spec()
+    }
+
+    /// The text it was read from.
+    ///
+    /// # Panics
+    /// Never: a plan is only made from a text.
+    #[must_use]
+    pub fn source_text(&self) -> &SourceText {
+        self.0.source()
+    }
+}
+
+impl Inner {
+    pub(crate) fn source(&self) -> &SourceText {
+        match &self.source {
+            Some(source) => source,
+            None => unreachable!("a plan is only made from a text"),
+        }
+    }
+
+    pub(crate) fn spec(&self) -> GraphSpec {
+        let metadata = BTreeMap::from([(keys::GOAL.to_owned(), self.goal_text().to_owned())]);
+        GraphSpec {
+            metadata,
+            lanes: self.lanes.clone(),
+            tasks: self.tasks.iter().map(|task| task.spec.clone()).collect(),
+            ..GraphSpec::default()
+        }
+    }
+
+    fn goal_text(&self) -> &str {
+        self.goal.as_ref().map_or("", |goal| &goal.text)
+    }
+
+    /// Reads the tree; what cannot be read is reported and left out.
+    fn read(root: &Node, problems: &mut Problems) -> Self {
+        let mut plan = Self::default();
+        let Some(fields) = Fields::open(root, "the plan", &KEYS, problems) else {
+            return plan;
+        };
+        if let Some(node) = fields.get("goal")
+            && let Some(text) = fields::text(node, "`goal`", problems)
+        {
+            plan.goal = Some(Use {
+                text: text.to_owned(),
+                place: node.place,
+                mode: Mode::Early,
+            });
+        }
+        let most = (1, u32::MAX);
+        let parallel = fields.get("max_parallel");
+        plan.max_parallel = parallel
+            .and_then(|node| fields::integer(node, "`max_parallel`", most, problems))
+            .and_then(NonZeroU32::new);
+        let timeout = fields.get("timeout");
+        plan.timeout = timeout
+            .and_then(|node| fields::micros(node, "`timeout`", problems))
+            .map(Duration::from_micros);
+        if let Some(node) = fields.get("params") {
+            plan.params = param::read_all(node, problems);
+        }
+        if let Some(node) = fields.get("lanes") {
+            plan.lanes = lanes(node, problems);
+        }
+        let (defaults, uses) = match fields.get("defaults") {
+            Some(node) => task::read_defaults(node, problems),
+            None => (Rules::default(), Vec::new()),
+        };
+        if let Some(node) = fields.get("tasks")
+            && let Some(tasks) = Fields::open_any(node, "`tasks`", problems)
+        {
+            let entries = tasks.entries().iter();
+            plan.tasks = entries
+                .map(|entry| task::read(entry, &defaults, problems))
+                .collect();
+        }
+        if plan.tasks.is_empty() && problems.is_empty() {
+            problems
+                .add(PlanCode::NoTasks, None, "the plan has no tasks")
+                .help("add one: a table `[tasks.NAME]` with `run = [\"program\", \"argument\"]`");
+        }
+        // Defaults are checked once, not at each task that has them.
+        let scope = Scope::new(&plan.params, &plan.tasks);
+        for one in plan.goal.iter().chain(&uses) {
+            scope.check(one, None, problems);
+        }
+        plan
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        let scope = Scope::new(&self.params, &self.tasks);
+        for task in &self.tasks {
+            let user = User::new(task);
+            for one in &task.uses {
+                scope.check(one, Some(&user), problems);
+            }
+            scope.check_code(task, &task.spec.work, problems);
+        }
+        // A task with problems is kept, so that what needs it is not told that it does not exist.
+        let spec = door::before_binding(self.spec());
+        door::graph(spec, &self.tasks, problems);
+    }
+}
+
+/// Reads `[lanes]`.
+fn lanes(node: &Node, problems: &mut Problems) -> Vec<LaneSpec> {
+    let Some(fields) = Fields::open_any(node, "`lanes`", problems) else {
+        return Vec::new();
+    };
+    let mut lanes = Vec::new();
+    let mut folded = HashSet::new();
+    for entry in fields.entries() {
+        fields::check_name(entry, "lane", problems);
+        if !folded.insert(entry.key.to_lowercase()) {
+            let name = show(&entry.key);
+            let message = format!("the lane {name} differs from another one only in case");
+            let code = PlanCode::Graph(Code::CaseFoldedDuplicate);
+            problems
+                .add(code, entry.key_place, message)
+                .help("rename one of them");
+        }
+        let capacity = if is_zero(&entry.node) {
+            let name = show(&entry.key);
+            let message = format!("the lane {name} has capacity 0: nothing could ever run in it");
+            let code = PlanCode::Graph(Code::ZeroCapacity);
+            problems.add(code, entry.node.place, message);
+            None
+        } else {
+            let what = "the capacity of a lane";
+            fields::integer(&entry.node, what, (1, u32::MAX), problems)
+        };
+        lanes.push(LaneSpec {
+            name: entry.key.clone(),
+            // A lane with a problem is kept wide, so that its uses are not problems as well.
+            capacity: capacity.unwrap_or(u32::MAX),
+        });
+    }
+    lanes
+}
+
+fn is_zero(node: &Node) -> bool {
+    matches!(&node.value, Value::Number(number) if number.as_i64() == Some(0))
+}

@@ -1,0 +1,223 @@
+//! References: what an expression takes from parameters, tasks and the run, read without running it.
+
+/// Something that an expression takes from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// `params.NAME`
+    Param(String),
+    /// `tasks.NAME.FIELD`
+    Task {
+        /// The task.
+        name: String,
+        /// `stdout`, `json`, …
+        field: String,
+    },
+    /// `run.FIELD`
+    Run(String),
+}
+
+/// The names that an expression may begin with.
+pub(crate) const ROOTS: [&str; 3] = ["params", "tasks", "run"];
+
+/// A piece of an expression, as coarse as references need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    Name(&'a str),
+    /// The content of a quoted text, as it is written.
+    Quoted(&'a str),
+    Number,
+    Sign(char),
+}
+
+/// Cuts an expression into tokens.
+struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Iterator for Lexer<'a> {
+    /// The token and where it begins; `None` also when a quoted text does not end.
+    type Item = (Token<'a>, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.text[self.at..];
+        let start = self.at + (rest.len() - rest.trim_start().len());
+        let rest = rest.trim_start();
+        let first = rest.chars().next()?;
+        let (token, len) = if first == '"' || first == '\'' {
+            let len = quoted_len(rest, first)?;
+            (Token::Quoted(&rest[1..len - 1]), len)
+        } else if first.is_alphabetic() || first == '_' {
+            let goes_on = |c: char| c.is_alphanumeric() || c == '_';
+            let len = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
+            (Token::Name(&rest[..len]), len)
+        } else if first.is_ascii_digit() {
+            let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let len = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
+            (Token::Number, len)
+        } else {
+            (Token::Sign(first), first.len_utf8())
+        };
+        self.at = start + len;
+        Some((token, start))
+    }
+}
+
+/// The length of a quoted text with its quotes.
+fn quoted_len(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' {
+            escaped = true;
+        } else if c == quote {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// Where the `}}` is that ends an expression; braces and quotes inside it do not count.
+pub(crate) fn end_of_expression(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    for (token, at) in (Lexer { text, at: 0 }) {
+        match token {
+            Token::Sign('{') => depth += 1,
+            Token::Sign('}') if depth > 0 => depth -= 1,
+            Token::Sign('}') if text[at..].starts_with("}}") => return Some(at),
+            Token::Sign(_) | Token::Name(_) | Token::Quoted(_) | Token::Number => {}
+        }
+    }
+    None
+}
+
+/// The filters and the tests that an expression applies, by name.
+pub(crate) fn applied(expression: &str) -> (Vec<&str>, Vec<&str>) {
+    let lexer = Lexer {
+        text: expression,
+        at: 0,
+    };
+    let tokens: Vec<Token<'_>> = lexer.map(|(token, _)| token).collect();
+    let (mut filters, mut tests) = (Vec::new(), Vec::new());
+    for (at, token) in tokens.iter().enumerate() {
+        let attribute = at > 0 && tokens[at - 1] == Token::Sign('.');
+        match (token, &tokens[at + 1..]) {
+            (Token::Sign('|'), [Token::Name(filter), ..]) => filters.push(*filter),
+            (Token::Name("is"), [Token::Name("not"), Token::Name(test), ..])
+            | (Token::Name("is"), [Token::Name(test), ..])
+                if !attribute =>
+            {
+                tests.push(*test);
+            }
+            _ => {}
+        }
+    }
+    (filters, tests)
+}
+
+/// What an expression takes from outside, or why that cannot be told.
+///
+/// Names must stand in the expression itself: what is found only when it runs cannot be checked.
+pub(crate) fn references(expression: &str) -> Result<Vec<Reference>, String> {
+    let lexer = Lexer {
+        text: expression,
+        at: 0,
+    };
+    let tokens: Vec<Token<'_>> = lexer.map(|(token, _)| token).collect();
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let Token::Name(root) = token else { continue };
+        if ROOTS.contains(root) && is_variable(&tokens, at) {
+            found.push(reference(root, &tokens[at + 1..])?);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the name there is a variable, not an attribute, a filter or the name of an argument.
+fn is_variable(tokens: &[Token<'_>], at: usize) -> bool {
+    let attribute = at > 0 && matches!(tokens[at - 1], Token::Sign('.' | '|'));
+    let assigned = tokens.get(at + 1) == Some(&Token::Sign('='))
+        && tokens.get(at + 2) != Some(&Token::Sign('='));
+    !attribute && !assigned
+}
+
+fn reference(root: &str, rest: &[Token<'_>]) -> Result<Reference, String> {
+    let (name, used) = step(rest).ok_or_else(|| {
+        let example = match root {
+            "params" => "params.NAME",
+            "tasks" => "tasks.NAME.stdout or tasks[\"NAME\"].stdout",
+            _ => "run.id or run.goal",
+        };
+        format!("`{root}` is used as a whole or by a computed name; write {example}")
+    })?;
+    match root {
+        "params" => Ok(Reference::Param(name)),
+        "tasks" => match step(&rest[used..]) {
+            Some((field, _)) => Ok(Reference::Task { name, field }),
+            None => Err(format!(
+                "`tasks.{name}` is used as a whole; write which part of it, such as `tasks.{name}.stdout`"
+            )),
+        },
+        _ => Ok(Reference::Run(name)),
+    }
+}
+
+/// `.name` or `["name"]`, and how many tokens that is.
+fn step(tokens: &[Token<'_>]) -> Option<(String, usize)> {
+    match tokens {
+        [Token::Sign('.'), Token::Name(name), ..] => Some(((*name).to_owned(), 2)),
+        [Token::Sign('['), Token::Quoted(name), Token::Sign(']'), ..] => {
+            Some(((*name).to_owned(), 3))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reference, references};
+
+    fn task(name: &str, field: &str) -> Reference {
+        Reference::Task {
+            name: name.into(),
+            field: field.into(),
+        }
+    }
+
+    #[test]
+    fn references_are_found_wherever_they_stand() {
+        let param = |name: &str| Reference::Param(name.into());
+        let table = [
+            ("params.a", vec![param("a")]),
+            ("params['a-b']|upper", vec![param("a-b")]),
+            ("params . a + params.b.c", vec![param("a"), param("b")]),
+            ("tasks.x.stdout", vec![task("x", "stdout")]),
+            ("tasks[\"x-y\"]['json'].n[0]", vec![task("x-y", "json")]),
+            ("[run.id, {'tasks': 1}]", vec![Reference::Run("id".into())]),
+            ("{'run': 'params.a'}", vec![]),
+            ("f(tasks=params.a)", vec![param("a")]),
+            ("1 if tasks.x.exit==0 else 2", vec![task("x", "exit")]),
+            ("a.params.b", vec![]),
+        ];
+        for (expression, expected) in table {
+            assert_eq!(references(expression), Ok(expected), "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_refused() {
+        for expression in [
+            "params",
+            "params[params.a]",
+            "tasks|length",
+            "tasks.x",
+            "tasks['x':'y']",
+            "run",
+            "(tasks).x.stdout",
+        ] {
+            assert!(references(expression).is_err(), "{expression}");
+        }
+    }
+}

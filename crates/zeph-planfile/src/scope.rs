@@ -1,0 +1,288 @@
+//! Scope: what the expressions of a plan may name, and where their values may go.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+use zeph_graph::wire::WorkSpec;
+
+use crate::errors::PlanCode;
+use crate::expression;
+use crate::param::Param;
+use crate::place::{Place, Problems, show};
+use crate::references::{ROOTS, Reference, references};
+use crate::task::{Draft, Kind, Mode, Use};
+use crate::template::Template;
+use crate::unsafe_text::{self, Arg};
+
+/// A task whose texts are checked, with what it needs.
+pub(crate) struct User<'a> {
+    draft: &'a Draft,
+    needs: HashSet<&'a str>,
+}
+
+impl<'a> User<'a> {
+    pub(crate) fn new(draft: &'a Draft) -> Self {
+        let needs = draft.spec.needs.iter().map(String::as_str).collect();
+        Self { draft, needs }
+    }
+}
+
+/// Parameters and tasks by name.
+pub(crate) struct Scope<'a> {
+    params: HashMap<&'a str, &'a Param>,
+    tasks: HashMap<&'a str, &'a Draft>,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn new(params: &'a [Param], tasks: &'a [Draft]) -> Self {
+        let tasks = tasks.iter().map(|task| (task.spec.name.as_str(), task));
+        Self {
+            params: params.iter().map(|param| (param.name(), param)).collect(),
+            tasks: tasks.collect(),
+        }
+    }
+
+    /// Checks the expressions of a text that belongs to a task, or to none.
+    pub(crate) fn check(&self, one: &Use, task: Option<&User<'_>>, problems: &mut Problems) {
+        if problems.is_full() {
+            return;
+        }
+        let template = match Template::parse(&one.text) {
+            Ok(template) => template,
+            Err(unclosed) => {
+                let message = format!("the expression {} has no end", show(&unclosed.rest));
+                problems
+                    .add(PlanCode::BadExpression, one.place, message)
+                    .help("end it with `}}`, or write `$${{` for a plain `${{`");
+                return;
+            }
+        };
+        if one.mode == Mode::Code && template.has_expressions() {
+            let message = "a value pasted into a shell script would be run as code";
+            problems
+                .add(PlanCode::UnsafeInterpolation, one.place, message)
+                .help(ADVICE);
+            return;
+        }
+        for expression in template.expressions() {
+            self.check_expression(expression, one, task, problems);
+        }
+    }
+
+    fn check_expression(
+        &self,
+        expression: &str,
+        one: &Use,
+        task: Option<&User<'_>>,
+        problems: &mut Problems,
+    ) {
+        if let Err(why) = expression::check(expression) {
+            let message = format!("{} is not an expression: {why}", show(expression));
+            problems.add(PlanCode::BadExpression, one.place, message);
+            return;
+        }
+        for name in expression::unknown_names(expression) {
+            let message = format!("{} stands for nothing in {}", show(&name), show(expression));
+            let near = problems.near(&name, ROOTS);
+            let noted = problems.add(PlanCode::UnknownName, one.place, message);
+            match near {
+                Some(root) => noted.suggest(Some(root)),
+                None if self.params.contains_key(name.as_str()) => {
+                    noted.help(format!("write `params.{name}`"));
+                }
+                None => noted.help("expressions begin with `params`, `tasks` or `run`"),
+            }
+        }
+        match references(expression) {
+            Err(why) => {
+                problems.add(PlanCode::BadExpression, one.place, why);
+            }
+            Ok(found) => {
+                for reference in found {
+                    self.check_reference(&reference, one, task, problems);
+                }
+            }
+        }
+    }
+
+    fn check_reference(
+        &self,
+        reference: &Reference,
+        one: &Use,
+        task: Option<&User<'_>>,
+        problems: &mut Problems,
+    ) {
+        match reference {
+            Reference::Param(name) => self.check_param(name, one, problems),
+            Reference::Task { name, field } => match (one.mode, task) {
+                (Mode::Visible | Mode::Private, Some(task)) => {
+                    self.check_task(name, field, task, one.place, problems);
+                }
+                (Mode::Visible | Mode::Private, None) => {
+                    let message = "`defaults` belong to all tasks, and cannot use one of them";
+                    problems
+                        .add(PlanCode::ExpressionNotAllowed, one.place, message)
+                        .help("write it at the task itself");
+                }
+                (Mode::Early | Mode::Code, _) => too_early(one.place, problems),
+            },
+            Reference::Run(field) => {
+                if matches!(one.mode, Mode::Early | Mode::Code) {
+                    too_early(one.place, problems);
+                } else if !["id", "goal"].contains(&field.as_str()) {
+                    let message = format!("a run has no {}", show(field));
+                    problems
+                        .add(PlanCode::UnknownName, one.place, message)
+                        .help("write `run.id` or `run.goal`");
+                }
+            }
+        }
+    }
+
+    fn check_param(&self, name: &str, one: &Use, problems: &mut Problems) {
+        let Some(param) = self.params.get(name) else {
+            let near = problems.near(name, self.params.keys().copied());
+            let message = format!("there is no parameter {}", show(name));
+            let noted = problems.add(PlanCode::UnknownParam, one.place, message);
+            match near {
+                Some(_) => noted.suggest(near),
+                None => noted.help("declare it under `[params]`"),
+            }
+            return;
+        };
+        if param.is_secret() && one.mode != Mode::Private {
+            let message = format!("the secret {} would be stored or shown here", show(name));
+            problems
+                .add(PlanCode::SecretExposed, one.place, message)
+                .help("pass it in `env` or on `stdin`");
+        }
+    }
+
+    fn check_task(
+        &self,
+        name: &str,
+        field: &str,
+        task: &User<'_>,
+        place: Place,
+        problems: &mut Problems,
+    ) {
+        let Some(used) = self.tasks.get(name) else {
+            let near = problems.near(name, self.tasks.keys().copied());
+            let message = format!("there is no task {}", show(name));
+            let noted = problems.add(PlanCode::UnknownTask, place, message);
+            noted.suggest(near);
+            return;
+        };
+        if name == task.draft.spec.name {
+            let message = format!("the task {} uses its own output", show(name));
+            problems.add(PlanCode::NotANeed, place, message);
+        } else if !task.needs.contains(name) {
+            let user = show(&task.draft.spec.name);
+            let message = format!("the task {user} uses {} without needing it", show(name));
+            problems
+                .add(PlanCode::NotANeed, place, message)
+                .help(format!("add {} to its `needs`", show(name)));
+        }
+        let known: &[&str] = match used.kind {
+            Kind::Milestone => &["state"],
+            Kind::Question => &["value", "state"],
+            Kind::Command { json: false } => &["stdout", "stderr", "exit", "value", "state"],
+            Kind::Command { json: true } => &["stdout", "stderr", "exit", "json", "value", "state"],
+        };
+        if !known.contains(&field) {
+            let message = format!("the task {} has no {}", show(name), show(field));
+            let noted = problems.add(PlanCode::NoSuchOutput, place, message);
+            if field == "json" && used.kind == (Kind::Command { json: false }) {
+                noted.help(format!("give {} the key `output = \"json\"`", show(name)));
+            } else {
+                noted.help(format!("it has {}", crate::fields::listed(known)));
+            }
+        }
+    }
+
+    /// Whether a template can be filled in before the run, and the result be stored.
+    pub(crate) fn is_early(&self, template: &Template) -> bool {
+        template.has_expressions() && template.expressions().all(|one| self.is_early_one(one))
+    }
+
+    fn is_early_one(&self, expression: &str) -> bool {
+        references(expression).is_ok_and(|found| {
+            found.iter().all(|reference| match reference {
+                Reference::Param(name) => {
+                    let param = self.params.get(name.as_str());
+                    param.is_some_and(|param| !param.is_secret())
+                }
+                Reference::Task { .. } | Reference::Run(_) => false,
+            })
+        })
+    }
+
+    /// Checks that no value is pasted into code. `now` is the task with what is known filled in.
+    pub(crate) fn check_code(&self, draft: &Draft, now: &WorkSpec, problems: &mut Problems) {
+        let (raw, now) = (params(&draft.spec.work), params(now));
+        let written = raw.map_or_else(Vec::new, |raw| texts(&raw["argv"]));
+        let known = now.map_or_else(Vec::new, |now| texts(&now["argv"]));
+        let pairs: Vec<(Template, Template)> = written
+            .iter()
+            .zip(&known)
+            .map_while(|(raw, now)| Template::parse(raw).ok().zip(Template::parse(now).ok()))
+            .collect();
+        // Texts that are no templates have been reported, and change what their neighbours are.
+        if pairs.len() < written.len() {
+            return;
+        }
+        let argv: Vec<Arg<'_>> = pairs
+            .iter()
+            .map(|(raw, now)| Arg {
+                known: now.prefix(),
+                complete: !now.has_expressions(),
+                pasted: raw.has_expressions(),
+                foreign: now.has_expressions() && !self.is_early(now),
+            })
+            .collect();
+        for at in unsafe_text::code_args(&argv) {
+            let place = draft.argv.get(at).copied().unwrap_or(draft.place);
+            let program = show(argv[0].known);
+            let message =
+                format!("a value pasted into this argument of {program} would be run as code");
+            problems
+                .add(PlanCode::UnsafeInterpolation, place, message)
+                .help(ADVICE);
+        }
+        if argv.first().is_some_and(|program| program.foreign) {
+            let place = draft.argv.first().copied().unwrap_or(draft.place);
+            let message = "the output of a task would decide which program runs";
+            problems
+                .add(PlanCode::UnsafeInterpolation, place, message)
+                .help("name the program in the plan");
+        }
+        let stdin = raw.and_then(|raw| raw["stdin"].as_str());
+        let stdin = stdin.and_then(|text| Template::parse(text).ok());
+        if stdin.is_some_and(|stdin| stdin.has_expressions()) && unsafe_text::stdin_is_code(&argv) {
+            let program = show(argv[0].known);
+            let message = format!("{program} would run the value on its standard input as code");
+            problems
+                .add(PlanCode::UnsafeInterpolation, draft.stdin, message)
+                .help("give it a script of its own, and pass the value in `env`");
+        }
+    }
+}
+
+const ADVICE: &str = "pass it in `env` and write \"$NAME\" in the script, or pass it on `stdin`";
+
+fn too_early(place: Place, problems: &mut Problems) {
+    let message = "this text is fixed before the run, and can only use `params`";
+    problems.add(PlanCode::ExpressionNotAllowed, place, message);
+}
+
+fn params(work: &WorkSpec) -> Option<&Value> {
+    match work {
+        WorkSpec::Action { params, .. } => Some(params),
+        WorkSpec::Milestone {} | WorkSpec::Question(_) => None,
+    }
+}
+
+fn texts(argv: &Value) -> Vec<&str> {
+    let items = argv.as_array().map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(Value::as_str).collect()
+}

@@ -1,0 +1,200 @@
+//! Tasks: from the table of a task to its specification, with what has to be checked later.
+
+mod ask;
+mod command;
+mod rules;
+
+use zeph_graph::wire::{Code, TaskSpec, TriggerSpec, WorkSpec};
+
+use crate::errors::PlanCode;
+use crate::fields::{self, Fields};
+use crate::node::Entry;
+use crate::place::{Place, Problems, show};
+
+pub(crate) use rules::Rules;
+
+/// A text of the plan that may have expressions.
+#[derive(Clone, Debug)]
+pub(crate) struct Use {
+    pub(crate) text: String,
+    pub(crate) place: Place,
+    pub(crate) mode: Mode,
+}
+
+/// What the expressions of a text may take, and what becomes of their values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Filled in before the run, and stored: parameters that are no secrets.
+    Early,
+    /// An argument or a folder, which others can see: no secrets.
+    Visible,
+    /// The environment or standard input of a command: everything.
+    Private,
+    /// A script: nothing.
+    Code,
+}
+
+/// What kind of work a task is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    #[default]
+    Milestone,
+    Question,
+    Command {
+        json: bool,
+    },
+}
+
+/// A task as it was read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) spec: TaskSpec,
+    pub(crate) kind: Kind,
+    pub(crate) place: Place,
+    pub(crate) uses: Vec<Use>,
+    /// Where each element of `run` is written.
+    pub(crate) argv: Vec<Place>,
+    pub(crate) stdin: Option<Place>,
+    marks: Vec<(Code, Place)>,
+}
+
+impl Draft {
+    /// Where a problem that the graph found is written, if nearer than the task itself.
+    pub(crate) fn mark(&self, code: Code) -> Option<Place> {
+        let found = self.marks.iter().find(|(of, _)| *of == code);
+        found.map(|(_, place)| *place)
+    }
+
+    /// Where a text of the task is written.
+    pub(crate) fn place_of(&self, text: &str) -> Place {
+        let found = self.uses.iter().find(|one| one.text == text);
+        found.map_or(self.place, |one| one.place)
+    }
+}
+
+/// The keys of any task.
+const COMMON: [&str; 6] = [
+    "needs",
+    "after",
+    "description",
+    "approve",
+    "priority",
+    "hint",
+];
+/// What makes a task do something.
+const WORK: [&str; 3] = ["run", "shell", "ask"];
+/// The keys of a command.
+const COMMAND: [&str; 11] = [
+    "stdin",
+    "env",
+    "cwd",
+    "output",
+    "ok_codes",
+    "retry",
+    "timeout",
+    "total_timeout",
+    "on_failure",
+    "effect",
+    "lanes",
+];
+
+/// Reads the keys of `[defaults]`.
+pub(crate) fn read_defaults(
+    node: &crate::node::Node,
+    problems: &mut Problems,
+) -> (Rules, Vec<Use>) {
+    let mut uses = Vec::new();
+    let Some(fields) = Fields::open(node, "`defaults`", &rules::KEYS, problems) else {
+        return (Rules::default(), uses);
+    };
+    let rules = Rules::read(&fields, &mut uses, problems);
+    (rules, uses)
+}
+
+/// Reads a task. What cannot be read is reported and left out, so that the rest is checked too.
+pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Problems) -> Draft {
+    fields::check_name(entry, "task", problems);
+    let mut draft = Draft {
+        place: entry.key_place,
+        ..Draft::default()
+    };
+    draft.spec.name.clone_from(&entry.key);
+    draft.spec.span = Some(entry.key_place.into());
+    let what = format!("the task {}", show(&entry.key));
+    let known: Vec<&str> = COMMON.into_iter().chain(WORK).chain(COMMAND).collect();
+    let Some(fields) = Fields::open(&entry.node, &what, &known, problems) else {
+        return draft;
+    };
+    let work: Vec<&Entry> = WORK.iter().filter_map(|key| fields.entry(key)).collect();
+    for second in work.iter().skip(1) {
+        let message = format!("{what} has both `{}` and `{}`", work[0].key, second.key);
+        problems
+            .add(PlanCode::TwoKindsOfWork, second.key_place, message)
+            .help("make two tasks of it");
+    }
+    common(&fields, &mut draft, problems);
+    if !matches!(work.first(), Some(entry) if entry.key != "ask") {
+        let priority = fields.get("priority");
+        let priority = priority.and_then(|node| rules::priority(node, problems));
+        draft.spec.priority = priority.unwrap_or_default();
+    }
+    match work.first() {
+        Some(entry) if entry.key == "ask" => {
+            misplaced(&fields, "that asks", problems);
+            draft.kind = Kind::Question;
+            ask::read(&entry.node, &mut draft, problems);
+        }
+        Some(entry) => {
+            command::read(entry, &fields, defaults, &mut draft, problems);
+        }
+        None => {
+            misplaced(&fields, "without `run`, `shell` or `ask`", problems);
+            draft.spec.work = WorkSpec::default();
+        }
+    }
+    draft
+}
+
+fn misplaced(fields: &Fields<'_>, kind: &str, problems: &mut Problems) {
+    for entry in COMMAND.iter().filter_map(|key| fields.entry(key)) {
+        let message = format!("`{}` has no meaning on a task {kind}", entry.key);
+        problems
+            .add(PlanCode::MisplacedKey, entry.key_place, message)
+            .help("only commands have it");
+    }
+}
+
+/// Reads the keys that every task may have.
+fn common(fields: &Fields<'_>, draft: &mut Draft, problems: &mut Problems) {
+    if let Some(node) = fields.get("needs") {
+        for item in fields::list(node, "`needs`", problems).unwrap_or_default() {
+            if let Some(name) = fields::text(item, "a name in `needs`", problems) {
+                draft.spec.needs.push(name.to_owned());
+                draft.spec.needs_spans.push(item.place.into());
+            }
+        }
+    }
+    let triggers = [
+        ("all_success", TriggerSpec::AllSuccess),
+        ("all_done", TriggerSpec::AllDone),
+    ];
+    let after = fields.get("after");
+    let after = after.and_then(|node| fields::word(node, "`after`", &triggers, problems));
+    draft.spec.trigger = after.unwrap_or_default();
+    if let Some(node) = fields.get("description")
+        && let Some(text) = fields::text(node, "`description`", problems)
+    {
+        let metadata = &mut draft.spec.metadata;
+        metadata.insert("description".to_owned(), text.to_owned());
+        draft.uses.push(Use {
+            text: text.to_owned(),
+            place: node.place,
+            mode: Mode::Early,
+        });
+    }
+    let hint = fields.get("hint");
+    draft.spec.hint_us = hint.and_then(|node| fields::micros(node, "`hint`", problems));
+    if let Some(node) = fields.get("approve") {
+        draft.spec.approve = ask::approve(node, &mut draft.uses, problems);
+    }
+}

@@ -1,0 +1,143 @@
+//! Templates: texts with `${{ }}` in them, taken apart and put together again.
+
+use std::borrow::Cow;
+
+use crate::references::end_of_expression;
+
+const OPEN: &str = "${{";
+
+/// A text with expressions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Template(Vec<Part>);
+
+/// A piece of a template. Texts are never empty and never follow each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Stands for itself.
+    Text(String),
+    /// What is between `${{` and `}}`, without the blanks around it.
+    Expression(String),
+}
+
+/// An expression without an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unclosed {
+    pub(crate) rest: String,
+}
+
+impl Template {
+    /// Takes a text apart. `$${{` stands for `${{`, and each further `$` before it for itself.
+    pub(crate) fn parse(text: &str) -> Result<Self, Unclosed> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(OPEN) {
+            let before = &rest[..at];
+            let dollars = before.len() - before.trim_end_matches('$').len();
+            let after = &rest[at + OPEN.len()..];
+            if dollars > 0 {
+                // One of the signs is the escape: with the one of `${{` there are as many as read.
+                literal.push_str(before);
+                literal.push_str("{{");
+                rest = after;
+                continue;
+            }
+            let Some(end) = end_of_expression(after) else {
+                let rest = rest[at..].chars().take(80).collect();
+                return Err(Unclosed { rest });
+            };
+            literal.push_str(before);
+            if !literal.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut literal)));
+            }
+            parts.push(Part::Expression(after[..end].trim().to_owned()));
+            rest = &after[end + 2..];
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Text(literal));
+        }
+        Ok(Self(parts))
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Expression(expression) => Some(expression.as_str()),
+        })
+    }
+
+    pub(crate) fn has_expressions(&self) -> bool {
+        self.expressions().next().is_some()
+    }
+
+    /// The expression, if there is nothing else.
+    pub(crate) fn single(&self) -> Option<&str> {
+        match &self.0[..] {
+            [Part::Expression(expression)] => Some(expression),
+            _ => None,
+        }
+    }
+
+    /// The text before the first expression.
+    pub(crate) fn prefix(&self) -> &str {
+        match self.0.first() {
+            Some(Part::Text(text)) => text,
+            Some(Part::Expression(_)) | None => "",
+        }
+    }
+}
+
+/// The template that stands for a text: what could be taken for an expression is escaped.
+pub(crate) fn quote(text: &str) -> Cow<'_, str> {
+    if text.contains(OPEN) {
+        Cow::Owned(text.replace(OPEN, "$${{"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, Template, quote};
+    use proptest::prelude::*;
+
+    fn parts(text: &str) -> Vec<Part> {
+        Template::parse(text).unwrap().parts().to_vec()
+    }
+
+    fn text(text: &str) -> Part {
+        Part::Text(text.into())
+    }
+
+    fn expression(text: &str) -> Part {
+        Part::Expression(text.into())
+    }
+
+    #[test]
+    fn texts_are_taken_apart() {
+        assert_eq!(parts(""), []);
+        assert_eq!(parts("a $b {{ c }}"), [text("a $b {{ c }}")]);
+        assert_eq!(parts("${{a}}${{ b }}"), [expression("a"), expression("b")]);
+        assert_eq!(parts("a$${{ b }}"), [text("a${{ b }}")]);
+        assert_eq!(parts("$$${{"), [text("$${{")]);
+        assert_eq!(
+            parts("x${{ {'a': {'b': '}}'}} }}y"),
+            [text("x"), expression("{'a': {'b': '}}'}}"), text("y")]
+        );
+        assert!(Template::parse("a ${{ b }").is_err());
+        assert!(Template::parse("a ${{ 'b }}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_text_stands_for_itself(given in "[${}a ]{0,24}") {
+            let expected = if given.is_empty() { vec![] } else { vec![text(&given)] };
+            prop_assert_eq!(parts(&quote(&given)), expected);
+        }
+    }
+}

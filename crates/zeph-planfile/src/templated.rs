@@ -1,0 +1,242 @@
+//! Templated: an executor whose parameters are filled in just before each attempt.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use zeph_subagent::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
+
+use crate::expression::{self, NoValue};
+use crate::place::show;
+use crate::references::{Reference, references};
+use crate::template::{Part, Template};
+use crate::values::RunValues;
+
+/// The most bytes that the filled-in texts of one attempt have together.
+const MAX_FILLED_BYTES: usize = 64 << 20;
+
+/// Fills the expressions in an attempt's parameters, then lets another executor do the work.
+///
+/// Every text of the parameters is a template: `${{ tasks.NAME.FIELD }}` is an output of a direct
+/// dependency, `${{ params.NAME }}` a parameter of the plan, `${{ run.id }}` and `${{ run.goal }}` the
+/// run; `$${{` stands for `${{`. Values become text: texts as they are, everything else as JSON.
+/// Only what the plan wrote is a template: a value is never looked at again.
+///
+/// An expression without a value is a permanent error: `expression_failed`, or `missing_secret` for
+/// a secret that was not given.
+///
+/// # Examples
+/// ```
+/// use zeph_planfile::{RunValues, Templated};
+/// use zeph_subagent::{Executor, TaskError, closure};
+///
+/// let echo = closure::action(|text: String| async move { Ok::<_, TaskError>(text) });
+/// let templated = Templated::new(echo, RunValues::default());
+/// # let _: &dyn Executor = &templated;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Templated<E> {
+    inner: E,
+    values: RunValues,
+    keeps_types: bool,
+}
+
+impl<E> Templated<E> {
+    /// Wraps an executor for the runs of one plan.
+    #[must_use]
+    pub const fn new(inner: E, values: RunValues) -> Self {
+        Self {
+            inner,
+            values,
+            keeps_types: false,
+        }
+    }
+
+    /// Lets a text that is one expression and nothing else become any JSON value.
+    ///
+    /// For executors whose parameters are not all texts; commands do not want it.
+    #[must_use]
+    pub const fn keep_types(mut self) -> Self {
+        self.keeps_types = true;
+        self
+    }
+}
+
+#[async_trait]
+impl<E: Executor> Executor for Templated<E> {
+    async fn execute(
+        &self,
+        cx: &TaskContext,
+        mut input: TaskInput,
+    ) -> Result<TaskOutput, TaskError> {
+        let mut params = std::mem::take(&mut input.params);
+        let mut filler = Filler {
+            values: &self.values,
+            cx,
+            input: &input,
+            keeps_types: self.keeps_types,
+            left: MAX_FILLED_BYTES,
+        };
+        filler.fill(&mut params)?;
+        input.params = params;
+        self.inner.execute(cx, input).await
+    }
+}
+
+struct Filler<'a> {
+    values: &'a RunValues,
+    cx: &'a TaskContext,
+    input: &'a TaskInput,
+    keeps_types: bool,
+    left: usize,
+}
+
+impl Filler<'_> {
+    fn fill(&mut self, params: &mut Value) -> Result<(), TaskError> {
+        let mut open = vec![params];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::String(text) if text.contains("${{") => *value = self.text(text)?,
+                Value::Array(items) => open.extend(items),
+                Value::Object(fields) => open.extend(fields.values_mut()),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<Value, TaskError> {
+        let template = Template::parse(text)
+            .map_err(|unclosed| self.failed(&unclosed.rest, "it has no end"))?;
+        if let (true, Some(expression)) = (self.keeps_types, template.single()) {
+            return self.value(expression);
+        }
+        let mut filled = String::new();
+        for part in template.parts() {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Expression(expression) => {
+                    filled.push_str(&expression::to_text(self.value(expression)?));
+                }
+            }
+        }
+        Ok(filled.into())
+    }
+
+    fn value(&mut self, expression: &str) -> Result<Value, TaskError> {
+        let used = references(expression).map_err(|why| self.failed(expression, &why))?;
+        let context = self.context(&used)?;
+        let has_secret = used.iter().any(|reference| match reference {
+            Reference::Param(name) => self.values.secrets.contains_key(name),
+            Reference::Task { .. } | Reference::Run(_) => false,
+        });
+        let value = match expression::evaluate(expression, &context) {
+            Ok(value) => value,
+            Err(NoValue::Undefined) => return Err(self.failed(expression, &self.absent(&used))),
+            // The words may quote the secret.
+            Err(NoValue::Failed(_)) if has_secret => {
+                return Err(self.failed(expression, "it uses a secret, so the reason is not told"));
+            }
+            Err(NoValue::Failed(why)) => return Err(self.failed(expression, &why)),
+        };
+        let size = value
+            .as_str()
+            .map_or_else(|| value.to_string().len(), str::len);
+        self.left = self.left.checked_sub(size).ok_or_else(|| {
+            let why = format!("the values have more than {MAX_FILLED_BYTES} bytes");
+            self.failed(expression, &why)
+        })?;
+        Ok(value)
+    }
+
+    /// What an expression may take, and no more of it than it takes.
+    fn context(&self, used: &[Reference]) -> Result<minijinja::Value, TaskError> {
+        let mut params = BTreeMap::new();
+        let mut tasks: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
+        for reference in used {
+            match reference {
+                Reference::Param(name) => match self.values.secrets.get(name) {
+                    Some(Some(secret)) => {
+                        params.insert(name.as_str(), Value::from(secret.as_str()));
+                    }
+                    Some(None) => return Err(missing_secret(self.cx.name(), name)),
+                    None => {
+                        let value = self.values.params.get(name).cloned();
+                        params.extend(value.map(|value| (name.as_str(), value)));
+                    }
+                },
+                Reference::Task { name, field } => {
+                    let fields = tasks.entry(name).or_default();
+                    let parent = self.input.parents.get(name);
+                    let value = parent.and_then(|parent| part(parent, field));
+                    fields.extend(value.map(|value| (field.as_str(), value)));
+                }
+                Reference::Run(_) => {}
+            }
+        }
+        let run = json!({ "id": self.cx.run().as_str(), "goal": self.values.goal });
+        Ok(expression::values(
+            json!({ "params": params, "tasks": tasks, "run": run }),
+        ))
+    }
+
+    /// Why something does not exist.
+    fn absent(&self, used: &[Reference]) -> String {
+        for reference in used {
+            let Reference::Task { name, field } = reference else {
+                continue;
+            };
+            let Some(parent) = self.input.parents.get(name) else {
+                return format!("the task {} is not one that this task needs", show(name));
+            };
+            if part(parent, field).is_none() {
+                let end = state(parent);
+                let end = end.as_str().unwrap_or_default();
+                return match parent.output {
+                    None => format!("the task {} is {end} and left no output", show(name)),
+                    Some(_) => format!("the output of {} has no {}", show(name), show(field)),
+                };
+            }
+        }
+        "it uses something that does not exist".to_owned()
+    }
+
+    fn failed(&self, expression: &str, why: &str) -> TaskError {
+        let (task, expression) = (show(self.cx.name()), show(expression));
+        let message = format!("the expression {expression} of the task {task} has no value: {why}");
+        TaskError::permanent(message).with_code("expression_failed")
+    }
+}
+
+fn missing_secret(task: &str, name: &str) -> TaskError {
+    let message = format!(
+        "the task {} uses the secret {}, which was not given; resume the run with `-p {name}=…`",
+        show(task),
+        show(name)
+    );
+    TaskError::permanent(message).with_code("missing_secret")
+}
+
+/// One part of what a dependency left.
+fn part(parent: &Parent, field: &str) -> Option<Value> {
+    if field == "state" {
+        return Some(state(parent));
+    }
+    let value = &parent.output.as_ref()?.value;
+    if field == "value" {
+        Some(value.clone())
+    } else {
+        value.get(field).cloned()
+    }
+}
+
+fn state(parent: &Parent) -> Value {
+    use zeph_subagent::ParentState;
+    let word = match parent.state {
+        ParentState::Completed => "completed",
+        ParentState::Failed => "failed",
+        ParentState::Skipped => "skipped",
+        ParentState::Canceled => "canceled",
+    };
+    word.into()
+}

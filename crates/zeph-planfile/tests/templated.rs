@@ -1,0 +1,237 @@
+//! Expressions at run time: what an executor is given in their place.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of a test may take its short way"
+)]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use zeph_planfile::{BoundPlan, Format, Plan, RunValues, Templated};
+use zeph_subagent::{
+    Attempt, ErrorClass, Executor, Parent, ParentState, TaskContext, TaskError, TaskId, TaskInput,
+    TaskOutput, async_trait,
+};
+
+/// Returns its parameters.
+#[derive(Debug)]
+struct Echo;
+
+#[async_trait]
+impl Executor for Echo {
+    async fn execute(&self, _: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        Ok(input.params.into())
+    }
+}
+
+/// Runs the program that the parameters name, and returns what it prints.
+#[derive(Debug)]
+struct Spawn;
+
+#[async_trait]
+impl Executor for Spawn {
+    async fn execute(&self, _: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let argv: Vec<String> = input.params["argv"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(text)
+            .collect();
+        let mut child = Command::new(&argv[0])
+            .args(&argv[1..])
+            .env("V", text(&input.params["env"]["V"]))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdin = child.stdin.take();
+        stdin
+            .unwrap()
+            .write_all(text(&input.params["stdin"]).as_bytes())?;
+        let output = child.wait_with_output()?;
+        Ok(String::from_utf8(output.stdout)?.into())
+    }
+}
+
+fn context() -> TaskContext {
+    let run = "r7".parse().unwrap();
+    TaskContext::builder(run, TaskId::from_index(0), "user", Attempt::FIRST).build()
+}
+
+fn input(params: Value) -> TaskInput {
+    let mut input = TaskInput::new(params);
+    let mut add = |name: &str, state, output: Option<Value>| {
+        let output = output.map(|value| Arc::new(TaskOutput::from(value)));
+        input
+            .parents
+            .insert(name.to_owned(), Parent { state, output });
+    };
+    let log =
+        json!({ "stdout": "a ${{ run.id }} b", "stderr": "", "exit": 0, "json": { "n": [1, 2] } });
+    add("log", ParentState::Completed, Some(log));
+    add("ask-me", ParentState::Completed, Some(json!(true)));
+    add("bad", ParentState::Failed, None);
+    input
+}
+
+async fn fill(values: RunValues, params: Value) -> Result<Value, TaskError> {
+    let executor = Templated::new(Echo, values);
+    let output = executor.execute(&context(), input(params)).await?;
+    Ok(output.value)
+}
+
+fn bound(text: &str, given: &[(&str, &str)]) -> BoundPlan {
+    let plan = Plan::load(text, Format::Toml, "plan").unwrap();
+    let given = given.iter();
+    let given = given.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    plan.bind(&given.collect::<BTreeMap<_, _>>()).unwrap()
+}
+
+#[tokio::test]
+async fn texts_are_filled_in_wherever_they_are() {
+    let params = json!({
+        "argv": ["x", "${{ tasks.log.stdout }}", "n=${{ tasks.log.json.n[1] }}", "$${{ a }}"],
+        "env": { "A": "${{ tasks['ask-me'].value }}", "B": "${{ tasks.bad.state }}" },
+        "stdin": "${{ tasks.log.json }} ${{ run.id }} ${{ tasks.log.exit }}",
+        "n": 7,
+    });
+    let filled = fill(RunValues::default(), params).await.unwrap();
+    let expected = json!({
+        // What a task printed is a value, whatever it looks like.
+        "argv": ["x", "a ${{ run.id }} b", "n=2", "${{ a }}"],
+        "env": { "A": "true", "B": "failed" },
+        "stdin": "{\"n\":[1,2]} r7 0",
+        "n": 7,
+    });
+    assert_eq!(filled, expected);
+}
+
+#[tokio::test]
+async fn an_expression_alone_keeps_its_type_where_that_is_wanted() {
+    let executor = Templated::new(Echo, RunValues::default()).keep_types();
+    let params = json!([
+        "${{ tasks.log.json }}",
+        "${{ tasks.log.exit }}!",
+        "${{ 1 == 1 }}"
+    ]);
+    let output = executor.execute(&context(), input(params)).await.unwrap();
+    assert_eq!(output.value, json!([{ "n": [1, 2] }, "0!", true]));
+}
+
+#[tokio::test]
+async fn an_expression_without_a_value_is_a_permanent_error() {
+    for (expression, wanted) in [
+        (
+            "tasks.bad.stdout",
+            "\\\"bad\\\" is failed and left no output",
+        ),
+        ("tasks.other.stdout", "not one that this task needs"),
+        ("tasks['ask-me'].stdout", "has no \\\"stdout\\\""),
+        ("tasks.log.json.m", "does not exist"),
+        ("tasks.log.stdout + 1", "unsupported types"),
+        ("params.x", "does not exist"),
+        ("tasks.log", "used as a whole"),
+        ("'x' * 99000000", "more than"),
+    ] {
+        let error = fill(
+            RunValues::default(),
+            json!([format!("${{{{ {expression} }}}}")]),
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Permanent);
+        assert_eq!(error.code(), "expression_failed");
+        let wanted = wanted.replace("\\\"", "\"");
+        let said = error.to_string();
+        assert!(said.contains("\"user\""), "{said}");
+        assert!(said.contains(&wanted), "{expression}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_given_anew_and_never_told() {
+    let plan = "goal = 'g'
+        [params]
+        token = { secret = true }
+        n = 3
+        [tasks.a]
+        run = ['x']
+        env = { T = '${{ params.token }}', N = '${{ params.n }} ${{ run.goal }}' }";
+    let bound = bound(plan, &[("token", "hush")]);
+    let graph = bound.graph().unwrap();
+    let params = |graph: &zeph_graph::TaskGraph| match graph.task(graph.find("a").unwrap()).work() {
+        zeph_graph::Work::Action { params, .. } => params.to_value().unwrap(),
+        zeph_graph::Work::Milestone | zeph_graph::Work::Question(_) => panic!("no action"),
+    };
+    let filled = fill(bound.run_values().clone(), params(&graph))
+        .await
+        .unwrap();
+    assert_eq!(filled["env"], json!({ "T": "hush", "N": "3 g" }));
+    assert!(!format!("{bound:?}").contains("hush"));
+
+    // As another process resumes the run: from what is stored with the graph.
+    let stored = RunValues::of_graph(&graph).unwrap();
+    assert_eq!(stored.missing_secrets().collect::<Vec<_>>(), ["token"]);
+    let error = fill(stored.clone(), params(&graph)).await.unwrap_err();
+    assert_eq!(error.code(), "missing_secret");
+    let given = stored.secret("token", "hush");
+    assert_eq!(given.missing_secrets().count(), 0);
+    let filled = fill(given.clone(), params(&graph)).await.unwrap();
+    assert_eq!(filled["env"]["T"], "hush");
+
+    for expression in ["params.token|int", "params.token + 1", "params.token.x"] {
+        let error = fill(given.clone(), json!([format!("${{{{ {expression} }}}}")]))
+            .await
+            .unwrap_err();
+        assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_never_code() {
+    let plan = "[tasks.log]
+        run = ['x']
+        [tasks.user]
+        needs = ['log']
+        run = ['sh', '-c', 'printf \"%s|%s|\" \"$1\" \"$V\"; cat', '_', '${{ tasks.log.stdout }}']
+        env = { V = '${{ tasks.log.stdout }}' }
+        stdin = '${{ tasks.log.stdout }}'";
+    let bound = bound(plan, &[]);
+    let graph = bound.graph().unwrap();
+    let work = graph.task(graph.find("user").unwrap()).work().clone();
+    let zeph_graph::Work::Action { params, .. } = work else {
+        panic!("the task runs a command");
+    };
+    let mut input = TaskInput::new(params.to_value().unwrap());
+    let hostile = "$(touch pwned) `id` ; \"' ${{ run.id }}";
+    let log = Parent::completed(TaskOutput::from(json!({ "stdout": hostile })));
+    input.parents.insert("log".to_owned(), log);
+    let executor = Templated::new(Spawn, bound.run_values().clone());
+    let output = executor.execute(&context(), input).await.unwrap();
+    let expected = format!("{hostile}|{hostile}|{hostile}");
+    assert_eq!(output.value, expected);
+}
+
+#[tokio::test]
+async fn what_needs_nothing_reaches_the_executor_untouched() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&seen);
+    let inner = zeph_subagent::closure::action(move |value: Value| {
+        let note = Arc::clone(&note);
+        async move {
+            note.lock().unwrap().push(value);
+            Ok::<_, TaskError>(())
+        }
+    });
+    let executor = Templated::new(inner, RunValues::default());
+    let params = json!({ "deep": [[[["{{ x }}", "$", null]]]] });
+    executor
+        .execute(&context(), TaskInput::new(params.clone()))
+        .await
+        .unwrap();
+    assert_eq!(*seen.lock().unwrap(), [params]);
+}

@@ -50,7 +50,7 @@ pub async fn ask(
     if let Some(owners) = owners
         && owners.holder(row.epoch).is_some()
     {
-        match socket::call(&owners.socket_path(row.epoch), run, request).await {
+        match socket::call(&owners.socket_path(row.epoch), run, Some(request)).await {
             Ok(Reply::Taken) => return Ok(Delivery::Taken),
             Ok(Reply::Stale) => return Ok(Delivery::Stale),
             Ok(Reply::Refused(reason)) => {

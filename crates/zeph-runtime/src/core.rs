@@ -20,11 +20,12 @@ use crate::attempt::Report;
 use crate::clock::Clock;
 use crate::commit::{Committing, committed};
 use crate::content::Parts;
-use crate::engine::{Limits, Message};
+use crate::engine::Message;
 use crate::error::RuntimeError;
 use crate::flight::InFlight;
 use crate::live::{Ack, Live};
 use crate::request::Request;
+use crate::submission::Limits;
 
 /// Runs are served in the order in which they came: the oldest first.
 pub(crate) type Key = u64;
@@ -120,6 +121,15 @@ impl Core {
                 requests,
                 ack,
             } => self.open(*live, resume, requests, ack),
+            Message::Find { run, ack } => {
+                let here = self.by_id.contains_key(&run);
+                let gone = RuntimeError::Gone { run };
+                let _ = ack.send(if here {
+                    Ok(Reception::Taken)
+                } else {
+                    Err(gone)
+                });
+            }
             Message::Request { run, request, ack } => match self.by_id.get(&run) {
                 Some(&key) => self.request(key, request, Some(ack)),
                 None => drop(ack.send(Err(RuntimeError::Gone { run }))),

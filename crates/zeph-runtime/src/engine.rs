@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use zeph_config::OrchestrationConfig;
 use zeph_graph::{ContentId, Entry, Header, Policy, RunId, TaskGraph, Work, wire};
-use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, StoredRun};
+use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoredRun};
 use zeph_scheduler::Scheduler;
 use zeph_subagent::Registry;
 
@@ -18,6 +17,8 @@ use crate::handle::{Pulse, RunHandle};
 use crate::live::{Ack, Live};
 use crate::owner::{OwnerLock, Owners};
 use crate::request::Request;
+use crate::socket::{self, Reply};
+use crate::submission::{Limits, Submission};
 use crate::view::read_entries;
 
 /// What the core is told.
@@ -28,6 +29,8 @@ pub(crate) enum Message {
         requests: Vec<(RequestId, Request)>,
         ack: Ack,
     },
+    /// Is the run at work here?
+    Find { run: RunId, ack: Ack },
     Request {
         run: RunId,
         request: Request,
@@ -35,83 +38,8 @@ pub(crate) enum Message {
     },
 }
 
-/// The limits of an engine, for all its runs together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Attempts in flight at the same time, over all runs. Default: 8. A run's own limit also holds.
-    pub max_parallel: u32,
-    /// The largest result of a task, as bytes of JSON. Default: 1 MiB.
-    pub max_output_bytes: usize,
-    /// How much of each log stream of an attempt is kept, head and tail. Default: 256 KiB.
-    pub log_bytes: usize,
-    /// How many events an observer may lag behind before it misses some. Default: 4096.
-    pub observer_buffer: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_parallel: 8,
-            max_output_bytes: 1 << 20,
-            log_bytes: 256 << 10,
-            observer_buffer: 4096,
-        }
-    }
-}
-
-impl From<&OrchestrationConfig> for Limits {
-    fn from(config: &OrchestrationConfig) -> Self {
-        Self {
-            max_parallel: config.max_parallel,
-            max_output_bytes: config.max_output_bytes,
-            log_bytes: config.log_bytes,
-            observer_buffer: config.observer_buffer,
-        }
-    }
-}
-
-/// A graph to run, with what the run is to be called and limited by.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    graph: TaskGraph,
-    policy: Policy,
-    run: Option<RunId>,
-    title: Option<String>,
-}
-
-impl Submission {
-    /// A run of that graph under the default policy, with a random name.
-    #[must_use]
-    pub fn new(graph: TaskGraph) -> Self {
-        Self {
-            graph,
-            policy: Policy::default(),
-            run: None,
-            title: None,
-        }
-    }
-
-    /// Sets the limits.
-    #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Names the run. A name that the store already has is refused.
-    #[must_use]
-    pub fn name(mut self, run: RunId) -> Self {
-        self.run = Some(run);
-        self
-    }
-
-    /// What lists show of it. Default: the graph's `goal`, else nothing.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-}
+/// A run as it is read back: its machine, the end of its journal, and the next content's id.
+type Restored = (Scheduler, Chain, ContentId);
 
 /// Configures an [`Engine`].
 #[must_use]
@@ -300,40 +228,54 @@ impl Engine {
         run: &RunId,
         expected: Option<&TaskGraph>,
     ) -> Result<RunHandle, RuntimeError> {
-        let row = self
-            .store
-            .get(run)
-            .await
-            .map_err(|e| RuntimeError::store(run, e))?;
-        if !row.status.open {
-            let state = row.status.state;
-            return Err(RuntimeError::AlreadyEnded {
-                run: run.clone(),
-                state,
-            });
-        }
-        if row.epoch == self.fence.epoch && self.owners.is_some() {
-            // Ours already: the core knows whether it is still here.
-        } else if let Some(owner) = self.owners.as_ref().and_then(|o| o.holder(row.epoch)) {
+        let row = self.open_row(run).await?;
+        if let Some(owner) = self.elsewhere(run, row.epoch).await {
             return Err(RuntimeError::OwnedElsewhere {
                 run: run.clone(),
                 owner,
             });
         }
-        let stored = self
-            .store
-            .load(run)
-            .await
-            .map_err(|e| RuntimeError::store(run, e))?;
-        let header = read_header(&stored)?;
-        if let Some(graph) = expected {
-            let differences = wire::diff(&header.graph, graph);
-            if !differences.is_empty() {
-                return Err(RuntimeError::GraphChanged {
-                    run: run.clone(),
-                    differences,
-                });
+        let (mut scheduler, mut chain, mut next) = self.restore(run, expected).await?;
+        if row.epoch != self.fence.epoch {
+            let adopted = self.store.adopt(run, self.fence).await;
+            adopted.map_err(|e| RuntimeError::store(run, e))?;
+            // Its former owner may have written once more since we read it; now it cannot.
+            if self.open_row(run).await?.last_seq != chain.last_seq() {
+                (scheduler, chain, next) = self.restore(run, expected).await?;
             }
+        }
+        let requests = self.requests_for(run).await?;
+        self.open(scheduler, chain, None, next, requests).await
+    }
+
+    /// The run's line in the list, unless it has ended.
+    async fn open_row(&self, run: &RunId) -> Result<RunRow, RuntimeError> {
+        let row = self.store.get(run).await;
+        let row = row.map_err(|e| RuntimeError::store(run, e))?;
+        if row.status.open {
+            return Ok(row);
+        }
+        Err(RuntimeError::AlreadyEnded {
+            run: run.clone(),
+            state: row.status.state,
+        })
+    }
+
+    /// Reads a run back, and checks that it can go on here.
+    async fn restore(
+        &self,
+        run: &RunId,
+        expected: Option<&TaskGraph>,
+    ) -> Result<Restored, RuntimeError> {
+        let stored = self.store.load(run).await;
+        let stored = stored.map_err(|e| RuntimeError::store(run, e))?;
+        let header = read_header(&stored)?;
+        let differences = expected.map_or_else(Vec::new, |graph| wire::diff(&header.graph, graph));
+        if !differences.is_empty() {
+            return Err(RuntimeError::GraphChanged {
+                run: run.clone(),
+                differences,
+            });
         }
         self.check_executors(run, &header.graph)?;
         let entries = read_entries(&stored)?;
@@ -343,13 +285,18 @@ impl Engine {
                 run: run.clone(),
                 source,
             })?;
-        self.store
-            .adopt(run, self.fence)
-            .await
-            .map_err(|e| RuntimeError::store(run, e))?;
-        let requests = self.requests_for(run).await?;
-        self.open(scheduler, stored.chain, None, next_content, requests)
-            .await
+        Ok((scheduler, stored.chain, next_content))
+    }
+
+    /// Who works on a run that belongs to that epoch, unless it is us or nobody.
+    async fn elsewhere(&self, run: &RunId, epoch: u64) -> Option<String> {
+        let owners = self.owners.as_ref().filter(|_| epoch != self.fence.epoch)?;
+        let owner = owners.holder(epoch)?;
+        // An owner may live on after the run has come to rest there.
+        match socket::call(&owners.socket_path(epoch), run, None).await {
+            Ok(Reply::NotHere) => None,
+            Ok(Reply::Taken | Reply::Stale | Reply::Refused(_)) | Err(_) => Some(owner),
+        }
     }
 
     /// What people asked of this run while nobody owned it, oldest first.

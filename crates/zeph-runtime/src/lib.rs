@@ -8,6 +8,7 @@ mod engine;
 mod event;
 mod handle;
 mod request;
+mod submission;
 
 mod control;
 mod view;
@@ -27,10 +28,11 @@ mod socket;
 
 pub use answer::QuestionView;
 pub use control::{Delivery, ask};
-pub use engine::{Engine, EngineBuilder, Limits, Submission};
+pub use engine::{Engine, EngineBuilder};
 pub use error::RuntimeError;
 pub use event::{Events, RunEvent};
 pub use handle::{Pulse, RunHandle, RunReport, TaskReport};
 pub use owner::Owners;
 pub use request::Request;
+pub use submission::{Limits, Submission};
 pub use view::{AttemptEnd, AttemptView, RunView};

@@ -21,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Serialize, Deserialize)]
 struct Call {
     run: String,
-    request: Request,
+    /// None asks whether the run is at work here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<Request>,
 }
 
 /// What an owner replies.
@@ -83,10 +85,9 @@ async fn pass_on(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
         return Reply::NotHere;
     };
     let (ack, outcome) = oneshot::channel();
-    let message = Message::Request {
-        run,
-        request: call.request,
-        ack,
+    let message = match call.request {
+        Some(request) => Message::Request { run, request, ack },
+        None => Message::Find { run, ack },
     };
     if engine.send(message).await.is_err() {
         return Reply::NotHere;
@@ -99,13 +100,17 @@ async fn pass_on(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
     }
 }
 
-/// Calls an owner.
-pub(crate) async fn call(path: &Path, run: &RunId, request: &Request) -> std::io::Result<Reply> {
+/// Calls an owner: asks it something of a run, or whether the run is at work there.
+pub(crate) async fn call(
+    path: &Path,
+    run: &RunId,
+    request: Option<&Request>,
+) -> std::io::Result<Reply> {
     let talk = async {
         let mut stream = UnixStream::connect(path).await?;
         let call = Call {
             run: run.to_string(),
-            request: request.clone(),
+            request: request.cloned(),
         };
         let mut text = serde_json::to_string(&call)?;
         text.push('\n');

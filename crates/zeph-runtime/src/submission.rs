@@ -1,0 +1,82 @@
+//! Submissions and limits: what an engine is given to run, and how much at a time.
+
+use zeph_config::OrchestrationConfig;
+use zeph_graph::{Policy, RunId, TaskGraph};
+
+/// The limits of an engine, for all its runs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Attempts in flight at the same time, over all runs. Default: 8. A run's own limit also holds.
+    pub max_parallel: u32,
+    /// The largest result of a task, as bytes of JSON. Default: 1 MiB.
+    pub max_output_bytes: usize,
+    /// How much of each log stream of an attempt is kept, head and tail. Default: 256 KiB.
+    pub log_bytes: usize,
+    /// How many events an observer may lag behind before it misses some. Default: 4096.
+    pub observer_buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_parallel: 8,
+            max_output_bytes: 1 << 20,
+            log_bytes: 256 << 10,
+            observer_buffer: 4096,
+        }
+    }
+}
+
+impl From<&OrchestrationConfig> for Limits {
+    fn from(config: &OrchestrationConfig) -> Self {
+        Self {
+            max_parallel: config.max_parallel,
+            max_output_bytes: config.max_output_bytes,
+            log_bytes: config.log_bytes,
+            observer_buffer: config.observer_buffer,
+        }
+    }
+}
+
+/// A graph to run, with what the run is to be called and limited by.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    pub(crate) graph: TaskGraph,
+    pub(crate) policy: Policy,
+    pub(crate) run: Option<RunId>,
+    pub(crate) title: Option<String>,
+}
+
+impl Submission {
+    /// A run of that graph under the default policy, with a random name.
+    #[must_use]
+    pub fn new(graph: TaskGraph) -> Self {
+        Self {
+            graph,
+            policy: Policy::default(),
+            run: None,
+            title: None,
+        }
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Names the run. A name that the store already has is refused.
+    #[must_use]
+    pub fn name(mut self, run: RunId) -> Self {
+        self.run = Some(run);
+        self
+    }
+
+    /// What lists show of it. Default: the graph's `goal`, else nothing.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+}

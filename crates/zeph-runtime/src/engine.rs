@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use zeph_graph::{ContentId, Entry, Header, Policy, RunId, TaskGraph, Work, wire};
+use zeph_graph::{ContentId, Entry, Header, RunId, TaskGraph, Work, wire};
 use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoredRun};
 use zeph_scheduler::Scheduler;
 use zeph_subagent::Registry;

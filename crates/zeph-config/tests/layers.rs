@@ -44,7 +44,7 @@ fn nothing_given_is_the_default() {
 #[test]
 fn every_setting_can_be_read_from_a_file() {
     let resolved = Layers::new()
-        .user_file(EVERYTHING, "/home/u/zeph.toml")
+        .user_file(EVERYTHING, "/etc/zeph/zeph.toml")
         .resolve()
         .unwrap();
     let wanted = OrchestrationConfig {
@@ -62,14 +62,14 @@ fn every_setting_can_be_read_from_a_file() {
         max_tasks: 10,
         max_output_bytes: 65_536,
         log_bytes: 1024,
-        db: Some("/home/u/runs.db".into()),
+        db: Some("/etc/zeph/runs.db".into()),
         observer_buffer: 7,
     };
     assert_eq!(resolved.config, wanted);
     assert!(keys().all(|key| matches!(resolved.origin_of(key), Some(Origin::UserFile(_)))));
     assert_eq!(
         resolved.origin_of("retry.base").unwrap().to_string(),
-        "/home/u/zeph.toml:16:8"
+        "/etc/zeph/zeph.toml:16:8"
     );
 }
 

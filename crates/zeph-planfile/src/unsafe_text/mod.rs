@@ -18,7 +18,7 @@ pub(crate) struct Arg<'a> {
 }
 
 /// A command with more interpreters than that is taken for code from there on.
-const MOST_INTERPRETERS: usize = 100;
+const MOST_INTERPRETERS: usize = 20;
 
 /// The arguments of a command that run as code and have an expression in them.
 ///

@@ -71,10 +71,52 @@ pub(super) async fn damage_is_named(
 ) -> Result<Outcome, String> {
     let bench = Bench::open(harness, place).await?;
     let other = sample(&bench, "other").await?;
+    for (damage, seq, word, seen_by_load) in damages()? {
+        sample(&bench, damage.run().as_str()).await?;
+        match harness.tamper(place, &damage).await {
+            None => return Ok(Outcome::Skipped),
+            Some(done) => holds(&format!("{damage:?} has something to damage"), done)?,
+        }
+        let loaded = bench.store.load(damage.run()).await;
+        same(
+            &format!("a load sees {damage:?}"),
+            &loaded.is_err(),
+            &seen_by_load,
+        )?;
+        let found = verify(&*bench.store, damage.run()).await;
+        match found {
+            Err(StoreError::Damaged {
+                run,
+                seq: named,
+                what,
+            }) => {
+                same("the run that is named", &run, damage.run())?;
+                same(
+                    &format!("the row that is named for {damage:?}"),
+                    &named,
+                    &seq,
+                )?;
+                holds(
+                    &format!("{what:?} for {damage:?} says {word:?}"),
+                    what.contains(word),
+                )?;
+            }
+            outcome => return Err(format!("{damage:?} was not found: {outcome:?}")),
+        }
+    }
+    done("the other run", verify(&*bench.store, other.run()).await)?;
+    let listed = done("list", bench.store.list(ListQuery::default()).await)?;
+    same("all runs are still listed", &listed.len(), &9)?;
+    Ok(Outcome::Passed)
+}
+
+/// What is done, the row that must be named, a word that must be said, and whether a load sees it.
+type Damage = (Tamper, Option<Seq>, &'static str, bool);
+
+fn damages() -> Result<[Damage; 8], String> {
     let run = |n: usize| run_id(&format!("d{n}"));
     let row = |n| Some(Seq::new(n));
-    // What is done, the row that must be named, a word that must be said, and whether a load sees it.
-    let damages = [
+    Ok([
         (
             Tamper::Payload {
                 run: run(0)?,
@@ -123,42 +165,5 @@ pub(super) async fn damage_is_named(
         (Tamper::Header { run: run(5)? }, None, "header", true),
         (Tamper::Head { run: run(6)? }, None, "ends in", true),
         (Tamper::Status { run: run(7)? }, None, "status", true),
-    ];
-    for (damage, seq, word, seen_by_load) in damages {
-        sample(&bench, damage.run().as_str()).await?;
-        match harness.tamper(place, &damage).await {
-            None => return Ok(Outcome::Skipped),
-            Some(done) => holds(&format!("{damage:?} has something to damage"), done)?,
-        }
-        let loaded = bench.store.load(damage.run()).await;
-        same(
-            &format!("a load sees {damage:?}"),
-            &loaded.is_err(),
-            &seen_by_load,
-        )?;
-        let found = verify(&*bench.store, damage.run()).await;
-        match found {
-            Err(StoreError::Damaged {
-                run,
-                seq: named,
-                what,
-            }) => {
-                same("the run that is named", &run, damage.run())?;
-                same(
-                    &format!("the row that is named for {damage:?}"),
-                    &named,
-                    &seq,
-                )?;
-                holds(
-                    &format!("{what:?} for {damage:?} says {word:?}"),
-                    what.contains(word),
-                )?;
-            }
-            outcome => return Err(format!("{damage:?} was not found: {outcome:?}")),
-        }
-    }
-    done("the other run", verify(&*bench.store, other.run()).await)?;
-    let listed = done("list", bench.store.list(ListQuery::default()).await)?;
-    same("all runs are still listed", &listed.len(), &9)?;
-    Ok(Outcome::Passed)
+    ])
 }

@@ -6,7 +6,13 @@ use clap::{Args, Parser, Subcommand};
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
 #[derive(Debug, Parser)]
-#[command(name = "zeph", version, about, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    name = "zeph",
+    version,
+    about,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -182,7 +182,10 @@ impl Cx {
         }
         let mut registry = Registry::new();
         registry
-            .register(COMMAND, Arc::new(Templated::new(command.build(), work.values)))
+            .register(
+                COMMAND,
+                Arc::new(Templated::new(command.build(), work.values)),
+            )
             .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
         let limits = Limits {
             max_parallel: work.max_parallel,

@@ -41,8 +41,12 @@ pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
     // Its commands touch no file; any folder will do that is there.
     let loaded = plan::from_bytes(cx, "demo.toml", PLAN.as_bytes(), &[], Some(env::temp_dir()))?;
     if !cx.json() && args.die.is_none() {
-        out::line("Nine small tasks: some in parallel, one that fails once and is retried, one question");
-        out::line("that answers itself after 2 s, and one failure that skips only what depends on it.");
+        out::line(
+            "Nine small tasks: some in parallel, one that fails once and is retried, one question",
+        );
+        out::line(
+            "that answers itself after 2 s, and one failure that skips only what depends on it.",
+        );
         out::line("");
     }
     let exit = run::start(cx, loaded, Some(name.clone()), manner).await?;
@@ -50,9 +54,10 @@ pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
         hints(cx, &name)?;
     }
     // That one of its tasks fails is part of the show.
-    Ok(match exit {
-        Exit::Degraded => Exit::Completed,
-        other => other,
+    Ok(if exit == Exit::Degraded {
+        Exit::Completed
+    } else {
+        exit
     })
 }
 
@@ -61,13 +66,31 @@ fn hints(cx: &Cx, name: &RunId) -> Result<(), CliError> {
     out::line("");
     out::line(format!("It is kept in {}. Look at it:", cx.db()?.display()));
     for (command, what) in [
-        (format!("zeph show {name}{db}"), "every task with its times and attempts"),
-        (format!("zeph logs {name} download-c{db}"), "what the retried task printed"),
-        (format!("zeph graph {name}{db}"), "the graph with its states"),
-        (format!("zeph why {name} fix-spelling{db}"), "why a task did not run"),
-        (format!("zeph demo --crash{db}"), "the same, killed half-way"),
+        (
+            format!("zeph show {name}{db}"),
+            "every task with its times and attempts",
+        ),
+        (
+            format!("zeph logs {name} download-c{db}"),
+            "what the retried task printed",
+        ),
+        (
+            format!("zeph graph {name}{db}"),
+            "the graph with its states",
+        ),
+        (
+            format!("zeph why {name} fix-spelling{db}"),
+            "why a task did not run",
+        ),
+        (
+            format!("zeph demo --crash{db}"),
+            "the same, killed half-way",
+        ),
     ] {
-        out::line(format!("  {} {what}", Tone::Question.paint(format!("{command:<34}"))));
+        out::line(format!(
+            "  {} {what}",
+            Tone::Question.paint(format!("{command:<34}"))
+        ));
     }
     Ok(())
 }

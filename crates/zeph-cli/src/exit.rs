@@ -148,19 +148,20 @@ impl CliError {
 impl From<&StoreError> for CliError {
     fn from(error: &StoreError) -> Self {
         let new = Self::new(Exit::Store, error.to_string()).code(error.kind());
-        match error {
-            StoreError::NotFound { run } => Self {
-                exit: Exit::Usage,
-                message: format!("there is no run {run}"),
-                ..new
-            }
-            .help("`zeph list` shows the runs"),
-            StoreError::Exists { .. } | StoreError::Open { .. } => Self {
-                exit: Exit::Usage,
-                ..new
-            },
-            _ => new,
+        if let StoreError::NotFound { run } = error {
+            let message = format!("there is no run {run}");
+            return Self::new(Exit::Usage, message)
+                .code(error.kind())
+                .help("`zeph list` shows the runs");
         }
+        let is_usage = matches!(error, StoreError::Exists { .. } | StoreError::Open { .. });
+        if is_usage {
+            return Self {
+                exit: Exit::Usage,
+                ..new
+            };
+        }
+        new
     }
 }
 
@@ -196,7 +197,7 @@ impl From<RuntimeError> for CliError {
             E::NoSuchQuestion { .. } => usage("no_such_question"),
             E::BadAnswer { .. } => usage("bad_answer"),
             E::Refused { .. } => usage("refused"),
-            _ => Self::new(Exit::Internal, text),
+            E::Gone { .. } | _ => Self::new(Exit::Internal, text),
         }
     }
 }

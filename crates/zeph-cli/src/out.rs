@@ -1,5 +1,6 @@
 //! Output: stdout line by line without ever panicking, diagnostics on stderr when asked for.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
@@ -20,9 +21,30 @@ pub(crate) fn text(text: impl Display) {
     note(write(&text, ""));
 }
 
-/// Prints one JSON value as a line on stdout.
+/// Prints one JSON value as a line on stdout. What could act on a terminal is escaped.
 pub(crate) fn json(value: &serde_json::Value) {
-    line(value);
+    line(escaped(&value.to_string()));
+}
+
+/// JSON text in which characters that hide or reorder text are written as numbers. They can only be
+/// inside of strings, where that is the same.
+fn escaped(json: &str) -> Cow<'_, str> {
+    if json.is_ascii() {
+        return json.into();
+    }
+    let mut safe = String::with_capacity(json.len());
+    let (mut text, mut units) = ([0; 4], [0; 2]);
+    for c in json.chars() {
+        let one = &*c.encode_utf8(&mut text);
+        if c.is_ascii() || zeph_common::inert(one) == one {
+            safe.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut units) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    safe.into()
 }
 
 /// Prints a line for people on stderr.
@@ -111,5 +133,34 @@ impl Tone {
     pub(crate) fn paint(self, text: impl Display) -> String {
         let style = self.style();
         format!("{style}{text}{style:#}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escaped, quoted};
+
+    #[test]
+    fn json_stays_the_same_value_and_cannot_act() {
+        let value = serde_json::json!({ "a": "x\u{202e}y\u{9b}z\u{e0041}ä\u{1b}" });
+        let text = value.to_string();
+        let safe = escaped(&text);
+        assert_eq!(*safe, *r#"{"a":"x\u202ey\u009bz\udb40\udc41ä\u001b"}"#);
+        let back: serde_json::Value = serde_json::from_str(&safe).unwrap();
+        assert_eq!(back, value);
+    }
+
+    #[test]
+    fn words_are_quoted_when_a_shell_would_split_or_expand_them() {
+        let table = [
+            ("plain-1.toml", "plain-1.toml"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's $x", r"'it'\''s $x'"),
+            ("\u{1b}[31mred", "red"),
+        ];
+        for (word, wanted) in table {
+            assert_eq!(quoted(word), wanted, "{word:?}");
+        }
     }
 }

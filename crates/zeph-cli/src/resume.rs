@@ -47,13 +47,19 @@ pub(crate) async fn run(cx: &Cx, args: &ResumeArgs) -> Result<Exit, CliError> {
         ended: view.scheduler.counts().ended(),
         told_up_to: view.entries.last().map_or(0, |entry| entry.seq.get()),
     };
-    follow.to_the_end(cx, began).await
+    follow.finish(cx, began).await
 }
 
-async fn open(cx: &Cx, store: &SqliteStore, args: &ResumeArgs) -> Result<(RunView, RunHandle), CliError> {
+async fn open(
+    cx: &Cx,
+    store: &SqliteStore,
+    args: &ResumeArgs,
+) -> Result<(RunView, RunHandle), CliError> {
     if let Some(text) = &args.run {
         let run = cx.find_run(store, text).await?;
-        return try_open(cx, store, args, &run).await.map_err(CliError::from);
+        return try_open(cx, store, args, &run)
+            .await
+            .map_err(CliError::from);
     }
     let query = ListQuery {
         open: Some(true),

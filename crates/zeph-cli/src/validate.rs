@@ -32,7 +32,11 @@ pub(crate) fn run(cx: &Cx, args: &ValidateArgs) -> Result<Exit, CliError> {
         }));
     } else {
         let name = zeph_common::inert(&loaded.name);
-        out::line(format!("{} {name}: {}", Tone::Good.paint("ok"), size(graph)));
+        out::line(format!(
+            "{} {name}: {}",
+            Tone::Good.paint("ok"),
+            size(graph)
+        ));
         out::line(format!("   critical path: {}", arrows(&path)));
     }
     Ok(Exit::Completed)
@@ -46,7 +50,7 @@ pub(crate) fn size(graph: &TaskGraph) -> String {
         count => format!("{count} {more}"),
     };
     format!(
-        "{}, {}, {}, up to {} at a time",
+        "{}, {}, {}, width {}",
         many(graph.len(), "task", "tasks"),
         many(graph.edge_count(), "dependency", "dependencies"),
         many(shape.depth(), "level", "levels"),

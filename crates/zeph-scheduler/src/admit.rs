@@ -27,7 +27,9 @@ impl Machine {
                 TaskState::Pending | TaskState::BackingOff { .. }
             ),
             Record::Started { task, attempt } => {
-                self.state(task) == TaskState::Ready && attempt == self.next_attempt(task)
+                self.state(task) == TaskState::Ready
+                    && attempt == self.next_attempt(task)
+                    && self.ready.has_room(task)
             }
             Record::Completed { task, .. } => self.admits_completed(task),
             Record::AttemptFailed { task, attempt, .. } => {

@@ -100,10 +100,11 @@ impl Machine {
         let tally = self.tally.entry(task).or_default();
         match why {
             Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => tally.failures += 1,
+            Some(CutWhy::Suspend) if planted!(28) => tally.failures += 1,
             Some(CutWhy::Suspend) | None => tally.restarts += 1,
             Some(_) => {}
         }
-        if how == CutHow::Abandoned {
+        if how == CutHow::Abandoned && !planted!(29) {
             tally.abandoned += 1;
         }
         self.enter(task, TaskState::Pending, at);
@@ -119,15 +120,19 @@ impl Machine {
         self.enter(task, TaskState::Pending, at);
         match answer {
             Answer::Failure(FailureAnswer::Retry) => {
-                self.tally.entry(task).or_default().agains += 1;
+                if !planted!(35) {
+                    self.tally.entry(task).or_default().agains += 1;
+                }
                 // The person's word is worth a whole budget.
                 if let Some(limit) = self.graph.task(task).rules().task_timeout
                     && let Some(clock) = self.clocks.get_mut(&task)
+                    && !planted!(30)
                 {
                     *clock = Clock::stopped(limit);
                 }
             }
-            Answer::Value(_) if about_failure => {
+            // A substitute from the definition is counted when it becomes the result.
+            Answer::Value(Output::None | Output::Content(_)) if about_failure => {
                 self.counts.substituted += 1;
             }
             Answer::Value(_)
@@ -150,7 +155,9 @@ impl Machine {
         // Between the last record and this one nobody was at work: no clock ran.
         self.run.phase = Phase::Suspended;
         self.timers.clear(SUSPEND_GRACE);
-        self.tune_all_clocks(self.run.last_at);
+        if !planted!(32) {
+            self.tune_all_clocks(self.run.last_at);
+        }
         self.run.phase = Phase::Live;
         self.tune_all_clocks(at);
     }
@@ -185,14 +192,18 @@ impl Machine {
         if old == TaskState::Ready {
             self.ready.remove(task);
         }
-        if let TaskState::Asking { question } = old {
+        if let TaskState::Asking { question } = old
+            && !(planted!(34) && matches!(state, TaskState::Canceled { .. }))
+        {
             self.questions.remove(&question);
         }
-        if occupied && !occupies {
+        let leaks = planted!(33) && matches!(old, TaskState::Canceling { .. });
+        if occupied && !occupies && !leaks {
             self.ready.release(task);
         }
         // A cancel that changes its reason keeps its grace.
-        let same_timer = timer_of(old).is_some() && timer_of(old) == timer_of(state);
+        let same_timer =
+            timer_of(old).is_some() && timer_of(old) == timer_of(state) && !planted!(27);
         if let Some(kind) = timer_of(old)
             && !same_timer
         {
@@ -250,7 +261,8 @@ impl Machine {
             self.state(task),
             TaskState::Ready | TaskState::Running { .. } | TaskState::BackingOff { .. }
         );
-        let running = counts && !self.run.paused && matches!(self.run.phase, Phase::Live);
+        let paused = self.run.paused && !planted!(31);
+        let running = counts && !paused && matches!(self.run.phase, Phase::Live);
         let Some(clock) = self.clocks.get_mut(&task) else {
             return;
         };

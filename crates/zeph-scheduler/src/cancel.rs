@@ -29,7 +29,9 @@ impl Machine {
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. } => {
                 self.record(Record::Canceled { task, why });
-                self.spread.push_back(task);
+                if !planted!(11) {
+                    self.spread.push_back(task);
+                }
             }
             TaskState::Running { attempt, .. } => self.stop(task, attempt, CutWhy::Cancel(why)),
             TaskState::Canceling {
@@ -40,6 +42,9 @@ impl Machine {
             TaskState::Canceling { attempt, .. } => {
                 let why = CutWhy::Cancel(why);
                 self.record(Record::CancelRequested { task, attempt, why });
+                if planted!(12) {
+                    self.actions.push(Action::Cancel { task, attempt });
+                }
             }
             TaskState::Completed { .. }
             | TaskState::Failed { .. }
@@ -59,7 +64,7 @@ impl Machine {
         let mut cone = vec![root];
         while let Some(task) = cone.pop() {
             for &child in self.links.children(task) {
-                if !std::mem::replace(&mut seen[child.index()], true) {
+                if !std::mem::replace(&mut seen[child.index()], true) && !planted!(13) {
                     cone.push(child);
                 }
             }
@@ -77,7 +82,9 @@ impl Machine {
     /// Tells an attempt to end.
     pub(crate) fn stop(&mut self, task: TaskId, attempt: Attempt, why: CutWhy) {
         self.record(Record::CancelRequested { task, attempt, why });
-        self.actions.push(Action::Cancel { task, attempt });
+        if !(planted!(14) && why == CutWhy::Suspend) {
+            self.actions.push(Action::Cancel { task, attempt });
+        }
     }
 
     /// From here on nothing starts: what runs is told to end, the rest has ended. One step.
@@ -89,6 +96,11 @@ impl Machine {
         let why = why.cancel_why();
         for task in self.graph.ids() {
             match self.state(task) {
+                TaskState::Pending
+                | TaskState::Ready
+                | TaskState::BackingOff { .. }
+                | TaskState::Asking { .. }
+                    if planted!(15) && self.questions.len() > 1 => {}
                 TaskState::Pending
                 | TaskState::Ready
                 | TaskState::BackingOff { .. }
@@ -114,7 +126,7 @@ impl Machine {
                 self.record(Record::Suspending);
                 Reception::Taken
             }
-            Phase::Suspending if self.counts.running > 0 => {
+            Phase::Suspending if self.counts.running > u32::from(planted!(16)) => {
                 self.stop_for_suspension();
                 Reception::Taken
             }

@@ -50,6 +50,7 @@ impl Machine {
         for task in self.graph.ids() {
             let (attempt, why) = match self.state(task) {
                 TaskState::Running { attempt, .. } => (attempt, None),
+                TaskState::Canceling { .. } if planted!(17) => continue,
                 TaskState::Canceling { attempt, why } => (attempt, Some(why)),
                 TaskState::Pending
                 | TaskState::Ready
@@ -66,7 +67,7 @@ impl Machine {
         let older = self
             .questions
             .iter()
-            .filter(|(q, _)| q.get() <= asked_before);
+            .filter(|(q, _)| q.get() <= asked_before && !planted!(18));
         for (&question, open) in older {
             self.actions.push(Action::Ask {
                 task: open.task,
@@ -81,8 +82,9 @@ impl Machine {
         if !self.is_open() {
             return;
         }
-        let limit = self.policy.max_parallel.get().min(self.quota);
-        while self.counts.in_flight() < limit {
+        let quota = if planted!(19) { u32::MAX } else { self.quota };
+        let limit = self.policy.max_parallel.get().min(quota);
+        while self.counts.in_flight() < limit + u32::from(planted!(20)) {
             let Some(task) = self.ready.next() else {
                 return;
             };
@@ -100,11 +102,14 @@ impl Machine {
                     self.run.phase,
                     Phase::New | Phase::Suspended | Phase::Ended(_)
                 );
-            if due > self.now || asleep {
+            if due > self.now || asleep || (planted!(24) && due == self.now) {
                 return;
             }
             self.fire_timer(timer);
             self.spread();
+            if planted!(23) {
+                return;
+            }
         }
     }
 
@@ -122,7 +127,12 @@ impl Machine {
                 self.stop(task, attempt, CutWhy::AttemptTimeout);
             }
             (TimerKind::Task, TaskState::Running { attempt, .. }) => {
-                self.stop(task, attempt, CutWhy::TaskTimeout);
+                let why = if planted!(22) {
+                    CutWhy::AttemptTimeout
+                } else {
+                    CutWhy::TaskTimeout
+                };
+                self.stop(task, attempt, why);
             }
             (TimerKind::Task, _) => self.strategy(task, Fault::TaskTimeout),
             (TimerKind::Backoff, _) => self.record(Record::Readied { task }),
@@ -130,7 +140,12 @@ impl Machine {
                 self.answer_by_default(question);
             }
             (TimerKind::Grace, TaskState::Canceling { attempt, why }) => {
-                self.cut(task, attempt, Some(why), CutHow::Abandoned, None);
+                let how = if planted!(25) {
+                    CutHow::Stopped
+                } else {
+                    CutHow::Abandoned
+                };
+                self.cut(task, attempt, Some(why), how, None);
             }
             (kind, state) => debug_assert!(false, "a {kind:?} timer of {task} in {state:?}"),
         }
@@ -154,7 +169,8 @@ impl Machine {
     }
 
     fn run_end(&self) -> RunEnd {
-        let flawed = self.counts.failed + self.counts.canceled + self.counts.substituted > 0;
+        let flawed = self.counts.failed + self.counts.canceled > 0
+            || (self.counts.substituted > 0 && !planted!(21));
         match self.run.ending {
             Some(EndingWhy::Abort(_)) => RunEnd::Failed,
             Some(EndingWhy::Cancel) => RunEnd::Canceled,

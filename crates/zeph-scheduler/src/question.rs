@@ -15,7 +15,10 @@ impl Machine {
         let Some(open) = self.questions.get(&question) else {
             return Reception::Stale;
         };
-        if !fits(open.why, answer) {
+        // Nobody can answer with a value of the definition that the definition does not have.
+        let default = || self.default_answer(question).map(|(_, default)| default);
+        let unknown = answer == Answer::Value(Output::Definition) && default() != Some(answer);
+        if unknown || !fits(open.why, answer) {
             return Reception::Unfit;
         }
         self.answer(question, answer, false);
@@ -47,7 +50,9 @@ impl Machine {
                     task,
                     why: zeph_graph::SkipWhy::Declined,
                 });
-                self.spread.push_back(task);
+                if !planted!(43) {
+                    self.spread.push_back(task);
+                }
             }
             Answer::Failure(FailureAnswer::Retry) => self.record(Record::Readied { task }),
             Answer::Failure(FailureAnswer::Skip) => self.fail(task, fault_of(open.why)),
@@ -84,7 +89,7 @@ impl Machine {
                 Some((wait, if yes { Answer::Yes } else { Answer::No }))
             }
             // What must not happen twice is never repeated without a person's word.
-            AskWhy::Failure(Fault::Interrupted) => None,
+            AskWhy::Failure(Fault::Interrupted) if !planted!(42) => None,
             AskWhy::Failure(_) => match &task.rules().on_failure {
                 OnFailure::Ask(ask) => {
                     let (wait, answer) = ask.fallback?;

@@ -99,7 +99,13 @@ impl Ready {
         self.stamp[task.index()] = stamp;
         self.len += 1;
         let priority = self.priority.get(task.index()).copied().unwrap_or(0);
-        let rank = (Reverse(priority), Reverse(self.weight[task.index()]));
+        let priority = if planted!(44) { 0 } else { priority };
+        let weight = if planted!(45) {
+            0
+        } else {
+            self.weight[task.index()]
+        };
+        let rank = (Reverse(priority), Reverse(weight));
         let index = self.class_index(task);
         let class = &mut self.classes[index as usize];
         class
@@ -107,7 +113,10 @@ impl Ready {
             .entry(rank)
             .or_default()
             .push_back((task, stamp));
-        if class.head.is_none_or(|head| (rank, stamp) < head) {
+        if class
+            .head
+            .is_none_or(|head| (rank, stamp) < head && !planted!(47))
+        {
             self.show_head(index, Some((rank, stamp)));
         }
     }
@@ -172,6 +181,14 @@ impl Ready {
         None
     }
 
+    /// Whether every lane of the task has room for it.
+    pub(crate) fn has_room(&self, task: TaskId) -> bool {
+        let mut lanes = self.lanes_of(task).iter();
+        lanes.all(|used| {
+            self.capacity[used.lane.index()] - self.used[used.lane.index()] >= used.weight
+        })
+    }
+
     /// Accounts for an attempt that starts.
     pub(crate) fn occupy(&mut self, task: TaskId) {
         let class = &self.classes[self.class_index(task) as usize];
@@ -187,6 +204,9 @@ impl Ready {
         for i in 0..self.classes[index].lanes.len() {
             let used = self.classes[index].lanes[i];
             self.used[used.lane.index()] -= used.weight;
+            if planted!(46) && i > 0 {
+                continue;
+            }
             for woken in std::mem::take(&mut self.parked[used.lane.index()]) {
                 let class = &mut self.classes[woken as usize];
                 class.parked = false;
@@ -229,3 +249,6 @@ fn merged(lanes: &[LaneUse]) -> Vec<LaneUse> {
         .map(|(lane, weight)| LaneUse { lane, weight })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,8 @@ impl Machine {
         let retry = self.graph.task(task).rules().retry;
         let tally = self.tally(task);
         let granted = u64::from(retry.max_retries) + u64::from(tally.agains);
-        if fault.is_retryable() && u64::from(tally.failures) <= granted {
+        let granted = granted + u64::from(planted!(6));
+        if (fault.is_retryable() || planted!(5)) && u64::from(tally.failures) <= granted {
             let until = self.retry_at(task, retry, tally.failures, retry_after);
             self.record(Record::BackedOff { task, until });
         } else {
@@ -36,9 +37,18 @@ impl Machine {
         failures: u32,
         retry_after: Option<Duration>,
     ) -> Timestamp {
-        let draw = jitter::draw(self.policy.seed, task, self.attempts[task.index()]);
-        let wait = jitter::backoff(retry.base, retry.cap, failures, draw);
-        self.now.after(wait.max(retry_after.unwrap_or_default()))
+        let seed = self.policy.seed;
+        #[cfg(feature = "planted")]
+        let seed = seed ^ crate::planted::noise(37);
+        let draw = jitter::draw(seed, task, self.attempts[task.index()]);
+        let base = if planted!(8) {
+            Duration::ZERO
+        } else {
+            retry.base
+        };
+        let wait = jitter::backoff(base, retry.cap, failures, draw);
+        let floor = retry_after.filter(|_| !planted!(7));
+        self.now.after(wait.max(floor.unwrap_or_default()))
     }
 
     /// No further attempt: what the task's `on_failure` says.
@@ -53,7 +63,9 @@ impl Machine {
                     output: Output::Definition,
                     log: None,
                 });
-                self.spread.push_back(task);
+                if !planted!(10) {
+                    self.spread.push_back(task);
+                }
             }
         }
     }
@@ -65,7 +77,9 @@ impl Machine {
 
     pub(crate) fn abort(&mut self, task: TaskId, fault: Fault) {
         self.record(Record::Failed { task, why: fault });
-        self.begin_ending(EndingWhy::Abort(task));
+        if !planted!(9) {
+            self.begin_ending(EndingWhy::Abort(task));
+        }
     }
 
     pub(crate) fn ask_failure(&mut self, task: TaskId, fault: Fault) {

@@ -49,9 +49,10 @@ pub(crate) fn error(errors: &PlanErrors) -> CliError {
 
 fn theme() -> GraphicalTheme {
     let stderr = std::io::stderr();
-    match anstream::AutoStream::choice(&stderr) {
-        anstream::ColorChoice::Never => GraphicalTheme::unicode_nocolor(),
-        _ => GraphicalTheme::unicode(),
+    if anstream::AutoStream::choice(&stderr) == anstream::ColorChoice::Never {
+        GraphicalTheme::unicode_nocolor()
+    } else {
+        GraphicalTheme::unicode()
     }
 }
 

@@ -6,7 +6,9 @@ use zeph_common::{inert, inert_block};
 use crate::out;
 
 /// The width of the names in front of facts.
-const FACT: usize = 10;
+const FACT: usize = 11;
+/// The least that a table's last column gets.
+const LAST_COLUMN: u16 = 16;
 
 /// A text under construction. Everything that goes in is made inert, so no caller can forget it.
 #[derive(Debug)]
@@ -88,10 +90,14 @@ impl Page {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
+        let widths = table.column_max_content_widths();
+        let others = widths.iter().rev().skip(1);
+        let least = others.fold(LAST_COLUMN, |sum, width| sum.saturating_add(width + 2));
         match self.width {
             Some(width) => {
                 let room = width.saturating_sub(u16::try_from(indent).unwrap_or(u16::MAX));
-                table.set_width(room.max(40));
+                // On a very narrow terminal lines wrap rather than lose all of the last column.
+                table.set_width(room.max(least));
                 table.set_content_arrangement(ContentArrangement::Dynamic);
             }
             None => {
@@ -107,7 +113,7 @@ impl Page {
 
     /// Prints the page on stdout.
     pub(crate) fn print(self) {
-        out::text(self.text);
+        out::text(self.into_text());
     }
 }
 
@@ -185,6 +191,14 @@ mod tests {
             "{text}"
         );
         assert!(lines[1].chars().count() <= 50, "{text}");
+
+        let mut page = Page::of_width(Some(1));
+        page.table(0, &["NAME", "GOAL"], &rows);
+        let wanted = format!(
+            "NAME       GOAL\na          {}…\nlong name  short\n",
+            "x".repeat(15)
+        );
+        assert_eq!(page.into_text(), wanted);
 
         let mut page = Page::of_width(None);
         page.table(0, &["NAME", "GOAL"], &rows);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use zeph_common::show_duration;
 use zeph_graph::{
-    AnswerKind, Effect, FailureAnswer, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work,
+    AnswerKind, Approval, Effect, FailureAnswer, OnFailure, Retry, Rules, Task, TaskGraph, Trigger,
+    Work,
 };
 
 use super::page::count;
@@ -51,73 +52,64 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     } = task.rules();
     let mut lines = Vec::new();
     let mut add = |name, text: Option<String>| lines.extend(text.map(|text| (name, text)));
-    add(
-        "after",
-        match trigger {
-            Trigger::AllSuccess => None,
-            Trigger::AllDone => Some("all that it needs have ended, however they did".into()),
-        },
-    );
-    add(
-        "retry",
-        (*retry != Retry::NEVER).then(|| {
-            let Retry {
-                max_retries,
-                base,
-                cap,
-            } = *retry;
-            let (base, cap) = (show_duration(base), show_duration(cap));
-            format!(
-                "up to {}, {base} to {cap} apart",
-                count(max_retries.into(), "more attempt")
-            )
-        }),
-    );
+    add("after", after(*trigger));
+    add("retry", again(*retry));
     add("on failure", strategy(on_failure));
-    let limit = |limit: &Option<Duration>, each| {
-        limit.map(|limit| format!("{} {each}", show_duration(limit)))
-    };
-    add("timeout", limit(attempt_timeout, "for each attempt"));
-    add("timeout", limit(task_timeout, "for all attempts together"));
-    add(
-        "effect",
-        match effect {
-            Effect::Idempotent => None,
-            Effect::Pure => Some("pure: repeating it changes nothing".into()),
-            Effect::AtMostOnce => {
-                Some("at most once: it is never repeated without a person's word".into())
-            }
-        },
-    );
+    add("timeout", limit(*attempt_timeout, "for each attempt"));
+    add("timeout", limit(*task_timeout, "for all attempts together"));
+    add("effect", repeated(*effect));
     for used in lanes {
         let lane = &graph.lanes()[used.lane.index()];
-        add(
-            "lane",
-            Some(format!(
-                "{}: {} of {}",
-                lane.name, used.weight, lane.capacity
-            )),
-        );
+        let text = format!("{}: {} of {}", lane.name, used.weight, lane.capacity);
+        add("lane", Some(text));
     }
     add("priority", (*priority != 0).then(|| priority.to_string()));
-    add(
-        "approve",
-        approve.as_ref().map(|approval| {
-            let default = approval.fallback.map(|(wait, yes)| {
-                format!(
-                    " ({} after {})",
-                    if yes { "yes" } else { "no" },
-                    show_duration(wait)
-                )
-            });
-            format!("{}{}", approval.text, default.unwrap_or_default())
-        }),
-    );
+    add("approve", approve.as_ref().map(gate));
     add("expected", hint.map(show_duration));
     for (key, value) in metadata {
         add("metadata", Some(format!("{key} = {value}")));
     }
     lines
+}
+
+fn after(trigger: Trigger) -> Option<String> {
+    match trigger {
+        Trigger::AllSuccess => None,
+        Trigger::AllDone => Some("all that it needs have ended, however they did".into()),
+    }
+}
+
+fn again(retry: Retry) -> Option<String> {
+    let Retry {
+        max_retries,
+        base,
+        cap,
+    } = retry;
+    let attempts = count(max_retries.into(), "more attempt");
+    let (base, cap) = (show_duration(base), show_duration(cap));
+    (retry != Retry::NEVER).then(|| format!("up to {attempts}, {base} to {cap} apart"))
+}
+
+fn limit(limit: Option<Duration>, each: &str) -> Option<String> {
+    limit.map(|limit| format!("{} {each}", show_duration(limit)))
+}
+
+fn repeated(effect: Effect) -> Option<String> {
+    match effect {
+        Effect::Idempotent => None,
+        Effect::Pure => Some("pure: repeating it changes nothing".into()),
+        Effect::AtMostOnce => {
+            Some("at most once: it is never repeated without a person's word".into())
+        }
+    }
+}
+
+fn gate(approval: &Approval) -> String {
+    let default = approval.fallback.map(|(wait, yes)| {
+        let answer = if yes { "yes" } else { "no" };
+        format!(" ({answer} after {})", show_duration(wait))
+    });
+    format!("{}{}", approval.text, default.unwrap_or_default())
 }
 
 fn strategy(on_failure: &OnFailure) -> Option<String> {

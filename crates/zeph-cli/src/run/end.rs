@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeph_common::{inert, inert_block, show_duration};
-use zeph_graph::{ContentId, RunState};
+use zeph_graph::{ContentId, RunState, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunReport, RunView, TaskReport};
 use zeph_subagent::TaskErrorRecord;
@@ -69,8 +69,14 @@ pub(crate) async fn tell(
             inert(reason)
         ));
     }
+    if !is_kept && report.end().is_none() {
+        out::line("  nothing of it was kept (--no-db), so it cannot be resumed");
+    }
     for (why, command) in next {
-        out::line(format!("  {} {why}", Tone::Question.paint(format!("{command:<34}"))));
+        out::line(format!(
+            "  {} {why}",
+            Tone::Question.paint(format!("{command:<34}"))
+        ));
     }
     Ok(exit)
 }
@@ -79,10 +85,7 @@ async fn failures<'a>(store: &dyn RawGraphStore, report: &'a RunReport) -> Vec<F
     let mut failures: Vec<Failure<'a>> = (session::failed(report).take(SHOWN))
         .map(|task| Failure {
             task,
-            fault: match task.state {
-                zeph_graph::TaskState::Failed { why } => why.to_string(),
-                other => other.word().to_owned(),
-            },
+            fault: fault(task.state),
             said: None,
         })
         .collect();
@@ -101,6 +104,14 @@ async fn failures<'a>(store: &dyn RawGraphStore, report: &'a RunReport) -> Vec<F
         }
     }
     failures
+}
+
+fn fault(state: TaskState) -> String {
+    if let TaskState::Failed { why } = state {
+        why.to_string()
+    } else {
+        state.word().to_owned()
+    }
 }
 
 fn show(failure: &Failure<'_>, run: &zeph_graph::RunId) {
@@ -126,7 +137,9 @@ fn show(failure: &Failure<'_>, run: &zeph_graph::RunId) {
     let lines: Vec<&str> = stderr.lines().collect();
     let hidden = lines.len().saturating_sub(STDERR_LINES);
     if hidden > 0 {
-        out::line(format!("  │ … {hidden} lines before, see `zeph logs {run} {name}`"));
+        out::line(format!(
+            "  │ … {hidden} lines before, see `zeph logs {run} {name}`"
+        ));
     }
     for line in &lines[hidden..] {
         out::line(format!("  │ {line}"));

@@ -30,7 +30,11 @@ impl Live {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let has_colours =
             anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        let status = bars.add(ProgressBar::new_spinner().with_style(style("{msg} {elapsed}", "{msg:.dim} {elapsed:.dim}", has_colours)));
+        let status = bars.add(ProgressBar::new_spinner().with_style(style(
+            "{msg} {elapsed}",
+            "{msg:.dim} {elapsed:.dim}",
+            has_colours,
+        )));
         status.enable_steady_tick(Duration::from_secs(1));
         Self {
             bars,
@@ -62,7 +66,9 @@ impl Live {
             self.has_colours,
         );
         let prefix: String = inert(name).chars().take(NAME_CHARS).collect();
-        let bar = ProgressBar::new_spinner().with_style(style).with_prefix(prefix);
+        let bar = ProgressBar::new_spinner()
+            .with_style(style)
+            .with_prefix(prefix);
         let bar = self.bars.insert_before(&self.status, bar);
         bar.enable_steady_tick(TICK);
         self.by_name.insert(name.to_owned(), task);
@@ -80,7 +86,10 @@ impl Live {
     }
 
     pub(crate) fn says(&mut self, name: &str, text: &str) {
-        let bar = self.by_name.get(name).and_then(|task| self.running.get(task));
+        let bar = self
+            .by_name
+            .get(name)
+            .and_then(|task| self.running.get(task));
         let last = text.lines().rev().find(|line| !line.trim().is_empty());
         if let (Some(bar), Some(last)) = (bar, last) {
             bar.set_message(inert(last.trim()).into_owned());

@@ -1,11 +1,13 @@
 //! `zeph run`: a plan, from its file to its end.
 
+mod dry;
 mod end;
 mod live;
 mod narrate;
 pub(crate) mod prompt;
 mod session;
 mod signals;
+mod steer;
 mod view;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use zeph_config::Origin;
-use zeph_graph::{Policy, RunId, TaskGraph, picture};
+use zeph_graph::{Policy, RunId, TaskGraph};
 use zeph_memory::{MemoryStore, RawGraphStore};
 use zeph_planfile::RunValues;
 use zeph_runtime::{Owners, RunHandle, Submission};
@@ -23,9 +25,8 @@ use zeph_runtime::{Owners, RunHandle, Submission};
 use crate::args::RunArgs;
 use crate::cx::{Cx, Work};
 use crate::exit::{CliError, Exit};
-use crate::out::{self, Tone};
+use crate::out;
 use crate::plan::{self, Loaded};
-use crate::validate;
 
 pub(crate) use session::Manner;
 use session::Session;
@@ -36,7 +37,8 @@ use view::View;
 pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Result<Exit, CliError> {
     let loaded = plan::load(cx, &args.plan, &args.param)?;
     if args.dry_run {
-        dry_run(cx, &loaded);
+        let parallel = policy(cx, &loaded).max_parallel;
+        dry::show(cx, &loaded, parallel);
         return Ok(Exit::Completed);
     }
     let name = args.name.as_deref().map(str::parse::<RunId>).transpose();
@@ -91,7 +93,7 @@ pub(crate) async fn start(
         ended: 0,
         told_up_to: 0,
     };
-    follow.to_the_end(cx, began).await
+    follow.finish(cx, began).await
 }
 
 /// A run that was started or resumed here.
@@ -108,12 +110,29 @@ pub(crate) struct Follow {
 
 impl Follow {
     /// Shows what happens, and at last how it ended.
-    pub(crate) async fn to_the_end(self, cx: &Cx, began: Instant) -> Result<Exit, CliError> {
-        let Self { handle, store, manner, signals, ended, told_up_to } = self;
+    pub(crate) async fn finish(self, cx: &Cx, began: Instant) -> Result<Exit, CliError> {
+        let Self {
+            handle,
+            store,
+            manner,
+            signals,
+            ended,
+            told_up_to,
+        } = self;
         let Some(events) = handle.events() else {
-            return Err(CliError::new(Exit::Internal, "the run left before it could be watched"));
+            return Err(CliError::new(
+                Exit::Internal,
+                "the run left before it could be watched",
+            ));
         };
-        let session = Session::new(handle, Arc::clone(&store), manner, View::new(cx), signals, ended);
+        let session = Session::new(
+            handle,
+            Arc::clone(&store),
+            manner,
+            View::new(cx),
+            signals,
+            ended,
+        );
         let session = session.hinting(cx.suffix());
         let followed = Box::pin(session.told_up_to(told_up_to).follow(events)).await?;
         end::tell(cx, &*store, &followed, manner.is_kept, began.elapsed()).await
@@ -137,69 +156,6 @@ fn policy(cx: &Cx, loaded: &Loaded) -> Policy {
         cancel_grace: config.cancel_grace,
         suspend_grace: config.suspend_grace,
     }
-}
-
-fn dry_run(cx: &Cx, loaded: &Loaded) {
-    let graph = &loaded.graph;
-    if cx.json() {
-        out::json(&dry_json(loaded));
-        return;
-    }
-    let goal = zeph_common::inert(loaded.bound.goal());
-    if !goal.is_empty() {
-        out::line(format!("goal: {goal}"));
-    }
-    out::text(picture::tree(graph, |_| None));
-    out::line("");
-    for (_, task) in graph.tasks() {
-        out::line(format!("{}: {}", zeph_common::inert(task.name()), what(task)));
-    }
-    out::line("");
-    let parallel = policy(cx, loaded).max_parallel;
-    out::line(format!(
-        "{} {}, at most {parallel} at a time; nothing was run or stored",
-        Tone::Good.paint("ok"),
-        validate::size(graph)
-    ));
-}
-
-/// What a task would do, in a few words.
-fn what(task: &zeph_graph::Task) -> String {
-    use zeph_graph::Work;
-    let text = match task.work() {
-        Work::Milestone => "nothing to do, completes when it is ready".to_owned(),
-        Work::Question(question) => format!("asks {:?}", zeph_common::inert(&question.text)),
-        Work::Action { name, params } => match params.to_value() {
-            Ok(params) => command_line(&params).unwrap_or_else(|| name.to_string()),
-            Err(_) => name.to_string(),
-        },
-    };
-    let text = zeph_common::truncate(&text, 400).to_string();
-    let asks = task.rules().approve.is_some();
-    format!("{}{}", if asks { "after approval, " } else { "" }, zeph_common::inert(&text))
-}
-
-fn command_line(params: &serde_json::Value) -> Option<String> {
-    if let Some(script) = params.get("shell").and_then(serde_json::Value::as_str) {
-        return Some(format!("sh -c {}", out::quoted(script)));
-    }
-    let argv = params.get("argv")?.as_array()?;
-    let words = argv.iter().map(|word| out::quoted(word.as_str().unwrap_or_default()));
-    Some(words.collect::<Vec<_>>().join(" "))
-}
-
-fn dry_json(loaded: &Loaded) -> serde_json::Value {
-    let graph: &TaskGraph = &loaded.graph;
-    let tasks: Vec<serde_json::Value> = graph
-        .tasks()
-        .map(|(id, task)| {
-            let needs: Vec<&str> = (graph.parents(id).iter())
-                .map(|&parent| graph.task(parent).name())
-                .collect();
-            serde_json::json!({ "task": task.name(), "needs": needs, "does": what(task) })
-        })
-        .collect();
-    serde_json::json!({ "dry_run": true, "goal": loaded.bound.goal(), "tasks": tasks })
 }
 
 /// Where a stored run's commands run, and what its expressions need.

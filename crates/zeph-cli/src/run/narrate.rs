@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use zeph_common::{inert, show_duration, truncate};
-use zeph_graph::{CutHow, Fault, Output, Record, RunEnd, SkipWhy, TaskId, Timestamp};
+use zeph_graph::{CutHow, EndingWhy, Fault, Output, Record, RunEnd, SkipWhy, TaskId, Timestamp};
 use zeph_runtime::QuestionView;
-use zeph_scheduler::{Event, EventKind};
+use zeph_scheduler::Event;
 
 use crate::out::{self, Tone};
 
@@ -138,7 +138,10 @@ impl Board {
         Some(match event.record {
             Record::Completed { task, output, .. } => {
                 let took = self.took(task, event.at);
-                let stands_in = self.faults.remove(&task).filter(|_| output == Output::Definition);
+                let stands_in = self
+                    .faults
+                    .remove(&task)
+                    .filter(|_| output == Output::Definition);
                 match stands_in {
                     Some(why) => (
                         "value",
@@ -150,7 +153,11 @@ impl Board {
             }
             Record::Failed { task, why } => {
                 let took = self.took(task, event.at);
-                ("FAILED", Tone::Bad, format!("{name}{took}: {}", self.why(task, why)))
+                (
+                    "FAILED",
+                    Tone::Bad,
+                    format!("{name}{took}: {}", self.why(task, why)),
+                )
             }
             Record::BackedOff { task, until } => {
                 let wait = show_duration(until.since(event.at));
@@ -166,11 +173,15 @@ impl Board {
             }
             Record::Canceled { why, .. } => ("canceled", Tone::Warning, format!("{name}: {why}")),
             // The losses of a crash were told when the run was resumed.
-            Record::AttemptCut { how: CutHow::Lost, .. } if self.is_resumed => return None,
+            Record::AttemptCut {
+                how: CutHow::Lost, ..
+            } if self.is_resumed => return None,
             Record::AttemptCut { how, .. } => {
                 let text = match how {
                     CutHow::Stopped => name.to_owned(),
-                    CutHow::Abandoned => format!("{name}: it did not stop and may still be at work"),
+                    CutHow::Abandoned => {
+                        format!("{name}: it did not stop and may still be at work")
+                    }
                     CutHow::Lost => format!("{name}: its process went away"),
                 };
                 ("stopped", Tone::Warning, text)
@@ -179,12 +190,32 @@ impl Board {
                 let question = questions.iter().find(|open| open.id == question.get());
                 ("ask", Tone::Question, self.ask(name, question?))
             }
-            Record::Answered { question, by_default, .. } => {
+            Record::Answered {
+                question,
+                by_default,
+                ..
+            } => {
                 let how = if by_default { " by its default" } else { "" };
-                ("answered", Tone::Question, format!("q{question} {name}{how}"))
+                (
+                    "answered",
+                    Tone::Question,
+                    format!("q{question} {name}{how}"),
+                )
             }
-            Record::Ending { .. } => ("ending", Tone::Bad, self.ending(event)),
-            Record::Paused => ("paused", Tone::Warning, self.hint("nothing new starts", "unpause")),
+            Record::Ending { why } => {
+                let text = match why {
+                    EndingWhy::Abort(_) => format!("{because} failed"),
+                    EndingWhy::Cancel => "somebody cancelled the run".to_owned(),
+                    EndingWhy::Timeout => "the run took too long".to_owned(),
+                };
+                let what = "nothing new starts and running work is stopped";
+                ("ending", Tone::Bad, format!("{text}, so {what}"))
+            }
+            Record::Paused => (
+                "paused",
+                Tone::Warning,
+                self.hint("nothing new starts", "unpause"),
+            ),
             Record::Unpaused => ("unpaused", Tone::Plain, "work goes on".to_owned()),
             Record::Opened
             | Record::Readied { .. }
@@ -194,30 +225,26 @@ impl Board {
             | Record::Suspending
             | Record::Suspended
             | Record::Resumed
-            | Record::Ended { end: RunEnd::Completed | RunEnd::Degraded | RunEnd::Failed | RunEnd::Canceled | RunEnd::TimedOut } => return None,
+            | Record::Ended {
+                end:
+                    RunEnd::Completed
+                    | RunEnd::Degraded
+                    | RunEnd::Failed
+                    | RunEnd::Canceled
+                    | RunEnd::TimedOut,
+            } => return None,
         })
     }
 
     fn ask(&self, name: &str, question: &QuestionView) -> String {
         let text = format!("q{} {name}: {}", question.id, inert(&question.text));
         if self.is_kept {
-            format!("{text} → {}", answer_command(&self.run, question, &self.suffix))
+            format!(
+                "{text} → {}",
+                answer_command(&self.run, question, &self.suffix)
+            )
         } else {
             text
-        }
-    }
-
-    fn ending(&self, event: &Event) -> String {
-        match event.kind() {
-            EventKind::RunEnding { why } => match why {
-                zeph_graph::EndingWhy::Abort(_) => {
-                    let task = inert(event.because.as_deref().unwrap_or("?"));
-                    format!("{task} failed, so nothing new starts and running work is stopped")
-                }
-                zeph_graph::EndingWhy::Cancel => "the run is being cancelled".to_owned(),
-                zeph_graph::EndingWhy::Timeout => "the run took too long".to_owned(),
-            },
-            _ => String::new(),
         }
     }
 
@@ -256,4 +283,130 @@ pub(crate) fn answer_command(run: &str, question: &QuestionView, suffix: &str) -
 /// A task's name, safe to print.
 pub(crate) fn name(name: Option<&Arc<str>>) -> String {
     inert(name.map_or("?", |name| name)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Board;
+    use zeph_graph::{
+        Attempt, CancelWhy, CutHow, EndingWhy, Entry, Fault, Output, Record, RunEnd, Seq, SkipWhy,
+        TaskGraph, TaskId, Timestamp,
+    };
+    use zeph_scheduler::Event;
+
+    /// The lines that the records lead to, without colours.
+    fn told(board: &mut Board, records: &[Record]) -> Vec<String> {
+        let mut graph = TaskGraph::new();
+        let first = graph.add_task("a\u{202E}b\u{1b}[2J", []);
+        graph.add_task("next", [first]);
+        let mut lines = Vec::new();
+        for (index, &record) in records.iter().enumerate() {
+            let at = Timestamp::from_micros(index as u64 * 1_500_000);
+            let entry = Entry {
+                seq: Seq::FIRST,
+                at,
+                record,
+            };
+            let line = board.line(&Event::of(&entry, &graph), &[]);
+            let text = line.map(|line| anstream::adapter::strip_str(&line.to_string()).to_string());
+            lines.extend(text);
+        }
+        lines
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_words_once_and_a_substitute_says_so() {
+        let (task, next) = (TaskId::from_index(0), TaskId::from_index(1));
+        let mut board = Board::new("r", 2, 0, true);
+        board.fault(task, "no \u{1b}[31mroute\nsecond line");
+        let lines = told(
+            &mut board,
+            &[
+                Record::Started {
+                    task,
+                    attempt: Attempt::FIRST,
+                },
+                Record::Completed {
+                    task,
+                    output: Output::Definition,
+                    log: None,
+                },
+                Record::Failed {
+                    task: next,
+                    why: Fault::AttemptTimeout,
+                },
+            ],
+        );
+        assert_eq!(
+            lines,
+            [
+                "[1/2] value ab 1.5s: a substitute stands in: no route",
+                "[2/2] FAILED next: attempt timed out",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_people_should_know_is_told_and_the_rest_is_not() {
+        let (task, next) = (TaskId::from_index(0), TaskId::from_index(1));
+        let cut = |how| Record::AttemptCut {
+            task,
+            attempt: Attempt::FIRST,
+            how,
+            log: None,
+        };
+        let mut board = Board::new("r", 2, 0, true);
+        board.suffix = " --db x.db".to_owned();
+        let lines = told(
+            &mut board,
+            &[
+                Record::Opened,
+                Record::Readied { task },
+                Record::Paused,
+                cut(CutHow::Abandoned),
+                Record::Ending {
+                    why: EndingWhy::Abort(task),
+                },
+                Record::Canceled {
+                    task,
+                    why: CancelWhy::Run,
+                },
+                Record::Skipped {
+                    task: next,
+                    why: SkipWhy::Upstream(task),
+                },
+                Record::Ended {
+                    end: RunEnd::Failed,
+                },
+            ],
+        );
+        assert_eq!(
+            lines,
+            [
+                "[0/2] paused nothing new starts → zeph unpause r --db x.db",
+                "[0/2] stopped ab: it did not stop and may still be at work",
+                "[0/2] ending ab failed, so nothing new starts and running work is stopped",
+                "[1/2] canceled ab: the run was cancelled",
+                "[2/2] skipped next: ab did not complete",
+            ]
+        );
+    }
+
+    #[test]
+    fn losses_are_told_unless_the_resumption_told_them() {
+        let task = TaskId::from_index(0);
+        let lost = [Record::AttemptCut {
+            task,
+            attempt: Attempt::FIRST,
+            how: CutHow::Lost,
+            log: None,
+        }];
+        let mut board = Board::new("r", 2, 0, true);
+        assert_eq!(
+            told(&mut board, &lost),
+            ["[0/2] stopped ab: its process went away"]
+        );
+        board.is_resumed = true;
+        assert!(told(&mut board, &lost).is_empty());
+    }
 }

@@ -7,10 +7,14 @@
 use std::env;
 use std::io::{self, Write as _};
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Select, Text};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{self, SetArg, Termios};
+use nix::unistd;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
@@ -160,9 +164,9 @@ impl Asked {
 /// The child's side: asks, and prints the answer on stdout.
 pub(crate) fn child() -> Result<Exit, CliError> {
     let asked = env::var(VARIABLE).unwrap_or_default();
-    let asked: Asked = serde_json::from_str(&asked).map_err(|_| {
-        CliError::new(Exit::Usage, "this command is only for `zeph run` itself")
-    })?;
+    let asked: Asked = serde_json::from_str(&asked)
+        .map_err(|_| CliError::new(Exit::Usage, "this command is only for `zeph run` itself"))?;
+    end_with_parent();
     match ask(&asked) {
         Ok(answer) => {
             out::text(answer);
@@ -175,6 +179,23 @@ pub(crate) fn child() -> Result<Exit, CliError> {
             format!("the question cannot be asked here: {error}"),
         )),
     }
+}
+
+/// Ends this process when its parent is gone: nobody is left to take the terminal back.
+fn end_with_parent() {
+    const LOOK: Duration = Duration::from_millis(200);
+    let parent = unistd::getppid();
+    let terminal = termios::tcgetattr(io::stdin()).ok();
+    thread::spawn(move || {
+        while unistd::getppid() == parent {
+            thread::sleep(LOOK);
+        }
+        if let Some(terminal) = terminal {
+            // If it does not work there is nothing else to try.
+            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &terminal);
+        }
+        let _ = kill(unistd::Pid::this(), Signal::SIGKILL);
+    });
 }
 
 fn ask(asked: &Asked) -> Result<String, InquireError> {
@@ -197,8 +218,48 @@ fn ask(asked: &Asked) -> Result<String, InquireError> {
         }
         Kind::Select(choices) => {
             let safe: Vec<String> = choices.iter().map(|c| inert(c).into_owned()).collect();
-            let chosen = Select::new(text, safe).with_help_message(help).raw_prompt()?;
+            let chosen = Select::new(text, safe)
+                .with_help_message(help)
+                .raw_prompt()?;
             Ok(choices.get(chosen.index).cloned().unwrap_or_default())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Asked, Kind};
+    use zeph_runtime::QuestionView;
+
+    fn asked(accepts: &str, choices: &[&str]) -> Asked {
+        Asked::of(&QuestionView {
+            id: 1,
+            task: "a\u{202e}b".to_owned(),
+            about: "work",
+            text: "really\u{1b}[2J?".to_owned(),
+            accepts: accepts.to_owned(),
+            choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+            default: Some("no".to_owned()),
+            default_at_us: None,
+        })
+    }
+
+    #[test]
+    fn a_question_is_asked_by_its_kind_and_inert() {
+        let choices = ["x", "y"];
+        let table = [
+            (asked("any text", &[]), Kind::Text),
+            (asked("a number", &[]), Kind::Number),
+            (asked("yes or no", &["yes", "no"]), Kind::Confirm),
+            (
+                asked("one of: x, y", &choices),
+                Kind::Select(choices.map(str::to_owned).to_vec()),
+            ),
+        ];
+        for (asked, kind) in table {
+            assert_eq!(asked.kind, kind);
+            assert_eq!(asked.text, "ab: really?");
+            assert_eq!(asked.help, "Esc: answer later; without one in time: no");
         }
     }
 }

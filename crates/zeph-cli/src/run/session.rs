@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_graph::{AskWhy, Fault, Record, RunState, TaskState};
+use zeph_graph::{Record, RunState, TaskState};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::{Events, Pulse, QuestionView, RunEvent, RunHandle, RunReport, RunView, RuntimeError};
+use zeph_runtime::{Events, Pulse, QuestionView, RunEvent, RunHandle, RunReport, RunView};
 use zeph_scheduler::{Event, EventKind};
 use zeph_subagent::TaskErrorRecord;
 
 use crate::exit::{CliError, Exit};
-use crate::out::{self, Tone};
-use crate::run::narrate::{Board, Line};
+use crate::run::narrate::Board;
 use crate::run::prompt::{Outcome, Prompt};
 use crate::run::signals::Signals;
 use crate::run::view::{self, View};
@@ -44,20 +43,20 @@ pub(crate) struct Followed {
 
 /// A run that is being followed.
 pub(crate) struct Session {
-    handle: RunHandle,
+    pub(super) handle: RunHandle,
     store: Arc<dyn RawGraphStore>,
-    manner: Manner,
-    view: View,
-    board: Board,
-    signals: Signals,
-    prompt: Option<Prompt>,
-    put_off: BTreeSet<u32>,
+    pub(super) manner: Manner,
+    pub(super) view: View,
+    pub(super) board: Board,
+    pub(super) signals: Signals,
+    pub(super) prompt: Option<Prompt>,
+    pub(super) put_off: BTreeSet<u32>,
     last_seq: u64,
     completions: u32,
     /// Waits for a default, suspends, or was told to; said once.
-    has_said_waiting: bool,
-    is_resting: bool,
-    killed: bool,
+    pub(super) has_said_waiting: bool,
+    pub(super) is_resting: bool,
+    pub(super) killed: bool,
 }
 
 impl Session {
@@ -125,7 +124,16 @@ impl Session {
         if self.killed {
             let exit = self.signals.exit().unwrap_or(Exit::Interrupted);
             let text = format!("run {} was cut off at once", self.handle.id());
-            return Err(CliError::new(exit, text).code("killed"));
+            let error = CliError::new(exit, text).code("killed");
+            return Err(if self.manner.is_kept {
+                let run = self.handle.id();
+                error.help(format!(
+                    "go on with `zeph resume {run}{}`",
+                    self.board.suffix
+                ))
+            } else {
+                error
+            });
         }
         let report = self.handle.wait().await?;
         let rests = report.state == RunState::Suspended;
@@ -162,7 +170,12 @@ impl Session {
         }
         self.last_seq = event.seq.get();
         self.view.event(self.handle.id().as_str(), &event);
-        if let Record::AttemptFailed { task, error: Some(id), .. } = event.record {
+        if let Record::AttemptFailed {
+            task,
+            error: Some(id),
+            ..
+        } = event.record
+        {
             // Without its words the failure is told by its kind.
             if let Ok(parts) = self.store.contents(self.handle.id(), &[id]).await
                 && let Some(part) = parts.first()
@@ -173,7 +186,8 @@ impl Session {
         }
         match event.record {
             Record::Started { task, .. } => {
-                self.view.started(task, event.task_name.as_deref().unwrap_or("?"));
+                self.view
+                    .started(task, event.task_name.as_deref().unwrap_or("?"));
             }
             Record::Completed { task, .. }
             | Record::AttemptFailed { task, .. }
@@ -208,28 +222,8 @@ impl Session {
         }
     }
 
-    async fn question_events(&mut self, event: &Event) {
-        match event.kind() {
-            EventKind::QuestionAsked { question, why: AskWhy::Failure(Fault::Interrupted) }
-                if self.manner.reruns_interrupted =>
-            {
-                // It may have been answered from elsewhere in the meantime.
-                let _ = self.handle.answer(question.get(), "retry").await;
-            }
-            EventKind::QuestionAnswered { question, .. }
-                if self.prompt.as_ref().is_some_and(|p| p.question == question.get()) =>
-            {
-                if let Some(prompt) = self.prompt.take() {
-                    prompt.take_back().await;
-                    self.view.release();
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// Looks at where the run stands: what to show, whom to ask, whether to wait.
-    async fn after_event(&mut self) {
+    pub(super) async fn after_event(&mut self) {
         let pulse = self.handle.pulse();
         self.view.status(status(&pulse, &self.board));
         if self.manner.is_interactive && self.prompt.is_none() && !self.is_resting {
@@ -238,91 +232,6 @@ impl Session {
         if pulse.state == RunState::Waiting && self.prompt.is_none() && !self.is_resting {
             self.wait_or_rest(&pulse).await;
         }
-    }
-
-    fn ask_next(&mut self, pulse: &Pulse) {
-        let next = pulse.questions.iter().find(|open| !self.put_off.contains(&open.id));
-        let Some(question) = next else { return };
-        self.view.hold();
-        match Prompt::start(question) {
-            Ok(prompt) => self.prompt = Some(prompt),
-            Err(_) => self.later(question.id),
-        }
-    }
-
-    fn later(&mut self, question: u32) {
-        self.put_off.insert(question);
-        self.view.release();
-    }
-
-    /// Only questions are left, and nobody here answers them.
-    async fn wait_or_rest(&mut self, pulse: &Pulse) {
-        let due = pulse.questions.iter().filter_map(|open| open.default_at_us).min();
-        match due {
-            Some(_) if self.has_said_waiting => {}
-            Some(due) => {
-                self.has_said_waiting = true;
-                let wait = zeph_graph::Timestamp::from_micros(due).since(crate::cx::now());
-                let text = format!("for an answer; a default counts in {}", zeph_common::show_duration(wait));
-                self.view.line(&Line::note("waiting", Tone::Question, text));
-            }
-            None => self.rest().await,
-        }
-    }
-
-    async fn rest(&mut self) {
-        self.is_resting = true;
-        // A run that is gone has told so by its last event.
-        let _ = self.handle.suspend().await;
-    }
-
-    async fn signal(&mut self, count: u32) {
-        let counts = self.handle.pulse().counts;
-        let text = match (count, counts.in_flight()) {
-            (1, 0) => "coming to rest".to_owned(),
-            (1, running) => format!(
-                "nothing new starts, {running} running {} {}; once more stops now",
-                if running == 1 { "task has" } else { "tasks have" },
-                zeph_common::show_duration(self.manner.grace),
-            ),
-            (2, _) => "stopping what still runs; once more cuts it off".to_owned(),
-            _ => {
-                self.killed = true;
-                return;
-            }
-        };
-        if let Some(prompt) = self.prompt.take() {
-            prompt.take_back().await;
-            self.view.release();
-        }
-        let line = Line::note("suspending", Tone::Warning, text);
-        match &self.view {
-            View::Json => out::note_line(&line),
-            View::Lines | View::Live(_) => self.view.line(&line),
-        }
-        self.rest().await;
-    }
-
-    async fn prompted(&mut self, outcome: Outcome) {
-        let Some(prompt) = self.prompt.take() else { return };
-        let question = prompt.question;
-        self.view.release();
-        match outcome {
-            Outcome::Answer(text) => match self.handle.answer(question, text).await {
-                // Answered elsewhere in the meantime: its event tells.
-                Ok(()) | Err(RuntimeError::NoSuchQuestion { .. }) => {}
-                Err(error) => {
-                    let text = zeph_common::inert(&error.to_string()).into_owned();
-                    self.view.line(&Line::note("not an answer", Tone::Bad, text));
-                }
-            },
-            Outcome::Later | Outcome::Broken => self.put_off.extend([question]),
-            Outcome::Interrupted => {
-                let count = self.signals.note(Exit::Interrupted);
-                self.signal(count).await;
-            }
-        }
-        self.after_event().await;
     }
 }
 
@@ -357,5 +266,8 @@ fn status(pulse: &Pulse, board: &Board) -> String {
 /// The tasks of a report that failed.
 pub(crate) fn failed(report: &RunReport) -> impl Iterator<Item = &zeph_runtime::TaskReport> {
     let has_failed = |state| matches!(state, TaskState::Failed { .. });
-    report.tasks.iter().filter(move |task| has_failed(task.state))
+    report
+        .tasks
+        .iter()
+        .filter(move |task| has_failed(task.state))
 }

@@ -30,7 +30,6 @@ pub(crate) fn listen() -> Result<Signals, CliError> {
 }
 
 impl Signals {
-
     /// Waits for the next one. Returns how many there were.
     pub(crate) async fn next(&mut self) -> u32 {
         let exit = tokio::select! {

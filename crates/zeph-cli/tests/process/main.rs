@@ -1,5 +1,10 @@
 //! Several processes on one database: waiting, suspending, dying, and going on.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may take the short way: its panic is its report"
+)]
+
 mod support;
 
 use support::{Scene, code};
@@ -49,7 +54,7 @@ fn a_question_waits_on_disk_until_any_process_answers_it() {
 
 #[test]
 fn a_signal_suspends_and_the_run_goes_on_elsewhere() {
-    let scene = Scene::new(&held("at_most_once"));
+    let scene = Scene::new(&held("idempotent"));
     scene.gates(2);
     let mut run = scene.start(&["run", "plan.toml", "--name", "r"]);
     let gate = scene.open_gate(1);
@@ -58,7 +63,6 @@ fn a_signal_suspends_and_the_run_goes_on_elsewhere() {
     drop(gate);
     assert_eq!(code(&ended), 143, "{ended:?}");
     assert!(ended.out.contains("zeph resume r"), "{ended:?}");
-    // A suspension is no crash: what it stopped was stopped, so nobody has to be asked.
     let resume = scene.start(&["resume", "r"]);
     scene.pass_gate(2);
     let ended = resume.wait();
@@ -68,7 +72,7 @@ fn a_signal_suspends_and_the_run_goes_on_elsewhere() {
 }
 
 #[test]
-fn a_second_signal_stops_what_does_not_want_to_stop() {
+fn further_signals_stop_and_then_cut_off_what_does_not_want_to_stop() {
     let scene = Scene::new(
         r#"
         [tasks.stubborn]
@@ -82,11 +86,14 @@ fn a_second_signal_stops_what_does_not_want_to_stop() {
     );
     let gate = scene.open_gate(1);
     run.signal("INT");
-    run.until("suspending");
+    run.until("has 1h");
+    run.signal("INT");
+    run.until("stopping what still runs");
     run.signal("INT");
     let ended = run.wait();
     drop(gate);
     assert_eq!(code(&ended), 130, "{ended:?}");
+    assert!(ended.err.contains("zeph resume r"), "{ended:?}");
 }
 
 #[test]
@@ -106,7 +113,9 @@ fn a_killed_run_keeps_what_it_printed_and_repeats_what_it_was_at() {
     assert_eq!(code(&ended), 0, "{ended:?}");
     assert!(ended.out.contains("2 completed and kept"), "{ended:?}");
     assert!(
-        ended.out.contains("interrupted held: runs again (idempotent)"),
+        ended
+            .out
+            .contains("interrupted held: runs again (idempotent)"),
         "{ended:?}"
     );
     assert_eq!(scene.log(), ["held", "held", "last", "one", "two"]);
@@ -168,11 +177,18 @@ fn the_demo_that_crashes_is_finished_by_resume() {
     assert_eq!(code(&crash), 0, "{crash:?}");
     assert!(crash.out.contains("zeph resume demo-"), "{crash:?}");
     let resume = scene.zeph(&["resume"]);
-    assert_eq!(code(&resume), 4, "one of its tasks fails on purpose: {resume:?}");
+    assert_eq!(
+        code(&resume),
+        4,
+        "one of its tasks fails on purpose: {resume:?}"
+    );
     assert!(resume.out.contains("interrupted"), "{resume:?}");
     for line in crash.out.lines().filter(|line| line.contains("] ok ")) {
         let task = line.split_whitespace().nth(2).unwrap_or_default();
-        assert!(!resume.out.contains(&format!("ok {task} ")), "{task} ran twice");
+        assert!(
+            !resume.out.contains(&format!("ok {task} ")),
+            "{task} ran twice"
+        );
     }
 }
 

@@ -169,7 +169,12 @@ impl Process {
             stdout.read_to_string(&mut self.read).unwrap();
         }
         let mut err = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
         Ended {
             status: self.child.wait().unwrap(),
             out: self.read,

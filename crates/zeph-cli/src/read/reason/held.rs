@@ -9,32 +9,57 @@ use super::words::name;
 use crate::read::owner::Owner;
 use crate::read::page::names;
 
-/// What holds it back, given whether a living process works on the run.
-pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
-    if let RunState::Suspending | RunState::Suspended = view.scheduler.state() {
-        return Held::Suspended;
-    }
-    if owner.is_nobody() {
-        return Held::Asleep;
-    }
-    if view.scheduler.state() == RunState::Paused {
-        return Held::Paused;
-    }
-    let limit = view.scheduler.policy().max_parallel.get();
-    if view.scheduler.counts().in_flight() >= limit {
-        return Held::Slots { limit };
-    }
-    let graph = view.graph();
-    let full = graph.task(task).rules().lanes.iter().find_map(|wanted| {
-        let capacity = graph.lanes()[wanted.lane.index()].capacity;
-        let used: u32 = in_lane(view, wanted.lane).map(|(_, weight)| weight).sum();
-        (used.saturating_add(wanted.weight) > capacity).then_some(Held::Lane {
-            lane: wanted.lane,
+/// How much room a run has, and whether a living process uses it. Counted once for all its tasks.
+pub(crate) struct Room<'a> {
+    view: &'a RunView,
+    is_owned: bool,
+    /// Occupied units of each lane.
+    used: Vec<u32>,
+}
+
+impl<'a> Room<'a> {
+    pub(crate) fn of(view: &'a RunView, owner: &Owner) -> Self {
+        let mut used = vec![0u32; view.graph().lanes().len()];
+        for id in in_flight(view) {
+            for lane in &view.graph().task(id).rules().lanes {
+                used[lane.lane.index()] += lane.weight;
+            }
+        }
+        Self {
+            view,
+            is_owned: !owner.is_nobody(),
             used,
-            capacity,
-        })
-    });
-    full.unwrap_or(Held::Nothing)
+        }
+    }
+
+    /// What holds that task back.
+    pub(crate) fn held(&self, task: TaskId) -> Held {
+        let view = self.view;
+        if let RunState::Suspending | RunState::Suspended = view.scheduler.state() {
+            return Held::Suspended;
+        }
+        if !self.is_owned {
+            return Held::Asleep;
+        }
+        if view.scheduler.state() == RunState::Paused {
+            return Held::Paused;
+        }
+        let limit = view.scheduler.policy().max_parallel.get();
+        if view.scheduler.counts().in_flight() >= limit {
+            return Held::Slots { limit };
+        }
+        let graph = view.graph();
+        let full = graph.task(task).rules().lanes.iter().find_map(|wanted| {
+            let capacity = graph.lanes()[wanted.lane.index()].capacity;
+            let used = self.used[wanted.lane.index()];
+            (used.saturating_add(wanted.weight) > capacity).then_some(Held::Lane {
+                lane: wanted.lane,
+                used,
+                capacity,
+            })
+        });
+        full.unwrap_or(Held::Nothing)
+    }
 }
 
 /// The words for it, as the end of "ready, …".
@@ -57,7 +82,7 @@ pub(crate) fn held_words(view: &RunView, held: Held) -> String {
         } => format!(
             "but lane {} has no room: {used} of {capacity} taken, by {}",
             view.graph().lanes()[lane.index()].name,
-            named(view, in_lane(view, lane).map(|(id, _)| id))
+            named(view, in_lane(view, lane))
         ),
         Held::Nothing => "and starts as soon as its process has a free slot".into(),
         _ => "but something holds it back".into(),
@@ -66,7 +91,7 @@ pub(crate) fn held_words(view: &RunView, held: Held) -> String {
 
 pub(super) fn reason(view: &RunView, owner: &Owner, task: TaskId) -> Reason {
     let run = &view.run;
-    let held = held(view, owner, task);
+    let held = Room::of(view, owner).held(task);
     let (code, next) = match held {
         Held::Asleep => ("asleep", Some(format!("zeph resume {run}"))),
         Held::Suspended => ("suspended", Some(format!("zeph resume {run}"))),
@@ -92,12 +117,12 @@ pub(crate) fn in_flight(view: &RunView) -> impl Iterator<Item = TaskId> + '_ {
     view.graph().ids().filter(busy)
 }
 
-fn in_lane(view: &RunView, lane: LaneId) -> impl Iterator<Item = (TaskId, u32)> + '_ {
-    in_flight(view).filter_map(move |id| {
-        let lanes = &view.graph().task(id).rules().lanes;
-        let used = lanes.iter().find(|used| used.lane == lane)?;
-        Some((id, used.weight))
-    })
+fn in_lane(view: &RunView, lane: LaneId) -> impl Iterator<Item = TaskId> + '_ {
+    let uses = move |id: &TaskId| {
+        let lanes = &view.graph().task(*id).rules().lanes;
+        lanes.iter().any(|used| used.lane == lane)
+    };
+    in_flight(view).filter(uses)
 }
 
 fn named(view: &RunView, ids: impl Iterator<Item = TaskId>) -> String {

@@ -10,7 +10,7 @@ use zeph_scheduler::Explanation;
 use crate::read::owner::Owner;
 use crate::read::page::{count, names, shell_word};
 
-pub(crate) use held::{held, held_words, in_flight};
+pub(crate) use held::{Room, held_words, in_flight};
 pub(crate) use words::{name, state};
 
 /// Why a task stands where it stands.

@@ -77,7 +77,10 @@ impl<'a> Shown<'a> {
         }
         for (name, text) in view.graph().metadata() {
             if *text != view.title {
-                page.fact(name, truncate(text, FACT_BYTES).to_string());
+                page.fact(
+                    &name.replace("_", " "),
+                    truncate(text, FACT_BYTES).to_string(),
+                );
             }
         }
         page.fact("tasks", status::progress(view));

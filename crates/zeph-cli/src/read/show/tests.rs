@@ -72,7 +72,7 @@ fn without_dates(text: &str) -> String {
             let after = date.split_once(" (").map_or("", |(_, after)| after);
             format!("{before}DATE ({after}\n")
         }
-        None if line.starts_with("journal") => "journal     …\n".into(),
+        None if line.starts_with("journal") => "journal      …\n".into(),
         None => format!("{line}\n"),
     };
     text.lines().map(line).collect()
@@ -82,14 +82,14 @@ fn without_dates(text: &str) -> String {
 async fn a_run_shows_its_tasks_where_the_time_went_and_what_failed() {
     let (text, json) = page(None).await;
     let wanted = r"run r1: degraded
-goal        A story
-source      ab
-            c
-tasks       3 of 3 tasks done: 1 completed, 1 failed, 1 skipped
-started     DATE (1 min ago)
-took        6s
-limits      8 at a time, no time-out, grace 5s to cancel and 5s to suspend
-journal     …
+goal         A story
+source       ab
+             c
+tasks        3 of 3 tasks done: 1 completed, 1 failed, 1 skipped
+started      DATE (1 min ago)
+took         6s
+limits       8 at a time, no time-out, grace 5s to cancel and 5s to suspend
+journal      …
 
 TASK    TRIES  QUEUED  RAN  STATE
 fetch   2      -       2s   completed
@@ -119,11 +119,11 @@ Failures
 async fn a_task_shows_its_definition_its_attempts_and_its_result() {
     let (text, json) = page(Some("fetch")).await;
     let wanted = r#"fetch of run r1: completed
-does        action command
-retry       up to 2 more attempts, 2s to 2s apart
-effect      pure: repeating it changes nothing
-ran         2s
-backed off  2s
+does         action command
+retry        up to 2 more attempts, 2s to 2s apart
+effect       pure: repeating it changes nothing
+ran          2s
+backed off   2s
 
 Parameters
   {

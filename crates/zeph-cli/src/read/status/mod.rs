@@ -3,12 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use zeph_graph::{RunId, RunState, TaskId, TaskState, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore};
 use zeph_runtime::{QuestionView, RunView};
+use zeph_scheduler::Held;
 
 use crate::args::RunRef;
 use crate::cx::{Cx, now};
@@ -16,7 +15,7 @@ use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::read::owner::Owner;
 use crate::read::page::{Page, count, names};
-use crate::read::reason;
+use crate::read::reason::{self, Room};
 use crate::read::time::{ago, moment};
 
 /// How many running tasks, questions and groups are shown each.
@@ -234,28 +233,39 @@ impl Standing<'_> {
     /// What waits, grouped by what it waits for.
     fn waiting(&self) -> Vec<(String, Vec<TaskId>)> {
         let view = self.view;
-        let mut groups: BTreeMap<(u8, String), Vec<TaskId>> = BTreeMap::new();
+        let room = Room::of(view, self.owner);
+        let mut ready: Vec<(Held, Vec<TaskId>)> = Vec::new();
+        let (mut again, mut answer, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for id in view.graph().ids() {
-            let key = match view.scheduler.task(id).state() {
+            match view.scheduler.task(id).state() {
                 TaskState::Ready => {
-                    let held = reason::held(view, self.owner, id);
-                    (0, format!("ready, {}", reason::held_words(view, held)))
+                    let held = room.held(id);
+                    match ready.iter_mut().find(|(known, _)| *known == held) {
+                        Some((_, ids)) => ids.push(id),
+                        None => ready.push((held, vec![id])),
+                    }
                 }
-                TaskState::BackingOff { .. } => (1, "to be tried again".into()),
-                TaskState::Asking { .. } => (2, "for an answer".into()),
-                TaskState::Pending => (3, "for other tasks".into()),
+                TaskState::BackingOff { .. } => again.push(id),
+                TaskState::Asking { .. } => answer.push(id),
+                TaskState::Pending => others.push(id),
                 TaskState::Running { .. }
                 | TaskState::Canceling { .. }
                 | TaskState::Completed { .. }
                 | TaskState::Failed { .. }
                 | TaskState::Skipped { .. }
-                | TaskState::Canceled { .. } => continue,
-            };
-            groups.entry(key).or_default().push(id);
+                | TaskState::Canceled { .. } => {}
+            }
         }
-        groups
-            .into_iter()
-            .map(|((_, why), ids)| (why, ids))
+        let words = |held| format!("ready, {}", reason::held_words(view, held));
+        let ready = ready.into_iter().map(|(held, ids)| (words(held), ids));
+        let rest = [
+            ("to be tried again".to_owned(), again),
+            ("for an answer".to_owned(), answer),
+            ("for other tasks".to_owned(), others),
+        ];
+        ready
+            .chain(rest)
+            .filter(|(_, ids)| !ids.is_empty())
             .collect()
     }
 

@@ -46,14 +46,14 @@ async fn a_status_tells_what_runs_what_waits_and_what_to_type() {
     standing.tell(&mut page);
     let text = page.into_text();
     let (before, started) = text
-        .split_once("started     ")
+        .split_once("started      ")
         .expect("it says when it started");
     assert_eq!(
         before,
         "\
 run r1: running
-goal        A story
-tasks       1 of 6 tasks done: 1 completed, 1 running, 1 backing off, 1 asking, 1 ready, 1 pending
+goal         A story
+tasks        1 of 6 tasks done: 1 completed, 1 running, 1 backing off, 1 asking, 1 ready, 1 pending
 "
     );
     let (date, rest) = started.split_once('\n').expect("more lines");
@@ -61,8 +61,8 @@ tasks       1 of 6 tasks done: 1 completed, 1 running, 1 backing off, 1 asking, 
     assert_eq!(
         rest,
         "\
-last moved  1 min ago
-owner       pid 7
+last moved   1 min ago
+owner        pid 7
 
 Running
   long  attempt 1  since 1 min

@@ -1,0 +1,136 @@
+//! Steering: what a followed run does about questions, answers and signals.
+
+use zeph_graph::{AskWhy, Fault, Timestamp};
+use zeph_runtime::{Pulse, RuntimeError};
+use zeph_scheduler::{Event, EventKind};
+
+use crate::exit::Exit;
+use crate::out::{self, Tone};
+use crate::run::narrate::Line;
+use crate::run::prompt::{Outcome, Prompt};
+use crate::run::session::Session;
+use crate::run::view::View;
+
+impl Session {
+    /// Takes a prompt back whose question is closed; answers what was answered beforehand.
+    pub(super) async fn question_events(&mut self, event: &Event) {
+        if let EventKind::QuestionAsked { question, why } = event.kind()
+            && why == AskWhy::Failure(Fault::Interrupted)
+            && self.manner.reruns_interrupted
+        {
+            // It may have been answered from elsewhere in the meantime.
+            let _ = self.handle.answer(question.get(), "retry").await;
+        }
+        if let EventKind::QuestionAnswered { question, .. } = event.kind()
+            && let Some(prompt) = self.prompt.take_if(|open| open.question == question.get())
+        {
+            prompt.take_back().await;
+            self.view.release();
+        }
+    }
+
+    /// Puts the oldest question to the person that they have not put off.
+    pub(super) fn ask_next(&mut self, pulse: &Pulse) {
+        let next = pulse
+            .questions
+            .iter()
+            .find(|open| !self.put_off.contains(&open.id));
+        let Some(question) = next else { return };
+        self.view.hold();
+        match Prompt::start(question) {
+            Ok(prompt) => self.prompt = Some(prompt),
+            Err(_) => self.later(question.id),
+        }
+    }
+
+    fn later(&mut self, question: u32) {
+        self.put_off.insert(question);
+        self.view.release();
+    }
+
+    /// Only questions are left, and nobody here answers them.
+    pub(super) async fn wait_or_rest(&mut self, pulse: &Pulse) {
+        let due = pulse
+            .questions
+            .iter()
+            .filter_map(|open| open.default_at_us)
+            .min();
+        match due {
+            Some(_) if self.has_said_waiting => {}
+            Some(due) => {
+                self.has_said_waiting = true;
+                let wait = Timestamp::from_micros(due).since(crate::cx::now());
+                let text = format!(
+                    "for an answer; a default counts in {}",
+                    zeph_common::show_duration(wait)
+                );
+                self.view.line(&Line::note("waiting", Tone::Question, text));
+            }
+            None => self.rest().await,
+        }
+    }
+
+    async fn rest(&mut self) {
+        self.is_resting = true;
+        // A run that is gone has told so by its last event.
+        let _ = self.handle.suspend().await;
+    }
+
+    /// A wish to stop: the run comes to rest, its work is stopped, this process is.
+    pub(super) async fn signal(&mut self, count: u32) {
+        let counts = self.handle.pulse().counts;
+        let text = match (count, counts.in_flight()) {
+            (1, 0) => "coming to rest".to_owned(),
+            (1, running) => format!(
+                "nothing new starts, {running} running {} {} to finish; once more stops now",
+                if running == 1 {
+                    "task has"
+                } else {
+                    "tasks have"
+                },
+                zeph_common::show_duration(self.manner.grace),
+            ),
+            (2, _) => "stopping what still runs; once more cuts it off".to_owned(),
+            _ => {
+                self.killed = true;
+                return;
+            }
+        };
+        if let Some(prompt) = self.prompt.take() {
+            prompt.take_back().await;
+            self.view.release();
+        }
+        let line = Line::note("suspending", Tone::Warning, text);
+        match &self.view {
+            View::Json => out::note_line(&line),
+            View::Lines | View::Live(_) => self.view.line(&line),
+        }
+        self.rest().await;
+    }
+
+    /// What came of the prompt.
+    pub(super) async fn prompted(&mut self, outcome: Outcome) {
+        let Some(prompt) = self.prompt.take() else {
+            return;
+        };
+        let question = prompt.question;
+        self.view.release();
+        match outcome {
+            Outcome::Answer(text) => match self.handle.answer(question, text).await {
+                // Answered elsewhere in the meantime: its event tells.
+                Ok(()) | Err(RuntimeError::NoSuchQuestion { .. }) => {}
+                Err(error) => {
+                    let text = zeph_common::inert(&error.to_string()).into_owned();
+                    self.view
+                        .line(&Line::note("not an answer", Tone::Bad, text));
+                }
+            },
+            Outcome::Later | Outcome::Broken => self.put_off.extend([question]),
+            Outcome::Interrupted => {
+                let count = self.signals.note(Exit::Interrupted);
+                self.signal(count).await;
+            }
+        }
+        self.after_event().await;
+    }
+}

@@ -1,0 +1,187 @@
+//! A kit: a folder with a database, an engine of this process on it, and processes of `zeph`.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use zeph_graph::{Params, RunId, Task, TaskGraph};
+use zeph_memory_sqlite::SqliteStore;
+use zeph_runtime::{Engine, Owners, Pulse, RunHandle, Submission};
+use zeph_subagent::{LogStream, Registry, TaskError, TaskOutput, closure};
+
+pub(crate) struct Home {
+    folder: TempDir,
+}
+
+/// A process that has ended, with all that it printed.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ended {
+    /// What it printed, as the one JSON value that it must be.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// An engine at work in this process; dropping it is a crash.
+pub(crate) struct Alive {
+    runtime: Runtime,
+    store: SqliteStore,
+    handle: RunHandle,
+}
+
+impl Alive {
+    /// Waits until the run satisfies that.
+    pub(crate) fn until(&self, wanted: impl FnMut(&Pulse) -> bool) {
+        self.runtime.block_on(self.handle.until(wanted));
+    }
+
+    /// Closes the database, which writes its log back into the file.
+    fn close(self) {
+        self.runtime.block_on(self.store.close()).unwrap();
+    }
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn db(&self) -> PathBuf {
+        self.folder.path().join("runs.db")
+    }
+
+    /// A `zeph` on that database that knows nothing of the person who tests.
+    pub(crate) fn zeph(&self, args: &[&str]) -> Ended {
+        let output = Command::new(env!("CARGO_BIN_EXE_zeph"))
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("ZEPH_DB", self.db())
+            .env("TZ", "UTC")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            bytes: output.stdout,
+        }
+    }
+
+    /// The same with `--json`; it must end like that.
+    pub(crate) fn json(&self, code: i32, args: &[&str]) -> Value {
+        let ended = self.zeph(&[args, &["--json"]].concat());
+        assert_eq!(ended.code, code, "{args:?}: {ended:?}");
+        ended.json()
+    }
+
+    /// Starts a run of that name here.
+    pub(crate) fn start(&self, run: &str, goal: &str, graph: TaskGraph) -> Alive {
+        let runtime = Runtime::new().unwrap();
+        let (store, handle) = runtime.block_on(async {
+            let store = SqliteStore::open(self.db()).await.unwrap();
+            let engine = engine(store.clone(), Owners::beside(&self.db())).await;
+            let submission = Submission::new(graph)
+                .title(goal)
+                .name(run.parse().unwrap());
+            (store, engine.submit(submission).await.unwrap())
+        });
+        Alive {
+            runtime,
+            store,
+            handle,
+        }
+    }
+
+    /// Runs a graph to its end, or until only questions are left.
+    pub(crate) fn run(&self, run: &str, goal: &str, graph: TaskGraph) {
+        let alive = self.start(run, goal, graph);
+        alive.until(|pulse| {
+            let counts = pulse.counts;
+            counts.in_flight() + counts.ready + counts.backing_off == 0
+        });
+        alive.close();
+    }
+
+    /// Goes on with a run, to its end or until only questions are left.
+    pub(crate) fn resume(&self, run: &str) {
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = SqliteStore::open(self.db()).await.unwrap();
+            let engine = engine(store, Owners::beside(&self.db())).await;
+            let handle = engine.resume(&run.parse::<RunId>().unwrap()).await.unwrap();
+            handle.wait().await.unwrap();
+        });
+    }
+}
+
+/// An engine whose one action does what its parameters say.
+async fn engine(store: SqliteStore, owners: Owners) -> Engine {
+    let mut registry = Registry::new();
+    let body = closure::from_fn(|cx, input| async move {
+        let text = |name: &str| input.params[name].as_str().map(str::to_owned);
+        for stream in [LogStream::Stdout, LogStream::Stderr] {
+            if let Some(text) = text(stream.name()) {
+                cx.log(stream, text);
+            }
+        }
+        if input.params["bytes"].is_array() {
+            let bytes: Vec<u8> = serde_json::from_value(input.params["bytes"].clone()).unwrap();
+            cx.log(LogStream::Stdout, bytes);
+        }
+        if input.params["hang"] == true {
+            cx.cancelled().await;
+            return Err(TaskError::cancelled("stopped on request"));
+        }
+        match text("fail") {
+            Some(message) => Err(TaskError::permanent(message)
+                .with_code("broken")
+                .with_source("a deeper cause")),
+            None => Ok(TaskOutput::from(input.params["value"].clone())),
+        }
+    });
+    registry.register("do", body).unwrap();
+    let engine = Engine::builder(Arc::new(store))
+        .registry(registry)
+        .owners(owners);
+    engine.start().await.unwrap()
+}
+
+/// A task that does what these parameters say.
+pub(crate) fn doing(name: &str, params: &Value) -> Task {
+    let text = params.to_string();
+    Task::new(name.to_owned()).action_with("do", Params::from_json_text(text))
+}
+
+/// A graph of one task that completes with that value, and logs it on a line of its own.
+pub(crate) fn simple(value: &str) -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    let params = json!({ "value": value, "stdout": format!("it is {value}\n") });
+    graph.add_task(doing("only", &params), []);
+    graph
+}
+
+/// A graph whose second task waits for approval.
+pub(crate) fn asking() -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    let build = graph.add_task(doing("build", &json!({ "value": "built" })), []);
+    graph.add_task(
+        doing("publish", &json!({ "value": "done" })).approve("Publish this?"),
+        [build],
+    );
+    graph
+}

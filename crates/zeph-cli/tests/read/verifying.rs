@@ -1,0 +1,100 @@
+//! `verify`: sound runs, damaged ones, and a head that was noted down earlier.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::kit::{Home, simple};
+
+#[test]
+fn a_sound_run_tells_its_head_and_passes_against_it() {
+    let home = Home::new();
+    home.run("r", "", simple("1"));
+    let ok = home.zeph(&["verify", "r"]);
+    assert_eq!(ok.code, 0, "{ok:?}");
+    let head = ok.out.trim_end().rsplit(' ').next().unwrap().to_owned();
+    assert!(ok.out.starts_with("ok r ") && head.len() == 64, "{ok:?}");
+    assert!(ok.out.contains(" records 2 contents head "), "{ok:?}");
+    assert_eq!(home.zeph(&["verify", "r", "--head", &head]).code, 0);
+    let other = head.replace(|c: char| c != '0', "0");
+    let rewritten = home.zeph(&["verify", "r", "--head", &other]);
+    assert_eq!(rewritten.code, 8, "{rewritten:?}");
+    assert!(
+        rewritten.out.contains("the journal was rewritten"),
+        "{rewritten:?}"
+    );
+    assert_eq!(home.json(0, &["verify", "r"])["head"], head);
+}
+
+#[test]
+fn a_flipped_byte_names_the_run_and_the_row_and_the_others_are_sound() {
+    let home = Home::new();
+    home.run("good", "", simple("kept"));
+    home.run("bad", "", simple("flipped"));
+    // In the run's header the line break is escaped.
+    flip(&home, b"it is flipped\n");
+    let verify = home.zeph(&["verify"]);
+    assert_eq!(verify.code, 8, "{verify:?}");
+    assert!(
+        verify.out.contains("\nok good ") || verify.out.starts_with("ok good "),
+        "{verify:?}"
+    );
+    // Row 1 opens the run, 2 readies the task, 3 starts it, 4 brings result and log.
+    assert!(verify.out.contains("DAMAGED bad row 4: "), "{verify:?}");
+    assert_eq!(
+        verify.err,
+        "2 runs, 1 damaged: restore them from a backup\n"
+    );
+
+    let lines = home.zeph(&["verify", "--json"]);
+    let lines: Vec<Value> = lines
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let bad = lines.iter().find(|line| line["run"] == "bad").unwrap();
+    assert_eq!((&bad["ok"], &bad["row"]), (&json!(false), &json!(4)));
+    // What is sound of it is still readable; what is damaged is not served as good.
+    assert_eq!(home.json(0, &["list"]).as_array().map(Vec::len), Some(2));
+    assert_eq!(home.json(0, &["show", "bad"])["state"], "completed");
+    assert_eq!(
+        home.json(8, &["show", "bad", "only"])["error"]["code"],
+        "damaged"
+    );
+    assert_eq!(
+        home.json(0, &["show", "good", "only"])["output"]["value"],
+        "kept"
+    );
+}
+
+#[test]
+fn a_flipped_bit_in_the_journal_is_not_read_as_good() {
+    let home = Home::new();
+    home.run("r", "", simple("1"));
+    flip(&home, b"\"type\":\"ended\"");
+    for args in [
+        &["verify", "r"][..],
+        &["status", "r"],
+        &["show", "r"],
+        &["why", "r", "only"],
+    ] {
+        let ended = home.zeph(args);
+        assert_eq!(ended.code, 8, "{args:?}: {ended:?}");
+    }
+}
+
+/// Flips a bit in the middle of the only place of the file that holds these bytes.
+fn flip(home: &Home, needle: &[u8]) {
+    let mut bytes = fs::read(home.db()).unwrap();
+    let mut windows = bytes.windows(needle.len());
+    let place = windows
+        .position(|window| window == needle)
+        .expect("the bytes are in the file");
+    assert_eq!(
+        windows.position(|window| window == needle),
+        None,
+        "there is one such place"
+    );
+    bytes[place + needle.len() / 2] ^= 1;
+    fs::write(home.db(), &bytes).unwrap();
+}

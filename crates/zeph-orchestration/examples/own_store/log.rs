@@ -1,0 +1,185 @@
+//! The log: a locked file of lines, and the fold of them in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use zeph_orchestration::Timestamp;
+use zeph_orchestration::graph::RunId;
+use zeph_orchestration::memory::{
+    Append, Chain, Commit, Fence, MemoryStore, RawGraphStore, RequestId, StoreError,
+};
+
+use crate::line::{AppendLine, Line, Unreadable};
+
+/// The file, and the fold of its lines.
+pub(crate) struct Log {
+    path: PathBuf,
+    /// How many bytes are folded.
+    folded: u64,
+    pub(crate) state: MemoryStore,
+    /// The ends of the runs that the lines of other stores moved last.
+    chains: BTreeMap<RunId, Chain>,
+    /// Runs with an append that is not as it was written.
+    damaged: BTreeSet<RunId>,
+    /// The failure after which nothing is written until somebody claims again.
+    broken: Option<String>,
+}
+
+impl Log {
+    /// Opens the file, or makes an empty one.
+    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+        let created = File::options().append(true).create(true).open(path);
+        // A new file is there after a crash only when its folder was synced too.
+        created
+            .and_then(|_| File::open(path.parent().unwrap_or(path))?.sync_all())
+            .map_err(|error| StoreError::io("creating the file", error))?;
+        let mut log = Self::new(path.into(), None);
+        log.enter().await?;
+        Ok(log)
+    }
+
+    fn new(path: PathBuf, broken: Option<String>) -> Self {
+        Self {
+            path,
+            folded: 0,
+            state: MemoryStore::new(),
+            chains: BTreeMap::new(),
+            damaged: BTreeSet::new(),
+            broken,
+        }
+    }
+
+    /// Locks the file until it is dropped, and folds what was written since.
+    pub(crate) async fn enter(&mut self) -> Result<File, StoreError> {
+        let failed = |error| StoreError::io("reading the runs", error);
+        let (file, lines) = self.unread().map_err(failed)?;
+        if file.metadata().map_err(failed)?.len() < self.folded {
+            let path = self.path.clone();
+            return Err(StoreError::Replaced { path });
+        }
+        // Who wrote a last line without its end died before it was acknowledged.
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let read = match serde_json::from_slice(line) {
+                Ok(read) if line.ends_with(b"\n") => self.fold(read).await,
+                Err(error) if line.ends_with(b"\n") || self.folded == 0 => Err(error.into()),
+                Ok(_) | Err(_) => break,
+            };
+            read.map_err(|error| StoreError::NotADatabase {
+                path: self.path.clone(),
+                why: format!("what follows byte {} is no line: {error}", self.folded),
+            })?;
+            self.folded += line.len() as u64;
+        }
+        Ok(file)
+    }
+
+    fn unread(&self) -> io::Result<(File, Vec<u8>)> {
+        let mut file = File::options().read(true).append(true).open(&self.path)?;
+        file.lock()?;
+        file.seek(SeekFrom::Start(self.folded))?;
+        let mut lines = Vec::new();
+        file.read_to_end(&mut lines)?;
+        Ok((file, lines))
+    }
+
+    /// The same for who is going to write, which a failed write forbids until the next claim.
+    pub(crate) async fn enter_to_write(&mut self) -> Result<File, StoreError> {
+        match self.broken.clone() {
+            Some(what) => Err(StoreError::Broken { what }),
+            None => self.enter().await,
+        }
+    }
+
+    /// The same for who claims.
+    pub(crate) async fn enter_anew(&mut self) -> Result<File, StoreError> {
+        self.broken = None;
+        self.enter().await
+    }
+
+    /// Takes a commit into the state.
+    pub(crate) async fn accept(&mut self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
+        for append in &commit.appends {
+            self.check_sound(append.run())?;
+            // From here on the state alone knows where this run ends.
+            self.chains.remove(append.run());
+        }
+        self.state.commit(commit, fence).await
+    }
+
+    async fn fold(&mut self, line: Line) -> Result<(), Unreadable> {
+        let at = Timestamp::from_micros;
+        match line {
+            Line::Claim(owner, time) => drop(self.state.claim(&owner, at(time)).await?),
+            Line::Adopt(run, epoch) => self.state.adopt(&run.parse()?, Fence { epoch }).await?,
+            Line::Commit(epoch, lines, settled) => {
+                let mut commit = Commit::default();
+                for line in lines {
+                    commit.appends.push(self.reseal(line).await?);
+                }
+                commit.settled = settled.into_iter().map(RequestId::new).collect();
+                self.state.commit(commit, Fence { epoch }).await?;
+            }
+            Line::Post(run, time, body) => {
+                self.state.post(&run.parse()?, at(time), &body).await?;
+            }
+            Line::Delete(run, epoch) => self.delete(&run.parse()?, Fence { epoch }).await?,
+        }
+        Ok(())
+    }
+
+    /// An append with another seal has been changed: its run is damaged from then on, the others are not.
+    async fn reseal(&mut self, line: AppendLine) -> Result<Append, Unreadable> {
+        let run = line.run()?;
+        let mut chain = match (line.genesis()?, self.chains.remove(&run)) {
+            (Some(new), _) => Chain::genesis(&new),
+            (None, Some(chain)) => chain,
+            (None, None) => self.state.load(&run).await?.chain,
+        };
+        let (append, sound) = line.reseal(&mut chain)?;
+        if !sound {
+            self.damaged.insert(run.clone());
+        }
+        self.chains.insert(run, chain);
+        Ok(append)
+    }
+
+    /// Makes durable what the state has just accepted.
+    pub(crate) fn write(&mut self, mut file: &File, line: &Line) -> Result<(), StoreError> {
+        let written = serde_json::to_vec(line)
+            .map_err(io::Error::from)
+            .and_then(|mut text| {
+                text.push(b'\n');
+                file.set_len(self.folded)?;
+                file.write_all(&text)?;
+                file.sync_data()?;
+                Ok(text.len() as u64)
+            });
+        match written {
+            Ok(len) => self.folded += len,
+            Err(error) => {
+                // A failed sync may forget what it could not write, so that line must not stay.
+                file.set_len(self.folded).ok();
+                *self = Self::new(self.path.clone(), Some(error.to_string()));
+                return Err(StoreError::io("writing a line", error));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn delete(&mut self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        self.state.delete(run, fence).await?;
+        self.chains.remove(run);
+        self.damaged.remove(run);
+        Ok(())
+    }
+
+    pub(crate) fn check_sound(&self, run: &RunId) -> Result<(), StoreError> {
+        if self.damaged.contains(run) {
+            let what = "an append of it is not as it was written";
+            return Err(StoreError::damaged(run, None, what));
+        }
+        Ok(())
+    }
+}

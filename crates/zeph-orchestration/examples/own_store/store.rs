@@ -1,0 +1,95 @@
+//! The store: each call is a look at the log, or one more line of it.
+
+use std::path::Path;
+
+use tokio::sync::{Mutex, MutexGuard};
+use zeph_orchestration::graph::RunId;
+use zeph_orchestration::memory::{
+    Commit, Content, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
+    StoreError, StoredRun,
+};
+use zeph_orchestration::subagent::async_trait;
+use zeph_orchestration::{ContentId, Timestamp};
+
+use crate::line::Line;
+use crate::log::Log;
+
+/// A store in a file.
+pub(crate) struct FileStore(Mutex<Log>);
+
+impl FileStore {
+    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self(Mutex::new(Log::open(path).await?)))
+    }
+
+    /// Up to date, for a reader.
+    async fn look(&self) -> Result<MutexGuard<'_, Log>, StoreError> {
+        let mut log = self.0.lock().await;
+        drop(log.enter().await?);
+        Ok(log)
+    }
+}
+
+// The calls of the memory store never wait, so each call here is done in one go once it has its log:
+// who drops its future either finds it done or not begun.
+#[async_trait]
+impl RawGraphStore for FileStore {
+    async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
+        let mut log = self.0.lock().await;
+        let file = log.enter_anew().await?;
+        let fence = log.state.claim(owner, at).await?;
+        log.write(&file, &Line::Claim(owner.into(), at.as_micros()))?;
+        Ok(fence)
+    }
+    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        let mut log = self.0.lock().await;
+        let file = log.enter_to_write().await?;
+        log.state.adopt(run, fence).await?;
+        log.write(&file, &Line::Adopt(run.to_string(), fence.epoch))
+    }
+    async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
+        let mut log = self.0.lock().await;
+        let file = log.enter_to_write().await?;
+        let line = Line::commit(&commit, fence);
+        log.accept(commit, fence).await?;
+        log.write(&file, &line)
+    }
+    async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
+        let log = self.look().await?;
+        log.check_sound(run)?;
+        log.state.load(run).await
+    }
+    async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
+        let log = self.look().await?;
+        log.check_sound(run)?;
+        log.state.contents(run, ids).await
+    }
+    async fn outline(&self, run: &RunId) -> Result<Outline, StoreError> {
+        let log = self.look().await?;
+        log.check_sound(run)?;
+        log.state.outline(run).await
+    }
+    async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
+        self.look().await?.state.get(run).await
+    }
+    async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
+        self.look().await?.state.list(query).await
+    }
+    async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
+        let mut log = self.0.lock().await;
+        let file = log.enter_to_write().await?;
+        let id = log.state.post(run, at, body).await?;
+        let line = Line::Post(run.to_string(), at.as_micros(), body.into());
+        log.write(&file, &line)?;
+        Ok(id)
+    }
+    async fn inbox(&self) -> Result<Vec<Request>, StoreError> {
+        self.look().await?.state.inbox().await
+    }
+    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        let mut log = self.0.lock().await;
+        let file = log.enter_to_write().await?;
+        log.delete(run, fence).await?;
+        log.write(&file, &Line::Delete(run.to_string(), fence.epoch))
+    }
+}

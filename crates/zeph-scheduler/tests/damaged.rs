@@ -1,0 +1,161 @@
+//! Damaged: a journal that no machine wrote is called corrupt, or makes a machine that still behaves.
+
+use zeph_graph::{Entry, Fault, Header, Policy, Record, Retry, Seq, Task, TaskGraph, Timestamp};
+use zeph_scheduler::{Action, Corrupt, Input, Scheduler};
+
+fn header() -> Header {
+    let mut graph = TaskGraph::new();
+    let a = graph.add_task(Task::new("a").action("x").retry(Retry::times(2)), []);
+    let b = graph.add_task(Task::new("b").action("x").approve("go?"), [a]);
+    let c = graph.add_task(Task::new("c").action("x"), [a]);
+    graph.add_task(Task::new("d"), [b, c]);
+    Header {
+        graph,
+        policy: Policy::default(),
+    }
+}
+
+/// A run with a failure, a retry and an answer.
+fn journal(header: Header) -> Vec<Entry> {
+    let mut machine = Scheduler::new(header.graph, header.policy);
+    let mut journal = Vec::new();
+    let mut now = Timestamp::ZERO;
+    let mut failed = false;
+    machine.handle(now, Input::Start);
+    while machine.end().is_none() {
+        while let Some(batch) = machine.step() {
+            journal.extend_from_slice(batch.entries());
+            for action in machine.saved(batch) {
+                answer(&mut machine, now, action, &mut failed);
+            }
+        }
+        if let Some(due) = machine.deadline() {
+            now = due;
+            machine.handle(now, Input::Tick);
+        }
+    }
+    while let Some(batch) = machine.step() {
+        journal.extend_from_slice(batch.entries());
+        drop(machine.saved(batch));
+    }
+    journal
+}
+
+fn answer(machine: &mut Scheduler, now: Timestamp, action: Action, failed: &mut bool) {
+    match action {
+        Action::Start { task, attempt } if !std::mem::replace(failed, true) => {
+            let fault = Fault::Error;
+            let input = Input::Failed {
+                task,
+                attempt,
+                fault,
+                error: None,
+                log: None,
+                retry_after: None,
+            };
+            machine.handle(now, input);
+        }
+        Action::Start { task, attempt } => {
+            let input = Input::Completed {
+                task,
+                attempt,
+                output: None,
+                log: None,
+            };
+            machine.handle(now, input);
+        }
+        Action::Ask { question, .. } => {
+            let answer = zeph_graph::Answer::Yes;
+            machine.handle(now, Input::Answered { question, answer });
+        }
+        Action::Cancel { .. } | Action::Abandon { .. } | Action::Suspended | Action::Ended(_) => {}
+    }
+}
+
+fn renumber(journal: &mut [Entry]) {
+    for (at, entry) in journal.iter_mut().enumerate() {
+        entry.seq = Seq::FIRST.plus(at as u64);
+        entry.at = Timestamp::from_micros(at as u64);
+    }
+}
+
+/// Neither recovery nor what follows may panic.
+fn survives(header: &Header, journal: Vec<Entry>) {
+    let Ok(mut machine) = Scheduler::recover(header.clone(), journal) else {
+        return;
+    };
+    machine.handle(Timestamp::MAX, Input::Resume);
+    for id in header.graph.ids() {
+        let _ = machine.explain(id);
+    }
+    while let Some(batch) = machine.step() {
+        drop(machine.saved(batch));
+    }
+    let _ = (machine.stuck(), machine.deadline(), machine.snapshot());
+}
+
+#[test]
+fn every_prefix_and_every_gap_is_survived() {
+    let header = header();
+    let journal = journal(header.clone());
+    assert!(journal.len() > 15);
+    for at in 0..journal.len() {
+        survives(&header, journal[..at].to_vec());
+        let mut gap = journal.clone();
+        gap.remove(at);
+        if at + 1 < journal.len() {
+            assert!(matches!(
+                Scheduler::recover(header.clone(), gap.clone()),
+                Err(Corrupt::Gap { .. })
+            ));
+        }
+        renumber(&mut gap);
+        survives(&header, gap);
+    }
+}
+
+#[test]
+fn every_swap_and_every_repetition_is_survived() {
+    let header = header();
+    let journal = journal(header.clone());
+    for a in 0..journal.len() {
+        for b in 0..journal.len() {
+            let mut swapped = journal.clone();
+            swapped.swap(a, b);
+            renumber(&mut swapped);
+            survives(&header, swapped);
+            let mut repeated = journal.clone();
+            repeated.insert(b, journal[a]);
+            renumber(&mut repeated);
+            survives(&header, repeated);
+        }
+    }
+}
+
+#[test]
+fn a_record_of_a_task_that_is_not_there_is_impossible() {
+    let header = header();
+    let mut journal = journal(header.clone());
+    journal.truncate(1);
+    let task = zeph_graph::TaskId::from_index(99);
+    journal.push(Entry {
+        seq: Seq::FIRST.plus(1),
+        at: Timestamp::ZERO,
+        record: Record::Readied { task },
+    });
+    assert!(matches!(
+        Scheduler::recover(header.clone(), journal),
+        Err(Corrupt::Impossible { .. })
+    ));
+}
+
+#[test]
+fn a_record_dated_before_the_last_one_is_told() {
+    let header = header();
+    let mut journal = journal(header.clone());
+    journal[0].at = Timestamp::MAX;
+    assert!(matches!(
+        Scheduler::recover(header.clone(), journal),
+        Err(Corrupt::Backwards { .. })
+    ));
+}

@@ -1,0 +1,66 @@
+//! Book: what the records say of one task, and which record must come next.
+
+use zeph_graph::{Answer, AskWhy, Attempt, CutHow, CutWhy, Fault, TaskId, Timestamp};
+
+/// What the records say of one task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Book {
+    pub(super) place: Place,
+    pub(super) attempts: u32,
+    pub(super) failures: u32,
+    pub(super) agains: u32,
+    // Attempts that cost no retry.
+    pub(super) free: u32,
+}
+
+/// Where the last record left the task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    #[default]
+    Waiting,
+    /// Since that record.
+    Ready(u64),
+    Running(Attempt, Option<CutWhy>),
+    /// Between the end of an attempt or a question and the record that says what follows.
+    Between,
+    BackingOff(Timestamp),
+    Asking(AskWhy),
+    Ended {
+        completed: bool,
+    },
+}
+
+impl Book {
+    pub(super) const fn is_ended(&self) -> bool {
+        matches!(self.place, Place::Ended { .. })
+    }
+
+    pub(super) const fn is_completed(&self) -> bool {
+        matches!(self.place, Place::Ended { completed: true })
+    }
+
+    pub(super) const fn stopping(&self) -> Option<CutWhy> {
+        match self.place {
+            Place::Running(_, why) => why,
+            Place::Waiting
+            | Place::Ready(_)
+            | Place::Between
+            | Place::BackingOff(_)
+            | Place::Asking(_)
+            | Place::Ended { .. } => None,
+        }
+    }
+}
+
+/// A record that must come next, in the same append.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Owed {
+    /// After a failed attempt.
+    Failure(TaskId, Fault),
+    /// After a cut one.
+    Cut(TaskId, Option<CutWhy>, CutHow),
+    /// After an answer.
+    Answer(TaskId, AskWhy, Answer),
+    /// After a failure that aborts.
+    Ending(TaskId),
+}

@@ -1,0 +1,157 @@
+//! Follow: after the end of an attempt, an answer or an aborting failure, the one record that fits.
+
+use std::time::Duration;
+
+use zeph_graph::{
+    Answer, AskWhy, CutHow, CutWhy, Effect, EndingWhy, Entry, FailureAnswer, Fault, OnFailure,
+    Output, Record, SkipWhy, TaskId, Work,
+};
+
+use super::{Audit, Owed};
+use crate::broken::Check;
+use crate::hold;
+
+impl Audit {
+    pub(super) fn inv_12_strategies(
+        &mut self,
+        owed: Owed,
+        entry: &Entry,
+        floor: &dyn Fn(TaskId) -> Option<Duration>,
+    ) -> Check {
+        let record = entry.record;
+        let fits = match owed {
+            Owed::Failure(task, fault) => {
+                if let Record::BackedOff { .. } = record {
+                    self.within_bounds(task, entry, floor(task))?;
+                }
+                self.after_failure(task, fault, &record)
+            }
+            Owed::Cut(task, why, how) => {
+                if let Record::BackedOff { .. } = record {
+                    self.within_bounds(task, entry, Some(Duration::ZERO))?;
+                }
+                self.after_cut(task, why, how, &record)
+            }
+            Owed::Answer(task, why, answer) => self.after_answer(task, why, answer, &record),
+            Owed::Ending(task) => {
+                record
+                    == Record::Ending {
+                        why: EndingWhy::Abort(task),
+                    }
+            }
+        };
+        hold!(fits, 12, "strategies", "{record:?} follows {owed:?}");
+        if let Record::Failed { task, .. } = record
+            && self.aborts(owed)
+            && self.ending.is_none()
+        {
+            self.owed = Some(Owed::Ending(task));
+        }
+        Ok(())
+    }
+
+    fn aborts(&self, owed: Owed) -> bool {
+        match owed {
+            Owed::Failure(task, _) | Owed::Cut(task, ..) => {
+                matches!(self.facts.rules(task).on_failure, OnFailure::Abort)
+            }
+            Owed::Answer(_, _, answer) => answer == Answer::Failure(FailureAnswer::Abort),
+            Owed::Ending(_) => false,
+        }
+    }
+
+    fn within_bounds(&self, task: TaskId, entry: &Entry, floor: Option<Duration>) -> Check {
+        let Record::BackedOff { until, .. } = entry.record else {
+            return Ok(());
+        };
+        let retry = self.facts.rules(task).retry;
+        let micro = Duration::from_micros(1);
+        let low = entry.at.after(
+            retry
+                .base
+                .saturating_sub(micro)
+                .max(floor.unwrap_or_default()),
+        );
+        let high = entry.at.after(
+            retry
+                .base
+                .max(retry.cap)
+                .max(floor.unwrap_or(Duration::MAX)),
+        );
+        hold!(
+            (low..=high).contains(&until),
+            12,
+            "strategies",
+            "{task} backs off until {until}, and should between {low} and {high}"
+        );
+        Ok(())
+    }
+
+    fn after_failure(&self, task: TaskId, fault: Fault, record: &Record) -> bool {
+        let book = &self.books[task.index()];
+        let rules = self.facts.rules(task);
+        let budget = u64::from(rules.retry.max_retries) + u64::from(book.agains);
+        let again = fault.is_retryable() && u64::from(book.failures) <= budget;
+        if again {
+            return matches!(*record, Record::BackedOff { task: t, .. } if t == task);
+        }
+        match &rules.on_failure {
+            OnFailure::Abort | OnFailure::Skip => *record == Record::Failed { task, why: fault },
+            OnFailure::Ask(_) => asks(record, task, fault),
+            OnFailure::Value(_) => matches!(
+                *record,
+                Record::Completed { task: t, output: Output::Definition, .. } if t == task
+            ),
+        }
+    }
+
+    fn after_cut(&self, task: TaskId, why: Option<CutWhy>, how: CutHow, record: &Record) -> bool {
+        if let Some(ending) = self.ending {
+            let why = ending.cancel_why();
+            return *record == Record::Canceled { task, why };
+        }
+        let once = self.facts.rules(task).effect == Effect::AtMostOnce;
+        match why {
+            Some(CutWhy::Cancel(why)) => *record == Record::Canceled { task, why },
+            Some(CutWhy::Suspend) | None if once => asks(record, task, Fault::Interrupted),
+            Some(CutWhy::Suspend) | None => *record == Record::Readied { task },
+            Some(_) if once && how != CutHow::Stopped => asks(record, task, Fault::Interrupted),
+            Some(CutWhy::AttemptTimeout) => self.after_failure(task, Fault::AttemptTimeout, record),
+            Some(CutWhy::TaskTimeout) => self.after_failure(task, Fault::TaskTimeout, record),
+        }
+    }
+
+    fn after_answer(&self, task: TaskId, why: AskWhy, answer: Answer, record: &Record) -> bool {
+        let launched = match self.facts.work(task) {
+            Work::Action { .. } => *record == Record::Readied { task },
+            Work::Question(_) => matches!(
+                *record,
+                Record::Asked { task: t, why: AskWhy::Work, .. } if t == task
+            ),
+            Work::Milestone => matches!(*record, Record::Completed { task: t, .. } if t == task),
+        };
+        match (why, answer) {
+            (AskWhy::Approve, Answer::Yes) => launched,
+            (AskWhy::Approve, Answer::No) => {
+                let why = SkipWhy::Declined;
+                *record == Record::Skipped { task, why }
+            }
+            (AskWhy::Failure(_), Answer::Failure(FailureAnswer::Retry)) => {
+                *record == Record::Readied { task }
+            }
+            (AskWhy::Failure(why), Answer::Failure(_)) => *record == Record::Failed { task, why },
+            (AskWhy::Work | AskWhy::Failure(_), Answer::Value(value)) => matches!(
+                *record,
+                Record::Completed { task: t, output, .. } if t == task && output == value
+            ),
+            (AskWhy::Approve | AskWhy::Work | AskWhy::Failure(_), _) => false,
+        }
+    }
+}
+
+fn asks(record: &Record, task: TaskId, fault: Fault) -> bool {
+    matches!(
+        *record,
+        Record::Asked { task: t, why: AskWhy::Failure(f), .. } if t == task && f == fault
+    )
+}

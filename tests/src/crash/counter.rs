@@ -1,0 +1,105 @@
+//! The counter file: what the commands of a run wrote about themselves, past every crash.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The variable that names the file to the commands.
+pub const VARIABLE: &str = "ZEPH_COUNTER";
+
+/// A task and the number of its attempt.
+pub type AttemptOf = (String, u64);
+
+/// How often each attempt began and came to its end.
+///
+/// The file is appended to by single writes, so that lines of commands that run side by side, or that
+/// outlived a killed engine, never mix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counter {
+    /// Beginnings.
+    pub begun: BTreeMap<AttemptOf, u32>,
+    /// Ends.
+    pub ended: BTreeMap<AttemptOf, u32>,
+}
+
+impl Counter {
+    /// Reads the file; one that is not there yet is empty.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has a line that no command writes.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(format!("the counter file cannot be read: {error}")),
+        };
+        let mut counter = Self::default();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [what, task, attempt] = words[..] else {
+                return Err(format!("the counter file has the line {line:?}"));
+            };
+            let attempt = attempt
+                .parse()
+                .map_err(|_| format!("the counter file has the line {line:?}"))?;
+            let lines = match what {
+                "begin" => &mut counter.begun,
+                "end" => &mut counter.ended,
+                _ => return Err(format!("the counter file has the line {line:?}")),
+            };
+            *lines.entry((task.to_owned(), attempt)).or_default() += 1;
+        }
+        Ok(counter)
+    }
+
+    /// The attempts of a task that began, in order.
+    pub fn attempts<'a>(&'a self, task: &'a str) -> impl Iterator<Item = u64> + 'a {
+        let begun = self.begun.keys();
+        begun.filter_map(move |(of, attempt)| (of == task).then_some(*attempt))
+    }
+
+    /// No attempt began or ended twice, and none ended that had not begun.
+    ///
+    /// # Errors
+    /// The first one that did.
+    pub fn check(&self) -> Result<(), String> {
+        for (lines, what) in [(&self.begun, "began"), (&self.ended, "ended")] {
+            let twice = lines.iter().find(|(_, count)| **count > 1);
+            if let Some(((task, attempt), count)) = twice {
+                return Err(format!("attempt {attempt} of {task} {what} {count} times"));
+            }
+        }
+        let from_nothing = self.ended.keys().find(|key| !self.begun.contains_key(*key));
+        match from_nothing {
+            Some((task, attempt)) => Err(format!("attempt {attempt} of {task} only ended")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counter;
+
+    fn of(text: &str) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("counter");
+        std::fs::write(&path, text).unwrap();
+        Counter::read(&path)?.check()
+    }
+
+    #[test]
+    fn each_attempt_may_begin_and_end_once() {
+        assert_eq!(of(""), Ok(()));
+        assert_eq!(of("begin a 1\nbegin a 2\nend a 1\nend a 2\n"), Ok(()));
+        assert!(
+            of("begin a 1\nbegin a 1\n")
+                .unwrap_err()
+                .contains("2 times")
+        );
+        assert!(of("begin a 1\nend a 1\nend a 1\n").is_err());
+        assert!(of("end a 1\n").unwrap_err().contains("only ended"));
+        assert!(of("begin a\n").is_err());
+        assert!(of("start a 1\n").is_err());
+    }
+}

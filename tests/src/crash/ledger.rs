@@ -1,0 +1,278 @@
+//! The ledger: what a run has promised so far, compared after every crash with what is stored.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::crash::counter::Counter;
+use crate::crash::plan::{Kind, Plan};
+use crate::crash::victim::{Seen, Zeph};
+
+/// The name of every run: each has a database of its own.
+pub const RUN: &str = "story";
+
+/// How a task stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskNow {
+    /// The word for its state.
+    pub state: String,
+    /// How many attempts were started.
+    pub attempts: u64,
+}
+
+impl TaskNow {
+    /// Whether this is how it stays.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(
+            self.state.as_str(),
+            "completed" | "failed" | "skipped" | "canceled"
+        )
+    }
+}
+
+/// How a run stands in its database.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// The word for its state.
+    pub state: String,
+    /// Whether it can go on.
+    pub is_open: bool,
+    /// Its tasks.
+    pub tasks: BTreeMap<String, TaskNow>,
+    /// Its open questions: number, task, what they are about.
+    pub questions: Vec<(u64, String, String)>,
+}
+
+impl Standing {
+    fn of(json: &Value) -> Result<Self, String> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let tasks = json["tasks"].as_array().ok_or("`show` names no tasks")?;
+        let task = |task: &Value| {
+            let now = TaskNow {
+                state: text(&task["state"]),
+                attempts: task["attempts"].as_u64().unwrap_or_default(),
+            };
+            (text(&task["task"]), now)
+        };
+        let questions = json["questions"].as_array();
+        let question = |asked: &Value| {
+            let id = asked["id"].as_u64().unwrap_or_default();
+            (id, text(&asked["task"]), text(&asked["about"]))
+        };
+        Ok(Self {
+            state: text(&json["state"]),
+            is_open: json["open"].as_bool().unwrap_or(true),
+            tasks: tasks.iter().map(task).collect(),
+            questions: questions.into_iter().flatten().map(question).collect(),
+        })
+    }
+
+    /// The tasks that had an attempt at work.
+    pub fn at_work(&self) -> impl Iterator<Item = &str> {
+        let tasks = self.tasks.iter();
+        let busy = tasks.filter(|(_, now)| matches!(now.state.as_str(), "running" | "canceling"));
+        busy.map(|(name, _)| name.as_str())
+    }
+}
+
+/// What was said and seen of a run so far.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    told: BTreeMap<String, &'static str>,
+    over: BTreeMap<String, TaskNow>,
+    records: u64,
+    head: Option<String>,
+    /// How often the interrupted attempts of tasks that run at most once were allowed to run again.
+    pub allowances: u64,
+}
+
+impl Ledger {
+    /// Takes in what a process printed: whoever read that was told.
+    pub fn hear(&mut self, seen: &Seen) {
+        for line in &seen.lines {
+            if let Some((task, state)) = told(line) {
+                self.told.insert(task, state);
+            }
+        }
+    }
+
+    /// Compares everything that is known with what is stored; `None` if there is no run yet.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub fn check(&mut self, zeph: &Zeph, plan: &Plan) -> Result<Option<Standing>, String> {
+        // Read first: commands that outlived the engine go on writing.
+        let counter = Counter::read(&zeph.counter())?;
+        counter.check()?;
+        let shown = zeph.call(&["show", RUN, "--json"])?;
+        if shown.code != Some(0) {
+            return self.check_nothing(zeph, &counter, &shown);
+        }
+        let json = shown.json();
+        let standing = Standing::of(&json)?;
+        self.check_kept(&standing)?;
+        self.check_counter(&standing, &counter, plan)?;
+        self.check_journal(zeph, &json)?;
+        let over = standing.tasks.iter().filter(|(_, now)| now.is_over());
+        self.over
+            .extend(over.map(|(name, now)| (name.clone(), now.clone())));
+        Ok(Some(standing))
+    }
+
+    /// Without a run nothing can have been said or done.
+    fn check_nothing(
+        &self,
+        zeph: &Zeph,
+        counter: &Counter,
+        shown: &Seen,
+    ) -> Result<Option<Standing>, String> {
+        let code = shown.json()["error"]["code"].clone();
+        if code != "no_such_run" && code != "no_database" && code != "not_found" {
+            let said = shown.lines.join(" ");
+            return Err(format!(
+                "`show` ends with {:?}: {said} {}",
+                shown.code, shown.stderr
+            ));
+        }
+        if self.records > 0 || !self.told.is_empty() || !counter.begun.is_empty() {
+            return Err(format!(
+                "the run is gone: {code} in {}",
+                zeph.folder.display()
+            ));
+        }
+        Ok(None)
+    }
+
+    /// What was told, and what was over, is still so.
+    fn check_kept(&self, standing: &Standing) -> Result<(), String> {
+        for (task, state) in &self.told {
+            let now = standing.tasks.get(task).map(|now| now.state.as_str());
+            if now != Some(*state) {
+                return Err(format!("{task} was told to be {state}, and is {now:?}"));
+            }
+        }
+        for (task, before) in &self.over {
+            let now = standing.tasks.get(task);
+            if now != Some(before) {
+                return Err(format!("{task} was {before:?}, and is {now:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// No command ran that the journal does not know, and what is completed ran to its end.
+    fn check_counter(
+        &self,
+        standing: &Standing,
+        counter: &Counter,
+        plan: &Plan,
+    ) -> Result<(), String> {
+        for job in &plan.jobs {
+            let Some(now) = standing.tasks.get(&job.name) else {
+                return Err(format!("{} is not in the run", job.name));
+            };
+            let name = &job.name;
+            let begun: Vec<u64> = counter.attempts(name).collect();
+            if let Some(unknown) = begun.iter().find(|&&attempt| attempt > now.attempts) {
+                return Err(format!(
+                    "attempt {unknown} of {name} began, but only {} are on record",
+                    now.attempts
+                ));
+            }
+            if job.kind == Kind::Once && begun.len() as u64 > 1 + self.allowances {
+                return Err(format!(
+                    "{name} may run once, and {} times more if told so; it began {} times",
+                    self.allowances,
+                    begun.len()
+                ));
+            }
+            let last = (name.clone(), now.attempts);
+            let must_end = job.kind.is_command() && job.kind != Kind::Substituted;
+            if now.state == "completed" && must_end && !counter.ended.contains_key(&last) {
+                return Err(format!(
+                    "{name} is completed, but its last attempt never came to its end"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The journal is sound, and went on from where it was.
+    fn check_journal(&mut self, zeph: &Zeph, json: &Value) -> Result<(), String> {
+        let records = json["records"].as_u64().unwrap_or_default();
+        if records < self.records {
+            return Err(format!("{} records became {records}", self.records));
+        }
+        let mut words = vec!["verify", RUN, "--json"];
+        if let Some(head) = &self.head {
+            words.extend(["--head", head]);
+        }
+        let verified = zeph.call(&words)?;
+        let verdict = verified.json();
+        if verified.code != Some(0) || verdict["ok"] != true {
+            let said = verified.lines.join(" ");
+            return Err(format!(
+                "the journal is damaged: {said} {}",
+                verified.stderr
+            ));
+        }
+        self.records = records;
+        self.head = verdict["head"].as_str().map(str::to_owned);
+        Ok(())
+    }
+}
+
+/// The task that a line says is over, and its state. Knows the lines for people and the JSON ones.
+fn told(line: &str) -> Option<(String, &'static str)> {
+    if line.starts_with('{') {
+        let json: Value = serde_json::from_str(line).ok()?;
+        let state = match json["event"].as_str()? {
+            "task_completed" => "completed",
+            "task_failed" => "failed",
+            "task_skipped" => "skipped",
+            "task_canceled" => "canceled",
+            _ => return None,
+        };
+        return Some((json["task"].as_str()?.to_owned(), state));
+    }
+    let mut words = line.strip_prefix('[')?.split(' ').skip(1);
+    let state = match words.next()? {
+        "ok" | "value" => "completed",
+        "FAILED" => "failed",
+        "skipped" => "skipped",
+        "canceled" => "canceled",
+        _ => return None,
+    };
+    let task = words.next()?.trim_end_matches(':');
+    Some((task.to_owned(), state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+
+    #[test]
+    fn both_kinds_of_lines_are_understood() {
+        let of = |line| told(line).map(|(task, state)| format!("{task} {state}"));
+        assert_eq!(of("[3/12] ok t03 12ms").unwrap(), "t03 completed");
+        assert_eq!(of("[3/12] ok t03").unwrap(), "t03 completed");
+        assert_eq!(
+            of("[3/12] value t04 1ms: a substitute").unwrap(),
+            "t04 completed"
+        );
+        assert_eq!(
+            of("[3/12] FAILED t05: exit 3").unwrap_or_default(),
+            "t05 failed"
+        );
+        assert_eq!(
+            of("[4/12] skipped t06: t05 did not complete").unwrap(),
+            "t06 skipped"
+        );
+        assert_eq!(of("[4/12] retry t06 in 5ms: exit 75"), None);
+        assert_eq!(of("run story completed: 12 completed"), None);
+        let json = r#"{"event":"task_completed","task":"t01","seq":4}"#;
+        assert_eq!(of(json).unwrap(), "t01 completed");
+        assert_eq!(of(r#"{"event":"task_started","task":"t01"}"#), None);
+    }
+}

@@ -1,0 +1,386 @@
+//! A story: one run of a random plan, killed and resumed until it ends.
+
+use std::collections::BTreeSet;
+use std::ops::AddAssign;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use crate::crash::counter::Counter;
+use crate::crash::ledger::{Ledger, RUN, Standing};
+use crate::crash::plan::{ANSWER, Kind, Plan};
+use crate::crash::victim::{Fate, Seen, Zeph, furnish};
+use crate::rng::Rng;
+
+/// More rounds than any run needs: one that takes them goes round in circles.
+const MOST_ROUNDS: u64 = 100;
+/// As long as any command of a plan takes, and some more.
+const LONGEST_COMMAND: Duration = Duration::from_millis(150);
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Runs.
+    pub runs: u64,
+    /// Their tasks.
+    pub tasks: u64,
+    /// Processes that were killed.
+    pub kills: u64,
+    /// Processes that resumed a run.
+    pub resumes: u64,
+    /// Attempts that were at work when their engine was killed.
+    pub interrupted: u64,
+    /// Attempts above the first, retries apart.
+    pub reruns: u64,
+    /// Answers and cancellations from a second process.
+    pub requests: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.runs += more.runs;
+        self.tasks += more.tasks;
+        self.kills += more.kills;
+        self.resumes += more.resumes;
+        self.interrupted += more.interrupted;
+        self.reruns += more.reruns;
+        self.requests += more.requests;
+    }
+}
+
+/// Plays the story of a seed in a folder of its own, with at most so many kills.
+///
+/// # Errors
+/// The first broken promise, with what was done before it.
+pub fn play(binary: &Path, folder: PathBuf, seed: u64, most_kills: u64) -> Result<Tally, String> {
+    let mut rng = Rng::new(seed);
+    let plan = Plan::draw(&mut rng);
+    furnish(&folder, &plan.to_toml())?;
+    let binary = binary.to_owned();
+    let mut story = Story {
+        zeph: Zeph { binary, folder },
+        plan,
+        temper: Temper::draw(&mut rng),
+        rng,
+        ledger: Ledger::default(),
+        standing: None,
+        canceled: Canceled::default(),
+        tally: Tally::default(),
+        trail: Vec::new(),
+    };
+    let kills = story.temper.kills.min(most_kills);
+    match story.play_out(kills) {
+        Ok(()) => Ok(story.tally),
+        Err(error) => Err(format!("{}\n{error}", story.trail.join("\n"))),
+    }
+}
+
+/// How a story is told.
+#[derive(Clone, Copy, Debug)]
+struct Temper {
+    /// How often it is killed, if it lives that long.
+    kills: u64,
+    /// Killed while it starts and recovers, again and again.
+    is_storm: bool,
+    /// Somebody cancels something.
+    has_cancels: bool,
+}
+
+impl Temper {
+    fn draw(rng: &mut Rng) -> Self {
+        let is_storm = rng.percent(8);
+        Self {
+            kills: if is_storm { 21 } else { rng.within(1, 7) },
+            is_storm,
+            has_cancels: rng.percent(15),
+        }
+    }
+}
+
+/// What somebody asked to be cancelled.
+#[derive(Clone, Debug, Default)]
+struct Canceled {
+    /// Tasks that may end in another way than the plan says.
+    touched: BTreeSet<String>,
+    /// The whole run.
+    run: bool,
+    /// Tasks that must end cancelled, for their request was accepted while they were open.
+    must: BTreeSet<String>,
+}
+
+struct Story {
+    zeph: Zeph,
+    plan: Plan,
+    temper: Temper,
+    rng: Rng,
+    ledger: Ledger,
+    standing: Option<Standing>,
+    canceled: Canceled,
+    tally: Tally,
+    trail: Vec<String>,
+}
+
+impl Story {
+    fn play_out(&mut self, kills: u64) -> Result<(), String> {
+        for _ in 0..MOST_ROUNDS {
+            let fate = (self.tally.kills < kills).then(|| self.fate());
+            let seen = self.round(fate.as_ref())?;
+            let Some(standing) = self.standing.clone() else {
+                continue;
+            };
+            if !standing.is_open {
+                return self.epilogue(&standing);
+            }
+            match seen.code {
+                // Killed, or at rest because only questions are left.
+                None => {}
+                Some(5) => self.answer_all(&standing)?,
+                Some(code) => {
+                    let said = seen.lines.join("\n  ");
+                    return Err(format!(
+                        "exit code {code} of an open run:\n  {said}\n{}",
+                        seen.stderr
+                    ));
+                }
+            }
+        }
+        Err(format!("not over after {MOST_ROUNDS} rounds"))
+    }
+
+    /// Runs or resumes once, and checks everything.
+    fn round(&mut self, fate: Option<&Fate>) -> Result<Seen, String> {
+        let reruns = self.standing.is_some() && self.rng.percent(20);
+        let mut words = match &self.standing {
+            None => vec!["run", "plan.toml", "--name", RUN],
+            Some(_) => vec!["resume", RUN],
+        };
+        if reruns {
+            self.ledger.allowances += 1;
+            words.push("--rerun-interrupted");
+        }
+        if self.rng.percent(50) {
+            words.push("--json");
+        }
+        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        self.tally.resumes += u64::from(self.standing.is_some());
+        self.trail
+            .push(format!("zeph {} {fate:?}", words.join(" ")));
+        let seen = self.zeph.live(&words, fate)?;
+        self.trail
+            .push(format!("  {} → {:?}", seen.lines.join("\n  "), seen.code));
+        self.tally.kills += u64::from(seen.code.is_none());
+        self.check_report(&seen)?;
+        self.ledger.hear(&seen);
+        self.standing = self.ledger.check(&self.zeph, &self.plan)?;
+        if seen.code.is_none()
+            && let Some(standing) = &self.standing
+        {
+            self.tally.interrupted += standing.at_work().count() as u64;
+        }
+        if let (Some(beside), Some(fate)) = (&seen.beside, fate) {
+            self.note_request(fate, beside)?;
+        }
+        Ok(seen)
+    }
+
+    /// When the next process dies, and who interferes.
+    fn fate(&mut self) -> Fate {
+        let rng = &mut self.rng;
+        // There is nothing to recover before the first line.
+        let is_storm = self.temper.is_storm && self.standing.is_some();
+        let early = is_storm || rng.percent(35);
+        let lines = if early {
+            usize::from(!is_storm && rng.percent(50))
+        } else {
+            usize::try_from(rng.within(1, self.plan.jobs.len() as u64)).unwrap_or(1)
+        };
+        let most_us = match (lines, rng.percent(30)) {
+            (_, true) => 0,
+            (0, false) => 60_000,
+            (_, false) => 5_000,
+        };
+        let delay = Duration::from_micros(rng.within(0, most_us));
+        let beside = if rng.percent(30) {
+            self.interference()
+        } else {
+            Vec::new()
+        };
+        Fate {
+            lines,
+            delay,
+            beside,
+        }
+    }
+
+    /// A command for a second process; nothing if there is nothing to say.
+    fn interference(&mut self) -> Vec<String> {
+        let Some(standing) = &self.standing else {
+            return Vec::new();
+        };
+        let words: Vec<String> = if self.temper.has_cancels && self.rng.percent(60) {
+            if self.rng.percent(20) {
+                self.canceled.run = true;
+                vec!["cancel".to_owned(), RUN.to_owned()]
+            } else {
+                let Some(job) = self.rng.pick(&self.plan.jobs) else {
+                    return Vec::new();
+                };
+                let touched = self.plan.cone(&job.name).into_iter().map(str::to_owned);
+                self.canceled.touched.extend(touched);
+                vec!["cancel".to_owned(), RUN.to_owned(), job.name.clone()]
+            }
+        } else {
+            let asked = self.rng.pick(&standing.questions).cloned();
+            let Some((id, _, about)) = asked else {
+                return Vec::new();
+            };
+            self.answer(id, &about)
+        };
+        words.into_iter().chain(["--json".to_owned()]).collect()
+    }
+
+    /// The words that answer a question.
+    fn answer(&mut self, id: u64, about: &str) -> Vec<String> {
+        let text = match about {
+            "work" => ANSWER,
+            "approve" => "yes",
+            _ => {
+                self.ledger.allowances += 1;
+                "retry"
+            }
+        };
+        ["answer", RUN, &id.to_string(), text]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// A request that was accepted is not lost.
+    fn note_request(&mut self, fate: &Fate, beside: &Seen) -> Result<(), String> {
+        self.tally.requests += 1;
+        let delivery = beside.json()["delivery"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        self.trail.push(format!(
+            "  beside: {:?} → {:?} {}",
+            fate.beside,
+            beside.code,
+            beside.lines.join(" ")
+        ));
+        let Some(standing) = &self.standing else {
+            return Ok(());
+        };
+        let (what, of) = (fate.beside[0].as_str(), fate.beside[2].as_str());
+        match (what, delivery.as_str()) {
+            ("answer", "taken")
+                if standing
+                    .questions
+                    .iter()
+                    .any(|(id, ..)| id.to_string() == of) =>
+            {
+                Err(format!(
+                    "the answer to question {of} was taken, and is lost"
+                ))
+            }
+            ("cancel", "taken" | "posted") => {
+                let is_open =
+                    |task: &str| standing.tasks.get(task).is_some_and(|now| !now.is_over());
+                let one = (self.plan.job(of).is_some() && is_open(of)).then(|| of.to_owned());
+                self.canceled.must.extend(one);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A resumed run names exactly the attempts that were cut.
+    fn check_report(&self, seen: &Seen) -> Result<(), String> {
+        let Some(standing) = &self.standing else {
+            return Ok(());
+        };
+        let first = seen.lines.first().map_or("", String::as_str);
+        let json: serde_json::Value = serde_json::from_str(first).unwrap_or_default();
+        if json["event"] != "resuming" {
+            return Ok(());
+        }
+        let named = json["interrupted"].as_array();
+        let named: BTreeSet<&str> = named
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["task"].as_str())
+            .collect();
+        let cut: BTreeSet<&str> = standing.at_work().collect();
+        if named == cut {
+            Ok(())
+        } else {
+            Err(format!("cut off: {cut:?}, reported: {named:?}"))
+        }
+    }
+
+    /// The run rests: somebody answers what is asked, without any engine alive.
+    fn answer_all(&mut self, standing: &Standing) -> Result<(), String> {
+        if standing.questions.is_empty() {
+            return Err("the run waits, but nothing is asked".to_owned());
+        }
+        for (id, _, about) in &standing.questions {
+            let words = self.answer(*id, about);
+            self.trail.push(format!("zeph {}", words.join(" ")));
+            let seen = self.zeph.live(&words, None)?;
+            self.tally.requests += 1;
+            if seen.code != Some(0) {
+                return Err(format!(
+                    "{words:?} ends with {:?}: {}",
+                    seen.code, seen.stderr
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The run has ended: every task as it must, and nothing happens any more.
+    fn epilogue(&mut self, standing: &Standing) -> Result<(), String> {
+        for (job, end) in self.plan.jobs.iter().zip(self.plan.ends()) {
+            let Some(now) = standing.tasks.get(&job.name) else {
+                return Err(format!("{} is not in the run", job.name));
+            };
+            let name = &job.name;
+            if !now.is_over() {
+                return Err(format!("the run has ended, but {name} is {}", now.state));
+            }
+            let is_free = self.canceled.run || self.canceled.touched.contains(name);
+            if !is_free && now.state != end.word() {
+                return Err(format!(
+                    "{name} must be {}, and is {}",
+                    end.word(),
+                    now.state
+                ));
+            }
+            if self.canceled.must.contains(name) && now.state != "canceled" {
+                return Err(format!(
+                    "{name} was cancelled while it was open, and is {}",
+                    now.state
+                ));
+            }
+            let planned = match job.kind {
+                Kind::Flaky | Kind::Fails => 2,
+                Kind::Asks | Kind::AsksForEver | Kind::Milestone => 0,
+                Kind::Quick | Kind::Slow | Kind::Once | Kind::Substituted | Kind::Approved => 1,
+            };
+            self.tally.reruns += now.attempts.saturating_sub(planned);
+        }
+        // Commands that outlived their engine come to their end; none begins.
+        thread::sleep(LONGEST_COMMAND);
+        let before = Counter::read(&self.zeph.counter())?;
+        let again = self.zeph.call(&["resume", RUN, "--rerun-interrupted"])?;
+        if again.code != Some(2) {
+            return Err(format!("resuming an ended run ends with {:?}", again.code));
+        }
+        self.ledger.check(&self.zeph, &self.plan)?;
+        if Counter::read(&self.zeph.counter())? != before {
+            return Err("something ran after the end".to_owned());
+        }
+        self.tally.runs += 1;
+        self.tally.tasks += self.plan.jobs.len() as u64;
+        Ok(())
+    }
+}

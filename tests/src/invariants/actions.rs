@@ -1,0 +1,42 @@
+//! Actions: exactly those that the saved records call for.
+
+use zeph_scheduler::Action;
+
+use crate::audit::Expected;
+use crate::broken::Check;
+use crate::hold;
+
+/// One start for a `Started`, one cancel for an attempt that the engine ends, and none for others.
+///
+/// # Errors
+/// If an action is missing, or is one too many.
+pub fn inv_10_actions(expected: &Expected, actions: &[Action]) -> Check {
+    let is_ask = |action: &&Action| matches!(action, Action::Ask { .. });
+    let others: Vec<Action> = actions.iter().filter(|a| !is_ask(a)).copied().collect();
+    hold!(
+        others == expected.actions,
+        10,
+        "one_cancel_per_ended_attempt",
+        "actions {others:?}, the records call for {:?}",
+        expected.actions
+    );
+    let times = |wanted: Action| actions.iter().filter(|&&a| a == wanted).count();
+    let mut asked = 0;
+    for (&question, &(task, least, most)) in &expected.asks {
+        let times = times(Action::Ask { task, question });
+        asked += times;
+        hold!(
+            (least..=most).contains(&times),
+            10,
+            "one_cancel_per_ended_attempt",
+            "question {question} of {task} is put {times} times, instead of {least} to {most}"
+        );
+    }
+    hold!(
+        actions.iter().filter(is_ask).count() == asked,
+        10,
+        "one_cancel_per_ended_attempt",
+        "{actions:?} puts a question that is not open"
+    );
+    Ok(())
+}

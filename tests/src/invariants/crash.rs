@@ -1,0 +1,39 @@
+//! Crash: what must hold of a machine that was read back from its journal.
+
+use zeph_graph::{Entry, Record, TaskState};
+use zeph_scheduler::Snapshot;
+
+use crate::broken::Check;
+use crate::hold;
+use crate::model::Model;
+
+pub(super) fn inv_04_nothing_committed_is_lost(journal: &[Entry], recovered: &Snapshot) -> Check {
+    for entry in journal {
+        if let Record::Completed { task, output, .. } = entry.record {
+            let state = recovered.states[task.index()];
+            hold!(
+                state == TaskState::Completed { output },
+                4,
+                "nothing_committed_is_lost",
+                "{task} completed with record {}, and is {state:?} after the crash",
+                entry.seq
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The model, which knows no journal, stood there when the last batch was taken. Together with the
+/// comparison after `Resume` this holds that a crash leads nowhere that a run without one, in which
+/// the attempts in flight were lost, would not reach.
+pub(super) fn inv_15_crash_adds_only_attempts(recovered: &Snapshot, model: &Model) -> Check {
+    hold!(
+        model.run_state() == recovered.run && model.is_dormant(),
+        15,
+        "crash_adds_only_attempts",
+        "the run is {:?}, and was {:?}",
+        recovered.run,
+        model.run_state()
+    );
+    Ok(())
+}

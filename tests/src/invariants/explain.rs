@@ -1,0 +1,171 @@
+//! Explain: the answer to "why is it not running" agrees with the state, for every task.
+
+use zeph_graph::{EndingWhy, SkipWhy, TaskId, TaskState};
+use zeph_scheduler::{Explanation, Held, Scheduler, Snapshot, TimerKind};
+
+use crate::broken::Check;
+use crate::facts::Facts;
+use crate::hold;
+use crate::model::{Model, Phase};
+
+pub(super) fn inv_19_explain_agrees(
+    facts: &Facts,
+    after: &Snapshot,
+    machine: &Scheduler,
+    model: &Model,
+) -> Check {
+    for task in facts.graph().ids() {
+        let said = machine.explain(task);
+        let agrees = match after.states[task.index()] {
+            TaskState::Pending => pending(facts, after, model, task, &said),
+            TaskState::Ready => held(facts, model, task, &said),
+            TaskState::Running { attempt, since } => {
+                let attempts = due(after, task, TimerKind::Attempt);
+                let deadline = attempts
+                    .into_iter()
+                    .chain(due(after, task, TimerKind::Task))
+                    .min();
+                said == Explanation::Running {
+                    attempt,
+                    since,
+                    deadline,
+                }
+            }
+            TaskState::BackingOff { until, .. } => {
+                said == Explanation::BackingOff {
+                    until,
+                    tally: machine.task(task).tally(),
+                    max_retries: facts.rules(task).retry.max_retries,
+                }
+            }
+            TaskState::Asking { question } => {
+                let open = after.questions.iter().find(|open| open.id == question);
+                open.is_some_and(|open| {
+                    said == Explanation::Asking {
+                        question,
+                        why: open.why,
+                        since: open.since,
+                        deadline: due(after, task, TimerKind::Question),
+                    }
+                })
+            }
+            TaskState::Canceling { attempt, why } => {
+                said == Explanation::Canceling {
+                    attempt,
+                    why,
+                    deadline: due(after, task, TimerKind::Grace),
+                }
+            }
+            TaskState::Completed { .. }
+            | TaskState::Failed { .. }
+            | TaskState::Skipped { .. }
+            | TaskState::Canceled { .. } => ended(facts, after, model, task, &said),
+        };
+        hold!(
+            agrees,
+            19,
+            "explain_agrees",
+            "{task} is {:?}, explained as {said:?}",
+            after.states[task.index()]
+        );
+    }
+    Ok(())
+}
+
+fn due(after: &Snapshot, task: TaskId, kind: TimerKind) -> Option<zeph_graph::Timestamp> {
+    let mut timers = after.timers.iter();
+    let found = timers.find(|(_, timer)| timer.task == Some(task) && timer.kind == kind);
+    found.map(|&(at, _)| at)
+}
+
+fn pending(
+    facts: &Facts,
+    after: &Snapshot,
+    model: &Model,
+    task: TaskId,
+    said: &Explanation,
+) -> bool {
+    let parents = facts.graph().parents(task).iter().copied();
+    let open: Vec<TaskId> = parents
+        .filter(|parent| !after.states[parent.index()].is_end())
+        .collect();
+    if open.is_empty() {
+        // Only before the start does nobody look at it.
+        return model.phase() == Phase::New && *said == Explanation::Held(Held::Asleep);
+    }
+    let count = u32::try_from(open.len()).unwrap_or(u32::MAX);
+    let first = open.into_iter().take(8).collect();
+    *said == Explanation::Parents { open: first, count }
+}
+
+fn held(facts: &Facts, model: &Model, task: TaskId, said: &Explanation) -> bool {
+    let Explanation::Held(held) = *said else {
+        return false;
+    };
+    let suspended = matches!(model.phase(), Phase::Suspending(_) | Phase::Suspended);
+    if suspended {
+        return held == Held::Suspended;
+    }
+    if model.is_dormant() {
+        return held == Held::Asleep;
+    }
+    if model.is_paused() {
+        return held == Held::Paused;
+    }
+    let limit = model.slots();
+    if model.in_flight() >= limit as usize {
+        return held == Held::Slots { limit };
+    }
+    let full = facts.lanes(task).iter().any(|wanted| {
+        let capacity = facts.graph().lanes()[wanted.lane.index()].capacity;
+        let used = model.lane_use(wanted.lane.index());
+        u64::from(used) + u64::from(wanted.weight) > u64::from(capacity)
+    });
+    match held {
+        Held::Lane {
+            lane,
+            used,
+            capacity,
+        } => {
+            let wants = |wanted: &zeph_graph::LaneUse| {
+                wanted.lane == lane
+                    && u64::from(used) + u64::from(wanted.weight) > u64::from(capacity)
+            };
+            full && used == model.lane_use(lane.index())
+                && capacity == facts.graph().lanes()[lane.index()].capacity
+                && facts.lanes(task).iter().any(wants)
+        }
+        Held::Nothing => !full,
+        Held::Asleep | Held::Paused | Held::Suspended | Held::Slots { .. } | _ => false,
+    }
+}
+
+fn ended(facts: &Facts, after: &Snapshot, model: &Model, task: TaskId, said: &Explanation) -> bool {
+    let Explanation::Ended { state, because } = said else {
+        return false;
+    };
+    if *state != after.states[task.index()] || because.first() != Some(&task) {
+        return false;
+    }
+    let abort = match model.ending() {
+        Some(EndingWhy::Abort(first)) => Some(first),
+        Some(EndingWhy::Cancel | EndingWhy::Timeout) | None => None,
+    };
+    // Each link is a parent that spoiled the one before it; the last may be the task that aborted.
+    because.windows(2).all(|pair| {
+        let upstream = matches!(
+            after.states[pair[0].index()],
+            TaskState::Skipped { why: SkipWhy::Upstream(parent) } if parent == pair[1]
+        );
+        let canceled = matches!(after.states[pair[0].index()], TaskState::Canceled { .. });
+        (upstream && facts.graph().parents(pair[0]).contains(&pair[1]))
+            || (canceled && abort == Some(pair[1]))
+    }) && because.last().is_some_and(|last| {
+        !matches!(
+            after.states[last.index()],
+            TaskState::Skipped {
+                why: SkipWhy::Upstream(_)
+            }
+        )
+    })
+}

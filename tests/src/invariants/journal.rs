@@ -1,0 +1,84 @@
+//! Journal: the fold of it, its summary and its bytes.
+
+use zeph_graph::wire::{decode, encode};
+use zeph_graph::{Entry, Record, RunState};
+use zeph_scheduler::Snapshot;
+
+use crate::broken::Check;
+use crate::hold;
+
+/// The fold of the journal equals the live machine.
+///
+/// # Errors
+/// If it does not.
+pub fn inv_14_fold(folded: &Snapshot, live: &Snapshot) -> Check {
+    hold!(
+        folded == live,
+        14,
+        "fold_equals_live",
+        "folded: {folded:?}\nlive: {live:?}"
+    );
+    Ok(())
+}
+
+/// Exactly one terminal record a task, and the last record tells the end that the counts imply.
+///
+/// # Errors
+/// If a task has none or two, or the counts do not add up.
+pub fn inv_13_summary(journal: &[Entry], last: &Snapshot) -> Check {
+    let count = |want: fn(&Record) -> bool| {
+        let found = journal.iter().filter(|entry| want(&entry.record));
+        u32::try_from(found.count()).unwrap_or(u32::MAX)
+    };
+    let told = [
+        count(|record| matches!(record, Record::Completed { .. })),
+        count(|record| matches!(record, Record::Failed { .. })),
+        count(|record| matches!(record, Record::Skipped { .. })),
+        count(|record| matches!(record, Record::Canceled { .. })),
+    ];
+    let counts = &last.counts;
+    let counted = [
+        counts.completed,
+        counts.failed,
+        counts.skipped,
+        counts.canceled,
+    ];
+    hold!(
+        told == counted && told.iter().sum::<u32>() as usize == last.states.len(),
+        13,
+        "records_explained",
+        "the journal tells of {told:?} completed, failed, skipped, canceled; counted {counted:?}"
+    );
+    let end = journal.last().map(|entry| entry.record);
+    let told = match end {
+        Some(Record::Ended { end }) => Some(RunState::Ended(end)),
+        _ => None,
+    };
+    hold!(
+        told == Some(last.run),
+        13,
+        "records_explained",
+        "the journal ends with {end:?}, the run with {:?}",
+        last.run
+    );
+    Ok(())
+}
+
+/// Every record survives the wire.
+///
+/// # Errors
+/// If one comes back different, or not at all.
+pub fn inv_21_wire(journal: &[Entry]) -> Check {
+    for entry in journal {
+        let text = encode(&entry.record);
+        let back = decode(&text);
+        hold!(
+            back.as_ref().is_ok_and(|back| *back == entry.record),
+            21,
+            "wire_keeps_records",
+            "{:?} is written {text} and read {back:?}",
+            entry.record
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,322 @@
+//! Lab: a machine, the reference model and the auditor in lockstep; every step of a driver is checked.
+//!
+//! Random runs and golden scenarios both drive the machine through it, so that both hold the same
+//! invariants after every event.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeph_graph::{Attempt, Entry, Record, TaskId, Timestamp};
+use zeph_scheduler::{Action, Batch, Input, Reception, Scheduler, Snapshot};
+
+use crate::audit::{Audit, Expected};
+use crate::broken::{Broken, Check};
+use crate::facts::Facts;
+use crate::hold;
+use crate::invariants::{self, View};
+use crate::model::Model;
+
+/// A machine under observation.
+#[derive(Debug)]
+pub struct Lab {
+    facts: Arc<Facts>,
+    machine: Scheduler,
+    snapshot: Snapshot,
+    model: Model,
+    audit: Audit,
+    disk: Vec<Entry>,
+    // As of the last record on disk.
+    saved_model: Model,
+    flying: Option<Flight>,
+    // The last `retry_after` that the executor of a task gave.
+    floors: BTreeMap<TaskId, Duration>,
+    thorough: bool,
+}
+
+/// A batch that is being saved.
+#[derive(Debug)]
+struct Flight {
+    batch: Batch,
+    model: Model,
+    expected: Expected,
+}
+
+impl Lab {
+    /// A new run. A thorough lab folds the whole journal after every step; another only at crashes
+    /// and at the end.
+    #[must_use]
+    pub fn new(facts: Arc<Facts>, thorough: bool) -> Self {
+        let header = facts.header.clone();
+        let machine = Scheduler::new(header.graph, header.policy);
+        let model = Model::new(Arc::clone(&facts));
+        Self {
+            snapshot: machine.snapshot(),
+            machine,
+            audit: Audit::new(Arc::clone(&facts)),
+            disk: Vec::new(),
+            saved_model: model.clone(),
+            model,
+            flying: None,
+            floors: BTreeMap::new(),
+            thorough,
+            facts,
+        }
+    }
+
+    /// Something happens.
+    ///
+    /// # Errors
+    /// The invariant that does not hold afterwards.
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Check<Reception> {
+        let timers_due = self.machine.deadline().is_some_and(|due| due <= now);
+        let reception = self.machine.handle(now, input);
+        if let Input::Failed {
+            task, retry_after, ..
+        } = input
+            && reception == Reception::Taken
+        {
+            self.floors.insert(task, retry_after.unwrap_or_default());
+        }
+        let after = self.machine.snapshot();
+        let before = std::mem::replace(&mut self.snapshot, after);
+        let task_of = |question| {
+            let mut open = before.questions.iter();
+            open.find(|open| open.id == question).map(|open| open.task)
+        };
+        let expected = self.model.event(now, input, task_of);
+        self.compare()?;
+        hold!(
+            reception == expected,
+            20,
+            "model_agrees",
+            "the input is {reception:?}, the model says {expected:?}"
+        );
+        invariants::after_input(&View {
+            facts: &self.facts,
+            before: &before,
+            after: &self.snapshot,
+            machine: &self.machine,
+            model: &self.model,
+            input,
+            reception,
+            timers_due,
+        })?;
+        Ok(reception)
+    }
+
+    /// Takes the next batch, if none is being saved; true if there is one now.
+    ///
+    /// # Errors
+    /// The invariant that does not hold afterwards.
+    pub fn step(&mut self) -> Check<bool> {
+        let busy = self.flying.is_some();
+        let batch = self.machine.step();
+        let after = self.machine.snapshot();
+        let before = std::mem::replace(&mut self.snapshot, after);
+        hold!(
+            !(busy && batch.is_some()),
+            16,
+            "sequence_without_gaps",
+            "two batches are out at the same time"
+        );
+        let Some(batch) = batch else {
+            hold!(
+                before == self.snapshot,
+                13,
+                "records_explained",
+                "a step without a batch changed the state"
+            );
+            return if busy { Ok(true) } else { self.idle() };
+        };
+        self.read(batch.entries())?;
+        let expected = self.audit.take_expected();
+        self.compare()?;
+        let waiting = self.model.may_start();
+        hold!(
+            waiting.is_empty(),
+            9,
+            "no_hang",
+            "{waiting:?} may start after a step, and did not"
+        );
+        invariants::after_step(
+            &self.facts,
+            &before,
+            &self.snapshot,
+            &self.machine,
+            &self.model,
+        )?;
+        self.flying = Some(Flight {
+            batch,
+            model: self.model.clone(),
+            expected,
+        });
+        if self.thorough {
+            self.fold()?;
+        }
+        Ok(true)
+    }
+
+    fn idle(&self) -> Check<bool> {
+        let waiting = self.model.may_start();
+        hold!(
+            waiting.is_empty(),
+            9,
+            "no_hang",
+            "{waiting:?} may start, and there is no batch"
+        );
+        Ok(false)
+    }
+
+    fn read(&mut self, entries: &[Entry]) -> Check {
+        hold!(
+            !entries.is_empty(),
+            13,
+            "records_explained",
+            "an empty batch"
+        );
+        for entry in entries {
+            let floor = |task| Some(self.floors.get(&task).copied().unwrap_or_default());
+            self.audit.entry(entry, floor)?;
+            if let Record::Started { task, attempt } = entry.record {
+                self.model
+                    .started(task, attempt.get())
+                    .map_err(|what| Broken {
+                        number: 20,
+                        name: "model_agrees",
+                        what,
+                    })?;
+            }
+        }
+        self.audit.end_of_batch()
+    }
+
+    fn compare(&mut self) -> Check {
+        let agreed = self.model.agree(&self.snapshot, &self.machine);
+        agreed.map_err(|what| Broken {
+            number: 20,
+            name: "model_agrees",
+            what,
+        })
+    }
+
+    /// The batch is on disk: what is to be done.
+    ///
+    /// # Errors
+    /// If the actions are not exactly those that the records call for.
+    pub fn save(&mut self) -> Check<Vec<Action>> {
+        let Some(flight) = self.flying.take() else {
+            return Ok(Vec::new());
+        };
+        self.disk.extend_from_slice(flight.batch.entries());
+        self.saved_model = flight.model;
+        let actions = self.machine.saved(flight.batch);
+        invariants::inv_10_actions(&flight.expected, &actions)?;
+        Ok(actions)
+    }
+
+    /// The process dies, before or after its batch reached the disk, and another reads the journal.
+    ///
+    /// # Errors
+    /// If what comes back is not what was saved.
+    pub fn crash(&mut self, appended: bool) -> Check {
+        if let Some(flight) = self.flying.take()
+            && appended
+        {
+            self.disk.extend_from_slice(flight.batch.entries());
+            self.saved_model = flight.model;
+        }
+        let journal = self.disk.iter().copied();
+        let recovered = Scheduler::recover(self.facts.header.clone(), journal);
+        self.machine = recovered.map_err(|corrupt| Broken {
+            number: 14,
+            name: "fold_equals_live",
+            what: format!("its own journal is called corrupt: {corrupt}"),
+        })?;
+        self.snapshot = self.machine.snapshot();
+        self.model = self.saved_model.clone();
+        let last_at = self.disk.last().map_or(0, |entry| entry.at.as_micros());
+        self.model.crash(last_at);
+        self.audit = Audit::new(Arc::clone(&self.facts));
+        for entry in &self.disk {
+            self.audit.entry(entry, |_| None)?;
+        }
+        self.audit.take_expected();
+        self.compare()?;
+        invariants::after_crash(&self.facts, &self.disk, &self.snapshot, &self.model)?;
+        invariants::inv_07_timers(&self.snapshot, &self.machine, &self.model)
+    }
+
+    /// Folds the journal, the batch that is being saved included, and compares with the live machine.
+    ///
+    /// # Errors
+    /// If they differ.
+    pub fn fold(&self) -> Check {
+        let flying = self.flying.iter().flat_map(|f| f.batch.entries());
+        let journal = self.disk.iter().chain(flying).copied();
+        let folded = Scheduler::recover(self.facts.header.clone(), journal);
+        let folded = folded.map_err(|corrupt| Broken {
+            number: 14,
+            name: "fold_equals_live",
+            what: format!("its own journal is called corrupt: {corrupt}"),
+        })?;
+        invariants::inv_14_fold(&folded.snapshot(), &self.snapshot)
+    }
+
+    /// What holds at the end of a run, and for its journal as a whole.
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    pub fn finish(&self) -> Check {
+        self.fold()?;
+        self.audit.finish()?;
+        invariants::inv_13_summary(&self.disk, &self.snapshot)?;
+        invariants::inv_21_wire(&self.disk)
+    }
+
+    /// The machine.
+    #[must_use]
+    pub const fn machine(&self) -> &Scheduler {
+        &self.machine
+    }
+
+    /// The machine's state after the last event.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// What never changes.
+    #[must_use]
+    pub const fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    /// The saved records.
+    #[must_use]
+    pub fn disk(&self) -> &[Entry] {
+        &self.disk
+    }
+
+    /// Whether a batch is being saved.
+    #[must_use]
+    pub const fn is_saving(&self) -> bool {
+        self.flying.is_some()
+    }
+
+    /// The records of the batch that is being saved.
+    #[must_use]
+    pub fn saving(&self) -> &[Entry] {
+        self.flying.as_ref().map_or(&[], |f| f.batch.entries())
+    }
+
+    /// Whether that attempt is in flight as far as the machine knows.
+    #[must_use]
+    pub fn is_current(&self, task: TaskId, attempt: Attempt) -> bool {
+        if task.index() >= self.snapshot.states.len() {
+            return false;
+        }
+        let life = self.model.life(task);
+        life.has_attempt() && life.attempts == attempt.get()
+    }
+}

@@ -1,0 +1,154 @@
+//! Agree: does the machine say what the model says? Learns what the machine was free to choose.
+
+use zeph_graph::{Attempt, RunState, SkipWhy, TaskId, TaskState};
+use zeph_scheduler::{OpenQuestion, Scheduler, Snapshot};
+
+use super::{Gone, Model, Phase, Stand, Until};
+
+impl Model {
+    /// Compares states, tallies and the run with the machine's.
+    ///
+    /// # Errors
+    /// The first difference, in words.
+    pub fn agree(&mut self, snapshot: &Snapshot, machine: &Scheduler) -> Result<(), String> {
+        for task in self.ids() {
+            let state = snapshot.states[task.index()];
+            self.agree_on(task, state, &snapshot.questions)?;
+            self.agree_on_tally(task, machine)?;
+        }
+        let run = self.run_state();
+        if run != snapshot.run {
+            return Err(format!(
+                "the run is {:?}, the model says {run:?}",
+                snapshot.run
+            ));
+        }
+        let substituted = self.lives.iter().filter(|life| life.substituted).count();
+        if substituted != snapshot.counts.substituted as usize {
+            return Err(format!(
+                "{} substitutes are counted, the model says {substituted}",
+                snapshot.counts.substituted
+            ));
+        }
+        Ok(())
+    }
+
+    fn agree_on(
+        &mut self,
+        task: TaskId,
+        state: TaskState,
+        questions: &[OpenQuestion],
+    ) -> Result<(), String> {
+        let stand = self.lives[task.index()].stand;
+        let same = match (stand, state) {
+            (Stand::Idle, TaskState::Pending) | (Stand::Queued, TaskState::Ready) => true,
+            (Stand::Working(no, from), TaskState::Running { attempt, since }) => {
+                attempt.get() == no && since.as_micros() == from
+            }
+            (Stand::Resting(no, until), TaskState::BackingOff { attempt, until: at }) => {
+                let at = at.as_micros();
+                let (low, high) = match until {
+                    Until::Known(at) => (at, at),
+                    Until::Between(low, high) => (low, high),
+                };
+                self.lives[task.index()].stand = Stand::Resting(no, Until::Known(at));
+                attempt.get() == no && (low..=high).contains(&at)
+            }
+            (Stand::Asked(about, from), TaskState::Asking { question }) => {
+                questions.iter().any(|open| {
+                    open.id == question
+                        && open.task == task
+                        && open.why == about
+                        && open.since.as_micros() == from
+                })
+            }
+            (Stand::Stopping(no, reason, _), TaskState::Canceling { attempt, why }) => {
+                attempt.get() == no && why == reason
+            }
+            (Stand::Gone(gone), state) => self.same_end(task, gone, state),
+            (
+                Stand::Idle
+                | Stand::Queued
+                | Stand::Working(..)
+                | Stand::Resting(..)
+                | Stand::Asked(..)
+                | Stand::Stopping(..),
+                _,
+            ) => false,
+        };
+        if same {
+            Ok(())
+        } else {
+            Err(format!("{task} is {state:?}, the model says {stand:?}"))
+        }
+    }
+
+    fn same_end(&self, task: TaskId, gone: Gone, state: TaskState) -> bool {
+        match (gone, state) {
+            (Gone::Completed(a), TaskState::Completed { output: b }) => a == b,
+            (Gone::Failed(a), TaskState::Failed { why: b }) => a == b,
+            (Gone::Canceled(a), TaskState::Canceled { why: b }) => a == b,
+            (
+                Gone::Declined,
+                TaskState::Skipped {
+                    why: SkipWhy::Declined,
+                },
+            ) => true,
+            (
+                Gone::Spoilt,
+                TaskState::Skipped {
+                    why: SkipWhy::Upstream(parent),
+                },
+            ) => {
+                self.facts.graph().parents(task).contains(&parent)
+                    && self.life(parent).is_gone()
+                    && !self.life(parent).is_completed()
+            }
+            (_, _) => false,
+        }
+    }
+
+    fn agree_on_tally(&self, task: TaskId, machine: &Scheduler) -> Result<(), String> {
+        let (life, tally) = (self.life(task), machine.task(task).tally());
+        let mine = (life.failures, life.agains, life.restarts, life.abandoned);
+        let its = (
+            tally.failures,
+            tally.agains,
+            tally.restarts,
+            tally.abandoned,
+        );
+        let last = machine.task(task).last_attempt().map_or(0, Attempt::get);
+        if mine == its && last == life.attempts {
+            Ok(())
+        } else {
+            let attempts = life.attempts;
+            Err(format!(
+                "{task} has {tally:?} after {last} attempts, the model says {mine:?} after {attempts}"
+            ))
+        }
+    }
+
+    /// Where the run stands, for people.
+    #[must_use]
+    pub fn run_state(&self) -> RunState {
+        let any = |want: fn(Stand) -> bool| self.lives.iter().any(|life| want(life.stand));
+        let moving = any(|stand| {
+            matches!(
+                stand,
+                Stand::Queued | Stand::Working(..) | Stand::Resting(..) | Stand::Stopping(..)
+            )
+        });
+        match self.phase {
+            Phase::Over(end) => RunState::Ended(end),
+            Phase::Suspended => RunState::Suspended,
+            Phase::Suspending(_) => RunState::Suspending,
+            Phase::New | Phase::Live if self.paused => RunState::Paused,
+            Phase::New | Phase::Live
+                if !moving && any(|stand| matches!(stand, Stand::Asked(..))) =>
+            {
+                RunState::Waiting
+            }
+            Phase::New | Phase::Live => RunState::Running,
+        }
+    }
+}

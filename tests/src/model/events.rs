@@ -1,0 +1,311 @@
+//! Events: what an input does in the model, and what time does.
+
+use zeph_graph::{CancelWhy, CutHow, CutWhy, EndingWhy, Fault, QuestionId, RunEnd, TaskId};
+use zeph_graph::{Output, Timestamp, Trigger, Work};
+use zeph_scheduler::{Input, Reception, Scope, TimerKind};
+
+use super::{Gone, Model, Phase, Stand};
+
+impl Model {
+    /// Something happens. `asked` gives the task of a question's number, if the question is open.
+    pub fn event(
+        &mut self,
+        now: Timestamp,
+        input: Input,
+        asked: impl Fn(QuestionId) -> Option<TaskId>,
+    ) -> Reception {
+        self.events += 1;
+        if !self.dormant || self.phase == Phase::New || input == Input::Resume {
+            self.now = self.now.max(now.as_micros());
+        }
+        let reception = self.take(input, &asked);
+        self.follow();
+        while self.fire_one() {
+            self.follow();
+        }
+        self.close();
+        self.wind();
+        reception
+    }
+
+    fn take(&mut self, input: Input, asked: &dyn Fn(QuestionId) -> Option<TaskId>) -> Reception {
+        let early = matches!(input, Input::Start | Input::Resume | Input::Quota(_));
+        if matches!(self.phase, Phase::Over(_)) || (self.phase == Phase::New && !early) {
+            return Reception::Stale;
+        }
+        match input {
+            Input::Start => self.start(),
+            Input::Completed {
+                task,
+                attempt,
+                output,
+                ..
+            } => {
+                let output = output.map_or(Output::None, Output::Content);
+                self.completed(task, attempt.get(), output)
+            }
+            Input::Failed {
+                task,
+                attempt,
+                fault,
+                retry_after,
+                ..
+            } => self.attempt_failed(task, attempt.get(), fault, retry_after),
+            Input::Lost { task, attempt } => self.lost(task, attempt.get()),
+            Input::Answered { question, answer } => match asked(question) {
+                Some(task) => self.answered(task, answer),
+                None => Reception::Stale,
+            },
+            Input::Cancel(scope) => self.cancel(scope),
+            Input::Pause => self.pause(true),
+            Input::Unpause => self.pause(false),
+            Input::Suspend => self.suspend(),
+            Input::Resume => self.resume(),
+            Input::Quota(slots) => {
+                self.quota = slots;
+                Reception::Taken
+            }
+            Input::Tick => Reception::Taken,
+        }
+    }
+
+    fn start(&mut self) -> Reception {
+        if self.phase != Phase::New {
+            return Reception::Stale;
+        }
+        self.phase = Phase::Live;
+        Reception::Taken
+    }
+
+    fn pause(&mut self, pause: bool) -> Reception {
+        if self.paused == pause {
+            return Reception::Stale;
+        }
+        self.paused = pause;
+        Reception::Taken
+    }
+
+    fn suspend(&mut self) -> Reception {
+        match self.phase {
+            Phase::Live if self.ending.is_none() && !self.dormant => {
+                self.phase = Phase::Suspending(self.now);
+                Reception::Taken
+            }
+            Phase::Suspending(_) => {
+                if self.stop_all(CutWhy::Suspend) {
+                    Reception::Taken
+                } else {
+                    Reception::Stale
+                }
+            }
+            Phase::Live | Phase::New | Phase::Suspended | Phase::Over(_) => Reception::Stale,
+        }
+    }
+
+    fn resume(&mut self) -> Reception {
+        if !self.dormant && self.phase != Phase::Suspended {
+            return Reception::Stale;
+        }
+        if self.phase == Phase::New {
+            self.dormant = false;
+            return self.start();
+        }
+        // Nobody was at work since the journal's last record.
+        let last_at = self.last_at;
+        let (phase, dormant) = (Phase::Suspended, self.dormant);
+        self.phase = phase;
+        if dormant {
+            self.wind_at(last_at);
+        }
+        self.dormant = false;
+        self.phase = Phase::Live;
+        self.wind();
+        for task in self.ids() {
+            if let Some(why) = self.attempt_of(task) {
+                self.attempt_over(task, why, CutHow::Lost);
+            }
+        }
+        Reception::Taken
+    }
+
+    fn cancel(&mut self, scope: Scope) -> Reception {
+        let taken = match scope {
+            Scope::Task(task) => self.known(task) && self.cancel_task(task, CancelWhy::Task),
+            Scope::Downstream(root) => {
+                let mut taken = self.known(root) && self.cancel_task(root, CancelWhy::Task);
+                for task in self.ids() {
+                    if self.known(root) && self.facts.below[root.index()][task.index()] {
+                        taken |= self.cancel_task(task, CancelWhy::Downstream);
+                    }
+                }
+                taken
+            }
+            Scope::Run => self.end_early(EndingWhy::Cancel),
+        };
+        if taken {
+            Reception::Taken
+        } else {
+            Reception::Stale
+        }
+    }
+
+    fn cancel_task(&mut self, task: TaskId, why: CancelWhy) -> bool {
+        let cut = CutWhy::Cancel(why);
+        let stand = match self.lives[task.index()].stand {
+            Stand::Gone(_) | Stand::Stopping(_, CutWhy::Cancel(_), _) => return false,
+            Stand::Working(no, _) => Stand::Stopping(no, cut, self.now),
+            Stand::Stopping(no, _, since) => Stand::Stopping(no, cut, since),
+            Stand::Idle | Stand::Queued | Stand::Resting(..) | Stand::Asked(..) => {
+                Stand::Gone(Gone::Canceled(why))
+            }
+        };
+        self.lives[task.index()].stand = stand;
+        self.wind();
+        true
+    }
+
+    /// From here on nothing starts. False if that is so already.
+    pub(super) fn end_early(&mut self, why: EndingWhy) -> bool {
+        if self.ending.is_some() {
+            return false;
+        }
+        self.ending = Some(why);
+        self.stop_all(CutWhy::Cancel(why.cancel_why()));
+        for life in &mut self.lives {
+            if !life.has_attempt() && !life.is_gone() {
+                life.stand = Stand::Gone(Gone::Canceled(why.cancel_why()));
+            }
+        }
+        true
+    }
+
+    fn stop_all(&mut self, why: CutWhy) -> bool {
+        let now = self.now;
+        let mut any = false;
+        for life in &mut self.lives {
+            if let Stand::Working(no, _) = life.stand {
+                life.stand = Stand::Stopping(no, why, now);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Looks at all tasks until no trigger decides anything any more.
+    fn follow(&mut self) {
+        self.wind();
+        let mut moved = self.phase != Phase::New && self.ending.is_none();
+        while moved {
+            moved = false;
+            for task in self.ids() {
+                if self.lives[task.index()].stand == Stand::Idle {
+                    moved |= self.try_trigger(task);
+                }
+            }
+        }
+        self.wind();
+    }
+
+    fn try_trigger(&mut self, task: TaskId) -> bool {
+        let facts = std::sync::Arc::clone(&self.facts);
+        let parents = facts.graph().parents(task);
+        let all_gone = parents.iter().all(|&p| self.life(p).is_gone());
+        let spoilt = |&p: &TaskId| self.life(p).is_gone() && !self.life(p).is_completed();
+        if facts.rules(task).trigger == Trigger::AllSuccess && parents.iter().any(spoilt) {
+            self.lives[task.index()].stand = Stand::Gone(Gone::Spoilt);
+        } else if !all_gone {
+            return false;
+        } else if facts.rules(task).approve.is_some() {
+            self.ask(task, zeph_graph::AskWhy::Approve);
+        } else {
+            self.begin(task);
+        }
+        true
+    }
+
+    /// Nothing but a slot is missing.
+    pub(super) fn begin(&mut self, task: TaskId) {
+        match self.facts.work(task) {
+            Work::Action { .. } => self.queue(task),
+            Work::Question(_) => self.ask(task, zeph_graph::AskWhy::Work),
+            Work::Milestone => {
+                self.lives[task.index()].stand = Stand::Gone(Gone::Completed(Output::None));
+            }
+        }
+    }
+
+    pub(super) fn ask(&mut self, task: TaskId, about: zeph_graph::AskWhy) {
+        self.lives[task.index()].stand = Stand::Asked(about, self.now);
+    }
+
+    pub(super) fn queue(&mut self, task: TaskId) {
+        let life = &mut self.lives[task.index()];
+        life.stand = Stand::Queued;
+        life.queued_at = self.events;
+    }
+
+    /// The earliest timer that is due has its effect.
+    fn fire_one(&mut self) -> bool {
+        let first = self.timers().into_iter().next();
+        let Some((_, timer)) =
+            first.filter(|&(at, _)| at.as_micros() <= self.now && at < Timestamp::MAX)
+        else {
+            return false;
+        };
+        if self.is_asleep() {
+            return false;
+        }
+        let Some(task) = timer.task else {
+            if timer.kind == TimerKind::Run {
+                self.end_early(EndingWhy::Timeout);
+            } else {
+                self.stop_all(CutWhy::Suspend);
+            }
+            return true;
+        };
+        let now = self.now;
+        let stand = &mut self.lives[task.index()].stand;
+        match (*stand, timer.kind) {
+            (Stand::Working(no, _), TimerKind::Task) => {
+                *stand = Stand::Stopping(no, CutWhy::TaskTimeout, now);
+            }
+            (Stand::Working(no, _), _) => {
+                *stand = Stand::Stopping(no, CutWhy::AttemptTimeout, now);
+            }
+            (_, TimerKind::Task) => self.last_resort(task, Fault::TaskTimeout),
+            (Stand::Resting(..), _) => self.queue(task),
+            (Stand::Asked(about, _), _) => self.unanswered(task, about),
+            (Stand::Stopping(_, why, _), _) => {
+                self.attempt_over(task, Some(why), CutHow::Abandoned);
+            }
+            (Stand::Idle | Stand::Queued | Stand::Gone(_), _) => {}
+        }
+        true
+    }
+
+    /// The end of the run, or its rest, once nothing is left to wait for.
+    fn close(&mut self) {
+        if matches!(self.phase, Phase::New | Phase::Over(_)) {
+            return;
+        }
+        if self.lives.iter().all(super::Life::is_gone) {
+            self.phase = Phase::Over(self.how_it_ends());
+        } else if matches!(self.phase, Phase::Suspending(_)) && self.in_flight() == 0 {
+            self.phase = Phase::Suspended;
+        }
+    }
+
+    fn how_it_ends(&self) -> RunEnd {
+        let flaw = |life: &super::Life| {
+            life.substituted
+                || matches!(life.stand, Stand::Gone(Gone::Failed(_) | Gone::Canceled(_)))
+        };
+        match self.ending {
+            Some(EndingWhy::Abort(_)) => RunEnd::Failed,
+            Some(EndingWhy::Cancel) => RunEnd::Canceled,
+            Some(EndingWhy::Timeout) => RunEnd::TimedOut,
+            None if self.lives.iter().any(flaw) => RunEnd::Degraded,
+            None => RunEnd::Completed,
+        }
+    }
+}

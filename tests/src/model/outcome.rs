@@ -1,0 +1,206 @@
+//! Outcome: what the end of an attempt and the answer of a person lead to in the model.
+
+use std::time::Duration;
+
+use zeph_graph::{
+    Answer, AskWhy, CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, OnFailure, Output,
+    TaskId, Work,
+};
+use zeph_scheduler::Reception;
+
+use super::clock::{Stretches, later};
+use super::{Gone, Model, Stand, Until};
+
+impl Model {
+    pub(super) fn known(&self, task: TaskId) -> bool {
+        task.index() < self.lives.len()
+    }
+
+    /// If an attempt of the task is in flight: why it is being stopped, if it is.
+    pub(super) fn attempt_of(&self, task: TaskId) -> Option<Option<CutWhy>> {
+        match self.lives.get(task.index())?.stand {
+            Stand::Working(..) => Some(None),
+            Stand::Stopping(_, why, _) => Some(Some(why)),
+            Stand::Idle
+            | Stand::Queued
+            | Stand::Resting(..)
+            | Stand::Asked(..)
+            | Stand::Gone(_) => None,
+        }
+    }
+
+    fn current(&self, task: TaskId, no: u32) -> Option<Option<CutWhy>> {
+        let same = self.lives.get(task.index())?.attempts == no;
+        self.attempt_of(task).filter(|_| same)
+    }
+
+    pub(super) fn completed(&mut self, task: TaskId, no: u32, output: Output) -> Reception {
+        match self.current(task, no) {
+            None => return Reception::Stale,
+            Some(None | Some(CutWhy::Suspend)) => {
+                self.lives[task.index()].stand = Stand::Gone(Gone::Completed(output));
+            }
+            Some(why) => self.attempt_over(task, why, CutHow::Stopped),
+        }
+        Reception::Taken
+    }
+
+    pub(super) fn attempt_failed(
+        &mut self,
+        task: TaskId,
+        no: u32,
+        fault: Fault,
+        floor: Option<Duration>,
+    ) -> Reception {
+        match self.current(task, no) {
+            None => return Reception::Stale,
+            Some(None) => {
+                self.lives[task.index()].clock.set(false, self.now);
+                self.lives[task.index()].failures += 1;
+                self.retry_or_not(task, fault, floor);
+            }
+            Some(why) => self.attempt_over(task, why, CutHow::Stopped),
+        }
+        Reception::Taken
+    }
+
+    pub(super) fn lost(&mut self, task: TaskId, no: u32) -> Reception {
+        match self.current(task, no) {
+            None => return Reception::Stale,
+            Some(why) => self.attempt_over(task, why, CutHow::Lost),
+        }
+        Reception::Taken
+    }
+
+    /// An attempt was stopped, given up or lost.
+    pub(super) fn attempt_over(&mut self, task: TaskId, why: Option<CutWhy>, how: CutHow) {
+        let effect = self.facts.rules(task).effect;
+        let ending = self.ending;
+        let life = &mut self.lives[task.index()];
+        life.clock.set(false, self.now);
+        let timed_out = matches!(why, Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout));
+        let interrupted = matches!(why, None | Some(CutWhy::Suspend));
+        life.failures += u32::from(timed_out);
+        life.restarts += u32::from(interrupted);
+        life.abandoned += u32::from(how == CutHow::Abandoned);
+        if let Some(ending) = ending {
+            life.stand = Stand::Gone(Gone::Canceled(ending.cancel_why()));
+            return;
+        }
+        let unknown = interrupted || how != CutHow::Stopped;
+        match why {
+            Some(CutWhy::Cancel(why)) => life.stand = Stand::Gone(Gone::Canceled(why)),
+            _ if unknown && effect == Effect::AtMostOnce => {
+                self.ask(task, AskWhy::Failure(Fault::Interrupted));
+            }
+            Some(CutWhy::AttemptTimeout) => self.retry_or_not(task, Fault::AttemptTimeout, None),
+            Some(CutWhy::TaskTimeout) => self.last_resort(task, Fault::TaskTimeout),
+            Some(CutWhy::Suspend) | None => self.queue(task),
+        }
+    }
+
+    fn retry_or_not(&mut self, task: TaskId, fault: Fault, floor: Option<Duration>) {
+        let retry = self.facts.rules(task).retry;
+        let life = &mut self.lives[task.index()];
+        let allowed = u64::from(retry.max_retries) + u64::from(life.agains);
+        let mendable = matches!(
+            fault,
+            Fault::Error | Fault::Panicked | Fault::AttemptTimeout
+        );
+        if !mendable || u64::from(life.failures) > allowed {
+            self.last_resort(task, fault);
+            return;
+        }
+        let floor = later(self.now, floor.unwrap_or_default());
+        // Below a microsecond the machine may round either way, but never under the base's whole part.
+        let base = Duration::from_micros(u64::try_from(retry.base.as_micros()).unwrap_or(u64::MAX));
+        let mut top = base;
+        for _ in 0..life.failures.min(200) {
+            top = top.saturating_mul(2);
+        }
+        let top = top.min(retry.cap.max(retry.base)).max(base);
+        let low = later(self.now, base).max(floor);
+        let high = later(self.now, top).max(floor);
+        let until = if low == high {
+            Until::Known(low)
+        } else {
+            Until::Between(low, high)
+        };
+        life.stand = Stand::Resting(life.attempts, until);
+    }
+
+    /// No further attempt.
+    pub(super) fn last_resort(&mut self, task: TaskId, fault: Fault) {
+        match self.facts.rules(task).on_failure {
+            OnFailure::Abort => self.fail_and_abort(task, fault),
+            OnFailure::Skip => self.lives[task.index()].stand = Stand::Gone(Gone::Failed(fault)),
+            OnFailure::Ask(_) => self.ask(task, AskWhy::Failure(fault)),
+            OnFailure::Value(_) => {
+                self.lives[task.index()].substituted = true;
+                self.lives[task.index()].stand = Stand::Gone(Gone::Completed(Output::Definition));
+            }
+        }
+    }
+
+    fn fail_and_abort(&mut self, task: TaskId, fault: Fault) {
+        self.lives[task.index()].stand = Stand::Gone(Gone::Failed(fault));
+        self.end_early(EndingWhy::Abort(task));
+    }
+
+    pub(super) fn answered(&mut self, task: TaskId, answer: Answer) -> Reception {
+        let Stand::Asked(about, _) = self.lives[task.index()].stand else {
+            return Reception::Stale;
+        };
+        let now = self.now;
+        let has_default = about == AskWhy::Work && self.patience(task, about).is_some();
+        if answer == Answer::Value(Output::Definition) && !has_default {
+            return Reception::Unfit;
+        }
+        let life = &mut self.lives[task.index()];
+        match (about, answer) {
+            (AskWhy::Approve, Answer::Yes) => self.begin(task),
+            (AskWhy::Approve, Answer::No) => life.stand = Stand::Gone(Gone::Declined),
+            (AskWhy::Work, Answer::Value(output)) => {
+                life.stand = Stand::Gone(Gone::Completed(output));
+            }
+            (AskWhy::Failure(_), Answer::Value(output)) => {
+                life.substituted = true;
+                life.stand = Stand::Gone(Gone::Completed(output));
+            }
+            (AskWhy::Failure(fault), Answer::Failure(answer)) => match answer {
+                FailureAnswer::Retry => {
+                    life.agains += 1;
+                    life.clock.set(false, now);
+                    life.clock = Stretches::default();
+                    self.queue(task);
+                }
+                FailureAnswer::Skip => life.stand = Stand::Gone(Gone::Failed(fault)),
+                FailureAnswer::Abort => self.fail_and_abort(task, fault),
+            },
+            (AskWhy::Approve | AskWhy::Work | AskWhy::Failure(_), _) => return Reception::Unfit,
+        }
+        Reception::Taken
+    }
+
+    /// Nobody answered in time.
+    pub(super) fn unanswered(&mut self, task: TaskId, about: AskWhy) {
+        let rules = self.facts.rules(task);
+        let answer = match about {
+            AskWhy::Work => match self.facts.work(task) {
+                Work::Question(_) => Some(Answer::Value(Output::Definition)),
+                Work::Milestone | Work::Action { .. } => None,
+            },
+            AskWhy::Approve => {
+                let fallback = rules.approve.as_ref().and_then(|approve| approve.fallback);
+                fallback.map(|(_, yes)| if yes { Answer::Yes } else { Answer::No })
+            }
+            AskWhy::Failure(_) => match &rules.on_failure {
+                OnFailure::Ask(ask) => ask.fallback.map(|(_, answer)| Answer::Failure(answer)),
+                OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
+            },
+        };
+        if let Some(answer) = answer {
+            self.answered(task, answer);
+        }
+    }
+}

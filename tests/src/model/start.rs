@@ -1,0 +1,90 @@
+//! Start: which tasks may start now, found by looking at all of them.
+
+use zeph_graph::TaskId;
+
+use super::{Model, Phase, Stand};
+
+impl Model {
+    /// The tasks of which any one may start next.
+    #[must_use]
+    pub fn may_start(&self) -> Vec<TaskId> {
+        let open = self.phase == Phase::Live
+            && !self.paused
+            && !self.dormant
+            && self.ending.is_none()
+            && self.in_flight() < self.slots() as usize;
+        if !open {
+            return Vec::new();
+        }
+        let queued = |task: &TaskId| self.life(*task).stand == Stand::Queued;
+        let fits = |task: &TaskId| self.has_room(*task);
+        let all: Vec<TaskId> = self
+            .facts
+            .graph()
+            .ids()
+            .filter(queued)
+            .filter(fits)
+            .collect();
+        let beaten = |task: TaskId| all.iter().any(|&other| self.goes_before(other, task));
+        all.iter().copied().filter(|&task| !beaten(task)).collect()
+    }
+
+    /// Attempts that may be in flight at most.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        self.facts.header.policy.max_parallel.get().min(self.quota)
+    }
+
+    fn has_room(&self, task: TaskId) -> bool {
+        self.facts.lanes(task).iter().all(|wanted| {
+            let capacity = self.facts.graph().lanes()[wanted.lane.index()].capacity;
+            u64::from(self.lane_use(wanted.lane.index())) + u64::from(wanted.weight)
+                <= u64::from(capacity)
+        })
+    }
+
+    /// Units of a lane that attempts in flight hold.
+    #[must_use]
+    pub fn lane_use(&self, lane: usize) -> u32 {
+        let holders = self
+            .facts
+            .graph()
+            .ids()
+            .filter(|&task| self.life(task).has_attempt());
+        let uses = holders.flat_map(|task| self.facts.lanes(task));
+        uses.filter(|used| used.lane.index() == lane)
+            .map(|used| used.weight)
+            .sum()
+    }
+
+    fn goes_before(&self, a: TaskId, b: TaskId) -> bool {
+        let key = |task: TaskId| {
+            (
+                -i64::from(self.facts.rules(task).priority),
+                u64::MAX - self.facts.bottom[task.index()],
+                self.life(task).queued_at,
+            )
+        };
+        key(a) < key(b)
+    }
+
+    /// The machine starts a task: was it one of those that may?
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn started(&mut self, task: TaskId, no: u32) -> Result<(), String> {
+        let allowed = self.may_start();
+        if !allowed.contains(&task) {
+            return Err(format!("{task} starts, but only {allowed:?} may"));
+        }
+        let (now, last) = (self.now, self.life(task).attempts);
+        if no != last + 1 {
+            return Err(format!("attempt {no} of {task} follows attempt {last}"));
+        }
+        let life = &mut self.lives[task.index()];
+        life.attempts = no;
+        life.stand = Stand::Working(no, now);
+        self.wind();
+        Ok(())
+    }
+}

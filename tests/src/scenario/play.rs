@@ -1,0 +1,267 @@
+//! Play: drives the machine through the second part of a scenario, in virtual time.
+
+use std::sync::Arc;
+
+use zeph_graph::{
+    Answer, Attempt, ContentId, Fault, Output, QuestionId, RunState, TaskId, Timestamp,
+};
+use zeph_scheduler::{Action, Input, Reception, Scope};
+
+use super::times::{duration, moment};
+use super::{graph, why, words};
+use crate::facts::Facts;
+use crate::lab::Lab;
+
+const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+/// A scenario in progress.
+struct Play {
+    lab: Lab,
+    now: Timestamp,
+    saving: bool,
+    trace: Vec<String>,
+}
+
+/// Plays graph and script; gives the trace.
+///
+/// # Errors
+/// What cannot be read, or the invariant that broke, in words.
+pub fn play(text: &str) -> Result<Vec<String>, String> {
+    let (drawing, script) = text.split_once("\n---").unwrap_or((text, ""));
+    let facts = Arc::new(Facts::of(graph::header(drawing)?));
+    let mut play = Play {
+        lab: Lab::new(facts, true),
+        now: START,
+        saving: true,
+        trace: Vec::new(),
+    };
+    play.tell(Input::Start)?;
+    for line in script.lines() {
+        let line = line.split('#').next().unwrap_or("").trim();
+        if !line.is_empty() {
+            play.line(line)
+                .map_err(|error| format!("{line:?}: {error}"))?;
+        }
+    }
+    // What is left happens by itself.
+    for _ in 0..1_000 {
+        let Some(due) = play.lab.machine().deadline() else {
+            break;
+        };
+        play.now = play.now.max(due);
+        play.tell(Input::Tick)?;
+    }
+    play.last_words()?;
+    Ok(play.trace)
+}
+
+impl Play {
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        let (time, rest) = line.split_once(char::is_whitespace).ok_or("no event")?;
+        let (how, time) = (time.chars().next(), time.get(1..).unwrap_or(""));
+        let offset = duration(time)?;
+        match how {
+            Some('+') => {
+                let at = START.after(offset);
+                while let Some(due) = self.lab.machine().deadline().filter(|&due| due < at) {
+                    self.now = self.now.max(due);
+                    self.tell(Input::Tick)?;
+                }
+                self.now = at;
+            }
+            // Nobody looked at the clock in between.
+            Some('=') => self.now = START.after(offset),
+            // It was set back to before the start.
+            Some('-') => {
+                let micros = START.after(offset).since(START).as_micros();
+                let micros = u64::try_from(micros).map_err(|error| error.to_string())?;
+                self.now = Timestamp::from_micros(START.as_micros() - micros);
+            }
+            _ => return Err("no time: +1s, =1s or -1s".into()),
+        }
+        self.event(rest.trim())
+    }
+
+    fn event(&mut self, text: &str) -> Result<(), String> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let input = match words.as_slice() {
+            ["tick"] => Input::Tick,
+            ["pause"] => Input::Pause,
+            ["unpause"] => Input::Unpause,
+            ["suspend"] => Input::Suspend,
+            ["resume"] => Input::Resume,
+            ["start"] => Input::Start,
+            ["quota", slots] => Input::Quota(slots.parse().map_err(|_| "not a number")?),
+            ["cancel", "run"] => Input::Cancel(Scope::Run),
+            ["cancel", name] => Input::Cancel(Scope::Task(self.task(name)?)),
+            ["cancel", name, "downstream"] => Input::Cancel(Scope::Downstream(self.task(name)?)),
+            ["why", name] => return self.why(name),
+            ["hold", "saves"] => {
+                self.saving = false;
+                return Ok(());
+            }
+            ["save"] => {
+                self.saving = true;
+                return self.turn();
+            }
+            ["crash"] => return self.crash(true),
+            ["crash", "before", "the", "append"] => return self.crash(false),
+            [name, rest @ ..] => self.about_task(name, rest)?,
+            [] => return Err("no event".into()),
+        };
+        let reception = self.tell(input)?;
+        if reception != Reception::Taken {
+            self.say(&format!("- {text}: {reception:?}").to_lowercase());
+        }
+        Ok(())
+    }
+
+    fn about_task(&self, name: &str, words: &[&str]) -> Result<Input, String> {
+        if let Some(question) = question(name) {
+            let answer = answer(words).ok_or("not an answer")?;
+            return Ok(Input::Answered { question, answer });
+        }
+        let task = self.task(name)?;
+        let number = words.iter().find_map(|word| word.strip_prefix("no."));
+        let number = number.and_then(|number| number.parse().ok());
+        let known = task.index() < self.lab.facts().graph().len();
+        let last = || self.lab.machine().task(task).last_attempt();
+        let last = if known { last() } else { None };
+        let attempt = number
+            .and_then(Attempt::new)
+            .or(last)
+            .unwrap_or(Attempt::FIRST);
+        let after = words.iter().find_map(|word| word.strip_prefix("after="));
+        match words {
+            ["ok", ..] => Ok(Input::Completed {
+                task,
+                attempt,
+                output: None,
+                log: None,
+            }),
+            ["fails", fault, ..] => Ok(Input::Failed {
+                task,
+                attempt,
+                fault: Fault::from_word(fault).ok_or("not a fault")?,
+                error: None,
+                log: None,
+                retry_after: after.map(duration).transpose()?,
+            }),
+            ["lost", ..] => Ok(Input::Lost { task, attempt }),
+            _ => Err("not an event".into()),
+        }
+    }
+
+    fn task(&self, name: &str) -> Result<TaskId, String> {
+        if let Some(index) = name.strip_prefix("task") {
+            // A task that need not exist.
+            if let Ok(index) = index.parse() {
+                return Ok(TaskId::from_index(index));
+            }
+        }
+        let found = self.lab.facts().graph().find(name);
+        found.ok_or_else(|| format!("no task {name:?}"))
+    }
+
+    fn tell(&mut self, input: Input) -> Result<Reception, String> {
+        let reception = self.lab.handle(self.now, input);
+        let reception = reception.map_err(|broken| broken.to_string())?;
+        if self.saving {
+            self.turn()?;
+        }
+        Ok(reception)
+    }
+
+    fn turn(&mut self) -> Result<(), String> {
+        while self.lab.step().map_err(|broken| broken.to_string())? {
+            for entry in self.lab.saving().to_vec() {
+                let facts = Arc::clone(self.lab.facts());
+                let line = words::record(facts.graph(), START, &entry.record);
+                let at = moment(START, entry.at);
+                self.trace.push(format!("{at:<7} {line}"));
+            }
+            let actions = self.lab.save().map_err(|broken| broken.to_string())?;
+            for action in actions {
+                self.act(action);
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) {
+        let facts = Arc::clone(self.lab.facts());
+        let name = |task: TaskId| facts.graph().task(task).name().to_owned();
+        match action {
+            Action::Cancel { task, attempt } => {
+                self.say(&format!("! cancel {} #{attempt}", name(task)));
+            }
+            Action::Abandon { task, attempt } => {
+                self.say(&format!("! give up {} #{attempt}", name(task)));
+            }
+            Action::Suspended => self.say("! at rest"),
+            Action::Start { .. } | Action::Ask { .. } | Action::Ended(_) => {}
+        }
+    }
+
+    fn say(&mut self, what: &str) {
+        let at = moment(START, self.now);
+        self.trace.push(format!("{at:<7} {what}"));
+    }
+
+    fn why(&mut self, name: &str) -> Result<(), String> {
+        let task = self.task(name)?;
+        let said = self.lab.machine().explain(task);
+        let facts = Arc::clone(self.lab.facts());
+        let line = why::explanation(facts.graph(), START, &said);
+        self.say(&format!("? {name}: {line}"));
+        Ok(())
+    }
+
+    /// The process dies. What was decided and not saved is gone if the append did not happen.
+    fn crash(&mut self, appended: bool) -> Result<(), String> {
+        self.lab.step().map_err(|broken| broken.to_string())?;
+        if appended {
+            for entry in self.lab.saving().to_vec() {
+                let facts = Arc::clone(self.lab.facts());
+                let line = words::record(facts.graph(), START, &entry.record);
+                self.trace
+                    .push(format!("{:<7} {line}", moment(START, entry.at)));
+            }
+        }
+        let crash = self.lab.crash(appended);
+        crash.map_err(|broken| broken.to_string())?;
+        self.saving = true;
+        self.say("* crash");
+        Ok(())
+    }
+
+    /// Where things stand, unless the run is over.
+    fn last_words(&mut self) -> Result<(), String> {
+        let machine = self.lab.machine();
+        if let RunState::Ended(_) = machine.state() {
+            return self.lab.finish().map_err(|broken| broken.to_string());
+        }
+        let facts = self.lab.facts();
+        let states: Vec<String> = (facts.graph().tasks())
+            .map(|(id, task)| format!("{} {}", task.name(), machine.task(id).state().word()))
+            .collect();
+        let run = machine.state().word();
+        self.trace.push(format!("= {run}: {}", states.join(", ")));
+        self.lab.fold().map_err(|broken| broken.to_string())
+    }
+}
+
+fn question(word: &str) -> Option<QuestionId> {
+    QuestionId::new(word.strip_prefix('q')?.parse().ok()?)
+}
+
+fn answer(words: &[&str]) -> Option<Answer> {
+    match words {
+        ["yes"] => Some(Answer::Yes),
+        ["no"] => Some(Answer::No),
+        ["value"] => Some(Answer::Value(Output::Content(ContentId::FIRST))),
+        ["definition"] => Some(Answer::Value(Output::Definition)),
+        [word] => graph::failure_answer(word).map(Answer::Failure),
+        _ => None,
+    }
+}

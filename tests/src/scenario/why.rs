@@ -1,0 +1,59 @@
+//! Why: an explanation as one short line.
+
+use zeph_graph::{TaskGraph, TaskId, Timestamp};
+use zeph_scheduler::{Explanation, Held};
+
+use super::times::moment;
+use super::words::{ask_why, cut_why};
+
+/// An explanation in words.
+pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanation) -> String {
+    let names = |tasks: &[TaskId]| {
+        let names: Vec<&str> = tasks.iter().map(|&task| graph.task(task).name()).collect();
+        names.join(", ")
+    };
+    let by = |deadline: &Option<Timestamp>| match deadline {
+        Some(at) => format!(", until {}", moment(start, *at)),
+        None => String::new(),
+    };
+    match said {
+        Explanation::Parents { open, count } => {
+            format!("waits for {count} of its parents: {}", names(open))
+        }
+        Explanation::Held(held) => match held {
+            Held::Asleep => "the run has to be started or resumed".into(),
+            Held::Paused => "the run is paused".into(),
+            Held::Suspended => "the run is suspended".into(),
+            Held::Slots { limit } => format!("all {limit} slots are taken"),
+            Held::Lane {
+                lane,
+                used,
+                capacity,
+            } => {
+                let name = &graph.lanes()[lane.index()].name;
+                format!("lane {name} has {used} of {capacity} taken")
+            }
+            Held::Nothing => "nothing holds it".into(),
+            other => format!("{other:?}"),
+        },
+        Explanation::Running {
+            attempt, deadline, ..
+        } => format!("runs #{attempt}{}", by(deadline)),
+        Explanation::BackingOff { until, tally, .. } => {
+            let until = moment(start, *until);
+            format!("{} failures, next attempt at {until}", tally.failures)
+        }
+        Explanation::Asking { why, deadline, .. } => {
+            format!("asks: {}{}", ask_why(*why), by(deadline))
+        }
+        Explanation::Canceling {
+            attempt,
+            why,
+            deadline,
+        } => format!("#{attempt} is to end: {}{}", cut_why(*why), by(deadline)),
+        Explanation::Ended { state, because } => {
+            format!("{}, because of {}", state.word(), names(because))
+        }
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,102 @@
+//! Words: a record as one short line.
+
+use zeph_graph::{
+    Answer, AskWhy, CutHow, CutWhy, EndingWhy, FailureAnswer, Output, Record, SkipWhy, TaskGraph,
+    TaskId, Timestamp,
+};
+
+use super::times::moment;
+
+/// A record in words.
+pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> String {
+    let name = |task: TaskId| graph.task(task).name().to_owned();
+    let subject = record.task().map(name).unwrap_or_default();
+    let what = match *record {
+        Record::Opened => "opened".into(),
+        Record::Readied { .. } => "ready".into(),
+        Record::Started { attempt, .. } => format!("starts #{attempt}"),
+        Record::Completed { output, .. } => format!("completed{}", value(output)),
+        Record::AttemptFailed { attempt, fault, .. } => format!("#{attempt} failed: {fault}"),
+        Record::AttemptCut { attempt, how, .. } => format!("#{attempt} {}", cut_how(how)),
+        Record::BackedOff { until, .. } => format!("backs off until {}", moment(start, until)),
+        Record::Asked { question, why, .. } => format!("asks q{question}: {}", ask_why(why)),
+        Record::Answered {
+            question,
+            answer,
+            by_default,
+            ..
+        } => {
+            let by = if by_default { " by default" } else { "" };
+            format!("q{question} answered{by}: {}", answer_word(answer))
+        }
+        Record::CancelRequested { attempt, why, .. } => {
+            format!("#{attempt} told to end: {}", cut_why(why))
+        }
+        Record::Failed { why, .. } => format!("FAILED: {why}"),
+        Record::Skipped { why, .. } => match why {
+            SkipWhy::Upstream(parent) => format!("SKIPPED because of {}", name(parent)),
+            SkipWhy::Declined => "SKIPPED: declined".into(),
+        },
+        Record::Canceled { why, .. } => format!("CANCELED: {why}"),
+        Record::Ending { why } => match why {
+            EndingWhy::Abort(task) => format!("ending: {} aborts", name(task)),
+            EndingWhy::Cancel => "ending: cancelled".into(),
+            EndingWhy::Timeout => "ending: out of time".into(),
+        },
+        Record::Paused => "paused".into(),
+        Record::Unpaused => "unpaused".into(),
+        Record::Suspending => "suspending".into(),
+        Record::Suspended => "suspended".into(),
+        Record::Resumed => "resumed".into(),
+        Record::Ended { end } => format!("ENDED: {end}"),
+    };
+    if subject.is_empty() {
+        what
+    } else {
+        format!("{subject} {what}")
+    }
+}
+
+fn value(output: Output) -> String {
+    match output {
+        Output::None => String::new(),
+        Output::Content(content) => format!(" with c{content}"),
+        Output::Definition => " with the value of its definition".into(),
+    }
+}
+
+const fn cut_how(how: CutHow) -> &'static str {
+    match how {
+        CutHow::Stopped => "stopped",
+        CutHow::Abandoned => "given up",
+        CutHow::Lost => "lost",
+    }
+}
+
+pub(super) fn cut_why(why: CutWhy) -> String {
+    match why {
+        CutWhy::Cancel(why) => why.to_string(),
+        CutWhy::AttemptTimeout => "attempt timed out".into(),
+        CutWhy::TaskTimeout => "task timed out".into(),
+        CutWhy::Suspend => "suspended".into(),
+    }
+}
+
+pub(super) fn ask_why(why: AskWhy) -> String {
+    match why {
+        AskWhy::Work => "its question".into(),
+        AskWhy::Approve => "may it start?".into(),
+        AskWhy::Failure(fault) => format!("{fault}, what now?"),
+    }
+}
+
+fn answer_word(answer: Answer) -> String {
+    match answer {
+        Answer::Yes => "yes".into(),
+        Answer::No => "no".into(),
+        Answer::Failure(FailureAnswer::Retry) => "retry".into(),
+        Answer::Failure(FailureAnswer::Skip) => "skip".into(),
+        Answer::Failure(FailureAnswer::Abort) => "abort".into(),
+        Answer::Value(output) => format!("value{}", value(output)),
+    }
+}

@@ -1,0 +1,281 @@
+//! Chaos: the wild events of a random run.
+
+use std::time::Duration;
+
+use zeph_graph::{
+    Answer, AskWhy, Attempt, ContentId, FailureAnswer, Fault, Output, QuestionId, TaskId, Timestamp,
+};
+use zeph_scheduler::{Input, OpenQuestion, Scope};
+
+use super::mix::Kind;
+use super::world::{Job, World};
+use crate::broken::Check;
+
+impl World {
+    /// One wild event.
+    pub(super) fn wild(&mut self) -> Check {
+        if self.lab.is_saving() && self.rng.percent(50) {
+            self.append()?;
+            return Ok(());
+        }
+        let kind = Kind::ALL[self.rng.weighted(&self.mix.weights)];
+        match kind {
+            Kind::Report => self.report()?,
+            Kind::Deadline => self.meet_deadline()?,
+            Kind::Wait => {
+                let micros = *self.rng.pick(&[1, 999, 1_000_000, 7_000_000]).unwrap_or(&1);
+                self.pass(micros);
+                self.tell(Input::Tick)?;
+            }
+            Kind::Jump => self.jump()?,
+            Kind::Answer => self.answer_one()?,
+            Kind::OddAnswer => self.odd_answer()?,
+            Kind::Echo => self.echo()?,
+            Kind::Nonsense => self.nonsense()?,
+            Kind::Lose => self.lose()?,
+            Kind::CancelTask => {
+                let task = self.any_task();
+                self.tell(Input::Cancel(Scope::Task(task)))?;
+            }
+            Kind::CancelCone => {
+                let task = self.any_task();
+                self.tell(Input::Cancel(Scope::Downstream(task)))?;
+            }
+            // A run that is cancelled early shows little; most of these come late.
+            Kind::CancelRun if self.rng.percent(30) => {
+                self.tell(Input::Cancel(Scope::Run))?;
+            }
+            Kind::CancelRun => {}
+            Kind::Pause => {
+                let pause = self.rng.percent(40);
+                self.tell(if pause { Input::Pause } else { Input::Unpause })?;
+            }
+            Kind::Suspend => {
+                self.tell(Input::Suspend)?;
+            }
+            Kind::Resume => {
+                self.tell(Input::Resume)?;
+                // A run in this process was at rest: nobody is at work.
+            }
+            Kind::Quota => {
+                let slots = *self.rng.pick(&[0, 1, 2, u32::MAX]).unwrap_or(&1);
+                self.tell(Input::Quota(slots))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, micros: u64) {
+        self.now = self.now.after(Duration::from_micros(micros));
+    }
+
+    fn meet_deadline(&mut self) -> Check {
+        if let Some(due) = self.lab.machine().deadline() {
+            let due = due.as_micros();
+            let at = match self.rng.below(6) {
+                0 => due.saturating_sub(1),
+                1 => due.saturating_add(self.rng.below(5_000_000)),
+                _ => due,
+            };
+            self.now = self.now.max(Timestamp::from_micros(at));
+        }
+        if self.rng.percent(70) {
+            self.tell(Input::Tick)?;
+        } else {
+            // A report and a time-out in one tick.
+            self.report()?;
+        }
+        Ok(())
+    }
+
+    fn jump(&mut self) -> Check {
+        let hour = 3_600_000_000;
+        let now = self.now.as_micros();
+        let to = match self.rng.below(4) {
+            0 => now.saturating_sub(hour),
+            1 => 0,
+            2 => now.saturating_add(8 * hour),
+            _ => now.saturating_add(365 * 24 * hour),
+        };
+        let kept = self.now;
+        self.now = Timestamp::from_micros(to);
+        self.tell(Input::Tick)?;
+        // A clock that went back stays behind for a while.
+        if self.rng.percent(50) {
+            self.now = self.now.max(kept);
+        }
+        Ok(())
+    }
+
+    fn any_task(&mut self) -> TaskId {
+        let count = self.lab.facts().graph().len() as u64;
+        // One in a while is no task at all.
+        let beyond = u64::from(self.rng.percent(3));
+        TaskId::from_index(self.rng.below(count + beyond) as u32)
+    }
+
+    fn any_job(&mut self) -> Option<Job> {
+        let at = self.rng.below(self.jobs.len() as u64) as usize;
+        self.jobs.get(at).copied()
+    }
+
+    fn report(&mut self) -> Check {
+        let Some(job) = self.any_job() else {
+            return Ok(());
+        };
+        if job.stubborn && job.told && self.rng.percent(80) {
+            return Ok(());
+        }
+        self.bury(job.task, job.attempt);
+        let input = self.any_report(job);
+        if self.rng.percent(50) {
+            let micros = self.rng.below(3_000_000);
+            self.pass(micros);
+        }
+        self.tell(input)?;
+        if self.rng.percent(self.mix.echoes) {
+            let again = if self.rng.percent(50) {
+                input
+            } else {
+                self.any_report(job)
+            };
+            self.tell(again)?;
+        }
+        Ok(())
+    }
+
+    fn any_content(&mut self) -> Option<ContentId> {
+        if self.rng.percent(40) {
+            return None;
+        }
+        self.contents += 1;
+        ContentId::new(self.contents)
+    }
+
+    fn any_report(&mut self, job: Job) -> Input {
+        let Job { task, attempt, .. } = job;
+        let log = self.any_content();
+        if !self.rng.percent(self.mix.failing) {
+            let output = self.any_content();
+            return Input::Completed {
+                task,
+                attempt,
+                output,
+                log,
+            };
+        }
+        let faults = [
+            Fault::Error,
+            Fault::Error,
+            Fault::Error,
+            Fault::Panicked,
+            Fault::Permanent,
+            Fault::Refused,
+            Fault::AttemptTimeout,
+            Fault::Interrupted,
+        ];
+        let waits = [
+            Duration::ZERO,
+            Duration::from_micros(1),
+            Duration::from_secs(5),
+            Duration::from_secs(120),
+            Duration::MAX,
+        ];
+        let floored = self.rng.percent(self.mix.floors);
+        Input::Failed {
+            task,
+            attempt,
+            fault: *self.rng.pick(&faults).unwrap_or(&Fault::Error),
+            error: self.any_content(),
+            log,
+            retry_after: self.rng.pick(&waits).copied().filter(|_| floored),
+        }
+    }
+
+    fn lose(&mut self) -> Check {
+        if let Some(Job { task, attempt, .. }) = self.any_job() {
+            self.bury(task, attempt);
+            self.tell(Input::Lost { task, attempt })?;
+        }
+        Ok(())
+    }
+
+    fn echo(&mut self) -> Check {
+        if let Some(ghost) = self.rng.pick(&self.ghosts).copied() {
+            let input = self.any_report(ghost);
+            self.tell(input)?;
+        }
+        Ok(())
+    }
+
+    fn nonsense(&mut self) -> Check {
+        let job = Job {
+            task: self.any_task(),
+            attempt: Attempt::new(self.rng.within(1, 4) as u32).unwrap_or(Attempt::FIRST),
+            stubborn: false,
+            told: false,
+        };
+        // What is at work by accident is left alone: its own report is still to come.
+        if !self.lab.is_current(job.task, job.attempt) {
+            let input = self.any_report(job);
+            self.tell(input)?;
+        }
+        Ok(())
+    }
+
+    /// An answer that the question accepts.
+    pub(super) fn fitting(&mut self, open: &OpenQuestion, last_word: bool) -> Answer {
+        let value = match self.any_content() {
+            Some(content) => Output::Content(content),
+            None => Output::None,
+        };
+        let answers = match open.why {
+            AskWhy::Work => vec![Answer::Value(value)],
+            AskWhy::Approve => vec![Answer::Yes, Answer::No],
+            AskWhy::Failure(_) => vec![
+                Answer::Value(value),
+                Answer::Failure(FailureAnswer::Skip),
+                Answer::Failure(FailureAnswer::Abort),
+                Answer::Failure(FailureAnswer::Retry),
+                Answer::Failure(FailureAnswer::Retry),
+            ],
+        };
+        let choices = if last_word {
+            &answers[..1]
+        } else {
+            &answers[..]
+        };
+        self.rng.pick(choices).copied().unwrap_or(Answer::Yes)
+    }
+
+    fn answer_one(&mut self) -> Check {
+        let open: Vec<OpenQuestion> = self.lab.machine().questions().collect();
+        if let Some(open) = self.rng.pick(&open).copied() {
+            let answer = self.fitting(&open, false);
+            self.answer(open.id, answer)?;
+            if self.rng.percent(self.mix.echoes) {
+                self.answer(open.id, answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn answer(&mut self, question: QuestionId, answer: Answer) -> Check {
+        self.tell(Input::Answered { question, answer })?;
+        Ok(())
+    }
+
+    fn odd_answer(&mut self) -> Check {
+        let answers = [
+            Answer::Yes,
+            Answer::No,
+            Answer::Failure(FailureAnswer::Retry),
+            Answer::Failure(FailureAnswer::Skip),
+            Answer::Value(Output::None),
+            Answer::Value(Output::Definition),
+        ];
+        let question = QuestionId::new(self.rng.within(1, 6) as u32).unwrap_or(QuestionId::FIRST);
+        let answer = *self.rng.pick(&answers).unwrap_or(&Answer::Yes);
+        self.answer(question, answer)
+    }
+}

@@ -1,0 +1,97 @@
+//! Drain: executors and people answer at last, and the run must end within a bounded number of events.
+
+use zeph_graph::{RunState, TaskState};
+use zeph_scheduler::{Input, OpenQuestion, Scope};
+
+use super::world::{Job, World};
+use crate::broken::Check;
+use crate::hold;
+
+impl World {
+    /// Answers everything until the run is over.
+    pub(super) fn drain(&mut self) -> Check {
+        let tasks = self.lab.facts().graph().len() as u64;
+        let bound = 60 + 40 * tasks;
+        self.mix.slow_disk /= 2;
+        self.mix.failing = 0;
+        self.mix.crashing /= 2;
+        let mut left = bound;
+        loop {
+            if self.lab.is_saving() {
+                self.append()?;
+            }
+            self.turn()?;
+            if let RunState::Ended(_) = self.lab.machine().state()
+                && !self.lab.is_saving()
+            {
+                return Ok(());
+            }
+            hold!(
+                left > 0,
+                11,
+                "ends_in_bounded_events",
+                "the run goes on after {bound} answers: {:?}",
+                self.lab.snapshot()
+            );
+            left -= 1;
+            // The last ones come without crashes, so that the bound holds.
+            if left < bound / 2 {
+                self.mix.crashing = 0;
+            }
+            self.answer_something()?;
+        }
+    }
+
+    fn answer_something(&mut self) -> Check {
+        match self.lab.machine().state() {
+            RunState::Suspended => {
+                self.tell(Input::Resume)?;
+                return Ok(());
+            }
+            RunState::Paused => {
+                self.tell(Input::Unpause)?;
+                return Ok(());
+            }
+            RunState::Running | RunState::Waiting | RunState::Suspending | RunState::Ended(_) => {}
+        }
+        if self.lab.machine().is_dormant() {
+            self.tell(Input::Resume)?;
+            return Ok(());
+        }
+        // What runs reports before what is being stopped, so that short time-outs at the end of time
+        // cannot starve it.
+        let runs = |job: &&Job| {
+            let state = self.lab.snapshot().states[job.task.index()];
+            matches!(state, TaskState::Running { .. })
+        };
+        let job = self.jobs.iter().find(runs).or(self.jobs.first()).copied();
+        if let Some(Job { task, attempt, .. }) = job {
+            self.bury(task, attempt);
+            let input = Input::Completed {
+                task,
+                attempt,
+                output: None,
+                log: None,
+            };
+            self.tell(input)?;
+            return Ok(());
+        }
+        let open: Option<OpenQuestion> = self.lab.machine().questions().next();
+        if let Some(open) = open {
+            let answer = self.fitting(&open, true);
+            return self.answer(open.id, answer);
+        }
+        if let Some(due) = self.lab.machine().deadline() {
+            self.now = self.now.max(due);
+            self.tell(Input::Tick)?;
+            return Ok(());
+        }
+        // A back-off to the end of time: somebody has to lose patience.
+        let stuck = self.lab.machine().stuck();
+        match stuck.first() {
+            Some(_) => self.tell(Input::Cancel(Scope::Run))?,
+            None => self.tell(Input::Quota(u32::MAX))?,
+        };
+        Ok(())
+    }
+}

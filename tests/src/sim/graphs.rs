@@ -1,0 +1,215 @@
+//! Graphs: random graphs and policies with every rule there is, extremes included.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use zeph_graph::{
+    Approval, AskFailure, Effect, FailureAnswer, Header, LaneId, OnFailure, Params, Policy,
+    Question, Retry, Task, TaskGraph, TaskId, Trigger, Work,
+};
+
+use crate::rng::Rng;
+
+/// A random graph with a random policy.
+pub fn draw(rng: &mut Rng, most_tasks: u64) -> Header {
+    let mut graph = TaskGraph::new();
+    let lanes: Vec<(LaneId, u32)> = (0..rng.below(4))
+        .map(|at| {
+            let capacity = *rng.pick(&[1, 1, 2, 3, 5, u32::MAX]).unwrap_or(&1);
+            (graph.add_lane(format!("lane{at}"), capacity), capacity)
+        })
+        .collect();
+    let tasks = if rng.percent(1) {
+        0
+    } else {
+        rng.within(1, most_tasks)
+    };
+    let flavour = Flavour::draw(rng);
+    let shape = rng.below(5);
+    let mut ids = Vec::new();
+    for at in 0..tasks {
+        let parents = parents(rng, shape, &ids);
+        let task = flavour.task(rng, at, &lanes);
+        ids.push(graph.add_task(task, parents));
+    }
+    Header {
+        graph,
+        policy: policy(rng),
+    }
+}
+
+fn parents(rng: &mut Rng, shape: u64, ids: &[TaskId]) -> Vec<TaskId> {
+    let Some(&last) = ids.last() else {
+        return Vec::new();
+    };
+    match shape {
+        // A chain, a fan, a diamond, layers of two, anything.
+        0 => vec![last],
+        1 => vec![ids[0]],
+        2 if rng.percent(30) => ids[1.min(ids.len() - 1)..].to_vec(),
+        2 => vec![ids[0]],
+        3 => ids.iter().rev().take(2).copied().collect(),
+        _ => {
+            let wanted = rng.below(4);
+            (0..wanted).filter_map(|_| rng.pick(ids).copied()).collect()
+        }
+    }
+}
+
+fn policy(rng: &mut Rng) -> Policy {
+    let grace = |rng: &mut Rng| match rng.below(6) {
+        0 => Duration::ZERO,
+        1 => Duration::from_micros(1),
+        2 => Duration::MAX,
+        _ => Duration::from_secs(rng.within(1, 6)),
+    };
+    Policy {
+        max_parallel: NonZeroU32::MIN.saturating_add(rng.below(8) as u32),
+        seed: rng.bits(),
+        run_timeout: rng.percent(25).then(|| limit(rng)),
+        cancel_grace: grace(rng),
+        suspend_grace: grace(rng),
+    }
+}
+
+/// A time-out: never zero, and sometimes as short or as long as can be.
+fn limit(rng: &mut Rng) -> Duration {
+    match rng.below(12) {
+        0 => Duration::from_nanos(1),
+        1 => Duration::MAX,
+        2 => Duration::from_micros(1),
+        3 => Duration::from_nanos(1_500),
+        _ => Duration::from_millis(rng.within(1, 20_000)),
+    }
+}
+
+/// What the tasks of one graph have in common: percentages.
+#[derive(Debug)]
+struct Flavour {
+    retrying: u64,
+    timed: u64,
+    budgeted: u64,
+    approved: u64,
+    questions: u64,
+    milestones: u64,
+    laned: u64,
+    ranked: u64,
+    all_done: u64,
+    strategies: [u64; 4],
+    once: u64,
+}
+
+impl Flavour {
+    fn draw(rng: &mut Rng) -> Self {
+        let some = |rng: &mut Rng| *rng.pick(&[0, 0, 15, 40, 80]).unwrap_or(&0);
+        Self {
+            retrying: some(rng),
+            timed: some(rng),
+            budgeted: some(rng),
+            approved: some(rng) / 2,
+            questions: some(rng) / 2,
+            milestones: some(rng) / 2,
+            laned: some(rng),
+            ranked: some(rng),
+            all_done: some(rng),
+            strategies: [1, 4, rng.below(5), rng.below(3)],
+            once: some(rng),
+        }
+    }
+
+    fn task(&self, rng: &mut Rng, at: u64, lanes: &[(LaneId, u32)]) -> Task {
+        let mut task = Task::new(format!("t{at}")).with_work(self.work(rng));
+        if rng.percent(self.all_done) {
+            task = task.trigger(Trigger::AllDone);
+        }
+        if rng.percent(self.retrying) {
+            task = task.retry(retry(rng));
+        }
+        if rng.percent(self.timed) {
+            task = task.timeout(limit(rng));
+        }
+        if rng.percent(self.budgeted) {
+            task = task.total_timeout(limit(rng));
+        }
+        if rng.percent(self.approved) {
+            let fallback = rng.percent(50).then(|| (limit(rng), rng.percent(50)));
+            let text = "go?".to_owned();
+            task = task.approve(Approval { text, fallback });
+        }
+        if rng.percent(self.ranked) {
+            task = task.priority(rng.below(3) as i32 - 1);
+        }
+        if rng.percent(self.ranked) {
+            task = task.hint(Duration::from_secs(rng.below(4)));
+        }
+        if rng.percent(self.once) {
+            task = task.effect(Effect::AtMostOnce);
+        } else if rng.percent(30) {
+            task = task.effect(Effect::Pure);
+        }
+        for &(lane, capacity) in lanes {
+            if rng.percent(self.laned) {
+                let weight = match rng.below(4) {
+                    0 => capacity,
+                    _ => rng.within(1, u64::from(capacity.min(3))) as u32,
+                };
+                task = task.lane_weight(lane, weight);
+            }
+        }
+        task.on_failure(self.on_failure(rng))
+    }
+
+    fn work(&self, rng: &mut Rng) -> Work {
+        if rng.percent(self.questions) {
+            let mut question = Question::text("what?");
+            if rng.percent(50) {
+                question = question.default_after(limit(rng), Params::none());
+            }
+            return Work::Question(Box::new(question));
+        }
+        if rng.percent(self.milestones) {
+            return Work::Milestone;
+        }
+        Work::Action {
+            name: "act".into(),
+            params: Params::none(),
+        }
+    }
+
+    fn on_failure(&self, rng: &mut Rng) -> OnFailure {
+        match rng.weighted(&self.strategies) {
+            0 => OnFailure::Abort,
+            1 => OnFailure::Skip,
+            2 => {
+                let answers = [
+                    FailureAnswer::Retry,
+                    FailureAnswer::Skip,
+                    FailureAnswer::Abort,
+                ];
+                let answer = rng.pick(&answers).copied();
+                let fallback = answer.filter(|_| rng.percent(50)).map(|a| (limit(rng), a));
+                OnFailure::Ask(AskFailure { fallback })
+            }
+            _ => OnFailure::Value(Params::none()),
+        }
+    }
+}
+
+fn retry(rng: &mut Rng) -> Retry {
+    let waits = [
+        Duration::ZERO,
+        Duration::from_nanos(1),
+        Duration::from_nanos(2_500),
+        Duration::from_millis(1),
+        Duration::from_secs(1),
+        Duration::from_secs(30),
+        Duration::MAX,
+    ];
+    let retries = *rng.pick(&[0, 1, 1, 2, 3, u32::MAX]).unwrap_or(&1);
+    let base = *rng.pick(&waits[..6]).unwrap_or(&waits[0]);
+    let cap = *rng.pick(&waits).unwrap_or(&waits[0]);
+    if rng.percent(3) {
+        return Retry::times(retries).backoff(Duration::MAX, cap);
+    }
+    Retry::times(retries).backoff(base, cap)
+}

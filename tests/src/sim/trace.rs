@@ -1,0 +1,96 @@
+//! Trace: what happened in a run, line by line; kept only when somebody will read it.
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zeph_graph::{Entry, Header, Timestamp, Work};
+
+/// The lines of one run. A copy shares them, so that they outlive a panic of what writes them.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    lines: Option<Arc<Mutex<Vec<String>>>>,
+}
+
+impl Trace {
+    /// A trace that keeps its lines.
+    #[must_use]
+    pub fn kept() -> Self {
+        Self {
+            lines: Some(Arc::default()),
+        }
+    }
+
+    /// Whether lines are kept.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// Adds a line, built only if it is kept.
+    pub fn line(&self, line: impl FnOnce() -> String) {
+        if let Some(lines) = &self.lines {
+            let line = line();
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push(line);
+        }
+    }
+
+    /// Adds the records of a batch.
+    pub fn records(&self, entries: &[Entry]) {
+        for entry in entries {
+            self.line(|| format!("      {:>3} {:?}", entry.seq.get(), entry.record));
+        }
+    }
+
+    /// The lines so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let lines = self.lines.as_ref();
+        lines.map_or_else(Vec::new, |lines| {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        })
+    }
+}
+
+/// A moment in seconds after the first one.
+#[must_use]
+pub fn clock(start: Timestamp, now: Timestamp) -> String {
+    let micros = i128::from(now.as_micros()) - i128::from(start.as_micros());
+    format!("{micros:+}us")
+}
+
+/// A graph and its policy, for people.
+#[must_use]
+pub fn picture(header: &Header) -> Vec<String> {
+    let mut lines = vec![format!("{:?}", header.policy)];
+    for lane in header.graph.lanes() {
+        lines.push(format!("lane {} of {}", lane.name, lane.capacity));
+    }
+    for (id, task) in header.graph.tasks() {
+        let work = match task.work() {
+            Work::Milestone => "milestone",
+            Work::Action { .. } => "action",
+            Work::Question(_) => "question",
+        };
+        let rules = task.rules();
+        let mut line = format!("{id} {work} <- {:?}", header.graph.parents(id));
+        // Writing to a string cannot fail.
+        let _ = write!(
+            line,
+            " {:?} {:?} {:?} {:?}",
+            rules.trigger, rules.effect, rules.on_failure, rules.retry
+        );
+        let _ = write!(
+            line,
+            " attempt<={:?} task<={:?} approve={:?} lanes={:?} priority={} hint={:?}",
+            rules.attempt_timeout,
+            rules.task_timeout,
+            rules.approve.as_ref().map(|approve| approve.fallback),
+            rules.lanes,
+            rules.priority,
+            rules.hint
+        );
+        lines.push(line);
+    }
+    lines
+}

@@ -1,0 +1,247 @@
+//! World: one random run: the executors, the people, the clock and the disk around the machine.
+
+use std::sync::Arc;
+
+use zeph_graph::{Attempt, Entry, TaskId, Timestamp};
+use zeph_scheduler::{Action, Input, Reception};
+
+use super::graphs;
+use super::mix::Mix;
+use super::trace::{self, Trace};
+use crate::broken::{Broken, Check};
+use crate::facts::Facts;
+use crate::lab::Lab;
+use crate::rng::Rng;
+
+/// How a run is to be made, besides its seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Tasks of a graph, at most.
+    pub most_tasks: u64,
+    /// Whether the journal is folded after every step.
+    pub thorough: bool,
+    /// The append at which the process dies for certain, counted from 0, and whether the append
+    /// succeeds.
+    pub crash_at: Option<(u64, bool)>,
+}
+
+impl Options {
+    /// Graphs of at most 12 tasks, everything checked, nothing kept.
+    pub const SHORT: Self = Self {
+        most_tasks: 12,
+        thorough: true,
+        crash_at: None,
+    };
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The invariant that does not hold, if there is one.
+    pub broken: Option<Broken>,
+    /// Inputs that the machine was given.
+    pub events: u64,
+    /// Appends to the journal.
+    pub appends: u64,
+    /// Deaths of the process.
+    pub crashes: u64,
+    /// The saved records.
+    pub journal: Vec<Entry>,
+    /// The graph and its policy; none if the machine panicked.
+    pub facts: Option<Arc<Facts>>,
+}
+
+/// An attempt that some executor works on, or did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Job {
+    pub(super) task: TaskId,
+    pub(super) attempt: Attempt,
+    /// Does not end when it is told to.
+    pub(super) stubborn: bool,
+    pub(super) told: bool,
+}
+
+/// One run and its surroundings.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) rng: Rng,
+    pub(super) mix: Mix,
+    pub(super) lab: Lab,
+    pub(super) now: Timestamp,
+    pub(super) start: Timestamp,
+    /// Attempts that are at work.
+    pub(super) jobs: Vec<Job>,
+    /// Attempts that were reported, lost or given up, and may report all the same.
+    pub(super) ghosts: Vec<Job>,
+    pub(super) events: u64,
+    pub(super) appends: u64,
+    pub(super) crashes: u64,
+    pub(super) contents: u32,
+    pub(super) trace: Trace,
+}
+
+/// Makes the run of that seed.
+#[must_use]
+pub fn run(seed: u64, options: Options, trace: &Trace) -> Outcome {
+    let mut rng = Rng::new(seed);
+    let header = graphs::draw(&mut rng, options.most_tasks);
+    let mut mix = Mix::draw(&mut rng);
+    mix.crash_at = options.crash_at;
+    if options.most_tasks > 12 {
+        mix.events *= 4;
+    }
+    let starts = [0, 1_000, 1_700_000_000_000_000, i64::MAX as u64 - 1_000_000];
+    let start = Timestamp::from_micros(starts[rng.weighted(&[4, 2, 8, 1])]);
+    if trace.is_kept() {
+        for line in trace::picture(&header) {
+            trace.line(|| line);
+        }
+    }
+    let lab = Lab::new(Arc::new(Facts::of(header)), options.thorough);
+    let mut world = World {
+        rng,
+        mix,
+        lab,
+        now: start,
+        start,
+        jobs: Vec::new(),
+        ghosts: Vec::new(),
+        events: 0,
+        appends: 0,
+        crashes: 0,
+        contents: 0,
+        trace: trace.clone(),
+    };
+    let broken = world.live().err();
+    Outcome {
+        broken,
+        events: world.events,
+        appends: world.appends,
+        crashes: world.crashes,
+        journal: world.lab.disk().to_vec(),
+        facts: Some(Arc::clone(world.lab.facts())),
+    }
+}
+
+impl World {
+    fn live(&mut self) -> Check {
+        if self.rng.percent(10) {
+            self.wild()?;
+        }
+        self.tell(Input::Start)?;
+        self.turn()?;
+        for _ in 0..self.mix.events {
+            self.wild()?;
+            self.turn()?;
+        }
+        self.drain()?;
+        self.lab.finish()?;
+        // Events keep coming after the end.
+        for _ in 0..self.rng.below(4) {
+            self.wild()?;
+        }
+        self.lab.finish()
+    }
+
+    /// Gives the machine an input.
+    pub(super) fn tell(&mut self, input: Input) -> Check<Reception> {
+        self.events += 1;
+        let (start, now) = (self.start, self.now);
+        self.trace
+            .line(|| format!("{} {input:?}", trace::clock(start, now)));
+        let reception = self.lab.handle(self.now, input)?;
+        if reception != Reception::Taken {
+            self.trace.line(|| format!("      {reception:?}"));
+        }
+        Ok(reception)
+    }
+
+    /// A turn of the driver: takes a batch, saves it or leaves it in flight, and performs actions.
+    pub(super) fn turn(&mut self) -> Check {
+        loop {
+            if !self.lab.step()? {
+                return Ok(());
+            }
+            if self.rng.percent(self.mix.slow_disk) {
+                return Ok(());
+            }
+            self.append()?;
+        }
+    }
+
+    /// The batch in flight reaches the disk, or the process dies. False after a death.
+    pub(super) fn append(&mut self) -> Check<bool> {
+        let append = self.appends;
+        self.appends += 1;
+        let dies = match self.mix.crash_at {
+            Some((at, appended)) => (at == append).then_some(appended),
+            None => {
+                let dies = self.rng.percent(self.mix.crashing);
+                dies.then(|| self.rng.percent(50))
+            }
+        };
+        let saving = self.lab.saving().to_vec();
+        self.trace.records(&saving);
+        if let Some(appended) = dies {
+            self.die(appended)?;
+            return Ok(false);
+        }
+        for action in self.lab.save()? {
+            self.perform(action);
+        }
+        Ok(true)
+    }
+
+    fn perform(&mut self, action: Action) {
+        self.trace.line(|| format!("      => {action:?}"));
+        match action {
+            Action::Start { task, attempt } => self.jobs.push(Job {
+                task,
+                attempt,
+                stubborn: self.rng.percent(self.mix.stubborn),
+                told: false,
+            }),
+            Action::Cancel { task, attempt } => {
+                for job in &mut self.jobs {
+                    job.told |= job.task == task && job.attempt == attempt;
+                }
+            }
+            Action::Abandon { task, attempt } => self.bury(task, attempt),
+            Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
+        }
+    }
+
+    /// The attempt is over as far as its executor or the machine is concerned.
+    pub(super) fn bury(&mut self, task: TaskId, attempt: Attempt) {
+        let is = |job: &Job| job.task == task && job.attempt == attempt;
+        if let Some(at) = self.jobs.iter().position(is) {
+            let job = self.jobs.swap_remove(at);
+            self.ghosts.push(job);
+        }
+    }
+
+    /// The process dies, and what it was doing with it; its reports may still arrive.
+    pub(super) fn die(&mut self, appended: bool) -> Check {
+        self.crashes += 1;
+        self.trace
+            .line(|| format!("      CRASH, appended: {appended}"));
+        self.lab.crash(appended)?;
+        self.ghosts.append(&mut self.jobs);
+        // The one that takes over may be told old news before it is told to go on.
+        if self.rng.percent(30) {
+            self.wild()?;
+        }
+        // Some die again and again while they take over.
+        let again = if self.rng.percent(2) { 20 } else { 0 };
+        for _ in 0..again {
+            self.tell(Input::Resume)?;
+            self.lab.step()?;
+            let appended = self.rng.percent(50);
+            self.trace
+                .line(|| format!("      CRASH again, appended: {appended}"));
+            self.lab.crash(appended)?;
+        }
+        self.tell(Input::Resume)?;
+        Ok(())
+    }
+}

@@ -1,7 +1,7 @@
 //! Live: the moving part of the view, at a terminal.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeph_common::inert;
@@ -12,6 +12,8 @@ use crate::run::narrate::Line;
 const TICK: Duration = Duration::from_millis(100);
 /// A name takes at most that much of a line.
 const NAME_CHARS: usize = 32;
+/// More running tasks than that are only counted: the smallest terminals have 24 lines.
+const MOST_BARS: usize = 16;
 
 /// One line for each running task, and one for the run; what is told scrolls up above them.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct Live {
     bars: MultiProgress,
     status: ProgressBar,
     running: HashMap<TaskId, ProgressBar>,
+    /// Running tasks without a line, oldest first.
+    unseen: VecDeque<(TaskId, String, Instant)>,
     by_name: HashMap<String, TaskId>,
     /// Lines told while a prompt has the terminal; `None` when it has not.
     held: Option<Vec<String>>,
@@ -40,6 +44,7 @@ impl Live {
             bars,
             status,
             running: HashMap::new(),
+            unseen: VecDeque::new(),
             by_name: HashMap::new(),
             held: None,
             has_colours,
@@ -60,6 +65,31 @@ impl Live {
     }
 
     pub(crate) fn started(&mut self, task: TaskId, name: &str) {
+        let since = Instant::now();
+        self.unseen.push_back((task, name.to_owned(), since));
+        self.show_unseen();
+    }
+
+    pub(crate) fn ended(&mut self, task: TaskId) {
+        if let Some(bar) = self.running.remove(&task) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+            self.by_name.retain(|_, other| *other != task);
+            self.show_unseen();
+        } else {
+            self.unseen.retain(|(other, _, _)| *other != task);
+        }
+    }
+
+    fn show_unseen(&mut self) {
+        while self.running.len() < MOST_BARS
+            && let Some((task, name, since)) = self.unseen.pop_front()
+        {
+            self.show(task, &name, since);
+        }
+    }
+
+    fn show(&mut self, task: TaskId, name: &str, since: Instant) {
         let style = style(
             "{spinner} {prefix} {elapsed} {wide_msg}",
             "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {wide_msg:.dim}",
@@ -68,20 +98,13 @@ impl Live {
         let prefix: String = inert(name).chars().take(NAME_CHARS).collect();
         let bar = ProgressBar::new_spinner()
             .with_style(style)
-            .with_prefix(prefix);
+            .with_prefix(prefix)
+            .with_elapsed(since.elapsed());
         let bar = self.bars.insert_before(&self.status, bar);
         bar.enable_steady_tick(TICK);
         self.by_name.insert(name.to_owned(), task);
         if let Some(old) = self.running.insert(task, bar) {
             old.finish_and_clear();
-        }
-    }
-
-    pub(crate) fn ended(&mut self, task: TaskId) {
-        if let Some(bar) = self.running.remove(&task) {
-            bar.finish_and_clear();
-            self.bars.remove(&bar);
-            self.by_name.retain(|_, other| *other != task);
         }
     }
 
@@ -120,6 +143,7 @@ impl Live {
 
     pub(crate) fn close(&mut self) {
         self.release();
+        self.unseen.clear();
         for (_, bar) in self.running.drain() {
             bar.finish_and_clear();
         }

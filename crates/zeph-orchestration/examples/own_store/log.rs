@@ -30,14 +30,20 @@ pub(crate) struct Log {
 impl Log {
     /// Opens the file, or makes an empty one.
     pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
-        let created = File::options().append(true).create(true).open(path);
-        // A new file is there after a crash only when its folder was synced too.
-        created
-            .and_then(|_| File::open(path.parent().unwrap_or(path))?.sync_all())
-            .map_err(|error| StoreError::io("creating the file", error))?;
-        let mut log = Self::new(path.into(), None);
+        let path = Self::create(path).map_err(|error| StoreError::io("opening the file", error))?;
+        let mut log = Self::new(path, None);
         log.enter().await?;
         Ok(log)
+    }
+
+    fn create(path: &Path) -> io::Result<PathBuf> {
+        File::options().append(true).create(true).open(path)?;
+        let path = path.canonicalize()?;
+        if let Some(folder) = path.parent() {
+            // A new file is there after a crash only when its folder was synced too.
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(path)
     }
 
     fn new(path: PathBuf, broken: Option<String>) -> Self {

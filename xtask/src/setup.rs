@@ -11,34 +11,28 @@ const DENY: &str = "0.20.2";
 /// Installs what is missing or has another version; the answer is whether all is there.
 pub(crate) fn run() -> Result<bool, String> {
     let root = Workspace::load()?.root;
-    if missing(&root).is_none() {
+    let Some(call) = missing(&root) else {
         println!("cargo-deny {DENY} is installed; nothing to do");
         return Ok(true);
-    }
-    let call = install();
-    println!(
-        "installing cargo-deny {DENY}, about a minute on two cores:\n  {}",
-        call.line()
-    );
+    };
+    println!("{}:\n  {}", announcement(), call.line());
     call.shown(&root)
 }
 
-/// What to do when cargo-deny is not there in its version; `None` when it is.
-pub(crate) fn missing(root: &Path) -> Option<String> {
-    let found = match Call::cargo("deny --version").answer(root) {
-        Ok(said) => said,
-        Err(_) => "none".to_owned(),
-    };
-    advice(found.trim())
+/// The call that installs cargo-deny when it is not there in its version; `None` when it is.
+pub(crate) fn missing(root: &Path) -> Option<Call> {
+    let found = Call::cargo("deny --version").answer(root);
+    let is_there = found.is_ok_and(|said| will_do(&said));
+    (!is_there).then(install)
 }
 
-fn advice(found: &str) -> Option<String> {
-    if found == format!("cargo-deny {DENY}") {
-        return None;
-    }
-    Some(format!(
-        "cargo-deny {DENY} is needed, found: {found}\ntype: cargo xtask setup"
-    ))
+/// What to say before the call of [`missing`], which takes its time.
+pub(crate) fn announcement() -> String {
+    format!("installing cargo-deny {DENY}, about a minute on two cores")
+}
+
+fn will_do(said: &str) -> bool {
+    said.trim() == format!("cargo-deny {DENY}")
 }
 
 /// It checks for a second and builds for minutes when optimised, so it is not.
@@ -57,14 +51,14 @@ mod tests {
 
     #[test]
     fn only_the_pinned_version_will_do() {
-        assert_eq!(advice("cargo-deny 0.20.2"), None);
-        assert!(advice("cargo-deny 0.19.0").is_some());
-        let told = advice("none").unwrap();
-        assert!(told.ends_with("type: cargo xtask setup"), "{told}");
+        assert!(will_do("cargo-deny 0.20.2\n"));
+        assert!(!will_do("cargo-deny 0.19.0\n"));
+        assert!(!will_do(""));
     }
 
     #[test]
     fn the_pinned_version_is_what_is_installed() {
         assert!(install().line().contains("--version 0.20.2"));
+        assert!(announcement().contains("0.20.2"));
     }
 }

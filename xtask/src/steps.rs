@@ -1,5 +1,7 @@
 //! The steps of the gate: what each is called, what it runs and what it needs.
 
+use std::io::Write as _;
+
 use crate::finding::Finding;
 use crate::tally::Tally;
 use crate::tool::Call;
@@ -140,11 +142,17 @@ fn check_book(workspace: &Workspace) -> Result<Vec<Finding>, String> {
     Ok(found)
 }
 
+/// The one tool that cargo does not bring along is installed first where it is missing, so that a
+/// fresh machine needs no other command.
 fn deny(workspace: &Workspace, _quick: bool) -> Result<Vec<Call>, String> {
-    match setup::missing(&workspace.root) {
-        Some(advice) => Err(advice),
-        None => one("deny --offline check bans licenses sources"),
+    let install = setup::missing(&workspace.root);
+    if install.is_some() {
+        // Ends the line of the step; its outcome then stands below, in its column.
+        print!("{}\n{:20}", setup::announcement(), "");
+        let _ = std::io::stdout().flush();
     }
+    let check = Call::cargo("deny --offline check bans licenses sources");
+    Ok(install.into_iter().chain([check]).collect())
 }
 
 fn features(workspace: &Workspace, _quick: bool) -> Result<Vec<Call>, String> {

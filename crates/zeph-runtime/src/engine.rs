@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_graph::{ContentId, Entry, Header, RunId, TaskGraph, Work, wire};
@@ -20,6 +21,11 @@ use crate::request::Request;
 use crate::socket::{self, Reply};
 use crate::submission::{Limits, Submission};
 use crate::view::read_entries;
+
+/// How often a lock is looked at whose owner does not reply.
+const LAST_BREATHS: u32 = 50;
+/// How long to wait in between: starting a program takes less than that, but for a machine under load.
+const LAST_BREATH: Duration = Duration::from_millis(20);
 
 /// What the core is told.
 pub(crate) enum Message {
@@ -291,12 +297,18 @@ impl Engine {
     /// Who works on a run that belongs to that epoch, unless it is us or nobody.
     async fn elsewhere(&self, run: &RunId, epoch: u64) -> Option<String> {
         let owners = self.owners.as_ref().filter(|_| epoch != self.fence.epoch)?;
-        let owner = owners.holder(epoch)?;
-        // An owner may live on after the run has come to rest there.
-        match socket::call(&owners.socket_path(epoch), run, None).await {
-            Ok(Reply::NotHere) => None,
-            Ok(Reply::Taken | Reply::Stale | Reply::Refused(_)) | Err(_) => Some(owner),
+        for _ in 0..LAST_BREATHS {
+            let owner = owners.holder(epoch)?;
+            match socket::call(&owners.socket_path(epoch), run, None).await {
+                // An owner may live on after the run has come to rest there.
+                Ok(Reply::NotHere) => return None,
+                Ok(Reply::Taken | Reply::Stale | Reply::Refused(_)) => return Some(owner),
+                // A process that was killed while it started a command has left the lock to the
+                // child, for the moment until that has become another program.
+                Err(_) => tokio::time::sleep(LAST_BREATH).await,
+            }
         }
+        owners.holder(epoch)
     }
 
     /// What people asked of this run while nobody owned it, oldest first.

@@ -1,6 +1,8 @@
 //! Admit: the one transition table. What a record may follow, live and in recovery.
 
-use zeph_graph::{Answer, AskWhy, FailureAnswer, Record, TaskId, TaskState, Work};
+use zeph_graph::{
+    Answer, AskWhy, EndingWhy, FailureAnswer, Record, SkipWhy, TaskId, TaskState, Work,
+};
 
 use crate::machine::{Machine, Phase};
 
@@ -52,8 +54,13 @@ impl Machine {
             Record::BackedOff { task, .. } => {
                 self.state(task) == TaskState::Pending && self.attempts[task.index()] > 0
             }
-            Record::Asked { task, question, .. } => {
-                question.get() == self.run.last_question.wrapping_add(1)
+            Record::Asked {
+                task,
+                question,
+                why,
+            } => {
+                self.may_ask(why, task)
+                    && question.get() == self.run.last_question.wrapping_add(1)
                     && matches!(
                         self.state(task),
                         TaskState::Pending | TaskState::Ready | TaskState::BackingOff { .. }
@@ -73,9 +80,17 @@ impl Machine {
                     && !self.state(task).is_end()
                     && !self.has_slot(task)
             }
-            Record::Skipped { task, .. } => self.state(task) == TaskState::Pending,
+            Record::Skipped { task, why } => {
+                self.state(task) == TaskState::Pending && self.may_spoil(why, task)
+            }
             Record::Canceled { task, .. } => !self.state(task).is_end() && !self.has_slot(task),
-            Record::Ending { .. } => self.run.ending.is_none(),
+            Record::Ending { why } => {
+                let known = match why {
+                    EndingWhy::Abort(task) => task.index() < self.state.len(),
+                    EndingWhy::Cancel | EndingWhy::Timeout => true,
+                };
+                known && self.run.ending.is_none()
+            }
             Record::Paused => !self.run.paused,
             Record::Unpaused => self.run.paused,
             Record::Suspending => self.run.phase == Phase::Live,
@@ -104,6 +119,24 @@ impl Machine {
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
             | TaskState::Canceled { .. } => false,
+        }
+    }
+
+    /// Each kind of question needs something to be about.
+    fn may_ask(&self, why: AskWhy, task: TaskId) -> bool {
+        let definition = self.graph.task(task);
+        match why {
+            AskWhy::Work => matches!(definition.work(), Work::Question(_)),
+            AskWhy::Approve => definition.rules().approve.is_some(),
+            AskWhy::Failure(_) => self.attempts[task.index()] > 0,
+        }
+    }
+
+    /// What spoils a task is one of its parents; a chain of other tasks could go round in circles.
+    fn may_spoil(&self, why: SkipWhy, task: TaskId) -> bool {
+        match why {
+            SkipWhy::Upstream(parent) => self.graph.parents(task).contains(&parent),
+            SkipWhy::Declined => true,
         }
     }
 

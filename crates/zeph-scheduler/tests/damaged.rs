@@ -1,6 +1,9 @@
 //! Damaged: a journal that no machine wrote is called corrupt, or makes a machine that still behaves.
 
-use zeph_graph::{Entry, Fault, Header, Policy, Record, Retry, Seq, Task, TaskGraph, Timestamp};
+use zeph_graph::{
+    EndingWhy, Entry, Fault, Header, Policy, Record, Retry, Seq, SkipWhy, Task, TaskGraph, TaskId,
+    Timestamp,
+};
 use zeph_scheduler::{Action, Corrupt, Input, Scheduler};
 
 fn header() -> Header {
@@ -157,5 +160,67 @@ fn a_record_dated_before_the_last_one_is_told() {
     assert!(matches!(
         Scheduler::recover(header.clone(), journal),
         Err(Corrupt::Backwards { .. })
+    ));
+}
+
+/// Recovers the first `keep` records of a sound journal and one more.
+fn with(header: &Header, keep: usize, record: Record) -> Result<Scheduler, Corrupt> {
+    let mut journal = journal(header.clone());
+    journal.truncate(keep);
+    let at = journal[keep - 1].at;
+    journal.push(Entry {
+        seq: Seq::FIRST.plus(keep as u64),
+        at,
+        record,
+    });
+    Scheduler::recover(header.clone(), journal)
+}
+
+#[test]
+fn a_task_that_is_skipped_because_of_no_parent_of_its_is_impossible() {
+    let header = header();
+    for upstream in [1, 3, 99] {
+        let skipped = Record::Skipped {
+            task: TaskId::from_index(1),
+            why: SkipWhy::Upstream(TaskId::from_index(upstream)),
+        };
+        assert!(with(&header, 1, skipped).is_err());
+    }
+}
+
+#[test]
+fn a_run_that_is_aborted_by_no_task_of_its_is_impossible() {
+    let why = EndingWhy::Abort(TaskId::from_index(99));
+    assert!(with(&header(), 1, Record::Ending { why }).is_err());
+}
+
+#[test]
+fn a_start_in_a_full_lane_is_impossible() {
+    let mut graph = TaskGraph::new();
+    let door = graph.add_lane("door", 1);
+    let ids: Vec<TaskId> = (0..2)
+        .map(|at| graph.add_task(Task::new(format!("t{at}")).action("x").lane(door), []))
+        .collect();
+    let header = Header {
+        graph,
+        policy: Policy::default(),
+    };
+    let attempt = zeph_graph::Attempt::FIRST;
+    let mut records = vec![Record::Opened];
+    records.extend(ids.iter().map(|&task| Record::Readied { task }));
+    records.extend(ids.iter().map(|&task| Record::Started { task, attempt }));
+    let mut journal: Vec<Entry> = records
+        .into_iter()
+        .map(|record| Entry {
+            seq: Seq::FIRST,
+            at: Timestamp::ZERO,
+            record,
+        })
+        .collect();
+    renumber(&mut journal);
+    let refused = Scheduler::recover(header, journal);
+    assert!(matches!(
+        refused,
+        Err(Corrupt::Impossible { seq, .. }) if seq == Seq::new(5)
     ));
 }

@@ -42,8 +42,8 @@ pub(crate) fn from_bytes(
     let given = given(params)?;
     let wrong = |errors: PlanErrors| picture::error(&errors);
     let mut plan = Plan::load_bytes(bytes, format(name, bytes), name).map_err(wrong)?;
-    if let Some(folder) = folder.as_ref().and_then(|folder| folder.to_str()) {
-        plan = plan.in_folder(folder);
+    if let Some(folder) = &folder {
+        plan = plan.in_folder(text_of(folder)?);
     }
     let bound = plan.bind(&given).map_err(wrong)?;
     let graph = with_defaults(cx, bound.graph().map_err(wrong)?)?;
@@ -118,6 +118,16 @@ fn folder_of(path: &Path) -> Result<Option<PathBuf>, CliError> {
             format!("the folder of the plan cannot be found: {error}"),
         )
         .code("no_folder")
+    })
+}
+
+/// The folder is stored with the run as text; one that is no text could not be found again.
+fn text_of(folder: &Path) -> Result<&str, CliError> {
+    folder.to_str().ok_or_else(|| {
+        let text = format!("the name of the folder {} is not UTF-8", folder.display());
+        CliError::new(Exit::Usage, text)
+            .code("no_folder")
+            .help("run the plan from a folder whose name is")
     })
 }
 

@@ -7,6 +7,7 @@ use zeph_common::{inert, inert_block, show_duration};
 use zeph_graph::{ContentId, RunState, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunReport, RunView, TaskReport};
+use zeph_scheduler::Counts;
 use zeph_subagent::TaskErrorRecord;
 
 use crate::cx::Cx;
@@ -36,6 +37,7 @@ pub(crate) async fn tell(
     took: Duration,
 ) -> Result<Exit, CliError> {
     let report = &*followed.report;
+    let standing = Standing::of(store, report).await;
     let exit = match (&report.error, followed.signal) {
         (Some(_), _) => Exit::Store,
         (None, Some(signal)) => signal,
@@ -48,7 +50,9 @@ pub(crate) async fn tell(
         Vec::new()
     };
     if cx.json() {
-        out::json(&summary_json(followed, &failures, &next, exit, took));
+        out::json(&summary_json(
+            followed, &standing, &failures, &next, exit, took,
+        ));
         return Ok(exit);
     }
     for failure in &failures {
@@ -61,7 +65,7 @@ pub(crate) async fn tell(
     if !failures.is_empty() {
         out::line("");
     }
-    out::line(summary(report, took));
+    out::line(summary(report, &standing, took));
     if let Some(reason) = &report.error {
         out::line(format!(
             "{} the journal could not be written: {}",
@@ -146,7 +150,7 @@ fn show(failure: &Failure<'_>, run: &zeph_graph::RunId) {
     }
 }
 
-fn summary(report: &RunReport, took: Duration) -> String {
+fn summary(report: &RunReport, standing: &Standing, took: Duration) -> String {
     let tone = match report.state {
         RunState::Ended(zeph_graph::RunEnd::Completed) => Tone::Good,
         RunState::Ended(zeph_graph::RunEnd::Failed | zeph_graph::RunEnd::TimedOut) => Tone::Bad,
@@ -157,7 +161,7 @@ fn summary(report: &RunReport, took: Duration) -> String {
         | RunState::Suspending
         | RunState::Suspended => Tone::Warning,
     };
-    let counts = counts(report);
+    let counts = standing.counts();
     let parts: Vec<String> = (counts.iter())
         .filter(|(_, count)| *count > 0)
         .map(|(word, count)| format!("{count} {word}"))
@@ -170,25 +174,49 @@ fn summary(report: &RunReport, took: Duration) -> String {
     format!(
         "run {} {}: {parts} in {}",
         report.run,
-        tone.paint(report.state.word()),
+        tone.paint(standing.word),
         show_duration(took)
     )
 }
 
-fn counts(report: &RunReport) -> [(&'static str, u32); 10] {
-    let counts = &report.counts;
-    [
-        ("completed", counts.completed),
-        ("failed", counts.failed),
-        ("skipped", counts.skipped),
-        ("canceled", counts.canceled),
-        ("asking", counts.asking),
-        ("running", counts.running),
-        ("canceling", counts.canceling),
-        ("backing_off", counts.backing_off),
-        ("ready", counts.ready),
-        ("pending", counts.pending),
-    ]
+/// Where the run stands on disk.
+struct Standing {
+    word: &'static str,
+    counts: Counts,
+}
+
+impl Standing {
+    /// A run whose journal could not be written stands where its last save left it.
+    async fn of(store: &dyn RawGraphStore, report: &RunReport) -> Self {
+        if report.error.is_none() {
+            return Self {
+                word: report.state.word(),
+                counts: report.counts,
+            };
+        }
+        let saved = RunView::load(store, &report.run).await;
+        Self {
+            word: "interrupted",
+            // A store that cannot be read either leaves only what was meant to be saved.
+            counts: saved.map_or(report.counts, |view| view.scheduler.counts()),
+        }
+    }
+
+    fn counts(&self) -> [(&'static str, u32); 10] {
+        let counts = &self.counts;
+        [
+            ("completed", counts.completed),
+            ("failed", counts.failed),
+            ("skipped", counts.skipped),
+            ("canceled", counts.canceled),
+            ("asking", counts.asking),
+            ("running", counts.running),
+            ("canceling", counts.canceling),
+            ("backing_off", counts.backing_off),
+            ("ready", counts.ready),
+            ("pending", counts.pending),
+        ]
+    }
 }
 
 /// What to type next, and what for.
@@ -217,13 +245,15 @@ fn next(followed: &Followed, failures: &[Failure<'_>], db: &str) -> Vec<(String,
 
 fn summary_json(
     followed: &Followed,
+    standing: &Standing,
     failures: &[Failure<'_>],
     next: &[(String, String)],
     exit: Exit,
     took: Duration,
 ) -> Value {
     let report = &followed.report;
-    let counts: serde_json::Map<String, Value> = counts(report)
+    let counts: serde_json::Map<String, Value> = standing
+        .counts()
         .into_iter()
         .map(|(word, count)| (word.to_owned(), count.into()))
         .collect();
@@ -241,7 +271,7 @@ fn summary_json(
     let mut json = json!({
         "event": "summary",
         "run": report.run.as_str(),
-        "state": report.state.word(),
+        "state": standing.word,
         "exit": exit as u8,
         "counts": counts,
         "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use zeph_common::inert;
 use zeph_config::Origin;
 use zeph_graph::{Policy, RunId, TaskGraph};
 use zeph_memory::{MemoryStore, RawGraphStore};
@@ -96,6 +97,9 @@ pub(crate) async fn start(
     follow.finish(cx, began).await
 }
 
+/// Where the graph's metadata tell the plan's folder.
+const FOLDER: &str = "plan_folder";
+
 /// A run that was started or resumed here.
 pub(crate) struct Follow {
     pub(crate) handle: RunHandle,
@@ -169,8 +173,24 @@ pub(crate) fn work_of(
     for (name, value) in plan::given(secrets)? {
         values = values.secret(name, value);
     }
+    let missing: Vec<&str> = values.missing_secrets().collect();
+    if !missing.is_empty() {
+        let names: Vec<_> = missing.iter().map(|name| inert(name)).collect();
+        let text = format!("the plan's secrets are not stored: {}", names.join(", "));
+        return Err(CliError::new(Exit::Usage, text)
+            .code("missing_secret")
+            .help(format!("give them again, as in -p {}=…", names[0])));
+    }
+    let folder = graph.metadata().get(FOLDER).map(PathBuf::from);
+    if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
+        let shown = folder.display().to_string();
+        let text = format!("the folder of the plan is gone: {}", inert(&shown));
+        return Err(CliError::new(Exit::Usage, text)
+            .code("no_folder")
+            .help("put it back: the run's commands run in it"));
+    }
     Ok(Work {
-        folder: graph.metadata().get("plan_folder").map(PathBuf::from),
+        folder,
         values,
         max_parallel,
     })

@@ -229,3 +229,35 @@ fn a_plan_from_stdin_and_nasty_names_are_shown_inert() {
     assert!(!run.out.contains('\u{1b}'), "{run:?}");
     assert!(run.out.contains("bad"), "{run:?}");
 }
+
+#[test]
+fn secrets_are_given_again_and_the_folder_must_be_there() {
+    let scene = Scene::new("");
+    scene.folder("work");
+    scene.file(
+        "work/plan.toml",
+        r#"
+        [params]
+        token = { type = "string", secret = true }
+        [tasks.publish]
+        approve = "Publish?"
+        run = ["sh", "-c", "test \"$TOKEN\" = s3cret && echo published >> ../log"]
+        env = { TOKEN = "${{ params.token }}" }
+        "#,
+    );
+    let token = "token=s3cret";
+    let run = scene.zeph(&["run", "work/plan.toml", "--name", "r", "-p", token]);
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
+    let without = scene.zeph(&["resume", "r"]);
+    assert_eq!(code(&without), 2, "{without:?}");
+    assert!(without.err.contains("-p token=…"), "{without:?}");
+    scene.rename("work", "elsewhere");
+    let gone = scene.zeph(&["resume", "r", "-p", token]);
+    assert_eq!(code(&gone), 2, "{gone:?}");
+    assert!(gone.err.contains("put it back"), "{gone:?}");
+    scene.rename("elsewhere", "work");
+    let resume = scene.zeph(&["resume", "r", "-p", token]);
+    assert_eq!(code(&resume), 0, "{resume:?}");
+    assert_eq!(scene.log(), ["published"]);
+}

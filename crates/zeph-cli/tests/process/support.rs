@@ -39,6 +39,14 @@ impl Scene {
         fs::write(self.path(name), text).unwrap();
     }
 
+    pub(crate) fn folder(&self, name: &str) {
+        fs::create_dir(self.path(name)).unwrap();
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path(name).exists()
     }

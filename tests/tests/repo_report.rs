@@ -4,6 +4,8 @@
 //! The plan is run as it is. In front of the real programs on the search path lie stand-ins that note
 //! in a counter file which attempt of which task starts them, and can hold a task at a gate.
 
+#![allow(clippy::unwrap_used, reason = "the panic of a test is its report")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,8 +1,8 @@
 //! Damaged: a journal that no machine wrote is called corrupt, or makes a machine that still behaves.
 
 use zeph_graph::{
-    EndingWhy, Entry, Fault, Header, Policy, Record, Retry, Seq, SkipWhy, Task, TaskGraph, TaskId,
-    Timestamp,
+    AskWhy, EndingWhy, Entry, Fault, Header, Policy, Record, Retry, Seq, SkipWhy, Task, TaskGraph,
+    TaskId, Timestamp,
 };
 use zeph_scheduler::{Action, Corrupt, Input, Scheduler};
 
@@ -223,4 +223,21 @@ fn a_start_in_a_full_lane_is_impossible() {
         refused,
         Err(Corrupt::Impossible { seq, .. }) if seq == Seq::new(5)
     ));
+}
+
+#[test]
+fn a_question_about_nothing_is_impossible() {
+    let header = header();
+    let question = zeph_graph::QuestionId::FIRST;
+    // Task d is a milestone without approval that has never run.
+    let task = TaskId::from_index(3);
+    let about = [AskWhy::Work, AskWhy::Approve, AskWhy::Failure(Fault::Error)];
+    for why in about {
+        let asked = Record::Asked {
+            task,
+            question,
+            why,
+        };
+        assert!(with(&header, 1, asked).is_err());
+    }
 }

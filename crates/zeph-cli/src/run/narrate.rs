@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use zeph_common::{inert, show_duration, truncate};
-use zeph_graph::{CutHow, EndingWhy, Fault, Output, Record, RunEnd, SkipWhy, TaskId, Timestamp};
+use zeph_graph::{CutHow, EndingWhy, Fault, Output, Record, SkipWhy, TaskId, Timestamp};
 use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
@@ -128,6 +128,7 @@ impl Board {
         })
     }
 
+    /// What happens to a task.
     fn words(
         &mut self,
         event: &Event,
@@ -186,6 +187,31 @@ impl Board {
                 };
                 ("stopped", Tone::Warning, text)
             }
+            Record::Opened
+            | Record::Readied { .. }
+            | Record::Started { .. }
+            | Record::AttemptFailed { .. }
+            | Record::Asked { .. }
+            | Record::Answered { .. }
+            | Record::CancelRequested { .. }
+            | Record::Ending { .. }
+            | Record::Paused
+            | Record::Unpaused
+            | Record::Suspending
+            | Record::Suspended
+            | Record::Resumed
+            | Record::Ended { .. } => return self.asides(event, name, questions),
+        })
+    }
+
+    /// What happens around the tasks: questions, pauses, the beginning of the end.
+    fn asides(
+        &self,
+        event: &Event,
+        name: &str,
+        questions: &[QuestionView],
+    ) -> Option<(&'static str, Tone, String)> {
+        Some(match event.record {
             Record::Asked { question, .. } => {
                 let question = questions.iter().find(|open| open.id == question.get());
                 ("ask", Tone::Question, self.ask(name, question?))
@@ -203,6 +229,7 @@ impl Board {
                 )
             }
             Record::Ending { why } => {
+                let because = inert(event.because.as_deref().unwrap_or("?"));
                 let text = match why {
                     EndingWhy::Abort(_) => format!("{because} failed"),
                     EndingWhy::Cancel => "somebody cancelled the run".to_owned(),
@@ -220,19 +247,18 @@ impl Board {
             Record::Opened
             | Record::Readied { .. }
             | Record::Started { .. }
+            | Record::Completed { .. }
             | Record::AttemptFailed { .. }
+            | Record::AttemptCut { .. }
+            | Record::BackedOff { .. }
             | Record::CancelRequested { .. }
+            | Record::Failed { .. }
+            | Record::Skipped { .. }
+            | Record::Canceled { .. }
             | Record::Suspending
             | Record::Suspended
             | Record::Resumed
-            | Record::Ended {
-                end:
-                    RunEnd::Completed
-                    | RunEnd::Degraded
-                    | RunEnd::Failed
-                    | RunEnd::Canceled
-                    | RunEnd::TimedOut,
-            } => return None,
+            | Record::Ended { .. } => return None,
         })
     }
 

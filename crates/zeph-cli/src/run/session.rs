@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_graph::{Record, RunState, TaskState};
+use zeph_graph::{ContentId, Record, RunState, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{Events, Pulse, QuestionView, RunEvent, RunHandle, RunReport, RunView};
 use zeph_scheduler::{Event, EventKind};
@@ -171,18 +171,15 @@ impl Session {
         self.last_seq = event.seq.get();
         self.view.event(self.handle.id().as_str(), &event);
         if let Record::AttemptFailed {
-            task,
-            error: Some(id),
-            ..
+            task, error, fault, ..
         } = event.record
         {
-            // Without its words the failure is told by its kind.
-            if let Ok(parts) = self.store.contents(self.handle.id(), &[id]).await
-                && let Some(part) = parts.first()
-                && let Ok(said) = serde_json::from_slice::<TaskErrorRecord>(&part.bytes)
-            {
-                self.board.fault(task, &said.message);
-            }
+            let said = match error {
+                Some(id) => self.said(id).await,
+                None => None,
+            };
+            let kind = || fault.to_string();
+            self.board.fault(task, &said.unwrap_or_else(kind));
         }
         match event.record {
             Record::Started { task, .. } => {
@@ -220,6 +217,13 @@ impl Session {
                 crate::demo::die();
             }
         }
+    }
+
+    /// What an executor said; without its words the failure is told by its kind.
+    async fn said(&self, id: ContentId) -> Option<String> {
+        let parts = self.store.contents(self.handle.id(), &[id]).await.ok()?;
+        let said: TaskErrorRecord = serde_json::from_slice(&parts.first()?.bytes).ok()?;
+        Some(said.message)
     }
 
     /// Looks at where the run stands: what to show, whom to ask, whether to wait.

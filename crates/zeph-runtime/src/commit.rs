@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
-use zeph_graph::{Entry, Timestamp};
+use zeph_graph::Entry;
 use zeph_memory::{Commit, StoreError};
 use zeph_scheduler::{Action, Batch, Event, Input, Reception};
 
@@ -43,8 +43,9 @@ impl Core {
                 continue;
             }
             let before = live.scheduler.counts().in_flight();
-            live.scheduler
-                .handle(Timestamp::ZERO, Input::Quota(before.saturating_add(free)));
+            // What starts now is dated now: waiting for the disk is not charged to an attempt.
+            let quota = Input::Quota(before.saturating_add(free));
+            live.scheduler.handle(self.clock.now(), quota);
             let batch = live.scheduler.step();
             let after = live.scheduler.counts().in_flight();
             self.slots_used = self.slots_used + after - before;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
-use zeph_graph::{Answer, Output, RunId, Timestamp};
+use zeph_graph::{Answer, Output, RunId, RunState, Timestamp};
 use zeph_memory::{Fence, RawGraphStore, RequestId};
 use zeph_scheduler::{Input, Reception, Scope};
 use zeph_subagent::Registry;
@@ -205,7 +205,15 @@ impl Core {
         let input = match request {
             Request::Pause => Input::Pause,
             Request::Unpause => Input::Unpause,
-            Request::Suspend => Input::Suspend,
+            Request::Suspend => {
+                if live.scheduler.state() == RunState::Suspending {
+                    // Asked twice: no more grace. What is still at work is cut at once.
+                    for flight in live.attempts.values() {
+                        flight.stop.kill();
+                    }
+                }
+                Input::Suspend
+            }
             Request::Cancel { task: None, .. } => Input::Cancel(Scope::Run),
             Request::Cancel {
                 task: Some(name),

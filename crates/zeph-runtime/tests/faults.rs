@@ -264,3 +264,28 @@ async fn an_unregistered_executor_is_named_before_anything_begins() {
         .expect_err("is refused");
     assert!(error.to_string().contains("unknown"), "{error}");
 }
+
+#[tokio::test]
+async fn a_second_suspend_cuts_at_once_what_would_have_had_its_grace() {
+    let script = Arc::new(ScriptedExecutor::new().on("slow", [Step::hang()]));
+    let engine = engine(Arc::new(MemoryStore::new()), &script).await;
+    let mut graph = TaskGraph::new();
+    graph.add_task(doing("slow"), []);
+    let hour = Duration::from_secs(3600);
+    let patient = Policy {
+        cancel_grace: hour,
+        suspend_grace: hour,
+        ..Policy::default()
+    };
+    let run = engine
+        .submit(Submission::new(graph).policy(patient))
+        .await
+        .expect("is saved");
+    script.started("slow").await;
+    run.suspend().await.expect("is saved");
+    assert_eq!(run.pulse().state, RunState::Suspending);
+    run.suspend().await.expect("is saved");
+    let report = run.wait().await.expect("rests");
+    assert_eq!(report.state, RunState::Suspended);
+    assert_eq!(report.tasks[0].tally.restarts, 1);
+}

@@ -15,8 +15,8 @@ use zeph_graph::{Policy, Task, TaskGraph, TaskId, Timestamp};
 use zeph_scheduler::{Action, Input, Scheduler};
 
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
-const SHAPES: [(&str, fn(usize) -> TaskGraph); 3] =
-    [("chain", chain), ("wide", wide), ("layered", layered)];
+type Build = fn(usize) -> TaskGraph;
+const SHAPES: [(&str, Build); 3] = [("chain", chain), ("wide", wide), ("layered", layered)];
 
 fn main() {
     println!("ns per task: the machine, the floor, and their ratio (least of several rounds)\n");

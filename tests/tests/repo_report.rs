@@ -104,7 +104,7 @@ impl Place {
     }
 
     fn call(&self, words: &[&str]) -> Told {
-        Running::start(&mut self.command(words)).to_the_end()
+        Running::start(&mut self.command(words)).finish()
     }
 
     fn json(&self, words: &[&str]) -> Value {
@@ -244,10 +244,10 @@ impl Running {
 
     fn kill(mut self) -> Told {
         self.child.kill().unwrap();
-        self.to_the_end()
+        self.finish()
     }
 
-    fn to_the_end(mut self) -> Told {
+    fn finish(mut self) -> Told {
         while self.next_ok() {}
         let output = self.child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -301,7 +301,7 @@ fn number(report: &str, heading: &str, name: &str) -> u64 {
 #[test]
 fn the_report_of_this_repository_is_correct() {
     let place = Place::new();
-    let told = place.start("").to_the_end();
+    let told = place.start("").finish();
     assert_eq!(told.code, Some(0), "{:#?}", told.lines);
     let report = place.report();
 
@@ -408,7 +408,7 @@ fn check_resumed(place: &Place, killed: &Told, expected: &str) {
 #[test]
 fn killed_after_any_task_it_ends_with_the_same_report() {
     let whole = Place::new();
-    assert_eq!(whole.start("").to_the_end().code, Some(0));
+    assert_eq!(whole.start("").finish().code, Some(0));
     let tasks = whole.tasks().len();
     let mut resumed = 0;
     for oks in 1..tasks {
@@ -433,7 +433,7 @@ fn killed_after_any_task_it_ends_with_the_same_report() {
 #[test]
 fn a_command_that_outlives_a_kill_changes_nothing() {
     let whole = Place::new();
-    assert_eq!(whole.start("").to_the_end().code, Some(0));
+    assert_eq!(whole.start("").finish().code, Some(0));
     // Each is at work for certain when the engine dies, and ends while or after it is done again.
     for (held, done) in [
         ("packages", "head"),
@@ -455,7 +455,7 @@ fn a_command_that_outlives_a_kill_changes_nothing() {
 #[test]
 fn killed_again_while_it_is_resumed_it_keeps_both_halves() {
     let whole = Place::new();
-    assert_eq!(whole.start("").to_the_end().code, Some(0));
+    assert_eq!(whole.start("").finish().code, Some(0));
     let place = Place::new();
     let mut running = place.start("code 1");
     running.ok_of("packages");

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use zeph_command::CommandExecutor;
 use zeph_config::{Layers, OrchestrationConfig, Resolved};
 use zeph_graph::{RunId, Timestamp};
-use zeph_memory::{ListQuery, RawGraphStore};
+use zeph_memory::{ListQuery, RawGraphStore, RunRow, StoreError};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_planfile::{RunValues, Templated};
 use zeph_runtime::{Engine, Limits, Owners};
@@ -136,6 +136,15 @@ impl Cx {
         store: &dyn RawGraphStore,
         text: &str,
     ) -> Result<RunId, CliError> {
+        // What begins a name is a name itself.
+        let Ok(whole) = text.parse::<RunId>() else {
+            return Err(no_such_run(text));
+        };
+        match store.get(&whole).await {
+            Ok(_) => return Ok(whole),
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         let mut found: Vec<RunId> = Vec::new();
         let mut query = ListQuery {
             limit: 1000,
@@ -143,27 +152,16 @@ impl Cx {
         };
         loop {
             let page = store.list(query.clone()).await?;
-            query.before = page.last().map(zeph_memory::RunRow::cursor);
-            for row in page {
-                if row.run.as_str() == text {
-                    return Ok(row.run);
-                }
-                if !text.is_empty() && row.run.as_str().starts_with(text) {
-                    found.push(row.run);
-                }
-            }
+            query.before = page.last().map(RunRow::cursor);
+            let names = page.into_iter().map(|row| row.run);
+            found.extend(names.filter(|run| run.as_str().starts_with(text)));
             if query.before.is_none() {
                 break;
             }
         }
         match &found[..] {
             [only] => Ok(only.clone()),
-            [] => Err(CliError::new(
-                Exit::Usage,
-                format!("there is no run {:?}", zeph_common::inert(text)),
-            )
-            .code("no_such_run")
-            .help("`zeph list` shows the runs")),
+            [] => Err(no_such_run(text)),
             many => Err(ambiguous(text, many)),
         }
     }
@@ -189,9 +187,7 @@ impl Cx {
             .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
         let limits = Limits {
             max_parallel: work.max_parallel,
-            max_output_bytes: config.max_output_bytes,
-            log_bytes: config.log_bytes,
-            observer_buffer: config.observer_buffer,
+            ..Limits::from(config)
         };
         let mut engine = Engine::builder(store).registry(registry).limits(limits);
         if let Some(owners) = owners {
@@ -225,6 +221,15 @@ fn no_database(path: &Path) -> CliError {
     )
     .code("no_database")
     .help("`zeph run PLAN` makes it; --db FILE names another one")
+}
+
+fn no_such_run(text: &str) -> CliError {
+    CliError::new(
+        Exit::Usage,
+        format!("there is no run {:?}", zeph_common::inert(text)),
+    )
+    .code("no_such_run")
+    .help("`zeph list` shows the runs")
 }
 
 fn ambiguous(text: &str, found: &[RunId]) -> CliError {

@@ -46,7 +46,7 @@ pub struct OrchestrationConfig {
     ///
     /// With zero they are cut at once; beyond the patience of a service manager it kills the engine.
     pub suspend_grace: Duration,
-    /// The default retry policy, for tasks that ask for one without saying more.
+    /// The default retry policy: of plan files, for what a task with retries does not say itself.
     pub retry: RetryConfig,
     /// The most tasks that a graph from a file, a model or a store may have. Default 100000, from 1 to
     /// 10 million.
@@ -76,14 +76,15 @@ pub struct OrchestrationConfig {
 /// When a failed attempt is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryConfig {
-    /// Further attempts after the first. Default 3. With 0 there are none; the most is `u32::MAX`.
+    /// Further attempts after the first, for tasks that want retries without saying how many. Default
+    /// 3. With 0 there are none; the most is `u32::MAX`.
     pub max_retries: u32,
-    /// The ceiling of the first delay; each further one is twice as high. Default 1 s, from 1 ms to one
-    /// day and not above `cap`.
+    /// The shortest delay; the highest possible one doubles with every retry. Default 1 s, from 1 ms
+    /// to one day and not above `cap`.
     ///
     /// Very short ones hammer a service that is down.
     pub base: Duration,
-    /// The ceiling of every delay. Default 1 min, from 1 ms to 30 days.
+    /// The longest delay. Default 1 min, from 1 ms to 30 days.
     pub cap: Duration,
 }
 

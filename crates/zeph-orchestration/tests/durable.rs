@@ -73,13 +73,22 @@ async fn run_and_recover() {
     let graph = TaskGraph::try_from(GraphSpec::from(&net())).expect("is valid");
 
     let store = Arc::new(SqliteStore::open(&path).await.expect("opens"));
-    let engine = Engine::builder(store.clone())
-        .registry(registry())
-        .start()
-        .await;
+    let limits = Limits {
+        max_parallel: WIDE,
+        ..Limits::default()
+    };
+    let builder = || {
+        Engine::builder(store.clone())
+            .registry(registry())
+            .limits(limits)
+    };
+    let policy = Policy {
+        max_parallel: NonZeroU32::MAX,
+        ..Policy::default()
+    };
+    let engine = builder().start().await.expect("starts");
     let run = engine
-        .expect("starts")
-        .submit(Submission::new(graph))
+        .submit(Submission::new(graph).policy(policy))
         .await
         .expect("is saved");
     run.until(|pulse| pulse.counts.completed > 1_000).await;
@@ -88,15 +97,8 @@ async fn run_and_recover() {
     assert_eq!(report.state, RunState::Suspended);
     let kept = report.counts.completed;
 
-    let engine = Engine::builder(store.clone())
-        .registry(registry())
-        .start()
-        .await;
-    let again = engine
-        .expect("starts")
-        .resume(run.id())
-        .await
-        .expect("goes on");
+    let engine = builder().start().await.expect("starts");
+    let again = engine.resume(run.id()).await.expect("goes on");
     assert!(
         again.pulse().counts.completed >= kept,
         "what was completed is kept"

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_graph::Retry;
 use zeph_graph::wire::{Code, GraphSpec, LaneSpec};
 
 use crate::door;
@@ -100,6 +101,33 @@ impl Plan {
     #[must_use]
     pub fn in_folder(mut self, folder: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).folder = Some(folder.into());
+        self
+    }
+
+    /// The same plan, with that default retry policy. Without this call it is three retries that wait
+    /// 1 s to 1 min.
+    ///
+    /// `on_failure = "retry"` takes the number of retries from it, unless `retry` asks for some, and
+    /// every task with retries the waits that it does not say itself. Tasks that ask for no retries
+    /// still have none. A second call replaces the first.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use zeph_graph::Retry;
+    /// use zeph_planfile::{Format, Plan};
+    ///
+    /// let plan = "[tasks.fetch]\nrun = ['./fetch']\non_failure = 'retry'";
+    /// let policy = Retry::times(5).backoff(Duration::from_millis(200), Duration::from_secs(10));
+    /// let plan = Plan::load(plan, Format::Toml, "plan.toml")?.with_retry_defaults(policy);
+    /// assert_eq!(Retry::from(plan.spec().tasks[0].retry), policy);
+    /// # Ok::<(), zeph_planfile::PlanErrors>(())
+    /// ```
+    #[must_use]
+    pub fn with_retry_defaults(mut self, policy: Retry) -> Self {
+        for task in &mut Arc::make_mut(&mut self.0).tasks {
+            task.resolve_retry(policy);
+        }
         self
     }
 

@@ -56,7 +56,7 @@ pub enum RuntimeError {
         run: RunId,
     },
     /// The run has ended.
-    #[error("run {run} has ended ({state}); `retry` makes a new run of it")]
+    #[error("run {run} has ended ({state}); start a new one")]
     AlreadyEnded {
         /// The run.
         run: RunId,

@@ -10,8 +10,8 @@ use zeph_subagent::Registry;
 struct House {
     store: Arc<dyn RawGraphStore>,
     owners: Owners,
-    // Holds the folder of locks and sockets.
-    _folder: tempfile::TempDir,
+    /// Where the locks and sockets are.
+    folder: tempfile::TempDir,
 }
 
 impl House {
@@ -21,7 +21,7 @@ impl House {
         Self {
             store: Arc::new(MemoryStore::new()),
             owners,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -227,4 +227,33 @@ async fn a_name_that_is_taken_is_refused_and_disturbs_nobody() {
     assert!(error.to_string().contains("already"), "{error}");
     waiting(&run).await;
     run.answer(1, "x").await.expect("goes on undisturbed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_outlives_its_owner_for_a_moment_is_waited_for() {
+    let house = House::new();
+    let first = house.engine().await;
+    let run = first
+        .submit(Submission::new(two_questions()))
+        .await
+        .expect("is saved");
+    waiting(&run).await;
+    let epoch = house.store.get(run.id()).await.expect("is there").epoch;
+    let file = |kind: &str| {
+        let folder = house.folder.path().join("runs.db.owners");
+        folder.join(format!("{epoch}.{kind}"))
+    };
+    // Nobody replies, as when a killed process left its lock to a child that is about to let it go.
+    std::fs::remove_file(file("sock")).expect("was there");
+
+    let second = house.engine().await;
+    let held = second.resume(run.id()).await.expect_err("is held for good");
+    assert!(
+        matches!(held, RuntimeError::OwnedElsewhere { .. }),
+        "{held}"
+    );
+    let (resumed, ()) = tokio::join!(second.resume(run.id()), async {
+        std::fs::remove_file(file("lock")).expect("was there");
+    });
+    resumed.expect("nobody holds it any more");
 }

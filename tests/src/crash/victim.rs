@@ -198,13 +198,24 @@ impl Process {
         let _ = self.child.kill();
     }
 
+    /// Waits for a process that has closed its outputs.
+    fn ended(&mut self) -> Result<ExitStatus, String> {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let status = self.child.try_wait();
+            match status.map_err(|error| format!("{} is lost: {error}", self.what))? {
+                Some(status) => return Ok(status),
+                None => thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        self.kill();
+        Err(format!("{} hangs after it has said all", self.what))
+    }
+
     /// Reads the rest and waits.
     fn end(mut self, seen: &mut Seen) -> Result<(), String> {
         while self.next(seen)? {}
-        let status: ExitStatus = self
-            .child
-            .wait()
-            .map_err(|error| format!("{} cannot be waited for: {error}", self.what))?;
+        let status = self.ended()?;
         seen.code = status.code();
         seen.stderr = self.stderr.join().unwrap_or_default();
         if seen.stderr.contains("panicked at") {

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use zeph_graph::{Task, TaskGraph};
+use zeph_graph::{Retry, Task, TaskGraph};
 use zeph_planfile::{BoundPlan, Format, MAX_PLAN_BYTES, Plan, PlanErrors};
 
 use crate::cx::Cx;
@@ -41,7 +41,10 @@ pub(crate) fn from_bytes(
 ) -> Result<Loaded, CliError> {
     let given = given(params)?;
     let wrong = |errors: PlanErrors| picture::error(&errors);
-    let mut plan = Plan::load_bytes(bytes, format(name, bytes), name).map_err(wrong)?;
+    let plan = Plan::load_bytes(bytes, format(name, bytes), name).map_err(wrong)?;
+    let retry = &cx.config().retry;
+    let policy = Retry::times(retry.max_retries).backoff(retry.base, retry.cap);
+    let mut plan = plan.with_retry_defaults(policy);
     if let Some(folder) = &folder {
         plan = plan.in_folder(text_of(folder)?);
     }

@@ -13,6 +13,9 @@ use crate::out::{self, Tone};
 /// The bytes of an error that a line shows.
 const REASON_BYTES: usize = 240;
 
+/// A word for what happened, its colour, and the rest.
+type Words = (&'static str, Tone, String);
+
 /// One line of the story: where the run stands, a word for what happened, and the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -134,24 +137,10 @@ impl Board {
         event: &Event,
         name: &str,
         questions: &[QuestionView],
-    ) -> Option<(&'static str, Tone, String)> {
+    ) -> Option<Words> {
         let because = inert(event.because.as_deref().unwrap_or("?"));
         Some(match event.record {
-            Record::Completed { task, output, .. } => {
-                let took = self.took(task, event.at);
-                let stands_in = self
-                    .faults
-                    .remove(&task)
-                    .filter(|_| output == Output::Definition);
-                match stands_in {
-                    Some(why) => (
-                        "value",
-                        Tone::Warning,
-                        format!("{name}{took}: a substitute stands in: {why}"),
-                    ),
-                    None => ("ok", Tone::Good, format!("{name}{took}")),
-                }
-            }
+            Record::Completed { task, output, .. } => self.completed(task, output, event.at, name),
             Record::Failed { task, why } => {
                 let took = self.took(task, event.at);
                 (
@@ -177,16 +166,7 @@ impl Board {
             Record::AttemptCut {
                 how: CutHow::Lost, ..
             } if self.is_resumed => return None,
-            Record::AttemptCut { how, .. } => {
-                let text = match how {
-                    CutHow::Stopped => name.to_owned(),
-                    CutHow::Abandoned => {
-                        format!("{name}: it did not stop and may still be at work")
-                    }
-                    CutHow::Lost => format!("{name}: its process went away"),
-                };
-                ("stopped", Tone::Warning, text)
-            }
+            Record::AttemptCut { how, .. } => ("stopped", Tone::Warning, cut(how, name)),
             Record::Opened
             | Record::Readied { .. }
             | Record::Started { .. }
@@ -204,13 +184,26 @@ impl Board {
         })
     }
 
+    fn completed(&mut self, task: TaskId, output: Output, at: Timestamp, name: &str) -> Words {
+        let took = self.took(task, at);
+        let fault = self.faults.remove(&task);
+        match fault.filter(|_| output == Output::Definition) {
+            Some(why) => (
+                "value",
+                Tone::Warning,
+                format!("{name}{took}: a substitute stands in: {why}"),
+            ),
+            None => ("ok", Tone::Good, format!("{name}{took}")),
+        }
+    }
+
     /// What happens around the tasks: questions, pauses, the beginning of the end.
     fn asides(
         &self,
         event: &Event,
         name: &str,
         questions: &[QuestionView],
-    ) -> Option<(&'static str, Tone, String)> {
+    ) -> Option<Words> {
         Some(match event.record {
             Record::Asked { question, .. } => {
                 let question = questions.iter().find(|open| open.id == question.get());
@@ -292,6 +285,15 @@ impl Board {
     fn why(&mut self, task: TaskId, fault: Fault) -> String {
         let reason = self.faults.remove(&task);
         reason.unwrap_or_else(|| fault.to_string())
+    }
+}
+
+/// How an attempt was cut off.
+fn cut(how: CutHow, name: &str) -> String {
+    match how {
+        CutHow::Stopped => name.to_owned(),
+        CutHow::Abandoned => format!("{name}: it did not stop and may still be at work"),
+        CutHow::Lost => format!("{name}: its process went away"),
     }
 }
 

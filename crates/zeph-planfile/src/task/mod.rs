@@ -2,8 +2,10 @@
 
 mod ask;
 mod command;
+mod retry;
 mod rules;
 
+use zeph_graph::Retry;
 use zeph_graph::wire::{Code, TaskSpec, TriggerSpec, WorkSpec};
 
 use crate::errors::PlanCode;
@@ -55,6 +57,8 @@ pub(crate) struct Draft {
     /// Where each element of `run` is written.
     pub(crate) argv: Vec<Place>,
     pub(crate) stdin: Option<Place>,
+    /// Its retries, before a default policy stands in for what was not said.
+    retry: Option<retry::Wish>,
     marks: Vec<(Code, Place)>,
 }
 
@@ -63,6 +67,13 @@ impl Draft {
     pub(crate) fn mark(&self, code: Code) -> Option<Place> {
         let found = self.marks.iter().find(|(of, _)| *of == code);
         found.map(|(_, place)| *place)
+    }
+
+    /// Takes what the task leaves open about its retries from that policy, if it wants any.
+    pub(crate) fn resolve_retry(&mut self, defaults: Retry) {
+        if let Some(wish) = self.retry {
+            self.spec.retry = wish.resolve(defaults);
+        }
     }
 
     /// Where a text of the task is written.

@@ -1,10 +1,10 @@
 //! Rules of commands, which a task or `[defaults]` gives: retries, time-outs, failure, lanes.
 
-use zeph_graph::Retry;
 use zeph_graph::wire::{
-    AskDefault, Code, EffectSpec, FailureAnswerSpec, LaneUseSpec, OnFailureSpec, RetrySpec,
+    AskDefault, Code, EffectSpec, FailureAnswerSpec, LaneUseSpec, OnFailureSpec,
 };
 
+use super::retry::{self, Wish};
 use super::{Mode, Use, command};
 use crate::errors::PlanCode;
 use crate::fields::{self, Fields};
@@ -49,7 +49,7 @@ pub(crate) enum Failure {
 pub(crate) struct Rules {
     pub(super) timeout: Option<u64>,
     pub(super) total_timeout: Option<u64>,
-    pub(super) retry: Option<RetrySpec>,
+    pub(super) retry: Option<Wish>,
     pub(super) on_failure: Option<Failure>,
     pub(super) effect: Option<EffectSpec>,
     pub(super) lanes: Option<(Vec<LaneUseSpec>, Place)>,
@@ -72,7 +72,7 @@ impl Rules {
         Self {
             timeout,
             total_timeout,
-            retry: retry.and_then(|node| self::retry(node, problems)),
+            retry: retry.and_then(|node| retry::read(node, problems)),
             on_failure: fields
                 .get("on_failure")
                 .and_then(|node| on_failure(node, uses, problems)),
@@ -95,7 +95,7 @@ impl Rules {
         spec.task_timeout_us = self.total_timeout.or(defaults.total_timeout);
         spec.effect = self.effect.or(defaults.effect).unwrap_or_default();
         spec.priority = self.priority.or(defaults.priority).unwrap_or_default();
-        spec.retry = self.retry.or(defaults.retry).unwrap_or_default();
+        draft.retry = self.retry.or(defaults.retry);
         if let Some((lanes, place)) = self.lanes.or_else(|| defaults.lanes.clone()) {
             spec.lanes = lanes;
             let codes = [Code::UnknownLane, Code::DuplicateLane, Code::BadWeight];
@@ -103,55 +103,17 @@ impl Rules {
         }
         match self.on_failure.or_else(|| defaults.on_failure.clone()) {
             Some(Failure::Then(strategy)) => spec.on_failure = strategy,
-            Some(Failure::Retry) if spec.retry.max_retries == 0 => {
-                spec.retry.max_retries = Retry::times(DEFAULT_RETRIES).max_retries;
+            Some(Failure::Retry) => {
+                draft.retry = Some(draft.retry.unwrap_or_default().or_default_max());
             }
-            Some(Failure::Retry) | None => {}
+            None => {}
         }
+        draft.resolve_retry(retry::DEFAULT);
     }
 }
-
-/// The retries of `on_failure = "retry"`.
-const DEFAULT_RETRIES: u32 = 3;
 
 pub(super) fn priority(node: &Node, problems: &mut Problems) -> Option<i32> {
     fields::integer(node, "`priority`", (i32::MIN, i32::MAX), problems)
-}
-
-fn retry(node: &Node, problems: &mut Problems) -> Option<RetrySpec> {
-    let most = (0, u32::MAX);
-    if matches!(node.value, Value::Number(_)) {
-        let max = fields::integer(node, "`retry`", most, problems)?;
-        return Some(Retry::times(max).into());
-    }
-    if !matches!(node.value, Value::Table(_)) {
-        fields::wrong_type(node, "`retry`", "a whole number or a table", problems);
-        return None;
-    }
-    let fields = Fields::open(node, "`retry`", &["max", "base", "cap"], problems)?;
-    let Some(max) = fields.get("max") else {
-        problems
-            .add(PlanCode::MissingKey, node.place, "`retry` has no `max`")
-            .help("write how often a failed attempt is repeated, such as `max = 3`");
-        return None;
-    };
-    let max = fields::integer(max, "`max`", most, problems)?;
-    let mut spec = RetrySpec::from(Retry::times(max));
-    if let Some(node) = fields.get("base") {
-        spec.base_us = fields::micros_or_zero(node, "`base`", problems)?;
-        // A longer shortest wait moves the longest one, unless that was given too.
-        spec.cap_us = spec.cap_us.max(spec.base_us);
-    }
-    if let Some(node) = fields.get("cap") {
-        spec.cap_us = fields::micros_or_zero(node, "`cap`", problems)?;
-        if spec.cap_us < spec.base_us {
-            let code = PlanCode::Graph(Code::RetryCapBelowBase);
-            let message = "the longest wait before a retry is below the shortest";
-            problems.add(code, node.place, message);
-            return None;
-        }
-    }
-    Some(spec)
 }
 
 fn on_failure(node: &Node, uses: &mut Vec<Use>, problems: &mut Problems) -> Option<Failure> {

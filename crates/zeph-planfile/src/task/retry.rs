@@ -1,0 +1,141 @@
+//! Retries: what a plan says of them, and what it leaves to a default policy.
+
+use zeph_graph::Retry;
+use zeph_graph::wire::{Code, RetrySpec};
+
+use crate::errors::PlanCode;
+use crate::fields::{self, Fields};
+use crate::node::{Node, Value};
+use crate::place::Problems;
+
+/// The default policy of plans that are given no other.
+pub(super) const DEFAULT: Retry = Retry::times(3);
+
+/// The retries of a task; what is `None` was not said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wish {
+    max: Option<u32>,
+    base_us: Option<u64>,
+    cap_us: Option<u64>,
+}
+
+impl Wish {
+    /// The same waits, with as many retries as the default policy has if these are none.
+    pub(super) fn or_default_max(self) -> Self {
+        let max = self.max.filter(|&max| max > 0);
+        Self { max, ..self }
+    }
+
+    /// What the task is to do, with a default policy for all that was not said.
+    ///
+    /// A wait that was said moves the one that was not, so that no default policy makes a plan wrong.
+    pub(crate) fn resolve(self, defaults: Retry) -> RetrySpec {
+        let defaults = RetrySpec::from(defaults);
+        let longest = self.cap_us.unwrap_or(u64::MAX);
+        let base_us = self.base_us.unwrap_or(defaults.base_us.min(longest));
+        let cap_us = self.cap_us.unwrap_or(defaults.cap_us).max(base_us);
+        RetrySpec {
+            max_retries: self.max.unwrap_or(defaults.max_retries),
+            base_us,
+            cap_us,
+        }
+    }
+}
+
+/// Reads `retry`.
+pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Wish> {
+    let most = (0, u32::MAX);
+    if matches!(node.value, Value::Number(_)) {
+        let max = fields::integer(node, "`retry`", most, problems)?;
+        return Some(Wish {
+            max: Some(max),
+            ..Wish::default()
+        });
+    }
+    if !matches!(node.value, Value::Table(_)) {
+        fields::wrong_type(node, "`retry`", "a whole number or a table", problems);
+        return None;
+    }
+    let fields = Fields::open(node, "`retry`", &["max", "base", "cap"], problems)?;
+    let Some(max) = fields.get("max") else {
+        problems
+            .add(PlanCode::MissingKey, node.place, "`retry` has no `max`")
+            .help("write how often a failed attempt is repeated, such as `max = 3`");
+        return None;
+    };
+    let max = fields::integer(max, "`max`", most, problems)?;
+    let base = fields.get("base");
+    let base_us = base.and_then(|node| fields::micros_or_zero(node, "`base`", problems));
+    let cap = fields.get("cap");
+    let cap_us = cap.and_then(|node| fields::micros_or_zero(node, "`cap`", problems));
+    if let Some((node, (base_us, cap_us))) = cap.zip(base_us.zip(cap_us))
+        && cap_us < base_us
+    {
+        let code = PlanCode::Graph(Code::RetryCapBelowBase);
+        let message = "the longest wait before a retry is below the shortest";
+        problems.add(code, node.place, message);
+        return None;
+    }
+    Some(Wish {
+        max: Some(max),
+        base_us,
+        cap_us,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEFAULT, Wish};
+    use proptest::prelude::*;
+    use std::time::Duration;
+    use zeph_graph::Retry;
+    use zeph_graph::wire::RetrySpec;
+
+    /// A wish from milliseconds, resolved to the number and the milliseconds of both waits.
+    fn resolved(max: Option<u32>, base: Option<u64>, cap: Option<u64>) -> (u32, u64, u64) {
+        let micros = |millis: Option<u64>| millis.map(|millis| millis * 1000);
+        let (base_us, cap_us) = (micros(base), micros(cap));
+        let wish = Wish {
+            max,
+            base_us,
+            cap_us,
+        };
+        let defaults = Retry::times(7).backoff(Duration::from_secs(2), Duration::from_secs(9));
+        let spec = wish.resolve(defaults);
+        (spec.max_retries, spec.base_us / 1000, spec.cap_us / 1000)
+    }
+
+    #[test]
+    fn what_is_said_wins_and_moves_what_is_not() {
+        assert_eq!(resolved(None, None, None), (7, 2_000, 9_000));
+        assert_eq!(resolved(Some(1), None, None), (1, 2_000, 9_000));
+        assert_eq!(resolved(Some(1), Some(5_000), None), (1, 5_000, 9_000));
+        assert_eq!(resolved(Some(1), Some(20_000), None), (1, 20_000, 20_000));
+        assert_eq!(resolved(Some(1), None, Some(500)), (1, 500, 500));
+        assert_eq!(resolved(Some(1), None, Some(60_000)), (1, 2_000, 60_000));
+        assert_eq!(resolved(Some(1), Some(0), Some(0)), (1, 0, 0));
+    }
+
+    #[test]
+    fn without_a_policy_there_are_three_retries_after_a_second_to_a_minute() {
+        let spec = Wish::default().resolve(DEFAULT);
+        assert_eq!(spec, RetrySpec::from(Retry::times(3)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_default_policy_puts_the_longest_wait_below_the_shortest(
+            base in any::<Option<u32>>(), cap in any::<Option<u32>>(), waits in any::<(u32, u32)>()
+        ) {
+            let (base_us, cap_us) = (base.map(u64::from), cap.map(u64::from));
+            // Reading refuses the only other case: both were said, in the wrong order.
+            prop_assume!(base_us.zip(cap_us).is_none_or(|(base, cap)| base <= cap));
+            let wish = Wish { max: None, base_us, cap_us };
+            let micros = |wait: u32| Duration::from_micros(wait.into());
+            let spec = wish.resolve(Retry::times(1).backoff(micros(waits.0), micros(waits.1)));
+            prop_assert!(spec.base_us <= spec.cap_us, "{spec:?}");
+            prop_assert!(base_us.is_none_or(|base| base == spec.base_us));
+            prop_assert!(cap_us.is_none_or(|cap| cap == spec.cap_us));
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::keys;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrchestrationConfig {
-    /// Attempts that run at the same time in one run. Default 8, from 1 to 65536.
+    /// Attempts that run at the same time, over all runs of a process. Default 8, from 1 to 65536.
     ///
     /// With 1 tasks run one after the other; far above the number of processors, commands compete for
     /// processors, memory and open files.

@@ -12,7 +12,7 @@ pub struct Limits {
     pub max_output_bytes: usize,
     /// How much of each log stream of an attempt is kept, head and tail. Default: 256 KiB.
     pub log_bytes: usize,
-    /// How many events an observer may lag behind before it misses some. Default: 4096.
+    /// How many events an observer may lag behind before it misses some. Default: 1024.
     pub observer_buffer: usize,
 }
 
@@ -22,7 +22,7 @@ impl Default for Limits {
             max_parallel: 8,
             max_output_bytes: 1 << 20,
             log_bytes: 256 << 10,
-            observer_buffer: 4096,
+            observer_buffer: 1024,
         }
     }
 }

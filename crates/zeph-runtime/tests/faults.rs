@@ -289,3 +289,80 @@ async fn a_second_suspend_cuts_at_once_what_would_have_had_its_grace() {
     assert_eq!(report.state, RunState::Suspended);
     assert_eq!(report.tasks[0].tally.restarts, 1);
 }
+
+#[tokio::test]
+async fn ten_thousand_completions_at_once_are_all_taken() {
+    const MANY: u32 = 10_000;
+    let gate = Gate::new();
+    let script = Arc::new(ScriptedExecutor::new().otherwise(Step::ok(1).after(&gate)));
+    let mut registry = Registry::new();
+    registry
+        .register("do", Arc::clone(&script) as _)
+        .expect("the first of its name");
+    let limits = zeph_runtime::Limits {
+        max_parallel: MANY,
+        ..Default::default()
+    };
+    let builder = Engine::builder(Arc::new(MemoryStore::new())).registry(registry);
+    let engine = builder.limits(limits).start().await.expect("starts");
+    let mut graph = TaskGraph::new();
+    for i in 0..MANY {
+        graph.add_task(doing(&format!("t{i}")), []);
+    }
+    let wide = Policy {
+        max_parallel: NonZeroU32::MAX,
+        ..Policy::default()
+    };
+    let run = engine
+        .submit(Submission::new(graph).policy(wide))
+        .await
+        .expect("is saved");
+    run.until(|pulse| pulse.counts.running == MANY).await;
+    gate.open();
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.counts.completed, MANY);
+    assert!(report.tasks.iter().all(|task| task.attempts == 1));
+}
+
+#[test]
+fn a_runtime_that_is_dropped_under_the_engine_costs_only_what_was_in_flight() {
+    let memory = MemoryStore::new();
+    let script = Arc::new(
+        ScriptedExecutor::new()
+            .on("first", [Step::ok(1)])
+            .on("second", [Step::hang(), Step::ok(2)])
+            .allow_reruns()
+            .allow_overlaps(),
+    );
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime")
+    };
+    let dropped = runtime();
+    let run = dropped.block_on(async {
+        let mut graph = TaskGraph::new();
+        let first = graph.add_task(doing("first"), []);
+        graph.add_task(doing("second"), [first]);
+        let engine = engine(Arc::new(memory.clone()), &script).await;
+        let run = engine
+            .submit(Submission::new(graph))
+            .await
+            .expect("is saved");
+        script.started("second").await;
+        run
+    });
+    drop(dropped);
+    runtime().block_on(async {
+        assert!(
+            matches!(run.wait().await, Err(RuntimeError::Gone { .. })),
+            "is told"
+        );
+        let engine = engine(Arc::new(memory.clone()), &script).await;
+        let again = engine.resume(run.id()).await.expect("goes on");
+        assert_eq!(
+            again.wait().await.expect("ends").end(),
+            Some(RunEnd::Completed)
+        );
+    });
+    assert_eq!(script.called(), ["first", "second", "second"]);
+}

@@ -132,12 +132,7 @@ impl Board {
     }
 
     /// What happens to a task.
-    fn words(
-        &mut self,
-        event: &Event,
-        name: &str,
-        questions: &[QuestionView],
-    ) -> Option<Words> {
+    fn words(&mut self, event: &Event, name: &str, questions: &[QuestionView]) -> Option<Words> {
         let because = inert(event.because.as_deref().unwrap_or("?"));
         Some(match event.record {
             Record::Completed { task, output, .. } => self.completed(task, output, event.at, name),
@@ -198,12 +193,7 @@ impl Board {
     }
 
     /// What happens around the tasks: questions, pauses, the beginning of the end.
-    fn asides(
-        &self,
-        event: &Event,
-        name: &str,
-        questions: &[QuestionView],
-    ) -> Option<Words> {
+    fn asides(&self, event: &Event, name: &str, questions: &[QuestionView]) -> Option<Words> {
         Some(match event.record {
             Record::Asked { question, .. } => {
                 let question = questions.iter().find(|open| open.id == question.get());

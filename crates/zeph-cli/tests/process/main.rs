@@ -221,6 +221,37 @@ fn nearer_settings_win() {
 }
 
 #[test]
+fn retries_are_those_of_the_settings_where_the_plan_leaves_them_open() {
+    let scene = Scene::new(
+        r#"
+        [tasks.counted]
+        shell = "echo counted >> log; exit 1"
+        retry = 1
+        on_failure = "skip"
+        [tasks.told]
+        shell = "echo told >> log; exit 1"
+        retry = { max = 1, base = "2ms", cap = "2ms" }
+        on_failure = "skip"
+        [tasks.open]
+        needs = ["counted", "told"]
+        after = "all_done"
+        shell = "echo open >> log; exit 1"
+        on_failure = "retry"
+        "#,
+    );
+    let settings = "[retry]\nmax_retries = 2\nbase = \"1ms\"\ncap = \"1ms\"\n";
+    scene.file("zeph.toml", settings);
+    let run = scene.zeph(&["run", "plan.toml"]);
+    assert_eq!(code(&run), 3, "{run:?}");
+    let told = |line: &str| run.out.matches(line).count();
+    assert_eq!(told("retry counted in 1ms"), 1, "{run:?}");
+    assert_eq!(told("retry told in 2ms"), 1, "{run:?}");
+    assert_eq!(told("retry open in 1ms"), 2, "{run:?}");
+    let log = [&["counted"; 2][..], &["open"; 3], &["told"; 2]].concat();
+    assert_eq!(scene.log(), log);
+}
+
+#[test]
 fn a_plan_from_stdin_and_nasty_names_are_shown_inert() {
     let scene = Scene::new("");
     let plan = r#"{ "tasks": { "fine": { "run": ["sh", "-c", "printf '\\033]0;x\\007bad\\n' >&2; exit 1"] } } }"#;

@@ -66,16 +66,16 @@ impl Report {
     }
 
     /// The executor panicked; only this attempt is concerned.
-    pub(crate) fn of_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+    pub(crate) fn of_panic(payload: Box<dyn std::any::Any + Send>) -> Self {
         let text = payload
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
             .or_else(|| payload.downcast_ref::<String>().cloned());
-        let message = format!(
-            "the executor panicked: {}",
-            text.as_deref().unwrap_or("no message")
-        );
-        let error = TaskError::retryable(message).with_code("panicked");
+        // The payload may panic again when it is dropped.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(payload)));
+        let text = text.as_deref().unwrap_or("no message");
+        let error = TaskError::retryable(format!("the executor panicked: {text}"));
+        let error = error.with_code("panicked");
         Self::Failed {
             fault: Fault::Panicked,
             error: (&error).into(),
@@ -108,6 +108,10 @@ impl Job {
         let input = TaskInput { params, parents };
         let output = self.executor.execute(&self.context, input).await?;
         check_value_size(&output.value, self.max_output_bytes)?;
+        if output.blobs.contains_key("") {
+            let error = TaskError::permanent("a blob has no name; give it one");
+            return Err(error.with_code("unnamed_blob"));
+        }
         Ok(output)
     }
 

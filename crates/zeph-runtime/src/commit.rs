@@ -1,23 +1,34 @@
 //! The one commit path: what all runs have decided is one transaction, and only then are the actions
 //! performed and the waiting told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
-use zeph_graph::Entry;
+use zeph_graph::{Entry, RunId, RunState};
 use zeph_memory::{Commit, StoreError};
 use zeph_scheduler::{Action, Batch, Event, Input, Reception};
 
 use crate::core::{Core, Key};
 use crate::error::RuntimeError;
 use crate::event::RunEvent;
+use crate::handle::Pulse;
 use crate::live::Ack;
+use crate::write::{Written, write};
 
 /// A commit in flight, and the decisions that wait for it.
 pub(crate) struct Committing {
-    pub(crate) outcome: JoinHandle<Result<(), StoreError>>,
-    pub(crate) runs: Vec<(Key, Batch, Vec<Ack>)>,
+    pub(crate) outcome: JoinHandle<Written>,
+    pub(crate) runs: Vec<Waiting>,
+}
+
+/// What one run waits for while a commit is in flight.
+pub(crate) struct Waiting {
+    key: Key,
+    batch: Batch,
+    acks: Vec<Ack>,
+    /// The run as it will be once the batch is saved; the machine may move on meanwhile.
+    pulse: Arc<Pulse>,
 }
 
 impl Core {
@@ -37,15 +48,10 @@ impl Core {
             let Some(live) = self.runs.get_mut(&key) else {
                 continue;
             };
-            // A run that is being created may be refused; nobody else's decisions ride along.
-            if live.genesis.is_some() && !runs.is_empty() {
-                self.touched.insert(key);
-                continue;
-            }
             let before = live.scheduler.counts().in_flight();
             // What starts now is dated now: waiting for the disk is not charged to an attempt.
             let quota = Input::Quota(before.saturating_add(free));
-            live.scheduler.handle(self.clock.now(), quota);
+            live.scheduler.handle(live.now(self.clock), quota);
             let batch = live.scheduler.step();
             let after = live.scheduler.counts().in_flight();
             self.slots_used = self.slots_used + after - before;
@@ -54,7 +60,7 @@ impl Core {
             } else {
                 self.wanting.remove(&key);
             }
-            let deadline = live.scheduler.deadline();
+            let deadline = live.deadline();
             let acks = std::mem::take(&mut live.acks);
             let Some(batch) = batch else {
                 for ack in acks {
@@ -63,63 +69,64 @@ impl Core {
                 self.set_deadline(key, deadline);
                 continue;
             };
-            let creating = live.genesis.is_some();
             commit.appends.push(live.seal(&batch));
             commit.settled.append(&mut live.settled);
-            runs.push((key, batch, acks));
+            let pulse = live.pulse_after(batch.entries());
+            runs.push(Waiting {
+                key,
+                batch,
+                acks,
+                pulse,
+            });
             self.set_deadline(key, deadline);
-            if creating {
-                break;
-            }
         }
         if runs.is_empty() {
             return;
         }
-        let (store, fence) = (Arc::clone(&self.store), self.fence);
-        let outcome = tokio::spawn(async move { store.commit(commit, fence).await });
+        let write = write(Arc::clone(&self.store), commit, self.fence);
+        let outcome = tokio::spawn(write);
         self.commit = Some(Committing { outcome, runs });
     }
 
-    pub(crate) fn after_commit(&mut self, outcome: Result<(), StoreError>) {
+    pub(crate) fn after_commit(&mut self, written: Written) {
         let Some(commit) = self.commit.take() else {
             return;
         };
-        match outcome {
-            Ok(()) => {
-                for (key, batch, acks) in commit.runs {
-                    self.saved(key, batch, acks);
+        if let Some(error) = written.failed {
+            self.close(&error, commit.runs);
+            return;
+        }
+        let mut lost: BTreeMap<RunId, StoreError> = written.lost.into_iter().collect();
+        for waiting in commit.runs {
+            let run = self
+                .runs
+                .get(&waiting.key)
+                .map(|live| live.chain.run().clone());
+            match run.and_then(|run| Some((lost.remove(&run)?, run))) {
+                // Only this run is concerned: its name is taken, or somebody took it over.
+                Some((error, run)) => {
+                    let told = RuntimeError::store(&run, error);
+                    self.lose(waiting.key, &told.to_string(), waiting.acks, &told);
                 }
+                None => self.saved(waiting),
             }
-            // Only the run that was to be created is concerned: it is alone in its commit.
-            Err(StoreError::Exists { run }) => {
-                let error = RuntimeError::store(&run, StoreError::Exists { run: run.clone() });
-                for (key, _, acks) in commit.runs {
-                    self.lose(key, &error.to_string(), acks, &error);
-                }
-            }
-            // Somebody took a run of this group over. The others of the group are whole in the store,
-            // and can be resumed; the rest of the engine goes on.
-            Err(error @ StoreError::Fenced { .. }) => {
-                let reason = error.to_string();
-                let told = RuntimeError::Closed {
-                    reason: reason.clone(),
-                };
-                for (key, _, acks) in commit.runs {
-                    self.lose(key, &reason, acks, &told);
-                }
-            }
-            Err(error) => self.close(&error, commit.runs),
         }
     }
 
-    pub(crate) fn saved(&mut self, key: Key, batch: Batch, acks: Vec<Ack>) {
+    fn saved(&mut self, waiting: Waiting) {
+        let Waiting {
+            key,
+            batch,
+            acks,
+            pulse,
+        } = waiting;
         let Some(live) = self.runs.get_mut(&key) else {
             return;
         };
         let entries: Vec<Entry> = batch.entries().to_vec();
         let actions = live.scheduler.saved(batch);
         live.forget_outputs(&entries);
-        live.publish_pulse();
+        live.pulse.send_replace(pulse);
         if live.events.receiver_count() > 0 {
             for entry in &entries {
                 let event = Event::of(entry, live.scheduler.graph());
@@ -129,32 +136,44 @@ impl Core {
         for ack in acks {
             let _ = ack.send(Ok(Reception::Taken));
         }
-        let mut leaves = false;
         for action in actions {
             match action {
                 Action::Start { task, attempt } => self.start(key, task, attempt),
                 Action::Cancel { task, attempt } => self.stop(key, task, attempt, false),
                 Action::Abandon { task, attempt } => self.stop(key, task, attempt, true),
-                // Observers see the question in its record, and in the pulse.
-                Action::Ask { .. } => {}
-                Action::Suspended | Action::Ended(_) => leaves = true,
+                // Observers see the question in its record, and in the pulse; the rest below.
+                Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
             }
         }
-        if leaves {
+        self.leave_if_over(key);
+    }
+
+    /// A run that is at rest or at its end leaves, once all that it has decided is saved.
+    fn leave_if_over(&mut self, key: Key) {
+        let Some(live) = self.runs.get(&key) else {
+            return;
+        };
+        let over = matches!(
+            live.scheduler.state(),
+            RunState::Suspended | RunState::Ended(_)
+        );
+        if over && live.scheduler.has_unsaved() {
+            self.touched.insert(key);
+        } else if over {
             self.leave(key, None);
         }
     }
 
     /// The journal cannot be written: nothing new starts, running work is told to end.
-    fn close(&mut self, error: &StoreError, committing: Vec<(Key, Batch, Vec<Ack>)>) {
+    fn close(&mut self, error: &StoreError, committing: Vec<Waiting>) {
         let reason = error.to_string();
         tracing::error!(%reason, "the journal cannot be written; all runs are suspended");
         self.closed.send_replace(Some(reason.clone()));
         let told = RuntimeError::Closed {
             reason: reason.clone(),
         };
-        for (key, _, acks) in committing {
-            self.lose(key, &reason, acks, &told);
+        for waiting in committing {
+            self.lose(waiting.key, &reason, waiting.acks, &told);
         }
         let keys: Vec<Key> = self.runs.keys().copied().collect();
         for key in keys {
@@ -175,11 +194,11 @@ impl Core {
 }
 
 /// The outcome of the commit in flight; pending for ever when there is none.
-pub(crate) async fn committed(commit: &mut Option<Committing>) -> Result<(), StoreError> {
+pub(crate) async fn committed(commit: &mut Option<Committing>) -> Written {
     match commit {
         Some(commit) => match (&mut commit.outcome).await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(StoreError::io("commit", error)),
+            Ok(written) => written,
+            Err(error) => Written::failed(StoreError::io("commit", error)),
         },
         None => std::future::pending().await,
     }

@@ -47,10 +47,8 @@ pub async fn ask(
             state,
         });
     }
-    if let Some(owners) = owners
-        && owners.holder(row.epoch).is_some()
-    {
-        match socket::call(&owners.socket_path(row.epoch), run, Some(request)).await {
+    if let Some(owners) = owners {
+        match socket::reach(owners, row.epoch, run, Some(request)).await {
             Ok(Reply::Taken) => return Ok(Delivery::Taken),
             Ok(Reply::Stale) => return Ok(Delivery::Stale),
             Ok(Reply::Refused(reason)) => {
@@ -59,9 +57,15 @@ pub async fn ask(
                     reason,
                 });
             }
-            // It left the owner between our look and our call, or the owner cannot be reached.
-            Ok(Reply::NotHere) => {}
-            Err(error) => tracing::debug!(%run, %error, "the owner cannot be reached"),
+            // A living owner that does not reply would not read the inbox either.
+            Err(Some(owner)) => {
+                return Err(RuntimeError::Unreachable {
+                    run: run.clone(),
+                    owner,
+                });
+            }
+            // The run is at rest there, or nobody holds it.
+            Ok(Reply::NotHere) | Err(None) => {}
         }
     }
     check(&RunView::load(store, run).await?, request)?;

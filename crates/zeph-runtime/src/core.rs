@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinSet};
 use zeph_graph::{Answer, Output, RunId, RunState, Timestamp};
 use zeph_memory::{Fence, RawGraphStore, RequestId};
 use zeph_scheduler::{Input, Reception, Scope};
-use zeph_subagent::Registry;
+use zeph_subagent::{Registry, check_value_size};
 
 use crate::answer::{self, Verdict};
 use crate::attempt::Report;
@@ -38,6 +38,11 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) closed: tokio::sync::watch::Sender<Option<String>>,
 
+    weak: mpsc::WeakSender<Message>,
+    /// Held while a run is at work.
+    own: Option<mpsc::Sender<Message>>,
+    /// Runs that are being read back, and what was asked of them meanwhile.
+    opening: BTreeMap<RunId, Vec<(Request, Ack)>>,
     pub(crate) runs: BTreeMap<Key, Live>,
     pub(crate) by_id: BTreeMap<RunId, Key>,
     pub(crate) next_key: Key,
@@ -61,6 +66,7 @@ impl Core {
         limits: Limits,
         clock: Clock,
         closed: tokio::sync::watch::Sender<Option<String>>,
+        weak: mpsc::WeakSender<Message>,
     ) -> Self {
         Self {
             store,
@@ -69,6 +75,9 @@ impl Core {
             limits,
             clock,
             closed,
+            weak,
+            own: None,
+            opening: BTreeMap::new(),
             runs: BTreeMap::new(),
             by_id: BTreeMap::new(),
             next_key: 0,
@@ -89,7 +98,12 @@ impl Core {
         loop {
             self.fire_deadlines();
             self.turn();
-            if !listening && self.runs.is_empty() && self.commit.is_none() {
+            let idle = self.runs.is_empty() && self.commit.is_none();
+            if idle {
+                // Nobody outside has to reach us any more, unless they hold a handle.
+                self.own = None;
+            }
+            if !listening && idle && self.attempts.is_empty() {
                 return;
             }
             let wake = self
@@ -121,8 +135,21 @@ impl Core {
                 requests,
                 ack,
             } => self.open(*live, resume, requests, ack),
+            Message::Reserve { run, ack } => {
+                let free = !self.by_id.contains_key(&run) && !self.opening.contains_key(&run);
+                if free {
+                    self.opening.insert(run.clone(), Vec::new());
+                }
+                let taken = RuntimeError::AlreadyHere { run };
+                let _ = ack.send(if free {
+                    Ok(Reception::Taken)
+                } else {
+                    Err(taken)
+                });
+            }
+            Message::Release { run } => drop(self.opening.remove(&run)),
             Message::Find { run, ack } => {
-                let here = self.by_id.contains_key(&run);
+                let here = self.by_id.contains_key(&run) || self.opening.contains_key(&run);
                 let gone = RuntimeError::Gone { run };
                 let _ = ack.send(if here {
                     Ok(Reception::Taken)
@@ -130,10 +157,15 @@ impl Core {
                     Err(gone)
                 });
             }
-            Message::Request { run, request, ack } => match self.by_id.get(&run) {
-                Some(&key) => self.request(key, request, Some(ack)),
-                None => drop(ack.send(Err(RuntimeError::Gone { run }))),
-            },
+            Message::Request { run, request, ack } => {
+                if let Some(&key) = self.by_id.get(&run) {
+                    self.request(key, request, Some(ack));
+                } else if let Some(early) = self.opening.get_mut(&run) {
+                    early.push((request, ack));
+                } else {
+                    let _ = ack.send(Err(RuntimeError::Gone { run }));
+                }
+            }
         }
     }
 
@@ -145,6 +177,7 @@ impl Core {
         ack: Ack,
     ) {
         let run = live.chain.run().clone();
+        let early = self.opening.remove(&run).unwrap_or_default();
         if let Some(reason) = self.closed.borrow().clone() {
             let _ = ack.send(Err(RuntimeError::Closed { reason }));
             return;
@@ -153,29 +186,37 @@ impl Core {
             let _ = ack.send(Err(RuntimeError::AlreadyHere { run }));
             return;
         }
+        // A run at work keeps the engine within reach, also when its last handle is dropped.
+        self.own = self.own.take().or_else(|| self.weak.upgrade());
         let key = self.next_key;
         self.next_key += 1;
-        self.by_id.insert(run, key);
+        self.by_id.insert(run.clone(), key);
         self.slots_used += live.scheduler.counts().in_flight();
         self.runs.insert(key, live);
-        self.handle(key, if resume { Input::Resume } else { Input::Start });
+        // What people asked for while nobody was at work comes before anything that is overdue.
         for (id, request) in requests {
-            self.request(key, request, None);
+            if let Err(error) = self.apply_request(key, request) {
+                tracing::warn!(%run, %error, "a request that waited in the inbox does not fit");
+            }
             if let Some(live) = self.runs.get_mut(&key) {
                 live.settled.push(id);
             }
         }
+        self.handle(key, if resume { Input::Resume } else { Input::Start });
         if let Some(live) = self.runs.get_mut(&key) {
             live.acks.push(ack);
+        }
+        for (request, ack) in early {
+            self.request(key, request, Some(ack));
         }
     }
 
     /// Tells a run's machine what happened; the turn that follows takes up what it decides.
     pub(crate) fn handle(&mut self, key: Key, input: Input) -> Reception {
-        let now = self.clock.now();
         let Some(live) = self.runs.get_mut(&key) else {
             return Reception::Stale;
         };
+        let now = live.now(self.clock);
         let before = live.scheduler.counts().in_flight();
         let reception = live.scheduler.handle(now, input);
         self.slots_used = self.slots_used + live.scheduler.counts().in_flight() - before;
@@ -242,6 +283,7 @@ impl Core {
                     return Err(RuntimeError::NoSuchQuestion { run, question });
                 };
                 let verdict = answer::read(&live.scheduler, &open, &text).map_err(|reason| {
+                    let run = run.clone();
                     RuntimeError::BadAnswer {
                         run,
                         question,
@@ -251,6 +293,15 @@ impl Core {
                 let answer = match verdict {
                     Verdict::Plain(answer) => answer,
                     Verdict::Value(value) => {
+                        let limit = self.limits.max_output_bytes;
+                        if let Err(error) = check_value_size(&value, limit) {
+                            let reason = error.message().to_owned();
+                            return Err(RuntimeError::BadAnswer {
+                                run,
+                                question,
+                                reason,
+                            });
+                        }
                         Answer::Value(Output::Content(live.keep(Parts::of_value(&value))))
                     }
                 };

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_graph::{ContentId, Entry, Header, RunId, TaskGraph, Work, wire};
-use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoredRun};
+use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoreError, StoredRun};
 use zeph_scheduler::Scheduler;
 use zeph_subagent::Registry;
 
@@ -18,14 +17,10 @@ use crate::handle::{Pulse, RunHandle};
 use crate::live::{Ack, Live};
 use crate::owner::{OwnerLock, Owners};
 use crate::request::Request;
+use crate::reserve::Reservation;
 use crate::socket::{self, Reply};
 use crate::submission::{Limits, Submission};
 use crate::view::read_entries;
-
-/// How often a lock is looked at whose owner does not reply.
-const LAST_BREATHS: u32 = 50;
-/// How long to wait in between: starting a program takes less than that, but for a machine under load.
-const LAST_BREATH: Duration = Duration::from_millis(20);
 
 /// What the core is told.
 pub(crate) enum Message {
@@ -35,6 +30,10 @@ pub(crate) enum Message {
         requests: Vec<(RequestId, Request)>,
         ack: Ack,
     },
+    /// The run is about to be read back here: nobody else is to do so meanwhile.
+    Reserve { run: RunId, ack: Ack },
+    /// It is not, after all.
+    Release { run: RunId },
     /// Is the run at work here?
     Find { run: RunId, ack: Ack },
     Request {
@@ -99,11 +98,11 @@ impl EngineBuilder {
         let fence = self.store.claim(&name, clock.now()).await.map_err(claim)?;
         let (sender, messages) = mpsc::channel(1024);
         let lock = match &self.owners {
-            Some(owners) => Some(Arc::new(
-                owners.acquire(fence, sender.downgrade()).map_err(|error| {
-                    claim(zeph_memory::StoreError::io("the owner's lock file", error))
-                })?,
-            )),
+            Some(owners) => {
+                let lock = owners.acquire(fence, sender.downgrade()).await;
+                let failed = |error| claim(StoreError::io("taking the owner's lock", error));
+                Some(Arc::new(lock.map_err(failed)?))
+            }
             None => None,
         };
         let (closed, is_closed) = watch::channel(None);
@@ -115,6 +114,7 @@ impl EngineBuilder {
             self.limits,
             clock,
             closed,
+            sender.downgrade(),
         );
         let held = lock.clone();
         tokio::spawn(async move {
@@ -234,6 +234,7 @@ impl Engine {
         run: &RunId,
         expected: Option<&TaskGraph>,
     ) -> Result<RunHandle, RuntimeError> {
+        let reserved = Reservation::take(&self.messages, run).await?;
         let row = self.open_row(run).await?;
         if let Some(owner) = self.elsewhere(run, row.epoch).await {
             return Err(RuntimeError::OwnedElsewhere {
@@ -251,6 +252,7 @@ impl Engine {
             }
         }
         let requests = self.requests_for(run).await?;
+        reserved.used();
         self.open(scheduler, chain, None, next, requests).await
     }
 
@@ -297,18 +299,14 @@ impl Engine {
     /// Who works on a run that belongs to that epoch, unless it is us or nobody.
     async fn elsewhere(&self, run: &RunId, epoch: u64) -> Option<String> {
         let owners = self.owners.as_ref().filter(|_| epoch != self.fence.epoch)?;
-        for _ in 0..LAST_BREATHS {
-            let owner = owners.holder(epoch)?;
-            match socket::call(&owners.socket_path(epoch), run, None).await {
-                // An owner may live on after the run has come to rest there.
-                Ok(Reply::NotHere) => return None,
-                Ok(Reply::Taken | Reply::Stale | Reply::Refused(_)) => return Some(owner),
-                // A process that was killed while it started a command has left the lock to the
-                // child, for the moment until that has become another program.
-                Err(_) => tokio::time::sleep(LAST_BREATH).await,
+        match socket::reach(owners, epoch, run, None).await {
+            // An owner may live on after the run has come to rest there.
+            Ok(Reply::NotHere) => None,
+            Ok(Reply::Taken | Reply::Stale | Reply::Refused(_)) => {
+                Some(owners.holder(epoch).unwrap_or_default())
             }
+            Err(owner) => owner,
         }
-        owners.holder(epoch)
     }
 
     /// What people asked of this run while nobody owned it, oldest first.
@@ -342,6 +340,7 @@ impl Engine {
         let (events, first) = broadcast::channel(self.limits.observer_buffer.max(1));
         let (pulse, pulse_reader) = watch::channel(Arc::new(Pulse::of(&scheduler)));
         let (done, done_reader) = watch::channel(None);
+        let watched = Arc::default();
         let handle = RunHandle {
             run: run.clone(),
             engine: self.messages.clone(),
@@ -349,8 +348,10 @@ impl Engine {
             pulse: pulse_reader,
             done: done_reader,
             events: events.downgrade(),
+            watched: Arc::clone(&watched),
             first: Arc::new(Mutex::new(Some(Events::new(first)))),
         };
+        let ahead = chain.updated_at().since(self.clock.now());
         let live = Box::new(Live {
             scheduler,
             chain,
@@ -358,6 +359,8 @@ impl Engine {
             next_content,
             contents: BTreeMap::new(),
             outputs: HashMap::new(),
+            ahead,
+            watched,
             acks: Vec::new(),
             settled: Vec::new(),
             attempts: HashMap::new(),

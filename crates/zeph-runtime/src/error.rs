@@ -127,6 +127,24 @@ pub enum RuntimeError {
         /// What is accepted.
         reason: String,
     },
+    /// A content of the run is whole, but not in a form that this version knows.
+    #[error("run {run}: {reason}; the version that wrote it can read it")]
+    Unreadable {
+        /// The run.
+        run: RunId,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The owner of the run is alive and does not reply.
+    #[error(
+        "run {run} is at work in another process ({owner}), which does not reply; try again, or end that process"
+    )]
+    Unreachable {
+        /// The run.
+        run: RunId,
+        /// Who holds it.
+        owner: String,
+    },
     /// The owner of the run refused the request.
     #[error("run {run}: {reason}")]
     Refused {
@@ -144,6 +162,13 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
+    pub(crate) fn unreadable(run: &RunId, error: &zeph_subagent::TaskError) -> Self {
+        Self::Unreadable {
+            run: run.clone(),
+            reason: error.message().to_owned(),
+        }
+    }
+
     pub(crate) fn store(run: &RunId, source: StoreError) -> Self {
         Self::Store {
             run: run.clone(),

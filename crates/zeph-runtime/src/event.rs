@@ -1,6 +1,7 @@
 //! Events: what observers see. Saved records with names, and unsaved progress in between.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::broadcast;
@@ -61,13 +62,16 @@ impl Events {
 #[derive(Debug)]
 pub(crate) struct Watcher {
     pub(crate) events: broadcast::WeakSender<RunEvent>,
+    /// Whether anybody has asked for the run's events yet.
+    pub(crate) watched: Arc<AtomicBool>,
     pub(crate) task: Arc<str>,
     pub(crate) attempt: Attempt,
 }
 
 impl Watcher {
     fn send(&self, event: impl FnOnce(Arc<str>, Attempt) -> RunEvent) {
-        if let Some(events) = self.events.upgrade()
+        if self.watched.load(Ordering::Relaxed)
+            && let Some(events) = self.events.upgrade()
             && events.receiver_count() > 0
         {
             // Nobody listening any more is fine.

@@ -1,6 +1,7 @@
 //! Attempts in flight: how they start, are stopped, and report; and how a run leaves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 use zeph_graph::{Attempt, TaskId};
@@ -43,12 +44,13 @@ impl Core {
         };
         let watcher = Watcher {
             events: live.events.downgrade(),
+            watched: Arc::clone(&live.watched),
             task: Arc::clone(&name),
             attempt,
         };
         let context = TaskContext::builder(live.chain.run().clone(), task, &*name, attempt)
             .stop(&stop)
-            .grace(live.scheduler.policy().cancel_grace)
+            .grace(own_grace(live.scheduler.policy().cancel_grace))
             .logs(&logs)
             .progress(Arc::new(watcher))
             .build();
@@ -106,7 +108,7 @@ impl Core {
             Err(error) => {
                 let id = error.id();
                 let panic = error.try_into_panic().ok();
-                (id, panic.map(|payload| Report::of_panic(&*payload)))
+                (id, panic.map(Report::of_panic))
             }
         };
         let Some(InFlight {
@@ -133,13 +135,17 @@ impl Core {
             Some(Report::Done { output, parts }) => {
                 let bytes = parts.as_ref().map_or(0, Parts::len);
                 let content = parts.map(|parts| live.keep(parts));
-                live.remember(task, output, bytes);
-                Input::Completed {
+                let input = Input::Completed {
                     task,
                     attempt,
                     output: content,
                     log,
+                };
+                self.handle(key, input);
+                if let (Some(live), Some(id)) = (self.runs.get_mut(&key), content) {
+                    live.remember(task, id, output, bytes);
                 }
+                return;
             }
             Some(Report::Failed {
                 fault,
@@ -183,7 +189,16 @@ impl Core {
         for ack in live.acks {
             let _ = ack.send(Ok(Reception::Stale));
         }
-        let report = RunReport::of(live.chain.run(), &live.scheduler, error);
+        let report = match error {
+            Some(error) => RunReport::lost(live.chain.run(), &live.pulse.borrow(), error),
+            None => RunReport::of(live.chain.run(), &live.scheduler),
+        };
         live.done.send_replace(Some(Arc::new(report)));
     }
+}
+
+/// The part of the grace that an executor has for itself; the rest is for its last report, before the
+/// machine gives the attempt up.
+fn own_grace(grace: Duration) -> Duration {
+    grace - grace / 5
 }

@@ -1,6 +1,7 @@
 //! Handles: how a program follows a run, steers it, and gets its results.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -31,14 +32,19 @@ pub struct Pulse {
 
 impl Pulse {
     pub(crate) fn of(scheduler: &Scheduler) -> Self {
+        let questions = scheduler
+            .questions()
+            .map(|open| answer::view(scheduler, &open));
+        Self::of_known(scheduler, questions.collect())
+    }
+
+    /// The same, when the questions are known.
+    pub(crate) fn of_known(scheduler: &Scheduler, questions: Vec<QuestionView>) -> Self {
         Self {
             state: scheduler.state(),
             counts: scheduler.counts(),
             next_seq: scheduler.next_seq(),
-            questions: scheduler
-                .questions()
-                .map(|open| answer::view(scheduler, &open))
-                .collect(),
+            questions,
         }
     }
 }
@@ -53,7 +59,8 @@ pub struct RunReport {
     pub state: RunState,
     /// How many tasks stand in each state.
     pub counts: Counts,
-    /// Every task, in the order of the graph.
+    /// Every task, in the order of the graph. Empty if the journal could not be written: read what was
+    /// saved with [`RunView`](crate::RunView).
     pub tasks: Vec<TaskReport>,
     /// Why the journal could not be written, if it could not.
     pub error: Option<String>,
@@ -79,7 +86,18 @@ impl RunReport {
         self.tasks.iter().find(|task| &*task.name == name)
     }
 
-    pub(crate) fn of(run: &RunId, scheduler: &Scheduler, error: Option<String>) -> Self {
+    /// A run that was cut off from its store: only what was saved counts.
+    pub(crate) fn lost(run: &RunId, saved: &Pulse, error: String) -> Self {
+        Self {
+            run: run.clone(),
+            state: saved.state,
+            counts: saved.counts,
+            tasks: Vec::new(),
+            error: Some(error),
+        }
+    }
+
+    pub(crate) fn of(run: &RunId, scheduler: &Scheduler) -> Self {
         let tasks = scheduler.graph().tasks().map(|(id, task)| {
             let view = scheduler.task(id);
             TaskReport {
@@ -96,7 +114,7 @@ impl RunReport {
             state: scheduler.state(),
             counts: scheduler.counts(),
             tasks: tasks.collect(),
-            error,
+            error: None,
         }
     }
 }
@@ -128,6 +146,8 @@ pub struct RunHandle {
     pub(crate) pulse: watch::Receiver<Arc<Pulse>>,
     pub(crate) done: watch::Receiver<Option<Arc<RunReport>>>,
     pub(crate) events: broadcast::WeakSender<RunEvent>,
+    /// Set by the first caller of `events`.
+    pub(crate) watched: Arc<AtomicBool>,
     /// Subscribed before the run's first record, for the first caller of `events`.
     pub(crate) first: Arc<std::sync::Mutex<Option<Events>>>,
 }
@@ -176,9 +196,11 @@ impl RunHandle {
         })
     }
 
-    /// What happens from here on. The first caller also gets what has happened since the start.
+    /// What happens from here on. The first caller also gets the records since the start, as far as
+    /// [`Limits::observer_buffer`](crate::Limits::observer_buffer) reaches back; `Missed` tells of more.
     #[must_use]
     pub fn events(&self) -> Option<Events> {
+        self.watched.store(true, Ordering::Relaxed);
         let first = self.first.lock().ok().and_then(|mut first| first.take());
         first.or_else(|| {
             self.events
@@ -307,6 +329,8 @@ impl RunHandle {
         };
         let parts = self.store.contents(&self.run, &[id]).await;
         let parts = parts.map_err(|error| RuntimeError::store(&self.run, error))?;
-        Ok(read_output(&parts).ok())
+        read_output(&parts)
+            .map(Some)
+            .map_err(|error| RuntimeError::unreadable(&self.run, &error))
     }
 }

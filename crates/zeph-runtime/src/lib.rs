@@ -20,10 +20,12 @@ mod content;
 mod core;
 mod flight;
 mod live;
+mod write;
 
 mod clock;
 mod error;
 mod owner;
+mod reserve;
 mod socket;
 
 pub use answer::QuestionView;

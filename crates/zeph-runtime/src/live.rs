@@ -2,16 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::AbortHandle;
-use zeph_graph::{Attempt, ContentId, Entry, Record, TaskId, TaskState, Work, wire};
+use zeph_graph::{
+    Attempt, ContentId, Entry, Output, Record, TaskId, TaskState, Timestamp, Work, wire,
+};
 use zeph_memory::{Append, Chain, NewRun, RequestId, Row, RunStatus};
 use zeph_scheduler::{Batch, Reception, Scheduler};
 use zeph_subagent::{ParentState, Stop, TaskOutput};
 
-use crate::answer::{self, content_of};
+use crate::answer;
 use crate::attempt::{ParentRef, Source};
+use crate::clock::Clock;
 use crate::content::Parts;
 use crate::error::RuntimeError;
 use crate::event::RunEvent;
@@ -29,7 +34,11 @@ pub(crate) struct Live {
     /// Handed to the machine, and not in a batch yet.
     pub(crate) contents: BTreeMap<ContentId, Parts>,
     /// Results that dependants may still ask for, and how many of those there are.
-    pub(crate) outputs: HashMap<TaskId, (Arc<TaskOutput>, usize)>,
+    pub(crate) outputs: HashMap<ContentId, (Arc<TaskOutput>, usize)>,
+    /// How far the run's last record is ahead of the engine's clock.
+    pub(crate) ahead: Duration,
+    /// Whether anybody has asked for the run's events yet.
+    pub(crate) watched: Arc<AtomicBool>,
     pub(crate) acks: Vec<Ack>,
     pub(crate) settled: Vec<RequestId>,
     pub(crate) attempts: HashMap<TaskId, Flight>,
@@ -110,19 +119,7 @@ impl Live {
             .map(|&parent| {
                 let (state, output) = match self.scheduler.task(parent).state() {
                     TaskState::Completed { output } => {
-                        let at_hand = self
-                            .outputs
-                            .get(&parent)
-                            .map(|(output, _)| Arc::clone(output));
-                        let source = match (at_hand, content_of(output)) {
-                            (Some(here), _) => Source::Here(here),
-                            (None, Some(id)) => Source::Stored(id),
-                            (None, None) => {
-                                let value = answer::defined_value(&self.scheduler, parent);
-                                Source::Here(Arc::new(TaskOutput::from(value)))
-                            }
-                        };
-                        (ParentState::Completed, source)
+                        (ParentState::Completed, self.source(parent, output))
                     }
                     TaskState::Failed { .. } => (ParentState::Failed, Source::None),
                     TaskState::Skipped { .. } => (ParentState::Skipped, Source::None),
@@ -143,15 +140,42 @@ impl Live {
             .collect()
     }
 
-    /// Keeps a result at hand for those that depend on it. A large one stays in the store only.
-    pub(crate) fn remember(&mut self, task: TaskId, output: Arc<TaskOutput>, bytes: usize) {
+    fn source(&self, task: TaskId, output: Output) -> Source {
+        match output {
+            Output::None => Source::Here(Arc::new(TaskOutput::null())),
+            Output::Definition => {
+                let value = answer::defined_value(&self.scheduler, task);
+                Source::Here(Arc::new(TaskOutput::from(value)))
+            }
+            Output::Content(id) => match self.outputs.get(&id) {
+                Some((output, _)) => Source::Here(Arc::clone(output)),
+                None => Source::Stored(id),
+            },
+        }
+    }
+
+    /// Keeps a result at hand for those that depend on it, if it is the one that counts. A large one
+    /// stays in the store only.
+    pub(crate) fn remember(
+        &mut self,
+        task: TaskId,
+        id: ContentId,
+        output: Arc<TaskOutput>,
+        bytes: usize,
+    ) {
         const LARGE: usize = 64 * 1024;
+        let counts = TaskState::Completed {
+            output: Output::Content(id),
+        };
+        if bytes > LARGE || self.scheduler.task(task).state() != counts {
+            return;
+        }
         let children = self.scheduler.children(task).iter();
         let waiting = children
             .filter(|&&id| !self.scheduler.task(id).state().is_end())
             .count();
-        if waiting > 0 && bytes <= LARGE {
-            self.outputs.insert(task, (output, waiting));
+        if waiting > 0 {
+            self.outputs.insert(id, (output, waiting));
         }
     }
 
@@ -168,20 +192,64 @@ impl Live {
             else {
                 continue;
             };
-            for parent in self.scheduler.graph().parents(task) {
-                if let Some((_, waiting)) = self.outputs.get_mut(parent) {
-                    *waiting -= 1;
+            for &parent in self.scheduler.graph().parents(task) {
+                let TaskState::Completed {
+                    output: Output::Content(id),
+                } = self.scheduler.task(parent).state()
+                else {
+                    continue;
+                };
+                if let Some((_, waiting)) = self.outputs.get_mut(&id) {
+                    *waiting = waiting.saturating_sub(1);
                     if *waiting == 0 {
-                        self.outputs.remove(parent);
+                        self.outputs.remove(&id);
                     }
                 }
             }
         }
     }
 
-    pub(crate) fn publish_pulse(&self) {
-        let pulse = Arc::new(Pulse::of(&self.scheduler));
-        self.pulse.send_replace(pulse);
+    /// The moment for this run's machine: the engine's, or later if the wall clock was set back since
+    /// the run's last record.
+    pub(crate) fn now(&self, clock: Clock) -> Timestamp {
+        clock.now().after(self.ahead)
+    }
+
+    /// When the run is to be woken, by the engine's clock.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let deadline = self.scheduler.deadline()?.as_micros();
+        let ahead = u64::try_from(self.ahead.as_micros()).unwrap_or(u64::MAX);
+        Some(Timestamp::from_micros(deadline.saturating_sub(ahead)))
+    }
+
+    /// The run as it stands after these decisions. Questions are put into words only when some came or
+    /// went.
+    pub(crate) fn pulse_after(&self, entries: &[Entry]) -> Arc<Pulse> {
+        let asked = entries.iter().any(|entry| match entry.record {
+            Record::Asked { .. } | Record::Answered { .. } | Record::Canceled { .. } => true,
+            Record::Opened
+            | Record::Readied { .. }
+            | Record::Started { .. }
+            | Record::Completed { .. }
+            | Record::AttemptFailed { .. }
+            | Record::AttemptCut { .. }
+            | Record::BackedOff { .. }
+            | Record::CancelRequested { .. }
+            | Record::Failed { .. }
+            | Record::Skipped { .. }
+            | Record::Ending { .. }
+            | Record::Paused
+            | Record::Unpaused
+            | Record::Suspending
+            | Record::Suspended
+            | Record::Resumed
+            | Record::Ended { .. } => false,
+        });
+        Arc::new(if asked {
+            Pulse::of(&self.scheduler)
+        } else {
+            Pulse::of_known(&self.scheduler, self.pulse.borrow().questions.clone())
+        })
     }
 
     /// The name under which the task's executor is registered.

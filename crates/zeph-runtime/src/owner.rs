@@ -32,11 +32,16 @@ impl Owners {
         Self { dir: dir.into() }
     }
 
-    /// Who holds that epoch; `None` if its process is gone, or there never was one.
+    /// Who holds that epoch; `None` if its process is gone, or there never was one. A lock that cannot
+    /// be looked at counts as held: taking a run from a living owner is the worse mistake.
     #[must_use]
     pub fn holder(&self, epoch: u64) -> Option<String> {
         let path = self.lock_path(epoch);
-        let mut file = File::open(&path).ok()?;
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => return Some(format!("{}: {error}", path.display())),
+        };
         match file.try_lock_shared() {
             Ok(()) => {
                 // Nobody can come back to this epoch: it is used once.
@@ -52,7 +57,7 @@ impl Owners {
         }
     }
 
-    pub(crate) fn acquire(
+    pub(crate) async fn acquire(
         &self,
         fence: Fence,
         engine: mpsc::WeakSender<Message>,
@@ -62,13 +67,15 @@ impl Owners {
             .mode(0o700)
             .create(&self.dir)?;
         let path = self.lock_path(fence.epoch);
-        let mut file = OpenOptions::new()
+        let mut options = OpenOptions::new();
+        let mut file = options
             .write(true)
             .create(true)
-            .truncate(true)
+            .truncate(false)
             .mode(0o600)
             .open(&path)?;
-        file.lock()?;
+        lock(&file, &path).await?;
+        file.set_len(0)?;
         writeln!(file, "pid {}", std::process::id())?;
         let socket = self.socket_path(fence.epoch);
         let server = match bind(&socket) {
@@ -94,6 +101,24 @@ impl Owners {
     fn lock_path(&self, epoch: u64) -> PathBuf {
         self.dir.join(format!("{epoch}.lock"))
     }
+}
+
+/// An epoch is used once, so only somebody who looks whether it is held can be in the way, briefly; or
+/// an owner from before the database was replaced, and then there is no use in waiting.
+async fn lock(file: &File, path: &Path) -> io::Result<()> {
+    const TRIES: u32 = 50;
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }
+    }
+    let name = path.display();
+    let why = format!("{name} is held by the owner of another database that was at this path");
+    Err(io::Error::new(io::ErrorKind::WouldBlock, why))
 }
 
 /// The folder is closed to others before the socket is in it.

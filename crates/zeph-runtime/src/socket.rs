@@ -11,6 +11,7 @@ use zeph_graph::RunId;
 use zeph_scheduler::Reception;
 
 use crate::engine::Message;
+use crate::owner::Owners;
 use crate::request::Request;
 
 /// The longest line that is read.
@@ -100,12 +101,37 @@ async fn pass_on(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
     }
 }
 
-/// Calls an owner: asks it something of a run, or whether the run is at work there.
-pub(crate) async fn call(
-    path: &Path,
+/// How often a lock is looked at whose owner does not reply.
+const LAST_BREATHS: u32 = 50;
+/// How long to wait in between: starting a program takes less than that, but for a machine under load.
+const LAST_BREATH: Duration = Duration::from_millis(20);
+
+/// Calls the owner of an epoch, if it is alive.
+///
+/// # Errors
+/// `None` if nobody holds the epoch; its name if somebody does and does not reply.
+pub(crate) async fn reach(
+    owners: &Owners,
+    epoch: u64,
     run: &RunId,
     request: Option<&Request>,
-) -> std::io::Result<Reply> {
+) -> Result<Reply, Option<String>> {
+    for _ in 0..LAST_BREATHS {
+        if owners.holder(epoch).is_none() {
+            return Err(None);
+        }
+        match call(&owners.socket_path(epoch), run, request).await {
+            Ok(reply) => return Ok(reply),
+            // A process that was killed while it started a command has left the lock to the child, for
+            // the moment until that has become another program.
+            Err(_) => tokio::time::sleep(LAST_BREATH).await,
+        }
+    }
+    Err(owners.holder(epoch))
+}
+
+/// Calls an owner: asks it something of a run, or whether the run is at work there.
+async fn call(path: &Path, run: &RunId, request: Option<&Request>) -> std::io::Result<Reply> {
     let talk = async {
         let mut stream = UnixStream::connect(path).await?;
         let call = Call {

@@ -206,7 +206,9 @@ impl RunView {
             return Ok(None);
         };
         let parts = self.content(store, id).await?;
-        Ok(read_output(&parts).ok())
+        read_output(&parts)
+            .map(Some)
+            .map_err(|error| RuntimeError::unreadable(&self.run, &error))
     }
 
     /// What an executor said when an attempt failed.

@@ -190,6 +190,12 @@ impl Scheduler {
         self.machine.questions.values().copied()
     }
 
+    /// Whether there are decisions that no batch has taken yet.
+    #[must_use]
+    pub const fn has_unsaved(&self) -> bool {
+        !self.machine.pending.is_empty()
+    }
+
     /// The number of the next record.
     #[must_use]
     pub const fn next_seq(&self) -> Seq {

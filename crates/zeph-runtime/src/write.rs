@@ -1,0 +1,122 @@
+//! Writing a group commit: what concerns one run is that run's, and the rest is written again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeph_graph::RunId;
+use zeph_memory::{Commit, Fence, RawGraphStore, StoreError};
+
+/// How often a busy store is asked again, after its own patience has run out each time.
+const BUSY_TRIES: u32 = 6;
+/// How long to wait in between.
+const BUSY_WAIT: Duration = Duration::from_millis(200);
+
+/// What became of a group commit.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// Runs that the store refused, and why. Nothing of theirs was written; all others were.
+    pub(crate) lost: Vec<(RunId, StoreError)>,
+    /// Why nothing can be written any more.
+    pub(crate) failed: Option<StoreError>,
+}
+
+impl Written {
+    pub(crate) fn failed(error: StoreError) -> Self {
+        Self {
+            lost: Vec::new(),
+            failed: Some(error),
+        }
+    }
+}
+
+/// Writes a commit. A run that the store refuses is taken out, and what is left is one transaction
+/// again; one that is too large as a whole is written run by run.
+pub(crate) async fn write(
+    store: Arc<dyn RawGraphStore>,
+    mut commit: Commit,
+    fence: Fence,
+) -> Written {
+    let mut written = Written::default();
+    let mut queue: Vec<Commit> = Vec::new();
+    loop {
+        match patiently(&*store, &commit, fence).await {
+            Ok(()) => {}
+            Err(StoreError::TooLarge { .. }) if commit.appends.len() > 1 => {
+                let settled = std::mem::take(&mut commit.settled);
+                queue.extend(commit.appends.drain(..).rev().map(Commit::one));
+                queue.insert(
+                    0,
+                    Commit {
+                        appends: Vec::new(),
+                        settled,
+                    },
+                );
+            }
+            Err(error) => match run_of(&error, &commit) {
+                Some(run) => {
+                    commit.appends.retain(|append| *append.run() != run);
+                    written.lost.push((run, error));
+                    if !commit.appends.is_empty() {
+                        continue;
+                    }
+                }
+                None => {
+                    written.failed = Some(error);
+                    return written;
+                }
+            },
+        }
+        match queue.pop() {
+            Some(next) => commit = next,
+            None => return written,
+        }
+    }
+}
+
+/// A busy store has changed nothing, and may have time a little later.
+async fn patiently(
+    store: &dyn RawGraphStore,
+    commit: &Commit,
+    fence: Fence,
+) -> Result<(), StoreError> {
+    let mut tries = 0;
+    loop {
+        match store.commit(commit.clone(), fence).await {
+            Err(StoreError::Busy { source }) if tries < BUSY_TRIES => {
+                tries += 1;
+                tracing::warn!(%source, tries, "the store is busy; nothing is lost, trying again");
+                tokio::time::sleep(BUSY_WAIT).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The one run that an error is about; nothing of the commit was written then.
+fn run_of(error: &StoreError, commit: &Commit) -> Option<RunId> {
+    let run = match error {
+        StoreError::Exists { run }
+        | StoreError::NotFound { run }
+        | StoreError::Fenced { run, .. }
+        | StoreError::OutOfOrder { run, .. }
+        | StoreError::Forked { run, .. }
+        | StoreError::Damaged { run, .. } => run.clone(),
+        StoreError::TooLarge { .. } => commit.appends.first()?.run().clone(),
+        // All others are about the store as a whole.
+        StoreError::Open { .. }
+        | StoreError::Newer { .. }
+        | StoreError::NotADatabase { .. }
+        | StoreError::Replaced { .. }
+        | StoreError::OldLibrary { .. }
+        | StoreError::Full { .. }
+        | StoreError::Busy { .. }
+        | StoreError::Broken { .. }
+        | StoreError::Io { .. }
+        | _ => return None,
+    };
+    commit
+        .appends
+        .iter()
+        .any(|append| *append.run() == run)
+        .then_some(run)
+}

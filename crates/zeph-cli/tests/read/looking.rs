@@ -153,3 +153,25 @@ fn what_is_not_there_is_a_usage_error_that_says_what_to_type() {
         );
     }
 }
+
+#[test]
+fn a_whole_name_goes_before_the_names_that_begin_with_it() {
+    let home = Home::new();
+    for run in ["r", "r-one", "r-two"] {
+        home.run(run, "", simple("1"));
+    }
+    let name = |text: &str| home.json(0, &["show", text])["run"].clone();
+    assert_eq!(name("r"), "r");
+    assert_eq!(name("r-t"), "r-two");
+    for (text, code, named) in [
+        ("r-", "ambiguous_run", ["r-one", "r-two"]),
+        ("r-one-more", "no_such_run", ["", "r-one-more"]),
+        ("", "no_such_run", ["", ""]),
+        ("R", "no_such_run", ["", "R"]),
+    ] {
+        let error = &home.json(2, &["show", text])["error"];
+        assert_eq!(error["code"], code, "{text:?}: {error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(named.iter().all(|name| message.contains(name)), "{error}");
+    }
+}

@@ -1,0 +1,312 @@
+//! One run's trouble is not another's, and nothing is told that is not saved.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use zeph_graph::{
+    OnFailure, Params, Policy, Question, RunEnd, RunId, RunState, Task, TaskGraph, Timestamp,
+};
+use zeph_memory::{Fault, FaultyStore, MemoryStore, Op, RawGraphStore};
+use zeph_runtime::{Delivery, Engine, Owners, Request, Submission, ask};
+use zeph_subagent::double::Gate;
+use zeph_subagent::{Registry, TaskContext, TaskError, TaskInput, TaskOutput, closure};
+
+fn registry<F, Fut>(body: F) -> Registry
+where
+    F: Fn(TaskContext, TaskInput) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<TaskOutput, TaskError>> + Send + 'static,
+{
+    let mut registry = Registry::new();
+    registry
+        .register("do", closure::from_fn(body))
+        .expect("the first of its name");
+    registry
+}
+
+fn waiting_for(gate: &Gate) -> Registry {
+    let gate = gate.clone();
+    registry(move |_, _| {
+        let gate = gate.clone();
+        async move {
+            gate.opened().await;
+            Ok(TaskOutput::from(1))
+        }
+    })
+}
+
+fn one(name: &str) -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    graph.add_task(Task::new(name).action("do"), []);
+    graph
+}
+
+fn id(name: &str) -> RunId {
+    name.parse().expect("is a name")
+}
+
+#[tokio::test]
+async fn submits_that_come_while_a_commit_is_in_flight_all_come_in() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let gate = Gate::new();
+    gate.open();
+    let builder = Engine::builder(store.clone()).registry(waiting_for(&gate));
+    let engine = builder.start().await.expect("starts");
+    let held = store.hold_commits().await;
+    let submits: Vec<_> = (0..5)
+        .map(|i| {
+            let engine = engine.clone();
+            let submission = Submission::new(one(&format!("t{i}")));
+            tokio::spawn(async move { engine.submit(submission).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    drop(held);
+    for submit in submits {
+        let run = submit.await.expect("does not panic").expect("is saved");
+        assert_eq!(
+            run.wait().await.expect("ends").end(),
+            Some(RunEnd::Completed)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependant_sees_the_result_that_the_journal_has() {
+    let seen = Arc::new(Mutex::new(Value::Null));
+    let note = Arc::clone(&seen);
+    let body = move |cx: TaskContext, input: TaskInput| {
+        let note = Arc::clone(&note);
+        async move {
+            if cx.name() == "slow" {
+                cx.cancelled().await;
+                return Ok(TaskOutput::from("what the journal rejects"));
+            }
+            let output = input.parents["slow"].output.as_ref().expect("has a result");
+            *note.lock().expect("is whole") = output.value.clone();
+            Ok(TaskOutput::null())
+        }
+    };
+    let builder = Engine::builder(Arc::new(MemoryStore::new())).registry(registry(body));
+    let engine = builder.start().await.expect("starts");
+    let mut graph = TaskGraph::new();
+    let slow = Task::new("slow")
+        .action("do")
+        .timeout(Duration::from_secs(1));
+    let slow = slow.on_failure(OnFailure::Value(Params::from_json_text("42")));
+    let slow = graph.add_task(slow, []);
+    graph.add_task(Task::new("child").action("do"), [slow]);
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+    run.wait().await.expect("ends");
+    assert_eq!(*seen.lock().expect("is whole"), 42);
+}
+
+#[tokio::test]
+async fn an_end_that_is_not_saved_is_not_told() {
+    let memory = MemoryStore::new();
+    let store = Arc::new(FaultyStore::new(memory.clone()));
+    let gate = Gate::new();
+    let builder = Engine::builder(store.clone()).registry(waiting_for(&gate));
+    let engine = builder.start().await.expect("starts");
+    let run = engine
+        .submit(Submission::new(one("a")))
+        .await
+        .expect("is saved");
+    run.until(|pulse| pulse.counts.running == 1).await;
+    store.fail_next(Op::Commit, Fault::Before);
+    gate.open();
+    let report = run.wait().await.expect("is told");
+    assert!(report.error.is_some());
+    assert_eq!(report.end(), None, "the store does not have it");
+    assert_eq!(report.counts.completed, 0);
+    assert!(memory.get(run.id()).await.expect("is there").status.open);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_while_the_rest_is_written_is_saved_too() {
+    let memory = MemoryStore::new();
+    let store = Arc::new(FaultyStore::new(memory.clone()));
+    let engine = Engine::builder(store.clone())
+        .start()
+        .await
+        .expect("starts");
+    let mut graph = TaskGraph::new();
+    graph.add_task(Task::new("q").question(Question::text("?")), []);
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+    run.until(|pulse| pulse.state == RunState::Waiting).await;
+    let held = store.hold_commits().await;
+    let (suspending, answering) = (run.clone(), run.clone());
+    let suspend = tokio::spawn(async move { suspending.suspend().await });
+    tokio::task::yield_now().await;
+    let answer = tokio::spawn(async move { answering.answer(1, "yes").await });
+    tokio::task::yield_now().await;
+    drop(held);
+    suspend.await.expect("does not panic").expect("is saved");
+    answer.await.expect("does not panic").expect("is saved");
+    let report = run.wait().await.expect("leaves");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(
+        memory.get(run.id()).await.expect("is there").status.state,
+        "completed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_the_inbox_comes_before_a_default_that_is_overdue() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let engine = Engine::builder(Arc::clone(&store))
+        .start()
+        .await
+        .expect("starts");
+    let default = Params::from_json_text("\"default\"");
+    let question = Question::text("?").default_after(Duration::from_secs(60), default);
+    let mut graph = TaskGraph::new();
+    graph.add_task(Task::new("q").question(question), []);
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+    run.suspend().await.expect("is saved");
+    run.wait().await.expect("rests");
+    for request in [
+        Request::Answer {
+            question: 1,
+            text: "mine".into(),
+        },
+        Request::Suspend,
+    ] {
+        let delivery = ask(&*store, None, run.id(), &request, Timestamp::ZERO).await;
+        assert!(matches!(delivery, Ok(Delivery::Posted(_))), "{delivery:?}");
+    }
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    let run = engine.resume(run.id()).await.expect("goes on");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(
+        report.end(),
+        Some(RunEnd::Completed),
+        "an old wish to suspend is over"
+    );
+    let output = run
+        .output(&report, "q")
+        .await
+        .expect("is readable")
+        .expect("is there");
+    assert_eq!(output.value, "mine");
+}
+
+#[tokio::test]
+async fn a_run_whose_handles_are_all_dropped_still_has_its_owner() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let owners = Owners::beside(&folder.path().join("runs.db"));
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let start = |registry| {
+        let builder = Engine::builder(Arc::clone(&store)).owners(owners.clone());
+        builder.registry(registry).start()
+    };
+    let gate = Gate::new();
+    let engine = start(waiting_for(&gate)).await.expect("starts");
+    let run = engine
+        .submit(Submission::new(one("a")).name(id("r")))
+        .await
+        .expect("is saved");
+    run.until(|pulse| pulse.counts.running == 1).await;
+    drop((run, engine));
+
+    let other = start(waiting_for(&gate)).await.expect("starts");
+    let stolen = other.resume(&id("r")).await;
+    assert!(stolen.is_err(), "its owner is alive");
+    let (run, cancel) = (
+        id("r"),
+        Request::Cancel {
+            task: None,
+            downstream: false,
+        },
+    );
+    let delivery = ask(&*store, Some(&owners), &run, &cancel, Timestamp::ZERO);
+    assert_eq!(delivery.await.expect("reaches the owner"), Delivery::Taken);
+}
+
+#[tokio::test]
+async fn a_run_that_is_taken_over_costs_the_others_of_its_commit_nothing() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let gate = Gate::new();
+    let builder = Engine::builder(Arc::clone(&store)).registry(waiting_for(&gate));
+    let engine = builder.start().await.expect("starts");
+    let mut runs = Vec::new();
+    for name in ["a", "b"] {
+        let run = engine
+            .submit(Submission::new(one(name)).name(id(name)))
+            .await
+            .expect("is saved");
+        run.until(|pulse| pulse.counts.running == 1).await;
+        runs.push(run);
+    }
+    let fence = store
+        .claim("somebody", Timestamp::ZERO)
+        .await
+        .expect("claims");
+    store.adopt(&id("b"), fence).await.expect("adopts");
+    gate.open();
+    let innocent = runs[0].wait().await.expect("ends");
+    assert_eq!(innocent.end(), Some(RunEnd::Completed), "{innocent:?}");
+    let taken = runs[1].wait().await.expect("is told");
+    assert!(
+        taken
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains("taken over")),
+        "says that it was taken"
+    );
+    assert!(
+        engine.submit(Submission::new(one("c"))).await.is_ok(),
+        "the engine goes on"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_slot_of_another_run_is_not_charged_to_an_attempt() {
+    let gate = Gate::new();
+    let hold = gate.clone();
+    let body = move |cx: TaskContext, _| {
+        let hold = hold.clone();
+        async move {
+            if cx.name() == "hold" {
+                hold.opened().await;
+            }
+            Ok(TaskOutput::null())
+        }
+    };
+    let limits = zeph_runtime::Limits {
+        max_parallel: 1,
+        ..Default::default()
+    };
+    let builder = Engine::builder(Arc::new(MemoryStore::new())).registry(registry(body));
+    let engine = builder.limits(limits).start().await.expect("starts");
+    let first = engine
+        .submit(Submission::new(one("hold")))
+        .await
+        .expect("is saved");
+    let mut graph = TaskGraph::new();
+    graph.add_task(
+        Task::new("b").action("do").timeout(Duration::from_secs(60)),
+        [],
+    );
+    let patient = Policy::default();
+    let second = engine
+        .submit(Submission::new(graph).policy(patient))
+        .await
+        .expect("is saved");
+    tokio::time::advance(Duration::from_secs(600)).await;
+    gate.open();
+    first.wait().await.expect("ends");
+    assert_eq!(
+        second.wait().await.expect("ends").end(),
+        Some(RunEnd::Completed)
+    );
+}

@@ -48,10 +48,10 @@ pub struct OrchestrationConfig {
     pub suspend_grace: Duration,
     /// The default retry policy: of plan files, for what a task with retries does not say itself.
     pub retry: RetryConfig,
-    /// The most tasks that a graph from a file, a model or a store may have. Default 100000, from 1 to
-    /// 10 million.
+    /// The most tasks that a plan may have. Default 100000, from 1 to 10 million.
     ///
-    /// A guard against input that eats all memory; a task takes some hundred bytes.
+    /// A guard against input that eats all memory; a task takes some hundred bytes. Plan files have a
+    /// limit of 100000 besides, which a higher number does not lift.
     pub max_tasks: u32,
     /// The most bytes of a command's standard output that become its result. Default and most 1 MiB,
     /// from 1.

@@ -89,7 +89,7 @@ async fn a_durable_flow_goes_on_where_it_was() {
 
     let mut other = Flow::new().store(Arc::clone(&store), "nightly".parse().expect("is a name"));
     other.task("make", (), |()| async { Ok(1u32) });
-    assert!(other.run().await.is_err(), "the run has ended");
+    assert!(other.run().await.is_err(), "it was run with another graph");
 }
 
 #[tokio::test]
@@ -107,4 +107,71 @@ async fn a_default_answer_reaches_the_task_that_takes_it() {
     let report = flow.run().await.expect("runs");
     assert_eq!(*report.get(greeting).expect("has a value"), "hello nobody");
     assert_eq!(*report.get(name).expect("has a value"), "nobody");
+}
+
+#[tokio::test]
+async fn a_durable_flow_that_has_ended_still_has_its_values() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let made = Arc::new(AtomicU32::new(0));
+    for _ in 0..2 {
+        let run = "once".parse().expect("is a name");
+        let mut flow = Flow::new().store(Arc::clone(&store), run);
+        let counter = Arc::clone(&made);
+        let value = flow.task("make", (), move |()| {
+            let counter = Arc::clone(&counter);
+            async move { Ok(counter.fetch_add(1, Ordering::SeqCst) + 41) }
+        });
+        let report = flow.run().await.expect("runs, or has run");
+        assert_eq!(report.end(), Some(RunEnd::Completed));
+        assert_eq!(*report.get(value).expect("has a value"), 41);
+    }
+    assert_eq!(
+        made.load(Ordering::SeqCst),
+        1,
+        "a completed task never runs again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_attempt_made_is_not_the_value() {
+    let mut flow = Flow::new();
+    let calls = Arc::new(AtomicU32::new(0));
+    let task = Task::new("slow")
+        .retries(1)
+        .timeout(std::time::Duration::from_secs(1));
+    let slow = flow.task_with(task, (), move |cx, ()| {
+        let calls = Arc::clone(&calls);
+        async move {
+            let call = calls.fetch_add(1, Ordering::SeqCst);
+            if call == 0 {
+                cx.cancelled().await;
+            }
+            Ok(call)
+        }
+    });
+    let seen = flow.task("see", slow, |slow| async move { Ok(*slow) });
+    let report = flow.run().await.expect("runs");
+    assert_eq!(
+        *report.get(seen).expect("has a value"),
+        1,
+        "the second attempt's"
+    );
+    assert_eq!(
+        *report.get(slow).expect("has a value"),
+        1,
+        "the second attempt's"
+    );
+}
+
+#[test]
+#[should_panic(expected = "substitute value")]
+fn a_substitute_that_no_dependant_could_read_is_refused() {
+    let task = Task::new("a").on_failure(OnFailure::Value(Params::from_json_text("1")));
+    Flow::new().task(task, (), |()| async { Ok(1u32) });
+}
+
+#[test]
+#[should_panic(expected = "has work of its own")]
+fn a_closure_does_not_replace_work_in_silence() {
+    Flow::new().task(Task::new("a").action("other"), (), |()| async { Ok(1u32) });
 }

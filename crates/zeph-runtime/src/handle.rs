@@ -315,9 +315,20 @@ impl RunHandle {
         report: &RunReport,
         task: &str,
     ) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
-        let Some(task) = report.task(task) else {
-            return Ok(None);
-        };
+        match report.task(task) {
+            Some(task) => self.output_of(task).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The result of a task of this run; `None` if it has none.
+    ///
+    /// # Errors
+    /// If the store cannot read it.
+    pub async fn output_of(
+        &self,
+        task: &TaskReport,
+    ) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
         if let Some(value) = &task.defined {
             return Ok(Some(Arc::new(TaskOutput::from(value.clone()))));
         }

@@ -15,7 +15,7 @@ use crate::answer::{self, QuestionView, content_of};
 use crate::content::read_output;
 use crate::engine::read_header;
 use crate::error::RuntimeError;
-use crate::handle::Pulse;
+use crate::handle::{Pulse, RunReport};
 
 /// A run as its journal tells it. Reading one needs no ownership and holds nobody up.
 #[derive(Debug)]
@@ -109,6 +109,12 @@ impl RunView {
     #[must_use]
     pub fn pulse(&self) -> Pulse {
         Pulse::of(&self.scheduler)
+    }
+
+    /// How the run and each of its tasks stand.
+    #[must_use]
+    pub fn report(&self) -> RunReport {
+        RunReport::of(&self.run, &self.scheduler)
     }
 
     /// The open questions, oldest first.

@@ -90,7 +90,7 @@ impl Audit {
     fn after_failure(&self, task: TaskId, fault: Fault, record: &Record) -> bool {
         let book = &self.books[task.index()];
         let rules = self.facts.rules(task);
-        let budget = u64::from(rules.retry.max_retries) + u64::from(book.agains);
+        let budget = u64::from(rules.retry.max_retries);
         let again = fault.is_retryable() && u64::from(book.failures) <= budget;
         if again {
             return matches!(*record, Record::BackedOff { task: t, .. } if t == task);

@@ -102,7 +102,7 @@ impl Model {
     fn retry_or_not(&mut self, task: TaskId, fault: Fault, floor: Option<Duration>) {
         let retry = self.facts.rules(task).retry;
         let life = &mut self.lives[task.index()];
-        let allowed = u64::from(retry.max_retries) + u64::from(life.agains);
+        let allowed = u64::from(retry.max_retries);
         let mendable = matches!(
             fault,
             Fault::Error | Fault::Panicked | Fault::AttemptTimeout

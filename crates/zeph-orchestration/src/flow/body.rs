@@ -54,8 +54,11 @@ where
             })?
         };
         let value = (self.closure)(cx.clone(), args).await?;
-        let output = K::output(&value)?;
-        shared.shelf.put(&self.name, Arc::new(value));
+        let output = K::output(&value, cx.attempt())?;
+        if !K::IN_JOURNAL {
+            let attempt = u64::from(cx.attempt().get());
+            shared.shelf.put(&self.name, attempt, Arc::new(value));
+        }
         Ok(output)
     }
 }

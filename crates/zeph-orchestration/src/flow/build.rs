@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
-use zeph_graph::{Policy, Question, RunId, Task, TaskGraph, TaskId, Work};
+use zeph_graph::{OnFailure, Policy, Question, RunId, Task, TaskGraph, TaskId, Work};
 use zeph_memory::{MemoryStore, RawGraphStore, StoreError};
-use zeph_runtime::{Engine, Limits, RunHandle, RuntimeError, Submission};
+use zeph_runtime::{Engine, Limits, Owners, RunHandle, RuntimeError, Submission};
 use zeph_subagent::{Registry, TaskContext, TaskError};
 
 use super::body::{Body, Shared};
@@ -43,6 +43,7 @@ pub struct Flow<Kind = InMemory> {
     store: Arc<dyn RawGraphStore>,
     policy: Policy,
     run: Option<RunId>,
+    owners: Option<Owners>,
     kind: PhantomData<Kind>,
 }
 
@@ -84,6 +85,16 @@ impl Default for Flow<InMemory> {
     }
 }
 
+impl Flow<Durable> {
+    /// Says where the processes that share the store find each other, so that two of them do not work
+    /// on this run at once: [`Owners::beside`] the database. Without it nobody else may run this flow.
+    #[must_use]
+    pub fn owners(mut self, owners: Owners) -> Self {
+        self.owners = Some(owners);
+        self
+    }
+}
+
 impl<Kind: Send + Sync + 'static> Flow<Kind> {
     fn on(store: Arc<dyn RawGraphStore>) -> Self {
         Self {
@@ -94,6 +105,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             store,
             policy: Policy::default(),
             run: None,
+            owners: None,
             kind: PhantomData,
         }
     }
@@ -108,7 +120,8 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// Adds a task: a closure over the results of others. A retry calls it again.
     ///
     /// # Panics
-    /// If the name is taken or cannot be one, or a handle comes from another flow.
+    /// If the name is taken or cannot be one, a handle comes from another flow, the task has work
+    /// already, or it has a substitute value and the flow is not durable.
     #[track_caller]
     pub fn task<I, T, F, Fut>(&mut self, task: impl Into<Task>, inputs: I, body: F) -> Handle<T>
     where
@@ -141,6 +154,14 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     {
         let task: Task = task.into();
         let name: Arc<str> = task.name().into();
+        assert!(
+            *task.work() == Work::Milestone,
+            "task {name:?} has work of its own: a closure cannot take its place"
+        );
+        assert!(
+            Kind::IN_JOURNAL || !matches!(task.rules().on_failure, OnFailure::Value(_)),
+            "task {name:?} has a substitute value, which a flow in memory cannot read: make it durable"
+        );
         let id = self.graph.add_task(task.action("closure"), inputs.tasks());
         let body = Body::<I, T, _, Kind> {
             inputs,
@@ -153,7 +174,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         let _ = self.registry.bind(&*name, Arc::new(body));
         let read: ReadValue = Arc::new(|shelf, name, value| match Kind::read(value) {
             Some(read) => {
-                shelf.put::<T>(name, Arc::new(read?));
+                shelf.put::<T>(name, 0, Arc::new(read?));
                 Ok(true)
             }
             None => Ok(false),
@@ -181,7 +202,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         let work = Work::Question(Box::new(question));
         let id = self.graph.add_task(task.with_work(work), inputs.tasks());
         let read: ReadValue = Arc::new(|shelf, name, value| {
-            shelf.put::<T>(name, Arc::new(from_json(value)?));
+            shelf.put::<T>(name, 0, Arc::new(from_json(value)?));
             Ok(true)
         });
         self.readers.insert(id, read);
@@ -199,8 +220,22 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// # Errors
     /// If the store fails, or a durable run of that name was started with another graph.
     pub async fn run(self) -> Result<FlowReport, FlowError> {
-        let (handle, report) = self.start().await?;
-        report.wait(handle).await
+        let (store, graph, run) = (
+            Arc::clone(&self.store),
+            self.graph.clone(),
+            self.run.clone(),
+        );
+        let shared = Arc::clone(&self.shared);
+        match (self.start().await, run) {
+            // Somebody ran it to its end already; its results are in the store.
+            (Err(FlowError::Run(RuntimeError::AlreadyEnded { .. })), Some(run)) => {
+                FlowReport::stored(shared, &*store, &run, &graph).await
+            }
+            (started, _) => {
+                let (handle, report) = started?;
+                report.wait(handle).await
+            }
+        }
     }
 
     /// Starts the flow, or goes on with it, and returns at once: for a program that answers

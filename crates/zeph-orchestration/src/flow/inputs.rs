@@ -87,21 +87,30 @@ impl Reader<'_> {
                 .with_code("missing_value")
         };
         let name = self.names.get(&handle.task).ok_or_else(missing)?;
-        if let Some(value) = self.shelf.get(name) {
-            return Ok(value);
-        }
         let output = self
             .parents
             .get(&**name)
             .and_then(|parent| parent.output.as_ref());
         let output = output.ok_or_else(missing)?;
         let read = self.readers.get(&handle.task).ok_or_else(missing)?;
-        if read(self.shelf, name, &output.value)? {
-            self.shelf.get(name).ok_or_else(missing)
-        } else {
-            Err(missing())
-        }
+        find(self.shelf, name, read, &output.value)?.ok_or_else(missing)
     }
+}
+
+/// The value that the journal means by this JSON: the value itself, or the attempt that made it.
+pub(super) fn find<T: Send + Sync + 'static>(
+    shelf: &Shelf,
+    name: &Arc<str>,
+    read: &ReadValue,
+    json: &Value,
+) -> Result<Option<Arc<T>>, TaskError> {
+    if let Some(value) = shelf.get(name, 0) {
+        return Ok(Some(value));
+    }
+    if read(shelf, name, json)? {
+        return Ok(shelf.get(name, 0));
+    }
+    Ok(json.as_u64().and_then(|attempt| shelf.get(name, attempt)))
 }
 
 impl Inputs for () {

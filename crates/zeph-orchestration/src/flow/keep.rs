@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use zeph_graph::Attempt;
 use zeph_subagent::{TaskError, TaskOutput};
 
 /// A flow whose values live in this process only. Any `Send + Sync` type will do.
@@ -19,13 +20,16 @@ pub struct Durable;
 
 /// How a kind of flow keeps values of a type. Implemented by [`InMemory`] and [`Durable`].
 pub trait Keep<T>: Send + Sync + 'static {
-    /// What the journal gets of the value.
+    /// Whether the journal holds the value itself, and not only which attempt made it.
+    const IN_JOURNAL: bool;
+
+    /// What the journal gets of the value that an attempt made.
     ///
     /// # Errors
     /// If the value has no JSON form.
-    fn output(value: &T) -> Result<TaskOutput, TaskError>;
+    fn output(value: &T, attempt: Attempt) -> Result<TaskOutput, TaskError>;
 
-    /// The value, from what the journal has of it; `None` if it has nothing.
+    /// The value, from what the journal has of it; `None` if it has only the attempt.
     ///
     /// # Errors
     /// If the JSON does not fit the type.
@@ -33,8 +37,10 @@ pub trait Keep<T>: Send + Sync + 'static {
 }
 
 impl<T: Send + Sync + 'static> Keep<T> for InMemory {
-    fn output(_: &T) -> Result<TaskOutput, TaskError> {
-        Ok(TaskOutput::null())
+    const IN_JOURNAL: bool = false;
+
+    fn output(_: &T, attempt: Attempt) -> Result<TaskOutput, TaskError> {
+        Ok(TaskOutput::from(attempt.get()))
     }
 
     fn read(_: &Value) -> Option<Result<T, TaskError>> {
@@ -43,7 +49,9 @@ impl<T: Send + Sync + 'static> Keep<T> for InMemory {
 }
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Keep<T> for Durable {
-    fn output(value: &T) -> Result<TaskOutput, TaskError> {
+    const IN_JOURNAL: bool = true;
+
+    fn output(value: &T, _: Attempt) -> Result<TaskOutput, TaskError> {
         TaskOutput::from_serialize(value)
     }
 
@@ -60,18 +68,33 @@ pub(super) fn from_json<T: DeserializeOwned>(value: &Value) -> Result<T, TaskErr
     })
 }
 
-/// Values at hand, by task name. A value is made once and shared from then on.
+/// Values at hand, by task and attempt: what an attempt made counts only if the journal names it.
+/// Values that were read from the journal stand under attempt 0.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<HashMap<Arc<str>, Arc<dyn Any + Send + Sync>>>);
+pub(super) struct Shelf(Mutex<HashMap<Place, AnyValue>>);
+
+type Place = (Arc<str>, u64);
+type AnyValue = Arc<dyn Any + Send + Sync>;
 
 impl Shelf {
-    pub(super) fn put<T: Send + Sync + 'static>(&self, task: &Arc<str>, value: Arc<T>) {
+    pub(super) fn put<T: Send + Sync + 'static>(
+        &self,
+        task: &Arc<str>,
+        attempt: u64,
+        value: Arc<T>,
+    ) {
         let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.insert(Arc::clone(task), value);
+        shelf.insert((Arc::clone(task), attempt), value);
     }
 
-    pub(super) fn get<T: Send + Sync + 'static>(&self, task: &str) -> Option<Arc<T>> {
+    pub(super) fn get<T: Send + Sync + 'static>(
+        &self,
+        task: &Arc<str>,
+        attempt: u64,
+    ) -> Option<Arc<T>> {
         let shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(shelf.get(task)?).downcast().ok()
+        Arc::clone(shelf.get(&(Arc::clone(task), attempt))?)
+            .downcast()
+            .ok()
     }
 }

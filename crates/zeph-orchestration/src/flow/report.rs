@@ -1,13 +1,16 @@
 //! Reports: how a flow went, and its values.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use zeph_graph::RunEnd;
-use zeph_runtime::{RunHandle, RunReport, RuntimeError};
+use serde_json::Value;
+use zeph_graph::{RunEnd, RunId, TaskGraph, TaskId, wire};
+use zeph_memory::RawGraphStore;
+use zeph_runtime::{RunHandle, RunReport, RunView, RuntimeError};
 use zeph_subagent::TaskError;
 
 use super::body::Shared;
-use super::inputs::Handle;
+use super::inputs::{Handle, find};
 
 /// Why a flow cannot run, or a value cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +41,8 @@ pub enum FlowError {
 pub struct FlowReport {
     shared: Arc<OnceLock<Shared>>,
     run: Option<Arc<RunReport>>,
-    stored: Vec<(Arc<str>, serde_json::Value)>,
+    // What the journal has of each completed task, by position.
+    stored: BTreeMap<TaskId, Value>,
 }
 
 impl std::fmt::Debug for FlowReport {
@@ -54,24 +58,46 @@ impl FlowReport {
         Self {
             shared,
             run: None,
-            stored: Vec::new(),
+            stored: BTreeMap::new(),
         }
     }
 
-    /// Waits for the run's end and fetches the values that are not at hand.
+    /// Waits for the run's end and reads the results.
     ///
     /// # Errors
     /// If the engine or its store went away.
     pub async fn wait(mut self, handle: RunHandle) -> Result<Self, FlowError> {
         let run = handle.wait().await?;
         for task in run.tasks.iter().filter(|task| task.state.is_completed()) {
-            if let Some(output) = handle.output(&run, &task.name).await? {
-                self.stored
-                    .push((Arc::clone(&task.name), output.value.clone()));
+            if let Some(output) = handle.output_of(task).await? {
+                self.stored.insert(task.id, output.value.clone());
             }
         }
         self.run = Some(run);
         Ok(self)
+    }
+
+    /// The report of a run that has ended already, if it was a run of this graph.
+    pub(super) async fn stored(
+        shared: Arc<OnceLock<Shared>>,
+        store: &dyn RawGraphStore,
+        run: &RunId,
+        graph: &TaskGraph,
+    ) -> Result<Self, FlowError> {
+        let view = RunView::load(store, run).await?;
+        let differences = wire::diff(view.graph(), graph);
+        if !differences.is_empty() {
+            let run = run.clone();
+            return Err(RuntimeError::GraphChanged { run, differences }.into());
+        }
+        let mut report = Self::new(shared);
+        for id in view.graph().ids() {
+            if let Some(output) = view.output(store, id).await? {
+                report.stored.insert(id, output.value.clone());
+            }
+        }
+        report.run = Some(Arc::new(view.report()));
+        Ok(report)
     }
 
     /// How the run ended; `None` if it rests or could not be saved.
@@ -102,15 +128,14 @@ impl FlowReport {
             state,
         };
         let shared = self.shared.get().ok_or_else(none)?;
-        if let Some(value) = shared.shelf.get(&name) {
-            return Ok(value);
-        }
-        let stored = self.stored.iter().find(|(known, _)| *known == name);
-        let (Some((_, value)), Some(read)) = (stored, shared.readers.get(&handle.id())) else {
+        let (Some(value), Some(read)) = (
+            self.stored.get(&handle.id()),
+            shared.readers.get(&handle.id()),
+        ) else {
             return Err(none());
         };
-        match read(&shared.shelf, &name, value) {
-            Ok(_) => shared.shelf.get(&name).ok_or_else(none),
+        match find(&shared.shelf, &name, read, value) {
+            Ok(value) => value.ok_or_else(none),
             Err(reason) => Err(FlowError::BadValue {
                 task: name.to_string(),
                 reason,

@@ -225,25 +225,12 @@ impl Live {
     /// The run as it stands after these decisions. Questions are put into words only when some came or
     /// went.
     pub(crate) fn pulse_after(&self, entries: &[Entry]) -> Arc<Pulse> {
-        let asked = entries.iter().any(|entry| match entry.record {
-            Record::Asked { .. } | Record::Answered { .. } | Record::Canceled { .. } => true,
-            Record::Opened
-            | Record::Readied { .. }
-            | Record::Started { .. }
-            | Record::Completed { .. }
-            | Record::AttemptFailed { .. }
-            | Record::AttemptCut { .. }
-            | Record::BackedOff { .. }
-            | Record::CancelRequested { .. }
-            | Record::Failed { .. }
-            | Record::Skipped { .. }
-            | Record::Ending { .. }
-            | Record::Paused
-            | Record::Unpaused
-            | Record::Suspending
-            | Record::Suspended
-            | Record::Resumed
-            | Record::Ended { .. } => false,
+        // A question goes with its answer, or with its task.
+        let asked = entries.iter().any(|entry| {
+            matches!(
+                entry.record,
+                Record::Asked { .. } | Record::Answered { .. } | Record::Canceled { .. }
+            )
         });
         Arc::new(if asked {
             Pulse::of(&self.scheduler)

@@ -1,5 +1,7 @@
 //! Cancel: by task, by what depends on it, by run; and what an ending run takes with it.
 
+use std::collections::BTreeSet;
+
 use zeph_graph::{Attempt, CancelWhy, CutWhy, EndingWhy, Record, TaskId, TaskState};
 
 use crate::batch::Action;
@@ -54,25 +56,22 @@ impl Machine {
         Reception::Taken
     }
 
-    /// Every task on a path from `root` that has not ended. Cost: the size of that cone.
+    /// Every task on a path from `root` that has not ended, in the order of their numbers.
+    ///
+    /// Cost: the tasks and dependencies of that cone, each with a logarithm of its size.
     fn cancel_downstream(&mut self, root: TaskId) -> Reception {
         if root.index() >= self.state.len() {
             return Reception::Stale;
         }
         let mut reception = self.cancel_one(root, CancelWhy::Task);
-        let mut seen = vec![false; self.state.len()];
-        let mut cone = vec![root];
-        while let Some(task) = cone.pop() {
-            for &child in self.links.children(task) {
-                if !std::mem::replace(&mut seen[child.index()], true) && !planted!(13) {
-                    cone.push(child);
-                }
+        // A dependency has a lower number than what depends on it, so that the first of those that are
+        // left is always the next in order.
+        let mut cone: BTreeSet<TaskId> = self.links.children(root).iter().copied().collect();
+        while let Some(task) = cone.pop_first() {
+            if !planted!(13) {
+                cone.extend(self.links.children(task));
             }
-        }
-        for task in self.graph.ids().skip(root.index() + 1) {
-            if seen[task.index()]
-                && self.cancel_one(task, CancelWhy::Downstream) == Reception::Taken
-            {
+            if self.cancel_one(task, CancelWhy::Downstream) == Reception::Taken {
                 reception = Reception::Taken;
             }
         }

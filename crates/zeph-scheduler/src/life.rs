@@ -77,7 +77,8 @@ impl Machine {
         Reception::Taken
     }
 
-    /// Starts what may start. Cost: a logarithm for each start; what cannot start is not looked at.
+    /// Starts what may start. Cost: a logarithm for each start, and for each class of tasks that is found
+    /// waiting for a lane; the tasks behind its best one are not looked at.
     pub(crate) fn dispatch(&mut self) {
         if !self.is_open() {
             return;

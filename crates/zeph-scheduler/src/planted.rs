@@ -65,6 +65,7 @@ pub const BUGS: &[(u8, &str)] = &[
     (50, "no deadline in a pause"),
     (51, "a recovered machine does not wait for its resumption"),
     (52, "explain does not mention the pause"),
+    (53, "a person's retry grants one more retry"),
 ];
 
 static CHOSEN: AtomicU8 = AtomicU8::new(0);

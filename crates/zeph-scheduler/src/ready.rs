@@ -1,8 +1,8 @@
 //! The ready queue: which task starts next, and which must wait for a lane.
 //!
 //! Tasks that use the same lanes form a class; a class is a queue of its own. A class whose best task
-//! finds a lane full is parked on that lane and looked at again when the lane gets room, so that a
-//! dispatch never passes over tasks that cannot start.
+//! finds a lane full is parked on that lane and looked at again when the lane gets room: a dispatch
+//! looks at the best task of a class at most, never at those behind it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -199,6 +199,9 @@ impl Ready {
     }
 
     /// Accounts for an attempt that ended, and looks again at what waited for its lanes.
+    ///
+    /// Cost: a logarithm for each class that is parked on one of them. All are woken, since the best may
+    /// turn out to wait for another lane; those that find no room are parked again one by one.
     pub(crate) fn release(&mut self, task: TaskId) {
         let index = self.class_index(task) as usize;
         for i in 0..self.classes[index].lanes.len() {

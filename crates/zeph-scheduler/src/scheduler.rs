@@ -190,7 +190,10 @@ impl Scheduler {
         self.machine.questions.values().copied()
     }
 
-    /// Whether there are decisions that no batch has taken yet.
+    /// Whether there are decisions that no batch has taken yet. Constant time.
+    ///
+    /// A batch that is being saved does not count, nor does a task that could start: its start is
+    /// decided by [`step`](Self::step).
     #[must_use]
     pub const fn has_unsaved(&self) -> bool {
         !self.machine.pending.is_empty()

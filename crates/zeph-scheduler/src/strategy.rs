@@ -23,6 +23,8 @@ impl Machine {
         // An attempt that a person asked for adds nothing: it is one attempt, and if it fails the policy
         // decides as if nobody had been asked.
         let granted = u64::from(retry.max_retries) + u64::from(planted!(6));
+        #[cfg(feature = "planted")]
+        let granted = granted + u64::from(tally.agains) * u64::from(planted!(53));
         if (fault.is_retryable() || planted!(5)) && u64::from(tally.failures) <= granted {
             let until = self.retry_at(task, retry, tally.failures, retry_after);
             self.record(Record::BackedOff { task, until });

@@ -2,7 +2,7 @@
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, CutWhy, Entry, FailureAnswer, Fault, OnFailure, Output, QuestionId,
-    SkipWhy, TaskId, Trigger, Work,
+    SkipWhy, TaskId, Timestamp, Trigger, Work,
 };
 
 use super::{Audit, Owed, Place};
@@ -21,6 +21,21 @@ impl Audit {
             book.place
         );
         book.place = Place::Between;
+        Ok(())
+    }
+
+    /// However the attempts came about, the failed ones never outnumber the retries before a back-off.
+    pub(super) fn backed_off(&mut self, task: TaskId, until: Timestamp) -> Check {
+        let most = self.facts.rules(task).retry.max_retries;
+        let book = &mut self.books[task.index()];
+        hold!(
+            book.failures <= most,
+            8,
+            "attempts_numbered",
+            "{task} backs off after {} failures, of {most} retries",
+            book.failures
+        );
+        book.place = Place::BackingOff(until);
         Ok(())
     }
 

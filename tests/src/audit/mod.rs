@@ -131,9 +131,7 @@ impl Audit {
             Record::AttemptCut {
                 task, attempt, how, ..
             } => return self.cut(task, attempt, how, entry),
-            Record::BackedOff { task, until } => {
-                self.books[task.index()].place = Place::BackingOff(until);
-            }
+            Record::BackedOff { task, until } => return self.backed_off(task, until),
             Record::Asked {
                 task,
                 question,

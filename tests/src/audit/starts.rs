@@ -1,6 +1,6 @@
 //! Starts: what may become ready, and which of the ready tasks may start first.
 
-use zeph_graph::{Attempt, CutWhy, Entry, Record, TaskId, Trigger};
+use zeph_graph::{Attempt, CutWhy, Effect, Entry, Record, TaskId, Trigger};
 use zeph_scheduler::Action;
 
 use super::{Audit, Place};
@@ -87,7 +87,12 @@ impl Audit {
             book.attempts
         );
         let retries = self.facts.rules(task).retry.max_retries;
-        let most = 1 + u64::from(retries) + u64::from(book.agains) + u64::from(book.free);
+        // What must not happen twice does so by a person's word only, which is counted already.
+        let free = match self.facts.rules(task).effect {
+            Effect::AtMostOnce => 0,
+            Effect::Pure | Effect::Idempotent => book.free,
+        };
+        let most = 1 + u64::from(retries) + u64::from(book.agains) + u64::from(free);
         hold!(
             u64::from(attempt.get()) <= most,
             8,

@@ -45,7 +45,9 @@ mod flow;
 
 pub use dag::{Assignment, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter};
 
-pub use flow::{Durable, Flow, FlowError, FlowReport, Handle, InMemory, Inputs, Keep, Reader};
+pub use flow::{
+    After, Durable, Flow, FlowError, FlowReport, Handle, InMemory, Inputs, Keep, Optional, Reader,
+};
 
 pub use zeph_graph::{
     AddError, Answer, AnswerKind, Approval, AskFailure, AskWhy, Attempt, CancelWhy, ContentId,

@@ -4,8 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use zeph_memory::{MemoryStore, RawGraphStore};
-use zeph_orchestration::{Flow, OnFailure, Params, Question, RunEnd, RunState, Task};
+use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore};
+use zeph_orchestration::runtime::Owners;
+use zeph_orchestration::{
+    AskFailure, Durable, Flow, FlowError, Handle, OnFailure, Params, Question, RunEnd, RunState,
+    RuntimeError, Task, TaskError, Trigger,
+};
 
 #[tokio::test]
 async fn tuples_and_vectors_of_handles_make_dependencies() {
@@ -174,4 +178,166 @@ fn a_substitute_that_no_dependant_could_read_is_refused() {
 #[should_panic(expected = "has work of its own")]
 fn a_closure_does_not_replace_work_in_silence() {
     Flow::new().task(Task::new("a").action("other"), (), |()| async { Ok(1u32) });
+}
+
+#[test]
+#[should_panic(expected = "has work of its own")]
+fn a_question_does_not_replace_work_in_silence() {
+    let task = Task::new("a").action("other");
+    Flow::new().ask::<_, String>(task, (), Question::text("?"));
+}
+
+#[test]
+#[should_panic(expected = "does not fit")]
+fn a_substitute_of_another_type_is_refused() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let task = Task::new("a").on_failure(OnFailure::Value(Params::from_json_text("\"one\"")));
+    let mut flow = Flow::new().store(store, "refused".parse().expect("is a name"));
+    flow.task(task, (), |()| async { Ok(1u32) });
+}
+
+#[tokio::test]
+async fn a_substitute_of_a_durable_flow_reaches_its_dependants() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let mut flow = Flow::new().store(store, "instead".parse().expect("is a name"));
+    let task = Task::new("a").on_failure(OnFailure::Value(Params::from_json_text("7")));
+    let value = flow.task(task, (), |()| async {
+        Err::<u32, _>(TaskError::permanent("no"))
+    });
+    let next = flow.task("b", value, |value| async move { Ok(*value + 1) });
+    let report = flow.run().await.expect("runs");
+    assert_eq!(*report.get(value).expect("has a value"), 7);
+    assert_eq!(*report.get(next).expect("has a value"), 8);
+}
+
+/// Two tasks, of which the first has no result.
+fn half_failed(flow: &mut Flow) -> [Handle<u32>; 2] {
+    let bad = Task::new("bad").on_failure(OnFailure::Skip);
+    let bad = flow.task(bad, (), |()| async {
+        Err::<u32, _>(TaskError::permanent("no"))
+    });
+    let good = flow.task("good", (), |()| async { Ok(5u32) });
+    [bad, good]
+}
+
+#[tokio::test]
+async fn an_optional_input_is_none_when_its_task_failed() {
+    let mut flow = Flow::new();
+    let both = half_failed(&mut flow);
+    let sum = Task::new("sum").trigger(Trigger::AllDone);
+    let optional: Vec<_> = both.iter().map(|one| one.optional()).collect();
+    let sum = flow.task(sum, optional, |values| async move {
+        let values = values.into_iter().map(|value| value.map(|value| *value));
+        Ok(values.collect::<Vec<_>>())
+    });
+    let report = flow.run().await.expect("runs");
+    assert_eq!(*report.get(sum).expect("has a value"), [None, Some(5)]);
+}
+
+#[tokio::test]
+async fn an_order_only_input_waits_and_needs_no_result() {
+    let mut flow = Flow::new();
+    let [bad, good] = half_failed(&mut flow);
+    let last = Task::new("last").trigger(Trigger::AllDone);
+    let inputs = (bad.after(), good);
+    let last = flow.task(last, inputs, |((), good)| async move { Ok(*good) });
+    assert_eq!(flow.graph().parents(last.id()), [bad.id(), good.id()]);
+    let report = flow.run().await.expect("runs");
+    assert_eq!(*report.get(last).expect("has a value"), 5);
+}
+
+#[tokio::test]
+async fn an_input_that_must_be_there_fails_its_task() {
+    let mut flow = Flow::new();
+    let [bad, _] = half_failed(&mut flow);
+    let last = Task::new("last")
+        .trigger(Trigger::AllDone)
+        .on_failure(OnFailure::Ask(AskFailure::default()));
+    flow.task(last, bad, |bad| async move { Ok(*bad) });
+    let (run, _) = flow.start().await.expect("starts");
+    let pulse = run.until(|pulse| pulse.state == RunState::Waiting).await;
+    assert_eq!(pulse.questions.len(), 1, "the task has failed");
+    assert_eq!(pulse.counts.completed, 1, "only the good one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_a_person_gives_does_not_name_an_attempt() {
+    let mut flow = Flow::new();
+    let task = Task::new("slow")
+        .timeout(std::time::Duration::from_secs(1))
+        .on_failure(OnFailure::Ask(AskFailure::default()));
+    let slow = flow.task_with(task, (), |cx, ()| async move {
+        cx.cancelled().await;
+        Ok(77u32)
+    });
+    let seen = Task::new("see").on_failure(OnFailure::Skip);
+    let seen = flow.task(seen, slow, |slow| async move { Ok(*slow) });
+    let (run, report) = flow.start().await.expect("starts");
+    run.until(|pulse| pulse.state == RunState::Waiting).await;
+    run.answer(1, "value:1").await.expect("is saved");
+    let report = report.wait(run).await.expect("ends");
+    assert!(report.get(slow).is_err(), "the first attempt was cut");
+    assert!(report.get(seen).is_err(), "its value counts for nobody");
+}
+
+fn waiting_flow(store: &Arc<dyn RawGraphStore>, owners: &Owners) -> Flow<Durable> {
+    let run = "shared".parse().expect("is a name");
+    let mut flow = Flow::new().store(Arc::clone(store), run);
+    flow.ask::<_, String>("name", (), Question::text("Name?"));
+    flow.owners(owners.clone())
+}
+
+#[tokio::test]
+async fn two_live_flows_of_one_name_do_not_steal_from_each_other() {
+    let dir = tempfile::tempdir().expect("has a place");
+    let owners = Owners::beside(&dir.path().join("runs.db"));
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let (first, report) = waiting_flow(&store, &owners).start().await.expect("starts");
+    let second = waiting_flow(&store, &owners).start().await;
+    let Err(FlowError::Run(RuntimeError::OwnedElsewhere { run, .. })) = second else {
+        panic!("the second was not refused: {second:?}");
+    };
+    assert_eq!(run.as_str(), "shared");
+
+    first.answer(1, "Ada").await.expect("is still the owner");
+    let report = report.wait(first).await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    let again = waiting_flow(&store, &owners).run().await;
+    assert_eq!(again.expect("has ended").end(), Some(RunEnd::Completed));
+}
+
+#[tokio::test]
+async fn a_run_that_came_to_rest_can_be_taken_over() {
+    let dir = tempfile::tempdir().expect("has a place");
+    let owners = Owners::beside(&dir.path().join("runs.db"));
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let (first, _) = waiting_flow(&store, &owners).start().await.expect("starts");
+    first.suspend().await.expect("is saved");
+    first.wait().await.expect("rests");
+    let second = waiting_flow(&store, &owners).start().await;
+    let (second, report) = second.expect("goes on, though the first handle lives");
+    second.answer(1, "Ada").await.expect("is saved");
+    let report = report.wait(second).await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+}
+
+#[tokio::test]
+async fn results_are_read_in_few_calls_and_nothing_is_a_result() {
+    const TASKS: u32 = 600;
+    let store = FaultyStore::new(MemoryStore::new());
+    for round in 0..2 {
+        let shared: Arc<dyn RawGraphStore> = Arc::new(store.clone());
+        let mut flow = Flow::new().store(shared, "many".parse().expect("is a name"));
+        let values: Vec<_> = (0..TASKS)
+            .map(|n| flow.task(format!("t{n}"), (), move |()| async move { Ok(n) }))
+            .collect();
+        let unit = flow.task("unit", (), |()| async { Ok(()) });
+        let before = store.calls(Op::Contents);
+        let report = flow.run().await.expect("runs, or has run");
+        assert_eq!(store.calls(Op::Contents) - before, 3, "round {round}");
+        for (n, value) in (0..).zip(values) {
+            assert_eq!(*report.get(value).expect("has a value"), n);
+        }
+        report.get(unit).expect("null is a result, too");
+    }
 }

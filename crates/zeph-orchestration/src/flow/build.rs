@@ -65,6 +65,9 @@ impl Flow<InMemory> {
     /// Makes the flow durable: values pass through serde, and a run of that name that was
     /// interrupted goes on where it was. Call it before the first task is added.
     ///
+    /// Nobody else may work on that run meanwhile, in this process or another: they would take it from
+    /// each other. Where that can happen, say [`owners`](Flow::owners).
+    ///
     /// # Panics
     /// If tasks were added already: their values have nowhere to go.
     #[must_use]
@@ -86,8 +89,11 @@ impl Default for Flow<InMemory> {
 }
 
 impl Flow<Durable> {
-    /// Says where the processes that share the store find each other, so that two of them do not work
-    /// on this run at once: [`Owners::beside`] the database. Without it nobody else may run this flow.
+    /// Says where those who share the store find each other: [`Owners::beside`] the database. All of
+    /// them must say the same.
+    ///
+    /// A run that another flow, here or in another process, is at work on is then refused with
+    /// [`RuntimeError::OwnedElsewhere`]; one whose process is gone is taken over.
     #[must_use]
     pub fn owners(mut self, owners: Owners) -> Self {
         self.owners = Some(owners);
@@ -120,8 +126,9 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// Adds a task: a closure over the results of others. A retry calls it again.
     ///
     /// # Panics
-    /// If the name is taken or cannot be one, a handle comes from another flow, the task has work
-    /// already, or it has a substitute value and the flow is not durable.
+    /// With the caller's location, if the name is taken or cannot be one, a handle comes from another
+    /// flow, the task has work already, or it has a substitute value that is not a `T`: in a flow in
+    /// memory no value is. There a person who is asked about a failure cannot give a value either.
     #[track_caller]
     pub fn task<I, T, F, Fut>(&mut self, task: impl Into<Task>, inputs: I, body: F) -> Handle<T>
     where
@@ -158,10 +165,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             *task.work() == Work::Milestone,
             "task {name:?} has work of its own: a closure cannot take its place"
         );
-        assert!(
-            Kind::IN_JOURNAL || !matches!(task.rules().on_failure, OnFailure::Value(_)),
-            "task {name:?} has a substitute value, which a flow in memory cannot read: make it durable"
-        );
+        check_substitute::<Kind, T>(&task);
         let id = self.graph.add_task(task.action("closure"), inputs.tasks());
         let body = Body::<I, T, _, Kind> {
             inputs,
@@ -186,7 +190,8 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// Asks a person; the answer is the result. Holds no slot.
     ///
     /// # Panics
-    /// As [`task`](Self::task).
+    /// With the caller's location, if the name is taken or cannot be one, a handle comes from another
+    /// flow, or the task has work already.
     #[track_caller]
     #[expect(
         clippy::needless_pass_by_value,
@@ -199,6 +204,11 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         question: Question,
     ) -> Handle<T> {
         let task: Task = task.into();
+        let name = task.name();
+        assert!(
+            *task.work() == Work::Milestone,
+            "task {name:?} has work of its own: a question cannot take its place"
+        );
         let work = Work::Question(Box::new(question));
         let id = self.graph.add_task(task.with_work(work), inputs.tasks());
         let read: ReadValue = Arc::new(|shelf, name, value| {
@@ -215,10 +225,12 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         &self.graph
     }
 
-    /// Runs the flow to its end, or until it rests.
+    /// Runs the flow to its end, or until it rests. A durable run of that name that has ended is
+    /// reported as it is stored, and nothing runs again.
     ///
     /// # Errors
-    /// If the store fails, or a durable run of that name was started with another graph.
+    /// If the store fails, a durable run of that name was started with another graph, or it is at work
+    /// elsewhere (told only with [`owners`](Flow::owners)).
     pub async fn run(self) -> Result<FlowReport, FlowError> {
         let (store, graph, run) = (
             Arc::clone(&self.store),
@@ -229,7 +241,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         match (self.start().await, run) {
             // Somebody ran it to its end already; its results are in the store.
             (Err(FlowError::Run(RuntimeError::AlreadyEnded { .. })), Some(run)) => {
-                FlowReport::stored(shared, &*store, &run, &graph).await
+                FlowReport::stored(shared, store, &run, &graph).await
             }
             (started, _) => {
                 let (handle, report) = started?;
@@ -242,7 +254,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// questions, cancels, or watches. Hand the pair to [`FlowReport::wait`] in the end.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run), and [`RuntimeError::AlreadyEnded`].
     pub async fn start(self) -> Result<(RunHandle, FlowReport), FlowError> {
         let names = self
             .graph
@@ -259,9 +271,13 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             max_parallel: self.policy.max_parallel.get(),
             ..Limits::default()
         };
-        let engine = Engine::builder(self.store)
+        let store = Arc::clone(&self.store);
+        let mut engine = Engine::builder(self.store)
             .registry(self.registry)
             .limits(limits);
+        if let Some(owners) = self.owners {
+            engine = engine.owners(owners);
+        }
         let engine = engine.start().await?;
         let mut submission = Submission::new(self.graph.clone()).policy(self.policy);
         if let Some(run) = &self.run {
@@ -275,6 +291,26 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             }
             (handle, _) => handle?,
         };
-        Ok((handle, FlowReport::new(self.shared)))
+        Ok((handle, FlowReport::new(self.shared, store)))
+    }
+}
+
+/// A substitute that is not a `T` would fail every dependant, long after it was written down.
+#[track_caller]
+fn check_substitute<K: Keep<T>, T>(task: &Task) {
+    let OnFailure::Value(value) = &task.rules().on_failure else {
+        return;
+    };
+    let name = task.name();
+    let json = match value.to_value() {
+        Ok(json) => json,
+        Err(error) => panic!("the substitute value of task {name:?} is not JSON: {error}"),
+    };
+    match K::read(&json) {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => panic!("the substitute value of task {name:?} does not fit: {error}"),
+        None => panic!(
+            "task {name:?} has a substitute value, which a flow in memory cannot read: make it durable"
+        ),
     }
 }

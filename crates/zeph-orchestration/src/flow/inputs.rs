@@ -9,7 +9,7 @@ use serde_json::Value;
 use zeph_graph::TaskId;
 use zeph_subagent::{Parent, TaskError};
 
-use super::keep::Shelf;
+use super::keep::{Shelf, attempt_of};
 
 /// The result that a task of a flow will have. Copy it around freely.
 pub struct Handle<T> {
@@ -30,6 +30,40 @@ impl<T> Handle<T> {
     pub const fn id(self) -> TaskId {
         self.task
     }
+
+    /// The result as an input that may be missing: the closure gets `None` if the task ended without
+    /// one. Goes with a trigger that does not ask for success, for example
+    /// [`Trigger::AllDone`](zeph_graph::Trigger::AllDone).
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_orchestration::{Flow, OnFailure, Task, TaskError, Trigger};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), zeph_orchestration::FlowError> {
+    /// let mut flow = Flow::new();
+    /// let rate = flow.task(Task::new("rate").on_failure(OnFailure::Skip), (), |()| async {
+    ///     Err::<u32, _>(TaskError::permanent("no network"))
+    /// });
+    /// let price = Task::new("price").trigger(Trigger::AllDone);
+    /// let price = flow.task(price, rate.optional(), |rate| async move {
+    ///     Ok(rate.map_or(100, |rate| 100 * *rate))
+    /// });
+    /// assert_eq!(*flow.run().await?.get(price)?, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn optional(self) -> Optional<T> {
+        Optional(self)
+    }
+
+    /// The task as an input that is only waited for: the closure gets `()` in its place, also if there
+    /// is no result.
+    #[must_use]
+    pub const fn after(self) -> After {
+        After(self.task)
+    }
 }
 
 impl<T> Clone for Handle<T> {
@@ -44,7 +78,23 @@ impl<T> fmt::Debug for Handle<T> {
     }
 }
 
-/// What a task takes: `()`, a handle, a tuple of up to six, or a `Vec` of handles.
+/// A result that may be missing; see [`Handle::optional`].
+#[derive(Debug)]
+pub struct Optional<T>(Handle<T>);
+
+impl<T> Clone for Optional<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Optional<T> {}
+
+/// A task that is only waited for; see [`Handle::after`].
+#[derive(Clone, Copy, Debug)]
+pub struct After(TaskId);
+
+/// What a task takes: `()`, a handle as it is, [optional](Handle::optional) or only
+/// [waited for](Handle::after), a tuple of up to six inputs, or a `Vec` of inputs of one kind.
 pub trait Inputs: Send + Sync + 'static {
     /// What the closure gets for it.
     type Args: Send;
@@ -81,20 +131,42 @@ pub(super) type ReadValue =
 
 impl Reader<'_> {
     fn get<T: Send + Sync + 'static>(&self, handle: Handle<T>) -> Result<Arc<T>, TaskError> {
-        let missing = || {
+        self.get_if_there(handle)?.ok_or_else(|| {
             let name = self.names.get(&handle.task).map_or("?", |name| &**name);
-            TaskError::permanent(format!("the result of task {name:?} is not there"))
-                .with_code("missing_value")
-        };
-        let name = self.names.get(&handle.task).ok_or_else(missing)?;
-        let output = self
-            .parents
-            .get(&**name)
-            .and_then(|parent| parent.output.as_ref());
-        let output = output.ok_or_else(missing)?;
-        let read = self.readers.get(&handle.task).ok_or_else(missing)?;
-        find(self.shelf, name, read, &output.value)?.ok_or_else(missing)
+            let text =
+                format!("task {name:?} has no result; take it as `optional()` if it may fail");
+            missing(text)
+        })
     }
+
+    /// `None` if the task ended without a result.
+    fn get_if_there<T: Send + Sync + 'static>(
+        &self,
+        handle: Handle<T>,
+    ) -> Result<Option<Arc<T>>, TaskError> {
+        let Some(name) = self.names.get(&handle.task) else {
+            return Ok(None);
+        };
+        let parent = self.parents.get(&**name);
+        let Some(output) = parent.and_then(|parent| parent.output.as_ref()) else {
+            return Ok(None);
+        };
+        let Some(read) = self.readers.get(&handle.task) else {
+            return Ok(None);
+        };
+        // A result that cannot be had is not the same as none.
+        let unreadable = || {
+            missing(format!(
+                "the result of task {name:?} is not in memory: a person's value needs a durable flow"
+            ))
+        };
+        let value = find(self.shelf, name, read, &output.value)?;
+        value.ok_or_else(unreadable).map(Some)
+    }
+}
+
+fn missing(text: String) -> TaskError {
+    TaskError::permanent(text).with_code("missing_value")
 }
 
 /// The value that the journal means by this JSON: the value itself, or the attempt that made it.
@@ -110,7 +182,7 @@ pub(super) fn find<T: Send + Sync + 'static>(
     if read(shelf, name, json)? {
         return Ok(shelf.get(name, 0));
     }
-    Ok(json.as_u64().and_then(|attempt| shelf.get(name, attempt)))
+    Ok(attempt_of(json).and_then(|attempt| shelf.get(name, attempt)))
 }
 
 impl Inputs for () {
@@ -137,15 +209,39 @@ impl<T: Send + Sync + 'static> Inputs for Handle<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Inputs for Vec<Handle<T>> {
-    type Args = Vec<Arc<T>>;
+impl<T: Send + Sync + 'static> Inputs for Optional<T> {
+    type Args = Option<Arc<T>>;
 
     fn tasks(&self) -> Vec<TaskId> {
-        self.iter().map(|handle| handle.task).collect()
+        vec![self.0.task]
     }
 
-    fn read(&self, reader: &Reader<'_>) -> Result<Vec<Arc<T>>, TaskError> {
-        self.iter().map(|handle| reader.get(*handle)).collect()
+    fn read(&self, reader: &Reader<'_>) -> Result<Option<Arc<T>>, TaskError> {
+        reader.get_if_there(self.0)
+    }
+}
+
+impl Inputs for After {
+    type Args = ();
+
+    fn tasks(&self) -> Vec<TaskId> {
+        vec![self.0]
+    }
+
+    fn read(&self, _: &Reader<'_>) -> Result<(), TaskError> {
+        Ok(())
+    }
+}
+
+impl<I: Inputs> Inputs for Vec<I> {
+    type Args = Vec<I::Args>;
+
+    fn tasks(&self) -> Vec<TaskId> {
+        self.iter().flat_map(Inputs::tasks).collect()
+    }
+
+    fn read(&self, reader: &Reader<'_>) -> Result<Self::Args, TaskError> {
+        self.iter().map(|input| input.read(reader)).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use zeph_graph::Attempt;
 use zeph_subagent::{TaskError, TaskOutput};
 
@@ -40,7 +40,7 @@ impl<T: Send + Sync + 'static> Keep<T> for InMemory {
     const IN_JOURNAL: bool = false;
 
     fn output(_: &T, attempt: Attempt) -> Result<TaskOutput, TaskError> {
-        Ok(TaskOutput::from(attempt.get()))
+        Ok(TaskOutput::from(json!({ ATTEMPT: attempt.get() })))
     }
 
     fn read(_: &Value) -> Option<Result<T, TaskError>> {
@@ -58,6 +58,15 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Keep<T> for Durabl
     fn read(value: &Value) -> Option<Result<T, TaskError>> {
         Some(from_json(value))
     }
+}
+
+/// What the journal has instead of a value that lives in memory. Not a bare number: a person who puts
+/// a number in place of a result must not name an attempt by it.
+const ATTEMPT: &str = "flow_attempt";
+
+/// The attempt whose value counts, if that is what this JSON says.
+pub(super) fn attempt_of(json: &Value) -> Option<u64> {
+    json.get(ATTEMPT)?.as_u64()
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(value: &Value) -> Result<T, TaskError> {

@@ -7,6 +7,6 @@ mod keep;
 mod report;
 
 pub use build::Flow;
-pub use inputs::{Handle, Inputs, Reader};
+pub use inputs::{After, Handle, Inputs, Optional, Reader};
 pub use keep::{Durable, InMemory, Keep};
 pub use report::{FlowError, FlowReport};

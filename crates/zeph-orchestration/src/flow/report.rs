@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
-use zeph_graph::{RunEnd, RunId, TaskGraph, TaskId, wire};
+use zeph_graph::{ContentId, Output, RunEnd, RunId, TaskGraph, TaskId, TaskState, wire};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunHandle, RunReport, RunView, RuntimeError};
 use zeph_subagent::TaskError;
 
 use super::body::Shared;
 use super::inputs::{Handle, find};
+
+/// How many results are read by one call of the store: few calls, and no more than that in memory
+/// twice.
+const CHUNK: usize = 256;
 
 /// Why a flow cannot run, or a value cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +44,9 @@ pub enum FlowError {
 /// How a flow went, and the values of its tasks.
 pub struct FlowReport {
     shared: Arc<OnceLock<Shared>>,
+    store: Arc<dyn RawGraphStore>,
     run: Option<Arc<RunReport>>,
-    // What the journal has of each completed task, by position.
+    // What the journal has of each completed task.
     stored: BTreeMap<TaskId, Value>,
 }
 
@@ -54,50 +59,89 @@ impl std::fmt::Debug for FlowReport {
 }
 
 impl FlowReport {
-    pub(super) const fn new(shared: Arc<OnceLock<Shared>>) -> Self {
+    pub(super) const fn new(shared: Arc<OnceLock<Shared>>, store: Arc<dyn RawGraphStore>) -> Self {
         Self {
             shared,
+            store,
             run: None,
             stored: BTreeMap::new(),
         }
     }
 
-    /// Waits for the run's end and reads the results.
+    /// Waits for the run's end and reads the results, some hundred at a time.
     ///
     /// # Errors
     /// If the engine or its store went away.
-    pub async fn wait(mut self, handle: RunHandle) -> Result<Self, FlowError> {
+    pub async fn wait(self, handle: RunHandle) -> Result<Self, FlowError> {
         let run = handle.wait().await?;
-        for task in run.tasks.iter().filter(|task| task.state.is_completed()) {
-            if let Some(output) = handle.output_of(task).await? {
-                self.stored.insert(task.id, output.value.clone());
-            }
-        }
-        self.run = Some(run);
-        Ok(self)
+        self.of(run).await
     }
 
     /// The report of a run that has ended already, if it was a run of this graph.
     pub(super) async fn stored(
         shared: Arc<OnceLock<Shared>>,
-        store: &dyn RawGraphStore,
+        store: Arc<dyn RawGraphStore>,
         run: &RunId,
         graph: &TaskGraph,
     ) -> Result<Self, FlowError> {
-        let view = RunView::load(store, run).await?;
+        let view = RunView::load(&*store, run).await?;
         let differences = wire::diff(view.graph(), graph);
         if !differences.is_empty() {
             let run = run.clone();
             return Err(RuntimeError::GraphChanged { run, differences }.into());
         }
-        let mut report = Self::new(shared);
-        for id in view.graph().ids() {
-            if let Some(output) = view.output(store, id).await? {
-                report.stored.insert(id, output.value.clone());
+        Self::new(shared, store).of(Arc::new(view.report())).await
+    }
+
+    /// Reads what is stored of the completed tasks.
+    async fn of(mut self, run: Arc<RunReport>) -> Result<Self, FlowError> {
+        let mut wanted = Vec::new();
+        for task in &run.tasks {
+            let TaskState::Completed { output } = task.state else {
+                continue;
+            };
+            match (output, &task.defined) {
+                (Output::Content(id), _) => wanted.push((id, task.id)),
+                (Output::Definition, Some(value)) => {
+                    self.stored.insert(task.id, value.clone());
+                }
+                // An executor that returned nothing returned null.
+                (Output::None | Output::Definition, _) => {
+                    self.stored.insert(task.id, Value::Null);
+                }
             }
         }
-        report.run = Some(Arc::new(view.report()));
-        Ok(report)
+        for chunk in wanted.chunks(CHUNK) {
+            self.fetch(&run.run, chunk).await?;
+        }
+        self.run = Some(run);
+        Ok(self)
+    }
+
+    async fn fetch(
+        &mut self,
+        run: &RunId,
+        wanted: &[(ContentId, TaskId)],
+    ) -> Result<(), FlowError> {
+        let ids: Vec<ContentId> = wanted.iter().map(|(id, _)| *id).collect();
+        let owner: BTreeMap<ContentId, TaskId> = wanted.iter().copied().collect();
+        let parts = self.store.contents(run, &ids).await;
+        let parts = parts.map_err(|error| RuntimeError::Store {
+            run: run.clone(),
+            source: Arc::new(error),
+        })?;
+        // The part without a name is the value; others are blobs.
+        for part in parts.iter().filter(|part| part.name.is_empty()) {
+            let value = serde_json::from_slice(&part.bytes);
+            let value = value.map_err(|error| RuntimeError::Unreadable {
+                run: run.clone(),
+                reason: format!("a stored output is not JSON: {error}"),
+            })?;
+            if let Some(task) = owner.get(&part.id) {
+                self.stored.insert(*task, value);
+            }
+        }
+        Ok(())
     }
 
     /// How the run ended; `None` if it rests or could not be saved.

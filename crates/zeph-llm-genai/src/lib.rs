@@ -1,0 +1,1 @@
+//! Model services behind the port, through the genai crate.

@@ -1,0 +1,1 @@
+//! The model port: requests, answers, and what stands between them.

@@ -1,0 +1,1 @@
+//! The sanitizer port: text of strangers, made fit for a prompt.

@@ -162,6 +162,10 @@ number_id! {
     /// The number of a content (an output, an error, a log, an answer) of one run.
     ContentId, "c"
 }
+number_id! {
+    /// The number of a reservation of one run's budget: 1, 2, 3…, never used twice.
+    ReservationId, "b"
+}
 
 /// The place of a record in its run's journal: 1, 2, 3…, without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,6 +7,7 @@
 mod id;
 mod time;
 
+mod budget;
 mod params;
 mod rules;
 mod task;
@@ -22,8 +23,9 @@ mod state;
 pub mod picture;
 pub mod wire;
 
+pub use budget::{Budget, Spend, Spent};
 pub use graph::{AddError, Lane, LaneId, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
-pub use id::{Attempt, BadRunId, ContentId, QuestionId, RunId, Seq, TaskId};
+pub use id::{Attempt, BadRunId, ContentId, QuestionId, ReservationId, RunId, Seq, TaskId};
 pub use links::Links;
 pub use params::Params;
 pub use policy::{Header, Policy};

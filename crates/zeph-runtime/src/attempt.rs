@@ -56,7 +56,7 @@ impl Report {
             // Nobody told it to stop, or the machine would not ask: it is an error like any other.
             ErrorClass::Retryable | ErrorClass::Cancelled => Fault::Error,
             ErrorClass::Permanent => Fault::Permanent,
-            ErrorClass::Refused => Fault::Refused,
+            ErrorClass::Refused | ErrorClass::OverBudget => Fault::Refused,
         };
         Self::Failed {
             fault,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use zeph_graph::{Attempt, RunId, TaskId};
 
-use crate::{LogStream, Logs, NoProgress, Progress, Stop};
+use crate::{Journal, LogStream, Logs, NoJournal, NoProgress, Progress, Stop};
 
 /// The attempt that an executor works on: who it is, when to stop, where to report.
 ///
@@ -37,13 +37,14 @@ struct Inner {
     grace: Duration,
     logs: Logs,
     progress: Arc<dyn Progress>,
+    journal: Arc<dyn Journal>,
 }
 
 impl TaskContext {
     /// Starts a context; the driver does this for each attempt, tests do it by hand.
     ///
     /// Without further calls the attempt is never stopped, has a grace of 5 s, logs of the default
-    /// size that nobody takes, and no watcher.
+    /// size that nobody takes, no watcher, and [no journal](NoJournal).
     pub fn builder(
         run: RunId,
         task: TaskId,
@@ -59,6 +60,7 @@ impl TaskContext {
             grace: Duration::from_secs(5),
             logs: Logs::default(),
             progress: Arc::new(NoProgress),
+            journal: Arc::new(NoJournal),
         })
     }
 
@@ -126,6 +128,12 @@ impl TaskContext {
         self.0.grace
     }
 
+    /// The doors of the run's journal: budget, notes, proposals.
+    #[must_use]
+    pub fn journal(&self) -> &dyn Journal {
+        &*self.0.journal
+    }
+
     /// Says that the attempt is alive, for tasks with an idle time-out.
     pub fn heartbeat(&self) {
         self.0.progress.heartbeat();
@@ -183,6 +191,12 @@ impl TaskContextBuilder {
     /// Who watches. Default: nobody.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.0.progress = progress;
+        self
+    }
+
+    /// The doors of the run's journal. Default: [`NoJournal`].
+    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.0.journal = journal;
         self
     }
 

@@ -1,5 +1,9 @@
 //! A scripted executor for tests, stricter than real ones, with gates in place of sleeps.
 
+mod journal;
+
+pub use journal::JournalDouble;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};

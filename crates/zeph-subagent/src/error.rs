@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zeph_graph::{Budget, Spend};
 
 use crate::output::fits;
 
@@ -31,6 +32,8 @@ pub enum ErrorClass {
     Cancelled,
     /// Policy, a person or a provider said no; asking again changes nothing.
     Refused,
+    /// The budget does not cover what comes next; more of it, and another attempt may succeed.
+    OverBudget,
 }
 
 /// The failure of an attempt.
@@ -98,6 +101,17 @@ impl TaskError {
         Self::new(ErrorClass::Refused, message)
     }
 
+    /// The budget does not cover what comes next. Code `over_budget`; the detail holds `asked` and `left`.
+    #[must_use]
+    pub fn over_budget(asked: Spend, left: Budget) -> Self {
+        let told = |limit: u64| (limit != u64::MAX).then_some(limit);
+        let message = format!("the budget does not cover {asked}: what is left is {left}");
+        Self::new(ErrorClass::OverBudget, message).with_detail(serde_json::json!({
+            "asked": { "tokens": asked.tokens, "micro_usd": asked.micro_usd },
+            "left": { "tokens": told(left.tokens), "micro_usd": told(left.micro_usd) },
+        }))
+    }
+
     /// The attempt stopped because it was told to. Code `cancelled`.
     #[must_use]
     pub fn cancelled(message: impl Into<String>) -> Self {
@@ -149,7 +163,7 @@ impl TaskError {
         self.0.class
     }
 
-    /// The stable code: the one that was given, else `failed`, `cancelled` or `refused` by class.
+    /// The stable code: the one that was given, else `failed`, `cancelled`, `refused` or `over_budget` by class.
     #[must_use]
     pub fn code(&self) -> &str {
         match (&self.0.code, self.0.class) {
@@ -157,6 +171,7 @@ impl TaskError {
             (None, ErrorClass::Retryable | ErrorClass::Permanent) => "failed",
             (None, ErrorClass::Cancelled) => "cancelled",
             (None, ErrorClass::Refused) => "refused",
+            (None, ErrorClass::OverBudget) => "over_budget",
         }
     }
 

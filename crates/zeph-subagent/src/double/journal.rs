@@ -1,0 +1,163 @@
+//! A journal in memory, for tests of what writes into one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{Budget, ReservationId, Spend, Spent};
+
+use crate::{Journal, Note, NoteKind, Proposal, TaskError};
+
+/// A journal that keeps what it is told and holds a budget.
+///
+/// It is stricter than a driver: settling a reservation that is not held panics.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zeph_subagent::TaskError> {
+/// use zeph_subagent::{Budget, ErrorClass, Journal, Spend, double::JournalDouble};
+/// let journal = JournalDouble::limited(Budget { tokens: 100, ..Budget::UNLIMITED });
+/// let held = journal.reserve(Spend { tokens: 80, micro_usd: 0 }).await?;
+/// let refused = journal.reserve(Spend { tokens: 30, micro_usd: 0 }).await;
+/// assert_eq!(refused.unwrap_err().class(), ErrorClass::OverBudget);
+/// journal.settle(held, Spend { tokens: 10, micro_usd: 0 }).await?;
+/// assert_eq!(journal.left().await?.tokens, 90);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+pub struct JournalDouble(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    budget: Budget,
+    held: BTreeMap<ReservationId, Spend>,
+    last: u32,
+    spent: Spent,
+    notes: Vec<Note>,
+    patches: Vec<GraphSpec>,
+}
+
+impl Kept {
+    /// What is spent, held reservations counted in full.
+    fn taken(&self) -> Spent {
+        self.held
+            .values()
+            .fold(self.spent, |sum, &one| sum.plus(one))
+    }
+
+    fn left(&self) -> Budget {
+        let taken = self.taken();
+        let minus = |limit: u64, taken: u64| match limit {
+            u64::MAX => limit,
+            limit => limit.saturating_sub(taken),
+        };
+        Budget {
+            tokens: minus(self.budget.tokens, taken.tokens),
+            micro_usd: minus(self.budget.micro_usd, taken.micro_usd),
+        }
+    }
+}
+
+impl JournalDouble {
+    /// A journal with that budget.
+    #[must_use]
+    pub fn limited(budget: Budget) -> Self {
+        Self(Mutex::new(Kept {
+            budget,
+            ..Kept::default()
+        }))
+    }
+
+    /// What was settled so far.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        self.lock().spent
+    }
+
+    /// How many reservations are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.lock().held.len()
+    }
+
+    /// The notes, in order.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Note> {
+        self.lock().notes.clone()
+    }
+
+    /// The notes of one kind as text, in order.
+    #[must_use]
+    pub fn texts(&self, kind: NoteKind) -> Vec<String> {
+        let kept = self.lock();
+        let notes = kept.notes.iter().filter(|note| note.kind == kind);
+        notes
+            .map(|note| String::from_utf8_lossy(&note.body).into_owned())
+            .collect()
+    }
+
+    /// The patches that were proposed, in order.
+    #[must_use]
+    pub fn patches(&self) -> Vec<GraphSpec> {
+        self.lock().patches.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        // Each method leaves the sums whole before it can panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for JournalDouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JournalDouble").field(&*self.lock()).finish()
+    }
+}
+
+#[async_trait]
+impl Journal for JournalDouble {
+    async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError> {
+        let mut kept = self.lock();
+        if !kept.budget.covers(kept.taken().plus(most)) {
+            return Err(TaskError::over_budget(most, kept.left()));
+        }
+        kept.last += 1;
+        let id = ReservationId::new(kept.last).unwrap_or(ReservationId::FIRST);
+        kept.held.insert(id, most);
+        Ok(id)
+    }
+
+    async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError> {
+        let mut kept = self.lock();
+        let held = kept.held.remove(&reservation);
+        assert!(held.is_some(), "{reservation:?} is not held");
+        kept.spent = kept.spent.plus(spent);
+        Ok(())
+    }
+
+    async fn left(&self) -> Result<Budget, TaskError> {
+        Ok(self.lock().left())
+    }
+
+    async fn note(&self, note: Note) -> Result<(), TaskError> {
+        if note.body.len() > Note::MAX_BYTES {
+            let error = TaskError::permanent("a note is larger than 1 MiB");
+            return Err(error.with_code("note_too_large"));
+        }
+        self.lock().notes.push(note);
+        Ok(())
+    }
+
+    async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {
+        let mut kept = self.lock();
+        if !kept.patches.is_empty() {
+            return Ok(Proposal::Already);
+        }
+        kept.patches.push(patch);
+        Ok(Proposal::Added)
+    }
+}

@@ -1,1 +1,20 @@
 //! The model port: requests, answers, and what stands between them.
+//!
+//! An [`LlmProvider`] answers an [`LlmRequest`] with an [`LlmResponse`]. What it can do is a value, its
+//! [`Capabilities`]; what goes wrong is an [`LlmError`] that says whether another call may help.
+
+mod capability;
+mod error;
+mod message;
+mod provider;
+mod request;
+mod response;
+
+pub use capability::{Capabilities, Dialect, Prices, SchemaSupport};
+pub use error::{ErrorKind, LlmError};
+pub use message::{Message, ToolCall};
+pub use provider::{LlmProvider, LlmStream, StreamPart, collect};
+pub use request::{LlmRequest, OutputFormat, OutputSchema, ToolChoice, ToolSpec};
+pub use response::{LlmResponse, StopReason, Usage};
+
+pub use async_trait::async_trait;

@@ -1,0 +1,166 @@
+//! Requests: one type for every service.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Message;
+
+/// What a model is asked. The same request, written as JSON, is the key of a recorded reply.
+///
+/// # Examples
+/// ```
+/// use zeph_llm::{LlmRequest, Message};
+/// let request = LlmRequest::new("Name a colour.").max_output_tokens(20);
+/// assert_eq!(request.messages, [Message::user("Name a colour.")]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LlmRequest {
+    /// The model, in the provider's spelling. Default: the provider's own choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The conversation, oldest turn first.
+    pub messages: Vec<Message>,
+    /// The tools that the model may call. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolSpec>,
+    /// Whether it must call one. Default: as it likes.
+    #[serde(default)]
+    pub tool_choice: ToolChoice,
+    /// The form of the answer. Default: text.
+    #[serde(default)]
+    pub output: OutputFormat,
+    /// The most tokens of the answer. Default: the provider's own limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+    /// From 0 (always the likeliest word) to 2. Default: the provider's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Where the model's chance is drawn from, for services that have it. Default: nowhere in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The longest that one call may take, from its first byte to its last. Default: the provider's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+}
+
+impl LlmRequest {
+    /// A request with one user message.
+    #[must_use]
+    pub fn new(prompt: impl Into<String>) -> Self {
+        Self::of(vec![Message::user(prompt)])
+    }
+
+    /// A request with a conversation.
+    #[must_use]
+    pub fn of(messages: Vec<Message>) -> Self {
+        Self {
+            messages,
+            ..Self::default()
+        }
+    }
+
+    /// The same request to that model.
+    #[must_use]
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// The same request with a system message in front.
+    #[must_use]
+    pub fn system(mut self, text: impl Into<String>) -> Self {
+        self.messages.insert(0, Message::system(text));
+        self
+    }
+
+    /// The same request with one more tool.
+    #[must_use]
+    pub fn tool(mut self, tool: ToolSpec) -> Self {
+        self.tools.push(tool);
+        self
+    }
+
+    /// The same request, to be answered in that form.
+    #[must_use]
+    pub fn output(mut self, output: OutputFormat) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// The same request with a limit for the answer.
+    #[must_use]
+    pub fn max_output_tokens(mut self, tokens: u32) -> Self {
+        self.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// The same request with that temperature.
+    #[must_use]
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.temperature = Some(temperature);
+        self
+    }
+
+    /// The same request with a limit of time.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// All bytes of text that go out: an upper bound of the tokens, for no tokenizer makes more of them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        serde_json::to_vec(self).map_or(0, |json| json.len())
+    }
+}
+
+/// A tool that a model may call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// Its name: 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `_` and `-`, as all services accept.
+    pub name: String,
+    /// What it does, for the model.
+    pub description: String,
+    /// The JSON Schema of its arguments, an object.
+    pub parameters: Value,
+}
+
+/// Whether a model must call a tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoice {
+    /// As it likes.
+    #[default]
+    Auto,
+    /// None.
+    None,
+    /// Some tool.
+    Required,
+    /// This one.
+    Named(String),
+}
+
+/// The form of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputFormat {
+    /// Any text.
+    #[default]
+    Text,
+    /// Any JSON.
+    Json,
+    /// JSON of that schema.
+    Schema(OutputSchema),
+}
+
+/// A JSON Schema that an answer is to follow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputSchema {
+    /// A name for the service: 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `_` and `-`.
+    pub name: String,
+    /// The schema, already in the provider's [dialect](crate::Dialect).
+    pub schema: Value,
+}

@@ -6,7 +6,8 @@ mod keep;
 mod spell;
 mod truncate;
 
-pub use inert::{inert, inert_block};
+pub use inert::{Plain, Removed, inert, inert_block, plain_block};
+pub use invisible::is_invisible;
 pub use keep::{HeadTail, head_tail};
 pub use spell::show_duration;
 pub use truncate::{Truncated, truncate};

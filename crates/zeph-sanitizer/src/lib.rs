@@ -1,1 +1,17 @@
 //! The sanitizer port: text of strangers, made fit for a prompt.
+
+mod content;
+mod redact;
+mod score;
+mod seed;
+mod standard;
+mod unsanitized;
+mod wrap;
+
+pub use content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
+pub use redact::{MIN_SECRET_BYTES, Redactor, SecretError};
+pub use score::{Feature, Score, score};
+pub use seed::Seed;
+pub use standard::{Cleaned, StandardSanitizer};
+pub use unsanitized::Unsanitized;
+pub use wrap::preamble;

@@ -1,0 +1,77 @@
+//! What redaction finds.
+
+use super::{Redactor, SecretError};
+
+fn one(value: &str) -> Redactor {
+    Redactor::new([("key", value)]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_debug_print_shows_names_only() {
+    assert_eq!(format!("{:?}", one("hunter2!")), r#"Redactor["key"]"#);
+}
+
+#[test]
+fn secrets_that_cannot_be_kept_are_refused_without_showing_them() {
+    let table = [
+        ("a b", "long enough", "no usable name"),
+        ("", "long enough", "no usable name"),
+        ("pin", "1234 ", "4 bytes"),
+        ("odd", "abc›defg", "‹` or `›"),
+        ("key", "redacted", "rename"),
+    ];
+    for (name, value, wanted) in table {
+        let refused = Redactor::new([(name, value)]);
+        let text = refused.err().map(|error: SecretError| error.to_string());
+        let text = text.unwrap_or_default();
+        assert!(text.contains(wanted), "{name:?}: {text}");
+        assert!(name == "key" || !text.contains(value.trim()), "{text}");
+    }
+}
+
+#[test]
+fn overlapping_secrets_leave_no_half() {
+    let both = Redactor::new([("a", "abcdefgh"), ("b", "fghijklm")]);
+    let both = both.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(both.redact("xabcdefghijklmx"), "x‹redacted: a›x");
+}
+
+#[test]
+fn usual_encodings_are_found() {
+    let key = one("p@ss/w\"rd");
+    for text in [
+        "p@ss/w\"rd",
+        "p@ss/\r\nw\"rd",
+        "p@ss/\u{200b}w\"rd",
+        "p%40ss%2Fw%22rd",
+        "%70%40%73%73%2f%77%22%72%64",
+        "p&#64;ss&#x2f;w&quot;rd",
+        r#"p@ss\/w\"rd"#,
+        r"p\u0040ss/w\x22rd",
+        "70407373 2f772272 64".replace(' ', "").as_str(),
+        "704073732F77227264",
+        "cEBzcy93InJk",
+        "cEBzcy93InJk==",
+        "cEBzcy\n93InJk",
+        "cEBzcy%393InJk",
+    ] {
+        assert_eq!(key.redact(text), "‹redacted: key›", "{text:?}");
+    }
+}
+
+#[test]
+fn base64_inside_of_something_longer_is_found() {
+    // "user:p@ss/w\"rd" and "Xuser:p@ss/w\"rd" and "XXuser:p@ss/w\"rd!".
+    for text in ["dXNlcjpwQHNzL3ciCg", "dXNlcjpwQHNzL3cicmQ="] {
+        let found = one("p@ss/w\"rd").redact(text).into_owned();
+        assert_eq!(found.contains("redacted"), text.ends_with('='), "{found}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_redacted_too() {
+    let found = one("hunter2!")
+        .redact_bytes(b"\xff\xfehunter2!\xff")
+        .into_owned();
+    assert_eq!(found, b"\xff\xfe\xe2\x80\xb9redacted: key\xe2\x80\xba\xff");
+}

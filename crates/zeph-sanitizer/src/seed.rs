@@ -1,0 +1,42 @@
+//! The secret of a run, from which delimiters are derived.
+
+use std::fmt;
+
+const CONTEXT: &str = "zeph-sanitizer 2026 delimiter seed";
+
+/// What delimiters are derived from: 32 bytes that the authors of contents must not know.
+///
+/// The same seed gives the same delimiters, so that a replay agrees. A debug print shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// A seed of 32 bytes, which should come from a random source once per run.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// A seed that is derived from other secret material, such as a run's own seed and its id.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_sanitizer::Seed;
+    /// assert_eq!(Seed::derive(b"run 1"), Seed::derive(b"run 1"));
+    /// assert_ne!(Seed::derive(b"run 1"), Seed::derive(b"run 2"));
+    /// ```
+    #[must_use]
+    pub fn derive(material: &[u8]) -> Self {
+        Self(blake3::derive_key(CONTEXT, material))
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}

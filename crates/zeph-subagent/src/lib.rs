@@ -33,6 +33,13 @@ pub mod closure;
 pub mod conformance;
 pub mod double;
 
+mod agent;
+pub mod router;
+
+pub use agent::{
+    AgentCatalog, AgentCode, AgentDefect, AgentDefects, AgentLimits, AgentOutput, MAX_AGENTS, Spot,
+    SubAgentDef,
+};
 pub use context::{TaskContext, TaskContextBuilder};
 pub use error::{ErrorClass, TaskError};
 pub use executor::{Executor, Parent, ParentState, TaskInput};
@@ -41,6 +48,7 @@ pub use logs::{DEFAULT_LOG_BYTES, LogStream, Logs, NoProgress, Progress};
 pub use output::{MAX_VALUE_BYTES, TaskOutput, check_value_size};
 pub use record::TaskErrorRecord;
 pub use registry::{AlreadyRegistered, Registry};
+pub use router::{AgentRouter, Route, RouteRequest};
 pub use stop::Stop;
 
 pub use async_trait::async_trait;

@@ -1,0 +1,11 @@
+//! Agents: what a definition says, what can be wrong with it, and the set of those that a host has.
+
+mod catalog;
+mod check;
+mod def;
+mod defect;
+mod near;
+
+pub use catalog::{AgentCatalog, MAX_AGENTS};
+pub use def::{AgentLimits, AgentOutput, SubAgentDef};
+pub use defect::{AgentCode, AgentDefect, AgentDefects, Spot};

@@ -1,0 +1,84 @@
+//! What a router is asked.
+
+/// A task that needs an agent.
+///
+/// # Examples
+/// ```
+/// use zeph_subagent::RouteRequest;
+/// let request = RouteRequest::new("classify", "Group these commits by area")
+///     .tool("read_file")
+///     .tag("analysis")
+///     .exclude("writer", "its answer was no JSON");
+/// assert_eq!(request.why_excluded("writer"), Some("its answer was no JSON"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteRequest<'a> {
+    /// The task's name.
+    pub task: &'a str,
+    /// What is to be done, in words.
+    pub text: &'a str,
+    /// The agent that the plan names; nobody else will do then.
+    pub wanted: Option<&'a str>,
+    /// The tools that the task needs; an agent must be allowed all of them.
+    pub tools: Vec<&'a str>,
+    /// The tags that the task asks for; an agent must have all of them. Case matters.
+    pub tags: Vec<&'a str>,
+    /// The agents that must not get it.
+    pub excluded: Vec<Excluded<'a>>,
+}
+
+/// An agent that must not get a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excluded<'a> {
+    /// Its name.
+    pub agent: &'a str,
+    /// Why, for example how its attempt failed.
+    pub why: &'a str,
+}
+
+impl<'a> RouteRequest<'a> {
+    /// A task that any agent may get.
+    #[must_use]
+    pub fn new(task: &'a str, text: &'a str) -> Self {
+        Self {
+            task,
+            text,
+            ..Self::default()
+        }
+    }
+
+    /// Names the agent that is to do it.
+    #[must_use]
+    pub const fn wanted(mut self, agent: &'a str) -> Self {
+        self.wanted = Some(agent);
+        self
+    }
+
+    /// Asks for a tool.
+    #[must_use]
+    pub fn tool(mut self, tool: &'a str) -> Self {
+        self.tools.push(tool);
+        self
+    }
+
+    /// Asks for a tag.
+    #[must_use]
+    pub fn tag(mut self, tag: &'a str) -> Self {
+        self.tags.push(tag);
+        self
+    }
+
+    /// Excludes an agent; of several reasons for one agent the first is told.
+    #[must_use]
+    pub fn exclude(mut self, agent: &'a str, why: &'a str) -> Self {
+        self.excluded.push(Excluded { agent, why });
+        self
+    }
+
+    /// Why an agent is excluded; `None` if it is not.
+    #[must_use]
+    pub fn why_excluded(&self, agent: &str) -> Option<&'a str> {
+        let found = self.excluded.iter().find(|one| one.agent == agent);
+        found.map(|one| one.why)
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::fmt;
 
 /// A text of at most `max_bytes` bytes of head and tail, with a marker line between them.
 ///
@@ -16,14 +17,58 @@ use std::collections::VecDeque;
 /// ```
 #[must_use]
 pub fn head_tail(text: &str, max_bytes: usize) -> Cow<'_, str> {
-    if text.len() <= max_bytes {
+    let ends = ends(text, max_bytes);
+    if ends.cut == 0 {
         return Cow::Borrowed(text);
+    }
+    Cow::Owned(ends.to_string())
+}
+
+/// The two ends of a text that were kept, and how many bytes between them were cut.
+///
+/// Displayed, a cut text has the marker line of [`head_tail`]; an uncut one is itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends<'a> {
+    /// The kept beginning; the whole text when nothing was cut.
+    pub head: &'a str,
+    /// The kept end.
+    pub tail: &'a str,
+    /// Bytes cut from the middle; 0 when nothing was.
+    pub cut: u64,
+}
+
+impl fmt::Display for Ends<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.head)?;
+        if self.cut > 0 {
+            f.write_str(&marker(self.cut))?;
+        }
+        f.write_str(self.tail)
+    }
+}
+
+/// At most `max_bytes` bytes of head and tail, apart: the parts that [`head_tail`] puts together.
+///
+/// # Examples
+/// ```
+/// use zeph_common::ends;
+/// let ends = ends("0123456789", 4);
+/// assert_eq!((ends.head, ends.tail, ends.cut), ("01", "89", 6));
+/// ```
+#[must_use]
+pub fn ends(text: &str, max_bytes: usize) -> Ends<'_> {
+    if text.len() <= max_bytes {
+        return Ends {
+            head: text,
+            tail: "",
+            cut: 0,
+        };
     }
     let head = &text[..text.floor_char_boundary(max_bytes / 2)];
     let tail_bytes = max_bytes - max_bytes / 2;
     let tail = &text[text.ceil_char_boundary(text.len() - tail_bytes)..];
     let cut = (text.len() - head.len() - tail.len()) as u64;
-    Cow::Owned(format!("{head}{}{tail}", marker(cut)))
+    Ends { head, tail, cut }
 }
 
 /// A buffer that keeps the first and the last half of its limit and counts what it dropped.

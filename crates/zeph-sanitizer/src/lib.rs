@@ -1,11 +1,14 @@
 //! The sanitizer port: text of strangers, made fit for a prompt.
 
+mod clean;
 mod content;
 mod redact;
 mod score;
 mod seed;
 mod standard;
+mod tally;
 mod unsanitized;
+mod view;
 mod wrap;
 
 pub use content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};

@@ -1,10 +1,23 @@
 //! The sanitizer in the box: redact, clean, cut, wrap.
 
+use zeph_common::{Ends, ends, plain_block};
+
+use crate::clean::neutralise;
 use crate::content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
 use crate::redact::Redactor;
 use crate::score::score;
 use crate::seed::Seed;
+use crate::tally::Tally;
 use crate::wrap::{preamble, wrap};
+
+/// Passes over one text, at most.
+const MAX_PASSES: usize = 8;
+
+/// Attempts to find a cut that fits, at most.
+const MAX_CUTS: usize = 4;
+
+/// What stands for a text that does not come to rest.
+const WITHHELD: &str = "(withheld: this text could not be cleaned)";
 
 /// Redacts, cleans, cuts and wraps; keeps the promises that the crate lists.
 #[derive(Clone, Debug)]
@@ -51,24 +64,113 @@ impl StandardSanitizer {
     }
 
     /// Redacts and cleans a text of any length, without a cut and without delimiters.
+    ///
+    /// Cleaning what is clean changes nothing. Linear in the text.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_sanitizer::{Seed, StandardSanitizer};
+    /// let sanitizer = StandardSanitizer::new(Seed::new([7; 32]));
+    /// let cleaned = sanitizer.clean("\x1b[31mred\x1b[0m <img src=//x>");
+    /// assert_eq!(cleaned.text, "red ‹img src=//x>");
+    /// assert_eq!(cleaned.changes.len(), 2);
+    /// ```
     #[must_use]
     pub fn clean(&self, text: &str) -> Cleaned {
-        let clean = self.redactor.redact(text).into_owned();
-        let _ = ChangeKind::Cut;
+        let mut tally = Tally::default();
+        let text = self.settle(text, &mut tally);
         Cleaned {
-            text: clean,
-            changes: Vec::new(),
+            text,
+            changes: tally.changes(),
         }
     }
+
+    /// Passes over a text until one of them finds nothing to do.
+    ///
+    /// So what comes out has stood a whole pass without a change, which is all that the promises
+    /// need. Two passes are the rule; whoever finds a text that needs more than the limit finds it
+    /// withheld.
+    fn settle(&self, text: &str, tally: &mut Tally) -> String {
+        let mut text = text.to_owned();
+        for _ in 0..MAX_PASSES {
+            match self.pass(&text, tally) {
+                Some(next) => text = next,
+                None => return text,
+            }
+        }
+        tally.add(ChangeKind::Withheld, text.len() as u64);
+        String::from(WITHHELD)
+    }
+
+    /// The text after one round of all steps; `None` if it stays as it is.
+    ///
+    /// Secrets are looked for before and after characters go: an escape sequence may swallow the
+    /// beginning of one, and what hides may stand between its parts.
+    fn pass(&self, text: &str, tally: &mut Tally) -> Option<String> {
+        let before = self.redactor.redact_counted(text, tally);
+        let plain = plain_block(&before);
+        tally.removed(plain.removed);
+        let after = self.redactor.redact_counted(&plain.text, tally);
+        if let Some((neutral, kinds)) = neutralise(&after) {
+            for kind in kinds {
+                tally.add(kind, 1);
+            }
+            return Some(neutral);
+        }
+        (after != text).then(|| after.into_owned())
+    }
+
+    /// Cuts a clean text to a limit; what is left is clean, too.
+    ///
+    /// A cut can leave a joiner without its neighbour or bring two halves of a paragraph together,
+    /// so the rest is cleaned again, which may make it longer, so that more has to go.
+    fn cut(&self, text: String, max_bytes: usize, tally: &mut Tally) -> String {
+        if text.len() <= max_bytes {
+            return text;
+        }
+        let mut budget = max_bytes.saturating_sub(cut_marker_bytes(text.len()));
+        for _ in 0..MAX_CUTS {
+            let ends = ends(&text, budget);
+            let mut changes = Tally::default();
+            let short = self.settle(&ends.to_string(), &mut changes);
+            if short.len() <= max_bytes {
+                tally.add(ChangeKind::Cut, ends.cut);
+                tally.extend(changes);
+                return short;
+            }
+            budget = budget.saturating_sub((short.len() - max_bytes) * 2);
+        }
+        tally.add(ChangeKind::Cut, text.len() as u64);
+        let nothing = ends(&text, 0).to_string();
+        [nothing.as_str(), "…"]
+            .into_iter()
+            .find(|marker| marker.len() <= max_bytes)
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+/// The length of the line that says how much was cut from a text of this length, at most.
+fn cut_marker_bytes(len: usize) -> usize {
+    let longest = Ends {
+        head: "",
+        tail: "",
+        cut: len as u64,
+    };
+    longest.to_string().len()
 }
 
 impl ContentSanitizer for StandardSanitizer {
     fn sanitize(&self, content: &Content<'_>) -> Sanitized {
-        let cleaned = self.clean(content.text);
+        let mut tally = Tally::default();
+        let clean = self.settle(content.text, &mut tally);
+        let score = score(&clean);
+        let body = self.cut(clean, content.max_bytes.min(self.max_bytes), &mut tally);
+        let source = self.redactor.redact(content.source);
         Sanitized {
-            score: score(&cleaned.text),
-            text: wrap(&self.seed, content.source, &cleaned.text),
-            changes: cleaned.changes,
+            text: wrap(&self.seed, &source, &body),
+            changes: tally.changes(),
+            score,
         }
     }
 

@@ -3,7 +3,6 @@
 mod encode;
 mod error;
 mod spans;
-mod view;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,6 +15,8 @@ pub use error::SecretError;
 
 use encode::Pattern;
 use spans::Span;
+
+use crate::view;
 
 /// The fewest bytes that a secret may have: shorter ones would black out ordinary words.
 pub const MIN_SECRET_BYTES: usize = 6;
@@ -31,7 +32,7 @@ const MAX_NAME_BYTES: usize = 64;
 /// - in base64, standard and URL-safe, padded or not, at any of the three alignments, so also as a
 ///   part of something longer, such as `user:password`, and across the line breaks of `base64`;
 /// - in hexadecimal, all lower or all upper case;
-/// - and each of these with percent-encoding, HTML entities (numbers and the five basic names) or
+/// - and each of these with percent-encoding, HTML entities (numbers and the basic names) or
 ///   the escapes of JSON (`\n`, `\"`, `\/`, `\u0041`, and `\x41`), of any or all characters.
 ///
 /// It is not found reversed, compressed, encrypted, encoded twice in the same way, in base32, in
@@ -60,11 +61,8 @@ struct Inner {
     finder: AhoCorasick,
 }
 
-/// A redacted text, and how often each secret was found, by name.
-pub(crate) struct Redacted<'a> {
-    pub(crate) bytes: Cow<'a, [u8]>,
-    pub(crate) found: BTreeMap<String, u64>,
-}
+/// How often each secret was found, by name.
+type Found = BTreeMap<String, u64>;
 
 impl Redactor {
     /// A redactor of these secrets, each a name and a value.
@@ -122,29 +120,31 @@ impl Redactor {
     /// Linear in the text; five passes at most.
     #[must_use]
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.find(text.as_bytes()).bytes {
-            Cow::Borrowed(_) => Cow::Borrowed(text),
-            Cow::Owned(bytes) => Cow::Owned(into_text(bytes)),
-        }
+        self.redact_text(text).0
     }
 
     /// As [`redact`](Self::redact), for bytes that may be no text.
     #[must_use]
     pub fn redact_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        self.find(bytes).bytes
+        self.find(bytes).0
     }
 
-    pub(crate) fn find<'a>(&self, bytes: &'a [u8]) -> Redacted<'a> {
+    /// The text, and how often each secret was found in it, by name.
+    pub(crate) fn redact_text<'a>(&self, text: &'a str) -> (Cow<'a, str>, Found) {
+        match self.find(text.as_bytes()) {
+            (Cow::Borrowed(_), found) => (Cow::Borrowed(text), found),
+            (Cow::Owned(bytes), found) => (Cow::Owned(into_text(bytes)), found),
+        }
+    }
+
+    fn find<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, [u8]>, Found) {
         let mut found = BTreeMap::new();
         let spans = match &self.inner {
             Some(inner) => inner.spans(bytes),
             None => Vec::new(),
         };
         let Some(inner) = self.inner.as_ref().filter(|_| !spans.is_empty()) else {
-            return Redacted {
-                bytes: Cow::Borrowed(bytes),
-                found,
-            };
+            return (Cow::Borrowed(bytes), found);
         };
         let mut out = Vec::with_capacity(bytes.len());
         let mut at = 0;
@@ -156,10 +156,7 @@ impl Redactor {
             at = span.end;
         }
         out.extend_from_slice(&bytes[at..]);
-        Redacted {
-            bytes: Cow::Owned(out),
-            found,
-        }
+        (Cow::Owned(out), found)
     }
 }
 

@@ -57,13 +57,28 @@ impl View<'_> {
 
 /// The text itself, and each other reading of it that differs.
 pub(crate) fn views(bytes: &[u8]) -> impl Iterator<Item = View<'_>> {
-    let plain = View {
-        bytes: Cow::Borrowed(bytes),
-        seams: Vec::new(),
-    };
     let readings = [unseen, percent, entity, backslash];
     let others = readings.into_iter().filter_map(|undo| decoded(bytes, undo));
-    std::iter::once(plain).chain(others)
+    std::iter::once(plain(bytes)).chain(others)
+}
+
+/// The text as a browser reads an address: entities undone, tabs and line feeds ignored.
+pub(crate) fn address(bytes: &[u8]) -> View<'_> {
+    decoded(bytes, |rest| match rest.first()? {
+        b'\t' | b'\n' => Some((Bytes::default(), 1)),
+        _ => entity(rest).map(|(meaning, len)| match &meaning.bytes[..meaning.len] {
+            b"\t" | b"\n" => (Bytes::default(), len),
+            _ => (meaning, len),
+        }),
+    })
+    .unwrap_or_else(|| plain(bytes))
+}
+
+const fn plain(bytes: &[u8]) -> View<'_> {
+    View {
+        bytes: Cow::Borrowed(bytes),
+        seams: Vec::new(),
+    }
 }
 
 /// What an escape at the front of some bytes stands for, and its length; `None` if there is none.
@@ -71,7 +86,7 @@ type Undo = fn(&[u8]) -> Option<(Bytes, usize)>;
 
 /// Up to four bytes.
 #[derive(Default)]
-pub(crate) struct Bytes {
+struct Bytes {
     bytes: [u8; 4],
     len: usize,
 }
@@ -145,14 +160,18 @@ fn percent(bytes: &[u8]) -> Option<(Bytes, usize)> {
     Some((Bytes::byte(u8::try_from(byte).ok()?), 3))
 }
 
-pub(crate) fn entity(bytes: &[u8]) -> Option<(Bytes, usize)> {
+fn entity(bytes: &[u8]) -> Option<(Bytes, usize)> {
     let rest = bytes.strip_prefix(b"&")?;
-    let named: [(&[u8], u8); 5] = [
+    let named: [(&[u8], u8); 9] = [
         (b"amp;", b'&'),
         (b"lt;", b'<'),
         (b"gt;", b'>'),
         (b"quot;", b'"'),
         (b"apos;", b'\''),
+        (b"colon;", b':'),
+        (b"sol;", b'/'),
+        (b"Tab;", b'\t'),
+        (b"NewLine;", b'\n'),
     ];
     for (name, byte) in named {
         if rest.starts_with(name) {

@@ -1,0 +1,124 @@
+//! Tags that load or run something through an attribute, whatever their name.
+
+use crate::clean::{ANGLE, Edit};
+use crate::content::ChangeKind;
+
+/// Attributes that load, send or restyle; handlers of events (`on…`) beside them.
+const LOADING: [&str; 20] = [
+    "action",
+    "archive",
+    "background",
+    "classid",
+    "code",
+    "codebase",
+    "dynsrc",
+    "formaction",
+    "http-equiv",
+    "imagesrcset",
+    "lowsrc",
+    "manifest",
+    "ping",
+    "poster",
+    "profile",
+    "src",
+    "srcdoc",
+    "srcset",
+    "style",
+    "xlink:href",
+];
+
+/// Where in a tag the reader is, after the tokenizer of the HTML standard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the name, between attributes, or in an attribute's name.
+    Outside,
+    /// Behind an equals sign.
+    BeforeValue,
+    /// In a value without quotes.
+    Bare,
+    /// In a value that ends with this quote.
+    Quoted(u8),
+}
+
+/// A tag that is not closed yet, with whatever opens inside of it.
+struct Open {
+    brackets: Vec<usize>,
+    loads: bool,
+    place: Place,
+}
+
+/// A tag reaches to the bracket that closes it outside of quotes, or to the end of the text. If it
+/// loads, every bracket that opens a tag in this stretch is replaced: a reader who recovers from
+/// errors in another way begins at another of them.
+pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
+    let bytes = text.as_bytes();
+    let mut open: Option<Open> = None;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let opens = byte == b'<' && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
+        match &mut open {
+            None if opens => {
+                open = Some(Open {
+                    brackets: vec![at],
+                    loads: false,
+                    place: Place::Outside,
+                });
+            }
+            None => {}
+            Some(tag) => {
+                if opens {
+                    tag.brackets.push(at);
+                }
+                if byte == b'>' && !matches!(tag.place, Place::Quoted(_)) {
+                    close(open.take(), edits);
+                    continue;
+                }
+                tag.place = next(tag.place, byte);
+                let boundary = byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'/');
+                tag.loads |= boundary && is_loading(&bytes[at + 1..]);
+            }
+        }
+    }
+    close(open, edits);
+}
+
+fn close(open: Option<Open>, edits: &mut Vec<Edit>) {
+    let Some(tag) = open.filter(|tag| tag.loads) else {
+        return;
+    };
+    edits.extend(tag.brackets.into_iter().map(|start| Edit {
+        start,
+        end: start + 1,
+        with: ANGLE,
+        kind: ChangeKind::Tag,
+    }));
+}
+
+const fn next(place: Place, byte: u8) -> Place {
+    let blank = byte.is_ascii_whitespace();
+    match place {
+        Place::Outside if byte == b'=' => Place::BeforeValue,
+        Place::BeforeValue if blank => Place::BeforeValue,
+        Place::BeforeValue if byte == b'"' || byte == b'\'' => Place::Quoted(byte),
+        Place::BeforeValue => Place::Bare,
+        Place::Bare if blank => Place::Outside,
+        Place::Quoted(quote) if byte == quote => Place::Outside,
+        Place::Outside | Place::Bare | Place::Quoted(_) => place,
+    }
+}
+
+/// Whether these bytes begin with the name of a loading attribute and an equals sign.
+fn is_loading(bytes: &[u8]) -> bool {
+    let part = |b: &&u8| b.is_ascii_alphabetic() || matches!(b, b':' | b'-');
+    let len = bytes.iter().take(32).take_while(part).count();
+    if len == 0 {
+        // Else a long run of blanks would be searched from each of them.
+        return false;
+    }
+    let behind = bytes[len..].iter().find(|b| !b.is_ascii_whitespace());
+    if behind != Some(&b'=') {
+        return false;
+    }
+    let name = bytes[..len].to_ascii_lowercase();
+    let handler = len > 4 && name.starts_with(b"on");
+    handler || LOADING.iter().any(|word| word.as_bytes() == name)
+}

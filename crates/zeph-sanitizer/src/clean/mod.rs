@@ -1,0 +1,137 @@
+//! Making markup inert: what loads by itself, what speaks to the template, what looks like ours.
+
+mod address;
+mod attribute;
+mod image;
+mod name;
+mod tag;
+mod token;
+
+use crate::content::ChangeKind;
+
+/// A stretch of bytes to replace, and why.
+#[derive(Debug)]
+pub(crate) struct Edit {
+    start: usize,
+    end: usize,
+    with: &'static str,
+    kind: ChangeKind,
+}
+
+/// What takes the place of an angle bracket that would open a tag.
+const ANGLE: &str = "‹";
+
+/// The text with every opening that does something made inert; `None` if there is none.
+///
+/// Each scanner is one pass over the text. Edits that touch each other wait for the next call.
+pub(crate) fn neutralise(text: &str) -> Option<(String, Vec<ChangeKind>)> {
+    let mut edits = Vec::new();
+    tag::scan(text, &mut edits);
+    attribute::scan(text, &mut edits);
+    image::scan(text, &mut edits);
+    token::scan(text, &mut edits);
+    address::scan(text, &mut edits);
+    if edits.is_empty() {
+        return None;
+    }
+    edits.sort_by_key(|edit| (edit.start, edit.end));
+    let mut out = String::with_capacity(text.len() + edits.len() * 2);
+    let mut kinds = Vec::new();
+    let mut at = 0;
+    for edit in edits {
+        if edit.start < at {
+            continue;
+        }
+        out.push_str(&text[at..edit.start]);
+        out.push_str(edit.with);
+        kinds.push(edit.kind);
+        at = edit.end;
+    }
+    out.push_str(&text[at..]);
+    Some((out, kinds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::neutralise;
+
+    fn clean(text: &str) -> String {
+        let mut text = text.to_owned();
+        for _ in 0..8 {
+            match neutralise(&text) {
+                Some((next, _)) => text = next,
+                None => return text,
+            }
+        }
+        panic!("does not come to rest: {text:?}");
+    }
+
+    #[test]
+    fn what_loads_by_itself_is_made_inert() {
+        let table = [
+            ("![a](http://x/y.png)", "(image) [a](http://x/y.png)"),
+            ("![a [b]](u) ![c]\n(u)", "(image) [a [b]](u) ![c]\n(u)"),
+            (
+                "![a][r]\n\n[r]: http://x",
+                "(image) [a][r]\n\n[r]: http://x",
+            ),
+            ("![a\\](u)", "(image) [a\\](u)"),
+            ("<img src=x>", "‹img src=x>"),
+            ("<ImG/src=x>", "‹ImG/src=x>"),
+            ("<svg:image href=x>", "‹svg:image href=x>"),
+            ("</ScRiPt >", "‹/ScRiPt >"),
+            ("<p oNclick = 'x'>", "‹p oNclick = 'x'>"),
+            ("<p title=\">\" style=x>", "‹p title=\">\" style=x>"),
+            ("<a t='<b' src=x>", "‹a t='‹b' src=x>"),
+            ("<x-y background\n=x", "‹x-y background\n=x"),
+            ("a:URL(http://x)", "a:URL (http://x)"),
+            ("[x](JavaScript:alert)", "[x](JavaScript(:)alert)"),
+            ("'java&#115;cript&colon; x'", "'java&#115;cript(:) x'"),
+            ("[x](<java\tscript:a>)", "[x](<java\tscript(:)a>)"),
+            ("data:text/html,x", "data(:)text/html,x"),
+            ("(data:,x)", "(data(:),x)"),
+            (
+                "A@{ \"img\": \"http://x\" }",
+                "A@ { \"img\": \"http://x\" }",
+            ),
+            ("a [image=\"http://x\"]", "a [image (=) \"http://x\"]"),
+        ];
+        for (given, wanted) in table {
+            assert_eq!(clean(given), wanted, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_and_delimiters_are_broken_up() {
+        let table = [
+            ("<|im_start|>", "‹|im_start|>"),
+            ("<|  im_end  |>", "‹|  im_end  |>"),
+            ("<｜begin▁of▁sentence｜>", "‹｜begin▁of▁sentence｜>"),
+            ("[INST]x[ / inst ]", "⟦INST]x⟦ / inst ]"),
+            ("<<SYS>><</SYS>>", "<‹SYS>><‹/SYS>>"),
+            ("<s></s>", "‹s>‹/s>"),
+            ("<start_of_turn>user", "‹start_of_turn>user"),
+            ("</untrusted id=\"1\">", "‹/untrusted id=\"1\">"),
+            ("< / UNTRUSTED >", "‹ / UNTRUSTED >"),
+            ("＜/ｕｎtrustеd＞", "‹/ｕｎtrustеd＞"),
+            ("![INST](x)", "(image) ⟦INST](x)"),
+        ];
+        for (given, wanted) in table {
+            assert_eq!(clean(given), wanted, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn ordinary_text_is_left_alone() {
+        for text in [
+            "see [docs](https://example.org/a?b=c) and <https://example.org>",
+            "let v = vec![1, 2]; if a <b && c> d { f <| x }",
+            "Box<dyn Error>, Vec<String>, Map<K, V>, <b>bold</b>, <br/>, a <s",
+            "JavaScript: The Good Parts. data: 5, metadata:text/x, src = 4",
+            "get_url(x), !important, wow! [link](u), [x] done, @{u}",
+            "<|> and <*> and |> and ‹quoted›",
+        ] {
+            assert_eq!(neutralise(text).map(|(text, _)| text), None, "{text:?}");
+        }
+    }
+}

@@ -59,7 +59,7 @@ codes! {
     BadDuration = "bad_duration",
     /// There is no task.
     NoTasks = "no_tasks",
-    /// A task has two of `run`, `shell` and `ask`.
+    /// A task has two of `run`, `shell`, `prompt` and `ask`.
     TwoKindsOfWork = "two_kinds_of_work",
     /// An expression is not closed or cannot be read.
     BadExpression = "bad_expression",

@@ -185,7 +185,7 @@ impl<'a> Scope<'a> {
         }
         let known: &[&str] = match used.kind {
             Kind::Milestone => &["state"],
-            Kind::Question => &["value", "state"],
+            Kind::Question | Kind::Agent => &["value", "state"],
             Kind::Command { json: false } => &["stdout", "stderr", "exit", "value", "state"],
             Kind::Command { json: true } => &["stdout", "stderr", "exit", "json", "value", "state"],
         };

@@ -1,9 +1,12 @@
 //! Templated: an executor whose parameters are filled in just before each attempt.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use zeph_sanitizer::{Content, ContentSanitizer};
 use zeph_subagent::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
 
 use crate::expression::{self, NoValue};
@@ -14,6 +17,9 @@ use crate::values::RunValues;
 
 /// The most bytes that the filled-in texts of one attempt have together.
 const MAX_FILLED_BYTES: usize = 64 << 20;
+
+/// The most bytes that one value has in a prompt; a longer one is cut and says so.
+const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 
 /// Fills the expressions in an attempt's parameters, then lets another executor do the work.
 ///
@@ -34,11 +40,12 @@ const MAX_FILLED_BYTES: usize = 64 << 20;
 /// let templated = Templated::new(echo, RunValues::default());
 /// # let _: &dyn Executor = &templated;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Templated<E> {
     inner: E,
     values: RunValues,
     keeps_types: bool,
+    sanitizer: Option<Arc<dyn ContentSanitizer>>,
 }
 
 impl<E> Templated<E> {
@@ -49,7 +56,18 @@ impl<E> Templated<E> {
             inner,
             values,
             keeps_types: false,
+            sanitizer: None,
         }
+    }
+
+    /// For executors whose parameters become prompts: a value that comes from another task is cleaned
+    /// and wrapped before it is filled in, and has at most 64 KiB.
+    ///
+    /// What comes from the plan's parameters is the word of whoever runs it, and stays as it is.
+    #[must_use]
+    pub fn sanitized(mut self, sanitizer: Arc<dyn ContentSanitizer>) -> Self {
+        self.sanitizer = Some(sanitizer);
+        self
     }
 
     /// Lets a text that is one expression and nothing else become any JSON value.
@@ -59,6 +77,17 @@ impl<E> Templated<E> {
     pub const fn keep_types(mut self) -> Self {
         self.keeps_types = true;
         self
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for Templated<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Templated")
+            .field("inner", &self.inner)
+            .field("values", &self.values)
+            .field("keeps_types", &self.keeps_types)
+            .field("sanitized", &self.sanitizer.is_some())
+            .finish()
     }
 }
 
@@ -75,6 +104,7 @@ impl<E: Executor> Executor for Templated<E> {
             cx,
             input: &input,
             keeps_types: self.keeps_types,
+            sanitizer: self.sanitizer.as_deref(),
             left: MAX_FILLED_BYTES,
         };
         filler.fill(&mut params)?;
@@ -88,6 +118,7 @@ struct Filler<'a> {
     cx: &'a TaskContext,
     input: &'a TaskInput,
     keeps_types: bool,
+    sanitizer: Option<&'a dyn ContentSanitizer>,
     left: usize,
 }
 
@@ -108,7 +139,8 @@ impl Filler<'_> {
     fn text(&mut self, text: &str) -> Result<Value, TaskError> {
         let template = Template::parse(text)
             .map_err(|unclosed| self.failed(&unclosed.rest, "it has no end"))?;
-        if let (true, Some(expression)) = (self.keeps_types, template.single()) {
+        let raw = self.keeps_types && self.sanitizer.is_none();
+        if let (true, Some(expression)) = (raw, template.single()) {
             return self.value(expression);
         }
         let mut filled = String::new();
@@ -116,11 +148,36 @@ impl Filler<'_> {
             match part {
                 Part::Text(text) => filled.push_str(text),
                 Part::Expression(expression) => {
-                    filled.push_str(&expression::to_text(self.value(expression)?));
+                    let value = expression::to_text(self.value(expression)?);
+                    filled.push_str(&self.fit(expression, value));
                 }
             }
         }
         Ok(filled.into())
+    }
+
+    /// The value as it may stand in the text: what another task left is a stranger's in a prompt.
+    fn fit(&self, expression: &str, value: String) -> String {
+        let Some(sanitizer) = self.sanitizer else {
+            return value;
+        };
+        let tasks: Vec<String> = references(expression)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|reference| match reference {
+                Reference::Task { name, .. } => Some(name),
+                Reference::Param(_) | Reference::Run(_) => None,
+            })
+            .collect();
+        if tasks.is_empty() {
+            return value;
+        }
+        let content = Content {
+            source: &tasks.join(" "),
+            text: &value,
+            max_bytes: MAX_PROMPT_VALUE_BYTES,
+        };
+        sanitizer.sanitize(&content).text
     }
 
     fn value(&mut self, expression: &str) -> Result<Value, TaskError> {

@@ -484,3 +484,48 @@ fn bytes() {
     let errors = Plan::load(&large, Format::Toml, "plan").unwrap_err();
     assert_eq!(codes(&errors), "too_large");
 }
+
+#[test]
+fn prompts() {
+    check(
+        Format::Toml,
+        &[
+            ("[tasks.a]\nprompt = ''", "bad_value"),
+            ("[tasks.a]\nprompt = 1", "wrong_type"),
+            ("[tasks.a]\nagent = 'x'", "missing_key"),
+            ("[tasks.a]\nprompt = 'p'\nagent = 'x y'", "bad_value"),
+            (
+                "[tasks.a]\nprompt = 'p'\nagent = '${{ params.x }}'",
+                "bad_value",
+            ),
+            ("[tasks.a]\nprompt = 'p'\nrun = ['x']", "two_kinds_of_work"),
+            ("[tasks.a]\nprompt = 'p'\nstdin = 's'", "misplaced_key"),
+            ("[tasks.a]\nrun = ['x']\ntools = ['t']", "misplaced_key"),
+            ("[tasks.a]\nask = 'q'\ntags = ['t']", "misplaced_key"),
+            ("[tasks.a]\ncontext = ['t']", "misplaced_key"),
+            ("[tasks.a]\nprompt = 'p'\ntools = 't'", "wrong_type"),
+            ("[tasks.a]\nprompt = 'p'\noutput = 'yaml'", "bad_value"),
+            (
+                "[tasks.a]\nprompt = 'p'\nmax_output_tokens = 0",
+                "bad_value",
+            ),
+            ("[tasks.a]\nprompt = 'p'\npromt = 'p'", "unknown_key"),
+            (
+                "[tasks.a]\nprompt = 'p'\n[tasks.b]\nprompt = 'q'\ncontext = ['a']",
+                "not_a_need",
+            ),
+            (
+                "[tasks.a]\nprompt = 'p ${{ tasks.b.value }}'\n[tasks.b]\nprompt = 'q'",
+                "not_a_need",
+            ),
+            (
+                "[tasks.b]\nprompt = 'q'\n[tasks.a]\nneeds = ['b']\nprompt = '${{ tasks.b.stdout }}'",
+                "no_such_output",
+            ),
+            (
+                "[params]\nkey = { secret = true }\n[tasks.a]\nprompt = '${{ params.key }}'",
+                "secret_exposed",
+            ),
+        ],
+    );
+}

@@ -1,5 +1,6 @@
 //! Tasks: from the table of a task to its specification, with what has to be checked later.
 
+mod agent;
 mod ask;
 mod command;
 mod retry;
@@ -45,6 +46,7 @@ pub(crate) enum Kind {
     Command {
         json: bool,
     },
+    Agent,
 }
 
 /// A task as it was read.
@@ -93,14 +95,10 @@ const COMMON: [&str; 6] = [
     "hint",
 ];
 /// What makes a task do something.
-const WORK: [&str; 3] = ["run", "shell", "ask"];
-/// The keys of a command.
-const COMMAND: [&str; 11] = [
-    "stdin",
-    "env",
-    "cwd",
+const WORK: [&str; 4] = ["run", "shell", "prompt", "ask"];
+/// The keys of whatever is attempted: commands and prompts.
+const ATTEMPT: [&str; 7] = [
     "output",
-    "ok_codes",
     "retry",
     "timeout",
     "total_timeout",
@@ -108,6 +106,10 @@ const COMMAND: [&str; 11] = [
     "effect",
     "lanes",
 ];
+/// The keys of commands alone.
+const COMMAND: [&str; 4] = ["stdin", "env", "cwd", "ok_codes"];
+/// The keys of prompts alone.
+const AGENT: [&str; 5] = ["agent", "tools", "tags", "context", "max_output_tokens"];
 
 /// Reads the keys of `[defaults]`.
 pub(crate) fn read_defaults(
@@ -132,7 +134,8 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Problems) -> 
     draft.spec.name.clone_from(&entry.key);
     draft.spec.span = Some(entry.key_place.into());
     let what = format!("the task {}", show(&entry.key));
-    let known: Vec<&str> = COMMON.into_iter().chain(WORK).chain(COMMAND).collect();
+    let known = COMMON.into_iter().chain(WORK).chain(ATTEMPT);
+    let known: Vec<&str> = known.chain(COMMAND).chain(AGENT).collect();
     let Some(fields) = Fields::open(&entry.node, &what, &known, problems) else {
         return draft;
     };
@@ -151,27 +154,76 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Problems) -> 
     }
     match work.first() {
         Some(entry) if entry.key == "ask" => {
-            misplaced(&fields, "that asks", problems);
+            let kind = "that asks a person";
+            misplaced(
+                &fields,
+                &ATTEMPT,
+                kind,
+                "only commands and prompts",
+                problems,
+            );
+            misplaced(&fields, &COMMAND, kind, "only commands", problems);
+            misplaced(&fields, &AGENT, kind, "only prompts", problems);
             draft.kind = Kind::Question;
             ask::read(&entry.node, &mut draft, problems);
         }
+        Some(entry) if entry.key == "prompt" => {
+            misplaced(
+                &fields,
+                &COMMAND,
+                "with a prompt",
+                "only commands",
+                problems,
+            );
+            agent::read(entry, &fields, defaults, &mut draft, problems);
+        }
         Some(entry) => {
+            misplaced(
+                &fields,
+                &AGENT,
+                "that runs a command",
+                "only prompts",
+                problems,
+            );
             command::read(entry, &fields, defaults, &mut draft, problems);
         }
         None => {
-            misplaced(&fields, "without `run`, `shell` or `ask`", problems);
+            without_work(&fields, problems);
             draft.spec.work = WorkSpec::default();
         }
     }
     draft
 }
 
-fn misplaced(fields: &Fields<'_>, kind: &str, problems: &mut Problems) {
-    for entry in COMMAND.iter().filter_map(|key| fields.entry(key)) {
+/// A task that only joins others; whoever names an agent meant more than that.
+fn without_work(fields: &Fields<'_>, problems: &mut Problems) {
+    let kind = "without `run`, `shell`, `prompt` or `ask`";
+    misplaced(
+        fields,
+        &ATTEMPT,
+        kind,
+        "only commands and prompts",
+        problems,
+    );
+    misplaced(fields, &COMMAND, kind, "only commands", problems);
+    if let Some(agent) = fields.entry("agent") {
+        problems
+            .add(
+                PlanCode::MissingKey,
+                agent.key_place,
+                "an agent needs a `prompt`",
+            )
+            .help("write what it is to do: `prompt = \"…\"`");
+    }
+    misplaced(fields, &AGENT[1..], kind, "only prompts", problems);
+}
+
+fn misplaced(fields: &Fields<'_>, keys: &[&str], kind: &str, who: &str, problems: &mut Problems) {
+    for entry in keys.iter().filter_map(|key| fields.entry(key)) {
         let message = format!("`{}` has no meaning on a task {kind}", entry.key);
         problems
             .add(PlanCode::MisplacedKey, entry.key_place, message)
-            .help("only commands have it");
+            .help(format!("{who} have it"));
     }
 }
 

@@ -1,0 +1,163 @@
+//! Agents: `prompt` with all that belongs to it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value as Json, json};
+use zeph_graph::wire::WorkSpec;
+
+use super::{Draft, Kind, Mode, Rules, Use};
+use crate::errors::PlanCode;
+use crate::fields::{self, Fields};
+use crate::node::{Entry, Node, Value};
+use crate::place::{Problems, show};
+use crate::references::{Reference, references};
+use crate::template::{Template, quote};
+
+/// The action that prompts are.
+pub(crate) const ACTION: &str = "agent";
+
+/// Reads a task that asks a model.
+pub(super) fn read(
+    work: &Entry,
+    fields: &Fields<'_>,
+    defaults: &Rules,
+    draft: &mut Draft,
+    problems: &mut Problems,
+) {
+    let prompt = prompt(&work.node, draft, problems);
+    let agent = fields.get("agent");
+    let agent = agent.and_then(|node| name(node, "`agent`", problems));
+    let mut names = |key: &str| {
+        let node = fields.get(key)?;
+        Some(names(node, key, problems))
+    };
+    let (tools, tags, context) = (names("tools"), names("tags"), names("context"));
+    let context = match context {
+        Some(context) => {
+            check_context(&context, fields, draft, problems);
+            context
+        }
+        None => unnamed_needs(&prompt, draft),
+    };
+    let output = fields.get("output");
+    let output = output.and_then(|node| output_format(node, problems));
+    draft.kind = Kind::Agent;
+    let most = (1, 1 << 20);
+    let max_output = fields.get("max_output_tokens");
+    let max_output = max_output
+        .and_then(|node| fields::integer::<u32>(node, "`max_output_tokens`", most, problems));
+    // What needs no value is left out, so that the journal's header stays short.
+    let mut params = Map::new();
+    let mut put = |key: &str, value: Option<Json>| {
+        params.extend(value.map(|value| (key.to_owned(), value)));
+    };
+    put("agent", agent.map(Json::from));
+    put("prompt", Some(prompt.into()));
+    put("tools", tools.map(Json::from));
+    put("tags", tags.map(Json::from));
+    put("output", output);
+    put("context", Some(context.into()));
+    put("max_output_tokens", max_output.map(Json::from));
+    let rules = Rules::read(fields, &mut draft.uses, problems);
+    rules.apply(defaults, draft);
+    draft.spec.work = WorkSpec::Action {
+        name: ACTION.to_owned(),
+        params: params.into(),
+    };
+}
+
+fn prompt(node: &Node, draft: &mut Draft, problems: &mut Problems) -> String {
+    let Some(text) = fields::text(node, "`prompt`", problems) else {
+        return String::new();
+    };
+    if text.trim().is_empty() {
+        problems.add(PlanCode::BadValue, node.place, "`prompt` is empty");
+    }
+    draft.uses.push(Use {
+        text: text.to_owned(),
+        place: node.place,
+        mode: Mode::Visible,
+    });
+    text.to_owned()
+}
+
+/// A name is data and no template: what could be an expression in it is refused with the rest.
+fn name(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
+    let text = fields::text(node, what, problems)?;
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    if text.is_empty() || text.len() > 128 || !text.chars().all(fits) {
+        let message = format!("{what} cannot be {}", show(text));
+        problems
+            .add(PlanCode::BadValue, node.place, message)
+            .help("use 1 to 128 letters, digits, '_', '-', '.' and ':'");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn names(node: &Node, key: &str, problems: &mut Problems) -> Vec<String> {
+    let items = fields::list(node, &format!("`{key}`"), problems).unwrap_or_default();
+    let what = format!("a name in `{key}`");
+    let mut seen = BTreeSet::new();
+    let found = items.iter().filter_map(|item| name(item, &what, problems));
+    found.filter(|name| seen.insert(name.clone())).collect()
+}
+
+/// What a prompt is shown besides its own words must come from what the task needs.
+fn check_context(context: &[String], fields: &Fields<'_>, draft: &Draft, problems: &mut Problems) {
+    for name in context
+        .iter()
+        .filter(|name| !draft.spec.needs.contains(name))
+    {
+        let place = fields.get("context").map(|node| node.place);
+        let near = problems.near(name, draft.spec.needs.iter().map(String::as_str));
+        let message = format!("`context` names {} without needing it", show(name));
+        let noted = problems.add(PlanCode::NotANeed, place, message);
+        match near {
+            Some(_) => noted.suggest(near),
+            None => noted.help(format!("add {} to `needs`", show(name))),
+        }
+    }
+}
+
+/// The needs that the prompt does not put into words itself: their results are shown beside it.
+fn unnamed_needs(prompt: &str, draft: &Draft) -> Vec<String> {
+    let mut named = BTreeSet::new();
+    if let Ok(template) = Template::parse(prompt) {
+        for reference in template.expressions().filter_map(|it| references(it).ok()) {
+            named.extend(reference.into_iter().filter_map(|one| match one {
+                Reference::Task { name, .. } => Some(name),
+                Reference::Param(_) | Reference::Run(_) => None,
+            }));
+        }
+    }
+    let needs = draft.spec.needs.iter();
+    needs
+        .filter(|name| !named.contains(*name))
+        .cloned()
+        .collect()
+}
+
+/// `text`, `json`, or a table that is the schema of the answer.
+fn output_format(node: &Node, problems: &mut Problems) -> Option<Json> {
+    if let Value::Table(_) = node.value {
+        let mut schema = node.to_json();
+        quote_all(&mut schema);
+        return Some(json!({ "schema": schema }));
+    }
+    let words = [("text", "text"), ("json", "json")];
+    fields::word(node, "`output`", &words, problems).map(Json::from)
+}
+
+/// Texts of a schema are no templates.
+fn quote_all(value: &mut Json) {
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        match value {
+            Json::String(text) => *text = quote(text).into_owned(),
+            Json::Array(items) => open.extend(items),
+            Json::Object(fields) => open.extend(fields.values_mut()),
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        }
+    }
+}

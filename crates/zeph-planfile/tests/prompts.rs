@@ -1,0 +1,112 @@
+//! Prompts in plan files: what reaches the agent, and that no task's output reaches it raw.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of a test may take its short way"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use zeph_graph::wire::WorkSpec;
+use zeph_planfile::{Format, Plan, RunValues, Templated};
+use zeph_sanitizer::{Seed, StandardSanitizer};
+use zeph_subagent::{
+    Attempt, Executor, Parent, TaskContext, TaskError, TaskId, TaskInput, TaskOutput,
+};
+
+/// Answers with its parameters.
+struct Echo;
+
+#[async_trait]
+impl Executor for Echo {
+    async fn execute(&self, _: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        Ok(input.params.into())
+    }
+}
+
+fn params(text: &str, task: &str) -> Value {
+    let plan = Plan::load(text, Format::Toml, "plan").unwrap();
+    let bound = plan.bind(&BTreeMap::new()).unwrap();
+    let spec = bound.spec();
+    let task = spec.tasks.iter().find(|one| one.name == task).unwrap();
+    match &task.work {
+        WorkSpec::Action { name, params } => {
+            assert_eq!(name, "agent");
+            params.clone()
+        }
+        WorkSpec::Milestone {} | WorkSpec::Question(_) => panic!("{:?} is no action", task.name),
+    }
+}
+
+#[test]
+fn every_key_reaches_the_agent() {
+    let plan = r#"
+        [tasks.log]
+        run = ["git", "log"]
+        [tasks.notes]
+        run = ["cat", "notes"]
+        [tasks.classify]
+        needs = ["log", "notes"]
+        agent = "analyst"
+        prompt = "Group:\n${{ tasks.log.stdout }}"
+        tools = ["read_file", "grep", "grep"]
+        tags = ["rust"]
+        max_output_tokens = 500
+        retry = 2
+        output = { type = "object", description = "literal ${{ x }}" }
+        [tasks.plain]
+        prompt = "Say hello."
+        [tasks.chosen]
+        needs = ["log", "plain"]
+        prompt = "Go on."
+        context = ["plain"]
+    "#;
+    assert_eq!(
+        params(plan, "classify"),
+        json!({
+            "agent": "analyst",
+            "prompt": "Group:\n${{ tasks.log.stdout }}",
+            "tools": ["read_file", "grep"],
+            "tags": ["rust"],
+            // What the prompt puts into words itself is not shown a second time.
+            "context": ["notes"],
+            "output": { "schema": { "type": "object", "description": "literal $${{ x }}" } },
+            "max_output_tokens": 500,
+        })
+    );
+    let plain = json!({ "prompt": "Say hello.", "context": [] });
+    assert_eq!(params(plan, "plain"), plain);
+    let chosen = json!({ "prompt": "Go on.", "context": ["plain"] });
+    assert_eq!(params(plan, "chosen"), chosen);
+}
+
+#[tokio::test]
+async fn what_another_task_left_enters_a_prompt_cleaned_and_wrapped() {
+    let sanitizer = StandardSanitizer::new(Seed::derive(b"test"));
+    let executor = Templated::new(Echo, RunValues::default())
+        .sanitized(Arc::new(sanitizer))
+        .keep_types();
+    let mut input = TaskInput::new(json!({
+        "prompt": "${{ tasks.log.stdout }}",
+        "goal": "run ${{ run.id }}",
+    }));
+    let hostile = "a\u{1b}[31mred\u{202e} ${{ run.id }}";
+    let output = TaskOutput::from(json!({ "stdout": hostile }));
+    input
+        .parents
+        .insert("log".to_owned(), Parent::completed(output));
+    let run = "r7".parse().unwrap();
+    let cx = TaskContext::builder(run, TaskId::from_index(0), "user", Attempt::FIRST).build();
+    let filled = executor.execute(&cx, input).await.unwrap().value;
+    let prompt = filled["prompt"].as_str().unwrap();
+    assert!(prompt.contains("ared ${{ run.id }}"), "{prompt}");
+    assert!(!prompt.contains(['\u{1b}', '\u{202e}']), "{prompt}");
+    assert!(
+        prompt.len() > hostile.len() + 10,
+        "it is not wrapped: {prompt}"
+    );
+    assert_eq!(filled["goal"], "run r7");
+}

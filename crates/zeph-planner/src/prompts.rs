@@ -1,0 +1,165 @@
+//! Prompts: what models are told, as files that a host can replace one by one.
+
+mod check;
+mod name;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use minijinja::{Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+
+pub use check::{PromptDefect, PromptDefects, PromptFault};
+pub use name::PromptName;
+
+/// The ending of a prompt's file.
+pub(crate) const ENDING: &str = ".md.j2";
+/// The largest prompt file.
+const MAX_BYTES: u64 = 256 << 10;
+
+/// A set of prompts: one template of minijinja for each [`PromptName`].
+///
+/// Strict: a name that stands for nothing is an error, found when the set is made. Nothing is
+/// escaped, since a prompt is plain text. Each built-in file, in the folder `prompts` of this crate,
+/// lists its variables in the comment at its top.
+///
+/// # Examples
+/// ```
+/// use zeph_planner::{PromptName, Prompts};
+/// let prompts = Prompts::built_in();
+/// let text = prompts.render(PromptName::PlanGoal, serde_json::json!({
+///     "goal": "Weekly report", "feedback": [],
+/// }))?;
+/// assert_eq!(text, "Goal:\nWeekly report");
+/// # Ok::<(), zeph_planner::PromptError>(())
+/// ```
+#[derive(Clone)]
+pub struct Prompts {
+    environment: Environment<'static>,
+    hash: String,
+    replaced: Vec<PromptName>,
+}
+
+impl Prompts {
+    /// The prompts that come with the crate.
+    ///
+    /// # Panics
+    /// Never: the tests hold them to the same check as everybody's.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self::with([]).expect("the built-in prompts are checked by tests")
+    }
+
+    /// The built-in prompts with some of them replaced.
+    ///
+    /// # Errors
+    /// All that is wrong with the new ones: syntax, unknown variables, variables that the prompt
+    /// cannot do without.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_planner::{PromptName, Prompts};
+    /// let text = "Our goal is {{ goal }}. {% for text in feedback %}Heed: {{ text }}. {% endfor %}";
+    /// let prompts = Prompts::with([(PromptName::PlanGoal, text.to_owned())])?;
+    /// assert_ne!(prompts.hash(), Prompts::built_in().hash());
+    /// assert!(Prompts::with([(PromptName::PlanGoal, "{{ gaol }}".to_owned())]).is_err());
+    /// # Ok::<(), zeph_planner::PromptDefects>(())
+    /// ```
+    pub fn with(
+        replaced: impl IntoIterator<Item = (PromptName, String)>,
+    ) -> Result<Self, PromptDefects> {
+        Self::of(replaced.into_iter().collect(), Vec::new())
+    }
+
+    /// The built-in prompts, each replaced by the file `NAME.md.j2` of a folder if it is there.
+    ///
+    /// Files with other endings are left alone. The folder is read once.
+    ///
+    /// # Errors
+    /// All problems of all files at once: see [`with`](Self::with); a file named after no prompt, or
+    /// one that cannot be read, is not UTF-8, or has more than 256 KiB.
+    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, PromptDefects> {
+        let (replaced, defects) = check::read_folder(folder.as_ref(), MAX_BYTES);
+        Self::of(replaced, defects)
+    }
+
+    fn of(
+        replaced: BTreeMap<PromptName, String>,
+        mut defects: Vec<PromptDefect>,
+    ) -> Result<Self, PromptDefects> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        // It prints everything there is, and differs from one version to the next.
+        environment.remove_global("debug");
+        let mut hash = blake3::Hasher::new();
+        for &name in PromptName::ALL {
+            let text = replaced.get(&name).map_or(name.built_in(), String::as_str);
+            for part in [name.word(), text] {
+                hash.update(&(part.len() as u64).to_le_bytes());
+                hash.update(part.as_bytes());
+            }
+            match environment.add_template_owned(name.word(), text.to_owned()) {
+                Ok(()) => defects.extend(check::template(&environment, name)),
+                Err(error) => defects.push(check::syntax(name, &error)),
+            }
+        }
+        PromptDefects::result(defects)?;
+        Ok(Self {
+            environment,
+            hash: hash.finalize().to_hex().to_string(),
+            replaced: replaced.into_keys().collect(),
+        })
+    }
+
+    /// The prompt with its variables filled in.
+    ///
+    /// # Errors
+    /// If a variable is missing, or something in the template fails with these values.
+    pub fn render(&self, name: PromptName, values: impl Serialize) -> Result<String, PromptError> {
+        let values = Value::from(minijinja::value::Serde(values));
+        let template = self.environment.get_template(name.word());
+        let rendered = template.and_then(|template| template.render(values));
+        rendered.map_err(|source| PromptError { name, source })
+    }
+
+    /// A hash over the names and texts of all prompts, in hexadecimal: part of the key of whatever
+    /// was made with them.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Which prompts are not the built-in ones, in order.
+    #[must_use]
+    pub fn replaced(&self) -> &[PromptName] {
+        &self.replaced
+    }
+}
+
+impl Default for Prompts {
+    fn default() -> Self {
+        Self::built_in()
+    }
+}
+
+impl fmt::Debug for Prompts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prompts")
+            .field("hash", &self.hash)
+            .field("replaced", &self.replaced)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A prompt that could not be filled in.
+#[derive(Debug, thiserror::Error)]
+#[error("the prompt {name} cannot be filled in")]
+pub struct PromptError {
+    /// The prompt.
+    pub name: PromptName,
+    /// What the template engine says.
+    #[source]
+    pub source: minijinja::Error,
+}

@@ -1,0 +1,258 @@
+//! The meter: a provider that takes each call out of the budget and keeps what was said.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use zeph_llm::{
+    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Prices, StreamPart,
+};
+use zeph_subagent::{Spend, TaskContext, TaskError};
+
+use super::error::{cost_nothing, from_journal};
+use super::notes::{CallError, PromptNote, ReplyNote};
+use super::quote::{self, Quote, USEFUL_OUTPUT_TOKENS};
+
+/// How often a reservation is tried when others take what was left in between.
+const RESERVE_TRIES: u32 = 3;
+
+/// A provider for one attempt: each call is reserved, kept, made, settled, and kept again.
+///
+/// - The request's bytes (no tokenizer makes more tokens of them) and the longest answer are taken
+///   from the budgets of run and task before the call, and given back but for what it cost after it.
+///   So a budget is never exceeded by a provider that honours `max_output_tokens`.
+/// - Every call has a `max_output_tokens`: the request's, else
+///   [`DEFAULT_OUTPUT_TOKENS`](crate::DEFAULT_OUTPUT_TOKENS), shortened to what the provider can and
+///   the budget leaves. If not even a useful answer is covered, the model is not asked.
+/// - Where a service does not say what a call cost, the request counts with its bytes and the answer
+///   with its bytes, but with no more than was reserved.
+/// - A failed call costs nothing if the service turned it away, else all that was reserved.
+/// - A call that is dropped in the middle stays reserved, and counts in full when its attempt ends.
+///
+/// It makes one call for one call, so it belongs inside a wrapper that repeats.
+pub struct Metered<P> {
+    inner: P,
+    cx: TaskContext,
+    tally: Arc<Tally>,
+    useful_output: u32,
+    streaming: bool,
+}
+
+/// What the calls of an attempt have cost so far.
+#[derive(Debug, Default)]
+pub struct Tally {
+    calls: AtomicU32,
+    tokens: AtomicU64,
+    micro_usd: AtomicU64,
+}
+
+impl Tally {
+    /// How many calls were made.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Tokens, in and out.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.tokens.load(Ordering::Relaxed)
+    }
+
+    /// Money, in millionths of a dollar.
+    #[must_use]
+    pub fn micro_usd(&self) -> u64 {
+        self.micro_usd.load(Ordering::Relaxed)
+    }
+
+    fn begin(&self) -> u32 {
+        self.calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn add(&self, spent: Spend) {
+        self.tokens
+            .fetch_add(spent.tokens.into(), Ordering::Relaxed);
+        let money = spent.micro_usd.into();
+        self.micro_usd.fetch_add(money, Ordering::Relaxed);
+    }
+}
+
+impl<P: LlmProvider> Metered<P> {
+    /// A meter around a provider, for the attempt of that context.
+    #[must_use]
+    pub fn new(inner: P, cx: &TaskContext) -> Self {
+        Self {
+            inner,
+            cx: cx.clone(),
+            tally: Arc::default(),
+            useful_output: USEFUL_OUTPUT_TOKENS,
+            streaming: false,
+        }
+    }
+
+    /// Counts together with other meters of the attempt. Default: alone.
+    #[must_use]
+    pub fn tally(mut self, tally: &Arc<Tally>) -> Self {
+        self.tally = Arc::clone(tally);
+        self
+    }
+
+    /// The shortest answer that is worth a call, in tokens. Default
+    /// [`USEFUL_OUTPUT_TOKENS`](crate::USEFUL_OUTPUT_TOKENS).
+    #[must_use]
+    pub const fn useful_output(mut self, tokens: u32) -> Self {
+        self.useful_output = tokens;
+        self
+    }
+
+    /// Whether answers are taken in pieces, where the provider can, so that observers see them
+    /// grow and a task with an idle time-out stays alive. Default: no.
+    #[must_use]
+    pub const fn streaming(mut self, on: bool) -> Self {
+        self.streaming = on;
+        self
+    }
+
+    /// Takes the most that the call may cost out of the budget.
+    async fn reserve(
+        &self,
+        request: &LlmRequest,
+    ) -> Result<(Quote, zeph_subagent::ReservationId), LlmError> {
+        let name = self.inner.name();
+        let journal = self.cx.journal();
+        let mut tries = RESERVE_TRIES;
+        loop {
+            let left = journal.left().await;
+            let left = left.map_err(|error| from_journal(name, error))?;
+            let can = self.inner.capabilities();
+            let quote = quote::quote(name, can, request, self.useful_output, left)?;
+            tries -= 1;
+            match journal.reserve(quote.most).await {
+                Ok(id) => return Ok((quote, id)),
+                // Another task took of what was left; the next quote is smaller, or refused.
+                Err(_) if tries > 0 && !self.cx.is_cancelled() => {}
+                Err(error) => return Err(from_journal(name, error)),
+            }
+        }
+    }
+
+    /// One call, in pieces if wanted.
+    async fn call(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        if !self.streaming || !self.inner.capabilities().streaming {
+            return self.inner.complete(request).await;
+        }
+        let mut stream = self.inner.stream(request).await?;
+        let mut bytes = 0_usize;
+        while let Some(part) = stream.next().await {
+            match part? {
+                StreamPart::Text(text) => {
+                    let told = bytes / PROGRESS_BYTES;
+                    bytes += text.len();
+                    if bytes / PROGRESS_BYTES > told {
+                        let name = self.inner.name();
+                        self.cx.progress(format!("{name} has said {bytes} bytes…"));
+                    } else {
+                        self.cx.heartbeat();
+                    }
+                }
+                StreamPart::End(response) => return Ok(response),
+                _ => self.cx.heartbeat(),
+            }
+        }
+        let message = "the stream ended before the answer did";
+        Err(LlmError::new(ErrorKind::Cut, self.inner.name(), message))
+    }
+
+    /// What the call did cost.
+    fn spent(&self, quote: Quote, outcome: &Result<LlmResponse, LlmError>) -> Spend {
+        let response = match outcome {
+            Ok(response) => response,
+            Err(error) if cost_nothing(error.kind()) => return Spend::ZERO,
+            Err(_) => return quote.most,
+        };
+        let said = said_bytes(response);
+        let input = response.usage.input_tokens.unwrap_or(quote.input_tokens);
+        let output = response.usage.output_tokens;
+        let output = output.unwrap_or_else(|| said.min(quote.max_output_tokens));
+        let prices = self.inner.capabilities().prices.unwrap_or(Prices::FREE);
+        quote::spend(prices, input, output).unwrap_or(Spend {
+            tokens: input.saturating_add(output),
+            micro_usd: u32::try_from(prices.cost(input, output)).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// So many bytes of an answer are told to observers at a time.
+const PROGRESS_BYTES: usize = 256;
+
+/// The bytes of an answer: at least as many as it has tokens that can be seen.
+fn said_bytes(response: &LlmResponse) -> u32 {
+    let calls = response.tool_calls.iter();
+    let calls: usize = calls
+        .map(|call| call.name.len() + call.arguments.to_string().len())
+        .sum();
+    u32::try_from(response.text.len() + calls).unwrap_or(u32::MAX)
+}
+
+#[async_trait]
+impl<P: LlmProvider> LlmProvider for Metered<P> {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        let name = self.inner.name();
+        let journal = |error: TaskError| from_journal(name, error);
+        let (quote, reservation) = self.reserve(request).await?;
+        let request = LlmRequest {
+            max_output_tokens: Some(quote.max_output_tokens),
+            ..request.clone()
+        };
+        let number = self.tally.begin();
+        let prompt = PromptNote {
+            call: number,
+            provider: name.to_owned(),
+            request: Some(request.clone()),
+            cut: None,
+        };
+        let kept = async { self.cx.journal().note(prompt.note()?).await };
+        if let Err(error) = kept.await {
+            // The call is not made, so it costs nothing; what cannot be settled counts in full.
+            let given_back = self.cx.journal().settle(reservation, Spend::ZERO).await;
+            given_back.map_err(journal)?;
+            return Err(journal(error));
+        }
+        let outcome = self.call(&request).await;
+        let spent = self.spent(quote, &outcome);
+        let settled = self.cx.journal().settle(reservation, spent).await;
+        settled.map_err(journal)?;
+        self.tally.add(spent);
+        let reply = ReplyNote {
+            call: number,
+            provider: name.to_owned(),
+            response: outcome.as_ref().ok().cloned(),
+            error: outcome.as_ref().err().map(CallError::from),
+            tokens: spent.tokens,
+            micro_usd: spent.micro_usd,
+            cut: None,
+        };
+        let kept = async { self.cx.journal().note(reply.note()?).await };
+        kept.await.map_err(journal)?;
+        outcome
+    }
+}
+
+impl<P: LlmProvider> std::fmt::Debug for Metered<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metered")
+            .field("provider", &self.inner.name())
+            .field("attempt", &self.cx)
+            .field("tally", &self.tally)
+            .finish_non_exhaustive()
+    }
+}

@@ -40,6 +40,8 @@ pub use agent::{
     AgentCatalog, AgentCode, AgentDefect, AgentDefects, AgentLimits, AgentOutput, MAX_AGENTS, Spot,
     SubAgentDef,
 };
+#[cfg(feature = "markdown")]
+pub use agent::{AgentReader, MAX_AGENT_BYTES};
 pub use context::{TaskContext, TaskContextBuilder};
 pub use error::{ErrorClass, TaskError};
 pub use executor::{Executor, Parent, ParentState, TaskInput};

@@ -49,24 +49,24 @@ impl AgentCatalog {
     pub fn add(&mut self, agent: SubAgentDef) -> Result<(), AgentDefects> {
         agent.check()?;
         let source = format!("agent {}", show(&agent.name));
-        self.insert(agent)
-            .map_err(|defect| AgentDefects::one(AgentDefect { source, ..defect }))
+        self.insert(agent, &source)
     }
 
-    /// Adds a definition that has been checked.
-    pub(crate) fn insert(&mut self, agent: SubAgentDef) -> Result<(), AgentDefect> {
+    /// Adds a definition that has been checked; `source` is what a defect calls it.
+    pub(crate) fn insert(&mut self, agent: SubAgentDef, source: &str) -> Result<(), AgentDefects> {
         let count = self.agents.len();
-        match self.agents.entry(agent.name.to_ascii_lowercase()) {
-            Entry::Occupied(taken) => Err(duplicate(&agent.name, &taken.get().name)),
+        let defect = match self.agents.entry(agent.name.to_ascii_lowercase()) {
+            Entry::Occupied(taken) => duplicate(&agent.name, &taken.get().name),
             Entry::Vacant(_) if count >= MAX_AGENTS => {
                 let message = format!("there are more than {MAX_AGENTS} agents");
-                Err(AgentDefect::new(AgentCode::TooMany, "", message))
+                AgentDefect::new(AgentCode::TooMany, "", message)
             }
             Entry::Vacant(free) => {
                 free.insert(agent);
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        Err(AgentDefects::one(defect.of(source)))
     }
 
     /// The agent of exactly that name.
@@ -93,11 +93,13 @@ impl AgentCatalog {
     }
 
     /// The agents, by name.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &SubAgentDef> + Clone {
         self.agents.values()
     }
 
     /// The names, in order.
+    #[must_use]
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.iter().map(|agent| agent.name.as_str())
     }

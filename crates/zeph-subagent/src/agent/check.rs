@@ -12,8 +12,9 @@ pub(crate) const MAX_DESCRIPTION_BYTES: usize = 4 << 10;
 /// The longest system prompt.
 pub(crate) const MAX_PROMPT_BYTES: usize = 256 << 10;
 /// The most tools of one agent: what providers take in one request.
-const MAX_TOOLS: usize = 128;
-const MAX_TAGS: usize = 64;
+pub(crate) const MAX_TOOLS: usize = 128;
+/// The most tags of one agent.
+pub(crate) const MAX_TAGS: usize = 64;
 /// The longest name of a model.
 const MAX_MODEL_BYTES: usize = 256;
 /// How deep a schema may be nested. Whoever walks one may rely on it.
@@ -129,7 +130,7 @@ pub(crate) fn tag_name(tag: &str) -> Option<AgentDefect> {
     Some(AgentDefect::new(AgentCode::BadName, "tags", message).help(help))
 }
 
-fn count(key: &str, count: usize, most: usize) -> Option<AgentDefect> {
+pub(crate) fn count(key: &str, count: usize, most: usize) -> Option<AgentDefect> {
     (count > most).then(|| {
         let message = format!("there are {count} {key}, and there may be {most}");
         AgentDefect::new(AgentCode::TooMany, key, message)

@@ -141,11 +141,10 @@ impl SubAgentDef {
     }
 
     /// The defects with their source.
-    fn result(&self, mut found: Vec<AgentDefect>) -> Result<(), AgentDefects> {
-        for defect in &mut found {
-            defect.source = format!("agent {}", super::defect::show(&self.name));
-        }
-        AgentDefects::result(found)
+    fn result(&self, found: Vec<AgentDefect>) -> Result<(), AgentDefects> {
+        let source = format!("agent {}", super::defect::show(&self.name));
+        let found = found.into_iter().map(|defect| defect.of(&source));
+        AgentDefects::result(found.collect())
     }
 }
 

@@ -128,6 +128,12 @@ impl AgentDefect {
         }
     }
 
+    /// The same, of a source by that name.
+    pub(crate) fn of(mut self, source: &str) -> Self {
+        self.source = zeph_common::inert(source).into_owned();
+        self
+    }
+
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -157,6 +163,16 @@ pub struct AgentDefects(Vec<AgentDefect>);
 impl AgentDefects {
     pub(crate) fn one(defect: AgentDefect) -> Self {
         Self(vec![defect])
+    }
+
+    #[cfg(feature = "markdown")]
+    pub(crate) fn all(all: Vec<AgentDefect>) -> Self {
+        Self(all)
+    }
+
+    #[cfg(feature = "markdown")]
+    pub(crate) fn into_vec(self) -> Vec<AgentDefect> {
+        self.0
     }
 
     /// `Ok` if there is no defect.

@@ -6,6 +6,11 @@ mod def;
 mod defect;
 mod near;
 
+#[cfg(feature = "markdown")]
+mod markdown;
+
 pub use catalog::{AgentCatalog, MAX_AGENTS};
 pub use def::{AgentLimits, AgentOutput, SubAgentDef};
 pub use defect::{AgentCode, AgentDefect, AgentDefects, Spot};
+#[cfg(feature = "markdown")]
+pub use markdown::{AgentReader, MAX_AGENT_BYTES};

@@ -5,6 +5,7 @@
 
 mod capability;
 mod error;
+mod json;
 mod message;
 mod provider;
 mod request;
@@ -12,6 +13,7 @@ mod response;
 
 pub use capability::{Capabilities, Dialect, Prices, SchemaSupport};
 pub use error::{ErrorKind, LlmError};
+pub use json::{JsonError, JsonLimits, ReadJson, Tolerated, read_json, read_json_where};
 pub use message::{Message, ToolCall};
 pub use provider::{LlmProvider, LlmStream, StreamPart, collect};
 pub use request::{LlmRequest, OutputFormat, OutputSchema, ToolChoice, ToolSpec};

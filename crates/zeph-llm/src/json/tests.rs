@@ -1,0 +1,267 @@
+//! What is read, what is told, what is refused; and that no bytes break the reader.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{JsonError, JsonLimits, Tolerated, read_json, read_json_where};
+
+fn told(text: &str) -> (Value, Vec<Tolerated>) {
+    let read = read_json(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+    (read.value, read.tolerated)
+}
+
+fn refused(text: &str) -> JsonError {
+    match read_json(text) {
+        Err(error) => error,
+        Ok(read) => panic!("{text:?} was read as {read:?}"),
+    }
+}
+
+#[test]
+fn a_bare_value_tolerates_nothing() {
+    for text in [
+        "{\"a\":[1,{}]}",
+        " [1]\n",
+        "42",
+        "\"yes\"",
+        "null",
+        "{}",
+        "[]",
+    ] {
+        assert_eq!(told(text).1, [], "{text}");
+    }
+}
+
+#[test]
+fn what_surrounds_a_value_is_told() {
+    let a = json!({"a": 1});
+    let prose = |before, after| Tolerated::Prose { before, after };
+    let cases = [
+        ("\u{FEFF}{\"a\":1}", vec![Tolerated::ByteOrderMark]),
+        ("```json\n{\"a\":1}\n```", vec![Tolerated::Fence]),
+        ("```\n{\"a\":1}\n```\n", vec![Tolerated::Fence]),
+        ("Sure: {\"a\":1} ok?", vec![prose(5, 3)]),
+        (
+            "Sure:\n```json\n{\"a\":1}\n```\nBye",
+            vec![Tolerated::Fence, prose(5, 3)],
+        ),
+        (
+            "<think>{\"a\":2}</think>\n{\"a\":1}",
+            vec![Tolerated::Thought { bytes: 22 }],
+        ),
+        ("see [1 of {\"a\":1}", vec![]),
+        ("{like this}: {\"a\":1}", vec![prose(12, 0)]),
+    ];
+    for (text, expected) in cases {
+        if expected.is_empty() {
+            assert!(matches!(refused(text), JsonError::Syntax { .. }), "{text}");
+            continue;
+        }
+        assert_eq!(told(text), (a.clone(), expected), "{text}");
+    }
+}
+
+#[test]
+fn a_fence_inside_a_string_is_text() {
+    let text = "{\"code\": \"```json\\n{}\\n```\"}";
+    assert_eq!(told(text), (json!({"code": "```json\n{}\n```"}), vec![]));
+}
+
+#[test]
+fn among_several_values_one_is_taken_and_the_others_are_counted() {
+    let count = |count| Tolerated::Others { count };
+    let (value, tolerated) = told("{\"a\":1} {\"a\":2}");
+    assert_eq!(value, json!({"a": 1}));
+    assert!(tolerated.contains(&count(1)));
+    // An object before an array, a fence before both.
+    assert_eq!(told("[1] {\"a\":2} [3]").0, json!({"a": 2}));
+    let (value, tolerated) = told("{\"a\":1}\n```json\n[2]\n```\n{\"a\":3}");
+    assert_eq!(value, json!([2]));
+    assert!(tolerated.contains(&count(2)));
+    // What the caller can use before all that.
+    let read = read_json_where(
+        "{\"a\":1} {\"b\":2} {\"b\":",
+        JsonLimits::default(),
+        |value| value.get("b").is_some(),
+    )
+    .unwrap();
+    assert_eq!(read.value, json!({"b": 2}));
+    assert!(read.tolerated.contains(&Tolerated::Broken { at: 16 }));
+}
+
+#[test]
+fn commas_and_raw_controls_are_mended_at_their_places() {
+    let (value, tolerated) = told("{\"a\": [1, 2, ], \"b\": \"x\ny\",}");
+    assert_eq!(value, json!({"a": [1, 2], "b": "x\ny"}));
+    assert_eq!(
+        tolerated,
+        [
+            Tolerated::TrailingComma { at: 11 },
+            Tolerated::RawControl { at: 23 },
+            Tolerated::TrailingComma { at: 26 },
+        ]
+    );
+    // A comma inside a string stays.
+    assert_eq!(told("{\"a\": \",}\",}").0, json!({"a": ",}"}));
+    // The place of an error behind a mend is that of the text as given.
+    let text = "{\"b\": \"x\ny\", \"c\": nope}";
+    assert_eq!(
+        refused(text),
+        JsonError::Syntax {
+            at: 19,
+            why: "expected ident".to_owned()
+        }
+    );
+    assert_eq!(&text[19..22], "ope");
+}
+
+#[test]
+fn what_is_cut_off_is_told_apart() {
+    let whole = r#"{"tasks": [{"name": "a\"b", "n": 12}], "x": null}"#;
+    for end in 1..whole.len() {
+        assert!(refused(&whole[..end]).is_cut_off(), "{}", &whole[..end]);
+    }
+    for text in [
+        "\"abc",
+        "<think>long",
+        "{\"a\": [1,], \"b\": ",
+        "Answer:\n```json\n{",
+    ] {
+        assert!(refused(text).is_cut_off(), "{text}");
+    }
+    // A lone bracket after a whole value is prose.
+    assert_eq!(told("{\"a\":1} [").0, json!({"a": 1}));
+    // A whole value in front does not stand in for the one that is cut off.
+    assert!(refused("[1] {\"tasks\": [").is_cut_off());
+}
+
+#[test]
+fn what_is_broken_is_refused_with_its_place() {
+    assert_eq!(refused(" \n"), JsonError::Empty);
+    assert_eq!(refused("I cannot do that."), JsonError::NoJson);
+    assert_eq!(
+        refused("{\"a\": {\"b\": 1, \"b\": 2}}"),
+        JsonError::DuplicateKey {
+            pointer: "/a".into(),
+            key: "b".into()
+        }
+    );
+    assert_eq!(
+        refused("[{\"x/y\": {\"k\": 1, \"k\": 1}}] {}"),
+        JsonError::DuplicateKey {
+            pointer: "/0/x~1y".into(),
+            key: "k".into()
+        }
+    );
+    for (text, word) in [
+        ("{\"a\": NaN}", "NaN"),
+        ("{\"a\": -Infinity}", "-Infinity"),
+        ("[1, Infinity]", "Infinity"),
+        ("NaN", "NaN"),
+    ] {
+        let at = text.find(word).unwrap();
+        assert_eq!(refused(text), JsonError::NotANumber { text: word, at });
+    }
+    for text in [
+        "{\"a\" 1}",
+        "{\"a\": 1 \"b\": 2}",
+        "[1 2]",
+        "{'a': 1, \"b\": 2}",
+        "[1e999]",
+    ] {
+        let error = refused(text);
+        assert!(
+            matches!(error, JsonError::Syntax { .. } | JsonError::NoJson),
+            "{text}: {error}"
+        );
+    }
+}
+
+#[test]
+fn depth_and_size_are_limited() {
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(told(&nested(64)).1, []);
+    assert!(matches!(
+        refused(&nested(65)),
+        JsonError::TooDeep { limit: 64, .. }
+    ));
+    assert!(matches!(
+        refused(&"{\"a\":".repeat(100_000)),
+        JsonError::TooDeep { .. }
+    ));
+    assert!(matches!(
+        refused(&"x".repeat((1 << 20) + 1)),
+        JsonError::TooLarge {
+            limit: 1_048_576,
+            found: 1_048_577
+        }
+    ));
+}
+
+/// Texts that made readers of this kind look at their bytes again and again.
+#[test]
+fn hostile_texts_take_linear_work() {
+    let limits = JsonLimits {
+        bytes: 8 << 20,
+        depth: 64,
+    };
+    let size = 512 << 10;
+    for piece in [
+        "[x",
+        "{ ",
+        "[1,x] ",
+        "[1,] ",
+        "{\"a\":",
+        "[\"",
+        "[1,[2,x] ",
+        "```json\n[x",
+        "[\n",
+    ] {
+        let text = piece.repeat(size / piece.len());
+        let begun = std::time::Instant::now();
+        let _ = read_json_where(&text, limits, |_| false);
+        // Quadratic work would be 10^11 steps; the bound leaves room for a busy machine.
+        assert!(begun.elapsed().as_secs() < 20, "{piece:?}");
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        ".*".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(".{0,6}", inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read_json(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn no_pieces_of_json_break_the_reader(text in "([\\[\\]{},:\"\\\\\n` a1é]|```json|null|NaN|<think>|</think>){0,60}") {
+        if let Ok(read) = read_json(&text) {
+            // What was read is JSON, and reads back as itself.
+            let again = read_json(&read.value.to_string());
+            prop_assert_eq!(again.map(|read| read.value), Ok(read.value));
+        }
+    }
+
+    #[test]
+    fn what_is_json_is_read_as_it_is(value in any_json()) {
+        let strict = value.to_string();
+        prop_assert_eq!(told(&strict), (value.clone(), vec![]));
+        let pretty = serde_json::to_string_pretty(&value).unwrap();
+        prop_assert_eq!(told(&pretty).0, value);
+    }
+}

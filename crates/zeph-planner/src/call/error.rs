@@ -56,18 +56,17 @@ pub fn task_error(error: &LlmError) -> TaskError {
     if let Some(Carried(carried)) = source.and_then(|source| source.downcast_ref()) {
         return carried.clone();
     }
-    let class = match error.kind() {
-        ErrorKind::OverBudget => ErrorClass::OverBudget,
-        ErrorKind::Stopped => ErrorClass::Cancelled,
-        _ => ErrorClass::Permanent,
+    let (class, code) = if error.kind() == ErrorKind::OverBudget {
+        (ErrorClass::OverBudget, "over_budget")
+    } else if error.kind() == ErrorKind::Stopped {
+        (ErrorClass::Cancelled, "cancelled")
+    } else {
+        (ErrorClass::Permanent, error.kind().word())
     };
     let told = error.to_string();
     let told = inert(&told);
     TaskError::new(class, format!("{told}; {}", advice(error.kind())))
-        .with_code(match class {
-            ErrorClass::Cancelled => "cancelled",
-            _ => error.kind().word(),
-        })
+        .with_code(code)
         .with_detail(serde_json::json!({
             "provider": error.provider(),
             "kind": error.kind().word(),

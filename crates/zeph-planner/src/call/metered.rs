@@ -157,7 +157,7 @@ impl<P: LlmProvider> Metered<P> {
                     }
                 }
                 StreamPart::End(response) => return Ok(response),
-                _ => self.cx.heartbeat(),
+                StreamPart::ToolCall(_) | _ => self.cx.heartbeat(),
             }
         }
         let message = "the stream ended before the answer did";

@@ -13,7 +13,7 @@ mod wrap;
 
 pub use content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
 pub use redact::{MIN_SECRET_BYTES, Redactor, SecretError};
-pub use score::{Feature, Score, score};
+pub use score::{Feature, SUSPICIOUS, Score, score};
 pub use seed::Seed;
 pub use standard::{Cleaned, StandardSanitizer};
 pub use unsanitized::Unsanitized;

@@ -116,7 +116,7 @@ fn opening(rest: &str, exact: bool) -> Option<ChangeKind> {
     }
     let name = name::read(word);
     let behind = &word[name.len..];
-    if name.text == TAG {
+    if name.text.starts_with(TAG) {
         return Some(ChangeKind::Delimiter);
     }
     let closed = behind.trim_start().starts_with(['>', '＞']);

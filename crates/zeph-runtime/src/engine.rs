@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_graph::{ContentId, Entry, Header, RunId, TaskGraph, Work, wire};
 use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoreError, StoredRun};
-use zeph_scheduler::Scheduler;
+use zeph_scheduler::{Patches, Scheduler};
 use zeph_subagent::Registry;
 
 use crate::clock::Clock;
@@ -288,11 +288,12 @@ impl Engine {
         self.check_executors(run, &header.graph)?;
         let entries = read_entries(&stored)?;
         let next_content = next_content(&entries);
-        let scheduler =
-            Scheduler::recover(header, entries).map_err(|source| RuntimeError::Corrupt {
+        let scheduler = Scheduler::recover(header, entries, &Patches::new()).map_err(|source| {
+            RuntimeError::Corrupt {
                 run: run.clone(),
                 source,
-            })?;
+            }
+        })?;
         Ok((scheduler, stored.chain, next_content))
     }
 

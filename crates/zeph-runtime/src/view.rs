@@ -8,7 +8,7 @@ use zeph_graph::{
     Timestamp, wire,
 };
 use zeph_memory::{Content, RawGraphStore, RunStatus, StoredRun};
-use zeph_scheduler::Scheduler;
+use zeph_scheduler::{Patches, Scheduler};
 use zeph_subagent::{TaskErrorRecord, TaskOutput};
 
 use crate::answer::{self, QuestionView, content_of};
@@ -81,12 +81,11 @@ impl RunView {
             .map_err(|error| RuntimeError::store(run, error))?;
         let header = read_header(&stored)?;
         let entries = read_entries(&stored)?;
-        let scheduler = Scheduler::recover(header, entries.iter().copied()).map_err(|source| {
-            RuntimeError::Corrupt {
+        let scheduler = Scheduler::recover(header, entries.iter().copied(), &Patches::new())
+            .map_err(|source| RuntimeError::Corrupt {
                 run: run.clone(),
                 source,
-            }
-        })?;
+            })?;
         Ok(Self {
             run: run.clone(),
             title: stored.new.title,
@@ -180,6 +179,11 @@ impl RunView {
                 | Record::Suspending
                 | Record::Suspended
                 | Record::Resumed
+                | Record::Reserved { .. }
+                | Record::Settled { .. }
+                | Record::Noted { .. }
+                | Record::Amended { .. }
+                | Record::Budgeted { .. }
                 | Record::Ended { .. } => continue,
             };
             if let Some(last) = attempts

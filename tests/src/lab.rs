@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zeph_graph::{Attempt, Entry, Record, TaskId, Timestamp};
-use zeph_scheduler::{Action, Batch, Input, Reception, Scheduler, Snapshot};
+use zeph_scheduler::{Action, Batch, Input, Patches, Reception, Scheduler, Snapshot};
 
 use crate::audit::{Audit, Expected};
 use crate::broken::{Broken, Check};
@@ -227,7 +227,7 @@ impl Lab {
             self.saved_model = flight.model;
         }
         let journal = self.disk.iter().copied();
-        let recovered = Scheduler::recover(self.facts.header.clone(), journal);
+        let recovered = Scheduler::recover(self.facts.header.clone(), journal, &Patches::new());
         self.machine = recovered.map_err(|corrupt| Broken {
             number: 14,
             name: "fold_equals_live",
@@ -254,7 +254,7 @@ impl Lab {
     pub fn fold(&self) -> Check {
         let flying = self.flying.iter().flat_map(|f| f.batch.entries());
         let journal = self.disk.iter().chain(flying).copied();
-        let folded = Scheduler::recover(self.facts.header.clone(), journal);
+        let folded = Scheduler::recover(self.facts.header.clone(), journal, &Patches::new());
         let folded = folded.map_err(|corrupt| Broken {
             number: 14,
             name: "fold_equals_live",

@@ -54,6 +54,15 @@ impl Spent {
         }
     }
 
+    /// Both together. Stays at the largest number there is.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(other.tokens),
+            micro_usd: self.micro_usd.saturating_add(other.micro_usd),
+        }
+    }
+
     /// This without one call that is in it. Stays at 0.
     #[must_use]
     pub const fn minus(self, spend: Spend) -> Self {
@@ -109,6 +118,34 @@ impl Budget {
     #[must_use]
     pub const fn is_unlimited(self) -> bool {
         self.tokens == u64::MAX && self.micro_usd == u64::MAX
+    }
+
+    /// What is left of it. Where there is no limit, none is left either; elsewhere it stays at 0.
+    #[must_use]
+    pub const fn without(self, spent: Spent) -> Self {
+        const fn rest(limit: u64, spent: u64) -> u64 {
+            if limit == u64::MAX {
+                u64::MAX
+            } else {
+                limit.saturating_sub(spent)
+            }
+        }
+        Self {
+            tokens: rest(self.tokens, spent.tokens),
+            micro_usd: rest(self.micro_usd, spent.micro_usd),
+        }
+    }
+
+    /// What both allow.
+    #[must_use]
+    pub const fn min(self, other: Self) -> Self {
+        const fn less(a: u64, b: u64) -> u64 {
+            if a < b { a } else { b }
+        }
+        Self {
+            tokens: less(self.tokens, other.tokens),
+            micro_usd: less(self.micro_usd, other.micro_usd),
+        }
     }
 
     /// Whether so much may be spent.
@@ -168,6 +205,25 @@ mod tests {
         assert_eq!(most.plus(call), most);
         assert_eq!(Spent::default().minus(call), Spent::default());
         assert!(Budget::UNLIMITED.covers(most));
+    }
+
+    #[test]
+    fn what_is_left_of_no_limit_is_no_limit() {
+        let budget = Budget {
+            tokens: 10,
+            ..Budget::UNLIMITED
+        };
+        let spent = Spent {
+            tokens: 12,
+            micro_usd: 7,
+        };
+        let none = Budget {
+            tokens: 0,
+            ..Budget::UNLIMITED
+        };
+        assert_eq!(budget.without(spent), none);
+        assert_eq!(Budget::UNLIMITED.without(spent), Budget::UNLIMITED);
+        assert_eq!(Budget::UNLIMITED.min(budget), budget);
     }
 
     #[test]

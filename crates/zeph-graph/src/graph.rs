@@ -30,6 +30,8 @@ pub struct TaskGraph {
     mark: GraphMark,
     tasks: Vec<Task>,
     by_name: HashMap<Arc<str>, u32>,
+    // By the name in lower case; only for a graph that grows by patches.
+    by_folded: Option<HashMap<String, u32>>,
     // Parents of task i: parents[parents_end[i - 1]..parents_end[i]], in the order they were given.
     parents: Vec<TaskId>,
     parents_end: Vec<usize>,
@@ -149,6 +151,7 @@ impl TaskGraph {
             mark: GraphMark::fresh(),
             tasks: Vec::new(),
             by_name: HashMap::new(),
+            by_folded: None,
             parents: Vec::new(),
             parents_end: Vec::new(),
             lanes: Vec::new(),
@@ -202,6 +205,9 @@ impl TaskGraph {
         dedup_tail(&mut self.parents, start);
         self.parents_end.push(self.parents.len());
         self.by_name.insert(task.shared_name(), index);
+        if let Some(by_folded) = &mut self.by_folded {
+            by_folded.insert(task.name().to_lowercase(), index);
+        }
         self.tasks.push(task);
         Ok(TaskId::marked(index, self.mark))
     }
@@ -307,6 +313,39 @@ impl TaskGraph {
         self.by_name
             .get(name)
             .map(|&index| TaskId::marked(index, self.mark))
+    }
+
+    /// Prepares [`find_folded`](Self::find_folded): one pass over all names, the first time.
+    pub(crate) fn fold_names(&mut self) {
+        if self.by_folded.is_none() {
+            let names = (0..).zip(&self.tasks);
+            let folded = names.map(|(index, task)| (task.name().to_lowercase(), index));
+            self.by_folded = Some(folded.collect());
+        }
+    }
+
+    /// The name of a task that differs from this one, which is in lower case, in case only.
+    pub(crate) fn find_folded(&self, folded: &str) -> Option<&str> {
+        let index = *self.by_folded.as_ref()?.get(folded)?;
+        Some(self.tasks[index as usize].name())
+    }
+
+    /// All names, in the order of insertion.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.tasks.iter().map(Task::name)
+    }
+
+    /// Takes the last tasks out again, so that `len` are left.
+    pub(crate) fn truncate(&mut self, len: u32) {
+        for task in self.tasks.drain(len as usize..) {
+            self.by_name.remove(task.name());
+            if let Some(by_folded) = &mut self.by_folded {
+                by_folded.remove(&task.name().to_lowercase());
+            }
+        }
+        self.parents_end.truncate(len as usize);
+        self.parents
+            .truncate(self.parents_end.last().copied().unwrap_or(0));
     }
 
     /// All ids, in the order of insertion, which is a topological order.

@@ -28,7 +28,7 @@ pub use graph::{AddError, Lane, LaneId, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
 pub use id::{Attempt, BadRunId, ContentId, QuestionId, ReservationId, RunId, Seq, TaskId};
 pub use links::Links;
 pub use params::Params;
-pub use policy::{Header, Policy};
+pub use policy::{Header, OverBudget, Policy};
 pub use record::{Answer, EndingWhy, Entry, Record};
 pub use rules::{
     AnswerKind, Approval, AskFailure, Effect, FailureAnswer, LaneUse, OnFailure, Question, Retry,
@@ -39,7 +39,7 @@ pub use state::{
 };
 pub use task::{Rules, Task, Work};
 pub use time::Timestamp;
-pub use topology::{Topology, bottom_levels, expected_ms};
+pub use topology::{Topology, bottom_levels, bottom_levels_from, expected_ms};
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,21 @@
-//! Links: who depends on whom, as compressed adjacency.
+//! Links: who depends on whom, as compressed adjacency that grows with its graph.
+
+use std::collections::BTreeMap;
 
 use crate::{TaskGraph, TaskId};
 
-/// The children of every task, in order of insertion. Two arrays, whatever the shape of the graph.
+/// The children of every task, in order of insertion. Two arrays, whatever the shape of the graph, and
+/// a small overlay for what was added to it.
 #[derive(Clone, Debug)]
 pub struct Links {
     children: Vec<TaskId>,
     // Children of task i: children[start[i]..start[i + 1]].
     start: Vec<usize>,
+    // All children of each task that got some since the arrays were made.
+    overlay: BTreeMap<TaskId, Vec<TaskId>>,
+    // How many those were.
+    added: usize,
+    tasks: usize,
 }
 
 impl Links {
@@ -30,7 +38,47 @@ impl Links {
                 next[parent.index()] += 1;
             }
         }
-        Self { children, start }
+        Self {
+            children,
+            start,
+            overlay: BTreeMap::new(),
+            added: 0,
+            tasks: graph.len(),
+        }
+    }
+
+    /// Takes in the tasks that the graph has got since. Nothing to do if there are none.
+    ///
+    /// Cost: the new dependencies, each with a logarithm, over the life of a growing graph: a pass over
+    /// all of it comes when a quarter has been added, and the children of a task are copied once
+    /// between two such passes.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_graph::TaskGraph;
+    /// let mut graph = TaskGraph::new();
+    /// let fetch = graph.add_task("fetch", []);
+    /// let mut links = graph.links();
+    /// let save = graph.add_task("save", [fetch]);
+    /// links.grow(&graph);
+    /// assert_eq!(links.children(fetch), [save]);
+    /// ```
+    pub fn grow(&mut self, graph: &TaskGraph) {
+        let known = self.tasks;
+        self.tasks = graph.len();
+        for id in graph.ids().skip(known) {
+            for &parent in graph.parents(id) {
+                let base = span(&self.start, parent);
+                let all =
+                    (self.overlay.entry(parent)).or_insert_with(|| self.children[base].to_vec());
+                all.push(id);
+                self.added += 1;
+            }
+        }
+        let arrays = self.children.len() + self.start.len();
+        if self.added > arrays / 4 {
+            *self = Self::of(graph);
+        }
     }
 
     /// The tasks that depend on this one.
@@ -39,6 +87,20 @@ impl Links {
     /// If the id is not one of the graph that the links were computed from.
     #[must_use]
     pub fn children(&self, id: TaskId) -> &[TaskId] {
-        &self.children[self.start[id.index()]..self.start[id.index() + 1]]
+        assert!(id.index() < self.tasks, "{id} is not a task of this graph");
+        if !self.overlay.is_empty()
+            && let Some(all) = self.overlay.get(&id)
+        {
+            return all;
+        }
+        &self.children[span(&self.start, id)]
+    }
+}
+
+/// Where the children of a task lie in the array: nowhere, for a task that the arrays do not know.
+fn span(start: &[usize], id: TaskId) -> std::ops::Range<usize> {
+    match start.get(id.index()..=id.index() + 1) {
+        Some(&[from, to]) => from..to,
+        _ => 0..0,
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::TaskGraph;
+use crate::{Budget, TaskGraph};
 
 /// The limits of one run. Part of its header: the same policy, graph and inputs give the same journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,24 @@ pub struct Policy {
     pub cancel_grace: Duration,
     /// How long running work may go on once the run is being suspended. Default: 5 s. Zero stops it at once.
     pub suspend_grace: Duration,
+    /// The most that the whole run may cost, until somebody sets it anew. Default: no limit.
+    pub budget: Budget,
+    /// What becomes of a task that a budget stops. Default: a person is asked.
+    pub over_budget: OverBudget,
+}
+
+/// What becomes of a task whose next call a budget does not cover.
+///
+/// It stands in for the task's `on_failure`, so that a budget at its limit never aborts a run, and never
+/// passes for a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OverBudget {
+    /// A person decides: retry (after the budget was raised), skip, use a value, abort. Everything
+    /// else goes on.
+    #[default]
+    Ask,
+    /// The task stays Failed, triggers decide for its dependants, everything else goes on.
+    Partial,
 }
 
 impl Default for Policy {
@@ -29,6 +47,8 @@ impl Default for Policy {
             run_timeout: None,
             cancel_grace: Duration::from_secs(5),
             suspend_grace: Duration::from_secs(5),
+            budget: Budget::UNLIMITED,
+            over_budget: OverBudget::Ask,
         }
     }
 }

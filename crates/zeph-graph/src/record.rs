@@ -1,8 +1,8 @@
 //! Records: the decisions that a run's journal holds, and nothing else. Closed, like the states.
 
 use crate::{
-    AskWhy, Attempt, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer, Fault, Output,
-    QuestionId, RunEnd, Seq, SkipWhy, TaskId, Timestamp,
+    AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer, Fault, Output,
+    QuestionId, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskId, Timestamp,
 };
 
 /// One decision. Small and `Copy`; texts and outputs are contents that it refers to by id.
@@ -130,6 +130,47 @@ pub enum Record {
     Suspended,
     /// The run goes on, after a suspension or a crash.
     Resumed,
+    /// The task's attempt is going to spend something, and may.
+    Reserved {
+        /// Which task.
+        task: TaskId,
+        /// The reservation, one of its current attempt.
+        reservation: ReservationId,
+        /// What it may spend at most.
+        most: Spend,
+    },
+    /// The task's attempt has spent something; its reservation is over.
+    ///
+    /// A reservation without this record when its attempt ends is spent in full.
+    Settled {
+        /// Which task.
+        task: TaskId,
+        /// The reservation.
+        reservation: ReservationId,
+        /// What was spent; more than was reserved is taken as it is.
+        spent: Spend,
+    },
+    /// Something is to be kept about the running attempt.
+    Noted {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: Attempt,
+        /// The note.
+        content: ContentId,
+    },
+    /// The graph has grown by the tasks of a patch.
+    Amended {
+        /// Which task proposed it.
+        task: TaskId,
+        /// The patch.
+        content: ContentId,
+    },
+    /// The run's budget is another one from here on.
+    Budgeted {
+        /// All that the run may cost, what it has spent so far included.
+        budget: Budget,
+    },
     /// Every task has ended, and so has the run.
     Ended {
         /// How.
@@ -137,7 +178,8 @@ pub enum Record {
     },
 }
 
-const _: () = assert!(size_of::<Record>() <= 32);
+// A journal is mostly these: the limit is 32, and what it takes now is kept.
+const _: () = assert!(size_of::<Record>() <= 24);
 
 /// What brings a run to its end before its tasks are through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +244,11 @@ impl Record {
             | Self::CancelRequested { task, .. }
             | Self::Failed { task, .. }
             | Self::Skipped { task, .. }
-            | Self::Canceled { task, .. } => Some(task),
+            | Self::Canceled { task, .. }
+            | Self::Reserved { task, .. }
+            | Self::Settled { task, .. }
+            | Self::Noted { task, .. }
+            | Self::Amended { task, .. } => Some(task),
             Self::Opened
             | Self::Ending { .. }
             | Self::Paused
@@ -210,11 +256,12 @@ impl Record {
             | Self::Suspending
             | Self::Suspended
             | Self::Resumed
+            | Self::Budgeted { .. }
             | Self::Ended { .. } => None,
         }
     }
 
-    /// The contents that it refers to: output or error first, then the log.
+    /// The contents that it refers to: output, error, note or patch first, then the log.
     pub fn contents(&self) -> impl Iterator<Item = ContentId> {
         let of_output = |output: Output| match output {
             Output::Content(id) => Some(id),
@@ -228,6 +275,7 @@ impl Record {
                 answer: Answer::Value(output),
                 ..
             } => (of_output(output), None),
+            Self::Noted { content, .. } | Self::Amended { content, .. } => (Some(content), None),
             Self::Answered { .. }
             | Self::Opened
             | Self::Readied { .. }
@@ -244,6 +292,9 @@ impl Record {
             | Self::Suspending
             | Self::Suspended
             | Self::Resumed
+            | Self::Reserved { .. }
+            | Self::Settled { .. }
+            | Self::Budgeted { .. }
             | Self::Ended { .. } => (None, None),
         };
         main.into_iter().chain(log)

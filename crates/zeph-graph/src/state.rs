@@ -181,6 +181,9 @@ words! {
         TaskTimeout = "task_timeout" => "task timed out",
         /// The attempt's end is unknown and must not be repeated without a person's word.
         Interrupted = "interrupted" => "interrupted",
+        /// A budget does not cover the next call. No retry mends that, and the run's policy decides in
+        /// place of the task's `on_failure`.
+        Budget = "budget" => "over budget",
     }
 }
 
@@ -190,7 +193,11 @@ impl Fault {
     pub const fn is_retryable(self) -> bool {
         match self {
             Self::Error | Self::Panicked | Self::AttemptTimeout => true,
-            Self::Permanent | Self::Refused | Self::TaskTimeout | Self::Interrupted => false,
+            Self::Permanent
+            | Self::Refused
+            | Self::TaskTimeout
+            | Self::Interrupted
+            | Self::Budget => false,
         }
     }
 }

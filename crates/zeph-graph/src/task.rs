@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rules::{Approval, Effect, LaneUse, OnFailure, Question, Retry, Trigger};
-use crate::{LaneId, Params};
+use crate::{Budget, LaneId, Params};
 
 /// The definition of a task: what it does, and the rules it runs under.
 ///
@@ -71,6 +71,8 @@ pub struct Rules {
     pub approve: Option<Approval>,
     /// How long an attempt is expected to take; weighs the critical path. Default: unknown.
     pub hint: Option<Duration>,
+    /// The most that all attempts together may cost, besides the run's budget. Default: no limit.
+    pub budget: Budget,
     /// Free text for people and tools; the engine does not read it.
     pub metadata: BTreeMap<String, String>,
 }
@@ -86,6 +88,7 @@ static DEFAULT_RULES: Rules = Rules {
     priority: 0,
     approve: None,
     hint: None,
+    budget: Budget::UNLIMITED,
     metadata: BTreeMap::new(),
 };
 
@@ -251,6 +254,13 @@ impl Task {
     #[must_use]
     pub fn hint(mut self, hint: Duration) -> Self {
         self.rules_mut().hint = Some(hint);
+        self
+    }
+
+    /// Limits what all attempts together may cost. Default: no limit but the run's.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.rules_mut().budget = budget;
         self
     }
 

@@ -148,11 +148,32 @@ pub fn expected_ms(graph: &TaskGraph, id: TaskId) -> u64 {
 /// ```
 #[must_use]
 pub fn bottom_levels(graph: &TaskGraph, links: &Links, weight: impl Fn(TaskId) -> u64) -> Vec<u64> {
-    let mut bottom = vec![0u64; graph.len()];
-    for id in graph.ids().rev() {
+    bottom_levels_from(graph, links, 0, weight)
+}
+
+/// The same for the tasks from position `first` on, whose children all come after them.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::{TaskGraph, bottom_levels_from};
+/// let mut graph = TaskGraph::new();
+/// let fetch = graph.add_task("fetch", []);
+/// let parse = graph.add_task("parse", [fetch]);
+/// graph.add_task("save", [parse]);
+/// assert_eq!(bottom_levels_from(&graph, &graph.links(), 1, |_| 1), [2, 1]);
+/// ```
+#[must_use]
+pub fn bottom_levels_from(
+    graph: &TaskGraph,
+    links: &Links,
+    first: usize,
+    weight: impl Fn(TaskId) -> u64,
+) -> Vec<u64> {
+    let mut bottom = vec![0u64; graph.len().saturating_sub(first)];
+    for id in graph.ids().skip(first).rev() {
         let children = links.children(id).iter();
-        let below = children.map(|child| bottom[child.index()]).max();
-        bottom[id.index()] = weight(id).saturating_add(below.unwrap_or(0));
+        let below = children.map(|child| bottom[child.index() - first]).max();
+        bottom[id.index() - first] = weight(id).saturating_add(below.unwrap_or(0));
     }
     bottom
 }

@@ -94,6 +94,11 @@ fn the_journal_rebuilds_the_run() {
         policy: zeph_orchestration::Policy::default(),
     };
     let journal = scheduler.journal().iter().copied();
-    let rebuilt = zeph_orchestration::scheduler::Scheduler::recover(header, journal).unwrap();
+    let rebuilt = zeph_orchestration::scheduler::Scheduler::recover(
+        header,
+        journal,
+        &zeph_orchestration::scheduler::Patches::new(),
+    )
+    .unwrap();
     assert_eq!(rebuilt.snapshot(), scheduler.machine().unwrap().snapshot());
 }

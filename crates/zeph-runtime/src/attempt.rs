@@ -56,7 +56,8 @@ impl Report {
             // Nobody told it to stop, or the machine would not ask: it is an error like any other.
             ErrorClass::Retryable | ErrorClass::Cancelled => Fault::Error,
             ErrorClass::Permanent => Fault::Permanent,
-            ErrorClass::Refused | ErrorClass::OverBudget => Fault::Refused,
+            ErrorClass::Refused => Fault::Refused,
+            ErrorClass::OverBudget => Fault::Budget,
         };
         Self::Failed {
             fault,

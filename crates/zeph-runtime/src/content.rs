@@ -1,13 +1,16 @@
 //! Contents: what the journal's ids refer to, as the bytes that a store keeps.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use zeph_graph::ContentId;
+use zeph_graph::wire::GraphSpec;
 use zeph_memory::{Content, ContentKind};
-use zeph_subagent::{LogStream, TaskError, TaskErrorRecord, TaskOutput};
+use zeph_subagent::{LogStream, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
 
 /// The parts of one content, before it has a number.
 #[derive(Debug, Default)]
@@ -41,22 +44,48 @@ impl Parts {
         }
     }
 
-    pub(crate) fn of_error(error: &TaskErrorRecord) -> Self {
+    pub(crate) fn of_error(error: &TaskErrorRecord, redact: Option<&dyn Redact>) -> Self {
         // The record is plain data: strings and numbers.
         let text = serde_json::to_string(error).unwrap_or_else(|_| "{}".into());
         Self {
             kind: "error",
-            parts: vec![(String::new(), Bytes::from(text))],
+            parts: vec![(String::new(), redacted_json(redact, Bytes::from(text)))],
         }
     }
 
-    pub(crate) fn of_logs(logs: Vec<(LogStream, Bytes)>) -> Option<Self> {
+    /// A note has one part, which is named after what it is about.
+    pub(crate) fn of_note(note: &Note, redact: Option<&dyn Redact>) -> Self {
+        let body = match redacted(redact, &note.body) {
+            Cow::Borrowed(_) => note.body.clone(),
+            Cow::Owned(body) => Bytes::from(body),
+        };
+        Self {
+            kind: "note",
+            parts: vec![(note.kind.name().to_owned(), body)],
+        }
+    }
+
+    pub(crate) fn of_patch(patch: &GraphSpec) -> Self {
+        Self {
+            kind: "patch",
+            parts: vec![(String::new(), Bytes::from(patch.to_json()))],
+        }
+    }
+
+    pub(crate) fn of_logs(
+        logs: Vec<(LogStream, Bytes)>,
+        redact: Option<&dyn Redact>,
+    ) -> Option<Self> {
         if logs.is_empty() {
             return None;
         }
-        let parts = logs
-            .into_iter()
-            .map(|(stream, bytes)| (stream.name().to_owned(), bytes));
+        let parts = logs.into_iter().map(|(stream, bytes)| {
+            let bytes = match redacted(redact, &bytes) {
+                Cow::Borrowed(_) => bytes,
+                Cow::Owned(clean) => Bytes::from(clean),
+            };
+            (stream.name().to_owned(), bytes)
+        });
         Some(Self {
             kind: "log",
             parts: parts.collect(),
@@ -72,6 +101,30 @@ impl Parts {
         let kind = ContentKind::new(self.kind);
         let part = |(name, bytes)| Content::named(id, kind.clone(), name, bytes);
         self.parts.into_iter().map(part).collect()
+    }
+}
+
+/// Bytes without their secrets: the one place where what is kept about an attempt loses them.
+pub(crate) fn redacted<'a>(redact: Option<&dyn Redact>, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    match redact {
+        Some(redact) => redact.redact(bytes),
+        None => Cow::Borrowed(bytes),
+    }
+}
+
+/// The same for JSON that must stay JSON: each text of it loses its secrets.
+fn redacted_json(redact: Option<&dyn Redact>, json: Bytes) -> Bytes {
+    match redacted(redact, &json) {
+        Cow::Borrowed(_) => json,
+        Cow::Owned(clean) if serde_json::from_slice::<IgnoredAny>(&clean).is_ok() => {
+            Bytes::from(clean)
+        }
+        // A secret that reaches over the marks of JSON leaves nothing that could be told.
+        Cow::Owned(_) => {
+            let error = TaskError::permanent("the error cannot be shown without a secret in it");
+            let record = TaskErrorRecord::from(&error.with_code("redacted"));
+            Bytes::from(serde_json::to_string(&record).unwrap_or_else(|_| "{}".into()))
+        }
     }
 }
 

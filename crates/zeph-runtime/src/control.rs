@@ -107,6 +107,7 @@ fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {
         Request::Cancel { task: None, .. }
         | Request::Pause
         | Request::Unpause
-        | Request::Suspend => Ok(()),
+        | Request::Suspend
+        | Request::Budget { .. } => Ok(()),
     }
 }

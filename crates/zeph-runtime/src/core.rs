@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use zeph_graph::{Answer, Output, RunId, RunState, Timestamp};
 use zeph_memory::{Fence, RawGraphStore, RequestId};
-use zeph_scheduler::{Input, Reception, Scope};
-use zeph_subagent::{Registry, check_value_size};
+use zeph_scheduler::{Input, Reception, Scheduler, Scope};
+use zeph_subagent::{Redact, Registry, check_value_size};
 
 use crate::answer::{self, Verdict};
 use crate::attempt::Report;
@@ -24,7 +24,7 @@ use crate::engine::Message;
 use crate::error::RuntimeError;
 use crate::flight::InFlight;
 use crate::live::{Ack, Live};
-use crate::request::Request;
+use crate::request::{self, Request};
 use crate::submission::Limits;
 
 /// Runs are served in the order in which they came: the oldest first.
@@ -36,9 +36,10 @@ pub(crate) struct Core {
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
+    pub(crate) redact: Option<Arc<dyn Redact>>,
     pub(crate) closed: tokio::sync::watch::Sender<Option<String>>,
 
-    weak: mpsc::WeakSender<Message>,
+    pub(crate) weak: mpsc::WeakSender<Message>,
     /// Held while a run is at work.
     own: Option<mpsc::Sender<Message>>,
     /// Runs that are being read back, and what was asked of them meanwhile.
@@ -74,6 +75,7 @@ impl Core {
             registry,
             limits,
             clock,
+            redact: None,
             closed,
             weak,
             own: None,
@@ -157,6 +159,7 @@ impl Core {
                     Err(gone)
                 });
             }
+            Message::Ask { asker, ask } => self.ask(asker, ask),
             Message::Request { run, request, ack } => {
                 if let Some(&key) = self.by_id.get(&run) {
                     self.request(key, request, Some(ack));
@@ -213,15 +216,23 @@ impl Core {
 
     /// Tells a run's machine what happened; the turn that follows takes up what it decides.
     pub(crate) fn handle(&mut self, key: Key, input: Input) -> Reception {
-        let Some(live) = self.runs.get_mut(&key) else {
-            return Reception::Stale;
-        };
+        let told = self.tell(key, |machine, now| machine.handle(now, input));
+        told.unwrap_or(Reception::Stale)
+    }
+
+    /// The same for whatever a machine can be told; `None` if the run is not here.
+    pub(crate) fn tell<T>(
+        &mut self,
+        key: Key,
+        happen: impl FnOnce(&mut Scheduler, Timestamp) -> T,
+    ) -> Option<T> {
+        let live = self.runs.get_mut(&key)?;
         let now = live.now(self.clock);
         let before = live.scheduler.counts().in_flight();
-        let reception = live.scheduler.handle(now, input);
+        let outcome = happen(&mut live.scheduler, now);
         self.slots_used = self.slots_used + live.scheduler.counts().in_flight() - before;
         self.touched.insert(key);
-        reception
+        Some(outcome)
     }
 
     pub(crate) fn request(&mut self, key: Key, request: Request, ack: Option<Ack>) {
@@ -246,6 +257,9 @@ impl Core {
         let input = match request {
             Request::Pause => Input::Pause,
             Request::Unpause => Input::Unpause,
+            Request::Budget { tokens, micro_usd } => {
+                Input::Budget(request::changed(live.scheduler.budget(), tokens, micro_usd))
+            }
             Request::Suspend => {
                 if live.scheduler.state() == RunState::Suspending {
                     // Asked twice: no more grace. What is still at work is cut at once.

@@ -7,10 +7,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_graph::{ContentId, Entry, Header, RunId, TaskGraph, Work, wire};
 use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoreError, StoredRun};
 use zeph_scheduler::Scheduler;
-use zeph_subagent::Registry;
+use zeph_subagent::{Redact, Registry};
 
 use crate::clock::Clock;
 use crate::core::Core;
+use crate::door::{Ask, Asker};
 use crate::error::RuntimeError;
 use crate::event::Events;
 use crate::handle::{Pulse, RunHandle};
@@ -20,7 +21,7 @@ use crate::request::Request;
 use crate::reserve::Reservation;
 use crate::socket::{self, Reply};
 use crate::submission::{Limits, Submission};
-use crate::view::read_entries;
+use crate::view::{read_entries, recover};
 
 /// What the core is told.
 pub(crate) enum Message {
@@ -41,6 +42,8 @@ pub(crate) enum Message {
         request: Request,
         ack: Ack,
     },
+    /// An attempt wants something of its run's journal.
+    Ask { asker: Asker, ask: Ask },
 }
 
 /// A run as it is read back: its machine, the end of its journal, and the next content's id.
@@ -53,6 +56,7 @@ pub struct EngineBuilder {
     registry: Registry,
     limits: Limits,
     owners: Option<Owners>,
+    redact: Option<Arc<dyn Redact>>,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -82,6 +86,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Takes secrets out of errors, panic messages, logs and notes before they are kept, and out of
+    /// what observers see while an attempt runs. Default: nothing is taken out.
+    ///
+    /// Results are kept as they are: dependants need them whole.
+    pub fn redact(mut self, redact: Arc<dyn Redact>) -> Self {
+        self.redact = Some(redact);
+        self
+    }
+
     /// Starts the engine on the current tokio runtime.
     ///
     /// # Errors
@@ -107,7 +120,7 @@ impl EngineBuilder {
         };
         let (closed, is_closed) = watch::channel(None);
         let registry = Arc::new(self.registry);
-        let core = Core::new(
+        let mut core = Core::new(
             Arc::clone(&self.store),
             fence,
             Arc::clone(&registry),
@@ -116,6 +129,7 @@ impl EngineBuilder {
             closed,
             sender.downgrade(),
         );
+        core.redact = self.redact;
         let held = lock.clone();
         tokio::spawn(async move {
             core.run(messages).await;
@@ -170,6 +184,7 @@ impl Engine {
             registry,
             limits,
             owners: None,
+            redact: None,
         }
     }
 
@@ -285,14 +300,10 @@ impl Engine {
                 differences,
             });
         }
-        self.check_executors(run, &header.graph)?;
         let entries = read_entries(&stored)?;
         let next_content = next_content(&entries);
-        let scheduler =
-            Scheduler::recover(header, entries).map_err(|source| RuntimeError::Corrupt {
-                run: run.clone(),
-                source,
-            })?;
+        let scheduler = recover(&*self.store, run, header, &entries).await?;
+        self.check_executors(run, scheduler.graph())?;
         Ok((scheduler, stored.chain, next_content))
     }
 

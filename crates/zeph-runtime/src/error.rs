@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use zeph_graph::RunId;
+use zeph_graph::wire::BadSpec;
 use zeph_graph::wire::{BadHeader, BadRecord};
+use zeph_graph::{ContentId, RunId};
 use zeph_memory::StoreError;
 use zeph_scheduler::Corrupt;
 
@@ -88,6 +89,16 @@ pub enum RuntimeError {
         seq: zeph_graph::Seq,
         /// Why.
         source: Arc<BadRecord>,
+    },
+    /// What the graph has grown by cannot be read.
+    #[error("run {run}: the patch {content} of its graph cannot be read: {source}")]
+    Patch {
+        /// The run.
+        run: RunId,
+        /// The content that holds it.
+        content: ContentId,
+        /// Why.
+        source: Arc<BadSpec>,
     },
     /// The journal contradicts itself.
     #[error("run {run}: {source}")]

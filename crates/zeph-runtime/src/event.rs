@@ -7,7 +7,9 @@ use bytes::Bytes;
 use tokio::sync::broadcast;
 use zeph_graph::Attempt;
 use zeph_scheduler::Event;
-use zeph_subagent::{LogStream, Progress};
+use zeph_subagent::{LogStream, Progress, Redact};
+
+use crate::content::redacted;
 
 /// Something that an observer may want to know.
 #[derive(Clone, Debug)]
@@ -59,13 +61,13 @@ impl Events {
 }
 
 /// Passes an attempt's signs of life on to the observers.
-#[derive(Debug)]
 pub(crate) struct Watcher {
     pub(crate) events: broadcast::WeakSender<RunEvent>,
     /// Whether anybody has asked for the run's events yet.
     pub(crate) watched: Arc<AtomicBool>,
     pub(crate) task: Arc<str>,
     pub(crate) attempt: Attempt,
+    pub(crate) redact: Option<Arc<dyn Redact>>,
 }
 
 impl Watcher {
@@ -85,17 +87,17 @@ impl Progress for Watcher {
         self.send(|task, attempt| RunEvent::Progress {
             task,
             attempt,
-            text: text.into(),
+            text: String::from_utf8_lossy(&redacted(self.redact.as_deref(), text.as_bytes()))
+                .into(),
         });
     }
 
     fn log(&self, stream: LogStream, bytes: &[u8]) {
-        let bytes = Bytes::copy_from_slice(bytes);
         self.send(|task, attempt| RunEvent::Log {
             task,
             attempt,
             stream,
-            bytes,
+            bytes: Bytes::copy_from_slice(&redacted(self.redact.as_deref(), bytes)),
         });
     }
 }

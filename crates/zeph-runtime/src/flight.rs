@@ -11,6 +11,7 @@ use zeph_subagent::{Logs, Stop, TaskContext};
 use crate::attempt::{Job, Report};
 use crate::content::Parts;
 use crate::core::{Core, Key};
+use crate::door::{Asker, Door};
 use crate::event::Watcher;
 use crate::handle::RunReport;
 use crate::live::Flight;
@@ -47,12 +48,17 @@ impl Core {
             watched: Arc::clone(&live.watched),
             task: Arc::clone(&name),
             attempt,
+            redact: self.redact.clone(),
         };
         let context = TaskContext::builder(live.chain.run().clone(), task, &*name, attempt)
             .stop(&stop)
             .grace(own_grace(live.scheduler.policy().cancel_grace))
             .logs(&logs)
             .progress(Arc::new(watcher))
+            .journal(Arc::new(Door {
+                asker: Asker { key, task, attempt },
+                engine: self.weak.clone(),
+            }))
             .build();
         let job = Job {
             store: Arc::clone(&self.store),
@@ -130,7 +136,8 @@ impl Core {
         {
             live.attempts.remove(&task);
         }
-        let log = Parts::of_logs(logs.take()).map(|parts| live.keep(parts));
+        let redact = self.redact.as_deref();
+        let log = Parts::of_logs(logs.take(), redact).map(|parts| live.keep(parts));
         let input = match report {
             Some(Report::Done { output, parts }) => {
                 let bytes = parts.as_ref().map_or(0, Parts::len);
@@ -152,7 +159,7 @@ impl Core {
                 error,
                 retry_after,
             }) => {
-                let error = Some(live.keep(Parts::of_error(&error)));
+                let error = Some(live.keep(Parts::of_error(&error, redact)));
                 Input::Failed {
                     task,
                     attempt,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use zeph_graph::{RunEnd, RunId, RunState, Seq, TaskId, TaskState};
+use zeph_graph::{Budget, RunEnd, RunId, RunState, Seq, Spent, TaskId, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_scheduler::{Counts, Reception, Scheduler, Tally};
 use zeph_subagent::TaskOutput;
@@ -24,6 +24,8 @@ pub struct Pulse {
     pub state: RunState,
     /// How many tasks stand in each state.
     pub counts: Counts,
+    /// What it has spent.
+    pub spent: Spent,
     /// The number of its next record.
     pub next_seq: Seq,
     /// The open questions, oldest first.
@@ -43,6 +45,7 @@ impl Pulse {
         Self {
             state: scheduler.state(),
             counts: scheduler.counts(),
+            spent: scheduler.spent(),
             next_seq: scheduler.next_seq(),
             questions,
         }
@@ -59,6 +62,8 @@ pub struct RunReport {
     pub state: RunState,
     /// How many tasks stand in each state.
     pub counts: Counts,
+    /// What it has spent.
+    pub spent: Spent,
     /// Every task, in the order of the graph. Empty if the journal could not be written: read what was
     /// saved with [`RunView`](crate::RunView).
     pub tasks: Vec<TaskReport>,
@@ -92,6 +97,7 @@ impl RunReport {
             run: run.clone(),
             state: saved.state,
             counts: saved.counts,
+            spent: saved.spent,
             tasks: Vec::new(),
             error: Some(error),
         }
@@ -113,6 +119,7 @@ impl RunReport {
             run: run.clone(),
             state: scheduler.state(),
             counts: scheduler.counts(),
+            spent: scheduler.spent(),
             tasks: tasks.collect(),
             error: None,
         }
@@ -277,6 +284,18 @@ impl RunHandle {
     /// If the run is gone.
     pub async fn unpause(&self) -> Result<Reception, RuntimeError> {
         self.request(Request::Unpause).await
+    }
+
+    /// Sets what the run may cost from here on, in all. Stale if that is what it may cost already.
+    ///
+    /// # Errors
+    /// If the run is gone.
+    pub async fn set_budget(&self, budget: Budget) -> Result<Reception, RuntimeError> {
+        self.request(Request::Budget {
+            tokens: Some(budget.tokens),
+            micro_usd: Some(budget.micro_usd),
+        })
+        .await
     }
 
     /// Brings the run to rest: nothing new starts, running work has its grace. The second call ends

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
-    Attempt, ContentId, CutHow, Entry, Fault, Record, RunId, TaskGraph, TaskId, TaskState,
+    Attempt, ContentId, CutHow, Entry, Fault, Header, Record, RunId, TaskGraph, TaskId, TaskState,
     Timestamp, wire,
 };
 use zeph_memory::{Content, RawGraphStore, RunStatus, StoredRun};
-use zeph_scheduler::Scheduler;
+use zeph_scheduler::{Patches, Scheduler};
 use zeph_subagent::{TaskErrorRecord, TaskOutput};
 
 use crate::answer::{self, QuestionView, content_of};
@@ -56,6 +57,20 @@ pub struct AttemptView {
     pub log: Option<ContentId>,
 }
 
+/// Something that was kept about an attempt while it ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NoteView {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What it is about, as [`NoteKind::name`](zeph_subagent::NoteKind::name) says it.
+    pub kind: String,
+    /// The note. Untrusted text, usually JSON.
+    pub body: Bytes,
+}
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptEnd {
@@ -81,12 +96,7 @@ impl RunView {
             .map_err(|error| RuntimeError::store(run, error))?;
         let header = read_header(&stored)?;
         let entries = read_entries(&stored)?;
-        let scheduler = Scheduler::recover(header, entries.iter().copied()).map_err(|source| {
-            RuntimeError::Corrupt {
-                run: run.clone(),
-                source,
-            }
-        })?;
+        let scheduler = recover(store, run, header, &entries).await?;
         Ok(Self {
             run: run.clone(),
             title: stored.new.title,
@@ -180,6 +190,11 @@ impl RunView {
                 | Record::Suspending
                 | Record::Suspended
                 | Record::Resumed
+                | Record::Reserved { .. }
+                | Record::Settled { .. }
+                | Record::Noted { .. }
+                | Record::Amended { .. }
+                | Record::Budgeted { .. }
                 | Record::Ended { .. } => continue,
             };
             if let Some(last) = attempts
@@ -248,6 +263,48 @@ impl RunView {
             .collect())
     }
 
+    /// What was kept about the attempts of a task, in order.
+    ///
+    /// # Errors
+    /// If the store cannot read it.
+    pub async fn notes(
+        &self,
+        store: &dyn RawGraphStore,
+        task: TaskId,
+    ) -> Result<Vec<NoteView>, RuntimeError> {
+        let noted = self.entries.iter().filter_map(|entry| {
+            let Record::Noted {
+                task: of,
+                attempt,
+                content,
+            } = entry.record
+            else {
+                return None;
+            };
+            (of == task).then_some((content, attempt, entry.at))
+        });
+        let noted: Vec<(ContentId, Attempt, Timestamp)> = noted.collect();
+        if noted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<ContentId> = noted.iter().map(|(id, ..)| *id).collect();
+        let contents = store.contents(&self.run, &ids).await;
+        let contents = contents.map_err(|error| RuntimeError::store(&self.run, error))?;
+        let mut notes = Vec::with_capacity(noted.len());
+        for (id, attempt, at) in noted {
+            // A note has one part.
+            if let Some(part) = contents.iter().find(|part| part.id == id) {
+                notes.push(NoteView {
+                    attempt,
+                    at,
+                    kind: part.name.clone(),
+                    body: part.bytes.clone(),
+                });
+            }
+        }
+        Ok(notes)
+    }
+
     async fn content(
         &self,
         store: &dyn RawGraphStore,
@@ -256,6 +313,44 @@ impl RunView {
         let parts = store.contents(&self.run, &[id]).await;
         parts.map_err(|error| RuntimeError::store(&self.run, error))
     }
+}
+
+/// Folds a journal. Of the contents only the patches are read, and only those that count.
+pub(crate) async fn recover(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    header: Header,
+    entries: &[Entry],
+) -> Result<Scheduler, RuntimeError> {
+    let ids = entries.iter().filter_map(|entry| {
+        let Record::Amended { content, .. } = entry.record else {
+            return None;
+        };
+        Some(content)
+    });
+    let ids: Vec<ContentId> = ids.collect();
+    let mut patches = Patches::new();
+    if !ids.is_empty() {
+        let contents = store.contents(run, &ids).await;
+        let contents = contents.map_err(|error| RuntimeError::store(run, error))?;
+        for part in contents {
+            patches.insert(part.id, read_patch(run, &part)?);
+        }
+    }
+    let entries = entries.iter().copied();
+    Scheduler::recover(header, entries, &patches).map_err(|source| RuntimeError::Corrupt {
+        run: run.clone(),
+        source,
+    })
+}
+
+fn read_patch(run: &RunId, part: &Content) -> Result<GraphSpec, RuntimeError> {
+    let text = String::from_utf8_lossy(&part.bytes);
+    GraphSpec::from_json(&text).map_err(|source| RuntimeError::Patch {
+        run: run.clone(),
+        content: part.id,
+        source: Arc::new(source),
+    })
 }
 
 pub(crate) fn read_entries(stored: &StoredRun) -> Result<Vec<Entry>, RuntimeError> {

@@ -98,6 +98,19 @@ impl Machine {
                 self.run.phase == Phase::Suspending && self.counts.in_flight() == 0
             }
             Record::Resumed => true,
+            Record::Reserved {
+                task, reservation, ..
+            } => self.has_slot(task) && reservation.get() == self.purse.last.wrapping_add(1),
+            Record::Settled {
+                task, reservation, ..
+            } => self.purse.open.contains_key(&(task, reservation)),
+            Record::Noted { task, attempt, .. } => self.current(task, attempt).is_some(),
+            Record::Amended { task, .. } => {
+                matches!(self.state(task), TaskState::Running { .. })
+                    && self.run.ending.is_none()
+                    && !self.purse.proposers.contains(&task)
+            }
+            Record::Budgeted { budget } => budget != self.purse.budget,
             Record::Ended { .. } => self.counts.ended() == self.counts.total(),
         }
     }

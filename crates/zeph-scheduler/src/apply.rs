@@ -5,7 +5,7 @@ use zeph_graph::{
     TaskState, Timestamp,
 };
 
-use crate::machine::{Kind, Machine, OpenQuestion, Phase, SPOILED};
+use crate::machine::{Kind, Machine, OpenQuestion, Phase, SPOILED, Traits};
 use crate::timers::{Clock, Timer, TimerKind};
 
 impl Machine {
@@ -21,6 +21,7 @@ impl Machine {
             Record::Started { task, attempt } => self.apply_started(task, attempt, at),
             Record::Completed { task, output, .. } => self.apply_completed(task, output, at),
             Record::AttemptFailed { task, .. } => {
+                self.purse.close(task);
                 self.tally.entry(task).or_default().failures += 1;
                 // What follows is decided in the same batch; until then the task is nowhere.
                 self.enter(task, TaskState::Pending, at);
@@ -62,6 +63,19 @@ impl Machine {
             Record::Suspending => self.apply_suspending(at),
             Record::Suspended => self.run.phase = Phase::Suspended,
             Record::Resumed => self.apply_resumed(at),
+            Record::Reserved {
+                task,
+                reservation,
+                most,
+            } => self.purse.reserve(task, reservation, most),
+            Record::Settled {
+                task,
+                reservation,
+                spent,
+            } => self.purse.settle(task, reservation, spent),
+            Record::Noted { .. } => {}
+            Record::Amended { task, .. } => self.apply_amended(task),
+            Record::Budgeted { budget } => self.purse.budget = budget,
             Record::Ended { end } => {
                 self.run.phase = Phase::Ended(end);
                 self.run.clock = None;
@@ -84,6 +98,7 @@ impl Machine {
     }
 
     fn apply_completed(&mut self, task: TaskId, output: Output, at: Timestamp) {
+        self.purse.close(task);
         let question = self.traits[task.index()].kind == Kind::Question;
         if output == Output::Definition && !question {
             self.counts.substituted += 1;
@@ -92,6 +107,7 @@ impl Machine {
     }
 
     fn apply_cut(&mut self, task: TaskId, how: CutHow, at: Timestamp) {
+        self.purse.close(task);
         let why = if let TaskState::Canceling { why, .. } = self.state(task) {
             Some(why)
         } else {
@@ -108,6 +124,33 @@ impl Machine {
             tally.abandoned += 1;
         }
         self.enter(task, TaskState::Pending, at);
+    }
+
+    /// The graph has grown: every array follows. Parents that have ended are counted down at once.
+    fn apply_amended(&mut self, task: TaskId) {
+        self.purse.proposers.insert(task);
+        let first = self.state.len();
+        self.links.grow(&self.graph);
+        let weight = zeph_graph::bottom_levels_from(&self.graph, &self.links, first, |id| {
+            zeph_graph::expected_ms(&self.graph, id)
+        });
+        self.ready.grow(&self.graph, &weight);
+        for id in self.graph.ids().skip(first) {
+            self.traits.push(Traits::of(self.graph.task(id)));
+            self.state.push(TaskState::Pending);
+            self.attempts.push(0);
+            self.counts.pending += 1;
+            let mut waiting = 0;
+            for &parent in self.graph.parents(id) {
+                let state = self.state(parent);
+                if !state.is_end() {
+                    waiting += 1;
+                } else if !state.is_completed() {
+                    waiting |= SPOILED;
+                }
+            }
+            self.waiting.push(waiting);
+        }
     }
 
     fn apply_answered(&mut self, task: TaskId, answer: Answer, at: Timestamp) {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use zeph_graph::{
-    AskWhy, Attempt, CancelWhy, CutHow, CutWhy, EndingWhy, Entry, Fault, Output, QuestionId,
-    Record, RunEnd, Seq, SkipWhy, TaskGraph, TaskId, Timestamp, Work,
+    AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Output,
+    QuestionId, Record, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskGraph, TaskId, Timestamp,
+    Work,
 };
 
 /// A record of the journal, told to people and programs: the entry, and the names that its ids stand
@@ -130,6 +131,37 @@ pub enum EventKind {
     RunSuspended,
     /// The run goes on after a suspension or a crash.
     RunResumed,
+    /// The task's attempt may spend something.
+    SpendReserved {
+        /// The reservation.
+        reservation: ReservationId,
+        /// What it may spend at most.
+        most: Spend,
+    },
+    /// The task's attempt has spent something.
+    SpendSettled {
+        /// The reservation.
+        reservation: ReservationId,
+        /// What was spent.
+        spent: Spend,
+    },
+    /// Something is kept about an attempt.
+    AttemptNoted {
+        /// Which one.
+        attempt: Attempt,
+        /// The note.
+        content: ContentId,
+    },
+    /// The graph has grown by a patch that the task proposed.
+    GraphAmended {
+        /// The patch.
+        content: ContentId,
+    },
+    /// The run may cost that much from here on.
+    BudgetSet {
+        /// How much.
+        budget: Budget,
+    },
     /// The run is over. The last event.
     RunEnded {
         /// How it ended.
@@ -196,6 +228,17 @@ impl Event {
             Record::Suspending => EventKind::RunSuspending,
             Record::Suspended => EventKind::RunSuspended,
             Record::Resumed => EventKind::RunResumed,
+            Record::Reserved {
+                reservation, most, ..
+            } => EventKind::SpendReserved { reservation, most },
+            Record::Settled {
+                reservation, spent, ..
+            } => EventKind::SpendSettled { reservation, spent },
+            Record::Noted {
+                attempt, content, ..
+            } => EventKind::AttemptNoted { attempt, content },
+            Record::Amended { content, .. } => EventKind::GraphAmended { content },
+            Record::Budgeted { budget } => EventKind::BudgetSet { budget },
             Record::Ended { end } => EventKind::RunEnded { end },
         }
     }
@@ -225,6 +268,11 @@ impl EventKind {
             Self::RunSuspending => "run_suspending",
             Self::RunSuspended => "run_suspended",
             Self::RunResumed => "run_resumed",
+            Self::SpendReserved { .. } => "spend_reserved",
+            Self::SpendSettled { .. } => "spend_settled",
+            Self::AttemptNoted { .. } => "attempt_noted",
+            Self::GraphAmended { .. } => "graph_amended",
+            Self::BudgetSet { .. } => "budget_set",
             Self::RunEnded { .. } => "run_ended",
         }
     }
@@ -297,6 +345,15 @@ impl fmt::Display for Event {
             EventKind::RunSuspending => f.write_str("the run is being suspended"),
             EventKind::RunSuspended => f.write_str("the run is suspended"),
             EventKind::RunResumed => f.write_str("the run goes on"),
+            EventKind::SpendReserved { most, .. } => {
+                write!(f, "task {name:?} may spend up to {most}")
+            }
+            EventKind::SpendSettled { spent, .. } => write!(f, "task {name:?} spent {spent}"),
+            EventKind::AttemptNoted { attempt, .. } => {
+                write!(f, "attempt {attempt} of task {name:?} left a note")
+            }
+            EventKind::GraphAmended { .. } => write!(f, "task {name:?} added tasks to the graph"),
+            EventKind::BudgetSet { budget } => write!(f, "the run may cost {budget}"),
             EventKind::RunEnded { end } => write!(f, "the run ended: {end}"),
         }
     }

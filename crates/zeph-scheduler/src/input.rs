@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zeph_graph::{Answer, Attempt, ContentId, Fault, QuestionId, TaskId};
+use zeph_graph::{Answer, Attempt, Budget, ContentId, Fault, QuestionId, TaskId};
 
 /// Something that happened. May come in any order and any number of times; what is stale is a no-op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,11 @@ pub enum Input {
     Suspend,
     /// The run is to go on: after a suspension, or after [`recover`](crate::Scheduler::recover).
     Resume,
+    /// The run may cost that much from here on, what it has spent so far included.
+    ///
+    /// Stale if it may already, before the start and after the end. What is reserved stays reserved,
+    /// also where the new budget does not cover it.
+    Budget(Budget),
     /// How many attempts of this run may be in flight at most, when several runs share the slots.
     /// Not journaled: the starts are.
     Quota(u32),

@@ -5,7 +5,7 @@
 //! same inputs in the same order give the same journal, byte for byte.
 //!
 //! The files follow the events: `scheduler` is the contract, `apply` the only mutator, `admit` the
-//! transition table, `outcome`, `strategy`, `question`, `spread`, `cancel` and `life` decide.
+//! transition table, `outcome`, `strategy`, `question`, `spread`, `cancel`, `doors` and `life` decide.
 
 // Whether this machine is to have the planted bug of that number: never without the feature.
 #[cfg(feature = "planted")]
@@ -34,6 +34,7 @@ mod recover;
 mod snapshot;
 
 mod cancel;
+mod doors;
 mod life;
 mod outcome;
 mod question;
@@ -49,6 +50,7 @@ mod ready;
 mod timers;
 
 pub use batch::{Action, Batch};
+pub use doors::{Account, Amendment, Patches, Refusal};
 pub use event::{Event, EventKind};
 pub use explain::{Explanation, Held};
 pub use input::{Input, Reception, Scope};

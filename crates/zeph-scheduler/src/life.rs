@@ -153,7 +153,7 @@ impl Machine {
     }
 
     /// Comes to rest, or to the end, once nothing is in flight any more.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn come_to_rest(&mut self) {
         let done = self.counts.ended() == self.counts.total();
         match self.run.phase {
             Phase::Live | Phase::Suspending | Phase::Suspended if done => {

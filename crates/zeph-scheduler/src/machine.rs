@@ -8,6 +8,7 @@ use zeph_graph::{
 };
 
 use crate::batch::Action;
+use crate::doors::Purse;
 use crate::ready::Ready;
 use crate::timers::{Clock, Timers};
 
@@ -31,6 +32,7 @@ pub(crate) struct Machine {
     pub(crate) tally: BTreeMap<TaskId, Tally>,
     pub(crate) clocks: BTreeMap<TaskId, Clock>,
     pub(crate) questions: BTreeMap<QuestionId, OpenQuestion>,
+    pub(crate) purse: Purse,
 
     pub(crate) ready: Ready,
     pub(crate) timers: Timers,
@@ -66,7 +68,7 @@ pub(crate) enum Kind {
 }
 
 impl Traits {
-    fn of(task: &Task) -> Self {
+    pub(crate) fn of(task: &Task) -> Self {
         let rules = task.rules();
         Self {
             trigger: rules.trigger,
@@ -206,7 +208,8 @@ impl Machine {
             tally: BTreeMap::new(),
             clocks: BTreeMap::new(),
             questions: BTreeMap::new(),
-            ready: Ready::new(&graph, weight),
+            purse: Purse::new(policy.budget),
+            ready: Ready::new(&graph, &weight),
             timers: Timers::default(),
             // A graph holds fewer tasks than a u32 counts.
             counts: Counts {

@@ -83,7 +83,7 @@ impl Machine {
     }
 
     /// If that attempt is in flight: why it is being stopped, if it is.
-    fn current(&self, task: TaskId, attempt: Attempt) -> Option<Option<CutWhy>> {
+    pub(crate) fn current(&self, task: TaskId, attempt: Attempt) -> Option<Option<CutWhy>> {
         match self.state.get(task.index())? {
             TaskState::Running { attempt: a, .. } if *a == attempt || planted!(38) => Some(None),
             TaskState::Canceling { attempt: a, why } if *a == attempt => Some(Some(*why)),

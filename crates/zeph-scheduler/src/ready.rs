@@ -17,12 +17,14 @@ type Stamp = u32;
 #[derive(Debug)]
 pub(crate) struct Ready {
     classes: Vec<Class>,
-    // The class of each task; empty while there is only one class.
+    // The class of the tasks that use those lanes.
+    known: BTreeMap<Vec<LaneUse>, u32>,
+    // The class of each task up to the last one with lanes; the others are of the first.
     class_of: Vec<u32>,
     // The stamp under which a task is queued; 0 when it is not.
     stamp: Vec<Stamp>,
     last_stamp: Stamp,
-    // The priority of each task; empty while they are all 0.
+    // The priority of each task up to the last one with another than 0.
     priority: Vec<i32>,
     // Bottom level of each task.
     weight: Vec<u64>,
@@ -43,21 +45,42 @@ struct Class {
 }
 
 impl Ready {
-    pub(crate) fn new(graph: &TaskGraph, weight: Vec<u64>) -> Self {
-        let mut classes = vec![Class::default()];
-        let mut class_of = Vec::new();
-        let mut priority = Vec::new();
-        let mut known: BTreeMap<Vec<LaneUse>, u32> = BTreeMap::from([(Vec::new(), 0)]);
-        for (id, task) in graph.tasks() {
-            if task.rules().priority != 0 {
-                priority.resize(graph.len(), 0);
-                priority[id.index()] = task.rules().priority;
+    pub(crate) fn new(graph: &TaskGraph, weight: &[u64]) -> Self {
+        let mut ready = Self {
+            classes: vec![Class::default()],
+            known: BTreeMap::from([(Vec::new(), 0)]),
+            class_of: Vec::new(),
+            stamp: Vec::new(),
+            last_stamp: 0,
+            priority: Vec::new(),
+            weight: Vec::new(),
+            heads: BTreeSet::new(),
+            parked: vec![Vec::new(); graph.lanes().len()],
+            used: vec![0; graph.lanes().len()],
+            capacity: graph.lanes().iter().map(|lane| lane.capacity).collect(),
+            len: 0,
+        };
+        ready.grow(graph, weight);
+        ready
+    }
+
+    /// Takes in the tasks that the graph has got since, with their bottom levels.
+    pub(crate) fn grow(&mut self, graph: &TaskGraph, weight: &[u64]) {
+        let known = self.stamp.len();
+        self.stamp.resize(graph.len(), 0);
+        self.weight.extend_from_slice(weight);
+        for id in graph.ids().skip(known) {
+            let rules = graph.task(id).rules();
+            if rules.priority != 0 {
+                self.priority.resize(id.index() + 1, 0);
+                self.priority[id.index()] = rules.priority;
             }
-            if task.rules().lanes.is_empty() {
+            if rules.lanes.is_empty() {
                 continue;
             }
-            let lanes = merged(&task.rules().lanes);
-            let class = *known.entry(lanes).or_insert_with_key(|lanes| {
+            let classes = &mut self.classes;
+            let lanes = merged(&rules.lanes);
+            let class = *self.known.entry(lanes).or_insert_with_key(|lanes| {
                 classes.push(Class {
                     lanes: lanes.clone(),
                     ..Class::default()
@@ -65,21 +88,8 @@ impl Ready {
                 // There are at most as many classes as tasks.
                 classes.len() as u32 - 1
             });
-            class_of.resize(graph.len(), 0);
-            class_of[id.index()] = class;
-        }
-        Self {
-            classes,
-            class_of,
-            stamp: vec![0; graph.len()],
-            last_stamp: 0,
-            priority,
-            weight,
-            heads: BTreeSet::new(),
-            parked: vec![Vec::new(); graph.lanes().len()],
-            used: vec![0; graph.lanes().len()],
-            capacity: graph.lanes().iter().map(|lane| lane.capacity).collect(),
-            len: 0,
+            self.class_of.resize(id.index() + 1, 0);
+            self.class_of[id.index()] = class;
         }
     }
 

@@ -1,11 +1,12 @@
 //! Recover: a machine from its header and journal, by folding `apply`.
 
-use zeph_graph::{Entry, Header, Record, Seq, Timestamp};
+use zeph_graph::wire::Diagnostics;
+use zeph_graph::{ContentId, Entry, Header, Record, Seq, Timestamp};
 
-use crate::Scheduler;
+use crate::{Patches, Scheduler};
 
 /// A journal that this graph and these records cannot have produced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Corrupt {
     /// A record is missing, or stands twice.
@@ -32,6 +33,25 @@ pub enum Corrupt {
         /// What it says.
         record: Record,
     },
+    /// The patch that a record names was not given.
+    #[error("record {seq} names content {content} as a patch, and it is not there")]
+    NoPatch {
+        /// The record's number.
+        seq: Seq,
+        /// The content.
+        content: ContentId,
+    },
+    /// The patch that a record names does not fit the graph.
+    #[error("the patch in content {content}, which record {seq} names, is damaged: {cause}")]
+    Patch {
+        /// The record's number.
+        seq: Seq,
+        /// The content.
+        content: ContentId,
+        /// What is wrong with it.
+        #[source]
+        cause: Diagnostics,
+    },
 }
 
 impl Scheduler {
@@ -40,13 +60,15 @@ impl Scheduler {
     /// Nothing is decided anew, and nothing moves until [`Input::Resume`](crate::Input::Resume): what was in flight when
     /// the journal ends has an unknown end, and the effect classes say what becomes of it.
     ///
-    /// Cost: that of applying each record once. No content is read.
+    /// `patches` holds those contents that the journal's `Amended` records name; a run whose graph never
+    /// grew needs none. Cost: that of applying each record and each patch once. No other content is read.
     ///
     /// # Errors
     /// [`Corrupt`] at the first record that cannot be.
     pub fn recover(
         header: Header,
         journal: impl IntoIterator<Item = Entry>,
+        patches: &Patches,
     ) -> Result<Self, Corrupt> {
         let mut scheduler = Self::of_header(header);
         let machine = &mut scheduler.machine;
@@ -64,6 +86,16 @@ impl Scheduler {
             }
             if !machine.admits(&record) {
                 return Err(Corrupt::Impossible { seq, record });
+            }
+            if let Record::Amended { content, .. } = record {
+                let patch = patches.get(&content);
+                let patch = patch.ok_or(Corrupt::NoPatch { seq, content })?;
+                let grown = machine.graph.extend_again(patch);
+                grown.map_err(|cause| Corrupt::Patch {
+                    seq,
+                    content,
+                    cause,
+                })?;
             }
             machine.apply(&entry);
         }

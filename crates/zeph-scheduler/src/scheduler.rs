@@ -68,19 +68,30 @@ impl Scheduler {
     /// Cost: the number of dependants of the task concerned, plus a logarithm of the live timers;
     /// cancelling or resuming a run costs a pass over its tasks.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Reception {
+        let resumes = matches!(input, Input::Resume);
+        self.during(now, resumes, |machine| machine.receive(input))
+    }
+
+    /// Lets something happen at that time, and then what follows from it and from the time.
+    pub(crate) fn during<T>(
+        &mut self,
+        now: Timestamp,
+        resumes: bool,
+        happen: impl FnOnce(&mut Machine) -> T,
+    ) -> T {
         let machine = &mut self.machine;
-        if machine.time_passes(input) {
+        if resumes || machine.time_passes() {
             machine.now = if planted!(48) {
                 now
             } else {
                 machine.now.max(now)
             };
         }
-        let reception = machine.receive(input);
+        let outcome = happen(machine);
         machine.spread();
         machine.fire_timers();
-        machine.settle();
-        reception
+        machine.come_to_rest();
+        outcome
     }
 
     /// Starts what may start, and hands out the decisions that are not saved yet.
@@ -217,10 +228,10 @@ impl Scheduler {
 }
 
 impl Machine {
-    /// Whether the clock may be read for this input. A fold cannot tell when the process was away, so
-    /// that what a recovered machine is told before it resumes carries the date of the last record.
-    fn time_passes(&self, input: Input) -> bool {
-        !self.dormant || self.run.phase == Phase::New || matches!(input, Input::Resume)
+    /// Whether the clock may be read. A fold cannot tell when the process was away, so that what a
+    /// recovered machine is told before it resumes carries the date of the last record.
+    fn time_passes(&self) -> bool {
+        !self.dormant || self.run.phase == Phase::New
     }
 
     fn receive(&mut self, input: Input) -> Reception {
@@ -264,6 +275,7 @@ impl Machine {
             Input::Unpause => self.on_pause(false),
             Input::Suspend => self.on_suspend(),
             Input::Resume => self.on_resume(),
+            Input::Budget(budget) => self.on_budget(budget),
             Input::Quota(slots) => {
                 self.quota = slots;
                 Reception::Taken

@@ -1,8 +1,9 @@
 //! Snapshot: everything that a fold of the journal must reproduce, for comparison.
 
-use zeph_graph::{RunState, Seq, TaskId, TaskState, Timestamp};
+use zeph_graph::{Budget, ReservationId, RunState, Seq, Spend, TaskId, TaskState, Timestamp};
 
 use crate::Scheduler;
+use crate::doors::Account;
 use crate::machine::{Counts, OpenQuestion, Tally};
 use crate::timers::Timer;
 
@@ -34,6 +35,16 @@ pub struct Snapshot {
     pub timers: Vec<(Timestamp, Timer)>,
     /// The open questions, oldest first.
     pub questions: Vec<OpenQuestion>,
+    /// The run's budget.
+    pub budget: Budget,
+    /// What the run has spent and holds reserved.
+    pub account: Account,
+    /// The same of the tasks that ever reserved something.
+    pub accounts: Vec<(TaskId, Account)>,
+    /// The open reservations, by task.
+    pub reservations: Vec<(TaskId, ReservationId, Spend)>,
+    /// The tasks that have had a patch accepted.
+    pub proposers: Vec<TaskId>,
 }
 
 impl Scheduler {
@@ -42,7 +53,7 @@ impl Scheduler {
     pub fn snapshot(&self) -> Snapshot {
         let machine = &self.machine;
         Snapshot {
-            version: 1,
+            version: 2,
             run: self.state(),
             next_seq: machine.run.next_seq,
             states: machine.state.clone(),
@@ -62,6 +73,15 @@ impl Scheduler {
             lanes: machine.ready.lane_used().to_vec(),
             timers: machine.timers.iter().collect(),
             questions: machine.questions.values().copied().collect(),
+            budget: machine.purse.budget,
+            account: machine.purse.run,
+            accounts: (machine.purse.tasks.iter())
+                .map(|(&task, &account)| (task, account))
+                .collect(),
+            reservations: (machine.purse.open.iter())
+                .map(|(&(task, reservation), &most)| (task, reservation, most))
+                .collect(),
+            proposers: machine.purse.proposers.iter().copied().collect(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    AskWhy, EndingWhy, Fault, OnFailure, Output, QuestionId, Record, Retry, TaskId, Timestamp,
+    AskWhy, EndingWhy, Fault, OnFailure, Output, OverBudget, QuestionId, Record, Retry, TaskId,
+    Timestamp,
 };
 
 use crate::batch::Action;
@@ -54,8 +55,14 @@ impl Machine {
         self.now.after(wait.max(floor.unwrap_or_default()))
     }
 
-    /// No further attempt: what the task's `on_failure` says.
+    /// No further attempt: what the task's `on_failure` says, or the policy for a budget.
     pub(crate) fn strategy(&mut self, task: TaskId, fault: Fault) {
+        if fault == Fault::Budget {
+            return match self.policy.over_budget {
+                OverBudget::Ask => self.ask_failure(task, fault),
+                OverBudget::Partial => self.fail(task, fault),
+            };
+        }
         match self.graph.task(task).rules().on_failure {
             OnFailure::Abort => self.abort(task, fault),
             OnFailure::Skip => self.fail(task, fault),

@@ -4,7 +4,7 @@ use zeph_graph::{
     AskWhy, EndingWhy, Entry, Fault, Header, Policy, Record, Retry, Seq, SkipWhy, Task, TaskGraph,
     TaskId, Timestamp,
 };
-use zeph_scheduler::{Action, Corrupt, Input, Scheduler};
+use zeph_scheduler::{Action, Corrupt, Input, Patches, Scheduler};
 
 fn header() -> Header {
     let mut graph = TaskGraph::new();
@@ -84,7 +84,7 @@ fn renumber(journal: &mut [Entry]) {
 
 /// Neither recovery nor what follows may panic.
 fn survives(header: &Header, journal: Vec<Entry>) {
-    let Ok(mut machine) = Scheduler::recover(header.clone(), journal) else {
+    let Ok(mut machine) = Scheduler::recover(header.clone(), journal, &Patches::new()) else {
         return;
     };
     machine.handle(Timestamp::MAX, Input::Resume);
@@ -108,7 +108,7 @@ fn every_prefix_and_every_gap_is_survived() {
         gap.remove(at);
         if at + 1 < journal.len() {
             assert!(matches!(
-                Scheduler::recover(header.clone(), gap.clone()),
+                Scheduler::recover(header.clone(), gap.clone(), &Patches::new()),
                 Err(Corrupt::Gap { .. })
             ));
         }
@@ -147,7 +147,7 @@ fn a_record_of_a_task_that_is_not_there_is_impossible() {
         record: Record::Readied { task },
     });
     assert!(matches!(
-        Scheduler::recover(header.clone(), journal),
+        Scheduler::recover(header.clone(), journal, &Patches::new()),
         Err(Corrupt::Impossible { .. })
     ));
 }
@@ -158,7 +158,7 @@ fn a_record_dated_before_the_last_one_is_told() {
     let mut journal = journal(header.clone());
     journal[0].at = Timestamp::MAX;
     assert!(matches!(
-        Scheduler::recover(header.clone(), journal),
+        Scheduler::recover(header.clone(), journal, &Patches::new()),
         Err(Corrupt::Backwards { .. })
     ));
 }
@@ -173,7 +173,7 @@ fn with(header: &Header, keep: usize, record: Record) -> Result<Scheduler, Corru
         at,
         record,
     });
-    Scheduler::recover(header.clone(), journal)
+    Scheduler::recover(header.clone(), journal, &Patches::new())
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_start_in_a_full_lane_is_impossible() {
         })
         .collect();
     renumber(&mut journal);
-    let refused = Scheduler::recover(header, journal);
+    let refused = Scheduler::recover(header, journal, &Patches::new());
     assert!(matches!(
         refused,
         Err(Corrupt::Impossible { seq, .. }) if seq == Seq::new(5)

@@ -1,7 +1,7 @@
 //! Large: a chain of a million tasks and a wide graph, built, run, cancelled and recovered on a small stack.
 
 use zeph_graph::{Entry, Header, Policy, RunEnd, Task, TaskGraph, TaskId, Timestamp};
-use zeph_scheduler::{Action, Input, Scheduler, Scope};
+use zeph_scheduler::{Action, Input, Patches, Scheduler, Scope};
 
 /// Whatever recurses over a graph overflows this.
 const STACK: usize = 64 * 1024;
@@ -78,7 +78,8 @@ fn recovers(graph: TaskGraph, journal: Vec<Entry>, live: &Scheduler) {
         graph,
         policy: Policy::default(),
     };
-    let recovered = Scheduler::recover(header, journal).map(|machine| machine.snapshot());
+    let recovered =
+        Scheduler::recover(header, journal, &Patches::new()).map(|machine| machine.snapshot());
     assert!(recovered == Ok(live.snapshot()));
 }
 

@@ -161,6 +161,11 @@ impl Audit {
                     asks.entry(question).or_insert((task, 0, 0)).2 += 1;
                 }
             }
+            Record::Reserved { .. }
+            | Record::Settled { .. }
+            | Record::Noted { .. }
+            | Record::Amended { .. }
+            | Record::Budgeted { .. } => {}
             Record::Ended { end } => {
                 self.ended = true;
                 self.expected.actions.push(Action::Ended(end));

@@ -19,6 +19,7 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
         | Input::Unpause
         | Input::Suspend
         | Input::Resume
+        | Input::Budget(_)
         | Input::Quota(_)
         | Input::Tick => return Ok(()),
     };
@@ -130,6 +131,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
         | Input::Unpause
         | Input::Suspend
         | Input::Resume
+        | Input::Budget(_)
         | Input::Quota(_)
         | Input::Tick => return Ok(()),
     };

@@ -61,6 +61,11 @@ impl Model {
             Input::Unpause => self.pause(false),
             Input::Suspend => self.suspend(),
             Input::Resume => self.resume(),
+            Input::Budget(budget) if budget == self.budget => Reception::Stale,
+            Input::Budget(budget) => {
+                self.budget = budget;
+                Reception::Taken
+            }
             Input::Quota(slots) => {
                 self.quota = slots;
                 Reception::Taken

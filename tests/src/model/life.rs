@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zeph_graph::{AskWhy, CancelWhy, CutWhy, EndingWhy, Fault, Output, RunEnd, TaskId};
+use zeph_graph::{AskWhy, Budget, CancelWhy, CutWhy, EndingWhy, Fault, Output, RunEnd, TaskId};
 
 use super::clock::Stretches;
 use crate::facts::Facts;
@@ -23,6 +23,7 @@ pub struct Model {
     pub(super) last_at: u64,
     // Counts events, to tell what became ready before what.
     pub(super) events: u64,
+    pub(super) budget: Budget,
 }
 
 /// What the model remembers of one task.
@@ -120,6 +121,7 @@ impl Model {
             clock: Stretches::default(),
         };
         Self {
+            budget: facts.header.policy.budget,
             lives: vec![life; facts.graph().len()],
             facts,
             phase: Phase::New,

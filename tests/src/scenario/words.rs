@@ -48,6 +48,17 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Suspending => "suspending".into(),
         Record::Suspended => "suspended".into(),
         Record::Resumed => "resumed".into(),
+        Record::Reserved {
+            reservation, most, ..
+        } => format!("reserves b{reservation}: {most}"),
+        Record::Settled {
+            reservation, spent, ..
+        } => format!("settles b{reservation}: {spent}"),
+        Record::Noted {
+            attempt, content, ..
+        } => format!("#{attempt} notes c{content}"),
+        Record::Amended { content, .. } => format!("adds tasks: c{content}"),
+        Record::Budgeted { budget } => format!("budget: {budget}"),
         Record::Ended { end } => format!("ENDED: {end}"),
     };
     if subject.is_empty() {

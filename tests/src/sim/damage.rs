@@ -2,7 +2,7 @@
 //! behaves: it never panics, and never goes on for ever.
 
 use zeph_graph::{Attempt, EndingWhy, Entry, Header, Record, Seq, SkipWhy, TaskId, Timestamp};
-use zeph_scheduler::{Action, Input, Scheduler};
+use zeph_scheduler::{Action, Input, Patches, Scheduler};
 
 use crate::rng::Rng;
 
@@ -19,7 +19,7 @@ pub fn survives(seed: u64, header: &Header, journal: &[Entry]) -> bool {
         entry.seq = Seq::FIRST.plus(at as u64);
         entry.at = Timestamp::from_micros(at as u64);
     }
-    match Scheduler::recover(header.clone(), journal) {
+    match Scheduler::recover(header.clone(), journal, &Patches::new()) {
         Ok(machine) => {
             go_on(&mut rng, machine);
             false
@@ -62,6 +62,10 @@ fn of_another_task(record: Record, other: TaskId) -> Record {
         | Record::CancelRequested { task, .. }
         | Record::Failed { task, .. }
         | Record::Canceled { task, .. }
+        | Record::Reserved { task, .. }
+        | Record::Settled { task, .. }
+        | Record::Noted { task, .. }
+        | Record::Amended { task, .. }
         | Record::Skipped {
             why: SkipWhy::Upstream(task),
             ..
@@ -77,6 +81,7 @@ fn of_another_task(record: Record, other: TaskId) -> Record {
         | Record::Suspending
         | Record::Suspended
         | Record::Resumed
+        | Record::Budgeted { .. }
         | Record::Ended { .. } => {}
     }
     record

@@ -69,6 +69,7 @@ fn policy(rng: &mut Rng) -> Policy {
         run_timeout: rng.percent(25).then(|| limit(rng)),
         cancel_grace: grace(rng),
         suspend_grace: grace(rng),
+        ..Policy::default()
     }
 }
 

@@ -111,6 +111,11 @@ impl Times {
             | Record::Suspending
             | Record::Suspended
             | Record::Resumed
+            | Record::Reserved { .. }
+            | Record::Settled { .. }
+            | Record::Noted { .. }
+            | Record::Amended { .. }
+            | Record::Budgeted { .. }
             | Record::Ended { .. } => return,
         };
         self.turn(at, asleep, doing);

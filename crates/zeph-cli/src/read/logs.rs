@@ -122,6 +122,11 @@ fn ends(view: &RunView, tasks: &[TaskId]) -> Vec<(TaskId, (u32, Option<ContentId
             | Record::Suspending
             | Record::Suspended
             | Record::Resumed
+            | Record::Reserved { .. }
+            | Record::Settled { .. }
+            | Record::Noted { .. }
+            | Record::Amended { .. }
+            | Record::Budgeted { .. }
             | Record::Ended { .. } => continue,
         };
         if let Some(last) = of[task.index()].last_mut() {

@@ -48,6 +48,7 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
         priority,
         approve,
         hint,
+        budget,
         metadata,
     } = task.rules();
     let mut lines = Vec::new();
@@ -66,6 +67,10 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     add("priority", (*priority != 0).then(|| priority.to_string()));
     add("approve", approve.as_ref().map(gate));
     add("expected", hint.map(show_duration));
+    add(
+        "budget",
+        (!budget.is_unlimited()).then(|| budget.to_string()),
+    );
     for (key, value) in metadata {
         add("metadata", Some(format!("{key} = {value}")));
     }

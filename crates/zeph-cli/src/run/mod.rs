@@ -159,6 +159,7 @@ fn policy(cx: &Cx, loaded: &Loaded) -> Policy {
         run_timeout: loaded.bound.timeout().or(config.run_timeout),
         cancel_grace: config.cancel_grace,
         suspend_grace: config.suspend_grace,
+        ..Policy::default()
     }
 }
 

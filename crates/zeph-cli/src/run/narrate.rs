@@ -120,6 +120,11 @@ impl Board {
             | Record::Suspending
             | Record::Suspended
             | Record::Resumed
+            | Record::Reserved { .. }
+            | Record::Settled { .. }
+            | Record::Noted { .. }
+            | Record::Amended { .. }
+            | Record::Budgeted { .. }
             | Record::Ended { .. } => {}
         }
         let (word, tone, text) = self.words(event, &name, questions)?;
@@ -175,6 +180,11 @@ impl Board {
             | Record::Suspending
             | Record::Suspended
             | Record::Resumed
+            | Record::Reserved { .. }
+            | Record::Settled { .. }
+            | Record::Noted { .. }
+            | Record::Amended { .. }
+            | Record::Budgeted { .. }
             | Record::Ended { .. } => return self.asides(event, name, questions),
         })
     }
@@ -241,6 +251,11 @@ impl Board {
             | Record::Suspending
             | Record::Suspended
             | Record::Resumed
+            | Record::Reserved { .. }
+            | Record::Settled { .. }
+            | Record::Noted { .. }
+            | Record::Amended { .. }
+            | Record::Budgeted { .. }
             | Record::Ended { .. } => return None,
         })
     }

@@ -204,6 +204,11 @@ impl Session {
             | Record::Suspending
             | Record::Suspended
             | Record::Resumed
+            | Record::Reserved { .. }
+            | Record::Settled { .. }
+            | Record::Noted { .. }
+            | Record::Amended { .. }
+            | Record::Budgeted { .. }
             | Record::Ended { .. } => {}
         }
         self.question_events(&event).await;

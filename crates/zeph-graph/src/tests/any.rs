@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
-    Answer, Approval, AskFailure, AskWhy, Attempt, CancelWhy, ContentId, CutHow, CutWhy, Effect,
-    EndingWhy, FailureAnswer, Fault, LaneId, LaneUse, OnFailure, Output, Policy, Question,
-    QuestionId, Record, Retry, RunEnd, SkipWhy, Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
+    Answer, Approval, AskFailure, AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy,
+    Effect, EndingWhy, FailureAnswer, Fault, LaneId, LaneUse, OnFailure, Output, OverBudget,
+    Policy, Question, QuestionId, Record, ReservationId, Retry, RunEnd, SkipWhy, Spend, Task,
+    TaskGraph, TaskId, Timestamp, Trigger, Work,
 };
 
 /// JSON values, nested a little.
@@ -96,6 +97,7 @@ prop_compose! {
         weights in (0..3u32, 0..2u32),
         priority in any::<i32>(),
         approve in prop::option::of((any::<String>(), prop::option::of((time(), any::<bool>())))),
+        budget in budget(),
         metadata in prop::collection::btree_map(any::<String>(), any::<String>(), 0..2),
     ) -> Task {
         let mut task = Task::new(name.clone()).with_work(work);
@@ -111,6 +113,7 @@ prop_compose! {
             .collect();
         rules.priority = priority;
         rules.approve = approve.map(|(text, fallback)| Approval { text, fallback });
+        rules.budget = budget;
         rules.metadata = metadata;
         task
     }
@@ -165,16 +168,26 @@ pub(super) fn graph() -> impl Strategy<Value = TaskGraph> {
     })
 }
 
+fn budget() -> impl Strategy<Value = Budget> {
+    let limit = || prop_oneof![Just(u64::MAX), any::<u64>()];
+    (limit(), limit()).prop_map(|(tokens, micro_usd)| Budget { tokens, micro_usd })
+}
+
 pub(super) fn policy() -> impl Strategy<Value = Policy> {
     let max_parallel = any::<NonZeroU32>();
     let times = (prop::option::of(time()), time(), time());
-    (max_parallel, any::<u64>(), times).prop_map(|(max_parallel, seed, times)| Policy {
-        max_parallel,
-        seed,
-        run_timeout: times.0,
-        cancel_grace: times.1,
-        suspend_grace: times.2,
-    })
+    let over = prop::sample::select(vec![OverBudget::Ask, OverBudget::Partial]);
+    (max_parallel, any::<u64>(), times, budget(), over).prop_map(
+        |(max_parallel, seed, times, budget, over_budget)| Policy {
+            max_parallel,
+            seed,
+            run_timeout: times.0,
+            cancel_grace: times.1,
+            suspend_grace: times.2,
+            budget,
+            over_budget,
+        },
+    )
 }
 
 fn one_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
@@ -289,7 +302,35 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         (task(), skip).prop_map(|(task, why)| Record::Skipped { task, why }),
         (task(), one_of(CancelWhy::ALL)).prop_map(|(task, why)| Record::Canceled { task, why }),
     ];
+    let spend = || {
+        let numbers = (any::<u32>(), any::<u32>());
+        numbers.prop_map(|(tokens, micro_usd)| Spend { tokens, micro_usd })
+    };
+    let reservation = || any::<NonZeroU32>().prop_map(ReservationId::from);
+    let sure = || any::<NonZeroU32>().prop_map(ContentId::from);
+    let doors = prop_oneof![
+        (task(), reservation(), spend()).prop_map(|(task, reservation, most)| Record::Reserved {
+            task,
+            reservation,
+            most
+        }),
+        (task(), reservation(), spend()).prop_map(|(task, reservation, spent)| {
+            Record::Settled {
+                task,
+                reservation,
+                spent,
+            }
+        }),
+        (task(), attempt(), sure()).prop_map(|(task, attempt, content)| Record::Noted {
+            task,
+            attempt,
+            content
+        }),
+        (task(), sure()).prop_map(|(task, content)| Record::Amended { task, content }),
+        budget().prop_map(|budget| Record::Budgeted { budget }),
+    ];
     prop_oneof![
+        doors,
         run,
         ending.prop_map(|why| Record::Ending { why }),
         one_of(RunEnd::ALL).prop_map(|end| Record::Ended { end }),

@@ -109,6 +109,30 @@ const STORED: &[(&str, &str)] = &[
     (r#"{"type":"suspended"}"#, "Suspended"),
     (r#"{"type":"resumed"}"#, "Resumed"),
     (
+        r#"{"type":"reserved","task":3,"reservation":2,"tokens":1200,"micro_usd":3000}"#,
+        "Reserved { task: t3, reservation: b2, most: Spend { tokens: 1200, micro_usd: 3000 } }",
+    ),
+    (
+        r#"{"type":"settled","task":3,"reservation":2,"tokens":800,"micro_usd":0}"#,
+        "Settled { task: t3, reservation: b2, spent: Spend { tokens: 800, micro_usd: 0 } }",
+    ),
+    (
+        r#"{"type":"noted","task":3,"attempt":1,"content":9}"#,
+        "Noted { task: t3, attempt: #1, content: c9 }",
+    ),
+    (
+        r#"{"type":"amended","task":3,"content":7}"#,
+        "Amended { task: t3, content: c7 }",
+    ),
+    (
+        r#"{"type":"budgeted","tokens":5000}"#,
+        "Budgeted { budget: Budget { tokens: 5000, micro_usd: 18446744073709551615 } }",
+    ),
+    (
+        r#"{"type":"budgeted"}"#,
+        "Budgeted { budget: Budget { tokens: 18446744073709551615, micro_usd: 18446744073709551615 } }",
+    ),
+    (
         r#"{"type":"ended","end":"timed_out"}"#,
         "Ended { end: TimedOut }",
     ),
@@ -124,14 +148,14 @@ fn the_texts_in_journals_are_these() {
     let kinds: BTreeSet<&str> = (STORED.iter())
         .filter_map(|(text, _)| text.split('"').nth(3))
         .collect();
-    assert_eq!(kinds.len(), 20, "{kinds:?}");
+    assert_eq!(kinds.len(), 25, "{kinds:?}");
 }
 
 #[test]
 fn an_unknown_type_is_named() {
-    let error = decode(r#"{"type":"amended","patch":1}"#).unwrap_err();
+    let error = decode(r#"{"type":"prepared","task":1}"#).unwrap_err();
     assert!(
-        error.to_string().contains("unknown variant `amended`"),
+        error.to_string().contains("unknown variant `prepared`"),
         "{error}"
     );
 }

@@ -58,6 +58,8 @@ codes! {
     ZeroCapacity = "zero_capacity",
     /// Two lanes have one name, or a task lists one twice.
     DuplicateLane = "duplicate_lane",
+    /// A patch declares a lane.
+    LaneInPatch = "lane_in_patch",
     /// No lane has that name.
     UnknownLane = "unknown_lane",
     /// A weight is 0, or above the lane's capacity.

@@ -100,6 +100,7 @@ fn diff_task(old: &TaskSpec, new: &TaskSpec, found: &mut Vec<String>) {
     note(old.priority != new.priority, "its priority");
     note(old.approve != new.approve, "its approval");
     note(old.hint_us != new.hint_us, "its duration hint");
+    note(old.budget != new.budget, "its budget");
     let mut text = changed.join(", ");
     if old.needs != new.needs {
         let separator = if text.is_empty() { "" } else { ", " };

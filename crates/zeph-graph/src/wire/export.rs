@@ -44,6 +44,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         priority,
         approve,
         hint,
+        budget,
         metadata,
     } = task.rules();
     let name_of = |id: &TaskId| graph.task(*id).name().to_owned();
@@ -73,6 +74,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
             }),
         }),
         hint_us: hint.map(micros),
+        budget: (*budget).into(),
         metadata: metadata.clone(),
         span: None,
         needs_spans: Vec::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::diagnostic::Diagnostics;
-use super::rules::micros;
+use super::rules::{BudgetSpec, OverBudgetSpec, is_default, micros};
 use super::spec::{other_version, to_json};
 use super::{GraphSpec, VERSION};
 use crate::{Header, Policy};
@@ -54,6 +54,10 @@ struct PolicySpec {
     run_timeout_us: Option<u64>,
     cancel_grace_us: u64,
     suspend_grace_us: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    budget: BudgetSpec,
+    #[serde(default, skip_serializing_if = "is_default")]
+    over_budget: OverBudgetSpec,
 }
 
 /// The JSON text of a header, on one line. The same header gives the same text.
@@ -65,6 +69,8 @@ pub fn encode_header(header: &Header) -> String {
         run_timeout,
         cancel_grace,
         suspend_grace,
+        budget,
+        over_budget,
     } = header.policy;
     to_json(&HeaderSpec {
         version: VERSION,
@@ -75,6 +81,8 @@ pub fn encode_header(header: &Header) -> String {
             run_timeout_us: run_timeout.map(micros),
             cancel_grace_us: micros(cancel_grace),
             suspend_grace_us: micros(suspend_grace),
+            budget: budget.into(),
+            over_budget: over_budget.into(),
         },
     })
 }
@@ -124,6 +132,8 @@ pub fn decode_header(text: &str) -> Result<Header, BadHeader> {
             run_timeout: policy.run_timeout_us.map(Duration::from_micros),
             cancel_grace: Duration::from_micros(policy.cancel_grace_us),
             suspend_grace: Duration::from_micros(policy.suspend_grace_us),
+            budget: policy.budget.into(),
+            over_budget: policy.over_budget.into(),
         },
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Effect, FailureAnswer, Retry, Trigger};
+use crate::{Budget, Effect, FailureAnswer, OverBudget, Retry, Trigger};
 
 /// What a task does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -179,6 +179,46 @@ pub struct LaneUseSpec {
     pub weight: u32,
 }
 
+/// The most that something may cost; an absent number is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetSpec {
+    /// Tokens, in and out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Millionths of a dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_usd: Option<u64>,
+}
+
+impl From<Budget> for BudgetSpec {
+    fn from(budget: Budget) -> Self {
+        let limit = |number| (number != u64::MAX).then_some(number);
+        Self {
+            tokens: limit(budget.tokens),
+            micro_usd: limit(budget.micro_usd),
+        }
+    }
+}
+
+impl From<BudgetSpec> for Budget {
+    fn from(spec: BudgetSpec) -> Self {
+        Self {
+            tokens: spec.tokens.unwrap_or(u64::MAX),
+            micro_usd: spec.micro_usd.unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// What becomes of a task that a budget stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OverBudgetSpec {
+    #[default]
+    Ask,
+    Partial,
+}
+
 /// A gate before the first attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -285,3 +325,4 @@ same!(
     }
 );
 same!(FailureAnswer, FailureAnswerSpec { Retry, Skip, Abort });
+same!(OverBudget, OverBudgetSpec { Ask, Partial });

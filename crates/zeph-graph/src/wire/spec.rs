@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::is_default;
 use super::{
-    ApproveSpec, EffectSpec, LaneUseSpec, OnFailureSpec, RetrySpec, TriggerSpec, WorkSpec,
+    ApproveSpec, BudgetSpec, EffectSpec, LaneUseSpec, OnFailureSpec, RetrySpec, TriggerSpec,
+    WorkSpec,
 };
 
 /// The version of the wire format that this crate writes, and the only one it reads.
@@ -97,6 +98,9 @@ pub struct TaskSpec {
     /// How long an attempt is expected to take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint_us: Option<u64>,
+    /// The most that all attempts together may cost.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub budget: BudgetSpec,
     /// Free text for people and tools.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,

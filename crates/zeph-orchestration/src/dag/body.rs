@@ -147,7 +147,8 @@ pub(crate) fn fault_of(error: &TaskError) -> Fault {
     match error.class() {
         ErrorClass::Retryable | ErrorClass::Cancelled => Fault::Error,
         ErrorClass::Permanent => Fault::Permanent,
-        ErrorClass::Refused | ErrorClass::OverBudget => Fault::Refused,
+        ErrorClass::Refused => Fault::Refused,
+        ErrorClass::OverBudget => Fault::Budget,
     }
 }
 

@@ -126,6 +126,7 @@ pub(super) const fn fault(fault: Fault) -> &'static str {
         Fault::AttemptTimeout => "its last attempt took too long",
         Fault::TaskTimeout => "all its attempts together took too long",
         Fault::Interrupted => "its attempt was interrupted, and it must not happen twice",
+        Fault::Budget => "a budget does not cover its next call",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Checking a graph from outside: all its problems at once, then the order of its tasks.
+//! Checking a graph, or a patch of one, from outside: all its problems at once, then the order of its tasks.
 
 mod cycles;
 mod names;
@@ -6,10 +6,12 @@ mod order;
 mod rules;
 mod suggest;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::diagnostic::{Code, Diagnostic, Diagnostics, show};
 use super::{GraphSpec, Limits, TaskSpec, VERSION};
+use crate::TaskGraph;
 
 /// Where a graph comes from, which decides how much of it is doubted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +26,17 @@ pub(crate) enum Origin {
 pub(crate) struct Checked {
     /// Positions in the spec in the order of the graph.
     pub(crate) order: Vec<u32>,
-    /// For each position in the spec, the positions that it depends on.
+    /// For each position in the spec, what it depends on: a task of the base by its id, a task of the
+    /// spec by its position, counted on from there.
     pub(crate) needs: Vec<Vec<u32>>,
 }
 
-/// All problems of a spec.
+/// All problems of a spec: of a graph of its own, or of a patch of `base`.
+///
+/// Cost: the spec, and the lanes of the base; a pass over the base's names where one is misspelt.
 pub(crate) fn check(
     spec: &GraphSpec,
+    base: Option<&TaskGraph>,
     limits: &Limits,
     origin: Origin,
 ) -> Result<Checked, Diagnostics> {
@@ -40,11 +46,18 @@ pub(crate) fn check(
         let one = Diagnostic::new(Code::UnknownVersion, message).help(help);
         return Err(Diagnostics::of(one));
     }
+    let nothing = TaskGraph::new();
+    let (is_patch, base) = (base.is_some(), base.unwrap_or(&nothing));
     // What follows costs memory for each task and time for each pair of lanes, so a graph that is
     // too large ends here.
     let max_tasks = limits.max_tasks.min(crate::MAX_TASKS);
     let sizes = [
-        (Code::TooManyTasks, "tasks", spec.tasks.len(), max_tasks),
+        (
+            Code::TooManyTasks,
+            "tasks",
+            base.len() + spec.tasks.len(),
+            max_tasks,
+        ),
         (
             Code::TooManyLanes,
             "lanes",
@@ -59,28 +72,46 @@ pub(crate) fn check(
         }
     }
     let mut found = Vec::new();
-    names::check_lanes(spec, origin, &mut found);
-    let by_name = names::check_tasks(spec, origin, &mut found);
-    let needs = resolve(spec, limits, &by_name, &mut found);
-    rules::check(spec, origin, &mut found);
-    let order = order::topological(&needs);
+    names::check_lanes(spec, is_patch, origin, &mut found);
+    let by_name = names::check_tasks(spec, base, origin, &mut found);
+    let needs = resolve(spec, base, limits, &by_name, &mut found);
+    rules::check(spec, base, origin, &mut found);
+    let within = within(&needs, base);
+    let order = order::topological(&within);
     if order.len() < spec.tasks.len() {
-        cycles::report(spec, &needs, &order, &mut found);
+        cycles::report(spec, &within, &order, &mut found);
     } else {
-        check_depth(spec, limits, &needs, &order, &mut found);
+        check_depth(spec, limits, &within, &order, &mut found);
     }
     Diagnostics::unless_empty(found)?;
     Ok(Checked { order, needs })
 }
 
-/// The names of `needs` as positions; unknown ones and a task's own are reported and left out.
+/// The dependencies between tasks of the spec. Those on the base close no circle: it is there already.
+fn within<'a>(needs: &'a [Vec<u32>], base: &TaskGraph) -> Cow<'a, [Vec<u32>]> {
+    // A base holds fewer tasks than a u32 counts.
+    let first = base.len() as u32;
+    if first == 0 {
+        return Cow::Borrowed(needs);
+    }
+    let inner = |needs: &Vec<u32>| {
+        let inner = needs.iter().filter_map(|need| need.checked_sub(first));
+        inner.collect()
+    };
+    Cow::Owned(needs.iter().map(inner).collect())
+}
+
+/// The names of `needs` as numbers; unknown ones and a task's own are reported and left out.
 fn resolve(
     spec: &GraphSpec,
+    base: &TaskGraph,
     limits: &Limits,
     by_name: &HashMap<&str, u32>,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Vec<u32>> {
-    let mut suggester = suggest::Suggester::new(spec.tasks.iter().map(|task| &*task.name));
+    let names = spec.tasks.iter().map(|task| &*task.name);
+    let mut suggester = suggest::Suggester::new(names.chain(base.names()));
+    let first = base.len() as u32;
     let mut all = Vec::with_capacity(spec.tasks.len());
     for task in &spec.tasks {
         if task.needs.len() > limits.max_needs {
@@ -100,7 +131,9 @@ fn resolve(
                 let one = Diagnostic::new(Code::SelfDependency, message);
                 found.push(one.about(&task.name, span));
             } else if let Some(&position) = by_name.get(need.as_str()) {
-                positions.push(position);
+                positions.push(first + position);
+            } else if let Some(id) = base.find(need) {
+                positions.push(id.as_u32());
             } else {
                 let (name, need_shown) = (show(&task.name), show(need));
                 let message = format!("task {name} depends on {need_shown}, which does not exist");

@@ -4,11 +4,21 @@ use std::collections::HashMap;
 
 use super::super::diagnostic::{Code, Diagnostic, show};
 use super::{GraphSpec, Origin, of};
-use crate::MAX_NAME_BYTES;
 use crate::picture::is_unseen;
+use crate::{MAX_NAME_BYTES, TaskGraph};
 
-/// Checks the lanes' names and capacities.
-pub(super) fn check_lanes(spec: &GraphSpec, origin: Origin, found: &mut Vec<Diagnostic>) {
+/// Checks the lanes' names and capacities. A patch has none.
+pub(super) fn check_lanes(
+    spec: &GraphSpec,
+    is_patch: bool,
+    origin: Origin,
+    found: &mut Vec<Diagnostic>,
+) {
+    if is_patch && let Some(lane) = spec.lanes.first() {
+        let message = format!("the patch declares lane {}", show(&lane.name));
+        let one = Diagnostic::new(Code::LaneInPatch, message);
+        found.push(one.help("use the lanes that the graph has, by name"));
+    }
     let mut seen = HashMap::new();
     for lane in &spec.lanes {
         if let Some(what) = bad_name(&lane.name, origin) {
@@ -32,6 +42,7 @@ pub(super) fn check_lanes(spec: &GraphSpec, origin: Origin, found: &mut Vec<Diag
 /// Checks the tasks' names, and gives the position of each. Of two with one name the first counts.
 pub(super) fn check_tasks<'a>(
     spec: &'a GraphSpec,
+    base: &TaskGraph,
     origin: Origin,
     found: &mut Vec<Diagnostic>,
 ) -> HashMap<&'a str, u32> {
@@ -43,15 +54,22 @@ pub(super) fn check_tasks<'a>(
             let message = format!("{} cannot be the name of a task: {what}", show(name));
             found.push(of(task, Code::BadName, message));
         }
-        if by_name.contains_key(name) {
-            let message = format!("there are two tasks named {}", show(name));
+        if by_name.contains_key(name) || base.find(name).is_some() {
+            let message = if by_name.contains_key(name) {
+                format!("there are two tasks named {}", show(name))
+            } else {
+                format!("there is a task named {} already", show(name))
+            };
             found.push(of(task, Code::DuplicateName, message).help("rename one of them"));
             continue;
         }
         by_name.insert(name, position);
-        if origin == Origin::Outside
-            && let Some(other) = by_folded.insert(name.to_lowercase(), name)
-        {
+        if origin == Origin::Store {
+            continue;
+        }
+        let folded = name.to_lowercase();
+        let other = base.find_folded(&folded);
+        if let Some(other) = by_folded.insert(folded, name).or(other) {
             let message = format!(
                 "the names {} and {} differ only in case",
                 show(other),

@@ -8,14 +8,21 @@ use super::super::diagnostic::{Code, Diagnostic, show};
 use super::super::{AnswerSpec, GraphSpec, OnFailureSpec, QuestionSpec, TaskSpec, WorkSpec};
 use super::suggest::Suggester;
 use super::{Origin, of};
+use crate::TaskGraph;
 use crate::wire::import::question;
 
 /// Checks the rules of all tasks.
-pub(super) fn check(spec: &GraphSpec, origin: Origin, found: &mut Vec<Diagnostic>) {
-    let lanes = (spec.lanes.iter())
-        .map(|lane| (lane.name.as_str(), lane.capacity))
-        .collect();
-    let mut suggester = Suggester::new(spec.lanes.iter().map(|lane| &*lane.name));
+pub(super) fn check(
+    spec: &GraphSpec,
+    base: &TaskGraph,
+    origin: Origin,
+    found: &mut Vec<Diagnostic>,
+) {
+    let there = (base.lanes().iter()).map(|lane| (&*lane.name, lane.capacity));
+    let declared = (spec.lanes.iter()).map(|lane| (lane.name.as_str(), lane.capacity));
+    let all = there.chain(declared);
+    let lanes = all.clone().collect();
+    let mut suggester = Suggester::new(all.map(|(name, _)| name));
     for task in &spec.tasks {
         check_times(task, found);
         check_lanes(task, &lanes, &mut suggester, found);

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::wire::FailureAnswerSpec;
 use crate::wire::words::Word;
 use crate::{
-    Answer, AskWhy, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Fault, Output, Record, RunEnd,
-    SkipWhy, TaskId, Timestamp,
+    Answer, AskWhy, Budget, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Fault, Output, Record,
+    RunEnd, SkipWhy, Spend, TaskId, Timestamp,
 };
 
 /// A text that is not a record, or one of a newer version.
@@ -103,6 +103,21 @@ enum Wire {
     Suspending {},
     Suspended {},
     Resumed {},
+    Reserved(WireSpend),
+    Settled(WireSpend),
+    Noted {
+        task: u32,
+        attempt: NonZeroU32,
+        content: NonZeroU32,
+    },
+    Amended {
+        task: u32,
+        content: NonZeroU32,
+    },
+    Budgeted {
+        tokens: Option<u64>,
+        micro_usd: Option<u64>,
+    },
     Ended {
         end: Word<RunEnd>,
     },
@@ -125,6 +140,15 @@ struct WireCut {
     attempt: NonZeroU32,
     how: Word<CutHow>,
     log: Option<NonZeroU32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireSpend {
+    task: u32,
+    reservation: NonZeroU32,
+    tokens: u32,
+    micro_usd: u32,
 }
 
 #[derive(Deserialize)]
@@ -253,7 +277,45 @@ impl From<Wire> for Record {
             Wire::Suspending {} => Self::Suspending,
             Wire::Suspended {} => Self::Suspended,
             Wire::Resumed {} => Self::Resumed,
+            Wire::Reserved(wire) => Self::Reserved {
+                task: id(wire.task),
+                reservation: wire.reservation.into(),
+                most: wire.spend(),
+            },
+            Wire::Settled(wire) => Self::Settled {
+                task: id(wire.task),
+                reservation: wire.reservation.into(),
+                spent: wire.spend(),
+            },
+            Wire::Noted {
+                task,
+                attempt,
+                content,
+            } => Self::Noted {
+                task: id(task),
+                attempt: attempt.into(),
+                content: content.into(),
+            },
+            Wire::Amended { task, content } => Self::Amended {
+                task: id(task),
+                content: content.into(),
+            },
+            Wire::Budgeted { tokens, micro_usd } => Self::Budgeted {
+                budget: Budget {
+                    tokens: tokens.unwrap_or(u64::MAX),
+                    micro_usd: micro_usd.unwrap_or(u64::MAX),
+                },
+            },
             Wire::Ended { end: Word(end) } => Self::Ended { end },
+        }
+    }
+}
+
+impl WireSpend {
+    const fn spend(&self) -> Spend {
+        Spend {
+            tokens: self.tokens,
+            micro_usd: self.micro_usd,
         }
     }
 }

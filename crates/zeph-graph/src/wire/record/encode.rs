@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, AskWhy, Attempt, ContentId, CutWhy, EndingWhy, FailureAnswer, Output, QuestionId,
-    Record, SkipWhy, TaskId,
+    Record, ReservationId, SkipWhy, Spend, TaskId,
 };
 
 /// The JSON text of a record, without spaces.
@@ -100,6 +100,40 @@ pub fn encode_into(record: &Record, text: &mut String) {
         Record::Suspending => object.open("suspending"),
         Record::Suspended => object.open("suspended"),
         Record::Resumed => object.open("resumed"),
+        Record::Reserved {
+            task,
+            reservation,
+            most,
+        } => {
+            object.about("reserved", task);
+            object.spend(reservation, most);
+        }
+        Record::Settled {
+            task,
+            reservation,
+            spent,
+        } => {
+            object.about("settled", task);
+            object.spend(reservation, spent);
+        }
+        Record::Noted {
+            task,
+            attempt,
+            content,
+        } => {
+            object.about("noted", task);
+            object.attempt(attempt);
+            object.content("content", Some(content));
+        }
+        Record::Amended { task, content } => {
+            object.about("amended", task);
+            object.content("content", Some(content));
+        }
+        Record::Budgeted { budget } => {
+            object.open("budgeted");
+            object.limit("tokens", budget.tokens);
+            object.limit("micro_usd", budget.micro_usd);
+        }
         Record::Ended { end } => {
             object.open("ended");
             object.word("end", end.word());
@@ -187,6 +221,19 @@ impl Object<'_> {
     fn content(&mut self, key: &str, content: Option<ContentId>) {
         if let Some(content) = content {
             self.number(key, u64::from(content.get()));
+        }
+    }
+
+    fn spend(&mut self, reservation: ReservationId, spend: Spend) {
+        self.number("reservation", u64::from(reservation.get()));
+        self.number("tokens", u64::from(spend.tokens));
+        self.number("micro_usd", u64::from(spend.micro_usd));
+    }
+
+    /// A limit; nothing where there is none.
+    fn limit(&mut self, key: &str, limit: u64) {
+        if limit != u64::MAX {
+            self.number(key, limit);
         }
     }
 

@@ -1,0 +1,463 @@
+//! The doors of the journal through the engine: budgets, notes, proposals, and what a crash leaves.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{
+    Budget, Fault, OverBudget, Policy, RunEnd, RunId, RunState, Spend, Spent, Task, TaskGraph,
+    TaskState,
+};
+use zeph_memory::MemoryStore;
+use zeph_runtime::{Engine, RunView, Submission};
+use zeph_scheduler::Reception;
+use zeph_subagent::double::Gate;
+use zeph_subagent::{
+    ErrorClass, Executor, LogStream, Note, NoteKind, Proposal, Redact, Registry, TaskContext,
+    TaskError, TaskInput, TaskOutput, closure,
+};
+
+fn tokens(tokens: u32) -> Spend {
+    Spend {
+        tokens,
+        micro_usd: 0,
+    }
+}
+
+fn budget(tokens: u64) -> Budget {
+    Budget {
+        tokens,
+        ..Budget::UNLIMITED
+    }
+}
+
+fn named(name: &str) -> RunId {
+    name.parse().expect("a name")
+}
+
+async fn engine(store: &MemoryStore, executors: &[(&str, Arc<dyn Executor>)]) -> Engine {
+    let mut registry = Registry::new();
+    for (name, executor) in executors {
+        let registered = registry.register(*name, Arc::clone(executor));
+        registered.expect("each name once");
+    }
+    let builder = Engine::builder(Arc::new(store.clone())).registry(registry);
+    builder.start().await.expect("starts")
+}
+
+/// Calls for 80 tokens and spends 50.
+fn caller() -> Arc<dyn Executor> {
+    closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
+        let held = cx.journal().reserve(tokens(80)).await?;
+        cx.journal().settle(held, tokens(50)).await?;
+        // Said twice, it counts once.
+        cx.journal().settle(held, tokens(50)).await?;
+        let left = cx.journal().left().await?;
+        Ok(TaskOutput::from(left.tokens))
+    })
+}
+
+fn graph_of(tasks: impl IntoIterator<Item = Task>) -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    for task in tasks {
+        graph.add_task(task, []);
+    }
+    graph
+}
+
+fn submission(graph: TaskGraph, limit: u64, over_budget: OverBudget) -> Submission {
+    Submission::new(graph).policy(Policy {
+        budget: budget(limit),
+        over_budget,
+        ..Policy::default()
+    })
+}
+
+#[tokio::test]
+async fn what_is_settled_counts_and_the_rest_is_given_back() {
+    let store = MemoryStore::new();
+    let engine = engine(&store, &[("call", caller())]).await;
+    let graph = graph_of([Task::new("a").action("call")]);
+    let run = engine
+        .submit(submission(graph, 100, OverBudget::Ask))
+        .await
+        .expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(report.spent, Spent::from(tokens(50)));
+    let output = run.output(&report, "a").await.expect("readable");
+    assert_eq!(output.expect("is there").value, 50);
+}
+
+#[tokio::test]
+async fn at_its_limit_a_run_asks_and_goes_on_with_more() {
+    let store = MemoryStore::new();
+    let engine = engine(&store, &[("call", caller())]).await;
+    let mut graph = TaskGraph::new();
+    let first = graph.add_task(Task::new("a").action("call"), []);
+    graph.add_task(Task::new("b").action("call"), [first]);
+    let run = engine
+        .submit(submission(graph, 100, OverBudget::Ask))
+        .await
+        .expect("is saved");
+    let pulse = run.until(|pulse| !pulse.questions.is_empty()).await;
+    assert_eq!(pulse.state, RunState::Waiting);
+    assert_eq!(pulse.spent, Spent::from(tokens(50)));
+    let question = pulse.questions[0].id;
+
+    assert_eq!(
+        run.set_budget(budget(100)).await.expect("is there"),
+        Reception::Stale
+    );
+    assert_eq!(
+        run.set_budget(budget(200)).await.expect("is there"),
+        Reception::Taken
+    );
+    run.answer(question, "retry").await.expect("fits");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(report.spent, Spent::from(tokens(100)));
+
+    let view = RunView::load(&store, run.id()).await.expect("readable");
+    assert_eq!(view.scheduler.budget(), budget(200));
+    let task = view.task("b").expect("is there");
+    assert_eq!(view.scheduler.spent_by(task), Spent::from(tokens(50)));
+}
+
+#[tokio::test]
+async fn at_its_limit_a_run_that_takes_partial_answers_fails_that_task_only() {
+    let store = MemoryStore::new();
+    let engine = engine(&store, &[("call", caller())]).await;
+    let mut graph = TaskGraph::new();
+    let first = graph.add_task(Task::new("a").action("call"), []);
+    let second = graph.add_task(Task::new("b").action("call"), [first]);
+    let join = Task::new("join").trigger(zeph_graph::Trigger::AllDone);
+    graph.add_task(join, [second]);
+    let run = engine
+        .submit(submission(graph, 100, OverBudget::Partial))
+        .await
+        .expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Degraded));
+    let state = |name: &str| report.task(name).expect("is there").state;
+    assert_eq!(state("b"), TaskState::Failed { why: Fault::Budget });
+    assert!(state("join").is_completed());
+}
+
+#[tokio::test]
+async fn an_attempt_that_ends_with_an_open_reservation_has_spent_it() {
+    let store = MemoryStore::new();
+    let careless = closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
+        cx.journal().reserve(tokens(30)).await?;
+        Err(TaskError::permanent("gives up"))
+    });
+    let engine = engine(&store, &[("call", careless)]).await;
+    let graph = graph_of([Task::new("a").action("call")]);
+    let run = engine
+        .submit(submission(graph, 100, OverBudget::Ask))
+        .await
+        .expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.spent, Spent::from(tokens(30)));
+}
+
+#[test]
+fn a_reservation_that_a_crash_leaves_open_is_spent_and_the_budget_holds() {
+    let store = MemoryStore::new();
+    let run = named("crash");
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("starts")
+    };
+    let reserved = Gate::new();
+    let first = runtime();
+    first.block_on(async {
+        let signal = reserved.clone();
+        let hangs = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+            let signal = signal.clone();
+            async move {
+                cx.journal().reserve(tokens(60)).await?;
+                signal.open();
+                std::future::pending().await
+            }
+        });
+        let engine = engine(&store, &[("call", hangs)]).await;
+        let graph = graph_of([Task::new("a").action("call")]);
+        let submission = submission(graph, 100, OverBudget::Partial).name(run.clone());
+        engine.submit(submission).await.expect("is saved");
+        reserved.opened().await;
+    });
+    // The process goes away with the call under way.
+    drop(first);
+    runtime().block_on(async {
+        let engine = engine(&store, &[("call", caller())]).await;
+        let handle = engine.resume(&run).await.expect("goes on");
+        let report = handle.wait().await.expect("ends");
+        // 60 are gone with the first attempt, so the second is refused its 80.
+        assert_eq!(report.spent, Spent::from(tokens(60)));
+        let state = report.task("a").expect("is there").state;
+        assert_eq!(state, TaskState::Failed { why: Fault::Budget });
+    });
+}
+
+#[tokio::test]
+async fn notes_are_kept_in_order_and_read_back() {
+    let store = MemoryStore::new();
+    let talker = closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
+        cx.journal()
+            .note(Note::new(NoteKind::Prompt, "what?"))
+            .await?;
+        cx.journal()
+            .note(Note::new(NoteKind::Reply, "that."))
+            .await?;
+        let large = Note::new(NoteKind::Reply, vec![b'x'; Note::MAX_BYTES + 1]);
+        let refused = cx.journal().note(large).await;
+        let code = refused.err().map(|error| error.code().to_owned());
+        Ok(TaskOutput::from(code.unwrap_or_default()))
+    });
+    let engine = engine(&store, &[("talk", talker)]).await;
+    let run = engine
+        .submit(Submission::new(graph_of([Task::new("a").action("talk")])))
+        .await
+        .expect("is saved");
+    let report = run.wait().await.expect("ends");
+    let output = run.output(&report, "a").await.expect("readable");
+    assert_eq!(output.expect("is there").value, "note_too_large");
+    let view = RunView::load(&store, run.id()).await.expect("readable");
+    let notes = view.notes(&store, view.task("a").expect("is there")).await;
+    let notes = notes.expect("readable");
+    let told: Vec<_> = notes
+        .iter()
+        .map(|n| (n.kind.as_str(), &n.body[..]))
+        .collect();
+    assert_eq!(told, [("prompt", &b"what?"[..]), ("reply", b"that.")]);
+}
+
+struct Hush;
+
+impl Redact for Hush {
+    fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let text = String::from_utf8_lossy(text);
+        Cow::Owned(text.replace("hunter2", "[secret]").into_bytes())
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_error_panic_log_or_note() {
+    let store = MemoryStore::new();
+    let leaky = closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
+        let note = Note::new(NoteKind::Prompt, "the key is hunter2");
+        cx.journal().note(note).await?;
+        cx.log(LogStream::Stderr, "hunter2 again");
+        if cx.name() == "panics" {
+            panic!("hunter2");
+        }
+        let error = TaskError::permanent("wrong key hunter2");
+        Err(error
+            .with_detail("hunter2")
+            .with_source("because of hunter2"))
+    });
+    let mut registry = Registry::new();
+    registry.register("leak", leaky).expect("first");
+    let engine = Engine::builder(Arc::new(store.clone()))
+        .registry(registry)
+        .redact(Arc::new(Hush))
+        .start()
+        .await
+        .expect("starts");
+    let task = |name: &str| {
+        let skip = zeph_graph::OnFailure::Skip;
+        Task::new(name).action("leak").on_failure(skip)
+    };
+    let run = engine
+        .submit(Submission::new(graph_of([task("errs"), task("panics")])))
+        .await
+        .expect("is saved");
+    run.wait().await.expect("ends");
+    let view = RunView::load(&store, run.id()).await.expect("readable");
+    let ids: Vec<_> = view
+        .entries
+        .iter()
+        .flat_map(|e| e.record.contents())
+        .collect();
+    assert_eq!(ids.len(), 6, "two notes, two errors, two logs");
+    let contents = zeph_memory::RawGraphStore::contents(&store, run.id(), &ids).await;
+    for part in contents.expect("readable") {
+        let text = String::from_utf8_lossy(&part.bytes);
+        assert!(text.contains("[secret]"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+/// Proposes two tasks, the second one needing the first and the proposer.
+fn proposer(answers: Arc<std::sync::Mutex<Vec<Proposal>>>) -> Arc<dyn Executor> {
+    closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+        let answers = Arc::clone(&answers);
+        async move {
+            let patch = GraphSpec::from_json(
+                r#"{"version":1,"tasks":[
+                    {"name":"last","needs":["middle","grow"],"work":{"kind":"action","name":"ok"}},
+                    {"name":"middle","needs":["grow"],"work":{"kind":"action","name":"ok"}}
+                ]}"#,
+            )?;
+            let answer = cx.journal().propose(patch).await?;
+            answers.lock().expect("whole").push(answer);
+            if cx.attempt().get() == 1 {
+                return Err(TaskError::retryable("once more"));
+            }
+            Ok(TaskOutput::null())
+        }
+    })
+}
+
+fn ok() -> Arc<dyn Executor> {
+    closure::from_fn(|_: TaskContext, input: TaskInput| async move {
+        Ok(TaskOutput::from(input.parents.len()))
+    })
+}
+
+#[tokio::test]
+async fn a_graph_grows_once_and_comes_back_grown() {
+    let store = MemoryStore::new();
+    let answers = Arc::default();
+    let grow = proposer(Arc::clone(&answers));
+    let engine = engine(&store, &[("grow", grow), ("ok", ok())]).await;
+    let base = std::time::Duration::ZERO;
+    let retry = zeph_graph::Retry::times(1).backoff(base, base);
+    let graph = graph_of([Task::new("grow").action("grow").retry(retry)]);
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(report.counts.completed, 3);
+    let output = run.output(&report, "last").await.expect("readable");
+    assert_eq!(output.expect("is there").value, 2);
+    let answers = answers.lock().expect("whole").clone();
+    assert_eq!(answers, [Proposal::Added, Proposal::Already]);
+
+    let view = RunView::load(&store, run.id()).await.expect("readable");
+    let names: Vec<_> = view.graph().tasks().map(|(_, task)| task.name()).collect();
+    assert_eq!(names.len(), 3);
+    assert!(view.task("middle").is_ok() && view.task("last").is_ok());
+}
+
+#[tokio::test]
+async fn a_grown_run_that_rests_goes_on_elsewhere_with_all_its_executors() {
+    let store = MemoryStore::new();
+    let gate = Gate::new();
+    let wait = gate.clone();
+    let held = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+        let wait = wait.clone();
+        async move {
+            wait.open();
+            cx.cancelled().await;
+            Err(TaskError::cancelled("told to"))
+        }
+    });
+    let first = engine(&store, &[("grow", proposer(Arc::default())), ("ok", held)]).await;
+    let retry = zeph_graph::Retry::times(1).backoff(Default::default(), Default::default());
+    let graph = graph_of([Task::new("grow").action("grow").retry(retry)]);
+    let run = first
+        .submit(Submission::new(graph).name(named("grown")))
+        .await
+        .expect("is saved");
+    gate.opened().await;
+    run.suspend().await.expect("is there");
+    run.suspend().await.expect("is there");
+    run.wait().await.expect("rests");
+
+    let lacking = engine(&store, &[("grow", ok())]).await;
+    let refused = lacking.resume(&named("grown")).await;
+    let refused = refused.err().map(|error| error.to_string());
+    assert!(refused.is_some_and(|text| text.contains("ok")));
+    let second = engine(&store, &[("grow", ok()), ("ok", ok())]).await;
+    let run = second.resume(&named("grown")).await.expect("goes on");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.counts.completed, 3);
+}
+
+#[tokio::test]
+async fn a_patch_that_is_not_in_order_is_refused_with_all_its_problems() {
+    let store = MemoryStore::new();
+    let bad = closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
+        let nobody =
+            r#"{"version":1,"tasks":[{"name":"x","work":{"kind":"action","name":"fly"}}]}"#;
+        let error = cx.journal().propose(GraphSpec::from_json(nobody)?).await;
+        let nobody = error.expect_err("nobody flies");
+        let wrong =
+            r#"{"version":1,"tasks":[{"name":"bad","needs":["grwo"]},{"name":"y","needs":["y"]}]}"#;
+        let error = cx.journal().propose(GraphSpec::from_json(wrong)?).await;
+        let wrong = error.expect_err("nothing of it fits");
+        assert_eq!(
+            (nobody.class(), wrong.class()),
+            (ErrorClass::Permanent, ErrorClass::Permanent)
+        );
+        assert_eq!(nobody.code(), "proposal_refused");
+        Ok(TaskOutput::from(serde_json::json!([
+            nobody.detail(),
+            wrong.detail()
+        ])))
+    });
+    let engine = engine(&store, &[("bad", bad)]).await;
+    let run = engine
+        .submit(Submission::new(graph_of([Task::new("bad").action("bad")])))
+        .await
+        .expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.counts.total(), 1, "nothing was added");
+    let output = run.output(&report, "bad").await.expect("readable");
+    let value = output.expect("is there").value.clone();
+    assert_eq!(value[0]["missing_executors"], serde_json::json!(["fly"]));
+    assert!(
+        value[1]["problems"]
+            .as_array()
+            .is_some_and(|all| all.len() >= 3),
+        "{value}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_cancelled_attempt_asks_afterwards_changes_nothing() {
+    let store = MemoryStore::new();
+    let (started, told) = (Gate::new(), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let (signal, notes) = (started.clone(), Arc::clone(&told));
+    let outlives = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+        let (signal, notes) = (signal.clone(), Arc::clone(&notes));
+        async move {
+            signal.open();
+            let late = cx.clone();
+            tokio::spawn(async move {
+                late.kill_token().cancelled().await;
+                let reserved = late.journal().reserve(tokens(10)).await;
+                let code = reserved.err().map(|error| error.code().to_owned());
+                notes.lock().expect("whole").push(code);
+            });
+            std::future::pending().await
+        }
+    });
+    let engine = engine(&store, &[("outlives", outlives)]).await;
+    let policy = Policy {
+        cancel_grace: std::time::Duration::ZERO,
+        ..Policy::default()
+    };
+    let graph = graph_of([Task::new("a").action("outlives")]);
+    let run = engine
+        .submit(Submission::new(graph).policy(policy))
+        .await
+        .expect("is saved");
+    started.opened().await;
+    run.cancel_task("a").await.expect("is there");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.spent, Spent::default());
+    while told.lock().expect("whole").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        *told.lock().expect("whole"),
+        [Some("attempt_over".to_owned())]
+    );
+}

@@ -28,7 +28,7 @@ pub struct Sample {
     pub grace: Duration,
 }
 
-/// A rule of [`Executor`] that is not kept.
+/// A rule of the contract, such as that of [`Executor`], that is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The name of the case.

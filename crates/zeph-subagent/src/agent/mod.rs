@@ -11,6 +11,7 @@ mod markdown;
 
 pub use catalog::{AgentCatalog, MAX_AGENTS};
 pub use def::{AgentLimits, AgentOutput, SubAgentDef};
+pub(crate) use defect::show;
 pub use defect::{AgentCode, AgentDefect, AgentDefects, Spot};
 #[cfg(feature = "markdown")]
 pub use markdown::{AgentReader, MAX_AGENT_BYTES};

@@ -1,13 +1,52 @@
 //! Routing: which agent does a task, and why.
 //!
 //! An [`AgentRouter`] looks at a [`RouteRequest`] and the host's catalogue and answers with a
-//! [`Route`]: the decision and everything that led to it.
+//! [`Route`]: the decision and everything that led to it. [`ScoringRouter`] is the one for most
+//! hosts; [`NamedRouter`], [`SingleRouter`] and [`router_fn`] are others, and swapping one for
+//! another is one line.
+//!
+//! # Examples
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use zeph_subagent::router::{AgentRouter, RouteRequest, ScoringRouter};
+//! use zeph_subagent::{AgentCatalog, SubAgentDef};
+//!
+//! let mut catalog = AgentCatalog::new();
+//! catalog.add(SubAgentDef::new("analyst", "Groups and counts commits", "You count."))?;
+//! catalog.add(SubAgentDef::new("writer", "Writes reports for customers", "You write."))?;
+//!
+//! let router: Box<dyn AgentRouter> = Box::new(ScoringRouter::standard());
+//! let request = RouteRequest::new("classify", "Group these commits by area");
+//! let route = router.route(&request, &catalog).await;
+//! assert_eq!(route.chosen(), Some("analyst"));
+//!
+//! // After a failure the task goes to somebody else, or to nobody.
+//! let again = request.exclude("analyst", "its answer was no JSON");
+//! assert_eq!(router.route(&again, &catalog).await.chosen(), None);
+//! # Ok(())
+//! # }
+//! ```
 
 mod request;
 mod route;
 
+mod decide;
+mod filter;
+mod scorer;
+mod scoring;
+mod simple;
+mod terms;
+
+pub mod conformance;
+mod double;
+
+pub use double::{Asked, ScriptedRouter};
 pub use request::{Excluded, RouteRequest};
 pub use route::{Candidate, Decision, NoMatch, PolicyNote, Route, Score, ThrownOut};
+pub use scorer::{Lexical, Prefer, Scorer, TagMatch, scorer_fn};
+pub use scoring::ScoringRouter;
+pub use simple::{NamedRouter, SingleRouter, router_fn};
 
 use std::sync::Arc;
 
@@ -19,7 +58,8 @@ use crate::AgentCatalog;
 ///
 /// The contract:
 ///
-/// - An agent that the request excludes is never chosen, nor one that is not in the catalogue.
+/// - An agent that the request excludes is never chosen, nor one that is not in the catalogue, nor
+///   one that is not allowed a tool that the task needs.
 /// - Every agent of the catalogue is in the route once, by name in order, with why it was thrown
 ///   out, or with its scores if the router scores.
 /// - Nobody is chosen silently: if no agent fits, the decision says what follows.
@@ -27,6 +67,8 @@ use crate::AgentCatalog;
 ///   that it asks a model.
 /// - Routing does not fail. A router that depends on something that failed decides for nobody and
 ///   says so.
+///
+/// [`conformance::check`] tries this on a router of your own.
 #[async_trait]
 pub trait AgentRouter: Send + Sync {
     /// Decides for one task.

@@ -1,0 +1,190 @@
+//! Checks for routers of your own: every case from one call.
+
+use super::{AgentRouter, Decision, Route};
+use crate::conformance::{Fault, Faults};
+use crate::{AgentCatalog, RouteRequest};
+
+/// A tool that no agent has.
+const NO_TOOL: &str = "no_agent_has_this_tool";
+
+type Check = Result<(), String>;
+
+/// Runs every case on one router, with the agents and tasks of the caller.
+///
+/// The router must be deterministic: one that asks a model is tried with scripted replies.
+///
+/// # Errors
+/// All rules of [`AgentRouter`] that are not kept, with what happened.
+///
+/// # Panics
+/// Panics where the router panics.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use zeph_subagent::router::{ScoringRouter, conformance};
+/// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
+/// let mut catalog = AgentCatalog::new();
+/// catalog.add(SubAgentDef::new("writer", "Writes letters", "You write."))?;
+/// let tasks = [RouteRequest::new("mail", "Write a letter")];
+/// conformance::check(&ScoringRouter::standard(), &catalog, &tasks).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn check(
+    router: &dyn AgentRouter,
+    catalog: &AgentCatalog,
+    requests: &[RouteRequest<'_>],
+) -> Result<(), Faults> {
+    let mut faults = Vec::new();
+    for request in requests {
+        let bench = Bench {
+            router,
+            catalog,
+            request,
+        };
+        let cases = [
+            ("the same request, the same route", bench.same_twice().await),
+            (
+                "excluded one after the other",
+                bench.one_less_each_time().await,
+            ),
+            ("everybody excluded", bench.everybody_excluded().await),
+            ("a tool that nobody has", bench.no_tool().await),
+            ("no agents", bench.no_agents().await),
+        ];
+        faults.extend(cases.into_iter().filter_map(|(case, result)| {
+            let problem = result.err()?;
+            let problem = format!("task {:?}: {problem}", request.task);
+            Some(Fault { case, problem })
+        }));
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Faults(faults))
+    }
+}
+
+struct Bench<'b> {
+    router: &'b dyn AgentRouter,
+    catalog: &'b AgentCatalog,
+    request: &'b RouteRequest<'b>,
+}
+
+impl Bench<'_> {
+    async fn same_twice(&self) -> Check {
+        let one = self.router.route(self.request, self.catalog).await;
+        let two = self.router.route(self.request, self.catalog).await;
+        check_route(&one, self.request, self.catalog)?;
+        if one == two {
+            Ok(())
+        } else {
+            Err(format!("first {one:?}, then {two:?}"))
+        }
+    }
+
+    /// Whoever is chosen is excluded, until nobody is left.
+    async fn one_less_each_time(&self) -> Check {
+        let names: Vec<&str> = self.catalog.names().collect();
+        let mut request = self.request.clone();
+        for _ in 0..=names.len() {
+            let route = self.router.route(&request, self.catalog).await;
+            check_route(&route, &request, self.catalog)?;
+            let chosen = names.iter().find(|name| Some(**name) == route.chosen());
+            let Some(chosen) = chosen else {
+                return Ok(());
+            };
+            request = request.exclude(chosen, "it failed");
+        }
+        Err("it never runs out of agents".to_owned())
+    }
+
+    async fn everybody_excluded(&self) -> Check {
+        let request = self.request.clone();
+        let names = self.catalog.names();
+        let request = names.fold(request, |request, name| request.exclude(name, "it failed"));
+        self.nobody(&request, self.catalog).await
+    }
+
+    async fn no_tool(&self) -> Check {
+        let request = self.request.clone().tool(NO_TOOL);
+        self.nobody(&request, self.catalog).await
+    }
+
+    async fn no_agents(&self) -> Check {
+        self.nobody(self.request, &AgentCatalog::new()).await
+    }
+
+    async fn nobody(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Check {
+        let route = self.router.route(request, catalog).await;
+        check_route(&route, request, catalog)?;
+        match route.chosen() {
+            Some(name) => Err(format!("it chose {name:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What holds for every route.
+fn check_route(route: &Route, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Check {
+    let names = route.candidates.iter().map(|one| one.name.as_str());
+    if !names.eq(catalog.names()) {
+        return Err("the candidates are not the catalogue's agents in order".to_owned());
+    }
+    if route.reason.is_empty() || zeph_common::inert(&route.reason) != route.reason {
+        return Err(format!("the reason {:?} is no inert line", route.reason));
+    }
+    for one in &route.candidates {
+        let explained = one.thrown_out.is_some() || one.total.is_some();
+        if !explained && route.chosen() != Some(&one.name) {
+            return Err(format!("nothing says why {:?} was not chosen", one.name));
+        }
+        let scores = one.scores.iter().filter_map(|one| one.score);
+        let wrong = scores
+            .chain(one.total)
+            .find(|score| !(0.0..=1.0).contains(score));
+        if let Some(wrong) = wrong {
+            return Err(format!("{:?} has the score {wrong}", one.name));
+        }
+    }
+    match &route.decision {
+        Decision::Agent { name } => check_choice(route, name, request, catalog),
+        Decision::Ask | Decision::Nobody if route.no_match.is_none() => {
+            Err("nobody was chosen, and no policy says what follows".to_owned())
+        }
+        Decision::Ask | Decision::Nobody => Ok(()),
+    }
+}
+
+fn check_choice(
+    route: &Route,
+    name: &str,
+    request: &RouteRequest<'_>,
+    catalog: &AgentCatalog,
+) -> Check {
+    let Some(agent) = catalog.get(name) else {
+        return Err(format!("it chose {name:?}, which is not in the catalogue"));
+    };
+    if let Some(why) = request.why_excluded(name) {
+        return Err(format!("it chose {name:?}, which is excluded: {why}"));
+    }
+    if let Some(tool) = request
+        .tools
+        .iter()
+        .find(|tool| !agent.tools.contains(**tool))
+    {
+        return Err(format!("it chose {name:?}, which is not allowed {tool:?}"));
+    }
+    let thrown = route
+        .candidate(name)
+        .and_then(|one| one.thrown_out.as_ref());
+    match thrown {
+        Some(thrown) if route.no_match.is_none() => {
+            let filter = &thrown.filter;
+            Err(format!("it chose {name:?}, which {filter:?} threw out"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}

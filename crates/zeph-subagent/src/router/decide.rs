@@ -1,0 +1,145 @@
+//! From what is known of the candidates to a route with its reason.
+
+use std::collections::BTreeMap;
+
+use super::{Candidate, Decision, NoMatch, PolicyNote, Route, ThrownOut};
+use crate::agent::show;
+use crate::{AgentCatalog, RouteRequest, SubAgentDef};
+
+/// Why an agent was chosen.
+pub(crate) enum Verdict {
+    /// The plan names it.
+    Named,
+    /// Its total is the highest, and so many have the same.
+    Best { total: f64, equal: usize },
+    /// Something else chose it.
+    By(String),
+}
+
+pub(crate) fn chosen(
+    request: &RouteRequest<'_>,
+    name: String,
+    verdict: Verdict,
+    candidates: Vec<Candidate>,
+) -> Route {
+    let task = show(request.task);
+    let agent = show(&name);
+    let left = candidates.iter().filter(|one| one.thrown_out.is_none());
+    let reason = match verdict {
+        Verdict::Named => format!("{agent} does {task}: the plan names it"),
+        Verdict::Best { total, equal: 1 } => {
+            let left = left.count();
+            format!("{agent} does {task}: its total {total} is the highest of {left}")
+        }
+        Verdict::Best { total, equal } => {
+            format!(
+                "{agent} does {task}: it is the first by name of {equal} with the total {total}"
+            )
+        }
+        Verdict::By(what) => format!("{agent} does {task}: {what}"),
+    };
+    Route {
+        decision: Decision::Agent { name },
+        reason: sentence(&reason),
+        candidates,
+        no_match: None,
+    }
+}
+
+/// The route of a task that no candidate fits; `refused` says why the default agent may not do it.
+pub(crate) fn no_match(
+    request: &RouteRequest<'_>,
+    catalog: &AgentCatalog,
+    candidates: Vec<Candidate>,
+    policy: &NoMatch,
+    refused: impl Fn(&SubAgentDef) -> Option<ThrownOut>,
+) -> Route {
+    let why = why_nobody(request, catalog, &candidates);
+    let (decision, note) = match policy {
+        NoMatch::Fail => (Decision::Nobody, "nobody gets it".to_owned()),
+        NoMatch::Ask => (Decision::Ask, "a person is asked".to_owned()),
+        NoMatch::Default(name) => match catalog.get(name).map(refused) {
+            Some(None) => (
+                Decision::Agent { name: name.clone() },
+                format!("the default agent {} gets it", show(name)),
+            ),
+            Some(Some(refused)) => (
+                Decision::Nobody,
+                format!(
+                    "nobody gets it: the default agent {} is thrown out by {}: {}",
+                    show(name),
+                    show(&refused.filter),
+                    brief(&refused.why)
+                ),
+            ),
+            None => (
+                Decision::Nobody,
+                format!(
+                    "nobody gets it: there is no agent {}, the default",
+                    show(name)
+                ),
+            ),
+        },
+    };
+    Route {
+        decision,
+        reason: sentence(&format!("{why}; {note}")),
+        candidates,
+        no_match: Some(PolicyNote {
+            policy: policy.clone(),
+            note: sentence(&note),
+        }),
+    }
+}
+
+/// A sentence on what threw everybody out.
+fn why_nobody(
+    request: &RouteRequest<'_>,
+    catalog: &AgentCatalog,
+    candidates: &[Candidate],
+) -> String {
+    let task = show(request.task);
+    if catalog.is_empty() {
+        return format!("no agent fits {task}: there is none at all");
+    }
+    if let Some(wanted) = request.wanted {
+        if catalog.get(wanted).is_none() {
+            let near = catalog.near(wanted);
+            let hint = near.map(|near| format!(", did you mean {}?", show(near)));
+            let hint = hint.unwrap_or_default();
+            return format!(
+                "the plan names {} for {task}, and there is no such agent{hint}",
+                show(wanted)
+            );
+        }
+        let thrown = candidates.iter().find(|one| one.name == wanted);
+        if let Some(thrown) = thrown.and_then(|one| one.thrown_out.as_ref()) {
+            return format!(
+                "the plan names {} for {task}, and it is thrown out by {}: {}",
+                show(wanted),
+                show(&thrown.filter),
+                brief(&thrown.why)
+            );
+        }
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for thrown in candidates.iter().filter_map(|one| one.thrown_out.as_ref()) {
+        *counts.entry(&thrown.filter).or_default() += 1;
+    }
+    let counts = counts.into_iter();
+    let told: Vec<String> = counts
+        .map(|(filter, count)| format!("{} by {}", count, show(filter)))
+        .collect();
+    format!("no agent fits {task}: thrown out are {}", told.join(", "))
+}
+
+/// As much of a reason as fits into a sentence.
+fn brief(why: &str) -> String {
+    const SHOWN_BYTES: usize = 200;
+    zeph_common::truncate(why, SHOWN_BYTES).to_string()
+}
+
+/// A sentence that quotes others' words, safe on one line.
+fn sentence(text: &str) -> String {
+    zeph_common::inert(text).into_owned()
+}

@@ -1,0 +1,65 @@
+//! Filters: what an agent must have before anybody asks how well it suits.
+
+use crate::router::{Candidate, ThrownOut};
+use crate::{AgentCatalog, RouteRequest, SubAgentDef};
+
+/// Why an agent cannot get a task, by the filters that hold for every router here.
+///
+/// In this order: it is excluded, the plan names another, it lacks a tool, it lacks a tag.
+pub(crate) fn standard(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+    excluded(request, agent)
+        .or_else(|| wanted(request, agent))
+        .or_else(|| tools(request, agent))
+        .or_else(|| tags(request, agent))
+}
+
+/// Every agent, thrown out where the standard filters say so.
+pub(crate) fn candidates(request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Vec<Candidate> {
+    let candidate = |agent: &SubAgentDef| Candidate {
+        thrown_out: standard(request, agent),
+        ..Candidate::new(&agent.name)
+    };
+    catalog.iter().map(candidate).collect()
+}
+
+pub(crate) fn thrown_out(filter: &str, why: impl Into<String>) -> ThrownOut {
+    ThrownOut {
+        filter: filter.to_owned(),
+        why: why.into(),
+    }
+}
+
+pub(crate) fn excluded(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+    let why = request.why_excluded(&agent.name)?;
+    Some(thrown_out("excluded", why))
+}
+
+fn wanted(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+    let wanted = request.wanted.filter(|wanted| *wanted != agent.name)?;
+    Some(thrown_out("wanted", format!("the plan names {wanted:?}")))
+}
+
+pub(crate) fn tools(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+    let lacking = request
+        .tools
+        .iter()
+        .filter(|tool| !agent.tools.contains(**tool));
+    lacks("tools", "it is not allowed", lacking)
+}
+
+fn tags(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+    let lacking = request
+        .tags
+        .iter()
+        .filter(|tag| !agent.tags.contains(**tag));
+    lacks("tags", "it has no tag", lacking)
+}
+
+fn lacks<'a>(
+    filter: &str,
+    what: &str,
+    lacking: impl Iterator<Item = &'a &'a str>,
+) -> Option<ThrownOut> {
+    let lacking: Vec<String> = lacking.map(|name| format!("{name:?}")).collect();
+    (!lacking.is_empty()).then(|| thrown_out(filter, format!("{what} {}", lacking.join(", "))))
+}

@@ -1,0 +1,231 @@
+//! Scorers: opinions on who does a task best.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::terms;
+use crate::{RouteRequest, SubAgentDef};
+
+/// Says how well each agent suits a task.
+///
+/// It is asked for all agents at once that passed the filters, so that it can compare them. It does
+/// not fail: without an opinion it abstains. A closure for one agent at a time is made a scorer by
+/// [`scorer_fn`].
+pub trait Scorer: Send + Sync {
+    /// What it is called in a route.
+    fn name(&self) -> &str;
+
+    /// One score for each agent, in their order: 0 does not suit at all, 1 suits best, `None` is no
+    /// opinion and counts neither for nor against.
+    ///
+    /// What is missing at the end counts as no opinion; what is out of range is clamped and told.
+    fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>>;
+}
+
+/// What the task's text and an agent's name, description and tags have in common.
+///
+/// The cosine of the angle between the two as vectors of terms, each weighted by `1 + ln(count)` and
+/// by how rare it is among the agents, `ln((agents + 1) / agents with it)` (Salton and Buckley,
+/// "Term-Weighting Approaches in Automatic Text Retrieval", 1988). A term is a word of up to four
+/// letters or digits, each four characters in a row of a longer one, or each two in a row in scripts
+/// that put no spaces between words, without regard to case: so `commit` meets `commits` in any
+/// language without a dictionary. Terms that no agent has do not count, so a long text is not at a
+/// disadvantage; a text that has no other makes it abstain.
+///
+/// It works where task and agent are written in the same language; it knows no synonyms and
+/// translates nothing. Time is linear in all texts together, times a logarithm.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lexical;
+
+impl Scorer for Lexical {
+    fn name(&self) -> &str {
+        "lexical"
+    }
+
+    fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>> {
+        let agent_terms: Vec<Counts> = agents.iter().map(|agent| counts_of(agent)).collect();
+        // How many agents have a term, and how often the task has it.
+        let mut known: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+        for term in agent_terms.iter().flat_map(BTreeMap::keys) {
+            known.entry(term).or_default().0 += 1;
+        }
+        for text in [request.task, request.text] {
+            terms::each(text, |term| {
+                if let Some((_, count)) = known.get_mut(term) {
+                    *count = count.saturating_add(1);
+                }
+            });
+        }
+        let all = f64::from(u32::try_from(agents.len()).unwrap_or(u32::MAX)) + 1.0;
+        let weight = |(having, count): (u32, u32), own: u32| {
+            let rare = (all / f64::from(having.max(1))).ln();
+            (tempered(own) * rare, tempered(count) * rare)
+        };
+        let asked: f64 = known
+            .values()
+            .map(|&of| weight(of, 0).1)
+            .map(|weight| weight * weight)
+            .sum();
+        if asked == 0.0 {
+            return vec![None; agents.len()];
+        }
+        let cosine = |own: &Counts| {
+            let (mut dot, mut length) = (0.0, 0.0);
+            for (term, &count) in own {
+                let of = known.get(term.as_str()).copied().unwrap_or_default();
+                let (here, there) = weight(of, count);
+                dot += here * there;
+                length += here * here;
+            }
+            let product: f64 = length * asked;
+            if product == 0.0 {
+                0.0
+            } else {
+                dot / product.sqrt()
+            }
+        };
+        // Rounding errors may carry the cosine of equal texts past 1.
+        agent_terms
+            .iter()
+            .map(|own| Some(f64::min(cosine(own), 1.0)))
+            .collect()
+    }
+}
+
+type Counts = BTreeMap<String, u32>;
+
+fn counts_of(agent: &SubAgentDef) -> Counts {
+    let mut counts = Counts::new();
+    let tags = agent.tags.iter().map(String::as_str);
+    for text in [agent.name.as_str(), agent.description.as_str()]
+        .into_iter()
+        .chain(tags)
+    {
+        terms::each(text, |term| match counts.get_mut(term) {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(term.to_owned(), 1);
+            }
+        });
+    }
+    counts
+}
+
+/// A term that comes often says more, but not as much more as it comes.
+fn tempered(count: u32) -> f64 {
+    if count == 0 {
+        0.0
+    } else {
+        1.0 + f64::from(count).ln()
+    }
+}
+
+/// How closely an agent's tags are those that the task asks for.
+///
+/// The tags that both have, divided by those that either has (Jaccard), so that among agents which
+/// have all of them the specialist comes first. It abstains when the task asks for none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TagMatch;
+
+impl Scorer for TagMatch {
+    fn name(&self) -> &str {
+        "tags"
+    }
+
+    fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>> {
+        let asked: BTreeSet<&str> = request.tags.iter().copied().collect();
+        let score = |agent: &&SubAgentDef| {
+            let both = asked
+                .iter()
+                .filter(|tag| agent.tags.contains(**tag))
+                .count();
+            let either = asked.len() + agent.tags.len() - both;
+            (!asked.is_empty()).then(|| share(both, either))
+        };
+        agents.iter().map(score).collect()
+    }
+}
+
+/// A list of agents, the best first.
+///
+/// The first gets 1, the others evenly less, who is not listed 0. With an empty list it abstains.
+#[derive(Clone, Debug, Default)]
+pub struct Prefer {
+    names: Vec<String>,
+}
+
+impl Prefer {
+    /// Prefers agents in this order; of a name that comes twice the first place counts.
+    #[must_use]
+    pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl Scorer for Prefer {
+    fn name(&self) -> &str {
+        "prefer"
+    }
+
+    fn scores(&self, _: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>> {
+        let count = self.names.len();
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        for (place, name) in self.names.iter().enumerate() {
+            places.entry(name).or_insert(place);
+        }
+        let score = |agent: &&SubAgentDef| {
+            let place = places.get(agent.name.as_str()).copied().unwrap_or(count);
+            (count > 0).then(|| share(count - place, count))
+        };
+        agents.iter().map(score).collect()
+    }
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    if whole == 0 {
+        0.0
+    } else {
+        number(part) / number(whole)
+    }
+}
+
+/// A scorer from a closure that looks at one agent at a time.
+///
+/// # Examples
+/// ```
+/// use zeph_subagent::router::{ScoringRouter, scorer_fn};
+/// let local = scorer_fn("local", |_, agent| {
+///     Some(if agent.model.as_deref()?.starts_with("ollama::") { 1.0 } else { 0.0 })
+/// });
+/// let router = ScoringRouter::standard().scorer(0.5, local);
+/// ```
+pub fn scorer_fn<F>(name: impl Into<String>, score: F) -> impl Scorer
+where
+    F: Fn(&RouteRequest<'_>, &SubAgentDef) -> Option<f64> + Send + Sync,
+{
+    ScorerFn {
+        name: name.into(),
+        score,
+    }
+}
+
+struct ScorerFn<F> {
+    name: String,
+    score: F,
+}
+
+impl<F> Scorer for ScorerFn<F>
+where
+    F: Fn(&RouteRequest<'_>, &SubAgentDef) -> Option<f64> + Send + Sync,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>> {
+        let one = |agent: &&SubAgentDef| (self.score)(request, agent);
+        agents.iter().map(one).collect()
+    }
+}

@@ -1,0 +1,299 @@
+//! The router for most hosts: filters throw out, scorers compare, a policy decides the rest.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::decide::{self, Verdict};
+use super::filter::{self, thrown_out};
+use super::scorer::{Lexical, Scorer, TagMatch};
+use super::{AgentRouter, Candidate, NoMatch, Route, Score, ThrownOut};
+use crate::{AgentCatalog, RouteRequest, SubAgentDef};
+
+/// The largest weight of a scorer.
+const MAX_WEIGHT: f64 = 1_000.0;
+
+type Rule = dyn Fn(&RouteRequest<'_>, &SubAgentDef) -> Result<(), String> + Send + Sync;
+
+/// Chooses the agent with the highest weighted mean of scores among those that the filters leave.
+///
+/// 1. Filters, in this order: excluded agents, another than the plan names, one that lacks a tool,
+///    one that lacks a tag, then the host's own rules. The first that throws an agent out is told.
+/// 2. Scorers give each agent that is left a score from 0 to 1, or abstain. The total is the
+///    weighted mean of the scores that there are.
+/// 3. An agent whose total is below [`at_least`](Self::at_least), or that nobody has an opinion of,
+///    is no match, unless the plan names it.
+/// 4. The highest total is chosen; of equal ones the first by name.
+/// 5. Without a match the policy decides: see [`NoMatch`].
+///
+/// Deterministic if its scorers are. Scores are rounded to six places, so that the last bits of a
+/// logarithm decide nothing. The cost is that of the scorers, and linear in the catalogue besides.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// use zeph_subagent::router::{AgentRouter, NoMatch, Prefer, ScoringRouter};
+/// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
+///
+/// let mut catalog = AgentCatalog::new();
+/// catalog.add(SubAgentDef::new("analyst", "Groups and counts commits", "You count."))?;
+/// catalog.add(SubAgentDef::new("helper", "Does everything else", "You help."))?;
+/// let router = ScoringRouter::standard()
+///     .scorer(0.2, Prefer::new(["analyst"]))
+///     .filter("office hours", |_, agent| {
+///         if agent.name == "night_owl" { Err("it sleeps".to_owned()) } else { Ok(()) }
+///     })
+///     .no_match(NoMatch::Default("helper".to_owned()));
+///
+/// let request = RouteRequest::new("poem", "写一首诗").exclude("analyst", "it timed out");
+/// let route = router.route(&request, &catalog).await;
+/// assert_eq!(route.chosen(), Some("helper"));
+/// assert!(route.no_match.is_some_and(|applied| applied.note.contains("default")));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ScoringRouter {
+    rules: Vec<(String, Arc<Rule>)>,
+    scorers: Vec<Weighted>,
+    at_least: f64,
+    no_match: NoMatch,
+}
+
+#[derive(Clone)]
+struct Weighted {
+    weight: f64,
+    /// What was wrong with the weight that was given.
+    note: Option<String>,
+    scorer: Arc<dyn Scorer>,
+}
+
+impl Default for ScoringRouter {
+    fn default() -> Self {
+        Self::standard()
+    }
+}
+
+impl ScoringRouter {
+    /// A router without scorers, which chooses nobody unless the plan names an agent.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            rules: Vec::new(),
+            scorers: Vec::new(),
+            at_least: 0.05,
+            no_match: NoMatch::Fail,
+        }
+    }
+
+    /// The usual router: [`Lexical`] with weight 1 and [`TagMatch`] with weight 1.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self::new().scorer(1.0, Lexical).scorer(1.0, TagMatch)
+    }
+
+    /// Adds a scorer with its weight, from 0 to 1,000.
+    ///
+    /// Only the proportion of the weights matters; one with 0 is told and does not count. A weight
+    /// that is out of range or no number is clamped, and the route says so.
+    #[must_use]
+    pub fn scorer(mut self, weight: f64, scorer: impl Scorer + 'static) -> Self {
+        let (clamped, note) = clamp(weight, MAX_WEIGHT, "weight");
+        self.scorers.push(Weighted {
+            weight: clamped,
+            note,
+            scorer: Arc::new(scorer),
+        });
+        self
+    }
+
+    /// Adds a rule of the host's own: the error says why an agent cannot get the task.
+    ///
+    /// It holds for the default agent, too.
+    #[must_use]
+    pub fn filter<F>(mut self, name: impl Into<String>, rule: F) -> Self
+    where
+        F: Fn(&RouteRequest<'_>, &SubAgentDef) -> Result<(), String> + Send + Sync + 'static,
+    {
+        self.rules.push((name.into(), Arc::new(rule)));
+        self
+    }
+
+    /// Sets the least total that is a match, from 0 to 1. Default: 0.05.
+    ///
+    /// At 0 an agent that has nothing in common with the task is chosen when nobody has more; near 1
+    /// hardly anybody is ever chosen. What is out of range is clamped; no number is 1, the strictest.
+    #[must_use]
+    pub fn at_least(mut self, total: f64) -> Self {
+        self.at_least = if total.is_nan() {
+            1.0
+        } else {
+            total.clamp(0.0, 1.0)
+        };
+        self
+    }
+
+    /// Sets what happens to a task that no agent fits. Default: [`NoMatch::Fail`].
+    #[must_use]
+    pub fn no_match(mut self, policy: NoMatch) -> Self {
+        self.no_match = policy;
+        self
+    }
+
+    /// The first rule of the host's that throws an agent out.
+    fn ruled_out(&self, request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+        self.rules.iter().find_map(|(name, rule)| {
+            let why = rule(request, agent).err()?;
+            Some(thrown_out(name, why))
+        })
+    }
+
+    /// Asks the scorers about those who are left.
+    fn score(
+        &self,
+        request: &RouteRequest<'_>,
+        catalog: &AgentCatalog,
+        candidates: &mut [Candidate],
+    ) {
+        let (mut left, agents): (Vec<&mut Candidate>, Vec<&SubAgentDef>) = candidates
+            .iter_mut()
+            .zip(catalog.iter())
+            .filter(|(candidate, _)| candidate.thrown_out.is_none())
+            .unzip();
+        if left.is_empty() {
+            return;
+        }
+        for weighted in &self.scorers {
+            let scores = weighted.scorer.scores(request, &agents);
+            let scores = scores.into_iter().chain(std::iter::repeat(None));
+            for (candidate, score) in left.iter_mut().zip(scores) {
+                candidate.scores.push(weighted.tell(score));
+            }
+        }
+        for candidate in left {
+            candidate.total = mean(&candidate.scores);
+            if request.wanted.is_none() {
+                candidate.thrown_out = self.too_low(candidate.total);
+            }
+        }
+    }
+
+    fn too_low(&self, total: Option<f64>) -> Option<ThrownOut> {
+        let least = self.at_least;
+        match total {
+            Some(total) if total >= least => None,
+            Some(total) => Some(format!("its total {total} is below {least}")),
+            None => Some("no scorer has an opinion of it".to_owned()),
+        }
+        .map(|why| thrown_out("at_least", why))
+    }
+
+    /// Why the default agent cannot get the task.
+    ///
+    /// It stands in for a name or a tag that nobody has, and for an agent that suits better; it is
+    /// no way around an exclusion, a missing right or a rule of the host's.
+    fn default_refused(
+        &self,
+        request: &RouteRequest<'_>,
+        agent: &SubAgentDef,
+    ) -> Option<ThrownOut> {
+        filter::excluded(request, agent)
+            .or_else(|| filter::tools(request, agent))
+            .or_else(|| self.ruled_out(request, agent))
+    }
+}
+
+#[async_trait]
+impl AgentRouter for ScoringRouter {
+    async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route {
+        let mut candidates = filter::candidates(request, catalog);
+        for (candidate, agent) in candidates.iter_mut().zip(catalog.iter()) {
+            if candidate.thrown_out.is_none() {
+                candidate.thrown_out = self.ruled_out(request, agent);
+            }
+        }
+        self.score(request, catalog, &mut candidates);
+        if let Some((best, equal)) = best(&candidates) {
+            let name = best.name.clone();
+            let verdict = match (request.wanted, best.total) {
+                (Some(_), _) | (None, None) => Verdict::Named,
+                (None, Some(total)) => Verdict::Best { total, equal },
+            };
+            return decide::chosen(request, name, verdict, candidates);
+        }
+        let refused = |agent: &SubAgentDef| self.default_refused(request, agent);
+        decide::no_match(request, catalog, candidates, &self.no_match, refused)
+    }
+}
+
+impl Weighted {
+    fn tell(&self, given: Option<f64>) -> Score {
+        let clamped = given.map(|score| clamp(score, 1.0, "score"));
+        let (score, wrong) = clamped.unzip();
+        let notes: Vec<String> = self.note.iter().cloned().chain(wrong.flatten()).collect();
+        Score {
+            scorer: self.scorer.name().to_owned(),
+            weight: self.weight,
+            score: score.map(rounded),
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
+        }
+    }
+}
+
+/// A number from 0 to a limit, and what was wrong with it.
+fn clamp(given: f64, most: f64, what: &str) -> (f64, Option<String>) {
+    if (0.0..=most).contains(&given) {
+        // Adding zero makes the negative zero a plain one.
+        return (given + 0.0, None);
+    }
+    // What is no number says nothing for an agent.
+    let clamped = if given > 0.0 { most } else { 0.0 };
+    let note = format!("the {what} {given} is not between 0 and {most}, and counts as {clamped}");
+    (clamped, Some(note))
+}
+
+fn mean(scores: &[Score]) -> Option<f64> {
+    let told = scores
+        .iter()
+        .filter_map(|one| Some((one.weight, one.score?)));
+    let (sum, weights) = told.fold((0.0, 0.0), |(sum, weights), (weight, score)| {
+        (sum + weight * score, weights + weight)
+    });
+    (weights > 0.0).then(|| rounded(f64::min(sum / weights, 1.0)))
+}
+
+fn rounded(score: f64) -> f64 {
+    const PLACES: f64 = 1_000_000.0;
+    (score * PLACES).round() / PLACES
+}
+
+/// The best of those who are left, the first by name, and how many have the same total.
+fn best(candidates: &[Candidate]) -> Option<(&Candidate, usize)> {
+    let left = || candidates.iter().filter(|one| one.thrown_out.is_none());
+    let total = |one: &Candidate| one.total.unwrap_or(0.0);
+    let first = left().reduce(
+        |best, one| {
+            if total(one) > total(best) { one } else { best }
+        },
+    )?;
+    let equal = left().filter(|one| total(one) >= total(first)).count();
+    Some((first, equal))
+}
+
+impl fmt::Debug for ScoringRouter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<&String> = self.rules.iter().map(|(name, _)| name).collect();
+        let weighted = self.scorers.iter();
+        let scorers: Vec<(f64, &str)> = weighted
+            .map(|one| (one.weight, one.scorer.name()))
+            .collect();
+        f.debug_struct("ScoringRouter")
+            .field("rules", &rules)
+            .field("scorers", &scorers)
+            .field("at_least", &self.at_least)
+            .field("no_match", &self.no_match)
+            .finish()
+    }
+}

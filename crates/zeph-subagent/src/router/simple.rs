@@ -1,0 +1,147 @@
+//! Routers without scores: the agent that the plan names, always the same one, or a closure's.
+
+use async_trait::async_trait;
+
+use super::decide::{self, Verdict};
+use super::{AgentRouter, NoMatch, Route, filter};
+use crate::{AgentCatalog, RouteRequest};
+
+/// Chooses the agent that the plan names, and nobody for a task that names none.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// use zeph_subagent::router::{AgentRouter, NamedRouter};
+/// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
+/// let mut catalog = AgentCatalog::new();
+/// catalog.add(SubAgentDef::new("analyst", "Counts things", "You count."))?;
+/// let request = RouteRequest::new("count", "Count").wanted("analist");
+/// let route = NamedRouter.route(&request, &catalog).await;
+/// assert!(route.reason.contains(r#"did you mean "analyst"?"#));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NamedRouter;
+
+#[async_trait]
+impl AgentRouter for NamedRouter {
+    async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route {
+        pick(request, catalog, request.wanted, Verdict::Named)
+    }
+}
+
+/// Gives every task to one agent, unless the plan names another or the agent may not do it.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// use zeph_subagent::router::{AgentRouter, SingleRouter};
+/// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
+/// let mut catalog = AgentCatalog::new();
+/// catalog.add(SubAgentDef::new("helper", "Does everything", "You help."))?;
+/// let router = SingleRouter::new("helper");
+/// let route = router.route(&RouteRequest::new("poem", "Write a poem"), &catalog).await;
+/// assert_eq!(route.chosen(), Some("helper"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SingleRouter {
+    agent: String,
+}
+
+impl SingleRouter {
+    /// A router to that agent.
+    #[must_use]
+    pub fn new(agent: impl Into<String>) -> Self {
+        Self {
+            agent: agent.into(),
+        }
+    }
+}
+
+#[async_trait]
+impl AgentRouter for SingleRouter {
+    async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route {
+        let why = Verdict::By("the router knows no other".to_owned());
+        pick(request, catalog, Some(&self.agent), why)
+    }
+}
+
+/// A router from a closure that names the agent, or nobody.
+///
+/// Whom the closure names gets the task only if it is in the catalogue, is not excluded, is the one
+/// that the plan names if it names one, and has the tools and tags; otherwise nobody does, and the
+/// route says why. A closure that awaits is an [`AgentRouter`] of your own.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// use zeph_subagent::router::{AgentRouter, RouteRequest, router_fn};
+/// use zeph_subagent::{AgentCatalog, SubAgentDef};
+/// let mut catalog = AgentCatalog::new();
+/// catalog.add(SubAgentDef::new("writer", "Writes", "You write."))?;
+/// let router = router_fn(|request: &RouteRequest<'_>, _: &AgentCatalog| {
+///     request.text.contains("letter").then(|| "writer".to_owned())
+/// });
+/// let route = router.route(&RouteRequest::new("mail", "Write a letter"), &catalog).await;
+/// assert_eq!(route.chosen(), Some("writer"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn router_fn<F>(choose: F) -> impl AgentRouter
+where
+    F: Fn(&RouteRequest<'_>, &AgentCatalog) -> Option<String> + Send + Sync,
+{
+    RouterFn(choose)
+}
+
+struct RouterFn<F>(F);
+
+#[async_trait]
+impl<F> AgentRouter for RouterFn<F>
+where
+    F: Fn(&RouteRequest<'_>, &AgentCatalog) -> Option<String> + Send + Sync,
+{
+    async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route {
+        let name = (self.0)(request, catalog);
+        let why = Verdict::By("the host's function chose it".to_owned());
+        pick(request, catalog, name.as_deref(), why)
+    }
+}
+
+/// The route to an agent that something chose, if the filters let it through.
+pub(crate) fn pick(
+    request: &RouteRequest<'_>,
+    catalog: &AgentCatalog,
+    name: Option<&str>,
+    why: Verdict,
+) -> Route {
+    let mut candidates = filter::candidates(request, catalog);
+    let mut free = false;
+    for candidate in &mut candidates {
+        if candidate.thrown_out.is_some() {
+            continue;
+        }
+        if Some(candidate.name.as_str()) == name {
+            free = true;
+        } else {
+            let told = match name {
+                Some(name) => format!("the router chose {name:?}"),
+                None => "the router chose nobody".to_owned(),
+            };
+            candidate.thrown_out = Some(filter::thrown_out("choice", told));
+        }
+    }
+    match name {
+        Some(name) if free => decide::chosen(request, name.to_owned(), why, candidates),
+        Some(_) | None => {
+            let nobody = |_: &_| None;
+            decide::no_match(request, catalog, candidates, &NoMatch::Fail, nobody)
+        }
+    }
+}

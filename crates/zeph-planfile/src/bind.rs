@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use zeph_graph::TaskGraph;
 use zeph_graph::wire::{GraphSpec, OnFailureSpec, TaskSpec, WorkSpec};
+use zeph_graph::{Budget, OverBudget, TaskGraph};
 
 use crate::door;
 use crate::errors::{PlanCode, PlanErrors};
@@ -174,6 +174,18 @@ impl BoundPlan {
     #[must_use]
     pub fn max_parallel(&self) -> Option<NonZeroU32> {
         self.plan.max_parallel()
+    }
+
+    /// The most that the run may cost, if the plan says.
+    #[must_use]
+    pub fn budget(&self) -> Option<Budget> {
+        self.plan.budget()
+    }
+
+    /// What becomes of a task that the budget stops, if the plan says.
+    #[must_use]
+    pub fn over_budget(&self) -> Option<OverBudget> {
+        self.plan.over_budget()
     }
 
     /// The longest that the run may take, if the plan says.

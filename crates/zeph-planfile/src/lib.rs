@@ -38,6 +38,7 @@ mod expression;
 mod references;
 mod template;
 
+mod budget;
 mod param;
 mod task;
 

@@ -5,9 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_graph::Retry;
 use zeph_graph::wire::{Code, GraphSpec, LaneSpec};
+use zeph_graph::{Budget, OverBudget, Retry};
 
+use crate::budget;
 use crate::door;
 use crate::errors::{PlanCode, PlanDiagnostic, PlanErrors};
 use crate::fields::{self, Fields};
@@ -20,10 +21,12 @@ use crate::source::{Format, SourceText};
 use crate::task::{self, Draft, Mode, Rules, Use};
 use crate::values::keys;
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 9] = [
     "goal",
     "max_parallel",
     "timeout",
+    "budget",
+    "over_budget",
     "params",
     "lanes",
     "defaults",
@@ -44,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) folder: Option<String>,
     pub(crate) max_parallel: Option<NonZeroU32>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) budget: Option<Budget>,
+    pub(crate) over_budget: Option<OverBudget>,
     pub(crate) params: Vec<Param>,
     pub(crate) lanes: Vec<LaneSpec>,
     pub(crate) tasks: Vec<Draft>,
@@ -155,6 +160,18 @@ impl Plan {
         self.0.timeout
     }
 
+    /// The most that a run of it may cost, if it says.
+    #[must_use]
+    pub fn budget(&self) -> Option<Budget> {
+        self.0.budget
+    }
+
+    /// What becomes of a task that the budget stops, if it says.
+    #[must_use]
+    pub fn over_budget(&self) -> Option<OverBudget> {
+        self.0.over_budget
+    }
+
     /// The graph as it is written, with its expressions.
     #[must_use]
     pub fn spec(&self) -> GraphSpec {
@@ -217,6 +234,10 @@ impl Inner {
         plan.timeout = timeout
             .and_then(|node| fields::micros(node, "`timeout`", problems))
             .map(Duration::from_micros);
+        let budget = fields.get("budget");
+        plan.budget = budget.and_then(|node| budget::read(node, problems));
+        let over = fields.get("over_budget");
+        plan.over_budget = over.and_then(|node| budget::over(node, problems));
         if let Some(node) = fields.get("params") {
             plan.params = param::read_all(node, problems);
         }

@@ -510,6 +510,13 @@ fn prompts() {
                 "bad_value",
             ),
             ("[tasks.a]\nprompt = 'p'\npromt = 'p'", "unknown_key"),
+            ("budget = 0\n[tasks.a]", "bad_value"),
+            ("budget = {}\n[tasks.a]", "missing_key"),
+            ("budget = { usd = -1 }\n[tasks.a]", "bad_value"),
+            ("budget = { usd = 'one' }\n[tasks.a]", "wrong_type"),
+            ("budget = { eur = 1 }\n[tasks.a]", "unknown_key"),
+            ("over_budget = 'stop'\n[tasks.a]", "bad_value"),
+            ("[tasks.a]\nrun = ['x']\nbudget = 5", "misplaced_key"),
             (
                 "[tasks.a]\nprompt = 'p'\n[tasks.b]\nprompt = 'q'\ncontext = ['a']",
                 "not_a_need",

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use zeph_graph::wire::WorkSpec;
+use zeph_graph::{Budget, OverBudget};
 use zeph_planfile::{Format, Plan, RunValues, Templated};
 use zeph_sanitizer::{Seed, StandardSanitizer};
 use zeph_subagent::{
@@ -109,4 +110,25 @@ async fn what_another_task_left_enters_a_prompt_cleaned_and_wrapped() {
         "it is not wrapped: {prompt}"
     );
     assert_eq!(filled["goal"], "run r7");
+}
+
+#[test]
+fn budgets_are_tokens_or_tokens_and_dollars() {
+    let text = r#"
+        budget = { tokens = 20_000, usd = 0.1 }
+        over_budget = "partial"
+        [tasks.a]
+        prompt = "p"
+        budget = 500
+    "#;
+    let plan = Plan::load(text, Format::Toml, "plan").unwrap();
+    let limit = Budget {
+        tokens: 20_000,
+        micro_usd: 100_000,
+    };
+    assert_eq!(plan.budget(), Some(limit));
+    assert_eq!(plan.over_budget(), Some(OverBudget::Partial));
+    let graph = plan.bind(&BTreeMap::new()).unwrap().graph().unwrap();
+    let task = graph.task(graph.find("a").unwrap());
+    assert_eq!(task.rules().budget.tokens, 500);
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use zeph_graph::wire::WorkSpec;
 
 use super::{Draft, Kind, Mode, Rules, Use};
+use crate::budget;
 use crate::errors::PlanCode;
 use crate::fields::{self, Fields};
 use crate::node::{Entry, Node, Value};
@@ -46,6 +47,9 @@ pub(super) fn read(
     let max_output = fields.get("max_output_tokens");
     let max_output = max_output
         .and_then(|node| fields::integer::<u32>(node, "`max_output_tokens`", most, problems));
+    let budget = fields.get("budget");
+    let budget = budget.and_then(|node| budget::read(node, problems));
+    draft.spec.budget = budget.unwrap_or_default().into();
     // What needs no value is left out, so that the journal's header stays short.
     let mut params = Map::new();
     let mut put = |key: &str, value: Option<Json>| {

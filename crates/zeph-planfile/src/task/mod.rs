@@ -109,7 +109,14 @@ const ATTEMPT: [&str; 7] = [
 /// The keys of commands alone.
 const COMMAND: [&str; 4] = ["stdin", "env", "cwd", "ok_codes"];
 /// The keys of prompts alone.
-const AGENT: [&str; 5] = ["agent", "tools", "tags", "context", "max_output_tokens"];
+const AGENT: [&str; 6] = [
+    "agent",
+    "tools",
+    "tags",
+    "context",
+    "max_output_tokens",
+    "budget",
+];
 
 /// Reads the keys of `[defaults]`.
 pub(crate) fn read_defaults(

@@ -4,19 +4,25 @@
 //! [`Capabilities`]; what goes wrong is an [`LlmError`] that says whether another call may help.
 
 mod capability;
+mod closure;
 mod error;
 mod json;
 mod message;
 mod provider;
 mod request;
 mod response;
+mod schema;
+mod typed;
 
 pub use capability::{Capabilities, Dialect, Prices, SchemaSupport};
+pub use closure::{ProviderFn, provider_fn};
 pub use error::{ErrorKind, LlmError};
 pub use json::{JsonError, JsonLimits, ReadJson, Tolerated, read_json, read_json_where};
 pub use message::{Message, ToolCall};
 pub use provider::{LlmProvider, LlmStream, StreamPart, collect};
 pub use request::{LlmRequest, OutputFormat, OutputSchema, ToolChoice, ToolSpec};
 pub use response::{LlmResponse, StopReason, Usage};
+pub use schema::{SchemaProblem, SchemaProblemKind, SchemaProblems, rewrite, schema_of};
+pub use typed::{AnswerSchema, Fallback, LlmProviderExt, Problem, SchemaMode, Typed, TypedError};
 
 pub use async_trait::async_trait;

@@ -72,6 +72,18 @@ impl LlmResponse {
     }
 }
 
+impl From<String> for LlmResponse {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<&str> for LlmResponse {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
 /// Why a model stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,6 +2,7 @@
 
 mod call;
 mod fill;
+mod plan;
 mod prompts;
 mod tool;
 
@@ -9,6 +10,13 @@ pub use call::{
     CallError, Crew, CrewBuilder, CrewError, CrewErrors, CrewLimits, DEFAULT_OUTPUT_TOKENS, Line,
     Metered, PromptNote, ReplyNote, Tally, USEFUL_OUTPUT_TOKENS, Unlisted, task_error,
     until_stopped,
+};
+pub use plan::{
+    Argument, ArgumentDocument, ArgumentKind, Around, BadTemplate, CommandTemplate, Commands,
+    Estimate, FixedPlanner, MAX_FINDINGS, Plan, PlanCode, PlanDiagnostic, PlanDocument, PlanError,
+    PlanEvent, PlanFailure, PlanLimits, PlanOnFailure, PlanRepair, PlanRequest, PlanRights,
+    PlanStream, PlanTrigger, PlanTry, PlanWarning, PlannedTask, PlannedWork, Planner, PriceList,
+    Reading, RepairCode, TaskDocument, TaskKind, WarningCode, finish, plan_schema, read_plan,
 };
 pub use prompts::{PromptDefect, PromptDefects, PromptError, PromptFault, PromptName, Prompts};
 pub use tool::{Tool, ToolFault, ToolOutput, Tools, conformance, tool_fn};

@@ -1,0 +1,227 @@
+//! Arguments: which values a place in a command line takes.
+
+use std::fmt;
+use std::path::{Component, Path};
+
+use regex::Regex;
+use serde::{Serialize, Serializer};
+
+/// The most bytes that a value may have, whatever its kind says.
+const MAX_VALUE_BYTES: usize = 4 << 10;
+
+/// Which values a place takes. No value has control, invisible or reordering characters.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ArgumentKind {
+    /// Any text of one line with at most so many bytes (and never more than 4 KiB); not empty.
+    Text {
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// A text that a pattern describes from beginning to end.
+    Pattern(#[serde(serialize_with = "as_text")] Regex),
+    /// One of these texts.
+    Choice(Vec<String>),
+    /// A whole number in a range, its bounds included.
+    Integer {
+        /// The smallest.
+        min: i64,
+        /// The largest.
+        max: i64,
+    },
+    /// A relative path below a folder, without `..`; the element becomes folder and path.
+    ///
+    /// Only the text is looked at. Where links may lead out of the folder, the program must see to it.
+    Path {
+        /// The folder.
+        below: String,
+    },
+}
+
+impl ArgumentKind {
+    /// Any text of one line with at most so many bytes.
+    #[must_use]
+    pub const fn text(max_bytes: usize) -> Self {
+        Self::Text { max_bytes }
+    }
+
+    /// A text that a regular expression describes from beginning to end.
+    ///
+    /// # Errors
+    /// If it is no regular expression.
+    pub fn pattern(pattern: &str) -> Result<Self, BadTemplate> {
+        match Regex::new(&format!("^(?:{pattern})$")) {
+            Ok(regex) => Ok(Self::Pattern(regex)),
+            Err(error) => Err(BadTemplate::new(pattern, &error.to_string())),
+        }
+    }
+
+    /// One of these texts.
+    #[must_use]
+    pub fn choice<T: Into<String>>(choices: impl IntoIterator<Item = T>) -> Self {
+        Self::Choice(choices.into_iter().map(Into::into).collect())
+    }
+
+    /// A whole number in a range, its bounds included.
+    #[must_use]
+    pub const fn integer(min: i64, max: i64) -> Self {
+        Self::Integer { min, max }
+    }
+
+    /// A relative path below that folder.
+    #[must_use]
+    pub fn path(below: impl Into<String>) -> Self {
+        Self::Path {
+            below: below.into(),
+        }
+    }
+
+    pub(super) const fn is_number(&self) -> bool {
+        matches!(self, Self::Integer { .. })
+    }
+
+    /// The value as it goes into the command line, or why it does not.
+    pub(super) fn accept(&self, value: &str) -> Result<String, String> {
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(format!("has more than {MAX_VALUE_BYTES} bytes"));
+        }
+        if *zeph_common::inert(value) != *value {
+            return Err("has control, invisible or reordering characters".to_owned());
+        }
+        let misfit = || Err(format!("is no {self}"));
+        match self {
+            Self::Text { max_bytes } if value.is_empty() || value.len() > *max_bytes => misfit(),
+            Self::Pattern(regex) if !regex.is_match(value) => misfit(),
+            Self::Choice(choices) if !choices.iter().any(|choice| choice == value) => misfit(),
+            Self::Text { .. } | Self::Pattern(_) | Self::Choice(_) => Ok(value.to_owned()),
+            Self::Integer { min, max } => match value.parse::<i64>() {
+                Ok(number) if (*min..=*max).contains(&number) => Ok(number.to_string()),
+                Ok(_) | Err(_) => misfit(),
+            },
+            Self::Path { below } => match is_below(value) {
+                true => Ok(format!("{}/{value}", below.trim_end_matches('/'))),
+                false => misfit(),
+            },
+        }
+    }
+}
+
+/// Whether a relative path has nothing but names in it.
+fn is_below(path: &str) -> bool {
+    let mut parts = Path::new(path).components().peekable();
+    parts.peek().is_some()
+        && !path.contains('\\')
+        && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// What a model is told of the values.
+impl fmt::Display for ArgumentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text { max_bytes } => write!(f, "text of 1 to {max_bytes} bytes"),
+            Self::Pattern(regex) => {
+                let shown = regex.as_str();
+                let inside = shown
+                    .strip_prefix("^(?:")
+                    .and_then(|s| s.strip_suffix(")$"));
+                write!(f, "text of the form {}", inside.unwrap_or(shown))
+            }
+            Self::Choice(choices) => write!(f, "text out of {}", choices.join(", ")),
+            Self::Integer { min, max } => write!(f, "whole number from {min} to {max}"),
+            Self::Path { below } => write!(f, "relative path below {below}, without \"..\""),
+        }
+    }
+}
+
+impl PartialEq for ArgumentKind {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pattern(one), Self::Pattern(two)) => one.as_str() == two.as_str(),
+            (Self::Text { max_bytes: one }, Self::Text { max_bytes: two }) => one == two,
+            (Self::Choice(one), Self::Choice(two)) => one == two,
+            (
+                Self::Integer { min, max },
+                Self::Integer {
+                    min: low,
+                    max: high,
+                },
+            ) => (min, max) == (low, high),
+            (Self::Path { below: one }, Self::Path { below: two }) => one == two,
+            (
+                Self::Text { .. }
+                | Self::Pattern(_)
+                | Self::Choice(_)
+                | Self::Integer { .. }
+                | Self::Path { .. },
+                _,
+            ) => false,
+        }
+    }
+}
+
+fn as_text<S: Serializer>(regex: &Regex, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(regex.as_str())
+}
+
+/// A template of a command that is not in order.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the command template {template} cannot be used: {why}")]
+pub struct BadTemplate {
+    /// The template, or the pattern; inert.
+    pub template: String,
+    /// What is wrong; inert.
+    pub why: String,
+}
+
+impl BadTemplate {
+    pub(super) fn new(template: &str, why: &str) -> Self {
+        Self {
+            template: super::super::finding::show(template),
+            why: zeph_common::inert(why).into_owned(),
+        }
+    }
+}
+
+/// The form of names: `[A-Za-z_][A-Za-z0-9_-]{0,63}`.
+pub(super) fn check_name(template: &str, name: &str) -> Result<(), BadTemplate> {
+    if super::super::name::is_name(name) {
+        return Ok(());
+    }
+    let why = "a name has 1 to 64 letters, digits, '_' and '-', and begins with a letter or '_'";
+    Err(BadTemplate::new(template, why))
+}
+
+/// Whether a program takes code, or another command, as its arguments.
+pub(super) fn runs_text(program: &str) -> bool {
+    const SHELLS: [&str; 24] = [
+        "sh",
+        "bash",
+        "dash",
+        "zsh",
+        "fish",
+        "ksh",
+        "csh",
+        "tcsh",
+        "ash",
+        "busybox",
+        "pwsh",
+        "powershell",
+        "cmd",
+        "eval",
+        "env",
+        "sudo",
+        "doas",
+        "su",
+        "ssh",
+        "xargs",
+        "watch",
+        "osascript",
+        "script",
+        "nohup",
+    ];
+    let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix(".exe").unwrap_or(&name);
+    SHELLS.contains(&name)
+}

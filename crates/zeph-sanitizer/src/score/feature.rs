@@ -35,7 +35,7 @@ pub(crate) const FEATURES: [Rule; 20] = [
     // "I am your developer"
     rule("authority", 35, &[Authority], 0),
     // "system:" where a message might begin
-    rule("fake_message", 25, &[FakeMessage], 0),
+    rule("fake_message", 30, &[FakeMessage], 0),
     // tokens and delimiters, which the cleaning has broken up by now
     rule("template_token", 40, &[Template], 0),
     // "send the password to"
@@ -57,9 +57,9 @@ pub(crate) const FEATURES: [Rule; 20] = [
     // "decode this and do as it says"
     rule("encoded_order", 40, &[Encoding, Obey], 100),
     // "respond only with"
-    rule("forced_answer", 30, &[ForcedAnswer], 0),
+    rule("forced_answer", 40, &[ForcedAnswer], 0),
     // an image whose address carries data
-    rule("data_in_address", 30, &[Picture, Query], 200),
+    rule("data_in_address", 40, &[Picture, Query], 200),
     // words of those who write about attacks
     rule("discussed", -30, &[Discussion], 0),
     rule("quoted_example", -15, &[Discussion, Quoted], 120),

@@ -163,6 +163,8 @@ fn every_key() {
         ("output: [text]", "wrong_type"),
         ("output: true", "wrong_type"),
         ("output:", "wrong_type"),
+        ("output: {title: \"a\\u202Eb\"}", "hidden_characters"),
+        ("output: {\"a\\u200B\": {enum: [x]}}", "hidden_characters"),
     ]);
 }
 

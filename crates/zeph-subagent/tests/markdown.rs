@@ -1,5 +1,6 @@
 //! Definitions from files: what is read, from which folders, and that no bytes break it.
 #![cfg(feature = "markdown")]
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Routes of every kind, and routers that break their contract.
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 use zeph_subagent::router::{
@@ -370,7 +371,7 @@ impl AgentRouter for Broken {
                 candidates: good.candidates.into_iter().skip(1).collect(),
                 ..good
             },
-            "moody" if self.1.asked().len() % 2 == 0 => Route {
+            "moody" if self.1.asked().len().is_multiple_of(2) => Route {
                 reason: "today not".to_owned(),
                 ..good
             },

@@ -143,3 +143,73 @@ fn duplicate(name: &str, taken: &str) -> AgentDefect {
     };
     AgentDefect::new(code, "name", message).help("give one of them another name")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AgentCatalog, MAX_AGENTS};
+    use crate::{AgentCode, AgentOutput, SubAgentDef};
+    use serde_json::{Value, json};
+
+    fn agent(name: &str) -> SubAgentDef {
+        SubAgentDef::new(name, "Does it", "Do it.")
+    }
+
+    fn refusal(catalog: &mut AgentCatalog, agent: SubAgentDef) -> AgentCode {
+        let before = catalog.clone();
+        let defects = catalog.add(agent).unwrap_err();
+        assert_eq!(*catalog, before);
+        defects.as_slice()[0].code
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_and_changes_nothing() {
+        let mut catalog = AgentCatalog::new();
+        catalog.add(agent("one")).unwrap();
+        assert_eq!(
+            refusal(&mut catalog, agent("one")),
+            AgentCode::DuplicateAgent
+        );
+        assert_eq!(
+            refusal(&mut catalog, agent("ONE")),
+            AgentCode::CaseFoldedDuplicate
+        );
+        assert_eq!(refusal(&mut catalog, agent("a/b")), AgentCode::BadName);
+        let mut lazy = agent("two");
+        lazy.limits.max_turns = 0;
+        assert_eq!(refusal(&mut catalog, lazy), AgentCode::ZeroLimit);
+        let mut hasty = agent("two");
+        hasty.limits.timeout = Some(std::time::Duration::ZERO);
+        assert_eq!(refusal(&mut catalog, hasty), AgentCode::ZeroLimit);
+        let list = agent("two").output(AgentOutput::Schema(json!([])));
+        assert_eq!(refusal(&mut catalog, list), AgentCode::WrongType);
+        let deep = (0..40).fold(json!({}), |inner, _| json!({ "items": inner }));
+        let deep = agent("two").output(AgentOutput::Schema(deep));
+        assert_eq!(refusal(&mut catalog, deep), AgentCode::NestedTooDeeply);
+        for at in 1..MAX_AGENTS {
+            catalog.add(agent(&format!("a{at}"))).unwrap();
+        }
+        assert_eq!(refusal(&mut catalog, agent("more")), AgentCode::TooMany);
+    }
+
+    #[test]
+    fn the_text_tells_catalogues_apart_and_not_how_they_came_about() {
+        let schema: Value = serde_json::from_str(r#"{"b": 1, "a": {"d": 2, "c": 3}}"#).unwrap();
+        let one = agent("one")
+            .output(AgentOutput::Schema(schema))
+            .tool("x")
+            .tag("y");
+        let (mut here, mut there) = (AgentCatalog::new(), AgentCatalog::new());
+        here.add(one.clone()).unwrap();
+        here.add(agent("Two")).unwrap();
+        there.add(agent("Two")).unwrap();
+        there.add(one).unwrap();
+        assert_eq!(here.catalog_text(), there.catalog_text());
+        let limits = r#"{"max_input_tokens":16384,"max_output_tokens":4096,"max_turns":8,"timeout_ms":null}"#;
+        let wanted = format!(
+            r#"[{{"description":"Does it","limits":{limits},"model":null,"name":"one","output":{{"schema":{{"a":{{"c":3,"d":2}},"b":1}}}},"prompt":"Do it.","tags":["y"],"tools":["x"]}},{{"description":"Does it","limits":{limits},"model":null,"name":"Two","output":"text","prompt":"Do it.","tags":[],"tools":[]}}]"#
+        );
+        assert_eq!(here.catalog_text(), wanted);
+        there.add(agent("three")).unwrap();
+        assert_ne!(here.catalog_text(), there.catalog_text());
+    }
+}

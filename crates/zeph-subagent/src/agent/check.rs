@@ -162,28 +162,27 @@ pub(crate) fn schema_form(schema: &Value) -> Option<AgentDefect> {
         let message = "the schema of the output must be an object";
         return Some(AgentDefect::new(AgentCode::WrongType, "output", message));
     }
-    (depth(schema) > MAX_DEPTH).then(|| {
-        let message = format!("the schema of the output is nested deeper than {MAX_DEPTH}");
-        AgentDefect::new(AgentCode::NestedTooDeeply, "output", message)
-    })
-}
-
-/// How deep lists and objects are nested; stops looking below the limit.
-fn depth(value: &Value) -> usize {
-    let mut deepest = 0;
-    let mut open = vec![(value, 1_usize)];
+    let mut open = vec![(schema, 1_usize)];
     while let Some((value, depth)) = open.pop() {
-        deepest = deepest.max(depth);
         if depth > MAX_DEPTH {
-            break;
+            let message = format!("the schema of the output is nested deeper than {MAX_DEPTH}");
+            let defect = AgentDefect::new(AgentCode::NestedTooDeeply, "output", message);
+            return Some(defect);
         }
         match value {
             Value::Array(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
-            Value::Object(map) => open.extend(map.values().map(|item| (item, depth + 1))),
+            Value::Object(map) => {
+                open.extend(map.values().map(|item| (item, depth + 1)));
+                if map.keys().any(|key| hidden(key).is_some()) {
+                    return Some(hidden_defect("output"));
+                }
+            }
+            // Names and descriptions in a schema are read by a model, too.
+            Value::String(text) if hidden(text).is_some() => return Some(hidden_defect("output")),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
-    deepest
+    None
 }
 
 /// Reports the tools that a host does not have.

@@ -14,9 +14,14 @@ pub(crate) fn near<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -
         return None;
     }
     let folded = wanted.to_lowercase();
-    let most = (wanted.chars().count() / 3).max(1);
+    let count = wanted.chars().count();
+    let most = (count / 3).max(1);
     let names = names.into_iter().take(MOST_COMPARED);
-    let fitting = names.filter(|name| name.len() <= LONGEST && *name != wanted);
+    let fitting = names.filter(|name| {
+        // Names that differ in length by more than that need no comparison.
+        let apart = name.chars().count().abs_diff(count);
+        name.len() <= LONGEST && *name != wanted && apart <= most
+    });
     let compared = fitting.map(|name| {
         let distance = strsim::damerau_levenshtein(&folded, &name.to_lowercase());
         (distance, name)

@@ -78,7 +78,11 @@ impl Scan {
             _ if !failure.meant && !failure.mendable => {
                 return Ok(Next::From(at + failure.at.max(1)));
             }
-            _ => {}
+            JsonError::Empty
+            | JsonError::NoJson
+            | JsonError::NotANumber { .. }
+            | JsonError::TooLarge { .. }
+            | JsonError::Syntax { .. } => {}
         }
         let Some(mended) = mend(&text[at..]) else {
             let error = if failure.mendable {

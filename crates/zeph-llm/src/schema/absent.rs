@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
         let map = match self.target(schema) {
             Value::Bool(allowed) => return *allowed,
             Value::Object(map) => map,
-            _ => return true,
+            Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) => return true,
         };
         let its = type_of(value);
         let names = types(map);

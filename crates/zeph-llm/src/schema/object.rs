@@ -74,6 +74,9 @@ pub(super) fn without_null(schema: Value) -> Value {
     if let Some(Value::Array(branches)) = map.get_mut("anyOf") {
         if branches.iter().any(|branch| !is_null(branch)) {
             branches.retain(|branch| !is_null(branch));
+            for branch in branches.iter_mut() {
+                *branch = without_null(branch.take());
+            }
         }
         let only = match branches.as_slice() {
             [Value::Object(only)] => Some(only.clone()),

@@ -108,7 +108,11 @@ impl Walk<'_> {
         match schema {
             Value::Bool(true) => self.any(at),
             Value::Object(map) => self.map(map, at, depth),
-            _ => self.note(Kind::NotASchema, at, ""),
+            Value::Bool(false)
+            | Value::Null
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => self.note(Kind::NotASchema, at, ""),
         }
     }
 
@@ -165,7 +169,11 @@ impl Walk<'_> {
         beside.remove("$ref");
         let merged = match target {
             Value::Object(target) => both(&beside, target).map(Value::Object),
-            other => Some(other.clone()),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Some(target.clone()),
         };
         let Some(merged) = merged else {
             return self.note(Kind::Unmergeable, at, reference);
@@ -242,14 +250,16 @@ impl Walk<'_> {
                     None => return self.note(Kind::Unmergeable, &place, keyword),
                 }
             };
-            match self.schema(&branch, &place, depth + 1) {
-                // A union within a union is one union.
-                Value::Object(mut inner) if inner.len() == 1 && inner.contains_key("anyOf") => {
-                    if let Some(Value::Array(inner)) = inner.remove("anyOf") {
-                        written.extend(inner);
-                    }
+            let mut one = self.schema(&branch, &place, depth + 1);
+            // A union within a union is one union.
+            let inner = one.get_mut("anyOf").map(Value::take);
+            match (inner, one.as_object().map_or(0, Map::len)) {
+                (Some(Value::Array(inner)), 1) => written.extend(inner),
+                (Some(inner), _) => {
+                    one["anyOf"] = inner;
+                    written.push(one);
                 }
-                other => written.push(other),
+                (None, _) => written.push(one),
             }
         }
         let mut union = match (as_enum(&written), written.as_slice()) {

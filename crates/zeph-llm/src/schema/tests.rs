@@ -433,7 +433,7 @@ fn sample(root: &Value, schema: &Value, choice: &mut u64) -> Value {
             let must = super::object::required(schema.as_object().unwrap());
             let mut object = serde_json::Map::new();
             for (name, inner) in schema["properties"].as_object().unwrap() {
-                if must.contains(&name.as_str()) || *choice % 3 > 0 {
+                if must.contains(&name.as_str()) || !(*choice).is_multiple_of(3) {
                     object.insert(name.clone(), sample(root, inner, choice));
                 }
             }

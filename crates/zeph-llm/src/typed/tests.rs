@@ -145,9 +145,10 @@ async fn a_type_that_asks_for_more_than_its_schema_is_told_where() {
     #[derive(Debug, Deserialize, JsonSchema)]
     struct Addressed {
         #[schemars(with = "Vec<String>")]
-        #[expect(dead_code, reason = "only read")]
         hosts: Vec<std::net::IpAddr>,
     }
+    let read: Addressed = serde_json::from_value(json!({"hosts": ["::1"]})).unwrap();
+    assert!(read.hosts[0].is_loopback());
     let provider = says(
         LlmResponse::text(r#"{"hosts":["::1","home"]}"#),
         SchemaSupport::Prompt,

@@ -53,10 +53,12 @@ fn tell(error: &ValidationError<'_>, found: &mut Vec<Problem>) {
     let mut steps = 0;
     while let Some(error) = nearest.pop() {
         steps += 1;
-        let branch = match error.kind() {
-            ValidationErrorKind::AnyOf { context }
-            | ValidationErrorKind::OneOfNotValid { context } => closest(context),
-            _ => None,
+        let branch = if let ValidationErrorKind::AnyOf { context }
+        | ValidationErrorKind::OneOfNotValid { context } = error.kind()
+        {
+            closest(context)
+        } else {
+            None
         };
         match branch {
             Some(errors) if steps < MAX_PROBLEMS => nearest.extend(errors),

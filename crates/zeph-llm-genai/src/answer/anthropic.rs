@@ -1,0 +1,125 @@
+//! Answers in the shape of Anthropic's messages.
+
+use serde_json::Value;
+use zeph_llm::{LlmResponse, StopReason};
+
+use super::{Arguments, Call, Draft, Fault, other, said, sum, text, tokens};
+
+/// What was written to or read from a cache is not in `input_tokens`, and costs as well.
+const CACHED: &[&str] = &["/cache_creation_input_tokens", "/cache_read_input_tokens"];
+
+pub(super) fn whole(body: &Value) -> Result<LlmResponse, Fault> {
+    said(body)?;
+    let Some(blocks) = body.get("content").and_then(Value::as_array) else {
+        return Err(Fault::Garbled("the answer has no content"));
+    };
+    let mut draft = Draft::default();
+    for block in blocks {
+        begin(&mut draft, block, None)?;
+    }
+    message(&mut draft, body);
+    if let Some(usage) = body.get("usage") {
+        draft.usage.output_tokens = tokens(usage, "/output_tokens");
+    }
+    draft.finish = body
+        .get("stop_reason")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    draft.finish(stop)
+}
+
+pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), Fault> {
+    let Ok(body) = serde_json::from_str::<Value>(data) else {
+        return Err(Fault::Garbled("an event of the stream is no JSON"));
+    };
+    said(&body)?;
+    let index = body.get("index").and_then(Value::as_u64);
+    match text(&body, "/type") {
+        "message_start" => {
+            if let Some(started) = body.get("message") {
+                message(draft, started);
+            }
+        }
+        "content_block_start" => {
+            if let Some(block) = body.get("content_block") {
+                begin(draft, block, index)?;
+            }
+        }
+        "content_block_delta" => {
+            draft.say(text(&body, "/delta/text"));
+            let part = text(&body, "/delta/partial_json");
+            if !part.is_empty() {
+                append(draft, index, part);
+            }
+        }
+        "message_delta" => {
+            if let Some(reason) = body.pointer("/delta/stop_reason").and_then(Value::as_str) {
+                draft.finish = Some(reason.to_owned());
+            }
+            if let Some(usage) = body.get("usage") {
+                draft.usage.output_tokens = tokens(usage, "/output_tokens");
+                let input = sum(usage, "/input_tokens", CACHED);
+                draft.usage.input_tokens = input.or(draft.usage.input_tokens);
+            }
+        }
+        "message_stop" => draft.ended = true,
+        // Pings, ends of blocks, and whatever is added to the protocol.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Takes what is known of the message as such.
+fn message(draft: &mut Draft, message: &Value) {
+    draft.model = text(message, "/model").to_owned();
+    if let Some(usage) = message.get("usage") {
+        draft.usage.input_tokens = sum(usage, "/input_tokens", CACHED);
+    }
+}
+
+/// Takes a block, whole or as it begins. Thoughts and what the service did by itself are no answer.
+fn begin(draft: &mut Draft, block: &Value, place: Option<u64>) -> Result<(), Fault> {
+    match text(block, "/type") {
+        "text" => draft.say(text(block, "/text")),
+        "tool_use" => {
+            let input = block.get("input").filter(|input| {
+                // A stream begins with an empty object, and brings the arguments as text.
+                place.is_none() || input.as_object().is_some_and(|input| !input.is_empty())
+            });
+            draft.call(Call {
+                place,
+                id: text(block, "/id").to_owned(),
+                name: text(block, "/name").to_owned(),
+                arguments: input.cloned().map(Arguments::Json).unwrap_or_default(),
+            })?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Appends to the arguments of the call at that place. Other blocks have arguments that are not ours.
+fn append(draft: &mut Draft, place: Option<u64>, part: &str) {
+    let call = draft
+        .calls
+        .iter_mut()
+        .rev()
+        .find(|call| call.place == place);
+    let Some(call) = call else {
+        return;
+    };
+    match &mut call.arguments {
+        Arguments::Text(text) => text.push_str(part),
+        Arguments::Json(_) => call.arguments = Arguments::Text(part.to_owned()),
+    }
+}
+
+pub(super) fn stop(reason: &str) -> StopReason {
+    match reason {
+        "end_turn" | "stop_sequence" => StopReason::End,
+        "max_tokens" | "model_context_window_exceeded" => StopReason::MaxTokens,
+        "tool_use" => StopReason::ToolCalls,
+        "refusal" => StopReason::Refusal,
+        reason => other(reason),
+    }
+}

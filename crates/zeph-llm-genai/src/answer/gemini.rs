@@ -1,0 +1,103 @@
+//! Answers in the shape of Gemini's `generateContent`.
+
+use serde_json::Value;
+use zeph_llm::{LlmResponse, StopReason, Usage};
+
+use super::{Arguments, Call, Draft, Fault, other, said, sum, text, tokens};
+
+pub(super) fn whole(body: &Value) -> Result<LlmResponse, Fault> {
+    let mut draft = Draft::default();
+    piece(&mut draft, body)?;
+    let answered = draft.finish.is_some() || body.pointer("/candidates/0/content").is_some();
+    if !answered {
+        return Err(Fault::Garbled("the answer has no candidate"));
+    }
+    draft.finish(stop)
+}
+
+pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), Fault> {
+    let Ok(body) = serde_json::from_str::<Value>(data) else {
+        return Err(Fault::Garbled("an event of the stream is no JSON"));
+    };
+    piece(draft, &body)?;
+    draft.ended = draft.finish.is_some();
+    Ok(())
+}
+
+fn piece(draft: &mut Draft, body: &Value) -> Result<(), Fault> {
+    said(body)?;
+    let model = text(body, "/modelVersion");
+    if !model.is_empty() {
+        draft.model = model.to_owned();
+    }
+    if let Some(counts) = body.get("usageMetadata") {
+        draft.usage = usage(counts);
+    }
+    // A prompt that was blocked has no candidate, only this.
+    let blocked = text(body, "/promptFeedback/blockReason");
+    if !blocked.is_empty() && body.pointer("/candidates/0").is_none() {
+        draft.refusal = format!(
+            "the prompt was blocked: {}",
+            zeph_common::truncate(blocked, 64)
+        );
+        draft.finish = Some("SAFETY".to_owned());
+    }
+    if let Some(reason) = body
+        .pointer("/candidates/0/finishReason")
+        .and_then(Value::as_str)
+    {
+        draft.finish = Some(reason.to_owned());
+    }
+    let parts = body
+        .pointer("/candidates/0/content/parts")
+        .and_then(Value::as_array);
+    for part in parts.into_iter().flatten() {
+        if let Some(call) = part.get("functionCall") {
+            let name = text(call, "/name").to_owned();
+            let id = match text(call, "/id") {
+                // genai knows ids of this form as made up, and sends none to a service that gave none.
+                "" => format!("call#{name}#{}", draft.calls.len()),
+                id => id.to_owned(),
+            };
+            draft.call(Call {
+                place: None,
+                id,
+                name,
+                arguments: Arguments::Json(call.get("args").cloned().unwrap_or_default()),
+            })?;
+        } else if part.get("thought").and_then(Value::as_bool) != Some(true) {
+            draft.say(text(part, "/text"));
+        }
+    }
+    Ok(())
+}
+
+/// Thoughts are not in the count of candidates, and cost as much; an answer may be thoughts alone.
+fn usage(counts: &Value) -> Usage {
+    let thoughts = tokens(counts, "/thoughtsTokenCount");
+    let answer = match counts.get("candidatesTokenCount") {
+        None | Some(Value::Null) => thoughts,
+        Some(_) => sum(counts, "/candidatesTokenCount", &["/thoughtsTokenCount"]),
+    };
+    Usage {
+        input_tokens: sum(counts, "/promptTokenCount", &["/toolUsePromptTokenCount"]),
+        output_tokens: answer,
+    }
+}
+
+pub(super) fn stop(reason: &str) -> StopReason {
+    match reason {
+        "STOP" => StopReason::End,
+        "MAX_TOKENS" => StopReason::MaxTokens,
+        "SAFETY"
+        | "RECITATION"
+        | "LANGUAGE"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION" => StopReason::Refusal,
+        reason => other(reason),
+    }
+}

@@ -1,0 +1,219 @@
+//! The provider: one request in, one call of the service, one answer or error out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use genai::adapter::AdapterKind;
+use genai::chat::{ChatOptions, ChatRequest};
+use genai::resolver::{AuthData, Endpoint};
+use genai::{ModelIden, ServiceTarget};
+use secrecy::SecretString;
+use serde_json::Value;
+use tracing::instrument::WithSubscriber as _;
+use tracing::subscriber::NoSubscriber;
+use zeph_llm::{
+    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream, async_trait,
+};
+
+use crate::address::Base;
+use crate::ask::{self, Target};
+use crate::fault::Origin;
+use crate::{GenaiProviderBuilder, Service, Timeouts, Wire, answer, stream};
+
+/// A model of a service. See the [crate](crate) for what it sends and what it makes of answers.
+///
+/// Cheap to clone: all clones share their connections. One call is one request; nothing is tried again.
+#[derive(Clone, Debug)]
+pub struct GenaiProvider {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) name: String,
+    pub(crate) model: String,
+    pub(crate) service: &'static Service,
+    pub(crate) base: Base,
+    pub(crate) own_address: bool,
+    pub(crate) key: Option<SecretString>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) genai: genai::Client,
+}
+
+/// A request, ready to be sent.
+pub(crate) struct Prepared {
+    pub(crate) target: ServiceTarget,
+    pub(crate) request: ChatRequest,
+    pub(crate) options: ChatOptions,
+}
+
+impl GenaiProvider {
+    /// Begins to build a provider for `service::model`, such as `openai::gpt-4o-mini` or
+    /// `ollama::qwen3:8b`. The services are those of [`services`](crate::services).
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_llm_genai::GenaiProvider;
+    /// let model = GenaiProvider::builder("ollama::qwen3:8b").build()?;
+    /// assert_eq!(model.base_url(), "http://localhost:11434/v1/");
+    ///
+    /// let error = GenaiProvider::builder("olama::qwen3:8b").build().unwrap_err();
+    /// assert!(error.to_string().contains("did you mean `ollama`?"));
+    /// # Ok::<(), zeph_llm_genai::BuildError>(())
+    /// ```
+    pub fn builder(name: impl Into<String>) -> GenaiProviderBuilder {
+        GenaiProviderBuilder::new(name.into())
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The address that is used, with a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        self.inner.base.as_str()
+    }
+
+    /// The service that is asked.
+    #[must_use]
+    pub fn service(&self) -> &'static Service {
+        self.inner.service
+    }
+}
+
+impl Inner {
+    /// The model that is asked: the provider's, or the request's, of the same service.
+    fn model<'a>(&'a self, request: &'a LlmRequest) -> Result<&'a str, LlmError> {
+        let Some(asked) = request.model.as_deref() else {
+            return Ok(&self.model);
+        };
+        let own = asked
+            .split_once("::")
+            .filter(|(service, _)| *service == self.service.name);
+        let model = own.map_or(asked, |(_, model)| model);
+        crate::service::check_model(model).map_err(|error| {
+            self.origin
+                .error(ErrorKind::UnknownModel, &error.to_string())
+        })?;
+        Ok(model)
+    }
+
+    fn prepare(&self, request: &LlmRequest, stream: bool) -> Result<Prepared, LlmError> {
+        let model = self.model(request)?;
+        let target = Target {
+            wire: self.service.wire,
+            model,
+            capabilities: self.capabilities,
+            limit: self.limit(model),
+            seed: if self.service.name == "mistral" {
+                "random_seed"
+            } else {
+                "seed"
+            },
+        };
+        let options = ask::options(target, request, stream)
+            .map_err(|(kind, why)| self.origin.error(kind, why))?;
+        let adapter = match self.service.wire {
+            Wire::OpenAi => AdapterKind::OpenAI,
+            Wire::Anthropic => AdapterKind::Anthropic,
+            Wire::Gemini => AdapterKind::Gemini,
+        };
+        Ok(Prepared {
+            target: ServiceTarget {
+                endpoint: Endpoint::from_owned(self.base.as_str()),
+                // The whole address and all headers: genai adds no others, and looks into no environment.
+                auth: AuthData::RequestOverride {
+                    url: self.base.endpoint(model, stream),
+                    headers: self.base.headers(self.key.as_ref()),
+                },
+                model: ModelIden::new(adapter, ask::disguised(model)),
+            },
+            request: ask::messages(request),
+            options,
+        })
+    }
+
+    /// The name of the limit of an answer. OpenAI itself has renamed it, and its newer models know the
+    /// new name only; other servers know the old one, unless they pass on to such a model.
+    fn limit(&self, model: &str) -> &'static str {
+        const NEWER: [&str; 5] = ["gpt-5", "gpt-6", "o1", "o3", "o4"];
+        let own = self.service.name == "openai" && !self.own_address;
+        let newer =
+            self.service.name == "openai" && NEWER.iter().any(|name| model.starts_with(name));
+        match self.service.wire {
+            Wire::OpenAi if own || newer => "max_completion_tokens",
+            Wire::OpenAi | Wire::Anthropic => "max_tokens",
+            Wire::Gemini => "maxOutputTokens",
+        }
+    }
+
+    fn limit_of_time(&self, request: &LlmRequest) -> Duration {
+        request.timeout.unwrap_or(self.timeouts.call)
+    }
+
+    async fn ask(&self, prepared: Prepared) -> Result<LlmResponse, LlmError> {
+        let Prepared {
+            target,
+            request,
+            options,
+        } = prepared;
+        let call = self.genai.exec_chat(target, request, Some(&options));
+        // genai adds up counts of tokens unchecked, and logs what services send, keys included.
+        let call = AssertUnwindSafe(call)
+            .catch_unwind()
+            .with_subscriber(NoSubscriber::new());
+        let body = match call.await {
+            Ok(Ok(answer)) => answer.captured_raw_body.unwrap_or(Value::Null),
+            Ok(Err(genai::Error::ChatResponseGeneration { response_body, .. })) => *response_body,
+            Ok(Err(error)) => return Err(self.origin.call(&error)),
+            Err(_) => {
+                let why = "the counts of the answer are beyond all measure";
+                return Err(self.origin.error(ErrorKind::Garbled, why));
+            }
+        };
+        answer::whole(self.service.wire, &body).map_err(|fault| self.origin.fault(fault))
+    }
+}
+
+#[async_trait]
+impl LlmProvider for GenaiProvider {
+    fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities
+    }
+
+    async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        let inner = &self.inner;
+        let prepared = inner.prepare(request, false)?;
+        let limit = inner.limit_of_time(request);
+        tokio::time::timeout(limit, Box::pin(inner.ask(prepared)))
+            .await
+            .unwrap_or_else(|_| Err(stream::too_late(&inner.origin, limit)))
+    }
+
+    async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
+        let inner = &self.inner;
+        if !inner.capabilities.streaming {
+            return Ok(stream::whole(self.complete(request).await?));
+        }
+        let prepared = inner.prepare(request, true)?;
+        let limit = inner.limit_of_time(request);
+        let call = stream::Call {
+            wire: inner.service.wire,
+            origin: Arc::clone(&inner.origin),
+            limit,
+            idle: inner.timeouts.idle,
+        };
+        call.begin(&inner.genai, prepared).await
+    }
+}

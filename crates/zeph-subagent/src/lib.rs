@@ -4,6 +4,10 @@
 //! [`TaskInput`]; it answers with a [`TaskOutput`] or a [`TaskError`]. Executors are found by action
 //! name, or by task name, in a [`Registry`].
 //!
+//! A [`SubAgentDef`] says who an agent is; a host keeps its agents in an [`AgentCatalog`], and an
+//! [`AgentRouter`] decides which of them does a task. With the feature `markdown` definitions are
+//! read from files.
+//!
 //! # Examples
 //! ```
 //! use zeph_subagent::{Registry, TaskError, closure};

@@ -10,7 +10,7 @@ struct Waiting {
     shapes: Vec<usize>,
 }
 
-/// One pass. An opening is given up at the next blank line, where every paragraph ends.
+/// One pass. A Markdown opening is given up at the next blank line, where every paragraph ends.
 ///
 /// `![` opens an image if a `](` follows in the paragraph, or if there is a `]:` anywhere, which may
 /// define a reference. How brackets nest, what is escaped and what is code is not asked, since
@@ -38,7 +38,7 @@ pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
                 with: " (=) ",
                 kind: ChangeKind::Image,
             }),
-            b'\n' if line_is_blank => waiting = Waiting::default(),
+            b'\n' if line_is_blank => waiting.markdown.clear(),
             _ => {}
         }
         line_is_blank = byte == b'\n' || (line_is_blank && byte.is_ascii_whitespace());

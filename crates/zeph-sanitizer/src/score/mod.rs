@@ -90,7 +90,8 @@ pub fn score(text: &str) -> Score {
 }
 
 fn hits(text: &str) -> Vec<Hit> {
-    static TERMS: LazyLock<(Vec<(Class, Term)>, Option<AhoCorasick>)> = LazyLock::new(|| {
+    type Terms = (Vec<(Class, Term)>, Option<AhoCorasick>);
+    static TERMS: LazyLock<Terms> = LazyLock::new(|| {
         let terms: Vec<_> = LEXICON
             .iter()
             .flat_map(|(class, words)| words.lines().map(|line| (*class, line)))

@@ -1,42 +1,40 @@
 //! The corpus: attacks and benign texts in two halves, and the figures of the score on each.
 
-#![allow(unreachable_pub, reason = "each test file is a crate of its own")]
-
 use std::fmt;
 
 use zeph_sanitizer::{Content, ContentSanitizer, SUSPICIOUS, Seed, StandardSanitizer};
 
 /// The texts that were at hand when the features were written, and those that were written after.
-pub const HALVES: [&str; 2] = ["at hand", "held out"];
+pub(crate) const HALVES: [&str; 2] = ["at hand", "held out"];
 
 /// A text of the corpus.
-pub struct Sample {
+pub(crate) struct Sample {
     /// The way in which it attacks, or how hard it is to tell from an attack.
-    pub class: String,
+    pub(crate) class: String,
     /// The text, with escapes expanded.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// How a threshold separates attacks from benign texts.
-pub struct Figures {
+pub(crate) struct Figures {
     /// Attacks whose score reaches the threshold.
-    pub found: usize,
+    pub(crate) found: usize,
     /// Attacks whose score does not.
-    pub missed: Vec<String>,
+    pub(crate) missed: Vec<String>,
     /// Benign texts whose score reaches the threshold.
-    pub wrong: Vec<String>,
+    pub(crate) wrong: Vec<String>,
     /// Benign texts whose score does not.
-    pub passed: usize,
+    pub(crate) passed: usize,
 }
 
 impl Figures {
     /// Of what is suspected, the part that is an attack.
-    pub fn precision(&self) -> f64 {
+    pub(crate) fn precision(&self) -> f64 {
         ratio(self.found, self.wrong.len())
     }
 
     /// Of the attacks, the part that is suspected.
-    pub fn recall(&self) -> f64 {
+    pub(crate) fn recall(&self) -> f64 {
         ratio(self.found, self.missed.len())
     }
 }
@@ -61,7 +59,7 @@ impl fmt::Display for Figures {
 }
 
 /// The attacks of a half.
-pub fn attacks(half: &str) -> Vec<Sample> {
+pub(crate) fn attacks(half: &str) -> Vec<Sample> {
     samples(if half == HALVES[0] {
         include_str!("attacks.txt")
     } else {
@@ -70,7 +68,7 @@ pub fn attacks(half: &str) -> Vec<Sample> {
 }
 
 /// The benign texts of a half.
-pub fn benign(half: &str) -> Vec<Sample> {
+pub(crate) fn benign(half: &str) -> Vec<Sample> {
     samples(if half == HALVES[0] {
         include_str!("benign.txt")
     } else {
@@ -79,7 +77,7 @@ pub fn benign(half: &str) -> Vec<Sample> {
 }
 
 /// Scores a half as the sanitizer would.
-pub fn measure(half: &str) -> Figures {
+pub(crate) fn measure(half: &str) -> Figures {
     let sanitizer = StandardSanitizer::new(Seed::new([0; 32]));
     let scored = |sample: &Sample| {
         let content = Content {

@@ -1,8 +1,6 @@
 //! The deterministic promises, on any text and on text full of tricks.
 
-mod kit;
-
-use kit::{SECRETS, check, redactor, sanitizer, tricky};
+use crate::kit::{SECRETS, check, redactor, sanitizer, tricky};
 use proptest::prelude::*;
 use zeph_sanitizer::{ChangeKind, Content, ContentSanitizer, Seed, StandardSanitizer};
 
@@ -27,7 +25,7 @@ proptest! {
         secret.insert_str(at, hidden);
         let text = format!("{before}{secret}{after}");
         let given = sanitizer().sanitize(&Content { source: "s", text: &text, max_bytes });
-        let body = kit::body(&given).map_err(TestCaseError::fail)?;
+        let body = crate::kit::body(&given).map_err(TestCaseError::fail)?;
         let value = SECRETS[which].1;
         for (start, _) in value.char_indices() {
             if let Some(part) = value.get(start..start + 4) {
@@ -56,7 +54,7 @@ proptest! {
         let wanted = inner.text.replacen("<untrusted", "‹untrusted", 1);
         let (head, tail) = wanted.rsplit_once("</untrusted").unwrap_or_default();
         let wanted = format!("{head}‹/untrusted{tail}");
-        prop_assert_eq!(kit::body(&outer), Ok(wanted.as_str()));
+        prop_assert_eq!(crate::kit::body(&outer), Ok(wanted.as_str()));
     }
 }
 
@@ -103,7 +101,7 @@ fn the_limits_of_content_and_sanitizer_both_hold() {
     };
     let given = sanitizer().max_bytes(50).sanitize(&content);
     assert!(
-        kit::body(&given).is_ok_and(|body| body.len() <= 50),
+        crate::kit::body(&given).is_ok_and(|body| body.len() <= 50),
         "{}",
         given.text
     );

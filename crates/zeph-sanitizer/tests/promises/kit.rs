@@ -1,7 +1,5 @@
 //! What the tests share: a sanitizer with secrets, text full of tricks, and the list of promises.
 
-#![allow(unreachable_pub, reason = "each test file is a crate of its own")]
-
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -9,7 +7,7 @@ use zeph_common::is_invisible;
 use zeph_sanitizer::{Content, ContentSanitizer, Redactor, Sanitized, Seed, StandardSanitizer};
 
 /// The secrets that [`sanitizer`] knows.
-pub const SECRETS: [(&str, &str); 3] = [
+pub(crate) const SECRETS: [(&str, &str); 3] = [
     ("api-key", "sk-live-4f9a8b7c6d"),
     ("password", "p@ss w\"rd/+%é"),
     (
@@ -19,19 +17,19 @@ pub const SECRETS: [(&str, &str); 3] = [
 ];
 
 /// A redactor of [`SECRETS`].
-pub fn redactor() -> Redactor {
+pub(crate) fn redactor() -> Redactor {
     static ONE: LazyLock<Redactor> =
         LazyLock::new(|| Redactor::new(SECRETS).expect("the secrets are usable"));
     ONE.clone()
 }
 
 /// A sanitizer with [`SECRETS`] and a fixed seed.
-pub fn sanitizer() -> StandardSanitizer {
+pub(crate) fn sanitizer() -> StandardSanitizer {
     StandardSanitizer::new(Seed::new([42; 32])).redactor(redactor())
 }
 
 /// Checks every deterministic promise on one text; the error says which one is broken.
-pub fn check(text: &str, max_bytes: usize) -> Result<(), String> {
+pub(crate) fn check(text: &str, max_bytes: usize) -> Result<(), String> {
     let sanitizer = sanitizer();
     let content = Content {
         source: text,
@@ -70,7 +68,7 @@ pub fn check(text: &str, max_bytes: usize) -> Result<(), String> {
 }
 
 /// What stands between the delimiters, if they are well formed and absent from it.
-pub fn body(given: &Sanitized) -> Result<&str, String> {
+pub(crate) fn body(given: &Sanitized) -> Result<&str, String> {
     let wrong = || format!("not wrapped: {:?}", given.text);
     let (first, rest) = given.text.split_once('\n').ok_or_else(wrong)?;
     let (body, last) = rest.rsplit_once('\n').ok_or_else(wrong)?;
@@ -234,7 +232,7 @@ const PIECES: &[&str] = &[
 ];
 
 /// Text in which tricks meet each other, beside any text at all.
-pub fn tricky() -> impl Strategy<Value = String> {
+pub(crate) fn tricky() -> impl Strategy<Value = String> {
     let pieces = prop::collection::vec(prop::sample::select(PIECES), 0..14);
     let strung = pieces.prop_map(|pieces| pieces.concat());
     prop_oneof![8 => strung, 1 => ".*", 1 => any::<String>()]

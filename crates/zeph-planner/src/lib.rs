@@ -1,11 +1,19 @@
 //! The roles of a model: planner, agent, aggregator.
 
+mod agent;
+mod answer;
 mod call;
 mod fill;
 mod plan;
+mod portion;
 mod prompts;
 mod tool;
 
+pub use agent::{AgentExecutor, AgentParams, OutputParam, RouteNote, ToolNote, ToolOutcome};
+pub use answer::{
+    Aggregator, Answer, AnswerExecutor, AnswerLimits, AnswerParams, AnswerTask,
+    DeterministicAggregator, LlmAggregator, Material, Missing, TaskResult, Written,
+};
 pub use call::{
     CallError, Crew, CrewBuilder, CrewError, CrewErrors, CrewLimits, DEFAULT_OUTPUT_TOKENS, Line,
     Metered, PromptNote, ReplyNote, Tally, USEFUL_OUTPUT_TOKENS, Unlisted, task_error,
@@ -13,10 +21,11 @@ pub use call::{
 };
 pub use plan::{
     Argument, ArgumentDocument, ArgumentKind, Around, BadTemplate, CommandTemplate, Commands,
-    Estimate, FixedPlanner, MAX_FINDINGS, Plan, PlanCode, PlanDiagnostic, PlanDocument, PlanError,
-    PlanEvent, PlanFailure, PlanLimits, PlanOnFailure, PlanRepair, PlanRequest, PlanRights,
-    PlanStream, PlanTrigger, PlanTry, PlanWarning, PlannedTask, PlannedWork, Planner, PriceList,
-    Reading, RepairCode, TaskDocument, TaskKind, WarningCode, finish, plan_schema, read_plan,
+    Estimate, FixedPlanner, LlmPlanner, MAX_FINDINGS, Plan, PlanCode, PlanDiagnostic, PlanDocument,
+    PlanError, PlanEvent, PlanFailure, PlanLimits, PlanOnFailure, PlanRepair, PlanRequest,
+    PlanRights, PlanStream, PlanTrigger, PlanTry, PlanWarning, PlannedTask, PlannedWork, Planner,
+    PriceList, Reading, RepairCode, TaskDocument, TaskKind, WarningCode, finish, plan_schema,
+    read_plan,
 };
 pub use prompts::{PromptDefect, PromptDefects, PromptError, PromptFault, PromptName, Prompts};
 pub use tool::{Tool, ToolFault, ToolOutput, Tools, conformance, tool_fn};

@@ -49,6 +49,8 @@ pub struct PlanRights {
     /// Whether a plan may ask a person. Default: no.
     pub questions: bool,
     /// Whether a plan may leave it to the router who does a task. Default: no.
+    ///
+    /// Without any agent in the catalogue, such tasks go to the host's default agent.
     pub routed: bool,
 }
 

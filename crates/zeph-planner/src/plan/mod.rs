@@ -10,10 +10,13 @@ mod document;
 mod finding;
 
 mod accepted;
+mod file;
 mod read;
 
 mod failure;
 mod planner;
+
+mod llm;
 
 pub use accepted::{Estimate, Plan, PlanOnFailure, PlanTrigger, PlannedTask, PlannedWork};
 pub use command::{Argument, ArgumentKind, BadTemplate, CommandTemplate, Commands};
@@ -23,6 +26,7 @@ pub use finding::{
     MAX_FINDINGS, PlanCode, PlanDiagnostic, PlanRepair, PlanWarning, RepairCode, WarningCode,
 };
 pub use limits::{PlanLimits, PlanRights, PriceList};
+pub use llm::LlmPlanner;
 pub use planner::{FixedPlanner, PlanEvent, PlanStream, Planner, finish};
 pub use read::{Reading, read_plan};
 pub use request::{Around, PlanRequest};

@@ -73,7 +73,7 @@ impl PromptName {
     /// The variables without which the prompt would lose what it is for, the sanitizer's word included.
     pub(crate) const fn needed(self) -> &'static [&'static str] {
         match self {
-            Self::Plan => &["preamble", "agents", "commands"],
+            Self::Plan => &["preamble", "agents", "commands", "kinds"],
             Self::PlanGoal => &["goal", "feedback"],
             Self::PlanAgain => &["problems"],
             Self::Agent => &["agent", "preamble"],
@@ -98,8 +98,8 @@ impl PromptName {
                 let command = json!({ "name": "h", "about": "i", "arguments": [argument] });
                 let limits = json!({ "tasks": 3, "depth": 2, "width": 2 });
                 [
-                    json!({ "preamble": "p", "agents": [agent], "commands": [command], "questions": true, "limits": limits }),
-                    json!({ "preamble": "", "agents": [], "commands": [], "questions": false, "limits": limits }),
+                    json!({ "preamble": "p", "agents": [agent], "commands": [command], "kinds": ["agent", "command", "question"], "limits": limits }),
+                    json!({ "preamble": "", "agents": [], "commands": [], "kinds": ["agent"], "limits": limits }),
                 ]
             }
             Self::PlanGoal => [

@@ -65,6 +65,8 @@ fn cost(task: &PlannedTask, handed: u64, request: &PlanRequest) -> Cost {
         output,
         micro_usd: Some(0),
     };
+    // A host without agents has a default one that is not known here.
+    let nobody = (request.catalog.is_empty()).then(|| SubAgentDef::new("", "", ""));
     match &task.work {
         PlannedWork::Command { .. } => free(COMMAND),
         PlannedWork::Question { .. } => free(QUESTION),
@@ -77,7 +79,7 @@ fn cost(task: &PlannedTask, handed: u64, request: &PlanRequest) -> Cost {
             let candidates = request.catalog.iter();
             let candidates =
                 candidates.filter(|one| named.is_none_or(|named| named.name == one.name));
-            let costs = candidates.map(|agent| {
+            let costs = candidates.chain(nobody.as_ref()).map(|agent| {
                 let may_use = match tools {
                     Some(tools) => !tools.is_empty(),
                     None => !agent.tools.is_empty(),

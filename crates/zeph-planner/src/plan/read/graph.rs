@@ -7,7 +7,9 @@ use std::collections::BinaryHeap;
 use super::names::Names;
 use super::shape::TaskDraft;
 use crate::plan::finding::{Findings, show};
-use crate::plan::{PlanCode, PlanLimits, PlannedTask, PlannedWork, RepairCode};
+use crate::plan::{
+    PlanCode, PlanLimits, PlanOnFailure, PlannedTask, PlannedWork, RepairCode, TaskKind,
+};
 
 /// A draft whose needs are known to make sense.
 #[derive(Debug)]
@@ -39,7 +41,10 @@ impl Graph {
                 needs: needs.collect(),
                 work: works.get_mut(position)?.take()?,
                 trigger: draft.trigger,
-                on_failure: draft.on_failure,
+                on_failure: match draft.kind {
+                    Some(TaskKind::Question) => PlanOnFailure::default(),
+                    Some(TaskKind::Agent | TaskKind::Command) | None => draft.on_failure,
+                },
                 expected_tokens: draft.expected_tokens,
             })
         };

@@ -70,6 +70,9 @@ impl Names {
     /// The task that a need means.
     pub(super) fn find(&self, written: &str) -> Option<Found> {
         let trimmed = written.trim();
+        if is_hostile(trimmed) {
+            return None;
+        }
         if let Some(&position) = self.written.get(trimmed) {
             return Some(Found {
                 position,

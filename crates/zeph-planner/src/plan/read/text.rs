@@ -24,6 +24,23 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
             return None;
         }
     };
+    // What stands behind a broken piece is likely to be a part of it.
+    if let Some(Tolerated::Broken { at }) = tolerated
+        .iter()
+        .find(|one| matches!(one, Tolerated::Broken { .. }) && !is_plan(&value))
+    {
+        let message = format!("the JSON that begins at byte {at} is broken");
+        let help = Some("write correct JSON: double quotes, commas, closing brackets".to_owned());
+        found.problem(PlanCode::Syntax, "", message, help);
+        return None;
+    }
+    let is_tasks = |list: &Vec<Value>| !list.is_empty() && list.iter().all(Value::is_object);
+    let in_prose = tolerated.iter().any(|one| matches!(one, Tolerated::Prose { .. }));
+    if in_prose && value.as_array().is_some_and(|list| !is_tasks(list)) {
+        let help = Some("answer with one JSON object and nothing else".to_owned());
+        found.problem(PlanCode::NoJson, "", "there is no plan in the answer", help);
+        return None;
+    }
     let others = tolerated
         .iter()
         .any(|one| matches!(one, Tolerated::Others { .. }));

@@ -8,7 +8,7 @@ use zeph_subagent::SubAgentDef;
 
 use super::shape::TaskDraft;
 use crate::plan::finding::{Findings, show, suggest};
-use crate::plan::{PlanCode, PlanRequest, PlannedWork, RepairCode, TaskKind};
+use crate::plan::{PlanCode, PlanOnFailure, PlanRequest, PlannedWork, RepairCode, TaskKind};
 
 /// What a task does; `None` if there is a problem with it.
 pub(super) fn of(
@@ -158,6 +158,10 @@ fn find_tool<'a>(
 fn question(task: &TaskDraft, found: &mut Findings) -> Option<PlannedWork> {
     no_command(task, found);
     no_agent(task, "a question", found);
+    // A question cannot fail, so it does not matter what a failure would mean.
+    if task.on_failure != PlanOnFailure::default() {
+        idle(task, "on_failure", found);
+    }
     let text = needed_prompt(task, "what the person is asked", found)?;
     Some(PlannedWork::Question { text })
 }
@@ -219,7 +223,7 @@ fn misplaced(task: &TaskDraft, field: &str, what: &str, found: &mut Findings) {
 }
 
 fn idle(task: &TaskDraft, field: &str, found: &mut Findings) {
-    let message = format!("an empty \"{field}\" left out");
+    let message = format!("\"{field}\" left out, for it says nothing here");
     found.repair(RepairCode::IdleField, task.at(field), message);
 }
 

@@ -1,0 +1,120 @@
+//! Documents with their expected codes, from the files in `defects/`.
+
+use std::collections::BTreeSet;
+
+use zeph_planner::{PlanCode, Reading, RepairCode, read_plan};
+
+use crate::support::{Case, cases, request};
+
+const FILES: [&str; 6] = [
+    "text.txt",
+    "shape.txt",
+    "names.txt",
+    "graph.txt",
+    "host.txt",
+    "mended.txt",
+];
+
+fn problems(reading: &Reading) -> String {
+    let all = reading.outcome.as_ref().err();
+    let words = all.into_iter().flatten().map(|one| one.code.word());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Each kind of repair once, in order.
+fn repairs(reading: &Reading) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for one in &reading.repairs {
+        if !words.contains(&one.code.word()) {
+            words.push(one.code.word());
+        }
+    }
+    words.join(" ")
+}
+
+fn check(case: &Case, told: &mut Vec<String>) {
+    let reading = read_plan(&case.text, &request());
+    let mut expect = |what: &str, found: String, wanted: &str| {
+        if found != wanted {
+            told.push(format!(
+                "{}: {what}: found {found:?}, wanted {wanted:?}",
+                case.title
+            ));
+        }
+    };
+    expect("problems", problems(&reading), &case.problems);
+    if let Some(wanted) = &case.repairs {
+        expect("repairs", repairs(&reading), wanted);
+    }
+    let shown = reading.outcome.err().unwrap_or_default().into_iter();
+    let shown = shown.map(|one| one.to_string());
+    let shown: Vec<String> = shown
+        .chain(reading.repairs.iter().map(ToString::to_string))
+        .collect();
+    for one in shown {
+        let hidden = |c: char| c.is_control() || zeph_common::is_invisible(c);
+        assert!(
+            !one.contains(hidden),
+            "{}: {one:?} is not inert",
+            case.title
+        );
+        assert!(one.len() < 1_000, "{}: {one:?} is too long", case.title);
+    }
+}
+
+#[test]
+fn each_document_has_exactly_its_codes() {
+    let mut told = Vec::new();
+    let mut defective = 0;
+    for file in FILES {
+        for case in cases(file) {
+            defective += usize::from(!case.problems.is_empty());
+            check(&case, &mut told);
+        }
+    }
+    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert!(defective >= 100, "{defective} defective documents");
+}
+
+/// Codes whose documents are too large, or whose host too narrow, for a file.
+const ELSEWHERE: [PlanCode; 5] = [
+    PlanCode::TooLarge,
+    PlanCode::KindNotAllowed,
+    PlanCode::AgentNeeded,
+    PlanCode::TooCostly,
+    PlanCode::UnknownPrice,
+];
+
+#[test]
+fn every_code_has_a_document() {
+    let all: Vec<Case> = FILES.iter().flat_map(|file| cases(file)).collect();
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let seen: BTreeSet<String> = all.iter().flat_map(|case| words(&case.problems)).collect();
+    for code in PlanCode::ALL {
+        let shown = seen.contains(code.word());
+        assert_ne!(shown, ELSEWHERE.contains(code), "{code}");
+    }
+    let mended = all.iter().filter_map(|case| case.repairs.as_deref());
+    let seen: BTreeSet<String> = mended.flat_map(words).collect();
+    for code in RepairCode::ALL {
+        assert!(seen.contains(code.word()), "{code}");
+    }
+}
+
+#[test]
+fn what_was_mended_is_right_the_second_time() {
+    for case in cases("mended.txt") {
+        let request = request();
+        let plan = read_plan(&case.text, &request).outcome.unwrap();
+        let text = serde_json::to_string(&plan.document()).unwrap();
+        let again = read_plan(&text, &request);
+        assert_eq!(repairs(&again), "", "{}: {text}", case.title);
+        let again = again.outcome.unwrap();
+        assert_eq!(
+            (again.tasks, again.estimate),
+            (plan.tasks, plan.estimate),
+            "{}",
+            case.title
+        );
+    }
+}

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::Value;
 use zeph_llm::LlmProvider;
 use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
+use zeph_subagent::router::ScoringRouter;
 use zeph_subagent::{AgentCatalog, AgentDefects, AgentRouter, SubAgentDef, TaskContext, TaskError};
 
 use super::line::Line;
 use super::metered::Tally;
-use crate::{Prompts, Tools};
+use crate::{PromptName, Prompts, Tools};
 
 /// Whom planner, agents and aggregator work with: models, agents, tools, prompts, sanitizer, limits.
 ///
@@ -49,7 +51,7 @@ pub struct Crew {
     prompts: Prompts,
     agents: AgentCatalog,
     default_agent: SubAgentDef,
-    router: Option<Arc<dyn AgentRouter>>,
+    router: Arc<dyn AgentRouter>,
     tools: Tools,
     limits: CrewLimits,
     streaming: bool,
@@ -172,7 +174,7 @@ impl Crew {
                 prompts: Prompts::built_in(),
                 agents: AgentCatalog::new(),
                 default_agent,
-                router: None,
+                router: Arc::new(ScoringRouter::standard()),
                 tools: Tools::new(),
                 limits: CrewLimits::default(),
                 streaming: false,
@@ -221,6 +223,18 @@ impl Crew {
         &self.prompts
     }
 
+    /// A prompt with its variables filled in.
+    ///
+    /// # Errors
+    /// `bad_prompt` if a template of the host fails with these values.
+    pub(crate) fn prompt(&self, name: PromptName, values: &Value) -> Result<String, TaskError> {
+        self.prompts.render(name, values).map_err(|error| {
+            TaskError::permanent(format!("{error}; mend the host's prompt {name}"))
+                .with_code("bad_prompt")
+                .with_source(error)
+        })
+    }
+
     /// The agents.
     #[must_use]
     pub fn agents(&self) -> &AgentCatalog {
@@ -235,8 +249,8 @@ impl Crew {
 
     /// Who decides which agent does a task.
     #[must_use]
-    pub fn router(&self) -> Option<&dyn AgentRouter> {
-        self.router.as_deref()
+    pub fn router(&self) -> &dyn AgentRouter {
+        &*self.router
     }
 
     /// The tools of the host.
@@ -313,9 +327,9 @@ impl CrewBuilder {
         self
     }
 
-    /// Who decides which agent does a task.
+    /// Who decides which agent does a task. Default: [`ScoringRouter::standard`].
     pub fn router(mut self, router: Arc<dyn AgentRouter>) -> Self {
-        self.crew.router = Some(router);
+        self.crew.router = router;
         self
     }
 

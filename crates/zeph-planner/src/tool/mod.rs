@@ -5,6 +5,7 @@ pub mod conformance;
 mod registry;
 
 pub use closure::tool_fn;
+pub(crate) use registry::{Known, is_name};
 pub use registry::{ToolFault, Tools};
 
 use std::sync::Arc;

@@ -5,10 +5,8 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
-use jsonschema::Validator;
 use serde_json::Value;
-use zeph_common::{inert, truncate};
-use zeph_llm::ToolSpec;
+use zeph_llm::{AnswerSchema, ToolSpec};
 
 use super::Tool;
 
@@ -40,7 +38,7 @@ pub struct Tools(BTreeMap<String, Known>);
 pub(crate) struct Known {
     pub(crate) tool: Arc<dyn Tool>,
     pub(crate) spec: ToolSpec,
-    validator: Arc<Validator>,
+    schema: Arc<AnswerSchema>,
 }
 
 /// Why a tool cannot be taken in.
@@ -94,8 +92,8 @@ impl Tools {
         if !is_name(&name) {
             return Err(ToolFault::BadName { name });
         }
-        let validator = match compile(&spec.parameters) {
-            Ok(validator) => Arc::new(validator),
+        let schema = match compile(&spec) {
+            Ok(schema) => Arc::new(schema),
             Err(problem) => return Err(ToolFault::BadSchema { name, problem }),
         };
         let count = self.0.len();
@@ -106,7 +104,7 @@ impl Tools {
                 free.insert(Known {
                     tool: Arc::new(tool),
                     spec,
-                    validator,
+                    schema,
                 });
                 Ok(())
             }
@@ -139,16 +137,8 @@ impl Known {
     /// What is wrong with arguments, for the model: at most eight problems, each with its place.
     pub(crate) fn misfits(&self, arguments: &Value) -> Vec<String> {
         const TOLD: usize = 8;
-        const BYTES: usize = 300;
-        let errors = self.validator.iter_errors(arguments).take(TOLD);
-        let told = errors.map(|error| {
-            let place = error.instance_path().to_string();
-            let place = if place.is_empty() { "/" } else { &place };
-            // Masked: the value may be long, and its author has it already.
-            let told = format!("at {place}: {}", error.masked());
-            truncate(&inert(&told), BYTES).to_string()
-        });
-        told.collect()
+        let problems = self.schema.problems(arguments).into_iter().take(TOLD);
+        problems.map(|problem| problem.to_string()).collect()
     }
 }
 
@@ -158,12 +148,15 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(fits)
 }
 
-fn compile(schema: &Value) -> Result<Validator, String> {
-    let of_object = schema.get("type").is_some_and(|kind| kind == "object");
+fn compile(spec: &ToolSpec) -> Result<AnswerSchema, String> {
+    let of_object = spec
+        .parameters
+        .get("type")
+        .is_some_and(|kind| kind == "object");
     if !of_object {
         return Err("it does not say `\"type\": \"object\"`".to_owned());
     }
-    jsonschema::validator_for(schema).map_err(|error| error.to_string())
+    AnswerSchema::new(&spec.name, spec.parameters.clone()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -239,7 +232,7 @@ mod tests {
         assert_eq!(misfits(json!({ "path": "a" })), Some(Vec::new()));
         let told = misfits(json!({ "lines": [1, "x\u{1b}[31m"], "pth": "a" })).unwrap_or_default();
         assert_eq!(told.len(), 3);
-        assert!(told.iter().any(|one| one.starts_with("at /lines/1: ")));
+        assert!(told.iter().any(|one| one.starts_with("at \"/lines/1\": ")));
         assert!(told.iter().all(|one| !one.contains('\u{1b}')));
     }
 }

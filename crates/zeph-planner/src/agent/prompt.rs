@@ -1,0 +1,169 @@
+//! The first messages of an agent's conversation: who it is, what to do, what its parents left.
+
+use serde::Serialize;
+use serde_json::json;
+use zeph_common::inert;
+use zeph_llm::Message;
+use zeph_sanitizer::Change;
+use zeph_subagent::{AgentOutput, Parent, ParentState, SubAgentDef, TaskError, TaskInput};
+
+use super::fault;
+use super::params::AgentParams;
+use crate::portion::{Piece, Portion, Room, value_text};
+use crate::{Crew, PromptName};
+
+/// The first messages, and what was done to the parents' results in them.
+pub(super) struct Opening {
+    pub(super) messages: Vec<Message>,
+    pub(super) shown: Vec<Shown>,
+}
+
+/// What a prompt shows of a parent; kept in the note about the prompt's making.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Shown {
+    pub(super) parent: String,
+    pub(super) state: ParentState,
+    pub(super) cut: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) changes: Vec<Change>,
+    /// How much it looks like an injection: advice.
+    pub(super) score: f64,
+}
+
+/// How often the parents' share is made smaller until the whole prompt fits.
+const TRIES: usize = 8;
+
+/// What each message costs beside its text, in tokens: role and separators.
+pub(super) const MESSAGE_TOKENS: u64 = 8;
+
+/// The conversation's beginning, of at most `budget` tokens by `count`.
+///
+/// # Errors
+/// `unknown_parent` if the task wants to see what it does not need; `prompt_too_long` if the task's
+/// own words do not fit.
+pub(super) fn open(
+    crew: &Crew,
+    agent: &SubAgentDef,
+    params: &AgentParams,
+    output: &AgentOutput,
+    input: &TaskInput,
+    count: &(dyn Fn(&str) -> u64 + Sync),
+    budget: u64,
+) -> Result<Opening, TaskError> {
+    let parents = seen(params, input)?;
+    let system = system(crew, agent, output)?;
+    let outputs: Vec<(usize, Piece<'_>)> = parents
+        .iter()
+        .enumerate()
+        .filter_map(|(index, (name, parent))| {
+            let output = parent.output.as_ref()?;
+            Some((index, Piece::new(name, value_text(&output.value))))
+        })
+        .collect();
+    let pieces: Vec<Piece<'_>> = outputs.iter().map(|(_, piece)| piece.clone()).collect();
+    let room = Room {
+        sanitizer: crew.sanitizer(),
+        count,
+        most: u64::MAX,
+    };
+    let system_tokens = count(&system) + 2 * MESSAGE_TOKENS;
+    let bare = user(crew, params, &parents, &vec![None; parents.len()])?;
+    let base = system_tokens + count(&bare);
+    if base > budget {
+        return Err(fault::prompt_too_long(base, budget));
+    }
+    let mut share = budget - base;
+    for _ in 0..TRIES {
+        let portions = room.share(&pieces, share);
+        let mut by_parent: Vec<Option<&Portion>> = vec![None; parents.len()];
+        for ((index, _), portion) in outputs.iter().zip(&portions) {
+            by_parent[*index] = Some(portion);
+        }
+        let text = user(crew, params, &parents, &by_parent)?;
+        let total = system_tokens + count(&text);
+        if total <= budget {
+            return Ok(Opening {
+                messages: vec![Message::system(system), Message::user(text)],
+                shown: shown(&parents, &by_parent),
+            });
+        }
+        if share == 0 {
+            break;
+        }
+        // The texts around the portions take tokens, too, and counts of parts do not add up.
+        share = share.saturating_sub(total - budget);
+    }
+    // Not even the words for what is left out have room: the parents' states alone.
+    let by_parent = vec![None; parents.len()];
+    let mut shown = shown(&parents, &by_parent);
+    for one in &mut shown {
+        one.cut = true;
+    }
+    Ok(Opening {
+        messages: vec![Message::system(system), Message::user(bare)],
+        shown,
+    })
+}
+
+/// The parents that the task wants to see, in the order in which they were declared.
+fn seen<'a>(
+    params: &AgentParams,
+    input: &'a TaskInput,
+) -> Result<Vec<(&'a str, &'a Parent)>, TaskError> {
+    let wanted = params.context.as_deref();
+    let mut names = wanted.unwrap_or_default().iter();
+    if let Some(name) = names.find(|name| !input.parents.contains_key(*name)) {
+        return Err(fault::unknown_parent(name));
+    }
+    let seen = |name: &str| wanted.is_none_or(|names| names.iter().any(|one| one == name));
+    let parents = input.parents.iter();
+    let parents = parents.map(|(name, parent)| (name.as_str(), parent));
+    Ok(parents.filter(|(name, _)| seen(name)).collect())
+}
+
+fn system(crew: &Crew, agent: &SubAgentDef, output: &AgentOutput) -> Result<String, TaskError> {
+    let word = match output {
+        AgentOutput::Text => "text",
+        AgentOutput::Json => "json",
+        AgentOutput::Schema(_) => "schema",
+    };
+    let values = json!({
+        "agent": { "name": agent.name, "description": agent.description, "prompt": agent.prompt },
+        "preamble": crew.sanitizer().preamble(),
+        "output": word,
+    });
+    crew.prompt(PromptName::Agent, &values)
+}
+
+fn user(
+    crew: &Crew,
+    params: &AgentParams,
+    parents: &[(&str, &Parent)],
+    portions: &[Option<&Portion>],
+) -> Result<String, TaskError> {
+    let parents = parents
+        .iter()
+        .zip(portions)
+        .map(|((name, parent), portion)| {
+            json!({
+                "name": inert(name),
+                "state": parent.state,
+                "text": portion.map(|portion| &portion.text),
+            })
+        });
+    let parents: Vec<_> = parents.collect();
+    let values = json!({ "prompt": params.prompt, "parents": parents });
+    crew.prompt(PromptName::AgentTask, &values)
+}
+
+fn shown(parents: &[(&str, &Parent)], portions: &[Option<&Portion>]) -> Vec<Shown> {
+    let parents = parents.iter().zip(portions);
+    let shown = parents.map(|((name, parent), portion)| Shown {
+        parent: (*name).to_owned(),
+        state: parent.state,
+        cut: portion.is_some_and(|portion| portion.cut),
+        changes: portion.map_or_else(Vec::new, |portion| portion.changes.clone()),
+        score: portion.map_or(0.0, |portion| portion.score),
+    });
+    shown.collect()
+}

@@ -1,0 +1,351 @@
+//! The answer by a model: all results in one prompt, or summarised first where they are too many.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use zeph_common::{head_tail, inert, plain_block};
+use zeph_llm::{LlmRequest, LlmResponse, Message, StopReason};
+use zeph_subagent::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
+
+use super::reduce::{Item, reduce};
+use super::{Aggregator, Answer, DeterministicAggregator, Material, Written, cite, plain};
+use crate::portion::{Piece, Portion, Room};
+use crate::{Crew, Line, PromptName, Tally};
+
+/// How much an answer may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerLimits {
+    /// The most tokens of one request. Default 16,384; the model's window lowers it.
+    ///
+    /// More results than fit are summarised first, which costs a call for each group of them.
+    pub input_tokens: u32,
+    /// The most tokens of the answer. Default 2,048.
+    ///
+    /// A model that needs more leaves the answer to the deterministic aggregator.
+    pub output_tokens: u32,
+    /// The most tokens of one summary. Default 768.
+    pub summary_tokens: u32,
+    /// How often results may be summarised. Default 2; with 0 they are cut to fit instead.
+    ///
+    /// What is still too long after that is cut.
+    pub rounds: u32,
+    /// The most summaries of one round. Default 16. Results that fill more are cut to fit these.
+    pub summaries: usize,
+    /// The most calls at the same time. Default 3, at least 1.
+    pub parallel: usize,
+}
+
+impl Default for AnswerLimits {
+    fn default() -> Self {
+        Self {
+            input_tokens: 16_384,
+            output_tokens: 2_048,
+            summary_tokens: 768,
+            rounds: 2,
+            summaries: 16,
+            parallel: 3,
+        }
+    }
+}
+
+/// Lets a model write the answer; falls back to the [`DeterministicAggregator`] and says why.
+///
+/// - Results stand in the prompt sanitised, the most telling ones first, each with its task's end.
+/// - What does not fit into one request is summarised in groups, side by side, a bounded number of
+///   times; what is still too long is cut by water-filling, and says so.
+/// - Citations, `[task-name]`, are held to the tasks that there are; others are taken out and listed.
+/// - Whatever is missing is told in a section of its own, whether the model mentions it or not.
+/// - If a call fails, is refused or cut off, or the budget leaves too little, the results are written
+///   down without a model, and the answer says so.
+#[derive(Clone, Debug)]
+pub struct LlmAggregator {
+    crew: Arc<Crew>,
+    model: Option<String>,
+    limits: AnswerLimits,
+    fallback: DeterministicAggregator,
+}
+
+/// The most bytes of an answer, however many tokens a provider lets it have.
+const MOST_BYTES: usize = 512 << 10;
+/// How often the results' share is made smaller until the whole prompt fits.
+const TRIES: usize = 8;
+
+/// What one answer is made with.
+pub(super) struct Desk<'a> {
+    pub(super) crew: &'a Crew,
+    pub(super) line: Line,
+    pub(super) system: String,
+    pub(super) limits: AnswerLimits,
+    /// The most tokens of one request.
+    pub(super) max_input: u64,
+}
+
+impl LlmAggregator {
+    /// An aggregator that asks the crew's default model.
+    #[must_use]
+    pub fn new(crew: Arc<Crew>) -> Self {
+        Self {
+            crew,
+            model: None,
+            limits: AnswerLimits::default(),
+            fallback: DeterministicAggregator::default(),
+        }
+    }
+
+    /// Asks that model of the crew. Default: the crew's default model.
+    #[must_use]
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// Sets the limits. Default: see [`AnswerLimits`].
+    #[must_use]
+    pub const fn limits(mut self, limits: AnswerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets who writes when no model does. Default: one with its default limit.
+    #[must_use]
+    pub const fn fallback(mut self, fallback: DeterministicAggregator) -> Self {
+        self.fallback = fallback;
+        self
+    }
+
+    async fn ask(&self, cx: &TaskContext, material: &Material) -> Result<Answer, TaskError> {
+        let tally = Arc::new(Tally::default());
+        let line = self.crew.line(cx, self.model.as_deref(), &tally)?;
+        let can = line.provider().capabilities();
+        let output = self.limits.output_tokens;
+        let output = output.min(material.max_tokens.unwrap_or(u32::MAX)).max(1);
+        let output = output.min(can.max_output_tokens.unwrap_or(u32::MAX));
+        let window = can
+            .context_tokens
+            .unwrap_or(u32::MAX)
+            .saturating_sub(output);
+        let preamble = self.crew.sanitizer().preamble();
+        let desk = Desk {
+            crew: &self.crew,
+            system: self
+                .crew
+                .prompt(PromptName::Answer, &json!({ "preamble": preamble }))?,
+            line,
+            limits: self.limits,
+            max_input: self.limits.input_tokens.min(window).into(),
+        };
+        let mut items: Vec<Item<'_>> = material.results.iter().map(Item::of).collect();
+        let mut cut = false;
+        let mut rounds = 0;
+        while rounds < self.limits.rounds && !desk.fits(material, &items)? {
+            rounds += 1;
+            cx.progress(format!("summarising the results, round {rounds}…"));
+            let reduced = reduce(&desk, material, items, rounds).await?;
+            cut |= reduced.cut;
+            items = reduced.items;
+            if !reduced.smaller {
+                break;
+            }
+        }
+        let (text, portions) = desk.results(PromptName::AnswerResults, material, &items, &[])?;
+        cut |= portions.iter().any(|portion| portion.cut);
+        cx.progress("writing the answer…");
+        let reply = desk.call(text, output).await?;
+        let cited = cite::check(&clean(&reply.text), &material.names());
+        let missing = material.missing();
+        let mut text = cited.text.trim().to_owned();
+        let closing = plain::closing(&missing);
+        if !closing.is_empty() {
+            text = format!("{text}\n\n{}", closing.trim_end());
+        }
+        text.push('\n');
+        Ok(Answer {
+            text,
+            by: Written::Llm,
+            why: None,
+            cut,
+            sources: cited.sources,
+            removed: cited.removed,
+            missing,
+            rounds,
+        })
+    }
+}
+
+/// What a model wrote, without what hides or moves a cursor, and not without end.
+pub(super) fn clean(text: &str) -> String {
+    head_tail(&plain_block(text).text, MOST_BYTES).into_owned()
+}
+
+impl Desk<'_> {
+    /// Whether all results fit into one request as they are.
+    fn fits(&self, material: &Material, items: &[Item<'_>]) -> Result<bool, TaskError> {
+        let whole = self.results(PromptName::AnswerResults, material, items, &[])?;
+        Ok(whole.1.iter().all(|portion| !portion.cut))
+    }
+
+    /// The tokens that a request leaves for results, beside their names.
+    pub(super) fn room(
+        &self,
+        name: PromptName,
+        material: &Material,
+        items: &[Item<'_>],
+        more: &[(&str, Value)],
+    ) -> Result<u64, TaskError> {
+        let bare = self.render(name, material, items, &vec![None; items.len()], more)?;
+        let base = self.base() + self.line.count(&bare);
+        base_error(base, self.max_input)?;
+        Ok(self.max_input - base)
+    }
+
+    /// A prompt with results in it, within the limit of a request.
+    ///
+    /// # Errors
+    /// `prompt_too_long` if not even the tasks' names fit.
+    pub(super) fn results(
+        &self,
+        name: PromptName,
+        material: &Material,
+        items: &[Item<'_>],
+        more: &[(&str, Value)],
+    ) -> Result<(String, Vec<Portion>), TaskError> {
+        let count = |text: &str| self.line.count(text);
+        let room = Room {
+            sanitizer: self.crew.sanitizer(),
+            count: &count,
+            most: u64::MAX,
+        };
+        let mut share = self.room(name, material, items, more)?;
+        for _ in 0..TRIES {
+            let portions = self.shared(&room, items, share);
+            let texts: Vec<Option<&Portion>> = portions.iter().map(Option::as_ref).collect();
+            let text = self.render(name, material, items, &texts, more)?;
+            let total = self.base() + count(&text);
+            if total <= self.max_input {
+                return Ok((text, portions.into_iter().flatten().collect()));
+            }
+            if share == 0 {
+                break;
+            }
+            share = share.saturating_sub(total - self.max_input);
+        }
+        Err(too_long(self.max_input + 1, self.max_input))
+    }
+
+    /// Fills the last results first; the others share what they leave.
+    fn shared(&self, room: &Room<'_>, items: &[Item<'_>], budget: u64) -> Vec<Option<Portion>> {
+        let mut left = budget;
+        let mut portions = vec![None; items.len()];
+        for last in [true, false] {
+            let tier: Vec<(usize, Piece<'_>)> = items
+                .iter()
+                .enumerate()
+                .filter(|(_, item)| item.last == last)
+                .filter_map(|(index, item)| Some((index, item.piece()?)))
+                .collect();
+            let pieces: Vec<Piece<'_>> = tier.iter().map(|(_, piece)| piece.clone()).collect();
+            for ((index, _), portion) in tier.into_iter().zip(room.share(&pieces, left)) {
+                portions[index] = Some(portion);
+            }
+            let used = portions
+                .iter()
+                .flatten()
+                .map(|one| self.line.count(&one.text));
+            left = budget.saturating_sub(used.sum());
+        }
+        portions
+    }
+
+    fn render(
+        &self,
+        name: PromptName,
+        material: &Material,
+        items: &[Item<'_>],
+        portions: &[Option<&Portion>],
+        more: &[(&str, Value)],
+    ) -> Result<String, TaskError> {
+        let results = items.iter().zip(portions).map(|(item, portion)| {
+            json!({
+                "name": inert(&item.name),
+                "about": inert(&item.about),
+                "state": item.state,
+                "text": portion.map(|portion| &portion.text),
+                "cut": item.cut || portion.is_some_and(|portion| portion.cut),
+            })
+        });
+        let results: Vec<Value> = results.collect();
+        let mut values = json!({ "goal": material.goal, "results": results });
+        for (key, value) in more {
+            values[*key] = value.clone();
+        }
+        self.crew.prompt(name, &values)
+    }
+
+    /// The tokens of a request without its user message.
+    fn base(&self) -> u64 {
+        const MESSAGE_TOKENS: u64 = 8;
+        self.line.count(&self.system) + 2 * MESSAGE_TOKENS
+    }
+
+    /// Asks once. An answer that is cut off or refused is an error.
+    pub(super) async fn call(&self, text: String, output: u32) -> Result<LlmResponse, TaskError> {
+        let messages = vec![Message::system(&self.system), Message::user(text)];
+        let request = LlmRequest::of(messages).max_output_tokens(output);
+        let reply = self.line.ask(&request).await?;
+        let fault = |code: &str, told: &str| Err(TaskError::permanent(told).with_code(code));
+        if reply.stop == StopReason::Refusal {
+            return fault("model_refused", "the model declined");
+        }
+        if reply.stop == StopReason::MaxTokens {
+            return fault("answer_cut", "the answer reached its limit and is cut off");
+        }
+        if reply.text.trim().is_empty() {
+            return fault("empty_answer", "the model answered with nothing");
+        }
+        Ok(reply)
+    }
+}
+
+fn base_error(tokens: u64, most: u64) -> Result<(), TaskError> {
+    if tokens > most {
+        Err(too_long(tokens, most))
+    } else {
+        Ok(())
+    }
+}
+
+fn too_long(tokens: u64, most: u64) -> TaskError {
+    TaskError::permanent(format!(
+        "the names of the tasks alone have {tokens} tokens, and a request may have {most}"
+    ))
+    .with_code("prompt_too_long")
+}
+
+#[async_trait]
+impl Aggregator for LlmAggregator {
+    async fn aggregate(&self, cx: &TaskContext, material: &Material) -> Result<Answer, TaskError> {
+        if material.results.iter().all(|one| one.output.is_none()) {
+            // There is nothing that a model could put together.
+            let mut answer = self.fallback.write(material);
+            answer.why = Some("no task left a result".to_owned());
+            return kept(cx, answer).await;
+        }
+        let answer = match self.ask(cx, material).await {
+            Ok(answer) => answer,
+            Err(error) if error.class() == ErrorClass::Cancelled => return Err(error),
+            Err(error) => {
+                let mut answer = self.fallback.write(material);
+                answer.why = Some(format!("{} ({})", inert(error.message()), error.code()));
+                answer
+            }
+        };
+        kept(cx, answer).await
+    }
+}
+
+async fn kept(cx: &TaskContext, answer: Answer) -> Result<Answer, TaskError> {
+    let note = Note::json(NoteKind::Answer, &answer.note())?;
+    cx.journal().note(note).await?;
+    Ok(answer)
+}

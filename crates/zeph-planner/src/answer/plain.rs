@@ -1,0 +1,247 @@
+//! The answer without a model: every result under its name, within a budget, and what is missing.
+
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use zeph_common::{head_tail, inert, plain_block};
+use zeph_subagent::{Note, NoteKind, TaskContext, TaskError, TaskOutput};
+
+use super::{Aggregator, Answer, Material, Missing, TaskResult, Written};
+use crate::call::estimate;
+use crate::fill;
+
+/// Writes the results down as Markdown, without any model: the most telling ones first, each under
+/// its task's name, what is too long cut in its middle, and what is missing at the end.
+///
+/// It takes out what hides or moves a cursor, and changes nothing else. The same material gives the
+/// same text.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use zeph_planner::{AnswerParams, DeterministicAggregator, Material};
+/// use zeph_subagent::{Parent, TaskInput, TaskOutput};
+/// let mut input = TaskInput::default();
+/// input.parents.insert("count".into(), Parent::completed(TaskOutput::from("3 bugs")));
+/// let params = AnswerParams { goal: "How many bugs?".into(), ..AnswerParams::default() };
+/// let answer = DeterministicAggregator::default().write(&Material::new(&params, &input));
+/// assert_eq!(answer.text, "## count\n\n3 bugs\n");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct DeterministicAggregator {
+    max_tokens: u64,
+}
+
+impl Default for DeterministicAggregator {
+    fn default() -> Self {
+        Self {
+            max_tokens: Self::DEFAULT_TOKENS,
+        }
+    }
+}
+
+/// Below so many tokens a piece of a result says nothing, and the result is only named.
+const LEAST_TOKENS: u64 = 16;
+
+impl DeterministicAggregator {
+    /// The most tokens of an answer when nobody said: 16,000, about 64 KiB of English.
+    pub const DEFAULT_TOKENS: u64 = 16_000;
+
+    /// An aggregator with that limit; the material's own can only lower it. At least 64.
+    #[must_use]
+    pub const fn new(max_tokens: u64) -> Self {
+        Self { max_tokens }
+    }
+
+    /// Writes the answer down. Tokens are estimates, since there is no model to count for.
+    #[must_use]
+    pub fn write(&self, material: &Material) -> Answer {
+        let missing = material.missing();
+        let budget = self
+            .max_tokens
+            .min(material.max_tokens.map_or(u64::MAX, u64::from));
+        let budget = budget.max(64);
+        let closing = closing(&missing);
+        let closing = match estimate(&closing) {
+            tokens if tokens > budget / 2 => cut(&closing, budget / 2),
+            _ => closing,
+        };
+        let with: Vec<&TaskResult> = material
+            .results
+            .iter()
+            .filter(|result| result.output.is_some())
+            .collect();
+        let bodies: Vec<String> = with.iter().map(|result| body(result)).collect();
+        let heads: Vec<String> = with.iter().map(|result| head(result)).collect();
+        let left = budget.saturating_sub(estimate(&closing));
+        let shares = shares(&with, &heads, &bodies, left);
+        let mut text = String::new();
+        let mut any_cut = false;
+        let mut sources = Vec::new();
+        let mut unnamed = 0_usize;
+        for (((result, head), body), share) in with.iter().zip(&heads).zip(&bodies).zip(shares) {
+            match share {
+                Some(share) => {
+                    let whole = estimate(body) <= share;
+                    any_cut |= !whole;
+                    let body = if whole {
+                        body.clone()
+                    } else {
+                        cut(body, share)
+                    };
+                    let _ = write!(text, "{head}\n\n{}\n\n", fenced(result, &body));
+                    sources.push(result.name.clone());
+                }
+                None => {
+                    any_cut = true;
+                    unnamed += 1;
+                }
+            }
+        }
+        if unnamed > 0 {
+            let _ = write!(
+                text,
+                "({unnamed} more results were left out for length.)\n\n"
+            );
+        }
+        text.push_str(&closing);
+        let kept = text.trim_end().len();
+        text.truncate(kept);
+        text.push('\n');
+        Answer {
+            text,
+            by: Written::Deterministic,
+            why: None,
+            cut: any_cut,
+            sources,
+            removed: Vec::new(),
+            missing,
+            rounds: 0,
+        }
+    }
+}
+
+/// How many tokens the body of each result gets; `None` if there is not even room for its name.
+///
+/// The last results are filled first, the others share what they leave.
+fn shares(
+    results: &[&TaskResult],
+    heads: &[String],
+    bodies: &[String],
+    budget: u64,
+) -> Vec<Option<u64>> {
+    let mut left = budget;
+    let mut shares = vec![None; results.len()];
+    for last in [true, false] {
+        let tier = (0..results.len()).filter(|&index| results[index].last == last);
+        let tier: Vec<usize> = tier.collect();
+        let want = |index: usize| estimate(&heads[index]) + 2 + estimate(&bodies[index]);
+        let level = fill::level(tier.iter().map(|&index| want(index)), left);
+        for index in tier {
+            let given = want(index).min(level);
+            let head = estimate(&heads[index]) + 2;
+            let body = given.saturating_sub(head);
+            let enough = body >= LEAST_TOKENS.min(estimate(&bodies[index]));
+            if given >= head && enough {
+                shares[index] = Some(body);
+                left = left.saturating_sub(given);
+            }
+        }
+    }
+    shares
+}
+
+fn head(result: &TaskResult) -> String {
+    let name = inert(&result.name);
+    let about = inert(&result.about);
+    let about = about.trim();
+    if about.is_empty() {
+        format!("## {name}")
+    } else {
+        format!("## {name}: {about}")
+    }
+}
+
+/// A result as text: a text as it is, anything else as indented JSON; blobs by name and size.
+fn body(result: &TaskResult) -> String {
+    let Some(output) = &result.output else {
+        return String::new();
+    };
+    let value = &output.value;
+    let mut text = match value {
+        Value::String(text) => plain_block(text).text.trim().to_owned(),
+        Value::Null => String::from("(nothing to say)"),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            let json = serde_json::to_string_pretty(value).unwrap_or_default();
+            plain_block(&json).text.into_owned()
+        }
+    };
+    text.push_str(&blobs(output));
+    text
+}
+
+fn blobs(output: &TaskOutput) -> String {
+    let mut told = String::new();
+    for (name, bytes) in &output.blobs {
+        let _ = write!(told, "\n(with {}, {} bytes)", inert(name), bytes.len());
+    }
+    told
+}
+
+/// JSON in a fence; what has lines of its own cannot close it, for JSON has no line that begins so.
+fn fenced(result: &TaskResult, body: &str) -> String {
+    let value = result.output.as_ref().map(|output| &output.value);
+    match value {
+        Some(Value::Object(_) | Value::Array(_)) => format!("```json\n{body}\n```"),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => {
+            body.to_owned()
+        }
+    }
+}
+
+/// The ends of a text, of at most so many tokens.
+fn cut(text: &str, tokens: u64) -> String {
+    const MARKER_BYTES: usize = 40;
+    let want = estimate(text).max(1);
+    let bytes = text.len() as u128 * u128::from(tokens) / u128::from(want);
+    let mut bytes = usize::try_from(bytes)
+        .unwrap_or(0)
+        .saturating_sub(MARKER_BYTES);
+    loop {
+        let cut = head_tail(text, bytes).into_owned();
+        if estimate(&cut) <= tokens || bytes == 0 {
+            return cut;
+        }
+        bytes = bytes / 10 * 9;
+    }
+}
+
+/// What is missing, as a section of the answer; empty if nothing is.
+pub(super) fn closing(missing: &[Missing]) -> String {
+    const TOLD: usize = 50;
+    if missing.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("## Missing\n\n");
+    for one in missing.iter().take(TOLD) {
+        let _ = writeln!(text, "- {}: {}", inert(&one.task), inert(&one.why));
+    }
+    if missing.len() > TOLD {
+        let _ = writeln!(text, "- and {} more", missing.len() - TOLD);
+    }
+    text
+}
+
+#[async_trait]
+impl Aggregator for DeterministicAggregator {
+    async fn aggregate(&self, cx: &TaskContext, material: &Material) -> Result<Answer, TaskError> {
+        let answer = self.write(material);
+        let note = Note::json(NoteKind::Answer, &answer.note())?;
+        cx.journal().note(note).await?;
+        Ok(answer)
+    }
+}

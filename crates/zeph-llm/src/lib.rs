@@ -5,6 +5,7 @@
 
 mod capability;
 mod closure;
+mod count;
 mod error;
 mod json;
 mod message;
@@ -12,10 +13,14 @@ mod provider;
 mod request;
 mod response;
 mod schema;
+mod scripted;
 mod typed;
 
 pub use capability::{Capabilities, Dialect, Prices, SchemaSupport};
 pub use closure::{ProviderFn, provider_fn};
+#[cfg(feature = "tiktoken")]
+pub use count::TiktokenCounter;
+pub use count::{EstimatingCounter, TokenCounter};
 pub use error::{ErrorKind, LlmError};
 pub use json::{JsonError, JsonLimits, ReadJson, Tolerated, read_json, read_json_where};
 pub use message::{Message, ToolCall};
@@ -23,6 +28,7 @@ pub use provider::{LlmProvider, LlmStream, StreamPart, collect};
 pub use request::{LlmRequest, OutputFormat, OutputSchema, ToolChoice, ToolSpec};
 pub use response::{LlmResponse, StopReason, Usage};
 pub use schema::{SchemaProblem, SchemaProblemKind, SchemaProblems, rewrite, schema_of};
+pub use scripted::{Reply, RequestFault, ScriptedProvider, request_faults};
 pub use typed::{AnswerSchema, Fallback, LlmProviderExt, Problem, SchemaMode, Typed, TypedError};
 
 pub use async_trait::async_trait;

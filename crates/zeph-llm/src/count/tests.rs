@@ -1,0 +1,78 @@
+//! The promises of the estimate: bounds, linear work, and what reports can and cannot do to it.
+
+use proptest::prelude::*;
+
+use super::{EstimatingCounter, TokenCounter};
+use crate::{LlmRequest, Message, ToolSpec};
+
+const TEXT: &str = "A planner splits the goal into tasks and says which depends on which. ";
+
+#[test]
+fn an_english_text_is_about_a_token_a_word() {
+    let count = EstimatingCounter::new().count(&TEXT.repeat(10));
+    // 14 words and a full stop, ten times.
+    assert!((130..=180).contains(&count), "{count}");
+}
+
+#[test]
+fn reports_are_learnt_in_bounds_and_absurd_ones_are_passed_over() {
+    let text = TEXT.repeat(20);
+    let counter = EstimatingCounter::new();
+    let first = counter.count(&text);
+    for absurd in [0, 1, first / 6, first * 6, u32::MAX] {
+        counter.observe(&text, absurd);
+        assert_eq!(counter.count(&text), first, "{absurd}");
+    }
+    for _ in 0..200 {
+        let now = counter.count(&text);
+        counter.observe(&text, now.saturating_mul(4));
+    }
+    let most = counter.count(&text);
+    assert!(most <= first * 3 + 3, "{first} {most}");
+    for _ in 0..40 {
+        counter.observe(&text, first);
+    }
+    assert!(counter.count(&text).abs_diff(first) <= first / 20);
+}
+
+#[test]
+fn what_is_learnt_of_one_script_leaves_the_others() {
+    let counter = EstimatingCounter::new();
+    let english = counter.count(&TEXT.repeat(20));
+    let chinese = "计划器把目标分成任务".repeat(20);
+    let before = counter.count(&chinese);
+    for _ in 0..20 {
+        counter.observe(&chinese, before * 3 / 2);
+    }
+    assert!(counter.count(&chinese) > before * 4 / 3);
+    assert_eq!(counter.count(&TEXT.repeat(20)), english);
+}
+
+#[test]
+fn a_request_counts_all_that_goes_out() {
+    let counter = EstimatingCounter::new();
+    let bare = LlmRequest::new(TEXT);
+    let tool = ToolSpec {
+        name: "search".into(),
+        description: TEXT.into(),
+        parameters: serde_json::json!({"type": "object"}),
+    };
+    let full = LlmRequest::of(vec![Message::system(TEXT), Message::user(TEXT)]).tool(tool);
+    let text = counter.count(TEXT);
+    assert!(counter.count_request(&bare) > text);
+    assert!(counter.count_request(&full) > 3 * text);
+    // The bound that budgets are reserved by.
+    assert!(u64::from(counter.count_request(&full)) < full.bytes() as u64);
+}
+
+proptest! {
+    #[test]
+    fn a_count_is_at_least_one_and_at_most_the_bytes(text in ".{1,200}", reports in prop::collection::vec(any::<u32>(), 0..10)) {
+        let counter = EstimatingCounter::new();
+        for report in reports {
+            counter.observe(&text.repeat(10), report);
+        }
+        let count = counter.count(&text);
+        prop_assert!(count >= 1 && count as usize <= text.len(), "{count}");
+    }
+}

@@ -1,0 +1,213 @@
+//! A provider that says what its script tells it to, and is stricter than a service would be.
+//!
+//! For tests and demonstrations. A [`ScriptedProvider`] answers by rule or in sequence, late, with
+//! errors, cut off or stalled. It keeps what it was asked, and refuses what some service somewhere
+//! would refuse: see [`request_faults`].
+
+mod check;
+mod reply;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::{
+    Capabilities, ErrorKind, EstimatingCounter, LlmError, LlmProvider, LlmRequest, LlmResponse,
+    LlmStream, TokenCounter,
+};
+
+pub use check::{RequestFault, request_faults};
+pub use reply::Reply;
+
+/// Answers by a script.
+///
+/// The first rule that matches and has replies left answers; if none does, the next reply of the
+/// sequence; if that is at its end, the call is an error of kind `NotRecorded`.
+///
+/// Usage is counted by an [`EstimatingCounter`] unless the reply says otherwise. An answer that is
+/// longer than `max_output_tokens` is cut there, ends with
+/// [`MaxTokens`](crate::StopReason::MaxTokens), and its usage is within the limit.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zeph_llm::LlmError> {
+/// use zeph_llm::{LlmProvider as _, LlmRequest, Reply, ScriptedProvider};
+///
+/// let provider = ScriptedProvider::new("script")
+///     .when("capital", Reply::text("Paris"))
+///     .then(Reply::text("first"))
+///     .then(Reply::refusal("no"));
+/// assert_eq!(provider.complete(&LlmRequest::new("Which capital?")).await?.text, "Paris");
+/// assert_eq!(provider.complete(&LlmRequest::new("And?")).await?.text, "first");
+/// assert_eq!(provider.requests().len(), 2);
+/// assert!(provider.violations().is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ScriptedProvider {
+    name: String,
+    capabilities: Capabilities,
+    counter: Arc<dyn TokenCounter>,
+    script: Arc<Mutex<Script>>,
+}
+
+#[derive(Default)]
+struct Script {
+    rules: Vec<Rule>,
+    sequence: VecDeque<Reply>,
+    requests: Vec<LlmRequest>,
+    violations: Vec<RequestFault>,
+}
+
+struct Rule {
+    matches: Box<dyn Fn(&LlmRequest) -> bool + Send>,
+    reply: Reply,
+    left: Option<u32>,
+}
+
+impl fmt::Debug for ScriptedProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("ScriptedProvider");
+        debug.field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl ScriptedProvider {
+    /// A provider with an empty script. It can do everything that
+    /// [`Reply`] can: tools, streams; schemas as `SchemaSupport::Prompt`.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            capabilities: Capabilities {
+                tools: true,
+                streaming: true,
+                ..Capabilities::TEXT
+            },
+            counter: Arc::new(EstimatingCounter::new()),
+            script: Arc::default(),
+        }
+    }
+
+    /// The same script under other capabilities.
+    #[must_use]
+    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// The same script with another counter of tokens.
+    #[must_use]
+    pub fn counter(mut self, counter: Arc<dyn TokenCounter>) -> Self {
+        self.counter = counter;
+        self
+    }
+
+    /// Adds a reply to the end of the sequence. It is given once.
+    #[must_use]
+    pub fn then(self, reply: Reply) -> Self {
+        self.lock().sequence.push_back(reply);
+        self
+    }
+
+    /// Adds a rule: any number of requests in whose messages a text stands get this reply.
+    #[must_use]
+    pub fn when(self, text: impl Into<String>, reply: Reply) -> Self {
+        let text = text.into();
+        self.rule(
+            move |request| {
+                let mut messages = request.messages.iter();
+                messages.any(|message| message.text().contains(&text))
+            },
+            None,
+            reply,
+        )
+    }
+
+    /// Adds a rule: requests of a kind get this reply, so many times at most; `None` is always.
+    #[must_use]
+    pub fn rule(
+        self,
+        matches: impl Fn(&LlmRequest) -> bool + Send + 'static,
+        times: Option<u32>,
+        reply: Reply,
+    ) -> Self {
+        self.lock().rules.push(Rule {
+            matches: Box::new(matches),
+            reply,
+            left: times,
+        });
+        self
+    }
+
+    /// All requests so far, oldest first, refused ones included.
+    #[must_use]
+    pub fn requests(&self) -> Vec<LlmRequest> {
+        self.lock().requests.clone()
+    }
+
+    /// What was wrong with requests so far. A test that ends with an empty list asked properly.
+    #[must_use]
+    pub fn violations(&self) -> Vec<RequestFault> {
+        self.lock().violations.clone()
+    }
+
+    /// How many replies of the sequence nobody has asked for.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.lock().sequence.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reply(&self, request: &LlmRequest) -> Result<Reply, LlmError> {
+        let mut script = self.lock();
+        script.requests.push(request.clone());
+        let faults = request_faults(request, &self.capabilities);
+        if let Some(first) = faults.first() {
+            let error = LlmError::new(first.kind(), &self.name, first.to_string());
+            script.violations.extend(faults);
+            return Err(error);
+        }
+        for rule in &mut script.rules {
+            if rule.left != Some(0) && (rule.matches)(request) {
+                rule.left = rule.left.map(|left| left - 1);
+                return Ok(rule.reply.clone());
+            }
+        }
+        script.sequence.pop_front().ok_or_else(|| {
+            let message = "the script has no reply to this request";
+            LlmError::new(ErrorKind::NotRecorded, &self.name, message)
+        })
+    }
+}
+
+#[async_trait]
+impl LlmProvider for ScriptedProvider {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        let reply = self.reply(request)?;
+        reply.whole(&self.name, request, &*self.counter).await
+    }
+
+    async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
+        let reply = self.reply(request)?;
+        reply.pieces(&self.name, request, &*self.counter).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

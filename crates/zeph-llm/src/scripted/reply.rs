@@ -1,0 +1,270 @@
+//! One reply of a script: what is said, when, and how it goes wrong.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+use serde::Serialize;
+use tokio::time::sleep;
+
+use crate::{
+    ErrorKind, LlmError, LlmRequest, LlmResponse, LlmStream, StopReason, StreamPart, TokenCounter,
+    ToolCall, Usage,
+};
+
+/// What a scripted provider says.
+#[derive(Clone)]
+pub struct Reply {
+    says: Says,
+    delay: Duration,
+    usage: Counted,
+    breaks: Option<(usize, Break)>,
+}
+
+#[derive(Clone)]
+enum Says {
+    Fixed(Result<LlmResponse, LlmError>),
+    Made(Arc<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync>),
+}
+
+#[derive(Clone, Copy)]
+enum Counted {
+    ByCounter,
+    As(Usage),
+}
+
+#[derive(Clone, Copy)]
+enum Break {
+    Cut,
+    Stall,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Reply");
+        match &self.says {
+            Says::Fixed(answer) => debug.field("says", answer),
+            Says::Made(_) => debug.field("says", &"a closure"),
+        };
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl Reply {
+    /// An answer, whole.
+    #[must_use]
+    pub fn response(response: LlmResponse) -> Self {
+        Self::of(Says::Fixed(Ok(response)))
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::response(LlmResponse::text(text))
+    }
+
+    /// The JSON of a value; the error is a reply of kind `Garbled` if it has none.
+    #[must_use]
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
+        match serde_json::to_string(value) {
+            Ok(text) => Self::text(text),
+            Err(error) => Self::error(ErrorKind::Garbled, error.to_string()),
+        }
+    }
+
+    /// Calls of tools.
+    #[must_use]
+    pub fn calls(calls: Vec<ToolCall>) -> Self {
+        Self::response(LlmResponse::calls(calls))
+    }
+
+    /// A refusal.
+    #[must_use]
+    pub fn refusal(text: impl Into<String>) -> Self {
+        Self::response(LlmResponse::text(text).stopped(StopReason::Refusal))
+    }
+
+    /// An error of a kind, under the provider's name.
+    #[must_use]
+    pub fn error(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self::failure(LlmError::new(kind, "", message))
+    }
+
+    /// An error as it is, with its status and its wait; an empty provider name becomes that of the script.
+    #[must_use]
+    pub fn failure(error: LlmError) -> Self {
+        Self::of(Says::Fixed(Err(error)))
+    }
+
+    /// An answer made from the request.
+    #[must_use]
+    pub fn made(
+        make: impl Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(Says::Made(Arc::new(make)))
+    }
+
+    const fn of(says: Says) -> Self {
+        Self {
+            says,
+            delay: Duration::ZERO,
+            usage: Counted::ByCounter,
+            breaks: None,
+        }
+    }
+
+    /// The same reply, later. Time is tokio's.
+    #[must_use]
+    pub const fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// The same reply with this usage instead of a counted one; what exceeds `max_output_tokens` is
+    /// still taken down to it. `Usage::default()` is a service that reports none.
+    #[must_use]
+    pub const fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = Counted::As(usage);
+        self
+    }
+
+    /// The same reply, broken off after so many characters with an error of kind `Cut`.
+    #[must_use]
+    pub const fn cut_after(mut self, chars: usize) -> Self {
+        self.breaks = Some((chars, Break::Cut));
+        self
+    }
+
+    /// The same reply, going silent after so many characters: nothing comes any more, no error either.
+    #[must_use]
+    pub const fn stalled_after(mut self, chars: usize) -> Self {
+        self.breaks = Some((chars, Break::Stall));
+        self
+    }
+
+    /// What comes of it within the request's limit, usage included.
+    fn answer(
+        &self,
+        provider: &str,
+        request: &LlmRequest,
+        counter: &dyn TokenCounter,
+    ) -> Result<LlmResponse, LlmError> {
+        let answer = match &self.says {
+            Says::Fixed(answer) => answer.clone(),
+            Says::Made(make) => make(request),
+        };
+        let mut response = answer.map_err(|error| named(error, provider))?;
+        let limit = request.max_output_tokens.unwrap_or(u32::MAX);
+        let said = spoken(&response, counter);
+        if said > limit {
+            cut_to(&mut response, limit, counter);
+        }
+        response.usage = match self.usage {
+            Counted::ByCounter if response.usage == Usage::default() => Usage {
+                input_tokens: Some(counter.count_request(request)),
+                output_tokens: Some(spoken(&response, counter)),
+            },
+            Counted::ByCounter => response.usage,
+            Counted::As(usage) => usage,
+        };
+        response.usage.output_tokens = response.usage.output_tokens.map(|used| used.min(limit));
+        if response.model.is_empty() {
+            provider.clone_into(&mut response.model);
+        }
+        Ok(response)
+    }
+
+    pub(super) async fn whole(
+        self,
+        provider: &str,
+        request: &LlmRequest,
+        counter: &dyn TokenCounter,
+    ) -> Result<LlmResponse, LlmError> {
+        sleep(self.delay).await;
+        let answer = self.answer(provider, request, counter)?;
+        match self.breaks {
+            None => Ok(answer),
+            Some((_, Break::Cut)) => Err(cut(provider)),
+            Some((_, Break::Stall)) => std::future::pending().await,
+        }
+    }
+
+    pub(super) async fn pieces(
+        self,
+        provider: &str,
+        request: &LlmRequest,
+        counter: &dyn TokenCounter,
+    ) -> Result<LlmStream, LlmError> {
+        sleep(self.delay).await;
+        let answer = self.answer(provider, request, counter)?;
+        let chars: Vec<char> = answer.text.chars().collect();
+        let kept = self
+            .breaks
+            .map_or(chars.len(), |(kept, _)| kept.min(chars.len()));
+        let mut parts: Vec<Result<StreamPart, LlmError>> = chars[..kept]
+            .chunks(PIECE)
+            .map(|piece| Ok(StreamPart::Text(piece.iter().collect())))
+            .collect();
+        match self.breaks {
+            Some((_, Break::Cut)) => parts.push(Err(cut(provider))),
+            Some((_, Break::Stall)) => {
+                return Ok(stream::iter(parts).chain(stream::pending()).boxed());
+            }
+            None => {
+                let calls = answer.tool_calls.iter().cloned();
+                parts.extend(calls.map(|call| Ok(StreamPart::ToolCall(call))));
+                parts.push(Ok(StreamPart::End(answer)));
+            }
+        }
+        Ok(stream::iter(parts).boxed())
+    }
+}
+
+/// Characters of one piece of a stream.
+const PIECE: usize = 8;
+
+fn cut(provider: &str) -> LlmError {
+    LlmError::new(ErrorKind::Cut, provider, "the answer broke off, by script")
+}
+
+fn named(error: LlmError, provider: &str) -> LlmError {
+    if !error.provider().is_empty() {
+        return error;
+    }
+    let mut named = LlmError::new(error.kind(), provider, error.message());
+    if let Some(status) = error.status() {
+        named = named.with_status(status);
+    }
+    if let Some(wait) = error.retry_after() {
+        named = named.with_retry_after(wait);
+    }
+    named.with_attempts(error.attempts())
+}
+
+/// The tokens of an answer, its tool calls included.
+fn spoken(response: &LlmResponse, counter: &dyn TokenCounter) -> u32 {
+    let calls = response.tool_calls.iter();
+    let calls = calls.map(|call| counter.count(&call.arguments.to_string()).saturating_add(1));
+    calls.fold(counter.count(&response.text), u32::saturating_add)
+}
+
+/// Cuts an answer to so many tokens: the longest beginning of its text that has no more, and no calls.
+fn cut_to(response: &mut LlmResponse, limit: u32, counter: &dyn TokenCounter) {
+    let mut fits = 0;
+    let mut exceeds = response.text.len() + 1;
+    while exceeds - fits > 1 {
+        let middle = fits + (exceeds - fits) / 2;
+        let end = response.text.floor_char_boundary(middle);
+        if counter.count(&response.text[..end]) <= limit {
+            fits = middle;
+        } else {
+            exceeds = middle;
+        }
+    }
+    let end = response.text.floor_char_boundary(fits);
+    response.text.truncate(end);
+    response.tool_calls.clear();
+    response.stop = StopReason::MaxTokens;
+}

@@ -1,0 +1,279 @@
+//! The script's order, its limits, its breaks, and what it refuses.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use super::{Reply, RequestFault, ScriptedProvider, request_faults};
+use crate::{
+    Capabilities, Dialect, ErrorKind, EstimatingCounter, LlmError, LlmProvider as _, LlmRequest,
+    LlmResponse, Message, OutputFormat, OutputSchema, SchemaSupport, StopReason, TokenCounter as _,
+    ToolCall, ToolChoice, ToolSpec, Usage, collect,
+};
+
+fn ask() -> LlmRequest {
+    LlmRequest::new("Well?")
+}
+
+fn call(id: &str) -> ToolCall {
+    ToolCall {
+        id: id.into(),
+        name: "t".into(),
+        arguments: json!({}),
+    }
+}
+
+#[tokio::test]
+async fn rules_come_before_the_sequence_and_can_run_out() {
+    let provider = ScriptedProvider::new("s")
+        .rule(
+            |request| request.messages.len() == 1,
+            Some(1),
+            Reply::text("rule"),
+        )
+        .then(Reply::text("one"))
+        .then(Reply::error(ErrorKind::Unavailable, "down"))
+        .then(Reply::json(&json!({"a": 1})))
+        .then(Reply::made(|request| {
+            Ok(LlmResponse::text(request.messages[0].text()))
+        }));
+    let mut said = Vec::new();
+    for _ in 0..6 {
+        said.push(match provider.complete(&ask()).await {
+            Ok(response) => response.text,
+            Err(error) => format!("{}: {}", error.provider(), error.kind().word()),
+        });
+    }
+    assert_eq!(
+        said,
+        [
+            "rule",
+            "one",
+            "s: unavailable",
+            "{\"a\":1}",
+            "Well?",
+            "s: not_recorded"
+        ]
+    );
+    assert_eq!((provider.requests().len(), provider.left()), (6, 0));
+}
+
+#[tokio::test]
+async fn a_limit_is_honoured_by_a_counter() {
+    let long = "word ".repeat(500);
+    let counter = EstimatingCounter::new();
+    for limit in [1, 7, 100] {
+        let provider = ScriptedProvider::new("s")
+            .then(Reply::text(&*long))
+            .then(Reply::text(&*long).with_usage(Usage {
+                input_tokens: Some(5),
+                output_tokens: Some(9_999),
+            }))
+            .then(Reply::calls(vec![ToolCall {
+                arguments: json!({"text": long}),
+                ..call("1")
+            }]));
+        for _ in 0..3 {
+            let answer = provider
+                .complete(&ask().max_output_tokens(limit))
+                .await
+                .unwrap();
+            assert_eq!(answer.stop, StopReason::MaxTokens);
+            assert!(counter.count(&answer.text) <= limit);
+            assert!(
+                answer.usage.output_tokens.unwrap() <= limit,
+                "{:?}",
+                answer.usage
+            );
+            assert!(long.starts_with(&answer.text));
+        }
+    }
+    let provider = ScriptedProvider::new("s").then(Reply::text("word"));
+    let answer = provider
+        .complete(&ask().max_output_tokens(10))
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.stop, answer.usage.output_tokens),
+        (StopReason::End, Some(1))
+    );
+    assert!(answer.usage.input_tokens.unwrap() > 3);
+}
+
+#[tokio::test]
+async fn usage_may_be_absent() {
+    let provider = ScriptedProvider::new("s").then(Reply::text("x").with_usage(Usage::default()));
+    assert_eq!(
+        provider.complete(&ask()).await.unwrap().usage,
+        Usage::default()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_come_late_break_off_and_stall() {
+    let hour = Duration::from_secs(3_600);
+    let text = "0123456789abcdef";
+    let provider = ScriptedProvider::new("s")
+        .then(Reply::text(text).after(hour))
+        .then(Reply::text(text).cut_after(10))
+        .then(Reply::text(text).cut_after(10))
+        .then(Reply::text(text).stalled_after(3))
+        .then(Reply::text(text).stalled_after(3))
+        .then(Reply::text(text));
+    let begun = Instant::now();
+    assert_eq!(provider.complete(&ask()).await.unwrap().text, text);
+    assert_eq!(begun.elapsed(), hour);
+
+    assert_eq!(
+        provider.complete(&ask()).await.unwrap_err().kind(),
+        ErrorKind::Cut
+    );
+    let stream = provider.stream(&ask()).await.unwrap();
+    assert_eq!(
+        collect("s", stream).await.unwrap_err().kind(),
+        ErrorKind::Cut
+    );
+    assert!(timeout(hour, provider.complete(&ask())).await.is_err());
+    let stream = provider.stream(&ask()).await.unwrap();
+    assert!(timeout(hour, collect("s", stream)).await.is_err());
+
+    let stream = provider.stream(&ask()).await.unwrap();
+    assert_eq!(collect("s", stream).await.unwrap().text, text);
+}
+
+#[tokio::test]
+async fn a_malformed_request_is_refused_and_kept() {
+    let provider = ScriptedProvider::new("s").then(Reply::text("x"));
+    let error = provider
+        .complete(&LlmRequest::of(vec![]))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadRequest);
+    assert_eq!(provider.violations(), [RequestFault::NoMessages]);
+    assert_eq!(provider.left(), 1);
+}
+
+#[test]
+fn each_fault_is_found() {
+    let tool = |name: &str| ToolSpec {
+        name: name.into(),
+        description: "d".into(),
+        parameters: json!({"type": "object"}),
+    };
+    let turn = |text: &str, calls: Vec<ToolCall>| Message::Assistant {
+        text: text.into(),
+        tool_calls: calls,
+    };
+    let user = || Message::user("u");
+    let schema = |schema| {
+        let name = "s".into();
+        OutputFormat::Schema(OutputSchema { name, schema })
+    };
+    let named = ask().tool(ToolSpec {
+        parameters: json!({"type": "string"}),
+        ..tool("a b")
+    });
+    let cases: Vec<(LlmRequest, &[&str])> = vec![
+        (ask(), &[]),
+        (LlmRequest::of(vec![Message::system("s")]), &["no messages"]),
+        (LlmRequest::new(" "), &["message 0 is empty"]),
+        (
+            LlmRequest::of(vec![user(), Message::system("s")]),
+            &["has begun"],
+        ),
+        (
+            LlmRequest::of(vec![user(), turn("", vec![])]),
+            &["message 1 is empty"],
+        ),
+        (
+            ask().tool(tool("a")).tool(tool("a")),
+            &["\"a\" is there twice"],
+        ),
+        (named, &["must have 1 to 64", "no schema of an object"]),
+        (
+            LlmRequest::of(vec![user(), Message::tool(&call("1"), "r")]),
+            &["nobody made"],
+        ),
+        (
+            LlmRequest::of(vec![user(), turn("", vec![call("1")])]),
+            &["has no result"],
+        ),
+        (
+            LlmRequest::of(vec![
+                user(),
+                turn("", vec![call("1"), call("1")]),
+                Message::tool(&call("1"), ""),
+            ]),
+            &["\"1\" is there twice"],
+        ),
+        (
+            LlmRequest::of(vec![
+                user(),
+                turn("t", vec![call("1")]),
+                Message::tool(&call("1"), ""),
+                user(),
+            ]),
+            &[],
+        ),
+        (
+            LlmRequest {
+                tool_choice: ToolChoice::Named("x".into()),
+                ..ask()
+            },
+            &["not offered"],
+        ),
+        (
+            LlmRequest {
+                tool_choice: ToolChoice::Required,
+                ..ask()
+            },
+            &["not offered"],
+        ),
+        (ask().max_output_tokens(0), &["max_output_tokens"]),
+        (ask().temperature(f64::NAN), &["temperature"]),
+        (
+            ask().output(schema(json!({"type": "object"}))),
+            &["open_object"],
+        ),
+        (
+            ask().output(schema(
+                json!({"type": "object", "properties": {"a": {"type": "string"}}}),
+            )),
+            &["not rewritten"],
+        ),
+    ];
+    let capabilities = Capabilities {
+        tools: true,
+        schema: SchemaSupport::Schema(Dialect::OpenAiStrict),
+        ..Capabilities::TEXT
+    };
+    for (request, expected) in cases {
+        let found: Vec<String> = request_faults(&request, &capabilities)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found.len(), expected.len(), "{request:?}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{found}");
+        }
+    }
+    let json = request_faults(&ask().output(OutputFormat::Json), &Capabilities::TEXT);
+    assert_eq!(json[0].kind(), ErrorKind::Unsupported);
+    let tools = request_faults(&ask().tool(tool("a")), &Capabilities::TEXT);
+    assert_eq!(tools[0].kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn an_error_keeps_its_status_and_wait() {
+    let wait = Duration::from_secs(3);
+    let error = LlmError::new(ErrorKind::RateLimited, "", "slow down")
+        .with_status(429)
+        .with_retry_after(wait);
+    let provider = ScriptedProvider::new("s").then(Reply::failure(error));
+    let error = provider.complete(&ask()).await.unwrap_err();
+    assert_eq!(
+        (error.provider(), error.status(), error.retry_after()),
+        ("s", Some(429), Some(wait))
+    );
+}

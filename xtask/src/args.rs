@@ -9,6 +9,8 @@ Usage: cargo xtask COMMAND
   crash-loop [--kills N]  kill the real binary N times (500) and look what is lost
   soak                    the long forms: a million simulated runs, 500 kills, many property cases
   bench                   every benchmark
+  test-wire               what two servers of others say of our calls; fetches 96 MB, once
+  test-llm                goals against a real model on this machine; fetches 176 MB, once
   budgets                 the weight of each crate beside its budget
   setup                   install what the gate needs and this machine lacks
   help                    this text";
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     CrashLoop { kills: u32 },
     Soak,
     Bench,
+    TestWire,
+    TestLlm,
     Setup,
     Budgets,
 }
@@ -45,6 +49,8 @@ pub(crate) fn parse(words: &[String]) -> Result<Command, String> {
         "crash-loop" => crash_loop(rest),
         "soak" => bare(rest, Command::Soak),
         "bench" => bare(rest, Command::Bench),
+        "test-wire" => bare(rest, Command::TestWire),
+        "test-llm" => bare(rest, Command::TestLlm),
         "setup" => bare(rest, Command::Setup),
         "budgets" => bare(rest, Command::Budgets),
         "help" | "--help" | "-h" => Ok(Command::Help),
@@ -119,6 +125,7 @@ mod tests {
     fn what_is_unknown_is_refused() {
         assert!(parse(&words("test-most")).is_err());
         assert!(parse(&words("soak --quick")).is_err());
+        assert!(parse(&words("test-llm now")).is_err());
         assert!(parse(&words("test-all --only")).is_err());
         assert_eq!(parse(&[]), Ok(Command::Help));
     }

@@ -7,6 +7,7 @@
 
 mod args;
 mod gate;
+mod llm;
 mod long;
 mod setup;
 mod steps;
@@ -64,6 +65,8 @@ fn perform(command: Command) -> Result<bool, String> {
         Command::CrashLoop { kills } => long::crash_loop(kills),
         Command::Soak => long::soak(),
         Command::Bench => long::bench(),
+        Command::TestWire => llm::test_wire(),
+        Command::TestLlm => llm::test_llm(),
         Command::Setup => setup::run(),
         Command::Budgets => budgets::print(),
     }

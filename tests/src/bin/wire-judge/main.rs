@@ -1,0 +1,49 @@
+//! Plays the client before servers that judge it: our adapter and retry layer, as users have them.
+//!
+//! `cargo xtask test-wire` and `cargo xtask test-llm` start the servers and this program.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool at a terminal: printing is its output"
+)]
+
+mod control;
+mod faults;
+mod fixtures;
+mod model;
+mod plans;
+mod report;
+mod service;
+
+use std::process::ExitCode;
+
+use crate::report::Report;
+
+const USAGE: &str = "\
+usage: wire-judge faults URL      against llmock
+       wire-judge fixtures URL    against aimock
+       wire-judge model URL NAME  against a model behind the OpenAI protocol";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // reqwest comes without a TLS provider, and wants one even where none is needed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut report = Report::default();
+    let judged = match words.as_slice() {
+        ["faults", url] => faults::judge(&mut report, url).await,
+        ["fixtures", url] => fixtures::judge(&mut report, url).await,
+        ["model", url, name] => model::judge(&mut report, url, name).await,
+        _ => Err(USAGE.to_owned()),
+    };
+    if let Err(why) = judged {
+        eprintln!("{why}");
+        return ExitCode::from(2);
+    }
+    if report.close() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

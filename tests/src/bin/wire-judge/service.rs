@@ -1,0 +1,148 @@
+//! The services under test: our adapter behind our retry layer, as a user would put them together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use zeph_llm::{
+    LlmError, LlmProvider, LlmProviderExt as _, LlmRequest, LlmResponse, StreamPart, ToolSpec,
+    Typed, TypedError,
+};
+use zeph_llm_genai::{GenaiProvider, Timeouts};
+
+/// How often the retry layer tries again.
+pub(crate) const RETRIES: u32 = 3;
+
+/// How long a stream may be silent.
+pub(crate) const IDLE: Duration = Duration::from_secs(2);
+
+/// The families of services that users have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    OpenAi,
+    Anthropic,
+    Ollama,
+}
+
+impl Family {
+    pub(crate) const ALL: [Self; 3] = [Self::OpenAi, Self::Anthropic, Self::Ollama];
+
+    /// The word before `::` in a model's name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Ollama => "ollama",
+        }
+    }
+
+    /// llmock has no Ollama of its own; we speak the OpenAI protocol to it anyway.
+    pub(crate) fn base_at_llmock(self, url: &str) -> String {
+        match self {
+            Self::OpenAi | Self::Ollama => format!("{url}v1/"),
+            Self::Anthropic => format!("{url}anthropic/v1/"),
+        }
+    }
+
+    pub(crate) fn base_at_aimock(self, url: &str) -> String {
+        match self {
+            Self::OpenAi | Self::Anthropic | Self::Ollama => format!("{url}v1/"),
+        }
+    }
+
+    /// Where requests go below aimock's address.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::Ollama => "/v1/chat/completions",
+            Self::Anthropic => "/v1/messages",
+        }
+    }
+}
+
+/// One model of one service.
+pub(crate) struct Service {
+    pub(crate) provider: Arc<dyn LlmProvider>,
+}
+
+impl Service {
+    /// A model behind an address on this machine.
+    pub(crate) fn new(family: Family, base_url: &str, model: &str) -> Result<Self, String> {
+        let name = format!("{}::{model}", family.name());
+        let timeouts = Timeouts {
+            idle: IDLE,
+            ..Timeouts::default()
+        };
+        let adapter = GenaiProvider::builder(name)
+            .base_url(base_url)
+            .key(SecretString::from("a-key-that-opens-nothing"))
+            .timeouts(timeouts)
+            .build()
+            .map_err(|err| err.to_string())?;
+        let provider = Arc::new(adapter);
+        Ok(Self { provider })
+    }
+
+    /// The whole answer.
+    pub(crate) async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        self.provider.complete(request).await
+    }
+
+    /// The answer at the end of its pieces.
+    pub(crate) async fn pieces(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        let stream = self.provider.stream(request).await?;
+        zeph_llm::collect(self.provider.name(), stream).await
+    }
+
+    /// The answer as a value of a type.
+    pub(crate) async fn typed<T: DeserializeOwned + JsonSchema>(
+        &self,
+        request: &LlmRequest,
+    ) -> Result<Typed<T>, TypedError> {
+        self.provider.complete_typed(request).await
+    }
+
+    /// The answer, and the pieces of its text.
+    pub(crate) async fn told(
+        &self,
+        request: &LlmRequest,
+    ) -> Result<(LlmResponse, Vec<String>), LlmError> {
+        let mut stream = self.provider.stream(request).await?;
+        let mut texts = Vec::new();
+        while let Some(part) = stream.next().await {
+            match part? {
+                StreamPart::Text(text) => texts.push(text),
+                StreamPart::End(answer) => return Ok((answer, texts)),
+                StreamPart::ToolCall(_) | _ => {}
+            }
+        }
+        let cut = "no end in the stream";
+        Err(LlmError::new(
+            zeph_llm::ErrorKind::Cut,
+            self.provider.name(),
+            cut,
+        ))
+    }
+}
+
+/// A short question.
+pub(crate) fn question(text: &str) -> LlmRequest {
+    LlmRequest::new(text).max_output_tokens(64)
+}
+
+/// A tool that nobody runs.
+pub(crate) fn weather() -> ToolSpec {
+    ToolSpec {
+        name: "get_weather".to_owned(),
+        description: "The weather in a city".to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": { "city": { "type": "string" } },
+            "required": ["city"],
+            "additionalProperties": false,
+        }),
+    }
+}

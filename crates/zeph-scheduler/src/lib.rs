@@ -31,6 +31,7 @@ mod scheduler;
 mod event;
 mod explain;
 mod recover;
+mod replay;
 mod snapshot;
 
 mod cancel;
@@ -56,6 +57,7 @@ pub use explain::{Explanation, Held};
 pub use input::{Input, Reception, Scope};
 pub use machine::{Counts, OpenQuestion, Tally};
 pub use recover::Corrupt;
+pub use replay::{Divergence, replay};
 pub use scheduler::{Scheduler, TaskView};
 pub use snapshot::Snapshot;
 pub use timers::{Timer, TimerKind};

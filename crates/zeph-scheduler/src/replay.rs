@@ -1,0 +1,386 @@
+//! Replay: a journal is made once more, from nothing but its header and what happened.
+//!
+//! For each record that the machine has not made yet, what must have happened is read off the record:
+//! a result, an answer, a request, or the passing of time. The machine is told, and decides again. What
+//! it then records must be the journal, record by record, time by time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use zeph_graph::{
+    Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Header, Output, Record,
+    TaskId, TaskState, Timestamp,
+};
+
+use crate::input::{Input, Scope};
+use crate::{Corrupt, Patches, Scheduler};
+
+/// Where a journal differs from what this machine decides.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Divergence {
+    /// It records something else.
+    #[error("record {} is {:?} in the journal, and this machine decides {:?} (record {})", .journal.seq, .journal.record, .decided.record, .decided.seq)]
+    Differs {
+        /// What the journal has.
+        journal: Entry,
+        /// What the machine records in its place.
+        decided: Entry,
+    },
+    /// Nothing that can have happened leads to the record.
+    #[error("record {} is {:?}, and nothing that can have happened leads to it", .journal.seq, .journal.record)]
+    Unexplained {
+        /// What the journal has.
+        journal: Entry,
+    },
+    /// The machine has decided more than the journal says, in the same step as its last record.
+    #[error("the journal ends, and this machine goes on to record {:?}", .decided.record)]
+    More {
+        /// What it records.
+        decided: Entry,
+    },
+    /// The journal up to a resumption cannot be read back.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+/// Decides a whole journal once more, and compares.
+///
+/// `patches` is as for [`Scheduler::recover`]. `retry_after` is asked at each `AttemptFailed` for the
+/// shortest wait that the executor asked for, if it did: it is an input that no record holds, only the
+/// error that the record names. Returns the number of records, which all agree.
+///
+/// Cost: that of the run itself, and of one recovery for each time it was resumed.
+///
+/// # Errors
+/// [`Divergence`] at the first record that differs.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::{Attempt, Header, Policy, Task, TaskGraph, Timestamp};
+/// use zeph_scheduler::{Input, Patches, Scheduler, replay};
+/// let graph = || {
+///     let mut graph = TaskGraph::new();
+///     graph.add_task(Task::new("hello").action("print"), []);
+///     graph
+/// };
+/// let mut scheduler = Scheduler::new(graph(), Policy::default());
+/// scheduler.handle(Timestamp::ZERO, Input::Start);
+/// let batch = scheduler.step().expect("the start is a decision");
+/// let mut journal = batch.entries().to_vec();
+///
+/// let header = || Header { graph: graph(), policy: Policy::default() };
+/// assert_eq!(replay(&header, &journal, &Patches::new(), &|_| None), Ok(3));
+/// journal.swap(1, 2);
+/// assert!(replay(&header, &journal, &Patches::new(), &|_| None).is_err());
+/// ```
+pub fn replay(
+    header: &dyn Fn() -> Header,
+    journal: &[Entry],
+    patches: &Patches,
+    retry_after: &dyn Fn(&Entry) -> Option<Duration>,
+) -> Result<u64, Divergence> {
+    let last_resume = journal
+        .iter()
+        .rposition(|entry| entry.record == Record::Resumed);
+    let mut scheduler = Scheduler::of_header(header());
+    let mut decided: VecDeque<Entry> = VecDeque::new();
+    for (place, &entry) in journal.iter().enumerate() {
+        let resumes = entry.record == Record::Resumed;
+        // What a process had decided and not saved when it died is in no journal.
+        let died = last_resume.is_some_and(|last| place <= last)
+            && decided.front().is_some_and(|one| *one != entry);
+        if resumes || died {
+            decided.clear();
+            let before = journal[..place].iter().copied();
+            scheduler = Scheduler::recover(header(), before, patches)?;
+        }
+        if decided.is_empty() {
+            let cause = Cause {
+                scheduler: &mut scheduler,
+                entry,
+                rest: &journal[place..],
+                patches,
+                retry_after,
+            };
+            cause.happen();
+            decided.extend(std::mem::take(&mut scheduler.machine.pending));
+            scheduler.machine.actions.clear();
+        }
+        match decided.pop_front() {
+            None => return Err(Divergence::Unexplained { journal: entry }),
+            Some(one) if one != entry => {
+                return Err(Divergence::Differs {
+                    journal: entry,
+                    decided: one,
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    match decided.pop_front() {
+        Some(decided) => Err(Divergence::More { decided }),
+        None => Ok(journal.len() as u64),
+    }
+}
+
+/// What must have happened for a record to be made.
+struct Cause<'a> {
+    scheduler: &'a mut Scheduler,
+    entry: Entry,
+    /// The journal from this record on.
+    rest: &'a [Entry],
+    patches: &'a Patches,
+    retry_after: &'a dyn Fn(&Entry) -> Option<Duration>,
+}
+
+impl Cause<'_> {
+    fn happen(mut self) {
+        let now = self.entry.at;
+        match self.entry.record {
+            Record::Opened => self.tell(Input::Start),
+            Record::Started { .. } => self.start(now),
+            Record::Reserved { task, most, .. } => {
+                let attempt = self.attempt(task);
+                let _ = self.scheduler.reserve(now, task, attempt, most);
+            }
+            Record::Settled {
+                task,
+                reservation,
+                spent,
+            } => {
+                let attempt = self.attempt(task);
+                let _ = (self.scheduler).settle(now, task, attempt, reservation, spent);
+            }
+            Record::Noted {
+                task,
+                attempt,
+                content,
+            } => drop(self.scheduler.note(now, task, attempt, content)),
+            Record::Amended { task, content } => {
+                let attempt = self.attempt(task);
+                if let Some(patch) = self.patches.get(&content) {
+                    let _ = self.scheduler.amend(now, task, attempt, content, patch);
+                }
+            }
+            Record::Budgeted { budget } => self.tell(Input::Budget(budget)),
+            Record::Paused => self.tell(Input::Pause),
+            Record::Unpaused => self.tell(Input::Unpause),
+            Record::Resumed => self.tell(Input::Resume),
+            Record::Completed { task, output, log } => {
+                let attempt = self.attempt(task);
+                self.tell(Input::Completed {
+                    task,
+                    attempt,
+                    output: content(output),
+                    log,
+                });
+            }
+            Record::AttemptFailed {
+                task,
+                attempt,
+                fault,
+                error,
+                log,
+            } => {
+                let retry_after = self.floor(task);
+                self.tell(Input::Failed {
+                    task,
+                    attempt,
+                    fault,
+                    error,
+                    log,
+                    retry_after,
+                });
+            }
+            Record::AttemptCut {
+                task,
+                attempt,
+                how,
+                log,
+            } => self.cut(task, attempt, how, log),
+            Record::Answered {
+                question,
+                answer,
+                by_default: false,
+                ..
+            } => self.tell(Input::Answered { question, answer }),
+            Record::Suspending => self.tell(Input::Suspend),
+            Record::CancelRequested { task, why, .. } => match why {
+                CutWhy::Cancel(why) => self.cancel(task, why),
+                CutWhy::Suspend if !self.is_due(now) => self.tell(Input::Suspend),
+                CutWhy::Suspend | CutWhy::AttemptTimeout | CutWhy::TaskTimeout => {
+                    self.tell(Input::Tick);
+                }
+            },
+            Record::Canceled { task, why } => self.cancel(task, why),
+            Record::Ending {
+                why: EndingWhy::Cancel,
+            } => self.tell(Input::Cancel(Scope::Run)),
+            // Time has passed, or nothing leads here.
+            Record::Ending { .. }
+            | Record::Answered { .. }
+            | Record::Readied { .. }
+            | Record::BackedOff { .. }
+            | Record::Asked { .. }
+            | Record::Failed { .. }
+            | Record::Skipped { .. }
+            | Record::Suspended
+            | Record::Ended { .. } => self.tell(Input::Tick),
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.scheduler.handle(self.entry.at, input);
+    }
+
+    /// One slot more than is taken, and no more: which starts came in one batch does not matter.
+    fn start(&mut self, now: Timestamp) {
+        let quota = self.scheduler.counts().in_flight().saturating_add(1);
+        self.scheduler.handle(now, Input::Quota(quota));
+        // A timer that was due comes first, and then the start is not next.
+        if self.scheduler.machine.pending.is_empty() {
+            self.scheduler.machine.dispatch();
+        }
+    }
+
+    fn cut(&mut self, task: TaskId, attempt: Attempt, how: CutHow, log: Option<ContentId>) {
+        self.tell(match how {
+            CutHow::Stopped => Input::Failed {
+                task,
+                attempt,
+                // It was told to stop, so what it says of its end does not count.
+                fault: Fault::Error,
+                error: None,
+                log,
+                retry_after: None,
+            },
+            CutHow::Lost => Input::Lost { task, attempt },
+            CutHow::Abandoned => Input::Tick,
+        });
+    }
+
+    /// The floor that the executor asked for, as exactly as the journal has it: the error keeps
+    /// milliseconds, the record that follows has microseconds.
+    fn floor(&self, task: TaskId) -> Option<Duration> {
+        let asked = (self.retry_after)(&self.entry)?;
+        let next = self.rest.get(1)?.record;
+        let Record::BackedOff { task: of, until } = next else {
+            return Some(asked);
+        };
+        let waited = until.since(self.entry.at);
+        let near = waited.abs_diff(asked) <= Duration::from_millis(1);
+        Some(if of == task && near { waited } else { asked })
+    }
+
+    /// Who is named first is the one that was cancelled, or depends on it.
+    fn cancel(&mut self, task: TaskId, why: CancelWhy) {
+        let own = usize::from(why == CancelWhy::Task);
+        let now = self.entry.at;
+        let with = self.rest.iter().skip(own);
+        let with = with.take_while(|entry| entry.at == now);
+        let with: Vec<TaskId> = with.map_while(canceled_with).collect();
+        let cone = self.scheduler.machine.cone(task);
+        let input = match why {
+            CancelWhy::Task if !cone.is_empty() && with.starts_with(&cone) => {
+                Input::Cancel(Scope::Downstream(task))
+            }
+            CancelWhy::Task => Input::Cancel(Scope::Task(task)),
+            CancelWhy::Downstream => match self.root(&with) {
+                Some(root) => Input::Cancel(Scope::Downstream(root)),
+                None => Input::Tick,
+            },
+            CancelWhy::Run => Input::Cancel(Scope::Run),
+            CancelWhy::Abort | CancelWhy::RunTimeout => Input::Tick,
+        };
+        self.tell(input);
+    }
+
+    /// The task, itself ended or stopped before, whose unfinished dependants those begin with: the one
+    /// that takes most of them, since whatever ends in between would stand between them.
+    fn root(&self, canceled: &[TaskId]) -> Option<TaskId> {
+        let machine = &self.scheduler.machine;
+        let first = *canceled.first()?;
+        let mut open = vec![first];
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(task) = open.pop() {
+            for &parent in machine.graph.parents(task) {
+                if seen.insert(parent) {
+                    open.push(parent);
+                }
+            }
+        }
+        let fits = |task: &TaskId| {
+            let cone = machine.cone(*task);
+            (machine.is_taken(*task) && canceled.starts_with(&cone)).then_some(cone.len())
+        };
+        seen.into_iter()
+            .max_by_key(fits)
+            .filter(|task| fits(task) > Some(0))
+    }
+
+    /// Whether a timer is due by then.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.scheduler.deadline().is_some_and(|due| due <= now)
+    }
+
+    /// The attempt that the task is at.
+    fn attempt(&self, task: TaskId) -> Attempt {
+        let machine = &self.scheduler.machine;
+        let last = machine.attempts.get(task.index());
+        last.and_then(|&last| Attempt::new(last))
+            .unwrap_or(Attempt::FIRST)
+    }
+}
+
+impl crate::machine::Machine {
+    /// What a cancel of this task and its dependants would take, the task itself apart.
+    fn cone(&self, root: TaskId) -> Vec<TaskId> {
+        let mut cone: std::collections::BTreeSet<TaskId> =
+            self.links.children(root).iter().copied().collect();
+        let mut taken = Vec::new();
+        while let Some(task) = cone.pop_first() {
+            cone.extend(self.links.children(task));
+            if !self.is_taken(task) {
+                taken.push(task);
+            }
+        }
+        taken
+    }
+
+    /// Whether a cancel of the task would change nothing.
+    fn is_taken(&self, task: TaskId) -> bool {
+        let stopping = matches!(
+            self.state(task),
+            TaskState::Canceling {
+                why: CutWhy::Cancel(_),
+                ..
+            }
+        );
+        stopping || self.state(task).is_end()
+    }
+}
+
+/// The task that a record cancels because another one was.
+fn canceled_with(entry: &Entry) -> Option<TaskId> {
+    let (Record::Canceled {
+        task,
+        why: CancelWhy::Downstream,
+    }
+    | Record::CancelRequested {
+        task,
+        why: CutWhy::Cancel(CancelWhy::Downstream),
+        ..
+    }) = entry.record
+    else {
+        return None;
+    };
+    Some(task)
+}
+
+fn content(output: Output) -> Option<ContentId> {
+    match output {
+        Output::Content(id) => Some(id),
+        Output::None | Output::Definition => None,
+    }
+}

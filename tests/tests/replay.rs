@@ -1,0 +1,75 @@
+//! Replay: every journal that a random run leaves is decided once more, and comes out the same.
+
+use std::time::Duration;
+
+use zeph_graph::{Entry, Record, Timestamp};
+use zeph_scheduler::{Patches, replay};
+use zeph_tests::sim::trace::Trace;
+use zeph_tests::sim::world::{Options, run};
+
+/// The wait after a failed attempt, if it is one that an executor of the simulator asks for.
+fn floor(journal: &[Entry], failed: &Entry) -> Option<Duration> {
+    let at = usize::try_from(failed.seq.get()).ok()?;
+    let Record::BackedOff { until, .. } = journal.get(at)?.record else {
+        return None;
+    };
+    let waited = until.since(failed.at);
+    let asked = [
+        Duration::from_micros(1),
+        Duration::from_secs(5),
+        Duration::from_secs(120),
+    ];
+    // A wait that never ends stands for the longest one that can be asked for.
+    let longest = until == Timestamp::MAX;
+    (asked.contains(&waited) || longest).then_some(waited)
+}
+
+#[test]
+fn every_journal_comes_out_the_same_when_it_is_decided_again() {
+    let mut records = 0;
+    for seed in 0..3_000 {
+        let outcome = run(seed, Options::SHORT, &Trace::default());
+        let (Some(facts), None) = (outcome.facts, outcome.broken) else {
+            panic!("seed {seed} broke by itself");
+        };
+        let journal = &outcome.journal;
+        let header = || facts.header.clone();
+        let again = replay(&header, journal, &Patches::new(), &|entry| {
+            floor(journal, entry)
+        });
+        match again {
+            Ok(count) => records += count,
+            Err(divergence) => panic!("seed {seed}: {divergence}"),
+        }
+    }
+    assert!(records > 20_000, "only {records} records were replayed");
+}
+
+#[test]
+fn a_wait_that_the_machine_would_not_have_drawn_is_found() {
+    let mut found = 0;
+    for seed in 0..300 {
+        let outcome = run(seed, Options::SHORT, &Trace::default());
+        let Some(facts) = outcome.facts else {
+            continue;
+        };
+        let mut journal = outcome.journal;
+        for at in 0..journal.len() {
+            let honest = journal[at];
+            let Record::BackedOff { task, until } = honest.record else {
+                continue;
+            };
+            let until = until.after(Duration::from_micros(7));
+            journal[at].record = Record::BackedOff { task, until };
+            let header = || facts.header.clone();
+            let again = replay(&header, &journal, &Patches::new(), &|_| None);
+            assert!(
+                again.is_err(),
+                "seed {seed}: {honest:?} was waited for longer"
+            );
+            journal[at] = honest;
+            found += 1;
+        }
+    }
+    assert!(found > 50, "only {found} waits were changed");
+}

@@ -53,7 +53,7 @@
 //!
 //! [`score`] counts features that injections often have. It advises and blocks nothing. Its figures at
 //! [`SUSPICIOUS`], on the corpus in `tests/corpus` (163 attacks of every class, 160 benign texts in
-//! some twenty languages, 73 of them hard ones), printed with every miss by
+//! some twenty languages, 72 of them hard ones), printed with every miss by
 //! `cargo run -p zeph-sanitizer --example score`:
 //!
 //! | Half | Precision | Recall |

@@ -178,3 +178,81 @@ impl ContentSanitizer for StandardSanitizer {
         preamble()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::StandardSanitizer;
+    use crate::redact::Redactor;
+    use crate::seed::Seed;
+    use crate::tally::Tally;
+
+    fn sanitizer() -> StandardSanitizer {
+        let secrets = Redactor::new([("key", "sk-live-4f9a8b7c6d")]);
+        let secrets = secrets.unwrap_or_else(|error| panic!("{error}"));
+        StandardSanitizer::new(Seed::new([7; 32])).redactor(secrets)
+    }
+
+    /// How many passes change a text before one finds nothing to do.
+    fn passes(text: &str) -> usize {
+        let mut text = text.to_owned();
+        let mut count = 0;
+        while let Some(next) = sanitizer().pass(&text, &mut Tally::default()) {
+            text = next;
+            count += 1;
+            assert!(count < 20, "{text:?}");
+        }
+        count
+    }
+
+    #[test]
+    fn the_number_of_passes_does_not_grow_with_the_text() {
+        let nested = [
+            "<a t='",
+            "![",
+            "![INST",
+            "<a x=\"<b y='![",
+            "<scr\u{200B}ipt><",
+            "[[INST",
+        ];
+        for unit in nested {
+            let counts =
+                [1, 10, 100, 1_000].map(|times| passes(&(unit.repeat(times) + " src=](x)")));
+            assert!(
+                counts.iter().all(|count| *count <= 3),
+                "{unit:?}: {counts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_escape_sequence_cannot_swallow_the_beginning_of_a_secret() {
+        for intro in ["\x1b[", "\u{9b}", "\x1b[1;3", "\x1b", "\x1b(", "\x1b]\x1b["] {
+            let cleaned = sanitizer().clean(&format!("{intro}sk-live-4f9a8b7c6d end"));
+            assert!(
+                !cleaned.text.contains("live"),
+                "{intro:?}: {}",
+                cleaned.text
+            );
+            assert!(
+                cleaned.text.ends_with(" end"),
+                "{intro:?}: {}",
+                cleaned.text
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_in_a_source_is_redacted() {
+        use crate::content::{Content, ContentSanitizer};
+        let content = Content {
+            source: "curl -H sk-live-4f9a8b7c6d",
+            text: "",
+            max_bytes: 10,
+        };
+        let given = sanitizer().sanitize(&content).text;
+        assert!(
+            given.contains("source=\"curl -H ‹redacted: key›\""),
+            "{given}"
+        );
+    }
+}

@@ -30,7 +30,9 @@ pub struct TiktokenCounter {
 impl fmt::Debug for TiktokenCounter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("TiktokenCounter");
-        debug.field("vocabulary", &self.name).finish_non_exhaustive()
+        debug
+            .field("vocabulary", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,8 +75,14 @@ impl TokenCounter for TiktokenCounter {
         let mut rest = text;
         while !rest.is_empty() {
             let most = rest.floor_char_boundary(PIECE);
-            let blank = rest[..most].rfind(char::is_whitespace).filter(|at| *at > most / 2);
-            let end = if most == rest.len() { most } else { blank.unwrap_or(most) };
+            let blank = rest[..most]
+                .rfind(char::is_whitespace)
+                .filter(|at| *at > most / 2);
+            let end = if most == rest.len() {
+                most
+            } else {
+                blank.unwrap_or(most)
+            };
             total += vocabulary.encode_ordinary(&rest[..end]).len();
             rest = &rest[end..];
         }

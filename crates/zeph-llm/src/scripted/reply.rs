@@ -23,10 +23,12 @@ pub struct Reply {
     breaks: Option<(usize, Break)>,
 }
 
+type Make = dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync;
+
 #[derive(Clone)]
 enum Says {
     Fixed(Result<LlmResponse, LlmError>),
-    Made(Arc<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync>),
+    Made(Arc<Make>),
 }
 
 #[derive(Clone, Copy)]

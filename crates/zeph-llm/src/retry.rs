@@ -1,0 +1,277 @@
+//! The one retry layer: further calls after errors that may pass, and a gate that all callers wait at.
+//!
+//! [`Retrying`] wraps a provider. Everything above it may take an error as final: nothing else in the
+//! system repeats a call.
+
+mod gate;
+mod streams;
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::{Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream};
+
+pub use gate::Gate;
+use gate::Turn;
+
+/// How often, and how long.
+///
+/// A wait after the n-th call is drawn from `base·2ⁿ⁻¹` to twice that, and never exceeds `cap`; what the
+/// service asked for ([`LlmError::retry_after`]) is its floor. (Full jitter between a base and a cap:
+/// M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The most calls, the first one counted. Default 4; 0 counts as 1.
+    pub max_calls: u32,
+    /// The shortest wait. Default 500 ms.
+    pub base: Duration,
+    /// The longest wait that is not asked for by the service. Default 30 s; less than twice the base
+    /// counts as that.
+    pub cap: Duration,
+    /// The longest wait that a service may ask for; past it the error is final at once. Default 5 min.
+    pub longest_wait: Duration,
+    /// The longest that one call may take, its stream included. Default 5 min; `None` is for ever.
+    pub call_timeout: Option<Duration>,
+    /// The longest silence of a stream. Default 60 s; `None` is for ever.
+    pub idle_timeout: Option<Duration>,
+    /// The longest that all calls and waits may take together. Default 15 min; `None` is for ever.
+    pub total: Option<Duration>,
+    /// Where the waits are drawn from. Default 0. Equal seeds draw equal waits.
+    pub seed: u64,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max_calls: 4,
+            base: Duration::from_millis(500),
+            cap: Duration::from_secs(30),
+            longest_wait: Duration::from_mins(5),
+            call_timeout: Some(Duration::from_mins(5)),
+            idle_timeout: Some(Duration::from_secs(60)),
+            total: Some(Duration::from_mins(15)),
+            seed: 0,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// One call, no more; its time-outs are the default ones.
+    #[must_use]
+    pub fn once() -> Self {
+        Self {
+            max_calls: 1,
+            ..Self::default()
+        }
+    }
+
+    /// The waits of one request. `draw` tells requests of one seed apart.
+    fn waits(&self, draw: u64) -> ExponentialBackoff {
+        // The jitter adds up to the wait itself, so half the cap keeps the sum below the cap.
+        let seed = self.seed ^ draw.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ExponentialBuilder::new()
+            .with_min_delay(self.base)
+            .with_max_delay((self.cap / 2).max(self.base))
+            .without_max_times()
+            .with_jitter()
+            .with_jitter_seed(seed)
+            .build()
+    }
+}
+
+/// A provider that calls again after errors that may pass.
+///
+/// - Only errors of a [retryable](ErrorKind::is_retryable) kind are followed by another call. The last
+///   one is returned, and says how many calls were made.
+/// - After `RateLimited`, or any error with a `Retry-After`, the [`Gate`] is closed for as long, for all
+///   who share it.
+/// - A stream is begun again only while nothing of it was passed on. Afterwards a broken or silent stream
+///   ends with its error.
+/// - Dropping the future or the stream stops calls and waits.
+///
+/// Making one is cheap: a runner may make one for each attempt, around one shared provider and gate.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), zeph_llm::LlmError> {
+/// use zeph_llm::{
+///     ErrorKind, Gate, LlmProvider as _, LlmRequest, Reply, RetryPolicy, Retrying, ScriptedProvider,
+/// };
+///
+/// let service = ScriptedProvider::new("s")
+///     .then(Reply::error(ErrorKind::Unavailable, "overloaded"))
+///     .then(Reply::text("here"));
+/// let gate = Gate::new();
+/// let provider = Retrying::new(service, RetryPolicy::default()).gate(&gate);
+/// assert_eq!(provider.complete(&LlmRequest::new("Where?")).await?.text, "here");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Retrying<P> {
+    inner: P,
+    policy: RetryPolicy,
+    gate: Gate,
+}
+
+impl<P: LlmProvider> fmt::Debug for Retrying<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retrying")
+            .field("inner", &self.inner.name())
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P: LlmProvider> Retrying<P> {
+    /// A provider with a gate of its own.
+    #[must_use]
+    pub fn new(inner: P, policy: RetryPolicy) -> Self {
+        Self {
+            inner,
+            policy,
+            gate: Gate::new(),
+        }
+    }
+
+    /// The same, waiting at a gate that others share.
+    #[must_use]
+    pub fn gate(mut self, gate: &Gate) -> Self {
+        self.gate = gate.clone();
+        self
+    }
+
+    /// Calls until it succeeds, fails for good, or the policy ends it. `call` gets the time by which it
+    /// must be over.
+    async fn persist<T, F>(&self, mut call: impl FnMut(Option<Instant>) -> F) -> Result<T, LlmError>
+    where
+        F: Future<Output = Result<T, LlmError>>,
+    {
+        let end = after(self.policy.total);
+        let mut waits = self.policy.waits(self.gate.draw());
+        let mut calls = 0;
+        let mut last: Option<LlmError> = None;
+        loop {
+            let Ok(turn) = by(end, self.gate.enter()).await else {
+                return Err(self.out_of_time(last, calls));
+            };
+            calls += 1;
+            let call_end = earlier(after(self.policy.call_timeout), end);
+            let error = match by(call_end, call(call_end)).await {
+                Ok(Ok(answer)) => {
+                    turn.went_well();
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let message = "there was no answer in time";
+                    LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
+                }
+            };
+            let total_calls = calls.max(error.attempts());
+            if !error.is_retryable() || calls >= self.policy.max_calls {
+                self.close_gate(&error, turn, Duration::ZERO);
+                return Err(error.with_attempts(total_calls));
+            }
+            let asked = error.retry_after().unwrap_or(Duration::ZERO);
+            let drawn = waits.next().unwrap_or(self.policy.cap);
+            let Some(until) = self.wait_end(asked, drawn, end) else {
+                self.close_gate(&error, turn, Duration::ZERO);
+                return Err(error.with_attempts(total_calls));
+            };
+            self.close_gate(&error, turn, drawn);
+            last = Some(error);
+            sleep_until(until).await;
+        }
+    }
+
+    /// When the next call may be; `None` if that is too long to wait for.
+    fn wait_end(&self, asked: Duration, drawn: Duration, end: Option<Instant>) -> Option<Instant> {
+        if asked > self.policy.longest_wait {
+            return None;
+        }
+        // The jitter comes on top of what was asked for, so that callers do not return as one.
+        let jitter = if asked.is_zero() {
+            drawn
+        } else {
+            drawn.min(self.policy.base)
+        };
+        let until = Instant::now().checked_add(asked.saturating_add(jitter))?;
+        end.is_none_or(|end| until < end).then_some(until)
+    }
+
+    fn close_gate(&self, error: &LlmError, turn: Turn, drawn: Duration) {
+        let asked = error.retry_after();
+        match (asked, error.kind()) {
+            (Some(asked), _) => self.gate.close(asked.min(self.policy.longest_wait)),
+            (None, ErrorKind::RateLimited) => self.gate.close(drawn),
+            (None, _) => {}
+        }
+        drop(turn);
+    }
+
+    fn out_of_time(&self, last: Option<LlmError>, calls: u32) -> LlmError {
+        last.unwrap_or_else(|| {
+            let message = "the provider's gate did not open in time";
+            LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
+        })
+        .with_attempts(calls)
+    }
+}
+
+/// A time from now; `None` is never, and so is what no clock can hold.
+fn after(limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| Instant::now().checked_add(limit))
+}
+
+fn earlier(one: Option<Instant>, two: Option<Instant>) -> Option<Instant> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(one.min(two)),
+        (one, two) => one.or(two),
+    }
+}
+
+/// Work that must end by a time.
+async fn by<F: Future>(
+    end: Option<Instant>,
+    work: F,
+) -> Result<F::Output, tokio::time::error::Elapsed> {
+    match end {
+        Some(end) => timeout_at(end, work).await,
+        None => Ok(work.await),
+    }
+}
+
+#[async_trait]
+impl<P: LlmProvider> LlmProvider for Retrying<P> {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        self.persist(|_| self.inner.complete(request)).await
+    }
+
+    async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
+        let name = self.inner.name();
+        let idle = self.policy.idle_timeout;
+        self.persist(|end| async move {
+            let stream = self.inner.stream(request).await?;
+            streams::begun(name, stream, idle, end).await
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

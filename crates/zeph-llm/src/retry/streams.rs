@@ -1,0 +1,57 @@
+//! Streams under watch: begun when their first part is there, ended when they go silent.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+use tokio::time::Instant;
+
+use super::{after, by, earlier};
+use crate::{ErrorKind, LlmError, LlmStream, StreamPart};
+
+/// Waits for the first part, so that a stream that fails before it can be begun anew; then passes on
+/// all parts, and ends with an error of kind `Timeout` when the stream is silent or late.
+pub(super) async fn begun(
+    provider: &str,
+    mut stream: LlmStream,
+    idle: Option<Duration>,
+    end: Option<Instant>,
+) -> Result<LlmStream, LlmError> {
+    let first = next(provider, &mut stream, idle, end).await?;
+    let provider = provider.to_owned();
+    let rest = stream::unfold(Some(stream), move |open| {
+        let provider = provider.clone();
+        async move {
+            let mut stream = open?;
+            let part = next(&provider, &mut stream, idle, end).await;
+            // An end and an error are the last that is passed on.
+            let is_last = !matches!(part, Ok(StreamPart::Text(_) | StreamPart::ToolCall(_)));
+            Some((part, (!is_last).then_some(stream)))
+        }
+    });
+    let is_whole = matches!(first, StreamPart::End(_));
+    let first = stream::iter([Ok(first)]);
+    if is_whole {
+        return Ok(first.boxed());
+    }
+    Ok(first.chain(rest).boxed())
+}
+
+async fn next(
+    provider: &str,
+    stream: &mut LlmStream,
+    idle: Option<Duration>,
+    end: Option<Instant>,
+) -> Result<StreamPart, LlmError> {
+    match by(earlier(after(idle), end), stream.next()).await {
+        Ok(Some(part)) => part,
+        Ok(None) => {
+            let message = "the stream ended before the answer did";
+            Err(LlmError::new(ErrorKind::Cut, provider, message))
+        }
+        Err(_) => {
+            let message = "the stream went silent";
+            Err(LlmError::new(ErrorKind::Timeout, provider, message))
+        }
+    }
+}

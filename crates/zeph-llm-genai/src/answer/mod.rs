@@ -227,3 +227,6 @@ fn other(reason: &str) -> StopReason {
     let reason = zeph_common::truncate(reason, 64).text;
     StopReason::Other(zeph_common::inert(reason).into_owned())
 }
+
+#[cfg(test)]
+mod tests;

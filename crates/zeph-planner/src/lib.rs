@@ -20,12 +20,14 @@ pub use call::{
     until_stopped,
 };
 pub use plan::{
-    Argument, ArgumentDocument, ArgumentKind, Around, BadTemplate, CommandTemplate, Commands,
-    Estimate, FixedPlanner, LlmPlanner, MAX_FINDINGS, Plan, PlanCode, PlanDiagnostic, PlanDocument,
-    PlanError, PlanEvent, PlanFailure, PlanLimits, PlanOnFailure, PlanRepair, PlanRequest,
-    PlanRights, PlanStream, PlanTrigger, PlanTry, PlanWarning, PlannedTask, PlannedWork, Planner,
-    PriceList, Reading, RepairCode, TaskDocument, TaskKind, WarningCode, finish, plan_schema,
-    read_plan,
+    ADOPT, ANSWER, AdoptExecutor, AdoptParams, Adopted, Argument, ArgumentDocument, ArgumentKind,
+    Around, BadTemplate, CacheError, CachedPlanner, CommandTemplate, Commands, Estimate,
+    FileProblem, FixedPlanner, FolderCache, LlmPlanner, MAX_FINDINGS, MemoryCache, PLAN, Plan,
+    PlanCache, PlanCode, PlanCompiler, PlanDiagnostic, PlanDocument, PlanError, PlanEvent,
+    PlanExecutor, PlanFailure, PlanKey, PlanLimits, PlanOnFailure, PlanOutput, PlanParams,
+    PlanRepair, PlanRequest, PlanRights, PlanStream, PlanTrigger, PlanTry, PlanWarning,
+    PlannedTask, PlannedWork, Planner, PriceList, Reading, RepairCode, TaskDocument, TaskKind,
+    WarningCode, finish, goal_graph, plan_schema, read_plan,
 };
 pub use prompts::{PromptDefect, PromptDefects, PromptError, PromptFault, PromptName, Prompts};
 pub use tool::{Tool, ToolFault, ToolOutput, Tools, conformance, tool_fn};

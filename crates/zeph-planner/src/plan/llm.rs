@@ -8,12 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::channel::mpsc;
-use futures::stream;
 use zeph_llm::{Fallback, LlmProvider};
 use zeph_sanitizer::ContentSanitizer;
 
+use super::planner::told;
 use super::{PlanEvent, PlanRequest, PlanStream, Planner};
 use crate::Prompts;
 
@@ -165,18 +163,14 @@ impl fmt::Debug for LlmPlanner {
 impl Planner for LlmPlanner {
     fn plan(&self, request: PlanRequest) -> PlanStream {
         let settings = Arc::clone(&self.0);
-        let (events, told) = mpsc::unbounded();
-        // The work is a part of the stream, so whoever drops the stream drops the work.
-        let work = async move {
+        told(move |events| async move {
             let climbed = ladder::climb(&settings, &request, &events).await;
             let last = match climbed {
                 Ok(plan) => PlanEvent::Done(Box::new(plan)),
                 Err(error) => PlanEvent::Failed(Box::new(error)),
             };
             events.unbounded_send(last).ok();
-        };
-        let work = stream::once(work).filter_map(|()| async { None });
-        stream::select(told, work).boxed()
+        })
     }
 
     fn fingerprint(&self) -> String {

@@ -1,8 +1,10 @@
 //! Planners: a goal goes in, a stream of what happens on the way to a plan comes out.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use futures::channel::mpsc;
 use futures::stream::{self, BoxStream};
 
 use super::{
@@ -106,6 +108,16 @@ pub enum PlanEvent {
     Done(Box<Plan>),
     /// There is none.
     Failed(Box<PlanError>),
+}
+
+/// The stream of what some work tells. The work is a part of the stream: whoever drops the one drops
+/// the other.
+pub(super) fn told<W: Future<Output = ()> + Send + 'static>(
+    work: impl FnOnce(mpsc::UnboundedSender<PlanEvent>) -> W,
+) -> PlanStream {
+    let (events, told) = mpsc::unbounded();
+    let work = stream::once(work(events)).filter_map(|()| async { None });
+    stream::select(told, work).boxed()
 }
 
 /// Reads a stream to its end.

@@ -35,7 +35,9 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
         return None;
     }
     let is_tasks = |list: &Vec<Value>| !list.is_empty() && list.iter().all(Value::is_object);
-    let in_prose = tolerated.iter().any(|one| matches!(one, Tolerated::Prose { .. }));
+    let in_prose = tolerated
+        .iter()
+        .any(|one| matches!(one, Tolerated::Prose { .. }));
     if in_prose && value.as_array().is_some_and(|list| !is_tasks(list)) {
         let help = Some("answer with one JSON object and nothing else".to_owned());
         found.problem(PlanCode::NoJson, "", "there is no plan in the answer", help);

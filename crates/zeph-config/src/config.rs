@@ -1,8 +1,10 @@
 //! The value itself: every setting, its default, and what goes wrong at its ends.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::commands::CommandConfig;
 use crate::error::{ConfigError, ConfigErrors, Origin};
 use crate::keys;
 
@@ -71,6 +73,86 @@ pub struct OrchestrationConfig {
     ///
     /// A small one loses events of bursts, which the observer can read again from the store.
     pub observer_buffer: usize,
+    /// The model that plans, works and answers, where nothing names another one.
+    pub llm: LlmConfig,
+    /// What a run may cost, for graphs that say nothing.
+    pub budget: BudgetConfig,
+    /// How large a plan of a model may be.
+    pub plan: PlanConfig,
+    /// The folder of the agents' definitions, `*.md`. Default none: a plain assistant does what asks
+    /// for an agent.
+    ///
+    /// A relative path in a file is relative to the file's folder, as with the two below.
+    pub agents: Option<PathBuf>,
+    /// The folder of prompts that replace the built-in ones, `*.md.j2`. Default none.
+    pub prompts: Option<PathBuf>,
+    /// The folder where accepted plans are kept, to be used again for the same goal without a call.
+    /// Default none: every goal is planned anew.
+    ///
+    /// Who can write there decides what is planned.
+    pub plan_cache: Option<PathBuf>,
+    /// The commands that plans of models may run, by name. Default none: they run nothing.
+    ///
+    /// Tables of the project's file replace those of the user's file that have the same name.
+    pub commands: BTreeMap<String, CommandConfig>,
+}
+
+/// Which model is asked, how, and what it costs. Keys are never part of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LlmConfig {
+    /// The model as `service::model`, such as `ollama::qwen3:8b`. Default none: what needs a model is
+    /// refused.
+    pub model: Option<String>,
+    /// Where the service lives. Default none: its public address.
+    pub base_url: Option<String>,
+    /// The longest time of one call. Default 5 min, from 1 ms to one day.
+    ///
+    /// Too short, and long answers are paid for and thrown away.
+    pub timeout: Duration,
+    /// How often one request is sent at most, if the service is busy or fails. Default 4, from 1 to
+    /// 100.
+    ///
+    /// With 1 every hiccup of a service fails a task.
+    pub calls: u32,
+    /// What a million tokens of requests cost, in millionths of a dollar. Default none: unknown, so
+    /// that a budget of money lets no call happen. Written in dollars, at most a million.
+    pub input_usd: Option<u64>,
+    /// The same for answers. Both prices are given, or none.
+    pub output_usd: Option<u64>,
+}
+
+/// What a run may cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BudgetConfig {
+    /// Tokens, in and out. Default none: no limit. With 0 no model is called.
+    pub tokens: Option<u64>,
+    /// Millionths of a dollar; written in dollars, at most a million. Default none: no limit.
+    pub usd: Option<u64>,
+    /// What happens at the limit. Default: a person is asked.
+    pub over: OverBudget,
+}
+
+/// What happens to a task whose next call the budget does not cover.
+///
+/// Closed: whoever runs tasks must know both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverBudget {
+    /// `"ask"`: a person decides, once the budget is larger for example.
+    #[default]
+    Ask,
+    /// `"partial"`: it fails, and what else there is makes the answer.
+    Partial,
+}
+
+/// The largest plan of a model that is accepted. What is larger is refused, never cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanConfig {
+    /// Tasks. Default 20, from 1 to 1000. Models plan badly long before a hundred.
+    pub max_tasks: u32,
+    /// Tasks in a row. Default 10, from 1 to 1000.
+    pub max_depth: u32,
+    /// Tasks at one depth. Default 10, from 1 to 1000.
+    pub max_width: u32,
 }
 
 /// When a failed attempt is tried again.
@@ -103,6 +185,36 @@ impl Default for OrchestrationConfig {
             log_bytes: 256 << 10,
             db: None,
             observer_buffer: 1024,
+            llm: LlmConfig::default(),
+            budget: BudgetConfig::default(),
+            plan: PlanConfig::default(),
+            agents: None,
+            prompts: None,
+            plan_cache: None,
+            commands: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for LlmConfig {
+    fn default() -> Self {
+        Self {
+            model: None,
+            base_url: None,
+            timeout: Duration::from_secs(300),
+            calls: 4,
+            input_usd: None,
+            output_usd: None,
+        }
+    }
+}
+
+impl Default for PlanConfig {
+    fn default() -> Self {
+        Self {
+            max_tasks: 20,
+            max_depth: 10,
+            max_width: 10,
         }
     }
 }
@@ -118,7 +230,8 @@ impl Default for RetryConfig {
 }
 
 impl OrchestrationConfig {
-    /// Checks every field against its range, and `retry.base` against `retry.cap`.
+    /// Checks every field against its range, `retry.base` against `retry.cap`, and that both prices are
+    /// given or none. Commands are checked where they are made.
     ///
     /// # Errors
     /// All fields that are wrong, with the origin [`Origin::Code`].

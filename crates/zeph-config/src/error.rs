@@ -95,6 +95,36 @@ pub enum Problem {
         /// Its value.
         limit: String,
     },
+    /// The value says nothing without another one.
+    #[error("this is given without {other}; give both, or none")]
+    Alone {
+        /// The other setting.
+        other: &'static str,
+    },
+    /// Something is missing.
+    #[error("{what} is missing; add it, as in {example}")]
+    Missing {
+        /// What.
+        what: &'static str,
+        /// How it is written.
+        example: &'static str,
+    },
+    /// A place in a command line names an argument that is not described.
+    #[error(
+        "{{{name}}} is not described; add `{name} = {{ about = \"…\", text = 200 }}` to its args"
+    )]
+    Undescribed {
+        /// The argument.
+        name: String,
+    },
+    /// An argument has no place in the command line, or several.
+    #[error("the argument has {found} in `run`; let one element end in {{{name}}}")]
+    Places {
+        /// The argument.
+        name: String,
+        /// How many places it has.
+        found: &'static str,
+    },
     /// The file is not TOML here.
     #[error("this is not TOML: {message}")]
     Syntax {

@@ -18,12 +18,16 @@ pub(crate) struct Entry<'t> {
 
 /// The settings of a parsed file, in the order of their lines.
 ///
-/// The only table of settings is `retry`; any other table is an entry, which no setting fits.
+/// The tables of settings are those of [`table_example`]; any other table is an entry by itself.
 pub(crate) fn entries<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
     let mut found = Vec::new();
     for (name, value) in table {
         let (key, key_span) = (name.get_ref().to_string(), name.span());
-        match value.get_ref().as_table().filter(|_| key == "retry") {
+        match value
+            .get_ref()
+            .as_table()
+            .filter(|_| table_example(&key).is_some())
+        {
             None => found.push(Entry {
                 key,
                 key_span,
@@ -40,6 +44,17 @@ pub(crate) fn entries<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
     found
 }
 
+/// How a table of settings is written; `None` if it is none.
+pub(crate) fn table_example(name: &str) -> Option<&'static str> {
+    match name {
+        "retry" => Some("a table, such as [retry]"),
+        "llm" => Some("a table, such as [llm]"),
+        "budget" => Some("a table, such as [budget]"),
+        "plan" => Some("a table, such as [plan]"),
+        _ => None,
+    }
+}
+
 /// A TOML value as a setting reads it.
 pub(crate) fn raw<'t>(value: &'t DeValue<'_>) -> Raw<'t> {
     if let Some(text) = value.as_str() {
@@ -50,7 +65,10 @@ pub(crate) fn raw<'t>(value: &'t DeValue<'_>) -> Raw<'t> {
             let text = number.as_str();
             Raw::Number(i64::from_str_radix(text, number.radix()).ok(), text)
         }
-        None => Raw::Other(value.type_str()),
+        None => match value.as_float() {
+            Some(number) => Raw::Decimal(number.as_str()),
+            None => Raw::Other(value.type_str()),
+        },
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::OrchestrationConfig as Config;
+use crate::config::{OrchestrationConfig as Config, OverBudget};
 use crate::error::Problem;
-use crate::value::{show_bytes, show_time};
+use crate::value::{show_bytes, show_money, show_time};
 
 /// One setting.
 pub(crate) struct Key {
@@ -31,12 +31,29 @@ pub(crate) enum Field {
         fn(&Config) -> Option<Duration>,
         fn(&mut Config, Option<Duration>),
     ),
-    /// A file.
+    /// A file or a folder.
     Path(fn(&Config) -> Option<&PathBuf>, fn(&mut Config, PathBuf)),
+    /// A text of one line.
+    Text(fn(&Config) -> Option<&str>, fn(&mut Config, String)),
+    /// A number without unit, or none.
+    Limit(
+        u64,
+        u64,
+        fn(&Config) -> Option<u64>,
+        fn(&mut Config, Option<u64>),
+    ),
+    /// Dollars, kept as millionths of one, or none.
+    Money(fn(&Config) -> Option<u64>, fn(&mut Config, Option<u64>)),
+    /// Whether to ask or to go on with what there is.
+    Over(fn(&mut Config, OverBudget)),
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
 const MILLI: Duration = Duration::from_millis(1);
+/// More tokens than any run can use, and far from where sums overflow.
+const MOST_TOKENS: u64 = 1_000_000_000_000;
+/// The same for dollars, in millionths.
+pub(crate) const MOST_MICRO_USD: u64 = 1_000_000_000_000;
 
 /// All settings, in the order in which people read about them.
 pub(crate) static KEYS: &[Key] = &[
@@ -141,6 +158,97 @@ pub(crate) static KEYS: &[Key] = &[
             |c, n| c.observer_buffer = narrow(n) as usize,
         ),
     ),
+    key(
+        "llm.model",
+        Field::Text(
+            |c| c.llm.model.as_deref(),
+            |c, text| c.llm.model = Some(text),
+        ),
+    ),
+    key(
+        "llm.base_url",
+        Field::Text(
+            |c| c.llm.base_url.as_deref(),
+            |c, text| c.llm.base_url = Some(text),
+        ),
+    ),
+    key(
+        "llm.timeout",
+        Field::Time(MILLI, DAY, |c| c.llm.timeout, |c, t| c.llm.timeout = t),
+    ),
+    key(
+        "llm.calls",
+        Field::Count(
+            1,
+            100,
+            |c| c.llm.calls.into(),
+            |c, n| c.llm.calls = narrow(n),
+        ),
+    ),
+    key(
+        "llm.input_usd",
+        Field::Money(|c| c.llm.input_usd, |c, usd| c.llm.input_usd = usd),
+    ),
+    key(
+        "llm.output_usd",
+        Field::Money(|c| c.llm.output_usd, |c, usd| c.llm.output_usd = usd),
+    ),
+    key(
+        "budget.tokens",
+        Field::Limit(
+            0,
+            MOST_TOKENS,
+            |c| c.budget.tokens,
+            |c, tokens| c.budget.tokens = tokens,
+        ),
+    ),
+    key(
+        "budget.usd",
+        Field::Money(|c| c.budget.usd, |c, usd| c.budget.usd = usd),
+    ),
+    key("budget.over", Field::Over(|c, over| c.budget.over = over)),
+    key(
+        "plan.max_tasks",
+        Field::Count(
+            1,
+            1_000,
+            |c| c.plan.max_tasks.into(),
+            |c, n| c.plan.max_tasks = narrow(n),
+        ),
+    ),
+    key(
+        "plan.max_depth",
+        Field::Count(
+            1,
+            1_000,
+            |c| c.plan.max_depth.into(),
+            |c, n| c.plan.max_depth = narrow(n),
+        ),
+    ),
+    key(
+        "plan.max_width",
+        Field::Count(
+            1,
+            1_000,
+            |c| c.plan.max_width.into(),
+            |c, n| c.plan.max_width = narrow(n),
+        ),
+    ),
+    key(
+        "agents",
+        Field::Path(|c| c.agents.as_ref(), |c, path| c.agents = Some(path)),
+    ),
+    key(
+        "prompts",
+        Field::Path(|c| c.prompts.as_ref(), |c, path| c.prompts = Some(path)),
+    ),
+    key(
+        "plan_cache",
+        Field::Path(
+            |c| c.plan_cache.as_ref(),
+            |c, path| c.plan_cache = Some(path),
+        ),
+    ),
 ];
 
 const fn key(name: &'static str, field: Field) -> Key {
@@ -205,6 +313,13 @@ pub(crate) fn problems(config: &Config) -> Vec<(&'static str, Problem)> {
             },
         ));
     }
+    // A price without the other one would let half of each call go free.
+    let lonely = match (config.llm.input_usd, config.llm.output_usd) {
+        (Some(_), None) => Some(("llm.input_usd", "llm.output_usd")),
+        (None, Some(_)) => Some(("llm.output_usd", "llm.input_usd")),
+        (Some(_), Some(_)) | (None, None) => None,
+    };
+    found.extend(lonely.map(|(key, other)| (key, Problem::Alone { other })));
     found
 }
 
@@ -228,9 +343,27 @@ impl Field {
                     .filter(|path| path.as_os_str().is_empty())
                     .map(|_| Problem::Range {
                         found: "an empty text".to_owned(),
-                        wanted: "the path of a file".to_owned(),
+                        wanted: "a path".to_owned(),
                     })
             }
+            Self::Text(get, _) => {
+                let wrong = get(config)
+                    .filter(|text| text.trim().is_empty() || text.chars().any(char::is_control));
+                wrong.map(|text| Problem::Range {
+                    found: match text.trim().is_empty() {
+                        true => "an empty text".to_owned(),
+                        false => "a text of several lines, or with control characters".to_owned(),
+                    },
+                    wanted: "a text of one line".to_owned(),
+                })
+            }
+            Self::Limit(low, high, get, _) => {
+                get(config).and_then(|n| outside(n, *low, *high, |n| n.to_string()))
+            }
+            Self::Money(get, _) => {
+                get(config).and_then(|usd| outside(usd, 0, MOST_MICRO_USD, show_money))
+            }
+            Self::Over(_) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::config::OrchestrationConfig;
 use crate::error::{ConfigError, ConfigErrors, Origin, Place, Problem};
 use crate::keys::{self, KEYS, Key};
 use crate::value::{Raw, assign};
-use crate::{env_name, file};
+use crate::{commands, env_name, file};
 
 /// The sources of a configuration, given in any order.
 ///
@@ -19,7 +19,15 @@ pub struct Layers {
     user: Vec<(String, PathBuf)>,
     project: Vec<(String, PathBuf)>,
     env: Vec<(String, String)>,
-    flags: Vec<(String, String)>,
+    flags: Vec<Flag>,
+}
+
+/// A flag of a command line.
+#[derive(Clone, Debug)]
+struct Flag {
+    key: String,
+    name: String,
+    text: String,
 }
 
 /// A checked configuration that knows where each setting came from.
@@ -52,8 +60,25 @@ impl Layers {
 
     /// A flag by the setting's name, with its text, such as `("max_parallel", "4")`.
     #[must_use]
-    pub fn flag(mut self, key: impl Into<String>, text: impl Into<String>) -> Self {
-        self.flags.push((key.into(), text.into()));
+    pub fn flag(self, key: impl Into<String>, text: impl Into<String>) -> Self {
+        let key = key.into();
+        let name = key.replace(['_', '.'], "-");
+        self.flag_named(key, name, text)
+    }
+
+    /// A flag that is called otherwise than its setting, such as `("llm.model", "model", "ollama::…")`.
+    #[must_use]
+    pub fn flag_named(
+        mut self,
+        key: impl Into<String>,
+        name: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        self.flags.push(Flag {
+            key: key.into(),
+            name: name.into(),
+            text: text.into(),
+        });
         self
     }
 
@@ -119,13 +144,11 @@ impl Layers {
         for (name, text) in &self.env {
             merge.variable(name, text);
         }
-        for (name, text) in &self.flags {
-            let origin = Origin::Flag {
-                name: name.replace(['_', '.'], "-"),
-            };
-            match keys::find(name) {
+        for Flag { key, name, text } in &self.flags {
+            let origin = Origin::Flag { name: name.clone() };
+            match keys::find(key) {
                 Some(key) => merge.set(key, Raw::Untyped(text), None, origin, None),
-                None => merge.unknown(name, origin, None),
+                None => merge.unknown(key, origin, None),
             }
         }
         merge.finish()
@@ -152,21 +175,21 @@ impl Merge {
             }
         };
         for entry in file::entries(table.get_ref()) {
-            match keys::find(&entry.key) {
-                Some(key) => {
-                    let span = entry.value.span();
-                    let raw = file::raw(entry.value.get_ref());
-                    self.set(key, raw, path.parent(), at(&span), Some(span));
+            let span = entry.value.span();
+            if entry.key == "commands" {
+                let (commands, problems) = commands::read(entry.value);
+                self.config.commands.extend(commands);
+                for (key, span, problem) in problems {
+                    self.error(&key, at(&span), problem, Some(span));
                 }
-                None if entry.key == "retry" => {
-                    let problem = Problem::Kind {
-                        found: format!("a TOML {}", entry.value.get_ref().type_str()),
-                        wanted: "a table, such as [retry]",
-                    };
-                    let span = entry.value.span();
-                    self.error("retry", at(&span), problem, Some(span));
-                }
-                None => self.unknown(&entry.key, at(&entry.key_span), Some(entry.key_span)),
+            } else if let Some(key) = keys::find(&entry.key) {
+                let raw = file::raw(entry.value.get_ref());
+                self.set(key, raw, path.parent(), at(&span), Some(span));
+            } else if let Some(wanted) = file::table_example(&entry.key) {
+                let problem = file::raw(entry.value.get_ref()).is_not(wanted);
+                self.error(&entry.key, at(&span), problem, Some(span));
+            } else {
+                self.unknown(&entry.key, at(&entry.key_span), Some(entry.key_span));
             }
         }
     }

@@ -20,6 +20,7 @@
 //! # Ok::<(), zeph_config::ConfigErrors>(())
 //! ```
 
+mod commands;
 mod config;
 mod error;
 mod file;
@@ -27,7 +28,10 @@ mod keys;
 mod layers;
 mod value;
 
-pub use config::{OrchestrationConfig, RetryConfig};
+pub use commands::{ArgumentConfig, ArgumentKind, CommandConfig};
+pub use config::{
+    BudgetConfig, LlmConfig, OrchestrationConfig, OverBudget, PlanConfig, RetryConfig,
+};
 pub use error::{ConfigError, ConfigErrors, Origin, Place, Problem};
 pub use keys::{env_name, keys};
 pub use layers::{Layers, Resolved};

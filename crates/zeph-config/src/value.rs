@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::OrchestrationConfig as Config;
+use crate::config::{OrchestrationConfig as Config, OverBudget};
 use crate::error::Problem;
 use crate::keys::Field;
 
@@ -16,6 +16,8 @@ pub(crate) enum Raw<'a> {
     Text(&'a str),
     /// A TOML integer, and how it is written.
     Number(Option<i64>, &'a str),
+    /// A TOML number with a fraction, as it is written.
+    Decimal(&'a str),
     /// Any other TOML value, by the name of its type.
     Other(&'static str),
 }
@@ -54,6 +56,36 @@ pub(crate) fn assign(
                 base.map_or_else(|| text.into(), |folder| folder.join(text)),
             );
         }
+        Field::Text(_, set) => {
+            let text = raw.text().ok_or_else(|| raw.is_not("a text in quotes"))?;
+            set(config, text.to_owned());
+        }
+        Field::Limit(.., set) => set(
+            config,
+            if raw.text() == Some("none") {
+                None
+            } else {
+                let wanted = "a whole number, or \"none\"";
+                Some(number(raw).ok_or_else(|| raw.is_not(wanted))?)
+            },
+        ),
+        Field::Money(_, set) => set(
+            config,
+            if raw.text() == Some("none") {
+                None
+            } else {
+                let wanted = "an amount of dollars such as 0.50, or \"none\"";
+                Some(money(raw).ok_or_else(|| raw.is_not(wanted))?)
+            },
+        ),
+        Field::Over(set) => set(
+            config,
+            match raw.text() {
+                Some("ask") => OverBudget::Ask,
+                Some("partial") => OverBudget::Partial,
+                Some(_) | None => return Err(raw.is_not("\"ask\" or \"partial\"")),
+            },
+        ),
     }
     Ok(())
 }
@@ -63,14 +95,14 @@ impl<'a> Raw<'a> {
         match self {
             Self::Untyped(text) => Some(text.trim()),
             Self::Text(text) => Some(text),
-            Self::Number(..) | Self::Other(_) => None,
+            Self::Number(..) | Self::Decimal(_) | Self::Other(_) => None,
         }
     }
 
-    fn is_not(self, wanted: &'static str) -> Problem {
+    pub(crate) fn is_not(self, wanted: &'static str) -> Problem {
         let found = match self {
             Self::Untyped(text) | Self::Text(text) => format!("{:?}", cut(text)),
-            Self::Number(_, text) => cut(text),
+            Self::Number(_, text) | Self::Decimal(text) => cut(text),
             Self::Other(kind) => format!("a TOML {kind}"),
         };
         Problem::Kind { found, wanted }
@@ -87,8 +119,31 @@ fn number(raw: Raw<'_>) -> Option<u64> {
     match raw {
         Raw::Untyped(text) => text.trim().parse().ok(),
         Raw::Number(number, _) => u64::try_from(number?).ok(),
-        Raw::Text(_) | Raw::Other(_) => None,
+        Raw::Text(_) | Raw::Decimal(_) | Raw::Other(_) => None,
     }
+}
+
+/// Dollars with at most six digits behind the point, as millionths.
+fn money(raw: Raw<'_>) -> Option<u64> {
+    let text = match raw {
+        Raw::Untyped(text) => text.trim(),
+        Raw::Number(Some(number), _) => {
+            return u64::try_from(number).ok()?.checked_mul(1_000_000);
+        }
+        Raw::Decimal(text) => text,
+        Raw::Text(_) | Raw::Number(None, _) | Raw::Other(_) => return None,
+    };
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let is_plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if !is_plain(whole) || !is_plain(part) || part.len() > 6 {
+        return None;
+    }
+    let part: u64 = format!("{part:0<6}").parse().ok()?;
+    whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1_000_000)?
+        .checked_add(part)
 }
 
 /// A number of bytes, with or without a unit.
@@ -121,6 +176,13 @@ pub(crate) fn show_time(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }
 
+/// Millionths of a dollar as dollars, as they can be written.
+pub(crate) fn show_money(micro_usd: u64) -> String {
+    let (whole, part) = (micro_usd / 1_000_000, micro_usd % 1_000_000);
+    let text = format!("{whole}.{part:06}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A size as it can be written.
 pub(crate) fn show_bytes(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
@@ -135,7 +197,7 @@ pub(crate) fn show_bytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Raw, assign, show_bytes, show_time};
+    use super::{Raw, assign, show_bytes, show_money, show_time};
     use crate::config::OrchestrationConfig as Config;
     use crate::keys::KEYS;
     use proptest::prelude::*;
@@ -168,6 +230,27 @@ mod tests {
             prop_assert_eq!(super::bytes(Raw::Untyped(&show_bytes(bytes))), Some(bytes));
             let time = std::time::Duration::from_millis(millis.into());
             prop_assert_eq!(super::time(Raw::Untyped(&show_time(time))), Ok(time));
+            prop_assert_eq!(super::money(Raw::Untyped(&show_money(bytes))), Some(bytes));
+        }
+    }
+
+    #[test]
+    fn money_has_six_digits_behind_the_point() {
+        let table = [
+            (Raw::Untyped("0.5"), Some(500_000)),
+            (Raw::Untyped("3"), Some(3_000_000)),
+            (Raw::Decimal("0.000001"), Some(1)),
+            (Raw::Number(Some(2), "2"), Some(2_000_000)),
+            (Raw::Untyped("0.0000001"), None),
+            (Raw::Untyped("1e3"), None),
+            (Raw::Untyped("-1"), None),
+            (Raw::Untyped(".5"), None),
+            (Raw::Untyped("5."), None),
+            (Raw::Text("0.5"), None),
+            (Raw::Untyped("99999999999999999999"), None),
+        ];
+        for (raw, wanted) in table {
+            assert_eq!(super::money(raw), wanted, "{raw:?}");
         }
     }
 }

@@ -4,7 +4,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use zeph_config::{ConfigErrors, Layers, OrchestrationConfig, Origin, RetryConfig, env_name, keys};
+use zeph_config::{
+    ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, ConfigErrors, Layers, LlmConfig,
+    OrchestrationConfig, Origin, OverBudget, PlanConfig, RetryConfig, env_name, keys,
+};
 
 const EVERYTHING: &str = r#"
 max_parallel = 3
@@ -18,12 +21,64 @@ max_output_bytes = "64KiB"
 log_bytes = 1024
 db = "runs.db"
 observer_buffer = 7
+agents = "agents"
+prompts = "prompts"
+plan_cache = "plans"
 
 [retry]
 max_retries = 5
 base = "250ms"
 cap = "1h 30m"
+
+[llm]
+model = "ollama::qwen3:8b"
+base_url = "http://127.0.0.1:8080/v1/"
+timeout = "2m"
+calls = 2
+input_usd = 0.25
+output_usd = 2
+
+[budget]
+tokens = 200000
+usd = 0.5
+over = "partial"
+
+[plan]
+max_tasks = 12
+max_depth = 4
+max_width = 6
+
+[commands.git_log]
+about = "Lists commits"
+run = ["git", "log", "--since={since}", "--", "{path}", "{}"]
+args.since = { about = "the first day", pattern = "[0-9-]{10}", optional = true }
+args.path = { about = "a folder", path = "crates", dash = true }
 "#;
+
+fn git_log() -> CommandConfig {
+    let argument = |about: &str, kind, optional, dash| ArgumentConfig {
+        about: about.into(),
+        kind,
+        optional,
+        dash,
+    };
+    let since = ArgumentKind::Pattern("[0-9-]{10}".into());
+    let path = ArgumentKind::Path("crates".into());
+    CommandConfig {
+        about: "Lists commits".into(),
+        run: ["git", "log", "--since={since}", "--", "{path}", "{}"]
+            .map(str::to_owned)
+            .to_vec(),
+        args: [
+            (
+                "since".into(),
+                argument("the first day", since, true, false),
+            ),
+            ("path".into(), argument("a folder", path, false, true)),
+        ]
+        .into(),
+    }
+}
 
 fn lines(errors: &ConfigErrors) -> Vec<String> {
     errors.to_string().lines().map(str::to_owned).collect()
@@ -64,12 +119,34 @@ fn every_setting_can_be_read_from_a_file() {
         log_bytes: 1024,
         db: Some("/etc/zeph/runs.db".into()),
         observer_buffer: 7,
+        llm: LlmConfig {
+            model: Some("ollama::qwen3:8b".into()),
+            base_url: Some("http://127.0.0.1:8080/v1/".into()),
+            timeout: Duration::from_secs(120),
+            calls: 2,
+            input_usd: Some(250_000),
+            output_usd: Some(2_000_000),
+        },
+        budget: BudgetConfig {
+            tokens: Some(200_000),
+            usd: Some(500_000),
+            over: OverBudget::Partial,
+        },
+        plan: PlanConfig {
+            max_tasks: 12,
+            max_depth: 4,
+            max_width: 6,
+        },
+        agents: Some("/etc/zeph/agents".into()),
+        prompts: Some("/etc/zeph/prompts".into()),
+        plan_cache: Some("/etc/zeph/plans".into()),
+        commands: [("git_log".into(), git_log())].into(),
     };
     assert_eq!(resolved.config, wanted);
     assert!(keys().all(|key| matches!(resolved.origin_of(key), Some(Origin::UserFile(_)))));
     assert_eq!(
         resolved.origin_of("retry.base").unwrap().to_string(),
-        "/etc/zeph/zeph.toml:16:8"
+        "/etc/zeph/zeph.toml:19:8"
     );
 }
 
@@ -106,10 +183,14 @@ fn every_setting_has_a_variable_and_a_flag() {
         "db" => "x.db",
         key if key.ends_with("timeout") || key.ends_with("grace") => "2s",
         "retry.base" | "retry.cap" => "2s",
+        "budget.over" => "partial",
         _ => "9",
     };
+    // Prices come in pairs.
+    let prices = "llm.input_usd = 1\nllm.output_usd = 1\n";
     for key in keys() {
         let by_flag = Layers::new()
+            .user_file(prices, "u.toml")
             .flag(key, text(key))
             .flag("retry.cap", "2s")
             .resolve()
@@ -118,7 +199,10 @@ fn every_setting_has_a_variable_and_a_flag() {
             matches!(by_flag.origin_of(key), Some(Origin::Flag { .. })),
             "{key}"
         );
-        let by_env = Layers::new().env([(env_name(key), text(key))]).resolve();
+        let by_env = Layers::new()
+            .user_file(prices, "u.toml")
+            .env([(env_name(key), text(key))])
+            .resolve();
         assert!(
             matches!(by_env.unwrap().origin_of(key), Some(Origin::Env { .. })),
             "{key}"
@@ -159,12 +243,12 @@ fn all_mistakes_of_all_sources_are_told_at_once() {
         [
             "u.toml:1:13: max_tasks: \"many\" is not a whole number",
             "u.toml:2:19: attempt_timeout: 0s is out of range; use more than 0s, or \"none\"",
-            "u.toml:3:6: db: an empty text is out of range; use the path of a file",
+            "u.toml:3:6: db: an empty text is out of range; use a path",
             "p.toml:1:16: max_parallel: 0 is out of range; use 1 to 65536",
             &format!("p.toml:2:15: run_timeout: 30 is not {duration}"),
             &format!("p.toml:3:16: cancel_grace: a TOML boolean is not {duration}"),
             "p.toml:4:1: max_task: there is no such setting; did you mean \"max_tasks\"?",
-            "p.toml:5:9: retry: a TOML integer is not a table, such as [retry]",
+            "p.toml:5:9: retry: 3 is not a table, such as [retry]",
             "p.toml:6:13: log_bytes: -1 is not a size such as 65536 or \"64KiB\"",
             "p.toml:7:2: lanes: there is no such setting",
             "environment variable ZEPH_MAX_PARALEL: ZEPH_MAX_PARALEL: there is no such setting; did you mean \"ZEPH_MAX_PARALLEL\"?",
@@ -224,5 +308,72 @@ fn a_value_made_by_hand_is_checked_too() {
             .errors()
             .iter()
             .all(|error| error.origin == Origin::Code)
+    );
+}
+
+#[test]
+fn what_is_wrong_with_commands_prices_and_budgets_is_told_with_its_place() {
+    let file = r#"budget = 5
+[commands.a]
+run = ["ls", "{dir}", "{n}", "{n}"]
+abuot = "Lists"
+args.n = { about = "how many", integer = [5, 1] }
+args.unused = { about = "nothing", text = 10, choice = ["a"] }
+[commands.b]
+about = "Prints"
+run = []
+args.x = { text = 0 }
+[commands]
+c = 7
+[llm]
+input_usd = 1.1234567
+output_usd = -2
+model = ""
+"#;
+    let errors = Layers::new()
+        .project_file(file, "p.toml")
+        .env([("ZEPH_LLM_INPUT_USD", "3"), ("ZEPH_BUDGET_OVER", "maybe")])
+        .flag_named("llm.model", "model", "a\nb")
+        .resolve()
+        .unwrap_err();
+    let mut wanted = vec![
+        "p.toml:1:10: budget: 5 is not a table, such as [budget]",
+        "p.toml:4:1: commands.a.abuot: there is no such setting; did you mean \"about\"?",
+        "p.toml:2:1: commands.a: `about`, which tells the model, is missing; add it, as in about = \"Lists commits\"",
+        "p.toml:5:42: commands.a.args.n.integer: a TOML array is not the least and the greatest number, as in [1, 100]",
+        "p.toml:6:56: commands.a.args.unused: a second kind, `choice`, is not allowed; keep one of text, pattern, choice, integer and path",
+        "p.toml:9:7: commands.b.run: a TOML array is not a list of texts that is not empty",
+        "p.toml:10:10: commands.b.args.x: `about`, which tells the model, is missing; add it, as in about = \"Lists commits\"",
+        "p.toml:10:19: commands.b.args.x.text: 0 is not a number of bytes from 1 to 4096",
+        "p.toml:12:5: commands.c: 7 is not a table, such as [commands.git_log]",
+        "p.toml:14:13: llm.input_usd: 1.1234567 is not an amount of dollars such as 0.50, or \"none\"",
+        "p.toml:15:14: llm.output_usd: -2 is not an amount of dollars such as 0.50, or \"none\"",
+        "p.toml:16:9: llm.model: an empty text is out of range; use a text of one line",
+        "environment variable ZEPH_BUDGET_OVER: budget.over: \"maybe\" is not \"ask\" or \"partial\"",
+        "flag --model: llm.model: a text of several lines, or with control characters is out of range; use a text of one line",
+        "environment variable ZEPH_LLM_INPUT_USD: llm.input_usd: this is given without llm.output_usd; give both, or none",
+    ];
+    let mut told = lines(&errors);
+    told.sort();
+    wanted.sort_unstable();
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn places_and_descriptions_of_arguments_must_agree() {
+    let file = r#"[commands.a]
+about = "Lists"
+run = ["ls", "{dir}", "{n}", "{n}"]
+args.n = { about = "how many", integer = [1, 5] }
+args.unused = { about = "nothing", text = 10 }
+"#;
+    let errors = Layers::new().project_file(file, "p.toml").resolve();
+    assert_eq!(
+        lines(&errors.unwrap_err()),
+        [
+            "p.toml:3:7: commands.a.run: {dir} is not described; add `dir = { about = \"…\", text = 200 }` to its args",
+            "p.toml:4:10: commands.a.args.n: the argument has several places in `run`; let one element end in {n}",
+            "p.toml:5:15: commands.a.args.unused: the argument has no place in `run`; let one element end in {unused}",
+        ]
     );
 }

@@ -242,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_looks_like_markup_is_found_before_markup_is_broken_up() {
+        let secrets = Redactor::new([("key", "pw<script>99")]);
+        let secrets = secrets.unwrap_or_else(|error| panic!("{error}"));
+        let sanitizer = StandardSanitizer::new(Seed::new([7; 32])).redactor(secrets);
+        for text in [
+            "pw<script>99",
+            "pw<scr\x1b[0mipt>99",
+            "pw<scr\u{200B}ipt>99",
+        ] {
+            assert_eq!(sanitizer.clean(text).text, "‹redacted: key›", "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_secret_in_a_source_is_redacted() {
         use crate::content::{Content, ContentSanitizer};
         let content = Content {

@@ -1,1 +1,72 @@
-//! x
+//! Plan files: golden texts of accepted plans, read back by a TOML reader.
+//!
+//! With `UPDATE_GOLDEN=1` in the environment the texts are written anew, for a person to look at.
+
+use serde_json::json;
+use zeph_planner::{Plan, read_plan};
+
+use crate::support::{path, request};
+
+fn plan(document: &serde_json::Value) -> Plan {
+    let mut request = request();
+    request.goal = "A weekly report\nwith ${{ params.nothing }} and \"quotes\"".to_owned();
+    read_plan(&document.to_string(), &request).outcome.unwrap()
+}
+
+fn full() -> Plan {
+    plan(
+        &json!({ "reasoning": "First the log,\nthen \u{202E}words.\n", "tasks": [
+            { "name": "log", "kind": "command", "command": "git_log", "prompt": "the last ${{ x }} commits",
+              "arguments": [{ "name": "since", "value": "2026-03-01" }, { "name": "count", "value": "20" }] },
+            { "name": "where", "kind": "question", "prompt": "Which area?" },
+            { "name": "count", "needs": ["log", "where"], "agent": "analyst", "tools": ["grep"], "expected_tokens": 300,
+              "prompt": "Count ${{ tasks.log.stdout }} and $${{ this }}.\nKeep \"quotes\", ''' and \\ as they are." },
+            { "name": "text", "needs": ["count"], "agent": "editor", "prompt": "Write it down.",
+              "trigger": "all_done", "on_failure": "skip" },
+            { "name": "note", "needs": ["text"], "kind": "command", "command": "note", "on_failure": "ask",
+              "arguments": [{ "name": "text", "value": "${{ 'a' }} $(b) 'c'" }] },
+            { "name": "rest", "needs": [], "prompt": "Do the rest.", "tools": [] },
+        ]}),
+    )
+}
+
+#[test]
+fn a_plan_is_written_as_a_file() {
+    let found = full().to_plan_file();
+    let golden = path("plans/full.toml");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&golden).unwrap();
+    assert_eq!(found, expected, "{} differs", golden.display());
+}
+
+#[test]
+fn nothing_is_lost_on_the_way() {
+    let plan = full();
+    let file: toml::Table = plan.to_plan_file().parse().unwrap();
+    // An escaped expression stands for itself.
+    let read = |value: &toml::Value| value.as_str().unwrap().replace("$${{", "${{");
+    assert_eq!(read(&file["goal"]), plan.goal);
+    for task in &plan.tasks {
+        let table = file["tasks"][&task.name].as_table().unwrap();
+        let list = |key: &str| -> Vec<String> {
+            let items = table.get(key).and_then(toml::Value::as_array);
+            items.into_iter().flatten().map(read).collect()
+        };
+        assert_eq!(list("needs"), task.needs, "{}", task.name);
+        let about = match &task.work {
+            zeph_planner::PlannedWork::Agent { tools, .. } => {
+                assert_eq!(table.get("tools").map(|_| list("tools")), *tools);
+                "prompt"
+            }
+            zeph_planner::PlannedWork::Command { argv, .. } => {
+                assert_eq!(list("run"), *argv);
+                "description"
+            }
+            zeph_planner::PlannedWork::Question { .. } => "ask",
+        };
+        let about = table.get(about).map(read).unwrap_or_default();
+        assert_eq!(about, task.work.about(), "{}", task.name);
+    }
+}

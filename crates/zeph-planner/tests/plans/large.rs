@@ -1,1 +1,140 @@
-//! x
+//! Large inputs: refused early or read in linear time, on any stack.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use zeph_planner::{PlanCode, PlanLimits, PlanRequest, Reading, read_plan};
+
+use crate::support::request;
+
+fn codes(reading: &Reading) -> Vec<PlanCode> {
+    let problems = reading.outcome.as_ref().err();
+    problems.into_iter().flatten().map(|one| one.code).collect()
+}
+
+/// A host that takes whatever can be read.
+fn wide() -> PlanRequest {
+    request().limits(PlanLimits {
+        max_tasks: usize::MAX,
+        max_depth: usize::MAX,
+        max_width: usize::MAX,
+        max_bytes: usize::MAX,
+        max_prompt_bytes: usize::MAX,
+        ..PlanLimits::default()
+    })
+}
+
+/// Tasks in a row; backwards, each before what it needs; or in one circle.
+fn chain(tasks: usize, backwards: bool, circle: bool) -> String {
+    let mut text = String::from("[");
+    for place in 0..tasks {
+        let number = if backwards { tasks - 1 - place } else { place };
+        let need = match (number, circle) {
+            (0, false) => String::new(),
+            (0, true) => format!("\"t{}\"", tasks - 1),
+            (number, _) => format!("\"t{}\"", number - 1),
+        };
+        let comma = if place == 0 { "" } else { "," };
+        let _ = write!(
+            text,
+            r#"{comma}{{"name":"t{number}","needs":[{need}],"agent":"writer","prompt":"x"}}"#
+        );
+    }
+    text.push(']');
+    text
+}
+
+#[test]
+fn a_chain_of_a_hundred_thousand_is_refused_for_its_size() {
+    let text = chain(100_000, false, false);
+    assert_eq!(codes(&read_plan(&text, &request())), [PlanCode::TooLarge]);
+    let mut limits = crate::support::limits();
+    limits.max_bytes = usize::MAX;
+    let reading = read_plan(&text, &request().limits(limits));
+    assert_eq!(codes(&reading), [PlanCode::TooManyTasks]);
+}
+
+#[test]
+fn a_chain_of_a_hundred_thousand_needs_no_deep_stack() {
+    let read = || {
+        let mut request = wide();
+        let plan = read_plan(&chain(100_000, true, false), &request).outcome;
+        let plan = plan.expect("it is a plan");
+        assert_eq!((plan.tasks.len(), plan.estimate.depth), (100_000, 100_000));
+        assert_eq!(plan.tasks[0].name, "t0");
+        request.limits.max_depth = 10;
+        let deep = read_plan(&chain(100_000, false, false), &request);
+        assert_eq!(codes(&deep), [PlanCode::TooDeep]);
+        let circle = read_plan(&chain(100_000, false, true), &wide());
+        assert_eq!(codes(&circle), [PlanCode::Cycle]);
+    };
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    small.spawn(read).unwrap().join().unwrap();
+}
+
+#[test]
+fn long_texts_and_deep_nesting_are_refused() {
+    let long = "x".repeat(10 << 20);
+    assert_eq!(codes(&read_plan(&long, &request())), [PlanCode::TooLarge]);
+    let in_prompt = format!(r#"[{{"name":"a","agent":"writer","prompt":"{long}"}}]"#);
+    assert_eq!(
+        codes(&read_plan(&in_prompt, &request())),
+        [PlanCode::TooLarge]
+    );
+    let mut request = wide();
+    assert!(read_plan(&in_prompt, &request).outcome.is_ok());
+    request.limits.max_prompt_bytes = 1_000;
+    assert_eq!(
+        codes(&read_plan(&in_prompt, &request)),
+        [PlanCode::TextTooLong]
+    );
+    let name = format!(r#"[{{"name":"{long}","agent":"writer","prompt":"x"}}]"#);
+    assert_eq!(codes(&read_plan(&name, &wide())), [PlanCode::BadName]);
+    let field = format!(r#"[{{"name":"a","agent":"writer","prompt":"x","{long}":1}}]"#);
+    assert_eq!(codes(&read_plan(&field, &wide())), [PlanCode::UnknownField]);
+    for bracket in ["[", "{\"a\":"] {
+        let deep = bracket.repeat(1 << 20);
+        let reading = read_plan(&deep, &wide());
+        assert_eq!(codes(&reading).len(), 1, "{bracket}");
+    }
+}
+
+/// Seconds to read a text.
+fn time(text: &str, request: &PlanRequest) -> f64 {
+    let start = Instant::now();
+    let reading = read_plan(text, request);
+    let time = start.elapsed().as_secs_f64();
+    drop(reading);
+    time
+}
+
+#[test]
+fn ten_times_the_text_takes_no_more_than_thirty_times_the_time() {
+    let request = wide();
+    let shapes: [fn(usize) -> String; 5] = [
+        |tasks| chain(tasks, true, false),
+        |tasks| chain(tasks, false, true),
+        |tasks| format!("[{}]", "{\"name\":7,\"x\":1},".repeat(tasks)),
+        |tasks| {
+            format!(
+                "[{{\"name\":\"a\",\"needs\":[{}\"a\"]}}]",
+                "\"b\",".repeat(tasks)
+            )
+        },
+        |tasks| "{\"tasks\":[{} ".repeat(tasks),
+    ];
+    for (number, shape) in shapes.into_iter().enumerate() {
+        let (small, large) = (shape(2_000), shape(20_000));
+        let best = |text: &str| {
+            (0..3)
+                .map(|_| time(text, &request))
+                .fold(f64::MAX, f64::min)
+        };
+        let (small, large) = (best(&small), best(&large));
+        // Quadratic work would take a hundred times as long.
+        assert!(
+            large < 30.0 * small + 0.05,
+            "shape {number}: {small} s, {large} s"
+        );
+    }
+}

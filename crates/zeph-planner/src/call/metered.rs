@@ -1,12 +1,17 @@
 //! The meter: a provider that takes each call out of the budget and keeps what was said.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
+use tokio::time::timeout;
+use zeph_common::show_duration;
 use zeph_llm::{
-    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Prices, StreamPart,
+    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, OutputFormat, Prices,
+    StreamPart, TokenCounter,
 };
 use zeph_subagent::{Spend, TaskContext, TaskError};
 
@@ -25,8 +30,8 @@ const RESERVE_TRIES: u32 = 3;
 /// - Every call has a `max_output_tokens`: the request's, else
 ///   [`DEFAULT_OUTPUT_TOKENS`](crate::DEFAULT_OUTPUT_TOKENS), shortened to what the provider can and
 ///   the budget leaves. If not even a useful answer is covered, the model is not asked.
-/// - Where a service does not say what a call cost, the request counts with its bytes and the answer
-///   with its bytes, but with no more than was reserved.
+/// - Where a service does not say what a call cost, it counts as all that was reserved: an answer may
+///   have been charged for more than can be seen of it.
 /// - A failed call costs nothing if the service turned it away, else all that was reserved.
 /// - A call that is dropped in the middle stays reserved, and counts in full when its attempt ends.
 ///
@@ -35,8 +40,11 @@ pub struct Metered<P> {
     inner: P,
     cx: TaskContext,
     tally: Arc<Tally>,
+    counter: Option<Arc<dyn TokenCounter>>,
     useful_output: u32,
     streaming: bool,
+    call_timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
 }
 
 /// What the calls of an attempt have cost so far.
@@ -86,8 +94,11 @@ impl<P: LlmProvider> Metered<P> {
             inner,
             cx: cx.clone(),
             tally: Arc::default(),
+            counter: None,
             useful_output: USEFUL_OUTPUT_TOKENS,
             streaming: false,
+            call_timeout: None,
+            idle_timeout: None,
         }
     }
 
@@ -95,6 +106,13 @@ impl<P: LlmProvider> Metered<P> {
     #[must_use]
     pub fn tally(mut self, tally: &Arc<Tally>) -> Self {
         self.tally = Arc::clone(tally);
+        self
+    }
+
+    /// Teaches a counter what the service reports. Default: none.
+    #[must_use]
+    pub fn counter(mut self, counter: &Arc<dyn TokenCounter>) -> Self {
+        self.counter = Some(Arc::clone(counter));
         self
     }
 
@@ -111,6 +129,16 @@ impl<P: LlmProvider> Metered<P> {
     #[must_use]
     pub const fn streaming(mut self, on: bool) -> Self {
         self.streaming = on;
+        self
+    }
+
+    /// The longest that a call may take, and the longest silence of a stream. Default: for ever.
+    ///
+    /// A call that is late is an error of kind `Timeout`, and costs all that was reserved.
+    #[must_use]
+    pub const fn time_limits(mut self, call: Option<Duration>, idle: Option<Duration>) -> Self {
+        self.call_timeout = call;
+        self.idle_timeout = idle;
         self
     }
 
@@ -144,7 +172,7 @@ impl<P: LlmProvider> Metered<P> {
         }
         let mut stream = self.inner.stream(request).await?;
         let mut bytes = 0_usize;
-        while let Some(part) = stream.next().await {
+        while let Some(part) = self.within(self.idle_timeout, stream.next()).await? {
             match part? {
                 StreamPart::Text(text) => {
                     let told = bytes / PROGRESS_BYTES;
@@ -164,6 +192,41 @@ impl<P: LlmProvider> Metered<P> {
         Err(LlmError::new(ErrorKind::Cut, self.inner.name(), message))
     }
 
+    /// Work within a time.
+    async fn within<T>(
+        &self,
+        limit: Option<Duration>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, LlmError> {
+        let Some(limit) = limit else {
+            return Ok(work.await);
+        };
+        timeout(limit, work).await.map_err(|_| {
+            let message = format!("nothing came within {}", show_duration(limit));
+            LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
+        })
+    }
+
+    /// Tells the counter what the service made of the request's texts.
+    fn teach(&self, request: &LlmRequest, outcome: &Result<LlmResponse, LlmError>) {
+        /// What services put around a message, and around all of them.
+        const BESIDE: (u32, u32) = (4, 3);
+        let reported = outcome.as_ref().ok();
+        let reported = reported.and_then(|response| response.usage.input_tokens);
+        let (Some(counter), Some(reported)) = (&self.counter, reported) else {
+            return;
+        };
+        // Tools and schemas are rewritten by services, so only plain conversations teach anything.
+        if !request.tools.is_empty() || request.output != OutputFormat::Text {
+            return;
+        }
+        let texts = request.messages.iter().map(zeph_llm::Message::text);
+        let text = texts.collect::<Vec<_>>().join("\n");
+        let messages = u32::try_from(request.messages.len()).unwrap_or(u32::MAX);
+        let beside = BESIDE.0.saturating_mul(messages).saturating_add(BESIDE.1);
+        counter.observe(&text, reported.saturating_sub(beside));
+    }
+
     /// What the call did cost.
     fn spent(&self, quote: Quote, outcome: &Result<LlmResponse, LlmError>) -> Spend {
         let response = match outcome {
@@ -171,10 +234,10 @@ impl<P: LlmProvider> Metered<P> {
             Err(error) if cost_nothing(error.kind()) => return Spend::ZERO,
             Err(_) => return quote.most,
         };
-        let said = said_bytes(response);
-        let input = response.usage.input_tokens.unwrap_or(quote.input_tokens);
-        let output = response.usage.output_tokens;
-        let output = output.unwrap_or_else(|| said.min(quote.max_output_tokens));
+        let usage = response.usage;
+        let input = usage.input_tokens.unwrap_or(quote.input_tokens);
+        // What can be seen of an answer says nothing of the reasoning that was charged with it.
+        let output = usage.output_tokens.unwrap_or(quote.max_output_tokens);
         let prices = self.inner.capabilities().prices.unwrap_or(Prices::FREE);
         quote::spend(prices, input, output).unwrap_or(Spend {
             tokens: input.saturating_add(output),
@@ -185,15 +248,6 @@ impl<P: LlmProvider> Metered<P> {
 
 /// So many bytes of an answer are told to observers at a time.
 const PROGRESS_BYTES: usize = 256;
-
-/// The bytes of an answer: at least as many as it has tokens that can be seen.
-fn said_bytes(response: &LlmResponse) -> u32 {
-    let calls = response.tool_calls.iter();
-    let calls: usize = calls
-        .map(|call| call.name.len() + call.arguments.to_string().len())
-        .sum();
-    u32::try_from(response.text.len() + calls).unwrap_or(u32::MAX)
-}
 
 #[async_trait]
 impl<P: LlmProvider> LlmProvider for Metered<P> {
@@ -227,8 +281,10 @@ impl<P: LlmProvider> LlmProvider for Metered<P> {
             given_back.map_err(journal)?;
             return Err(journal(error));
         }
-        let outcome = self.call(&request).await;
+        let outcome = self.within(self.call_timeout, self.call(&request)).await;
+        let outcome = outcome.and_then(|answer| answer);
         let spent = self.spent(quote, &outcome);
+        self.teach(&request, &outcome);
         let settled = self.cx.journal().settle(reservation, spent).await;
         settled.map_err(journal)?;
         self.tally.add(spent);

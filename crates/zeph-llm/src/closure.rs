@@ -5,6 +5,7 @@ use std::future::Future;
 
 use async_trait::async_trait;
 
+use crate::scripted::capability_error;
 use crate::{Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse};
 
 /// A provider that is a closure; see [`provider_fn`].
@@ -17,8 +18,9 @@ pub struct ProviderFn<F> {
 
 /// A provider out of an async closure that takes the request and gives an answer, or a text.
 ///
-/// It can do what [`Capabilities::TEXT`] says, unless [told otherwise](ProviderFn::capabilities). The
-/// closure keeps the rest of the contract of [`LlmProvider`]: what it ignores in a request is ignored.
+/// It can do what [`Capabilities::TEXT`] says, unless [told otherwise](ProviderFn::capabilities), and a
+/// request for more does not reach the closure. The closure keeps the rest of the contract of
+/// [`LlmProvider`]: what it ignores in a request is ignored.
 ///
 /// # Examples
 /// ```
@@ -79,6 +81,9 @@ where
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        if let Some(error) = capability_error(&self.name, request, &self.capabilities) {
+            return Err(error);
+        }
         (self.answer)(request.clone()).await.map(Into::into)
     }
 }

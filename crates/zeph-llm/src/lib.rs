@@ -4,9 +4,11 @@
 //! [`Capabilities`]; what goes wrong is an [`LlmError`] that says whether another call may help.
 
 mod capability;
+mod cassette;
 mod closure;
 mod count;
 mod error;
+mod fallback;
 mod json;
 mod message;
 mod provider;
@@ -18,11 +20,13 @@ mod scripted;
 mod typed;
 
 pub use capability::{Capabilities, Dialect, Prices, SchemaSupport};
+pub use cassette::{Recording, Replaying, Tape, TapeError};
 pub use closure::{ProviderFn, provider_fn};
 #[cfg(feature = "tiktoken")]
 pub use count::TiktokenCounter;
 pub use count::{EstimatingCounter, TokenCounter};
 pub use error::{ErrorKind, LlmError};
+pub use fallback::FallbackChain;
 pub use json::{JsonError, JsonLimits, ReadJson, Tolerated, read_json, read_json_where};
 pub use message::{Message, ToolCall};
 pub use provider::{LlmProvider, LlmStream, StreamPart, collect};

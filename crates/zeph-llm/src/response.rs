@@ -20,6 +20,9 @@ pub struct LlmResponse {
     /// The model that answered, as the service named it; empty if it did not.
     #[serde(default)]
     pub model: String,
+    /// The provider that gave it, where several could; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provider: String,
 }
 
 impl LlmResponse {
@@ -32,6 +35,7 @@ impl LlmResponse {
             stop: StopReason::End,
             usage: Usage::default(),
             model: String::new(),
+            provider: String::new(),
         }
     }
 

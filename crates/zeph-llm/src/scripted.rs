@@ -18,6 +18,7 @@ use crate::{
     LlmStream, TokenCounter,
 };
 
+pub(crate) use check::capability_error;
 pub use check::{RequestFault, request_faults};
 pub use reply::Reply;
 

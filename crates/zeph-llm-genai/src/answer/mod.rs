@@ -173,6 +173,7 @@ impl Draft {
             stop,
             usage: self.usage,
             model: self.model,
+            provider: String::new(),
         })
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Capabilities, ErrorKind, LlmRequest, Message, OutputFormat, SchemaSupport, ToolChoice, rewrite,
+    Capabilities, ErrorKind, LlmError, LlmRequest, Message, OutputFormat, SchemaSupport,
+    ToolChoice, rewrite,
 };
 
 /// Something that a service would refuse a request for.
@@ -127,6 +128,20 @@ pub fn request_faults(request: &LlmRequest, capabilities: &Capabilities) -> Vec<
         faults.push(RequestFault::OutOfRange { what });
     }
     faults
+}
+
+/// The error of a request for something that the capabilities exclude.
+pub(crate) fn capability_error(
+    provider: &str,
+    request: &LlmRequest,
+    capabilities: &Capabilities,
+) -> Option<LlmError> {
+    let mut faults = Vec::new();
+    tools(request, capabilities, &mut faults);
+    output(&request.output, capabilities.schema, &mut faults);
+    let excluded = |fault: &RequestFault| fault.kind() == ErrorKind::Unsupported;
+    let fault = faults.into_iter().find(excluded)?;
+    Some(LlmError::new(fault.kind(), provider, fault.to_string()))
 }
 
 fn conversation(messages: &[Message], faults: &mut Vec<RequestFault>) {

@@ -5,11 +5,15 @@ mod support;
 
 #[path = "plans/any.rs"]
 mod any;
+#[path = "plans/cache.rs"]
+mod cache;
 #[path = "plans/defects.rs"]
 mod defects;
 #[path = "plans/file.rs"]
 mod file;
 #[path = "plans/ladder.rs"]
 mod ladder;
+#[path = "plans/flow.rs"]
+mod flow;
 #[path = "plans/large.rs"]
 mod large;

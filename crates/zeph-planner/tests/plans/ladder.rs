@@ -157,7 +157,7 @@ async fn each_kind_of_failure_has_its_name() {
         (error(ErrorKind::Stopped), PlanFailure::Stopped, 1),
         (error(ErrorKind::Unauthorized), PlanFailure::Unavailable, 1),
         (error(ErrorKind::RateLimited), PlanFailure::Unavailable, 1),
-        (script().capabilities(short), PlanFailure::Unavailable, 0),
+        (script().with_capabilities(short), PlanFailure::Unavailable, 0),
     ];
     for (script, wanted, calls) in table {
         let error = failure(&script).await;
@@ -273,7 +273,7 @@ async fn the_schema_is_written_for_each_dialect() {
             schema: SchemaSupport::Schema(dialect),
             ..Capabilities::TEXT
         };
-        let script = script().capabilities(can).then(Reply::text(GOOD));
+        let script = script().with_capabilities(can).then(Reply::text(GOOD));
         plan(&planner(&script)).await.unwrap();
         assert!(script.violations().is_empty(), "{:?}", script.violations());
         let OutputFormat::Schema(schema) = &script.requests()[0].output else {
@@ -296,7 +296,7 @@ async fn a_schema_that_is_refused_goes_into_the_prompt_only_if_told_to() {
     let refused = || {
         let refusal = Reply::error(ErrorKind::SchemaRejected, "too complex");
         script()
-            .capabilities(can)
+            .with_capabilities(can)
             .then(refusal)
             .then(Reply::text(GOOD))
     };
@@ -314,7 +314,7 @@ async fn an_enum_that_is_too_long_is_said_before_the_call() {
         schema: SchemaSupport::Schema(Dialect::OpenAiStrict),
         ..Capabilities::TEXT
     };
-    let script = script().capabilities(can);
+    let script = script().with_capabilities(can);
     let mut catalog = AgentCatalog::new();
     for number in 0..1_000 {
         let agent = SubAgentDef::new(format!("agent-{number}"), "Works", "You work.");

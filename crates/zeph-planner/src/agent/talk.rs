@@ -86,7 +86,7 @@ impl Talk<'_> {
     }
 
     async fn call(&self, turn: u32, request: &LlmRequest) -> Result<LlmResponse, TaskError> {
-        let tokens = self.count(request);
+        let tokens = self.line.count_request(request);
         if tokens > self.max_input {
             return Err(fault::prompt_too_long(tokens, self.max_input));
         }
@@ -111,8 +111,10 @@ impl Talk<'_> {
             text: plain_block(&reply.text).text.into_owned(),
             tool_calls: reply.tool_calls.iter().map(echoed).collect(),
         });
-        let so_far = self.count(&LlmRequest::of(self.messages.clone()));
-        let beside = MESSAGE_TOKENS * reply.tool_calls.len() as u64 + self.spec_tokens();
+        let mut so_far = LlmRequest::of(self.messages.clone());
+        so_far.tools = self.tools.specs();
+        let so_far = self.line.count_request(&so_far);
+        let beside = MESSAGE_TOKENS * reply.tool_calls.len() as u64;
         let beside = beside + self.form.tokens(&|text| self.line.count(text));
         let budget = self.max_input.saturating_sub(so_far + beside);
         let count = |text: &str| self.line.count(text);
@@ -142,7 +144,8 @@ impl Talk<'_> {
             request.tools = self.tools.specs();
             request.tool_choice = ToolChoice::None;
         }
-        let so_far = self.count(&request) + self.form.tokens(&|text| self.line.count(text));
+        let so_far =
+            self.line.count_request(&request) + self.form.tokens(&|text| self.line.count(text));
         let left = self.max_input.saturating_sub(so_far + MESSAGE_TOKENS);
         let again = self.again(&problems, &text, left);
         request.messages.push(Message::user(again));
@@ -176,34 +179,5 @@ impl Talk<'_> {
             told = format!("You wrote:\n{}\n\n{told}", portion.text);
         }
         told
-    }
-
-    /// The tokens of a request, by the line's counter.
-    fn count(&self, request: &LlmRequest) -> u64 {
-        let messages = request.messages.iter().map(|message| {
-            let calls = match message {
-                Message::Assistant { tool_calls, .. } => tool_calls.as_slice(),
-                Message::System { .. } | Message::User { .. } | Message::Tool { .. } => &[],
-            };
-            let calls = calls.iter().map(|call| {
-                self.line.count(&call.name) + self.line.count(&call.arguments.to_string())
-            });
-            self.line.count(message.text()) + calls.sum::<u64>() + MESSAGE_TOKENS
-        });
-        let messages: u64 = messages.sum();
-        if request.tools.is_empty() {
-            messages
-        } else {
-            messages + self.spec_tokens()
-        }
-    }
-
-    fn spec_tokens(&self) -> u64 {
-        let specs = serde_json::to_string(&self.tools.specs()).unwrap_or_default();
-        if self.tools.is_empty() {
-            0
-        } else {
-            self.line.count(&specs)
-        }
     }
 }

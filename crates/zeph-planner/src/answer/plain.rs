@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use async_trait::async_trait;
 use serde_json::Value;
 use zeph_common::{head_tail, inert, plain_block};
+use zeph_llm::{EstimatingCounter, TokenCounter as _};
 use zeph_subagent::{Note, NoteKind, TaskContext, TaskError, TaskOutput};
 
 use super::{Aggregator, Answer, Material, Missing, TaskResult, Written};
-use crate::call::estimate;
 use crate::fill;
 
 /// Writes the results down as Markdown, without any model: the most telling ones first, each under
@@ -125,6 +125,11 @@ impl DeterministicAggregator {
     }
 }
 
+/// The tokens of a text by an estimate that has learnt nothing, so it is the same everywhere.
+fn estimate(text: &str) -> u64 {
+    EstimatingCounter::new().count(text).into()
+}
+
 /// How many tokens the body of each result gets; `None` if there is not even room for its name.
 ///
 /// The last results are filled first, the others share what they leave.
@@ -140,8 +145,27 @@ fn shares(
         let tier = (0..results.len()).filter(|&index| results[index].last == last);
         let tier: Vec<usize> = tier.collect();
         let want = |index: usize| estimate(&heads[index]) + 2 + estimate(&bodies[index]);
-        let level = fill::level(tier.iter().map(|&index| want(index)), left);
-        for index in tier {
+        // Where there is no room for a word of each, there is room for some of them.
+        let level_of = |count: usize| {
+            let wants = tier[..count].iter().map(|&index| want(index));
+            fill::level(wants, left)
+        };
+        let enough = |count: usize| {
+            let level = level_of(count);
+            let least = |index: usize| want(index).min(estimate(&heads[index]) + 2 + LEAST_TOKENS);
+            tier[..count].iter().all(|&index| least(index) <= level)
+        };
+        let (mut shown, mut too_many) = (0, tier.len() + 1);
+        while too_many - shown > 1 {
+            let middle = shown.midpoint(too_many);
+            if enough(middle) {
+                shown = middle;
+            } else {
+                too_many = middle;
+            }
+        }
+        let level = level_of(shown);
+        for &index in &tier[..shown] {
             let given = want(index).min(level);
             let head = estimate(&heads[index]) + 2;
             let body = given.saturating_sub(head);

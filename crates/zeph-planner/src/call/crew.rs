@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
-use zeph_llm::LlmProvider;
+use zeph_llm::{EstimatingCounter, Gate, LlmProvider, RetryPolicy, TokenCounter};
 use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
 use zeph_subagent::router::ScoringRouter;
 use zeph_subagent::{AgentCatalog, AgentDefects, AgentRouter, SubAgentDef, TaskContext, TaskError};
 
 use super::line::Line;
-use super::metered::Tally;
+use super::metered::{Metered, Tally};
 use crate::{PromptName, Prompts, Tools};
 
 /// Whom planner, agents and aggregator work with: models, agents, tools, prompts, sanitizer, limits.
@@ -44,8 +44,8 @@ use crate::{PromptName, Prompts, Tools};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Crew {
-    provider: Arc<dyn LlmProvider>,
-    models: BTreeMap<String, Arc<dyn LlmProvider>>,
+    default_model: Model,
+    models: BTreeMap<String, Model>,
     unlisted: Unlisted,
     sanitizer: Arc<dyn ContentSanitizer>,
     prompts: Prompts,
@@ -54,7 +54,27 @@ pub struct Crew {
     router: Arc<dyn AgentRouter>,
     tools: Tools,
     limits: CrewLimits,
+    retry: RetryPolicy,
     streaming: bool,
+}
+
+/// A model: who is asked for it, and how its tokens are counted.
+#[derive(Clone)]
+pub(super) struct Model {
+    pub(super) provider: Arc<dyn LlmProvider>,
+    pub(super) counter: Arc<dyn TokenCounter>,
+    /// Where all attempts wait when the service wants to be left alone.
+    pub(super) gate: Gate,
+}
+
+impl Model {
+    fn new(provider: Arc<dyn LlmProvider>) -> Self {
+        Self {
+            provider,
+            counter: Arc::new(EstimatingCounter::new()),
+            gate: Gate::new(),
+        }
+    }
 }
 
 /// What happens when an agent names a model that the host did not list.
@@ -167,7 +187,7 @@ impl Crew {
         );
         CrewBuilder {
             crew: Crew {
-                provider,
+                default_model: Model::new(provider),
                 models: BTreeMap::new(),
                 unlisted: Unlisted::default(),
                 sanitizer: Arc::new(StandardSanitizer::new(Seed::new([0; 32]))),
@@ -177,6 +197,7 @@ impl Crew {
                 router: Arc::new(ScoringRouter::standard()),
                 tools: Tools::new(),
                 limits: CrewLimits::default(),
+                retry: RetryPolicy::default(),
                 streaming: false,
             },
             seeded: false,
@@ -196,10 +217,10 @@ impl Crew {
         tally: &Arc<Tally>,
     ) -> Result<Line, TaskError> {
         let listed = model.map(|name| self.models.get(name));
-        let (provider, asked) = match (listed, self.unlisted) {
-            (None, _) | (Some(None), Unlisted::UseDefault) => (&self.provider, None),
-            (Some(Some(provider)), _) => (provider, None),
-            (Some(None), Unlisted::AskDefault) => (&self.provider, model),
+        let (listed, asked) = match (listed, self.unlisted) {
+            (None, _) | (Some(None), Unlisted::UseDefault) => (&self.default_model, None),
+            (Some(Some(listed)), _) => (listed, None),
+            (Some(None), Unlisted::AskDefault) => (&self.default_model, model),
             (Some(None), Unlisted::Refuse) => {
                 return Err(TaskError::permanent(format!(
                     "the model {:?} is not listed; list it with the crew",
@@ -208,7 +229,11 @@ impl Crew {
                 .with_code("unknown_model"));
             }
         };
-        Ok(Line::new(provider, asked, cx, tally, self.streaming))
+        let metered = Metered::new(Arc::clone(&listed.provider), cx)
+            .tally(tally)
+            .counter(&listed.counter)
+            .streaming(self.streaming);
+        Ok(Line::new(metered, listed, self.retry, asked, tally))
     }
 
     /// What makes text of strangers fit for a prompt.
@@ -269,7 +294,7 @@ impl Crew {
 impl fmt::Debug for Crew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Crew")
-            .field("provider", &self.provider.name())
+            .field("provider", &self.default_model.provider.name())
             .field("models", &self.models.keys())
             .field("agents", &self.agents.names().collect::<Vec<_>>())
             .field("tools", &self.tools)
@@ -289,7 +314,15 @@ pub struct CrewBuilder {
 impl CrewBuilder {
     /// The provider of a model that agents name. Default: none but the default provider.
     pub fn model(mut self, name: impl Into<String>, provider: Arc<dyn LlmProvider>) -> Self {
-        self.crew.models.insert(name.into(), provider);
+        self.crew.models.insert(name.into(), Model::new(provider));
+        self
+    }
+
+    /// Counts the tokens of a model that was listed before, or of the default model if that name is
+    /// not listed. Default: an estimate for each model that learns from what its service reports.
+    pub fn counter(mut self, model: &str, counter: Arc<dyn TokenCounter>) -> Self {
+        let listed = self.crew.models.get_mut(model);
+        listed.unwrap_or(&mut self.crew.default_model).counter = counter;
         self
     }
 
@@ -342,6 +375,15 @@ impl CrewBuilder {
     /// How much an attempt may use. Default: see [`CrewLimits`].
     pub fn limits(mut self, limits: CrewLimits) -> Self {
         self.crew.limits = limits;
+        self
+    }
+
+    /// How often and how patiently a model is asked again. Default: see [`RetryPolicy`].
+    ///
+    /// This is the one layer that repeats calls: pass providers that do not. A refusal for now of one
+    /// attempt's call makes all attempts that ask the same model wait.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.crew.retry = policy;
         self
     }
 

@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use zeph_llm::{LlmProvider, LlmRequest, LlmResponse};
+use zeph_llm::{LlmProvider, LlmRequest, LlmResponse, RetryPolicy, Retrying, TokenCounter};
 use zeph_subagent::{TaskContext, TaskError};
 
+use super::crew::Model;
 use super::metered::{Metered, Tally};
 use super::task_error;
 
@@ -15,23 +16,30 @@ use super::task_error;
 #[derive(Clone)]
 pub struct Line {
     provider: Arc<dyn LlmProvider>,
+    counter: Arc<dyn TokenCounter>,
     model: Option<String>,
     tally: Arc<Tally>,
 }
 
 impl Line {
+    /// The meter is inside of the retries, so that each call is taken out of the budget, and keeps
+    /// the time, so that a call that is late is settled and kept like any other.
     pub(super) fn new(
-        provider: &Arc<dyn LlmProvider>,
+        metered: Metered<Arc<dyn LlmProvider>>,
+        listed: &Model,
+        policy: RetryPolicy,
         model: Option<&str>,
-        cx: &TaskContext,
         tally: &Arc<Tally>,
-        streaming: bool,
     ) -> Self {
-        let metered = Metered::new(Arc::clone(provider), cx)
-            .tally(tally)
-            .streaming(streaming);
+        let metered = metered.time_limits(policy.call_timeout, policy.idle_timeout);
+        let around = RetryPolicy {
+            call_timeout: None,
+            idle_timeout: None,
+            ..policy
+        };
         Self {
-            provider: Arc::new(metered),
+            provider: Arc::new(Retrying::new(metered, around).gate(&listed.gate)),
+            counter: Arc::clone(&listed.counter),
             model: model.map(str::to_owned),
             tally: Arc::clone(tally),
         }
@@ -55,10 +63,16 @@ impl Line {
         &self.tally
     }
 
-    /// How many tokens the model makes of a text; at most its bytes.
+    /// How many tokens the model makes of a text, as far as is known; at most its bytes.
     #[must_use]
     pub fn count(&self, text: &str) -> u64 {
-        text.len() as u64
+        self.counter.count(text).into()
+    }
+
+    /// How many tokens a request has, with what services put around its texts.
+    #[must_use]
+    pub fn count_request(&self, request: &LlmRequest) -> u64 {
+        self.counter.count_request(request).into()
     }
 
     /// Asks.

@@ -17,7 +17,7 @@ use zeph_subagent::{Spend, TaskContext, TaskError};
 
 use super::error::{cost_nothing, from_journal};
 use super::notes::{CallError, PromptNote, ReplyNote};
-use super::quote::{self, Quote, USEFUL_OUTPUT_TOKENS};
+use super::quote::{self, DEFAULT_OUTPUT_TOKENS, Quote, USEFUL_OUTPUT_TOKENS};
 
 /// How often a reservation is tried when others take what was left in between.
 const RESERVE_TRIES: u32 = 3;
@@ -262,11 +262,12 @@ impl<P: LlmProvider> LlmProvider for Metered<P> {
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         let name = self.inner.name();
         let journal = |error: TaskError| from_journal(name, error);
-        let (quote, reservation) = self.reserve(request).await?;
-        let request = LlmRequest {
-            max_output_tokens: Some(quote.max_output_tokens),
-            ..request.clone()
-        };
+        let mut request = request.clone();
+        // Set before the request is measured: what goes out has it, too.
+        let wanted = request.max_output_tokens;
+        request.max_output_tokens = Some(wanted.unwrap_or(DEFAULT_OUTPUT_TOKENS));
+        let (quote, reservation) = self.reserve(&request).await?;
+        request.max_output_tokens = Some(quote.max_output_tokens);
         let number = self.tally.begin();
         let prompt = PromptNote {
             call: number,

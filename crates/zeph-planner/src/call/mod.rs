@@ -1,6 +1,5 @@
 //! Calls of models on behalf of a task: what they may cost, what is kept of them, whom they go to.
 
-mod count;
 mod crew;
 mod error;
 mod line;
@@ -8,7 +7,6 @@ mod metered;
 mod notes;
 mod quote;
 
-pub(crate) use count::estimate;
 pub use crew::{Crew, CrewBuilder, CrewError, CrewErrors, CrewLimits, Unlisted};
 pub use error::task_error;
 pub use line::{Line, until_stopped};

@@ -1,0 +1,19 @@
+//! Agents and answers against scripted models: what is asked, what is kept, and how it can end.
+
+#[path = "agents/support.rs"]
+mod support;
+
+#[path = "agents/answer.rs"]
+mod answer;
+#[path = "agents/budget.rs"]
+mod budget;
+#[path = "agents/form.rs"]
+mod form;
+#[path = "agents/hostile.rs"]
+mod hostile;
+#[path = "agents/prompt.rs"]
+mod prompt;
+#[path = "agents/route.rs"]
+mod route;
+#[path = "agents/tools.rs"]
+mod tools;

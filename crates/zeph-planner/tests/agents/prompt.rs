@@ -1,0 +1,149 @@
+//! What an agent is told: the golden prompt, every parent's end, and the limit of its prompt.
+
+use proptest::prelude::*;
+use serde_json::json;
+use zeph_llm::{EstimatingCounter, Reply, ScriptedProvider, TokenCounter};
+use zeph_subagent::{AgentCatalog, AgentLimits, NoteKind, ParentState, SubAgentDef};
+
+use super::support::{Bench, after, crew, ended, last, task, whole};
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_prompt_needs_no_agents() {
+    let model = ScriptedProvider::new("script").then(Reply::text("blue"));
+    let bench = Bench::new();
+    let value = bench.run(crew(&model), task(json!({ "prompt": "Name a colour." })));
+    assert_eq!(value.await.expect("an answer"), "blue");
+    assert_eq!(last(&model, 0), "Name a colour.");
+    let route = &bench.notes(NoteKind::Route)[0];
+    assert_eq!(
+        (&route["agent"], &route["route"]),
+        (&json!("assistant"), &json!(null))
+    );
+    assert_eq!(bench.told.all(), ["asking assistant (script)…"]);
+    assert!(model.violations().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_parent_is_told_with_its_end() {
+    let model = ScriptedProvider::new("script").then(Reply::text("ok"));
+    let bench = Bench::new();
+    let mut input = after(
+        json!({ "prompt": "Group them." }),
+        &[("log", json!("one\ntwo")), ("count", json!({ "n": 2 }))],
+    );
+    input
+        .parents
+        .insert("chart".into(), ended(ParentState::Failed));
+    input
+        .parents
+        .insert("map".into(), ended(ParentState::Skipped));
+    bench.run(crew(&model), input).await.expect("an answer");
+    let request = &model.requests()[0];
+    let golden = include_str!("prompt.golden.txt");
+    let text = format!(
+        "{}\n=====\n{}\n",
+        request.messages[0].text(),
+        request.messages[1].text()
+    );
+    assert_eq!(text, golden);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_sees_the_parents_that_it_asks_for() {
+    let model = ScriptedProvider::new("script").then(Reply::text("ok"));
+    let bench = Bench::new();
+    let parents = [("a", json!("alpha")), ("b", json!("beta"))];
+    let input = after(json!({ "prompt": "Go.", "context": ["b"] }), &parents);
+    bench.run(crew(&model), input).await.expect("an answer");
+    let told = last(&model, 0);
+    assert!(told.contains("beta") && !told.contains("alpha"));
+    let input = after(json!({ "prompt": "Go.", "context": ["c"] }), &parents);
+    let error = bench
+        .run(crew(&model), input)
+        .await
+        .expect_err("no such parent");
+    assert_eq!(error.code(), "unknown_parent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_result_is_cut_inside_its_delimiters_and_the_note_says_so() {
+    let model = ScriptedProvider::new("script").then(Reply::text("ok"));
+    let bench = Bench::new();
+    let large = format!("first words {} last words", "lorem ipsum ".repeat(20_000));
+    let input = after(
+        json!({ "prompt": "Sum up." }),
+        &[("small", json!("tiny")), ("large", json!(large))],
+    );
+    bench.run(crew(&model), input).await.expect("an answer");
+    let told = last(&model, 0);
+    assert!(told.contains("tiny") && told.contains("first words") && told.contains("bytes cut"));
+    assert!(told.contains("last words\n</untrusted"));
+    let parents = &bench.notes(NoteKind::Route)[0]["parents"];
+    assert_eq!(
+        (&parents[0]["cut"], &parents[1]["cut"]),
+        (&json!(false), &json!(true))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_of_its_own_that_is_too_long_is_an_error() {
+    let model = ScriptedProvider::new("script");
+    let bench = Bench::new();
+    let input = task(json!({ "prompt": "lorem ipsum ".repeat(20_000) }));
+    let error = bench.run(crew(&model), input).await.expect_err("too long");
+    assert_eq!(error.code(), "prompt_too_long");
+    assert!(error.message().contains("max_input_tokens"));
+    assert!(model.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_the_parameters_is_named() {
+    let model = ScriptedProvider::new("script");
+    let bench = Bench::new();
+    for (params, named) in [
+        (json!({}), "prompt"),
+        (json!({ "prompt": "x", "promt": "y" }), "promt"),
+        (json!({ "prompt": "x", "output": "xml" }), "xml"),
+    ] {
+        let error = bench
+            .run(crew(&model), task(params))
+            .await
+            .expect_err("a misfit");
+        assert_eq!(error.code(), "invalid_params");
+        assert!(error.message().contains(named), "{error}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever the parents left, no request is longer than the agent's limit by the counter.
+    #[test]
+    fn no_request_exceeds_its_limit(
+        texts in prop::collection::vec(prop_oneof!["\\PC{0,2000}", "[a-z ]{0,9000}", "(?s).{0,300}"], 0..6),
+        limit in 300u32..3_000,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let model = ScriptedProvider::new("script").then(Reply::text("ok"));
+        let limits = AgentLimits { max_input_tokens: limit, ..AgentLimits::default() };
+        let mut agents = AgentCatalog::new();
+        let agent = SubAgentDef::new("worker", "Works", "You work.").limits(limits);
+        prop_assert!(agents.add(agent).is_ok());
+        let names: Vec<String> = (0..texts.len()).map(|index| format!("p{index}")).collect();
+        let parents: Vec<(&str, serde_json::Value)> = names
+            .iter()
+            .zip(&texts)
+            .map(|(name, text)| (name.as_str(), json!(text)))
+            .collect();
+        let input = after(json!({ "prompt": "Go.", "agent": "worker" }), &parents);
+        let outcome = runtime.expect("a runtime").block_on(async {
+            Bench::new().run(crew(&model).agents(agents), input).await
+        });
+        prop_assert!(outcome.is_ok(), "{outcome:?}");
+        let count = EstimatingCounter::new().count_request(&model.requests()[0]);
+        prop_assert!(count <= limit, "{count} > {limit}");
+        for name in &names {
+            prop_assert!(whole(&model, 0).contains(name.as_str()));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Who does a task: named, routed, tried again with somebody else, or nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use zeph_llm::{ErrorKind, Reply, ScriptedProvider};
+use zeph_planner::{CrewError, Unlisted};
+use zeph_subagent::router::{NoMatch, ScoringRouter};
+use zeph_subagent::{AgentCatalog, AgentLimits, NoteKind, SubAgentDef};
+
+use super::support::{Bench, crew, task};
+
+fn agents() -> AgentCatalog {
+    let mut agents = AgentCatalog::new();
+    for agent in [
+        SubAgentDef::new("analyst", "Groups and counts commits", "You are ANALYST.").model("big"),
+        SubAgentDef::new("writer", "Writes reports about commits", "You are WRITER."),
+    ] {
+        agents.add(agent).expect("an agent");
+    }
+    agents
+}
+
+fn group() -> Value {
+    json!({ "prompt": "Group and count these commits" })
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_somebody_else_is_asked_and_both_decisions_are_kept() {
+    let big = ScriptedProvider::new("big").then(Reply::error(ErrorKind::NoCredit, "no credit"));
+    let model = ScriptedProvider::new("small").then(Reply::text("grouped"));
+    let bench = Bench::new();
+    let crew = crew(&model)
+        .agents(agents())
+        .model("big", Arc::new(big.clone()));
+    let value = bench.run(crew, task(group())).await;
+    assert_eq!(value.expect("an answer"), "grouped");
+    let routes = bench.notes(NoteKind::Route);
+    let chosen: Vec<&Value> = routes.iter().map(|route| &route["agent"]).collect();
+    assert_eq!(chosen, ["analyst", "writer"]);
+    let thrown = &routes[1]["route"]["candidates"][0]["thrown_out"];
+    assert_eq!(thrown["filter"], "excluded");
+    assert!(
+        thrown["why"]
+            .as_str()
+            .is_some_and(|why| why.contains("no credit"))
+    );
+    assert_eq!((big.requests().len(), model.requests().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_named_agent_is_not_replaced_and_an_unknown_one_is_told() {
+    let big = ScriptedProvider::new("big").then(Reply::refusal("no"));
+    let model = ScriptedProvider::new("small");
+    let bench = Bench::new();
+    let staffed = || {
+        crew(&model)
+            .agents(agents())
+            .model("big", Arc::new(big.clone()))
+    };
+    let params = json!({ "prompt": "Group", "agent": "analyst" });
+    let error = bench
+        .run(staffed(), task(params))
+        .await
+        .expect_err("refused");
+    assert_eq!(error.code(), "model_refused");
+    assert!(model.requests().is_empty());
+    let params = json!({ "prompt": "Group", "agent": "analist" });
+    let error = bench
+        .run(staffed(), task(params))
+        .await
+        .expect_err("unknown");
+    assert_eq!(error.code(), "unknown_agent");
+    assert!(error.message().contains("did you mean \"analyst\"?"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_that_may_be_tried_fail_the_last_failure_is_told() {
+    let big = ScriptedProvider::new("big").then(Reply::text(" "));
+    let model = ScriptedProvider::new("small").then(Reply::refusal("never"));
+    let bench = Bench::new();
+    let crew = crew(&model).agents(agents()).model("big", Arc::new(big));
+    let error = bench
+        .run(crew, task(group()))
+        .await
+        .expect_err("both failed");
+    assert_eq!(error.code(), "model_refused");
+    assert_eq!(bench.notes(NoteKind::Route).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_match_the_policy_decides() {
+    let model = ScriptedProvider::new("small");
+    let poem = || task(json!({ "prompt": "Ein Gedicht", "tags": ["poetry"] }));
+    let bench = Bench::new();
+    let staffed = || {
+        crew(&model)
+            .agents(agents())
+            .unlisted_models(Unlisted::UseDefault)
+    };
+    let error = bench.run(staffed(), poem()).await.expect_err("nobody");
+    assert_eq!(error.code(), "no_agent");
+    let asks = Arc::new(ScoringRouter::standard().no_match(NoMatch::Ask));
+    let error = bench
+        .run(staffed().router(asks), poem())
+        .await
+        .expect_err("a person");
+    assert_eq!(error.code(), "choose_agent");
+    assert_eq!(bench.notes(NoteKind::Route).len(), 2);
+    assert!(model.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agents_own_time_limit_hands_the_task_on() {
+    let mut agents = AgentCatalog::new();
+    let limits = AgentLimits {
+        timeout: Some(Duration::from_secs(5)),
+        ..AgentLimits::default()
+    };
+    for agent in [
+        SubAgentDef::new("analyst", "Groups and counts commits", "You are SLOW.").limits(limits),
+        SubAgentDef::new("writer", "Writes reports about commits", "You are QUICK."),
+    ] {
+        agents.add(agent).expect("an agent");
+    }
+    let model = ScriptedProvider::new("script")
+        .when("SLOW", Reply::text("late").after(Duration::from_secs(60)))
+        .when("QUICK", Reply::text("quick"));
+    let bench = Bench::new();
+    let value = bench.run(crew(&model).agents(agents), task(group())).await;
+    assert_eq!(value.expect("an answer"), "quick");
+    // What was cut off in the middle is nobody's to give back.
+    assert_eq!(bench.journal.held(), 1);
+}
+
+#[test]
+fn a_crew_that_does_not_fit_together_is_not_built() {
+    let model = ScriptedProvider::new("script");
+    let mut agents = agents();
+    let agent = SubAgentDef::new("editor", "Edits", "You edit.").tool("write_file");
+    agents.add(agent).expect("an agent");
+    let errors = crew(&model)
+        .agents(agents)
+        .build()
+        .expect_err("two problems");
+    let kinds: Vec<bool> = errors
+        .as_slice()
+        .iter()
+        .map(|error| matches!(error, CrewError::UnknownModel { .. }))
+        .collect();
+    assert_eq!(kinds, [true, false]);
+    assert!(errors.to_string().contains("write_file"));
+}

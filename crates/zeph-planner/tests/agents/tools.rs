@@ -1,0 +1,295 @@
+//! The tool loop: rights, schemas, repeats, failures, turns, and what runs side by side.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use zeph_llm::{Reply, ScriptedProvider, StopReason};
+use zeph_planner::{CrewBuilder, CrewLimits, Tools, tool_fn};
+use zeph_subagent::double::Gate;
+use zeph_subagent::{
+    AgentCatalog, AgentLimits, ErrorClass, NoteKind, SubAgentDef, TaskError, TaskInput,
+};
+
+use super::support::{Bench, call, crew, last, read, task, tools};
+
+fn worker() -> SubAgentDef {
+    SubAgentDef::new("worker", "Works", "You work.")
+        .tool("read")
+        .tool("broken")
+}
+
+fn staffed(model: &ScriptedProvider, agent: SubAgentDef) -> CrewBuilder {
+    let mut agents = AgentCatalog::new();
+    agents.add(agent).expect("an agent");
+    crew(model).tools(tools()).agents(agents)
+}
+
+fn go() -> TaskInput {
+    task(json!({ "prompt": "Go.", "agent": "worker" }))
+}
+
+async fn fails(bench: &Bench, model: &ScriptedProvider, agent: SubAgentDef) -> TaskError {
+    let outcome = bench.run(staffed(model, agent), go()).await;
+    outcome.expect_err("it cannot end well")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_is_called_and_its_result_told() {
+    let model = ScriptedProvider::new("script")
+        .then(Reply::calls(vec![read("1", "a"), read("2", "b")]))
+        .then(Reply::text("done"));
+    let bench = Bench::new();
+    let value = bench.run(staffed(&model, worker()), go()).await;
+    assert_eq!(value.expect("an answer"), "done");
+    let requests = model.requests();
+    assert_eq!(requests[0].tools.len(), 2);
+    assert_eq!(requests[1].messages.len(), 5);
+    assert!(last(&model, 1).contains("content of b"));
+    let notes = bench.notes(NoteKind::Tool);
+    let outcomes: Vec<&Value> = notes.iter().map(|note| &note["outcome"]).collect();
+    assert_eq!(outcomes, ["done", "done"]);
+    assert_eq!(notes[0]["arguments"], json!({ "path": "a" }));
+    assert_eq!(bench.notes(NoteKind::Prompt).len(), 2);
+    assert!(model.violations().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_outside_the_rights_or_the_schema_is_told_to_the_model() {
+    let model = ScriptedProvider::new("script")
+        .then(Reply::calls(vec![
+            call("1", "rm -rf", json!({})),
+            call("2", "read", json!({ "file": 7 })),
+            call("3", "broken", json!({ "path": "a" })),
+        ]))
+        .then(Reply::text("done"));
+    let bench = Bench::new();
+    let value = bench.run(staffed(&model, worker()), go()).await;
+    assert_eq!(value.expect("an answer"), "done");
+    let messages = &model.requests()[1].messages;
+    assert!(messages[3].text().contains("there is no tool of that name"));
+    assert!(messages[4].text().contains("the arguments do not fit"));
+    assert!(messages[5].text().contains("the disk is gone"));
+    let notes = bench.notes(NoteKind::Tool);
+    let outcomes: Vec<&Value> = notes.iter().map(|note| &note["outcome"]).collect();
+    assert_eq!(outcomes, ["refused", "misfit", "failed"]);
+    assert_eq!(notes[0]["name"], "rm -rf");
+    assert!(model.violations().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_narrows_the_tools_and_cannot_widen_them() {
+    let model = ScriptedProvider::new("script").then(Reply::text("done"));
+    let bench = Bench::new();
+    let narrow = json!({ "prompt": "Go.", "agent": "worker", "tools": ["read"] });
+    bench
+        .run(staffed(&model, worker()), task(narrow))
+        .await
+        .expect("an answer");
+    let names: Vec<String> = model.requests()[0]
+        .tools
+        .iter()
+        .map(|tool| tool.name.clone())
+        .collect();
+    assert_eq!(names, ["read"]);
+    let only = SubAgentDef::new("worker", "Works", "You work.").tool("read");
+    for (tool, class, code) in [
+        ("broken", ErrorClass::Refused, "tool_not_allowed"),
+        ("shell", ErrorClass::Permanent, "unknown_tool"),
+    ] {
+        let wide = json!({ "prompt": "Go.", "agent": "worker", "tools": ["read", tool] });
+        let error = bench
+            .run(staffed(&model, only.clone()), task(wide))
+            .await
+            .expect_err("wider");
+        assert_eq!((error.class(), error.code()), (class, code));
+    }
+    assert_eq!(model.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_call_again_and_again_ends_the_attempt() {
+    // The order of keys does not make it another call.
+    let mut model = ScriptedProvider::new("script");
+    for turn in 0..5 {
+        let arguments = if turn % 2 == 0 {
+            json!({ "path": "a", "x": 1 })
+        } else {
+            json!({ "x": 1, "path": "a" })
+        };
+        model = model.then(Reply::calls(vec![call("1", "read", arguments)]));
+    }
+    let bench = Bench::new();
+    let error = fails(&bench, &model, worker()).await;
+    assert_eq!(error.code(), "tool_loop");
+    assert_eq!(bench.notes(NoteKind::Tool).len(), 3);
+    assert_eq!(model.requests().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_fail_again_and_again_end_the_attempt() {
+    let mut model = ScriptedProvider::new("script");
+    for turn in 0..9 {
+        let path = turn.to_string();
+        model = model.then(Reply::calls(vec![call(
+            "1",
+            "broken",
+            json!({ "path": path }),
+        )]));
+    }
+    let error = fails(&Bench::new(), &model, worker()).await;
+    assert_eq!(error.code(), "tool_failed");
+    assert!(error.message().contains("the disk is gone"));
+    assert_eq!(model.requests().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn turns_are_bounded_and_the_last_one_must_answer() {
+    let script = |turns: usize| {
+        let paths = (0..turns).map(|turn| turn.to_string());
+        paths.fold(ScriptedProvider::new("script"), |model, path| {
+            model.then(Reply::calls(vec![read("1", &path)]))
+        })
+    };
+    let limits = AgentLimits {
+        max_turns: 3,
+        ..AgentLimits::default()
+    };
+    let model = script(9);
+    let error = fails(&Bench::new(), &model, worker().limits(limits)).await;
+    assert_eq!(error.code(), "too_many_turns");
+    let requests = model.requests();
+    assert_eq!(requests.len(), 3);
+    assert_eq!(requests[2].tool_choice, zeph_llm::ToolChoice::None);
+    // The last result would have been seen by nobody.
+    let model = script(2).then(Reply::text("done"));
+    let value = Bench::new()
+        .run(staffed(&model, worker().limits(limits)), go())
+        .await;
+    assert_eq!(value.expect("an answer"), "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempts_tokens_are_bounded() {
+    let mut model = ScriptedProvider::new("script");
+    for turn in 0..8 {
+        model = model.then(Reply::calls(vec![read("1", &turn.to_string())]));
+    }
+    let limits = CrewLimits {
+        attempt_tokens: 300,
+        ..CrewLimits::default()
+    };
+    let crew = staffed(&model, worker()).limits(limits);
+    let error = Bench::new().run(crew, go()).await.expect_err("too much");
+    assert_eq!(error.code(), "too_many_tokens");
+    assert!(model.requests().len() < 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_result_is_cut_and_the_conversation_stays_within_its_limit() {
+    let mut tools = Tools::new();
+    let large = tool_fn("large", "Gives much", |_cx, _: Nothing| async {
+        Ok("lorem ipsum ".repeat(50_000))
+    });
+    tools.add(large).expect("a tool");
+    let mut agents = AgentCatalog::new();
+    let limits = AgentLimits {
+        max_input_tokens: 2_000,
+        ..AgentLimits::default()
+    };
+    let agent = SubAgentDef::new("worker", "Works", "You work.")
+        .tool("large")
+        .limits(limits);
+    agents.add(agent).expect("an agent");
+    let calls = |id: &str, seed: u32| call(id, "large", json!({ "seed": seed }));
+    let model = ScriptedProvider::new("script")
+        .then(Reply::calls(vec![
+            calls("1", 1),
+            calls("2", 2),
+            calls("3", 3),
+        ]))
+        .then(Reply::text("done"));
+    let crew = crew(&model).tools(tools).agents(agents);
+    let value = Bench::new().run(crew, go()).await;
+    assert_eq!(value.expect("an answer"), "done");
+    let messages = &model.requests()[1].messages;
+    assert!(
+        messages[3..]
+            .iter()
+            .all(|one| one.text().contains("bytes cut"))
+    );
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Nothing {}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_one_reply_run_side_by_side_within_a_bound() {
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (gate, mut tools) = (Gate::new(), Tools::new());
+    let seen = (Arc::clone(&running), Arc::clone(&most));
+    let waits = tool_fn("wait", "Waits", move |_cx, _: Value| {
+        let (running, most) = seen.clone();
+        async move {
+            let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(now, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            running.fetch_sub(1, Ordering::SeqCst);
+            Ok(now.to_string())
+        }
+    });
+    gate.open();
+    tools.add(Object(waits)).expect("a tool");
+    let mut agents = AgentCatalog::new();
+    agents
+        .add(SubAgentDef::new("worker", "Works", "You work.").tool("wait"))
+        .expect("an agent");
+    let calls = (0..10).map(|id| call(&id.to_string(), "wait", json!({ "n": id })));
+    let model = ScriptedProvider::new("script")
+        .then(Reply::calls(calls.collect()))
+        .then(Reply::text("done"));
+    let crew = crew(&model).tools(tools).agents(agents);
+    Bench::new().run(crew, go()).await.expect("an answer");
+    assert_eq!(most.load(Ordering::SeqCst), 4);
+    assert_eq!(model.requests()[1].messages.len(), 13);
+}
+
+/// A tool that takes any object.
+struct Object(Arc<dyn zeph_planner::Tool>);
+
+#[zeph_subagent::async_trait]
+impl zeph_planner::Tool for Object {
+    fn spec(&self) -> zeph_llm::ToolSpec {
+        zeph_llm::ToolSpec {
+            parameters: json!({ "type": "object" }),
+            ..self.0.spec()
+        }
+    }
+
+    async fn call(
+        &self,
+        cx: &zeph_subagent::TaskContext,
+        arguments: Value,
+    ) -> Result<zeph_planner::ToolOutput, TaskError> {
+        self.0.call(cx, arguments).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_and_cut_answers_have_codes_of_their_own() {
+    let cut = zeph_llm::LlmResponse::text("half an ans").stopped(StopReason::MaxTokens);
+    for (reply, class, code) in [
+        (
+            Reply::refusal("I will not."),
+            ErrorClass::Refused,
+            "model_refused",
+        ),
+        (Reply::response(cut), ErrorClass::Permanent, "answer_cut"),
+        (Reply::text("  "), ErrorClass::Permanent, "empty_answer"),
+    ] {
+        let model = ScriptedProvider::new("script").then(reply);
+        let error = fails(&Bench::new(), &model, worker()).await;
+        assert_eq!((error.class(), error.code()), (class, code));
+        assert!(error.message().contains(';'), "it says what to do: {error}");
+    }
+}

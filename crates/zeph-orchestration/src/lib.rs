@@ -35,6 +35,8 @@
 //! | `sqlite`   | yes     | the durable store: `zeph-memory-sqlite`                     |
 //! | `command`  | yes     | programs as tasks: `zeph-command`                           |
 //! | `planfile` | no      | plans in TOML or JSON: `zeph-planfile`                      |
+//! | `planner`  | no      | goals, agents, answers: `zeph-planner`, `zeph-llm`, `zeph-sanitizer`; with `planfile` |
+//! | `llm`      | no      | the model services of the world: `zeph-llm-genai`           |
 //! | `full`     | no      | all of these                                                |
 
 // The seed's program is shown as it was given, with its `main`.
@@ -42,6 +44,8 @@
 
 mod dag;
 mod flow;
+#[cfg(feature = "planner")]
+mod orchestrator;
 
 pub use dag::{Assignment, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter};
 
@@ -63,7 +67,21 @@ pub use zeph_subagent::{ErrorClass, TaskError};
 pub use zeph_runtime::{
     Engine, Events, Limits, RunEvent, RunHandle, RunReport, RuntimeError, Submission,
 };
-pub use zeph_subagent::{Executor, Registry, TaskContext, TaskInput, TaskOutput};
+pub use zeph_subagent::{
+    AgentCatalog, AgentRouter, Executor, Registry, SubAgentDef, TaskContext, TaskInput, TaskOutput,
+};
+
+#[cfg(any(feature = "planner", feature = "llm"))]
+pub use zeph_llm::{LlmError, LlmProvider, LlmRequest, LlmResponse, provider_fn};
+#[cfg(feature = "planner")]
+pub use zeph_planner::{
+    Aggregator, Crew, DeterministicAggregator, LlmAggregator, LlmPlanner, Planner, goal_graph,
+};
+#[cfg(feature = "planner")]
+pub use zeph_sanitizer::{ContentSanitizer, StandardSanitizer, Unsanitized};
+
+#[cfg(feature = "planner")]
+pub use orchestrator::{PlanFiles, Roles, run_seed};
 
 // Every layer, whole, under its own name.
 #[cfg(feature = "command")]
@@ -75,6 +93,12 @@ pub use zeph_common as common;
 pub use zeph_config as config;
 #[doc(inline)]
 pub use zeph_graph as graph;
+#[cfg(any(feature = "planner", feature = "llm"))]
+#[doc(inline)]
+pub use zeph_llm as llm;
+#[cfg(feature = "llm")]
+#[doc(inline)]
+pub use zeph_llm_genai as llm_genai;
 #[doc(inline)]
 pub use zeph_memory as memory;
 #[cfg(feature = "sqlite")]
@@ -83,8 +107,14 @@ pub use zeph_memory_sqlite as sqlite;
 #[cfg(feature = "planfile")]
 #[doc(inline)]
 pub use zeph_planfile as planfile;
+#[cfg(feature = "planner")]
+#[doc(inline)]
+pub use zeph_planner as planner;
 #[doc(inline)]
 pub use zeph_runtime as runtime;
+#[cfg(feature = "planner")]
+#[doc(inline)]
+pub use zeph_sanitizer as sanitizer;
 #[doc(inline)]
 pub use zeph_scheduler as scheduler;
 #[doc(inline)]

@@ -71,11 +71,11 @@ impl Ready {
         self.weight.extend_from_slice(weight);
         for id in graph.ids().skip(known) {
             let rules = graph.task(id).rules();
-            if rules.priority != 0 {
+            if rules.priority != 0 && !(planted!(68) && known > 0) {
                 self.priority.resize(id.index() + 1, 0);
                 self.priority[id.index()] = rules.priority;
             }
-            if rules.lanes.is_empty() {
+            if rules.lanes.is_empty() || (planted!(69) && known > 0) {
                 continue;
             }
             let classes = &mut self.classes;

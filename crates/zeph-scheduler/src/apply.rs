@@ -140,7 +140,7 @@ impl Machine {
                 zeph_graph::expected_ms(&self.graph, id)
             }
         });
-        self.ready.grow(&self.graph, &weight);
+        self.ready.grow(&self.graph, weight);
         for id in self.graph.ids().skip(first) {
             self.traits.push(Traits::of(self.graph.task(id)));
             self.state.push(TaskState::Pending);

@@ -1,4 +1,5 @@
 //! Doors: reservations, notes and patches across a recovery, and what a damaged journal says of them.
+#![allow(clippy::unwrap_used)]
 
 use zeph_graph::wire::{Code, GraphSpec};
 use zeph_graph::{

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// An invariant that does not hold. Numbers 1 to 18 are those of the scheduler's list of invariants;
-/// 19 is `explain`, 20 the agreement with the reference model, 21 the wire.
+/// 19 is `explain`, 20 the agreement with the reference model, 21 the wire, 22 to 24 are budgets,
+/// patches and accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// The invariant's number.

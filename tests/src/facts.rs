@@ -1,25 +1,54 @@
-//! Facts: what never changes in a run, computed the slow and obvious way.
+//! Facts: the shape and the rules of a run's graph, computed the slow and obvious way.
 
-use zeph_graph::{Header, LaneUse, Rules, TaskGraph, TaskId, Work};
+use std::collections::BTreeMap;
 
-/// Graph and policy of one run, with what the checks need to know of their shape.
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{ContentId, Header, LaneUse, Rules, TaskGraph, TaskId, Work};
+use zeph_scheduler::Patches;
+
+/// Graph and policy of one run, with what the checks need to know of their shape. When the graph grows
+/// there are new facts.
 #[derive(Debug)]
 pub struct Facts {
-    /// Graph and policy.
+    /// What the run was created with.
     pub header: Header,
     /// The children of each task, by position.
     pub children: Vec<Vec<TaskId>>,
     /// Whether task `b` depends on task `a`, directly or not: `below[a][b]`.
     pub below: Vec<Vec<bool>>,
-    /// The weight of the heaviest way from each task to a sink, in expected milliseconds.
+    /// The weight of the heaviest way from each task to a sink, in expected milliseconds, when the task
+    /// came into the graph.
     pub bottom: Vec<u64>,
+    /// The patches that the graph has grown by.
+    pub patches: Patches,
+    /// How many tasks there were with that patch.
+    pub sizes: BTreeMap<ContentId, usize>,
+    graph: TaskGraph,
 }
 
 impl Facts {
     /// Looks at every pair of tasks; meant for small graphs.
     #[must_use]
     pub fn of(header: Header) -> Self {
-        let graph = &header.graph;
+        let graph = header.graph.clone();
+        Self::new(header, graph)
+    }
+
+    /// What becomes of them when the graph has grown to this one by that patch.
+    #[must_use]
+    pub fn grown(&self, graph: TaskGraph, content: ContentId, patch: &GraphSpec) -> Self {
+        let size = graph.len();
+        let mut facts = Self::new(self.header.clone(), graph);
+        // What was there keeps its place in the queue, whatever is behind it now.
+        facts.bottom[..self.bottom.len()].copy_from_slice(&self.bottom);
+        facts.patches.clone_from(&self.patches);
+        facts.patches.insert(content, patch.clone());
+        facts.sizes.clone_from(&self.sizes);
+        facts.sizes.insert(content, size);
+        facts
+    }
+
+    fn new(header: Header, graph: TaskGraph) -> Self {
         let count = graph.len();
         let mut children = vec![Vec::new(); count];
         let mut below = vec![vec![false; count]; count];
@@ -50,25 +79,28 @@ impl Facts {
             children,
             below,
             bottom,
+            patches: Patches::new(),
+            sizes: BTreeMap::new(),
+            graph,
         }
     }
 
-    /// The graph.
+    /// The graph as it stands.
     #[must_use]
     pub const fn graph(&self) -> &TaskGraph {
-        &self.header.graph
+        &self.graph
     }
 
     /// The rules of a task.
     #[must_use]
     pub fn rules(&self, task: TaskId) -> &Rules {
-        self.header.graph.task(task).rules()
+        self.graph.task(task).rules()
     }
 
     /// What a task does.
     #[must_use]
     pub fn work(&self, task: TaskId) -> &Work {
-        self.header.graph.task(task).work()
+        self.graph.task(task).work()
     }
 
     /// The lanes of a task.

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_graph::wire::{self, GraphSpec};
 use zeph_graph::{Attempt, Entry, Record, TaskId, Timestamp};
-use zeph_scheduler::{Action, Batch, Input, Patches, Reception, Scheduler, Snapshot};
+use zeph_scheduler::{Action, Batch, Corrupt, Input, Patches, Scheduler, Snapshot};
 
 use crate::audit::{Audit, Expected};
 use crate::broken::{Broken, Check};
 use crate::facts::Facts;
+use crate::happening::{Happening, Said};
 use crate::hold;
 use crate::invariants::{self, View};
 use crate::model::Model;
@@ -68,13 +70,13 @@ impl Lab {
     ///
     /// # Errors
     /// The invariant that does not hold afterwards.
-    pub fn handle(&mut self, now: Timestamp, input: Input) -> Check<Reception> {
+    pub fn happen(&mut self, now: Timestamp, what: &Happening) -> Check<Said> {
         let timers_due = self.machine.deadline().is_some_and(|due| due <= now);
-        let reception = self.machine.handle(now, input);
-        if let Input::Failed {
+        let said = what.to(&mut self.machine, now);
+        if let Happening::Input(Input::Failed {
             task, retry_after, ..
-        } = input
-            && reception == Reception::Taken
+        }) = *what
+            && said == Said::Taken
         {
             self.floors.insert(task, retry_after.unwrap_or_default());
         }
@@ -84,25 +86,64 @@ impl Lab {
             let mut open = before.questions.iter();
             open.find(|open| open.id == question).map(|open| open.task)
         };
-        let expected = self.model.event(now, input, task_of);
-        self.compare()?;
+        let grown = self.grown(what)?;
+        let expected = self.model.event(now, what, grown, task_of);
+        if !Arc::ptr_eq(&self.facts, self.model.facts()) {
+            self.facts = Arc::clone(self.model.facts());
+            self.audit.grow(&self.facts);
+        }
         hold!(
-            reception == expected,
+            said == expected,
             20,
             "model_agrees",
-            "the input is {reception:?}, the model says {expected:?}"
+            "the answer is {said:?}, the model says {expected:?}"
         );
+        self.compare()?;
         invariants::after_input(&View {
             facts: &self.facts,
             before: &before,
             after: &self.snapshot,
             machine: &self.machine,
             model: &self.model,
-            input,
-            reception,
+            what,
+            said,
             timers_due,
         })?;
-        Ok(reception)
+        Ok(said)
+    }
+
+    /// An input comes.
+    ///
+    /// # Errors
+    /// The invariant that does not hold afterwards.
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Check<Said> {
+        self.happen(now, &Happening::Input(input))
+    }
+
+    /// What a patch makes of the facts, if there is nothing wrong with it.
+    fn grown(&self, what: &Happening) -> Check<Option<Arc<Facts>>> {
+        let Happening::Amend { content, patch, .. } = what else {
+            return Ok(None);
+        };
+        let Some(expected) = &patch.grown else {
+            return Ok(None);
+        };
+        let graph = self.machine.graph();
+        let graph = if graph.len() == expected.len() {
+            let differences = wire::diff(expected, graph);
+            hold!(
+                differences.is_empty(),
+                23,
+                "patches_append",
+                "the graph is not what the patch makes of it: {differences:?}"
+            );
+            // The way through JSON rounds times up, so that this one is exact.
+            graph
+        } else {
+            expected
+        };
+        let facts = self.facts.grown(graph.clone(), *content, &patch.spec);
+        Ok(Some(Arc::new(facts)))
     }
 
     /// Takes the next batch, if none is being saved; true if there is one now.
@@ -188,7 +229,8 @@ impl Lab {
                     })?;
             }
         }
-        self.audit.end_of_batch()
+        self.audit.end_of_batch()?;
+        invariants::inv_24_accounts(&self.snapshot, &self.audit)
     }
 
     fn compare(&mut self) -> Check {
@@ -226,8 +268,7 @@ impl Lab {
             self.disk.extend_from_slice(flight.batch.entries());
             self.saved_model = flight.model;
         }
-        let journal = self.disk.iter().copied();
-        let recovered = Scheduler::recover(self.facts.header.clone(), journal, &Patches::new());
+        let recovered = self.recover(&self.disk);
         self.machine = recovered.map_err(|corrupt| Broken {
             number: 14,
             name: "fold_equals_live",
@@ -235,6 +276,7 @@ impl Lab {
         })?;
         self.snapshot = self.machine.snapshot();
         self.model = self.saved_model.clone();
+        self.facts = Arc::clone(self.model.facts());
         let last_at = self.disk.last().map_or(0, |entry| entry.at.as_micros());
         self.model.crash(last_at);
         self.audit = Audit::new(Arc::clone(&self.facts));
@@ -243,6 +285,7 @@ impl Lab {
         }
         self.audit.take_expected();
         self.compare()?;
+        invariants::inv_24_accounts(&self.snapshot, &self.audit)?;
         invariants::after_crash(&self.facts, &self.disk, &self.snapshot, &self.model)?;
         invariants::inv_07_timers(&self.snapshot, &self.machine, &self.model)
     }
@@ -253,14 +296,30 @@ impl Lab {
     /// If they differ.
     pub fn fold(&self) -> Check {
         let flying = self.flying.iter().flat_map(|f| f.batch.entries());
-        let journal = self.disk.iter().chain(flying).copied();
-        let folded = Scheduler::recover(self.facts.header.clone(), journal, &Patches::new());
+        let journal: Vec<Entry> = self.disk.iter().chain(flying).copied().collect();
+        let folded = self.recover(&journal);
         let folded = folded.map_err(|corrupt| Broken {
             number: 14,
             name: "fold_equals_live",
             what: format!("its own journal is called corrupt: {corrupt}"),
         })?;
         invariants::inv_14_fold(&folded.snapshot(), &self.snapshot)
+    }
+
+    /// Reads a journal back, with those patches that it names and no others.
+    fn recover(&self, journal: &[Entry]) -> Result<Scheduler, Corrupt> {
+        let named = journal.iter().filter_map(|entry| {
+            let Record::Amended { content, .. } = entry.record else {
+                return None;
+            };
+            let patch = self.facts.patches.get(&content)?;
+            // As the store has it.
+            let read = GraphSpec::from_json(&patch.to_json()).ok()?;
+            Some((content, read))
+        });
+        let patches: Patches = named.collect();
+        let journal = journal.iter().copied();
+        Scheduler::recover(self.facts.header.clone(), journal, &patches)
     }
 
     /// What holds at the end of a run, and for its journal as a whole.

@@ -6,6 +6,7 @@
 
 pub mod broken;
 pub mod facts;
+pub mod happening;
 pub mod rng;
 
 pub mod audit;

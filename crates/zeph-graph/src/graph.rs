@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::GraphMark;
-use crate::{Links, OnFailure, Rules, Task, TaskId, Work};
+use crate::{Lane, LaneId, Links, OnFailure, Rules, Task, TaskId, Work};
 
 /// The most tasks that a graph can hold.
 pub const MAX_TASKS: usize = u32::MAX as usize - 1;
@@ -37,33 +37,6 @@ pub struct TaskGraph {
     parents_end: Vec<usize>,
     lanes: Vec<Lane>,
     metadata: BTreeMap<String, String>,
-}
-
-/// A named limit that tasks share: at most `capacity` units are occupied at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// The name, unique in its graph.
-    pub name: Arc<str>,
-    /// Units; at least 1.
-    pub capacity: u32,
-}
-
-/// A lane's place in its graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LaneId(u32);
-
-impl LaneId {
-    /// The lane at a position.
-    #[must_use]
-    pub const fn from_index(index: u32) -> Self {
-        Self(index)
-    }
-
-    /// The position.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
 }
 
 /// Why a task or a lane cannot be added.
@@ -245,9 +218,9 @@ impl TaskGraph {
                 lane: name.to_string(),
             });
         }
-        let id = LaneId(u32::try_from(self.lanes.len()).map_err(|_| AddError::TooManyTasks)?);
+        let index = u32::try_from(self.lanes.len()).map_err(|_| AddError::TooManyTasks)?;
         self.lanes.push(Lane { name, capacity });
-        Ok(id)
+        Ok(LaneId::from_index(index))
     }
 
     /// How many tasks there are.
@@ -393,7 +366,7 @@ impl TaskGraph {
     #[must_use]
     pub fn find_lane(&self, name: &str) -> Option<LaneId> {
         let index = self.lanes.iter().position(|lane| &*lane.name == name)?;
-        Some(LaneId(u32::try_from(index).ok()?))
+        Some(LaneId::from_index(u32::try_from(index).ok()?))
     }
 
     /// Free text about the graph (its goal, where it came from); the scheduler does not read it.

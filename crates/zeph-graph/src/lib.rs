@@ -13,6 +13,7 @@ mod rules;
 mod task;
 
 mod graph;
+mod lane;
 mod links;
 mod topology;
 
@@ -24,8 +25,9 @@ pub mod picture;
 pub mod wire;
 
 pub use budget::{Budget, Spend, Spent};
-pub use graph::{AddError, Lane, LaneId, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
+pub use graph::{AddError, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
 pub use id::{Attempt, BadRunId, ContentId, QuestionId, ReservationId, RunId, Seq, TaskId};
+pub use lane::{Lane, LaneId};
 pub use links::Links;
 pub use params::Params;
 pub use policy::{Header, OverBudget, Policy};

@@ -178,7 +178,7 @@ pub enum Record {
     },
 }
 
-// A journal is mostly these: the limit is 32, and what it takes now is kept.
+// A run of a million tasks folds millions of these.
 const _: () = assert!(size_of::<Record>() <= 24);
 
 /// What brings a run to its end before its tasks are through.

@@ -31,6 +31,11 @@ use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 /// | Asking | Skipped | no to an approval |
 /// | Asking | Failed | "skip" or "abort" to a failure |
 /// | not an end | Canceled | the task or the run is cancelled, the run is aborted or timed out; a Running one by way of Canceling |
+///
+/// Every task begins as Pending, with its run or with the patch that adds it; parents that have ended by
+/// then count at once. An attempt that a budget stops has failed; whether the task then is Asking or
+/// Failed is for the policy to say and not for its `on_failure`. What an attempt reserves, settles and
+/// notes moves no task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
     /// Waits for its parents.

@@ -1,7 +1,7 @@
 //! Admit: the one transition table. What a record may follow, live and in recovery.
 
 use zeph_graph::{
-    Answer, AskWhy, EndingWhy, FailureAnswer, Record, SkipWhy, TaskId, TaskState, Work,
+    Answer, AskWhy, EndingWhy, FailureAnswer, QuestionId, Record, SkipWhy, TaskId, TaskState, Work,
 };
 
 use crate::machine::{Machine, Phase};
@@ -58,14 +58,7 @@ impl Machine {
                 task,
                 question,
                 why,
-            } => {
-                self.may_ask(why, task)
-                    && question.get() == self.run.last_question.wrapping_add(1)
-                    && matches!(
-                        self.state(task),
-                        TaskState::Pending | TaskState::Ready | TaskState::BackingOff { .. }
-                    )
-            }
+            } => self.admits_asked(task, question, why),
             Record::Answered {
                 task,
                 question,
@@ -84,13 +77,7 @@ impl Machine {
                 self.state(task) == TaskState::Pending && self.may_spoil(why, task)
             }
             Record::Canceled { task, .. } => !self.state(task).is_end() && !self.has_slot(task),
-            Record::Ending { why } => {
-                let known = match why {
-                    EndingWhy::Abort(task) => task.index() < self.state.len(),
-                    EndingWhy::Cancel | EndingWhy::Timeout => true,
-                };
-                known && self.run.ending.is_none()
-            }
+            Record::Ending { why } => self.admits_ending(why),
             Record::Paused => !self.run.paused,
             Record::Unpaused => self.run.paused,
             Record::Suspending => self.run.phase == Phase::Live,
@@ -105,14 +92,34 @@ impl Machine {
                 task, reservation, ..
             } => self.purse.open.contains_key(&(task, reservation)),
             Record::Noted { task, attempt, .. } => self.current(task, attempt).is_some(),
-            Record::Amended { task, .. } => {
-                matches!(self.state(task), TaskState::Running { .. })
-                    && self.run.ending.is_none()
-                    && !self.purse.proposers.contains(&task)
-            }
+            Record::Amended { task, .. } => self.admits_amended(task),
             Record::Budgeted { budget } => budget != self.purse.budget,
             Record::Ended { .. } => self.counts.ended() == self.counts.total(),
         }
+    }
+
+    fn admits_asked(&self, task: TaskId, question: QuestionId, why: AskWhy) -> bool {
+        self.may_ask(why, task)
+            && question.get() == self.run.last_question.wrapping_add(1)
+            && matches!(
+                self.state(task),
+                TaskState::Pending | TaskState::Ready | TaskState::BackingOff { .. }
+            )
+    }
+
+    fn admits_ending(&self, why: EndingWhy) -> bool {
+        let known = match why {
+            EndingWhy::Abort(task) => task.index() < self.state.len(),
+            EndingWhy::Cancel | EndingWhy::Timeout => true,
+        };
+        known && self.run.ending.is_none()
+    }
+
+    /// Whether the patch fits the graph is for the graph to say.
+    fn admits_amended(&self, task: TaskId) -> bool {
+        matches!(self.state(task), TaskState::Running { .. })
+            && self.run.ending.is_none()
+            && !self.purse.proposers.contains(&task)
     }
 
     /// A task completes by its attempt, or without one: a milestone, an answer, a substitute.

@@ -128,13 +128,19 @@ impl Machine {
 
     /// The graph has grown: every array follows. Parents that have ended are counted down at once.
     fn apply_amended(&mut self, task: TaskId) {
-        self.purse.proposers.insert(task);
+        if !planted!(63) {
+            self.purse.proposers.insert(task);
+        }
         let first = self.state.len();
         self.links.grow(&self.graph);
         let weight = zeph_graph::bottom_levels_from(&self.graph, &self.links, first, |id| {
-            zeph_graph::expected_ms(&self.graph, id)
+            if planted!(67) {
+                0
+            } else {
+                zeph_graph::expected_ms(&self.graph, id)
+            }
         });
-        self.ready.grow(&self.graph, &weight);
+        self.ready.grow(&self.graph, weight);
         for id in self.graph.ids().skip(first) {
             self.traits.push(Traits::of(self.graph.task(id)));
             self.state.push(TaskState::Pending);
@@ -143,9 +149,9 @@ impl Machine {
             let mut waiting = 0;
             for &parent in self.graph.parents(id) {
                 let state = self.state(parent);
-                if !state.is_end() {
+                if !state.is_end() || planted!(64) {
                     waiting += 1;
-                } else if !state.is_completed() {
+                } else if !state.is_completed() && !planted!(65) {
                     waiting |= SPOILED;
                 }
             }

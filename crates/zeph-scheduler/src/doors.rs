@@ -66,7 +66,16 @@ impl Account {
         self.reserved = self.reserved.plus(most);
     }
 
-    const fn settle(&mut self, most: Spend, spent: Spend) {
+    fn settle(&mut self, most: Spend, spent: Spend) {
+        #[cfg(feature = "planted")]
+        let spent = if planted!(57) {
+            Spend {
+                tokens: spent.tokens.min(most.tokens),
+                micro_usd: spent.micro_usd.min(most.micro_usd),
+            }
+        } else {
+            spent
+        };
         self.reserved = self.reserved.minus(most);
         self.spent = self.spent.plus(spent);
     }
@@ -130,7 +139,11 @@ impl Purse {
         let last = ReservationId::from(std::num::NonZeroU32::MAX);
         let of_task = (task, ReservationId::FIRST)..=(task, last);
         while let Some((&(_, reservation), &most)) = self.open.range(of_task.clone()).next() {
-            self.settle(task, reservation, most);
+            let spent = if planted!(54) { Spend::ZERO } else { most };
+            self.settle(task, reservation, spent);
+            if planted!(62) {
+                return;
+            }
         }
     }
 
@@ -314,12 +327,15 @@ impl Machine {
         most: Spend,
     ) -> Result<ReservationId, Refusal> {
         // In a machine that waits for its resumption the attempt is as good as lost.
-        if self.current(task, attempt).is_none() || self.dormant {
+        let late = planted!(71) && self.state.get(task.index()).is_some_and(|s| !s.is_end());
+        if (self.current(task, attempt).is_none() && !late) || self.dormant {
             return Err(Refusal::Stale);
         }
         let own = self.graph.task(task).rules().budget;
-        let covered = self.purse.budget.covers(self.purse.run.held().plus(most))
-            && own.covers(self.purse.account(task).held().plus(most));
+        let run = self.purse.run;
+        let held = if planted!(55) { run.spent } else { run.held() };
+        let covered = self.purse.budget.covers(held.plus(most))
+            && (own.covers(self.purse.account(task).held().plus(most)) || planted!(56));
         if !covered {
             let left = self.left(task);
             return Err(Refusal::OverBudget { left });
@@ -373,7 +389,8 @@ impl Machine {
         patch: &GraphSpec,
     ) -> Result<Amendment, Diagnostics> {
         let state = self.state.get(task.index()).copied();
-        let running = matches!(state, Some(TaskState::Running { attempt: a, .. }) if a == attempt);
+        let running = matches!(state, Some(TaskState::Running { attempt: a, .. }) if a == attempt)
+            || (planted!(70) && self.current(task, attempt).is_some());
         if !running || self.dormant || self.run.ending.is_some() {
             return Ok(Amendment::Stale);
         }
@@ -382,7 +399,7 @@ impl Machine {
         }
         let new = self.graph.extend(patch)?;
         self.record(Record::Amended { task, content });
-        for index in new.clone() {
+        for index in new.clone().filter(|_| !planted!(66)) {
             self.consider(TaskId::from_index(index));
         }
         Ok(Amendment::Added {
@@ -395,6 +412,10 @@ impl Machine {
     pub(crate) fn on_budget(&mut self, budget: Budget) -> Reception {
         if budget == self.purse.budget {
             return Reception::Stale;
+        }
+        if planted!(61) {
+            self.purse.budget = budget;
+            return Reception::Taken;
         }
         self.record(Record::Budgeted { budget });
         Reception::Taken

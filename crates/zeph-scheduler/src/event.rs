@@ -353,6 +353,9 @@ impl fmt::Display for Event {
                 write!(f, "attempt {attempt} of task {name:?} left a note")
             }
             EventKind::GraphAmended { .. } => write!(f, "task {name:?} added tasks to the graph"),
+            EventKind::BudgetSet { budget } if budget.is_unlimited() => {
+                f.write_str("the run has no budget any more")
+            }
             EventKind::BudgetSet { budget } => write!(f, "the run may cost {budget}"),
             EventKind::RunEnded { end } => write!(f, "the run ended: {end}"),
         }
@@ -412,54 +415,4 @@ fn reason(why: CutWhy) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(record: Record) -> String {
-        let mut graph = TaskGraph::new();
-        let first = graph.add_task("a\u{202E}b", []);
-        graph.add_task(zeph_graph::Task::new("work").action("run"), [first]);
-        let entry = Entry {
-            seq: Seq::FIRST,
-            at: Timestamp::from_micros(500),
-            record,
-        };
-        Event::of(&entry, &graph).to_string()
-    }
-
-    #[test]
-    fn an_event_tells_names_and_the_one_to_blame() {
-        let (first, work) = (TaskId::from_index(0), TaskId::from_index(1));
-        let completed = |task| Record::Completed {
-            task,
-            output: Output::None,
-            log: None,
-        };
-        assert_eq!(
-            line(completed(first)),
-            r#"milestone "a\u{202e}b" is reached"#
-        );
-        assert_eq!(line(completed(work)), r#"task "work" completed"#);
-        let why = SkipWhy::Upstream(first);
-        assert_eq!(
-            line(Record::Skipped { task: work, why }),
-            r#"task "work" is skipped: task "a\u{202e}b" did not complete"#
-        );
-        let until = Timestamp::from_micros(2_500);
-        assert_eq!(
-            line(Record::BackedOff { task: work, until }),
-            r#"task "work" tries again in 2ms"#
-        );
-        let why = EndingWhy::Abort(work);
-        assert_eq!(
-            line(Record::Ending { why }),
-            r#"the run is aborted: task "work" failed"#
-        );
-    }
-
-    #[test]
-    fn an_unknown_task_has_no_name_and_does_not_panic() {
-        let task = TaskId::from_index(9);
-        assert_eq!(line(Record::Readied { task }), r#"task "?" is ready"#);
-    }
-}
+mod tests;

@@ -209,7 +209,7 @@ impl Machine {
             clocks: BTreeMap::new(),
             questions: BTreeMap::new(),
             purse: Purse::new(policy.budget),
-            ready: Ready::new(&graph, &weight),
+            ready: Ready::new(&graph, weight),
             timers: Timers::default(),
             // A graph holds fewer tasks than a u32 counts.
             counts: Counts {

@@ -66,6 +66,36 @@ pub const BUGS: &[(u8, &str)] = &[
     (51, "a recovered machine does not wait for its resumption"),
     (52, "explain does not mention the pause"),
     (53, "a person's retry grants one more retry"),
+    (
+        54,
+        "an attempt that ends gives its reservations back unspent",
+    ),
+    (55, "what is reserved does not count when more is reserved"),
+    (56, "a task's own budget is ignored"),
+    (
+        57,
+        "what a call spent beyond its reservation is not counted",
+    ),
+    (58, "a budget at its limit goes by the task's strategy"),
+    (59, "a budget at its limit is worth a retry"),
+    (
+        60,
+        "the strategy's default answers the question about a budget",
+    ),
+    (61, "a budget that is set anew is not recorded"),
+    (
+        62,
+        "an attempt that ends settles only one of its reservations",
+    ),
+    (63, "a task may propose again and again"),
+    (64, "a new task waits for parents that have ended"),
+    (65, "a parent that failed before does not spoil a new task"),
+    (66, "new tasks are not looked at until a parent ends"),
+    (67, "new tasks have no place on the critical path"),
+    (68, "new tasks have no priority"),
+    (69, "new tasks use no lanes"),
+    (70, "a patch is taken from an attempt that is being stopped"),
+    (71, "an old attempt reserves on"),
 ];
 
 static CHOSEN: AtomicU8 = AtomicU8::new(0);

@@ -91,7 +91,7 @@ impl Machine {
             // What must not happen twice is never repeated without a person's word.
             AskWhy::Failure(Fault::Interrupted) if !planted!(42) => None,
             // The strategy does not speak for a budget, so its default does not either.
-            AskWhy::Failure(Fault::Budget) => None,
+            AskWhy::Failure(Fault::Budget) if !planted!(60) => None,
             AskWhy::Failure(_) => match &task.rules().on_failure {
                 OnFailure::Ask(ask) => {
                     let (wait, answer) = ask.fallback?;

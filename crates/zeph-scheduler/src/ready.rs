@@ -45,7 +45,7 @@ struct Class {
 }
 
 impl Ready {
-    pub(crate) fn new(graph: &TaskGraph, weight: &[u64]) -> Self {
+    pub(crate) fn new(graph: &TaskGraph, weight: Vec<u64>) -> Self {
         let mut ready = Self {
             classes: vec![Class::default()],
             known: BTreeMap::from([(Vec::new(), 0)]),
@@ -65,17 +65,21 @@ impl Ready {
     }
 
     /// Takes in the tasks that the graph has got since, with their bottom levels.
-    pub(crate) fn grow(&mut self, graph: &TaskGraph, weight: &[u64]) {
+    pub(crate) fn grow(&mut self, graph: &TaskGraph, mut weight: Vec<u64>) {
         let known = self.stamp.len();
         self.stamp.resize(graph.len(), 0);
-        self.weight.extend_from_slice(weight);
+        if known == 0 {
+            self.weight = weight;
+        } else {
+            self.weight.append(&mut weight);
+        }
         for id in graph.ids().skip(known) {
             let rules = graph.task(id).rules();
-            if rules.priority != 0 {
+            if rules.priority != 0 && !(planted!(68) && known > 0) {
                 self.priority.resize(id.index() + 1, 0);
                 self.priority[id.index()] = rules.priority;
             }
-            if rules.lanes.is_empty() {
+            if rules.lanes.is_empty() || (planted!(69) && known > 0) {
                 continue;
             }
             let classes = &mut self.classes;

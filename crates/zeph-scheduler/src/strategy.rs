@@ -26,7 +26,8 @@ impl Machine {
         let granted = u64::from(retry.max_retries) + u64::from(planted!(6));
         #[cfg(feature = "planted")]
         let granted = granted + u64::from(tally.agains) * u64::from(planted!(53));
-        if (fault.is_retryable() || planted!(5)) && u64::from(tally.failures) <= granted {
+        let again = fault.is_retryable() || (planted!(59) && fault == Fault::Budget);
+        if (again || planted!(5)) && u64::from(tally.failures) <= granted {
             let until = self.retry_at(task, retry, tally.failures, retry_after);
             self.record(Record::BackedOff { task, until });
         } else {
@@ -57,7 +58,7 @@ impl Machine {
 
     /// No further attempt: what the task's `on_failure` says, or the policy for a budget.
     pub(crate) fn strategy(&mut self, task: TaskId, fault: Fault) {
-        if fault == Fault::Budget {
+        if fault == Fault::Budget && !planted!(58) {
             return match self.policy.over_budget {
                 OverBudget::Ask => self.ask_failure(task, fault),
                 OverBudget::Partial => self.fail(task, fault),

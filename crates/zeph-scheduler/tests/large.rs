@@ -1,6 +1,8 @@
-//! Large: a chain of a million tasks and a wide graph, built, run, cancelled and recovered on a small stack.
+//! Large: a chain of a million tasks and a wide graph, built, grown, run, cancelled and recovered on a small
+//! stack.
 
-use zeph_graph::{Entry, Header, Policy, RunEnd, Task, TaskGraph, TaskId, Timestamp};
+use zeph_graph::wire::{GraphSpec, TaskSpec};
+use zeph_graph::{ContentId, Entry, Header, Policy, RunEnd, Task, TaskGraph, TaskId, Timestamp};
 use zeph_scheduler::{Action, Input, Patches, Scheduler, Scope};
 
 /// Whatever recurses over a graph overflows this.
@@ -164,5 +166,64 @@ fn a_wide_graph_is_cancelled_downstream_of_one_task() {
         let journal = batch.entries().to_vec();
         drop(machine.saved(batch));
         recovers(graph, journal, &machine);
+    });
+}
+
+/// The next tasks of a chain, below the one that ends it now.
+fn next_piece(known: usize, tasks: usize) -> GraphSpec {
+    let one = r#"{"version":1,"tasks":[{"name":"t","work":{"kind":"action","name":"no-op"}}]}"#;
+    let one = GraphSpec::from_json(one).map(|spec| spec.tasks);
+    let one = one.unwrap_or_default().remove(0);
+    let task = |at: usize| TaskSpec {
+        name: format!("t{at}"),
+        needs: vec![format!("t{}", at - 1)],
+        ..one.clone()
+    };
+    GraphSpec {
+        tasks: (known..known + tasks).map(task).collect(),
+        ..GraphSpec::default()
+    }
+}
+
+#[test]
+fn a_chain_grows_to_a_million_tasks_while_it_runs_and_recovers() {
+    const PIECE: usize = 1_000;
+    on_a_small_stack(|| {
+        let graph = chain(1);
+        let mut machine = Scheduler::new(graph.clone(), Policy::default());
+        let mut journal = Vec::new();
+        let mut patches = Patches::new();
+        let mut content = ContentId::FIRST;
+        let now = Timestamp::ZERO;
+        machine.handle(now, Input::Start);
+        while let Some(batch) = machine.step() {
+            journal.extend_from_slice(batch.entries());
+            for action in machine.saved(batch) {
+                let Action::Start { task, attempt } = action else {
+                    continue;
+                };
+                // The last one that there is brings those that follow it.
+                let known = machine.graph().len();
+                if task.index() + 1 == known && known < 1_000_000 {
+                    let patch = next_piece(known, PIECE);
+                    let grown = machine.amend(now, task, attempt, content, &patch);
+                    assert!(grown.is_ok());
+                    patches.insert(content, patch);
+                    content = content.next();
+                }
+                let done = Input::Completed {
+                    task,
+                    attempt,
+                    output: None,
+                    log: None,
+                };
+                machine.handle(now, done);
+            }
+        }
+        assert_eq!(machine.end(), Some(RunEnd::Completed));
+        assert_eq!(machine.counts().completed, 1_000_001);
+        let policy = Policy::default();
+        let recovered = Scheduler::recover(Header { graph, policy }, journal, &patches);
+        assert!(recovered.map(|machine| machine.snapshot()) == Ok(machine.snapshot()));
     });
 }

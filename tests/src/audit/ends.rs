@@ -21,7 +21,7 @@ impl Audit {
             book.place
         );
         book.place = Place::Between;
-        Ok(())
+        self.pay_up(task)
     }
 
     /// However the attempts came about, the failed ones never outnumber the retries before a back-off.
@@ -74,6 +74,7 @@ impl Audit {
             "records_explained",
             "{task} completes with {output:?} from {place:?}"
         );
+        self.pay_up(task)?;
         self.ends(task, true)
     }
 
@@ -86,6 +87,7 @@ impl Audit {
             "{task} fails from {:?}",
             book.place
         );
+        // From here no budget can be the reason: its task has just run.
         let by_itself = matches!(self.facts.rules(task).on_failure, OnFailure::Abort);
         if by_itself && self.ending.is_none() && book.place != Place::Between {
             self.owed = Some(Owed::Ending(task));
@@ -173,7 +175,7 @@ impl Audit {
             return Ok(());
         };
         hold!(
-            !(by_default && why == AskWhy::Failure(Fault::Interrupted)),
+            !(by_default && matches!(why, AskWhy::Failure(Fault::Interrupted | Fault::Budget))),
             12,
             "strategies",
             "{task} may not be repeated without a person's word"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeph_graph::{
     Answer, AskWhy, CutHow, CutWhy, Effect, EndingWhy, Entry, FailureAnswer, Fault, OnFailure,
-    Output, Record, SkipWhy, TaskId, Work,
+    Output, OverBudget, Record, SkipWhy, TaskId, Work,
 };
 
 use super::{Audit, Owed};
@@ -52,6 +52,7 @@ impl Audit {
 
     fn aborts(&self, owed: Owed) -> bool {
         match owed {
+            Owed::Failure(_, Fault::Budget) => false,
             Owed::Failure(task, _) | Owed::Cut(task, ..) => {
                 matches!(self.facts.rules(task).on_failure, OnFailure::Abort)
             }
@@ -94,6 +95,12 @@ impl Audit {
         let again = fault.is_retryable() && u64::from(book.failures) <= budget;
         if again {
             return matches!(*record, Record::BackedOff { task: t, .. } if t == task);
+        }
+        if fault == Fault::Budget {
+            return match self.facts.header.policy.over_budget {
+                OverBudget::Ask => asks(record, task, fault),
+                OverBudget::Partial => *record == Record::Failed { task, why: fault },
+            };
         }
         match &rules.on_failure {
             OnFailure::Abort | OnFailure::Skip => *record == Record::Failed { task, why: fault },

@@ -7,6 +7,7 @@ mod book;
 
 mod ends;
 mod follow;
+mod purse;
 mod starts;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::broken::Check;
 use crate::facts::Facts;
 use crate::hold;
 use book::{Book, Owed, Place};
+use purse::Purse;
 
 /// What the records so far say.
 #[derive(Clone, Debug)]
@@ -37,6 +39,9 @@ pub struct Audit {
     open: BTreeMap<QuestionId, TaskId>,
     owed: Option<Owed>,
     expected: Expected,
+    purse: Purse,
+    // How many tasks there are by the records so far.
+    known: usize,
 }
 
 /// The actions that the records of one batch call for.
@@ -55,6 +60,8 @@ impl Audit {
     pub fn new(facts: Arc<Facts>) -> Self {
         Self {
             books: vec![Book::default(); facts.graph().len()],
+            purse: Purse::of(facts.header.policy.budget),
+            known: facts.header.graph.len(),
             facts,
             seq: 0,
             at: Timestamp::ZERO,
@@ -70,6 +77,12 @@ impl Audit {
         }
     }
 
+    /// The graph has grown; the record that says so comes later.
+    pub fn grow(&mut self, facts: &Arc<Facts>) {
+        self.books.resize(facts.graph().len(), Book::default());
+        self.facts = Arc::clone(facts);
+    }
+
     /// The next record. `floor` is the wait that the executor of a task asked for last, if that is known.
     ///
     /// # Errors
@@ -82,6 +95,13 @@ impl Audit {
             13,
             "records_explained",
             "{record:?} stands outside of the run"
+        );
+        hold!(
+            record.task().is_none_or(|task| task.index() < self.known),
+            23,
+            "patches_append",
+            "{record:?}, but there are {} tasks",
+            self.known
         );
         if let Some(owed) = self.owed.take() {
             self.inv_12_strategies(owed, entry, &floor)?;
@@ -161,11 +181,19 @@ impl Audit {
                     asks.entry(question).or_insert((task, 0, 0)).2 += 1;
                 }
             }
-            Record::Reserved { .. }
-            | Record::Settled { .. }
-            | Record::Noted { .. }
-            | Record::Amended { .. }
-            | Record::Budgeted { .. } => {}
+            Record::Reserved {
+                task,
+                reservation,
+                most,
+            } => return self.reserved(task, reservation, most),
+            Record::Settled {
+                task,
+                reservation,
+                spent,
+            } => return self.settled(task, reservation, spent),
+            Record::Noted { task, attempt, .. } => return self.noted(task, attempt),
+            Record::Amended { task, content } => return self.amended(task, content),
+            Record::Budgeted { budget } => return self.budgeted(budget),
             Record::Ended { end } => {
                 self.ended = true;
                 self.expected.actions.push(Action::Ended(end));

@@ -4,6 +4,7 @@ use zeph_graph::wire::{decode, encode};
 use zeph_graph::{Entry, Record, RunState};
 use zeph_scheduler::Snapshot;
 
+use crate::audit::Audit;
 use crate::broken::Check;
 use crate::hold;
 
@@ -60,6 +61,23 @@ pub fn inv_13_summary(journal: &[Entry], last: &Snapshot) -> Check {
         "records_explained",
         "the journal ends with {end:?}, the run with {:?}",
         last.run
+    );
+    Ok(())
+}
+
+/// What run and tasks have spent and hold is the sum of what the records say.
+///
+/// # Errors
+/// If it is not.
+pub fn inv_24_accounts(snapshot: &Snapshot, audit: &Audit) -> Check {
+    let told = audit.accounts();
+    hold!(
+        told.0 == snapshot.account && told.1 == snapshot.accounts,
+        24,
+        "accounts_are_sums",
+        "the records add up to {told:?}, the machine says {:?} and {:?}",
+        snapshot.account,
+        snapshot.accounts
     );
     Ok(())
 }

@@ -11,17 +11,18 @@ mod scope;
 mod state;
 
 pub use actions::inv_10_actions;
-pub use journal::{inv_13_summary, inv_14_fold, inv_21_wire};
+pub use journal::{inv_13_summary, inv_14_fold, inv_21_wire, inv_24_accounts};
 pub use state::inv_07_timers;
 
 use zeph_graph::Entry;
-use zeph_scheduler::{Input, Reception, Scheduler, Snapshot};
+use zeph_scheduler::{Scheduler, Snapshot};
 
 use crate::broken::Check;
 use crate::facts::Facts;
+use crate::happening::{Happening, Said};
 use crate::model::Model;
 
-/// What can be seen after an input.
+/// What can be seen after something has happened.
 #[derive(Debug)]
 pub struct View<'a> {
     /// Graph and policy.
@@ -34,10 +35,10 @@ pub struct View<'a> {
     pub machine: &'a Scheduler,
     /// The model after it.
     pub model: &'a Model,
-    /// The input.
-    pub input: Input,
+    /// What happened.
+    pub what: &'a Happening,
     /// What the machine said to it.
-    pub reception: Reception,
+    pub said: Said,
     /// Whether a timer was due at the input's time.
     pub timers_due: bool,
 }
@@ -52,7 +53,8 @@ pub fn after_input(view: &View<'_>) -> Check {
     scope::inv_06_only_current_attempt_counts(view)?;
     scope::inv_13_records_explained(view)?;
     scope::inv_17_cancel_is_complete(view)?;
-    scope::inv_18_branch_exact(view)
+    scope::inv_18_branch_exact(view)?;
+    scope::inv_23_patches_append(view)
 }
 
 /// All that must hold after a batch was taken.

@@ -1,27 +1,16 @@
 //! Scope: how far an input may reach.
 
-use zeph_graph::{CutWhy, TaskId, TaskState};
-use zeph_scheduler::{Input, Reception, Scope};
+use zeph_graph::{Attempt, CutWhy, TaskId, TaskState};
+use zeph_scheduler::{Input, Scope};
 
 use super::View;
 use crate::broken::Check;
+use crate::happening::{Happening, Said};
 use crate::hold;
 
 pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
-    let (task, attempt) = match view.input {
-        Input::Completed { task, attempt, .. }
-        | Input::Failed { task, attempt, .. }
-        | Input::Lost { task, attempt } => (task, attempt),
-        Input::Start
-        | Input::Answered { .. }
-        | Input::Cancel(_)
-        | Input::Pause
-        | Input::Unpause
-        | Input::Suspend
-        | Input::Resume
-        | Input::Budget(_)
-        | Input::Quota(_)
-        | Input::Tick => return Ok(()),
+    let Some((task, attempt)) = attempt_of(view.what) else {
+        return Ok(());
     };
     let current = match view.before.states.get(task.index()) {
         Some(TaskState::Running { attempt: a, .. } | TaskState::Canceling { attempt: a, .. }) => {
@@ -39,34 +28,68 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
         )
         | None => false,
     };
+    // A report of the current attempt counts; what it writes through a door may be refused.
+    let is_report = matches!(view.what, Happening::Input(_) | Happening::Note { .. });
+    let fine = if current {
+        !is_report || view.said == Said::Taken
+    } else {
+        view.said == Said::Stale
+    };
     hold!(
-        current == (view.reception == Reception::Taken),
+        fine,
         6,
         "only_current_attempt_counts",
-        "the report of attempt {attempt} of {task} is {:?}",
-        view.reception
+        "what attempt {attempt} of {task} says is {:?}",
+        view.said
     );
     Ok(())
 }
 
+/// The attempt that says something, if one does.
+fn attempt_of(what: &Happening) -> Option<(TaskId, Attempt)> {
+    match *what {
+        Happening::Input(
+            Input::Completed { task, attempt, .. }
+            | Input::Failed { task, attempt, .. }
+            | Input::Lost { task, attempt },
+        )
+        | Happening::Reserve { task, attempt, .. }
+        | Happening::Settle { task, attempt, .. }
+        | Happening::Note { task, attempt, .. }
+        | Happening::Amend { task, attempt, .. } => Some((task, attempt)),
+        Happening::Input(
+            Input::Start
+            | Input::Answered { .. }
+            | Input::Cancel(_)
+            | Input::Pause
+            | Input::Unpause
+            | Input::Suspend
+            | Input::Resume
+            | Input::Budget(_)
+            | Input::Quota(_)
+            | Input::Tick,
+        ) => None,
+    }
+}
+
 /// What is stale changes nothing; only timers that are due may.
 pub(super) fn inv_13_records_explained(view: &View<'_>) -> Check {
-    let no_effect =
-        view.reception != Reception::Taken || matches!(view.input, Input::Tick | Input::Quota(_));
+    let idle = matches!(view.what, Happening::Input(Input::Tick | Input::Quota(_)));
+    let no_effect = idle || view.said.changes_nothing();
     hold!(
         !no_effect || view.timers_due || view.before == view.after,
         13,
         "records_explained",
         "{:?} was {:?} and no timer due, but something changed",
-        view.input,
-        view.reception
+        view.what,
+        view.said
     );
     Ok(())
 }
 
 /// After a cancel everything in its scope has ended or is being stopped, in that one step.
 pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
-    let Input::Cancel(scope) = view.input else {
+    let Happening::Input(Input::Cancel(scope)) = *view.what else {
         return Ok(());
     };
     if view.model.phase() == crate::model::Phase::New {
@@ -102,7 +125,7 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
             17,
             "cancel_is_complete",
             "{task} is {state:?} after {:?}",
-            view.input
+            view.what
         );
     }
     Ok(())
@@ -113,27 +136,35 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
     if view.timers_due || view.model.ending().is_some() {
         return Ok(());
     }
-    let root = match view.input {
-        Input::Completed { task, .. }
-        | Input::Failed { task, .. }
-        | Input::Lost { task, .. }
-        | Input::Cancel(Scope::Task(task) | Scope::Downstream(task)) => task,
-        Input::Answered { question, .. } => {
+    let root = match *view.what {
+        Happening::Input(
+            Input::Completed { task, .. }
+            | Input::Failed { task, .. }
+            | Input::Lost { task, .. }
+            | Input::Cancel(Scope::Task(task) | Scope::Downstream(task)),
+        ) => task,
+        Happening::Input(Input::Answered { question, .. }) => {
             let mut open = view.before.questions.iter();
             match open.find(|open| open.id == question) {
                 Some(open) => open.task,
                 None => return Ok(()),
             }
         }
-        Input::Start
-        | Input::Cancel(Scope::Run)
-        | Input::Pause
-        | Input::Unpause
-        | Input::Suspend
-        | Input::Resume
-        | Input::Budget(_)
-        | Input::Quota(_)
-        | Input::Tick => return Ok(()),
+        Happening::Input(
+            Input::Start
+            | Input::Cancel(Scope::Run)
+            | Input::Pause
+            | Input::Unpause
+            | Input::Suspend
+            | Input::Resume
+            | Input::Budget(_)
+            | Input::Quota(_)
+            | Input::Tick,
+        )
+        | Happening::Reserve { .. }
+        | Happening::Settle { .. }
+        | Happening::Note { .. }
+        | Happening::Amend { .. } => return Ok(()),
     };
     let Some(below) = view.facts.below.get(root.index()) else {
         return Ok(());
@@ -151,8 +182,52 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
             18,
             "branch_exact",
             "{:?} changed task {at} from {old:?} to {new:?}",
-            view.input
+            view.what
         );
     }
+    Ok(())
+}
+
+/// What goes through a door moves no task that is there; a patch adds its tasks behind them.
+pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
+    let added = match view.said {
+        Said::Added(first, tasks) => {
+            hold!(
+                first.index() == view.before.states.len(),
+                23,
+                "patches_append",
+                "{first} is the first new one of {}",
+                view.after.states.len()
+            );
+            tasks as usize
+        }
+        Said::Taken
+        | Said::Stale
+        | Said::Unfit
+        | Said::Reserved(_)
+        | Said::OverBudget(_)
+        | Said::Already
+        | Said::Refused => 0,
+    };
+    let (before, after) = (&view.before, &view.after);
+    let known = before.states.len();
+    hold!(
+        after.states.len() == known + added && view.machine.graph().len() == known + added,
+        23,
+        "patches_append",
+        "{known} tasks and {added} new ones are {}",
+        after.states.len()
+    );
+    let by_door = !matches!(view.what, Happening::Input(_));
+    hold!(
+        !by_door
+            || view.timers_due
+            || (after.states[..known] == before.states
+                && after.attempts[..known] == before.attempts),
+        23,
+        "patches_append",
+        "{:?} moved a task",
+        view.what
+    );
     Ok(())
 }

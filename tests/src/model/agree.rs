@@ -16,6 +16,7 @@ impl Model {
             self.agree_on(task, state, &snapshot.questions)?;
             self.agree_on_tally(task, machine)?;
         }
+        self.agree_on_doors(snapshot)?;
         let run = self.run_state();
         if run != snapshot.run {
             return Err(format!(

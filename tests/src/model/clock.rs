@@ -137,7 +137,7 @@ impl Model {
                 Work::Milestone | Work::Action { .. } => None,
             },
             AskWhy::Approve => rules.approve.as_ref()?.fallback.map(|(wait, _)| wait),
-            AskWhy::Failure(Fault::Interrupted) => None,
+            AskWhy::Failure(Fault::Interrupted | Fault::Budget) => None,
             AskWhy::Failure(_) => match &rules.on_failure {
                 OnFailure::Ask(ask) => ask.fallback.map(|(wait, _)| wait),
                 OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,

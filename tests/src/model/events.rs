@@ -1,31 +1,53 @@
 //! Events: what an input does in the model, and what time does.
 
+use std::sync::Arc;
+
 use zeph_graph::{CancelWhy, CutHow, CutWhy, EndingWhy, Fault, QuestionId, RunEnd, TaskId};
 use zeph_graph::{Output, Timestamp, Trigger, Work};
 use zeph_scheduler::{Input, Reception, Scope, TimerKind};
 
 use super::{Gone, Model, Phase, Stand};
+use crate::facts::Facts;
+use crate::happening::{Happening, Said};
 
 impl Model {
-    /// Something happens. `asked` gives the task of a question's number, if the question is open.
+    /// Something happens. `asked` gives the task of a question's number, if the question is open;
+    /// `grown` what a patch makes of the graph, if there is nothing wrong with it.
     pub fn event(
         &mut self,
         now: Timestamp,
-        input: Input,
+        what: &Happening,
+        grown: Option<Arc<Facts>>,
         asked: impl Fn(QuestionId) -> Option<TaskId>,
-    ) -> Reception {
+    ) -> Said {
         self.events += 1;
-        if !self.dormant || self.phase == Phase::New || input == Input::Resume {
+        let resumes = matches!(what, Happening::Input(Input::Resume));
+        if !self.dormant || self.phase == Phase::New || resumes {
             self.now = self.now.max(now.as_micros());
         }
-        let reception = self.take(input, &asked);
+        let said = match *what {
+            Happening::Input(input) => self.take(input, &asked).into(),
+            Happening::Reserve {
+                task,
+                attempt,
+                most,
+            } => self.reserve(task, attempt, most),
+            Happening::Settle {
+                task,
+                attempt,
+                reservation,
+                spent,
+            } => self.settle(task, attempt, reservation, spent),
+            Happening::Note { task, attempt, .. } => self.note(task, attempt),
+            Happening::Amend { task, attempt, .. } => self.amend(task, attempt, grown),
+        };
         self.follow();
         while self.fire_one() {
             self.follow();
         }
         self.close();
         self.wind();
-        reception
+        said
     }
 
     fn take(&mut self, input: Input, asked: &dyn Fn(QuestionId) -> Option<TaskId>) -> Reception {
@@ -212,7 +234,7 @@ impl Model {
     }
 
     fn try_trigger(&mut self, task: TaskId) -> bool {
-        let facts = std::sync::Arc::clone(&self.facts);
+        let facts = Arc::clone(&self.facts);
         let parents = facts.graph().parents(task);
         let all_gone = parents.iter().all(|&p| self.life(p).is_gone());
         let spoilt = |&p: &TaskId| self.life(p).is_gone() && !self.life(p).is_completed();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use zeph_graph::{AskWhy, Budget, CancelWhy, CutWhy, EndingWhy, Fault, Output, RunEnd, TaskId};
 
 use super::clock::Stretches;
+use super::doors::Purse;
 use crate::facts::Facts;
 
 /// The reference model of one run.
@@ -24,10 +25,12 @@ pub struct Model {
     // Counts events, to tell what became ready before what.
     pub(super) events: u64,
     pub(super) budget: Budget,
+    // The number of the last one.
+    pub(super) reservations: u32,
 }
 
 /// What the model remembers of one task.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Life {
     /// Where it stands.
     pub stand: Stand,
@@ -43,14 +46,18 @@ pub struct Life {
     pub abandoned: u32,
     /// Whether its result stands in for one that failed.
     pub substituted: bool,
+    /// Whether a patch of it was accepted.
+    pub has_proposed: bool,
     pub(super) queued_at: u64,
     pub(super) clock: Stretches,
+    pub(super) purse: Purse,
 }
 
 /// Where a task stands, in the model's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stand {
     /// Its parents have not decided yet.
+    #[default]
     Idle,
     /// It could start.
     Queued,
@@ -109,20 +116,9 @@ impl Model {
     /// A run that has not begun.
     #[must_use]
     pub fn new(facts: Arc<Facts>) -> Self {
-        let life = Life {
-            stand: Stand::Idle,
-            attempts: 0,
-            failures: 0,
-            agains: 0,
-            restarts: 0,
-            abandoned: 0,
-            substituted: false,
-            queued_at: 0,
-            clock: Stretches::default(),
-        };
         Self {
             budget: facts.header.policy.budget,
-            lives: vec![life; facts.graph().len()],
+            lives: vec![Life::default(); facts.graph().len()],
             facts,
             phase: Phase::New,
             paused: false,
@@ -133,6 +129,7 @@ impl Model {
             clock: Stretches::default(),
             last_at: 0,
             events: 0,
+            reservations: 0,
         }
     }
 
@@ -142,6 +139,12 @@ impl Model {
         self.quota = u32::MAX;
         self.now = last_at;
         self.last_at = last_at;
+    }
+
+    /// The facts that it goes by.
+    #[must_use]
+    pub const fn facts(&self) -> &Arc<Facts> {
+        &self.facts
     }
 
     /// What it remembers of a task.

@@ -8,6 +8,7 @@
 mod life;
 
 mod clock;
+mod doors;
 mod events;
 mod outcome;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeph_graph::{
     Answer, AskWhy, CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, OnFailure, Output,
-    TaskId, Work,
+    OverBudget, TaskId, Work,
 };
 use zeph_scheduler::Reception;
 
@@ -29,7 +29,7 @@ impl Model {
         }
     }
 
-    fn current(&self, task: TaskId, no: u32) -> Option<Option<CutWhy>> {
+    pub(super) fn current(&self, task: TaskId, no: u32) -> Option<Option<CutWhy>> {
         let same = self.lives.get(task.index())?.attempts == no;
         self.attempt_of(task).filter(|_| same)
     }
@@ -38,6 +38,7 @@ impl Model {
         match self.current(task, no) {
             None => return Reception::Stale,
             Some(None | Some(CutWhy::Suspend)) => {
+                self.lives[task.index()].purse.pay_up();
                 self.lives[task.index()].stand = Stand::Gone(Gone::Completed(output));
             }
             Some(why) => self.attempt_over(task, why, CutHow::Stopped),
@@ -56,6 +57,7 @@ impl Model {
             None => return Reception::Stale,
             Some(None) => {
                 self.lives[task.index()].clock.set(false, self.now);
+                self.lives[task.index()].purse.pay_up();
                 self.lives[task.index()].failures += 1;
                 self.retry_or_not(task, fault, floor);
             }
@@ -78,6 +80,7 @@ impl Model {
         let ending = self.ending;
         let life = &mut self.lives[task.index()];
         life.clock.set(false, self.now);
+        life.purse.pay_up();
         let timed_out = matches!(why, Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout));
         let interrupted = matches!(why, None | Some(CutWhy::Suspend));
         life.failures += u32::from(timed_out);
@@ -131,6 +134,15 @@ impl Model {
 
     /// No further attempt.
     pub(super) fn last_resort(&mut self, task: TaskId, fault: Fault) {
+        if fault == Fault::Budget {
+            match self.facts.header.policy.over_budget {
+                OverBudget::Ask => self.ask(task, AskWhy::Failure(fault)),
+                OverBudget::Partial => {
+                    self.lives[task.index()].stand = Stand::Gone(Gone::Failed(fault));
+                }
+            }
+            return;
+        }
         match self.facts.rules(task).on_failure {
             OnFailure::Abort => self.fail_and_abort(task, fault),
             OnFailure::Skip => self.lives[task.index()].stand = Stand::Gone(Gone::Failed(fault)),

@@ -1,16 +1,24 @@
 //! Graph: the first part of a scenario, read into a header.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{
-    Approval, AskFailure, Effect, FailureAnswer, Header, OnFailure, Params, Policy, Question, Task,
-    TaskGraph, TaskId, Trigger, Work,
+    Approval, AskFailure, Budget, Effect, FailureAnswer, Header, OnFailure, OverBudget, Params,
+    Policy, Question, Spend, Task, TaskGraph, TaskId, Trigger, Work,
 };
 
 use super::times::duration;
+use crate::happening::Patch;
 
-/// Reads policy, lanes and tasks.
-pub(super) fn header(text: &str) -> Result<Header, String> {
+/// The lines of each patch, by its name.
+pub(super) type Patches = BTreeMap<String, Vec<String>>;
+
+/// Reads policy, lanes, tasks and patches.
+pub(super) fn header(text: &str) -> Result<(Header, Patches), String> {
+    let mut patches = Patches::new();
     let mut graph = TaskGraph::new();
     let mut policy = Policy::default();
     for line in text.lines() {
@@ -25,12 +33,94 @@ pub(super) fn header(text: &str) -> Result<Header, String> {
             ["run_timeout", limit] => duration(limit).map(|limit| policy.run_timeout = Some(limit)),
             ["cancel_grace", grace] => duration(grace).map(|grace| policy.cancel_grace = grace),
             ["suspend_grace", grace] => duration(grace).map(|grace| policy.suspend_grace = grace),
+            ["budget", limit] => budget(limit).map(|budget| policy.budget = budget),
+            ["over_budget", "partial"] => {
+                policy.over_budget = OverBudget::Partial;
+                Ok(())
+            }
+            ["patch", name, rest @ ..] => {
+                let lines = patches.entry((*name).to_owned()).or_default();
+                lines.push(rest.join(" "));
+                Ok(())
+            }
             ["lane", name, capacity] => lane(&mut graph, name, capacity),
             [name, rest @ ..] => task(&mut graph, name, rest),
         };
         read.map_err(|error| format!("{line:?}: {error}"))?;
     }
-    Ok(Header { graph, policy })
+    Ok((Header { graph, policy }, patches))
+}
+
+/// Tokens, and after a `+` millionths of a dollar; `none` for no limit.
+pub(super) fn budget(text: &str) -> Result<Budget, String> {
+    let limit = |text: &str| match text {
+        "none" => Ok(u64::MAX),
+        number => number
+            .parse()
+            .map_err(|_| format!("{text:?} is not a limit")),
+    };
+    let (tokens, money) = text.split_once('+').unwrap_or((text, "none"));
+    Ok(Budget {
+        tokens: limit(tokens)?,
+        micro_usd: limit(money)?,
+    })
+}
+
+/// Tokens, and after a `+` millionths of a dollar.
+pub(super) fn spend(text: &str) -> Result<Spend, String> {
+    let (tokens, money) = text.split_once('+').unwrap_or((text, "0"));
+    match (tokens.parse(), money.parse()) {
+        (Ok(tokens), Ok(micro_usd)) => Ok(Spend { tokens, micro_usd }),
+        _ => Err(format!("{text:?} is not a number of tokens")),
+    }
+}
+
+/// Reads a patch, and puts together by hand what it makes of the graph, if that can be done.
+pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String> {
+    let mut tasks = Vec::new();
+    let mut spec = GraphSpec::default();
+    for line in lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let Some((name, rest)) = words.split_first() else {
+            continue;
+        };
+        if let ("lane", [lane, capacity]) = (*name, rest) {
+            let capacity = capacity.parse().map_err(|_| "not a capacity".to_owned())?;
+            let name = (*lane).to_owned();
+            spec.lanes.push(LaneSpec { name, capacity });
+            continue;
+        }
+        let (task, needs) = definition(graph, name, rest, |_| true)?;
+        // The way out writes the task as it is to be proposed.
+        let mut alone = TaskGraph::new();
+        for lane in graph.lanes() {
+            alone.add_lane(Arc::clone(&lane.name), lane.capacity);
+        }
+        alone.add_task(task.clone(), []);
+        let mut all = GraphSpec::from(&alone).tasks;
+        if let Some(mut one) = all.pop() {
+            one.needs = needs.iter().map(|need| (*need).to_owned()).collect();
+            spec.tasks.push(one);
+        }
+        tasks.push((task, needs));
+    }
+    let grown = by_hand(graph, tasks).filter(|_| spec.lanes.is_empty());
+    Ok(Patch { spec, grown })
+}
+
+/// Adds the first task that can be added, until there is none left.
+fn by_hand(graph: &TaskGraph, mut tasks: Vec<(Task, Vec<&str>)>) -> Option<TaskGraph> {
+    let mut grown = graph.clone();
+    while !tasks.is_empty() {
+        let is_there = |need: &&str| grown.find(need).is_some();
+        let at = tasks
+            .iter()
+            .position(|(_, needs)| needs.iter().all(is_there))?;
+        let (task, needs) = tasks.remove(at);
+        let parents: Vec<TaskId> = needs.iter().filter_map(|need| grown.find(need)).collect();
+        grown.try_add_task(task, parents).ok()?;
+    }
+    Some(grown)
 }
 
 fn lane(graph: &mut TaskGraph, name: &str, capacity: &str) -> Result<(), String> {
@@ -40,26 +130,42 @@ fn lane(graph: &mut TaskGraph, name: &str, capacity: &str) -> Result<(), String>
 }
 
 fn task(graph: &mut TaskGraph, name: &str, words: &[&str]) -> Result<(), String> {
+    let (task, needs) = definition(graph, name, words, |word| graph.find(word).is_some())?;
+    let parents: Vec<TaskId> = needs.iter().filter_map(|need| graph.find(need)).collect();
+    let added = graph.try_add_task(task, parents);
+    added.map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// A task and the names of what it needs: the words after the arrow that can be names.
+fn definition<'a>(
+    graph: &TaskGraph,
+    name: &str,
+    words: &[&'a str],
+    may_need: impl Fn(&str) -> bool,
+) -> Result<(Task, Vec<&'a str>), String> {
     let work = Work::Action {
         name: "act".into(),
         params: Params::none(),
     };
     let mut task = Task::new(name).with_work(work);
-    let mut parents: Vec<TaskId> = Vec::new();
+    let mut needs = Vec::new();
     let mut listing = false;
     for &word in words {
         if word == "<-" {
             listing = true;
-        } else if let Some(parent) = graph.find(word).filter(|_| listing) {
-            parents.push(parent);
+        } else if listing && !is_rule(word) && may_need(word) {
+            needs.push(word);
         } else {
             listing = false;
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             task = rule(graph, task, key, value)?;
         }
     }
-    let added = graph.try_add_task(task, parents);
-    added.map(|_| ()).map_err(|error| error.to_string())
+    Ok((task, needs))
+}
+
+fn is_rule(word: &str) -> bool {
+    word.contains('=') || matches!(word, "milestone" | "question" | "approve")
 }
 
 fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, String> {
@@ -98,6 +204,7 @@ fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, S
             _ => return Err(format!("{value:?} is not an effect class")),
         }),
         "priority" => task.priority(value.parse().map_err(|_| "not a number".to_owned())?),
+        "budget" => task.budget(budget(value)?),
         "hint" => task.hint(duration(value)?),
         "lanes" => lanes(graph, task, value)?,
         "approve" => task.approve(Approval {

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use zeph_graph::{
-    Answer, Attempt, ContentId, Fault, Output, QuestionId, RunState, TaskId, Timestamp,
+    Answer, Attempt, ContentId, Fault, Output, QuestionId, ReservationId, RunState, TaskId,
+    Timestamp,
 };
-use zeph_scheduler::{Action, Input, Reception, Scope};
+use zeph_scheduler::{Action, Input, Scope};
 
+use super::graph::Patches;
 use super::times::{duration, moment};
 use super::{graph, why, words};
 use crate::facts::Facts;
+use crate::happening::{Happening, Said};
 use crate::lab::Lab;
 
 const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
@@ -20,6 +23,9 @@ struct Play {
     now: Timestamp,
     saving: bool,
     trace: Vec<String>,
+    patches: Patches,
+    // The number of the last one that a note or a patch got.
+    contents: u32,
 }
 
 /// Plays graph and script; gives the trace.
@@ -28,14 +34,17 @@ struct Play {
 /// What cannot be read, or the invariant that broke, in words.
 pub fn play(text: &str) -> Result<Vec<String>, String> {
     let (drawing, script) = text.split_once("\n---").unwrap_or((text, ""));
-    let facts = Arc::new(Facts::of(graph::header(drawing)?));
+    let (header, patches) = graph::header(drawing)?;
+    let facts = Arc::new(Facts::of(header));
     let mut play = Play {
         lab: Lab::new(facts, true),
         now: START,
         saving: true,
         trace: Vec::new(),
+        patches,
+        contents: 0,
     };
-    play.tell(Input::Start)?;
+    play.tell(&Happening::Input(Input::Start))?;
     for line in script.lines() {
         let line = line.split('#').next().unwrap_or("").trim();
         if !line.is_empty() {
@@ -49,7 +58,7 @@ pub fn play(text: &str) -> Result<Vec<String>, String> {
             break;
         };
         play.now = play.now.max(due);
-        play.tell(Input::Tick)?;
+        play.tell(&Happening::Input(Input::Tick))?;
     }
     play.last_words()?;
     Ok(play.trace)
@@ -65,7 +74,7 @@ impl Play {
                 let at = START.after(offset);
                 while let Some(due) = self.lab.machine().deadline().filter(|&due| due < at) {
                     self.now = self.now.max(due);
-                    self.tell(Input::Tick)?;
+                    self.tell(&Happening::Input(Input::Tick))?;
                 }
                 self.now = at;
             }
@@ -84,6 +93,15 @@ impl Play {
 
     fn event(&mut self, text: &str) -> Result<(), String> {
         let words: Vec<&str> = text.split_whitespace().collect();
+        if let [
+            name,
+            door @ ("reserves" | "settles" | "notes" | "proposes"),
+            rest @ ..,
+        ] = words.as_slice()
+        {
+            let what = self.through_door(name, door, rest)?;
+            return self.happens(text, &what);
+        }
         let input = match words.as_slice() {
             ["tick"] => Input::Tick,
             ["pause"] => Input::Pause,
@@ -92,6 +110,7 @@ impl Play {
             ["resume"] => Input::Resume,
             ["start"] => Input::Start,
             ["quota", slots] => Input::Quota(slots.parse().map_err(|_| "not a number")?),
+            ["budget", budget] => Input::Budget(graph::budget(budget)?),
             ["cancel", "run"] => Input::Cancel(Scope::Run),
             ["cancel", name] => Input::Cancel(Scope::Task(self.task(name)?)),
             ["cancel", name, "downstream"] => Input::Cancel(Scope::Downstream(self.task(name)?)),
@@ -109,11 +128,78 @@ impl Play {
             [name, rest @ ..] => self.about_task(name, rest)?,
             [] => return Err("no event".into()),
         };
-        let reception = self.tell(input)?;
-        if reception != Reception::Taken {
-            self.say(&format!("- {text}: {reception:?}").to_lowercase());
-        }
+        self.happens(text, &Happening::Input(input))
+    }
+
+    /// Tells the machine of it, and the trace of what the records do not say.
+    fn happens(&mut self, text: &str, what: &Happening) -> Result<(), String> {
+        let said = match self.tell(what)? {
+            Said::Taken | Said::Reserved(_) | Said::Added(..) => return Ok(()),
+            Said::OverBudget(left) => format!("over budget, {left} left"),
+            said @ (Said::Stale | Said::Unfit | Said::Already | Said::Refused) => {
+                format!("{said:?}").to_lowercase()
+            }
+        };
+        self.say(&format!("- {}: {said}", text.to_lowercase()));
         Ok(())
+    }
+
+    fn through_door(
+        &mut self,
+        name: &str,
+        door: &str,
+        words: &[&str],
+    ) -> Result<Happening, String> {
+        let task = self.task(name)?;
+        let attempt = self.attempt(task, words);
+        self.contents += u32::from(matches!(door, "notes" | "proposes"));
+        let content = ContentId::new(self.contents).unwrap_or(ContentId::FIRST);
+        Ok(match (door, words) {
+            ("reserves", [most, ..]) => Happening::Reserve {
+                task,
+                attempt,
+                most: graph::spend(most)?,
+            },
+            ("settles", [reservation, spent, ..]) => {
+                let number = reservation.strip_prefix('b').and_then(|no| no.parse().ok());
+                let reservation = number.and_then(ReservationId::new);
+                Happening::Settle {
+                    task,
+                    attempt,
+                    reservation: reservation.ok_or("not a reservation")?,
+                    spent: graph::spend(spent)?,
+                }
+            }
+            ("notes", _) => Happening::Note {
+                task,
+                attempt,
+                content,
+            },
+            ("proposes", [patch, ..]) => {
+                let lines = self.patches.get(*patch).ok_or("no such patch")?;
+                let patch = graph::patch(self.lab.facts().graph(), lines)?;
+                Happening::Amend {
+                    task,
+                    attempt,
+                    content,
+                    patch: Box::new(patch),
+                }
+            }
+            _ => return Err("not an event".into()),
+        })
+    }
+
+    /// The one that is named, or the last one.
+    fn attempt(&self, task: TaskId, words: &[&str]) -> Attempt {
+        let number = words.iter().find_map(|word| word.strip_prefix("no."));
+        let number = number.and_then(|number| number.parse().ok());
+        let known = task.index() < self.lab.facts().graph().len();
+        let last = || self.lab.machine().task(task).last_attempt();
+        let last = if known { last() } else { None };
+        number
+            .and_then(Attempt::new)
+            .or(last)
+            .unwrap_or(Attempt::FIRST)
     }
 
     fn about_task(&self, name: &str, words: &[&str]) -> Result<Input, String> {
@@ -122,15 +208,7 @@ impl Play {
             return Ok(Input::Answered { question, answer });
         }
         let task = self.task(name)?;
-        let number = words.iter().find_map(|word| word.strip_prefix("no."));
-        let number = number.and_then(|number| number.parse().ok());
-        let known = task.index() < self.lab.facts().graph().len();
-        let last = || self.lab.machine().task(task).last_attempt();
-        let last = if known { last() } else { None };
-        let attempt = number
-            .and_then(Attempt::new)
-            .or(last)
-            .unwrap_or(Attempt::FIRST);
+        let attempt = self.attempt(task, words);
         let after = words.iter().find_map(|word| word.strip_prefix("after="));
         match words {
             ["ok", ..] => Ok(Input::Completed {
@@ -163,13 +241,13 @@ impl Play {
         found.ok_or_else(|| format!("no task {name:?}"))
     }
 
-    fn tell(&mut self, input: Input) -> Result<Reception, String> {
-        let reception = self.lab.handle(self.now, input);
-        let reception = reception.map_err(|broken| broken.to_string())?;
+    fn tell(&mut self, what: &Happening) -> Result<Said, String> {
+        let said = self.lab.happen(self.now, what);
+        let said = said.map_err(|broken| broken.to_string())?;
         if self.saving {
             self.turn()?;
         }
-        Ok(reception)
+        Ok(said)
     }
 
     fn turn(&mut self) -> Result<(), String> {

@@ -77,7 +77,7 @@ fn damaged(seed: u64, outcome: &Outcome) -> Option<Broken> {
     for hurt in 0..8 {
         let seed = seed.wrapping_mul(31).wrapping_add(hurt);
         let survived = std::panic::catch_unwind(|| {
-            let _ = damage::survives(seed, &facts.header, &outcome.journal);
+            let _ = damage::survives(seed, facts, &outcome.journal);
         });
         if let Err(panic) = survived {
             return Some(Broken {

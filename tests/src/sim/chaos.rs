@@ -61,6 +61,11 @@ impl World {
                 let slots = *self.rng.pick(&[0, 1, 2, u32::MAX]).unwrap_or(&1);
                 self.tell(Input::Quota(slots))?;
             }
+            Kind::Reserve => self.reserve()?,
+            Kind::Settle => self.settle()?,
+            Kind::Note => self.note()?,
+            Kind::Amend => self.amend()?,
+            Kind::SetBudget => self.set_budget()?,
         }
         Ok(())
     }
@@ -107,14 +112,14 @@ impl World {
         Ok(())
     }
 
-    fn any_task(&mut self) -> TaskId {
+    pub(super) fn any_task(&mut self) -> TaskId {
         let count = self.lab.facts().graph().len() as u64;
         // One in a while is no task at all.
         let beyond = u64::from(self.rng.percent(3));
         TaskId::from_index(self.rng.below(count + beyond) as u32)
     }
 
-    fn any_job(&mut self) -> Option<Job> {
+    pub(super) fn any_job(&mut self) -> Option<Job> {
         let at = self.rng.below(self.jobs.len() as u64) as usize;
         self.jobs.get(at).copied()
     }
@@ -126,6 +131,7 @@ impl World {
         if job.stubborn && job.told && self.rng.percent(80) {
             return Ok(());
         }
+        self.settle_up(job)?;
         self.bury(job.task, job.attempt);
         let input = self.any_report(job);
         if self.rng.percent(50) {
@@ -173,6 +179,7 @@ impl World {
             Fault::Refused,
             Fault::AttemptTimeout,
             Fault::Interrupted,
+            Fault::Budget,
         ];
         let waits = [
             Duration::ZERO,

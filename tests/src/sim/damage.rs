@@ -1,25 +1,26 @@
 //! Damage: journals that no machine wrote. Recovery calls them corrupt, or what it makes of them still
 //! behaves: it never panics, and never goes on for ever.
 
-use zeph_graph::{Attempt, EndingWhy, Entry, Header, Record, Seq, SkipWhy, TaskId, Timestamp};
-use zeph_scheduler::{Action, Input, Patches, Scheduler};
+use zeph_graph::{Attempt, EndingWhy, Entry, Record, Seq, SkipWhy, TaskId, Timestamp};
+use zeph_scheduler::{Action, Input, Scheduler};
 
+use crate::facts::Facts;
 use crate::rng::Rng;
 
 /// Damages a journal in a way that the seed decides, recovers, and goes on for a while. Panics only if
 /// the machine does. True if the damage was noticed.
 #[must_use]
-pub fn survives(seed: u64, header: &Header, journal: &[Entry]) -> bool {
+pub fn survives(seed: u64, facts: &Facts, journal: &[Entry]) -> bool {
     let mut rng = Rng::new(seed);
     let mut journal = journal.to_vec();
     for _ in 0..rng.within(1, 3) {
-        hurt(&mut rng, header, &mut journal);
+        hurt(&mut rng, facts, &mut journal);
     }
     for (at, entry) in journal.iter_mut().enumerate() {
         entry.seq = Seq::FIRST.plus(at as u64);
         entry.at = Timestamp::from_micros(at as u64);
     }
-    match Scheduler::recover(header.clone(), journal, &Patches::new()) {
+    match Scheduler::recover(facts.header.clone(), journal, &facts.patches) {
         Ok(machine) => {
             go_on(&mut rng, machine);
             false
@@ -28,13 +29,13 @@ pub fn survives(seed: u64, header: &Header, journal: &[Entry]) -> bool {
     }
 }
 
-fn hurt(rng: &mut Rng, header: &Header, journal: &mut Vec<Entry>) {
+fn hurt(rng: &mut Rng, facts: &Facts, journal: &mut Vec<Entry>) {
     let len = journal.len() as u64;
     let (a, b) = (rng.below(len) as usize, rng.below(len) as usize);
     let Some(&entry) = journal.get(a) else {
         return;
     };
-    let tasks = header.graph.len() as u64;
+    let tasks = facts.graph().len() as u64;
     match rng.below(6) {
         0 => drop(journal.remove(a)),
         1 => journal.insert(b, entry),

@@ -3,11 +3,14 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use serde_json::Value;
+use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{
-    Approval, AskFailure, Effect, FailureAnswer, Header, LaneId, OnFailure, Params, Policy,
-    Question, Retry, Task, TaskGraph, TaskId, Trigger, Work,
+    Approval, AskFailure, Budget, Effect, FailureAnswer, Header, LaneId, OnFailure, OverBudget,
+    Params, Policy, Question, Retry, Task, TaskGraph, TaskId, Trigger, Work,
 };
 
+use crate::happening::Patch;
 use crate::rng::Rng;
 
 /// A random graph with a random policy.
@@ -69,8 +72,69 @@ fn policy(rng: &mut Rng) -> Policy {
         run_timeout: rng.percent(25).then(|| limit(rng)),
         cancel_grace: grace(rng),
         suspend_grace: grace(rng),
-        ..Policy::default()
+        budget: budget(rng, 600),
+        over_budget: match rng.below(3) {
+            0 => OverBudget::Partial,
+            _ => OverBudget::Ask,
+        },
     }
+}
+
+/// Often no limit; else one that a few calls reach.
+fn budget(rng: &mut Rng, most: u64) -> Budget {
+    let limit = |rng: &mut Rng| match rng.below(8) {
+        0..5 => u64::MAX,
+        5 => 0,
+        _ => rng.below(most),
+    };
+    Budget {
+        tokens: limit(rng),
+        micro_usd: limit(rng),
+    }
+}
+
+/// A random patch of that graph; now and then there is something wrong with it.
+pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
+    let lanes: Vec<(LaneId, u32)> = (0..)
+        .zip(graph.lanes())
+        .map(|(index, lane)| (LaneId::from_index(index), lane.capacity))
+        .collect();
+    let flavour = Flavour::draw(rng);
+    let mut grown = graph.clone();
+    let known = grown.len();
+    let shape = 3 + rng.below(2);
+    for at in 0..rng.below(5) {
+        let ids: Vec<TaskId> = grown.ids().collect();
+        let parents = parents(rng, shape, &ids);
+        let mut task = flavour.task(rng, known as u64 + at, &lanes);
+        // The door asks for more sense than the graph itself does.
+        let retry = &mut task.rules_mut().retry;
+        retry.cap = retry.cap.max(retry.base);
+        grown.add_task(task, parents);
+    }
+    let all = GraphSpec::from(&grown).tasks;
+    let mut spec = GraphSpec {
+        tasks: all[known..].to_vec(),
+        ..GraphSpec::default()
+    };
+    if !rng.percent(15) || spec.tasks.is_empty() {
+        let grown = Some(grown);
+        return Patch { spec, grown };
+    }
+    let last = spec.tasks.len() - 1;
+    let task = &mut spec.tasks[last];
+    match rng.below(6) {
+        0 => task.needs.push("nobody".into()),
+        1 => task.needs.push(task.name.clone()),
+        2 => task.name = "t0".into(),
+        3 => task.name = "T0".into(),
+        4 => task.attempt_timeout_us = Some(0),
+        _ => spec.lanes.push(LaneSpec {
+            name: "another".into(),
+            capacity: 1,
+        }),
+    }
+    Patch { spec, grown: None }
 }
 
 /// A time-out: never zero, and sometimes as short or as long as can be.
@@ -98,6 +162,7 @@ struct Flavour {
     all_done: u64,
     strategies: [u64; 4],
     once: u64,
+    priced: u64,
 }
 
 impl Flavour {
@@ -115,6 +180,7 @@ impl Flavour {
             all_done: some(rng),
             strategies: [1, 4, rng.below(5), rng.below(3)],
             once: some(rng),
+            priced: some(rng),
         }
     }
 
@@ -148,6 +214,9 @@ impl Flavour {
         } else if rng.percent(30) {
             task = task.effect(Effect::Pure);
         }
+        if rng.percent(self.priced) {
+            task = task.budget(budget(rng, 250));
+        }
         for &(lane, capacity) in lanes {
             if rng.percent(self.laned) {
                 let weight = match rng.below(4) {
@@ -164,7 +233,7 @@ impl Flavour {
         if rng.percent(self.questions) {
             let mut question = Question::text("what?");
             if rng.percent(50) {
-                question = question.default_after(limit(rng), Params::none());
+                question = question.default_after(limit(rng), Params::from(Value::from("that")));
             }
             return Work::Question(Box::new(question));
         }

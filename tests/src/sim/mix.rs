@@ -29,7 +29,7 @@ pub struct Mix {
 }
 
 /// The number of kinds.
-pub const KINDS: usize = 16;
+pub const KINDS: usize = 21;
 
 /// A kind of wild event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,16 @@ pub enum Kind {
     Resume,
     /// The share of the slots changes.
     Quota,
+    /// An attempt wants to spend.
+    Reserve,
+    /// An attempt has spent.
+    Settle,
+    /// An attempt leaves a note.
+    Note,
+    /// An attempt proposes a patch.
+    Amend,
+    /// The run's budget is set anew.
+    SetBudget,
 }
 
 impl Kind {
@@ -87,13 +97,20 @@ impl Kind {
         Self::Suspend,
         Self::Resume,
         Self::Quota,
+        Self::Reserve,
+        Self::Settle,
+        Self::Note,
+        Self::Amend,
+        Self::SetBudget,
     ];
 }
 
 impl Mix {
     /// Draws a mix.
     pub fn draw(rng: &mut Rng) -> Self {
-        let usual = [40, 14, 10, 1, 10, 2, 3, 1, 3, 3, 2, 1, 3, 3, 6, 2];
+        let usual = [
+            40, 14, 10, 1, 10, 2, 3, 1, 3, 3, 2, 1, 3, 3, 6, 2, 18, 8, 3, 9, 3,
+        ];
         let mut weights = usual;
         for weight in &mut weights {
             match rng.below(8) {

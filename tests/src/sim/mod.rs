@@ -15,4 +15,5 @@ pub mod trace;
 pub mod world;
 
 mod chaos;
+mod doors;
 mod drain;

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use zeph_graph::{Entry, Header, Timestamp, Work};
 
+use crate::happening::Happening;
+
 /// The lines of one run. A copy shares them, so that they outlive a panic of what writes them.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
@@ -52,6 +54,40 @@ impl Trace {
     }
 }
 
+/// What happens, for people.
+#[must_use]
+pub fn happening(what: &Happening) -> String {
+    match what {
+        Happening::Input(input) => format!("{input:?}"),
+        Happening::Reserve {
+            task,
+            attempt,
+            most,
+        } => format!("{task} {attempt:?} reserves {most}"),
+        Happening::Settle {
+            task,
+            attempt,
+            reservation,
+            spent,
+        } => format!("{task} {attempt:?} settles {reservation:?} with {spent}"),
+        Happening::Note {
+            task,
+            attempt,
+            content,
+        } => format!("{task} {attempt:?} notes {content:?}"),
+        Happening::Amend {
+            task,
+            attempt,
+            content,
+            patch,
+        } => {
+            let fine = if patch.grown.is_some() { "" } else { "bad " };
+            let patch = patch.spec.to_json();
+            format!("{task} {attempt:?} proposes {fine}{content:?}: {patch}")
+        }
+    }
+}
+
 /// A moment in seconds after the first one.
 #[must_use]
 pub fn clock(start: Timestamp, now: Timestamp) -> String {
@@ -82,13 +118,14 @@ pub fn picture(header: &Header) -> Vec<String> {
         );
         let _ = write!(
             line,
-            " attempt<={:?} task<={:?} approve={:?} lanes={:?} priority={} hint={:?}",
+            " attempt<={:?} task<={:?} approve={:?} lanes={:?} priority={} hint={:?} budget={}",
             rules.attempt_timeout,
             rules.task_timeout,
             rules.approve.as_ref().map(|approve| approve.fallback),
             rules.lanes,
             rules.priority,
-            rules.hint
+            rules.hint,
+            rules.budget
         );
         lines.push(line);
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use zeph_graph::{Attempt, Entry, TaskId, Timestamp};
-use zeph_scheduler::{Action, Input, Reception};
+use zeph_scheduler::{Action, Input};
 
 use super::graphs;
 use super::mix::Mix;
 use super::trace::{self, Trace};
 use crate::broken::{Broken, Check};
 use crate::facts::Facts;
+use crate::happening::{Happening, Said};
 use crate::lab::Lab;
 use crate::rng::Rng;
 
@@ -144,16 +145,21 @@ impl World {
     }
 
     /// Gives the machine an input.
-    pub(super) fn tell(&mut self, input: Input) -> Check<Reception> {
+    pub(super) fn tell(&mut self, input: Input) -> Check<Said> {
+        self.tell_of(&Happening::Input(input))
+    }
+
+    /// Tells the machine of something.
+    pub(super) fn tell_of(&mut self, what: &Happening) -> Check<Said> {
         self.events += 1;
         let (start, now) = (self.start, self.now);
         self.trace
-            .line(|| format!("{} {input:?}", trace::clock(start, now)));
-        let reception = self.lab.handle(self.now, input)?;
-        if reception != Reception::Taken {
-            self.trace.line(|| format!("      {reception:?}"));
+            .line(|| format!("{} {}", trace::clock(start, now), trace::happening(what)));
+        let said = self.lab.happen(self.now, what)?;
+        if said != Said::Taken {
+            self.trace.line(|| format!("      {said:?}"));
         }
-        Ok(reception)
+        Ok(said)
     }
 
     /// A turn of the driver: takes a batch, saves it or leaves it in flight, and performs actions.

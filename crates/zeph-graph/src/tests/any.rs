@@ -228,6 +228,39 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
+/// Every record of a door, and of a budget.
+fn door() -> impl Strategy<Value = Record> {
+    let task = || any::<u32>().prop_map(TaskId::from_index);
+    let attempt = || any::<NonZeroU32>().prop_map(Attempt::from);
+    let spend = || {
+        let numbers = (any::<u32>(), any::<u32>());
+        numbers.prop_map(|(tokens, micro_usd)| Spend { tokens, micro_usd })
+    };
+    let reservation = || any::<NonZeroU32>().prop_map(ReservationId::from);
+    let sure = || any::<NonZeroU32>().prop_map(ContentId::from);
+    prop_oneof![
+        (task(), reservation(), spend()).prop_map(|(task, reservation, most)| Record::Reserved {
+            task,
+            reservation,
+            most
+        }),
+        (task(), reservation(), spend()).prop_map(|(task, reservation, spent)| {
+            Record::Settled {
+                task,
+                reservation,
+                spent,
+            }
+        }),
+        (task(), attempt(), sure()).prop_map(|(task, attempt, content)| Record::Noted {
+            task,
+            attempt,
+            content
+        }),
+        (task(), sure()).prop_map(|(task, content)| Record::Amended { task, content }),
+        budget().prop_map(|budget| Record::Budgeted { budget }),
+    ]
+}
+
 /// Every record there is.
 pub(super) fn record() -> impl Strategy<Value = Record> {
     let task = || any::<u32>().prop_map(TaskId::from_index);
@@ -302,35 +335,8 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         (task(), skip).prop_map(|(task, why)| Record::Skipped { task, why }),
         (task(), one_of(CancelWhy::ALL)).prop_map(|(task, why)| Record::Canceled { task, why }),
     ];
-    let spend = || {
-        let numbers = (any::<u32>(), any::<u32>());
-        numbers.prop_map(|(tokens, micro_usd)| Spend { tokens, micro_usd })
-    };
-    let reservation = || any::<NonZeroU32>().prop_map(ReservationId::from);
-    let sure = || any::<NonZeroU32>().prop_map(ContentId::from);
-    let doors = prop_oneof![
-        (task(), reservation(), spend()).prop_map(|(task, reservation, most)| Record::Reserved {
-            task,
-            reservation,
-            most
-        }),
-        (task(), reservation(), spend()).prop_map(|(task, reservation, spent)| {
-            Record::Settled {
-                task,
-                reservation,
-                spent,
-            }
-        }),
-        (task(), attempt(), sure()).prop_map(|(task, attempt, content)| Record::Noted {
-            task,
-            attempt,
-            content
-        }),
-        (task(), sure()).prop_map(|(task, content)| Record::Amended { task, content }),
-        budget().prop_map(|budget| Record::Budgeted { budget }),
-    ];
     prop_oneof![
-        doors,
+        door(),
         run,
         ending.prop_map(|why| Record::Ending { why }),
         one_of(RunEnd::ALL).prop_map(|end| Record::Ended { end }),

@@ -24,7 +24,7 @@ fn a_clone_does_not_differ() {
 #[test]
 fn each_rule_is_named() {
     type Change = fn(Task) -> Task;
-    let changes: [(Change, &str); 11] = [
+    let changes: [(Change, &str); 12] = [
         (|task| task.action("x"), "its work"),
         (|task| task.trigger(Trigger::AllDone), "its trigger"),
         (|task| task.retries(1), "its retries"),
@@ -47,6 +47,15 @@ fn each_rule_is_named() {
         (
             |task| task.hint(Duration::from_secs(1)),
             "its duration hint",
+        ),
+        (
+            |task| {
+                task.budget(crate::Budget {
+                    tokens: 1,
+                    ..crate::Budget::UNLIMITED
+                })
+            },
+            "its budget",
         ),
     ];
     for (change, words) in changes {

@@ -1,7 +1,7 @@
 //! The JSON form of graphs and headers: short, strict, versioned.
 
 use crate::wire::{BadHeader, BadSpec, GraphSpec, decode_header, encode_header};
-use crate::{Header, Policy, Task, TaskGraph};
+use crate::{Budget, Header, OverBudget, Policy, Task, TaskGraph};
 
 fn error(json: &str) -> String {
     GraphSpec::from_json(json).unwrap_err().to_string()
@@ -30,6 +30,7 @@ fn unknown_fields_are_errors_everywhere() {
         r#"{"name":"a","retry":{"max_retries":1,"result":1}}"#,
         r#"{"name":"a","lanes":[{"lane":"x","result":1}]}"#,
         r#"{"name":"a","approve":{"text":"x","result":1}}"#,
+        r#"{"name":"a","budget":{"tokens":1,"result":1}}"#,
     ];
     for task in tasks {
         let message = error(&format!(r#"{{"version":1,"tasks":[{task}]}}"#));
@@ -113,6 +114,47 @@ fn a_header_reads_well() {
         encode_header(&header),
         format!(r#"{{"version":1,{graph},{policy}}}"#)
     );
+}
+
+#[test]
+fn a_header_without_budgets_has_none_and_one_with_them_brings_them_back() {
+    let mut graph = TaskGraph::new();
+    let own = Budget {
+        micro_usd: 2_500_000,
+        ..Budget::UNLIMITED
+    };
+    graph.add_task(Task::new("a").budget(own), []);
+    let budget = Budget {
+        tokens: 90_000,
+        ..Budget::UNLIMITED
+    };
+    let header = Header {
+        graph,
+        policy: Policy {
+            budget,
+            over_budget: OverBudget::Partial,
+            ..Policy::default()
+        },
+    };
+    let text = encode_header(&header);
+    let written = [
+        r#"{"name":"a","budget":{"micro_usd":2500000}}"#,
+        r#","budget":{"tokens":90000},"over_budget":"partial"}"#,
+    ];
+    for part in written {
+        assert!(text.contains(part), "{text}");
+    }
+    let read = decode_header(&text).unwrap();
+    assert_eq!(read.policy, header.policy);
+    let task = read.graph.find("a").unwrap();
+    assert_eq!(read.graph.task(task).rules().budget, own);
+
+    // As it was written before there were budgets.
+    let old = text.replace(written[0], r#"{"name":"a"}"#);
+    let read = decode_header(&old.replace(written[1], "}")).unwrap();
+    assert_eq!(read.policy, Policy::default());
+    let task = read.graph.find("a").unwrap();
+    assert!(read.graph.task(task).rules().budget.is_unlimited());
 }
 
 #[test]

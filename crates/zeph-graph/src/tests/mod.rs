@@ -4,6 +4,7 @@
 mod any;
 
 mod building;
+mod growing;
 mod ids;
 mod large;
 

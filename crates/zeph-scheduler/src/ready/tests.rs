@@ -83,7 +83,7 @@ fn starts_what_a_search_of_the_whole_queue_would_start() {
         let mut draw = Draw(seed);
         let graph = graph(&mut draw);
         let weight: Vec<u64> = (0..graph.len()).map(|_| draw.below(3)).collect();
-        let mut ready = Ready::new(&graph, &weight);
+        let mut ready = Ready::new(&graph, weight.clone());
         let mut naive = Naive {
             graph,
             weight,

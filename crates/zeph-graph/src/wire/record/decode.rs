@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
-use crate::wire::FailureAnswerSpec;
 use crate::wire::words::Word;
+use crate::wire::{BudgetSpec, FailureAnswerSpec};
 use crate::{
-    Answer, AskWhy, Budget, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Fault, Output, Record,
-    RunEnd, SkipWhy, Spend, TaskId, Timestamp,
+    Answer, AskWhy, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Fault, Output, Record, RunEnd,
+    SkipWhy, Spend, TaskId, Timestamp,
 };
 
 /// A text that is not a record, or one of a newer version.
@@ -105,19 +105,12 @@ enum Wire {
     Resumed {},
     Reserved(WireSpend),
     Settled(WireSpend),
-    Noted {
-        task: u32,
-        attempt: NonZeroU32,
-        content: NonZeroU32,
-    },
+    Noted(WireNoted),
     Amended {
         task: u32,
         content: NonZeroU32,
     },
-    Budgeted {
-        tokens: Option<u64>,
-        micro_usd: Option<u64>,
-    },
+    Budgeted(BudgetSpec),
     Ended {
         end: Word<RunEnd>,
     },
@@ -140,6 +133,14 @@ struct WireCut {
     attempt: NonZeroU32,
     how: Word<CutHow>,
     log: Option<NonZeroU32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireNoted {
+    task: u32,
+    attempt: NonZeroU32,
+    content: NonZeroU32,
 }
 
 #[derive(Deserialize)]
@@ -277,34 +278,15 @@ impl From<Wire> for Record {
             Wire::Suspending {} => Self::Suspending,
             Wire::Suspended {} => Self::Suspended,
             Wire::Resumed {} => Self::Resumed,
-            Wire::Reserved(wire) => Self::Reserved {
-                task: id(wire.task),
-                reservation: wire.reservation.into(),
-                most: wire.spend(),
-            },
-            Wire::Settled(wire) => Self::Settled {
-                task: id(wire.task),
-                reservation: wire.reservation.into(),
-                spent: wire.spend(),
-            },
-            Wire::Noted {
-                task,
-                attempt,
-                content,
-            } => Self::Noted {
-                task: id(task),
-                attempt: attempt.into(),
-                content: content.into(),
-            },
+            Wire::Reserved(wire) => wire.reserved(),
+            Wire::Settled(wire) => wire.settled(),
+            Wire::Noted(wire) => wire.into(),
             Wire::Amended { task, content } => Self::Amended {
                 task: id(task),
                 content: content.into(),
             },
-            Wire::Budgeted { tokens, micro_usd } => Self::Budgeted {
-                budget: Budget {
-                    tokens: tokens.unwrap_or(u64::MAX),
-                    micro_usd: micro_usd.unwrap_or(u64::MAX),
-                },
+            Wire::Budgeted(budget) => Self::Budgeted {
+                budget: budget.into(),
             },
             Wire::Ended { end: Word(end) } => Self::Ended { end },
         }
@@ -316,6 +298,32 @@ impl WireSpend {
         Spend {
             tokens: self.tokens,
             micro_usd: self.micro_usd,
+        }
+    }
+
+    fn reserved(self) -> Record {
+        Record::Reserved {
+            task: id(self.task),
+            reservation: self.reservation.into(),
+            most: self.spend(),
+        }
+    }
+
+    fn settled(self) -> Record {
+        Record::Settled {
+            task: id(self.task),
+            reservation: self.reservation.into(),
+            spent: self.spend(),
+        }
+    }
+}
+
+impl From<WireNoted> for Record {
+    fn from(wire: WireNoted) -> Self {
+        Self::Noted {
+            task: id(wire.task),
+            attempt: wire.attempt.into(),
+            content: wire.content.into(),
         }
     }
 }

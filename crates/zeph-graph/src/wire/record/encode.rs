@@ -78,10 +78,7 @@ pub fn encode_into(record: &Record, text: &mut String) {
         }
         Record::Skipped { task, why } => {
             object.about("skipped", task);
-            match why {
-                SkipWhy::Upstream(parent) => object.inner_number("why", "upstream", parent),
-                SkipWhy::Declined => object.word("why", "declined"),
-            }
+            object.skip_why(why);
         }
         Record::Canceled { task, why } => {
             object.about("canceled", task);
@@ -100,40 +97,11 @@ pub fn encode_into(record: &Record, text: &mut String) {
         Record::Suspending => object.open("suspending"),
         Record::Suspended => object.open("suspended"),
         Record::Resumed => object.open("resumed"),
-        Record::Reserved {
-            task,
-            reservation,
-            most,
-        } => {
-            object.about("reserved", task);
-            object.spend(reservation, most);
-        }
-        Record::Settled {
-            task,
-            reservation,
-            spent,
-        } => {
-            object.about("settled", task);
-            object.spend(reservation, spent);
-        }
-        Record::Noted {
-            task,
-            attempt,
-            content,
-        } => {
-            object.about("noted", task);
-            object.attempt(attempt);
-            object.content("content", Some(content));
-        }
-        Record::Amended { task, content } => {
-            object.about("amended", task);
-            object.content("content", Some(content));
-        }
-        Record::Budgeted { budget } => {
-            object.open("budgeted");
-            object.limit("tokens", budget.tokens);
-            object.limit("micro_usd", budget.micro_usd);
-        }
+        Record::Reserved { .. }
+        | Record::Settled { .. }
+        | Record::Noted { .. }
+        | Record::Amended { .. }
+        | Record::Budgeted { .. } => object.door_record(record),
         Record::Ended { end } => {
             object.open("ended");
             object.word("end", end.word());
@@ -288,6 +256,53 @@ impl Object<'_> {
             self.key("by_default");
             self.text
                 .push_str(if by_default { "true" } else { "false" });
+        }
+    }
+
+    fn door_record(&mut self, record: &Record) {
+        if let Record::Reserved {
+            task,
+            reservation,
+            most,
+        } = *record
+        {
+            self.about("reserved", task);
+            self.spend(reservation, most);
+        }
+        if let Record::Settled {
+            task,
+            reservation,
+            spent,
+        } = *record
+        {
+            self.about("settled", task);
+            self.spend(reservation, spent);
+        }
+        if let Record::Noted {
+            task,
+            attempt,
+            content,
+        } = *record
+        {
+            self.about("noted", task);
+            self.attempt(attempt);
+            self.content("content", Some(content));
+        }
+        if let Record::Amended { task, content } = *record {
+            self.about("amended", task);
+            self.content("content", Some(content));
+        }
+        if let Record::Budgeted { budget } = *record {
+            self.open("budgeted");
+            self.limit("tokens", budget.tokens);
+            self.limit("micro_usd", budget.micro_usd);
+        }
+    }
+
+    fn skip_why(&mut self, why: SkipWhy) {
+        match why {
+            SkipWhy::Upstream(parent) => self.inner_number("why", "upstream", parent),
+            SkipWhy::Declined => self.word("why", "declined"),
         }
     }
 

@@ -1,0 +1,226 @@
+//! Purse: what the records say was reserved and spent, and by whom; who has proposed what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, Spent, TaskId};
+use zeph_scheduler::Account;
+
+use super::{Audit, Place};
+use crate::broken::Check;
+use crate::hold;
+
+/// The sums so far. Wide, so that none of them stops at a largest number.
+#[derive(Clone, Debug)]
+pub(super) struct Purse {
+    budget: Budget,
+    last: u32,
+    open: BTreeMap<ReservationId, (TaskId, Spend)>,
+    run: Sums,
+    tasks: BTreeMap<TaskId, Sums>,
+    proposers: BTreeSet<TaskId>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    spent: [u128; 2],
+    reserved: [u128; 2],
+    // What the last reservation was allowed to bring both together to, and what settlements have spent
+    // beyond their reservations since.
+    ceiling: [u128; 2],
+    beyond: [u128; 2],
+}
+
+fn both(spend: Spend) -> [u128; 2] {
+    [spend.tokens.into(), spend.micro_usd.into()]
+}
+
+impl Sums {
+    fn held(&self, i: usize) -> u128 {
+        self.spent[i] + self.reserved[i]
+    }
+
+    /// Whether the budget covers it; it then is the ceiling.
+    fn reserve(&mut self, most: Spend, budget: Budget) -> bool {
+        let limits = [budget.tokens, budget.micro_usd];
+        let mut covered = true;
+        for (i, most) in both(most).into_iter().enumerate() {
+            self.reserved[i] += most;
+            covered &= limits[i] == u64::MAX || self.held(i) <= limits[i].into();
+            (self.ceiling[i], self.beyond[i]) = (limits[i].into(), 0);
+        }
+        covered
+    }
+
+    fn settle(&mut self, most: Spend, spent: Spend) {
+        let (most, spent) = (both(most), both(spent));
+        for i in 0..2 {
+            self.reserved[i] -= most[i];
+            self.spent[i] += spent[i];
+            self.beyond[i] += spent[i].saturating_sub(most[i]);
+        }
+    }
+
+    fn is_kept(&self) -> bool {
+        (0..2).all(|i| {
+            let limited = self.ceiling[i] < u64::MAX.into();
+            !limited || self.held(i) <= self.ceiling[i] + self.beyond[i]
+        })
+    }
+
+    fn account(&self) -> Account {
+        let sum = |two: [u128; 2]| {
+            let [tokens, micro_usd] = two.map(|one| u64::try_from(one).unwrap_or(u64::MAX));
+            Spent { tokens, micro_usd }
+        };
+        Account {
+            spent: sum(self.spent),
+            reserved: sum(self.reserved),
+        }
+    }
+}
+
+impl Purse {
+    pub(super) fn of(budget: Budget) -> Self {
+        Self {
+            budget,
+            last: 0,
+            open: BTreeMap::new(),
+            run: Sums::default(),
+            tasks: BTreeMap::new(),
+            proposers: BTreeSet::new(),
+        }
+    }
+}
+
+impl Audit {
+    pub(super) fn reserved(
+        &mut self,
+        task: TaskId,
+        reservation: ReservationId,
+        most: Spend,
+    ) -> Check {
+        let place = self.books[task.index()].place;
+        let purse = &mut self.purse;
+        purse.last += 1;
+        hold!(
+            reservation.get() == purse.last,
+            22,
+            "budgets_kept",
+            "reservation {reservation} is the {}. one",
+            purse.last
+        );
+        hold!(
+            matches!(place, Place::Running(..)),
+            6,
+            "only_current_attempt_counts",
+            "{task} reserves from {place:?}"
+        );
+        purse.open.insert(reservation, (task, most));
+        let own = self.facts.rules(task).budget;
+        let covered = purse.run.reserve(most, purse.budget)
+            & purse.tasks.entry(task).or_default().reserve(most, own);
+        hold!(
+            covered,
+            22,
+            "budgets_kept",
+            "reservation {reservation} of {most}: of {} the run now holds {:?}, of {own} {task} {:?}",
+            purse.budget,
+            purse.run,
+            purse.tasks[&task]
+        );
+        Ok(())
+    }
+
+    pub(super) fn settled(
+        &mut self,
+        task: TaskId,
+        reservation: ReservationId,
+        spent: Spend,
+    ) -> Check {
+        let purse = &mut self.purse;
+        let open = purse.open.remove(&reservation);
+        let Some((_, most)) = open.filter(|&(of, _)| of == task) else {
+            hold!(
+                false,
+                22,
+                "budgets_kept",
+                "{task} settles reservation {reservation}, which is {open:?}"
+            );
+            return Ok(());
+        };
+        purse.run.settle(most, spent);
+        purse.tasks.entry(task).or_default().settle(most, spent);
+        self.inv_22_budgets_kept()
+    }
+
+    /// The attempt is over: what it still held is spent.
+    pub(super) fn pay_up(&mut self, task: TaskId) -> Check {
+        let of_task =
+            |(&number, &(of, most)): (&_, &(TaskId, Spend))| (of == task).then_some((number, most));
+        let held: Vec<(ReservationId, Spend)> =
+            self.purse.open.iter().filter_map(of_task).collect();
+        for (reservation, most) in held {
+            self.settled(task, reservation, most)?;
+        }
+        Ok(())
+    }
+
+    fn inv_22_budgets_kept(&self) -> Check {
+        let all = self.purse.tasks.values().chain([&self.purse.run]);
+        for sums in all {
+            hold!(
+                sums.is_kept(),
+                22,
+                "budgets_kept",
+                "more is held than the budget allowed: {sums:?}"
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn noted(&self, task: TaskId, attempt: Attempt) -> Check {
+        let place = self.books[task.index()].place;
+        hold!(
+            matches!(place, Place::Running(running, _) if running == attempt),
+            6,
+            "only_current_attempt_counts",
+            "attempt {attempt} of {task} leaves a note from {place:?}"
+        );
+        Ok(())
+    }
+
+    pub(super) fn amended(&mut self, task: TaskId, content: ContentId) -> Check {
+        let place = self.books[task.index()].place;
+        let fine = matches!(place, Place::Running(_, None)) && self.ending.is_none();
+        let first = self.purse.proposers.insert(task);
+        let size = self.facts.sizes.get(&content).copied();
+        hold!(
+            fine && first && size.is_some_and(|size| size >= self.known),
+            23,
+            "patches_append",
+            "{task} adds patch {content} from {place:?}; its first: {first}; tasks: {size:?} after {}",
+            self.known
+        );
+        self.known = size.unwrap_or(self.known);
+        Ok(())
+    }
+
+    pub(super) fn budgeted(&mut self, budget: Budget) -> Check {
+        hold!(
+            budget != self.purse.budget,
+            13,
+            "records_explained",
+            "the budget is {budget} already"
+        );
+        self.purse.budget = budget;
+        Ok(())
+    }
+
+    /// What run and tasks hold, by the records.
+    #[must_use]
+    pub fn accounts(&self) -> (Account, Vec<(TaskId, Account)>) {
+        let tasks = self.purse.tasks.iter();
+        let tasks = tasks.map(|(&task, sums)| (task, sums.account())).collect();
+        (self.purse.run.account(), tasks)
+    }
+}

@@ -1,0 +1,210 @@
+//! Doors: spending, notes and growth in the model. Sums are made anew whenever somebody asks.
+
+use std::sync::Arc;
+
+use zeph_graph::{Attempt, Budget, ReservationId, Spend, Spent, TaskId};
+use zeph_scheduler::{Account, Snapshot};
+
+use super::{Life, Model, Stand};
+use crate::facts::Facts;
+use crate::happening::Said;
+
+/// What a task has spent and holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Purse {
+    // One for each call that is over, as it was settled.
+    paid: Vec<Spend>,
+    held: Vec<(ReservationId, Spend)>,
+}
+
+impl Purse {
+    /// The attempt is over: what it held is spent.
+    pub(super) fn pay_up(&mut self) {
+        self.paid.extend(self.held.drain(..).map(|(_, most)| most));
+    }
+
+    fn account(&self) -> Account {
+        let sum = |all: &mut dyn Iterator<Item = Spend>| {
+            all.fold(Spent::default(), |sum, one| Spent {
+                tokens: sum.tokens + u64::from(one.tokens),
+                micro_usd: sum.micro_usd + u64::from(one.micro_usd),
+            })
+        };
+        Account {
+            spent: sum(&mut self.paid.iter().copied()),
+            reserved: sum(&mut self.held.iter().map(|&(_, most)| most)),
+        }
+    }
+
+    fn was_used(&self) -> bool {
+        !(self.paid.is_empty() && self.held.is_empty())
+    }
+}
+
+/// What a limit leaves, if there is one.
+fn left_of(limit: u64, used: u64) -> Option<u64> {
+    (limit < u64::MAX).then(|| limit.saturating_sub(used))
+}
+
+/// The smaller one of two limits that need not be there.
+fn tighter(a: Option<u64>, b: Option<u64>) -> u64 {
+    match (a, b) {
+        (Some(a), Some(b)) => a.min(b),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => u64::MAX,
+    }
+}
+
+impl Model {
+    fn run_account(&self) -> Account {
+        let mut all = Account::default();
+        for life in &self.lives {
+            let own = life.purse.account();
+            all.spent = all.spent.and(own.spent);
+            all.reserved = all.reserved.and(own.reserved);
+        }
+        all
+    }
+
+    fn left(&self, task: TaskId) -> Budget {
+        let own = self.facts.rules(task).budget;
+        let (run, mine) = (self.run_account(), self.life(task).purse.account());
+        let used = |account: Account| {
+            (
+                account.spent.tokens + account.reserved.tokens,
+                account.spent.micro_usd + account.reserved.micro_usd,
+            )
+        };
+        let ((tokens, money), (my_tokens, my_money)) = (used(run), used(mine));
+        Budget {
+            tokens: tighter(
+                left_of(self.budget.tokens, tokens),
+                left_of(own.tokens, my_tokens),
+            ),
+            micro_usd: tighter(
+                left_of(self.budget.micro_usd, money),
+                left_of(own.micro_usd, my_money),
+            ),
+        }
+    }
+
+    fn overdrawn(&self, task: TaskId) -> bool {
+        let over = |limit: Budget, account: Account| {
+            account.spent.tokens + account.reserved.tokens > limit.tokens
+                || account.spent.micro_usd + account.reserved.micro_usd > limit.micro_usd
+        };
+        over(self.budget, self.run_account())
+            || over(
+                self.facts.rules(task).budget,
+                self.life(task).purse.account(),
+            )
+    }
+
+    pub(super) fn reserve(&mut self, task: TaskId, attempt: Attempt, most: Spend) -> Said {
+        if self.current(task, attempt.get()).is_none() || self.dormant {
+            return Said::Stale;
+        }
+        let left = self.left(task);
+        let fits = u64::from(most.tokens) <= left.tokens
+            && u64::from(most.micro_usd) <= left.micro_usd
+            && !self.overdrawn(task);
+        if !fits {
+            return Said::OverBudget(left);
+        }
+        self.reservations += 1;
+        let Some(number) = ReservationId::new(self.reservations) else {
+            return Said::Stale;
+        };
+        self.lives[task.index()].purse.held.push((number, most));
+        Said::Reserved(number)
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        reservation: ReservationId,
+        spent: Spend,
+    ) -> Said {
+        if self.current(task, attempt.get()).is_none() {
+            return Said::Stale;
+        }
+        let purse = &mut self.lives[task.index()].purse;
+        let before = purse.held.len();
+        purse.held.retain(|&(number, _)| number != reservation);
+        if purse.held.len() == before {
+            return Said::Stale;
+        }
+        purse.paid.push(spent);
+        Said::Taken
+    }
+
+    pub(super) fn note(&self, task: TaskId, attempt: Attempt) -> Said {
+        match self.current(task, attempt.get()) {
+            Some(_) => Said::Taken,
+            None => Said::Stale,
+        }
+    }
+
+    /// `grown` is what the patch makes of the graph, if there is nothing wrong with it.
+    pub(super) fn amend(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        grown: Option<Arc<Facts>>,
+    ) -> Said {
+        let stand = self.lives.get(task.index()).map(|life| life.stand);
+        let works = matches!(stand, Some(Stand::Working(no, _)) if no == attempt.get());
+        if !works || self.dormant || self.ending.is_some() {
+            return Said::Stale;
+        }
+        if self.life(task).has_proposed {
+            return Said::Already;
+        }
+        let Some(grown) = grown else {
+            return Said::Refused;
+        };
+        self.lives[task.index()].has_proposed = true;
+        let known = self.lives.len() as u32;
+        let tasks = grown.graph().len();
+        self.lives.resize(tasks, Life::default());
+        self.facts = grown;
+        Said::Added(TaskId::from_index(known), tasks as u32 - known)
+    }
+
+    /// Compares all that is about spending and growing with the machine's.
+    pub(super) fn agree_on_doors(&self, snapshot: &Snapshot) -> Result<(), String> {
+        let differ = |what: &str, its: &dyn std::fmt::Debug, mine: &dyn std::fmt::Debug| {
+            Err(format!("{what}: {its:?}, the model says {mine:?}"))
+        };
+        if snapshot.budget != self.budget {
+            return differ("the budget", &snapshot.budget, &self.budget);
+        }
+        let account = self.run_account();
+        if snapshot.account != account {
+            return differ("the run's account", &snapshot.account, &account);
+        }
+        let all = || self.ids().into_iter().zip(&self.lives);
+        let used = all().filter(|(_, life)| life.purse.was_used());
+        let accounts: Vec<_> = used
+            .map(|(task, life)| (task, life.purse.account()))
+            .collect();
+        if snapshot.accounts != accounts {
+            return differ("the tasks' accounts", &snapshot.accounts, &accounts);
+        }
+        let held = all().flat_map(|(task, life)| {
+            let held = life.purse.held.iter();
+            held.map(move |&(number, most)| (task, number, most))
+        });
+        let held: Vec<_> = held.collect();
+        if snapshot.reservations != held {
+            return differ("the reservations", &snapshot.reservations, &held);
+        }
+        let proposers = all().filter(|(_, life)| life.has_proposed);
+        let proposers: Vec<TaskId> = proposers.map(|(task, _)| task).collect();
+        if snapshot.proposers != proposers {
+            return differ("the proposers", &snapshot.proposers, &proposers);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! Doors: attempts that spend, leave notes and propose patches, in order and out of it.
+
+use zeph_graph::{Attempt, Budget, ContentId, Fault, ReservationId, Spend, TaskId};
+use zeph_scheduler::Input;
+
+use super::graphs;
+use super::world::{Job, World};
+use crate::broken::Check;
+use crate::happening::{Happening, Said};
+
+/// Graphs that have grown to this are left at it.
+const LARGEST: usize = 60;
+
+impl World {
+    /// Mostly an attempt that is at work; sometimes one that was, or never will be.
+    fn speaker(&mut self) -> Option<Job> {
+        match self.rng.below(12) {
+            0 => self.rng.pick(&self.ghosts).copied(),
+            1 => Some(Job {
+                task: self.any_task(),
+                attempt: Attempt::new(self.rng.within(1, 3) as u32).unwrap_or(Attempt::FIRST),
+                stubborn: false,
+                told: false,
+            }),
+            _ => self.any_job(),
+        }
+    }
+
+    fn spend(&mut self, most: u64) -> Spend {
+        let number = |world: &mut Self| match world.rng.below(12) {
+            0 => 0,
+            1 => u32::MAX,
+            _ => world.rng.below(most + 1) as u32,
+        };
+        let tokens = number(self);
+        let micro_usd = if self.rng.percent(40) {
+            number(self)
+        } else {
+            0
+        };
+        Spend { tokens, micro_usd }
+    }
+
+    pub(super) fn reserve(&mut self) -> Check {
+        let Some(Job { task, attempt, .. }) = self.speaker() else {
+            return Ok(());
+        };
+        let most = self.spend(120);
+        let said = self.tell_of(&Happening::Reserve {
+            task,
+            attempt,
+            most,
+        })?;
+        // Most give up when they may not go on.
+        if let Said::OverBudget(_) = said
+            && self.rng.percent(60)
+        {
+            self.bury(task, attempt);
+            self.tell(Input::Failed {
+                task,
+                attempt,
+                fault: Fault::Budget,
+                error: None,
+                log: None,
+                retry_after: None,
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn settle(&mut self) -> Check {
+        let held = self.lab.snapshot().reservations.clone();
+        let (task, reservation, most) = match self.rng.pick(&held) {
+            Some(&held) if self.rng.percent(85) => held,
+            _ => {
+                let number = self.rng.within(1, 8) as u32;
+                let number = ReservationId::new(number).unwrap_or(ReservationId::FIRST);
+                (self.any_task(), number, Spend::ZERO)
+            }
+        };
+        let last = self.last_attempt(task);
+        let attempt = if self.rng.percent(90) {
+            last
+        } else {
+            last.next()
+        };
+        let spent = self.cost(most);
+        let settle = Happening::Settle {
+            task,
+            attempt,
+            reservation,
+            spent,
+        };
+        self.tell_of(&settle)?;
+        if self.rng.percent(self.mix.echoes) {
+            self.tell_of(&settle)?;
+        }
+        Ok(())
+    }
+
+    /// An attempt that is about to report: most of them say what they have spent.
+    pub(super) fn settle_up(&mut self, job: Job) -> Check {
+        let held = self.lab.snapshot().reservations.clone();
+        for (task, reservation, most) in held {
+            if task == job.task && self.rng.percent(70) {
+                let spent = self.cost(most);
+                self.tell_of(&Happening::Settle {
+                    task,
+                    attempt: job.attempt,
+                    reservation,
+                    spent,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a call may have cost that was to cost so much at most.
+    fn cost(&mut self, most: Spend) -> Spend {
+        match self.rng.below(5) {
+            0 => most,
+            // More than was reserved.
+            1 => Spend {
+                tokens: most.tokens.saturating_add(self.rng.below(50) as u32),
+                micro_usd: most.micro_usd,
+            },
+            _ => Spend {
+                tokens: self.rng.below(u64::from(most.tokens) + 1) as u32,
+                micro_usd: self.rng.below(u64::from(most.micro_usd) + 1) as u32,
+            },
+        }
+    }
+
+    fn last_attempt(&self, task: TaskId) -> Attempt {
+        let attempts = self.lab.snapshot().attempts.get(task.index()).copied();
+        attempts.and_then(Attempt::new).unwrap_or(Attempt::FIRST)
+    }
+
+    pub(super) fn note(&mut self) -> Check {
+        if let Some(Job { task, attempt, .. }) = self.speaker() {
+            let content = self.next_content();
+            self.tell_of(&Happening::Note {
+                task,
+                attempt,
+                content,
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn amend(&mut self) -> Check {
+        let Some(Job { task, attempt, .. }) = self.speaker() else {
+            return Ok(());
+        };
+        if self.lab.facts().graph().len() >= LARGEST {
+            return Ok(());
+        }
+        let facts = std::sync::Arc::clone(self.lab.facts());
+        let patch = Box::new(graphs::patch(&mut self.rng, facts.graph()));
+        let content = self.next_content();
+        self.tell_of(&Happening::Amend {
+            task,
+            attempt,
+            content,
+            patch,
+        })?;
+        Ok(())
+    }
+
+    /// A budget is raised or lowered, for everybody or for good.
+    pub(super) fn set_budget(&mut self) -> Check {
+        let budget = self.lab.machine().budget();
+        let spent = self.lab.machine().spent();
+        let budget = match self.rng.below(6) {
+            0 => budget,
+            1 => Budget::UNLIMITED,
+            2 => Budget {
+                tokens: spent.tokens,
+                ..budget
+            },
+            _ => Budget {
+                tokens: spent.tokens.saturating_add(self.rng.below(400)),
+                ..Budget::UNLIMITED
+            },
+        };
+        self.tell(Input::Budget(budget))?;
+        Ok(())
+    }
+
+    fn next_content(&mut self) -> ContentId {
+        self.contents += 1;
+        ContentId::new(self.contents).unwrap_or(ContentId::FIRST)
+    }
+}

@@ -96,7 +96,18 @@ async fn a_plan_is_put_out_with_its_file_and_its_notes() {
     assert!(script.requests()[0].messages[1].text().contains("1. short"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_pass_is_repeated() {
+    let script = ScriptedProvider::new("script")
+        .then(Reply::error(ErrorKind::RateLimited, "busy"))
+        .then(Reply::text("never").after(std::time::Duration::from_secs(3_600)))
+        .then(Reply::text(GOOD));
+    let journal = Arc::new(JournalDouble::default());
+    assert!(plan(&script, &journal).await.is_ok());
+    assert_eq!((script.requests().len(), journal.held()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_failure_has_its_class_and_code() {
     let table = [
         (Reply::refusal("no"), ErrorClass::Refused, "plan_refused"),

@@ -157,7 +157,11 @@ async fn each_kind_of_failure_has_its_name() {
         (error(ErrorKind::Stopped), PlanFailure::Stopped, 1),
         (error(ErrorKind::Unauthorized), PlanFailure::Unavailable, 1),
         (error(ErrorKind::RateLimited), PlanFailure::Unavailable, 1),
-        (script().with_capabilities(short), PlanFailure::Unavailable, 0),
+        (
+            script().with_capabilities(short),
+            PlanFailure::Unavailable,
+            0,
+        ),
     ];
     for (script, wanted, calls) in table {
         let error = failure(&script).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use zeph_llm::LlmProvider;
+use zeph_llm::{Gate, LlmProvider, RetryPolicy, Retrying};
 use zeph_subagent::{
     Executor, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
 };
@@ -56,34 +56,65 @@ pub struct PlanOutput {
 
 /// Does the action `plan` with any [`Planner`].
 ///
-/// Each call of a model is metered: taken out of the budget, and kept with its reply. What was mended,
-/// refused and tried is kept as notes. Parameters are [`PlanParams`], the output is a [`PlanOutput`].
+/// Each call of a model is metered: taken out of the budget, and kept with its reply; one that may pass
+/// is repeated. What was mended, refused and tried is kept as notes. Parameters are [`PlanParams`], the output is a [`PlanOutput`].
 /// A failure is permanent, since the ladder has repeated what is worth it, with the word of its
 /// [`PlanFailure`] as its code; a refusal is `Refused`, an exhausted budget `OverBudget`.
 #[derive(Clone)]
 pub struct PlanExecutor {
     planner: Arc<dyn Planner>,
     host: PlanRequest,
+    retry: RetryPolicy,
+    gate: Gate,
 }
 
 impl PlanExecutor {
     /// Plans with that planner, for goals of tasks; all else of a request is taken from `host`, whose
-    /// own goal does not matter. What `host` puts around a provider goes around its meter: the layer
-    /// that repeats calls belongs there.
+    /// own goal does not matter. What `host` puts around a provider goes around meter and retries.
     #[must_use]
     pub fn new(planner: Arc<dyn Planner>, host: PlanRequest) -> Self {
-        Self { planner, host }
+        Self {
+            planner,
+            host,
+            retry: RetryPolicy::default(),
+            gate: Gate::new(),
+        }
+    }
+
+    /// How a call is repeated and how long it may take. Default: [`RetryPolicy::default`].
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// The gate that callers of the same service wait at. Default: one of its own.
+    #[must_use]
+    pub fn gate(mut self, gate: &Gate) -> Self {
+        self.gate = gate.clone();
+        self
     }
 
     fn request(&self, params: &PlanParams, cx: &TaskContext, tally: &Arc<Tally>) -> PlanRequest {
         let (cx, tally) = (cx.clone(), Arc::clone(tally));
+        let (policy, gate) = (self.retry, self.gate.clone());
         let host = self.host.around.clone();
         let around = move |provider: Arc<dyn LlmProvider>| {
-            let metered = Metered::new(provider, &cx).tally(&tally).streaming(true);
-            let metered: Arc<dyn LlmProvider> = Arc::new(metered);
+            // The meter keeps the time, so that a call that is late is settled like any other.
+            let metered = Metered::new(provider, &cx)
+                .tally(&tally)
+                .streaming(true)
+                .time_limits(policy.call_timeout, policy.idle_timeout);
+            let policy = RetryPolicy {
+                call_timeout: None,
+                idle_timeout: None,
+                ..policy
+            };
+            let repeated: Arc<dyn LlmProvider> =
+                Arc::new(Retrying::new(metered, policy).gate(&gate));
             match &host {
-                Some(around) => around(metered),
-                None => metered,
+                Some(around) => around(repeated),
+                None => repeated,
             }
         };
         PlanRequest {

@@ -122,7 +122,7 @@ async fn engine(store: &MemoryStore, world: &Shared) -> Engine {
             }
         }
     });
-    let service = service.capabilities(Capabilities {
+    let service = service.with_capabilities(Capabilities {
         prices: Some(PRICES),
         ..Capabilities::TEXT
     });

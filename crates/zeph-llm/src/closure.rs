@@ -18,7 +18,7 @@ pub struct ProviderFn<F> {
 
 /// A provider out of an async closure that takes the request and gives an answer, or a text.
 ///
-/// It can do what [`Capabilities::TEXT`] says, unless [told otherwise](ProviderFn::capabilities), and a
+/// It can do what [`Capabilities::TEXT`] says, unless [told otherwise](ProviderFn::with_capabilities), and a
 /// request for more does not reach the closure. The closure keeps the rest of the contract of
 /// [`LlmProvider`]: what it ignores in a request is ignored.
 ///
@@ -52,7 +52,7 @@ where
 impl<F> ProviderFn<F> {
     /// The same provider with other capabilities.
     #[must_use]
-    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
         self
     }

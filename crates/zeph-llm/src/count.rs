@@ -55,11 +55,16 @@ pub trait TokenCounter: Send + Sync {
 /// Counts by estimate: no vocabulary, no allocation, one pass.
 ///
 /// Words are estimated by the length of their runs, with weights per script; digits by threes, emoji by
-/// their bytes. The weights are fitted to the vocabulary `o200k_base`; other vocabularies make more
-/// tokens of most scripts, which is what [`observe`](TokenCounter::observe) is for: each report moves
-/// the factors of the scripts that the text is written in, by a quarter of what was off, and never
-/// beyond 1/3 to 3. Reports that cannot be (of 0, more than the bytes, five times off) are passed over.
-/// Keep one counter for each model.
+/// their bytes. The weights are fitted by hand to the vocabulary `o200k_base`. On 14 short texts that they
+/// were not fitted to (ten languages, Rust, JSON, tables, emoji) the absolute error is 7 % in the mean and
+/// 16 % at worst (Hindi, too low): `cargo run -p zeph-llm --features tiktoken --example count`.
+///
+/// Other vocabularies make more tokens of most scripts, which is what
+/// [`observe`](TokenCounter::observe) is for: each report moves the factors of the scripts that the text
+/// is written in, by a quarter of what was off, and never beyond 1/3 to 3. After ten reports under
+/// `cl100k_base`, which makes up to 2.8 times as many tokens, the worst error there is 18 %. Reports that
+/// cannot be (fewer than 32 tokens, more than the bytes, five times off) are passed over. Keep one counter
+/// for each model. It is no bound; [`LlmRequest::bytes`] is one.
 ///
 /// # Examples
 /// ```

@@ -166,8 +166,9 @@ impl LlmProvider for FallbackChain {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let others = self.others.iter().map(|link| link.capabilities());
-        others.fold(self.first.capabilities(), both)
+        let first = self.first.capabilities();
+        let others = self.others.iter();
+        others.fold(first, |all, link| both(all, link.capabilities()))
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {

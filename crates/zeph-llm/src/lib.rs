@@ -6,6 +6,7 @@
 mod capability;
 mod cassette;
 mod closure;
+pub mod conformance;
 mod count;
 mod error;
 mod fallback;

@@ -96,7 +96,7 @@ impl ScriptedProvider {
 
     /// The same script under other capabilities.
     #[must_use]
-    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
         self
     }

@@ -59,12 +59,12 @@ fn run(script: Script, chars: f64, bytes: f64) -> f64 {
         Script::Ascii => 1.0 + (chars - 6.0).max(0.0) / 6.0,
         Script::Latin => chars * 0.45,
         Script::Cyrillic => 1.0 + (chars - 4.0).max(0.0) / 4.5,
-        Script::Arabic => 1.0 + (chars - 3.0).max(0.0) / 3.5,
+        Script::Arabic => 1.0 + (chars - 3.0).max(0.0) / 2.6,
         Script::Indic => 1.0 + (chars - 3.0).max(0.0) / 3.0,
-        Script::Han => chars * 0.75,
-        Script::Hangul => chars * 0.65,
+        Script::Han => chars * 0.8,
+        Script::Hangul => chars * 0.75,
         Script::Digit => (chars / 3.0).ceil(),
-        Script::Mark => (chars / 2.0).ceil() * 0.9,
+        Script::Mark => (chars / 3.0).ceil() * 0.95,
         // A single blank belongs to the word behind it.
         Script::Blank if chars < 2.0 => 0.05,
         Script::Blank => 1.0 + (chars - 16.0).max(0.0) / 32.0,
@@ -87,6 +87,11 @@ pub(super) fn tally(text: &str) -> Tally {
         open = match open {
             Some((script, chars, total)) if script == its => {
                 Some((script, chars + 1.0, total + bytes))
+            }
+            // A blank never joins the digits behind it.
+            Some((Script::Blank, 1.0, _)) if its == Script::Digit => {
+                close(Some((Script::Blank, 2.0, 2.0)));
+                Some((its, 1.0, bytes))
             }
             other => {
                 close(other);

@@ -115,7 +115,8 @@ fn a_chain_can_do_what_all_can_do() {
         }),
     };
     let of = |one: Capabilities, two: Capabilities| {
-        let link = |capabilities| Arc::new(ScriptedProvider::new("s").capabilities(capabilities));
+        let link =
+            |capabilities| Arc::new(ScriptedProvider::new("s").with_capabilities(capabilities));
         FallbackChain::new(link(one)).then(link(two)).capabilities()
     };
     assert_eq!(of(full, full), full);

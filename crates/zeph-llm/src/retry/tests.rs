@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::{Gate, RetryPolicy, Retrying};
 use crate::{
@@ -15,6 +15,11 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// So much of the paused clock's time.
+async fn takes(time: Duration) {
+    let _ = timeout(time, std::future::pending::<()>()).await;
+}
 
 fn ask() -> LlmRequest {
     LlmRequest::new("Well?")
@@ -189,7 +194,7 @@ async fn dropping_stops() {
             .await
             .is_err()
     );
-    sleep(100 * SECOND).await;
+    tokio::time::advance(100 * SECOND).await;
     assert_eq!(service.requests().len(), 1);
 }
 
@@ -217,12 +222,12 @@ impl LlmProvider for Busy {
         let is_open = Instant::now() >= self.opens;
         self.log.lock().unwrap().push((Instant::now(), is_open));
         if !is_open {
-            sleep(Duration::from_millis(5)).await;
+            takes(Duration::from_millis(5)).await;
             return Err(limited(self.wait));
         }
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
-        sleep(self.latency).await;
+        takes(self.latency).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         Ok(LlmResponse::text("x"))
     }
@@ -293,7 +298,7 @@ async fn a_refusal_pauses_callers_who_have_not_called() {
     let begun = Instant::now();
     let request = ask();
     let (first, second) = tokio::join!(one.complete(&request), async {
-        sleep(SECOND).await;
+        takes(SECOND).await;
         let answer = two.complete(&LlmRequest::new("other")).await;
         assert!(begun.elapsed() >= 20 * SECOND);
         answer
@@ -321,7 +326,7 @@ async fn a_caller_that_is_dropped_gives_its_turn_back() {
     let gate = Gate::new();
     gate.close(SECOND);
     let slow = provider_fn("slow", |_| async {
-        sleep(SECOND).await;
+        takes(SECOND).await;
         Ok::<_, LlmError>("x")
     });
     let provider = Retrying::new(slow, RetryPolicy::default()).gate(&gate);

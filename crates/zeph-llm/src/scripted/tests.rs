@@ -154,110 +154,93 @@ async fn a_malformed_request_is_refused_and_kept() {
     assert_eq!(provider.left(), 1);
 }
 
-#[test]
-fn each_fault_is_found() {
-    let tool = |name: &str| ToolSpec {
+fn tool(name: &str) -> ToolSpec {
+    ToolSpec {
         name: name.into(),
         description: "d".into(),
         parameters: json!({"type": "object"}),
-    };
-    let turn = |text: &str, calls: Vec<ToolCall>| Message::Assistant {
-        text: text.into(),
-        tool_calls: calls,
-    };
-    let user = || Message::user("u");
-    let schema = |schema| {
-        let name = "s".into();
-        OutputFormat::Schema(OutputSchema { name, schema })
-    };
-    let named = ask().tool(ToolSpec {
-        parameters: json!({"type": "string"}),
-        ..tool("a b")
-    });
-    let cases: Vec<(LlmRequest, &[&str])> = vec![
-        (ask(), &[]),
-        (LlmRequest::of(vec![Message::system("s")]), &["no messages"]),
-        (LlmRequest::new(" "), &["message 0 is empty"]),
-        (
-            LlmRequest::of(vec![user(), Message::system("s")]),
-            &["has begun"],
-        ),
-        (
-            LlmRequest::of(vec![user(), turn("", vec![])]),
-            &["message 1 is empty"],
-        ),
-        (
-            ask().tool(tool("a")).tool(tool("a")),
-            &["\"a\" is there twice"],
-        ),
-        (named, &["must have 1 to 64", "no schema of an object"]),
-        (
-            LlmRequest::of(vec![user(), Message::tool(&call("1"), "r")]),
-            &["nobody made"],
-        ),
-        (
-            LlmRequest::of(vec![user(), turn("", vec![call("1")])]),
-            &["has no result"],
-        ),
-        (
-            LlmRequest::of(vec![
-                user(),
-                turn("", vec![call("1"), call("1")]),
-                Message::tool(&call("1"), ""),
-            ]),
-            &["\"1\" is there twice"],
-        ),
-        (
-            LlmRequest::of(vec![
-                user(),
-                turn("t", vec![call("1")]),
-                Message::tool(&call("1"), ""),
-                user(),
-            ]),
-            &[],
-        ),
-        (
-            LlmRequest {
-                tool_choice: ToolChoice::Named("x".into()),
-                ..ask()
-            },
-            &["not offered"],
-        ),
-        (
-            LlmRequest {
-                tool_choice: ToolChoice::Required,
-                ..ask()
-            },
-            &["not offered"],
-        ),
-        (ask().max_output_tokens(0), &["max_output_tokens"]),
-        (ask().temperature(f64::NAN), &["temperature"]),
-        (
-            ask().output(schema(json!({"type": "object"}))),
-            &["open_object"],
-        ),
-        (
-            ask().output(schema(
-                json!({"type": "object", "properties": {"a": {"type": "string"}}}),
-            )),
-            &["not rewritten"],
-        ),
-    ];
+    }
+}
+
+fn with_schema(schema: serde_json::Value) -> LlmRequest {
+    let name = "s".into();
+    ask().output(OutputFormat::Schema(OutputSchema { name, schema }))
+}
+
+fn finds(request: &LlmRequest, expected: &[&str]) {
     let capabilities = Capabilities {
         tools: true,
         schema: SchemaSupport::Schema(Dialect::OpenAiStrict),
         ..Capabilities::TEXT
     };
-    for (request, expected) in cases {
-        let found: Vec<String> = request_faults(&request, &capabilities)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(found.len(), expected.len(), "{request:?}: {found:?}");
-        for (found, expected) in found.iter().zip(expected) {
-            assert!(found.contains(expected), "{found}");
-        }
+    let found = request_faults(request, &capabilities);
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), expected.len(), "{request:?}: {found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.contains(expected), "{found}");
     }
+}
+
+#[test]
+fn each_fault_of_a_conversation_is_found() {
+    let user = || Message::user("u");
+    let turn = |text: &str, calls: Vec<ToolCall>| Message::Assistant {
+        text: text.into(),
+        tool_calls: calls,
+    };
+    let result = || Message::tool(&call("1"), "");
+    let cases: Vec<(Vec<Message>, &[&str])> = vec![
+        (vec![user()], &[]),
+        (
+            vec![user(), turn("t", vec![call("1")]), result(), user()],
+            &[],
+        ),
+        (vec![Message::system("s")], &["no messages"]),
+        (vec![Message::user(" ")], &["message 0 is empty"]),
+        (vec![user(), Message::system("s")], &["has begun"]),
+        (vec![user(), turn("", vec![])], &["message 1 is empty"]),
+        (vec![user(), result()], &["nobody made"]),
+        (vec![user(), turn("", vec![call("1")])], &["has no result"]),
+        (
+            vec![user(), turn("", vec![call("1")]), user(), result()],
+            &["has no result", "nobody made"],
+        ),
+        (
+            vec![user(), turn("", vec![call("1"), call("1")]), result()],
+            &["\"1\" is there twice"],
+        ),
+    ];
+    for (messages, expected) in cases {
+        finds(&LlmRequest::of(messages), expected);
+    }
+}
+
+#[test]
+fn each_fault_of_a_setting_is_found() {
+    let odd = ToolSpec {
+        parameters: json!({"type": "string"}),
+        ..tool("a b")
+    };
+    let chosen = |tool_choice| LlmRequest {
+        tool_choice,
+        ..ask()
+    };
+    let open = json!({"type": "object"});
+    let loose = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    finds(
+        &ask().tool(tool("a")).tool(tool("a")),
+        &["\"a\" is there twice"],
+    );
+    finds(
+        &ask().tool(odd),
+        &["must have 1 to 64", "no schema of an object"],
+    );
+    finds(&chosen(ToolChoice::Named("x".into())), &["not offered"]);
+    finds(&chosen(ToolChoice::Required), &["not offered"]);
+    finds(&ask().max_output_tokens(0), &["max_output_tokens"]);
+    finds(&ask().temperature(f64::NAN), &["temperature"]);
+    finds(&with_schema(open), &["open_object"]);
+    finds(&with_schema(loose), &["not rewritten"]);
     let json = request_faults(&ask().output(OutputFormat::Json), &Capabilities::TEXT);
     assert_eq!(json[0].kind(), ErrorKind::Unsupported);
     let tools = request_faults(&ask().tool(tool("a")), &Capabilities::TEXT);

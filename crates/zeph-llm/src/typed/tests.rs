@@ -37,7 +37,7 @@ fn says(response: LlmResponse, schema: SchemaSupport) -> impl LlmProvider {
         let response = response.clone();
         async move { Ok::<_, LlmError>(response) }
     })
-    .capabilities(capabilities)
+    .with_capabilities(capabilities)
 }
 
 async fn verdict(response: LlmResponse) -> Result<Typed<Verdict>, TypedError> {
@@ -241,7 +241,7 @@ async fn a_service_that_rejects_the_schema_is_asked_once_more_only_if_declared()
             }
         }
     })
-    .capabilities(capabilities);
+    .with_capabilities(capabilities);
     let request = LlmRequest::new("Well?");
     let error = provider
         .complete_typed::<Verdict>(&request)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zeph_graph::{Entry, Record, Timestamp};
-use zeph_scheduler::{Patches, replay};
+use zeph_scheduler::replay;
 use zeph_tests::sim::trace::Trace;
 use zeph_tests::sim::world::{Options, run};
 
@@ -27,14 +27,14 @@ fn floor(journal: &[Entry], failed: &Entry) -> Option<Duration> {
 #[test]
 fn every_journal_comes_out_the_same_when_it_is_decided_again() {
     let mut records = 0;
-    for seed in 0..3_000 {
+    for seed in 0..60_000 {
         let outcome = run(seed, Options::SHORT, &Trace::default());
         let (Some(facts), None) = (outcome.facts, outcome.broken) else {
             panic!("seed {seed} broke by itself");
         };
         let journal = &outcome.journal;
         let header = || facts.header.clone();
-        let again = replay(&header, journal, &Patches::new(), &|entry| {
+        let again = replay(&header, journal, &facts.patches, &|entry| {
             floor(journal, entry)
         });
         match again {
@@ -67,7 +67,7 @@ fn a_wait_that_the_machine_would_not_have_drawn_is_found() {
             let until = longer;
             journal[at].record = Record::BackedOff { task, until };
             let header = || facts.header.clone();
-            let again = replay(&header, &journal, &Patches::new(), &|_| None);
+            let again = replay(&header, &journal, &facts.patches, &|_| None);
             assert!(
                 again.is_err(),
                 "seed {seed}: {honest:?} was waited for longer"

@@ -87,7 +87,8 @@ impl Audit {
             "{task} fails from {:?}",
             book.place
         );
-        // From here no budget can be the reason: its task has just run.
+        // Between two records the one that follows an attempt says whether it aborts; a budget stops
+        // attempts only.
         let by_itself = matches!(self.facts.rules(task).on_failure, OnFailure::Abort);
         if by_itself && self.ending.is_none() && book.place != Place::Between {
             self.owed = Some(Owed::Ending(task));

@@ -1,14 +1,14 @@
 //! Scenario: a text file that draws a graph, scripts what happens, and lists the expected trace.
 //!
 //! Three parts. First the graph: policy lines (`max_parallel 2`, `run_timeout 10s`, `cancel_grace 1s`,
-//! `suspend_grace 0s`, `lane net 2`), then a line a task: `name <- parents  key=value…`, an action
-//! unless it says `milestone` or `question`. `budget 1000+5000` and `over_budget partial` are policy
-//! lines too (tokens, and millionths of a dollar), and `patch NAME` before such a line of a task makes it
-//! part of what a task may propose. After `---` what happens: `+1.5s fetch ok`, `+2s cancel
-//! run`, `+3s fetch reserves 800`, `settles b1 150`, `notes`, `proposes NAME`; deadlines before a line's time are met by themselves, one at its time only after it (`=8h tick`
-//! jumps there without them, `-1h tick` sets the clock back). After
-//! `===` the trace: the records in words and, with `!`, the actions that nobody could guess.
-//! `UPDATE_SCENARIOS=1` rewrites the last part; read what it wrote.
+//! `suspend_grace 0s`, `lane net 2`, `over_budget partial`, and `budget 1000+5000`: tokens, and millionths
+//! of a dollar), then a line a task: `name <- parents  key=value…`, an action unless it says `milestone`
+//! or `question`. `patch NAME` before such a line makes the task part of what another may propose. After
+//! `---` what happens: `+1.5s fetch ok`, `+2s cancel run`, `+3s fetch reserves 800`, `settles b1 150`,
+//! `notes`, `proposes NAME`; deadlines before a line's time are met by themselves, one at its time only
+//! after it (`=8h tick` jumps there without them, `-1h tick` sets the clock back). After `===` the trace:
+//! the records in words and, with `!`, the actions that nobody could guess. `UPDATE_SCENARIOS=1` rewrites
+//! the last part; read what it wrote.
 
 mod graph;
 mod play;

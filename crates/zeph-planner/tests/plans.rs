@@ -1,10 +1,17 @@
 //! Plans of models: defective documents and all that is wrong with each, repairs, limits, any bytes.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of a test may take its short way"
+)]
+
 #[path = "plans/support.rs"]
 mod support;
 
 #[path = "plans/any.rs"]
 mod any;
+#[path = "plans/commands.rs"]
+mod commands;
 #[path = "plans/cache.rs"]
 mod cache;
 #[path = "plans/defects.rs"]

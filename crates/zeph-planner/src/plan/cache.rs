@@ -64,7 +64,8 @@ pub enum CacheError {
 /// The key is made of the goal with its blanks evened out (each run of them counts as one space, none
 /// at the ends; case and everything else matter), the feedback, agents, commands, limits, rights, and the planner's
 /// [fingerprint](Planner::fingerprint), in which its prompts are. A hit makes no call. Plans that
-/// stand in for a model's are not kept.
+/// stand in for a model's are not kept. A plan that a person rejected stays kept for the next time that the
+/// goal is asked without feedback; who wants a new one words the goal in another way.
 ///
 /// # Examples
 /// ```

@@ -281,6 +281,7 @@ impl Commands {
     }
 
     /// The templates, by name.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &CommandTemplate> + Clone {
         self.0.values()
     }

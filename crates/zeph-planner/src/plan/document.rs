@@ -5,11 +5,11 @@ use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{PlanOnFailure, PlanRequest, PlanTrigger};
+use super::{Argument, PlanOnFailure, PlanRequest, PlanTrigger};
 
 /// A plan as a model writes it: flat, every field there, null where it does not apply.
 ///
-/// Keys are sorted on the wire, so `reasoning` comes before `tasks`: a model thinks first.
+/// `reasoning` stands before `tasks`, also in the schema: a model thinks first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanDocument {
@@ -141,7 +141,9 @@ pub fn plan_schema(request: &PlanRequest) -> Value {
         .into_root_schema_for::<PlanDocument>()
         .into();
     if let Some(root) = schema.as_object_mut() {
+        // What it says is in the prompt.
         root.remove("title");
+        root.remove("description");
         if let Some(tasks) = property(root, "tasks") {
             tasks.insert("minItems".to_owned(), json!(1));
             tasks.insert("maxItems".to_owned(), json!(request.limits.max_tasks));
@@ -184,7 +186,7 @@ fn fill_task(task: &mut Map<String, Value>, request: &PlanRequest) {
     let mut places: Vec<&str> = request
         .commands
         .iter()
-        .flat_map(|command| command.arguments().map(|argument| argument.name()))
+        .flat_map(|command| command.arguments().map(Argument::name))
         .collect();
     places.sort_unstable();
     places.dedup();

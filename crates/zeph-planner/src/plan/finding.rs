@@ -257,7 +257,7 @@ impl Findings {
         if self.problems.len() < MAX_FINDINGS {
             self.problems.push(PlanDiagnostic {
                 code,
-                pointer: bounded(pointer.into()),
+                pointer: bounded(&pointer.into()),
                 message: message.into(),
                 help,
             });
@@ -274,7 +274,7 @@ impl Findings {
         if self.repairs.len() < MAX_FINDINGS {
             self.repairs.push(PlanRepair {
                 code,
-                pointer: bounded(pointer.into()),
+                pointer: bounded(&pointer.into()),
                 message: message.into(),
             });
         }
@@ -282,8 +282,8 @@ impl Findings {
 }
 
 /// A pointer may hold a key of any length; it is shown to people and to the model.
-fn bounded(pointer: String) -> String {
-    let shown = zeph_common::inert(&pointer);
+fn bounded(pointer: &str) -> String {
+    let shown = zeph_common::inert(pointer);
     zeph_common::truncate(&shown, 200).to_string()
 }
 

@@ -175,7 +175,7 @@ impl Planner for LlmPlanner {
 
     fn fingerprint(&self) -> String {
         let settings = &*self.0;
-        let fallback = settings.fallback.as_ref().map(|one| one.name());
+        let fallback = settings.fallback.as_ref().map(LlmProvider::name);
         let parts = serde_json::json!([
             "llm",
             settings.provider.name(),

@@ -70,3 +70,15 @@ fn nothing_is_lost_on_the_way() {
         assert_eq!(about, task.work.about(), "{}", task.name);
     }
 }
+
+#[test]
+fn the_schema_is_that_of_the_host() {
+    let schema = zeph_planner::plan_schema(&request());
+    let found = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    let golden = path("plans/schema.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&golden).unwrap();
+    assert_eq!(found, expected, "{} differs", golden.display());
+}

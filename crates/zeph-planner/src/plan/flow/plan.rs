@@ -17,6 +17,9 @@ use crate::plan::{
     PlanRequest, PlanWarning, Planner,
 };
 
+/// Problems that an error tells; more do not fit into its detail.
+const TOLD: usize = 20;
+
 /// What the action `plan` is called with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -204,11 +207,7 @@ async fn follow(
                 return Ok((*plan, kept));
             }
             PlanEvent::Failed(error) => {
-                note(
-                    cx,
-                    &json!({ "failed": error.failure, "tries": error.tries }),
-                )
-                .await?;
+                note(cx, &tried(&error)).await?;
                 return Err(failed(&error));
             }
         }
@@ -221,6 +220,16 @@ async fn note(cx: &TaskContext, value: &serde_json::Value) -> Result<(), TaskErr
     cx.journal().note(Note::json(NoteKind::Plan, value)?).await
 }
 
+/// Everything that was tried; only the last try if all of them do not fit into a note.
+fn tried(error: &PlanError) -> serde_json::Value {
+    let of = |tries| json!({ "failed": error.failure, "tries": tries, "calls": error.tries.len() });
+    let all = of(error.tries.as_slice());
+    if all.to_string().len() <= Note::MAX_BYTES {
+        return all;
+    }
+    of(error.tries.last().map_or(&[], std::slice::from_ref))
+}
+
 /// The error of the attempt.
 fn failed(error: &PlanError) -> TaskError {
     let told = match (error.failure, &error.cause) {
@@ -230,7 +239,7 @@ fn failed(error: &PlanError) -> TaskError {
         (PlanFailure::Refused, _) => TaskError::refused(error.to_string()),
         (_, _) => TaskError::permanent(error.to_string()),
     };
-    let diagnostics: Vec<&PlanDiagnostic> = error.diagnostics().iter().take(50).collect();
+    let diagnostics: Vec<&PlanDiagnostic> = error.diagnostics().iter().take(TOLD).collect();
     let told = told.with_code(error.failure.word()).with_detail(json!({
         "failure": error.failure,
         "calls": error.tries.len(),

@@ -213,6 +213,17 @@ fn failed(error: &LlmError, mut tried: PlanTry, tries: Vec<PlanTry>) -> PlanErro
         ErrorKind::SchemaRejected => PlanFailure::SchemaRejected,
         ErrorKind::OverBudget => PlanFailure::OverBudget,
         ErrorKind::Stopped => PlanFailure::Stopped,
+        ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::Network
+        | ErrorKind::Garbled
+        | ErrorKind::Unauthorized
+        | ErrorKind::UnknownModel
+        | ErrorKind::ContextTooLong
+        | ErrorKind::BadRequest
+        | ErrorKind::NoCredit
+        | ErrorKind::Unsupported
+        | ErrorKind::NotRecorded => PlanFailure::Unavailable,
         _ => PlanFailure::Unavailable,
     };
     tried.error = Some(zeph_common::inert(&error.to_string()).into_owned());

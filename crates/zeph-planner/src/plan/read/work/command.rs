@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::shape::TaskDraft;
 use super::no_agent;
 use crate::plan::finding::{Findings, show, suggest};
-use crate::plan::{CommandTemplate, PlanCode, PlanRequest, PlannedWork, RepairCode};
+use crate::plan::{Argument, CommandTemplate, PlanCode, PlanRequest, PlannedWork, RepairCode};
 
 pub(super) fn read(
     task: &TaskDraft,
@@ -77,11 +77,11 @@ fn values(task: &TaskDraft, template: &CommandTemplate, found: &mut Findings) ->
     for one in task.arguments.iter().flatten() {
         let at = task.at(&format!("arguments/{}/name", one.index));
         let meant = one.name.trim();
-        let mut names = template.arguments().map(|argument| argument.name());
+        let mut names = template.arguments().map(Argument::name);
         let Some(name) = names.find(|name| name.eq_ignore_ascii_case(meant)) else {
             let what = show(template.name());
             let message = format!("{what} has no argument {}", show(&one.name));
-            let known = template.arguments().map(|argument| argument.name());
+            let known = template.arguments().map(Argument::name);
             found.problem(
                 PlanCode::UnknownArgument,
                 at,

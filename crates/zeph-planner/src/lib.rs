@@ -9,7 +9,9 @@ mod portion;
 mod prompts;
 mod tool;
 
-pub use agent::{AgentExecutor, AgentParams, OutputParam, RouteNote, ToolNote, ToolOutcome};
+pub use agent::{
+    AgentExecutor, AgentParams, OutputParam, ParentShown, RouteNote, ToolNote, ToolOutcome,
+};
 pub use answer::{
     Aggregator, Answer, AnswerExecutor, AnswerLimits, AnswerParams, AnswerTask,
     DeterministicAggregator, LlmAggregator, Material, Missing, TaskResult, Written,

@@ -62,32 +62,39 @@ pub(crate) struct Room<'a> {
     pub(crate) most: u64,
 }
 
+/// A piece as it is whole, and how much room it wants.
+pub(crate) struct Measured<'a> {
+    piece: Piece<'a>,
+    whole: Sanitized,
+    want: u64,
+}
+
 impl Room<'_> {
+    /// Sanitizes a piece as a whole, once for all shares that are tried.
+    pub(crate) fn measure<'a>(&self, piece: Piece<'a>) -> Measured<'a> {
+        let whole = self.sanitize(&piece, usize::MAX);
+        Measured {
+            want: (self.count)(&whole.text),
+            piece,
+            whole,
+        }
+    }
+
     /// Shares `budget` tokens among pieces by [water-filling](fill::level), delimiters counted.
     ///
     /// Small pieces come whole; the others are cut to equal shares, by the sanitizer, inside their
     /// delimiters. All together have at most `budget` tokens, those that are left out not counted.
-    pub(crate) fn share(&self, pieces: &[Piece<'_>], budget: u64) -> Vec<Portion> {
-        let whole: Vec<(Sanitized, u64)> = pieces
-            .iter()
-            .map(|piece| {
-                let sanitized = self.sanitize(piece, usize::MAX);
-                let want = (self.count)(&sanitized.text);
-                (sanitized, want)
-            })
-            .collect();
-        let wants = whole.iter().map(|(_, want)| (*want).min(self.most));
+    pub(crate) fn share(&self, pieces: &[&Measured<'_>], budget: u64) -> Vec<Portion> {
+        let wants = pieces.iter().map(|one| one.want.min(self.most));
         let level = fill::level(wants, budget).min(self.most);
-        let pairs = pieces.iter().zip(whole);
-        pairs
-            .map(|(piece, (sanitized, want))| {
-                if want <= level {
-                    portion(sanitized)
-                } else {
-                    self.cut(piece, &sanitized, want, level)
-                }
-            })
-            .collect()
+        let shared = pieces.iter().map(|one| {
+            if one.want <= level {
+                portion(one.whole.clone())
+            } else {
+                self.cut(one, level)
+            }
+        });
+        shared.collect()
     }
 
     fn sanitize(&self, piece: &Piece<'_>, max_bytes: usize) -> Sanitized {
@@ -99,8 +106,12 @@ impl Room<'_> {
     }
 
     /// The most of a piece that has at most `share` tokens, near enough.
-    fn cut(&self, piece: &Piece<'_>, whole: &Sanitized, want: u64, share: u64) -> Portion {
-        let mut max_bytes = scaled(whole.text.len(), share, want);
+    ///
+    /// It is sanitized from its whole text each time: cut before its secrets are found, it could
+    /// keep the half of one.
+    fn cut(&self, measured: &Measured<'_>, share: u64) -> Portion {
+        let Measured { piece, whole, want } = measured;
+        let mut max_bytes = scaled(whole.text.len(), share, *want);
         for _ in 0..CUT_TRIES {
             let mut sanitized = self.sanitize(piece, max_bytes);
             if sanitized.text.len() >= whole.text.len() {
@@ -150,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
     use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer, Unsanitized};
 
-    use super::{LEFT_OUT, Piece, Portion, Room};
+    use super::{LEFT_OUT, Measured, Piece, Portion, Room};
 
     /// Four bytes a token, as the rule of thumb goes.
     fn quarter(text: &str) -> u64 {
@@ -168,8 +179,9 @@ mod tests {
             count: &quarter,
             most,
         };
-        let pieces: Vec<Piece<'_>> = texts.iter().map(|text| Piece::new("a", text)).collect();
-        room.share(&pieces, budget)
+        let pieces = texts.iter().map(|text| room.measure(Piece::new("a", text)));
+        let pieces: Vec<Measured<'_>> = pieces.collect();
+        room.share(&pieces.iter().collect::<Vec<_>>(), budget)
     }
 
     fn standard() -> StandardSanitizer {

@@ -7,6 +7,8 @@ mod support;
 mod answer;
 #[path = "agents/budget.rs"]
 mod budget;
+#[path = "agents/conform.rs"]
+mod conform;
 #[path = "agents/form.rs"]
 mod form;
 #[path = "agents/hostile.rs"]

@@ -94,9 +94,16 @@ pub(super) fn tool_not_allowed(name: &str, agent: &str) -> TaskError {
     .with_code("tool_not_allowed")
 }
 
+pub(super) fn no_tools(agent: &str, model: &str) -> TaskError {
+    TaskError::permanent(format!(
+        "agent {agent:?} has tools, and {model} cannot call any; give the agent another model, or take its tools away"
+    ))
+    .with_code("unsupported")
+}
+
 pub(super) fn prompt_too_long(tokens: u64, most: u64) -> TaskError {
     TaskError::permanent(format!(
-        "the conversation has {tokens} tokens, and the agent may be asked with {most}; raise its limit max_input_tokens, or shorten the prompt"
+        "the conversation has {tokens} tokens, and the agent may be asked with {most}; raise its limit max_input_tokens, name a model with a larger context, or shorten the prompt"
     ))
     .with_code("prompt_too_long")
 }

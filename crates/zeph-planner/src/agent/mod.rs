@@ -9,6 +9,7 @@ mod talk;
 mod tools;
 
 pub use params::{AgentParams, OutputParam};
+pub use prompt::ParentShown;
 pub use route::RouteNote;
 pub use tools::{ToolNote, ToolOutcome};
 
@@ -17,9 +18,10 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::time::timeout;
 use zeph_subagent::{
-    AgentOutput, Executor, SubAgentDef, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
+    AgentOutput, Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
 };
 
+use crate::call::within_window;
 use crate::{Crew, Tally, until_stopped};
 use form::Form;
 use route::{Chosen, Tried};
@@ -144,7 +146,14 @@ impl AgentExecutor {
         let form = Form::new(&output)?;
         let tools = Toolbox::new(crew, agent, params)?;
         let line = crew.line(cx, agent.model.as_deref(), tally)?;
-        let (max_input, max_output) = bounds(agent, params, line.provider().capabilities());
+        let can = line.provider().capabilities();
+        if !can.tools && !tools.is_empty() {
+            return Err(fault::no_tools(&agent.name, line.provider().name()));
+        }
+        let limits = agent.limits;
+        let wanted = params.max_output_tokens.unwrap_or(u32::MAX);
+        let wanted = wanted.min(limits.max_output_tokens);
+        let (max_input, max_output) = within_window(can, limits.max_input_tokens, wanted);
         let count = |text: &str| line.count(text);
         let specs = if tools.is_empty() {
             0
@@ -169,16 +178,6 @@ impl AgentExecutor {
         };
         talk.run().await
     }
-}
-
-/// The most tokens of a request and of an answer: the least of what agent, task and model allow.
-fn bounds(agent: &SubAgentDef, params: &AgentParams, can: zeph_llm::Capabilities) -> (u64, u32) {
-    let output = agent.limits.max_output_tokens;
-    let output = output.min(params.max_output_tokens.unwrap_or(u32::MAX));
-    let output = output.min(can.max_output_tokens.unwrap_or(u32::MAX)).max(1);
-    let window = can.context_tokens.unwrap_or(u32::MAX);
-    let input = agent.limits.max_input_tokens;
-    (input.min(window.saturating_sub(output)).into(), output)
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! The first messages of an agent's conversation: who it is, what to do, what its parents left.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeph_common::inert;
 use zeph_llm::Message;
@@ -9,25 +9,29 @@ use zeph_subagent::{AgentOutput, Parent, ParentState, SubAgentDef, TaskError, Ta
 
 use super::fault;
 use super::params::AgentParams;
-use crate::portion::{Piece, Portion, Room, value_text};
+use crate::portion::{Measured, Piece, Portion, Room, value_text};
 use crate::{Crew, PromptName};
 
 /// The first messages, and what was done to the parents' results in them.
 pub(super) struct Opening {
     pub(super) messages: Vec<Message>,
-    pub(super) shown: Vec<Shown>,
+    pub(super) shown: Vec<ParentShown>,
 }
 
-/// What a prompt shows of a parent; kept in the note about the prompt's making.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Shown {
-    pub(super) parent: String,
-    pub(super) state: ParentState,
-    pub(super) cut: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) changes: Vec<Change>,
-    /// How much it looks like an injection: advice.
-    pub(super) score: f64,
+/// What a prompt shows of a parent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParentShown {
+    /// The parent's name.
+    pub parent: String,
+    /// How it ended.
+    pub state: ParentState,
+    /// Whether something of its output is missing.
+    pub cut: bool,
+    /// What the sanitizer changed in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// How much it looks like an injection, from 0 to 1: advice, nothing was blocked by it.
+    pub score: f64,
 }
 
 /// How often the parents' share is made smaller until the whole prompt fits.
@@ -52,20 +56,21 @@ pub(super) fn open(
 ) -> Result<Opening, TaskError> {
     let parents = seen(params, input)?;
     let system = system(crew, agent, output)?;
-    let outputs: Vec<(usize, Piece<'_>)> = parents
-        .iter()
-        .enumerate()
-        .filter_map(|(index, (name, parent))| {
-            let output = parent.output.as_ref()?;
-            Some((index, Piece::new(name, value_text(&output.value))))
-        })
-        .collect();
-    let pieces: Vec<Piece<'_>> = outputs.iter().map(|(_, piece)| piece.clone()).collect();
     let room = Room {
         sanitizer: crew.sanitizer(),
         count,
         most: u64::MAX,
     };
+    let outputs: Vec<(usize, Measured<'_>)> = parents
+        .iter()
+        .enumerate()
+        .filter_map(|(index, (name, parent))| {
+            let output = parent.output.as_ref()?;
+            let piece = Piece::new(name, value_text(&output.value));
+            Some((index, room.measure(piece)))
+        })
+        .collect();
+    let pieces: Vec<&Measured<'_>> = outputs.iter().map(|(_, piece)| piece).collect();
     let system_tokens = count(&system) + 2 * MESSAGE_TOKENS;
     let bare = user(crew, params, &parents, &vec![None; parents.len()])?;
     let base = system_tokens + count(&bare);
@@ -156,9 +161,9 @@ fn user(
     crew.prompt(PromptName::AgentTask, &values)
 }
 
-fn shown(parents: &[(&str, &Parent)], portions: &[Option<&Portion>]) -> Vec<Shown> {
+fn shown(parents: &[(&str, &Parent)], portions: &[Option<&Portion>]) -> Vec<ParentShown> {
     let parents = parents.iter().zip(portions);
-    let shown = parents.map(|((name, parent), portion)| Shown {
+    let shown = parents.map(|((name, parent), portion)| ParentShown {
         parent: (*name).to_owned(),
         state: parent.state,
         cut: portion.is_some_and(|portion| portion.cut),

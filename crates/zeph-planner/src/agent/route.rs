@@ -1,28 +1,27 @@
 //! Who does a task: the decision, and what is kept of it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeph_subagent::router::Decision;
 use zeph_subagent::{Note, NoteKind, Route, RouteRequest, SubAgentDef, TaskContext, TaskError};
 
 use super::fault;
 use super::params::AgentParams;
-use super::prompt::Shown;
+use super::prompt::ParentShown;
 use crate::Crew;
 
 /// Who does a task and why, and what they see of its parents; a note of kind `route`.
 ///
 /// One for each agent that an attempt tries.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouteNote {
-    /// The agent.
-    pub agent: String,
+    /// The agent; `None` if nobody does it.
+    pub agent: Option<String>,
     /// The provider that it asks.
-    pub provider: String,
+    pub provider: Option<String>,
     /// The router's decision with all that led to it; `None` if there are no agents to choose from.
     pub route: Option<Route>,
-    /// What its prompt shows of the task's parents: for each its name, its state, whether it is cut,
-    /// what the sanitizer changed, and how much it looks like an injection.
-    pub parents: serde_json::Value,
+    /// What its prompt shows of the task's parents.
+    pub parents: Vec<ParentShown>,
 }
 
 /// An agent that was chosen.
@@ -83,11 +82,16 @@ pub(super) async fn choose<'a>(
             replaceable: wanted.is_none(),
         });
     }
-    // Nobody will keep this decision with a prompt, so it is kept here.
-    cx.journal()
-        .note(Note::json(NoteKind::Route, &route)?)
-        .await?;
-    Err(refusal(crew, params, &route))
+    let error = refusal(crew, params, &route);
+    let note = RouteNote {
+        agent: None,
+        provider: None,
+        route: Some(route),
+        parents: Vec::new(),
+    };
+    let note = Note::json(NoteKind::Route, &note)?;
+    cx.journal().note(note).await?;
+    Err(error)
 }
 
 /// Why nobody does it, as an error.
@@ -121,13 +125,13 @@ pub(super) async fn keep(
     cx: &TaskContext,
     chosen: &Chosen<'_>,
     provider: &str,
-    shown: &[Shown],
+    shown: &[ParentShown],
 ) -> Result<(), TaskError> {
     let note = RouteNote {
-        agent: chosen.agent.name.clone(),
-        provider: provider.to_owned(),
+        agent: Some(chosen.agent.name.clone()),
+        provider: Some(provider.to_owned()),
         route: chosen.route.clone(),
-        parents: serde_json::to_value(shown).unwrap_or_default(),
+        parents: shown.to_vec(),
     };
     cx.journal().note(Note::json(NoteKind::Route, &note)?).await
 }

@@ -174,8 +174,8 @@ impl Talk<'_> {
             most: u64::from(self.max_output),
         };
         let left = budget.saturating_sub(count(&told) + MESSAGE_TOKENS);
-        let piece = Piece::new("your last answer", text);
-        for portion in room.share(&[piece], left) {
+        let piece = room.measure(Piece::new("your last answer", text));
+        for portion in room.share(&[&piece], left) {
             told = format!("You wrote:\n{}\n\n{told}", portion.text);
         }
         told

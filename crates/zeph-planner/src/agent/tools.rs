@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use futures::{FutureExt as _, StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeph_common::inert;
+use tokio::time::timeout;
+use zeph_common::{inert, show_duration};
 use zeph_llm::{Message, ToolCall, ToolSpec};
 use zeph_subagent::{ErrorClass, Note, NoteKind, SubAgentDef, TaskContext, TaskError};
 
 use super::fault;
 use super::params::AgentParams;
 use crate::Crew;
-use crate::portion::{Piece, Room};
+use crate::portion::{Measured, Piece, Room};
 use crate::tool::{Known, is_name};
 
 /// The most tool calls of one reply; what is beyond them is refused.
@@ -196,7 +197,15 @@ impl<'a> Toolbox<'a> {
             });
         }
         cx.progress(format!("calling {}…", call.name));
-        match known.tool.call(cx, call.arguments.clone()).await {
+        let limit = self.crew.limits().tool_timeout;
+        let work = known.tool.call(cx, call.arguments.clone());
+        let outcome = timeout(limit, work).await.unwrap_or_else(|_| {
+            let limit = show_duration(limit);
+            Err(TaskError::permanent(format!(
+                "there was no answer within {limit}"
+            )))
+        });
+        match outcome {
             Ok(output) => Ok(Made {
                 outcome: ToolOutcome::Done,
                 text: output.text,
@@ -230,12 +239,12 @@ impl<'a> Toolbox<'a> {
             .iter()
             .map(|call| format!("tool {}", inert(&call.name)))
             .collect();
-        let pieces: Vec<Piece<'_>> = sources
+        let pieces: Vec<Measured<'_>> = sources
             .iter()
             .zip(made)
-            .map(|(source, made)| Piece::new(source, &made.text))
+            .map(|(source, made)| room.measure(Piece::new(source, &made.text)))
             .collect();
-        let portions = room.share(&pieces, budget);
+        let portions = room.share(&pieces.iter().collect::<Vec<_>>(), budget);
         let mut told = Vec::with_capacity(calls.len());
         for ((call, made), portion) in calls.iter().zip(made).zip(portions) {
             let note = ToolNote {

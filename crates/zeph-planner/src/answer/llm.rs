@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use zeph_common::{head_tail, inert, plain_block};
 use zeph_llm::{LlmRequest, LlmResponse, Message, StopReason};
-use zeph_subagent::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
+use zeph_subagent::{ErrorClass, Note, NoteKind, Spend, TaskContext, TaskError};
 
 use super::reduce::{Item, reduce};
 use super::{Aggregator, Answer, DeterministicAggregator, Material, Written, cite, plain};
-use crate::portion::{Piece, Portion, Room};
+use crate::call::within_window;
+use crate::portion::{Measured, Portion, Room};
 use crate::{Crew, Line, PromptName, Tally};
 
 /// How much an answer may use.
@@ -68,12 +69,15 @@ pub struct LlmAggregator {
 
 /// The most bytes of an answer, however many tokens a provider lets it have.
 const MOST_BYTES: usize = 512 << 10;
+/// With less than so many tokens an answer is not begun: it would be cut off, and paid for.
+const LEAST_ANSWER: u32 = 256;
 /// How often the results' share is made smaller until the whole prompt fits.
 const TRIES: usize = 8;
 
 /// What one answer is made with.
 pub(super) struct Desk<'a> {
     pub(super) crew: &'a Crew,
+    pub(super) cx: &'a TaskContext,
     pub(super) line: Line,
     pub(super) system: String,
     pub(super) limits: AnswerLimits,
@@ -119,21 +123,18 @@ impl LlmAggregator {
         let line = self.crew.line(cx, self.model.as_deref(), &tally)?;
         let can = line.provider().capabilities();
         let output = self.limits.output_tokens;
-        let output = output.min(material.max_tokens.unwrap_or(u32::MAX)).max(1);
-        let output = output.min(can.max_output_tokens.unwrap_or(u32::MAX));
-        let window = can
-            .context_tokens
-            .unwrap_or(u32::MAX)
-            .saturating_sub(output);
+        let output = output.min(material.max_tokens.unwrap_or(u32::MAX));
+        let (max_input, output) = within_window(can, self.limits.input_tokens, output);
         let preamble = self.crew.sanitizer().preamble();
         let desk = Desk {
             crew: &self.crew,
+            cx,
             system: self
                 .crew
                 .prompt(PromptName::Answer, &json!({ "preamble": preamble }))?,
             line,
             limits: self.limits,
-            max_input: self.limits.input_tokens.min(window).into(),
+            max_input,
         };
         let mut items: Vec<Item<'_>> = material.results.iter().map(Item::of).collect();
         let mut cut = false;
@@ -216,9 +217,13 @@ impl Desk<'_> {
             count: &count,
             most: u64::MAX,
         };
+        let measured: Vec<Option<Measured<'_>>> = items
+            .iter()
+            .map(|item| item.piece().map(|piece| room.measure(piece)))
+            .collect();
         let mut share = self.room(name, material, items, more)?;
         for _ in 0..TRIES {
-            let portions = self.shared(&room, items, share);
+            let portions = self.shared(&room, items, &measured, share);
             let texts: Vec<Option<&Portion>> = portions.iter().map(Option::as_ref).collect();
             let text = self.render(name, material, items, &texts, more)?;
             let total = self.base() + count(&text);
@@ -234,17 +239,23 @@ impl Desk<'_> {
     }
 
     /// Fills the last results first; the others share what they leave.
-    fn shared(&self, room: &Room<'_>, items: &[Item<'_>], budget: u64) -> Vec<Option<Portion>> {
+    fn shared(
+        &self,
+        room: &Room<'_>,
+        items: &[Item<'_>],
+        measured: &[Option<Measured<'_>>],
+        budget: u64,
+    ) -> Vec<Option<Portion>> {
         let mut left = budget;
         let mut portions = vec![None; items.len()];
         for last in [true, false] {
-            let tier: Vec<(usize, Piece<'_>)> = items
+            let tier: Vec<(usize, &Measured<'_>)> = measured
                 .iter()
                 .enumerate()
-                .filter(|(_, item)| item.last == last)
-                .filter_map(|(index, item)| Some((index, item.piece()?)))
+                .filter(|(index, _)| items[*index].last == last)
+                .filter_map(|(index, one)| Some((index, one.as_ref()?)))
                 .collect();
-            let pieces: Vec<Piece<'_>> = tier.iter().map(|(_, piece)| piece.clone()).collect();
+            let pieces: Vec<&Measured<'_>> = tier.iter().map(|(_, piece)| *piece).collect();
             for ((index, _), portion) in tier.into_iter().zip(room.share(&pieces, left)) {
                 portions[index] = Some(portion);
             }
@@ -288,10 +299,27 @@ impl Desk<'_> {
         self.line.count(&self.system) + 2 * MESSAGE_TOKENS
     }
 
+    /// Looks before a call whether what is left is enough for more than the beginning of an answer.
+    async fn check_budget(&self, request: &LlmRequest, output: u32) -> Result<(), TaskError> {
+        let left = self.cx.journal().left().await?;
+        let least = Spend {
+            tokens: u32::try_from(request.bytes())
+                .unwrap_or(u32::MAX)
+                .saturating_add(output.min(LEAST_ANSWER)),
+            micro_usd: 0,
+        };
+        if left.covers(least.into()) {
+            Ok(())
+        } else {
+            Err(TaskError::over_budget(least, left))
+        }
+    }
+
     /// Asks once. An answer that is cut off or refused is an error.
     pub(super) async fn call(&self, text: String, output: u32) -> Result<LlmResponse, TaskError> {
         let messages = vec![Message::system(&self.system), Message::user(text)];
         let request = LlmRequest::of(messages).max_output_tokens(output);
+        self.check_budget(&request, output).await?;
         let reply = self.line.ask(&request).await?;
         let fault = |code: &str, told: &str| Err(TaskError::permanent(told).with_code(code));
         if reply.stop == StopReason::Refusal {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use zeph_llm::{EstimatingCounter, Gate, LlmProvider, RetryPolicy, TokenCounter};
-use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
-use zeph_subagent::router::ScoringRouter;
-use zeph_subagent::{AgentCatalog, AgentDefects, AgentRouter, SubAgentDef, TaskContext, TaskError};
+use zeph_sanitizer::ContentSanitizer;
+use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef, TaskContext, TaskError};
 
+use super::builder::CrewBuilder;
 use super::line::Line;
 use super::metered::{Metered, Tally};
 use crate::{PromptName, Prompts, Tools};
@@ -44,18 +45,18 @@ use crate::{PromptName, Prompts, Tools};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Crew {
-    default_model: Model,
-    models: BTreeMap<String, Model>,
-    unlisted: Unlisted,
-    sanitizer: Arc<dyn ContentSanitizer>,
-    prompts: Prompts,
-    agents: AgentCatalog,
-    default_agent: SubAgentDef,
-    router: Arc<dyn AgentRouter>,
-    tools: Tools,
-    limits: CrewLimits,
-    retry: RetryPolicy,
-    streaming: bool,
+    pub(super) default_model: Model,
+    pub(super) models: BTreeMap<String, Model>,
+    pub(super) unlisted: Unlisted,
+    pub(super) sanitizer: Arc<dyn ContentSanitizer>,
+    pub(super) prompts: Prompts,
+    pub(super) agents: AgentCatalog,
+    pub(super) default_agent: SubAgentDef,
+    pub(super) router: Arc<dyn AgentRouter>,
+    pub(super) tools: Tools,
+    pub(super) limits: CrewLimits,
+    pub(super) retry: RetryPolicy,
+    pub(super) streaming: bool,
 }
 
 /// A model: who is asked for it, and how its tokens are counted.
@@ -68,7 +69,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    fn new(provider: Arc<dyn LlmProvider>) -> Self {
+    pub(super) fn new(provider: Arc<dyn LlmProvider>) -> Self {
         Self {
             provider,
             counter: Arc::new(EstimatingCounter::new()),
@@ -109,6 +110,10 @@ pub struct CrewLimits {
     /// How often in a row calls of tools may fail before the attempt ends with the code
     /// `tool_failed`. Default 5, at least 1.
     pub failed_calls: u32,
+    /// The longest time of one tool call. Default 2 min.
+    ///
+    /// A call that is late is dropped, and the model is told.
+    pub tool_timeout: Duration,
     /// How many agents one attempt may try, one after the other, when the plan names none. Default 2.
     ///
     /// The next one is tried when an agent's own means failed: its model, its limits, its answers.
@@ -123,85 +128,16 @@ impl Default for CrewLimits {
             parallel_tools: 4,
             same_calls: 3,
             failed_calls: 5,
+            tool_timeout: Duration::from_mins(2),
             agents_tried: 2,
         }
     }
 }
 
-/// Why a crew cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CrewError {
-    /// An agent may use a tool that the host does not have.
-    #[error("{0}")]
-    Tools(AgentDefects),
-    /// An agent names a model that the host did not list.
-    #[error(
-        "agent {agent:?} asks for the model {model:?}, which is not listed; list it, or say what to do with unlisted models"
-    )]
-    UnknownModel {
-        /// The agent.
-        agent: String,
-        /// The model.
-        model: String,
-    },
-    /// The default agent's definition has defects.
-    #[error("the default agent: {0}")]
-    DefaultAgent(AgentDefects),
-    /// The system gave no randomness for the sanitizer's delimiters.
-    #[error("the system has no randomness to give; pass a sanitizer with a seed of your own")]
-    NoRandomness,
-}
-
-/// All that keeps a crew from being built, at least one.
-#[derive(Debug)]
-pub struct CrewErrors(Vec<CrewError>);
-
-impl CrewErrors {
-    /// The errors.
-    #[must_use]
-    pub fn as_slice(&self) -> &[CrewError] {
-        &self.0
-    }
-}
-
-impl fmt::Display for CrewErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, one) in self.0.iter().enumerate() {
-            let line_break = if index == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{one}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for CrewErrors {}
-
 impl Crew {
     /// A crew whose work is done by that provider, unless an agent names another.
     pub fn builder(provider: Arc<dyn LlmProvider>) -> CrewBuilder {
-        let default_agent = SubAgentDef::new(
-            "assistant",
-            "Does any task that needs no tools",
-            "You are a careful assistant. You say what you do not know.",
-        );
-        CrewBuilder {
-            crew: Crew {
-                default_model: Model::new(provider),
-                models: BTreeMap::new(),
-                unlisted: Unlisted::default(),
-                sanitizer: Arc::new(StandardSanitizer::new(Seed::new([0; 32]))),
-                prompts: Prompts::built_in(),
-                agents: AgentCatalog::new(),
-                default_agent,
-                router: Arc::new(ScoringRouter::standard()),
-                tools: Tools::new(),
-                limits: CrewLimits::default(),
-                retry: RetryPolicy::default(),
-                streaming: false,
-            },
-            seeded: false,
-        }
+        CrewBuilder::new(provider)
     }
 
     /// A line to a model for the attempt of that context: metered and repeated.
@@ -300,135 +236,5 @@ impl fmt::Debug for Crew {
             .field("tools", &self.tools)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
-    }
-}
-
-/// Collects what a [`Crew`] needs.
-#[must_use]
-#[derive(Debug)]
-pub struct CrewBuilder {
-    crew: Crew,
-    seeded: bool,
-}
-
-impl CrewBuilder {
-    /// The provider of a model that agents name. Default: none but the default provider.
-    pub fn model(mut self, name: impl Into<String>, provider: Arc<dyn LlmProvider>) -> Self {
-        self.crew.models.insert(name.into(), Model::new(provider));
-        self
-    }
-
-    /// Counts the tokens of a model that was listed before, or of the default model if that name is
-    /// not listed. Default: an estimate for each model that learns from what its service reports.
-    pub fn counter(mut self, model: &str, counter: Arc<dyn TokenCounter>) -> Self {
-        let listed = self.crew.models.get_mut(model);
-        listed.unwrap_or(&mut self.crew.default_model).counter = counter;
-        self
-    }
-
-    /// What to do with models that agents name and nobody listed. Default: refuse.
-    pub fn unlisted_models(mut self, unlisted: Unlisted) -> Self {
-        self.crew.unlisted = unlisted;
-        self
-    }
-
-    /// What makes text of strangers fit for a prompt. Default: a [`StandardSanitizer`] with a random
-    /// seed and no secrets.
-    ///
-    /// A host that wants a replay to see the same prompts passes one with a seed that it keeps.
-    pub fn sanitizer(mut self, sanitizer: Arc<dyn ContentSanitizer>) -> Self {
-        self.crew.sanitizer = sanitizer;
-        self.seeded = true;
-        self
-    }
-
-    /// What models are told. Default: the built-in prompts.
-    pub fn prompts(mut self, prompts: Prompts) -> Self {
-        self.crew.prompts = prompts;
-        self
-    }
-
-    /// The agents. Default: none, so that every task is done by the default agent.
-    pub fn agents(mut self, agents: AgentCatalog) -> Self {
-        self.crew.agents = agents;
-        self
-    }
-
-    /// Who does a task when there are no agents. Default: a plain assistant without tools.
-    pub fn default_agent(mut self, agent: SubAgentDef) -> Self {
-        self.crew.default_agent = agent;
-        self
-    }
-
-    /// Who decides which agent does a task. Default: [`ScoringRouter::standard`].
-    pub fn router(mut self, router: Arc<dyn AgentRouter>) -> Self {
-        self.crew.router = router;
-        self
-    }
-
-    /// The tools of the host. Default: none.
-    pub fn tools(mut self, tools: Tools) -> Self {
-        self.crew.tools = tools;
-        self
-    }
-
-    /// How much an attempt may use. Default: see [`CrewLimits`].
-    pub fn limits(mut self, limits: CrewLimits) -> Self {
-        self.crew.limits = limits;
-        self
-    }
-
-    /// How often and how patiently a model is asked again. Default: see [`RetryPolicy`].
-    ///
-    /// This is the one layer that repeats calls: pass providers that do not. A refusal for now of one
-    /// attempt's call makes all attempts that ask the same model wait.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.crew.retry = policy;
-        self
-    }
-
-    /// Takes answers in pieces, where providers can, so that observers see them grow. Default: no.
-    pub fn streaming(mut self) -> Self {
-        self.crew.streaming = true;
-        self
-    }
-
-    /// The crew.
-    ///
-    /// # Errors
-    /// All that does not fit together: agents with tools or models that the host does not have.
-    pub fn build(mut self) -> Result<Crew, CrewErrors> {
-        let mut errors = Vec::new();
-        let crew = &mut self.crew;
-        if !self.seeded {
-            let mut seed = [0; 32];
-            match getrandom::fill(&mut seed) {
-                Ok(()) => crew.sanitizer = Arc::new(StandardSanitizer::new(Seed::new(seed))),
-                Err(_) => errors.push(CrewError::NoRandomness),
-            }
-        }
-        if let Err(defects) = crew.default_agent.check() {
-            errors.push(CrewError::DefaultAgent(defects));
-        }
-        for agent in crew.agents.iter().chain([&crew.default_agent]) {
-            if let Err(defects) = agent.check_tools(crew.tools.names()) {
-                errors.push(CrewError::Tools(defects));
-            }
-            let unlisted = agent
-                .model
-                .as_ref()
-                .filter(|model| !crew.models.contains_key(*model));
-            if let (Some(model), Unlisted::Refuse) = (unlisted, crew.unlisted) {
-                errors.push(CrewError::UnknownModel {
-                    agent: agent.name.clone(),
-                    model: model.clone(),
-                });
-            }
-        }
-        if errors.is_empty() {
-            Ok(self.crew)
-        } else {
-            Err(CrewErrors(errors))
-        }
     }
 }

@@ -13,6 +13,17 @@ pub const DEFAULT_OUTPUT_TOKENS: u32 = 1_024;
 /// With less the model is not asked. A request that wants less than that gets what it wants.
 pub const USEFUL_OUTPUT_TOKENS: u32 = 64;
 
+/// The most tokens of a request and of its answer that a model's window has room for, within what is
+/// wanted of both.
+///
+/// An answer may take half of a window at most, so that something can be asked.
+pub(crate) fn within_window(can: Capabilities, input: u32, output: u32) -> (u64, u32) {
+    let window = can.context_tokens.unwrap_or(u32::MAX);
+    let output = output.min(can.max_output_tokens.unwrap_or(u32::MAX));
+    let output = output.min(window / 2).max(1);
+    (input.min(window.saturating_sub(output)).into(), output)
+}
+
 /// What a call takes out of the budget before it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Quote {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use zeph_llm::{
     ErrorKind, EstimatingCounter, LlmRequest, Message, Reply, ScriptedProvider, TokenCounter,
@@ -11,7 +12,9 @@ use zeph_planner::{
     Aggregator, Answer, AnswerExecutor, AnswerLimits, CrewBuilder, DeterministicAggregator,
     LlmAggregator, Written,
 };
-use zeph_subagent::{Budget, ErrorClass, Executor, NoteKind, ParentState, TaskError, TaskInput};
+use zeph_subagent::{
+    Budget, ErrorClass, Executor, NoteKind, Parent, ParentState, TaskError, TaskInput, TaskOutput,
+};
 
 use super::support::{Bench, SECRET, after, crew, ended, last, whole};
 
@@ -306,4 +309,62 @@ async fn a_cancel_is_a_cancel() {
     };
     let (outcome, ()) = tokio::join!(try_by(&bench, model_of(crew(&model)), small()), stop);
     assert_eq!(outcome.expect_err("stopped").class(), ErrorClass::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_would_be_cut_off_is_not_begun() {
+    let model = ScriptedProvider::new("script").then(Reply::text("short"));
+    // Enough for the request and a beginning, not for an answer.
+    let budget = Budget {
+        tokens: 2_300,
+        ..Budget::UNLIMITED
+    };
+    let bench = Bench::limited(budget);
+    let answer = by(&bench, model_of(crew(&model)), small()).await;
+    assert_eq!(answer.by, Written::Llm, "{:?}", answer.why);
+    let asked = model.requests()[0].bytes() as u64;
+    let model = ScriptedProvider::new("script");
+    let budget = Budget {
+        tokens: asked + 200,
+        ..Budget::UNLIMITED
+    };
+    let answer = by(&Bench::limited(budget), model_of(crew(&model)), small()).await;
+    assert_eq!(answer.by, Written::Deterministic);
+    assert!(model.requests().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever there is to put together, no request is longer than its limit, and every task is told.
+    #[test]
+    fn no_request_exceeds_its_limit(
+        sizes in prop::collection::vec(0usize..3_000, 1..14),
+        limit in 700u32..4_000,
+        rounds in 0u32..3,
+        summaries in 1usize..6,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let mut input = many(sizes.len(), 0);
+        for (size, parent) in sizes.iter().zip(input.parents.values_mut()) {
+            *parent = Parent::completed(TaskOutput::from("word ".repeat(*size)));
+        }
+        let limits = AnswerLimits { input_tokens: limit, rounds, summaries, ..AnswerLimits::default() };
+        let model = summariser();
+        let aggregator = model_of(crew(&model)).limits(limits);
+        let answer = runtime.expect("a runtime").block_on(by(&Bench::new(), aggregator, input));
+        prop_assert_eq!(answer.by, Written::Llm, "{:?}", answer.why);
+        let counter = EstimatingCounter::new();
+        let requests = model.requests();
+        for request in &requests {
+            let count = counter.count_request(request);
+            prop_assert!(count <= limit, "{} > {}", count, limit);
+        }
+        prop_assert!(requests.len() <= 1 + summaries * rounds as usize);
+        let told: String = (0..requests.len()).map(|index| whole(&model, index)).collect();
+        for index in 0..sizes.len() {
+            let name = format!("t{index}");
+            prop_assert!(told.contains(&name), "{}", name);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use zeph_llm::{EstimatingCounter, Reply, ScriptedProvider, TokenCounter};
+use zeph_llm::{Capabilities, EstimatingCounter, Reply, ScriptedProvider, TokenCounter};
 use zeph_subagent::{AgentCatalog, AgentLimits, NoteKind, ParentState, SubAgentDef};
 
 use super::support::{Bench, after, crew, ended, last, task, whole};
@@ -112,6 +112,32 @@ async fn what_does_not_fit_the_parameters_is_named() {
         assert_eq!(error.code(), "invalid_params");
         assert!(error.message().contains(named), "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_window_holds_both_the_request_and_its_answer() {
+    let small = Capabilities {
+        context_tokens: Some(1_000),
+        ..Capabilities::TEXT
+    };
+    let model = ScriptedProvider::new("script")
+        .with_capabilities(small)
+        .then(Reply::text("ok"));
+    let input = after(
+        json!({ "prompt": "Sum up." }),
+        &[("log", json!("lorem ipsum ".repeat(9_000)))],
+    );
+    Bench::new()
+        .run(crew(&model), input)
+        .await
+        .expect("an answer");
+    let request = &model.requests()[0];
+    let answer = request.max_output_tokens.unwrap_or(u32::MAX);
+    let count = EstimatingCounter::new().count_request(request);
+    assert!(
+        answer >= 500 && count + answer <= 1_000,
+        "{count} + {answer}"
+    );
 }
 
 proptest! {

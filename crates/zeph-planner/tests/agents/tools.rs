@@ -293,3 +293,30 @@ async fn refusals_and_cut_answers_have_codes_of_their_own() {
         assert!(error.message().contains(';'), "it says what to do: {error}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_hangs_is_given_up_and_the_model_told() {
+    let mut tools = Tools::new();
+    let hangs = tool_fn("hang", "Hangs", |_cx, _: Nothing| {
+        std::future::pending::<Result<String, TaskError>>()
+    });
+    tools.add(hangs).expect("a tool");
+    let mut agents = AgentCatalog::new();
+    let agent = SubAgentDef::new("worker", "Works", "You work.").tool("hang");
+    agents.add(agent).expect("an agent");
+    let model = ScriptedProvider::new("script")
+        .then(Reply::calls(vec![call("1", "hang", json!({}))]))
+        .then(Reply::text("done"));
+    let crew = crew(&model).tools(tools).agents(agents);
+    let value = Bench::new().run(crew, go()).await;
+    assert_eq!(value.expect("an answer"), "done");
+    assert!(last(&model, 1).contains("there was no answer within 2m"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_calls_no_tools_gets_no_agent_with_tools() {
+    let model = ScriptedProvider::new("script").with_capabilities(zeph_llm::Capabilities::TEXT);
+    let error = fails(&Bench::new(), &model, worker()).await;
+    assert_eq!(error.code(), "unsupported");
+    assert!(model.requests().is_empty());
+}

@@ -1,0 +1,217 @@
+//! Building a crew: one line for each part that is not the default one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use zeph_llm::{LlmProvider, RetryPolicy, TokenCounter};
+use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
+use zeph_subagent::router::ScoringRouter;
+use zeph_subagent::{AgentCatalog, AgentDefects, AgentRouter, SubAgentDef};
+
+use super::crew::{Crew, CrewLimits, Model, Unlisted};
+use crate::{Prompts, Tools};
+
+/// Collects what a [`Crew`] needs.
+#[must_use]
+#[derive(Debug)]
+pub struct CrewBuilder {
+    crew: Crew,
+    seeded: bool,
+}
+
+impl CrewBuilder {
+    pub(super) fn new(provider: Arc<dyn LlmProvider>) -> Self {
+        let default_agent = SubAgentDef::new(
+            "assistant",
+            "Does any task that needs no tools",
+            "You are a careful assistant. You say what you do not know.",
+        );
+        Self {
+            crew: Crew {
+                default_model: Model::new(provider),
+                models: BTreeMap::new(),
+                unlisted: Unlisted::default(),
+                sanitizer: Arc::new(StandardSanitizer::new(Seed::new([0; 32]))),
+                prompts: Prompts::built_in(),
+                agents: AgentCatalog::new(),
+                default_agent,
+                router: Arc::new(ScoringRouter::standard()),
+                tools: Tools::new(),
+                limits: CrewLimits::default(),
+                retry: RetryPolicy::default(),
+                streaming: false,
+            },
+            seeded: false,
+        }
+    }
+
+    /// The provider of a model that agents name. Default: none but the default provider.
+    pub fn model(mut self, name: impl Into<String>, provider: Arc<dyn LlmProvider>) -> Self {
+        self.crew.models.insert(name.into(), Model::new(provider));
+        self
+    }
+
+    /// Counts the tokens of a model that was listed before, or of the default model if that name is
+    /// not listed. Default: an estimate for each model that learns from what its service reports.
+    pub fn counter(mut self, model: &str, counter: Arc<dyn TokenCounter>) -> Self {
+        let listed = self.crew.models.get_mut(model);
+        listed.unwrap_or(&mut self.crew.default_model).counter = counter;
+        self
+    }
+
+    /// What to do with models that agents name and nobody listed. Default: refuse.
+    pub fn unlisted_models(mut self, unlisted: Unlisted) -> Self {
+        self.crew.unlisted = unlisted;
+        self
+    }
+
+    /// What makes text of strangers fit for a prompt. Default: a [`StandardSanitizer`] with a random
+    /// seed and no secrets.
+    ///
+    /// A host that wants a replay to see the same prompts passes one with a seed that it keeps.
+    pub fn sanitizer(mut self, sanitizer: Arc<dyn ContentSanitizer>) -> Self {
+        self.crew.sanitizer = sanitizer;
+        self.seeded = true;
+        self
+    }
+
+    /// What models are told. Default: the built-in prompts.
+    pub fn prompts(mut self, prompts: Prompts) -> Self {
+        self.crew.prompts = prompts;
+        self
+    }
+
+    /// The agents. Default: none, so that every task is done by the default agent.
+    pub fn agents(mut self, agents: AgentCatalog) -> Self {
+        self.crew.agents = agents;
+        self
+    }
+
+    /// Who does a task when there are no agents. Default: a plain assistant without tools.
+    pub fn default_agent(mut self, agent: SubAgentDef) -> Self {
+        self.crew.default_agent = agent;
+        self
+    }
+
+    /// Who decides which agent does a task. Default: [`ScoringRouter::standard`].
+    pub fn router(mut self, router: Arc<dyn AgentRouter>) -> Self {
+        self.crew.router = router;
+        self
+    }
+
+    /// The tools of the host. Default: none.
+    pub fn tools(mut self, tools: Tools) -> Self {
+        self.crew.tools = tools;
+        self
+    }
+
+    /// How much an attempt may use. Default: see [`CrewLimits`].
+    pub fn limits(mut self, limits: CrewLimits) -> Self {
+        self.crew.limits = limits;
+        self
+    }
+
+    /// How often and how patiently a model is asked again. Default: see [`RetryPolicy`].
+    ///
+    /// This is the one layer that repeats calls: pass providers that do not. A refusal for now of one
+    /// attempt's call makes all attempts that ask the same model wait.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.crew.retry = policy;
+        self
+    }
+
+    /// Takes answers in pieces, where providers can, so that observers see them grow. Default: no.
+    pub fn streaming(mut self) -> Self {
+        self.crew.streaming = true;
+        self
+    }
+
+    /// The crew.
+    ///
+    /// # Errors
+    /// All that does not fit together: agents with tools or models that the host does not have.
+    pub fn build(mut self) -> Result<Crew, CrewErrors> {
+        let mut errors = Vec::new();
+        let crew = &mut self.crew;
+        if !self.seeded {
+            let mut seed = [0; 32];
+            match getrandom::fill(&mut seed) {
+                Ok(()) => crew.sanitizer = Arc::new(StandardSanitizer::new(Seed::new(seed))),
+                Err(_) => errors.push(CrewError::NoRandomness),
+            }
+        }
+        if let Err(defects) = crew.default_agent.check() {
+            errors.push(CrewError::DefaultAgent(defects));
+        }
+        for agent in crew.agents.iter().chain([&crew.default_agent]) {
+            if let Err(defects) = agent.check_tools(crew.tools.names()) {
+                errors.push(CrewError::Tools(defects));
+            }
+            let unlisted = agent
+                .model
+                .as_ref()
+                .filter(|model| !crew.models.contains_key(*model));
+            if let (Some(model), Unlisted::Refuse) = (unlisted, crew.unlisted) {
+                errors.push(CrewError::UnknownModel {
+                    agent: agent.name.clone(),
+                    model: model.clone(),
+                });
+            }
+        }
+        if errors.is_empty() {
+            Ok(self.crew)
+        } else {
+            Err(CrewErrors(errors))
+        }
+    }
+}
+
+/// Why a crew cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CrewError {
+    /// An agent may use a tool that the host does not have.
+    #[error("{0}")]
+    Tools(AgentDefects),
+    /// An agent names a model that the host did not list.
+    #[error(
+        "agent {agent:?} asks for the model {model:?}, which is not listed; list it, or say what to do with unlisted models"
+    )]
+    UnknownModel {
+        /// The agent.
+        agent: String,
+        /// The model.
+        model: String,
+    },
+    /// The default agent's definition has defects.
+    #[error("the default agent: {0}")]
+    DefaultAgent(AgentDefects),
+    /// The system gave no randomness for the sanitizer's delimiters.
+    #[error("the system has no randomness to give; pass a sanitizer with a seed of your own")]
+    NoRandomness,
+}
+
+/// All that keeps a crew from being built, at least one.
+#[derive(Debug)]
+pub struct CrewErrors(Vec<CrewError>);
+
+impl CrewErrors {
+    /// The errors.
+    #[must_use]
+    pub fn as_slice(&self) -> &[CrewError] {
+        &self.0
+    }
+}
+
+impl fmt::Display for CrewErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, one) in self.0.iter().enumerate() {
+            let line_break = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{one}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CrewErrors {}

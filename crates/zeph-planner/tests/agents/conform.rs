@@ -1,0 +1,46 @@
+//! Agents and answers keep the contract of executors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use zeph_llm::{Reply, ScriptedProvider};
+use zeph_planner::{AgentExecutor, AnswerExecutor, Crew};
+use zeph_subagent::conformance::{Sample, check};
+use zeph_subagent::{Executor, TaskInput};
+
+use super::support::{after, crew, task};
+
+/// A model that answers at once, or after an hour if the request says so.
+fn staffed() -> Arc<Crew> {
+    let model = ScriptedProvider::new("script")
+        .when(
+            "slow",
+            Reply::text("late").after(Duration::from_secs(3_600)),
+        )
+        .when("", Reply::text("here"));
+    Arc::new(crew(&model).build().expect("a crew"))
+}
+
+async fn keeps(executor: Arc<dyn Executor>, short: TaskInput, long: TaskInput) {
+    let sample = Sample {
+        short,
+        long: Some(long),
+        grace: Duration::from_secs(1),
+    };
+    check(executor, sample).await.expect("the contract is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_does() {
+    let (short, long) = (json!({ "prompt": "quick" }), json!({ "prompt": "slow" }));
+    let agent = AgentExecutor::new(staffed());
+    keeps(Arc::new(agent), task(short), task(long)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_does() {
+    let input = |goal: &str| after(json!({ "goal": goal }), &[("log", json!("text"))]);
+    let answers = AnswerExecutor::new(staffed());
+    keeps(Arc::new(answers), input("quick"), input("slow")).await;
+}

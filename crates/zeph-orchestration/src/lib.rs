@@ -81,7 +81,10 @@ pub use zeph_planner::{
 pub use zeph_sanitizer::{ContentSanitizer, StandardSanitizer, Unsanitized};
 
 #[cfg(feature = "planner")]
-pub use orchestrator::{PlanFiles, Roles, run_seed};
+pub use orchestrator::{
+    Confirm, Decide, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles, Proposed,
+    Report, Roles, TaskResult, Verdict, run_seed,
+};
 
 // Every layer, whole, under its own name.
 #[cfg(feature = "command")]

@@ -1,0 +1,80 @@
+//! The crew of one run: made anew for each, since its sanitizer has the run's seed.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use zeph_graph::Policy;
+use zeph_llm::{Gate, LlmProvider, Retrying};
+use zeph_planfile::RunValues;
+use zeph_planner::{AnswerExecutor, Crew, PlanRequest, PriceList};
+use zeph_sanitizer::Redactor;
+use zeph_subagent::{Redact, Registry};
+
+use super::build::Settings;
+use super::{OrchestratorError, Roles, run_seed};
+
+impl Settings {
+    /// Who does the actions of a run with that policy.
+    pub(super) fn registry(
+        &self,
+        policy: &Policy,
+        values: RunValues,
+    ) -> Result<Registry, OrchestratorError> {
+        let provider = Arc::clone(&self.provider);
+        let sanitizer = (self.sanitizer)(run_seed(policy), &self.secrets);
+        let crew = Crew::builder(Arc::clone(&provider))
+            .sanitizer(Arc::clone(&sanitizer))
+            .retry(self.retry);
+        let crew = self.crew.iter().fold(crew, |crew, change| change(crew));
+        let crew = Arc::new(crew.build()?);
+
+        let planner = (self.planner)(Arc::clone(&provider), sanitizer);
+        let host = self.host(&crew, &provider);
+        let mut roles = Roles::new(Arc::clone(&crew))
+            .values(values)
+            .planner(planner, host)
+            .compiler(Arc::clone(&self.compiler));
+        if let Some(aggregator) = &self.aggregator {
+            roles = roles.answers(AnswerExecutor::with(Arc::clone(aggregator)));
+        }
+        if let Some(rounds) = self.max_rounds {
+            roles = roles.max_rounds(rounds);
+        }
+        if let Some(tokens) = self.answer_tokens {
+            roles = roles.answer_tokens(tokens);
+        }
+        #[cfg(feature = "command")]
+        if let Some(command) = &self.command {
+            roles = roles.command(command.clone());
+        }
+        let mut registry = self.actions.clone();
+        roles.register(&mut registry)?;
+        Ok(registry)
+    }
+
+    /// What plans may use.
+    fn host(&self, crew: &Crew, provider: &Arc<dyn LlmProvider>) -> PlanRequest {
+        let (policy, gate) = (self.retry, Gate::new());
+        let around = move |provider: Arc<dyn LlmProvider>| {
+            let repeated = Retrying::new(provider, policy).gate(&gate);
+            Arc::new(repeated) as Arc<dyn LlmProvider>
+        };
+        let prices = PriceList {
+            default: provider.capabilities().prices,
+            ..PriceList::default()
+        };
+        let host = PlanRequest::new("", crew.agents().clone())
+            .prices(prices)
+            .around(Arc::new(around));
+        self.host.iter().fold(host, |host, change| change(host))
+    }
+}
+
+/// The redactor as the engine's door for it.
+pub(super) struct Redacting(pub(super) Redactor);
+
+impl Redact for Redacting {
+    fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        self.0.redact_bytes(text)
+    }
+}

@@ -1,0 +1,17 @@
+//! Goals, from a sentence to an answer: confirmed, edited, rejected, over budget, without a plan.
+#![cfg(feature = "planner")]
+
+#[path = "goal/script.rs"]
+mod script;
+
+#[path = "goal/confirm.rs"]
+mod confirm;
+
+#[path = "goal/crash.rs"]
+mod crash;
+
+#[path = "goal/budget.rs"]
+mod budget;
+
+#[path = "goal/failure.rs"]
+mod failure;

@@ -1,0 +1,135 @@
+//! Plans and people: approved, edited, rejected with feedback, left for later, rounds that end.
+
+use std::sync::{Arc, Mutex};
+
+use zeph_orchestration::llm::Reply;
+use zeph_orchestration::planner::Adopted;
+use zeph_orchestration::{Confirm, OrchestratorError, RunEnd, RunState, Verdict};
+
+use crate::script::{GOAL, PLAN, asked, asks_for_a_plan, builder, model, planning, says};
+
+/// Answers in order what was scripted, and keeps what the questions said.
+fn scripted(verdicts: Vec<Verdict>) -> (Confirm, Arc<Mutex<Vec<String>>>) {
+    let questions: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&questions);
+    let verdicts = Arc::new(Mutex::new(verdicts.into_iter()));
+    let confirm = Confirm::with(move |proposed| {
+        kept.lock().unwrap().push(proposed.question);
+        let verdict = verdicts.lock().unwrap().next();
+        async move { verdict.unwrap_or(Verdict::Later) }
+    });
+    (confirm, questions)
+}
+
+#[tokio::test]
+async fn an_approved_plan_runs_to_an_answer() {
+    let model = planning();
+    let (confirm, questions) = scripted(vec![Verdict::Approve]);
+    let orchestrator = builder(&model).confirm(confirm).build().unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap();
+
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    let names: Vec<&str> = report.tasks.iter().map(|task| &*task.name).collect();
+    assert_eq!(
+        names,
+        [
+            "plan", "confirm", "adopt", "rain", "wind", "report", "answer"
+        ]
+    );
+    let answer = report.answer.as_ref().unwrap();
+    assert_eq!(
+        (answer.text.as_str(), answer.cut),
+        ("Oslo is wet [report].", false)
+    );
+    assert_eq!(report.plan.as_ref().unwrap().document.tasks.len(), 3);
+    assert!(matches!(report.adopted, Some(Adopted::Approved { .. })));
+    assert!(report.spent.tokens > 0);
+    assert_eq!(questions.lock().unwrap().len(), 1);
+    assert!(model.violations().is_empty(), "{:?}", model.violations());
+}
+
+#[tokio::test]
+async fn an_edited_plan_runs_in_its_place() {
+    let model = planning();
+    let edited = "[tasks.rain]\nprompt = 'Tell of the rain.'\n[tasks.report]\nneeds = ['rain']\nprompt = 'Write it up.'";
+    let broken = "[tasks.rain]\npromt = 'Tell of the rain.'";
+    let (confirm, questions) = scripted(vec![
+        Verdict::Edit(broken.to_owned()),
+        Verdict::Edit(edited.to_owned()),
+    ]);
+    let report = builder(&model).confirm(confirm).build().unwrap();
+    let report = report.run(GOAL).await.unwrap();
+
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert!(report.task("wind").is_none());
+    let Some(Adopted::Edited { tasks }) = &report.adopted else {
+        panic!("{:?}", report.adopted);
+    };
+    assert_eq!(tasks, &["rain", "report"]);
+    let questions = questions.lock().unwrap();
+    assert!(questions[1].contains("[unknown_key]"), "{}", questions[1]);
+    assert_eq!(asked(&model, "Tell of the wind."), 0);
+}
+
+#[tokio::test]
+async fn a_plan_is_rejected_twice_and_the_model_is_told_why() {
+    let model = planning();
+    let reject = |why: &str| Verdict::Reject(why.to_owned());
+    let (confirm, _) = scripted(vec![
+        reject("mention snow"),
+        reject("and fog"),
+        Verdict::Approve,
+    ]);
+    let report = builder(&model).confirm(confirm).build().unwrap();
+    let report = report.run(GOAL).await.unwrap();
+
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    let plan = report.plan.unwrap();
+    assert_eq!(plan.round, 3);
+    assert_eq!(plan.feedback, ["mention snow", "and fog"]);
+    let last = model.requests();
+    let last = last.iter().rev().find(|one| asks_for_a_plan(one)).unwrap();
+    assert!(says(last, "mention snow") && says(last, "and fog"));
+}
+
+#[tokio::test]
+async fn rounds_are_bounded_and_the_end_is_typed() {
+    let model = planning();
+    let (confirm, questions) = scripted(vec![Verdict::Reject("no".to_owned()); 9]);
+    let orchestrator = builder(&model).confirm(confirm).max_rounds(3);
+    let error = orchestrator.build().unwrap().run(GOAL).await.unwrap_err();
+    let OrchestratorError::NoPlan { error, spent, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(error.code, "too_many_rounds");
+    assert!(spent.tokens > 0);
+    assert_eq!(questions.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_plan_waits_for_a_person_and_the_run_goes_on_elsewhere() {
+    let model = model().rule(asks_for_a_plan, Some(1), Reply::text(PLAN));
+    let orchestrator = builder(&model).confirm(Confirm::Ask).build().unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap();
+    assert_eq!((report.state, report.end()), (RunState::Suspended, None));
+    let [question] = &report.questions[..] else {
+        panic!("{:?}", report.questions);
+    };
+    assert_eq!(question.task, "confirm");
+    let answered = orchestrator
+        .answer(&report.run, question.id, "approve")
+        .await;
+    answered.unwrap();
+
+    // Another process has the same store and knows nothing of this one.
+    let elsewhere = builder(&model).store(orchestrator.store().clone());
+    let elsewhere = elsewhere.confirm(Confirm::Ask).build().unwrap();
+    let report = elsewhere.resume(&report.run).await.unwrap();
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(report.answer.unwrap().text, "Oslo is wet [report].");
+    // Who asks again is told the same, and nothing runs.
+    let requests = model.requests().len();
+    let again = elsewhere.resume(&report.run).await.unwrap();
+    assert_eq!(again.end(), Some(RunEnd::Completed));
+    assert_eq!(model.requests().len(), requests);
+}

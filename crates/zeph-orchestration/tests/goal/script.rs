@@ -1,0 +1,49 @@
+//! A model that plays a fixed part: a plan of three tasks, what each says, and the answer.
+
+use std::sync::Arc;
+
+use zeph_orchestration::OrchestratorBuilder;
+use zeph_orchestration::llm::{LlmRequest, Reply, ScriptedProvider};
+use zeph_orchestration::{Confirm, Orchestrator};
+
+pub(crate) const GOAL: &str = "A report on the weather of Oslo";
+
+/// A plan of two tasks side by side and one behind them.
+pub(crate) const PLAN: &str = r#"{"reasoning": "Look, then write.", "tasks": [
+    {"name": "rain", "needs": [], "kind": "agent", "prompt": "Tell of the rain."},
+    {"name": "wind", "needs": [], "kind": "agent", "prompt": "Tell of the wind."},
+    {"name": "report", "needs": ["rain", "wind"], "kind": "agent", "prompt": "Write it up."}]}"#;
+
+pub(crate) fn says(request: &LlmRequest, text: &str) -> bool {
+    let mut messages = request.messages.iter();
+    messages.any(|message| message.text().contains(text))
+}
+
+/// Whether a request is one for a plan: agents and aggregator are told other things.
+pub(crate) fn asks_for_a_plan(request: &LlmRequest) -> bool {
+    says(request, "\"needs\"") && says(request, GOAL)
+}
+
+/// The model, without a plan.
+pub(crate) fn model() -> ScriptedProvider {
+    ScriptedProvider::new("script")
+        .when("Tell of the rain.", Reply::text("It rains."))
+        .when("Tell of the wind.", Reply::text("It blows."))
+        .when("Write it up.", Reply::text("It rains and blows."))
+        .when("It rains and blows.", Reply::text("Oslo is wet [report]."))
+}
+
+/// The model that plans as [`PLAN`] says, whenever it is asked.
+pub(crate) fn planning() -> ScriptedProvider {
+    model().rule(asks_for_a_plan, None, Reply::text(PLAN))
+}
+
+pub(crate) fn builder(model: &ScriptedProvider) -> OrchestratorBuilder {
+    Orchestrator::builder(Arc::new(model.clone())).confirm(Confirm::Never)
+}
+
+/// How often the model was asked for something.
+pub(crate) fn asked(model: &ScriptedProvider, text: &str) -> usize {
+    let requests = model.requests();
+    requests.iter().filter(|one| says(one, text)).count()
+}

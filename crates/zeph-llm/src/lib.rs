@@ -2,6 +2,18 @@
 //!
 //! An [`LlmProvider`] answers an [`LlmRequest`] with an [`LlmResponse`]. What it can do is a value, its
 //! [`Capabilities`]; what goes wrong is an [`LlmError`] that says whether another call may help.
+//!
+//! Around a provider, each a provider again, in the order in which they are put on:
+//!
+//! | | |
+//! |---|---|
+//! | [`Retrying`] | further calls after errors that may pass, behind a [`Gate`] that all callers share |
+//! | [`FallbackChain`] | the next provider when one cannot answer |
+//! | [`Recording`], [`Replaying`] | a [`Tape`] of calls, and nothing but what is on it |
+//!
+//! [`LlmProviderExt`] asks for a value of a Rust type or a JSON Schema, which is [rewritten](rewrite) for
+//! the service and validated here. [`provider_fn`] and [`ScriptedProvider`] need no service;
+//! [`conformance::check`] tries a provider of your own.
 
 mod capability;
 mod cassette;

@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream};
 
 pub use gate::Gate;
-use gate::Turn;
 
 /// How often, and how long.
 ///
@@ -91,7 +90,7 @@ impl RetryPolicy {
 /// - After `RateLimited`, or any error with a `Retry-After`, the [`Gate`] is closed for as long, for all
 ///   who share it.
 /// - A stream is begun again only while nothing of it was passed on. Afterwards a broken or silent stream
-///   ends with its error.
+///   ends with its error. For the gate it is over once it has begun.
 /// - Dropping the future or the stream stops calls and waits.
 ///
 /// Making one is cheap: a runner may make one for each attempt, around one shared provider and gate.
@@ -174,46 +173,41 @@ impl<P: LlmProvider> Retrying<P> {
                     LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
                 }
             };
-            let total_calls = calls.max(error.attempts());
-            if !error.is_retryable() || calls >= self.policy.max_calls {
-                self.close_gate(&error, turn, Duration::ZERO);
-                return Err(error.with_attempts(total_calls));
-            }
-            let asked = error.retry_after().unwrap_or(Duration::ZERO);
             let drawn = waits.next().unwrap_or(self.policy.cap);
-            let Some(until) = self.wait_end(asked, drawn, end) else {
-                self.close_gate(&error, turn, Duration::ZERO);
-                return Err(error.with_attempts(total_calls));
+            let wait = self.wait(&error, drawn, calls, end);
+            let pause = pause(&error, wait);
+            self.gate
+                .close(pause.min(self.policy.longest_wait.saturating_add(drawn)));
+            drop(turn);
+            let Some(wait) = wait else {
+                let calls = calls.max(error.attempts());
+                return Err(error.with_attempts(calls));
             };
-            self.close_gate(&error, turn, drawn);
             last = Some(error);
-            sleep_until(until).await;
+            // Whoever closed the gate waits at it with all others, and goes when it is their turn.
+            if pause.is_zero() {
+                sleep(wait).await;
+            }
         }
     }
 
-    /// When the next call may be; `None` if that is too long to wait for.
-    fn wait_end(&self, asked: Duration, drawn: Duration, end: Option<Instant>) -> Option<Instant> {
-        if asked > self.policy.longest_wait {
+    /// How long to wait before another call; `None` if there is to be none. What was drawn comes on top
+    /// of what the service asked for, so that those who do not share a gate do not return as one.
+    fn wait(
+        &self,
+        error: &LlmError,
+        drawn: Duration,
+        calls: u32,
+        end: Option<Instant>,
+    ) -> Option<Duration> {
+        let asked = error.retry_after().unwrap_or(Duration::ZERO);
+        let is_final = !error.is_retryable() || calls >= self.policy.max_calls;
+        if is_final || asked > self.policy.longest_wait {
             return None;
         }
-        // The jitter comes on top of what was asked for, so that callers do not return as one.
-        let jitter = if asked.is_zero() {
-            drawn
-        } else {
-            drawn.min(self.policy.base)
-        };
-        let until = Instant::now().checked_add(asked.saturating_add(jitter))?;
-        end.is_none_or(|end| until < end).then_some(until)
-    }
-
-    fn close_gate(&self, error: &LlmError, turn: Turn, drawn: Duration) {
-        let asked = error.retry_after();
-        match (asked, error.kind()) {
-            (Some(asked), _) => self.gate.close(asked.min(self.policy.longest_wait)),
-            (None, ErrorKind::RateLimited) => self.gate.close(drawn),
-            (None, _) => {}
-        }
-        drop(turn);
+        let wait = asked.saturating_add(drawn);
+        let until = Instant::now().checked_add(wait)?;
+        end.is_none_or(|end| until < end).then_some(wait)
     }
 
     fn out_of_time(&self, last: Option<LlmError>, calls: u32) -> LlmError {
@@ -222,6 +216,17 @@ impl<P: LlmProvider> Retrying<P> {
             LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
         })
         .with_attempts(calls)
+    }
+}
+
+/// How long an error closes the gate for all.
+fn pause(error: &LlmError, wait: Option<Duration>) -> Duration {
+    let asked = error.retry_after().unwrap_or(Duration::ZERO);
+    let is_limit = error.kind() == ErrorKind::RateLimited || !asked.is_zero();
+    match wait {
+        Some(wait) if is_limit => wait,
+        Some(_) => Duration::ZERO,
+        None => asked,
     }
 }
 

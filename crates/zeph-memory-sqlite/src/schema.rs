@@ -17,7 +17,10 @@ pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 pub const OLDEST_SQLITE: &str = "3.51.3";
 
 /// What brings the schema from one version to the next; the first one makes it.
-const MIGRATIONS: [&str; 1] = [include_str!("sql/schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("sql/schema_1.sql"),
+    include_str!("sql/schema_2.sql"),
+];
 
 /// Brings the schema up to date, all in one transaction.
 ///

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::{mpsc, oneshot};
 use zeph_graph::wire::{Diagnostics, GraphSpec, WorkSpec};
-use zeph_graph::{Attempt, Budget, ReservationId, Spend, TaskId};
+use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, TaskId};
 use zeph_scheduler::{Amendment, Reception, Refusal};
 use zeph_subagent::{Journal, Note, Proposal, TaskError, async_trait};
 
@@ -190,11 +190,26 @@ impl Core {
             machine.amend(now, task, attempt, content, patch)
         });
         match amended.ok_or_else(over)? {
-            Ok(Amendment::Added { .. }) => Ok((Proposal::Added, self.saving(key))),
+            Ok(Amendment::Added { .. }) => {
+                self.keep_in_order(key, content, patch);
+                Ok((Proposal::Added, self.saving(key)))
+            }
             Ok(Amendment::Already) => Ok((Proposal::Already, None)),
             Ok(Amendment::Stale) => Err(over()),
             Err(problems) => Err(refused(&problems)),
         }
+    }
+
+    /// Keeps a patch with its tasks in the order of their numbers, as a header has them: whoever reads
+    /// the store without a machine can tell which is which.
+    fn keep_in_order(&mut self, key: Key, content: ContentId, patch: &GraphSpec) {
+        let Some(live) = self.runs.get_mut(&key) else {
+            return;
+        };
+        let graph = live.scheduler.graph();
+        let mut patch = patch.clone();
+        patch.tasks.sort_by_key(|task| graph.find(&task.name));
+        live.contents.insert(content, Parts::of_patch(&patch));
     }
 
     /// The actions of a patch that no executor is registered for.

@@ -153,6 +153,53 @@ async fn an_older_schema_is_migrated_when_it_is_opened_for_writing() {
     kit::create(&store, fence, "migrated", 1).await;
 }
 
+/// A database as version 1 of the schema left it, with one run.
+async fn of_version_1(path: &Path) {
+    let store = SqliteStore::open(path).await.unwrap();
+    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    kit::create(&store, fence, "old", 3).await;
+    store.close().await.unwrap();
+    let first = include_str!("../../src/sql/schema_1.sql");
+    let view = first.find("CREATE VIEW tasks").unwrap();
+    let back = format!(
+        "DROP VIEW tasks; DROP VIEW notes; DROP VIEW patches; PRAGMA user_version = 1; {}",
+        &first[view..]
+    );
+    let mut connection = kit::raw(path).await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(back))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_that_was_interrupted_is_made_whole_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    of_version_1(&path).await;
+    let refused = SqliteStore::open_read_only(&path).await.unwrap_err();
+    assert!(refused.to_string().contains("has schema 1"), "{refused}");
+    // A process that dies in the middle of it leaves an open transaction, which dies with it.
+    let mut dying = kit::raw(&path).await;
+    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 2; DROP VIEW tasks;";
+    sqlx::raw_sql(half).execute(&mut dying).await.unwrap();
+    drop(dying);
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let stored = store.load(&kit::run_id("old")).await.unwrap();
+    assert_eq!(stored.rows.len(), 3);
+    store.close().await.unwrap();
+    let mut connection = kit::raw(&path).await;
+    let views = "SELECT count(*) FROM sqlite_schema WHERE type = 'view'";
+    let views: i64 = sqlx::query_scalar(views)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(views, 4);
+    assert!(SqliteStore::open_read_only(&path).await.is_ok());
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn files_are_for_their_owner_only() {

@@ -1,7 +1,7 @@
 //! The file reads well in `sqlite3`: tasks with names, states and times, and headers as text.
 
 use sqlx::{Row as _, SqliteConnection};
-use zeph_memory::{Chain, Commit, NewRun, RawGraphStore, Row, RunStatus};
+use zeph_memory::{Chain, Commit, Content, ContentKind, NewRun, RawGraphStore, Row, RunStatus};
 use zeph_memory_sqlite::SqliteStore;
 
 use crate::kit;
@@ -93,6 +93,78 @@ async fn tasks_are_derived_from_the_journal() {
         .await
         .unwrap();
     assert_eq!(row.get::<String, _>(0), HEADER);
+}
+
+/// A graph that grows twice while it runs, with a note on the way.
+#[tokio::test]
+async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("runs.db"))
+        .await
+        .unwrap();
+    let patch = |names: &[&str]| {
+        let tasks: Vec<String> = names
+            .iter()
+            .map(|n| format!(r#"{{"name":"{n}"}}"#))
+            .collect();
+        format!(r#"{{"version":1,"tasks":[{}]}}"#, tasks.join(","))
+    };
+    let content = |number, kind: &'static str, name: &'static str, text: String| {
+        Content::named(kit::content_id(number), ContentKind::new(kind), name, text)
+    };
+    let row = |payload: &'static str| Row::new(kit::at(0), payload);
+    let rows = vec![
+        row(r#"{"type":"started","task":0,"attempt":1}"#),
+        row(r#"{"type":"noted","task":0,"attempt":1,"content":1}"#).with(content(
+            1,
+            "note",
+            "prompt",
+            "what?".into(),
+        )),
+        row(r#"{"type":"reserved","task":0,"reservation":1}"#),
+        row(r#"{"type":"amended","task":0,"content":2}"#).with(content(
+            2,
+            "patch",
+            "",
+            patch(&["x", "y"]),
+        )),
+        row(r#"{"type":"started","task":4,"attempt":1}"#),
+        row(r#"{"type":"amended","task":4,"content":3}"#).with(content(
+            3,
+            "patch",
+            "",
+            patch(&["z"]),
+        )),
+        row(r#"{"type":"readied","task":6}"#),
+    ];
+    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    let new = NewRun::new(kit::run_id("grown"), "grown", kit::at(0), HEADER);
+    let mut chain = Chain::genesis(&new);
+    let append = chain.seal(rows, RunStatus::open("running")).creating(new);
+    store.commit(Commit::one(append), fence).await.unwrap();
+
+    let mut connection = kit::raw(store.path()).await;
+    let told = tasks(&mut connection, "grown").await;
+    let short: Vec<&str> = told
+        .iter()
+        .filter_map(|line| line.split(" |").next())
+        .collect();
+    let expected = [
+        "0 fetch running 1",
+        "1 it's pending 0",
+        "2 save pending 0",
+        "3 idle pending 0",
+        "4 x running 1",
+        "5 y pending 0",
+        "6 z ready 0",
+    ];
+    assert_eq!(short, expected);
+    let row = sqlx::query("SELECT task, attempt, kind, text FROM notes WHERE run = 'grown'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    let note: (i64, i64, String, String) = (row.get(0), row.get(1), row.get(2), row.get(3));
+    assert_eq!(note, (0, 1, "prompt".into(), "what?".into()));
 }
 
 #[tokio::test]

@@ -29,12 +29,12 @@ async fn ask(planner: &dyn Planner, request: PlanRequest) -> (Plan, String) {
     let mut said = String::new();
     let mut stream = planner.plan(request);
     while let Some(event) = stream.next().await {
-        match event {
-            PlanEvent::Kept => said.push_str("kept"),
-            PlanEvent::Warned { what } => said.push_str(&what),
-            PlanEvent::Done(plan) => return (*plan, said),
-            PlanEvent::Failed(error) => panic!("{error}"),
-            _ => {}
+        if let PlanEvent::Kept = event {
+            said.push_str("kept");
+        } else if let PlanEvent::Warned { what } = event {
+            said.push_str(&what);
+        } else if let PlanEvent::Done(plan) = event {
+            return (*plan, said);
         }
     }
     panic!("no end")

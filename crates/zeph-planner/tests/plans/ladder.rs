@@ -50,16 +50,19 @@ async fn failure(provider: &ScriptedProvider) -> PlanError {
 async fn a_good_answer_is_a_plan_after_one_call() {
     let script = script().then(Reply::text(GOOD));
     let events: Vec<PlanEvent> = planner(&script).plan(request()).collect().await;
-    let shown: Vec<String> = events
-        .iter()
-        .map(|event| match event {
-            PlanEvent::Asked { provider, call } => format!("asked {provider} {call}"),
-            PlanEvent::Proposed { name, .. } => format!("proposed {name}"),
-            PlanEvent::Repaired(repair) => format!("repaired {}", repair.code),
-            PlanEvent::Done(plan) => format!("done {}", plan.tasks.len()),
-            other => format!("{other:?}"),
-        })
-        .collect();
+    let word = |event: &PlanEvent| match event {
+        PlanEvent::Asked { provider, call } => format!("asked {provider} {call}"),
+        PlanEvent::Proposed { name, .. } => format!("proposed {name}"),
+        PlanEvent::Repaired(repair) => format!("repaired {}", repair.code),
+        PlanEvent::Done(plan) => format!("done {}", plan.tasks.len()),
+        PlanEvent::Refused { .. }
+        | PlanEvent::FellBack { .. }
+        | PlanEvent::Kept
+        | PlanEvent::Warned { .. }
+        | PlanEvent::Failed(_)
+        | _ => format!("{event:?}"),
+    };
+    let shown: Vec<String> = events.iter().map(word).collect();
     let wanted = [
         "asked script 1",
         "proposed read",

@@ -47,7 +47,7 @@ pub(crate) struct Portion {
     pub(crate) score: f64,
 }
 
-/// What stands for a piece that there is no room for.
+/// The words for a piece that there is no room for.
 const LEFT_OUT: &str = "(left out: there was no room for it)";
 
 /// How often a cut is tried before a piece is left out.
@@ -132,10 +132,21 @@ impl Room<'_> {
             max_bytes = scaled(max_bytes, share, count) / 10 * 9;
         }
         Portion {
-            text: LEFT_OUT.to_owned(),
-            cut: true,
             changes: whole.changes.clone(),
             score: whole.score.value,
+            ..Portion::left_out()
+        }
+    }
+}
+
+impl Portion {
+    /// What stands for a piece that there is no room for.
+    pub(crate) fn left_out() -> Self {
+        Self {
+            text: LEFT_OUT.to_owned(),
+            cut: true,
+            changes: Vec::new(),
+            score: 0.0,
         }
     }
 }

@@ -72,7 +72,12 @@ pub(super) fn open(
         .collect();
     let pieces: Vec<&Measured<'_>> = outputs.iter().map(|(_, piece)| piece).collect();
     let system_tokens = count(&system) + 2 * MESSAGE_TOKENS;
-    let bare = user(crew, params, &parents, &vec![None; parents.len()])?;
+    let left_out = Portion::left_out();
+    let nothing: Vec<Option<&Portion>> = parents
+        .iter()
+        .map(|(_, parent)| parent.output.as_ref().map(|_| &left_out))
+        .collect();
+    let bare = user(crew, params, &parents, &nothing)?;
     let base = system_tokens + count(&bare);
     if base > budget {
         return Err(fault::prompt_too_long(base, budget));
@@ -98,15 +103,9 @@ pub(super) fn open(
         // The texts around the portions take tokens, too, and counts of parts do not add up.
         share = share.saturating_sub(total - budget);
     }
-    // Not even the words for what is left out have room: the parents' states alone.
-    let by_parent = vec![None; parents.len()];
-    let mut shown = shown(&parents, &by_parent);
-    for one in &mut shown {
-        one.cut = true;
-    }
     Ok(Opening {
         messages: vec![Message::system(system), Message::user(bare)],
-        shown,
+        shown: shown(&parents, &nothing),
     })
 }
 

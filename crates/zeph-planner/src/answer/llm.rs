@@ -194,7 +194,12 @@ impl Desk<'_> {
         items: &[Item<'_>],
         more: &[(&str, Value)],
     ) -> Result<u64, TaskError> {
-        let bare = self.render(name, material, items, &vec![None; items.len()], more)?;
+        let left_out = Portion::left_out();
+        let nothing = items
+            .iter()
+            .map(|item| item.text.as_ref().map(|_| &left_out));
+        let nothing: Vec<Option<&Portion>> = nothing.collect();
+        let bare = self.render(name, material, items, &nothing, more)?;
         let base = self.base() + self.line.count(&bare);
         base_error(base, self.max_input)?;
         Ok(self.max_input - base)

@@ -139,42 +139,39 @@ fn shares(
     bodies: &[String],
     budget: u64,
 ) -> Vec<Option<u64>> {
+    // A name with the blank lines around it, and all of a result.
+    let heads: Vec<u64> = heads.iter().map(|head| estimate(head) + 2).collect();
+    let wants = heads.iter().zip(bodies);
+    let wants: Vec<u64> = wants.map(|(head, body)| head + estimate(body)).collect();
     let mut left = budget;
     let mut shares = vec![None; results.len()];
     for last in [true, false] {
         let tier = (0..results.len()).filter(|&index| results[index].last == last);
         let tier: Vec<usize> = tier.collect();
-        let want = |index: usize| estimate(&heads[index]) + 2 + estimate(&bodies[index]);
+        let level = |count: usize| fill::level(tier[..count].iter().map(|&one| wants[one]), left);
+        let says_something = |count: usize| {
+            let level = level(count);
+            let least = |one: usize| wants[one].min(heads[one] + LEAST_TOKENS);
+            tier[..count].iter().all(|&one| least(one) <= level)
+        };
         // Where there is no room for a word of each, there is room for some of them.
-        let level_of = |count: usize| {
-            let wants = tier[..count].iter().map(|&index| want(index));
-            fill::level(wants, left)
-        };
-        let enough = |count: usize| {
-            let level = level_of(count);
-            let least = |index: usize| want(index).min(estimate(&heads[index]) + 2 + LEAST_TOKENS);
-            tier[..count].iter().all(|&index| least(index) <= level)
-        };
         let (mut shown, mut too_many) = (0, tier.len() + 1);
         while too_many - shown > 1 {
             let middle = shown.midpoint(too_many);
-            if enough(middle) {
+            if says_something(middle) {
                 shown = middle;
             } else {
                 too_many = middle;
             }
         }
-        let level = level_of(shown);
+        let level = level(shown);
+        let mut used = 0;
         for &index in &tier[..shown] {
-            let given = want(index).min(level);
-            let head = estimate(&heads[index]) + 2;
-            let body = given.saturating_sub(head);
-            let enough = body >= LEAST_TOKENS.min(estimate(&bodies[index]));
-            if given >= head && enough {
-                shares[index] = Some(body);
-                left = left.saturating_sub(given);
-            }
+            let given = wants[index].min(level);
+            shares[index] = Some(given.saturating_sub(heads[index]));
+            used += given;
         }
+        left = left.saturating_sub(used);
     }
     shares
 }

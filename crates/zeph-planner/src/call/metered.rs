@@ -13,7 +13,7 @@ use zeph_llm::{
     Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, OutputFormat, Prices,
     StreamPart, TokenCounter,
 };
-use zeph_subagent::{Spend, TaskContext, TaskError};
+use zeph_subagent::{ErrorClass, Spend, TaskContext, TaskError};
 
 use super::error::{cost_nothing, from_journal};
 use super::notes::{CallError, PromptNote, ReplyNote};
@@ -159,7 +159,7 @@ impl<P: LlmProvider> Metered<P> {
             match journal.reserve(quote.most).await {
                 Ok(id) => return Ok((quote, id)),
                 // Another task took of what was left; the next quote is smaller, or refused.
-                Err(_) if tries > 0 && !self.cx.is_cancelled() => {}
+                Err(error) if tries > 0 && error.class() == ErrorClass::OverBudget => {}
                 Err(error) => return Err(from_journal(name, error)),
             }
         }

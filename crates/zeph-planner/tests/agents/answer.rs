@@ -74,6 +74,11 @@ async fn a_model_writes_and_its_citations_are_checked() {
     };
     assert!(at("{\"bugs\":3}") < at("raw log"), "sinks come first");
     assert_eq!(bench.notes(NoteKind::Answer)[0]["by"], "llm");
+    let text = format!(
+        "{}\n=====\n{told}\n",
+        model.requests()[0].messages[0].text()
+    );
+    assert_eq!(text, include_str!("answer.golden.txt"));
 }
 
 #[tokio::test(start_paused = true)]

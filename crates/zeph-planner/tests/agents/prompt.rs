@@ -86,6 +86,36 @@ async fn a_large_result_is_cut_inside_its_delimiters_and_the_note_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_has_no_room_is_said_to_be_left_out() {
+    let model = ScriptedProvider::new("script").then(Reply::text("ok"));
+    let limits = AgentLimits {
+        max_input_tokens: 420,
+        ..AgentLimits::default()
+    };
+    let mut agents = AgentCatalog::new();
+    let agent = SubAgentDef::new("worker", "Works", "You work.").limits(limits);
+    agents.add(agent).expect("an agent");
+    let names: Vec<String> = (0..9).map(|index| format!("p{index}")).collect();
+    let parents: Vec<(&str, serde_json::Value)> = names
+        .iter()
+        .map(|name| (name.as_str(), json!("some words of a result")))
+        .collect();
+    let bench = Bench::new();
+    let input = after(json!({ "prompt": "Go.", "agent": "worker" }), &parents);
+    bench
+        .run(crew(&model).agents(agents), input)
+        .await
+        .expect("an answer");
+    let told = last(&model, 0);
+    assert_eq!(
+        told.matches("(left out: there was no room for it)").count(),
+        9
+    );
+    assert!(!told.contains("nothing"));
+    assert_eq!(bench.notes(NoteKind::Route)[0]["parents"][8]["cut"], true);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_prompt_of_its_own_that_is_too_long_is_an_error() {
     let model = ScriptedProvider::new("script");
     let bench = Bench::new();

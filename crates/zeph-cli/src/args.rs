@@ -34,8 +34,45 @@ pub(crate) struct Global {
     pub(crate) verbose: u8,
 }
 
+/// Which model is asked, and by whom.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Models")]
+pub(crate) struct ModelArgs {
+    /// The model, such as ollama::qwen3:8b or openai::gpt-5-mini [env: ZEPH_LLM_MODEL]
+    #[arg(long, value_name = "SERVICE::MODEL")]
+    pub(crate) model: Option<String>,
+    /// Where the model is served [env: ZEPH_LLM_BASE_URL] [default: the service's own address]
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// The folder of the agents' definitions, *.md [env: ZEPH_AGENTS]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) agents: Option<PathBuf>,
+    /// A folder of prompts that replace the built-in ones [env: ZEPH_PROMPTS]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) prompts: Option<PathBuf>,
+}
+
+/// What a run may cost.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Budget")]
+pub(crate) struct BudgetArgs {
+    /// The tokens that the run may use, or none [env: ZEPH_BUDGET_TOKENS]
+    #[arg(long, value_name = "N")]
+    pub(crate) budget_tokens: Option<String>,
+    /// The dollars that the run may cost, or none [env: ZEPH_BUDGET_USD]
+    #[arg(long, value_name = "USD")]
+    pub(crate) budget_usd: Option<String>,
+    /// At the limit: ask a person, or go on with what there is [env: ZEPH_BUDGET_OVER]
+    #[arg(long, value_name = "ask|partial")]
+    pub(crate) over_budget: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Reach a goal: plan it, confirm the plan, run it, put the results together
+    Do(DoArgs),
+    /// Plan a goal and show the plan; nothing is run
+    Plan(PlanArgs),
     /// Run a plan file
     Run(RunArgs),
     /// Check a plan file and show what it would do
@@ -60,6 +97,12 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Check a run's journal and contents for damage
     Verify(VerifyArgs),
+    /// Show what a run has spent and may spend, or set what it may
+    Budget(BudgetRef),
+    /// Decide a run's journal and its model calls once more, from what was recorded
+    Replay(RunRef),
+    /// List the agents, or check their definitions
+    Agents(AgentsArgs),
     /// Start nothing new in a run until `zeph unpause`
     Pause(RunRef),
     /// End a pause
@@ -94,6 +137,90 @@ pub(crate) struct RunArgs {
     /// Name the run [default: eight random characters]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) models: ModelArgs,
+    #[command(flatten)]
+    pub(crate) budget: BudgetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoArgs {
+    /// The goal, in your words
+    pub(crate) goal: String,
+    /// Run the plan without asking
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Play the whole flow with made-up replies instead of a model
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) scripted: bool,
+    /// How many tasks may run at the same time [default: 8]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_parallel: Option<String>,
+    /// Keep nothing on disk; the run cannot be resumed
+    #[arg(long, conflicts_with = "db")]
+    pub(crate) no_db: bool,
+    /// Name the run [default: eight random characters]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) models: ModelArgs,
+    #[command(flatten)]
+    pub(crate) budget: BudgetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The goal, in your words
+    pub(crate) goal: String,
+    /// Write the plan to this file, to be reviewed, edited and run
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write over the file if it is there
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+    /// What to draw
+    #[arg(long, value_enum, default_value_t = Picture::Tree)]
+    pub(crate) format: Picture,
+    /// What to heed, such as what was wrong with an earlier plan; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) feedback: Vec<String>,
+    /// Show a made-up plan instead of asking a model
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) scripted: bool,
+    #[command(flatten)]
+    pub(crate) models: ModelArgs,
+    #[command(flatten)]
+    pub(crate) budget: BudgetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BudgetRef {
+    /// The run, or the beginning of its name
+    pub(crate) run: String,
+    /// The tokens that the run may use in all, or none
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens: Option<String>,
+    /// The dollars that the run may cost in all, or none
+    #[arg(long, value_name = "USD")]
+    pub(crate) usd: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AgentsArgs {
+    /// What to do with them
+    #[arg(value_enum, default_value_t = AgentsDo::List)]
+    pub(crate) what: AgentsDo,
+    /// The folder of the definitions, *.md [env: ZEPH_AGENTS]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) agents: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum AgentsDo {
+    /// One line for each
+    List,
+    /// Only what is wrong with them
+    Check,
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +245,8 @@ pub(crate) struct ResumeArgs {
     /// How many tasks of all runs may run at the same time
     #[arg(long, value_name = "N")]
     pub(crate) max_parallel: Option<String>,
+    #[command(flatten)]
+    pub(crate) models: ModelArgs,
 }
 
 #[derive(Debug, Args)]
@@ -161,7 +290,7 @@ pub(crate) struct AnswerArgs {
     pub(crate) run: String,
     /// The question's number, as `zeph status` shows it
     pub(crate) question: u32,
-    /// The answer
+    /// The answer; @FILE takes the text of a file, @@TEXT is an answer that begins with @
     pub(crate) text: String,
 }
 

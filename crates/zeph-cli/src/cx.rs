@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use zeph_command::CommandExecutor;
-use zeph_config::{Layers, OrchestrationConfig, Resolved};
+use zeph_config::{Layers, OrchestrationConfig, Origin, Resolved};
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore, RunRow, StoreError};
 use zeph_memory_sqlite::SqliteStore;
@@ -15,14 +15,51 @@ use zeph_planfile::{RunValues, Templated};
 use zeph_runtime::{Engine, Limits, Owners};
 use zeph_subagent::Registry;
 
-use crate::args::Global;
+use crate::args::{BudgetArgs, Global, ModelArgs};
 use crate::exit::{CliError, Exit};
+use crate::llm::{self, Models, Roles, Service};
 use crate::out;
 
 /// The action of tasks that run a command, as plan files name it.
 const COMMAND: &str = "command";
 /// The names that an ambiguous beginning lists.
 const CANDIDATES: usize = 10;
+
+/// The flags of a command line that are settings: key, name of the flag, text.
+#[derive(Debug, Default)]
+pub(crate) struct Told(Vec<(&'static str, &'static str, String)>);
+
+impl Told {
+    fn text(&mut self, key: &'static str, name: &'static str, text: Option<&String>) {
+        self.0.extend(text.map(|text| (key, name, text.clone())));
+    }
+
+    pub(crate) fn path(&mut self, name: &'static str, path: Option<&PathBuf>) {
+        let text = path.map(|path| path.to_string_lossy().into_owned());
+        self.text(name, name, text.as_ref());
+    }
+
+    pub(crate) fn parallel(&mut self, text: Option<&String>) {
+        self.text("max_parallel", "max-parallel", text);
+    }
+
+    pub(crate) fn models(&mut self, args: &ModelArgs) {
+        self.text("llm.model", "model", args.model.as_ref());
+        self.text("llm.base_url", "base-url", args.base_url.as_ref());
+        self.path("agents", args.agents.as_ref());
+        self.path("prompts", args.prompts.as_ref());
+    }
+
+    pub(crate) fn budget(&mut self, args: &BudgetArgs) {
+        self.text(
+            "budget.tokens",
+            "budget-tokens",
+            args.budget_tokens.as_ref(),
+        );
+        self.text("budget.usd", "budget-usd", args.budget_usd.as_ref());
+        self.text("budget.over", "over-budget", args.over_budget.as_ref());
+    }
+}
 
 /// What a command was given: flags, settings, and where its runs are.
 #[derive(Debug)]
@@ -33,7 +70,7 @@ pub(crate) struct Cx {
 
 impl Cx {
     /// Reads the settings: flags over environment over project file over user file over defaults.
-    pub(crate) fn new(global: Global, max_parallel: Option<&str>) -> Result<Self, CliError> {
+    pub(crate) fn new(global: Global, told: Told) -> Result<Self, CliError> {
         let mut layers = Layers::new();
         let variables = std::env::vars_os().filter_map(|(name, text)| {
             let name = name.into_string().ok()?;
@@ -47,8 +84,8 @@ impl Cx {
         if let Some((path, text)) = project_file()? {
             layers = layers.project_file(text, path);
         }
-        if let Some(text) = max_parallel {
-            layers = layers.flag("max_parallel", text);
+        for (key, name, text) in told.0 {
+            layers = layers.flag_named(key, name, text);
         }
         let config = layers.resolve().map_err(|errors| {
             CliError::new(Exit::Usage, errors.to_string()).code("bad_configuration")
@@ -59,6 +96,12 @@ impl Cx {
     /// The settings.
     pub(crate) const fn config(&self) -> &OrchestrationConfig {
         &self.config.config
+    }
+
+    /// Whether the person said it here and now: by a flag or a variable.
+    pub(crate) fn is_told(&self, key: &str) -> bool {
+        let origin = self.config.origin_of(key);
+        matches!(origin, Some(Origin::Flag { .. } | Origin::Env { .. }))
     }
 
     /// Whether stdout is for a program.
@@ -179,17 +222,31 @@ impl Cx {
             command = command.cwd(folder);
         }
         let mut registry = Registry::new();
+        let commands = Templated::new(command.build(), work.values.clone());
         registry
-            .register(
-                COMMAND,
-                Arc::new(Templated::new(command.build(), work.values)),
-            )
+            .register(COMMAND, Arc::new(commands))
             .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+        let service = work
+            .models
+            .as_ref()
+            .map(|models| models.setup.service(self));
+        let service = service.transpose()?;
+        let secrets = work.values.given_secrets();
+        let keys = service.iter().flat_map(Service::keys);
+        let redactor = llm::redactor(secrets.chain(keys));
+        if let (Some(models), Some(service)) = (&work.models, &service) {
+            let folder = work.folder.clone().unwrap_or_else(|| PathBuf::from("."));
+            let roles = Roles::new(self, models, service, &folder, &redactor)?;
+            roles.register(self, &mut registry, &work.values)?;
+        }
         let limits = Limits {
             max_parallel: work.max_parallel,
             ..Limits::from(config)
         };
-        let mut engine = Engine::builder(store).registry(registry).limits(limits);
+        let mut engine = Engine::builder(store)
+            .registry(registry)
+            .limits(limits)
+            .redact(Arc::new(llm::Redacting(redactor)));
         if let Some(owners) = owners {
             engine = engine.owners(owners);
         }
@@ -197,7 +254,7 @@ impl Cx {
     }
 }
 
-/// What the commands of a plan need.
+/// What the tasks of a plan need.
 #[derive(Debug)]
 pub(crate) struct Work {
     /// Where they run; none is the current folder.
@@ -206,6 +263,8 @@ pub(crate) struct Work {
     pub(crate) values: RunValues,
     /// How many may run at the same time.
     pub(crate) max_parallel: u32,
+    /// What tasks that ask a model need; none if no task does.
+    pub(crate) models: Option<Models>,
 }
 
 /// The time of this computer.

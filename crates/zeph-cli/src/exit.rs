@@ -24,6 +24,8 @@ pub(crate) enum Exit {
     Degraded = 4,
     /// The run waits for an answer.
     Waiting = 5,
+    /// A budget stopped the run, or part of it.
+    Budget = 6,
     /// The run took too long.
     TimedOut = 7,
     /// The store is busy or broken, or the run is owned elsewhere.
@@ -61,6 +63,7 @@ impl Exit {
             Self::Failed => "failed",
             Self::Degraded => "degraded",
             Self::Waiting => "waiting",
+            Self::Budget => "budget",
             Self::TimedOut => "timed_out",
             Self::Store => "store",
             Self::Interrupted => "interrupted",

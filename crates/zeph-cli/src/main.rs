@@ -6,11 +6,16 @@ mod out;
 
 mod cx;
 
+mod llm;
+
+mod agents;
 mod completions;
 mod demo;
+mod goal;
 mod graph;
 mod plan;
 mod read;
+mod replay;
 mod resume;
 mod run;
 mod validate;
@@ -19,8 +24,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Cli, Command, ResumeArgs, RunArgs};
-use crate::cx::Cx;
+use crate::args::{Cli, Command};
+use crate::cx::{Cx, Told};
 use crate::exit::{CliError, Exit};
 
 fn main() -> ExitCode {
@@ -66,8 +71,10 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     if let Command::Prompt = command {
         return run::prompt::child();
     }
-    let cx = Cx::new(global, max_parallel(&command))?;
+    let cx = Cx::new(global, told(&command))?;
     match command {
+        Command::Do(args) => goal::run(&cx, &args).await,
+        Command::Plan(args) => goal::plan::run(&cx, &args).await,
         Command::Run(args) => run::run(&cx, &args).await,
         Command::Resume(args) => resume::run(&cx, &args).await,
         Command::Validate(args) => validate::run(&cx, &args),
@@ -81,6 +88,9 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Cancel(args) => read::cancel::run(&cx, &args).await,
         Command::Why(args) => read::why::run(&cx, &args).await,
         Command::Verify(args) => read::verify::run(&cx, &args).await,
+        Command::Budget(args) => read::budget::run(&cx, &args).await,
+        Command::Replay(args) => replay::run(&cx, &args).await,
+        Command::Agents(args) => agents::run(&cx, &args),
         Command::Pause(args) => read::pause::pause(&cx, &args).await,
         Command::Unpause(args) => read::pause::unpause(&cx, &args).await,
         Command::Delete(args) => read::delete::run(&cx, &args).await,
@@ -88,12 +98,47 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     }
 }
 
-/// The one flag that is a setting.
-fn max_parallel(command: &Command) -> Option<&str> {
-    let (Command::Run(RunArgs { max_parallel, .. })
-    | Command::Resume(ResumeArgs { max_parallel, .. })) = command
-    else {
-        return None;
-    };
-    max_parallel.as_deref()
+/// The flags that are settings.
+fn told(command: &Command) -> Told {
+    let mut told = Told::default();
+    match command {
+        Command::Run(args) => {
+            told.parallel(args.max_parallel.as_ref());
+            told.models(&args.models);
+            told.budget(&args.budget);
+        }
+        Command::Do(args) => {
+            told.parallel(args.max_parallel.as_ref());
+            told.models(&args.models);
+            told.budget(&args.budget);
+        }
+        Command::Plan(args) => {
+            told.models(&args.models);
+            told.budget(&args.budget);
+        }
+        Command::Resume(args) => {
+            told.parallel(args.max_parallel.as_ref());
+            told.models(&args.models);
+        }
+        Command::Agents(args) => told.path("agents", args.agents.as_ref()),
+        Command::Validate(_)
+        | Command::List(_)
+        | Command::Status(_)
+        | Command::Show(_)
+        | Command::Logs(_)
+        | Command::Answer(_)
+        | Command::Cancel(_)
+        | Command::Graph(_)
+        | Command::Why(_)
+        | Command::Verify(_)
+        | Command::Budget(_)
+        | Command::Replay(_)
+        | Command::Pause(_)
+        | Command::Unpause(_)
+        | Command::Delete(_)
+        | Command::Demo(_)
+        | Command::Completions(_)
+        | Command::Prompt => {}
+    }
+    told
 }

@@ -53,6 +53,45 @@ pub(crate) fn note_line(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
+/// Where the story of a run is told, and how each of its lines begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Channel {
+    /// Stdout is kept for what the run is for.
+    pub(crate) to_stderr: bool,
+    /// Stands in front of each line.
+    pub(crate) label: &'static str,
+}
+
+impl Channel {
+    /// Tells one line, or several.
+    pub(crate) fn line(self, text: impl Display) {
+        let text = self.labelled(&text.to_string());
+        if self.to_stderr {
+            note_line(text);
+        } else {
+            line(text);
+        }
+    }
+
+    /// A JSON object that says if it is about a run that is played.
+    pub(crate) fn marked(self, mut object: serde_json::Value) -> serde_json::Value {
+        if !self.label.is_empty() {
+            object["scripted"] = true.into();
+        }
+        object
+    }
+
+    /// A text with the label in front of each of its lines.
+    pub(crate) fn labelled(self, text: &str) -> String {
+        if self.label.is_empty() {
+            return text.to_owned();
+        }
+        let label = Tone::Quiet.paint(self.label);
+        let lines = text.split('\n').map(|line| format!("{label} {line}"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 fn write(text: &impl Display, end: &str) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     write!(stdout, "{text}{end}")?;
@@ -86,6 +125,11 @@ pub(crate) fn quoted(word: &str) -> String {
 /// Whether a person sees stderr and can answer on stdin.
 pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether a person watches stderr.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// Starts the diagnostics for operators: `-v` for ours, `-vv` for everybody's.

@@ -13,7 +13,8 @@ use zeph_runtime::{RunHandle, RunView, RuntimeError};
 use crate::args::ResumeArgs;
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
-use crate::out::{self, Tone};
+use crate::llm;
+use crate::out::{self, Channel, Tone};
 use crate::run::{self, Follow, Manner};
 
 /// The interrupted tasks that are told by name.
@@ -24,7 +25,8 @@ pub(crate) async fn run(cx: &Cx, args: &ResumeArgs) -> Result<Exit, CliError> {
     let store = cx.open_existing_store().await?;
     let signals = run::listen()?;
     let (view, handle) = open(cx, &store, args).await?;
-    tell(cx, &view, args.rerun_interrupted);
+    let channel = llm::channel(view.graph());
+    tell(cx, &view, channel, args.rerun_interrupted);
     if args.rerun_interrupted {
         for open in view.scheduler.questions() {
             if open.why == AskWhy::Failure(Fault::Interrupted) {
@@ -41,7 +43,8 @@ pub(crate) async fn run(cx: &Cx, args: &ResumeArgs) -> Result<Exit, CliError> {
             is_interactive: !cx.json() && out::is_interactive(),
             reruns_interrupted: args.rerun_interrupted,
             grace: view.scheduler.policy().suspend_grace,
-            dies_after: None,
+            channel,
+            ..Manner::default()
         },
         signals,
         ended: view.scheduler.counts().ended(),
@@ -111,7 +114,7 @@ async fn try_open(
         Some(_) => cx.config().max_parallel,
         None => planned,
     };
-    let work = run::work_of(view.graph(), max_parallel, &args.param).map_err(Refusal::Cli)?;
+    let work = run::work_of(cx, &view, max_parallel, &args.param).map_err(Refusal::Cli)?;
     let shared: Arc<dyn RawGraphStore> = Arc::new(store.clone());
     let engine = cx.engine(shared, work, Some(cx.owners(store))).await;
     let engine = engine.map_err(Refusal::Cli)?;
@@ -120,7 +123,7 @@ async fn try_open(
 }
 
 /// Says what was kept, and what becomes of what was interrupted.
-fn tell(cx: &Cx, view: &RunView, reruns: bool) {
+fn tell(cx: &Cx, view: &RunView, channel: Channel, reruns: bool) {
     let counts = view.scheduler.counts();
     let interrupted: Vec<(&str, &str)> = (view.graph().tasks())
         .filter(|(id, _)| {
@@ -155,24 +158,24 @@ fn tell(cx: &Cx, view: &RunView, reruns: bool) {
             kept.push(format!("{count} {word}"));
         }
     }
-    out::line(format!(
+    channel.line(format!(
         "{} run {}: {} and kept, {left} to go",
         Tone::Good.paint("resuming"),
         view.run,
         kept.join(", "),
     ));
     for (task, then) in interrupted.iter().take(SHOWN) {
-        out::line(format!(
+        channel.line(format!(
             "  {} {}: {then}",
             Tone::Warning.paint("interrupted"),
             inert(task)
         ));
     }
     if interrupted.len() > SHOWN {
-        out::line(format!("  … and {} more", interrupted.len() - SHOWN));
+        channel.line(format!("  … and {} more", interrupted.len() - SHOWN));
     }
     if view.scheduler.state() == RunState::Paused {
-        out::line(format!(
+        channel.line(format!(
             "  {} nothing new starts until `zeph unpause {}`",
             Tone::Warning.paint("paused"),
             view.run

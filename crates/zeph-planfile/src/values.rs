@@ -67,6 +67,12 @@ impl RunValues {
         self
     }
 
+    /// The secrets that have been given, by name: what is to be kept out of logs and prompts.
+    pub fn given_secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        let secrets = self.secrets.iter();
+        secrets.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+    }
+
     /// The names of the secrets that have not been given.
     pub fn missing_secrets(&self) -> impl Iterator<Item = &str> {
         let missing = self.secrets.iter().filter(|(_, value)| value.is_none());

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use zeph_config::OrchestrationConfig;
 use zeph_graph::{Retry, Task, TaskGraph};
 use zeph_planfile::{BoundPlan, Format, MAX_PLAN_BYTES, Plan, PlanErrors};
 
@@ -42,14 +43,12 @@ pub(crate) fn from_bytes(
     let given = given(params)?;
     let wrong = |errors: PlanErrors| picture::error(&errors);
     let plan = Plan::load_bytes(bytes, format(name, bytes), name).map_err(wrong)?;
-    let retry = &cx.config().retry;
-    let policy = Retry::times(retry.max_retries).backoff(retry.base, retry.cap);
-    let mut plan = plan.with_retry_defaults(policy);
+    let mut plan = plan.with_retry_defaults(retry(cx.config()));
     if let Some(folder) = &folder {
         plan = plan.in_folder(text_of(folder)?);
     }
     let bound = plan.bind(&given).map_err(wrong)?;
-    let graph = with_defaults(cx, bound.graph().map_err(wrong)?)?;
+    let graph = with_defaults(cx.config(), bound.graph().map_err(wrong)?)?;
     let name = name.to_owned();
     Ok(Loaded {
         name,
@@ -57,6 +56,12 @@ pub(crate) fn from_bytes(
         graph,
         folder,
     })
+}
+
+/// The retry policy for what a plan does not say.
+pub(crate) fn retry(config: &OrchestrationConfig) -> Retry {
+    let retry = &config.retry;
+    Retry::times(retry.max_retries).backoff(retry.base, retry.cap)
 }
 
 /// `NAME=VALUE` pairs; of two values for one name the last counts.
@@ -109,7 +114,7 @@ fn format(name: &str, bytes: &[u8]) -> Format {
 }
 
 /// The folder that a plan lies in, as an absolute path: a run may be resumed from anywhere.
-fn folder_of(path: &Path) -> Result<Option<PathBuf>, CliError> {
+pub(crate) fn folder_of(path: &Path) -> Result<Option<PathBuf>, CliError> {
     let folder = match path.parent() {
         Some(parent) if path != Path::new("-") && !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
@@ -125,7 +130,7 @@ fn folder_of(path: &Path) -> Result<Option<PathBuf>, CliError> {
 }
 
 /// The folder is stored with the run as text; one that is no text could not be found again.
-fn text_of(folder: &Path) -> Result<&str, CliError> {
+pub(crate) fn text_of(folder: &Path) -> Result<&str, CliError> {
     folder.to_str().ok_or_else(|| {
         let text = format!("the name of the folder {} is not UTF-8", folder.display());
         CliError::new(Exit::Usage, text)
@@ -135,8 +140,10 @@ fn text_of(folder: &Path) -> Result<&str, CliError> {
 }
 
 /// The graph with the time-outs of the configuration where its tasks say nothing.
-fn with_defaults(cx: &Cx, graph: TaskGraph) -> Result<TaskGraph, CliError> {
-    let config = cx.config();
+pub(crate) fn with_defaults(
+    config: &OrchestrationConfig,
+    graph: TaskGraph,
+) -> Result<TaskGraph, CliError> {
     if graph.len() > config.max_tasks as usize {
         let text = format!(
             "the plan has {} tasks, more than the {} that are allowed",

@@ -8,11 +8,31 @@ use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
 
 pub(crate) async fn run(cx: &Cx, args: &AnswerArgs) -> Result<Exit, CliError> {
+    let text = text_of(&args.text)?;
     let (store, run) = ask::open(cx, Some(&args.run)).await?;
     let request = Request::Answer {
         question: args.question,
-        text: args.text.clone(),
+        text,
     };
     let done = format!("question {} of run {run} is answered", args.question);
     ask::send(cx, &store, &run, &request, &done).await
+}
+
+/// The answer itself: what a file has behind `@`, or the text.
+fn text_of(text: &str) -> Result<String, CliError> {
+    if let Some(text) = text.strip_prefix("@@") {
+        return Ok(format!("@{text}"));
+    }
+    let Some(path) = text.strip_prefix('@') else {
+        return Ok(text.to_owned());
+    };
+    std::fs::read_to_string(path).map_err(|error| {
+        let text = format!(
+            "the answer in {} cannot be read: {error}",
+            zeph_common::inert(path)
+        );
+        CliError::new(Exit::Usage, text)
+            .code("unreadable_answer")
+            .help("name a file behind @; an answer that begins with @ has two of them")
+    })
 }

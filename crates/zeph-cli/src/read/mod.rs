@@ -8,6 +8,7 @@ pub(crate) mod verify;
 pub(crate) mod why;
 
 pub(crate) mod answer;
+pub(crate) mod budget;
 pub(crate) mod cancel;
 pub(crate) mod delete;
 pub(crate) mod pause;
@@ -20,7 +21,8 @@ mod ledger;
 mod reason;
 mod rules;
 
-mod page;
+pub(crate) mod money;
+pub(crate) mod page;
 mod time;
 
 #[cfg(test)]

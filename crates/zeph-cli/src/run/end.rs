@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeph_common::{inert, inert_block, show_duration};
-use zeph_graph::{ContentId, RunState, TaskState};
+use zeph_graph::{AskWhy, Budget, ContentId, Fault, RunState, Spent, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunReport, RunView, TaskReport};
 use zeph_scheduler::Counts;
@@ -12,9 +12,11 @@ use zeph_subagent::TaskErrorRecord;
 
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
-use crate::out::{self, Tone};
+use crate::goal::{answer, confirm};
+use crate::out::{self, Channel, Tone};
+use crate::read::{budget, money};
 use crate::run::narrate::answer_command;
-use crate::run::session::{self, Followed};
+use crate::run::session::{self, Followed, Manner};
 
 /// The failures that are told in full.
 const SHOWN: usize = 10;
@@ -33,51 +35,65 @@ pub(crate) async fn tell(
     cx: &Cx,
     store: &dyn RawGraphStore,
     followed: &Followed,
-    is_kept: bool,
+    manner: Manner,
     took: Duration,
 ) -> Result<Exit, CliError> {
     let report = &*followed.report;
-    let standing = Standing::of(store, report).await;
+    let channel = manner.channel;
+    // When the store cannot be read any more, what was meant to be saved is all that is known.
+    let view = RunView::load(store, &report.run).await.ok();
+    let view = view.as_ref();
+    let standing = Standing::of(view, report);
     let exit = match (&report.error, followed.signal) {
         (Some(_), _) => Exit::Store,
         (None, Some(signal)) => signal,
+        (None, None) if is_out_of_budget(view, report) => Exit::Budget,
         (None, None) => Exit::of(report.state),
     };
-    let failures = failures(store, report).await;
-    let next = if is_kept {
-        next(followed, &failures, &cx.suffix())
+    let failures = failures(store, view, report).await;
+    let next = if manner.is_kept {
+        next(followed, view, &failures, &cx.suffix())
     } else {
         Vec::new()
     };
+    let answer = match view {
+        Some(view) => answer::read(store, view).await?,
+        None => None,
+    };
     if cx.json() {
-        out::json(&summary_json(
-            followed, &standing, &failures, &next, exit, took,
-        ));
+        let mut json = summary_json(followed, &standing, &failures, &next, exit, took);
+        if let Some(answer) = &answer {
+            json["answer"] = serde_json::json!(answer);
+        }
+        out::json(&channel.marked(json));
         return Ok(exit);
     }
     for failure in &failures {
-        show(failure, &report.run);
+        show(channel, failure, &report.run);
     }
     let all = session::failed(report).count();
     if all > failures.len() {
-        out::line(format!("… and {} more failures", all - failures.len()));
+        channel.line(format!("… and {} more failures", all - failures.len()));
     }
     if !failures.is_empty() {
-        out::line("");
+        channel.line("");
     }
-    out::line(summary(report, &standing, took));
+    if let Some(answer) = &answer {
+        answer::tell(channel, answer);
+    }
+    channel.line(summary(report, &standing, took));
     if let Some(reason) = &report.error {
-        out::line(format!(
+        channel.line(format!(
             "{} the journal could not be written: {}",
             Tone::Bad.paint("error:"),
             inert(reason)
         ));
     }
-    if !is_kept && report.end().is_none() {
-        out::line("  nothing of it was kept (--no-db), so it cannot be resumed");
+    if !manner.is_kept && report.end().is_none() {
+        channel.line("  nothing of it was kept (--no-db), so it cannot be resumed");
     }
     for (why, command) in next {
-        out::line(format!(
+        channel.line(format!(
             "  {} {why}",
             Tone::Question.paint(format!("{command:<34}"))
         ));
@@ -85,7 +101,26 @@ pub(crate) async fn tell(
     Ok(exit)
 }
 
-async fn failures<'a>(store: &dyn RawGraphStore, report: &'a RunReport) -> Vec<Failure<'a>> {
+/// Whether a budget stopped a task for good, or until a person decides.
+fn is_out_of_budget(view: Option<&RunView>, report: &RunReport) -> bool {
+    const STOPPED: TaskState = TaskState::Failed { why: Fault::Budget };
+    let asks = |view: &RunView| asks_for_budget(view).next().is_some();
+    report.tasks.iter().any(|task| task.state == STOPPED)
+        || (report.end().is_none() && view.is_some_and(asks))
+}
+
+/// The open questions of tasks that a budget stopped.
+fn asks_for_budget(view: &RunView) -> impl Iterator<Item = u32> + '_ {
+    let open = view.scheduler.questions();
+    open.filter(|open| open.why == AskWhy::Failure(Fault::Budget))
+        .map(|open| open.id.get())
+}
+
+async fn failures<'a>(
+    store: &dyn RawGraphStore,
+    view: Option<&RunView>,
+    report: &'a RunReport,
+) -> Vec<Failure<'a>> {
     let mut failures: Vec<Failure<'a>> = (session::failed(report).take(SHOWN))
         .map(|task| Failure {
             task,
@@ -96,8 +131,8 @@ async fn failures<'a>(store: &dyn RawGraphStore, report: &'a RunReport) -> Vec<F
     if failures.is_empty() {
         return failures;
     }
-    // When the store cannot be read any more, the failures are told by their kind.
-    let Ok(view) = RunView::load(store, &report.run).await else {
+    // Without the store they are told by their kind.
+    let Some(view) = view else {
         return failures;
     };
     for failure in &mut failures {
@@ -118,12 +153,12 @@ fn fault(state: TaskState) -> String {
     }
 }
 
-fn show(failure: &Failure<'_>, run: &zeph_graph::RunId) {
+fn show(channel: Channel, failure: &Failure<'_>, run: &zeph_graph::RunId) {
     let Failure { task, fault, said } = failure;
     let name = inert(&task.name);
-    out::line("");
+    channel.line("");
     let message = said.as_ref().map_or(fault.as_str(), |said| &said.message);
-    out::line(format!(
+    channel.line(format!(
         "{} {name} (attempt {}): {}",
         Tone::Bad.paint("FAILED"),
         task.attempts,
@@ -131,7 +166,7 @@ fn show(failure: &Failure<'_>, run: &zeph_graph::RunId) {
     ));
     let Some(said) = said else { return };
     for cause in &said.chain {
-        out::line(format!("  caused by: {}", inert(cause)));
+        channel.line(format!("  caused by: {}", inert(cause)));
     }
     let stderr = (said.detail.as_ref())
         .and_then(|detail| detail.get("stderr_tail"))
@@ -141,12 +176,12 @@ fn show(failure: &Failure<'_>, run: &zeph_graph::RunId) {
     let lines: Vec<&str> = stderr.lines().collect();
     let hidden = lines.len().saturating_sub(STDERR_LINES);
     if hidden > 0 {
-        out::line(format!(
+        channel.line(format!(
             "  │ … {hidden} lines before, see `zeph logs {run} {name}`"
         ));
     }
     for line in &lines[hidden..] {
-        out::line(format!("  │ {line}"));
+        channel.line(format!("  │ {line}"));
     }
 }
 
@@ -172,10 +207,11 @@ fn summary(report: &RunReport, standing: &Standing, took: Duration) -> String {
         parts.join(", ")
     };
     format!(
-        "run {} {}: {parts} in {}",
+        "run {} {}: {parts} in {}{}",
         report.run,
         tone.paint(standing.word),
-        show_duration(took)
+        show_duration(took),
+        standing.spent()
     )
 }
 
@@ -183,23 +219,30 @@ fn summary(report: &RunReport, standing: &Standing, took: Duration) -> String {
 struct Standing {
     word: &'static str,
     counts: Counts,
+    spent: Spent,
+    budget: Budget,
 }
 
 impl Standing {
     /// A run whose journal could not be written stands where its last save left it.
-    async fn of(store: &dyn RawGraphStore, report: &RunReport) -> Self {
-        if report.error.is_none() {
-            return Self {
-                word: report.state.word(),
-                counts: report.counts,
-            };
-        }
-        let saved = RunView::load(store, &report.run).await;
+    fn of(view: Option<&RunView>, report: &RunReport) -> Self {
+        let budget = view.map_or(Budget::UNLIMITED, |view| view.scheduler.budget());
+        let saved = view.filter(|_| report.error.is_some());
         Self {
-            word: "interrupted",
-            // A store that cannot be read either leaves only what was meant to be saved.
+            word: match report.error {
+                None => report.state.word(),
+                Some(_) => "interrupted",
+            },
             counts: saved.map_or(report.counts, |view| view.scheduler.counts()),
+            spent: saved.map_or(report.spent, |view| view.scheduler.spent()),
+            budget,
         }
+    }
+
+    /// What was spent, if anything could be.
+    fn spent(&self) -> String {
+        let spent = money::spent_of(self.spent, self.budget);
+        spent.map_or_else(String::new, |spent| format!(", {spent}"))
     }
 
     fn counts(&self) -> [(&'static str, u32); 10] {
@@ -220,13 +263,33 @@ impl Standing {
 }
 
 /// What to type next, and what for.
-fn next(followed: &Followed, failures: &[Failure<'_>], db: &str) -> Vec<(String, String)> {
+fn next(
+    followed: &Followed,
+    view: Option<&RunView>,
+    failures: &[Failure<'_>],
+    db: &str,
+) -> Vec<(String, String)> {
     let report = &followed.report;
     let run = &report.run;
     let mut next = Vec::new();
     if report.end().is_none() {
+        let short = view.map(|view| asks_for_budget(view).collect::<Vec<_>>());
+        let short = short.unwrap_or_default();
+        if let Some(view) = view.filter(|_| !short.is_empty()) {
+            let more = budget::more(view);
+            next.push((
+                "allow it more".to_owned(),
+                format!("zeph budget {run} {more}{db}"),
+            ));
+        }
         for question in &followed.questions {
-            let text = format!("{}: {}", inert(&question.task), inert(&question.text));
+            let is_plan = view.is_some_and(|view| confirm::plan_of(view, &question.task).is_some());
+            if is_plan {
+                next.extend(confirm::commands(run.as_str(), question.id, db));
+                continue;
+            }
+            let line = question.text.lines().next().unwrap_or_default();
+            let text = format!("{}: {}", inert(&question.task), inert(line));
             next.push((text, answer_command(run.as_str(), question, db)));
         }
         next.push(("go on".to_owned(), format!("zeph resume {run}{db}")));
@@ -277,6 +340,8 @@ fn summary_json(
         "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "failures": failures,
         "questions": followed.questions,
+        "spent": money::spent_json(standing.spent),
+        "budget": money::budget_json(standing.budget),
         "next": next,
     });
     if let Some(reason) = &report.error {

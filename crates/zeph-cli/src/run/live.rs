@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeph_common::inert;
 use zeph_graph::TaskId;
 
+use crate::out::Channel;
 use crate::run::narrate::Line;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -27,10 +28,11 @@ pub(crate) struct Live {
     /// Lines told while a prompt has the terminal; `None` when it has not.
     held: Option<Vec<String>>,
     has_colours: bool,
+    channel: Channel,
 }
 
 impl Live {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(channel: Channel) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let has_colours =
             anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
@@ -48,14 +50,20 @@ impl Live {
             by_name: HashMap::new(),
             held: None,
             has_colours,
+            channel,
         }
     }
 
     pub(crate) fn line(&mut self, line: &Line) {
+        self.text(&line.to_string());
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        let text = self.channel.labelled(text);
         let text = if self.has_colours {
-            line.to_string()
+            text
         } else {
-            anstream::adapter::strip_str(&line.to_string()).to_string()
+            anstream::adapter::strip_str(&text).to_string()
         };
         match &mut self.held {
             Some(held) => held.push(text),
@@ -95,7 +103,10 @@ impl Live {
             "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {wide_msg:.dim}",
             self.has_colours,
         );
-        let prefix: String = inert(name).chars().take(NAME_CHARS).collect();
+        let mut prefix: String = inert(name).chars().take(NAME_CHARS).collect();
+        if !self.channel.label.is_empty() {
+            prefix = format!("{} {prefix}", self.channel.label);
+        }
         let bar = ProgressBar::new_spinner()
             .with_style(style)
             .with_prefix(prefix)
@@ -120,6 +131,12 @@ impl Live {
     }
 
     pub(crate) fn status(&mut self, text: String) {
+        let label = self.channel.label;
+        let text = if label.is_empty() {
+            text
+        } else {
+            format!("{label} {text}")
+        };
         self.status.set_message(text);
     }
 

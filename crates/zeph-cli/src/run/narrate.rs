@@ -58,6 +58,8 @@ pub(crate) struct Board {
     run: String,
     total: u32,
     ended: u32,
+    /// How many tasks came in that were not told yet.
+    grown: u32,
     /// Whether the person can type commands about this run: it is in a database.
     is_kept: bool,
     /// What such a command has at its end.
@@ -74,12 +76,19 @@ impl Board {
             run: run.to_owned(),
             total,
             ended,
+            grown: 0,
             is_kept,
             suffix: String::new(),
             is_resumed: false,
             started: HashMap::new(),
             faults: HashMap::new(),
         }
+    }
+
+    /// The graph has so many tasks now.
+    pub(crate) const fn total(&mut self, total: u32) {
+        self.grown += total.saturating_sub(self.total);
+        self.total = total;
     }
 
     /// Where the run stands: ended tasks of all.
@@ -203,7 +212,7 @@ impl Board {
     }
 
     /// What happens around the tasks: questions, pauses, the beginning of the end.
-    fn asides(&self, event: &Event, name: &str, questions: &[QuestionView]) -> Option<Words> {
+    fn asides(&mut self, event: &Event, name: &str, questions: &[QuestionView]) -> Option<Words> {
         Some(match event.record {
             Record::Asked { question, .. } => {
                 let question = questions.iter().find(|open| open.id == question.get());
@@ -237,6 +246,19 @@ impl Board {
                 self.hint("nothing new starts", "unpause"),
             ),
             Record::Unpaused => ("unpaused", Tone::Plain, "work goes on".to_owned()),
+            Record::Amended { .. } => {
+                let text = match std::mem::take(&mut self.grown) {
+                    0 => format!("{name} added tasks to the run"),
+                    1 => format!("{name} added 1 task to the run"),
+                    many => format!("{name} added {many} tasks to the run"),
+                };
+                ("planned", Tone::Plain, text)
+            }
+            Record::Budgeted { budget } => (
+                "budget",
+                Tone::Plain,
+                format!("the run may cost {budget} in all"),
+            ),
             Record::Opened
             | Record::Readied { .. }
             | Record::Started { .. }
@@ -254,8 +276,6 @@ impl Board {
             | Record::Reserved { .. }
             | Record::Settled { .. }
             | Record::Noted { .. }
-            | Record::Amended { .. }
-            | Record::Budgeted { .. }
             | Record::Ended { .. } => return None,
         })
     }

@@ -25,9 +25,10 @@ use zeph_runtime::QuestionView;
 
 use crate::exit::{CliError, Exit};
 use crate::out;
+use crate::run::confirm;
 
 /// Carries the question to the child. Not an argument: those are seen by everybody.
-const VARIABLE: &str = "ZEPH_PROMPT";
+const VARIABLE: &str = "ZEPH_ASKED";
 /// The bytes of a question that a prompt shows.
 const TEXT_BYTES: usize = 4 << 10;
 
@@ -44,6 +45,8 @@ enum Kind {
     Number,
     Confirm,
     Select(Vec<String>),
+    /// A plan to approve, to edit or to reject, as its file.
+    Plan(String),
 }
 
 /// What came of a prompt.
@@ -70,8 +73,9 @@ pub(crate) struct Prompt {
 
 impl Prompt {
     /// Puts a question to the person.
-    pub(crate) fn start(question: &QuestionView) -> io::Result<Self> {
-        let asked = serde_json::to_string(&Asked::of(question)).map_err(io::Error::other)?;
+    pub(crate) fn start(question: &QuestionView, plan: Option<String>) -> io::Result<Self> {
+        let asked = Asked::of(question, plan);
+        let asked = serde_json::to_string(&asked).map_err(io::Error::other)?;
         let terminal = termios::tcgetattr(io::stdin()).ok();
         let child = Command::new(env::current_exe()?)
             .arg("__prompt")
@@ -142,7 +146,17 @@ async fn drive(mut child: Child, cancelled: oneshot::Receiver<()>) -> Outcome {
 }
 
 impl Asked {
-    fn of(question: &QuestionView) -> Self {
+    fn of(question: &QuestionView, plan: Option<String>) -> Self {
+        if let Some(file) = plan {
+            // What is asked is on the screen already; what was wrong with the last answer is not.
+            let said = question.text.rsplit_once("\n\n").map(|(why, _)| why);
+            let said = said.map(|why| format!("{}\n", zeph_common::inert_block(why)));
+            return Self {
+                text: format!("{}Run this plan?", said.unwrap_or_default()),
+                help: "Esc: answer later".to_owned(),
+                kind: Kind::Plan(file),
+            };
+        }
         let kind = match &question.choices[..] {
             _ if question.accepts == "yes or no" => Kind::Confirm,
             [] if question.accepts == "a number" => Kind::Number,
@@ -223,6 +237,7 @@ fn ask(asked: &Asked) -> Result<String, InquireError> {
                 .raw_prompt()?;
             Ok(choices.get(chosen.index).cloned().unwrap_or_default())
         }
+        Kind::Plan(file) => confirm::ask(text, help, file),
     }
 }
 
@@ -232,7 +247,7 @@ mod tests {
     use zeph_runtime::QuestionView;
 
     fn asked(accepts: &str, choices: &[&str]) -> Asked {
-        Asked::of(&QuestionView {
+        let question = QuestionView {
             id: 1,
             task: "a\u{202e}b".to_owned(),
             about: "work",
@@ -241,7 +256,8 @@ mod tests {
             choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
             default: Some("no".to_owned()),
             default_at_us: None,
-        })
+        };
+        Asked::of(&question, None)
     }
 
     #[test]

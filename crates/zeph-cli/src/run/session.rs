@@ -11,6 +11,7 @@ use zeph_scheduler::{Event, EventKind};
 use zeph_subagent::TaskErrorRecord;
 
 use crate::exit::{CliError, Exit};
+use crate::out::Channel;
 use crate::run::narrate::Board;
 use crate::run::prompt::{Outcome, Prompt};
 use crate::run::signals::Signals;
@@ -27,6 +28,8 @@ pub(crate) struct Manner {
     pub(crate) reruns_interrupted: bool,
     /// How long running tasks have when the run is suspended.
     pub(crate) grace: Duration,
+    /// Where the story is told.
+    pub(crate) channel: Channel,
     /// Kill this process after that many completions: for the demonstration of a crash.
     pub(crate) dies_after: Option<u32>,
 }
@@ -44,7 +47,7 @@ pub(crate) struct Followed {
 /// A run that is being followed.
 pub(crate) struct Session {
     pub(super) handle: RunHandle,
-    store: Arc<dyn RawGraphStore>,
+    pub(super) store: Arc<dyn RawGraphStore>,
     pub(super) manner: Manner,
     pub(super) view: View,
     pub(super) board: Board,
@@ -213,7 +216,9 @@ impl Session {
         }
         self.question_events(&event).await;
         let pulse = self.handle.pulse();
-        if let Some(line) = self.board.line(&event, &pulse.questions) {
+        self.board.total(pulse.counts.total());
+        let questions = self.questions(&event, &pulse).await;
+        if let Some(line) = self.board.line(&event, &questions) {
             self.view.line(&line);
         }
         if let EventKind::TaskCompleted { .. } = event.kind() {
@@ -236,7 +241,7 @@ impl Session {
         let pulse = self.handle.pulse();
         self.view.status(status(&pulse, &self.board));
         if self.manner.is_interactive && self.prompt.is_none() && !self.is_resting {
-            self.ask_next(&pulse);
+            self.ask_next(&pulse).await;
         }
         if pulse.state == RunState::Waiting && self.prompt.is_none() && !self.is_resting {
             self.wait_or_rest(&pulse).await;

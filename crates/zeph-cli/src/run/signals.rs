@@ -39,6 +39,12 @@ impl Signals {
         self.note(exit)
     }
 
+    /// Waits for the first one, and says how it ends the process.
+    pub(crate) async fn first(mut self) -> Exit {
+        self.next().await;
+        self.first.unwrap_or(Exit::Interrupted)
+    }
+
     /// A Ctrl-C that a prompt took for itself.
     pub(crate) fn note(&mut self, exit: Exit) -> u32 {
         self.first.get_or_insert(exit);

@@ -1,10 +1,11 @@
 //! Steering: what a followed run does about questions, answers and signals.
 
 use zeph_graph::{AskWhy, Fault, Timestamp};
-use zeph_runtime::{Pulse, RuntimeError};
+use zeph_runtime::{Pulse, QuestionView, RunView, RuntimeError};
 use zeph_scheduler::{Event, EventKind};
 
 use crate::exit::Exit;
+use crate::goal::confirm::{self, Confirm};
 use crate::out::{self, Tone};
 use crate::run::narrate::Line;
 use crate::run::prompt::{Outcome, Prompt};
@@ -30,17 +31,49 @@ impl Session {
     }
 
     /// Puts the oldest question to the person that they have not put off.
-    pub(super) fn ask_next(&mut self, pulse: &Pulse) {
+    pub(super) async fn ask_next(&mut self, pulse: &Pulse) {
         let next = pulse
             .questions
             .iter()
             .find(|open| !self.put_off.contains(&open.id));
         let Some(question) = next else { return };
+        let plan = self.plan_of(question).await;
+        if let Some(plan) = &plan {
+            self.view.text(&plan.text);
+        }
         self.view.hold();
-        match Prompt::start(question) {
+        match Prompt::start(question, plan.map(|plan| plan.file)) {
             Ok(prompt) => self.prompt = Some(prompt),
             Err(_) => self.later(question.id),
         }
+    }
+
+    /// The open questions as they are told. One about a plan is told behind the plan, and in fewer
+    /// words, since the prompt or the end of the run says what can be answered.
+    pub(super) async fn questions(&mut self, event: &Event, pulse: &Pulse) -> Vec<QuestionView> {
+        let mut questions = pulse.questions.clone();
+        let EventKind::QuestionAsked { question, why } = event.kind() else {
+            return questions;
+        };
+        let asked = questions.iter_mut().find(|open| open.id == question.get());
+        if let (AskWhy::Work, Some(asked)) = (why, asked)
+            && let Some(plan) = self.plan_of(asked).await
+        {
+            if !self.manner.is_interactive {
+                self.view.text(&plan.text);
+            }
+            let said = asked.text.rsplit_once("\n\n").map(|(why, _)| why);
+            let said = said.map(|why| format!("{why} "));
+            asked.text = format!("{}Run this plan?", said.unwrap_or_default());
+            asked.choices = vec!["approve".to_owned()];
+        }
+        questions
+    }
+
+    /// The plan that a question is about, if it is about one.
+    async fn plan_of(&self, question: &QuestionView) -> Option<Confirm> {
+        let view = RunView::load(&*self.store, self.handle.id()).await.ok()?;
+        confirm::read(&*self.store, &view, &question.task).await
     }
 
     fn later(&mut self, question: u32) {
@@ -102,8 +135,8 @@ impl Session {
         }
         let line = Line::note("suspending", Tone::Warning, text);
         match &self.view {
-            View::Json => out::note_line(&line),
-            View::Lines | View::Live(_) => self.view.line(&line),
+            View::Json(_) => out::note_line(&line),
+            View::Lines(_) | View::Live(_) => self.view.line(&line),
         }
         self.rest().await;
     }

@@ -8,45 +8,55 @@ use zeph_runtime::RunView;
 use zeph_scheduler::Event;
 
 use crate::cx::Cx;
-use crate::out;
+use crate::out::{self, Channel};
 use crate::run::live::Live;
 use crate::run::narrate::Line;
 
 /// Where the story goes.
 #[derive(Debug)]
 pub(crate) enum View {
-    /// One line an event, on stdout.
-    Lines,
+    /// One line an event.
+    Lines(Channel),
     /// A line for each running task on stderr; what is told scrolls up.
     Live(Box<Live>),
     /// One JSON object a record, on stdout.
-    Json,
+    Json(Channel),
 }
 
 impl View {
-    pub(crate) fn new(cx: &Cx) -> Self {
+    pub(crate) fn new(cx: &Cx, channel: Channel) -> Self {
         if cx.json() {
-            Self::Json
+            Self::Json(channel)
         } else if io::stderr().is_terminal() {
-            Self::Live(Box::new(Live::new()))
+            Self::Live(Box::new(Live::new(channel)))
         } else {
-            Self::Lines
+            Self::Lines(channel)
         }
     }
 
     /// A line for people.
     pub(crate) fn line(&mut self, line: &Line) {
         match self {
-            Self::Lines => out::line(line),
+            Self::Lines(channel) => channel.line(line),
             Self::Live(live) => live.line(line),
-            Self::Json => {}
+            Self::Json(_) => {}
+        }
+    }
+
+    /// A text of several lines for people, between two lines that are empty.
+    pub(crate) fn text(&mut self, text: &str) {
+        let text = format!("\n{text}\n");
+        match self {
+            Self::Lines(channel) => channel.line(text),
+            Self::Live(live) => live.text(&text),
+            Self::Json(_) => {}
         }
     }
 
     /// A saved record, for programs.
     pub(crate) fn event(&self, run: &str, event: &Event) {
-        if matches!(self, Self::Json) {
-            out::json(&event_json(run, event));
+        if let Self::Json(channel) = self {
+            out::json(&channel.marked(event_json(run, event)));
         }
     }
 

@@ -1,5 +1,6 @@
 //! `zeph show`: a run, or one of its tasks, in full.
 
+mod notes;
 mod run;
 mod task;
 #[cfg(test)]

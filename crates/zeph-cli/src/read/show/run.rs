@@ -9,6 +9,7 @@ use zeph_runtime::RunView;
 use crate::exit::CliError;
 use crate::read::failure::{self, Errors};
 use crate::read::ledger::{Ledger, Times};
+use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::page::{Page, count, shell_word};
 use crate::read::time::{micros, moment, took};
 use crate::read::{reason, status};
@@ -87,6 +88,9 @@ impl<'a> Shown<'a> {
         page.fact("started", moment(view.created_at, now));
         page.fact("took", took(self.ledger.took));
         page.fact("limits", limits(view));
+        if let Some(spent) = spent_of(view.scheduler.spent(), view.scheduler.budget()) {
+            page.fact("spent", spent);
+        }
         let lanes = view.graph().lanes().iter();
         let lanes: Vec<String> = lanes
             .map(|lane| format!("{} {}", lane.name, lane.capacity))
@@ -181,6 +185,7 @@ impl<'a> Shown<'a> {
         let task = |id: TaskId| {
             let mut object = times_json(self.ledger.task(id));
             object["task"] = reason::name(view, id).into();
+            object["spent"] = spent_json(view.scheduler.spent_by(id));
             object["state"] = view.scheduler.task(id).state().word().into();
             object["text"] = reason::state(view, id).into();
             if let Some(error) = self.error(id).filter(|_| has_failed(view, id)) {
@@ -209,6 +214,8 @@ impl<'a> Shown<'a> {
             "records": view.entries.len(),
             "head": view.head,
             "counts": status::counts(view),
+            "spent": spent_json(view.scheduler.spent()),
+            "budget": budget_json(view.scheduler.budget()),
             "tasks": view.graph().ids().map(task).collect::<Vec<_>>(),
             "critical_path": self.path.iter().map(name).collect::<Vec<_>>(),
             "failures": self.failures.iter().map(name).collect::<Vec<_>>(),

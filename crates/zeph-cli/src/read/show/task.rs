@@ -6,16 +6,18 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use zeph_common::{head_tail, show_duration};
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{ContentId, Entry, TaskId, Timestamp, Work};
+use zeph_graph::{ContentId, Entry, Record, TaskId, Timestamp, Work};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::{AttemptEnd, AttemptView, RunView};
+use zeph_runtime::{AttemptEnd, AttemptView, NoteView, RunView};
 use zeph_scheduler::Event;
 use zeph_subagent::{Bytes, TaskOutput};
 
+use super::notes;
 use super::run::times_json;
 use crate::exit::CliError;
 use crate::read::failure::{self, Errors};
 use crate::read::ledger::Ledger;
+use crate::read::money::{spent_json, spent_of};
 use crate::read::page::{Page, shell_word};
 use crate::read::time::{moment, took};
 use crate::read::{reason, rules};
@@ -31,6 +33,7 @@ pub(super) struct Shown<'a> {
     errors: Errors,
     logs: BTreeMap<ContentId, Vec<(String, Bytes)>>,
     output: Option<Arc<TaskOutput>>,
+    notes: Vec<NoteView>,
 }
 
 impl<'a> Shown<'a> {
@@ -51,6 +54,7 @@ impl<'a> Shown<'a> {
             logs.insert(id, view.logs(store, id).await?);
         }
         let output = view.output(store, task).await?;
+        let notes = view.notes(store, task).await?;
         Ok(Self {
             view,
             ledger,
@@ -59,6 +63,7 @@ impl<'a> Shown<'a> {
             errors,
             logs,
             output,
+            notes,
         })
     }
 
@@ -86,11 +91,16 @@ impl<'a> Shown<'a> {
                 page.fact(name, took(spent));
             }
         }
+        if let Some(spent) = self.spent() {
+            page.fact("spent", spent);
+        }
         self.tell_inputs(page);
         self.tell_attempts(page, now);
         self.tell_output(page);
         page.heading("Records");
-        let rows: Vec<_> = self.records().map(|entry| self.record_row(entry)).collect();
+        // What the attempts noted and spent is told with them.
+        let told = self.records().filter(|entry| !is_of_a_call(entry));
+        let rows: Vec<_> = told.map(|entry| self.record_row(entry)).collect();
         page.table(2, &[], &rows);
         page.heading("Next");
         let name = shell_word(definition.name());
@@ -151,7 +161,22 @@ impl<'a> Shown<'a> {
             if !streams.is_empty() {
                 page.block(5, &format!("logged {}", streams.join(", ")));
             }
+            notes::tell(page, 5, &self.notes_of(attempt));
         }
+    }
+
+    /// What its attempts have spent, of what it may.
+    fn spent(&self) -> Option<String> {
+        let spent = self.view.scheduler.spent_by(self.task);
+        let budget = self.view.graph().task(self.task).rules().budget;
+        spent_of(spent, budget)
+    }
+
+    fn notes_of(&self, attempt: &AttemptView) -> Vec<&NoteView> {
+        let notes = self.notes.iter();
+        notes
+            .filter(|note| note.attempt == attempt.attempt)
+            .collect()
     }
 
     fn tell_output(&self, page: &mut Page) {
@@ -211,6 +236,7 @@ impl<'a> Shown<'a> {
                 "ended_at_us": attempt.ended_at.map(Timestamp::as_micros),
                 "error": attempt.error.and_then(|id| self.errors.get(&id)),
                 "log_bytes": logs,
+                "notes": self.notes_of(attempt).into_iter().map(notes::to_json).collect::<Vec<_>>(),
             })
         };
         let record = |entry: &Entry| {
@@ -236,11 +262,20 @@ impl<'a> Shown<'a> {
             "definition": spec,
             "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),
             "times": times_json(self.ledger.task(self.task)),
+            "spent": spent_json(view.scheduler.spent_by(self.task)),
             "attempts": self.attempts.iter().map(attempt).collect::<Vec<_>>(),
             "output": output,
             "records": self.records().map(record).collect::<Vec<_>>(),
         })
     }
+}
+
+/// Whether it is a record about a call of a model and nothing else.
+const fn is_of_a_call(entry: &Entry) -> bool {
+    matches!(
+        entry.record,
+        Record::Reserved { .. } | Record::Settled { .. } | Record::Noted { .. }
+    )
 }
 
 fn end_words(end: AttemptEnd) -> String {

@@ -13,6 +13,7 @@ use crate::args::RunRef;
 use crate::cx::{Cx, now};
 use crate::exit::{CliError, Exit};
 use crate::out;
+use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::owner::Owner;
 use crate::read::page::{Page, count, names};
 use crate::read::reason::{self, Room};
@@ -147,6 +148,9 @@ impl Standing<'_> {
             page.fact("goal", &view.title);
         }
         page.fact("tasks", progress(view));
+        if let Some(spent) = spent_of(view.scheduler.spent(), view.scheduler.budget()) {
+            page.fact("spent", spent);
+        }
         page.fact("started", moment(view.created_at, now));
         if view.status.open {
             page.fact("last moved", ago(view.updated_at, now));
@@ -336,6 +340,8 @@ impl Standing<'_> {
             "created_at_us": view.created_at.as_micros(),
             "updated_at_us": view.updated_at.as_micros(),
             "counts": counts(view),
+            "spent": spent_json(view.scheduler.spent()),
+            "budget": budget_json(view.scheduler.budget()),
             "running": running.collect::<Vec<_>>(),
             "questions": view.questions(),
             "waiting": waiting.collect::<Vec<_>>(),

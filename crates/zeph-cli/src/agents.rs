@@ -1,0 +1,91 @@
+//! `zeph agents`: who there is to do the work, and what is wrong with their definitions.
+
+use serde_json::{Value, json};
+use zeph_subagent::{AgentCatalog, SubAgentDef};
+
+use crate::args::{AgentsArgs, AgentsDo};
+use crate::cx::Cx;
+use crate::exit::{CliError, Exit};
+use crate::llm;
+use crate::out;
+use crate::read::page::{Page, count};
+
+pub(crate) fn run(cx: &Cx, args: &AgentsArgs) -> Result<Exit, CliError> {
+    let folder = cx.config().agents.as_deref();
+    let agents = llm::agents(folder)?;
+    let Some(folder) = folder else {
+        return none(cx);
+    };
+    // What plans may run is checked in the same breath: it is what planners are told besides.
+    let commands = llm::commands(cx)?;
+    if cx.json() {
+        out::json(&json!({
+            "folder": folder.to_string_lossy(),
+            "agents": agents.iter().map(to_json).collect::<Vec<_>>(),
+            "commands": commands.names().collect::<Vec<_>>(),
+        }));
+        return Ok(Exit::Completed);
+    }
+    let mut page = Page::new();
+    if args.what == AgentsDo::List {
+        tell(&mut page, &agents);
+    }
+    let known = count(agents.len() as u64, "agent");
+    page.line(format!("ok {}: {known}", folder.display()));
+    page.print();
+    Ok(Exit::Completed)
+}
+
+fn none(cx: &Cx) -> Result<Exit, CliError> {
+    if cx.json() {
+        out::json(&json!({ "folder": null, "agents": [], "commands": [] }));
+    } else {
+        out::note_line(
+            "no folder of agents is named; a plain assistant does what asks for an agent.\n\
+             --agents DIR, or agents in zeph.toml, names one",
+        );
+    }
+    Ok(Exit::Completed)
+}
+
+fn tell(page: &mut Page, agents: &AgentCatalog) {
+    let list = |names: &std::collections::BTreeSet<String>| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            "-".to_owned()
+        } else {
+            names.join(", ")
+        }
+    };
+    let row = |agent: &SubAgentDef| {
+        vec![
+            agent.name.clone(),
+            agent.model.clone().unwrap_or_else(|| "-".to_owned()),
+            list(&agent.tools),
+            list(&agent.tags),
+            agent.description.clone(),
+        ]
+    };
+    let rows: Vec<_> = agents.iter().map(row).collect();
+    page.table(
+        0,
+        &["AGENT", "MODEL", "TOOLS", "TAGS", "DESCRIPTION"],
+        &rows,
+    );
+    if !rows.is_empty() {
+        page.gap();
+    }
+}
+
+fn to_json(agent: &SubAgentDef) -> Value {
+    json!({
+        "name": agent.name,
+        "description": agent.description,
+        "model": agent.model,
+        "tools": agent.tools,
+        "tags": agent.tags,
+        "max_turns": agent.limits.max_turns,
+        "max_output_tokens": agent.limits.max_output_tokens,
+        "max_input_tokens": agent.limits.max_input_tokens,
+    })
+}

@@ -1,0 +1,212 @@
+//! `zeph plan`: a goal becomes a plan that is shown and kept in a file, and nothing is run.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use futures::StreamExt as _;
+use serde_json::Value;
+use zeph_graph::picture;
+use zeph_planner::{Plan, PlanDiagnostic, PlanError, PlanEvent, PlanFailure, Planner as _};
+
+use super::goal_of;
+use super::shown::Proposal;
+use crate::args::{Picture, PlanArgs};
+use crate::cx::Cx;
+use crate::exit::{CliError, Exit};
+use crate::llm::{self, Models, PLAYED, Roles, Setup};
+use crate::out::{self, Channel, Tone};
+use crate::plan as file;
+use crate::read::page::Page;
+use crate::run;
+
+pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
+    let goal = goal_of(&args.goal)?;
+    let setup = Setup::of(cx, args.scripted)?;
+    if let Some(path) = args.output.as_deref().filter(|_| !args.force)
+        && path.exists()
+    {
+        return Err(is_there(path));
+    }
+    let channel = Channel {
+        to_stderr: false,
+        label: if args.scripted { PLAYED } else { "" },
+    };
+    let service = setup.service(cx)?;
+    let redactor = llm::redactor(service.keys());
+    let folder = file::folder_of(Path::new("-"))?.unwrap_or_default();
+    let policy = run::policy(cx, None);
+    let models = Models {
+        setup,
+        seed: policy.seed,
+        counts_money: policy.budget.micro_usd != u64::MAX,
+    };
+    let roles = Roles::new(cx, &models, &service, &folder, &redactor)?;
+    let mut request = roles.request.clone();
+    request.goal = goal.to_owned();
+    request.feedback.clone_from(&args.feedback);
+    let signals = run::listen()?;
+    let making = make(roles.planner.plan(request), channel, out::is_watched());
+    let (plan, kept) = tokio::select! {
+        made = making => made?,
+        exit = signals.first() => return Err(CliError::new(exit, "planning was stopped").code("stopped")),
+    };
+    let proposal = Proposal::of(plan, kept);
+    if let Some(path) = &args.output {
+        write(path, &proposal.file, args.force)?;
+    }
+    if cx.json() {
+        let mut json = proposal.to_json();
+        json["output"] = args.output.as_ref().map_or(Value::Null, |path| {
+            path.to_string_lossy().into_owned().into()
+        });
+        out::json(&channel.marked(json));
+        return Ok(Exit::Completed);
+    }
+    show(args, &proposal, channel);
+    Ok(Exit::Completed)
+}
+
+/// Follows the planner; what happens on the way is told to whoever watches.
+async fn make(
+    mut stream: zeph_planner::PlanStream,
+    channel: Channel,
+    watched: bool,
+) -> Result<(Plan, bool), CliError> {
+    let mut kept = false;
+    let tell = |text: String| {
+        if watched {
+            let text = zeph_common::inert(&text).into_owned();
+            out::note_line(channel.labelled(&Tone::Quiet.paint(text)));
+        }
+    };
+    while let Some(event) = stream.next().await {
+        match event {
+            PlanEvent::Asked { provider, call } => {
+                tell(format!("asking {provider} for a plan (call {call})"));
+            }
+            PlanEvent::Proposed { name, .. } => tell(format!("  {name}")),
+            PlanEvent::Repaired(_) => {}
+            PlanEvent::Refused { diagnostics } => {
+                let count = diagnostics.len();
+                tell(format!("{count} problems in it; asking again"));
+            }
+            PlanEvent::FellBack { why } => tell(format!("another way: {why}")),
+            PlanEvent::Kept => kept = true,
+            PlanEvent::Warned { what } => tell(what),
+            PlanEvent::Done(plan) => return Ok((*plan, kept)),
+            PlanEvent::Failed(error) => return Err(failed(&error)),
+            // Steps that come later are for those that know them.
+            _ => {}
+        }
+    }
+    Err(CliError::new(
+        Exit::Internal,
+        "the planner ended without a plan",
+    ))
+}
+
+/// Why there is no plan: what is wrong, and what would help.
+fn failed(error: &PlanError) -> CliError {
+    let exit = if error.failure == PlanFailure::OverBudget {
+        Exit::Budget
+    } else if matches!(
+        error.failure,
+        PlanFailure::Impossible | PlanFailure::BadPrompt
+    ) {
+        Exit::Usage
+    } else {
+        Exit::Failed
+    };
+    let problems: Vec<&PlanDiagnostic> = error.diagnostics().iter().collect();
+    let mut message = format!("there is no plan: {}", error.message);
+    for problem in problems.iter().take(20) {
+        message.push_str(&format!("\n  {problem}"));
+    }
+    let mut told = CliError::new(exit, message)
+        .code(error.failure.word())
+        .help(error.failure.advice());
+    let problems = problems.iter().map(|one| serde_json::json!(one));
+    told.diagnostics = problems.collect();
+    told
+}
+
+fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
+    match args.format {
+        Picture::Tree => {
+            let mut page = Page::new();
+            proposal.tell(&mut page);
+            out::line(channel.labelled(page.into_text().trim_end()));
+        }
+        // Pictures are for programs; a label would spoil them.
+        Picture::Mermaid | Picture::Dot => {
+            if let Some(graph) = proposal.graph() {
+                out::text(match args.format {
+                    Picture::Dot => picture::dot(&graph, |_| None),
+                    Picture::Tree | Picture::Mermaid => picture::mermaid(&graph, |_| None),
+                });
+            }
+            return;
+        }
+    }
+    let quoted = out::quoted(&args.goal);
+    let scripted = if args.scripted { " --scripted" } else { "" };
+    let next = match &args.output {
+        Some(path) => {
+            let path = out::quoted(&path.to_string_lossy());
+            vec![
+                (format!("zeph run {path}"), "run it as it is, or edited"),
+                (format!("zeph validate {path}"), "check it after an edit"),
+            ]
+        }
+        None => vec![
+            (
+                format!("zeph do{scripted} {quoted}"),
+                "plan, confirm and run",
+            ),
+            (
+                format!("zeph plan{scripted} {quoted} -o plan.toml"),
+                "keep a plan in a file",
+            ),
+        ],
+    };
+    channel.line("");
+    channel.line(match &args.output {
+        Some(path) => format!(
+            "Nothing was run; the plan is in {}. Next:",
+            zeph_common::inert(&path.to_string_lossy())
+        ),
+        None => "Nothing was run. Next:".to_owned(),
+    });
+    for (command, what) in next {
+        channel.line(format!(
+            "  {} {what}",
+            Tone::Question.paint(format!("{command:<34}"))
+        ));
+    }
+}
+
+fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
+    let mut options = OpenOptions::new();
+    if force {
+        options.write(true).create(true).truncate(true);
+    } else {
+        options.write(true).create_new(true);
+    }
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        if error.kind() == ErrorKind::AlreadyExists {
+            return is_there(path);
+        }
+        let text = format!("the plan cannot be written to {}: {error}", path.display());
+        CliError::new(Exit::Usage, text).code("unwritable_plan")
+    })
+}
+
+fn is_there(path: &Path) -> CliError {
+    CliError::new(Exit::Usage, format!("{} is there already", path.display()))
+        .code("file_exists")
+        .help("name another file, or write over it with --force")
+}

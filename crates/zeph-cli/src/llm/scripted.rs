@@ -1,0 +1,117 @@
+//! The played model: made-up replies for every role, so that the whole flow can be seen without one.
+
+use std::time::Duration;
+
+use serde_json::json;
+use zeph_common::truncate;
+use zeph_llm::{
+    Capabilities, LlmProvider, LlmRequest, LlmResponse, Prices, Reply, ScriptedProvider,
+};
+
+/// How long a reply takes, so that there is something to see.
+const PACE: Duration = Duration::from_millis(300);
+/// The bytes of the goal that replies repeat.
+const GOAL_BYTES: usize = 120;
+
+/// A provider that plans two or three tasks, does each of them in a line, and cites them.
+///
+/// It tells its roles apart by how the built-in prompts begin, so it is never given others.
+pub(super) fn provider() -> ScriptedProvider {
+    let provider = ScriptedProvider::new(super::setup::SCRIPTED);
+    let capabilities = Capabilities {
+        prices: Some(Prices::FREE),
+        ..LlmProvider::capabilities(&provider)
+    };
+    let reply = |make: fn(&LlmRequest) -> String| {
+        Reply::made(move |request| Ok(LlmResponse::text(make(request)))).after(PACE)
+    };
+    provider
+        .with_capabilities(capabilities)
+        .rule(
+            |asked| system(asked, "You turn a goal into a plan"),
+            None,
+            reply(plan),
+        )
+        .rule(
+            |asked| system(asked, "You put the results"),
+            None,
+            reply(answer),
+        )
+        .rule(|_| true, None, reply(work))
+}
+
+fn system(request: &LlmRequest, beginning: &str) -> bool {
+    let first = request.messages.first();
+    first.is_some_and(|message| message.text().starts_with(beginning))
+}
+
+fn last(request: &LlmRequest) -> String {
+    let last = request.messages.last();
+    last.map_or_else(String::new, |message| message.text().to_string())
+}
+
+/// The line behind `Goal:`.
+fn goal(request: &LlmRequest) -> String {
+    let asked = last(request);
+    let goal = asked.lines().nth(1).unwrap_or_default();
+    truncate(goal, GOAL_BYTES).to_string()
+}
+
+fn plan(request: &LlmRequest) -> String {
+    let goal = goal(request);
+    let task = |name: &str, needs: &[&str], prompt: String| {
+        json!({
+            "name": name, "needs": needs, "kind": "agent", "agent": null, "prompt": prompt,
+            "tools": null, "command": null, "arguments": null, "trigger": null,
+            "on_failure": null, "expected_tokens": 40,
+        })
+    };
+    let survey = task("survey", &[], format!("List what is known about: {goal}"));
+    let risks = task(
+        "risks",
+        &[],
+        format!("List what could go wrong with: {goal}"),
+    );
+    // A person who refused the first plan wants another one, and sees another one.
+    let asked_again = last(request).contains("were refused by a person");
+    let tasks = if asked_again {
+        vec![
+            survey,
+            task("draft", &["survey"], format!("Draft the result: {goal}")),
+        ]
+    } else {
+        let needs = ["survey", "risks"];
+        vec![
+            survey,
+            risks,
+            task("draft", &needs, format!("Draft the result: {goal}")),
+        ]
+    };
+    let reasoning = "A made-up plan: look around, then write.";
+    json!({ "reasoning": reasoning, "tasks": tasks }).to_string()
+}
+
+fn work(request: &LlmRequest) -> String {
+    let asked = last(request);
+    let asked = asked.lines().next().unwrap_or_default();
+    format!("A made-up reply to: {}", truncate(asked, GOAL_BYTES))
+}
+
+/// One statement for each result that is told, each with its source.
+fn answer(request: &LlmRequest) -> String {
+    let asked = last(request);
+    let goal = goal(request);
+    let told = asked.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(" (")?;
+        let (state, _) = rest.split_once(')')?;
+        let is_name = !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        let known = ["completed", "failed", "skipped", "canceled"];
+        let is_state = known.iter().any(|one| state.starts_with(one));
+        (is_name && is_state).then(|| format!("- {name} ended as {state} [{name}]."))
+    });
+    let told: Vec<String> = told.collect();
+    format!("A made-up answer to: {goal}\n\n{}", told.join("\n"))
+}

@@ -1,0 +1,174 @@
+//! Setup: what a run works with, as settings say it and as it is stored with the run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use zeph_config::Origin;
+use zeph_graph::{TaskGraph, Work};
+use zeph_planner::{ADOPT, ANSWER, AgentExecutor, PLAN};
+
+use crate::cx::Cx;
+use crate::exit::{CliError, Exit};
+use crate::out::Channel;
+
+/// Where a run's metadata say what it works with.
+mod keys {
+    pub(super) const MODEL: &str = "llm_model";
+    pub(super) const BASE_URL: &str = "llm_base_url";
+    /// An address that a project's file gave: no key is sent there.
+    pub(super) const PROJECT_URL: &str = "llm_project_url";
+    pub(super) const AGENTS: &str = "llm_agents";
+    pub(super) const PROMPTS: &str = "llm_prompts";
+}
+
+/// The model of runs that are played.
+pub(crate) const SCRIPTED: &str = "scripted";
+
+/// Stands in front of every line about such a run.
+pub(crate) const PLAYED: &str = "[scripted]";
+
+/// What tasks that ask a model need.
+#[derive(Clone, Debug)]
+pub(crate) struct Models {
+    pub(crate) setup: Setup,
+    /// What the delimiters in prompts are derived from: the run's own seed, so that a replay agrees.
+    pub(crate) seed: u64,
+    /// Whether the run has a budget of money, which needs prices.
+    pub(crate) counts_money: bool,
+}
+
+/// Which model is asked, where, and whose prompts and agents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setup {
+    /// `service::model`, or [`SCRIPTED`].
+    pub(crate) model: String,
+    pub(crate) base_url: Option<String>,
+    /// Whether a key may go to that address: a project's file, which may come from anybody, is not
+    /// enough to send a person's key somewhere.
+    pub(crate) sends_keys: bool,
+    pub(crate) agents: Option<PathBuf>,
+    pub(crate) prompts: Option<PathBuf>,
+}
+
+impl Setup {
+    /// What the settings say. A played run needs no model.
+    pub(crate) fn of(cx: &Cx, scripted: bool) -> Result<Self, CliError> {
+        Self::resolve(cx, scripted, &BTreeMap::new())
+    }
+
+    /// What a stored run was begun with; what is said here and now goes before it.
+    pub(crate) fn stored(cx: &Cx, graph: &TaskGraph) -> Result<Self, CliError> {
+        let metadata = graph.metadata();
+        let scripted = metadata
+            .get(keys::MODEL)
+            .is_some_and(|model| model == SCRIPTED);
+        Self::resolve(cx, scripted && !cx.is_told("llm.model"), metadata)
+    }
+
+    fn resolve(
+        cx: &Cx,
+        scripted: bool,
+        stored: &BTreeMap<String, String>,
+    ) -> Result<Self, CliError> {
+        let config = cx.config();
+        // Told here and now, then as the run was begun, then the files.
+        let pick = |key: &str, at: &str, set: Option<String>| match stored.get(at) {
+            Some(text) if !cx.is_told(key) => Some(text.clone()),
+            Some(_) | None => set,
+        };
+        let path = |path: &PathBuf| {
+            let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            whole.to_string_lossy().into_owned()
+        };
+        let agents = pick("agents", keys::AGENTS, config.agents.as_ref().map(path));
+        let prompts = pick("prompts", keys::PROMPTS, config.prompts.as_ref().map(path));
+        let (agents, prompts) = (agents.map(PathBuf::from), prompts.map(PathBuf::from));
+        if scripted {
+            return Ok(Self {
+                model: SCRIPTED.to_owned(),
+                base_url: None,
+                sends_keys: false,
+                agents,
+                prompts,
+            });
+        }
+        let model = pick("llm.model", keys::MODEL, config.llm.model.clone());
+        let from_project = matches!(
+            cx.config.origin_of("llm.base_url"),
+            Some(Origin::ProjectFile(_))
+        );
+        let stored_url = stored.get(keys::BASE_URL).or(stored.get(keys::PROJECT_URL));
+        let (base_url, sends_keys) = match stored_url.filter(|_| !cx.is_told("llm.base_url")) {
+            Some(url) => (Some(url.clone()), stored.contains_key(keys::BASE_URL)),
+            None => (config.llm.base_url.clone(), !from_project),
+        };
+        Ok(Self {
+            model: model.ok_or_else(no_model)?,
+            base_url,
+            sends_keys,
+            agents,
+            prompts,
+        })
+    }
+
+    pub(crate) fn is_scripted(&self) -> bool {
+        self.model == SCRIPTED
+    }
+
+    /// What is stored with a run, so that `zeph resume` needs no flags.
+    pub(crate) fn metadata(&self) -> Vec<(String, String)> {
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let url = if self.sends_keys {
+            keys::BASE_URL
+        } else {
+            keys::PROJECT_URL
+        };
+        let facts = [
+            (keys::MODEL, Some(self.model.clone())),
+            (url, self.base_url.clone()),
+            (keys::AGENTS, self.agents.as_ref().map(text)),
+            (keys::PROMPTS, self.prompts.as_ref().map(text)),
+        ];
+        let there = facts.into_iter();
+        there
+            .filter_map(|(key, text)| Some((key.to_owned(), text?)))
+            .collect()
+    }
+}
+
+/// Where the story of that run is told: a run for a goal keeps stdout for its answer, and what is
+/// played says so on every line.
+pub(crate) fn channel(graph: &TaskGraph) -> Channel {
+    let played = graph
+        .metadata()
+        .get(keys::MODEL)
+        .is_some_and(|model| model == SCRIPTED);
+    Channel {
+        to_stderr: has_answer(graph),
+        label: if played { PLAYED } else { "" },
+    }
+}
+
+/// Whether the run is for a goal: it plans.
+fn has_answer(graph: &TaskGraph) -> bool {
+    let mut tasks = graph.tasks();
+    tasks.any(|(_, task)| matches!(task.work(), Work::Action { name, .. } if **name == *PLAN))
+}
+
+/// Whether one of the tasks that count asks a model, or may add tasks that do.
+pub(crate) fn needs_model(graph: &TaskGraph, counts: impl Fn(zeph_graph::TaskId) -> bool) -> bool {
+    const ASKING: [&str; 4] = [AgentExecutor::ACTION, PLAN, ADOPT, ANSWER];
+    graph.tasks().any(|(id, task)| match task.work() {
+        Work::Action { name, .. } => ASKING.contains(&&**name) && counts(id),
+        Work::Milestone | Work::Question(_) => false,
+    })
+}
+
+fn no_model() -> CliError {
+    CliError::new(Exit::Usage, "this needs a model, and none is named")
+        .code("no_model")
+        .help(
+            "name one with --model, as in --model ollama::qwen3:8b, with llm.model in zeph.toml,\n\
+             or with ZEPH_LLM_MODEL; `zeph do --scripted GOAL` plays the whole flow without a model",
+        )
+}

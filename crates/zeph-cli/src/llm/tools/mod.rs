@@ -1,0 +1,132 @@
+//! Tools that read: files of one folder, for agents that list them.
+
+mod find;
+mod folder;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use zeph_planner::{ToolFault, ToolOutput, Tools, tool_fn};
+use zeph_subagent::TaskError;
+
+use folder::Folder;
+
+/// The names of the tools, as agents list them.
+pub(crate) const NAMES: [&str; 3] = ["list_files", "read_file", "search_text"];
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct List {
+    /// The folder, relative to the project, such as "src"; "." is the project itself.
+    path: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    /// The file, relative to the project.
+    path: String,
+    /// The first line to read, from 1; null for the beginning.
+    #[serde(default)]
+    from_line: Option<u32>,
+    /// How many lines to read; null for all that fit.
+    #[serde(default)]
+    lines: Option<u32>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    /// The text to look for, as it stands in the files; upper and lower case differ.
+    text: String,
+    /// The folder to look in, relative to the project; "." is all of it.
+    path: String,
+}
+
+/// The tools of a folder. They never leave it, follow no link out of it, and pass over hidden files,
+/// which is where keys and histories are kept.
+pub(crate) fn of(folder: &Path) -> Result<Tools, ToolFault> {
+    let folder = Arc::new(Folder::new(folder));
+    let mut tools = Tools::new();
+    let here = Arc::clone(&folder);
+    tools.add(tool_fn(
+        NAMES[0],
+        "Lists a folder of the project: names, folders end in /",
+        move |_, of: List| aside(Arc::clone(&here), move |folder, _| folder.list(&of.path)),
+    ))?;
+    let here = Arc::clone(&folder);
+    tools.add(tool_fn(
+        NAMES[1],
+        "Reads a text file of the project, at most 64 KiB at once",
+        move |_, of: Read| {
+            aside(Arc::clone(&here), move |folder, _| {
+                folder.read(&of.path, of.from_line.unwrap_or(1), of.lines)
+            })
+        },
+    ))?;
+    tools.add(tool_fn(
+        NAMES[2],
+        "Finds the lines of the project's text files in which a text stands",
+        move |_, of: Search| {
+            aside(Arc::clone(&folder), move |folder, stop| {
+                find::find(folder, &of.text, &of.path, stop)
+            })
+        },
+    ))?;
+    Ok(tools)
+}
+
+/// Does what blocks on a thread of its own, and stops it when nobody waits any more.
+async fn aside(
+    folder: Arc<Folder>,
+    work: impl FnOnce(&Folder, &AtomicBool) -> Result<String, TaskError> + Send + 'static,
+) -> Result<ToolOutput, TaskError> {
+    let waiting = Waiting(Arc::default());
+    let stop = Arc::clone(&waiting.0);
+    let done = tokio::task::spawn_blocking(move || work(&folder, &stop)).await;
+    drop(waiting);
+    let text = done.map_err(|error| {
+        TaskError::permanent("the tool broke down")
+            .with_code("tool_broke")
+            .with_source(error)
+    })??;
+    Ok(text.into())
+}
+
+/// Says to stop when it is dropped.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+    use serde_json::json;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use zeph_planner::conformance;
+
+    #[tokio::test]
+    async fn the_tools_keep_the_rules_of_tools() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.txt"), "one\ntwo\n").unwrap();
+        symlink("/etc", folder.path().join("out")).unwrap();
+        assert_eq!(of(folder.path()).unwrap().names().len(), 3);
+        let here = std::sync::Arc::new(super::Folder::new(folder.path()));
+        let list = zeph_planner::tool_fn("list", "Lists", move |_, of: super::List| {
+            super::aside(std::sync::Arc::clone(&here), move |folder, _| {
+                folder.list(&of.path)
+            })
+        });
+        conformance::check(list, json!({ "path": "." }))
+            .await
+            .unwrap();
+    }
+}

@@ -1,0 +1,178 @@
+//! Notes: what models were asked and said, who was chosen, what tools did, in the order of the journal.
+
+use serde_json::{Value, json};
+use zeph_common::head_tail;
+use zeph_llm::Message;
+use zeph_planner::{PromptNote, ReplyNote};
+use zeph_runtime::NoteView;
+use zeph_subagent::NoteKind;
+
+use crate::read::money::usd;
+use crate::read::page::{Page, count};
+
+/// How much of each text is shown; `--json` has all of it.
+const TEXT_BYTES: usize = 16 << 10;
+/// How much of a call's arguments is shown.
+const ARGUMENT_BYTES: usize = 400;
+
+/// Tells the notes of one attempt.
+pub(super) fn tell(page: &mut Page, indent: usize, notes: &[&NoteView]) {
+    let mut before: Vec<Message> = Vec::new();
+    for note in notes {
+        // A note that this version does not read is shown as it is.
+        let told = match note.kind.as_str() {
+            kind if kind == NoteKind::Prompt.name() => prompt(page, indent, note, &mut before),
+            kind if kind == NoteKind::Reply.name() => reply(page, indent, note),
+            kind if kind == NoteKind::Route.name() => route(page, indent, note),
+            kind if kind == NoteKind::Tool.name() => tool(page, indent, note),
+            _ => None,
+        };
+        if told.is_none() {
+            page.block(indent, &format!("{}:", note.kind));
+            text(page, indent + 2, &plain(note));
+        }
+    }
+}
+
+fn plain(note: &NoteView) -> String {
+    match serde_json::from_slice::<Value>(&note.body) {
+        Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
+        Err(_) => String::from_utf8_lossy(&note.body).into_owned(),
+    }
+}
+
+fn text(page: &mut Page, indent: usize, text: &str) {
+    page.block(indent, &head_tail(text.trim_end(), TEXT_BYTES));
+}
+
+/// Only what a conversation has gained is told; the rest stands further up.
+fn prompt(
+    page: &mut Page,
+    indent: usize,
+    note: &NoteView,
+    before: &mut Vec<Message>,
+) -> Option<()> {
+    let note: PromptNote = serde_json::from_slice(&note.body).ok()?;
+    page.block(indent, &format!("call {} to {}:", note.call, note.provider));
+    let Some(request) = note.request else {
+        text(page, indent + 2, &note.cut.unwrap_or_default());
+        return Some(());
+    };
+    let same = request.messages.iter().zip(before.iter());
+    let same = same.take_while(|(one, other)| one == other).count();
+    if same > 0 {
+        page.block(
+            indent + 2,
+            &format!("({} as before)", count(same as u64, "message")),
+        );
+    }
+    for message in &request.messages[same..] {
+        let role = match message {
+            Message::System { .. } => "system".to_owned(),
+            Message::User { .. } => "user".to_owned(),
+            Message::Assistant { .. } => "assistant".to_owned(),
+            Message::Tool { name, .. } => format!("tool {name}"),
+        };
+        page.block(indent + 2, &format!("{role}:"));
+        text(page, indent + 4, message.text());
+    }
+    if !request.tools.is_empty() {
+        let names: Vec<&str> = request
+            .tools
+            .iter()
+            .map(|tool| tool.name.as_str())
+            .collect();
+        page.block(indent + 2, &format!("tools: {}", names.join(", ")));
+    }
+    *before = request.messages;
+    Some(())
+}
+
+fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
+    let note: ReplyNote = serde_json::from_slice(&note.body).ok()?;
+    let money = match note.micro_usd {
+        0 => String::new(),
+        money => format!(", {}", usd(money.into())),
+    };
+    let cost = format!("{}{money}", count(note.tokens.into(), "token"));
+    if let Some(error) = &note.error {
+        page.block(
+            indent,
+            &format!(
+                "no reply {}: {} [{}], {cost}",
+                note.call, error.message, error.kind
+            ),
+        );
+    }
+    if let Some(response) = &note.response {
+        let stop = serde_json::to_value(&response.stop).unwrap_or_default();
+        let stop = stop
+            .as_str()
+            .map_or_else(|| stop.to_string(), str::to_owned);
+        let model = match response.model.as_str() {
+            "" => String::new(),
+            model => format!(" of {model}"),
+        };
+        page.block(
+            indent,
+            &format!("reply {}{model} ({stop}, {cost}):", note.call),
+        );
+        text(page, indent + 2, &response.text);
+        for call in &response.tool_calls {
+            let call = format!("calls {} {}", call.name, short(&call.arguments));
+            page.block(indent + 2, &call);
+        }
+    }
+    if let Some(cut) = &note.cut {
+        text(page, indent + 2, cut);
+    }
+    Some(())
+}
+
+fn route(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
+    let note: Value = serde_json::from_slice(&note.body).ok()?;
+    let agent = note.get("agent")?.as_str()?;
+    page.block(indent, &format!("done by {agent}"));
+    if let Some(route) = note.get("route").filter(|route| !route.is_null()) {
+        let reason = route.get("reason").and_then(Value::as_str);
+        if let Some(reason) = reason {
+            page.block(indent + 2, reason);
+        }
+        for one in route
+            .get("candidates")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            page.block(indent + 2, &short(one));
+        }
+    }
+    Some(())
+}
+
+fn tool(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
+    let note: Value = serde_json::from_slice(&note.body).ok()?;
+    let word = |key: &str| note.get(key).and_then(Value::as_str).unwrap_or_default();
+    page.block(
+        indent,
+        &format!(
+            "tool {} {}: {}",
+            word("name"),
+            short(note.get("arguments")?),
+            word("outcome")
+        ),
+    );
+    text(page, indent + 2, word("text"));
+    Some(())
+}
+
+fn short(value: &Value) -> String {
+    head_tail(&value.to_string(), ARGUMENT_BYTES).into_owned()
+}
+
+/// A note for programs.
+pub(super) fn to_json(note: &NoteView) -> Value {
+    let body = serde_json::from_slice::<Value>(&note.body);
+    let body = body.unwrap_or_else(|_| String::from_utf8_lossy(&note.body).into());
+    json!({ "kind": note.kind, "at_us": note.at.as_micros(), "note": body })
+}

@@ -1,0 +1,88 @@
+//! Confirm: a person at the terminal approves a plan, edits it, or says what should be different.
+
+use std::env;
+use std::io::{self, Write as _};
+use std::process::{Command, Stdio};
+
+use inquire::{InquireError, Select, Text};
+use zeph_common::inert_block;
+use zeph_config::OrchestrationConfig;
+
+use crate::llm;
+use crate::out::{self, Tone};
+
+const APPROVE: &str = "approve  run it";
+const EDIT: &str = "edit     change it in an editor first";
+const REJECT: &str = "reject   say what should be different";
+
+/// Asks until there is an answer; what is edited is checked here, where it can be mended.
+pub(super) fn ask(text: &str, help: &str, file: &str) -> Result<String, InquireError> {
+    let mut file = file.to_owned();
+    loop {
+        let choices = vec![APPROVE, EDIT, REJECT];
+        let chosen = Select::new(text, choices)
+            .with_help_message(help)
+            .prompt()?;
+        match chosen {
+            APPROVE => return Ok("approve".to_owned()),
+            EDIT => match edit(&file) {
+                Ok(edited) if edited.trim() == file.trim() => {
+                    out::note_line("nothing was changed");
+                }
+                Ok(edited) => {
+                    let problems = llm::compile(&OrchestrationConfig::default(), &edited);
+                    let Err(problems) = problems else {
+                        return Ok(edited);
+                    };
+                    for problem in problems.iter().take(20) {
+                        let problem = inert_block(&problem.to_string()).into_owned();
+                        out::note_line(format!("{} {problem}", Tone::Bad.paint("error:")));
+                    }
+                    out::note_line("edit it once more, or take the plan as it was");
+                    file = edited;
+                }
+                Err(error) => out::note_line(format!(
+                    "{} the editor did not work: {error}; EDITOR names another one",
+                    Tone::Bad.paint("error:")
+                )),
+            },
+            _ => {
+                let asked = Text::new("What should be different?")
+                    .with_help_message("Esc: back to the plan")
+                    .prompt();
+                match asked {
+                    Ok(why) if why.trim().is_empty() => {}
+                    Ok(why) => return Ok(format!("reject: {}", why.trim())),
+                    Err(InquireError::OperationCanceled) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// What the person's editor makes of a text.
+fn edit(text: &str) -> io::Result<String> {
+    let mut file = tempfile::Builder::new()
+        .prefix("zeph-plan-")
+        .suffix(".toml")
+        .tempfile()?;
+    file.write_all(text.as_bytes())?;
+    file.flush()?;
+    let named = |name| env::var(name).ok().filter(|text| !text.trim().is_empty());
+    let editor = named("VISUAL").or_else(|| named("EDITOR"));
+    let editor = editor.unwrap_or_else(|| "vi".to_owned());
+    // The variable is a piece of shell by custom: it may have arguments. Stdout is for the answer.
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(format!("{editor} \"$1\""))
+        .arg("sh")
+        .arg(file.path())
+        .stdout(Stdio::from(io::stderr()))
+        .status()?;
+    if !status.success() {
+        return Err(io::Error::other(format!("{editor} ended with {status}")));
+    }
+    // An editor may have put a new file in the place of ours.
+    std::fs::read_to_string(file.path())
+}

@@ -1,6 +1,6 @@
 //! The sanitizer in the box: redact, clean, cut, wrap.
 
-use zeph_common::{Ends, ends, plain_block};
+use zeph_common::{Ends, ends, inert, plain_block};
 
 use crate::clean::neutralise;
 use crate::content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
@@ -120,6 +120,13 @@ impl StandardSanitizer {
         (after != text).then(|| after.into_owned())
     }
 
+    /// A source's name on one line, without secrets: before characters go, and after, as in a text.
+    fn source(&self, source: &str) -> String {
+        let before = self.redactor.redact(source);
+        let line = inert(&before);
+        self.redactor.redact(&line).into_owned()
+    }
+
     /// Cuts a clean text to a limit; what is left is clean, too.
     ///
     /// A cut can leave a joiner without its neighbour or bring two halves of a paragraph together,
@@ -166,9 +173,8 @@ impl ContentSanitizer for StandardSanitizer {
         let clean = self.settle(content.text, &mut tally);
         let score = score(&clean);
         let body = self.cut(clean, content.max_bytes.min(self.max_bytes), &mut tally);
-        let source = self.redactor.redact(content.source);
         Sanitized {
-            text: wrap(&self.seed, &source, &body),
+            text: wrap(&self.seed, &self.source(content.source), &body),
             changes: tally.changes(),
             score,
         }
@@ -258,15 +264,17 @@ mod tests {
     #[test]
     fn a_secret_in_a_source_is_redacted() {
         use crate::content::{Content, ContentSanitizer};
-        let content = Content {
-            source: "curl -H sk-live-4f9a8b7c6d",
-            text: "",
-            max_bytes: 10,
-        };
-        let given = sanitizer().sanitize(&content).text;
-        assert!(
-            given.contains("source=\"curl -H ‹redacted: key›\""),
-            "{given}"
-        );
+        for hidden in ["", "\u{200B}", "\x1b[0m", "\u{9b}31m", "\x1b]0;t\x07"] {
+            let content = Content {
+                source: &format!("curl -H sk-live-{hidden}4f9a8b7c6d"),
+                text: "",
+                max_bytes: 10,
+            };
+            let given = sanitizer().sanitize(&content).text;
+            assert!(
+                given.contains("source=\"curl -H ‹redacted: key›\""),
+                "{hidden:?}: {given}"
+            );
+        }
     }
 }

@@ -57,9 +57,25 @@ impl View<'_> {
 
 /// The text itself, and each other reading of it that differs.
 pub(crate) fn views(bytes: &[u8]) -> impl Iterator<Item = View<'_>> {
-    let readings = [unseen, percent, entity, backslash];
-    let others = readings.into_iter().filter_map(|undo| decoded(bytes, undo));
-    std::iter::once(plain(bytes)).chain(others)
+    let unseen = decoded(bytes, unseen);
+    let escapes: [Undo; 3] = [percent, entity, backslash];
+    let others = escapes
+        .into_iter()
+        .filter(|undo| (0..bytes.len()).any(|at| undo(&bytes[at..]).is_some()))
+        .filter_map(|undo| decoded(bytes, |rest| unseen_or(undo, rest)));
+    std::iter::once(plain(bytes)).chain(unseen).chain(others)
+}
+
+/// An escape undone, without what nobody sees: encoders break lines, and escape the breaks as well.
+fn unseen_or(undo: Undo, rest: &[u8]) -> Option<(Bytes, usize)> {
+    if let Some(nothing) = unseen(rest) {
+        return Some(nothing);
+    }
+    let (meaning, len) = undo(rest)?;
+    match unseen(&meaning.bytes[..meaning.len]) {
+        Some((nothing, seen)) if seen == meaning.len => Some((nothing, len)),
+        Some(_) | None => Some((meaning, len)),
+    }
 }
 
 /// The text as a browser reads an address: entities undone, tabs and line feeds ignored.
@@ -106,7 +122,7 @@ impl Bytes {
     }
 }
 
-fn decoded(bytes: &[u8], undo: Undo) -> Option<View<'_>> {
+fn decoded(bytes: &[u8], undo: impl Fn(&[u8]) -> Option<(Bytes, usize)>) -> Option<View<'_>> {
     let mut out = Vec::new();
     let mut seams = Vec::new();
     let mut at = 0;
@@ -255,6 +271,8 @@ mod tests {
             ("%41%c3%A9%", "Aé%"),
             ("&#65;&#x42;&#0067&amp;&lt;&", "ABC&<&"),
             (r#"\u0041\"\/\x42\ud83d\ude00\q\"#, "A\"/B😀\\q\\"),
+            (r"a\r\nb\u200bc", "abc"),
+            ("%41%0A%42", "AB"),
         ];
         for (given, wanted) in table {
             assert_eq!(others(given), [wanted], "{given:?}");

@@ -54,6 +54,10 @@ fn usual_encodings_are_found() {
         "cEBzcy93InJk==",
         "cEBzcy\n93InJk",
         "cEBzcy%393InJk",
+        r"cEBzcy\n93InJk",
+        "cEBzcy%0D%0A93InJk",
+        "cEBzcy&#10;93InJk",
+        r#"p@ss/\u200bw\"rd"#,
     ] {
         assert_eq!(key.redact(text), "‹redacted: key›", "{text:?}");
     }

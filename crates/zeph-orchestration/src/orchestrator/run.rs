@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use zeph_graph::{Policy, RunId, RunState, TaskGraph, Work};
+use zeph_graph::{Budget, Policy, RunId, RunState, TaskGraph, Work};
 use zeph_planfile::RunValues;
 use zeph_planner::{ADOPT, AdoptParams, PlanOutput, goal_graph};
 use zeph_runtime::{
@@ -131,11 +131,32 @@ impl Orchestrator {
         text: impl Into<String>,
     ) -> Result<Delivery, OrchestratorError> {
         let text = text.into();
-        let request = Request::Answer { question, text };
+        self.ask(run, &Request::Answer { question, text }).await
+    }
+
+    /// Sets what a run may cost from here on, in all, wherever the run is.
+    ///
+    /// A task that the old budget stopped goes on when its question is answered with `retry`.
+    ///
+    /// # Errors
+    /// If there is no such run, or it has ended.
+    pub async fn set_budget(
+        &self,
+        run: &RunId,
+        budget: Budget,
+    ) -> Result<Delivery, OrchestratorError> {
+        let request = Request::Budget {
+            tokens: Some(budget.tokens),
+            micro_usd: Some(budget.micro_usd),
+        };
+        self.ask(run, &request).await
+    }
+
+    async fn ask(&self, run: &RunId, request: &Request) -> Result<Delivery, OrchestratorError> {
         let store = &*self.0.store;
         // The request is no older than the run's last record.
         let now = RunView::load(store, run).await?.updated_at;
-        Ok(ask(store, self.0.owners.as_ref(), run, &request, now).await?)
+        Ok(ask(store, self.0.owners.as_ref(), run, request, now).await?)
     }
 
     /// An engine for one run.

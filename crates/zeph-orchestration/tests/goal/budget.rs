@@ -1,21 +1,15 @@
 //! Budgets at their limit: a partial answer, or a question that a higher budget answers.
 
-use zeph_graph::OverBudget;
+use zeph_graph::{Fault, OverBudget};
 use zeph_orchestration::planner::Written;
-use zeph_orchestration::runtime::Request;
 use zeph_orchestration::subagent::Budget;
-use zeph_orchestration::{Confirm, RunEnd, RunState, TaskState};
+use zeph_orchestration::{OrchestratorBuilder, RunEnd, RunState, TaskState};
 
-use crate::script::{GOAL, builder, planning};
+use crate::script::{ANSWER, GOAL, asked, builder, planning_leaves};
 
-/// What the whole run costs, and what planning takes of it.
-async fn costs() -> (u64, u64) {
-    let model = planning();
-    let report = builder(&model).build().unwrap().run(GOAL).await.unwrap();
-    let resting = builder(&model).confirm(Confirm::Ask).build().unwrap();
-    let planned = resting.run(GOAL).await.unwrap();
-    (report.spent.tokens, planned.spent.tokens)
-}
+/// Planning leaves enough to reserve one of two tasks at a time, and too little for the rest.
+const BUDGET: u32 = 20_000;
+const LEFT: u32 = 1_000;
 
 fn tokens(tokens: u64) -> Budget {
     Budget {
@@ -24,22 +18,58 @@ fn tokens(tokens: u64) -> Budget {
     }
 }
 
+fn limited(over: OverBudget) -> OrchestratorBuilder {
+    builder(&planning_leaves(LEFT, BUDGET))
+        .budget(tokens(BUDGET.into()))
+        .over_budget(over)
+}
+
 #[tokio::test]
 async fn at_the_limit_there_is_a_partial_answer_that_says_so() {
-    let model = planning();
-    // Enough to reserve the plan's longest answer, and little beyond it.
-    let limit = 12_000;
-    let orchestrator = builder(&model)
-        .budget(tokens(limit))
-        .over_budget(OverBudget::Partial)
-        .limits(zeph_orchestration::Limits {
-            max_parallel: 1,
-            ..Default::default()
-        })
-        .plans(|host| host)
-        .build()
-        .unwrap();
+    let orchestrator = limited(OverBudget::Partial).build().unwrap();
     let report = orchestrator.run(GOAL).await.unwrap();
-    assert!(report.spent.tokens <= limit, "{:?}", report.spent);
-    assert_eq!(report.end(), Some(RunEnd::Completed), "{:?}", report.state);
+    assert_eq!(report.end(), Some(RunEnd::Degraded));
+    assert!(
+        report.spent.tokens <= u64::from(BUDGET),
+        "{:?}",
+        report.spent
+    );
+    let wind = report.task("wind").unwrap();
+    let budget = TaskState::Failed { why: Fault::Budget };
+    assert_eq!(wind.state, budget);
+    assert_eq!(
+        wind.error.as_ref().map(|error| &*error.code),
+        Some("over_budget")
+    );
+
+    let answer = report.answer.unwrap();
+    assert_eq!(answer.by, Written::Deterministic);
+    assert!(answer.why.is_some_and(|why| why.contains("budget")));
+    assert_eq!(answer.sources, ["rain"]);
+    let missing: Vec<&str> = answer.missing.iter().map(|one| &*one.task).collect();
+    assert_eq!(missing, ["wind", "report"]);
+    assert!(answer.text.contains("It rains.") && answer.text.contains("wind: it failed"));
+}
+
+#[tokio::test]
+async fn a_higher_budget_and_a_word_let_the_run_go_on() {
+    let model = planning_leaves(LEFT, BUDGET);
+    let orchestrator = builder(&model).budget(tokens(BUDGET.into()));
+    let orchestrator = orchestrator.build().unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap();
+    assert_eq!(report.state, RunState::Suspended);
+    let [question] = &report.questions[..] else {
+        panic!("{:?}", report.questions);
+    };
+    assert_eq!((&*question.task, question.about), ("wind", "failure"));
+
+    let raised = orchestrator.set_budget(&report.run, tokens(90_000)).await;
+    raised.unwrap();
+    let answered = orchestrator.answer(&report.run, question.id, "retry").await;
+    answered.unwrap();
+    let report = orchestrator.resume(&report.run).await.unwrap();
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(report.answer.unwrap().text, ANSWER);
+    // What was finished before was not done again: the agent asked once, the aggregator once.
+    assert_eq!(asked(&model, "Tell of the rain."), 2);
 }

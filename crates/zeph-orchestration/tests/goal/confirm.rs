@@ -6,7 +6,7 @@ use zeph_orchestration::llm::Reply;
 use zeph_orchestration::planner::Adopted;
 use zeph_orchestration::{Confirm, OrchestratorError, RunEnd, RunState, Verdict};
 
-use crate::script::{GOAL, PLAN, asked, asks_for_a_plan, builder, model, planning, says};
+use crate::script::{ANSWER, GOAL, PLAN, asked, asks_for_a_plan, builder, model, planning, says};
 
 /// Answers in order what was scripted, and keeps what the questions said.
 fn scripted(verdicts: Vec<Verdict>) -> (Confirm, Arc<Mutex<Vec<String>>>) {
@@ -37,10 +37,7 @@ async fn an_approved_plan_runs_to_an_answer() {
         ]
     );
     let answer = report.answer.as_ref().unwrap();
-    assert_eq!(
-        (answer.text.as_str(), answer.cut),
-        ("Oslo is wet [report].", false)
-    );
+    assert_eq!((answer.text.as_str(), answer.cut), (ANSWER, false));
     assert_eq!(report.plan.as_ref().unwrap().document.tasks.len(), 3);
     assert!(matches!(report.adopted, Some(Adopted::Approved { .. })));
     assert!(report.spent.tokens > 0);
@@ -126,7 +123,7 @@ async fn a_plan_waits_for_a_person_and_the_run_goes_on_elsewhere() {
     let elsewhere = elsewhere.confirm(Confirm::Ask).build().unwrap();
     let report = elsewhere.resume(&report.run).await.unwrap();
     assert_eq!(report.end(), Some(RunEnd::Completed));
-    assert_eq!(report.answer.unwrap().text, "Oslo is wet [report].");
+    assert_eq!(report.answer.unwrap().text, ANSWER);
     // Who asks again is told the same, and nothing runs.
     let requests = model.requests().len();
     let again = elsewhere.resume(&report.run).await.unwrap();

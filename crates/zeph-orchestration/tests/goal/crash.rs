@@ -1,1 +1,72 @@
 //! Crashes: the process ends between any two commits, and the run goes on where it was.
+
+use std::sync::Arc;
+
+use zeph_orchestration::memory::{Fault, FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore};
+use zeph_orchestration::{Confirm, OrchestratorError, Report, RunEnd, Verdict};
+
+use crate::script::{ANSWER, GOAL, asked, builder, planning};
+
+type Store = Arc<FaultyStore<MemoryStore>>;
+
+/// A process of its own: when it returns, nothing of it is left but the store.
+fn process<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().build().unwrap().block_on(work)
+}
+
+/// One process works on the goal until the commit of that number, the next one goes on.
+/// `None` if the run had ended before.
+fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, Report)> {
+    let store: Store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let model = planning();
+    let orchestrator = || {
+        let confirm = Confirm::with(|_| async { Verdict::Approve });
+        let builder = builder(&model).store(Arc::clone(&store) as Arc<dyn RawGraphStore>);
+        builder.confirm(confirm).build().unwrap()
+    };
+    store.fail(Op::Commit, nth, fault);
+    let first = process(async { orchestrator().run(GOAL).await });
+    match first {
+        Ok(_) => return None,
+        // Whoever waits is told that the store failed, at the latest when it looks at the run.
+        Err(OrchestratorError::Lost { .. } | OrchestratorError::Runtime(_)) => {}
+        Err(other) => panic!("commit {nth}, {fault:?}: {other}"),
+    }
+    let runs = process(store.list(ListQuery::default())).unwrap();
+    let Some(run) = runs.first() else {
+        // The run was never there.
+        assert_eq!((nth, fault), (1, Fault::Before));
+        return Some((nth, process(orchestrator().run(GOAL)).unwrap()));
+    };
+    let report = process(async { orchestrator().resume(&run.run).await });
+    let report = report.unwrap_or_else(|error| panic!("commit {nth}, {fault:?}: {error}"));
+    for prompt in ["Tell of the rain.", "Tell of the wind."] {
+        // Beside the agent itself, the aggregator's prompt and the plan of a later round show it.
+        let (calls, most) = (asked(&model, prompt), 4);
+        assert!(calls <= most, "commit {nth}, {fault:?}: {calls} calls");
+    }
+    Some((nth, report))
+}
+
+#[test]
+fn a_crash_between_any_two_commits_costs_nothing_that_was_saved() {
+    for fault in [Fault::Before, Fault::After] {
+        let mut crashes = 0;
+        while let Some((nth, report)) = crashed_at(crashes + 1, fault) {
+            crashes += 1;
+            let tasks = report.tasks.iter().map(|task| (&task.name, task.attempts));
+            let tasks: Vec<(&Arc<str>, u32)> = tasks.collect();
+            let told = format!("commit {nth}, {fault:?}: {tasks:?}");
+            assert_eq!(report.end(), Some(RunEnd::Completed), "{told}");
+            let answer = report.answer.as_ref().map(|answer| &*answer.text);
+            assert_eq!(answer, Some(ANSWER), "{told}");
+            let attempts: u32 = report.tasks.iter().map(|task| task.attempts).sum();
+            // Six tasks with executors, of which at most three were cut: `adopt`, and the two that
+            // its proposal let start.
+            assert!((6..=9).contains(&attempts), "{told}");
+        }
+        // Each of the plan, the answer and three tasks notes, reserves and settles.
+        assert!(crashes > 20, "only {crashes} commits");
+    }
+}

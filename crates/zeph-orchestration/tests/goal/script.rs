@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zeph_orchestration::OrchestratorBuilder;
-use zeph_orchestration::llm::{LlmRequest, Reply, ScriptedProvider};
+use zeph_orchestration::llm::{LlmRequest, LlmResponse, Reply, ScriptedProvider};
 use zeph_orchestration::{Confirm, Orchestrator};
 
 pub(crate) const GOAL: &str = "A report on the weather of Oslo";
@@ -14,23 +14,32 @@ pub(crate) const PLAN: &str = r#"{"reasoning": "Look, then write.", "tasks": [
     {"name": "wind", "needs": [], "kind": "agent", "prompt": "Tell of the wind."},
     {"name": "report", "needs": ["rain", "wind"], "kind": "agent", "prompt": "Write it up."}]}"#;
 
+/// What the answer says; [`model`] writes it.
+pub(crate) const ANSWER: &str = "Oslo is wet [report].\n";
+
 pub(crate) fn says(request: &LlmRequest, text: &str) -> bool {
     let mut messages = request.messages.iter();
     messages.any(|message| message.text().contains(text))
 }
 
-/// Whether a request is one for a plan: agents and aggregator are told other things.
 pub(crate) fn asks_for_a_plan(request: &LlmRequest) -> bool {
     says(request, "\"needs\"") && says(request, GOAL)
 }
 
 /// The model, without a plan.
 pub(crate) fn model() -> ScriptedProvider {
+    let puts_together = "You put the results of several tasks together";
     ScriptedProvider::new("script")
+        .when(puts_together, Reply::text(ANSWER))
         .when("Tell of the rain.", Reply::text("It rains."))
         .when("Tell of the wind.", Reply::text("It blows."))
         .when("Write it up.", Reply::text("It rains and blows."))
-        .when("It rains and blows.", Reply::text("Oslo is wet [report]."))
+}
+
+/// The same, but planning leaves so many tokens of that budget.
+pub(crate) fn planning_leaves(left: u32, budget: u32) -> ScriptedProvider {
+    let plan = LlmResponse::text(PLAN).usage(budget - left - 200, 200);
+    model().rule(asks_for_a_plan, None, Reply::response(plan))
 }
 
 /// The model that plans as [`PLAN`] says, whenever it is asked.

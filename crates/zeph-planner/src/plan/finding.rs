@@ -134,6 +134,10 @@ words! {
     NothingText = "nothing_text",
     /// A number or a truth value was taken as a text.
     ScalarAsText = "scalar_as_text",
+    /// A text was taken as the number that it spells.
+    TextAsNumber = "text_as_number",
+    /// An object of names and values was taken as a list of arguments.
+    ObjectAsList = "object_as_list",
     /// A single text was taken as a list of one.
     TextAsList = "text_as_list",
     /// Blanks around a name were removed.

@@ -151,7 +151,13 @@ fn expected_tokens(fields: &mut Fields<'_, '_>) -> Option<u32> {
     // Some services write whole numbers as 500.0; a text with a number in it is one, too.
     let number = match value {
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => text.trim().parse().ok().inspect(|_| {
+            let pointer = fields.pointer("expected_tokens");
+            let message = format!("{} taken as a number", show(text));
+            fields
+                .found()
+                .repair(RepairCode::TextAsNumber, pointer, message);
+        }),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     let whole =
@@ -177,6 +183,11 @@ fn arguments(fields: &mut Fields<'_, '_>) -> Option<Vec<ArgumentDraft>> {
         }
         // The other usual way to write names with values; nothing is lost in it.
         Value::Object(map) => {
+            let pointer = fields.pointer("arguments");
+            let message = "an object of names and values taken as the list";
+            fields
+                .found()
+                .repair(RepairCode::ObjectAsList, pointer, message);
             for (index, (name, value)) in map.iter().enumerate() {
                 let pair = serde_json::json!({ "name": name, "value": value });
                 read.extend(argument(fields, index, &pair));

@@ -69,6 +69,8 @@ pub struct LlmAggregator {
 
 /// The most bytes of an answer, however many tokens a provider lets it have.
 const MOST_BYTES: usize = 512 << 10;
+/// The code of a request in which not even the tasks' names have room.
+const TOO_LONG: &str = "prompt_too_long";
 /// With less than so many tokens an answer is not begun: it would be cut off, and paid for.
 const LEAST_ANSWER: u32 = 256;
 /// How often the results' share is made smaller until the whole prompt fits.
@@ -182,8 +184,12 @@ pub(super) fn clean(text: &str) -> String {
 impl Desk<'_> {
     /// Whether all results fit into one request as they are.
     fn fits(&self, material: &Material, items: &[Item<'_>]) -> Result<bool, TaskError> {
-        let whole = self.results(PromptName::AnswerResults, material, items, &[])?;
-        Ok(whole.1.iter().all(|portion| !portion.cut))
+        match self.results(PromptName::AnswerResults, material, items, &[]) {
+            Ok((_, portions)) => Ok(portions.iter().all(|portion| !portion.cut)),
+            // Summaries have fewer names, too.
+            Err(error) if error.code() == TOO_LONG => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The tokens that a request leaves for results, beside their names.
@@ -352,7 +358,7 @@ fn too_long(tokens: u64, most: u64) -> TaskError {
     TaskError::permanent(format!(
         "the names of the tasks alone have {tokens} tokens, and a request may have {most}"
     ))
-    .with_code("prompt_too_long")
+    .with_code(TOO_LONG)
 }
 
 #[async_trait]

@@ -208,6 +208,22 @@ async fn more_than_one_request_holds_is_summarised_in_groups() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn names_that_are_too_many_for_one_request_are_summarised_too() {
+    let model = summariser();
+    let answer = by(&Bench::new(), model_of(crew(&model)), many(1_000, 20)).await;
+    assert_eq!(
+        (answer.by, answer.rounds),
+        (Written::Llm, 1),
+        "{:?}",
+        answer.why
+    );
+    let parts = model.requests().len() - 1;
+    assert!((2..=16).contains(&parts), "{parts}");
+    let told: String = (0..parts).map(|index| whole(&model, index)).collect();
+    assert!((0..1_000).all(|index| told.contains(&format!("\nt{index} (completed"))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_no_bound_allows_is_cut_and_told() {
     let limits = AnswerLimits {
         input_tokens: 1_500,

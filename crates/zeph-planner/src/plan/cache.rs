@@ -62,10 +62,11 @@ pub enum CacheError {
 /// A planner that looks into a cache before it asks another one, and keeps what that one made.
 ///
 /// The key is made of the goal with its blanks evened out (each run of them counts as one space, none
-/// at the ends; case and everything else matter), the feedback, agents, commands, limits, rights, and the planner's
-/// [fingerprint](Planner::fingerprint), in which its prompts are. A hit makes no call. Plans that
-/// stand in for a model's are not kept. A plan that a person rejected stays kept for the next time that the
-/// goal is asked without feedback; who wants a new one words the goal in another way.
+/// at the ends; case and everything else matter), the feedback, agents, commands, limits, rights, and
+/// the planner's [fingerprint](Planner::fingerprint), in which its prompts are. A hit makes no call.
+///
+/// Plans that stand in for a model's are not kept. A plan that a person rejected stays kept for the
+/// next time that the goal is asked without feedback; who wants another words the goal differently.
 ///
 /// # Examples
 /// ```

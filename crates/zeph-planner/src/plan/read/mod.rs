@@ -26,8 +26,8 @@ pub struct Reading {
 ///
 /// What is mended is recorded; what it means is never changed: a need is never dropped, a circle
 /// never broken, and what is larger than the [limits](crate::PlanLimits) is never cut. Nothing panics,
-/// whatever the text; time is linear in it, but for the comparison of the first 100 tasks with each
-/// other.
+/// whatever the text; time is linear in it but for a logarithm, and for the comparison of the first
+/// 100 tasks with each other.
 ///
 /// # Examples
 /// ```

@@ -10,17 +10,17 @@ mod support;
 
 #[path = "plans/any.rs"]
 mod any;
-#[path = "plans/commands.rs"]
-mod commands;
 #[path = "plans/cache.rs"]
 mod cache;
+#[path = "plans/commands.rs"]
+mod commands;
 #[path = "plans/defects.rs"]
 mod defects;
 #[path = "plans/file.rs"]
 mod file;
-#[path = "plans/ladder.rs"]
-mod ladder;
 #[path = "plans/flow.rs"]
 mod flow;
+#[path = "plans/ladder.rs"]
+mod ladder;
 #[path = "plans/large.rs"]
 mod large;

@@ -300,7 +300,9 @@ impl Cause<'_> {
     /// that takes most of them, since whatever ends in between would stand between them.
     fn root(&self, canceled: &[TaskId]) -> Option<TaskId> {
         let machine = &self.scheduler.machine;
-        let first = *canceled.first()?;
+        // A record may come from another copy of the graph, or name a task that is not there.
+        let first = TaskId::from_index(canceled.first()?.as_u32());
+        machine.graph.get(first)?;
         let mut open = vec![first];
         let mut seen = std::collections::BTreeSet::new();
         while let Some(task) = open.pop() {
@@ -336,6 +338,9 @@ impl Cause<'_> {
 impl crate::machine::Machine {
     /// What a cancel of this task and its dependants would take, the task itself apart.
     fn cone(&self, root: TaskId) -> Vec<TaskId> {
+        if self.state.get(root.index()).is_none() {
+            return Vec::new();
+        }
         let mut cone: std::collections::BTreeSet<TaskId> =
             self.links.children(root).iter().copied().collect();
         let mut taken = Vec::new();
@@ -382,5 +387,67 @@ fn content(output: Output) -> Option<ContentId> {
     match output {
         Output::Content(id) => Some(id),
         Output::None | Output::Definition => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zeph_graph::{CancelWhy, Policy, Task, TaskGraph};
+
+    fn header() -> Header {
+        let mut graph = TaskGraph::new();
+        let first = graph.add_task(Task::new("first").action("x"), []);
+        graph.add_task(Task::new("second").action("x"), [first]);
+        Header {
+            graph,
+            policy: Policy::default(),
+        }
+    }
+
+    /// The journal of a run after these inputs.
+    fn journal(inputs: &[Input]) -> Vec<Entry> {
+        let Header { graph, policy } = header();
+        let mut scheduler = Scheduler::new(graph, policy);
+        let mut journal = Vec::new();
+        for &input in inputs {
+            scheduler.handle(Timestamp::ZERO, input);
+            while let Some(batch) = scheduler.step() {
+                journal.extend_from_slice(batch.entries());
+                drop(scheduler.saved(batch));
+            }
+        }
+        journal
+    }
+
+    #[test]
+    fn a_journal_of_another_copy_of_the_graph_is_the_same() {
+        let first = TaskId::from_index(0);
+        let done = Input::Completed {
+            task: first,
+            attempt: Attempt::FIRST,
+            output: None,
+            log: None,
+        };
+        let whole = journal(&[Input::Start, done, Input::Cancel(Scope::Downstream(first))]);
+        let replayed = replay(&header, &whole, &Patches::new(), &|_| None);
+        assert_eq!(replayed, Ok(whole.len() as u64));
+    }
+
+    #[test]
+    fn a_task_that_is_not_there_is_told_and_no_panic() {
+        let whole = journal(&[Input::Start]);
+        let (task, last) = (TaskId::from_index(99), whole[whole.len() - 1]);
+        for why in [CancelWhy::Task, CancelWhy::Downstream] {
+            let foreign = Entry {
+                seq: last.seq.plus(1),
+                at: last.at,
+                record: Record::Canceled { task, why },
+            };
+            let mut longer = whole.clone();
+            longer.push(foreign);
+            let replayed = replay(&header, &longer, &Patches::new(), &|_| None);
+            assert_eq!(replayed, Err(Divergence::Unexplained { journal: foreign }));
+        }
     }
 }

@@ -28,6 +28,15 @@ impl Executor for Echo {
     }
 }
 
+/// The codes of all that is wrong with each plan, in the order of the source.
+fn check(format: Format, table: &[(&str, &str)]) {
+    for (text, expected) in table {
+        let errors = Plan::load(text, format, "plan").err();
+        let codes = errors.iter().flatten().map(|one| one.code.text());
+        assert_eq!(codes.collect::<Vec<_>>().join(" "), *expected, "{text}");
+    }
+}
+
 fn params(text: &str, task: &str) -> Value {
     let plan = Plan::load(text, Format::Toml, "plan").unwrap();
     let bound = plan.bind(&BTreeMap::new()).unwrap();
@@ -131,4 +140,56 @@ fn budgets_are_tokens_or_tokens_and_dollars() {
     let graph = plan.bind(&BTreeMap::new()).unwrap().graph().unwrap();
     let task = graph.task(graph.find("a").unwrap());
     assert_eq!(task.rules().budget.tokens, 500);
+}
+
+#[test]
+fn what_is_wrong_with_a_prompt_is_told_by_its_code() {
+    check(
+        Format::Toml,
+        &[
+            ("[tasks.a]\nprompt = ''", "bad_value"),
+            ("[tasks.a]\nprompt = 1", "wrong_type"),
+            ("[tasks.a]\nagent = 'x'", "missing_key"),
+            ("[tasks.a]\nprompt = 'p'\nagent = 'x y'", "bad_value"),
+            (
+                "[tasks.a]\nprompt = 'p'\nagent = '${{ params.x }}'",
+                "bad_value",
+            ),
+            ("[tasks.a]\nprompt = 'p'\nrun = ['x']", "two_kinds_of_work"),
+            ("[tasks.a]\nprompt = 'p'\nstdin = 's'", "misplaced_key"),
+            ("[tasks.a]\nrun = ['x']\ntools = ['t']", "misplaced_key"),
+            ("[tasks.a]\nask = 'q'\ntags = ['t']", "misplaced_key"),
+            ("[tasks.a]\ncontext = ['t']", "misplaced_key"),
+            ("[tasks.a]\nprompt = 'p'\ntools = 't'", "wrong_type"),
+            ("[tasks.a]\nprompt = 'p'\noutput = 'yaml'", "bad_value"),
+            (
+                "[tasks.a]\nprompt = 'p'\nmax_output_tokens = 0",
+                "bad_value",
+            ),
+            ("[tasks.a]\nprompt = 'p'\npromt = 'p'", "unknown_key"),
+            ("budget = 0\n[tasks.a]", "bad_value"),
+            ("budget = {}\n[tasks.a]", "missing_key"),
+            ("budget = { usd = -1 }\n[tasks.a]", "bad_value"),
+            ("budget = { usd = 'one' }\n[tasks.a]", "wrong_type"),
+            ("budget = { eur = 1 }\n[tasks.a]", "unknown_key"),
+            ("over_budget = 'stop'\n[tasks.a]", "bad_value"),
+            ("[tasks.a]\nrun = ['x']\nbudget = 5", "misplaced_key"),
+            (
+                "[tasks.a]\nprompt = 'p'\n[tasks.b]\nprompt = 'q'\ncontext = ['a']",
+                "not_a_need",
+            ),
+            (
+                "[tasks.a]\nprompt = 'p ${{ tasks.b.value }}'\n[tasks.b]\nprompt = 'q'",
+                "not_a_need",
+            ),
+            (
+                "[tasks.b]\nprompt = 'q'\n[tasks.a]\nneeds = ['b']\nprompt = '${{ tasks.b.stdout }}'",
+                "no_such_output",
+            ),
+            (
+                "[params]\nkey = { secret = true }\n[tasks.a]\nprompt = '${{ params.key }}'",
+                "secret_exposed",
+            ),
+        ],
+    );
 }

@@ -140,29 +140,10 @@ impl Cause<'_> {
         match self.entry.record {
             Record::Opened => self.tell(Input::Start),
             Record::Started { .. } => self.start(now),
-            Record::Reserved { task, most, .. } => {
-                let attempt = self.attempt(task);
-                let _ = self.scheduler.reserve(now, task, attempt, most);
-            }
-            Record::Settled {
-                task,
-                reservation,
-                spent,
-            } => {
-                let attempt = self.attempt(task);
-                let _ = (self.scheduler).settle(now, task, attempt, reservation, spent);
-            }
-            Record::Noted {
-                task,
-                attempt,
-                content,
-            } => drop(self.scheduler.note(now, task, attempt, content)),
-            Record::Amended { task, content } => {
-                let attempt = self.attempt(task);
-                if let Some(patch) = self.patches.get(&content) {
-                    let _ = self.scheduler.amend(now, task, attempt, content, patch);
-                }
-            }
+            Record::Reserved { .. }
+            | Record::Settled { .. }
+            | Record::Noted { .. }
+            | Record::Amended { .. } => self.write(now),
             Record::Budgeted { budget } => self.tell(Input::Budget(budget)),
             Record::Paused => self.tell(Input::Pause),
             Record::Unpaused => self.tell(Input::Unpause),
@@ -227,6 +208,32 @@ impl Cause<'_> {
             | Record::Skipped { .. }
             | Record::Suspended
             | Record::Ended { .. } => self.tell(Input::Tick),
+        }
+    }
+
+    /// What an attempt writes while it runs.
+    fn write(&mut self, now: Timestamp) {
+        let Some(task) = self.entry.record.task() else {
+            return;
+        };
+        let attempt = self.attempt(task);
+        let machine = &mut *self.scheduler;
+        if let Record::Reserved { most, .. } = self.entry.record {
+            let _ = machine.reserve(now, task, attempt, most);
+        }
+        if let Record::Settled {
+            reservation, spent, ..
+        } = self.entry.record
+        {
+            machine.settle(now, task, attempt, reservation, spent);
+        }
+        if let Record::Noted { content, .. } = self.entry.record {
+            machine.note(now, task, attempt, content);
+        }
+        if let Record::Amended { content, .. } = self.entry.record
+            && let Some(patch) = self.patches.get(&content)
+        {
+            let _ = machine.amend(now, task, attempt, content, patch);
         }
     }
 

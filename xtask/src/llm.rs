@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::llm::fetch::Fetch;
 use crate::llm::server::{MODEL, Server};
+use crate::llm::story::Story;
 use crate::tool::Call;
 use crate::workspace::Workspace;
 
@@ -44,9 +45,12 @@ pub(crate) fn test_llm() -> Result<bool, String> {
     }
     let mut model = Server::model(&fetch)?;
     let answered = judge(&workspace, &fetch, &["model", &model.url, MODEL])?;
-    let told = story::tell(&workspace, &fetch, &model.url)?;
+    let mut story = Story::begin(&workspace, &fetch)?;
+    story.tell(&model.url);
     model.is_up()?;
-    Ok(answered && told)
+    drop(model);
+    story.replay();
+    Ok(answered && story.is_sound())
 }
 
 fn built(workspace: &Workspace, what: &str) -> Result<bool, String> {

@@ -42,7 +42,9 @@ impl Server {
         let script = placed(folder, "serve-faults.py", script)?;
         let mut command = Command::new(&python);
         command.arg(script).args(["serve", "--host", "127.0.0.1"]);
-        command.args(["--port", "0"]);
+        command.args(["--port", "0", "--rpm", "120"]);
+        // Paced, so that a client that leaves in the middle is seen to leave.
+        command.args(["--stream-chunk-delay-ms", "20"]);
         let mark = "running on ";
         Self::start(&mut command, fetch, "llmock", "serve-faults", mark)
     }

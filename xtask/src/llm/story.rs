@@ -35,52 +35,66 @@ struct Said {
     note: String,
 }
 
-/// Plans and does each goal; the answer is whether every end was a typed one.
-pub(crate) fn tell(workspace: &Workspace, fetch: &Fetch, url: &str) -> Result<bool, String> {
-    let folder = fetch.fresh("story")?;
-    let zeph = Zeph {
-        program: workspace.target.join("debug/zeph"),
-        folder,
-        url: url.to_owned(),
-        log: fetch.log("story")?,
-    };
-    let mut faults = 0;
-    for goal in GOALS {
-        println!("goal: {goal}");
-        for command in ["plan", "do"] {
-            match zeph.run(command, goal).and_then(|said| end(&said)) {
-                Ok(line) => println!("  ok      zeph {command:<5} {line}"),
-                Err(why) => {
-                    faults += 1;
-                    println!("  FAILED  zeph {command:<5} {why}");
-                }
-            }
-        }
-    }
-    Ok(faults == 0)
-}
-
-/// The tool with what every call needs.
-struct Zeph {
+/// The tool, where it works, and what has gone wrong with it.
+pub(crate) struct Story {
     program: PathBuf,
     folder: PathBuf,
-    url: String,
     log: PathBuf,
+    faults: u32,
 }
 
-impl Zeph {
-    fn run(&self, command: &str, goal: &str) -> Result<Said, String> {
+impl Story {
+    /// Begins with an empty folder and no runs.
+    pub(crate) fn begin(workspace: &Workspace, fetch: &Fetch) -> Result<Self, String> {
+        Ok(Self {
+            program: workspace.target.join("debug/zeph"),
+            folder: fetch.fresh("story")?,
+            log: fetch.log("story")?,
+            faults: 0,
+        })
+    }
+
+    /// Plans each goal, and does it.
+    pub(crate) fn tell(&mut self, url: &str) {
         let model = format!("openai::{MODEL}");
-        let mut words = vec![command, goal, "--json", "--db", "runs.db"];
-        words.extend(["--model", &model, "--base-url", &self.url]);
-        if command == "do" {
-            words.push("--yes");
+        let models = ["--model", &model, "--base-url", url];
+        for (number, goal) in GOALS.iter().enumerate() {
+            println!("goal: {goal}");
+            let plan = [&["plan", goal], models.as_slice()].concat();
+            self.case(&plan, &ENDS);
+            let name = run_name(number);
+            let done = [&["do", goal, "--yes", "--name", &name], models.as_slice()].concat();
+            self.case(&done, &ENDS);
         }
-        self.call(&words)
+    }
+
+    /// Decides each run once more from what was recorded; the model is gone by now.
+    pub(crate) fn replay(&mut self) {
+        println!("without the model:");
+        for number in 0..GOALS.len() {
+            self.case(&["replay", &run_name(number)], &[0]);
+        }
+    }
+
+    /// Whether every end was a typed one.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.faults == 0
+    }
+
+    fn case(&mut self, words: &[&str], ends: &[i32]) {
+        let shown = words[0];
+        match self.call(words).and_then(|said| end(&said, ends)) {
+            Ok(line) => println!("  ok      zeph {shown:<6} {line}"),
+            Err(why) => {
+                self.faults += 1;
+                println!("  FAILED  zeph {shown:<6} {why}");
+            }
+        }
     }
 
     fn call(&self, words: &[&str]) -> Result<Said, String> {
         let begin = Instant::now();
+        let words = [words, &["--json", "--db", "runs.db"]].concat();
         let out = self.folder.join("stdout.jsonl");
         let mut zeph = Command::new(&self.program);
         // The server asks for no key, but the protocol has one.
@@ -109,12 +123,16 @@ fn lines_of(path: &Path) -> Result<Vec<Value>, String> {
         .collect()
 }
 
+fn run_name(number: usize) -> String {
+    format!("goal-{}", number + 1)
+}
+
 /// What an end comes to, in one line; an error if it is not a typed one.
-fn end(said: &Said) -> Result<String, String> {
+fn end(said: &Said, ends: &[i32]) -> Result<String, String> {
     let Some(last) = said.values.last() else {
         return Err(format!("exit code {}, no JSON: {}", said.code, said.note));
     };
-    if !ENDS.contains(&said.code) {
+    if !ends.contains(&said.code) {
         return Err(format!("exit code {}: {last}", said.code));
     }
     let error = &last["error"];
@@ -142,24 +160,28 @@ mod tests {
         }
     }
 
+    fn end_of(said: &Said) -> Result<String, String> {
+        end(said, &ENDS)
+    }
+
     #[test]
     fn a_typed_end_is_told_and_another_is_a_fault() {
-        let fine = end(&said(0, json!({"state": "completed"})));
+        let fine = end_of(&said(0, json!({"state": "completed"})));
         assert_eq!(fine.as_deref(), Ok("exit 0 after 1.5 s, completed"));
-        let typed = end(&said(
+        let typed = end_of(&said(
             2,
             json!({"error": {"code": "bad_plan", "message": "no tasks"}}),
         ));
         let line = "exit 2 after 1.5 s, bad_plan: no tasks";
         assert_eq!(typed.as_deref(), Ok(line));
-        assert!(end(&said(1, json!({"error": {"code": "internal"}}))).is_err());
-        assert!(end(&said(3, json!({"text": "?"}))).is_err());
+        assert!(end_of(&said(1, json!({"error": {"code": "internal"}}))).is_err());
+        assert!(end_of(&said(3, json!({"text": "?"}))).is_err());
         let silent = Said {
             code: 0,
             values: Vec::new(),
             took: Duration::ZERO,
             note: "error: unknown command".to_owned(),
         };
-        assert!(end(&silent).is_err());
+        assert!(end_of(&silent).is_err());
     }
 }

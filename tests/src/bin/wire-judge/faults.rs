@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use zeph_llm::{ErrorKind, LlmError, LlmRequest, LlmResponse, StopReason, Usage};
+use zeph_llm::{ErrorKind, LlmError, LlmResponse, StopReason, Usage};
 
 use crate::control::{Control, Seen};
 use crate::plans;
 use crate::report::{Report, claim};
-use crate::service::{Family, IDLE, RETRIES, Service, question, weather};
+use crate::service::{CALLS, Family, IDLE, Service, question, weather};
 
 /// Every case, for each family of services.
 pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> {
@@ -19,10 +19,16 @@ pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> 
             control: &control,
             service: &service,
         };
+        // A gate remembers: it opens slowly after a refusal, and stays closed after a long one.
+        let other = Service::new(family, &family.base_at_llmock(url), "mock-model")?;
+        let apart = Bench {
+            control: &control,
+            service: &other,
+        };
         let who = family.name();
-        for (what, behaviours, ask, expect) in recoveries() {
-            let work = bench.recovers(behaviours, ask, expect);
-            report.case(who, what, work).await;
+        for recovery in recoveries() {
+            let what = recovery.what;
+            report.case(who, what, bench.recovers(recovery)).await;
         }
         for (status, code, kind) in [
             (400, None, ErrorKind::BadRequest),
@@ -38,12 +44,16 @@ pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> 
         report
             .case(who, "cut for ever", bench.gives_up_on_cuts())
             .await;
-        report
-            .case(who, "Retry-After of an hour", bench.declines_to_wait())
-            .await;
         report.case(who, "no answer", bench.times_out()).await;
         report
-            .case(who, "20 calls refused at once", bench.shares_the_wait())
+            .case(
+                who,
+                "more calls than a minute allows",
+                apart.shares_the_wait(),
+            )
+            .await;
+        report
+            .case(who, "Retry-After of an hour", apart.declines_to_wait())
             .await;
         report
             .case(who, "a tool, its result, an answer", bench.uses_a_tool())
@@ -53,6 +63,15 @@ pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> 
     Ok(())
 }
 
+/// Longer than any recovery takes; a stalled stream stalls for as long.
+const LONG: Duration = Duration::from_secs(30);
+
+/// What llmock is started with: how many requests a minute it allows.
+const ALLOWED: usize = 120;
+
+/// How many calls too many are made at once.
+const REFUSED: usize = 20;
+
 /// How a case asks: for the whole answer, or for its pieces.
 #[derive(Clone, Copy, Debug)]
 enum Ask {
@@ -60,79 +79,63 @@ enum Ask {
     Pieces,
 }
 
-/// How many requests a recovered call takes, and the shortest time that it may take.
-#[derive(Clone, Copy, Debug)]
-struct Expect {
+/// Faults that pass: how the call is made, how many requests it takes, and how long at least.
+struct Recovery {
+    what: &'static str,
+    ask: Ask,
     requests: usize,
     at_least: Duration,
-    at_most: Duration,
+    faults: Vec<Value>,
 }
 
-const fn expect(requests: usize, at_least_ms: u64) -> Expect {
-    Expect {
+fn row(what: &'static str, ask: Ask, requests: usize, ms: u64, faults: Vec<Value>) -> Recovery {
+    Recovery {
+        what,
+        ask,
         requests,
-        at_least: Duration::from_millis(at_least_ms),
-        at_most: Duration::from_secs(20),
+        at_least: Duration::from_millis(ms),
+        faults,
     }
 }
 
-/// Faults that end, and after which the call succeeds.
-fn recoveries() -> Vec<(&'static str, Vec<Value>, Ask, Expect)> {
-    let fault = |kind: &str| json!({"type": "stream_fault", "kind": kind, "after_chunks": 3});
-    let stall = json!({
-        "type": "stream_fault", "kind": "stall", "after_chunks": 3, "stall_seconds": 60,
-    });
-    let limited = json!({"type": "fail", "status": 429, "retry_after": 1.5, "times": 2});
-    let failed = |status: u16| json!({"type": "fail", "status": status});
+fn recoveries() -> Vec<Recovery> {
+    use Ask::{Pieces, Whole};
+    let fault = |kind: &str| {
+        let seconds = LONG.as_secs();
+        json!({"type": "stream_fault", "kind": kind, "after_chunks": 3, "stall_seconds": seconds})
+    };
+    let fail = |status: u16| json!({"type": "fail", "status": status});
+    let limit = || json!({"type": "fail", "status": 429, "retry_after": 1.5, "times": 2});
+    let stalled = u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX);
     vec![
-        ("no fault", vec![], Ask::Whole, expect(1, 0)),
-        ("no fault, streamed", vec![], Ask::Pieces, expect(1, 0)),
-        (
+        row("no fault", Whole, 1, 0, vec![]),
+        row("no fault, in pieces", Pieces, 1, 0, vec![]),
+        row(
             "429 twice, Retry-After 1.5 s",
-            vec![limited.clone()],
-            Ask::Whole,
-            expect(3, 3000),
+            Whole,
+            3,
+            3000,
+            vec![limit()],
         ),
-        (
-            "429 twice, streamed",
-            vec![limited],
-            Ask::Pieces,
-            expect(3, 3000),
-        ),
-        (
-            "500, then 503",
-            vec![failed(500), failed(503)],
-            Ask::Whole,
-            expect(3, 0),
-        ),
-        ("529", vec![failed(529)], Ask::Whole, expect(2, 0)),
-        (
+        row("429 twice, in pieces", Pieces, 3, 3000, vec![limit()]),
+        row("500, then 503", Whole, 3, 2000, vec![fail(500), fail(503)]),
+        row("529", Whole, 2, 1000, vec![fail(529)]),
+        row(
             "connection dropped",
+            Pieces,
+            2,
+            500,
             vec![fault("disconnect")],
-            Ask::Pieces,
-            expect(2, 0),
         ),
-        (
-            "stream ends early",
-            vec![fault("truncate")],
-            Ask::Pieces,
-            expect(2, 0),
-        ),
-        (
-            "a chunk that is not JSON",
+        row("stream ends early", Pieces, 2, 500, vec![fault("truncate")]),
+        row(
+            "chunk that is not JSON",
+            Pieces,
+            2,
+            500,
             vec![fault("malformed")],
-            Ask::Pieces,
-            expect(2, 0),
         ),
-        (
-            "stream stalls",
-            vec![stall],
-            Ask::Pieces,
-            Expect {
-                at_least: IDLE,
-                ..expect(2, 0)
-            },
-        ),
+        row("stream stalls", Pieces, 2, stalled, vec![fault("stall")]),
     ]
 }
 
@@ -143,19 +146,14 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    async fn recovers(
-        &self,
-        behaviours: Vec<Value>,
-        ask: Ask,
-        expect: Expect,
-    ) -> Result<String, String> {
-        self.control.script(behaviours).await?;
+    async fn recovers(&self, recovery: Recovery) -> Result<String, String> {
+        self.control.script(recovery.faults).await?;
         let begin = Instant::now();
         let answer = self
-            .ask(ask, &question("Name a colour."), expect.requests)
-            .await;
+            .ask(recovery.ask)
+            .await
+            .map_err(|err| err.to_string())?;
         let took = begin.elapsed();
-        let answer = answer.map_err(|err| err.to_string())?;
         claim(!answer.text.is_empty(), || "an empty answer".to_owned())?;
         claim(answer.stop == StopReason::End, || {
             format!("stop {:?}", answer.stop)
@@ -163,32 +161,18 @@ impl Bench<'_> {
         claim(is_counted(answer.usage), || {
             format!("usage {:?}", answer.usage)
         })?;
-        claim(took >= expect.at_least, || format!("only {took:?}"))?;
-        claim(took <= expect.at_most, || format!("took {took:?}"))?;
-        let seen = self.seen(expect.requests).await?;
+        claim(took >= recovery.at_least, || format!("only {took:?}"))?;
+        claim(took < LONG, || format!("took {took:?}"))?;
+        let seen = self.seen(recovery.requests).await?;
         self.control.verdict(&[]).await?;
         Ok(format!("answered, {}", waits(&seen)))
     }
 
-    /// A stream that breaks off after its first piece is the caller's to ask for again: only it
-    /// knows what it has done with the pieces.
-    async fn ask(
-        &self,
-        ask: Ask,
-        request: &LlmRequest,
-        most: usize,
-    ) -> Result<LlmResponse, LlmError> {
+    async fn ask(&self, ask: Ask) -> Result<LlmResponse, LlmError> {
+        let request = question("Name a colour.");
         match ask {
-            Ask::Whole => self.service.complete(request).await,
-            Ask::Pieces => {
-                let mut tries = 1;
-                loop {
-                    match self.service.pieces(request).await {
-                        Err(error) if error.is_retryable() && tries < most => tries += 1,
-                        ended => return ended,
-                    }
-                }
-            }
+            Ask::Whole => self.service.complete(&request).await,
+            Ask::Pieces => self.service.collect(&request).await,
         }
     }
 
@@ -222,7 +206,7 @@ impl Bench<'_> {
         claim(error.kind() == ErrorKind::Unavailable, || {
             format!("{:?}", error.kind())
         })?;
-        self.exhausted(&error, &[]).await
+        self.exhausted(&error).await
     }
 
     async fn gives_up_on_cuts(&self) -> Result<String, String> {
@@ -230,21 +214,19 @@ impl Bench<'_> {
             "type": "stream_fault", "kind": "disconnect", "after_chunks": 0, "times": null,
         });
         self.control.script(vec![cut]).await?;
-        let asked = self.service.pieces(&question("Name a colour.")).await;
+        let asked = self.ask(Ask::Pieces).await;
         let error = asked.err().ok_or("an answer from a stream that was cut")?;
         let is_cut = matches!(error.kind(), ErrorKind::Cut | ErrorKind::Network);
         claim(is_cut, || format!("{:?}", error.kind()))?;
-        // Full jitter may shrink by chance, which llmock takes for no back-off.
-        self.exhausted(&error, &["no_backoff"]).await
+        self.exhausted(&error).await
     }
 
-    async fn exhausted(&self, error: &LlmError, expected: &[&str]) -> Result<String, String> {
-        let attempts = RETRIES + 1;
-        claim(error.attempts() == attempts, || {
+    async fn exhausted(&self, error: &LlmError) -> Result<String, String> {
+        claim(error.attempts() == CALLS, || {
             format!("{} calls", error.attempts())
         })?;
-        let seen = self.seen(attempts as usize).await?;
-        self.control.verdict(expected).await?;
+        let seen = self.seen(CALLS as usize).await?;
+        self.control.verdict(&[]).await?;
         Ok(format!("{error}, {}", waits(&seen)))
     }
 
@@ -267,7 +249,7 @@ impl Bench<'_> {
 
     async fn times_out(&self) -> Result<String, String> {
         self.control
-            .script(vec![json!({"type": "delay", "seconds": 30})])
+            .script(vec![json!({"type": "delay", "seconds": LONG.as_secs()})])
             .await?;
         let request = question("Name a colour.").timeout(Duration::from_secs(1));
         let answer = self.service.complete(&request).await;
@@ -276,11 +258,10 @@ impl Bench<'_> {
         Ok("asked again after the time-out, answered".to_owned())
     }
 
+    /// llmock counts what it allows; who is refused must wait, and not all come back as one.
     async fn shares_the_wait(&self) -> Result<String, String> {
-        const CALLS: usize = 20;
-        let limited = json!({"type": "fail", "status": 429, "retry_after": 1, "times": CALLS});
-        self.control.script(vec![limited]).await?;
-        let calls = (0..CALLS).map(|number| async move {
+        self.control.script(vec![]).await?;
+        let calls = (0..ALLOWED + REFUSED).map(|number| async move {
             let request = question(&format!("Name colour number {number}."));
             self.service.complete(&request).await
         });
@@ -289,8 +270,13 @@ impl Bench<'_> {
         let failed: Vec<String> = failed.map(ToString::to_string).collect();
         claim(failed.is_empty(), || failed.join("; "))?;
         let seen = self.control.seen().await?;
+        claim(seen.len() > answers.len(), || "none was refused".to_owned())?;
         self.control.verdict(&[]).await?;
-        Ok(format!("{} requests for {CALLS} answers", seen.len()))
+        Ok(format!(
+            "{} answers, {} requests",
+            answers.len(),
+            seen.len()
+        ))
     }
 
     async fn uses_a_tool(&self) -> Result<String, String> {

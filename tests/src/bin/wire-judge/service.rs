@@ -9,13 +9,13 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use zeph_llm::{
-    LlmError, LlmProvider, LlmProviderExt as _, LlmRequest, LlmResponse, StreamPart, ToolSpec,
-    Typed, TypedError,
+    Capabilities, ErrorKind, LlmError, LlmProvider, LlmProviderExt as _, LlmRequest, LlmResponse,
+    RetryPolicy, Retrying, StreamPart, ToolSpec, Typed, TypedError, async_trait,
 };
 use zeph_llm_genai::{GenaiProvider, Timeouts};
 
-/// How often the retry layer tries again.
-pub(crate) const RETRIES: u32 = 3;
+/// How many calls the retry layer makes at most.
+pub(crate) const CALLS: u32 = 4;
 
 /// How long a stream may be silent.
 pub(crate) const IDLE: Duration = Duration::from_secs(2);
@@ -66,6 +66,27 @@ impl Family {
 /// One model of one service.
 pub(crate) struct Service {
     pub(crate) provider: Arc<dyn LlmProvider>,
+    /// The same, where an answer comes in pieces that nobody sees before the end.
+    collecting: Arc<dyn LlmProvider>,
+}
+
+/// Asks for a stream and hands out the whole: the way to notice a dead service before a long answer
+/// is due, and to begin a broken one anew.
+struct Collecting(GenaiProvider);
+
+#[async_trait]
+impl LlmProvider for Collecting {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        zeph_llm::collect(self.0.name(), self.0.stream(request).await?).await
+    }
 }
 
 impl Service {
@@ -82,8 +103,14 @@ impl Service {
             .timeouts(timeouts)
             .build()
             .map_err(|err| err.to_string())?;
-        let provider = Arc::new(adapter);
-        Ok(Self { provider })
+        let policy = RetryPolicy {
+            max_calls: CALLS,
+            ..RetryPolicy::default()
+        };
+        Ok(Self {
+            collecting: Arc::new(Retrying::new(Collecting(adapter.clone()), policy)),
+            provider: Arc::new(Retrying::new(adapter, policy)),
+        })
     }
 
     /// The whole answer.
@@ -91,10 +118,9 @@ impl Service {
         self.provider.complete(request).await
     }
 
-    /// The answer at the end of its pieces.
-    pub(crate) async fn pieces(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
-        let stream = self.provider.stream(request).await?;
-        zeph_llm::collect(self.provider.name(), stream).await
+    /// The whole answer, sent in pieces.
+    pub(crate) async fn collect(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        self.collecting.complete(request).await
     }
 
     /// The answer as a value of a type.
@@ -120,11 +146,7 @@ impl Service {
             }
         }
         let cut = "no end in the stream";
-        Err(LlmError::new(
-            zeph_llm::ErrorKind::Cut,
-            self.provider.name(),
-            cut,
-        ))
+        Err(LlmError::new(ErrorKind::Cut, self.provider.name(), cut))
     }
 }
 

@@ -128,6 +128,9 @@ pub(crate) struct RunArgs {
     /// Show what would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Let agents give made-up replies instead of asking a model
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) scripted: bool,
     /// How many tasks may run at the same time [default: 8]
     #[arg(long, value_name = "N")]
     pub(crate) max_parallel: Option<String>,

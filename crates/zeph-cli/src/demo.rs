@@ -49,7 +49,7 @@ pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
         );
         out::line("");
     }
-    let exit = run::start(cx, loaded, Some(name.clone()), manner).await?;
+    let exit = run::start(cx, loaded, Some(name.clone()), manner, false).await?;
     if !cx.json() && exit == Exit::Degraded {
         hints(cx, &name)?;
     }

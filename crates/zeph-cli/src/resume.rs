@@ -138,13 +138,13 @@ fn tell(cx: &Cx, view: &RunView, channel: Channel, reruns: bool) {
         let interrupted: Vec<_> = (interrupted.iter())
             .map(|(task, then)| json!({ "task": task, "then": then }))
             .collect();
-        out::json(&json!({
+        out::json(&channel.marked(json!({
             "event": "resuming",
             "run": view.run.as_str(),
             "kept": counts.completed,
             "tasks": counts.total(),
             "interrupted": interrupted,
-        }));
+        })));
         return;
     }
     let left = counts.total() - counts.ended();

@@ -3,7 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod confirm;
 pub(crate) mod plan;
-mod shown;
+pub(crate) mod shown;
 
 use std::path::Path;
 

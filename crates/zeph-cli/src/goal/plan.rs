@@ -155,7 +155,10 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
         Some(path) => {
             let path = out::quoted(&path.to_string_lossy());
             vec![
-                (format!("zeph run {path}"), "run it as it is, or edited"),
+                (
+                    format!("zeph run{scripted} {path}"),
+                    "run it as it is, or edited",
+                ),
                 (format!("zeph validate {path}"), "check it after an edit"),
             ]
         }

@@ -17,18 +17,18 @@ use crate::validate;
 const ABOUT_BYTES: usize = 160;
 
 /// A plan that nothing was run of yet.
-pub(super) struct Proposal {
-    pub(super) goal: String,
-    pub(super) document: PlanDocument,
-    pub(super) file: String,
-    pub(super) estimate: Estimate,
-    pub(super) repairs: Vec<PlanRepair>,
-    pub(super) warnings: Vec<PlanWarning>,
-    pub(super) kept: bool,
+pub(crate) struct Proposal {
+    pub(crate) goal: String,
+    pub(crate) document: PlanDocument,
+    pub(crate) file: String,
+    pub(crate) estimate: Estimate,
+    pub(crate) repairs: Vec<PlanRepair>,
+    pub(crate) warnings: Vec<PlanWarning>,
+    pub(crate) kept: bool,
 }
 
 impl Proposal {
-    pub(super) fn of(plan: Plan, kept: bool) -> Self {
+    pub(crate) fn of(plan: Plan, kept: bool) -> Self {
         Self {
             document: plan.document(),
             file: plan.to_plan_file(),
@@ -40,7 +40,7 @@ impl Proposal {
         }
     }
 
-    pub(super) fn of_output(output: PlanOutput) -> Self {
+    pub(crate) fn of_output(output: PlanOutput) -> Self {
         Self {
             goal: output.goal,
             document: output.document,
@@ -53,12 +53,12 @@ impl Proposal {
     }
 
     /// The graph of its tasks; none if this version of the tool does not read its file any more.
-    pub(super) fn graph(&self) -> Option<TaskGraph> {
+    pub(crate) fn graph(&self) -> Option<TaskGraph> {
         let spec = llm::compile(&OrchestrationConfig::default(), &self.file).ok()?;
         TaskGraph::try_from(spec).ok()
     }
 
-    pub(super) fn tell(&self, page: &mut Page) {
+    pub(crate) fn tell(&self, page: &mut Page) {
         page.line(format!("Plan for: {}", self.goal));
         if !self.document.reasoning.is_empty() {
             page.block(2, &self.document.reasoning);
@@ -95,7 +95,7 @@ impl Proposal {
         format!("about {} tokens, {money}", self.estimate.tokens)
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "goal": self.goal,
             "plan": self.document,

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use zeph_llm::{Gate, LlmProvider, RetryPolicy, Retrying};
-use zeph_planfile::{RunValues, Templated};
+use zeph_orchestration::Roles as Executors;
+use zeph_planfile::RunValues;
 use zeph_planner::{
-    ADOPT, ANSWER, AdoptExecutor, AgentExecutor, AnswerExecutor, CachedPlanner, Commands, Crew,
-    FolderCache, LlmPlanner, PLAN, PlanExecutor, PlanLimits, PlanRequest, PlanRights, Planner,
-    PriceList, Prompts,
+    CachedPlanner, Commands, Crew, FolderCache, LlmPlanner, PlanLimits, PlanRequest, PlanRights,
+    Planner, PriceList, Prompts,
 };
 use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
-use zeph_subagent::{AgentCatalog, AgentReader, Executor, Registry};
+use zeph_subagent::{AgentCatalog, AgentReader, Registry};
 
 use super::service::Service;
 use super::setup::{Models, Setup};
@@ -23,7 +23,6 @@ use crate::exit::{CliError, Exit};
 /// Everything that works with a model, for the runs of one plan.
 pub(crate) struct Roles {
     crew: Arc<Crew>,
-    sanitizer: Arc<dyn ContentSanitizer>,
     pub(crate) planner: Arc<dyn Planner>,
     /// What plans may use; its goal is another one each time.
     pub(crate) request: PlanRequest,
@@ -46,16 +45,7 @@ impl Roles {
         let sanitizer: Arc<dyn ContentSanitizer> = Arc::new(sanitizer);
         let tools = tools::of(folder).map_err(internal)?;
         let agents = agents(setup.agents.as_deref())?;
-        // The played model knows the built-in ones only.
-        let replaced = setup.prompts.as_ref().filter(|_| !setup.is_scripted());
-        let prompts = match replaced {
-            Some(folder) => Prompts::from_folder(folder).map_err(|defects| {
-                CliError::new(Exit::Usage, defects.to_string())
-                    .code("bad_prompts")
-                    .help("mend the files, or take them out of the folder")
-            })?,
-            None => Prompts::built_in(),
-        };
+        let prompts = prompts(setup)?;
         let gate = Gate::new();
         let retry = retry(cx, models.seed);
         let mut prices = PriceList {
@@ -119,7 +109,6 @@ impl Roles {
             .around(Arc::new(around));
         Ok(Self {
             crew: Arc::new(crew),
-            sanitizer,
             planner,
             request,
         })
@@ -127,29 +116,32 @@ impl Roles {
 
     /// Takes over the actions that ask a model.
     pub(crate) fn register(
-        &self,
+        self,
         cx: &Cx,
         registry: &mut Registry,
         values: &RunValues,
     ) -> Result<(), CliError> {
-        let agent = Templated::new(AgentExecutor::new(Arc::clone(&self.crew)), values.clone())
-            .sanitized(Arc::clone(&self.sanitizer));
-        let compiler = Compiler(cx.config().clone());
-        let plan = PlanExecutor::new(Arc::clone(&self.planner), self.request.clone());
-        let actions: [(&str, Arc<dyn Executor>); 4] = [
-            (AgentExecutor::ACTION, Arc::new(agent)),
-            (PLAN, Arc::new(plan)),
-            (ADOPT, Arc::new(AdoptExecutor::new(Arc::new(compiler)))),
-            (
-                ANSWER,
-                Arc::new(AnswerExecutor::new(Arc::clone(&self.crew))),
-            ),
-        ];
-        for (action, executor) in actions {
-            registry.register(action, executor).map_err(internal)?;
-        }
-        Ok(())
+        Executors::new(self.crew)
+            .values(values.clone())
+            .planner(self.planner, self.request)
+            .compiler(Arc::new(Compiler(cx.config().clone())))
+            .register(registry)
+            .map_err(internal)
     }
+}
+
+/// The built-in prompts, or what a folder has in their place.
+fn prompts(setup: &Setup) -> Result<Prompts, CliError> {
+    // The played model knows the built-in ones only.
+    let replaced = setup.prompts.as_ref().filter(|_| !setup.is_scripted());
+    let Some(folder) = replaced else {
+        return Ok(Prompts::built_in());
+    };
+    Prompts::from_folder(folder).map_err(|defects| {
+        CliError::new(Exit::Usage, defects.to_string())
+            .code("bad_prompts")
+            .help("mend the files, or take them out of the folder")
+    })
 }
 
 /// The definitions of a folder; none without one.

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use zeph_common::show_duration;
 use zeph_graph::{
     AnswerKind, Approval, Effect, FailureAnswer, OnFailure, Retry, Rules, Task, TaskGraph, Trigger,
     Work,
 };
+use zeph_planner::AgentExecutor;
 
 use super::page::count;
 
@@ -14,6 +16,14 @@ use super::page::count;
 pub(crate) fn work(task: &Task) -> String {
     match task.work() {
         Work::Milestone => "nothing: it completes as soon as it is ready".into(),
+        Work::Action { name, params } if **name == *AgentExecutor::ACTION => {
+            let params = params.to_value().unwrap_or_default();
+            let agent = params.get("agent").and_then(Value::as_str);
+            agent.map_or_else(
+                || "action agent: whoever fits".to_owned(),
+                |agent| format!("action agent: {agent}"),
+            )
+        }
         Work::Action { name, .. } => format!("action {name}"),
         Work::Question(question) => {
             let accepts = match &question.kind {

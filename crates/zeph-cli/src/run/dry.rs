@@ -58,6 +58,11 @@ fn what(task: &Task) -> String {
 }
 
 fn command_line(params: &Value) -> Option<String> {
+    if let Some(prompt) = params.get("prompt").and_then(Value::as_str) {
+        let agent = params.get("agent").and_then(Value::as_str);
+        let agent = agent.map_or_else(|| "any agent".to_owned(), |name| format!("agent {name}"));
+        return Some(format!("asks {agent}: {prompt}"));
+    }
     if let Some(script) = params.get("shell").and_then(Value::as_str) {
         return Some(format!("sh -c {}", out::quoted(script)));
     }

@@ -26,8 +26,8 @@ use zeph_runtime::{Owners, RunHandle, RunView, Submission};
 use crate::args::RunArgs;
 use crate::cx::{Cx, Work};
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, Models, Setup};
-use crate::out;
+use crate::llm::{self, Models, PLAYED, Setup};
+use crate::out::{self, Channel};
 use crate::plan::{self, Loaded};
 
 pub(crate) use session::Manner;
@@ -48,9 +48,13 @@ pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Result<Exit, CliError> {
         is_kept: !args.no_db,
         is_interactive: !cx.json() && out::is_interactive(),
         grace: cx.config().suspend_grace,
+        channel: Channel {
+            to_stderr: false,
+            label: if args.scripted { PLAYED } else { "" },
+        },
         ..Manner::default()
     };
-    start(cx, loaded, name, manner).await
+    start(cx, loaded, name, manner, args.scripted).await
 }
 
 /// The name of a run, as a person gives it.
@@ -65,11 +69,12 @@ pub(crate) async fn start(
     loaded: Loaded,
     name: Option<RunId>,
     manner: Manner,
+    scripted: bool,
 ) -> Result<Exit, CliError> {
     let policy = policy(cx, Some(&loaded.bound));
     let asks = llm::needs_model(&loaded.graph, |_| true);
     let beginning = Beginning {
-        setup: asks.then(|| Setup::of(cx, false)).transpose()?,
+        setup: asks.then(|| Setup::of(cx, scripted)).transpose()?,
         title: match loaded.bound.goal() {
             "" => loaded.name.clone(),
             goal => goal.to_owned(),

@@ -73,8 +73,15 @@ pub(crate) struct Prompt {
 
 impl Prompt {
     /// Puts a question to the person.
-    pub(crate) fn start(question: &QuestionView, plan: Option<String>) -> io::Result<Self> {
-        let asked = Asked::of(question, plan);
+    pub(crate) fn start(
+        question: &QuestionView,
+        plan: Option<String>,
+        label: &str,
+    ) -> io::Result<Self> {
+        let mut asked = Asked::of(question, plan);
+        if !label.is_empty() {
+            asked.text = format!("{label} {}", asked.text);
+        }
         let asked = serde_json::to_string(&asked).map_err(io::Error::other)?;
         let terminal = termios::tcgetattr(io::stdin()).ok();
         let child = Command::new(env::current_exe()?)

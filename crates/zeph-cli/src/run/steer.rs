@@ -42,7 +42,8 @@ impl Session {
             self.view.text(&plan.text);
         }
         self.view.hold();
-        match Prompt::start(question, plan.map(|plan| plan.file)) {
+        let label = self.manner.channel.label;
+        match Prompt::start(question, plan.map(|plan| plan.file), label) {
             Ok(prompt) => self.prompt = Some(prompt),
             Err(_) => self.later(question.id),
         }

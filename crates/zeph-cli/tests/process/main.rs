@@ -5,6 +5,8 @@
     reason = "a test may take the short way: its panic is its report"
 )]
 
+mod goal;
+mod service;
 mod support;
 
 use support::{Scene, code};

@@ -47,6 +47,20 @@ impl Scene {
         fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
+    /// The bytes of all files below a folder.
+    pub(crate) fn bytes_below(&self, name: &str) -> Vec<u8> {
+        let mut open = vec![self.path(name)];
+        let mut bytes = Vec::new();
+        while let Some(path) = open.pop() {
+            match fs::read_dir(&path) {
+                Ok(entries) => open.extend(entries.flatten().map(|entry| entry.path())),
+                // Sockets and locks have nothing to read.
+                Err(_) => bytes.extend(fs::read(&path).unwrap_or_default()),
+            }
+        }
+        bytes
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path(name).exists()
     }

@@ -3,10 +3,12 @@
 mod held;
 mod words;
 
-use zeph_graph::{Effect, Output, SkipWhy, TaskId, TaskState, Timestamp};
+use zeph_graph::{AskWhy, Effect, Fault, Output, SkipWhy, TaskId, TaskState, Timestamp};
 use zeph_runtime::{QuestionView, RunView};
 use zeph_scheduler::Explanation;
 
+use crate::goal::confirm;
+use crate::read::budget;
 use crate::read::owner::Owner;
 use crate::read::page::{count, names, shell_word};
 
@@ -189,12 +191,21 @@ pub(crate) fn answers(view: &RunView, task: Option<TaskId>) -> Vec<String> {
 /// One line for each choice, or one with a placeholder.
 pub(crate) fn answer_lines(view: &RunView, question: &QuestionView) -> Vec<String> {
     let line = |answer: &str| format!("zeph answer {} {} {answer}", view.run, question.id);
+    if confirm::plan_of(view, &question.task).is_some() {
+        let commands = confirm::commands(view.run.as_str(), question.id, "");
+        return commands.into_iter().map(|(_, command)| command).collect();
+    }
     let choices = question
         .choices
         .iter()
         .map(|choice| line(&shell_word(choice)));
     match question.about {
-        "failure" => choices.chain([line("'value:JSON'")]).collect(),
+        "failure" => {
+            let short = stopped_by_budget(view, question);
+            let more = short.then(|| format!("zeph budget {} {}", view.run, budget::more(view)));
+            let value = line("'value:JSON'");
+            more.into_iter().chain(choices).chain([value]).collect()
+        }
         _ if question.choices.is_empty() => match question.accepts.as_str() {
             "yes or no" => vec![line("yes"), line("no")],
             "a number" => vec![line("NUMBER")],
@@ -202,4 +213,10 @@ pub(crate) fn answer_lines(view: &RunView, question: &QuestionView) -> Vec<Strin
         },
         _ => choices.collect(),
     }
+}
+
+/// Whether a budget stopped the task that the question is about.
+fn stopped_by_budget(view: &RunView, question: &QuestionView) -> bool {
+    let mut open = view.scheduler.questions();
+    open.any(|open| open.id.get() == question.id && open.why == AskWhy::Failure(Fault::Budget))
 }

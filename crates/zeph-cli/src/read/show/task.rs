@@ -8,6 +8,7 @@ use zeph_common::{head_tail, show_duration};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{ContentId, Entry, Record, TaskId, Timestamp, Work};
 use zeph_memory::RawGraphStore;
+use zeph_planner::{Answer, PlanOutput};
 use zeph_runtime::{AttemptEnd, AttemptView, NoteView, RunView};
 use zeph_scheduler::Event;
 use zeph_subagent::{Bytes, TaskOutput};
@@ -15,6 +16,7 @@ use zeph_subagent::{Bytes, TaskOutput};
 use super::notes;
 use super::run::times_json;
 use crate::exit::CliError;
+use crate::goal::shown::Proposal;
 use crate::read::failure::{self, Errors};
 use crate::read::ledger::Ledger;
 use crate::read::money::{spent_json, spent_of};
@@ -181,7 +183,19 @@ impl<'a> Shown<'a> {
 
     fn tell_output(&self, page: &mut Page) {
         let Some(output) = &self.output else { return };
+        if let Ok(plan) = serde_json::from_value::<PlanOutput>(output.value.clone()) {
+            let proposal = Proposal::of_output(plan);
+            page.gap();
+            proposal.tell(page);
+            page.heading("Plan file");
+            page.block(2, &proposal.file);
+            return;
+        }
         page.heading("Output");
+        if let Ok(answer) = serde_json::from_value::<Answer>(output.value.clone()) {
+            page.block(2, &answer.text);
+            return;
+        }
         page.block(2, &head_tail(&pretty(&output.value), VALUE_BYTES));
         for (name, bytes) in &output.blobs {
             page.block(2, &format!("blob {name}: {} bytes", bytes.len()));

@@ -1,0 +1,327 @@
+//! Goals and agents: planned, confirmed from other processes, worked on by a service on this machine.
+
+use serde_json::{Value, json};
+
+use crate::service::{Asked, Service};
+use crate::support::{Ended, Scene, code};
+
+const KEY: &str = "sk-test-0123456789abcdefghij";
+
+fn json_of(ended: &Ended) -> Value {
+    let last = ended.out.lines().last().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+/// Plans one task, does it, and cites it.
+fn honest(asked: &Asked) -> Value {
+    let text = asked.text();
+    let said = if text.contains("You turn a goal into a plan") {
+        json!({ "reasoning": "One step.", "tasks": [{
+            "name": "look", "needs": [], "kind": "agent", "agent": null,
+            "prompt": "Look around.", "tools": null, "command": null, "arguments": null,
+            "trigger": null, "on_failure": null, "expected_tokens": null,
+        }] })
+        .to_string()
+    } else if text.contains("You put the results") {
+        "All is well [look].".to_owned()
+    } else {
+        "Nothing is wrong.".to_owned()
+    };
+    json!({ "role": "assistant", "content": said })
+}
+
+#[test]
+fn a_goal_becomes_an_answer_on_stdout_and_nothing_else() {
+    let service = Service::new(honest);
+    let scene = Scene::new("");
+    let args = [
+        "do",
+        "Look around",
+        "--yes",
+        "--name",
+        "g",
+        "--model",
+        "openai::tiny",
+        "--base-url",
+        &service.url,
+    ];
+    let done = scene.start_with(&args, &[("OPENAI_API_KEY", KEY)]).wait();
+    assert_eq!(code(&done), 0, "{done:?}");
+    assert_eq!(done.out, "All is well [look].\n");
+    assert!(done.err.contains("[4/4] ok answer"), "{done:?}");
+    let asked = service.asked();
+    assert_eq!(asked.len(), 3, "plan, look, answer");
+    let bearer = format!("Bearer {KEY}");
+    assert!(asked.iter().all(|one| one.key == bearer));
+
+    let show = scene.zeph(&["show", "g", "look", "--json"]);
+    let json = json_of(&show);
+    let kinds: Vec<&str> = (json["attempts"][0]["notes"].as_array().unwrap().iter())
+        .filter_map(|note| note["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["route", "prompt", "reply"]);
+    assert_eq!(json["spent"]["tokens"], 70);
+    let replay = scene.zeph(&["replay", "g"]);
+    assert_eq!(code(&replay), 0, "{replay:?}");
+    assert_eq!(service.asked().len(), 3, "a replay asks nobody");
+}
+
+/// Refuses, and says the key back, as some services do.
+fn leaky(_: &Asked) -> Value {
+    json!({ "error": { "message": format!("Incorrect API key provided: {KEY}.") } })
+}
+
+#[test]
+fn a_key_that_a_service_says_back_is_nowhere() {
+    let service = Service::new(leaky);
+    let scene = Scene::new("[tasks.look]\nprompt = 'Look.'\n");
+    let args = [
+        "run",
+        "plan.toml",
+        "--name",
+        "r",
+        "--json",
+        "--model",
+        "openai::tiny",
+    ];
+    let args = [&args[..], &["--base-url", &service.url, "-vv"]].concat();
+    let env = [("OPENAI_API_KEY", KEY)];
+    let run = scene.start_with(&args, &env).wait();
+    assert_eq!(code(&run), 3, "{run:?}");
+    assert!(run.out.contains("Incorrect API key provided"), "{run:?}");
+    let show = scene.zeph(&["show", "r", "look", "--json"]);
+    assert!(show.out.contains("Incorrect API key provided"), "{show:?}");
+    for text in [&run.out, &run.err, &show.out] {
+        assert!(!text.contains(&KEY[8..]), "{text}");
+    }
+    let kept = scene.bytes_below(".local/state");
+    assert!(kept.len() > 10_000, "the database was looked at");
+    let key = &KEY.as_bytes()[8..];
+    assert!(!kept.windows(key.len()).any(|bytes| bytes == key));
+}
+
+#[test]
+fn a_projects_file_cannot_send_the_key_anywhere() {
+    let service = Service::new(honest);
+    let scene = Scene::new("[tasks.look]\nprompt = 'Look.'\n");
+    let settings = format!(
+        "[llm]\nmodel = 'openai::tiny'\nbase_url = '{}'\n",
+        service.url
+    );
+    scene.file("zeph.toml", &settings);
+    let env = [("OPENAI_API_KEY", KEY)];
+    let run = scene
+        .start_with(&["run", "plan.toml", "--name", "r"], &env)
+        .wait();
+    assert_eq!(code(&run), 0, "{run:?}");
+    assert!(
+        run.err.contains("the key in OPENAI_API_KEY is not sent"),
+        "{run:?}"
+    );
+    assert!(service.asked().iter().all(|one| one.key.is_empty()));
+}
+
+#[test]
+fn a_plan_is_rejected_and_edited_from_other_processes() {
+    let scene = Scene::new("[tasks.only]\nprompt = 'Write one line.'\n");
+    let begun = scene.zeph(&["do", "Report", "--scripted", "--name", "g"]);
+    assert_eq!(code(&begun), 5, "{begun:?}");
+    assert_eq!(begun.out, "");
+    assert!(
+        begun.err.lines().all(|line| line.starts_with("[scripted]")),
+        "{begun:?}"
+    );
+    assert!(
+        begun
+            .err
+            .contains("zeph answer g 1 'reject: make it smaller'"),
+        "{begun:?}"
+    );
+    let no = scene.zeph(&["answer", "g", "1", "reject: make it smaller"]);
+    assert_eq!(code(&no), 0, "{no:?}");
+    let again = scene.zeph(&["resume", "g"]);
+    assert_eq!(code(&again), 5, "{again:?}");
+    assert!(
+        !again.err.contains("risks"),
+        "the second plan is smaller: {again:?}"
+    );
+
+    let status = scene.zeph(&["status", "g"]);
+    assert!(status.out.contains("zeph answer g 2 approve"), "{status:?}");
+    assert_eq!(code(&scene.zeph(&["answer", "g", "2", "@nothing.toml"])), 2);
+    assert_eq!(code(&scene.zeph(&["answer", "g", "2", "@plan.toml"])), 0);
+    let end = scene.zeph(&["resume", "g"]);
+    assert_eq!(code(&end), 0, "{end:?}");
+    assert!(
+        end.out.contains("- only ended as completed [only]."),
+        "{end:?}"
+    );
+    assert!(
+        end.out.lines().all(|line| line.starts_with("[scripted]")),
+        "{end:?}"
+    );
+    let replay = scene.zeph(&["replay", "g", "--json"]);
+    assert_eq!(json_of(&replay)["same"], true, "{replay:?}");
+}
+
+#[test]
+fn a_budget_stops_a_run_which_goes_on_with_more() {
+    let scene = Scene::new("");
+    let args = [
+        "do",
+        "Report",
+        "--scripted",
+        "--yes",
+        "--name",
+        "b",
+        "--json",
+    ];
+    let limited = [&args[..], &["--budget-tokens", "3000"]].concat();
+    let stopped = scene.zeph(&limited);
+    assert_eq!(code(&stopped), 6, "{stopped:?}");
+    let summary = json_of(&stopped);
+    let next = summary["next"].to_string();
+    assert!(next.contains("zeph budget b --tokens 6000"), "{next}");
+    assert!(summary["spent"]["tokens"].as_u64().unwrap() <= 3000);
+    let question = summary["questions"][0]["id"].to_string();
+    assert_eq!(code(&scene.zeph(&["budget", "b", "--tokens", "many"])), 2);
+    let more = scene.zeph(&["budget", "b", "--tokens", "100000"]);
+    assert_eq!(code(&more), 0, "{more:?}");
+    assert_eq!(code(&scene.zeph(&["answer", "b", &question, "retry"])), 0);
+    // Whoever else was stopped asks as well.
+    let mut end = scene.zeph(&["resume", "b", "--json"]);
+    while code(&end) == 6 {
+        let question = json_of(&end)["questions"][0]["id"].to_string();
+        assert_eq!(code(&scene.zeph(&["answer", "b", &question, "retry"])), 0);
+        end = scene.zeph(&["resume", "b", "--json"]);
+    }
+    assert_eq!(code(&end), 0, "{end:?}");
+    assert!(json_of(&end)["answer"]["text"].is_string());
+    let budget = scene.zeph(&["budget", "b", "--json"]);
+    assert_eq!(json_of(&budget)["budget"]["tokens"], 100_000);
+}
+
+#[test]
+fn at_its_limit_a_run_may_answer_with_what_there_is() {
+    let scene = Scene::new("");
+    let partial = scene.zeph(&[
+        "do",
+        "Report",
+        "--scripted",
+        "--yes",
+        "--budget-tokens",
+        "5000",
+        "--over-budget",
+        "partial",
+    ]);
+    assert_eq!(code(&partial), 6, "{partial:?}");
+    assert!(!partial.out.is_empty(), "{partial:?}");
+    assert!(partial.err.contains("budget"), "{partial:?}");
+}
+
+#[test]
+fn what_cannot_be_begun_says_what_to_do() {
+    let scene = Scene::new("[tasks.a]\nprompt = 'x'\n");
+    let service = Service::new(honest);
+    let table: [(&[&str], &str, &str); 6] = [
+        (&["do", "x"], "no_model", "--model"),
+        (&["run", "plan.toml"], "no_model", "llm.model"),
+        (
+            &["do", " ", "--scripted"],
+            "no_goal",
+            "what is to be reached",
+        ),
+        (&["do", "x", "--model", "tiny"], "bad_model", "--model"),
+        (
+            &["do", "x", "--model", "openai::tiny"],
+            "bad_model",
+            "OPENAI_API_KEY",
+        ),
+        (
+            &[
+                "do",
+                "x",
+                "--model",
+                "openai::t",
+                "--base-url",
+                &service.url,
+                "--budget-usd",
+                "1",
+            ],
+            "unknown_price",
+            "llm.input_usd",
+        ),
+    ];
+    for (args, wanted, help) in table {
+        let ended = scene.zeph(&[args, &["--json"]].concat());
+        assert_eq!(code(&ended), 2, "{args:?}: {ended:?}");
+        let error = &json_of(&ended)["error"];
+        assert_eq!(error["code"], wanted, "{args:?}: {ended:?}");
+        assert!(error["help"].as_str().unwrap().contains(help), "{ended:?}");
+    }
+    assert!(service.asked().is_empty());
+}
+
+/// Reads a file first, and then says what was in it.
+fn reader(asked: &Asked) -> Value {
+    let messages = asked.body["messages"].as_array().unwrap();
+    let result = messages.iter().rev().find(|one| one["role"] == "tool");
+    match result {
+        None => json!({ "role": "assistant", "content": null, "tool_calls": [{
+            "index": 0, "id": "call-1", "type": "function",
+            "function": { "name": "read_file", "arguments": "{\"path\":\"facts.txt\"}" },
+        }] }),
+        Some(result) => {
+            json!({ "role": "assistant", "content": format!("It says: {}", result["content"]) })
+        }
+    }
+}
+
+#[test]
+fn an_agent_of_a_plan_file_reads_the_project_with_its_tools() {
+    let service = Service::new(reader);
+    let scene = Scene::new("[tasks.tell]\nagent = 'reader'\nprompt = 'What does facts.txt say?'\n");
+    scene.folder("agents");
+    scene.file(
+        "agents/reader.md",
+        "---\nname: reader\ndescription: Reads files\ntools: [read_file]\n---\nYou read.\n",
+    );
+    scene.file("facts.txt", "the sky is green\n");
+    let run = scene.zeph(&[
+        "run",
+        "plan.toml",
+        "--name",
+        "r",
+        "--agents",
+        "agents",
+        "--model",
+        "openai::tiny",
+        "--base-url",
+        &service.url,
+    ]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    let show = scene.zeph(&["show", "r", "tell"]).out;
+    for told in [
+        "done by reader",
+        "calls read_file {\"path\":\"facts.txt\"}",
+        "tool read_file",
+        "the sky is green",
+        "It says:",
+        "spent        140 tokens",
+    ] {
+        assert!(show.contains(told), "{told}: {show}");
+    }
+    let agents = scene.zeph(&["agents", "--agents", "agents"]);
+    assert!(agents.out.contains("reader"), "{agents:?}");
+    scene.file(
+        "agents/bad.md",
+        "---\nname: Bad Name\ntools: [read_fil]\n---\n",
+    );
+    let check = scene.zeph(&["agents", "check", "--agents", "agents", "--json"]);
+    assert_eq!(code(&check), 2, "{check:?}");
+    let problems = json_of(&check)["error"]["diagnostics"]
+        .as_array()
+        .unwrap()
+        .len();
+    assert!(problems >= 3, "all at once: {check:?}");
+}

@@ -63,11 +63,20 @@ impl Base {
     /// The host that a key would reach in clear text, if that is another machine.
     pub(crate) fn in_clear(&self) -> Option<&str> {
         let host = self.url.host_str().filter(|_| !self.is_https())?;
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let here = bare == "localhost"
-            || bare.ends_with(".localhost")
-            || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        (!here).then_some(host)
+        (!is_here(host)).then_some(host)
+    }
+
+    /// The host of a proxy on another machine that could read a key on its way.
+    pub(crate) fn in_clear_to(&self, proxy: &str) -> Option<String> {
+        if self.is_https() {
+            return None;
+        }
+        let url = Url::parse(proxy)
+            .ok()
+            .filter(Url::has_host)
+            .or_else(|| Url::parse(&format!("http://{proxy}")).ok())?;
+        let host = url.host_str().filter(|host| !is_here(host))?;
+        Some(host.to_owned())
     }
 
     /// Where a request for that model goes.
@@ -111,6 +120,14 @@ impl Base {
         }
         Headers::from(headers)
     }
+}
+
+/// Whether a host is this machine.
+fn is_here(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost"
+        || bare.ends_with(".localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Whether a path ends in `/v1`, `/v1beta` and the like.
@@ -193,5 +210,24 @@ mod tests {
             let base = Base::parse(OpenAi, text).unwrap();
             assert_eq!(base.in_clear(), host, "{text}");
         }
+    }
+
+    #[test]
+    fn a_proxy_on_another_machine_reads_what_is_in_clear() {
+        let clear = Base::parse(OpenAi, "http://127.0.0.1:8080").unwrap();
+        for (proxy, host) in [
+            (
+                "http://user:pass@proxy.example.org:3128",
+                Some("proxy.example.org"),
+            ),
+            ("https://proxy.example.org", Some("proxy.example.org")),
+            ("proxy.example.org:3128", Some("proxy.example.org")),
+            ("http://127.0.0.1:3128", None),
+            ("localhost:3128", None),
+        ] {
+            assert_eq!(clear.in_clear_to(proxy).as_deref(), host, "{proxy}");
+        }
+        let hidden = Base::parse(OpenAi, "https://10.0.0.7").unwrap();
+        assert_eq!(hidden.in_clear_to("http://proxy.example.org:3128"), None);
     }
 }

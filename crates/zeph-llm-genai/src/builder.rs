@@ -136,7 +136,8 @@ pub struct GenaiProviderBuilder {
     key: Option<SecretString>,
     key_in_clear: bool,
     timeouts: Timeouts,
-    proxy: Option<String>,
+    /// It may hold a password.
+    proxy: Option<SecretString>,
     prices: Option<Prices>,
     capabilities: Option<Capabilities>,
 }
@@ -186,8 +187,11 @@ impl GenaiProviderBuilder {
     }
 
     /// A proxy for all calls, `http://…` or `https://…`. Default: none, whatever the environment says.
+    ///
+    /// A key for a service over http is read by the proxy, so one on another machine needs
+    /// [`key_in_clear`](Self::key_in_clear). A debug print does not show the address.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = Some(url.into());
+        self.proxy = Some(SecretString::from(url.into()));
         self
     }
 
@@ -225,16 +229,15 @@ impl GenaiProviderBuilder {
                 variable: service.key_variable,
             });
         }
-        if let Some(host) = base
-            .in_clear()
-            .filter(|_| key.is_some() && !self.key_in_clear)
-        {
-            let host = host.to_owned();
+        let proxy = self.proxy.as_ref().map(SecretString::expose_secret);
+        let in_clear = base.in_clear().map(str::to_owned);
+        let in_clear = in_clear.or_else(|| base.in_clear_to(proxy?));
+        if let Some(host) = in_clear.filter(|_| key.is_some() && !self.key_in_clear) {
             return Err(BuildError::KeyInClear { host });
         }
         check_timeouts(self.timeouts)?;
         let connect = self.timeouts.connect;
-        let http = client::client(connect, self.proxy.as_deref(), base.is_https())?;
+        let http = client::client(connect, proxy, base.is_https())?;
         let genai = genai::Client::builder().with_reqwest(http).build();
         let genai = genai.map_err(|error| BuildError::Client {
             why: error.to_string(),

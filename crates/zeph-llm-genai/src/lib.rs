@@ -82,7 +82,7 @@
 //! # What to know
 //! - Nothing is read from the environment, neither keys nor proxies. TLS is ring's, and trusts what the
 //!   operating system trusts, as `SSL_CERT_FILE` and its kin say where there is such a custom.
-//! - A key goes over http to this machine only, unless
+//! - A key goes over http to this machine only, and past no proxy on another one, unless
 //!   [`key_in_clear`](GenaiProviderBuilder::key_in_clear) says otherwise.
 //! - What genai and the client below it would log is dropped: it may hold prompts, answers and keys.
 //! - An answer is read into memory as it comes, and only the call's time bounds how much that is; a

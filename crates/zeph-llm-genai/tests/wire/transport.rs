@@ -184,6 +184,15 @@ async fn what_cannot_be_used_is_told_when_it_is_built() {
             host: "10.1.2.3".into()
         }
     );
+    let through = builder(OPENAI, "http://127.0.0.1:8080").proxy("http://me:word@10.1.2.3:3128");
+    assert!(!format!("{through:?}").contains("word"), "{through:?}");
+    assert_eq!(
+        through.clone().build().unwrap_err(),
+        BuildError::KeyInClear {
+            host: "10.1.2.3".into()
+        }
+    );
+    assert!(through.key_in_clear(true).build().is_ok());
     assert!(matches!(over("nonsense"), BuildError::BadBaseUrl { .. }));
     for key in ["", " \n", "two words", "line\nbreak", "schlüssel"] {
         let error = GenaiProvider::builder(GEMINI)

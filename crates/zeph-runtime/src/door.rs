@@ -123,6 +123,7 @@ impl Core {
             }
             Ask::Left(reply) => {
                 let live = self.runs.get(&asker.key);
+                let live = live.filter(|_| self.is_current(asker));
                 let left = live.map(|live| live.scheduler.left(asker.task));
                 let _ = reply.send(left.map(|left| (left, None)).ok_or_else(over));
             }

@@ -433,8 +433,14 @@ async fn what_a_cancelled_attempt_asks_afterwards_changes_nothing() {
             tokio::spawn(async move {
                 late.kill_token().cancelled().await;
                 let reserved = late.journal().reserve(tokens(10)).await;
-                let code = reserved.err().map(|error| error.code().to_owned());
-                notes.lock().expect("whole").push(code);
+                let left = late.journal().left().await;
+                let noted = late
+                    .journal()
+                    .note(Note::new(NoteKind::Reply, "late"))
+                    .await;
+                let errors = [reserved.err(), left.err(), noted.err()];
+                let codes = errors.map(|error| error.map(|error| error.code().to_owned()));
+                notes.lock().expect("whole").extend(codes);
             });
             std::future::pending().await
         }
@@ -458,6 +464,6 @@ async fn what_a_cancelled_attempt_asks_afterwards_changes_nothing() {
     }
     assert_eq!(
         *told.lock().expect("whole"),
-        [Some("attempt_over".to_owned())]
+        ["attempt_over"; 3].map(|code| Some(code.to_owned()))
     );
 }

@@ -1,5 +1,6 @@
 //! Views: a stored run for reading, whoever owns it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -290,10 +291,12 @@ impl RunView {
         let ids: Vec<ContentId> = noted.iter().map(|(id, ..)| *id).collect();
         let contents = store.contents(&self.run, &ids).await;
         let contents = contents.map_err(|error| RuntimeError::store(&self.run, error))?;
+        // A note has one part.
+        let parts: BTreeMap<ContentId, Content> =
+            contents.into_iter().map(|part| (part.id, part)).collect();
         let mut notes = Vec::with_capacity(noted.len());
         for (id, attempt, at) in noted {
-            // A note has one part.
-            if let Some(part) = contents.iter().find(|part| part.id == id) {
+            if let Some(part) = parts.get(&id) {
                 notes.push(NoteView {
                     attempt,
                     at,

@@ -50,15 +50,7 @@ impl Kept {
     }
 
     fn left(&self) -> Budget {
-        let taken = self.taken();
-        let minus = |limit: u64, taken: u64| match limit {
-            u64::MAX => limit,
-            limit => limit.saturating_sub(taken),
-        };
-        Budget {
-            tokens: minus(self.budget.tokens, taken.tokens),
-            micro_usd: minus(self.budget.micro_usd, taken.micro_usd),
-        }
+        self.budget.without(self.taken())
     }
 }
 

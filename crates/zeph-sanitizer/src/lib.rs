@@ -25,9 +25,10 @@
 //! - The same seed and content give the same text. What was changed is told, by kind and number, and
 //!   nothing is told if nothing was changed.
 //! - Benign text in any script passes unchanged, and so does every emoji sequence, flags of
-//!   subdivisions included. Two exceptions: bidirectional marks go even where a writer of Arabic or
-//!   Hebrew meant them, and so does the soft hyphen. Code and markup are benign only as far as they
-//!   load nothing.
+//!   subdivisions included. Exceptions: bidirectional marks go even where a writer of Arabic or Hebrew
+//!   meant them, and so do the soft hyphen, the zero width spaces that part words in Khmer or Thai,
+//!   and joiners in scripts that do not join. Brackets of code that read as a tag or a token are
+//!   replaced, such as those of `List<Object>`, since readers disagree on what is code.
 //!
 //! Nothing here makes a model obey. Delimiters help it to tell data from instructions; they do not
 //! force it. What a plan or an agent may do must be limited elsewhere.

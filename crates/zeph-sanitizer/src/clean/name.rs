@@ -34,10 +34,21 @@ pub(crate) fn blanks(text: &str) -> usize {
 
 /// The ASCII character that one looks like, if it may be part of a name.
 ///
-/// Full width forms, and the Cyrillic, Armenian and Greek letters that look like Latin ones.
+/// Full width forms, the letters of mathematics, in circles and in small capitals, and the Cyrillic,
+/// Armenian and Greek letters that look like Latin ones.
 const fn fold(c: char) -> Option<char> {
     let plain = match c {
         '\u{FF01}'..='\u{FF5E}' => ((c as u32 - 0xFEE0) as u8) as char,
+        // Thirteen alphabets, each of 26 capitals and 26 small letters.
+        '\u{1D400}'..='\u{1D6A3}' => (b'a' + ((c as u32 - 0x1D400) % 26) as u8) as char,
+        '\u{24B6}'..='\u{24E9}' => (b'a' + ((c as u32 - 0x24B6) % 26) as u8) as char,
+        'ᴅ' => 'd',
+        'ᴇ' => 'e',
+        'ɴ' => 'n',
+        'ʀ' => 'r',
+        'ꜱ' => 's',
+        'ᴛ' => 't',
+        'ᴜ' => 'u',
         'а' | 'А' | 'α' | 'Α' => 'a',
         'В' | 'Β' => 'b',
         'с' | 'С' | 'ϲ' => 'c',

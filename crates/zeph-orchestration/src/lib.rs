@@ -46,6 +46,8 @@ mod dag;
 mod flow;
 #[cfg(feature = "planner")]
 mod orchestrator;
+#[cfg(feature = "planner")]
+mod replay;
 
 pub use dag::{Assignment, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter};
 
@@ -85,6 +87,9 @@ pub use orchestrator::{
     Confirm, Decide, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles, Proposed,
     Report, Roles, TaskResult, Verdict, run_seed,
 };
+
+#[cfg(feature = "planner")]
+pub use replay::{AttemptReplay, ReplayReport, replay_run};
 
 // Every layer, whole, under its own name.
 #[cfg(feature = "command")]

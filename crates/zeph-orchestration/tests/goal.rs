@@ -13,5 +13,8 @@ mod crash;
 #[path = "goal/budget.rs"]
 mod budget;
 
+#[path = "goal/replay.rs"]
+mod replay;
+
 #[path = "goal/failure.rs"]
 mod failure;

@@ -7,6 +7,7 @@ mod fill;
 mod plan;
 mod portion;
 mod prompts;
+mod replay;
 mod tool;
 
 pub use agent::{
@@ -32,4 +33,5 @@ pub use plan::{
     WarningCode, finish, goal_graph, plan_schema, read_plan,
 };
 pub use prompts::{PromptDefect, PromptDefects, PromptError, PromptFault, PromptName, Prompts};
+pub use replay::{Difference, Place, Recorded, RecordedEnd, Replayed, Tape, replay_attempt};
 pub use tool::{Tool, ToolFault, ToolOutput, Tools, conformance, tool_fn};

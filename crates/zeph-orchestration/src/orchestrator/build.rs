@@ -322,7 +322,7 @@ impl OrchestratorBuilder {
         // What does not fit is told now and not by the first run.
         orchestrator
             .0
-            .registry(&Policy::default(), Default::default())?;
+            .registry(&Policy::default(), Default::default(), None)?;
         Ok(orchestrator)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeph_graph::Policy;
-use zeph_llm::{Gate, LlmProvider, Retrying};
+use zeph_llm::{Gate, LlmProvider, RetryPolicy, Retrying};
 use zeph_planfile::RunValues;
-use zeph_planner::{AnswerExecutor, Crew, PlanRequest, PriceList};
+use zeph_planner::{AnswerExecutor, Crew, PlanRequest, PriceList, Tape};
 use zeph_sanitizer::Redactor;
 use zeph_subagent::{Redact, Registry};
 
@@ -14,22 +15,38 @@ use super::build::Settings;
 use super::{OrchestratorError, Roles, run_seed};
 
 impl Settings {
-    /// Who does the actions of a run with that policy.
+    /// Who does the actions of a run with that policy; with a tape, by what is on it.
     pub(super) fn registry(
         &self,
         policy: &Policy,
         values: RunValues,
+        tape: Option<&Tape>,
     ) -> Result<Registry, OrchestratorError> {
-        let provider = Arc::clone(&self.provider);
+        let provider = match tape {
+            Some(tape) => tape.provider(&*self.provider),
+            None => Arc::clone(&self.provider),
+        };
         let sanitizer = (self.sanitizer)(run_seed(policy), &self.secrets);
         let crew = Crew::builder(Arc::clone(&provider))
             .sanitizer(Arc::clone(&sanitizer))
             .retry(self.retry);
         let crew = self.crew.iter().fold(crew, |crew, change| change(crew));
+        let crew = match tape {
+            Some(tape) => crew.on_tape(tape),
+            None => crew,
+        };
         let crew = Arc::new(crew.build()?);
 
         let planner = (self.planner)(Arc::clone(&provider), sanitizer);
-        let host = self.host(&crew, &provider);
+        let retry = match tape {
+            Some(_) => RetryPolicy {
+                base: Duration::ZERO,
+                cap: Duration::ZERO,
+                ..self.retry
+            },
+            None => self.retry,
+        };
+        let host = self.host(&crew, &provider, retry);
         let mut roles = Roles::new(Arc::clone(&crew))
             .values(values)
             .planner(planner, host)
@@ -53,8 +70,13 @@ impl Settings {
     }
 
     /// What plans may use.
-    fn host(&self, crew: &Crew, provider: &Arc<dyn LlmProvider>) -> PlanRequest {
-        let (policy, gate) = (self.retry, Gate::new());
+    fn host(
+        &self,
+        crew: &Crew,
+        provider: &Arc<dyn LlmProvider>,
+        policy: RetryPolicy,
+    ) -> PlanRequest {
+        let gate = Gate::new();
         let around = move |provider: Arc<dyn LlmProvider>| {
             let repeated = Retrying::new(provider, policy).gate(&gate);
             Arc::new(repeated) as Arc<dyn LlmProvider>

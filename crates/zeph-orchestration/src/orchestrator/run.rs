@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use zeph_graph::{Budget, Policy, RunId, RunState, TaskGraph, Work};
 use zeph_planfile::RunValues;
-use zeph_planner::{ADOPT, AdoptParams, PlanOutput, goal_graph};
+use zeph_planner::{ADOPT, AdoptParams, PlanOutput, Tape, goal_graph};
 use zeph_runtime::{
     Delivery, Engine, QuestionView, Request, RunHandle, RunView, RuntimeError, Submission, ask,
 };
+
+use crate::{ReplayReport, replay_run};
 
 use super::crew::Redacting;
 use super::{Confirm, Orchestrator, OrchestratorError, Proposed, Report};
@@ -152,6 +154,24 @@ impl Orchestrator {
         self.ask(run, &request).await
     }
 
+    /// Makes a run once more from its journal, without a network and without changing anything:
+    /// decisions, and what models did. See [`replay_run`].
+    ///
+    /// This orchestrator must be built as the one of the run was. A planner that asks another
+    /// provider than the one it is given, and an aggregator of the host's own, ask whom they please.
+    ///
+    /// # Errors
+    /// If the run cannot be read.
+    pub async fn replay(&self, run: &RunId) -> Result<ReplayReport, OrchestratorError> {
+        let settings = &*self.0;
+        let redact = Arc::new(Redacting(settings.secrets.clone()));
+        let make = |tape: &Tape, view: &RunView| {
+            let values = RunValues::of_graph(view.graph())?;
+            settings.registry(view.scheduler.policy(), values, Some(tape))
+        };
+        replay_run(&*settings.store, run, Some(redact), make).await
+    }
+
     async fn ask(&self, run: &RunId, request: &Request) -> Result<Delivery, OrchestratorError> {
         let store = &*self.0.store;
         // The request is no older than the run's last record.
@@ -168,7 +188,7 @@ impl Orchestrator {
         let settings = &*self.0;
         let values = RunValues::of_graph(graph)?;
         let mut engine = Engine::builder(Arc::clone(&settings.store))
-            .registry(settings.registry(policy, values)?)
+            .registry(settings.registry(policy, values, None)?)
             .redact(Arc::new(Redacting(settings.secrets.clone())))
             .limits(settings.limits);
         if let Some(owners) = &settings.owners {

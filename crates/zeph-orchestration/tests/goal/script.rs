@@ -26,14 +26,19 @@ pub(crate) fn asks_for_a_plan(request: &LlmRequest) -> bool {
     says(request, "\"needs\"") && says(request, GOAL)
 }
 
-/// The model, without a plan.
-pub(crate) fn model() -> ScriptedProvider {
+/// The part of agents and aggregator, behind what the model says already.
+pub(crate) fn plays(model: ScriptedProvider) -> ScriptedProvider {
     let puts_together = "You put the results of several tasks together";
-    ScriptedProvider::new("script")
+    model
         .when(puts_together, Reply::text(ANSWER))
         .when("Tell of the rain.", Reply::text("It rains."))
         .when("Tell of the wind.", Reply::text("It blows."))
         .when("Write it up.", Reply::text("It rains and blows."))
+}
+
+/// The model, without a plan.
+pub(crate) fn model() -> ScriptedProvider {
+    plays(ScriptedProvider::new("script"))
 }
 
 /// The same, but planning leaves so many tokens of that budget.

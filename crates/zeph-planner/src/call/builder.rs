@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeph_llm::{LlmProvider, RetryPolicy, TokenCounter};
 use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
@@ -124,6 +125,26 @@ impl CrewBuilder {
     /// Takes answers in pieces, where providers can, so that observers see them grow. Default: no.
     pub fn streaming(mut self) -> Self {
         self.crew.streaming = true;
+        self
+    }
+
+    /// Puts others in place of every provider and tool that is there so far; nothing waits between
+    /// calls.
+    pub(crate) fn stand_ins(
+        mut self,
+        provider: impl Fn(&dyn LlmProvider) -> Arc<dyn LlmProvider>,
+        tools: impl FnOnce(&Tools) -> Tools,
+    ) -> Self {
+        let crew = &mut self.crew;
+        for model in crew.models.values_mut().chain([&mut crew.default_model]) {
+            model.provider = provider(&*model.provider);
+        }
+        crew.tools = tools(&crew.tools);
+        crew.retry = RetryPolicy {
+            base: Duration::ZERO,
+            cap: Duration::ZERO,
+            ..crew.retry
+        };
         self
     }
 

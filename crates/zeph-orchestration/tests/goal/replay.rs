@@ -1,0 +1,190 @@
+//! Replays: a recorded run comes out the same without its model; what was changed is found and named.
+
+use std::sync::{Arc, Mutex};
+
+use zeph_graph::OverBudget;
+use zeph_orchestration::llm::{ErrorKind, LlmRequest, Reply, RetryPolicy, ScriptedProvider};
+use zeph_orchestration::memory::{MemoryStore, RawGraphStore};
+use zeph_orchestration::planner::{Difference, Place, PromptName, Prompts, Replayed};
+use zeph_orchestration::sanitizer::Redactor;
+use zeph_orchestration::subagent::{Budget, NoteKind};
+use zeph_orchestration::{Confirm, OrchestratorBuilder, OrchestratorError, ReplayReport, Verdict};
+
+use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, says};
+
+/// Runs the goal, and replays it with a model that says nothing.
+async fn replayed(
+    build: impl Fn(&ScriptedProvider) -> OrchestratorBuilder,
+    model: &ScriptedProvider,
+) -> ReplayReport {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let recorded = build(model).store(Arc::clone(&store)).build().unwrap();
+    let run = match recorded.run(GOAL).await {
+        Ok(report) => report.run,
+        Err(OrchestratorError::NoPlan { run, .. }) => run,
+        Err(other) => panic!("{other}"),
+    };
+    let silent = ScriptedProvider::new("script");
+    let replaying = build(&silent).store(store).build().unwrap();
+    let report = replaying.replay(&run).await.unwrap();
+    assert!(silent.requests().is_empty(), "the replay asked the model");
+    report
+}
+
+fn outcomes(report: &ReplayReport) -> Vec<(&str, &str)> {
+    let outcomes = report.attempts.iter().map(|one| {
+        let word = match &one.outcome {
+            Replayed::Same => "same",
+            Replayed::Differs(_) => "differs",
+            Replayed::Skipped(_) => "skipped",
+        };
+        (&*one.task, word)
+    });
+    outcomes.collect()
+}
+
+#[track_caller]
+fn all_same(report: &ReplayReport) {
+    assert_eq!(report.divergence, None);
+    for one in &report.attempts {
+        assert_eq!(
+            one.outcome,
+            Replayed::Same,
+            "{}: {:?}",
+            one.task,
+            one.outcome
+        );
+    }
+    assert!(report.is_same());
+}
+
+#[tokio::test]
+async fn a_recorded_run_comes_out_the_same_without_its_model() {
+    let report = replayed(builder, &planning()).await;
+    all_same(&report);
+    let tasks: Vec<&str> = outcomes(&report)
+        .into_iter()
+        .map(|(task, _)| task)
+        .collect();
+    assert_eq!(tasks, ["plan", "adopt", "rain", "wind", "report", "answer"]);
+    assert!(report.records > 30);
+}
+
+#[tokio::test]
+async fn rounds_and_edited_plans_come_out_the_same() {
+    let edited = "[tasks.rain]\nprompt = 'Tell of the rain.'";
+    let build = |model: &ScriptedProvider| {
+        let verdicts = Arc::new(Mutex::new(vec![
+            Verdict::Edit(edited.to_owned()),
+            Verdict::Edit("[tasks.rain]\npromt = 'x'".to_owned()),
+            Verdict::Reject("mention snow".to_owned()),
+        ]));
+        builder(model).confirm(Confirm::with(move |_| {
+            let verdict = verdicts.lock().unwrap().pop();
+            async move { verdict.unwrap_or(Verdict::Approve) }
+        }))
+    };
+    let report = replayed(build, &planning()).await;
+    all_same(&report);
+    assert_eq!(report.attempts.len(), 7, "{:?}", outcomes(&report));
+}
+
+#[tokio::test]
+async fn what_failed_was_repeated_or_was_mended_comes_out_the_same() {
+    let busy = || Reply::error(ErrorKind::Unavailable, "overloaded");
+    let rain = |request: &LlmRequest| says(request, "Tell of the rain.");
+    let model = ScriptedProvider::new("script")
+        .rule(asks_for_a_plan, Some(1), busy())
+        .rule(asks_for_a_plan, Some(1), Reply::text("No plan, sorry."))
+        .rule(asks_for_a_plan, None, Reply::text(PLAN))
+        .rule(rain, Some(1), busy())
+        .rule(rain, Some(1), Reply::text(""));
+    let model = plays(model);
+    let build = |model: &ScriptedProvider| {
+        let quick = RetryPolicy {
+            base: std::time::Duration::ZERO,
+            cap: std::time::Duration::ZERO,
+            ..RetryPolicy::default()
+        };
+        builder(model).retry(quick)
+    };
+    let report = replayed(build, &model).await;
+    all_same(&report);
+}
+
+#[tokio::test]
+async fn a_budget_at_its_limit_comes_out_the_same() {
+    let budget = Budget {
+        tokens: 20_000,
+        ..Budget::UNLIMITED
+    };
+    let build = |model: &ScriptedProvider| {
+        let builder = builder(model).budget(budget);
+        builder.over_budget(OverBudget::Partial)
+    };
+    let report = replayed(build, &planning_leaves(1_000, 20_000)).await;
+    all_same(&report);
+    assert_eq!(outcomes(&report).len(), 5, "{:?}", outcomes(&report));
+}
+
+#[tokio::test]
+async fn secrets_are_compared_as_they_were_kept() {
+    let leaks = |model: &ScriptedProvider| {
+        let secrets = Redactor::new([("key", "It blows.")]).unwrap();
+        builder(model).secrets(secrets)
+    };
+    all_same(&replayed(leaks, &planning()).await);
+}
+
+/// The difference of a task's first attempt that has one.
+fn difference<'a>(report: &'a ReplayReport, task: &str) -> &'a Difference {
+    let of_task = report.attempts.iter().filter(|one| &*one.task == task);
+    let mut differences = of_task.filter_map(|one| match &one.outcome {
+        Replayed::Differs(difference) => Some(difference),
+        Replayed::Same | Replayed::Skipped(_) => None,
+    });
+    differences
+        .next()
+        .unwrap_or_else(|| panic!("{task} does not differ"))
+}
+
+#[tokio::test]
+async fn a_changed_prompt_is_found_and_named() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let model = planning();
+    let recorded = builder(&model).store(Arc::clone(&store)).build().unwrap();
+    let run = recorded.run(GOAL).await.unwrap().run;
+
+    let changed = builder(&model).store(store).crew(|crew| {
+        let prompts = Prompts::with([(
+            PromptName::AgentTask,
+            "Do this now: {{ prompt }} {{ parents }}".to_owned(),
+        )])
+        .unwrap();
+        crew.prompts(prompts)
+    });
+    let report = changed.build().unwrap().replay(&run).await.unwrap();
+    assert!(!report.is_same());
+    assert_eq!(report.divergence, None);
+    let found = difference(&report, "rain");
+    let prompt = Place::Note {
+        kind: NoteKind::Prompt,
+        number: 1,
+    };
+    assert_eq!(
+        (found.place, &*found.pointer),
+        (prompt, "/request/messages/1/text")
+    );
+    assert!(found.replayed.contains("Do this now:"), "{found}");
+    assert!(
+        found
+            .to_string()
+            .starts_with("prompt 1 at /request/messages/1/text")
+    );
+    let same: Vec<&str> = outcomes(&report)
+        .into_iter()
+        .filter(|(_, word)| *word == "same")
+        .map(|(task, _)| task)
+        .collect();
+    assert_eq!(same, ["plan", "adopt", "answer"]);
+}

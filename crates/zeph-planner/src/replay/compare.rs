@@ -1,0 +1,181 @@
+//! Comparing: the first place where two JSON values differ.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+use zeph_common::{inert, truncate};
+use zeph_subagent::NoteKind;
+
+/// Where a replayed attempt differs from the recorded one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// In what.
+    pub place: Place,
+    /// Where in it, as a JSON pointer; empty for the whole.
+    pub pointer: String,
+    /// What the recording has there; inert, and only the beginning of what differs.
+    pub recorded: String,
+    /// What the replay has there, in the same form.
+    pub replayed: String,
+}
+
+/// What of an attempt differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Place {
+    /// A note: of that kind, and which of them, from 1.
+    Note {
+        /// What it is about.
+        kind: NoteKind,
+        /// Which note of that kind.
+        number: usize,
+    },
+    /// What a call may cost: which call, from 1.
+    Reservation {
+        /// Which reservation.
+        number: usize,
+    },
+    /// The tasks that the attempt proposed.
+    Proposal,
+    /// What the attempt left.
+    Output,
+    /// How the attempt ended.
+    End,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Note { kind, number } => write!(f, "{} {number}", kind.name()),
+            Self::Reservation { number } => write!(f, "reservation {number}"),
+            Self::Proposal => f.write_str("proposal"),
+            Self::Output => f.write_str("output"),
+            Self::End => f.write_str("end"),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.place)?;
+        if !self.pointer.is_empty() {
+            write!(f, " at {}", inert(&self.pointer))?;
+        }
+        write!(
+            f,
+            ": {} was recorded, and now it is {}",
+            self.recorded, self.replayed
+        )
+    }
+}
+
+impl Difference {
+    /// The first difference between two values; `None` if there is none.
+    pub(super) fn of(place: Place, recorded: &Value, replayed: &Value) -> Option<Self> {
+        let mut open = vec![(String::new(), recorded, replayed)];
+        while let Some((pointer, recorded, replayed)) = open.pop() {
+            match (recorded, replayed) {
+                (Value::Object(old), Value::Object(new)) => {
+                    let absent = new.keys().filter(|key| !old.contains_key(*key));
+                    let keys: Vec<&String> = old.keys().chain(absent).collect();
+                    let null = &Value::Null;
+                    // The last one in is looked at first.
+                    open.extend(keys.into_iter().rev().map(|key| {
+                        let pointer = format!("{pointer}/{}", escaped(key));
+                        let (old, new) = (old.get(key), new.get(key));
+                        (pointer, old.unwrap_or(null), new.unwrap_or(null))
+                    }));
+                }
+                (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
+                    let items = old.iter().zip(new).enumerate().rev();
+                    open.extend(
+                        items.map(|(index, (old, new))| (format!("{pointer}/{index}"), old, new)),
+                    );
+                }
+                (recorded, replayed) if recorded == replayed => {}
+                (recorded, replayed) => {
+                    let (recorded, replayed) = shown(recorded, replayed);
+                    return Some(Self {
+                        place,
+                        pointer,
+                        recorded,
+                        replayed,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// One of the two has something and the other has nothing.
+    pub(super) fn words(place: Place, recorded: &str, replayed: &str) -> Self {
+        Self {
+            place,
+            pointer: String::new(),
+            recorded: inert(recorded).into_owned(),
+            replayed: inert(replayed).into_owned(),
+        }
+    }
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// Both values from a little before the first character that differs.
+fn shown(recorded: &Value, replayed: &Value) -> (String, String) {
+    const BEFORE: usize = 20;
+    const SHOWN: usize = 100;
+    let (Value::String(old), Value::String(new)) = (recorded, replayed) else {
+        let show = |value: &Value| truncate(&inert(&value.to_string()), SHOWN).to_string();
+        return (show(recorded), show(replayed));
+    };
+    let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b);
+    let from = old.floor_char_boundary(same.count().saturating_sub(BEFORE));
+    let show = |text: &str| {
+        let begin = if from == 0 { "" } else { "…" };
+        let rest = truncate(text.get(from..).unwrap_or_default(), SHOWN);
+        // A JSON string is inert but for what only terminals and eyes mind.
+        let quoted = Value::from(format!("{begin}{rest}")).to_string();
+        inert(&quoted).into_owned()
+    };
+    (show(old), show(new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Difference, Place};
+    use serde_json::{Value, json};
+
+    fn first(recorded: &Value, replayed: &Value) -> Option<(String, String, String)> {
+        let found = Difference::of(Place::Output, recorded, replayed)?;
+        Some((found.pointer, found.recorded, found.replayed))
+    }
+
+    #[test]
+    fn the_first_difference_is_found_with_its_place() {
+        let old = json!({ "a": [1, { "b/c": "a long text that goes on, with an end" }], "z": 1 });
+        assert_eq!(first(&old, &old), None);
+        let mut new = old.clone();
+        new["a"][1]["b/c"] = json!("a long text that goes on, with no end");
+        new["z"] = json!(2);
+        let found = first(&old, &new).map(|(pointer, ..)| pointer);
+        assert_eq!(found.as_deref(), Some("/a/1/b~1c"));
+        let found = first(&json!([1]), &json!([1, 2]));
+        assert_eq!(found, Some((String::new(), "[1]".into(), "[1,2]".into())));
+        let found = first(&json!({}), &json!({ "a": 1 }));
+        assert_eq!(found, Some(("/a".into(), "null".into(), "1".into())));
+    }
+
+    #[test]
+    fn what_is_shown_is_short_and_inert() {
+        let old = json!(format!("{}\u{1b}[31mA", "ä".repeat(5_000)));
+        let new = json!(format!("{}\u{1b}[31mB", "ä".repeat(5_000)));
+        let (_, old, new) = first(&old, &new).unwrap_or_default();
+        assert!(old.len() < 200 && new.len() < 200, "{old} {new}");
+        assert!(!old.contains('\u{1b}') && old != new);
+    }
+}

@@ -58,7 +58,7 @@ impl View<'_> {
 /// The text itself, and each other reading of it that differs.
 pub(crate) fn views(bytes: &[u8]) -> impl Iterator<Item = View<'_>> {
     let unseen = decoded(bytes, unseen);
-    let escapes: [Undo; 3] = [percent, entity, backslash];
+    let escapes: [Undo; 4] = [percent, entity, backslash, terminal];
     let others = escapes
         .into_iter()
         .filter(|undo| (0..bytes.len()).any(|at| undo(&bytes[at..]).is_some()))
@@ -68,10 +68,9 @@ pub(crate) fn views(bytes: &[u8]) -> impl Iterator<Item = View<'_>> {
 
 /// An escape undone, without what nobody sees: encoders break lines, and escape the breaks as well.
 fn unseen_or(undo: Undo, rest: &[u8]) -> Option<(Bytes, usize)> {
-    if let Some(nothing) = unseen(rest) {
-        return Some(nothing);
-    }
-    let (meaning, len) = undo(rest)?;
+    let Some((meaning, len)) = undo(rest) else {
+        return unseen(rest);
+    };
     match unseen(&meaning.bytes[..meaning.len]) {
         Some((nothing, seen)) if seen == meaning.len => Some((nothing, len)),
         Some(_) | None => Some((meaning, len)),
@@ -166,6 +165,16 @@ fn unseen(bytes: &[u8]) -> Option<(Bytes, usize)> {
         .chars()
         .next()?;
     (c.is_control() || is_invisible(c)).then(|| (Bytes::default(), len))
+}
+
+/// A control sequence of a terminal, such as a change of colour, shows nothing.
+fn terminal(bytes: &[u8]) -> Option<(Bytes, usize)> {
+    let rest = bytes
+        .strip_prefix(b"\x1b[")
+        .or_else(|| bytes.strip_prefix("\u{9b}".as_bytes()))?;
+    let inside = rest.iter().take_while(|b| matches!(b, 0x20..=0x3F)).count();
+    let ends = matches!(rest.get(inside), Some(0x40..=0x7E));
+    ends.then(|| (Bytes::default(), 2 + inside + 1))
 }
 
 fn percent(bytes: &[u8]) -> Option<(Bytes, usize)> {

@@ -28,7 +28,8 @@ const MAX_NAME_BYTES: usize = 64;
 ///
 /// A secret is found
 ///
-/// - as it is, also with line breaks in it that were not there (or without those that were);
+/// - as it is, also with line breaks, colours of a terminal or invisible characters in it that were
+///   not there (or without those that were);
 /// - in base64, standard and URL-safe, padded or not, at any of the three alignments, so also as a
 ///   part of something longer, such as `user:password`, and across the line breaks of `base64`;
 /// - in hexadecimal, all lower or all upper case;
@@ -117,7 +118,7 @@ impl Redactor {
 
     /// The text with a marker for each secret; borrowed if there is none in it.
     ///
-    /// Linear in the text; five passes at most.
+    /// Linear in the text; six readings of it at most.
     #[must_use]
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.redact_text(text).0

@@ -54,6 +54,8 @@ fn usual_encodings_are_found() {
         "cEBzcy93InJk==",
         "cEBzcy\n93InJk",
         "cEBzcy%393InJk",
+        "p@ss\x1b[1;31m/w\x1b[0m\"rd",
+        "p@ss\u{9b}0m/w\"rd",
         r"cEBzcy\n93InJk",
         "cEBzcy%0D%0A93InJk",
         "cEBzcy&#10;93InJk",

@@ -236,7 +236,7 @@ impl Cx {
         let redactor = llm::redactor(secrets.chain(keys));
         if let (Some(models), Some(service)) = (&work.models, &service) {
             let folder = work.folder.clone().unwrap_or_else(|| PathBuf::from("."));
-            let roles = Roles::new(self, models, service, &folder, &redactor)?;
+            let roles = Roles::new(self, models, service, &folder, &redactor, None)?;
             roles.register(self, &mut registry, &work.values)?;
         }
         let limits = Limits {

@@ -73,6 +73,20 @@ impl Channel {
         }
     }
 
+    /// What to type next, and what for; the words stand below each other as far as that is readable.
+    pub(crate) fn commands(self, commands: &[(String, String)]) {
+        const LEAST: usize = 34;
+        const MOST: usize = 56;
+        let lengths = commands.iter().map(|(command, _)| command.chars().count());
+        let width = lengths
+            .filter(|length| *length <= MOST)
+            .fold(LEAST, usize::max);
+        for (command, what) in commands {
+            let command = Tone::Question.paint(format!("{command:<width$}"));
+            self.line(format!("  {command} {what}"));
+        }
+    }
+
     /// A JSON object that says if it is about a run that is played.
     pub(crate) fn marked(self, mut object: serde_json::Value) -> serde_json::Value {
         if !self.label.is_empty() {

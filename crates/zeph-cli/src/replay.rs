@@ -1,21 +1,29 @@
-//! `zeph replay`: a run's journal decided once more from what happened, and compared record by record.
+//! `zeph replay`: a run is decided once more, and what models did in it is done once more, from what
+//! was recorded: nobody is asked, and nothing is changed.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use serde_json::json;
-use zeph_graph::wire::{self, GraphSpec};
-use zeph_graph::{ContentId, Entry, Record};
+use serde_json::{Value, json};
+use zeph_common::inert;
 use zeph_memory::RawGraphStore;
+use zeph_orchestration::{AttemptReplay, ReplayReport, replay_run};
+use zeph_planfile::RunValues;
+use zeph_planner::{Replayed, Tape};
 use zeph_runtime::RunView;
-use zeph_scheduler::{Patches, replay};
-use zeph_subagent::TaskErrorRecord;
+use zeph_subagent::Registry;
 
 use crate::args::RunRef;
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
+use crate::llm::{self, Models, Redacting, Roles, Setup};
 use crate::out::{self, Tone};
+use crate::read::page::count;
 use crate::read::status;
+use crate::run::FOLDER;
+
+/// The attempts that are told by name.
+const SHOWN: usize = 20;
 
 pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
     let store = cx.open_store_read_only().await?;
@@ -24,95 +32,161 @@ pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
         None => status::newest(&store, None).await?,
     };
     let view = RunView::load(&store, &run).await?;
-    let header = store.load(&run).await?.new.header;
-    let damaged = |why: String| CliError::new(Exit::Store, why).code("damaged");
-    let header = wire::decode_header(&String::from_utf8_lossy(&header))
-        .map_err(|error| damaged(error.to_string()))?;
-    let patches = patches(&store, &view).await?;
-    let waits = waits(&store, &view).await?;
-    let replayed = replay(&|| header.clone(), &view.entries, &patches, &|entry| {
-        waits.get(&error_of(entry)?).copied()
-    });
-    let difference = replayed.as_ref().err().map(ToString::to_string);
-    let records = view.entries.len();
+    let (report, why_not) = replay(cx, &store, &view).await?;
+    let exit = if report.is_same() {
+        Exit::Completed
+    } else {
+        Exit::Failed
+    };
     if cx.json() {
+        let attempts = report.attempts.iter().map(attempt_json);
         out::json(&json!({
             "run": run.as_str(),
-            "records": records,
-            "same": difference.is_none(),
-            "first_difference": difference,
+            "records": report.records,
+            "same": report.is_same(),
+            "first_difference": report.divergence.as_ref().map(ToString::to_string),
+            "attempts": attempts.collect::<Vec<_>>(),
+            "attempts_not_replayed": why_not.map(|error| error.message),
         }));
-    } else if let Some(difference) = &difference {
-        out::line(format!(
-            "{} run {run}: {}",
-            Tone::Bad.paint("differs"),
-            zeph_common::inert(difference)
-        ));
-        out::line(format!(
-            "  `zeph verify {run}` tells whether the journal is damaged; if it is not, another version of zeph has decided this run"
-        ));
     } else {
-        out::line(format!(
-            "{} run {run}: {records} records, decided once more and the same",
-            Tone::Good.paint("ok")
-        ));
+        tell(&report, why_not.as_ref());
     }
-    Ok(if difference.is_some() {
-        Exit::Failed
-    } else {
-        Exit::Completed
-    })
+    Ok(exit)
 }
 
-/// The patches that the graph has grown by.
-async fn patches(store: &dyn RawGraphStore, view: &RunView) -> Result<Patches, CliError> {
-    let ids: Vec<ContentId> = (view.entries.iter())
-        .filter_map(|entry| {
-            let Record::Amended { content, .. } = entry.record else {
-                return None;
-            };
-            Some(content)
-        })
-        .collect();
-    let mut patches = Patches::new();
-    for part in contents(store, view, &ids).await? {
-        let text = String::from_utf8_lossy(&part.bytes);
-        let patch = GraphSpec::from_json(&text)
+/// The report; and why attempts were left alone, if the run's models, agents or prompts are gone.
+async fn replay(
+    cx: &Cx,
+    store: &dyn RawGraphStore,
+    view: &RunView,
+) -> Result<(ReplayReport, Option<CliError>), CliError> {
+    let mut why_not = None;
+    let setup = llm::needs_model(view.graph(), |_| true)
+        .then(|| Setup::stored(cx, view.graph()))
+        .transpose();
+    let setup = setup.unwrap_or_else(|error| {
+        why_not = Some(error);
+        None
+    });
+    let setup = setup.map(|setup| Setup {
+        replayed: true,
+        ..setup
+    });
+    let service = setup.as_ref().map(|setup| setup.service(cx)).transpose();
+    let service = service.unwrap_or_else(|error| {
+        why_not = Some(error);
+        None
+    });
+    let redactor = llm::redactor(service.iter().flat_map(llm::Service::keys));
+    let redact = Arc::new(Redacting(redactor.clone()));
+    let make = |tape: &Tape, view: &RunView| -> Result<Registry, CliError> {
+        let mut registry = Registry::new();
+        let (Some(setup), Some(service)) = (setup, service) else {
+            return Ok(registry);
+        };
+        let folder = view.graph().metadata().get(FOLDER);
+        let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
+        let models = Models {
+            setup,
+            seed: view.scheduler.policy().seed,
+            counts_money: false,
+        };
+        let values = RunValues::of_graph(view.graph())
             .map_err(|error| CliError::new(Exit::Store, error.to_string()).code("damaged"))?;
-        patches.insert(part.id, patch);
-    }
-    Ok(patches)
-}
-
-/// The waits that errors asked for: an input that no record holds.
-async fn waits(
-    store: &dyn RawGraphStore,
-    view: &RunView,
-) -> Result<BTreeMap<ContentId, Duration>, CliError> {
-    let ids: Vec<ContentId> = view.entries.iter().filter_map(error_of).collect();
-    let read = |part: zeph_memory::Content| {
-        let error: TaskErrorRecord = serde_json::from_slice(&part.bytes).ok()?;
-        Some((part.id, Duration::from_millis(error.retry_after_ms?)))
+        let roles = Roles::new(cx, &models, &service, &folder, &redactor, Some(tape));
+        match roles.and_then(|roles| roles.register(cx, &mut registry, &values)) {
+            Ok(()) => Ok(registry),
+            Err(error) => {
+                why_not = Some(error);
+                Ok(Registry::new())
+            }
+        }
     };
-    let parts = contents(store, view, &ids).await?;
-    Ok(parts.into_iter().filter_map(read).collect())
+    let report = replay_run(store, &view.run, Some(redact), make).await?;
+    Ok((report, why_not))
 }
 
-/// What the executor said when the attempt failed.
-const fn error_of(entry: &Entry) -> Option<ContentId> {
-    let Record::AttemptFailed { error, .. } = entry.record else {
-        return None;
-    };
-    error
-}
-
-async fn contents(
-    store: &dyn RawGraphStore,
-    view: &RunView,
-    ids: &[ContentId],
-) -> Result<Vec<zeph_memory::Content>, CliError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
+    let run = &report.run;
+    let records = count(report.records as u64, "record");
+    match &report.divergence {
+        None => out::line(format!(
+            "{} run {run}: {records}, decided once more and the same",
+            Tone::Good.paint("ok")
+        )),
+        Some(first) => {
+            let first = first.to_string();
+            out::line(format!(
+                "{} run {run}: {}",
+                Tone::Bad.paint("differs"),
+                inert(&first)
+            ));
+            out::line(format!(
+                "  `zeph verify {run}` tells whether the journal is damaged; if it is not, another version of zeph has decided this run"
+            ));
+        }
     }
-    Ok(store.contents(&view.run, ids).await?)
+    if let Some(error) = why_not {
+        let message = error.message.lines().next().unwrap_or_default();
+        out::line(format!(
+            "{} what models did was left alone: {}",
+            Tone::Warning.paint("skipped"),
+            inert(message)
+        ));
+        return;
+    }
+    let of = |wanted: fn(&Replayed) -> bool| {
+        let all = report.attempts.iter();
+        all.filter(move |one| wanted(&one.outcome))
+            .collect::<Vec<_>>()
+    };
+    let same = of(|outcome| matches!(outcome, Replayed::Same));
+    if !same.is_empty() {
+        out::line(format!(
+            "{} {} of models, made once more from what was recorded and the same",
+            Tone::Good.paint("ok"),
+            count(same.len() as u64, "attempt")
+        ));
+    }
+    let rest = report.attempts.iter();
+    let rest: Vec<&AttemptReplay> = rest
+        .filter(|one| !matches!(one.outcome, Replayed::Same))
+        .collect();
+    for one in rest.iter().take(SHOWN) {
+        let (word, text) = words(&one.outcome);
+        let tone = if word == "differs" {
+            Tone::Bad
+        } else {
+            Tone::Warning
+        };
+        out::line(format!(
+            "{} {}, attempt {}: {}",
+            tone.paint(word),
+            inert(&one.task),
+            one.attempt,
+            inert(&text)
+        ));
+    }
+    if rest.len() > SHOWN {
+        out::line(format!("… and {} more", rest.len() - SHOWN));
+    }
+}
+
+fn words(outcome: &Replayed) -> (&'static str, String) {
+    match outcome {
+        Replayed::Same => ("same", String::new()),
+        Replayed::Differs(difference) => ("differs", difference.to_string()),
+        Replayed::Skipped(why) => ("skipped", why.clone()),
+    }
+}
+
+fn attempt_json(one: &AttemptReplay) -> Value {
+    let (outcome, text) = words(&one.outcome);
+    json!({
+        "task": &*one.task,
+        "action": &*one.action,
+        "attempt": one.attempt.get(),
+        "outcome": outcome,
+        "text": text,
+    })
 }

@@ -53,14 +53,14 @@ pub(crate) async fn read(
 pub(crate) fn commands(run: &str, question: u32, suffix: &str) -> [(String, String); 3] {
     let answer = |text: &str| format!("zeph answer {run} {question} {}{suffix}", quoted(text));
     [
-        ("run the plan".to_owned(), answer("approve")),
+        (answer("approve"), "run the plan".to_owned()),
         (
-            "have it planned anew, heeding this".to_owned(),
             answer("reject: make it smaller"),
+            "have it planned anew, heeding this".to_owned(),
         ),
         (
-            "run an edited plan file instead".to_owned(),
             answer("@plan.toml"),
+            "run an edited plan file instead".to_owned(),
         ),
     ]
 }

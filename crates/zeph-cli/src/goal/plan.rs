@@ -41,7 +41,7 @@ pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
         seed: policy.seed,
         counts_money: policy.budget.micro_usd != u64::MAX,
     };
-    let roles = Roles::new(cx, &models, &service, &folder, &redactor)?;
+    let roles = Roles::new(cx, &models, &service, &folder, &redactor, None)?;
     let mut request = roles.request.clone();
     request.goal = goal.to_owned();
     request.feedback.clone_from(&args.feedback);
@@ -154,7 +154,7 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
     let next = match &args.output {
         Some(path) => {
             let path = out::quoted(&path.to_string_lossy());
-            vec![
+            [
                 (
                     format!("zeph run{scripted} {path}"),
                     "run it as it is, or edited",
@@ -162,7 +162,7 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
                 (format!("zeph validate {path}"), "check it after an edit"),
             ]
         }
-        None => vec![
+        None => [
             (
                 format!("zeph do{scripted} {quoted}"),
                 "plan, confirm and run",
@@ -181,12 +181,8 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
         ),
         None => "Nothing was run. Next:".to_owned(),
     });
-    for (command, what) in next {
-        channel.line(format!(
-            "  {} {what}",
-            Tone::Question.paint(format!("{command:<34}"))
-        ));
-    }
+    let next = next.map(|(command, what)| (command, what.to_owned()));
+    channel.commands(&next);
 }
 
 fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {

@@ -3,13 +3,14 @@
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeph_llm::{Gate, LlmProvider, RetryPolicy, Retrying};
 use zeph_orchestration::Roles as Executors;
 use zeph_planfile::RunValues;
 use zeph_planner::{
     CachedPlanner, Commands, Crew, FolderCache, LlmPlanner, PlanLimits, PlanRequest, PlanRights,
-    Planner, PriceList, Prompts,
+    Planner, PriceList, Prompts, Tape,
 };
 use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
 use zeph_subagent::{AgentCatalog, AgentReader, Registry};
@@ -35,6 +36,7 @@ impl Roles {
         service: &Service,
         folder: &Path,
         redactor: &Redactor,
+        tape: Option<&Tape>,
     ) -> Result<Self, CliError> {
         let setup = &models.setup;
         if models.counts_money && service.prices.is_none() {
@@ -47,7 +49,11 @@ impl Roles {
         let agents = agents(setup.agents.as_deref())?;
         let prompts = prompts(setup)?;
         let gate = Gate::new();
-        let retry = retry(cx, models.seed);
+        let retry = retry(cx, models.seed, tape.is_some());
+        let default = match tape {
+            Some(tape) => tape.provider(&*service.default),
+            None => Arc::clone(&service.default),
+        };
         let mut prices = PriceList {
             default: service.prices,
             ..PriceList::default()
@@ -80,17 +86,21 @@ impl Roles {
                 .extend(price.map(|price| (name.clone(), price)));
             crew = crew.model(name, provider);
         }
+        let crew = match tape {
+            Some(tape) => crew.on_tape(tape),
+            None => crew,
+        };
         let crew = crew.build().map_err(|errors| {
             CliError::new(Exit::Usage, errors.to_string())
                 .code("bad_agents")
                 .help("`zeph agents` shows the definitions and what is wrong with them")
         })?;
-        let planner = LlmPlanner::new(Arc::clone(&service.default), Arc::clone(&sanitizer))
+        let planner = LlmPlanner::new(default, Arc::clone(&sanitizer))
             .prompts(prompts)
             .timeout(cx.config().llm.timeout)
             .schema_in_prompt();
         let planner: Arc<dyn Planner> = match &cx.config().plan_cache {
-            Some(folder) if !setup.is_scripted() => {
+            Some(folder) if !setup.is_scripted() && tape.is_none() => {
                 let cache = Arc::new(FolderCache::new(folder));
                 Arc::new(CachedPlanner::new(Arc::new(planner), cache))
             }
@@ -191,13 +201,22 @@ fn plan_limits(cx: &Cx) -> PlanLimits {
     }
 }
 
-fn retry(cx: &Cx, seed: u64) -> RetryPolicy {
+/// How often a request is sent; what is on a tape needs no waiting.
+fn retry(cx: &Cx, seed: u64, replayed: bool) -> RetryPolicy {
     let llm = &cx.config().llm;
-    RetryPolicy {
+    let usual = RetryPolicy {
         max_calls: llm.calls,
         call_timeout: Some(llm.timeout),
         seed,
         ..RetryPolicy::default()
+    };
+    if !replayed {
+        return usual;
+    }
+    RetryPolicy {
+        base: Duration::ZERO,
+        cap: Duration::ZERO,
+        ..usual
     }
 }
 

@@ -70,6 +70,10 @@ impl Setup {
         let key = variable
             .and_then(|variable| Some((variable, std::env::var(variable).ok()?)))
             .filter(|(_, key)| !key.trim().is_empty());
+        if self.replayed && key.is_none() && base_url.is_none() && variable.is_some() {
+            // The name and what it can do are all that a replay takes of it.
+            builder = builder.key(SecretString::from("replayed"));
+        }
         match key {
             Some((variable, _)) if base_url.is_some() && !self.sends_keys => {
                 out::note_line(format!(

@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) sends_keys: bool,
     pub(crate) agents: Option<PathBuf>,
     pub(crate) prompts: Option<PathBuf>,
+    /// Nobody is asked: what was said is on a tape, so no key is needed.
+    pub(crate) replayed: bool,
 }
 
 impl Setup {
@@ -90,6 +92,7 @@ impl Setup {
                 sends_keys: false,
                 agents,
                 prompts,
+                replayed: false,
             });
         }
         let model = pick("llm.model", keys::MODEL, config.llm.model.clone());
@@ -108,6 +111,7 @@ impl Setup {
             sends_keys,
             agents,
             prompts,
+            replayed: false,
         })
     }
 

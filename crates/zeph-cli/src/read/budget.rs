@@ -13,6 +13,9 @@ use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
 use crate::out;
 
+/// The tokens of a few calls.
+const FEW_CALLS: u64 = 20_000;
+
 pub(crate) async fn run(cx: &Cx, args: &BudgetRef) -> Result<Exit, CliError> {
     if args.tokens.is_none() && args.usd.is_none() {
         return show(cx, &args.run).await;
@@ -119,17 +122,18 @@ async fn show(cx: &Cx, run: &str) -> Result<Exit, CliError> {
     Ok(Exit::Completed)
 }
 
-/// Flags that double what is limited, as an example of what could be typed.
+/// Flags that allow a few more calls, as an example of what could be typed.
 pub(crate) fn more(view: &RunView) -> String {
-    let budget = view.scheduler.budget();
-    let spent = view.scheduler.spent();
-    let twice = |limit: u64, spent: u64| limit.max(spent).max(1).saturating_mul(2);
+    let (budget, spent) = (view.scheduler.budget(), view.scheduler.spent());
+    let twice = |limit: u64, spent: u64| limit.max(spent).saturating_mul(2);
     let mut flags = Vec::new();
     if budget.tokens != u64::MAX {
-        flags.push(format!("--tokens {}", twice(budget.tokens, spent.tokens)));
+        // Before a call its request and the longest answer must fit; that is some thousands.
+        let tokens = twice(budget.tokens, spent.tokens).max(spent.tokens.saturating_add(FEW_CALLS));
+        flags.push(format!("--tokens {tokens}"));
     }
     if budget.micro_usd != u64::MAX {
-        let usd = usd(twice(budget.micro_usd, spent.micro_usd));
+        let usd = usd(twice(budget.micro_usd, spent.micro_usd).max(1));
         flags.push(format!("--usd {}", usd.trim_end_matches(" USD")));
     }
     if flags.is_empty() {

@@ -92,12 +92,7 @@ pub(crate) async fn tell(
     if !manner.is_kept && report.end().is_none() {
         channel.line("  nothing of it was kept (--no-db), so it cannot be resumed");
     }
-    for (why, command) in next {
-        channel.line(format!(
-            "  {} {why}",
-            Tone::Question.paint(format!("{command:<34}"))
-        ));
-    }
+    channel.commands(&next);
     Ok(exit)
 }
 
@@ -278,8 +273,8 @@ fn next(
         if let Some(view) = view.filter(|_| !short.is_empty()) {
             let more = budget::more(view);
             next.push((
-                "allow it more".to_owned(),
                 format!("zeph budget {run} {more}{db}"),
+                "allow it more".to_owned(),
             ));
         }
         for question in &followed.questions {
@@ -290,18 +285,18 @@ fn next(
             }
             let line = question.text.lines().next().unwrap_or_default();
             let text = format!("{}: {}", inert(&question.task), inert(line));
-            next.push((text, answer_command(run.as_str(), question, db)));
+            next.push((answer_command(run.as_str(), question, db), text));
         }
-        next.push(("go on".to_owned(), format!("zeph resume {run}{db}")));
+        next.push((format!("zeph resume {run}{db}"), "go on".to_owned()));
         return next;
     }
     for failure in failures.iter().take(3) {
         let name = out::quoted(&failure.task.name);
         let what = "what it was given and said".to_owned();
-        next.push((what, format!("zeph show {run} {name}{db}")));
+        next.push((format!("zeph show {run} {name}{db}"), what));
     }
     if next.is_empty() {
-        next.push(("the run in full".to_owned(), format!("zeph show {run}{db}")));
+        next.push((format!("zeph show {run}{db}"), "the run in full".to_owned()));
     }
     next
 }
@@ -330,7 +325,7 @@ fn summary_json(
             })
         })
         .collect();
-    let next: Vec<&String> = next.iter().map(|(_, command)| command).collect();
+    let next: Vec<&String> = next.iter().map(|(command, _)| command).collect();
     let mut json = json!({
         "event": "summary",
         "run": report.run.as_str(),

@@ -214,9 +214,14 @@ impl Board {
     /// What happens around the tasks: questions, pauses, the beginning of the end.
     fn asides(&mut self, event: &Event, name: &str, questions: &[QuestionView]) -> Option<Words> {
         Some(match event.record {
-            Record::Asked { question, .. } => {
-                let question = questions.iter().find(|open| open.id == question.get());
-                ("ask", Tone::Question, self.ask(name, question?))
+            Record::Asked { task, question, .. } => {
+                let open = questions.iter().find(|open| open.id == question.get())?;
+                let why = self.faults.get(&task).filter(|_| open.about == "failure");
+                let text = match why {
+                    Some(why) => format!("{} ({why})", inert(&open.text)),
+                    None => inert(&open.text).into_owned(),
+                };
+                ("ask", Tone::Question, self.ask(name, open, &text))
             }
             Record::Answered {
                 question,
@@ -280,8 +285,8 @@ impl Board {
         })
     }
 
-    fn ask(&self, name: &str, question: &QuestionView) -> String {
-        let text = format!("q{} {name}: {}", question.id, inert(&question.text));
+    fn ask(&self, name: &str, question: &QuestionView, text: &str) -> String {
+        let text = format!("q{} {name}: {text}", question.id);
         if self.is_kept {
             format!(
                 "{text} → {}",

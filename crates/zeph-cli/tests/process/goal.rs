@@ -61,8 +61,10 @@ fn a_goal_becomes_an_answer_on_stdout_and_nothing_else() {
         .collect();
     assert_eq!(kinds, ["route", "prompt", "reply"]);
     assert_eq!(json["spent"]["tokens"], 70);
+    // Without the key: nobody is asked.
     let replay = scene.zeph(&["replay", "g"]);
     assert_eq!(code(&replay), 0, "{replay:?}");
+    assert!(replay.out.contains("ok 4 attempts of models"), "{replay:?}");
     assert_eq!(service.asked().len(), 3, "a replay asks nobody");
 }
 
@@ -181,7 +183,7 @@ fn a_budget_stops_a_run_which_goes_on_with_more() {
     assert_eq!(code(&stopped), 6, "{stopped:?}");
     let summary = json_of(&stopped);
     let next = summary["next"].to_string();
-    assert!(next.contains("zeph budget b --tokens 6000"), "{next}");
+    assert!(next.contains("zeph budget b --tokens 2"), "{next}");
     assert!(summary["spent"]["tokens"].as_u64().unwrap() <= 3000);
     let question = summary["questions"][0]["id"].to_string();
     assert_eq!(code(&scene.zeph(&["budget", "b", "--tokens", "many"])), 2);

@@ -193,7 +193,7 @@ pub(crate) fn answer_lines(view: &RunView, question: &QuestionView) -> Vec<Strin
     let line = |answer: &str| format!("zeph answer {} {} {answer}", view.run, question.id);
     if confirm::plan_of(view, &question.task).is_some() {
         let commands = confirm::commands(view.run.as_str(), question.id, "");
-        return commands.into_iter().map(|(_, command)| command).collect();
+        return commands.into_iter().map(|(command, _)| command).collect();
     }
     let choices = question
         .choices

@@ -25,6 +25,38 @@
 //! [`Task`]; [`DagScheduler::events`] tells what happens, [`DagScheduler::outcome`] how it ended, and
 //! [`DagScheduler::explain`] why a task is not running.
 //!
+//! A goal in words becomes a plan, tasks and an answer with [`Orchestrator`] (feature `planner`):
+//!
+//! ```
+//! # #[cfg(feature = "planner")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), zeph_orchestration::OrchestratorError> {
+//! use std::sync::Arc;
+//! use zeph_orchestration::{Confirm, LlmError, LlmRequest, Orchestrator, Verdict, provider_fn};
+//!
+//! // Any async closure is a model; feature `llm` has those of the world.
+//! let model = provider_fn("model", |request: LlmRequest| async move {
+//!     let asks_for_a_plan = request.messages.iter().any(|one| one.text().contains("\"needs\""));
+//!     Ok::<_, LlmError>(if asks_for_a_plan {
+//!         r#"{"reasoning": "One step.", "tasks": [
+//!             {"name": "write", "needs": [], "kind": "agent", "prompt": "One line about autumn."}]}"#
+//!     } else {
+//!         "Leaves fall."
+//!     })
+//! });
+//! let confirm = Confirm::with(|proposed| async move {
+//!     println!("{}", proposed.plan.plan_file);
+//!     Verdict::Approve
+//! });
+//! let orchestrator = Orchestrator::builder(Arc::new(model)).confirm(confirm).build()?;
+//! let report = orchestrator.run("A line about autumn").await?;
+//! assert!(report.answer.is_some_and(|answer| answer.text.contains("Leaves fall.")));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "planner"))]
+//! # fn main() {}
+//! ```
+//!
 //! # Features
 //!
 //! A feature adds a crate; it never changes what is behind another one. Graph, scheduler and runtime

@@ -1,5 +1,6 @@
 //! Goals, from a sentence to an answer: confirmed, edited, rejected, over budget, without a plan.
 #![cfg(feature = "planner")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
 #[path = "goal/script.rs"]
 mod script;

@@ -190,7 +190,8 @@ impl OrchestratorBuilder {
     }
 
     /// Changes what plans may use: limits, rights, commands, prices. The request has the crew's agents
-    /// and the retry layer already; its goal does not matter. Several calls are done in order.
+    /// already; its goal, and what it puts around providers, do not matter. Several calls are done in
+    /// order.
     pub fn plans(
         mut self,
         change: impl Fn(PlanRequest) -> PlanRequest + Send + Sync + 'static,

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use zeph_graph::Policy;
-use zeph_llm::{Gate, LlmProvider, RetryPolicy, Retrying};
+use zeph_llm::LlmProvider;
 use zeph_planfile::RunValues;
 use zeph_planner::{AnswerExecutor, Crew, PlanRequest, PriceList, Tape};
 use zeph_sanitizer::Redactor;
@@ -38,15 +37,7 @@ impl Settings {
         let crew = Arc::new(crew.build()?);
 
         let planner = (self.planner)(Arc::clone(&provider), sanitizer);
-        let retry = match tape {
-            Some(_) => RetryPolicy {
-                base: Duration::ZERO,
-                cap: Duration::ZERO,
-                ..self.retry
-            },
-            None => self.retry,
-        };
-        let host = self.host(&crew, &provider, retry);
+        let host = self.host(&crew, &provider);
         let mut roles = Roles::new(Arc::clone(&crew))
             .values(values)
             .planner(planner, host)
@@ -70,24 +61,12 @@ impl Settings {
     }
 
     /// What plans may use.
-    fn host(
-        &self,
-        crew: &Crew,
-        provider: &Arc<dyn LlmProvider>,
-        policy: RetryPolicy,
-    ) -> PlanRequest {
-        let gate = Gate::new();
-        let around = move |provider: Arc<dyn LlmProvider>| {
-            let repeated = Retrying::new(provider, policy).gate(&gate);
-            Arc::new(repeated) as Arc<dyn LlmProvider>
-        };
+    fn host(&self, crew: &Crew, provider: &Arc<dyn LlmProvider>) -> PlanRequest {
         let prices = PriceList {
             default: provider.capabilities().prices,
             ..PriceList::default()
         };
-        let host = PlanRequest::new("", crew.agents().clone())
-            .prices(prices)
-            .around(Arc::new(around));
+        let host = PlanRequest::new("", crew.agents().clone()).prices(prices);
         self.host.iter().fold(host, |host, change| change(host))
     }
 }

@@ -138,6 +138,7 @@ impl Roles {
     /// If a name is taken; those before it are registered then.
     pub fn register(self, registry: &mut Registry) -> Result<(), AlreadyRegistered> {
         let sanitizer = Arc::new(CrewSanitizer(Arc::clone(&self.crew)));
+        let (retry, gate) = (self.crew.retry(), self.crew.gate().clone());
         let agent = Templated::new(AgentExecutor::new(self.crew), self.values.clone());
         let agent: Arc<dyn Executor> = Arc::new(agent.sanitized(sanitizer));
         registry.register(AgentExecutor::ACTION, agent)?;
@@ -150,7 +151,8 @@ impl Roles {
             if let Some(tokens) = self.answer_tokens {
                 adopt = adopt.answer_tokens(tokens);
             }
-            registry.register(PLAN, Arc::new(PlanExecutor::new(planner, host)))?;
+            let plan = PlanExecutor::new(planner, host).retry(retry).gate(&gate);
+            registry.register(PLAN, Arc::new(plan))?;
             registry.register(ADOPT, Arc::new(adopt))?;
         }
         #[cfg(feature = "command")]

@@ -41,6 +41,8 @@ fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, Report)> {
     };
     let report = process(async { orchestrator().resume(&run.run).await });
     let report = report.unwrap_or_else(|error| panic!("commit {nth}, {fault:?}: {error}"));
+    let replay = process(async { orchestrator().replay(&run.run).await }).unwrap();
+    assert!(replay.is_same(), "commit {nth}, {fault:?}: {replay:?}");
     for prompt in ["Tell of the rain.", "Tell of the wind."] {
         // Beside the agent itself, the aggregator's prompt and the plan of a later round show it.
         let (calls, most) = (asked(&model, prompt), 4);

@@ -2,22 +2,21 @@
 
 use zeph_orchestration::llm::{ErrorKind, Reply, RetryPolicy};
 use zeph_orchestration::subagent::SubAgentDef;
-use zeph_orchestration::{AgentCatalog, OrchestratorError};
+use zeph_orchestration::{AgentCatalog, Confirm, OrchestratorError, RunEnd, RunState, Verdict};
 
-use crate::script::{GOAL, builder, model};
+use crate::script::{GOAL, asks_for_a_plan, builder, model, planning};
 
 async fn code(reply: Reply) -> String {
     let model = model().rule(|_| true, None, reply);
     let orchestrator = builder(&model).retry(RetryPolicy::once()).build().unwrap();
-    match orchestrator.run(GOAL).await.unwrap_err() {
-        OrchestratorError::NoPlan { run, error, .. } => {
-            // The run is there to be looked at.
-            let again = orchestrator.report(&run).await.unwrap_err();
-            assert!(matches!(again, OrchestratorError::NoPlan { .. }));
-            error.code
-        }
-        other => panic!("{other}"),
-    }
+    let error = orchestrator.run(GOAL).await.unwrap_err();
+    let OrchestratorError::NoPlan { run, error, .. } = error else {
+        panic!("{error}");
+    };
+    // The run is there to be looked at.
+    let again = orchestrator.report(&run).await.unwrap_err();
+    assert!(matches!(again, OrchestratorError::NoPlan { .. }));
+    error.code
 }
 
 #[tokio::test]
@@ -45,4 +44,54 @@ async fn what_does_not_fit_together_is_told_before_any_run() {
     agents.add(agent).unwrap();
     let error = builder(&model()).agents(agents).build().unwrap_err();
     assert!(matches!(error, OrchestratorError::Crew(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_plan_that_nobody_here_can_do_is_told() {
+    // The person writes a command, and the host runs none.
+    let edited = "[tasks.list]\nrun = ['ls']";
+    let confirm = Confirm::with(move |_| async move { Verdict::Edit(edited.to_owned()) });
+    let orchestrator = builder(&planning()).confirm(confirm).max_rounds(2);
+    let error = orchestrator.build().unwrap().run(GOAL).await.unwrap_err();
+    let OrchestratorError::NoPlan { error, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(error.code, "too_many_rounds");
+    assert!(error.message.contains("command"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn questions_of_a_plan_are_answered_by_the_host_or_left_open() {
+    let plan = r#"{"reasoning": "Ask.", "tasks": [
+        {"name": "where", "needs": [], "kind": "question", "prompt": "Which Oslo?"}]}"#;
+    let model = || {
+        let model = model().rule(asks_for_a_plan, None, Reply::text(plan));
+        model.rule(|_| true, None, Reply::text("Norway [where]."))
+    };
+    let open = builder(&model()).build().unwrap().run(GOAL).await.unwrap();
+    assert_eq!(open.state, RunState::Suspended);
+    assert_eq!(open.questions[0].text, "Which Oslo?");
+
+    let answering = builder(&model()).questions(|question| async move {
+        (question.task == "where").then(|| "the one in Norway".to_owned())
+    });
+    let report = answering.build().unwrap().run(GOAL).await.unwrap();
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    let answer = report.task("where").and_then(|task| task.output.clone());
+    assert_eq!(answer.unwrap().value, "the one in Norway");
+}
+
+#[cfg(feature = "command")]
+#[tokio::test]
+async fn commands_of_an_edited_plan_run_where_the_host_allows_it() {
+    let edited = "[tasks.list]\nrun = ['printf', 'wet']\n[tasks.report]\nneeds = ['list']\nprompt = 'Write it up: ${{ tasks.list.stdout }}'";
+    let confirm = Confirm::with(move |_| async move { Verdict::Edit(edited.to_owned()) });
+    let model = planning();
+    let command = zeph_orchestration::command::CommandExecutor::builder().build();
+    let orchestrator = builder(&model).confirm(confirm).command(command);
+    let model_saw = |text: &str| crate::script::asked(&model, text);
+    let report = orchestrator.build().unwrap().run(GOAL).await.unwrap();
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    // What the command printed is a stranger's word in a prompt.
+    assert!(model_saw("Write it up: <untrusted source=\"list\"") > 0);
 }

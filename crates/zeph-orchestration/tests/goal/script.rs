@@ -12,7 +12,7 @@ pub(crate) const GOAL: &str = "A report on the weather of Oslo";
 pub(crate) const PLAN: &str = r#"{"reasoning": "Look, then write.", "tasks": [
     {"name": "rain", "needs": [], "kind": "agent", "prompt": "Tell of the rain."},
     {"name": "wind", "needs": [], "kind": "agent", "prompt": "Tell of the wind."},
-    {"name": "report", "needs": ["rain", "wind"], "kind": "agent", "prompt": "Write it up."}]}"#;
+    {"name": "report", "needs": ["rain", "wind"], "kind": "agent", "prompt": "Write it up"}]}"#;
 
 /// What the answer says; [`model`] writes it.
 pub(crate) const ANSWER: &str = "Oslo is wet [report].\n";
@@ -33,7 +33,7 @@ pub(crate) fn plays(model: ScriptedProvider) -> ScriptedProvider {
         .when(puts_together, Reply::text(ANSWER))
         .when("Tell of the rain.", Reply::text("It rains."))
         .when("Tell of the wind.", Reply::text("It blows."))
-        .when("Write it up.", Reply::text("It rains and blows."))
+        .when("Write it up", Reply::text("It rains and blows."))
 }
 
 /// The model, without a plan.

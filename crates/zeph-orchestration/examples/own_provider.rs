@@ -1,0 +1,57 @@
+//! A provider of one's own: any async closure answers for planner, agents and aggregator.
+//!
+//! `cargo run -p zeph-orchestration --features planner --example own_provider`
+
+#![allow(clippy::print_stdout)] // An example shows what it did.
+
+use std::sync::Arc;
+
+use zeph_orchestration::llm::Message;
+use zeph_orchestration::{
+    Confirm, LlmError, LlmRequest, Orchestrator, OrchestratorError, Report, provider_fn,
+};
+
+/// What stands in for a model here: it looks at what it is asked, and answers.
+fn answer(request: &LlmRequest) -> String {
+    let asked = request.messages.iter().map(Message::text);
+    let asked = asked.collect::<Vec<_>>().join("\n");
+    if asked.contains("put the results of several tasks together") {
+        "Leaves fall in autumn [write].".to_owned()
+    } else if asked.contains("\"needs\"") {
+        r#"{"reasoning": "One step will do.", "tasks": [
+            {"name": "write", "needs": [], "kind": "agent", "prompt": "One line about autumn."}]}"#
+            .to_owned()
+    } else {
+        "Leaves fall.".to_owned()
+    }
+}
+
+async fn work() -> Result<Report, OrchestratorError> {
+    // This line is the provider. A service, a chain of fallbacks, a recording: whatever it is,
+    // nothing below changes.
+    let model = provider_fn("mine", async |request| Ok::<_, LlmError>(answer(&request)));
+    let orchestrator = Orchestrator::builder(Arc::new(model))
+        .confirm(Confirm::Never)
+        .build()?;
+    orchestrator.run("A line about autumn").await
+}
+
+#[tokio::main]
+async fn main() -> Result<(), OrchestratorError> {
+    let report = work().await?;
+    println!(
+        "{}",
+        report.answer.map(|answer| answer.text).unwrap_or_default()
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn the_closure_plans_works_and_answers() {
+        let report = super::work().await.expect("it runs");
+        let answer = report.answer.expect("there is an answer");
+        assert_eq!(answer.text, "Leaves fall in autumn [write].\n");
+    }
+}

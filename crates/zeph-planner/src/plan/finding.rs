@@ -250,6 +250,11 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    /// Whether no further problem is kept: then looking for more is work for nothing.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_FINDINGS
+    }
+
     /// Notes a problem, unless there are too many already.
     pub(super) fn problem(
         &mut self,
@@ -258,7 +263,7 @@ impl Findings {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        if self.problems.len() < MAX_FINDINGS {
+        if !self.is_full() {
             self.problems.push(PlanDiagnostic {
                 code,
                 pointer: bounded(&pointer.into()),

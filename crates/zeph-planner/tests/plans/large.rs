@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use zeph_planner::{PlanCode, PlanLimits, PlanRequest, Reading, read_plan};
+use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 use crate::support::request;
 
@@ -118,4 +119,29 @@ fn large_texts_of_every_shape_are_read_to_their_end() {
     let read = shapes.map(|shape| read_plan(&shape(20_000), &request));
     let sound = read.map(|reading| reading.outcome.is_ok());
     assert_eq!(sound, [true, false, false, false, false]);
+}
+
+#[test]
+fn many_wrong_names_do_not_multiply_with_a_large_catalogue() {
+    let mut catalog = AgentCatalog::new();
+    for agent in 0..100 {
+        let mut def = SubAgentDef::new(format!("agent-{agent}"), "Works", "You work.");
+        def.tools = (0..20).map(|tool| format!("tool-{agent}-{tool}")).collect();
+        catalog.add(def).unwrap();
+    }
+    let request = PlanRequest::new("A goal", catalog);
+    let time = |wrong: usize| {
+        let tools = vec!["\"tx\""; wrong].join(",");
+        let text = format!(
+            r#"[{{"name":"a","needs":[],"agent":"agent-1","prompt":"x","tools":[{tools}]}}]"#
+        );
+        let start = std::time::Instant::now();
+        let reading = read_plan(&text, &request);
+        assert!(codes(&reading).contains(&PlanCode::UnknownTool));
+        start.elapsed()
+    };
+    // The first two hundred fill the report; what is behind them is not compared with anything.
+    let few = (0..3).map(|_| time(300)).min().unwrap();
+    let many = (0..3).map(|_| time(20_000)).min().unwrap();
+    assert!(many < few * 8, "{few:?} {many:?}");
 }

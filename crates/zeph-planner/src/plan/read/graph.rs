@@ -99,6 +99,9 @@ pub(super) fn connect(
 fn resolve(position: usize, task: &TaskDraft, names: &Names, found: &mut Findings) -> Vec<usize> {
     let (mut needs, mut seen) = (Vec::new(), BTreeSet::new());
     for (index, written) in &task.needs {
+        if found.is_full() {
+            break;
+        }
         let at = || task.at(&format!("needs/{index}"));
         let Some(need) = names.find(written) else {
             let message = format!("there is no task {}", show(written));
@@ -112,9 +115,9 @@ fn resolve(position: usize, task: &TaskDraft, names: &Names, found: &mut Finding
             continue;
         }
         let name = &names.of[need.position];
-        if need.folded {
+        if let Some(code) = need.mended {
             let message = format!("{} taken as {}", show(written), show(name));
-            found.repair(RepairCode::FoldedCase, at(), message);
+            found.repair(code, at(), message);
         }
         if seen.insert(need.position) {
             needs.push(need.position);

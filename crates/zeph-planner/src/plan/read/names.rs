@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::shape::TaskDraft;
+use super::shape::{NOTHING, TaskDraft};
 use crate::plan::finding::{Findings, show, suggest};
 use crate::plan::name::{is_hostile, is_reserved, slug};
 use crate::plan::{PlanCode, RepairCode};
 
 /// The longest text that is looked at as a name; a longer one is no name at all.
 const LONGEST: usize = 200;
+/// The longest need that is written in the form of names, in bytes: as long as a name may be.
+const LONGEST_MENDED: usize = 64;
 
 /// The names of all tasks, and the ways to find a task by what a need says.
 #[derive(Debug, Default)]
@@ -76,20 +78,25 @@ impl Names {
         if let Some(&position) = self.written.get(trimmed) {
             return Some(Found {
                 position,
-                folded: false,
+                mended: None,
             });
+        }
+        // What had to be shortened may have meant something else than what it begins like.
+        if trimmed.len() > LONGEST_MENDED {
+            return None;
         }
         let mended = slug(trimmed).map(reserve)?;
         if let Some(&position) = self.mended.get(&*mended) {
+            let same = *mended == *trimmed;
             return Some(Found {
                 position,
-                folded: false,
+                mended: (!same).then_some(RepairCode::SluggedName),
             });
         }
         let position = *self.folded.get(&mended.to_ascii_lowercase())?;
         Some(Found {
             position,
-            folded: true,
+            mended: Some(RepairCode::FoldedCase),
         })
     }
 
@@ -103,8 +110,8 @@ impl Names {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) position: usize,
-    /// Whether case had to be disregarded.
-    pub(super) folded: bool,
+    /// What had to be done to find it, if it is not written as the task's name is.
+    pub(super) mended: Option<RepairCode>,
 }
 
 /// The name in its form, what was done to it noted; `None`, told, if it is past mending.
@@ -116,7 +123,9 @@ fn mend(task: &TaskDraft, written: &str, found: &mut Findings) -> Option<String>
         found.problem(PlanCode::EmptyText, at, "a task's name is empty", help);
         return None;
     }
-    if trimmed.len() > LONGEST || is_hostile(trimmed) {
+    // A need that says "none" means nothing, so no task may be called so.
+    let is_nothing = NOTHING.contains(&trimmed.to_ascii_lowercase().as_str());
+    if trimmed.len() > LONGEST || is_hostile(trimmed) || is_nothing {
         let message = format!("{} cannot be the name of a task", show(written));
         let help = "use 1 to 64 letters, digits, '_' and '-', beginning with a letter";
         found.problem(PlanCode::BadName, at, message, Some(help.to_owned()));

@@ -3,6 +3,8 @@
 mod field;
 mod task;
 
+pub(super) use field::NOTHING;
+
 use serde_json::{Map, Value};
 
 use crate::plan::finding::{Findings, show, suggest};

@@ -103,6 +103,9 @@ fn tools(
     };
     let mut tools = Vec::new();
     for (index, written) in written {
+        if found.is_full() {
+            break;
+        }
         let at = task.at(&format!("tools/{index}"));
         let Some(tool) = find_tool(written, &at, request, found) else {
             continue;
@@ -134,17 +137,14 @@ fn find_tool<'a>(
     request: &'a PlanRequest,
     found: &mut Findings,
 ) -> Option<&'a str> {
-    let agents = request.catalog.iter();
-    let of_agents = agents.flat_map(|agent| agent.tools.iter());
-    let all: BTreeSet<&str> = of_agents
-        .chain(&request.rights.tools)
-        .map(String::as_str)
-        .collect();
-    if let Some(tool) = all.get(written) {
+    let of_agents = || request.catalog.iter().map(|agent| &agent.tools);
+    let mut sets = of_agents().chain([&request.rights.tools]);
+    if let Some(tool) = sets.find_map(|tools| tools.get(written)) {
         return Some(tool);
     }
     let meant = written.trim();
-    if let Some(tool) = all.iter().find(|tool| tool.eq_ignore_ascii_case(meant)) {
+    let mut all = of_agents().chain([&request.rights.tools]).flatten();
+    if let Some(tool) = all.find(|tool| tool.eq_ignore_ascii_case(meant)) {
         let message = format!("{} taken as {}", show(written), show(tool));
         found.repair(RepairCode::FoldedCase, at, message);
         return Some(tool);

@@ -26,7 +26,8 @@ const STATE: [&str; 17] = [
     "progress",
 ];
 /// Texts that models write where they mean null.
-const NOTHING: [&str; 6] = ["", "null", "none", "n/a", "nil", "undefined"];
+pub(in crate::plan::read) const NOTHING: [&str; 6] =
+    ["", "null", "none", "n/a", "nil", "undefined"];
 
 /// The fields of one object.
 pub(super) struct Fields<'a, 'f> {

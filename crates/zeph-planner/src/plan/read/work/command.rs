@@ -75,6 +75,9 @@ type Values = (BTreeMap<String, usize>, BTreeMap<String, String>);
 fn values(task: &TaskDraft, template: &CommandTemplate, found: &mut Findings) -> Values {
     let (mut given, mut values) = (BTreeMap::new(), BTreeMap::new());
     for one in task.arguments.iter().flatten() {
+        if found.is_full() {
+            break;
+        }
         let at = task.at(&format!("arguments/{}/name", one.index));
         let meant = one.name.trim();
         let mut names = template.arguments().map(Argument::name);

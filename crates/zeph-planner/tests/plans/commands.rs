@@ -89,6 +89,8 @@ fn values_are_held_to_their_kind() {
         (ArgumentKind::integer(0, 9), "+7", "7"),
         (ArgumentKind::path("docs/"), "a/b.md", "docs/a/b.md"),
         (ArgumentKind::path("docs"), ".hidden", "docs/.hidden"),
+        (ArgumentKind::path(""), "etc/passwd", "etc/passwd"),
+        (ArgumentKind::path("/"), "etc/motd", "/etc/motd"),
     ];
     for (kind, value, wanted) in good {
         assert_eq!(last(place(kind), value).as_deref(), Ok(wanted), "{value}");

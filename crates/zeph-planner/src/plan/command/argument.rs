@@ -30,7 +30,8 @@ pub enum ArgumentKind {
         /// The largest.
         max: i64,
     },
-    /// A relative path below a folder, without `..`; the element becomes folder and path.
+    /// A relative path below a folder, without `..`; the element becomes folder and path. An empty
+    /// folder is the one that the command runs in.
     ///
     /// Only the text is looked at. Where links may lead out of the folder, the program must see to it.
     Path {
@@ -99,10 +100,10 @@ impl ArgumentKind {
                 Ok(number) if (*min..=*max).contains(&number) => Ok(number.to_string()),
                 Ok(_) | Err(_) => misfit(),
             },
-            Self::Path { below } => match is_below(value) {
-                true => Ok(format!("{}/{value}", below.trim_end_matches('/'))),
-                false => misfit(),
-            },
+            Self::Path { .. } if !is_below(value) => misfit(),
+            // Without a folder it is the one that the command runs in, never the root.
+            Self::Path { below } if below.is_empty() => Ok(value.to_owned()),
+            Self::Path { below } => Ok(format!("{}/{value}", below.trim_end_matches('/'))),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use zeph_common::show_duration;
 use zeph_llm::{
     Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, OutputFormat, Prices,
-    StreamPart, TokenCounter,
+    StopReason, StreamPart, TokenCounter,
 };
 use zeph_subagent::{ErrorClass, Spend, TaskContext, TaskError};
 
@@ -30,12 +30,16 @@ const RESERVE_TRIES: u32 = 3;
 /// - Every call has a `max_output_tokens`: the request's, else
 ///   [`DEFAULT_OUTPUT_TOKENS`](crate::DEFAULT_OUTPUT_TOKENS), shortened to what the provider can and
 ///   the budget leaves. If not even a useful answer is covered, the model is not asked.
+/// - An answer that reached a limit which the budget had shortened is an error of kind `OverBudget`: it
+///   is paid for and kept, and more budget would have made it whole.
 /// - Where a service does not say what a call cost, it counts as all that was reserved: an answer may
 ///   have been charged for more than can be seen of it.
-/// - A failed call costs nothing if the service turned it away, else all that was reserved.
+/// - A failed call costs nothing if the service turned it away, else all that was reserved. So does one
+///   behind which there were several: nobody knows what those before the last one cost.
 /// - A call that is dropped in the middle stays reserved, and counts in full when its attempt ends.
 ///
-/// It makes one call for one call, so it belongs inside a wrapper that repeats.
+/// It makes one call for one call, so it belongs inside a wrapper that repeats, and inside a
+/// [`FallbackChain`](zeph_llm::FallbackChain): around one it reserves for one of the links only.
 pub struct Metered<P> {
     inner: P,
     cx: TaskContext,
@@ -231,7 +235,9 @@ impl<P: LlmProvider> Metered<P> {
     fn spent(&self, quote: Quote, outcome: &Result<LlmResponse, LlmError>) -> Spend {
         let response = match outcome {
             Ok(response) => response,
-            Err(error) if cost_nothing(error.kind()) => return Spend::ZERO,
+            Err(error) if cost_nothing(error.kind()) && error.attempts() <= 1 => {
+                return Spend::ZERO;
+            }
             Err(_) => return quote.most,
         };
         let usage = response.usage;
@@ -300,6 +306,12 @@ impl<P: LlmProvider> LlmProvider for Metered<P> {
         };
         let kept = async { self.cx.journal().note(reply.note()?).await };
         kept.await.map_err(journal)?;
+        let is_cut = |reply: &LlmResponse| reply.stop == StopReason::MaxTokens;
+        if outcome.as_ref().is_ok_and(is_cut)
+            && let Some(error) = quote::cut_by_budget(name, self.inner.capabilities(), quote)
+        {
+            return Err(error);
+        }
         outcome
     }
 }

@@ -31,8 +31,12 @@ pub(super) struct Quote {
     pub(super) input_tokens: u32,
     /// The most tokens of the answer.
     pub(super) max_output_tokens: u32,
+    /// The most tokens of the answer if there were no budget.
+    pub(super) wanted_output: u32,
     /// Both together, and what they cost at most.
     pub(super) most: Spend,
+    /// What was left when it was made.
+    pub(super) left: Budget,
 }
 
 /// How much a call may take of what is left.
@@ -58,19 +62,21 @@ pub(super) fn quote(
     let prices = can.prices.unwrap_or(Prices::FREE);
     let output = wanted.min(room(prices, input, left));
     if output < wanted.min(useful.max(1)) {
-        let asked = spend(prices, input, wanted.min(useful.max(1)));
-        let asked = asked.unwrap_or(Spend {
-            tokens: u32::MAX,
-            micro_usd: u32::MAX,
-        });
-        let error = TaskError::over_budget(asked, left);
-        return Err(carry(ErrorKind::OverBudget, name, error));
+        return Err(over_budget(
+            name,
+            prices,
+            input,
+            wanted.min(useful.max(1)),
+            left,
+        ));
     }
     let most = spend(prices, input, output).ok_or_else(|| too_dear(name))?;
     Ok(Quote {
         input_tokens: input,
         max_output_tokens: output,
+        wanted_output: wanted,
         most,
+        left,
     })
 }
 
@@ -102,6 +108,29 @@ pub(super) fn spend(prices: Prices, input: u32, output: u32) -> Option<Spend> {
         tokens: input.checked_add(output)?,
         micro_usd: u32::try_from(prices.cost(input, output)).ok()?,
     })
+}
+
+/// That so many tokens are not covered by what is left.
+fn over_budget(name: &str, prices: Prices, input: u32, output: u32, left: Budget) -> LlmError {
+    let asked = spend(prices, input, output).unwrap_or(Spend {
+        tokens: u32::MAX,
+        micro_usd: u32::MAX,
+    });
+    let error = TaskError::over_budget(asked, left);
+    carry(ErrorKind::OverBudget, name, error)
+}
+
+/// Why an answer is cut off, if it is the budget that made it short.
+pub(super) fn cut_by_budget(name: &str, can: Capabilities, quote: Quote) -> Option<LlmError> {
+    let Quote {
+        input_tokens,
+        wanted_output,
+        left,
+        ..
+    } = quote;
+    let prices = can.prices.unwrap_or(Prices::FREE);
+    let is_short = quote.max_output_tokens < wanted_output;
+    is_short.then(|| over_budget(name, prices, input_tokens, wanted_output, left))
 }
 
 fn unknown_price(name: &str) -> LlmError {

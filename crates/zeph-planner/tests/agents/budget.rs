@@ -1,10 +1,12 @@
 //! Budgets: taken before a call, settled after it, and left to the driver when a call is cut.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeph_llm::{
-    Capabilities, ErrorKind, LlmProvider as _, LlmRequest, Prices, Reply, ScriptedProvider, Usage,
+    Capabilities, ErrorKind, FallbackChain, LlmProvider as _, LlmRequest, Prices, Reply,
+    ScriptedProvider, Usage,
 };
 use zeph_planner::Metered;
 use zeph_subagent::{AgentCatalog, Budget, ErrorClass, NoteKind, SubAgentDef};
@@ -96,8 +98,11 @@ async fn an_answer_is_shortened_to_what_is_left_and_refused_below_that() {
     let model = ScriptedProvider::new("script").then(Reply::text("word ".repeat(500)));
     let bench = Bench::limited(tokens(bytes + 100));
     let metered = Metered::new(model.clone(), &bench.context());
-    let answer = metered.complete(&request).await.expect("a short answer");
-    assert_eq!(answer.stop, zeph_llm::StopReason::MaxTokens);
+    // It was cut because of the budget, so more budget is what helps.
+    let error = metered.complete(&request).await.expect_err("cut off");
+    assert_eq!(error.kind(), ErrorKind::OverBudget);
+    let reply = &bench.notes(NoteKind::Reply)[0];
+    assert_eq!(reply["response"]["stop"], "max_tokens");
     assert!(bench.journal.spent().tokens <= bytes + 100);
     let error = metered
         .complete(&request)
@@ -234,4 +239,31 @@ async fn a_call_that_is_late_is_settled_and_repeated() {
     assert_eq!(bench.notes(NoteKind::Reply)[0]["error"]["kind"], "timeout");
     // The whole answer was reserved, and nobody knows how much of it was made.
     assert!(bench.journal.spent().tokens > 4_096);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_whose_answer_the_budget_cuts_is_over_budget() {
+    let model = ScriptedProvider::new("script").when("Hi", Reply::text("word ".repeat(900)));
+    let bench = Bench::limited(tokens(1_000));
+    let error = bench
+        .run(crew(&model), task(json!({ "prompt": "Hi." })))
+        .await
+        .expect_err("cut off");
+    assert_eq!(error.class(), ErrorClass::OverBudget, "{error}");
+    assert_eq!((model.requests().len(), bench.journal.held()), (1, 0));
+    assert!(bench.journal.spent().tokens <= 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_that_fails_is_not_free_because_its_last_link_was() {
+    let late = ScriptedProvider::new("late").then(Reply::error(ErrorKind::Timeout, "late"));
+    let shut = ScriptedProvider::new("shut").then(Reply::error(ErrorKind::Unauthorized, "no key"));
+    let chain = FallbackChain::new(Arc::new(late)).then(Arc::new(shut));
+    let bench = Bench::new();
+    let request = LlmRequest::new("Well?").max_output_tokens(100);
+    let error = Metered::new(chain, &bench.context())
+        .complete(&request)
+        .await;
+    assert_eq!(error.expect_err("it fails").kind(), ErrorKind::Unauthorized);
+    assert_eq!(bench.journal.spent().tokens, request.bytes() as u64 + 100);
 }

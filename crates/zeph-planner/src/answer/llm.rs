@@ -126,7 +126,15 @@ impl LlmAggregator {
         let can = line.provider().capabilities();
         let output = self.limits.output_tokens;
         let output = output.min(material.max_tokens.unwrap_or(u32::MAX));
-        let (max_input, output) = within_window(can, self.limits.input_tokens, output);
+        // A summary may be longer than the answer, and both must fit behind a request.
+        let summary = self.limits.summary_tokens.max(1);
+        let longest = output.max(summary);
+        let (max_input, longest) = within_window(can, self.limits.input_tokens, longest);
+        let output = output.min(longest);
+        let limits = AnswerLimits {
+            summary_tokens: summary.min(longest),
+            ..self.limits
+        };
         let preamble = self.crew.sanitizer().preamble();
         let desk = Desk {
             crew: &self.crew,
@@ -135,7 +143,7 @@ impl LlmAggregator {
                 .crew
                 .prompt(PromptName::Answer, &json!({ "preamble": preamble }))?,
             line,
-            limits: self.limits,
+            limits,
             max_input,
         };
         let mut items: Vec<Item<'_>> = material.results.iter().map(Item::of).collect();
@@ -313,11 +321,14 @@ impl Desk<'_> {
     /// Looks before a call whether what is left is enough for more than the beginning of an answer.
     async fn check_budget(&self, request: &LlmRequest, output: u32) -> Result<(), TaskError> {
         let left = self.cx.journal().left().await?;
+        let input = u32::try_from(request.bytes()).unwrap_or(u32::MAX);
+        let output = output.min(LEAST_ANSWER);
+        // Where no price is known, the meter has the last word.
+        let prices = self.line.provider().capabilities().prices;
+        let money = prices.map_or(0, |prices| prices.cost(input, output));
         let least = Spend {
-            tokens: u32::try_from(request.bytes())
-                .unwrap_or(u32::MAX)
-                .saturating_add(output.min(LEAST_ANSWER)),
-            micro_usd: 0,
+            tokens: input.saturating_add(output),
+            micro_usd: u32::try_from(money).unwrap_or(u32::MAX),
         };
         if left.covers(least.into()) {
             Ok(())

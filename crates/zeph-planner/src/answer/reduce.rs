@@ -1,6 +1,7 @@
 //! Summaries: results that are too many for one request, in groups, each shortened by a model.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::json;
@@ -65,7 +66,7 @@ impl<'a> Item<'a> {
 /// is cut to it. If there are more groups than allowed, each group takes more results, and cuts them.
 ///
 /// # Errors
-/// The first call that fails.
+/// The first call that fails; no further one is begun then.
 pub(super) async fn reduce<'a>(
     desk: &Desk<'_>,
     material: &Material,
@@ -86,9 +87,23 @@ pub(super) async fn reduce<'a>(
         prompts.push((text, is_cut));
     }
     let tokens = desk.limits.summary_tokens.max(1);
+    // What has begun is seen to its end, so that it is paid for as it was; nothing more is begun once
+    // a call has failed. Calls begin in order, so the failure comes before those that did not begin.
+    let failed = AtomicBool::new(false);
+    let failed = &failed;
     let calls: Vec<_> = prompts
         .iter()
-        .map(|(text, _)| desk.call(text.clone(), tokens).boxed())
+        .map(|(text, _)| {
+            async move {
+                if failed.load(Ordering::Relaxed) {
+                    return Err(TaskError::cancelled("another summary has failed"));
+                }
+                let reply = desk.call(text.clone(), tokens).await;
+                failed.fetch_or(reply.is_err(), Ordering::Relaxed);
+                reply
+            }
+            .boxed()
+        })
         .collect();
     let replies = stream::iter(calls).buffered(desk.limits.parallel.max(1));
     let replies: Vec<Result<_, TaskError>> = replies.collect().await;
@@ -100,7 +115,8 @@ pub(super) async fn reduce<'a>(
     {
         let names: Vec<&str> = group.iter().map(|item| &*item.name).collect();
         summaries.push(Item {
-            name: Cow::Owned(format!("summary {round}.{}", index + 1)),
+            // In the form of a name, so that whoever cites it is held to the tasks that there are.
+            name: Cow::Owned(format!("summary-{round}.{}", index + 1)),
             about: Cow::Owned(about(&names)),
             state: "completed",
             text: Some(Cow::Owned(clean(&reply?.text))),

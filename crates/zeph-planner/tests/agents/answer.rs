@@ -6,7 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use zeph_llm::{
-    ErrorKind, EstimatingCounter, LlmRequest, Message, Reply, ScriptedProvider, TokenCounter,
+    Capabilities, ErrorKind, EstimatingCounter, LlmRequest, Message, Prices, Reply,
+    ScriptedProvider, TokenCounter,
 };
 use zeph_planner::{
     Aggregator, Answer, AnswerExecutor, AnswerLimits, CrewBuilder, DeterministicAggregator,
@@ -388,4 +389,76 @@ proptest! {
             prop_assert!(told.contains(&name), "{}", name);
         }
     }
+}
+
+/// So many results of about so many tokens each.
+fn long(results: usize, tokens: usize) -> TaskInput {
+    let names: Vec<String> = (0..results).map(|n| format!("part-{n}")).collect();
+    let text = json!("word ".repeat(tokens));
+    let parents: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), text.clone()))
+        .collect();
+    after(json!({ "goal": "All", "max_tokens": 64 }), &parents)
+}
+
+#[tokio::test(start_paused = true)]
+async fn summaries_keep_the_window_and_are_no_sources() {
+    let can = Capabilities {
+        context_tokens: Some(2_048),
+        ..Capabilities::TEXT
+    };
+    let said = "Wet [summary-1.1], dry [part-0].";
+    let model = ScriptedProvider::new("script")
+        .with_capabilities(can)
+        .when("Do not answer the goal yet", Reply::text("Facts [part-0]."))
+        .when("Write the answer", Reply::text(said));
+    let bench = Bench::new();
+    let answer = by(&bench, model_of(crew(&model)), long(4, 1_900)).await;
+    assert_eq!((answer.by, answer.rounds), (Written::Llm, 1));
+    assert_eq!(answer.sources, ["part-0"]);
+    assert_eq!(answer.removed, ["summary-1.1"]);
+    for request in model.requests() {
+        let input = EstimatingCounter::new().count_request(&request);
+        let most = input + request.max_output_tokens.unwrap_or(u32::MAX);
+        assert!(most <= 2_048, "{most}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_summary_is_begun_once_one_has_failed() {
+    let refused = Reply::error(ErrorKind::BadRequest, "no");
+    let model = ScriptedProvider::new("script").when("Do not answer the goal yet", refused);
+    let limits = AnswerLimits {
+        input_tokens: 2_000,
+        parallel: 2,
+        ..AnswerLimits::default()
+    };
+    let bench = Bench::new();
+    let aggregator = model_of(crew(&model)).limits(limits);
+    let answer = by(&bench, aggregator, long(12, 1_900)).await;
+    assert_eq!(answer.by, Written::Deterministic);
+    assert!(answer.why.is_some_and(|why| why.contains("bad_request")));
+    assert!(model.requests().len() <= 2);
+    assert_eq!(bench.journal.held(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_is_begun_that_money_would_cut_off() {
+    let can = Capabilities {
+        prices: Some(Prices {
+            input: 1_000_000,
+            output: 10_000_000,
+        }),
+        ..Capabilities::TEXT
+    };
+    let model = ScriptedProvider::new("script").with_capabilities(can);
+    // Enough for the request and for some hundred tokens behind it.
+    let bench = Bench::limited(Budget {
+        micro_usd: 3_400,
+        ..Budget::UNLIMITED
+    });
+    let answer = by(&bench, model_of(crew(&model)), small()).await;
+    assert!(answer.why.is_some_and(|why| why.contains("over_budget")));
+    assert!(model.requests().is_empty());
 }

@@ -12,7 +12,7 @@ use zeph_planner::{
 use zeph_sanitizer::{Seed, StandardSanitizer};
 use zeph_subagent::double::JournalDouble;
 use zeph_subagent::{
-    AgentCatalog, Attempt, Executor, Note, NoteKind, Parent, Redact, Spend, SubAgentDef,
+    AgentCatalog, Attempt, Budget, Executor, Note, NoteKind, Parent, Redact, Spend, SubAgentDef,
     TaskContext, TaskErrorRecord, TaskId, TaskInput, TaskOutput,
 };
 
@@ -98,9 +98,8 @@ async fn recorded(model: ScriptedProvider) -> Recorded {
         params: input().params,
         parents: input().parents,
         notes: journal.notes(),
-        reserved: vec![Spend::ZERO; calls],
-        left: None,
-        money_is_limited: false,
+        reserved: vec![(Spend::ZERO, Budget::UNLIMITED); calls],
+        left: Budget::UNLIMITED,
         patch: None,
         asked_again: false,
         end,

@@ -102,7 +102,8 @@ struct Open {
     task: TaskId,
     attempt: Attempt,
     notes: Vec<ContentId>,
-    reserved: Vec<Spend>,
+    /// What it reserved, and the place of the record.
+    reserved: Vec<(Spend, usize)>,
     end: End,
     /// The place of the record that ended it.
     ended: usize,
@@ -171,7 +172,7 @@ fn fold(entries: &[Entry]) -> (Vec<Open>, BTreeMap<TaskId, (ContentId, Attempt)>
         let open = &mut attempts[index];
         let end = match entry.record {
             Record::Reserved { most, .. } => {
-                open.reserved.push(most);
+                open.reserved.push((most, place));
                 continue;
             }
             Record::Noted { content, .. } => {
@@ -246,8 +247,8 @@ async fn recorded(
         }
         (RecordedEnd::Output(_) | RecordedEnd::Error(_), _) => false,
     };
-    let money = |budget: Budget| budget.micro_usd != u64::MAX;
-    let policy = view.scheduler.policy();
+    let left = |place| left(view, known, open.task, place);
+    let reserved = open.reserved.iter();
     Ok(Ok(Recorded {
         run: view.run.clone(),
         task: open.task,
@@ -255,10 +256,9 @@ async fn recorded(
         attempt: open.attempt,
         params,
         parents: parents(store, view, open.task).await?,
-        left: left(view, known, open, &notes, &end),
+        left: left(open.ended),
         notes,
-        reserved: open.reserved.clone(),
-        money_is_limited: money(policy.budget) || money(task.rules().budget),
+        reserved: reserved.map(|&(most, place)| (most, left(place))).collect(),
         patch,
         asked_again,
         end,
@@ -309,30 +309,22 @@ async fn parents(
     Ok(parents)
 }
 
-/// What the budgets left when the attempt ended, if it came to their limit: messages tell it.
+/// What the budgets left for a task just before the record of that place.
 ///
-/// Cost: one recovery, for such attempts only.
-fn left(
-    view: &RunView,
-    known: &Known,
-    open: &Open,
-    notes: &[Note],
-    end: &RecordedEnd,
-) -> Option<Budget> {
-    let told = |text: &str| text.contains("over_budget");
-    let in_notes = notes
-        .iter()
-        .any(|note| told(&String::from_utf8_lossy(&note.body)));
-    let at_end = match end {
-        RecordedEnd::Output(value) => told(&value.to_string()),
-        RecordedEnd::Error(error) => told(&error.code),
-    };
-    if !in_notes && !at_end {
-        return None;
+/// Cost: nothing where nothing is limited, else one recovery.
+fn left(view: &RunView, known: &Known, task: TaskId, place: usize) -> Budget {
+    let is_budgeted = |entry: &Entry| matches!(entry.record, Record::Budgeted { .. });
+    let of_task = view.graph().task(task).rules().budget;
+    let is_limited = known.header.policy.budget != Budget::UNLIMITED
+        || of_task != Budget::UNLIMITED
+        || view.entries.iter().any(is_budgeted);
+    if !is_limited {
+        return Budget::UNLIMITED;
     }
-    let before = view.entries[..open.ended].iter().copied();
-    let scheduler = Scheduler::recover(known.header.clone(), before, &known.patches).ok()?;
-    Some(scheduler.left(open.task))
+    let before = view.entries[..place].iter().copied();
+    // The whole journal was read back already, so its beginning can be.
+    Scheduler::recover(known.header.clone(), before, &known.patches)
+        .map_or(Budget::UNLIMITED, |scheduler| scheduler.left(task))
 }
 
 /// Contents of one part each, by number.

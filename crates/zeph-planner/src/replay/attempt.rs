@@ -31,12 +31,10 @@ pub struct Recorded {
     pub parents: IndexMap<String, Parent>,
     /// Its notes, in order, as they were kept: redacted.
     pub notes: Vec<Note>,
-    /// What it reserved, in order.
-    pub reserved: Vec<Spend>,
-    /// What the budgets left when it ended; `None` if that decided nothing.
-    pub left: Option<Budget>,
-    /// Whether the run or the task had a limit for money.
-    pub money_is_limited: bool,
+    /// What it reserved, in order, each with what the budgets left just before.
+    pub reserved: Vec<(Spend, Budget)>,
+    /// What the budgets left when it ended.
+    pub left: Budget,
     /// The proposal that was accepted from the task, and whether from this attempt.
     pub patch: Option<(GraphSpec, bool)>,
     /// How it ended.

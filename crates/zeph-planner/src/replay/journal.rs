@@ -163,15 +163,8 @@ fn level(kind: NoteKind, old: &mut Value, new: &mut Value, shortened: bool) -> b
 impl Journal for Expecting {
     async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError> {
         let mut seen = self.seen();
-        let Some(then) = self.recorded.reserved.get(seen.reserved) else {
-            let nothing = Budget {
-                tokens: 0,
-                micro_usd: 0,
-            };
-            return Err(TaskError::over_budget(
-                most,
-                self.recorded.left.unwrap_or(nothing),
-            ));
+        let Some((then, _)) = self.recorded.reserved.get(seen.reserved) else {
+            return Err(TaskError::over_budget(most, self.recorded.left));
         };
         seen.reserved += 1;
         let number = seen.reserved;
@@ -191,16 +184,8 @@ impl Journal for Expecting {
     }
 
     async fn left(&self) -> Result<Budget, TaskError> {
-        let more = self.seen().reserved < self.recorded.reserved.len();
-        if let (false, Some(left)) = (more, self.recorded.left) {
-            return Ok(left);
-        }
-        // Money without a limit and money without an end are told apart by whoever has no prices.
-        let micro_usd = u64::MAX - u64::from(self.recorded.money_is_limited);
-        Ok(Budget {
-            micro_usd,
-            ..Budget::UNLIMITED
-        })
+        let reserved = self.recorded.reserved.get(self.seen().reserved);
+        Ok(reserved.map_or(self.recorded.left, |(_, left)| *left))
     }
 
     async fn note(&self, note: Note) -> Result<(), TaskError> {

@@ -225,6 +225,18 @@ impl Crew {
     pub fn limits(&self) -> CrewLimits {
         self.limits
     }
+
+    /// How often and how patiently a model is asked again.
+    #[must_use]
+    pub fn retry(&self) -> RetryPolicy {
+        self.retry
+    }
+
+    /// Where all who ask the default model wait when its service wants to be left alone.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.default_model.gate
+    }
 }
 
 impl fmt::Debug for Crew {

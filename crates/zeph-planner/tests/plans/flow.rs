@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use zeph_graph::wire::{GraphSpec, TaskSpec, TriggerSpec, WorkSpec};
-use zeph_llm::{Capabilities, ErrorKind, Prices, Reply, ScriptedProvider};
+use zeph_llm::{
+    Capabilities, ErrorKind, LlmProvider, Prices, Reply, RetryPolicy, Retrying, ScriptedProvider,
+};
 use zeph_planner::{
     AdoptExecutor, AdoptParams, AnswerParams, FileProblem, LlmPlanner, PlanExecutor, PlanOutput,
     PlanParams, goal_graph,
@@ -105,6 +107,23 @@ async fn a_call_that_may_pass_is_repeated() {
     let journal = Arc::new(JournalDouble::default());
     assert!(plan(&script, &journal).await.is_ok());
     assert_eq!((script.requests().len(), journal.held()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_host_puts_around_does_not_multiply_the_calls() {
+    let busy = Reply::error(ErrorKind::RateLimited, "busy");
+    let script = ScriptedProvider::new("script").rule(|_| true, None, busy);
+    let around = |provider: Arc<dyn LlmProvider>| {
+        Arc::new(Retrying::new(provider, RetryPolicy::default())) as Arc<dyn LlmProvider>
+    };
+    let planner = LlmPlanner::new(Arc::new(script.clone()), Arc::new(Unsanitized));
+    let executor = PlanExecutor::new(Arc::new(planner), request().around(Arc::new(around)));
+    let journal = Arc::new(JournalDouble::default());
+    let input = TaskInput::new(json!({ "goal": "A report", "feedback": [], "round": 1 }));
+    let cx = context("plan", &journal, &Stop::new());
+    assert!(executor.execute(&cx, input).await.is_err());
+    let calls = RetryPolicy::default().max_calls as usize;
+    assert_eq!(script.requests().len(), calls);
 }
 
 #[tokio::test(start_paused = true)]

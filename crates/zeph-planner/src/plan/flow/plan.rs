@@ -73,7 +73,8 @@ pub struct PlanExecutor {
 
 impl PlanExecutor {
     /// Plans with that planner, for goals of tasks; all else of a request is taken from `host`, whose
-    /// own goal does not matter. What `host` puts around a provider goes around meter and retries.
+    /// own goal does not matter. Meter and retries stand in the place of what `host` puts around a
+    /// provider: a second layer that repeats would multiply the calls.
     #[must_use]
     pub fn new(planner: Arc<dyn Planner>, host: PlanRequest) -> Self {
         Self {
@@ -101,7 +102,6 @@ impl PlanExecutor {
     fn request(&self, params: &PlanParams, cx: &TaskContext, tally: &Arc<Tally>) -> PlanRequest {
         let (cx, tally) = (cx.clone(), Arc::clone(tally));
         let (policy, gate) = (self.retry, self.gate.clone());
-        let host = self.host.around.clone();
         let around = move |provider: Arc<dyn LlmProvider>| {
             // The meter keeps the time, so that a call that is late is settled like any other.
             let metered = Metered::new(provider, &cx)
@@ -113,12 +113,7 @@ impl PlanExecutor {
                 idle_timeout: None,
                 ..policy
             };
-            let repeated: Arc<dyn LlmProvider> =
-                Arc::new(Retrying::new(metered, policy).gate(&gate));
-            match &host {
-                Some(around) => around(repeated),
-                None => repeated,
-            }
+            Arc::new(Retrying::new(metered, policy).gate(&gate)) as Arc<dyn LlmProvider>
         };
         PlanRequest {
             goal: params.goal.clone(),

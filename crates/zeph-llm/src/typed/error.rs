@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zeph_common::{inert, truncate};
 
 use crate::{JsonError, LlmError, SchemaProblems, ToolCall, Usage};
 
@@ -103,10 +104,14 @@ impl TypedError {
     }
 }
 
-/// One way in which a value does not fit its schema.
+/// The most bytes of a pointer that a message shows.
+const SHOWN_POINTER: usize = 200;
+
+/// One way in which a value does not fit its schema. Shown, it is one line of bounded length.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// The JSON Pointer of the place in the value; empty for the value itself.
+    /// The JSON Pointer of the place in the value; empty for the value itself. Untrusted: the keys in
+    /// it are the model's.
     pub pointer: String,
     /// What is wrong there, in at most 300 bytes, without control characters.
     pub message: String,
@@ -114,7 +119,10 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at \"{}\": {}", self.pointer, self.message)
+        // A pointer has the keys in it that the model made up.
+        let pointer = inert(&self.pointer);
+        let pointer = truncate(&pointer, SHOWN_POINTER);
+        write!(f, "at \"{pointer}\": {}", self.message)
     }
 }
 

@@ -287,3 +287,17 @@ fn typed_calls_work_on_trait_objects_and_are_send() {
     let request = LlmRequest::new("x");
     drop(send(provider.complete_typed::<Verdict>(&request)));
 }
+
+#[test]
+fn a_problem_is_shown_in_one_line_whatever_the_keys() {
+    let schema = json!({"type": "object", "additionalProperties": {"type": "integer"}});
+    let schema = AnswerSchema::new("counts", schema).unwrap();
+    let key = format!("a\n\u{1b}[31m{}", "long ".repeat(10_000));
+    let problems = schema.problems(&json!({ key.clone(): "text" }));
+    assert_eq!(problems[0].pointer, format!("/{key}"));
+    let shown = problems[0].to_string();
+    assert!(
+        shown.len() < 600 && !shown.contains(['\n', '\u{1b}']),
+        "{shown}"
+    );
+}

@@ -1,7 +1,7 @@
 //! The form of a result: how it is asked for, and how it is read out of an answer.
 
 use serde_json::{Value, json};
-use zeph_common::inert;
+use zeph_common::{inert, truncate};
 use zeph_llm::{
     AnswerSchema, Fallback, LlmProvider, LlmRequest, LlmResponse, OutputFormat, SchemaMode,
     SchemaSupport, StopReason, TypedError,
@@ -122,7 +122,10 @@ impl Form {
                 Err(Unread::Misfit(told.collect()))
             }
             Err(TypedError::NotJson { why, .. }) => {
-                let told = inert(&why.to_string()).into_owned();
+                // A key that is there twice stands in it, however long it is.
+                const TOLD_BYTES: usize = 300;
+                let told = why.to_string();
+                let told = truncate(&inert(&told), TOLD_BYTES).to_string();
                 Err(Unread::Misfit(vec![told]))
             }
             Err(TypedError::Truncated { text, .. }) => {

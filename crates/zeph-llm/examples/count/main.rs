@@ -2,8 +2,9 @@
 //!
 //! Each text of the corpus has two halves, apart by a line of dashes. The weights of the estimate were
 //! fitted by hand to the first halves under `o200k_base` (last column); the second halves are what is
-//! shown. The column `learnt` is after the counter has learnt from ten reports of the first half under the other
-//! vocabulary, as it would from a service's usage.
+//! shown. They are no blind test: each continues the text of its first half, and both lay open while the
+//! weights were chosen. The column `learnt` is after the counter has learnt from ten reports of the first
+//! half under the other vocabulary, as it would from a service's usage.
 
 use std::io::{self, Write as _};
 

@@ -142,8 +142,11 @@ impl Origin {
             )
         } else if error.is_body() || error.is_decode() {
             (ErrorKind::Cut, "the answer broke off")
-        } else {
+        } else if error.is_connect() || error.is_builder() {
             (ErrorKind::Network, "the service could not be reached")
+        } else {
+            // The request may have arrived, been worked on, and been charged for.
+            (ErrorKind::Cut, "the service hung up before it answered")
         };
         // Without the first link, which shows the address.
         let mut chain: Vec<String> = Vec::new();

@@ -40,11 +40,11 @@ pub enum ErrorKind {
     RateLimited,
     /// The service is overloaded or broken for the moment. Retryable.
     Unavailable,
-    /// The service could not be reached. Retryable.
+    /// The service could not be reached, so it did not get the request. Retryable.
     Network,
     /// No answer in time, or a stream that stopped flowing. Retryable.
     Timeout,
-    /// The answer ended in the middle. Retryable.
+    /// The answer ended in the middle, or before its beginning. Retryable.
     Cut,
     /// The service answered with something that is no answer. Retryable.
     Garbled,

@@ -103,6 +103,8 @@ impl Live {
             "canceled": counts.canceled,
             "asking": counts.asking,
             "running": counts.in_flight(),
+            "tokens": self.scheduler.spent().tokens,
+            "micro_usd": self.scheduler.spent().micro_usd,
         });
         let status = match self.scheduler.end() {
             Some(_) => RunStatus::ended(state.word()),

@@ -6,7 +6,7 @@ use zeph_planner::{ADOPT, AdoptParams, PlanOutput};
 use zeph_runtime::RunView;
 
 use super::shown::Proposal;
-use crate::out::quoted;
+use crate::out::{Channel, quoted};
 use crate::read::page::Page;
 
 /// A plan that waits for a person's word.
@@ -36,12 +36,13 @@ pub(crate) async fn read(
     store: &dyn RawGraphStore,
     view: &RunView,
     question: &str,
+    channel: Channel,
 ) -> Option<Confirm> {
     let plan = view.task(&plan_of(view, question)?).ok()?;
     let output = view.output(store, plan).await.ok()??;
     let output: PlanOutput = serde_json::from_value(output.value.clone()).ok()?;
     let proposal = Proposal::of_output(output);
-    let mut page = Page::new();
+    let mut page = Page::behind(channel.label);
     proposal.tell(&mut page);
     Some(Confirm {
         text: page.into_text().trim_end().to_owned(),

@@ -134,7 +134,7 @@ fn failed(error: &PlanError) -> CliError {
 fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
     match args.format {
         Picture::Tree => {
-            let mut page = Page::new();
+            let mut page = Page::behind(channel.label);
             proposal.tell(&mut page);
             out::line(channel.labelled(page.into_text().trim_end()));
         }

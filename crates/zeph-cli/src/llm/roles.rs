@@ -9,8 +9,8 @@ use zeph_llm::{Gate, LlmProvider, RetryPolicy, Retrying};
 use zeph_orchestration::Roles as Executors;
 use zeph_planfile::RunValues;
 use zeph_planner::{
-    CachedPlanner, Commands, Crew, FolderCache, LlmPlanner, PlanLimits, PlanRequest, PlanRights,
-    Planner, PriceList, Prompts, Tape,
+    CachedPlanner, Commands, Crew, CrewBuilder, FolderCache, LlmPlanner, PlanLimits, PlanRequest,
+    PlanRights, Planner, PriceList, Prompts, Tape,
 };
 use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
 use zeph_subagent::{AgentCatalog, AgentReader, Registry};
@@ -65,27 +65,7 @@ impl Roles {
             .tools(tools)
             .retry(retry)
             .streaming();
-        for (agent, name) in agents
-            .iter()
-            .filter_map(|one| Some((one, one.model.as_ref()?)))
-        {
-            let named = if setup.is_scripted() || *name == setup.model {
-                Ok((Arc::clone(&service.default), service.prices))
-            } else {
-                setup.named(cx, name)
-            };
-            let (provider, price) = named.map_err(|error| CliError {
-                message: format!(
-                    "the agent {:?} asks for a model: {}",
-                    agent.name, error.message
-                ),
-                ..error
-            })?;
-            prices
-                .models
-                .extend(price.map(|price| (name.clone(), price)));
-            crew = crew.model(name, provider);
-        }
+        crew = with_models(cx, crew, setup, service, &agents, &mut prices)?;
         let crew = match tape {
             Some(tape) => crew.on_tape(tape),
             None => crew,
@@ -138,6 +118,39 @@ impl Roles {
             .register(registry)
             .map_err(internal)
     }
+}
+
+/// The crew with a provider for each model that an agent names, and their prices.
+fn with_models(
+    cx: &Cx,
+    mut crew: CrewBuilder,
+    setup: &Setup,
+    service: &Service,
+    agents: &AgentCatalog,
+    prices: &mut PriceList,
+) -> Result<CrewBuilder, CliError> {
+    for (agent, name) in agents
+        .iter()
+        .filter_map(|one| Some((one, one.model.as_ref()?)))
+    {
+        let named = if setup.is_scripted() || *name == setup.model {
+            Ok((Arc::clone(&service.default), service.prices))
+        } else {
+            setup.named(cx, name)
+        };
+        let (provider, price) = named.map_err(|error| CliError {
+            message: format!(
+                "the agent {:?} asks for a model: {}",
+                agent.name, error.message
+            ),
+            ..error
+        })?;
+        prices
+            .models
+            .extend(price.map(|price| (name.clone(), price)));
+        crew = crew.model(name, provider);
+    }
+    Ok(crew)
 }
 
 /// The built-in prompts, or what a folder has in their place.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use zeph_common::show_duration;
-use zeph_graph::Timestamp;
+use zeph_graph::{Spent, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore as _, RunRow};
 
+use super::money::spent_json;
 use super::owner::is_interrupted;
 use super::page::Page;
 use super::time::{ago, micros};
@@ -61,8 +62,13 @@ struct Line {
 }
 
 fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
-    let cells: Vec<Vec<String>> = lines.iter().map(|line| line.cells(now)).collect();
-    let header = ["RUN", "STATE", "TASKS", "STARTED", "TOOK", "GOAL"];
+    // Most runs ask no model, and then there is nothing to be spent.
+    let spends = lines.iter().any(|line| line.spent() != Spent::default());
+    let cells: Vec<Vec<String>> = lines.iter().map(|line| line.cells(now, spends)).collect();
+    let mut header = vec!["RUN", "STATE", "TASKS", "STARTED", "TOOK", "GOAL"];
+    if spends {
+        header.insert(5, "SPENT");
+    }
     page.table(0, &header, &cells);
     let open: Vec<&Line> = lines.iter().filter(|line| line.row.status.open).collect();
     match &open[..] {
@@ -79,7 +85,7 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
 }
 
 impl Line {
-    fn cells(&self, now: Timestamp) -> Vec<String> {
+    fn cells(&self, now: Timestamp, spends: bool) -> Vec<String> {
         let row = &self.row;
         let state = if self.interrupted {
             "interrupted".into()
@@ -96,14 +102,25 @@ impl Line {
             show_duration(row.updated_at.since(row.created_at))
         };
         let started = ago(row.created_at, now);
-        vec![
-            row.run.to_string(),
-            state,
-            tasks,
-            started,
-            took,
-            row.title.clone(),
-        ]
+        let mut cells = vec![row.run.to_string(), state, tasks, started, took];
+        if spends {
+            cells.push(match self.spent() {
+                spent if spent == Spent::default() => "-".to_owned(),
+                spent => spent.to_string(),
+            });
+        }
+        cells.push(row.title.clone());
+        cells
+    }
+
+    /// What it has spent, as the last commit noted it.
+    fn spent(&self) -> Spent {
+        let summary: Value = serde_json::from_str(&self.row.status.summary).unwrap_or_default();
+        let number = |name: &str| summary.get(name).and_then(Value::as_u64);
+        Spent {
+            tokens: number("tokens").unwrap_or_default(),
+            micro_usd: number("micro_usd").unwrap_or_default(),
+        }
     }
 
     /// How many tasks have ended, and how many there are, as the last commit noted it.
@@ -130,6 +147,7 @@ impl Line {
             "took_us": took,
             "done": done,
             "total": total,
+            "spent": spent_json(self.spent()),
             "records": row.last_seq.get(),
         })
     }
@@ -156,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_list_is_one_line_a_run_and_a_hint_for_those_that_are_open() {
-        let summary = r#"{"total":12,"completed":9,"failed":1,"skipped":1,"running":1}"#;
+        let summary = r#"{"total":12,"completed":9,"failed":1,"skipped":1,"running":1,"tokens":1200,"micro_usd":2500}"#;
         let ended = RunStatus::ended("timed_out").with_summary(summary);
         let lines = [
             Line {
@@ -168,12 +186,12 @@ mod tests {
                 interrupted: false,
             },
         ];
-        let mut page = Page::of_width(Some(70));
+        let mut page = Page::of_width(Some(90));
         table(&mut page, &lines, Timestamp::from_micros(201_000_000));
         let wanted = "\
-RUN  STATE        TASKS  STARTED    TOOK  GOAL
-r2   interrupted  -      3 min ago  -     a\\r\\nb
-r1   timed out    11/12  3 min ago  2.5s  Weekly report
+RUN  STATE        TASKS  STARTED    TOOK  SPENT                    GOAL
+r2   interrupted  -      3 min ago  -     -                        a\\r\\nb
+r1   timed out    11/12  3 min ago  2.5s  1200 tokens, 0.0025 USD  Weekly report
 
 open: `zeph status r2` tells what it waits for, `zeph resume r2` goes on with it
 ";

@@ -23,6 +23,14 @@ impl Page {
         Self::of_width(Table::new().width())
     }
 
+    /// The same where that label stands in front of each line.
+    pub(crate) fn behind(label: &str) -> Self {
+        let taken = label.chars().count() + usize::from(!label.is_empty());
+        let taken = u16::try_from(taken).unwrap_or(u16::MAX);
+        let width = Table::new().width();
+        Self::of_width(width.map(|width| width.saturating_sub(taken)))
+    }
+
     /// A page of that width; none for as wide as needed.
     pub(crate) const fn of_width(width: Option<u16>) -> Self {
         Self {

@@ -74,7 +74,8 @@ impl Session {
     /// The plan that a question is about, if it is about one.
     async fn plan_of(&self, question: &QuestionView) -> Option<Confirm> {
         let view = RunView::load(&*self.store, self.handle.id()).await.ok()?;
-        confirm::read(&*self.store, &view, &question.task).await
+        let channel = self.manner.channel;
+        confirm::read(&*self.store, &view, &question.task, channel).await
     }
 
     fn later(&mut self, question: u32) {

@@ -95,3 +95,13 @@ async fn commands_of_an_edited_plan_run_where_the_host_allows_it() {
     // What the command printed is a stranger's word in a prompt.
     assert!(model_saw("Write it up: <untrusted source=\"list\"") > 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_stays_busy_is_called_by_one_layer() {
+    let busy = Reply::error(ErrorKind::RateLimited, "busy");
+    let model = model().rule(|_| true, None, busy);
+    let orchestrator = builder(&model).build().unwrap();
+    assert!(orchestrator.run(GOAL).await.is_err());
+    let calls = RetryPolicy::default().max_calls as usize;
+    assert_eq!(model.requests().len(), calls);
+}

@@ -150,7 +150,7 @@ async fn each_kind_of_failure_has_its_name() {
         (text(&GOOD[..80]), PlanFailure::Truncated, 3),
         (text(DANGLING), PlanFailure::Defective, 3),
         (error(ErrorKind::Timeout), PlanFailure::TimedOut, 1),
-        (error(ErrorKind::Cut), PlanFailure::Truncated, 1),
+        (error(ErrorKind::Cut), PlanFailure::Unavailable, 1),
         (
             error(ErrorKind::SchemaRejected),
             PlanFailure::SchemaRejected,

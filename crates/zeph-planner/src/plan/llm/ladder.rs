@@ -209,13 +209,14 @@ fn with(failure: PlanFailure, message: &str, tried: PlanTry, mut tries: Vec<Plan
 fn failed(error: &LlmError, mut tried: PlanTry, tries: Vec<PlanTry>) -> PlanError {
     let failure = match error.kind() {
         ErrorKind::Timeout => PlanFailure::TimedOut,
-        ErrorKind::Cut => PlanFailure::Truncated,
         ErrorKind::SchemaRejected => PlanFailure::SchemaRejected,
         ErrorKind::OverBudget => PlanFailure::OverBudget,
         ErrorKind::Stopped => PlanFailure::Stopped,
         ErrorKind::RateLimited
         | ErrorKind::Unavailable
         | ErrorKind::Network
+        // The transport broke; more tokens for the answer would not help.
+        | ErrorKind::Cut
         | ErrorKind::Garbled
         | ErrorKind::Unauthorized
         | ErrorKind::UnknownModel

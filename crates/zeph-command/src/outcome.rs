@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use serde_json::{Value, json};
-use zeph_common::truncate;
+use zeph_common::{tail_words, truncate, truncate_words};
 use zeph_subagent::{TaskError, TaskOutput};
 
 use crate::attempt::Ended;
@@ -107,7 +107,9 @@ fn bad_end(params: &CommandParams, status: ExitStatus, stderr: &str) -> TaskErro
         message.push_str(" (the shell did not find a command)");
     }
     if let Some(line) = stderr.lines().rev().find(|line| !line.trim().is_empty()) {
-        message.push_str(&format!(": {}", truncate(line.trim(), LAST_LINE_BYTES)));
+        // Secrets are found later, so none may be cut in half.
+        let line = truncate_words(tail_words(line, STDERR_TAIL_BYTES).trim(), LAST_LINE_BYTES);
+        message.push_str(&format!(": {line}"));
     }
     TaskError::retryable(message)
         .with_code("exit_code")
@@ -123,6 +125,6 @@ fn how_it_ended(status: ExitStatus) -> String {
 }
 
 fn facts(status: ExitStatus, stderr: &str) -> Value {
-    let from = stderr.ceil_char_boundary(stderr.len().saturating_sub(STDERR_TAIL_BYTES));
-    json!({ "exit": status.code(), "signal": status.signal(), "stderr_tail": &stderr[from..] })
+    let tail = tail_words(stderr, STDERR_TAIL_BYTES);
+    json!({ "exit": status.code(), "signal": status.signal(), "stderr_tail": tail })
 }

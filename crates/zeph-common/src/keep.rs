@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 
+use crate::truncate::{MAX_WORD_BYTES, truncate_words};
+
 /// A text of at most `max_bytes` bytes of head and tail, with a marker line between them.
 ///
 /// A text that fits is returned as it is. Otherwise half of the limit goes to each end, no character
@@ -71,10 +73,50 @@ pub fn ends(text: &str, max_bytes: usize) -> Ends<'_> {
     Ends { head, tail, cut }
 }
 
+/// As [`head_tail`], without the words that the cut would split; see [`truncate_words`].
+///
+/// # Examples
+/// ```
+/// use zeph_common::head_tail_words;
+/// assert_eq!(head_tail_words("one two three four", 12), "one \n… 9 bytes cut …\n four");
+/// ```
+#[must_use]
+pub fn head_tail_words(text: &str, max_bytes: usize) -> Cow<'_, str> {
+    let Ends { head, tail, cut } = ends(text, max_bytes);
+    if cut == 0 {
+        return Cow::Borrowed(text);
+    }
+    let head = truncate_words(text, head.len()).text;
+    let tail = tail_words(text, tail.len());
+    let cut = (text.len() - head.len() - tail.len()) as u64;
+    Cow::Owned(Ends { head, tail, cut }.to_string())
+}
+
+/// The last `max_bytes` bytes of a text without the word that the cut would split; the counterpart of
+/// [`truncate_words`].
+///
+/// # Examples
+/// ```
+/// use zeph_common::tail_words;
+/// assert_eq!(tail_words("the key is s3cret", 8), " s3cret");
+/// assert_eq!(tail_words("the key is s3cret", 4), "");
+/// ```
+#[must_use]
+pub fn tail_words(text: &str, max_bytes: usize) -> &str {
+    let from = text.ceil_char_boundary(text.len().saturating_sub(max_bytes));
+    let (before, tail) = text.split_at(from);
+    if before.is_empty() || before.ends_with(char::is_whitespace) {
+        return tail;
+    }
+    let most = tail.floor_char_boundary(MAX_WORD_BYTES);
+    let white = tail[..most].find(char::is_whitespace);
+    &tail[white.unwrap_or(most)..]
+}
+
 /// A buffer that keeps the first and the last half of its limit and counts what it dropped.
 ///
-/// Memory never exceeds the limit (plus the usual growth of a vector), whatever is pushed. A push
-/// costs the bytes it copies, at most the limit.
+/// Memory never exceeds the limit and twice the margin (plus the usual growth of a vector), whatever
+/// is pushed. A push costs the bytes it copies, at most as many.
 ///
 /// # Examples
 /// ```
@@ -87,57 +129,77 @@ pub fn ends(text: &str, max_bytes: usize) -> Ends<'_> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct HeadTail {
+    /// The bytes that are shown of each end.
     head_limit: usize,
     tail_limit: usize,
+    /// The bytes beside the cut that are known and not shown.
+    margin: usize,
     head: Vec<u8>,
     tail: VecDeque<u8>,
-    dropped: u64,
+    /// The bytes that are in neither.
+    gone: u64,
 }
 
 impl HeadTail {
     /// An empty buffer that keeps at most `limit` bytes. With a limit of 0 it only counts.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
+        Self::with_margin(limit, 0)
+    }
+
+    /// An empty buffer that shows at most `limit` bytes and knows up to `margin` more on either side
+    /// of the cut, for [`render_clean`](Self::render_clean). With a limit of 0 it only counts.
+    #[must_use]
+    pub const fn with_margin(limit: usize, margin: usize) -> Self {
         Self {
             head_limit: limit / 2,
             tail_limit: limit - limit / 2,
+            margin: if limit == 0 { 0 } else { margin },
             head: Vec::new(),
             tail: VecDeque::new(),
-            dropped: 0,
+            gone: 0,
         }
     }
 
     /// Appends bytes; what no longer fits goes from the middle.
     pub fn push(&mut self, bytes: &[u8]) {
-        let to_head = bytes.len().min(self.head_limit - self.head.len());
+        let to_head = bytes.len();
+        let to_head = to_head.min(self.head_limit + self.margin - self.head.len());
         let (head, rest) = bytes.split_at(to_head);
         self.head.extend_from_slice(head);
         // Only the end of a long push can survive, so no more than that is ever copied.
-        let fits = rest.len().min(self.tail_limit);
+        let most = self.tail_limit + self.margin;
+        let fits = rest.len().min(most);
         let (lost, kept) = rest.split_at(rest.len() - fits);
-        let overflow = (self.tail.len() + kept.len()).saturating_sub(self.tail_limit);
+        let overflow = (self.tail.len() + kept.len()).saturating_sub(most);
         self.tail.drain(..overflow);
         self.tail.extend(kept);
-        self.dropped += (lost.len() + overflow) as u64;
-        debug_assert!(self.tail.len() <= self.tail_limit);
+        self.gone += (lost.len() + overflow) as u64;
+        debug_assert!(self.tail.len() <= most);
     }
 
-    /// Bytes that were pushed and are no longer kept.
+    /// Bytes that were pushed and are not shown.
     #[must_use]
-    pub const fn dropped(&self) -> u64 {
-        self.dropped
+    pub fn dropped(&self) -> u64 {
+        let limit = self.head_limit + self.tail_limit;
+        self.gone + self.held().saturating_sub(limit) as u64
     }
 
-    /// Bytes kept.
+    /// Bytes that are shown.
     #[must_use]
     pub fn len(&self) -> usize {
+        self.held().min(self.head_limit + self.tail_limit)
+    }
+
+    /// Bytes in memory.
+    fn held(&self) -> usize {
         self.head.len() + self.tail.len()
     }
 
     /// Whether nothing was ever pushed, or only empty slices.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0 && self.dropped == 0
+        self.held() == 0 && self.gone == 0
     }
 
     /// Everything when nothing was dropped; otherwise head, a marker line, tail.
@@ -146,15 +208,59 @@ impl HeadTail {
     /// UTF-8 are kept as they are.
     #[must_use]
     pub fn render(&self) -> Vec<u8> {
-        let mut tail: Vec<u8> = self.tail.iter().copied().collect();
-        if self.dropped == 0 {
-            return [self.head.as_slice(), &tail].concat();
+        self.render_clean(&|bytes| Cow::Borrowed(bytes))
+    }
+
+    /// The same after `clean`, which may replace stretches of it, such as secrets.
+    ///
+    /// What `clean` would replace as a whole and the cut has split is not shown in part, if it is no
+    /// longer than the margin. Costs four times what `clean` costs for the bytes in memory, at most.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::borrow::Cow;
+    /// use zeph_common::HeadTail;
+    /// let mut log = HeadTail::with_margin(16, 8);
+    /// log.push(b"key: s3cret and a long rest of it");
+    /// let hush = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("s3cret", "***").into_bytes();
+    /// let shown = log.render_clean(&|bytes| Cow::Owned(hush(bytes)));
+    /// assert_eq!(shown, "key: \n… 20 bytes cut …\nst of it".as_bytes());
+    /// ```
+    #[must_use]
+    pub fn render_clean(&self, clean: &dyn for<'a> Fn(&'a [u8]) -> Cow<'a, [u8]>) -> Vec<u8> {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        let whole = (self.gone == 0).then(|| [self.head.as_slice(), &tail].concat());
+        if let Some(whole) = whole.as_ref().filter(|_| self.dropped() == 0) {
+            return clean(whole).into_owned();
         }
-        let head = &self.head[..self.head.len() - split_at_end(&self.head)];
-        tail.drain(..split_at_start(&tail));
-        let lost = self.len() - head.len() - tail.len();
-        let middle = marker(self.dropped + lost as u64);
-        [head, middle.as_bytes(), &tail].concat()
+        let (known_head, known_tail) = match &whole {
+            Some(whole) => (whole.as_slice(), whole.as_slice()),
+            None => (self.head.as_slice(), tail.as_slice()),
+        };
+        // With and without what follows it a text differs from where something of it reaches over
+        // the cut.
+        let mut head = clean(&known_head[..self.head_limit]).into_owned();
+        let with_more = clean(known_head);
+        let same = head.iter().zip(&*with_more).take_while(|(a, b)| a == b);
+        let same = same.count();
+        let mut lost = head.len() - same;
+        head.truncate(same);
+        let mut tail = clean(&known_tail[known_tail.len() - self.tail_limit..]).into_owned();
+        let with_more = clean(known_tail);
+        let (alone, more) = (tail.iter().rev(), with_more.iter().rev());
+        let same = alone.zip(more).take_while(|(a, b)| a == b).count();
+        lost += tail.len() - same;
+        tail.drain(..tail.len() - same);
+
+        let split = split_at_end(&head);
+        head.truncate(head.len() - split);
+        lost += split;
+        let split = split_at_start(&tail);
+        tail.drain(..split);
+        lost += split;
+        head.extend_from_slice(marker(self.dropped() + lost as u64).as_bytes());
+        head.append(&mut tail);
+        head
     }
 }
 
@@ -187,7 +293,7 @@ fn split_at_start(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{HeadTail, head_tail};
+    use super::{Cow, HeadTail, head_tail, head_tail_words};
     use proptest::prelude::*;
 
     #[test]
@@ -236,6 +342,47 @@ mod tests {
                 prop_assert!(all.ends_with(&tail));
                 prop_assert_eq!(log.len(), limit);
             }
+        }
+
+        #[test]
+        fn nothing_beside_a_cut_is_shown_in_part(
+            before in "[a-z]{0,90}", after in "[a-z]{0,90}", limit in 1usize..80,
+            chunk in 1usize..20,
+        ) {
+            const SECRET: &str = "SE CR\nET";
+            let text = format!("{before}{SECRET}{after}{SECRET}");
+            let mut log = HeadTail::with_margin(limit, SECRET.len());
+            text.as_bytes().chunks(chunk).for_each(|chunk| log.push(chunk));
+            prop_assert!(log.held() <= limit + 2 * SECRET.len());
+            let hush = |text: &[u8]| String::from_utf8_lossy(text).replace(SECRET, "***");
+            let shown = log.render_clean(&|text| Cow::Owned(hush(text).into_bytes()));
+            let shown = String::from_utf8_lossy(&shown);
+            prop_assert!(!shown.contains(|c: char| c.is_ascii_uppercase()), "{shown}");
+            if text.len() <= limit {
+                prop_assert_eq!(shown, text.replace(SECRET, "***"));
+            } else {
+                let whole = text.replace(SECRET, "***");
+                let (head, rest) = shown.split_once("\n… ").expect("a marker");
+                let (_, tail) = rest.split_once(" bytes cut …\n").expect("a marker");
+                prop_assert!(whole.starts_with(head) && whole.ends_with(tail));
+            }
+        }
+
+        #[test]
+        fn no_word_is_shown_in_part(text in "[a-zé \n]{0,90}", limit in 0usize..80) {
+            let whole: Vec<&str> = text.split_whitespace().collect();
+            let shown = head_tail_words(&text, limit);
+            let ends = shown.split_once("\n… ").and_then(|(head, rest)| {
+                Some((head, rest.split_once(" bytes cut …\n")?.1))
+            });
+            let Some((head, tail)) = ends else {
+                prop_assert_eq!(&*shown, &*text);
+                return Ok(());
+            };
+            prop_assert!(head.len() + tail.len() <= limit);
+            let (head, tail): (Vec<_>, Vec<_>) =
+                (head.split_whitespace().collect(), tail.split_whitespace().collect());
+            prop_assert!(whole.starts_with(&head) && whole.ends_with(&tail), "{shown}");
         }
 
         #[test]

@@ -50,9 +50,38 @@ pub fn truncate(text: &str, max_bytes: usize) -> Truncated<'_> {
     }
 }
 
+/// The most bytes that [`truncate_words`] gives up for the sake of a word.
+pub const MAX_WORD_BYTES: usize = 4 << 10;
+
+/// The first `max_bytes` bytes of a text without the word that the cut would split.
+///
+/// For text that is cut before its secrets are known: half of one would not be found afterwards. A
+/// word goes up to white space, but no more than [`MAX_WORD_BYTES`] of it do.
+///
+/// # Examples
+/// ```
+/// use zeph_common::truncate_words;
+/// assert_eq!(truncate_words("the key is s3cret", 14).to_string(), "the key is … (6 bytes cut)");
+/// assert!(!truncate_words("fits", 4).is_cut());
+/// ```
+#[must_use]
+pub fn truncate_words(text: &str, max_bytes: usize) -> Truncated<'_> {
+    let short = truncate(text, max_bytes);
+    let whole_word = text[short.text.len()..].starts_with(char::is_whitespace);
+    if !short.is_cut() || whole_word {
+        return short;
+    }
+    let least = short.text.len().saturating_sub(MAX_WORD_BYTES);
+    let least = short.text.ceil_char_boundary(least);
+    let white = short.text[least..].rfind(char::is_whitespace);
+    // White space itself stays.
+    let after = |at: usize| short.text.ceil_char_boundary(least + at + 1);
+    truncate(text, white.map_or(least, after))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::truncate;
+    use super::{truncate, truncate_words};
     use proptest::prelude::*;
 
     proptest! {
@@ -63,6 +92,19 @@ mod tests {
             prop_assert!(text.starts_with(short.text));
             prop_assert_eq!(short.text.len() + short.cut, text.len());
             prop_assert!(!short.is_cut() || short.text.len() + 4 > max);
+        }
+
+        #[test]
+        fn no_word_is_split(text in "[a-zé \n]{0,80}", max in 0usize..64) {
+            let short = truncate_words(&text, max);
+            prop_assert!(short.text.len() <= max);
+            prop_assert!(text.starts_with(short.text));
+            let rest = &text[short.text.len()..];
+            let split = |text: &str, last: bool| {
+                let c = if last { text.chars().next_back() } else { text.chars().next() };
+                c.is_some_and(|c| !c.is_whitespace())
+            };
+            prop_assert!(!(split(short.text, true) && split(rest, false)));
         }
     }
 }

@@ -11,7 +11,7 @@ use zeph_graph::{Budget, Spend};
 
 use crate::output::fits;
 
-/// The most bytes kept of a message or of one cause; a longer one is cut and says so.
+/// The most bytes kept of a message or of one cause; a longer one is cut between two words and says so.
 const MAX_TEXT_BYTES: usize = 8 << 10;
 /// The most causes kept of a chain.
 const MAX_CAUSES: usize = 32;
@@ -176,6 +176,10 @@ impl TaskError {
     }
 
     /// What went wrong, at most 8 KiB.
+    ///
+    /// A longer text is cut before the word that reaches over the limit (or 4 KiB earlier, if the word
+    /// is longer than that), so that a secret is kept whole, to be found, or not at all. One that
+    /// contains white space may be cut there.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
@@ -246,9 +250,10 @@ impl fmt::Debug for TaskError {
     }
 }
 
-/// A text within its limit.
+/// A text within its limit. Its secrets are found later, so none may be cut in half: it ends with a
+/// whole word.
 fn bounded(text: String) -> String {
-    let short = zeph_common::truncate(&text, MAX_TEXT_BYTES);
+    let short = zeph_common::truncate_words(&text, MAX_TEXT_BYTES);
     if short.is_cut() {
         short.to_string()
     } else {
@@ -268,6 +273,7 @@ fn causes(first: Option<&(dyn Error + 'static)>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{Error, ErrorClass, TaskError};
+    use proptest::prelude::*;
     use std::time::Duration;
 
     #[derive(Debug, thiserror::Error)]
@@ -312,7 +318,7 @@ mod tests {
     #[test]
     fn what_is_too_long_is_cut_and_says_so() {
         let error = TaskError::refused("x".repeat(10_000)).with_detail("y".repeat(70_000));
-        assert!(error.message().ends_with("… (1808 bytes cut)"));
+        assert!(error.message().ends_with("… (5904 bytes cut)"));
         let detail = error.detail().map(ToString::to_string);
         assert!(detail.is_some_and(|text| text.contains("larger than 64 KiB")));
     }
@@ -327,5 +333,19 @@ mod tests {
             ("idle", Some(Duration::ZERO))
         );
         assert_eq!(TaskError::refused("no").code(), "refused");
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_is_cut_in_half(before in 8_100usize..8_200, dash in any::<bool>()) {
+            let joint = if dash { "-" } else { " " };
+            let text = format!("{}{joint}S3CRETKEY{}", "x".repeat(before), "y".repeat(99));
+            let wrapped = TaskError::permanent("no").with_source(text.clone());
+            for told in [TaskError::permanent(text.clone()).message(), &wrapped.chain()[0]] {
+                let whole = told.contains("S3CRETKEY");
+                prop_assert!(whole || !told.contains('S'), "{}", &told[told.len() - 200..]);
+                prop_assert!(told.len() < 8_250);
+            }
+        }
     }
 }

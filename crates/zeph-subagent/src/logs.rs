@@ -6,8 +6,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use zeph_common::HeadTail;
 
+use crate::journal::Redact;
+
 /// The bytes kept of each stream of an attempt unless the driver says otherwise: 256 KiB.
 pub const DEFAULT_LOG_BYTES: usize = 256 << 10;
+
+/// The bytes beside a cut that are known until the logs are taken: a secret that the cut splits is
+/// found if it is no longer than this, encoded as it is.
+const MARGIN_BYTES: usize = 16 << 10;
 
 /// Which log a line belongs to.
 ///
@@ -40,6 +46,9 @@ impl LogStream {
 
 /// The bounded logs of one attempt: the head and the tail of each stream.
 ///
+/// Up to 16 KiB more on either side of a cut are in memory, never shown; they tell whether a secret
+/// reaches over the cut.
+///
 /// Clones share the buffers. The executor writes through its context; the driver takes what is there
 /// when the attempt ends.
 ///
@@ -63,7 +72,7 @@ impl Logs {
     /// Empty logs that keep at most `bytes_per_stream` of each stream; with 0 they only count.
     #[must_use]
     pub fn new(bytes_per_stream: usize) -> Self {
-        let streams = [(); 3].map(|()| HeadTail::new(bytes_per_stream));
+        let streams = [(); 3].map(|()| HeadTail::with_margin(bytes_per_stream, MARGIN_BYTES));
         Self {
             limit: bytes_per_stream,
             streams: Arc::new(Mutex::new(streams)),
@@ -86,13 +95,26 @@ impl Logs {
     /// What an abandoned attempt writes afterwards collects in the empty buffers, within the limit.
     #[must_use]
     pub fn take(&self) -> Vec<(LogStream, Bytes)> {
-        let fresh = [(); 3].map(|()| HeadTail::new(self.limit));
+        self.take_redacted(None)
+    }
+
+    /// The same without secrets.
+    ///
+    /// A secret that a cut splits is left out whole, if it has no more than 16 KiB in the encoding in
+    /// which it was written.
+    #[must_use]
+    pub fn take_redacted(&self, redact: Option<&dyn Redact>) -> Vec<(LogStream, Bytes)> {
+        let fresh = [(); 3].map(|()| HeadTail::with_margin(self.limit, MARGIN_BYTES));
         let taken = std::mem::replace(&mut *self.lock(), fresh);
+        let render = |log: HeadTail| match redact {
+            Some(redact) => log.render_clean(&|bytes| redact.redact(bytes)),
+            None => log.render(),
+        };
         LogStream::ALL
             .into_iter()
             .zip(taken)
             .filter(|(_, log)| !log.is_empty())
-            .map(|(stream, log)| (stream, Bytes::from(log.render())))
+            .map(|(stream, log)| (stream, Bytes::from(render(log))))
             .collect()
     }
 
@@ -131,7 +153,9 @@ impl Progress for NoProgress {}
 
 #[cfg(test)]
 mod tests {
-    use super::{LogStream, Logs};
+    use super::{LogStream, Logs, MARGIN_BYTES, Redact};
+    use proptest::prelude::*;
+    use std::borrow::Cow;
 
     #[test]
     fn streams_do_not_mix_and_keep_their_order() {
@@ -155,5 +179,38 @@ mod tests {
         }
         assert_eq!(logs.dropped(LogStream::Stdout), 999_000);
         assert!(logs.take()[0].1.len() < 1_100);
+    }
+
+    /// Secrets that begin with capital letters and may have white space, in Base64 as well.
+    struct Hush;
+
+    const SECRETS: [&str; 3] = ["PASS PHRASE\nOF\nLINES", "S3CRETKEY", "UzNDUkVUS0VZ"];
+
+    impl Redact for Hush {
+        fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+            let text = String::from_utf8_lossy(text).into_owned();
+            let clean = SECRETS
+                .iter()
+                .fold(text, |text, one| text.replace(one, "***"));
+            Cow::Owned(clean.into_bytes())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_secret_beside_a_cut_is_kept_nowhere(
+            before in 0usize..60, after in 0usize..60, which in 0usize..3, limit in 1usize..100,
+            more in prop_oneof![Just(0), Just(3 * MARGIN_BYTES)],
+        ) {
+            let text = [
+                &"x".repeat(before), SECRETS[which], &"y ".repeat(more), SECRETS[which],
+                &"z".repeat(after),
+            ];
+            let logs = Logs::new(limit);
+            text.iter().for_each(|piece| logs.write(LogStream::Stdout, piece.as_bytes()));
+            let taken = logs.take_redacted(Some(&Hush));
+            let taken = String::from_utf8_lossy(&taken[0].1);
+            prop_assert!(!taken.contains(|c: char| c.is_ascii_uppercase()), "{taken}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use zeph_graph::ContentId;
 use zeph_graph::wire::GraphSpec;
 use zeph_memory::{Content, ContentKind};
-use zeph_subagent::{LogStream, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
+use zeph_subagent::{Logs, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
 
 /// The parts of one content, before it has a number.
 #[derive(Debug, Default)]
@@ -80,20 +80,14 @@ impl Parts {
         }
     }
 
-    pub(crate) fn of_logs(
-        logs: Vec<(LogStream, Bytes)>,
-        redact: Option<&dyn Redact>,
-    ) -> Option<Self> {
+    /// Empties the logs.
+    pub(crate) fn of_logs(logs: &Logs, redact: Option<&dyn Redact>) -> Option<Self> {
+        let logs = logs.take_redacted(redact);
         if logs.is_empty() {
             return None;
         }
-        let parts = logs.into_iter().map(|(stream, bytes)| {
-            let bytes = match redacted(redact, &bytes) {
-                Cow::Borrowed(_) => bytes,
-                Cow::Owned(clean) => Bytes::from(clean),
-            };
-            (stream.name().to_owned(), bytes)
-        });
+        let parts = logs.into_iter();
+        let parts = parts.map(|(stream, bytes)| (stream.name().to_owned(), bytes));
         Some(Self {
             kind: "log",
             parts: parts.collect(),
@@ -112,15 +106,7 @@ impl Parts {
     }
 }
 
-/// Bytes without their secrets: the one place where what is kept about an attempt loses them.
-pub(crate) fn redacted<'a>(redact: Option<&dyn Redact>, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-    match redact {
-        Some(redact) => redact.redact(bytes),
-        None => Cow::Borrowed(bytes),
-    }
-}
-
-/// The same for what is usually JSON, and then stays JSON: each text of it loses its secrets, so that
+/// What is usually JSON without its secrets, and then stays JSON: each text of it loses its secrets, so that
 /// no escape of JSON hides one, and a number that is one becomes a text. `None` if a secret reaches
 /// over the marks of JSON.
 fn redacted_json(redact: Option<&dyn Redact>, json: &Bytes) -> Option<Bytes> {

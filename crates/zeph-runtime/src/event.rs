@@ -7,9 +7,9 @@ use bytes::Bytes;
 use tokio::sync::broadcast;
 use zeph_graph::Attempt;
 use zeph_scheduler::Event;
-use zeph_subagent::{LogStream, Progress, Redact};
+use zeph_subagent::{LogStream, Progress};
 
-use crate::content::redacted;
+use crate::feed::Lines;
 
 /// Something that an observer may want to know.
 #[derive(Clone, Debug)]
@@ -27,6 +27,13 @@ pub enum RunEvent {
         text: Arc<str>,
     },
     /// An executor logged something. Saved when the attempt ends; untrusted bytes.
+    ///
+    /// An engine without a redactor passes on what was written, as it was written. One with a redactor
+    /// holds each log back to its last line break, so that a secret that came in two pieces is found,
+    /// and tells the rest when the attempt ends. A secret that itself has line breaks is found here
+    /// only if its lines came in one piece; the saved log is redacted as a whole. Of a line of more
+    /// than 64 KiB the words that fit are told as they come; a word longer than that is left out, and
+    /// a note in its place says so.
     Log {
         /// The task.
         task: Arc<str>,
@@ -67,10 +74,35 @@ pub(crate) struct Watcher {
     pub(crate) watched: Arc<AtomicBool>,
     pub(crate) task: Arc<str>,
     pub(crate) attempt: Attempt,
-    pub(crate) redact: Option<Arc<dyn Redact>>,
+    /// With a redactor: what is held back of each log.
+    pub(crate) lines: Option<Lines>,
 }
 
 impl Watcher {
+    /// Tells what is still held back: the attempt is over.
+    pub(crate) fn flush(&self) {
+        let Some(lines) = &self.lines else { return };
+        for stream in LogStream::ALL {
+            self.tell(stream, &lines.rest(stream));
+        }
+    }
+
+    /// Tells whole lines of a log, without their secrets.
+    fn tell(&self, stream: LogStream, lines: &[u8]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.send(|task, attempt| RunEvent::Log {
+            task,
+            attempt,
+            stream,
+            bytes: match &self.lines {
+                Some(clean) => Bytes::copy_from_slice(&clean.redact(lines)),
+                None => Bytes::copy_from_slice(lines),
+            },
+        });
+    }
+
     fn send(&self, event: impl FnOnce(Arc<str>, Attempt) -> RunEvent) {
         if self.watched.load(Ordering::Relaxed)
             && let Some(events) = self.events.upgrade()
@@ -87,17 +119,17 @@ impl Progress for Watcher {
         self.send(|task, attempt| RunEvent::Progress {
             task,
             attempt,
-            text: String::from_utf8_lossy(&redacted(self.redact.as_deref(), text.as_bytes()))
-                .into(),
+            text: match &self.lines {
+                Some(clean) => String::from_utf8_lossy(&clean.redact(text.as_bytes())).into(),
+                None => text.into(),
+            },
         });
     }
 
     fn log(&self, stream: LogStream, bytes: &[u8]) {
-        self.send(|task, attempt| RunEvent::Log {
-            task,
-            attempt,
-            stream,
-            bytes: Bytes::copy_from_slice(&redacted(self.redact.as_deref(), bytes)),
-        });
+        match &self.lines {
+            Some(lines) => self.tell(stream, &lines.push(stream, bytes)),
+            None => self.tell(stream, bytes),
+        }
     }
 }

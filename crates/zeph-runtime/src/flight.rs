@@ -13,6 +13,7 @@ use crate::content::Parts;
 use crate::core::{Core, Key};
 use crate::door::{Asker, Door};
 use crate::event::Watcher;
+use crate::feed::Lines;
 use crate::handle::RunReport;
 use crate::live::Flight;
 
@@ -22,6 +23,7 @@ pub(crate) struct InFlight {
     pub(crate) task: TaskId,
     pub(crate) attempt: Attempt,
     pub(crate) logs: Logs,
+    pub(crate) watcher: Arc<Watcher>,
 }
 
 impl Core {
@@ -43,18 +45,18 @@ impl Core {
             self.handle(key, Input::Lost { task, attempt });
             return;
         };
-        let watcher = Watcher {
+        let watcher = Arc::new(Watcher {
             events: live.events.downgrade(),
             watched: Arc::clone(&live.watched),
             task: Arc::clone(&name),
             attempt,
-            redact: self.redact.clone(),
-        };
+            lines: self.redact.clone().map(Lines::new),
+        });
         let context = TaskContext::builder(live.chain.run().clone(), task, &*name, attempt)
             .stop(&stop)
             .grace(own_grace(live.scheduler.policy().cancel_grace))
             .logs(&logs)
-            .progress(Arc::new(watcher))
+            .progress(Arc::<Watcher>::clone(&watcher))
             .journal(Arc::new(Door {
                 asker: Asker { key, task, attempt },
                 engine: self.weak.clone(),
@@ -77,6 +79,7 @@ impl Core {
                 task,
                 attempt,
                 logs,
+                watcher,
             },
         );
         live.attempts.insert(
@@ -101,6 +104,9 @@ impl Core {
             // A future that awaits ends here, and drops what it holds; one that blocks its thread
             // stays, and its report counts no more.
             flight.abort.abort();
+            if let Some(given_up) = self.flights.get(&flight.abort.id()) {
+                given_up.watcher.flush();
+            }
             live.attempts.remove(&task);
         } else {
             flight.stop.cancel();
@@ -122,10 +128,12 @@ impl Core {
             task,
             attempt,
             logs,
+            watcher,
         }) = self.flights.remove(&id)
         else {
             return;
         };
+        watcher.flush();
         let Some(live) = self.runs.get_mut(&key) else {
             return;
         };
@@ -137,7 +145,7 @@ impl Core {
             live.attempts.remove(&task);
         }
         let redact = self.redact.as_deref();
-        let log = Parts::of_logs(logs.take(), redact).map(|parts| live.keep(parts));
+        let log = Parts::of_logs(&logs, redact).map(|parts| live.keep(parts));
         let input = match report {
             Some(Report::Done { output, parts }) => {
                 let bytes = parts.as_ref().map_or(0, Parts::len);

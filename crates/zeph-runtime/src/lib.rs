@@ -19,6 +19,7 @@ mod commit;
 mod content;
 mod core;
 mod door;
+mod feed;
 mod flight;
 mod live;
 mod write;

@@ -1,6 +1,5 @@
 //! The doors of the journal through the engine: budgets, notes, proposals, and what a crash leaves.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use zeph_graph::wire::GraphSpec;
@@ -13,8 +12,8 @@ use zeph_runtime::{Engine, RunView, Submission};
 use zeph_scheduler::Reception;
 use zeph_subagent::double::Gate;
 use zeph_subagent::{
-    ErrorClass, Executor, LogStream, Note, NoteKind, Proposal, Redact, Registry, TaskContext,
-    TaskError, TaskInput, TaskOutput, closure,
+    ErrorClass, Executor, Note, NoteKind, Proposal, Registry, TaskContext, TaskError, TaskInput,
+    TaskOutput, closure,
 };
 
 fn tokens(tokens: u32) -> Spend {
@@ -233,62 +232,6 @@ async fn notes_are_kept_in_order_and_read_back() {
         .map(|n| (n.kind.as_str(), &n.body[..]))
         .collect();
     assert_eq!(told, [("prompt", &b"what?"[..]), ("reply", b"that.")]);
-}
-
-struct Hush;
-
-impl Redact for Hush {
-    fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        let text = String::from_utf8_lossy(text);
-        Cow::Owned(text.replace("hunter2", "[secret]").into_bytes())
-    }
-}
-
-#[tokio::test]
-async fn a_secret_is_in_no_error_panic_log_or_note() {
-    let store = MemoryStore::new();
-    let leaky = closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
-        let note = Note::new(NoteKind::Prompt, "the key is hunter2");
-        cx.journal().note(note).await?;
-        cx.log(LogStream::Stderr, "hunter2 again");
-        if cx.name() == "panics" {
-            panic!("hunter2");
-        }
-        let error = TaskError::permanent("wrong key hunter2");
-        Err(error
-            .with_detail("hunter2")
-            .with_source("because of hunter2"))
-    });
-    let mut registry = Registry::new();
-    registry.register("leak", leaky).expect("first");
-    let engine = Engine::builder(Arc::new(store.clone()))
-        .registry(registry)
-        .redact(Arc::new(Hush))
-        .start()
-        .await
-        .expect("starts");
-    let task = |name: &str| {
-        let skip = zeph_graph::OnFailure::Skip;
-        Task::new(name).action("leak").on_failure(skip)
-    };
-    let run = engine
-        .submit(Submission::new(graph_of([task("errs"), task("panics")])))
-        .await
-        .expect("is saved");
-    run.wait().await.expect("ends");
-    let view = RunView::load(&store, run.id()).await.expect("readable");
-    let ids: Vec<_> = view
-        .entries
-        .iter()
-        .flat_map(|e| e.record.contents())
-        .collect();
-    assert_eq!(ids.len(), 6, "two notes, two errors, two logs");
-    let contents = zeph_memory::RawGraphStore::contents(&store, run.id(), &ids).await;
-    for part in contents.expect("readable") {
-        let text = String::from_utf8_lossy(&part.bytes);
-        assert!(text.contains("[secret]"), "{text}");
-        assert!(!text.contains("hunter2"), "{text}");
-    }
 }
 
 /// Proposes two tasks, the second one needing the first and the proposer.

@@ -1,0 +1,172 @@
+//! The feed of an attempt's logs: held back to whole lines, so that no secret leaves in two pieces.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use zeph_subagent::{LogStream, Redact};
+
+/// The most bytes that are held back of a log.
+const HELD_BYTES: usize = 64 << 10;
+
+/// A redactor, and what is held back of each log until its line ends.
+pub(crate) struct Lines {
+    redact: Arc<dyn Redact>,
+    held: Mutex<[Held; 3]>,
+}
+
+/// The unfinished line of a log.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    /// The bytes of a word that is too long to be held; it is left out up to its end.
+    left_out: u64,
+}
+
+impl Lines {
+    pub(crate) fn new(redact: Arc<dyn Redact>) -> Self {
+        Self {
+            redact,
+            held: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn redact<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        self.redact.redact(bytes)
+    }
+
+    /// Takes what was written; returns what can be told by now, which has its secrets still.
+    ///
+    /// Linear in what is written.
+    pub(crate) fn push(&self, stream: LogStream, bytes: &[u8]) -> Vec<u8> {
+        let mut told = Vec::new();
+        let mut held = self.lock();
+        // A large piece goes by parts, so that no more than the limit is ever held.
+        for part in bytes.chunks(HELD_BYTES) {
+            held[stream as usize].push(part, &mut told);
+        }
+        told
+    }
+
+    /// What is held back, at the end of the log.
+    pub(crate) fn rest(&self, stream: LogStream) -> Vec<u8> {
+        let held = std::mem::take(&mut self.lock()[stream as usize]);
+        let mut rest = held.note().into_bytes();
+        rest.extend_from_slice(&held.bytes);
+        rest
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Held; 3]> {
+        // A push leaves no half-done state behind that a later one could trip over.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn push(&mut self, mut part: &[u8], told: &mut Vec<u8>) {
+        if self.left_out > 0 {
+            let end = part.iter().position(u8::is_ascii_whitespace);
+            self.left_out += end.unwrap_or(part.len()) as u64;
+            let Some(end) = end else { return };
+            told.extend_from_slice(self.note().as_bytes());
+            self.left_out = 0;
+            part = &part[end..];
+        }
+        let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        if let Some(at) = part.iter().rposition(is_break) {
+            told.append(&mut self.bytes);
+            told.extend_from_slice(&part[..=at]);
+            part = &part[at + 1..];
+        }
+        self.bytes.extend_from_slice(part);
+        if self.bytes.len() <= HELD_BYTES {
+            return;
+        }
+        if let Some(at) = self.bytes.iter().rposition(u8::is_ascii_whitespace) {
+            told.extend(self.bytes.drain(..=at));
+        }
+        if self.bytes.len() > HELD_BYTES {
+            self.left_out = std::mem::take(&mut self.bytes).len() as u64;
+        }
+    }
+
+    /// What stands for the word that is left out.
+    fn note(&self) -> String {
+        match self.left_out {
+            0 => String::new(),
+            bytes => format!("… {bytes} bytes without a space left out …"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    struct Hush;
+
+    const SECRET: &str = "S3CRET";
+
+    impl Redact for Hush {
+        fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+            let text = String::from_utf8_lossy(text);
+            Cow::Owned(text.replace(SECRET, "***").into_bytes())
+        }
+    }
+
+    /// What the feed tells of a log that is written in such pieces.
+    fn fed<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> String {
+        let lines = Lines::new(Arc::new(Hush));
+        let mut told = Vec::new();
+        for piece in pieces {
+            let line = lines.push(LogStream::Stdout, piece);
+            told.extend_from_slice(&lines.redact(&line));
+            assert!(lines.lock()[0].bytes.len() <= HELD_BYTES);
+        }
+        told.extend_from_slice(&lines.redact(&lines.rest(LogStream::Stdout)));
+        assert!(lines.rest(LogStream::Stdout).is_empty());
+        String::from_utf8_lossy(&told).into_owned()
+    }
+
+    #[test]
+    fn lines_are_told_as_they_end() {
+        let lines = Lines::new(Arc::new(Hush));
+        assert_eq!(lines.push(LogStream::Stdout, b"one\ntw"), b"one\n");
+        assert_eq!(lines.push(LogStream::Stderr, b"!\n"), b"!\n");
+        assert_eq!(lines.push(LogStream::Stdout, b"o"), b"");
+        assert_eq!(lines.push(LogStream::Stdout, b"\r50 %\rth"), b"two\r50 %\r");
+        assert_eq!(lines.rest(LogStream::Stdout), b"th");
+    }
+
+    #[test]
+    fn a_line_without_end_goes_by_words_and_a_word_without_end_is_left_out() {
+        let words = "word ".repeat(HELD_BYTES);
+        assert_eq!(fed(words.as_bytes().chunks(1_000)), words);
+        let word = "x".repeat(3 * HELD_BYTES);
+        let text = format!("a {word}{SECRET} b\n");
+        let wanted = format!(
+            "a … {} bytes without a space left out … b\n",
+            word.len() + 6
+        );
+        assert_eq!(fed(text.as_bytes().chunks(999)), wanted);
+        assert_eq!(fed(std::iter::once(text.as_bytes())), wanted);
+        let told = fed(word.as_bytes().chunks(5_000));
+        assert_eq!(
+            told,
+            format!("… {} bytes without a space left out …", word.len())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_secret_in_pieces_is_found(
+            words in prop::collection::vec("[a-z]{0,9}|S3CRET", 0..40),
+            joints in prop::collection::vec("\n|\r|| ", 40),
+            size in 1usize..30,
+        ) {
+            let text: String = words.iter().zip(&joints).flat_map(|(a, b)| [&**a, b]).collect();
+            let told = fed(text.as_bytes().chunks(size));
+            prop_assert_eq!(told, text.replace(SECRET, "***"));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Registered secrets: in nothing that an attempt leaves behind, and in nothing that is shown of it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use zeph_graph::{Record, Task, TaskGraph};
+use zeph_memory::MemoryStore;
+use zeph_runtime::{Engine, RunEvent, RunView, Submission};
+use zeph_subagent::{
+    LogStream, Note, NoteKind, Redact, Registry, TaskContext, TaskError, TaskInput, TaskOutput,
+    closure,
+};
+
+fn graph_of(tasks: impl IntoIterator<Item = Task>) -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    for task in tasks {
+        graph.add_task(task, []);
+    }
+    graph
+}
+
+struct Hush;
+
+impl Redact for Hush {
+    fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let text = String::from_utf8_lossy(text);
+        Cow::Owned(text.replace("hunter2", "[secret]").into_bytes())
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_error_panic_log_or_note() {
+    let store = MemoryStore::new();
+    let leaky = closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
+        let note = Note::new(NoteKind::Prompt, "the key is hunter2");
+        cx.journal().note(note).await?;
+        cx.log(LogStream::Stderr, "hunter2 again");
+        if cx.name() == "panics" {
+            panic!("hunter2");
+        }
+        let error = TaskError::permanent("wrong key hunter2");
+        Err(error
+            .with_detail("hunter2")
+            .with_source("because of hunter2"))
+    });
+    let mut registry = Registry::new();
+    registry.register("leak", leaky).expect("first");
+    let engine = Engine::builder(Arc::new(store.clone()))
+        .registry(registry)
+        .redact(Arc::new(Hush))
+        .start()
+        .await
+        .expect("starts");
+    let task = |name: &str| {
+        let skip = zeph_graph::OnFailure::Skip;
+        Task::new(name).action("leak").on_failure(skip)
+    };
+    let run = engine
+        .submit(Submission::new(graph_of([task("errs"), task("panics")])))
+        .await
+        .expect("is saved");
+    run.wait().await.expect("ends");
+    let view = RunView::load(&store, run.id()).await.expect("readable");
+    let ids: Vec<_> = view
+        .entries
+        .iter()
+        .flat_map(|e| e.record.contents())
+        .collect();
+    assert_eq!(ids.len(), 6, "two notes, two errors, two logs");
+    let contents = zeph_memory::RawGraphStore::contents(&store, run.id(), &ids).await;
+    for part in contents.expect("readable") {
+        let text = String::from_utf8_lossy(&part.bytes);
+        assert!(text.contains("[secret]"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_two_writes_is_not_in_the_feed() {
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let open = Arc::clone(&gate);
+    let leaky = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.notified().await;
+            for piece in ["the key is hun", "ter2!\nand hunt", "er2 again"] {
+                cx.log(LogStream::Stdout, piece);
+            }
+            Ok(TaskOutput::null())
+        }
+    });
+    let mut registry = Registry::new();
+    registry.register("leak", leaky).expect("first");
+    let engine = Engine::builder(Arc::new(MemoryStore::new()))
+        .registry(registry)
+        .redact(Arc::new(Hush))
+        .start()
+        .await
+        .expect("starts");
+    let graph = graph_of([Task::new("a").action("leak")]);
+    let run = engine.submit(Submission::new(graph)).await;
+    let run = run.expect("is saved");
+    let mut events = run.events().expect("the run is here");
+    open.notify_one();
+    let mut told = Vec::new();
+    while let Some(event) = events.next().await {
+        match event {
+            RunEvent::Log { bytes, .. } => told.push(String::from_utf8_lossy(&bytes).into_owned()),
+            RunEvent::Saved(event) if matches!(event.record, Record::Completed { .. }) => break,
+            RunEvent::Saved(_) | RunEvent::Progress { .. } | RunEvent::Missed(_) | _ => {}
+        }
+    }
+    // What is held back is told before the end of the attempt.
+    assert_eq!(told, ["the key is [secret]!\n", "and [secret] again"]);
+}

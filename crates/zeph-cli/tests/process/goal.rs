@@ -68,6 +68,37 @@ fn a_goal_becomes_an_answer_on_stdout_and_nothing_else() {
     assert_eq!(service.asked().len(), 3, "a replay asks nobody");
 }
 
+#[test]
+fn a_goal_is_resumed_without_saying_the_model_again() {
+    let service = Service::new(honest);
+    let scene = Scene::new("");
+    let args = [
+        "do",
+        "Look around",
+        "--name",
+        "g",
+        "--model",
+        "openai::tiny",
+    ];
+    let args = [&args[..], &["--base-url", &service.url]].concat();
+    let env = [("OPENAI_API_KEY", KEY)];
+    let begun = scene.start_with(&args, &env).wait();
+    assert_eq!(code(&begun), 5, "{begun:?}");
+    assert!(
+        begun.err.contains("look  any agent  Look around."),
+        "{begun:?}"
+    );
+    assert_eq!(code(&scene.zeph(&["answer", "g", "1", "approve"])), 0);
+    let end = scene.start_with(&["resume", "g"], &env).wait();
+    assert_eq!(code(&end), 0, "{end:?}");
+    assert_eq!(end.out, "All is well [look].\n");
+    let plan = scene.zeph(&["show", "g", "plan"]);
+    assert!(
+        plan.out.contains("[tasks.look]"),
+        "the plan file can be read: {plan:?}"
+    );
+}
+
 /// Refuses, and says the key back, as some services do.
 fn leaky(_: &Asked) -> Value {
     json!({ "error": { "message": format!("Incorrect API key provided: {KEY}.") } })

@@ -36,7 +36,8 @@ pub fn run_seed(policy: &Policy) -> Seed {
 /// plan or goal.
 ///
 /// `agent` and `answer` are always there; [`planner`](Self::planner) adds `plan` and `adopt`,
-/// [`command`](Self::command) adds `command`. What an expression of a plan takes from another task
+/// [`command`](Self::command) adds `command`. Planner and agents repeat calls as the crew says, and
+/// wait at the same gate. What an expression of a plan takes from another task
 /// passes the crew's sanitizer before it enters a prompt.
 ///
 /// # Examples

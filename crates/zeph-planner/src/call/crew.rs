@@ -84,7 +84,8 @@ pub enum Unlisted {
     /// The crew is not built.
     #[default]
     Refuse,
-    /// The default provider is asked for that model by name.
+    /// The default provider is asked for that model by name. Its price is not known, so a budget of
+    /// money refuses the call, unless the provider is free of charge.
     AskDefault,
     /// The default provider's own model does it.
     UseDefault,

@@ -157,7 +157,7 @@ impl<P: LlmProvider> Metered<P> {
         loop {
             let left = journal.left().await;
             let left = left.map_err(|error| from_journal(name, error))?;
-            let can = self.inner.capabilities();
+            let can = self.can(request);
             let quote = quote::quote(name, can, request, self.useful_output, left)?;
             tries -= 1;
             match journal.reserve(quote.most).await {
@@ -167,6 +167,16 @@ impl<P: LlmProvider> Metered<P> {
                 Err(error) => return Err(from_journal(name, error)),
             }
         }
+    }
+
+    /// What can be done for a request. What another model than the provider's own costs is not known,
+    /// unless nothing costs anything there.
+    fn can(&self, request: &LlmRequest) -> Capabilities {
+        let can = self.inner.capabilities();
+        let prices = can
+            .prices
+            .filter(|prices| request.model.is_none() || *prices == Prices::FREE);
+        Capabilities { prices, ..can }
     }
 
     /// One call, in pieces if wanted.
@@ -232,7 +242,12 @@ impl<P: LlmProvider> Metered<P> {
     }
 
     /// What the call did cost.
-    fn spent(&self, quote: Quote, outcome: &Result<LlmResponse, LlmError>) -> Spend {
+    fn spent(
+        &self,
+        can: Capabilities,
+        quote: Quote,
+        outcome: &Result<LlmResponse, LlmError>,
+    ) -> Spend {
         let response = match outcome {
             Ok(response) => response,
             Err(error) if cost_nothing(error.kind()) && error.attempts() <= 1 => {
@@ -244,7 +259,7 @@ impl<P: LlmProvider> Metered<P> {
         let input = usage.input_tokens.unwrap_or(quote.input_tokens);
         // What can be seen of an answer says nothing of the reasoning that was charged with it.
         let output = usage.output_tokens.unwrap_or(quote.max_output_tokens);
-        let prices = self.inner.capabilities().prices.unwrap_or(Prices::FREE);
+        let prices = can.prices.unwrap_or(Prices::FREE);
         quote::spend(prices, input, output).unwrap_or(Spend {
             tokens: input.saturating_add(output),
             micro_usd: u32::try_from(prices.cost(input, output)).unwrap_or(u32::MAX),
@@ -290,7 +305,8 @@ impl<P: LlmProvider> LlmProvider for Metered<P> {
         }
         let outcome = self.within(self.call_timeout, self.call(&request)).await;
         let outcome = outcome.and_then(|answer| answer);
-        let spent = self.spent(quote, &outcome);
+        let can = self.can(&request);
+        let spent = self.spent(can, quote, &outcome);
         self.teach(&request, &outcome);
         let settled = self.cx.journal().settle(reservation, spent).await;
         settled.map_err(journal)?;
@@ -308,7 +324,7 @@ impl<P: LlmProvider> LlmProvider for Metered<P> {
         kept.await.map_err(journal)?;
         let is_cut = |reply: &LlmResponse| reply.stop == StopReason::MaxTokens;
         if outcome.as_ref().is_ok_and(is_cut)
-            && let Some(error) = quote::cut_by_budget(name, self.inner.capabilities(), quote)
+            && let Some(error) = quote::cut_by_budget(name, can, quote)
         {
             return Err(error);
         }

@@ -8,7 +8,7 @@ use zeph_llm::{
     Capabilities, ErrorKind, FallbackChain, LlmProvider as _, LlmRequest, Prices, Reply,
     ScriptedProvider, Usage,
 };
-use zeph_planner::Metered;
+use zeph_planner::{Metered, Unlisted};
 use zeph_subagent::{AgentCatalog, Budget, ErrorClass, NoteKind, SubAgentDef};
 
 use super::support::{Bench, crew, read, task, tools};
@@ -266,4 +266,24 @@ async fn a_chain_that_fails_is_not_free_because_its_last_link_was() {
         .await;
     assert_eq!(error.expect_err("it fails").kind(), ErrorKind::Unauthorized);
     assert_eq!(bench.journal.spent().tokens, request.bytes() as u64 + 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_model_of_a_provider_has_no_price() {
+    let bench = Bench::limited(Budget {
+        micro_usd: 1_000_000,
+        ..Budget::UNLIMITED
+    });
+    let mut agents = AgentCatalog::new();
+    let mut agent = SubAgentDef::new("worker", "Works", "You work.");
+    agent.model = Some("dear".to_owned());
+    agents.add(agent).expect("an agent");
+    let model = priced("script").then(Reply::text("blue"));
+    let crew = crew(&model).agents(agents);
+    let crew = crew.unlisted_models(Unlisted::AskDefault);
+    let error = bench
+        .run(crew, task(json!({ "agent": "worker", "prompt": "Hi." })))
+        .await;
+    assert_eq!(error.expect_err("who knows?").code(), "unknown_price");
+    assert!(model.requests().is_empty());
 }

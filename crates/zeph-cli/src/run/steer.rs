@@ -38,6 +38,7 @@ impl Session {
             .find(|open| !self.put_off.contains(&open.id));
         let Some(question) = next else { return };
         let plan = self.plan_of(question).await;
+        let question = &self.with_reason(question).await;
         if let Some(plan) = &plan {
             self.view.text(&plan.text);
         }
@@ -69,6 +70,21 @@ impl Session {
             asked.choices = vec!["approve".to_owned()];
         }
         questions
+    }
+
+    /// A question about a failure with what the executor said.
+    async fn with_reason(&self, question: &QuestionView) -> QuestionView {
+        let mut question = question.clone();
+        if question.about == "failure"
+            && let Ok(view) = RunView::load(&*self.store, self.handle.id()).await
+            && let Ok(task) = view.task(&question.task)
+            && let Some(error) = view.attempts(task).last().and_then(|last| last.error)
+            && let Ok(Some(said)) = view.error(&*self.store, error).await
+        {
+            let line = said.message.lines().next().unwrap_or_default();
+            question.text = format!("{} ({line})", question.text);
+        }
+        question
     }
 
     /// The plan that a question is about, if it is about one.

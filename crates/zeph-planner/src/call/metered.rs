@@ -32,6 +32,7 @@ const RESERVE_TRIES: u32 = 3;
 ///   the budget leaves. If not even a useful answer is covered, the model is not asked.
 /// - An answer that reached a limit which the budget had shortened is an error of kind `OverBudget`: it
 ///   is paid for and kept, and more budget would have made it whole.
+/// - A stream that goes on far beyond its limit is read no further, and counts as cut off there.
 /// - Where a service does not say what a call cost, it counts as all that was reserved: an answer may
 ///   have been charged for more than can be seen of it.
 /// - A failed call costs nothing if the service turned it away, else all that was reserved. So does one
@@ -185,12 +186,18 @@ impl<P: LlmProvider> Metered<P> {
             return self.inner.complete(request).await;
         }
         let mut stream = self.inner.stream(request).await?;
-        let mut bytes = 0_usize;
+        let tokens = request.max_output_tokens.unwrap_or(u32::MAX) as usize;
+        let most = tokens.saturating_mul(TOKEN_BYTES);
+        let mut said = String::new();
         while let Some(part) = self.within(self.idle_timeout, stream.next()).await? {
             match part? {
                 StreamPart::Text(text) => {
-                    let told = bytes / PROGRESS_BYTES;
-                    bytes += text.len();
+                    let told = said.len() / PROGRESS_BYTES;
+                    said.push_str(&text);
+                    let bytes = said.len();
+                    if bytes > most {
+                        return Ok(LlmResponse::text(said).stopped(StopReason::MaxTokens));
+                    }
                     if bytes / PROGRESS_BYTES > told {
                         let name = self.inner.name();
                         self.cx.progress(format!("{name} has said {bytes} bytes…"));
@@ -267,6 +274,9 @@ impl<P: LlmProvider> Metered<P> {
     }
 }
 
+/// The most bytes of one token: the longest of public vocabularies are runs of 128 blanks. A stream
+/// with more for each token that it may have does not keep its limit.
+const TOKEN_BYTES: usize = 128;
 /// So many bytes of an answer are told to observers at a time.
 const PROGRESS_BYTES: usize = 256;
 

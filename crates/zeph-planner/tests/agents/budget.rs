@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use zeph_llm::{
-    Capabilities, ErrorKind, FallbackChain, LlmProvider as _, LlmRequest, Prices, Reply,
-    ScriptedProvider, Usage,
+    Capabilities, ErrorKind, FallbackChain, LlmError, LlmProvider, LlmRequest, LlmResponse,
+    LlmStream, Prices, Reply, ScriptedProvider, StopReason, StreamPart, Usage, async_trait,
 };
 use zeph_planner::{Metered, Unlisted};
 use zeph_subagent::{AgentCatalog, Budget, ErrorClass, NoteKind, SubAgentDef};
@@ -286,4 +287,42 @@ async fn another_model_of_a_provider_has_no_price() {
         .await;
     assert_eq!(error.expect_err("who knows?").code(), "unknown_price");
     assert!(model.requests().is_empty());
+}
+
+/// A service that never stops talking.
+struct Endless;
+
+#[async_trait]
+impl LlmProvider for Endless {
+    fn name(&self) -> &str {
+        "endless"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            streaming: true,
+            ..Capabilities::TEXT
+        }
+    }
+
+    async fn complete(&self, _: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        std::future::pending().await
+    }
+
+    async fn stream(&self, _: &LlmRequest) -> Result<LlmStream, LlmError> {
+        let parts = stream::repeat_with(|| Ok(StreamPart::Text("word ".repeat(100))));
+        Ok(parts.boxed())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_an_end_is_cut_at_its_limit() {
+    let bench = Bench::new();
+    let request = LlmRequest::new("Well?").max_output_tokens(100);
+    let metered = Metered::new(Endless, &bench.context()).streaming(true);
+    let answer = metered.complete(&request).await.expect("a part of it");
+    assert_eq!(answer.stop, StopReason::MaxTokens);
+    assert!(answer.text.len() <= 100 * 128 + 500);
+    assert_eq!(bench.journal.held(), 0);
+    assert_eq!(bench.journal.spent().tokens, request.bytes() as u64 + 100);
 }

@@ -2,6 +2,7 @@
 
 mod cite;
 mod llm;
+mod loads;
 mod material;
 mod params;
 mod plain;
@@ -51,7 +52,8 @@ impl<A: Aggregator + ?Sized> Aggregator for Arc<A> {
 /// An answer, and how it came about: the output of a task of the action `answer`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The answer, as Markdown. Untrusted, as the results are that it was made from.
+    /// The answer, as Markdown. Untrusted, as the results are that it was made from; in the output of
+    /// an [`AnswerExecutor`] nothing of it loads or runs by itself: images have become links.
     pub text: String,
     /// Who wrote it.
     pub by: Written,
@@ -92,6 +94,10 @@ impl Answer {
 /// Does tasks of the action `answer`; its parameters are [`AnswerParams`], its output an [`Answer`].
 ///
 /// Meant for a task that needs all others and starts when they have ended, however that was.
+///
+/// Whoever writes the answer, its text is cleaned as for a prompt, without delimiters: see
+/// [`StandardSanitizer::clean`](zeph_sanitizer::StandardSanitizer::clean). So no image carries results
+/// away when the answer is viewed.
 #[derive(Clone)]
 pub struct AnswerExecutor {
     aggregator: Arc<dyn Aggregator>,
@@ -135,6 +141,10 @@ impl Executor for AnswerExecutor {
         let params: AnswerParams = input.params_as()?;
         let material = Material::new(&params, &input);
         let answer = until_stopped(cx, self.aggregator.aggregate(cx, &material)).await?;
+        let answer = Answer {
+            text: loads::disarmed(&answer.text, &material.names()),
+            ..answer
+        };
         TaskOutput::from_serialize(&answer)
     }
 }

@@ -14,7 +14,8 @@ use crate::fill;
 /// Writes the results down as Markdown, without any model: the most telling ones first, each under
 /// its task's name, what is too long cut in its middle, and what is missing at the end.
 ///
-/// It takes out what hides or moves a cursor, and changes nothing else. The same material gives the
+/// It takes out what hides or moves a cursor, and changes nothing else; what loads by itself, such as
+/// an image, is disarmed by the [`AnswerExecutor`](crate::AnswerExecutor). The same material gives the
 /// same text.
 ///
 /// # Examples

@@ -297,6 +297,33 @@ async fn hostile_results_reach_neither_the_prompt_nor_the_terminal_as_they_are()
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_answer_loads_anything_by_itself() {
+    let away = "![a](https://evil/?q=1)";
+    let result = format!("{away} <img src=//evil>");
+    let input = after(params(&[("log", &[])]), &[("log", json!(result))]);
+    // Put together only where a citation of nothing goes.
+    let said = format!("{away} [log] java [guess]script:f()");
+    let model = ScriptedProvider::new("script").then(Reply::text(said));
+    let told = by(&Bench::new(), model_of(crew(&model)), input.clone()).await;
+    let plain = by(&Bench::new(), DeterministicAggregator::default(), input).await;
+    let link = "(image) [a](https://evil/?q=1)";
+    assert!(
+        told.text
+            .starts_with(&format!("{link} [log] javascript(:)f()")),
+        "{}",
+        told.text
+    );
+    assert!(plain.text.contains(link), "{}", plain.text);
+    for answer in [told, plain] {
+        assert!(
+            !answer.text.contains("![") && !answer.text.contains("<img"),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_answer_without_a_model_keeps_its_budget() {
     let counter = EstimatingCounter::new();
     for (tasks, words, budget) in [

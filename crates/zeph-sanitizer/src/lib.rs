@@ -13,7 +13,8 @@
 //! 3. **Cut** from the middle, with a line that says how much. After redaction, so that no cut leaves
 //!    half a secret; what is left is cleaned again and keeps its limit.
 //! 4. **Wrap** in `<untrusted source="…" id="…">`, whose id is a keyed hash of source and content
-//!    under the run's [`Seed`], and occurs in neither. [`preamble`] tells a model what that means.
+//!    under the run's [`Seed`], and occurs in neither, which is checked. Who does not know the seed
+//!    cannot foretell it. [`preamble`] tells a model what that means.
 //!
 //! # What is promised
 //!

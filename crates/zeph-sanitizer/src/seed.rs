@@ -1,12 +1,15 @@
-//! The secret of a run, from which delimiters are derived.
+//! The seed of a run, from which delimiters are derived.
 
 use std::fmt;
 
 const CONTEXT: &str = "zeph-sanitizer 2026 delimiter seed";
 
-/// What delimiters are derived from: 32 bytes that the authors of contents must not know.
+/// What delimiters are derived from: 32 bytes that the authors of contents should not know.
 ///
-/// The same seed gives the same delimiters, so that a replay agrees. A debug print shows nothing.
+/// Who does not know them cannot foretell a delimiter. Who does can compute the delimiter of a text
+/// that is known in full, and still cannot put it into that text: each is proven absent from what it
+/// delimits. The same seed gives the same delimiters, so that a replay agrees. A debug print shows
+/// nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Seed([u8; 32]);
 
@@ -17,7 +20,8 @@ impl Seed {
         Self(bytes)
     }
 
-    /// A seed that is derived from other secret material, such as a run's own seed and its id.
+    /// A seed that is derived from other material, such as a run's own seed and its id: as hard to
+    /// foretell as that.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! The delimiters around a content, which nobody can write who does not know the seed.
+//! The delimiters around a content: absent from it, and unforeseeable without the seed.
 
 use zeph_common::{inert, truncate};
 

@@ -1,6 +1,7 @@
 //! A chain of providers: when one cannot answer, the next is asked.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -40,8 +41,8 @@ use crate::{
 #[derive(Clone)]
 pub struct FallbackChain {
     name: String,
-    first: Arc<dyn LlmProvider>,
-    others: Vec<Arc<dyn LlmProvider>>,
+    /// At least one, none of them a chain.
+    links: Vec<Arc<dyn LlmProvider>>,
 }
 
 impl fmt::Debug for FallbackChain {
@@ -57,29 +58,44 @@ impl FallbackChain {
     pub fn new(first: Arc<dyn LlmProvider>) -> Self {
         Self {
             name: first.name().to_owned(),
-            first,
-            others: Vec::new(),
+            links: flat(first),
         }
     }
 
-    /// The chain with one more at its end. Its name tells all: `first > next`.
+    /// The chain with one more at its end; the links of another chain come as they are. Its name tells
+    /// all: `first > next`.
     #[must_use]
     pub fn then(mut self, next: Arc<dyn LlmProvider>) -> Self {
         self.name = format!("{} > {}", self.name, next.name());
-        self.others.push(next);
+        self.links.extend(flat(next));
         self
     }
 
-    fn links(&self) -> impl Iterator<Item = &Arc<dyn LlmProvider>> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-
-    fn request_for(&self, index: usize, request: &LlmRequest) -> LlmRequest {
+    /// Asks link after link, until one answers or fails with what no other does better.
+    async fn ask<T, F>(
+        &self,
+        request: &LlmRequest,
+        call: impl Fn(Arc<dyn LlmProvider>, LlmRequest) -> F,
+    ) -> Result<T, LlmError>
+    where
+        F: Future<Output = Result<T, LlmError>>,
+    {
+        let mut errors = Vec::new();
         let mut request = request.clone();
-        if index > 0 {
+        for link in &self.links {
+            match call(Arc::clone(link), request.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    let is_final = !moves_on(error.kind());
+                    errors.push(error);
+                    if is_final {
+                        break;
+                    }
+                }
+            }
             request.model = None;
         }
-        request
+        Err(self.all_failed(errors))
     }
 
     /// What all links failed with, as one error: the kind and the wait of the last.
@@ -166,48 +182,69 @@ impl LlmProvider for FallbackChain {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let first = self.first.capabilities();
-        let others = self.others.iter();
-        others.fold(first, |all, link| both(all, link.capabilities()))
+        let links = self.links.iter().map(|link| link.capabilities());
+        links.reduce(both).unwrap_or(Capabilities::TEXT)
+    }
+
+    fn links(&self) -> &[Arc<dyn LlmProvider>] {
+        &self.links
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
-        let mut errors = Vec::new();
-        for (index, link) in self.links().enumerate() {
-            match link.complete(&self.request_for(index, request)).await {
-                Ok(mut response) => {
-                    if response.provider.is_empty() {
-                        link.name().clone_into(&mut response.provider);
-                    }
-                    return Ok(response);
-                }
-                Err(error) => {
-                    let is_final = !moves_on(error.kind());
-                    errors.push(error);
-                    if is_final {
-                        break;
-                    }
-                }
+        let call = |link: Arc<dyn LlmProvider>, request| async move {
+            let mut response = link.complete(&request).await?;
+            if response.provider.is_empty() {
+                link.name().clone_into(&mut response.provider);
             }
-        }
-        Err(self.all_failed(errors))
+            Ok(response)
+        };
+        self.ask(request, call).await
     }
 
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
-        let mut errors = Vec::new();
-        for (index, link) in self.links().enumerate() {
-            match link.stream(&self.request_for(index, request)).await {
-                Ok(stream) => return Ok(signed(stream, link.name().to_owned())),
-                Err(error) => {
-                    let is_final = !moves_on(error.kind());
-                    errors.push(error);
-                    if is_final {
-                        break;
-                    }
-                }
-            }
-        }
-        Err(self.all_failed(errors))
+        let call = |link: Arc<dyn LlmProvider>, request| async move {
+            let stream = link.stream(&request).await?;
+            Ok(signed(stream, link.name().to_owned()))
+        };
+        self.ask(request, call).await
+    }
+}
+
+/// The same provider with something around each request that one call of it may make: around each link
+/// of a chain, and around the provider itself if it has no links.
+///
+/// So each link is metered and repeated by itself, and the chain comes outside of that.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use zeph_llm::{FallbackChain, LlmProvider as _, RetryPolicy, Retrying, ScriptedProvider, around_links};
+///
+/// let link = |name: &str| Arc::new(ScriptedProvider::new(name));
+/// let chain = Arc::new(FallbackChain::new(link("cloud")).then(link("local")));
+/// let repeated = around_links(chain, |link| Arc::new(Retrying::new(link, RetryPolicy::default())));
+/// assert_eq!((repeated.name(), repeated.links().len()), ("cloud > local", 2));
+/// ```
+#[must_use]
+pub fn around_links(
+    provider: Arc<dyn LlmProvider>,
+    mut around: impl FnMut(Arc<dyn LlmProvider>) -> Arc<dyn LlmProvider>,
+) -> Arc<dyn LlmProvider> {
+    if provider.links().is_empty() {
+        return around(provider);
+    }
+    let links = provider.links().iter().cloned().map(around).collect();
+    Arc::new(FallbackChain {
+        name: provider.name().to_owned(),
+        links,
+    })
+}
+
+/// The links of a chain; else the provider alone.
+fn flat(provider: Arc<dyn LlmProvider>) -> Vec<Arc<dyn LlmProvider>> {
+    match provider.links() {
+        [] => vec![provider],
+        links => links.to_vec(),
     }
 }
 

@@ -39,7 +39,7 @@ pub use closure::{ProviderFn, provider_fn};
 pub use count::TiktokenCounter;
 pub use count::{EstimatingCounter, TokenCounter};
 pub use error::{ErrorKind, LlmError};
-pub use fallback::FallbackChain;
+pub use fallback::{FallbackChain, around_links};
 pub use json::{JsonError, JsonLimits, ReadJson, Tolerated, read_json, read_json_where};
 pub use message::{Message, ToolCall};
 pub use provider::{LlmProvider, LlmStream, StreamPart, collect};

@@ -46,6 +46,15 @@ pub trait LlmProvider: Send + Sync {
     /// What it can do. The same at every call.
     fn capabilities(&self) -> Capabilities;
 
+    /// The providers that one call of this one may ask, one after the other. Default: none, which says
+    /// that one call is one request.
+    ///
+    /// What a call costs is measured at each of them; see [`around_links`](crate::around_links). Who
+    /// makes several requests for one call and does not say so breaks budgets.
+    fn links(&self) -> &[Arc<dyn LlmProvider>] {
+        &[]
+    }
+
     /// Asks once.
     ///
     /// # Errors
@@ -109,6 +118,10 @@ impl<P: LlmProvider + ?Sized> LlmProvider for Arc<P> {
 
     fn capabilities(&self) -> Capabilities {
         (**self).capabilities()
+    }
+
+    fn links(&self) -> &[Arc<dyn LlmProvider>] {
+        (**self).links()
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {

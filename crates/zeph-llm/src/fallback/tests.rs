@@ -144,3 +144,31 @@ fn a_chain_can_do_what_all_can_do() {
     assert_eq!(of(other, full), expected);
     assert_eq!(of(full, Capabilities::TEXT), Capabilities::TEXT);
 }
+
+#[tokio::test]
+async fn what_is_put_around_links_is_around_each_of_them() {
+    use crate::{RetryPolicy, Retrying, around_links};
+    let one = ScriptedProvider::new("one").then(Reply::error(ErrorKind::NoCredit, "pay"));
+    let busy = ScriptedProvider::new("two").then(Reply::error(ErrorKind::Unavailable, "busy"));
+    let two = busy.then(Reply::text("yes"));
+    let inner = FallbackChain::new(Arc::new(two.clone())).then(Arc::new(one.clone()));
+    // The links of a chain in a chain are links like the others.
+    let chain = FallbackChain::new(Arc::new(one.clone())).then(Arc::new(inner));
+    assert_eq!(chain.links().len(), 3);
+    let policy = RetryPolicy {
+        base: Duration::ZERO,
+        cap: Duration::ZERO,
+        ..RetryPolicy::default()
+    };
+    let repeated = around_links(Arc::new(chain), |link| {
+        Arc::new(Retrying::new(link, policy))
+    });
+    let answer = repeated.complete(&ask()).await.unwrap();
+    assert_eq!(
+        (answer.text.as_str(), answer.provider.as_str()),
+        ("yes", "two")
+    );
+    assert_eq!((one.requests().len(), two.requests().len()), (1, 2));
+    let single = around_links(Arc::new(one), |link| link);
+    assert!(single.links().is_empty());
+}

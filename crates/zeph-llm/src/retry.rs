@@ -6,6 +6,7 @@
 mod gate;
 mod streams;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -38,7 +39,8 @@ pub struct RetryPolicy {
     pub call_timeout: Option<Duration>,
     /// The longest silence of a stream. Default 60 s; `None` is for ever.
     pub idle_timeout: Option<Duration>,
-    /// The longest that all calls and waits may take together. Default 15 min; `None` is for ever.
+    /// The longest that all calls and waits may take together: no call begins after it, and the last one
+    /// has what is left of it. Default 15 min; `None` is for ever.
     pub total: Option<Duration>,
     /// Where the waits are drawn from. Default 0. Equal seeds draw equal waits.
     pub seed: u64,
@@ -117,6 +119,16 @@ pub struct Retrying<P> {
     inner: P,
     policy: RetryPolicy,
     gate: Gate,
+    inner_keeps_time: bool,
+}
+
+/// How long one call may take.
+#[derive(Clone, Copy)]
+struct Time {
+    /// When it must be over.
+    end: Option<Instant>,
+    /// What is left for all calls, if that is less than one may take.
+    left: Option<Duration>,
 }
 
 impl<P: LlmProvider> fmt::Debug for Retrying<P> {
@@ -136,6 +148,7 @@ impl<P: LlmProvider> Retrying<P> {
             inner,
             policy,
             gate: Gate::new(),
+            inner_keeps_time: false,
         }
     }
 
@@ -146,9 +159,19 @@ impl<P: LlmProvider> Retrying<P> {
         self
     }
 
-    /// Calls until it succeeds, fails for good, or the policy ends it. `call` gets the time by which it
-    /// must be over.
-    async fn persist<T, F>(&self, mut call: impl FnMut(Option<Instant>) -> F) -> Result<T, LlmError>
+    /// Leaves the times of a call and of a silence to the provider inside, for one that must not be
+    /// dropped in the middle of a call. Default: they are kept here, and a call that is late is dropped.
+    ///
+    /// A call that has less time left than the policy gives to one is told so by the request's
+    /// [`timeout`](LlmRequest::timeout), which the provider inside has to keep.
+    #[must_use]
+    pub fn inner_keeps_time(mut self) -> Self {
+        self.inner_keeps_time = true;
+        self
+    }
+
+    /// Calls until it succeeds, fails for good, or the policy ends it. `call` gets the time that it has.
+    async fn persist<T, F>(&self, mut call: impl FnMut(Time) -> F) -> Result<T, LlmError>
     where
         F: Future<Output = Result<T, LlmError>>,
     {
@@ -160,9 +183,18 @@ impl<P: LlmProvider> Retrying<P> {
             let Ok(turn) = by(end, self.gate.enter()).await else {
                 return Err(self.out_of_time(last, calls));
             };
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(self.out_of_time(last, calls));
+            }
             calls += 1;
-            let call_end = earlier(after(self.policy.call_timeout), end);
-            let error = match by(call_end, call(call_end)).await {
+            let most = self.policy.call_timeout.unwrap_or(Duration::MAX);
+            let time = Time {
+                end: earlier(after(self.policy.call_timeout), end),
+                left: left.filter(|left| *left < most),
+            };
+            let dropped_at = time.end.filter(|_| !self.inner_keeps_time);
+            let error = match by(dropped_at, call(time)).await {
                 Ok(Ok(answer)) => {
                     turn.went_well();
                     return Ok(answer);
@@ -208,6 +240,15 @@ impl<P: LlmProvider> Retrying<P> {
         let wait = asked.saturating_add(drawn);
         let until = Instant::now().checked_add(wait)?;
         end.is_none_or(|end| until < end).then_some(wait)
+    }
+
+    /// The request as it goes to a provider inside that keeps the time.
+    fn timed<'a>(&self, request: &'a LlmRequest, time: Time) -> Cow<'a, LlmRequest> {
+        let most = request.timeout.unwrap_or(Duration::MAX);
+        match time.left.filter(|left| *left < most) {
+            Some(left) if self.inner_keeps_time => Cow::Owned(request.clone().timeout(left)),
+            Some(_) | None => Cow::Borrowed(request),
+        }
     }
 
     fn out_of_time(&self, last: Option<LlmError>, calls: u32) -> LlmError {
@@ -264,15 +305,24 @@ impl<P: LlmProvider> LlmProvider for Retrying<P> {
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
-        self.persist(|_| self.inner.complete(request)).await
+        self.persist(|time| {
+            let request = self.timed(request, time);
+            async move { self.inner.complete(&request).await }
+        })
+        .await
     }
 
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
         let name = self.inner.name();
-        let idle = self.policy.idle_timeout;
-        self.persist(|end| async move {
-            let stream = self.inner.stream(request).await?;
-            streams::begun(name, stream, idle, end).await
+        self.persist(|time| {
+            let request = self.timed(request, time);
+            let is_kept_here = !self.inner_keeps_time;
+            let idle = self.policy.idle_timeout.filter(|_| is_kept_here);
+            let end = time.end.filter(|_| is_kept_here);
+            async move {
+                let stream = self.inner.stream(&request).await?;
+                streams::begun(name, stream, idle, end).await
+            }
         })
         .await
     }

@@ -148,6 +148,34 @@ async fn the_times_of_a_call_and_of_all_calls_are_limited() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_provider_that_keeps_the_time_is_told_and_not_dropped() {
+    let seen: Arc<Mutex<Vec<Option<Duration>>>> = Arc::default();
+    let told = Arc::clone(&seen);
+    let keeper = provider_fn("keeper", move |request: LlmRequest| {
+        told.lock().unwrap().push(request.timeout);
+        async move {
+            takes(request.timeout.unwrap_or(10 * SECOND)).await;
+            // Books, as a meter does, after the time is over.
+            takes(SECOND).await;
+            Err::<String, _>(LlmError::new(ErrorKind::Timeout, "keeper", "late"))
+        }
+    });
+    let policy = RetryPolicy {
+        call_timeout: Some(10 * SECOND),
+        total: Some(15 * SECOND),
+        base: SECOND / 2,
+        cap: SECOND,
+        ..RetryPolicy::default()
+    };
+    let provider = Retrying::new(keeper, policy).inner_keeps_time();
+    let error = provider.complete(&ask()).await.unwrap_err();
+    assert_eq!((error.message(), error.attempts()), ("late", 2));
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen[0], None);
+    assert!(seen[1].is_some_and(|left| left < 4 * SECOND), "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_is_begun_again_until_something_came() {
     let text = "0123456789abcdef";
     let service = ScriptedProvider::new("s")

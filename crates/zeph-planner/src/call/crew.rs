@@ -64,16 +64,18 @@ pub struct Crew {
 pub(super) struct Model {
     pub(super) provider: Arc<dyn LlmProvider>,
     pub(super) counter: Arc<dyn TokenCounter>,
-    /// Where all attempts wait when the service wants to be left alone.
-    pub(super) gate: Gate,
+    /// Where all attempts wait when a service wants to be left alone: one for each link of a chain, and
+    /// at least one.
+    pub(super) gates: Vec<Gate>,
 }
 
 impl Model {
     pub(super) fn new(provider: Arc<dyn LlmProvider>) -> Self {
+        let links = provider.links().len().max(1);
         Self {
             provider,
             counter: Arc::new(EstimatingCounter::new()),
-            gate: Gate::new(),
+            gates: std::iter::repeat_with(Gate::new).take(links).collect(),
         }
     }
 }
@@ -137,6 +139,8 @@ impl Default for CrewLimits {
 
 impl Crew {
     /// A crew whose work is done by that provider, unless an agent names another.
+    ///
+    /// Each link of a [chain](zeph_llm::FallbackChain) is metered and repeated by itself.
     pub fn builder(provider: Arc<dyn LlmProvider>) -> CrewBuilder {
         CrewBuilder::new(provider)
     }
@@ -166,11 +170,13 @@ impl Crew {
                 .with_code("unknown_model"));
             }
         };
-        let metered = Metered::new(Arc::clone(&listed.provider), cx)
-            .tally(tally)
-            .counter(&listed.counter)
-            .streaming(self.streaming);
-        Ok(Line::new(metered, listed, self.retry, asked, tally))
+        let meter = |provider| {
+            Metered::new(provider, cx)
+                .tally(tally)
+                .counter(&listed.counter)
+                .streaming(self.streaming)
+        };
+        Ok(Line::new(meter, listed, self.retry, asked, tally))
     }
 
     /// What makes text of strangers fit for a prompt.
@@ -233,10 +239,11 @@ impl Crew {
         self.retry
     }
 
-    /// Where all who ask the default model wait when its service wants to be left alone.
+    /// Where all who ask the default model wait when its service wants to be left alone; of a chain, the
+    /// first link's.
     #[must_use]
     pub fn gate(&self) -> &Gate {
-        &self.default_model.gate
+        &self.default_model.gates[0]
     }
 }
 

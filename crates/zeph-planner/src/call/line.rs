@@ -4,7 +4,9 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use zeph_llm::{LlmProvider, LlmRequest, LlmResponse, RetryPolicy, Retrying, TokenCounter};
+use zeph_llm::{
+    Gate, LlmProvider, LlmRequest, LlmResponse, RetryPolicy, Retrying, TokenCounter, around_links,
+};
 use zeph_subagent::{TaskContext, TaskError};
 
 use super::crew::Model;
@@ -22,23 +24,15 @@ pub struct Line {
 }
 
 impl Line {
-    /// The meter is inside of the retries, so that each call is taken out of the budget, and keeps
-    /// the time, so that a call that is late is settled and kept like any other.
     pub(super) fn new(
-        metered: Metered<Arc<dyn LlmProvider>>,
+        meter: impl Fn(Arc<dyn LlmProvider>) -> Metered<Arc<dyn LlmProvider>>,
         listed: &Model,
         policy: RetryPolicy,
         model: Option<&str>,
         tally: &Arc<Tally>,
     ) -> Self {
-        let metered = metered.time_limits(policy.call_timeout, policy.idle_timeout);
-        let around = RetryPolicy {
-            call_timeout: None,
-            idle_timeout: None,
-            ..policy
-        };
         Self {
-            provider: Arc::new(Retrying::new(metered, around).gate(&listed.gate)),
+            provider: metered_and_repeated(&listed.provider, &listed.gates, policy, meter),
             counter: Arc::clone(&listed.counter),
             model: model.map(str::to_owned),
             tally: Arc::clone(tally),
@@ -99,6 +93,26 @@ impl fmt::Debug for Line {
             .field("tally", &self.tally)
             .finish()
     }
+}
+
+/// A provider whose every request is metered by itself, and repeated: the links of a chain each, with
+/// the gate at its place in `gates`, and one of its own beyond them.
+///
+/// The meter is inside of the retries, so that each call is taken out of the budget, and keeps the
+/// time, so that a call that is late is settled and kept like any other.
+pub(crate) fn metered_and_repeated(
+    provider: &Arc<dyn LlmProvider>,
+    gates: &[Gate],
+    policy: RetryPolicy,
+    meter: impl Fn(Arc<dyn LlmProvider>) -> Metered<Arc<dyn LlmProvider>>,
+) -> Arc<dyn LlmProvider> {
+    let mut gates = gates.iter().cloned();
+    around_links(Arc::clone(provider), |link| {
+        let metered = meter(link).time_limits(policy.call_timeout, policy.idle_timeout);
+        let gate = gates.next().unwrap_or_default();
+        let repeated = Retrying::new(metered, policy).gate(&gate);
+        Arc::new(repeated.inner_keeps_time())
+    })
 }
 
 /// Does work until the attempt is to stop, and drops it then.

@@ -37,10 +37,12 @@ const RESERVE_TRIES: u32 = 3;
 ///   have been charged for more than can be seen of it.
 /// - A failed call costs nothing if the service turned it away, else all that was reserved. So does one
 ///   behind which there were several: nobody knows what those before the last one cost.
+/// - A provider with [links](LlmProvider::links) is refused, for one reservation does not cover several
+///   calls; [`around_links`](zeph_llm::around_links) puts a meter around each.
 /// - A call that is dropped in the middle stays reserved, and counts in full when its attempt ends.
 ///
 /// It makes one call for one call, so it belongs inside a wrapper that repeats, and inside a
-/// [`FallbackChain`](zeph_llm::FallbackChain): around one it reserves for one of the links only.
+/// [`FallbackChain`](zeph_llm::FallbackChain).
 pub struct Metered<P> {
     inner: P,
     cx: TaskContext,
@@ -139,7 +141,8 @@ impl<P: LlmProvider> Metered<P> {
 
     /// The longest that a call may take, and the longest silence of a stream. Default: for ever.
     ///
-    /// A call that is late is an error of kind `Timeout`, and costs all that was reserved.
+    /// A call that is late is an error of kind `Timeout`, and costs all that was reserved. A request
+    /// whose own [`timeout`](LlmRequest::timeout) is shorter has that.
     #[must_use]
     pub const fn time_limits(mut self, call: Option<Duration>, idle: Option<Duration>) -> Self {
         self.call_timeout = call;
@@ -292,6 +295,10 @@ impl<P: LlmProvider> LlmProvider for Metered<P> {
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         let name = self.inner.name();
+        if !self.inner.links().is_empty() {
+            let message = "several calls cannot be metered as one; put the meter around each link";
+            return Err(LlmError::new(ErrorKind::Unsupported, name, message));
+        }
         let journal = |error: TaskError| from_journal(name, error);
         let mut request = request.clone();
         // Set before the request is measured: what goes out has it, too.
@@ -313,7 +320,8 @@ impl<P: LlmProvider> LlmProvider for Metered<P> {
             given_back.map_err(journal)?;
             return Err(journal(error));
         }
-        let outcome = self.within(self.call_timeout, self.call(&request)).await;
+        let limits = self.call_timeout.into_iter().chain(request.timeout);
+        let outcome = self.within(limits.min(), self.call(&request)).await;
         let outcome = outcome.and_then(|answer| answer);
         let can = self.can(&request);
         let spent = self.spent(can, quote, &outcome);

@@ -11,6 +11,7 @@ mod quote;
 pub use builder::{CrewBuilder, CrewError, CrewErrors};
 pub use crew::{Crew, CrewLimits, Unlisted};
 pub use error::task_error;
+pub(crate) use line::metered_and_repeated;
 pub use line::{Line, until_stopped};
 pub use metered::{Metered, Tally};
 pub use notes::{CallError, PromptNote, ReplyNote};

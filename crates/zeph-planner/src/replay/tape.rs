@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
-use zeph_llm::{Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, ToolSpec};
+use zeph_llm::{
+    Capabilities, ErrorKind, FallbackChain, LlmError, LlmProvider, LlmRequest, LlmResponse,
+    ToolSpec,
+};
 use zeph_subagent::{NoteKind, Redact, TaskContext, TaskError};
 
 use super::attempt::Recorded;
@@ -41,9 +44,18 @@ impl Tape {
         Self::default()
     }
 
-    /// A provider of the same name and capabilities that says what is on the tape, and asks nobody.
+    /// A provider of the same name, capabilities and links that says what is on the tape, and asks
+    /// nobody.
     #[must_use]
     pub fn provider(&self, provider: &dyn LlmProvider) -> Arc<dyn LlmProvider> {
+        let mut links = provider.links().iter().map(|link| self.player(&**link));
+        let Some(first) = links.next() else {
+            return self.player(provider);
+        };
+        Arc::new(links.fold(FallbackChain::new(first), FallbackChain::then))
+    }
+
+    fn player(&self, provider: &dyn LlmProvider) -> Arc<dyn LlmProvider> {
         Arc::new(Player {
             tape: self.clone(),
             name: provider.name().to_owned(),

@@ -7,9 +7,10 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use zeph_llm::{
     Capabilities, ErrorKind, FallbackChain, LlmError, LlmProvider, LlmRequest, LlmResponse,
-    LlmStream, Prices, Reply, ScriptedProvider, StopReason, StreamPart, Usage, async_trait,
+    LlmStream, Prices, Reply, RetryPolicy, ScriptedProvider, StopReason, StreamPart, Usage,
+    async_trait,
 };
-use zeph_planner::{Metered, Unlisted};
+use zeph_planner::{Crew, Metered, Unlisted};
 use zeph_subagent::{AgentCatalog, Budget, ErrorClass, NoteKind, SubAgentDef};
 
 use super::support::{Bench, crew, read, task, tools};
@@ -243,6 +244,31 @@ async fn a_call_that_is_late_is_settled_and_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_of_all_calls_drops_none_in_the_middle() {
+    let late = Reply::text("late").after(Duration::from_secs(3_600));
+    let model = ScriptedProvider::new("script").when("Hi", late);
+    let bench = Bench::new();
+    let policy = RetryPolicy {
+        call_timeout: Some(Duration::from_secs(10)),
+        total: Some(Duration::from_secs(15)),
+        ..RetryPolicy::default()
+    };
+    let begun = tokio::time::Instant::now();
+    let error = bench
+        .run(crew(&model).retry(policy), task(json!({ "prompt": "Hi." })))
+        .await;
+    assert_eq!(error.expect_err("all too late").code(), "timeout");
+    assert_eq!(begun.elapsed(), Duration::from_secs(15));
+    // The second call had what the first one left, and is settled and kept like it.
+    let kept = bench.notes(NoteKind::Reply);
+    let kinds: Vec<&Value> = kept.iter().map(|note| &note["error"]["kind"]).collect();
+    assert_eq!(kinds, ["timeout", "timeout"]);
+    assert_eq!(bench.journal.held(), 0);
+    let costs = kept.iter().filter_map(|note| note["tokens"].as_u64());
+    assert_eq!(bench.journal.spent().tokens, costs.sum::<u64>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_whose_answer_the_budget_cuts_is_over_budget() {
     let model = ScriptedProvider::new("script").when("Hi", Reply::text("word ".repeat(900)));
     let bench = Bench::limited(tokens(1_000));
@@ -255,18 +281,49 @@ async fn an_agent_whose_answer_the_budget_cuts_is_over_budget() {
     assert!(bench.journal.spent().tokens <= 1_000);
 }
 
+/// A chain as a crew's provider: each link is reserved and kept by itself.
 #[tokio::test(start_paused = true)]
-async fn a_chain_that_fails_is_not_free_because_its_last_link_was() {
-    let late = ScriptedProvider::new("late").then(Reply::error(ErrorKind::Timeout, "late"));
-    let shut = ScriptedProvider::new("shut").then(Reply::error(ErrorKind::Unauthorized, "no key"));
-    let chain = FallbackChain::new(Arc::new(late)).then(Arc::new(shut));
+async fn each_link_of_a_chain_is_metered_by_itself() {
+    let usage = Usage {
+        input_tokens: Some(40),
+        output_tokens: Some(5),
+    };
+    // The service got the request, and nobody knows what it charged.
+    let cut = || priced("cut").when("Hi", Reply::error(ErrorKind::Cut, "broke off"));
+    let good = || priced("good").when("Hi", Reply::text("blue").with_usage(usage));
+    let chain = |first: &ScriptedProvider, second: &ScriptedProvider| {
+        let chain = FallbackChain::new(Arc::new(first.clone()));
+        Arc::new(chain.then(Arc::new(second.clone())))
+    };
+    let once = RetryPolicy::once();
+    let ask = task(json!({ "prompt": "Hi.", "max_output_tokens": 200 }));
+    let (first, second) = (cut(), good());
     let bench = Bench::new();
-    let request = LlmRequest::new("Well?").max_output_tokens(100);
-    let error = Metered::new(chain, &bench.context())
-        .complete(&request)
-        .await;
-    assert_eq!(error.expect_err("it fails").kind(), ErrorKind::Unauthorized);
-    assert_eq!(bench.journal.spent().tokens, request.bytes() as u64 + 100);
+    let builder = Crew::builder(chain(&first, &second)).retry(once);
+    let value = bench.run(builder, ask.clone()).await;
+    assert_eq!(value.expect("an answer"), "blue");
+    let reserved = first.requests()[0].bytes() as u64 + 200;
+    assert_eq!(bench.journal.spent().tokens, reserved + 45);
+    assert_eq!(bench.journal.held(), 0);
+    let kept = bench.notes(NoteKind::Reply);
+    let kept: Vec<&Value> = kept.iter().map(|note| &note["provider"]).collect();
+    assert_eq!(kept, ["cut", "good"]);
+
+    // What the first link has taken is not there for the second.
+    let (first, second) = (cut(), good());
+    let bench = Bench::limited(tokens(reserved + 100));
+    let builder = Crew::builder(chain(&first, &second)).retry(once);
+    let error = bench.run(builder, ask).await.expect_err("over budget");
+    assert_eq!(error.class(), ErrorClass::OverBudget, "{error}");
+    assert!(second.requests().is_empty());
+    assert_eq!(bench.journal.spent().tokens, reserved);
+
+    // And nobody meters a chain as one call by mistake.
+    let (first, second) = (cut(), good());
+    let metered = Metered::new(chain(&first, &second), &bench.context());
+    let error = metered.complete(&LlmRequest::new("Hi")).await;
+    assert_eq!(error.expect_err("refused").kind(), ErrorKind::Unsupported);
+    assert!(first.requests().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

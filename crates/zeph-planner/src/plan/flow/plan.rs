@@ -6,12 +6,12 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use zeph_llm::{Gate, LlmProvider, RetryPolicy, Retrying};
+use zeph_llm::{Gate, LlmProvider, RetryPolicy};
 use zeph_subagent::{
     Executor, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
 };
 
-use crate::call::{Metered, Tally, task_error, until_stopped};
+use crate::call::{Metered, Tally, metered_and_repeated, task_error, until_stopped};
 use crate::plan::{
     Estimate, Plan, PlanDiagnostic, PlanDocument, PlanError, PlanEvent, PlanFailure, PlanRepair,
     PlanRequest, PlanWarning, Planner,
@@ -92,7 +92,8 @@ impl PlanExecutor {
         self
     }
 
-    /// The gate that callers of the same service wait at. Default: one of its own.
+    /// The gate that callers of the same service wait at; of a chain, of its first link. Default: one of
+    /// its own.
     #[must_use]
     pub fn gate(mut self, gate: &Gate) -> Self {
         self.gate = gate.clone();
@@ -103,17 +104,8 @@ impl PlanExecutor {
         let (cx, tally) = (cx.clone(), Arc::clone(tally));
         let (policy, gate) = (self.retry, self.gate.clone());
         let around = move |provider: Arc<dyn LlmProvider>| {
-            // The meter keeps the time, so that a call that is late is settled like any other.
-            let metered = Metered::new(provider, &cx)
-                .tally(&tally)
-                .streaming(true)
-                .time_limits(policy.call_timeout, policy.idle_timeout);
-            let policy = RetryPolicy {
-                call_timeout: None,
-                idle_timeout: None,
-                ..policy
-            };
-            Arc::new(Retrying::new(metered, policy).gate(&gate)) as Arc<dyn LlmProvider>
+            let meter = |link| Metered::new(link, &cx).tally(&tally).streaming(true);
+            metered_and_repeated(&provider, std::slice::from_ref(&gate), policy, meter)
         };
         PlanRequest {
             goal: params.goal.clone(),

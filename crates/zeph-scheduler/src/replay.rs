@@ -4,12 +4,14 @@
 //! a result, an answer, a request, or the passing of time. The machine is told, and decides again. What
 //! it then records must be the journal, record by record, time by time.
 
+mod cancel;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use zeph_graph::{
-    Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Header, Output, Record,
-    TaskId, TaskState, Timestamp,
+    Attempt, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Header, Output, Record, TaskId,
+    Timestamp,
 };
 
 use crate::input::{Input, Scope};
@@ -50,7 +52,13 @@ pub enum Divergence {
 /// shortest wait that the executor asked for, if it did: it is an input that no record holds, only the
 /// error that the record names. Returns the number of records, which all agree.
 ///
-/// Cost: that of the run itself, and of one recovery for each time it was resumed.
+/// Before the last `Resumed` a decision that the journal lacks is taken for one that a process had not
+/// saved when it died: the machine is recovered from what is there, once for each `Resumed`, and goes
+/// on. So a record that somebody took out of there is not missed if nothing saved depends on it, and at
+/// most one such gap is allowed for each resumption. After the last `Resumed` nothing may be missing.
+///
+/// Cost: that of the run itself, and of one recovery for each time it was resumed; a recovery reads the
+/// journal up to there.
 ///
 /// # Errors
 /// [`Divergence`] at the first record that differs.
@@ -85,16 +93,20 @@ pub fn replay(
         .rposition(|entry| entry.record == Record::Resumed);
     let mut scheduler = Scheduler::of_header(header());
     let mut decided: VecDeque<Entry> = VecDeque::new();
+    // Whether the machine of the next `Resumed` is there already.
+    let mut recovered = false;
     for (place, &entry) in journal.iter().enumerate() {
         let resumes = entry.record == Record::Resumed;
-        // What a process had decided and not saved when it died is in no journal.
+        // What a process had decided and not saved when it died is in no journal. The next one is at
+        // work from there on, though it may write down requests before it says so.
         let died = last_resume.is_some_and(|last| place <= last)
             && decided.front().is_some_and(|one| *one != entry);
-        if resumes || died {
+        if (resumes || died) && !recovered {
             decided.clear();
             let before = journal[..place].iter().copied();
             scheduler = Scheduler::recover(header(), before, patches)?;
         }
+        recovered = !resumes && (recovered || died);
         if decided.is_empty() {
             let cause = Cause {
                 scheduler: &mut scheduler,
@@ -280,54 +292,6 @@ impl Cause<'_> {
         Some(if of == task && near { waited } else { asked })
     }
 
-    /// Who is named first is the one that was cancelled, or depends on it.
-    fn cancel(&mut self, task: TaskId, why: CancelWhy) {
-        let own = usize::from(why == CancelWhy::Task);
-        let now = self.entry.at;
-        let with = self.rest.iter().skip(own);
-        let with = with.take_while(|entry| entry.at == now);
-        let with: Vec<TaskId> = with.map_while(canceled_with).collect();
-        let cone = self.scheduler.machine.cone(task);
-        let input = match why {
-            CancelWhy::Task if !cone.is_empty() && with.starts_with(&cone) => {
-                Input::Cancel(Scope::Downstream(task))
-            }
-            CancelWhy::Task => Input::Cancel(Scope::Task(task)),
-            CancelWhy::Downstream => match self.root(&with) {
-                Some(root) => Input::Cancel(Scope::Downstream(root)),
-                None => Input::Tick,
-            },
-            CancelWhy::Run => Input::Cancel(Scope::Run),
-            CancelWhy::Abort | CancelWhy::RunTimeout => Input::Tick,
-        };
-        self.tell(input);
-    }
-
-    /// The task, itself ended or stopped before, whose unfinished dependants those begin with: the one
-    /// that takes most of them, since whatever ends in between would stand between them.
-    fn root(&self, canceled: &[TaskId]) -> Option<TaskId> {
-        let machine = &self.scheduler.machine;
-        // A record may come from another copy of the graph, or name a task that is not there.
-        let first = TaskId::from_index(canceled.first()?.as_u32());
-        machine.graph.get(first)?;
-        let mut open = vec![first];
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(task) = open.pop() {
-            for &parent in machine.graph.parents(task) {
-                if seen.insert(parent) {
-                    open.push(parent);
-                }
-            }
-        }
-        let fits = |task: &TaskId| {
-            let cone = machine.cone(*task);
-            (machine.is_taken(*task) && canceled.starts_with(&cone)).then_some(cone.len())
-        };
-        seen.into_iter()
-            .max_by_key(fits)
-            .filter(|task| fits(task) > Some(0))
-    }
-
     /// Whether a timer is due by then.
     fn is_due(&self, now: Timestamp) -> bool {
         self.scheduler.deadline().is_some_and(|due| due <= now)
@@ -340,54 +304,6 @@ impl Cause<'_> {
         last.and_then(|&last| Attempt::new(last))
             .unwrap_or(Attempt::FIRST)
     }
-}
-
-impl crate::machine::Machine {
-    /// What a cancel of this task and its dependants would take, the task itself apart.
-    fn cone(&self, root: TaskId) -> Vec<TaskId> {
-        if self.state.get(root.index()).is_none() {
-            return Vec::new();
-        }
-        let mut cone: std::collections::BTreeSet<TaskId> =
-            self.links.children(root).iter().copied().collect();
-        let mut taken = Vec::new();
-        while let Some(task) = cone.pop_first() {
-            cone.extend(self.links.children(task));
-            if !self.is_taken(task) {
-                taken.push(task);
-            }
-        }
-        taken
-    }
-
-    /// Whether a cancel of the task would change nothing.
-    fn is_taken(&self, task: TaskId) -> bool {
-        let stopping = matches!(
-            self.state(task),
-            TaskState::Canceling {
-                why: CutWhy::Cancel(_),
-                ..
-            }
-        );
-        stopping || self.state(task).is_end()
-    }
-}
-
-/// The task that a record cancels because another one was.
-fn canceled_with(entry: &Entry) -> Option<TaskId> {
-    let (Record::Canceled {
-        task,
-        why: CancelWhy::Downstream,
-    }
-    | Record::CancelRequested {
-        task,
-        why: CutWhy::Cancel(CancelWhy::Downstream),
-        ..
-    }) = entry.record
-    else {
-        return None;
-    };
-    Some(task)
 }
 
 fn content(output: Output) -> Option<ContentId> {
@@ -414,7 +330,11 @@ mod tests {
 
     /// The journal of a run after these inputs.
     fn journal(inputs: &[Input]) -> Vec<Entry> {
-        let Header { graph, policy } = header();
+        journal_of(header(), inputs)
+    }
+
+    fn journal_of(header: Header, inputs: &[Input]) -> Vec<Entry> {
+        let Header { graph, policy } = header;
         let mut scheduler = Scheduler::new(graph, policy);
         let mut journal = Vec::new();
         for &input in inputs {
@@ -438,6 +358,36 @@ mod tests {
         };
         let whole = journal(&[Input::Start, done, Input::Cancel(Scope::Downstream(first))]);
         let replayed = replay(&header, &whole, &Patches::new(), &|_| None);
+        assert_eq!(replayed, Ok(whole.len() as u64));
+    }
+
+    #[test]
+    fn a_long_chain_that_is_cancelled_in_its_middle_is_replayed_in_linear_time() {
+        const TASKS: u32 = 20_000;
+        let chain = || {
+            let mut graph = TaskGraph::new();
+            let mut last = graph.add_task(Task::new("t0").action("x"), []);
+            for number in 1..TASKS {
+                last = graph.add_task(Task::new(format!("t{number}")).action("x"), [last]);
+            }
+            let policy = Policy::default();
+            Header { graph, policy }
+        };
+        let done = (0..TASKS / 2).map(|number| Input::Completed {
+            task: TaskId::from_index(number),
+            attempt: Attempt::FIRST,
+            output: None,
+            log: None,
+        });
+        let middle = TaskId::from_index(TASKS / 2 - 1);
+        let cancel = Input::Cancel(Scope::Downstream(middle));
+        let inputs = [Input::Start, Input::Quota(1)].into_iter().chain(done);
+        let inputs: Vec<Input> = inputs.chain([cancel]).collect();
+        let whole = journal_of(chain(), &inputs);
+        let cut = |entry: &Entry| matches!(entry.record, Record::Canceled { .. });
+        let canceled = whole.iter().filter(|entry| cut(entry)).count();
+        assert!(canceled as u32 >= TASKS / 2 - 1, "only {canceled}");
+        let replayed = replay(&chain, &whole, &Patches::new(), &|_| None);
         assert_eq!(replayed, Ok(whole.len() as u64));
     }
 

@@ -43,9 +43,10 @@
 //! | `![alt](address)`, `![alt][reference]` | `(image) [alt](address)`: a link, which loads nothing | image |
 //! | Mermaid's `@{ img: … }`, DOT's `image="http…"` | `@ { img: … }`, `image (=) "http…"` | image |
 //! | `<img`, `<script`, `<svg`, `<style` and 40 more; any tag with `on…=`, `src=`, `style=` and the like | `‹img` | tag |
+//! | `<?xml-stylesheet`, `<!DOCTYPE` and `<!ENTITY` with `SYSTEM` or `PUBLIC` | `‹!DOCTYPE` | tag |
 //! | `javascript:`, `vbscript:`, `data:type/…`, also with entities and line breaks inside | `javascript(:)` | address |
 //! | `url(` of a style sheet | `url (` | address |
-//! | `<\|im_start\|>`, `<s>`, `[INST]`, `<start_of_turn>`, `<tool_call>` and their kin | `‹\|im_start\|>`, `⟦INST]` | token |
+//! | `<\|im_start\|>`, `<s>`, `[INST]`, `[THINK]`, `[gMASK]`, `<sop>`, `<start_of_turn>`, `<tools>` and their kin | `‹\|im_start\|>`, `⟦INST]` | token |
 //! | `<untrusted`, `</untrusted`, with other brackets, blanks or look-alike letters | `‹untrusted` | delimiter |
 //!
 //! Links stay as they are. Formulas of spreadsheets stay, too: a prompt calculates nothing; whoever
@@ -102,7 +103,7 @@ mod view;
 mod wrap;
 
 pub use content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
-pub use redact::{MIN_SECRET_BYTES, Redactor, SecretError};
+pub use redact::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES, Redactor, SecretError};
 pub use score::{Feature, SUSPICIOUS, Score, score};
 pub use seed::Seed;
 pub use standard::{Cleaned, StandardSanitizer};

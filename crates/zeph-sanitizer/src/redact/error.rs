@@ -1,6 +1,6 @@
 //! Why a secret cannot be registered. No message shows a value.
 
-use crate::redact::MIN_SECRET_BYTES;
+use crate::redact::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES};
 
 /// A secret that cannot be registered.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,14 @@ pub enum SecretError {
         name: String,
         /// The secret whose marker it is.
         marked: String,
+    },
+    /// There are more secrets than are searched for, or they are longer.
+    #[error(
+        "more than {MAX_SECRETS} secrets, or more than {MAX_SECRETS_BYTES} bytes of them: each text would be searched too slowly; register fewer (secret {name:?} is the first one too many)"
+    )]
+    OverLimit {
+        /// The first secret that is too many.
+        name: String,
     },
     /// The search cannot hold so many secrets, or such long ones.
     #[error("the secrets are too many or too long to be searched for: register fewer")]

@@ -21,6 +21,13 @@ use crate::view;
 /// The fewest bytes that a secret may have: shorter ones would black out ordinary words.
 pub const MIN_SECRET_BYTES: usize = 6;
 
+/// The most secrets that a redactor takes: secrets that end in each other are all found at one place,
+/// so a text costs as much as that for each of its bytes, at worst.
+pub const MAX_SECRETS: usize = 512;
+
+/// The most bytes of all secrets together: 1 MiB.
+pub const MAX_SECRETS_BYTES: usize = 1 << 20;
+
 /// The most bytes that a secret's name may have.
 const MAX_NAME_BYTES: usize = 64;
 
@@ -74,7 +81,7 @@ impl Redactor {
     /// A name that is empty, longer than 64 bytes or has other characters than ASCII letters,
     /// digits, `_`, `-` and `.`; a value that is shorter than [`MIN_SECRET_BYTES`], that contains a
     /// character of the marker (`‹` or `›`), or that would be found in a marker; more secrets than
-    /// the search can hold.
+    /// [`MAX_SECRETS`], or more bytes of them than [`MAX_SECRETS_BYTES`].
     pub fn new<N, V>(secrets: impl IntoIterator<Item = (N, V)>) -> Result<Self, SecretError>
     where
         N: Into<String>,
@@ -82,9 +89,14 @@ impl Redactor {
     {
         let mut names = Vec::new();
         let mut patterns = Vec::new();
+        let mut bytes = 0_usize;
         for (name, value) in secrets {
             let name = check_name(name.into())?;
             let value = check_value(&name, value.as_ref())?;
+            bytes = bytes.saturating_add(value.len());
+            if names.len() == MAX_SECRETS || bytes > MAX_SECRETS_BYTES {
+                return Err(SecretError::OverLimit { name });
+            }
             encode::patterns(names.len(), value, &mut patterns);
             names.push(name);
         }
@@ -118,7 +130,8 @@ impl Redactor {
 
     /// The text with a marker for each secret; borrowed if there is none in it.
     ///
-    /// Linear in the text; six readings of it at most.
+    /// Linear in the text; six readings of it at most. Memory is linear in the text, too, and time also
+    /// in the number of secrets that end at one place: those that are ends of each other.
     #[must_use]
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.redact_text(text).0
@@ -164,19 +177,29 @@ impl Redactor {
 impl Inner {
     /// Where secrets stand, in order and apart from each other.
     fn spans(&self, bytes: &[u8]) -> Vec<Span> {
+        let spans = view::views(bytes).flat_map(|view| self.places(&view));
+        spans::merged(spans.collect())
+    }
+
+    /// Where secrets stand in one reading of a text, those apart that stand in longer ones.
+    fn places(&self, view: &view::View<'_>) -> Vec<Span> {
         let mut spans = Vec::new();
-        for view in view::views(bytes) {
-            for found in self.finder.find_overlapping_iter(view.bytes()) {
-                let pattern = &self.patterns[found.pattern().as_usize()];
-                let edged = pattern.with_edges(view.bytes(), found.start(), found.end());
-                spans.push(Span {
-                    start: view.start_of(edged.start),
-                    end: view.end_of(edged.end),
-                    secret: pattern.secret,
-                });
+        let (mut last_end, mut last) = (usize::MAX, 0..0);
+        for found in self.finder.find_overlapping_iter(view.bytes()) {
+            let pattern = &self.patterns[found.pattern().as_usize()];
+            let edged = pattern.with_edges(view.bytes(), found.start(), found.end());
+            // Of those that end here the longest comes first, and mostly holds the others.
+            if found.end() == last_end && last.start <= edged.start && edged.end <= last.end {
+                continue;
             }
+            spans.push(Span {
+                start: view.start_of(edged.start),
+                end: view.end_of(edged.end),
+                secret: pattern.secret,
+            });
+            (last_end, last) = (found.end(), edged);
         }
-        spans::merged(spans)
+        spans
     }
 
     /// A marker that is itself redacted would never come to rest.

@@ -1,6 +1,6 @@
 //! What redaction finds.
 
-use super::{Redactor, SecretError};
+use super::{MAX_SECRETS, MAX_SECRETS_BYTES, Redactor, SecretError};
 
 fn one(value: &str) -> Redactor {
     Redactor::new([("key", value)]).unwrap_or_else(|error| panic!("{error}"))
@@ -80,4 +80,31 @@ fn bytes_that_are_no_text_are_redacted_too() {
         .redact_bytes(b"\xff\xfehunter2!\xff")
         .into_owned();
     assert_eq!(found, b"\xff\xfe\xe2\x80\xb9redacted: key\xe2\x80\xba\xff");
+}
+
+#[test]
+fn secrets_that_end_in_each_other_take_memory_for_the_text_only() {
+    let secret = |len: usize| ("nested", "z".repeat(len));
+    let nested = Redactor::new((6..200).map(secret)).expect("fine secrets");
+    let text = "z".repeat(4_000);
+    let inner = nested.inner.as_ref().expect("it has secrets");
+    // One place for each end, whatever number of secrets ends there.
+    let view = inner.places(
+        &crate::view::views(text.as_bytes())
+            .next()
+            .expect("the text"),
+    );
+    assert!(view.len() <= text.len(), "{} places", view.len());
+    assert_eq!(nested.redact(&text), "‹redacted: nested›");
+}
+
+#[test]
+fn there_is_a_limit_to_secrets() {
+    let many = |count: usize| (0..count).map(|number| ("many", format!("value-{number:06}")));
+    assert!(Redactor::new(many(MAX_SECRETS)).is_ok());
+    let error = Redactor::new(many(MAX_SECRETS + 1)).expect_err("too many");
+    assert!(error.to_string().contains("512 secrets"), "{error}");
+    let long = "x".repeat(MAX_SECRETS_BYTES / 2 + 1);
+    let error = Redactor::new([("a", &long), ("b", &long)]).expect_err("too long");
+    assert!(matches!(error, SecretError::OverLimit { name } if name == "b"));
 }

@@ -84,6 +84,13 @@ mod tests {
             ("<p title=\">\" style=x>", "‹p title=\">\" style=x>"),
             ("<a t='<b' src=x>", "‹a t='‹b' src=x>"),
             ("<x-y background\n=x", "‹x-y background\n=x"),
+            ("<?xml-stylesheet href='x'?>", "‹?xml-stylesheet href='x'?>"),
+            ("<!DOCTYPE a SYSTEM 'x'>", "‹!DOCTYPE a SYSTEM 'x'>"),
+            (
+                "<!doctype a\npublic \"\" 'x' [",
+                "‹!doctype a\npublic \"\" 'x' [",
+            ),
+            ("<!ENTITY % a SYSTEM 'x'>", "‹!ENTITY % a SYSTEM 'x'>"),
             ("a:URL(http://x)", "a:URL (http://x)"),
             ("[x](JavaScript:alert)", "[x](JavaScript(:)alert)"),
             ("'java&#115;cript&colon; x'", "'java&#115;cript(:) x'"),
@@ -108,6 +115,8 @@ mod tests {
             ("<|  im_end  |>", "‹|  im_end  |>"),
             ("<｜begin▁of▁sentence｜>", "‹｜begin▁of▁sentence｜>"),
             ("[INST]x[ / inst ]", "⟦INST]x⟦ / inst ]"),
+            ("[THINK]x[/THINK][IMG_BREAK]", "⟦THINK]x⟦/THINK]⟦IMG_BREAK]"),
+            ("[gMASK]<sop><tools></tools>", "⟦gMASK]‹sop>‹tools>‹/tools>"),
             ("<<SYS>><</SYS>>", "<‹SYS>><‹/SYS>>"),
             ("<s></s>", "‹s>‹/s>"),
             ("<start_of_turn>user", "‹start_of_turn>user"),
@@ -133,6 +142,7 @@ mod tests {
             "Box<dyn Error>, Vec<String>, Map<K, V>, <b>bold</b>, <br/>, a <s",
             "JavaScript: The Good Parts. data: 5, metadata:text/x, src = 4",
             "get_url(x), !important, wow! [link](u), [x] done, @{u}",
+            "<!DOCTYPE html> <?xml version=\"1.0\"?> <!-- SYSTEM -->",
             "<|> and <*> and |> and ‹quoted›",
         ] {
             assert_eq!(neutralise(text).map(|(text, _)| text), None, "{text:?}");

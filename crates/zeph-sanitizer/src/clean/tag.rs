@@ -53,11 +53,12 @@ const LOADING: [&str; 44] = [
 ];
 
 /// Words that a template, or a convention for tools, writes in angle brackets.
-const TOKENS: [&str; 30] = [
+const TOKENS: [&str; 33] = [
     "assistant",
     "bos",
     "end_of_turn",
     "end_of_utterance",
+    "eop",
     "eos",
     "fim_middle",
     "fim_prefix",
@@ -71,6 +72,7 @@ const TOKENS: [&str; 30] = [
     "invoke",
     "mask",
     "pad",
+    "sop",
     "start_of_image",
     "start_of_turn",
     "sys",
@@ -83,6 +85,7 @@ const TOKENS: [&str; 30] = [
     "tool_result",
     "tool_results",
     "tool_use",
+    "tools",
     "unk",
 ];
 
@@ -114,6 +117,9 @@ fn opening(rest: &str, exact: bool) -> Option<ChangeKind> {
     if let Some(inside) = word.strip_prefix(['|', '｜']) {
         return is_barred(inside).then_some(ChangeKind::Token);
     }
+    if exact && fetches(rest) {
+        return Some(ChangeKind::Tag);
+    }
     let name = name::read(word);
     let behind = &word[name.len..];
     if name.text.starts_with(TAG) {
@@ -127,6 +133,29 @@ fn opening(rest: &str, exact: bool) -> Option<ChangeKind> {
     let adjacent = rest.strip_prefix('/').unwrap_or(rest).len() == word.len();
     let local = name.text.rsplit(':').next().unwrap_or_default();
     (exact && adjacent && LOADING.contains(&local)).then_some(ChangeKind::Tag)
+}
+
+/// Whether this is a declaration of XML that names something to fetch: a style sheet, or a document
+/// type or an entity of another place.
+fn fetches(rest: &str) -> bool {
+    let Some(declared) = rest.strip_prefix(['!', '?']) else {
+        return false;
+    };
+    let name = name::read(declared);
+    match name.text.as_str() {
+        "xml-stylesheet" => true,
+        "doctype" | "entity" => {
+            let inside = &declared[name.len..];
+            let end = inside.find(['<', '>', '[']).unwrap_or(inside.len());
+            let is_place = |word: &str| {
+                word.eq_ignore_ascii_case("SYSTEM") || word.eq_ignore_ascii_case("PUBLIC")
+            };
+            inside[..end]
+                .split(|c: char| !c.is_alphanumeric())
+                .any(is_place)
+        }
+        _ => false,
+    }
 }
 
 /// Whether this is the inside of `<|name|>`, or the beginning of it without a blank.

@@ -3,7 +3,7 @@
 use crate::clean::{Edit, name};
 use crate::content::ChangeKind;
 
-const TOKENS: [&str; 14] = [
+const TOKENS: [&str; 19] = [
     "args",
     "available_tools",
     "b_inst",
@@ -11,10 +11,15 @@ const TOKENS: [&str; 14] = [
     "call_id",
     "e_inst",
     "eos",
-    "inst",
+    "gmask",
     "img",
+    "img_break",
+    "img_end",
+    "inst",
+    "smask",
     "sys",
     "system_prompt",
+    "think",
     "tool_calls",
     "tool_content",
     "tool_results",

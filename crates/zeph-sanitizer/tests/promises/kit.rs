@@ -37,7 +37,7 @@ pub(crate) fn check(text: &str, max_bytes: usize) -> Result<(), String> {
         max_bytes,
     };
     let given = sanitizer.sanitize(&content);
-    let body = body(&given)?;
+    let (source, body) = parts(&given)?;
     let ensure = |holds: bool, what: &str| {
         if holds {
             Ok(())
@@ -49,6 +49,10 @@ pub(crate) fn check(text: &str, max_bytes: usize) -> Result<(), String> {
     ensure(body.len() <= max_bytes, "over the limit")?;
     ensure(absent(body), "a character is left that hides or controls")?;
     ensure(redactor().redact(body) == body, "a secret is left")?;
+    ensure(
+        redactor().redact(source) == source,
+        "a secret is left in the source",
+    )?;
     ensure(
         (body == text) == given.changes.is_empty(),
         "changes and text disagree",
@@ -69,6 +73,11 @@ pub(crate) fn check(text: &str, max_bytes: usize) -> Result<(), String> {
 
 /// What stands between the delimiters, if they are well formed and absent from it.
 pub(crate) fn body(given: &Sanitized) -> Result<&str, String> {
+    parts(given).map(|(_, body)| body)
+}
+
+/// The source as it is told, and what stands between the delimiters.
+fn parts(given: &Sanitized) -> Result<(&str, &str), String> {
     let wrong = || format!("not wrapped: {:?}", given.text);
     let (first, rest) = given.text.split_once('\n').ok_or_else(wrong)?;
     let (body, last) = rest.rsplit_once('\n').ok_or_else(wrong)?;
@@ -90,12 +99,17 @@ pub(crate) fn body(given: &Sanitized) -> Result<&str, String> {
         "[inst]",
         "<script>",
         "<img ",
+        "[think]",
+        "[gmask]",
+        "<sop>",
+        "<tools>",
+        "<?xml-stylesheet",
     ] {
         if folded.contains(forged) {
             return Err(format!("{forged:?} is left: {:?}", given.text));
         }
     }
-    Ok(body)
+    Ok((source, body))
 }
 
 /// Whether no control is left but line feed and tab, and nothing invisible but what joins or selects.
@@ -204,6 +218,13 @@ const PIECES: &[&str] = &[
     "[/INST]",
     "<s>",
     "<<SYS>>",
+    "[THINK]",
+    "[gMASK]",
+    "<sop>",
+    "<tools>",
+    "<?xml-stylesheet ",
+    "<!DOCTYPE a",
+    " SYSTEM ",
     "＜",
     "ｕｎtrusted",
     "‹redacted: ",

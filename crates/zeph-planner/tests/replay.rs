@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use zeph_llm::{ErrorKind, Reply, ScriptedProvider, ToolCall};
+use zeph_llm::{ErrorKind, FallbackChain, LlmProvider, Reply, ScriptedProvider, ToolCall};
 use zeph_planner::{
     AgentExecutor, Crew, CrewBuilder, Place, Recorded, RecordedEnd, Replayed, Tape, Tools,
     replay_attempt, tool_fn,
@@ -40,13 +40,13 @@ fn tools() -> Tools {
     tools
 }
 
-fn crew(model: ScriptedProvider) -> CrewBuilder {
+fn crew(model: Arc<dyn LlmProvider>) -> CrewBuilder {
     let mut agents = AgentCatalog::new();
     let mut agent = SubAgentDef::new("reader", "Looks things up", "You look things up.");
     agent.tools.insert("look_up".to_owned());
     agents.add(agent).expect("it is in order");
     let sanitizer = StandardSanitizer::new(Seed::derive(&7_u64.to_le_bytes()));
-    Crew::builder(Arc::new(model))
+    Crew::builder(model)
         .sanitizer(Arc::new(sanitizer))
         .agents(agents)
         .tools(tools())
@@ -76,7 +76,12 @@ fn model() -> ScriptedProvider {
 
 /// An attempt of the agent, as its journal knows it.
 async fn recorded(model: ScriptedProvider) -> Recorded {
-    let journal = Arc::new(JournalDouble::default());
+    recorded_by(Arc::new(model), Budget::UNLIMITED).await
+}
+
+/// The same within a budget, which each of its calls found untouched.
+async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> Recorded {
+    let journal = Arc::new(JournalDouble::limited(budget));
     let cx = TaskContext::builder(
         "run".parse().expect("a run id"),
         TaskId::from_index(0),
@@ -98,8 +103,8 @@ async fn recorded(model: ScriptedProvider) -> Recorded {
         params: input().params,
         parents: input().parents,
         notes: journal.notes(),
-        reserved: vec![(Spend::ZERO, Budget::UNLIMITED); calls],
-        left: Budget::UNLIMITED,
+        reserved: vec![(Spend::ZERO, budget); calls],
+        left: budget,
         patch: None,
         asked_again: false,
         end,
@@ -112,7 +117,7 @@ async fn again(recorded: Recorded) -> Replayed {
 
 async fn again_with(recorded: Recorded, redact: Option<Arc<dyn Redact>>) -> Replayed {
     let tape = Tape::new();
-    let crew = crew(ScriptedProvider::new("script")).on_tape(&tape);
+    let crew = crew(Arc::new(ScriptedProvider::new("script"))).on_tape(&tape);
     let agent = AgentExecutor::new(Arc::new(crew.build().expect("it fits together")));
     replay_attempt(&agent, recorded, &tape, redact).await
 }
@@ -235,7 +240,7 @@ async fn what_was_not_kept_is_skipped_and_says_why() {
     };
     let mut long = whole.clone();
     change(&mut long, NoteKind::Prompt, 2, |note| {
-        note["request"] = Value::Null
+        note["request"] = Value::Null;
     });
     assert_eq!(skipped(long).await, "call 2 was too long to be kept");
     let mut cut = whole;
@@ -278,4 +283,49 @@ async fn an_answer_that_the_budget_shortened_is_no_difference() {
         note["request"]["max_output_tokens"] = json!(7_000_000);
     });
     assert!(matches!(again(longer).await, Replayed::Differs(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_budget_cut_is_over_budget_once_more() {
+    let model = ScriptedProvider::new("script").then(Reply::text("word ".repeat(9_000)));
+    let budget = Budget {
+        tokens: 3_000,
+        ..Budget::UNLIMITED
+    };
+    let mut recorded = recorded_by(Arc::new(model), budget).await;
+    let RecordedEnd::Error(error) = &recorded.end else {
+        panic!("{:?}", recorded.end);
+    };
+    assert_eq!(error.code, "over_budget");
+    // It took all that was left.
+    recorded.reserved[0].0.tokens = 3_000;
+    assert_eq!(again(recorded.clone()).await, Replayed::Same);
+    // Another task may have given back a part of the budget between the look at it and the taking.
+    recorded.reserved[0].1.tokens = 9_000;
+    assert_eq!(again(recorded).await, Replayed::Same);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_was_left_for_a_call_is_no_difference() {
+    let mut hasty = recorded(model()).await;
+    change(&mut hasty, NoteKind::Prompt, 2, |note| {
+        note["request"]["timeout"] = json!({ "secs": 3, "nanos": 7 });
+    });
+    assert_eq!(again(hasty).await, Replayed::Same);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_links_of_a_chain_are_replayed_each() {
+    let good = ScriptedProvider::new("good").then(Reply::text("here"));
+    let busy =
+        ScriptedProvider::new("busy").when("", Reply::error(ErrorKind::Unavailable, "overloaded"));
+    let chain = || FallbackChain::new(Arc::new(busy.clone())).then(Arc::new(good.clone()));
+    let recorded = recorded_by(Arc::new(chain()), Budget::UNLIMITED).await;
+    assert!(matches!(recorded.end, RecordedEnd::Output(_)));
+    let tape = Tape::new();
+    let crew = crew(Arc::new(chain())).on_tape(&tape);
+    let agent = AgentExecutor::new(Arc::new(crew.build().expect("it fits together")));
+    let replayed = replay_attempt(&agent, recorded, &tape, None).await;
+    assert_eq!(replayed, Replayed::Same);
+    assert_eq!(good.requests().len(), 1, "nobody is asked in a replay");
 }

@@ -1,21 +1,26 @@
 //! The journal of a replayed attempt: it grants what was granted then, and compares what it is told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
+use zeph_llm::StopReason;
 use zeph_subagent::{
     Budget, GraphSpec, Journal, Note, NoteKind, Proposal, Redact, ReservationId, Spend, TaskError,
 };
 
 use super::attempt::Recorded;
 use super::compare::{Difference, Place};
+use crate::ReplyNote;
 
 /// A journal that knows what comes.
 pub(super) struct Expecting {
     recorded: Recorded,
     redact: Option<Arc<dyn Redact>>,
+    /// The calls whose answers reached their limit.
+    cut: BTreeSet<u32>,
     seen: Mutex<Seen>,
 }
 
@@ -34,7 +39,16 @@ struct Seen {
 
 impl Expecting {
     pub(super) fn new(recorded: Recorded, redact: Option<Arc<dyn Redact>>) -> Self {
+        let replies = recorded.notes.iter();
+        let replies = replies.filter(|note| note.kind == NoteKind::Reply);
+        let replies =
+            replies.filter_map(|note| serde_json::from_slice::<ReplyNote>(&note.body).ok());
+        let is_cut = |reply: &ReplyNote| {
+            let response = reply.response.as_ref();
+            response.is_some_and(|response| response.stop == StopReason::MaxTokens)
+        };
         Self {
+            cut: replies.filter(is_cut).map(|reply| reply.call).collect(),
             recorded,
             redact,
             seen: Mutex::default(),
@@ -121,12 +135,19 @@ struct Compared {
 /// Makes equal what may differ. Returns whether the budget had shortened the call.
 ///
 /// - An answer may have been shortened to what the budget left then, and what it cost follows.
+/// - The last call may have had less time than others, and a replay takes none.
 /// - A tool's result is known as the model was told it, so its length before that is not.
 /// - A replay is not told to wait.
 fn level(kind: NoteKind, old: &mut Value, new: &mut Value, shortened: bool) -> bool {
     match kind {
         NoteKind::Prompt => {
             const LIMIT: &str = "/request/max_output_tokens";
+            for value in [&mut *old, &mut *new] {
+                let request = value.get_mut("request").and_then(Value::as_object_mut);
+                if let Some(request) = request {
+                    request.remove("timeout");
+                }
+            }
             let of = |value: &Value| value.pointer(LIMIT).and_then(Value::as_u64);
             if of(old) < of(new)
                 && let (Some(then), Some(now)) =
@@ -184,8 +205,24 @@ impl Journal for Expecting {
     }
 
     async fn left(&self) -> Result<Budget, TaskError> {
-        let reserved = self.recorded.reserved.get(self.seen().reserved);
-        Ok(reserved.map_or(self.recorded.left, |(_, left)| *left))
+        let index = self.seen().reserved;
+        let Some((most, left)) = self.recorded.reserved.get(index) else {
+            return Ok(self.recorded.left);
+        };
+        let call = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        if !self.cut.contains(&call) {
+            return Ok(*left);
+        }
+        // Others may have given something back between the look at the budget and the reservation.
+        // Whether it was the budget that cut the answer follows from what was reserved.
+        let least = |left: u64, most: u32| match left {
+            u64::MAX => left,
+            left => left.min(most.into()),
+        };
+        Ok(Budget {
+            tokens: least(left.tokens, most.tokens),
+            micro_usd: least(left.micro_usd, most.micro_usd),
+        })
     }
 
     async fn note(&self, note: Note) -> Result<(), TaskError> {

@@ -136,10 +136,11 @@ impl CrewBuilder {
     }
 }
 
-/// A request without what the budget of the moment decided.
+/// A request without what budget and time of the moment decided.
 fn essence(request: &LlmRequest) -> Option<Value> {
     let request = LlmRequest {
         max_output_tokens: None,
+        timeout: None,
         ..request.clone()
     };
     serde_json::to_value(request).ok()

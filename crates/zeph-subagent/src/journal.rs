@@ -127,6 +127,19 @@ impl Note {
         Self { kind, body }
     }
 
+    /// Whether the note is within [`MAX_BYTES`](Self::MAX_BYTES): what every journal asks first.
+    ///
+    /// # Errors
+    /// Permanent, with the code `note_too_large`.
+    pub fn check_size(&self) -> Result<(), TaskError> {
+        let (bytes, most) = (self.body.len(), Self::MAX_BYTES);
+        if bytes <= most {
+            return Ok(());
+        }
+        let message = format!("a note has {bytes} bytes, at most {most} are kept; keep less of it");
+        Err(TaskError::permanent(message).with_code("note_too_large"))
+    }
+
     /// A note with the JSON form of a value.
     ///
     /// # Errors
@@ -142,6 +155,20 @@ impl Note {
 }
 
 /// No journal behind the doors: nothing is limited, nothing is kept, nothing can be proposed.
+///
+/// A note that is too large is refused as elsewhere.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use zeph_subagent::{Journal, NoJournal, Note, NoteKind};
+/// let note = |bytes: usize| NoJournal.note(Note::new(NoteKind::Prompt, vec![b'x'; bytes]));
+/// assert!(note(Note::MAX_BYTES).await.is_ok());
+/// let refused = note(Note::MAX_BYTES + 1).await.unwrap_err();
+/// assert_eq!(refused.code(), "note_too_large");
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoJournal;
 
@@ -159,8 +186,8 @@ impl Journal for NoJournal {
         Ok(Budget::UNLIMITED)
     }
 
-    async fn note(&self, _: Note) -> Result<(), TaskError> {
-        Ok(())
+    async fn note(&self, note: Note) -> Result<(), TaskError> {
+        note.check_size()
     }
 
     async fn propose(&self, _: GraphSpec) -> Result<Proposal, TaskError> {

@@ -1,18 +1,21 @@
 //! A journal in memory, for tests of what writes into one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{Budget, ReservationId, Spend, Spent};
+use zeph_graph::{Budget, ReservationId, Spend, Spent, Task, TaskGraph};
 
 use crate::{Journal, Note, NoteKind, Proposal, TaskError};
 
 /// A journal that keeps what it is told and holds a budget.
 ///
-/// It is stricter than a driver: settling a reservation that is not held panics.
+/// It is stricter than a driver in one thing: settling a reservation that is not held panics. A patch
+/// goes through the graph's own door, [`TaskGraph::extend`], as in a driver, on a graph in which each
+/// task that the patch needs and does not bring is a milestone: so a need that no graph of the run has
+/// is not seen here, nor a name that one has already, nor an action that nobody does.
 ///
 /// # Examples
 /// ```
@@ -136,10 +139,7 @@ impl Journal for JournalDouble {
     }
 
     async fn note(&self, note: Note) -> Result<(), TaskError> {
-        if note.body.len() > Note::MAX_BYTES {
-            let error = TaskError::permanent("a note is larger than 1 MiB");
-            return Err(error.with_code("note_too_large"));
-        }
+        note.check_size()?;
         self.lock().notes.push(note);
         Ok(())
     }
@@ -149,7 +149,48 @@ impl Journal for JournalDouble {
         if !kept.patches.is_empty() {
             return Ok(Proposal::Already);
         }
+        check(&patch)?;
         kept.patches.push(patch);
         Ok(Proposal::Added)
+    }
+}
+
+/// Whether a graph would take the patch that has what the patch needs.
+fn check(patch: &GraphSpec) -> Result<(), TaskError> {
+    let own: BTreeSet<&str> = patch.tasks.iter().map(|task| &*task.name).collect();
+    let needs = patch.tasks.iter().flat_map(|task| &task.needs);
+    let others: BTreeSet<&str> = needs.map(String::as_str).collect();
+    let mut graph = TaskGraph::new();
+    for name in others.difference(&own) {
+        graph.add_task(Task::new(*name), []);
+    }
+    graph.extend(patch).map(drop).map_err(|problems| {
+        let message = format!("the run's graph does not take the patch: {problems}");
+        TaskError::permanent(message).with_code("proposal_refused")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_patch_that_no_graph_takes_is_refused() {
+        let patch = |tasks: &str| {
+            GraphSpec::from_json(&format!(r#"{{"version":1,"tasks":[{tasks}]}}"#)).expect("a patch")
+        };
+        let journal = JournalDouble::default();
+        for bad in [
+            r#"{"name":"a","needs":["b"]},{"name":"b","needs":["a"]}"#,
+            r#"{"name":"a"},{"name":"a"}"#,
+        ] {
+            let refused = journal.propose(patch(bad)).await.expect_err("refused");
+            assert_eq!(refused.code(), "proposal_refused");
+        }
+        assert!(journal.patches().is_empty());
+        let good = patch(r#"{"name":"a","needs":["plan"]}"#);
+        let added = journal.propose(good.clone()).await.expect("taken");
+        let again = journal.propose(good).await.expect("taken");
+        assert_eq!((added, again), (Proposal::Added, Proposal::Already));
     }
 }

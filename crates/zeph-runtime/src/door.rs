@@ -62,7 +62,9 @@ impl Door {
         match saving {
             None => Ok(answer),
             Some(saving) => match saving.await {
-                Ok(Ok(_)) => Ok(answer),
+                Ok(Ok(Reception::Taken)) => Ok(answer),
+                // The run has left without saving it.
+                Ok(Ok(Reception::Stale | Reception::Unfit)) => Err(over()),
                 Ok(Err(error)) => Err(over().with_source(error)),
                 Err(_) => Err(over()),
             },
@@ -86,14 +88,7 @@ impl Journal for Door {
     }
 
     async fn note(&self, note: Note) -> Result<(), TaskError> {
-        if note.body.len() > Note::MAX_BYTES {
-            let message = format!(
-                "a note has {} bytes, at most {} are kept; keep less of it",
-                note.body.len(),
-                Note::MAX_BYTES
-            );
-            return Err(TaskError::permanent(message).with_code("note_too_large"));
-        }
+        note.check_size()?;
         self.ask(|reply| Ask::Note(note, reply)).await
     }
 
@@ -172,7 +167,10 @@ impl Core {
         });
         match noted.ok_or_else(over)? {
             Reception::Taken => Ok(((), self.saving(key))),
-            Reception::Stale | Reception::Unfit => Err(over()),
+            Reception::Stale | Reception::Unfit => {
+                self.forget(key, content);
+                Err(over())
+            }
         }
     }
 
@@ -190,14 +188,23 @@ impl Core {
         let amended = self.tell(key, |machine, now| {
             machine.amend(now, task, attempt, content, patch)
         });
-        match amended.ok_or_else(over)? {
+        let verdict = match amended.ok_or_else(over)? {
             Ok(Amendment::Added { .. }) => {
                 self.keep_in_order(key, content, patch);
-                Ok((Proposal::Added, self.saving(key)))
+                return Ok((Proposal::Added, self.saving(key)));
             }
             Ok(Amendment::Already) => Ok((Proposal::Already, None)),
             Ok(Amendment::Stale) => Err(over()),
             Err(problems) => Err(refused(&problems)),
+        };
+        self.forget(key, content);
+        verdict
+    }
+
+    /// Drops a content that no record will name.
+    fn forget(&mut self, key: Key, content: ContentId) {
+        if let Some(live) = self.runs.get_mut(&key) {
+            live.contents.remove(&content);
         }
     }
 
@@ -259,4 +266,46 @@ fn refused(problems: &Diagnostics) -> TaskError {
     ))
     .with_code("proposal_refused")
     .with_detail(serde_json::json!({ "problems": list }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an attempt hears whose note was taken, and then the run said this of saving it.
+    async fn hears(said: Result<Reception, RuntimeError>) -> Result<(), TaskError> {
+        let (engine, mut messages) = mpsc::channel(1);
+        let asker = Asker {
+            key: 0,
+            task: TaskId::from_index(0),
+            attempt: Attempt::FIRST,
+        };
+        let door = Door {
+            asker,
+            engine: engine.downgrade(),
+        };
+        let run = async {
+            let Some(Message::Ask { ask, .. }) = messages.recv().await else {
+                panic!("the door asks");
+            };
+            let Ask::Note(_, reply) = ask else {
+                panic!("it asks for a note");
+            };
+            let (ack, saving) = oneshot::channel();
+            drop(reply.send(Ok(((), Some(saving)))));
+            drop(ack.send(said));
+        };
+        let note = Note::new(zeph_subagent::NoteKind::Prompt, "x");
+        let (heard, ()) = tokio::join!(door.note(note), run);
+        heard
+    }
+
+    #[tokio::test]
+    async fn what_a_run_left_without_saving_is_not_saved() {
+        assert!(hears(Ok(Reception::Taken)).await.is_ok());
+        for unsaved in [Reception::Stale, Reception::Unfit] {
+            let error = hears(Ok(unsaved)).await.expect_err("it is not saved");
+            assert_eq!(error.code(), "attempt_over");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What is kept of every call: what was asked, and what came back.
 
 use serde::{Deserialize, Serialize};
-use zeph_common::head_tail;
+use zeph_common::head_tail_words;
 use zeph_llm::{LlmError, LlmRequest, LlmResponse};
 use zeph_subagent::{Note, NoteKind, TaskError};
 
@@ -84,7 +84,7 @@ impl PromptNote {
         let whole = String::from_utf8_lossy(&note.body);
         let short = Self {
             request: None,
-            cut: Some(head_tail(&whole, KEPT_BYTES).into_owned()),
+            cut: Some(head_tail_words(&whole, KEPT_BYTES).into_owned()),
             ..self
         };
         Note::json(NoteKind::Prompt, &short)
@@ -101,10 +101,10 @@ impl ReplyNote {
         let short = Self {
             response: None,
             error: self.error.map(|error| CallError {
-                message: head_tail(&error.message, 1_000).into_owned(),
+                message: head_tail_words(&error.message, 1_000).into_owned(),
                 ..error
             }),
-            cut: Some(head_tail(&whole, KEPT_BYTES).into_owned()),
+            cut: Some(head_tail_words(&whole, KEPT_BYTES).into_owned()),
             ..self
         };
         Note::json(NoteKind::Reply, &short)
@@ -116,6 +116,30 @@ mod tests {
     use super::{PromptNote, ReplyNote};
     use zeph_llm::{LlmRequest, LlmResponse};
     use zeph_subagent::Note;
+
+    #[test]
+    fn half_a_secret_is_not_kept_beside_a_cut() {
+        let kept = super::KEPT_BYTES / 2;
+        for shift in 0..32 {
+            // Where the head of the note ends, however long its form is.
+            let secret = "S3CRET-KEY-OF-SOME-LENGTH";
+            let text = format!("{}{secret} ", "x".repeat(7 + shift));
+            let prompt = PromptNote {
+                call: 1,
+                provider: "m".into(),
+                request: Some(LlmRequest::new(
+                    text.repeat(2 * Note::MAX_BYTES / text.len()),
+                )),
+                cut: None,
+            };
+            let note = prompt.note().expect("a note");
+            let told = String::from_utf8_lossy(&note.body).into_owned();
+            assert!(told.len() > kept, "something is kept");
+            let whole = told.matches(secret).count();
+            assert_eq!(told.matches("S3C").count(), whole, "a beginning is left");
+            assert_eq!(told.matches("GTH").count(), whole, "an end is left");
+        }
+    }
 
     #[test]
     fn what_is_too_long_keeps_its_ends() {

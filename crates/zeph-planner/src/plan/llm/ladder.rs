@@ -192,7 +192,7 @@ fn note(tried: &mut PlanTry, response: &LlmResponse) {
 }
 
 fn excerpt(tried: &mut PlanTry, text: &str) {
-    let ends = zeph_common::head_tail(text, EXCERPT_BYTES);
+    let ends = zeph_common::head_tail_words(text, EXCERPT_BYTES);
     tried.excerpt = zeph_common::inert_block(&ends).into_owned();
     tried.bytes = text.len();
 }

@@ -161,7 +161,7 @@ impl AgentExecutor {
             count(&serde_json::to_string(&tools.specs()).unwrap_or_default())
         };
         let room = max_input.saturating_sub(specs + form.tokens(&count));
-        let opening = prompt::open(crew, agent, params, &output, input, &count, room);
+        let opening = prompt::open(crew, agent, params, &output, input, &count, room).await;
         let shown = opening.as_ref().map_or(&[][..], |opening| &opening.shown);
         route::keep(cx, chosen, line.provider().name(), shown).await?;
         let messages = opening?.messages;

@@ -35,7 +35,7 @@ pub struct ParentShown {
 }
 
 /// How often the parents' share is made smaller until the whole prompt fits.
-const TRIES: usize = 8;
+const TRIES: u32 = 4;
 
 /// What each message costs beside its text, in tokens: role and separators.
 pub(super) const MESSAGE_TOKENS: u64 = 8;
@@ -45,7 +45,7 @@ pub(super) const MESSAGE_TOKENS: u64 = 8;
 /// # Errors
 /// `unknown_parent` if the task wants to see what it does not need; `prompt_too_long` if the task's
 /// own words do not fit.
-pub(super) fn open(
+pub(super) async fn open(
     crew: &Crew,
     agent: &SubAgentDef,
     params: &AgentParams,
@@ -61,16 +61,12 @@ pub(super) fn open(
         count,
         most: u64::MAX,
     };
-    let outputs: Vec<(usize, Measured<'_>)> = parents
-        .iter()
-        .enumerate()
-        .filter_map(|(index, (name, parent))| {
-            let output = parent.output.as_ref()?;
-            let piece = Piece::new(name, value_text(&output.value));
-            Some((index, room.measure(piece)))
-        })
-        .collect();
-    let pieces: Vec<&Measured<'_>> = outputs.iter().map(|(_, piece)| piece).collect();
+    let outputs = parents.iter().filter_map(|(name, parent)| {
+        let output = parent.output.as_ref()?;
+        Some(Piece::new(name, value_text(&output.value)))
+    });
+    let measured = room.measure(outputs.collect()).await;
+    let pieces: Vec<&Measured<'_>> = measured.iter().collect();
     let system_tokens = count(&system) + 2 * MESSAGE_TOKENS;
     let left_out = Portion::left_out();
     let nothing: Vec<Option<&Portion>> = parents
@@ -83,12 +79,13 @@ pub(super) fn open(
         return Err(fault::prompt_too_long(base, budget));
     }
     let mut share = budget - base;
-    for _ in 0..TRIES {
-        let portions = room.share(&pieces, share);
-        let mut by_parent: Vec<Option<&Portion>> = vec![None; parents.len()];
-        for ((index, _), portion) in outputs.iter().zip(&portions) {
-            by_parent[*index] = Some(portion);
-        }
+    for tried in 0..TRIES {
+        let portions = room.share(&pieces, share).await;
+        let mut portions = portions.iter();
+        let by_parent: Vec<Option<&Portion>> = parents
+            .iter()
+            .map(|(_, parent)| parent.output.as_ref().and_then(|_| portions.next()))
+            .collect();
         let text = user(crew, params, &parents, &by_parent)?;
         let total = system_tokens + count(&text);
         if total <= budget {
@@ -100,8 +97,9 @@ pub(super) fn open(
         if share == 0 {
             break;
         }
-        // The texts around the portions take tokens, too, and counts of parts do not add up.
-        share = share.saturating_sub(total - budget);
+        // The texts around the portions take tokens, too, and counts of parts do not add up; each try
+        // cuts from whole texts again, so more goes each time.
+        share = share.saturating_sub((total - budget) << tried);
     }
     Ok(Opening {
         messages: vec![Message::system(system), Message::user(bare)],

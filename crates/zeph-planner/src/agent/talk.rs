@@ -147,7 +147,7 @@ impl Talk<'_> {
         let so_far =
             self.line.count_request(&request) + self.form.tokens(&|text| self.line.count(text));
         let left = self.max_input.saturating_sub(so_far + MESSAGE_TOKENS);
-        let again = self.again(&problems, &text, left);
+        let again = self.again(&problems, &text, left).await;
         request.messages.push(Message::user(again));
         let (reply, mode) = self.send(turn + 1, request).await?;
         let text = reply.text.clone();
@@ -159,7 +159,7 @@ impl Talk<'_> {
     }
 
     /// What the model is told when its answer has another form than the wanted one.
-    fn again(&self, problems: &[String], text: &str, budget: u64) -> String {
+    async fn again(&self, problems: &[String], text: &str, budget: u64) -> String {
         let mut told = String::from("Your last answer does not have the wanted form:\n");
         for problem in problems {
             told.push_str("- ");
@@ -174,8 +174,9 @@ impl Talk<'_> {
             most: u64::from(self.max_output),
         };
         let left = budget.saturating_sub(count(&told) + MESSAGE_TOKENS);
-        let piece = room.measure(Piece::new("your last answer", text));
-        for portion in room.share(&[&piece], left) {
+        let piece = Piece::new("your last answer", text);
+        let measured = room.measure(vec![piece]).await;
+        for portion in room.share(&measured.iter().collect::<Vec<_>>(), left).await {
             told = format!("You wrote:\n{}\n\n{told}", portion.text);
         }
         told

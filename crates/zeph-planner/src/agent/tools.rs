@@ -239,12 +239,11 @@ impl<'a> Toolbox<'a> {
             .iter()
             .map(|call| format!("tool {}", inert(&call.name)))
             .collect();
-        let pieces: Vec<Measured<'_>> = sources
-            .iter()
-            .zip(made)
-            .map(|(source, made)| room.measure(Piece::new(source, &made.text)))
-            .collect();
-        let portions = room.share(&pieces.iter().collect::<Vec<_>>(), budget);
+        let pieces = sources.iter().zip(made);
+        let pieces = pieces.map(|(source, made)| Piece::new(source, &made.text));
+        let pieces = room.measure(pieces.collect()).await;
+        let pieces: Vec<&Measured<'_>> = pieces.iter().collect();
+        let portions = room.share(&pieces, budget).await;
         let mut told = Vec::with_capacity(calls.len());
         for ((call, made), portion) in calls.iter().zip(made).zip(portions) {
             let note = ToolNote {

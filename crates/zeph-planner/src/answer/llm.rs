@@ -74,7 +74,7 @@ const TOO_LONG: &str = "prompt_too_long";
 /// With less than so many tokens an answer is not begun: it would be cut off, and paid for.
 const LEAST_ANSWER: u32 = 256;
 /// How often the results' share is made smaller until the whole prompt fits.
-const TRIES: usize = 8;
+const TRIES: u32 = 4;
 
 /// What one answer is made with.
 pub(super) struct Desk<'a> {
@@ -149,7 +149,7 @@ impl LlmAggregator {
         let mut items: Vec<Item<'_>> = material.results.iter().map(Item::of).collect();
         let mut cut = false;
         let mut rounds = 0;
-        while rounds < self.limits.rounds && !desk.fits(material, &items)? {
+        while rounds < self.limits.rounds && !desk.fits(material, &items).await? {
             rounds += 1;
             cx.progress(format!("summarising the results, round {rounds}…"));
             let reduced = reduce(&desk, material, items, rounds).await?;
@@ -159,7 +159,9 @@ impl LlmAggregator {
                 break;
             }
         }
-        let (text, portions) = desk.results(PromptName::AnswerResults, material, &items, &[])?;
+        let (text, portions) = desk
+            .results(PromptName::AnswerResults, material, &items, &[])
+            .await?;
         cut |= portions.iter().any(|portion| portion.cut);
         cx.progress("writing the answer…");
         let reply = desk.call(text, output).await?;
@@ -191,8 +193,9 @@ pub(super) fn clean(text: &str) -> String {
 
 impl Desk<'_> {
     /// Whether all results fit into one request as they are.
-    fn fits(&self, material: &Material, items: &[Item<'_>]) -> Result<bool, TaskError> {
-        match self.results(PromptName::AnswerResults, material, items, &[]) {
+    async fn fits(&self, material: &Material, items: &[Item<'_>]) -> Result<bool, TaskError> {
+        let results = self.results(PromptName::AnswerResults, material, items, &[]);
+        match results.await {
             Ok((_, portions)) => Ok(portions.iter().all(|portion| !portion.cut)),
             // Summaries have fewer names, too.
             Err(error) if error.code() == TOO_LONG => Ok(false),
@@ -223,7 +226,7 @@ impl Desk<'_> {
     ///
     /// # Errors
     /// `prompt_too_long` if not even the tasks' names fit.
-    pub(super) fn results(
+    pub(super) async fn results(
         &self,
         name: PromptName,
         material: &Material,
@@ -236,13 +239,17 @@ impl Desk<'_> {
             count: &count,
             most: u64::MAX,
         };
-        let measured: Vec<Option<Measured<'_>>> = items
+        let measured = room
+            .measure(items.iter().filter_map(Item::piece).collect())
+            .await;
+        let mut measured = measured.iter();
+        let measured: Vec<Option<&Measured<'_>>> = items
             .iter()
-            .map(|item| item.piece().map(|piece| room.measure(piece)))
+            .map(|item| item.text.as_ref().and_then(|_| measured.next()))
             .collect();
         let mut share = self.room(name, material, items, more)?;
-        for _ in 0..TRIES {
-            let portions = self.shared(&room, items, &measured, share);
+        for tried in 0..TRIES {
+            let portions = self.shared(&room, items, &measured, share).await;
             let texts: Vec<Option<&Portion>> = portions.iter().map(Option::as_ref).collect();
             let text = self.render(name, material, items, &texts, more)?;
             let total = self.base() + count(&text);
@@ -252,17 +259,17 @@ impl Desk<'_> {
             if share == 0 {
                 break;
             }
-            share = share.saturating_sub(total - self.max_input);
+            share = share.saturating_sub((total - self.max_input) << tried);
         }
         Err(too_long(self.max_input + 1, self.max_input))
     }
 
     /// Fills the last results first; the others share what they leave.
-    fn shared(
+    async fn shared(
         &self,
         room: &Room<'_>,
         items: &[Item<'_>],
-        measured: &[Option<Measured<'_>>],
+        measured: &[Option<&Measured<'_>>],
         budget: u64,
     ) -> Vec<Option<Portion>> {
         let mut left = budget;
@@ -272,10 +279,10 @@ impl Desk<'_> {
                 .iter()
                 .enumerate()
                 .filter(|(index, _)| items[*index].last == last)
-                .filter_map(|(index, one)| Some((index, one.as_ref()?)))
+                .filter_map(|(index, one)| Some((index, (*one)?)))
                 .collect();
             let pieces: Vec<&Measured<'_>> = tier.iter().map(|(_, piece)| *piece).collect();
-            for ((index, _), portion) in tier.into_iter().zip(room.share(&pieces, left)) {
+            for ((index, _), portion) in tier.into_iter().zip(room.share(&pieces, left).await) {
                 portions[index] = Some(portion);
             }
             let used = portions

@@ -81,7 +81,9 @@ pub(super) async fn reduce<'a>(
     let mut cut = false;
     for (index, group) in groups.iter().enumerate() {
         let more = [("part", json!(index + 1)), ("parts", json!(parts))];
-        let (text, portions) = desk.results(PromptName::AnswerPart, material, group, &more)?;
+        let (text, portions) = desk
+            .results(PromptName::AnswerPart, material, group, &more)
+            .await?;
         let is_cut = portions.iter().any(|portion| portion.cut);
         cut |= is_cut;
         prompts.push((text, is_cut));

@@ -11,6 +11,7 @@ mod tools;
 pub use params::{AgentParams, OutputParam};
 pub use prompt::ParentShown;
 pub use route::RouteNote;
+pub(crate) use tools::ENDED;
 pub use tools::{ToolNote, ToolOutcome};
 
 use std::sync::Arc;

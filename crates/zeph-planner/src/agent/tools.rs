@@ -19,6 +19,9 @@ use crate::tool::{Known, is_name};
 /// The most tool calls of one reply; what is beyond them is refused.
 const MOST_CALLS: usize = 16;
 
+/// What the note of a call that ended its attempt begins with.
+pub(crate) const ENDED: &str = "it ended the attempt: ";
+
 /// What became of a tool call; a note of kind `tool`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolNote {
@@ -114,7 +117,7 @@ impl<'a> Toolbox<'a> {
     ///
     /// # Errors
     /// `tool_loop` and `tool_failed` as the crew's limits say; what a tool says with the classes
-    /// `Cancelled` and `OverBudget`; the journal's.
+    /// `Cancelled` and `OverBudget`, once all calls are kept; the journal's.
     pub(super) async fn make(
         &mut self,
         cx: &TaskContext,
@@ -133,8 +136,23 @@ impl<'a> Toolbox<'a> {
             .collect();
         let made = stream::iter(calls_made).buffered(limits.parallel_tools.max(1));
         let made: Vec<Result<Made, TaskError>> = made.collect().await;
-        let made: Vec<Made> = made.into_iter().collect::<Result<_, _>>()?;
+        let mut end = None;
+        let made = made.into_iter().map(|made| {
+            made.unwrap_or_else(|error| {
+                let text = format!("{ENDED}{error:#}");
+                end.get_or_insert(error);
+                Made {
+                    outcome: ToolOutcome::Failed,
+                    text,
+                }
+            })
+        });
+        let made: Vec<Made> = made.collect();
+        // What was done is kept, whatever becomes of the attempt.
         let told = self.tell(cx, turn, calls, &made, count, budget).await?;
+        if let Some(error) = end {
+            return Err(error);
+        }
         for (call, made) in calls.iter().zip(&made) {
             match made.outcome {
                 ToolOutcome::Done => self.failed_in_a_row = 0,

@@ -11,8 +11,9 @@ use zeph_subagent::{
 
 use super::compare::{Difference, Place};
 use super::journal::Expecting;
-use super::tape::{Tape, redacted};
-use crate::{Adopted, PromptNote, ReplyNote, ToolNote};
+use super::tape::{Tape, redacted, unwrapped};
+use crate::agent::ENDED;
+use crate::{Adopted, PromptNote, ReplyNote, ToolNote, ToolOutcome};
 
 /// What the journal knows of an attempt that has ended by itself.
 #[derive(Clone, Debug)]
@@ -154,6 +155,12 @@ fn why_not(recorded: &Recorded) -> Option<String> {
     let left_out = |note: &ToolNote| note.text.starts_with("(left out");
     if tools.iter().flatten().any(left_out) {
         return Some("a tool's result was left out of the prompt, so it was not kept".to_owned());
+    }
+    let ended = |note: &ToolNote| {
+        note.outcome == ToolOutcome::Failed && unwrapped(&note.text).starts_with(ENDED)
+    };
+    if tools.iter().flatten().any(ended) {
+        return Some("a tool ended it, and its error was not kept whole".to_owned());
     }
     let plans: Vec<Option<Value>> = read(recorded, NoteKind::Plan);
     if plans.iter().flatten().any(|note| note["kept"] == true) {

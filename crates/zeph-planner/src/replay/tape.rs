@@ -241,7 +241,7 @@ impl Tool for PlayedTool {
 }
 
 /// What a sanitizer wrapped. To clean it again changes nothing, and to wrap it gives the same.
-fn unwrapped(text: &str) -> &str {
+pub(super) fn unwrapped(text: &str) -> &str {
     let inner = text.strip_prefix("<untrusted ").and_then(|rest| {
         let (_, rest) = rest.split_once(">\n")?;
         let (inner, _) = rest.rsplit_once("\n</untrusted")?;

@@ -320,3 +320,30 @@ async fn a_model_that_calls_no_tools_gets_no_agent_with_tools() {
     assert_eq!(error.code(), "unsupported");
     assert!(model.requests().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ends_the_attempt_leaves_notes_of_all_beside_it() {
+    let calls = vec![read("1", "a"), call("2", "dear", json!({})), read("3", "b")];
+    let model = ScriptedProvider::new("script").then(Reply::calls(calls));
+    let dear = tool_fn("dear", "Costs too much", |_cx, _: Nothing| async move {
+        Err::<String, _>(TaskError::new(ErrorClass::OverBudget, "it is too dear"))
+    });
+    let mut all = tools();
+    all.add(dear).expect("a tool");
+    let mut agents = AgentCatalog::new();
+    agents.add(worker().tool("dear")).expect("an agent");
+    let bench = Bench::new();
+    let crew = crew(&model).tools(all).agents(agents);
+    let error = bench.run(crew, go()).await.expect_err("it ended");
+    assert_eq!(error.class(), ErrorClass::OverBudget);
+    let notes = bench.notes(NoteKind::Tool);
+    let kept: Vec<(&Value, &Value)> = notes
+        .iter()
+        .map(|note| (&note["call_id"], &note["outcome"]))
+        .collect();
+    let [one, two, three] = ["1", "2", "3"].map(Value::from);
+    let [done, failed] = ["done", "failed"].map(Value::from);
+    assert_eq!(kept, [(&one, &done), (&two, &failed), (&three, &done)]);
+    let told = notes[1]["text"].as_str().unwrap_or_default();
+    assert!(told.contains("it ended the attempt: "), "{told}");
+}

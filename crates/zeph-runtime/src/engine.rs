@@ -46,8 +46,9 @@ pub(crate) enum Message {
     Ask { asker: Asker, ask: Ask },
 }
 
-/// A run as it is read back: its machine, the end of its journal, and the next content's id.
-type Restored = (Scheduler, Chain, ContentId);
+/// A run as it is read back: its machine, the end of its journal, and the next content's id. Boxed,
+/// since it passes through several futures, and each of them would hold it whole on the stack.
+type Restored = Box<(Scheduler, Chain, ContentId)>;
 
 /// Configures an [`Engine`].
 #[must_use]
@@ -215,8 +216,8 @@ impl Engine {
         let new = NewRun::new(run.clone(), title, self.clock.now(), text);
         let chain = Chain::genesis(&new);
         let scheduler = Scheduler::new(header.graph, header.policy);
-        self.open(scheduler, chain, Some(new), ContentId::FIRST, Vec::new())
-            .await
+        let fresh = Box::new((scheduler, chain, ContentId::FIRST));
+        self.open(fresh, Some(new), Vec::new()).await
     }
 
     /// Goes on with a run that is at rest, or whose process went away.
@@ -257,18 +258,18 @@ impl Engine {
                 owner,
             });
         }
-        let (mut scheduler, mut chain, mut next) = self.restore(run, expected).await?;
+        let mut restored = Box::pin(self.restore(run, expected)).await?;
         if row.epoch != self.fence.epoch {
             let adopted = self.store.adopt(run, self.fence).await;
             adopted.map_err(|e| RuntimeError::store(run, e))?;
             // Its former owner may have written once more since we read it; now it cannot.
-            if self.open_row(run).await?.last_seq != chain.last_seq() {
-                (scheduler, chain, next) = self.restore(run, expected).await?;
+            if self.open_row(run).await?.last_seq != restored.1.last_seq() {
+                restored = Box::pin(self.restore(run, expected)).await?;
             }
         }
         let requests = self.requests_for(run).await?;
         reserved.used();
-        self.open(scheduler, chain, None, next, requests).await
+        self.open(restored, None, requests).await
     }
 
     /// The run's line in the list, unless it has ended.
@@ -304,7 +305,7 @@ impl Engine {
         let next_content = next_content(&entries);
         let scheduler = recover(&*self.store, run, header, &entries).await?;
         self.check_executors(run, scheduler.graph())?;
-        Ok((scheduler, stored.chain, next_content))
+        Ok(Box::new((scheduler, stored.chain, next_content)))
     }
 
     /// Who works on a run that belongs to that epoch, unless it is us or nobody.
@@ -340,14 +341,33 @@ impl Engine {
 
     async fn open(
         &self,
-        scheduler: Scheduler,
-        chain: Chain,
+        restored: Restored,
         genesis: Option<NewRun>,
-        next_content: ContentId,
         requests: Vec<(RequestId, Request)>,
     ) -> Result<RunHandle, RuntimeError> {
-        let run = chain.run().clone();
         let resume = genesis.is_none();
+        let (handle, live) = self.prepare(restored, genesis);
+        let run = handle.run.clone();
+        let (ack, opened) = oneshot::channel();
+        let message = Message::Open {
+            live,
+            resume,
+            requests,
+            ack,
+        };
+        let gone = || match self.is_closed.borrow().clone() {
+            Some(reason) => RuntimeError::Closed { reason },
+            None => RuntimeError::Gone { run: run.clone() },
+        };
+        self.messages.send(message).await.map_err(|_| gone())?;
+        opened.await.map_err(|_| gone())??;
+        Ok(handle)
+    }
+
+    /// What the core gets of a run, and its handle. No future: it would hold all of it twice.
+    fn prepare(&self, restored: Restored, genesis: Option<NewRun>) -> (RunHandle, Box<Live>) {
+        let (scheduler, chain, next_content) = *restored;
+        let run = chain.run().clone();
         let (events, first) = broadcast::channel(self.limits.observer_buffer.max(1));
         let (pulse, pulse_reader) = watch::channel(Arc::new(Pulse::of(&scheduler)));
         let (done, done_reader) = watch::channel(None);
@@ -379,20 +399,7 @@ impl Engine {
             pulse,
             done,
         });
-        let (ack, opened) = oneshot::channel();
-        let message = Message::Open {
-            live,
-            resume,
-            requests,
-            ack,
-        };
-        let gone = || match self.is_closed.borrow().clone() {
-            Some(reason) => RuntimeError::Closed { reason },
-            None => RuntimeError::Gone { run: run.clone() },
-        };
-        self.messages.send(message).await.map_err(|_| gone())?;
-        opened.await.map_err(|_| gone())??;
-        Ok(handle)
+        (handle, live)
     }
 
     /// Every action of the graph has its executor, or nothing begins.

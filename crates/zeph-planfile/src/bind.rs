@@ -104,7 +104,9 @@ impl Plan {
         }
         let inner = &*self.0;
         let scope = Scope::new(&inner.params, &inner.tasks);
-        let stored = json!(params).to_string();
+        // In the order of names, so that the same plan is stored as the same text by every build.
+        let sorted: BTreeMap<&String, &Value> = params.iter().collect();
+        let stored = json!(sorted).to_string();
         let mut filler = Filler {
             scope: &scope,
             context: expression::values(json!({ "params": params })),

@@ -17,5 +17,7 @@ mod hostile;
 mod prompt;
 #[path = "agents/route.rs"]
 mod route;
+#[path = "agents/summaries.rs"]
+mod summaries;
 #[path = "agents/tools.rs"]
 mod tools;

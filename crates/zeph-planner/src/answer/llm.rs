@@ -25,7 +25,7 @@ pub struct AnswerLimits {
     ///
     /// A model that needs more leaves the answer to the deterministic aggregator.
     pub output_tokens: u32,
-    /// The most tokens of one summary. Default 768.
+    /// The most tokens of one summary. Default 768. One that reaches them is cut off, and says so.
     pub summary_tokens: u32,
     /// How often results may be summarised. Default 2; with 0 they are cut to fit instead.
     ///
@@ -57,7 +57,7 @@ impl Default for AnswerLimits {
 ///   times; what is still too long is cut by water-filling, and says so.
 /// - Citations, `[task-name]`, are held to the tasks that there are; others are taken out and listed.
 /// - Whatever is missing is told in a section of its own, whether the model mentions it or not.
-/// - If a call fails, is refused or cut off, or the budget leaves too little, the results are written
+/// - If a call fails or is refused, the answer is cut off, or the budget leaves too little, the results are written
 ///   down without a model, and the answer says so.
 #[derive(Clone, Debug)]
 pub struct LlmAggregator {
@@ -165,6 +165,10 @@ impl LlmAggregator {
         cut |= portions.iter().any(|portion| portion.cut);
         cx.progress("writing the answer…");
         let reply = desk.call(text, output).await?;
+        if reply.stop == StopReason::MaxTokens {
+            let told = "the answer reached its limit and is cut off";
+            return Err(TaskError::permanent(told).with_code("answer_cut"));
+        }
         let cited = cite::check(&clean(&reply.text), &material.names());
         let missing = material.missing();
         let mut text = cited.text.trim().to_owned();
@@ -344,7 +348,7 @@ impl Desk<'_> {
         }
     }
 
-    /// Asks once. An answer that is cut off or refused is an error.
+    /// Asks once. An answer that is refused or empty is an error; one that is cut off says so.
     pub(super) async fn call(&self, text: String, output: u32) -> Result<LlmResponse, TaskError> {
         let messages = vec![Message::system(&self.system), Message::user(text)];
         let request = LlmRequest::of(messages).max_output_tokens(output);
@@ -353,9 +357,6 @@ impl Desk<'_> {
         let fault = |code: &str, told: &str| Err(TaskError::permanent(told).with_code(code));
         if reply.stop == StopReason::Refusal {
             return fault("model_refused", "the model declined");
-        }
-        if reply.stop == StopReason::MaxTokens {
-            return fault("answer_cut", "the answer reached its limit and is cut off");
         }
         if reply.text.trim().is_empty() {
             return fault("empty_answer", "the model answered with nothing");

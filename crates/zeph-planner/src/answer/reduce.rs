@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::json;
+use zeph_llm::StopReason;
 use zeph_subagent::TaskError;
 
 use super::llm::{Desk, clean};
@@ -29,7 +30,7 @@ pub(super) struct Item<'a> {
 /// The results of one round.
 pub(super) struct Reduced<'a> {
     pub(super) items: Vec<Item<'a>>,
-    /// Whether results were cut on their way into the summaries.
+    /// Whether results were cut on their way into the summaries, or summaries at their end.
     pub(super) cut: bool,
     /// Whether another round may make it smaller still.
     pub(super) smaller: bool,
@@ -78,14 +79,12 @@ pub(super) async fn reduce<'a>(
     let groups = groups(desk, material, texts)?;
     let parts = groups.len();
     let mut prompts = Vec::with_capacity(parts);
-    let mut cut = false;
     for (index, group) in groups.iter().enumerate() {
         let more = [("part", json!(index + 1)), ("parts", json!(parts))];
         let (text, portions) = desk
             .results(PromptName::AnswerPart, material, group, &more)
             .await?;
         let is_cut = portions.iter().any(|portion| portion.cut);
-        cut |= is_cut;
         prompts.push((text, is_cut));
     }
     let tokens = desk.limits.summary_tokens.max(1);
@@ -110,20 +109,25 @@ pub(super) async fn reduce<'a>(
     let replies = stream::iter(calls).buffered(desk.limits.parallel.max(1));
     let replies: Vec<Result<_, TaskError>> = replies.collect().await;
     let mut summaries = Vec::with_capacity(parts + rest.len());
+    let mut cut = false;
     for (index, (reply, (group, (_, is_cut)))) in replies
         .into_iter()
         .zip(groups.iter().zip(&prompts))
         .enumerate()
     {
+        let reply = reply?;
+        // What was paid for is of use without its end.
+        let is_cut = *is_cut || reply.stop == StopReason::MaxTokens;
+        cut |= is_cut;
         let names: Vec<&str> = group.iter().map(|item| &*item.name).collect();
         summaries.push(Item {
             // In the form of a name, so that whoever cites it is held to the tasks that there are.
             name: Cow::Owned(format!("summary-{round}.{}", index + 1)),
             about: Cow::Owned(about(&names)),
             state: "completed",
-            text: Some(Cow::Owned(clean(&reply?.text))),
+            text: Some(Cow::Owned(clean(&reply.text))),
             last: true,
-            cut: *is_cut || group.iter().any(|item| item.cut),
+            cut: is_cut || group.iter().any(|item| item.cut),
         });
     }
     let smaller = parts > 1;

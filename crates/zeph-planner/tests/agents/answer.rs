@@ -27,7 +27,11 @@ fn params(tasks: &[(&str, &[&str])]) -> Value {
     json!({ "goal": "A weekly report", "tasks": tasks })
 }
 
-async fn by(bench: &Bench, aggregator: impl Aggregator + 'static, input: TaskInput) -> Answer {
+pub(crate) async fn by(
+    bench: &Bench,
+    aggregator: impl Aggregator + 'static,
+    input: TaskInput,
+) -> Answer {
     let output = try_by(bench, aggregator, input).await.expect("an answer");
     serde_json::from_value(output).expect("it reads back")
 }
@@ -41,7 +45,7 @@ async fn try_by(
     Ok(executor.execute(&bench.context(), input).await?.value)
 }
 
-fn model_of(crew: CrewBuilder) -> LlmAggregator {
+pub(crate) fn model_of(crew: CrewBuilder) -> LlmAggregator {
     LlmAggregator::new(Arc::new(crew.build().expect("a crew")))
 }
 
@@ -160,7 +164,7 @@ fn summariser() -> ScriptedProvider {
         .when("Write the answer", Reply::text("All of it [t0] [t3]."))
 }
 
-fn many(count: usize, words: usize) -> TaskInput {
+pub(crate) fn many(count: usize, words: usize) -> TaskInput {
     let names: Vec<String> = (0..count).map(|index| format!("t{index}")).collect();
     let tasks: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), &[][..])).collect();
     let values: Vec<(&str, Value)> = names
@@ -262,23 +266,6 @@ async fn what_no_bound_allows_is_cut_and_told() {
         (Written::Llm, 1, true)
     );
     assert_eq!(model.requests().len(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_summary_that_fails_leaves_the_answer_to_no_model() {
-    let model = ScriptedProvider::new("script").when("Do not answer", Reply::refusal("no"));
-    let limits = AnswerLimits {
-        input_tokens: 2_000,
-        ..AnswerLimits::default()
-    };
-    let answer = by(
-        &Bench::new(),
-        model_of(crew(&model)).limits(limits),
-        many(12, 150),
-    )
-    .await;
-    assert_eq!(answer.by, Written::Deterministic);
-    assert!(answer.text.contains("t11 begins"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -419,7 +406,7 @@ proptest! {
 }
 
 /// So many results of about so many tokens each.
-fn long(results: usize, tokens: usize) -> TaskInput {
+pub(crate) fn long(results: usize, tokens: usize) -> TaskInput {
     let names: Vec<String> = (0..results).map(|n| format!("part-{n}")).collect();
     let text = json!("word ".repeat(tokens));
     let parents: Vec<_> = names
@@ -450,24 +437,6 @@ async fn summaries_keep_the_window_and_are_no_sources() {
         let most = input + request.max_output_tokens.unwrap_or(u32::MAX);
         assert!(most <= 2_048, "{most}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_summary_is_begun_once_one_has_failed() {
-    let refused = Reply::error(ErrorKind::BadRequest, "no");
-    let model = ScriptedProvider::new("script").when("Do not answer the goal yet", refused);
-    let limits = AnswerLimits {
-        input_tokens: 2_000,
-        parallel: 2,
-        ..AnswerLimits::default()
-    };
-    let bench = Bench::new();
-    let aggregator = model_of(crew(&model)).limits(limits);
-    let answer = by(&bench, aggregator, long(12, 1_900)).await;
-    assert_eq!(answer.by, Written::Deterministic);
-    assert!(answer.why.is_some_and(|why| why.contains("bad_request")));
-    assert!(model.requests().len() <= 2);
-    assert_eq!(bench.journal.held(), 0);
 }
 
 #[tokio::test(start_paused = true)]

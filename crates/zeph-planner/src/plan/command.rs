@@ -164,8 +164,12 @@ impl CommandTemplate {
     ///
     /// # Errors
     /// If there is no fixed program, a name is bad or there twice, a text is empty or hides
-    /// something, or the program is a shell or another one that runs what it is told, with a place
-    /// in its arguments.
+    /// something; or the program is a shell or another one that runs what it is told, with a place
+    /// in its arguments; or it is an interpreter with a place that no fixed script stands before.
+    ///
+    /// The last two know the usual programs by name, and are no promise: `find`, `make`, `git` and many
+    /// others run commands as well if their arguments say so. What a value may be is the template's to
+    /// say, by its [kind](ArgumentKind).
     pub fn checked(self) -> Result<Self, BadTemplate> {
         check_name(&self.name, &self.name)?;
         let bad = |why: &str| Err(BadTemplate::new(&self.name, why));
@@ -191,7 +195,20 @@ impl CommandTemplate {
         if !names.is_empty() && argument::runs_text(program) {
             return bad("its program runs what it is given, so nothing of a plan may go there");
         }
+        if argument::runs_script(program) && !self.has_script() {
+            return bad("its program runs what it is given, so a fixed script must come first");
+        }
         Ok(self)
+    }
+
+    /// Whether something fixed that is no option stands before all places, or there is none.
+    fn has_script(&self) -> bool {
+        let mut arguments = self.argv.iter().skip(1);
+        let first = arguments.find(|piece| match piece {
+            Piece::Fixed(text) => !text.starts_with('-'),
+            Piece::Place(_) => true,
+        });
+        !matches!(first, Some(Piece::Place(_)))
     }
 
     /// What plans call it.

@@ -137,3 +137,31 @@ fn what_is_optional_may_be_left_out_whole() {
     let argv = template.checked().unwrap().resolve(&BTreeMap::new());
     assert_eq!(argv.unwrap(), ["p", "end"]);
 }
+
+#[test]
+fn a_place_may_be_what_an_interpreter_works_on_and_not_what_it_runs() {
+    let with = |argv: &[&str], prefix: &str| {
+        let mut template = CommandTemplate::new("count", "counts");
+        for text in argv {
+            template = template.fixed(*text);
+        }
+        let kind = ArgumentKind::integer(1, 9);
+        template
+            .value(prefix, "what", "what to count", kind)
+            .checked()
+    };
+    assert!(with(&["python3.12", "count.py"], "").is_ok());
+    assert!(with(&["perl", "-w", "count.pl"], "--from=").is_ok());
+    for argv in [
+        &["python3.12", "-c"][..],
+        &["/usr/bin/perl", "-n", "-e"],
+        &["node.exe"],
+        &["Rscript", "-e"],
+        &["pythonw"],
+        &["timeout", "9"],
+        &["gawk"],
+    ] {
+        assert!(with(argv, "").is_err(), "{argv:?}");
+    }
+    assert!(with(&["ruby"], "-e").is_err());
+}

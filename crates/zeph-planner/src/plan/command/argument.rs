@@ -193,36 +193,67 @@ pub(super) fn check_name(template: &str, name: &str) -> Result<(), BadTemplate> 
     Err(BadTemplate::new(template, why))
 }
 
-/// Whether a program takes code, or another command, as its arguments.
+/// Whether a program takes code, or another command, as its arguments: a list of the usual ones.
 pub(super) fn runs_text(program: &str) -> bool {
-    const SHELLS: [&str; 24] = [
-        "sh",
-        "bash",
-        "dash",
-        "zsh",
-        "fish",
-        "ksh",
-        "csh",
-        "tcsh",
+    const SHELLS: &[&str] = &[
         "ash",
+        "awk",
+        "bash",
         "busybox",
-        "pwsh",
-        "powershell",
         "cmd",
-        "eval",
-        "env",
-        "sudo",
+        "csh",
+        "dash",
         "doas",
-        "su",
-        "ssh",
-        "xargs",
-        "watch",
-        "osascript",
-        "script",
+        "env",
+        "eval",
+        "fish",
+        "flock",
+        "gawk",
+        "ionice",
+        "ksh",
+        "mawk",
+        "nawk",
+        "nice",
         "nohup",
+        "nsenter",
+        "osascript",
+        "parallel",
+        "powershell",
+        "pwsh",
+        "script",
+        "setsid",
+        "sh",
+        "ssh",
+        "stdbuf",
+        "strace",
+        "su",
+        "sudo",
+        "tcsh",
+        "time",
+        "timeout",
+        "unshare",
+        "watch",
+        "xargs",
+        "zsh",
     ];
+    SHELLS.contains(&&*plain_name(program))
+}
+
+/// Whether a program runs the script that its first argument names, or code behind an option: a list of
+/// the usual ones.
+pub(super) fn runs_script(program: &str) -> bool {
+    const INTERPRETERS: &[&str] = &[
+        "bun", "deno", "expect", "groovy", "guile", "julia", "lua", "luajit", "node", "nodejs",
+        "perl", "php", "pypy", "python", "rscript", "ruby", "tclsh", "wish",
+    ];
+    let name = plain_name(program);
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | 'w'));
+    INTERPRETERS.contains(&name)
+}
+
+/// The name of a program without its folder and ending, in small letters.
+fn plain_name(program: &str) -> String {
     let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
     let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix(".exe").unwrap_or(&name);
-    SHELLS.contains(&name)
+    name.strip_suffix(".exe").map(str::to_owned).unwrap_or(name)
 }

@@ -4,6 +4,7 @@
 //! and keeps a ledger of its own of what it really spent, also on calls that nobody lived to hear the
 //! end of. The process dies at random moments and goes on. `ZEPH_CASES` is the number of runs.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zeph_graph::{
@@ -29,6 +30,8 @@ const PRICES: Prices = Prices {
 struct World {
     rng: Rng,
     spent: Spent,
+    /// The same by the part that a request was about; the answer is about none.
+    of_part: BTreeMap<u64, Spent>,
     calls: u64,
     /// The call at which the process dies, and whether the service got as far as answering it.
     death: Option<(u64, bool)>,
@@ -63,10 +66,13 @@ impl World {
             input_tokens: Some(input),
             output_tokens: Some(output),
         };
-        self.spent = Spent {
-            tokens: self.spent.tokens + u64::from(input) + u64::from(output),
-            micro_usd: self.spent.micro_usd + PRICES.cost(input, output),
-        };
+        let part = part(request).map(|part| self.of_part.entry(part).or_default());
+        for ledger in part.into_iter().chain([&mut self.spent]) {
+            *ledger = Spent {
+                tokens: ledger.tokens + u64::from(input) + u64::from(output),
+                micro_usd: ledger.micro_usd + PRICES.cost(input, output),
+            };
+        }
         if death.is_some() {
             self.dies.open();
             return None;
@@ -82,8 +88,19 @@ impl World {
     }
 }
 
+/// The part that a task's prompt names.
+fn part(request: &LlmRequest) -> Option<u64> {
+    let mut texts = request.messages.iter().map(zeph_llm::Message::text);
+    let rest = texts.find_map(|text| text.split_once("Look at part "))?.1;
+    let number = rest.split_once(' ')?.0;
+    number.parse().ok()
+}
+
 /// A fan-out, with some second storeys, and the answer over all of it.
-fn graph(rng: &mut Rng) -> TaskGraph {
+///
+/// The budgets of the parts that have one, too.
+fn graph(rng: &mut Rng) -> (TaskGraph, BTreeMap<u64, Budget>) {
+    let mut budgets = BTreeMap::new();
     let mut graph = TaskGraph::new();
     let width = 1 + rng.below(16);
     let mut all = Vec::new();
@@ -93,10 +110,12 @@ fn graph(rng: &mut Rng) -> TaskGraph {
         let task = Task::new(format!("part-{n}")).action_with("agent", params);
         let limit = 200 + rng.below(3_000);
         let task = if rng.percent(20) {
-            task.budget(Budget {
+            let budget = Budget {
                 tokens: limit,
                 ..Budget::UNLIMITED
-            })
+            };
+            budgets.insert(n, budget);
+            task.budget(budget)
         } else {
             task
         };
@@ -106,7 +125,7 @@ fn graph(rng: &mut Rng) -> TaskGraph {
     let params = Params::from(serde_json::json!({ "goal": "All parts" }));
     let answer = Task::new("answer").action_with("answer", params);
     graph.add_task(answer.trigger(Trigger::AllDone), all);
-    graph
+    (graph, budgets)
 }
 
 async fn engine(store: &MemoryStore, world: &Shared) -> Engine {
@@ -165,6 +184,8 @@ fn live(
 /// What one case came to.
 struct Outcome {
     budget: Budget,
+    /// Of the parts that have one.
+    budgets: BTreeMap<u64, Budget>,
     world: Shared,
     store: MemoryStore,
     run: RunId,
@@ -174,7 +195,7 @@ struct Outcome {
 
 fn play(seed: u64) -> Outcome {
     let mut rng = Rng::new(seed);
-    let graph = graph(&mut rng);
+    let (graph, budgets) = graph(&mut rng);
     let tokens = [600, 8_000, 40_000, u64::MAX, u64::MAX];
     let money = [30_000, 300_000, u64::MAX, u64::MAX];
     let budget = Budget {
@@ -184,6 +205,7 @@ fn play(seed: u64) -> Outcome {
     let world = Arc::new(Mutex::new(World {
         rng: Rng::new(seed ^ 0x5eed),
         spent: Spent::default(),
+        of_part: BTreeMap::new(),
         calls: 0,
         death: None,
         dies: Gate::new(),
@@ -209,6 +231,7 @@ fn play(seed: u64) -> Outcome {
             Some(report) => {
                 return Outcome {
                     budget,
+                    budgets,
                     world,
                     store,
                     run,
@@ -225,7 +248,7 @@ fn play(seed: u64) -> Outcome {
 fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
     let cases = std::env::var("ZEPH_CASES");
     let cases: u64 = cases.map_or(Ok(1_000), |n| n.parse()).expect("a number");
-    let (mut deaths, mut limited, mut partial) = (0, 0, 0);
+    let (mut deaths, mut limited, mut partial, mut near) = (0, 0, 0, 0);
     let reader = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("starts");
@@ -233,6 +256,7 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
         let outcome = play(seed);
         let Outcome {
             budget,
+            ref budgets,
             ref world,
             ref store,
             ref run,
@@ -246,6 +270,16 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
             "seed {seed}: booked {} of {budget}",
             report.spent
         );
+        let of_part = with(world, |world| world.of_part.clone());
+        for (part, budget) in budgets {
+            let real = of_part.get(part).copied().unwrap_or_default();
+            assert!(
+                budget.covers(real),
+                "seed {seed}: part-{part} really spent {real} of {budget}"
+            );
+            // Close to it: a budget that nothing comes near would prove nothing.
+            near += u32::from(real.tokens * 2 > budget.tokens);
+        }
         let booked = report.spent.tokens >= real.tokens && report.spent.micro_usd >= real.micro_usd;
         assert!(
             booked,
@@ -287,11 +321,12 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
         deaths += outcome.deaths;
     }
     println!(
-        "{cases} runs: {deaths} deaths, {limited} at their limit, {partial} results missing and told"
+        "{cases} runs: {deaths} deaths, {limited} at their limit, {partial} results missing and told, {near} tasks near their own limit"
     );
     if cases >= 100 {
         let cases = u32::try_from(cases).unwrap_or(u32::MAX);
         assert!(deaths > cases / 4, "only {deaths} deaths");
+        assert!(near > cases / 10, "only {near} tasks near their own limit");
         assert!(limited > cases / 10, "only {limited} runs at their limit");
     }
 }

@@ -182,7 +182,7 @@ impl LlmProvider for FallbackChain {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let links = self.links.iter().map(|link| link.capabilities());
+        let links = self.links.iter().map(LlmProvider::capabilities);
         links.reduce(both).unwrap_or(Capabilities::TEXT)
     }
 

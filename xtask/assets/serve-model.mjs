@@ -10,11 +10,11 @@ import {getLlama, LlamaChat, ChatMLChatWrapper, LlamaLogLevel} from "node-llama-
 
 const [path, alias] = process.argv.slice(2);
 const contextSize = 4096;
-const mostTokens = 1024;
+const mostTokens = 512;
 // A small model repeats itself until something stops it: these do, where the schema sets no lower
 // bound.
-const mostLetters = 160;
-const mostItems = 3;
+const mostLetters = 80;
+const mostItems = 2;
 
 process.stdin.resume().on("close", () => process.exit(0));
 
@@ -158,10 +158,11 @@ async function answer(request, onText, signal) {
     let completionTokens = 0;
     const {response, metadata} = await chat.generateResponse(history, {
         grammar, maxTokens, signal,
-        temperature: request.temperature ?? 0.4,
+        temperature: request.temperature ?? 0,
         topP: request.top_p ?? 1,
         seed: request.seed ?? 1,
-        repeatPenalty: {lastTokens: 128, penalty: 1.15},
+        // Without a penalty prose goes round in circles; with one JSON loses its words.
+        repeatPenalty: grammar ? false : {lastTokens: 128, penalty: 1.15},
         onToken: (tokens) => { completionTokens += tokens.length; },
         onTextChunk: onText
     });

@@ -262,6 +262,9 @@ pub struct Recording<P> {
 
 impl<P: LlmProvider> Recording<P> {
     /// Records what this provider does.
+    ///
+    /// Around a chain it hides the links from who meters them; [`around_links`](crate::around_links)
+    /// puts one around each.
     #[must_use]
     pub fn new(inner: P, tape: &Arc<Tape>) -> Self {
         let tape = Arc::clone(tape);

@@ -140,7 +140,9 @@ impl Default for CrewLimits {
 impl Crew {
     /// A crew whose work is done by that provider, unless an agent names another.
     ///
-    /// Each link of a [chain](zeph_llm::FallbackChain) is metered and repeated by itself.
+    /// Each link of a [chain](zeph_llm::FallbackChain) is metered and repeated by itself. A provider that
+    /// hides several requests in one call, by retries of its own or something else around a chain, is
+    /// reserved for as one, and can break a budget: put what is around it around each link.
     pub fn builder(provider: Arc<dyn LlmProvider>) -> CrewBuilder {
         CrewBuilder::new(provider)
     }

@@ -291,7 +291,7 @@ fn kept(note: &ToolNote) -> Result<Note, TaskError> {
         arguments: Value::String(format!("({bytes} bytes, too long to be kept)")),
         name: zeph_common::truncate(&note.name, 1_000).to_string(),
         call_id: zeph_common::truncate(&note.call_id, 1_000).to_string(),
-        text: zeph_common::head_tail(&note.text, Note::MAX_BYTES / 8).into_owned(),
+        text: zeph_common::head_tail_words(&note.text, Note::MAX_BYTES / 8).into_owned(),
         ..*note
     };
     Note::json(NoteKind::Tool, &short)

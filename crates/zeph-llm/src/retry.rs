@@ -33,7 +33,8 @@ pub struct RetryPolicy {
     /// The longest wait that is not asked for by the service. Default 30 s; less than twice the base
     /// counts as that.
     pub cap: Duration,
-    /// The longest wait that a service may ask for; past it the error is final at once. Default 5 min.
+    /// The longest wait that a service may ask for; past it the error is final at once, also for all
+    /// others who come while the gate is closed for longer. Default 5 min.
     pub longest_wait: Duration,
     /// The longest that one call may take, its stream included. Default 5 min; `None` is for ever.
     pub call_timeout: Option<Duration>,
@@ -177,11 +178,15 @@ impl<P: LlmProvider> Retrying<P> {
     {
         let end = after(self.policy.total);
         let mut waits = self.policy.waits(self.gate.draw());
+        // What was drawn comes on top of what a service asked for.
+        let most = self.policy.longest_wait.saturating_add(self.policy.cap);
         let mut calls = 0;
         let mut last: Option<LlmError> = None;
         loop {
-            let Ok(turn) = by(end, self.gate.enter()).await else {
-                return Err(self.out_of_time(last, calls));
+            let turn = match by(end, self.gate.enter(most)).await {
+                Ok(Ok(turn)) => turn,
+                Ok(Err(pause)) => return Err(self.left_alone(pause, calls)),
+                Err(_) => return Err(self.out_of_time(last, calls)),
             };
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -208,8 +213,7 @@ impl<P: LlmProvider> Retrying<P> {
             let drawn = waits.next().unwrap_or(self.policy.cap);
             let wait = self.wait(&error, drawn, calls, end);
             let pause = pause(&error, wait);
-            self.gate
-                .close(pause.min(self.policy.longest_wait.saturating_add(drawn)));
+            self.gate.close(pause.min(LONGEST_PAUSE));
             drop(turn);
             let Some(wait) = wait else {
                 let calls = calls.max(error.attempts());
@@ -251,6 +255,15 @@ impl<P: LlmProvider> Retrying<P> {
         }
     }
 
+    /// Others were told to stay away for longer than the policy lets a service ask for: whoever comes
+    /// then is told so at once, as they were.
+    fn left_alone(&self, pause: Duration, calls: u32) -> LlmError {
+        let message = "the service asked to be left alone for longer than calls wait here";
+        LlmError::new(ErrorKind::RateLimited, self.inner.name(), message)
+            .with_retry_after(pause)
+            .with_attempts(calls)
+    }
+
     fn out_of_time(&self, last: Option<LlmError>, calls: u32) -> LlmError {
         last.unwrap_or_else(|| {
             let message = "the provider's gate did not open in time";
@@ -259,6 +272,9 @@ impl<P: LlmProvider> Retrying<P> {
         .with_attempts(calls)
     }
 }
+
+/// The longest that a gate stays closed, whatever a service asks for: then somebody looks again.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// How long an error closes the gate for all.
 fn pause(error: &LlmError, wait: Option<Duration>) -> Duration {

@@ -110,7 +110,10 @@ impl Gate {
     }
 
     /// Waits until a call may go out. Callers that wait for room go in the order in which they came.
-    pub(super) async fn enter(&self) -> Turn {
+    ///
+    /// # Errors
+    /// How long the gate stays closed, as soon as that is longer than `most`.
+    pub(super) async fn enter(&self, most: Duration) -> Result<Turn, Duration> {
         loop {
             let (until, room) = {
                 let state = self.lock();
@@ -121,18 +124,22 @@ impl Gate {
                 )
             };
             if let Some(until) = until {
+                let left = until.saturating_duration_since(Instant::now());
+                if left > most {
+                    return Err(left);
+                }
                 sleep_until(until).await;
                 continue;
             }
             let Some(room) = room else {
-                return Turn { gate: None };
+                return Ok(Turn { gate: None });
             };
             // An error means that this room is closed: look again.
             if let Ok(permit) = Arc::clone(&room).acquire_owned().await {
                 let gate = self.clone();
-                return Turn {
+                return Ok(Turn {
                     gate: Some((gate, room, permit)),
-                };
+                });
             }
         }
     }

@@ -116,6 +116,29 @@ async fn retry_after_is_a_floor_and_may_be_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_comes_to_a_gate_that_stays_closed_is_told_at_once() {
+    let hour = 3_600 * SECOND;
+    let service = ScriptedProvider::new("s")
+        .then(Reply::failure(limited(10 * hour)))
+        .then(Reply::text("x"));
+    let gate = Gate::new();
+    let provider = || Retrying::new(service.clone(), RetryPolicy::default()).gate(&gate);
+    let begun = Instant::now();
+    let first = provider().complete(&ask()).await.unwrap_err();
+    assert_eq!(first.retry_after(), Some(10 * hour));
+    let second = provider().complete(&ask()).await.unwrap_err();
+    assert_eq!(second.kind(), ErrorKind::RateLimited);
+    // Nobody called for it, and nobody waited; after an hour somebody looks again.
+    assert_eq!((second.attempts(), second.retry_after()), (0, Some(hour)));
+    assert_eq!(
+        (begun.elapsed(), service.requests().len()),
+        (Duration::ZERO, 1)
+    );
+    tokio::time::advance(hour).await;
+    assert_eq!(provider().complete(&ask()).await.unwrap().text, "x");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_times_of_a_call_and_of_all_calls_are_limited() {
     let stall = Reply::text("x").stalled_after(0);
     let service = ScriptedProvider::new("s").when("Well", stall);

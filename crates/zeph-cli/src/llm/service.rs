@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use zeph_llm::{LlmProvider, Prices};
-use zeph_llm_genai::{GenaiProvider, Timeouts, usual_key_variable};
+use zeph_llm_genai::{GenaiProvider, Timeouts, services, usual_key_variable};
 
 use super::scripted;
-use super::setup::Setup;
+use super::setup::{Setup, service_of};
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
 use crate::out;
 
-/// The providers of a setup, made when they are asked for, and the keys that they use.
+/// The provider of a setup, and the keys that are at hand.
 pub(crate) struct Service {
     pub(crate) default: Arc<dyn LlmProvider>,
     /// What the default model costs, if it is known.
@@ -24,23 +24,22 @@ pub(crate) struct Service {
 impl Setup {
     /// The provider of the default model.
     pub(crate) fn service(&self, cx: &Cx) -> Result<Service, CliError> {
-        let mut keys = BTreeMap::new();
         if self.is_scripted() {
             return Ok(Service {
                 default: Arc::new(scripted::provider()),
                 prices: Some(Prices::FREE),
-                keys,
+                keys: BTreeMap::new(),
             });
         }
         let llm = &cx.config().llm;
         let set = llm.input_usd.zip(llm.output_usd);
         let prices = set.map(|(input, output)| Prices { input, output });
         let prices = prices.or_else(|| is_own(&self.model).then_some(Prices::FREE));
-        let default = self.provider(cx, &self.model, prices, &mut keys)?;
+        let default = self.provider(cx, &self.model, prices)?;
         Ok(Service {
             default,
             prices,
-            keys,
+            keys: keys(),
         })
     }
 
@@ -50,15 +49,13 @@ impl Setup {
         cx: &Cx,
         name: &str,
         prices: Option<Prices>,
-        keys: &mut BTreeMap<&'static str, SecretString>,
     ) -> Result<Arc<dyn LlmProvider>, CliError> {
-        let service = |name: &str| name.split("::").next().unwrap_or(name).to_owned();
         let mut builder = GenaiProvider::builder(name).timeouts(Timeouts {
             call: cx.config().llm.timeout,
             ..Timeouts::default()
         });
         let base_url = self.base_url.as_ref();
-        let base_url = base_url.filter(|_| service(name) == service(&self.model));
+        let base_url = base_url.filter(|_| service_of(name) == service_of(&self.model));
         if let Some(url) = base_url {
             builder = builder.base_url(url);
         }
@@ -66,10 +63,7 @@ impl Setup {
             builder = builder.prices(prices);
         }
         let variable = usual_key_variable(name);
-        // An empty variable is one that somebody took away.
-        let key = variable
-            .and_then(|variable| Some((variable, std::env::var(variable).ok()?)))
-            .filter(|(_, key)| !key.trim().is_empty());
+        let key = variable.and_then(|variable| Some((variable, key_in(variable)?)));
         if self.replayed && key.is_none() && base_url.is_none() && variable.is_some() {
             // The name and what it can do are all that a replay takes of it.
             builder = builder.key(SecretString::from("replayed"));
@@ -80,11 +74,7 @@ impl Setup {
                     "the key in {variable} is not sent: the address is a project's, from its zeph.toml; --base-url sends it"
                 ));
             }
-            Some((variable, key)) => {
-                let key = SecretString::from(key);
-                keys.insert(variable, key.clone());
-                builder = builder.key(key);
-            }
+            Some((_, key)) => builder = builder.key(key),
             None => {}
         }
         let provider = builder.build().map_err(|error| {
@@ -106,7 +96,7 @@ impl Setup {
         name: &str,
     ) -> Result<(Arc<dyn LlmProvider>, Option<Prices>), CliError> {
         let prices = is_own(name).then_some(Prices::FREE);
-        let provider = self.provider(cx, name, prices, &mut BTreeMap::new())?;
+        let provider = self.provider(cx, name, prices)?;
         Ok((provider, prices))
     }
 }
@@ -117,6 +107,21 @@ impl Service {
         let keys = self.keys.iter();
         keys.map(|(name, key)| (*name, key.expose_secret()))
     }
+}
+
+/// The keys of all services by their variables: an agent may name a model of any of them, and commands
+/// may print a key that no model is asked with.
+fn keys() -> BTreeMap<&'static str, SecretString> {
+    let variables = services().iter().filter_map(|one| one.key_variable);
+    variables
+        .filter_map(|variable| Some((variable, key_in(variable)?)))
+        .collect()
+}
+
+/// The key in a variable. An empty one is one that somebody took away.
+fn key_in(variable: &str) -> Option<SecretString> {
+    let key = std::env::var(variable).ok()?;
+    (!key.trim().is_empty()).then(|| SecretString::from(key))
 }
 
 /// Whether the service asks for no key, which is a machine of one's own.

@@ -96,17 +96,22 @@ impl Setup {
             });
         }
         let model = pick("llm.model", keys::MODEL, config.llm.model.clone());
+        let model = model.ok_or_else(no_model)?;
         let from_project = matches!(
             cx.config.origin_of("llm.base_url"),
             Some(Origin::ProjectFile(_))
         );
+        // The address of one service is no place for the key of another.
+        let begun_with = stored.get(keys::MODEL);
+        let is_same = begun_with.is_none_or(|begun| service_of(begun) == service_of(&model));
         let stored_url = stored.get(keys::BASE_URL).or(stored.get(keys::PROJECT_URL));
+        let stored_url = stored_url.filter(|_| is_same);
         let (base_url, sends_keys) = match stored_url.filter(|_| !cx.is_told("llm.base_url")) {
             Some(url) => (Some(url.clone()), stored.contains_key(keys::BASE_URL)),
             None => (config.llm.base_url.clone(), !from_project),
         };
         Ok(Self {
-            model: model.ok_or_else(no_model)?,
+            model,
             base_url,
             sends_keys,
             agents,
@@ -166,6 +171,11 @@ pub(crate) fn needs_model(graph: &TaskGraph, counts: impl Fn(zeph_graph::TaskId)
         Work::Action { name, .. } => ASKING.contains(&&**name) && counts(id),
         Work::Milestone | Work::Question(_) => false,
     })
+}
+
+/// The service in front of a model's name.
+pub(super) fn service_of(model: &str) -> &str {
+    model.split_once("::").map_or(model, |(service, _)| service)
 }
 
 fn no_model() -> CliError {

@@ -155,6 +155,41 @@ fn a_projects_file_cannot_send_the_key_anywhere() {
 }
 
 #[test]
+fn the_key_of_a_model_that_only_an_agent_names_is_taken_out_as_well() {
+    let service = Service::new(honest);
+    let scene = Scene::new(
+        "[tasks.print]\nrun = ['sh', '-c', 'echo key $OPENAI_API_KEY']\n[tasks.look]\nneeds = ['print']\nprompt = 'Look at ${{ tasks.print.stdout }}'\n",
+    );
+    let agent = "---\nname: other\ndescription: Looks.\nmodel: openai::other\n---\nYou look.\n";
+    scene.file("other.md", agent);
+    let args = ["run", "plan.toml", "--name", "r", "--agents", "."];
+    let args = [&args[..], &["--model", "ollama::tiny"]].concat();
+    let args = [&args[..], &["--base-url", &service.url]].concat();
+    let env = [("OPENAI_API_KEY", KEY)];
+    let run = scene.start_with(&args, &env).wait();
+    let logs = scene.zeph(&["logs", "r"]);
+    assert!(logs.out.contains("key ‹redacted"), "{run:?} {logs:?}");
+    assert!(service.asked().iter().all(|one| !one.text().contains(KEY)));
+}
+
+#[test]
+fn the_address_of_one_service_is_not_that_of_another_model() {
+    let service = Service::new(honest);
+    let scene = Scene::new("");
+    let args = ["do", "Look around", "--name", "g", "--base-url"];
+    let args = [&args[..], &[&service.url, "--model", "openai::tiny"]].concat();
+    let begun = scene.start_with(&args, &[("OPENAI_API_KEY", KEY)]).wait();
+    assert_eq!(code(&begun), 5, "{begun:?}");
+    let asked = service.asked().len();
+    assert_eq!(code(&scene.zeph(&["answer", "g", "1", "approve"])), 0);
+    // Its own address asks for a key; the stored one, which is not its own, would not.
+    let end = scene.zeph(&["resume", "g", "--model", "anthropic::tiny"]);
+    assert_eq!(code(&end), 2, "{end:?}");
+    assert!(end.err.contains("ANTHROPIC_API_KEY"), "{end:?}");
+    assert_eq!(service.asked().len(), asked);
+}
+
+#[test]
 fn a_plan_is_rejected_and_edited_from_other_processes() {
     let scene = Scene::new("[tasks.only]\nprompt = 'Write one line.'\n");
     let begun = scene.zeph(&["do", "Report", "--scripted", "--name", "g"]);

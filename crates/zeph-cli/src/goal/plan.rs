@@ -2,10 +2,11 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures::StreamExt as _;
 use serde_json::Value;
+use zeph_config::Origin;
 use zeph_graph::picture;
 use zeph_planner::{Plan, PlanDiagnostic, PlanError, PlanEvent, PlanFailure, Planner as _};
 
@@ -63,7 +64,7 @@ pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
         out::json(&channel.marked(json));
         return Ok(Exit::Completed);
     }
-    show(args, &proposal, channel);
+    show(args, &proposal, channel, &flags(cx, args.scripted));
     Ok(Exit::Completed)
 }
 
@@ -131,7 +132,7 @@ fn failed(error: &PlanError) -> CliError {
     told
 }
 
-fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
+fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel, flags: &str) {
     match args.format {
         Picture::Tree => {
             let mut page = Page::behind(channel.label);
@@ -150,25 +151,21 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
         }
     }
     let quoted = out::quoted(&args.goal);
-    let scripted = if args.scripted { " --scripted" } else { "" };
     let next = match &args.output {
         Some(path) => {
             let path = out::quoted(&path.to_string_lossy());
             [
                 (
-                    format!("zeph run{scripted} {path}"),
+                    format!("zeph run{flags} {path}"),
                     "run it as it is, or edited",
                 ),
                 (format!("zeph validate {path}"), "check it after an edit"),
             ]
         }
         None => [
+            (format!("zeph do{flags} {quoted}"), "plan, confirm and run"),
             (
-                format!("zeph do{scripted} {quoted}"),
-                "plan, confirm and run",
-            ),
-            (
-                format!("zeph plan{scripted} {quoted} -o plan.toml"),
+                format!("zeph plan{flags} {quoted} -o plan.toml"),
                 "keep a plan in a file",
             ),
         ],
@@ -183,6 +180,27 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
     });
     let next = next.map(|(command, what)| (command, what.to_owned()));
     channel.commands(&next);
+}
+
+/// The flags that say which model this was: without them the next command has none, or another one.
+fn flags(cx: &Cx, scripted: bool) -> String {
+    let config = cx.config();
+    let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let given = [
+        ("llm.model", "--model", config.llm.model.clone()),
+        ("llm.base_url", "--base-url", config.llm.base_url.clone()),
+        ("agents", "--agents", config.agents.as_ref().map(path)),
+        ("prompts", "--prompts", config.prompts.as_ref().map(path)),
+    ];
+    let mut flags = if scripted { " --scripted" } else { "" }.to_owned();
+    for (key, flag, text) in given {
+        // A variable and a file are still there for the next command.
+        let is_flag = matches!(cx.config.origin_of(key), Some(Origin::Flag { .. }));
+        if let Some(text) = text.filter(|_| is_flag) {
+            flags.push_str(&format!(" {flag} {}", out::quoted(&text)));
+        }
+    }
+    flags
 }
 
 fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {

@@ -190,6 +190,23 @@ fn the_address_of_one_service_is_not_that_of_another_model() {
 }
 
 #[test]
+fn what_to_type_behind_a_plan_names_its_model() {
+    let service = Service::new(honest);
+    let scene = Scene::new("");
+    let args = ["plan", "g", "--model", "ollama::tiny", "--base-url"];
+    let args = [&args[..], &[&service.url]].concat();
+    let flags = format!("--model ollama::tiny --base-url {}", service.url);
+    let shown = scene.zeph(&args);
+    assert!(
+        shown.out.contains(&format!("zeph do {flags} g")),
+        "{shown:?}"
+    );
+    let kept = scene.zeph(&[&args[..], &["-o", "kept.toml"]].concat());
+    let run = format!("zeph run {flags} kept.toml");
+    assert!(kept.out.contains(&run), "{kept:?}");
+}
+
+#[test]
 fn a_plan_is_rejected_and_edited_from_other_processes() {
     let scene = Scene::new("[tasks.only]\nprompt = 'Write one line.'\n");
     let begun = scene.zeph(&["do", "Report", "--scripted", "--name", "g"]);

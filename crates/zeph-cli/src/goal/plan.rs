@@ -1,7 +1,7 @@
 //! `zeph plan`: a goal becomes a plan that is shown and kept in a file, and nothing is run.
 
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt as _;
@@ -28,6 +28,10 @@ pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
         && path.exists()
     {
         return Err(is_there(path));
+    }
+    if let Some(path) = &args.output {
+        // Told before a model is paid for a plan that would be lost.
+        writable(path)?;
     }
     let channel = Channel {
         to_stderr: false,
@@ -217,9 +221,27 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
         if error.kind() == ErrorKind::AlreadyExists {
             return is_there(path);
         }
-        let text = format!("the plan cannot be written to {}: {error}", path.display());
-        CliError::new(Exit::Usage, text).code("unwritable_plan")
+        unwritable(path, &error)
     })
+}
+
+/// Whether the file is in a folder that exists, and is none itself.
+fn writable(path: &Path) -> Result<(), CliError> {
+    if path.is_dir() {
+        return Err(unwritable(path, &ErrorKind::IsADirectory.into()));
+    }
+    // The folder of a bare name is the one we are in.
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    match folder.map(std::fs::metadata).transpose() {
+        Ok(Some(kind)) if !kind.is_dir() => Err(unwritable(path, &ErrorKind::NotADirectory.into())),
+        Ok(_) => Ok(()),
+        Err(error) => Err(unwritable(path, &error)),
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> CliError {
+    let text = format!("the plan cannot be written to {}: {error}", path.display());
+    CliError::new(Exit::Usage, text).code("unwritable_plan")
 }
 
 fn is_there(path: &Path) -> CliError {

@@ -207,6 +207,22 @@ fn what_to_type_behind_a_plan_names_its_model() {
 }
 
 #[test]
+fn a_plan_that_could_not_be_kept_is_not_asked_for() {
+    let service = Service::new(honest);
+    let scene = Scene::new("");
+    scene.folder("folder");
+    scene.file("file", "");
+    for place in ["nowhere/plan.toml", "file/plan.toml", "folder"] {
+        let args = ["plan", "g", "--model", "ollama::tiny", "--force", "-o"];
+        let args = [&args[..], &[place, "--base-url", &service.url]].concat();
+        let refused = scene.zeph(&args);
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(refused.err.contains("cannot be written"), "{refused:?}");
+    }
+    assert_eq!(service.asked().len(), 0);
+}
+
+#[test]
 fn a_plan_is_rejected_and_edited_from_other_processes() {
     let scene = Scene::new("[tasks.only]\nprompt = 'Write one line.'\n");
     let begun = scene.zeph(&["do", "Report", "--scripted", "--name", "g"]);

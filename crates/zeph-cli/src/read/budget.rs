@@ -113,10 +113,13 @@ async fn show(cx: &Cx, run: &str) -> Result<Exit, CliError> {
         );
     }
     if view.status.open {
-        page.heading(format!(
-            "`zeph budget {run} {}` allows it more",
-            more(&view)
-        ));
+        // A number would take something away from a run that has no limit.
+        let what = if budget.is_unlimited() {
+            "sets a limit"
+        } else {
+            "allows it more"
+        };
+        page.heading(format!("`zeph budget {run} {}` {what}", more(&view)));
     }
     page.print();
     Ok(Exit::Completed)

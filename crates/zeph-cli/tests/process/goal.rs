@@ -88,6 +88,11 @@ fn a_goal_is_resumed_without_saying_the_model_again() {
         begun.err.contains("look  any agent  Look around."),
         "{begun:?}"
     );
+    let budget = scene.zeph(&["budget", "g"]);
+    assert!(
+        budget.out.contains("no limit") && budget.out.contains("N` sets a limit"),
+        "{budget:?}"
+    );
     assert_eq!(code(&scene.zeph(&["answer", "g", "1", "approve"])), 0);
     let end = scene.start_with(&["resume", "g"], &env).wait();
     assert_eq!(code(&end), 0, "{end:?}");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use zeph_common::truncate;
 use zeph_subagent::TaskError;
 
-use super::folder::{Folder, inside, is_hidden, text_of};
+use super::folder::{Folder, inside, is_hidden, seen, text_of};
 
 /// The most files that are looked into, and the most folders.
 const MOST_FILES: usize = 5_000;
@@ -40,7 +40,8 @@ pub(super) fn find(
             found.cut |= !stop.load(Ordering::Relaxed);
             break;
         }
-        let Ok(entries) = dir.read_dir(&path) else {
+        let entries = seen(&dir, &path).and_then(|()| dir.read_dir(&path));
+        let Ok(entries) = entries else {
             // A file by itself, or a folder that is not ours to read.
             found.file(&path, text, text_of(&dir, &path).ok());
             continue;
@@ -143,6 +144,7 @@ mod tests {
         fs::write(outside.path().join("o"), "needle").unwrap();
         symlink(outside.path(), path("out")).unwrap();
         symlink(root.path(), path("loop")).unwrap();
+        symlink(".git", path("git")).unwrap();
         let folder = Folder::new(root.path());
         let go = AtomicBool::new(false);
         assert_eq!(
@@ -153,6 +155,8 @@ mod tests {
             find(&folder, "needle", "b/a.txt", &go).unwrap(),
             "b/a.txt:2: a needle here"
         );
+        let hidden = find(&folder, "needle", "git", &go).unwrap();
+        assert!(hidden.contains("stands in none"), "{hidden}");
         let none = find(&folder, "thread", ".", &go).unwrap();
         assert_eq!(none, r#""thread" stands in none of 3 files"#);
         assert_eq!(

@@ -41,8 +41,8 @@ impl Folder {
     pub(super) fn list(&self, path: &str) -> Result<String, TaskError> {
         let inside = inside(path)?;
         let dir = self.open()?;
-        let entries = dir
-            .read_dir(&inside)
+        let entries = seen(&dir, &inside)
+            .and_then(|()| dir.read_dir(&inside))
             .map_err(|error| fault("not_listed", &format!("{path} cannot be listed"), &error))?;
         let mut names = Vec::new();
         for entry in entries.flatten() {
@@ -113,7 +113,7 @@ impl Folder {
 
 /// A text file, whole. What is no regular file is not opened: opening a pipe waits for a writer.
 pub(super) fn text_of(dir: &Dir, path: &Path) -> io::Result<String> {
-    let other = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text);
+    seen(dir, path)?;
     let kind = dir.metadata(path)?;
     if !kind.is_file() {
         return Err(other("it is no file"));
@@ -128,6 +128,22 @@ pub(super) fn text_of(dir: &Dir, path: &Path) -> io::Result<String> {
         return Err(other("it is no text"));
     }
     String::from_utf8(bytes).map_err(|_| other("it is no text in UTF-8"))
+}
+
+/// Whether nothing hidden is on the way, wherever links lead.
+pub(super) fn seen(dir: &Dir, path: &Path) -> io::Result<()> {
+    let real = dir.canonicalize(path)?;
+    let mut parts = real.components();
+    let hidden =
+        |part| matches!(part, Component::Normal(name) if is_hidden(&name.to_string_lossy()));
+    if parts.any(hidden) {
+        return Err(other("it is hidden"));
+    }
+    Ok(())
+}
+
+fn other(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// A path that names something below the folder. Links are not looked at here: the folder sees to it.
@@ -183,6 +199,10 @@ mod tests {
         symlink(outside.path(), path("out")).unwrap();
         symlink(outside.path().join("key"), path("docs/key")).unwrap();
         symlink("../docs/a.md", path("docs/twin")).unwrap();
+        fs::create_dir(path(".git")).unwrap();
+        fs::write(path(".git/config"), "token").unwrap();
+        symlink("../.env", path("docs/env")).unwrap();
+        symlink(".git", path("git")).unwrap();
         let folder = Folder::new(root.path());
         let key = outside.path().join("key");
         for bad in [
@@ -191,6 +211,8 @@ mod tests {
             key.to_str().unwrap(),
             "out/key",
             "docs/key",
+            "docs/env",
+            "git/config",
             ".env",
             "docs/./.env",
             "docs",
@@ -201,9 +223,10 @@ mod tests {
             assert!(read.is_err(), "{bad}: {read:?}");
         }
         assert!(folder.list("out").is_err());
+        assert!(folder.list("git").is_err());
         assert_eq!(folder.read("docs/twin", 1, None).unwrap(), "one\ntwo\n");
-        assert_eq!(folder.list(".").unwrap(), "docs/\nout");
-        assert_eq!(folder.list("docs").unwrap(), "a.md\nkey\ntwin");
+        assert_eq!(folder.list(".").unwrap(), "docs/\ngit\nout");
+        assert_eq!(folder.list("docs").unwrap(), "a.md\nenv\nkey\ntwin");
     }
 
     #[test]

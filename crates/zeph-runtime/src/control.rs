@@ -69,6 +69,9 @@ pub async fn ask(
         }
     }
     check(&RunView::load(store, run).await?, request)?;
+    if let Request::Answer { question, .. } = request {
+        unanswered(store, run, *question).await?;
+    }
     let body = serde_json::to_string(request).map_err(|error| RuntimeError::Refused {
         run: run.clone(),
         reason: error.to_string(),
@@ -78,6 +81,33 @@ pub async fn ask(
         .await
         .map_err(|error| RuntimeError::store(run, error))?;
     Ok(Delivery::Posted(id))
+}
+
+/// Of two answers that wait, the first would count and the second be lost without a word.
+async fn unanswered(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    question: u32,
+) -> Result<(), RuntimeError> {
+    let inbox = store.inbox().await;
+    let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
+    let waits = inbox
+        .iter()
+        .filter(|posted| posted.run == *run)
+        .any(|posted| {
+            let read = serde_json::from_str::<Request>(&posted.body);
+            matches!(read, Ok(Request::Answer { question: of, .. }) if of == question)
+        });
+    if !waits {
+        return Ok(());
+    }
+    let reason = format!(
+        "an answer to question {question} waits already, and the first one counts; resume the run, or cancel it"
+    );
+    Err(RuntimeError::Refused {
+        run: run.clone(),
+        reason,
+    })
 }
 
 fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {

@@ -145,6 +145,9 @@ async fn without_an_owner_a_request_waits_in_the_inbox_and_the_next_owner_reads_
         let posted = house.ask(run.id(), request).await.expect("is kept");
         assert!(matches!(posted, Delivery::Posted(_)), "{posted:?}");
     }
+    let again = house.ask(run.id(), answer(2, "yes")).await;
+    let again = again.expect_err("is not lost without a word").to_string();
+    assert!(again.contains("waits already"), "{again}");
     let second = house.engine().await;
     let run = second.resume(run.id()).await.expect("goes on");
     assert_eq!(

@@ -33,7 +33,9 @@ pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
     };
     let view = RunView::load(&store, &run).await?;
     let (report, why_not) = replay(cx, &store, &view).await?;
-    let exit = if report.is_same() {
+    // What could not be made again was not found to be the same.
+    let is_same = report.is_same() && why_not.is_none();
+    let exit = if is_same {
         Exit::Completed
     } else {
         Exit::Failed
@@ -43,7 +45,7 @@ pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
         out::json(&json!({
             "run": run.as_str(),
             "records": report.records,
-            "same": report.is_same(),
+            "same": is_same,
             "first_difference": report.divergence.as_ref().map(ToString::to_string),
             "attempts": attempts.collect::<Vec<_>>(),
             "attempts_not_replayed": why_not.map(|error| error.message),

@@ -13,6 +13,7 @@ use zeph_planner::{
     PlanRights, Planner, PriceList, Prompts, Tape,
 };
 use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
+use zeph_subagent::router::{NoMatch, ScoringRouter};
 use zeph_subagent::{AgentCatalog, AgentReader, Registry};
 
 use super::service::Service;
@@ -65,6 +66,12 @@ impl Roles {
             .tools(tools)
             .retry(retry)
             .streaming();
+        // A plan that leaves the choice open is told that anybody may do it, so somebody does.
+        if let Some(first) = agents.iter().next() {
+            let anybody = NoMatch::Default(first.name.clone());
+            let router = ScoringRouter::standard().at_least(0.0).no_match(anybody);
+            crew = crew.router(Arc::new(router));
+        }
         crew = with_models(cx, crew, setup, service, &agents, &mut prices)?;
         let crew = match tape {
             Some(tape) => crew.on_tape(tape),

@@ -431,3 +431,35 @@ fn an_agent_of_a_plan_file_reads_the_project_with_its_tools() {
         .len();
     assert!(problems >= 3, "all at once: {check:?}");
 }
+
+#[test]
+fn what_a_plan_leaves_open_is_done_by_the_hosts_agents_and_replays_only_with_them() {
+    let scene = Scene::new("[tasks.a]\n");
+    scene.folder("agents");
+    let agent = "---\nname: helper\ndescription: Does things\n---\nYou help.\n";
+    scene.file("agents/helper.md", agent);
+    let args = [
+        "do",
+        "--scripted",
+        "--yes",
+        "--name",
+        "g",
+        "--agents",
+        "agents",
+        "a goal",
+    ];
+    let run = scene.zeph(&args);
+    assert_eq!(code(&run), 0, "{run:?}");
+    let replay = scene.zeph(&["replay", "g", "--json"]);
+    assert_eq!(
+        (code(&replay), &json_of(&replay)["same"]),
+        (0, &true.into())
+    );
+    // Without them nothing can be made again, and that is not the same.
+    scene.file("agents/helper.md", "gone");
+    let replay = scene.zeph(&["replay", "g", "--json"]);
+    assert_eq!(
+        (code(&replay), &json_of(&replay)["same"]),
+        (3, &false.into())
+    );
+}

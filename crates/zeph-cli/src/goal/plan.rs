@@ -8,7 +8,9 @@ use futures::StreamExt as _;
 use serde_json::Value;
 use zeph_config::Origin;
 use zeph_graph::picture;
-use zeph_planner::{Plan, PlanDiagnostic, PlanError, PlanEvent, PlanFailure, Planner as _};
+use zeph_planner::{
+    Plan, PlanCode, PlanDiagnostic, PlanError, PlanEvent, PlanFailure, Planner as _,
+};
 
 use super::goal_of;
 use super::shown::Proposal;
@@ -113,7 +115,9 @@ async fn make(
 
 /// Why there is no plan: what is wrong, and what would help.
 fn failed(error: &PlanError) -> CliError {
-    let exit = if error.failure == PlanFailure::OverBudget {
+    let too_costly = |one: &PlanDiagnostic| one.code == PlanCode::TooCostly;
+    let too_costly = !error.diagnostics().is_empty() && error.diagnostics().iter().all(too_costly);
+    let exit = if error.failure == PlanFailure::OverBudget || too_costly {
         Exit::Budget
     } else if matches!(
         error.failure,
@@ -130,7 +134,11 @@ fn failed(error: &PlanError) -> CliError {
     }
     let mut told = CliError::new(exit, message)
         .code(error.failure.word())
-        .help(error.failure.advice());
+        .help(if too_costly {
+            "allow more with --budget-tokens or --budget-usd, or ask for less"
+        } else {
+            error.failure.advice()
+        });
     let problems = problems.iter().map(|one| serde_json::json!(one));
     told.diagnostics = problems.collect();
     told

@@ -463,3 +463,11 @@ fn what_a_plan_leaves_open_is_done_by_the_hosts_agents_and_replays_only_with_the
         (3, &false.into())
     );
 }
+
+#[test]
+fn a_plan_that_costs_too_much_is_a_matter_of_the_budget() {
+    let scene = Scene::new("[tasks.a]\n");
+    let plan = scene.zeph(&["plan", "--scripted", "--budget-tokens", "100", "a goal"]);
+    assert_eq!(code(&plan), 6, "{plan:?}");
+    assert!(plan.err.contains("--budget-tokens"), "{plan:?}");
+}

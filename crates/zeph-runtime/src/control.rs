@@ -69,8 +69,10 @@ pub async fn ask(
         }
     }
     check(&RunView::load(store, run).await?, request)?;
-    if let Request::Answer { question, .. } = request {
-        unanswered(store, run, *question).await?;
+    if let Request::Answer { question, text } = request
+        && let Some(delivery) = waiting(store, run, *question, text).await?
+    {
+        return Ok(delivery);
     }
     let body = serde_json::to_string(request).map_err(|error| RuntimeError::Refused {
         run: run.clone(),
@@ -83,31 +85,38 @@ pub async fn ask(
     Ok(Delivery::Posted(id))
 }
 
-/// Of two answers that wait, the first would count and the second be lost without a word.
-async fn unanswered(
+/// The same answer, if it waits already. Of two that differ the first would count, and the second be
+/// lost without a word.
+async fn waiting(
     store: &dyn RawGraphStore,
     run: &RunId,
     question: u32,
-) -> Result<(), RuntimeError> {
+    text: &str,
+) -> Result<Option<Delivery>, RuntimeError> {
     let inbox = store.inbox().await;
     let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
-    let waits = inbox
-        .iter()
-        .filter(|posted| posted.run == *run)
-        .any(|posted| {
-            let read = serde_json::from_str::<Request>(&posted.body);
-            matches!(read, Ok(Request::Answer { question: of, .. }) if of == question)
-        });
-    if !waits {
-        return Ok(());
+    for posted in inbox.iter().filter(|posted| posted.run == *run) {
+        let Ok(Request::Answer {
+            question: of,
+            text: first,
+        }) = serde_json::from_str(&posted.body)
+        else {
+            continue;
+        };
+        if of == question && first == text {
+            return Ok(Some(Delivery::Posted(posted.id)));
+        }
+        if of == question {
+            let reason = format!(
+                "another answer to question {question} waits already, and the first one counts; resume the run, or cancel it"
+            );
+            return Err(RuntimeError::Refused {
+                run: run.clone(),
+                reason,
+            });
+        }
     }
-    let reason = format!(
-        "an answer to question {question} waits already, and the first one counts; resume the run, or cancel it"
-    );
-    Err(RuntimeError::Refused {
-        run: run.clone(),
-        reason,
-    })
+    Ok(None)
 }
 
 fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {

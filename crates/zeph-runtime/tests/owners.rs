@@ -148,6 +148,8 @@ async fn without_an_owner_a_request_waits_in_the_inbox_and_the_next_owner_reads_
     let again = house.ask(run.id(), answer(2, "yes")).await;
     let again = again.expect_err("is not lost without a word").to_string();
     assert!(again.contains("waits already"), "{again}");
+    let same = house.ask(run.id(), answer(2, "no")).await;
+    assert!(matches!(same, Ok(Delivery::Posted(_))), "{same:?}");
     let second = house.engine().await;
     let run = second.resume(run.id()).await.expect("goes on");
     assert_eq!(

@@ -5,7 +5,7 @@ pub(crate) const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   test-all [--quick] [--only STEP[,STEP]] [--list]
-                          the gate: one line a step; --quick takes about a minute when warm
+                          the gate: one line a step; --quick leaves out the slow steps
   crash-loop [--kills N]  kill the real binary N times (500) and look what is lost
   soak                    the long forms: a million simulated runs, 500 kills, many property cases
   bench                   every benchmark

@@ -303,7 +303,7 @@ impl Engine {
         }
         let entries = read_entries(&stored)?;
         let next_content = next_content(&entries);
-        let scheduler = recover(&*self.store, run, header, &entries).await?;
+        let (scheduler, _) = recover(&*self.store, run, header, &entries).await?;
         self.check_executors(run, scheduler.graph())?;
         Ok(Box::new((scheduler, stored.chain, next_content)))
     }

@@ -36,6 +36,8 @@ pub struct RunView {
     pub entries: Vec<Entry>,
     /// The machine that the records fold to. Dormant: to be asked, not to be driven.
     pub scheduler: Scheduler,
+    /// What its graph has grown by, as the records name it.
+    pub patches: Patches,
     /// The hash of its last row, to compare with one that was kept elsewhere.
     pub head: String,
 }
@@ -97,7 +99,7 @@ impl RunView {
             .map_err(|error| RuntimeError::store(run, error))?;
         let header = read_header(&stored)?;
         let entries = read_entries(&stored)?;
-        let scheduler = recover(store, run, header, &entries).await?;
+        let (scheduler, patches) = recover(store, run, header, &entries).await?;
         Ok(Self {
             run: run.clone(),
             title: stored.new.title,
@@ -107,6 +109,7 @@ impl RunView {
             head: stored.chain.head().to_string(),
             entries,
             scheduler,
+            patches,
         })
     }
 
@@ -324,7 +327,7 @@ pub(crate) async fn recover(
     run: &RunId,
     header: Header,
     entries: &[Entry],
-) -> Result<Scheduler, RuntimeError> {
+) -> Result<(Scheduler, Patches), RuntimeError> {
     let ids = entries.iter().filter_map(|entry| {
         let Record::Amended { content, .. } = entry.record else {
             return None;
@@ -341,10 +344,12 @@ pub(crate) async fn recover(
         }
     }
     let entries = entries.iter().copied();
-    Scheduler::recover(header, entries, &patches).map_err(|source| RuntimeError::Corrupt {
+    let scheduler = Scheduler::recover(header, entries, &patches);
+    let scheduler = scheduler.map_err(|source| RuntimeError::Corrupt {
         run: run.clone(),
         source,
-    })
+    })?;
+    Ok((scheduler, patches))
 }
 
 fn read_patch(run: &RunId, part: &Content) -> Result<GraphSpec, RuntimeError> {

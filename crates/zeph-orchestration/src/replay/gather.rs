@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value;
-use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
     Attempt, Budget, ContentId, Entry, Header, Record, RunId, Spend, TaskId, TaskState, Work, wire,
 };
 use zeph_memory::{Content, RawGraphStore};
 use zeph_planner::{ADOPT, Recorded, RecordedEnd};
 use zeph_runtime::{RunView, RuntimeError};
-use zeph_scheduler::{Divergence, Patches, Scheduler, replay};
+use zeph_scheduler::{Divergence, Scheduler, replay};
 use zeph_subagent::{Note, NoteKind, Parent, ParentState, TaskErrorRecord};
 
 /// What is read of a run beside its view.
 pub(super) struct Known {
     header: Header,
-    patches: Patches,
     /// What executors said when attempts failed.
     errors: BTreeMap<ContentId, TaskErrorRecord>,
 }
@@ -44,25 +42,8 @@ impl Known {
             run: run.clone(),
             source: Arc::new(source),
         })?;
-        let records = || view.entries.iter().map(|entry| entry.record);
-        let patches = records().filter_map(|record| {
-            let Record::Amended { content, .. } = record else {
-                return None;
-            };
-            Some(content)
-        });
-        let patches = contents(store, run, patches.collect()).await?;
-        let patches = patches.into_iter().map(|(id, content)| {
-            let text = String::from_utf8_lossy(&content.bytes);
-            let patch = GraphSpec::from_json(&text).map_err(|source| RuntimeError::Patch {
-                run: run.clone(),
-                content: id,
-                source: Arc::new(source),
-            });
-            Ok((id, patch?))
-        });
-        let patches: Result<Patches, RuntimeError> = patches.collect();
-        let errors = records().filter_map(|record| {
+        let records = view.entries.iter().map(|entry| entry.record);
+        let errors = records.filter_map(|record| {
             let Record::AttemptFailed { error, .. } = record else {
                 return None;
             };
@@ -75,7 +56,6 @@ impl Known {
         });
         Ok(Self {
             header,
-            patches: patches?,
             errors: errors.collect(),
         })
     }
@@ -94,7 +74,7 @@ pub(super) fn decide_again(view: &RunView, known: &Known) -> Result<u64, Diverge
         Some(Duration::from_millis(asked))
     };
     let header = || known.header.clone();
-    replay(&header, &view.entries, &known.patches, &retry_after)
+    replay(&header, &view.entries, &view.patches, &retry_after)
 }
 
 /// An attempt as the records tell it.
@@ -237,7 +217,7 @@ async fn recorded(
         return Ok(Err("a note of it is of a kind that is not known".to_owned()));
     };
     let patch = proposal.and_then(|(content, attempt)| {
-        let patch = known.patches.get(&content)?.clone();
+        let patch = view.patches.get(&content)?.clone();
         Some((patch, attempt == open.attempt))
     });
     let task = view.graph().task(open.task);
@@ -323,7 +303,7 @@ fn left(view: &RunView, known: &Known, task: TaskId, place: usize) -> Budget {
     }
     let before = view.entries[..place].iter().copied();
     // The whole journal was read back already, so its beginning can be.
-    Scheduler::recover(known.header.clone(), before, &known.patches)
+    Scheduler::recover(known.header.clone(), before, &view.patches)
         .map_or(Budget::UNLIMITED, |scheduler| scheduler.left(task))
 }
 

@@ -2,7 +2,7 @@
 
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, TaskGraph, TaskId, Timestamp};
-use zeph_scheduler::{Amendment, Input, Reception, Refusal, Scheduler};
+use zeph_scheduler::{Amendment, Input, InputOutcome, Refusal, Scheduler};
 
 /// Something that happens to a run.
 #[derive(Clone, Debug)]
@@ -64,11 +64,11 @@ pub struct Patch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
     /// It was taken into account.
-    Taken,
+    Accepted,
     /// It came too late.
     Stale,
     /// It was an answer that does not fit.
-    Unfit,
+    Rejected,
     /// So much may be spent, under that number.
     Reserved(ReservationId),
     /// A budget leaves no more than this.
@@ -86,18 +86,20 @@ impl Said {
     #[must_use]
     pub const fn changes_nothing(self) -> bool {
         match self {
-            Self::Taken | Self::Reserved(_) | Self::Added(..) => false,
-            Self::Stale | Self::Unfit | Self::OverBudget(_) | Self::Already | Self::Refused => true,
+            Self::Accepted | Self::Reserved(_) | Self::Added(..) => false,
+            Self::Stale | Self::Rejected | Self::OverBudget(_) | Self::Already | Self::Refused => {
+                true
+            }
         }
     }
 }
 
-impl From<Reception> for Said {
-    fn from(reception: Reception) -> Self {
+impl From<InputOutcome> for Said {
+    fn from(reception: InputOutcome) -> Self {
         match reception {
-            Reception::Taken => Self::Taken,
-            Reception::Stale => Self::Stale,
-            Reception::Unfit => Self::Unfit,
+            InputOutcome::Accepted => Self::Accepted,
+            InputOutcome::Stale => Self::Stale,
+            InputOutcome::Rejected => Self::Rejected,
         }
     }
 }

@@ -76,7 +76,7 @@ impl Lab {
         if let Happening::Input(Input::Failed {
             task, retry_after, ..
         }) = *what
-            && said == Said::Taken
+            && said == Said::Accepted
         {
             self.floors.insert(task, retry_after.unwrap_or_default());
         }

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use zeph_executor::Registry;
+use zeph_executor::double::Gate;
 use zeph_graph::{
     Budget, Fault, OverBudget, Params, Policy, RunEnd, RunId, RunState, Spent, Task, TaskGraph,
     TaskState, Trigger,
@@ -15,10 +17,8 @@ use zeph_llm::{
     Capabilities, ErrorKind, LlmError, LlmRequest, LlmResponse, Prices, Usage, provider_fn,
 };
 use zeph_memory::MemoryStore;
-use zeph_planner::{AgentExecutor, Answer, AnswerExecutor, Crew};
+use zeph_planner::{AgentExecutor, Answer, AnswerExecutor, LlmContext};
 use zeph_runtime::{Engine, RunReport, RunView, Submission};
-use zeph_subagent::Registry;
-use zeph_subagent::double::Gate;
 use zeph_tests::rng::Rng;
 
 const PRICES: Prices = Prices {
@@ -145,11 +145,15 @@ async fn engine(store: &MemoryStore, world: &Shared) -> Engine {
         prices: Some(PRICES),
         ..Capabilities::TEXT
     });
-    let crew = Arc::new(Crew::builder(Arc::new(service)).build().expect("is whole"));
+    let llm_context = Arc::new(
+        LlmContext::builder(Arc::new(service))
+            .build()
+            .expect("is whole"),
+    );
     let mut registry = Registry::new();
-    let agent = Arc::new(AgentExecutor::new(Arc::clone(&crew)));
+    let agent = Arc::new(AgentExecutor::new(Arc::clone(&llm_context)));
     registry.register("agent", agent).expect("first");
-    let answer = Arc::new(AnswerExecutor::new(crew));
+    let answer = Arc::new(AnswerExecutor::new(llm_context));
     registry.register("answer", answer).expect("first");
     let builder = Engine::builder(Arc::new(store.clone())).registry(registry);
     builder.start().await.expect("starts")

@@ -9,15 +9,13 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use zeph_executor::{Attempt, Executor as _, TaskContext, TaskId, TaskInput, TaskOutput, closure};
 use zeph_graph::wire::{GraphSpec, TaskSpec, WorkSpec};
 use zeph_planfile::{Format, Plan as PlanFile, RunValues, Templated};
 use zeph_planner::{
     ArgumentKind, CommandTemplate, Commands, Plan, PlanRequest, PlannedWork, read_plan,
 };
-use zeph_subagent::{
-    AgentCatalog, Attempt, Executor as _, SubAgentDef, TaskContext, TaskId, TaskInput, TaskOutput,
-    closure,
-};
+use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 /// A host with one agent and one command that takes any text.
 fn request() -> PlanRequest {

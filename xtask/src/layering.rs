@@ -14,12 +14,13 @@ enum Storey {
 }
 
 /// Where each crate lives. Adapters share the engine's storey.
-const HOUSE: [(&str, Storey); 19] = [
+const HOUSE: [(&str, Storey); 20] = [
     ("zeph-common", Storey::Model),
     ("zeph-config", Storey::Model),
     ("zeph-graph", Storey::Model),
     ("zeph-scheduler", Storey::Ports),
     ("zeph-memory", Storey::Ports),
+    ("zeph-executor", Storey::Ports),
     ("zeph-subagent", Storey::Ports),
     ("zeph-llm", Storey::Ports),
     ("zeph-sanitizer", Storey::Ports),

@@ -8,12 +8,12 @@ use std::time::SystemTime;
 
 use zeph_command::CommandExecutor;
 use zeph_config::{Layers, OrchestrationConfig, Origin, Resolved};
+use zeph_executor::Registry;
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore, RunRow, StoreError};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_planfile::{RunValues, Templated};
 use zeph_runtime::{Engine, Limits, Owners};
-use zeph_subagent::Registry;
 
 use crate::args::{BudgetArgs, Global, ModelArgs};
 use crate::exit::{CliError, Exit};

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use zeph_common::inert;
+use zeph_executor::Registry;
 use zeph_memory::RawGraphStore;
 use zeph_orchestration::{AttemptReplay, ReplayReport, replay_run};
 use zeph_planfile::RunValues;
 use zeph_planner::{Replayed, Tape};
 use zeph_runtime::RunView;
-use zeph_subagent::Registry;
 
 use crate::args::RunRef;
 use crate::cx::Cx;

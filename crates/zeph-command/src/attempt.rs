@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin};
 use tokio::time::{Instant, sleep_until, timeout};
-use zeph_subagent::{LogStream, TaskContext, TaskError};
+use zeph_executor::{LogStream, TaskContext, TaskError};
 
 use crate::capture::Capture;
 use crate::group::Group;

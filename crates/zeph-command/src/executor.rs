@@ -4,14 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use zeph_subagent::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
+use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
 
 use crate::capture::Capture;
 use crate::params::CommandParams;
 use crate::{attempt, outcome, spawn};
 
 /// The most bytes of standard output that become a value unless the builder says otherwise: 1 MiB.
-pub const DEFAULT_MAX_OUTPUT: usize = zeph_subagent::MAX_VALUE_BYTES;
+pub const DEFAULT_MAX_OUTPUT: usize = zeph_executor::MAX_VALUE_BYTES;
 
 /// Runs commands; see the [crate](crate) for all it does.
 ///
@@ -95,7 +95,7 @@ impl CommandExecutorBuilder {
     /// The most bytes of standard output that become a value; more is `output_too_large`.
     ///
     /// Default [`DEFAULT_MAX_OUTPUT`]. With 0 only silent commands complete; above
-    /// [`MAX_VALUE_BYTES`](zeph_subagent::MAX_VALUE_BYTES) it has no further effect, because the whole
+    /// [`MAX_VALUE_BYTES`](zeph_executor::MAX_VALUE_BYTES) it has no further effect, because the whole
     /// value has that limit.
     pub fn max_output(mut self, bytes: usize) -> Self {
         self.0.max_output = bytes.min(DEFAULT_MAX_OUTPUT);

@@ -33,7 +33,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use zeph_command::CommandExecutor;
-//! use zeph_subagent::{Attempt, Executor, TaskContext, TaskId, TaskInput};
+//! use zeph_executor::{Attempt, Executor, TaskContext, TaskId, TaskInput};
 //!
 //! let command = CommandExecutor::builder().deny_env(["API_KEY"]).build();
 //! let cx = TaskContext::builder("r1".parse()?, TaskId::from_index(0), "count", Attempt::FIRST).build();

@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 
 use serde_json::{Value, json};
 use zeph_common::{tail_words, truncate, truncate_words};
-use zeph_subagent::{TaskError, TaskOutput};
+use zeph_executor::{TaskError, TaskOutput};
 
 use crate::attempt::Ended;
 use crate::capture::Capture;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use zeph_subagent::TaskError;
+use zeph_executor::TaskError;
 
 /// The parameters of a command, as they stand in a task's definition.
 ///

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use nix::errno::Errno;
 use tokio::process::{Child, Command};
-use zeph_subagent::{TaskContext, TaskError};
+use zeph_executor::{TaskContext, TaskError};
 
 use crate::executor::Setup;
 use crate::group::Group;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use zeph_command::CommandExecutor;
-use zeph_subagent::{Attempt, Executor, LogStream, Logs, TaskContext, TaskId, TaskInput};
+use zeph_executor::{Attempt, Executor, LogStream, Logs, TaskContext, TaskId, TaskInput};
 
 /// The most memory that this process ever had, in KiB, where the system tells.
 fn peak_kib() -> Option<u64> {

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_orchestration::executor::async_trait;
+use zeph_orchestration::executor::conformance::{Sample, check};
 use zeph_orchestration::memory::MemoryStore;
-use zeph_orchestration::subagent::async_trait;
-use zeph_orchestration::subagent::conformance::{Sample, check};
 use zeph_orchestration::{
     Engine, Executor, Params, Registry, Submission, Task, TaskContext, TaskError, TaskGraph,
     TaskInput, TaskOutput,

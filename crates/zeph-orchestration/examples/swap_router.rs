@@ -35,7 +35,7 @@ async fn work(router: Arc<dyn AgentRouter>) -> Result<String, Box<dyn Error>> {
     let orchestrator = Orchestrator::builder(Arc::new(model))
         .confirm(Confirm::Never)
         .agents(agents)
-        .crew(move |crew| crew.router(Arc::clone(&router))) // This line is the router.
+        .llm_context(move |llm_context| llm_context.router(Arc::clone(&router))) // This line is the router.
         .build()?;
     let report = orchestrator.run("A poem").await?;
     let written = report.task("write").and_then(|task| task.output.clone());

@@ -87,6 +87,7 @@ pub use flow::{
     After, Durable, Flow, FlowError, FlowReport, Handle, InMemory, Inputs, Keep, Optional, Reader,
 };
 
+pub use zeph_executor::{ErrorClass, TaskError};
 pub use zeph_graph::{
     AddError, Answer, AnswerKind, Approval, AskFailure, AskWhy, Attempt, CancelWhy, ContentId,
     CutHow, CutWhy, Effect, EndingWhy, Entry, FailureAnswer, Fault, Lane, LaneId, LaneUse,
@@ -94,22 +95,20 @@ pub use zeph_graph::{
     SkipWhy, Task, TaskGraph, TaskId, TaskState, Timestamp, Topology, Trigger, Work,
 };
 pub use zeph_scheduler::{
-    Counts, Event, EventKind, Explanation, Held, OpenQuestion, Reception, Scope, Tally,
+    Counts, Event, EventKind, Explanation, Held, InputOutcome, OpenQuestion, Scope, Tally,
 };
-pub use zeph_subagent::{ErrorClass, TaskError};
 
+pub use zeph_executor::{Executor, Registry, TaskContext, TaskInput, TaskOutput};
 pub use zeph_runtime::{
     Engine, Events, Limits, RunEvent, RunHandle, RunReport, RuntimeError, Submission,
 };
-pub use zeph_subagent::{
-    AgentCatalog, AgentRouter, Executor, Registry, SubAgentDef, TaskContext, TaskInput, TaskOutput,
-};
+pub use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
 #[cfg(any(feature = "planner", feature = "llm"))]
 pub use zeph_llm::{LlmError, LlmProvider, LlmRequest, LlmResponse, provider_fn};
 #[cfg(feature = "planner")]
 pub use zeph_planner::{
-    Aggregator, Crew, DeterministicAggregator, LlmAggregator, LlmPlanner, Planner, goal_graph,
+    Aggregator, DeterministicAggregator, LlmAggregator, LlmContext, LlmPlanner, Planner, goal_graph,
 };
 #[cfg(feature = "planner")]
 pub use zeph_sanitizer::{ContentSanitizer, StandardSanitizer, Unsanitized};
@@ -131,6 +130,8 @@ pub use zeph_command as command;
 pub use zeph_common as common;
 #[doc(inline)]
 pub use zeph_config as config;
+#[doc(inline)]
+pub use zeph_executor as executor;
 #[doc(inline)]
 pub use zeph_graph as graph;
 #[cfg(any(feature = "planner", feature = "llm"))]

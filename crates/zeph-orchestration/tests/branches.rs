@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gate::Gate;
 use zeph_orchestration::{
-    Assignment, CancelWhy, DagScheduler, EventKind, Fault, OnFailure, Outcome, Reception, Retry,
+    Assignment, CancelWhy, DagScheduler, EventKind, Fault, InputOutcome, OnFailure, Outcome, Retry,
     RunEnd, Scope, SkipWhy, Task, TaskError, TaskGraph, TaskState,
 };
 
@@ -206,11 +206,11 @@ fn a_cancelled_task_ends_alone() {
     while !scheduler.task(other).state().is_completed() {
         assert!(scheduler.tick());
     }
-    assert_eq!(scheduler.cancel(Scope::Task(long)), Reception::Taken);
+    assert_eq!(scheduler.cancel(Scope::Task(long)), InputOutcome::Accepted);
     assert_eq!(finish(&mut scheduler), Outcome::Ended(RunEnd::Degraded));
     let why = CancelWhy::Task;
     assert_eq!(scheduler.task(long).state(), TaskState::Canceled { why });
-    assert_eq!(scheduler.cancel(Scope::Task(long)), Reception::Stale);
+    assert_eq!(scheduler.cancel(Scope::Task(long)), InputOutcome::Stale);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use zeph_graph::wire::GraphSpec;
 use zeph_memory_sqlite::SqliteStore;
+use zeph_orchestration::executor::closure;
 use zeph_orchestration::runtime::RunView;
-use zeph_orchestration::subagent::closure;
 use zeph_orchestration::{
     Engine, Limits, Policy, Registry, RunEnd, RunState, Submission, Task, TaskGraph, TaskId,
     TaskOutput,
@@ -91,7 +91,8 @@ async fn run_and_recover() {
         .submit(Submission::new(graph).policy(policy))
         .await
         .expect("is saved");
-    run.until(|pulse| pulse.counts.completed > 1_000).await;
+    run.until(|snapshot| snapshot.counts.completed > 1_000)
+        .await;
     run.suspend().await.expect("is saved");
     let report = run.wait().await.expect("rests");
     assert_eq!(report.state, RunState::Suspended);
@@ -100,7 +101,7 @@ async fn run_and_recover() {
     let engine = builder().start().await.expect("starts");
     let again = engine.resume(run.id()).await.expect("goes on");
     assert!(
-        again.pulse().counts.completed >= kept,
+        again.snapshot().counts.completed >= kept,
         "what was completed is kept"
     );
     let report = again.wait().await.expect("ends");

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use zeph_orchestration::{
-    Assignment, Attempt, CancelWhy, DagScheduler, Fault, OnFailure, Outcome, Reception, Retry,
+    Assignment, Attempt, CancelWhy, DagScheduler, Fault, InputOutcome, OnFailure, Outcome, Retry,
     RunEnd, Scope, Task, TaskGraph, TaskState,
 };
 
@@ -27,7 +27,7 @@ fn the_caller_does_the_work_and_reports() {
                 "first 1" | "bad 1" => scheduler.fail(task, attempt, "broken"),
                 _ => scheduler.complete(task, attempt, work.name().into()),
             };
-            assert_eq!(reception, Reception::Taken);
+            assert_eq!(reception, InputOutcome::Accepted);
         }
     }
     assert_eq!(handed, ["first 1", "bad 1", "first 2", "last 1"]);
@@ -49,12 +49,15 @@ fn without_a_reporter_the_crank_never_waits_for_the_caller() {
     assert_eq!(scheduler.outcome(), Outcome::NotFinished);
     let attempt = work[0].attempt();
     let of_nobody = scheduler.complete(task, attempt.next(), 1.into());
-    assert_eq!(of_nobody, Reception::Stale);
+    assert_eq!(of_nobody, InputOutcome::Stale);
     assert_eq!(
         scheduler.complete(task, attempt, 2.into()),
-        Reception::Taken
+        InputOutcome::Accepted
     );
-    assert_eq!(scheduler.fail(task, attempt, "too late"), Reception::Stale);
+    assert_eq!(
+        scheduler.fail(task, attempt, "too late"),
+        InputOutcome::Stale
+    );
     assert!(scheduler.tick() && !scheduler.is_idle());
     assert!(!scheduler.tick());
     assert_eq!(scheduler.output(task), Some(&2.into()));
@@ -115,7 +118,7 @@ fn what_was_not_handed_out_is_taken_back_and_the_rest_is_told() {
     assert_eq!(handed.len(), 2);
     scheduler.complete(out, Attempt::FIRST, true.into());
     assert!(scheduler.tick());
-    assert_eq!(scheduler.cancel(Scope::Run), Reception::Taken);
+    assert_eq!(scheduler.cancel(Scope::Run), InputOutcome::Accepted);
     assert!(scheduler.tick());
     assert_eq!(scheduler.started().len(), 0);
     assert!(!handed[0].is_cancelled());

@@ -50,7 +50,8 @@ async fn a_question_is_answered_and_its_answer_is_typed() {
         Ok(if *sure { "went" } else { "stayed" })
     });
     let (run, report) = flow.start().await.expect("starts");
-    run.until(|pulse| pulse.state == RunState::Waiting).await;
+    run.until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
     run.answer(1, "y").await.expect("is saved");
     let report = report.wait(run).await.expect("ends");
     assert_eq!(*report.get(went).expect("has a value"), "went");
@@ -76,7 +77,7 @@ async fn a_durable_flow_goes_on_where_it_was() {
     };
     let (flow, _) = build();
     let (run, _) = flow.start().await.expect("starts");
-    run.until(|pulse| pulse.counts.completed == 1).await;
+    run.until(|snapshot| snapshot.counts.completed == 1).await;
     run.suspend().await.expect("is saved");
     run.wait().await.expect("rests");
 
@@ -255,9 +256,11 @@ async fn an_input_that_must_be_there_fails_its_task() {
         .on_failure(OnFailure::Ask(AskFailure::default()));
     flow.task(last, bad, |bad| async move { Ok(*bad) });
     let (run, _) = flow.start().await.expect("starts");
-    let pulse = run.until(|pulse| pulse.state == RunState::Waiting).await;
-    assert_eq!(pulse.questions.len(), 1, "the task has failed");
-    assert_eq!(pulse.counts.completed, 1, "only the good one");
+    let snapshot = run
+        .until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
+    assert_eq!(snapshot.questions.len(), 1, "the task has failed");
+    assert_eq!(snapshot.counts.completed, 1, "only the good one");
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,7 +276,8 @@ async fn a_number_that_a_person_gives_does_not_name_an_attempt() {
     let seen = Task::new("see").on_failure(OnFailure::Skip);
     let seen = flow.task(seen, slow, |slow| async move { Ok(*slow) });
     let (run, report) = flow.start().await.expect("starts");
-    run.until(|pulse| pulse.state == RunState::Waiting).await;
+    run.until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
     run.answer(1, "value:1").await.expect("is saved");
     let report = report.wait(run).await.expect("ends");
     assert!(report.get(slow).is_err(), "the first attempt was cut");

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use zeph_orchestration::{
-    AskFailure, Assignment, DagScheduler, FailureAnswer, OnFailure, Outcome, Params, Policy,
-    Question, QuestionId, Reception, RunEnd, SkipWhy, Task, TaskGraph, TaskState,
+    AskFailure, Assignment, DagScheduler, FailureAnswer, InputOutcome, OnFailure, Outcome, Params,
+    Policy, Question, QuestionId, RunEnd, SkipWhy, Task, TaskGraph, TaskState,
 };
 
 fn waiting(scheduler: &mut DagScheduler) -> Vec<QuestionId> {
@@ -36,9 +36,9 @@ fn a_question_stops_the_crank_and_its_answer_turns_it_again() {
     assert!(scheduler.task(other).state().is_completed());
     assert_eq!(scheduler.question_text(open[0]).unwrap(), "Where to?");
 
-    assert_eq!(scheduler.answer(open[0], "mars"), Reception::Unfit);
-    assert_eq!(scheduler.answer(open[0], "2"), Reception::Taken);
-    assert_eq!(scheduler.answer(open[0], "1"), Reception::Stale);
+    assert_eq!(scheduler.answer(open[0], "mars"), InputOutcome::Rejected);
+    assert_eq!(scheduler.answer(open[0], "2"), InputOutcome::Accepted);
+    assert_eq!(scheduler.answer(open[0], "1"), InputOutcome::Stale);
     while scheduler.tick() {}
     assert!(scheduler.outcome().is_completed());
     assert_eq!(scheduler.output(deploy), Some(&"production".into()));
@@ -52,10 +52,10 @@ fn two_questions_are_answered_in_any_order() {
     let mut scheduler = DagScheduler::new(graph);
     scheduler.body(first, || ()).body(second, || ());
     let open = waiting(&mut scheduler);
-    assert_eq!(scheduler.answer(open[1], true), Reception::Taken);
+    assert_eq!(scheduler.answer(open[1], true), InputOutcome::Accepted);
     assert_eq!(waiting(&mut scheduler), [open[0]]);
     assert!(scheduler.task(second).state().is_completed());
-    assert_eq!(scheduler.answer(open[0], false), Reception::Taken);
+    assert_eq!(scheduler.answer(open[0], false), InputOutcome::Accepted);
     while scheduler.tick() {}
     let why = SkipWhy::Declined;
     assert_eq!(scheduler.task(first).state(), TaskState::Skipped { why });
@@ -127,11 +127,11 @@ fn a_pause_holds_until_it_is_over() {
     let task = graph.add_task("task", []);
     let mut scheduler = DagScheduler::new(graph);
     scheduler.body(task, || ());
-    assert_eq!(scheduler.pause(), Reception::Taken);
+    assert_eq!(scheduler.pause(), InputOutcome::Accepted);
     while scheduler.tick() {}
     assert_eq!(scheduler.outcome(), Outcome::Paused);
     assert_eq!(scheduler.task(task).state(), TaskState::Ready);
-    assert_eq!(scheduler.unpause(), Reception::Taken);
+    assert_eq!(scheduler.unpause(), InputOutcome::Accepted);
     while scheduler.tick() {}
     assert!(scheduler.outcome().is_completed());
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use zeph_executor::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
 use zeph_sanitizer::{Content, ContentSanitizer};
-use zeph_subagent::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
 
 use crate::expression::{self, NoValue};
 use crate::place::show;
@@ -34,7 +34,7 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 /// # Examples
 /// ```
 /// use zeph_planfile::{RunValues, Templated};
-/// use zeph_subagent::{Executor, TaskError, closure};
+/// use zeph_executor::{Executor, TaskError, closure};
 ///
 /// let echo = closure::action(|text: String| async move { Ok::<_, TaskError>(text) });
 /// let templated = Templated::new(echo, RunValues::default());
@@ -288,7 +288,7 @@ fn part(parent: &Parent, field: &str) -> Option<Value> {
 }
 
 fn state(parent: &Parent) -> Value {
-    use zeph_subagent::ParentState;
+    use zeph_executor::ParentState;
     let word = match parent.state {
         ParentState::Completed => "completed",
         ParentState::Failed => "failed",

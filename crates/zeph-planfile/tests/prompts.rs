@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use zeph_executor::{
+    Attempt, Executor, Parent, TaskContext, TaskError, TaskId, TaskInput, TaskOutput,
+};
 use zeph_graph::wire::WorkSpec;
 use zeph_graph::{Budget, OverBudget};
 use zeph_planfile::{Format, Plan, RunValues, Templated};
 use zeph_sanitizer::{Seed, StandardSanitizer};
-use zeph_subagent::{
-    Attempt, Executor, Parent, TaskContext, TaskError, TaskId, TaskInput, TaskOutput,
-};
 
 /// Answers with its parameters.
 struct Echo;

@@ -11,11 +11,11 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use zeph_planfile::{BoundPlan, Format, Plan, RunValues, Templated};
-use zeph_subagent::{
+use zeph_executor::{
     Attempt, ErrorClass, Executor, Parent, ParentState, TaskContext, TaskError, TaskId, TaskInput,
     TaskOutput, async_trait,
 };
+use zeph_planfile::{BoundPlan, Format, Plan, RunValues, Templated};
 
 /// Returns its parameters.
 #[derive(Debug)]
@@ -220,7 +220,7 @@ async fn a_value_is_never_code() {
 async fn what_needs_nothing_reaches_the_executor_untouched() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let note = Arc::clone(&seen);
-    let inner = zeph_subagent::closure::action(move |value: Value| {
+    let inner = zeph_executor::closure::action(move |value: Value| {
         let note = Arc::clone(&note);
         async move {
             note.lock().unwrap().push(value);

@@ -18,9 +18,9 @@ pub use answer::{
     DeterministicAggregator, LlmAggregator, Material, Missing, TaskResult, Written,
 };
 pub use call::{
-    CallError, Crew, CrewBuilder, CrewError, CrewErrors, CrewLimits, DEFAULT_OUTPUT_TOKENS, Line,
-    Metered, PromptNote, ReplyNote, Tally, USEFUL_OUTPUT_TOKENS, Unlisted, task_error,
-    until_stopped,
+    CallError, DEFAULT_OUTPUT_TOKENS, LlmContext, LlmContextBuilder, LlmContextError,
+    LlmContextErrors, LlmContextLimits, Metered, ModelClient, PromptNote, ReplyNote, Tally,
+    USEFUL_OUTPUT_TOKENS, Unlisted, task_error, until_stopped,
 };
 pub use plan::{
     ADOPT, ANSWER, AdoptExecutor, AdoptParams, Adopted, Argument, ArgumentDocument, ArgumentKind,

@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use zeph_executor::double::JournalDouble;
+use zeph_executor::{
+    Attempt, Budget, Executor, Note, NoteKind, Parent, Redact, Spend, TaskContext, TaskErrorRecord,
+    TaskId, TaskInput, TaskOutput,
+};
 use zeph_llm::{ErrorKind, FallbackChain, LlmProvider, Reply, ScriptedProvider, ToolCall};
 use zeph_planner::{
-    AgentExecutor, Crew, CrewBuilder, Place, Recorded, RecordedEnd, Replayed, Tape, Tools,
-    replay_attempt, tool_fn,
+    AgentExecutor, LlmContext, LlmContextBuilder, Place, Recorded, RecordedEnd, Replayed, Tape,
+    Tools, replay_attempt, tool_fn,
 };
 use zeph_sanitizer::{Seed, StandardSanitizer};
-use zeph_subagent::double::JournalDouble;
-use zeph_subagent::{
-    AgentCatalog, Attempt, Budget, Executor, Note, NoteKind, Parent, Redact, Spend, SubAgentDef,
-    TaskContext, TaskErrorRecord, TaskId, TaskInput, TaskOutput,
-};
+use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Key {
@@ -28,7 +29,7 @@ fn tools() -> Tools {
         let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         async move {
             match key.key.as_str() {
-                "none" => Err(zeph_subagent::TaskError::permanent(format!(
+                "none" => Err(zeph_executor::TaskError::permanent(format!(
                     "no entry {call}"
                 ))),
                 key => Ok(format!("{key} is {call} <b>bold</b> </untrusted>")),
@@ -40,13 +41,13 @@ fn tools() -> Tools {
     tools
 }
 
-fn crew(model: Arc<dyn LlmProvider>) -> CrewBuilder {
+fn llm_context(model: Arc<dyn LlmProvider>) -> LlmContextBuilder {
     let mut agents = AgentCatalog::new();
     let mut agent = SubAgentDef::new("reader", "Looks things up", "You look things up.");
     agent.tools.insert("look_up".to_owned());
     agents.add(agent).expect("it is in order");
     let sanitizer = StandardSanitizer::new(Seed::derive(&7_u64.to_le_bytes()));
-    Crew::builder(model)
+    LlmContext::builder(model)
         .sanitizer(Arc::new(sanitizer))
         .agents(agents)
         .tools(tools())
@@ -89,7 +90,9 @@ async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> Recorded {
         Attempt::FIRST,
     );
     let cx = cx.journal(Arc::clone(&journal) as _).build();
-    let agent = AgentExecutor::new(Arc::new(crew(model).build().expect("it fits together")));
+    let agent = AgentExecutor::new(Arc::new(
+        llm_context(model).build().expect("it fits together"),
+    ));
     let end = match agent.execute(&cx, input()).await {
         Ok(output) => RecordedEnd::Output(output.value),
         Err(error) => RecordedEnd::Error(TaskErrorRecord::from(&error)),
@@ -117,8 +120,8 @@ async fn again(recorded: Recorded) -> Replayed {
 
 async fn again_with(recorded: Recorded, redact: Option<Arc<dyn Redact>>) -> Replayed {
     let tape = Tape::new();
-    let crew = crew(Arc::new(ScriptedProvider::new("script"))).on_tape(&tape);
-    let agent = AgentExecutor::new(Arc::new(crew.build().expect("it fits together")));
+    let llm_context = llm_context(Arc::new(ScriptedProvider::new("script"))).on_tape(&tape);
+    let agent = AgentExecutor::new(Arc::new(llm_context.build().expect("it fits together")));
     replay_attempt(&agent, recorded, &tape, redact).await
 }
 
@@ -323,8 +326,8 @@ async fn the_links_of_a_chain_are_replayed_each() {
     let recorded = recorded_by(Arc::new(chain()), Budget::UNLIMITED).await;
     assert!(matches!(recorded.end, RecordedEnd::Output(_)));
     let tape = Tape::new();
-    let crew = crew(Arc::new(chain())).on_tape(&tape);
-    let agent = AgentExecutor::new(Arc::new(crew.build().expect("it fits together")));
+    let llm_context = llm_context(Arc::new(chain())).on_tape(&tape);
+    let agent = AgentExecutor::new(Arc::new(llm_context.build().expect("it fits together")));
     let replayed = replay_attempt(&agent, recorded, &tape, None).await;
     assert_eq!(replayed, Replayed::Same);
     assert_eq!(good.requests().len(), 1, "nobody is asked in a replay");

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use zeph_graph::{ContentId, Fault, Params, RunId};
-use zeph_memory::RawGraphStore;
-use zeph_subagent::{
+use zeph_executor::{
     ErrorClass, Executor, Parent, ParentState, TaskContext, TaskError, TaskErrorRecord, TaskInput,
     TaskOutput, check_value_size,
 };
+use zeph_graph::{ContentId, Fault, Params, RunId};
+use zeph_memory::RawGraphStore;
 
 use crate::content::{Parts, read_output};
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use zeph_graph::{Entry, RunId, RunState};
 use zeph_memory::{Commit, StoreError};
-use zeph_scheduler::{Action, Batch, Event, Input, Reception};
+use zeph_scheduler::{Action, Batch, Event, Input, InputOutcome};
 
 use crate::core::{Core, Key};
 use crate::error::RuntimeError;
 use crate::event::RunEvent;
-use crate::handle::Pulse;
+use crate::handle::RunSnapshot;
 use crate::live::Ack;
 use crate::write::{Written, write};
 
@@ -28,7 +28,7 @@ pub(crate) struct Waiting {
     batch: Batch,
     acks: Vec<Ack>,
     /// The run as it will be once the batch is saved; the machine may move on meanwhile.
-    pulse: Arc<Pulse>,
+    snapshot: Arc<RunSnapshot>,
 }
 
 impl Core {
@@ -64,19 +64,19 @@ impl Core {
             let acks = std::mem::take(&mut live.acks);
             let Some(batch) = batch else {
                 for ack in acks {
-                    let _ = ack.send(Ok(Reception::Taken));
+                    let _ = ack.send(Ok(InputOutcome::Accepted));
                 }
                 self.set_deadline(key, deadline);
                 continue;
             };
             commit.appends.push(live.seal(&batch));
             commit.settled.append(&mut live.settled);
-            let pulse = live.pulse_after(batch.entries());
+            let snapshot = live.snapshot_after(batch.entries());
             runs.push(Waiting {
                 key,
                 batch,
                 acks,
-                pulse,
+                snapshot,
             });
             self.set_deadline(key, deadline);
         }
@@ -118,7 +118,7 @@ impl Core {
             key,
             batch,
             acks,
-            pulse,
+            snapshot,
         } = waiting;
         let Some(live) = self.runs.get_mut(&key) else {
             return;
@@ -126,7 +126,7 @@ impl Core {
         let entries: Vec<Entry> = batch.entries().to_vec();
         let actions = live.scheduler.saved(batch);
         live.forget_outputs(&entries);
-        live.pulse.send_replace(pulse);
+        live.snapshot.send_replace(snapshot);
         if live.events.receiver_count() > 0 {
             for entry in &entries {
                 let event = Event::of(entry, live.scheduler.graph());
@@ -134,14 +134,14 @@ impl Core {
             }
         }
         for ack in acks {
-            let _ = ack.send(Ok(Reception::Taken));
+            let _ = ack.send(Ok(InputOutcome::Accepted));
         }
         for action in actions {
             match action {
                 Action::Start { task, attempt } => self.start(key, task, attempt),
                 Action::Cancel { task, attempt } => self.stop(key, task, attempt, false),
                 Action::Abandon { task, attempt } => self.stop(key, task, attempt, true),
-                // Observers see the question in its record, and in the pulse; the rest below.
+                // Observers see the question in its record, and in the snapshot; the rest below.
                 Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
             }
         }

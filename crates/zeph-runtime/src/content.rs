@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
+use zeph_executor::{Logs, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
 use zeph_graph::ContentId;
 use zeph_graph::wire::GraphSpec;
 use zeph_memory::{Content, ContentKind};
-use zeph_subagent::{Logs, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
 
 /// The parts of one content, before it has a number.
 #[derive(Debug, Default)]
@@ -192,7 +192,7 @@ mod tests {
     use super::{Parts, Redact};
     use serde_json::{Value, json};
     use std::borrow::Cow;
-    use zeph_subagent::{Note, NoteKind, TaskError, TaskErrorRecord};
+    use zeph_executor::{Note, NoteKind, TaskError, TaskErrorRecord};
 
     struct Hush(&'static str);
 

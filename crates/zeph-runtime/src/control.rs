@@ -15,7 +15,7 @@ use crate::view::RunView;
 #[non_exhaustive]
 pub enum Delivery {
     /// The owner took it, and what it led to is saved.
-    Taken,
+    Accepted,
     /// The owner had nothing to change: it was about something that is over.
     Stale,
     /// Nobody owns the run: the next owner reads it first.
@@ -49,7 +49,7 @@ pub async fn ask(
     }
     if let Some(owners) = owners {
         match socket::reach(owners, row.epoch, run, Some(request)).await {
-            Ok(Reply::Taken) => return Ok(Delivery::Taken),
+            Ok(Reply::Accepted) => return Ok(Delivery::Accepted),
             Ok(Reply::Stale) => return Ok(Delivery::Stale),
             Ok(Reply::Refused(reason)) => {
                 return Err(RuntimeError::Refused {

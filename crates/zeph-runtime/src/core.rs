@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
+use zeph_executor::{Redact, Registry, check_value_size};
 use zeph_graph::{Answer, Output, RunId, RunState, Timestamp};
 use zeph_memory::{Fence, RawGraphStore, RequestId};
-use zeph_scheduler::{Input, Reception, Scheduler, Scope};
-use zeph_subagent::{Redact, Registry, check_value_size};
+use zeph_scheduler::{Input, InputOutcome, Scheduler, Scope};
 
 use crate::answer::{self, Verdict};
 use crate::attempt::Report;
@@ -144,7 +144,7 @@ impl Core {
                 }
                 let taken = RuntimeError::AlreadyHere { run };
                 let _ = ack.send(if free {
-                    Ok(Reception::Taken)
+                    Ok(InputOutcome::Accepted)
                 } else {
                     Err(taken)
                 });
@@ -154,7 +154,7 @@ impl Core {
                 let here = self.by_id.contains_key(&run) || self.opening.contains_key(&run);
                 let gone = RuntimeError::Gone { run };
                 let _ = ack.send(if here {
-                    Ok(Reception::Taken)
+                    Ok(InputOutcome::Accepted)
                 } else {
                     Err(gone)
                 });
@@ -215,9 +215,9 @@ impl Core {
     }
 
     /// Tells a run's machine what happened; the turn that follows takes up what it decides.
-    pub(crate) fn handle(&mut self, key: Key, input: Input) -> Reception {
+    pub(crate) fn handle(&mut self, key: Key, input: Input) -> InputOutcome {
         let told = self.tell(key, |machine, now| machine.handle(now, input));
-        told.unwrap_or(Reception::Stale)
+        told.unwrap_or(InputOutcome::Stale)
     }
 
     /// The same for whatever a machine can be told; `None` if the run is not here.
@@ -240,7 +240,7 @@ impl Core {
         let Some(ack) = ack else { return };
         match (outcome, self.runs.get_mut(&key)) {
             // Told when it is saved.
-            (Ok(Reception::Taken), Some(live)) => live.acks.push(ack),
+            (Ok(InputOutcome::Accepted), Some(live)) => live.acks.push(ack),
             (outcome, _) => drop(ack.send(outcome)),
         }
     }
@@ -249,9 +249,9 @@ impl Core {
         &mut self,
         key: Key,
         request: Request,
-    ) -> Result<Reception, RuntimeError> {
+    ) -> Result<InputOutcome, RuntimeError> {
         let Some(live) = self.runs.get_mut(&key) else {
-            return Ok(Reception::Stale);
+            return Ok(InputOutcome::Stale);
         };
         let run = live.chain.run().clone();
         let input = match request {

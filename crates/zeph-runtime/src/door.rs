@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use tokio::sync::{mpsc, oneshot};
+use zeph_executor::{Journal, Note, Proposal, TaskError, async_trait};
 use zeph_graph::wire::{Diagnostics, GraphSpec, WorkSpec};
 use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, TaskId};
-use zeph_scheduler::{Amendment, Reception, Refusal};
-use zeph_subagent::{Journal, Note, Proposal, TaskError, async_trait};
+use zeph_scheduler::{Amendment, InputOutcome, Refusal};
 
 use crate::content::Parts;
 use crate::core::{Core, Key};
@@ -15,7 +15,7 @@ use crate::error::RuntimeError;
 use crate::live::Ack;
 
 /// Resolves when what was asked is saved, or the run has left without saving it.
-type Saving = oneshot::Receiver<Result<Reception, RuntimeError>>;
+type Saving = oneshot::Receiver<Result<InputOutcome, RuntimeError>>;
 
 /// An answer, and when it counts; `None` when there is nothing to be saved.
 pub(crate) type Verdict<T> = Result<(T, Option<Saving>), TaskError>;
@@ -62,9 +62,9 @@ impl Door {
         match saving {
             None => Ok(answer),
             Some(saving) => match saving.await {
-                Ok(Ok(Reception::Taken)) => Ok(answer),
+                Ok(Ok(InputOutcome::Accepted)) => Ok(answer),
                 // The run has left without saving it.
-                Ok(Ok(Reception::Stale | Reception::Unfit)) => Err(over()),
+                Ok(Ok(InputOutcome::Stale | InputOutcome::Rejected)) => Err(over()),
                 Ok(Err(error)) => Err(over().with_source(error)),
                 Err(_) => Err(over()),
             },
@@ -151,9 +151,9 @@ impl Core {
             machine.settle(now, task, attempt, reservation, spent)
         });
         match settled.ok_or_else(over)? {
-            Reception::Taken => Ok(((), self.saving(key))),
-            Reception::Stale if self.is_current(asker) => Ok(((), None)),
-            Reception::Stale | Reception::Unfit => Err(over()),
+            InputOutcome::Accepted => Ok(((), self.saving(key))),
+            InputOutcome::Stale if self.is_current(asker) => Ok(((), None)),
+            InputOutcome::Stale | InputOutcome::Rejected => Err(over()),
         }
     }
 
@@ -166,8 +166,8 @@ impl Core {
             machine.note(now, task, attempt, content)
         });
         match noted.ok_or_else(over)? {
-            Reception::Taken => Ok(((), self.saving(key))),
-            Reception::Stale | Reception::Unfit => {
+            InputOutcome::Accepted => Ok(((), self.saving(key))),
+            InputOutcome::Stale | InputOutcome::Rejected => {
                 self.forget(key, content);
                 Err(over())
             }
@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     /// What an attempt hears whose note was taken, and then the run said this of saving it.
-    async fn hears(said: Result<Reception, RuntimeError>) -> Result<(), TaskError> {
+    async fn hears(said: Result<InputOutcome, RuntimeError>) -> Result<(), TaskError> {
         let (engine, mut messages) = mpsc::channel(1);
         let asker = Asker {
             key: 0,
@@ -295,15 +295,15 @@ mod tests {
             drop(reply.send(Ok(((), Some(saving)))));
             drop(ack.send(said));
         };
-        let note = Note::new(zeph_subagent::NoteKind::Prompt, "x");
+        let note = Note::new(zeph_executor::NoteKind::Prompt, "x");
         let (heard, ()) = tokio::join!(door.note(note), run);
         heard
     }
 
     #[tokio::test]
     async fn what_a_run_left_without_saving_is_not_saved() {
-        assert!(hears(Ok(Reception::Taken)).await.is_ok());
-        for unsaved in [Reception::Stale, Reception::Unfit] {
+        assert!(hears(Ok(InputOutcome::Accepted)).await.is_ok());
+        for unsaved in [InputOutcome::Stale, InputOutcome::Rejected] {
             let error = hears(Ok(unsaved)).await.expect_err("it is not saved");
             assert_eq!(error.code(), "attempt_over");
         }

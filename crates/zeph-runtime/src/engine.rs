@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use zeph_executor::{Redact, Registry};
 use zeph_graph::{ContentId, Entry, Header, RunId, TaskGraph, Work, wire};
 use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoreError, StoredRun};
 use zeph_scheduler::Scheduler;
-use zeph_subagent::{Redact, Registry};
 
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::door::{Ask, Asker};
 use crate::error::RuntimeError;
 use crate::event::Events;
-use crate::handle::{Pulse, RunHandle};
+use crate::handle::{RunHandle, RunSnapshot};
 use crate::live::{Ack, Live};
 use crate::owner::{OwnerLock, Owners};
 use crate::request::Request;
@@ -314,7 +314,7 @@ impl Engine {
         match socket::reach(owners, epoch, run, None).await {
             // An owner may live on after the run has come to rest there.
             Ok(Reply::NotHere) => None,
-            Ok(Reply::Taken | Reply::Stale | Reply::Refused(_)) => {
+            Ok(Reply::Accepted | Reply::Stale | Reply::Refused(_)) => {
                 Some(owners.holder(epoch).unwrap_or_default())
             }
             Err(owner) => owner,
@@ -369,14 +369,14 @@ impl Engine {
         let (scheduler, chain, next_content) = *restored;
         let run = chain.run().clone();
         let (events, first) = broadcast::channel(self.limits.observer_buffer.max(1));
-        let (pulse, pulse_reader) = watch::channel(Arc::new(Pulse::of(&scheduler)));
+        let (snapshot, snapshot_reader) = watch::channel(Arc::new(RunSnapshot::of(&scheduler)));
         let (done, done_reader) = watch::channel(None);
         let watched = Arc::default();
         let handle = RunHandle {
             run: run.clone(),
             engine: self.messages.clone(),
             store: Arc::clone(&self.store),
-            pulse: pulse_reader,
+            snapshot: snapshot_reader,
             done: done_reader,
             events: events.downgrade(),
             watched: Arc::clone(&watched),
@@ -396,7 +396,7 @@ impl Engine {
             settled: Vec::new(),
             attempts: HashMap::new(),
             events,
-            pulse,
+            snapshot,
             done,
         });
         (handle, live)

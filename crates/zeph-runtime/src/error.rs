@@ -173,7 +173,7 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
-    pub(crate) fn unreadable(run: &RunId, error: &zeph_subagent::TaskError) -> Self {
+    pub(crate) fn unreadable(run: &RunId, error: &zeph_executor::TaskError) -> Self {
         Self::Unreadable {
             run: run.clone(),
             reason: error.message().to_owned(),

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::broadcast;
+use zeph_executor::{LogStream, Progress};
 use zeph_graph::Attempt;
 use zeph_scheduler::Event;
-use zeph_subagent::{LogStream, Progress};
 
 use crate::feed::Lines;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use zeph_subagent::{LogStream, Redact};
+use zeph_executor::{LogStream, Redact};
 
 /// The most bytes that are held back of a log.
 const HELD_BYTES: usize = 64 << 10;

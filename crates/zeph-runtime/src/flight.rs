@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
+use zeph_executor::{Logs, Stop, TaskContext};
 use zeph_graph::{Attempt, TaskId};
-use zeph_scheduler::{Input, Reception};
-use zeph_subagent::{Logs, Stop, TaskContext};
+use zeph_scheduler::{Input, InputOutcome};
 
 use crate::attempt::{Job, Report};
 use crate::content::Parts;
@@ -202,10 +202,10 @@ impl Core {
             });
         }
         for ack in live.acks {
-            let _ = ack.send(Ok(Reception::Stale));
+            let _ = ack.send(Ok(InputOutcome::Stale));
         }
         let report = match error {
-            Some(error) => RunReport::lost(live.chain.run(), &live.pulse.borrow(), error),
+            Some(error) => RunReport::lost(live.chain.run(), &live.snapshot.borrow(), error),
             None => RunReport::of(live.chain.run(), &live.scheduler),
         };
         live.done.send_replace(Some(Arc::new(report)));

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use zeph_executor::TaskOutput;
 use zeph_graph::{Budget, RunEnd, RunId, RunState, Seq, Spent, TaskId, TaskState};
 use zeph_memory::RawGraphStore;
-use zeph_scheduler::{Counts, Reception, Scheduler, Tally};
-use zeph_subagent::TaskOutput;
+use zeph_scheduler::{Counts, InputOutcome, Scheduler, Tally};
 
 use crate::answer::{self, QuestionView, content_of};
 use crate::content::read_output;
@@ -19,7 +19,7 @@ use crate::request::Request;
 
 /// A run at a glance, as of its last save.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pulse {
+pub struct RunSnapshot {
     /// Where it stands.
     pub state: RunState,
     /// How many tasks stand in each state.
@@ -32,7 +32,7 @@ pub struct Pulse {
     pub questions: Vec<QuestionView>,
 }
 
-impl Pulse {
+impl RunSnapshot {
     pub(crate) fn of(scheduler: &Scheduler) -> Self {
         let questions = scheduler
             .questions()
@@ -92,7 +92,7 @@ impl RunReport {
     }
 
     /// A run that was cut off from its store: only what was saved counts.
-    pub(crate) fn lost(run: &RunId, saved: &Pulse, error: String) -> Self {
+    pub(crate) fn lost(run: &RunId, saved: &RunSnapshot, error: String) -> Self {
         Self {
             run: run.clone(),
             state: saved.state,
@@ -150,7 +150,7 @@ pub struct RunHandle {
     pub(crate) run: RunId,
     pub(crate) engine: mpsc::Sender<Message>,
     pub(crate) store: Arc<dyn RawGraphStore>,
-    pub(crate) pulse: watch::Receiver<Arc<Pulse>>,
+    pub(crate) snapshot: watch::Receiver<Arc<RunSnapshot>>,
     pub(crate) done: watch::Receiver<Option<Arc<RunReport>>>,
     pub(crate) events: broadcast::WeakSender<RunEvent>,
     /// Set by the first caller of `events`.
@@ -176,16 +176,16 @@ impl RunHandle {
 
     /// The run at a glance, as of its last save.
     #[must_use]
-    pub fn pulse(&self) -> Arc<Pulse> {
-        Arc::clone(&self.pulse.borrow())
+    pub fn snapshot(&self) -> Arc<RunSnapshot> {
+        Arc::clone(&self.snapshot.borrow())
     }
 
     /// Waits until the glance satisfies `wanted`, or the run leaves the engine. Returns the last one.
-    pub async fn until(&self, mut wanted: impl FnMut(&Pulse) -> bool) -> Arc<Pulse> {
-        let mut pulse = self.pulse.clone();
+    pub async fn until(&self, mut wanted: impl FnMut(&RunSnapshot) -> bool) -> Arc<RunSnapshot> {
+        let mut snapshot = self.snapshot.clone();
         // An error means that the run has left the engine; its last glance stays.
-        let _ = pulse.wait_for(|pulse| wanted(pulse)).await;
-        Arc::clone(&pulse.borrow_and_update())
+        let _ = snapshot.wait_for(|snapshot| wanted(snapshot)).await;
+        Arc::clone(&snapshot.borrow_and_update())
     }
 
     /// Waits until the run has ended or is at rest, and tells how it stands.
@@ -223,8 +223,8 @@ impl RunHandle {
     pub async fn answer(&self, question: u32, text: impl Into<String>) -> Result<(), RuntimeError> {
         let text = text.into();
         match self.request(Request::Answer { question, text }).await? {
-            Reception::Taken => Ok(()),
-            Reception::Stale | Reception::Unfit => Err(RuntimeError::NoSuchQuestion {
+            InputOutcome::Accepted => Ok(()),
+            InputOutcome::Stale | InputOutcome::Rejected => Err(RuntimeError::NoSuchQuestion {
                 run: self.run.clone(),
                 question,
             }),
@@ -235,7 +235,7 @@ impl RunHandle {
     ///
     /// # Errors
     /// If there is no such task, or the run is gone.
-    pub async fn cancel_task(&self, task: impl Into<String>) -> Result<Reception, RuntimeError> {
+    pub async fn cancel_task(&self, task: impl Into<String>) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Cancel {
             task: Some(task.into()),
             downstream: false,
@@ -250,7 +250,7 @@ impl RunHandle {
     pub async fn cancel_downstream(
         &self,
         task: impl Into<String>,
-    ) -> Result<Reception, RuntimeError> {
+    ) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Cancel {
             task: Some(task.into()),
             downstream: true,
@@ -262,7 +262,7 @@ impl RunHandle {
     ///
     /// # Errors
     /// If the run is gone.
-    pub async fn cancel(&self) -> Result<Reception, RuntimeError> {
+    pub async fn cancel(&self) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Cancel {
             task: None,
             downstream: false,
@@ -274,7 +274,7 @@ impl RunHandle {
     ///
     /// # Errors
     /// If the run is gone.
-    pub async fn pause(&self) -> Result<Reception, RuntimeError> {
+    pub async fn pause(&self) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Pause).await
     }
 
@@ -282,7 +282,7 @@ impl RunHandle {
     ///
     /// # Errors
     /// If the run is gone.
-    pub async fn unpause(&self) -> Result<Reception, RuntimeError> {
+    pub async fn unpause(&self) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Unpause).await
     }
 
@@ -290,7 +290,7 @@ impl RunHandle {
     ///
     /// # Errors
     /// If the run is gone.
-    pub async fn set_budget(&self, budget: Budget) -> Result<Reception, RuntimeError> {
+    pub async fn set_budget(&self, budget: Budget) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Budget {
             tokens: Some(budget.tokens),
             micro_usd: Some(budget.micro_usd),
@@ -303,7 +303,7 @@ impl RunHandle {
     ///
     /// # Errors
     /// If the run is gone.
-    pub async fn suspend(&self) -> Result<Reception, RuntimeError> {
+    pub async fn suspend(&self) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Suspend).await
     }
 
@@ -311,7 +311,7 @@ impl RunHandle {
     ///
     /// # Errors
     /// As the named methods.
-    pub async fn request(&self, request: Request) -> Result<Reception, RuntimeError> {
+    pub async fn request(&self, request: Request) -> Result<InputOutcome, RuntimeError> {
         let (ack, answer) = oneshot::channel();
         let gone = || RuntimeError::Gone {
             run: self.run.clone(),

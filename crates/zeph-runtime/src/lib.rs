@@ -35,7 +35,7 @@ pub use control::{Delivery, ask};
 pub use engine::{Engine, EngineBuilder};
 pub use error::RuntimeError;
 pub use event::{Events, RunEvent};
-pub use handle::{Pulse, RunHandle, RunReport, TaskReport};
+pub use handle::{RunHandle, RunReport, RunSnapshot, TaskReport};
 pub use owner::Owners;
 pub use request::Request;
 pub use submission::{Limits, Submission};

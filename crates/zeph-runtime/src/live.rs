@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::AbortHandle;
+use zeph_executor::{ParentState, Stop, TaskOutput};
 use zeph_graph::{
     Attempt, ContentId, Entry, Output, Record, TaskId, TaskState, Timestamp, Work, wire,
 };
 use zeph_memory::{Append, Chain, NewRun, RequestId, Row, RunStatus};
-use zeph_scheduler::{Batch, Reception, Scheduler};
-use zeph_subagent::{ParentState, Stop, TaskOutput};
+use zeph_scheduler::{Batch, InputOutcome, Scheduler};
 
 use crate::answer;
 use crate::attempt::{ParentRef, Source};
@@ -20,10 +20,10 @@ use crate::clock::Clock;
 use crate::content::Parts;
 use crate::error::RuntimeError;
 use crate::event::RunEvent;
-use crate::handle::{Pulse, RunReport};
+use crate::handle::{RunReport, RunSnapshot};
 
 /// Told when what a request led to is saved.
-pub(crate) type Ack = oneshot::Sender<Result<Reception, RuntimeError>>;
+pub(crate) type Ack = oneshot::Sender<Result<InputOutcome, RuntimeError>>;
 
 pub(crate) struct Live {
     pub(crate) scheduler: Scheduler,
@@ -43,7 +43,7 @@ pub(crate) struct Live {
     pub(crate) settled: Vec<RequestId>,
     pub(crate) attempts: HashMap<TaskId, Flight>,
     pub(crate) events: broadcast::Sender<RunEvent>,
-    pub(crate) pulse: watch::Sender<Arc<Pulse>>,
+    pub(crate) snapshot: watch::Sender<Arc<RunSnapshot>>,
     pub(crate) done: watch::Sender<Option<Arc<RunReport>>>,
 }
 
@@ -226,7 +226,7 @@ impl Live {
 
     /// The run as it stands after these decisions. Questions are put into words only when some came or
     /// went.
-    pub(crate) fn pulse_after(&self, entries: &[Entry]) -> Arc<Pulse> {
+    pub(crate) fn snapshot_after(&self, entries: &[Entry]) -> Arc<RunSnapshot> {
         // A question goes with its answer, or with its task.
         let asked = entries.iter().any(|entry| {
             matches!(
@@ -235,9 +235,9 @@ impl Live {
             )
         });
         Arc::new(if asked {
-            Pulse::of(&self.scheduler)
+            RunSnapshot::of(&self.scheduler)
         } else {
-            Pulse::of_known(&self.scheduler, self.pulse.borrow().questions.clone())
+            RunSnapshot::of_known(&self.scheduler, self.snapshot.borrow().questions.clone())
         })
     }
 

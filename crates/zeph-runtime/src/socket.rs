@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use zeph_graph::RunId;
-use zeph_scheduler::Reception;
+use zeph_scheduler::InputOutcome;
 
 use crate::engine::Message;
 use crate::owner::Owners;
@@ -32,7 +32,7 @@ struct Call {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reply {
     /// It is saved.
-    Taken,
+    Accepted,
     /// It was about something that is over.
     Stale,
     /// It was refused.
@@ -94,8 +94,8 @@ async fn pass_on(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
         return Reply::NotHere;
     }
     match outcome.await {
-        Ok(Ok(Reception::Taken)) => Reply::Taken,
-        Ok(Ok(Reception::Stale | Reception::Unfit)) => Reply::Stale,
+        Ok(Ok(InputOutcome::Accepted)) => Reply::Accepted,
+        Ok(Ok(InputOutcome::Stale | InputOutcome::Rejected)) => Reply::Stale,
         Ok(Err(crate::RuntimeError::Gone { .. })) | Err(_) => Reply::NotHere,
         Ok(Err(error)) => Reply::Refused(error.to_string()),
     }

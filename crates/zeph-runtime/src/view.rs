@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
     Attempt, ContentId, CutHow, Entry, Fault, Header, Record, RunId, TaskGraph, TaskId, TaskState,
@@ -11,13 +12,12 @@ use zeph_graph::{
 };
 use zeph_memory::{Content, RawGraphStore, RunStatus, StoredRun};
 use zeph_scheduler::{Patches, Scheduler};
-use zeph_subagent::{TaskErrorRecord, TaskOutput};
 
 use crate::answer::{self, QuestionView, content_of};
 use crate::content::read_output;
 use crate::engine::read_header;
 use crate::error::RuntimeError;
-use crate::handle::{Pulse, RunReport};
+use crate::handle::{RunReport, RunSnapshot};
 
 /// A run as its journal tells it. Reading one needs no ownership and holds nobody up.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub struct NoteView {
     pub attempt: Attempt,
     /// When it was recorded.
     pub at: Timestamp,
-    /// What it is about, as [`NoteKind::name`](zeph_subagent::NoteKind::name) says it.
+    /// What it is about, as [`NoteKind::name`](zeph_executor::NoteKind::name) says it.
     pub kind: String,
     /// The note. Untrusted text, usually JSON.
     pub body: Bytes,
@@ -121,8 +121,8 @@ impl RunView {
 
     /// The run at a glance.
     #[must_use]
-    pub fn pulse(&self) -> Pulse {
-        Pulse::of(&self.scheduler)
+    pub fn snapshot(&self) -> RunSnapshot {
+        RunSnapshot::of(&self.scheduler)
     }
 
     /// How the run and each of its tasks stand.

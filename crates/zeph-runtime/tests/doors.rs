@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use zeph_executor::double::Gate;
+use zeph_executor::{
+    ErrorClass, Executor, Note, NoteKind, Proposal, Registry, TaskContext, TaskError, TaskInput,
+    TaskOutput, closure,
+};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
     Budget, Fault, OverBudget, Policy, RunEnd, RunId, RunState, Spend, Spent, Task, TaskGraph,
@@ -9,12 +14,7 @@ use zeph_graph::{
 };
 use zeph_memory::MemoryStore;
 use zeph_runtime::{Engine, RunView, Submission};
-use zeph_scheduler::Reception;
-use zeph_subagent::double::Gate;
-use zeph_subagent::{
-    ErrorClass, Executor, Note, NoteKind, Proposal, Registry, TaskContext, TaskError, TaskInput,
-    TaskOutput, closure,
-};
+use zeph_scheduler::InputOutcome;
 
 fn tokens(tokens: u32) -> Spend {
     Spend {
@@ -99,18 +99,18 @@ async fn at_its_limit_a_run_asks_and_goes_on_with_more() {
         .submit(submission(graph, 100, OverBudget::Ask))
         .await
         .expect("is saved");
-    let pulse = run.until(|pulse| !pulse.questions.is_empty()).await;
-    assert_eq!(pulse.state, RunState::Waiting);
-    assert_eq!(pulse.spent, Spent::from(tokens(50)));
-    let question = pulse.questions[0].id;
+    let snapshot = run.until(|snapshot| !snapshot.questions.is_empty()).await;
+    assert_eq!(snapshot.state, RunState::Waiting);
+    assert_eq!(snapshot.spent, Spent::from(tokens(50)));
+    let question = snapshot.questions[0].id;
 
     assert_eq!(
         run.set_budget(budget(100)).await.expect("is there"),
-        Reception::Stale
+        InputOutcome::Stale
     );
     assert_eq!(
         run.set_budget(budget(200)).await.expect("is there"),
-        Reception::Taken
+        InputOutcome::Accepted
     );
     run.answer(question, "retry").await.expect("fits");
     let report = run.wait().await.expect("ends");

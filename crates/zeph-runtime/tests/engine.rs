@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use zeph_executor::double::{Gate, ScriptedExecutor, Step};
+use zeph_executor::{Registry, TaskError};
 use zeph_graph::{OnFailure, Question, RunEnd, RunState, Task, TaskGraph, TaskState};
 use zeph_memory::MemoryStore;
 use zeph_runtime::{Engine, Submission};
-use zeph_subagent::double::{Gate, ScriptedExecutor, Step};
-use zeph_subagent::{Registry, TaskError};
 
 async fn engine(store: &MemoryStore, script: &Arc<ScriptedExecutor>) -> Engine {
     let mut registry = Registry::new();
@@ -74,8 +74,8 @@ async fn of_two_parallel_tasks_one_held_the_others_dependant_starts_at_once() {
         .expect("is saved");
 
     script.started("next").await;
-    run.until(|pulse| pulse.counts.completed == 2).await;
-    assert_eq!(run.pulse().counts.running, 1, "the held one still runs");
+    run.until(|snapshot| snapshot.counts.completed == 2).await;
+    assert_eq!(run.snapshot().counts.running, 1, "the held one still runs");
     gate.open();
     assert_eq!(
         run.wait().await.expect("ends").end(),
@@ -100,7 +100,7 @@ async fn a_failure_under_skip_cancels_nothing_outside_its_cone() {
         .submit(Submission::new(graph))
         .await
         .expect("is saved");
-    run.until(|pulse| pulse.counts.skipped == 1).await;
+    run.until(|snapshot| snapshot.counts.skipped == 1).await;
     gate.open();
     let report = run.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Degraded));
@@ -121,8 +121,10 @@ async fn two_questions_are_answered_in_any_order_and_also_after_a_restart() {
         .submit(Submission::new(graph))
         .await
         .expect("is saved");
-    let pulse = run.until(|pulse| pulse.state == RunState::Waiting).await;
-    assert_eq!(pulse.questions.len(), 2);
+    let snapshot = run
+        .until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
+    assert_eq!(snapshot.questions.len(), 2);
     assert!(
         run.answer(2, "perhaps").await.is_err(),
         "neither yes nor no"

@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_executor::double::{Gate, ScriptedExecutor, Step};
+use zeph_executor::{Registry, TaskError};
 use zeph_graph::{Effect, OnFailure, Policy, RunEnd, RunState, Task, TaskGraph, TaskState};
 use zeph_memory::{Fault, FaultyStore, MemoryStore, Op, RawGraphStore};
 use zeph_runtime::{Engine, RunView, RuntimeError, Submission};
-use zeph_subagent::double::{Gate, ScriptedExecutor, Step};
-use zeph_subagent::{Registry, TaskError};
 
 async fn engine(store: Arc<dyn RawGraphStore>, script: &Arc<ScriptedExecutor>) -> Engine {
     let mut registry = Registry::new();
@@ -105,8 +105,10 @@ async fn an_interrupted_at_most_once_task_is_not_repeated_without_a_persons_word
     // A second owner takes the run over while the first still believes in it.
     let second = engine(Arc::new(memory.clone()), &script).await;
     let taken = second.resume(run.id()).await.expect("is taken over");
-    let pulse = taken.until(|pulse| pulse.state == RunState::Waiting).await;
-    assert_eq!(pulse.questions[0].task, "pay");
+    let snapshot = taken
+        .until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
+    assert_eq!(snapshot.questions[0].task, "pay");
     taken.answer(1, "retry").await.expect("is saved");
     let report = taken.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));
@@ -283,7 +285,7 @@ async fn a_second_suspend_cuts_at_once_what_would_have_had_its_grace() {
         .expect("is saved");
     script.started("slow").await;
     run.suspend().await.expect("is saved");
-    assert_eq!(run.pulse().state, RunState::Suspending);
+    assert_eq!(run.snapshot().state, RunState::Suspending);
     run.suspend().await.expect("is saved");
     let report = run.wait().await.expect("rests");
     assert_eq!(report.state, RunState::Suspended);
@@ -317,7 +319,7 @@ async fn ten_thousand_completions_at_once_are_all_taken() {
         .submit(Submission::new(graph).policy(wide))
         .await
         .expect("is saved");
-    run.until(|pulse| pulse.counts.running == MANY).await;
+    run.until(|snapshot| snapshot.counts.running == MANY).await;
     gate.open();
     let report = run.wait().await.expect("ends");
     assert_eq!(report.counts.completed, MANY);

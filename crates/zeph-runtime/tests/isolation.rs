@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use zeph_executor::double::Gate;
+use zeph_executor::{Registry, TaskContext, TaskError, TaskInput, TaskOutput, closure};
 use zeph_graph::{
     OnFailure, Params, Policy, Question, RunEnd, RunId, RunState, Task, TaskGraph, Timestamp,
 };
 use zeph_memory::{Fault, FaultyStore, MemoryStore, Op, RawGraphStore};
 use zeph_runtime::{Delivery, Engine, Owners, Request, Submission, ask};
-use zeph_subagent::double::Gate;
-use zeph_subagent::{Registry, TaskContext, TaskError, TaskInput, TaskOutput, closure};
 
 fn registry<F, Fut>(body: F) -> Registry
 where
@@ -115,7 +115,7 @@ async fn an_end_that_is_not_saved_is_not_told() {
         .submit(Submission::new(one("a")))
         .await
         .expect("is saved");
-    run.until(|pulse| pulse.counts.running == 1).await;
+    run.until(|snapshot| snapshot.counts.running == 1).await;
     store.fail_next(Op::Commit, Fault::Before);
     gate.open();
     let report = run.wait().await.expect("is told");
@@ -139,7 +139,8 @@ async fn an_answer_that_comes_while_the_rest_is_written_is_saved_too() {
         .submit(Submission::new(graph))
         .await
         .expect("is saved");
-    run.until(|pulse| pulse.state == RunState::Waiting).await;
+    run.until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
     let held = store.hold_commits().await;
     let (suspending, answering) = (run.clone(), run.clone());
     let suspend = tokio::spawn(async move { suspending.suspend().await });
@@ -215,7 +216,7 @@ async fn a_run_whose_handles_are_all_dropped_still_has_its_owner() {
         .submit(Submission::new(one("a")).name(id("r")))
         .await
         .expect("is saved");
-    run.until(|pulse| pulse.counts.running == 1).await;
+    run.until(|snapshot| snapshot.counts.running == 1).await;
     drop((run, engine));
 
     let other = start(waiting_for(&gate)).await.expect("starts");
@@ -229,7 +230,10 @@ async fn a_run_whose_handles_are_all_dropped_still_has_its_owner() {
         },
     );
     let delivery = ask(&*store, Some(&owners), &run, &cancel, Timestamp::ZERO);
-    assert_eq!(delivery.await.expect("reaches the owner"), Delivery::Taken);
+    assert_eq!(
+        delivery.await.expect("reaches the owner"),
+        Delivery::Accepted
+    );
 }
 
 #[tokio::test]
@@ -244,7 +248,7 @@ async fn a_run_that_is_taken_over_costs_the_others_of_its_commit_nothing() {
             .submit(Submission::new(one(name)).name(id(name)))
             .await
             .expect("is saved");
-        run.until(|pulse| pulse.counts.running == 1).await;
+        run.until(|snapshot| snapshot.counts.running == 1).await;
         runs.push(run);
     }
     let fence = store

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use zeph_executor::Registry;
 use zeph_graph::{Question, RunEnd, RunId, RunState, Task, TaskGraph, Timestamp};
 use zeph_memory::{MemoryStore, RawGraphStore};
 use zeph_runtime::{Delivery, Engine, Owners, Request, RunHandle, RuntimeError, Submission, ask};
-use zeph_subagent::Registry;
 
 struct House {
     store: Arc<dyn RawGraphStore>,
@@ -61,7 +61,8 @@ fn answer(question: u32, text: &str) -> Request {
 }
 
 async fn waiting(run: &RunHandle) {
-    run.until(|pulse| pulse.state == RunState::Waiting).await;
+    run.until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
 }
 
 #[tokio::test]
@@ -92,7 +93,7 @@ async fn a_second_process_is_told_who_holds_the_run_and_reaches_it_by_the_socket
         .ask(run.id(), answer(2, "yes"))
         .await
         .expect("reaches the owner");
-    assert_eq!(taken, Delivery::Taken);
+    assert_eq!(taken, Delivery::Accepted);
     let refused = house
         .ask(run.id(), answer(2, "no"))
         .await

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use zeph_graph::{Record, Task, TaskGraph};
-use zeph_memory::MemoryStore;
-use zeph_runtime::{Engine, RunEvent, RunView, Submission};
-use zeph_subagent::{
+use zeph_executor::{
     LogStream, Note, NoteKind, Redact, Registry, TaskContext, TaskError, TaskInput, TaskOutput,
     closure,
 };
+use zeph_graph::{Record, Task, TaskGraph};
+use zeph_memory::MemoryStore;
+use zeph_runtime::{Engine, RunEvent, RunView, Submission};
 
 fn graph_of(tasks: impl IntoIterator<Item = Task>) -> TaskGraph {
     let mut graph = TaskGraph::new();

@@ -4,11 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use zeph_executor::Registry;
+use zeph_executor::double::{Gate, ScriptedExecutor, Step};
 use zeph_graph::{Record, RunEnd, RunState, Task, TaskGraph, wire};
 use zeph_memory::{Commit, FaultyStore, Fence, MemoryStore, Op, RawGraphStore, Row, RunStatus};
 use zeph_runtime::{Engine, RuntimeError, Submission};
-use zeph_subagent::Registry;
-use zeph_subagent::double::{Gate, ScriptedExecutor, Step};
 
 async fn engine(store: impl RawGraphStore + 'static, script: &Arc<ScriptedExecutor>) -> Engine {
     let mut registry = Registry::new();
@@ -106,7 +106,7 @@ async fn the_last_word_of_a_former_owner_counts() {
     let second = engine(store, &script).await;
     let run = "k7m2xq9d".parse().expect("a name");
     let run = second.resume(&run).await.expect("goes on");
-    assert_eq!(run.pulse().state, RunState::Paused);
+    assert_eq!(run.snapshot().state, RunState::Paused);
     run.unpause().await.expect("is saved");
     let report = run.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));

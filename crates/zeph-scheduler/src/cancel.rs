@@ -5,25 +5,25 @@ use std::collections::BTreeSet;
 use zeph_graph::{Attempt, CancelWhy, CutWhy, EndingWhy, Record, TaskId, TaskState};
 
 use crate::batch::Action;
-use crate::input::{Reception, Scope};
+use crate::input::{InputOutcome, Scope};
 use crate::machine::{Machine, Phase};
 
 impl Machine {
-    pub(crate) fn on_cancel(&mut self, scope: Scope) -> Reception {
+    pub(crate) fn on_cancel(&mut self, scope: Scope) -> InputOutcome {
         match scope {
             Scope::Task(task) => self.cancel_one(task, CancelWhy::Task),
             Scope::Downstream(task) => self.cancel_downstream(task),
-            Scope::Run if self.run.ending.is_some() => Reception::Stale,
+            Scope::Run if self.run.ending.is_some() => InputOutcome::Stale,
             Scope::Run => {
                 self.begin_ending(EndingWhy::Cancel);
-                Reception::Taken
+                InputOutcome::Accepted
             }
         }
     }
 
-    fn cancel_one(&mut self, task: TaskId, why: CancelWhy) -> Reception {
+    fn cancel_one(&mut self, task: TaskId, why: CancelWhy) -> InputOutcome {
         let Some(&state) = self.state.get(task.index()) else {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         };
         match state {
             TaskState::Pending
@@ -39,7 +39,7 @@ impl Machine {
             TaskState::Canceling {
                 why: CutWhy::Cancel(_),
                 ..
-            } => return Reception::Stale,
+            } => return InputOutcome::Stale,
             // It has been told to end already; only what follows changes.
             TaskState::Canceling { attempt, .. } => {
                 let why = CutWhy::Cancel(why);
@@ -51,17 +51,17 @@ impl Machine {
             TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
-            | TaskState::Canceled { .. } => return Reception::Stale,
+            | TaskState::Canceled { .. } => return InputOutcome::Stale,
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     /// Every task on a path from `root` that has not ended, in the order of their numbers.
     ///
     /// Cost: the tasks and dependencies of that cone, each with a logarithm of its size.
-    fn cancel_downstream(&mut self, root: TaskId) -> Reception {
+    fn cancel_downstream(&mut self, root: TaskId) -> InputOutcome {
         if root.index() >= self.state.len() {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         let mut reception = self.cancel_one(root, CancelWhy::Task);
         // A dependency has a lower number than what depends on it, so that the first of those that are
@@ -71,8 +71,8 @@ impl Machine {
             if !planted!(13) {
                 cone.extend(self.links.children(task));
             }
-            if self.cancel_one(task, CancelWhy::Downstream) == Reception::Taken {
-                reception = Reception::Taken;
+            if self.cancel_one(task, CancelWhy::Downstream) == InputOutcome::Accepted {
+                reception = InputOutcome::Accepted;
             }
         }
         reception
@@ -118,18 +118,20 @@ impl Machine {
     }
 
     /// Suspends: nothing new starts. The second time the grace is over.
-    pub(crate) fn on_suspend(&mut self) -> Reception {
+    pub(crate) fn on_suspend(&mut self) -> InputOutcome {
         match self.run.phase {
-            Phase::Live if self.run.ending.is_some() || self.dormant => Reception::Stale,
+            Phase::Live if self.run.ending.is_some() || self.dormant => InputOutcome::Stale,
             Phase::Live => {
                 self.record(Record::Suspending);
-                Reception::Taken
+                InputOutcome::Accepted
             }
             Phase::Suspending if self.counts.running > u32::from(planted!(16)) => {
                 self.stop_for_suspension();
-                Reception::Taken
+                InputOutcome::Accepted
             }
-            Phase::Suspending | Phase::New | Phase::Suspended | Phase::Ended(_) => Reception::Stale,
+            Phase::Suspending | Phase::New | Phase::Suspended | Phase::Ended(_) => {
+                InputOutcome::Stale
+            }
         }
     }
 

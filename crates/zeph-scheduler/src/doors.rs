@@ -8,7 +8,7 @@ use zeph_graph::{
 };
 
 use crate::Scheduler;
-use crate::input::Reception;
+use crate::input::InputOutcome;
 use crate::machine::Machine;
 
 /// Why a reservation was refused. Nothing was recorded.
@@ -165,7 +165,7 @@ impl Scheduler {
     /// # Examples
     /// ```
     /// use zeph_graph::{Attempt, Budget, Policy, Spend, Task, TaskGraph, Timestamp};
-    /// use zeph_scheduler::{Input, Reception, Refusal, Scheduler};
+    /// use zeph_scheduler::{Input, InputOutcome, Refusal, Scheduler};
     /// let mut graph = TaskGraph::new();
     /// let ask = graph.add_task(Task::new("ask").action("model"), []);
     /// let budget = Budget { tokens: 1_000, ..Budget::UNLIMITED };
@@ -181,7 +181,7 @@ impl Scheduler {
     /// assert_eq!(second, Err(Refusal::OverBudget { left }));
     ///
     /// let spent = Spend { tokens: 150, micro_usd: 0 };
-    /// assert_eq!(scheduler.settle(now, ask, Attempt::FIRST, first, spent), Reception::Taken);
+    /// assert_eq!(scheduler.settle(now, ask, Attempt::FIRST, first, spent), InputOutcome::Accepted);
     /// assert_eq!(scheduler.left(ask).tokens, 850);
     /// # Ok::<(), Refusal>(())
     /// ```
@@ -199,7 +199,7 @@ impl Scheduler {
 
     /// Says what a reservation has spent, and gives the rest back.
     ///
-    /// More than was reserved is taken as it is. [`Reception::Stale`] if the attempt is over or the
+    /// More than was reserved is taken as it is. [`InputOutcome::Stale`] if the attempt is over or the
     /// reservation is not an open one of it. Cost: a logarithm.
     pub fn settle(
         &mut self,
@@ -208,20 +208,20 @@ impl Scheduler {
         attempt: Attempt,
         reservation: ReservationId,
         spent: Spend,
-    ) -> Reception {
+    ) -> InputOutcome {
         self.during(now, false, |machine| {
             machine.on_settle(task, attempt, reservation, spent)
         })
     }
 
-    /// Keeps a content as a note about the attempt. [`Reception::Stale`] if the attempt is over.
+    /// Keeps a content as a note about the attempt. [`InputOutcome::Stale`] if the attempt is over.
     pub fn note(
         &mut self,
         now: Timestamp,
         task: TaskId,
         attempt: Attempt,
         content: ContentId,
-    ) -> Reception {
+    ) -> InputOutcome {
         self.during(now, false, |machine| {
             machine.on_note(task, attempt, content)
         })
@@ -356,29 +356,29 @@ impl Machine {
         attempt: Attempt,
         reservation: ReservationId,
         spent: Spend,
-    ) -> Reception {
+    ) -> InputOutcome {
         let open = self.purse.open.contains_key(&(task, reservation));
         if self.current(task, attempt).is_none() || !open {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         self.record(Record::Settled {
             task,
             reservation,
             spent,
         });
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
-    fn on_note(&mut self, task: TaskId, attempt: Attempt, content: ContentId) -> Reception {
+    fn on_note(&mut self, task: TaskId, attempt: Attempt, content: ContentId) -> InputOutcome {
         if self.current(task, attempt).is_none() {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         self.record(Record::Noted {
             task,
             attempt,
             content,
         });
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     fn on_amend(
@@ -409,15 +409,15 @@ impl Machine {
     }
 
     /// Somebody set the run's budget anew.
-    pub(crate) fn on_budget(&mut self, budget: Budget) -> Reception {
+    pub(crate) fn on_budget(&mut self, budget: Budget) -> InputOutcome {
         if budget == self.purse.budget {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         if planted!(61) {
             self.purse.budget = budget;
-            return Reception::Taken;
+            return InputOutcome::Accepted;
         }
         self.record(Record::Budgeted { budget });
-        Reception::Taken
+        InputOutcome::Accepted
     }
 }

@@ -85,11 +85,11 @@ pub enum Scope {
 
 /// What became of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reception {
+pub enum InputOutcome {
     /// It was taken into account.
-    Taken,
+    Accepted,
     /// It was about something that is over or was never there, and changed nothing.
     Stale,
     /// It was an answer that its question does not accept, and changed nothing.
-    Unfit,
+    Rejected,
 }

@@ -54,7 +54,7 @@ pub use batch::{Action, Batch};
 pub use doors::{Account, Amendment, Patches, Refusal};
 pub use event::{Event, EventKind};
 pub use explain::{Explanation, Held};
-pub use input::{Input, Reception, Scope};
+pub use input::{Input, InputOutcome, Scope};
 pub use machine::{Counts, OpenQuestion, Tally};
 pub use recover::Corrupt;
 pub use replay::{Divergence, replay};

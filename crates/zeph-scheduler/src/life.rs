@@ -3,14 +3,14 @@
 use zeph_graph::{CutHow, CutWhy, EndingWhy, Fault, Record, RunEnd, RunState, TaskState};
 
 use crate::batch::Action;
-use crate::input::Reception;
+use crate::input::InputOutcome;
 use crate::machine::{Machine, Phase};
 use crate::timers::{Timer, TimerKind};
 
 impl Machine {
-    pub(crate) fn on_start(&mut self) -> Reception {
+    pub(crate) fn on_start(&mut self) -> InputOutcome {
         if self.run.phase != Phase::New {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         self.record(Record::Opened);
         for task in self.graph.ids() {
@@ -18,28 +18,28 @@ impl Machine {
                 self.consider(task);
             }
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
-    pub(crate) fn on_pause(&mut self, pause: bool) -> Reception {
+    pub(crate) fn on_pause(&mut self, pause: bool) -> InputOutcome {
         let live = !matches!(self.run.phase, Phase::New | Phase::Ended(_));
         if !live || self.run.paused == pause {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         self.record(if pause {
             Record::Paused
         } else {
             Record::Unpaused
         });
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     /// The run goes on. What was in flight when it stopped is lost; the effect classes decide.
-    pub(crate) fn on_resume(&mut self) -> Reception {
+    pub(crate) fn on_resume(&mut self) -> InputOutcome {
         let at_rest = self.run.phase == Phase::Suspended;
         let over = matches!(self.run.phase, Phase::Ended(_));
         if over || !(at_rest || self.dormant) {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         self.dormant = false;
         if self.run.phase == Phase::New {
@@ -74,7 +74,7 @@ impl Machine {
                 question,
             });
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     /// Starts what may start. Cost: a logarithm for each start, and for each class of tasks that is found

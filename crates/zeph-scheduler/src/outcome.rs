@@ -7,7 +7,7 @@ use zeph_graph::{
 };
 
 use crate::batch::Action;
-use crate::input::Reception;
+use crate::input::InputOutcome;
 use crate::machine::Machine;
 
 /// What an executor said when an attempt failed.
@@ -26,7 +26,7 @@ impl Machine {
         attempt: Attempt,
         output: Option<ContentId>,
         log: Option<ContentId>,
-    ) -> Reception {
+    ) -> InputOutcome {
         let output = output.map_or(Output::None, Output::Content);
         match self.current(task, attempt) {
             // A result that makes it before the suspension is a result.
@@ -40,9 +40,9 @@ impl Machine {
             }
             // The decision to stop it stands, whoever was faster.
             Some(Some(why)) => self.cut(task, attempt, Some(why), CutHow::Stopped, log),
-            None => return Reception::Stale,
+            None => return InputOutcome::Stale,
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     pub(crate) fn on_failed(
@@ -50,7 +50,7 @@ impl Machine {
         task: TaskId,
         attempt: Attempt,
         failure: Failure,
-    ) -> Reception {
+    ) -> InputOutcome {
         let Failure {
             fault,
             error,
@@ -69,17 +69,17 @@ impl Machine {
                 self.after_failure(task, fault, retry_after);
             }
             Some(Some(why)) => self.cut(task, attempt, Some(why), CutHow::Stopped, log),
-            None => return Reception::Stale,
+            None => return InputOutcome::Stale,
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
-    pub(crate) fn on_lost(&mut self, task: TaskId, attempt: Attempt) -> Reception {
+    pub(crate) fn on_lost(&mut self, task: TaskId, attempt: Attempt) -> InputOutcome {
         match self.current(task, attempt) {
             Some(why) => self.cut(task, attempt, why, CutHow::Lost, None),
-            None => return Reception::Stale,
+            None => return InputOutcome::Stale,
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     /// If that attempt is in flight: why it is being stopped, if it is.

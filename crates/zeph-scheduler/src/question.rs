@@ -7,22 +7,22 @@ use zeph_graph::{
 };
 
 use crate::admit::fits;
-use crate::input::Reception;
+use crate::input::InputOutcome;
 use crate::machine::{Kind, Machine};
 
 impl Machine {
-    pub(crate) fn on_answered(&mut self, question: QuestionId, answer: Answer) -> Reception {
+    pub(crate) fn on_answered(&mut self, question: QuestionId, answer: Answer) -> InputOutcome {
         let Some(open) = self.questions.get(&question) else {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         };
         // Nobody can answer with a value of the definition that the definition does not have.
         let default = || self.default_answer(question).map(|(_, default)| default);
         let unknown = answer == Answer::Value(Output::Definition) && default() != Some(answer);
         if unknown || !fits(open.why, answer) {
-            return Reception::Unfit;
+            return InputOutcome::Rejected;
         }
         self.answer(question, answer, false);
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     /// Nobody answered in time.

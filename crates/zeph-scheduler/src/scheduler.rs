@@ -5,7 +5,7 @@ use zeph_graph::{
 };
 
 use crate::batch::{Action, Batch};
-use crate::input::{Input, Reception};
+use crate::input::{Input, InputOutcome};
 use crate::machine::{Counts, Machine, OpenQuestion, Phase, Tally};
 use crate::outcome::Failure;
 
@@ -67,7 +67,7 @@ impl Scheduler {
     ///
     /// Cost: the number of dependants of the task concerned, plus a logarithm of the live timers;
     /// cancelling or resuming a run costs a pass over its tasks.
-    pub fn handle(&mut self, now: Timestamp, input: Input) -> Reception {
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> InputOutcome {
         let resumes = matches!(input, Input::Resume);
         self.during(now, resumes, |machine| machine.receive(input))
     }
@@ -234,14 +234,14 @@ impl Machine {
         !self.dormant || self.run.phase == Phase::New
     }
 
-    fn receive(&mut self, input: Input) -> Reception {
+    fn receive(&mut self, input: Input) -> InputOutcome {
         if self.run.phase == Phase::New
             && !matches!(input, Input::Start | Input::Resume | Input::Quota(_))
         {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         if matches!(self.run.phase, Phase::Ended(_)) {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         match input {
             Input::Start => self.on_start(),
@@ -278,9 +278,9 @@ impl Machine {
             Input::Budget(budget) => self.on_budget(budget),
             Input::Quota(slots) => {
                 self.quota = slots;
-                Reception::Taken
+                InputOutcome::Accepted
             }
-            Input::Tick => Reception::Taken,
+            Input::Tick => InputOutcome::Accepted,
         }
     }
 }

@@ -7,7 +7,7 @@ use zeph_graph::{
     TaskGraph, TaskId, Timestamp,
 };
 use zeph_scheduler::{
-    Action, Amendment, Corrupt, Explanation, Input, Patches, Reception, Refusal, Scheduler,
+    Action, Amendment, Corrupt, Explanation, Input, InputOutcome, Patches, Refusal, Scheduler,
 };
 
 const FIRST: Attempt = Attempt::FIRST;
@@ -73,8 +73,8 @@ fn busy() -> (Scheduler, Vec<Entry>, Patches) {
     let spent = machine.reserve(now, PLAN, FIRST, tokens(300)).unwrap();
     machine.reserve(now, PLAN, FIRST, tokens(500)).unwrap();
     let settled = machine.settle(now, PLAN, FIRST, spent, tokens(120));
-    assert_eq!(settled, Reception::Taken);
-    assert_eq!(machine.note(now, PLAN, FIRST, note), Reception::Taken);
+    assert_eq!(settled, InputOutcome::Accepted);
+    assert_eq!(machine.note(now, PLAN, FIRST, note), InputOutcome::Accepted);
     let content = note.next();
     let grown = machine.amend(now, PLAN, FIRST, content, &patch());
     let first = TaskId::from_index(1);
@@ -179,8 +179,11 @@ fn tasks_and_attempts_that_never_were_are_stale() {
         let reserved = machine.reserve(now, task, attempt, Spend::ZERO);
         assert_eq!(reserved, Err(Refusal::Stale));
         let settled = machine.settle(now, task, attempt, ReservationId::FIRST, Spend::ZERO);
-        assert_eq!(settled, Reception::Stale);
-        assert_eq!(machine.note(now, task, attempt, content), Reception::Stale);
+        assert_eq!(settled, InputOutcome::Stale);
+        assert_eq!(
+            machine.note(now, task, attempt, content),
+            InputOutcome::Stale
+        );
         let amended = machine.amend(now, task, attempt, content, &patch());
         assert_eq!(amended, Ok(Amendment::Stale));
     }
@@ -189,7 +192,7 @@ fn tasks_and_attempts_that_never_were_are_stale() {
     let early = new.reserve(now, PLAN, FIRST, Spend::ZERO);
     assert_eq!(early, Err(Refusal::Stale));
     let early = new.handle(now, Input::Budget(Budget::UNLIMITED));
-    assert_eq!(early, Reception::Stale);
+    assert_eq!(early, InputOutcome::Stale);
 }
 
 #[test]

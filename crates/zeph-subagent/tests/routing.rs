@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
+use zeph_executor::async_trait;
 use zeph_subagent::router::{
     AgentRouter, Candidate, Decision, NamedRouter, NoMatch, Prefer, Route, RouteRequest,
     ScoringRouter, ScriptedRouter, SingleRouter, conformance, router_fn, scorer_fn,
 };
-use zeph_subagent::{AgentCatalog, SubAgentDef, async_trait};
+use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 /// Three agents: an analyst who reads, a writer, and a Chinese translator.
 fn house() -> AgentCatalog {

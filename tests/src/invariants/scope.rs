@@ -31,7 +31,7 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
     // A report of the current attempt counts; what it writes through a door may be refused.
     let is_report = matches!(view.what, Happening::Input(_) | Happening::Note { .. });
     let fine = if current {
-        !is_report || view.said == Said::Taken
+        !is_report || view.said == Said::Accepted
     } else {
         view.said == Said::Stale
     };
@@ -201,9 +201,9 @@ pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
             );
             tasks as usize
         }
-        Said::Taken
+        Said::Accepted
         | Said::Stale
-        | Said::Unfit
+        | Said::Rejected
         | Said::Reserved(_)
         | Said::OverBudget(_)
         | Said::Already

@@ -136,12 +136,12 @@ impl Model {
             return Said::Stale;
         }
         purse.paid.push(spent);
-        Said::Taken
+        Said::Accepted
     }
 
     pub(super) fn note(&self, task: TaskId, attempt: Attempt) -> Said {
         match self.current(task, attempt.get()) {
-            Some(_) => Said::Taken,
+            Some(_) => Said::Accepted,
             None => Said::Stale,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeph_graph::{CancelWhy, CutHow, CutWhy, EndingWhy, Fault, QuestionId, RunEnd, TaskId};
 use zeph_graph::{Output, Timestamp, Trigger, Work};
-use zeph_scheduler::{Input, Reception, Scope, TimerKind};
+use zeph_scheduler::{Input, InputOutcome, Scope, TimerKind};
 
 use super::{Gone, Model, Phase, Stand};
 use crate::facts::Facts;
@@ -50,10 +50,10 @@ impl Model {
         said
     }
 
-    fn take(&mut self, input: Input, asked: &dyn Fn(QuestionId) -> Option<TaskId>) -> Reception {
+    fn take(&mut self, input: Input, asked: &dyn Fn(QuestionId) -> Option<TaskId>) -> InputOutcome {
         let early = matches!(input, Input::Start | Input::Resume | Input::Quota(_));
         if matches!(self.phase, Phase::Over(_)) || (self.phase == Phase::New && !early) {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         match input {
             Input::Start => self.start(),
@@ -76,62 +76,62 @@ impl Model {
             Input::Lost { task, attempt } => self.lost(task, attempt.get()),
             Input::Answered { question, answer } => match asked(question) {
                 Some(task) => self.answered(task, answer),
-                None => Reception::Stale,
+                None => InputOutcome::Stale,
             },
             Input::Cancel(scope) => self.cancel(scope),
             Input::Pause => self.pause(true),
             Input::Unpause => self.pause(false),
             Input::Suspend => self.suspend(),
             Input::Resume => self.resume(),
-            Input::Budget(budget) if budget == self.budget => Reception::Stale,
+            Input::Budget(budget) if budget == self.budget => InputOutcome::Stale,
             Input::Budget(budget) => {
                 self.budget = budget;
-                Reception::Taken
+                InputOutcome::Accepted
             }
             Input::Quota(slots) => {
                 self.quota = slots;
-                Reception::Taken
+                InputOutcome::Accepted
             }
-            Input::Tick => Reception::Taken,
+            Input::Tick => InputOutcome::Accepted,
         }
     }
 
-    fn start(&mut self) -> Reception {
+    fn start(&mut self) -> InputOutcome {
         if self.phase != Phase::New {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         self.phase = Phase::Live;
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
-    fn pause(&mut self, pause: bool) -> Reception {
+    fn pause(&mut self, pause: bool) -> InputOutcome {
         if self.paused == pause {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         self.paused = pause;
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
-    fn suspend(&mut self) -> Reception {
+    fn suspend(&mut self) -> InputOutcome {
         match self.phase {
             Phase::Live if self.ending.is_none() && !self.dormant => {
                 self.phase = Phase::Suspending(self.now);
-                Reception::Taken
+                InputOutcome::Accepted
             }
             Phase::Suspending(_) => {
                 if self.stop_all(CutWhy::Suspend) {
-                    Reception::Taken
+                    InputOutcome::Accepted
                 } else {
-                    Reception::Stale
+                    InputOutcome::Stale
                 }
             }
-            Phase::Live | Phase::New | Phase::Suspended | Phase::Over(_) => Reception::Stale,
+            Phase::Live | Phase::New | Phase::Suspended | Phase::Over(_) => InputOutcome::Stale,
         }
     }
 
-    fn resume(&mut self) -> Reception {
+    fn resume(&mut self) -> InputOutcome {
         if !self.dormant && self.phase != Phase::Suspended {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         }
         if self.phase == Phase::New {
             self.dormant = false;
@@ -152,10 +152,10 @@ impl Model {
                 self.attempt_over(task, why, CutHow::Lost);
             }
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
-    fn cancel(&mut self, scope: Scope) -> Reception {
+    fn cancel(&mut self, scope: Scope) -> InputOutcome {
         let taken = match scope {
             Scope::Task(task) => self.known(task) && self.cancel_task(task, CancelWhy::Task),
             Scope::Downstream(root) => {
@@ -170,9 +170,9 @@ impl Model {
             Scope::Run => self.end_early(EndingWhy::Cancel),
         };
         if taken {
-            Reception::Taken
+            InputOutcome::Accepted
         } else {
-            Reception::Stale
+            InputOutcome::Stale
         }
     }
 

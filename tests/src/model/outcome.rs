@@ -6,7 +6,7 @@ use zeph_graph::{
     Answer, AskWhy, CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, OnFailure, Output,
     OverBudget, TaskId, Work,
 };
-use zeph_scheduler::Reception;
+use zeph_scheduler::InputOutcome;
 
 use super::clock::{Stretches, later};
 use super::{Gone, Model, Stand, Until};
@@ -34,16 +34,16 @@ impl Model {
         self.attempt_of(task).filter(|_| same)
     }
 
-    pub(super) fn completed(&mut self, task: TaskId, no: u32, output: Output) -> Reception {
+    pub(super) fn completed(&mut self, task: TaskId, no: u32, output: Output) -> InputOutcome {
         match self.current(task, no) {
-            None => return Reception::Stale,
+            None => return InputOutcome::Stale,
             Some(None | Some(CutWhy::Suspend)) => {
                 self.lives[task.index()].purse.pay_up();
                 self.lives[task.index()].stand = Stand::Gone(Gone::Completed(output));
             }
             Some(why) => self.attempt_over(task, why, CutHow::Stopped),
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     pub(super) fn attempt_failed(
@@ -52,9 +52,9 @@ impl Model {
         no: u32,
         fault: Fault,
         floor: Option<Duration>,
-    ) -> Reception {
+    ) -> InputOutcome {
         match self.current(task, no) {
-            None => return Reception::Stale,
+            None => return InputOutcome::Stale,
             Some(None) => {
                 self.lives[task.index()].clock.set(false, self.now);
                 self.lives[task.index()].purse.pay_up();
@@ -63,15 +63,15 @@ impl Model {
             }
             Some(why) => self.attempt_over(task, why, CutHow::Stopped),
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
-    pub(super) fn lost(&mut self, task: TaskId, no: u32) -> Reception {
+    pub(super) fn lost(&mut self, task: TaskId, no: u32) -> InputOutcome {
         match self.current(task, no) {
-            None => return Reception::Stale,
+            None => return InputOutcome::Stale,
             Some(why) => self.attempt_over(task, why, CutHow::Lost),
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     /// An attempt was stopped, given up or lost.
@@ -159,14 +159,14 @@ impl Model {
         self.end_early(EndingWhy::Abort(task));
     }
 
-    pub(super) fn answered(&mut self, task: TaskId, answer: Answer) -> Reception {
+    pub(super) fn answered(&mut self, task: TaskId, answer: Answer) -> InputOutcome {
         let Stand::Asked(about, _) = self.lives[task.index()].stand else {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         };
         let now = self.now;
         let has_default = about == AskWhy::Work && self.patience(task, about).is_some();
         if answer == Answer::Value(Output::Definition) && !has_default {
-            return Reception::Unfit;
+            return InputOutcome::Rejected;
         }
         let life = &mut self.lives[task.index()];
         match (about, answer) {
@@ -189,9 +189,11 @@ impl Model {
                 FailureAnswer::Skip => life.stand = Stand::Gone(Gone::Failed(fault)),
                 FailureAnswer::Abort => self.fail_and_abort(task, fault),
             },
-            (AskWhy::Approve | AskWhy::Work | AskWhy::Failure(_), _) => return Reception::Unfit,
+            (AskWhy::Approve | AskWhy::Work | AskWhy::Failure(_), _) => {
+                return InputOutcome::Rejected;
+            }
         }
-        Reception::Taken
+        InputOutcome::Accepted
     }
 
     /// Nobody answered in time.

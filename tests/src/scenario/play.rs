@@ -134,9 +134,9 @@ impl Play {
     /// Tells the machine of it, and the trace of what the records do not say.
     fn happens(&mut self, text: &str, what: &Happening) -> Result<(), String> {
         let said = match self.tell(what)? {
-            Said::Taken | Said::Reserved(_) | Said::Added(..) => return Ok(()),
+            Said::Accepted | Said::Reserved(_) | Said::Added(..) => return Ok(()),
             Said::OverBudget(left) => format!("over budget, {left} left"),
-            said @ (Said::Stale | Said::Unfit | Said::Already | Said::Refused) => {
+            said @ (Said::Stale | Said::Rejected | Said::Already | Said::Refused) => {
                 format!("{said:?}").to_lowercase()
             }
         };

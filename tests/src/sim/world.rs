@@ -156,7 +156,7 @@ impl World {
         self.trace
             .line(|| format!("{} {}", trace::clock(start, now), trace::happening(what)));
         let said = self.lab.happen(self.now, what)?;
-        if said != Said::Taken {
+        if said != Said::Accepted {
             self.trace.line(|| format!("      {said:?}"));
         }
         Ok(said)

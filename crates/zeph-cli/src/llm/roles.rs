@@ -5,16 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_executor::Registry;
 use zeph_llm::{Gate, LlmProvider, RetryPolicy, Retrying};
 use zeph_orchestration::Roles as Executors;
 use zeph_planfile::RunValues;
 use zeph_planner::{
-    CachedPlanner, Commands, Crew, CrewBuilder, FolderCache, LlmPlanner, PlanLimits, PlanRequest,
-    PlanRights, Planner, PriceList, Prompts, Tape,
+    CachedPlanner, Commands, FolderCache, LlmContext, LlmContextBuilder, LlmPlanner, PlanLimits,
+    PlanRequest, PlanRights, Planner, PriceList, Prompts, Tape,
 };
 use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
 use zeph_subagent::router::{NoMatch, ScoringRouter};
-use zeph_subagent::{AgentCatalog, AgentReader, Registry};
+use zeph_subagent::{AgentCatalog, AgentReader};
 
 use super::service::Service;
 use super::setup::{Models, Setup};
@@ -24,7 +25,7 @@ use crate::exit::{CliError, Exit};
 
 /// Everything that works with a model, for the runs of one plan.
 pub(crate) struct Roles {
-    crew: Arc<Crew>,
+    llm_context: Arc<LlmContext>,
     pub(crate) planner: Arc<dyn Planner>,
     /// What plans may use; its goal is another one each time.
     pub(crate) request: PlanRequest,
@@ -59,7 +60,7 @@ impl Roles {
             default: service.prices,
             ..PriceList::default()
         };
-        let mut crew = Crew::builder(Arc::clone(&service.default))
+        let mut llm_context = LlmContext::builder(Arc::clone(&service.default))
             .sanitizer(Arc::clone(&sanitizer))
             .prompts(prompts.clone())
             .agents(agents.clone())
@@ -70,14 +71,14 @@ impl Roles {
         if let Some(first) = agents.iter().next() {
             let anybody = NoMatch::Default(first.name.clone());
             let router = ScoringRouter::standard().at_least(0.0).no_match(anybody);
-            crew = crew.router(Arc::new(router));
+            llm_context = llm_context.router(Arc::new(router));
         }
-        crew = with_models(cx, crew, setup, service, &agents, &mut prices)?;
-        let crew = match tape {
-            Some(tape) => crew.on_tape(tape),
-            None => crew,
+        llm_context = with_models(cx, llm_context, setup, service, &agents, &mut prices)?;
+        let llm_context = match tape {
+            Some(tape) => llm_context.on_tape(tape),
+            None => llm_context,
         };
-        let crew = crew.build().map_err(|errors| {
+        let llm_context = llm_context.build().map_err(|errors| {
             CliError::new(Exit::Usage, errors.to_string())
                 .code("bad_agents")
                 .help("`zeph agents` shows the definitions and what is wrong with them")
@@ -105,7 +106,7 @@ impl Roles {
             .prices(prices)
             .around(Arc::new(around));
         Ok(Self {
-            crew: Arc::new(crew),
+            llm_context: Arc::new(llm_context),
             planner,
             request,
         })
@@ -118,7 +119,7 @@ impl Roles {
         registry: &mut Registry,
         values: &RunValues,
     ) -> Result<(), CliError> {
-        Executors::new(self.crew)
+        Executors::new(self.llm_context)
             .values(values.clone())
             .planner(self.planner, self.request)
             .compiler(Arc::new(Compiler(cx.config().clone())))
@@ -127,15 +128,15 @@ impl Roles {
     }
 }
 
-/// The crew with a provider for each model that an agent names, and their prices.
+/// The llm_context with a provider for each model that an agent names, and their prices.
 fn with_models(
     cx: &Cx,
-    mut crew: CrewBuilder,
+    mut llm_context: LlmContextBuilder,
     setup: &Setup,
     service: &Service,
     agents: &AgentCatalog,
     prices: &mut PriceList,
-) -> Result<CrewBuilder, CliError> {
+) -> Result<LlmContextBuilder, CliError> {
     for (agent, name) in agents
         .iter()
         .filter_map(|one| Some((one, one.model.as_ref()?)))
@@ -155,9 +156,9 @@ fn with_models(
         prices
             .models
             .extend(price.map(|price| (name.clone(), price)));
-        crew = crew.model(name, provider);
+        llm_context = llm_context.model(name, provider);
     }
-    Ok(crew)
+    Ok(llm_context)
 }
 
 /// The built-in prompts, or what a folder has in their place.

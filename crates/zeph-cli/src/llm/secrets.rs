@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use zeph_executor::Redact;
 use zeph_sanitizer::Redactor;
-use zeph_subagent::Redact;
 
 /// The redactor as the engine's door for it.
 pub(crate) struct Redacting(pub(crate) Redactor);
@@ -47,7 +47,7 @@ pub(crate) fn redactor<'a>(secrets: impl Iterator<Item = (&'a str, &'a str)>) ->
 #[cfg(test)]
 mod tests {
     use super::{Redacting, redactor};
-    use zeph_subagent::Redact as _;
+    use zeph_executor::Redact as _;
 
     #[test]
     fn usable_secrets_are_taken_out_and_others_left() {

@@ -34,7 +34,7 @@ pub(crate) async fn send(
     let delivery = deliver(store, &owners, run, request).await?;
     if cx.json() {
         let (word, id) = match delivery {
-            Delivery::Taken => ("taken", None),
+            Delivery::Accepted => ("taken", None),
             Delivery::Stale => ("stale", None),
             Delivery::Posted(id) => ("posted", Some(id.get())),
             _ => ("sent", None),
@@ -59,7 +59,7 @@ async fn deliver(
 
 fn words(delivery: Delivery, run: &RunId, done: &str) -> String {
     match delivery {
-        Delivery::Taken => done.to_owned(),
+        Delivery::Accepted => done.to_owned(),
         Delivery::Stale => format!("nothing to change in run {run}: that is over already"),
         Delivery::Posted(_) => {
             format!("noted; nobody owns the run now: `zeph resume {run}` takes it up")
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn every_delivery_says_what_became_of_it() {
         let run = "r1".parse().unwrap();
-        assert_eq!(words(Delivery::Taken, &run, "done"), "done");
+        assert_eq!(words(Delivery::Accepted, &run, "done"), "done");
         assert!(words(Delivery::Stale, &run, "done").contains("over already"));
         let posted = words(Delivery::Posted(RequestId::new(7)), &run, "done");
         assert_eq!(

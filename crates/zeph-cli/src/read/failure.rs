@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use zeph_common::head_tail;
+use zeph_executor::TaskErrorRecord;
 use zeph_graph::{ContentId, RunId};
 use zeph_memory::RawGraphStore;
-use zeph_subagent::TaskErrorRecord;
 
 use super::page::Page;
 use crate::exit::CliError;
@@ -72,7 +72,7 @@ mod tests {
     use super::tell;
     use crate::read::page::Page;
     use serde_json::json;
-    use zeph_subagent::{TaskError, TaskErrorRecord};
+    use zeph_executor::{TaskError, TaskErrorRecord};
 
     #[test]
     fn an_error_is_told_with_causes_and_facts() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use zeph_executor::{TaskError, TaskErrorRecord};
 use zeph_graph::{
     Attempt, ContentId, Fault, Header, Policy, RunId, TaskGraph, TaskId, Timestamp, wire,
 };
@@ -10,7 +11,6 @@ use zeph_memory::{
 };
 use zeph_runtime::RunView;
 use zeph_scheduler::{Input, Scheduler};
-use zeph_subagent::{TaskError, TaskErrorRecord};
 
 /// When every story begins, in seconds.
 pub(crate) const BEGIN: u64 = 1_700_000_000;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeph_common::{inert, inert_block, show_duration};
+use zeph_executor::TaskErrorRecord;
 use zeph_graph::{AskWhy, Budget, ContentId, Fault, RunState, Spent, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunReport, RunView, TaskReport};
 use zeph_scheduler::Counts;
-use zeph_subagent::TaskErrorRecord;
 
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};

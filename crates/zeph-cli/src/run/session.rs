@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_executor::TaskErrorRecord;
 use zeph_graph::{ContentId, Record, RunState, TaskState};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::{Events, Pulse, QuestionView, RunEvent, RunHandle, RunReport, RunView};
+use zeph_runtime::{Events, QuestionView, RunEvent, RunHandle, RunReport, RunSnapshot, RunView};
 use zeph_scheduler::{Event, EventKind};
-use zeph_subagent::TaskErrorRecord;
 
 use crate::exit::{CliError, Exit};
 use crate::out::Channel;
@@ -71,7 +71,7 @@ impl Session {
         signals: Signals,
         ended: u32,
     ) -> Self {
-        let total = handle.pulse().counts.total();
+        let total = handle.snapshot().counts.total();
         let board = Board::new(handle.id().as_str(), total, ended, manner.is_kept);
         Self {
             handle,
@@ -119,7 +119,7 @@ impl Session {
                 outcome = prompted(&mut self.prompt) => self.prompted(outcome).await,
             }
         }
-        let questions = self.handle.pulse().questions.clone();
+        let questions = self.handle.snapshot().questions.clone();
         if let Some(prompt) = self.prompt.take() {
             prompt.take_back().await;
         }
@@ -215,9 +215,9 @@ impl Session {
             | Record::Ended { .. } => {}
         }
         self.question_events(&event).await;
-        let pulse = self.handle.pulse();
-        self.board.total(pulse.counts.total());
-        let questions = self.questions(&event, &pulse).await;
+        let snapshot = self.handle.snapshot();
+        self.board.total(snapshot.counts.total());
+        let questions = self.questions(&event, &snapshot).await;
         if let Some(line) = self.board.line(&event, &questions) {
             self.view.line(&line);
         }
@@ -238,13 +238,13 @@ impl Session {
 
     /// Looks at where the run stands: what to show, whom to ask, whether to wait.
     pub(super) async fn after_event(&mut self) {
-        let pulse = self.handle.pulse();
-        self.view.status(status(&pulse, &self.board));
+        let snapshot = self.handle.snapshot();
+        self.view.status(status(&snapshot, &self.board));
         if self.manner.is_interactive && self.prompt.is_none() && !self.is_resting {
-            self.ask_next(&pulse).await;
+            self.ask_next(&snapshot).await;
         }
-        if pulse.state == RunState::Waiting && self.prompt.is_none() && !self.is_resting {
-            self.wait_or_rest(&pulse).await;
+        if snapshot.state == RunState::Waiting && self.prompt.is_none() && !self.is_resting {
+            self.wait_or_rest(&snapshot).await;
         }
     }
 }
@@ -257,12 +257,12 @@ async fn prompted(prompt: &mut Option<Prompt>) -> Outcome {
     }
 }
 
-fn status(pulse: &Pulse, board: &Board) -> String {
-    let counts = &pulse.counts;
+fn status(snapshot: &RunSnapshot, board: &Board) -> String {
+    let counts = &snapshot.counts;
     let mut text = board.place();
-    if pulse.state != RunState::Running {
+    if snapshot.state != RunState::Running {
         text.push(' ');
-        text.push_str(pulse.state.word());
+        text.push_str(snapshot.state.word());
     }
     for (count, what) in [
         (counts.in_flight(), "running"),

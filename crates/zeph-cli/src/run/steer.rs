@@ -1,7 +1,7 @@
 //! Steering: what a followed run does about questions, answers and signals.
 
 use zeph_graph::{AskWhy, Fault, Timestamp};
-use zeph_runtime::{Pulse, QuestionView, RunView, RuntimeError};
+use zeph_runtime::{QuestionView, RunSnapshot, RunView, RuntimeError};
 use zeph_scheduler::{Event, EventKind};
 
 use crate::exit::Exit;
@@ -31,8 +31,8 @@ impl Session {
     }
 
     /// Puts the oldest question to the person that they have not put off.
-    pub(super) async fn ask_next(&mut self, pulse: &Pulse) {
-        let next = pulse
+    pub(super) async fn ask_next(&mut self, snapshot: &RunSnapshot) {
+        let next = snapshot
             .questions
             .iter()
             .find(|open| !self.put_off.contains(&open.id));
@@ -52,8 +52,12 @@ impl Session {
 
     /// The open questions as they are told. One about a plan is told behind the plan, and in fewer
     /// words, since the prompt or the end of the run says what can be answered.
-    pub(super) async fn questions(&mut self, event: &Event, pulse: &Pulse) -> Vec<QuestionView> {
-        let mut questions = pulse.questions.clone();
+    pub(super) async fn questions(
+        &mut self,
+        event: &Event,
+        snapshot: &RunSnapshot,
+    ) -> Vec<QuestionView> {
+        let mut questions = snapshot.questions.clone();
         let EventKind::QuestionAsked { question, why } = event.kind() else {
             return questions;
         };
@@ -100,8 +104,8 @@ impl Session {
     }
 
     /// Only questions are left, and nobody here answers them.
-    pub(super) async fn wait_or_rest(&mut self, pulse: &Pulse) {
-        let due = pulse
+    pub(super) async fn wait_or_rest(&mut self, snapshot: &RunSnapshot) {
+        let due = snapshot
             .questions
             .iter()
             .filter_map(|open| open.default_at_us)
@@ -129,7 +133,7 @@ impl Session {
 
     /// A wish to stop: the run comes to rest, its work is stopped, this process is.
     pub(super) async fn signal(&mut self, count: u32) {
-        let counts = self.handle.pulse().counts;
+        let counts = self.handle.snapshot().counts;
         let text = match (count, counts.in_flight()) {
             (1, 0) => "coming to rest".to_owned(),
             (1, running) => format!(

@@ -31,9 +31,9 @@ fn without_an_owner_an_answer_is_noted_and_the_next_owner_takes_it_up() {
 fn a_living_owner_takes_requests_and_saves_them() {
     let home = Home::new();
     let alive = home.start("r", "", asking());
-    alive.until(|pulse| pulse.counts.asking == 1);
+    alive.until(|snapshot| snapshot.counts.asking == 1);
     assert_eq!(home.json(0, &["pause", "r"])["delivery"], "taken");
-    alive.until(|pulse| pulse.state == RunState::Paused);
+    alive.until(|snapshot| snapshot.state == RunState::Paused);
     assert_eq!(home.json(0, &["pause", "r"])["delivery"], "stale");
     assert_eq!(home.json(0, &["status", "r"])["next"][2], "zeph unpause r");
     let unpause = home.zeph(&["unpause"]);
@@ -43,7 +43,7 @@ fn a_living_owner_takes_requests_and_saves_them() {
         answer.out, "question 1 of run r is answered\n",
         "{answer:?}"
     );
-    alive.until(|pulse| pulse.state == RunState::Ended(RunEnd::Completed));
+    alive.until(|snapshot| snapshot.state == RunState::Ended(RunEnd::Completed));
     assert_eq!(
         home.json(0, &["show", "r", "publish"])["output"]["value"],
         "done"
@@ -54,10 +54,10 @@ fn a_living_owner_takes_requests_and_saves_them() {
 fn a_task_is_cancelled_with_what_depends_on_it() {
     let home = Home::new();
     let alive = home.start("r", "", asking());
-    alive.until(|pulse| pulse.counts.asking == 1);
+    alive.until(|snapshot| snapshot.counts.asking == 1);
     let cancel = home.zeph(&["cancel", "r", "publish", "--downstream"]);
     assert_eq!(cancel.code, 0, "{cancel:?}");
-    alive.until(|pulse| pulse.state == RunState::Ended(RunEnd::Degraded));
+    alive.until(|snapshot| snapshot.state == RunState::Ended(RunEnd::Degraded));
     let why = home.json(0, &["why", "r", "publish"]);
     assert_eq!(
         (&why["state"], &why["reason"]),

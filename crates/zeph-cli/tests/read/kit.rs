@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use zeph_executor::{LogStream, Registry, TaskError, TaskOutput, closure};
 use zeph_graph::{Params, RunId, Task, TaskGraph};
 use zeph_memory_sqlite::SqliteStore;
-use zeph_runtime::{Engine, Owners, Pulse, RunHandle, Submission};
-use zeph_subagent::{LogStream, Registry, TaskError, TaskOutput, closure};
+use zeph_runtime::{Engine, Owners, RunHandle, RunSnapshot, Submission};
 
 pub(crate) struct Home {
     folder: TempDir,
@@ -41,7 +41,7 @@ pub(crate) struct Alive {
 
 impl Alive {
     /// Waits until the run satisfies that.
-    pub(crate) fn until(&self, wanted: impl FnMut(&Pulse) -> bool) {
+    pub(crate) fn until(&self, wanted: impl FnMut(&RunSnapshot) -> bool) {
         self.runtime.block_on(self.handle.until(wanted));
     }
 
@@ -110,8 +110,8 @@ impl Home {
     /// Runs a graph to its end, or until only questions are left.
     pub(crate) fn run(&self, run: &str, goal: &str, graph: TaskGraph) {
         let alive = self.start(run, goal, graph);
-        alive.until(|pulse| {
-            let counts = pulse.counts;
+        alive.until(|snapshot| {
+            let counts = snapshot.counts;
             counts.in_flight() + counts.ready + counts.backing_off == 0
         });
         alive.close();

@@ -96,7 +96,7 @@ fn who_owns_a_run_is_told_from_who_left_it() {
     let mut graph = TaskGraph::new();
     graph.add_task(doing("long", &json!({ "hang": true })), []);
     let alive = home.start("r", "", graph);
-    alive.until(|pulse| pulse.counts.running == 1);
+    alive.until(|snapshot| snapshot.counts.running == 1);
     let status = home.json(0, &["status", "r"]);
     let pid = format!("pid {}", std::process::id());
     assert_eq!(

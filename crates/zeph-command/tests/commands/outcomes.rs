@@ -3,7 +3,7 @@
 use super::support::{run, run_with};
 use serde_json::json;
 use zeph_command::CommandExecutor;
-use zeph_subagent::ErrorClass::{Permanent, Retryable};
+use zeph_executor::ErrorClass::{Permanent, Retryable};
 
 #[tokio::test]
 async fn outputs_exit_code_and_stdin_become_the_value() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::support::{Fifo, Watched, end, gone, shell};
 use zeph_command::CommandExecutor;
-use zeph_subagent::conformance::{Sample, check};
-use zeph_subagent::{ErrorClass, LogStream};
+use zeph_executor::conformance::{Sample, check};
+use zeph_executor::{ErrorClass, LogStream};
 
 const LONG: Duration = Duration::from_secs(3_600);
 

@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zeph_command::CommandExecutor;
-use zeph_subagent::{
+use zeph_executor::{
     Attempt, Executor, LogStream, Logs, Progress, Stop, TaskContext, TaskError, TaskId, TaskInput,
     TaskOutput,
 };

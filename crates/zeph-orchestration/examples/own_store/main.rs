@@ -20,9 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use store::FileStore;
+use zeph_orchestration::executor::{async_trait, closure};
 use zeph_orchestration::memory::conformance::{Harness, Outcome, Report, run_all};
 use zeph_orchestration::memory::{RawGraphStore, StoreError};
-use zeph_orchestration::subagent::{async_trait, closure};
 use zeph_orchestration::{
     Engine, Question, Registry, RunState, Submission, Task, TaskGraph, TaskInput, TaskOutput,
 };
@@ -75,7 +75,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let path = folder.path().join("runs");
     let run = start(&path).await?.submit(Submission::new(graph())).await?;
-    let asked = run.until(|pulse| pulse.state == RunState::Waiting).await;
+    let asked = run
+        .until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
     run.suspend().await?;
     let done = run.wait().await?.counts.completed;
     println!("at rest, {done} task completed, one asks; the file is opened again");
@@ -125,7 +127,8 @@ mod tests {
         for name in ["one", "two"] {
             let submission = Submission::new(graph()).name(name.parse().unwrap());
             let run = engine.submit(submission).await.unwrap();
-            run.until(|pulse| pulse.state == RunState::Waiting).await;
+            run.until(|snapshot| snapshot.state == RunState::Waiting)
+                .await;
             run.suspend().await.unwrap();
             run.wait().await.unwrap();
         }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use tokio::sync::{Mutex, MutexGuard};
+use zeph_orchestration::executor::async_trait;
 use zeph_orchestration::graph::RunId;
 use zeph_orchestration::memory::{
     Commit, Content, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
     StoreError, StoredRun,
 };
-use zeph_orchestration::subagent::async_trait;
 use zeph_orchestration::{ContentId, Timestamp};
 
 use crate::line::Line;

@@ -1,9 +1,9 @@
 //! Answers: from what a person says to what the machine takes.
 
 use serde_json::Value;
+use zeph_executor::{MAX_VALUE_BYTES, check_value_size};
 use zeph_graph::{Answer, AskWhy, ContentId, FailureAnswer, Output, QuestionId, Work};
-use zeph_scheduler::{Input, OpenQuestion, Reception};
-use zeph_subagent::{MAX_VALUE_BYTES, check_value_size};
+use zeph_scheduler::{Input, InputOutcome, OpenQuestion};
 
 use super::DagScheduler;
 
@@ -44,20 +44,20 @@ impl DagScheduler {
     /// question, a choice may be given by its number. For "may it start?", `true` and `false`; for
     /// "it failed, what now?", a [`FailureAnswer`] or the value to go on with.
     ///
-    /// [`Reception::Unfit`] if the question does not accept the answer, or the value is larger than
-    /// 1 MiB: it stays open. [`Reception::Stale`] if the question is closed or was never asked.
-    pub fn answer(&mut self, question: QuestionId, reply: impl Into<Reply>) -> Reception {
+    /// [`InputOutcome::Rejected`] if the question does not accept the answer, or the value is larger than
+    /// 1 MiB: it stays open. [`InputOutcome::Stale`] if the question is closed or was never asked.
+    pub fn answer(&mut self, question: QuestionId, reply: impl Into<Reply>) -> InputOutcome {
         let open = self.questions().into_iter().find(|q| q.id == question);
         let Some(open) = open else {
-            return Reception::Stale;
+            return InputOutcome::Stale;
         };
         let Some((answer, kept)) = self.read(open, reply.into()) else {
-            return Reception::Unfit;
+            return InputOutcome::Rejected;
         };
         let now = self.clock.now();
         let machine = self.stage.begin(&self.clock);
         let reception = machine.handle(now, Input::Answered { question, answer });
-        if reception != Reception::Taken {
+        if reception != InputOutcome::Accepted {
             self.contents.forget(kept);
         }
         reception

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use zeph_executor::TaskError;
 use zeph_graph::{Attempt, Params, TaskId};
-use zeph_subagent::TaskError;
 
 use super::stop::Stop;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+use zeph_executor::{ErrorClass, TaskError, TaskOutput};
 use zeph_graph::Fault;
-use zeph_subagent::{ErrorClass, TaskError, TaskOutput};
 
 use super::assignment::Assignment;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zeph_graph::{Attempt, TaskGraph, TaskId, Work};
-use zeph_scheduler::Reception;
+use zeph_scheduler::InputOutcome;
 
 use super::DagScheduler;
 use super::assignment::Assignment;
@@ -68,23 +68,23 @@ impl DagScheduler {
 
     /// The attempt has a result; `null` is no value, and one above 1 MiB makes the attempt fail.
     ///
-    /// [`Reception::Stale`] if that attempt is not in flight (any more): it changed nothing.
-    pub fn complete(&mut self, task: TaskId, attempt: Attempt, value: Value) -> Reception {
+    /// [`InputOutcome::Stale`] if that attempt is not in flight (any more): it changed nothing.
+    pub fn complete(&mut self, task: TaskId, attempt: Attempt, value: Value) -> InputOutcome {
         self.report(task, attempt, Finish::Value(value))
     }
 
     /// The attempt failed. The error may be anything that can be printed and counts as retryable; a
-    /// [`TaskError`](zeph_subagent::TaskError) says itself whether it is.
+    /// [`TaskError`](zeph_executor::TaskError) says itself whether it is.
     ///
-    /// [`Reception::Stale`] if that attempt is not in flight (any more): it changed nothing.
-    pub fn fail<E>(&mut self, task: TaskId, attempt: Attempt, error: E) -> Reception
+    /// [`InputOutcome::Stale`] if that attempt is not in flight (any more): it changed nothing.
+    pub fn fail<E>(&mut self, task: TaskId, attempt: Attempt, error: E) -> InputOutcome
     where
         E: Display + 'static,
     {
         self.report(task, attempt, Finish::Error(error_of(error)))
     }
 
-    fn report(&mut self, task: TaskId, attempt: Attempt, finish: Finish) -> Reception {
+    fn report(&mut self, task: TaskId, attempt: Attempt, finish: Finish) -> InputOutcome {
         let now = self.clock.now();
         let report = Report {
             task,

@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use zeph_executor::TaskError;
 use zeph_graph::{Attempt, TaskId};
-use zeph_subagent::TaskError;
 
 /// Some clocks cannot count further; waking once a year is no polling.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use zeph_subagent::{MAX_VALUE_BYTES, TaskError, check_value_size};
+use zeph_executor::{MAX_VALUE_BYTES, TaskError, check_value_size};
 
 use super::assignment::Assignment;
 use super::body::AnyBody;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zeph_graph::{Entry, Policy, RunState, TaskGraph, TaskId, Work};
-use zeph_scheduler::{Counts, Event, Explanation, Input, Reception, Scheduler, Scope};
+use zeph_scheduler::{Counts, Event, Explanation, Input, InputOutcome, Scheduler, Scope};
 
 use super::assignment::Assignment;
 use super::body::{AnyBody, Body, any_body};
@@ -258,22 +258,22 @@ impl DagScheduler {
 
     /// Ends work: a task, a task with what depends on it, or the run. What runs is told; what follows
     /// happens with the next ticks. Begins the run if it has not begun.
-    pub fn cancel(&mut self, scope: Scope) -> Reception {
+    pub fn cancel(&mut self, scope: Scope) -> InputOutcome {
         self.tell(Input::Cancel(scope))
     }
 
     /// Starts nothing new until [`unpause`](Self::unpause); running work goes on. Before the first tick
     /// it begins the run, whose milestones are then reached at once.
-    pub fn pause(&mut self) -> Reception {
+    pub fn pause(&mut self) -> InputOutcome {
         self.tell(Input::Pause)
     }
 
     /// Ends a pause.
-    pub fn unpause(&mut self) -> Reception {
+    pub fn unpause(&mut self) -> InputOutcome {
         self.tell(Input::Unpause)
     }
 
-    fn tell(&mut self, input: Input) -> Reception {
+    fn tell(&mut self, input: Input) -> InputOutcome {
         let now = self.clock.now();
         self.stage.begin(&self.clock).handle(now, input)
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use zeph_executor::{MAX_VALUE_BYTES, TaskError, check_value_size};
 use zeph_graph::{Attempt, Fault, RunState, TaskId, Timestamp, Work};
-use zeph_scheduler::{Action, Explanation, Input, Reception, Scheduler};
-use zeph_subagent::{MAX_VALUE_BYTES, TaskError, check_value_size};
+use zeph_scheduler::{Action, Explanation, Input, InputOutcome, Scheduler};
 
 use super::DagScheduler;
 use super::assignment::{Assignment, Inputs};
@@ -81,7 +81,7 @@ impl DagScheduler {
     }
 
     /// Tells the machine of the end of an attempt.
-    pub(crate) fn receive(&mut self, now: Timestamp, report: Report) -> Reception {
+    pub(crate) fn receive(&mut self, now: Timestamp, report: Report) -> InputOutcome {
         let Report {
             task,
             attempt,
@@ -112,7 +112,7 @@ impl DagScheduler {
             }
         };
         let reception = self.stage.begin(&self.clock).handle(now, input);
-        if reception == Reception::Taken {
+        if reception == InputOutcome::Accepted {
             self.stops.remove(&task);
         } else {
             self.contents.forget(kept);

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
+use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 use zeph_graph::TaskId;
-use zeph_subagent::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 
 use super::inputs::{Inputs, ReadValue, Reader};
 use super::keep::{Keep, Shelf};

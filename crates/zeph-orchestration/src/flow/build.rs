@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
+use zeph_executor::{Registry, TaskContext, TaskError};
 use zeph_graph::{OnFailure, Policy, Question, RunId, Task, TaskGraph, TaskId, Work};
 use zeph_memory::{MemoryStore, RawGraphStore, StoreError};
 use zeph_runtime::{Engine, Limits, Owners, RunHandle, RuntimeError, Submission};
-use zeph_subagent::{Registry, TaskContext, TaskError};
 
 use super::body::{Body, Shared};
 use super::inputs::{Handle, Inputs, ReadValue};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value;
+use zeph_executor::{Parent, TaskError};
 use zeph_graph::TaskId;
-use zeph_subagent::{Parent, TaskError};
 
 use super::keep::{Shelf, attempt_of};
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use zeph_executor::{TaskError, TaskOutput};
 use zeph_graph::Attempt;
-use zeph_subagent::{TaskError, TaskOutput};
 
 /// A flow whose values live in this process only. Any `Send + Sync` type will do.
 #[derive(Clone, Copy, Debug)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
+use zeph_executor::TaskError;
 use zeph_graph::{ContentId, Output, RunEnd, RunId, TaskGraph, TaskId, TaskState, wire};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunHandle, RunReport, RunView, RuntimeError};
-use zeph_subagent::TaskError;
 
 use super::body::Shared;
 use super::inputs::{Handle, find};

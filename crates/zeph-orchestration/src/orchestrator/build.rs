@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use zeph_executor::Registry;
 use zeph_graph::{Budget, OverBudget, Policy};
 use zeph_llm::{LlmProvider, RetryPolicy};
 use zeph_memory::{MemoryStore, RawGraphStore};
-use zeph_planner::{Aggregator, CrewBuilder, LlmPlanner, PlanCompiler, PlanRequest, Planner};
+use zeph_planner::{Aggregator, LlmContextBuilder, LlmPlanner, PlanCompiler, PlanRequest, Planner};
 use zeph_runtime::{Limits, Owners, QuestionView};
 use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
-use zeph_subagent::{AgentCatalog, Registry};
+use zeph_subagent::AgentCatalog;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -56,7 +57,7 @@ pub(super) struct Settings {
     pub(super) owners: Option<Owners>,
     pub(super) secrets: Redactor,
     pub(super) sanitizer: Sanitize,
-    pub(super) crew: Vec<ChangeCrew>,
+    pub(super) llm_context: Vec<ChangeLlmContext>,
     pub(super) planner: MakePlanner,
     pub(super) host: Vec<ChangeHost>,
     pub(super) compiler: Arc<dyn PlanCompiler>,
@@ -75,7 +76,7 @@ pub(super) struct Settings {
 }
 
 type Sanitize = Box<dyn Fn(Seed, &Redactor) -> Arc<dyn ContentSanitizer> + Send + Sync>;
-type ChangeCrew = Box<dyn Fn(CrewBuilder) -> CrewBuilder + Send + Sync>;
+type ChangeLlmContext = Box<dyn Fn(LlmContextBuilder) -> LlmContextBuilder + Send + Sync>;
 type MakePlanner =
     Box<dyn Fn(Arc<dyn LlmProvider>, Arc<dyn ContentSanitizer>) -> Arc<dyn Planner> + Send + Sync>;
 type ChangeHost = Box<dyn Fn(PlanRequest) -> PlanRequest + Send + Sync>;
@@ -92,7 +93,7 @@ impl Orchestrator {
             sanitizer: Box::new(|seed, secrets| {
                 Arc::new(StandardSanitizer::new(seed).redactor(secrets.clone()))
             }),
-            crew: Vec::new(),
+            llm_context: Vec::new(),
             planner: Box::new(|provider, sanitizer| {
                 Arc::new(LlmPlanner::new(provider, sanitizer).schema_in_prompt())
             }),
@@ -147,13 +148,13 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// The agents. Default: none, so that every task is done by the crew's default agent.
+    /// The agents. Default: none, so that every task is done by the llm_context's default agent.
     pub fn agents(self, agents: AgentCatalog) -> Self {
-        self.crew(move |crew| crew.agents(agents.clone()))
+        self.llm_context(move |llm_context| llm_context.agents(agents.clone()))
     }
 
-    /// Changes the crew: router, tools, prompts, further models, limits. Asked for each run, whose
-    /// provider and sanitizer the crew has already; several calls are done in order.
+    /// Changes the llm_context: router, tools, prompts, further models, limits. Asked for each run, whose
+    /// provider and sanitizer the llm_context has already; several calls are done in order.
     ///
     /// # Examples
     /// ```
@@ -162,15 +163,15 @@ impl OrchestratorBuilder {
     /// use zeph_orchestration::{LlmError, LlmRequest, Orchestrator, provider_fn};
     /// let model = provider_fn("model", |_: LlmRequest| async { Ok::<_, LlmError>("…") });
     /// let orchestrator = Orchestrator::builder(Arc::new(model))
-    ///     .crew(|crew| crew.router(Arc::new(NamedRouter)))
+    ///     .llm_context(|llm_context| llm_context.router(Arc::new(NamedRouter)))
     ///     .build()?;
     /// # Ok::<(), zeph_orchestration::OrchestratorError>(())
     /// ```
-    pub fn crew(
+    pub fn llm_context(
         mut self,
-        change: impl Fn(CrewBuilder) -> CrewBuilder + Send + Sync + 'static,
+        change: impl Fn(LlmContextBuilder) -> LlmContextBuilder + Send + Sync + 'static,
     ) -> Self {
-        self.0.crew.push(Box::new(change));
+        self.0.llm_context.push(Box::new(change));
         self
     }
 
@@ -189,7 +190,7 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Changes what plans may use: limits, rights, commands, prices. The request has the crew's agents
+    /// Changes what plans may use: limits, rights, commands, prices. The request has the llm_context's agents
     /// already; its goal, and what it puts around providers, do not matter. Several calls are done in
     /// order.
     pub fn plans(

@@ -1,19 +1,19 @@
 //! Errors: why a goal did not lead to a report.
 
+use zeph_executor::{AlreadyRegistered, TaskErrorRecord};
 use zeph_graph::wire::Diagnostics;
 use zeph_graph::{RunId, Spent};
 use zeph_planfile::BadMetadata;
-use zeph_planner::CrewErrors;
+use zeph_planner::LlmContextErrors;
 use zeph_runtime::RuntimeError;
-use zeph_subagent::{AlreadyRegistered, TaskErrorRecord};
 
 /// Why a goal did not lead to a report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrchestratorError {
     /// Agents, models and tools do not fit together.
-    #[error("the crew does not fit together: {0}")]
-    Crew(#[from] CrewErrors),
+    #[error("the llm_context does not fit together: {0}")]
+    LlmContext(#[from] LlmContextErrors),
     /// One of the host's actions has a name that a role needs.
     #[error(transparent)]
     Action(#[from] AlreadyRegistered),

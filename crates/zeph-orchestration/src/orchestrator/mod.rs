@@ -5,7 +5,7 @@ mod confirm;
 mod error;
 mod report;
 
-mod crew;
+mod llm_context;
 mod run;
 
 mod compile;

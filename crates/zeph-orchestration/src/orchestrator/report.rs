@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::{RunEnd, RunId, RunState, Spent, TaskId, TaskState, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planner::{ADOPT, ANSWER, Adopted, Answer, PLAN, PlanOutput};
 use zeph_runtime::{AttemptEnd, QuestionView, RunView};
-use zeph_subagent::{TaskErrorRecord, TaskOutput};
 
 use super::OrchestratorError;
 

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use zeph_executor::{AlreadyRegistered, Executor, Registry};
 use zeph_graph::Policy;
 use zeph_planfile::{RunValues, Templated};
 use zeph_planner::{
-    ADOPT, ANSWER, AdoptExecutor, AgentExecutor, AnswerExecutor, Crew, LlmAggregator, PLAN,
+    ADOPT, ANSWER, AdoptExecutor, AgentExecutor, AnswerExecutor, LlmAggregator, LlmContext, PLAN,
     PlanCompiler, PlanExecutor, PlanRequest, Planner,
 };
 use zeph_sanitizer::{Content, ContentSanitizer, Sanitized, Seed};
-use zeph_subagent::{AlreadyRegistered, Executor, Registry};
 
 use super::PlanFiles;
 
@@ -36,25 +36,25 @@ pub fn run_seed(policy: &Policy) -> Seed {
 /// plan or goal.
 ///
 /// `agent` and `answer` are always there; [`planner`](Self::planner) adds `plan` and `adopt`,
-/// [`command`](Self::command) adds `command`. Planner and agents repeat calls as the crew says, and
+/// [`command`](Self::command) adds `command`. Planner and agents repeat calls as the llm_context says, and
 /// wait at the same gate. What an expression of a plan takes from another task
-/// passes the crew's sanitizer before it enters a prompt.
+/// passes the llm_context's sanitizer before it enters a prompt.
 ///
 /// # Examples
 /// ```
 /// use std::sync::Arc;
 /// use zeph_orchestration::planner::PlanRequest;
 /// use zeph_orchestration::{
-///     Crew, LlmError, LlmPlanner, LlmRequest, Policy, Registry, Roles, StandardSanitizer,
+///     LlmContext, LlmError, LlmPlanner, LlmRequest, Policy, Registry, Roles, StandardSanitizer,
 ///     provider_fn, run_seed,
 /// };
 /// let model = provider_fn("model", |_: LlmRequest| async { Ok::<_, LlmError>("…") });
 /// let (model, policy) = (Arc::new(model), Policy { seed: 7, ..Policy::default() });
 /// let sanitizer = Arc::new(StandardSanitizer::new(run_seed(&policy)));
-/// let crew = Crew::builder(model.clone()).sanitizer(sanitizer.clone()).build()?;
-/// let host = PlanRequest::new("", crew.agents().clone());
+/// let llm_context = LlmContext::builder(model.clone()).sanitizer(sanitizer.clone()).build()?;
+/// let host = PlanRequest::new("", llm_context.agents().clone());
 /// let mut registry = Registry::new();
-/// Roles::new(Arc::new(crew))
+/// Roles::new(Arc::new(llm_context))
 ///     .planner(Arc::new(LlmPlanner::new(model, sanitizer)), host)
 ///     .register(&mut registry)?;
 /// assert_eq!(registry.names().collect::<Vec<_>>(), ["adopt", "agent", "answer", "plan"]);
@@ -62,7 +62,7 @@ pub fn run_seed(policy: &Policy) -> Seed {
 /// ```
 #[must_use]
 pub struct Roles {
-    crew: Arc<Crew>,
+    llm_context: Arc<LlmContext>,
     values: RunValues,
     planner: Option<(Arc<dyn Planner>, PlanRequest)>,
     compiler: Arc<dyn PlanCompiler>,
@@ -74,11 +74,11 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// `agent` and `answer` for that crew. Plans are not made, and commands do not run.
-    pub fn new(crew: Arc<Crew>) -> Self {
+    /// `agent` and `answer` for that llm_context. Plans are not made, and commands do not run.
+    pub fn new(llm_context: Arc<LlmContext>) -> Self {
         Self {
-            answers: AnswerExecutor::with(LlmAggregator::new(Arc::clone(&crew))),
-            crew,
+            answers: AnswerExecutor::with(LlmAggregator::new(Arc::clone(&llm_context))),
+            llm_context,
             values: RunValues::default(),
             planner: None,
             compiler: Arc::new(PlanFiles::new()),
@@ -108,7 +108,7 @@ impl Roles {
         self
     }
 
-    /// Who puts results together. Default: the crew's default model, without it where that fails.
+    /// Who puts results together. Default: the llm_context's default model, without it where that fails.
     pub fn answers(mut self, answers: AnswerExecutor) -> Self {
         self.answers = answers;
         self
@@ -138,9 +138,9 @@ impl Roles {
     /// # Errors
     /// If a name is taken; those before it are registered then.
     pub fn register(self, registry: &mut Registry) -> Result<(), AlreadyRegistered> {
-        let sanitizer = Arc::new(CrewSanitizer(Arc::clone(&self.crew)));
-        let (retry, gate) = (self.crew.retry(), self.crew.gate().clone());
-        let agent = Templated::new(AgentExecutor::new(self.crew), self.values.clone());
+        let sanitizer = Arc::new(SharedSanitizer(Arc::clone(&self.llm_context)));
+        let (retry, gate) = (self.llm_context.retry(), self.llm_context.gate().clone());
+        let agent = Templated::new(AgentExecutor::new(self.llm_context), self.values.clone());
         let agent: Arc<dyn Executor> = Arc::new(agent.sanitized(sanitizer));
         registry.register(AgentExecutor::ACTION, agent)?;
         registry.register(ANSWER, Arc::new(self.answers))?;
@@ -167,17 +167,17 @@ impl Roles {
 impl fmt::Debug for Roles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Roles")
-            .field("crew", &self.crew)
+            .field("llm_context", &self.llm_context)
             .field("values", &self.values)
             .field("plans", &self.planner.is_some())
             .finish_non_exhaustive()
     }
 }
 
-/// The crew's sanitizer, for what wants to own one.
-struct CrewSanitizer(Arc<Crew>);
+/// The llm_context's sanitizer, for what wants to own one.
+struct SharedSanitizer(Arc<LlmContext>);
 
-impl ContentSanitizer for CrewSanitizer {
+impl ContentSanitizer for SharedSanitizer {
     fn sanitize(&self, content: &Content<'_>) -> Sanitized {
         self.0.sanitizer().sanitize(content)
     }

@@ -12,7 +12,7 @@ use zeph_runtime::{
 
 use crate::{ReplayReport, replay_run};
 
-use super::crew::Redacting;
+use super::llm_context::Redacting;
 use super::{Confirm, Orchestrator, OrchestratorError, Proposed, Report};
 
 impl Orchestrator {
@@ -85,13 +85,16 @@ impl Orchestrator {
     async fn attend(&self, run: &RunHandle) -> Result<(), OrchestratorError> {
         let mut seen = BTreeSet::new();
         loop {
-            let pulse = run.until(|pulse| {
-                let new = pulse.questions.iter().any(|one| !seen.contains(&one.id));
-                new || pulse.state == RunState::Waiting
+            let snapshot = run.until(|snapshot| {
+                let new = snapshot.questions.iter().any(|one| !seen.contains(&one.id));
+                new || snapshot.state == RunState::Waiting
             });
-            let pulse = pulse.await;
-            let new = pulse.questions.iter().find(|one| !seen.contains(&one.id));
-            match (pulse.state, new) {
+            let snapshot = snapshot.await;
+            let new = snapshot
+                .questions
+                .iter()
+                .find(|one| !seen.contains(&one.id));
+            match (snapshot.state, new) {
                 (RunState::Running | RunState::Paused | RunState::Waiting, Some(question)) => {
                     seen.insert(question.id);
                     if let Some(text) = self.reply(run.id(), question).await? {

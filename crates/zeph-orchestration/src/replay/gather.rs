@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value;
+use zeph_executor::{Note, NoteKind, Parent, ParentState, TaskErrorRecord};
 use zeph_graph::{
     Attempt, Budget, ContentId, Entry, Header, Record, RunId, Spend, TaskId, TaskState, Work, wire,
 };
@@ -13,7 +14,6 @@ use zeph_memory::{Content, RawGraphStore};
 use zeph_planner::{ADOPT, Recorded, RecordedEnd};
 use zeph_runtime::{RunView, RuntimeError};
 use zeph_scheduler::{Divergence, Scheduler, replay};
-use zeph_subagent::{Note, NoteKind, Parent, ParentState, TaskErrorRecord};
 
 /// What is read of a run beside its view.
 pub(super) struct Known {

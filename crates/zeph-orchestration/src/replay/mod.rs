@@ -4,12 +4,12 @@ mod gather;
 
 use std::sync::Arc;
 
+use zeph_executor::{Redact, Registry};
 use zeph_graph::{Attempt, RunId};
 use zeph_memory::RawGraphStore;
 use zeph_planner::{ADOPT, ANSWER, AgentExecutor, PLAN, Replayed, Tape, replay_attempt};
 use zeph_runtime::{RunView, RuntimeError};
 use zeph_scheduler::Divergence;
-use zeph_subagent::{Redact, Registry};
 
 use gather::{Gathered, Known, decide_again, gather};
 
@@ -56,7 +56,7 @@ impl ReplayReport {
 /// times. Then every attempt of `plan`, `adopt`, `agent` and `answer` that ended by itself is made once
 /// more ([`replay_attempt`]) by the executors of a registry that `make` gives. It must be made as it was
 /// for the run, with the sanitizer's [seed](crate::run_seed) from the run's policy, with the
-/// [tape](Tape) in place of providers and tools ([`CrewBuilder::on_tape`](zeph_planner::CrewBuilder)),
+/// [tape](Tape) in place of providers and tools ([`LlmContextBuilder::on_tape`](zeph_planner::LlmContextBuilder)),
 /// and without a plan cache. `redact` is the redactor of the run.
 ///
 /// Estimates of tokens learn from what services report, in the order of the reports; where prompts were

@@ -1,8 +1,8 @@
 //! Budgets at their limit: a partial answer, or a question that a higher budget answers.
 
 use zeph_graph::{Fault, OverBudget};
+use zeph_orchestration::executor::Budget;
 use zeph_orchestration::planner::Written;
-use zeph_orchestration::subagent::Budget;
 use zeph_orchestration::{OrchestratorBuilder, RunEnd, RunState, TaskState};
 
 use crate::script::{ANSWER, GOAL, asked, builder, planning_leaves};

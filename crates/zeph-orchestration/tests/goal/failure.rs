@@ -43,7 +43,7 @@ async fn what_does_not_fit_together_is_told_before_any_run() {
     agent.tools.insert("telepathy".to_owned());
     agents.add(agent).unwrap();
     let error = builder(&model()).agents(agents).build().unwrap_err();
-    assert!(matches!(error, OrchestratorError::Crew(_)), "{error}");
+    assert!(matches!(error, OrchestratorError::LlmContext(_)), "{error}");
 }
 
 #[tokio::test]

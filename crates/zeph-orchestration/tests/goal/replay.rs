@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use zeph_graph::OverBudget;
+use zeph_orchestration::executor::{Budget, NoteKind};
 use zeph_orchestration::llm::{ErrorKind, LlmRequest, Reply, RetryPolicy, ScriptedProvider};
 use zeph_orchestration::memory::{MemoryStore, RawGraphStore};
 use zeph_orchestration::planner::{Difference, Place, PromptName, Prompts, Replayed};
 use zeph_orchestration::sanitizer::Redactor;
-use zeph_orchestration::subagent::{Budget, NoteKind};
 use zeph_orchestration::{Confirm, OrchestratorBuilder, OrchestratorError, ReplayReport, Verdict};
 
 use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, says};
@@ -155,13 +155,13 @@ async fn a_changed_prompt_is_found_and_named() {
     let recorded = builder(&model).store(Arc::clone(&store)).build().unwrap();
     let run = recorded.run(GOAL).await.unwrap().run;
 
-    let changed = builder(&model).store(store).crew(|crew| {
+    let changed = builder(&model).store(store).llm_context(|llm_context| {
         let prompts = Prompts::with([(
             PromptName::AgentTask,
             "Do this now: {{ prompt }} {{ parents }}".to_owned(),
         )])
         .unwrap();
-        crew.prompts(prompts)
+        llm_context.prompts(prompts)
     });
     let report = changed.build().unwrap().replay(&run).await.unwrap();
     assert!(!report.is_same());

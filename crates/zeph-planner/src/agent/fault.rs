@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use zeph_common::{inert, show_duration, truncate};
-use zeph_subagent::{AgentCatalog, ErrorClass, TaskError};
+use zeph_executor::{ErrorClass, TaskError};
+use zeph_subagent::AgentCatalog;
 
 /// The codes that another agent may mend, beside those of failed calls: the agent's own means failed,
 /// not the task.

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 use zeph_common::{inert, truncate};
+use zeph_executor::TaskError;
 use zeph_llm::{
     AnswerSchema, Fallback, LlmProvider, LlmRequest, LlmResponse, OutputFormat, SchemaMode,
     SchemaSupport, StopReason, TypedError,
 };
-use zeph_subagent::{AgentOutput, TaskError};
+use zeph_subagent::AgentOutput;
 
 use super::fault;
 use crate::task_error;

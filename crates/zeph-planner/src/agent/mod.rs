@@ -18,12 +18,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::time::timeout;
-use zeph_subagent::{
-    AgentOutput, Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
-};
+use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
+use zeph_subagent::AgentOutput;
 
 use crate::call::within_window;
-use crate::{Crew, Tally, until_stopped};
+use crate::{LlmContext, Tally, until_stopped};
 use form::Form;
 use route::{Chosen, Tried};
 use talk::Talk;
@@ -31,8 +30,8 @@ use tools::Toolbox;
 
 /// Does tasks of the action `agent`; its parameters are [`AgentParams`].
 ///
-/// 1. Who does it: the agent that the task names, else whom the crew's router chooses; without any
-///    agents, the crew's default agent, so that a plain prompt needs no definition. The decision is
+/// 1. Who does it: the agent that the task names, else whom the llm_context's router chooses; without any
+///    agents, the llm_context's default agent, so that a plain prompt needs no definition. The decision is
 ///    kept as a note of kind `route`.
 /// 2. What it is told: its own prompt, the task's, and how each parent ended with what it left,
 ///    sanitised, within the agent's `max_input_tokens` by water-filling. What is cut says so.
@@ -42,7 +41,7 @@ use tools::Toolbox;
 /// 4. Its answer is the task's output: a text, or JSON that is validated here and asked for once
 ///    more if it does not fit.
 /// 5. If its own means fail (its model, its answers, its limits) and the task names no agent, the
-///    router is asked again without it, as often as the crew's limits say.
+///    router is asked again without it, as often as the llm_context's limits say.
 ///
 /// A stopped attempt drops what it is doing; a call that is under way then stays reserved, and the
 /// driver counts it in full.
@@ -60,8 +59,8 @@ use tools::Toolbox;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
 /// use zeph_llm::{Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse, async_trait};
-/// use zeph_planner::{AgentExecutor, Crew};
-/// use zeph_subagent::{Attempt, Executor, TaskContext, TaskId, TaskInput};
+/// use zeph_planner::{AgentExecutor, LlmContext};
+/// use zeph_executor::{Attempt, Executor, TaskContext, TaskId, TaskInput};
 ///
 /// struct Fixed;
 ///
@@ -74,7 +73,7 @@ use tools::Toolbox;
 ///     }
 /// }
 ///
-/// let agent = AgentExecutor::new(Arc::new(Crew::builder(Arc::new(Fixed)).build()?));
+/// let agent = AgentExecutor::new(Arc::new(LlmContext::builder(Arc::new(Fixed)).build()?));
 /// let cx = TaskContext::builder("r".parse()?, TaskId::from_index(0), "name", Attempt::FIRST).build();
 /// let input = TaskInput::new(serde_json::json!({ "prompt": "Name a colour." }));
 /// let output = agent.execute(&cx, input).await.map_err(|error| error.to_string())?;
@@ -84,17 +83,17 @@ use tools::Toolbox;
 /// ```
 #[derive(Debug, Clone)]
 pub struct AgentExecutor {
-    crew: Arc<Crew>,
+    llm_context: Arc<LlmContext>,
 }
 
 impl AgentExecutor {
     /// The name of the action that it is registered under.
     pub const ACTION: &'static str = "agent";
 
-    /// An executor for the agents of that crew.
+    /// An executor for the agents of that llm_context.
     #[must_use]
-    pub fn new(crew: Arc<Crew>) -> Self {
-        Self { crew }
+    pub fn new(llm_context: Arc<LlmContext>) -> Self {
+        Self { llm_context }
     }
 
     async fn work(&self, cx: &TaskContext, input: &TaskInput) -> Result<Value, TaskError> {
@@ -102,7 +101,7 @@ impl AgentExecutor {
         let tally = Arc::new(Tally::default());
         let mut tried: Vec<Tried> = Vec::new();
         loop {
-            let chosen = match route::choose(&self.crew, cx, &params, &tried).await {
+            let chosen = match route::choose(&self.llm_context, cx, &params, &tried).await {
                 Ok(chosen) => chosen,
                 // That nobody else fits says less than why the last one failed.
                 Err(nobody) => return Err(tried.pop().map_or(nobody, |last| last.error)),
@@ -115,7 +114,7 @@ impl AgentExecutor {
                     .await
                     .unwrap_or_else(|_| Err(fault::agent_timeout(limit))),
             };
-            let most = self.crew.limits().agents_tried as usize;
+            let most = self.llm_context.limits().agents_tried as usize;
             match outcome {
                 Err(error)
                     if chosen.replaceable
@@ -139,14 +138,14 @@ impl AgentExecutor {
         chosen: &Chosen<'_>,
         tally: &Arc<Tally>,
     ) -> Result<Value, TaskError> {
-        let (crew, agent) = (&*self.crew, chosen.agent);
+        let (llm_context, agent) = (&*self.llm_context, chosen.agent);
         let output = match &params.output {
             Some(output) => AgentOutput::from(output.clone()),
             None => agent.output.clone(),
         };
         let form = Form::new(&output)?;
-        let tools = Toolbox::new(crew, agent, params)?;
-        let line = crew.line(cx, agent.model.as_deref(), tally)?;
+        let tools = Toolbox::new(llm_context, agent, params)?;
+        let line = llm_context.line(cx, agent.model.as_deref(), tally)?;
         let can = line.provider().capabilities();
         if !can.tools && !tools.is_empty() {
             return Err(fault::no_tools(&agent.name, line.provider().name()));
@@ -162,12 +161,12 @@ impl AgentExecutor {
             count(&serde_json::to_string(&tools.specs()).unwrap_or_default())
         };
         let room = max_input.saturating_sub(specs + form.tokens(&count));
-        let opening = prompt::open(crew, agent, params, &output, input, &count, room).await;
+        let opening = prompt::open(llm_context, agent, params, &output, input, &count, room).await;
         let shown = opening.as_ref().map_or(&[][..], |opening| &opening.shown);
         route::keep(cx, chosen, line.provider().name(), shown).await?;
         let messages = opening?.messages;
         let talk = Talk {
-            crew,
+            llm_context,
             cx,
             agent,
             line: &line,

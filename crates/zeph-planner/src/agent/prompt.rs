@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeph_common::inert;
+use zeph_executor::{Parent, ParentState, TaskError, TaskInput};
 use zeph_llm::Message;
 use zeph_sanitizer::Change;
-use zeph_subagent::{AgentOutput, Parent, ParentState, SubAgentDef, TaskError, TaskInput};
+use zeph_subagent::{AgentOutput, SubAgentDef};
 
 use super::fault;
 use super::params::AgentParams;
 use crate::portion::{Measured, Piece, Portion, Room, value_text};
-use crate::{Crew, PromptName};
+use crate::{LlmContext, PromptName};
 
 /// The first messages, and what was done to the parents' results in them.
 pub(super) struct Opening {
@@ -46,7 +47,7 @@ pub(super) const MESSAGE_TOKENS: u64 = 8;
 /// `unknown_parent` if the task wants to see what it does not need; `prompt_too_long` if the task's
 /// own words do not fit.
 pub(super) async fn open(
-    crew: &Crew,
+    llm_context: &LlmContext,
     agent: &SubAgentDef,
     params: &AgentParams,
     output: &AgentOutput,
@@ -55,9 +56,9 @@ pub(super) async fn open(
     budget: u64,
 ) -> Result<Opening, TaskError> {
     let parents = seen(params, input)?;
-    let system = system(crew, agent, output)?;
+    let system = system(llm_context, agent, output)?;
     let room = Room {
-        sanitizer: crew.sanitizer(),
+        sanitizer: llm_context.sanitizer(),
         count,
         most: u64::MAX,
     };
@@ -73,7 +74,7 @@ pub(super) async fn open(
         .iter()
         .map(|(_, parent)| parent.output.as_ref().map(|_| &left_out))
         .collect();
-    let bare = user(crew, params, &parents, &nothing)?;
+    let bare = user(llm_context, params, &parents, &nothing)?;
     let base = system_tokens + count(&bare);
     if base > budget {
         return Err(fault::prompt_too_long(base, budget));
@@ -86,7 +87,7 @@ pub(super) async fn open(
             .iter()
             .map(|(_, parent)| parent.output.as_ref().and_then(|_| portions.next()))
             .collect();
-        let text = user(crew, params, &parents, &by_parent)?;
+        let text = user(llm_context, params, &parents, &by_parent)?;
         let total = system_tokens + count(&text);
         if total <= budget {
             return Ok(Opening {
@@ -123,7 +124,11 @@ fn seen<'a>(
     Ok(parents.filter(|(name, _)| seen(name)).collect())
 }
 
-fn system(crew: &Crew, agent: &SubAgentDef, output: &AgentOutput) -> Result<String, TaskError> {
+fn system(
+    llm_context: &LlmContext,
+    agent: &SubAgentDef,
+    output: &AgentOutput,
+) -> Result<String, TaskError> {
     let word = match output {
         AgentOutput::Text => "text",
         AgentOutput::Json => "json",
@@ -131,14 +136,14 @@ fn system(crew: &Crew, agent: &SubAgentDef, output: &AgentOutput) -> Result<Stri
     };
     let values = json!({
         "agent": { "name": agent.name, "description": agent.description, "prompt": agent.prompt },
-        "preamble": crew.sanitizer().preamble(),
+        "preamble": llm_context.sanitizer().preamble(),
         "output": word,
     });
-    crew.prompt(PromptName::Agent, &values)
+    llm_context.prompt(PromptName::Agent, &values)
 }
 
 fn user(
-    crew: &Crew,
+    llm_context: &LlmContext,
     params: &AgentParams,
     parents: &[(&str, &Parent)],
     portions: &[Option<&Portion>],
@@ -155,7 +160,7 @@ fn user(
         });
     let parents: Vec<_> = parents.collect();
     let values = json!({ "prompt": params.prompt, "parents": parents });
-    crew.prompt(PromptName::AgentTask, &values)
+    llm_context.prompt(PromptName::AgentTask, &values)
 }
 
 fn shown(parents: &[(&str, &Parent)], portions: &[Option<&Portion>]) -> Vec<ParentShown> {

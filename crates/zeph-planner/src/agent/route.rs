@@ -1,13 +1,14 @@
 //! Who does a task: the decision, and what is kept of it.
 
 use serde::{Deserialize, Serialize};
+use zeph_executor::{Note, NoteKind, TaskContext, TaskError};
 use zeph_subagent::router::Decision;
-use zeph_subagent::{Note, NoteKind, Route, RouteRequest, SubAgentDef, TaskContext, TaskError};
+use zeph_subagent::{Route, RouteRequest, SubAgentDef};
 
 use super::fault;
 use super::params::AgentParams;
 use super::prompt::ParentShown;
-use crate::Crew;
+use crate::LlmContext;
 
 /// Who does a task and why, and what they see of its parents; a note of kind `route`.
 ///
@@ -40,26 +41,29 @@ pub(super) struct Tried {
 
 /// Chooses among the agents that have not been tried.
 pub(super) async fn choose<'a>(
-    crew: &'a Crew,
+    llm_context: &'a LlmContext,
     cx: &TaskContext,
     params: &AgentParams,
     tried: &[Tried],
 ) -> Result<Chosen<'a>, TaskError> {
-    let agents = crew.agents();
+    let agents = llm_context.agents();
     let wanted = params.agent.as_deref();
     if let Some(name) = wanted.filter(|name| agents.get(name).is_none()) {
         return Err(fault::unknown_agent(name, agents));
     }
     if agents.is_empty() {
         return Ok(Chosen {
-            agent: crew.default_agent(),
+            agent: llm_context.default_agent(),
             route: None,
             replaceable: false,
         });
     }
     let tools = params.tools.iter().flatten().map(String::as_str);
     let tools: Vec<&str> = tools.collect();
-    if let Some(name) = tools.iter().find(|name| !crew.tools().contains(name)) {
+    if let Some(name) = tools
+        .iter()
+        .find(|name| !llm_context.tools().contains(name))
+    {
         return Err(fault::unknown_tool(name));
     }
     let why: Vec<String> = tried.iter().map(|one| one.error.to_string()).collect();
@@ -73,7 +77,7 @@ pub(super) async fn choose<'a>(
     let request = excluded.fold(request, |request, (one, why)| {
         request.exclude(&one.agent, why)
     });
-    let route = crew.router().route(&request, agents).await;
+    let route = llm_context.router().route(&request, agents).await;
     let agent = route.chosen().and_then(|name| agents.get(name));
     if let Some(agent) = agent {
         return Ok(Chosen {
@@ -82,7 +86,7 @@ pub(super) async fn choose<'a>(
             replaceable: wanted.is_none(),
         });
     }
-    let error = refusal(crew, params, &route);
+    let error = refusal(llm_context, params, &route);
     let note = RouteNote {
         agent: None,
         provider: None,
@@ -95,12 +99,12 @@ pub(super) async fn choose<'a>(
 }
 
 /// Why nobody does it, as an error.
-fn refusal(crew: &Crew, params: &AgentParams, route: &Route) -> TaskError {
+fn refusal(llm_context: &LlmContext, params: &AgentParams, route: &Route) -> TaskError {
     // A task that asks its agent for more than it may use is told so.
     let wanted = params
         .agent
         .as_deref()
-        .and_then(|name| crew.agents().get(name));
+        .and_then(|name| llm_context.agents().get(name));
     if let Some(agent) = wanted {
         let mut tools = params.tools.iter().flatten();
         if let Some(tool) = tools.find(|tool| !agent.tools.contains(*tool)) {
@@ -116,7 +120,7 @@ fn refusal(crew: &Crew, params: &AgentParams, route: &Route) -> TaskError {
         }
         Decision::Nobody => fault::no_agent(&route.reason),
         // The contract of routers forbids it; a router of the host's own may not keep it.
-        Decision::Agent { name } => fault::unknown_agent(name, crew.agents()),
+        Decision::Agent { name } => fault::unknown_agent(name, llm_context.agents()),
     }
 }
 

@@ -2,25 +2,26 @@
 
 use serde_json::Value;
 use zeph_common::plain_block;
+use zeph_executor::{TaskContext, TaskError};
 use zeph_llm::{LlmRequest, LlmResponse, Message, SchemaMode, StopReason, ToolChoice};
-use zeph_subagent::{SubAgentDef, TaskContext, TaskError};
+use zeph_subagent::SubAgentDef;
 
 use super::fault;
 use super::form::{Form, Unread};
 use super::prompt::MESSAGE_TOKENS;
 use super::tools::{Toolbox, echoed};
 use crate::portion::{Piece, Room};
-use crate::{Crew, Line};
+use crate::{LlmContext, ModelClient};
 
 /// The messages that a conversation begins with: who the agent is, and its task.
 const OPENING: usize = 2;
 
 /// One attempt's conversation with one agent.
 pub(super) struct Talk<'a> {
-    pub(super) crew: &'a Crew,
+    pub(super) llm_context: &'a LlmContext,
     pub(super) cx: &'a TaskContext,
     pub(super) agent: &'a SubAgentDef,
-    pub(super) line: &'a Line,
+    pub(super) line: &'a ModelClient,
     pub(super) tools: Toolbox<'a>,
     pub(super) form: &'a Form,
     pub(super) messages: Vec<Message>,
@@ -91,7 +92,7 @@ impl Talk<'_> {
             return Err(fault::prompt_too_long(tokens, self.max_input));
         }
         let spent = self.line.tally().tokens();
-        let most = self.crew.limits().attempt_tokens;
+        let most = self.llm_context.limits().attempt_tokens;
         if spent >= most {
             return Err(fault::too_many_tokens(spent, most));
         }
@@ -169,7 +170,7 @@ impl Talk<'_> {
         told.push_str("Answer again, with the corrected JSON value and nothing else.");
         let count = |text: &str| self.line.count(text);
         let room = Room {
-            sanitizer: self.crew.sanitizer(),
+            sanitizer: self.llm_context.sanitizer(),
             count: &count,
             most: u64::from(self.max_output),
         };

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
 use zeph_common::{inert, show_duration};
+use zeph_executor::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
 use zeph_llm::{Message, ToolCall, ToolSpec};
-use zeph_subagent::{ErrorClass, Note, NoteKind, SubAgentDef, TaskContext, TaskError};
+use zeph_subagent::SubAgentDef;
 
 use super::fault;
 use super::params::AgentParams;
-use crate::Crew;
+use crate::LlmContext;
 use crate::portion::{Measured, Piece, Room};
 use crate::tool::{Known, is_name};
 
@@ -57,7 +58,7 @@ pub enum ToolOutcome {
 
 /// The tools of one attempt, and what it has done with them.
 pub(super) struct Toolbox<'a> {
-    crew: &'a Crew,
+    llm_context: &'a LlmContext,
     allowed: BTreeMap<&'a str, &'a Known>,
     /// How often each call was wished for, by name and arguments.
     seen: BTreeMap<String, u32>,
@@ -76,7 +77,7 @@ impl<'a> Toolbox<'a> {
     /// # Errors
     /// `unknown_tool` or `tool_not_allowed` if the task asks for one that is not among them.
     pub(super) fn new(
-        crew: &'a Crew,
+        llm_context: &'a LlmContext,
         agent: &'a SubAgentDef,
         params: &'a AgentParams,
     ) -> Result<Self, TaskError> {
@@ -86,7 +87,7 @@ impl<'a> Toolbox<'a> {
             None => agent.tools.iter().map(String::as_str).collect(),
         };
         for name in all {
-            let known = crew.tools().get(name);
+            let known = llm_context.tools().get(name);
             let known = known.ok_or_else(|| fault::unknown_tool(name))?;
             if !agent.tools.contains(name) {
                 return Err(fault::tool_not_allowed(name, &agent.name));
@@ -94,7 +95,7 @@ impl<'a> Toolbox<'a> {
             allowed.insert(name, known);
         }
         Ok(Self {
-            crew,
+            llm_context,
             allowed,
             seen: BTreeMap::new(),
             failed_in_a_row: 0,
@@ -116,7 +117,7 @@ impl<'a> Toolbox<'a> {
     /// All answers together have at most about `budget` tokens.
     ///
     /// # Errors
-    /// `tool_loop` and `tool_failed` as the crew's limits say; what a tool says with the classes
+    /// `tool_loop` and `tool_failed` as the llm_context's limits say; what a tool says with the classes
     /// `Cancelled` and `OverBudget`, once all calls are kept; the journal's.
     pub(super) async fn make(
         &mut self,
@@ -127,7 +128,7 @@ impl<'a> Toolbox<'a> {
         budget: u64,
     ) -> Result<Vec<Message>, TaskError> {
         self.check_repeats(calls)?;
-        let limits = self.crew.limits();
+        let limits = self.llm_context.limits();
         let this = &*self;
         let calls_made: Vec<_> = calls
             .iter()
@@ -169,7 +170,7 @@ impl<'a> Toolbox<'a> {
     }
 
     fn check_repeats(&mut self, calls: &[ToolCall]) -> Result<(), TaskError> {
-        let most = self.crew.limits().same_calls;
+        let most = self.llm_context.limits().same_calls;
         for call in calls {
             // Objects keep the order in which the model wrote them, and that must not matter.
             let mut arguments = call.arguments.clone();
@@ -215,7 +216,7 @@ impl<'a> Toolbox<'a> {
             });
         }
         cx.progress(format!("calling {}…", call.name));
-        let limit = self.crew.limits().tool_timeout;
+        let limit = self.llm_context.limits().tool_timeout;
         let work = known.tool.call(cx, call.arguments.clone());
         let outcome = timeout(limit, work).await.unwrap_or_else(|_| {
             let limit = show_duration(limit);
@@ -249,9 +250,9 @@ impl<'a> Toolbox<'a> {
         budget: u64,
     ) -> Result<Vec<Message>, TaskError> {
         let room = Room {
-            sanitizer: self.crew.sanitizer(),
+            sanitizer: self.llm_context.sanitizer(),
             count,
-            most: self.crew.limits().tool_result_tokens,
+            most: self.llm_context.limits().tool_result_tokens,
         };
         let sources: Vec<String> = calls
             .iter()

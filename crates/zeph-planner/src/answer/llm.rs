@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use zeph_common::{head_tail, inert, plain_block};
+use zeph_executor::{ErrorClass, Note, NoteKind, Spend, TaskContext, TaskError};
 use zeph_llm::{LlmRequest, LlmResponse, Message, StopReason};
-use zeph_subagent::{ErrorClass, Note, NoteKind, Spend, TaskContext, TaskError};
 
 use super::reduce::{Item, reduce};
 use super::{Aggregator, Answer, DeterministicAggregator, Material, Written, cite, plain};
 use crate::call::within_window;
 use crate::portion::{Measured, Portion, Room};
-use crate::{Crew, Line, PromptName, Tally};
+use crate::{LlmContext, ModelClient, PromptName, Tally};
 
 /// How much an answer may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Default for AnswerLimits {
 ///   down without a model, and the answer says so.
 #[derive(Clone, Debug)]
 pub struct LlmAggregator {
-    crew: Arc<Crew>,
+    llm_context: Arc<LlmContext>,
     model: Option<String>,
     limits: AnswerLimits,
     fallback: DeterministicAggregator,
@@ -78,9 +78,9 @@ const TRIES: u32 = 4;
 
 /// What one answer is made with.
 pub(super) struct Desk<'a> {
-    pub(super) crew: &'a Crew,
+    pub(super) llm_context: &'a LlmContext,
     pub(super) cx: &'a TaskContext,
-    pub(super) line: Line,
+    pub(super) line: ModelClient,
     pub(super) system: String,
     pub(super) limits: AnswerLimits,
     /// The most tokens of one request.
@@ -88,18 +88,18 @@ pub(super) struct Desk<'a> {
 }
 
 impl LlmAggregator {
-    /// An aggregator that asks the crew's default model.
+    /// An aggregator that asks the llm_context's default model.
     #[must_use]
-    pub fn new(crew: Arc<Crew>) -> Self {
+    pub fn new(llm_context: Arc<LlmContext>) -> Self {
         Self {
-            crew,
+            llm_context,
             model: None,
             limits: AnswerLimits::default(),
             fallback: DeterministicAggregator::default(),
         }
     }
 
-    /// Asks that model of the crew. Default: the crew's default model.
+    /// Asks that model of the llm_context. Default: the llm_context's default model.
     #[must_use]
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.model = Some(model.into());
@@ -122,7 +122,7 @@ impl LlmAggregator {
 
     async fn ask(&self, cx: &TaskContext, material: &Material) -> Result<Answer, TaskError> {
         let tally = Arc::new(Tally::default());
-        let line = self.crew.line(cx, self.model.as_deref(), &tally)?;
+        let line = self.llm_context.line(cx, self.model.as_deref(), &tally)?;
         let can = line.provider().capabilities();
         let output = self.limits.output_tokens;
         let output = output.min(material.max_tokens.unwrap_or(u32::MAX));
@@ -135,12 +135,12 @@ impl LlmAggregator {
             summary_tokens: summary.min(longest),
             ..self.limits
         };
-        let preamble = self.crew.sanitizer().preamble();
+        let preamble = self.llm_context.sanitizer().preamble();
         let desk = Desk {
-            crew: &self.crew,
+            llm_context: &self.llm_context,
             cx,
             system: self
-                .crew
+                .llm_context
                 .prompt(PromptName::Answer, &json!({ "preamble": preamble }))?,
             line,
             limits,
@@ -239,7 +239,7 @@ impl Desk<'_> {
     ) -> Result<(String, Vec<Portion>), TaskError> {
         let count = |text: &str| self.line.count(text);
         let room = Room {
-            sanitizer: self.crew.sanitizer(),
+            sanitizer: self.llm_context.sanitizer(),
             count: &count,
             most: u64::MAX,
         };
@@ -320,7 +320,7 @@ impl Desk<'_> {
         for (key, value) in more {
             values[*key] = value.clone();
         }
-        self.crew.prompt(name, &values)
+        self.llm_context.prompt(name, &values)
     }
 
     /// The tokens of a request without its user message.

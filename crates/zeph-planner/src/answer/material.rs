@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use zeph_subagent::{ParentState, TaskInput, TaskOutput};
+use zeph_executor::{ParentState, TaskInput, TaskOutput};
 
 use super::params::{AnswerParams, AnswerTask};
 
@@ -202,7 +202,7 @@ const fn ended(state: ParentState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use zeph_subagent::{Parent, ParentState, TaskInput, TaskOutput};
+    use zeph_executor::{Parent, ParentState, TaskInput, TaskOutput};
 
     use super::super::params::{AnswerParams, AnswerTask};
     use super::Material;

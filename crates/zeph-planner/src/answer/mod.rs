@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use zeph_subagent::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
+use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 
-use crate::{Crew, until_stopped};
+use crate::{LlmContext, until_stopped};
 
 /// Puts results together into one answer.
 ///
@@ -28,7 +28,7 @@ use crate::{Crew, until_stopped};
 /// - Every task is told, with its end: what failed, was skipped or is not known is in the answer or
 ///   in its `missing`.
 /// - What is left out or cut is told.
-/// - Texts of tasks are untrusted: they enter a prompt through the crew's sanitizer only.
+/// - Texts of tasks are untrusted: they enter a prompt through the llm_context's sanitizer only.
 /// - The answer says who wrote it, and why if that is not whom the host meant.
 ///
 /// [`DeterministicAggregator`] needs no model; [`LlmAggregator`] asks one and falls back to it.
@@ -107,10 +107,10 @@ impl AnswerExecutor {
     /// The name of the action that it is registered under.
     pub const ACTION: &'static str = "answer";
 
-    /// Answers by the crew's default model, without it where that fails.
+    /// Answers by the llm_context's default model, without it where that fails.
     #[must_use]
-    pub fn new(crew: Arc<Crew>) -> Self {
-        Self::with(LlmAggregator::new(crew))
+    pub fn new(llm_context: Arc<LlmContext>) -> Self {
+        Self::with(LlmAggregator::new(llm_context))
     }
 
     /// Answers by that aggregator.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use async_trait::async_trait;
 use serde_json::Value;
 use zeph_common::{head_tail, inert, plain_block};
+use zeph_executor::{Note, NoteKind, TaskContext, TaskError, TaskOutput};
 use zeph_llm::{EstimatingCounter, TokenCounter as _};
-use zeph_subagent::{Note, NoteKind, TaskContext, TaskError, TaskOutput};
 
 use super::{Aggregator, Answer, Material, Missing, TaskResult, Written};
 use crate::fill;
@@ -23,7 +23,7 @@ use crate::fill;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use zeph_planner::{AnswerParams, DeterministicAggregator, Material};
-/// use zeph_subagent::{Parent, TaskInput, TaskOutput};
+/// use zeph_executor::{Parent, TaskInput, TaskOutput};
 /// let mut input = TaskInput::default();
 /// input.parents.insert("count".into(), Parent::completed(TaskOutput::from("3 bugs")));
 /// let params = AnswerParams { goal: "How many bugs?".into(), ..AnswerParams::default() };

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::json;
+use zeph_executor::TaskError;
 use zeph_llm::StopReason;
-use zeph_subagent::TaskError;
 
 use super::llm::{Desk, clean};
 use super::material::{Material, TaskResult};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use zeph_common::inert;
+use zeph_executor::{ErrorClass, TaskError};
 use zeph_llm::{ErrorKind, LlmError};
-use zeph_subagent::{ErrorClass, TaskError};
 
 /// An attempt's error on its way through wrappers that know errors of calls only.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub(super) fn from_journal(provider: &str, error: TaskError) -> LlmError {
 /// ```
 /// use zeph_llm::{ErrorKind, LlmError};
 /// use zeph_planner::task_error;
-/// use zeph_subagent::ErrorClass;
+/// use zeph_executor::ErrorClass;
 /// let busy = LlmError::new(ErrorKind::RateLimited, "ollama", "too many requests");
 /// let error = task_error(&busy.with_attempts(5));
 /// assert_eq!((error.class(), error.code()), (ErrorClass::Permanent, "rate_limited"));
@@ -126,8 +126,8 @@ pub(super) fn cost_nothing(kind: ErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{from_journal, task_error};
+    use zeph_executor::{Budget, ErrorClass, Spend, TaskError};
     use zeph_llm::{ErrorKind, LlmError};
-    use zeph_subagent::{Budget, ErrorClass, Spend, TaskError};
 
     #[test]
     fn what_the_journal_said_comes_out_as_it_went_in() {

@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use futures::StreamExt as _;
 use tokio::time::timeout;
 use zeph_common::show_duration;
+use zeph_executor::{ErrorClass, Spend, TaskContext, TaskError};
 use zeph_llm::{
     Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, OutputFormat, Prices,
     StopReason, StreamPart, TokenCounter,
 };
-use zeph_subagent::{ErrorClass, Spend, TaskContext, TaskError};
 
 use super::error::{cost_nothing, from_journal};
 use super::notes::{CallError, PromptNote, ReplyNote};
@@ -154,7 +154,7 @@ impl<P: LlmProvider> Metered<P> {
     async fn reserve(
         &self,
         request: &LlmRequest,
-    ) -> Result<(Quote, zeph_subagent::ReservationId), LlmError> {
+    ) -> Result<(Quote, zeph_executor::ReservationId), LlmError> {
         let name = self.inner.name();
         let journal = self.cx.journal();
         let mut tries = RESERVE_TRIES;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use zeph_common::head_tail_words;
+use zeph_executor::{Note, NoteKind, TaskError};
 use zeph_llm::{LlmError, LlmRequest, LlmResponse};
-use zeph_subagent::{Note, NoteKind, TaskError};
 
 /// What a model was asked; a note of kind `prompt`.
 ///
@@ -114,8 +114,8 @@ impl ReplyNote {
 #[cfg(test)]
 mod tests {
     use super::{PromptNote, ReplyNote};
+    use zeph_executor::Note;
     use zeph_llm::{LlmRequest, LlmResponse};
-    use zeph_subagent::Note;
 
     #[test]
     fn half_a_secret_is_not_kept_beside_a_cut() {

@@ -1,7 +1,7 @@
 //! Quotes: the most that a call may cost, and how long its answer may be within a budget.
 
+use zeph_executor::{Budget, Spend, TaskError};
 use zeph_llm::{Capabilities, ErrorKind, LlmError, LlmRequest, Prices};
-use zeph_subagent::{Budget, Spend, TaskError};
 
 use super::error::carry;
 
@@ -152,8 +152,8 @@ fn too_dear(name: &str) -> LlmError {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use zeph_executor::Budget;
     use zeph_llm::{Capabilities, ErrorKind, LlmRequest, Prices};
-    use zeph_subagent::Budget;
 
     use super::{Quote, quote};
     use crate::call::task_error;

@@ -11,7 +11,7 @@ mod plan;
 
 use std::fmt;
 
-use zeph_subagent::GraphSpec;
+use zeph_executor::GraphSpec;
 
 pub use adopt::{AdoptExecutor, AdoptParams, Adopted};
 pub use patch::{ADOPT, ANSWER, PLAN};

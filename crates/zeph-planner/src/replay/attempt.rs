@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value;
-use zeph_subagent::{
+use zeph_executor::{
     Attempt, Budget, Executor, GraphSpec, Note, NoteKind, Parent, Redact, RunId, Spend,
     TaskContext, TaskErrorRecord, TaskId, TaskInput,
 };

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 use zeph_common::{inert, truncate};
-use zeph_subagent::NoteKind;
+use zeph_executor::NoteKind;
 
 /// Where a replayed attempt differs from the recorded one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
-use zeph_llm::StopReason;
-use zeph_subagent::{
+use zeph_executor::{
     Budget, GraphSpec, Journal, Note, NoteKind, Proposal, Redact, ReservationId, Spend, TaskError,
 };
+use zeph_llm::StopReason;
 
 use super::attempt::Recorded;
 use super::compare::{Difference, Place};

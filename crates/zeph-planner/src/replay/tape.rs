@@ -5,22 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
+use zeph_executor::{NoteKind, Redact, TaskContext, TaskError};
 use zeph_llm::{
     Capabilities, ErrorKind, FallbackChain, LlmError, LlmProvider, LlmRequest, LlmResponse,
     ToolSpec,
 };
-use zeph_subagent::{NoteKind, Redact, TaskContext, TaskError};
 
 use super::attempt::Recorded;
 use crate::{
-    CallError, CrewBuilder, PromptNote, ReplyNote, Tool, ToolNote, ToolOutcome, ToolOutput, Tools,
+    CallError, LlmContextBuilder, PromptNote, ReplyNote, Tool, ToolNote, ToolOutcome, ToolOutput,
+    Tools,
 };
 
 /// Stands in for models and tools with what they said in a recorded attempt.
 ///
 /// Clones are the same tape. It holds one attempt at a time: attempts are replayed one after the
-/// other. A host makes planner and crew as it does for a run, with
-/// [`provider`](Self::provider) around every provider, or [`CrewBuilder::on_tape`].
+/// other. A host makes planner and llm_context as it does for a run, with
+/// [`provider`](Self::provider) around every provider, or [`LlmContextBuilder::on_tape`].
 #[derive(Clone, Default)]
 pub struct Tape(Arc<Mutex<Reel>>);
 
@@ -125,8 +126,8 @@ impl fmt::Debug for Tape {
     }
 }
 
-impl CrewBuilder {
-    /// Puts a tape in place of every provider and tool that the crew has so far, and waits for
+impl LlmContextBuilder {
+    /// Puts a tape in place of every provider and tool that the llm_context has so far, and waits for
     /// nothing between calls.
     pub fn on_tape(self, tape: &Tape) -> Self {
         self.stand_ins(

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use zeph_executor::{TaskContext, TaskError, TaskInput};
 use zeph_llm::ToolSpec;
-use zeph_subagent::{TaskContext, TaskError, TaskInput};
 
 use super::{Tool, ToolOutput};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::timeout;
-use zeph_subagent::conformance::{Fault, Faults};
-use zeph_subagent::{Attempt, TaskContext, TaskId};
+use zeph_executor::conformance::{Fault, Faults};
+use zeph_executor::{Attempt, TaskContext, TaskId};
 
 use super::{Tool, ToolOutput, Tools};
 
@@ -85,7 +85,7 @@ async fn answers(tool: &dyn Tool, arguments: &Value) -> Result<ToolOutput, Strin
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use zeph_subagent::TaskError;
+    use zeph_executor::TaskError;
 
     use super::check;
     use crate::tool_fn;

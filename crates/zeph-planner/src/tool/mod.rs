@@ -13,8 +13,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::Value;
+use zeph_executor::{TaskContext, TaskError};
 use zeph_llm::ToolSpec;
-use zeph_subagent::{TaskContext, TaskError};
 
 /// Something that an agent may have done.
 ///
@@ -59,7 +59,7 @@ impl<T: Tool + ?Sized> Tool for Arc<T> {
 /// use zeph_planner::ToolOutput;
 /// assert_eq!(ToolOutput::from("done").text, "done");
 /// assert_eq!(ToolOutput::json(&[1, 2])?.text, "[1,2]");
-/// # Ok::<(), zeph_subagent::TaskError>(())
+/// # Ok::<(), zeph_executor::TaskError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolOutput {

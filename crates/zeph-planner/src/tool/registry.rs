@@ -162,15 +162,15 @@ fn compile(spec: &ToolSpec) -> Result<AnswerSchema, String> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use zeph_executor::{TaskContext, TaskError};
     use zeph_llm::ToolSpec;
-    use zeph_subagent::{TaskContext, TaskError};
 
     use super::{ToolFault, Tools};
     use crate::{Tool, ToolOutput};
 
     struct Fixed(&'static str, serde_json::Value);
 
-    #[zeph_subagent::async_trait]
+    #[zeph_executor::async_trait]
     impl Tool for Fixed {
         fn spec(&self) -> ToolSpec {
             ToolSpec {

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use zeph_executor::{Budget, ErrorClass, NoteKind};
 use zeph_llm::{
     Capabilities, ErrorKind, FallbackChain, LlmError, LlmProvider, LlmRequest, LlmResponse,
     LlmStream, Prices, Reply, RetryPolicy, ScriptedProvider, StopReason, StreamPart, Usage,
     async_trait,
 };
-use zeph_planner::{Crew, Metered, Unlisted};
-use zeph_subagent::{AgentCatalog, Budget, ErrorClass, NoteKind, SubAgentDef};
+use zeph_planner::{LlmContext, Metered, Unlisted};
+use zeph_subagent::{AgentCatalog, SubAgentDef};
 
-use super::support::{Bench, crew, read, task, tools};
+use super::support::{Bench, llm_context, read, task, tools};
 
 fn tokens(tokens: u64) -> Budget {
     Budget {
@@ -122,7 +123,7 @@ async fn money_without_a_price_is_refused() {
     });
     let model = ScriptedProvider::new("script");
     let error = bench
-        .run(crew(&model), task(json!({ "prompt": "Hi." })))
+        .run(llm_context(&model), task(json!({ "prompt": "Hi." })))
         .await;
     let error = error.expect_err("nobody knows the price");
     assert_eq!(
@@ -142,10 +143,10 @@ async fn over_budget_in_the_middle_of_the_loop_keeps_its_class() {
     let agent = SubAgentDef::new("worker", "Works", "You work.").tool("read");
     agents.add(agent).expect("an agent");
     let bench = Bench::limited(tokens(3_000));
-    let crew = crew(&model).tools(tools()).agents(agents);
+    let llm_context = llm_context(&model).tools(tools()).agents(agents);
     // Without a name, so that only the class keeps somebody else from being tried.
     let error = bench
-        .run(crew, task(json!({ "prompt": "Works" })))
+        .run(llm_context, task(json!({ "prompt": "Works" })))
         .await
         .expect_err("over budget");
     assert_eq!(
@@ -163,7 +164,7 @@ async fn a_cancel_in_the_middle_leaves_the_reservation_to_the_driver() {
     let slow = Reply::text("late").after(Duration::from_secs(3_600));
     let model = ScriptedProvider::new("script").then(slow);
     let bench = Bench::new();
-    let work = bench.run(crew(&model), task(json!({ "prompt": "Hi." })));
+    let work = bench.run(llm_context(&model), task(json!({ "prompt": "Hi." })));
     let stop = async {
         while model.requests().is_empty() {
             tokio::task::yield_now().await;
@@ -184,7 +185,7 @@ async fn a_stream_tells_observers_and_costs_the_same() {
     let bench = Bench::new();
     let value = bench
         .run(
-            crew(&model).streaming(),
+            llm_context(&model).streaming(),
             task(json!({ "prompt": "Words." })),
         )
         .await;
@@ -196,7 +197,7 @@ async fn a_stream_tells_observers_and_costs_the_same() {
     let broken = ScriptedProvider::new("script").when("Words", cut);
     let error = bench
         .run(
-            crew(&broken).streaming(),
+            llm_context(&broken).streaming(),
             task(json!({ "prompt": "Words." })),
         )
         .await;
@@ -209,7 +210,7 @@ async fn a_service_that_stays_busy_is_given_up_by_the_one_layer_that_repeats() {
         ScriptedProvider::new("script").when("Hi", Reply::error(ErrorKind::RateLimited, "busy"));
     let bench = Bench::new();
     let error = bench
-        .run(crew(&model), task(json!({ "prompt": "Hi." })))
+        .run(llm_context(&model), task(json!({ "prompt": "Hi." })))
         .await;
     let error = error.expect_err("it stays busy");
     assert_eq!(
@@ -234,7 +235,7 @@ async fn a_call_that_is_late_is_settled_and_repeated() {
         .then(Reply::text("here"));
     let bench = Bench::new();
     let value = bench
-        .run(crew(&model), task(json!({ "prompt": "Hi." })))
+        .run(llm_context(&model), task(json!({ "prompt": "Hi." })))
         .await;
     assert_eq!(value.expect("an answer"), "here");
     assert_eq!(bench.journal.held(), 0);
@@ -255,7 +256,10 @@ async fn the_time_of_all_calls_drops_none_in_the_middle() {
     };
     let begun = tokio::time::Instant::now();
     let error = bench
-        .run(crew(&model).retry(policy), task(json!({ "prompt": "Hi." })))
+        .run(
+            llm_context(&model).retry(policy),
+            task(json!({ "prompt": "Hi." })),
+        )
         .await;
     assert_eq!(error.expect_err("all too late").code(), "timeout");
     assert_eq!(begun.elapsed(), Duration::from_secs(15));
@@ -273,7 +277,7 @@ async fn an_agent_whose_answer_the_budget_cuts_is_over_budget() {
     let model = ScriptedProvider::new("script").when("Hi", Reply::text("word ".repeat(900)));
     let bench = Bench::limited(tokens(1_000));
     let error = bench
-        .run(crew(&model), task(json!({ "prompt": "Hi." })))
+        .run(llm_context(&model), task(json!({ "prompt": "Hi." })))
         .await
         .expect_err("cut off");
     assert_eq!(error.class(), ErrorClass::OverBudget, "{error}");
@@ -281,7 +285,7 @@ async fn an_agent_whose_answer_the_budget_cuts_is_over_budget() {
     assert!(bench.journal.spent().tokens <= 1_000);
 }
 
-/// A chain as a crew's provider: each link is reserved and kept by itself.
+/// A chain as a llm_context's provider: each link is reserved and kept by itself.
 #[tokio::test(start_paused = true)]
 async fn each_link_of_a_chain_is_metered_by_itself() {
     let usage = Usage {
@@ -299,7 +303,7 @@ async fn each_link_of_a_chain_is_metered_by_itself() {
     let ask = task(json!({ "prompt": "Hi.", "max_output_tokens": 200 }));
     let (first, second) = (cut(), good());
     let bench = Bench::new();
-    let builder = Crew::builder(chain(&first, &second)).retry(once);
+    let builder = LlmContext::builder(chain(&first, &second)).retry(once);
     let value = bench.run(builder, ask.clone()).await;
     assert_eq!(value.expect("an answer"), "blue");
     let reserved = first.requests()[0].bytes() as u64 + 200;
@@ -312,7 +316,7 @@ async fn each_link_of_a_chain_is_metered_by_itself() {
     // What the first link has taken is not there for the second.
     let (first, second) = (cut(), good());
     let bench = Bench::limited(tokens(reserved + 100));
-    let builder = Crew::builder(chain(&first, &second)).retry(once);
+    let builder = LlmContext::builder(chain(&first, &second)).retry(once);
     let error = bench.run(builder, ask).await.expect_err("over budget");
     assert_eq!(error.class(), ErrorClass::OverBudget, "{error}");
     assert!(second.requests().is_empty());
@@ -337,10 +341,13 @@ async fn another_model_of_a_provider_has_no_price() {
     agent.model = Some("dear".to_owned());
     agents.add(agent).expect("an agent");
     let model = priced("script").then(Reply::text("blue"));
-    let crew = crew(&model).agents(agents);
-    let crew = crew.unlisted_models(Unlisted::AskDefault);
+    let llm_context = llm_context(&model).agents(agents);
+    let llm_context = llm_context.unlisted_models(Unlisted::AskDefault);
     let error = bench
-        .run(crew, task(json!({ "agent": "worker", "prompt": "Hi." })))
+        .run(
+            llm_context,
+            task(json!({ "agent": "worker", "prompt": "Hi." })),
+        )
         .await;
     assert_eq!(error.expect_err("who knows?").code(), "unknown_price");
     assert!(model.requests().is_empty());

@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use zeph_executor::conformance::{Sample, check};
+use zeph_executor::{Executor, TaskInput};
 use zeph_llm::{Reply, ScriptedProvider};
-use zeph_planner::{AgentExecutor, AnswerExecutor, Crew};
-use zeph_subagent::conformance::{Sample, check};
-use zeph_subagent::{Executor, TaskInput};
+use zeph_planner::{AgentExecutor, AnswerExecutor, LlmContext};
 
-use super::support::{after, crew, task};
+use super::support::{after, llm_context, task};
 
 /// A model that answers at once, or after an hour if the request says so.
-fn staffed() -> Arc<Crew> {
+fn staffed() -> Arc<LlmContext> {
     let model = ScriptedProvider::new("script")
         .when(
             "slow",
             Reply::text("late").after(Duration::from_secs(3_600)),
         )
         .when("", Reply::text("here"));
-    Arc::new(crew(&model).build().expect("a crew"))
+    Arc::new(llm_context(&model).build().expect("a llm_context"))
 }
 
 async fn keeps(executor: Arc<dyn Executor>, short: TaskInput, long: TaskInput) {

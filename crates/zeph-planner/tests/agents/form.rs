@@ -1,12 +1,12 @@
 //! Structured results: asked for in the provider's way, validated here, asked for once more.
 
 use serde_json::json;
+use zeph_executor::NoteKind;
 use zeph_llm::{
     Capabilities, Dialect, ErrorKind, OutputFormat, Reply, SchemaSupport, ScriptedProvider,
 };
-use zeph_subagent::NoteKind;
 
-use super::support::{Bench, crew, last, task, whole};
+use super::support::{Bench, last, llm_context, task, whole};
 
 fn counted() -> serde_json::Value {
     json!({
@@ -29,7 +29,7 @@ fn strict(name: &str) -> ScriptedProvider {
 #[tokio::test(start_paused = true)]
 async fn a_schema_is_asked_for_by_the_service_or_in_the_prompt() {
     let model = strict("strict").then(Reply::text("{\"n\": 3}"));
-    let value = Bench::new().run(crew(&model), task(counted())).await;
+    let value = Bench::new().run(llm_context(&model), task(counted())).await;
     assert_eq!(value.expect("an answer"), json!({ "n": 3 }));
     assert!(matches!(
         model.requests()[0].output,
@@ -37,7 +37,7 @@ async fn a_schema_is_asked_for_by_the_service_or_in_the_prompt() {
     ));
 
     let model = ScriptedProvider::new("plain").then(Reply::text("Sure:\n```json\n{\"n\": 3}\n```"));
-    let value = Bench::new().run(crew(&model), task(counted())).await;
+    let value = Bench::new().run(llm_context(&model), task(counted())).await;
     assert_eq!(value.expect("an answer"), json!({ "n": 3 }));
     assert_eq!(model.requests()[0].output, OutputFormat::Text);
     assert!(whole(&model, 0).contains("\"integer\""));
@@ -49,7 +49,7 @@ async fn a_misfit_is_asked_for_once_more_with_its_problems() {
         .then(Reply::text("{\"n\": \"three\"}"))
         .then(Reply::text("{\"n\": 3}"));
     let bench = Bench::new();
-    let value = bench.run(crew(&model), task(counted())).await;
+    let value = bench.run(llm_context(&model), task(counted())).await;
     assert_eq!(value.expect("an answer"), json!({ "n": 3 }));
     let again = last(&model, 1);
     assert!(again.contains("/n") && again.contains("three"), "{again}");
@@ -59,7 +59,7 @@ async fn a_misfit_is_asked_for_once_more_with_its_problems() {
         .then(Reply::text("no JSON"))
         .then(Reply::text("still none"));
     let error = bench
-        .run(crew(&model), task(counted()))
+        .run(llm_context(&model), task(counted()))
         .await
         .expect_err("no result");
     assert_eq!(error.code(), "bad_answer");
@@ -72,7 +72,7 @@ async fn a_service_that_turns_the_schema_away_gets_it_in_the_prompt() {
     let model = strict("strict")
         .then(Reply::error(ErrorKind::SchemaRejected, "too complex"))
         .then(Reply::text("{\"n\": 3}"));
-    let value = Bench::new().run(crew(&model), task(counted())).await;
+    let value = Bench::new().run(llm_context(&model), task(counted())).await;
     assert_eq!(value.expect("an answer"), json!({ "n": 3 }));
     assert_eq!(model.requests()[1].output, OutputFormat::Text);
 }
@@ -82,7 +82,7 @@ async fn a_schema_that_is_none_is_told_before_any_call() {
     let model = strict("strict");
     let params = json!({ "prompt": "Count.", "output": { "schema": { "type": 7 } } });
     let error = Bench::new()
-        .run(crew(&model), task(params))
+        .run(llm_context(&model), task(params))
         .await
         .expect_err("no schema");
     assert_eq!(error.code(), "bad_schema");
@@ -93,7 +93,7 @@ async fn a_schema_that_is_none_is_told_before_any_call() {
 async fn a_json_document_that_is_cut_off_is_cut_off() {
     let model = ScriptedProvider::new("plain").then(Reply::text("{\"n\": [1, 2, 3"));
     let error = Bench::new()
-        .run(crew(&model), task(counted()))
+        .run(llm_context(&model), task(counted()))
         .await
         .expect_err("half of it");
     assert_eq!(error.code(), "answer_cut");
@@ -110,7 +110,7 @@ async fn keys_that_a_model_makes_up_give_no_orders_in_the_second_request() {
             .then(Reply::text(&*answer))
             .then(Reply::text("{}"));
         let params = json!({ "prompt": "Count.", "output": { "schema": schema } });
-        let value = Bench::new().run(crew(&model), task(params)).await;
+        let value = Bench::new().run(llm_context(&model), task(params)).await;
         assert_eq!(value.expect("an answer"), json!({}));
         let again = last(&model, 1);
         let (_, told) = again.rsplit_once("</untrusted").expect("its own words");

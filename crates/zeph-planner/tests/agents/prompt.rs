@@ -2,16 +2,20 @@
 
 use proptest::prelude::*;
 use serde_json::json;
+use zeph_executor::{NoteKind, ParentState};
 use zeph_llm::{Capabilities, EstimatingCounter, Reply, ScriptedProvider, TokenCounter};
-use zeph_subagent::{AgentCatalog, AgentLimits, NoteKind, ParentState, SubAgentDef};
+use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
 
-use super::support::{Bench, after, crew, ended, last, task, whole};
+use super::support::{Bench, after, ended, last, llm_context, task, whole};
 
 #[tokio::test(start_paused = true)]
 async fn a_plain_prompt_needs_no_agents() {
     let model = ScriptedProvider::new("script").then(Reply::text("blue"));
     let bench = Bench::new();
-    let value = bench.run(crew(&model), task(json!({ "prompt": "Name a colour." })));
+    let value = bench.run(
+        llm_context(&model),
+        task(json!({ "prompt": "Name a colour." })),
+    );
     assert_eq!(value.await.expect("an answer"), "blue");
     assert_eq!(last(&model, 0), "Name a colour.");
     let route = &bench.notes(NoteKind::Route)[0];
@@ -37,7 +41,10 @@ async fn every_parent_is_told_with_its_end() {
     input
         .parents
         .insert("map".into(), ended(ParentState::Skipped));
-    bench.run(crew(&model), input).await.expect("an answer");
+    bench
+        .run(llm_context(&model), input)
+        .await
+        .expect("an answer");
     let request = &model.requests()[0];
     let golden = include_str!("prompt.golden.txt");
     let text = format!(
@@ -54,12 +61,15 @@ async fn a_task_sees_the_parents_that_it_asks_for() {
     let bench = Bench::new();
     let parents = [("a", json!("alpha")), ("b", json!("beta"))];
     let input = after(json!({ "prompt": "Go.", "context": ["b"] }), &parents);
-    bench.run(crew(&model), input).await.expect("an answer");
+    bench
+        .run(llm_context(&model), input)
+        .await
+        .expect("an answer");
     let told = last(&model, 0);
     assert!(told.contains("beta") && !told.contains("alpha"));
     let input = after(json!({ "prompt": "Go.", "context": ["c"] }), &parents);
     let error = bench
-        .run(crew(&model), input)
+        .run(llm_context(&model), input)
         .await
         .expect_err("no such parent");
     assert_eq!(error.code(), "unknown_parent");
@@ -74,7 +84,10 @@ async fn a_large_result_is_cut_inside_its_delimiters_and_the_note_says_so() {
         json!({ "prompt": "Sum up." }),
         &[("small", json!("tiny")), ("large", json!(large))],
     );
-    bench.run(crew(&model), input).await.expect("an answer");
+    bench
+        .run(llm_context(&model), input)
+        .await
+        .expect("an answer");
     let told = last(&model, 0);
     assert!(told.contains("tiny") && told.contains("first words") && told.contains("bytes cut"));
     assert!(told.contains("last words\n</untrusted"));
@@ -103,7 +116,7 @@ async fn what_has_no_room_is_said_to_be_left_out() {
     let bench = Bench::new();
     let input = after(json!({ "prompt": "Go.", "agent": "worker" }), &parents);
     bench
-        .run(crew(&model).agents(agents), input)
+        .run(llm_context(&model).agents(agents), input)
         .await
         .expect("an answer");
     let told = last(&model, 0);
@@ -120,7 +133,10 @@ async fn a_prompt_of_its_own_that_is_too_long_is_an_error() {
     let model = ScriptedProvider::new("script");
     let bench = Bench::new();
     let input = task(json!({ "prompt": "lorem ipsum ".repeat(20_000) }));
-    let error = bench.run(crew(&model), input).await.expect_err("too long");
+    let error = bench
+        .run(llm_context(&model), input)
+        .await
+        .expect_err("too long");
     assert_eq!(error.code(), "prompt_too_long");
     assert!(error.message().contains("max_input_tokens"));
     assert!(model.requests().is_empty());
@@ -136,7 +152,7 @@ async fn what_does_not_fit_the_parameters_is_named() {
         (json!({ "prompt": "x", "output": "xml" }), "xml"),
     ] {
         let error = bench
-            .run(crew(&model), task(params))
+            .run(llm_context(&model), task(params))
             .await
             .expect_err("a misfit");
         assert_eq!(error.code(), "invalid_params");
@@ -158,7 +174,7 @@ async fn a_small_window_holds_both_the_request_and_its_answer() {
         &[("log", json!("lorem ipsum ".repeat(9_000)))],
     );
     Bench::new()
-        .run(crew(&model), input)
+        .run(llm_context(&model), input)
         .await
         .expect("an answer");
     let request = &model.requests()[0];
@@ -193,7 +209,7 @@ proptest! {
             .collect();
         let input = after(json!({ "prompt": "Go.", "agent": "worker" }), &parents);
         let outcome = runtime.expect("a runtime").block_on(async {
-            Bench::new().run(crew(&model).agents(agents), input).await
+            Bench::new().run(llm_context(&model).agents(agents), input).await
         });
         prop_assert!(outcome.is_ok(), "{outcome:?}");
         let count = EstimatingCounter::new().count_request(&model.requests()[0]);

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use zeph_executor::NoteKind;
 use zeph_llm::{ErrorKind, Reply, ScriptedProvider};
-use zeph_planner::{CrewError, Unlisted};
+use zeph_planner::{LlmContextError, Unlisted};
 use zeph_subagent::router::{NoMatch, ScoringRouter};
-use zeph_subagent::{AgentCatalog, AgentLimits, NoteKind, SubAgentDef};
+use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
 
-use super::support::{Bench, crew, task};
+use super::support::{Bench, llm_context, task};
 
 fn agents() -> AgentCatalog {
     let mut agents = AgentCatalog::new();
@@ -31,10 +32,10 @@ async fn after_a_failure_somebody_else_is_asked_and_both_decisions_are_kept() {
     let big = ScriptedProvider::new("big").then(Reply::error(ErrorKind::NoCredit, "no credit"));
     let model = ScriptedProvider::new("small").then(Reply::text("grouped"));
     let bench = Bench::new();
-    let crew = crew(&model)
+    let llm_context = llm_context(&model)
         .agents(agents())
         .model("big", Arc::new(big.clone()));
-    let value = bench.run(crew, task(group())).await;
+    let value = bench.run(llm_context, task(group())).await;
     assert_eq!(value.expect("an answer"), "grouped");
     let routes = bench.notes(NoteKind::Route);
     let chosen: Vec<&Value> = routes.iter().map(|route| &route["agent"]).collect();
@@ -55,7 +56,7 @@ async fn a_named_agent_is_not_replaced_and_an_unknown_one_is_told() {
     let model = ScriptedProvider::new("small");
     let bench = Bench::new();
     let staffed = || {
-        crew(&model)
+        llm_context(&model)
             .agents(agents())
             .model("big", Arc::new(big.clone()))
     };
@@ -80,9 +81,11 @@ async fn when_all_that_may_be_tried_fail_the_last_failure_is_told() {
     let big = ScriptedProvider::new("big").then(Reply::text(" "));
     let model = ScriptedProvider::new("small").then(Reply::refusal("never"));
     let bench = Bench::new();
-    let crew = crew(&model).agents(agents()).model("big", Arc::new(big));
+    let llm_context = llm_context(&model)
+        .agents(agents())
+        .model("big", Arc::new(big));
     let error = bench
-        .run(crew, task(group()))
+        .run(llm_context, task(group()))
         .await
         .expect_err("both failed");
     assert_eq!(error.code(), "model_refused");
@@ -95,7 +98,7 @@ async fn without_a_match_the_policy_decides() {
     let poem = || task(json!({ "prompt": "Ein Gedicht", "tags": ["poetry"] }));
     let bench = Bench::new();
     let staffed = || {
-        crew(&model)
+        llm_context(&model)
             .agents(agents())
             .unlisted_models(Unlisted::UseDefault)
     };
@@ -128,26 +131,28 @@ async fn an_agents_own_time_limit_hands_the_task_on() {
         .when("SLOW", Reply::text("late").after(Duration::from_secs(60)))
         .when("QUICK", Reply::text("quick"));
     let bench = Bench::new();
-    let value = bench.run(crew(&model).agents(agents), task(group())).await;
+    let value = bench
+        .run(llm_context(&model).agents(agents), task(group()))
+        .await;
     assert_eq!(value.expect("an answer"), "quick");
     // What was cut off in the middle is nobody's to give back.
     assert_eq!(bench.journal.held(), 1);
 }
 
 #[test]
-fn a_crew_that_does_not_fit_together_is_not_built() {
+fn an_llm_context_that_does_not_fit_together_is_not_built() {
     let model = ScriptedProvider::new("script");
     let mut agents = agents();
     let agent = SubAgentDef::new("editor", "Edits", "You edit.").tool("write_file");
     agents.add(agent).expect("an agent");
-    let errors = crew(&model)
+    let errors = llm_context(&model)
         .agents(agents)
         .build()
         .expect_err("two problems");
     let kinds: Vec<bool> = errors
         .as_slice()
         .iter()
-        .map(|error| matches!(error, CrewError::UnknownModel { .. }))
+        .map(|error| matches!(error, LlmContextError::UnknownModel { .. }))
         .collect();
     assert_eq!(kinds, [true, false]);
     assert!(errors.to_string().contains("write_file"));

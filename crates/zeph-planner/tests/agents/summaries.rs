@@ -4,7 +4,7 @@ use zeph_llm::{ErrorKind, Reply, ScriptedProvider};
 use zeph_planner::{AnswerLimits, Written};
 
 use super::answer::{by, long, many, model_of};
-use super::support::{Bench, crew, last};
+use super::support::{Bench, last, llm_context};
 
 #[tokio::test(start_paused = true)]
 async fn a_summary_that_fails_leaves_the_answer_to_no_model() {
@@ -15,7 +15,7 @@ async fn a_summary_that_fails_leaves_the_answer_to_no_model() {
     };
     let answer = by(
         &Bench::new(),
-        model_of(crew(&model)).limits(limits),
+        model_of(llm_context(&model)).limits(limits),
         many(12, 150),
     )
     .await;
@@ -38,7 +38,7 @@ async fn a_summary_that_reaches_its_limit_is_kept_and_said_to_be_cut() {
     };
     let answer = by(
         &Bench::new(),
-        model_of(crew(&model)).limits(limits),
+        model_of(llm_context(&model)).limits(limits),
         many(12, 150),
     )
     .await;
@@ -58,7 +58,7 @@ async fn no_summary_is_begun_once_one_has_failed() {
         ..AnswerLimits::default()
     };
     let bench = Bench::new();
-    let aggregator = model_of(crew(&model)).limits(limits);
+    let aggregator = model_of(llm_context(&model)).limits(limits);
     let answer = by(&bench, aggregator, long(12, 1_900)).await;
     assert_eq!(answer.by, Written::Deterministic);
     assert!(answer.why.is_some_and(|why| why.contains("bad_request")));

@@ -1,16 +1,16 @@
-//! A bench for one attempt: a crew, a journal that keeps everything, a switch to stop it.
+//! A bench for one attempt: a llm_context, a journal that keeps everything, a switch to stop it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
-use zeph_llm::{LlmProvider, Message, ScriptedProvider, ToolCall};
-use zeph_planner::{AgentExecutor, Crew, CrewBuilder, Tools, tool_fn};
-use zeph_sanitizer::{Redactor, Seed, StandardSanitizer};
-use zeph_subagent::double::JournalDouble;
-use zeph_subagent::{
+use zeph_executor::double::JournalDouble;
+use zeph_executor::{
     Attempt, Budget, Executor, NoteKind, Parent, ParentState, Progress, Stop, TaskContext,
     TaskError, TaskId, TaskInput, TaskOutput,
 };
+use zeph_llm::{LlmProvider, Message, ScriptedProvider, ToolCall};
+use zeph_planner::{AgentExecutor, LlmContext, LlmContextBuilder, Tools, tool_fn};
+use zeph_sanitizer::{Redactor, Seed, StandardSanitizer};
 
 /// The secret that no prompt may hold.
 pub(crate) const SECRET: &str = "hunter2-hunter2";
@@ -65,11 +65,11 @@ impl Bench {
 
     pub(crate) async fn run(
         &self,
-        crew: CrewBuilder,
+        llm_context: LlmContextBuilder,
         input: TaskInput,
     ) -> Result<Value, TaskError> {
-        let crew = crew.build().expect("the crew fits together");
-        let executor = AgentExecutor::new(Arc::new(crew));
+        let llm_context = llm_context.build().expect("the llm_context fits together");
+        let executor = AgentExecutor::new(Arc::new(llm_context));
         let output = executor.execute(&self.context(), input).await?;
         Ok(output.value)
     }
@@ -83,12 +83,12 @@ impl Bench {
     }
 }
 
-/// A crew around a script, with a known seed and one secret.
-pub(crate) fn crew(provider: &ScriptedProvider) -> CrewBuilder {
+/// A llm_context around a script, with a known seed and one secret.
+pub(crate) fn llm_context(provider: &ScriptedProvider) -> LlmContextBuilder {
     let redactor = Redactor::new([("token", SECRET)]).expect("a secret that is long enough");
     let sanitizer = StandardSanitizer::new(Seed::new([7; 32])).redactor(redactor);
     let provider: Arc<dyn LlmProvider> = Arc::new(provider.clone());
-    Crew::builder(provider).sanitizer(Arc::new(sanitizer))
+    LlmContext::builder(provider).sanitizer(Arc::new(sanitizer))
 }
 
 /// A task without parents.

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use zeph_executor::double::Gate;
+use zeph_executor::{ErrorClass, NoteKind, TaskError, TaskInput};
 use zeph_llm::{Reply, ScriptedProvider, StopReason};
-use zeph_planner::{CrewBuilder, CrewLimits, Tools, tool_fn};
-use zeph_subagent::double::Gate;
-use zeph_subagent::{
-    AgentCatalog, AgentLimits, ErrorClass, NoteKind, SubAgentDef, TaskError, TaskInput,
-};
+use zeph_planner::{LlmContextBuilder, LlmContextLimits, Tools, tool_fn};
+use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
 
-use super::support::{Bench, call, crew, last, read, task, tools};
+use super::support::{Bench, call, last, llm_context, read, task, tools};
 
 fn worker() -> SubAgentDef {
     SubAgentDef::new("worker", "Works", "You work.")
@@ -19,10 +18,10 @@ fn worker() -> SubAgentDef {
         .tool("broken")
 }
 
-fn staffed(model: &ScriptedProvider, agent: SubAgentDef) -> CrewBuilder {
+fn staffed(model: &ScriptedProvider, agent: SubAgentDef) -> LlmContextBuilder {
     let mut agents = AgentCatalog::new();
     agents.add(agent).expect("an agent");
-    crew(model).tools(tools()).agents(agents)
+    llm_context(model).tools(tools()).agents(agents)
 }
 
 fn go() -> TaskInput {
@@ -175,12 +174,15 @@ async fn an_attempts_tokens_are_bounded() {
     for turn in 0..8 {
         model = model.then(Reply::calls(vec![read("1", &turn.to_string())]));
     }
-    let limits = CrewLimits {
+    let limits = LlmContextLimits {
         attempt_tokens: 300,
-        ..CrewLimits::default()
+        ..LlmContextLimits::default()
     };
-    let crew = staffed(&model, worker()).limits(limits);
-    let error = Bench::new().run(crew, go()).await.expect_err("too much");
+    let llm_context = staffed(&model, worker()).limits(limits);
+    let error = Bench::new()
+        .run(llm_context, go())
+        .await
+        .expect_err("too much");
     assert_eq!(error.code(), "too_many_tokens");
     assert!(model.requests().len() < 5);
 }
@@ -209,8 +211,8 @@ async fn a_large_result_is_cut_and_the_conversation_stays_within_its_limit() {
             calls("3", 3),
         ]))
         .then(Reply::text("done"));
-    let crew = crew(&model).tools(tools).agents(agents);
-    let value = Bench::new().run(crew, go()).await;
+    let llm_context = llm_context(&model).tools(tools).agents(agents);
+    let value = Bench::new().run(llm_context, go()).await;
     assert_eq!(value.expect("an answer"), "done");
     let messages = &model.requests()[1].messages;
     assert!(
@@ -248,8 +250,11 @@ async fn calls_of_one_reply_run_side_by_side_within_a_bound() {
     let model = ScriptedProvider::new("script")
         .then(Reply::calls(calls.collect()))
         .then(Reply::text("done"));
-    let crew = crew(&model).tools(tools).agents(agents);
-    Bench::new().run(crew, go()).await.expect("an answer");
+    let llm_context = llm_context(&model).tools(tools).agents(agents);
+    Bench::new()
+        .run(llm_context, go())
+        .await
+        .expect("an answer");
     assert_eq!(most.load(Ordering::SeqCst), 4);
     assert_eq!(model.requests()[1].messages.len(), 13);
 }
@@ -257,7 +262,7 @@ async fn calls_of_one_reply_run_side_by_side_within_a_bound() {
 /// A tool that takes any object.
 struct Object(Arc<dyn zeph_planner::Tool>);
 
-#[zeph_subagent::async_trait]
+#[zeph_executor::async_trait]
 impl zeph_planner::Tool for Object {
     fn spec(&self) -> zeph_llm::ToolSpec {
         zeph_llm::ToolSpec {
@@ -268,7 +273,7 @@ impl zeph_planner::Tool for Object {
 
     async fn call(
         &self,
-        cx: &zeph_subagent::TaskContext,
+        cx: &zeph_executor::TaskContext,
         arguments: Value,
     ) -> Result<zeph_planner::ToolOutput, TaskError> {
         self.0.call(cx, arguments).await
@@ -307,8 +312,8 @@ async fn a_tool_that_hangs_is_given_up_and_the_model_told() {
     let model = ScriptedProvider::new("script")
         .then(Reply::calls(vec![call("1", "hang", json!({}))]))
         .then(Reply::text("done"));
-    let crew = crew(&model).tools(tools).agents(agents);
-    let value = Bench::new().run(crew, go()).await;
+    let llm_context = llm_context(&model).tools(tools).agents(agents);
+    let value = Bench::new().run(llm_context, go()).await;
     assert_eq!(value.expect("an answer"), "done");
     assert!(last(&model, 1).contains("there was no answer within 2m"));
 }
@@ -333,8 +338,8 @@ async fn a_call_that_ends_the_attempt_leaves_notes_of_all_beside_it() {
     let mut agents = AgentCatalog::new();
     agents.add(worker().tool("dear")).expect("an agent");
     let bench = Bench::new();
-    let crew = crew(&model).tools(all).agents(agents);
-    let error = bench.run(crew, go()).await.expect_err("it ended");
+    let llm_context = llm_context(&model).tools(all).agents(agents);
+    let error = bench.run(llm_context, go()).await.expect_err("it ended");
     assert_eq!(error.class(), ErrorClass::OverBudget);
     let notes = bench.notes(NoteKind::Tool);
     let kept: Vec<(&Value, &Value)> = notes

@@ -3,6 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use zeph_executor::double::JournalDouble;
+use zeph_executor::{
+    Attempt, Budget, ErrorClass, Executor, Journal, NoteKind, Parent, Stop, TaskContext, TaskError,
+    TaskId, TaskInput, TaskOutput,
+};
 use zeph_graph::wire::{GraphSpec, TaskSpec, TriggerSpec, WorkSpec};
 use zeph_llm::{
     Capabilities, ErrorKind, LlmProvider, Prices, Reply, RetryPolicy, Retrying, ScriptedProvider,
@@ -12,11 +17,6 @@ use zeph_planner::{
     PlanParams, goal_graph,
 };
 use zeph_sanitizer::Unsanitized;
-use zeph_subagent::double::JournalDouble;
-use zeph_subagent::{
-    Attempt, Budget, ErrorClass, Executor, Journal, NoteKind, Parent, Stop, TaskContext, TaskError,
-    TaskId, TaskInput, TaskOutput,
-};
 
 use crate::support::request;
 

@@ -1,8 +1,8 @@
 //! Checks for routers of your own: every case from one call.
 
 use super::{AgentRouter, Decision, Route};
-use crate::conformance::{Fault, Faults};
 use crate::{AgentCatalog, RouteRequest};
+use zeph_executor::conformance::{Fault, Faults};
 
 /// A tool that no agent has.
 const NO_TOOL: &str = "no_agent_has_this_tool";

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeph_common::truncate;
-use zeph_subagent::TaskError;
+use zeph_executor::TaskError;
 
 use super::folder::{Folder, inside, is_hidden, seen, text_of};
 

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use zeph_subagent::TaskError;
+use zeph_executor::TaskError;
 
 /// The most bytes of one file that are looked at.
 const MOST_BYTES: u64 = 4 << 20;

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use zeph_executor::TaskError;
 use zeph_planner::{ToolFault, ToolOutput, Tools, tool_fn};
-use zeph_subagent::TaskError;
 
 use folder::Folder;
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 use zeph_common::head_tail;
+use zeph_executor::NoteKind;
 use zeph_llm::Message;
 use zeph_planner::{PromptNote, ReplyNote};
 use zeph_runtime::NoteView;
-use zeph_subagent::NoteKind;
 
 use crate::read::money::usd;
 use crate::read::page::{Page, count};

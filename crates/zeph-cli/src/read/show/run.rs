@@ -175,7 +175,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn error(&self, id: TaskId) -> Option<&zeph_subagent::TaskErrorRecord> {
+    fn error(&self, id: TaskId) -> Option<&zeph_executor::TaskErrorRecord> {
         self.errors.get(&self.ledger.task(id).error?)
     }
 

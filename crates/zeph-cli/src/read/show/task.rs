@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use zeph_common::{head_tail, show_duration};
+use zeph_executor::{Bytes, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{ContentId, Entry, Record, TaskId, Timestamp, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planner::{Answer, PlanOutput};
 use zeph_runtime::{AttemptEnd, AttemptView, NoteView, RunView};
 use zeph_scheduler::Event;
-use zeph_subagent::{Bytes, TaskOutput};
 
 use super::notes;
 use super::run::times_json;

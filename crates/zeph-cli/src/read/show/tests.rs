@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use zeph_executor::TaskError;
 use zeph_graph::{Effect, OnFailure, Params, Policy, Retry, Task, TaskGraph};
 use zeph_memory::MemoryStore;
 use zeph_runtime::RunView;
 use zeph_scheduler::Input;
-use zeph_subagent::TaskError;
 
 use super::{run, task};
 use crate::read::kit::{Story, at};

@@ -5,8 +5,8 @@ use crate::read::kit::{Story, at};
 use crate::read::owner::Owner;
 use crate::read::page::Page;
 use std::num::NonZeroU32;
+use zeph_executor::TaskError;
 use zeph_graph::{OnFailure, Policy, Question, Retry, Task, TaskGraph};
-use zeph_subagent::TaskError;
 
 /// One runs, one waits for the slot, one is asked about, one backs off, one waits for others.
 fn busy() -> Story {

@@ -4,10 +4,10 @@
 mod tests;
 
 use serde_json::{Value, json};
+use zeph_executor::TaskErrorRecord;
 use zeph_graph::{TaskId, Timestamp};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::RunView;
-use zeph_subagent::TaskErrorRecord;
 
 use crate::args::WhyArgs;
 use crate::cx::{Cx, now};

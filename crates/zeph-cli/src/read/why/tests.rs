@@ -6,12 +6,12 @@ use crate::read::owner::Owner;
 use crate::read::page::Page;
 use std::num::NonZeroU32;
 use std::time::Duration;
+use zeph_executor::TaskError;
 use zeph_graph::{
     Answer, Approval, Effect, OnFailure, Params, Policy, Question, QuestionId, Retry, Task,
     TaskGraph,
 };
 use zeph_scheduler::{Input, Scope};
-use zeph_subagent::TaskError;
 
 fn doing(name: &str) -> Task {
     Task::new(name).action("do")

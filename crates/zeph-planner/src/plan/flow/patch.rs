@@ -1,8 +1,8 @@
 //! Patches: the tasks that planning adds to a run.
 
 use serde_json::json;
+use zeph_executor::GraphSpec;
 use zeph_graph::wire::{AnswerSpec, QuestionSpec, TaskSpec, TriggerSpec, WorkSpec};
-use zeph_subagent::GraphSpec;
 
 use crate::{AnswerParams, AnswerTask};
 

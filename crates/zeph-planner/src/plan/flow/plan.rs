@@ -6,10 +6,10 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use zeph_llm::{Gate, LlmProvider, RetryPolicy};
-use zeph_subagent::{
+use zeph_executor::{
     Executor, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
 };
+use zeph_llm::{Gate, LlmProvider, RetryPolicy};
 
 use crate::call::{Metered, Tally, metered_and_repeated, task_error, until_stopped};
 use crate::plan::{

@@ -15,7 +15,7 @@ use crate::{Journal, LogStream, Logs, NoJournal, NoProgress, Progress, Stop};
 ///
 /// # Examples
 /// ```
-/// use zeph_subagent::{Attempt, LogStream, Stop, TaskContext, TaskId};
+/// use zeph_executor::{Attempt, LogStream, Stop, TaskContext, TaskId};
 /// let stop = Stop::new();
 /// let cx = TaskContext::builder("r1".parse()?, TaskId::from_index(0), "fetch", Attempt::FIRST)
 ///     .stop(&stop)

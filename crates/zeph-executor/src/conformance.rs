@@ -65,7 +65,7 @@ impl std::error::Error for Faults {}
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use zeph_subagent::{TaskError, TaskInput, closure, conformance};
+/// use zeph_executor::{TaskError, TaskInput, closure, conformance};
 /// let wait = closure::action(|wait: bool| async move {
 ///     if wait { std::future::pending::<()>().await; }
 ///     Ok::<_, TaskError>("done")

@@ -54,7 +54,7 @@ impl LogStream {
 ///
 /// # Examples
 /// ```
-/// use zeph_subagent::{LogStream, Logs};
+/// use zeph_executor::{LogStream, Logs};
 /// let logs = Logs::new(4);
 /// logs.write(LogStream::Stderr, b"0123456789");
 /// let taken = logs.take();

@@ -20,8 +20,8 @@ use crate::{Journal, Note, NoteKind, Proposal, TaskError};
 /// # Examples
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), zeph_subagent::TaskError> {
-/// use zeph_subagent::{Budget, ErrorClass, Journal, Spend, double::JournalDouble};
+/// # async fn main() -> Result<(), zeph_executor::TaskError> {
+/// use zeph_executor::{Budget, ErrorClass, Journal, Spend, double::JournalDouble};
 /// let journal = JournalDouble::limited(Budget { tokens: 100, ..Budget::UNLIMITED });
 /// let held = journal.reserve(Spend { tokens: 80, micro_usd: 0 }).await?;
 /// let refused = journal.reserve(Spend { tokens: 30, micro_usd: 0 }).await;

@@ -14,7 +14,7 @@ use crate::{ErrorClass, TaskError};
 ///
 /// # Examples
 /// ```
-/// use zeph_subagent::{TaskError, TaskErrorRecord};
+/// use zeph_executor::{TaskError, TaskErrorRecord};
 /// let error = TaskError::permanent("no such file").with_code("missing");
 /// let json = serde_json::to_string(&TaskErrorRecord::from(&error))?;
 /// assert_eq!(json, r#"{"class":"permanent","code":"missing","message":"no such file","chain":[]}"#);

@@ -1,14 +1,14 @@
-//! The crew of one run: made anew for each, since its sanitizer has the run's seed.
+//! The llm_context of one run: made anew for each, since its sanitizer has the run's seed.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use zeph_executor::{Redact, Registry};
 use zeph_graph::Policy;
 use zeph_llm::LlmProvider;
 use zeph_planfile::RunValues;
-use zeph_planner::{AnswerExecutor, Crew, PlanRequest, PriceList, Tape};
+use zeph_planner::{AnswerExecutor, LlmContext, PlanRequest, PriceList, Tape};
 use zeph_sanitizer::Redactor;
-use zeph_subagent::{Redact, Registry};
 
 use super::build::Settings;
 use super::{OrchestratorError, Roles, run_seed};
@@ -26,19 +26,22 @@ impl Settings {
             None => Arc::clone(&self.provider),
         };
         let sanitizer = (self.sanitizer)(run_seed(policy), &self.secrets);
-        let crew = Crew::builder(Arc::clone(&provider))
+        let llm_context = LlmContext::builder(Arc::clone(&provider))
             .sanitizer(Arc::clone(&sanitizer))
             .retry(self.retry);
-        let crew = self.crew.iter().fold(crew, |crew, change| change(crew));
-        let crew = match tape {
-            Some(tape) => crew.on_tape(tape),
-            None => crew,
+        let llm_context = self
+            .llm_context
+            .iter()
+            .fold(llm_context, |llm_context, change| change(llm_context));
+        let llm_context = match tape {
+            Some(tape) => llm_context.on_tape(tape),
+            None => llm_context,
         };
-        let crew = Arc::new(crew.build()?);
+        let llm_context = Arc::new(llm_context.build()?);
 
         let planner = (self.planner)(Arc::clone(&provider), sanitizer);
-        let host = self.host(&crew, &provider);
-        let mut roles = Roles::new(Arc::clone(&crew))
+        let host = self.host(&llm_context, &provider);
+        let mut roles = Roles::new(Arc::clone(&llm_context))
             .values(values)
             .planner(planner, host)
             .compiler(Arc::clone(&self.compiler));
@@ -61,12 +64,12 @@ impl Settings {
     }
 
     /// What plans may use.
-    fn host(&self, crew: &Crew, provider: &Arc<dyn LlmProvider>) -> PlanRequest {
+    fn host(&self, llm_context: &LlmContext, provider: &Arc<dyn LlmProvider>) -> PlanRequest {
         let prices = PriceList {
             default: provider.capabilities().prices,
             ..PriceList::default()
         };
-        let host = PlanRequest::new("", crew.agents().clone()).prices(prices);
+        let host = PlanRequest::new("", llm_context.agents().clone()).prices(prices);
         self.host.iter().fold(host, |host, change| change(host))
     }
 }

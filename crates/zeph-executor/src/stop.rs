@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Examples
 /// ```
-/// use zeph_subagent::Stop;
+/// use zeph_executor::Stop;
 /// let stop = Stop::new();
 /// stop.kill();
 /// assert!(stop.cancel_token().is_cancelled());

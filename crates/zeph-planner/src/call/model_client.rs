@@ -4,26 +4,26 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use zeph_executor::{TaskContext, TaskError};
 use zeph_llm::{
     Gate, LlmProvider, LlmRequest, LlmResponse, RetryPolicy, Retrying, TokenCounter, around_links,
 };
-use zeph_subagent::{TaskContext, TaskError};
 
-use super::crew::Model;
+use super::llm_context::Model;
 use super::metered::{Metered, Tally};
 use super::task_error;
 
 /// A way to a model for one attempt: each call is taken out of the budget, kept, and repeated where
 /// that may help.
 #[derive(Clone)]
-pub struct Line {
+pub struct ModelClient {
     provider: Arc<dyn LlmProvider>,
     counter: Arc<dyn TokenCounter>,
     model: Option<String>,
     tally: Arc<Tally>,
 }
 
-impl Line {
+impl ModelClient {
     pub(super) fn new(
         meter: impl Fn(Arc<dyn LlmProvider>) -> Metered<Arc<dyn LlmProvider>>,
         listed: &Model,
@@ -85,9 +85,9 @@ impl Line {
     }
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for ModelClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line")
+        f.debug_struct("ModelClient")
             .field("provider", &self.provider.name())
             .field("model", &self.model)
             .field("tally", &self.tally)

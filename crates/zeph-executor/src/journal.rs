@@ -162,7 +162,7 @@ impl Note {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// use zeph_subagent::{Journal, NoJournal, Note, NoteKind};
+/// use zeph_executor::{Journal, NoJournal, Note, NoteKind};
 /// let note = |bytes: usize| NoJournal.note(Note::new(NoteKind::Prompt, vec![b'x'; bytes]));
 /// assert!(note(Note::MAX_BYTES).await.is_ok());
 /// let refused = note(Note::MAX_BYTES + 1).await.unwrap_err();

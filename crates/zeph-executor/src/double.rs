@@ -143,8 +143,8 @@ pub struct Call {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use zeph_subagent::double::{ScriptedExecutor, Step};
-/// use zeph_subagent::{Attempt, Executor, TaskContext, TaskError, TaskId, TaskInput};
+/// use zeph_executor::double::{ScriptedExecutor, Step};
+/// use zeph_executor::{Attempt, Executor, TaskContext, TaskError, TaskId, TaskInput};
 ///
 /// let script = ScriptedExecutor::new()
 ///     .on("flaky", [Step::fail(TaskError::retryable("not yet")), Step::ok("done")]);

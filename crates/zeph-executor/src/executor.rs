@@ -27,7 +27,7 @@ use crate::{TaskContext, TaskError, TaskOutput};
 ///
 /// # Examples
 /// ```
-/// use zeph_subagent::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
+/// use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
 ///
 /// struct Double;
 ///
@@ -81,7 +81,7 @@ impl TaskInput {
     ///
     /// # Examples
     /// ```
-    /// use zeph_subagent::TaskInput;
+    /// use zeph_executor::TaskInput;
     /// #[derive(Debug, serde::Deserialize)]
     /// struct Fetch { urls: Vec<String> }
     ///

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use zeph_subagent::conformance::{Sample, check};
-use zeph_subagent::double::{Gate, ScriptedExecutor, Step};
-use zeph_subagent::{
+use zeph_executor::conformance::{Sample, check};
+use zeph_executor::double::{Gate, ScriptedExecutor, Step};
+use zeph_executor::{
     Attempt, ErrorClass, Executor, Parent, RunId, Stop, TaskContext, TaskError, TaskId, TaskInput,
     TaskOutput, closure,
 };

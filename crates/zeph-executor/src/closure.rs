@@ -1,7 +1,7 @@
 //! Async closures as executors: typed ones, and raw ones.
 //!
 //! ```
-//! use zeph_subagent::{TaskContext, TaskError, TaskInput, TaskOutput, closure};
+//! use zeph_executor::{TaskContext, TaskError, TaskInput, TaskOutput, closure};
 //!
 //! // Parameters in, a serializable value out.
 //! let add = closure::action(|(a, b): (i64, i64)| async move { Ok::<_, TaskError>(a + b) });

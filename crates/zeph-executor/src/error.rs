@@ -44,7 +44,7 @@ pub enum ErrorClass {
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use zeph_subagent::{ErrorClass, TaskError};
+/// use zeph_executor::{ErrorClass, TaskError};
 ///
 /// fn port(text: &str) -> Result<u16, TaskError> {
 ///     Ok(text.parse()?)

@@ -16,7 +16,7 @@ pub const MAX_VALUE_BYTES: usize = 1 << 20;
 ///
 /// # Examples
 /// ```
-/// use zeph_subagent::TaskOutput;
+/// use zeph_executor::TaskOutput;
 /// let output = TaskOutput::from("done").with_blob("page.html", "<p>");
 /// assert_eq!(output.value, "done");
 /// assert_eq!(&output.blobs["page.html"][..], b"<p>");
@@ -84,7 +84,7 @@ impl<V: Into<Value>> From<V> for TaskOutput {
 ///
 /// # Examples
 /// ```
-/// use zeph_subagent::check_value_size;
+/// use zeph_executor::check_value_size;
 /// let value = serde_json::json!([1, 2]);
 /// assert!(check_value_size(&value, 5).is_ok());
 /// assert_eq!(check_value_size(&value, 4).unwrap_err().code(), "output_too_large");

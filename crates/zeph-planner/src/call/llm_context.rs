@@ -1,4 +1,4 @@
-//! The crew: everything that the roles of a model share, in one value.
+//! The llm_context: everything that the roles of a model share, in one value.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,25 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use zeph_executor::{TaskContext, TaskError};
 use zeph_llm::{EstimatingCounter, Gate, LlmProvider, RetryPolicy, TokenCounter};
 use zeph_sanitizer::ContentSanitizer;
-use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef, TaskContext, TaskError};
+use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
-use super::builder::CrewBuilder;
-use super::line::Line;
+use super::builder::LlmContextBuilder;
 use super::metered::{Metered, Tally};
+use super::model_client::ModelClient;
 use crate::{PromptName, Prompts, Tools};
 
 /// Whom planner, agents and aggregator work with: models, agents, tools, prompts, sanitizer, limits.
 ///
-/// Made by a [builder](Crew::builder) from a provider; everything else has a safe default and is
-/// replaced by one line. One crew serves any number of runs.
+/// Made by a [builder](LlmContext::builder) from a provider; everything else has a safe default and is
+/// replaced by one line. One llm_context serves any number of runs.
 ///
 /// # Examples
 /// ```
 /// use std::sync::Arc;
 /// use zeph_llm::{Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse, async_trait};
-/// use zeph_planner::Crew;
+/// use zeph_planner::LlmContext;
 /// use zeph_subagent::{AgentCatalog, SubAgentDef};
 ///
 /// struct Parrot;
@@ -40,11 +41,11 @@ use crate::{PromptName, Prompts, Tools};
 ///
 /// let mut agents = AgentCatalog::new();
 /// agents.add(SubAgentDef::new("analyst", "Groups and counts", "You group things."))?;
-/// let crew = Crew::builder(Arc::new(Parrot)).agents(agents).build()?;
-/// assert_eq!(crew.agents().len(), 1);
+/// let llm_context = LlmContext::builder(Arc::new(Parrot)).agents(agents).build()?;
+/// assert_eq!(llm_context.agents().len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Crew {
+pub struct LlmContext {
     pub(super) default_model: Model,
     pub(super) models: BTreeMap<String, Model>,
     pub(super) unlisted: Unlisted,
@@ -54,7 +55,7 @@ pub struct Crew {
     pub(super) default_agent: SubAgentDef,
     pub(super) router: Arc<dyn AgentRouter>,
     pub(super) tools: Tools,
-    pub(super) limits: CrewLimits,
+    pub(super) limits: LlmContextLimits,
     pub(super) retry: RetryPolicy,
     pub(super) streaming: bool,
 }
@@ -83,7 +84,7 @@ impl Model {
 /// What happens when an agent names a model that the host did not list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unlisted {
-    /// The crew is not built.
+    /// The llm_context is not built.
     #[default]
     Refuse,
     /// The default provider is asked for that model by name. Its price is not known, so a budget of
@@ -95,7 +96,7 @@ pub enum Unlisted {
 
 /// How much one attempt of an agent may use, whoever the agent is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CrewLimits {
+pub struct LlmContextLimits {
     /// The most tokens of all calls of an attempt, in and out. Default 200,000.
     ///
     /// Looked at before each call; the last one may go beyond it by its own size. 0 lets no call happen.
@@ -123,7 +124,7 @@ pub struct CrewLimits {
     pub agents_tried: u32,
 }
 
-impl Default for CrewLimits {
+impl Default for LlmContextLimits {
     fn default() -> Self {
         Self {
             attempt_tokens: 200_000,
@@ -137,14 +138,14 @@ impl Default for CrewLimits {
     }
 }
 
-impl Crew {
-    /// A crew whose work is done by that provider, unless an agent names another.
+impl LlmContext {
+    /// A llm_context whose work is done by that provider, unless an agent names another.
     ///
     /// Each link of a [chain](zeph_llm::FallbackChain) is metered and repeated by itself. A provider that
     /// hides several requests in one call, by retries of its own or something else around a chain, is
     /// reserved for as one, and can break a budget: put what is around it around each link.
-    pub fn builder(provider: Arc<dyn LlmProvider>) -> CrewBuilder {
-        CrewBuilder::new(provider)
+    pub fn builder(provider: Arc<dyn LlmProvider>) -> LlmContextBuilder {
+        LlmContextBuilder::new(provider)
     }
 
     /// A line to a model for the attempt of that context: metered and repeated.
@@ -158,7 +159,7 @@ impl Crew {
         cx: &TaskContext,
         model: Option<&str>,
         tally: &Arc<Tally>,
-    ) -> Result<Line, TaskError> {
+    ) -> Result<ModelClient, TaskError> {
         let listed = model.map(|name| self.models.get(name));
         let (listed, asked) = match (listed, self.unlisted) {
             (None, _) | (Some(None), Unlisted::UseDefault) => (&self.default_model, None),
@@ -166,7 +167,7 @@ impl Crew {
             (Some(None), Unlisted::AskDefault) => (&self.default_model, model),
             (Some(None), Unlisted::Refuse) => {
                 return Err(TaskError::permanent(format!(
-                    "the model {:?} is not listed; list it with the crew",
+                    "the model {:?} is not listed; list it with the llm_context",
                     model.unwrap_or_default()
                 ))
                 .with_code("unknown_model"));
@@ -178,7 +179,7 @@ impl Crew {
                 .counter(&listed.counter)
                 .streaming(self.streaming)
         };
-        Ok(Line::new(meter, listed, self.retry, asked, tally))
+        Ok(ModelClient::new(meter, listed, self.retry, asked, tally))
     }
 
     /// What makes text of strangers fit for a prompt.
@@ -231,7 +232,7 @@ impl Crew {
 
     /// How much an attempt may use.
     #[must_use]
-    pub fn limits(&self) -> CrewLimits {
+    pub fn limits(&self) -> LlmContextLimits {
         self.limits
     }
 
@@ -249,9 +250,9 @@ impl Crew {
     }
 }
 
-impl fmt::Debug for Crew {
+impl fmt::Debug for LlmContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Crew")
+        f.debug_struct("LlmContext")
             .field("provider", &self.default_model.provider.name())
             .field("models", &self.models.keys())
             .field("agents", &self.agents.names().collect::<Vec<_>>())

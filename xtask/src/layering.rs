@@ -1,4 +1,4 @@
-//! Layering: five storeys, arrows down only, and packages that may never get in.
+//! Layering: seven storeys, arrows down only, and packages that may never get in.
 
 use crate::finding::Finding;
 use crate::workspace::{Crate, DepKind, Workspace};
@@ -6,6 +6,8 @@ use crate::workspace::{Crate, DepKind, Workspace};
 /// The storeys from the ground up; an arrow must end below where it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Storey {
+    Text,
+    Base,
     Model,
     Ports,
     Engine,
@@ -14,8 +16,9 @@ enum Storey {
 }
 
 /// Where each crate lives. Adapters share the engine's storey.
-const HOUSE: [(&str, Storey); 20] = [
-    ("zeph-common", Storey::Model),
+const HOUSE: [(&str, Storey); 21] = [
+    ("zeph-common", Storey::Text),
+    ("zeph-diagnostics", Storey::Base),
     ("zeph-config", Storey::Model),
     ("zeph-graph", Storey::Model),
     ("zeph-scheduler", Storey::Ports),

@@ -1,0 +1,138 @@
+//! Nodes: a document of any format as a tree of values that know where they are written.
+
+use crate::Span;
+
+/// A value with its place in the source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Node {
+    /// Where it is written.
+    pub span: Span,
+    /// The value.
+    pub value: Value,
+}
+
+/// A value. What formats have beyond these is refused by their readers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value {
+    /// Nothing; not in TOML.
+    #[default]
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A number without a fraction, from the smallest of 64 signed bits to the largest of 64 unsigned ones.
+    Integer(i128),
+    /// A finite number with a fraction or an exponent.
+    Float(f64),
+    /// A text.
+    String(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A table, in the order of the source. Keys are unique.
+    Table(Vec<Entry>),
+}
+
+/// A key of a table with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key is written.
+    pub key_span: Span,
+    /// The value.
+    pub node: Node,
+}
+
+impl Node {
+    /// The type in words, for messages: `a string`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Integer(_) => "an integer",
+            Value::Float(_) => "a number with a fraction",
+            Value::String(_) => "a string",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+        }
+    }
+
+    /// The JSON pointer of the innermost node that begins at or before a byte; cut after 1,024 bytes, and
+    /// safe to print.
+    ///
+    /// Children must be written inside their parents, as in JSON; in TOML they need not be.
+    #[must_use]
+    pub fn pointer(&self, offset: usize) -> String {
+        const MAX_BYTES: usize = 1 << 10;
+        let mut pointer = String::new();
+        let mut here = self;
+        loop {
+            let next = match &here.value {
+                Value::List(items) => {
+                    let after = items.partition_point(|item| item.span.start <= offset);
+                    after.checked_sub(1).map(|at| (at.to_string(), &items[at]))
+                }
+                Value::Table(entries) => {
+                    let after = entries.partition_point(|entry| entry.key_span.start <= offset);
+                    after.checked_sub(1).map(|at| {
+                        let key = entries[at].key.replace('~', "~0").replace('/', "~1");
+                        (key, &entries[at].node)
+                    })
+                }
+                Value::Null
+                | Value::Bool(_)
+                | Value::Integer(_)
+                | Value::Float(_)
+                | Value::String(_) => None,
+            };
+            let Some((step, child)) = next else { break };
+            pointer.push('/');
+            pointer.push_str(&zeph_common::inert(&step));
+            here = child;
+        }
+        if pointer.len() > MAX_BYTES {
+            pointer.truncate(pointer.floor_char_boundary(MAX_BYTES));
+            pointer.push('…');
+        }
+        pointer
+    }
+
+    /// The value as JSON. Works on a tree of any depth.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::{Map, Number, Value as Json};
+        // Children are converted before their parents, without recursion.
+        let mut done: Vec<Json> = Vec::new();
+        let mut open = vec![(self, false)];
+        while let Some((node, visited)) = open.pop() {
+            match (&node.value, visited) {
+                (Value::Null, _) => done.push(Json::Null),
+                (Value::Bool(value), _) => done.push((*value).into()),
+                (Value::Integer(value), _) => {
+                    done.push(Number::from_i128(*value).map_or(Json::Null, Json::Number));
+                }
+                (Value::Float(value), _) => done.push((*value).into()),
+                (Value::String(value), _) => done.push(value.as_str().into()),
+                (Value::List(items), false) => {
+                    open.push((node, true));
+                    open.extend(items.iter().rev().map(|item| (item, false)));
+                }
+                (Value::List(items), true) => {
+                    let list = done.split_off(done.len() - items.len());
+                    done.push(list.into());
+                }
+                (Value::Table(entries), false) => {
+                    open.push((node, true));
+                    open.extend(entries.iter().rev().map(|entry| (&entry.node, false)));
+                }
+                (Value::Table(entries), true) => {
+                    let values = done.split_off(done.len() - entries.len());
+                    let keys = entries.iter().map(|entry| entry.key.clone());
+                    done.push(Json::Object(keys.zip(values).collect::<Map<_, _>>()));
+                }
+            }
+        }
+        done.pop().unwrap_or_default()
+    }
+}

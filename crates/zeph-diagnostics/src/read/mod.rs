@@ -1,0 +1,15 @@
+//! Readers: a text of some format becomes a tree of nodes, or problems with their places.
+
+mod build;
+#[cfg(feature = "json")]
+pub(crate) mod json;
+#[cfg(feature = "yaml")]
+mod scalar;
+#[cfg(feature = "toml")]
+pub(crate) mod toml;
+#[cfg(feature = "yaml")]
+pub(crate) mod yaml;
+
+/// How deep lists and tables may be nested.
+#[cfg(any(feature = "json", feature = "yaml"))]
+const MAX_DEPTH: usize = 64;

@@ -1,0 +1,71 @@
+//! Suggestions for misspelt names, and how names from outside are shown.
+
+/// A longer text is no misspelt name, and comparing two costs the product of their lengths.
+const MAX_NAME_BYTES: usize = 64;
+
+/// The known name that is closest to `wanted`, if at most a third of its characters differ.
+///
+/// Upper and lower case do not matter. The name itself is never suggested. Among equally close names
+/// the first in the order of texts is taken.
+///
+/// # Examples
+/// ```
+/// use zeph_diagnostics::suggest;
+/// assert_eq!(suggest("serch", ["read_file", "search"]), Some("search"));
+/// assert_eq!(suggest("Search", ["search"]), Some("search"));
+/// assert_eq!(suggest("x", ["read_file", "search"]), None);
+/// ```
+pub fn suggest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if wanted.len() > MAX_NAME_BYTES {
+        return None;
+    }
+    let folded = wanted.to_lowercase();
+    let count = wanted.chars().count();
+    let allowed = (count / 3).max(1);
+    let near = names.into_iter().filter_map(|name| {
+        let is_candidate = name.len() <= MAX_NAME_BYTES
+            && !name.is_empty()
+            && name != wanted
+            && name.chars().count().abs_diff(count) <= allowed;
+        let distance =
+            is_candidate.then(|| strsim::damerau_levenshtein(&folded, &name.to_lowercase()))?;
+        (distance <= allowed).then_some((distance, name))
+    });
+    near.min().map(|(_, name)| name)
+}
+
+/// A text from outside as it appears in a message: in quotes, safe to print, cut after 80 characters.
+///
+/// # Examples
+/// ```
+/// use zeph_diagnostics::quote;
+/// assert_eq!(quote("a \"b\"\n"), r#""a \"b\"\n""#);
+/// assert_eq!(quote(&"x".repeat(100)).chars().count(), 83);
+/// ```
+#[must_use]
+pub fn quote(text: &str) -> String {
+    const SHOWN: usize = 80;
+    let cut = text.char_indices().nth(SHOWN);
+    let shown = zeph_common::inert(cut.map_or(text, |(end, _)| &text[..end]));
+    let dots = if cut.is_some() { "…" } else { "" };
+    format!("\"{}\"{dots}", shown.replace('"', "\\\""))
+}
+
+/// Names in a row for a help text, at most thirty: `` `a`, `b`, … ``.
+///
+/// # Examples
+/// ```
+/// assert_eq!(zeph_diagnostics::list(["run", "shell"]), "`run`, `shell`");
+/// ```
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 30;
+    let mut shown: Vec<String> = Vec::new();
+    for name in names {
+        if shown.len() == SHOWN {
+            shown.push("…".to_owned());
+            break;
+        }
+        shown.push(format!("`{}`", zeph_common::inert(name)));
+    }
+    shown.join(", ")
+}

@@ -31,7 +31,9 @@ pub use lane::{Lane, LaneId};
 pub use links::Links;
 pub use params::Params;
 pub use policy::{Header, OverBudget, Policy};
-pub use record::{Answer, EndingWhy, Entry, Record};
+pub use record::{
+    Answer, AttemptEnd, AttemptOutcome, EndingWhy, Entry, Record, RunChange, TaskEnd, TaskOutcome,
+};
 pub use rules::{
     AnswerKind, Approval, AskFailure, Effect, FailureAnswer, LaneUse, OnFailure, Question, Retry,
     Trigger,

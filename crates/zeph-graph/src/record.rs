@@ -1,4 +1,8 @@
-//! Records: the decisions that a run's journal holds, and nothing else. Closed, like the states.
+//! Records: the decisions that a run's journal holds. A closed enum, like the states.
+
+mod views;
+
+pub use views::{AttemptEnd, AttemptOutcome, RunChange, TaskEnd, TaskOutcome};
 
 use crate::{
     AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer, Fault, Output,
@@ -263,40 +267,21 @@ impl Record {
 
     /// The contents that it refers to: output, error, note or patch first, then the log.
     pub fn contents(&self) -> impl Iterator<Item = ContentId> {
-        let of_output = |output: Output| match output {
-            Output::Content(id) => Some(id),
-            Output::None | Output::Definition => None,
+        let main = if let Self::AttemptFailed { error, .. } = *self {
+            error
+        } else if let Self::Noted { content, .. } | Self::Amended { content, .. } = *self {
+            Some(content)
+        } else if let Self::Completed { output, .. }
+        | Self::Answered {
+            answer: Answer::Value(output),
+            ..
+        } = *self
+        {
+            output.content()
+        } else {
+            None
         };
-        let (main, log) = match *self {
-            Self::Completed { output, log, .. } => (of_output(output), log),
-            Self::AttemptFailed { error, log, .. } => (error, log),
-            Self::AttemptCut { log, .. } => (None, log),
-            Self::Answered {
-                answer: Answer::Value(output),
-                ..
-            } => (of_output(output), None),
-            Self::Noted { content, .. } | Self::Amended { content, .. } => (Some(content), None),
-            Self::Answered { .. }
-            | Self::Opened
-            | Self::Readied { .. }
-            | Self::Started { .. }
-            | Self::BackedOff { .. }
-            | Self::Asked { .. }
-            | Self::CancelRequested { .. }
-            | Self::Failed { .. }
-            | Self::Skipped { .. }
-            | Self::Canceled { .. }
-            | Self::Ending { .. }
-            | Self::Paused
-            | Self::Unpaused
-            | Self::Suspending
-            | Self::Suspended
-            | Self::Resumed
-            | Self::Reserved { .. }
-            | Self::Settled { .. }
-            | Self::Budgeted { .. }
-            | Self::Ended { .. } => (None, None),
-        };
+        let log = self.attempt_end().and_then(|end| end.log);
         main.into_iter().chain(log)
     }
 }

@@ -138,6 +138,17 @@ pub enum Output {
     Definition,
 }
 
+impl Output {
+    /// The content that holds the result, if one does.
+    #[must_use]
+    pub const fn content(self) -> Option<ContentId> {
+        match self {
+            Self::Content(id) => Some(id),
+            Self::None | Self::Definition => None,
+        }
+    }
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal => $text:literal,)* }) => {
         $(#[$doc])*

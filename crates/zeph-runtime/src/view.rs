@@ -7,8 +7,8 @@ use bytes::Bytes;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
-    Attempt, ContentId, CutHow, Entry, Fault, Header, Record, RunId, TaskGraph, TaskId, TaskState,
-    Timestamp, wire,
+    Attempt, AttemptOutcome, ContentId, CutHow, Entry, Fault, Header, Record, RunId, TaskGraph,
+    TaskId, TaskState, Timestamp, wire,
 };
 use zeph_memory::{Content, RawGraphStore, RunStatus, StoredRun};
 use zeph_scheduler::{Patches, Scheduler};
@@ -159,54 +159,31 @@ impl RunView {
     pub fn attempts(&self, task: TaskId) -> Vec<AttemptView> {
         let mut attempts: Vec<AttemptView> = Vec::new();
         for entry in &self.entries {
-            if entry.record.task() != Some(task) {
-                continue;
-            }
-            let (end, error, log) = match entry.record {
-                Record::Started { attempt, .. } => {
-                    attempts.push(AttemptView {
-                        attempt,
-                        started_at: entry.at,
-                        ended_at: None,
-                        end: AttemptEnd::Open,
-                        error: None,
-                        log: None,
-                    });
-                    continue;
-                }
-                Record::Completed { log, .. } => (AttemptEnd::Completed, None, log),
-                Record::AttemptFailed {
-                    fault, error, log, ..
-                } => (AttemptEnd::Failed(fault), error, log),
-                Record::AttemptCut { how, log, .. } => (AttemptEnd::Cut(how), None, log),
-                Record::Opened
-                | Record::Readied { .. }
-                | Record::BackedOff { .. }
-                | Record::Asked { .. }
-                | Record::Answered { .. }
-                | Record::CancelRequested { .. }
-                | Record::Failed { .. }
-                | Record::Skipped { .. }
-                | Record::Canceled { .. }
-                | Record::Ending { .. }
-                | Record::Paused
-                | Record::Unpaused
-                | Record::Suspending
-                | Record::Suspended
-                | Record::Resumed
-                | Record::Reserved { .. }
-                | Record::Settled { .. }
-                | Record::Noted { .. }
-                | Record::Amended { .. }
-                | Record::Budgeted { .. }
-                | Record::Ended { .. } => continue,
-            };
-            if let Some(last) = attempts
-                .last_mut()
-                .filter(|last| last.end == AttemptEnd::Open)
+            if let Record::Started { task: of, attempt } = entry.record
+                && of == task
             {
-                (last.ended_at, last.end) = (Some(entry.at), end);
-                (last.error, last.log) = (error, log);
+                attempts.push(AttemptView {
+                    attempt,
+                    started_at: entry.at,
+                    ended_at: None,
+                    end: AttemptEnd::Open,
+                    error: None,
+                    log: None,
+                });
+            }
+            let open = attempts
+                .last_mut()
+                .filter(|last| last.end == AttemptEnd::Open);
+            if let (Some(end), Some(open)) = (entry.record.attempt_end(), open)
+                && end.task == task
+            {
+                open.ended_at = Some(entry.at);
+                open.log = end.log;
+                (open.end, open.error) = match end.outcome {
+                    AttemptOutcome::Completed(_) => (AttemptEnd::Completed, None),
+                    AttemptOutcome::Failed { fault, error } => (AttemptEnd::Failed(fault), error),
+                    AttemptOutcome::Cut(how) => (AttemptEnd::Cut(how), None),
+                };
             }
         }
         attempts

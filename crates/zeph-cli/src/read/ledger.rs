@@ -81,43 +81,31 @@ impl Ledger {
 
 impl Times {
     fn take(&mut self, at: Timestamp, asleep: Duration, record: &Record) {
-        let doing = match *record {
-            Record::Readied { .. } => Some(Doing::Queueing),
-            Record::Started { .. } => {
-                self.attempts += 1;
-                self.started_at = self.started_at.or(Some(at));
-                Some(Doing::Running)
-            }
-            Record::BackedOff { .. } => Some(Doing::BackingOff),
-            Record::Asked { .. } => Some(Doing::Asking),
-            Record::AttemptFailed { error, .. } => {
-                self.error = error;
-                None
-            }
-            Record::Completed { .. }
-            | Record::Failed { .. }
-            | Record::Skipped { .. }
-            | Record::Canceled { .. } => {
-                self.ended_at = Some(at);
-                None
-            }
-            Record::AttemptCut { .. } | Record::Answered { .. } => None,
-            // It keeps running until it has stopped; the others are not about a task.
-            Record::CancelRequested { .. }
-            | Record::Opened
-            | Record::Ending { .. }
-            | Record::Paused
-            | Record::Unpaused
-            | Record::Suspending
-            | Record::Suspended
-            | Record::Resumed
-            | Record::Reserved { .. }
-            | Record::Settled { .. }
-            | Record::Noted { .. }
-            | Record::Amended { .. }
-            | Record::Budgeted { .. }
-            | Record::Ended { .. } => return,
+        let doing = if let Record::Readied { .. } = record {
+            Some(Doing::Queueing)
+        } else if let Record::Started { .. } = record {
+            self.attempts += 1;
+            self.started_at = self.started_at.or(Some(at));
+            Some(Doing::Running)
+        } else if let Record::BackedOff { .. } = record {
+            Some(Doing::BackingOff)
+        } else if let Record::Asked { .. } = record {
+            Some(Doing::Asking)
+        } else if record.attempt_end().is_some()
+            || record.task_end().is_some()
+            || matches!(record, Record::Answered { .. })
+        {
+            None
+        } else {
+            // Nothing else changes what a task waits for: an attempt runs until it has stopped.
+            return;
         };
+        if let Record::AttemptFailed { error, .. } = *record {
+            self.error = error;
+        }
+        if record.task_end().is_some() {
+            self.ended_at = Some(at);
+        }
         self.turn(at, asleep, doing);
     }
 

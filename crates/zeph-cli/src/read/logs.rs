@@ -96,41 +96,15 @@ fn select(
 
 /// Every attempt of these tasks with its log, by task.
 fn ends(view: &RunView, tasks: &[TaskId]) -> Vec<(TaskId, (u32, Option<ContentId>))> {
-    use zeph_graph::Record;
     let mut of: Vec<Vec<(u32, Option<ContentId>)>> = vec![Vec::new(); view.graph().len()];
     for entry in &view.entries {
-        let (task, log) = match entry.record {
-            Record::Started { task, attempt } => {
-                of[task.index()].push((attempt.get(), None));
-                continue;
-            }
-            Record::Completed { task, log, .. }
-            | Record::AttemptFailed { task, log, .. }
-            | Record::AttemptCut { task, log, .. } => (task, log),
-            Record::Opened
-            | Record::Readied { .. }
-            | Record::BackedOff { .. }
-            | Record::Asked { .. }
-            | Record::Answered { .. }
-            | Record::CancelRequested { .. }
-            | Record::Failed { .. }
-            | Record::Skipped { .. }
-            | Record::Canceled { .. }
-            | Record::Ending { .. }
-            | Record::Paused
-            | Record::Unpaused
-            | Record::Suspending
-            | Record::Suspended
-            | Record::Resumed
-            | Record::Reserved { .. }
-            | Record::Settled { .. }
-            | Record::Noted { .. }
-            | Record::Amended { .. }
-            | Record::Budgeted { .. }
-            | Record::Ended { .. } => continue,
-        };
-        if let Some(last) = of[task.index()].last_mut() {
-            last.1 = last.1.or(log);
+        if let zeph_graph::Record::Started { task, attempt } = entry.record {
+            of[task.index()].push((attempt.get(), None));
+        }
+        if let Some(end) = entry.record.attempt_end()
+            && let Some(last) = of[end.task.index()].last_mut()
+        {
+            last.1 = last.1.or(end.log);
         }
     }
     let mut all = Vec::new();

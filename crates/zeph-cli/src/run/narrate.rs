@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use zeph_common::{inert, show_duration, truncate};
-use zeph_graph::{CutHow, EndingWhy, Fault, Output, Record, SkipWhy, TaskId, Timestamp};
+use zeph_graph::{
+    CutHow, EndingWhy, Fault, Output, Record, RunChange, SkipWhy, TaskEnd, TaskId, TaskOutcome,
+    Timestamp,
+};
 use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
@@ -106,35 +109,12 @@ impl Board {
     /// The line for a saved record, if it is worth one.
     pub(crate) fn line(&mut self, event: &Event, questions: &[QuestionView]) -> Option<Line> {
         let name = name(event.task_name.as_ref());
-        match event.record {
-            Record::Started { task, .. } => {
-                self.started.insert(task, event.at);
-                return None;
-            }
-            Record::Completed { .. }
-            | Record::Failed { .. }
-            | Record::Skipped { .. }
-            | Record::Canceled { .. } => self.ended += 1,
-            Record::Opened
-            | Record::Readied { .. }
-            | Record::AttemptFailed { .. }
-            | Record::AttemptCut { .. }
-            | Record::BackedOff { .. }
-            | Record::Asked { .. }
-            | Record::Answered { .. }
-            | Record::CancelRequested { .. }
-            | Record::Ending { .. }
-            | Record::Paused
-            | Record::Unpaused
-            | Record::Suspending
-            | Record::Suspended
-            | Record::Resumed
-            | Record::Reserved { .. }
-            | Record::Settled { .. }
-            | Record::Noted { .. }
-            | Record::Amended { .. }
-            | Record::Budgeted { .. }
-            | Record::Ended { .. } => {}
+        if let Record::Started { task, .. } = event.record {
+            self.started.insert(task, event.at);
+            return None;
+        }
+        if event.record.task_end().is_some() {
+            self.ended += 1;
         }
         let (word, tone, text) = self.words(event, &name, questions)?;
         Some(Line {
@@ -147,55 +127,43 @@ impl Board {
 
     /// What happens to a task.
     fn words(&mut self, event: &Event, name: &str, questions: &[QuestionView]) -> Option<Words> {
-        let because = inert(event.because.as_deref().unwrap_or("?"));
-        Some(match event.record {
-            Record::Completed { task, output, .. } => self.completed(task, output, event.at, name),
-            Record::Failed { task, why } => {
+        if let Some(end) = event.record.task_end() {
+            return Some(self.task_end(event, end, name));
+        }
+        if let Record::BackedOff { task, until } = event.record {
+            let wait = show_duration(until.since(event.at));
+            let why = self.why(task, Fault::Error);
+            return Some(("retry", Tone::Warning, format!("{name} in {wait}: {why}")));
+        }
+        if let Record::AttemptCut { how, .. } = event.record {
+            // The losses of a crash were told when the run was resumed.
+            let told = how == CutHow::Lost && self.is_resumed;
+            return (!told).then(|| ("stopped", Tone::Warning, cut(how, name)));
+        }
+        self.asides(event, name, questions)
+    }
+
+    fn task_end(&mut self, event: &Event, end: TaskEnd, name: &str) -> Words {
+        let task = end.task;
+        match end.outcome {
+            TaskOutcome::Completed(output) => self.completed(task, output, event.at, name),
+            TaskOutcome::Failed(fault) => {
                 let took = self.took(task, event.at);
-                (
-                    "FAILED",
-                    Tone::Bad,
-                    format!("{name}{took}: {}", self.why(task, why)),
-                )
+                let why = self.why(task, fault);
+                ("FAILED", Tone::Bad, format!("{name}{took}: {why}"))
             }
-            Record::BackedOff { task, until } => {
-                let wait = show_duration(until.since(event.at));
-                let why = self.why(task, Fault::Error);
-                ("retry", Tone::Warning, format!("{name} in {wait}: {why}"))
-            }
-            Record::Skipped { why, .. } => {
+            TaskOutcome::Skipped(why) => {
                 let why = match why {
-                    SkipWhy::Upstream(_) => format!("{because} did not complete"),
+                    SkipWhy::Upstream(_) => {
+                        let because = inert(event.because.as_deref().unwrap_or("?"));
+                        format!("{because} did not complete")
+                    }
                     SkipWhy::Declined => "the answer was no".to_owned(),
                 };
                 ("skipped", Tone::Quiet, format!("{name}: {why}"))
             }
-            Record::Canceled { why, .. } => ("canceled", Tone::Warning, format!("{name}: {why}")),
-            // The losses of a crash were told when the run was resumed.
-            Record::AttemptCut {
-                how: CutHow::Lost, ..
-            } if self.is_resumed => return None,
-            Record::AttemptCut { how, .. } => ("stopped", Tone::Warning, cut(how, name)),
-            Record::Opened
-            | Record::Readied { .. }
-            | Record::Started { .. }
-            | Record::AttemptFailed { .. }
-            | Record::Asked { .. }
-            | Record::Answered { .. }
-            | Record::CancelRequested { .. }
-            | Record::Ending { .. }
-            | Record::Paused
-            | Record::Unpaused
-            | Record::Suspending
-            | Record::Suspended
-            | Record::Resumed
-            | Record::Reserved { .. }
-            | Record::Settled { .. }
-            | Record::Noted { .. }
-            | Record::Amended { .. }
-            | Record::Budgeted { .. }
-            | Record::Ended { .. } => return self.asides(event, name, questions),
-        })
+            TaskOutcome::Canceled(why) => ("canceled", Tone::Warning, format!("{name}: {why}")),
+        }
     }
 
     fn completed(&mut self, task: TaskId, output: Output, at: Timestamp, name: &str) -> Words {
@@ -213,29 +181,42 @@ impl Board {
 
     /// What happens around the tasks: questions, pauses, the beginning of the end.
     fn asides(&mut self, event: &Event, name: &str, questions: &[QuestionView]) -> Option<Words> {
-        Some(match event.record {
-            Record::Asked { task, question, .. } => {
-                let open = questions.iter().find(|open| open.id == question.get())?;
-                let why = self.faults.get(&task).filter(|_| open.about == "failure");
-                let text = match why {
-                    Some(why) => format!("{} ({why})", inert(&open.text)),
-                    None => inert(&open.text).into_owned(),
-                };
-                ("ask", Tone::Question, self.ask(name, open, &text))
-            }
-            Record::Answered {
-                question,
-                by_default,
-                ..
-            } => {
-                let how = if by_default { " by its default" } else { "" };
-                (
-                    "answered",
-                    Tone::Question,
-                    format!("q{question} {name}{how}"),
-                )
-            }
-            Record::Ending { why } => {
+        if let Some(change) = event.record.run_change() {
+            return self.run_change(event, change);
+        }
+        if let Record::Asked { task, question, .. } = event.record {
+            let open = questions.iter().find(|open| open.id == question.get())?;
+            let why = self.faults.get(&task).filter(|_| open.about == "failure");
+            let text = match why {
+                Some(why) => format!("{} ({why})", inert(&open.text)),
+                None => inert(&open.text).into_owned(),
+            };
+            return Some(("ask", Tone::Question, self.ask(name, open, &text)));
+        }
+        if let Record::Answered {
+            question,
+            by_default,
+            ..
+        } = event.record
+        {
+            let how = if by_default { " by its default" } else { "" };
+            let text = format!("q{question} {name}{how}");
+            return Some(("answered", Tone::Question, text));
+        }
+        if let Record::Amended { .. } = event.record {
+            let text = match std::mem::take(&mut self.grown) {
+                0 => format!("{name} added tasks to the run"),
+                1 => format!("{name} added 1 task to the run"),
+                many => format!("{name} added {many} tasks to the run"),
+            };
+            return Some(("planned", Tone::Plain, text));
+        }
+        None
+    }
+
+    fn run_change(&self, event: &Event, change: RunChange) -> Option<Words> {
+        Some(match change {
+            RunChange::Ending(why) => {
                 let because = inert(event.because.as_deref().unwrap_or("?"));
                 let text = match why {
                     EndingWhy::Abort(_) => format!("{because} failed"),
@@ -245,43 +226,22 @@ impl Board {
                 let what = "nothing new starts and running work is stopped";
                 ("ending", Tone::Bad, format!("{text}, so {what}"))
             }
-            Record::Paused => (
+            RunChange::Paused => (
                 "paused",
                 Tone::Warning,
                 self.hint("nothing new starts", "unpause"),
             ),
-            Record::Unpaused => ("unpaused", Tone::Plain, "work goes on".to_owned()),
-            Record::Amended { .. } => {
-                let text = match std::mem::take(&mut self.grown) {
-                    0 => format!("{name} added tasks to the run"),
-                    1 => format!("{name} added 1 task to the run"),
-                    many => format!("{name} added {many} tasks to the run"),
-                };
-                ("planned", Tone::Plain, text)
-            }
-            Record::Budgeted { budget } => (
+            RunChange::Unpaused => ("unpaused", Tone::Plain, "work goes on".to_owned()),
+            RunChange::Budgeted(budget) => (
                 "budget",
                 Tone::Plain,
                 format!("the run may cost {budget} in all"),
             ),
-            Record::Opened
-            | Record::Readied { .. }
-            | Record::Started { .. }
-            | Record::Completed { .. }
-            | Record::AttemptFailed { .. }
-            | Record::AttemptCut { .. }
-            | Record::BackedOff { .. }
-            | Record::CancelRequested { .. }
-            | Record::Failed { .. }
-            | Record::Skipped { .. }
-            | Record::Canceled { .. }
-            | Record::Suspending
-            | Record::Suspended
-            | Record::Resumed
-            | Record::Reserved { .. }
-            | Record::Settled { .. }
-            | Record::Noted { .. }
-            | Record::Ended { .. } => return None,
+            RunChange::Opened
+            | RunChange::Suspending
+            | RunChange::Suspended
+            | RunChange::Resumed
+            | RunChange::Ended(_) => return None,
         })
     }
 

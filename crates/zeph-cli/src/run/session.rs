@@ -184,35 +184,12 @@ impl Session {
             let kind = || fault.to_string();
             self.board.fault(task, &said.unwrap_or_else(kind));
         }
-        match event.record {
-            Record::Started { task, .. } => {
-                self.view
-                    .started(task, event.task_name.as_deref().unwrap_or("?"));
-            }
-            Record::Completed { task, .. }
-            | Record::AttemptFailed { task, .. }
-            | Record::AttemptCut { task, .. } => self.view.ended(task),
-            Record::Opened
-            | Record::Readied { .. }
-            | Record::BackedOff { .. }
-            | Record::Asked { .. }
-            | Record::Answered { .. }
-            | Record::CancelRequested { .. }
-            | Record::Failed { .. }
-            | Record::Skipped { .. }
-            | Record::Canceled { .. }
-            | Record::Ending { .. }
-            | Record::Paused
-            | Record::Unpaused
-            | Record::Suspending
-            | Record::Suspended
-            | Record::Resumed
-            | Record::Reserved { .. }
-            | Record::Settled { .. }
-            | Record::Noted { .. }
-            | Record::Amended { .. }
-            | Record::Budgeted { .. }
-            | Record::Ended { .. } => {}
+        if let Record::Started { task, .. } = event.record {
+            self.view
+                .started(task, event.task_name.as_deref().unwrap_or("?"));
+        }
+        if let Some(end) = event.record.attempt_end() {
+            self.view.ended(end.task);
         }
         self.question_events(&event).await;
         let snapshot = self.handle.snapshot();

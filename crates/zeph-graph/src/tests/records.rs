@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::any;
+use crate::Record;
 use crate::wire::{decode, encode, encode_into};
 
 /// Texts of every kind, as they stand in journals, and what they mean. They must never change.
@@ -152,6 +153,29 @@ fn the_texts_in_journals_are_these() {
 }
 
 #[test]
+fn the_views_divide_the_kinds_of_records() {
+    let kinds = |has_view: fn(&Record) -> bool| -> BTreeSet<&str> {
+        let kind = |text: &'static str| text.split('"').nth(3);
+        let with_view = |(text, _): &(&'static str, _)| has_view(&decode(text).unwrap());
+        (STORED.iter().filter(|one| with_view(one)))
+            .filter_map(|(text, _)| kind(text))
+            .collect()
+    };
+    assert_eq!(
+        kinds(|record| record.attempt_end().is_some()),
+        BTreeSet::from(["completed", "attempt_failed", "attempt_cut"])
+    );
+    assert_eq!(
+        kinds(|record| record.task_end().is_some()),
+        BTreeSet::from(["completed", "failed", "skipped", "canceled"])
+    );
+    assert_eq!(
+        kinds(|record| record.run_change().is_some()),
+        kinds(|record| record.task().is_none())
+    );
+}
+
+#[test]
 fn an_unknown_type_is_named() {
     let error = decode(r#"{"type":"prepared","task":1}"#).unwrap_err();
     assert!(
@@ -187,6 +211,17 @@ fn anything_but_a_record_is_refused() {
 }
 
 proptest! {
+    #[test]
+    fn a_view_names_the_task_and_the_contents_of_its_record(record in any::record()) {
+        if let Some(end) = record.attempt_end() {
+            prop_assert_eq!(Some(end.task), record.task());
+            prop_assert!(end.log.is_none() || record.contents().last() == end.log);
+        }
+        if let Some(end) = record.task_end() {
+            prop_assert_eq!(Some(end.task), record.task());
+        }
+    }
+
     #[test]
     fn a_record_comes_back(record in any::record()) {
         let text = encode(&record);

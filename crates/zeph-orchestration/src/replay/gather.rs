@@ -8,7 +8,8 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use zeph_executor::{Note, NoteKind, Parent, ParentState, TaskErrorRecord};
 use zeph_graph::{
-    Attempt, Budget, ContentId, Entry, Header, Record, RunId, Spend, TaskId, TaskState, Work, wire,
+    Attempt, AttemptOutcome, Budget, ContentId, Entry, Header, Record, RunId, Spend, TaskId,
+    TaskState, Work, wire,
 };
 use zeph_memory::{Content, RawGraphStore};
 use zeph_planner::{ADOPT, Recorded, RecordedEnd};
@@ -150,41 +151,22 @@ fn fold(entries: &[Entry]) -> (Vec<Open>, BTreeMap<TaskId, (ContentId, Attempt)>
             continue;
         };
         let open = &mut attempts[index];
-        let end = match entry.record {
-            Record::Reserved { most, .. } => {
-                open.reserved.push((most, place));
-                continue;
-            }
-            Record::Noted { content, .. } => {
-                open.notes.push(content);
-                continue;
-            }
-            Record::Amended { task, content } => {
-                proposals.insert(task, (content, open.attempt));
-                continue;
-            }
-            Record::Completed { .. } => End::Completed,
-            Record::AttemptFailed { error, .. } => End::Failed(error),
-            Record::AttemptCut { .. } => End::Cut,
-            Record::Opened
-            | Record::Readied { .. }
-            | Record::Started { .. }
-            | Record::BackedOff { .. }
-            | Record::Asked { .. }
-            | Record::Answered { .. }
-            | Record::CancelRequested { .. }
-            | Record::Failed { .. }
-            | Record::Skipped { .. }
-            | Record::Canceled { .. }
-            | Record::Ending { .. }
-            | Record::Paused
-            | Record::Unpaused
-            | Record::Suspending
-            | Record::Suspended
-            | Record::Resumed
-            | Record::Settled { .. }
-            | Record::Budgeted { .. }
-            | Record::Ended { .. } => continue,
+        if let Record::Reserved { most, .. } = entry.record {
+            open.reserved.push((most, place));
+        }
+        if let Record::Noted { content, .. } = entry.record {
+            open.notes.push(content);
+        }
+        if let Record::Amended { task, content } = entry.record {
+            proposals.insert(task, (content, open.attempt));
+        }
+        let Some(end) = entry.record.attempt_end() else {
+            continue;
+        };
+        let end = match end.outcome {
+            AttemptOutcome::Completed(_) => End::Completed,
+            AttemptOutcome::Failed { error, .. } => End::Failed(error),
+            AttemptOutcome::Cut(_) => End::Cut,
         };
         // What ends the task later is another record.
         (open.end, open.ended) = (end, place);

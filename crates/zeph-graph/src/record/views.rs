@@ -1,0 +1,209 @@
+//! Views of a record: the end of an attempt, the end of a task, a change of the run.
+//!
+//! Code that decides (the transition table, the fold, the wire form) matches [`Record`] exhaustively.
+//! Readers ask one of these three questions instead. The exhaustive matches stand here, so a new kind of
+//! record does not compile until each view has an answer for it.
+
+use crate::{Budget, CancelWhy, ContentId, CutHow, EndingWhy, Fault, Output, RunEnd, SkipWhy};
+use crate::{Record, TaskId};
+
+/// The end of an attempt, as one record tells it.
+///
+/// A task also completes without an attempt: a milestone, an answered question, a substitute value. The
+/// record is the same, so a reader that keeps attempts ignores an end if none is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// The task.
+    pub task: TaskId,
+    /// How the attempt ended.
+    pub outcome: AttemptOutcome,
+    /// The content that holds what the attempt logged.
+    pub log: Option<ContentId>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// It returned the result of the task.
+    Completed(Output),
+    /// It failed.
+    Failed {
+        /// How.
+        fault: Fault,
+        /// The content that holds the error of its executor.
+        error: Option<ContentId>,
+    },
+    /// It was stopped, abandoned or lost.
+    Cut(CutHow),
+}
+
+/// The end of a task, as one record tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskEnd {
+    /// The task.
+    pub task: TaskId,
+    /// How it ended.
+    pub outcome: TaskOutcome,
+}
+
+/// How a task ended: the four final states and what each carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskOutcome {
+    /// It has its result.
+    Completed(Output),
+    /// Its last attempt failed and nothing follows.
+    Failed(Fault),
+    /// It does not run, in accordance with the graph or an answer.
+    Skipped(SkipWhy),
+    /// It was stopped or never allowed to start.
+    Canceled(CancelWhy),
+}
+
+/// A change of the run as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunChange {
+    /// The run began.
+    Opened,
+    /// Nothing starts any more, and running attempts are stopped.
+    Ending(EndingWhy),
+    /// Nothing new starts until `Unpaused`.
+    Paused,
+    /// The pause is over.
+    Unpaused,
+    /// Nothing new starts; running attempts have the grace period to end.
+    Suspending,
+    /// The run is at rest.
+    Suspended,
+    /// The run continues after a suspension or a crash.
+    Resumed,
+    /// The run has this budget from here on.
+    Budgeted(Budget),
+    /// Every task has ended, and so has the run.
+    Ended(RunEnd),
+}
+
+impl Record {
+    /// The end of an attempt, if the record is one.
+    ///
+    /// ```
+    /// use zeph_graph::{AttemptOutcome, Output, Record, TaskId};
+    /// let record = Record::Completed { task: TaskId::from_index(0), output: Output::None, log: None };
+    /// let end = record.attempt_end().expect("a completion ends an attempt");
+    /// assert_eq!(end.outcome, AttemptOutcome::Completed(Output::None));
+    /// ```
+    #[must_use]
+    pub const fn attempt_end(&self) -> Option<AttemptEnd> {
+        let (task, outcome, log) = match *self {
+            Self::Completed { task, output, log } => (task, AttemptOutcome::Completed(output), log),
+            Self::AttemptFailed {
+                task,
+                fault,
+                error,
+                log,
+                ..
+            } => (task, AttemptOutcome::Failed { fault, error }, log),
+            Self::AttemptCut { task, how, log, .. } => (task, AttemptOutcome::Cut(how), log),
+            Self::Readied { .. }
+            | Self::Started { .. }
+            | Self::BackedOff { .. }
+            | Self::Asked { .. }
+            | Self::Answered { .. }
+            | Self::CancelRequested { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. }
+            | Self::Canceled { .. }
+            | Self::Reserved { .. }
+            | Self::Settled { .. }
+            | Self::Noted { .. }
+            | Self::Amended { .. }
+            | Self::Opened
+            | Self::Ending { .. }
+            | Self::Paused
+            | Self::Unpaused
+            | Self::Suspending
+            | Self::Suspended
+            | Self::Resumed
+            | Self::Budgeted { .. }
+            | Self::Ended { .. } => return None,
+        };
+        Some(AttemptEnd { task, outcome, log })
+    }
+
+    /// The end of a task, if the record is one. Each task of a run has exactly one, and none after it.
+    ///
+    /// ```
+    /// use zeph_graph::{Fault, Record, TaskId};
+    /// let task = TaskId::from_index(0);
+    /// let record = Record::Failed { task, why: Fault::Permanent };
+    /// assert_eq!(record.task_end().map(|end| end.task), Some(task));
+    /// assert_eq!(Record::Paused.task_end(), None);
+    /// ```
+    #[must_use]
+    pub const fn task_end(&self) -> Option<TaskEnd> {
+        let (task, outcome) = match *self {
+            Self::Completed { task, output, .. } => (task, TaskOutcome::Completed(output)),
+            Self::Failed { task, why } => (task, TaskOutcome::Failed(why)),
+            Self::Skipped { task, why } => (task, TaskOutcome::Skipped(why)),
+            Self::Canceled { task, why } => (task, TaskOutcome::Canceled(why)),
+            Self::Readied { .. }
+            | Self::Started { .. }
+            | Self::AttemptFailed { .. }
+            | Self::AttemptCut { .. }
+            | Self::BackedOff { .. }
+            | Self::Asked { .. }
+            | Self::Answered { .. }
+            | Self::CancelRequested { .. }
+            | Self::Reserved { .. }
+            | Self::Settled { .. }
+            | Self::Noted { .. }
+            | Self::Amended { .. }
+            | Self::Opened
+            | Self::Ending { .. }
+            | Self::Paused
+            | Self::Unpaused
+            | Self::Suspending
+            | Self::Suspended
+            | Self::Resumed
+            | Self::Budgeted { .. }
+            | Self::Ended { .. } => return None,
+        };
+        Some(TaskEnd { task, outcome })
+    }
+
+    /// The change of the run, if the record is one; exactly the records without a [`task`](Self::task).
+    ///
+    /// ```
+    /// use zeph_graph::{Record, RunChange};
+    /// assert_eq!(Record::Paused.run_change(), Some(RunChange::Paused));
+    /// ```
+    #[must_use]
+    pub const fn run_change(&self) -> Option<RunChange> {
+        Some(match *self {
+            Self::Opened => RunChange::Opened,
+            Self::Ending { why } => RunChange::Ending(why),
+            Self::Paused => RunChange::Paused,
+            Self::Unpaused => RunChange::Unpaused,
+            Self::Suspending => RunChange::Suspending,
+            Self::Suspended => RunChange::Suspended,
+            Self::Resumed => RunChange::Resumed,
+            Self::Budgeted { budget } => RunChange::Budgeted(budget),
+            Self::Ended { end } => RunChange::Ended(end),
+            Self::Readied { .. }
+            | Self::Started { .. }
+            | Self::Completed { .. }
+            | Self::AttemptFailed { .. }
+            | Self::AttemptCut { .. }
+            | Self::BackedOff { .. }
+            | Self::Asked { .. }
+            | Self::Answered { .. }
+            | Self::CancelRequested { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. }
+            | Self::Canceled { .. }
+            | Self::Reserved { .. }
+            | Self::Settled { .. }
+            | Self::Noted { .. }
+            | Self::Amended { .. } => return None,
+        })
+    }
+}

@@ -6,6 +6,7 @@
 
 mod id;
 mod time;
+mod words;
 
 mod budget;
 mod params;
@@ -44,6 +45,7 @@ pub use state::{
 pub use task::{Rules, Task, Work};
 pub use time::Timestamp;
 pub use topology::{Topology, bottom_levels, bottom_levels_from, expected_ms};
+pub use words::UnknownWord;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::words::words;
 use crate::{Budget, TaskGraph};
 
 /// The limits of one run. Part of its header: the same policy, graph and inputs give the same journal.
@@ -24,18 +25,20 @@ pub struct Policy {
     pub over_budget: OverBudget,
 }
 
-/// What becomes of a task whose next call a budget does not cover.
-///
-/// It stands in for the task's `on_failure`, so that a budget at its limit never aborts a run, and never
-/// passes for a result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OverBudget {
-    /// A person decides: retry (after the budget was raised), skip, use a value, abort. Everything
-    /// else goes on.
-    #[default]
-    Ask,
-    /// The task stays Failed, triggers decide for its dependants, everything else goes on.
-    Partial,
+words! {
+    /// What happens to a task whose next call a budget does not cover.
+    ///
+    /// It replaces the task's `on_failure`, so that an exhausted budget never aborts a run and never counts
+    /// as a result.
+    #[derive(Default)]
+    OverBudget {
+        /// A person decides: retry (after the budget was raised), skip, use a value, abort. Everything
+        /// else goes on.
+        #[default]
+        Ask = "ask",
+        /// The task stays Failed, triggers decide for its dependants, everything else goes on.
+        Partial = "partial",
+    }
 }
 
 impl Default for Policy {

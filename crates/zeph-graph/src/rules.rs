@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
+use crate::words::words;
 use crate::{LaneId, Params};
 
-/// When a task may start, given how its parents ended.
-///
-/// A canceled parent counts as failed; a skipped one is done, but neither success nor failure.
-/// Without parents either trigger fires at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Trigger {
-    /// All parents completed. Can no longer fire once one of them ended otherwise.
-    #[default]
-    AllSuccess,
-    /// All parents ended, however they did.
-    AllDone,
+words! {
+    /// When a task may start, given how its parents ended.
+    ///
+    /// A canceled parent counts as failed; a skipped one is done, but neither success nor failure.
+    /// Without parents either trigger fires at once.
+    #[derive(Default)]
+    Trigger {
+        /// All parents completed. Can no longer fire once one of them ended otherwise.
+        #[default]
+        AllSuccess = "all_success",
+        /// All parents ended, in whatever state.
+        AllDone = "all_done",
+    }
 }
 
 /// How often and how soon a failed attempt is repeated: exponential back-off with full jitter.
@@ -77,6 +80,19 @@ pub enum OnFailure {
     Value(Params),
 }
 
+impl OnFailure {
+    /// The name of the strategy in JSON, in plan files and in flags.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Abort => "abort",
+            Self::Skip => "skip",
+            Self::Ask(_) => "ask",
+            Self::Value(_) => "value",
+        }
+    }
+}
+
 /// How a person is asked about a failed task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AskFailure {
@@ -84,28 +100,31 @@ pub struct AskFailure {
     pub fallback: Option<(Duration, FailureAnswer)>,
 }
 
-/// An answer to "this task failed, what now?" that needs no value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FailureAnswer {
-    /// One more attempt.
-    Retry,
-    /// The task stays Failed; triggers decide for its dependants.
-    Skip,
-    /// The run is aborted.
-    Abort,
+words! {
+    /// An answer to "this task failed, what now?" that needs no value.
+    FailureAnswer {
+        /// One more attempt.
+        Retry = "retry",
+        /// The task stays Failed; triggers decide for its dependants.
+        Skip = "skip",
+        /// The run is aborted.
+        Abort = "abort",
+    }
 }
 
-/// What a repeated attempt does to the outside world. Decides what happens to an attempt whose end
-/// is unknown: after a crash, or when it ignored its cancellation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Effect {
-    /// None: it only computes. Runs again.
-    Pure,
-    /// The same as doing it once. Runs again, and the report says so.
-    #[default]
-    Idempotent,
-    /// Something that must not happen twice. A person decides.
-    AtMostOnce,
+words! {
+    /// What a repeated attempt does to the outside world. Decides what happens to an attempt whose end
+    /// is unknown: after a crash, or when it ignored its cancellation.
+    #[derive(Default)]
+    Effect {
+        /// None: it only computes. Runs again.
+        Pure = "pure",
+        /// The same as doing it once. Runs again, and the report says so.
+        #[default]
+        Idempotent = "idempotent",
+        /// Something that must not happen twice. A person decides.
+        AtMostOnce = "at_most_once",
+    }
 }
 
 /// A lane that an attempt occupies, and how much of it.

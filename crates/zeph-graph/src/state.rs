@@ -3,8 +3,7 @@
 //! These enums are closed on purpose: whoever handles a state says what happens in each of them, and a
 //! new one is a change that the compiler shows to everybody.
 
-use std::fmt;
-
+use crate::words::words;
 use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 
 /// Where a task stands. Each state means one thing; the last four are ends and never change.
@@ -147,37 +146,6 @@ impl Output {
             Self::None | Self::Definition => None,
         }
     }
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal => $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-
-        impl $name {
-            /// Every value, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The name in JSON and in the database.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-
-            /// The value with that name.
-            #[must_use]
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $text,)* })
-            }
-        }
-    };
 }
 
 words! {

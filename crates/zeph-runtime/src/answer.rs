@@ -119,13 +119,11 @@ pub(crate) fn view(scheduler: &Scheduler, open: &OpenQuestion) -> QuestionView {
                 OnFailure::Ask(ask) => ask.fallback,
                 OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
             };
-            let word = |answer| match answer {
-                FailureAnswer::Retry => "retry",
-                FailureAnswer::Skip => "skip",
-                FailureAnswer::Abort => "abort",
-            };
-            let default = default.map(|(wait, answer)| (wait, word(answer).to_owned()));
-            choices = vec!["retry".into(), "skip".into(), "abort".into()];
+            let default = default.map(|(wait, answer)| (wait, answer.to_string()));
+            choices = FailureAnswer::WORDS
+                .iter()
+                .map(|&word| word.into())
+                .collect();
             (
                 "failure",
                 text,

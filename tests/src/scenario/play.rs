@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use zeph_graph::{
-    Answer, Attempt, ContentId, Fault, Output, QuestionId, ReservationId, RunState, TaskId,
-    Timestamp,
+    Answer, Attempt, ContentId, Output, QuestionId, ReservationId, RunState, TaskId, Timestamp,
 };
 use zeph_scheduler::{Action, Input, Scope};
 
@@ -220,7 +219,7 @@ impl Play {
             ["fails", fault, ..] => Ok(Input::Failed {
                 task,
                 attempt,
-                fault: Fault::from_word(fault).ok_or("not a fault")?,
+                fault: fault.parse().map_err(|_| "not a fault")?,
                 error: None,
                 log: None,
                 retry_after: after.map(duration).transpose()?,

@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zeph_common::show_duration;
 use zeph_graph::{
-    AnswerKind, Approval, Effect, FailureAnswer, OnFailure, Retry, Rules, Task, TaskGraph, Trigger,
-    Work,
+    AnswerKind, Approval, Effect, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work,
 };
 use zeph_planner::AgentExecutor;
 
@@ -132,14 +131,9 @@ fn strategy(on_failure: &OnFailure) -> Option<String> {
         OnFailure::Abort => None,
         OnFailure::Skip => Some("skip: what does not need it goes on".into()),
         OnFailure::Ask(ask) => {
-            let default = ask.fallback.map(|(wait, answer)| {
-                let word = match answer {
-                    FailureAnswer::Retry => "retry",
-                    FailureAnswer::Skip => "skip",
-                    FailureAnswer::Abort => "abort",
-                };
-                format!("; {word} after {}", show_duration(wait))
-            });
+            let default = ask
+                .fallback
+                .map(|(wait, answer)| format!("; {answer} after {}", show_duration(wait)));
             Some(format!("ask a person{}", default.unwrap_or_default()))
         }
         OnFailure::Value(value) => Some(format!("complete with {}", value.json_text())),

@@ -1,8 +1,16 @@
 //! Ids, times, words: the small values.
 
+use std::fmt::Debug;
+use std::str::FromStr;
 use std::time::Duration;
 
-use crate::{Attempt, CancelWhy, CutHow, Fault, Params, RunEnd, RunId, Seq, TaskId, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Attempt, CancelWhy, CutHow, Effect, FailureAnswer, Fault, OverBudget, Params, RunEnd, RunId,
+    Seq, TaskId, Timestamp, Trigger, UnknownWord,
+};
 
 #[test]
 fn run_ids_are_safe_in_paths_and_commands() {
@@ -66,28 +74,28 @@ fn time_rounds_up_and_never_overflows() {
 }
 
 #[test]
-fn every_word_leads_back_to_its_value() {
-    assert!(
-        Fault::ALL
-            .iter()
-            .all(|it| Fault::from_word(it.word()) == Some(*it))
-    );
-    assert!(
-        CancelWhy::ALL
-            .iter()
-            .all(|it| CancelWhy::from_word(it.word()) == Some(*it))
-    );
-    assert!(
-        CutHow::ALL
-            .iter()
-            .all(|it| CutHow::from_word(it.word()) == Some(*it))
-    );
-    assert!(
-        RunEnd::ALL
-            .iter()
-            .all(|it| RunEnd::from_word(it.word()) == Some(*it))
-    );
-    assert_eq!(Fault::from_word("Error"), None);
+fn every_word_leads_back_to_its_value_also_in_json() {
+    fn check<T>(all: &[T], words: &[&str])
+    where
+        T: FromStr<Err = UnknownWord> + Serialize + DeserializeOwned + PartialEq + Debug + Copy,
+    {
+        assert_eq!(all.len(), words.len());
+        for (&value, &word) in all.iter().zip(words) {
+            assert_eq!(word.parse::<T>().as_ref(), Ok(&value));
+            assert_eq!(serde_json::to_value(value).unwrap(), word);
+            assert_eq!(serde_json::from_value::<T>(word.into()).unwrap(), value);
+        }
+        let unknown = "Error".parse::<T>().unwrap_err();
+        assert_eq!((unknown.word.as_str(), unknown.expected), ("Error", words));
+    }
+    check(Trigger::ALL, Trigger::WORDS);
+    check(Effect::ALL, Effect::WORDS);
+    check(FailureAnswer::ALL, FailureAnswer::WORDS);
+    check(OverBudget::ALL, OverBudget::WORDS);
+    check(Fault::ALL, Fault::WORDS);
+    check(CancelWhy::ALL, CancelWhy::WORDS);
+    check(CutHow::ALL, CutHow::WORDS);
+    check(RunEnd::ALL, RunEnd::WORDS);
 }
 
 #[test]

@@ -52,12 +52,12 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         name: task.name().to_owned(),
         needs: graph.parents(id).iter().map(name_of).collect(),
         work: work_spec(task.work()),
-        trigger: (*trigger).into(),
+        trigger: *trigger,
         retry: (*retry).into(),
         on_failure: on_failure_spec(on_failure),
         attempt_timeout_us: attempt_timeout.map(micros),
         task_timeout_us: task_timeout.map(micros),
-        effect: (*effect).into(),
+        effect: *effect,
         lanes: lanes
             .iter()
             .map(|used| LaneUseSpec {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::diagnostic::Diagnostics;
-use super::rules::{BudgetSpec, OverBudgetSpec, is_default, micros};
+use super::rules::{BudgetSpec, is_default, micros};
 use super::spec::{other_version, to_json};
 use super::{GraphSpec, VERSION};
-use crate::{Header, Policy};
+use crate::{Header, OverBudget, Policy};
 
 /// A text that is not a header, or one of another version.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ struct PolicySpec {
     #[serde(default, skip_serializing_if = "is_default")]
     budget: BudgetSpec,
     #[serde(default, skip_serializing_if = "is_default")]
-    over_budget: OverBudgetSpec,
+    over_budget: OverBudget,
 }
 
 /// The JSON text of a header, on one line. The same header gives the same text.
@@ -82,7 +82,7 @@ pub fn encode_header(header: &Header) -> String {
             cancel_grace_us: micros(cancel_grace),
             suspend_grace_us: micros(suspend_grace),
             budget: budget.into(),
-            over_budget: over_budget.into(),
+            over_budget,
         },
     })
 }
@@ -133,7 +133,7 @@ pub fn decode_header(text: &str) -> Result<Header, BadHeader> {
             cancel_grace: Duration::from_micros(policy.cancel_grace_us),
             suspend_grace: Duration::from_micros(policy.suspend_grace_us),
             budget: policy.budget.into(),
-            over_budget: policy.over_budget.into(),
+            over_budget: policy.over_budget,
         },
     })
 }

@@ -183,12 +183,12 @@ fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
         })
     });
     let rules = Rules {
-        trigger: spec.trigger.into(),
+        trigger: spec.trigger,
         retry: spec.retry.into(),
         on_failure: on_failure(spec.on_failure),
         attempt_timeout: spec.attempt_timeout_us.map(Duration::from_micros),
         task_timeout: spec.task_timeout_us.map(Duration::from_micros),
-        effect: spec.effect.into(),
+        effect: spec.effect,
         lanes: used.collect(),
         priority: spec.priority,
         approve: spec.approve.map(|approve| Approval {
@@ -219,7 +219,7 @@ fn on_failure(spec: OnFailureSpec) -> OnFailure {
         OnFailureSpec::Ask { default } => OnFailure::Ask(AskFailure {
             fallback: default.map(|default| {
                 let wait = Duration::from_micros(default.after_us);
-                (wait, default.answer.into())
+                (wait, default.answer)
             }),
         }),
         OnFailureSpec::Value { value } => OnFailure::Value(value.into()),

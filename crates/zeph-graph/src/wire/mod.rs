@@ -29,7 +29,7 @@ pub use header::{BadHeader, decode_header, encode_header};
 pub use limits::Limits;
 pub use record::{BadRecord, decode, encode, encode_into};
 pub use rules::{
-    AnswerSpec, ApproveDefault, ApproveSpec, AskDefault, BudgetSpec, EffectSpec, FailureAnswerSpec,
-    LaneUseSpec, OnFailureSpec, QuestionDefault, QuestionSpec, RetrySpec, TriggerSpec, WorkSpec,
+    AnswerSpec, ApproveDefault, ApproveSpec, AskDefault, BudgetSpec, LaneUseSpec, OnFailureSpec,
+    QuestionDefault, QuestionSpec, RetrySpec, WorkSpec,
 };
 pub use spec::{BadSpec, GraphSpec, LaneSpec, TaskSpec, VERSION};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Budget, Effect, FailureAnswer, OverBudget, Retry, Trigger};
+use crate::{Budget, FailureAnswer, Retry};
 
 /// What a task does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,17 +74,6 @@ pub struct QuestionDefault {
     pub value: Value,
 }
 
-/// When a task may start, given how its parents ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TriggerSpec {
-    /// All of them completed.
-    #[default]
-    AllSuccess,
-    /// All of them ended.
-    AllDone,
-}
-
 /// How often and how soon a failed attempt is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,32 +129,7 @@ pub struct AskDefault {
     /// How long it waits.
     pub after_us: u64,
     /// The answer.
-    pub answer: FailureAnswerSpec,
-}
-
-/// What to do about a failed task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureAnswerSpec {
-    /// One more attempt.
-    Retry,
-    /// The task stays Failed.
-    Skip,
-    /// The run is aborted.
-    Abort,
-}
-
-/// What a repeated attempt does to the outside world.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EffectSpec {
-    /// None.
-    Pure,
-    /// The same as doing it once.
-    #[default]
-    Idempotent,
-    /// Something that must not happen twice.
-    AtMostOnce,
+    pub answer: FailureAnswer,
 }
 
 /// A lane that an attempt occupies, and how much of it.
@@ -208,15 +172,6 @@ impl From<BudgetSpec> for Budget {
             micro_usd: spec.micro_usd.unwrap_or(u64::MAX),
         }
     }
-}
-
-/// What becomes of a task that a budget stops.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum OverBudgetSpec {
-    #[default]
-    Ask,
-    Partial,
 }
 
 /// A gate before the first attempt.
@@ -292,37 +247,3 @@ impl From<RetrySpec> for Retry {
         }
     }
 }
-
-/// Two enums with the same variants, one on each side of the wire.
-macro_rules! same {
-    ($core:ident, $spec:ident { $($variant:ident),* }) => {
-        impl From<$core> for $spec {
-            fn from(core: $core) -> Self {
-                match core { $($core::$variant => Self::$variant,)* }
-            }
-        }
-        impl From<$spec> for $core {
-            fn from(spec: $spec) -> Self {
-                match spec { $($spec::$variant => Self::$variant,)* }
-            }
-        }
-    };
-}
-
-same!(
-    Trigger,
-    TriggerSpec {
-        AllSuccess,
-        AllDone
-    }
-);
-same!(
-    Effect,
-    EffectSpec {
-        Pure,
-        Idempotent,
-        AtMostOnce
-    }
-);
-same!(FailureAnswer, FailureAnswerSpec { Retry, Skip, Abort });
-same!(OverBudget, OverBudgetSpec { Ask, Partial });

@@ -6,10 +6,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::rules::is_default;
-use super::{
-    ApproveSpec, BudgetSpec, EffectSpec, LaneUseSpec, OnFailureSpec, RetrySpec, TriggerSpec,
-    WorkSpec,
-};
+use super::{ApproveSpec, BudgetSpec, LaneUseSpec, OnFailureSpec, RetrySpec, WorkSpec};
+use crate::{Effect, Trigger};
 
 /// The version of the wire format that this crate writes, and the only one it reads.
 pub const VERSION: u32 = 1;
@@ -70,7 +68,7 @@ pub struct TaskSpec {
     pub work: WorkSpec,
     /// When it may start, given how its parents ended.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub trigger: TriggerSpec,
+    pub trigger: Trigger,
     /// How often and how soon a failed attempt is repeated.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: RetrySpec,
@@ -85,7 +83,7 @@ pub struct TaskSpec {
     pub task_timeout_us: Option<u64>,
     /// What a repeated attempt does to the outside world.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub effect: EffectSpec,
+    pub effect: Effect,
     /// The lanes that an attempt occupies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lanes: Vec<LaneUseSpec>,

@@ -1,61 +1,52 @@
-//! Words: closed enums as the short texts that stand for them in JSON.
+//! The JSON form of the enums of words: a string with the word.
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{CancelWhy, CutHow, Fault, RunEnd};
+use crate::{
+    CancelWhy, CutHow, Effect, FailureAnswer, Fault, OverBudget, RunEnd, Trigger, UnknownWord,
+};
 
-/// A closed enum whose values have names.
-pub(crate) trait Named: Copy + 'static {
-    const ALL: &'static [Self];
-    fn word(self) -> &'static str;
-    fn from_word(word: &str) -> Option<Self>;
-}
-
-macro_rules! named {
+macro_rules! as_strings {
     ($($name:ident),*) => { $(
-        impl Named for $name {
-            const ALL: &'static [Self] = $name::ALL;
-            fn word(self) -> &'static str {
-                $name::word(self)
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
             }
-            fn from_word(word: &str) -> Option<Self> {
-                $name::from_word(word)
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(WordVisitor(PhantomData))
             }
         }
     )* };
 }
-named!(Fault, CancelWhy, CutHow, RunEnd);
-
-/// Reads a value by its name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Word<T>(pub(crate) T);
-
-impl<'de, T: Named> Deserialize<'de> for Word<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(WordVisitor(PhantomData))
-    }
-}
+as_strings!(
+    Trigger,
+    Effect,
+    FailureAnswer,
+    OverBudget,
+    Fault,
+    CancelWhy,
+    CutHow,
+    RunEnd
+);
 
 struct WordVisitor<T>(PhantomData<T>);
 
-impl<T: Named> de::Visitor<'_> for WordVisitor<T> {
-    type Value = Word<T>;
+impl<T: FromStr<Err = UnknownWord>> de::Visitor<'_> for WordVisitor<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("one of")?;
-        for value in T::ALL {
-            write!(f, " {:?}", value.word())?;
-        }
-        Ok(())
+        f.write_str("a word")
     }
 
-    fn visit_str<E: de::Error>(self, word: &str) -> Result<Word<T>, E> {
-        match T::from_word(word) {
-            Some(value) => Ok(Word(value)),
-            None => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
-        }
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<T, E> {
+        word.parse()
+            .map_err(|error: UnknownWord| E::unknown_variant(word, error.expected))
     }
 }

@@ -6,8 +6,8 @@ mod command;
 mod retry;
 mod rules;
 
-use zeph_graph::Retry;
-use zeph_graph::wire::{Code, TaskSpec, TriggerSpec, WorkSpec};
+use zeph_graph::wire::{Code, TaskSpec, WorkSpec};
+use zeph_graph::{Retry, Trigger};
 
 use crate::errors::PlanCode;
 use crate::fields::{self, Fields};
@@ -244,10 +244,7 @@ fn common(fields: &Fields<'_>, draft: &mut Draft, problems: &mut Problems) {
             }
         }
     }
-    let triggers = [
-        ("all_success", TriggerSpec::AllSuccess),
-        ("all_done", TriggerSpec::AllDone),
-    ];
+    let triggers = [Trigger::AllSuccess, Trigger::AllDone].map(|one| (one.word(), one));
     let after = fields.get("after");
     let after = after.and_then(|node| fields::word(node, "`after`", &triggers, problems));
     draft.spec.trigger = after.unwrap_or_default();

@@ -1,8 +1,7 @@
 //! Rules of commands, which a task or `[defaults]` gives: retries, time-outs, failure, lanes.
 
-use zeph_graph::wire::{
-    AskDefault, Code, EffectSpec, FailureAnswerSpec, LaneUseSpec, OnFailureSpec,
-};
+use zeph_graph::wire::{AskDefault, Code, LaneUseSpec, OnFailureSpec};
+use zeph_graph::{Effect, FailureAnswer};
 
 use super::retry::{self, Wish};
 use super::{Mode, Use, command};
@@ -24,15 +23,15 @@ pub(super) const KEYS: [&str; 9] = [
     "cwd",
 ];
 
-const EFFECTS: [(&str, EffectSpec); 3] = [
-    ("pure", EffectSpec::Pure),
-    ("idempotent", EffectSpec::Idempotent),
-    ("at_most_once", EffectSpec::AtMostOnce),
+const EFFECTS: [(&str, Effect); 3] = [
+    ("pure", Effect::Pure),
+    ("idempotent", Effect::Idempotent),
+    ("at_most_once", Effect::AtMostOnce),
 ];
-const ANSWERS: [(&str, FailureAnswerSpec); 3] = [
-    ("retry", FailureAnswerSpec::Retry),
-    ("skip", FailureAnswerSpec::Skip),
-    ("abort", FailureAnswerSpec::Abort),
+const ANSWERS: [(&str, FailureAnswer); 3] = [
+    ("retry", FailureAnswer::Retry),
+    ("skip", FailureAnswer::Skip),
+    ("abort", FailureAnswer::Abort),
 ];
 
 /// What happens after the last attempt.
@@ -51,7 +50,7 @@ pub(crate) struct Rules {
     pub(super) total_timeout: Option<u64>,
     pub(super) retry: Option<Wish>,
     pub(super) on_failure: Option<Failure>,
-    pub(super) effect: Option<EffectSpec>,
+    pub(super) effect: Option<Effect>,
     pub(super) lanes: Option<(Vec<LaneUseSpec>, Place)>,
     pub(super) priority: Option<i32>,
     pub(super) env: Vec<(String, String)>,

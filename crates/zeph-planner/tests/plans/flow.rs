@@ -8,7 +8,8 @@ use zeph_executor::{
     Attempt, Budget, ErrorClass, Executor, Journal, NoteKind, Parent, Stop, TaskContext, TaskError,
     TaskId, TaskInput, TaskOutput,
 };
-use zeph_graph::wire::{GraphSpec, TaskSpec, TriggerSpec, WorkSpec};
+use zeph_graph::Trigger;
+use zeph_graph::wire::{GraphSpec, TaskSpec, WorkSpec};
 use zeph_llm::{
     Capabilities, ErrorKind, LlmProvider, Prices, Reply, RetryPolicy, Retrying, ScriptedProvider,
 };
@@ -301,7 +302,7 @@ async fn an_approved_plan_becomes_tasks_and_an_answer() {
         assert_eq!(
             (answer.trigger, &answer.needs[..]),
             (
-                TriggerSpec::AllDone,
+                Trigger::AllDone,
                 &["read".to_owned(), "write".to_owned()][..]
             )
         );

@@ -4,11 +4,10 @@ use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
-use crate::wire::words::Word;
-use crate::wire::{BudgetSpec, FailureAnswerSpec};
+use crate::wire::BudgetSpec;
 use crate::{
-    Answer, AskWhy, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Fault, Output, Record, RunEnd,
-    SkipWhy, Spend, TaskId, Timestamp,
+    Answer, AskWhy, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, FailureAnswer, Fault, Output,
+    Record, RunEnd, SkipWhy, Spend, TaskId, Timestamp,
 };
 
 /// A text that is not a record, or one of a newer version.
@@ -85,7 +84,7 @@ enum Wire {
     },
     Failed {
         task: u32,
-        why: Word<Fault>,
+        why: Fault,
     },
     Skipped {
         task: u32,
@@ -93,7 +92,7 @@ enum Wire {
     },
     Canceled {
         task: u32,
-        why: Word<CancelWhy>,
+        why: CancelWhy,
     },
     Ending {
         why: WireEndingWhy,
@@ -112,7 +111,7 @@ enum Wire {
     },
     Budgeted(BudgetSpec),
     Ended {
-        end: Word<RunEnd>,
+        end: RunEnd,
     },
 }
 
@@ -121,7 +120,7 @@ enum Wire {
 struct WireFailed {
     task: u32,
     attempt: NonZeroU32,
-    fault: Word<Fault>,
+    fault: Fault,
     error: Option<NonZeroU32>,
     log: Option<NonZeroU32>,
 }
@@ -131,7 +130,7 @@ struct WireFailed {
 struct WireCut {
     task: u32,
     attempt: NonZeroU32,
-    how: Word<CutHow>,
+    how: CutHow,
     log: Option<NonZeroU32>,
 }
 
@@ -165,7 +164,7 @@ enum WireOutput {
 enum WireAskWhy {
     Work,
     Approve,
-    Failure(Word<Fault>),
+    Failure(Fault),
 }
 
 #[derive(Deserialize)]
@@ -173,14 +172,14 @@ enum WireAskWhy {
 enum WireAnswer {
     Yes,
     No,
-    Failure(FailureAnswerSpec),
+    Failure(FailureAnswer),
     Value(WireOutput),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum WireCutWhy {
-    Cancel(Word<CancelWhy>),
+    Cancel(CancelWhy),
     AttemptTimeout,
     TaskTimeout,
     Suspend,
@@ -254,10 +253,7 @@ impl From<Wire> for Record {
                 attempt: attempt.into(),
                 why: why.into(),
             },
-            Wire::Failed {
-                task,
-                why: Word(why),
-            } => Self::Failed {
+            Wire::Failed { task, why } => Self::Failed {
                 task: id(task),
                 why,
             },
@@ -265,10 +261,7 @@ impl From<Wire> for Record {
                 task: id(task),
                 why: why.into(),
             },
-            Wire::Canceled {
-                task,
-                why: Word(why),
-            } => Self::Canceled {
+            Wire::Canceled { task, why } => Self::Canceled {
                 task: id(task),
                 why,
             },
@@ -288,7 +281,7 @@ impl From<Wire> for Record {
             Wire::Budgeted(budget) => Self::Budgeted {
                 budget: budget.into(),
             },
-            Wire::Ended { end: Word(end) } => Self::Ended { end },
+            Wire::Ended { end } => Self::Ended { end },
         }
     }
 }
@@ -333,7 +326,7 @@ impl From<WireFailed> for Record {
         Self::AttemptFailed {
             task: id(wire.task),
             attempt: wire.attempt.into(),
-            fault: wire.fault.0,
+            fault: wire.fault,
             error: content(wire.error),
             log: content(wire.log),
         }
@@ -345,7 +338,7 @@ impl From<WireCut> for Record {
         Self::AttemptCut {
             task: id(wire.task),
             attempt: wire.attempt.into(),
-            how: wire.how.0,
+            how: wire.how,
             log: content(wire.log),
         }
     }
@@ -366,7 +359,7 @@ impl From<WireAskWhy> for AskWhy {
         match wire {
             WireAskWhy::Work => Self::Work,
             WireAskWhy::Approve => Self::Approve,
-            WireAskWhy::Failure(Word(fault)) => Self::Failure(fault),
+            WireAskWhy::Failure(fault) => Self::Failure(fault),
         }
     }
 }
@@ -376,7 +369,7 @@ impl From<WireAnswer> for Answer {
         match wire {
             WireAnswer::Yes => Self::Yes,
             WireAnswer::No => Self::No,
-            WireAnswer::Failure(answer) => Self::Failure(answer.into()),
+            WireAnswer::Failure(answer) => Self::Failure(answer),
             WireAnswer::Value(output) => Self::Value(output.into()),
         }
     }
@@ -385,7 +378,7 @@ impl From<WireAnswer> for Answer {
 impl From<WireCutWhy> for CutWhy {
     fn from(wire: WireCutWhy) -> Self {
         match wire {
-            WireCutWhy::Cancel(Word(why)) => Self::Cancel(why),
+            WireCutWhy::Cancel(why) => Self::Cancel(why),
             WireCutWhy::AttemptTimeout => Self::AttemptTimeout,
             WireCutWhy::TaskTimeout => Self::TaskTimeout,
             WireCutWhy::Suspend => Self::Suspend,

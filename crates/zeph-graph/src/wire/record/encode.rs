@@ -1,8 +1,8 @@
 //! Writing records, by hand: this is on the path of every commit.
 
 use crate::{
-    Answer, AskWhy, Attempt, ContentId, CutWhy, EndingWhy, FailureAnswer, Output, QuestionId,
-    Record, ReservationId, SkipWhy, Spend, TaskId,
+    Answer, AskWhy, Attempt, ContentId, CutWhy, EndingWhy, Output, QuestionId, Record,
+    ReservationId, SkipWhy, Spend, TaskId,
 };
 
 /// The JSON text of a record, without spaces.
@@ -108,15 +108,6 @@ pub fn encode_into(record: &Record, text: &mut String) {
         }
     }
     object.text.push('}');
-}
-
-/// The words of the answers to a failure.
-pub(crate) const fn failure_word(answer: FailureAnswer) -> &'static str {
-    match answer {
-        FailureAnswer::Retry => "retry",
-        FailureAnswer::Skip => "skip",
-        FailureAnswer::Abort => "abort",
-    }
 }
 
 /// A JSON object being written. All its texts are words of this crate, so nothing needs escaping.
@@ -245,7 +236,7 @@ impl Object<'_> {
                 Answer::Yes => self.word("answer", "yes"),
                 Answer::No => self.word("answer", "no"),
                 Answer::Failure(answer) => {
-                    self.inner_word("answer", "failure", failure_word(answer));
+                    self.inner_word("answer", "failure", answer.word());
                 }
                 Answer::Value(output) => {
                     self.inner("answer", "value");

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use zeph_executor::GraphSpec;
-use zeph_graph::wire::{AnswerSpec, QuestionSpec, TaskSpec, TriggerSpec, WorkSpec};
+use zeph_graph::Trigger;
+use zeph_graph::wire::{AnswerSpec, QuestionSpec, TaskSpec, WorkSpec};
 
 use crate::{AnswerParams, AnswerTask};
 
@@ -109,7 +110,7 @@ pub(super) fn whole(graph: GraphSpec, goal: &str, max_tokens: Option<u32>) -> Gr
     let params = serde_json::to_value(params).unwrap_or_default();
     let needs = tasks.iter().map(|task| task.name.clone()).collect();
     tasks.push(TaskSpec {
-        trigger: TriggerSpec::AllDone,
+        trigger: Trigger::AllDone,
         ..action(ANSWER.to_owned(), needs, ANSWER, params)
     });
     // Goal and parameters of the file belong to the run that it would have been.

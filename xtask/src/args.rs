@@ -1,26 +1,26 @@
-//! Arguments: what `cargo xtask` can be told, and how it is read.
+//! The command line of `cargo xtask`.
 
-/// What `cargo xtask help` prints.
+/// Output of `cargo xtask help`.
 pub(crate) const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   test-all [--quick] [--only STEP[,STEP]] [--list]
                           the gate: one line a step; --quick leaves out the slow steps
-  crash-loop [--kills N]  kill the real binary N times (500) and look what is lost
+  crash-loop [--kills N]  kill the real binary N times (500) and check what is lost
   soak                    the long forms: a million simulated runs, 500 kills, many property cases
   bench                   every benchmark
-  test-wire               what two servers of others say of our calls; fetches 96 MB, once
-  test-llm                goals against a real model on this machine; fetches 176 MB, once
-  budgets                 the weight of each crate beside its budget
-  setup                   install what the gate needs and this machine lacks
+  test-wire               check the model client against two third-party servers; fetches 96 MB once
+  test-llm                run goals with a real model on this machine; fetches 176 MB once
+  budgets                 the number of packages of each crate beside its budget
+  setup                   install the tools that the gate needs
   help                    this text";
 
-/// One command, with its options.
+/// One command with its options.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
     List,
-    TestAll(Choice),
+    TestAll(Selection),
     CrashLoop { kills: u32 },
     Soak,
     Bench,
@@ -32,101 +32,107 @@ pub(crate) enum Command {
 
 /// Which steps of the gate to run.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Choice {
-    /// Only the steps that are part of the quick gate, with the tests in their short form.
+pub(crate) struct Selection {
+    /// Only the steps of the quick gate, with the tests in their short form.
     pub(crate) quick: bool,
     /// Only the steps named here; empty means all.
     pub(crate) only: Vec<String>,
 }
 
-/// Reads the words after `cargo xtask`.
-pub(crate) fn parse(words: &[String]) -> Result<Command, String> {
-    let Some((name, rest)) = words.split_first() else {
+/// Parses the arguments after `cargo xtask`.
+pub(crate) fn parse(args: &[String]) -> Result<Command, String> {
+    let Some((name, rest)) = args.split_first() else {
         return Ok(Command::Help);
     };
     match name.as_str() {
         "test-all" => test_all(rest),
         "crash-loop" => crash_loop(rest),
-        "soak" => bare(rest, Command::Soak),
-        "bench" => bare(rest, Command::Bench),
-        "test-wire" => bare(rest, Command::TestWire),
-        "test-llm" => bare(rest, Command::TestLlm),
-        "setup" => bare(rest, Command::Setup),
-        "budgets" => bare(rest, Command::Budgets),
+        "soak" => without_options(rest, Command::Soak),
+        "bench" => without_options(rest, Command::Bench),
+        "test-wire" => without_options(rest, Command::TestWire),
+        "test-llm" => without_options(rest, Command::TestLlm),
+        "setup" => without_options(rest, Command::Setup),
+        "budgets" => without_options(rest, Command::Budgets),
         "help" | "--help" | "-h" => Ok(Command::Help),
         other => Err(format!("unknown command `{other}`")),
     }
 }
 
-fn bare(rest: &[String], command: Command) -> Result<Command, String> {
+fn without_options(rest: &[String], command: Command) -> Result<Command, String> {
     match rest.first() {
         None => Ok(command),
-        Some(word) => Err(format!("unexpected `{word}`")),
+        Some(arg) => Err(format!("unexpected `{arg}`")),
     }
 }
 
 fn test_all(rest: &[String]) -> Result<Command, String> {
-    let mut choice = Choice::default();
-    let mut words = rest.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--quick" => choice.quick = true,
+    let mut selection = Selection::default();
+    let mut args = rest.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--quick" => selection.quick = true,
             "--list" => return Ok(Command::List),
             "--only" => {
-                let names = words.next().ok_or("--only needs the name of a step")?;
-                choice.only.extend(names.split(',').map(str::to_owned));
+                let names = args.next().ok_or("--only needs the name of a step")?;
+                selection.only.extend(names.split(',').map(str::to_owned));
             }
             other => return Err(format!("unexpected `{other}`")),
         }
     }
-    Ok(Command::TestAll(choice))
+    Ok(Command::TestAll(selection))
 }
 
 fn crash_loop(rest: &[String]) -> Result<Command, String> {
     match rest {
         [] => Ok(Command::CrashLoop { kills: 500 }),
-        [flag, number] if flag == "--kills" => number
-            .parse()
-            .map(|kills| Command::CrashLoop { kills })
-            .map_err(|_| format!("--kills needs a number, not `{number}`")),
+        [flag, rest @ ..] if flag == "--kills" && rest.len() < 2 => {
+            number(flag, rest.first()).map(|kills| Command::CrashLoop { kills })
+        }
         _ => Err("crash-loop takes `--kills N` and nothing else".to_owned()),
     }
+}
+
+fn number<N: std::str::FromStr>(flag: &str, value: Option<&String>) -> Result<N, String> {
+    let value = value.ok_or_else(|| format!("{flag} needs a number"))?;
+    let parsed = value.parse();
+    parsed.map_err(|_| format!("{flag} needs a number, not `{value}`"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(line: &str) -> Vec<String> {
-        line.split_whitespace().map(str::to_owned).collect()
+    fn parse_line(line: &str) -> Result<Command, String> {
+        let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&args)
     }
 
     #[test]
     fn the_gate_takes_quick_and_only() {
-        let choice = Choice {
+        let selection = Selection {
             quick: true,
             only: vec!["format".to_owned(), "tidy".to_owned()],
         };
-        let line = words("test-all --quick --only format,tidy");
-        assert_eq!(parse(&line), Ok(Command::TestAll(choice)));
-        assert_eq!(parse(&words("test-all --list")), Ok(Command::List));
+        let parsed = parse_line("test-all --quick --only format,tidy");
+        assert_eq!(parsed, Ok(Command::TestAll(selection)));
+        assert_eq!(parse_line("test-all --list"), Ok(Command::List));
     }
 
     #[test]
-    fn the_crash_loop_has_a_default_and_wants_a_number() {
-        let long = Command::CrashLoop { kills: 500 };
-        assert_eq!(parse(&words("crash-loop")), Ok(long));
-        let short = Command::CrashLoop { kills: 7 };
-        assert_eq!(parse(&words("crash-loop --kills 7")), Ok(short));
-        assert!(parse(&words("crash-loop --kills many")).is_err());
+    fn numbers_have_defaults_and_are_checked() {
+        let kills = |kills| Ok(Command::CrashLoop { kills });
+        assert_eq!(parse_line("crash-loop"), kills(500));
+        assert_eq!(parse_line("crash-loop --kills 7"), kills(7));
+        assert!(parse_line("crash-loop --kills many").is_err());
+        assert!(parse_line("crash-loop --kills").is_err());
     }
 
     #[test]
-    fn what_is_unknown_is_refused() {
-        assert!(parse(&words("test-most")).is_err());
-        assert!(parse(&words("soak --quick")).is_err());
-        assert!(parse(&words("test-llm now")).is_err());
-        assert!(parse(&words("test-all --only")).is_err());
-        assert_eq!(parse(&[]), Ok(Command::Help));
+    fn unknown_arguments_are_refused() {
+        assert!(parse_line("test-most").is_err());
+        assert!(parse_line("soak --quick").is_err());
+        assert!(parse_line("test-llm now").is_err());
+        assert!(parse_line("test-all --only").is_err());
+        assert_eq!(parse_line(""), Ok(Command::Help));
     }
 }

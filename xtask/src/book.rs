@@ -1,4 +1,4 @@
-//! The book: its table of contents is complete, and every link of the documents leads somewhere.
+//! The book: every chapter is in the table of contents, and no link of the documents is dead.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(found)
 }
 
-/// Documents that people read: the book, its plans and the files at the top.
+/// Documents with links to check: the book and the files at the root.
 fn is_document(path: &str) -> bool {
     let top = !path.contains('/');
     path.ends_with(".md") && (top || path.starts_with("docs/"))
@@ -33,21 +33,21 @@ fn is_document(path: &str) -> bool {
 fn settings(text: &str) -> Vec<Finding> {
     let table: Table = match text.parse() {
         Ok(table) => table,
-        Err(err) => return vec![Finding::of(SETTINGS, err.to_string())],
+        Err(err) => return vec![Finding::new(SETTINGS, err.to_string())],
     };
     let book = table.get("book");
     let value = |name| book.and_then(|book| book.get(name)).and_then(Value::as_str);
     let mut found = Vec::new();
     if value("title").is_none() {
-        found.push(Finding::of(SETTINGS, "the book has no title"));
+        found.push(Finding::new(SETTINGS, "the book has no title"));
     }
     if value("src").unwrap_or("src") != "src" {
-        found.push(Finding::of(SETTINGS, "the chapters live in `src`"));
+        found.push(Finding::new(SETTINGS, "the chapters must be in `src`"));
     }
     found
 }
 
-/// Chapters that the table of contents leaves out; those it invents are dead links.
+/// Chapters that are missing in the table of contents; an entry without a file is a dead link.
 fn chapters(summary: &str, files: &[String]) -> Vec<Finding> {
     let listed: BTreeSet<String> = markdown::links(summary)
         .into_iter()
@@ -57,33 +57,33 @@ fn chapters(summary: &str, files: &[String]) -> Vec<Finding> {
         .iter()
         .filter(|path| path.starts_with("docs/src/") && path.ends_with(".md"))
         .filter(|path| *path != SUMMARY && !listed.contains(*path))
-        .map(|path| Finding::of(path, "this chapter is not in SUMMARY.md"))
+        .map(|path| Finding::new(path, "this chapter is not in SUMMARY.md"))
         .collect()
 }
 
 fn links(root: &Path, path: &str, text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for link in markdown::links(text) {
-        if is_elsewhere(&link.target) {
+        if is_external(&link.target) {
             continue;
         }
-        if let Some(what) = dead(root, path, text, &link.target) {
-            found.push(Finding::at(path, link.line, what));
+        if let Some(message) = dead(root, path, text, &link.target) {
+            found.push(Finding::at(path, link.line, message));
         }
     }
     found
 }
 
-fn is_elsewhere(target: &str) -> bool {
+fn is_external(target: &str) -> bool {
     target.contains("://") || target.starts_with("mailto:")
 }
 
-/// Why a link leads nowhere.
+/// Why a link is dead; `None` if it is not.
 fn dead(root: &Path, path: &str, text: &str, target: &str) -> Option<String> {
     let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let there = resolve(path, file);
-    if !file.is_empty() && !root.join(&there).exists() {
-        return Some(format!("dead link: {there} does not exist"));
+    let linked = resolve(path, file);
+    if !file.is_empty() && !root.join(&linked).exists() {
+        return Some(format!("dead link: {linked} does not exist"));
     }
     if anchor.is_empty() || !(file.is_empty() || file.ends_with(".md")) {
         return None;
@@ -92,14 +92,14 @@ fn dead(root: &Path, path: &str, text: &str, target: &str) -> Option<String> {
     let text = if file.is_empty() {
         text
     } else {
-        other = tree::read(root, &there).unwrap_or_default();
+        other = tree::read(root, &linked).unwrap_or_default();
         &other
     };
     let known = markdown::anchors(text).iter().any(|known| known == anchor);
     (!known).then(|| format!("dead link: {target} names no heading"))
 }
 
-/// A target as seen from a file, as a path from the repository's root.
+/// Resolves a link target of a file to a path from the repository's root.
 fn resolve(from: &str, target: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -119,7 +119,7 @@ fn resolve(from: &str, target: &str) -> String {
 mod tests {
     use super::*;
 
-    fn here() -> &'static Path {
+    fn root() -> &'static Path {
         Path::new(env!("CARGO_MANIFEST_DIR"))
     }
 
@@ -132,15 +132,15 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_somewhere() {
+    fn dead_links_are_found() {
         let text = "[m](src/main.rs) [x](https://example.org) [here](#top)\n# Top\n";
-        assert_eq!(links(here(), "README.md", text), []);
-        assert_eq!(links(here(), "README.md", "[m](src/cellar.rs)\n").len(), 1);
-        assert_eq!(links(here(), "README.md", "[m](#cellar)\n").len(), 1);
+        assert_eq!(links(root(), "README.md", text), []);
+        assert_eq!(links(root(), "README.md", "[m](src/missing.rs)\n").len(), 1);
+        assert_eq!(links(root(), "README.md", "[m](#missing)\n").len(), 1);
     }
 
     #[test]
-    fn a_link_is_seen_from_its_file() {
+    fn a_link_is_relative_to_its_file() {
         assert_eq!(
             resolve("docs/src/a.md", "../plans/b.toml"),
             "docs/plans/b.toml"
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn plans_and_sources_are_no_documents() {
+    fn plans_and_sources_are_not_documents() {
         assert!(is_document("README.md"));
         assert!(is_document("docs/src/guide.md"));
         assert!(!is_document("tests/golden/a.md"));

@@ -1,12 +1,12 @@
-//! Weight budgets: how many packages come with a crate, and how many may.
+//! Budgets: the number of packages that a crate brings, and its limit.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use toml::{Table, Value};
 
+use crate::cargo::Call;
 use crate::finding::Finding;
-use crate::tool::Call;
 use crate::tree;
 use crate::workspace::Workspace;
 
@@ -17,54 +17,54 @@ const FILE: &str = "xtask/budgets.toml";
 struct Budget {
     name: String,
     limit: usize,
-    /// Whether the crate is weighed without its default features.
+    /// Whether the packages are counted without default features.
     bare: bool,
 }
 
-/// A budget beside what really comes with the crate.
+/// A budget and the packages that count for it.
 #[derive(Debug)]
-struct Weight {
+struct Usage {
     budget: Budget,
     packages: BTreeSet<String>,
 }
 
-/// Every crate that weighs more than its budget, with the packages that make the weight.
+/// Every crate over its budget, with the list of its packages.
 pub(crate) fn check(root: &Path) -> Result<Vec<Finding>, String> {
-    Ok(weigh(root)?.iter().filter_map(over).collect())
+    Ok(measure(root)?.iter().filter_map(over).collect())
 }
 
-/// Prints the table of budgets; the answer is whether all hold.
+/// Prints the table of budgets; returns whether all are kept.
 pub(crate) fn print() -> Result<bool, String> {
     let workspace = Workspace::load()?;
-    let weights = weigh(&workspace.root)?;
+    let usages = measure(&workspace.root)?;
     println!("{:<22} {:>8} {:>8}", "crate", "packages", "budget");
-    for weight in &weights {
-        let mark = if over(weight).is_some() { "  OVER" } else { "" };
-        let count = weight.packages.len();
+    for usage in &usages {
+        let mark = if over(usage).is_some() { "  OVER" } else { "" };
+        let count = usage.packages.len();
         println!(
             "{:<22} {count:>8} {:>8}{mark}",
-            weight.budget.name, weight.budget.limit
+            usage.budget.name, usage.budget.limit
         );
     }
-    Ok(weights.iter().all(|weight| over(weight).is_none()))
+    Ok(usages.iter().all(|usage| over(usage).is_none()))
 }
 
-fn over(weight: &Weight) -> Option<Finding> {
-    let count = weight.packages.len();
-    if count <= weight.budget.limit {
+fn over(usage: &Usage) -> Option<Finding> {
+    let count = usage.packages.len();
+    if count <= usage.budget.limit {
         return None;
     }
-    let list: Vec<&str> = weight.packages.iter().map(String::as_str).collect();
-    let what = format!(
+    let list: Vec<&str> = usage.packages.iter().map(String::as_str).collect();
+    let message = format!(
         "{count} packages, at most {}: {}",
-        weight.budget.limit,
+        usage.budget.limit,
         list.join(", ")
     );
-    Some(Finding::of(&weight.budget.name, what))
+    Some(Finding::new(&usage.budget.name, message))
 }
 
-fn weigh(root: &Path) -> Result<Vec<Weight>, String> {
-    let mut weights = Vec::new();
+fn measure(root: &Path) -> Result<Vec<Usage>, String> {
+    let mut usages = Vec::new();
     for budget in read(&tree::read(root, FILE)?)? {
         let bare = if budget.bare {
             "--no-default-features"
@@ -75,10 +75,10 @@ fn weigh(root: &Path) -> Result<Vec<Weight>, String> {
             "tree -p {} -e normal,build --prefix none {bare}",
             budget.name
         );
-        let packages = packages(&Call::cargo(&line).answer(root)?);
-        weights.push(Weight { budget, packages });
+        let packages = packages(&Call::cargo(&line).output(root)?);
+        usages.push(Usage { budget, packages });
     }
-    Ok(weights)
+    Ok(usages)
 }
 
 fn read(text: &str) -> Result<Vec<Budget>, String> {
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_counts_once_for_each_version() {
+    fn each_version_of_a_package_counts_once() {
         let tree = "a v0.1.0 (here)\nsyn v2.0.1\nsyn v3.0.0 (proc-macro)\nsyn v2.0.1 (*)\n\n";
         let expected = ["a v0.1.0", "syn v2.0.1", "syn v3.0.0"].map(str::to_owned);
         assert_eq!(packages(tree), BTreeSet::from(expected));
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_limit_itself_is_allowed() {
-        let weight = |limit| Weight {
+        let usage = |limit| Usage {
             budget: Budget {
                 name: "a".to_owned(),
                 limit,
@@ -129,13 +129,13 @@ mod tests {
             },
             packages: packages("a v1\nb v1\n"),
         };
-        assert_eq!(over(&weight(2)), None);
-        let finding = over(&weight(1)).unwrap().to_string();
+        assert_eq!(over(&usage(2)), None);
+        let finding = over(&usage(1)).unwrap().to_string();
         assert_eq!(finding, "a: 2 packages, at most 1: a v1, b v1");
     }
 
     #[test]
-    fn the_file_names_a_limit_for_each_crate() {
+    fn every_line_needs_a_number() {
         let text = "[packages]\na = 3\n[packages-without-features]\nb = 4\n";
         let budgets = read(text).unwrap();
         assert_eq!(budgets.len(), 2);

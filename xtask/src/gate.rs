@@ -1,21 +1,21 @@
-//! The gate itself: runs the steps, one line each, and tells how many tests ran.
+//! The gate: runs the steps, prints one line for each, and counts the tests.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::args::Choice;
+use crate::args::Selection;
 use crate::steps::{Outcome, STEPS, Step};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 
-/// What the gate knows about the steps it has run.
+/// The results of the steps so far.
 #[derive(Debug, Default)]
 struct Report {
     tally: Tally,
     failed: Vec<&'static str>,
     skipped: Vec<&'static str>,
-    /// Something did not compile, so nothing that compiles can tell more.
-    broken: bool,
+    /// A step found a compile error, so the steps that compile are skipped.
+    compile_error: bool,
 }
 
 /// Prints the steps.
@@ -26,32 +26,32 @@ pub(crate) fn list() {
     }
 }
 
-/// Runs the chosen steps; the answer is whether all passed.
-pub(crate) fn run(choice: &Choice) -> Result<bool, String> {
-    let steps = chosen(choice)?;
+/// Runs the selected steps; returns whether all passed.
+pub(crate) fn run(selection: &Selection) -> Result<bool, String> {
+    let steps = selected(selection)?;
     let workspace = Workspace::load()?;
     let start = Instant::now();
     let mut report = Report::default();
     for (index, step) in steps.iter().enumerate() {
         print!("[{:>2}/{}] {:<12}", index + 1, steps.len(), step.name);
-        // A long step should be seen while it runs; where that fails, nothing is lost.
+        // Shows the name of the step while it runs; a failure to print is harmless.
         let _ = std::io::stdout().flush();
-        if report.broken && step.compiles() {
+        if report.compile_error && step.compiles {
             report.skipped.push(step.name);
             println!("skipped: something did not compile");
             continue;
         }
         let begin = Instant::now();
-        let outcome = step.run(&workspace, choice.quick);
-        println!("{}", ending(&outcome, begin.elapsed()));
+        let outcome = step.run(&workspace, selection.quick);
+        println!("{}", summary(&outcome, begin.elapsed()));
         report.add(step, &outcome);
     }
-    report.close(start.elapsed());
+    report.print(start.elapsed());
     Ok(report.failed.is_empty())
 }
 
-fn chosen(choice: &Choice) -> Result<Vec<&'static Step>, String> {
-    for name in &choice.only {
+fn selected(selection: &Selection) -> Result<Vec<&'static Step>, String> {
+    for name in &selection.only {
         if !STEPS.iter().any(|step| step.name == name) {
             return Err(format!(
                 "no step `{name}`; type: cargo xtask test-all --list"
@@ -59,24 +59,24 @@ fn chosen(choice: &Choice) -> Result<Vec<&'static Step>, String> {
         }
     }
     let wanted = |step: &&Step| {
-        if choice.only.is_empty() {
-            return step.quick || !choice.quick;
+        if selection.only.is_empty() {
+            return step.quick || !selection.quick;
         }
-        choice.only.iter().any(|name| name == step.name)
+        selection.only.iter().any(|name| name == step.name)
     };
     Ok(STEPS.iter().filter(wanted).collect())
 }
 
-fn ending(outcome: &Outcome, took: Duration) -> String {
+fn summary(outcome: &Outcome, elapsed: Duration) -> String {
     let word = if outcome.ok { "ok" } else { "FAILED" };
-    let seconds = took.as_secs_f64();
+    let seconds = elapsed.as_secs_f64();
     let mut line = format!("{word:<7} {seconds:>6.1}s");
     let tests = outcome.tally.passed + outcome.tally.failed;
     if tests > 0 {
         line.push_str(&format!("  {tests} tests"));
     }
     if !outcome.ok {
-        line.push_str(&format!("\n{}\n", outcome.text.trim_end()));
+        line.push_str(&format!("\n{}\n", outcome.output.trim_end()));
     }
     line
 }
@@ -88,15 +88,15 @@ impl Report {
             return;
         }
         self.failed.push(step.name);
-        self.broken |= step.compiles() && is_compile_error(&outcome.text);
+        self.compile_error |= step.compiles && is_compile_error(&outcome.output);
         if outcome.tally.failed == 0 {
-            // A step that fails without a failing test counts as one, so that the last line never
-            // says that nothing failed when something did.
+            // A step that fails without a failing test counts as one failure, so that the last line
+            // never reports zero failures after a failed step.
             self.tally.failed += 1;
         }
     }
 
-    fn close(&self, took: Duration) {
+    fn print(&self, elapsed: Duration) {
         println!();
         if !self.skipped.is_empty() {
             println!("skipped: {}", self.skipped.join(", "));
@@ -106,16 +106,16 @@ impl Report {
             println!("FAILED: {}", self.failed.join(", "));
             println!("again: cargo xtask test-all --only {again}");
         }
-        println!("{:.0} s in all", took.as_secs_f64());
+        println!("{:.0} s in all", elapsed.as_secs_f64());
         println!("{} passed, {} failed", self.tally.passed, self.tally.failed);
     }
 }
 
-/// Whether an output tells of code that does not compile, rather than of a lint.
-fn is_compile_error(text: &str) -> bool {
-    let coded = text.lines().any(|line| line.starts_with("error[E"));
-    let linted = text.contains("implied by `-D");
-    coded || (text.contains("error: could not compile") && !linted)
+/// Whether an output of cargo has a compile error, rather than a lint that is an error.
+fn is_compile_error(output: &str) -> bool {
+    let coded = output.lines().any(|line| line.starts_with("error[E"));
+    let linted = output.contains("implied by `-D");
+    coded || (output.contains("error: could not compile") && !linted)
 }
 
 #[cfg(test)]
@@ -126,40 +126,40 @@ mod tests {
         STEPS.iter().find(|step| step.name == name).unwrap()
     }
 
-    fn outcome(text: &str, passed: u64, failed: u64) -> Outcome {
+    fn outcome(output: &str, passed: u64, failed: u64) -> Outcome {
         Outcome {
             ok: false,
-            text: text.to_owned(),
+            output: output.to_owned(),
             tally: Tally { passed, failed },
         }
     }
 
     #[test]
-    fn steps_are_chosen_by_name_or_speed() {
-        let only = |names: &[&str]| Choice {
+    fn steps_are_selected_by_name_or_speed() {
+        let only = |names: &[&str]| Selection {
             quick: false,
             only: names.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let names = |choice: &Choice| -> Vec<&str> {
-            chosen(choice)
+        let names = |selection: &Selection| -> Vec<&str> {
+            selected(selection)
                 .unwrap()
                 .iter()
                 .map(|step| step.name)
                 .collect()
         };
         assert_eq!(names(&only(&["tidy", "format"])), ["format", "tidy"]);
-        assert_eq!(names(&Choice::default()).len(), STEPS.len());
-        let quick = Choice {
+        assert_eq!(names(&Selection::default()).len(), STEPS.len());
+        let quick = Selection {
             quick: true,
             only: Vec::new(),
         };
         assert!(names(&quick).contains(&"tests"));
         assert!(!names(&quick).contains(&"crash-loop"));
-        assert!(chosen(&only(&["polish"])).is_err());
+        assert!(selected(&only(&["unknown"])).is_err());
     }
 
     #[test]
-    fn a_failed_step_is_never_told_as_nothing_failed() {
+    fn a_failed_step_counts_as_a_failure() {
         let mut report = Report::default();
         report.add(step("tests"), &outcome("", 5, 2));
         assert_eq!(
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_does_not_compile_breaks_the_rest() {
+    fn a_lint_is_not_a_compile_error() {
         let lint = "error: unused\n  = note: `-D unused` implied by `-D warnings`\nerror: could not compile `a`";
         assert!(!is_compile_error(lint));
         assert!(is_compile_error(
@@ -191,21 +191,21 @@ mod tests {
         assert!(!is_compile_error("test a ... FAILED\n"));
         let mut report = Report::default();
         report.add(step("tests"), &outcome("error[E0425]: no", 0, 0));
-        assert!(report.broken);
+        assert!(report.compile_error);
     }
 
     #[test]
-    fn a_failure_shows_what_was_said() {
-        let line = ending(
+    fn a_failed_step_shows_its_output() {
+        let line = summary(
             &outcome("$ cargo x\nbad\n", 0, 1),
             Duration::from_millis(1200),
         );
         assert_eq!(line, "FAILED     1.2s  1 tests\n$ cargo x\nbad\n");
         let fine = Outcome {
             ok: true,
-            text: "noise".to_owned(),
+            output: "noise".to_owned(),
             ..Outcome::default()
         };
-        assert_eq!(ending(&fine, Duration::ZERO), "ok         0.0s");
+        assert_eq!(summary(&fine, Duration::ZERO), "ok         0.0s");
     }
 }

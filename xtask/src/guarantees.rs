@@ -1,28 +1,28 @@
-//! Guarantees: each promise in the book names the test that holds it, and that test exists.
+//! Guarantees: each guarantee in the book names its tests, and these tests exist.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::finding::Finding;
-use crate::source::{self, Source};
-use crate::{markdown, tree};
+use crate::{markdown, rust, tree};
 
 const PAGE: &str = "docs/src/guarantees.md";
 
-/// Promises without a test, and tests that do not exist.
+/// Guarantees without a test, and tests that do not exist.
 pub(crate) fn check(root: &Path) -> Result<Vec<Finding>, String> {
     let page = tree::read(root, PAGE)?;
-    let sources = source::all(root)?;
-    let functions = sources.iter().flat_map(Source::functions);
-    let functions = functions.map(|each| each.name).collect();
-    let files = tree::files(root)?.into_iter().collect();
-    Ok(check_page(&page, &functions, &files))
+    let files = tree::files(root)?;
+    let mut functions = BTreeSet::new();
+    for path in files.iter().filter(|path| path.ends_with(".rs")) {
+        functions.extend(rust::scan(path, &tree::read(root, path)?)?.functions);
+    }
+    Ok(check_page(&page, &functions, &files.into_iter().collect()))
 }
 
 fn check_page(page: &str, functions: &BTreeSet<String>, files: &BTreeSet<String>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut column = None;
-    let mut promises = 0;
+    let mut guarantees = 0;
     for (number, line) in markdown::prose(page) {
         let Some(cells) = markdown::cells(line) else {
             column = None;
@@ -32,28 +32,28 @@ fn check_page(page: &str, functions: &BTreeSet<String>, files: &BTreeSet<String>
             column = Some(test_column(&cells));
             continue;
         };
-        if is_rule(&cells) {
+        if is_separator(&cells) {
             continue;
         }
-        promises += 1;
+        guarantees += 1;
         let named = markdown::spans(cells.get(at).copied().unwrap_or_default());
         if named.is_empty() {
-            found.push(Finding::at(PAGE, number, "this promise names no test"));
+            found.push(Finding::at(PAGE, number, "this guarantee names no test"));
         }
         for name in named {
             if !exists(name, functions, files) {
-                let what = format!("no test `{name}` in the repository");
-                found.push(Finding::at(PAGE, number, what));
+                let message = format!("no test `{name}` in the repository");
+                found.push(Finding::at(PAGE, number, message));
             }
         }
     }
-    if promises == 0 {
-        found.push(Finding::of(PAGE, "no table of promises"));
+    if guarantees == 0 {
+        found.push(Finding::new(PAGE, "no table of guarantees"));
     }
     found
 }
 
-/// The column whose head speaks of tests, else the last one.
+/// The column whose head contains "test", or else the last one.
 fn test_column(head: &[&str]) -> usize {
     let named = head
         .iter()
@@ -61,13 +61,13 @@ fn test_column(head: &[&str]) -> usize {
     named.unwrap_or(head.len().saturating_sub(1))
 }
 
-fn is_rule(cells: &[&str]) -> bool {
+fn is_separator(cells: &[&str]) -> bool {
     cells
         .iter()
         .all(|cell| cell.chars().all(|c| "-: ".contains(c)))
 }
 
-/// A test is a function, named alone or by its path, or a file of a scenario or transcript.
+/// A test is a function, with or without its path, or the file of a scenario or transcript.
 fn exists(name: &str, functions: &BTreeSet<String>, files: &BTreeSet<String>) -> bool {
     if name.contains('/') {
         return files.contains(name);
@@ -80,28 +80,28 @@ fn exists(name: &str, functions: &BTreeSet<String>, files: &BTreeSet<String>) ->
 mod tests {
     use super::*;
 
-    fn complaints(rows: &str) -> usize {
-        let page = format!("# Guarantees\n\n| promise | test |\n|---|:--|\n{rows}");
+    fn findings(rows: &str) -> usize {
+        let page = format!("# Guarantees\n\n| guarantee | test |\n|---|:--|\n{rows}");
         let functions = BTreeSet::from(["it_holds".to_owned()]);
         let files = BTreeSet::from(["tests/scenarios/skip.txt".to_owned()]);
         check_page(&page, &functions, &files).len()
     }
 
     #[test]
-    fn a_promise_is_held_by_a_test_that_exists() {
-        assert_eq!(complaints("| one `at_most_once` | `it_holds` |\n"), 0);
-        assert_eq!(complaints("| one | `zeph_graph::door::it_holds` |\n"), 0);
-        assert_eq!(complaints("| one | `tests/scenarios/skip.txt` |\n"), 0);
-        assert_eq!(complaints("| one | `it_held` |\n"), 1);
+    fn a_guarantee_names_an_existing_test() {
+        assert_eq!(findings("| one `at_most_once` | `it_holds` |\n"), 0);
+        assert_eq!(findings("| one | `zeph_graph::tests::it_holds` |\n"), 0);
+        assert_eq!(findings("| one | `tests/scenarios/skip.txt` |\n"), 0);
+        assert_eq!(findings("| one | `it_held` |\n"), 1);
         assert_eq!(
-            complaints("| one | `tests/scenarios/none.txt`, `it_holds` |\n"),
+            findings("| one | `tests/scenarios/none.txt`, `it_holds` |\n"),
             1
         );
     }
 
     #[test]
-    fn a_promise_without_a_test_is_none() {
-        assert_eq!(complaints("| one | soon |\n"), 1);
-        assert_eq!(complaints(""), 1, "a page without promises");
+    fn a_guarantee_without_a_test_is_a_finding() {
+        assert_eq!(findings("| one | soon |\n"), 1);
+        assert_eq!(findings(""), 1, "a page without guarantees");
     }
 }

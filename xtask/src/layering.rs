@@ -1,114 +1,129 @@
-//! Layering: seven storeys, arrows down only, and packages that may never get in.
+//! Layering: which crate may depend on which, and packages that a crate must not depend on.
 
 use crate::finding::Finding;
 use crate::workspace::{Crate, DepKind, Workspace};
 
-/// The storeys from the ground up; an arrow must end below where it starts.
+/// The layers, lowest first. A crate may depend on crates of lower layers only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Storey {
-    Text,
+enum Layer {
     Base,
     Model,
     Ports,
+    /// Implementations of one port each.
+    Adapters,
     Engine,
-    Door,
+    Facade,
     Apps,
 }
 
-/// Where each crate lives. Adapters share the engine's storey.
-const HOUSE: [(&str, Storey); 21] = [
-    ("zeph-common", Storey::Text),
-    ("zeph-diagnostics", Storey::Base),
-    ("zeph-config", Storey::Model),
-    ("zeph-graph", Storey::Model),
-    ("zeph-scheduler", Storey::Ports),
-    ("zeph-memory", Storey::Ports),
-    ("zeph-executor", Storey::Ports),
-    ("zeph-subagent", Storey::Ports),
-    ("zeph-llm", Storey::Ports),
-    ("zeph-sanitizer", Storey::Ports),
-    ("zeph-runtime", Storey::Engine),
-    ("zeph-planfile", Storey::Engine),
-    ("zeph-planner", Storey::Engine),
-    ("zeph-memory-sqlite", Storey::Engine),
-    ("zeph-command", Storey::Engine),
-    ("zeph-llm-genai", Storey::Engine),
-    ("zeph-orchestration", Storey::Door),
-    ("zeph-cli", Storey::Apps),
-    ("zeph-core", Storey::Apps),
-    ("zeph-tests", Storey::Apps),
-    ("xtask", Storey::Apps),
+const LAYERS: [(&str, Layer); 21] = [
+    ("zeph-common", Layer::Base),
+    ("zeph-diagnostics", Layer::Base),
+    ("zeph-config", Layer::Model),
+    ("zeph-graph", Layer::Model),
+    ("zeph-scheduler", Layer::Ports),
+    ("zeph-memory", Layer::Ports),
+    ("zeph-executor", Layer::Ports),
+    ("zeph-subagent", Layer::Ports),
+    ("zeph-llm", Layer::Ports),
+    ("zeph-sanitizer", Layer::Ports),
+    ("zeph-memory-sqlite", Layer::Adapters),
+    ("zeph-command", Layer::Adapters),
+    ("zeph-llm-genai", Layer::Adapters),
+    ("zeph-runtime", Layer::Engine),
+    ("zeph-planner", Layer::Engine),
+    ("zeph-planfile", Layer::Engine),
+    ("zeph-orchestration", Layer::Facade),
+    ("zeph-cli", Layer::Apps),
+    ("zeph-core", Layer::Apps),
+    ("zeph-tests", Layer::Apps),
+    ("xtask", Layer::Apps),
 ];
 
-/// Crates that implement one port, and so import exactly one.
-const ADAPTERS: [&str; 3] = ["zeph-memory-sqlite", "zeph-command", "zeph-llm-genai"];
+/// The only dependencies inside a layer, each with its reason.
+const EXCEPTIONS: [(&str, &str); 2] = [
+    // Messages contain text of the user, which zeph-common makes safe to print.
+    ("zeph-diagnostics", "zeph-common"),
+    // The Tool port of zeph-subagent is called with the executor's TaskContext.
+    ("zeph-subagent", "zeph-executor"),
+];
 
-/// Packages that must not come with a crate, not even through another.
-const UNREACHABLE: [(&str, &str); 5] = [
+/// Packages that must not come with a crate, directly or through another package.
+const FORBIDDEN: [(&str, &str); 7] = [
     ("zeph-graph", "tokio"),
     ("zeph-graph", "sqlx"),
+    ("zeph-graph", "getrandom"),
     ("zeph-scheduler", "tokio"),
     ("zeph-scheduler", "sqlx"),
+    ("zeph-scheduler", "getrandom"),
     ("zeph-runtime", "sqlx"),
+];
+
+/// Packages that a crate must not name in its own manifest.
+const FORBIDDEN_DIRECTLY: [(&str, &str); 1] = [
+    // JSON belongs to the wire module of zeph-graph.
+    ("zeph-scheduler", "serde_json"),
 ];
 
 /// Packages that only apps may depend on.
 const APPS_ONLY: [&str; 2] = ["clap", "axum"];
 
-/// Everything that is wrong with the arrows of the workspace.
+/// Every dependency of the workspace that the layers forbid.
 pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
     workspace.crates.iter().flat_map(check_crate).collect()
 }
 
-/// Whether a crate is an app: apps alone print, parse arguments and serve pages.
-pub(crate) fn is_app(name: &str) -> bool {
-    storey(name) == Some(Storey::Apps)
-}
-
 fn check_crate(each: &Crate) -> Vec<Finding> {
-    let Some(own) = storey(&each.name) else {
-        let what = "this crate has no storey; give it one in xtask/src/layering.rs";
-        return vec![Finding::of(&each.name, what)];
+    let Some(own) = layer(&each.name) else {
+        let message = "this crate has no layer; add it to LAYERS in xtask/src/layering.rs";
+        return vec![Finding::new(&each.name, message)];
     };
-    let mut found = arrows(each, own);
-    found.extend(guests(each, own));
-    if ADAPTERS.contains(&each.name.as_str()) {
+    let mut found = upward(each, own);
+    found.extend(forbidden(each, own));
+    if own == Layer::Adapters {
         found.extend(ports(each));
     }
     found
 }
 
-fn arrows(each: &Crate, own: Storey) -> Vec<Finding> {
+/// Dependencies that do not point down. Tests of the facade and the apps may use any crate.
+fn upward(each: &Crate, own: Layer) -> Vec<Finding> {
     let mut found = Vec::new();
     for dep in &each.deps {
-        let Some(other) = storey(&dep.name) else {
+        let Some(other) = layer(&dep.name) else {
             continue;
         };
-        let testing = dep.kind == DepKind::Dev && own >= Storey::Door;
-        if other >= own && !testing && dep.name != each.name {
-            let what = format!(
-                "{own:?} must not depend on {} ({other:?}): arrows point down only",
-                dep.name
-            );
-            found.push(Finding::of(&each.name, what));
+        let for_tests = dep.kind == DepKind::Dev && own >= Layer::Facade;
+        let itself = dep.name == each.name;
+        let excepted = EXCEPTIONS.contains(&(&each.name, &dep.name));
+        if other >= own && !for_tests && !itself && !excepted {
+            let name = &dep.name;
+            let message = format!("layer {own:?} must not depend on {name} (layer {other:?})");
+            found.push(Finding::new(&each.name, message));
         }
     }
     found
 }
 
-fn guests(each: &Crate, own: Storey) -> Vec<Finding> {
+fn forbidden(each: &Crate, own: Layer) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (name, package) in UNREACHABLE {
-        let direct = each.deps.iter().any(|dep| dep.name == package);
-        if name == each.name && (direct || each.reach.contains(package)) {
-            let what = format!("{package} must not come with this crate");
-            found.push(Finding::of(&each.name, what));
+    let directly = |package: &str| each.deps.iter().any(|dep| dep.name == package);
+    for (name, package) in FORBIDDEN {
+        if name == each.name && (directly(package) || each.reach.contains(package)) {
+            let message = format!("{package} must not come with this crate");
+            found.push(Finding::new(&each.name, message));
+        }
+    }
+    for (name, package) in FORBIDDEN_DIRECTLY {
+        if name == each.name && directly(package) {
+            let message = format!("must not depend on {package}");
+            found.push(Finding::new(&each.name, message));
         }
     }
     for package in APPS_ONLY {
-        if own != Storey::Apps && each.deps.iter().any(|dep| dep.name == package) {
-            let what = format!("only apps may depend on {package}");
-            found.push(Finding::of(&each.name, what));
+        if own != Layer::Apps && directly(package) {
+            let message = format!("only apps may depend on {package}");
+            found.push(Finding::new(&each.name, message));
         }
     }
     found
@@ -118,19 +133,19 @@ fn ports(each: &Crate) -> Option<Finding> {
     let ports: Vec<&str> = each
         .deps
         .iter()
-        .filter(|dep| dep.kind != DepKind::Dev && storey(&dep.name) == Some(Storey::Ports))
+        .filter(|dep| dep.kind != DepKind::Dev && layer(&dep.name) == Some(Layer::Ports))
         .map(|dep| dep.name.as_str())
         .collect();
     if ports.len() == 1 {
         return None;
     }
-    let what = format!("an adapter imports exactly one port, this one: {ports:?}");
-    Some(Finding::of(&each.name, what))
+    let message = format!("an adapter depends on exactly one port, not on {ports:?}");
+    Some(Finding::new(&each.name, message))
 }
 
-fn storey(name: &str) -> Option<Storey> {
-    let found = HOUSE.iter().find(|(each, _)| *each == name);
-    found.map(|(_, storey)| *storey)
+fn layer(name: &str) -> Option<Layer> {
+    let found = LAYERS.iter().find(|(each, _)| *each == name);
+    found.map(|(_, layer)| *layer)
 }
 
 #[cfg(test)]
@@ -150,61 +165,63 @@ mod tests {
         }
     }
 
-    fn complaints(name: &str, deps: &[(&str, DepKind)]) -> usize {
+    fn findings(name: &str, deps: &[(&str, DepKind)]) -> usize {
         check_crate(&krate(name, deps)).len()
     }
 
     #[test]
-    fn arrows_point_down_and_nowhere_else() {
+    fn a_crate_depends_on_lower_layers_only() {
         let normal = DepKind::Normal;
-        assert_eq!(complaints("zeph-scheduler", &[("zeph-graph", normal)]), 0);
-        assert_eq!(complaints("zeph-graph", &[("zeph-scheduler", normal)]), 1);
-        assert_eq!(complaints("zeph-scheduler", &[("zeph-memory", normal)]), 1);
-        assert_eq!(
-            complaints("zeph-scheduler", &[("zeph-memory", DepKind::Build)]),
-            1
-        );
-        assert_eq!(complaints("zeph-runtime", &[("serde", normal)]), 0);
+        assert_eq!(findings("zeph-scheduler", &[("zeph-graph", normal)]), 0);
+        assert_eq!(findings("zeph-graph", &[("zeph-scheduler", normal)]), 1);
+        assert_eq!(findings("zeph-scheduler", &[("zeph-memory", normal)]), 1);
+        let build = DepKind::Build;
+        assert_eq!(findings("zeph-scheduler", &[("zeph-memory", build)]), 1);
+        assert_eq!(findings("zeph-runtime", &[("serde", normal)]), 0);
+        assert_eq!(findings("zeph-runtime", &[("zeph-command", normal)]), 0);
+        assert_eq!(findings("zeph-command", &[("zeph-runtime", normal)]), 2);
     }
 
     #[test]
-    fn only_the_upper_storeys_may_test_with_what_lies_beside_them() {
+    fn an_exception_holds_in_one_direction() {
+        let normal = DepKind::Normal;
+        assert_eq!(findings("zeph-subagent", &[("zeph-executor", normal)]), 0);
+        assert_eq!(findings("zeph-executor", &[("zeph-subagent", normal)]), 1);
+    }
+
+    #[test]
+    fn only_tests_of_the_facade_and_the_apps_may_use_any_crate() {
         let dev = DepKind::Dev;
-        assert_eq!(complaints("zeph-tests", &[("zeph-cli", dev)]), 0);
-        assert_eq!(complaints("zeph-orchestration", &[("zeph-cli", dev)]), 0);
-        assert_eq!(
-            complaints("zeph-runtime", &[("zeph-memory-sqlite", dev)]),
-            1
-        );
-        assert_eq!(
-            complaints("zeph-tests", &[("zeph-cli", DepKind::Normal)]),
-            1
-        );
+        assert_eq!(findings("zeph-tests", &[("zeph-cli", dev)]), 0);
+        assert_eq!(findings("zeph-orchestration", &[("zeph-cli", dev)]), 0);
+        assert_eq!(findings("zeph-runtime", &[("zeph-planfile", dev)]), 1);
+        let normal = DepKind::Normal;
+        assert_eq!(findings("zeph-tests", &[("zeph-cli", normal)]), 1);
     }
 
     #[test]
-    fn an_adapter_imports_one_port() {
+    fn an_adapter_depends_on_one_port() {
         let normal = DepKind::Normal;
         let memory = ("zeph-memory", normal);
-        let subagent = ("zeph-subagent", normal);
-        assert_eq!(complaints("zeph-memory-sqlite", &[memory]), 0);
-        assert_eq!(complaints("zeph-memory-sqlite", &[memory, subagent]), 1);
-        assert_eq!(complaints("zeph-command", &[("zeph-common", normal)]), 1);
-        assert_eq!(
-            complaints("zeph-command", &[("zeph-subagent", DepKind::Dev)]),
-            1
-        );
+        let executor = ("zeph-executor", normal);
+        assert_eq!(findings("zeph-memory-sqlite", &[memory]), 0);
+        assert_eq!(findings("zeph-memory-sqlite", &[memory, executor]), 1);
+        assert_eq!(findings("zeph-command", &[("zeph-common", normal)]), 1);
+        let dev = ("zeph-executor", DepKind::Dev);
+        assert_eq!(findings("zeph-command", &[dev]), 1);
     }
 
     #[test]
-    fn a_crate_without_a_storey_is_an_error() {
-        assert_eq!(complaints("zeph-attic", &[]), 1);
+    fn a_crate_without_a_layer_is_a_finding() {
+        assert_eq!(findings("zeph-unknown", &[]), 1);
     }
 
     #[test]
     fn forbidden_packages_are_found_directly_and_behind_others() {
-        assert_eq!(complaints("zeph-graph", &[("tokio", DepKind::Dev)]), 1);
-        assert_eq!(complaints("zeph-memory", &[("tokio", DepKind::Normal)]), 0);
+        assert_eq!(findings("zeph-graph", &[("tokio", DepKind::Dev)]), 1);
+        assert_eq!(findings("zeph-memory", &[("tokio", DepKind::Normal)]), 0);
+        let json = ("serde_json", DepKind::Normal);
+        assert_eq!(findings("zeph-scheduler", &[json]), 1);
         let mut runtime = krate("zeph-runtime", &[]);
         assert!(check_crate(&runtime).is_empty());
         runtime.reach.insert("sqlx".to_owned());
@@ -213,9 +230,7 @@ mod tests {
 
     #[test]
     fn only_apps_parse_arguments() {
-        assert_eq!(complaints("zeph-cli", &[("clap", DepKind::Normal)]), 0);
-        assert_eq!(complaints("zeph-runtime", &[("clap", DepKind::Normal)]), 1);
-        assert!(is_app("zeph-cli"));
-        assert!(!is_app("zeph-runtime"));
+        assert_eq!(findings("zeph-cli", &[("clap", DepKind::Normal)]), 0);
+        assert_eq!(findings("zeph-runtime", &[("clap", DepKind::Normal)]), 1);
     }
 }

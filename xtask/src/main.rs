@@ -7,23 +7,22 @@
 
 mod args;
 mod gate;
-mod llm;
-mod long;
-mod setup;
 mod steps;
 
 mod book;
 mod budgets;
+mod deny;
 mod guarantees;
-mod laws;
 mod layering;
+mod llm;
+mod long;
 mod tidy;
 
+mod cargo;
 mod finding;
 mod markdown;
-mod source;
+mod rust;
 mod tally;
-mod tool;
 mod tree;
 mod workspace;
 
@@ -32,26 +31,26 @@ use std::process::ExitCode;
 use args::Command;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let command = match args::parse(&words) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let command = match args::parse(&args) {
         Ok(command) => command,
-        Err(why) => {
-            eprintln!("error: {why}\n\n{}", args::USAGE);
+        Err(message) => {
+            eprintln!("error: {message}\n\n{}", args::USAGE);
             return ExitCode::from(2);
         }
     };
-    match perform(command) {
+    match run(command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(why) => {
-            eprintln!("error: {why}");
+        Err(message) => {
+            eprintln!("error: {message}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whether all went well; an error is something that kept the command from running at all.
-fn perform(command: Command) -> Result<bool, String> {
+/// Returns whether the command's checks passed; an error is a command that could not run.
+fn run(command: Command) -> Result<bool, String> {
     match command {
         Command::Help => {
             println!("{}", args::USAGE);
@@ -61,13 +60,13 @@ fn perform(command: Command) -> Result<bool, String> {
             gate::list();
             Ok(true)
         }
-        Command::TestAll(choice) => gate::run(&choice),
+        Command::TestAll(selection) => gate::run(&selection),
         Command::CrashLoop { kills } => long::crash_loop(kills),
         Command::Soak => long::soak(),
         Command::Bench => long::bench(),
         Command::TestWire => llm::test_wire(),
         Command::TestLlm => llm::test_llm(),
-        Command::Setup => setup::run(),
+        Command::Setup => deny::setup(),
         Command::Budgets => budgets::print(),
     }
 }

@@ -1,6 +1,6 @@
-//! Markdown, as far as the checks need it: links, headings, code spans and table cells.
+//! The parts of Markdown that the checks need: links, headings, code spans and table cells.
 
-/// A link and the line it stands on, counted from 1.
+/// A link and its line, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) line: usize,
@@ -75,7 +75,7 @@ fn anchor(title: &str) -> String {
     kept.collect()
 }
 
-/// What stands between backticks in a line.
+/// The code spans of a line.
 pub(crate) fn spans(line: &str) -> Vec<&str> {
     line.split('`').skip(1).step_by(2).collect()
 }

@@ -1,4 +1,4 @@
-//! The tally: how many tests ran, read from what the test runners print.
+//! Counts of passed and failed tests, read from the output of test runners.
 
 use std::ops::AddAssign;
 
@@ -57,7 +57,7 @@ test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out
     }
 
     #[test]
-    fn other_lines_count_nothing() {
+    fn other_lines_are_ignored() {
         assert_eq!(Tally::read("9 passed; 9 failed\nok"), Tally::default());
     }
 }

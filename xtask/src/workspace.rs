@@ -1,13 +1,13 @@
-//! The workspace as cargo sees it: crates, their dependencies, and who reaches whom.
+//! The workspace from `cargo metadata`: its crates and their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::tool::Call;
+use crate::cargo::Call;
 
-/// What `cargo metadata` tells.
+/// The parts of `cargo metadata` that the checks use.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Crate {
     pub(crate) manifest: PathBuf,
     pub(crate) features: Vec<String>,
     pub(crate) deps: Vec<Dep>,
-    /// Names of all packages that come with it, through normal and build dependencies.
+    /// Names of its direct and indirect normal and build dependencies.
     pub(crate) reach: BTreeSet<String>,
 }
 
@@ -41,13 +41,10 @@ pub(crate) enum DepKind {
 }
 
 impl Workspace {
-    /// Asks cargo about the workspace around the current folder.
-    ///
-    /// The answer covers every target, so on a fresh machine this also downloads what the
-    /// offline licence check reads later.
+    /// Loads the workspace of the current folder.
     pub(crate) fn load() -> Result<Self, String> {
         let here = std::env::current_dir().map_err(|err| format!("current folder: {err}"))?;
-        let text = Call::cargo("metadata --format-version 1").answer(&here)?;
+        let text = Call::cargo("metadata --format-version 1").output(&here)?;
         let value = serde_json::from_str(&text).map_err(|err| format!("cargo metadata: {err}"))?;
         read(&value).ok_or_else(|| "cargo metadata has an unknown shape".to_owned())
     }
@@ -108,7 +105,7 @@ fn read_crate(package: &Value) -> Option<Crate> {
     })
 }
 
-/// Which package depends on which, leaving out what only tests need.
+/// The normal and build dependencies of each package.
 fn edges(value: &Value) -> Option<BTreeMap<&str, Vec<&str>>> {
     let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for node in value["resolve"]["nodes"].as_array()? {
@@ -172,18 +169,18 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_reaches_what_ships_with_it_and_not_what_tests_it() {
+    fn reach_has_indirect_dependencies_without_those_of_tests() {
         let workspace = read(&metadata()).unwrap();
         let a = workspace.find("a").unwrap();
         let reach: Vec<&str> = a.reach.iter().map(String::as_str).collect();
         assert_eq!(reach, ["b", "c"]);
         assert_eq!(a.features, ["full"]);
         assert_eq!(a.deps[1].kind, DepKind::Dev);
-        assert!(workspace.find("b").is_err(), "only members are ours");
+        assert!(workspace.find("b").is_err(), "only members have an entry");
     }
 
     #[test]
-    fn an_unknown_shape_is_not_an_empty_workspace() {
+    fn an_unknown_shape_is_an_error() {
         assert!(read(&json!({"packages": 3})).is_none());
     }
 }

@@ -3,7 +3,11 @@
 //! The floor is Kahn's algorithm over the same graph: counters and a queue, nothing recorded, nothing
 //! checked. Each figure is the least of several rounds, since noise only ever adds.
 
-#![allow(clippy::print_stdout)] // Its figures are its result.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    reason = "a benchmark measures time and prints it"
+)]
 
 use std::any::Any;
 use std::collections::VecDeque;

@@ -8,6 +8,10 @@ use zeph_scheduler::{Action, Input, Patches, Scheduler, Scope};
 /// Whatever recurses over a graph overflows this.
 const STACK: usize = 64 * 1024;
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a thread with a small stack finds recursion"
+)]
 fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(STACK);
     let ended = thread.spawn(work).map(std::thread::JoinHandle::join);

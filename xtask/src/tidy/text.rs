@@ -1,8 +1,8 @@
-//! Rules for any text: spacing, and code blocks that run.
+//! Rules for any text: spacing, no ignored code blocks.
 
 use crate::finding::Finding;
 
-/// Tabs and blanks at the end of a line.
+/// Tabs, spaces at the end of a line, and a missing line end.
 pub(crate) fn spacing(path: &str, text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -10,22 +10,22 @@ pub(crate) fn spacing(path: &str, text: &str) -> Vec<Finding> {
             found.push(Finding::at(path, index + 1, "tab"));
         }
         if line.ends_with([' ', '\r']) {
-            found.push(Finding::at(path, index + 1, "blank at the end of the line"));
+            found.push(Finding::at(path, index + 1, "space at the end of the line"));
         }
     }
     if !text.is_empty() && !text.ends_with('\n') {
-        found.push(Finding::of(path, "no line end at the end of the file"));
+        found.push(Finding::new(path, "no line end at the end of the file"));
     }
     found
 }
 
-/// Code blocks of a Markdown file that nobody compiles.
+/// Code blocks of a Markdown file that are not compiled.
 pub(crate) fn fences(path: &str, text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
         if opens_ignored(line.trim()) {
-            let what = "a code block must run, or be `text`: no `ignore`";
-            found.push(Finding::at(path, index + 1, what));
+            let message = "a code block must run, or be `text`: no `ignore`";
+            found.push(Finding::at(path, index + 1, message));
         }
     }
     found
@@ -40,12 +40,22 @@ pub(crate) fn opens_ignored(line: &str) -> bool {
     words.any(|word| word == "ignore")
 }
 
+/// Whether a line has a word, not as a part of a longer one.
+pub(crate) fn has_word(line: &str, word: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back().is_some_and(inside);
+        let after = line[at + word.len()..].chars().next().is_some_and(inside);
+        !before && !after
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lines_end_where_their_text_ends() {
+    fn spacing_is_plain() {
         assert_eq!(spacing("a.md", "one\n\n  two\n").len(), 0);
         assert_eq!(spacing("a.md", "one \n").len(), 1);
         assert_eq!(spacing("a.md", "one\ttwo\n").len(), 1);
@@ -53,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_code_runs() {
+    fn ignored_code_blocks_are_found() {
         assert_eq!(fences("a.md", "```rust\n```\n```sh\n```\n").len(), 0);
         assert_eq!(fences("a.md", "```rust,ignore\n```\n").len(), 1);
         assert!(!opens_ignored("to ignore"));

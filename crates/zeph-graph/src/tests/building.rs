@@ -9,6 +9,10 @@ use crate::{
 };
 
 /// The message and the file of the panic of an action.
+#[allow(
+    clippy::disallowed_macros,
+    reason = "a panic hook has no other way to its caller"
+)]
 fn panic_of(action: impl FnOnce() + panic::UnwindSafe) -> (String, String) {
     use std::cell::RefCell;
     thread_local!(static FILE: RefCell<String> = const { RefCell::new(String::new()) });

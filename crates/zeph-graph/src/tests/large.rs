@@ -8,6 +8,10 @@ use crate::{TaskGraph, TaskId, Topology, picture};
 const CHAIN: usize = 1_000_000;
 
 /// Runs a test where a recursion of any depth would overflow.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a thread with a small stack finds recursion"
+)]
 fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
     let small = thread::Builder::new().stack_size(64 * 1024);
     small.spawn(test).unwrap().join().unwrap();

@@ -43,7 +43,7 @@ pub use fallback::{FallbackChain, around_links};
 pub use json::{JsonError, JsonLimits, ReadJson, Tolerated, read_json, read_json_where};
 pub use message::{Message, ToolCall};
 pub use provider::{LlmProvider, LlmStream, StreamPart, collect};
-pub use request::{LlmRequest, OutputFormat, OutputSchema, ToolChoice, ToolSpec};
+pub use request::{LlmRequest, OutputFormat, OutputSchema, Purpose, ToolChoice, ToolSpec};
 pub use response::{LlmResponse, StopReason, Usage};
 pub use retry::{Gate, RetryPolicy, Retrying};
 pub use schema::{SchemaProblem, SchemaProblemKind, SchemaProblems, rewrite, schema_of};

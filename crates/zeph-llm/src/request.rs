@@ -1,5 +1,6 @@
 //! Requests: one type for every service.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ use crate::Message;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LlmRequest {
+    /// Why the request is made. It is not sent to a service. Default: [`Purpose::Other`].
+    #[serde(default, skip_serializing_if = "Purpose::is_other")]
+    pub purpose: Purpose,
     /// The model, in the provider's spelling. Default: the provider's own choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -59,6 +63,13 @@ impl LlmRequest {
             messages,
             ..Self::default()
         }
+    }
+
+    /// The same request with that purpose.
+    #[must_use]
+    pub fn purpose(mut self, purpose: Purpose) -> Self {
+        self.purpose = purpose;
+        self
     }
 
     /// The same request to that model.
@@ -117,6 +128,57 @@ impl LlmRequest {
     }
 }
 
+/// Why a request is made: for metrics, recordings and scripted providers.
+///
+/// A provider gives the same answer whatever the purpose is, unless it is scripted. The words of
+/// [`as_str`](Self::as_str) are stable; JSON uses the same ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Turns a goal into a plan.
+    Plan,
+    /// Corrects a plan that was rejected.
+    RepairPlan,
+    /// Performs a task as an agent.
+    Work,
+    /// Writes the answer to a goal from the results of its tasks.
+    Answer,
+    /// Shortens results that do not fit into one request.
+    Summarize,
+    /// None of these.
+    #[default]
+    Other,
+}
+
+impl Purpose {
+    /// The word in JSON, metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::RepairPlan => "repair_plan",
+            Self::Work => "work",
+            Self::Answer => "answer",
+            Self::Summarize => "summarize",
+            Self::Other => "other",
+        }
+    }
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde calls"
+    )]
+    const fn is_other(&self) -> bool {
+        matches!(self, Self::Other)
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A tool that a model may call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolSpec {
@@ -163,4 +225,29 @@ pub struct OutputSchema {
     pub name: String,
     /// The schema, already in the provider's [dialect](crate::Dialect).
     pub schema: Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LlmRequest, Purpose};
+    use serde_json::json;
+
+    #[test]
+    fn a_purpose_has_the_same_word_in_json_and_in_text() {
+        let all = [
+            Purpose::Plan,
+            Purpose::RepairPlan,
+            Purpose::Work,
+            Purpose::Answer,
+            Purpose::Summarize,
+            Purpose::Other,
+        ];
+        for purpose in all {
+            assert_eq!(json!(purpose), json!(purpose.to_string()));
+        }
+        let request = LlmRequest::new("x");
+        assert!(json!(request).get("purpose").is_none());
+        let request = request.purpose(Purpose::Work);
+        assert_eq!(json!(request)["purpose"], "work");
+    }
 }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::{
     Capabilities, ErrorKind, EstimatingCounter, LlmError, LlmProvider, LlmRequest, LlmResponse,
-    LlmStream, TokenCounter,
+    LlmStream, Purpose, TokenCounter,
 };
 
 pub(crate) use check::capability_error;
@@ -113,6 +113,27 @@ impl ScriptedProvider {
     pub fn then(self, reply: Reply) -> Self {
         self.lock().sequence.push_back(reply);
         self
+    }
+
+    /// Adds a rule: any number of requests with that purpose get this reply.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), zeph_llm::LlmError> {
+    /// use zeph_llm::{LlmProvider as _, LlmRequest, Purpose, Reply, ScriptedProvider};
+    ///
+    /// let provider = ScriptedProvider::new("script")
+    ///     .for_purpose(Purpose::Answer, Reply::text("It rains."))
+    ///     .then(Reply::text("anything else"));
+    /// let request = LlmRequest::new("Write the answer.").purpose(Purpose::Answer);
+    /// assert_eq!(provider.complete(&request).await?.text, "It rains.");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn for_purpose(self, purpose: Purpose, reply: Reply) -> Self {
+        self.rule(move |request| request.purpose == purpose, None, reply)
     }
 
     /// Adds a rule: any number of requests in whose messages a text stands get this reply.

@@ -1,11 +1,11 @@
-//! The played model: made-up replies for every role, so that the whole flow can be seen without one.
+//! The scripted model: made-up replies for every purpose, to see the whole flow without a service.
 
 use std::time::Duration;
 
 use serde_json::json;
 use zeph_common::truncate;
 use zeph_llm::{
-    Capabilities, LlmProvider, LlmRequest, LlmResponse, Prices, Reply, ScriptedProvider,
+    Capabilities, LlmProvider, LlmRequest, LlmResponse, Prices, Purpose, Reply, ScriptedProvider,
 };
 
 /// How long a reply takes, so that there is something to see.
@@ -13,9 +13,7 @@ const PACE: Duration = Duration::from_millis(300);
 /// The bytes of the goal that replies repeat.
 const GOAL_BYTES: usize = 120;
 
-/// A provider that plans two or three tasks, does each of them in a line, and cites them.
-///
-/// It tells its roles apart by how the built-in prompts begin, so it is never given others.
+/// A provider that plans two or three tasks, performs each of them in one line, and cites them.
 pub(super) fn provider() -> ScriptedProvider {
     let provider = ScriptedProvider::new(super::setup::SCRIPTED);
     let capabilities = Capabilities {
@@ -27,22 +25,10 @@ pub(super) fn provider() -> ScriptedProvider {
     };
     provider
         .with_capabilities(capabilities)
-        .rule(
-            |asked| system(asked, "You turn a goal into a plan"),
-            None,
-            reply(plan),
-        )
-        .rule(
-            |asked| system(asked, "You put the results"),
-            None,
-            reply(answer),
-        )
+        .for_purpose(Purpose::Plan, reply(plan))
+        .for_purpose(Purpose::RepairPlan, reply(plan))
+        .for_purpose(Purpose::Answer, reply(answer))
         .rule(|_| true, None, reply(work))
-}
-
-fn system(request: &LlmRequest, beginning: &str) -> bool {
-    let first = request.messages.first();
-    first.is_some_and(|message| message.text().starts_with(beginning))
 }
 
 fn last(request: &LlmRequest) -> String {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use zeph_common::plain_block;
 use zeph_executor::{TaskContext, TaskError};
-use zeph_llm::{LlmRequest, LlmResponse, Message, SchemaMode, StopReason, ToolChoice};
+use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, SchemaMode, StopReason, ToolChoice};
 use zeph_subagent::SubAgentDef;
 
 use super::fault;
@@ -57,7 +57,7 @@ impl Talk<'_> {
 
     /// Asks once. In the last turn tools are shown, since the conversation speaks of them, but barred.
     async fn ask(&self, turn: u32, last: bool) -> Result<(LlmResponse, SchemaMode), TaskError> {
-        let mut request = LlmRequest::of(self.messages.clone());
+        let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
         request.max_output_tokens = Some(self.max_output);
         request.tools = self.tools.specs();
         if last && !self.tools.is_empty() {
@@ -112,7 +112,7 @@ impl Talk<'_> {
             text: plain_block(&reply.text).text.into_owned(),
             tool_calls: reply.tool_calls.iter().map(echoed).collect(),
         });
-        let mut so_far = LlmRequest::of(self.messages.clone());
+        let mut so_far = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
         so_far.tools = self.tools.specs();
         let so_far = self.line.count_request(&so_far);
         let beside = MESSAGE_TOKENS * reply.tool_calls.len() as u64;
@@ -138,7 +138,7 @@ impl Talk<'_> {
             Err(Unread::Fault(error)) => return Err(error),
             Err(Unread::Misfit(problems)) => problems,
         };
-        let mut request = LlmRequest::of(self.messages.clone());
+        let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
         request.max_output_tokens = Some(self.max_output);
         if self.messages.len() > OPENING {
             // Services want to see the tools that a conversation speaks of.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use zeph_common::{head_tail, inert, plain_block};
 use zeph_executor::{ErrorClass, Note, NoteKind, Spend, TaskContext, TaskError};
-use zeph_llm::{LlmRequest, LlmResponse, Message, StopReason};
+use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason};
 
 use super::reduce::{Item, reduce};
 use super::{Aggregator, Answer, DeterministicAggregator, Material, Written, cite, plain};
@@ -164,7 +164,7 @@ impl LlmAggregator {
             .await?;
         cut |= portions.iter().any(|portion| portion.cut);
         cx.progress("writing the answer…");
-        let reply = desk.call(text, output).await?;
+        let reply = desk.call(Purpose::Answer, text, output).await?;
         if reply.stop == StopReason::MaxTokens {
             let told = "the answer reached its limit and is cut off";
             return Err(TaskError::permanent(told).with_code("answer_cut"));
@@ -349,9 +349,16 @@ impl Desk<'_> {
     }
 
     /// Asks once. An answer that is refused or empty is an error; one that is cut off says so.
-    pub(super) async fn call(&self, text: String, output: u32) -> Result<LlmResponse, TaskError> {
+    pub(super) async fn call(
+        &self,
+        purpose: Purpose,
+        text: String,
+        output: u32,
+    ) -> Result<LlmResponse, TaskError> {
         let messages = vec![Message::system(&self.system), Message::user(text)];
-        let request = LlmRequest::of(messages).max_output_tokens(output);
+        let request = LlmRequest::of(messages)
+            .purpose(purpose)
+            .max_output_tokens(output);
         self.check_budget(&request, output).await?;
         let reply = self.line.ask(&request).await?;
         let fault = |code: &str, told: &str| Err(TaskError::permanent(told).with_code(code));

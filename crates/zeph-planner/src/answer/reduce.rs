@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::json;
 use zeph_executor::TaskError;
-use zeph_llm::StopReason;
+use zeph_llm::{Purpose, StopReason};
 
 use super::llm::{Desk, clean};
 use super::material::{Material, TaskResult};
@@ -99,7 +99,7 @@ pub(super) async fn reduce<'a>(
                 if failed.load(Ordering::Relaxed) {
                     return Err(TaskError::cancelled("another summary has failed"));
                 }
-                let reply = desk.call(text.clone(), tokens).await;
+                let reply = desk.call(Purpose::Summarize, text.clone(), tokens).await;
                 failed.fetch_or(reply.is_err(), Ordering::Relaxed);
                 reply
             }

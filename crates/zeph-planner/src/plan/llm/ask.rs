@@ -7,7 +7,7 @@ use futures::channel::mpsc::UnboundedSender;
 use serde_json::json;
 use zeph_llm::{
     AnswerSchema, ErrorKind, Fallback, LlmError, LlmProvider, LlmRequest, LlmResponse, Message,
-    SchemaMode, SchemaSupport, StreamPart, TypedError,
+    Purpose, SchemaMode, SchemaSupport, StreamPart, TypedError,
 };
 use zeph_sanitizer::Content;
 
@@ -69,7 +69,12 @@ pub(super) fn request(
         user.push_str(&render(PromptName::PlanAgain, values)?);
     }
     let conversation = vec![Message::system(system), Message::user(user)];
+    let purpose = match again {
+        None => Purpose::Plan,
+        Some(_) => Purpose::RepairPlan,
+    };
     let mut asked = LlmRequest::of(conversation)
+        .purpose(purpose)
         .max_output_tokens(settings.max_output_tokens)
         .timeout(settings.timeout);
     asked.model.clone_from(&settings.model);

@@ -116,11 +116,10 @@ impl Machine {
         let tally = self.tally.entry(task).or_default();
         match why {
             Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => tally.failures += 1,
-            Some(CutWhy::Suspend) if planted!(28) => tally.failures += 1,
             Some(CutWhy::Suspend) | None => tally.restarts += 1,
             Some(_) => {}
         }
-        if how == CutHow::Abandoned && !planted!(29) {
+        if how == CutHow::Abandoned {
             tally.abandoned += 1;
         }
         self.enter(task, TaskState::Pending, at);
@@ -128,17 +127,11 @@ impl Machine {
 
     /// The graph has grown: every array follows. Parents that have ended are counted down at once.
     fn apply_amended(&mut self, task: TaskId) {
-        if !planted!(63) {
-            self.purse.proposers.insert(task);
-        }
+        self.purse.proposers.insert(task);
         let first = self.state.len();
         self.links.grow(&self.graph);
         let weight = zeph_graph::bottom_levels_from(&self.graph, &self.links, first, |id| {
-            if planted!(67) {
-                0
-            } else {
-                zeph_graph::expected_ms(&self.graph, id)
-            }
+            zeph_graph::expected_ms(&self.graph, id)
         });
         self.ready.grow(&self.graph, weight);
         for id in self.graph.ids().skip(first) {
@@ -149,9 +142,9 @@ impl Machine {
             let mut waiting = 0;
             for &parent in self.graph.parents(id) {
                 let state = self.state(parent);
-                if !state.is_end() || planted!(64) {
+                if !state.is_end() {
                     waiting += 1;
-                } else if !state.is_completed() && !planted!(65) {
+                } else if !state.is_completed() {
                     waiting |= SPOILED;
                 }
             }
@@ -169,13 +162,10 @@ impl Machine {
         self.enter(task, TaskState::Pending, at);
         match answer {
             Answer::Failure(FailureAnswer::Retry) => {
-                if !planted!(35) {
-                    self.tally.entry(task).or_default().agains += 1;
-                }
+                self.tally.entry(task).or_default().agains += 1;
                 // The person's word is worth a whole budget.
                 if let Some(limit) = self.graph.task(task).rules().task_timeout
                     && let Some(clock) = self.clocks.get_mut(&task)
-                    && !planted!(30)
                 {
                     *clock = Clock::stopped(limit);
                 }
@@ -204,9 +194,7 @@ impl Machine {
         // Between the last record and this one nobody was at work: no clock ran.
         self.run.phase = Phase::Suspended;
         self.timers.clear(SUSPEND_GRACE);
-        if !planted!(32) {
-            self.tune_all_clocks(self.run.last_at);
-        }
+        self.tune_all_clocks(self.run.last_at);
         self.run.phase = Phase::Live;
         self.tune_all_clocks(at);
     }
@@ -241,18 +229,14 @@ impl Machine {
         if old == TaskState::Ready {
             self.ready.remove(task);
         }
-        if let TaskState::Asking { question } = old
-            && !(planted!(34) && matches!(state, TaskState::Canceled { .. }))
-        {
+        if let TaskState::Asking { question } = old {
             self.questions.remove(&question);
         }
-        let leaks = planted!(33) && matches!(old, TaskState::Canceling { .. });
-        if occupied && !occupies && !leaks {
+        if occupied && !occupies {
             self.ready.release(task);
         }
         // A cancel that changes its reason keeps its grace.
-        let same_timer =
-            timer_of(old).is_some() && timer_of(old) == timer_of(state) && !planted!(27);
+        let same_timer = timer_of(old).is_some() && timer_of(old) == timer_of(state);
         if let Some(kind) = timer_of(old)
             && !same_timer
         {
@@ -310,8 +294,7 @@ impl Machine {
             self.state(task),
             TaskState::Ready | TaskState::Running { .. } | TaskState::BackingOff { .. }
         );
-        let paused = self.run.paused && !planted!(31);
-        let running = counts && !paused && matches!(self.run.phase, Phase::Live);
+        let running = counts && !self.run.paused && matches!(self.run.phase, Phase::Live);
         let Some(clock) = self.clocks.get_mut(&task) else {
             return;
         };

@@ -31,9 +31,7 @@ impl Machine {
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. } => {
                 self.record(Record::Canceled { task, why });
-                if !planted!(11) {
-                    self.spread.push_back(task);
-                }
+                self.spread.push_back(task);
             }
             TaskState::Running { attempt, .. } => self.stop(task, attempt, CutWhy::Cancel(why)),
             TaskState::Canceling {
@@ -44,9 +42,6 @@ impl Machine {
             TaskState::Canceling { attempt, .. } => {
                 let why = CutWhy::Cancel(why);
                 self.record(Record::CancelRequested { task, attempt, why });
-                if planted!(12) {
-                    self.actions.push(Action::Cancel { task, attempt });
-                }
             }
             TaskState::Completed { .. }
             | TaskState::Failed { .. }
@@ -68,9 +63,7 @@ impl Machine {
         // left is always the next in order.
         let mut cone: BTreeSet<TaskId> = self.links.children(root).iter().copied().collect();
         while let Some(task) = cone.pop_first() {
-            if !planted!(13) {
-                cone.extend(self.links.children(task));
-            }
+            cone.extend(self.links.children(task));
             if self.cancel_one(task, CancelWhy::Downstream) == InputOutcome::Accepted {
                 reception = InputOutcome::Accepted;
             }
@@ -81,9 +74,7 @@ impl Machine {
     /// Tells an attempt to end.
     pub(crate) fn stop(&mut self, task: TaskId, attempt: Attempt, why: CutWhy) {
         self.record(Record::CancelRequested { task, attempt, why });
-        if !(planted!(14) && why == CutWhy::Suspend) {
-            self.actions.push(Action::Cancel { task, attempt });
-        }
+        self.actions.push(Action::Cancel { task, attempt });
     }
 
     /// From here on nothing starts: what runs is told to end, the rest has ended. One step.
@@ -95,11 +86,6 @@ impl Machine {
         let why = why.cancel_why();
         for task in self.graph.ids() {
             match self.state(task) {
-                TaskState::Pending
-                | TaskState::Ready
-                | TaskState::BackingOff { .. }
-                | TaskState::Asking { .. }
-                    if planted!(15) && self.questions.len() > 1 => {}
                 TaskState::Pending
                 | TaskState::Ready
                 | TaskState::BackingOff { .. }
@@ -125,7 +111,7 @@ impl Machine {
                 self.record(Record::Suspending);
                 InputOutcome::Accepted
             }
-            Phase::Suspending if self.counts.running > u32::from(planted!(16)) => {
+            Phase::Suspending if self.counts.running > 0 => {
                 self.stop_for_suspension();
                 InputOutcome::Accepted
             }

@@ -67,15 +67,6 @@ impl Account {
     }
 
     fn settle(&mut self, most: Spend, spent: Spend) {
-        #[cfg(feature = "planted")]
-        let spent = if planted!(57) {
-            Spend {
-                tokens: spent.tokens.min(most.tokens),
-                micro_usd: spent.micro_usd.min(most.micro_usd),
-            }
-        } else {
-            spent
-        };
         self.reserved = self.reserved.minus(most);
         self.spent = self.spent.plus(spent);
     }
@@ -139,11 +130,7 @@ impl Purse {
         let last = ReservationId::from(std::num::NonZeroU32::MAX);
         let of_task = (task, ReservationId::FIRST)..=(task, last);
         while let Some((&(_, reservation), &most)) = self.open.range(of_task.clone()).next() {
-            let spent = if planted!(54) { Spend::ZERO } else { most };
-            self.settle(task, reservation, spent);
-            if planted!(62) {
-                return;
-            }
+            self.settle(task, reservation, most);
         }
     }
 
@@ -327,15 +314,12 @@ impl Machine {
         most: Spend,
     ) -> Result<ReservationId, Refusal> {
         // In a machine that waits for its resumption the attempt is as good as lost.
-        let late = planted!(71) && self.state.get(task.index()).is_some_and(|s| !s.is_end());
-        if (self.current(task, attempt).is_none() && !late) || self.dormant {
+        if self.current(task, attempt).is_none() || self.dormant {
             return Err(Refusal::Stale);
         }
         let own = self.graph.task(task).rules().budget;
-        let run = self.purse.run;
-        let held = if planted!(55) { run.spent } else { run.held() };
-        let covered = self.purse.budget.covers(held.plus(most))
-            && (own.covers(self.purse.account(task).held().plus(most)) || planted!(56));
+        let covered = self.purse.budget.covers(self.purse.run.held().plus(most))
+            && own.covers(self.purse.account(task).held().plus(most));
         if !covered {
             let left = self.left(task);
             return Err(Refusal::OverBudget { left });
@@ -389,8 +373,7 @@ impl Machine {
         patch: &GraphSpec,
     ) -> Result<Amendment, Diagnostics> {
         let state = self.state.get(task.index()).copied();
-        let running = matches!(state, Some(TaskState::Running { attempt: a, .. }) if a == attempt)
-            || (planted!(70) && self.current(task, attempt).is_some());
+        let running = matches!(state, Some(TaskState::Running { attempt: a, .. }) if a == attempt);
         if !running || self.dormant || self.run.ending.is_some() {
             return Ok(Amendment::Stale);
         }
@@ -399,7 +382,7 @@ impl Machine {
         }
         let new = self.graph.extend(patch)?;
         self.record(Record::Amended { task, content });
-        for index in new.clone().filter(|_| !planted!(66)) {
+        for index in new.clone() {
             self.consider(TaskId::from_index(index));
         }
         Ok(Amendment::Added {
@@ -412,10 +395,6 @@ impl Machine {
     pub(crate) fn on_budget(&mut self, budget: Budget) -> InputOutcome {
         if budget == self.purse.budget {
             return InputOutcome::Stale;
-        }
-        if planted!(61) {
-            self.purse.budget = budget;
-            return InputOutcome::Accepted;
         }
         self.record(Record::Budgeted { budget });
         InputOutcome::Accepted

@@ -7,23 +7,6 @@
 //! The files follow the events: `scheduler` is the contract, `apply` the only mutator, `admit` the
 //! transition table, `outcome`, `strategy`, `question`, `spread`, `cancel`, `doors` and `life` decide.
 
-// Whether this machine is to have the planted bug of that number: never without the feature.
-#[cfg(feature = "planted")]
-macro_rules! planted {
-    ($number:literal) => {
-        crate::planted::is($number)
-    };
-}
-#[cfg(not(feature = "planted"))]
-macro_rules! planted {
-    ($number:literal) => {
-        false
-    };
-}
-
-#[cfg(feature = "planted")]
-pub mod planted;
-
 mod batch;
 mod input;
 mod scheduler;

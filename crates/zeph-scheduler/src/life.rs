@@ -50,7 +50,6 @@ impl Machine {
         for task in self.graph.ids() {
             let (attempt, why) = match self.state(task) {
                 TaskState::Running { attempt, .. } => (attempt, None),
-                TaskState::Canceling { .. } if planted!(17) => continue,
                 TaskState::Canceling { attempt, why } => (attempt, Some(why)),
                 TaskState::Pending
                 | TaskState::Ready
@@ -67,7 +66,7 @@ impl Machine {
         let older = self
             .questions
             .iter()
-            .filter(|(q, _)| q.get() <= asked_before && !planted!(18));
+            .filter(|(q, _)| q.get() <= asked_before);
         for (&question, open) in older {
             self.actions.push(Action::Ask {
                 task: open.task,
@@ -83,9 +82,8 @@ impl Machine {
         if !self.is_open() {
             return;
         }
-        let quota = if planted!(19) { u32::MAX } else { self.quota };
-        let limit = self.policy.max_parallel.get().min(quota);
-        while self.counts.in_flight() < limit + u32::from(planted!(20)) {
+        let limit = self.policy.max_parallel.get().min(self.quota);
+        while self.counts.in_flight() < limit {
             let Some(task) = self.ready.next() else {
                 return;
             };
@@ -103,14 +101,11 @@ impl Machine {
                     self.run.phase,
                     Phase::New | Phase::Suspended | Phase::Ended(_)
                 );
-            if due > self.now || asleep || (planted!(24) && due == self.now) {
+            if due > self.now || asleep {
                 return;
             }
             self.fire_timer(timer);
             self.spread();
-            if planted!(23) {
-                return;
-            }
         }
     }
 
@@ -128,12 +123,7 @@ impl Machine {
                 self.stop(task, attempt, CutWhy::AttemptTimeout);
             }
             (TimerKind::Task, TaskState::Running { attempt, .. }) => {
-                let why = if planted!(22) {
-                    CutWhy::AttemptTimeout
-                } else {
-                    CutWhy::TaskTimeout
-                };
-                self.stop(task, attempt, why);
+                self.stop(task, attempt, CutWhy::TaskTimeout);
             }
             (TimerKind::Task, _) => self.strategy(task, Fault::TaskTimeout),
             (TimerKind::Backoff, _) => self.record(Record::Readied { task }),
@@ -141,12 +131,7 @@ impl Machine {
                 self.answer_by_default(question);
             }
             (TimerKind::Grace, TaskState::Canceling { attempt, why }) => {
-                let how = if planted!(25) {
-                    CutHow::Stopped
-                } else {
-                    CutHow::Abandoned
-                };
-                self.cut(task, attempt, Some(why), how, None);
+                self.cut(task, attempt, Some(why), CutHow::Abandoned, None);
             }
             (kind, state) => debug_assert!(false, "a {kind:?} timer of {task} in {state:?}"),
         }
@@ -170,8 +155,8 @@ impl Machine {
     }
 
     fn run_end(&self) -> RunEnd {
-        let flawed = self.counts.failed + self.counts.canceled > 0
-            || (self.counts.substituted > 0 && !planted!(21));
+        let counts = &self.counts;
+        let flawed = counts.failed + counts.canceled + counts.substituted > 0;
         match self.run.ending {
             Some(EndingWhy::Abort(_)) => RunEnd::Failed,
             Some(EndingWhy::Cancel) => RunEnd::Canceled,

@@ -260,7 +260,7 @@ impl Machine {
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.run.phase, Phase::Live)
             && self.run.ending.is_none()
-            && (!self.run.paused || planted!(26))
+            && !self.run.paused
             && !self.dormant
     }
 

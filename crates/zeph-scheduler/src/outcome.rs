@@ -34,10 +34,6 @@ impl Machine {
                 self.record(Record::Completed { task, output, log });
                 self.spread.push_back(task);
             }
-            Some(Some(_)) if planted!(36) => {
-                self.record(Record::Completed { task, output, log });
-                self.spread.push_back(task);
-            }
             // The decision to stop it stands, whoever was faster.
             Some(Some(why)) => self.cut(task, attempt, Some(why), CutHow::Stopped, log),
             None => return InputOutcome::Stale,
@@ -85,7 +81,7 @@ impl Machine {
     /// If that attempt is in flight: why it is being stopped, if it is.
     pub(crate) fn current(&self, task: TaskId, attempt: Attempt) -> Option<Option<CutWhy>> {
         match self.state.get(task.index())? {
-            TaskState::Running { attempt: a, .. } if *a == attempt || planted!(38) => Some(None),
+            TaskState::Running { attempt: a, .. } if *a == attempt => Some(None),
             TaskState::Canceling { attempt: a, why } if *a == attempt => Some(Some(*why)),
             TaskState::Running { .. }
             | TaskState::Canceling { .. }
@@ -115,7 +111,7 @@ impl Machine {
             how,
             log,
         });
-        if how == CutHow::Abandoned && !planted!(40) {
+        if how == CutHow::Abandoned {
             self.actions.push(Action::Abandon { task, attempt });
         }
         if let Some(ending) = self.run.ending {
@@ -132,16 +128,12 @@ impl Machine {
                 self.record(Record::Canceled { task, why });
                 self.spread.push_back(task);
             }
-            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout)
-                if unknown && at_most_once && !planted!(41) =>
-            {
+            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) if unknown && at_most_once => {
                 self.ask_failure(task, Fault::Interrupted);
             }
             Some(CutWhy::AttemptTimeout) => self.after_failure(task, Fault::AttemptTimeout, None),
             Some(CutWhy::TaskTimeout) => self.after_failure(task, Fault::TaskTimeout, None),
-            Some(CutWhy::Suspend) | None
-                if at_most_once && !(planted!(39) && how == CutHow::Lost) =>
-            {
+            Some(CutWhy::Suspend) | None if at_most_once => {
                 self.ask_failure(task, Fault::Interrupted);
             }
             Some(CutWhy::Suspend) | None => self.record(Record::Readied { task }),

@@ -50,9 +50,7 @@ impl Machine {
                     task,
                     why: zeph_graph::SkipWhy::Declined,
                 });
-                if !planted!(43) {
-                    self.spread.push_back(task);
-                }
+                self.spread.push_back(task);
             }
             Answer::Failure(FailureAnswer::Retry) => self.record(Record::Readied { task }),
             Answer::Failure(FailureAnswer::Skip) => self.fail(task, fault_of(open.why)),
@@ -89,9 +87,9 @@ impl Machine {
                 Some((wait, if yes { Answer::Yes } else { Answer::No }))
             }
             // What must not happen twice is never repeated without a person's word.
-            AskWhy::Failure(Fault::Interrupted) if !planted!(42) => None,
+            AskWhy::Failure(Fault::Interrupted) => None,
             // The strategy does not speak for a budget, so its default does not either.
-            AskWhy::Failure(Fault::Budget) if !planted!(60) => None,
+            AskWhy::Failure(Fault::Budget) => None,
             AskWhy::Failure(_) => match &task.rules().on_failure {
                 OnFailure::Ask(ask) => {
                     let (wait, answer) = ask.fallback?;

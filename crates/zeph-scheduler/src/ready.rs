@@ -75,11 +75,11 @@ impl Ready {
         }
         for id in graph.ids().skip(known) {
             let rules = graph.task(id).rules();
-            if rules.priority != 0 && !(planted!(68) && known > 0) {
+            if rules.priority != 0 {
                 self.priority.resize(id.index() + 1, 0);
                 self.priority[id.index()] = rules.priority;
             }
-            if rules.lanes.is_empty() || (planted!(69) && known > 0) {
+            if rules.lanes.is_empty() {
                 continue;
             }
             let classes = &mut self.classes;
@@ -113,13 +113,7 @@ impl Ready {
         self.stamp[task.index()] = stamp;
         self.len += 1;
         let priority = self.priority.get(task.index()).copied().unwrap_or(0);
-        let priority = if planted!(44) { 0 } else { priority };
-        let weight = if planted!(45) {
-            0
-        } else {
-            self.weight[task.index()]
-        };
-        let rank = (Reverse(priority), Reverse(weight));
+        let rank = (Reverse(priority), Reverse(self.weight[task.index()]));
         let index = self.class_index(task);
         let class = &mut self.classes[index as usize];
         class
@@ -127,10 +121,7 @@ impl Ready {
             .entry(rank)
             .or_default()
             .push_back((task, stamp));
-        if class
-            .head
-            .is_none_or(|head| (rank, stamp) < head && !planted!(47))
-        {
+        if class.head.is_none_or(|head| (rank, stamp) < head) {
             self.show_head(index, Some((rank, stamp)));
         }
     }
@@ -221,9 +212,6 @@ impl Ready {
         for i in 0..self.classes[index].lanes.len() {
             let used = self.classes[index].lanes[i];
             self.used[used.lane.index()] -= used.weight;
-            if planted!(46) && i > 0 {
-                continue;
-            }
             for woken in std::mem::take(&mut self.parked[used.lane.index()]) {
                 let class = &mut self.classes[woken as usize];
                 class.parked = false;

@@ -81,11 +81,7 @@ impl Scheduler {
     ) -> T {
         let machine = &mut self.machine;
         if resumes || machine.time_passes() {
-            machine.now = if planted!(48) {
-                now
-            } else {
-                machine.now.max(now)
-            };
+            machine.now = machine.now.max(now);
         }
         let outcome = happen(machine);
         machine.spread();
@@ -100,7 +96,7 @@ impl Scheduler {
     /// meanwhile. A start carries the time of the last [`handle`](Self::handle): after a wait for the
     /// disk, or for slots of another run, tick first, or the wait is charged to the attempt's time-out.
     pub fn step(&mut self) -> Option<Batch> {
-        if self.in_flight && !planted!(49) {
+        if self.in_flight {
             return None;
         }
         let machine = &mut self.machine;
@@ -125,7 +121,6 @@ impl Scheduler {
     pub fn deadline(&self) -> Option<Timestamp> {
         let machine = &self.machine;
         let asleep = machine.dormant
-            || (planted!(50) && machine.run.paused)
             || matches!(
                 machine.run.phase,
                 Phase::New | Phase::Suspended | Phase::Ended(_)

@@ -20,15 +20,10 @@ impl Machine {
         retry_after: Option<Duration>,
     ) {
         let retry = self.graph.task(task).rules().retry;
-        let tally = self.tally(task);
-        // An attempt that a person asked for adds nothing: it is one attempt, and if it fails the policy
-        // decides as if nobody had been asked.
-        let granted = u64::from(retry.max_retries) + u64::from(planted!(6));
-        #[cfg(feature = "planted")]
-        let granted = granted + u64::from(tally.agains) * u64::from(planted!(53));
-        let again = fault.is_retryable() || (planted!(59) && fault == Fault::Budget);
-        if (again || planted!(5)) && u64::from(tally.failures) <= granted {
-            let until = self.retry_at(task, retry, tally.failures, retry_after);
+        // A manual retry grants one attempt; it does not extend the automatic retry limit.
+        let failures = self.tally(task).failures;
+        if fault.is_retryable() && failures <= retry.max_retries {
+            let until = self.retry_at(task, retry, failures, retry_after);
             self.record(Record::BackedOff { task, until });
         } else {
             self.strategy(task, fault);
@@ -42,23 +37,14 @@ impl Machine {
         failures: u32,
         retry_after: Option<Duration>,
     ) -> Timestamp {
-        let seed = self.policy.seed;
-        #[cfg(feature = "planted")]
-        let seed = seed ^ crate::planted::noise(37);
-        let draw = jitter::draw(seed, task, self.attempts[task.index()]);
-        let base = if planted!(8) {
-            Duration::ZERO
-        } else {
-            retry.base
-        };
-        let wait = jitter::backoff(base, retry.cap, failures, draw);
-        let floor = retry_after.filter(|_| !planted!(7));
-        self.now.after(wait.max(floor.unwrap_or_default()))
+        let draw = jitter::draw(self.policy.seed, task, self.attempts[task.index()]);
+        let wait = jitter::backoff(retry.base, retry.cap, failures, draw);
+        self.now.after(wait.max(retry_after.unwrap_or_default()))
     }
 
     /// No further attempt: what the task's `on_failure` says, or the policy for a budget.
     pub(crate) fn strategy(&mut self, task: TaskId, fault: Fault) {
-        if fault == Fault::Budget && !planted!(58) {
+        if fault == Fault::Budget {
             return match self.policy.over_budget {
                 OverBudget::Ask => self.ask_failure(task, fault),
                 OverBudget::Partial => self.fail(task, fault),
@@ -74,9 +60,7 @@ impl Machine {
                     output: Output::Definition,
                     log: None,
                 });
-                if !planted!(10) {
-                    self.spread.push_back(task);
-                }
+                self.spread.push_back(task);
             }
         }
     }
@@ -88,9 +72,7 @@ impl Machine {
 
     pub(crate) fn abort(&mut self, task: TaskId, fault: Fault) {
         self.record(Record::Failed { task, why: fault });
-        if !planted!(9) {
-            self.begin_ending(EndingWhy::Abort(task));
-        }
+        self.begin_ending(EndingWhy::Abort(task));
     }
 
     pub(crate) fn ask_failure(&mut self, task: TaskId, fault: Fault) {

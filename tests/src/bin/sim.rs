@@ -1,4 +1,4 @@
-//! The simulator at the terminal: `sim short|long|seed N|planted`.
+//! The simulator at the terminal: `sim short|long|find|seed N`.
 #![allow(
     clippy::print_stdout,
     reason = "a program that reports to its terminal"
@@ -7,7 +7,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use zeph_tests::sim::campaign::{Failure, check, crash_everywhere, run_all, shrink};
+use zeph_tests::sim::campaign::{
+    Failure, check, crash_everywhere, first_violation, run_all, shrink,
+};
 use zeph_tests::sim::trace::Trace;
 use zeph_tests::sim::world::{Options, run};
 
@@ -22,9 +24,10 @@ fn main() -> ExitCode {
         ["long", runs] => campaign(runs.parse().unwrap_or(1_000_000), 20_000, 2_000),
         ["seed", seed] => one(seed, 12),
         ["seed", seed, tasks] => one(seed, tasks.parse().unwrap_or(12)),
-        ["planted"] => planted(),
+        ["find"] => find(20_000),
+        ["find", runs] => find(runs.parse().unwrap_or(20_000)),
         _ => {
-            println!("usage: sim short | long [RUNS] | seed N [TASKS] | planted");
+            println!("usage: sim short | long [RUNS] | find [RUNS] | seed N [TASKS]");
             ExitCode::from(2)
         }
     }
@@ -113,31 +116,18 @@ fn fail(failure: Failure) -> ExitCode {
     ExitCode::FAILURE
 }
 
-#[cfg(feature = "planted")]
-fn planted() -> ExitCode {
-    let mut missed = 0;
-    let start = Instant::now();
-    for hunt in zeph_tests::sim::planted::hunt_all(20_000) {
-        let seconds = start.elapsed().as_secs_f64();
-        let (number, words, runs) = (hunt.number, hunt.words, hunt.runs);
-        match hunt.found {
-            Some(failure) => {
-                let broken = failure.broken;
-                println!("{number:>3} {words}: {runs} runs, {seconds:.1} s, {broken:.100}");
-            }
-            None => {
-                missed += 1;
-                println!("{number:>3} {words}: NOT FOUND in {runs} runs");
-            }
+/// Stops at the first violation, without a search for a shorter trace. For `cargo xtask mutants`.
+fn find(runs: u64) -> ExitCode {
+    match first_violation(runs) {
+        Some(failure) => {
+            println!("violation at seed {}: {}", failure.seed, failure.broken);
+            ExitCode::FAILURE
+        }
+        None => {
+            println!("no violation in {runs} runs");
+            ExitCode::SUCCESS
         }
     }
-    ExitCode::from(u8::from(missed > 0))
-}
-
-#[cfg(not(feature = "planted"))]
-fn planted() -> ExitCode {
-    println!("build with `--features planted`: the machine has no planted bugs otherwise");
-    ExitCode::from(2)
 }
 
 fn show(failure: &Failure) {

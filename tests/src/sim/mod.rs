@@ -9,8 +9,6 @@ pub mod campaign;
 pub mod damage;
 pub mod graphs;
 pub mod mix;
-#[cfg(feature = "planted")]
-pub mod planted;
 pub mod trace;
 pub mod world;
 

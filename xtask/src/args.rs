@@ -6,6 +6,8 @@ Usage: cargo xtask COMMAND
 
   test-all [--quick] [--only STEP[,STEP]] [--list]
                           the gate: one line a step; --quick leaves out the slow steps
+  mutants [--runs N] [NUMBER...]
+                          let the simulator find mutants of the scheduler, in 20000 runs each
   crash-loop [--kills N]  kill the real binary N times (500) and check what is lost
   soak                    the long forms: a million simulated runs, 500 kills, many property cases
   bench                   every benchmark
@@ -21,6 +23,7 @@ pub(crate) enum Command {
     Help,
     List,
     TestAll(Selection),
+    Mutants { runs: u64, numbers: Vec<u32> },
     CrashLoop { kills: u32 },
     Soak,
     Bench,
@@ -46,6 +49,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Command, String> {
     };
     match name.as_str() {
         "test-all" => test_all(rest),
+        "mutants" => mutants(rest),
         "crash-loop" => crash_loop(rest),
         "soak" => without_options(rest, Command::Soak),
         "bench" => without_options(rest, Command::Bench),
@@ -80,6 +84,19 @@ fn test_all(rest: &[String]) -> Result<Command, String> {
         }
     }
     Ok(Command::TestAll(selection))
+}
+
+fn mutants(rest: &[String]) -> Result<Command, String> {
+    let mut runs = crate::mutants::RUNS;
+    let mut numbers = Vec::new();
+    let mut args = rest.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--runs" => runs = number("--runs", args.next())?,
+            _ => numbers.push(number("mutants", Some(arg))?),
+        }
+    }
+    Ok(Command::Mutants { runs, numbers })
 }
 
 fn crash_loop(rest: &[String]) -> Result<Command, String> {
@@ -125,6 +142,11 @@ mod tests {
         assert_eq!(parse_line("crash-loop --kills 7"), kills(7));
         assert!(parse_line("crash-loop --kills many").is_err());
         assert!(parse_line("crash-loop --kills").is_err());
+        let (runs, numbers) = (9, vec![3, 4]);
+        let parsed = parse_line("mutants 3 --runs 9 4");
+        assert_eq!(parsed, Ok(Command::Mutants { runs, numbers }));
+        assert!(parse_line("mutants --runs").is_err());
+        assert!(parse_line("mutants --walk").is_err());
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! They fetch packages with pip and npm, so they are not part of the gate.
 
 mod fetch;
-mod process;
 mod scenario;
 mod server;
 
@@ -14,6 +13,7 @@ use crate::cargo::Call;
 use crate::llm::fetch::Fetch;
 use crate::llm::scenario::Scenario;
 use crate::llm::server::{MODEL, Server};
+use crate::process::Process;
 use crate::workspace::Workspace;
 
 /// Time limit of one checker; each of its cases has a shorter one.
@@ -65,7 +65,7 @@ fn check(workspace: &Workspace, fetch: &Fetch, args: &[&str]) -> Result<bool, St
     let mut command = Command::new(program);
     command.args(args);
     let report = fetch.log(&format!("check-{}", args[0]))?;
-    let mut process = process::Process::start(&mut command, &report)?;
+    let mut process = Process::start(&mut command, &report)?;
     let status = process.wait(CHECKER)?;
     print!("{}", process.output());
     Ok(status.success())

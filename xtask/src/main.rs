@@ -16,11 +16,13 @@ mod guarantees;
 mod layering;
 mod llm;
 mod long;
+mod mutants;
 mod tidy;
 
 mod cargo;
 mod finding;
 mod markdown;
+mod process;
 mod rust;
 mod tally;
 mod tree;
@@ -61,6 +63,7 @@ fn run(command: Command) -> Result<bool, String> {
             Ok(true)
         }
         Command::TestAll(selection) => gate::run(&selection),
+        Command::Mutants { runs, numbers } => mutants::run(runs, &numbers),
         Command::CrashLoop { kills } => long::crash_loop(kills),
         Command::Soak => long::soak(),
         Command::Bench => long::bench(),

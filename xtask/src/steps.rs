@@ -6,7 +6,7 @@ use crate::cargo::Call;
 use crate::finding::Finding;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{book, budgets, deny, guarantees, layering, long, tidy};
+use crate::{book, budgets, deny, guarantees, layering, long, mutants, tidy};
 
 /// One step of the gate.
 pub(crate) struct Step {
@@ -40,7 +40,7 @@ pub(crate) struct Outcome {
 }
 
 /// All steps. Cheap ones come first, so that a simple mistake fails in seconds.
-pub(crate) const STEPS: [Step; 13] = [
+pub(crate) const STEPS: [Step; 14] = [
     cargo("format", "the stock format of rustfmt", |_, _| {
         one("fmt --all --check -- --color never")
     })
@@ -98,6 +98,12 @@ pub(crate) const STEPS: [Step; 13] = [
         "simulation",
         "seeded runs of the scheduler, short form",
         |_, _| one("run -p zeph-tests --bin sim -- short"),
+    )
+    .compiling(),
+    other(
+        "mutants",
+        "bugs in a copy of the scheduler, which the simulator must find",
+        mutants::step,
     )
     .compiling(),
     cargo("crash-loop", "50 kills of the real binary", |_, _| {

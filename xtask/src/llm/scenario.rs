@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::llm::fetch::Fetch;
-use crate::llm::process::Process;
 use crate::llm::server::MODEL;
+use crate::process::Process;
 use crate::workspace::Workspace;
 
 /// A small model completes some of these and fails in others.

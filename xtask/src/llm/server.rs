@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::llm::fetch::Fetch;
-use crate::llm::process::Process;
+use crate::process::Process;
 
 /// The name of the real model in requests.
 pub(crate) const MODEL: &str = "smollm2-135m";

@@ -1,13 +1,15 @@
-//! Calls of cargo, with or without their output on the terminal.
+//! Calls of cargo and of the programs that it builds, with or without their output on the terminal.
 
 use std::env;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-/// One call of cargo.
+/// One call of a program.
 #[derive(Debug)]
 pub(crate) struct Call {
+    /// `None` is cargo.
+    program: Option<PathBuf>,
     args: Vec<String>,
     vars: Vec<(String, String)>,
 }
@@ -24,8 +26,17 @@ impl Call {
     /// `cargo` with the arguments of a line; no argument may contain a space.
     pub(crate) fn cargo(line: &str) -> Self {
         Self {
+            program: None,
             args: line.split_whitespace().map(str::to_owned).collect(),
             vars: Vec::new(),
+        }
+    }
+
+    /// A program that cargo has built, with the arguments of a line.
+    pub(crate) fn program(path: PathBuf, line: &str) -> Self {
+        Self {
+            program: Some(path),
+            ..Self::cargo(line)
         }
     }
 
@@ -41,7 +52,13 @@ impl Call {
             let quote = if value.contains(' ') { "\"" } else { "" };
             format!("{name}={quote}{value}{quote} ")
         });
-        format!("{}cargo {}", vars.collect::<String>(), self.args.join(" "))
+        let program = self.program.as_deref().unwrap_or(Path::new("cargo"));
+        let program = program.display();
+        format!(
+            "{}{program} {}",
+            vars.collect::<String>(),
+            self.args.join(" ")
+        )
     }
 
     /// Runs the call with both streams going to `log`, and reads that file.
@@ -88,8 +105,8 @@ impl Call {
     }
 
     fn command(&self, root: &Path) -> Command {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        let cargo = || env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from);
+        let mut command = Command::new(self.program.clone().unwrap_or_else(cargo));
         command
             .current_dir(root)
             .args(&self.args)

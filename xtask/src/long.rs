@@ -1,5 +1,7 @@
 //! The long test forms: crash loop, soak, benchmarks.
 
+use std::path::Path;
+
 use crate::cargo::Call;
 use crate::workspace::Workspace;
 
@@ -8,37 +10,55 @@ const CASES: &str = "10000";
 
 /// Kills the real binary `kills` times.
 pub(crate) fn crash_loop(kills: u32) -> Result<bool, String> {
-    run_all(&crash_calls(kills))
+    let workspace = Workspace::load()?;
+    run_all(&workspace, &crash_calls(&workspace.target, kills))
 }
 
 /// The simulator's long form, the long crash loop, and many cases of every property test.
 pub(crate) fn soak() -> Result<bool, String> {
+    let workspace = Workspace::load()?;
     let mut calls = vec![Call::cargo("run --release -p zeph-tests --bin sim -- long")];
-    calls.extend(crash_calls(500));
+    calls.extend(crash_calls(&workspace.target, 500));
     calls.push(Call::cargo("test --workspace --all-features").env("PROPTEST_CASES", CASES));
-    run_all(&calls)
+    run_all(&workspace, &calls)
 }
 
 /// Every benchmark.
 pub(crate) fn bench() -> Result<bool, String> {
-    run_all(&[Call::cargo("bench --workspace")])
+    run_all(&Workspace::load()?, &[Call::cargo("bench --workspace")])
+}
+
+/// The calls of the simulator's short form.
+pub(crate) fn simulation_calls(target: &Path) -> Vec<Call> {
+    let simulator = Call::program(target.join("debug/sim"), "short");
+    vec![build(), simulator]
 }
 
 /// The calls of a crash loop. The binary is built first, so that no kill hits a compiler.
-pub(crate) fn crash_calls(kills: u32) -> Vec<Call> {
-    vec![
-        Call::cargo("build -p zeph-cli --bin zeph"),
-        Call::cargo(&format!(
-            "run -p zeph-tests --bin crash-loop -- --kills {kills}"
-        )),
-    ]
+pub(crate) fn crash_calls(target: &Path, kills: u32) -> Vec<Call> {
+    let program = target.join("debug/crash-loop");
+    let crash_loop = Call::program(program, &format!("--kills {kills}"));
+    vec![build(), with_binary(crash_loop, target)]
 }
 
-fn run_all(calls: &[Call]) -> Result<bool, String> {
-    let root = Workspace::load()?.root;
+/// The call with the path of the built `zeph`, so that it builds none of its own.
+pub(crate) fn with_binary(call: Call, target: &Path) -> Call {
+    call.env(
+        "ZEPH_TEST_BINARY",
+        &target.join("debug/zeph").to_string_lossy(),
+    )
+}
+
+/// Builds the binaries with the features of the tests, which usually has been done by then. Any other
+/// choice of packages has other features, and would compile most of the dependencies again.
+fn build() -> Call {
+    Call::cargo("test --workspace --all-features --no-run --tests")
+}
+
+fn run_all(workspace: &Workspace, calls: &[Call]) -> Result<bool, String> {
     for call in calls {
         println!("{}", call.line());
-        if !call.run_visible(&root)? {
+        if !call.run_visible(&workspace.root)? {
             eprintln!("FAILED: {}", call.line());
             return Ok(false);
         }
@@ -51,9 +71,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_crash_loop_builds_the_binary_before_it_kills() {
-        let lines: Vec<String> = crash_calls(50).iter().map(Call::line).collect();
-        assert!(lines[0].starts_with("cargo build -p zeph-cli"), "{lines:?}");
-        assert!(lines[1].ends_with("--kills 50"), "{lines:?}");
+    fn the_crash_loop_uses_the_binary_that_was_built_before() {
+        let lines: Vec<String> = crash_calls(Path::new("t"), 50)
+            .iter()
+            .map(Call::line)
+            .collect();
+        let build = "cargo test --workspace --all-features --no-run --tests";
+        let crash_loop = "ZEPH_TEST_BINARY=t/debug/zeph t/debug/crash-loop --kills 50";
+        assert_eq!(lines, [build, crash_loop]);
     }
 }

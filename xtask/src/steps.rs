@@ -24,7 +24,7 @@ pub(crate) struct Step {
 enum Work {
     /// Reads files and compares.
     Check(fn(&Workspace) -> Result<Vec<Finding>, String>),
-    /// Calls cargo; the flag asks for the quick form.
+    /// Calls cargo and the programs that it built; the flag asks for the quick form.
     Cargo(fn(&Workspace, bool) -> Result<Vec<Call>, String>),
     /// Anything else; the text is the step's name.
     Other(fn(&Workspace, &str) -> Result<Outcome, String>),
@@ -82,7 +82,7 @@ pub(crate) const STEPS: [Step; 14] = [
     .compiling(),
     cargo(
         "features",
-        "the facade without features, with each, with all",
+        "the facade without features and with each one alone",
         features,
     )
     .compiling(),
@@ -97,7 +97,7 @@ pub(crate) const STEPS: [Step; 14] = [
     cargo(
         "simulation",
         "seeded runs of the scheduler, short form",
-        |_, _| one("run -p zeph-tests --bin sim -- short"),
+        |workspace, _| Ok(long::simulation_calls(&workspace.target)),
     )
     .compiling(),
     other(
@@ -106,9 +106,11 @@ pub(crate) const STEPS: [Step; 14] = [
         mutants::step,
     )
     .compiling(),
-    cargo("crash-loop", "50 kills of the real binary", |_, _| {
-        Ok(long::crash_calls(50))
-    })
+    cargo(
+        "crash-loop",
+        "50 kills of the real binary",
+        |workspace, _| Ok(long::crash_calls(&workspace.target, 50)),
+    )
     .compiling(),
 ];
 
@@ -154,21 +156,29 @@ fn features(workspace: &Workspace, _quick: bool) -> Result<Vec<Call>, String> {
     let facade = workspace.find("zeph-orchestration")?;
     let bare = "check -p zeph-orchestration --no-default-features";
     let mut calls = vec![Call::cargo(bare)];
-    for name in facade.features.iter().filter(|name| *name != "default") {
+    // `full` is the set of all others, which clippy and the tests use.
+    let sets = ["default", "full"];
+    for name in facade
+        .features
+        .iter()
+        .filter(|name| !sets.contains(&name.as_str()))
+    {
         calls.push(Call::cargo(&format!("{bare} --features {name}")));
     }
     Ok(calls)
 }
 
-fn tests(_workspace: &Workspace, quick: bool) -> Result<Vec<Call>, String> {
+fn tests(workspace: &Workspace, quick: bool) -> Result<Vec<Call>, String> {
     let targets = if quick {
         "--lib --tests"
     } else {
         "--lib --bins --tests --examples"
     };
-    one(&format!(
-        "test --workspace --all-features --no-fail-fast {targets}"
-    ))
+    let line = format!("test --workspace --all-features --no-fail-fast {targets}");
+    Ok(vec![long::with_binary(
+        Call::cargo(&line),
+        &workspace.target,
+    )])
 }
 
 fn docs(_workspace: &Workspace, _quick: bool) -> Result<Vec<Call>, String> {
@@ -203,7 +213,7 @@ impl Step {
     }
 }
 
-/// Runs calls of cargo one after the other until one fails; counts the tests in their output.
+/// Runs calls one after the other until one fails; counts the tests in their output.
 pub(crate) fn call_all(
     workspace: &Workspace,
     step: &str,

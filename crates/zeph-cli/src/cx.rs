@@ -285,7 +285,7 @@ fn no_database(path: &Path) -> CliError {
 fn no_such_run(text: &str) -> CliError {
     CliError::new(
         Exit::Usage,
-        format!("there is no run {:?}", zeph_common::inert(text)),
+        format!("there is no run {:?}", zeph_common::escape_terminal(text)),
     )
     .code("no_such_run")
     .help("`zeph list` shows the runs")
@@ -301,7 +301,7 @@ fn ambiguous(text: &str, found: &[RunId]) -> CliError {
         format!(
             "{} runs begin with {:?}: {}",
             found.len(),
-            zeph_common::inert(text),
+            zeph_common::escape_terminal(text),
             names.join(", ")
         ),
     )

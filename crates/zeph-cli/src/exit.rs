@@ -126,12 +126,12 @@ impl CliError {
         match &self.picture {
             Some(picture) => out::note_line(picture.trim_end()),
             None => {
-                let message = zeph_common::inert_block(&self.message);
+                let message = zeph_common::escape_terminal_block(&self.message);
                 out::note_line(format!("{} {message}", Tone::Bad.paint("error:")));
             }
         }
         if let Some(help) = &self.help {
-            let help = zeph_common::inert_block(help);
+            let help = zeph_common::escape_terminal_block(help);
             out::note_line(format!("{} {help}", Tone::Question.paint(" help:")));
         }
     }

@@ -36,7 +36,7 @@ fn escaped(json: &str) -> Cow<'_, str> {
     let (mut text, mut units) = ([0; 4], [0; 2]);
     for c in json.chars() {
         let one = &*c.encode_utf8(&mut text);
-        if c.is_ascii() || zeph_common::inert(one) == one {
+        if c.is_ascii() || zeph_common::escape_terminal(one) == one {
             safe.push(c);
         } else {
             for unit in c.encode_utf16(&mut units) {
@@ -127,7 +127,7 @@ pub(crate) fn failure() -> Option<&'static io::Error> {
 
 /// A word as a shell would need it, safe to print.
 pub(crate) fn quoted(word: &str) -> String {
-    let word = zeph_common::inert(word);
+    let word = zeph_common::escape_terminal(word);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.into_owned()

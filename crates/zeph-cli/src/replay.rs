@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use zeph_common::inert;
+use zeph_common::escape_terminal;
 use zeph_executor::Registry;
 use zeph_memory::RawGraphStore;
 use zeph_orchestration::{AttemptReplay, ReplayReport, replay_run};
@@ -121,7 +121,7 @@ fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
             out::line(format!(
                 "{} run {run}: {}",
                 Tone::Bad.paint("differs"),
-                inert(&first)
+                escape_terminal(&first)
             ));
             out::line(format!(
                 "  `zeph verify {run}` tells whether the journal is damaged; if it is not, another version of zeph has decided this run"
@@ -133,7 +133,7 @@ fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
         out::line(format!(
             "{} what models did was left alone: {}",
             Tone::Warning.paint("skipped"),
-            inert(message)
+            escape_terminal(message)
         ));
         return;
     }
@@ -164,9 +164,9 @@ fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
         out::line(format!(
             "{} {}, attempt {}: {}",
             tone.paint(word),
-            inert(&one.task),
+            escape_terminal(&one.task),
             one.attempt,
-            inert(&text)
+            escape_terminal(&text)
         ));
     }
     if rest.len() > SHOWN {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
-use zeph_common::inert;
+use zeph_common::escape_terminal;
 use zeph_graph::{AskWhy, Effect, Fault, RunId, RunState, TaskState};
 use zeph_memory::{ListQuery, RawGraphStore};
 use zeph_memory_sqlite::SqliteStore;
@@ -168,7 +168,7 @@ fn tell(cx: &Cx, view: &RunView, channel: Channel, reruns: bool) {
         channel.line(format!(
             "  {} {}: {then}",
             Tone::Warning.paint("interrupted"),
-            inert(task)
+            escape_terminal(task)
         ));
     }
     if interrupted.len() > SHOWN {

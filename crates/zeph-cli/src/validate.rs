@@ -31,7 +31,7 @@ pub(crate) fn run(cx: &Cx, args: &ValidateArgs) -> Result<Exit, CliError> {
             "critical_path": path,
         }));
     } else {
-        let name = zeph_common::inert(&loaded.name);
+        let name = zeph_common::escape_terminal(&loaded.name);
         out::line(format!(
             "{} {name}: {}",
             Tone::Good.paint("ok"),
@@ -60,7 +60,7 @@ pub(crate) fn size(graph: &TaskGraph) -> String {
 
 fn arrows(path: &[&str]) -> String {
     let shown: Vec<_> = (path.iter().take(PATH_SHOWN))
-        .map(|name| zeph_common::inert(name))
+        .map(|name| zeph_common::escape_terminal(name))
         .collect();
     let mut text = shown.join(" → ");
     if path.len() > PATH_SHOWN {

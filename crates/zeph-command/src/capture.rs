@@ -1,6 +1,6 @@
 //! What a command printed, within fixed memory.
 
-use zeph_common::HeadTail;
+use zeph_common::HeadTailBuffer;
 
 /// The bytes of standard error that an output keeps.
 const STDERR_BYTES: usize = 64 << 10;
@@ -9,14 +9,14 @@ const STDERR_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Capture {
     pub(crate) stdout: Bounded,
-    pub(crate) stderr: HeadTail,
+    pub(crate) stderr: HeadTailBuffer,
 }
 
 impl Capture {
     pub(crate) fn new(max_stdout: usize) -> Self {
         Self {
             stdout: Bounded::new(max_stdout),
-            stderr: HeadTail::new(STDERR_BYTES),
+            stderr: HeadTailBuffer::new(STDERR_BYTES),
         }
     }
 

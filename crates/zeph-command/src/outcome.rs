@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use serde_json::{Value, json};
-use zeph_common::{tail_words, truncate, truncate_words};
+use zeph_common::{Boundary, head_tail, truncate};
 use zeph_executor::{TaskError, TaskOutput};
 
 use crate::attempt::Ended;
@@ -100,7 +100,7 @@ fn bad_end(params: &CommandParams, status: ExitStatus, stderr: &str) -> TaskErro
     };
     let mut message = format!(
         "{} {}",
-        truncate(name, LAST_LINE_BYTES),
+        truncate(name, LAST_LINE_BYTES, Boundary::Char),
         how_it_ended(status)
     );
     if params.shell.is_some() && status.code() == Some(127) {
@@ -108,7 +108,7 @@ fn bad_end(params: &CommandParams, status: ExitStatus, stderr: &str) -> TaskErro
     }
     if let Some(line) = stderr.lines().rev().find(|line| !line.trim().is_empty()) {
         // Secrets are found later, so none may be cut in half.
-        let line = truncate_words(tail_words(line, STDERR_TAIL_BYTES).trim(), LAST_LINE_BYTES);
+        let line = truncate(tail(line).trim(), LAST_LINE_BYTES, Boundary::Word);
         message.push_str(&format!(": {line}"));
     }
     TaskError::retryable(message)
@@ -124,7 +124,13 @@ fn how_it_ended(status: ExitStatus) -> String {
     }
 }
 
+/// A text of up to [`STDERR_TAIL_BYTES`], or the tail of a longer one.
+fn tail(text: &str) -> &str {
+    let ends = head_tail(text, STDERR_TAIL_BYTES, Boundary::Word);
+    if ends.cut == 0 { ends.head } else { ends.tail }
+}
+
 fn facts(status: ExitStatus, stderr: &str) -> Value {
-    let tail = tail_words(stderr, STDERR_TAIL_BYTES);
+    let tail = tail(stderr);
     json!({ "exit": status.code(), "signal": status.signal(), "stderr_tail": tail })
 }

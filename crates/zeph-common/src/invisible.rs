@@ -1,11 +1,11 @@
-//! Which characters show nothing or reorder others, and where a joiner has work to do.
+//! Classes of invisible characters, and where joiners and selectors have an effect.
 
 /// Zero width joiner.
 pub(crate) const ZWJ: char = '\u{200D}';
 /// Zero width non-joiner.
 pub(crate) const ZWNJ: char = '\u{200C}';
 
-/// Whether a character shows nothing or reorders its neighbours.
+/// Whether a character is invisible or reorders its neighbours.
 ///
 /// Bidirectional controls, zero width and filler characters, variation selectors and tags; the
 /// list follows `Default_Ignorable_Code_Point` of the Unicode Character Database.
@@ -37,7 +37,7 @@ pub(crate) const fn is_emoji_selector(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}')
 }
 
-/// Whether a joiner between these two does something that a reader sees.
+/// Whether a joiner between these two characters changes what is displayed.
 pub(crate) const fn joins(before: char, joiner: char, after: char) -> bool {
     let scripts = is_joining_script(before) && is_joining_script(after);
     let emoji = (is_emoji(before) || is_emoji_selector(before)) && is_emoji(after);

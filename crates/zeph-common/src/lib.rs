@@ -1,13 +1,13 @@
-//! Text utilities shared by every storey: inert printing, truncation that says so.
+//! Text utilities of all layers: terminal escaping, truncation, durations.
 
-mod inert;
+mod duration;
+mod escape_terminal;
+mod head_tail_buffer;
 mod invisible;
-mod keep;
-mod spell;
 mod truncate;
 
-pub use inert::{Plain, Removed, inert, inert_block, plain_block};
+pub use duration::format_duration;
+pub use escape_terminal::{PlainText, Removed, escape_terminal, escape_terminal_block, plain_text};
+pub use head_tail_buffer::HeadTailBuffer;
 pub use invisible::is_invisible;
-pub use keep::{Ends, HeadTail, ends, head_tail, head_tail_words, tail_words};
-pub use spell::show_duration;
-pub use truncate::{MAX_WORD_BYTES, Truncated, truncate, truncate_words};
+pub use truncate::{Boundary, HeadTail, MAX_WORD_BYTES, Truncated, head_tail, truncate};

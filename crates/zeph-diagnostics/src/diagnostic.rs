@@ -120,7 +120,7 @@ impl Diagnostic {
             Some(source) => source.name(),
             None => self.path.as_deref()?,
         };
-        let name = zeph_common::inert(name);
+        let name = zeph_common::escape_terminal(name);
         Some(match self.line_column() {
             Some((line, column)) => format!("{name}:{line}:{column}"),
             None => name.into_owned(),

@@ -87,7 +87,7 @@ impl Node {
             };
             let Some((step, child)) = next else { break };
             pointer.push('/');
-            pointer.push_str(&zeph_common::inert(&step));
+            pointer.push_str(&zeph_common::escape_terminal(&step));
             here = child;
         }
         if pointer.len() > MAX_BYTES {

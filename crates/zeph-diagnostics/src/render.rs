@@ -95,7 +95,7 @@ impl Lines {
             .map_or(text.len(), |at| span.start + at);
         let first = text[..start].bytes().filter(|&byte| byte == b'\n').count() + 1;
         Self {
-            name: zeph_common::inert(source.name()).into_owned(),
+            name: zeph_common::escape_terminal(source.name()).into_owned(),
             text: harmless(&text[start..line_end]),
             first,
             span: (span.start - start..span.end.min(line_end) - start).into(),
@@ -110,7 +110,7 @@ fn harmless(text: &str) -> String {
     let mut buffer = [0; 4];
     for c in text.chars() {
         let one = &*c.encode_utf8(&mut buffer);
-        if c == '\t' || zeph_common::inert(one) == one {
+        if c == '\t' || zeph_common::escape_terminal(one) == one {
             safe.push(c);
         } else {
             safe.extend(std::iter::repeat_n('?', c.len_utf8()));

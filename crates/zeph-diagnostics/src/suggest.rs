@@ -46,7 +46,7 @@ pub fn suggest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
 pub fn quote(text: &str) -> String {
     const SHOWN: usize = 80;
     let cut = text.char_indices().nth(SHOWN);
-    let shown = zeph_common::inert(cut.map_or(text, |(end, _)| &text[..end]));
+    let shown = zeph_common::escape_terminal(cut.map_or(text, |(end, _)| &text[..end]));
     let dots = if cut.is_some() { "…" } else { "" };
     format!("\"{}\"{dots}", shown.replace('"', "\\\""))
 }
@@ -65,7 +65,7 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
             shown.push("…".to_owned());
             break;
         }
-        shown.push(format!("`{}`", zeph_common::inert(name)));
+        shown.push(format!("`{}`", zeph_common::escape_terminal(name)));
     }
     shown.join(", ")
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zeph_common::Boundary;
 use zeph_graph::{Budget, Spend};
 
 use crate::output::fits;
@@ -253,7 +254,7 @@ impl fmt::Debug for TaskError {
 /// A text within its limit. Its secrets are found later, so none may be cut in half: it ends with a
 /// whole word.
 fn bounded(text: String) -> String {
-    let short = zeph_common::truncate_words(&text, MAX_TEXT_BYTES);
+    let short = zeph_common::truncate(&text, MAX_TEXT_BYTES, Boundary::Word);
     if short.is_cut() {
         short.to_string()
     } else {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use zeph_common::HeadTail;
+use zeph_common::HeadTailBuffer;
 
 use crate::journal::Redact;
 
@@ -65,14 +65,14 @@ impl LogStream {
 #[derive(Clone, Debug)]
 pub struct Logs {
     limit: usize,
-    streams: Arc<Mutex<[HeadTail; 3]>>,
+    streams: Arc<Mutex<[HeadTailBuffer; 3]>>,
 }
 
 impl Logs {
     /// Empty logs that keep at most `bytes_per_stream` of each stream; with 0 they only count.
     #[must_use]
     pub fn new(bytes_per_stream: usize) -> Self {
-        let streams = [(); 3].map(|()| HeadTail::with_margin(bytes_per_stream, MARGIN_BYTES));
+        let streams = [(); 3].map(|()| HeadTailBuffer::with_margin(bytes_per_stream, MARGIN_BYTES));
         Self {
             limit: bytes_per_stream,
             streams: Arc::new(Mutex::new(streams)),
@@ -104,10 +104,10 @@ impl Logs {
     /// which it was written.
     #[must_use]
     pub fn take_redacted(&self, redact: Option<&dyn Redact>) -> Vec<(LogStream, Bytes)> {
-        let fresh = [(); 3].map(|()| HeadTail::with_margin(self.limit, MARGIN_BYTES));
+        let fresh = [(); 3].map(|()| HeadTailBuffer::with_margin(self.limit, MARGIN_BYTES));
         let taken = std::mem::replace(&mut *self.lock(), fresh);
-        let render = |log: HeadTail| match redact {
-            Some(redact) => log.render_clean(&|bytes| redact.redact(bytes)),
+        let render = |log: HeadTailBuffer| match redact {
+            Some(redact) => log.render_redacted(&|bytes| redact.redact(bytes)),
             None => log.render(),
         };
         LogStream::ALL
@@ -118,7 +118,7 @@ impl Logs {
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, [HeadTail; 3]> {
+    fn lock(&self) -> MutexGuard<'_, [HeadTailBuffer; 3]> {
         // A push leaves no half-done state behind that a later one could trip over.
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use zeph_common::Boundary;
 use zeph_llm::{ErrorKind, LlmError};
 
 use crate::answer::Fault;
@@ -33,10 +34,10 @@ impl Origin {
     /// An error of that kind. Its text may be a stranger's: the key goes out of it, and what is no text.
     pub(crate) fn error(&self, kind: ErrorKind, text: &str) -> LlmError {
         let text = self.redacted(text);
-        let text = zeph_common::inert(text.trim());
+        let text = zeph_common::escape_terminal(text.trim());
         // Once more: a key with something invisible in it has become one.
         let text = self.redacted(&text);
-        let text = zeph_common::truncate(&text, MESSAGE_BYTES).to_string();
+        let text = zeph_common::truncate(&text, MESSAGE_BYTES, Boundary::Char).to_string();
         LlmError::new(kind, self.name.as_str(), text)
     }
 
@@ -99,7 +100,7 @@ impl Origin {
                 )
             }
             webc::Error::ResponseFailedNotJson { content_type, body } => {
-                let what = zeph_common::truncate(content_type, 60);
+                let what = zeph_common::truncate(content_type, 60, Boundary::Char);
                 let said = format!(
                     "the answer is no JSON but `{what}`; is the base address right? It begins: {}",
                     head(body)

@@ -1,6 +1,7 @@
 //! What services say about errors, and what it means.
 
 use serde_json::Value;
+use zeph_common::Boundary;
 use zeph_llm::ErrorKind;
 
 /// What a service says about an error, whichever way it says it.
@@ -72,7 +73,7 @@ impl Said {
     /// What helps, by the status and the words of an error. The order matters: a status says less than a
     /// code, and services use some of them for several things.
     pub(crate) fn kind(&self, status: Option<u16>) -> ErrorKind {
-        let text = zeph_common::truncate(&self.message, 4_096)
+        let text = zeph_common::truncate(&self.message, 4_096, Boundary::Char)
             .text
             .to_lowercase();
         let named = |list: &[&str]| list.iter().any(|word| self.words.contains(word));
@@ -127,7 +128,7 @@ impl Said {
 
 /// The beginning of what arrived.
 pub(crate) fn head(body: &str) -> &str {
-    zeph_common::truncate(body.trim_start(), 2_000).text
+    zeph_common::truncate(body.trim_start(), 2_000, Boundary::Char).text
 }
 
 /// Words of services for what went wrong, where the status does not tell.

@@ -1,5 +1,6 @@
 //! Services: who can be asked, where they live, what they speak, and what they can do.
 
+use zeph_common::Boundary;
 use zeph_llm::{Capabilities, Dialect, SchemaSupport};
 
 use crate::BuildError;
@@ -185,8 +186,9 @@ fn unknown(service: &str) -> BuildError {
 }
 
 fn short(text: &str) -> String {
-    let text = zeph_common::inert(zeph_common::truncate(text, 256).text).into_owned();
-    zeph_common::truncate(&text, 100).to_string()
+    let text = zeph_common::escape_terminal(zeph_common::truncate(text, 256, Boundary::Char).text)
+        .into_owned();
+    zeph_common::truncate(&text, 100, Boundary::Char).to_string()
 }
 
 #[cfg(test)]

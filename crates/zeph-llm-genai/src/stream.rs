@@ -33,7 +33,7 @@ pub(crate) struct Call {
 
 /// The error of a call that took too long.
 pub(crate) fn too_late(origin: &Origin, limit: Duration) -> LlmError {
-    let limit = zeph_common::show_duration(limit);
+    let limit = zeph_common::format_duration(limit);
     origin.error(ErrorKind::Timeout, &format!("no answer within {limit}"))
 }
 

@@ -166,7 +166,7 @@ impl<'a> IntoIterator for &'a PlanErrors {
 impl fmt::Display for PlanErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 50;
-        let name = zeph_common::inert(self.source.name());
+        let name = zeph_common::escape_terminal(self.source.name());
         match self.all.len() {
             1 => write!(f, "{name}: the plan has a problem:")?,
             many => write!(f, "{name}: the plan has {many} problems:")?,

@@ -110,7 +110,7 @@ fn words(error: &Error) -> String {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };
-    zeph_common::inert(&words).into_owned()
+    zeph_common::escape_terminal(&words).into_owned()
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl Noted<'_> {
 pub(crate) fn show(text: &str) -> String {
     const SHOWN: usize = 80;
     let cut = text.char_indices().nth(SHOWN);
-    let shown = zeph_common::inert(cut.map_or(text, |(end, _)| &text[..end]));
+    let shown = zeph_common::escape_terminal(cut.map_or(text, |(end, _)| &text[..end]));
     let dots = if cut.is_some() { "…" } else { "" };
     format!("\"{}\"{dots}", shown.replace('"', "\\\""))
 }

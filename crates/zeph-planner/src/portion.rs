@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 use tokio::task::yield_now;
-use zeph_common::head_tail;
+use zeph_common::{Boundary, head_tail};
 use zeph_sanitizer::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
 
 use crate::fill;
@@ -136,7 +136,7 @@ impl Room<'_> {
             let mut sanitized = self.sanitize(piece, max_bytes);
             if sanitized.text.len() >= whole.text.len() {
                 // This sanitizer does not cut, so what it gave back is cut here.
-                sanitized.text = head_tail(&whole.text, max_bytes).into_owned();
+                sanitized.text = head_tail(&whole.text, max_bytes, Boundary::Char).to_string();
             }
             let count = (self.count)(&sanitized.text);
             if count <= share {
@@ -163,7 +163,7 @@ impl Room<'_> {
         let Measured { whole, want, .. } = measured;
         let mut size = scaled(whole.text.len(), share, *want);
         for _ in 0..SIZE_TRIES {
-            let count = (self.count)(&head_tail(&whole.text, size));
+            let count = (self.count)(&head_tail(&whole.text, size, Boundary::Char).to_string());
             if count <= share {
                 break;
             }

@@ -1,6 +1,6 @@
 //! The sanitizer in the box: redact, clean, cut, wrap.
 
-use zeph_common::{Ends, ends, inert, plain_block};
+use zeph_common::{Boundary, HeadTail, escape_terminal, head_tail, plain_text};
 
 use crate::clean::neutralise;
 use crate::content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
@@ -108,7 +108,7 @@ impl StandardSanitizer {
     /// beginning of one, and what hides may stand between its parts.
     fn pass(&self, text: &str, tally: &mut Tally) -> Option<String> {
         let before = self.redactor.redact_counted(text, tally);
-        let plain = plain_block(&before);
+        let plain = plain_text(&before);
         tally.removed(plain.removed);
         let after = self.redactor.redact_counted(&plain.text, tally);
         if let Some((neutral, kinds)) = neutralise(&after) {
@@ -123,7 +123,7 @@ impl StandardSanitizer {
     /// A source's name on one line, without secrets: before characters go, and after, as in a text.
     fn source(&self, source: &str) -> String {
         let before = self.redactor.redact(source);
-        let line = inert(&before);
+        let line = escape_terminal(&before);
         self.redactor.redact(&line).into_owned()
     }
 
@@ -137,18 +137,18 @@ impl StandardSanitizer {
         }
         let mut budget = max_bytes.saturating_sub(cut_marker_bytes(text.len()));
         for _ in 0..MAX_CUTS {
-            let ends = ends(&text, budget);
+            let ends = head_tail(&text, budget, Boundary::Char);
             let mut changes = Tally::default();
             let short = self.settle(&ends.to_string(), &mut changes);
             if short.len() <= max_bytes {
-                tally.add(ChangeKind::Cut, ends.cut);
+                tally.add(ChangeKind::Cut, ends.cut as u64);
                 tally.extend(changes);
                 return short;
             }
             budget = budget.saturating_sub((short.len() - max_bytes) * 2);
         }
         tally.add(ChangeKind::Cut, text.len() as u64);
-        let nothing = ends(&text, 0).to_string();
+        let nothing = head_tail(&text, 0, Boundary::Char).to_string();
         [nothing.as_str(), "…"]
             .into_iter()
             .find(|marker| marker.len() <= max_bytes)
@@ -159,10 +159,10 @@ impl StandardSanitizer {
 
 /// The length of the line that says how much was cut from a text of this length, at most.
 fn cut_marker_bytes(len: usize) -> usize {
-    let longest = Ends {
+    let longest = HeadTail {
         head: "",
         tail: "",
-        cut: len as u64,
+        cut: len,
     };
     longest.to_string().len()
 }

@@ -1,6 +1,6 @@
 //! The delimiters around a content: absent from it, and unforeseeable without the seed.
 
-use zeph_common::{inert, truncate};
+use zeph_common::{Boundary, escape_terminal, truncate};
 
 use crate::seed::Seed;
 
@@ -41,8 +41,8 @@ pub(crate) fn wrap(seed: &Seed, source: &str, body: &str) -> String {
 
 /// A value that cannot leave its quotes, its tag or its line.
 fn attribute(value: &str) -> String {
-    let line = inert(value);
-    let short = truncate(&line, SOURCE_BYTES);
+    let line = escape_terminal(value);
+    let short = truncate(&line, SOURCE_BYTES, Boundary::Char);
     let mut out = String::with_capacity(short.text.len());
     for c in short.text.chars() {
         out.push(match c {

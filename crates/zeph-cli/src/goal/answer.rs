@@ -1,6 +1,6 @@
 //! The answer to a goal: what a run was for.
 
-use zeph_common::inert_block;
+use zeph_common::escape_terminal_block;
 use zeph_graph::{TaskState, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planner::{ANSWER, Answer, Written};
@@ -37,13 +37,13 @@ pub(crate) fn tell(channel: Channel, answer: &Answer) {
         }
     };
     gap();
-    let text = inert_block(answer.text.trim_end());
+    let text = escape_terminal_block(answer.text.trim_end());
     out::line(channel.labelled(&text));
     gap();
     if let (Written::Deterministic, Some(why)) = (answer.by, &answer.why) {
         channel.line(format!(
             "no model wrote the answer, the results stand as they are: {}",
-            zeph_common::inert(why)
+            zeph_common::escape_terminal(why)
         ));
     }
     if answer.cut {

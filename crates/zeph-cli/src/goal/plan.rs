@@ -83,7 +83,7 @@ async fn make(
     let mut kept = false;
     let tell = |text: String| {
         if watched {
-            let text = zeph_common::inert(&text).into_owned();
+            let text = zeph_common::escape_terminal(&text).into_owned();
             out::note_line(channel.labelled(&Tone::Quiet.paint(text)));
         }
     };
@@ -186,7 +186,7 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel, flags: &str) {
     channel.line(match &args.output {
         Some(path) => format!(
             "Nothing was run; the plan is in {}. Next:",
-            zeph_common::inert(&path.to_string_lossy())
+            zeph_common::escape_terminal(&path.to_string_lossy())
         ),
         None => "Nothing was run. Next:".to_owned(),
     });

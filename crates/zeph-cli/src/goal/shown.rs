@@ -1,7 +1,7 @@
 //! A plan as people look at it before it runs: tree, tasks, estimate, what was mended, what to look at.
 
 use serde_json::{Value, json};
-use zeph_common::truncate;
+use zeph_common::{Boundary, truncate};
 use zeph_config::OrchestrationConfig;
 use zeph_graph::{TaskGraph, picture};
 use zeph_planner::{
@@ -131,5 +131,5 @@ fn about(task: &TaskDocument) -> String {
         }
     };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    truncate(&line, ABOUT_BYTES).to_string()
+    truncate(&line, ABOUT_BYTES, Boundary::Char).to_string()
 }

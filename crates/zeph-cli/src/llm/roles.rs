@@ -244,7 +244,7 @@ fn retry(cx: &Cx, seed: u64, replayed: bool) -> RetryPolicy {
 fn no_price(setup: &Setup) -> CliError {
     let text = format!(
         "there is a budget of money, and nobody knows what {} costs",
-        zeph_common::inert(&setup.model)
+        zeph_common::escape_terminal(&setup.model)
     );
     CliError::new(Exit::Usage, text)
         .code("unknown_price")

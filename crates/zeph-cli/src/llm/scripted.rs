@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use zeph_common::truncate;
+use zeph_common::{Boundary, truncate};
 use zeph_llm::{
     Capabilities, LlmProvider, LlmRequest, LlmResponse, Prices, Purpose, Reply, ScriptedProvider,
 };
@@ -40,7 +40,7 @@ fn last(request: &LlmRequest) -> String {
 fn goal(request: &LlmRequest) -> String {
     let asked = last(request);
     let goal = asked.lines().nth(1).unwrap_or_default();
-    truncate(goal, GOAL_BYTES).to_string()
+    truncate(goal, GOAL_BYTES, Boundary::Char).to_string()
 }
 
 fn plan(request: &LlmRequest) -> String {
@@ -80,7 +80,10 @@ fn plan(request: &LlmRequest) -> String {
 fn work(request: &LlmRequest) -> String {
     let asked = last(request);
     let asked = asked.lines().next().unwrap_or_default();
-    format!("A made-up reply to: {}", truncate(asked, GOAL_BYTES))
+    format!(
+        "A made-up reply to: {}",
+        truncate(asked, GOAL_BYTES, Boundary::Char)
+    )
 }
 
 /// One statement for each result that is told, each with its source.

@@ -70,7 +70,10 @@ pub(crate) fn given(params: &[String]) -> Result<BTreeMap<String, String>, CliEr
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err(CliError::new(
             Exit::Usage,
-            format!("{:?} is not a parameter", zeph_common::inert(param)),
+            format!(
+                "{:?} is not a parameter",
+                zeph_common::escape_terminal(param)
+            ),
         )
         .code("bad_param")
         .help("write it as -p NAME=VALUE")),

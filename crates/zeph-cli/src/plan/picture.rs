@@ -16,7 +16,7 @@ const SHOWN: usize = 20;
 /// The problems for people, with carets, and for programs, as JSON.
 pub(crate) fn error(errors: &PlanErrors) -> CliError {
     let all = errors.as_slice();
-    let name = zeph_common::inert(errors.source_text().name()).into_owned();
+    let name = zeph_common::escape_terminal(errors.source_text().name()).into_owned();
     let source = NamedSource::new(&name, harmless(errors.source_text().text()));
     let handler = GraphicalReportHandler::new_themed(theme()).with_links(false);
     let mut picture = String::new();
@@ -81,7 +81,7 @@ fn harmless(text: &str) -> String {
     for c in text.chars() {
         let is_layout = c == '\n' || c == '\t' || (' '..='~').contains(&c);
         let one = &*c.encode_utf8(&mut buffer);
-        if is_layout || zeph_common::inert(one) == one {
+        if is_layout || zeph_common::escape_terminal(one) == one {
             safe.push(c);
         } else {
             safe.extend(std::iter::repeat_n('?', c.len_utf8()));

@@ -29,7 +29,7 @@ fn text_of(text: &str) -> Result<String, CliError> {
     std::fs::read_to_string(path).map_err(|error| {
         let text = format!(
             "the answer in {} cannot be read: {error}",
-            zeph_common::inert(path)
+            zeph_common::escape_terminal(path)
         );
         CliError::new(Exit::Usage, text)
             .code("unreadable_answer")

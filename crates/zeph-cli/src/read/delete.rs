@@ -18,7 +18,7 @@ pub(crate) async fn run(cx: &Cx, args: &DeleteArgs) -> Result<Exit, CliError> {
             Exit::Usage,
             format!(
                 "{:?} is not the name of a run",
-                zeph_common::inert(&args.run)
+                zeph_common::escape_terminal(&args.run)
             ),
         )
         .code("no_such_run")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use zeph_common::head_tail;
+use zeph_common::{Boundary, head_tail};
 use zeph_executor::TaskErrorRecord;
 use zeph_graph::{ContentId, RunId};
 use zeph_memory::RawGraphStore;
@@ -58,7 +58,7 @@ fn detail(page: &mut Page, indent: usize, name: &str, value: &Value) {
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
-    let text = head_tail(text.trim_end(), DETAIL_BYTES);
+    let text = head_tail(text.trim_end(), DETAIL_BYTES, Boundary::Char).to_string();
     if text.contains('\n') {
         page.block(indent, &format!("{name}:"));
         page.block(indent + 2, &text);

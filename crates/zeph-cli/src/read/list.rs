@@ -1,7 +1,7 @@
 //! `zeph list`: the runs of the database, newest first.
 
 use serde_json::{Value, json};
-use zeph_common::show_duration;
+use zeph_common::format_duration;
 use zeph_graph::{Spent, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore as _, RunRow};
 
@@ -99,7 +99,7 @@ impl Line {
         let took = if row.status.open {
             "-".into()
         } else {
-            show_duration(row.updated_at.since(row.created_at))
+            format_duration(row.updated_at.since(row.created_at))
         };
         let started = ago(row.created_at, now);
         let mut cells = vec![row.run.to_string(), state, tasks, started, took];

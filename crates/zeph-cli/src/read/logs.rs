@@ -188,7 +188,7 @@ fn tell_missing(view: &RunView, only: Option<TaskId>, none: bool) {
         None => view.scheduler.counts().in_flight() > 0,
     };
     let who = only.map_or(format!("run {}", view.run), |task| {
-        zeph_common::inert(reason::name(view, task)).into_owned()
+        zeph_common::escape_terminal(reason::name(view, task)).into_owned()
     });
     if running {
         out::note_line(format!(

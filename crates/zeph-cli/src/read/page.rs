@@ -1,7 +1,7 @@
 //! Pages: what people read, laid out and made inert in one place.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, presets};
-use zeph_common::{inert, inert_block};
+use zeph_common::{escape_terminal, escape_terminal_block};
 
 use crate::out;
 
@@ -40,7 +40,8 @@ impl Page {
     }
 
     pub(crate) fn line(&mut self, text: impl AsRef<str>) {
-        self.text.push_str(inert(text.as_ref()).trim_end());
+        self.text
+            .push_str(escape_terminal(text.as_ref()).trim_end());
         self.text.push('\n');
     }
 
@@ -58,7 +59,7 @@ impl Page {
 
     /// A named fact; further lines of its value stand below the first one.
     pub(crate) fn fact(&mut self, name: &str, value: impl AsRef<str>) {
-        let value = inert_block(value.as_ref());
+        let value = escape_terminal_block(value.as_ref());
         let mut lines = value.lines();
         self.line(format!("{name:FACT$}  {}", lines.next().unwrap_or("")));
         for line in lines {
@@ -68,7 +69,7 @@ impl Page {
 
     /// A text of several lines, moved in by that many blanks.
     pub(crate) fn block(&mut self, indent: usize, text: &str) {
-        for line in inert_block(text).lines() {
+        for line in escape_terminal_block(text).lines() {
             self.text.push_str(&" ".repeat(indent));
             self.text.push_str(line.trim_end());
             self.text.push('\n');
@@ -86,7 +87,10 @@ impl Page {
             table.set_header(header.to_vec());
         }
         for cells in rows {
-            let cells: Vec<String> = cells.iter().map(|cell| inert(cell).into_owned()).collect();
+            let cells: Vec<String> = cells
+                .iter()
+                .map(|cell| escape_terminal(cell).into_owned())
+                .collect();
             let mut row = Row::from(cells);
             row.max_height(1);
             table.add_row(row);
@@ -127,7 +131,7 @@ impl Page {
 
 /// A word as a shell reads it back: quoted when it has to be, and behind `--` when it looks like a flag.
 pub(crate) fn shell_word(text: &str) -> String {
-    let text = inert(text);
+    let text = escape_terminal(text);
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:/@%+=".contains(c);
     let quoted = if !text.is_empty() && text.chars().all(plain) {
         text.into_owned()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use zeph_common::show_duration;
+use zeph_common::format_duration;
 use zeph_graph::{
     AnswerKind, Approval, Effect, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work,
 };
@@ -32,7 +32,7 @@ pub(crate) fn work(task: &Task) -> String {
                 AnswerKind::Choice(choices) => format!("one of {}", choices.join(", ")),
             };
             let default = question.fallback.as_ref().map(|(wait, value)| {
-                format!("; {} after {}", value.json_text(), show_duration(*wait))
+                format!("; {} after {}", value.json_text(), format_duration(*wait))
             });
             format!(
                 "asks {:?} ({accepts}{})",
@@ -75,7 +75,7 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     }
     add("priority", (*priority != 0).then(|| priority.to_string()));
     add("approve", approve.as_ref().map(gate));
-    add("expected", hint.map(show_duration));
+    add("expected", hint.map(format_duration));
     add(
         "budget",
         (!budget.is_unlimited()).then(|| budget.to_string()),
@@ -100,12 +100,12 @@ fn again(retry: Retry) -> Option<String> {
         cap,
     } = retry;
     let attempts = count(max_retries.into(), "more attempt");
-    let (base, cap) = (show_duration(base), show_duration(cap));
+    let (base, cap) = (format_duration(base), format_duration(cap));
     (retry != Retry::NEVER).then(|| format!("up to {attempts}, {base} to {cap} apart"))
 }
 
 fn limit(limit: Option<Duration>, each: &str) -> Option<String> {
-    limit.map(|limit| format!("{} {each}", show_duration(limit)))
+    limit.map(|limit| format!("{} {each}", format_duration(limit)))
 }
 
 fn repeated(effect: Effect) -> Option<String> {
@@ -121,7 +121,7 @@ fn repeated(effect: Effect) -> Option<String> {
 fn gate(approval: &Approval) -> String {
     let default = approval.fallback.map(|(wait, yes)| {
         let answer = if yes { "yes" } else { "no" };
-        format!(" ({answer} after {})", show_duration(wait))
+        format!(" ({answer} after {})", format_duration(wait))
     });
     format!("{}{}", approval.text, default.unwrap_or_default())
 }
@@ -133,7 +133,7 @@ fn strategy(on_failure: &OnFailure) -> Option<String> {
         OnFailure::Ask(ask) => {
             let default = ask
                 .fallback
-                .map(|(wait, answer)| format!("; {answer} after {}", show_duration(wait)));
+                .map(|(wait, answer)| format!("; {answer} after {}", format_duration(wait)));
             Some(format!("ask a person{}", default.unwrap_or_default()))
         }
         OnFailure::Value(value) => Some(format!("complete with {}", value.json_text())),

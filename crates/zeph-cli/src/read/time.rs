@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use zeph_common::show_duration;
+use zeph_common::format_duration;
 use zeph_graph::Timestamp;
 
 /// A moment as people say it: `3 min ago`, and a local date when it is more than a week away.
@@ -45,7 +45,7 @@ pub(crate) fn took(duration: Duration) -> String {
     if duration.is_zero() {
         "-".into()
     } else {
-        show_duration(duration)
+        format_duration(duration)
     }
 }
 

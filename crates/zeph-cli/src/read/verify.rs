@@ -123,7 +123,10 @@ fn read_head(text: &str) -> Result<ChainHash, CliError> {
     text.trim().parse().map_err(|_| {
         CliError::new(
             Exit::Usage,
-            format!("{:?} is not a head hash", zeph_common::inert(text)),
+            format!(
+                "{:?} is not a head hash",
+                zeph_common::escape_terminal(text)
+            ),
         )
         .code("bad_head")
         .help("`zeph verify RUN` prints it: 64 hexadecimal digits")

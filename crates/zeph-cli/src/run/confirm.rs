@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
 use inquire::{InquireError, Select, Text};
-use zeph_common::inert_block;
+use zeph_common::escape_terminal_block;
 use zeph_config::OrchestrationConfig;
 
 use crate::llm;
@@ -35,7 +35,7 @@ pub(super) fn ask(text: &str, help: &str, file: &str) -> Result<String, InquireE
                         return Ok(edited);
                     };
                     for problem in problems.iter().take(20) {
-                        let problem = inert_block(&problem.to_string()).into_owned();
+                        let problem = escape_terminal_block(&problem.to_string()).into_owned();
                         out::note_line(format!("{} {problem}", Tone::Bad.paint("error:")));
                     }
                     out::note_line("edit it once more, or take the plan as it was");

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use serde_json::{Value, json};
+use zeph_common::Boundary;
 use zeph_graph::{Task, TaskGraph, Work, picture};
 
 use crate::cx::Cx;
@@ -17,7 +18,7 @@ pub(super) fn show(cx: &Cx, loaded: &Loaded, parallel: NonZeroU32) {
         out::json(&to_json(loaded));
         return;
     }
-    let goal = zeph_common::inert(loaded.bound.goal());
+    let goal = zeph_common::escape_terminal(loaded.bound.goal());
     if !goal.is_empty() {
         out::line(format!("goal: {goal}"));
     }
@@ -26,7 +27,7 @@ pub(super) fn show(cx: &Cx, loaded: &Loaded, parallel: NonZeroU32) {
     for (_, task) in graph.tasks() {
         out::line(format!(
             "{}: {}",
-            zeph_common::inert(task.name()),
+            zeph_common::escape_terminal(task.name()),
             what(task)
         ));
     }
@@ -42,18 +43,20 @@ pub(super) fn show(cx: &Cx, loaded: &Loaded, parallel: NonZeroU32) {
 fn what(task: &Task) -> String {
     let text = match task.work() {
         Work::Milestone => "nothing to do, completes when it is ready".to_owned(),
-        Work::Question(question) => format!("asks {:?}", zeph_common::inert(&question.text)),
+        Work::Question(question) => {
+            format!("asks {:?}", zeph_common::escape_terminal(&question.text))
+        }
         Work::Action { name, params } => match params.to_value() {
             Ok(params) => command_line(&params).unwrap_or_else(|| name.to_string()),
             Err(_) => name.to_string(),
         },
     };
-    let text = zeph_common::truncate(&text, 400).to_string();
+    let text = zeph_common::truncate(&text, 400, Boundary::Char).to_string();
     let asks = task.rules().approve.is_some();
     format!(
         "{}{}",
         if asks { "after approval, " } else { "" },
-        zeph_common::inert(&text)
+        zeph_common::escape_terminal(&text)
     )
 }
 

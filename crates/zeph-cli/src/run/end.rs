@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use zeph_common::{inert, inert_block, show_duration};
+use zeph_common::{escape_terminal, escape_terminal_block, format_duration};
 use zeph_executor::TaskErrorRecord;
 use zeph_graph::{AskWhy, Budget, ContentId, Fault, RunState, Spent, TaskState};
 use zeph_memory::RawGraphStore;
@@ -86,7 +86,7 @@ pub(crate) async fn tell(
         channel.line(format!(
             "{} the journal could not be written: {}",
             Tone::Bad.paint("error:"),
-            inert(reason)
+            escape_terminal(reason)
         ));
     }
     if !manner.is_kept && report.end().is_none() {
@@ -150,24 +150,24 @@ fn fault(state: TaskState) -> String {
 
 fn show(channel: Channel, failure: &Failure<'_>, run: &zeph_graph::RunId) {
     let Failure { task, fault, said } = failure;
-    let name = inert(&task.name);
+    let name = escape_terminal(&task.name);
     channel.line("");
     let message = said.as_ref().map_or(fault.as_str(), |said| &said.message);
     channel.line(format!(
         "{} {name} (attempt {}): {}",
         Tone::Bad.paint("FAILED"),
         task.attempts,
-        inert(message)
+        escape_terminal(message)
     ));
     let Some(said) = said else { return };
     for cause in &said.chain {
-        channel.line(format!("  caused by: {}", inert(cause)));
+        channel.line(format!("  caused by: {}", escape_terminal(cause)));
     }
     let stderr = (said.detail.as_ref())
         .and_then(|detail| detail.get("stderr_tail"))
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let stderr = inert_block(stderr.trim_end());
+    let stderr = escape_terminal_block(stderr.trim_end());
     let lines: Vec<&str> = stderr.lines().collect();
     let hidden = lines.len().saturating_sub(STDERR_LINES);
     if hidden > 0 {
@@ -205,7 +205,7 @@ fn summary(report: &RunReport, standing: &Standing, took: Duration) -> String {
         "run {} {}: {parts} in {}{}",
         report.run,
         tone.paint(standing.word),
-        show_duration(took),
+        format_duration(took),
         standing.spent()
     )
 }
@@ -284,7 +284,11 @@ fn next(
                 continue;
             }
             let line = question.text.lines().next().unwrap_or_default();
-            let text = format!("{}: {}", inert(&question.task), inert(line));
+            let text = format!(
+                "{}: {}",
+                escape_terminal(&question.task),
+                escape_terminal(line)
+            );
             next.push((answer_command(run.as_str(), question, db), text));
         }
         next.push((format!("zeph resume {run}{db}"), "go on".to_owned()));

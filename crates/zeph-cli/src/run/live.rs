@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use zeph_common::inert;
+use zeph_common::escape_terminal;
 use zeph_graph::TaskId;
 
 use crate::out::Channel;
@@ -103,7 +103,7 @@ impl Live {
             "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {wide_msg:.dim}",
             self.has_colours,
         );
-        let mut prefix: String = inert(name).chars().take(NAME_CHARS).collect();
+        let mut prefix: String = escape_terminal(name).chars().take(NAME_CHARS).collect();
         if !self.channel.label.is_empty() {
             prefix = format!("{} {prefix}", self.channel.label);
         }
@@ -126,7 +126,7 @@ impl Live {
             .and_then(|task| self.running.get(task));
         let last = text.lines().rev().find(|line| !line.trim().is_empty());
         if let (Some(bar), Some(last)) = (bar, last) {
-            bar.set_message(inert(last.trim()).into_owned());
+            bar.set_message(escape_terminal(last.trim()).into_owned());
         }
     }
 

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use zeph_common::inert;
+use zeph_common::escape_terminal;
 use zeph_graph::{Budget, OverBudget, Policy, RunId, TaskGraph};
 use zeph_memory::{MemoryStore, RawGraphStore};
 use zeph_planfile::{BoundPlan, RunValues};
@@ -255,7 +255,7 @@ pub(crate) fn work_of(
     }
     let missing: Vec<&str> = values.missing_secrets().collect();
     if !missing.is_empty() {
-        let names: Vec<_> = missing.iter().map(|name| inert(name)).collect();
+        let names: Vec<_> = missing.iter().map(|name| escape_terminal(name)).collect();
         let text = format!("the plan's secrets are not stored: {}", names.join(", "));
         return Err(CliError::new(Exit::Usage, text)
             .code("missing_secret")
@@ -264,7 +264,10 @@ pub(crate) fn work_of(
     let folder = graph.metadata().get(FOLDER).map(PathBuf::from);
     if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
         let shown = folder.display().to_string();
-        let text = format!("the folder of the plan is gone: {}", inert(&shown));
+        let text = format!(
+            "the folder of the plan is gone: {}",
+            escape_terminal(&shown)
+        );
         return Err(CliError::new(Exit::Usage, text)
             .code("no_folder")
             .help("put it back: the run's commands run in it"));

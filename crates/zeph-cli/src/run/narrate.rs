@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use zeph_common::{inert, show_duration, truncate};
+use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_graph::{
     CutHow, EndingWhy, Fault, Output, Record, RunChange, SkipWhy, TaskEnd, TaskId, TaskOutcome,
     Timestamp,
@@ -102,7 +102,8 @@ impl Board {
     /// What an executor said when the task's attempt failed.
     pub(crate) fn fault(&mut self, task: TaskId, reason: &str) {
         let line = reason.lines().next().unwrap_or_default();
-        let reason = inert(&truncate(line, REASON_BYTES).to_string()).into_owned();
+        let reason =
+            escape_terminal(&truncate(line, REASON_BYTES, Boundary::Char).to_string()).into_owned();
         self.faults.insert(task, reason);
     }
 
@@ -131,7 +132,7 @@ impl Board {
             return Some(self.task_end(event, end, name));
         }
         if let Record::BackedOff { task, until } = event.record {
-            let wait = show_duration(until.since(event.at));
+            let wait = format_duration(until.since(event.at));
             let why = self.why(task, Fault::Error);
             return Some(("retry", Tone::Warning, format!("{name} in {wait}: {why}")));
         }
@@ -155,7 +156,7 @@ impl Board {
             TaskOutcome::Skipped(why) => {
                 let why = match why {
                     SkipWhy::Upstream(_) => {
-                        let because = inert(event.because.as_deref().unwrap_or("?"));
+                        let because = escape_terminal(event.because.as_deref().unwrap_or("?"));
                         format!("{because} did not complete")
                     }
                     SkipWhy::Declined => "the answer was no".to_owned(),
@@ -188,8 +189,8 @@ impl Board {
             let open = questions.iter().find(|open| open.id == question.get())?;
             let why = self.faults.get(&task).filter(|_| open.about == "failure");
             let text = match why {
-                Some(why) => format!("{} ({why})", inert(&open.text)),
-                None => inert(&open.text).into_owned(),
+                Some(why) => format!("{} ({why})", escape_terminal(&open.text)),
+                None => escape_terminal(&open.text).into_owned(),
             };
             return Some(("ask", Tone::Question, self.ask(name, open, &text)));
         }
@@ -217,7 +218,7 @@ impl Board {
     fn run_change(&self, event: &Event, change: RunChange) -> Option<Words> {
         Some(match change {
             RunChange::Ending(why) => {
-                let because = inert(event.because.as_deref().unwrap_or("?"));
+                let because = escape_terminal(event.because.as_deref().unwrap_or("?"));
                 let text = match why {
                     EndingWhy::Abort(_) => format!("{because} failed"),
                     EndingWhy::Cancel => "somebody cancelled the run".to_owned(),
@@ -268,7 +269,7 @@ impl Board {
     fn took(&mut self, task: TaskId, at: Timestamp) -> String {
         let started = self.started.remove(&task);
         started.map_or_else(String::new, |started| {
-            format!(" {}", show_duration(at.since(started)))
+            format!(" {}", format_duration(at.since(started)))
         })
     }
 
@@ -300,7 +301,7 @@ pub(crate) fn answer_command(run: &str, question: &QuestionView, suffix: &str) -
 
 /// A task's name, safe to print.
 pub(crate) fn name(name: Option<&Arc<str>>) -> String {
-    inert(name.map_or("?", |name| name)).into_owned()
+    escape_terminal(name.map_or("?", |name| name)).into_owned()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use zeph_common::{inert, truncate};
+use zeph_common::{Boundary, escape_terminal, truncate};
 use zeph_runtime::QuestionView;
 
 use crate::exit::{CliError, Exit};
@@ -157,7 +157,7 @@ impl Asked {
         if let Some(file) = plan {
             // What is asked is on the screen already; what was wrong with the last answer is not.
             let said = question.text.rsplit_once("\n\n").map(|(why, _)| why);
-            let said = said.map(|why| format!("{}\n", zeph_common::inert_block(why)));
+            let said = said.map(|why| format!("{}\n", zeph_common::escape_terminal_block(why)));
             return Self {
                 text: format!("{}Run this plan?", said.unwrap_or_default()),
                 help: "Esc: answer later".to_owned(),
@@ -170,12 +170,13 @@ impl Asked {
             [] => Kind::Text,
             choices => Kind::Select(choices.to_vec()),
         };
-        let name = inert(&question.task).into_owned();
-        let text = truncate(&question.text, TEXT_BYTES).to_string();
+        let name = escape_terminal(&question.task).into_owned();
+        let text = truncate(&question.text, TEXT_BYTES, Boundary::Char).to_string();
         let default = question.default.as_ref();
-        let default = default.map(|answer| format!("; without one in time: {}", inert(answer)));
+        let default =
+            default.map(|answer| format!("; without one in time: {}", escape_terminal(answer)));
         Self {
-            text: format!("{name}: {}", inert(&text)),
+            text: format!("{name}: {}", escape_terminal(&text)),
             help: format!("Esc: answer later{}", default.unwrap_or_default()),
             kind,
         }
@@ -238,7 +239,10 @@ fn ask(asked: &Asked) -> Result<String, InquireError> {
             Ok(if yes { "yes" } else { "no" }.to_owned())
         }
         Kind::Select(choices) => {
-            let safe: Vec<String> = choices.iter().map(|c| inert(c).into_owned()).collect();
+            let safe: Vec<String> = choices
+                .iter()
+                .map(|c| escape_terminal(c).into_owned())
+                .collect();
             let chosen = Select::new(text, safe)
                 .with_help_message(help)
                 .raw_prompt()?;

@@ -117,7 +117,7 @@ impl Session {
                 let wait = Timestamp::from_micros(due).since(crate::cx::now());
                 let text = format!(
                     "for an answer; a default counts in {}",
-                    zeph_common::show_duration(wait)
+                    zeph_common::format_duration(wait)
                 );
                 self.view.line(&Line::note("waiting", Tone::Question, text));
             }
@@ -143,7 +143,7 @@ impl Session {
                 } else {
                     "tasks have"
                 },
-                zeph_common::show_duration(self.manner.grace),
+                zeph_common::format_duration(self.manner.grace),
             ),
             (2, _) => "stopping what still runs; once more cuts it off".to_owned(),
             _ => {
@@ -175,7 +175,7 @@ impl Session {
                 // Answered elsewhere in the meantime: its event tells.
                 Ok(()) | Err(RuntimeError::NoSuchQuestion { .. }) => {}
                 Err(error) => {
-                    let text = zeph_common::inert(&error.to_string()).into_owned();
+                    let text = zeph_common::escape_terminal(&error.to_string()).into_owned();
                     self.view
                         .line(&Line::note("not an answer", Tone::Bad, text));
                 }

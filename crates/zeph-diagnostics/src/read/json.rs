@@ -104,7 +104,7 @@ fn message(error: &serde_json::Error) -> String {
     let said = text
         .rsplit_once(" at line ")
         .map_or(&*text, |(said, _)| said);
-    format!("this is not JSON: {}", zeph_common::inert(said))
+    format!("this is not JSON: {}", zeph_common::escape_terminal(said))
 }
 
 #[cfg(test)]

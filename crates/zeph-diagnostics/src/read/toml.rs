@@ -47,7 +47,10 @@ fn syntax(error: &toml::de::Error) -> Diagnostic {
     } else {
         code::SYNTAX
     };
-    let message = format!("this is not TOML: {}", zeph_common::inert(message));
+    let message = format!(
+        "this is not TOML: {}",
+        zeph_common::escape_terminal(message)
+    );
     let one = Diagnostic::new(code, message);
     match error.span() {
         Some(span) => one.at(span),

@@ -65,7 +65,10 @@ fn syntax(error: &ScanError) -> Diagnostic {
         let one = Diagnostic::new(code::YAML_FEATURE, "directives are not supported");
         return one.help("remove the line");
     }
-    let message = format!("this is not YAML: {}", zeph_common::inert(&error.info()));
+    let message = format!(
+        "this is not YAML: {}",
+        zeph_common::escape_terminal(&error.info())
+    );
     Diagnostic::new(code::SYNTAX, message).help(
         "put a string in quotes if it contains `: ` or ` #`, or begins with a special character",
     )

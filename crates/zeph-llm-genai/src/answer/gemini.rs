@@ -1,6 +1,7 @@
 //! Answers in the shape of Gemini's `generateContent`.
 
 use serde_json::Value;
+use zeph_common::Boundary;
 use zeph_llm::{LlmResponse, StopReason, Usage};
 
 use super::{Arguments, Call, Draft, Fault, other, said, sum, text, tokens};
@@ -38,7 +39,7 @@ fn piece(draft: &mut Draft, body: &Value) -> Result<(), Fault> {
     if !blocked.is_empty() && body.pointer("/candidates/0").is_none() {
         draft.refusal = format!(
             "the prompt was blocked: {}",
-            zeph_common::truncate(blocked, 64)
+            zeph_common::truncate(blocked, 64, Boundary::Char)
         );
         draft.finish = Some("SAFETY".to_owned());
     }

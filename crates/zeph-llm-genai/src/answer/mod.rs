@@ -10,6 +10,7 @@ mod gemini;
 mod openai;
 
 use serde_json::{Map, Value};
+use zeph_common::Boundary;
 use zeph_llm::{LlmResponse, StopReason, ToolCall, Usage};
 
 use crate::Wire;
@@ -225,8 +226,8 @@ fn sum(usage: &Value, first: &str, rest: &[&str]) -> Option<u32> {
 
 /// A reason to stop that the port does not know, bounded.
 fn other(reason: &str) -> StopReason {
-    let reason = zeph_common::truncate(reason, 64).text;
-    StopReason::Other(zeph_common::inert(reason).into_owned())
+    let reason = zeph_common::truncate(reason, 64, Boundary::Char).text;
+    StopReason::Other(zeph_common::escape_terminal(reason).into_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which recorded request is nearest to one that was not recorded, and where they first differ.
 
 use serde_json::Value;
-use zeph_common::{inert, truncate};
+use zeph_common::{Boundary, escape_terminal, truncate};
 
 /// The most bytes that are shown of a value.
 const SHOWN: usize = 80;
@@ -37,7 +37,7 @@ pub(super) fn told<'a>(asked: &Value, recorded: impl Iterator<Item = &'a Value>)
 fn shown(value: Option<&Value>) -> String {
     value.map_or_else(
         || "nothing".to_owned(),
-        |value| truncate(&inert(&value.to_string()), SHOWN).to_string(),
+        |value| truncate(&escape_terminal(&value.to_string()), SHOWN, Boundary::Char).to_string(),
     )
 }
 

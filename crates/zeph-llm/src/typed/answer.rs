@@ -14,6 +14,7 @@ use crate::{
     OutputSchema, SchemaProblems, SchemaSupport, StopReason, Tolerated, read_json, read_json_where,
     rewrite, schema_of,
 };
+use zeph_common::Boundary;
 
 /// A schema of answers, compiled once for any number of calls.
 ///
@@ -247,7 +248,9 @@ impl Problem {
             pointer.push_str(&name);
         }
         let text = error.inner().to_string();
-        let message = zeph_common::truncate(&zeph_common::inert(&text), 276).to_string();
+        let message =
+            zeph_common::truncate(&zeph_common::escape_terminal(&text), 276, Boundary::Char)
+                .to_string();
         Self { pointer, message }
     }
 }

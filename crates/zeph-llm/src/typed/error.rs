@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeph_common::{inert, truncate};
+use zeph_common::{Boundary, escape_terminal, truncate};
 
 use crate::{JsonError, LlmError, SchemaProblems, ToolCall, Usage};
 
@@ -120,8 +120,8 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A pointer has the keys in it that the model made up.
-        let pointer = inert(&self.pointer);
-        let pointer = truncate(&pointer, SHOWN_POINTER);
+        let pointer = escape_terminal(&self.pointer);
+        let pointer = truncate(&pointer, SHOWN_POINTER, Boundary::Char);
         write!(f, "at \"{pointer}\": {}", self.message)
     }
 }

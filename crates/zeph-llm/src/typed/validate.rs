@@ -3,7 +3,7 @@
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
-use zeph_common::{inert, truncate};
+use zeph_common::{Boundary, escape_terminal, truncate};
 
 use super::Problem;
 use crate::{SchemaProblem, SchemaProblemKind, SchemaProblems};
@@ -98,5 +98,5 @@ fn is_whole_type(error: &ValidationError<'static>) -> bool {
 
 fn message(error: &ValidationError<'_>) -> String {
     let text = error.masked().to_string();
-    truncate(&inert(&text), MAX_MESSAGE - 24).to_string()
+    truncate(&escape_terminal(&text), MAX_MESSAGE - 24, Boundary::Char).to_string()
 }

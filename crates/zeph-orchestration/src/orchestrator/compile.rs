@@ -108,7 +108,7 @@ fn problem(source: &SourceText, one: &PlanDiagnostic) -> FileProblem {
     FileProblem {
         code: one.code.text().to_owned(),
         place,
-        message: zeph_common::inert(&message).into_owned(),
+        message: zeph_common::escape_terminal(&message).into_owned(),
     }
 }
 

@@ -46,7 +46,7 @@ fn problem(text: &str, skipped: usize, error: &serde_json::Error) -> Problem {
     };
     Problem {
         code,
-        message: zeph_common::inert(said).into_owned(),
+        message: zeph_common::escape_terminal(said).into_owned(),
         place: Some(Place {
             start,
             end: start + 1,

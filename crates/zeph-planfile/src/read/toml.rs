@@ -47,7 +47,7 @@ fn syntax(error: &toml::de::Error) -> Problem {
     };
     Problem {
         code,
-        message: zeph_common::inert(message).into_owned(),
+        message: zeph_common::escape_terminal(message).into_owned(),
         place: error.span().map(Place::from),
         help: None,
     }

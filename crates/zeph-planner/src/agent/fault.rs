@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use zeph_common::{inert, show_duration, truncate};
+use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_executor::{ErrorClass, TaskError};
 use zeph_subagent::AgentCatalog;
 
@@ -45,7 +45,7 @@ pub(super) fn others_may_mend(error: &TaskError) -> bool {
 
 /// A piece of a model's words as it is shown in a message.
 fn shown(text: &str) -> String {
-    truncate(&inert(text.trim()), 300).to_string()
+    truncate(&escape_terminal(text.trim()), 300, Boundary::Char).to_string()
 }
 
 pub(super) fn unknown_agent(name: &str, agents: &AgentCatalog) -> TaskError {
@@ -54,7 +54,7 @@ pub(super) fn unknown_agent(name: &str, agents: &AgentCatalog) -> TaskError {
         None if agents.is_empty() => "this host has no agents; leave the agent out".to_owned(),
         None => "see `zeph agents` for those that there are".to_owned(),
     };
-    let name = inert(name);
+    let name = escape_terminal(name);
     TaskError::permanent(format!("there is no agent {name:?}; {help}")).with_code("unknown_agent")
 }
 
@@ -74,7 +74,7 @@ pub(super) fn choose_agent(reason: &str, fitting: &[&str]) -> TaskError {
 }
 
 pub(super) fn unknown_parent(name: &str) -> TaskError {
-    let name = inert(name);
+    let name = escape_terminal(name);
     TaskError::permanent(format!(
         "the task wants to see the result of {name:?}, which it does not need; add it to `needs`"
     ))
@@ -82,13 +82,13 @@ pub(super) fn unknown_parent(name: &str) -> TaskError {
 }
 
 pub(super) fn unknown_tool(name: &str) -> TaskError {
-    let name = inert(name);
+    let name = escape_terminal(name);
     let told = format!("this host has no tool {name:?}; register it, or take it out of the task");
     TaskError::permanent(told).with_code("unknown_tool")
 }
 
 pub(super) fn tool_not_allowed(name: &str, agent: &str) -> TaskError {
-    let name = inert(name);
+    let name = escape_terminal(name);
     TaskError::refused(format!(
         "the task asks for the tool {name:?}, which agent {agent:?} must not use; take it out of the task, or name another agent"
     ))
@@ -158,7 +158,7 @@ pub(super) fn too_many_tokens(tokens: u64, most: u64) -> TaskError {
 }
 
 pub(super) fn tool_loop(name: &str, times: u32) -> TaskError {
-    let name = inert(name);
+    let name = escape_terminal(name);
     TaskError::permanent(format!(
         "the agent called {name:?} with the same arguments more than {times} times; make the prompt clearer, or name another model"
     ))
@@ -166,7 +166,7 @@ pub(super) fn tool_loop(name: &str, times: u32) -> TaskError {
 }
 
 pub(super) fn tool_failed(name: &str, times: u32, last: &str) -> TaskError {
-    let (name, last) = (inert(name), shown(last));
+    let (name, last) = (escape_terminal(name), shown(last));
     TaskError::permanent(format!(
         "{times} calls of tools failed in a row, the last one of {name:?}: {last}; see to the tool, or take it from the agent"
     ))
@@ -174,7 +174,7 @@ pub(super) fn tool_failed(name: &str, times: u32, last: &str) -> TaskError {
 }
 
 pub(super) fn agent_timeout(limit: Duration) -> TaskError {
-    let limit = show_duration(limit);
+    let limit = format_duration(limit);
     TaskError::permanent(format!(
         "the agent did not answer within its {limit}; raise its limit timeout, or make the task smaller"
     ))

@@ -1,7 +1,7 @@
 //! The form of a result: how it is asked for, and how it is read out of an answer.
 
 use serde_json::{Value, json};
-use zeph_common::{inert, truncate};
+use zeph_common::{Boundary, escape_terminal, truncate};
 use zeph_executor::TaskError;
 use zeph_llm::{
     AnswerSchema, Fallback, LlmProvider, LlmRequest, LlmResponse, OutputFormat, SchemaMode,
@@ -46,7 +46,7 @@ impl Form {
         };
         form.map_err(|problems| {
             let told = format!("the schema of the result is none: {problems}; correct it");
-            TaskError::permanent(inert(&told)).with_code("bad_schema")
+            TaskError::permanent(escape_terminal(&told)).with_code("bad_schema")
         })
     }
 
@@ -126,7 +126,8 @@ impl Form {
                 // A key that is there twice stands in it, however long it is.
                 const TOLD_BYTES: usize = 300;
                 let told = why.to_string();
-                let told = truncate(&inert(&told), TOLD_BYTES).to_string();
+                let told =
+                    truncate(&escape_terminal(&told), TOLD_BYTES, Boundary::Char).to_string();
                 Err(Unread::Misfit(vec![told]))
             }
             Err(TypedError::Truncated { text, .. }) => {
@@ -161,6 +162,6 @@ fn typed_error(error: &TypedError) -> TaskError {
         | TypedError::ToolCalls { .. }
         | TypedError::NotJson { .. }
         | TypedError::Invalid { .. }
-        | _ => fault::bad_answer(&[inert(&error.to_string()).into_owned()], ""),
+        | _ => fault::bad_answer(&[escape_terminal(&error.to_string()).into_owned()], ""),
     }
 }

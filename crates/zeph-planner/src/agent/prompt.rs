@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use zeph_common::inert;
+use zeph_common::escape_terminal;
 use zeph_executor::{Parent, ParentState, TaskError, TaskInput};
 use zeph_llm::Message;
 use zeph_sanitizer::Change;
@@ -153,7 +153,7 @@ fn user(
         .zip(portions)
         .map(|((name, parent), portion)| {
             json!({
-                "name": inert(name),
+                "name": escape_terminal(name),
                 "state": parent.state,
                 "text": portion.map(|portion| &portion.text),
             })

@@ -1,7 +1,7 @@
 //! The conversation with a model: ask, make the tool calls it wishes for, ask again, within bounds.
 
 use serde_json::Value;
-use zeph_common::plain_block;
+use zeph_common::plain_text;
 use zeph_executor::{TaskContext, TaskError};
 use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, SchemaMode, StopReason, ToolChoice};
 use zeph_subagent::SubAgentDef;
@@ -109,7 +109,7 @@ impl Talk<'_> {
     async fn use_tools(&mut self, turn: u32, reply: &LlmResponse) -> Result<(), TaskError> {
         // What the model said goes back as what it said, without what hides or moves a cursor.
         self.messages.push(Message::Assistant {
-            text: plain_block(&reply.text).text.into_owned(),
+            text: plain_text(&reply.text).text.into_owned(),
             tool_calls: reply.tool_calls.iter().map(echoed).collect(),
         });
         let mut so_far = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);

@@ -6,7 +6,7 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
-use zeph_common::{inert, show_duration};
+use zeph_common::{Boundary, escape_terminal, format_duration};
 use zeph_executor::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
 use zeph_llm::{Message, ToolCall, ToolSpec};
 use zeph_subagent::SubAgentDef;
@@ -219,7 +219,7 @@ impl<'a> Toolbox<'a> {
         let limit = self.llm_context.limits().tool_timeout;
         let work = known.tool.call(cx, call.arguments.clone());
         let outcome = timeout(limit, work).await.unwrap_or_else(|_| {
-            let limit = show_duration(limit);
+            let limit = format_duration(limit);
             Err(TaskError::permanent(format!(
                 "there was no answer within {limit}"
             )))
@@ -256,7 +256,7 @@ impl<'a> Toolbox<'a> {
         };
         let sources: Vec<String> = calls
             .iter()
-            .map(|call| format!("tool {}", inert(&call.name)))
+            .map(|call| format!("tool {}", escape_terminal(&call.name)))
             .collect();
         let pieces = sources.iter().zip(made);
         let pieces = pieces.map(|(source, made)| Piece::new(source, &made.text));
@@ -290,9 +290,9 @@ fn kept(note: &ToolNote) -> Result<Note, TaskError> {
     let bytes = note.arguments.to_string().len();
     let short = ToolNote {
         arguments: Value::String(format!("({bytes} bytes, too long to be kept)")),
-        name: zeph_common::truncate(&note.name, 1_000).to_string(),
-        call_id: zeph_common::truncate(&note.call_id, 1_000).to_string(),
-        text: zeph_common::head_tail_words(&note.text, Note::MAX_BYTES / 8).into_owned(),
+        name: zeph_common::truncate(&note.name, 1_000, Boundary::Char).to_string(),
+        call_id: zeph_common::truncate(&note.call_id, 1_000, Boundary::Char).to_string(),
+        text: zeph_common::head_tail(&note.text, Note::MAX_BYTES / 8, Boundary::Word).to_string(),
         ..*note
     };
     Note::json(NoteKind::Tool, &short)

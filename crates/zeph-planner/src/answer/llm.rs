@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use zeph_common::{head_tail, inert, plain_block};
+use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
 use zeph_executor::{ErrorClass, Note, NoteKind, Spend, TaskContext, TaskError};
 use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason};
 
@@ -192,7 +192,7 @@ impl LlmAggregator {
 
 /// What a model wrote, without what hides or moves a cursor, and not without end.
 pub(super) fn clean(text: &str) -> String {
-    head_tail(&plain_block(text).text, MOST_BYTES).into_owned()
+    head_tail(&plain_text(text).text, MOST_BYTES, Boundary::Char).to_string()
 }
 
 impl Desk<'_> {
@@ -308,8 +308,8 @@ impl Desk<'_> {
     ) -> Result<String, TaskError> {
         let results = items.iter().zip(portions).map(|(item, portion)| {
             json!({
-                "name": inert(&item.name),
-                "about": inert(&item.about),
+                "name": escape_terminal(&item.name),
+                "about": escape_terminal(&item.about),
                 "state": item.state,
                 "text": portion.map(|portion| &portion.text),
                 "cut": item.cut || portion.is_some_and(|portion| portion.cut),
@@ -401,7 +401,11 @@ impl Aggregator for LlmAggregator {
             Err(error) if error.class() == ErrorClass::Cancelled => return Err(error),
             Err(error) => {
                 let mut answer = self.fallback.write(material);
-                answer.why = Some(format!("{} ({})", inert(error.message()), error.code()));
+                answer.why = Some(format!(
+                    "{} ({})",
+                    escape_terminal(error.message()),
+                    error.code()
+                ));
                 answer
             }
         };

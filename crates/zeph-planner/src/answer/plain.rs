@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use zeph_common::{head_tail, inert, plain_block};
+use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
 use zeph_executor::{Note, NoteKind, TaskContext, TaskError, TaskOutput};
 use zeph_llm::{EstimatingCounter, TokenCounter as _};
 
@@ -178,8 +178,8 @@ fn shares(
 }
 
 fn head(result: &TaskResult) -> String {
-    let name = inert(&result.name);
-    let about = inert(&result.about);
+    let name = escape_terminal(&result.name);
+    let about = escape_terminal(&result.about);
     let about = about.trim();
     if about.is_empty() {
         format!("## {name}")
@@ -195,11 +195,11 @@ fn body(result: &TaskResult) -> String {
     };
     let value = &output.value;
     let mut text = match value {
-        Value::String(text) => plain_block(text).text.trim().to_owned(),
+        Value::String(text) => plain_text(text).text.trim().to_owned(),
         Value::Null => String::from("(nothing to say)"),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             let json = serde_json::to_string_pretty(value).unwrap_or_default();
-            plain_block(&json).text.into_owned()
+            plain_text(&json).text.into_owned()
         }
     };
     text.push_str(&blobs(output));
@@ -209,7 +209,12 @@ fn body(result: &TaskResult) -> String {
 fn blobs(output: &TaskOutput) -> String {
     let mut told = String::new();
     for (name, bytes) in &output.blobs {
-        let _ = write!(told, "\n(with {}, {} bytes)", inert(name), bytes.len());
+        let _ = write!(
+            told,
+            "\n(with {}, {} bytes)",
+            escape_terminal(name),
+            bytes.len()
+        );
     }
     told
 }
@@ -234,7 +239,7 @@ fn cut(text: &str, tokens: u64) -> String {
         .unwrap_or(0)
         .saturating_sub(MARKER_BYTES);
     loop {
-        let cut = head_tail(text, bytes).into_owned();
+        let cut = head_tail(text, bytes, Boundary::Char).to_string();
         if estimate(&cut) <= tokens || bytes == 0 {
             return cut;
         }
@@ -250,7 +255,12 @@ pub(super) fn closing(missing: &[Missing]) -> String {
     }
     let mut text = String::from("## Missing\n\n");
     for one in missing.iter().take(TOLD) {
-        let _ = writeln!(text, "- {}: {}", inert(&one.task), inert(&one.why));
+        let _ = writeln!(
+            text,
+            "- {}: {}",
+            escape_terminal(&one.task),
+            escape_terminal(&one.why)
+        );
     }
     if missing.len() > TOLD {
         let _ = writeln!(text, "- and {} more", missing.len() - TOLD);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeph_common::inert;
+use zeph_common::escape_terminal;
 use zeph_executor::{ErrorClass, TaskError};
 use zeph_llm::{ErrorKind, LlmError};
 
@@ -64,7 +64,7 @@ pub fn task_error(error: &LlmError) -> TaskError {
         (ErrorClass::Permanent, error.kind().word())
     };
     let told = error.to_string();
-    let told = inert(&told);
+    let told = escape_terminal(&told);
     TaskError::new(class, format!("{told}; {}", advice(error.kind())))
         .with_code(code)
         .with_detail(serde_json::json!({

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use tokio::time::timeout;
-use zeph_common::show_duration;
+use zeph_common::format_duration;
 use zeph_executor::{ErrorClass, Spend, TaskContext, TaskError};
 use zeph_llm::{
     Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, OutputFormat, Prices,
@@ -226,7 +226,7 @@ impl<P: LlmProvider> Metered<P> {
             return Ok(work.await);
         };
         timeout(limit, work).await.map_err(|_| {
-            let message = format!("nothing came within {}", show_duration(limit));
+            let message = format!("nothing came within {}", format_duration(limit));
             LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
         })
     }

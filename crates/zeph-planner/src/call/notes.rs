@@ -1,7 +1,7 @@
 //! What is kept of every call: what was asked, and what came back.
 
 use serde::{Deserialize, Serialize};
-use zeph_common::head_tail_words;
+use zeph_common::{Boundary, head_tail};
 use zeph_executor::{Note, NoteKind, TaskError};
 use zeph_llm::{LlmError, LlmRequest, LlmResponse};
 
@@ -84,7 +84,7 @@ impl PromptNote {
         let whole = String::from_utf8_lossy(&note.body);
         let short = Self {
             request: None,
-            cut: Some(head_tail_words(&whole, KEPT_BYTES).into_owned()),
+            cut: Some(head_tail(&whole, KEPT_BYTES, Boundary::Word).to_string()),
             ..self
         };
         Note::json(NoteKind::Prompt, &short)
@@ -101,10 +101,10 @@ impl ReplyNote {
         let short = Self {
             response: None,
             error: self.error.map(|error| CallError {
-                message: head_tail_words(&error.message, 1_000).into_owned(),
+                message: head_tail(&error.message, 1_000, Boundary::Word).to_string(),
                 ..error
             }),
-            cut: Some(head_tail_words(&whole, KEPT_BYTES).into_owned()),
+            cut: Some(head_tail(&whole, KEPT_BYTES, Boundary::Word).to_string()),
             ..self
         };
         Note::json(NoteKind::Reply, &short)

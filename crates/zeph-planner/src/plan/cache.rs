@@ -117,7 +117,7 @@ impl Planner for CachedPlanner {
         told(move |events| async move {
             let tell = |event| drop(events.unbounded_send(event));
             let warn = |what: &dyn std::fmt::Display| {
-                let what = zeph_common::inert(&what.to_string()).into_owned();
+                let what = zeph_common::escape_terminal(&what.to_string()).into_owned();
                 tell(PlanEvent::Warned { what });
             };
             let key = PlanKey::of(&request, &planner.fingerprint());

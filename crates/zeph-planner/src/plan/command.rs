@@ -173,7 +173,8 @@ impl CommandTemplate {
     pub fn checked(self) -> Result<Self, BadTemplate> {
         check_name(&self.name, &self.name)?;
         let bad = |why: &str| Err(BadTemplate::new(&self.name, why));
-        if self.about.trim().is_empty() || *zeph_common::inert(&self.about) != *self.about {
+        if self.about.trim().is_empty() || *zeph_common::escape_terminal(&self.about) != *self.about
+        {
             return bad("its description is empty, has several lines or hidden characters");
         }
         let Some(Piece::Fixed(program)) = self.argv.first() else {

@@ -120,7 +120,7 @@ impl PlanError {
     pub(super) fn new(failure: PlanFailure, message: &str) -> Self {
         Self {
             failure,
-            message: zeph_common::inert(message).into_owned(),
+            message: zeph_common::escape_terminal(message).into_owned(),
             tries: Vec::new(),
             cause: None,
         }

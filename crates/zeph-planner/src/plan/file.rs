@@ -89,7 +89,7 @@ fn line(file: &mut String, key: &str, value: &str) {
 /// Each line of a text as a comment; nothing in it ends the line or hides.
 fn comment(file: &mut String, label: &str, text: &str) {
     for one in text.lines().filter(|one| !one.trim().is_empty()) {
-        let _ = writeln!(file, "# {label}{}", zeph_common::inert(one));
+        let _ = writeln!(file, "# {label}{}", zeph_common::escape_terminal(one));
     }
 }
 

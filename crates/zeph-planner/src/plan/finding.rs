@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeph_common::Boundary;
 
 macro_rules! words {
     ($(#[$about:meta])* $name:ident: $($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
@@ -292,15 +293,15 @@ impl Findings {
 
 /// A pointer may hold a key of any length; it is shown to people and to the model.
 fn bounded(pointer: &str) -> String {
-    let shown = zeph_common::inert(pointer);
-    zeph_common::truncate(&shown, 200).to_string()
+    let shown = zeph_common::escape_terminal(pointer);
+    zeph_common::truncate(&shown, 200, Boundary::Char).to_string()
 }
 
 /// A text of the plan as it appears in a message: quoted, inert and not too long.
 pub(super) fn show(text: &str) -> String {
     const SHOWN: usize = 80;
     let cut = text.char_indices().nth(SHOWN);
-    let shown = zeph_common::inert(cut.map_or(text, |(end, _)| &text[..end]));
+    let shown = zeph_common::escape_terminal(cut.map_or(text, |(end, _)| &text[..end]));
     let dots = if cut.is_some() { "…" } else { "" };
     format!("\"{}\"{dots}", shown.replace('"', "\\\""))
 }

@@ -19,7 +19,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 /// and terminals, and those that hide.
 pub(super) fn is_hostile(text: &str) -> bool {
     let hostile = |c: char| "/\\<>`[]{}$|*\"".contains(c);
-    text.contains(hostile) || *zeph_common::inert(text.trim()) != *text.trim()
+    text.contains(hostile) || *zeph_common::escape_terminal(text.trim()) != *text.trim()
 }
 
 /// A text in the form of a name: the same if it has it, else what is no letter, digit, `_` or `-`

@@ -66,9 +66,9 @@ impl PromptDefect {
     fn new(fault: PromptFault, prompt: &str, message: &str) -> Self {
         Self {
             fault,
-            prompt: zeph_common::inert(prompt).into_owned(),
+            prompt: zeph_common::escape_terminal(prompt).into_owned(),
             line: None,
-            message: zeph_common::inert(message).into_owned(),
+            message: zeph_common::escape_terminal(message).into_owned(),
         }
     }
 

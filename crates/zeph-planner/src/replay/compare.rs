@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
-use zeph_common::{inert, truncate};
+use zeph_common::{Boundary, escape_terminal, truncate};
 use zeph_executor::NoteKind;
 
 /// Where a replayed attempt differs from the recorded one.
@@ -62,7 +62,7 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.place)?;
         if !self.pointer.is_empty() {
-            write!(f, " at {}", inert(&self.pointer))?;
+            write!(f, " at {}", escape_terminal(&self.pointer))?;
         }
         write!(
             f,
@@ -115,8 +115,8 @@ impl Difference {
         Self {
             place,
             pointer: String::new(),
-            recorded: inert(recorded).into_owned(),
-            replayed: inert(replayed).into_owned(),
+            recorded: escape_terminal(recorded).into_owned(),
+            replayed: escape_terminal(replayed).into_owned(),
         }
     }
 }
@@ -130,17 +130,19 @@ fn shown(recorded: &Value, replayed: &Value) -> (String, String) {
     const BEFORE: usize = 20;
     const SHOWN: usize = 100;
     let (Value::String(old), Value::String(new)) = (recorded, replayed) else {
-        let show = |value: &Value| truncate(&inert(&value.to_string()), SHOWN).to_string();
+        let show = |value: &Value| {
+            truncate(&escape_terminal(&value.to_string()), SHOWN, Boundary::Char).to_string()
+        };
         return (show(recorded), show(replayed));
     };
     let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b);
     let from = old.floor_char_boundary(same.count().saturating_sub(BEFORE));
     let show = |text: &str| {
         let begin = if from == 0 { "" } else { "…" };
-        let rest = truncate(text.get(from..).unwrap_or_default(), SHOWN);
+        let rest = truncate(text.get(from..).unwrap_or_default(), SHOWN, Boundary::Char);
         // A JSON string is inert but for what only terminals and eyes mind.
         let quoted = Value::from(format!("{begin}{rest}")).to_string();
-        inert(&quoted).into_owned()
+        escape_terminal(&quoted).into_owned()
     };
     (show(old), show(new))
 }

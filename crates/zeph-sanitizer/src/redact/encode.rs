@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use zeph_common::{is_invisible, plain_block};
+use zeph_common::{is_invisible, plain_text};
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -53,7 +53,7 @@ pub(crate) fn patterns(secret: usize, value: &str, out: &mut Vec<Pattern>) {
     };
     let hidden = |c: char| c.is_control() || is_invisible(c);
     let seen = value.replace(hidden, "");
-    let cleaned = plain_block(value).text;
+    let cleaned = plain_text(value).text;
     for plain in [value, &seen, &cleaned, &value.replace(' ', "+")] {
         if plain.len() >= super::MIN_SECRET_BYTES {
             add(plain.as_bytes().to_vec(), false);

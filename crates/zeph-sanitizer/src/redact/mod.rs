@@ -17,6 +17,7 @@ use encode::Pattern;
 use spans::Span;
 
 use crate::view;
+use zeph_common::Boundary;
 
 /// The fewest bytes that a secret may have: shorter ones would black out ordinary words.
 pub const MIN_SECRET_BYTES: usize = 6;
@@ -237,7 +238,12 @@ fn check_name(name: String) -> Result<String, SecretError> {
     let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(fine) {
         return Err(SecretError::Name {
-            name: zeph_common::truncate(&zeph_common::inert(&name), MAX_NAME_BYTES).to_string(),
+            name: zeph_common::truncate(
+                &zeph_common::escape_terminal(&name),
+                MAX_NAME_BYTES,
+                Boundary::Char,
+            )
+            .to_string(),
         });
     }
     Ok(name)

@@ -87,7 +87,7 @@ pub(crate) fn hidden_defect(key: &str) -> AgentDefect {
 
 /// Where a text first has a character that a reader does not see.
 pub(crate) fn hidden(text: &str) -> Option<usize> {
-    let clean = zeph_common::inert_block(text);
+    let clean = zeph_common::escape_terminal_block(text);
     if *clean == *text {
         return None;
     }

@@ -130,7 +130,7 @@ impl AgentDefect {
 
     /// The same, of a source by that name.
     pub(crate) fn of(mut self, source: &str) -> Self {
-        self.source = zeph_common::inert(source).into_owned();
+        self.source = zeph_common::escape_terminal(source).into_owned();
         self
     }
 
@@ -225,7 +225,7 @@ impl std::error::Error for AgentDefects {}
 pub(crate) fn show(text: &str) -> String {
     const SHOWN: usize = 80;
     let cut = text.char_indices().nth(SHOWN);
-    let shown = zeph_common::inert(cut.map_or(text, |(end, _)| &text[..end]));
+    let shown = zeph_common::escape_terminal(cut.map_or(text, |(end, _)| &text[..end]));
     let dots = if cut.is_some() { "…" } else { "" };
     format!("\"{}\"{dots}", shown.replace('"', "\\\""))
 }

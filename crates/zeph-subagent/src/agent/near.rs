@@ -43,7 +43,7 @@ pub(crate) fn suggest<'a>(
     let listed: Vec<String> = names
         .into_iter()
         .take(LISTED + 1)
-        .map(|name| format!("`{}`", zeph_common::inert(name)))
+        .map(|name| format!("`{}`", zeph_common::escape_terminal(name)))
         .collect();
     match listed.len() {
         0 => defect.help("none is known"),

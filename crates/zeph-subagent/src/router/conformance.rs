@@ -133,7 +133,7 @@ fn check_route(route: &Route, request: &RouteRequest<'_>, catalog: &AgentCatalog
     if !names.eq(catalog.names()) {
         return Err("the candidates are not the catalogue's agents in order".to_owned());
     }
-    if route.reason.is_empty() || zeph_common::inert(&route.reason) != route.reason {
+    if route.reason.is_empty() || zeph_common::escape_terminal(&route.reason) != route.reason {
         return Err(format!("the reason {:?} is no inert line", route.reason));
     }
     for one in &route.candidates {

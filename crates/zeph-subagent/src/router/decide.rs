@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Candidate, Decision, NoMatch, PolicyNote, Route, ThrownOut};
 use crate::agent::show;
 use crate::{AgentCatalog, RouteRequest, SubAgentDef};
+use zeph_common::Boundary;
 
 /// Why an agent was chosen.
 pub(crate) enum Verdict {
@@ -136,10 +137,10 @@ fn why_nobody(
 /// As much of a reason as fits into a sentence.
 fn brief(why: &str) -> String {
     const SHOWN_BYTES: usize = 200;
-    zeph_common::truncate(why, SHOWN_BYTES).to_string()
+    zeph_common::truncate(why, SHOWN_BYTES, Boundary::Char).to_string()
 }
 
 /// A sentence that quotes others' words, safe on one line.
 fn sentence(text: &str) -> String {
-    zeph_common::inert(text).into_owned()
+    zeph_common::escape_terminal(text).into_owned()
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use zeph_common::truncate;
+use zeph_common::{Boundary, truncate};
 use zeph_executor::TaskError;
 
 use super::folder::{Folder, inside, is_hidden, seen, text_of};
@@ -99,7 +99,7 @@ impl Found {
                 self.cut = true;
                 return;
             }
-            let line = truncate(line.trim(), LINE_BYTES);
+            let line = truncate(line.trim(), LINE_BYTES, Boundary::Char);
             self.lines
                 .push(format!("{}:{}: {line}", path.display(), number + 1));
         }
@@ -109,7 +109,7 @@ impl Found {
         if self.lines.is_empty() {
             return format!(
                 "{:?} stands in none of {} files{}",
-                zeph_common::inert(wanted),
+                zeph_common::escape_terminal(wanted),
                 self.files,
                 if self.cut { ", and there are more" } else { "" }
             );

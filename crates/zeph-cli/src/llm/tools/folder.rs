@@ -151,7 +151,7 @@ pub(super) fn inside(path: &str) -> Result<PathBuf, TaskError> {
     let refused = |why: &str| {
         Err(TaskError::permanent(format!(
             "the path {:?} {why}; give one relative to the project, such as \"src/main.rs\"",
-            zeph_common::inert(path)
+            zeph_common::escape_terminal(path)
         ))
         .with_code("bad_path"))
     };
@@ -178,7 +178,7 @@ pub(super) fn is_hidden(name: &str) -> bool {
 }
 
 fn fault(code: &'static str, what: &str, error: &io::Error) -> TaskError {
-    TaskError::permanent(format!("{}: {error}", zeph_common::inert(what))).with_code(code)
+    TaskError::permanent(format!("{}: {error}", zeph_common::escape_terminal(what))).with_code(code)
 }
 
 #[cfg(test)]

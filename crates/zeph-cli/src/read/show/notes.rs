@@ -1,7 +1,7 @@
 //! Notes: what models were asked and said, who was chosen, what tools did, in the order of the journal.
 
 use serde_json::{Value, json};
-use zeph_common::head_tail;
+use zeph_common::{Boundary, head_tail};
 use zeph_executor::NoteKind;
 use zeph_llm::Message;
 use zeph_planner::{PromptNote, ReplyNote};
@@ -42,7 +42,10 @@ fn plain(note: &NoteView) -> String {
 }
 
 fn text(page: &mut Page, indent: usize, text: &str) {
-    page.block(indent, &head_tail(text.trim_end(), TEXT_BYTES));
+    page.block(
+        indent,
+        &head_tail(text.trim_end(), TEXT_BYTES, Boundary::Char).to_string(),
+    );
 }
 
 /// Only what a conversation has gained is told; the rest stands further up.
@@ -167,7 +170,7 @@ fn tool(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
 }
 
 fn short(value: &Value) -> String {
-    head_tail(&value.to_string(), ARGUMENT_BYTES).into_owned()
+    head_tail(&value.to_string(), ARGUMENT_BYTES, Boundary::Char).to_string()
 }
 
 /// A note for programs.

@@ -1,7 +1,7 @@
 //! A run in full: its facts, its tasks, where the time went, what failed.
 
 use serde_json::{Value, json};
-use zeph_common::{show_duration, truncate};
+use zeph_common::{Boundary, format_duration, truncate};
 use zeph_graph::{Output, TaskId, TaskState, Timestamp, Topology};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::RunView;
@@ -80,7 +80,7 @@ impl<'a> Shown<'a> {
             if *text != view.title {
                 page.fact(
                     &name.replace("_", " "),
-                    truncate(text, FACT_BYTES).to_string(),
+                    truncate(text, FACT_BYTES, Boundary::Char).to_string(),
                 );
             }
         }
@@ -124,7 +124,7 @@ impl<'a> Shown<'a> {
             .sum();
         page.heading(format!(
             "Where the time went: {} of {} on the longest way through the tasks",
-            show_duration(total),
+            format_duration(total),
             took(self.ledger.took)
         ));
         let step = |&id: &TaskId| {
@@ -136,7 +136,7 @@ impl<'a> Shown<'a> {
                 ("asked", times.asked),
             ] {
                 if !spent.is_zero() {
-                    other.push(format!("{text} {}", show_duration(spent)));
+                    other.push(format!("{text} {}", format_duration(spent)));
                 }
             }
             vec![
@@ -267,12 +267,12 @@ pub(super) fn times_json(times: Times) -> Value {
 fn limits(view: &RunView) -> String {
     let policy = view.scheduler.policy();
     let timeout = policy.run_timeout.map_or("no time-out".into(), |limit| {
-        format!("time-out {}", show_duration(limit))
+        format!("time-out {}", format_duration(limit))
     });
     format!(
         "{} at a time, {timeout}, grace {} to cancel and {} to suspend",
         policy.max_parallel,
-        show_duration(policy.cancel_grace),
-        show_duration(policy.suspend_grace)
+        format_duration(policy.cancel_grace),
+        format_duration(policy.suspend_grace)
     )
 }

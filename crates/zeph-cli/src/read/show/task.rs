@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use zeph_common::{head_tail, show_duration};
+use zeph_common::{Boundary, format_duration, head_tail};
 use zeph_executor::{Bytes, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{ContentId, Entry, Record, TaskId, Timestamp, Work};
@@ -129,7 +129,10 @@ impl<'a> Shown<'a> {
                 Ok(value) => pretty(&value),
                 Err(_) => params.json_text().to_owned(),
             };
-            page.block(2, &head_tail(&text, VALUE_BYTES));
+            page.block(
+                2,
+                &head_tail(&text, VALUE_BYTES, Boundary::Char).to_string(),
+            );
         }
     }
 
@@ -141,7 +144,7 @@ impl<'a> Shown<'a> {
         for attempt in &self.attempts {
             let took = attempt
                 .ended_at
-                .map(|end| format!(", took {}", show_duration(end.since(attempt.started_at))));
+                .map(|end| format!(", took {}", format_duration(end.since(attempt.started_at))));
             page.block(
                 2,
                 &format!(
@@ -196,7 +199,10 @@ impl<'a> Shown<'a> {
             page.block(2, &answer.text);
             return;
         }
-        page.block(2, &head_tail(&pretty(&output.value), VALUE_BYTES));
+        page.block(
+            2,
+            &head_tail(&pretty(&output.value), VALUE_BYTES, Boundary::Char).to_string(),
+        );
         for (name, bytes) in &output.blobs {
             page.block(2, &format!("blob {name}: {} bytes", bytes.len()));
         }
@@ -219,7 +225,7 @@ impl<'a> Shown<'a> {
         let begin = self.view.entries.first().map_or(entry.at, |first| first.at);
         vec![
             entry.seq.to_string(),
-            format!("+{}", show_duration(entry.at.since(begin))),
+            format!("+{}", format_duration(entry.at.since(begin))),
             Event::of(entry, self.view.graph()).to_string(),
         ]
     }

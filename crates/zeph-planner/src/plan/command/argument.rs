@@ -87,7 +87,7 @@ impl ArgumentKind {
         if value.len() > MAX_VALUE_BYTES {
             return Err(format!("has more than {MAX_VALUE_BYTES} bytes"));
         }
-        if *zeph_common::inert(value) != *value {
+        if *zeph_common::escape_terminal(value) != *value {
             return Err("has control, invisible or reordering characters".to_owned());
         }
         let misfit = || Err(format!("is no {self}"));
@@ -179,7 +179,7 @@ impl BadTemplate {
     pub(super) fn new(template: &str, why: &str) -> Self {
         Self {
             template: super::super::finding::show(template),
-            why: zeph_common::inert(why).into_owned(),
+            why: zeph_common::escape_terminal(why).into_owned(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Answers of people about a plan: what they mean.
 
 use serde_json::Value;
+use zeph_common::Boundary;
 
 /// What a person wants done with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +57,8 @@ pub(super) fn understand(answer: &Value) -> Verdict {
         }
         return Verdict::Reject(reason.to_owned());
     }
-    let shown = zeph_common::inert(text);
-    let shown = zeph_common::truncate(&shown, 80);
+    let shown = zeph_common::escape_terminal(text);
+    let shown = zeph_common::truncate(&shown, 80, Boundary::Char);
     Verdict::Unclear(format!("The last answer was not understood: {shown}"))
 }
 

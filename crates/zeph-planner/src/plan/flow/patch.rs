@@ -1,6 +1,7 @@
 //! Patches: the tasks that planning adds to a run.
 
 use serde_json::json;
+use zeph_common::Boundary;
 use zeph_executor::GraphSpec;
 use zeph_graph::Trigger;
 use zeph_graph::wire::{AnswerSpec, QuestionSpec, TaskSpec, WorkSpec};
@@ -90,8 +91,8 @@ fn adopt(plan: &str, confirm: Option<String>, round: u32) -> TaskSpec {
 
 /// The same plan put to the person again, with what was wrong with the last answer.
 pub(super) fn ask_again(plan: &str, round: u32, why: &str) -> GraphSpec {
-    let why = zeph_common::inert_block(why);
-    let why = zeph_common::truncate(&why, TOLD_BYTES);
+    let why = zeph_common::escape_terminal_block(why);
+    let why = zeph_common::truncate(&why, TOLD_BYTES, Boundary::Char);
     GraphSpec {
         tasks: asked(plan, round, format!("{why}\n\n{QUESTION}")).into(),
         ..GraphSpec::default()
@@ -132,6 +133,6 @@ fn told(task: &TaskSpec) -> AnswerTask {
     AnswerTask {
         name: task.name.clone(),
         needs: task.needs.clone(),
-        about: zeph_common::truncate(about, ABOUT_BYTES).to_string(),
+        about: zeph_common::truncate(about, ABOUT_BYTES, Boundary::Char).to_string(),
     }
 }

@@ -161,7 +161,7 @@ async fn follow(
                 tasks = 0;
                 cx.progress(format!(
                     "asking {} for a plan (call {call})",
-                    zeph_common::inert(&provider)
+                    zeph_common::escape_terminal(&provider)
                 ));
             }
             PlanEvent::Proposed { name, .. } => {

@@ -142,7 +142,7 @@ pub(super) async fn ask(
             if error.kind() == ErrorKind::SchemaRejected && settings.schema == Fallback::Prompt =>
         {
             let why = format!("the schema goes into the prompt: {error}");
-            let why = zeph_common::inert(&why).into_owned();
+            let why = zeph_common::escape_terminal(&why).into_owned();
             events.unbounded_send(PlanEvent::FellBack { why }).ok();
             match schema.ask(
                 asked,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::channel::mpsc::UnboundedSender;
+use zeph_common::Boundary;
 use zeph_llm::{ErrorKind, LlmError, LlmProvider, LlmResponse, StopReason};
 
 use super::Settings;
@@ -126,7 +127,7 @@ async fn by(
             }
             Answer::Failed(error) => return Err(failed(&error, tried, tries)),
             Answer::NoSchema(why) => {
-                tried.error = Some(zeph_common::inert(&why).into_owned());
+                tried.error = Some(zeph_common::escape_terminal(&why).into_owned());
                 let message = "the provider cannot be held to the schema of plans";
                 return Err(with(PlanFailure::SchemaRejected, message, tried, tries));
             }
@@ -179,21 +180,21 @@ fn read(text: &str, stop: &StopReason, request: &PlanRequest) -> Reading {
 
 fn note(tried: &mut PlanTry, response: &LlmResponse) {
     excerpt(tried, &response.text);
-    tried.model = zeph_common::inert(&response.model).into_owned();
+    tried.model = zeph_common::escape_terminal(&response.model).into_owned();
     tried.usage = response.usage;
     tried.stop = match &response.stop {
         StopReason::End => "end".to_owned(),
         StopReason::MaxTokens => "max_tokens".to_owned(),
         StopReason::ToolCalls => "tool_calls".to_owned(),
         StopReason::Refusal => "refusal".to_owned(),
-        StopReason::Other(why) => zeph_common::inert(why).chars().take(80).collect(),
+        StopReason::Other(why) => zeph_common::escape_terminal(why).chars().take(80).collect(),
         _ => "other".to_owned(),
     };
 }
 
 fn excerpt(tried: &mut PlanTry, text: &str) {
-    let ends = zeph_common::head_tail_words(text, EXCERPT_BYTES);
-    tried.excerpt = zeph_common::inert_block(&ends).into_owned();
+    let ends = zeph_common::head_tail(text, EXCERPT_BYTES, Boundary::Word).to_string();
+    tried.excerpt = zeph_common::escape_terminal_block(&ends).into_owned();
     tried.bytes = text.len();
 }
 
@@ -227,7 +228,7 @@ fn failed(error: &LlmError, mut tried: PlanTry, tries: Vec<PlanTry>) -> PlanErro
         | ErrorKind::NotRecorded => PlanFailure::Unavailable,
         _ => PlanFailure::Unavailable,
     };
-    tried.error = Some(zeph_common::inert(&error.to_string()).into_owned());
+    tried.error = Some(zeph_common::escape_terminal(&error.to_string()).into_owned());
     let message = error.to_string();
     PlanError {
         cause: Some(error.clone()),

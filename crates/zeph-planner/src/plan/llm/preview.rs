@@ -68,7 +68,10 @@ impl Preview {
 fn task(text: &str) -> Option<(String, Option<TaskKind>)> {
     let task: Value = serde_json::from_str(text).ok()?;
     let name = task.get("name")?.as_str()?;
-    let name: String = zeph_common::inert(name).chars().take(80).collect();
+    let name: String = zeph_common::escape_terminal(name)
+        .chars()
+        .take(80)
+        .collect();
     let kind = task.get("kind").and_then(Value::as_str);
     let kind = kind.and_then(|word| TaskKind::ALL.into_iter().find(|kind| kind.word() == word));
     Some((name, kind))

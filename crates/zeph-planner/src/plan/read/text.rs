@@ -99,6 +99,6 @@ fn refuse(error: &JsonError, found: &mut Findings) {
         JsonError::Syntax { .. } => (PlanCode::Syntax, "", "write correct JSON"),
         _ => (PlanCode::Syntax, "", "write correct JSON"),
     };
-    let message = zeph_common::inert(&error.to_string()).into_owned();
+    let message = zeph_common::escape_terminal(&error.to_string()).into_owned();
     found.problem(code, pointer, message, Some(help.to_owned()));
 }

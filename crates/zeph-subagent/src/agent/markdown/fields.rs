@@ -90,8 +90,8 @@ fn unknown(within: &str, key: &str, place: Range<usize>, known: &[&str], told: &
     };
     let message = format!("{what} has no key {}", show(key));
     let path = match within {
-        "" => zeph_common::inert(key).into_owned(),
-        within => format!("{within}.{}", zeph_common::inert(key)),
+        "" => zeph_common::escape_terminal(key).into_owned(),
+        within => format!("{within}.{}", zeph_common::escape_terminal(key)),
     };
     let defect = AgentDefect::new(AgentCode::UnknownKey, &path, message);
     let defect = if within.is_empty() && key == "prompt" {

@@ -18,7 +18,7 @@ impl<'t> Told<'t> {
     pub(crate) fn new(text: &'t str, source: &str) -> Self {
         Self {
             text,
-            source: zeph_common::inert(source).into_owned(),
+            source: zeph_common::escape_terminal(source).into_owned(),
             all: Vec::new(),
         }
     }

@@ -143,7 +143,10 @@ pub(crate) fn read(yaml: &str, base: usize, told: &mut Told<'_>) -> Option<Node>
 }
 
 fn syntax(error: &ScanError) -> AgentDefect {
-    let message = format!("this is not YAML: {}", zeph_common::inert(&error.info()));
+    let message = format!(
+        "this is not YAML: {}",
+        zeph_common::escape_terminal(&error.info())
+    );
     let quotes =
         "a text with `: ` or ` #` in it, or with a special character in front, goes in quotes";
     if *error.kind() == ErrorKind::RecursionLimitExceeded {
@@ -331,7 +334,7 @@ fn key_of(node: Node, seen: &mut BTreeSet<String>, told: &mut Told<'_>) -> Key {
         }
         Some(text) if !seen.insert(text.clone()) => {
             let message = format!("the key {} is there twice", show(text));
-            let key = zeph_common::inert(text);
+            let key = zeph_common::escape_terminal(text);
             let defect = AgentDefect::new(AgentCode::DuplicateKey, &key, message);
             Some(defect.help("remove one of the two"))
         }

@@ -182,7 +182,7 @@ impl<'a, 'f> Fields<'a, 'f> {
 
     /// A text without characters that a reader does not see.
     pub(super) fn visible(&mut self, field: &str, text: String) -> String {
-        let plain = zeph_common::plain_block(&text);
+        let plain = zeph_common::plain_text(&text);
         if *plain.text == *text {
             return text;
         }

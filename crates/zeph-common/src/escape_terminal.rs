@@ -1,4 +1,4 @@
-//! Making any text safe to print: nothing in it moves a cursor, starts a line or hides.
+//! Escaping of terminal controls and of characters that hide or reorder text.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::invisible::{
 
 const ESC: char = '\u{1B}';
 
-/// A text that is safe on one line of a terminal.
+/// Escapes a text for one line of a terminal.
 ///
 /// - Escape sequences (CSI, OSC with hyperlinks and titles, DCS and the rest) are removed. One that
 ///   never ends loses its introducer only, so that it cannot swallow the text behind it.
@@ -24,34 +24,35 @@ const ESC: char = '\u{1B}';
 ///
 /// # Examples
 /// ```
-/// use zeph_common::inert;
-/// assert_eq!(inert("\x1b[31mred\x1b[0m\r\nnext"), r"red\r\nnext");
-/// assert_eq!(inert("👩‍👧 is fine"), "👩‍👧 is fine");
+/// use zeph_common::escape_terminal;
+/// assert_eq!(escape_terminal("\x1b[31mred\x1b[0m\r\nnext"), r"red\r\nnext");
+/// assert_eq!(escape_terminal("👩‍👧 is fine"), "👩‍👧 is fine");
 /// ```
 #[must_use]
-pub fn inert(text: &str) -> Cow<'_, str> {
-    clean(text, Lines::Escape).text
+pub fn escape_terminal(text: &str) -> Cow<'_, str> {
+    escape(text, Lines::Escape).text
 }
 
-/// A text that is safe on a terminal and may have several lines.
+/// Escapes a text for several lines of a terminal.
 ///
-/// As [`inert`], but line feeds and tabs stay, and a carriage return before a line feed goes.
+/// As [`escape_terminal`], but line feeds and tabs stay, and a carriage return before a line feed is removed.
 ///
 /// # Examples
 /// ```
-/// use zeph_common::inert_block;
-/// assert_eq!(inert_block("a\tb\r\nc\u{202E}d"), "a\tb\ncd");
+/// use zeph_common::escape_terminal_block;
+/// assert_eq!(escape_terminal_block("a\tb\r\nc\u{202E}d"), "a\tb\ncd");
 /// ```
 #[must_use]
-pub fn inert_block(text: &str) -> Cow<'_, str> {
-    clean(text, Lines::Keep).text
+pub fn escape_terminal_block(text: &str) -> Cow<'_, str> {
+    escape(text, Lines::Keep).text
 }
 
-/// A text for readers that are no terminal, such as a model: nothing in it hides.
+/// Removes control sequences and hidden characters from a text that is not for a terminal, such as a
+/// prompt.
 ///
-/// As [`inert_block`], with these differences:
+/// As [`escape_terminal_block`], with these differences:
 ///
-/// - Controls leave no trace. Those that break lines (a lone carriage return, vertical tab, form
+/// - Controls are removed, not escaped. Those that break lines (a lone carriage return, vertical tab, form
 ///   feed, next line, line and paragraph separator) become line feeds.
 /// - Every emoji sequence stays, also the flags of subdivisions, which are written with tags. A
 ///   selector behind a digit stays in a key cap only.
@@ -62,27 +63,27 @@ pub fn inert_block(text: &str) -> Cow<'_, str> {
 ///
 /// # Examples
 /// ```
-/// use zeph_common::plain_block;
-/// let plain = plain_block("a\rb\x07\u{200B}c \x1b[1mbold\x1b[0m");
+/// use zeph_common::plain_text;
+/// let plain = plain_text("a\rb\x07\u{200B}c \x1b[1mbold\x1b[0m");
 /// assert_eq!(plain.text, "a\nbc bold");
 /// assert_eq!((plain.removed.escapes, plain.removed.controls), (2, 2));
 /// assert_eq!(plain.removed.invisible, 1);
 /// ```
 #[must_use]
-pub fn plain_block(text: &str) -> Plain<'_> {
-    clean(text, Lines::Plain)
+pub fn plain_text(text: &str) -> PlainText<'_> {
+    escape(text, Lines::Plain)
 }
 
-/// A plain text, and what had to go for it.
+/// A text without control sequences and hidden characters, and what was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plain<'a> {
-    /// The text, borrowed if nothing had to go.
+pub struct PlainText<'a> {
+    /// The text; borrowed if nothing was removed.
     pub text: Cow<'a, str>,
     /// What was removed or replaced.
     pub removed: Removed,
 }
 
-/// How much was removed or replaced, by kind.
+/// Counts of what was removed or replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Escape sequences.
@@ -91,7 +92,7 @@ pub struct Removed {
     pub controls: u64,
     /// Bidirectional controls.
     pub bidi: u64,
-    /// Other characters that show nothing.
+    /// Other invisible characters.
     pub invisible: u64,
 }
 
@@ -102,19 +103,19 @@ enum Lines {
     Plain,
 }
 
-fn clean(text: &str, lines: Lines) -> Plain<'_> {
+fn escape(text: &str, lines: Lines) -> PlainText<'_> {
     let harmless =
         |c: char| !(is_control(c) || is_invisible(c)) || (lines != Lines::Escape && is_layout(c));
     match text.find(|c: char| !harmless(c)) {
-        None => Plain {
+        None => PlainText {
             text: Cow::Borrowed(text),
             removed: Removed::default(),
         },
         Some(first) => {
-            let mut out = Cleaner::new(text, first, lines);
+            let mut out = Escaper::new(text, first, lines);
             let mut rest = &text[first..];
             while let Some(c) = rest.chars().next() {
-                rest = out.take(c, rest);
+                rest = out.consume(c, rest);
             }
             out.finish(text)
         }
@@ -126,7 +127,7 @@ const fn is_control(c: char) -> bool {
     matches!(c, '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Controls that some reader takes for the end of a line.
+/// Controls that some programs treat as the end of a line.
 const fn breaks_line(c: char) -> bool {
     matches!(
         c,
@@ -138,17 +139,17 @@ const fn is_layout(c: char) -> bool {
     matches!(c, '\n' | '\t')
 }
 
-struct Cleaner {
+struct Escaper {
     text: String,
     /// The last character that was kept.
     before: Option<char>,
-    /// A joiner waits for the next kept character, which decides whether it stays.
+    /// A joiner whose fate depends on the next character that is kept.
     joiner: Option<char>,
     lines: Lines,
     removed: Removed,
 }
 
-impl Cleaner {
+impl Escaper {
     fn new(text: &str, harmless: usize, lines: Lines) -> Self {
         let mut kept = String::with_capacity(text.len());
         kept.push_str(&text[..harmless]);
@@ -162,21 +163,21 @@ impl Cleaner {
         }
     }
 
-    fn finish(mut self, given: &str) -> Plain<'_> {
+    fn finish(mut self, given: &str) -> PlainText<'_> {
         self.drop_joiner();
         let text = if self.text == given {
             Cow::Borrowed(given)
         } else {
             Cow::Owned(self.text)
         };
-        Plain {
+        PlainText {
             text,
             removed: self.removed,
         }
     }
 
-    /// Takes what starts with `c` at the front of `rest`; returns what is left.
-    fn take<'a>(&mut self, c: char, rest: &'a str) -> &'a str {
+    /// Handles the character or sequence at the front of `rest`; returns the remainder.
+    fn consume<'a>(&mut self, c: char, rest: &'a str) -> &'a str {
         let after = &rest[c.len_utf8()..];
         if let Some(len) = sequence_len(rest) {
             self.removed.escapes += 1;
@@ -256,7 +257,7 @@ impl Cleaner {
         rest.get(..len).filter(|tags| !tags.is_empty())
     }
 
-    /// Whether a selector belongs where it stands.
+    /// Whether a selector is valid after the character before it.
     fn selects(&self, before: char, c: char, after: &str) -> bool {
         if self.lines != Lines::Plain {
             return is_emoji_selector(c) && takes_selector(before);
@@ -341,11 +342,11 @@ fn string_len(body: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{inert, inert_block, plain_block};
+    use super::{escape_terminal, escape_terminal_block, plain_text};
     use proptest::prelude::*;
 
     #[test]
-    fn every_kind_of_trick_is_defused() {
+    fn control_sequences_and_hidden_characters_are_escaped() {
         let table = [
             ("plain", "plain"),
             ("a\x1b[2J\x1b[1;31mb\x1b[0m", "ab"),
@@ -363,12 +364,12 @@ mod tests {
             ("❤\u{fe0f}\u{fe0f}\u{fe0f}", "❤\u{fe0f}"),
         ];
         for (given, wanted) in table {
-            assert_eq!(inert(given), wanted, "{given:?}");
+            assert_eq!(escape_terminal(given), wanted, "{given:?}");
         }
     }
 
     #[test]
-    fn what_readers_need_stays() {
+    fn visible_sequences_stay() {
         for text in [
             "👩\u{200d}👧",
             "❤\u{fe0f}\u{200d}🔥",
@@ -376,18 +377,18 @@ mod tests {
             "ක\u{dca}\u{200d}ර",
             "1\u{fe0f}\u{20e3}",
         ] {
-            assert_eq!(inert(text), text);
+            assert_eq!(escape_terminal(text), text);
         }
     }
 
     #[test]
     fn many_unfinished_strings_take_linear_time() {
         let bomb = "\x1b]\u{9d}x".repeat(200_000);
-        assert_eq!(inert(&bomb).len(), 200_000);
+        assert_eq!(escape_terminal(&bomb).len(), 200_000);
     }
 
     #[test]
-    fn plain_text_keeps_what_a_script_needs_and_nothing_that_hides() {
+    fn plain_text_keeps_joiners_and_selectors_that_scripts_need() {
         let scotland = "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}";
         for text in [
             scotland,
@@ -398,7 +399,7 @@ mod tests {
             "1\u{FE0F}\u{20E3}",
             "a\tb\nc",
         ] {
-            assert_eq!(plain_block(text).text, text);
+            assert_eq!(plain_text(text).text, text);
         }
         let table = [
             ("1\u{FE0F}2", "12"),
@@ -410,31 +411,31 @@ mod tests {
             ("se\0c\x1b[0mr\u{ad}et", "secret"),
         ];
         for (given, wanted) in table {
-            assert_eq!(plain_block(given).text, wanted, "{given:?}");
+            assert_eq!(plain_text(given).text, wanted, "{given:?}");
         }
     }
 
-    /// Text in which the interesting characters are frequent.
-    fn nasty() -> impl Strategy<Value = String> {
+    /// Text in which special characters are frequent.
+    fn hostile_text() -> impl Strategy<Value = String> {
         let set = "[\\x1b\\[\\]P;0-9m\\\\\\x07\\r\\n\\t\\x00a ا👩\u{200c}\u{200d}\u{200b}\u{fe0f}\u{9b}\u{9c}\u{9d}\u{202e}\u{2028}❤🏴\u{e0067}\u{e0062}\u{e007f}葛\u{e0100}\u{20e3}\u{85}]{0,40}";
         prop_oneof![".*".boxed(), set.boxed()]
     }
 
     proptest! {
         #[test]
-        fn nothing_dangerous_is_left_and_twice_is_once(text in nasty()) {
-            let line = inert(&text).into_owned();
+        fn nothing_dangerous_is_left_and_twice_is_once(text in hostile_text()) {
+            let line = escape_terminal(&text).into_owned();
             let hidden = ['\u{2028}', '\u{2029}', '\u{202E}', '\u{200B}'];
             let harmful = |c: char| c.is_control() || hidden.contains(&c);
             prop_assert!(!line.contains(harmful));
-            prop_assert_eq!(&*inert(&line), &line);
-            let block = inert_block(&text).into_owned();
+            prop_assert_eq!(&*escape_terminal(&line), &line);
+            let block = escape_terminal_block(&text).into_owned();
             let layout = ['\n', '\t'];
             prop_assert!(!block.contains(|c: char| harmful(c) && !layout.contains(&c)));
-            prop_assert_eq!(&*inert_block(&block), &block);
-            let plain = plain_block(&text);
+            prop_assert_eq!(&*escape_terminal_block(&block), &block);
+            let plain = plain_text(&text);
             prop_assert!(!plain.text.contains(|c: char| harmful(c) && !layout.contains(&c)));
-            prop_assert_eq!(&plain_block(&plain.text).text, &plain.text);
+            prop_assert_eq!(&plain_text(&plain.text).text, &plain.text);
             prop_assert_eq!(plain.removed == Default::default(), plain.text == text);
         }
     }

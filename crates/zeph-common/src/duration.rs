@@ -1,21 +1,20 @@
-//! Spelling durations for people: two significant parts at most.
+//! Durations as text: at most two units.
 
 use std::time::Duration;
 
-/// A duration as people say it: `850ms`, `1.2s`, `3m 20s`, `2h 5m`, `4d 1h`.
+/// Formats a duration: `850ms`, `1.2s`, `3m 20s`, `2h 5m`, `4d 1h`.
 ///
-/// Rounded down to what is shown. For parsing what people write, use a parser such as `humantime`;
-/// this text is not meant to be read back.
+/// Rounded down to the last unit that is shown. The text is for people and is not parsed.
 ///
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use zeph_common::show_duration;
-/// assert_eq!(show_duration(Duration::from_millis(1_234)), "1.2s");
-/// assert_eq!(show_duration(Duration::from_secs(200)), "3m 20s");
+/// use zeph_common::format_duration;
+/// assert_eq!(format_duration(Duration::from_millis(1_234)), "1.2s");
+/// assert_eq!(format_duration(Duration::from_secs(200)), "3m 20s");
 /// ```
 #[must_use]
-pub fn show_duration(duration: Duration) -> String {
+pub fn format_duration(duration: Duration) -> String {
     let secs = duration.as_secs();
     let millis = duration.subsec_millis();
     let two = |big: u64, big_unit: &str, small: u64, small_unit: &str| {
@@ -41,7 +40,7 @@ pub fn show_duration(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::show_duration;
+    use super::format_duration;
     use std::time::Duration;
 
     #[test]
@@ -59,7 +58,7 @@ mod tests {
             (Duration::MAX, "213503982334601d 7h"),
         ];
         for (duration, text) in table {
-            assert_eq!(show_duration(duration), text);
+            assert_eq!(format_duration(duration), text);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The only place of this crate that names a JSON library. Wire types are versioned and apart from
 //! the core types, so that neither ties the other down.
 
+mod ids;
 mod rules;
 mod spec;
 mod words;
@@ -27,7 +28,7 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics};
 pub use diff::diff;
 pub use header::{BadHeader, decode_header, encode_header};
 pub use limits::Limits;
-pub use record::{BadRecord, decode, encode, encode_into};
+pub use record::{BadRecord, decode, encode};
 pub use rules::{
     AnswerSpec, ApproveDefault, ApproveSpec, AskDefault, BudgetSpec, LaneUseSpec, OnFailureSpec,
     QuestionDefault, QuestionSpec, RetrySpec, WorkSpec,

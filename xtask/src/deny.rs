@@ -166,4 +166,14 @@ mod tests {
         assert!(!Path::new(&folder).exists());
         fs::remove_dir_all(&target).unwrap();
     }
+
+    #[test]
+    fn ci_runs_the_test_command_of_the_readme_and_no_other() {
+        let readme = include_str!("../../README.md");
+        let ci = include_str!("../../.ci/run");
+        let xtask = |line: &&str| line.starts_with("cargo xtask");
+        assert!(readme.lines().any(|line| line == "cargo xtask test-all"));
+        let calls: Vec<&str> = ci.lines().map(str::trim).filter(xtask).collect();
+        assert_eq!(calls, ["cargo xtask test-all"]);
+    }
 }

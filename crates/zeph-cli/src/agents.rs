@@ -1,6 +1,7 @@
 //! `zeph agents`: who there is to do the work, and what is wrong with their definitions.
 
 use serde_json::{Value, json};
+use zeph_orchestration::plan::command_templates;
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 use crate::args::{AgentsArgs, AgentsDo};
@@ -17,7 +18,7 @@ pub(crate) fn run(cx: &Cx, args: &AgentsArgs) -> Result<Exit, CliError> {
         return none(cx);
     };
     // What plans may run is checked in the same breath: it is what planners are told besides.
-    let commands = llm::commands(cx)?;
+    let commands = command_templates(cx.config())?;
     if cx.json() {
         out::json(&json!({
             "folder": folder.to_string_lossy(),

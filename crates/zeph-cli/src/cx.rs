@@ -3,25 +3,18 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use zeph_command::CommandExecutor;
 use zeph_config::{Layers, OrchestrationConfig, Origin, Resolved};
-use zeph_executor::Registry;
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore, RunRow, StoreError};
 use zeph_memory_sqlite::SqliteStore;
-use zeph_planfile::{RunValues, Templated};
-use zeph_runtime::{Engine, Limits, Owners};
+use zeph_runtime::Owners;
 
 use crate::args::{BudgetArgs, Global, ModelArgs};
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, Models, Roles, Service};
 use crate::out;
 
-/// The action of tasks that run a command, as plan files name it.
-const COMMAND: &str = "command";
 /// The names that an ambiguous beginning lists.
 const CANDIDATES: usize = 10;
 
@@ -208,63 +201,6 @@ impl Cx {
             many => Err(ambiguous(text, many)),
         }
     }
-
-    /// An engine on that store, for the runs of one plan.
-    pub(crate) async fn engine(
-        &self,
-        store: Arc<dyn RawGraphStore>,
-        work: Work,
-        owners: Option<Owners>,
-    ) -> Result<Engine, CliError> {
-        let config = self.config();
-        let mut command = CommandExecutor::builder().max_output(config.max_output_bytes);
-        if let Some(folder) = &work.folder {
-            command = command.cwd(folder);
-        }
-        let mut registry = Registry::new();
-        let commands = Templated::new(command.build(), work.values.clone());
-        registry
-            .register(COMMAND, Arc::new(commands))
-            .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-        let service = work
-            .models
-            .as_ref()
-            .map(|models| models.setup.service(self));
-        let service = service.transpose()?;
-        let secrets = work.values.given_secrets();
-        let keys = service.iter().flat_map(Service::keys);
-        let redactor = llm::redactor(secrets.chain(keys));
-        if let (Some(models), Some(service)) = (&work.models, &service) {
-            let folder = work.folder.clone().unwrap_or_else(|| PathBuf::from("."));
-            let roles = Roles::new(self, models, service, &folder, &redactor, None)?;
-            roles.register(self, &mut registry, &work.values)?;
-        }
-        let limits = Limits {
-            max_parallel: work.max_parallel,
-            ..Limits::from(config)
-        };
-        let mut engine = Engine::builder(store)
-            .registry(registry)
-            .limits(limits)
-            .redact(Arc::new(llm::Redacting(redactor)));
-        if let Some(owners) = owners {
-            engine = engine.owners(owners);
-        }
-        Ok(engine.start().await?)
-    }
-}
-
-/// What the tasks of a plan need.
-#[derive(Debug)]
-pub(crate) struct Work {
-    /// Where they run; none is the current folder.
-    pub(crate) folder: Option<PathBuf>,
-    /// What their expressions can use.
-    pub(crate) values: RunValues,
-    /// How many may run at the same time.
-    pub(crate) max_parallel: u32,
-    /// What tasks that ask a model need; none if no task does.
-    pub(crate) models: Option<Models>,
 }
 
 /// The time of this computer.

@@ -8,6 +8,7 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use zeph_graph::RunId;
+use zeph_orchestration::plan::PlanSource;
 
 use crate::args::DemoArgs;
 use crate::cx::Cx;
@@ -39,7 +40,11 @@ pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
         ..Manner::default()
     };
     // Its commands touch no file; any folder will do that is there.
-    let loaded = plan::from_bytes(cx, "demo.toml", PLAN.as_bytes(), &[], Some(env::temp_dir()))?;
+    let source = PlanSource {
+        folder: Some(env::temp_dir()),
+        ..PlanSource::text(PLAN, "demo.toml")
+    };
+    let loaded = plan::from_source(cx, &source, &[])?;
     if !cx.json() && args.die.is_none() {
         out::line(
             "Nine small tasks: some in parallel, one that fails once and is retried, one question",

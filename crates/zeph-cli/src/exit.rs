@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use zeph_graph::{RunEnd, RunState};
 use zeph_memory::StoreError;
+use zeph_orchestration::OrchestratorError;
 use zeph_runtime::RuntimeError;
 
 use crate::out::{self, Tone};
@@ -201,6 +202,40 @@ impl From<RuntimeError> for CliError {
             E::BadAnswer { .. } => usage("bad_answer"),
             E::Refused { .. } => usage("refused"),
             E::Gone { .. } | _ => Self::new(Exit::Internal, text),
+        }
+    }
+}
+
+impl From<OrchestratorError> for CliError {
+    fn from(error: OrchestratorError) -> Self {
+        use OrchestratorError as E;
+        let text = error.to_string();
+        let usage = |code| Self::new(Exit::Usage, text.as_str()).code(code);
+        match error {
+            E::Runtime(error) => error.into(),
+            E::NoFolder { .. } => {
+                usage("no_folder").help("restore the folder: the run's commands run in it")
+            }
+            E::FolderName { .. } => {
+                usage("no_folder").help("run it from a folder whose name is UTF-8")
+            }
+            E::Lost { .. } => Self::new(Exit::Store, text).code("journal_closed"),
+            E::Secret(_) => usage("bad_secret"),
+            E::MissingSecrets { names, .. } => usage("missing_secret").help(format!(
+                "give them again, as in -p {}=…",
+                names.first().map_or("NAME", String::as_str)
+            )),
+            E::Metadata(_) | E::Unreadable { .. } => Self::new(Exit::Store, text).code("damaged"),
+            E::LlmContext(_) => {
+                usage("bad_agents").help("`zeph agents` shows the definitions and what is wrong with them")
+            }
+            E::CommandTemplates(_) => usage("bad_configuration"),
+            E::NoModel => usage("no_model"),
+            E::UnknownPrice { .. } => usage("unknown_price").help(
+                "set llm.input_usd and llm.output_usd in zeph.toml, dollars for a million tokens; or limit tokens instead",
+            ),
+            E::NoPlan { .. } => Self::new(Exit::Failed, text),
+            E::Action(_) | E::NoRandomness | E::Goal(_) | _ => Self::new(Exit::Internal, text),
         }
     }
 }

@@ -1,26 +1,22 @@
-//! `zeph replay`: a run is decided once more, and what models did in it is done once more, from what
-//! was recorded: nobody is asked, and nothing is changed.
-
-use std::path::PathBuf;
-use std::sync::Arc;
+//! `zeph replay`: repeats the decisions of a run and the work of its models from the journal, without a
+//! network and without changing anything.
 
 use serde_json::{Value, json};
 use zeph_common::escape_terminal;
-use zeph_executor::Registry;
-use zeph_memory::RawGraphStore;
-use zeph_orchestration::{AttemptReplay, ReplayReport, replay_run};
-use zeph_planfile::RunValues;
-use zeph_planner::{Replayed, Tape};
+use zeph_memory_sqlite::SqliteStore;
+use zeph_orchestration::plan::needs_model;
+use zeph_orchestration::{AttemptReplay, Orchestrator, ReplayReport};
+use zeph_planner::Replayed;
 use zeph_runtime::RunView;
 
 use crate::args::RunRef;
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, Models, Redacting, Roles, Setup};
+use crate::llm::{self, ModelConfig};
 use crate::out::{self, Tone};
 use crate::read::page::count;
 use crate::read::status;
-use crate::run::FOLDER;
+use crate::run;
 
 /// The attempts that are told by name.
 const SHOWN: usize = 20;
@@ -56,56 +52,32 @@ pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-/// The report; and why attempts were left alone, if the run's models, agents or prompts are gone.
+/// The report; and why attempts were not replayed, if the run's models, agents or prompts are missing.
 async fn replay(
     cx: &Cx,
-    store: &dyn RawGraphStore,
+    store: &SqliteStore,
     view: &RunView,
 ) -> Result<(ReplayReport, Option<CliError>), CliError> {
-    let mut why_not = None;
-    let setup = llm::needs_model(view.graph(), |_| true)
-        .then(|| Setup::stored(cx, view.graph()))
-        .transpose();
-    let setup = setup.unwrap_or_else(|error| {
-        why_not = Some(error);
-        None
-    });
-    let setup = setup.map(|setup| Setup {
-        replayed: true,
-        ..setup
-    });
-    let service = setup.as_ref().map(|setup| setup.service(cx)).transpose();
-    let service = service.unwrap_or_else(|error| {
-        why_not = Some(error);
-        None
-    });
-    let redactor = llm::redactor(service.iter().flat_map(llm::Service::keys));
-    let redact = Arc::new(Redacting(redactor.clone()));
-    let make = |tape: &Tape, view: &RunView| -> Result<Registry, CliError> {
-        let mut registry = Registry::new();
-        let (Some(setup), Some(service)) = (setup, service) else {
-            return Ok(registry);
-        };
-        let folder = view.graph().metadata().get(FOLDER);
-        let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
-        let models = Models {
-            setup,
-            seed: view.scheduler.policy().seed,
-            counts_money: false,
-        };
-        let values = RunValues::of_graph(view.graph())
-            .map_err(|error| CliError::new(Exit::Store, error.to_string()).code("damaged"))?;
-        let roles = Roles::new(cx, &models, &service, &folder, &redactor, Some(tape));
-        match roles.and_then(|roles| roles.register(cx, &mut registry, &values)) {
-            Ok(()) => Ok(registry),
-            Err(error) => {
-                why_not = Some(error);
-                Ok(Registry::new())
-            }
+    let without_models =
+        || Ok::<_, CliError>(llm::base_builder(cx).database(store.clone()).build()?);
+    let (orchestrator, why_not) = if needs_model(view.graph(), |_| true) {
+        match with_models(cx, store, view) {
+            Ok(orchestrator) => (orchestrator, None),
+            Err(error) => (without_models()?, Some(error)),
         }
+    } else {
+        (without_models()?, None)
     };
-    let report = replay_run(store, &view.run, Some(redact), make).await?;
-    Ok((report, why_not))
+    Ok((orchestrator.replay(&view.run).await?, why_not))
+}
+
+fn with_models(cx: &Cx, store: &SqliteStore, view: &RunView) -> Result<Orchestrator, CliError> {
+    let models = ModelConfig {
+        replayed: true,
+        ..ModelConfig::stored(cx, view.graph())?
+    };
+    let builder = run::builder(cx, Some(&models), view.graph())?;
+    Ok(builder.database(store.clone()).build()?)
 }
 
 fn tell(report: &ReplayReport, why_not: Option<&CliError>) {

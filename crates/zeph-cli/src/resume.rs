@@ -1,20 +1,23 @@
 //! `zeph resume`: what was kept, what was interrupted, and then on to the end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
 use zeph_common::escape_terminal;
 use zeph_graph::{AskWhy, Effect, Fault, RunId, RunState, TaskState};
-use zeph_memory::{ListQuery, RawGraphStore};
+use zeph_memory::{ListQuery, RawGraphStore as _};
 use zeph_memory_sqlite::SqliteStore;
-use zeph_runtime::{RunHandle, RunView, RuntimeError};
+use zeph_orchestration::plan::needs_model;
+use zeph_runtime::{RunHandle, RunView};
 
 use crate::args::ResumeArgs;
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
-use crate::llm;
+use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
+use crate::plan;
 use crate::run::{self, Follow, Manner};
 
 /// The interrupted tasks that are told by name.
@@ -53,72 +56,64 @@ pub(crate) async fn run(cx: &Cx, args: &ResumeArgs) -> Result<Exit, CliError> {
     follow.finish(cx, began).await
 }
 
+/// Chooses a run by its journal, and takes it over.
 async fn open(
     cx: &Cx,
     store: &SqliteStore,
     args: &ResumeArgs,
 ) -> Result<(RunView, RunHandle), CliError> {
+    let secrets = plan::given(&args.param)?;
     if let Some(text) = &args.run {
         let run = cx.find_run(store, text).await?;
-        return try_open(cx, store, args, &run)
-            .await
-            .map_err(CliError::from);
+        return load_and_take_over(cx, store, &run, &secrets).await;
     }
     let query = ListQuery {
         open: Some(true),
         ..ListQuery::default()
     };
-    let mut elsewhere = 0;
+    let (mut elsewhere, mut blocked) = (0, None);
     for row in store.list(query).await? {
-        match try_open(cx, store, args, &row.run).await {
-            Err(Refusal::Runtime(RuntimeError::OwnedElsewhere { .. })) => elsewhere += 1,
-            // It ended, or was deleted, between our look and our call.
-            Err(Refusal::Runtime(RuntimeError::AlreadyEnded { .. })) => {}
-            other => return other.map_err(CliError::from),
+        if cx.owners(store).holder(row.epoch).is_some() {
+            elsewhere += 1;
+            continue;
+        }
+        match load_and_take_over(cx, store, &row.run, &secrets).await {
+            Ok(taken) => return Ok(taken),
+            // Another process took it over or ended it meanwhile.
+            Err(error) if error.code == "owned_elsewhere" => elsewhere += 1,
+            Err(error) if error.code == "already_ended" => {}
+            // Its secrets, folder or model are missing; an older run may need none of them.
+            Err(error) if error.exit == Exit::Usage => {
+                blocked.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
         }
     }
-    let text = match elsewhere {
-        0 => "there is no run to resume".to_owned(),
-        1 => "the only open run is at work in another process".to_owned(),
-        many => format!("all {many} open runs are at work in other processes"),
+    let text = match (blocked, elsewhere) {
+        (Some(error), _) => return Err(error),
+        (None, 0) => "there is no run to resume".to_owned(),
+        (None, 1) => "the only open run is owned by another process".to_owned(),
+        (None, many) => format!("all {many} open runs are owned by other processes"),
     };
     Err(CliError::new(Exit::Usage, text)
         .code("nothing_to_resume")
         .help("`zeph list` shows the runs"))
 }
 
-/// Why a run cannot be resumed here.
-enum Refusal {
-    Runtime(RuntimeError),
-    Cli(CliError),
-}
-
-impl From<Refusal> for CliError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Runtime(error) => error.into(),
-            Refusal::Cli(error) => error,
-        }
-    }
-}
-
-async fn try_open(
+async fn load_and_take_over(
     cx: &Cx,
     store: &SqliteStore,
-    args: &ResumeArgs,
     run: &RunId,
-) -> Result<(RunView, RunHandle), Refusal> {
-    let view = RunView::load(store, run).await.map_err(Refusal::Runtime)?;
-    let planned = view.scheduler.policy().max_parallel.get();
-    let max_parallel = match args.max_parallel {
-        Some(_) => cx.config().max_parallel,
-        None => planned,
-    };
-    let work = run::work_of(cx, &view, max_parallel, &args.param).map_err(Refusal::Cli)?;
-    let shared: Arc<dyn RawGraphStore> = Arc::new(store.clone());
-    let engine = cx.engine(shared, work, Some(cx.owners(store))).await;
-    let engine = engine.map_err(Refusal::Cli)?;
-    let handle = engine.resume(run).await.map_err(Refusal::Runtime)?;
+    secrets: &BTreeMap<String, String>,
+) -> Result<(RunView, RunHandle), CliError> {
+    let view = RunView::load(store, run).await?;
+    let is_open = |id| !view.scheduler.task(id).state().is_end();
+    let models = needs_model(view.graph(), is_open);
+    let models = models.then(|| ModelConfig::stored(cx, view.graph()));
+    let builder = run::builder(cx, models.transpose()?.as_ref(), view.graph())?;
+    let orchestrator = builder.database(store.clone()).build()?;
+    llm::warn_unredacted(&orchestrator, None);
+    let handle = orchestrator.open(&view, secrets).await?;
     Ok((view, handle))
 }
 

@@ -38,6 +38,16 @@ pub struct Resolved {
     origins: BTreeMap<&'static str, (Origin, Option<Range<usize>>)>,
 }
 
+impl From<OrchestrationConfig> for Resolved {
+    /// A configuration that a program made itself: the origin of every setting is the default.
+    fn from(config: OrchestrationConfig) -> Self {
+        Self {
+            config,
+            origins: BTreeMap::new(),
+        }
+    }
+}
+
 impl Resolved {
     /// Where a setting came from; `None` if there is no such setting.
     #[must_use]

@@ -28,7 +28,8 @@ async fn work() -> Result<(Report, ReplayReport), OrchestratorError> {
         println!("[scripted] the plan:\n{}", proposed.plan.plan_file);
         Verdict::Approve
     });
-    let orchestrator = Orchestrator::builder(Arc::new(model))
+    let orchestrator = Orchestrator::builder()
+        .model(Arc::new(model))
         .confirm(confirm)
         .build()?;
     let report = orchestrator.run("A report on the weather of Oslo").await?;

@@ -30,7 +30,8 @@ async fn work() -> Result<Report, OrchestratorError> {
     // This line is the provider. A service, a chain of fallbacks, a recording: whatever it is,
     // nothing below changes.
     let model = provider_fn("mine", async |request| Ok::<_, LlmError>(answer(&request)));
-    let orchestrator = Orchestrator::builder(Arc::new(model))
+    let orchestrator = Orchestrator::builder()
+        .model(Arc::new(model))
         .confirm(Confirm::Never)
         .build()?;
     orchestrator.run("A line about autumn").await

@@ -32,7 +32,8 @@ async fn work(router: Arc<dyn AgentRouter>) -> Result<String, Box<dyn Error>> {
         .when("You are a clerk.", Reply::text("by the clerk"))
         .then(Reply::text(PLAN))
         .then(Reply::text("It was written [write]."));
-    let orchestrator = Orchestrator::builder(Arc::new(model))
+    let orchestrator = Orchestrator::builder()
+        .model(Arc::new(model))
         .confirm(Confirm::Never)
         .agents(agents)
         .llm_context(move |llm_context| llm_context.router(Arc::clone(&router))) // This line is the router.

@@ -21,7 +21,8 @@ fn orchestrator(store: Arc<dyn RawGraphStore>) -> Result<Orchestrator, Orchestra
         .then(Reply::text(PLAN))
         .then(Reply::text("Leaves fall."))
         .then(Reply::text("Leaves fall in autumn [write]."));
-    Orchestrator::builder(Arc::new(model))
+    Orchestrator::builder()
+        .model(Arc::new(model))
         .confirm(Confirm::Never)
         .store(store) // This line is the store; scheduler and engine do not know which it is.
         .build()

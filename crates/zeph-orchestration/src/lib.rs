@@ -48,7 +48,7 @@
 //!     println!("{}", proposed.plan.plan_file);
 //!     Verdict::Approve
 //! });
-//! let orchestrator = Orchestrator::builder(Arc::new(model)).confirm(confirm).build()?;
+//! let orchestrator = Orchestrator::builder().model(Arc::new(model)).confirm(confirm).build()?;
 //! let report = orchestrator.run("A line about autumn").await?;
 //! assert!(report.answer.is_some_and(|answer| answer.text.contains("Leaves fall.")));
 //! # Ok(())
@@ -76,7 +76,6 @@
 
 mod dag;
 mod flow;
-#[cfg(feature = "planner")]
 mod orchestrator;
 #[cfg(feature = "planner")]
 mod replay;
@@ -114,10 +113,16 @@ pub use zeph_planner::{
 pub use zeph_sanitizer::{ContentSanitizer, StandardSanitizer, Unsanitized};
 
 #[cfg(feature = "planner")]
-pub use orchestrator::{
-    Confirm, Decide, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles, Proposed,
-    Report, Roles, TaskResult, Verdict, run_seed,
-};
+pub use orchestrator::{Confirm, Decide, Proposed, Report, TaskResult, Verdict};
+pub use orchestrator::{Orchestrator, OrchestratorBuilder, OrchestratorError, RunSpec};
+
+/// Plan files, and what plans may use.
+#[cfg(feature = "planfile")]
+pub mod plan {
+    pub use crate::orchestrator::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
+    #[cfg(feature = "planner")]
+    pub use crate::orchestrator::{command_templates, needs_model};
+}
 
 #[cfg(feature = "planner")]
 pub use replay::{AttemptReplay, ReplayReport, replay_run};

@@ -154,6 +154,22 @@ impl BoundPlan {
         }
     }
 
+    /// The same plan with these time-outs for the tasks that set none.
+    #[must_use]
+    pub fn with_default_timeouts(
+        mut self,
+        attempt: Option<Duration>,
+        task: Option<Duration>,
+    ) -> Self {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let (attempt, task) = (attempt.map(micros), task.map(micros));
+        for spec in &mut self.spec.tasks {
+            spec.attempt_timeout_us = spec.attempt_timeout_us.or(attempt);
+            spec.task_timeout_us = spec.task_timeout_us.or(task);
+        }
+        self
+    }
+
     /// The graph by names, with the values filled in.
     #[must_use]
     pub const fn spec(&self) -> &GraphSpec {

@@ -5,48 +5,54 @@ pub(crate) mod confirm;
 pub(crate) mod plan;
 pub(crate) mod shown;
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use zeph_graph::TaskGraph;
-use zeph_planfile::RunValues;
-use zeph_planner::goal_graph;
+use zeph_orchestration::{Confirm, RunSpec};
 
 use crate::args::DoArgs;
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, Setup};
-use crate::out;
-use crate::plan as file;
-use crate::run::{self, Beginning, Manner};
+use crate::llm::{self, ModelConfig, PLAYED};
+use crate::out::{self, Channel};
+use crate::run::{self, Manner};
 
 pub(crate) async fn run(cx: &Cx, args: &DoArgs) -> Result<Exit, CliError> {
     let goal = goal_of(&args.goal)?;
-    let name = run::name(args.name.as_deref())?;
-    let setup = Setup::of(cx, args.scripted)?;
-    let graph = TaskGraph::try_from(goal_graph(goal, !args.yes));
-    let mut graph = graph.map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-    let folder = file::folder_of(Path::new("-"))?;
-    if let Some(folder) = &folder {
-        let text = file::text_of(folder)?.to_owned();
-        graph.metadata_mut().insert(run::FOLDER.to_owned(), text);
-    }
-    graph.metadata_mut().extend(setup.metadata());
+    let models = ModelConfig::from_settings(cx, args.scripted)?;
+    let folder = current_folder()?;
     let manner = Manner {
         is_kept: !args.no_db,
         is_interactive: !cx.json() && out::is_interactive(),
         grace: cx.config().suspend_grace,
-        channel: llm::channel(&graph),
+        channel: Channel {
+            to_stderr: true,
+            label: if args.scripted { PLAYED } else { "" },
+        },
         ..Manner::default()
     };
-    let beginning = Beginning {
-        graph,
-        policy: run::policy(cx, None),
-        title: goal.to_owned(),
-        values: RunValues::default(),
-        folder,
-        setup: Some(setup),
+    let confirm = if args.yes {
+        Confirm::Never
+    } else {
+        Confirm::Ask
     };
-    run::begin(cx, beginning, name, manner).await
+    let builder = llm::with_models(cx, &models, &folder)?.confirm(confirm);
+    let mut spec = RunSpec::goal(goal).folder(folder);
+    if let Some(name) = run::name(args.name.as_deref())? {
+        spec = spec.name(name);
+    }
+    for (key, value) in models.metadata() {
+        spec = spec.metadata(key, value);
+    }
+    run::begin(cx, builder, spec, manner).await
+}
+
+/// The current folder, as an absolute path.
+fn current_folder() -> Result<PathBuf, CliError> {
+    let folder = std::env::current_dir().and_then(|folder| folder.canonicalize());
+    folder.map_err(|error| {
+        let text = format!("the current folder cannot be found: {error}");
+        CliError::new(Exit::Usage, text).code("no_folder")
+    })
 }
 
 /// The goal as it was typed, if it says anything.

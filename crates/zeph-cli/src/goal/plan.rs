@@ -8,24 +8,21 @@ use futures::StreamExt as _;
 use serde_json::Value;
 use zeph_config::Origin;
 use zeph_graph::picture;
-use zeph_planner::{
-    Plan, PlanCode, PlanDiagnostic, PlanError, PlanEvent, PlanFailure, Planner as _,
-};
+use zeph_planner::{Plan, PlanCode, PlanDiagnostic, PlanError, PlanEvent, PlanFailure};
 
 use super::goal_of;
 use super::shown::Proposal;
 use crate::args::{Picture, PlanArgs};
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, Models, PLAYED, Roles, Setup};
+use crate::llm::{self, ModelConfig, PLAYED};
 use crate::out::{self, Channel, Tone};
-use crate::plan as file;
 use crate::read::page::Page;
 use crate::run;
 
 pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
     let goal = goal_of(&args.goal)?;
-    let setup = Setup::of(cx, args.scripted)?;
+    let models = ModelConfig::from_settings(cx, args.scripted)?;
     if let Some(path) = args.output.as_deref().filter(|_| !args.force)
         && path.exists()
     {
@@ -39,21 +36,12 @@ pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
         to_stderr: false,
         label: if args.scripted { PLAYED } else { "" },
     };
-    let service = setup.service(cx)?;
-    let redactor = llm::redactor(service.keys());
-    let folder = file::folder_of(Path::new("-"))?.unwrap_or_default();
-    let policy = run::policy(cx, None);
-    let models = Models {
-        setup,
-        seed: policy.seed,
-        counts_money: policy.budget.micro_usd != u64::MAX,
-    };
-    let roles = Roles::new(cx, &models, &service, &folder, &redactor, None)?;
-    let mut request = roles.request.clone();
-    request.goal = goal.to_owned();
-    request.feedback.clone_from(&args.feedback);
+    let folder = super::current_folder()?;
+    let orchestrator = llm::with_models(cx, &models, &folder)?.build()?;
+    llm::warn_unredacted(&orchestrator, None);
+    let stream = orchestrator.plan(goal, args.feedback.clone())?;
     let signals = run::listen()?;
-    let making = make(roles.planner.plan(request), channel, out::is_watched());
+    let making = make(stream, channel, out::is_watched());
     let (plan, kept) = tokio::select! {
         made = making => made?,
         exit = signals.first() => return Err(CliError::new(exit, "planning was stopped").code("stopped")),

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
-use zeph_config::OrchestrationConfig;
 use zeph_graph::{TaskGraph, picture};
+use zeph_orchestration::plan::PlanFiles;
 use zeph_planner::{
-    Estimate, Plan, PlanDocument, PlanOutput, PlanRepair, PlanWarning, TaskDocument, TaskKind,
+    Estimate, Plan, PlanCompiler as _, PlanDocument, PlanOutput, PlanRepair, PlanWarning,
+    TaskDocument, TaskKind,
 };
 
-use crate::llm;
 use crate::read::money::usd;
 use crate::read::page::Page;
 use crate::validate;
@@ -54,7 +54,7 @@ impl Proposal {
 
     /// The graph of its tasks; none if this version of the tool does not read its file any more.
     pub(crate) fn graph(&self) -> Option<TaskGraph> {
-        let spec = llm::compile(&OrchestrationConfig::default(), &self.file).ok()?;
+        let spec = PlanFiles::default().compile(&self.file).ok()?;
         TaskGraph::try_from(spec).ok()
     }
 

@@ -1,16 +1,10 @@
-//! The model side of the tool: which model, whose agents, which tools, and the roles that work with them.
+//! The models of the tool: which model is asked, whose agents and prompts, and with which tools.
 
-mod commands;
-mod compiler;
-mod roles;
+mod builder;
 mod scripted;
-mod secrets;
 mod service;
 mod setup;
 pub(crate) mod tools;
 
-pub(crate) use compiler::{Compiler, compile};
-pub(crate) use roles::{Roles, agents, commands};
-pub(crate) use secrets::{Redacting, redactor};
-pub(crate) use service::Service;
-pub(crate) use setup::{Models, PLAYED, Setup, channel, needs_model};
+pub(crate) use builder::{agents, base_builder, warn_unredacted, with_models};
+pub(crate) use setup::{ModelConfig, PLAYED, channel};

@@ -8,26 +8,23 @@ use zeph_llm::{LlmProvider, Prices};
 use zeph_llm_genai::{GenaiProvider, Timeouts, services, usual_key_variable};
 
 use super::scripted;
-use super::setup::{Setup, service_of};
+use super::setup::{ModelConfig, service_of};
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
 use crate::out;
 
-/// The provider of a setup, and the keys that are at hand.
+/// The provider of the default model, and the keys of all services in the environment.
 pub(crate) struct Service {
     pub(crate) default: Arc<dyn LlmProvider>,
-    /// What the default model costs, if it is known.
-    pub(crate) prices: Option<Prices>,
     keys: BTreeMap<&'static str, SecretString>,
 }
 
-impl Setup {
+impl ModelConfig {
     /// The provider of the default model.
     pub(crate) fn service(&self, cx: &Cx) -> Result<Service, CliError> {
         if self.is_scripted() {
             return Ok(Service {
                 default: Arc::new(scripted::provider()),
-                prices: Some(Prices::FREE),
                 keys: BTreeMap::new(),
             });
         }
@@ -38,7 +35,6 @@ impl Setup {
         let default = self.provider(cx, &self.model, prices)?;
         Ok(Service {
             default,
-            prices,
             keys: keys(),
         })
     }
@@ -65,13 +61,13 @@ impl Setup {
         let variable = usual_key_variable(name);
         let key = variable.and_then(|variable| Some((variable, key_in(variable)?)));
         if self.replayed && key.is_none() && base_url.is_none() && variable.is_some() {
-            // The name and what it can do are all that a replay takes of it.
+            // A replay uses only the provider's name and capabilities.
             builder = builder.key(SecretString::from("replayed"));
         }
         match key {
             Some((variable, _)) if base_url.is_some() && !self.sends_keys => {
                 out::note_line(format!(
-                    "the key in {variable} is not sent: the address is a project's, from its zeph.toml; --base-url sends it"
+                    "the key in {variable} is not sent: the address comes from the project's zeph.toml; pass it with --base-url to send the key"
                 ));
             }
             Some((_, key)) => builder = builder.key(key),
@@ -89,28 +85,22 @@ impl Setup {
         Ok(Arc::new(provider))
     }
 
-    /// A provider for a model that an agent names, and what it costs.
-    pub(crate) fn named(
-        &self,
-        cx: &Cx,
-        name: &str,
-    ) -> Result<(Arc<dyn LlmProvider>, Option<Prices>), CliError> {
-        let prices = is_own(name).then_some(Prices::FREE);
-        let provider = self.provider(cx, name, prices)?;
-        Ok((provider, prices))
+    /// A provider for a model that an agent names.
+    pub(super) fn named(&self, cx: &Cx, name: &str) -> Result<Arc<dyn LlmProvider>, CliError> {
+        self.provider(cx, name, is_own(name).then_some(Prices::FREE))
     }
 }
 
 impl Service {
-    /// The keys by the variable that they came from, to be taken out of whatever is kept.
+    /// The keys by their variables, to be redacted.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
         let keys = self.keys.iter();
         keys.map(|(name, key)| (*name, key.expose_secret()))
     }
 }
 
-/// The keys of all services by their variables: an agent may name a model of any of them, and commands
-/// may print a key that no model is asked with.
+/// The keys of all services by their variables: an agent may name a model of any service, and a command
+/// may print any variable.
 fn keys() -> BTreeMap<&'static str, SecretString> {
     let variables = services().iter().filter_map(|one| one.key_variable);
     variables
@@ -118,13 +108,13 @@ fn keys() -> BTreeMap<&'static str, SecretString> {
         .collect()
 }
 
-/// The key in a variable. An empty one is one that somebody took away.
+/// The key in a variable. An empty one counts as unset.
 fn key_in(variable: &str) -> Option<SecretString> {
     let key = std::env::var(variable).ok()?;
     (!key.trim().is_empty()).then(|| SecretString::from(key))
 }
 
-/// Whether the service asks for no key, which is a machine of one's own.
+/// Whether the service needs no key: it is self-hosted, and free.
 fn is_own(model: &str) -> bool {
     model.contains("::") && usual_key_variable(model).is_none()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use zeph_config::Origin;
 use zeph_graph::{TaskGraph, Work};
-use zeph_planner::{ADOPT, ANSWER, AgentExecutor, PLAN};
+use zeph_planner::PLAN;
 
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
@@ -27,19 +27,9 @@ pub(crate) const SCRIPTED: &str = "scripted";
 /// Stands in front of every line about such a run.
 pub(crate) const PLAYED: &str = "[scripted]";
 
-/// What tasks that ask a model need.
-#[derive(Clone, Debug)]
-pub(crate) struct Models {
-    pub(crate) setup: Setup,
-    /// What the delimiters in prompts are derived from: the run's own seed, so that a replay agrees.
-    pub(crate) seed: u64,
-    /// Whether the run has a budget of money, which needs prices.
-    pub(crate) counts_money: bool,
-}
-
 /// Which model is asked, where, and whose prompts and agents.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Setup {
+pub(crate) struct ModelConfig {
     /// `service::model`, or [`SCRIPTED`].
     pub(crate) model: String,
     pub(crate) base_url: Option<String>,
@@ -52,9 +42,9 @@ pub(crate) struct Setup {
     pub(crate) replayed: bool,
 }
 
-impl Setup {
+impl ModelConfig {
     /// What the settings say. A played run needs no model.
-    pub(crate) fn of(cx: &Cx, scripted: bool) -> Result<Self, CliError> {
+    pub(crate) fn from_settings(cx: &Cx, scripted: bool) -> Result<Self, CliError> {
         Self::resolve(cx, scripted, &BTreeMap::new())
     }
 
@@ -91,7 +81,8 @@ impl Setup {
                 base_url: None,
                 sends_keys: false,
                 agents,
-                prompts,
+                // The scripted replies fit the built-in prompts only.
+                prompts: None,
                 replayed: false,
             });
         }
@@ -162,15 +153,6 @@ pub(crate) fn channel(graph: &TaskGraph) -> Channel {
 fn has_answer(graph: &TaskGraph) -> bool {
     let mut tasks = graph.tasks();
     tasks.any(|(_, task)| matches!(task.work(), Work::Action { name, .. } if **name == *PLAN))
-}
-
-/// Whether one of the tasks that count asks a model, or may add tasks that do.
-pub(crate) fn needs_model(graph: &TaskGraph, counts: impl Fn(zeph_graph::TaskId) -> bool) -> bool {
-    const ASKING: [&str; 4] = [AgentExecutor::ACTION, PLAN, ADOPT, ANSWER];
-    graph.tasks().any(|(id, task)| match task.work() {
-        Work::Action { name, .. } => ASKING.contains(&&**name) && counts(id),
-        Work::Milestone | Work::Question(_) => false,
-    })
 }
 
 /// The service in front of a model's name.

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use inquire::{InquireError, Select, Text};
 use zeph_common::escape_terminal_block;
-use zeph_config::OrchestrationConfig;
+use zeph_orchestration::plan::PlanFiles;
+use zeph_planner::PlanCompiler as _;
 
-use crate::llm;
 use crate::out::{self, Tone};
 
 const APPROVE: &str = "approve  run it";
@@ -30,7 +30,7 @@ pub(super) fn ask(text: &str, help: &str, file: &str) -> Result<String, InquireE
                     out::note_line("nothing was changed");
                 }
                 Ok(edited) => {
-                    let problems = llm::compile(&OrchestrationConfig::default(), &edited);
+                    let problems = PlanFiles::default().compile(&edited);
                     let Err(problems) = problems else {
                         return Ok(edited);
                     };

@@ -5,14 +5,14 @@ use std::num::NonZeroU32;
 use serde_json::{Value, json};
 use zeph_common::Boundary;
 use zeph_graph::{Task, TaskGraph, Work, picture};
+use zeph_orchestration::plan::LoadedPlan;
 
 use crate::cx::Cx;
 use crate::out::{self, Tone};
-use crate::plan::Loaded;
 use crate::validate;
 
 /// Shows what a plan would do.
-pub(super) fn show(cx: &Cx, loaded: &Loaded, parallel: NonZeroU32) {
+pub(super) fn show(cx: &Cx, loaded: &LoadedPlan, parallel: NonZeroU32) {
     let graph = &loaded.graph;
     if cx.json() {
         out::json(&to_json(loaded));
@@ -76,7 +76,7 @@ fn command_line(params: &Value) -> Option<String> {
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
-fn to_json(loaded: &Loaded) -> Value {
+fn to_json(loaded: &LoadedPlan) -> Value {
     let graph: &TaskGraph = &loaded.graph;
     let tasks: Vec<Value> = graph
         .tasks()

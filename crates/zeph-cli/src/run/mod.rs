@@ -11,24 +11,22 @@ mod signals;
 mod steer;
 mod view;
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use zeph_common::escape_terminal;
-use zeph_graph::{Budget, OverBudget, Policy, RunId, TaskGraph};
-use zeph_memory::{MemoryStore, RawGraphStore};
-use zeph_planfile::{BoundPlan, RunValues};
-use zeph_runtime::{Owners, RunHandle, RunView, Submission};
+use zeph_graph::{RunId, TaskGraph};
+use zeph_memory::RawGraphStore;
+use zeph_orchestration::plan::{LoadedPlan, needs_model};
+use zeph_orchestration::{OrchestratorBuilder, RunSpec};
+use zeph_runtime::RunHandle;
 
 use crate::args::RunArgs;
-use crate::cx::{Cx, Work};
+use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, Models, PLAYED, Setup};
+use crate::llm::{self, ModelConfig, PLAYED};
 use crate::out::{self, Channel};
-use crate::plan::{self, Loaded};
+use crate::plan;
 
 pub(crate) use session::Manner;
 use session::Session;
@@ -37,10 +35,14 @@ pub(crate) use signals::listen;
 use view::View;
 
 pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Result<Exit, CliError> {
-    let loaded = plan::load(cx, &args.plan, &args.param)?;
+    let plan = plan::load(cx, &args.plan, &args.param)?;
     if args.dry_run {
-        let parallel = policy(cx, Some(&loaded.bound)).max_parallel;
-        dry::show(cx, &loaded, parallel);
+        let orchestrator = llm::base_builder(cx).build()?;
+        dry::show(
+            cx,
+            &plan,
+            orchestrator.policy_for(Some(&plan))?.max_parallel,
+        );
         return Ok(Exit::Completed);
     }
     let name = name(args.name.as_deref())?;
@@ -54,7 +56,7 @@ pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Result<Exit, CliError> {
         },
         ..Manner::default()
     };
-    start(cx, loaded, name, manner, args.scripted).await
+    start(cx, plan, name, manner, args.scripted).await
 }
 
 /// The name of a run, as a person gives it.
@@ -63,88 +65,48 @@ pub(crate) fn name(text: Option<&str>) -> Result<Option<RunId>, CliError> {
     name.map_err(|error| CliError::new(Exit::Usage, error.to_string()))
 }
 
-/// Runs a loaded plan to its end, or to rest.
+/// Runs a loaded plan until it ends or is suspended.
 pub(crate) async fn start(
     cx: &Cx,
-    loaded: Loaded,
+    plan: LoadedPlan,
     name: Option<RunId>,
     manner: Manner,
     scripted: bool,
 ) -> Result<Exit, CliError> {
-    let policy = policy(cx, Some(&loaded.bound));
-    let asks = llm::needs_model(&loaded.graph, |_| true);
-    let beginning = Beginning {
-        setup: asks.then(|| Setup::of(cx, scripted)).transpose()?,
-        title: match loaded.bound.goal() {
-            "" => loaded.name.clone(),
-            goal => goal.to_owned(),
-        },
-        values: loaded.bound.run_values().clone(),
-        graph: loaded.graph,
-        folder: loaded.folder,
-        policy,
-    };
-    begin(cx, beginning, name, manner).await
+    let models = needs_model(&plan.graph, |_| true);
+    let models = models.then(|| ModelConfig::from_settings(cx, scripted));
+    let models = models.transpose()?;
+    let builder = builder(cx, models.as_ref(), &plan.graph)?;
+    let mut spec = RunSpec::from(plan);
+    if let Some(name) = name {
+        spec = spec.name(name);
+    }
+    for (key, value) in models.iter().flat_map(ModelConfig::metadata) {
+        spec = spec.metadata(key, value);
+    }
+    begin(cx, builder, spec, manner).await
 }
 
-/// What a new run is made of.
-pub(crate) struct Beginning {
-    pub(crate) graph: TaskGraph,
-    pub(crate) policy: Policy,
-    pub(crate) title: String,
-    pub(crate) values: RunValues,
-    pub(crate) folder: Option<PathBuf>,
-    /// What tasks that ask a model need; none if no task does.
-    pub(crate) setup: Option<Setup>,
-}
-
-/// Begins a run and follows it to its end, or to rest.
+/// Starts a run and follows it until it ends or is suspended.
 pub(crate) async fn begin(
     cx: &Cx,
-    beginning: Beginning,
-    name: Option<RunId>,
+    builder: OrchestratorBuilder,
+    spec: RunSpec,
     manner: Manner,
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
-    let Beginning {
-        mut graph,
-        policy,
-        title,
-        values,
-        folder,
-        setup,
-    } = beginning;
-    if let Some(setup) = &setup {
-        graph.metadata_mut().extend(setup.metadata());
-    }
-    let work = Work {
-        folder,
-        values,
-        max_parallel: policy.max_parallel.get(),
-        models: setup.map(|setup| Models {
-            setup,
-            seed: policy.seed,
-            counts_money: policy.budget.micro_usd != u64::MAX,
-        }),
-    };
-    let (store, owners): (Arc<dyn RawGraphStore>, Option<Owners>) = if manner.is_kept {
-        let store = cx.open_store().await?;
-        let owners = cx.owners(&store);
-        (Arc::new(store), Some(owners))
+    let builder = if manner.is_kept {
+        builder.database(cx.open_store().await?)
     } else {
-        (Arc::new(MemoryStore::new()), None)
+        builder
     };
-    // From here on a signal is a wish, not a kill.
+    let orchestrator = builder.build()?;
+    llm::warn_unredacted(&orchestrator, Some(&spec));
+    // From here on the first signal suspends the run instead of killing the process.
     let signals = listen()?;
-    let engine = cx.engine(Arc::clone(&store), work, owners).await?;
-    let mut submission = Submission::new(graph).policy(policy).title(title);
-    if let Some(name) = name {
-        submission = submission.name(name);
-    }
-    let handle = engine.submit(submission).await?;
     let follow = Follow {
-        handle,
-        store,
+        handle: orchestrator.submit(spec).await?,
+        store: Arc::clone(orchestrator.store()),
         manner,
         signals,
         ended: 0,
@@ -153,9 +115,21 @@ pub(crate) async fn begin(
     follow.finish(cx, began).await
 }
 
-/// Where the graph's metadata tell the plan's folder.
+/// The key of a graph's metadata that holds the plan's folder.
 pub(crate) const FOLDER: &str = "plan_folder";
 
+/// The builder for a run of that graph, which has the metadata of its plan file.
+pub(crate) fn builder(
+    cx: &Cx,
+    models: Option<&ModelConfig>,
+    graph: &TaskGraph,
+) -> Result<OrchestratorBuilder, CliError> {
+    let folder = graph.metadata().get(FOLDER).map_or(".", String::as_str);
+    models.map_or_else(
+        || Ok(llm::base_builder(cx)),
+        |models| llm::with_models(cx, models, Path::new(folder)),
+    )
+}
 /// A run that was started or resumed here.
 pub(crate) struct Follow {
     pub(crate) handle: RunHandle,
@@ -197,92 +171,4 @@ impl Follow {
         let followed = Box::pin(session.told_up_to(told_up_to).follow(events)).await?;
         end::tell(cx, &*store, &followed, manner, began.elapsed()).await
     }
-}
-
-/// The limits of a run: a flag or a variable goes before the plan, the plan before the files.
-pub(crate) fn policy(cx: &Cx, plan: Option<&BoundPlan>) -> Policy {
-    let config = cx.config();
-    let configured = NonZeroU32::new(config.max_parallel).unwrap_or(NonZeroU32::MIN);
-    let planned = plan.and_then(BoundPlan::max_parallel);
-    let planned = planned.filter(|_| !cx.is_told("max_parallel"));
-    Policy {
-        max_parallel: planned.unwrap_or(configured),
-        // The keys of a new hasher are random; no more is needed to spread retries.
-        seed: RandomState::new().build_hasher().finish(),
-        run_timeout: plan.and_then(BoundPlan::timeout).or(config.run_timeout),
-        cancel_grace: config.cancel_grace,
-        suspend_grace: config.suspend_grace,
-        budget: budget(cx, plan.and_then(BoundPlan::budget)),
-        over_budget: match plan.and_then(BoundPlan::over_budget) {
-            Some(planned) if !cx.is_told("budget.over") => planned,
-            Some(_) | None => match config.budget.over {
-                zeph_config::OverBudget::Ask => OverBudget::Ask,
-                zeph_config::OverBudget::Partial => OverBudget::Partial,
-            },
-        },
-    }
-}
-
-/// Each limit by itself, since a plan may say one and a flag the other.
-fn budget(cx: &Cx, planned: Option<Budget>) -> Budget {
-    let config = &cx.config().budget;
-    let pick = |key: &str, planned: Option<u64>, set: Option<u64>| {
-        let planned = planned.filter(|limit| *limit != u64::MAX && !cx.is_told(key));
-        planned.or(set).unwrap_or(u64::MAX)
-    };
-    Budget {
-        tokens: pick(
-            "budget.tokens",
-            planned.map(|one| one.tokens),
-            config.tokens,
-        ),
-        micro_usd: pick("budget.usd", planned.map(|one| one.micro_usd), config.usd),
-    }
-}
-
-/// Where a stored run's commands run, and what its expressions need.
-pub(crate) fn work_of(
-    cx: &Cx,
-    view: &RunView,
-    max_parallel: u32,
-    secrets: &[String],
-) -> Result<Work, CliError> {
-    let graph = view.graph();
-    let mut values = RunValues::of_graph(graph)
-        .map_err(|error| CliError::new(Exit::Store, error.to_string()).code("damaged"))?;
-    for (name, value) in plan::given(secrets)? {
-        values = values.secret(name, value);
-    }
-    let missing: Vec<&str> = values.missing_secrets().collect();
-    if !missing.is_empty() {
-        let names: Vec<_> = missing.iter().map(|name| escape_terminal(name)).collect();
-        let text = format!("the plan's secrets are not stored: {}", names.join(", "));
-        return Err(CliError::new(Exit::Usage, text)
-            .code("missing_secret")
-            .help(format!("give them again, as in -p {}=…", names[0])));
-    }
-    let folder = graph.metadata().get(FOLDER).map(PathBuf::from);
-    if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
-        let shown = folder.display().to_string();
-        let text = format!(
-            "the folder of the plan is gone: {}",
-            escape_terminal(&shown)
-        );
-        return Err(CliError::new(Exit::Usage, text)
-            .code("no_folder")
-            .help("put it back: the run's commands run in it"));
-    }
-    let is_open = |id| !view.scheduler.task(id).state().is_end();
-    let asks = llm::needs_model(graph, is_open);
-    let setup = asks.then(|| Setup::stored(cx, graph)).transpose()?;
-    Ok(Work {
-        folder,
-        values,
-        max_parallel,
-        models: setup.map(|setup| Models {
-            setup,
-            seed: view.scheduler.policy().seed,
-            counts_money: view.scheduler.budget().micro_usd != u64::MAX,
-        }),
-    })
 }

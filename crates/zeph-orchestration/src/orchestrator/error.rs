@@ -1,56 +1,110 @@
-//! Errors: why a goal did not lead to a report.
+//! Errors of the orchestrator.
 
-use zeph_executor::{AlreadyRegistered, TaskErrorRecord};
-use zeph_graph::wire::Diagnostics;
-use zeph_graph::{RunId, Spent};
+use std::path::PathBuf;
+
+use zeph_executor::AlreadyRegistered;
+#[cfg(feature = "planner")]
+use zeph_executor::TaskErrorRecord;
+use zeph_graph::RunId;
+#[cfg(feature = "planner")]
+use zeph_graph::{Spent, wire::Diagnostics};
+#[cfg(feature = "planfile")]
 use zeph_planfile::BadMetadata;
+#[cfg(feature = "planner")]
 use zeph_planner::LlmContextErrors;
 use zeph_runtime::RuntimeError;
+#[cfg(feature = "planfile")]
+use zeph_sanitizer::SecretError;
 
-/// Why a goal did not lead to a report.
+/// Why an orchestrator cannot be built, or a run has no report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrchestratorError {
-    /// Agents, models and tools do not fit together.
-    #[error("the llm_context does not fit together: {0}")]
-    LlmContext(#[from] LlmContextErrors),
-    /// One of the host's actions has a name that a role needs.
+    /// An executor of the host has the name of a built-in action.
     #[error(transparent)]
     Action(#[from] AlreadyRegistered),
     /// The run cannot be started, resumed or read.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// There is no randomness for the run's seed.
-    #[error("the system has no randomness to give; set a seed")]
+    #[error("the system has no random bytes for the run's seed; set a seed")]
     NoRandomness,
-    /// The goal makes no graph.
-    #[error("the goal cannot begin a run: {0}")]
-    Goal(#[from] Diagnostics),
-    /// The run was not begun by a goal or plan of this kind.
-    #[error(transparent)]
-    Metadata(#[from] BadMetadata),
-    /// The run ended without a plan: nothing was executed.
-    #[error("run {run} has no plan: {} [{}]", .error.message, .error.code)]
-    NoPlan {
-        /// The run.
-        run: RunId,
-        /// What `plan` or `adopt` said, with a code such as `plan_defective` or `too_many_rounds`.
-        error: Box<TaskErrorRecord>,
-        /// What it cost all the same.
-        spent: Spent,
+    /// The folder in which commands and tools work does not exist any more.
+    #[error("the folder of the run does not exist: {}", .folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder is stored with the run as text, and its name is not UTF-8.
+    #[error("the name of the folder {} is not UTF-8", .folder.display())]
+    FolderName {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The journal could not be written. What was saved is kept, and the run can be resumed.
     #[error(
-        "run {run}: the journal cannot be written ({reason}); mend the store, then resume the run"
+        "run {run}: the journal cannot be written ({reason}); repair the store, then resume the run"
     )]
     Lost {
         /// The run.
         run: RunId,
-        /// What the store said.
+        /// What the store reported.
         reason: String,
     },
-    /// What a task left is not of the form that its action promises.
-    #[error("run {run}: what the task {task:?} left cannot be read: {source}")]
+    /// A secret cannot be redacted, and the run is refused.
+    #[cfg(feature = "planfile")]
+    #[error("a secret cannot be redacted, so nothing was run: {0}")]
+    Secret(#[from] SecretError),
+    /// The run's plan has secret parameters, which are not stored and were not given.
+    #[cfg(feature = "planfile")]
+    #[error("run {run}: secrets are not stored and must be given again: {}", .names.join(", "))]
+    MissingSecrets {
+        /// The run.
+        run: RunId,
+        /// The parameters.
+        names: Vec<String>,
+    },
+    /// The metadata of the run's graph are not what a plan file stores.
+    #[cfg(feature = "planfile")]
+    #[error(transparent)]
+    Metadata(#[from] BadMetadata),
+    /// Agents, models and tools do not fit together.
+    #[cfg(feature = "planner")]
+    #[error("{0}")]
+    LlmContext(#[from] LlmContextErrors),
+    /// Command templates of the settings are wrong.
+    #[cfg(feature = "planner")]
+    #[error("{0}")]
+    CommandTemplates(String),
+    /// A goal needs a model, and the orchestrator has none.
+    #[cfg(feature = "planner")]
+    #[error("the orchestrator has no model to plan with")]
+    NoModel,
+    /// The run's money is limited, and the price of its model is unknown.
+    #[cfg(feature = "planner")]
+    #[error("a cost limit is set, but no price is known for model {model}")]
+    UnknownPrice {
+        /// The model.
+        model: String,
+    },
+    /// No run can be made of the goal.
+    #[cfg(feature = "planner")]
+    #[error("no run can be made of the goal: {0}")]
+    Goal(#[from] Diagnostics),
+    /// The run ended without a plan: nothing was executed.
+    #[cfg(feature = "planner")]
+    #[error("run {run} has no plan: {} [{}]", .error.message, .error.code)]
+    NoPlan {
+        /// The run.
+        run: RunId,
+        /// The error of `plan` or `adopt`, with a code such as `plan_defective` or `too_many_rounds`.
+        error: Box<TaskErrorRecord>,
+        /// What the run has cost.
+        spent: Spent,
+    },
+    /// The output of a task does not have the form that its action promises.
+    #[cfg(feature = "planner")]
+    #[error("run {run}: the output of task {task:?} cannot be read: {source}")]
     Unreadable {
         /// The run.
         run: RunId,

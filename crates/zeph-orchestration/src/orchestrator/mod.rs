@@ -1,19 +1,38 @@
-//! Goals: from a sentence to a plan, to tasks that run, to one answer.
+//! Plan files, goals and graphs as runs: one composition, one way to follow a run, one report.
 
-mod build;
-mod confirm;
+mod builder;
 mod error;
-mod report;
+mod spec;
 
-mod llm_context;
+mod compose;
 mod run;
 
-mod compile;
-mod roles;
+#[cfg(feature = "planfile")]
+mod plan_files;
+#[cfg(feature = "planfile")]
+mod redact;
 
-pub use build::{Orchestrator, OrchestratorBuilder};
-pub use compile::PlanFiles;
-pub use confirm::{Confirm, Decide, Proposed, Verdict};
+#[cfg(feature = "planner")]
+mod command_templates;
+#[cfg(feature = "planner")]
+mod confirm;
+#[cfg(feature = "planner")]
+mod models;
+#[cfg(feature = "planner")]
+mod report;
+
+pub use builder::{Orchestrator, OrchestratorBuilder};
 pub use error::OrchestratorError;
+pub use spec::RunSpec;
+
+#[cfg(feature = "planfile")]
+pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
+
+#[cfg(feature = "planner")]
+pub use command_templates::command_templates;
+#[cfg(feature = "planner")]
+pub use confirm::{Confirm, Decide, Proposed, Verdict};
+#[cfg(feature = "planner")]
+pub use models::needs_model;
+#[cfg(feature = "planner")]
 pub use report::{Report, TaskResult};
-pub use roles::{Roles, run_seed};

@@ -1,70 +1,196 @@
 //! Running: a goal is submitted or a run resumed, followed to its end or to rest, and reported.
 
+use std::collections::BTreeMap;
+#[cfg(feature = "planner")]
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use zeph_graph::{Budget, Policy, RunId, RunState, TaskGraph, Work};
+use zeph_graph::{Budget, RunId, TaskGraph};
+#[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
-use zeph_planner::{ADOPT, AdoptParams, PlanOutput, Tape, goal_graph};
-use zeph_runtime::{
-    Delivery, Engine, QuestionView, Request, RunHandle, RunView, RuntimeError, Submission, ask,
+use zeph_runtime::{Delivery, Request, RunHandle, RunView, Submission, ask};
+#[cfg(feature = "planner")]
+use {
+    crate::{ReplayReport, replay_run},
+    std::sync::Arc,
+    zeph_graph::{RunState, Work},
+    zeph_planner::{ADOPT, AdoptParams, PlanOutput, Tape, goal_graph},
+    zeph_runtime::{QuestionView, RuntimeError},
 };
 
-use crate::{ReplayReport, replay_run};
-
-use super::llm_context::Redacting;
-use super::{Confirm, Orchestrator, OrchestratorError, Proposed, Report};
+use super::compose::{FOLDER, PlannedLimits, RunParts};
+#[cfg(feature = "planner")]
+use super::redact::RedactSecrets;
+use super::spec::{RunSpec, RunWork};
+#[cfg(feature = "planner")]
+use super::{Confirm, Proposed, Report};
+use super::{Orchestrator, OrchestratorError};
 
 impl Orchestrator {
-    /// Works on a goal until there is an answer, or a question that nobody here answers.
+    /// Runs a goal, a plan file or a graph until it ends, or until only questions are left that the
+    /// host does not answer.
     ///
-    /// A run at rest with open questions is a report, too: its [`questions`](Report::questions) say what
-    /// they are, [`answer`](Self::answer) answers them, [`resume`](Self::resume) goes on. When this
-    /// future is dropped the run goes on by itself as far as it can.
+    /// A suspended run is a report, too: its [`questions`](Report::questions) are open,
+    /// [`answer`](Self::answer) answers them, [`resume`](Self::resume) continues. If this future is
+    /// dropped the run continues as far as it can.
     ///
     /// # Errors
     /// [`OrchestratorError::NoPlan`] if the run ended before anything was executed; else what kept the
     /// run from being started, saved or read.
-    pub async fn run(&self, goal: &str) -> Result<Report, OrchestratorError> {
-        let run = self.submit(goal).await?;
+    #[cfg(feature = "planner")]
+    pub async fn run(&self, run: impl Into<RunSpec>) -> Result<Report, OrchestratorError> {
+        let run = self.submit(run).await?;
         self.follow(&run).await
     }
 
-    /// Begins a run for a goal. Returns when it is saved; from then on it survives a crash.
+    /// Starts a run. Returns when it is saved; from then on it survives a crash.
     ///
-    /// For who wants to [watch](RunHandle::events) or steer it while [`follow`](Self::follow) waits.
+    /// For a caller that [watches](RunHandle::events) or controls the run.
     ///
     /// # Errors
     /// If it cannot be started or saved.
-    pub async fn submit(&self, goal: &str) -> Result<RunHandle, OrchestratorError> {
-        let policy = Policy {
-            seed: self.0.seed.map_or_else(random_seed, Ok)?,
-            ..self.0.policy
+    pub async fn submit(&self, run: impl Into<RunSpec>) -> Result<RunHandle, OrchestratorError> {
+        let RunSpec {
+            work,
+            name,
+            title,
+            folder,
+            metadata,
+        } = run.into();
+        let mut limits = PlannedLimits::default();
+        let mut default_title = None;
+        #[cfg(feature = "planfile")]
+        let mut values = None;
+        let mut graph = match work {
+            RunWork::Graph(graph) => *graph,
+            #[cfg(feature = "planfile")]
+            RunWork::Plan(plan) => {
+                limits = PlannedLimits::from(&plan.bound);
+                default_title = Some(match plan.bound.goal() {
+                    "" => plan.name,
+                    goal => goal.to_owned(),
+                });
+                values = Some(plan.bound.run_values().clone());
+                plan.graph
+            }
+            #[cfg(feature = "planner")]
+            RunWork::Goal(goal) => {
+                let confirm = self.0.models.confirm.asks();
+                let graph = TaskGraph::try_from(goal_graph(&goal, confirm))?;
+                default_title = Some(goal);
+                graph
+            }
         };
-        let graph = TaskGraph::try_from(goal_graph(goal, self.0.confirm.asks()))?;
-        let engine = self.engine(&policy, &graph).await?;
-        let submission = Submission::new(graph).policy(policy);
+        if let Some(folder) = folder {
+            let text = folder.to_str().map(str::to_owned);
+            let text = text.ok_or(OrchestratorError::FolderName { folder })?;
+            graph.metadata_mut().insert(FOLDER.to_owned(), text);
+        }
+        graph.metadata_mut().extend(metadata);
+        let policy = self.0.policy_of(&limits)?;
+        let parts = RunParts {
+            graph: &graph,
+            policy: &policy,
+            budget: policy.budget,
+            #[cfg(feature = "planfile")]
+            values: match values {
+                Some(values) => values,
+                None => RunValues::of_graph(&graph)?,
+            },
+        };
+        #[cfg(feature = "planner")]
+        if super::needs_model(&graph, |_| true) {
+            self.0.models.check_price(&parts)?;
+        }
+        let engine = self.0.engine(&parts).await?;
+        let mut submission = Submission::new(graph).policy(policy);
+        if let Some(name) = name {
+            submission = submission.name(name);
+        }
+        if let Some(title) = title.or(default_title) {
+            submission = submission.title(title);
+        }
         Ok(engine.submit(submission).await?)
     }
 
-    /// Goes on with a run that is at rest or whose process went away; reports one that has ended.
+    /// Continues a run that is suspended or whose process ended; reports one that has ended.
     ///
     /// # Errors
-    /// As [`run`](Self::run); also if there is no such run or another process works on it.
+    /// As [`run`](Self::run); also if there is no such run or another process owns it.
+    #[cfg(feature = "planner")]
     pub async fn resume(&self, run: &RunId) -> Result<Report, OrchestratorError> {
         let view = RunView::load(&*self.0.store, run).await?;
         if matches!(view.scheduler.state(), RunState::Ended(_)) {
             return self.report(run).await;
         }
-        let engine = self.engine(view.scheduler.policy(), view.graph()).await?;
-        self.follow(&engine.resume(run).await?).await
+        self.follow(&self.open(&view, &BTreeMap::new()).await?)
+            .await
+    }
+
+    /// Takes a stored run over and lets it continue. Secret parameters of its plan are not stored:
+    /// `secrets` has them by name.
+    ///
+    /// # Errors
+    /// If a secret or the run's folder is missing, the run has ended, or another process owns it.
+    pub async fn open(
+        &self,
+        view: &RunView,
+        secrets: &BTreeMap<String, String>,
+    ) -> Result<RunHandle, OrchestratorError> {
+        let parts = RunParts {
+            graph: view.graph(),
+            policy: view.scheduler.policy(),
+            budget: view.scheduler.budget(),
+            #[cfg(feature = "planfile")]
+            values: values_of(view, secrets)?,
+        };
+        #[cfg(not(feature = "planfile"))]
+        let _ = secrets;
+        #[cfg(feature = "planner")]
+        if super::needs_model(view.graph(), |id| !view.scheduler.task(id).state().is_end()) {
+            self.0.models.check_price(&parts)?;
+        }
+        let engine = self.0.engine(&parts).await?;
+        Ok(engine.resume(&view.run).await?)
+    }
+
+    /// The names of the secrets that are too short to be redacted: those of the orchestrator, and of a
+    /// new run's plan. They may appear in logs and stored output.
+    #[cfg(feature = "planfile")]
+    #[must_use]
+    pub fn unredacted_secrets(&self, run: Option<&RunSpec>) -> Vec<String> {
+        let ours = self.0.secrets.iter();
+        let ours = ours.map(|(name, value)| (name.as_str(), value.as_str()));
+        let given = run.into_iter().flat_map(|run| match &run.work {
+            RunWork::Plan(plan) => plan.bound.run_values().given_secrets().collect(),
+            RunWork::Graph(_) => Vec::new(),
+            #[cfg(feature = "planner")]
+            RunWork::Goal(_) => Vec::new(),
+        });
+        ours.chain(given)
+            .filter(|(_, value)| super::redact::is_too_short(value))
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    /// The limits of a new run of that plan, or of a goal. Its seed is random.
+    ///
+    /// # Errors
+    /// If the system has no random bytes.
+    #[cfg(feature = "planfile")]
+    pub fn policy_for(
+        &self,
+        plan: Option<&super::LoadedPlan>,
+    ) -> Result<zeph_graph::Policy, OrchestratorError> {
+        let limits = plan.map(|plan| PlannedLimits::from(&plan.bound));
+        self.0.policy_of(&limits.unwrap_or_default())
     }
 
     /// Answers questions as far as the host's code does, until the run has ended or is at rest.
     ///
     /// # Errors
-    /// As [`run`](Self::run). An answer of the host that does not fit its question brings the run to
-    /// rest, and is told.
+    /// As [`run`](Self::run). An answer of the host that does not fit its question suspends the run and
+    /// is an error.
+    #[cfg(feature = "planner")]
     pub async fn follow(&self, run: &RunHandle) -> Result<Report, OrchestratorError> {
         if let Err(error) = self.attend(run).await {
             gone_is_fine(run.suspend().await)?;
@@ -81,6 +207,7 @@ impl Orchestrator {
         self.report(run.id()).await
     }
 
+    #[cfg(feature = "planner")]
     /// Answers each question once. Returns when the run leaves, or is told to rest.
     async fn attend(&self, run: &RunHandle) -> Result<(), OrchestratorError> {
         let mut seen = BTreeSet::new();
@@ -114,6 +241,7 @@ impl Orchestrator {
         }
     }
 
+    #[cfg(feature = "planner")]
     /// How a run stands, by its journal. Needs no ownership and holds nobody up.
     ///
     /// # Errors
@@ -157,22 +285,28 @@ impl Orchestrator {
         self.ask(run, &request).await
     }
 
-    /// Makes a run once more from its journal, without a network and without changing anything:
+    /// Replays a run from its journal, without a network and without changing anything: the scheduler's
     /// decisions, and what models did. See [`replay_run`].
     ///
-    /// This orchestrator must be built as the one of the run was. A planner that asks another
-    /// provider than the one it is given, and an aggregator of the host's own, ask whom they please.
+    /// This orchestrator must have the components that the run's had. A planner that asks another
+    /// provider than the given one, and an aggregator of the host, are not replayed: they ask for real.
     ///
     /// # Errors
     /// If the run cannot be read.
+    #[cfg(feature = "planner")]
     pub async fn replay(&self, run: &RunId) -> Result<ReplayReport, OrchestratorError> {
-        let settings = &*self.0;
-        let redact = Arc::new(Redacting(settings.secrets.clone()));
-        let make = |tape: &Tape, view: &RunView| {
-            let values = RunValues::of_graph(view.graph())?;
-            settings.registry(view.scheduler.policy(), values, Some(tape))
+        let components = &*self.0;
+        let redact = RedactSecrets(components.redactor(&RunValues::default())?);
+        let make = |recording: &Tape, view: &RunView| {
+            let parts = RunParts {
+                graph: view.graph(),
+                policy: view.scheduler.policy(),
+                budget: Budget::UNLIMITED,
+                values: RunValues::of_graph(view.graph())?,
+            };
+            components.replay_registry(&parts, recording)
         };
-        replay_run(&*settings.store, run, Some(redact), make).await
+        replay_run(&*components.store, run, Some(Arc::new(redact)), make).await
     }
 
     async fn ask(&self, run: &RunId, request: &Request) -> Result<Delivery, OrchestratorError> {
@@ -182,24 +316,7 @@ impl Orchestrator {
         Ok(ask(store, self.0.owners.as_ref(), run, request, now).await?)
     }
 
-    /// An engine for one run.
-    async fn engine(
-        &self,
-        policy: &Policy,
-        graph: &TaskGraph,
-    ) -> Result<Engine, OrchestratorError> {
-        let settings = &*self.0;
-        let values = RunValues::of_graph(graph)?;
-        let mut engine = Engine::builder(Arc::clone(&settings.store))
-            .registry(settings.registry(policy, values, None)?)
-            .redact(Arc::new(Redacting(settings.secrets.clone())))
-            .limits(settings.limits);
-        if let Some(owners) = &settings.owners {
-            engine = engine.owners(owners.clone());
-        }
-        Ok(engine.start().await?)
-    }
-
+    #[cfg(feature = "planner")]
     /// What the host's code says to a question.
     async fn reply(
         &self,
@@ -207,7 +324,7 @@ impl Orchestrator {
         question: &QuestionView,
     ) -> Result<Option<String>, OrchestratorError> {
         let plan = self.plan_in_question(run, question).await?;
-        match (plan, &self.0.confirm, &self.0.questions) {
+        match (plan, &self.0.models.confirm, &self.0.questions) {
             (Some(plan), Confirm::With(decide), _) => {
                 let proposed = Proposed {
                     run: run.clone(),
@@ -221,6 +338,7 @@ impl Orchestrator {
         }
     }
 
+    #[cfg(feature = "planner")]
     /// The plan that a question is about, if it is about one.
     async fn plan_in_question(
         &self,
@@ -254,7 +372,8 @@ impl Orchestrator {
     }
 }
 
-/// Who answered or stopped first has the last word; the journal tells it.
+/// The question was answered, or the run left, meanwhile: the journal says how.
+#[cfg(feature = "planner")]
 fn gone_is_fine<T>(outcome: Result<T, RuntimeError>) -> Result<(), RuntimeError> {
     match outcome {
         Ok(_) | Err(RuntimeError::NoSuchQuestion { .. } | RuntimeError::Gone { .. }) => Ok(()),
@@ -262,6 +381,22 @@ fn gone_is_fine<T>(outcome: Result<T, RuntimeError>) -> Result<(), RuntimeError>
     }
 }
 
-fn random_seed() -> Result<u64, OrchestratorError> {
-    getrandom::u64().map_err(|_| OrchestratorError::NoRandomness)
+/// The values that the expressions of a stored run use.
+#[cfg(feature = "planfile")]
+fn values_of(
+    view: &RunView,
+    secrets: &BTreeMap<String, String>,
+) -> Result<RunValues, OrchestratorError> {
+    let mut values = RunValues::of_graph(view.graph())?;
+    for (name, value) in secrets {
+        values = values.secret(name, value);
+    }
+    let missing: Vec<String> = values.missing_secrets().map(str::to_owned).collect();
+    if missing.is_empty() {
+        return Ok(values);
+    }
+    Err(OrchestratorError::MissingSecrets {
+        run: view.run.clone(),
+        names: missing,
+    })
 }

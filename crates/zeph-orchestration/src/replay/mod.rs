@@ -55,7 +55,7 @@ impl ReplayReport {
 /// First the journal is decided once more ([`zeph_scheduler::replay`]): the same records at the same
 /// times. Then every attempt of `plan`, `adopt`, `agent` and `answer` that ended by itself is made once
 /// more ([`replay_attempt`]) by the executors of a registry that `make` gives. It must be made as it was
-/// for the run, with the sanitizer's [seed](crate::run_seed) from the run's policy, with the
+/// for the run, with the sanitizer's [seed](crate::Orchestrator::open) from the run's policy, with the
 /// [tape](Tape) in place of providers and tools ([`LlmContextBuilder::on_tape`](zeph_planner::LlmContextBuilder)),
 /// and without a plan cache. `redact` is the redactor of the run.
 ///

@@ -87,8 +87,7 @@ async fn commands_of_an_edited_plan_run_where_the_host_allows_it() {
     let edited = "[tasks.list]\nrun = ['printf', 'wet']\n[tasks.report]\nneeds = ['list']\nprompt = 'Write it up: ${{ tasks.list.stdout }}'";
     let confirm = Confirm::with(move |_| async move { Verdict::Edit(edited.to_owned()) });
     let model = planning();
-    let command = zeph_orchestration::command::CommandExecutor::builder().build();
-    let orchestrator = builder(&model).confirm(confirm).command(command);
+    let orchestrator = builder(&model).confirm(confirm).commands(|command| command);
     let model_saw = |text: &str| crate::script::asked(&model, text);
     let report = orchestrator.build().unwrap().run(GOAL).await.unwrap();
     assert_eq!(report.end(), Some(RunEnd::Completed));

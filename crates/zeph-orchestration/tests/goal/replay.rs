@@ -7,7 +7,6 @@ use zeph_orchestration::executor::{Budget, NoteKind};
 use zeph_orchestration::llm::{ErrorKind, LlmRequest, Reply, RetryPolicy, ScriptedProvider};
 use zeph_orchestration::memory::{MemoryStore, RawGraphStore};
 use zeph_orchestration::planner::{Difference, Place, PromptName, Prompts, Replayed};
-use zeph_orchestration::sanitizer::Redactor;
 use zeph_orchestration::{Confirm, OrchestratorBuilder, OrchestratorError, ReplayReport, Verdict};
 
 use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, says};
@@ -129,10 +128,7 @@ async fn a_budget_at_its_limit_comes_out_the_same() {
 
 #[tokio::test]
 async fn secrets_are_compared_as_they_were_kept() {
-    let leaks = |model: &ScriptedProvider| {
-        let secrets = Redactor::new([("key", "It blows.")]).unwrap();
-        builder(model).secrets(secrets)
-    };
+    let leaks = |model: &ScriptedProvider| builder(model).secret("key", "It blows.");
     all_same(&replayed(leaks, &planning()).await);
 }
 

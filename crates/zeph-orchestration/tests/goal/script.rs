@@ -53,7 +53,9 @@ pub(crate) fn planning() -> ScriptedProvider {
 }
 
 pub(crate) fn builder(model: &ScriptedProvider) -> OrchestratorBuilder {
-    Orchestrator::builder(Arc::new(model.clone())).confirm(Confirm::Never)
+    Orchestrator::builder()
+        .model(Arc::new(model.clone()))
+        .confirm(Confirm::Never)
 }
 
 /// How often the model was asked for something.

@@ -1,12 +1,15 @@
-//! Commands of the settings as templates that plans may fill in.
+//! Command templates of the settings, as the planner takes them.
 
 use zeph_config::{ArgumentKind as Kind, CommandConfig, OrchestrationConfig};
 use zeph_planner::{ArgumentKind, BadTemplate, CommandTemplate, Commands};
 
-use crate::exit::{CliError, Exit};
+use super::OrchestratorError;
 
 /// The commands that plans may run.
-pub(super) fn of(config: &OrchestrationConfig) -> Result<Commands, CliError> {
+///
+/// # Errors
+/// All templates that are wrong, each with its name.
+pub fn command_templates(config: &OrchestrationConfig) -> Result<Commands, OrchestratorError> {
     let mut commands = Commands::none();
     let mut wrong = Vec::new();
     for (name, command) in &config.commands {
@@ -16,7 +19,7 @@ pub(super) fn of(config: &OrchestrationConfig) -> Result<Commands, CliError> {
     if wrong.is_empty() {
         Ok(commands)
     } else {
-        Err(CliError::new(Exit::Usage, wrong.join("\n")).code("bad_configuration"))
+        Err(OrchestratorError::CommandTemplates(wrong.join("\n")))
     }
 }
 

@@ -1,0 +1,116 @@
+//! The facade's builder with what the tool chooses: settings, models, agents, prompts and tools.
+
+use std::path::Path;
+
+use zeph_orchestration::{Orchestrator, OrchestratorBuilder, RunSpec};
+use zeph_planner::Prompts;
+use zeph_subagent::{AgentCatalog, AgentReader};
+
+use super::setup::ModelConfig;
+use super::tools;
+use crate::cx::Cx;
+use crate::exit::{CliError, Exit};
+use crate::out;
+
+/// A builder with settings and commands, for runs that ask no model.
+pub(crate) fn base_builder(cx: &Cx) -> OrchestratorBuilder {
+    Orchestrator::builder()
+        .settings(cx.config.clone())
+        .commands(|command| command)
+}
+
+/// The builder with the models of a run. Agents read files of `folder`.
+pub(crate) fn with_models(
+    cx: &Cx,
+    models: &ModelConfig,
+    folder: &Path,
+) -> Result<OrchestratorBuilder, CliError> {
+    let mut settings = cx.config.clone();
+    if models.is_scripted() {
+        // Made-up plans are not worth keeping.
+        settings.config.plan_cache = None;
+    }
+    let service = models.service(cx)?;
+    let agents = agents(models.agents.as_deref())?;
+    let tools =
+        tools::of(folder).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+    let mut builder = base_builder(cx)
+        .settings(settings)
+        .model(service.default.clone())
+        .tools(tools)
+        .prompts(prompts(models)?);
+    for (name, key) in service.keys() {
+        builder = builder.secret(name, key);
+    }
+    let named = agents
+        .iter()
+        .filter_map(|one| Some((one, one.model.as_ref()?)));
+    for (agent, name) in named {
+        let provider = if models.is_scripted() || *name == models.model {
+            Ok(service.default.clone())
+        } else {
+            models.named(cx, name)
+        };
+        let provider = provider.map_err(|error| CliError {
+            message: format!(
+                "the agent {:?} asks for a model: {}",
+                agent.name, error.message
+            ),
+            ..error
+        })?;
+        builder = builder.named_model(name, provider);
+    }
+    Ok(builder.agents(agents))
+}
+
+/// The built-in prompts, or those of a folder.
+fn prompts(models: &ModelConfig) -> Result<Prompts, CliError> {
+    let Some(folder) = &models.prompts else {
+        return Ok(Prompts::built_in());
+    };
+    Prompts::from_folder(folder).map_err(|defects| {
+        CliError::new(Exit::Usage, defects.to_string())
+            .code("bad_prompts")
+            .help("correct the files, or remove them from the folder")
+    })
+}
+
+/// The definitions of a folder; none without one.
+pub(crate) fn agents(folder: Option<&Path>) -> Result<AgentCatalog, CliError> {
+    let Some(folder) = folder else {
+        return Ok(AgentCatalog::new());
+    };
+    let reader = AgentReader::new().known_tools(tools::NAMES);
+    reader.read_dir(folder).map_err(|defects| {
+        let mut error = CliError::new(Exit::Usage, defects.to_string())
+            .code("bad_agents")
+            .help("correct the definitions; `zeph agents check` lists what is wrong with them");
+        error.diagnostics = defects
+            .as_slice()
+            .iter()
+            .map(|one| {
+                serde_json::json!({
+                    "code": one.code.word(),
+                    "source": one.source,
+                    "key": one.key,
+                    "message": one.message,
+                    "line": one.at.as_ref().map(|at| at.line),
+                    "column": one.at.as_ref().map(|at| at.column),
+                    "help": one.help,
+                })
+            })
+            .collect();
+        error
+    })
+}
+
+/// Warns of secrets that are too short to be redacted.
+pub(crate) fn warn_unredacted(orchestrator: &Orchestrator, run: Option<&RunSpec>) {
+    for name in orchestrator.unredacted_secrets(run) {
+        let name = zeph_common::escape_terminal(&name).into_owned();
+        out::note_line(format!(
+            "{} the secret {name} is too short to be redacted and may appear in logs and stored output",
+            out::Tone::Warning.paint("warning:")
+        ));
+    }
+}

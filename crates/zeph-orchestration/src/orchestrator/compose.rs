@@ -1,0 +1,273 @@
+//! Composition: the registry, the redactor and the engine of one run.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeph_config::{Origin, Resolved};
+use zeph_executor::Registry;
+use zeph_graph::{Budget, OverBudget, Policy, TaskGraph};
+use zeph_memory::RawGraphStore;
+#[cfg(feature = "planfile")]
+use zeph_planfile::{BoundPlan, RunValues};
+#[cfg(feature = "planner")]
+use zeph_planner::Tape;
+use zeph_runtime::{Engine, Limits, Owners, QuestionView};
+#[cfg(feature = "planfile")]
+use zeph_sanitizer::Redactor;
+
+use super::OrchestratorError;
+#[cfg(feature = "planner")]
+use super::models::ModelSide;
+#[cfg(feature = "planfile")]
+use super::redact::{RedactSecrets, redactor};
+
+/// Answers a question in the host's code; `None` leaves it open.
+pub(super) type HostAnswer =
+    Box<dyn Fn(QuestionView) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;
+
+#[cfg(feature = "command")]
+type ConfigureCommand = Box<
+    dyn Fn(zeph_command::CommandExecutorBuilder) -> zeph_command::CommandExecutorBuilder
+        + Send
+        + Sync,
+>;
+
+/// The components that are shared by all runs of an orchestrator.
+pub(super) struct Components {
+    pub(super) settings: Resolved,
+    pub(super) store: Arc<dyn RawGraphStore>,
+    pub(super) owners: Option<Owners>,
+    pub(super) actions: Registry,
+    pub(super) questions: Option<HostAnswer>,
+    pub(super) policy: Option<Policy>,
+    pub(super) budget: Option<Budget>,
+    pub(super) over_budget: Option<OverBudget>,
+    pub(super) seed: Option<u64>,
+    pub(super) limits: Option<Limits>,
+    #[cfg(feature = "planfile")]
+    pub(super) secrets: Vec<(String, String)>,
+    #[cfg(feature = "command")]
+    pub(super) command: Option<ConfigureCommand>,
+    #[cfg(feature = "planner")]
+    pub(super) models: ModelSide,
+}
+
+/// What the registry and the engine of one run depend on, besides the components.
+pub(super) struct RunParts<'a> {
+    pub(super) graph: &'a TaskGraph,
+    pub(super) policy: &'a Policy,
+    /// What the run may cost now; it may differ from the policy's.
+    pub(super) budget: Budget,
+    #[cfg(feature = "planfile")]
+    pub(super) values: RunValues,
+}
+
+/// The limits that a plan file sets for its run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PlannedLimits {
+    max_parallel: Option<NonZeroU32>,
+    timeout: Option<Duration>,
+    budget: Option<Budget>,
+    over_budget: Option<OverBudget>,
+}
+
+#[cfg(feature = "planfile")]
+impl From<&BoundPlan> for PlannedLimits {
+    fn from(plan: &BoundPlan) -> Self {
+        Self {
+            max_parallel: plan.max_parallel(),
+            timeout: plan.timeout(),
+            budget: plan.budget(),
+            over_budget: plan.over_budget(),
+        }
+    }
+}
+
+/// The key of a graph's metadata that holds the folder of its commands and tools.
+pub(super) const FOLDER: &str = "plan_folder";
+
+impl RunParts<'_> {
+    /// The folder in which commands and tools work, if the run has one.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        self.graph.metadata().get(FOLDER).map(PathBuf::from)
+    }
+}
+
+impl Components {
+    /// Finds components that do not fit together before the first run does.
+    pub(super) fn check(&self) -> Result<(), OrchestratorError> {
+        let (graph, policy) = (TaskGraph::new(), Policy::default());
+        let parts = RunParts {
+            graph: &graph,
+            policy: &policy,
+            budget: Budget::UNLIMITED,
+            #[cfg(feature = "planfile")]
+            values: RunValues::default(),
+        };
+        self.registry(&parts).map(drop)
+    }
+
+    /// An engine for one run.
+    pub(super) async fn engine(&self, run: &RunParts<'_>) -> Result<Engine, OrchestratorError> {
+        if let Some(folder) = run.folder().filter(|folder| !folder.is_dir()) {
+            return Err(OrchestratorError::NoFolder { folder });
+        }
+        let mut engine = Engine::builder(Arc::clone(&self.store))
+            .registry(self.registry(run)?)
+            .limits(self.limits_of(run.policy));
+        #[cfg(feature = "planfile")]
+        {
+            engine = engine.redact(Arc::new(RedactSecrets(self.redactor(&run.values)?)));
+        }
+        if let Some(owners) = &self.owners {
+            engine = engine.owners(owners.clone());
+        }
+        Ok(engine.start().await?)
+    }
+
+    /// The executors of one run.
+    pub(super) fn registry(&self, run: &RunParts<'_>) -> Result<Registry, OrchestratorError> {
+        #[allow(
+            unused_mut,
+            reason = "without the feature `planner` nothing more is registered"
+        )]
+        let mut registry = self.host_registry(run)?;
+        #[cfg(feature = "planner")]
+        if let Some(models) = self.models.assemble(self, run, None)? {
+            models.register(self, run, &mut registry)?;
+        }
+        Ok(registry)
+    }
+
+    /// The executors of one run, with models and tools replayed from a recording.
+    #[cfg(feature = "planner")]
+    pub(super) fn replay_registry(
+        &self,
+        run: &RunParts<'_>,
+        recording: &Tape,
+    ) -> Result<Registry, OrchestratorError> {
+        let mut registry = self.host_registry(run)?;
+        if let Some(models) = self.models.assemble(self, run, Some(recording))? {
+            models.register(self, run, &mut registry)?;
+        }
+        Ok(registry)
+    }
+
+    /// The host's own executors, and commands.
+    fn host_registry(
+        &self,
+        #[cfg_attr(not(feature = "command"), expect(unused_variables))] run: &RunParts<'_>,
+    ) -> Result<Registry, OrchestratorError> {
+        #[allow(
+            unused_mut,
+            reason = "without the feature `command` nothing more is registered"
+        )]
+        let mut registry = self.actions.clone();
+        #[cfg(feature = "command")]
+        if let Some(configure) = &self.command {
+            let mut command = zeph_command::CommandExecutor::builder()
+                .max_output(self.settings.config.max_output_bytes);
+            if let Some(folder) = run.folder() {
+                command = command.cwd(folder);
+            }
+            let command = configure(command).build();
+            #[cfg(feature = "planfile")]
+            let command = zeph_planfile::Templated::new(command, run.values.clone());
+            registry.register("command", Arc::new(command))?;
+        }
+        Ok(registry)
+    }
+
+    /// The redactor of one run: the host's secrets and those of its plan.
+    #[cfg(feature = "planfile")]
+    pub(super) fn redactor(&self, values: &RunValues) -> Result<Redactor, OrchestratorError> {
+        let secrets = self.secrets_with(values);
+        Ok(redactor(secrets)?)
+    }
+
+    #[cfg(feature = "planfile")]
+    pub(super) fn secrets_with<'a>(
+        &'a self,
+        values: &'a RunValues,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
+        let ours = self.secrets.iter();
+        let ours = ours.map(|(name, value)| (name.as_str(), value.as_str()));
+        let given: Vec<(&str, &str)> = values.given_secrets().collect();
+        ours.chain(given)
+    }
+
+    /// The limits of the engine of one run. A flag or a variable overrides what the run was stored with.
+    fn limits_of(&self, policy: &Policy) -> Limits {
+        self.limits.unwrap_or_else(|| {
+            let limits = Limits::from(&self.settings.config);
+            if self.is_explicit("max_parallel") {
+                return limits;
+            }
+            Limits {
+                max_parallel: policy.max_parallel.get(),
+                ..limits
+            }
+        })
+    }
+
+    /// Whether a flag or a variable sets that key.
+    fn is_explicit(&self, key: &str) -> bool {
+        let origin = self.settings.origin_of(key);
+        matches!(origin, Some(Origin::Flag { .. } | Origin::Env { .. }))
+    }
+
+    /// The policy of a new run: the host's own, else the settings and the limits of its plan.
+    pub(super) fn policy_of(&self, plan: &PlannedLimits) -> Result<Policy, OrchestratorError> {
+        let mut policy = self.policy.unwrap_or_else(|| self.configured_policy(plan));
+        policy.budget = self.budget.unwrap_or(policy.budget);
+        policy.over_budget = self.over_budget.unwrap_or(policy.over_budget);
+        policy.seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(|_| OrchestratorError::NoRandomness)?,
+        };
+        Ok(policy)
+    }
+
+    fn configured_policy(&self, plan: &PlannedLimits) -> Policy {
+        let config = &self.settings.config;
+        let configured = NonZeroU32::new(config.max_parallel).unwrap_or(NonZeroU32::MIN);
+        let planned = plan
+            .max_parallel
+            .filter(|_| !self.is_explicit("max_parallel"));
+        let over_budget = plan
+            .over_budget
+            .filter(|_| !self.is_explicit("budget.over"));
+        Policy {
+            max_parallel: planned.unwrap_or(configured),
+            seed: 0,
+            run_timeout: plan.timeout.or(config.run_timeout),
+            cancel_grace: config.cancel_grace,
+            suspend_grace: config.suspend_grace,
+            budget: self.configured_budget(plan.budget),
+            over_budget: over_budget.unwrap_or(match config.budget.over {
+                zeph_config::OverBudget::Ask => OverBudget::Ask,
+                zeph_config::OverBudget::Partial => OverBudget::Partial,
+            }),
+        }
+    }
+
+    /// Each limit by itself: a plan may set one and a flag the other.
+    fn configured_budget(&self, planned: Option<Budget>) -> Budget {
+        let config = &self.settings.config.budget;
+        let pick = |key: &str, planned: Option<u64>, set: Option<u64>| {
+            let planned = planned.filter(|limit| *limit != u64::MAX && !self.is_explicit(key));
+            planned.or(set).unwrap_or(u64::MAX)
+        };
+        Budget {
+            tokens: pick(
+                "budget.tokens",
+                planned.map(|one| one.tokens),
+                config.tokens,
+            ),
+            micro_usd: pick("budget.usd", planned.map(|one| one.micro_usd), config.usd),
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! The model side of a run: planner, agents and aggregator as executors of its actions.
+
+use std::sync::Arc;
+
+use zeph_executor::{Executor, Registry};
+use zeph_graph::{Policy, TaskGraph, TaskId, Work};
+use zeph_llm::{LlmProvider, RetryPolicy, Retrying};
+use zeph_planfile::Templated;
+use zeph_planner::{
+    ADOPT, ANSWER, AdoptExecutor, AgentExecutor, Aggregator, AnswerExecutor, CachedPlanner,
+    FolderCache, LlmAggregator, LlmContext, LlmContextBuilder, LlmPlanner, PLAN, PlanExecutor,
+    PlanLimits, PlanRequest, PlanStream, Planner, PriceList, Prompts, Tape, Tools,
+};
+use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
+use zeph_subagent::AgentCatalog;
+use zeph_subagent::router::{NoMatch, ScoringRouter};
+
+use super::command_templates::command_templates;
+use super::compose::{Components, RunParts};
+use super::{Confirm, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles};
+
+type MakeSanitizer = Box<dyn Fn(Seed, &Redactor) -> Arc<dyn ContentSanitizer> + Send + Sync>;
+type MakePlanner =
+    Box<dyn Fn(Arc<dyn LlmProvider>, Arc<dyn ContentSanitizer>) -> Arc<dyn Planner> + Send + Sync>;
+type ChangeContext = Box<dyn Fn(LlmContextBuilder) -> LlmContextBuilder + Send + Sync>;
+type ChangeRequest = Box<dyn Fn(PlanRequest) -> PlanRequest + Send + Sync>;
+
+/// The components of the model side. Without a provider there are no model actions.
+#[derive(Default)]
+pub(super) struct ModelSide {
+    provider: Option<Arc<dyn LlmProvider>>,
+    named: Vec<(String, Arc<dyn LlmProvider>)>,
+    agents: AgentCatalog,
+    prompts: Option<Prompts>,
+    tools: Tools,
+    context: Vec<ChangeContext>,
+    planner: Option<MakePlanner>,
+    requests: Vec<ChangeRequest>,
+    aggregator: Option<Arc<dyn Aggregator>>,
+    sanitizer: Option<MakeSanitizer>,
+    retry: Option<RetryPolicy>,
+    max_rounds: Option<u32>,
+    answer_tokens: Option<u32>,
+    pub(super) confirm: Confirm,
+}
+
+/// The model side of one run.
+pub(super) struct RunModels {
+    context: Arc<LlmContext>,
+    sanitizer: Arc<dyn ContentSanitizer>,
+    planner: Arc<dyn Planner>,
+    request: PlanRequest,
+}
+
+impl OrchestratorBuilder {
+    /// The model that plans, works and answers, unless an agent names another. Default: none, and tasks
+    /// that ask a model are refused.
+    pub fn model(mut self, provider: Arc<dyn LlmProvider>) -> Self {
+        self.0.models.provider = Some(provider);
+        self
+    }
+
+    /// A further model, for the agents that name it. Its price is that of its provider.
+    pub fn named_model(mut self, name: impl Into<String>, provider: Arc<dyn LlmProvider>) -> Self {
+        self.0.models.named.push((name.into(), provider));
+        self
+    }
+
+    /// The agents. Default: none, and a default agent does every task. A task that names no agent goes
+    /// to the best match, else to the first agent.
+    pub fn agents(mut self, agents: AgentCatalog) -> Self {
+        self.0.models.agents = agents;
+        self
+    }
+
+    /// The prompts of planner, agents and aggregator. Default: the built-in ones.
+    pub fn prompts(mut self, prompts: Prompts) -> Self {
+        self.0.models.prompts = Some(prompts);
+        self
+    }
+
+    /// The tools that agents may list. Default: none.
+    pub fn tools(mut self, tools: Tools) -> Self {
+        self.0.models.tools = tools;
+        self
+    }
+
+    /// Changes the [`LlmContext`] of each run, for what this builder does not name: router, token
+    /// counters, limits. Several changes are made in the order of the calls.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use zeph_orchestration::Orchestrator;
+    /// use zeph_orchestration::llm::{LlmError, LlmRequest, provider_fn};
+    /// use zeph_orchestration::subagent::router::NamedRouter;
+    /// let model = provider_fn("model", |_: LlmRequest| async { Ok::<_, LlmError>("…") });
+    /// let orchestrator = Orchestrator::builder()
+    ///     .model(Arc::new(model))
+    ///     .llm_context(|context| context.router(Arc::new(NamedRouter)))
+    ///     .build()?;
+    /// # Ok::<(), zeph_orchestration::OrchestratorError>(())
+    /// ```
+    pub fn llm_context(
+        mut self,
+        change: impl Fn(LlmContextBuilder) -> LlmContextBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.0.models.context.push(Box::new(change));
+        self
+    }
+
+    /// Makes the planner of each run, from the provider and the run's sanitizer. Default: an
+    /// [`LlmPlanner`] that puts the schema into the prompt where a service does not take it.
+    ///
+    /// A planner that asks another provider than the given one cannot be replayed.
+    pub fn planner(
+        mut self,
+        make: impl Fn(Arc<dyn LlmProvider>, Arc<dyn ContentSanitizer>) -> Arc<dyn Planner>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.0.models.planner = Some(Box::new(make));
+        self
+    }
+
+    /// Changes what plans may use: limits, rights, commands, prices. The request has the agents, and
+    /// the limits and command templates of the settings; its `goal` and `around` are ignored. Several
+    /// changes are made in the order of the calls.
+    pub fn plans(
+        mut self,
+        change: impl Fn(PlanRequest) -> PlanRequest + Send + Sync + 'static,
+    ) -> Self {
+        self.0.models.requests.push(Box::new(change));
+        self
+    }
+
+    /// Decides about plans before they run. Default: [`Confirm::Ask`].
+    pub fn confirm(mut self, confirm: Confirm) -> Self {
+        self.0.models.confirm = confirm;
+        self
+    }
+
+    /// The aggregator. Default: the model; if that fails, the plain list of results.
+    pub fn aggregator(mut self, aggregator: Arc<dyn Aggregator>) -> Self {
+        self.0.models.aggregator = Some(aggregator);
+        self
+    }
+
+    /// Makes the sanitizer of each run, from its seed and its secrets. It must be deterministic for a
+    /// run to be replayed. Default: a [`StandardSanitizer`].
+    pub fn sanitizer(
+        mut self,
+        make: impl Fn(Seed, &Redactor) -> Arc<dyn ContentSanitizer> + Send + Sync + 'static,
+    ) -> Self {
+        self.0.models.sanitizer = Some(Box::new(make));
+        self
+    }
+
+    /// How calls of a model are repeated. Its seed is the run's. Default: as the settings say.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.0.models.retry = Some(policy);
+        self
+    }
+
+    /// The most rounds of planning. Default 5; with 1 no plan can be rejected.
+    pub fn max_rounds(mut self, rounds: u32) -> Self {
+        self.0.models.max_rounds = Some(rounds);
+        self
+    }
+
+    /// The most tokens of the answer. Default: the aggregator's own limit.
+    pub fn answer_tokens(mut self, tokens: u32) -> Self {
+        self.0.models.answer_tokens = Some(tokens);
+        self
+    }
+}
+
+impl Orchestrator {
+    /// Asks the model for a plan and runs nothing. `feedback` is what a person said about earlier plans.
+    ///
+    /// The calls are repeated as the retry policy says; no budget is taken from, since there is no run.
+    ///
+    /// # Errors
+    /// If there is no model, or its price is unknown and money is limited.
+    pub fn plan(
+        &self,
+        goal: impl Into<String>,
+        feedback: Vec<String>,
+    ) -> Result<PlanStream, OrchestratorError> {
+        let (graph, policy) = (TaskGraph::new(), self.0.policy_of(&Default::default())?);
+        let run = RunParts {
+            graph: &graph,
+            budget: policy.budget,
+            policy: &policy,
+            values: Default::default(),
+        };
+        let models = self.0.models.assemble(&self.0, &run, None)?;
+        let models = models.ok_or(OrchestratorError::NoModel)?;
+        self.0.models.check_price(&run)?;
+        let (retry, gate) = (models.context.retry(), models.context.gate().clone());
+        let around = move |provider: Arc<dyn LlmProvider>| {
+            Arc::new(Retrying::new(provider, retry).gate(&gate)) as Arc<dyn LlmProvider>
+        };
+        let request = PlanRequest {
+            goal: goal.into(),
+            ..models.request
+        };
+        let request = request.feedback(feedback).around(Arc::new(around));
+        Ok(models.planner.plan(request))
+    }
+}
+
+impl ModelSide {
+    /// The model side of one run; `None` without a model. With a recording, models and tools are
+    /// replayed from it.
+    pub(super) fn assemble(
+        &self,
+        components: &Components,
+        run: &RunParts<'_>,
+        recording: Option<&Tape>,
+    ) -> Result<Option<RunModels>, OrchestratorError> {
+        let Some(provider) = &self.provider else {
+            return Ok(None);
+        };
+        let sanitizer = self.sanitizer_of(run.policy, &components.redactor(&run.values)?);
+        let prompts = self.prompts.clone().unwrap_or_else(Prompts::built_in);
+        let context = self.context_of(components, run, provider, Arc::clone(&sanitizer));
+        let context = match recording {
+            Some(recording) => context.on_tape(recording),
+            None => context,
+        };
+        let context = Arc::new(context.build()?);
+        let planning = match recording {
+            Some(recording) => recording.provider(&**provider),
+            None => Arc::clone(provider),
+        };
+        let config = &components.settings.config;
+        let planner: Arc<dyn Planner> = match &self.planner {
+            Some(make) => make(planning, Arc::clone(&sanitizer)),
+            None => Arc::new(
+                LlmPlanner::new(planning, Arc::clone(&sanitizer))
+                    .prompts(prompts)
+                    .timeout(config.llm.timeout)
+                    .schema_in_prompt(),
+            ),
+        };
+        let planner = match &config.plan_cache {
+            Some(folder) if recording.is_none() => {
+                let cache = Arc::new(FolderCache::new(folder));
+                Arc::new(CachedPlanner::new(planner, cache))
+            }
+            Some(_) | None => planner,
+        };
+        let request = self.request(components, &context, provider)?;
+        Ok(Some(RunModels {
+            context,
+            sanitizer,
+            planner,
+            request,
+        }))
+    }
+
+    fn context_of(
+        &self,
+        components: &Components,
+        run: &RunParts<'_>,
+        provider: &Arc<dyn LlmProvider>,
+        sanitizer: Arc<dyn ContentSanitizer>,
+    ) -> LlmContextBuilder {
+        let llm = &components.settings.config.llm;
+        let retry = self.retry.unwrap_or(RetryPolicy {
+            max_calls: llm.calls,
+            call_timeout: Some(llm.timeout),
+            ..RetryPolicy::default()
+        });
+        let mut context = LlmContext::builder(Arc::clone(provider))
+            .sanitizer(sanitizer)
+            .agents(self.agents.clone())
+            .tools(self.tools.clone())
+            .retry(RetryPolicy {
+                seed: run.policy.seed,
+                ..retry
+            })
+            .streaming();
+        if let Some(prompts) = &self.prompts {
+            context = context.prompts(prompts.clone());
+        }
+        // The planner is told that any agent may do a task that names none.
+        if let Some(first) = self.agents.iter().next() {
+            let router = ScoringRouter::standard()
+                .at_least(0.0)
+                .no_match(NoMatch::Default(first.name.clone()));
+            context = context.router(Arc::new(router));
+        }
+        for (name, provider) in &self.named {
+            context = context.model(name, Arc::clone(provider));
+        }
+        self.context
+            .iter()
+            .fold(context, |context, change| change(context))
+    }
+
+    /// The seed of a run's sanitizer is derived from the run's, so that a resumed run and a replay
+    /// delimit texts alike.
+    fn sanitizer_of(&self, policy: &Policy, secrets: &Redactor) -> Arc<dyn ContentSanitizer> {
+        let seed = Seed::derive(&policy.seed.to_le_bytes());
+        match &self.sanitizer {
+            Some(make) => make(seed, secrets),
+            None => Arc::new(StandardSanitizer::new(seed).redactor(secrets.clone())),
+        }
+    }
+
+    /// What plans may use.
+    fn request(
+        &self,
+        components: &Components,
+        context: &LlmContext,
+        provider: &Arc<dyn LlmProvider>,
+    ) -> Result<PlanRequest, OrchestratorError> {
+        let config = &components.settings.config;
+        let named = self.named.iter();
+        let prices = PriceList {
+            default: provider.capabilities().prices,
+            models: named
+                .filter_map(|(name, provider)| {
+                    Some((name.clone(), provider.capabilities().prices?))
+                })
+                .collect(),
+        };
+        let limits = PlanLimits {
+            max_tasks: config.plan.max_tasks as usize,
+            max_depth: config.plan.max_depth as usize,
+            max_width: config.plan.max_width as usize,
+            max_tokens: config.budget.tokens,
+            max_micro_usd: config.budget.usd,
+            ..PlanLimits::default()
+        };
+        let request = PlanRequest::new("", context.agents().clone())
+            .commands(command_templates(config)?)
+            .limits(limits)
+            .prices(prices);
+        Ok(self
+            .requests
+            .iter()
+            .fold(request, |request, change| change(request)))
+    }
+
+    /// A run whose money is limited needs a price for its model.
+    pub(super) fn check_price(&self, run: &RunParts<'_>) -> Result<(), OrchestratorError> {
+        match &self.provider {
+            Some(provider)
+                if run.budget.micro_usd != u64::MAX && provider.capabilities().prices.is_none() =>
+            {
+                Err(OrchestratorError::UnknownPrice {
+                    model: provider.name().to_owned(),
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl RunModels {
+    /// Registers the actions `agent`, `answer`, `plan` and `adopt`. What an expression of a plan takes
+    /// from another task passes the sanitizer before it enters a prompt.
+    pub(super) fn register(
+        self,
+        components: &Components,
+        run: &RunParts<'_>,
+        registry: &mut Registry,
+    ) -> Result<(), OrchestratorError> {
+        let side = &components.models;
+        let agent = AgentExecutor::new(Arc::clone(&self.context));
+        let agent = Templated::new(agent, run.values.clone()).sanitized(self.sanitizer);
+        let agent: Arc<dyn Executor> = Arc::new(agent);
+        let answers = match &side.aggregator {
+            Some(aggregator) => AnswerExecutor::with(Arc::clone(aggregator)),
+            None => AnswerExecutor::with(LlmAggregator::new(Arc::clone(&self.context))),
+        };
+        let mut adopt = AdoptExecutor::new(Arc::new(PlanFiles::new(&components.settings.config)));
+        if let Some(rounds) = side.max_rounds {
+            adopt = adopt.max_rounds(rounds);
+        }
+        if let Some(tokens) = side.answer_tokens {
+            adopt = adopt.answer_tokens(tokens);
+        }
+        let plan = PlanExecutor::new(self.planner, self.request)
+            .retry(self.context.retry())
+            .gate(self.context.gate());
+        registry.register(AgentExecutor::ACTION, agent)?;
+        registry.register(ANSWER, Arc::new(answers))?;
+        registry.register(PLAN, Arc::new(plan))?;
+        registry.register(ADOPT, Arc::new(adopt))?;
+        Ok(())
+    }
+}
+
+/// Whether one of the tasks that `counts` accepts asks a model, or may add tasks that do.
+#[must_use]
+pub fn needs_model(graph: &TaskGraph, counts: impl Fn(TaskId) -> bool) -> bool {
+    const ASKING: [&str; 4] = [AgentExecutor::ACTION, PLAN, ADOPT, ANSWER];
+    graph.tasks().any(|(id, task)| match task.work() {
+        Work::Action { name, .. } => ASKING.contains(&&**name) && counts(id),
+        Work::Milestone | Work::Question(_) => false,
+    })
+}

@@ -1,0 +1,371 @@
+//! Plan files with the settings' retries and time-outs: loaded for a run of their own, or compiled into
+//! tasks of a run that exists.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeph_config::OrchestrationConfig;
+use zeph_graph::{Retry, TaskGraph};
+use zeph_planfile::{BoundPlan, Format, MAX_PLAN_BYTES, Plan, PlanErrors};
+#[cfg(feature = "planner")]
+use {
+    zeph_graph::wire::GraphSpec,
+    zeph_planfile::{PlanDiagnostic, SourceText},
+    zeph_planner::{FileProblem, PlanCompiler},
+};
+
+/// Reads plan files, with settings for what a plan does not say.
+///
+/// # Examples
+/// ```
+/// use std::collections::BTreeMap;
+/// use zeph_orchestration::plan::{PlanFiles, PlanSource};
+/// let source = PlanSource::text("[tasks.list]\nrun = ['ls']", "list.toml");
+/// let plan = PlanFiles::default().load(&source, &BTreeMap::new())?;
+/// assert_eq!(plan.graph.len(), 1);
+/// # Ok::<(), zeph_orchestration::plan::PlanFileError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct PlanFiles {
+    retry: Retry,
+    attempt_timeout: Option<Duration>,
+    task_timeout: Option<Duration>,
+    max_tasks: usize,
+}
+
+/// A plan file as bytes, with its name and its folder.
+#[derive(Clone, Debug)]
+pub struct PlanSource {
+    /// The name in messages. Its ending tells the format.
+    pub name: String,
+    /// The text. At most [`MAX_PLAN_BYTES`].
+    pub bytes: Vec<u8>,
+    /// The folder in which the plan's commands run, absolute; `None`: that of the process.
+    pub folder: Option<PathBuf>,
+}
+
+/// A plan file that is ready to run.
+#[derive(Clone, Debug)]
+pub struct LoadedPlan {
+    /// The name of the source.
+    pub name: String,
+    /// The plan with the values of its parameters.
+    pub bound: BoundPlan,
+    /// Its tasks.
+    pub graph: TaskGraph,
+}
+
+/// Why a plan file cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    /// The file cannot be read.
+    #[error("the plan {name} cannot be read: {source}")]
+    Read {
+        /// The file.
+        name: String,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder of the file cannot be found.
+    #[error("the folder of the plan cannot be found: {0}")]
+    Folder(#[source] io::Error),
+    /// The folder is stored with the run as text, and its name is not UTF-8.
+    #[error("the name of the folder {} is not UTF-8", .0.display())]
+    FolderName(PathBuf),
+    /// The plan is wrong.
+    #[error(transparent)]
+    Plan(#[from] Box<PlanErrors>),
+    /// The plan has more tasks than the settings allow.
+    #[error("the plan has {tasks} tasks, more than the {limit} that are allowed")]
+    TooManyTasks {
+        /// The tasks of the plan.
+        tasks: usize,
+        /// `max_tasks` of the settings.
+        limit: usize,
+    },
+}
+
+impl From<PlanErrors> for PlanFileError {
+    fn from(errors: PlanErrors) -> Self {
+        Self::Plan(Box::new(errors))
+    }
+}
+
+impl PlanSource {
+    /// A text that is at hand, without a folder.
+    pub fn text(text: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: text.into().into_bytes(),
+            folder: None,
+        }
+    }
+
+    /// Reads a file. Its commands run in the folder of the file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or its folder cannot be found.
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, PlanFileError> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let read = File::open(path).and_then(read_limited);
+        let bytes = read.map_err(|source| PlanFileError::Read {
+            name: name.clone(),
+            source,
+        })?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        Ok(Self {
+            name,
+            bytes,
+            folder: Some(absolute(folder.unwrap_or(Path::new(".")))?),
+        })
+    }
+
+    /// Reads the standard input. Commands run in the current folder.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub fn stdin() -> Result<Self, PlanFileError> {
+        let name = "stdin".to_owned();
+        let read = read_limited(io::stdin().lock());
+        Ok(Self {
+            bytes: read.map_err(|source| PlanFileError::Read {
+                name: name.clone(),
+                source,
+            })?,
+            name,
+            folder: Some(absolute(Path::new("."))?),
+        })
+    }
+
+    /// A file's name tells its format; a text without one is JSON if it begins like JSON.
+    fn format(&self) -> Format {
+        let first = self.bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        if self.name == "stdin" && first == Some(&b'{') {
+            return Format::Json;
+        }
+        Format::of_name(&self.name)
+    }
+}
+
+/// The bytes of a plan, and one more than are allowed if there are more: the parser refuses those.
+fn read_limited(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MAX_PLAN_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A folder as an absolute path: a run may be resumed from another one.
+fn absolute(folder: &Path) -> Result<PathBuf, PlanFileError> {
+    let folder = std::path::absolute(folder).and_then(|folder| folder.canonicalize());
+    folder.map_err(PlanFileError::Folder)
+}
+
+impl Default for PlanFiles {
+    fn default() -> Self {
+        Self::new(&OrchestrationConfig::default())
+    }
+}
+
+impl PlanFiles {
+    /// Plans get the retries and time-outs of these settings where they set none.
+    #[must_use]
+    pub fn new(config: &OrchestrationConfig) -> Self {
+        let retry = &config.retry;
+        Self {
+            retry: Retry::times(retry.max_retries).backoff(retry.base, retry.cap),
+            attempt_timeout: config.attempt_timeout,
+            task_timeout: config.task_timeout,
+            max_tasks: config.max_tasks as usize,
+        }
+    }
+
+    /// Parses a plan and gives its parameters these values.
+    ///
+    /// # Errors
+    /// All problems of the plan at once, or that it is too large.
+    pub fn load(
+        &self,
+        source: &PlanSource,
+        params: &BTreeMap<String, String>,
+    ) -> Result<LoadedPlan, PlanFileError> {
+        let mut plan = Plan::load_bytes(&source.bytes, source.format(), &source.name)?;
+        if let Some(folder) = &source.folder {
+            let text = folder.to_str();
+            plan = plan.in_folder(text.ok_or_else(|| PlanFileError::FolderName(folder.clone()))?);
+        }
+        let bound = self.bind(plan, params)?;
+        let graph = bound.graph()?;
+        if graph.len() > self.max_tasks {
+            return Err(PlanFileError::TooManyTasks {
+                tasks: graph.len(),
+                limit: self.max_tasks,
+            });
+        }
+        Ok(LoadedPlan {
+            name: source.name.clone(),
+            bound,
+            graph,
+        })
+    }
+
+    fn bind(&self, plan: Plan, params: &BTreeMap<String, String>) -> Result<BoundPlan, PlanErrors> {
+        let bound = plan.with_retry_defaults(self.retry).bind(params)?;
+        Ok(bound.with_default_timeouts(self.attempt_timeout, self.task_timeout))
+    }
+}
+
+/// Compiles the tasks of a plan that a model made or a person edited.
+///
+/// A text that begins with `{` is JSON, any other is TOML. Commands become the action `command`,
+/// prompts the action `agent`, questions stay questions. What belongs to a whole run (`params`,
+/// `budget`, `over_budget`, `timeout`, `max_parallel`) is refused with the code `belongs_to_run`: the
+/// run that the tasks are added to has its own.
+#[cfg(feature = "planner")]
+impl PlanCompiler for PlanFiles {
+    fn compile(&self, plan_file: &str) -> Result<GraphSpec, Vec<FileProblem>> {
+        let format = if plan_file.trim_start().starts_with('{') {
+            Format::Json
+        } else {
+            Format::Toml
+        };
+        let plan = Plan::load(plan_file, format, "plan").map_err(|errors| problems(&errors))?;
+        let misplaced = misplaced(&plan);
+        if !misplaced.is_empty() {
+            return Err(misplaced);
+        }
+        let bound = self.bind(plan, &BTreeMap::new());
+        let bound = bound.map_err(|errors| problems(&errors))?;
+        let spec = bound.spec();
+        if spec.tasks.len() > self.max_tasks {
+            let (tasks, limit) = (spec.tasks.len(), self.max_tasks);
+            return Err(vec![FileProblem {
+                code: "too_many_tasks".to_owned(),
+                place: String::new(),
+                message: PlanFileError::TooManyTasks { tasks, limit }.to_string(),
+            }]);
+        }
+        // Problems that only the whole graph shows.
+        bound.graph().map_err(|errors| problems(&errors))?;
+        Ok(spec.clone())
+    }
+}
+
+/// The keys that only a run of the plan's own could use.
+#[cfg(feature = "planner")]
+fn misplaced(plan: &Plan) -> Vec<FileProblem> {
+    let there = [
+        ("params", !plan.params().is_empty()),
+        ("budget", plan.budget().is_some()),
+        ("over_budget", plan.over_budget().is_some()),
+        ("timeout", plan.timeout().is_some()),
+        ("max_parallel", plan.max_parallel().is_some()),
+    ];
+    let there = there.into_iter().filter(|(_, there)| *there);
+    let problem = |(key, _): (&str, bool)| FileProblem {
+        code: "belongs_to_run".to_owned(),
+        place: String::new(),
+        message: format!(
+            "`{key}` is for a run of the plan's own, and this plan goes into a run that is under way; leave it out"
+        ),
+    };
+    there.map(problem).collect()
+}
+
+#[cfg(feature = "planner")]
+fn problems(errors: &PlanErrors) -> Vec<FileProblem> {
+    let source = errors.source_text();
+    errors.iter().map(|one| problem(source, one)).collect()
+}
+
+#[cfg(feature = "planner")]
+fn problem(source: &SourceText, one: &PlanDiagnostic) -> FileProblem {
+    let place = match (&one.span, &one.pointer) {
+        (Some(span), _) => {
+            let (line, column) = source.line_column(span.start);
+            format!("{line}:{column}")
+        }
+        (None, Some(pointer)) => pointer.clone(),
+        (None, None) => String::new(),
+    };
+    let message = match &one.help {
+        Some(help) => format!("{} ({help})", one.message),
+        None => one.message.clone(),
+    };
+    FileProblem {
+        code: one.code.text().to_owned(),
+        place,
+        message: zeph_common::escape_terminal(&message).into_owned(),
+    }
+}
+
+#[cfg(all(test, feature = "planner"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::{OrchestrationConfig, PlanFiles};
+    use zeph_graph::wire::WorkSpec;
+    use zeph_planner::PlanCompiler as _;
+
+    #[test]
+    fn each_kind_of_task_becomes_its_work() {
+        let graph = PlanFiles::default()
+            .compile(
+                "[tasks.log]\nrun = ['git', 'log']\n[tasks.group]\nneeds = ['log']\nprompt = 'Group ${{ tasks.log.stdout }}'\n[tasks.ok]\nneeds = ['group']\nask = 'Good?'",
+            )
+            .expect("the plan is in order");
+        let works = graph.tasks.iter().map(|task| match &task.work {
+            WorkSpec::Action { name, .. } => name.clone(),
+            WorkSpec::Question(_) => "ask".to_owned(),
+            WorkSpec::Milestone {} => "milestone".to_owned(),
+        });
+        assert_eq!(works.collect::<Vec<_>>(), ["command", "agent", "ask"]);
+    }
+
+    #[test]
+    fn what_belongs_to_a_run_is_told_and_not_dropped() {
+        let plan = "budget = 100\ntimeout = '1m'\n[params]\nx = 'y'\n[tasks.a]\nprompt = 'x'";
+        let problems = PlanFiles::default()
+            .compile(plan)
+            .expect_err("it has three");
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), 3, "{told:?}");
+        assert!(problems.iter().all(|one| one.code == "belongs_to_run"));
+    }
+
+    #[test]
+    fn tasks_get_the_time_outs_of_the_settings() {
+        let config = OrchestrationConfig {
+            attempt_timeout: Some(Duration::from_secs(90)),
+            ..OrchestrationConfig::default()
+        };
+        let plan = "[tasks.a]\nprompt = 'x'\n[tasks.b]\nprompt = 'y'\ntimeout = '5s'\n";
+        let spec = PlanFiles::new(&config).compile(plan).unwrap();
+        let graph = zeph_graph::TaskGraph::try_from(spec).unwrap();
+        let timeouts = graph.tasks().map(|(_, task)| task.rules().attempt_timeout);
+        let timeouts: Vec<_> = timeouts.map(|one| one.unwrap().as_secs()).collect();
+        assert_eq!(timeouts, [90, 5]);
+        let few = OrchestrationConfig {
+            max_tasks: 1,
+            ..OrchestrationConfig::default()
+        };
+        let problems = PlanFiles::new(&few).compile(plan).unwrap_err();
+        assert_eq!(problems[0].code, "too_many_tasks");
+    }
+
+    #[test]
+    fn problems_of_json_have_pointers() {
+        let json = r#"{"tasks": {"a": {"prompt": "x", "nedds": []}}}"#;
+        let problems = PlanFiles::default()
+            .compile(json)
+            .expect_err("a key is wrong");
+        assert_eq!(problems[0].place, "/tasks/a/nedds");
+    }
+}

@@ -1,0 +1,96 @@
+//! `RunSpec`: what a new run is made of.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use zeph_graph::{RunId, TaskGraph};
+
+#[cfg(feature = "planfile")]
+use super::LoadedPlan;
+
+/// A new run: its work, and what it is called.
+///
+/// A goal, a [`LoadedPlan`] and a [`TaskGraph`] become one by `into()`, so each can be given to
+/// [`Orchestrator::run`](super::Orchestrator::run) as it is.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RunSpec {
+    pub(super) work: RunWork,
+    pub(super) name: Option<RunId>,
+    pub(super) title: Option<String>,
+    pub(super) folder: Option<PathBuf>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+/// The work of a run.
+#[derive(Clone, Debug)]
+pub(super) enum RunWork {
+    Graph(Box<TaskGraph>),
+    #[cfg(feature = "planfile")]
+    Plan(Box<LoadedPlan>),
+    #[cfg(feature = "planner")]
+    Goal(String),
+}
+
+impl RunSpec {
+    const fn new(work: RunWork) -> Self {
+        Self {
+            work,
+            name: None,
+            title: None,
+            folder: None,
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    /// Reaches a goal: a model plans it, the plan is confirmed and run, the results become one answer.
+    #[cfg(feature = "planner")]
+    pub fn goal(goal: impl Into<String>) -> Self {
+        Self::new(RunWork::Goal(goal.into()))
+    }
+
+    /// Names the run. A name that the store already has is an error. Default: a random name.
+    pub fn name(mut self, run: RunId) -> Self {
+        self.name = Some(run);
+        self
+    }
+
+    /// The title in lists. Default: the goal, or the name of the plan file.
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// The folder in which commands and tools work; stored with the run. Default: that of the plan
+    /// file, else that of the process.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Stores a text with the run's graph.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+}
+
+impl From<TaskGraph> for RunSpec {
+    fn from(graph: TaskGraph) -> Self {
+        Self::new(RunWork::Graph(Box::new(graph)))
+    }
+}
+
+#[cfg(feature = "planfile")]
+impl From<LoadedPlan> for RunSpec {
+    fn from(plan: LoadedPlan) -> Self {
+        Self::new(RunWork::Plan(Box::new(plan)))
+    }
+}
+
+#[cfg(feature = "planner")]
+impl From<&str> for RunSpec {
+    fn from(goal: &str) -> Self {
+        Self::goal(goal)
+    }
+}

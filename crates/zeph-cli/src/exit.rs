@@ -196,12 +196,16 @@ impl From<RuntimeError> for CliError {
             .code("already_ended")
             .help(format!("`zeph show {run}` shows it")),
             E::GraphChanged { .. } => usage("graph_changed"),
-            E::Header { .. } | E::Record { .. } | E::Corrupt { .. } => store("damaged"),
+            E::Header { .. } | E::Record { .. } | E::Corrupt { .. } | E::Patch { .. } => {
+                store("damaged")
+            }
+            E::Unreadable { .. } => store("unreadable"),
+            E::Unreachable { .. } => store("unreachable"),
             E::NoSuchTask { .. } => usage("no_such_task"),
             E::NoSuchQuestion { .. } => usage("no_such_question"),
             E::BadAnswer { .. } => usage("bad_answer"),
             E::Refused { .. } => usage("refused"),
-            E::Gone { .. } | _ => Self::new(Exit::Internal, text),
+            E::Gone { .. } | E::Random { .. } => Self::new(Exit::Internal, text),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeph_common::Boundary;
-use zeph_graph::{Budget, Spend};
+use zeph_graph::{Budget, Fault, Spend};
 
 use crate::output::fits;
 
@@ -35,6 +35,22 @@ pub enum ErrorClass {
     Refused,
     /// The budget does not cover what comes next; more of it, and another attempt may succeed.
     OverBudget,
+}
+
+impl ErrorClass {
+    /// The fault that the journal records for an error of this class.
+    ///
+    /// An attempt that ends as cancelled although the scheduler has not cancelled it has failed like
+    /// any other.
+    #[must_use]
+    pub const fn fault(self) -> Fault {
+        match self {
+            Self::Retryable | Self::Cancelled => Fault::Error,
+            Self::Permanent => Fault::Permanent,
+            Self::Refused => Fault::Refused,
+            Self::OverBudget => Fault::Budget,
+        }
+    }
 }
 
 /// The failure of an attempt.

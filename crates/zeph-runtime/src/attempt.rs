@@ -1,20 +1,19 @@
-//! Attempts: one call of an executor, from its inputs to its report, panics included.
+//! Attempts: one call of an executor, from its inputs to its result.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use indexmap::IndexMap;
 use zeph_executor::{
-    ErrorClass, Executor, Parent, ParentState, TaskContext, TaskError, TaskErrorRecord, TaskInput,
-    TaskOutput, check_value_size,
+    Executor, Parent, ParentState, TaskContext, TaskError, TaskInput, TaskOutput, check_value_size,
 };
-use zeph_graph::{ContentId, Fault, Params, RunId};
+use zeph_graph::{ContentId, Params, RunId};
 use zeph_memory::RawGraphStore;
 
-use crate::content::{Parts, read_output};
+use crate::content::{ContentParts, read_output};
+use crate::driver::Failure;
 
-/// Everything that an attempt needs, gathered by the engine and owned by the attempt's own task.
-pub(crate) struct Job {
+/// Everything that an attempt needs; owned by the attempt's own tokio task.
+pub(crate) struct AttemptJob {
     pub(crate) store: Arc<dyn RawGraphStore>,
     pub(crate) run: RunId,
     pub(crate) executor: Arc<dyn Executor>,
@@ -24,83 +23,32 @@ pub(crate) struct Job {
     pub(crate) max_output_bytes: usize,
 }
 
-/// A parent's result, at hand or still in the store.
+/// A parent's end, and where its output is.
 pub(crate) struct ParentRef {
     pub(crate) name: Arc<str>,
     pub(crate) state: ParentState,
-    pub(crate) output: Source,
+    pub(crate) output: ParentOutput,
 }
 
-pub(crate) enum Source {
+pub(crate) enum ParentOutput {
     None,
-    Here(Arc<TaskOutput>),
+    InMemory(Arc<TaskOutput>),
     Stored(ContentId),
 }
 
-/// How an attempt ended.
-pub(crate) enum Report {
-    Done {
-        output: Arc<TaskOutput>,
-        parts: Option<Parts>,
-    },
-    Failed {
-        fault: Fault,
-        error: TaskErrorRecord,
-        retry_after: Option<Duration>,
-    },
-}
+/// An attempt's result, with the form in which it is stored; `None` for the null value.
+pub(crate) type JobResult = Result<(Arc<TaskOutput>, Option<ContentParts>), Failure>;
 
-impl Report {
-    pub(crate) fn of_error(error: &TaskError) -> Self {
-        let fault = match error.class() {
-            // Nobody told it to stop, or the machine would not ask: it is an error like any other.
-            ErrorClass::Retryable | ErrorClass::Cancelled => Fault::Error,
-            ErrorClass::Permanent => Fault::Permanent,
-            ErrorClass::Refused => Fault::Refused,
-            ErrorClass::OverBudget => Fault::Budget,
-        };
-        Self::Failed {
-            fault,
-            error: error.into(),
-            retry_after: error.retry_after(),
-        }
+impl AttemptJob {
+    pub(crate) async fn perform(self) -> JobResult {
+        // The output is serialized here, and not in the engine's task.
+        let output = self.execute().await?;
+        let parts = ContentParts::of_output(&output);
+        Ok((Arc::new(output), parts))
     }
 
-    /// The executor panicked; only this attempt is concerned.
-    pub(crate) fn of_panic(payload: Box<dyn std::any::Any + Send>) -> Self {
-        let text = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned());
-        // The payload may panic again when it is dropped.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(payload)));
-        let text = text.as_deref().unwrap_or("no message");
-        let error = TaskError::retryable(format!("the executor panicked: {text}"));
-        let error = error.with_code("panicked");
-        Self::Failed {
-            fault: Fault::Panicked,
-            error: (&error).into(),
-            retry_after: None,
-        }
-    }
-}
-
-impl Job {
-    pub(crate) async fn perform(self) -> Report {
-        match self.work().await {
-            Ok(output) => {
-                let parts = Parts::of_output(&output);
-                Report::Done {
-                    output: Arc::new(output),
-                    parts,
-                }
-            }
-            Err(error) => Report::of_error(&error),
-        }
-    }
-
-    async fn work(self) -> Result<TaskOutput, TaskError> {
-        let parents = self.gather().await?;
+    async fn execute(self) -> Result<TaskOutput, TaskError> {
+        let parents = self.read_parents().await?;
         let params = self.params.to_value().map_err(|error| {
             TaskError::permanent("the task's parameters are not JSON")
                 .with_code("invalid_params")
@@ -110,52 +58,38 @@ impl Job {
         let output = self.executor.execute(&self.context, input).await?;
         check_value_size(&output.value, self.max_output_bytes)?;
         if output.blobs.contains_key("") {
-            let error = TaskError::permanent("a blob has no name; give it one");
+            let error = TaskError::permanent("a blob of the output has no name: give it one");
             return Err(error.with_code("unnamed_blob"));
         }
         Ok(output)
     }
 
-    /// Reads what is not at hand, in one call of the store.
-    async fn gather(&self) -> Result<IndexMap<String, Parent>, TaskError> {
+    /// Reads all stored outputs of the parents in one call of the store.
+    async fn read_parents(&self) -> Result<IndexMap<String, Parent>, TaskError> {
         let stored = |parent: &ParentRef| match parent.output {
-            Source::Stored(id) => Some(id),
-            Source::None | Source::Here(_) => None,
+            ParentOutput::Stored(id) => Some(id),
+            ParentOutput::None | ParentOutput::InMemory(_) => None,
         };
         let ids: Vec<ContentId> = self.parents.iter().filter_map(stored).collect();
-        let contents = if ids.is_empty() {
-            Vec::new()
-        } else {
-            self.store
-                .contents(&self.run, &ids)
-                .await
-                .map_err(|error| {
-                    TaskError::retryable("the output of a task that this one needs cannot be read")
-                        .with_code("parent_unreadable")
-                        .with_source(error)
-                })?
-        };
+        let contents = crate::restore::contents(&*self.store, &self.run, &ids)
+            .await
+            .map_err(|error| {
+                TaskError::retryable("the output of a parent cannot be read from the store")
+                    .with_code("parent_unreadable")
+                    .with_source(error)
+            })?;
         let mut parents = IndexMap::with_capacity(self.parents.len());
         for parent in &self.parents {
             let output = match &parent.output {
-                Source::None => None,
-                Source::Here(output) => Some(Arc::clone(output)),
-                Source::Stored(id) => {
-                    let parts: Vec<_> = contents
-                        .iter()
-                        .filter(|part| part.id == *id)
-                        .cloned()
-                        .collect();
-                    Some(read_output(&parts)?)
+                ParentOutput::None => None,
+                ParentOutput::InMemory(output) => Some(Arc::clone(output)),
+                ParentOutput::Stored(id) => {
+                    let parts = contents.iter().filter(|part| part.id == *id);
+                    Some(read_output(parts)?)
                 }
             };
-            parents.insert(
-                parent.name.to_string(),
-                Parent {
-                    state: parent.state,
-                    output,
-                },
-            );
+            let state = parent.state;
+            parents.insert(parent.name.to_string(), Parent { state, output });
         }
         Ok(parents)
     }

@@ -1,11 +1,11 @@
-//! The clock: the only place that reads one. Anchored to the wall once, monotonic from there.
+//! The clock: wall-clock time that never goes back. The only place of this crate that reads a clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 use zeph_graph::Timestamp;
 
-/// Tells timestamps that never decrease, whatever happens to the wall clock.
+/// Reads the wall clock once and adds monotonic time, so that timestamps never decrease.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     wall: Timestamp,
@@ -28,7 +28,7 @@ impl Clock {
         self.wall.after(self.anchor.elapsed())
     }
 
-    /// The moment to sleep until, at most a day away: a far deadline is looked at again then.
+    /// The instant to sleep until, at most a day away. The caller checks a later deadline again then.
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
         const DAY: Duration = Duration::from_secs(86_400);
         Instant::now() + at.since(self.now()).min(DAY)

@@ -1,91 +1,107 @@
-//! The one commit path: what all runs have decided is one transaction, and only then are the actions
-//! performed and the waiting told.
+//! The commit path: the decisions of all runs are one transaction; actions and answers follow it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
-use zeph_graph::{Entry, RunId, RunState};
+use zeph_graph::{Entry, Record, RunId, RunState, Seq};
 use zeph_memory::{Commit, StoreError};
 use zeph_scheduler::{Action, Batch, Event, Input, InputOutcome};
 
-use crate::core::{Core, Key};
+use crate::core::Core;
 use crate::error::RuntimeError;
 use crate::event::RunEvent;
-use crate::handle::RunSnapshot;
-use crate::live::Ack;
+use crate::message::{Ack, Key};
+use crate::snapshot::RunSnapshot;
 use crate::write::{Written, write};
 
 /// A commit in flight, and the decisions that wait for it.
-pub(crate) struct Committing {
-    pub(crate) outcome: JoinHandle<Written>,
-    pub(crate) runs: Vec<Waiting>,
+pub(crate) struct CommitInFlight {
+    outcome: JoinHandle<Written>,
+    runs: Vec<Pending>,
 }
 
-/// What one run waits for while a commit is in flight.
-pub(crate) struct Waiting {
+/// The decisions of one run that a commit in flight saves.
+struct Pending {
     key: Key,
     batch: Batch,
     acks: Vec<Ack>,
-    /// The run as it will be once the batch is saved; the machine may move on meanwhile.
+    /// The error texts that events of the batch show.
+    errors: BTreeMap<Seq, Arc<str>>,
+    /// The run after the batch; its scheduler may have moved on when the batch is saved.
     snapshot: Arc<RunSnapshot>,
 }
 
 impl Core {
-    /// Gathers what the runs have decided and sends it to the store, unless a commit is in flight.
-    pub(crate) fn turn(&mut self) {
+    /// Sends the decisions of all runs since the last commit to the store, unless one is in flight.
+    pub(crate) fn begin_commit(&mut self) {
         if self.commit.is_some() {
             return;
         }
         let mut commit = Commit::default();
         let mut runs = Vec::new();
-        let mut keys: BTreeSet<Key> = std::mem::take(&mut self.touched);
-        if self.slots_used < self.limits.max_parallel {
-            keys.extend(&self.wanting);
+        let mut keys: BTreeSet<Key> = std::mem::take(&mut self.dirty);
+        if self.slots_used < self.config.limits.max_parallel {
+            keys.extend(&self.awaiting_slots);
         }
         for key in keys {
-            let free = self.limits.max_parallel.saturating_sub(self.slots_used);
-            let Some(live) = self.runs.get_mut(&key) else {
-                continue;
-            };
-            let before = live.scheduler.counts().in_flight();
-            // What starts now is dated now: waiting for the disk is not charged to an attempt.
-            let quota = Input::Quota(before.saturating_add(free));
-            live.scheduler.handle(live.now(self.clock), quota);
-            let batch = live.scheduler.step();
-            let after = live.scheduler.counts().in_flight();
-            self.slots_used = self.slots_used + after - before;
-            if live.scheduler.wanted() > 0 {
-                self.wanting.insert(key);
-            } else {
-                self.wanting.remove(&key);
-            }
-            let deadline = live.deadline();
-            let acks = std::mem::take(&mut live.acks);
-            let Some(batch) = batch else {
-                for ack in acks {
-                    let _ = ack.send(Ok(InputOutcome::Accepted));
-                }
-                self.set_deadline(key, deadline);
-                continue;
-            };
-            commit.appends.push(live.seal(&batch));
-            commit.settled.append(&mut live.settled);
-            let snapshot = live.snapshot_after(batch.entries());
-            runs.push(Waiting {
-                key,
-                batch,
-                acks,
-                snapshot,
-            });
-            self.set_deadline(key, deadline);
+            runs.extend(self.step(key, &mut commit));
         }
         if runs.is_empty() {
             return;
         }
-        let write = write(Arc::clone(&self.store), commit, self.fence);
+        let write = write(Arc::clone(&self.config.store), commit, self.config.fence);
         let outcome = tokio::spawn(write);
-        self.commit = Some(Committing { outcome, runs });
+        self.commit = Some(CommitInFlight { outcome, runs });
+    }
+
+    /// Lets a run decide with the slots that are free, and adds its decisions to the commit.
+    fn step(&mut self, key: Key, commit: &mut Commit) -> Option<Pending> {
+        let free = self
+            .config
+            .limits
+            .max_parallel
+            .saturating_sub(self.slots_used);
+        let active = self.runs.get_mut(&key)?;
+        let before = active.scheduler.counts().in_flight();
+        // Attempts that start now are dated now: an attempt's clock does not include the disk.
+        let quota = Input::Quota(before.saturating_add(free));
+        active
+            .scheduler
+            .handle(active.now(self.config.clock), quota);
+        let batch = active.scheduler.step();
+        let after = active.scheduler.counts().in_flight();
+        self.slots_used = self.slots_used + after - before;
+        if active.scheduler.wanted() > 0 {
+            self.awaiting_slots.insert(key);
+        } else {
+            self.awaiting_slots.remove(&key);
+        }
+        let deadline = active.deadline();
+        let acks = std::mem::take(&mut active.acks);
+        let pending = match batch {
+            Some(batch) => {
+                let sealed = active.seal(&batch);
+                commit.appends.push(sealed.append);
+                commit.settled.append(&mut active.settled);
+                let snapshot = active.snapshot_after(batch.entries());
+                Some(Pending {
+                    key,
+                    batch,
+                    acks,
+                    errors: sealed.errors,
+                    snapshot,
+                })
+            }
+            None => {
+                for ack in acks {
+                    let _ = ack.send(Ok(InputOutcome::Accepted));
+                }
+                None
+            }
+        };
+        self.set_deadline(key, deadline);
+        pending
     }
 
     pub(crate) fn after_commit(&mut self, written: Written) {
@@ -96,105 +112,112 @@ impl Core {
             self.close(&error, commit.runs);
             return;
         }
-        let mut lost: BTreeMap<RunId, StoreError> = written.lost.into_iter().collect();
-        for waiting in commit.runs {
-            let run = self
-                .runs
-                .get(&waiting.key)
-                .map(|live| live.chain.run().clone());
-            match run.and_then(|run| Some((lost.remove(&run)?, run))) {
-                // Only this run is concerned: its name is taken, or somebody took it over.
+        let mut refused: BTreeMap<RunId, StoreError> = written.refused.into_iter().collect();
+        for pending in commit.runs {
+            let run = self.runs.get(&pending.key);
+            let run = run.map(|active| active.chain.run().clone());
+            match run.and_then(|run| Some((refused.remove(&run)?, run))) {
+                // The name is taken, or another process has taken the run over.
                 Some((error, run)) => {
-                    let told = RuntimeError::store(&run, error);
-                    self.lose(waiting.key, &told.to_string(), waiting.acks, &told);
+                    let error = RuntimeError::store(&run, error);
+                    self.cut_off(pending.key, &error.to_string(), pending.acks, &error);
                 }
-                None => self.saved(waiting),
+                None => self.saved(pending),
             }
         }
     }
 
-    fn saved(&mut self, waiting: Waiting) {
-        let Waiting {
+    fn saved(&mut self, pending: Pending) {
+        let Pending {
             key,
             batch,
             acks,
+            mut errors,
             snapshot,
-        } = waiting;
-        let Some(live) = self.runs.get_mut(&key) else {
+        } = pending;
+        let Some(active) = self.runs.get_mut(&key) else {
             return;
         };
-        let entries: Vec<Entry> = batch.entries().to_vec();
-        let actions = live.scheduler.saved(batch);
-        live.forget_outputs(&entries);
-        live.snapshot.send_replace(snapshot);
-        if live.events.receiver_count() > 0 {
-            for entry in &entries {
-                let event = Event::of(entry, live.scheduler.graph());
-                let _ = live.events.send(RunEvent::Saved(event));
+        active.evict_outputs(batch.entries());
+        active.snapshot.send_replace(Arc::clone(&snapshot));
+        if active.events.receiver_count() > 0 {
+            for entry in batch.entries() {
+                let _ = active.events.send(RunEvent::Saved {
+                    event: Event::of(entry, active.scheduler.graph()),
+                    error: errors.remove(&entry.seq),
+                    question: asked(entry, &snapshot).map(Box::new),
+                });
             }
         }
         for ack in acks {
             let _ = ack.send(Ok(InputOutcome::Accepted));
         }
-        for action in actions {
+        for action in active.scheduler.saved(batch) {
             match action {
                 Action::Start { task, attempt } => self.start(key, task, attempt),
                 Action::Cancel { task, attempt } => self.stop(key, task, attempt, false),
                 Action::Abandon { task, attempt } => self.stop(key, task, attempt, true),
-                // Observers see the question in its record, and in the snapshot; the rest below.
+                // Observers see these in their events and in the snapshot.
                 Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
             }
         }
-        self.leave_if_over(key);
+        self.unload_if_over(key);
     }
 
-    /// A run that is at rest or at its end leaves, once all that it has decided is saved.
-    fn leave_if_over(&mut self, key: Key) {
-        let Some(live) = self.runs.get(&key) else {
+    /// Unloads a run that is suspended or has ended, once all its decisions are saved.
+    fn unload_if_over(&mut self, key: Key) {
+        let Some(active) = self.runs.get(&key) else {
             return;
         };
-        let over = matches!(
-            live.scheduler.state(),
-            RunState::Suspended | RunState::Ended(_)
-        );
-        if over && live.scheduler.has_unsaved() {
-            self.touched.insert(key);
-        } else if over {
-            self.leave(key, None);
+        let state = active.scheduler.state();
+        let is_over = matches!(state, RunState::Suspended | RunState::Ended(_));
+        if is_over && active.scheduler.has_unsaved() {
+            self.dirty.insert(key);
+        } else if is_over {
+            self.unload(key, None);
         }
     }
 
-    /// The journal cannot be written: nothing new starts, running work is told to end.
-    fn close(&mut self, error: &StoreError, committing: Vec<Waiting>) {
+    /// The journal cannot be written: nothing new starts, and running attempts are cancelled.
+    fn close(&mut self, error: &StoreError, committing: Vec<Pending>) {
         let reason = error.to_string();
         tracing::error!(%reason, "the journal cannot be written; all runs are suspended");
-        self.closed.send_replace(Some(reason.clone()));
-        let told = RuntimeError::Closed {
+        self.config.closed.send_replace(Some(reason.clone()));
+        let closed = RuntimeError::Closed {
             reason: reason.clone(),
         };
-        for waiting in committing {
-            self.lose(waiting.key, &reason, waiting.acks, &told);
+        for pending in committing {
+            self.cut_off(pending.key, &reason, pending.acks, &closed);
         }
         let keys: Vec<Key> = self.runs.keys().copied().collect();
         for key in keys {
-            self.lose(key, &reason, Vec::new(), &told);
+            self.cut_off(key, &reason, Vec::new(), &closed);
         }
     }
 
-    /// A run whose journal is behind its machine: what it does is stopped, what is saved is kept.
-    fn lose(&mut self, key: Key, reason: &str, acks: Vec<Ack>, told: &RuntimeError) {
-        let Some(live) = self.runs.get_mut(&key) else {
+    /// Unloads a run whose decisions cannot be saved. What was saved before is kept.
+    fn cut_off(&mut self, key: Key, reason: &str, acks: Vec<Ack>, error: &RuntimeError) {
+        let Some(active) = self.runs.get_mut(&key) else {
             return;
         };
-        for ack in acks.into_iter().chain(std::mem::take(&mut live.acks)) {
-            let _ = ack.send(Err(told.clone()));
+        for ack in acks.into_iter().chain(std::mem::take(&mut active.acks)) {
+            let _ = ack.send(Err(error.clone()));
         }
-        self.leave(key, Some(reason.to_owned()));
+        self.unload(key, Some(reason.to_owned()));
     }
 }
 
-/// The outcome of the commit in flight; pending for ever when there is none.
-pub(crate) async fn committed(commit: &mut Option<Committing>) -> Written {
+/// The question that a record asks, if it is still open after its batch.
+fn asked(entry: &Entry, snapshot: &RunSnapshot) -> Option<crate::QuestionView> {
+    let Record::Asked { question, .. } = entry.record else {
+        return None;
+    };
+    let mut open = snapshot.questions.iter();
+    open.find(|open| open.id == question.get()).cloned()
+}
+
+/// The outcome of the commit in flight; never resolves when there is none.
+pub(crate) async fn committed(commit: &mut Option<CommitInFlight>) -> Written {
     match commit {
         Some(commit) => match (&mut commit.outcome).await {
             Ok(written) => written,

@@ -1,4 +1,4 @@
-//! Contents: what the journal's ids refer to, as the bytes that a store keeps.
+//! Contents as the store keeps them: outputs, errors, notes, patches and logs as named bytes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,19 +7,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 use zeph_executor::{Logs, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
-use zeph_graph::ContentId;
 use zeph_graph::wire::GraphSpec;
+use zeph_graph::{ContentId, Output};
 use zeph_memory::{Content, ContentKind};
 
-/// The parts of one content, before it has a number.
+/// The named parts of one content, before they are stored.
 #[derive(Debug, Default)]
-pub(crate) struct Parts {
+pub(crate) struct ContentParts {
     kind: &'static str,
     parts: Vec<(String, Bytes)>,
+    /// The message of an error, without secrets.
+    error_text: Option<Arc<str>>,
 }
 
-impl Parts {
-    /// `None` for an output that says nothing.
+impl ContentParts {
+    fn new(kind: &'static str, parts: Vec<(String, Bytes)>) -> Self {
+        Self {
+            kind,
+            parts,
+            error_text: None,
+        }
+    }
+
+    /// `None` for the null value without blobs.
     pub(crate) fn of_output(output: &TaskOutput) -> Option<Self> {
         if output.value.is_null() && output.blobs.is_empty() {
             return None;
@@ -30,57 +40,57 @@ impl Parts {
             .iter()
             .map(|(name, bytes)| (name.clone(), bytes.clone()));
         let parts = std::iter::once(value).chain(blobs).collect();
-        Some(Self {
-            kind: "output",
-            parts,
-        })
+        Some(Self::new("output", parts))
     }
 
     pub(crate) fn of_value(value: &Value) -> Self {
-        Self {
-            kind: "answer",
-            parts: vec![(String::new(), Bytes::from(value.to_string()))],
-        }
+        let bytes = Bytes::from(value.to_string());
+        Self::new("answer", vec![(String::new(), bytes)])
     }
 
-    pub(crate) fn of_error(error: &TaskErrorRecord, redact: Option<&dyn Redact>) -> Self {
+    pub(crate) fn of_error(error: &TaskError, redact: Option<&dyn Redact>) -> Self {
         // The record is plain data: strings and numbers.
-        let text = |error: &TaskErrorRecord| {
+        let json = |error: &TaskErrorRecord| {
             Bytes::from(serde_json::to_string(error).unwrap_or_else(|_| "{}".into()))
         };
-        let readable = |json: &Bytes| serde_json::from_slice::<TaskErrorRecord>(json).is_ok();
-        let body = redacted_json(redact, &text(error)).filter(readable);
-        let body = body.unwrap_or_else(|| {
-            let message = "the error cannot be shown without a secret in it";
+        let record = TaskErrorRecord::from(error);
+        let clean = redacted_json(redact, &json(&record)).and_then(|clean| {
+            let read: TaskErrorRecord = serde_json::from_slice(&clean).ok()?;
+            Some((clean, read.message))
+        });
+        let (bytes, message) = clean.unwrap_or_else(|| {
+            let message =
+                "the error is withheld, because it contains a secret that cannot be redacted";
             let withheld = TaskError::permanent(message).with_code("redacted");
-            text(&TaskErrorRecord::from(&withheld))
+            (json(&TaskErrorRecord::from(&withheld)), message.to_owned())
         });
         Self {
-            kind: "error",
-            parts: vec![(String::new(), body)],
+            error_text: Some(message.into()),
+            ..Self::new("error", vec![(String::new(), bytes)])
         }
     }
 
-    /// A note has one part, which is named after what it is about.
+    /// The message of an error, without secrets.
+    pub(crate) fn error_text(&self) -> Option<Arc<str>> {
+        self.error_text.clone()
+    }
+
+    /// A note has one part, named after its kind.
     pub(crate) fn of_note(note: &Note, redact: Option<&dyn Redact>) -> Self {
         let body = redacted_json(redact, &note.body).unwrap_or_else(|| {
-            let withheld = "the note cannot be shown without a secret in it";
+            let withheld =
+                "the note is withheld, because it contains a secret that cannot be redacted";
             Bytes::from(Value::from(withheld).to_string())
         });
-        Self {
-            kind: "note",
-            parts: vec![(note.kind.name().to_owned(), body)],
-        }
+        Self::new("note", vec![(note.kind.name().to_owned(), body)])
     }
 
     pub(crate) fn of_patch(patch: &GraphSpec) -> Self {
-        Self {
-            kind: "patch",
-            parts: vec![(String::new(), Bytes::from(patch.to_json()))],
-        }
+        let bytes = Bytes::from(patch.to_json());
+        Self::new("patch", vec![(String::new(), bytes)])
     }
 
-    /// Empties the logs.
+    /// Takes all logs out; `None` if there are none.
     pub(crate) fn of_logs(logs: &Logs, redact: Option<&dyn Redact>) -> Option<Self> {
         let logs = logs.take_redacted(redact);
         if logs.is_empty() {
@@ -88,10 +98,7 @@ impl Parts {
         }
         let parts = logs.into_iter();
         let parts = parts.map(|(stream, bytes)| (stream.name().to_owned(), bytes));
-        Some(Self {
-            kind: "log",
-            parts: parts.collect(),
-        })
+        Some(Self::new("log", parts.collect()))
     }
 
     /// All bytes together.
@@ -106,9 +113,9 @@ impl Parts {
     }
 }
 
-/// What is usually JSON without its secrets, and then stays JSON: each text of it loses its secrets, so that
-/// no escape of JSON hides one, and a number that is one becomes a text. `None` if a secret reaches
-/// over the marks of JSON.
+/// Redacts JSON so that it stays JSON: each string is redacted by itself, so that no escape of JSON
+/// hides a secret, and a number that is a secret becomes a string. Text that is not JSON is redacted
+/// as a whole. `None` if a secret spans the punctuation of JSON.
 fn redacted_json(redact: Option<&dyn Redact>, json: &Bytes) -> Option<Bytes> {
     let Some(redact) = redact else {
         return Some(json.clone());
@@ -128,7 +135,7 @@ fn redacted_json(redact: Option<&dyn Redact>, json: &Bytes) -> Option<Bytes> {
     (*redact.redact(&json) == json[..]).then_some(json)
 }
 
-/// Takes the secrets out of every text, key and number; tells whether there was any.
+/// Redacts every string, key and number; returns whether there was a secret.
 fn redact_texts(redact: &dyn Redact, value: &mut Value) -> bool {
     let clean = |text: &str| match redact.redact(text.as_bytes()) {
         clean if *clean == *text.as_bytes() => None,
@@ -165,11 +172,21 @@ fn redact_texts(redact: &dyn Redact, value: &mut Value) -> bool {
     changed
 }
 
-/// Reads an output back from its parts.
+/// The content that holds an output.
+pub(crate) const fn content_of(output: Output) -> Option<ContentId> {
+    match output {
+        Output::Content(id) => Some(id),
+        Output::None | Output::Definition => None,
+    }
+}
+
+/// Reads an output from its stored parts.
 ///
 /// # Errors
-/// If the main part is not JSON: the store checks hashes, so another version wrote it.
-pub(crate) fn read_output(parts: &[Content]) -> Result<Arc<TaskOutput>, TaskError> {
+/// If the main part is not JSON. The store checks hashes, so another version wrote it.
+pub(crate) fn read_output<'a>(
+    parts: impl IntoIterator<Item = &'a Content>,
+) -> Result<Arc<TaskOutput>, TaskError> {
     let mut output = TaskOutput::null();
     let mut blobs = BTreeMap::new();
     for part in parts {
@@ -189,7 +206,7 @@ pub(crate) fn read_output(parts: &[Content]) -> Result<Arc<TaskOutput>, TaskErro
 
 #[cfg(test)]
 mod tests {
-    use super::{Parts, Redact};
+    use super::{ContentParts, Redact};
     use serde_json::{Value, json};
     use std::borrow::Cow;
     use zeph_executor::{Note, NoteKind, TaskError, TaskErrorRecord};
@@ -209,7 +226,7 @@ mod tests {
 
     fn note(secret: &'static str, body: &str) -> String {
         let note = Note::new(NoteKind::Reply, body.to_owned());
-        let parts = Parts::of_note(&note, Some(&Hush(secret)));
+        let parts = ContentParts::of_note(&note, Some(&Hush(secret)));
         String::from_utf8_lossy(&parts.parts[0].1).into_owned()
     }
 
@@ -226,22 +243,22 @@ mod tests {
     }
 
     #[test]
-    fn what_no_text_holds_alone_is_withheld_whole() {
-        let told = note("a\",\"b", r#"["a","b"]"#);
-        assert!(told.contains("cannot be shown"), "{told}");
+    fn a_note_with_a_secret_across_punctuation_is_withheld() {
+        let withheld = note("a\",\"b", r#"["a","b"]"#);
+        assert!(withheld.contains("is withheld"), "{withheld}");
     }
 
     #[test]
-    fn an_error_keeps_what_is_no_secret() {
+    fn a_redacted_error_stays_readable() {
         let wait = std::time::Duration::from_millis(1_500);
         let error = TaskError::retryable("wrong key \"x\"").with_retry_after(wait);
-        let record = TaskErrorRecord::from(&error);
-        let parts = Parts::of_error(&record, Some(&Hush("\"x\"")));
+        let parts = ContentParts::of_error(&error, Some(&Hush("\"x\"")));
+        assert_eq!(parts.error_text().as_deref(), Some("wrong key ‹gone›"));
         let read: TaskErrorRecord = serde_json::from_slice(&parts.parts[0].1).expect("is a record");
         assert_eq!(read.message, "wrong key ‹gone›");
         assert_eq!(read.retry_after_ms, Some(1_500));
-        // A secret that is a word of the form itself leaves a form that can be read all the same.
-        let parts = Parts::of_error(&record, Some(&Hush("message")));
+        // A secret that is a key of the record itself: the record is replaced.
+        let parts = ContentParts::of_error(&error, Some(&Hush("message")));
         let read: TaskErrorRecord = serde_json::from_slice(&parts.parts[0].1).expect("is a record");
         assert_eq!(read.code, "redacted");
     }

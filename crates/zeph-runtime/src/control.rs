@@ -1,34 +1,34 @@
-//! Control: asking something of a run from any process, whoever owns it.
+//! Control: sends a request to a run from any process, to its owner or to its inbox.
 
-use zeph_graph::{RunId, Timestamp};
+use zeph_graph::{QuestionId, RunId, Timestamp};
 use zeph_memory::{RawGraphStore, RequestId};
 
-use crate::answer;
+use crate::driver;
 use crate::error::RuntimeError;
 use crate::owner::Owners;
 use crate::request::Request;
-use crate::socket::{self, Reply};
+use crate::socket::{NoReply, Reply, call_owner};
 use crate::view::RunView;
 
 /// Where a request ended up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Delivery {
-    /// The owner took it, and what it led to is saved.
+    /// The owner accepted the request, and its consequences are saved.
     Accepted,
-    /// The owner had nothing to change: it was about something that is over.
+    /// The request changed nothing: it was about something that is over.
     Stale,
-    /// Nobody owns the run: the next owner reads it first.
+    /// The run has no owner: the request is in the inbox, and the next owner applies it first.
     Posted(RequestId),
 }
 
-/// Asks something of a run: of its owner if that is alive, else of its next one.
+/// Sends a request to a run: to its owner if that is alive, else to the inbox of the store.
 ///
-/// What can be checked without an owner is: the run is open, the task exists, the question is open
-/// and the text answers it.
+/// Before a request is put into the inbox it is checked: the run is open, the task exists, the
+/// question is open and accepts the text. A living owner replies within 10 s or counts as unreachable.
 ///
 /// # Errors
-/// If the run does not exist or has ended, or the request does not fit it.
+/// If the run does not exist or has ended, its owner does not reply, or the request does not fit the
+/// run.
 pub async fn ask(
     store: &dyn RawGraphStore,
     owners: Option<&Owners>,
@@ -48,7 +48,7 @@ pub async fn ask(
         });
     }
     if let Some(owners) = owners {
-        match socket::reach(owners, row.epoch, run, Some(request)).await {
+        match call_owner(owners, row.epoch, run, Some(request)).await {
             Ok(Reply::Accepted) => return Ok(Delivery::Accepted),
             Ok(Reply::Stale) => return Ok(Delivery::Stale),
             Ok(Reply::Refused(reason)) => {
@@ -58,19 +58,19 @@ pub async fn ask(
                 });
             }
             // A living owner that does not reply would not read the inbox either.
-            Err(Some(owner)) => {
+            Err(NoReply::Silent(owner)) => {
                 return Err(RuntimeError::Unreachable {
                     run: run.clone(),
                     owner,
                 });
             }
-            // The run is at rest there, or nobody holds it.
-            Ok(Reply::NotHere) | Err(None) => {}
+            // The run is not active there, or has no owner.
+            Ok(Reply::NotHere) | Err(NoReply::NoOwner) => {}
         }
     }
     check(&RunView::load(store, run).await?, request)?;
     if let Request::Answer { question, text } = request
-        && let Some(delivery) = waiting(store, run, *question, text).await?
+        && let Some(delivery) = already_posted(store, run, *question, text).await?
     {
         return Ok(delivery);
     }
@@ -85,9 +85,9 @@ pub async fn ask(
     Ok(Delivery::Posted(id))
 }
 
-/// The same answer, if it waits already. Of two that differ the first would count, and the second be
-/// lost without a word.
-async fn waiting(
+/// The same answer, if it is in the inbox already. A different one is refused: the first would count,
+/// and the second would be dropped.
+async fn already_posted(
     store: &dyn RawGraphStore,
     run: &RunId,
     question: u32,
@@ -108,7 +108,7 @@ async fn waiting(
         }
         if of == question {
             let reason = format!(
-                "another answer to question {question} waits already, and the first one counts; resume the run, or cancel it"
+                "the inbox has another answer to question {question} already, and the first one counts; resume the run, or cancel it"
             );
             return Err(RuntimeError::Refused {
                 run: run.clone(),
@@ -123,22 +123,9 @@ fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {
     let run = view.run.clone();
     match request {
         Request::Answer { question, text } => {
-            let question = *question;
-            let open = view
-                .scheduler
-                .questions()
-                .find(|open| open.id.get() == question);
-            let open = open.ok_or_else(|| RuntimeError::NoSuchQuestion {
-                run: run.clone(),
-                question,
-            })?;
-            answer::read(&view.scheduler, &open, text)
-                .map(drop)
-                .map_err(|reason| RuntimeError::BadAnswer {
-                    run,
-                    question,
-                    reason,
-                })
+            let id = QuestionId::new(*question).ok_or(driver::AnswerError::NotOpen);
+            id.and_then(|id| driver::check_answer(&view.scheduler, id, text))
+                .map_err(|error| RuntimeError::answer(run, *question, error))
         }
         Request::Cancel {
             task: Some(task), ..

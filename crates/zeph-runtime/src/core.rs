@@ -1,168 +1,155 @@
-//! The core: one tokio task that owns all runs of an engine and the one commit path.
+//! The engine's task: owns all active runs and the one commit path.
 //!
-//! Reports and requests are applied as they come; whenever no commit is in flight, what all runs have
-//! decided since is written as one transaction; only then are the actions performed and the waiting
-//! told. While a commit is in flight the next one gathers. Nothing is polled: the loop wakes for a
-//! report, a request, a finished commit, or the earliest deadline.
+//! Reports and requests are applied as they arrive. Whenever no commit is in flight, the decisions of
+//! all runs since the last one are written as one transaction; only then are the actions performed and
+//! the callers answered. While a commit is in flight the next one accumulates. Nothing is polled: the
+//! loop wakes for a report, a request, a finished commit, or the earliest deadline.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
-use zeph_executor::{Redact, Registry, check_value_size};
-use zeph_graph::{Answer, Output, RunId, RunState, Timestamp};
-use zeph_memory::{Fence, RawGraphStore, RequestId};
-use zeph_scheduler::{Input, InputOutcome, Scheduler, Scope};
+use zeph_executor::{Redact, Registry};
+use zeph_graph::{QuestionId, RunId, RunState, Timestamp};
+use zeph_memory::{Fence, RawGraphStore};
+use zeph_scheduler::{Input, InputOutcome, Scope};
 
-use crate::answer::{self, Verdict};
-use crate::attempt::Report;
+use crate::active_run::ActiveRun;
+use crate::attempt::JobResult;
 use crate::clock::Clock;
-use crate::commit::{Committing, committed};
-use crate::content::Parts;
-use crate::engine::Message;
+use crate::commit::{CommitInFlight, committed};
+use crate::content::ContentParts;
+use crate::driver::{self, Reply};
 use crate::error::RuntimeError;
-use crate::flight::InFlight;
-use crate::live::{Ack, Live};
+use crate::in_flight::InFlight;
+use crate::message::{Ack, Key, Message, PostedRequest};
 use crate::request::{self, Request};
+use crate::restore::closest;
 use crate::submission::Limits;
 
-/// Runs are served in the order in which they came: the oldest first.
-pub(crate) type Key = u64;
-
-pub(crate) struct Core {
+/// What the engine's task works with.
+pub(crate) struct CoreConfig {
     pub(crate) store: Arc<dyn RawGraphStore>,
     pub(crate) fence: Fence,
     pub(crate) registry: Arc<Registry>,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) redact: Option<Arc<dyn Redact>>,
-    pub(crate) closed: tokio::sync::watch::Sender<Option<String>>,
+    /// Set once the journal cannot be written, with the reason.
+    pub(crate) closed: watch::Sender<Option<String>>,
+    /// The way to this task.
+    pub(crate) engine: mpsc::WeakSender<Message>,
+}
 
-    pub(crate) weak: mpsc::WeakSender<Message>,
-    /// Held while a run is at work.
-    own: Option<mpsc::Sender<Message>>,
-    /// Runs that are being read back, and what was asked of them meanwhile.
+pub(crate) struct Core {
+    pub(crate) config: CoreConfig,
+    /// Held while a run is active, so that the engine lives on without handles.
+    keep_alive: Option<mpsc::Sender<Message>>,
+    /// Runs that are being read from the store, and the requests that came meanwhile.
     opening: BTreeMap<RunId, Vec<(Request, Ack)>>,
-    pub(crate) runs: BTreeMap<Key, Live>,
+    pub(crate) runs: BTreeMap<Key, ActiveRun>,
     pub(crate) by_id: BTreeMap<RunId, Key>,
-    pub(crate) next_key: Key,
-    // Runs that something has happened to, and runs that would start more if there were room.
-    pub(crate) touched: BTreeSet<Key>,
-    pub(crate) wanting: BTreeSet<Key>,
-    pub(crate) deadlines: BTreeSet<(Timestamp, Key)>,
-    pub(crate) deadline_of: BTreeMap<Key, Timestamp>,
+    next_key: Key,
+    /// Runs with an input since the last commit.
+    pub(crate) dirty: BTreeSet<Key>,
+    /// Runs with ready tasks that no slot was free for.
+    pub(crate) awaiting_slots: BTreeSet<Key>,
+    deadlines: BTreeSet<(Timestamp, Key)>,
+    deadline_of: BTreeMap<Key, Timestamp>,
 
-    pub(crate) attempts: JoinSet<Report>,
-    pub(crate) flights: HashMap<Id, InFlight>,
+    pub(crate) attempts: JoinSet<JobResult>,
+    pub(crate) in_flight: HashMap<Id, InFlight>,
     pub(crate) slots_used: u32,
-    pub(crate) commit: Option<Committing>,
+    pub(crate) commit: Option<CommitInFlight>,
 }
 
 impl Core {
-    pub(crate) fn new(
-        store: Arc<dyn RawGraphStore>,
-        fence: Fence,
-        registry: Arc<Registry>,
-        limits: Limits,
-        clock: Clock,
-        closed: tokio::sync::watch::Sender<Option<String>>,
-        weak: mpsc::WeakSender<Message>,
-    ) -> Self {
+    pub(crate) fn new(config: CoreConfig) -> Self {
         Self {
-            store,
-            fence,
-            registry,
-            limits,
-            clock,
-            redact: None,
-            closed,
-            weak,
-            own: None,
+            config,
+            keep_alive: None,
             opening: BTreeMap::new(),
             runs: BTreeMap::new(),
             by_id: BTreeMap::new(),
             next_key: 0,
-            touched: BTreeSet::new(),
-            wanting: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            awaiting_slots: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
             attempts: JoinSet::new(),
-            flights: HashMap::new(),
+            in_flight: HashMap::new(),
             slots_used: 0,
             commit: None,
         }
     }
 
-    /// Works until every handle is dropped and every run has left.
+    /// Runs until every handle is dropped and every run is unloaded.
     pub(crate) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
-        let mut listening = true;
+        let mut is_listening = true;
         loop {
             self.fire_deadlines();
-            self.turn();
-            let idle = self.runs.is_empty() && self.commit.is_none();
-            if idle {
-                // Nobody outside has to reach us any more, unless they hold a handle.
-                self.own = None;
+            self.begin_commit();
+            let is_idle = self.runs.is_empty() && self.commit.is_none();
+            if is_idle {
+                self.keep_alive = None;
             }
-            if !listening && idle && self.attempts.is_empty() {
+            if !is_listening && is_idle && self.attempts.is_empty() {
                 return;
             }
-            let wake = self
-                .deadlines
-                .first()
-                .map(|(at, _)| self.clock.instant(*at));
+            let wake = self.deadlines.first();
+            let wake = wake.map(|(at, _)| self.config.clock.instant(*at));
             tokio::select! {
                 outcome = committed(&mut self.commit) => self.after_commit(outcome),
                 Some(joined) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => {
-                    self.joined(joined);
+                    self.attempt_joined(joined);
                     while let Some(joined) = self.attempts.try_join_next_with_id() {
-                        self.joined(joined);
+                        self.attempt_joined(joined);
                     }
                 }
-                message = messages.recv(), if listening => match message {
+                message = messages.recv(), if is_listening => match message {
                     Some(message) => self.receive(message),
-                    None => listening = false,
+                    None => is_listening = false,
                 },
                 () = sleep_until(wake) => {}
             }
         }
     }
 
-    pub(crate) fn receive(&mut self, message: Message) {
+    fn receive(&mut self, message: Message) {
         match message {
             Message::Open {
-                live,
-                resume,
+                active,
+                is_resume,
                 requests,
                 ack,
-            } => self.open(*live, resume, requests, ack),
-            Message::Reserve { run, ack } => {
-                let free = !self.by_id.contains_key(&run) && !self.opening.contains_key(&run);
-                if free {
-                    self.opening.insert(run.clone(), Vec::new());
-                }
-                let taken = RuntimeError::AlreadyHere { run };
-                let _ = ack.send(if free {
-                    Ok(InputOutcome::Accepted)
+            } => self.open(*active, is_resume, requests, ack),
+            Message::ReserveSlot { run, ack } => {
+                let _ = ack.send(if self.is_here(&run) {
+                    Err(RuntimeError::AlreadyHere { run })
                 } else {
-                    Err(taken)
+                    self.opening.insert(run, Vec::new());
+                    Ok(InputOutcome::Accepted)
                 });
             }
-            Message::Release { run } => drop(self.opening.remove(&run)),
+            Message::ReleaseSlot { run } => drop(self.opening.remove(&run)),
             Message::Find { run, ack } => {
-                let here = self.by_id.contains_key(&run) || self.opening.contains_key(&run);
-                let gone = RuntimeError::Gone { run };
-                let _ = ack.send(if here {
+                let _ = ack.send(if self.is_here(&run) {
                     Ok(InputOutcome::Accepted)
                 } else {
-                    Err(gone)
+                    Err(RuntimeError::Gone { run })
                 });
             }
-            Message::Ask { asker, ask } => self.ask(asker, ask),
+            Message::Journal { from, request } => self.journal_request(from, request),
+            Message::Inspect { run, read } => {
+                let key = self.by_id.get(&run);
+                if let Some(active) = key.and_then(|key| self.runs.get(key)) {
+                    read(active);
+                }
+            }
             Message::Request { run, request, ack } => {
                 if let Some(&key) = self.by_id.get(&run) {
-                    self.request(key, request, Some(ack));
+                    self.request(key, request, ack);
                 } else if let Some(early) = self.opening.get_mut(&run) {
                     early.push((request, ack));
                 } else {
@@ -172,16 +159,14 @@ impl Core {
         }
     }
 
-    pub(crate) fn open(
-        &mut self,
-        live: Live,
-        resume: bool,
-        requests: Vec<(RequestId, Request)>,
-        ack: Ack,
-    ) {
-        let run = live.chain.run().clone();
+    fn is_here(&self, run: &RunId) -> bool {
+        self.by_id.contains_key(run) || self.opening.contains_key(run)
+    }
+
+    fn open(&mut self, active: ActiveRun, is_resume: bool, requests: Vec<PostedRequest>, ack: Ack) {
+        let run = active.chain.run().clone();
         let early = self.opening.remove(&run).unwrap_or_default();
-        if let Some(reason) = self.closed.borrow().clone() {
+        if let Some(reason) = self.config.closed.borrow().clone() {
             let _ = ack.send(Err(RuntimeError::Closed { reason }));
             return;
         }
@@ -189,82 +174,88 @@ impl Core {
             let _ = ack.send(Err(RuntimeError::AlreadyHere { run }));
             return;
         }
-        // A run at work keeps the engine within reach, also when its last handle is dropped.
-        self.own = self.own.take().or_else(|| self.weak.upgrade());
+        let keep_alive = self.keep_alive.take();
+        self.keep_alive = keep_alive.or_else(|| self.config.engine.upgrade());
         let key = self.next_key;
         self.next_key += 1;
         self.by_id.insert(run.clone(), key);
-        self.slots_used += live.scheduler.counts().in_flight();
-        self.runs.insert(key, live);
-        // What people asked for while nobody was at work comes before anything that is overdue.
+        self.slots_used += active.scheduler.counts().in_flight();
+        self.runs.insert(key, active);
+        // Requests from before the resume come before any deadline that has passed since.
         for (id, request) in requests {
-            if let Err(error) = self.apply_request(key, request) {
-                tracing::warn!(%run, %error, "a request that waited in the inbox does not fit");
+            let applied = match request {
+                Ok(request) => self.apply(key, request).map_err(|error| error.to_string()),
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = applied {
+                tracing::warn!(%run, request = %id, reason, "a request from the inbox is dropped");
             }
-            if let Some(live) = self.runs.get_mut(&key) {
-                live.settled.push(id);
+            if let Some(active) = self.runs.get_mut(&key) {
+                active.settled.push(id);
             }
         }
-        self.handle(key, if resume { Input::Resume } else { Input::Start });
-        if let Some(live) = self.runs.get_mut(&key) {
-            live.acks.push(ack);
+        let begin = if is_resume {
+            Input::Resume
+        } else {
+            Input::Start
+        };
+        self.handle(key, begin);
+        if let Some(active) = self.runs.get_mut(&key) {
+            active.acks.push(ack);
         }
         for (request, ack) in early {
-            self.request(key, request, Some(ack));
+            self.request(key, request, ack);
         }
     }
 
-    /// Tells a run's machine what happened; the turn that follows takes up what it decides.
-    pub(crate) fn handle(&mut self, key: Key, input: Input) -> InputOutcome {
-        let told = self.tell(key, |machine, now| machine.handle(now, input));
-        told.unwrap_or(InputOutcome::Stale)
+    /// Passes an input to a run's scheduler; the next commit includes what it decides.
+    fn handle(&mut self, key: Key, input: Input) -> InputOutcome {
+        let outcome = self.update(key, |active, now| active.scheduler.handle(now, input));
+        outcome.unwrap_or(InputOutcome::Stale)
     }
 
-    /// The same for whatever a machine can be told; `None` if the run is not here.
-    pub(crate) fn tell<T>(
+    /// Changes an active run, and counts its slots again; `None` if there is no such run.
+    pub(crate) fn update<T>(
         &mut self,
         key: Key,
-        happen: impl FnOnce(&mut Scheduler, Timestamp) -> T,
+        change: impl FnOnce(&mut ActiveRun, Timestamp) -> T,
     ) -> Option<T> {
-        let live = self.runs.get_mut(&key)?;
-        let now = live.now(self.clock);
-        let before = live.scheduler.counts().in_flight();
-        let outcome = happen(&mut live.scheduler, now);
-        self.slots_used = self.slots_used + live.scheduler.counts().in_flight() - before;
-        self.touched.insert(key);
+        let active = self.runs.get_mut(&key)?;
+        let now = active.now(self.config.clock);
+        let before = active.scheduler.counts().in_flight();
+        let outcome = change(active, now);
+        let after = active.scheduler.counts().in_flight();
+        self.slots_used = self.slots_used + after - before;
+        self.dirty.insert(key);
         Some(outcome)
     }
 
-    pub(crate) fn request(&mut self, key: Key, request: Request, ack: Option<Ack>) {
-        let outcome = self.apply_request(key, request);
-        let Some(ack) = ack else { return };
+    fn request(&mut self, key: Key, request: Request, ack: Ack) {
+        let outcome = self.apply(key, request);
         match (outcome, self.runs.get_mut(&key)) {
-            // Told when it is saved.
-            (Ok(InputOutcome::Accepted), Some(live)) => live.acks.push(ack),
+            // Answered when it is saved.
+            (Ok(InputOutcome::Accepted), Some(active)) => active.acks.push(ack),
             (outcome, _) => drop(ack.send(outcome)),
         }
     }
 
-    pub(crate) fn apply_request(
-        &mut self,
-        key: Key,
-        request: Request,
-    ) -> Result<InputOutcome, RuntimeError> {
-        let Some(live) = self.runs.get_mut(&key) else {
+    fn apply(&mut self, key: Key, request: Request) -> Result<InputOutcome, RuntimeError> {
+        let Some(active) = self.runs.get_mut(&key) else {
             return Ok(InputOutcome::Stale);
         };
-        let run = live.chain.run().clone();
+        let scheduler = &active.scheduler;
         let input = match request {
+            Request::Answer { question, text } => return self.answer(key, question, text),
             Request::Pause => Input::Pause,
             Request::Unpause => Input::Unpause,
             Request::Budget { tokens, micro_usd } => {
-                Input::Budget(request::changed(live.scheduler.budget(), tokens, micro_usd))
+                Input::Budget(request::changed(scheduler.budget(), tokens, micro_usd))
             }
             Request::Suspend => {
-                if live.scheduler.state() == RunState::Suspending {
-                    // Asked twice: no more grace. What is still at work is cut at once.
-                    for flight in live.attempts.values() {
-                        flight.stop.kill();
+                if scheduler.state() == RunState::Suspending {
+                    // The second request ends the grace period.
+                    for handle in active.attempts.values() {
+                        handle.stop.kill();
                     }
                 }
                 Input::Suspend
@@ -273,63 +264,50 @@ impl Core {
             Request::Cancel {
                 task: Some(name),
                 downstream,
-            } => {
-                let Some(task) = live.scheduler.graph().find(&name) else {
-                    let suggestion = crate::view::closest(live.scheduler.graph(), &name);
+            } => match scheduler.graph().find(&name) {
+                Some(task) if downstream => Input::Cancel(Scope::Downstream(task)),
+                Some(task) => Input::Cancel(Scope::Task(task)),
+                None => {
                     return Err(RuntimeError::NoSuchTask {
-                        run,
+                        run: active.chain.run().clone(),
+                        suggestion: closest(scheduler.graph(), &name),
                         task: name,
-                        suggestion,
                     });
-                };
-                Input::Cancel(if downstream {
-                    Scope::Downstream(task)
-                } else {
-                    Scope::Task(task)
-                })
-            }
-            Request::Answer { question, text } => {
-                let open = live
-                    .scheduler
-                    .questions()
-                    .find(|open| open.id.get() == question);
-                let Some(open) = open else {
-                    return Err(RuntimeError::NoSuchQuestion { run, question });
-                };
-                let verdict = answer::read(&live.scheduler, &open, &text).map_err(|reason| {
-                    let run = run.clone();
-                    RuntimeError::BadAnswer {
-                        run,
-                        question,
-                        reason,
-                    }
-                })?;
-                let answer = match verdict {
-                    Verdict::Plain(answer) => answer,
-                    Verdict::Value(value) => {
-                        let limit = self.limits.max_output_bytes;
-                        if let Err(error) = check_value_size(&value, limit) {
-                            let reason = error.message().to_owned();
-                            return Err(RuntimeError::BadAnswer {
-                                run,
-                                question,
-                                reason,
-                            });
-                        }
-                        Answer::Value(Output::Content(live.keep(Parts::of_value(&value))))
-                    }
-                };
-                Input::Answered {
-                    question: open.id,
-                    answer,
                 }
-            }
+            },
         };
         Ok(self.handle(key, input))
     }
 
-    pub(crate) fn fire_deadlines(&mut self) {
-        let now = self.clock.now();
+    fn answer(
+        &mut self,
+        key: Key,
+        question: u32,
+        text: String,
+    ) -> Result<InputOutcome, RuntimeError> {
+        let max_bytes = self.config.limits.max_output_bytes;
+        let answered = self.update(key, |active, now| {
+            let answered = driver::answer(
+                &mut active.scheduler,
+                &mut active.contents,
+                now,
+                QuestionId::new(question).ok_or(driver::AnswerError::NotOpen)?,
+                Reply::Text(text),
+                max_bytes,
+                |value| ContentParts::of_value(&value),
+            );
+            answered
+        });
+        let run = || self.runs.get(&key).map(|active| active.chain.run().clone());
+        match (answered, run()) {
+            (Some(Ok(outcome)), _) => Ok(outcome),
+            (Some(Err(error)), Some(run)) => Err(RuntimeError::answer(run, question, error)),
+            (_, None) | (None, _) => Ok(InputOutcome::Stale),
+        }
+    }
+
+    fn fire_deadlines(&mut self) {
+        let now = self.config.clock.now();
         while let Some(&(at, key)) = self.deadlines.first() {
             if at > now {
                 return;

@@ -1,54 +1,28 @@
-//! The engine: where runs are submitted and resumed.
+//! The engine: starts, submits and resumes runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::{Redact, Registry};
-use zeph_graph::{ContentId, Entry, Header, RunId, TaskGraph, Work, wire};
-use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoreError, StoredRun};
+use zeph_graph::{ContentId, Header, RunId, TaskGraph, Work, wire};
+use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RunRow, StoreError};
 use zeph_scheduler::Scheduler;
 
+use crate::active_run::ActiveRun;
 use crate::clock::Clock;
-use crate::core::Core;
-use crate::door::{Ask, Asker};
+use crate::core::{Core, CoreConfig};
+use crate::driver::{Contents, LastErrors};
 use crate::error::RuntimeError;
 use crate::event::Events;
-use crate::handle::{RunHandle, RunSnapshot};
-use crate::live::{Ack, Live};
+use crate::handle::RunHandle;
+use crate::message::{Message, PostedRequest};
 use crate::owner::{OwnerLock, Owners};
-use crate::request::Request;
-use crate::reserve::Reservation;
-use crate::socket::{self, Reply};
+use crate::restore::{Restored, restore};
+use crate::run_slot::RunSlot;
+use crate::snapshot::RunSnapshot;
+use crate::socket::{NoReply, Reply, call_owner};
 use crate::submission::{Limits, Submission};
-use crate::view::{read_entries, recover};
-
-/// What the core is told.
-pub(crate) enum Message {
-    Open {
-        live: Box<Live>,
-        resume: bool,
-        requests: Vec<(RequestId, Request)>,
-        ack: Ack,
-    },
-    /// The run is about to be read back here: nobody else is to do so meanwhile.
-    Reserve { run: RunId, ack: Ack },
-    /// It is not, after all.
-    Release { run: RunId },
-    /// Is the run at work here?
-    Find { run: RunId, ack: Ack },
-    Request {
-        run: RunId,
-        request: Request,
-        ack: Ack,
-    },
-    /// An attempt wants something of its run's journal.
-    Ask { asker: Asker, ask: Ask },
-}
-
-/// A run as it is read back: its machine, the end of its journal, and the next content's id. Boxed,
-/// since it passes through several futures, and each of them would hold it whole on the stack.
-type Restored = Box<(Scheduler, Chain, ContentId)>;
 
 /// Configures an [`Engine`].
 #[must_use]
@@ -81,16 +55,17 @@ impl EngineBuilder {
         self
     }
 
-    /// Where the processes that share this store find each other. Default: nobody shares it.
+    /// Sets the folder in which the processes that share this store find each other. Default: no other
+    /// process shares it.
     pub fn owners(mut self, owners: Owners) -> Self {
         self.owners = Some(owners);
         self
     }
 
-    /// Takes secrets out of errors, panic messages, logs and notes before they are kept, and out of
-    /// what observers see while an attempt runs. Default: nothing is taken out.
+    /// Redacts errors, panic messages, logs and notes before they are stored, and events before they are
+    /// sent. Default: nothing is redacted.
     ///
-    /// Results are kept as they are: dependants need them whole.
+    /// Results are stored as they are: dependants need them whole.
     pub fn redact(mut self, redact: Arc<dyn Redact>) -> Self {
         self.redact = Some(redact);
         self
@@ -121,20 +96,20 @@ impl EngineBuilder {
         };
         let (closed, is_closed) = watch::channel(None);
         let registry = Arc::new(self.registry);
-        let mut core = Core::new(
-            Arc::clone(&self.store),
+        let core = Core::new(CoreConfig {
+            store: Arc::clone(&self.store),
             fence,
-            Arc::clone(&registry),
-            self.limits,
+            registry: Arc::clone(&registry),
+            limits: self.limits,
             clock,
+            redact: self.redact,
             closed,
-            sender.downgrade(),
-        );
-        core.redact = self.redact;
+            engine: sender.downgrade(),
+        });
         let held = lock.clone();
         tokio::spawn(async move {
             core.run(messages).await;
-            // The lock is held for as long as the engine works, not for as long as handles live.
+            // The lock is held while runs are active, even if no handle is left.
             drop(held);
         });
         Ok(Engine {
@@ -153,8 +128,8 @@ impl EngineBuilder {
 
 /// Runs graphs: many at a time, each step saved before its consequences start.
 ///
-/// Clones are the same engine. Dropping them all lets the runs go on; the engine ends when the last
-/// run has left and the last handle is dropped.
+/// Clones are the same engine. When all are dropped the runs go on; the engine ends when the last run
+/// is unloaded and the last handle is dropped.
 #[derive(Clone)]
 pub struct Engine {
     messages: mpsc::Sender<Message>,
@@ -206,7 +181,8 @@ impl Engine {
             run,
             title,
         } = submission;
-        let run = run.map_or_else(random_run_id, Ok).map_err(Self::unusable)?;
+        let run = run.map_or_else(random_run_id, Ok);
+        let run = run.map_err(|source| RuntimeError::Random { source })?;
         self.check_executors(&run, &graph)?;
         let title = title
             .or_else(|| graph.metadata().get("goal").cloned())
@@ -216,24 +192,28 @@ impl Engine {
         let new = NewRun::new(run.clone(), title, self.clock.now(), text);
         let chain = Chain::genesis(&new);
         let scheduler = Scheduler::new(header.graph, header.policy);
-        let fresh = Box::new((scheduler, chain, ContentId::FIRST));
+        let fresh = Box::new(Restored {
+            scheduler,
+            chain,
+            next_content: ContentId::FIRST,
+            errors: LastErrors::default(),
+        });
         self.open(fresh, Some(new), Vec::new()).await
     }
 
-    /// Goes on with a run that is at rest, or whose process went away.
+    /// Continues a run that is suspended, or whose process has ended.
     ///
-    /// Takes it over from an owner that is gone, reads what people asked for meanwhile, and lets the
-    /// effect classes decide what becomes of attempts whose end is unknown.
+    /// Takes the run over from the owner that has ended, applies the requests in its inbox, and lets
+    /// the effect classes decide about attempts whose end is unknown.
     ///
     /// # Errors
-    /// If there is no such run, it has ended, somebody else owns it, its journal is damaged, or an
-    /// executor is not registered. Nothing has changed then.
+    /// If there is no such run, it has ended, another process owns it, its journal is damaged, or an
+    /// executor is not registered. Nothing is changed then.
     pub async fn resume(&self, run: &RunId) -> Result<RunHandle, RuntimeError> {
         self.resume_checked(run, None).await
     }
 
-    /// Like [`resume`](Self::resume), for a program that also has the graph: refuses if it is not the
-    /// one that the run was started with.
+    /// Like [`resume`](Self::resume), and also checks that the run was started with this graph.
     ///
     /// # Errors
     /// As [`resume`](Self::resume), and [`RuntimeError::GraphChanged`].
@@ -250,29 +230,34 @@ impl Engine {
         run: &RunId,
         expected: Option<&TaskGraph>,
     ) -> Result<RunHandle, RuntimeError> {
-        let reserved = Reservation::take(&self.messages, run).await?;
+        let slot = RunSlot::reserve(&self.messages, run).await?;
         let row = self.open_row(run).await?;
-        if let Some(owner) = self.elsewhere(run, row.epoch).await {
+        if let Some(owner) = self.other_owner(run, row.epoch).await {
             return Err(RuntimeError::OwnedElsewhere {
                 run: run.clone(),
                 owner,
             });
         }
-        let mut restored = Box::pin(self.restore(run, expected)).await?;
+        let mut restored = Box::pin(restore(&*self.store, run, expected)).await?;
+        self.check_executors(run, restored.scheduler.graph())?;
         if row.epoch != self.fence.epoch {
             let adopted = self.store.adopt(run, self.fence).await;
-            adopted.map_err(|e| RuntimeError::store(run, e))?;
-            // Its former owner may have written once more since we read it; now it cannot.
-            if self.open_row(run).await?.last_seq != restored.1.last_seq() {
-                restored = Box::pin(self.restore(run, expected)).await?;
+            adopted.map_err(|error| RuntimeError::store(run, error))?;
+            // The former owner may have written between the load and the adoption; now it cannot.
+            if self.open_row(run).await?.last_seq != restored.chain.last_seq() {
+                restored = Box::pin(restore(&*self.store, run, expected)).await?;
+                self.check_executors(run, restored.scheduler.graph())?;
             }
         }
-        let requests = self.requests_for(run).await?;
-        reserved.used();
+        let requests = self.inbox(run).await?;
+        slot.fill();
         self.open(restored, None, requests).await
     }
 
-    /// The run's line in the list, unless it has ended.
+    /// The run's row in the store.
+    ///
+    /// # Errors
+    /// If the run has ended.
     async fn open_row(&self, run: &RunId) -> Result<RunRow, RuntimeError> {
         let row = self.store.get(run).await;
         let row = row.map_err(|e| RuntimeError::store(run, e))?;
@@ -285,73 +270,45 @@ impl Engine {
         })
     }
 
-    /// Reads a run back, and checks that it can go on here.
-    async fn restore(
-        &self,
-        run: &RunId,
-        expected: Option<&TaskGraph>,
-    ) -> Result<Restored, RuntimeError> {
-        let stored = self.store.load(run).await;
-        let stored = stored.map_err(|e| RuntimeError::store(run, e))?;
-        let header = read_header(&stored)?;
-        let differences = expected.map_or_else(Vec::new, |graph| wire::diff(&header.graph, graph));
-        if !differences.is_empty() {
-            return Err(RuntimeError::GraphChanged {
-                run: run.clone(),
-                differences,
-            });
-        }
-        let entries = read_entries(&stored)?;
-        let next_content = next_content(&entries);
-        let (scheduler, _) = recover(&*self.store, run, header, &entries).await?;
-        self.check_executors(run, scheduler.graph())?;
-        Ok(Box::new((scheduler, stored.chain, next_content)))
-    }
-
-    /// Who works on a run that belongs to that epoch, unless it is us or nobody.
-    async fn elsewhere(&self, run: &RunId, epoch: u64) -> Option<String> {
+    /// The process that owns the run's epoch and may be running the run, if it is another one.
+    async fn other_owner(&self, run: &RunId, epoch: u64) -> Option<String> {
         let owners = self.owners.as_ref().filter(|_| epoch != self.fence.epoch)?;
-        match socket::reach(owners, epoch, run, None).await {
-            // An owner may live on after the run has come to rest there.
-            Ok(Reply::NotHere) => None,
+        match call_owner(owners, epoch, run, None).await {
+            // A process can live on after it has suspended the run.
+            Ok(Reply::NotHere) | Err(NoReply::NoOwner) => None,
             Ok(Reply::Accepted | Reply::Stale | Reply::Refused(_)) => {
                 Some(owners.holder(epoch).unwrap_or_default())
             }
-            Err(owner) => owner,
+            Err(NoReply::Silent(owner)) => Some(owner),
         }
     }
 
-    /// What people asked of this run while nobody owned it, oldest first.
-    async fn requests_for(&self, run: &RunId) -> Result<Vec<(RequestId, Request)>, RuntimeError> {
-        let inbox = self
-            .store
-            .inbox()
-            .await
-            .map_err(|e| RuntimeError::store(run, e))?;
-        let ours = inbox.into_iter().filter(|request| request.run == *run);
-        let read = ours.filter_map(|request| match serde_json::from_str(&request.body) {
-            Ok(read) => Some((request.id, read)),
-            Err(error) => {
-                tracing::warn!(%run, id = %request.id, %error, "a request in the inbox cannot be read");
-                None
-            }
+    /// The requests that were posted while the run had no owner, oldest first.
+    async fn inbox(&self, run: &RunId) -> Result<Vec<PostedRequest>, RuntimeError> {
+        let inbox = self.store.inbox().await;
+        let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
+        let ours = inbox.into_iter().filter(|posted| posted.run == *run);
+        let read = ours.map(|posted| {
+            let request = serde_json::from_str(&posted.body);
+            let request = request.map_err(|error| format!("cannot be read: {error}"));
+            (posted.id, request)
         });
         Ok(read.collect())
     }
 
     async fn open(
         &self,
-        restored: Restored,
+        restored: Box<Restored>,
         genesis: Option<NewRun>,
-        requests: Vec<(RequestId, Request)>,
+        requests: Vec<PostedRequest>,
     ) -> Result<RunHandle, RuntimeError> {
-        let resume = genesis.is_none();
-        let (handle, live) = self.prepare(restored, genesis);
+        let is_resume = genesis.is_none();
+        let (handle, active) = self.activate(*restored, genesis);
         let run = handle.run.clone();
         let (ack, opened) = oneshot::channel();
         let message = Message::Open {
-            live,
-            resume,
+            active,
+            is_resume,
             requests,
             ack,
         };
@@ -364,12 +321,18 @@ impl Engine {
         Ok(handle)
     }
 
-    /// What the core gets of a run, and its handle. No future: it would hold all of it twice.
-    fn prepare(&self, restored: Restored, genesis: Option<NewRun>) -> (RunHandle, Box<Live>) {
-        let (scheduler, chain, next_content) = *restored;
+    /// The active run and its handle. Not async, since a future would hold both on the stack.
+    fn activate(&self, restored: Restored, genesis: Option<NewRun>) -> (RunHandle, Box<ActiveRun>) {
+        let Restored {
+            scheduler,
+            chain,
+            next_content,
+            errors,
+        } = restored;
         let run = chain.run().clone();
         let (events, first) = broadcast::channel(self.limits.observer_buffer.max(1));
-        let (snapshot, snapshot_reader) = watch::channel(Arc::new(RunSnapshot::of(&scheduler)));
+        let snapshot = Arc::new(RunSnapshot::new(&scheduler, &errors));
+        let (snapshot, snapshot_reader) = watch::channel(snapshot);
         let (done, done_reader) = watch::channel(None);
         let watched = Arc::default();
         let handle = RunHandle {
@@ -383,13 +346,13 @@ impl Engine {
             first: Arc::new(Mutex::new(Some(Events::new(first)))),
         };
         let ahead = chain.updated_at().since(self.clock.now());
-        let live = Box::new(Live {
+        let active = Box::new(ActiveRun {
             scheduler,
             chain,
             genesis,
-            next_content,
-            contents: BTreeMap::new(),
+            contents: Contents::starting_at(next_content),
             outputs: HashMap::new(),
+            errors,
             ahead,
             watched,
             acks: Vec::new(),
@@ -399,10 +362,10 @@ impl Engine {
             snapshot,
             done,
         });
-        (handle, live)
+        (handle, active)
     }
 
-    /// Every action of the graph has its executor, or nothing begins.
+    /// Checks that every action of the graph has its executor.
     fn check_executors(&self, run: &RunId, graph: &TaskGraph) -> Result<(), RuntimeError> {
         let mut missing = BTreeSet::new();
         for (_, task) in graph.tasks() {
@@ -421,30 +384,9 @@ impl Engine {
             missing,
         })
     }
-
-    fn unusable(error: getrandom::Error) -> RuntimeError {
-        let source = zeph_memory::StoreError::io("drawing a name for the run", error.to_string());
-        RuntimeError::Claim {
-            source: Arc::new(source),
-        }
-    }
 }
 
-pub(crate) fn read_header(stored: &StoredRun) -> Result<Header, RuntimeError> {
-    let text = String::from_utf8_lossy(&stored.new.header);
-    wire::decode_header(&text).map_err(|source| RuntimeError::Header {
-        run: stored.new.run.clone(),
-        source: Arc::new(source),
-    })
-}
-
-/// The number after the last one that the journal refers to. What is behind it was never referred to.
-fn next_content(entries: &[Entry]) -> ContentId {
-    let ids = entries.iter().flat_map(|entry| entry.record.contents());
-    ids.max().map_or(ContentId::FIRST, ContentId::next)
-}
-
-/// Eight characters that are easy to read out and to type: 40 random bits.
+/// A random name: 40 bits as eight characters that are easy to read aloud and to type.
 fn random_run_id() -> Result<RunId, getrandom::Error> {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     loop {

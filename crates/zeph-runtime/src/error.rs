@@ -1,40 +1,46 @@
-//! Errors of the driver: who, what, where, and what to do next.
+//! Errors of the engine: which run, what failed, and what to do next.
 
 use std::sync::Arc;
 
-use zeph_graph::wire::BadSpec;
-use zeph_graph::wire::{BadHeader, BadRecord};
+use zeph_graph::wire::{BadHeader, BadRecord, BadSpec};
 use zeph_graph::{ContentId, RunId};
 use zeph_memory::StoreError;
 use zeph_scheduler::Corrupt;
 
+use crate::driver::AnswerError;
+
 /// Why a run cannot be started, resumed, reached or read.
 #[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum RuntimeError {
-    /// The store said no.
+    /// The store failed, or refused the call.
     #[error("run {run}: {source}")]
     Store {
         /// The run.
         run: RunId,
-        /// What the store said.
+        /// The store's error.
         source: Arc<StoreError>,
     },
     /// The store could not be opened for writing.
     #[error("cannot become the owner of runs: {source}")]
     Claim {
-        /// What the store said.
+        /// The store's error.
         source: Arc<StoreError>,
     },
-    /// The journal could not be written, so nothing new starts here any more.
+    /// The operating system has no random bytes for a run's name.
+    #[error("no random name can be made for the run: {source}; give the run a name")]
+    Random {
+        /// The operating system's error.
+        source: getrandom::Error,
+    },
+    /// The journal could not be written, so this engine starts nothing new.
     #[error(
-        "the journal cannot be written ({reason}); what was saved is kept: mend the store, then resume the runs"
+        "the journal cannot be written ({reason}); everything saved before is kept: repair the store, then resume the runs"
     )]
     Closed {
-        /// What the store said.
+        /// The store's error.
         reason: String,
     },
-    /// Tasks name executors that nobody registered.
+    /// Tasks name executors that are not registered.
     #[error("run {run}: no executor is registered for {}; register them and resume the run", .missing.join(", "))]
     MissingExecutors {
         /// The run.
@@ -43,15 +49,15 @@ pub enum RuntimeError {
         missing: Vec<String>,
     },
     /// The run is owned by a process that is alive.
-    #[error("run {run} is at work elsewhere ({owner}); cancel or suspend it there first")]
+    #[error("run {run} is active in another process ({owner}); cancel or suspend it there first")]
     OwnedElsewhere {
         /// The run.
         run: RunId,
-        /// Who holds it.
+        /// The process.
         owner: String,
     },
-    /// This process runs it already.
-    #[error("run {run} is at work here already")]
+    /// The run is active in this engine already.
+    #[error("run {run} is active in this process already")]
     AlreadyHere {
         /// The run.
         run: RunId,
@@ -61,7 +67,7 @@ pub enum RuntimeError {
     AlreadyEnded {
         /// The run.
         run: RunId,
-        /// How.
+        /// Its end.
         state: String,
     },
     /// The graph is not the one that the run was started with.
@@ -69,7 +75,7 @@ pub enum RuntimeError {
     GraphChanged {
         /// The run.
         run: RunId,
-        /// What differs.
+        /// The differences.
         differences: Vec<String>,
     },
     /// The run's header cannot be read.
@@ -85,12 +91,12 @@ pub enum RuntimeError {
     Record {
         /// The run.
         run: RunId,
-        /// Its place.
+        /// Its number.
         seq: zeph_graph::Seq,
         /// Why.
         source: Arc<BadRecord>,
     },
-    /// What the graph has grown by cannot be read.
+    /// A patch of the graph cannot be read.
     #[error("run {run}: the patch {content} of its graph cannot be read: {source}")]
     Patch {
         /// The run.
@@ -113,19 +119,19 @@ pub enum RuntimeError {
     NoSuchTask {
         /// The run.
         run: RunId,
-        /// What was asked for.
+        /// The name that was given.
         task: String,
         /// The closest name.
         suggestion: Option<String>,
     },
-    /// The question is closed, or never was.
+    /// The question is closed, or was never asked.
     #[error(
         "run {run} has no open question {question}; `zeph status {run}` lists those that are open"
     )]
     NoSuchQuestion {
         /// The run.
         run: RunId,
-        /// What was asked for.
+        /// The number that was given.
         question: u32,
     },
     /// The text does not answer the question.
@@ -135,25 +141,25 @@ pub enum RuntimeError {
         run: RunId,
         /// The question.
         question: u32,
-        /// What is accepted.
+        /// Why.
         reason: String,
     },
-    /// A content of the run is whole, but not in a form that this version knows.
-    #[error("run {run}: {reason}; the version that wrote it can read it")]
+    /// A content of the run has a form that this version cannot read.
+    #[error("run {run}: {reason}; use the version of zeph that wrote it")]
     Unreadable {
         /// The run.
         run: RunId,
-        /// What is wrong with it.
+        /// Why.
         reason: String,
     },
-    /// The owner of the run is alive and does not reply.
+    /// The owner of the run is alive and has not replied within 10 s.
     #[error(
-        "run {run} is at work in another process ({owner}), which does not reply; try again, or end that process"
+        "run {run} is active in another process ({owner}), which does not reply; if that process goes on, a request may still take effect; try again, or end that process"
     )]
     Unreachable {
         /// The run.
         run: RunId,
-        /// Who holds it.
+        /// The process.
         owner: String,
     },
     /// The owner of the run refused the request.
@@ -161,11 +167,11 @@ pub enum RuntimeError {
     Refused {
         /// The run.
         run: RunId,
-        /// What the owner said.
+        /// The owner's reason.
         reason: String,
     },
-    /// The run came to its end, or to rest, before the request was looked at.
-    #[error("run {run} is not at work here any more")]
+    /// The run has ended or was suspended before the request was handled.
+    #[error("run {run} is no longer active in this process")]
     Gone {
         /// The run.
         run: RunId,
@@ -180,10 +186,34 @@ impl RuntimeError {
         }
     }
 
+    pub(crate) fn answer(run: RunId, question: u32, error: AnswerError) -> Self {
+        match error {
+            AnswerError::NotOpen => Self::NoSuchQuestion { run, question },
+            AnswerError::NotAccepted(reason) => Self::BadAnswer {
+                run,
+                question,
+                reason,
+            },
+        }
+    }
+
     pub(crate) fn store(run: &RunId, source: StoreError) -> Self {
         Self::Store {
             run: run.clone(),
             source: Arc::new(source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RuntimeError;
+
+    #[test]
+    fn a_failing_random_source_is_not_an_ownership_failure() {
+        let source = getrandom::Error::UNSUPPORTED;
+        let text = RuntimeError::Random { source }.to_string();
+        assert!(text.contains("give the run a name"), "{text}");
+        assert!(!text.contains("owner"), "{text}");
     }
 }

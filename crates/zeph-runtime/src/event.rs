@@ -1,4 +1,4 @@
-//! Events: what observers see. Saved records with names, and unsaved progress in between.
+//! Events for observers: saved records with names, error texts and questions, and unsaved progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,31 +9,39 @@ use zeph_executor::{LogStream, Progress};
 use zeph_graph::Attempt;
 use zeph_scheduler::Event;
 
-use crate::feed::Lines;
+use crate::line_buffer::LineBuffer;
+use crate::question::QuestionView;
 
-/// Something that an observer may want to know.
+/// An event of a run. Enough for any display without a look-up in the store.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum RunEvent {
-    /// A record that is saved.
-    Saved(Event),
-    /// An executor says how far it is. Not saved; untrusted text.
+    /// A record was saved.
+    Saved {
+        /// The record with its names.
+        event: Event,
+        /// The error text of the task's last attempt, redacted. Present for a failed attempt, and for a
+        /// back-off, a question, a substitute or the failure of the task that follows from it.
+        /// Untrusted text.
+        error: Option<Arc<str>>,
+        /// The question that was asked, unless it was closed again in the same commit.
+        question: Option<Box<QuestionView>>,
+    },
+    /// An executor reported progress. Not saved; untrusted text.
     Progress {
         /// The task.
         task: Arc<str>,
         /// The attempt.
         attempt: Attempt,
-        /// What it says.
+        /// The text.
         text: Arc<str>,
     },
     /// An executor logged something. Saved when the attempt ends; untrusted bytes.
     ///
-    /// An engine without a redactor passes on what was written, as it was written. One with a redactor
-    /// holds each log back to its last line break, so that a secret that came in two pieces is found,
-    /// and tells the rest when the attempt ends. A secret that itself has line breaks is found here
-    /// only if its lines came in one piece; the saved log is redacted as a whole. Of a line of more
-    /// than 64 KiB the words that fit are told as they come; a word longer than that is left out, and
-    /// a note in its place says so.
+    /// Without a redactor the bytes are passed on as they were written. With a redactor each log is
+    /// held back to its last line break, so that a secret that was written in two pieces is found; the
+    /// rest follows when the attempt ends. A secret that contains line breaks is found here only if
+    /// its lines were written at once; the saved log is redacted as a whole. Of a line of more than
+    /// 64 KiB whole words are passed on; a longer word is replaced by a note.
     Log {
         /// The task.
         task: Arc<str>,
@@ -44,11 +52,11 @@ pub enum RunEvent {
         /// What was logged.
         bytes: Bytes,
     },
-    /// This observer was too slow and missed that many events; the journal has the saved ones.
+    /// This observer was too slow and missed that many events. The journal has the saved ones.
     Missed(u64),
 }
 
-/// A stream of events. Lossy and counted: a slow observer never holds the run up.
+/// A stream of events. A slow observer misses events, and is told how many; it never delays the run.
 #[derive(Debug)]
 pub struct Events(broadcast::Receiver<RunEvent>);
 
@@ -57,7 +65,7 @@ impl Events {
         Self(receiver)
     }
 
-    /// The next event; `None` once the run is over or at rest and all its events are read.
+    /// The next event; `None` once the run is unloaded and all its events are read.
     pub async fn next(&mut self) -> Option<RunEvent> {
         match self.0.recv().await {
             Ok(event) => Some(event),
@@ -67,28 +75,28 @@ impl Events {
     }
 }
 
-/// Passes an attempt's signs of life on to the observers.
-pub(crate) struct Watcher {
+/// Passes an attempt's progress and logs on to the observers.
+pub(crate) struct AttemptObserver {
     pub(crate) events: broadcast::WeakSender<RunEvent>,
-    /// Whether anybody has asked for the run's events yet.
+    /// Whether the run's events have been subscribed to.
     pub(crate) watched: Arc<AtomicBool>,
     pub(crate) task: Arc<str>,
     pub(crate) attempt: Attempt,
-    /// With a redactor: what is held back of each log.
-    pub(crate) lines: Option<Lines>,
+    /// With a redactor: the unfinished line of each log.
+    pub(crate) lines: Option<LineBuffer>,
 }
 
-impl Watcher {
-    /// Tells what is still held back: the attempt is over.
+impl AttemptObserver {
+    /// Sends the unfinished lines, when the attempt has ended.
     pub(crate) fn flush(&self) {
         let Some(lines) = &self.lines else { return };
         for stream in LogStream::ALL {
-            self.tell(stream, &lines.rest(stream));
+            self.send_log(stream, &lines.rest(stream));
         }
     }
 
-    /// Tells whole lines of a log, without their secrets.
-    fn tell(&self, stream: LogStream, lines: &[u8]) {
+    /// Sends whole lines of a log, redacted.
+    fn send_log(&self, stream: LogStream, lines: &[u8]) {
         if lines.is_empty() {
             return;
         }
@@ -108,13 +116,13 @@ impl Watcher {
             && let Some(events) = self.events.upgrade()
             && events.receiver_count() > 0
         {
-            // Nobody listening any more is fine.
+            // Fails if the last observer has gone since.
             let _ = events.send(event(Arc::clone(&self.task), self.attempt));
         }
     }
 }
 
-impl Progress for Watcher {
+impl Progress for AttemptObserver {
     fn progress(&self, text: &str) {
         self.send(|task, attempt| RunEvent::Progress {
             task,
@@ -128,8 +136,8 @@ impl Progress for Watcher {
 
     fn log(&self, stream: LogStream, bytes: &[u8]) {
         match &self.lines {
-            Some(lines) => self.tell(stream, &lines.push(stream, bytes)),
-            None => self.tell(stream, bytes),
+            Some(lines) => self.send_log(stream, &lines.push(stream, bytes)),
+            None => self.send_log(stream, bytes),
         }
     }
 }

@@ -1,150 +1,26 @@
-//! Handles: how a program follows a run, steers it, and gets its results.
+//! Run handles: follow a run, send it requests, and read its results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::TaskOutput;
-use zeph_graph::{Budget, RunEnd, RunId, RunState, Seq, Spent, TaskId, TaskState};
+use zeph_graph::{Budget, ContentId, Output, RunId, TaskState};
 use zeph_memory::RawGraphStore;
-use zeph_scheduler::{Counts, InputOutcome, Scheduler, Tally};
+use zeph_scheduler::{InputOutcome, Scheduler};
 
-use crate::answer::{self, QuestionView, content_of};
-use crate::content::read_output;
-use crate::engine::Message;
+use crate::active_run::ActiveRun;
+use crate::attempt::ParentOutput;
+use crate::content::{content_of, read_output};
 use crate::error::RuntimeError;
 use crate::event::{Events, RunEvent};
+use crate::message::Message;
+use crate::report::{RunReport, TaskReport};
 use crate::request::Request;
+use crate::restore::{closest, contents};
+use crate::snapshot::RunSnapshot;
 
-/// A run at a glance, as of its last save.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RunSnapshot {
-    /// Where it stands.
-    pub state: RunState,
-    /// How many tasks stand in each state.
-    pub counts: Counts,
-    /// What it has spent.
-    pub spent: Spent,
-    /// The number of its next record.
-    pub next_seq: Seq,
-    /// The open questions, oldest first.
-    pub questions: Vec<QuestionView>,
-}
-
-impl RunSnapshot {
-    pub(crate) fn of(scheduler: &Scheduler) -> Self {
-        let questions = scheduler
-            .questions()
-            .map(|open| answer::view(scheduler, &open));
-        Self::of_known(scheduler, questions.collect())
-    }
-
-    /// The same, when the questions are known.
-    pub(crate) fn of_known(scheduler: &Scheduler, questions: Vec<QuestionView>) -> Self {
-        Self {
-            state: scheduler.state(),
-            counts: scheduler.counts(),
-            spent: scheduler.spent(),
-            next_seq: scheduler.next_seq(),
-            questions,
-        }
-    }
-}
-
-/// How a run stands when it leaves the engine: at its end, at rest, or cut off from its store.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct RunReport {
-    /// The run.
-    pub run: RunId,
-    /// Where it stands.
-    pub state: RunState,
-    /// How many tasks stand in each state.
-    pub counts: Counts,
-    /// What it has spent.
-    pub spent: Spent,
-    /// Every task, in the order of the graph. Empty if the journal could not be written: read what was
-    /// saved with [`RunView`](crate::RunView).
-    pub tasks: Vec<TaskReport>,
-    /// Why the journal could not be written, if it could not.
-    pub error: Option<String>,
-}
-
-impl RunReport {
-    /// How the run ended, if it has.
-    #[must_use]
-    pub const fn end(&self) -> Option<RunEnd> {
-        match self.state {
-            RunState::Ended(end) => Some(end),
-            RunState::Running
-            | RunState::Paused
-            | RunState::Waiting
-            | RunState::Suspending
-            | RunState::Suspended => None,
-        }
-    }
-
-    /// The task of that name.
-    #[must_use]
-    pub fn task(&self, name: &str) -> Option<&TaskReport> {
-        self.tasks.iter().find(|task| &*task.name == name)
-    }
-
-    /// A run that was cut off from its store: only what was saved counts.
-    pub(crate) fn lost(run: &RunId, saved: &RunSnapshot, error: String) -> Self {
-        Self {
-            run: run.clone(),
-            state: saved.state,
-            counts: saved.counts,
-            spent: saved.spent,
-            tasks: Vec::new(),
-            error: Some(error),
-        }
-    }
-
-    pub(crate) fn of(run: &RunId, scheduler: &Scheduler) -> Self {
-        let tasks = scheduler.graph().tasks().map(|(id, task)| {
-            let view = scheduler.task(id);
-            TaskReport {
-                id,
-                name: task.name().into(),
-                state: view.state(),
-                attempts: view.last_attempt().map_or(0, zeph_graph::Attempt::get),
-                tally: view.tally(),
-                defined: answer::defined_output(scheduler, id),
-            }
-        });
-        Self {
-            run: run.clone(),
-            state: scheduler.state(),
-            counts: scheduler.counts(),
-            spent: scheduler.spent(),
-            tasks: tasks.collect(),
-            error: None,
-        }
-    }
-}
-
-/// How a task stands when its run leaves the engine.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct TaskReport {
-    /// Its id.
-    pub id: TaskId,
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where it stands.
-    pub state: TaskState,
-    /// How many attempts were started.
-    pub attempts: u32,
-    /// What went wrong on the way.
-    pub tally: Tally,
-    /// The result, when it is part of the definition: a substitute or a default answer.
-    pub defined: Option<Value>,
-}
-
-/// A run in an engine. Clones are the same run; dropping them changes nothing.
+/// An active run of an engine. Clones are the same run; dropping them does not affect it.
 #[derive(Clone)]
 pub struct RunHandle {
     pub(crate) run: RunId,
@@ -155,7 +31,7 @@ pub struct RunHandle {
     pub(crate) events: broadcast::WeakSender<RunEvent>,
     /// Set by the first caller of `events`.
     pub(crate) watched: Arc<AtomicBool>,
-    /// Subscribed before the run's first record, for the first caller of `events`.
+    /// Subscribed before the run's first record; for the first caller of `events`.
     pub(crate) first: Arc<std::sync::Mutex<Option<Events>>>,
 }
 
@@ -174,24 +50,88 @@ impl RunHandle {
         &self.run
     }
 
-    /// The run at a glance, as of its last save.
+    /// The state of the run as of its last save. Does not read the store.
     #[must_use]
     pub fn snapshot(&self) -> Arc<RunSnapshot> {
         Arc::clone(&self.snapshot.borrow())
     }
 
-    /// Waits until the glance satisfies `wanted`, or the run leaves the engine. Returns the last one.
+    /// Waits until a snapshot satisfies the predicate or the run is unloaded. Returns the latest
+    /// snapshot.
     pub async fn until(&self, mut wanted: impl FnMut(&RunSnapshot) -> bool) -> Arc<RunSnapshot> {
         let mut snapshot = self.snapshot.clone();
-        // An error means that the run has left the engine; its last glance stays.
+        // An error means that the run was unloaded; its last snapshot remains.
         let _ = snapshot.wait_for(|snapshot| wanted(snapshot)).await;
         Arc::clone(&snapshot.borrow_and_update())
     }
 
-    /// Waits until the run has ended or is at rest, and tells how it stands.
+    /// Reads the live state of the run in the engine's task, without the store.
+    ///
+    /// The state can include decisions that are not saved yet. The closure delays all runs of the
+    /// engine, so it must be short.
     ///
     /// # Errors
-    /// [`RuntimeError::Gone`] if the engine went away under the run; what was saved is kept.
+    /// [`RuntimeError::Gone`] if the run is unloaded; [`RunView`](crate::RunView) reads it then.
+    pub async fn inspect<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Scheduler) -> T + Send + 'static,
+    ) -> Result<T, RuntimeError> {
+        self.inspect_run(|active| read(&active.scheduler)).await
+    }
+
+    async fn inspect_run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&ActiveRun) -> T + Send + 'static,
+    ) -> Result<T, RuntimeError> {
+        let (reply, result) = oneshot::channel();
+        let message = Message::Inspect {
+            run: self.run.clone(),
+            read: Box::new(|active| drop(reply.send(read(active)))),
+        };
+        let gone = || RuntimeError::Gone {
+            run: self.run.clone(),
+        };
+        self.engine.send(message).await.map_err(|_| gone())?;
+        result.await.map_err(|_| gone())
+    }
+
+    /// The result of a completed task of the active run; `None` if the task has no result.
+    ///
+    /// The store is read only for a result that the engine does not hold in memory.
+    ///
+    /// # Errors
+    /// If the run is unloaded, there is no such task, or the store cannot read the result.
+    pub async fn live_output(&self, task: &str) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
+        let name = task.to_owned();
+        let found = self.inspect_run(move |active| {
+            let graph = active.scheduler.graph();
+            let Some(task) = graph.find(&name) else {
+                return Err((closest(graph, &name), name));
+            };
+            Ok(match active.scheduler.task(task).state() {
+                TaskState::Completed {
+                    output: Output::None,
+                } => ParentOutput::None,
+                TaskState::Completed { output } => active.parent_output(task, output),
+                _ => ParentOutput::None,
+            })
+        });
+        match found.await? {
+            Ok(ParentOutput::None) => Ok(None),
+            Ok(ParentOutput::InMemory(output)) => Ok(Some(output)),
+            Ok(ParentOutput::Stored(id)) => self.stored_output(id).await.map(Some),
+            Err((suggestion, task)) => Err(RuntimeError::NoSuchTask {
+                run: self.run.clone(),
+                task,
+                suggestion,
+            }),
+        }
+    }
+
+    /// Waits until the run has ended or is suspended, and returns its report.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Gone`] if the engine's task has ended before the run; everything saved is kept.
     pub async fn wait(&self) -> Result<Arc<RunReport>, RuntimeError> {
         let mut done = self.done.clone();
         let report = done
@@ -203,8 +143,10 @@ impl RunHandle {
         })
     }
 
-    /// What happens from here on. The first caller also gets the records since the start, as far as
-    /// [`Limits::observer_buffer`](crate::Limits::observer_buffer) reaches back; `Missed` tells of more.
+    /// The events from now on; `None` if the run is unloaded.
+    ///
+    /// The first caller also gets the events since the start, at most
+    /// [`Limits::observer_buffer`](crate::Limits::observer_buffer) of them; `Missed` counts the others.
     #[must_use]
     pub fn events(&self) -> Option<Events> {
         self.watched.store(true, Ordering::Relaxed);
@@ -234,7 +176,7 @@ impl RunHandle {
     /// Cancels a task; triggers decide for its dependants. Stale if it has ended.
     ///
     /// # Errors
-    /// If there is no such task, or the run is gone.
+    /// If there is no such task, or the run is unloaded.
     pub async fn cancel_task(&self, task: impl Into<String>) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Cancel {
             task: Some(task.into()),
@@ -246,7 +188,7 @@ impl RunHandle {
     /// Cancels a task and every unfinished task that depends on it.
     ///
     /// # Errors
-    /// If there is no such task, or the run is gone.
+    /// If there is no such task, or the run is unloaded.
     pub async fn cancel_downstream(
         &self,
         task: impl Into<String>,
@@ -261,7 +203,7 @@ impl RunHandle {
     /// Cancels the run.
     ///
     /// # Errors
-    /// If the run is gone.
+    /// If the run is unloaded.
     pub async fn cancel(&self) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Cancel {
             task: None,
@@ -270,10 +212,10 @@ impl RunHandle {
         .await
     }
 
-    /// Nothing new starts until [`unpause`](Self::unpause); running work goes on.
+    /// Starts no new attempts until [`unpause`](Self::unpause). Running attempts go on.
     ///
     /// # Errors
-    /// If the run is gone.
+    /// If the run is unloaded.
     pub async fn pause(&self) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Pause).await
     }
@@ -281,15 +223,15 @@ impl RunHandle {
     /// Ends a pause.
     ///
     /// # Errors
-    /// If the run is gone.
+    /// If the run is unloaded.
     pub async fn unpause(&self) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Unpause).await
     }
 
-    /// Sets what the run may cost from here on, in all. Stale if that is what it may cost already.
+    /// Sets the budget of the whole run. Stale if it is the budget already.
     ///
     /// # Errors
-    /// If the run is gone.
+    /// If the run is unloaded.
     pub async fn set_budget(&self, budget: Budget) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Budget {
             tokens: Some(budget.tokens),
@@ -298,16 +240,16 @@ impl RunHandle {
         .await
     }
 
-    /// Brings the run to rest: nothing new starts, running work has its grace. The second call ends
-    /// the grace. Resumable by any process.
+    /// Suspends the run: no new attempts start, and running ones have the grace period to end. A second
+    /// call ends the grace period. Any process can resume the run.
     ///
     /// # Errors
-    /// If the run is gone.
+    /// If the run is unloaded.
     pub async fn suspend(&self) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Suspend).await
     }
 
-    /// Sends any request. Returns when what it led to is saved.
+    /// Sends any request. Returns when its consequences are saved.
     ///
     /// # Errors
     /// As the named methods.
@@ -325,7 +267,7 @@ impl RunHandle {
         answer.await.map_err(|_| gone())?
     }
 
-    /// The result of a completed task of this run; `None` if it has none.
+    /// The result of a completed task of a report; `None` if the task has no result.
     ///
     /// # Errors
     /// If the store cannot read it.
@@ -340,7 +282,7 @@ impl RunHandle {
         }
     }
 
-    /// The result of a task of this run; `None` if it has none.
+    /// The result of a task of a report; `None` if the task has no result.
     ///
     /// # Errors
     /// If the store cannot read it.
@@ -357,10 +299,11 @@ impl RunHandle {
         let Some(id) = content_of(output) else {
             return Ok(None);
         };
-        let parts = self.store.contents(&self.run, &[id]).await;
-        let parts = parts.map_err(|error| RuntimeError::store(&self.run, error))?;
-        read_output(&parts)
-            .map(Some)
-            .map_err(|error| RuntimeError::unreadable(&self.run, &error))
+        self.stored_output(id).await.map(Some)
+    }
+
+    async fn stored_output(&self, id: ContentId) -> Result<Arc<TaskOutput>, RuntimeError> {
+        let parts = contents(&*self.store, &self.run, &[id]).await?;
+        read_output(&parts).map_err(|error| RuntimeError::unreadable(&self.run, &error))
     }
 }

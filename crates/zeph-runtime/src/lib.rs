@@ -1,42 +1,51 @@
-//! The driver: saves records, then performs actions, for many runs.
+//! The asynchronous engine: saves the decisions of many runs, then performs them.
 //!
-//! An [`Engine`] is one tokio task that owns its runs. It tells the pure machines what happened, writes
-//! what they decide as one transaction, and only then calls executors and answers callers. A run that
-//! is submitted survives the process: [`Engine::resume`] goes on with it, here or elsewhere.
+//! An [`Engine`] is one tokio task that owns its active runs. It passes every event to the run's
+//! [`Scheduler`](zeph_scheduler::Scheduler), writes the decisions of all runs as one transaction, and
+//! only then starts attempts and answers callers. A submitted run survives its process:
+//! [`Engine::resume`] continues it, in this process or in another one.
+
+pub mod driver;
 
 mod engine;
 mod event;
 mod handle;
+mod report;
 mod request;
+mod snapshot;
 mod submission;
 
 mod control;
+mod question;
 mod view;
 
-mod answer;
+mod active_run;
 mod attempt;
+mod attempt_journal;
 mod commit;
 mod content;
 mod core;
-mod door;
-mod feed;
-mod flight;
-mod live;
+mod in_flight;
+mod line_buffer;
+mod message;
+mod restore;
 mod write;
 
 mod clock;
 mod error;
 mod owner;
-mod reserve;
+mod run_slot;
 mod socket;
 
-pub use answer::QuestionView;
 pub use control::{Delivery, ask};
 pub use engine::{Engine, EngineBuilder};
 pub use error::RuntimeError;
 pub use event::{Events, RunEvent};
-pub use handle::{RunHandle, RunReport, RunSnapshot, TaskReport};
+pub use handle::RunHandle;
 pub use owner::Owners;
+pub use question::{Accepts, QuestionView};
+pub use report::{RunReport, TaskReport};
 pub use request::Request;
+pub use snapshot::RunSnapshot;
 pub use submission::{Limits, Submission};
 pub use view::{AttemptEnd, AttemptView, NoteView, RunView};

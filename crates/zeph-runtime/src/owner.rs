@@ -1,8 +1,8 @@
-//! Ownership: who works on a run, told by a lock that dies with its process, and how to reach them.
+//! Ownership: a lock file per engine, which the operating system releases with the process.
 //!
 //! Each engine holds a lock file named after its epoch in the store; a run names the epoch of its
-//! owner. A lock that can be taken belongs to nobody: its process is gone, whatever its pid is used
-//! for today. Beside the lock lies a socket on which the owner takes requests.
+//! owner. If the lock can be taken, the owner's process has ended, even if its pid is in use again.
+//! Beside the lock is a socket on which the owner accepts requests.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use zeph_memory::Fence;
 
-use crate::engine::Message;
+use crate::message::Message;
 use crate::socket;
 
-/// The folder in which the owners of a store's runs are found.
+/// The folder with the locks and sockets of the processes that own runs of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owners {
     dir: PathBuf,
@@ -32,8 +32,10 @@ impl Owners {
         Self { dir: dir.into() }
     }
 
-    /// Who holds that epoch; `None` if its process is gone, or there never was one. A lock that cannot
-    /// be looked at counts as held: taking a run from a living owner is the worse mistake.
+    /// The process that holds an epoch, as text for people; `None` if it has ended, or never existed.
+    ///
+    /// A lock that cannot be examined counts as held: taking a run from a living owner is the worse
+    /// mistake.
     #[must_use]
     pub fn holder(&self, epoch: u64) -> Option<String> {
         let path = self.lock_path(epoch);
@@ -44,7 +46,7 @@ impl Owners {
         };
         match file.try_lock_shared() {
             Ok(()) => {
-                // Nobody can come back to this epoch: it is used once.
+                // An epoch is used once, so its files are of no further use.
                 let _ = fs::remove_file(self.socket_path(epoch));
                 let _ = fs::remove_file(path);
                 None
@@ -80,9 +82,9 @@ impl Owners {
         let socket = self.socket_path(fence.epoch);
         let server = match bind(&socket) {
             Ok(listener) => Some(tokio::spawn(socket::serve(listener, engine)).abort_handle()),
-            // Requests then go to the inbox, and are read when the run is resumed.
+            // Requests of other processes then fail with a reason.
             Err(error) => {
-                tracing::warn!(path = %socket.display(), %error, "other processes cannot reach this one");
+                tracing::warn!(path = %socket.display(), %error, "the control socket cannot be made: other processes cannot reach this one");
                 None
             }
         };
@@ -103,8 +105,8 @@ impl Owners {
     }
 }
 
-/// An epoch is used once, so only somebody who looks whether it is held can be in the way, briefly; or
-/// an owner from before the database was replaced, and then there is no use in waiting.
+/// An epoch is used once, so the lock is free, except while another process examines it, briefly, or if
+/// it belongs to the owner of a database that was replaced.
 async fn lock(file: &File, path: &Path) -> io::Result<()> {
     const TRIES: u32 = 50;
     for _ in 0..TRIES {
@@ -117,11 +119,11 @@ async fn lock(file: &File, path: &Path) -> io::Result<()> {
         }
     }
     let name = path.display();
-    let why = format!("{name} is held by the owner of another database that was at this path");
+    let why = format!("{name} is locked by the owner of another database that was at this path");
     Err(io::Error::new(io::ErrorKind::WouldBlock, why))
 }
 
-/// The folder is closed to others before the socket is in it.
+/// Binds the socket. The folder has mode 0700 already, so no other user can connect before the chmod.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -132,7 +134,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Held while an engine works. The lock goes with the process, however it ends.
+/// Held while an engine works. The operating system releases the lock with the process.
 #[derive(Debug)]
 pub(crate) struct OwnerLock {
     path: PathBuf,

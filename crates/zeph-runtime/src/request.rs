@@ -1,26 +1,25 @@
-//! Requests: what people ask of a run, in the form that handle, socket and inbox share.
+//! Requests: cancel, pause, answer and so on, in the form that handle, socket and inbox share.
 
 use serde::{Deserialize, Serialize};
 use zeph_graph::Budget;
 
-/// Something that a person, or a program on their behalf, wants of a run.
+/// A request to a run, by a person or a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
 pub enum Request {
     /// Answer a question.
     Answer {
         /// Its number.
         question: u32,
-        /// What the person said.
+        /// What the person typed.
         text: String,
     },
-    /// Cancel a task, a task with what depends on it, or the run.
+    /// Cancel a task, a task with its dependants, or the run.
     Cancel {
         /// The task's name; none for the run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<String>,
-        /// Whether what depends on the task goes with it.
+        /// Whether every unfinished task that depends on it is cancelled too.
         #[serde(default)]
         downstream: bool,
     },
@@ -28,9 +27,9 @@ pub enum Request {
     Pause,
     /// End a pause.
     Unpause,
-    /// Come to rest.
+    /// Suspend the run.
     Suspend,
-    /// Set what the run may cost from here on; what is not named stays as it is.
+    /// Set the run's budget. A number that is absent stays as it is.
     Budget {
         /// Tokens in all; `u64::MAX` is no limit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +40,7 @@ pub enum Request {
     },
 }
 
-/// A budget of which some numbers were set anew.
+/// A budget with some of its numbers replaced.
 pub(crate) fn changed(old: Budget, tokens: Option<u64>, micro_usd: Option<u64>) -> Budget {
     Budget {
         tokens: tokens.unwrap_or(old.tokens),

@@ -1,84 +1,175 @@
-//! The owner's socket: one JSON line in, one JSON line out.
+//! The control socket of an owner: one JSON line per request, one JSON line per reply.
+//!
+//! A request has an id, and an owner handles each id once: a caller whose connection broke sends the
+//! same line again.
 
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use zeph_graph::RunId;
 use zeph_scheduler::InputOutcome;
 
-use crate::engine::Message;
+use crate::error::RuntimeError;
+use crate::message::Message;
 use crate::owner::Owners;
 use crate::request::Request;
 
+/// The version of the protocol: incremented when an older process could misread a line.
+const VERSION: u32 = 1;
 /// The longest line that is read.
 const MAX_LINE_BYTES: u64 = 4 << 20;
-/// How long a peer may take to send its line, and an owner to save what it asks for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an owner waits for the line of a caller that has connected.
+const LINE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a caller waits for an owner in all.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a caller connects again. A process that was killed while it started a command has left its
+/// lock to the child until that has executed its program, which takes less than all tries together.
+const CONNECT_TRIES: u32 = 50;
+const CONNECT_WAIT: Duration = Duration::from_millis(20);
+/// How many requests an owner remembers.
+const MAX_SEEN: usize = 1_024;
 
-#[derive(Serialize, Deserialize)]
+/// What every version of a call has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
 struct Call {
+    version: u32,
+    id: String,
     run: String,
-    /// None asks whether the run is at work here.
+    /// `None` asks whether the run is active in this process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
 }
 
-/// What an owner replies.
-#[derive(Debug, Serialize, Deserialize)]
+/// An owner's reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reply {
-    /// It is saved.
+    /// The request took effect and is saved.
     Accepted,
-    /// It was about something that is over.
+    /// The request changed nothing.
     Stale,
-    /// It was refused.
+    /// The request is refused, for this reason.
     Refused(String),
-    /// The run is not at work in that process.
+    /// The run is not active in that process.
     NotHere,
 }
 
+/// Serves the control socket of an engine.
 pub(crate) async fn serve(listener: UnixListener, engine: mpsc::WeakSender<Message>) {
+    let seen = Arc::<Mutex<Seen>>::default();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let engine = engine.clone();
+                let (engine, seen) = (engine.clone(), Arc::clone(&seen));
                 tokio::spawn(async move {
-                    let talk = tokio::time::timeout(PATIENCE, answer(stream, engine)).await;
-                    if let Ok(Err(error)) = talk {
-                        tracing::debug!(%error, "a peer went away");
+                    if let Err(error) = answer(stream, engine, &seen).await {
+                        tracing::debug!(%error, "a connection to the control socket failed");
                     }
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "the owner's socket takes no calls");
-                // Out of file descriptors, most likely: they come back when work ends.
+                tracing::warn!(%error, "accept() failed on the control socket");
+                // Most likely out of file descriptors, which come back when attempts end.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
 }
 
-async fn answer(stream: UnixStream, engine: mpsc::WeakSender<Message>) -> std::io::Result<()> {
+async fn answer(
+    stream: UnixStream,
+    engine: mpsc::WeakSender<Message>,
+    seen: &Mutex<Seen>,
+) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read)
-        .take(MAX_LINE_BYTES)
-        .read_line(&mut line)
-        .await?;
-    let reply = match serde_json::from_str::<Call>(&line) {
-        Ok(call) => pass_on(call, engine).await,
-        Err(error) => Reply::Refused(format!("the request cannot be read: {error}")),
+    let mut reader = BufReader::new(read).take(MAX_LINE_BYTES);
+    tokio::time::timeout(LINE_TIMEOUT, reader.read_line(&mut line)).await??;
+    let reply = match parse(&line) {
+        Ok(call) => handle_once(call, engine, seen).await,
+        Err(reason) => Reply::Refused(reason),
     };
     let mut text = serde_json::to_string(&reply)?;
     text.push('\n');
     write.write_all(text.as_bytes()).await
 }
 
-async fn pass_on(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
+fn parse(line: &str) -> Result<Call, String> {
+    let unreadable = |error| format!("the request cannot be read: {error}");
+    let Versioned { version } = serde_json::from_str(line).map_err(unreadable)?;
+    if version != VERSION {
+        return Err(format!(
+            "the request has version {version} of the control protocol, and the process that runs \
+             this run knows version {VERSION}: use the same `zeph` for both, or suspend the run \
+             there and resume it with this one"
+        ));
+    }
+    serde_json::from_str(line).map_err(unreadable)
+}
+
+/// The requests that an owner has handled or handles, with their replies.
+#[derive(Default)]
+struct Seen {
+    replies: HashMap<String, watch::Receiver<Option<Reply>>>,
+    /// The ids, oldest first.
+    order: VecDeque<String>,
+}
+
+impl Seen {
+    /// The reply to a request that came before; for a new one, where to put the reply.
+    fn enter(
+        &mut self,
+        id: &str,
+    ) -> Result<watch::Sender<Option<Reply>>, watch::Receiver<Option<Reply>>> {
+        if let Some(reply) = self.replies.get(id) {
+            return Err(reply.clone());
+        }
+        if self.order.len() == MAX_SEEN
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.replies.remove(&oldest);
+        }
+        let (sender, receiver) = watch::channel(None);
+        self.order.push_back(id.to_owned());
+        self.replies.insert(id.to_owned(), receiver);
+        Ok(sender)
+    }
+}
+
+/// Handles a call; a call that came before gets the reply of the first one.
+async fn handle_once(call: Call, engine: mpsc::WeakSender<Message>, seen: &Mutex<Seen>) -> Reply {
+    if call.request.is_none() {
+        return handle(call, engine).await;
+    }
+    let entered = {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.enter(&call.id)
+    };
+    match entered {
+        Ok(sender) => {
+            let reply = handle(call, engine).await;
+            sender.send_replace(Some(reply.clone()));
+            reply
+        }
+        Err(mut first) => match first.wait_for(Option::is_some).await {
+            Ok(reply) => reply.clone().unwrap_or(Reply::NotHere),
+            Err(_) => Reply::NotHere,
+        },
+    }
+}
+
+async fn handle(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
     let Ok(run) = call.run.parse::<RunId>() else {
         return Reply::NotHere;
     };
@@ -96,59 +187,145 @@ async fn pass_on(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
     match outcome.await {
         Ok(Ok(InputOutcome::Accepted)) => Reply::Accepted,
         Ok(Ok(InputOutcome::Stale | InputOutcome::Rejected)) => Reply::Stale,
-        Ok(Err(crate::RuntimeError::Gone { .. })) | Err(_) => Reply::NotHere,
+        Ok(Err(RuntimeError::Gone { .. })) | Err(_) => Reply::NotHere,
         Ok(Err(error)) => Reply::Refused(error.to_string()),
     }
 }
 
-/// How often a lock is looked at whose owner does not reply.
-const LAST_BREATHS: u32 = 50;
-/// How long to wait in between: starting a program takes less than that, but for a machine under load.
-const LAST_BREATH: Duration = Duration::from_millis(20);
+/// Why an owner has not replied.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoReply {
+    /// No process owns the epoch.
+    NoOwner,
+    /// The owner, by this name, is alive and has not replied within 10 s.
+    Silent(String),
+}
 
-/// Calls the owner of an epoch, if it is alive.
+/// Calls the owner of an epoch. Takes at most 10 s.
 ///
 /// # Errors
-/// `None` if nobody holds the epoch; its name if somebody does and does not reply.
-pub(crate) async fn reach(
+/// If there is no owner, or it does not reply. A request may take effect later in the second case.
+pub(crate) async fn call_owner(
     owners: &Owners,
     epoch: u64,
     run: &RunId,
     request: Option<&Request>,
-) -> Result<Reply, Option<String>> {
-    for _ in 0..LAST_BREATHS {
-        if owners.holder(epoch).is_none() {
-            return Err(None);
+) -> Result<Reply, NoReply> {
+    let call = Call {
+        version: VERSION,
+        id: format!("{}-{:016x}", std::process::id(), random_id()),
+        run: run.to_string(),
+        request: request.cloned(),
+    };
+    let calls = async {
+        for _ in 0..CONNECT_TRIES {
+            owners.holder(epoch)?;
+            // A broken connection is made again with the same id; silence is not an error here.
+            match exchange(&owners.socket_path(epoch), &call).await {
+                Ok(reply) => return Some(reply),
+                Err(_) => tokio::time::sleep(CONNECT_WAIT).await,
+            }
         }
-        match call(&owners.socket_path(epoch), run, request).await {
-            Ok(reply) => return Ok(reply),
-            // A process that was killed while it started a command has left the lock to the child, for
-            // the moment until that has become another program.
-            Err(_) => tokio::time::sleep(LAST_BREATH).await,
-        }
+        None
+    };
+    if let Ok(Some(reply)) = tokio::time::timeout(REPLY_TIMEOUT, calls).await {
+        return Ok(reply);
     }
-    Err(owners.holder(epoch))
+    Err(match owners.holder(epoch) {
+        Some(owner) => NoReply::Silent(owner),
+        None => NoReply::NoOwner,
+    })
 }
 
-/// Calls an owner: asks it something of a run, or whether the run is at work there.
-async fn call(path: &Path, run: &RunId, request: Option<&Request>) -> std::io::Result<Reply> {
-    let talk = async {
-        let mut stream = UnixStream::connect(path).await?;
-        let call = Call {
-            run: run.to_string(),
-            request: request.cloned(),
-        };
-        let mut text = serde_json::to_string(&call)?;
-        text.push('\n');
-        stream.write_all(text.as_bytes()).await?;
-        let mut line = String::new();
-        BufReader::new(stream)
-            .take(MAX_LINE_BYTES)
-            .read_line(&mut line)
-            .await?;
-        Ok(serde_json::from_str(&line)?)
+/// Different for any two calls of a process. Process ids separate the others.
+fn random_id() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(std::time::Instant::now())
+}
+
+async fn exchange(path: &Path, call: &Call) -> std::io::Result<Reply> {
+    let mut stream = UnixStream::connect(path).await?;
+    let mut text = serde_json::to_string(call)?;
+    text.push('\n');
+    stream.write_all(text.as_bytes()).await?;
+    let mut line = String::new();
+    let mut reader = BufReader::new(stream).take(MAX_LINE_BYTES);
+    if reader.read_line(&mut line).await? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    let unreadable = |error| {
+        Reply::Refused(format!(
+            "the reply of the process that runs this run cannot be read ({error}): use the same \
+             `zeph` for both"
+        ))
     };
-    tokio::time::timeout(PATIENCE, talk)
-        .await
-        .map_err(std::io::Error::from)?
+    Ok(serde_json::from_str(&line).unwrap_or_else(unreadable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suspend(id: &str) -> Call {
+        Call {
+            version: VERSION,
+            id: id.into(),
+            run: "r1".into(),
+            request: Some(Request::Suspend),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_comes_twice_is_handled_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("1.sock");
+        let (engine, mut messages) = mpsc::channel(8);
+        let listener = UnixListener::bind(&path).expect("binds");
+        let server = tokio::spawn(serve(listener, engine.downgrade()));
+        let owner = async {
+            let mut handled = 0;
+            while let Some(message) = messages.recv().await {
+                let Message::Request { request, ack, .. } = message else {
+                    continue;
+                };
+                assert_eq!(request, Request::Suspend);
+                handled += 1;
+                let _ = ack.send(Ok(InputOutcome::Accepted));
+            }
+            handled
+        };
+        let callers = async {
+            let (first, again) = (suspend("a"), suspend("a"));
+            let (one, two) = tokio::join!(exchange(&path, &first), exchange(&path, &again));
+            assert_eq!(one.expect("replies"), Reply::Accepted);
+            assert_eq!(two.expect("replies"), Reply::Accepted);
+            let other = exchange(&path, &suspend("b")).await;
+            assert_eq!(other.expect("replies"), Reply::Accepted);
+            server.abort();
+            drop(engine);
+        };
+        let (handled, ()) = tokio::join!(owner, callers);
+        assert_eq!(handled, 2);
+    }
+
+    #[test]
+    fn an_owner_forgets_the_oldest_requests() {
+        let mut seen = Seen::default();
+        for id in 0..=MAX_SEEN {
+            assert!(seen.enter(&id.to_string()).is_ok());
+        }
+        assert_eq!(seen.replies.len(), MAX_SEEN);
+        assert!(seen.enter("0").is_ok(), "the oldest is forgotten");
+        assert!(seen.enter("2").is_err(), "a later one is not");
+    }
+
+    #[test]
+    fn a_request_of_another_version_says_so() {
+        let line = r#"{"version":2,"id":"a","run":"r1","request":{"op":"rewind"}}"#;
+        let reason = parse(line).err().expect("is refused");
+        assert!(reason.contains("version 2"), "{reason}");
+        let line = r#"{"version":1,"id":"a","run":"r1","request":{"op":"rewind"}}"#;
+        let reason = parse(line).err().expect("is refused");
+        assert!(reason.contains("cannot be read"), "{reason}");
+    }
 }

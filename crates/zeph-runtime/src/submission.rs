@@ -1,4 +1,4 @@
-//! Submissions and limits: what an engine is given to run, and how much at a time.
+//! Submissions and limits: a graph to run, and how much an engine runs at a time.
 
 use zeph_config::OrchestrationConfig;
 use zeph_graph::{Policy, RunId, TaskGraph};
@@ -38,7 +38,7 @@ impl From<&OrchestrationConfig> for Limits {
     }
 }
 
-/// A graph to run, with what the run is to be called and limited by.
+/// A graph to run, with the name, the title and the limits of the run.
 #[derive(Clone, Debug)]
 pub struct Submission {
     pub(crate) graph: TaskGraph,
@@ -73,7 +73,7 @@ impl Submission {
         self
     }
 
-    /// What lists show of it. Default: the graph's `goal`, else nothing.
+    /// Sets the title, which lists show. Default: the graph's `goal`, else the empty text.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());

@@ -1,44 +1,45 @@
-//! Views: a stored run for reading, whoever owns it.
+//! Views of stored runs: read-only, for any process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
-use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
-    Attempt, AttemptOutcome, ContentId, CutHow, Entry, Fault, Header, Record, RunId, TaskGraph,
-    TaskId, TaskState, Timestamp, wire,
+    Attempt, AttemptOutcome, ContentId, CutHow, Entry, Fault, Record, RunId, TaskGraph, TaskId,
+    TaskState, Timestamp,
 };
-use zeph_memory::{Content, RawGraphStore, RunStatus, StoredRun};
+use zeph_memory::{Content, RawGraphStore, RunStatus};
 use zeph_scheduler::{Patches, Scheduler};
 
-use crate::answer::{self, QuestionView, content_of};
-use crate::content::read_output;
-use crate::engine::read_header;
+use crate::content::{content_of, read_output};
+use crate::driver::{self, LastErrors};
 use crate::error::RuntimeError;
-use crate::handle::{RunReport, RunSnapshot};
+use crate::question::QuestionView;
+use crate::report::RunReport;
+use crate::restore::{closest, contents, read_entries, read_header, recover};
+use crate::snapshot::{RunSnapshot, question_views};
 
-/// A run as its journal tells it. Reading one needs no ownership and holds nobody up.
+/// A stored run. Reading one needs no ownership and does not disturb the owner.
 #[derive(Debug)]
 pub struct RunView {
     /// The run.
     pub run: RunId,
-    /// What lists show of it.
+    /// The title, which lists show.
     pub title: String,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When it last moved.
+    /// When its last record was decided.
     pub updated_at: Timestamp,
     /// Its state as the store has it.
     pub status: RunStatus,
     /// Its records, in order.
     pub entries: Vec<Entry>,
-    /// The machine that the records fold to. Dormant: to be asked, not to be driven.
+    /// The scheduler, recovered from the records. For reading only: it has no driver.
     pub scheduler: Scheduler,
-    /// What its graph has grown by, as the records name it.
+    /// The patches of its graph, by the content ids of the records.
     pub patches: Patches,
-    /// The hash of its last row, to compare with one that was kept elsewhere.
+    /// The hash of its last row, to compare with a copy of it.
     pub head: String,
 }
 
@@ -54,13 +55,13 @@ pub struct AttemptView {
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub end: AttemptEnd,
-    /// The content that holds what its executor said when it failed.
+    /// The content with the error that its executor reported.
     pub error: Option<ContentId>,
-    /// The content that holds its logs.
+    /// The content with its logs.
     pub log: Option<ContentId>,
 }
 
-/// Something that was kept about an attempt while it ran.
+/// A note that an attempt wrote into the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NoteView {
@@ -68,7 +69,7 @@ pub struct NoteView {
     pub attempt: Attempt,
     /// When it was recorded.
     pub at: Timestamp,
-    /// What it is about, as [`NoteKind::name`](zeph_executor::NoteKind::name) says it.
+    /// Its kind, as [`NoteKind::name`](zeph_executor::NoteKind::name) gives it.
     pub kind: String,
     /// The note. Untrusted text, usually JSON.
     pub body: Bytes,
@@ -77,18 +78,18 @@ pub struct NoteView {
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptEnd {
-    /// It has not, as far as the journal knows.
+    /// The journal has no end of it.
     Open,
     /// With a result.
     Completed,
     /// Without one.
     Failed(Fault),
-    /// It was stopped, given up or lost.
+    /// It was cancelled, given up or lost.
     Cut(CutHow),
 }
 
 impl RunView {
-    /// Reads a run and folds its journal. No content is read.
+    /// Reads a run and recovers its scheduler. Of the contents only patches of the graph are read.
     ///
     /// # Errors
     /// If there is no such run, or its journal is damaged.
@@ -119,25 +120,22 @@ impl RunView {
         self.scheduler.graph()
     }
 
-    /// The run at a glance.
+    /// The state of the run in numbers, with its open questions.
     #[must_use]
     pub fn snapshot(&self) -> RunSnapshot {
-        RunSnapshot::of(&self.scheduler)
+        RunSnapshot::new(&self.scheduler, &LastErrors::default())
     }
 
-    /// How the run and each of its tasks stand.
+    /// The states of the run and of each task.
     #[must_use]
     pub fn report(&self) -> RunReport {
-        RunReport::of(&self.run, &self.scheduler)
+        RunReport::new(&self.run, &self.scheduler)
     }
 
-    /// The open questions, oldest first.
+    /// The open questions, oldest first, without error texts.
     #[must_use]
     pub fn questions(&self) -> Vec<QuestionView> {
-        self.scheduler
-            .questions()
-            .map(|open| answer::view(&self.scheduler, &open))
-            .collect()
+        question_views(&self.scheduler, &LastErrors::default())
     }
 
     /// The task of that name.
@@ -198,7 +196,7 @@ impl RunView {
         store: &dyn RawGraphStore,
         task: TaskId,
     ) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
-        if let Some(value) = answer::defined_output(&self.scheduler, task) {
+        if let Some(value) = driver::defined_output(&self.scheduler, task) {
             return Ok(Some(Arc::new(TaskOutput::from(value))));
         }
         let TaskState::Completed { output } = self.scheduler.task(task).state() else {
@@ -213,7 +211,7 @@ impl RunView {
             .map_err(|error| RuntimeError::unreadable(&self.run, &error))
     }
 
-    /// What an executor said when an attempt failed.
+    /// The error that an executor reported for a failed attempt.
     ///
     /// # Errors
     /// If the store cannot read it.
@@ -244,7 +242,7 @@ impl RunView {
             .collect())
     }
 
-    /// What was kept about the attempts of a task, in order.
+    /// The notes of a task's attempts, in order.
     ///
     /// # Errors
     /// If the store cannot read it.
@@ -265,15 +263,11 @@ impl RunView {
             (of == task).then_some((content, attempt, entry.at))
         });
         let noted: Vec<(ContentId, Attempt, Timestamp)> = noted.collect();
-        if noted.is_empty() {
-            return Ok(Vec::new());
-        }
         let ids: Vec<ContentId> = noted.iter().map(|(id, ..)| *id).collect();
-        let contents = store.contents(&self.run, &ids).await;
-        let contents = contents.map_err(|error| RuntimeError::store(&self.run, error))?;
         // A note has one part.
+        let parts = contents(store, &self.run, &ids).await?;
         let parts: BTreeMap<ContentId, Content> =
-            contents.into_iter().map(|part| (part.id, part)).collect();
+            parts.into_iter().map(|part| (part.id, part)).collect();
         let mut notes = Vec::with_capacity(noted.len());
         for (id, attempt, at) in noted {
             if let Some(part) = parts.get(&id) {
@@ -293,71 +287,6 @@ impl RunView {
         store: &dyn RawGraphStore,
         id: ContentId,
     ) -> Result<Vec<Content>, RuntimeError> {
-        let parts = store.contents(&self.run, &[id]).await;
-        parts.map_err(|error| RuntimeError::store(&self.run, error))
+        contents(store, &self.run, &[id]).await
     }
-}
-
-/// Folds a journal. Of the contents only the patches are read, and only those that count.
-pub(crate) async fn recover(
-    store: &dyn RawGraphStore,
-    run: &RunId,
-    header: Header,
-    entries: &[Entry],
-) -> Result<(Scheduler, Patches), RuntimeError> {
-    let ids = entries.iter().filter_map(|entry| {
-        let Record::Amended { content, .. } = entry.record else {
-            return None;
-        };
-        Some(content)
-    });
-    let ids: Vec<ContentId> = ids.collect();
-    let mut patches = Patches::new();
-    if !ids.is_empty() {
-        let contents = store.contents(run, &ids).await;
-        let contents = contents.map_err(|error| RuntimeError::store(run, error))?;
-        for part in contents {
-            patches.insert(part.id, read_patch(run, &part)?);
-        }
-    }
-    let entries = entries.iter().copied();
-    let scheduler = Scheduler::recover(header, entries, &patches);
-    let scheduler = scheduler.map_err(|source| RuntimeError::Corrupt {
-        run: run.clone(),
-        source,
-    })?;
-    Ok((scheduler, patches))
-}
-
-fn read_patch(run: &RunId, part: &Content) -> Result<GraphSpec, RuntimeError> {
-    let text = String::from_utf8_lossy(&part.bytes);
-    GraphSpec::from_json(&text).map_err(|source| RuntimeError::Patch {
-        run: run.clone(),
-        content: part.id,
-        source: Arc::new(source),
-    })
-}
-
-pub(crate) fn read_entries(stored: &StoredRun) -> Result<Vec<Entry>, RuntimeError> {
-    let read = |row: &zeph_memory::StoredRow| match wire::decode(&row.payload) {
-        Ok(record) => Ok(Entry {
-            seq: row.seq,
-            at: row.at,
-            record,
-        }),
-        Err(source) => Err(RuntimeError::Record {
-            run: stored.new.run.clone(),
-            seq: row.seq,
-            source: Arc::new(source),
-        }),
-    };
-    stored.rows.iter().map(read).collect()
-}
-
-/// The name that was most likely meant.
-pub(crate) fn closest(graph: &TaskGraph, name: &str) -> Option<String> {
-    let names = graph.tasks().map(|(_, task)| task.name());
-    let scored = names.map(|known| (strsim::damerau_levenshtein(known, name), known));
-    let (distance, best) = scored.min()?;
-    (distance <= 1 + name.chars().count() / 4).then(|| best.to_owned())
 }

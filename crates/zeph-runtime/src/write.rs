@@ -1,4 +1,4 @@
-//! Writing a group commit: what concerns one run is that run's, and the rest is written again.
+//! Writing a group commit: a run that the store refuses is left out, and the rest is written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,31 +6,31 @@ use std::time::Duration;
 use zeph_graph::RunId;
 use zeph_memory::{Commit, Fence, RawGraphStore, StoreError};
 
-/// How often a busy store is asked again, after its own patience has run out each time.
+/// How often a commit is tried again when the store is busy, beyond the store's own time-out.
 const BUSY_TRIES: u32 = 6;
 /// How long to wait in between.
 const BUSY_WAIT: Duration = Duration::from_millis(200);
 
-/// What became of a group commit.
+/// The outcome of a group commit.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     /// Runs that the store refused, and why. Nothing of theirs was written; all others were.
-    pub(crate) lost: Vec<(RunId, StoreError)>,
-    /// Why nothing can be written any more.
+    pub(crate) refused: Vec<(RunId, StoreError)>,
+    /// Why the store can write nothing any more.
     pub(crate) failed: Option<StoreError>,
 }
 
 impl Written {
     pub(crate) fn failed(error: StoreError) -> Self {
         Self {
-            lost: Vec::new(),
+            refused: Vec::new(),
             failed: Some(error),
         }
     }
 }
 
-/// Writes a commit. A run that the store refuses is taken out, and what is left is one transaction
-/// again; one that is too large as a whole is written run by run.
+/// Writes a commit. A run that the store refuses is taken out, and the rest is one transaction again; a
+/// commit that is too large is written run by run.
 pub(crate) async fn write(
     store: Arc<dyn RawGraphStore>,
     mut commit: Commit,
@@ -39,7 +39,7 @@ pub(crate) async fn write(
     let mut written = Written::default();
     let mut queue: Vec<Commit> = Vec::new();
     loop {
-        match patiently(&*store, &commit, fence).await {
+        match write_with_retries(&*store, &commit, fence).await {
             Ok(()) => {}
             Err(StoreError::TooLarge { .. }) if commit.appends.len() > 1 => {
                 let settled = std::mem::take(&mut commit.settled);
@@ -55,7 +55,7 @@ pub(crate) async fn write(
             Err(error) => match run_of(&error, &commit) {
                 Some(run) => {
                     commit.appends.retain(|append| *append.run() != run);
-                    written.lost.push((run, error));
+                    written.refused.push((run, error));
                     if !commit.appends.is_empty() {
                         continue;
                     }
@@ -73,8 +73,8 @@ pub(crate) async fn write(
     }
 }
 
-/// A busy store has changed nothing, and may have time a little later.
-async fn patiently(
+/// Writes one transaction, and tries again while the store is busy. A busy store has changed nothing.
+async fn write_with_retries(
     store: &dyn RawGraphStore,
     commit: &Commit,
     fence: Fence,
@@ -84,7 +84,7 @@ async fn patiently(
         match store.commit(commit.clone(), fence).await {
             Err(StoreError::Busy { source }) if tries < BUSY_TRIES => {
                 tries += 1;
-                tracing::warn!(%source, tries, "the store is busy; nothing is lost, trying again");
+                tracing::warn!(%source, tries, "the store is busy; the commit is tried again");
                 tokio::time::sleep(BUSY_WAIT).await;
             }
             outcome => return outcome,
@@ -102,7 +102,7 @@ fn run_of(error: &StoreError, commit: &Commit) -> Option<RunId> {
         | StoreError::Forked { run, .. }
         | StoreError::Damaged { run, .. } => run.clone(),
         StoreError::TooLarge { .. } => commit.appends.first()?.run().clone(),
-        // All others are about the store as a whole.
+        // These concern the store as a whole.
         StoreError::Open { .. }
         | StoreError::Newer { .. }
         | StoreError::NotADatabase { .. }

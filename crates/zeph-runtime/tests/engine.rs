@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use zeph_executor::double::{Gate, ScriptedExecutor, Step};
 use zeph_executor::{Registry, TaskError};
-use zeph_graph::{OnFailure, Question, RunEnd, RunState, Task, TaskGraph, TaskState};
+use zeph_graph::{
+    AskFailure, OnFailure, Question, Record, RunEnd, RunState, Task, TaskGraph, TaskState,
+};
 use zeph_memory::MemoryStore;
-use zeph_runtime::{Engine, Submission};
+use zeph_runtime::{Accepts, Engine, QuestionView, RunEvent, RunHandle, RunView, Submission};
 
 async fn engine(store: &MemoryStore, script: &Arc<ScriptedExecutor>) -> Engine {
     let mut registry = Registry::new();
@@ -163,4 +165,90 @@ async fn a_panic_is_that_attempts_failure() {
     let report = run.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     assert!(report.task("other").expect("is there").state.is_completed());
+}
+
+/// The error texts and questions of all events, in order.
+async fn errors_and_questions(run: &RunHandle) -> (Vec<String>, Vec<QuestionView>) {
+    let mut events = run.events().expect("the run is active");
+    let (mut errors, mut questions) = (Vec::new(), Vec::new());
+    while let Some(event) = events.next().await {
+        if let RunEvent::Saved {
+            event,
+            error,
+            question,
+        } = event
+        {
+            errors.extend(error.map(|error| format!("{event}: {error}")));
+            assert_eq!(
+                question.is_some(),
+                matches!(event.record, Record::Asked { .. })
+            );
+            questions.extend(question.map(|question| *question));
+        }
+        let snapshot = run.snapshot();
+        if snapshot.state == RunState::Waiting && snapshot.questions.len() == questions.len() {
+            break;
+        }
+    }
+    (errors, questions)
+}
+
+#[tokio::test]
+async fn events_carry_error_texts_and_questions() {
+    let boom = || Step::fail(TaskError::permanent("boom"));
+    let script = Arc::new(ScriptedExecutor::new().on("a", [boom()]).on("b", [boom()]));
+    let store = MemoryStore::new();
+    let first = engine(&store, &script).await;
+    let mut graph = TaskGraph::new();
+    let value = zeph_graph::Params::from_json_text("7");
+    let a = graph.add_task(doing("a").on_failure(OnFailure::Value(value)), []);
+    let ask = OnFailure::Ask(AskFailure::default());
+    graph.add_task(doing("b").on_failure(ask), [a]);
+    graph.add_task(
+        Task::new("c").question(Question::choice("Where?", ["x", "y"])),
+        [],
+    );
+    let run = first
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+
+    let (errors, questions) = errors_and_questions(&run).await;
+    assert_eq!(
+        errors.len(),
+        4,
+        "two attempts, a substitute, a question: {errors:?}"
+    );
+    assert!(
+        errors.iter().all(|error| error.ends_with(": boom")),
+        "{errors:?}"
+    );
+    let [choice, failure] = &questions[..] else {
+        panic!("{questions:?}");
+    };
+    assert_eq!(
+        choice.accepts,
+        Accepts::Choice(vec!["x".into(), "y".into()])
+    );
+    assert_eq!(failure.accepts, Accepts::Failure);
+    assert_eq!(failure.error.as_deref(), Some("boom"));
+    assert_eq!(run.snapshot().questions, questions);
+
+    let output = run.live_output("a").await.expect("is readable");
+    assert_eq!(output.expect("has a substitute").value, 7);
+    assert!(run.live_output("b").await.expect("is readable").is_none());
+    let unknown = run.live_output("aa").await.expect_err("is unknown");
+    assert!(unknown.to_string().contains("did you mean"), "{unknown}");
+    let tasks = run.inspect(|scheduler| scheduler.graph().len()).await;
+    assert_eq!(tasks.expect("is active"), 3);
+
+    // After a suspension the error text of an open question is read from the store.
+    run.suspend().await.expect("is saved");
+    run.wait().await.expect("is suspended");
+    assert!(run.inspect(|_| ()).await.is_err(), "the run is unloaded");
+    let view = RunView::load(&store, run.id()).await.expect("is readable");
+    assert_eq!(view.questions()[1].error, None);
+    let second = engine(&store, &script).await;
+    let run = second.resume(run.id()).await.expect("goes on");
+    assert_eq!(run.snapshot().questions, questions);
 }

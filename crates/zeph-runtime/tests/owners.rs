@@ -1,20 +1,26 @@
-//! Ownership: one owner for each run, found by its lock, reached by its socket, or by the inbox.
+//! Ownership: one owner per run, found by its lock and reached by its socket, else the inbox.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::UnixListener;
+use tokio::time::Instant;
 use zeph_executor::Registry;
 use zeph_graph::{Question, RunEnd, RunId, RunState, Task, TaskGraph, Timestamp};
 use zeph_memory::{MemoryStore, RawGraphStore};
 use zeph_runtime::{Delivery, Engine, Owners, Request, RunHandle, RuntimeError, Submission, ask};
 
-struct House {
+/// A store that several engines share.
+struct SharedStore {
     store: Arc<dyn RawGraphStore>,
     owners: Owners,
-    /// Where the locks and sockets are.
+    /// The folder above the locks and sockets.
     folder: tempfile::TempDir,
 }
 
-impl House {
+impl SharedStore {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let owners = Owners::beside(&folder.path().join("runs.db"));
@@ -32,6 +38,23 @@ impl House {
             .start()
             .await
             .expect("starts")
+    }
+
+    /// An engine, and a run of it that waits for the answers to two questions.
+    async fn waiting_run(&self) -> (Engine, RunHandle) {
+        let engine = self.engine().await;
+        let submission = Submission::new(two_questions());
+        let run = engine.submit(submission).await.expect("is saved");
+        run.until(|snapshot| snapshot.state == RunState::Waiting)
+            .await;
+        (engine, run)
+    }
+
+    /// The lock or the socket of the run's owner.
+    async fn owner_file(&self, run: &RunId, kind: &str) -> std::path::PathBuf {
+        let epoch = self.store.get(run).await.expect("is there").epoch;
+        let folder = self.folder.path().join("runs.db.owners");
+        folder.join(format!("{epoch}.{kind}"))
     }
 
     async fn ask(&self, run: &RunId, request: Request) -> Result<Delivery, RuntimeError> {
@@ -60,41 +83,31 @@ fn answer(question: u32, text: &str) -> Request {
     }
 }
 
-async fn waiting(run: &RunHandle) {
-    run.until(|snapshot| snapshot.state == RunState::Waiting)
-        .await;
-}
-
 #[tokio::test]
-async fn a_second_process_is_told_who_holds_the_run_and_reaches_it_by_the_socket() {
-    let house = House::new();
-    let first = house.engine().await;
-    let run = first
-        .submit(Submission::new(two_questions()))
-        .await
-        .expect("is saved");
-    waiting(&run).await;
+async fn a_second_process_is_refused_the_run_and_reaches_its_owner_by_the_socket() {
+    let shared = SharedStore::new();
+    let (first, run) = shared.waiting_run().await;
 
-    let second = house.engine().await;
+    let second = shared.engine().await;
     let error = second.resume(run.id()).await.expect_err("is held");
-    let told = error.to_string();
+    let text = error.to_string();
     assert!(
         matches!(error, RuntimeError::OwnedElsewhere { .. }),
-        "{told}"
+        "{text}"
     );
     assert!(
-        told.contains(&format!("pid {}", std::process::id())),
-        "{told}"
+        text.contains(&format!("pid {}", std::process::id())),
+        "{text}"
     );
     let again = first.resume(run.id()).await.expect_err("runs here");
     assert!(matches!(again, RuntimeError::AlreadyHere { .. }), "{again}");
 
-    let taken = house
+    let taken = shared
         .ask(run.id(), answer(2, "yes"))
         .await
         .expect("reaches the owner");
     assert_eq!(taken, Delivery::Accepted);
-    let refused = house
+    let refused = shared
         .ask(run.id(), answer(2, "no"))
         .await
         .expect_err("answered once");
@@ -102,7 +115,7 @@ async fn a_second_process_is_told_who_holds_the_run_and_reaches_it_by_the_socket
         refused.to_string().contains("no open question 2"),
         "{refused}"
     );
-    house
+    shared
         .ask(run.id(), answer(1, "text"))
         .await
         .expect("reaches the owner");
@@ -110,7 +123,7 @@ async fn a_second_process_is_told_who_holds_the_run_and_reaches_it_by_the_socket
         run.wait().await.expect("ends").end(),
         Some(RunEnd::Completed)
     );
-    let over = house
+    let over = shared
         .ask(run.id(), Request::Pause)
         .await
         .expect_err("has ended");
@@ -118,18 +131,13 @@ async fn a_second_process_is_told_who_holds_the_run_and_reaches_it_by_the_socket
 }
 
 #[tokio::test]
-async fn without_an_owner_a_request_waits_in_the_inbox_and_the_next_owner_reads_it_first() {
-    let house = House::new();
-    let first = house.engine().await;
-    let run = first
-        .submit(Submission::new(two_questions()))
-        .await
-        .expect("is saved");
-    waiting(&run).await;
+async fn without_an_owner_a_request_is_in_the_inbox_and_the_next_owner_applies_it_first() {
+    let shared = SharedStore::new();
+    let (_first, run) = shared.waiting_run().await;
     run.suspend().await.expect("is saved");
-    run.wait().await.expect("rests");
+    run.wait().await.expect("is suspended");
 
-    let wrong = house
+    let wrong = shared
         .ask(run.id(), answer(2, "perhaps"))
         .await
         .expect_err("is checked");
@@ -139,34 +147,34 @@ async fn without_an_owner_a_request_waits_in_the_inbox_and_the_next_owner_reads_
         downstream: false,
     };
     assert!(
-        house.ask(run.id(), unknown).await.is_err(),
+        shared.ask(run.id(), unknown).await.is_err(),
         "there is no such task"
     );
     for request in [answer(1, "text"), answer(2, "no")] {
-        let posted = house.ask(run.id(), request).await.expect("is kept");
+        let posted = shared.ask(run.id(), request).await.expect("is kept");
         assert!(matches!(posted, Delivery::Posted(_)), "{posted:?}");
     }
-    let again = house.ask(run.id(), answer(2, "yes")).await;
-    let again = again.expect_err("is not lost without a word").to_string();
-    assert!(again.contains("waits already"), "{again}");
-    let same = house.ask(run.id(), answer(2, "no")).await;
+    let again = shared.ask(run.id(), answer(2, "yes")).await;
+    let again = again.expect_err("is refused").to_string();
+    assert!(again.contains("has another answer"), "{again}");
+    let same = shared.ask(run.id(), answer(2, "no")).await;
     assert!(matches!(same, Ok(Delivery::Posted(_))), "{same:?}");
-    let second = house.engine().await;
+    let second = shared.engine().await;
     let run = second.resume(run.id()).await.expect("goes on");
     assert_eq!(
         run.wait().await.expect("ends").end(),
         Some(RunEnd::Completed)
     );
     assert!(
-        house.store.inbox().await.expect("is readable").is_empty(),
+        shared.store.inbox().await.expect("is readable").is_empty(),
         "settled with the commit"
     );
 }
 
 #[tokio::test]
 async fn two_engines_work_on_two_runs_of_one_store() {
-    let house = House::new();
-    let (first, second) = (house.engine().await, house.engine().await);
+    let shared = SharedStore::new();
+    let (first, second) = (shared.engine().await, shared.engine().await);
     let one = first
         .submit(Submission::new(two_questions()))
         .await
@@ -176,11 +184,11 @@ async fn two_engines_work_on_two_runs_of_one_store() {
         .await
         .expect("is saved");
     for run in [one.id(), two.id()] {
-        house
+        shared
             .ask(run, answer(1, "text"))
             .await
             .expect("reaches its owner");
-        house
+        shared
             .ask(run, answer(2, "yes"))
             .await
             .expect("reaches its owner");
@@ -195,14 +203,14 @@ async fn two_engines_work_on_two_runs_of_one_store() {
 
 #[tokio::test]
 async fn a_changed_graph_is_refused_with_the_difference() {
-    let house = House::new();
-    let engine = house.engine().await;
+    let shared = SharedStore::new();
+    let engine = shared.engine().await;
     let run = engine
         .submit(Submission::new(two_questions()))
         .await
         .expect("is saved");
     run.suspend().await.expect("is saved");
-    run.wait().await.expect("rests");
+    run.wait().await.expect("is suspended");
     let mut other = two_questions();
     other.add_task("c", []);
     let error = engine
@@ -217,49 +225,102 @@ async fn a_changed_graph_is_refused_with_the_difference() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_is_refused_and_disturbs_nobody() {
-    let house = House::new();
-    let engine = house.engine().await;
+async fn a_name_that_is_taken_is_refused_and_its_run_goes_on() {
+    let shared = SharedStore::new();
+    let engine = shared.engine().await;
     let name: RunId = "mine".parse().expect("is a name");
     let named = || Submission::new(two_questions()).name(name.clone());
     let run = engine.submit(named()).await.expect("is saved");
     let error = engine.submit(named()).await.expect_err("is taken");
     assert!(matches!(error, RuntimeError::AlreadyHere { .. }), "{error}");
-    let other = house.engine().await;
+    let other = shared.engine().await;
     let error = other
         .submit(named())
         .await
         .expect_err("is taken in the store");
     assert!(error.to_string().contains("already"), "{error}");
-    waiting(&run).await;
     run.answer(1, "x").await.expect("goes on undisturbed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_outlives_its_owner_for_a_moment_is_waited_for() {
-    let house = House::new();
-    let first = house.engine().await;
-    let run = first
-        .submit(Submission::new(two_questions()))
-        .await
-        .expect("is saved");
-    waiting(&run).await;
-    let epoch = house.store.get(run.id()).await.expect("is there").epoch;
-    let file = |kind: &str| {
-        let folder = house.folder.path().join("runs.db.owners");
-        folder.join(format!("{epoch}.{kind}"))
-    };
-    // Nobody replies, as when a killed process left its lock to a child that is about to let it go.
-    std::fs::remove_file(file("sock")).expect("was there");
+    let shared = SharedStore::new();
+    let (_first, run) = shared.waiting_run().await;
+    // A killed process has left its lock to a child that is about to execute its program.
+    let socket = shared.owner_file(run.id(), "sock").await;
+    std::fs::remove_file(socket).expect("was there");
+    let lock = shared.owner_file(run.id(), "lock").await;
 
-    let second = house.engine().await;
+    let second = shared.engine().await;
     let held = second.resume(run.id()).await.expect_err("is held for good");
     assert!(
         matches!(held, RuntimeError::OwnedElsewhere { .. }),
         "{held}"
     );
     let (resumed, ()) = tokio::join!(second.resume(run.id()), async {
-        std::fs::remove_file(file("lock")).expect("was there");
+        std::fs::remove_file(lock).expect("was there");
     });
-    resumed.expect("nobody holds it any more");
+    resumed.expect("the lock is free");
+}
+
+/// Accepts connections and reads their lines, and never replies. Returns the number of lines.
+async fn accept_and_stay_silent(listener: UnixListener, lines: Arc<AtomicU32>) {
+    let mut connections = Vec::new();
+    loop {
+        let (stream, _) = listener.accept().await.expect("accepts");
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        if reader.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            lines.fetch_add(1, Ordering::Relaxed);
+        }
+        connections.push(reader);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_owner_is_unreachable_within_ten_seconds_and_gets_the_request_once() {
+    let shared = SharedStore::new();
+    let (_first, run) = shared.waiting_run().await;
+    let socket = shared.owner_file(run.id(), "sock").await;
+    std::fs::remove_file(&socket).expect("was there");
+    let lines = Arc::new(AtomicU32::new(0));
+    let listener = UnixListener::bind(&socket).expect("binds");
+    let peer = tokio::spawn(accept_and_stay_silent(listener, Arc::clone(&lines)));
+
+    let started = Instant::now();
+    let error = shared.ask(run.id(), Request::Suspend).await;
+    let error = error.expect_err("does not reply");
+    assert!(matches!(error, RuntimeError::Unreachable { .. }), "{error}");
+    let took = started.elapsed();
+    assert!(took <= Duration::from_secs(11), "{took:?}");
+    assert_eq!(lines.load(Ordering::Relaxed), 1);
+    let inbox = shared.store.inbox().await.expect("is readable");
+    assert!(inbox.is_empty(), "the request may still take effect there");
+
+    let second = shared.engine().await;
+    let held = second.resume(run.id()).await.expect_err("is owned");
+    assert!(
+        matches!(held, RuntimeError::OwnedElsewhere { .. }),
+        "{held}"
+    );
+    peer.abort();
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_is_dropped_at_the_next_resume() {
+    let shared = SharedStore::new();
+    let (_first, run) = shared.waiting_run().await;
+    run.suspend().await.expect("is saved");
+    run.wait().await.expect("is suspended");
+    let now = Timestamp::from_micros(1);
+    let body = r#"{"op":"rewind"}"#;
+    shared
+        .store
+        .post(run.id(), now, body)
+        .await
+        .expect("is posted");
+    let second = shared.engine().await;
+    let run = second.resume(run.id()).await.expect("goes on");
+    assert!(shared.store.inbox().await.expect("is readable").is_empty());
+    run.answer(1, "x").await.expect("goes on");
 }

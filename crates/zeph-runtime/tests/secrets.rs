@@ -106,8 +106,10 @@ async fn a_secret_in_two_writes_is_not_in_the_feed() {
     while let Some(event) = events.next().await {
         match event {
             RunEvent::Log { bytes, .. } => told.push(String::from_utf8_lossy(&bytes).into_owned()),
-            RunEvent::Saved(event) if matches!(event.record, Record::Completed { .. }) => break,
-            RunEvent::Saved(_) | RunEvent::Progress { .. } | RunEvent::Missed(_) | _ => {}
+            RunEvent::Saved { event, .. } if matches!(event.record, Record::Completed { .. }) => {
+                break;
+            }
+            RunEvent::Saved { .. } | RunEvent::Progress { .. } | RunEvent::Missed(_) => {}
         }
     }
     // What is held back is told before the end of the attempt.

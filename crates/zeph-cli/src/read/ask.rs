@@ -37,7 +37,6 @@ pub(crate) async fn send(
             Delivery::Accepted => ("taken", None),
             Delivery::Stale => ("stale", None),
             Delivery::Posted(id) => ("posted", Some(id.get())),
-            _ => ("sent", None),
         };
         out::json(&json!({ "run": run.as_str(), "delivery": word, "request": id }));
     } else {
@@ -64,7 +63,6 @@ fn words(delivery: Delivery, run: &RunId, done: &str) -> String {
         Delivery::Posted(_) => {
             format!("noted; nobody owns the run now: `zeph resume {run}` takes it up")
         }
-        _ => format!("sent to the owner of run {run}"),
     }
 }
 

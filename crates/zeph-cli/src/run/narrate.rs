@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_graph::{
-    CutHow, EndingWhy, Fault, Output, Record, RunChange, SkipWhy, TaskEnd, TaskId, TaskOutcome,
-    Timestamp,
+    AskWhy, CutHow, EndingWhy, Fault, Output, Record, RunChange, SkipWhy, TaskEnd, TaskId,
+    TaskOutcome, Timestamp,
 };
-use zeph_runtime::QuestionView;
+use zeph_runtime::{Accepts, QuestionView};
 use zeph_scheduler::Event;
 
 use crate::out::{self, Tone};
@@ -187,7 +187,10 @@ impl Board {
         }
         if let Record::Asked { task, question, .. } = event.record {
             let open = questions.iter().find(|open| open.id == question.get())?;
-            let why = self.faults.get(&task).filter(|_| open.about == "failure");
+            let why = self
+                .faults
+                .get(&task)
+                .filter(|_| matches!(open.about, AskWhy::Failure(_)));
             let text = match why {
                 Some(why) => format!("{} ({why})", escape_terminal(&open.text)),
                 None => escape_terminal(&open.text).into_owned(),
@@ -290,11 +293,10 @@ fn cut(how: CutHow, name: &str) -> String {
 
 /// What to type to answer a question from anywhere.
 pub(crate) fn answer_command(run: &str, question: &QuestionView, suffix: &str) -> String {
-    let example = match question.choices.first() {
-        Some(choice) => out::quoted(choice),
-        None if question.accepts == "a number" => "42".to_owned(),
-        None if question.accepts == "yes or no" => "yes".to_owned(),
-        None => "'…'".to_owned(),
+    let example = match (&question.accepts, question.accepts.choices().first()) {
+        (_, Some(choice)) => out::quoted(choice),
+        (Accepts::Number, None) => "42".to_owned(),
+        (_, None) => "'…'".to_owned(),
     };
     format!("zeph answer {run} {} {example}{suffix}", question.id)
 }

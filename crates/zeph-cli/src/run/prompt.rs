@@ -21,7 +21,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zeph_common::{Boundary, escape_terminal, truncate};
-use zeph_runtime::QuestionView;
+use zeph_runtime::{Accepts, QuestionView};
 
 use crate::exit::{CliError, Exit};
 use crate::out;
@@ -164,11 +164,13 @@ impl Asked {
                 kind: Kind::Plan(file),
             };
         }
-        let kind = match &question.choices[..] {
-            _ if question.accepts == "yes or no" => Kind::Confirm,
-            [] if question.accepts == "a number" => Kind::Number,
-            [] => Kind::Text,
-            choices => Kind::Select(choices.to_vec()),
+        let kind = match &question.accepts {
+            Accepts::YesNo => Kind::Confirm,
+            Accepts::Number => Kind::Number,
+            Accepts::Text => Kind::Text,
+            accepts @ (Accepts::Choice(_) | Accepts::Failure) => {
+                Kind::Select(accepts.choices().into_iter().map(str::to_owned).collect())
+            }
         };
         let name = escape_terminal(&question.task).into_owned();
         let text = truncate(&question.text, TEXT_BYTES, Boundary::Char).to_string();
@@ -255,32 +257,32 @@ fn ask(asked: &Asked) -> Result<String, InquireError> {
 #[cfg(test)]
 mod tests {
     use super::{Asked, Kind};
-    use zeph_runtime::QuestionView;
+    use zeph_runtime::{Accepts, QuestionView};
 
-    fn asked(accepts: &str, choices: &[&str]) -> Asked {
+    fn asked(accepts: Accepts) -> Asked {
         let question = QuestionView {
             id: 1,
             task: "a\u{202e}b".to_owned(),
-            about: "work",
+            about: zeph_graph::AskWhy::Work,
             text: "really\u{1b}[2J?".to_owned(),
-            accepts: accepts.to_owned(),
-            choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+            error: None,
+            accepts,
             default: Some("no".to_owned()),
-            default_at_us: None,
+            default_at: None,
         };
         Asked::of(&question, None)
     }
 
     #[test]
     fn a_question_is_asked_by_its_kind_and_inert() {
-        let choices = ["x", "y"];
+        let choices = ["x", "y"].map(str::to_owned).to_vec();
         let table = [
-            (asked("any text", &[]), Kind::Text),
-            (asked("a number", &[]), Kind::Number),
-            (asked("yes or no", &["yes", "no"]), Kind::Confirm),
+            (asked(Accepts::Text), Kind::Text),
+            (asked(Accepts::Number), Kind::Number),
+            (asked(Accepts::YesNo), Kind::Confirm),
             (
-                asked("one of: x, y", &choices),
-                Kind::Select(choices.map(str::to_owned).to_vec()),
+                asked(Accepts::Choice(choices.clone())),
+                Kind::Select(choices),
             ),
         ];
         for (asked, kind) in table {

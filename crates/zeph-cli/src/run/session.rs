@@ -149,7 +149,7 @@ impl Session {
 
     async fn event(&mut self, event: RunEvent) -> Result<(), CliError> {
         match event {
-            RunEvent::Saved(event) => self.saved(event).await,
+            RunEvent::Saved { event, .. } => self.saved(event).await,
             RunEvent::Progress { task, text, .. } => self.view.says(&task, &text),
             RunEvent::Log { task, bytes, .. } => {
                 self.view.says(&task, &String::from_utf8_lossy(&bytes));
@@ -160,8 +160,6 @@ impl Session {
                     self.saved(event).await;
                 }
             }
-            // Kinds of events that come later are for those that know them.
-            _ => {}
         }
         Ok(())
     }

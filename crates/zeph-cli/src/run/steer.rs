@@ -1,7 +1,7 @@
 //! Steering: what a followed run does about questions, answers and signals.
 
-use zeph_graph::{AskWhy, Fault, Timestamp};
-use zeph_runtime::{QuestionView, RunSnapshot, RunView, RuntimeError};
+use zeph_graph::{AskWhy, Fault};
+use zeph_runtime::{Accepts, QuestionView, RunSnapshot, RunView, RuntimeError};
 use zeph_scheduler::{Event, EventKind};
 
 use crate::exit::Exit;
@@ -71,7 +71,7 @@ impl Session {
             let said = asked.text.rsplit_once("\n\n").map(|(why, _)| why);
             let said = said.map(|why| format!("{why} "));
             asked.text = format!("{}Run this plan?", said.unwrap_or_default());
-            asked.choices = vec!["approve".to_owned()];
+            asked.accepts = Accepts::Choice(vec!["approve".to_owned()]);
         }
         questions
     }
@@ -79,7 +79,7 @@ impl Session {
     /// A question about a failure with what the executor said.
     async fn with_reason(&self, question: &QuestionView) -> QuestionView {
         let mut question = question.clone();
-        if question.about == "failure"
+        if matches!(question.about, AskWhy::Failure(_))
             && let Ok(view) = RunView::load(&*self.store, self.handle.id()).await
             && let Ok(task) = view.task(&question.task)
             && let Some(error) = view.attempts(task).last().and_then(|last| last.error)
@@ -108,13 +108,13 @@ impl Session {
         let due = snapshot
             .questions
             .iter()
-            .filter_map(|open| open.default_at_us)
+            .filter_map(|open| open.default_at)
             .min();
         match due {
             Some(_) if self.has_said_waiting => {}
             Some(due) => {
                 self.has_said_waiting = true;
-                let wait = Timestamp::from_micros(due).since(crate::cx::now());
+                let wait = due.since(crate::cx::now());
                 let text = format!(
                     "for an answer; a default counts in {}",
                     zeph_common::format_duration(wait)

@@ -294,3 +294,27 @@ fn secrets_are_given_again_and_the_folder_must_be_there() {
     assert_eq!(code(&resume), 0, "{resume:?}");
     assert_eq!(scene.log(), ["published"]);
 }
+
+#[test]
+fn a_stopped_owner_is_reported_within_seconds_and_gets_each_request_once() {
+    let scene = Scene::new(&held("idempotent"));
+    scene.gates(1);
+    let mut run = scene.start_with(
+        &["run", "plan.toml", "--name", "r"],
+        &[("ZEPH_SUSPEND_GRACE", "1h"), ("ZEPH_CANCEL_GRACE", "1h")],
+    );
+    let gate = scene.open_gate(1);
+    run.signal("STOP");
+    let started = std::time::Instant::now();
+    let cancel = scene.zeph(&["cancel", "r"]);
+    let took = started.elapsed();
+    assert_eq!(code(&cancel), 8, "{cancel:?}");
+    assert!(cancel.err.contains("does not reply"), "{cancel:?}");
+    assert!(took < std::time::Duration::from_secs(30), "{took:?}");
+    run.signal("CONT");
+    let ended = run.wait();
+    drop(gate);
+    assert_eq!(code(&ended), 3, "the request takes effect: {ended:?}");
+    let show = scene.zeph(&["show", "r", "--json"]);
+    assert!(show.out.contains("canceled"), "{show:?}");
+}

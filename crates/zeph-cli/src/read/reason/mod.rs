@@ -4,7 +4,7 @@ mod held;
 mod words;
 
 use zeph_graph::{AskWhy, Effect, Fault, Output, SkipWhy, TaskId, TaskState, Timestamp};
-use zeph_runtime::{QuestionView, RunView};
+use zeph_runtime::{Accepts, QuestionView, RunView};
 use zeph_scheduler::Explanation;
 
 use crate::goal::confirm;
@@ -195,23 +195,18 @@ pub(crate) fn answer_lines(view: &RunView, question: &QuestionView) -> Vec<Strin
         let commands = confirm::commands(view.run.as_str(), question.id, "");
         return commands.into_iter().map(|(command, _)| command).collect();
     }
-    let choices = question
-        .choices
-        .iter()
-        .map(|choice| line(&shell_word(choice)));
-    match question.about {
-        "failure" => {
+    let choices = question.accepts.choices();
+    let choices = choices.into_iter().map(|choice| line(&shell_word(choice)));
+    match question.accepts {
+        Accepts::Failure => {
             let short = stopped_by_budget(view, question);
             let more = short.then(|| format!("zeph budget {} {}", view.run, budget::more(view)));
             let value = line("'value:JSON'");
             more.into_iter().chain(choices).chain([value]).collect()
         }
-        _ if question.choices.is_empty() => match question.accepts.as_str() {
-            "yes or no" => vec![line("yes"), line("no")],
-            "a number" => vec![line("NUMBER")],
-            _ => vec![line("TEXT")],
-        },
-        _ => choices.collect(),
+        Accepts::Number => vec![line("NUMBER")],
+        Accepts::Text => vec![line("TEXT")],
+        Accepts::YesNo | Accepts::Choice(_) => choices.collect(),
     }
 }
 

@@ -225,8 +225,8 @@ impl Standing<'_> {
             &format!("{}. {}: {}", question.id, question.task, question.text),
         );
         page.block(5, &format!("accepts {}", question.accepts));
-        if let (Some(default), Some(at)) = (&question.default, question.default_at_us) {
-            let when = ago(Timestamp::from_micros(at), self.now);
+        if let (Some(default), Some(at)) = (&question.default, question.default_at) {
+            let when = ago(at, self.now);
             page.block(5, &format!("without an answer: {default}, {when}"));
         }
         for line in reason::answer_lines(self.view, question) {

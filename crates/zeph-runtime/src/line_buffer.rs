@@ -1,4 +1,4 @@
-//! The feed of an attempt's logs: held back to whole lines, so that no secret leaves in two pieces.
+//! Line buffer: holds a log back to whole lines, so that the redactor sees no secret in two pieces.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,21 +8,21 @@ use zeph_executor::{LogStream, Redact};
 /// The most bytes that are held back of a log.
 const HELD_BYTES: usize = 64 << 10;
 
-/// A redactor, and what is held back of each log until its line ends.
-pub(crate) struct Lines {
+/// A redactor, and the unfinished line of each log.
+pub(crate) struct LineBuffer {
     redact: Arc<dyn Redact>,
-    held: Mutex<[Held; 3]>,
+    held: Mutex<[PartialLine; 3]>,
 }
 
 /// The unfinished line of a log.
 #[derive(Debug, Default)]
-struct Held {
+struct PartialLine {
     bytes: Vec<u8>,
-    /// The bytes of a word that is too long to be held; it is left out up to its end.
+    /// The bytes so far of a word that is too long to be held, and is left out.
     left_out: u64,
 }
 
-impl Lines {
+impl LineBuffer {
     pub(crate) fn new(redact: Arc<dyn Redact>) -> Self {
         Self {
             redact,
@@ -34,20 +34,20 @@ impl Lines {
         self.redact.redact(bytes)
     }
 
-    /// Takes what was written; returns what can be told by now, which has its secrets still.
+    /// Adds written bytes; returns the whole lines so far, not redacted yet.
     ///
-    /// Linear in what is written.
+    /// Linear in the number of bytes.
     pub(crate) fn push(&self, stream: LogStream, bytes: &[u8]) -> Vec<u8> {
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         let mut held = self.lock();
-        // A large piece goes by parts, so that no more than the limit is ever held.
+        // By parts, so that no more than the limit is ever held.
         for part in bytes.chunks(HELD_BYTES) {
-            held[stream as usize].push(part, &mut told);
+            held[stream as usize].push(part, &mut lines);
         }
-        told
+        lines
     }
 
-    /// What is held back, at the end of the log.
+    /// The unfinished line, at the end of the log.
     pub(crate) fn rest(&self, stream: LogStream) -> Vec<u8> {
         let held = std::mem::take(&mut self.lock()[stream as usize]);
         let mut rest = held.note().into_bytes();
@@ -55,26 +55,26 @@ impl Lines {
         rest
     }
 
-    fn lock(&self) -> MutexGuard<'_, [Held; 3]> {
-        // A push leaves no half-done state behind that a later one could trip over.
+    fn lock(&self) -> MutexGuard<'_, [PartialLine; 3]> {
+        // A panic between two pushes leaves a consistent state.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
-    fn push(&mut self, mut part: &[u8], told: &mut Vec<u8>) {
+impl PartialLine {
+    fn push(&mut self, mut part: &[u8], lines: &mut Vec<u8>) {
         if self.left_out > 0 {
             let end = part.iter().position(u8::is_ascii_whitespace);
             self.left_out += end.unwrap_or(part.len()) as u64;
             let Some(end) = end else { return };
-            told.extend_from_slice(self.note().as_bytes());
+            lines.extend_from_slice(self.note().as_bytes());
             self.left_out = 0;
             part = &part[end..];
         }
         let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
         if let Some(at) = part.iter().rposition(is_break) {
-            told.append(&mut self.bytes);
-            told.extend_from_slice(&part[..=at]);
+            lines.append(&mut self.bytes);
+            lines.extend_from_slice(&part[..=at]);
             part = &part[at + 1..];
         }
         self.bytes.extend_from_slice(part);
@@ -82,14 +82,14 @@ impl Held {
             return;
         }
         if let Some(at) = self.bytes.iter().rposition(u8::is_ascii_whitespace) {
-            told.extend(self.bytes.drain(..=at));
+            lines.extend(self.bytes.drain(..=at));
         }
         if self.bytes.len() > HELD_BYTES {
             self.left_out = std::mem::take(&mut self.bytes).len() as u64;
         }
     }
 
-    /// What stands for the word that is left out.
+    /// The note in the place of a word that is left out.
     fn note(&self) -> String {
         match self.left_out {
             0 => String::new(),
@@ -114,23 +114,23 @@ mod tests {
         }
     }
 
-    /// What the feed tells of a log that is written in such pieces.
-    fn fed<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> String {
-        let lines = Lines::new(Arc::new(Hush));
-        let mut told = Vec::new();
+    /// The output of the buffer for a log that is written in these pieces.
+    fn buffered<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> String {
+        let lines = LineBuffer::new(Arc::new(Hush));
+        let mut seen = Vec::new();
         for piece in pieces {
             let line = lines.push(LogStream::Stdout, piece);
-            told.extend_from_slice(&lines.redact(&line));
+            seen.extend_from_slice(&lines.redact(&line));
             assert!(lines.lock()[0].bytes.len() <= HELD_BYTES);
         }
-        told.extend_from_slice(&lines.redact(&lines.rest(LogStream::Stdout)));
+        seen.extend_from_slice(&lines.redact(&lines.rest(LogStream::Stdout)));
         assert!(lines.rest(LogStream::Stdout).is_empty());
-        String::from_utf8_lossy(&told).into_owned()
+        String::from_utf8_lossy(&seen).into_owned()
     }
 
     #[test]
-    fn lines_are_told_as_they_end() {
-        let lines = Lines::new(Arc::new(Hush));
+    fn whole_lines_are_passed_on() {
+        let lines = LineBuffer::new(Arc::new(Hush));
         assert_eq!(lines.push(LogStream::Stdout, b"one\ntw"), b"one\n");
         assert_eq!(lines.push(LogStream::Stderr, b"!\n"), b"!\n");
         assert_eq!(lines.push(LogStream::Stdout, b"o"), b"");
@@ -139,20 +139,20 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_goes_by_words_and_a_word_without_end_is_left_out() {
+    fn a_long_line_is_passed_on_by_words_and_a_long_word_is_left_out() {
         let words = "word ".repeat(HELD_BYTES);
-        assert_eq!(fed(words.as_bytes().chunks(1_000)), words);
+        assert_eq!(buffered(words.as_bytes().chunks(1_000)), words);
         let word = "x".repeat(3 * HELD_BYTES);
         let text = format!("a {word}{SECRET} b\n");
         let wanted = format!(
             "a … {} bytes without a space left out … b\n",
             word.len() + 6
         );
-        assert_eq!(fed(text.as_bytes().chunks(999)), wanted);
-        assert_eq!(fed(std::iter::once(text.as_bytes())), wanted);
-        let told = fed(word.as_bytes().chunks(5_000));
+        assert_eq!(buffered(text.as_bytes().chunks(999)), wanted);
+        assert_eq!(buffered(std::iter::once(text.as_bytes())), wanted);
+        let seen = buffered(word.as_bytes().chunks(5_000));
         assert_eq!(
-            told,
+            seen,
             format!("… {} bytes without a space left out …", word.len())
         );
     }
@@ -165,8 +165,8 @@ mod tests {
             size in 1usize..30,
         ) {
             let text: String = words.iter().zip(&joints).flat_map(|(a, b)| [&**a, b]).collect();
-            let told = fed(text.as_bytes().chunks(size));
-            prop_assert_eq!(told, text.replace(SECRET, "***"));
+            let seen = buffered(text.as_bytes().chunks(size));
+            prop_assert_eq!(seen, text.replace(SECRET, "***"));
         }
     }
 }

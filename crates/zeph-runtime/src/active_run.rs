@@ -1,95 +1,124 @@
-//! A run at work: its machine, its chain, and what the journal has not taken yet.
+//! An active run: its scheduler, its chain, and what is not saved yet.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 use zeph_executor::{ParentState, Stop, TaskOutput};
 use zeph_graph::{
-    Attempt, ContentId, Entry, Output, Record, TaskId, TaskState, Timestamp, Work, wire,
+    AskWhy, Attempt, ContentId, Entry, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
 };
 use zeph_memory::{Append, Chain, NewRun, RequestId, Row, RunStatus};
-use zeph_scheduler::{Batch, InputOutcome, Scheduler};
+use zeph_scheduler::{Batch, Scheduler};
 
-use crate::answer;
-use crate::attempt::{ParentRef, Source};
+use crate::attempt::{ParentOutput, ParentRef};
 use crate::clock::Clock;
-use crate::content::Parts;
-use crate::error::RuntimeError;
+use crate::content::ContentParts;
+use crate::driver::{self, Contents, LastErrors};
 use crate::event::RunEvent;
-use crate::handle::{RunReport, RunSnapshot};
+use crate::message::Ack;
+use crate::report::RunReport;
+use crate::snapshot::RunSnapshot;
 
-/// Told when what a request led to is saved.
-pub(crate) type Ack = oneshot::Sender<Result<InputOutcome, RuntimeError>>;
-
-pub(crate) struct Live {
+pub(crate) struct ActiveRun {
     pub(crate) scheduler: Scheduler,
     pub(crate) chain: Chain,
     /// Attached to the first append.
     pub(crate) genesis: Option<NewRun>,
-    pub(crate) next_content: ContentId,
-    /// Handed to the machine, and not in a batch yet.
-    pub(crate) contents: BTreeMap<ContentId, Parts>,
-    /// Results that dependants may still ask for, and how many of those there are.
+    /// Passed to the scheduler, and not in a batch yet.
+    pub(crate) contents: Contents<ContentParts>,
+    /// Results that dependants may still need, and the number of those dependants.
     pub(crate) outputs: HashMap<ContentId, (Arc<TaskOutput>, usize)>,
+    pub(crate) errors: LastErrors,
     /// How far the run's last record is ahead of the engine's clock.
     pub(crate) ahead: Duration,
-    /// Whether anybody has asked for the run's events yet.
+    /// Whether the run's events have been subscribed to.
     pub(crate) watched: Arc<AtomicBool>,
     pub(crate) acks: Vec<Ack>,
+    /// Requests of the inbox that the next commit settles.
     pub(crate) settled: Vec<RequestId>,
-    pub(crate) attempts: HashMap<TaskId, Flight>,
+    pub(crate) attempts: HashMap<TaskId, AttemptHandle>,
     pub(crate) events: broadcast::Sender<RunEvent>,
     pub(crate) snapshot: watch::Sender<Arc<RunSnapshot>>,
     pub(crate) done: watch::Sender<Option<Arc<RunReport>>>,
 }
 
-/// The switch of an attempt in flight.
-pub(crate) struct Flight {
+/// Stops an attempt in flight.
+pub(crate) struct AttemptHandle {
     pub(crate) attempt: Attempt,
     pub(crate) stop: Stop,
     pub(crate) abort: AbortHandle,
 }
 
-impl Live {
-    /// Keeps a content until the batch that refers to it; gives it its number.
-    pub(crate) fn keep(&mut self, parts: Parts) -> ContentId {
-        let id = self.next_content;
-        self.next_content = id.next();
-        self.contents.insert(id, parts);
-        id
-    }
+/// A batch as the store takes it, with the error texts that its events show.
+pub(crate) struct Sealed {
+    pub(crate) append: Append,
+    pub(crate) errors: BTreeMap<Seq, Arc<str>>,
+}
 
+impl ActiveRun {
     /// Turns a batch into the append that a store takes.
-    pub(crate) fn seal(&mut self, batch: &Batch) -> Append {
-        let rows = batch
-            .entries()
-            .iter()
-            .map(|entry| self.row(entry))
-            .collect();
-        // Every report so far has been handled, so what no record refers to was stale.
+    pub(crate) fn seal(&mut self, batch: &Batch) -> Sealed {
+        let mut errors = BTreeMap::new();
+        let mut rows = Vec::with_capacity(batch.entries().len());
+        for entry in batch.entries() {
+            let (row, reported) = self.row(entry);
+            rows.push(row);
+            self.errors.note(entry, self.scheduler.graph(), reported);
+            if let Some(text) = self.error_of(entry) {
+                errors.insert(entry.seq, text);
+            }
+        }
+        // Every report so far has been handled: no later record refers to the rest.
         self.contents.clear();
         let status = self.status();
         let append = self.chain.seal(rows, status);
-        match self.genesis.take() {
+        let append = match self.genesis.take() {
             Some(new) => append.creating(new),
             None => append,
-        }
+        };
+        Sealed { append, errors }
     }
 
-    fn row(&mut self, entry: &Entry) -> Row {
+    /// The row of a record, and the error text that a failed attempt reported.
+    fn row(&mut self, entry: &Entry) -> (Row, Option<Arc<str>>) {
         let mut row = Row::new(entry.at, wire::encode(&entry.record));
+        let mut reported = None;
         for id in entry.record.contents() {
-            if let Some(parts) = self.contents.remove(&id) {
+            if let Some(parts) = self.contents.take(id) {
+                reported = reported.or_else(|| parts.error_text());
                 for content in parts.numbered(id) {
                     row = row.with(content);
                 }
             }
         }
-        row
+        (row, reported)
+    }
+
+    /// The error text that the event of a record shows; drops it at the end of the task.
+    fn error_of(&mut self, entry: &Entry) -> Option<Arc<str>> {
+        let task = entry.record.task()?;
+        let text = match entry.record {
+            Record::AttemptFailed { .. }
+            | Record::BackedOff { .. }
+            | Record::Failed { .. }
+            | Record::Completed {
+                output: Output::Definition,
+                ..
+            }
+            | Record::Asked {
+                why: AskWhy::Failure(_),
+                ..
+            } => self.errors.get(task).cloned(),
+            _ => None,
+        };
+        if entry.record.task_end().is_some() {
+            self.errors.forget(task);
+        }
+        text
     }
 
     fn status(&self) -> RunStatus {
@@ -113,7 +142,7 @@ impl Live {
         status.with_summary(summary.to_string())
     }
 
-    /// What a task gets from those that it depends on.
+    /// The states and outputs of a task's parents.
     pub(crate) fn parents(&self, task: TaskId) -> Vec<ParentRef> {
         let graph = self.scheduler.graph();
         let parents = graph.parents(task).iter();
@@ -121,17 +150,17 @@ impl Live {
             .map(|&parent| {
                 let (state, output) = match self.scheduler.task(parent).state() {
                     TaskState::Completed { output } => {
-                        (ParentState::Completed, self.source(parent, output))
+                        (ParentState::Completed, self.parent_output(parent, output))
                     }
-                    TaskState::Failed { .. } => (ParentState::Failed, Source::None),
-                    TaskState::Skipped { .. } => (ParentState::Skipped, Source::None),
+                    TaskState::Failed { .. } => (ParentState::Failed, ParentOutput::None),
+                    TaskState::Skipped { .. } => (ParentState::Skipped, ParentOutput::None),
                     TaskState::Canceled { .. }
                     | TaskState::Pending
                     | TaskState::Ready
                     | TaskState::Running { .. }
                     | TaskState::BackingOff { .. }
                     | TaskState::Asking { .. }
-                    | TaskState::Canceling { .. } => (ParentState::Canceled, Source::None),
+                    | TaskState::Canceling { .. } => (ParentState::Canceled, ParentOutput::None),
                 };
                 ParentRef {
                     name: graph.task(parent).name().into(),
@@ -142,23 +171,22 @@ impl Live {
             .collect()
     }
 
-    fn source(&self, task: TaskId, output: Output) -> Source {
+    pub(crate) fn parent_output(&self, task: TaskId, output: Output) -> ParentOutput {
         match output {
-            Output::None => Source::Here(Arc::new(TaskOutput::null())),
+            Output::None => ParentOutput::InMemory(Arc::new(TaskOutput::null())),
             Output::Definition => {
-                let value = answer::defined_value(&self.scheduler, task);
-                Source::Here(Arc::new(TaskOutput::from(value)))
+                let value = driver::defined_value(self.scheduler.graph(), task);
+                ParentOutput::InMemory(Arc::new(TaskOutput::from(value)))
             }
             Output::Content(id) => match self.outputs.get(&id) {
-                Some((output, _)) => Source::Here(Arc::clone(output)),
-                None => Source::Stored(id),
+                Some((output, _)) => ParentOutput::InMemory(Arc::clone(output)),
+                None => ParentOutput::Stored(id),
             },
         }
     }
 
-    /// Keeps a result at hand for those that depend on it, if it is the one that counts. A large one
-    /// stays in the store only.
-    pub(crate) fn remember(
+    /// Caches the accepted result of a task for its dependants. A large one stays in the store only.
+    pub(crate) fn cache_output(
         &mut self,
         task: TaskId,
         id: ContentId,
@@ -181,20 +209,16 @@ impl Live {
         }
     }
 
-    /// Forgets results that nobody can ask for any more. Cost: the parents of what ended.
-    pub(crate) fn forget_outputs(&mut self, entries: &[Entry]) {
+    /// Drops cached results that no dependant needs any more. Cost: the parents of the ended tasks.
+    pub(crate) fn evict_outputs(&mut self, entries: &[Entry]) {
         if self.outputs.is_empty() {
             return;
         }
         for entry in entries {
-            let (Record::Completed { task, .. }
-            | Record::Failed { task, .. }
-            | Record::Skipped { task, .. }
-            | Record::Canceled { task, .. }) = entry.record
-            else {
+            let Some(end) = entry.record.task_end() else {
                 continue;
             };
-            for &parent in self.scheduler.graph().parents(task) {
+            for &parent in self.scheduler.graph().parents(end.task) {
                 let TaskState::Completed {
                     output: Output::Content(id),
                 } = self.scheduler.task(parent).state()
@@ -211,41 +235,32 @@ impl Live {
         }
     }
 
-    /// The moment for this run's machine: the engine's, or later if the wall clock was set back since
-    /// the run's last record.
+    /// The time of this run: the engine's, or later if the wall clock was set back since the run's last
+    /// record.
     pub(crate) fn now(&self, clock: Clock) -> Timestamp {
         clock.now().after(self.ahead)
     }
 
-    /// When the run is to be woken, by the engine's clock.
+    /// The run's next deadline, by the engine's clock.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let deadline = self.scheduler.deadline()?.as_micros();
         let ahead = u64::try_from(self.ahead.as_micros()).unwrap_or(u64::MAX);
         Some(Timestamp::from_micros(deadline.saturating_sub(ahead)))
     }
 
-    /// The run as it stands after these decisions. Questions are put into words only when some came or
-    /// went.
+    /// The run after these decisions. The questions are built again only if some were asked or closed.
     pub(crate) fn snapshot_after(&self, entries: &[Entry]) -> Arc<RunSnapshot> {
-        // A question goes with its answer, or with its task.
-        let asked = entries.iter().any(|entry| {
+        // A question is closed by its answer, or with its task.
+        let has_changed = entries.iter().any(|entry| {
             matches!(
                 entry.record,
                 Record::Asked { .. } | Record::Answered { .. } | Record::Canceled { .. }
             )
         });
-        Arc::new(if asked {
-            RunSnapshot::of(&self.scheduler)
+        Arc::new(if has_changed {
+            RunSnapshot::new(&self.scheduler, &self.errors)
         } else {
-            RunSnapshot::of_known(&self.scheduler, self.snapshot.borrow().questions.clone())
+            RunSnapshot::with_questions(&self.scheduler, self.snapshot.borrow().questions.clone())
         })
-    }
-
-    /// The name under which the task's executor is registered.
-    pub(crate) fn action(&self, task: TaskId) -> Option<&str> {
-        match self.scheduler.graph().task(task).work() {
-            Work::Action { name, .. } => Some(name),
-            Work::Milestone | Work::Question(_) => None,
-        }
     }
 }

@@ -1,27 +1,27 @@
-//! Reservations: while a run is read back from its journal, nobody else in this process does the same.
+//! Run slots: at most one task of this process reads a given run from the store.
 
 use tokio::sync::{mpsc, oneshot};
 use zeph_graph::RunId;
 
-use crate::engine::Message;
 use crate::error::RuntimeError;
+use crate::message::Message;
 
-/// Holds a run's place in the engine; given back when it is dropped, unless the run has come in.
-pub(crate) struct Reservation {
+/// The reserved place of a run in the engine. Dropping it gives the place back.
+pub(crate) struct RunSlot {
     run: Option<RunId>,
     engine: mpsc::Sender<Message>,
 }
 
-impl Reservation {
+impl RunSlot {
     /// # Errors
-    /// If the run is at work here, or being read back already.
-    pub(crate) async fn take(
+    /// If the run is active here, or being opened already.
+    pub(crate) async fn reserve(
         engine: &mpsc::Sender<Message>,
         run: &RunId,
     ) -> Result<Self, RuntimeError> {
         let gone = || RuntimeError::Gone { run: run.clone() };
         let (ack, answer) = oneshot::channel();
-        let message = Message::Reserve {
+        let message = Message::ReserveSlot {
             run: run.clone(),
             ack,
         };
@@ -33,17 +33,17 @@ impl Reservation {
         })
     }
 
-    /// The run comes in now; it takes its place by itself.
-    pub(crate) fn used(mut self) {
+    /// Passes the slot on to the run, which is opened next.
+    pub(crate) fn fill(mut self) {
         self.run = None;
     }
 }
 
-impl Drop for Reservation {
+impl Drop for RunSlot {
     fn drop(&mut self) {
         let Some(run) = self.run.take() else { return };
         if let Err(mpsc::error::TrySendError::Full(message)) =
-            self.engine.try_send(Message::Release { run })
+            self.engine.try_send(Message::ReleaseSlot { run })
         {
             let engine = self.engine.clone();
             tokio::spawn(async move { engine.send(message).await });

@@ -1,0 +1,272 @@
+//! The journal as a running attempt sees it: budget, notes and patches. Answered when saved.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::{mpsc, oneshot};
+use zeph_executor::{Journal, Note, Proposal, TaskError, async_trait};
+use zeph_graph::wire::{Diagnostics, GraphSpec, WorkSpec};
+use zeph_graph::{Budget, ReservationId, Spend};
+use zeph_scheduler::{Amendment, InputOutcome, Refusal};
+
+use crate::content::ContentParts;
+use crate::core::Core;
+use crate::message::{Ack, AttemptRef, JournalReply, JournalRequest, Key, Message, Saving};
+
+/// The journal of a run, for one of its attempts.
+#[derive(Debug)]
+pub(crate) struct AttemptJournal {
+    pub(crate) attempt: AttemptRef,
+    /// Weak, so that an executor that keeps its context does not keep the engine alive.
+    pub(crate) engine: mpsc::WeakSender<Message>,
+}
+
+impl AttemptJournal {
+    async fn request<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<JournalReply<T>>) -> JournalRequest,
+    ) -> Result<T, TaskError> {
+        let engine = self.engine.upgrade().ok_or_else(attempt_over)?;
+        let (reply, replied) = oneshot::channel();
+        let message = Message::Journal {
+            from: self.attempt,
+            request: request(reply),
+        };
+        engine.send(message).await.map_err(|_| attempt_over())?;
+        drop(engine);
+        let (answer, saving) = replied.await.map_err(|_| attempt_over())??;
+        let Some(saving) = saving else {
+            return Ok(answer);
+        };
+        match saving.await {
+            Ok(Ok(InputOutcome::Accepted)) => Ok(answer),
+            // The run was unloaded before the request was saved.
+            Ok(Ok(InputOutcome::Stale | InputOutcome::Rejected)) | Err(_) => Err(attempt_over()),
+            Ok(Err(error)) => Err(attempt_over().with_source(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for AttemptJournal {
+    async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError> {
+        self.request(|reply| JournalRequest::Reserve(most, reply))
+            .await
+    }
+
+    async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError> {
+        self.request(|reply| JournalRequest::Settle(reservation, spent, reply))
+            .await
+    }
+
+    async fn left(&self) -> Result<Budget, TaskError> {
+        self.request(JournalRequest::BudgetLeft).await
+    }
+
+    async fn note(&self, note: Note) -> Result<(), TaskError> {
+        note.check_size()?;
+        self.request(|reply| JournalRequest::Note(note, reply))
+            .await
+    }
+
+    async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {
+        self.request(|reply| JournalRequest::Propose(Box::new(patch), reply))
+            .await
+    }
+}
+
+/// The error of a request whose attempt is not the current one, or whose run has been unloaded.
+fn attempt_over() -> TaskError {
+    TaskError::cancelled("the attempt is over: its run accepts no more requests from it")
+        .with_code("attempt_over")
+}
+
+impl Core {
+    /// Handles a journal request from a running attempt. The request takes effect even if the caller
+    /// has dropped its future.
+    pub(crate) fn journal_request(&mut self, from: AttemptRef, request: JournalRequest) {
+        match request {
+            JournalRequest::Reserve(most, reply) => drop(reply.send(self.reserve(from, most))),
+            JournalRequest::Settle(reservation, spent, reply) => {
+                drop(reply.send(self.settle(from, reservation, spent)));
+            }
+            JournalRequest::BudgetLeft(reply) => {
+                let active = self.runs.get(&from.key);
+                let active = active.filter(|_| self.is_current(from));
+                let left = active.map(|active| active.scheduler.left(from.task));
+                drop(reply.send(left.map(|left| (left, None)).ok_or_else(attempt_over)));
+            }
+            JournalRequest::Note(note, reply) => drop(reply.send(self.note(from, &note))),
+            JournalRequest::Propose(patch, reply) => drop(reply.send(self.propose(from, *patch))),
+        }
+    }
+
+    fn reserve(&mut self, from: AttemptRef, most: Spend) -> JournalReply<ReservationId> {
+        let AttemptRef { key, task, attempt } = from;
+        let reserved = self.update(key, |active, now| {
+            active.scheduler.reserve(now, task, attempt, most)
+        });
+        match reserved.ok_or_else(attempt_over)? {
+            Ok(reservation) => Ok((reservation, self.saving(key))),
+            Err(Refusal::OverBudget { left }) => Err(TaskError::over_budget(most, left)),
+            Err(Refusal::Stale | _) => Err(attempt_over()),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        from: AttemptRef,
+        reservation: ReservationId,
+        spent: Spend,
+    ) -> JournalReply<()> {
+        let AttemptRef { key, task, attempt } = from;
+        let settled = self.update(key, |active, now| {
+            active
+                .scheduler
+                .settle(now, task, attempt, reservation, spent)
+        });
+        match settled.ok_or_else(attempt_over)? {
+            InputOutcome::Accepted => Ok(((), self.saving(key))),
+            InputOutcome::Stale if self.is_current(from) => Ok(((), None)),
+            InputOutcome::Stale | InputOutcome::Rejected => Err(attempt_over()),
+        }
+    }
+
+    fn note(&mut self, from: AttemptRef, note: &Note) -> JournalReply<()> {
+        let AttemptRef { key, task, attempt } = from;
+        let parts = ContentParts::of_note(note, self.config.redact.as_deref());
+        let noted = self.update(key, |active, now| {
+            let content = active.contents.intern(parts);
+            let outcome = active.scheduler.note(now, task, attempt, content);
+            if outcome != InputOutcome::Accepted {
+                active.contents.forget(content);
+            }
+            outcome
+        });
+        match noted.ok_or_else(attempt_over)? {
+            InputOutcome::Accepted => Ok(((), self.saving(key))),
+            InputOutcome::Stale | InputOutcome::Rejected => Err(attempt_over()),
+        }
+    }
+
+    fn propose(&mut self, from: AttemptRef, mut patch: GraphSpec) -> JournalReply<Proposal> {
+        let AttemptRef { key, task, attempt } = from;
+        let missing = self.missing_executors(&patch);
+        if !missing.is_empty() && self.runs.contains_key(&key) {
+            let names = missing.join(", ");
+            let message = format!("no executor is registered for: {names}");
+            let error = TaskError::permanent(message).with_code("proposal_refused");
+            return Err(error.with_detail(serde_json::json!({ "missing_executors": missing })));
+        }
+        let amended = self.update(key, |active, now| {
+            // The scheduler numbers the tasks; the patch is stored in the order of the numbers.
+            let content = active.contents.intern(ContentParts::default());
+            let amended = active.scheduler.amend(now, task, attempt, content, &patch);
+            if let Ok(Amendment::Added { .. }) = amended {
+                let graph = active.scheduler.graph();
+                patch.tasks.sort_by_key(|task| graph.find(&task.name));
+                active
+                    .contents
+                    .replace(content, ContentParts::of_patch(&patch));
+            } else {
+                active.contents.forget(content);
+            }
+            amended
+        });
+        match amended.ok_or_else(attempt_over)? {
+            Ok(Amendment::Added { .. }) => Ok((Proposal::Added, self.saving(key))),
+            Ok(Amendment::Already) => Ok((Proposal::Already, None)),
+            Ok(Amendment::Stale) => Err(attempt_over()),
+            Err(problems) => Err(patch_refused(&problems)),
+        }
+    }
+
+    /// The actions of a patch that no executor is registered for, each once.
+    fn missing_executors(&self, patch: &GraphSpec) -> Vec<String> {
+        let actions = patch.tasks.iter().filter_map(|task| match &task.work {
+            WorkSpec::Action { name, .. } => {
+                let found = self.config.registry.find(&task.name, Some(name));
+                found.is_none().then(|| name.clone())
+            }
+            WorkSpec::Milestone {} | WorkSpec::Question(_) => None,
+        });
+        actions.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whether the attempt is its task's current one.
+    fn is_current(&self, AttemptRef { key, task, attempt }: AttemptRef) -> bool {
+        let active = self.runs.get(&key);
+        let handle = active.and_then(|active| active.attempts.get(&task));
+        handle.is_some_and(|handle| handle.attempt == attempt)
+    }
+
+    /// Resolves when the decisions of the run so far are saved.
+    fn saving(&mut self, key: Key) -> Option<Saving> {
+        let active = self.runs.get_mut(&key)?;
+        let (ack, saving): (Ack, Saving) = oneshot::channel();
+        active.acks.push(ack);
+        Some(saving)
+    }
+}
+
+/// The problems that the graph has with a patch, as an error for the executor.
+fn patch_refused(problems: &Diagnostics) -> TaskError {
+    let list: Vec<serde_json::Value> = problems
+        .iter()
+        .map(|one| {
+            serde_json::json!({
+                "code": one.code.text(),
+                "task": one.task,
+                "message": one.message,
+                "help": one.help,
+            })
+        })
+        .collect();
+    TaskError::permanent(format!(
+        "the run's graph does not accept the patch: {problems}"
+    ))
+    .with_code("proposal_refused")
+    .with_detail(serde_json::json!({ "problems": list }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::RuntimeError;
+    use zeph_graph::{Attempt, TaskId};
+
+    /// The result of a note that was decided on, when the run's save then ends with `outcome`.
+    async fn note_result(outcome: Result<InputOutcome, RuntimeError>) -> Result<(), TaskError> {
+        let (engine, mut messages) = mpsc::channel(1);
+        let journal = AttemptJournal {
+            attempt: AttemptRef {
+                key: 0,
+                task: TaskId::from_index(0),
+                attempt: Attempt::FIRST,
+            },
+            engine: engine.downgrade(),
+        };
+        let run = async {
+            let Some(Message::Journal { request, .. }) = messages.recv().await else {
+                panic!("expected a journal request");
+            };
+            let JournalRequest::Note(_, reply) = request else {
+                panic!("expected a note");
+            };
+            let (ack, saving) = oneshot::channel();
+            drop(reply.send(Ok(((), Some(saving)))));
+            drop(ack.send(outcome));
+        };
+        let note = Note::new(zeph_executor::NoteKind::Prompt, "x");
+        let (result, ()) = tokio::join!(journal.note(note), run);
+        result
+    }
+
+    #[tokio::test]
+    async fn a_note_that_the_run_did_not_save_is_an_error() {
+        assert!(note_result(Ok(InputOutcome::Accepted)).await.is_ok());
+        for unsaved in [InputOutcome::Stale, InputOutcome::Rejected] {
+            let error = note_result(Ok(unsaved)).await.expect_err("is not saved");
+            assert_eq!(error.code(), "attempt_over");
+        }
+    }
+}

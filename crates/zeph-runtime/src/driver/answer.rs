@@ -1,0 +1,172 @@
+//! Answers: from a person's text or a program's value to the scheduler's input.
+
+use serde_json::Value;
+use zeph_executor::check_value_size;
+use zeph_graph::{Answer, AskWhy, FailureAnswer, Output, Question, QuestionId, Timestamp, Work};
+use zeph_scheduler::{Input, InputOutcome, OpenQuestion, Scheduler};
+
+use super::Contents;
+
+/// A reply to a question. Made by `into()` from a value, a `bool`, a text or a [`FailureAnswer`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// What a person typed. Read by the rules of the question: `yes` answers a yes-or-no question, a
+    /// choice can be given by its number, `value:JSON` replaces a failed task's result.
+    Text(String),
+    /// A value: the result of the task. For an approval it is `true` or `false`. A text as the answer
+    /// of a question is read like [`Text`](Self::Text).
+    Value(Value),
+    /// What to do about a failure.
+    Failure(FailureAnswer),
+}
+
+impl From<Value> for Reply {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl From<bool> for Reply {
+    fn from(yes: bool) -> Self {
+        Self::Value(Value::Bool(yes))
+    }
+}
+
+impl From<&str> for Reply {
+    fn from(text: &str) -> Self {
+        Self::Value(Value::from(text))
+    }
+}
+
+impl From<FailureAnswer> for Reply {
+    fn from(answer: FailureAnswer) -> Self {
+        Self::Failure(answer)
+    }
+}
+
+/// Why a reply does not answer a question.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// The question is closed, or was never asked.
+    #[error("the question is not open")]
+    NotOpen,
+    /// The question does not accept the reply; it stays open.
+    #[error("{0}")]
+    NotAccepted(String),
+}
+
+/// Answers an open question. A value is interned in the form that `content` gives it.
+///
+/// # Errors
+/// If the question is not open, does not accept the reply, or the value is larger than `max_bytes`.
+pub fn answer<T>(
+    scheduler: &mut Scheduler,
+    contents: &mut Contents<T>,
+    now: Timestamp,
+    question: QuestionId,
+    reply: Reply,
+    max_bytes: usize,
+    content: impl FnOnce(Value) -> T,
+) -> Result<InputOutcome, AnswerError> {
+    let open = scheduler.questions().find(|open| open.id == question);
+    let open = open.ok_or(AnswerError::NotOpen)?;
+    let parsed = parse(scheduler, &open, reply).map_err(AnswerError::NotAccepted)?;
+    let (answer, interned) = match parsed {
+        Parsed::Answer(answer) => (answer, None),
+        Parsed::Value(Value::Null) => (Answer::Value(Output::None), None),
+        Parsed::Value(value) => {
+            check_value_size(&value, max_bytes)
+                .map_err(|error| AnswerError::NotAccepted(error.message().to_owned()))?;
+            let id = contents.intern(content(value));
+            (Answer::Value(Output::Content(id)), Some(id))
+        }
+    };
+    let outcome = scheduler.handle(now, Input::Answered { question, answer });
+    if let Some(id) = interned.filter(|_| outcome != InputOutcome::Accepted) {
+        contents.forget(id);
+    }
+    Ok(outcome)
+}
+
+/// Checks a person's text against an open question, without answering it.
+///
+/// # Errors
+/// As [`answer`], the size of the value apart.
+pub fn check_answer(
+    scheduler: &Scheduler,
+    question: QuestionId,
+    text: &str,
+) -> Result<(), AnswerError> {
+    let open = scheduler.questions().find(|open| open.id == question);
+    let open = open.ok_or(AnswerError::NotOpen)?;
+    parse(scheduler, &open, Reply::Text(text.to_owned()))
+        .map(drop)
+        .map_err(AnswerError::NotAccepted)
+}
+
+#[derive(Debug, PartialEq)]
+enum Parsed {
+    Answer(Answer),
+    /// A value, to be interned first.
+    Value(Value),
+}
+
+fn parse(scheduler: &Scheduler, open: &OpenQuestion, reply: Reply) -> Result<Parsed, String> {
+    match (open.why, reply) {
+        (AskWhy::Work, Reply::Text(text)) => match scheduler.graph().task(open.task).work() {
+            Work::Question(question) => question
+                .check_answer(&text)
+                .map(Parsed::Value)
+                .map_err(|error| error.to_string()),
+            Work::Milestone | Work::Action { .. } => Err("this task is not a question".into()),
+        },
+        (AskWhy::Work, Reply::Value(value)) => match scheduler.graph().task(open.task).work() {
+            Work::Question(question) if !question.accepts(&value) => match value.as_str() {
+                Some(text) => question
+                    .check_answer(text)
+                    .map(Parsed::Value)
+                    .map_err(|error| error.to_string()),
+                None => Err(format!("the question does not accept {value}")),
+            },
+            Work::Question(_) | Work::Milestone | Work::Action { .. } => Ok(Parsed::Value(value)),
+        },
+        (AskWhy::Approve, Reply::Text(text)) => {
+            let value = Question::confirm("").check_answer(&text);
+            let value = value.map_err(|error| error.to_string())?;
+            Ok(approval(value == Value::Bool(true)))
+        }
+        (AskWhy::Approve, Reply::Value(Value::Bool(yes))) => Ok(approval(yes)),
+        (AskWhy::Approve, Reply::Value(_) | Reply::Failure(_)) => {
+            Err("an approval is answered with true or false".into())
+        }
+        (AskWhy::Work, Reply::Failure(_)) => {
+            Err("the task has not failed: answer its question".into())
+        }
+        (AskWhy::Failure(_), Reply::Text(text)) => failure_text(&text),
+        (AskWhy::Failure(_), Reply::Value(value)) => Ok(Parsed::Value(value)),
+        (AskWhy::Failure(_), Reply::Failure(answer)) => Ok(failure(answer)),
+    }
+}
+
+fn approval(yes: bool) -> Parsed {
+    Parsed::Answer(if yes { Answer::Yes } else { Answer::No })
+}
+
+const fn failure(answer: FailureAnswer) -> Parsed {
+    Parsed::Answer(Answer::Failure(answer))
+}
+
+fn failure_text(text: &str) -> Result<Parsed, String> {
+    let text = text.trim();
+    if let Ok(answer) = text.parse() {
+        return Ok(failure(answer));
+    }
+    match text.strip_prefix("value:") {
+        Some(json) => serde_json::from_str(json.trim())
+            .map(Parsed::Value)
+            .map_err(|error| format!("the text after `value:` is not JSON: {error}")),
+        None => Err(format!(
+            "{text:?} is not an answer: expected retry, skip, abort or value:JSON"
+        )),
+    }
+}

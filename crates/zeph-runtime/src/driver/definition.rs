@@ -1,0 +1,50 @@
+//! Definitions: values and actions that a task's definition states.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use zeph_graph::{OnFailure, Output, Params, Task, TaskGraph, TaskId, TaskState, Work};
+use zeph_scheduler::Scheduler;
+
+/// The name of the action that runs for a task, and its parameters.
+///
+/// A task that is not an action has its own name as its action, and no parameters.
+#[must_use]
+pub fn action_of(task: &Task) -> (Arc<str>, Params) {
+    match task.work() {
+        Work::Action { name, params } => (Arc::clone(name), params.clone()),
+        Work::Milestone | Work::Question(_) => (task.shared_name(), Params::none()),
+    }
+}
+
+/// The value that a task with [`Output::Definition`] has: the default answer of a question, or the
+/// substitute for a failed task.
+///
+/// A text that is not JSON, which only code can write, is a string.
+#[must_use]
+pub fn defined_value(graph: &TaskGraph, task: TaskId) -> Value {
+    let task = graph.task(task);
+    let params = match (task.work(), &task.rules().on_failure) {
+        (Work::Question(question), _) => question.fallback.as_ref().map(|(_, value)| value),
+        (Work::Milestone | Work::Action { .. }, OnFailure::Value(value)) => Some(value),
+        (
+            Work::Milestone | Work::Action { .. },
+            OnFailure::Abort | OnFailure::Skip | OnFailure::Ask(_),
+        ) => None,
+    };
+    let read = |params: &Params| {
+        params
+            .to_value()
+            .unwrap_or_else(|_| Value::from(params.json_text()))
+    };
+    params.map_or(Value::Null, read)
+}
+
+/// The output of a task, if the task's definition states it.
+#[must_use]
+pub fn defined_output(scheduler: &Scheduler, task: TaskId) -> Option<Value> {
+    let defined = TaskState::Completed {
+        output: Output::Definition,
+    };
+    (scheduler.task(task).state() == defined).then(|| defined_value(scheduler.graph(), task))
+}

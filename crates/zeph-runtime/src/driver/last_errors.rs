@@ -1,0 +1,73 @@
+//! Error texts: why the latest attempt of each unfinished task did not succeed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use zeph_graph::{CutWhy, Entry, Fault, Record, TaskGraph, TaskId};
+
+/// The latest error text of each task.
+///
+/// A failed attempt gives the text that its executor reported; a time-out names its limit.
+#[derive(Clone, Debug, Default)]
+pub struct LastErrors(BTreeMap<TaskId, Arc<str>>);
+
+impl LastErrors {
+    /// Takes note of a record. `reported` is what the executor reported, for a failed attempt.
+    pub fn note(&mut self, entry: &Entry, graph: &TaskGraph, reported: Option<Arc<str>>) {
+        match entry.record {
+            Record::AttemptFailed { task, fault, .. } => {
+                let text = reported.unwrap_or_else(|| fault.to_string().into());
+                self.0.insert(task, text);
+            }
+            Record::CancelRequested {
+                task,
+                why: CutWhy::AttemptTimeout,
+                ..
+            } => {
+                if let Some(limit) = graph.task(task).rules().attempt_timeout {
+                    let text = format!("the attempt took longer than {limit:?}");
+                    self.0.insert(task, text.into());
+                }
+            }
+            Record::CancelRequested {
+                task,
+                why: CutWhy::TaskTimeout,
+                ..
+            }
+            | Record::Failed {
+                task,
+                why: Fault::TaskTimeout,
+            } => self.task_timeout(task, graph),
+            _ => {}
+        }
+    }
+
+    fn task_timeout(&mut self, task: TaskId, graph: &TaskGraph) {
+        let Some(limit) = graph.task(task).rules().task_timeout else {
+            return;
+        };
+        let text = format!("all attempts together took longer than {limit:?}");
+        let text = match self.0.get(&task) {
+            Some(before) if before.starts_with(&text) => return,
+            Some(before) => format!("{text}; before that: {before}"),
+            None => text,
+        };
+        self.0.insert(task, text.into());
+    }
+
+    /// Sets the text of a task, after a recovery.
+    pub fn set(&mut self, task: TaskId, text: Arc<str>) {
+        self.0.insert(task, text);
+    }
+
+    /// The latest text of a task.
+    #[must_use]
+    pub fn get(&self, task: TaskId) -> Option<&Arc<str>> {
+        self.0.get(&task)
+    }
+
+    /// Drops the text of a task.
+    pub fn forget(&mut self, task: TaskId) {
+        self.0.remove(&task);
+    }
+}

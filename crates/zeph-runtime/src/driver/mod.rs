@@ -1,0 +1,23 @@
+//! Driving rules: what a driver of the [`Scheduler`](zeph_scheduler::Scheduler) does with the reports,
+//! answers and definitions of a run.
+//!
+//! Two drivers share them: the asynchronous [`Engine`](crate::Engine), which writes every decision to
+//! a store, and the blocking `DagScheduler` of the facade, which keeps a run in memory. Nothing here
+//! does I/O, reads a clock or knows an async runtime. A driver
+//!
+//! 1. interns what attempts return in [`Contents`], and passes the scheduler ids only;
+//! 2. hands every end of an attempt to [`deliver`], and every answer to [`answer`];
+//! 3. performs the actions of a batch only after the batch is saved;
+//! 4. keeps the error texts of unfinished tasks in [`LastErrors`].
+
+mod answer;
+mod contents;
+mod definition;
+mod last_errors;
+mod report;
+
+pub use answer::{AnswerError, Reply, answer, check_answer};
+pub use contents::Contents;
+pub use definition::{action_of, defined_output, defined_value};
+pub use last_errors::LastErrors;
+pub use report::{Failure, Report, ReportResult, deliver};

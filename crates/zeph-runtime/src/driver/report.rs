@@ -1,0 +1,164 @@
+//! Reports: how an attempt ended, and what the scheduler gets of it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use zeph_executor::TaskError;
+use zeph_graph::{Attempt, ContentId, Fault, TaskId, Timestamp};
+use zeph_scheduler::{Input, InputOutcome, Scheduler};
+
+use super::Contents;
+
+/// The end of an attempt, with contents of the driver's own form.
+#[derive(Debug)]
+pub struct Report<T> {
+    /// The task.
+    pub task: TaskId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// How it ended.
+    pub result: ReportResult<T>,
+    /// What it logged.
+    pub log: Option<T>,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum ReportResult<T> {
+    /// With a result; `None` is the null value, which is not stored.
+    Completed(Option<T>),
+    /// Without a result.
+    Failed {
+        /// How it failed.
+        fault: Fault,
+        /// What the executor reported.
+        error: T,
+        /// The shortest wait before the next attempt.
+        retry_after: Option<Duration>,
+    },
+    /// The attempt went away without a report. Costs no retry; its logs are lost with it.
+    Lost,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// How it failed, as the journal records it.
+    pub fault: Fault,
+    /// What the executor reported.
+    pub error: TaskError,
+}
+
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
+        Self {
+            fault: error.class().fault(),
+            error,
+        }
+    }
+}
+
+impl Failure {
+    /// The failure of an attempt whose code panicked. Its code is `panicked`, and it can be retried.
+    #[must_use]
+    pub fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        let text = match payload.downcast_ref::<&str>() {
+            Some(text) => Some((*text).to_owned()),
+            None => payload.downcast_ref::<String>().cloned(),
+        };
+        // A payload can panic again when it is dropped. The second payload is leaked, so that it cannot.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Box::leak(again);
+        }
+        let text = text.as_deref().unwrap_or("no message");
+        let error = TaskError::retryable(format!("the executor panicked: {text}"));
+        Self {
+            fault: Fault::Panicked,
+            error: error.with_code("panicked"),
+        }
+    }
+}
+
+/// Passes the end of an attempt to the scheduler.
+///
+/// Returns the scheduler's verdict, and the number of the result. A stale report (its attempt was
+/// given up, or has reported before) changes nothing, and its contents are forgotten.
+pub fn deliver<T>(
+    scheduler: &mut Scheduler,
+    contents: &mut Contents<T>,
+    now: Timestamp,
+    report: Report<T>,
+) -> (InputOutcome, Option<ContentId>) {
+    let Report {
+        task,
+        attempt,
+        result,
+        log,
+    } = report;
+    let log = log.map(|log| contents.intern(log));
+    let (input, content) = match result {
+        ReportResult::Completed(value) => {
+            let output = value.map(|value| contents.intern(value));
+            let input = Input::Completed {
+                task,
+                attempt,
+                output,
+                log,
+            };
+            (input, output)
+        }
+        ReportResult::Failed {
+            fault,
+            error,
+            retry_after,
+        } => {
+            let error = Some(contents.intern(error));
+            let input = Input::Failed {
+                task,
+                attempt,
+                fault,
+                error,
+                log,
+                retry_after,
+            };
+            (input, error)
+        }
+        ReportResult::Lost => (Input::Lost { task, attempt }, None),
+    };
+    let outcome = scheduler.handle(now, input);
+    if outcome != InputOutcome::Accepted {
+        for id in content.into_iter().chain(log) {
+            contents.forget(id);
+        }
+    }
+    let output = match input {
+        Input::Completed { output, .. } => output,
+        _ => None,
+    };
+    (outcome, output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+    use zeph_graph::Fault;
+
+    struct PanicsAgain;
+
+    impl Drop for PanicsAgain {
+        fn drop(&mut self) {
+            std::panic::panic_any(PanicsAgain);
+        }
+    }
+
+    #[test]
+    fn a_panic_keeps_its_message_and_cannot_panic_again() {
+        let failure = Failure::panicked(Box::new("boom"));
+        assert_eq!(failure.fault, Fault::Panicked);
+        assert_eq!(failure.error.message(), "the executor panicked: boom");
+        let failure = Failure::panicked(Box::new(PanicsAgain));
+        assert!(failure.error.message().ends_with("no message"));
+        assert_eq!(failure.error.code(), "panicked");
+    }
+}

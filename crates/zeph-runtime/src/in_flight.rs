@@ -1,0 +1,215 @@
+//! Attempts in flight: their start, their cancellation, their reports; and unloading a run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError};
+use zeph_executor::{Logs, Stop, TaskContext};
+use zeph_graph::{Attempt, TaskId};
+use zeph_scheduler::InputOutcome;
+
+use crate::active_run::AttemptHandle;
+use crate::attempt::{AttemptJob, JobResult};
+use crate::attempt_journal::AttemptJournal;
+use crate::content::ContentParts;
+use crate::core::Core;
+use crate::driver::{self, Failure, Report, ReportResult};
+use crate::event::AttemptObserver;
+use crate::line_buffer::LineBuffer;
+use crate::message::{AttemptRef, Key};
+use crate::report::RunReport;
+
+/// The attempt that a tokio task works on.
+pub(crate) struct InFlight {
+    pub(crate) key: Key,
+    pub(crate) task: TaskId,
+    pub(crate) attempt: Attempt,
+    pub(crate) logs: Logs,
+    pub(crate) observer: Arc<AttemptObserver>,
+}
+
+impl Core {
+    pub(crate) fn start(&mut self, key: Key, task: TaskId, attempt: Attempt) {
+        let Some(active) = self.runs.get_mut(&key) else {
+            return;
+        };
+        let definition = active.scheduler.graph().task(task);
+        let name = definition.shared_name();
+        let (action, params) = driver::action_of(definition);
+        let Some(executor) = self.config.registry.find(&name, Some(&action)) else {
+            // Checked when the run was opened, and a registry does not shrink.
+            self.deliver(key, task, attempt, ReportResult::Lost, None);
+            return;
+        };
+        let (stop, logs) = (Stop::new(), Logs::new(self.config.limits.log_bytes));
+        let observer = Arc::new(AttemptObserver {
+            events: active.events.downgrade(),
+            watched: Arc::clone(&active.watched),
+            task: Arc::clone(&name),
+            attempt,
+            lines: self.config.redact.clone().map(LineBuffer::new),
+        });
+        let context = TaskContext::builder(active.chain.run().clone(), task, &*name, attempt)
+            .stop(&stop)
+            .grace(executor_grace(active.scheduler.policy().cancel_grace))
+            .logs(&logs)
+            .progress(Arc::<AttemptObserver>::clone(&observer))
+            .journal(Arc::new(AttemptJournal {
+                attempt: AttemptRef { key, task, attempt },
+                engine: self.config.engine.clone(),
+            }))
+            .build();
+        let job = AttemptJob {
+            store: Arc::clone(&self.config.store),
+            run: active.chain.run().clone(),
+            executor: Arc::clone(executor),
+            context,
+            params,
+            parents: active.parents(task),
+            max_output_bytes: self.config.limits.max_output_bytes,
+        };
+        let abort = self.attempts.spawn(job.perform());
+        self.in_flight.insert(
+            abort.id(),
+            InFlight {
+                key,
+                task,
+                attempt,
+                logs,
+                observer,
+            },
+        );
+        active.attempts.insert(
+            task,
+            AttemptHandle {
+                attempt,
+                stop,
+                abort,
+            },
+        );
+    }
+
+    pub(crate) fn stop(&mut self, key: Key, task: TaskId, attempt: Attempt, by_force: bool) {
+        let Some(active) = self.runs.get_mut(&key) else {
+            return;
+        };
+        let Some(handle) = active.attempts.get(&task).filter(|f| f.attempt == attempt) else {
+            return;
+        };
+        if by_force {
+            handle.stop.kill();
+            // A future that awaits ends here and drops its resources. One that blocks its thread
+            // continues, and its report will be stale.
+            handle.abort.abort();
+            if let Some(given_up) = self.in_flight.get(&handle.abort.id()) {
+                given_up.observer.flush();
+            }
+            active.attempts.remove(&task);
+        } else {
+            handle.stop.cancel();
+        }
+    }
+
+    /// The tokio task of an attempt has ended: with a result, by a panic, or because it was aborted.
+    pub(crate) fn attempt_joined(&mut self, joined: Result<(Id, JobResult), JoinError>) {
+        let (id, result) = match joined {
+            Ok((id, result)) => (id, Some(result)),
+            Err(error) => {
+                let id = error.id();
+                let panic = error.try_into_panic().ok();
+                (id, panic.map(|payload| Err(Failure::panicked(payload))))
+            }
+        };
+        let Some(ended) = self.in_flight.remove(&id) else {
+            return;
+        };
+        let InFlight {
+            key, task, attempt, ..
+        } = ended;
+        ended.observer.flush();
+        let Some(active) = self.runs.get_mut(&key) else {
+            return;
+        };
+        let handle = active.attempts.get(&task);
+        if handle.is_some_and(|handle| handle.attempt == attempt) {
+            active.attempts.remove(&task);
+        }
+        let redact = self.config.redact.as_deref();
+        let log = ContentParts::of_logs(&ended.logs, redact);
+        match result {
+            Some(Ok((output, parts))) => {
+                let bytes = parts.as_ref().map_or(0, ContentParts::len);
+                let result = ReportResult::Completed(parts);
+                let content = self.deliver(key, task, attempt, result, log);
+                if let (Some(active), Some(id)) = (self.runs.get_mut(&key), content) {
+                    active.cache_output(task, id, output, bytes);
+                }
+            }
+            Some(Err(Failure { fault, error })) => {
+                let result = ReportResult::Failed {
+                    fault,
+                    error: ContentParts::of_error(&error, redact),
+                    retry_after: error.retry_after(),
+                };
+                self.deliver(key, task, attempt, result, log);
+            }
+            None => drop(self.deliver(key, task, attempt, ReportResult::Lost, log)),
+        }
+    }
+
+    /// Passes the end of an attempt to the scheduler; returns the number of its result.
+    fn deliver(
+        &mut self,
+        key: Key,
+        task: TaskId,
+        attempt: Attempt,
+        result: ReportResult<ContentParts>,
+        log: Option<ContentParts>,
+    ) -> Option<zeph_graph::ContentId> {
+        let report = Report {
+            task,
+            attempt,
+            result,
+            log,
+        };
+        let delivered = self.update(key, |active, now| {
+            driver::deliver(&mut active.scheduler, &mut active.contents, now, report)
+        });
+        delivered.and_then(|(_, content)| content)
+    }
+
+    /// Removes a run from the engine, and ends its attempts in flight.
+    pub(crate) fn unload(&mut self, key: Key, error: Option<String>) {
+        let Some(active) = self.runs.remove(&key) else {
+            return;
+        };
+        self.by_id.remove(active.chain.run());
+        self.dirty.remove(&key);
+        self.awaiting_slots.remove(&key);
+        self.set_deadline(key, None);
+        self.slots_used -= active.scheduler.counts().in_flight();
+        let grace = active.scheduler.policy().cancel_grace;
+        for handle in active.attempts.into_values() {
+            handle.stop.cancel();
+            tokio::spawn(async move {
+                tokio::time::sleep(grace).await;
+                handle.stop.kill();
+                handle.abort.abort();
+            });
+        }
+        for ack in active.acks {
+            let _ = ack.send(Ok(InputOutcome::Stale));
+        }
+        let report = match error {
+            Some(error) => RunReport::cut_off(active.chain.run(), &active.snapshot.borrow(), error),
+            None => RunReport::new(active.chain.run(), &active.scheduler),
+        };
+        active.done.send_replace(Some(Arc::new(report)));
+    }
+}
+
+/// The part of the grace period that an executor gets. The rest is for its last report, before the
+/// scheduler gives the attempt up.
+fn executor_grace(grace: Duration) -> Duration {
+    grace - grace / 5
+}

@@ -1,0 +1,74 @@
+//! Messages: everything that the engine's task is sent.
+
+use tokio::sync::oneshot;
+use zeph_executor::{Note, Proposal, TaskError};
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{Attempt, Budget, ReservationId, RunId, Spend, TaskId};
+use zeph_memory::RequestId;
+use zeph_scheduler::InputOutcome;
+
+use crate::active_run::ActiveRun;
+use crate::error::RuntimeError;
+use crate::request::Request;
+
+/// Runs are served in the order of their keys: the one that was opened first comes first.
+pub(crate) type Key = u64;
+
+/// Answered when the consequences of a request are saved.
+pub(crate) type Ack = oneshot::Sender<Result<InputOutcome, RuntimeError>>;
+
+/// Reads an active run in the engine's task.
+pub(crate) type Inspect = Box<dyn FnOnce(&ActiveRun) + Send>;
+
+/// A request from the inbox; one that this version cannot read has the reason in its place.
+pub(crate) type PostedRequest = (RequestId, Result<Request, String>);
+
+pub(crate) enum Message {
+    Open {
+        active: Box<ActiveRun>,
+        is_resume: bool,
+        requests: Vec<PostedRequest>,
+        ack: Ack,
+    },
+    /// Reserves the slot of a run that is about to be read from the store.
+    ReserveSlot { run: RunId, ack: Ack },
+    /// Gives such a slot back.
+    ReleaseSlot { run: RunId },
+    /// Asks whether the run is active or being opened here.
+    Find { run: RunId, ack: Ack },
+    Request {
+        run: RunId,
+        request: Request,
+        ack: Ack,
+    },
+    /// Reads the state of an active run. The closure is dropped if there is no such run.
+    Inspect { run: RunId, read: Inspect },
+    /// A journal request of a running attempt.
+    Journal {
+        from: AttemptRef,
+        request: JournalRequest,
+    },
+}
+
+/// The attempt that a journal request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptRef {
+    pub(crate) key: Key,
+    pub(crate) task: TaskId,
+    pub(crate) attempt: Attempt,
+}
+
+/// Resolves when the consequences of a journal request are saved, or its run has been unloaded.
+pub(crate) type Saving = oneshot::Receiver<Result<InputOutcome, RuntimeError>>;
+
+/// The decision about a journal request, and what to await before it counts; `None` if there is
+/// nothing to save.
+pub(crate) type JournalReply<T> = Result<(T, Option<Saving>), TaskError>;
+
+pub(crate) enum JournalRequest {
+    Reserve(Spend, oneshot::Sender<JournalReply<ReservationId>>),
+    Settle(ReservationId, Spend, oneshot::Sender<JournalReply<()>>),
+    BudgetLeft(oneshot::Sender<JournalReply<Budget>>),
+    Note(Note, oneshot::Sender<JournalReply<()>>),
+    Propose(Box<GraphSpec>, oneshot::Sender<JournalReply<Proposal>>),
+}

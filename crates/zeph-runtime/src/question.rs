@@ -1,0 +1,167 @@
+//! Questions as people see them: the text, what is accepted, and the default.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use zeph_graph::{AnswerKind, AskWhy, FailureAnswer, OnFailure, Question, Timestamp, Work};
+use zeph_scheduler::{OpenQuestion, Scheduler};
+
+/// An open question, with all that a display or a form needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuestionView {
+    /// Its number in the run.
+    pub id: u32,
+    /// The name of the task that waits for the answer.
+    pub task: String,
+    /// What it is about: `work`, `approve` or `failure` in JSON.
+    pub about: AskWhy,
+    /// What is asked. Untrusted text.
+    pub text: String,
+    /// The error of the task's last attempt, for a question about a failure. `None` in a view of a
+    /// stored run, which reads no contents. Untrusted text.
+    pub error: Option<Arc<str>>,
+    /// The accepted answers.
+    pub accepts: Accepts,
+    /// The answer that counts when no other comes in time.
+    pub default: Option<String>,
+    /// When that is.
+    pub default_at: Option<Timestamp>,
+}
+
+/// The answers that a question accepts. Its `Display` is the form for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accepts {
+    /// Any text.
+    Text,
+    /// A number.
+    Number,
+    /// Yes or no.
+    YesNo,
+    /// One of these, by its name, its beginning or its number from 1.
+    Choice(Vec<String>),
+    /// `retry`, `skip`, `abort`, or `value:` followed by JSON.
+    Failure,
+}
+
+impl Accepts {
+    /// The choices, if their number is limited.
+    #[must_use]
+    pub fn choices(&self) -> Vec<&str> {
+        match self {
+            Self::Text | Self::Number => Vec::new(),
+            Self::YesNo => vec!["yes", "no"],
+            Self::Choice(choices) => choices.iter().map(String::as_str).collect(),
+            Self::Failure => FailureAnswer::WORDS.to_vec(),
+        }
+    }
+}
+
+impl From<&AnswerKind> for Accepts {
+    fn from(kind: &AnswerKind) -> Self {
+        match kind {
+            AnswerKind::Text => Self::Text,
+            AnswerKind::Number => Self::Number,
+            AnswerKind::YesNo => Self::YesNo,
+            AnswerKind::Choice(choices) => Self::Choice(choices.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Accepts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("any text"),
+            Self::Number => f.write_str("a number"),
+            Self::YesNo => f.write_str("yes or no"),
+            Self::Choice(choices) => write!(f, "one of: {}", choices.join(", ")),
+            Self::Failure => f.write_str("retry, skip, abort, or value:JSON"),
+        }
+    }
+}
+
+impl QuestionView {
+    /// An open question of this scheduler. `error` is the text of the task's last error.
+    #[must_use]
+    pub fn new(scheduler: &Scheduler, open: &OpenQuestion, error: Option<Arc<str>>) -> Self {
+        let task = scheduler.graph().task(open.task);
+        let (text, accepts, default) = match open.why {
+            AskWhy::Work => {
+                let question = match task.work() {
+                    Work::Question(question) => (**question).clone(),
+                    Work::Milestone | Work::Action { .. } => Question::text(""),
+                };
+                let accepts = Accepts::from(&question.kind);
+                let default = question.fallback;
+                let default = default.map(|(wait, value)| (wait, value.json_text().to_owned()));
+                (question.text, accepts, default)
+            }
+            AskWhy::Approve => {
+                let approval = task.rules().approve.as_ref();
+                let text = approval.map(|a| a.text.clone()).unwrap_or_default();
+                let default = approval.and_then(|approval| approval.fallback);
+                let word = |yes| String::from(if yes { "yes" } else { "no" });
+                let default = default.map(|(wait, yes)| (wait, word(yes)));
+                (text, Accepts::YesNo, default)
+            }
+            AskWhy::Failure(fault) => {
+                let text = format!("Task {} failed ({fault}). What now?", task.name());
+                let default = match &task.rules().on_failure {
+                    OnFailure::Ask(ask) => ask.fallback,
+                    OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
+                };
+                let default = default.map(|(wait, answer)| (wait, answer.to_string()));
+                (text, Accepts::Failure, default)
+            }
+        };
+        let is_failure = matches!(open.why, AskWhy::Failure(_));
+        Self {
+            id: open.id.get(),
+            task: task.name().to_owned(),
+            about: open.why,
+            text,
+            error: error.filter(|_| is_failure),
+            accepts,
+            default_at: default.as_ref().map(|(wait, _)| open.since.after(*wait)),
+            default: default.map(|(_, answer)| answer),
+        }
+    }
+}
+
+/// The JSON form: what is accepted in words, and the choices beside it.
+impl Serialize for QuestionView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Json<'a> {
+            id: u32,
+            task: &'a str,
+            about: &'static str,
+            text: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            error: Option<&'a str>,
+            accepts: String,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            choices: Vec<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            default: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            default_at_us: Option<u64>,
+        }
+        let json = Json {
+            id: self.id,
+            task: &self.task,
+            about: match self.about {
+                AskWhy::Work => "work",
+                AskWhy::Approve => "approve",
+                AskWhy::Failure(_) => "failure",
+            },
+            text: &self.text,
+            error: self.error.as_deref(),
+            accepts: self.accepts.to_string(),
+            choices: self.accepts.choices(),
+            default: self.default.as_deref(),
+            default_at_us: self.default_at.map(Timestamp::as_micros),
+        };
+        json.serialize(serializer)
+    }
+}

@@ -1,0 +1,165 @@
+//! Restoring: from the stored rows of a run to its scheduler.
+
+use std::sync::Arc;
+
+use zeph_executor::TaskErrorRecord;
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{AskWhy, ContentId, Entry, Header, Record, RunId, TaskGraph, TaskId, wire};
+use zeph_memory::{Chain, Content, RawGraphStore, StoredRun};
+use zeph_scheduler::{Patches, Scheduler};
+
+use crate::driver::LastErrors;
+use crate::error::RuntimeError;
+
+/// A run that is about to become active.
+pub(crate) struct Restored {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) chain: Chain,
+    pub(crate) next_content: ContentId,
+    pub(crate) errors: LastErrors,
+}
+
+/// Reads a run and recovers its scheduler. Of the contents it reads the patches of the graph, and the
+/// errors behind open questions.
+///
+/// Boxed, since the value passes through several futures, each of which would hold it on the stack.
+pub(crate) async fn restore(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    expected: Option<&TaskGraph>,
+) -> Result<Box<Restored>, RuntimeError> {
+    let stored = store.load(run).await;
+    let stored = stored.map_err(|error| RuntimeError::store(run, error))?;
+    let header = read_header(&stored)?;
+    let differences = expected.map_or_else(Vec::new, |graph| wire::diff(&header.graph, graph));
+    if !differences.is_empty() {
+        return Err(RuntimeError::GraphChanged {
+            run: run.clone(),
+            differences,
+        });
+    }
+    let entries = read_entries(&stored)?;
+    let next_content = next_content(&entries);
+    let (scheduler, _) = recover(store, run, header, &entries).await?;
+    let errors = errors_in_question(store, run, &scheduler, &entries).await?;
+    Ok(Box::new(Restored {
+        scheduler,
+        chain: stored.chain,
+        next_content,
+        errors,
+    }))
+}
+
+pub(crate) fn read_header(stored: &StoredRun) -> Result<Header, RuntimeError> {
+    let text = String::from_utf8_lossy(&stored.new.header);
+    wire::decode_header(&text).map_err(|source| RuntimeError::Header {
+        run: stored.new.run.clone(),
+        source: Arc::new(source),
+    })
+}
+
+pub(crate) fn read_entries(stored: &StoredRun) -> Result<Vec<Entry>, RuntimeError> {
+    let read = |row: &zeph_memory::StoredRow| match wire::decode(&row.payload) {
+        Ok(record) => Ok(Entry {
+            seq: row.seq,
+            at: row.at,
+            record,
+        }),
+        Err(source) => Err(RuntimeError::Record {
+            run: stored.new.run.clone(),
+            seq: row.seq,
+            source: Arc::new(source),
+        }),
+    };
+    stored.rows.iter().map(read).collect()
+}
+
+/// The number after the last one that the journal refers to.
+fn next_content(entries: &[Entry]) -> ContentId {
+    let ids = entries.iter().flat_map(|entry| entry.record.contents());
+    ids.max().map_or(ContentId::FIRST, ContentId::next)
+}
+
+/// Recovers the scheduler from the journal, and the patches that the journal names from the store.
+pub(crate) async fn recover(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    header: Header,
+    entries: &[Entry],
+) -> Result<(Scheduler, Patches), RuntimeError> {
+    let amended = entries.iter().filter_map(|entry| match entry.record {
+        Record::Amended { content, .. } => Some(content),
+        _ => None,
+    });
+    let ids: Vec<ContentId> = amended.collect();
+    let mut patches = Patches::new();
+    for part in contents(store, run, &ids).await? {
+        patches.insert(part.id, read_patch(run, &part)?);
+    }
+    let entries = entries.iter().copied();
+    let scheduler = Scheduler::recover(header, entries, &patches);
+    let scheduler = scheduler.map_err(|source| RuntimeError::Corrupt {
+        run: run.clone(),
+        source,
+    })?;
+    Ok((scheduler, patches))
+}
+
+fn read_patch(run: &RunId, part: &Content) -> Result<GraphSpec, RuntimeError> {
+    let text = String::from_utf8_lossy(&part.bytes);
+    GraphSpec::from_json(&text).map_err(|source| RuntimeError::Patch {
+        run: run.clone(),
+        content: part.id,
+        source: Arc::new(source),
+    })
+}
+
+/// The errors that open questions are about.
+async fn errors_in_question(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    scheduler: &Scheduler,
+    entries: &[Entry],
+) -> Result<LastErrors, RuntimeError> {
+    let failed = scheduler.questions().filter_map(|open| {
+        let is_failure = matches!(open.why, AskWhy::Failure(_));
+        let last = entries.iter().rev().find_map(|entry| match entry.record {
+            Record::AttemptFailed { task, error, .. } if task == open.task => Some(error),
+            _ => None,
+        });
+        Some((open.task, last.flatten().filter(|_| is_failure)?))
+    });
+    let failed: Vec<(TaskId, ContentId)> = failed.collect();
+    let ids: Vec<ContentId> = failed.iter().map(|(_, id)| *id).collect();
+    let parts = contents(store, run, &ids).await?;
+    let mut errors = LastErrors::default();
+    for (task, id) in failed {
+        let part = parts.iter().find(|part| part.id == id);
+        let record = part.and_then(|part| serde_json::from_slice(&part.bytes).ok());
+        if let Some(TaskErrorRecord { message, .. }) = record {
+            errors.set(task, message.into());
+        }
+    }
+    Ok(errors)
+}
+
+/// The parts of these contents; no call of the store if there are none.
+pub(crate) async fn contents(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    ids: &[ContentId],
+) -> Result<Vec<Content>, RuntimeError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parts = store.contents(run, ids).await;
+    parts.map_err(|error| RuntimeError::store(run, error))
+}
+
+/// The task name that was most likely meant.
+pub(crate) fn closest(graph: &TaskGraph, name: &str) -> Option<String> {
+    let names = graph.tasks().map(|(_, task)| task.name());
+    let scored = names.map(|known| (strsim::damerau_levenshtein(known, name), known));
+    let (distance, best) = scored.min()?;
+    (distance <= 1 + name.chars().count() / 4).then(|| best.to_owned())
+}

@@ -190,7 +190,7 @@ words! {
     /// Why a task was canceled.
     CancelWhy {
         /// Somebody cancelled this task.
-        Task = "task" => "cancelled",
+        Task = "task" => "cancel requested",
         /// Somebody cancelled a task that this one depends on, and what follows it.
         Downstream = "downstream" => "cancelled with a task it depends on",
         /// Somebody cancelled the run.
@@ -225,6 +225,17 @@ pub enum CutWhy {
     TaskTimeout,
     /// The run is suspended; the attempt costs no retry.
     Suspend,
+}
+
+impl std::fmt::Display for CutWhy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cancel(why) => why.fmt(f),
+            Self::AttemptTimeout => Fault::AttemptTimeout.fmt(f),
+            Self::TaskTimeout => Fault::TaskTimeout.fmt(f),
+            Self::Suspend => f.write_str("the run is being suspended"),
+        }
+    }
 }
 
 /// Why a task was skipped.

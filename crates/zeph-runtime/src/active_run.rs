@@ -12,7 +12,7 @@ use zeph_graph::{
     AskWhy, Attempt, ContentId, Entry, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
 };
 use zeph_memory::{Append, Chain, NewRun, RequestId, Row, RunStatus};
-use zeph_scheduler::{Batch, Scheduler};
+use zeph_scheduler::{Batch, EventLog, Scheduler};
 
 use crate::attempt::{ParentOutput, ParentRef};
 use crate::clock::Clock;
@@ -41,6 +41,7 @@ pub(crate) struct ActiveRun {
     /// Requests of the inbox that the next commit settles.
     pub(crate) settled: Vec<RequestId>,
     pub(crate) attempts: HashMap<TaskId, AttemptHandle>,
+    pub(crate) event_log: EventLog,
     pub(crate) events: broadcast::Sender<RunEvent>,
     pub(crate) snapshot: watch::Sender<Arc<RunSnapshot>>,
     pub(crate) done: watch::Sender<Option<Arc<RunReport>>>,

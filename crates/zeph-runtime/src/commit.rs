@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use zeph_graph::{Entry, Record, RunId, RunState, Seq};
 use zeph_memory::{Commit, StoreError};
-use zeph_scheduler::{Action, Batch, Event, Input, InputOutcome};
+use zeph_scheduler::{Action, Batch, Input, InputOutcome};
 
 use crate::core::Core;
 use crate::error::RuntimeError;
@@ -140,10 +140,12 @@ impl Core {
         };
         active.evict_outputs(batch.entries());
         active.snapshot.send_replace(Arc::clone(&snapshot));
-        if active.events.receiver_count() > 0 {
-            for entry in batch.entries() {
+        let is_observed = active.events.receiver_count() > 0;
+        for entry in batch.entries() {
+            let event = active.event_log.event(entry, active.scheduler.graph());
+            if is_observed {
                 let _ = active.events.send(RunEvent::Saved {
-                    event: Event::of(entry, active.scheduler.graph()),
+                    event,
                     error: errors.remove(&entry.seq),
                     question: asked(entry, &snapshot).map(Box::new),
                 });

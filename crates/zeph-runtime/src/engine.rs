@@ -7,7 +7,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::{Redact, Registry};
 use zeph_graph::{ContentId, Header, RunId, TaskGraph, Work, wire};
 use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RunRow, StoreError};
-use zeph_scheduler::Scheduler;
+use zeph_scheduler::{EventLog, Scheduler};
 
 use crate::active_run::ActiveRun;
 use crate::clock::Clock;
@@ -197,6 +197,7 @@ impl Engine {
             chain,
             next_content: ContentId::FIRST,
             errors: LastErrors::default(),
+            event_log: EventLog::default(),
         });
         self.open(fresh, Some(new), Vec::new()).await
     }
@@ -328,6 +329,7 @@ impl Engine {
             chain,
             next_content,
             errors,
+            event_log,
         } = restored;
         let run = chain.run().clone();
         let (events, first) = broadcast::channel(self.limits.observer_buffer.max(1));
@@ -358,6 +360,7 @@ impl Engine {
             acks: Vec::new(),
             settled: Vec::new(),
             attempts: HashMap::new(),
+            event_log,
             events,
             snapshot,
             done,

@@ -6,7 +6,7 @@ use zeph_executor::TaskErrorRecord;
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{AskWhy, ContentId, Entry, Header, Record, RunId, TaskGraph, TaskId, wire};
 use zeph_memory::{Chain, Content, RawGraphStore, StoredRun};
-use zeph_scheduler::{Patches, Scheduler};
+use zeph_scheduler::{EventLog, Patches, Scheduler};
 
 use crate::driver::LastErrors;
 use crate::error::RuntimeError;
@@ -17,6 +17,7 @@ pub(crate) struct Restored {
     pub(crate) chain: Chain,
     pub(crate) next_content: ContentId,
     pub(crate) errors: LastErrors,
+    pub(crate) event_log: EventLog,
 }
 
 /// Reads a run and recovers its scheduler. Of the contents it reads the patches of the graph, and the
@@ -42,11 +43,16 @@ pub(crate) async fn restore(
     let next_content = next_content(&entries);
     let (scheduler, _) = recover(store, run, header, &entries).await?;
     let errors = errors_in_question(store, run, &scheduler, &entries).await?;
+    let mut event_log = EventLog::default();
+    for entry in &entries {
+        event_log.event(entry, scheduler.graph());
+    }
     Ok(Box::new(Restored {
         scheduler,
         chain: stored.chain,
         next_content,
         errors,
+        event_log,
     }))
 }
 

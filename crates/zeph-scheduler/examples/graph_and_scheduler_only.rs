@@ -22,7 +22,7 @@ fn main() {
     while let Some(batch) = scheduler.step() {
         // A durable driver saves the records here, before it acts on them.
         for entry in batch.entries() {
-            let event = Event::of(entry, scheduler.graph());
+            let event = Event::from_entry(entry, scheduler.graph());
             println!("{:>3}  {event}", event.seq.get());
         }
         now = Timestamp::from_micros(now.as_micros() + 1_000);

@@ -1,18 +1,23 @@
-//! Event: a saved record with names, as observers see it.
+//! Events: saved records with the names, numbers and durations that a display needs.
 
-use std::fmt;
+mod display;
+mod log;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeph_graph::{
-    AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Output,
+    AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault,
     QuestionId, Record, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskGraph, TaskId, Timestamp,
     Work,
 };
 
-/// A record of the journal, told to people and programs: the entry, and the names that its ids stand
-/// for.
+pub use log::EventLog;
+
+/// A saved record with what a display needs beside it: names, duration, number of attempts.
 ///
-/// Its `Display` is one line, without the time and without a full stop; names are quoted and
+/// An [`EventLog`] makes complete events; [`from_entry`](Self::from_entry) makes one from a single
+/// entry. `Display` writes one line, without the time and without a full stop; names are quoted and
 /// escaped, so the line is safe on a terminal.
 ///
 /// # Examples
@@ -23,27 +28,35 @@ use zeph_graph::{
 /// let mut graph = TaskGraph::new();
 /// let task = graph.add_task("fetch", []);
 /// let entry = Entry { seq: Seq::FIRST, at: Timestamp::ZERO, record: Record::Readied { task } };
-/// let event = Event::of(&entry, &graph);
+/// let event = Event::from_entry(&entry, &graph);
 /// assert_eq!(event.kind(), EventKind::TaskReady);
 /// assert_eq!(event.to_string(), r#"task "fetch" is ready"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// Where in the journal.
+    /// The position in the journal.
     pub seq: Seq,
-    /// When it was decided.
+    /// When the decision was made.
     pub at: Timestamp,
-    /// What was decided.
+    /// The decision.
     pub record: Record,
     /// The name of the task that the record is about.
     pub task_name: Option<Arc<str>>,
-    /// The name of the task to blame: the parent that skipped this one, or what aborted the run.
+    /// The name of the task that caused it: the parent that skipped this task, or the task that aborted
+    /// the run.
     pub because: Option<Arc<str>>,
+    /// At the end of an attempt, and at the end of a task that had one: how long the attempt ran.
+    ///
+    /// `None` if the attempt was lost, since its end is unknown, and in events of
+    /// [`from_entry`](Self::from_entry).
+    pub took: Option<Duration>,
+    /// How many attempts of the task have been started. 0 in records of the run.
+    pub attempts: u32,
     milestone: bool,
 }
 
-/// What an event is, without the ids: to match on.
+/// The kind of an event, without task ids, to match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -53,36 +66,36 @@ pub enum EventKind {
     TaskReady,
     /// An attempt starts.
     TaskStarted {
-        /// Which one.
+        /// The attempt.
         attempt: Attempt,
     },
     /// The task has its result.
     TaskCompleted {
-        /// Whether there was nothing to do: the task completed by becoming ready.
+        /// Whether the task is a milestone, which has no work.
         milestone: bool,
     },
-    /// An attempt failed; what follows is told next.
+    /// An attempt failed. The next event of the task says what follows.
     AttemptFailed {
-        /// Which one.
+        /// The attempt.
         attempt: Attempt,
         /// How.
         fault: Fault,
     },
-    /// An attempt was stopped, given up or lost; what follows is told next.
+    /// An attempt was stopped, abandoned or lost. The next event of the task says what follows.
     AttemptCut {
-        /// Which one.
+        /// The attempt.
         attempt: Attempt,
         /// How it ended.
         how: CutHow,
     },
-    /// The next attempt waits.
+    /// The task backs off before its next attempt.
     TaskRetrying {
-        /// Until when.
+        /// When the task becomes ready again.
         until: Timestamp,
     },
-    /// The task's attempt is told to end.
+    /// The attempt is being stopped.
     TaskCanceling {
-        /// Which one.
+        /// The attempt.
         attempt: Attempt,
         /// Why.
         why: CutWhy,
@@ -92,77 +105,77 @@ pub enum EventKind {
         /// How.
         fault: Fault,
     },
-    /// The task will not run, and that is in order.
+    /// The task does not run, in accordance with the graph or an answer.
     TaskSkipped {
         /// Why.
         why: SkipWhy,
     },
-    /// The task was stopped, or will not be allowed to start.
+    /// The task was stopped, or must not start.
     TaskCanceled {
         /// Why.
         why: CancelWhy,
     },
-    /// A person is asked.
+    /// A question was asked.
     QuestionAsked {
         /// The question.
         question: QuestionId,
-        /// What about.
+        /// What the question is about.
         why: AskWhy,
     },
-    /// A question is answered and closed.
+    /// A question was answered and closed.
     QuestionAnswered {
         /// The question.
         question: QuestionId,
-        /// Whether nobody answered in time.
+        /// Whether the default was used because no answer came in time.
         by_default: bool,
     },
-    /// Nothing starts any more.
+    /// Nothing starts any more, and running attempts are stopped.
     RunEnding {
         /// Why.
         why: EndingWhy,
     },
-    /// Nothing new starts for now.
+    /// Nothing new starts until `RunUnpaused`.
     RunPaused,
     /// The pause is over.
     RunUnpaused,
-    /// The run comes to rest.
+    /// Nothing new starts; running attempts have the grace period to end.
     RunSuspending,
     /// The run is at rest.
     RunSuspended,
-    /// The run goes on after a suspension or a crash.
+    /// The run continues after a suspension or a crash.
     RunResumed,
-    /// The task's attempt may spend something.
+    /// An attempt reserved a part of the budget.
     SpendReserved {
         /// The reservation.
         reservation: ReservationId,
-        /// What it may spend at most.
+        /// The most that it may spend.
         most: Spend,
     },
-    /// The task's attempt has spent something.
+    /// A reservation was settled.
     SpendSettled {
         /// The reservation.
         reservation: ReservationId,
-        /// What was spent.
+        /// The amount spent.
         spent: Spend,
     },
-    /// Something is kept about an attempt.
+    /// A note about an attempt was saved.
     AttemptNoted {
-        /// Which one.
+        /// The attempt.
         attempt: Attempt,
         /// The note.
         content: ContentId,
     },
-    /// The graph has grown by a patch that the task proposed.
+    /// The graph grew by a patch of the task.
     GraphAmended {
         /// The patch.
         content: ContentId,
     },
-    /// The run may cost that much from here on.
+    /// The run has another budget.
     BudgetSet {
-        /// How much.
+        /// The budget of the whole run, what was spent before included.
         budget: Budget,
     },
-    /// The run is over. The last event.
+    /// The run has ended. The last event.
     RunEnded {
         /// How it ended.
         end: RunEnd,
@@ -170,9 +183,9 @@ pub enum EventKind {
 }
 
 impl Event {
-    /// The event that tells of a record of a run of this graph. Copies no text.
+    /// An event from one entry of a run of this graph, without `took` and `attempts`. Copies no text.
     #[must_use]
-    pub fn of(entry: &Entry, graph: &TaskGraph) -> Self {
+    pub fn from_entry(entry: &Entry, graph: &TaskGraph) -> Self {
         let name = |id: TaskId| graph.get(id).map(zeph_graph::Task::shared_name);
         let task = entry.record.task();
         let definition = task.and_then(|id| graph.get(id));
@@ -181,18 +194,20 @@ impl Event {
             at: entry.at,
             record: entry.record,
             task_name: task.and_then(name),
-            because: blamed(&entry.record).and_then(name),
+            because: cause(&entry.record).and_then(name),
+            took: None,
+            attempts: 0,
             milestone: definition.is_some_and(|task| *task.work() == Work::Milestone),
         }
     }
 
-    /// The task that it is about, if it is about one.
+    /// The task that the event is about, if it is about one.
     #[must_use]
     pub const fn task(&self) -> Option<TaskId> {
         self.record.task()
     }
 
-    /// What it is.
+    /// The kind.
     #[must_use]
     pub const fn kind(&self) -> EventKind {
         match self.record {
@@ -278,115 +293,8 @@ impl EventKind {
     }
 }
 
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A quoted text is escaped: control and bidi characters cannot act.
-        let name = self.task_name.as_deref().unwrap_or("?");
-        let because = self.because.as_deref().unwrap_or("?");
-        match self.kind() {
-            EventKind::RunStarted => f.write_str("the run started"),
-            EventKind::TaskReady => write!(f, "task {name:?} is ready"),
-            EventKind::TaskStarted { attempt } if attempt == Attempt::FIRST => {
-                write!(f, "task {name:?} started")
-            }
-            EventKind::TaskStarted { attempt } => {
-                write!(f, "task {name:?} started again, attempt {attempt}")
-            }
-            EventKind::TaskCompleted { milestone: true } => {
-                write!(f, "milestone {name:?} is reached")
-            }
-            EventKind::TaskCompleted { milestone: false } => {
-                write!(f, "task {name:?} completed{}", self.stand_in())
-            }
-            EventKind::AttemptFailed { attempt, fault } => {
-                write!(f, "attempt {attempt} of task {name:?} failed: {fault}")
-            }
-            EventKind::AttemptCut { attempt, how } => {
-                write!(f, "attempt {attempt} of task {name:?} was {how}")
-            }
-            EventKind::TaskRetrying { until } => {
-                let wait = until.since(self.at);
-                write!(f, "task {name:?} tries again in {wait:?}")
-            }
-            EventKind::TaskCanceling { attempt, why } => {
-                let why = reason(why);
-                write!(
-                    f,
-                    "attempt {attempt} of task {name:?} is being stopped: {why}"
-                )
-            }
-            EventKind::TaskFailed { fault } => write!(f, "task {name:?} failed: {fault}"),
-            EventKind::TaskSkipped {
-                why: SkipWhy::Upstream(_),
-            } => write!(
-                f,
-                "task {name:?} is skipped: task {because:?} did not complete"
-            ),
-            EventKind::TaskSkipped {
-                why: SkipWhy::Declined,
-            } => write!(f, "task {name:?} is skipped: the answer was no"),
-            EventKind::TaskCanceled { why } => write!(f, "task {name:?} is canceled: {why}"),
-            EventKind::QuestionAsked { question, why } => f.write_str(&asked(name, question, why)),
-            EventKind::QuestionAnswered {
-                question,
-                by_default: false,
-            } => write!(f, "question {question} of task {name:?} is answered"),
-            EventKind::QuestionAnswered { question, .. } => write!(
-                f,
-                "question {question} of task {name:?} had no answer in time, its default counts"
-            ),
-            EventKind::RunEnding { why } => match why {
-                EndingWhy::Abort(_) => write!(f, "the run is aborted: task {because:?} failed"),
-                EndingWhy::Cancel => f.write_str("the run is being cancelled"),
-                EndingWhy::Timeout => f.write_str("the run took too long and is being stopped"),
-            },
-            EventKind::RunPaused => f.write_str("the run is paused"),
-            EventKind::RunUnpaused => f.write_str("the pause is over"),
-            EventKind::RunSuspending => f.write_str("the run is being suspended"),
-            EventKind::RunSuspended => f.write_str("the run is suspended"),
-            EventKind::RunResumed => f.write_str("the run goes on"),
-            EventKind::SpendReserved { most, .. } => {
-                write!(f, "task {name:?} may spend up to {most}")
-            }
-            EventKind::SpendSettled { spent, .. } => write!(f, "task {name:?} spent {spent}"),
-            EventKind::AttemptNoted { attempt, .. } => {
-                write!(f, "attempt {attempt} of task {name:?} left a note")
-            }
-            EventKind::GraphAmended { .. } => write!(f, "task {name:?} added tasks to the graph"),
-            EventKind::BudgetSet { budget } if budget.is_unlimited() => {
-                f.write_str("the run has no budget any more")
-            }
-            EventKind::BudgetSet { budget } => write!(f, "the run may cost {budget}"),
-            EventKind::RunEnded { end } => write!(f, "the run ended: {end}"),
-        }
-    }
-}
-
-impl Event {
-    const fn stand_in(&self) -> &'static str {
-        if let Record::Completed {
-            output: Output::Definition,
-            ..
-        } = self.record
-        {
-            " with the value that its definition gives"
-        } else {
-            ""
-        }
-    }
-}
-
-fn asked(name: &str, question: QuestionId, why: AskWhy) -> String {
-    match why {
-        AskWhy::Work => format!("task {name:?} asks question {question}"),
-        AskWhy::Approve => format!("question {question}: may task {name:?} start?"),
-        AskWhy::Failure(fault) => {
-            format!("question {question}: task {name:?} failed ({fault}), what now?")
-        }
-    }
-}
-
-fn blamed(record: &Record) -> Option<TaskId> {
+/// The task that caused the record, if it names one.
+const fn cause(record: &Record) -> Option<TaskId> {
     if let Record::Skipped {
         why: SkipWhy::Upstream(task),
         ..
@@ -398,19 +306,6 @@ fn blamed(record: &Record) -> Option<TaskId> {
         Some(task)
     } else {
         None
-    }
-}
-
-fn reason(why: CutWhy) -> &'static str {
-    match why {
-        CutWhy::Cancel(CancelWhy::Task) => "somebody cancelled it",
-        CutWhy::Cancel(CancelWhy::Downstream) => "somebody cancelled a task it depends on",
-        CutWhy::Cancel(CancelWhy::Run) => "somebody cancelled the run",
-        CutWhy::Cancel(CancelWhy::Abort) => "the run is aborted",
-        CutWhy::Cancel(CancelWhy::RunTimeout) => "the run took too long",
-        CutWhy::AttemptTimeout => "it took too long",
-        CutWhy::TaskTimeout => "all attempts together took too long",
-        CutWhy::Suspend => "the run is being suspended",
     }
 }
 

@@ -35,7 +35,7 @@ mod timers;
 
 pub use batch::{Action, Batch};
 pub use doors::{Account, Amendment, Patches, Refusal};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, EventLog};
 pub use explain::{Explanation, Held};
 pub use input::{Input, InputOutcome, Scope};
 pub use machine::{Counts, OpenQuestion, Tally};

@@ -4,7 +4,7 @@ use zeph_graph::{TaskGraph, TaskId, Timestamp};
 use zeph_scheduler::{Explanation, Held};
 
 use super::times::moment;
-use super::words::{ask_why, cut_why};
+use super::words::ask_why;
 
 /// An explanation in words.
 pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanation) -> String {
@@ -33,7 +33,7 @@ pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanatio
                 let name = &graph.lanes()[lane.index()].name;
                 format!("lane {name} has {used} of {capacity} taken")
             }
-            Held::Nothing => "nothing holds it".into(),
+            Held::Nothing => "starts with the next step".into(),
             other => format!("{other:?}"),
         },
         Explanation::Running {
@@ -50,7 +50,7 @@ pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanatio
             attempt,
             why,
             deadline,
-        } => format!("#{attempt} is to end: {}{}", cut_why(*why), by(deadline)),
+        } => format!("#{attempt} is stopping: {why}{}", by(deadline)),
         Explanation::Ended { state, because } => {
             format!("{}, because of {}", state.word(), names(because))
         }

@@ -1,8 +1,7 @@
 //! Words: a record as one short line.
 
 use zeph_graph::{
-    Answer, AskWhy, CutHow, CutWhy, EndingWhy, FailureAnswer, Output, Record, SkipWhy, TaskGraph,
-    TaskId, Timestamp,
+    Answer, AskWhy, EndingWhy, FailureAnswer, Output, Record, SkipWhy, TaskGraph, TaskId, Timestamp,
 };
 
 use super::times::moment;
@@ -17,7 +16,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Started { attempt, .. } => format!("starts #{attempt}"),
         Record::Completed { output, .. } => format!("completed{}", value(output)),
         Record::AttemptFailed { attempt, fault, .. } => format!("#{attempt} failed: {fault}"),
-        Record::AttemptCut { attempt, how, .. } => format!("#{attempt} {}", cut_how(how)),
+        Record::AttemptCut { attempt, how, .. } => format!("#{attempt} {}", how.word()),
         Record::BackedOff { until, .. } => format!("backs off until {}", moment(start, until)),
         Record::Asked { question, why, .. } => format!("asks q{question}: {}", ask_why(why)),
         Record::Answered {
@@ -30,7 +29,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
             format!("q{question} answered{by}: {}", answer_word(answer))
         }
         Record::CancelRequested { attempt, why, .. } => {
-            format!("#{attempt} told to end: {}", cut_why(why))
+            format!("#{attempt} stopping: {why}")
         }
         Record::Failed { why, .. } => format!("FAILED: {why}"),
         Record::Skipped { why, .. } => match why {
@@ -41,7 +40,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Ending { why } => match why {
             EndingWhy::Abort(task) => format!("ending: {} aborts", name(task)),
             EndingWhy::Cancel => "ending: cancelled".into(),
-            EndingWhy::Timeout => "ending: out of time".into(),
+            EndingWhy::Timeout => "ending: timed out".into(),
         },
         Record::Paused => "paused".into(),
         Record::Unpaused => "unpaused".into(),
@@ -76,28 +75,11 @@ fn value(output: Output) -> String {
     }
 }
 
-const fn cut_how(how: CutHow) -> &'static str {
-    match how {
-        CutHow::Stopped => "stopped",
-        CutHow::Abandoned => "given up",
-        CutHow::Lost => "lost",
-    }
-}
-
-pub(super) fn cut_why(why: CutWhy) -> String {
-    match why {
-        CutWhy::Cancel(why) => why.to_string(),
-        CutWhy::AttemptTimeout => "attempt timed out".into(),
-        CutWhy::TaskTimeout => "task timed out".into(),
-        CutWhy::Suspend => "suspended".into(),
-    }
-}
-
 pub(super) fn ask_why(why: AskWhy) -> String {
     match why {
-        AskWhy::Work => "its question".into(),
-        AskWhy::Approve => "may it start?".into(),
-        AskWhy::Failure(fault) => format!("{fault}, what now?"),
+        AskWhy::Work => "the question of the task".into(),
+        AskWhy::Approve => "approval".into(),
+        AskWhy::Failure(fault) => format!("failed: {fault}"),
     }
 }
 

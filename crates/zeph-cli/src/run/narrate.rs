@@ -328,7 +328,7 @@ mod tests {
                 at,
                 record,
             };
-            let line = board.line(&Event::of(&entry, &graph), &[]);
+            let line = board.line(&Event::from_entry(&entry, &graph), &[]);
             let text = line.map(|line| anstream::adapter::strip_str(&line.to_string()).to_string());
             lines.extend(text);
         }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use serde_json::{Value, json};
 use zeph_graph::{TaskId, wire};
 use zeph_runtime::RunView;
-use zeph_scheduler::Event;
+use zeph_scheduler::{Event, EventLog};
 
 use crate::cx::Cx;
 use crate::out::{self, Channel};
@@ -131,6 +131,10 @@ fn event_json(run: &str, event: &Event) -> Value {
 
 /// The records after the last one told, for an observer that missed some.
 pub(crate) fn missed(view: &RunView, last: u64) -> Vec<Event> {
-    let later = view.entries.iter().filter(|entry| entry.seq.get() > last);
-    later.map(|entry| Event::of(entry, view.graph())).collect()
+    let mut log = EventLog::default();
+    let events = view
+        .entries
+        .iter()
+        .map(|entry| log.event(entry, view.graph()));
+    events.filter(|event| event.seq.get() > last).collect()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zeph_graph::{Entry, Policy, RunState, TaskGraph, TaskId, Work};
-use zeph_scheduler::{Counts, Event, Explanation, Input, InputOutcome, Scheduler, Scope};
+use zeph_scheduler::{Counts, Event, EventLog, Explanation, Input, InputOutcome, Scheduler, Scope};
 
 use super::assignment::Assignment;
 use super::body::{AnyBody, Body, any_body};
@@ -72,6 +72,7 @@ pub struct DagScheduler {
     pub(crate) journal: Vec<Entry>,
     // How many records the events have told.
     told: usize,
+    event_log: EventLog,
     pub(crate) contents: Contents,
 
     // Of the attempts in flight.
@@ -94,6 +95,7 @@ impl DagScheduler {
             pool: None,
             journal: Vec::new(),
             told: 0,
+            event_log: EventLog::default(),
             contents: Contents::default(),
             stops: BTreeMap::new(),
             started: VecDeque::new(),
@@ -170,7 +172,8 @@ impl DagScheduler {
     pub fn events(&mut self) -> impl ExactSizeIterator<Item = Event> + use<> {
         let graph = self.stage.graph();
         let fresh = self.journal[self.told..].iter();
-        let events: Vec<Event> = fresh.map(|entry| Event::of(entry, graph)).collect();
+        let log = &mut self.event_log;
+        let events: Vec<Event> = fresh.map(|entry| log.event(entry, graph)).collect();
         self.told = self.journal.len();
         events.into_iter()
     }

@@ -157,10 +157,7 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
             "skipped",
             "It was skipped: the answer to its approval was no.",
         ),
-        TaskState::Canceled { why } => Reason::new(
-            "canceled",
-            format!("It was canceled: {}.", words::cancel(why)),
-        ),
+        TaskState::Canceled { why } => Reason::new("canceled", format!("It was canceled: {why}.")),
         TaskState::Completed { .. }
         | TaskState::Pending
         | TaskState::Ready

@@ -1,8 +1,7 @@
 //! The words for states, faults and the reasons that ends carry.
 
 use zeph_graph::{
-    AskWhy, Attempt, CancelWhy, CutWhy, Fault, Output, QuestionId, SkipWhy, Task, TaskId,
-    TaskState, Timestamp,
+    AskWhy, Attempt, CutWhy, Fault, Output, QuestionId, SkipWhy, Task, TaskId, TaskState, Timestamp,
 };
 use zeph_runtime::RunView;
 use zeph_scheduler::Tally;
@@ -111,10 +110,7 @@ pub(super) fn canceling(
 ) -> String {
     let given_up = deadline.map(|at| format!("; it is given up {}", ago(at, now)));
     let given_up = given_up.unwrap_or_default();
-    format!(
-        "Attempt {attempt} is being stopped because {}{given_up}.",
-        cut(why)
-    )
+    format!("Attempt {attempt} is being stopped: {why}{given_up}.")
 }
 
 pub(super) const fn fault(fault: Fault) -> &'static str {
@@ -127,26 +123,5 @@ pub(super) const fn fault(fault: Fault) -> &'static str {
         Fault::TaskTimeout => "all its attempts together took too long",
         Fault::Interrupted => "its attempt was interrupted, and it must not happen twice",
         Fault::Budget => "a budget does not cover its next call",
-    }
-}
-
-pub(super) const fn cancel(why: CancelWhy) -> &'static str {
-    match why {
-        CancelWhy::Task => "somebody cancelled it",
-        CancelWhy::Downstream => {
-            "somebody cancelled a task that it depends on, and what follows it"
-        }
-        CancelWhy::Run => "somebody cancelled the run",
-        CancelWhy::Abort => "another task failed, and its failure aborts the run",
-        CancelWhy::RunTimeout => "the run took too long",
-    }
-}
-
-const fn cut(why: CutWhy) -> &'static str {
-    match why {
-        CutWhy::Cancel(why) => cancel(why),
-        CutWhy::AttemptTimeout => "it took too long",
-        CutWhy::TaskTimeout => "all attempts of the task together took too long",
-        CutWhy::Suspend => "the run is being suspended",
     }
 }

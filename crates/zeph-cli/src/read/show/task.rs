@@ -226,7 +226,7 @@ impl<'a> Shown<'a> {
         vec![
             entry.seq.to_string(),
             format!("+{}", format_duration(entry.at.since(begin))),
-            Event::of(entry, self.view.graph()).to_string(),
+            Event::from_entry(entry, self.view.graph()).to_string(),
         ]
     }
 
@@ -263,8 +263,8 @@ impl<'a> Shown<'a> {
             json!({
                 "seq": entry.seq.get(),
                 "at_us": entry.at.as_micros(),
-                "kind": Event::of(entry, view.graph()).kind().word(),
-                "text": Event::of(entry, view.graph()).to_string(),
+                "kind": Event::from_entry(entry, view.graph()).kind().word(),
+                "text": Event::from_entry(entry, view.graph()).to_string(),
             })
         };
         let output = self.output.as_ref().map(|output| {

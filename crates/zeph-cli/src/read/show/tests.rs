@@ -150,7 +150,7 @@ Records
   2  +0s    task "fetch" is ready
   3  +0s    task "fetch" started
   4  +1.5s  attempt 1 of task "fetch" failed: error
-  5  +1.5s  task "fetch" tries again in 2s
+  5  +1.5s  task "fetch" backs off for 2s
   6  +3.5s  task "fetch" is ready
   7  +3.5s  task "fetch" started again, attempt 2
   8  +4s    task "fetch" completed

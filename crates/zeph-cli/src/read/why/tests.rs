@@ -221,7 +221,7 @@ async fn every_state_has_its_sentence() {
     story.tell(1_000, Input::Tick);
     let (text, _) = said(story, &alive(), "t").await;
     assert!(
-        text.starts_with("Attempt 1 is being stopped because it took too long"),
+        text.starts_with("Attempt 1 is being stopped: attempt timed out"),
         "{text}"
     );
 
@@ -250,7 +250,7 @@ async fn every_state_has_its_sentence() {
     let mut story = one(doing("t").approve("Go?"));
     story.tell(1_000, Input::Cancel(Scope::Run));
     let (text, _) = said(story, &alive(), "t").await;
-    assert_eq!(text, "It was canceled: somebody cancelled the run.");
+    assert_eq!(text, "It was canceled: the run was cancelled.");
 
     let mut story = one(doing("t").on_failure(OnFailure::Value(Params::from_json_text("1"))));
     story.fail(1_000, "t", &TaskError::retryable("broken"));

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use zeph_config::{Layers, OrchestrationConfig, Origin, Resolved};
 use zeph_graph::{RunId, Timestamp};
-use zeph_memory::{ListQuery, RawGraphStore, RunRow, StoreError};
+use zeph_memory::{RawGraphStore, StoreError};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::Owners;
 
@@ -181,20 +181,7 @@ impl Cx {
             Err(StoreError::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        let mut found: Vec<RunId> = Vec::new();
-        let mut query = ListQuery {
-            limit: 1000,
-            ..ListQuery::default()
-        };
-        loop {
-            let page = store.list(query.clone()).await?;
-            query.before = page.last().map(RunRow::cursor);
-            let names = page.into_iter().map(|row| row.run);
-            found.extend(names.filter(|run| run.as_str().starts_with(text)));
-            if query.before.is_none() {
-                break;
-            }
-        }
+        let found = store.find(text, CANDIDATES as u32 + 1).await?;
         match &found[..] {
             [only] => Ok(only.clone()),
             [] => Err(no_such_run(text)),
@@ -228,15 +215,16 @@ fn no_such_run(text: &str) -> CliError {
 }
 
 fn ambiguous(text: &str, found: &[RunId]) -> CliError {
-    let mut names: Vec<&str> = found.iter().take(CANDIDATES).map(RunId::as_str).collect();
-    if found.len() > CANDIDATES {
-        names.push("…");
-    }
+    let names: Vec<&str> = found.iter().take(CANDIDATES).map(RunId::as_str).collect();
+    let (count, more) = if found.len() > CANDIDATES {
+        (format!("more than {CANDIDATES}"), ", …")
+    } else {
+        (found.len().to_string(), "")
+    };
     CliError::new(
         Exit::Usage,
         format!(
-            "{} runs begin with {:?}: {}",
-            found.len(),
+            "{count} runs begin with {:?}: {}{more}",
             zeph_common::escape_terminal(text),
             names.join(", ")
         ),

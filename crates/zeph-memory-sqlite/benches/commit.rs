@@ -48,7 +48,7 @@ async fn commits(path: &Path, rows: usize) -> Result<Duration, Box<dyn Error>> {
     let first = chain
         .seal(Vec::new(), RunStatus::open("running"))
         .creating(new);
-    store.commit(Commit::one(first), fence).await?;
+    store.commit(&Commit::one(first), fence).await?;
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let rows = (0..rows)
@@ -56,7 +56,7 @@ async fn commits(path: &Path, rows: usize) -> Result<Duration, Box<dyn Error>> {
             .collect();
         let start = Instant::now();
         let append = chain.seal(rows, RunStatus::open("running"));
-        store.commit(Commit::one(append), fence).await?;
+        store.commit(&Commit::one(append), fence).await?;
         times.push(start.elapsed());
     }
     Ok(median(times))

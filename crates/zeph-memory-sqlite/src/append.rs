@@ -1,4 +1,4 @@
-//! A commit as SQL: at most three statements for its appends, whatever their number and size.
+//! A commit as SQL: at most three statements for its appends, of any number and size.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -6,13 +6,15 @@ use std::fmt::Write;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use zeph_graph::Seq;
-use zeph_memory::{Append, ChainHash, Fence, RequestId, RunChange, SealedRow, StoreError};
+use zeph_memory::{
+    Append, ChainHash, ChangeStart, Commit, Fence, RunChange, SealedRow, StoreError,
+};
 
 use crate::bulk::{Bulk, Slice};
 use crate::fault;
 
-/// Creates and updates runs. A run that somebody else owns, or that is not where its change continues
-/// from, is left out: then fewer rows are returned than were given.
+/// Creates and updates runs. A run of another owner, or one whose journal ends elsewhere, is left out: then
+/// the statement returns fewer rows than it was given.
 const PUT_RUNS: &str = "
 INSERT INTO runs (run, title, created_at, updated_at, state, open, summary, epoch, last_seq, head, genesis, status_hash)
 SELECT new.run, new.title, new.created_at, new.updated_at, new.state, new.open, new.summary, ?3, new.last_seq,
@@ -70,23 +72,30 @@ const SETTLE: &str = "
 DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?1))
   AND EXISTS (SELECT 1 FROM runs WHERE runs.run = inbox.run AND runs.epoch = ?2)";
 
-/// The kind and the content number under which the header of a run is kept.
+/// The kind and the content number of the header of a run.
 const HEADER: (&str, u64) = ("header", 0);
 
-/// The parameters of a commit's statements, made before the database is locked.
+/// The parameters of the statements of a commit, built before the database is locked.
 #[derive(Debug)]
 pub(crate) struct Statements {
     runs: Bulk,
     rows: Bulk,
     contents: Bulk,
     settled: String,
+    /// Where each change begins, to find the reason of a refusal.
+    starts: Vec<ChangeStart>,
 }
 
 impl Statements {
-    pub(crate) fn of(changes: &[RunChange<'_>], settled: &[RequestId]) -> Self {
+    /// Copies the texts and bytes of a commit into parameters.
+    ///
+    /// # Errors
+    /// When appends of one run do not follow each other.
+    pub(crate) fn new(commit: &Commit) -> Result<Self, StoreError> {
+        let changes = RunChange::group(&commit.appends)?;
         let (mut runs, mut rows, mut contents) =
             (Bulk::default(), Bulk::default(), Bulk::default());
-        for change in changes {
+        for change in &changes {
             put_run(&mut runs, change);
             let (in_rows, in_contents) = (rows.shared(change.run()), contents.shared(change.run()));
             if let Some(new) = change.genesis() {
@@ -102,18 +111,19 @@ impl Statements {
                 put_parts(&mut contents, in_contents, row);
             }
         }
-        let ids: Vec<_> = settled.iter().map(ToString::to_string).collect();
+        let ids: Vec<_> = commit.settled.iter().map(ToString::to_string).collect();
         let settled = if ids.is_empty() {
             String::new()
         } else {
             format!("[{}]", ids.join(","))
         };
-        Self {
+        Ok(Self {
             runs,
             rows,
             contents,
             settled,
-        }
+            starts: changes.iter().map(RunChange::start).collect(),
+        })
     }
 
     /// Runs the statements in an open transaction; returns how many there were. After an error the
@@ -121,7 +131,6 @@ impl Statements {
     pub(crate) async fn execute(
         self,
         connection: &mut SqliteConnection,
-        changes: &[RunChange<'_>],
         fence: Fence,
     ) -> Result<u64, StoreError> {
         let mut executed = 0;
@@ -134,7 +143,7 @@ impl Statements {
                 .bind(signed(fence.epoch));
             let written = query.fetch_all(&mut *connection).await.map_err(writing)?;
             if written.len() as u64 != expected {
-                return Err(why_refused(connection, changes, &written, fence).await);
+                return Err(why_refused(connection, &self.starts, &written, fence).await);
             }
             executed += 1;
         }
@@ -161,7 +170,7 @@ impl Statements {
 
 fn put_run(bulk: &mut Bulk, change: &RunChange<'_>) {
     let (first, last): (&Append, &Append) = (change.first_append(), change.last_append());
-    // Of a run that is there already, title, creation time and header are not touched.
+    // Title, creation time and header of an existing run do not change.
     let (title, created_at) = change
         .genesis()
         .map_or(("", 0), |new| (&new.title, new.created_at.as_micros()));
@@ -225,11 +234,11 @@ fn put_parts(bulk: &mut Bulk, run: Slice, row: &SealedRow) {
     }
 }
 
-/// Finds out, in the same transaction, why a run was left out. Those that were written are as this
-/// commit would have them, which tells nothing.
+/// Finds out, in the same transaction, why a run was left out. Runs that were written already look as
+/// after this commit, so they are not checked.
 async fn why_refused(
     connection: &mut SqliteConnection,
-    changes: &[RunChange<'_>],
+    starts: &[ChangeStart],
     written: &[SqliteRow],
     fence: Fence,
 ) -> StoreError {
@@ -237,9 +246,9 @@ async fn why_refused(
         .iter()
         .filter_map(|row| row.try_get(0).ok())
         .collect();
-    let left_out = |change: &&RunChange<'_>| !written.contains(change.run().as_str());
-    for change in changes.iter().filter(left_out) {
-        if let Err(error) = check_change(connection, change, fence).await {
+    let left_out = |start: &&ChangeStart| !written.contains(start.run.as_str());
+    for start in starts.iter().filter(left_out) {
+        if let Err(error) = check_change(connection, start, fence).await {
             return error;
         }
     }
@@ -251,18 +260,18 @@ async fn why_refused(
 
 async fn check_change(
     connection: &mut SqliteConnection,
-    change: &RunChange<'_>,
+    start: &ChangeStart,
     fence: Fence,
 ) -> Result<(), StoreError> {
-    let run = change.run();
+    let run = &start.run;
     let sql = "SELECT epoch, last_seq, head FROM runs WHERE run = ?1";
     let query = sqlx::query(sql).bind(run.as_str());
     let found = query.fetch_optional(connection).await.map_err(writing)?;
-    match (change.genesis(), found) {
-        (Some(_), Some(_)) => Err(StoreError::Exists { run: run.clone() }),
-        (Some(_), None) => Ok(()),
-        (None, None) => Err(StoreError::NotFound { run: run.clone() }),
-        (None, Some(row)) => {
+    match (start.creates, found) {
+        (true, Some(_)) => Err(StoreError::Exists { run: run.clone() }),
+        (true, None) => Ok(()),
+        (false, None) => Err(StoreError::NotFound { run: run.clone() }),
+        (false, Some(row)) => {
             let theirs = row.try_get::<i64, _>(0).map_err(writing)?.unsigned_abs();
             if theirs != fence.epoch {
                 return Err(StoreError::Fenced {
@@ -276,12 +285,12 @@ async fn check_change(
             let head = ChainHash::from_slice(&head).ok_or_else(|| {
                 StoreError::damaged(run, None, "the head of its chain is not a hash")
             })?;
-            change.check_continues(Seq::new(last.unsigned_abs()), head)
+            start.check_continues(Seq::new(last.unsigned_abs()), head)
         }
     }
 }
 
-/// A number as SQLite holds it; nothing that is stored comes near the limit.
+/// A number as SQLite stores it; no stored number comes near the limit.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

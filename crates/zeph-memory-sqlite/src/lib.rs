@@ -25,7 +25,7 @@
 //! let new = NewRun::new("k7m2xq9d".parse()?, "A first run", now, "{}");
 //! let mut chain = Chain::genesis(&new);
 //! let rows = vec![Row::new(now, r#"{"type":"readied","task":0}"#)];
-//! store.commit(Commit::one(chain.seal(rows, RunStatus::open("running")).creating(new)), fence).await?;
+//! store.commit(&Commit::one(chain.seal(rows, RunStatus::open("running")).creating(new)), fence).await?;
 //! store.close().await?;
 //!
 //! let store = SqliteStore::open_read_only(&path).await?;

@@ -301,31 +301,40 @@ fn line(row: &SqliteRow) -> Option<RunRow> {
     })
 }
 
-/// All requests, the oldest first.
-pub(crate) async fn inbox(connection: &mut SqliteConnection) -> Result<Vec<Request>, StoreError> {
+/// The runs whose names begin with a prefix, by name.
+pub(crate) async fn find(
+    connection: &mut SqliteConnection,
+    prefix: &str,
+    limit: u32,
+) -> Result<Vec<RunId>, StoreError> {
+    let failed = |error| fault::io("searching the runs", error);
+    // `~` comes after every character of a name, so this is a range of the primary key.
+    let sql = "SELECT run FROM runs WHERE run >= ?1 AND run < ?1 || '~' ORDER BY run LIMIT ?2";
+    let query = sqlx::query(sql).bind(prefix).bind(i64::from(limit));
+    let rows = query.fetch_all(connection).await.map_err(failed)?;
+    let name = |row: &SqliteRow| row.try_get::<String, _>(0).ok()?.parse().ok();
+    Ok(rows.iter().filter_map(name).collect())
+}
+
+/// The requests to a run, oldest first.
+pub(crate) async fn inbox(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+) -> Result<Vec<Request>, StoreError> {
     let failed = |error| fault::io("reading the inbox", error);
-    let sql = "SELECT id, run, at, body FROM inbox ORDER BY id";
-    let rows = sqlx::query(sql)
-        .fetch_all(connection)
-        .await
-        .map_err(failed)?;
+    let sql = "SELECT id, at, body FROM inbox WHERE run = ?1 ORDER BY id";
+    let query = sqlx::query(sql).bind(run.as_str());
+    let rows = query.fetch_all(connection).await.map_err(failed)?;
     let request = |row: &SqliteRow| -> Result<Request, sqlx::Error> {
-        let run = row
-            .try_get::<String, _>(1)?
-            .parse()
-            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        let id = RequestId::new(row.try_get::<i64, _>(0)?.unsigned_abs());
         Ok(Request {
-            id,
-            run,
-            at: time(row, 2)?,
-            body: row.try_get(3)?,
+            id: RequestId::new(row.try_get::<i64, _>(0)?.unsigned_abs()),
+            run: run.clone(),
+            at: time(row, 1)?,
+            body: row.try_get(2)?,
         })
     };
-    rows.iter()
-        .map(request)
-        .collect::<Result<_, _>>()
-        .map_err(failed)
+    let requests = rows.iter().map(request).collect::<Result<_, _>>();
+    requests.map_err(failed)
 }
 
 async fn exists(connection: &mut SqliteConnection, run: &RunId) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ use zeph_memory::{
     StoreError, StoredRun,
 };
 
+use crate::append::Statements;
 use crate::options::SqliteOptions;
 use crate::place::{self, Found, Place};
 use crate::writer::Writer;
@@ -219,12 +220,13 @@ impl RawGraphStore for SqliteStore {
             .await
     }
 
-    async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
-        let statements = Arc::clone(&self.statements);
+    async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
+        let statements = Statements::new(commit)?;
+        let count = Arc::clone(&self.statements);
         self.write(move |writer| {
             Box::pin(async move {
-                let executed = writer.commit(&commit, fence).await?;
-                statements.fetch_add(executed, Ordering::Relaxed);
+                let executed = writer.commit(statements, fence).await?;
+                count.fetch_add(executed, Ordering::Relaxed);
                 Ok(())
             })
         })
@@ -259,15 +261,20 @@ impl RawGraphStore for SqliteStore {
         reader::list(&mut connection, &query).await
     }
 
+    async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        let mut connection = self.reader().await?;
+        reader::find(&mut connection, prefix, limit).await
+    }
+
     async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
         let (run, body) = (run.clone(), body.to_owned());
         self.write(move |writer| Box::pin(async move { writer.post(&run, at, &body).await }))
             .await
     }
 
-    async fn inbox(&self) -> Result<Vec<Request>, StoreError> {
+    async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
         let mut connection = self.reader().await?;
-        reader::inbox(&mut connection).await
+        reader::inbox(&mut connection, run).await
     }
 
     async fn delete(&self, run: &RunId, _fence: Fence) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 use sqlx::{Row, SqliteConnection};
 use zeph_graph::{RunId, Timestamp};
-use zeph_memory::{Commit, Fence, RequestId, RunChange, StoreError};
+use zeph_memory::{Fence, RequestId, StoreError};
 
 use crate::append::{Statements, signed};
 use crate::care::Checkpoint;
@@ -30,18 +30,14 @@ impl Writer {
         }
     }
 
-    /// Writes a commit; returns how many statements it took.
+    /// Writes a commit; returns the number of statements.
     pub(crate) async fn commit(
         &mut self,
-        commit: &Commit,
+        statements: Statements,
         fence: Fence,
     ) -> Result<u64, StoreError> {
-        let changes = RunChange::group(&commit.appends)?;
-        let statements = Statements::of(&changes, &commit.settled);
         self.begin().await?;
-        let result = statements
-            .execute(&mut self.connection, &changes, fence)
-            .await;
+        let result = statements.execute(&mut self.connection, fence).await;
         self.end(result).await
     }
 
@@ -201,7 +197,7 @@ fn writing(error: sqlx::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use zeph_memory::{Chain, Content, ContentKind, NewRun, Row, RunStatus};
+    use zeph_memory::{Chain, Commit, Content, ContentKind, NewRun, Row, RunStatus};
 
     use super::*;
     use crate::SqliteStore;
@@ -235,14 +231,16 @@ mod tests {
         let commit = Commit::one(append);
         limit_pages(&mut writer, 100).await;
         for _ in 0..2 {
-            let error = writer.commit(&commit, fence).await.unwrap_err();
+            let statements = Statements::new(&commit).unwrap();
+            let error = writer.commit(statements, fence).await.unwrap_err();
             assert!(matches!(error, StoreError::Full { .. }), "{error}");
         }
         limit_pages(&mut writer, 1_000_000).await;
+        let statements = Statements::new(&commit).unwrap();
         assert_eq!(
-            writer.commit(&commit, fence).await.unwrap(),
+            writer.commit(statements, fence).await.unwrap(),
             3,
-            "nothing was left of the failures"
+            "the failures left nothing behind"
         );
     }
 

@@ -1,18 +1,18 @@
-//! The hash chain of a run: rows are sealed into appends, and appends are all that a store takes.
+//! The hash chain of a run: rows are sealed into appends, the only thing that a store accepts.
 
 use std::collections::BTreeMap;
 
 use zeph_graph::{RunId, Seq, Timestamp};
 
 use crate::error::StoreError;
-use crate::hash::{self, ChainHash};
+use crate::hash::{ChainHash, Framed};
 use crate::row::{Content, Row};
 use crate::run::{NewRun, RunStatus};
 
-/// The end of one run's journal: where the next row belongs, and what it is linked to.
+/// The end of one run's journal: the place of the next row and the hash that it is linked to.
 ///
-/// [`Chain::seal`] advances it at once. When the commit of what was sealed fails, the chain is ahead
-/// of the store: drop it, and take the one that [`RawGraphStore::load`] returns.
+/// [`Chain::seal`] advances it at once. When the commit of an append fails, the chain is ahead of the
+/// store: drop it and use the one that [`RawGraphStore::load`] returns.
 ///
 /// [`RawGraphStore::load`]: crate::RawGraphStore::load
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Chain {
         Self {
             run: new.run.clone(),
             next: Seq::FIRST,
-            head: hash::genesis(new),
+            head: new.hash(),
             updated_at: new.created_at,
         }
     }
@@ -65,20 +65,14 @@ impl Chain {
         self.updated_at
     }
 
-    /// Links rows to the chain and advances it past them. No rows are fine: only the status changes then.
+    /// Links rows to the chain and advances it past them. Without rows only the status changes.
     ///
-    /// The cost is one pass over all bytes, contents included.
+    /// Cost: one pass over all bytes, contents included.
     pub fn seal(&mut self, rows: Vec<Row>, status: RunStatus) -> Append {
         let (first, prev) = (self.next, self.head);
         let rows = rows.into_iter().map(|row| self.seal_row(row)).collect();
         Append {
-            status_hash: hash::status(
-                &self.run,
-                self.last_seq(),
-                self.head,
-                self.updated_at,
-                &status,
-            ),
+            status_hash: status.hash(&self.run, self.last_seq(), self.head, self.updated_at),
             run: self.run.clone(),
             genesis: None,
             first,
@@ -91,8 +85,8 @@ impl Chain {
     }
 
     fn seal_row(&mut self, row: Row) -> SealedRow {
-        let part_hashes: Vec<_> = row.contents.iter().map(hash::part).collect();
-        let content_hash = hash::contents(&part_hashes);
+        let part_hashes: Vec<_> = row.contents.iter().map(Content::hash).collect();
+        let content_hash = contents_hash(&part_hashes);
         let seq = self.next;
         self.link(row.at, &row.payload, content_hash);
         SealedRow {
@@ -113,14 +107,28 @@ impl Chain {
         payload: &str,
         content_hash: ChainHash,
     ) -> ChainHash {
-        self.head = hash::row(&self.run, self.next, at, payload, content_hash, self.head);
+        self.head = Framed::new("zeph-memory v1 row")
+            .bytes(self.run.as_str().as_bytes())
+            .number(self.next.get())
+            .number(at.as_micros())
+            .bytes(payload.as_bytes())
+            .hash(content_hash)
+            .hash(self.head)
+            .end();
         self.next = self.next.plus(1);
         self.updated_at = at;
         self.head
     }
 }
 
-/// One row as it goes into a store, linked to the one before it.
+/// The hash over all parts that one row brings, in order.
+pub(crate) fn contents_hash(parts: &[ChainHash]) -> ChainHash {
+    let start = Framed::new("zeph-memory v1 contents").number(parts.len() as u64);
+    let framed = parts.iter().fold(start, |framed, &part| framed.hash(part));
+    framed.end()
+}
+
+/// One row as a store writes it, linked to the row before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedRow {
     seq: Seq,
@@ -145,7 +153,7 @@ impl SealedRow {
         self.at
     }
 
-    /// JSON text; opaque.
+    /// JSON text. The store does not interpret it.
     #[must_use]
     pub fn payload(&self) -> &str {
         &self.payload
@@ -176,7 +184,7 @@ impl SealedRow {
     }
 }
 
-/// Sealed rows of one run and the status after them: the only thing a store accepts.
+/// Sealed rows of one run and its status after them: the only thing that a store accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Append {
     run: RunId,
@@ -207,7 +215,7 @@ impl Append {
         &self.run
     }
 
-    /// What the run is created with, when this append creates it.
+    /// The new run, when this append creates it.
     #[must_use]
     pub const fn genesis(&self) -> Option<&NewRun> {
         self.genesis.as_ref()
@@ -249,23 +257,23 @@ impl Append {
         self.updated_at
     }
 
-    /// How the run stands after it.
+    /// The status of the run after it.
     #[must_use]
     pub const fn status(&self) -> &RunStatus {
         &self.status
     }
 
-    /// The hash over the status and the place in the chain where it holds.
+    /// The hash over the status and its place in the chain.
     #[must_use]
     pub const fn status_hash(&self) -> ChainHash {
         self.status_hash
     }
 }
 
-/// Everything that one commit does to one run: its appends, which are proven to follow each other.
+/// The appends of one commit to one run, checked to follow each other.
 ///
-/// What is left for a store to check is the fence, and that the run is where `prev` and `first` say,
-/// or not there at all when it is created.
+/// A store still has to check the fence, and that the journal ends where [`start`](Self::start) says, or
+/// that there is no such run when it is created.
 #[derive(Clone, Debug)]
 pub struct RunChange<'a> {
     appends: Vec<&'a Append>,
@@ -292,7 +300,8 @@ impl<'a> RunChange<'a> {
                         run: append.run().clone(),
                     });
                 }
-                check_place(append, before.last(), before.head())?;
+                let start = (append.first(), append.prev());
+                check_place(append.run(), start, before.last(), before.head())?;
             }
             change.appends.push(append);
         }
@@ -305,7 +314,7 @@ impl<'a> RunChange<'a> {
         self.first_append().run()
     }
 
-    /// What the run is created with, when it is.
+    /// The new run, when this change creates it.
     #[must_use]
     pub fn genesis(&self) -> Option<&'a NewRun> {
         self.first_append().genesis()
@@ -328,12 +337,39 @@ impl<'a> RunChange<'a> {
         self.appends.iter().flat_map(|append| append.rows())
     }
 
-    /// Checks that this change continues a journal that ends like that.
+    /// The place in the journal where the change begins.
+    #[must_use]
+    pub fn start(&self) -> ChangeStart {
+        let first = self.first_append();
+        ChangeStart {
+            run: first.run().clone(),
+            creates: first.genesis().is_some(),
+            first: first.first(),
+            prev: first.prev(),
+        }
+    }
+}
+
+/// The place in a journal where a change begins, for stores that check it apart from the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeStart {
+    /// The run.
+    pub run: RunId,
+    /// Whether the change creates the run.
+    pub creates: bool,
+    /// The place of its first row.
+    pub first: Seq,
+    /// The head of the chain before it.
+    pub prev: ChainHash,
+}
+
+impl ChangeStart {
+    /// Checks that the change continues a stored journal with this last row and this head.
     ///
     /// # Errors
     /// [`StoreError::OutOfOrder`] or [`StoreError::Forked`] when it does not.
     pub fn check_continues(&self, last: Seq, head: ChainHash) -> Result<(), StoreError> {
-        check_place(self.first_append(), last, head)
+        check_place(&self.run, (self.first, self.prev), last, head)
     }
 }
 
@@ -347,24 +383,29 @@ fn follows(append: &Append, chain: &Chain) -> Result<(), StoreError> {
             got: append.prev(),
         });
     }
-    check_place(append, chain.last_seq(), chain.head())
+    let start = (append.first(), append.prev());
+    check_place(append.run(), start, chain.last_seq(), chain.head())
 }
 
-fn check_place(append: &Append, last: Seq, head: ChainHash) -> Result<(), StoreError> {
-    let run = append.run().clone();
-    if append.first() != last.plus(1) {
+fn check_place(
+    run: &RunId,
+    (first, prev): (Seq, ChainHash),
+    last: Seq,
+    head: ChainHash,
+) -> Result<(), StoreError> {
+    if first != last.plus(1) {
         return Err(StoreError::OutOfOrder {
-            run,
+            run: run.clone(),
             expected: last.plus(1),
-            got: append.first(),
+            got: first,
         });
     }
-    if append.prev() != head {
+    if prev != head {
         return Err(StoreError::Forked {
-            run,
-            seq: append.first(),
+            run: run.clone(),
+            seq: first,
             stored: head,
-            got: append.prev(),
+            got: prev,
         });
     }
     Ok(())

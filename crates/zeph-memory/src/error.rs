@@ -1,4 +1,4 @@
-//! What can go wrong in a store, and what to do then.
+//! `StoreError`: the failures of a store, each with what to do about it.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -7,17 +7,16 @@ use zeph_graph::{RunId, Seq};
 
 use crate::hash::ChainHash;
 
-/// Why a store did not do what it was asked. Unless a variant says otherwise, nothing was changed.
+/// The failure of a call of a store. Unless a variant says otherwise, nothing was changed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StoreError {
     /// There is no such run.
-    #[error("there is no run {run}: list the runs to see which there are")]
+    #[error("there is no run {run}: list the runs to see their names")]
     NotFound {
         /// The run asked for.
         run: RunId,
     },
-    /// A run of that name is there already.
+    /// There is already a run of that name.
     #[error(
         "there is already a run {run}: choose another name, or delete that run once it has ended"
     )]
@@ -25,9 +24,9 @@ pub enum StoreError {
         /// The run that was to be created.
         run: RunId,
     },
-    /// Somebody else owns the run.
+    /// Another process owns the run.
     #[error(
-        "run {run} was taken over by another process (its epoch is {theirs}, ours is {ours}): leave the run to it"
+        "run {run} was taken over by another process (its epoch is {theirs}, ours is {ours}); this process no longer writes to it"
     )]
     Fenced {
         /// The run.
@@ -63,7 +62,7 @@ pub enum StoreError {
         /// The head that the append was made from.
         got: ChainHash,
     },
-    /// What is stored is not what was written.
+    /// The stored data is not as it was written.
     #[error("run {run} is damaged{}: {what}; restore it from a backup (other runs are not affected)", place(*.seq))]
     Damaged {
         /// The run.
@@ -89,21 +88,21 @@ pub enum StoreError {
         /// The newest schema that this version knows.
         known: i64,
     },
-    /// What lies at the path is not a store of ours. It is left as it is.
-    #[error("{} is not a run database: {why}; it was left untouched, move it away or choose another path", path.display())]
+    /// The file at the path is not a run database. It was not changed.
+    #[error("{} is not a run database: {why}; it was not changed; move it away or choose another path", path.display())]
     NotADatabase {
-        /// Where it lies.
+        /// The path of the file.
         path: PathBuf,
-        /// What is there instead.
+        /// What the file is instead.
         why: String,
     },
     /// The database was deleted or replaced while it was open.
     #[error("the database {} was deleted or replaced while it was open: put it back or restore a backup, then start again", path.display())]
     Replaced {
-        /// Where it should lie.
+        /// The path of the database.
         path: PathBuf,
     },
-    /// The library that the store is built on is too old to be trusted.
+    /// The library below the store is too old: it has known defects.
     #[error(
         "{library} {found} is too old, at least {needed} is needed: build with the bundled version"
     )]
@@ -112,54 +111,54 @@ pub enum StoreError {
         library: &'static str,
         /// Its version.
         found: String,
-        /// The oldest version that will do.
+        /// The oldest version that is accepted.
         needed: &'static str,
     },
-    /// A commit, or one part, is larger than the store can take.
+    /// A commit, or one part, is larger than the store accepts.
     #[error(
         "{bytes} bytes are too many for one commit, the limit is {limit}: write less at a time"
     )]
     TooLarge {
-        /// How many bytes there were.
+        /// The size in bytes.
         bytes: u64,
-        /// How many there may be.
+        /// The largest size in bytes.
         limit: u64,
     },
-    /// There is no room left.
+    /// The disk is full.
     #[error("the disk is full: free some space, then resume")]
     Full {
-        /// What the system said.
+        /// The error of the system.
         source: Cause,
     },
-    /// Another process holds the store.
+    /// Another process holds the lock of the store.
     #[error(
-        "the store is busy: another process has held it for too long; try again, or find out who holds it"
+        "the store is busy: another process has held its lock for too long; try again, or find that process"
     )]
     Busy {
-        /// What the system said.
+        /// The error of the system.
         source: Cause,
     },
-    /// An earlier write failed in a way that leaves its outcome unknown.
+    /// An earlier write failed with an unknown outcome.
     #[error(
-        "nothing is written any more since a write failed ({what}): find out why, then open the store again"
+        "the store accepts no more writes because an earlier one failed ({what}): remove the cause, then open the store again"
     )]
     Broken {
         /// The failure of that earlier write.
         what: String,
     },
-    /// Reading or writing failed. A write that failed like this may have been done or not.
+    /// Reading or writing failed. A write that failed like this may have taken effect or not.
     #[error(
         "{what} failed: {source}; check the disk and its permissions, then open the store again"
     )]
     Io {
-        /// What was being done.
+        /// The operation that failed.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         source: Cause,
     },
 }
 
-/// The error below a [`StoreError`], as the system or the library gave it.
+/// The error below a [`StoreError`], from the system or the library.
 type Cause = Box<dyn Error + Send + Sync>;
 
 impl StoreError {
@@ -173,7 +172,7 @@ impl StoreError {
         }
     }
 
-    /// A failure of the system while something was being done.
+    /// A failure of the system during an operation.
     #[must_use]
     pub fn io(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Io {
@@ -182,7 +181,7 @@ impl StoreError {
         }
     }
 
-    /// The same error, which names that row if it is damage that names none.
+    /// The same error, with that row if it is damage without a row.
     #[must_use]
     pub fn at_row(mut self, row: Seq) -> Self {
         if let Self::Damaged {
@@ -194,13 +193,13 @@ impl StoreError {
         self
     }
 
-    /// Whether the same call may succeed later on the same store, without anything being reopened.
+    /// Whether the same call may succeed later without opening the store again.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Full { .. })
     }
 
-    /// Whether this holder can write no more, to no run, until it claims or opens the store again.
+    /// Whether the store accepts no more writes until it is claimed or opened again.
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
         matches!(
@@ -209,7 +208,7 @@ impl StoreError {
         )
     }
 
-    /// One word for the kind of error, for machines: it never changes.
+    /// The kind of error in one stable word, for programs.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {

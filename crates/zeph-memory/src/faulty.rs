@@ -1,4 +1,4 @@
-//! A store that fails on command, stricter than real ones: for tests of whoever uses a store.
+//! `FaultyStore`: wraps a store and injects faults, for tests of code that uses a store.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +11,12 @@ use zeph_graph::{ContentId, RunId, Timestamp};
 
 use crate::error::StoreError;
 use crate::row::Content;
-use crate::run::{ListQuery, Request, RequestId, RunRow, StoredRun};
-use crate::store::{Commit, Fence, Outline, RawGraphStore};
+use crate::run::{ListQuery, Request, RequestId, RunRow};
+use crate::store::{Commit, Fence, Outline, RawGraphStore, StoredRun};
 
 /// One method of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is the method of that name")]
-#[non_exhaustive]
 pub enum Op {
     Claim,
     Adopt,
@@ -27,12 +26,13 @@ pub enum Op {
     Outline,
     Get,
     List,
+    Find,
     Post,
     Inbox,
     Delete,
 }
 
-/// One call, as the script sees it before it happens.
+/// One call, as the script sees it before the wrapped store does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The method.
@@ -43,29 +43,28 @@ pub struct Call {
     pub total: u64,
 }
 
-/// How a call fails. A store is atomic, so no fault leaves half of a commit behind.
+/// How a call fails. A store is atomic, so no fault leaves a part of a commit behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Fault {
-    /// It fails as [`StoreError::Io`], and nothing is done.
+    /// The call fails as [`StoreError::Io`] and changes nothing.
     Before,
-    /// It is done, and fails as [`StoreError::Io`] all the same.
+    /// The call takes effect and nevertheless fails as [`StoreError::Io`].
     After,
-    /// It fails as [`StoreError::Full`], and nothing is done.
+    /// The call fails as [`StoreError::Full`] and changes nothing.
     Full,
-    /// It fails as [`StoreError::Busy`], and nothing is done.
+    /// The call fails as [`StoreError::Busy`] and changes nothing.
     Busy,
-    /// Somebody else adopts the runs that a commit continues just before it; then it is tried, and
-    /// refused if there are any. Calls of other methods go on undisturbed.
+    /// Another owner adopts the runs that a commit continues just before the commit, which is then
+    /// refused if it continues any. Other methods are not affected.
     Fenced,
 }
 
 type Script = Box<dyn FnMut(Call) -> Option<Fault> + Send>;
 
-/// Wraps a store and fails as a script says.
+/// Wraps a store and injects faults by plan or by script.
 ///
-/// After an I/O failure of a commit, every later commit fails as [`StoreError::Broken`] until the
-/// store is claimed again: who retries a failed write as if nothing had happened is found out.
+/// After an I/O failure of a commit, every later commit fails as [`StoreError::Broken`] until the store
+/// is claimed again, so a caller that retries a failed write is detected.
 ///
 /// # Examples
 /// ```
@@ -77,10 +76,10 @@ type Script = Box<dyn FnMut(Call) -> Option<Fault> + Send>;
 /// let store = FaultyStore::new(MemoryStore::new());
 /// let fence = store.claim("example", Timestamp::ZERO).await?;
 /// store.fail(Op::Commit, 1, Fault::Before);
-/// assert!(matches!(store.commit(Commit::default(), fence).await, Err(StoreError::Io { .. })));
-/// assert!(matches!(store.commit(Commit::default(), fence).await, Err(StoreError::Broken { .. })));
+/// assert!(matches!(store.commit(&Commit::default(), fence).await, Err(StoreError::Io { .. })));
+/// assert!(matches!(store.commit(&Commit::default(), fence).await, Err(StoreError::Broken { .. })));
 /// let fence = store.claim("example", Timestamp::ZERO).await?;
-/// store.commit(Commit::default(), fence).await?;
+/// store.commit(&Commit::default(), fence).await?;
 /// assert_eq!(store.calls(Op::Commit), 3);
 /// # Ok(())
 /// # }
@@ -102,7 +101,7 @@ struct Control {
 }
 
 impl<S: RawGraphStore> FaultyStore<S> {
-    /// Wraps a store. Without a plan or a script nothing fails.
+    /// Wraps a store. Without a plan or a script no call fails.
     #[must_use]
     pub fn new(inner: S) -> Self {
         Self {
@@ -112,45 +111,45 @@ impl<S: RawGraphStore> FaultyStore<S> {
         }
     }
 
-    /// Asks the script before every call. It replaces an earlier script.
+    /// Calls the script before every call of the store. Replaces an earlier script.
     #[must_use]
     pub fn with_script(self, script: impl FnMut(Call) -> Option<Fault> + Send + 'static) -> Self {
         self.control().script = Some(Box::new(script));
         self
     }
 
-    /// Lets the call of that number fail, counted per method from 1 over the life of the store.
+    /// Makes the n-th call of a method fail, counted from 1 over the life of the store.
     pub fn fail(&self, op: Op, nth: u64, fault: Fault) {
         self.control().planned.insert((op, nth), fault);
     }
 
-    /// Lets the next call of a method fail.
+    /// Makes the next call of a method fail.
     pub fn fail_next(&self, op: Op, fault: Fault) {
         let next = self.calls(op) + 1;
         self.fail(op, next, fault);
     }
 
-    /// Forgets the plan and the script. A broken store stays broken until it is claimed.
+    /// Removes the plan and the script. A broken store stays broken until it is claimed.
     pub fn heal(&self) {
         let mut control = self.control();
         control.planned.clear();
         control.script = None;
     }
 
-    /// How often a method was called, failed calls included.
+    /// The number of calls of a method, failed ones included.
     #[must_use]
     pub fn calls(&self, op: Op) -> u64 {
         self.control().counts.get(&op).copied().unwrap_or(0)
     }
 
-    /// Holds back all commits until the guard is dropped; waits for those under way.
+    /// Blocks all commits until the guard is dropped; first waits for those in progress.
     ///
-    /// A commit is counted when it is called, before it is held back.
+    /// A commit is counted when it is called, before it is blocked.
     pub async fn hold_commits(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.gate).write_owned().await
     }
 
-    /// The store below, which does not fail.
+    /// The wrapped store, which does not fail.
     pub const fn inner(&self) -> &S {
         &self.inner
     }
@@ -174,7 +173,7 @@ impl<S: RawGraphStore> FaultyStore<S> {
         planned.or_else(|| control.script.as_mut().and_then(|script| script(call)))
     }
 
-    /// What happens before the call below; the answer says whether it fails after being done.
+    /// The faults that take effect before the call of the wrapped store.
     async fn before(&self, op: Op, fault: Option<Fault>) -> Result<(), StoreError> {
         match fault {
             Some(Fault::Before) => Err(injected(op)),
@@ -188,16 +187,16 @@ impl<S: RawGraphStore> FaultyStore<S> {
         }
     }
 
-    /// Takes over the runs that a commit continues.
-    async fn intrude(&self, commit: &Commit) -> Result<(), StoreError> {
-        let intruder = self.inner.claim("an intruder", Timestamp::ZERO).await?;
+    /// Lets another owner adopt the runs that a commit continues.
+    async fn take_over(&self, commit: &Commit) -> Result<(), StoreError> {
+        let other = self.inner.claim("another owner", Timestamp::ZERO).await?;
         let continued = commit
             .appends
             .iter()
             .filter(|append| append.genesis().is_none());
         for append in continued {
-            match self.inner.adopt(append.run(), intruder).await {
-                // It is created by this commit, or there is no such run.
+            match self.inner.adopt(append.run(), other).await {
+                // This commit creates it, or there is no such run.
                 Err(StoreError::NotFound { .. }) => {}
                 result => result?,
             }
@@ -205,8 +204,8 @@ impl<S: RawGraphStore> FaultyStore<S> {
         Ok(())
     }
 
-    /// One call with its fault, around the call below.
-    async fn around<T>(
+    /// Calls the wrapped store and applies the fault.
+    async fn with_fault<T>(
         &self,
         op: Op,
         fault: Option<Fault>,
@@ -227,7 +226,7 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
     async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
         let fault = self.count(Op::Claim);
         let fence = self
-            .around(Op::Claim, fault, self.inner.claim(owner, at))
+            .with_fault(Op::Claim, fault, self.inner.claim(owner, at))
             .await?;
         self.control().broken = false;
         Ok(fence)
@@ -235,11 +234,11 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
 
     async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         let fault = self.count(Op::Adopt);
-        self.around(Op::Adopt, fault, self.inner.adopt(run, fence))
+        self.with_fault(Op::Adopt, fault, self.inner.adopt(run, fence))
             .await
     }
 
-    async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
+    async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         let fault = self.count(Op::Commit);
         let _open = self.gate.read().await;
         if self.control().broken {
@@ -248,10 +247,10 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
             });
         }
         if fault == Some(Fault::Fenced) {
-            self.intrude(&commit).await?;
+            self.take_over(commit).await?;
         }
         let result = self
-            .around(Op::Commit, fault, self.inner.commit(commit, fence))
+            .with_fault(Op::Commit, fault, self.inner.commit(commit, fence))
             .await;
         if matches!(result, Err(StoreError::Io { .. })) {
             self.control().broken = true;
@@ -261,45 +260,53 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
 
     async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
         let fault = self.count(Op::Load);
-        self.around(Op::Load, fault, self.inner.load(run)).await
+        self.with_fault(Op::Load, fault, self.inner.load(run)).await
     }
 
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
         let fault = self.count(Op::Contents);
-        self.around(Op::Contents, fault, self.inner.contents(run, ids))
+        self.with_fault(Op::Contents, fault, self.inner.contents(run, ids))
             .await
     }
 
     async fn outline(&self, run: &RunId) -> Result<Outline, StoreError> {
         let fault = self.count(Op::Outline);
-        self.around(Op::Outline, fault, self.inner.outline(run))
+        self.with_fault(Op::Outline, fault, self.inner.outline(run))
             .await
     }
 
     async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
         let fault = self.count(Op::Get);
-        self.around(Op::Get, fault, self.inner.get(run)).await
+        self.with_fault(Op::Get, fault, self.inner.get(run)).await
     }
 
     async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
         let fault = self.count(Op::List);
-        self.around(Op::List, fault, self.inner.list(query)).await
+        self.with_fault(Op::List, fault, self.inner.list(query))
+            .await
+    }
+
+    async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        let fault = self.count(Op::Find);
+        self.with_fault(Op::Find, fault, self.inner.find(prefix, limit))
+            .await
     }
 
     async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
         let fault = self.count(Op::Post);
-        self.around(Op::Post, fault, self.inner.post(run, at, body))
+        self.with_fault(Op::Post, fault, self.inner.post(run, at, body))
             .await
     }
 
-    async fn inbox(&self) -> Result<Vec<Request>, StoreError> {
+    async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
         let fault = self.count(Op::Inbox);
-        self.around(Op::Inbox, fault, self.inner.inbox()).await
+        self.with_fault(Op::Inbox, fault, self.inner.inbox(run))
+            .await
     }
 
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         let fault = self.count(Op::Delete);
-        self.around(Op::Delete, fault, self.inner.delete(run, fence))
+        self.with_fault(Op::Delete, fault, self.inner.delete(run, fence))
             .await
     }
 }

@@ -1,18 +1,21 @@
-//! The store port: rows and bytes of runs, sealed into a hash chain, behind one small trait.
+//! The store port of the engine: journals of runs as rows and bytes, behind one trait.
+//!
+//! "Memory" here means the durable store of runs, not an agent's memory and not RAM; the name comes from
+//! the project's seed.
 //!
 //! A *run* is a header and an append-only *journal* of rows. A row is a small JSON text and may bring
-//! *contents*: larger bytes that live apart, so that reading a journal back reads none of them. This
-//! crate knows no tasks: payloads, headers and states are opaque to it.
+//! *contents*: larger bytes that are stored apart, so that reading a journal reads none of them. This
+//! crate knows no tasks: it does not interpret payloads, headers and states.
 //!
-//! Each run has one owner, told by the [`Fence`] of its writes; owners of different runs share a store.
+//! Each run has one owner, named by the [`Fence`] of its commits; owners of different runs share a store.
 //!
 //! The owner keeps a [`Chain`] for each run. [`Chain::seal`] turns rows into an [`Append`], the only
-//! thing a [`RawGraphStore`] accepts, and links every row to the one before it by a hash. A store
+//! thing that a [`RawGraphStore`] accepts, and links every row to the one before it by a hash. A store
 //! checks the links when it writes and when it reads, so a gap, a fork or a flipped bit is an error
 //! that names the run and the row, and never good data.
 //!
-//! [`MemoryStore`] is a complete store without a file. [`FaultyStore`] wraps any store and fails on
-//! command. [`conformance::run_all`] tells whether a store of your own keeps the contract.
+//! [`MemoryStore`] is a complete store in memory. [`FaultyStore`] wraps any store and injects faults.
+//! [`conformance::run_all`] checks whether another store keeps the contract.
 //!
 //! # Examples
 //! ```
@@ -30,7 +33,7 @@
 //! let append = chain
 //!     .seal(vec![Row::new(now, r#"{"type":"opened"}"#)], RunStatus::open("running"))
 //!     .creating(new);
-//! store.commit(Commit::one(append), fence).await?;
+//! store.commit(&Commit::one(append), fence).await?;
 //!
 //! let stored = store.load(chain.run()).await?;
 //! assert_eq!(stored.rows.len(), 1);
@@ -40,35 +43,26 @@
 //! # }
 //! ```
 
-mod store;
-
-mod run;
-
-mod row;
-
 mod chain;
-
-mod hash;
-
-mod replay;
-
-mod verify;
-
 mod error;
-
-mod memory;
-
 mod faulty;
+mod hash;
+mod memory;
+mod replay;
+mod row;
+mod run;
+mod store;
+mod verify;
 
 pub mod conformance;
 
-pub use chain::{Append, Chain, RunChange, SealedRow};
+pub use chain::{Append, Chain, ChangeStart, RunChange, SealedRow};
 pub use error::StoreError;
 pub use faulty::{Call, Fault, FaultyStore, Op};
 pub use hash::{BadChainHash, ChainHash};
 pub use memory::MemoryStore;
 pub use replay::{Replay, StoredStatus};
 pub use row::{Content, ContentKind, Row, StoredRow};
-pub use run::{Cursor, ListQuery, NewRun, Request, RequestId, RunRow, RunStatus, StoredRun};
-pub use store::{Commit, Fence, Outline, RawGraphStore, RowOutline};
+pub use run::{Cursor, ListQuery, NewRun, Request, RequestId, RunRow, RunStatus, RunSummary};
+pub use store::{Commit, Fence, Outline, RawGraphStore, RowOutline, StoredRun};
 pub use verify::{Verified, verify, verify_against};

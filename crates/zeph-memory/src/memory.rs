@@ -1,4 +1,4 @@
-//! A complete store without a file: for tests, for dry runs and for programs that keep nothing.
+//! `MemoryStore`: a complete store in memory, for tests, dry runs and programs that need no file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,15 +9,15 @@ use zeph_graph::{ContentId, RunId, Timestamp};
 use crate::chain::{RunChange, SealedRow};
 use crate::conformance::Tamper;
 use crate::error::StoreError;
-use crate::hash::{self, ChainHash};
+use crate::hash::ChainHash;
 use crate::replay::{Replay, StoredStatus};
 use crate::row::{Content, StoredRow};
-use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow, StoredRun};
-use crate::store::{Commit, Fence, Outline, RawGraphStore, RowOutline};
+use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow};
+use crate::store::{Commit, Fence, Outline, RawGraphStore, RowOutline, StoredRun};
 
-/// A store in memory. Clones share what is stored; it is gone with the last of them.
+/// A store in memory. Clones share their data, which is dropped with the last of them.
 ///
-/// It checks and verifies all that a durable store does.
+/// It checks and verifies the same as a durable store.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -54,7 +54,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Damages what is stored, for tests; false when there is nothing of that kind to damage.
+    /// Damages stored data, for tests. Returns false when there is no such data.
     #[must_use]
     pub fn tamper(&self, damage: &Tamper) -> bool {
         let mut state = self.state();
@@ -65,7 +65,7 @@ impl MemoryStore {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is complete before anything can panic, so a poisoned state is a whole one.
+        // Every change is complete before anything can panic, so a poisoned state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -86,7 +86,7 @@ impl RawGraphStore for MemoryStore {
         Ok(())
     }
 
-    async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
+    async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         let changes = RunChange::group(&commit.appends)?;
         let mut state = self.state();
         for change in &changes {
@@ -116,7 +116,7 @@ impl RawGraphStore for MemoryStore {
                 StoreError::damaged(run, None, format!("content {id} is missing"))
             })?;
             for (part, known) in parts {
-                if hash::part(part) != *known {
+                if part.hash() != *known {
                     let what = format!(
                         "part {:?} of content {id} is not as it was written",
                         part.name
@@ -158,6 +158,13 @@ impl RawGraphStore for MemoryStore {
         Ok(rows)
     }
 
+    async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        let state = self.state();
+        let names = state.runs.keys();
+        let found = names.filter(|run| run.as_str().starts_with(prefix));
+        Ok(found.take(limit as usize).cloned().collect())
+    }
+
     async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
         let mut state = self.state();
         state.run(run)?;
@@ -175,8 +182,11 @@ impl RawGraphStore for MemoryStore {
         Ok(id)
     }
 
-    async fn inbox(&self) -> Result<Vec<Request>, StoreError> {
-        Ok(self.state().inbox.values().cloned().collect())
+    async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
+        let state = self.state();
+        let requests = state.inbox.values();
+        let waiting = requests.filter(|request| request.run == *run);
+        Ok(waiting.cloned().collect())
     }
 
     async fn delete(&self, run: &RunId, _fence: Fence) -> Result<(), StoreError> {
@@ -208,7 +218,9 @@ impl State {
                     theirs: stored.epoch,
                 });
             }
-            change.check_continues(stored.end.last_seq, stored.end.head)
+            change
+                .start()
+                .check_continues(stored.end.last_seq, stored.end.head)
         } else if self.runs.contains_key(run) {
             Err(StoreError::Exists { run: run.clone() })
         } else {
@@ -239,7 +251,7 @@ impl State {
             let run = RunState {
                 new: new.clone(),
                 epoch: fence.epoch,
-                genesis: hash::genesis(new),
+                genesis: new.hash(),
                 end: end.clone(),
                 rows: Vec::new(),
                 contents: BTreeMap::new(),

@@ -1,17 +1,17 @@
-//! Checking what was read back: a fold over the rows that ends in the chain or in the damage.
+//! Recomputes the chain of a stored run, row by row, up to its head or to the first damage.
 
 use zeph_graph::{RunId, Seq, Timestamp};
 
 use crate::chain::Chain;
 use crate::error::StoreError;
-use crate::hash::{self, ChainHash};
+use crate::hash::ChainHash;
 use crate::row::StoredRow;
 use crate::run::{NewRun, RunStatus};
 
-/// The end of a run as a store keeps it beside the journal.
+/// The status and the head of a run, which a store keeps beside the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredStatus {
-    /// How the run stands.
+    /// The status.
     pub status: RunStatus,
     /// The time of the last row, or of the creation.
     pub updated_at: Timestamp,
@@ -23,7 +23,7 @@ pub struct StoredStatus {
     pub status_hash: ChainHash,
 }
 
-/// Recomputes the chain of a run from what a store read, row by row, and stops at the first damage.
+/// Recomputes the chain of a run from stored rows and stops at the first damage.
 ///
 /// Stores use it in their `load`: [`Replay::begin`], then [`Replay::row`] for each row in order of
 /// its place, then [`Replay::finish`].
@@ -33,7 +33,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Begins with what the run was created with and the hash that was stored for it.
+    /// Begins with the stored creation data of the run and the hash that was stored with it.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when title, creation time or header are not as written.
@@ -107,7 +107,7 @@ impl Replay {
             );
             return Err(StoreError::damaged(run, None, what));
         }
-        let status = hash::status(run, last, end.head, end.updated_at, &end.status);
+        let status = end.status.hash(run, last, end.head, end.updated_at);
         if status != end.status_hash || self.chain.updated_at() != end.updated_at {
             return Err(StoreError::damaged(
                 run,

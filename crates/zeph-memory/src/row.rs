@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use zeph_graph::{ContentId, Seq, Timestamp};
 
-use crate::hash::{self, ChainHash};
+use crate::hash::{ChainHash, Framed};
 
 /// What sort of content a part is: one short word, text in the store.
 ///
@@ -99,10 +99,16 @@ impl Content {
             bytes: bytes.into(),
         }
     }
-    /// The hash over everything in it, to compare with the one that was stored beside it.
+
+    /// The hash over the id, the kind, the name and the bytes.
     #[must_use]
     pub fn hash(&self) -> ChainHash {
-        hash::part(self)
+        Framed::new("zeph-memory v1 content")
+            .number(u64::from(self.id.get()))
+            .bytes(self.kind.as_str().as_bytes())
+            .bytes(self.name.as_bytes())
+            .bytes(&self.bytes)
+            .end()
     }
 }
 

@@ -1,12 +1,12 @@
-//! Runs as a store sees them: how they begin, how they stand, how they are listed and asked for things.
+//! Runs in a store: their creation, status and summary, the list of runs, and requests to their owners.
 
 use std::fmt;
 
 use bytes::Bytes;
-use zeph_graph::{RunId, Seq, Timestamp};
+use serde::{Deserialize, Serialize};
+use zeph_graph::{RunId, Seq, Spent, Timestamp};
 
-use crate::chain::Chain;
-use crate::row::StoredRow;
+use crate::hash::{ChainHash, Framed};
 
 /// What a run is created with. It never changes afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,21 +37,31 @@ impl NewRun {
             header: header.into(),
         }
     }
+
+    /// The hash over all fields: where the run's chain begins.
+    pub(crate) fn hash(&self) -> ChainHash {
+        Framed::new("zeph-memory v1 genesis")
+            .bytes(self.run.as_str().as_bytes())
+            .bytes(self.title.as_bytes())
+            .number(self.created_at.as_micros())
+            .bytes(&self.header)
+            .end()
+    }
 }
 
-/// How a run stands: a digest of its journal for lists, written with every commit.
+/// The status of a run, written with every commit, so that a list of runs reads no journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStatus {
-    /// One short word, such as `running`; opaque.
+    /// The state in one word, such as `running`. The store does not interpret it.
     pub state: String,
     /// False when the run has ended: only then may it be deleted.
     pub open: bool,
-    /// JSON text; opaque.
+    /// A [`RunSummary`] as JSON text. The store does not interpret it.
     pub summary: String,
 }
 
 impl RunStatus {
-    /// The status of a run that goes on, with an empty summary.
+    /// The status of a run that has not ended, with an empty summary.
     #[must_use]
     pub fn open(state: impl Into<String>) -> Self {
         Self {
@@ -65,43 +75,104 @@ impl RunStatus {
     #[must_use]
     pub fn ended(state: impl Into<String>) -> Self {
         Self {
-            state: state.into(),
             open: false,
-            summary: "{}".into(),
+            ..Self::open(state)
         }
     }
 
     /// The same status with that summary.
     #[must_use]
-    pub fn with_summary(mut self, summary: impl Into<String>) -> Self {
-        self.summary = summary.into();
+    pub fn with_summary(mut self, summary: &RunSummary) -> Self {
+        if let Ok(text) = serde_json::to_string(summary) {
+            self.summary = text;
+        }
         self
+    }
+
+    /// The summary; `None` if the text holds none, because the run has no commit yet or another program
+    /// wrote it.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_memory::{RunStatus, RunSummary};
+    /// let summary = RunSummary { total: 3, completed: 1, ..RunSummary::default() };
+    /// let status = RunStatus::open("running").with_summary(&summary);
+    /// assert_eq!(status.summary(), Some(summary));
+    /// assert_eq!(RunStatus::open("running").summary(), None);
+    /// ```
+    #[must_use]
+    pub fn summary(&self) -> Option<RunSummary> {
+        serde_json::from_str(&self.summary).ok()
+    }
+
+    /// The hash over the status at a place of the chain.
+    pub(crate) fn hash(
+        &self,
+        run: &RunId,
+        last: Seq,
+        head: ChainHash,
+        updated_at: Timestamp,
+    ) -> ChainHash {
+        Framed::new("zeph-memory v1 status")
+            .bytes(run.as_str().as_bytes())
+            .number(last.get())
+            .hash(head)
+            .number(updated_at.as_micros())
+            .bytes(self.state.as_bytes())
+            .number(u64::from(self.open))
+            .bytes(self.summary.as_bytes())
+            .end()
     }
 }
 
-/// A run as it is read back: everything but its contents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredRun {
-    /// What it was created with.
-    pub new: NewRun,
-    /// How it stood after the last commit.
-    pub status: RunStatus,
-    /// The time of its last row, or of its creation when there is none.
-    pub updated_at: Timestamp,
-    /// Its journal, from the first row, without gaps.
-    pub rows: Vec<StoredRow>,
-    /// Positioned after the last row, ready to continue.
-    pub chain: Chain,
+/// The progress and the cost of a run as numbers, for lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// All tasks of the graph.
+    pub total: u32,
+    /// Tasks that completed.
+    pub completed: u32,
+    /// Tasks that failed.
+    pub failed: u32,
+    /// Tasks that were skipped.
+    pub skipped: u32,
+    /// Tasks that were canceled.
+    pub canceled: u32,
+    /// Tasks with an open question.
+    pub asking: u32,
+    /// Tasks with an attempt in flight.
+    pub running: u32,
+    /// Tokens spent so far.
+    pub tokens: u64,
+    /// Millionths of a dollar spent so far.
+    pub micro_usd: u64,
 }
 
-/// Which runs to list: the newest first, a page at a time.
+impl RunSummary {
+    /// The number of tasks that have ended, in whatever state.
+    #[must_use]
+    pub const fn ended(&self) -> u32 {
+        self.completed + self.failed + self.skipped + self.canceled
+    }
+
+    /// What the run has spent.
+    #[must_use]
+    pub const fn spent(&self) -> Spent {
+        Spent {
+            tokens: self.tokens,
+            micro_usd: self.micro_usd,
+        }
+    }
+}
+
+/// A page of the list of runs, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    /// At most that many; 0 gives none.
+    /// The longest page; 0 gives none.
     pub limit: u32,
-    /// Only what comes after that place of the list.
+    /// Only runs behind this place of the list.
     pub before: Option<Cursor>,
-    /// Only open runs, only ended ones, or both.
+    /// `Some(true)` for open runs only, `Some(false)` for ended ones only.
     pub open: Option<bool>,
 }
 
@@ -140,7 +211,7 @@ pub struct RunRow {
     pub updated_at: Timestamp,
     /// The place of its last row; 0 when there is none.
     pub last_seq: Seq,
-    /// How it stands.
+    /// Its status after the last commit.
     pub status: RunStatus,
     /// The epoch of its owner: the one that created it, or adopted it last.
     pub epoch: u64,
@@ -181,7 +252,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// What some process asks of the owner of a run. It stays in the inbox until a commit settles it.
+/// A request of another process to the owner of a run. It stays in the inbox until a commit settles it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Its number.
@@ -190,6 +261,6 @@ pub struct Request {
     pub run: RunId,
     /// When it was posted.
     pub at: Timestamp,
-    /// What is asked; opaque.
+    /// The request itself. The store does not interpret it.
     pub body: String,
 }

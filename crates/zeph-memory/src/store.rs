@@ -1,30 +1,31 @@
-//! The port itself: what a store does, in rows and bytes.
+//! `RawGraphStore`: the port that a store of runs implements, in rows and bytes.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 
-use crate::chain::Append;
+use crate::chain::{Append, Chain};
 use crate::error::StoreError;
 use crate::hash::ChainHash;
-use crate::row::Content;
-use crate::run::{ListQuery, Request, RequestId, RunRow, StoredRun};
+use crate::row::{Content, StoredRow};
+use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow, RunStatus};
 
-/// The name under which somebody owns runs. Every write of a run names its owner, and no other passes.
+/// The epoch under which a process owns runs. Every commit names it, and a store refuses a commit to a run
+/// of another epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence {
     /// Counts the claims on the store; never used twice.
     pub epoch: u64,
 }
 
-/// One group commit across runs: all of it is done or none of it.
+/// One group commit across runs: a store writes all of it or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
-    /// What is appended. Several appends of one run must follow each other.
+    /// The appends. Several appends of one run must follow each other.
     pub appends: Vec<Append>,
-    /// Requests that are dealt with and leave the inbox. One that is not there is no error, and one
-    /// of a run that somebody else owns stays there.
+    /// Requests that the owner has handled and that leave the inbox. An unknown request is ignored, and
+    /// a request to a run of another owner stays in the inbox.
     pub settled: Vec<RequestId>,
 }
 
@@ -46,12 +47,27 @@ impl Commit {
     }
 }
 
-/// Where a run's contents belong, without their bytes: what [`verify`](crate::verify) works from.
+/// A run as it is read back, without its contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRun {
+    /// What it was created with.
+    pub new: NewRun,
+    /// Its status after the last commit.
+    pub status: RunStatus,
+    /// The time of its last row, or of its creation when there is none.
+    pub updated_at: Timestamp,
+    /// Its journal, from the first row, without gaps.
+    pub rows: Vec<StoredRow>,
+    /// The chain after the last row, ready to continue.
+    pub chain: Chain,
+}
+
+/// The contents that each row of a run brought, without their bytes. [`verify`](crate::verify) uses it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
     /// One entry for each row, in order.
     pub rows: Vec<RowOutline>,
-    /// The ids under which any part is stored, in ascending order.
+    /// The ids of all stored contents, in ascending order.
     pub stored: Vec<ContentId>,
 }
 
@@ -68,44 +84,43 @@ pub struct RowOutline {
     pub hash: ChainHash,
 }
 
-/// A durable home for runs: journals of rows, contents of bytes, an inbox of requests.
+/// A durable store of runs: journals of rows, contents of bytes, an inbox of requests.
 ///
-/// Many may read, and many may write at once, in one process or in several: each run has one owner,
-/// the epoch that created it or [adopted](Self::adopt) it last, and only its owner appends to it.
+/// Many processes may read and write at once. Each run has one owner, the epoch that created it or
+/// [adopted](Self::adopt) it last, and only its owner appends to it.
 ///
-/// Everything that a call acknowledged is there after a crash. Dropping the future of a call leaves
-/// the store whole: the call was done or it was not.
+/// Everything that a call acknowledges survives a crash. Dropping the future of a call leaves the store
+/// consistent: the call took effect as a whole or not at all.
 ///
 /// [`conformance::run_all`](crate::conformance::run_all) checks all of this.
 #[async_trait]
 pub trait RawGraphStore: Send + Sync {
-    /// Hands out an epoch that nobody had before, higher than all earlier ones, to own runs under.
+    /// Returns a new epoch, higher than all earlier ones, to own runs under.
     ///
-    /// It owns nothing yet, and takes nothing from the holders of other epochs. `owner` is for people
-    /// who ask who it is.
+    /// It owns nothing yet, and other epochs keep their runs. `owner` is a name for people.
     ///
     /// # Errors
     /// When the store cannot be written.
     async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError>;
 
-    /// Makes this epoch the owner of a run, open or ended, whoever owned it before.
+    /// Makes this epoch the owner of a run, open or ended.
     ///
-    /// From then on commits to that run under any other epoch are refused. Whether the former owner
-    /// is still at work is for the caller to know; its other runs stay with it. What it committed
-    /// before this call is there when the run is loaded after it. A second call changes nothing.
+    /// From then on the store refuses commits to that run under any other epoch. The caller must know
+    /// that the former owner is gone; its other runs stay with it. A load after this call sees everything
+    /// that the former owner committed before. A second call changes nothing.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError>;
 
-    /// Writes everything or nothing, durably. The runs that it creates belong to this epoch.
+    /// Writes everything or nothing, durably. Runs that it creates belong to this epoch.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] when another epoch owns one of the runs; [`StoreError::Exists`],
     /// [`StoreError::NotFound`], [`StoreError::OutOfOrder`] and [`StoreError::Forked`] when it does
-    /// not fit what is stored; after these, nothing is changed. After [`StoreError::Io`] it may have been done or not, and
-    /// the store writes no more until it is opened or claimed again.
-    async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError>;
+    /// not fit the stored journals; after these, nothing is changed. After [`StoreError::Io`] the commit
+    /// may have taken effect or not, and the store writes no more until it is opened or claimed again.
+    async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError>;
 
     /// Reads a run without its contents, and verifies its chain.
     ///
@@ -113,16 +128,16 @@ pub trait RawGraphStore: Send + Sync {
     /// [`StoreError::NotFound`]; [`StoreError::Damaged`] with the first row that is not as written.
     async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError>;
 
-    /// All parts of these contents, verified: in the order of `ids`, the parts of one id as written.
+    /// All parts of these contents, verified, in the order of `ids`; the parts of one id as written.
     ///
-    /// An id that is named twice is answered once.
+    /// An id that is given twice is answered once.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] without such a run; [`StoreError::Damaged`] when a part is not as
-    /// written, or when nothing is stored under an id.
+    /// written, or when an id has no part.
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError>;
 
-    /// Where the run's contents belong, without their bytes.
+    /// The contents that each row of the run brought, without their bytes.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Damaged`] when it cannot be read.
@@ -140,21 +155,29 @@ pub trait RawGraphStore: Send + Sync {
     /// When the store cannot be read: an unreadable store is never an empty one.
     async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError>;
 
-    /// Leaves a request for the owner of a run. Anybody may, without a fence.
+    /// The runs whose names begin with `prefix`, by name, at most `limit` of them.
+    ///
+    /// Cost: grows with the number of runs returned, not with the number stored.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError>;
+
+    /// Adds a request to the inbox of a run. It needs no fence: any process may post.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] without such a run.
     async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError>;
 
-    /// All requests that no commit has settled, the oldest first.
+    /// The requests to this run that no commit has settled, oldest first; none without such a run.
     ///
     /// # Errors
     /// When the store cannot be read.
-    async fn inbox(&self) -> Result<Vec<Request>, StoreError>;
+    async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError>;
 
     /// Deletes a run that has ended, with its contents and its requests.
     ///
-    /// Any epoch may, also one that does not own it: nobody works on a run that has ended.
+    /// Any epoch may delete it, because an ended run has no active owner.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Open`].
@@ -169,7 +192,7 @@ impl<S: RawGraphStore + ?Sized> RawGraphStore for Arc<S> {
     async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         (**self).adopt(run, fence).await
     }
-    async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
+    async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         (**self).commit(commit, fence).await
     }
     async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
@@ -187,11 +210,14 @@ impl<S: RawGraphStore + ?Sized> RawGraphStore for Arc<S> {
     async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
         (**self).list(query).await
     }
+    async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        (**self).find(prefix, limit).await
+    }
     async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
         (**self).post(run, at, body).await
     }
-    async fn inbox(&self) -> Result<Vec<Request>, StoreError> {
-        (**self).inbox().await
+    async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
+        (**self).inbox(run).await
     }
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         (**self).delete(run, fence).await

@@ -1,44 +1,43 @@
-//! Verification of a whole run: header, every row, every content, and the head somebody noted.
+//! Verification of a whole run: header, every row, every content, and optionally an earlier head.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 
 use zeph_graph::{ContentId, RunId, Seq};
 
-use crate::chain::Chain;
+use crate::chain::{Chain, contents_hash};
 use crate::error::StoreError;
-use crate::hash::{self, ChainHash};
+use crate::hash::ChainHash;
 use crate::row::{Content, StoredRow};
-use crate::run::StoredRun;
-use crate::store::{Outline, RawGraphStore, RowOutline};
+use crate::store::{Outline, RawGraphStore, RowOutline, StoredRun};
 
-/// What was verified.
+/// The result of a verification without damage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// How many journal rows.
     pub rows: u64,
     /// How many parts of contents.
     pub contents: u64,
-    /// The head of the chain. Noted elsewhere, it proves later that the run was not rewritten.
+    /// The head of the chain. A copy of it kept elsewhere proves later that the run was not rewritten.
     pub head: ChainHash,
 }
 
-/// Verifies all that is stored of a run, without trusting the store's own checks.
+/// Verifies all stored data of a run, without relying on the store's own checks.
 ///
-/// Reads the journal once and the contents of 64 rows at a time, which bounds the memory it takes. The
-/// run may go on meanwhile.
+/// Reads the journal once and the contents of 64 rows at a time, which bounds the memory. The run may
+/// be active meanwhile.
 ///
 /// # Errors
-/// [`StoreError::Damaged`] names the first header, row or content that is altered, missing or too
-/// much; [`StoreError::NotFound`] without such a run.
+/// [`StoreError::Damaged`] names the first header, row or content that is altered, missing or
+/// surplus; [`StoreError::NotFound`] without such a run.
 pub async fn verify(store: &dyn RawGraphStore, run: &RunId) -> Result<Verified, StoreError> {
     check(store, run, None).await
 }
 
-/// The same, and the chain must have passed through a head that was noted earlier.
+/// The same, and the chain must contain a head that was copied earlier.
 ///
-/// Hashes alone make damage evident, but who can write to the store can compute them anew. A head
-/// that was noted elsewhere makes that evident too.
+/// Hashes alone reveal accidental damage, but a program that can write to the store can recompute them.
+/// A head that was copied elsewhere reveals that too.
 ///
 /// # Errors
 /// As [`verify`]; also [`StoreError::Damaged`] when the chain never had that head.
@@ -61,7 +60,7 @@ async fn check(
     if let Some(expected) = expected_head
         && !heads.contains(&expected)
     {
-        let what = format!("its history never was at {expected}: the journal was rewritten");
+        let what = format!("its chain never had the head {expected}: the journal was rewritten");
         return Err(StoreError::damaged(run, None, what));
     }
     let contents = check_contents(store, run, &outline).await?;
@@ -114,55 +113,56 @@ fn check_row(chain: &mut Chain, row: &StoredRow, known: &RowOutline) -> Result<(
     }
 }
 
-/// How many rows have their contents read at once.
+/// The number of rows whose contents are read at once.
 const ROWS_AT_ONCE: usize = 64;
 
-/// Reads every part that a row names, and looks for parts that none does.
+/// Reads every part that a row names, and finds parts that no row names.
 async fn check_contents(
     store: &dyn RawGraphStore,
     run: &RunId,
     outline: &Outline,
 ) -> Result<u64, StoreError> {
-    let mut tally = Tally::default();
+    let mut counts = PartCounts::default();
     for rows in outline.rows.chunks(ROWS_AT_ONCE) {
         match parts_of(store, run, rows).await {
             Ok(parts) => {
                 for row in rows {
-                    tally.row(run, row, &parts)?;
+                    counts.row(run, row, &parts)?;
                 }
             }
-            // Something is damaged: one row at a time tells which.
+            // Reading one row at a time finds the damaged one.
             Err(StoreError::Damaged { .. }) => {
                 for row in rows {
                     let parts = parts_of(store, run, slice::from_ref(row)).await;
-                    tally.row(run, row, &parts.map_err(|error| error.at_row(row.seq))?)?;
+                    counts.row(run, row, &parts.map_err(|error| error.at_row(row.seq))?)?;
                 }
             }
             Err(error) => return Err(error),
         }
     }
-    match outline.stored.iter().find(|id| tally.is_stray(**id)) {
+    match outline.stored.iter().find(|id| counts.is_stray(**id)) {
         // A part that no row brought, unless its row was written after the outline was read.
         Some(id) if store.outline(run).await?.rows.len() == outline.rows.len() => {
             let what = format!("content {id} has a part that no row brought");
             Err(StoreError::damaged(run, None, what))
         }
-        Some(_) | None => Ok(tally.parts),
+        Some(_) | None => Ok(counts.parts),
     }
 }
 
 type Parts = BTreeMap<ContentId, Vec<Content>>;
 
-/// Which parts are accounted for. Parts of one id may come with several rows.
+/// How many parts of each content the rows read so far have brought. Several rows may bring parts of
+/// one content.
 #[derive(Default)]
-struct Tally {
+struct PartCounts {
     taken: BTreeMap<ContentId, usize>,
     present: BTreeMap<ContentId, usize>,
     parts: u64,
 }
 
-impl Tally {
-    /// Takes the next parts of each id that the row names, and compares their hash with the row's.
+impl PartCounts {
+    /// Counts the next parts of each id that the row names, and compares their hash with the row's.
     fn row(&mut self, run: &RunId, row: &RowOutline, parts: &Parts) -> Result<(), StoreError> {
         let mut hashes = Vec::with_capacity(row.contents.len());
         for id in &row.contents {
@@ -177,11 +177,11 @@ impl Tally {
             self.present.insert(*id, of_id.len());
             self.parts += 1;
         }
-        if hash::contents(&hashes) == row.content_hash {
+        if contents_hash(&hashes) == row.content_hash {
             return Ok(());
         }
         let names = names(&row.contents);
-        let what = format!("its contents ({names}) are not those that it brought");
+        let what = format!("its contents ({names}) are not as they were written");
         Err(StoreError::damaged(run, Some(row.seq), what))
     }
 

@@ -84,6 +84,10 @@ enum Break {
     Unfiltered,
     /// Loses the order of contents.
     Shuffled,
+    /// Ignores the limit of a search.
+    Unlimited,
+    /// Shows every run the requests of all.
+    Shared,
 }
 
 struct Broken {
@@ -105,16 +109,19 @@ impl RawGraphStore for Broken {
     async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         self.inner.adopt(run, fence).await
     }
-    async fn commit(&self, mut commit: Commit, fence: Fence) -> Result<(), StoreError> {
+    async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
+        let mut commit = commit.clone();
         if self.how == Break::Unfenced {
             for append in &commit.appends {
                 self.inner.adopt(append.run(), fence).await.ok();
             }
         }
         if self.how == Break::Meddling {
-            for request in self.inner.inbox().await? {
-                if commit.settled.contains(&request.id) {
-                    self.inner.adopt(&request.run, fence).await?;
+            for row in self.inner.list(ListQuery::default()).await? {
+                for request in self.inner.inbox(&row.run).await? {
+                    if commit.settled.contains(&request.id) {
+                        self.inner.adopt(&request.run, fence).await?;
+                    }
                 }
             }
         }
@@ -123,10 +130,10 @@ impl RawGraphStore for Broken {
         }
         if self.how == Break::Torn {
             for append in commit.appends.drain(..) {
-                self.inner.commit(Commit::one(append), fence).await?;
+                self.inner.commit(&Commit::one(append), fence).await?;
             }
         }
-        self.inner.commit(commit, fence).await
+        self.inner.commit(&commit, fence).await
     }
     async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
         self.inner.load(run).await
@@ -161,8 +168,21 @@ impl RawGraphStore for Broken {
     async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
         self.inner.post(run, at, body).await
     }
-    async fn inbox(&self) -> Result<Vec<Request>, StoreError> {
-        self.inner.inbox().await
+    async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        if self.how == Break::Unlimited {
+            return self.inner.find(prefix, u32::MAX).await;
+        }
+        self.inner.find(prefix, limit).await
+    }
+    async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
+        let mut all = Vec::new();
+        if self.how == Break::Shared {
+            for row in self.inner.list(ListQuery::default()).await? {
+                all.extend(self.inner.inbox(&row.run).await?);
+            }
+            return Ok(all);
+        }
+        self.inner.inbox(run).await
     }
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         let result = self.inner.delete(run, fence).await;
@@ -188,6 +208,8 @@ async fn stores_that_break_the_contract_are_caught() {
         (Break::Careless, "delete_ended_runs_only"),
         (Break::Unfiltered, "open_filter"),
         (Break::Shuffled, "parts_keep_their_order"),
+        (Break::Unlimited, "names_are_found_by_prefix"),
+        (Break::Shared, "oldest_first_by_run"),
     ];
     for (how, case) in expected {
         let report = run_all(&Places::new(move |inner| Arc::new(Broken { inner, how }))).await;

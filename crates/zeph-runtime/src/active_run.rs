@@ -11,7 +11,7 @@ use zeph_executor::{ParentState, Stop, TaskOutput};
 use zeph_graph::{
     AskWhy, Attempt, ContentId, Entry, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
 };
-use zeph_memory::{Append, Chain, NewRun, RequestId, Row, RunStatus};
+use zeph_memory::{Append, Chain, NewRun, RequestId, Row, RunStatus, RunSummary};
 use zeph_scheduler::{Batch, EventLog, Scheduler};
 
 use crate::attempt::{ParentOutput, ParentRef};
@@ -125,22 +125,23 @@ impl ActiveRun {
     fn status(&self) -> RunStatus {
         let state = self.scheduler.state();
         let counts = self.scheduler.counts();
-        let summary = serde_json::json!({
-            "total": counts.total(),
-            "completed": counts.completed,
-            "failed": counts.failed,
-            "skipped": counts.skipped,
-            "canceled": counts.canceled,
-            "asking": counts.asking,
-            "running": counts.in_flight(),
-            "tokens": self.scheduler.spent().tokens,
-            "micro_usd": self.scheduler.spent().micro_usd,
-        });
+        let spent = self.scheduler.spent();
+        let summary = RunSummary {
+            total: counts.total(),
+            completed: counts.completed,
+            failed: counts.failed,
+            skipped: counts.skipped,
+            canceled: counts.canceled,
+            asking: counts.asking,
+            running: counts.in_flight(),
+            tokens: spent.tokens,
+            micro_usd: spent.micro_usd,
+        };
         let status = match self.scheduler.end() {
             Some(_) => RunStatus::ended(state.word()),
             None => RunStatus::open(state.word()),
         };
-        status.with_summary(summary.to_string())
+        status.with_summary(&summary)
     }
 
     /// The states and outputs of a task's parents.

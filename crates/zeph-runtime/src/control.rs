@@ -93,9 +93,9 @@ async fn already_posted(
     question: u32,
     text: &str,
 ) -> Result<Option<Delivery>, RuntimeError> {
-    let inbox = store.inbox().await;
+    let inbox = store.inbox(run).await;
     let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
-    for posted in inbox.iter().filter(|posted| posted.run == *run) {
+    for posted in &inbox {
         let Ok(Request::Answer {
             question: of,
             text: first,

@@ -286,10 +286,9 @@ impl Engine {
 
     /// The requests that were posted while the run had no owner, oldest first.
     async fn inbox(&self, run: &RunId) -> Result<Vec<PostedRequest>, RuntimeError> {
-        let inbox = self.store.inbox().await;
+        let inbox = self.store.inbox(run).await;
         let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
-        let ours = inbox.into_iter().filter(|posted| posted.run == *run);
-        let read = ours.map(|posted| {
+        let read = inbox.into_iter().map(|posted| {
             let request = serde_json::from_str(&posted.body);
             let request = request.map_err(|error| format!("cannot be read: {error}"));
             (posted.id, request)

@@ -81,7 +81,7 @@ async fn write_with_retries(
 ) -> Result<(), StoreError> {
     let mut tries = 0;
     loop {
-        match store.commit(commit.clone(), fence).await {
+        match store.commit(commit, fence).await {
             Err(StoreError::Busy { source }) if tries < BUSY_TRIES => {
                 tries += 1;
                 tracing::warn!(%source, tries, "the store is busy; the commit is tried again");
@@ -111,8 +111,7 @@ fn run_of(error: &StoreError, commit: &Commit) -> Option<RunId> {
         | StoreError::Full { .. }
         | StoreError::Busy { .. }
         | StoreError::Broken { .. }
-        | StoreError::Io { .. }
-        | _ => return None,
+        | StoreError::Io { .. } => return None,
     };
     commit
         .appends

@@ -166,7 +166,12 @@ async fn without_an_owner_a_request_is_in_the_inbox_and_the_next_owner_applies_i
         Some(RunEnd::Completed)
     );
     assert!(
-        shared.store.inbox().await.expect("is readable").is_empty(),
+        shared
+            .store
+            .inbox(run.id())
+            .await
+            .expect("is readable")
+            .is_empty(),
         "settled with the commit"
     );
 }
@@ -294,7 +299,7 @@ async fn a_silent_owner_is_unreachable_within_ten_seconds_and_gets_the_request_o
     let took = started.elapsed();
     assert!(took <= Duration::from_secs(11), "{took:?}");
     assert_eq!(lines.load(Ordering::Relaxed), 1);
-    let inbox = shared.store.inbox().await.expect("is readable");
+    let inbox = shared.store.inbox(run.id()).await.expect("is readable");
     assert!(inbox.is_empty(), "the request may still take effect there");
 
     let second = shared.engine().await;
@@ -321,6 +326,13 @@ async fn a_request_that_cannot_be_read_is_dropped_at_the_next_resume() {
         .expect("is posted");
     let second = shared.engine().await;
     let run = second.resume(run.id()).await.expect("goes on");
-    assert!(shared.store.inbox().await.expect("is readable").is_empty());
+    assert!(
+        shared
+            .store
+            .inbox(run.id())
+            .await
+            .expect("is readable")
+            .is_empty()
+    );
     run.answer(1, "x").await.expect("goes on");
 }

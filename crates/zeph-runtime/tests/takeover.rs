@@ -93,7 +93,7 @@ async fn last_word(status: RunStatus, records: &'static [Record]) -> impl RawGra
             let fence = Fence {
                 epoch: at_once(below.get(&id)).expect("is there").epoch,
             };
-            at_once(below.commit(Commit::one(append), fence)).expect("still owns it");
+            at_once(below.commit(&Commit::one(append), fence)).expect("still owns it");
         }
         None
     })

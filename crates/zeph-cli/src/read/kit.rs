@@ -130,7 +130,7 @@ impl Story {
             None => RunStatus::open(state),
         };
         let append = Chain::genesis(&new).seal(self.rows, status).creating(new);
-        store.commit(Commit::one(append), fence).await.unwrap();
+        store.commit(&Commit::one(append), fence).await.unwrap();
         let view = RunView::load(&store, &run).await.unwrap();
         (store, view)
     }

@@ -113,23 +113,15 @@ impl Line {
         cells
     }
 
-    /// What it has spent, as the last commit noted it.
     fn spent(&self) -> Spent {
-        let summary: Value = serde_json::from_str(&self.row.status.summary).unwrap_or_default();
-        let number = |name: &str| summary.get(name).and_then(Value::as_u64);
-        Spent {
-            tokens: number("tokens").unwrap_or_default(),
-            micro_usd: number("micro_usd").unwrap_or_default(),
-        }
+        let summary = self.row.status.summary();
+        summary.map_or_else(Spent::default, |summary| summary.spent())
     }
 
-    /// How many tasks have ended, and how many there are, as the last commit noted it.
-    fn progress(&self) -> Option<(u64, u64)> {
-        let summary: Value = serde_json::from_str(&self.row.status.summary).ok()?;
-        let number = |name: &str| summary.get(name).and_then(Value::as_u64);
-        let ends = ["completed", "failed", "skipped", "canceled"];
-        let done = ends.into_iter().filter_map(number).sum();
-        Some((done, number("total")?))
+    /// How many tasks have ended, and how many there are.
+    fn progress(&self) -> Option<(u32, u32)> {
+        let summary = self.row.status.summary()?;
+        Some((summary.ended(), summary.total))
     }
 
     fn to_json(&self) -> Value {
@@ -158,7 +150,7 @@ mod tests {
     use super::{Line, table};
     use crate::read::page::Page;
     use zeph_graph::{Seq, Timestamp};
-    use zeph_memory::{RunRow, RunStatus};
+    use zeph_memory::{RunRow, RunStatus, RunSummary};
 
     fn row(run: &str, title: &str, status: RunStatus) -> RunRow {
         RunRow {
@@ -174,8 +166,17 @@ mod tests {
 
     #[test]
     fn a_list_is_one_line_a_run_and_a_hint_for_those_that_are_open() {
-        let summary = r#"{"total":12,"completed":9,"failed":1,"skipped":1,"running":1,"tokens":1200,"micro_usd":2500}"#;
-        let ended = RunStatus::ended("timed_out").with_summary(summary);
+        let summary = RunSummary {
+            total: 12,
+            completed: 9,
+            failed: 1,
+            skipped: 1,
+            running: 1,
+            tokens: 1200,
+            micro_usd: 2500,
+            ..RunSummary::default()
+        };
+        let ended = RunStatus::ended("timed_out").with_summary(&summary);
         let lines = [
             Line {
                 row: row("r2", "a\r\n\u{202e}b\x1b[31m", RunStatus::open("running")),

@@ -40,7 +40,7 @@ pub(crate) async fn create(store: &SqliteStore, fence: Fence, name: &str, rows: 
     let mut chain = Chain::genesis(&new);
     let rows = (1..=rows).map(|number| row(name, number)).collect();
     let append = chain.seal(rows, RunStatus::open("running")).creating(new);
-    store.commit(Commit::one(append), fence).await.unwrap();
+    store.commit(&Commit::one(append), fence).await.unwrap();
     chain
 }
 

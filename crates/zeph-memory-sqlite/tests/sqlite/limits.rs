@@ -20,7 +20,7 @@ async fn child_that_runs_into_a_limit() {
     let mut chain = kit::create(&store, fence, "run", 1).await;
     let error = loop {
         let mut next = chain.clone();
-        match store.commit(kit::one_more(&mut next), fence).await {
+        match store.commit(&kit::one_more(&mut next), fence).await {
             Ok(()) => chain = next,
             Err(error) => break error,
         }
@@ -28,7 +28,7 @@ async fn child_that_runs_into_a_limit() {
     assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
     for _ in 0..3 {
         let error = store
-            .commit(kit::one_more(&mut chain.clone()), fence)
+            .commit(&kit::one_more(&mut chain.clone()), fence)
             .await
             .unwrap_err();
         assert!(matches!(error, StoreError::Broken { .. }), "{error}");
@@ -75,7 +75,7 @@ async fn after_a_failed_write_nothing_is_written_and_nothing_is_lost() {
     store.adopt(&run, fence).await.unwrap();
     let mut chain = store.load(&run).await.unwrap().chain;
     store
-        .commit(kit::one_more(&mut chain), fence)
+        .commit(&kit::one_more(&mut chain), fence)
         .await
         .unwrap();
 }

@@ -19,7 +19,7 @@ async fn owner(path: &Path) -> (SqliteStore, Fence) {
 async fn work(store: SqliteStore, fence: Fence, mut chain: Chain) -> Chain {
     for _ in 0..COMMITS {
         let commit = kit::one_more(&mut chain);
-        store.commit(commit, fence).await.unwrap();
+        store.commit(&commit, fence).await.unwrap();
     }
     chain
 }
@@ -54,7 +54,7 @@ async fn a_run_that_is_adopted_is_lost_to_its_former_owner_and_no_other_run_is()
     second.adopt(taken.run(), theirs).await.unwrap();
 
     let lost = kit::one_more(&mut taken.clone());
-    let error = first.commit(lost, ours).await.unwrap_err();
+    let error = first.commit(&lost, ours).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
     assert!(
         error.to_string().contains("run taken was taken over"),
@@ -63,14 +63,14 @@ async fn a_run_that_is_adopted_is_lost_to_its_former_owner_and_no_other_run_is()
     let mut both = kit::one_more(&mut kept.clone());
     both.appends
         .append(&mut kit::one_more(&mut taken.clone()).appends);
-    let error = first.commit(both, ours).await.unwrap_err();
+    let error = first.commit(&both, ours).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
 
     let before = first.commit_statements();
-    first.commit(kit::one_more(&mut kept), ours).await.unwrap();
+    first.commit(&kit::one_more(&mut kept), ours).await.unwrap();
     assert_eq!(first.commit_statements() - before, 3);
     second
-        .commit(kit::one_more(&mut taken), theirs)
+        .commit(&kit::one_more(&mut taken), theirs)
         .await
         .unwrap();
     for chain in [&taken, &kept] {

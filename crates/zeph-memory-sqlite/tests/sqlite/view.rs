@@ -20,7 +20,7 @@ async fn commit(store: &SqliteStore, name: &str, header: &'static str, payloads:
     let append = chain
         .seal(rows.collect(), RunStatus::open("running"))
         .creating(new);
-    store.commit(Commit::one(append), fence).await.unwrap();
+    store.commit(&Commit::one(append), fence).await.unwrap();
 }
 
 async fn tasks(connection: &mut SqliteConnection, run: &str) -> Vec<String> {
@@ -141,7 +141,7 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
     let new = NewRun::new(kit::run_id("grown"), "grown", kit::at(0), HEADER);
     let mut chain = Chain::genesis(&new);
     let append = chain.seal(rows, RunStatus::open("running")).creating(new);
-    store.commit(Commit::one(append), fence).await.unwrap();
+    store.commit(&Commit::one(append), fence).await.unwrap();
 
     let mut connection = kit::raw(store.path()).await;
     let told = tasks(&mut connection, "grown").await;

@@ -43,7 +43,7 @@ async fn a_commit_takes_three_statements_whatever_its_size() {
                 .push(chain.seal(rows, RunStatus::open("running")).creating(new));
             chains.push(chain);
         }
-        store.commit(commit, fence).await.unwrap();
+        store.commit(&commit, fence).await.unwrap();
         assert_eq!(
             store.commit_statements() - before,
             3,
@@ -53,7 +53,7 @@ async fn a_commit_takes_three_statements_whatever_its_size() {
     }
     let request = store.post(chains[0].run(), kit::at(1), "{}").await.unwrap();
     store
-        .commit(kit::one_more(&mut chains[0]).settling(request), fence)
+        .commit(&kit::one_more(&mut chains[0]).settling(request), fence)
         .await
         .unwrap();
     assert_eq!(
@@ -72,7 +72,7 @@ async fn readers_and_the_writer_do_not_wait_for_each_other() {
     let mut snapshot = reader.begin().await.unwrap();
     assert_eq!(count(&mut snapshot).await, 1);
     store
-        .commit(kit::one_more(&mut chain), fence)
+        .commit(&kit::one_more(&mut chain), fence)
         .await
         .unwrap();
     assert_eq!(count(&mut snapshot).await, 1, "the reader keeps its view");
@@ -102,13 +102,13 @@ async fn a_store_held_by_another_process_is_busy_and_recovers() {
     let mut other = kit::raw(store.path()).await;
     let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let error = store
-        .commit(kit::one_more(&mut chain.clone()), fence)
+        .commit(&kit::one_more(&mut chain.clone()), fence)
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     held.rollback().await.unwrap();
     store
-        .commit(kit::one_more(&mut chain), fence)
+        .commit(&kit::one_more(&mut chain), fence)
         .await
         .unwrap();
 }
@@ -126,7 +126,7 @@ async fn a_deleted_or_replaced_file_is_noticed() {
         } else {
             fs::remove_file(store.path()).unwrap();
         }
-        let result = store.commit(kit::one_more(&mut chain), fence).await;
+        let result = store.commit(&kit::one_more(&mut chain), fence).await;
         assert!(
             matches!(result, Err(StoreError::Replaced { .. })),
             "{result:?}"
@@ -157,7 +157,7 @@ async fn reading_only_writes_nothing() {
         reader.claim("test", kit::at(1)).await.map(drop),
         reader.adopt(chain.run(), fence).await,
         reader
-            .commit(kit::one_more(&mut chain.clone()), fence)
+            .commit(&kit::one_more(&mut chain.clone()), fence)
             .await,
         reader.post(chain.run(), kit::at(1), "{}").await.map(drop),
         reader.delete(chain.run(), fence).await,
@@ -179,7 +179,7 @@ async fn a_backup_is_taken_during_writes_and_stands_alone() {
     });
     for _ in 0..50 {
         store
-            .commit(kit::one_more(&mut chain), fence)
+            .commit(&kit::one_more(&mut chain), fence)
             .await
             .unwrap();
     }
@@ -195,7 +195,7 @@ async fn a_backup_is_taken_during_writes_and_stands_alone() {
     let fence = copy.claim("test", kit::at(1)).await.unwrap();
     copy.adopt(chain.run(), fence).await.unwrap();
     let mut old = copy.load(chain.run()).await.unwrap().chain;
-    copy.commit(kit::one_more(&mut old), fence).await.unwrap();
+    copy.commit(&kit::one_more(&mut old), fence).await.unwrap();
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn the_log_is_watched_and_emptied() {
     let mut snapshot = reader.begin().await.unwrap();
     count(&mut snapshot).await;
     store
-        .commit(kit::one_more(&mut chain), fence)
+        .commit(&kit::one_more(&mut chain), fence)
         .await
         .unwrap();
     assert_eq!(store.checkpoint().await.unwrap(), Checkpoint::Blocked);
@@ -230,7 +230,7 @@ async fn the_log_stays_bounded_over_many_commits() {
     let mut most = 0;
     for _ in 0..1_500 {
         store
-            .commit(kit::one_more(&mut chain), fence)
+            .commit(&kit::one_more(&mut chain), fence)
             .await
             .unwrap();
         most = most.max(store.wal_bytes());
@@ -245,7 +245,8 @@ async fn a_call_that_is_dropped_half_way_leaves_the_store_whole() {
     let mut chain = kit::create(&store, fence, "run", 1).await;
     for polls in 0..40 {
         let mut next = chain.clone();
-        let mut commit = Box::pin(store.commit(kit::one_more(&mut next), fence));
+        let one_more = kit::one_more(&mut next);
+        let mut commit = Box::pin(store.commit(&one_more, fence));
         for _ in 0..polls {
             if futures_poll(&mut commit).await {
                 break;
@@ -281,7 +282,7 @@ async fn a_run_that_goes_on_is_verified_without_false_alarm() {
         async move {
             for _ in 0..200 {
                 store
-                    .commit(kit::one_more(&mut chain), fence)
+                    .commit(&kit::one_more(&mut chain), fence)
                     .await
                     .unwrap();
             }

@@ -13,7 +13,10 @@ pub(super) async fn create_and_load(
 ) -> Result<Outcome, String> {
     let bench = Bench::open(harness, place).await?;
     let new = new_run("created", 5)?;
-    let status = RunStatus::open("running").with_summary(r#"{"done":0}"#);
+    let status = RunStatus {
+        summary: r#"{"done":0}"#.into(),
+        ..RunStatus::open("running")
+    };
     let mut chain = Chain::genesis(&new);
     let append = chain
         .seal(vec![row(1), row(2)], status.clone())
@@ -382,7 +385,7 @@ pub(super) async fn any_text_comes_back(
         &Some(odd),
     )?;
     done("post", bench.store.post(&run, at(1), odd).await)?;
-    let bodies: Vec<_> = done("inbox", bench.store.inbox().await)?
+    let bodies: Vec<_> = done("inbox", bench.store.inbox(&run).await)?
         .into_iter()
         .map(|r| r.body)
         .collect();

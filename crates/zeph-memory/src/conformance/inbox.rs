@@ -1,17 +1,17 @@
-//! Cases: requests wait in order until a commit settles them.
+//! Cases: the requests to a run wait in order until a commit settles them.
 
-use super::kit::{Bench, at, done, holds, refused, row, same};
+use super::kit::{Bench, at, done, holds, refused, row, run_id, same};
 use super::{Harness, Outcome};
 use crate::run::RunStatus;
 use crate::store::Commit;
 
-pub(super) async fn oldest_first(
+pub(super) async fn oldest_first_by_run(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
     let bench = Bench::open(harness, place).await?;
     let (one, two) = (bench.create("one", 1).await?, bench.create("two", 1).await?);
-    // The order is that of posting, whatever the clocks of the posting processes say.
+    // The order is that of posting, whatever the clocks of the posting processes show.
     for (run, moment, body) in [
         (one.run(), 30, "a"),
         (two.run(), 10, "b"),
@@ -21,22 +21,21 @@ pub(super) async fn oldest_first(
     }
     drop(bench);
     let bench = Bench::open(harness, place).await?;
-    let requests = done("inbox", bench.store.inbox().await)?;
-    let got: Vec<_> = requests
-        .iter()
-        .map(|r| (r.run.clone(), r.at, r.body.as_str()))
-        .collect();
-    let expected = vec![
-        (one.run().clone(), at(30), "a"),
-        (two.run().clone(), at(10), "b"),
-        (one.run().clone(), at(20), "c"),
-    ];
-    same("requests", &got, &expected)?;
-    same(
-        "a second look",
-        &done("inbox", bench.store.inbox().await)?,
-        &requests,
-    )?;
+    for (run, expected) in [
+        (one.run(), vec![(at(30), "a"), (at(20), "c")]),
+        (two.run(), vec![(at(10), "b")]),
+        (&run_id("three")?, vec![]),
+    ] {
+        let requests = done("inbox", bench.store.inbox(run).await)?;
+        let got: Vec<_> = (requests.iter()).map(|r| (r.at, r.body.as_str())).collect();
+        same(&format!("requests to {run}"), &got, &expected)?;
+        holds(
+            "they name their run",
+            requests.iter().all(|r| r.run == *run),
+        )?;
+        let again = done("inbox", bench.store.inbox(run).await)?;
+        same("a second call", &again, &requests)?;
+    }
     Ok(Outcome::Passed)
 }
 
@@ -53,7 +52,7 @@ pub(super) async fn settled_with_a_commit(
         "settle",
         bench.commit(Commit::one(append).settling(first)).await,
     )?;
-    let left: Vec<_> = done("inbox", bench.store.inbox().await)?
+    let left: Vec<_> = done("inbox", bench.store.inbox(chain.run()).await)?
         .into_iter()
         .map(|r| r.id)
         .collect();
@@ -63,7 +62,11 @@ pub(super) async fn settled_with_a_commit(
         settled: vec![first, second],
     };
     done("settle one again", bench.commit(again).await)?;
-    same("left", &done("inbox", bench.store.inbox().await)?, &vec![])?;
+    same(
+        "left",
+        &done("inbox", bench.store.inbox(chain.run()).await)?,
+        &vec![],
+    )?;
     Ok(Outcome::Passed)
 }
 
@@ -81,7 +84,11 @@ pub(super) async fn not_settled_by_a_refused_commit(
         "out_of_order",
         bench.commit(Commit::one(late).settling(request)).await,
     )?;
-    same("left", &done("inbox", bench.store.inbox().await)?.len(), &1)?;
+    same(
+        "left",
+        &done("inbox", bench.store.inbox(chain.run()).await)?.len(),
+        &1,
+    )?;
     Ok(Outcome::Passed)
 }
 

@@ -29,7 +29,7 @@ impl Bench {
     }
 
     pub(super) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        self.store.commit(commit, self.fence).await
+        self.store.commit(&commit, self.fence).await
     }
 
     /// Creates an open run with that many rows.

@@ -2,7 +2,7 @@
 
 use super::kit::{Bench, at, done, output, refused, row, same};
 use super::{Harness, Outcome};
-use crate::run::{ListQuery, RunRow, RunStatus};
+use crate::run::{ListQuery, RunRow, RunStatus, RunSummary};
 use crate::store::Commit;
 
 fn names(rows: &[RunRow]) -> Vec<String> {
@@ -14,15 +14,13 @@ pub(super) async fn newest_first(
     place: &'static str,
 ) -> Result<Outcome, String> {
     let bench = Bench::open(harness, place).await?;
+    let status = RunStatus::open("running").with_summary(&RunSummary {
+        total: 2,
+        completed: 1,
+        ..RunSummary::default()
+    });
     for (name, created) in [("b", 20), ("a", 20), ("old", 10), ("new", 30)] {
-        bench
-            .create_at(
-                name,
-                created,
-                2,
-                RunStatus::open("running").with_summary("[1]"),
-            )
-            .await?;
+        bench.create_at(name, created, 2, status.clone()).await?;
     }
     let rows = done("list", bench.store.list(ListQuery::default()).await)?;
     same(
@@ -35,11 +33,7 @@ pub(super) async fn newest_first(
     same("updated at", &line.updated_at, &at(2))?;
     same("last row", &line.last_seq.get(), &2)?;
     same("title", &line.title, &"Run old".to_owned())?;
-    same(
-        "status",
-        &line.status,
-        &RunStatus::open("running").with_summary("[1]"),
-    )?;
+    same("status", &line.status, &status)?;
     Ok(Outcome::Passed)
 }
 
@@ -109,6 +103,35 @@ pub(super) async fn open_filter(
     Ok(Outcome::Passed)
 }
 
+pub(super) async fn names_are_found_by_prefix(
+    harness: &dyn Harness,
+    place: &'static str,
+) -> Result<Outcome, String> {
+    let bench = Bench::open(harness, place).await?;
+    for name in ["ab", "a_c", "a-z", "a", "azz", "b", "9a"] {
+        bench.create(name, 0).await?;
+    }
+    for (prefix, limit, expected) in [
+        ("a", 9, vec!["a", "a-z", "a_c", "ab", "azz"]),
+        ("a", 2, vec!["a", "a-z"]),
+        ("a", 0, vec![]),
+        ("a_", 9, vec!["a_c"]),
+        ("az", 9, vec!["azz"]),
+        ("azzz", 9, vec![]),
+        ("%", 9, vec![]),
+        ("", 9, vec!["9a", "a", "a-z", "a_c", "ab", "azz", "b"]),
+    ] {
+        let found = done("find", bench.store.find(prefix, limit).await)?;
+        let found: Vec<&str> = found.iter().map(|run| run.as_str()).collect();
+        same(
+            &format!("runs that begin with {prefix:?}"),
+            &found,
+            &expected,
+        )?;
+    }
+    Ok(Outcome::Passed)
+}
+
 pub(super) async fn delete_ended_runs_only(
     harness: &dyn Harness,
     place: &'static str,
@@ -148,11 +171,10 @@ pub(super) async fn delete_ended_runs_only(
         "not_found",
         store.delete(chain.run(), bench.fence).await,
     )?;
-    let left: Vec<_> = done("inbox", store.inbox().await)?
-        .into_iter()
-        .map(|request| request.run)
-        .collect();
-    same("requests left", &left, &vec![kept.run().clone()])?;
+    for (run, left) in [(chain.run(), 0), (kept.run(), 1)] {
+        let inbox = done("inbox", store.inbox(run).await)?;
+        same(&format!("requests left to {run}"), &inbox.len(), &left)?;
+    }
     same(
         "the other run",
         &done("load", store.load(kept.run()).await)?.chain,
@@ -178,7 +200,11 @@ pub(super) async fn an_empty_store(
         &done("list", bench.store.list(ListQuery::default()).await)?,
         &vec![],
     )?;
-    same("inbox", &done("inbox", bench.store.inbox().await)?, &vec![])?;
+    same(
+        "find",
+        &done("find", bench.store.find("", 1).await)?,
+        &vec![],
+    )?;
     done("an empty commit", bench.commit(Commit::default()).await)?;
     Ok(Outcome::Passed)
 }

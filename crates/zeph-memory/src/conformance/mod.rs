@@ -1,4 +1,4 @@
-//! The contract of a store as a suite: every case from one call, for stores of anybody.
+//! The conformance suite: one call checks every case of the store contract, for any store.
 //!
 //! # Examples
 //! ```
@@ -30,19 +30,13 @@
 //! # }
 //! ```
 
-mod kit;
-
 mod commits;
-
-mod owners;
-
 mod contents;
-
 mod damage;
-
 mod inbox;
-
+mod kit;
 mod lists;
+mod owners;
 
 use std::fmt;
 use std::future::Future;
@@ -55,7 +49,7 @@ use zeph_graph::{ContentId, RunId, Seq};
 use crate::error::StoreError;
 use crate::store::RawGraphStore;
 
-/// What the suite needs to know of a store: how to open one, and how to damage it.
+/// How the suite opens a store and damages it.
 #[async_trait]
 pub trait Harness: Send + Sync {
     /// Opens the store at a place; an empty one the first time a place is named.
@@ -67,14 +61,14 @@ pub trait Harness: Send + Sync {
     /// Whatever the store says; the case then fails.
     async fn open(&self, place: &str) -> Result<Arc<dyn RawGraphStore>, StoreError>;
 
-    /// Damages what is stored behind the store's back; whether there was anything to damage. `None`
-    /// means that this store offers no way to, and skips the case.
+    /// Damages stored data without the store's knowledge; false if there was no such data. `None` means
+    /// that the harness cannot do it, and skips the case.
     async fn tamper(&self, _place: &str, _damage: &Tamper) -> Option<bool> {
         None
     }
 }
 
-/// Damage to one thing. The bytes change; hashes that are stored beside them stay.
+/// One kind of damage. The bytes change; the hashes stored beside them stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     missing_docs,
@@ -201,9 +195,10 @@ const CASES: &[Case] = cases![
     lists::newest_first,
     lists::pages,
     lists::open_filter,
+    lists::names_are_found_by_prefix,
     lists::delete_ended_runs_only,
     lists::an_empty_store,
-    inbox::oldest_first,
+    inbox::oldest_first_by_run,
     inbox::settled_with_a_commit,
     inbox::not_settled_by_a_refused_commit,
     inbox::numbers_are_never_used_twice,

@@ -131,7 +131,7 @@ pub(super) async fn a_group_with_a_foreign_run_is_refused_whole(
     refused("load", "not_found", first.store.load(&new.run).await)?;
     stands(&second, &own).await?;
     stands(&second, &lost).await?;
-    let left = done("inbox", first.store.inbox().await)?.len();
+    let left = done("inbox", first.store.inbox(own.run()).await)?.len();
     same("requests left", &left, &1)?;
     // Without the foreign run it goes through.
     let commit = Commit::one(next(&mut own.clone())).settling(request);
@@ -153,7 +153,7 @@ pub(super) async fn only_the_owner_settles(
     };
     for (bench, left) in [(&second, 1), (&first, 0)] {
         done("settle", bench.commit(settle.clone()).await)?;
-        let inbox = done("inbox", bench.store.inbox().await)?;
+        let inbox = done("inbox", bench.store.inbox(chain.run()).await)?;
         same("requests left", &inbox.len(), &left)?;
     }
     Ok(Outcome::Passed)
@@ -189,7 +189,10 @@ pub(super) async fn the_owner_is_told(
     place: &'static str,
 ) -> Result<Outcome, String> {
     let first = Bench::open(harness, place).await?;
-    let status = RunStatus::open("running").with_summary("[1]");
+    let status = RunStatus {
+        summary: "[1]".into(),
+        ..RunStatus::open("running")
+    };
     let chain = first.create_at("mine", 2, 3, status.clone()).await?;
     first.create("other", 0).await?;
     let line = done("get", first.store.get(chain.run()).await)?;

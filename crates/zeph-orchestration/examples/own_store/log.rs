@@ -105,7 +105,7 @@ impl Log {
     }
 
     /// Takes a commit into the state.
-    pub(crate) async fn accept(&mut self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
+    pub(crate) async fn accept(&mut self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         for append in &commit.appends {
             self.check_sound(append.run())?;
             // From here on the state alone knows where this run ends.
@@ -125,7 +125,7 @@ impl Log {
                     commit.appends.push(self.reseal(line).await?);
                 }
                 commit.settled = settled.into_iter().map(RequestId::new).collect();
-                self.state.commit(commit, Fence { epoch }).await?;
+                self.state.commit(&commit, Fence { epoch }).await?;
             }
             Line::Post(run, time, body) => {
                 self.state.post(&run.parse()?, at(time), &body).await?;

@@ -47,10 +47,10 @@ impl RawGraphStore for FileStore {
         log.state.adopt(run, fence).await?;
         log.write(&file, &Line::Adopt(run.to_string(), fence.epoch))
     }
-    async fn commit(&self, commit: Commit, fence: Fence) -> Result<(), StoreError> {
+    async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         let mut log = self.0.lock().await;
         let file = log.enter_to_write().await?;
-        let line = Line::commit(&commit, fence);
+        let line = Line::commit(commit, fence);
         log.accept(commit, fence).await?;
         log.write(&file, &line)
     }
@@ -83,8 +83,11 @@ impl RawGraphStore for FileStore {
         log.write(&file, &line)?;
         Ok(id)
     }
-    async fn inbox(&self) -> Result<Vec<Request>, StoreError> {
-        self.look().await?.state.inbox().await
+    async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.look().await?.state.find(prefix, limit).await
+    }
+    async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
+        self.look().await?.state.inbox(run).await
     }
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         let mut log = self.0.lock().await;

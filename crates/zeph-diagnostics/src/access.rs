@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::{Diagnostic, Diagnostics, Entry, Node, Span, Value, code, list, quote};
@@ -27,6 +28,13 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a Node> {
         self.entry(key).map(|entry| &entry.node)
+    }
+
+    /// Reads the value of a key, if it is there. `read` gets the node and its name for messages, which is
+    /// the key in backticks.
+    pub fn read<T>(&self, key: &str, read: impl FnOnce(&'a Node, &str) -> Option<T>) -> Option<T> {
+        let node = self.get(key)?;
+        read(node, &format!("`{key}`"))
     }
 
     /// All entries, in the order of the source.
@@ -75,7 +83,8 @@ impl Node {
     /// A table whose keys are names.
     pub fn any_table(&self, what: &str, problems: &mut Diagnostics) -> Option<Table<'_>> {
         let Value::Table(entries) = &self.value else {
-            return self.wrong_type(what, "a table", problems);
+            self.wrong_type(what, "a table", problems);
+            return None;
         };
         Some(Table {
             span: self.span,
@@ -86,7 +95,8 @@ impl Node {
     /// A list.
     pub fn list(&self, what: &str, problems: &mut Diagnostics) -> Option<&[Node]> {
         let Value::List(items) = &self.value else {
-            return self.wrong_type(what, "a list", problems);
+            self.wrong_type(what, "a list", problems);
+            return None;
         };
         Some(items)
     }
@@ -94,7 +104,8 @@ impl Node {
     /// A string. A NUL character is refused, because no program can be given one.
     pub fn string(&self, what: &str, problems: &mut Diagnostics) -> Option<&str> {
         let Value::String(text) = &self.value else {
-            return self.wrong_type(what, "a string", problems);
+            self.wrong_type(what, "a string", problems);
+            return None;
         };
         if text.contains('\0') {
             let message = format!("{what} has a NUL character");
@@ -118,7 +129,8 @@ impl Node {
     /// A boolean.
     pub fn boolean(&self, what: &str, problems: &mut Diagnostics) -> Option<bool> {
         let Value::Bool(value) = self.value else {
-            return self.wrong_type(what, "true or false", problems);
+            self.wrong_type(what, "true or false", problems);
+            return None;
         };
         Some(value)
     }
@@ -131,7 +143,8 @@ impl Node {
         problems: &mut Diagnostics,
     ) -> Option<T> {
         let Value::Integer(number) = self.value else {
-            return self.wrong_type(what, "an integer", problems);
+            self.wrong_type(what, "an integer", problems);
+            return None;
         };
         let value = T::try_from(number)
             .ok()
@@ -155,11 +168,30 @@ impl Node {
         let found = words.iter().find(|(word, _)| *word == given);
         if found.is_none() {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let message = format!("{what} cannot be {}", quote(given));
-            let one = Diagnostic::new(code::BAD_VALUE, message).at(self.span);
-            problems.push(or_known(one, given, &known));
+            self.unknown_word(what, given, &known, problems);
         }
         found.map(|(_, value)| *value)
+    }
+
+    /// A value of a type that is one of these words.
+    pub fn parse<T: FromStr>(
+        &self,
+        what: &str,
+        words: &[&str],
+        problems: &mut Diagnostics,
+    ) -> Option<T> {
+        let given = self.string(what, problems)?;
+        let found = given.parse().ok();
+        if found.is_none() {
+            self.unknown_word(what, given, words, problems);
+        }
+        found
+    }
+
+    fn unknown_word(&self, what: &str, given: &str, known: &[&str], problems: &mut Diagnostics) {
+        let message = format!("{what} cannot be {}", quote(given));
+        let one = Diagnostic::new(code::BAD_VALUE, message).at(self.span);
+        problems.push(or_known(one, given, known));
     }
 
     /// A duration such as `"1h 30m"`.
@@ -178,11 +210,10 @@ impl Node {
         None
     }
 
-    /// Reports that the value is not of the wanted type; `None` for the caller to return.
-    pub fn wrong_type<T>(&self, what: &str, wanted: &str, problems: &mut Diagnostics) -> Option<T> {
+    /// Reports that the value is not of the wanted type.
+    pub fn wrong_type(&self, what: &str, wanted: &str, problems: &mut Diagnostics) {
         let message = format!("{what} must be {wanted}, not {}", self.kind());
         problems.push(Diagnostic::new(code::WRONG_TYPE, message).at(self.span));
-        None
     }
 }
 

@@ -32,7 +32,7 @@ impl From<Span> for Range<usize> {
 ///
 /// The name is usually the path of a file. A source without text names where a value came from that has
 /// no lines, such as `flag --max-parallel`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Source {
     name: Arc<str>,
     text: Option<Arc<str>>,

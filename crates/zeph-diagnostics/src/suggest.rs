@@ -34,21 +34,35 @@ pub fn suggest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
     near.min().map(|(_, name)| name)
 }
 
-/// A text from outside as it appears in a message: in quotes, safe to print, cut after 80 characters.
+/// A text from outside as it appears in a message: in quotes, cut after 80 characters, and with every
+/// character that is invisible or could act on a terminal as an escape.
 ///
 /// # Examples
 /// ```
 /// use zeph_diagnostics::quote;
-/// assert_eq!(quote("a \"b\"\n"), r#""a \"b\"\n""#);
+/// assert_eq!(quote("a \"b\"\n\u{202e}é"), r#""a \"b\"\n\u{202e}é""#);
 /// assert_eq!(quote(&"x".repeat(100)).chars().count(), 83);
 /// ```
 #[must_use]
 pub fn quote(text: &str) -> String {
     const SHOWN: usize = 80;
-    let cut = text.char_indices().nth(SHOWN);
-    let shown = zeph_common::escape_terminal(cut.map_or(text, |(end, _)| &text[..end]));
-    let dots = if cut.is_some() { "…" } else { "" };
-    format!("\"{}\"{dots}", shown.replace('"', "\\\""))
+    let mut quoted = String::from("\"");
+    let mut buffer = [0; 4];
+    for c in text.chars().take(SHOWN) {
+        let one = &*c.encode_utf8(&mut buffer);
+        if c == '"' || c == '\\' || c.is_control() {
+            quoted.extend(c.escape_debug());
+        } else if c.is_ascii() || zeph_common::escape_terminal(one) == one {
+            quoted.push(c);
+        } else {
+            quoted.extend(c.escape_unicode());
+        }
+    }
+    quoted.push('"');
+    if text.chars().nth(SHOWN).is_some() {
+        quoted.push('…');
+    }
+    quoted
 }
 
 /// Names in a row for a help text, at most thirty: `` `a`, `b`, … ``.

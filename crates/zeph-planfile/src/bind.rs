@@ -5,17 +5,17 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Span, quote};
 use zeph_graph::wire::{GraphSpec, OnFailureSpec, TaskSpec, WorkSpec};
 use zeph_graph::{Budget, OverBudget, TaskGraph};
 
-use crate::door;
-use crate::errors::{PlanCode, PlanErrors};
+use crate::code;
 use crate::expression::{self, NoValue};
-use crate::place::{Place, Problems, show};
+use crate::lower;
 use crate::plan::Plan;
 use crate::scope::Scope;
 use crate::task::Draft;
-use crate::template::{Part, Template, quote};
+use crate::template::{Part, Template, escape};
 use crate::values::{RunValues, keys};
 
 /// The most bytes that all filled-in texts of a plan have together.
@@ -35,11 +35,11 @@ impl Plan {
     /// # Errors
     /// All problems at once: unknown and missing parameters, values that are not of their type or not
     /// among their choices, expressions that fail with these values, values that become code.
-    pub fn bind(&self, given: &BTreeMap<String, String>) -> Result<BoundPlan, PlanErrors> {
-        let mut problems = Problems::default();
+    pub fn bind(&self, given: &BTreeMap<String, String>) -> Result<BoundPlan, Diagnostics> {
+        let mut problems = self.0.problems();
         let values = self.values(given, &mut problems);
         let spec = self.fill(&values.params, &mut problems);
-        self.finish(problems)?;
+        self.0.finish(problems)?;
         let mut values = values;
         values.goal = spec.metadata.get(keys::GOAL).cloned().unwrap_or_default();
         Ok(BoundPlan {
@@ -49,22 +49,13 @@ impl Plan {
         })
     }
 
-    fn finish(&self, problems: Problems) -> Result<(), PlanErrors> {
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(self.0.source().errors(&self.0.root, problems))
-        }
-    }
-
-    fn values(&self, given: &BTreeMap<String, String>, problems: &mut Problems) -> RunValues {
+    fn values(&self, given: &BTreeMap<String, String>, problems: &mut Diagnostics) -> RunValues {
         let names = || self.params().iter().map(crate::Param::name);
         for name in given.keys() {
             if !names().any(|known| known == name) {
-                let message = format!("the plan has no parameter {}", show(name));
-                let near = problems.near(name, names());
-                let noted = problems.add(PlanCode::UnknownParam, None, message);
-                noted.suggest(near);
+                let message = format!("the plan has no parameter {}", quote(name));
+                let near = problems.suggest(name, names());
+                problems.push(Diagnostic::new(code::UNKNOWN_PARAM, message).suggest(near));
             }
         }
         let mut values = RunValues::default();
@@ -73,17 +64,19 @@ impl Plan {
             let value = match given.get(name).map(|text| param.parse(text)) {
                 Some(Ok(value)) => value,
                 Some(Err(why)) => {
-                    let message = format!("the parameter {}: {why}", show(name));
-                    problems.add(PlanCode::BadParam, param.place, message);
+                    let message = format!("the parameter {}: {why}", quote(name));
+                    problems.push(Diagnostic::new(code::BAD_PARAM, message).at(param.place));
                     continue;
                 }
                 None => match param.default() {
                     Some(default) => default.clone(),
                     None => {
-                        let message = format!("the parameter {} has no value", show(name));
-                        problems
-                            .add(PlanCode::MissingParam, param.place, message)
-                            .help(format!("give it with `-p {name}=…`"));
+                        let message = format!("the parameter {} has no value", quote(name));
+                        problems.push(
+                            Diagnostic::new(code::MISSING_PARAM, message)
+                                .at(param.place)
+                                .help(format!("give it with `-p {name}=…`")),
+                        );
                         continue;
                     }
                 },
@@ -98,7 +91,7 @@ impl Plan {
         values
     }
 
-    fn fill(&self, params: &Map<String, Value>, problems: &mut Problems) -> GraphSpec {
+    fn fill(&self, params: &Map<String, Value>, problems: &mut Diagnostics) -> GraphSpec {
         if !problems.is_empty() {
             return GraphSpec::default();
         }
@@ -115,19 +108,19 @@ impl Plan {
         };
         let mut spec = inner.spec();
         if let Some(goal) = &inner.goal {
-            let goal = filler.plain(&goal.text, Origin::Place(goal.place));
+            let goal = filler.plain(&goal.text, Origin::Span(goal.place));
             spec.metadata.insert(keys::GOAL.to_owned(), goal);
         }
         for (task, draft) in spec.tasks.iter_mut().zip(&inner.tasks) {
             filler.task(task, draft);
             scope.check_code(draft, &task.work, filler.problems);
         }
-        let source = inner.source();
         let secrets = self.params().iter().filter(|param| param.is_secret());
         let secrets: Vec<&str> = secrets.map(crate::Param::name).collect();
         let mut note = |key: &str, value: String| spec.metadata.insert(key.to_owned(), value);
-        note(keys::NAME, source.name().to_owned());
-        note(keys::HASH, source.hash());
+        note(keys::NAME, inner.source.name().to_owned());
+        let hash = blake3::hash(inner.source.text().as_bytes());
+        note(keys::HASH, hash.to_hex().to_string());
         note(keys::PARAMS, stored);
         if !secrets.is_empty() {
             note(keys::SECRETS, json!(secrets).to_string());
@@ -145,12 +138,12 @@ impl BoundPlan {
     /// # Errors
     /// What the graph itself refuses now that the values are known, such as a default answer that
     /// its question does not accept.
-    pub fn graph(&self) -> Result<TaskGraph, PlanErrors> {
-        let mut problems = Problems::default();
-        let graph = door::graph(self.spec.clone(), &self.plan.0.tasks, &mut problems);
-        match graph {
+    pub fn graph(&self) -> Result<TaskGraph, Diagnostics> {
+        let plan = &self.plan.0;
+        let mut problems = plan.problems();
+        match lower::graph(self.spec.clone(), &plan.tasks, &mut problems) {
             Some(graph) => Ok(graph),
-            None => Err(self.plan.0.source().errors(&self.plan.0.root, problems)),
+            None => Err(plan.located(problems)),
         }
     }
 
@@ -216,14 +209,14 @@ impl BoundPlan {
 /// Where a text comes from; its place is only looked for when it is needed.
 #[derive(Clone, Copy)]
 enum Origin<'a> {
-    Place(Place),
+    Span(Span),
     Task(&'a Draft, &'a str),
 }
 
 impl Origin<'_> {
-    fn place(self) -> Place {
+    fn place(self) -> Span {
         match self {
-            Self::Place(place) => place,
+            Self::Span(place) => place,
             Self::Task(draft, text) => draft.place_of(text),
         }
     }
@@ -234,7 +227,7 @@ struct Filler<'a> {
     scope: &'a Scope<'a>,
     context: minijinja::Value,
     left: usize,
-    problems: &'a mut Problems,
+    problems: &'a mut Diagnostics,
 }
 
 impl Filler<'_> {
@@ -300,7 +293,7 @@ impl Filler<'_> {
                     if let Some(template) = template.filter(|it| self.scope.is_early(it)) {
                         let place = Origin::Task(draft, text);
                         let filled = self.text(&template, place);
-                        *text = quote(&filled).into_owned();
+                        *text = escape(&filled).into_owned();
                     }
                 }
                 Value::Array(items) => open.extend(items),
@@ -327,7 +320,7 @@ impl Filler<'_> {
         if self.left == 0 {
             return Value::Null;
         }
-        let shown = show(expression);
+        let shown = quote(expression);
         let message = match expression::evaluate(expression, &self.context) {
             Ok(value) => {
                 let size = value
@@ -345,7 +338,7 @@ impl Filler<'_> {
             Err(NoValue::Failed(why)) => format!("{shown} failed: {why}"),
         };
         self.problems
-            .add(PlanCode::ExpressionFailed, place.place(), message);
+            .push(Diagnostic::new(code::EXPRESSION_FAILED, message).at(place.place()));
         Value::Null
     }
 }

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::Value;
+use zeph_diagnostics::quote;
 
-use crate::place::show;
 use crate::references::{ROOTS, applied};
 
 /// The longest expression. The reader's calls nest as deeply as an expression is long.
@@ -45,13 +45,13 @@ pub(crate) fn check(expression: &str) -> Result<(), String> {
     for filter in filters {
         let tried = state.apply_filter(filter, &[]).err();
         if tried.is_some_and(|error| error.kind() == ErrorKind::UnknownFilter) {
-            return Err(format!("there is no filter {}", show(filter)));
+            return Err(format!("there is no filter {}", quote(filter)));
         }
     }
     for test in tests {
         let tried = state.perform_test(test, &[]).err();
         if tried.is_some_and(|error| error.kind() == ErrorKind::UnknownTest) {
-            return Err(format!("there is no test {}", show(test)));
+            return Err(format!("there is no test {}", quote(test)));
         }
     }
     Ok(())

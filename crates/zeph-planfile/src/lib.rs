@@ -23,16 +23,12 @@
 //! let graph = plan.bind(&BTreeMap::new())?.graph()?;
 //! assert_eq!(graph.metadata()["goal"], "Count the commits since 7 days ago");
 //! assert_eq!(graph.len(), 2);
-//! # Ok::<(), zeph_planfile::PlanErrors>(())
+//! # Ok::<(), zeph_planfile::Diagnostics>(())
 //! ```
 
-mod errors;
-mod place;
-mod source;
-
+pub mod code;
 mod fields;
-mod node;
-mod read;
+mod format;
 
 mod expression;
 mod references;
@@ -46,16 +42,16 @@ mod scope;
 mod unsafe_text;
 
 mod bind;
-mod door;
+mod lower;
 mod plan;
 
 mod templated;
 mod values;
 
 pub use bind::BoundPlan;
-pub use errors::{PlanCode, PlanDiagnostic, PlanErrors};
+pub use format::{Format, MAX_PLAN_BYTES};
 pub use param::{Param, ParamKind};
 pub use plan::Plan;
-pub use source::{Format, MAX_PLAN_BYTES, SourceText};
 pub use templated::Templated;
 pub use values::{BadMetadata, RunValues};
+pub use zeph_diagnostics::{Diagnostic, Diagnostics, Source};

@@ -1,11 +1,9 @@
 //! Params: what a plan asks for before it runs.
 
 use serde_json::{Number, Value};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Span, Value as NodeValue, quote};
 
-use crate::errors::PlanCode;
-use crate::fields::{self, Fields};
-use crate::node::{self, Entry, Node};
-use crate::place::{Place, Problems, show};
+use crate::{code, fields};
 
 /// What a parameter accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -60,7 +58,7 @@ pub struct Param {
     description: Option<String>,
     choices: Vec<Value>,
     secret: bool,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
 }
 
 impl Param {
@@ -119,7 +117,7 @@ impl Param {
         let given = if self.secret {
             "the value".to_owned()
         } else {
-            show(text)
+            quote(text)
         };
         let wanted = match self.kind {
             ParamKind::String => "a text without NUL characters",
@@ -139,7 +137,7 @@ impl Param {
 }
 
 fn listed(values: &[Value]) -> String {
-    let values: Vec<String> = values.iter().map(|value| show(&plain(value))).collect();
+    let values: Vec<String> = values.iter().map(|value| quote(&plain(value))).collect();
     values.join(", ")
 }
 
@@ -150,8 +148,8 @@ fn plain(value: &Value) -> String {
 }
 
 /// Reads `[params]`.
-pub(crate) fn read_all(node: &Node, problems: &mut Problems) -> Vec<Param> {
-    let Some(fields) = Fields::open_any(node, "`params`", problems) else {
+pub(crate) fn read_all(node: &Node, problems: &mut Diagnostics) -> Vec<Param> {
+    let Some(fields) = node.any_table("`params`", problems) else {
         return Vec::new();
     };
     let entries = fields.entries().iter();
@@ -159,7 +157,7 @@ pub(crate) fn read_all(node: &Node, problems: &mut Problems) -> Vec<Param> {
 }
 
 /// Reads one. A parameter with problems is kept, so that its uses are not problems as well.
-fn read(entry: &Entry, problems: &mut Problems) -> Param {
+fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
     fields::check_name(entry, "parameter", problems);
     let mut param = Param {
         name: entry.key.clone(),
@@ -168,9 +166,9 @@ fn read(entry: &Entry, problems: &mut Problems) -> Param {
         description: None,
         choices: Vec::new(),
         secret: false,
-        place: entry.key_place,
+        place: entry.key_span,
     };
-    if matches!(entry.node.value, node::Value::Table(_)) {
+    if matches!(entry.node.value, NodeValue::Table(_)) {
         read_table(&entry.node, &mut param, problems);
     } else if let Some(kind) = kind_of(&entry.node, problems) {
         param.kind = kind;
@@ -182,39 +180,37 @@ fn read(entry: &Entry, problems: &mut Problems) -> Param {
     param
 }
 
-fn read_table(node: &Node, param: &mut Param, problems: &mut Problems) {
-    let what = format!("the parameter {}", show(&param.name));
+fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
+    let what = format!("the parameter {}", quote(&param.name));
     let known = ["type", "default", "description", "choices", "secret"];
-    let Some(fields) = Fields::open(node, &what, &known, problems) else {
+    let Some(fields) = node.table(&what, &known, problems) else {
         return;
     };
     let kind = match (fields.get("type"), fields.get("default")) {
-        (Some(node), _) => fields::word(node, "`type`", &ParamKind::WORDS, problems),
+        (Some(node), _) => node.word("`type`", &ParamKind::WORDS, problems),
         (None, Some(node)) => kind_of(node, problems),
         (None, None) => None,
     };
     param.kind = kind.unwrap_or_default();
-    let description = fields.get("description");
-    param.description = description
-        .and_then(|node| fields::text(node, "`description`", problems))
-        .map(str::to_owned);
-    let secret = fields.get("secret");
-    param.secret = secret
-        .and_then(|node| fields::boolean(node, "`secret`", problems))
-        .unwrap_or(false);
+    let description = fields.read("description", |node, what| node.string(what, problems));
+    param.description = description.map(str::to_owned);
+    let secret = fields.read("secret", |node, what| node.boolean(what, problems));
+    param.secret = secret.unwrap_or(false);
     if let Some(node) = fields.get("choices") {
         param.choices = choices(node, param.kind, problems);
     }
     if param.secret && param.kind != ParamKind::String {
         let message = format!("{what} is a secret, and secrets are texts");
-        problems.add(PlanCode::BadValue, param.place, message);
+        problems.push(Diagnostic::new(code::BAD_VALUE, message).at(param.place));
     }
     match fields.entry("default") {
         Some(entry) if param.secret => {
             let message = format!("{what} is a secret, and secrets have no default");
-            problems
-                .add(PlanCode::MisplacedKey, entry.key_place, message)
-                .help("give it when the plan is run");
+            problems.push(
+                Diagnostic::new(code::MISPLACED_KEY, message)
+                    .at(entry.key_span)
+                    .help("give it when the plan is run"),
+            );
         }
         Some(entry) => {
             let default = default(param, &entry.node, problems);
@@ -225,38 +221,38 @@ fn read_table(node: &Node, param: &mut Param, problems: &mut Problems) {
 }
 
 /// The type that a bare value tells.
-fn kind_of(node: &Node, problems: &mut Problems) -> Option<ParamKind> {
+fn kind_of(node: &Node, problems: &mut Diagnostics) -> Option<ParamKind> {
     match &node.value {
-        node::Value::Text(_) => Some(ParamKind::String),
-        node::Value::Bool(_) => Some(ParamKind::Boolean),
-        node::Value::Number(number) if number.is_i64() => Some(ParamKind::Integer),
-        node::Value::Number(_) => Some(ParamKind::Number),
-        node::Value::Null | node::Value::List(_) | node::Value::Table(_) => {
+        NodeValue::String(_) => Some(ParamKind::String),
+        NodeValue::Bool(_) => Some(ParamKind::Boolean),
+        NodeValue::Integer(number) if i64::try_from(*number).is_ok() => Some(ParamKind::Integer),
+        NodeValue::Integer(_) | NodeValue::Float(_) => Some(ParamKind::Number),
+        NodeValue::Null | NodeValue::List(_) | NodeValue::Table(_) => {
             let wanted = "a text, a number, true or false";
-            fields::wrong_type(node, "the default of a parameter", wanted, problems);
+            node.wrong_type("the default of a parameter", wanted, problems);
             None
         }
     }
 }
 
-fn default(param: &Param, node: &Node, problems: &mut Problems) -> Option<Value> {
+fn default(param: &Param, node: &Node, problems: &mut Diagnostics) -> Option<Value> {
     let value = value(node, "the default", param.kind, problems)?;
     if !param.choices.is_empty() && !param.choices.contains(&value) {
-        let given = show(&plain(&value));
+        let given = quote(&plain(&value));
         let message = format!(
             "the default {given} is not one of {}",
             listed(&param.choices)
         );
-        problems.add(PlanCode::BadParam, node.place, message);
+        problems.push(Diagnostic::new(code::BAD_PARAM, message).at(node.span));
         return None;
     }
     Some(value)
 }
 
-fn choices(node: &Node, kind: ParamKind, problems: &mut Problems) -> Vec<Value> {
-    let items = fields::list(node, "`choices`", problems).unwrap_or_default();
-    if items.is_empty() && matches!(node.value, node::Value::List(_)) {
-        problems.add(PlanCode::BadValue, node.place, "`choices` is empty");
+fn choices(node: &Node, kind: ParamKind, problems: &mut Diagnostics) -> Vec<Value> {
+    let items = node.list("`choices`", problems).unwrap_or_default();
+    if items.is_empty() && matches!(node.value, NodeValue::List(_)) {
+        problems.push(Diagnostic::new(code::BAD_VALUE, "`choices` is empty").at(node.span));
     }
     let values = items.iter();
     values
@@ -265,23 +261,19 @@ fn choices(node: &Node, kind: ParamKind, problems: &mut Problems) -> Vec<Value> 
 }
 
 /// A value of that type. Expressions in it are not evaluated, so they are refused.
-fn value(node: &Node, what: &str, kind: ParamKind, problems: &mut Problems) -> Option<Value> {
+fn value(node: &Node, what: &str, kind: ParamKind, problems: &mut Diagnostics) -> Option<Value> {
     let value = match &node.value {
-        node::Value::Text(_) => Value::from(fields::text(node, what, problems)?),
-        node::Value::Null
-        | node::Value::Bool(_)
-        | node::Value::Number(_)
-        | node::Value::List(_)
-        | node::Value::Table(_) => node.to_json(),
+        NodeValue::String(_) => Value::from(node.string(what, problems)?),
+        _ => node.to_json(),
     };
     if !kind.accepts(&value) {
         let wanted = format!("of the type `{}`", kind.word());
-        fields::wrong_type(node, what, &wanted, problems);
+        node.wrong_type(what, &wanted, problems);
         return None;
     }
     if value.as_str().is_some_and(|text| text.contains("${{")) {
         let message = format!("{what} of a parameter has an expression, which is not evaluated");
-        problems.add(PlanCode::ExpressionNotAllowed, node.place, message);
+        problems.push(Diagnostic::new(code::EXPRESSION_NOT_ALLOWED, message).at(node.span));
     }
     Some(value)
 }

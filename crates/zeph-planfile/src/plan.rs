@@ -5,19 +5,18 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_graph::wire::{Code, GraphSpec, LaneSpec};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, Value, quote};
+use zeph_graph::wire::code as graph_code;
+use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{Budget, OverBudget, Retry};
 
 use crate::budget;
-use crate::door;
-use crate::errors::{PlanCode, PlanDiagnostic, PlanErrors};
-use crate::fields::{self, Fields};
-use crate::node::{Node, Value};
+use crate::code;
+use crate::fields::{check_name, micros};
+use crate::format::Format;
+use crate::lower;
 use crate::param::{self, Param};
-use crate::place::{Problems, show};
-use crate::read::read;
 use crate::scope::{Scope, User};
-use crate::source::{Format, SourceText};
 use crate::task::{self, Draft, Mode, Rules, Use};
 use crate::values::keys;
 
@@ -41,8 +40,9 @@ pub struct Plan(pub(crate) Arc<Inner>);
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inner {
-    pub(crate) source: Option<SourceText>,
-    pub(crate) root: Node,
+    pub(crate) source: Source,
+    format: Format,
+    root: Node,
     pub(crate) goal: Option<Use>,
     pub(crate) folder: Option<String>,
     pub(crate) max_parallel: Option<NonZeroU32>,
@@ -63,43 +63,35 @@ impl Plan {
     /// # Errors
     /// All problems at once, in the order of the source; of a text that is not TOML or JSON only
     /// those of its syntax.
-    pub fn load(text: &str, format: Format, name: &str) -> Result<Self, PlanErrors> {
-        let source = SourceText::new(name, text, format);
-        let root = read(&source)?;
-        let mut problems = Problems::default();
-        let inner = Inner::read(&root, &mut problems);
+    pub fn load(text: &str, format: Format, name: &str) -> Result<Self, Diagnostics> {
+        let source = Source::new(name, text);
+        let mut problems = Diagnostics::in_source(&source);
+        let Some(root) = format.read(&source, &mut problems) else {
+            return Err(problems);
+        };
+        let mut inner = Inner::read(&root, &mut problems);
         inner.check(&mut problems);
-        if !problems.is_empty() {
-            return Err(source.errors(&root, problems));
-        }
-        let source = Some(source);
-        Ok(Self(Arc::new(Inner {
-            source,
-            root,
-            ..inner
-        })))
+        (inner.source, inner.format, inner.root) = (source, format, root);
+        inner.finish(problems)?;
+        Ok(Self(Arc::new(inner)))
     }
 
     /// As [`load`](Self::load), of bytes as they come from a file.
     ///
     /// # Errors
     /// As there; bytes that are not UTF-8 are one more problem.
-    pub fn load_bytes(bytes: &[u8], format: Format, name: &str) -> Result<Self, PlanErrors> {
+    pub fn load_bytes(bytes: &[u8], format: Format, name: &str) -> Result<Self, Diagnostics> {
         let error = match std::str::from_utf8(bytes) {
             Ok(text) => return Self::load(text, format, name),
             Err(error) => error,
         };
         let at = error.valid_up_to();
         let good = String::from_utf8_lossy(&bytes[..at]);
-        let source = SourceText::new(name, &good, format);
-        let one = PlanDiagnostic {
-            code: PlanCode::NotUtf8,
-            message: format!("the plan is not UTF-8 from byte {at} on"),
-            span: Some(good.len()..good.len()),
-            pointer: None,
-            help: Some("save the file as UTF-8".to_owned()),
-        };
-        Err(PlanErrors::new(source, vec![one]))
+        let mut problems = Diagnostics::in_source(&Source::new(name, &good));
+        let message = format!("byte {at} of the plan is not UTF-8");
+        let one = Diagnostic::new(code::NOT_UTF8, message).at(at..at);
+        problems.push(one.help("save the file as UTF-8"));
+        Err(problems)
     }
 
     /// The same plan, lying in that folder: where its commands run. Stored with the run.
@@ -126,7 +118,7 @@ impl Plan {
     /// let policy = Retry::times(5).backoff(Duration::from_millis(200), Duration::from_secs(10));
     /// let plan = Plan::load(plan, Format::Toml, "plan.toml")?.with_retry_defaults(policy);
     /// assert_eq!(Retry::from(plan.spec().tasks[0].retry), policy);
-    /// # Ok::<(), zeph_planfile::PlanErrors>(())
+    /// # Ok::<(), zeph_planfile::Diagnostics>(())
     /// ```
     #[must_use]
     pub fn with_retry_defaults(mut self, policy: Retry) -> Self {
@@ -179,21 +171,31 @@ impl Plan {
     }
 
     /// The text it was read from.
-    ///
-    /// # Panics
-    /// Never: a plan is only made from a text.
     #[must_use]
-    pub fn source_text(&self) -> &SourceText {
-        self.0.source()
+    pub fn source(&self) -> &Source {
+        &self.0.source
     }
 }
 
 impl Inner {
-    pub(crate) fn source(&self) -> &SourceText {
-        match &self.source {
-            Some(source) => source,
-            None => unreachable!("a plan is only made from a text"),
+    /// An empty collection for problems of this plan.
+    pub(crate) fn problems(&self) -> Diagnostics {
+        Diagnostics::in_source(&self.source)
+    }
+
+    /// `Ok` if there is no problem.
+    pub(crate) fn finish(&self, problems: Diagnostics) -> Result<(), Diagnostics> {
+        self.located(problems).into_result()
+    }
+
+    /// The problems in the order of the source; those of JSON with their JSON pointers.
+    pub(crate) fn located(&self, mut problems: Diagnostics) -> Diagnostics {
+        if self.format == Format::Json {
+            for one in problems.iter_mut() {
+                one.path = one.span.map(|span| self.root.pointer(span.start));
+            }
         }
+        problems.sorted()
     }
 
     pub(crate) fn spec(&self) -> GraphSpec {
@@ -211,33 +213,23 @@ impl Inner {
     }
 
     /// Reads the tree; what cannot be read is reported and left out.
-    fn read(root: &Node, problems: &mut Problems) -> Self {
+    fn read(root: &Node, problems: &mut Diagnostics) -> Self {
         let mut plan = Self::default();
-        let Some(fields) = Fields::open(root, "the plan", &KEYS, problems) else {
+        let Some(fields) = root.table("the plan", &KEYS, problems) else {
             return plan;
         };
-        if let Some(node) = fields.get("goal")
-            && let Some(text) = fields::text(node, "`goal`", problems)
-        {
-            plan.goal = Some(Use {
-                text: text.to_owned(),
-                place: node.place,
-                mode: Mode::Early,
-            });
-        }
-        let most = (1, u32::MAX);
-        let parallel = fields.get("max_parallel");
-        plan.max_parallel = parallel
-            .and_then(|node| fields::integer(node, "`max_parallel`", most, problems))
-            .and_then(NonZeroU32::new);
-        let timeout = fields.get("timeout");
-        plan.timeout = timeout
-            .and_then(|node| fields::micros(node, "`timeout`", problems))
-            .map(Duration::from_micros);
-        let budget = fields.get("budget");
-        plan.budget = budget.and_then(|node| budget::read(node, problems));
-        let over = fields.get("over_budget");
-        plan.over_budget = over.and_then(|node| budget::over(node, problems));
+        plan.goal = fields.read("goal", |node, what| {
+            let text = node.string(what, problems)?.to_owned();
+            Some(Use::new(text, node, Mode::Early))
+        });
+        let parallel = fields.read("max_parallel", |node, what| {
+            node.integer(what, 1..=u32::MAX, problems)
+        });
+        plan.max_parallel = parallel.and_then(NonZeroU32::new);
+        let timeout = fields.read("timeout", |node, what| micros(node, what, problems));
+        plan.timeout = timeout.map(Duration::from_micros);
+        plan.budget = fields.read("budget", |node, _| budget::read(node, problems));
+        plan.over_budget = fields.read("over_budget", |node, _| budget::over(node, problems));
         if let Some(node) = fields.get("params") {
             plan.params = param::read_all(node, problems);
         }
@@ -249,7 +241,7 @@ impl Inner {
             None => (Rules::default(), Vec::new()),
         };
         if let Some(node) = fields.get("tasks")
-            && let Some(tasks) = Fields::open_any(node, "`tasks`", problems)
+            && let Some(tasks) = node.any_table("`tasks`", problems)
         {
             let entries = tasks.entries().iter();
             plan.tasks = entries
@@ -257,9 +249,11 @@ impl Inner {
                 .collect();
         }
         if plan.tasks.is_empty() && problems.is_empty() {
-            problems
-                .add(PlanCode::NoTasks, None, "the plan has no tasks")
-                .help("add one: a table `[tasks.NAME]` with `run = [\"program\", \"argument\"]`");
+            problems.push(
+                Diagnostic::new(code::NO_TASKS, "the plan has no tasks").help(
+                    "add one: a table `[tasks.NAME]` with `run = [\"program\", \"argument\"]`",
+                ),
+            );
         }
         // Defaults are checked once, not at each task that has them.
         let scope = Scope::new(&plan.params, &plan.tasks);
@@ -269,7 +263,7 @@ impl Inner {
         plan
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut Diagnostics) {
         let scope = Scope::new(&self.params, &self.tasks);
         for task in &self.tasks {
             let user = User::new(task);
@@ -279,37 +273,39 @@ impl Inner {
             scope.check_code(task, &task.spec.work, problems);
         }
         // A task with problems is kept, so that what needs it is not told that it does not exist.
-        let spec = door::before_binding(self.spec());
-        door::graph(spec, &self.tasks, problems);
+        let spec = lower::before_binding(self.spec());
+        lower::graph(spec, &self.tasks, problems);
     }
 }
 
 /// Reads `[lanes]`.
-fn lanes(node: &Node, problems: &mut Problems) -> Vec<LaneSpec> {
-    let Some(fields) = Fields::open_any(node, "`lanes`", problems) else {
+fn lanes(node: &Node, problems: &mut Diagnostics) -> Vec<LaneSpec> {
+    let Some(fields) = node.any_table("`lanes`", problems) else {
         return Vec::new();
     };
     let mut lanes = Vec::new();
     let mut folded = HashSet::new();
     for entry in fields.entries() {
-        fields::check_name(entry, "lane", problems);
+        check_name(entry, "lane", problems);
         if !folded.insert(entry.key.to_lowercase()) {
-            let name = show(&entry.key);
+            let name = quote(&entry.key);
             let message = format!("the lane {name} differs from another one only in case");
-            let code = PlanCode::Graph(Code::CaseFoldedDuplicate);
-            problems
-                .add(code, entry.key_place, message)
-                .help("rename one of them");
+            let code = graph_code::CASE_FOLDED_DUPLICATE;
+            problems.push(
+                Diagnostic::new(code, message)
+                    .at(entry.key_span)
+                    .help("rename one of them"),
+            );
         }
         let capacity = if is_zero(&entry.node) {
-            let name = show(&entry.key);
+            let name = quote(&entry.key);
             let message = format!("the lane {name} has capacity 0: nothing could ever run in it");
-            let code = PlanCode::Graph(Code::ZeroCapacity);
-            problems.add(code, entry.node.place, message);
+            let code = graph_code::ZERO_CAPACITY;
+            problems.push(Diagnostic::new(code, message).at(entry.node.span));
             None
         } else {
             let what = "the capacity of a lane";
-            fields::integer(&entry.node, what, (1, u32::MAX), problems)
+            entry.node.integer(what, 1..=u32::MAX, problems)
         };
         lanes.push(LaneSpec {
             name: entry.key.clone(),
@@ -321,5 +317,5 @@ fn lanes(node: &Node, problems: &mut Problems) -> Vec<LaneSpec> {
 }
 
 fn is_zero(node: &Node) -> bool {
-    matches!(&node.value, Value::Number(number) if number.as_i64() == Some(0))
+    node.value == Value::Integer(0)
 }

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
+use zeph_diagnostics::{Diagnostic, Diagnostics, Span, list, quote};
 use zeph_graph::wire::WorkSpec;
 
-use crate::errors::PlanCode;
+use crate::code;
 use crate::expression;
 use crate::param::Param;
-use crate::place::{Place, Problems, show};
 use crate::references::{ROOTS, Reference, references};
 use crate::task::{Draft, Kind, Mode, Use};
 use crate::template::Template;
@@ -43,25 +43,29 @@ impl<'a> Scope<'a> {
     }
 
     /// Checks the expressions of a text that belongs to a task, or to none.
-    pub(crate) fn check(&self, one: &Use, task: Option<&User<'_>>, problems: &mut Problems) {
+    pub(crate) fn check(&self, one: &Use, task: Option<&User<'_>>, problems: &mut Diagnostics) {
         if problems.is_full() {
             return;
         }
         let template = match Template::parse(&one.text) {
             Ok(template) => template,
             Err(unclosed) => {
-                let message = format!("the expression {} has no end", show(&unclosed.rest));
-                problems
-                    .add(PlanCode::BadExpression, one.place, message)
-                    .help("end it with `}}`, or write `$${{` for a plain `${{`");
+                let message = format!("the expression {} has no end", quote(&unclosed.rest));
+                problems.push(
+                    Diagnostic::new(code::BAD_EXPRESSION, message)
+                        .at(one.place)
+                        .help("end it with `}}`, or write `$${{` for a plain `${{`"),
+                );
                 return;
             }
         };
         if one.mode == Mode::Code && template.has_expressions() {
             let message = "a value pasted into a shell script would be run as code";
-            problems
-                .add(PlanCode::UnsafeInterpolation, one.place, message)
-                .help(ADVICE);
+            problems.push(
+                Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
+                    .at(one.place)
+                    .help(ADVICE),
+            );
             return;
         }
         for expression in template.expressions() {
@@ -74,28 +78,31 @@ impl<'a> Scope<'a> {
         expression: &str,
         one: &Use,
         task: Option<&User<'_>>,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) {
         if let Err(why) = expression::check(expression) {
-            let message = format!("{} is not an expression: {why}", show(expression));
-            problems.add(PlanCode::BadExpression, one.place, message);
+            let message = format!("{} is not an expression: {why}", quote(expression));
+            problems.push(Diagnostic::new(code::BAD_EXPRESSION, message).at(one.place));
             return;
         }
         for name in expression::unknown_names(expression) {
-            let message = format!("{} stands for nothing in {}", show(&name), show(expression));
-            let near = problems.near(&name, ROOTS);
-            let noted = problems.add(PlanCode::UnknownName, one.place, message);
-            match near {
-                Some(root) => noted.suggest(Some(root)),
-                None if self.params.contains_key(name.as_str()) => {
-                    noted.help(format!("write `params.{name}`"));
-                }
-                None => noted.help("expressions begin with `params`, `tasks` or `run`"),
-            }
+            let message = format!(
+                "{} stands for nothing in {}",
+                quote(&name),
+                quote(expression)
+            );
+            let near = problems.suggest(&name, ROOTS);
+            let help = if self.params.contains_key(name.as_str()) {
+                format!("write `params.{name}`")
+            } else {
+                "expressions begin with `params`, `tasks` or `run`".to_owned()
+            };
+            let unknown = Diagnostic::new(code::UNKNOWN_NAME, message).at(one.place);
+            problems.push(unknown.help(help).suggest(near));
         }
         match references(expression) {
             Err(why) => {
-                problems.add(PlanCode::BadExpression, one.place, why);
+                problems.push(Diagnostic::new(code::BAD_EXPRESSION, why).at(one.place));
             }
             Ok(found) => {
                 for reference in found {
@@ -110,7 +117,7 @@ impl<'a> Scope<'a> {
         reference: &Reference,
         one: &Use,
         task: Option<&User<'_>>,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) {
         match reference {
             Reference::Param(name) => self.check_param(name, one, problems),
@@ -120,9 +127,11 @@ impl<'a> Scope<'a> {
                 }
                 (Mode::Visible | Mode::Private, None) => {
                     let message = "`defaults` belong to all tasks, and cannot use one of them";
-                    problems
-                        .add(PlanCode::ExpressionNotAllowed, one.place, message)
-                        .help("write it at the task itself");
+                    problems.push(
+                        Diagnostic::new(code::EXPRESSION_NOT_ALLOWED, message)
+                            .at(one.place)
+                            .help("write it at the task itself"),
+                    );
                 }
                 (Mode::Early | Mode::Code, _) => too_early(one.place, problems),
             },
@@ -130,31 +139,32 @@ impl<'a> Scope<'a> {
                 if matches!(one.mode, Mode::Early | Mode::Code) {
                     too_early(one.place, problems);
                 } else if !["id", "goal"].contains(&field.as_str()) {
-                    let message = format!("a run has no {}", show(field));
-                    problems
-                        .add(PlanCode::UnknownName, one.place, message)
-                        .help("write `run.id` or `run.goal`");
+                    let message = format!("a run has no {}", quote(field));
+                    problems.push(
+                        Diagnostic::new(code::UNKNOWN_NAME, message)
+                            .at(one.place)
+                            .help("write `run.id` or `run.goal`"),
+                    );
                 }
             }
         }
     }
 
-    fn check_param(&self, name: &str, one: &Use, problems: &mut Problems) {
+    fn check_param(&self, name: &str, one: &Use, problems: &mut Diagnostics) {
         let Some(param) = self.params.get(name) else {
-            let near = problems.near(name, self.params.keys().copied());
-            let message = format!("there is no parameter {}", show(name));
-            let noted = problems.add(PlanCode::UnknownParam, one.place, message);
-            match near {
-                Some(_) => noted.suggest(near),
-                None => noted.help("declare it under `[params]`"),
-            }
+            let near = problems.suggest(name, self.params.keys().copied());
+            let message = format!("there is no parameter {}", quote(name));
+            let unknown = Diagnostic::new(code::UNKNOWN_PARAM, message).at(one.place);
+            problems.push(unknown.help("declare it under `[params]`").suggest(near));
             return;
         };
         if param.is_secret() && one.mode != Mode::Private {
-            let message = format!("the secret {} would be stored or shown here", show(name));
-            problems
-                .add(PlanCode::SecretExposed, one.place, message)
-                .help("pass it in `env` or on `stdin`");
+            let message = format!("the secret {} would be stored or shown here", quote(name));
+            problems.push(
+                Diagnostic::new(code::SECRET_EXPOSED, message)
+                    .at(one.place)
+                    .help("pass it in `env` or on `stdin`"),
+            );
         }
     }
 
@@ -163,25 +173,30 @@ impl<'a> Scope<'a> {
         name: &str,
         field: &str,
         task: &User<'_>,
-        place: Place,
-        problems: &mut Problems,
+        place: Span,
+        problems: &mut Diagnostics,
     ) {
         let Some(used) = self.tasks.get(name) else {
-            let near = problems.near(name, self.tasks.keys().copied());
-            let message = format!("there is no task {}", show(name));
-            let noted = problems.add(PlanCode::UnknownTask, place, message);
-            noted.suggest(near);
+            let near = problems.suggest(name, self.tasks.keys().copied());
+            let message = format!("there is no task {}", quote(name));
+            problems.push(
+                Diagnostic::new(code::UNKNOWN_TASK, message)
+                    .at(place)
+                    .suggest(near),
+            );
             return;
         };
         if name == task.draft.spec.name {
-            let message = format!("the task {} uses its own output", show(name));
-            problems.add(PlanCode::NotANeed, place, message);
+            let message = format!("the task {} uses its own output", quote(name));
+            problems.push(Diagnostic::new(code::NOT_A_NEED, message).at(place));
         } else if !task.needs.contains(name) {
-            let user = show(&task.draft.spec.name);
-            let message = format!("the task {user} uses {} without needing it", show(name));
-            problems
-                .add(PlanCode::NotANeed, place, message)
-                .help(format!("add {} to its `needs`", show(name)));
+            let user = quote(&task.draft.spec.name);
+            let message = format!("the task {user} uses {} without needing it", quote(name));
+            problems.push(
+                Diagnostic::new(code::NOT_A_NEED, message)
+                    .at(place)
+                    .help(format!("add {} to its `needs`", quote(name))),
+            );
         }
         let known: &[&str] = match used.kind {
             Kind::Milestone => &["state"],
@@ -190,13 +205,17 @@ impl<'a> Scope<'a> {
             Kind::Command { json: true } => &["stdout", "stderr", "exit", "json", "value", "state"],
         };
         if !known.contains(&field) {
-            let message = format!("the task {} has no {}", show(name), show(field));
-            let noted = problems.add(PlanCode::NoSuchOutput, place, message);
-            if field == "json" && used.kind == (Kind::Command { json: false }) {
-                noted.help(format!("give {} the key `output = \"json\"`", show(name)));
+            let message = format!("the task {} has no {}", quote(name), quote(field));
+            let help = if field == "json" && used.kind == (Kind::Command { json: false }) {
+                format!("give {} the key `output = \"json\"`", quote(name))
             } else {
-                noted.help(format!("it has {}", crate::fields::listed(known)));
-            }
+                format!("it has {}", list(known.iter().copied()))
+            };
+            problems.push(
+                Diagnostic::new(code::NO_SUCH_OUTPUT, message)
+                    .at(place)
+                    .help(help),
+            );
         }
     }
 
@@ -218,7 +237,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Checks that no value is pasted into code. `now` is the task with what is known filled in.
-    pub(crate) fn check_code(&self, draft: &Draft, now: &WorkSpec, problems: &mut Problems) {
+    pub(crate) fn check_code(&self, draft: &Draft, now: &WorkSpec, problems: &mut Diagnostics) {
         let (raw, now) = (params(&draft.spec.work), params(now));
         let written = raw.map_or_else(Vec::new, |raw| texts(&raw["argv"]));
         let known = now.map_or_else(Vec::new, |now| texts(&now["argv"]));
@@ -242,37 +261,43 @@ impl<'a> Scope<'a> {
             .collect();
         for at in unsafe_text::code_args(&argv) {
             let place = draft.argv.get(at).copied().unwrap_or(draft.place);
-            let program = show(argv[0].known);
+            let program = quote(argv[0].known);
             let message =
                 format!("a value pasted into this argument of {program} would be run as code");
-            problems
-                .add(PlanCode::UnsafeInterpolation, place, message)
-                .help(ADVICE);
+            problems.push(
+                Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
+                    .at(place)
+                    .help(ADVICE),
+            );
         }
         if argv.first().is_some_and(|program| program.foreign) {
             let place = draft.argv.first().copied().unwrap_or(draft.place);
             let message = "the output of a task would decide which program runs";
-            problems
-                .add(PlanCode::UnsafeInterpolation, place, message)
-                .help("name the program in the plan");
+            problems.push(
+                Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
+                    .at(place)
+                    .help("name the program in the plan"),
+            );
         }
         let stdin = raw.and_then(|raw| raw["stdin"].as_str());
         let stdin = stdin.and_then(|text| Template::parse(text).ok());
         if stdin.is_some_and(|stdin| stdin.has_expressions()) && unsafe_text::stdin_is_code(&argv) {
-            let program = show(argv[0].known);
+            let program = quote(argv[0].known);
             let message = format!("{program} would run the value on its standard input as code");
-            problems
-                .add(PlanCode::UnsafeInterpolation, draft.stdin, message)
-                .help("give it a script of its own, and pass the value in `env`");
+            problems.push(
+                Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
+                    .at(draft.stdin.unwrap_or(draft.place))
+                    .help("give it a script of its own, and pass the value in `env`"),
+            );
         }
     }
 }
 
 const ADVICE: &str = "pass it in `env` and write \"$NAME\" in the script, or pass it on `stdin`";
 
-fn too_early(place: Place, problems: &mut Problems) {
+fn too_early(place: Span, problems: &mut Diagnostics) {
     let message = "this text is fixed before the run, and can only use `params`";
-    problems.add(PlanCode::ExpressionNotAllowed, place, message);
+    problems.push(Diagnostic::new(code::EXPRESSION_NOT_ALLOWED, message).at(place));
 }
 
 fn params(work: &WorkSpec) -> Option<&Value> {

@@ -93,7 +93,7 @@ impl Template {
 }
 
 /// The template that stands for a text: what could be taken for an expression is escaped.
-pub(crate) fn quote(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if text.contains(OPEN) {
         Cow::Owned(text.replace(OPEN, "$${{"))
     } else {
@@ -103,7 +103,7 @@ pub(crate) fn quote(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, Template, quote};
+    use super::{Part, Template, escape};
     use proptest::prelude::*;
 
     fn parts(text: &str) -> Vec<Part> {
@@ -137,7 +137,7 @@ mod tests {
         #[test]
         fn a_quoted_text_stands_for_itself(given in "[${}a ]{0,24}") {
             let expected = if given.is_empty() { vec![] } else { vec![text(&given)] };
-            prop_assert_eq!(parts(&quote(&given)), expected);
+            prop_assert_eq!(parts(&escape(&given)), expected);
         }
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use zeph_diagnostics::quote;
 use zeph_executor::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
 use zeph_sanitizer::{Content, ContentSanitizer};
 
 use crate::expression::{self, NoValue};
-use crate::place::show;
 use crate::references::{Reference, references};
 use crate::template::{Part, Template};
 use crate::values::RunValues;
@@ -244,14 +244,14 @@ impl Filler<'_> {
                 continue;
             };
             let Some(parent) = self.input.parents.get(name) else {
-                return format!("the task {} is not one that this task needs", show(name));
+                return format!("the task {} is not one that this task needs", quote(name));
             };
             if part(parent, field).is_none() {
                 let end = state(parent);
                 let end = end.as_str().unwrap_or_default();
                 return match parent.output {
-                    None => format!("the task {} is {end} and left no output", show(name)),
-                    Some(_) => format!("the output of {} has no {}", show(name), show(field)),
+                    None => format!("the task {} is {end} and left no output", quote(name)),
+                    Some(_) => format!("the output of {} has no {}", quote(name), quote(field)),
                 };
             }
         }
@@ -259,7 +259,7 @@ impl Filler<'_> {
     }
 
     fn failed(&self, expression: &str, why: &str) -> TaskError {
-        let (task, expression) = (show(self.cx.name()), show(expression));
+        let (task, expression) = (quote(self.cx.name()), quote(expression));
         let message = format!("the expression {expression} of the task {task} has no value: {why}");
         TaskError::permanent(message).with_code("expression_failed")
     }
@@ -268,8 +268,8 @@ impl Filler<'_> {
 fn missing_secret(task: &str, name: &str) -> TaskError {
     let message = format!(
         "the task {} uses the secret {}, which was not given; resume the run with `-p {name}=…`",
-        show(task),
-        show(name)
+        quote(task),
+        quote(name)
     );
     TaskError::permanent(message).with_code("missing_secret")
 }

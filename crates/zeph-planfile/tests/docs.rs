@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
-use zeph_graph::wire::Code;
-use zeph_planfile::{Format, Plan, PlanCode};
+use zeph_graph::wire;
+use zeph_planfile::{Format, Plan, code};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/plan-file.md");
@@ -54,8 +54,9 @@ fn every_example_is_a_plan() {
 #[test]
 fn every_code_is_explained() {
     let page = page();
-    let own = PlanCode::ALL.iter().map(|code| code.text());
-    for code in own.chain(Code::ALL.iter().map(|code| code.text())) {
+    let all = [code::ALL, wire::code::ALL, zeph_diagnostics::code::ALL].concat();
+    let is_of_plans = |code: &zeph_diagnostics::Code| *code != zeph_diagnostics::code::YAML_FEATURE;
+    for code in all.into_iter().filter(is_of_plans) {
         assert!(
             page.contains(&format!("`{code}`")),
             "{code} is not explained"
@@ -88,8 +89,7 @@ fn every_key_of_the_tables_is_one_that_plans_know() {
             .any(|table| {
                 let text = format!("{table}\n{key} = 1\n");
                 let errors = Plan::load(&text, Format::Toml, "key").err();
-                errors
-                    .is_none_or(|errors| errors.iter().all(|one| one.code != PlanCode::UnknownKey))
+                errors.is_none_or(|errors| errors.iter().all(|one| one.code != code::UNKNOWN_KEY))
             });
             assert!(known, "no plan knows {key}");
             keys += 1;

@@ -17,12 +17,11 @@ fn picture(name: &str, text: &str) -> String {
     let errors = Plan::load(text, Format::of_name(name), name).unwrap_err();
     let mut picture = format!("{errors}\n\n");
     for one in &errors {
-        let at = match (&one.span, &one.pointer) {
-            (Some(span), _) => format!("{:?}", &text[span.clone()]),
-            (None, Some(pointer)) => pointer.clone(),
-            (None, None) => "the plan".to_owned(),
-        };
-        let _ = writeln!(picture, "{} at {at}", one.code);
+        let at = one
+            .span
+            .map_or("the plan", |span| &text[span.start..span.end]);
+        let pointer = one.path.as_deref().unwrap_or_default();
+        let _ = writeln!(picture, "{} at {at:?} {pointer}", one.code);
     }
     picture
 }
@@ -45,7 +44,7 @@ fn toml_with_places_in_the_text() {
 }
 
 #[test]
-fn json_with_pointers() {
+fn json_with_places_and_pointers() {
     check("errors.json");
 }
 

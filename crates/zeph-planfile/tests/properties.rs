@@ -14,10 +14,16 @@ fn exercise(bytes: &[u8], format: Format) -> bool {
             Err(errors) => errors,
         },
     };
-    let text = errors.source_text().text();
+    let text = errors.as_slice()[0]
+        .source
+        .as_ref()
+        .map_or("", |source| source.text());
     for one in &errors {
-        if let Some(span) = one.span.clone() {
-            assert!(text.get(span.clone()).is_some(), "{span:?} of {text:?}");
+        if let Some(span) = one.span {
+            assert!(
+                text.get(span.start..span.end).is_some(),
+                "{span:?} of {text:?}"
+            );
         }
         assert!(!one.message.is_empty());
     }

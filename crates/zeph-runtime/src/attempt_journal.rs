@@ -215,7 +215,7 @@ fn patch_refused(problems: &Diagnostics) -> TaskError {
         .map(|one| {
             serde_json::json!({
                 "code": one.code.text(),
-                "task": one.task,
+                "task": one.subject,
                 "message": one.message,
                 "help": one.help,
             })

@@ -1,7 +1,7 @@
 //! Doors: reservations, notes and patches across a recovery, and what a damaged journal says of them.
 #![allow(clippy::unwrap_used)]
 
-use zeph_graph::wire::{Code, GraphSpec};
+use zeph_graph::wire::{GraphSpec, code};
 use zeph_graph::{
     Attempt, Budget, ContentId, Entry, Header, Policy, Record, ReservationId, Seq, Spend, Task,
     TaskGraph, TaskId, Timestamp,
@@ -139,7 +139,7 @@ fn a_patch_that_is_missing_or_damaged_is_named() {
     let Err(Corrupt::Patch { cause, .. }) = &damaged else {
         panic!("{damaged:?}");
     };
-    assert_eq!(cause.as_slice()[0].code, Code::UnknownDependency);
+    assert_eq!(cause.as_slice()[0].code, code::UNKNOWN_DEPENDENCY);
     let told = damaged.unwrap_err().to_string();
     assert!(told.contains("did you mean \"plan\"?"), "{told}");
 }
@@ -155,14 +155,14 @@ fn a_refused_patch_says_why_and_changes_nothing() {
     let found = machine
         .amend(now, PLAN, FIRST, ContentId::FIRST, &spec)
         .unwrap_err();
-    let codes: Vec<Code> = found.iter().map(|one| one.code).collect();
+    let codes: Vec<_> = found.iter().map(|one| one.code).collect();
     assert_eq!(
         codes,
         [
-            Code::DuplicateName,
-            Code::SelfDependency,
-            Code::UnknownDependency,
-            Code::BadWeight
+            code::DUPLICATE_NAME,
+            code::SELF_DEPENDENCY,
+            code::UNKNOWN_DEPENDENCY,
+            code::BAD_WEIGHT
         ]
     );
     assert_eq!(machine.snapshot(), before);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::any;
-use crate::wire::{Code, GraphSpec, TaskSpec, diff};
+use crate::wire::{Code, GraphSpec, TaskSpec, code, diff};
 use crate::{LaneId, Task, TaskGraph, TaskId, bottom_levels, bottom_levels_from};
 
 fn base() -> TaskGraph {
@@ -59,12 +59,12 @@ fn all_that_is_wrong_with_a_patch_is_told_at_once() {
     assert_eq!(
         codes,
         [
-            Code::DuplicateName,
-            Code::CaseFoldedDuplicate,
-            Code::UnknownDependency,
-            Code::UnknownLane,
-            Code::BadWeight,
-            Code::Cycle
+            code::DUPLICATE_NAME,
+            code::CASE_FOLDED_DUPLICATE,
+            code::UNKNOWN_DEPENDENCY,
+            code::UNKNOWN_LANE,
+            code::BAD_WEIGHT,
+            code::CYCLE
         ]
     );
     let says = |at: usize, words: &str| assert!(found[at].1.contains(words), "{}", found[at].1);
@@ -84,10 +84,10 @@ fn a_patch_declares_no_lanes() {
         capacity: 1,
     });
     let found = graph.extend(&spec).unwrap_err();
-    assert_eq!(found.as_slice()[0].code, Code::LaneInPatch);
+    assert_eq!(found.as_slice()[0].code, code::LANE_IN_PATCH);
     // Even of a graph without tasks: it may run already.
     let found = TaskGraph::new().extend(&spec).unwrap_err();
-    assert_eq!(found.as_slice()[0].code, Code::LaneInPatch);
+    assert_eq!(found.as_slice()[0].code, code::LANE_IN_PATCH);
     assert_eq!(graph.lanes().len(), 1);
 }
 
@@ -96,10 +96,10 @@ fn names_of_an_earlier_patch_are_taken() {
     let mut graph = base();
     graph.extend(&patch(r#"{"name":"Save"}"#)).unwrap();
     let found = graph.extend(&patch(r#"{"name":"save"}"#)).unwrap_err();
-    assert_eq!(found.as_slice()[0].code, Code::CaseFoldedDuplicate);
+    assert_eq!(found.as_slice()[0].code, code::CASE_FOLDED_DUPLICATE);
     graph.add_task("LOAD", []);
     let found = graph.extend(&patch(r#"{"name":"load"}"#)).unwrap_err();
-    assert_eq!(found.as_slice()[0].code, Code::CaseFoldedDuplicate);
+    assert_eq!(found.as_slice()[0].code, code::CASE_FOLDED_DUPLICATE);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::wire::{Code, GraphSpec, Limits, TaskSpec};
+use crate::wire::{GraphSpec, Limits, TaskSpec, code};
 use crate::{TaskGraph, TaskId, Topology, picture};
 
 const CHAIN: usize = 1_000_000;
@@ -78,7 +78,7 @@ fn a_circle_of_a_million_is_one_short_message() {
         let problems = TaskGraph::try_from(spec).unwrap_err();
         assert_eq!(problems.as_slice().len(), 1);
         let circle = &problems.as_slice()[0];
-        assert_eq!(circle.code, Code::Cycle);
+        assert_eq!(circle.code, code::CYCLE);
         assert!(circle.message.contains("t0 → t1 → "), "{}", circle.message);
         assert!(
             circle.message.contains("… 999988 more …"),
@@ -129,7 +129,7 @@ fn misspelling_everything_costs_little() {
         ..GraphSpec::default()
     };
     let problems = TaskGraph::try_from(spec).unwrap_err();
-    assert_eq!(problems.as_slice().len(), 100_000);
+    assert_eq!(problems.as_slice().len(), 1_000);
     assert!(problems.as_slice()[0].help.is_some());
     assert!(problems.to_string().ends_with("… and 99950 more"));
 }

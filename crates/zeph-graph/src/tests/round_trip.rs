@@ -96,7 +96,7 @@ proptest! {
             }
             Err(problems) => {
                 prop_assert!(unknown || cyclic, "{}", problems);
-                let cycles = problems.iter().filter(|one| one.code == crate::wire::Code::Cycle);
+                let cycles = problems.iter().filter(|one| one.code == crate::wire::code::CYCLE);
                 let components = petgraph::algo::tarjan_scc(&oracle);
                 let groups = components.iter().filter(|group| group.len() > 1);
                 prop_assert_eq!(cycles.count(), groups.count());

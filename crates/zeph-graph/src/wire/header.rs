@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnostic::Diagnostics;
+use super::Diagnostics;
 use super::rules::{BudgetSpec, is_default, micros};
 use super::spec::{other_version, to_json};
 use super::{GraphSpec, VERSION};

@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::check::{Checked, Origin, check};
-use super::diagnostic::{Code, Diagnostic, Diagnostics};
-use super::{AnswerSpec, GraphSpec, Limits, OnFailureSpec, QuestionSpec, TaskSpec, WorkSpec};
+use super::{
+    AnswerSpec, Diagnostic, Diagnostics, GraphSpec, Limits, OnFailureSpec, QuestionSpec, TaskSpec,
+    WorkSpec, code,
+};
 use crate::{
     AddError, AnswerKind, Approval, AskFailure, LaneId, LaneUse, OnFailure, Params, Question,
     Rules, Task, TaskGraph, TaskId, Work,
@@ -33,7 +35,7 @@ impl GraphSpec {
     ///
     /// # Examples
     /// ```
-    /// use zeph_graph::wire::{Code, GraphSpec, Limits};
+    /// use zeph_graph::wire::{Code, GraphSpec, Limits, code};
     /// let spec = GraphSpec::from_json(r#"{"version":1,"tasks":[
     ///     {"name":"fetch"},
     ///     {"name":"parse","needs":["fecth"]},
@@ -42,7 +44,7 @@ impl GraphSpec {
     /// ]}"#)?;
     /// let problems = spec.check(&Limits::PLAN).unwrap_err();
     /// let codes: Vec<Code> = problems.iter().map(|problem| problem.code).collect();
-    /// assert_eq!(codes, [Code::UnknownDependency, Code::Cycle]);
+    /// assert_eq!(codes, [code::UNKNOWN_DEPENDENCY, code::CYCLE]);
     /// assert_eq!(problems.as_slice()[0].help.as_deref(), Some("did you mean \"fetch\"?"));
     /// assert!(problems.as_slice()[1].message.contains("a → b → a"));
     /// # Ok::<(), zeph_graph::wire::BadSpec>(())
@@ -160,19 +162,21 @@ fn add_tasks(
 /// What only the graph itself found. The checks come first, so this is a second lock.
 fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
     let code = match error {
-        AddError::ForeignTask { .. } => Code::UnknownDependency,
-        AddError::BadName { .. } => Code::BadName,
-        AddError::DuplicateName { .. } => Code::DuplicateName,
-        AddError::ZeroTimeout { .. } => Code::ZeroTimeout,
-        AddError::ZeroCapacity { .. } => Code::ZeroCapacity,
-        AddError::UnknownLane { .. } => Code::UnknownLane,
-        AddError::BadWeight { .. } => Code::BadWeight,
-        AddError::RepeatedLane { .. } => Code::DuplicateLane,
-        AddError::TooManyTasks => Code::TooManyTasks,
+        AddError::ForeignTask { .. } => code::UNKNOWN_DEPENDENCY,
+        AddError::BadName { .. } => code::BAD_NAME,
+        AddError::DuplicateName { .. } => code::DUPLICATE_NAME,
+        AddError::ZeroTimeout { .. } => code::ZERO_TIMEOUT,
+        AddError::ZeroCapacity { .. } => code::ZERO_CAPACITY,
+        AddError::UnknownLane { .. } => code::UNKNOWN_LANE,
+        AddError::BadWeight { .. } => code::BAD_WEIGHT,
+        AddError::RepeatedLane { .. } => code::DUPLICATE_LANE,
+        AddError::TooManyTasks => code::TOO_MANY_TASKS,
     };
-    let mut one = Diagnostic::new(code, error.to_string());
-    one.task = task;
-    Diagnostics::of(one)
+    let one = Diagnostic::new(code, error.to_string());
+    match task {
+        Some(task) => one.subject(task).into(),
+        None => one.into(),
+    }
 }
 
 fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {

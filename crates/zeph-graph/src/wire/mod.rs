@@ -12,7 +12,7 @@ mod export;
 mod import;
 
 mod check;
-mod diagnostic;
+pub mod code;
 mod limits;
 
 mod answer;
@@ -24,7 +24,6 @@ mod record;
 mod diff;
 
 pub use answer::BadAnswer;
-pub use diagnostic::{Code, Diagnostic, Diagnostics};
 pub use diff::diff;
 pub use header::{BadHeader, decode_header, encode_header};
 pub use limits::Limits;
@@ -34,3 +33,4 @@ pub use rules::{
     QuestionDefault, QuestionSpec, RetrySpec, WorkSpec,
 };
 pub use spec::{BadSpec, GraphSpec, LaneSpec, TaskSpec, VERSION};
+pub use zeph_diagnostics::{Code, Diagnostic, Diagnostics};

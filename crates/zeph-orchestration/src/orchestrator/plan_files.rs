@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use zeph_config::OrchestrationConfig;
 use zeph_graph::{Retry, TaskGraph};
-use zeph_planfile::{BoundPlan, Format, MAX_PLAN_BYTES, Plan, PlanErrors};
+use zeph_planfile::{BoundPlan, Diagnostics, Format, MAX_PLAN_BYTES, Plan};
 #[cfg(feature = "planner")]
 use {
     zeph_graph::wire::GraphSpec,
-    zeph_planfile::{PlanDiagnostic, SourceText},
+    zeph_planfile::Diagnostic,
     zeph_planner::{FileProblem, PlanCompiler},
 };
 
@@ -78,7 +78,7 @@ pub enum PlanFileError {
     FolderName(PathBuf),
     /// The plan is wrong.
     #[error(transparent)]
-    Plan(#[from] Box<PlanErrors>),
+    Plan(#[from] Diagnostics),
     /// The plan has more tasks than the settings allow.
     #[error("the plan has {tasks} tasks, more than the {limit} that are allowed")]
     TooManyTasks {
@@ -87,12 +87,6 @@ pub enum PlanFileError {
         /// `max_tasks` of the settings.
         limit: usize,
     },
-}
-
-impl From<PlanErrors> for PlanFileError {
-    fn from(errors: PlanErrors) -> Self {
-        Self::Plan(Box::new(errors))
-    }
 }
 
 impl PlanSource {
@@ -216,7 +210,11 @@ impl PlanFiles {
         })
     }
 
-    fn bind(&self, plan: Plan, params: &BTreeMap<String, String>) -> Result<BoundPlan, PlanErrors> {
+    fn bind(
+        &self,
+        plan: Plan,
+        params: &BTreeMap<String, String>,
+    ) -> Result<BoundPlan, Diagnostics> {
         let bound = plan.with_retry_defaults(self.retry).bind(params)?;
         Ok(bound.with_default_timeouts(self.attempt_timeout, self.task_timeout))
     }
@@ -280,19 +278,15 @@ fn misplaced(plan: &Plan) -> Vec<FileProblem> {
 }
 
 #[cfg(feature = "planner")]
-fn problems(errors: &PlanErrors) -> Vec<FileProblem> {
-    let source = errors.source_text();
-    errors.iter().map(|one| problem(source, one)).collect()
+fn problems(errors: &Diagnostics) -> Vec<FileProblem> {
+    errors.iter().map(problem).collect()
 }
 
 #[cfg(feature = "planner")]
-fn problem(source: &SourceText, one: &PlanDiagnostic) -> FileProblem {
-    let place = match (&one.span, &one.pointer) {
-        (Some(span), _) => {
-            let (line, column) = source.line_column(span.start);
-            format!("{line}:{column}")
-        }
-        (None, Some(pointer)) => pointer.clone(),
+fn problem(one: &Diagnostic) -> FileProblem {
+    let place = match (&one.path, one.line_column()) {
+        (Some(pointer), _) => pointer.clone(),
+        (None, Some((line, column))) => format!("{line}:{column}"),
         (None, None) => String::new(),
     };
     let message = match &one.help {

@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json, json};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
 use zeph_graph::wire::WorkSpec;
 
 use super::{Draft, Kind, Mode, Rules, Use};
 use crate::budget;
-use crate::errors::PlanCode;
-use crate::fields::{self, Fields};
-use crate::node::{Entry, Node, Value};
-use crate::place::{Problems, show};
+use crate::code;
 use crate::references::{Reference, references};
-use crate::template::{Template, quote};
+use crate::template::{Template, escape};
 
 /// The action that prompts are.
 pub(crate) const ACTION: &str = "agent";
@@ -20,14 +18,13 @@ pub(crate) const ACTION: &str = "agent";
 /// Reads a task that asks a model.
 pub(super) fn read(
     work: &Entry,
-    fields: &Fields<'_>,
+    fields: &Table<'_>,
     defaults: &Rules,
     draft: &mut Draft,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) {
     let prompt = prompt(&work.node, draft, problems);
-    let agent = fields.get("agent");
-    let agent = agent.and_then(|node| name(node, "`agent`", problems));
+    let agent = fields.read("agent", |node, what| name(node, what, problems));
     let mut names = |key: &str| {
         let node = fields.get(key)?;
         Some(names(node, key, problems))
@@ -40,15 +37,12 @@ pub(super) fn read(
         }
         None => unnamed_needs(&prompt, draft),
     };
-    let output = fields.get("output");
-    let output = output.and_then(|node| output_format(node, problems));
+    let output = fields.read("output", |node, what| output_format(node, what, problems));
     draft.kind = Kind::Agent;
-    let most = (1, 1 << 20);
-    let max_output = fields.get("max_output_tokens");
-    let max_output = max_output
-        .and_then(|node| fields::integer::<u32>(node, "`max_output_tokens`", most, problems));
-    let budget = fields.get("budget");
-    let budget = budget.and_then(|node| budget::read(node, problems));
+    let max_output = fields.read("max_output_tokens", |node, what| {
+        node.integer::<u32>(what, 1..=1 << 20, problems)
+    });
+    let budget = fields.read("budget", |node, _| budget::read(node, problems));
     draft.spec.budget = budget.unwrap_or_default().into();
     // What needs no value is left out, so that the journal's header stays short.
     let mut params = Map::new();
@@ -70,37 +64,35 @@ pub(super) fn read(
     };
 }
 
-fn prompt(node: &Node, draft: &mut Draft, problems: &mut Problems) -> String {
-    let Some(text) = fields::text(node, "`prompt`", problems) else {
+fn prompt(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> String {
+    let Some(text) = node.string("`prompt`", problems) else {
         return String::new();
     };
     if text.trim().is_empty() {
-        problems.add(PlanCode::BadValue, node.place, "`prompt` is empty");
+        problems.push(Diagnostic::new(code::BAD_VALUE, "`prompt` is empty").at(node.span));
     }
-    draft.uses.push(Use {
-        text: text.to_owned(),
-        place: node.place,
-        mode: Mode::Visible,
-    });
+    draft.uses.push(Use::new(text, node, Mode::Visible));
     text.to_owned()
 }
 
 /// A name is data and no template: what could be an expression in it is refused with the rest.
-fn name(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
-    let text = fields::text(node, what, problems)?;
+fn name(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<String> {
+    let text = node.string(what, problems)?;
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
     if text.is_empty() || text.len() > 128 || !text.chars().all(fits) {
-        let message = format!("{what} cannot be {}", show(text));
-        problems
-            .add(PlanCode::BadValue, node.place, message)
-            .help("use 1 to 128 letters, digits, '_', '-', '.' and ':'");
+        let message = format!("{what} cannot be {}", quote(text));
+        problems.push(
+            Diagnostic::new(code::BAD_VALUE, message)
+                .at(node.span)
+                .help("use 1 to 128 letters, digits, '_', '-', '.' and ':'"),
+        );
         return None;
     }
     Some(text.to_owned())
 }
 
-fn names(node: &Node, key: &str, problems: &mut Problems) -> Vec<String> {
-    let items = fields::list(node, &format!("`{key}`"), problems).unwrap_or_default();
+fn names(node: &Node, key: &str, problems: &mut Diagnostics) -> Vec<String> {
+    let items = node.list(&format!("`{key}`"), problems).unwrap_or_default();
     let what = format!("a name in `{key}`");
     let mut seen = BTreeSet::new();
     let found = items.iter().filter_map(|item| name(item, &what, problems));
@@ -108,19 +100,24 @@ fn names(node: &Node, key: &str, problems: &mut Problems) -> Vec<String> {
 }
 
 /// What a prompt is shown besides its own words must come from what the task needs.
-fn check_context(context: &[String], fields: &Fields<'_>, draft: &Draft, problems: &mut Problems) {
+fn check_context(
+    context: &[String],
+    fields: &Table<'_>,
+    draft: &Draft,
+    problems: &mut Diagnostics,
+) {
     for name in context
         .iter()
         .filter(|name| !draft.spec.needs.contains(name))
     {
-        let place = fields.get("context").map(|node| node.place);
-        let near = problems.near(name, draft.spec.needs.iter().map(String::as_str));
-        let message = format!("`context` names {} without needing it", show(name));
-        let noted = problems.add(PlanCode::NotANeed, place, message);
-        match near {
-            Some(_) => noted.suggest(near),
-            None => noted.help(format!("add {} to `needs`", show(name))),
-        }
+        let place = fields.get("context").map_or(fields.span, |node| node.span);
+        let near = problems.suggest(name, draft.spec.needs.iter().map(String::as_str));
+        let message = format!("`context` names {} without needing it", quote(name));
+        let one = Diagnostic::new(code::NOT_A_NEED, message).at(place);
+        problems.push(
+            one.help(format!("add {} to `needs`", quote(name)))
+                .suggest(near),
+        );
     }
 }
 
@@ -143,22 +140,22 @@ fn unnamed_needs(prompt: &str, draft: &Draft) -> Vec<String> {
 }
 
 /// `text`, `json`, or a table that is the schema of the answer.
-fn output_format(node: &Node, problems: &mut Problems) -> Option<Json> {
+fn output_format(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<Json> {
     if let Value::Table(_) = node.value {
         let mut schema = node.to_json();
-        quote_all(&mut schema);
+        escape_all(&mut schema);
         return Some(json!({ "schema": schema }));
     }
     let words = [("text", "text"), ("json", "json")];
-    fields::word(node, "`output`", &words, problems).map(Json::from)
+    node.word(what, &words, problems).map(Json::from)
 }
 
 /// Texts of a schema are no templates.
-fn quote_all(value: &mut Json) {
+fn escape_all(value: &mut Json) {
     let mut open = vec![value];
     while let Some(value) = open.pop() {
         match value {
-            Json::String(text) => *text = quote(text).into_owned(),
+            Json::String(text) => *text = escape(text).into_owned(),
             Json::Array(items) => open.extend(items),
             Json::Object(fields) => open.extend(fields.values_mut()),
             Json::Null | Json::Bool(_) | Json::Number(_) => {}

@@ -1,21 +1,21 @@
 //! Questions and approvals.
 
+use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Table, Value};
+use zeph_graph::wire::code as graph_code;
 use zeph_graph::wire::{
-    AnswerSpec, ApproveDefault, ApproveSpec, Code, QuestionDefault, QuestionSpec, WorkSpec,
+    AnswerSpec, ApproveDefault, ApproveSpec, QuestionDefault, QuestionSpec, WorkSpec,
 };
 
 use super::rules::{both, note_texts};
 use super::{Draft, Mode, Use};
-use crate::errors::PlanCode;
-use crate::fields::{self, Fields};
-use crate::node::{Node, Value};
-use crate::place::Problems;
+use crate::code;
+use crate::fields::micros;
 
 /// Reads `ask`.
-pub(super) fn read(node: &Node, draft: &mut Draft, problems: &mut Problems) {
-    let codes = [Code::BadDefault, Code::BadChoices];
-    draft.marks.extend(codes.map(|code| (code, node.place)));
-    let asked = if matches!(node.value, Value::Text(_)) {
+pub(super) fn read(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) {
+    let codes = [graph_code::BAD_DEFAULT, graph_code::BAD_CHOICES];
+    draft.marks.extend(codes.map(|code| (code, node.span)));
+    let asked = if matches!(node.value, Value::String(_)) {
         text(node, "`ask`", &mut draft.uses, problems).map(|text| QuestionSpec {
             text,
             ..QuestionSpec::default()
@@ -26,9 +26,9 @@ pub(super) fn read(node: &Node, draft: &mut Draft, problems: &mut Problems) {
     draft.spec.work = WorkSpec::Question(Box::new(asked.unwrap_or_default()));
 }
 
-fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Problems) -> Option<QuestionSpec> {
+fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> Option<QuestionSpec> {
     let known = ["text", "answer", "choices", "default", "after"];
-    let fields = Fields::open(node, "`ask`", &known, problems)?;
+    let fields = node.table("`ask`", &known, problems)?;
     let text = required_text(&fields, "`ask`", uses, problems);
     let answer = answer(&fields, problems);
     let (default, after) = both(&fields, problems)?;
@@ -36,8 +36,7 @@ fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Problems) -> Option<Qu
         Some((value, after)) => {
             note_texts(value, uses);
             let value = said(value, &answer);
-            fields::micros(after, "`after`", problems)
-                .map(|after_us| QuestionDefault { after_us, value })
+            micros(after, "`after`", problems).map(|after_us| QuestionDefault { after_us, value })
         }
         None => None,
     };
@@ -51,24 +50,24 @@ fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Problems) -> Option<Qu
 /// The default answer; yes and no may be written as words.
 fn said(node: &Node, answer: &AnswerSpec) -> serde_json::Value {
     match (answer, &node.value) {
-        (AnswerSpec::YesNo, Value::Text(word)) if word == "yes" => true.into(),
-        (AnswerSpec::YesNo, Value::Text(word)) if word == "no" => false.into(),
+        (AnswerSpec::YesNo, Value::String(word)) if word == "yes" => true.into(),
+        (AnswerSpec::YesNo, Value::String(word)) if word == "no" => false.into(),
         _ => node.to_json(),
     }
 }
 
-fn answer(fields: &Fields<'_>, problems: &mut Problems) -> AnswerSpec {
+fn answer(fields: &Table<'_>, problems: &mut Diagnostics) -> AnswerSpec {
     if let Some(node) = fields.get("choices") {
         if let Some(entry) = fields.entry("answer") {
             let message = "`answer` has no meaning beside `choices`";
-            problems.add(PlanCode::MisplacedKey, entry.key_place, message);
+            problems.push(Diagnostic::new(code::MISPLACED_KEY, message).at(entry.key_span));
         }
-        let items = fields::list(node, "`choices`", problems).unwrap_or_default();
+        let items = node.list("`choices`", problems).unwrap_or_default();
         let choices = items.iter().filter_map(|item| {
-            let choice = fields::text(item, "a choice", problems)?;
+            let choice = item.string("a choice", problems)?;
             if choice.contains("${{") {
                 let message = "a choice has an expression, which is not evaluated";
-                problems.add(PlanCode::ExpressionNotAllowed, item.place, message);
+                problems.push(Diagnostic::new(code::EXPRESSION_NOT_ALLOWED, message).at(item.span));
             }
             Some(choice.to_owned())
         });
@@ -76,8 +75,7 @@ fn answer(fields: &Fields<'_>, problems: &mut Problems) -> AnswerSpec {
         return AnswerSpec::Choice { choices };
     }
     let words = [("text", 0), ("number", 1), ("yes_no", 2)];
-    let answer = fields.get("answer");
-    match answer.and_then(|node| fields::word(node, "`answer`", &words, problems)) {
+    match fields.read("answer", |node, what| node.word(what, &words, problems)) {
         Some(1) => AnswerSpec::Number,
         Some(2) => AnswerSpec::YesNo,
         Some(_) | None => AnswerSpec::Text,
@@ -88,22 +86,22 @@ fn answer(fields: &Fields<'_>, problems: &mut Problems) -> AnswerSpec {
 pub(super) fn approve(
     node: &Node,
     uses: &mut Vec<Use>,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<ApproveSpec> {
-    if matches!(node.value, Value::Text(_)) {
+    if matches!(node.value, Value::String(_)) {
         let text = text(node, "`approve`", uses, problems)?;
         return Some(ApproveSpec {
             text,
             default: None,
         });
     }
-    let fields = Fields::open(node, "`approve`", &["text", "default", "after"], problems)?;
+    let fields = node.table("`approve`", &["text", "default", "after"], problems)?;
     let text = required_text(&fields, "`approve`", uses, problems);
     let (default, after) = both(&fields, problems)?;
     let default = match default.zip(after) {
         Some((answer, after)) => {
             let yes = yes_or_no(answer, problems);
-            let after_us = fields::micros(after, "`after`", problems);
+            let after_us = micros(after, "`after`", problems);
             yes.zip(after_us)
                 .map(|(yes, after_us)| ApproveDefault { after_us, yes })
         }
@@ -115,42 +113,35 @@ pub(super) fn approve(
     })
 }
 
-fn yes_or_no(node: &Node, problems: &mut Problems) -> Option<bool> {
+fn yes_or_no(node: &Node, problems: &mut Diagnostics) -> Option<bool> {
     if let Value::Bool(yes) = &node.value {
         return Some(*yes);
     }
     let words = [("yes", true), ("no", false)];
-    fields::word(node, "`default`", &words, problems)
+    node.word("`default`", &words, problems)
 }
 
 fn required_text(
-    fields: &Fields<'_>,
+    fields: &Table<'_>,
     what: &str,
     uses: &mut Vec<Use>,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<String> {
-    match fields.get("text") {
-        Some(node) => text(node, "`text`", uses, problems),
-        None => {
-            let message = format!("{what} has no `text`");
-            problems
-                .add(PlanCode::MissingKey, fields.place, message)
-                .help("write what the person is asked");
-            None
-        }
-    }
+    let node = fields.require(what, "text", "text = \"the question\"", problems)?;
+    text(node, "`text`", uses, problems)
 }
 
-fn text(node: &Node, what: &str, uses: &mut Vec<Use>, problems: &mut Problems) -> Option<String> {
-    let text = fields::text(node, what, problems)?;
+fn text(
+    node: &Node,
+    what: &str,
+    uses: &mut Vec<Use>,
+    problems: &mut Diagnostics,
+) -> Option<String> {
+    let text = node.string(what, problems)?;
     if text.trim().is_empty() {
-        problems.add(PlanCode::BadValue, node.place, format!("{what} is empty"));
+        problems.push(Diagnostic::new(code::BAD_VALUE, format!("{what} is empty")).at(node.span));
         return None;
     }
-    uses.push(Use {
-        text: text.to_owned(),
-        place: node.place,
-        mode: Mode::Early,
-    });
+    uses.push(Use::new(text, node, Mode::Early));
     Some(text.to_owned())
 }

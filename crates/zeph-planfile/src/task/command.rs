@@ -1,13 +1,11 @@
 //! Commands: `run` and `shell` with all that belongs to them.
 
 use serde_json::{Map, Value as Json, json};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
 use zeph_graph::wire::WorkSpec;
 
 use super::{Draft, Kind, Mode, Rules, Use};
-use crate::errors::PlanCode;
-use crate::fields::{self, Fields};
-use crate::node::{Entry, Node, Value};
-use crate::place::{Problems, show};
+use crate::code;
 
 /// The action that commands are.
 pub(crate) const ACTION: &str = "command";
@@ -15,10 +13,10 @@ pub(crate) const ACTION: &str = "command";
 /// Reads a task that runs something.
 pub(super) fn read(
     work: &Entry,
-    fields: &Fields<'_>,
+    fields: &Table<'_>,
     defaults: &Rules,
     draft: &mut Draft,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) {
     let mut params = Map::new();
     if work.key == "run" {
@@ -28,14 +26,14 @@ pub(super) fn read(
         params.insert("shell".to_owned(), script.into());
     }
     if let Some(node) = fields.get("stdin")
-        && let Value::Text(text) = &node.value
+        && let Value::String(text) = &node.value
     {
         // Unlike an argument, standard input may have NUL characters.
-        draft.stdin = Some(node.place);
+        draft.stdin = Some(node.span);
         params.insert("stdin".to_owned(), text.as_str().into());
-        note(text, node, Mode::Private, &mut draft.uses);
+        draft.uses.push(Use::new(text, node, Mode::Private));
     } else if let Some(node) = fields.get("stdin") {
-        fields::wrong_type(node, "`stdin`", "a text", problems);
+        node.wrong_type("`stdin`", "a text", problems);
     }
     let rules = Rules::read(fields, &mut draft.uses, problems);
     let mut env = Map::new();
@@ -49,8 +47,7 @@ pub(super) fn read(
         params.insert("cwd".to_owned(), cwd.as_str().into());
     }
     let words = [("text", false), ("json", true)];
-    let output = fields.get("output");
-    let json = output.and_then(|node| fields::word(node, "`output`", &words, problems));
+    let json = fields.read("output", |node, what| node.word(what, &words, problems));
     draft.kind = Kind::Command {
         json: json == Some(true),
     };
@@ -67,57 +64,54 @@ pub(super) fn read(
     };
 }
 
-fn note(text: &str, node: &Node, mode: Mode, uses: &mut Vec<Use>) {
-    uses.push(Use {
-        text: text.to_owned(),
-        place: node.place,
-        mode,
-    });
-}
-
-fn run(node: &Node, draft: &mut Draft, problems: &mut Problems) -> Vec<Json> {
-    if let Value::Text(text) = &node.value {
+fn run(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> {
+    if let Value::String(text) = &node.value {
         let message = "`run` must be a list of the program and its arguments";
-        problems
-            .add(PlanCode::WrongType, node.place, message)
-            .help(format!("for a script write `shell = {}`", show(text)));
+        problems.push(
+            Diagnostic::new(code::WRONG_TYPE, message)
+                .at(node.span)
+                .help(format!("for a script write `shell = {}`", quote(text))),
+        );
         return Vec::new();
     }
-    let items = fields::list(node, "`run`", problems);
+    let items = node.list("`run`", problems);
     let mut argv = Vec::new();
     for item in items.unwrap_or_default() {
         // A number is plain enough to be taken as it is written.
         let text = match &item.value {
-            Value::Number(number) => Some(number.to_string()),
-            Value::Null | Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::Table(_) => {
-                fields::text(item, "an argument in `run`", problems).map(str::to_owned)
+            Value::Integer(_) | Value::Float(_) => Some(item.to_json().to_string()),
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::List(_) | Value::Table(_) => {
+                item.string("an argument in `run`", problems)
+                    .map(str::to_owned)
             }
         };
         let text = text.unwrap_or_default();
-        note(&text, item, Mode::Visible, &mut draft.uses);
-        draft.argv.push(item.place);
+        draft.uses.push(Use::new(&*text, item, Mode::Visible));
+        draft.argv.push(item.span);
         argv.push(text.into());
     }
     // A first element of a wrong type has been told of already.
     let unnamed = match items {
-        Some([first, ..]) => matches!(&first.value, Value::Text(text) if text.is_empty()),
+        Some([first, ..]) => matches!(&first.value, Value::String(text) if text.is_empty()),
         Some([]) => true,
         None => false,
     };
     if unnamed {
-        problems
-            .add(PlanCode::BadValue, node.place, "`run` has no program")
-            .help("write its name as the first element");
+        problems.push(
+            Diagnostic::new(code::BAD_VALUE, "`run` has no program")
+                .at(node.span)
+                .help("write its name as the first element"),
+        );
     }
     argv
 }
 
-fn script<'a>(node: &'a Node, draft: &mut Draft, problems: &mut Problems) -> Option<&'a str> {
-    let script = fields::text(node, "`shell`", problems)?;
+fn script<'a>(node: &'a Node, draft: &mut Draft, problems: &mut Diagnostics) -> Option<&'a str> {
+    let script = node.string("`shell`", problems)?;
     if script.trim().is_empty() {
-        problems.add(PlanCode::BadValue, node.place, "`shell` is empty");
+        problems.push(Diagnostic::new(code::BAD_VALUE, "`shell` is empty").at(node.span));
     }
-    note(script, node, Mode::Code, &mut draft.uses);
+    draft.uses.push(Use::new(script, node, Mode::Code));
     Some(script)
 }
 
@@ -125,28 +119,31 @@ fn script<'a>(node: &'a Node, draft: &mut Draft, problems: &mut Problems) -> Opt
 pub(super) fn env(
     node: &Node,
     uses: &mut Vec<Use>,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Vec<(String, String)> {
-    let Some(fields) = Fields::open_any(node, "`env`", problems) else {
+    let Some(fields) = node.any_table("`env`", problems) else {
         return Vec::new();
     };
     let mut env = Vec::new();
     for entry in fields.entries() {
         if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
-            let message = format!("{} cannot name a variable", show(&entry.key));
-            problems
-                .add(PlanCode::BadValue, entry.key_place, message)
-                .help("use a name without '=' and NUL");
+            let message = format!("{} cannot name a variable", quote(&entry.key));
+            problems.push(
+                Diagnostic::new(code::BAD_VALUE, message)
+                    .at(entry.key_span)
+                    .help("use a name without '=' and NUL"),
+            );
             continue;
         }
         let text = match &entry.node.value {
-            Value::Number(number) => number.to_string(),
-            Value::Bool(value) => value.to_string(),
-            Value::Null | Value::Text(_) | Value::List(_) | Value::Table(_) => {
-                let Some(text) = fields::text(&entry.node, "a variable in `env`", problems) else {
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) => {
+                entry.node.to_json().to_string()
+            }
+            Value::Null | Value::String(_) | Value::List(_) | Value::Table(_) => {
+                let Some(text) = entry.node.string("a variable in `env`", problems) else {
                     continue;
                 };
-                note(text, &entry.node, Mode::Private, uses);
+                uses.push(Use::new(text, &entry.node, Mode::Private));
                 text.to_owned()
             }
         };
@@ -156,27 +153,31 @@ pub(super) fn env(
 }
 
 /// Reads `cwd`.
-pub(super) fn cwd(node: &Node, uses: &mut Vec<Use>, problems: &mut Problems) -> Option<String> {
-    let text = fields::text(node, "`cwd`", problems)?;
+pub(super) fn cwd(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> Option<String> {
+    let text = node.string("`cwd`", problems)?;
     if text.is_empty() {
-        problems
-            .add(PlanCode::BadValue, node.place, "`cwd` is empty")
-            .help("leave it out for the plan's own folder");
+        problems.push(
+            Diagnostic::new(code::BAD_VALUE, "`cwd` is empty")
+                .at(node.span)
+                .help("leave it out for the plan's own folder"),
+        );
         return None;
     }
-    note(text, node, Mode::Visible, uses);
+    uses.push(Use::new(text, node, Mode::Visible));
     Some(text.to_owned())
 }
 
-fn ok_codes(node: &Node, problems: &mut Problems) -> Json {
-    let items = fields::list(node, "`ok_codes`", problems);
+fn ok_codes(node: &Node, problems: &mut Diagnostics) -> Json {
+    let items = node.list("`ok_codes`", problems);
     if items.is_some_and(<[Node]>::is_empty) {
-        problems
-            .add(PlanCode::BadValue, node.place, "`ok_codes` is empty")
-            .help("with none, no attempt could succeed");
+        problems.push(
+            Diagnostic::new(code::BAD_VALUE, "`ok_codes` is empty")
+                .at(node.span)
+                .help("with none, no attempt could succeed"),
+        );
     }
     let items = items.unwrap_or_default().iter();
-    let codes = items.filter_map(|item| fields::integer(item, "an exit code", (0, 255), problems));
+    let codes = items.filter_map(|item| item.integer("an exit code", 0..=255, problems));
     let codes: Vec<i32> = codes.collect();
     json!(codes)
 }

@@ -6,13 +6,12 @@ mod command;
 mod retry;
 mod rules;
 
-use zeph_graph::wire::{Code, TaskSpec, WorkSpec};
+use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Entry, Node, Span, Table, quote};
+use zeph_graph::wire::{TaskSpec, WorkSpec};
 use zeph_graph::{Retry, Trigger};
 
-use crate::errors::PlanCode;
-use crate::fields::{self, Fields};
-use crate::node::Entry;
-use crate::place::{Place, Problems, show};
+use crate::code;
+use crate::fields::{check_name, micros};
 
 pub(crate) use rules::Rules;
 
@@ -20,8 +19,18 @@ pub(crate) use rules::Rules;
 #[derive(Clone, Debug)]
 pub(crate) struct Use {
     pub(crate) text: String,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
     pub(crate) mode: Mode,
+}
+
+impl Use {
+    pub(crate) fn new(text: impl Into<String>, node: &Node, mode: Mode) -> Self {
+        Self {
+            text: text.into(),
+            place: node.span,
+            mode,
+        }
+    }
 }
 
 /// What the expressions of a text may take, and what becomes of their values.
@@ -54,19 +63,19 @@ pub(crate) enum Kind {
 pub(crate) struct Draft {
     pub(crate) spec: TaskSpec,
     pub(crate) kind: Kind,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
     pub(crate) uses: Vec<Use>,
     /// Where each element of `run` is written.
-    pub(crate) argv: Vec<Place>,
-    pub(crate) stdin: Option<Place>,
+    pub(crate) argv: Vec<Span>,
+    pub(crate) stdin: Option<Span>,
     /// Its retries, before a default policy stands in for what was not said.
     retry: Option<retry::Wish>,
-    marks: Vec<(Code, Place)>,
+    marks: Vec<(Code, Span)>,
 }
 
 impl Draft {
     /// Where a problem that the graph found is written, if nearer than the task itself.
-    pub(crate) fn mark(&self, code: Code) -> Option<Place> {
+    pub(crate) fn mark(&self, code: Code) -> Option<Span> {
         let found = self.marks.iter().find(|(of, _)| *of == code);
         found.map(|(_, place)| *place)
     }
@@ -79,7 +88,7 @@ impl Draft {
     }
 
     /// Where a text of the task is written.
-    pub(crate) fn place_of(&self, text: &str) -> Place {
+    pub(crate) fn place_of(&self, text: &str) -> Span {
         let found = self.uses.iter().find(|one| one.text == text);
         found.map_or(self.place, |one| one.place)
     }
@@ -119,12 +128,9 @@ const AGENT: [&str; 6] = [
 ];
 
 /// Reads the keys of `[defaults]`.
-pub(crate) fn read_defaults(
-    node: &crate::node::Node,
-    problems: &mut Problems,
-) -> (Rules, Vec<Use>) {
+pub(crate) fn read_defaults(node: &Node, problems: &mut Diagnostics) -> (Rules, Vec<Use>) {
     let mut uses = Vec::new();
-    let Some(fields) = Fields::open(node, "`defaults`", &rules::KEYS, problems) else {
+    let Some(fields) = node.table("`defaults`", &rules::KEYS, problems) else {
         return (Rules::default(), uses);
     };
     let rules = Rules::read(&fields, &mut uses, problems);
@@ -132,31 +138,32 @@ pub(crate) fn read_defaults(
 }
 
 /// Reads a task. What cannot be read is reported and left out, so that the rest is checked too.
-pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Problems) -> Draft {
-    fields::check_name(entry, "task", problems);
+pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) -> Draft {
+    check_name(entry, "task", problems);
     let mut draft = Draft {
-        place: entry.key_place,
+        place: entry.key_span,
         ..Draft::default()
     };
     draft.spec.name.clone_from(&entry.key);
-    draft.spec.span = Some(entry.key_place.into());
-    let what = format!("the task {}", show(&entry.key));
+    draft.spec.span = Some(entry.key_span.into());
+    let what = format!("the task {}", quote(&entry.key));
     let known = COMMON.into_iter().chain(WORK).chain(ATTEMPT);
     let known: Vec<&str> = known.chain(COMMAND).chain(AGENT).collect();
-    let Some(fields) = Fields::open(&entry.node, &what, &known, problems) else {
+    let Some(fields) = entry.node.table(&what, &known, problems) else {
         return draft;
     };
     let work: Vec<&Entry> = WORK.iter().filter_map(|key| fields.entry(key)).collect();
     for second in work.iter().skip(1) {
         let message = format!("{what} has both `{}` and `{}`", work[0].key, second.key);
-        problems
-            .add(PlanCode::TwoKindsOfWork, second.key_place, message)
-            .help("make two tasks of it");
+        problems.push(
+            Diagnostic::new(code::TWO_KINDS_OF_WORK, message)
+                .at(second.key_span)
+                .help("make two tasks of it"),
+        );
     }
     common(&fields, &mut draft, problems);
     if !matches!(work.first(), Some(entry) if entry.key != "ask") {
-        let priority = fields.get("priority");
-        let priority = priority.and_then(|node| rules::priority(node, problems));
+        let priority = fields.read("priority", |node, _| rules::priority(node, problems));
         draft.spec.priority = priority.unwrap_or_default();
     }
     match work.first() {
@@ -203,7 +210,7 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Problems) -> 
 }
 
 /// A task that only joins others; whoever names an agent meant more than that.
-fn without_work(fields: &Fields<'_>, problems: &mut Problems) {
+fn without_work(fields: &Table<'_>, problems: &mut Diagnostics) {
     let kind = "without `run`, `shell`, `prompt` or `ask`";
     misplaced(
         fields,
@@ -214,53 +221,48 @@ fn without_work(fields: &Fields<'_>, problems: &mut Problems) {
     );
     misplaced(fields, &COMMAND, kind, "only commands", problems);
     if let Some(agent) = fields.entry("agent") {
-        problems
-            .add(
-                PlanCode::MissingKey,
-                agent.key_place,
-                "an agent needs a `prompt`",
-            )
-            .help("write what it is to do: `prompt = \"…\"`");
+        problems.push(
+            Diagnostic::new(code::MISSING_KEY, "an agent needs a `prompt`")
+                .at(agent.key_span)
+                .help("write what it is to do: `prompt = \"…\"`"),
+        );
     }
     misplaced(fields, &AGENT[1..], kind, "only prompts", problems);
 }
 
-fn misplaced(fields: &Fields<'_>, keys: &[&str], kind: &str, who: &str, problems: &mut Problems) {
+fn misplaced(fields: &Table<'_>, keys: &[&str], kind: &str, who: &str, problems: &mut Diagnostics) {
     for entry in keys.iter().filter_map(|key| fields.entry(key)) {
         let message = format!("`{}` has no meaning on a task {kind}", entry.key);
-        problems
-            .add(PlanCode::MisplacedKey, entry.key_place, message)
-            .help(format!("{who} have it"));
+        problems.push(
+            Diagnostic::new(code::MISPLACED_KEY, message)
+                .at(entry.key_span)
+                .help(format!("{who} have it")),
+        );
     }
 }
 
 /// Reads the keys that every task may have.
-fn common(fields: &Fields<'_>, draft: &mut Draft, problems: &mut Problems) {
+fn common(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnostics) {
     if let Some(node) = fields.get("needs") {
-        for item in fields::list(node, "`needs`", problems).unwrap_or_default() {
-            if let Some(name) = fields::text(item, "a name in `needs`", problems) {
+        for item in node.list("`needs`", problems).unwrap_or_default() {
+            if let Some(name) = item.string("a name in `needs`", problems) {
                 draft.spec.needs.push(name.to_owned());
-                draft.spec.needs_spans.push(item.place.into());
+                draft.spec.needs_spans.push(item.span.into());
             }
         }
     }
-    let triggers = [Trigger::AllSuccess, Trigger::AllDone].map(|one| (one.word(), one));
-    let after = fields.get("after");
-    let after = after.and_then(|node| fields::word(node, "`after`", &triggers, problems));
+    let after = fields.read("after", |node, what| {
+        node.parse(what, Trigger::WORDS, problems)
+    });
     draft.spec.trigger = after.unwrap_or_default();
     if let Some(node) = fields.get("description")
-        && let Some(text) = fields::text(node, "`description`", problems)
+        && let Some(text) = node.string("`description`", problems)
     {
         let metadata = &mut draft.spec.metadata;
         metadata.insert("description".to_owned(), text.to_owned());
-        draft.uses.push(Use {
-            text: text.to_owned(),
-            place: node.place,
-            mode: Mode::Early,
-        });
+        draft.uses.push(Use::new(text, node, Mode::Early));
     }
-    let hint = fields.get("hint");
-    draft.spec.hint_us = hint.and_then(|node| fields::micros(node, "`hint`", problems));
+    draft.spec.hint_us = fields.read("hint", |node, what| micros(node, what, problems));
     if let Some(node) = fields.get("approve") {
         draft.spec.approve = ask::approve(node, &mut draft.uses, problems);
     }

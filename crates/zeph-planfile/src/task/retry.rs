@@ -1,12 +1,11 @@
 //! Retries: what a plan says of them, and what it leaves to a default policy.
 
+use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Value};
 use zeph_graph::Retry;
-use zeph_graph::wire::{Code, RetrySpec};
+use zeph_graph::wire::RetrySpec;
+use zeph_graph::wire::code as graph_code;
 
-use crate::errors::PlanCode;
-use crate::fields::{self, Fields};
-use crate::node::{Node, Value};
-use crate::place::Problems;
+use crate::fields::micros_or_zero;
 
 /// The default policy of plans that are given no other.
 pub(super) const DEFAULT: Retry = Retry::times(3);
@@ -43,37 +42,29 @@ impl Wish {
 }
 
 /// Reads `retry`.
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Wish> {
-    let most = (0, u32::MAX);
-    if matches!(node.value, Value::Number(_)) {
-        let max = fields::integer(node, "`retry`", most, problems)?;
+pub(super) fn read(node: &Node, problems: &mut Diagnostics) -> Option<Wish> {
+    if matches!(node.value, Value::Integer(_)) {
+        let max = node.integer("`retry`", 0..=u32::MAX, problems)?;
         return Some(Wish {
             max: Some(max),
             ..Wish::default()
         });
     }
     if !matches!(node.value, Value::Table(_)) {
-        fields::wrong_type(node, "`retry`", "a whole number or a table", problems);
+        node.wrong_type("`retry`", "an integer or a table", problems);
         return None;
     }
-    let fields = Fields::open(node, "`retry`", &["max", "base", "cap"], problems)?;
-    let Some(max) = fields.get("max") else {
-        problems
-            .add(PlanCode::MissingKey, node.place, "`retry` has no `max`")
-            .help("write how often a failed attempt is repeated, such as `max = 3`");
-        return None;
-    };
-    let max = fields::integer(max, "`max`", most, problems)?;
-    let base = fields.get("base");
-    let base_us = base.and_then(|node| fields::micros_or_zero(node, "`base`", problems));
-    let cap = fields.get("cap");
-    let cap_us = cap.and_then(|node| fields::micros_or_zero(node, "`cap`", problems));
-    if let Some((node, (base_us, cap_us))) = cap.zip(base_us.zip(cap_us))
+    let fields = node.table("`retry`", &["max", "base", "cap"], problems)?;
+    let max = fields.require("`retry`", "max", "max = 3", problems)?;
+    let max = max.integer("`max`", 0..=u32::MAX, problems)?;
+    let mut micros = |key| fields.read(key, |node, what| micros_or_zero(node, what, problems));
+    let (base_us, cap_us) = (micros("base"), micros("cap"));
+    if let Some((node, (base_us, cap_us))) = fields.get("cap").zip(base_us.zip(cap_us))
         && cap_us < base_us
     {
-        let code = PlanCode::Graph(Code::RetryCapBelowBase);
+        let code = graph_code::RETRY_CAP_BELOW_BASE;
         let message = "the longest wait before a retry is below the shortest";
-        problems.add(code, node.place, message);
+        problems.push(Diagnostic::new(code, message).at(node.span));
         return None;
     }
     Some(Wish {

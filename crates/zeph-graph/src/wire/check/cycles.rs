@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::super::diagnostic::{Code, Diagnostic, show as quoted};
+use zeph_diagnostics::quote;
+
+use super::super::{Diagnostics, code};
 use super::{GraphSpec, of};
 
 /// The most names of a path that are written out.
@@ -12,12 +14,7 @@ const NONE: u32 = u32::MAX;
 
 /// Reports one cycle for each strongly connected component among the tasks without a place in the
 /// order, and through the first task of it.
-pub(super) fn report(
-    spec: &GraphSpec,
-    needs: &[Vec<u32>],
-    order: &[u32],
-    found: &mut Vec<Diagnostic>,
-) {
+pub(super) fn report(spec: &GraphSpec, needs: &[Vec<u32>], order: &[u32], found: &mut Diagnostics) {
     let mut component = Components::of(needs, order);
     let mut reported = vec![false; needs.len()];
     for position in 0..needs.len() as u32 {
@@ -35,9 +32,9 @@ pub(super) fn report(
         let next = &spec.tasks[path[1] as usize].name;
         let need = task.needs.iter().position(|need| need == next);
         let span = need.and_then(|at| task.needs_spans.get(at).cloned());
-        let mut one = of(task, Code::Cycle, message)
+        let mut one = of(task, code::CYCLE, message)
             .help("each needs the next one; remove one of these dependencies");
-        one.span = span.or(one.span);
+        one.span = span.map(Into::into).or(one.span);
         found.push(one);
     }
 }
@@ -49,7 +46,7 @@ fn show(spec: &GraphSpec, path: &[u32]) -> String {
         let plain = name.len() <= crate::MAX_NAME_BYTES
             && (name.chars()).all(|c| c.is_alphanumeric() || "_-.[]".contains(c));
         // Plain names stay plain; anything else is quoted, escaped and cut.
-        if plain { name.clone() } else { quoted(name) }
+        if plain { name.clone() } else { quote(name) }
     };
     let mut names: Vec<String> = if path.len() > SHOWN {
         let half = SHOWN / 2;

@@ -4,13 +4,14 @@ mod cycles;
 mod names;
 mod order;
 mod rules;
-mod suggest;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
-use super::diagnostic::{Code, Diagnostic, Diagnostics, show};
-use super::{GraphSpec, Limits, TaskSpec, VERSION};
+use zeph_diagnostics::quote;
+
+use super::{Code, Diagnostic, Diagnostics, GraphSpec, Limits, TaskSpec, VERSION, code};
 use crate::TaskGraph;
 
 /// Where a graph comes from, which decides how much of it is doubted.
@@ -43,8 +44,8 @@ pub(crate) fn check(
     if spec.version != VERSION {
         let message = format!("version {} is not known", spec.version);
         let help = format!("write version {VERSION}");
-        let one = Diagnostic::new(Code::UnknownVersion, message).help(help);
-        return Err(Diagnostics::of(one));
+        let one = Diagnostic::new(code::UNKNOWN_VERSION, message).help(help);
+        return Err(one.into());
     }
     let nothing = TaskGraph::new();
     let (is_patch, base) = (base.is_some(), base.unwrap_or(&nothing));
@@ -53,13 +54,13 @@ pub(crate) fn check(
     let max_tasks = limits.max_tasks.min(crate::MAX_TASKS);
     let sizes = [
         (
-            Code::TooManyTasks,
+            code::TOO_MANY_TASKS,
             "tasks",
             base.len() + spec.tasks.len(),
             max_tasks,
         ),
         (
-            Code::TooManyLanes,
+            code::TOO_MANY_LANES,
             "lanes",
             spec.lanes.len(),
             limits.max_lanes,
@@ -68,10 +69,10 @@ pub(crate) fn check(
     for (code, what, count, most) in sizes {
         if count > most {
             let message = format!("there are {count} {what}, and at most {most} are allowed");
-            return Err(Diagnostics::of(Diagnostic::new(code, message)));
+            return Err(Diagnostic::new(code, message).into());
         }
     }
-    let mut found = Vec::new();
+    let mut found = Diagnostics::new();
     names::check_lanes(spec, is_patch, origin, &mut found);
     let by_name = names::check_tasks(spec, base, origin, &mut found);
     let needs = resolve(spec, base, limits, &by_name, &mut found);
@@ -83,7 +84,7 @@ pub(crate) fn check(
     } else {
         check_depth(spec, limits, &within, &order, &mut found);
     }
-    Diagnostics::unless_empty(found)?;
+    found.into_result()?;
     Ok(Checked { order, needs })
 }
 
@@ -107,38 +108,39 @@ fn resolve(
     base: &TaskGraph,
     limits: &Limits,
     by_name: &HashMap<&str, u32>,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Diagnostics,
 ) -> Vec<Vec<u32>> {
     let names = spec.tasks.iter().map(|task| &*task.name);
-    let mut suggester = suggest::Suggester::new(names.chain(base.names()));
+    let known = names.chain(base.names());
     let first = base.len() as u32;
     let mut all = Vec::with_capacity(spec.tasks.len());
     for task in &spec.tasks {
         if task.needs.len() > limits.max_needs {
             let message = format!(
                 "task {} depends on {} tasks, and at most {} are allowed",
-                show(&task.name),
+                quote(&task.name),
                 task.needs.len(),
                 limits.max_needs
             );
-            found.push(of(task, Code::TooManyNeeds, message));
+            found.push(of(task, code::TOO_MANY_NEEDS, message));
         }
         let mut positions = Vec::with_capacity(task.needs.len());
         for (i, need) in task.needs.iter().enumerate() {
             let span = task.needs_spans.get(i).or(task.span.as_ref()).cloned();
             if *need == task.name {
-                let message = format!("task {} depends on itself", show(need));
-                let one = Diagnostic::new(Code::SelfDependency, message);
-                found.push(one.about(&task.name, span));
+                let message = format!("task {} depends on itself", quote(need));
+                let one = Diagnostic::new(code::SELF_DEPENDENCY, message);
+                found.push(about(one, &task.name, span));
             } else if let Some(&position) = by_name.get(need.as_str()) {
                 positions.push(first + position);
             } else if let Some(id) = base.find(need) {
                 positions.push(id.as_u32());
             } else {
-                let (name, need_shown) = (show(&task.name), show(need));
+                let (name, need_shown) = (quote(&task.name), quote(need));
                 let message = format!("task {name} depends on {need_shown}, which does not exist");
-                let one = Diagnostic::new(Code::UnknownDependency, message);
-                found.push(one.suggest(suggester.near(need)).about(&task.name, span));
+                let one = Diagnostic::new(code::UNKNOWN_DEPENDENCY, message);
+                let near = found.suggest(need, known.clone());
+                found.push(about(one.suggest(near), &task.name, span));
             }
         }
         all.push(positions);
@@ -151,7 +153,7 @@ fn check_depth(
     limits: &Limits,
     needs: &[Vec<u32>],
     order: &[u32],
-    found: &mut Vec<Diagnostic>,
+    found: &mut Diagnostics,
 ) {
     let mut depth = vec![1u32; needs.len()];
     for &position in order {
@@ -165,10 +167,10 @@ fn check_depth(
             let task = &spec.tasks[position as usize];
             let message = format!(
                 "task {} has {above} tasks above it in a row, and at most {} tasks in a row are allowed",
-                show(&task.name),
+                quote(&task.name),
                 limits.max_depth
             );
-            found.push(of(task, Code::TooDeep, message));
+            found.push(of(task, code::TOO_DEEP, message));
             return;
         }
     }
@@ -176,5 +178,19 @@ fn check_depth(
 
 /// A problem of a task, at the place where the task is written.
 fn of(task: &TaskSpec, code: Code, message: impl Into<String>) -> Diagnostic {
-    Diagnostic::new(code, message).about(&task.name, task.span.clone())
+    about(
+        Diagnostic::new(code, message),
+        &task.name,
+        task.span.clone(),
+    )
+}
+
+/// The problem with the name of its task, cut like names are, and the task's place.
+fn about(one: Diagnostic, task: &str, span: Option<Range<usize>>) -> Diagnostic {
+    let name: String = task.chars().take(crate::MAX_NAME_BYTES).collect();
+    let one = one.subject(name);
+    match span {
+        Some(span) => one.at(span),
+        None => one,
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::super::diagnostic::{Code, Diagnostic, show};
+use zeph_diagnostics::quote;
+
+use super::super::{Diagnostic, Diagnostics, code};
 use super::{GraphSpec, Origin, of};
 use crate::picture::is_unseen;
 use crate::{MAX_NAME_BYTES, TaskGraph};
@@ -12,29 +14,29 @@ pub(super) fn check_lanes(
     spec: &GraphSpec,
     is_patch: bool,
     origin: Origin,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Diagnostics,
 ) {
     if is_patch && let Some(lane) = spec.lanes.first() {
-        let message = format!("the patch declares lane {}", show(&lane.name));
-        let one = Diagnostic::new(Code::LaneInPatch, message);
+        let message = format!("the patch declares lane {}", quote(&lane.name));
+        let one = Diagnostic::new(code::LANE_IN_PATCH, message);
         found.push(one.help("use the lanes that the graph has, by name"));
     }
     let mut seen = HashMap::new();
     for lane in &spec.lanes {
         if let Some(what) = bad_name(&lane.name, origin) {
-            let message = format!("{} cannot be the name of a lane: {what}", show(&lane.name));
-            found.push(Diagnostic::new(Code::BadName, message));
+            let message = format!("{} cannot be the name of a lane: {what}", quote(&lane.name));
+            found.push(Diagnostic::new(code::BAD_NAME, message));
         }
         if seen.insert(lane.name.as_str(), ()).is_some() {
-            let message = format!("lane {} is declared twice", show(&lane.name));
-            found.push(Diagnostic::new(Code::DuplicateLane, message));
+            let message = format!("lane {} is declared twice", quote(&lane.name));
+            found.push(Diagnostic::new(code::DUPLICATE_LANE, message));
         }
         if lane.capacity == 0 {
             let message = format!(
                 "lane {} has capacity 0: nothing could ever run in it",
-                show(&lane.name)
+                quote(&lane.name)
             );
-            found.push(Diagnostic::new(Code::ZeroCapacity, message));
+            found.push(Diagnostic::new(code::ZERO_CAPACITY, message));
         }
     }
 }
@@ -44,23 +46,23 @@ pub(super) fn check_tasks<'a>(
     spec: &'a GraphSpec,
     base: &TaskGraph,
     origin: Origin,
-    found: &mut Vec<Diagnostic>,
+    found: &mut Diagnostics,
 ) -> HashMap<&'a str, u32> {
     let mut by_name: HashMap<&str, u32> = HashMap::with_capacity(spec.tasks.len());
     let mut by_folded: HashMap<String, &str> = HashMap::new();
     for (position, task) in (0..).zip(&spec.tasks) {
         let name = task.name.as_str();
         if let Some(what) = bad_name(name, origin) {
-            let message = format!("{} cannot be the name of a task: {what}", show(name));
-            found.push(of(task, Code::BadName, message));
+            let message = format!("{} cannot be the name of a task: {what}", quote(name));
+            found.push(of(task, code::BAD_NAME, message));
         }
         if by_name.contains_key(name) || base.find(name).is_some() {
             let message = if by_name.contains_key(name) {
-                format!("there are two tasks named {}", show(name))
+                format!("there are two tasks named {}", quote(name))
             } else {
-                format!("there is a task named {} already", show(name))
+                format!("there is a task named {} already", quote(name))
             };
-            found.push(of(task, Code::DuplicateName, message).help("rename one of them"));
+            found.push(of(task, code::DUPLICATE_NAME, message).help("rename one of them"));
             continue;
         }
         by_name.insert(name, position);
@@ -72,10 +74,10 @@ pub(super) fn check_tasks<'a>(
         if let Some(other) = by_folded.insert(folded, name).or(other) {
             let message = format!(
                 "the names {} and {} differ only in case",
-                show(other),
-                show(name)
+                quote(other),
+                quote(name)
             );
-            found.push(of(task, Code::CaseFoldedDuplicate, message).help("rename one of them"));
+            found.push(of(task, code::CASE_FOLDED_DUPLICATE, message).help("rename one of them"));
         }
     }
     by_name

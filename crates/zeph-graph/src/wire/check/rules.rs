@@ -4,28 +4,23 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::super::diagnostic::{Code, Diagnostic, show};
+use zeph_diagnostics::quote;
+
 use super::super::{AnswerSpec, GraphSpec, OnFailureSpec, QuestionSpec, TaskSpec, WorkSpec};
-use super::suggest::Suggester;
+use super::super::{Diagnostics, code};
 use super::{Origin, of};
 use crate::TaskGraph;
 use crate::wire::import::question;
 
 /// Checks the rules of all tasks.
-pub(super) fn check(
-    spec: &GraphSpec,
-    base: &TaskGraph,
-    origin: Origin,
-    found: &mut Vec<Diagnostic>,
-) {
+pub(super) fn check(spec: &GraphSpec, base: &TaskGraph, origin: Origin, found: &mut Diagnostics) {
     let there = (base.lanes().iter()).map(|lane| (&*lane.name, lane.capacity));
     let declared = (spec.lanes.iter()).map(|lane| (lane.name.as_str(), lane.capacity));
     let all = there.chain(declared);
-    let lanes = all.clone().collect();
-    let mut suggester = Suggester::new(all.map(|(name, _)| name));
+    let lanes = all.collect();
     for task in &spec.tasks {
         check_times(task, found);
-        check_lanes(task, &lanes, &mut suggester, found);
+        check_lanes(task, &lanes, found);
         if origin == Origin::Outside {
             check_retry(task, found);
             if let WorkSpec::Question(asked) = &task.work {
@@ -35,7 +30,7 @@ pub(super) fn check(
     }
 }
 
-fn check_times(task: &TaskSpec, found: &mut Vec<Diagnostic>) {
+fn check_times(task: &TaskSpec, found: &mut Diagnostics) {
     let ask = match &task.on_failure {
         OnFailureSpec::Ask { default } => default.map(|default| default.after_us),
         OnFailureSpec::Abort {} | OnFailureSpec::Skip {} | OnFailureSpec::Value { .. } => None,
@@ -53,76 +48,71 @@ fn check_times(task: &TaskSpec, found: &mut Vec<Diagnostic>) {
         ("the wait for an approval", approval.map(|it| it.after_us)),
     ];
     for (what, _) in all.into_iter().filter(|(_, limit)| *limit == Some(0)) {
-        let message = format!("task {}: {what} is zero", show(&task.name));
-        found.push(of(task, Code::ZeroTimeout, message).help("leave it out for no limit"));
+        let message = format!("task {}: {what} is zero", quote(&task.name));
+        found.push(of(task, code::ZERO_TIMEOUT, message).help("leave it out for no limit"));
     }
 }
 
-fn check_retry(task: &TaskSpec, found: &mut Vec<Diagnostic>) {
+fn check_retry(task: &TaskSpec, found: &mut Diagnostics) {
     let retry = &task.retry;
     if retry.cap_us < retry.base_us {
         let message = format!(
             "task {}: the longest wait before a retry ({} µs) is below the shortest ({} µs)",
-            show(&task.name),
+            quote(&task.name),
             retry.cap_us,
             retry.base_us
         );
-        found.push(of(task, Code::RetryCapBelowBase, message));
+        found.push(of(task, code::RETRY_CAP_BELOW_BASE, message));
     }
 }
 
-fn check_lanes<'a>(
-    task: &TaskSpec,
-    lanes: &HashMap<&str, u32>,
-    suggester: &mut Suggester<impl Iterator<Item = &'a str> + Clone>,
-    found: &mut Vec<Diagnostic>,
-) {
+fn check_lanes(task: &TaskSpec, lanes: &HashMap<&str, u32>, found: &mut Diagnostics) {
     let mut seen = HashSet::new();
     for used in &task.lanes {
         if !seen.insert(used.lane.as_str()) {
             let message = format!(
                 "task {} lists lane {} twice",
-                show(&task.name),
-                show(&used.lane)
+                quote(&task.name),
+                quote(&used.lane)
             );
-            found.push(of(task, Code::DuplicateLane, message).help("give it a weight instead"));
+            found.push(of(task, code::DUPLICATE_LANE, message).help("give it a weight instead"));
         }
         let Some(&capacity) = lanes.get(used.lane.as_str()) else {
             let message = format!(
                 "task {} names lane {}, which does not exist",
-                show(&task.name),
-                show(&used.lane)
+                quote(&task.name),
+                quote(&used.lane)
             );
-            let one = of(task, Code::UnknownLane, message);
-            found.push(one.suggest(suggester.near(&used.lane)));
+            let near = found.suggest(&used.lane, lanes.keys().copied());
+            found.push(of(task, code::UNKNOWN_LANE, message).suggest(near));
             continue;
         };
         // A lane without capacity is reported once, not at each of its tasks.
         if used.weight == 0 || (used.weight > capacity && capacity > 0) {
             let message = format!(
                 "task {} weighs {} in lane {}, whose capacity is {capacity}",
-                show(&task.name),
+                quote(&task.name),
                 used.weight,
-                show(&used.lane)
+                quote(&used.lane)
             );
-            found.push(of(task, Code::BadWeight, message));
+            found.push(of(task, code::BAD_WEIGHT, message));
         }
     }
 }
 
-fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Vec<Diagnostic>) {
+fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Diagnostics) {
     if let AnswerSpec::Choice { choices } = &asked.answer {
         let mut seen = HashSet::new();
         let repeated = choices.iter().find(|choice| !seen.insert(choice.trim()));
         let what = match repeated {
-            Some(choice) => Some(format!("has the choice {} twice", show(choice))),
+            Some(choice) => Some(format!("has the choice {} twice", quote(choice))),
             None if choices.is_empty() => Some("has no choices".to_owned()),
             None if seen.contains("") => Some("has an empty choice".to_owned()),
             None => None,
         };
         if let Some(what) = what {
-            let message = format!("the question of task {} {what}", show(&task.name));
-            found.push(of(task, Code::BadChoices, message));
+            let message = format!("the question of task {} {what}", quote(&task.name));
+            found.push(of(task, code::BAD_CHOICES, message));
         }
     }
     if let Some(default) = &asked.default
@@ -136,10 +126,10 @@ fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Vec<Diagnos
         };
         let message = format!(
             "the default answer of task {} is {}, and the question wants {wanted}",
-            show(&task.name),
+            quote(&task.name),
             told(&default.value)
         );
-        found.push(of(task, Code::BadDefault, message));
+        found.push(of(task, code::BAD_DEFAULT, message));
     }
 }
 
@@ -147,7 +137,7 @@ fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Vec<Diagnos
 fn told(value: &Value) -> String {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::String(text) => show(text),
+        Value::String(text) => quote(text),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }

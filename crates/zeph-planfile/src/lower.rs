@@ -1,20 +1,19 @@
-//! The door: what the graph itself says of a plan, told in the places of the plan.
+//! Lowering: a plan becomes a graph, and problems of the graph get their places in the plan.
 
 use std::collections::HashMap;
 
+use zeph_diagnostics::Diagnostics;
 use zeph_graph::TaskGraph;
-use zeph_graph::wire::{AnswerSpec, Code, GraphSpec, Limits, WorkSpec};
+use zeph_graph::wire::{AnswerSpec, GraphSpec, Limits, WorkSpec, code as graph_code};
 
-use crate::errors::PlanCode;
 use crate::fields::is_name;
-use crate::place::{Place, Problems};
 use crate::task::Draft;
 
 /// The graph, or its problems.
 pub(crate) fn graph(
     spec: GraphSpec,
     drafts: &[Draft],
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<TaskGraph> {
     let found = match spec.check(&Limits::PLAN) {
         Ok(graph) => return Some(graph),
@@ -24,24 +23,23 @@ pub(crate) fn graph(
         .iter()
         .map(|draft| (draft.spec.name.as_str(), draft))
         .collect();
-    for one in found {
-        // A task's name follows a narrower rule here, which has been told.
-        if one.code == Code::BadName && one.task.as_deref().is_some_and(|name| !is_name(name)) {
+    for mut one in found {
+        let name = one.subject.as_deref();
+        // Plans have a stricter rule for names, which was checked before.
+        if one.code == graph_code::BAD_NAME && name.is_some_and(|name| !is_name(name)) {
             continue;
         }
-        let draft = one.task.as_deref().and_then(|name| by_name.get(name));
-        let mark = draft.and_then(|draft| draft.mark(one.code));
-        let place = mark.or_else(|| one.span.map(Place::from));
-        let noted = problems.add(PlanCode::Graph(one.code), place, one.message);
-        if let Some(help) = one.help {
-            noted.help(help);
+        let draft = name.and_then(|name| by_name.get(name));
+        if let Some(mark) = draft.and_then(|draft| draft.mark(one.code)) {
+            one.span = Some(mark);
         }
+        problems.push(one);
     }
     None
 }
 
-/// A spec that can be checked before the parameters are known: default answers that are expressions
-/// are taken to be right.
+/// A spec that can be checked before the parameters are known: a default answer
+/// that is an expression is taken to be valid.
 pub(crate) fn before_binding(mut spec: GraphSpec) -> GraphSpec {
     for task in &mut spec.tasks {
         let WorkSpec::Question(asked) = &mut task.work else {

@@ -1,0 +1,50 @@
+//! Formats: how a plan is written, and reading it into a tree.
+
+use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, read_json, read_toml};
+
+use crate::code;
+
+/// The largest plan file: 16 MiB.
+pub const MAX_PLAN_BYTES: usize = 16 << 20;
+
+/// How a plan is written. Both formats have the same keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// TOML 1.1.
+    #[default]
+    Toml,
+    /// One JSON object.
+    Json,
+}
+
+impl Format {
+    /// The format for a file name: `.json` is JSON, anything else TOML.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_planfile::Format;
+    /// assert_eq!(Format::of_name("plan.JSON"), Format::Json);
+    /// assert_eq!(Format::of_name("plan.toml"), Format::Toml);
+    /// ```
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
+        match name.rsplit_once('.') {
+            Some((_, ending)) if ending.eq_ignore_ascii_case("json") => Self::Json,
+            _ => Self::Toml,
+        }
+    }
+
+    /// The tree of a text; `None` after a problem.
+    pub(crate) fn read(self, source: &Source, problems: &mut Diagnostics) -> Option<Node> {
+        let len = source.text().len();
+        if len > MAX_PLAN_BYTES {
+            let message = format!("the plan has {len} bytes; the limit is {MAX_PLAN_BYTES}");
+            problems.push(Diagnostic::new(code::TOO_LARGE, message));
+            return None;
+        }
+        match self {
+            Self::Toml => read_toml(source, problems),
+            Self::Json => read_json(source, problems),
+        }
+    }
+}

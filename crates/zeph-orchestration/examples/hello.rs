@@ -2,7 +2,7 @@
 // Examples are apps, and apps print.
 #![allow(clippy::print_stdout)]
 
-use zeph_orchestration::{Assignment, DagScheduler, Task, TaskError, TaskGraph};
+use zeph_orchestration::{AttemptContext, DagScheduler, Task, TaskError, TaskGraph};
 
 fn main() -> Result<(), String> {
     let mut graph = TaskGraph::new();
@@ -15,9 +15,9 @@ fn main() -> Result<(), String> {
         .max_parallel(2)
         .body(greeting, || "Hello")
         .body(name, || std::env::args().nth(1).unwrap_or("world".into()))
-        .body(hello, |work: &Assignment| {
-            let greeting: String = work.input_as("greeting")?;
-            let name: String = work.input_as("name")?;
+        .body(hello, |cx: &AttemptContext| {
+            let greeting: String = cx.input_as("greeting")?;
+            let name: String = cx.input_as("name")?;
             Ok::<_, TaskError>(format!("{greeting}, {name}!"))
         });
 

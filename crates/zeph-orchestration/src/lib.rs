@@ -80,7 +80,7 @@ mod orchestrator;
 #[cfg(feature = "planner")]
 mod replay;
 
-pub use dag::{Assignment, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter};
+pub use dag::{AttemptContext, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter};
 
 pub use flow::{
     After, Durable, Flow, FlowError, FlowReport, Handle, InMemory, Inputs, Keep, Optional, Reader,

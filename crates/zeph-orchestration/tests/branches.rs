@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use gate::Gate;
 use zeph_orchestration::{
-    Assignment, CancelWhy, DagScheduler, EventKind, Fault, InputOutcome, OnFailure, Outcome, Retry,
-    RunEnd, Scope, SkipWhy, Task, TaskError, TaskGraph, TaskState,
+    AttemptContext, CancelWhy, DagScheduler, EventKind, Fault, InputOutcome, OnFailure, Outcome,
+    Retry, RunEnd, Scope, SkipWhy, Task, TaskError, TaskGraph, TaskState,
 };
 
 const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -79,11 +79,11 @@ fn a_retry_repeats_one_task_only() {
     let calls: Vec<_> = (0..4).map(|_| Arc::new(AtomicU32::new(0))).collect();
     let mut scheduler = DagScheduler::new(graph);
     for (task, calls) in [first, flaky, other, last].into_iter().zip(calls.clone()) {
-        scheduler.body(task, move |work: &Assignment| {
+        scheduler.body(task, move |cx: &AttemptContext| {
             calls.fetch_add(1, Ordering::SeqCst);
-            match work.name() == "flaky" && work.attempt().get() < 3 {
-                true => Err(format!("attempt {}", work.attempt())),
-                false => Ok(work.attempt().get()),
+            match cx.name() == "flaky" && cx.attempt().get() < 3 {
+                true => Err(format!("attempt {}", cx.attempt())),
+                false => Ok(cx.attempt().get()),
             }
         });
     }
@@ -110,9 +110,9 @@ fn a_failure_under_skip_cancels_nothing_outside_its_cone() {
     let mut scheduler = DagScheduler::new(graph);
     let held = gate.clone();
     scheduler.body(bad, || Err::<(), _>("broken"));
-    scheduler.body(other, move |work: &Assignment| {
+    scheduler.body(other, move |cx: &AttemptContext| {
         held.pass();
-        work.is_cancelled()
+        cx.is_cancelled()
     });
     scheduler.body(after_other, || ());
     while !scheduler.task(after_bad).state().is_end() {
@@ -178,9 +178,9 @@ fn an_abort_cancels_what_runs_and_starts_nothing_new() {
         wait.pass();
         Err::<(), _>("broken")
     });
-    scheduler.body(running, move |work: &Assignment| {
+    scheduler.body(running, move |cx: &AttemptContext| {
         begun.open();
-        work.wait_cancelled(FOR_EVER)
+        cx.wait_cancelled(FOR_EVER)
     });
     scheduler.body(after, || ());
     assert_eq!(finish(&mut scheduler), Outcome::Ended(RunEnd::Failed));
@@ -198,9 +198,9 @@ fn a_cancelled_task_ends_alone() {
     let mut scheduler = DagScheduler::new(graph);
     let begun = Gate::default();
     let wait = begun.clone();
-    scheduler.body(long, move |work: &Assignment| {
+    scheduler.body(long, move |cx: &AttemptContext| {
         begun.open();
-        work.wait_cancelled(FOR_EVER)
+        cx.wait_cancelled(FOR_EVER)
     });
     scheduler.body(other, move || wait.pass());
     while !scheduler.task(other).state().is_completed() {
@@ -232,8 +232,8 @@ fn one_closure_serves_all_tasks_of_an_action() {
     let six = graph.add_task(Task::new("six").action_with("double", params(3)), []);
     let own = graph.add_task(Task::new("own").action_with("double", params(3)), []);
     let mut scheduler = DagScheduler::new(graph);
-    scheduler.action("double", |work: &Assignment| {
-        Ok::<_, TaskError>(2 * work.params_as::<u32>()?)
+    scheduler.action("double", |cx: &AttemptContext| {
+        Ok::<_, TaskError>(2 * cx.params_as::<u32>()?)
     });
     scheduler.body(own, || "own");
     assert!(finish(&mut scheduler).is_completed());

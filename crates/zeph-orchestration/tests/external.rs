@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use zeph_orchestration::{
-    Assignment, Attempt, CancelWhy, DagScheduler, Fault, InputOutcome, OnFailure, Outcome, Retry,
-    RunEnd, Scope, Task, TaskGraph, TaskState,
+    Attempt, AttemptContext, CancelWhy, DagScheduler, Fault, InputOutcome, OnFailure, Outcome,
+    Retry, RunEnd, Scope, Task, TaskGraph, TaskState,
 };
 
 #[test]
@@ -38,12 +38,12 @@ fn the_caller_does_the_work_and_reports() {
 }
 
 #[test]
-fn without_a_reporter_the_crank_never_waits_for_the_caller() {
+fn without_a_reporter_tick_never_waits_for_the_caller() {
     let mut graph = TaskGraph::new();
     let task = graph.add_task("task", []);
     let mut scheduler = DagScheduler::external(graph);
     assert!(scheduler.tick() && !scheduler.is_idle());
-    let work: Vec<Assignment> = scheduler.started().collect();
+    let work: Vec<AttemptContext> = scheduler.started().collect();
     assert!(scheduler.tick() && scheduler.is_idle());
     assert!(scheduler.tick() && scheduler.is_idle());
     assert_eq!(scheduler.outcome(), Outcome::NotFinished);
@@ -73,7 +73,7 @@ fn reporters_on_other_threads_are_waited_for() {
         last = Some(graph.add_task(format!("t{number}"), last));
     }
     let mut scheduler = DagScheduler::external(graph);
-    let (sender, receiver) = mpsc::channel::<Assignment>();
+    let (sender, receiver) = mpsc::channel::<AttemptContext>();
     let reporter = scheduler.reporter();
     let worker = thread::spawn(move || {
         for work in receiver {
@@ -95,7 +95,7 @@ fn reporters_on_other_threads_are_waited_for() {
 }
 
 #[test]
-fn the_last_reporter_that_goes_wakes_the_crank() {
+fn the_last_reporter_that_is_dropped_wakes_tick() {
     let mut graph = TaskGraph::new();
     graph.add_task("task", []);
     let mut scheduler = DagScheduler::external(graph);
@@ -114,7 +114,7 @@ fn what_was_not_handed_out_is_taken_back_and_the_rest_is_told() {
     let held = graph.add_task("held", []);
     let mut scheduler = DagScheduler::external(graph);
     assert!(scheduler.tick());
-    let handed: Vec<Assignment> = scheduler.started().collect();
+    let handed: Vec<AttemptContext> = scheduler.started().collect();
     assert_eq!(handed.len(), 2);
     scheduler.complete(out, Attempt::FIRST, true.into());
     assert!(scheduler.tick());

@@ -1,4 +1,4 @@
-//! Limits: time-outs, bodies that block, and a scheduler that goes away under them.
+//! Limits of a DagScheduler: time-outs, bodies that block, and dropping it while bodies run.
 #![allow(clippy::unwrap_used)]
 
 mod gate;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use gate::Gate;
 use zeph_orchestration::{
-    Assignment, CutHow, DagScheduler, EventKind, Fault, OnFailure, Outcome, Policy, Retry, RunEnd,
-    Task, TaskGraph, TaskState,
+    AttemptContext, CutHow, DagScheduler, EventKind, Fault, OnFailure, Outcome, Policy, Retry,
+    RunEnd, Task, TaskError, TaskGraph, TaskState,
 };
 
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
-/// Gives up at once what does not listen.
+/// A policy without grace: a body that ignores its cancellation is given up at once.
 fn strict() -> Policy {
     Policy {
         cancel_grace: Duration::ZERO,
@@ -39,12 +39,12 @@ fn a_body_that_blocks_is_given_up_and_its_late_result_changes_nothing() {
         ..strict()
     });
     let (wait, tell) = (open.clone(), late.clone());
-    scheduler.body(slow, move |work: &Assignment| {
-        if work.attempt().get() == 1 {
+    scheduler.body(slow, move |cx: &AttemptContext| {
+        if cx.attempt().get() == 1 {
             let _told = Told(tell.clone());
             wait.pass();
         }
-        work.attempt().get()
+        cx.attempt().get()
     });
     scheduler.body(last, move || {
         open.open();
@@ -80,7 +80,7 @@ fn a_time_out_is_a_failure_under_the_tasks_strategy() {
     let other = graph.add_task("other", []);
     let mut scheduler = DagScheduler::new(graph);
     for task in [attempt, total] {
-        scheduler.body(task, |work: &Assignment| work.wait_cancelled(FOR_EVER));
+        scheduler.body(task, |cx: &AttemptContext| cx.wait_cancelled(FOR_EVER));
     }
     scheduler.body(other, || ());
     while scheduler.tick() {}
@@ -100,7 +100,7 @@ fn a_back_off_is_waited_for() {
     let flaky = Task::new("flaky").retry(Retry::times(1).backoff(wait, wait));
     let flaky = graph.add_task(flaky, []);
     let mut scheduler = DagScheduler::new(graph);
-    scheduler.body(flaky, |work: &Assignment| match work.attempt().get() {
+    scheduler.body(flaky, |cx: &AttemptContext| match cx.attempt().get() {
         1 => Err("once"),
         _ => Ok(()),
     });
@@ -127,7 +127,7 @@ fn a_run_that_takes_too_long_ends_timed_out() {
         run_timeout: Some(Duration::from_millis(1)),
         ..Policy::default()
     });
-    scheduler.body(long, |work: &Assignment| work.wait_cancelled(FOR_EVER));
+    scheduler.body(long, |cx: &AttemptContext| cx.wait_cancelled(FOR_EVER));
     while scheduler.tick() {}
     assert_eq!(scheduler.outcome(), Outcome::Ended(RunEnd::TimedOut));
 }
@@ -139,9 +139,9 @@ fn dropping_the_scheduler_stops_a_body_that_listens() {
     let mut scheduler = DagScheduler::new(graph);
     let heard = Gate::default();
     let held = Arc::new(Told(heard.clone()));
-    scheduler.body(long, move |work: &Assignment| {
+    scheduler.body(long, move |cx: &AttemptContext| {
         let _held = &held;
-        work.wait_cancelled(FOR_EVER)
+        cx.wait_cancelled(FOR_EVER)
     });
     assert!(scheduler.tick());
     drop(scheduler);
@@ -176,7 +176,7 @@ fn no_slot_at_all_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "the run has begun")]
+#[should_panic(expected = "the run has started")]
 fn limits_are_set_before_the_run() {
     let mut scheduler = DagScheduler::new(TaskGraph::new());
     while scheduler.tick() {}
@@ -189,4 +189,23 @@ fn a_scheduler_can_be_sent_to_another_thread() {
     let scheduler = DagScheduler::new(TaskGraph::new());
     sendable(&scheduler);
     sendable(&scheduler.reporter());
+}
+
+/// The driver blocks its thread and enters no runtime, so it works where `block_on` would panic.
+#[tokio::test]
+async fn tick_works_inside_an_async_program() {
+    let mut graph = TaskGraph::new();
+    let retry = Retry::times(1).backoff(Duration::ZERO, Duration::ZERO);
+    let first = graph.add_task(Task::new("first").retry(retry), []);
+    let second = graph.add_task("second", [first]);
+    let mut scheduler = DagScheduler::new(graph);
+    scheduler.body(first, |cx: &AttemptContext| match cx.attempt().get() {
+        1 => panic!("once"),
+        attempt => Ok::<_, TaskError>(attempt),
+    });
+    scheduler.body(second, |cx: &AttemptContext| cx.input_as::<u32>("first"));
+    while scheduler.tick() {}
+    assert!(scheduler.outcome().is_completed());
+    assert_eq!(scheduler.error(first), Some("the executor panicked: once"));
+    assert_eq!(scheduler.output(second), Some(&2.into()));
 }

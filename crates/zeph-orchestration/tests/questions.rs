@@ -1,11 +1,11 @@
-//! Questions, pauses and answers: the crank stops, and goes on when somebody has spoken.
+//! Questions, pauses and answers of a DagScheduler: the run stops, and continues with an answer.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 
 use zeph_orchestration::{
-    AskFailure, Assignment, DagScheduler, FailureAnswer, InputOutcome, OnFailure, Outcome, Params,
-    Policy, Question, QuestionId, RunEnd, SkipWhy, Task, TaskGraph, TaskState,
+    AskFailure, AttemptContext, DagScheduler, FailureAnswer, InputOutcome, OnFailure, Outcome,
+    Params, Policy, Question, QuestionId, RunEnd, SkipWhy, Task, TaskGraph, TaskState,
 };
 
 fn waiting(scheduler: &mut DagScheduler) -> Vec<QuestionId> {
@@ -17,7 +17,7 @@ fn waiting(scheduler: &mut DagScheduler) -> Vec<QuestionId> {
 }
 
 #[test]
-fn a_question_stops_the_crank_and_its_answer_turns_it_again() {
+fn a_question_stops_the_run_and_its_answer_continues_it() {
     let mut graph = TaskGraph::new();
     let question = Question::choice("Where to?", ["staging", "production"]);
     let ask = graph.add_task(Task::new("ask").question(question), []);
@@ -29,7 +29,7 @@ fn a_question_stops_the_crank_and_its_answer_turns_it_again() {
         run_timeout: Some(Duration::from_secs(3600)),
         ..Policy::default()
     });
-    scheduler.body(deploy, |work: &Assignment| work.input_as::<String>("ask"));
+    scheduler.body(deploy, |cx: &AttemptContext| cx.input_as::<String>("ask"));
     scheduler.body(other, || ());
     let open = waiting(&mut scheduler);
     assert_eq!(open.len(), 1);
@@ -70,7 +70,7 @@ fn a_person_decides_about_a_failure() {
     let value = graph.add_task(Task::new("value").on_failure(ask()), []);
     let mut scheduler = DagScheduler::new(graph);
     for task in [again, value] {
-        scheduler.body(task, |work: &Assignment| match work.attempt().get() {
+        scheduler.body(task, |cx: &AttemptContext| match cx.attempt().get() {
             1 => Err("once"),
             attempt => Ok(attempt),
         });
@@ -115,7 +115,7 @@ fn a_substitute_is_the_output_of_a_failed_task() {
     let next = graph.add_task("next", [bad]);
     let mut scheduler = DagScheduler::new(graph);
     scheduler.body(bad, || Err::<(), _>("broken"));
-    scheduler.body(next, |work: &Assignment| work.input_as::<Vec<u8>>("bad"));
+    scheduler.body(next, |cx: &AttemptContext| cx.input_as::<Vec<u8>>("bad"));
     while scheduler.tick() {}
     assert_eq!(scheduler.outcome(), Outcome::Ended(RunEnd::Degraded));
     assert_eq!(scheduler.output(next), Some(&vec![1].into()));

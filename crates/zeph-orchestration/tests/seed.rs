@@ -100,5 +100,8 @@ fn the_journal_rebuilds_the_run() {
         &zeph_orchestration::scheduler::Patches::new(),
     )
     .unwrap();
-    assert_eq!(rebuilt.snapshot(), scheduler.machine().unwrap().snapshot());
+    assert_eq!(
+        rebuilt.snapshot(),
+        scheduler.scheduler().unwrap().snapshot()
+    );
 }

@@ -1,4 +1,4 @@
-//! Body: the closures that do the work, and what they may return.
+//! Bodies: the closures that run for a task, and the values that they return.
 
 use std::any::Any;
 use std::error::Error;
@@ -7,28 +7,27 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
-use zeph_executor::{ErrorClass, TaskError, TaskOutput};
-use zeph_graph::Fault;
+use zeph_executor::{TaskError, TaskOutput};
 
-use super::assignment::Assignment;
+use super::attempt::AttemptContext;
 
-/// Code for a task: a closure without arguments, or one that takes `&Assignment`.
+/// Code for a task: a closure without arguments, or one that takes `&AttemptContext`.
 ///
-/// It is called once for each attempt, each time on whatever thread is free. An attempt that ignores
-/// its cancellation may still be running when the next one begins, so a body is `Fn` and `Sync`.
-/// `Marker` is inferred; it only tells the two forms apart.
+/// It is called once for each attempt, on any free thread. An attempt that ignores its cancellation may
+/// still be running when the next one starts, so a body is `Fn` and `Sync`. `Marker` is inferred; it
+/// distinguishes the two forms.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the body of a task",
-    note = "write `|| ...` or `|work: &Assignment| ...`, with the type of the argument",
+    note = "write `|| ...` or `|work: &AttemptContext| ...`, with the type of the argument",
     note = "it must be `Fn + Send + Sync + 'static` and return `()`, a simple value, or a `Result`",
     note = "for another type that serializes write `Ok::<_, TaskError>(value)`"
 )]
 pub trait Body<Marker>: Send + Sync + 'static {
-    /// Makes one attempt.
+    /// Runs one attempt.
     ///
     /// # Errors
-    /// Whatever the closure says; [`TaskError`] decides whether a retry may mend it.
-    fn attempt(&self, work: &Assignment) -> Result<Value, TaskError>;
+    /// The error of the closure; its class decides whether the attempt is repeated.
+    fn attempt(&self, work: &AttemptContext) -> Result<Value, TaskError>;
 }
 
 impl<F, R> Body<fn() -> R> for F
@@ -36,30 +35,29 @@ where
     F: Fn() -> R + Send + Sync + 'static,
     R: BodyResult,
 {
-    fn attempt(&self, _work: &Assignment) -> Result<Value, TaskError> {
+    fn attempt(&self, _work: &AttemptContext) -> Result<Value, TaskError> {
         self().into_result()
     }
 }
 
-impl<F, R> Body<fn(&Assignment) -> R> for F
+impl<F, R> Body<fn(&AttemptContext) -> R> for F
 where
-    F: Fn(&Assignment) -> R + Send + Sync + 'static,
+    F: Fn(&AttemptContext) -> R + Send + Sync + 'static,
     R: BodyResult,
 {
-    fn attempt(&self, work: &Assignment) -> Result<Value, TaskError> {
+    fn attempt(&self, work: &AttemptContext) -> Result<Value, TaskError> {
         self(work).into_result()
     }
 }
 
-/// What a body may return: nothing, a simple value, or a `Result` of anything that serializes.
+/// The return types of a body: `()`, a simple value, or a `Result` of anything that serializes.
 ///
-/// The error may be anything that can be printed. It counts as retryable; a [`TaskError`] says itself
-/// whether it is.
+/// Any error that can be printed counts as retryable; a [`TaskError`] has its own class.
 pub trait BodyResult {
     /// The result as a value. `null` counts as "no value".
     ///
     /// # Errors
-    /// What the body said, or that its value has no JSON form.
+    /// The error of the body, or that its value has no JSON form.
     fn into_result(self) -> Result<Value, TaskError>;
 }
 
@@ -113,15 +111,15 @@ impl<T: Serialize> BodyResult for Option<T> {
     }
 }
 
-/// A body whose form is forgotten.
-pub(crate) type AnyBody = Arc<dyn Fn(&Assignment) -> Result<Value, TaskError> + Send + Sync>;
+/// A body of either form.
+pub(crate) type AnyBody = Arc<dyn Fn(&AttemptContext) -> Result<Value, TaskError> + Send + Sync>;
 
 pub(crate) fn any_body<M: 'static>(body: impl Body<M>) -> AnyBody {
     Arc::new(move |work| body.attempt(work))
 }
 
-/// Anything that can be printed, as the error of an attempt: its class is kept if it has one, and the
-/// causes that can still be reached are told.
+/// Turns any error that can be printed into the error of an attempt. The class is kept if it has one,
+/// and the causes that can be reached become part of the text.
 pub(crate) fn error_of<E: Display + 'static>(error: E) -> TaskError {
     let any: &dyn Any = &error;
     if let Some(error) = any.downcast_ref::<TaskError>() {
@@ -142,55 +140,49 @@ pub(crate) fn error_of<E: Display + 'static>(error: E) -> TaskError {
     TaskError::retryable(text)
 }
 
-/// What an error means to the machine.
-pub(crate) fn fault_of(error: &TaskError) -> Fault {
-    match error.class() {
-        ErrorClass::Retryable | ErrorClass::Cancelled => Fault::Error,
-        ErrorClass::Permanent => Fault::Permanent,
-        ErrorClass::Refused => Fault::Refused,
-        ErrorClass::OverBudget => Fault::Budget,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use zeph_executor::ErrorClass;
 
-    fn say<M: 'static>(body: impl Body<M>) -> Result<Value, TaskError> {
-        let work = Assignment {
+    fn call<M: 'static>(body: impl Body<M>) -> Result<Value, TaskError> {
+        let work = AttemptContext {
             task: zeph_graph::TaskId::from_index(0),
             attempt: zeph_graph::Attempt::FIRST,
             name: "t".into(),
             action: "t".into(),
             params: zeph_graph::Params::from_json_text("[1]"),
             inputs: Arc::default(),
-            stop: super::super::stop::Stop::default(),
+            cancel: super::super::attempt::CancelFlag::default(),
         };
         any_body(body)(&work)
     }
 
     #[test]
     fn bodies_have_two_forms_and_many_results() {
-        assert_eq!(say(|| ()).unwrap(), Value::Null);
-        assert_eq!(say(|| "text").unwrap(), "text");
-        assert_eq!(say(|work: &Assignment| work.name().len()).unwrap(), 1);
-        let params = say(|work: &Assignment| work.params_as::<Vec<u8>>());
+        assert_eq!(call(|| ()).unwrap(), Value::Null);
+        assert_eq!(call(|| "text").unwrap(), "text");
+        assert_eq!(call(|work: &AttemptContext| work.name().len()).unwrap(), 1);
+        let params = call(|work: &AttemptContext| work.params_as::<Vec<u8>>());
         assert_eq!(params.unwrap(), serde_json::json!([1]));
-        let error = say(|work: &Assignment| work.input_as::<u8>("p")).unwrap_err();
+        let error = call(|work: &AttemptContext| work.input_as::<u8>("p")).unwrap_err();
         assert_eq!(error.code(), "missing_input");
     }
 
     #[test]
     fn an_error_keeps_its_class_and_its_causes() {
-        let error = say(|| Err::<(), _>(TaskError::refused("no"))).unwrap_err();
-        assert_eq!(fault_of(&error), Fault::Refused);
-        let error = say(|| Err::<(), _>("plain")).unwrap_err();
-        assert_eq!((fault_of(&error), error.message()), (Fault::Error, "plain"));
+        let error = call(|| Err::<(), _>(TaskError::refused("no"))).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Refused);
+        let error = call(|| Err::<(), _>("plain")).unwrap_err();
+        assert_eq!(
+            (error.class(), error.message()),
+            (ErrorClass::Retryable, "plain")
+        );
         let boxed = || -> Result<(), Box<dyn Error + Send + Sync>> {
             Err(Box::new(std::io::Error::other(Outer)))
         };
-        let told = say(boxed).unwrap_err().message().to_owned();
-        assert_eq!(told, format!("outer: {}", std::fmt::Error));
+        let text = call(boxed).unwrap_err().message().to_owned();
+        assert_eq!(text, format!("outer: {}", std::fmt::Error));
     }
 
     #[derive(Debug)]

@@ -1,10 +1,12 @@
-//! Clock: the wall clock asked once, and monotonic time from there.
+//! Clock: wall-clock time that never goes back.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use zeph_graph::Timestamp;
 
-/// Tells the time of one run. Never goes back, whatever happens to the wall clock.
+/// Reads the wall clock once and adds monotonic time, so that the run's time never decreases.
+///
+/// Not tokio's clock, which a test can pause while this driver blocks its thread.
 #[derive(Debug)]
 pub(crate) struct Clock {
     wall: Timestamp,
@@ -12,7 +14,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Anchors the run's time to the wall clock of now. A wall clock before 1970 counts as 1970.
+    /// A wall clock before 1970 counts as 1970.
     pub(crate) fn start() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {

@@ -1,31 +1,33 @@
-//! External: the caller does the work and reports, from this thread or from others.
+//! External: the caller runs the attempts and reports, from this thread or from others.
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use serde_json::Value;
+use zeph_executor::TaskError;
 use zeph_graph::{Attempt, TaskGraph, TaskId, Work};
+use zeph_runtime::driver::Failure;
 use zeph_scheduler::InputOutcome;
 
 use super::DagScheduler;
-use super::assignment::Assignment;
+use super::attempt::AttemptContext;
 use super::body::error_of;
-use super::inbox::{Finish, Inbox, Report};
+use super::inbox::{AttemptReport, Inbox};
 
 impl DagScheduler {
-    /// A run whose work is done by the caller: [`started`](Self::started) hands out the attempts, and
-    /// [`complete`](Self::complete) or [`fail`](Self::fail) answers each.
+    /// A run whose attempts the caller runs: [`started`](Self::started) returns them, and
+    /// [`complete`](Self::complete) or [`fail`](Self::fail) reports the end of each.
     ///
-    /// Every milestone becomes an action named like its task, so that it is handed out too.
+    /// Every milestone becomes an action named like its task, so that it is returned too.
     ///
-    /// **Who waits.** While a [`Reporter`] is alive, [`tick`](Self::tick) waits for its reports as it
-    /// would for bodies. Without one nobody but the caller can report, so `tick` never waits while
-    /// attempts are out: it returns `true`, and [`is_idle`](Self::is_idle) says that the turn moved
-    /// nothing. A loop that answers what `started` gives never sees that; a loop that answers later
+    /// **Waiting.** While a [`Reporter`] is alive, [`tick`](Self::tick) waits for its reports as it
+    /// does for bodies. Without one only the caller can report, so `tick` does not wait while attempts
+    /// are in flight: it returns `true`, and [`is_idle`](Self::is_idle) is `true` if it recorded no
+    /// decision. A loop that reports what `started` returns never sees that; a loop that reports later
     /// must do something else when it is idle, or it spins.
     ///
-    /// A cancelled attempt says so by [`Assignment::is_cancelled`]; answer it too, in either way. One
-    /// that was not handed out yet is taken back.
+    /// Report a cancelled attempt ([`AttemptContext::is_cancelled`]) too, in either way. An attempt
+    /// that is cancelled before `started` returns it is never returned.
     ///
     /// # Examples
     /// ```
@@ -62,40 +64,46 @@ impl DagScheduler {
 
     /// The attempts that have started since the last call, oldest first. Empty unless the scheduler is
     /// [`external`](Self::external).
-    pub fn started(&mut self) -> impl ExactSizeIterator<Item = Assignment> + use<> {
+    pub fn started(&mut self) -> impl ExactSizeIterator<Item = AttemptContext> + use<> {
         std::mem::take(&mut self.started).into_iter()
     }
 
-    /// The attempt has a result; `null` is no value, and one above 1 MiB makes the attempt fail.
+    /// Reports the result of an attempt. `null` is no value; a value above 1 MiB fails the attempt.
     ///
-    /// [`InputOutcome::Stale`] if that attempt is not in flight (any more): it changed nothing.
+    /// [`InputOutcome::Stale`] if that attempt is not in flight: the report changes nothing.
     pub fn complete(&mut self, task: TaskId, attempt: Attempt, value: Value) -> InputOutcome {
-        self.report(task, attempt, Finish::Value(value))
+        self.report(task, attempt, Ok(value))
     }
 
-    /// The attempt failed. The error may be anything that can be printed and counts as retryable; a
-    /// [`TaskError`](zeph_executor::TaskError) says itself whether it is.
+    /// Reports the failure of an attempt. Any error that can be printed counts as retryable; a
+    /// [`TaskError`] has its own class.
     ///
-    /// [`InputOutcome::Stale`] if that attempt is not in flight (any more): it changed nothing.
+    /// [`InputOutcome::Stale`] if that attempt is not in flight: the report changes nothing.
     pub fn fail<E>(&mut self, task: TaskId, attempt: Attempt, error: E) -> InputOutcome
     where
         E: Display + 'static,
     {
-        self.report(task, attempt, Finish::Error(error_of(error)))
+        self.report(task, attempt, Err(error_of(error)))
     }
 
-    fn report(&mut self, task: TaskId, attempt: Attempt, finish: Finish) -> InputOutcome {
+    fn report(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        result: Result<Value, TaskError>,
+    ) -> InputOutcome {
         let now = self.clock.now();
-        let report = Report {
+        let result = result.map_err(Failure::from);
+        let report = AttemptReport {
             task,
             attempt,
-            finish,
+            result,
         };
         self.receive(now, report)
     }
 
-    /// A handle to report with from another thread. While one is alive, [`tick`](Self::tick) waits for
-    /// reports; drop the last one when nobody else will report.
+    /// A handle that reports from another thread. While one is alive, [`tick`](Self::tick) waits for
+    /// reports; drop the last one when no more reports will come from other threads.
     #[must_use = "a reporter that is dropped at once reports nothing"]
     pub fn reporter(&self) -> Reporter {
         self.inbox.add_reporter();
@@ -104,7 +112,7 @@ impl DagScheduler {
         }
     }
 
-    /// Whether the last [`tick`](Self::tick) moved nothing and left it to the caller to report.
+    /// Whether the last [`tick`](Self::tick) recorded no decision, since only the caller can report.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
         self.idle
@@ -113,7 +121,7 @@ impl DagScheduler {
 
 /// Reports the ends of attempts from other threads. A clone is one more handle.
 ///
-/// What it reports counts with the next tick; what is stale changes nothing.
+/// A report takes effect with the next tick; a stale one changes nothing.
 ///
 /// # Examples
 /// ```
@@ -138,19 +146,19 @@ pub struct Reporter {
 impl Reporter {
     /// As [`DagScheduler::complete`].
     pub fn complete(&self, task: TaskId, attempt: Attempt, value: Value) {
-        self.post(task, attempt, Finish::Value(value));
+        self.post(task, attempt, Ok(value));
     }
 
     /// As [`DagScheduler::fail`].
     pub fn fail<E: Display + 'static>(&self, task: TaskId, attempt: Attempt, error: E) {
-        self.post(task, attempt, Finish::Error(error_of(error)));
+        self.post(task, attempt, Err(error_of(error)));
     }
 
-    fn post(&self, task: TaskId, attempt: Attempt, finish: Finish) {
-        self.inbox.post(Report {
+    fn post(&self, task: TaskId, attempt: Attempt, result: Result<Value, TaskError>) {
+        self.inbox.post(AttemptReport {
             task,
             attempt,
-            finish,
+            result: result.map_err(Failure::from),
         });
     }
 }

@@ -1,86 +1,74 @@
-//! Inbox: where attempts report, and where the crank waits for them.
+//! Inbox: the queue of reports from other threads, which `tick` waits for.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use zeph_executor::TaskError;
 use zeph_graph::{Attempt, TaskId};
+use zeph_runtime::driver::Failure;
 
-/// Some clocks cannot count further; waking once a year is no polling.
+/// A limit for platforms whose clocks overflow. Waking once a year is not polling.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What became of an attempt.
+/// The end of an attempt.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct AttemptReport {
     pub(crate) task: TaskId,
     pub(crate) attempt: Attempt,
-    pub(crate) finish: Finish,
-}
-
-#[derive(Debug)]
-pub(crate) enum Finish {
-    Value(Value),
-    Error(TaskError),
-    Panicked(String),
+    pub(crate) result: Result<Value, Failure>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    desk: Mutex<Desk>,
-    bell: Condvar,
+    queue: Mutex<Queue>,
+    arrived: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Desk {
-    reports: VecDeque<Report>,
-    // Handles through which other threads can report.
+struct Queue {
+    reports: VecDeque<AttemptReport>,
+    /// The number of [`Reporter`](super::Reporter)s that are alive.
     reporters: usize,
 }
 
 impl Inbox {
-    pub(crate) fn post(&self, report: Report) {
-        self.desk().reports.push_back(report);
-        self.bell.notify_all();
+    pub(crate) fn post(&self, report: AttemptReport) {
+        self.queue().reports.push_back(report);
+        self.arrived.notify_all();
     }
 
-    pub(crate) fn take(&self) -> VecDeque<Report> {
-        std::mem::take(&mut self.desk().reports)
+    pub(crate) fn take(&self) -> VecDeque<AttemptReport> {
+        std::mem::take(&mut self.queue().reports)
     }
 
     pub(crate) fn reporters(&self) -> usize {
-        self.desk().reporters
+        self.queue().reporters
     }
 
     pub(crate) fn add_reporter(&self) {
-        self.desk().reporters += 1;
+        self.queue().reporters += 1;
     }
 
-    /// The crank may be waiting for a reporter that is the last one and goes without a word.
+    /// Also wakes a `tick` that waits, which may have been waiting for this reporter.
     pub(crate) fn remove_reporter(&self) {
-        self.desk().reporters -= 1;
-        self.bell.notify_all();
+        self.queue().reporters -= 1;
+        self.arrived.notify_all();
     }
 
-    /// Waits for a report, or until `at_most` is over; with `of_reporters`, also until none is left.
-    /// May return early: whoever waits looks again.
-    pub(crate) fn wait(&self, of_reporters: bool, at_most: Option<Duration>) {
-        let desk = self.desk();
-        if !desk.reports.is_empty() || (of_reporters && desk.reporters == 0) {
+    /// Waits for a report, at most that long; with `for_reporters`, also until no reporter is left.
+    /// May return early: the caller checks again.
+    pub(crate) fn wait(&self, for_reporters: bool, at_most: Option<Duration>) {
+        let queue = self.queue();
+        if !queue.reports.is_empty() || (for_reporters && queue.reporters == 0) {
             return;
         }
-        match at_most {
-            Some(at_most) => {
-                let at_most = at_most.min(LONGEST_WAIT);
-                drop(self.bell.wait_timeout(desk, at_most));
-            }
-            None => drop(self.bell.wait(desk)),
-        }
+        let at_most = at_most.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+        drop(self.arrived.wait_timeout(queue, at_most));
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        // No code of others runs under this lock, so a poisoned one holds sound data.
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // No foreign code runs under this lock, so a poisoned one holds consistent data.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,30 +1,29 @@
-//! The synchronous driver: a graph, closures, and a crank to turn.
+//! DagScheduler: the blocking driver. Runs a graph of closures on threads, with its journal in memory.
 //!
-//! `scheduler` is the contract, `turn` the crank, `external` the form in which the caller does the
-//! work. Nothing here knows an async runtime.
+//! `scheduler` is the contract, `step` the loop, `external` the form in which the caller runs the
+//! attempts. The rules of driving are those of [`zeph_runtime::driver`]. Nothing here uses an async
+//! runtime.
 
+mod external;
 mod scheduler;
-mod task;
-mod turn;
+mod step;
 
 mod answer;
-mod external;
 mod outcome;
+mod task;
 
-mod assignment;
+mod attempt;
 mod body;
 
 mod clock;
-mod contents;
 mod inbox;
 mod pool;
-mod stage;
-mod stop;
+mod run;
 
-pub use answer::Reply;
-pub use assignment::Assignment;
+pub use attempt::AttemptContext;
 pub use body::{Body, BodyResult};
 pub use external::Reporter;
 pub use outcome::Outcome;
 pub use scheduler::DagScheduler;
 pub use task::DagTask;
+pub use zeph_runtime::driver::Reply;

@@ -1,27 +1,27 @@
-//! Outcome: where a run stands when the crank has stopped.
+//! Outcome: the state of a run when `tick` returns `false`.
 
 use zeph_graph::{RunEnd, TaskId};
 use zeph_scheduler::OpenQuestion;
 
-/// Where a run stands, and so what a `false` of [`DagScheduler::tick`](crate::DagScheduler::tick)
-/// means.
+/// The state of a run, and so the meaning of a `false` of
+/// [`DagScheduler::tick`](crate::DagScheduler::tick).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It is over.
+    /// The run has ended.
     Ended(RunEnd),
-    /// Only these questions are left to wait for, oldest first. Answer one and tick again.
+    /// Only these questions are open, oldest first. Answer one and tick again.
     Waiting(Vec<OpenQuestion>),
-    /// It is paused and nothing is in flight. Unpause it and tick again.
+    /// The run is paused and no attempt is in flight. Unpause it and tick again.
     Paused,
-    /// These tasks can never move again: a fault of the machine, found by itself.
+    /// These tasks can never change again: a bug of the scheduler that it has detected.
     Stuck(Vec<TaskId>),
-    /// It goes on with the next tick.
+    /// The run continues with the next tick.
     NotFinished,
 }
 
 impl Outcome {
-    /// Whether the run is over and every task completed, those apart that a person declined.
+    /// Whether the run has ended with every task completed, except those that a person declined.
     #[must_use]
     pub fn is_completed(&self) -> bool {
         *self == Self::Ended(RunEnd::Completed)

@@ -1,101 +1,94 @@
-//! Pool: the threads that bodies run on, made when they are needed.
+//! Pool: the threads that run bodies.
 
-use std::any::Any;
-use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use zeph_executor::{MAX_VALUE_BYTES, TaskError, check_value_size};
+use zeph_executor::TaskError;
+use zeph_runtime::driver::Failure;
 
-use super::assignment::Assignment;
+use super::attempt::AttemptContext;
 use super::body::AnyBody;
-use super::inbox::{Finish, Inbox, Report};
+use super::inbox::{AttemptReport, Inbox};
 
-/// Threads that run bodies. As many as bodies were at work at the same time, those that were given up
-/// included; a free one is used again.
+/// Threads that run bodies. A free thread is used again; a new one is made if none is free.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    /// `None` once the pool is being dropped, which ends the threads.
+    jobs: Option<Sender<Job>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    patience: Duration,
+    /// Disconnected when the last thread has ended.
+    alive: (Option<Sender<Infallible>>, Mutex<Receiver<Infallible>>),
+    grace: Duration,
 }
 
 pub(crate) struct Job {
     pub(crate) body: AnyBody,
-    pub(crate) work: Assignment,
+    pub(crate) context: AttemptContext,
 }
 
 struct Shared {
-    floor: Mutex<Floor>,
-    work: Condvar,
-    gone: Condvar,
+    queue: Mutex<Receiver<Job>>,
+    /// Threads that have no job, minus the jobs in the queue.
+    free: AtomicUsize,
     inbox: Arc<Inbox>,
 }
 
-#[derive(Default)]
-struct Floor {
-    jobs: VecDeque<Job>,
-    idle: usize,
-    alive: usize,
-    closed: bool,
-}
-
 impl Pool {
-    /// No thread yet. `patience` is how long dropping the pool waits for bodies that still run.
-    pub(crate) fn new(inbox: Arc<Inbox>, patience: Duration) -> Self {
+    /// A pool without threads. Dropping it waits at most `grace` for bodies that still run.
+    pub(crate) fn new(inbox: Arc<Inbox>, grace: Duration) -> Self {
+        let (jobs, queue) = channel();
+        let (alive, ended) = channel();
         let shared = Shared {
-            floor: Mutex::default(),
-            work: Condvar::new(),
-            gone: Condvar::new(),
+            queue: Mutex::new(queue),
+            free: AtomicUsize::new(0),
             inbox,
         };
         Self {
+            jobs: Some(jobs),
             shared: Arc::new(shared),
             threads: Vec::new(),
-            patience,
+            alive: (Some(alive), Mutex::new(ended)),
+            grace,
         }
     }
 
     /// Runs the job on a free thread, or on a new one.
     pub(crate) fn submit(&mut self, job: Job) -> io::Result<()> {
-        let mut floor = self.shared.floor();
-        if floor.jobs.len() < floor.idle {
-            floor.jobs.push_back(job);
-            self.shared.work.notify_one();
-            return Ok(());
+        let (free, jobs) = (&self.shared.free, self.jobs.as_ref());
+        let claim = free.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
+        if let (Ok(_), Some(jobs)) = (claim, jobs) {
+            return jobs.send(job).map_err(|_| io::ErrorKind::BrokenPipe.into());
         }
-        let shared = Arc::clone(&self.shared);
+        let (shared, alive) = (Arc::clone(&self.shared), self.alive.0.clone());
         let name = format!("zeph-body-{}", self.threads.len() + 1);
-        let thread = Builder::new()
-            .name(name)
-            .spawn(move || work_until_closed(&shared))?;
-        floor.alive += 1;
-        floor.jobs.push_back(job);
-        drop(floor);
-        self.threads.push(thread);
+        let thread = Builder::new().name(name).spawn(move || {
+            let _alive = alive;
+            shared.work(job);
+        });
+        self.threads.push(thread?);
         Ok(())
     }
 }
 
 impl Drop for Pool {
-    /// Waits for the threads, at most as long as `patience`: a thread cannot be ended by force, so one
-    /// whose body blocks is left behind, and its report goes nowhere.
+    /// A thread cannot be ended by force: one whose body blocks longer than the grace period is left
+    /// behind, and its report is ignored.
     fn drop(&mut self) {
-        let mut floor = self.shared.floor();
-        floor.closed = true;
-        let unbegun = std::mem::take(&mut floor.jobs);
-        self.shared.work.notify_all();
-        let waited = (self.shared.gone).wait_timeout_while(floor, self.patience, |f| f.alive > 0);
-        let floor = waited.unwrap_or_else(PoisonError::into_inner).0;
-        let all_gone = floor.alive == 0;
-        drop(floor);
-        drop(unbegun);
+        self.jobs = None;
+        self.alive.0 = None;
+        let ended = self.alive.1.get_mut();
+        let ended = ended.unwrap_or_else(PoisonError::into_inner);
+        let all = ended.recv_timeout(self.grace) == Err(RecvTimeoutError::Disconnected);
         for thread in self.threads.drain(..) {
-            if all_gone || thread.is_finished() {
-                // Its panic, if any, was reported as the failure of its attempt.
+            if all || thread.is_finished() {
+                // A panic of the body was reported as the failure of its attempt.
                 drop(thread.join());
             }
         }
@@ -103,23 +96,16 @@ impl Drop for Pool {
 }
 
 impl Shared {
-    fn floor(&self) -> MutexGuard<'_, Floor> {
-        // Bodies run outside this lock, so a poisoned one holds sound data.
-        self.floor.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn next(&self) -> Option<Job> {
-        let mut floor = self.floor();
-        loop {
-            if floor.closed {
-                return None;
-            }
-            if let Some(job) = floor.jobs.pop_front() {
-                return Some(job);
-            }
-            floor.idle += 1;
-            floor = (self.work.wait(floor)).unwrap_or_else(PoisonError::into_inner);
-            floor.idle -= 1;
+    fn work(&self, first: Job) {
+        let mut next = Some(first);
+        while let Some(job) = next {
+            let report = run(&job);
+            drop(job);
+            self.free.fetch_add(1, Ordering::AcqRel);
+            self.inbox.post(report);
+            // Bodies run outside this lock, so a poisoned one holds consistent data.
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            next = queue.recv().ok();
         }
     }
 }
@@ -130,59 +116,22 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-fn work_until_closed(shared: &Shared) {
-    let _leaving = Leaving(shared);
-    while let Some(job) = shared.next() {
-        let report = run(&job);
-        shared.inbox.post(report);
-    }
-}
-
-/// Says that the thread is gone, however it went.
-struct Leaving<'a>(&'a Shared);
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        self.0.floor().alive -= 1;
-        self.0.gone.notify_all();
-    }
-}
-
-fn run(job: &Job) -> Report {
-    let work = &job.work;
+fn run(job: &Job) -> AttemptReport {
+    let context = &job.context;
     let attempt = || {
-        if work.is_cancelled() {
-            return Err(TaskError::cancelled("cancelled before it began"));
+        if context.is_cancelled() {
+            return Err(TaskError::cancelled("cancelled before it started"));
         }
-        let value = (job.body)(work)?;
-        check_value_size(&value, MAX_VALUE_BYTES)?;
-        Ok(value)
+        (job.body)(context)
     };
-    // A body that broke its own state by panicking is called again with it: that is between the body
-    // and its owner.
-    let finish = match catch_unwind(AssertUnwindSafe(attempt)) {
-        Ok(Ok(value)) => Finish::Value(value),
-        Ok(Err(error)) => Finish::Error(error),
-        Err(payload) => Finish::Panicked(told(payload)),
+    // A body that panics is called again for the next attempt, with whatever state it left.
+    let result = match catch_unwind(AssertUnwindSafe(attempt)) {
+        Ok(result) => result.map_err(Failure::from),
+        Err(payload) => Err(Failure::panicked(payload)),
     };
-    Report {
-        task: work.task,
-        attempt: work.attempt,
-        finish,
+    AttemptReport {
+        task: context.task,
+        attempt: context.attempt,
+        result,
     }
-}
-
-fn told(payload: Box<dyn Any + Send>) -> String {
-    let text = if let Some(text) = payload.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "no message".to_owned()
-    };
-    // What was thrown may throw again when it is dropped; then it is kept for ever.
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        Box::leak(again);
-    }
-    text
 }

@@ -1,11 +1,11 @@
-//! DagTask: one task of a run, to be asked.
+//! DagTask: the current state of one task.
 
 use serde_json::Value;
 use zeph_graph::{Task, TaskId, TaskState};
 
 use super::DagScheduler;
 
-/// A task of a [`DagScheduler`], as it stands now.
+/// A task of a [`DagScheduler`] in its current state.
 #[derive(Clone, Copy, Debug)]
 pub struct DagTask<'a> {
     pub(crate) scheduler: &'a DagScheduler,
@@ -19,23 +19,23 @@ impl<'a> DagTask<'a> {
         self.id
     }
 
-    /// What the task is.
+    /// The task's definition.
     #[must_use]
     pub fn definition(&self) -> &'a Task {
         self.scheduler.graph().task(self.id)
     }
 
-    /// Where it stands.
+    /// Its state.
     #[must_use]
     pub fn state(&self) -> TaskState {
-        self.scheduler.stage.state(self.id)
+        self.scheduler.run.state(self.id)
     }
 
-    /// How many attempts were started.
+    /// The number of attempts that were started.
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        let machine = self.scheduler.stage.machine();
-        let last = machine.and_then(|machine| machine.task(self.id).last_attempt());
+        let scheduler = self.scheduler.run.scheduler();
+        let last = scheduler.and_then(|scheduler| scheduler.task(self.id).last_attempt());
         last.map_or(0, zeph_graph::Attempt::get)
     }
 

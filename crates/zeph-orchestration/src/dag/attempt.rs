@@ -1,6 +1,6 @@
-//! Assignment: one attempt to be made, with all that it needs to know.
+//! Attempts: what a body is called with, and how it learns of its cancellation.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -8,25 +8,23 @@ use serde_json::Value;
 use zeph_executor::TaskError;
 use zeph_graph::{Attempt, Params, TaskId};
 
-use super::stop::Stop;
-
-/// What a parent left: its name and its value.
+/// The names and values of the parents.
 pub(crate) type Inputs = Vec<(Arc<str>, Arc<Value>)>;
 
-/// One attempt to be made: what a body is called with, and what
-/// [`DagScheduler::started`](crate::DagScheduler::started) hands out. A clone is the same attempt.
+/// One attempt of a task. A body is called with it, and
+/// [`DagScheduler::started`](crate::DagScheduler::started) returns it. A clone is the same attempt.
 #[derive(Clone, Debug)]
-pub struct Assignment {
+pub struct AttemptContext {
     pub(crate) task: TaskId,
     pub(crate) attempt: Attempt,
     pub(crate) name: Arc<str>,
     pub(crate) action: Arc<str>,
     pub(crate) params: Params,
     pub(crate) inputs: Arc<Inputs>,
-    pub(crate) stop: Stop,
+    pub(crate) cancel: CancelFlag,
 }
 
-impl Assignment {
+impl AttemptContext {
     /// The task.
     #[must_use]
     pub const fn task(&self) -> TaskId {
@@ -70,21 +68,24 @@ impl Assignment {
         })
     }
 
-    /// The value that a parent left. `None` if it left none, did not complete, or is not a parent.
+    /// The value of a parent. `None` if it has none, did not complete, or is not a parent.
     #[must_use]
     pub fn input(&self, parent: &str) -> Option<&Value> {
         let found = self.inputs.iter().find(|(name, _)| &**name == parent)?;
         Some(&found.1)
     }
 
-    /// The value that a parent left, as a type.
+    /// The value of a parent as a type.
     ///
     /// # Errors
     /// Permanent, with the code `missing_input` if there is none, or `invalid_input` if it does not
     /// fit.
     pub fn input_as<T: DeserializeOwned>(&self, parent: &str) -> Result<T, TaskError> {
         let Some(value) = self.input(parent) else {
-            let text = format!("task {:?} has no value of a parent {parent:?}", self.name());
+            let text = format!(
+                "task {:?} has no parent {parent:?} with a value",
+                self.name()
+            );
             return Err(TaskError::permanent(text).with_code("missing_input"));
         };
         T::deserialize(value).map_err(|error| {
@@ -95,22 +96,44 @@ impl Assignment {
         })
     }
 
-    /// All values that parents left, by the parents' names, in the order of the dependencies.
+    /// The values of all parents that have one, with their names, in the order of the dependencies.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.inputs.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Whether the result is no longer wanted: cancelled, out of time, given up, or the scheduler is
-    /// gone. Stays so.
+    /// Whether the attempt is cancelled: by a request, by a time-out, or because the scheduler was
+    /// dropped. Does not change back.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.stop.is_raised()
+        self.cancel.is_raised()
     }
 
-    /// Waits that long, or until the result is no longer wanted; says whether it is not. The pause for
-    /// a body that must wait for something outside.
-    #[must_use = "whoever waits must end when this says so"]
+    /// Waits that long, or until the attempt is cancelled; returns whether it is. For bodies that poll
+    /// something outside.
+    #[must_use = "a body must return when its attempt is cancelled"]
     pub fn wait_cancelled(&self, at_most: Duration) -> bool {
-        self.stop.wait(at_most)
+        self.cancel.wait(at_most)
+    }
+}
+
+/// A flag that is raised once, and that a thread can wait for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CancelFlag(Arc<(Mutex<bool>, Condvar)>);
+
+impl CancelFlag {
+    pub(crate) fn raise(&self) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.1.notify_all();
+    }
+
+    fn is_raised(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the flag is raised, at most that long; returns whether it is.
+    fn wait(&self, at_most: Duration) -> bool {
+        let flag = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = (self.0.1).wait_timeout_while(flag, at_most, |raised| !*raised);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

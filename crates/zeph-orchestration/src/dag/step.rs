@@ -1,0 +1,263 @@
+//! The loop: take reports, record decisions, start ready attempts, and wait if there were none.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use zeph_executor::{MAX_VALUE_BYTES, TaskError, check_value_size};
+use zeph_graph::{Attempt, Output, Record, RunState, TaskId, Timestamp};
+use zeph_runtime::driver::{self, Failure, ReportResult};
+use zeph_scheduler::{Action, Explanation, Input, InputOutcome, Scheduler};
+
+use super::DagScheduler;
+use super::attempt::{AttemptContext, CancelFlag, Inputs};
+use super::inbox::AttemptReport;
+use super::pool::{Job, Pool};
+
+/// A content of the run, which is kept in memory.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Value(Arc<Value>),
+    Error(Arc<str>),
+}
+
+/// What a tick without a decision waits for.
+enum Wait {
+    /// For the caller to answer, to unpause, or for nothing, since the run has ended.
+    Nothing,
+    /// For a report of the caller.
+    Caller,
+    /// For a report or a timer.
+    Event { for_reporters: bool },
+}
+
+impl DagScheduler {
+    /// Takes the reports so far, records the decisions that follow, and starts ready attempts.
+    ///
+    /// If there was no decision it blocks, without polling, while a body or a
+    /// [`Reporter`](crate::Reporter) can still report or a timer is set (a back-off, a time-out, the
+    /// default of a question). It never waits for the caller. It uses no async runtime, so it can be
+    /// called inside one, where it blocks its thread.
+    ///
+    /// `true`: read the [`events`](Self::events) and tick again. The tick that records the end of the
+    /// run also returns `true`, so the body of a `while` loop sees every event; the next one returns
+    /// `false`. Also `false`: only questions without a default are left, or the run is paused and no
+    /// attempt is in flight. [`outcome`](Self::outcome) says which. After an answer or an unpause the
+    /// run continues with the next tick.
+    pub fn tick(&mut self) -> bool {
+        self.idle = false;
+        self.run.start(&self.clock);
+        loop {
+            if self.step() {
+                return true;
+            }
+            match self.wait_for() {
+                Wait::Nothing => return false,
+                Wait::Caller => {
+                    self.idle = true;
+                    return true;
+                }
+                Wait::Event { for_reporters } => {
+                    let due = self.run.scheduler().and_then(Scheduler::deadline);
+                    let due = due.filter(|&due| due < Timestamp::MAX);
+                    let at_most = due.map(|due| due.since(self.clock.now()));
+                    self.inbox.wait(for_reporters, at_most);
+                }
+            }
+        }
+    }
+
+    /// Everything that can be done without waiting; returns whether a decision was recorded.
+    fn step(&mut self) -> bool {
+        let now = self.clock.now();
+        for report in self.inbox.take() {
+            self.receive(now, report);
+        }
+        self.run.start(&self.clock).handle(now, Input::Tick);
+        let mut has_decided = false;
+        while let Some(batch) = self.run.start(&self.clock).step() {
+            has_decided = true;
+            for entry in batch.entries() {
+                self.journal.push(*entry);
+                let reported = match entry.record {
+                    Record::AttemptFailed {
+                        error: Some(id), ..
+                    } => self.contents.get(id),
+                    Record::Completed {
+                        task,
+                        output: Output::Definition,
+                        ..
+                    } => {
+                        let value = driver::defined_value(self.run.graph(), task);
+                        self.defined.insert(task, Arc::new(value));
+                        None
+                    }
+                    _ => None,
+                };
+                let reported = match reported {
+                    Some(Content::Error(text)) => Some(Arc::clone(text)),
+                    Some(Content::Value(_)) | None => None,
+                };
+                self.errors.note(entry, self.run.graph(), reported);
+            }
+            for action in self.run.start(&self.clock).saved(batch) {
+                self.perform(action);
+            }
+        }
+        has_decided
+    }
+
+    /// Passes the end of an attempt to the scheduler.
+    pub(crate) fn receive(&mut self, now: Timestamp, report: AttemptReport) -> InputOutcome {
+        let AttemptReport {
+            task,
+            attempt,
+            result,
+        } = report;
+        let checked = result.and_then(|value| {
+            check_value_size(&value, MAX_VALUE_BYTES)?;
+            Ok(value)
+        });
+        let result = match checked {
+            Ok(Value::Null) => ReportResult::Completed(None),
+            Ok(value) => ReportResult::Completed(Some(Content::Value(Arc::new(value)))),
+            Err(Failure { fault, error }) => ReportResult::Failed {
+                fault,
+                error: Content::Error(format!("{error:#}").into()),
+                retry_after: error.retry_after(),
+            },
+        };
+        let report = driver::Report {
+            task,
+            attempt,
+            result,
+            log: None,
+        };
+        let scheduler = self.run.start(&self.clock);
+        let (outcome, _) = driver::deliver(scheduler, &mut self.contents, now, report);
+        if outcome == InputOutcome::Accepted {
+            self.cancel_flags.remove(&task);
+        }
+        outcome
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start { task, attempt } => self.start(task, attempt),
+            Action::Cancel { task, attempt } => self.cancel_attempt(task, attempt),
+            // The thread cannot be ended by force; its report will be stale.
+            Action::Abandon { task, .. } => drop(self.cancel_flags.remove(&task)),
+            // Observers see these in the events.
+            Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
+        }
+    }
+
+    fn start(&mut self, task: TaskId, attempt: Attempt) {
+        let context = self.context(task, attempt);
+        self.cancel_flags.insert(task, context.cancel.clone());
+        if self.external {
+            self.started.push_back(context);
+            return;
+        }
+        let body = self.bodies.get(&task);
+        let Some(body) = body.or_else(|| self.actions.get(&context.action)) else {
+            let (name, action) = (&context.name, &context.action);
+            let text = format!(
+                "task {name:?} has no body, and no closure is registered for its action {action:?}"
+            );
+            self.post_failure(
+                task,
+                attempt,
+                TaskError::permanent(text).with_code("no_body"),
+            );
+            return;
+        };
+        let body = Arc::clone(body);
+        let grace = self.run.policy().cancel_grace;
+        let inbox = &self.inbox;
+        let pool = (self.pool).get_or_insert_with(|| Pool::new(Arc::clone(inbox), grace));
+        if let Err(error) = pool.submit(Job { body, context }) {
+            let failed = TaskError::retryable("no thread could be started").with_source(error);
+            self.post_failure(task, attempt, failed);
+        }
+    }
+
+    fn context(&self, task: TaskId, attempt: Attempt) -> AttemptContext {
+        let graph = self.run.graph();
+        let definition = graph.task(task);
+        let (action, params) = driver::action_of(definition);
+        let input = |&parent| {
+            let value = self.value(parent)?;
+            Some((graph.task(parent).shared_name(), Arc::clone(value)))
+        };
+        let inputs: Inputs = graph.parents(task).iter().filter_map(input).collect();
+        AttemptContext {
+            task,
+            attempt,
+            name: definition.shared_name(),
+            action,
+            params,
+            inputs: Arc::new(inputs),
+            cancel: CancelFlag::default(),
+        }
+    }
+
+    fn cancel_attempt(&mut self, task: TaskId, attempt: Attempt) {
+        if let Some(flag) = self.cancel_flags.get(&task) {
+            flag.raise();
+        }
+        // An attempt that was not handed out yet ends here.
+        let same = |cx: &AttemptContext| cx.task == task && cx.attempt == attempt;
+        if let Some(at) = self.started.iter().position(same) {
+            self.started.remove(at);
+            let error = TaskError::cancelled("cancelled before it started");
+            self.post_failure(task, attempt, error);
+        }
+    }
+
+    /// Reports a failure that the driver itself has found; the next step takes it.
+    fn post_failure(&self, task: TaskId, attempt: Attempt, error: TaskError) {
+        self.inbox.post(AttemptReport {
+            task,
+            attempt,
+            result: Err(error.into()),
+        });
+    }
+
+    fn wait_for(&self) -> Wait {
+        let Some(scheduler) = self.run.scheduler() else {
+            return Wait::Nothing;
+        };
+        if scheduler.end().is_some() {
+            return Wait::Nothing;
+        }
+        if scheduler.counts().in_flight() > 0 {
+            return match self.external && self.inbox.reporters() == 0 {
+                true => Wait::Caller,
+                false => Wait::Event {
+                    for_reporters: self.external,
+                },
+            };
+        }
+        let has_timer = match scheduler.state() {
+            // The time-out of the run is no reason to block a caller who may have the answer.
+            RunState::Waiting => scheduler.questions().any(|question| {
+                let asking = scheduler.explain(question.task);
+                matches!(
+                    asking,
+                    Explanation::Asking {
+                        deadline: Some(_),
+                        ..
+                    }
+                )
+            }),
+            RunState::Paused | RunState::Suspended | RunState::Ended(_) => false,
+            RunState::Running | RunState::Suspending => scheduler.deadline().is_some(),
+        };
+        match has_timer {
+            true => Wait::Event {
+                for_reporters: false,
+            },
+            false => Wait::Nothing,
+        }
+    }
+}

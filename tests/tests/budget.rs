@@ -110,10 +110,7 @@ fn graph(rng: &mut Rng) -> (TaskGraph, BTreeMap<u64, Budget>) {
         let task = Task::new(format!("part-{n}")).action_with("agent", params);
         let limit = 200 + rng.below(3_000);
         let task = if rng.percent(20) {
-            let budget = Budget {
-                tokens: limit,
-                ..Budget::UNLIMITED
-            };
+            let budget = Budget::of_tokens(limit);
             budgets.insert(n, budget);
             task.budget(budget)
         } else {
@@ -200,12 +197,10 @@ struct Outcome {
 fn play(seed: u64) -> Outcome {
     let mut rng = Rng::new(seed);
     let (graph, budgets) = graph(&mut rng);
-    let tokens = [600, 8_000, 40_000, u64::MAX, u64::MAX];
-    let money = [30_000, 300_000, u64::MAX, u64::MAX];
-    let budget = Budget {
-        tokens: *rng.pick(&tokens).expect("is not empty"),
-        micro_usd: *rng.pick(&money).expect("is not empty"),
-    };
+    let tokens = [Some(600), Some(8_000), Some(40_000), None, None];
+    let money = [Some(30_000), Some(300_000), None, None];
+    let tokens = *rng.pick(&tokens).expect("is not empty");
+    let budget = Budget::new(tokens, *rng.pick(&money).expect("is not empty"));
     let world = Arc::new(Mutex::new(World {
         rng: Rng::new(seed ^ 0x5eed),
         spent: Spent::default(),
@@ -282,7 +277,7 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
                 "seed {seed}: part-{part} really spent {real} of {budget}"
             );
             // Close to it: a budget that nothing comes near would prove nothing.
-            near += u32::from(real.tokens * 2 > budget.tokens);
+            near += u32::from(budget.tokens().is_some_and(|limit| real.tokens * 2 > limit));
         }
         let booked = report.spent.tokens >= real.tokens && report.spent.micro_usd >= real.micro_usd;
         assert!(

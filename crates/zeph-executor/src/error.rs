@@ -121,11 +121,10 @@ impl TaskError {
     /// The budget does not cover what comes next. Code `over_budget`; the detail holds `asked` and `left`.
     #[must_use]
     pub fn over_budget(asked: Spend, left: Budget) -> Self {
-        let told = |limit: u64| (limit != u64::MAX).then_some(limit);
         let message = format!("the budget does not cover {asked}: what is left is {left}");
         Self::new(ErrorClass::OverBudget, message).with_detail(serde_json::json!({
             "asked": { "tokens": asked.tokens, "micro_usd": asked.micro_usd },
-            "left": { "tokens": told(left.tokens), "micro_usd": told(left.micro_usd) },
+            "left": { "tokens": left.tokens(), "micro_usd": left.micro_usd() },
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What one call of a service costs, or may cost at most.
+/// The cost of one call of a service, actual or the most possible.
 ///
 /// Money is in millionths of the currency that prices are given in (US dollars by default). One call
 /// costs at most `u32::MAX` of each: 4.29 thousand million tokens, 4294.97 dollars.
@@ -22,7 +22,7 @@ pub struct Spend {
 }
 
 impl Spend {
-    /// Nothing.
+    /// No cost.
     pub const ZERO: Self = Self {
         tokens: 0,
         micro_usd: 0,
@@ -35,7 +35,7 @@ impl fmt::Display for Spend {
     }
 }
 
-/// What many calls have cost together.
+/// The cost of many calls together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Spent {
     /// Tokens, in and out.
@@ -45,7 +45,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// This and one more call. Stays at the largest number there is.
+    /// The sum with one more call; stops at `u64::MAX`.
     #[must_use]
     pub const fn plus(self, spend: Spend) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Spent {
         }
     }
 
-    /// Both together. Stays at the largest number there is.
+    /// The sum of both; stops at `u64::MAX`.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Spent {
         }
     }
 
-    /// This without one call that is in it. Stays at 0.
+    /// The difference to one call of it, at least 0.
     #[must_use]
     pub const fn minus(self, spend: Spend) -> Self {
         Self {
@@ -89,54 +89,92 @@ impl fmt::Display for Spent {
     }
 }
 
-/// The most that a run, or a task of it, may cost.
+/// The most that a run, or a task of it, may cost. Either number may be without a limit.
 ///
 /// # Examples
 /// ```
 /// use zeph_graph::{Budget, Spend, Spent};
-/// let budget = Budget { tokens: 1_000, ..Budget::UNLIMITED };
+/// let budget = Budget::of_tokens(1_000);
 /// let spent = Spent { tokens: 900, micro_usd: 0 };
 /// assert!(budget.covers(spent.plus(Spend { tokens: 100, micro_usd: 5 })));
 /// assert!(!budget.covers(spent.plus(Spend { tokens: 101, micro_usd: 0 })));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Budget {
-    /// Tokens, in and out; `u64::MAX` is no limit.
-    pub tokens: u64,
-    /// Millionths of a dollar; `u64::MAX` is no limit.
-    pub micro_usd: u64,
+    // `u64::MAX` is no limit. Two `Option<u64>` would make every record of a journal a third larger.
+    tokens: u64,
+    micro_usd: u64,
 }
 
 impl Budget {
     /// No limit.
-    pub const UNLIMITED: Self = Self {
-        tokens: u64::MAX,
-        micro_usd: u64::MAX,
-    };
+    pub const UNLIMITED: Self = Self::new(None, None);
+
+    /// A limit for tokens and one for millionths of a dollar; `None`, or `u64::MAX`, is no limit.
+    #[must_use]
+    pub const fn new(tokens: Option<u64>, micro_usd: Option<u64>) -> Self {
+        const fn limit(number: Option<u64>) -> u64 {
+            match number {
+                Some(number) => number,
+                None => u64::MAX,
+            }
+        }
+        Self {
+            tokens: limit(tokens),
+            micro_usd: limit(micro_usd),
+        }
+    }
+
+    /// A limit for tokens, in and out, and none for money.
+    #[must_use]
+    pub const fn of_tokens(tokens: u64) -> Self {
+        Self::new(Some(tokens), None)
+    }
+
+    /// A limit for money, in millionths of a dollar, and none for tokens.
+    #[must_use]
+    pub const fn of_micro_usd(micro_usd: u64) -> Self {
+        Self::new(None, Some(micro_usd))
+    }
+
+    /// The most tokens, in and out; `None` is no limit.
+    #[must_use]
+    pub const fn tokens(self) -> Option<u64> {
+        Self::number(self.tokens)
+    }
+
+    /// The most money, in millionths of a dollar; `None` is no limit.
+    #[must_use]
+    pub const fn micro_usd(self) -> Option<u64> {
+        Self::number(self.micro_usd)
+    }
+
+    const fn number(limit: u64) -> Option<u64> {
+        if limit == u64::MAX { None } else { Some(limit) }
+    }
 
     /// Whether there is no limit at all.
     #[must_use]
     pub const fn is_unlimited(self) -> bool {
-        self.tokens == u64::MAX && self.micro_usd == u64::MAX
+        self.tokens().is_none() && self.micro_usd().is_none()
     }
 
-    /// What is left of it. Where there is no limit, none is left either; elsewhere it stays at 0.
+    /// The rest of the budget after this cost, at least 0. A number without a limit stays without one.
     #[must_use]
     pub const fn without(self, spent: Spent) -> Self {
-        const fn rest(limit: u64, spent: u64) -> u64 {
-            if limit == u64::MAX {
-                u64::MAX
-            } else {
-                limit.saturating_sub(spent)
+        const fn rest(limit: Option<u64>, spent: u64) -> Option<u64> {
+            match limit {
+                Some(limit) => Some(limit.saturating_sub(spent)),
+                None => None,
             }
         }
-        Self {
-            tokens: rest(self.tokens, spent.tokens),
-            micro_usd: rest(self.micro_usd, spent.micro_usd),
-        }
+        Self::new(
+            rest(self.tokens(), spent.tokens),
+            rest(self.micro_usd(), spent.micro_usd),
+        )
     }
 
-    /// What both allow.
+    /// The smaller limit of both, for each number.
     #[must_use]
     pub const fn min(self, other: Self) -> Self {
         const fn less(a: u64, b: u64) -> u64 {
@@ -148,7 +186,7 @@ impl Budget {
         }
     }
 
-    /// Whether so much may be spent.
+    /// Whether the budget covers this cost.
     #[must_use]
     pub const fn covers(self, spent: Spent) -> bool {
         spent.tokens <= self.tokens && spent.micro_usd <= self.micro_usd
@@ -161,19 +199,36 @@ impl Default for Budget {
     }
 }
 
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget")
+            .field("tokens", &self.tokens())
+            .field("micro_usd", &self.micro_usd())
+            .finish()
+    }
+}
+
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.tokens, self.micro_usd) {
-            (u64::MAX, u64::MAX) => f.write_str("no limit"),
-            (tokens, u64::MAX) => write!(f, "{tokens} tokens"),
-            (u64::MAX, money) => write!(f, "{} USD", Usd(money)),
-            (tokens, money) => write!(f, "{tokens} tokens and {} USD", Usd(money)),
+        match (self.tokens(), self.micro_usd()) {
+            (None, None) => f.write_str("no limit"),
+            (Some(tokens), None) => write!(f, "{tokens} tokens"),
+            (None, Some(money)) => write!(f, "{} USD", Usd(money)),
+            (Some(tokens), Some(money)) => write!(f, "{tokens} tokens and {} USD", Usd(money)),
         }
     }
 }
 
-/// Millionths as a decimal fraction without trailing zeros.
-struct Usd(u64);
+/// Money in millionths of a dollar, displayed in dollars without trailing zeros and without the currency.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::Usd;
+/// assert_eq!(Usd(1_500_000).to_string(), "1.5");
+/// assert_eq!(Usd(7).to_string(), "0.000007");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Usd(pub u64);
 
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,35 +263,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_no_limit_is_no_limit() {
-        let budget = Budget {
-            tokens: 10,
-            ..Budget::UNLIMITED
-        };
+    fn the_rest_of_no_limit_is_no_limit() {
+        let budget = Budget::of_tokens(10);
         let spent = Spent {
             tokens: 12,
             micro_usd: 7,
         };
-        let none = Budget {
-            tokens: 0,
-            ..Budget::UNLIMITED
-        };
+        let none = Budget::of_tokens(0);
         assert_eq!(budget.without(spent), none);
         assert_eq!(Budget::UNLIMITED.without(spent), Budget::UNLIMITED);
         assert_eq!(Budget::UNLIMITED.min(budget), budget);
     }
 
     #[test]
-    fn money_is_told_as_a_fraction() {
-        let told = |micro_usd| {
-            Budget {
-                micro_usd,
-                ..Budget::UNLIMITED
-            }
-            .to_string()
-        };
-        assert_eq!(told(0), "0 USD");
-        assert_eq!(told(1_500_000), "1.5 USD");
-        assert_eq!(told(7), "0.000007 USD");
+    fn budgets_are_written_with_their_units() {
+        let text = |tokens, micro_usd| Budget::new(tokens, micro_usd).to_string();
+        assert_eq!(text(None, None), "no limit");
+        assert_eq!(text(Some(u64::MAX), None), "no limit");
+        assert_eq!(text(Some(0), None), "0 tokens");
+        assert_eq!(text(None, Some(1_500_000)), "1.5 USD");
+        assert_eq!(text(Some(5), Some(0)), "5 tokens and 0 USD");
     }
 }

@@ -25,7 +25,7 @@ mod state;
 pub mod picture;
 pub mod wire;
 
-pub use budget::{Budget, Spend, Spent};
+pub use budget::{Budget, Spend, Spent, Usd};
 pub use graph::{AddError, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
 pub use id::{Attempt, BadRunId, ContentId, QuestionId, ReservationId, RunId, Seq, TaskId};
 pub use lane::{Lane, LaneId};

@@ -11,10 +11,7 @@ const MAX_USD: f64 = 1_000_000.0;
 /// Reads `budget`: a number of tokens, or a table of `tokens` and `usd`.
 pub(crate) fn read(node: &Node, problems: &mut Diagnostics) -> Option<Budget> {
     if let Value::Integer(_) = node.value {
-        return Some(Budget {
-            tokens: tokens(node, "`budget`", problems)?,
-            ..Budget::UNLIMITED
-        });
+        return Some(Budget::of_tokens(tokens(node, "`budget`", problems)?));
     }
     let fields = node.table("`budget`", &["tokens", "usd"], problems)?;
     if fields.entries().is_empty() {
@@ -25,15 +22,10 @@ pub(crate) fn read(node: &Node, problems: &mut Diagnostics) -> Option<Budget> {
         );
         return None;
     }
-    let unlimited = Budget::UNLIMITED;
-    Some(Budget {
-        tokens: fields
-            .read("tokens", |node, what| tokens(node, what, problems))
-            .unwrap_or(unlimited.tokens),
-        micro_usd: fields
-            .read("usd", |node, _| micro_usd(node, problems))
-            .unwrap_or(unlimited.micro_usd),
-    })
+    Some(Budget::new(
+        fields.read("tokens", |node, what| tokens(node, what, problems)),
+        fields.read("usd", |node, _| micro_usd(node, problems)),
+    ))
 }
 
 /// Reads `over_budget`.

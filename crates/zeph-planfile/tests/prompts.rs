@@ -131,15 +131,12 @@ fn budgets_are_tokens_or_tokens_and_dollars() {
         budget = 500
     "#;
     let plan = Plan::load(text, Format::Toml, "plan").unwrap();
-    let limit = Budget {
-        tokens: 20_000,
-        micro_usd: 100_000,
-    };
+    let limit = Budget::new(Some(20_000), Some(100_000));
     assert_eq!(plan.budget(), Some(limit));
     assert_eq!(plan.over_budget(), Some(OverBudget::Partial));
     let graph = plan.bind(&BTreeMap::new()).unwrap().graph().unwrap();
     let task = graph.task(graph.find("a").unwrap());
-    assert_eq!(task.rules().budget.tokens, 500);
+    assert_eq!(task.rules().budget, Budget::of_tokens(500));
 }
 
 #[test]

@@ -291,10 +291,7 @@ async fn an_answer_that_the_budget_shortened_is_no_difference() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_the_budget_cut_is_over_budget_once_more() {
     let model = ScriptedProvider::new("script").then(Reply::text("word ".repeat(9_000)));
-    let budget = Budget {
-        tokens: 3_000,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(3_000);
     let mut recorded = recorded_by(Arc::new(model), budget).await;
     let RecordedEnd::Error(error) = &recorded.end else {
         panic!("{:?}", recorded.end);
@@ -304,7 +301,7 @@ async fn an_answer_that_the_budget_cut_is_over_budget_once_more() {
     recorded.reserved[0].0.tokens = 3_000;
     assert_eq!(again(recorded.clone()).await, Replayed::Same);
     // Another task may have given back a part of the budget between the look at it and the taking.
-    recorded.reserved[0].1.tokens = 9_000;
+    recorded.reserved[0].1 = Budget::of_tokens(9_000);
     assert_eq!(again(recorded).await, Replayed::Same);
 }
 

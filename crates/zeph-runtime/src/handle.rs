@@ -234,8 +234,8 @@ impl RunHandle {
     /// If the run is unloaded.
     pub async fn set_budget(&self, budget: Budget) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Budget {
-            tokens: Some(budget.tokens),
-            micro_usd: Some(budget.micro_usd),
+            tokens: Some(budget.tokens().unwrap_or(u64::MAX)),
+            micro_usd: Some(budget.micro_usd().unwrap_or(u64::MAX)),
         })
         .await
     }

@@ -42,8 +42,5 @@ pub enum Request {
 
 /// A budget with some of its numbers replaced.
 pub(crate) fn changed(old: Budget, tokens: Option<u64>, micro_usd: Option<u64>) -> Budget {
-    Budget {
-        tokens: tokens.unwrap_or(old.tokens),
-        micro_usd: micro_usd.unwrap_or(old.micro_usd),
-    }
+    Budget::new(tokens.or(old.tokens()), micro_usd.or(old.micro_usd()))
 }

@@ -24,10 +24,7 @@ fn tokens(tokens: u32) -> Spend {
 }
 
 fn budget(tokens: u64) -> Budget {
-    Budget {
-        tokens,
-        ..Budget::UNLIMITED
-    }
+    Budget::of_tokens(tokens)
 }
 
 fn named(name: &str) -> RunId {
@@ -52,7 +49,7 @@ fn caller() -> Arc<dyn Executor> {
         // Said twice, it counts once.
         cx.journal().settle(held, tokens(50)).await?;
         let left = cx.journal().left().await?;
-        Ok(TaskOutput::from(left.tokens))
+        Ok(TaskOutput::from(left.tokens().expect("is limited")))
     })
 }
 

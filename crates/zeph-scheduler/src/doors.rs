@@ -155,7 +155,7 @@ impl Scheduler {
     /// use zeph_scheduler::{Input, InputOutcome, Refusal, Scheduler};
     /// let mut graph = TaskGraph::new();
     /// let ask = graph.add_task(Task::new("ask").action("model"), []);
-    /// let budget = Budget { tokens: 1_000, ..Budget::UNLIMITED };
+    /// let budget = Budget::of_tokens(1_000);
     /// let mut scheduler = Scheduler::new(graph, Policy { budget, ..Policy::default() });
     /// scheduler.handle(Timestamp::ZERO, Input::Start);
     /// let batch = scheduler.step().expect("the task starts");
@@ -163,13 +163,13 @@ impl Scheduler {
     ///
     /// let (now, most) = (Timestamp::ZERO, Spend { tokens: 800, micro_usd: 0 });
     /// let first = scheduler.reserve(now, ask, Attempt::FIRST, most)?;
-    /// let left = Budget { tokens: 200, ..Budget::UNLIMITED };
+    /// let left = Budget::of_tokens(200);
     /// let second = scheduler.reserve(now, ask, Attempt::FIRST, most);
     /// assert_eq!(second, Err(Refusal::OverBudget { left }));
     ///
     /// let spent = Spend { tokens: 150, micro_usd: 0 };
     /// assert_eq!(scheduler.settle(now, ask, Attempt::FIRST, first, spent), InputOutcome::Accepted);
-    /// assert_eq!(scheduler.left(ask).tokens, 850);
+    /// assert_eq!(scheduler.left(ask).tokens(), Some(850));
     /// # Ok::<(), Refusal>(())
     /// ```
     pub fn reserve(

@@ -17,10 +17,7 @@ fn header() -> Header {
     let mut graph = TaskGraph::new();
     graph.add_lane("net", 1);
     graph.add_task(Task::new("plan").action("model"), []);
-    let budget = Budget {
-        tokens: 1_000,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(1_000);
     Header {
         graph,
         policy: Policy {
@@ -79,10 +76,7 @@ fn busy() -> (Scheduler, Vec<Entry>, Patches) {
     let grown = machine.amend(now, PLAN, FIRST, content, &patch());
     let first = TaskId::from_index(1);
     assert_eq!(grown, Ok(Amendment::Added { first, tasks: 2 }));
-    let budget = Budget {
-        tokens: 2_000,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(2_000);
     machine.handle(now, Input::Budget(budget));
     save(&mut machine, &mut journal);
     let patches = Patches::from([(content, patch())]);
@@ -97,7 +91,7 @@ fn a_recovered_machine_knows_what_was_spent_and_what_was_added() {
     assert_eq!(recovered.graph().find("see"), Some(TaskId::from_index(2)));
     assert_eq!(recovered.spent().tokens, 120);
     assert_eq!(recovered.reserved().tokens, 500);
-    assert_eq!(recovered.left(PLAN).tokens, 2_000 - 620);
+    assert_eq!(recovered.left(PLAN), Budget::of_tokens(2_000 - 620));
     assert_eq!(recovered.spent_by(PLAN).tokens, 120);
     assert_eq!(recovered.counts().total(), 3);
 
@@ -201,10 +195,7 @@ fn records_of_doors_that_cannot_be_are_refused() {
     let (reservation, most) = (ReservationId::FIRST, Spend::ZERO);
     let (task, content) = (PLAN, ContentId::FIRST.next());
     let later = TaskId::from_index(1);
-    let budget = Budget {
-        tokens: 2_000,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(2_000);
     let impossible = [
         // Out of its turn, and of a task that does not run.
         Record::Reserved {

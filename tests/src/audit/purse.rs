@@ -20,18 +20,30 @@ pub(super) struct Purse {
     proposers: BTreeSet<TaskId>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Sums {
     spent: [u128; 2],
     reserved: [u128; 2],
     // What the last reservation was allowed to bring both together to, and what settlements have spent
     // beyond their reservations since.
-    ceiling: [u128; 2],
+    ceiling: [Option<u128>; 2],
     beyond: [u128; 2],
 }
 
 fn both(spend: Spend) -> [u128; 2] {
     [spend.tokens.into(), spend.micro_usd.into()]
+}
+
+impl Default for Sums {
+    /// Before the first reservation nothing may be spent.
+    fn default() -> Self {
+        Self {
+            spent: [0; 2],
+            reserved: [0; 2],
+            ceiling: [Some(0); 2],
+            beyond: [0; 2],
+        }
+    }
 }
 
 impl Sums {
@@ -41,12 +53,12 @@ impl Sums {
 
     /// Whether the budget covers it; it then is the ceiling.
     fn reserve(&mut self, most: Spend, budget: Budget) -> bool {
-        let limits = [budget.tokens, budget.micro_usd];
+        let limits = [budget.tokens(), budget.micro_usd()].map(|limit| limit.map(u128::from));
         let mut covered = true;
         for (i, most) in both(most).into_iter().enumerate() {
             self.reserved[i] += most;
-            covered &= limits[i] == u64::MAX || self.held(i) <= limits[i].into();
-            (self.ceiling[i], self.beyond[i]) = (limits[i].into(), 0);
+            covered &= limits[i].is_none_or(|limit| self.held(i) <= limit);
+            (self.ceiling[i], self.beyond[i]) = (limits[i], 0);
         }
         covered
     }
@@ -61,10 +73,8 @@ impl Sums {
     }
 
     fn is_kept(&self) -> bool {
-        (0..2).all(|i| {
-            let limited = self.ceiling[i] < u64::MAX.into();
-            !limited || self.held(i) <= self.ceiling[i] + self.beyond[i]
-        })
+        (0..2)
+            .all(|i| self.ceiling[i].is_none_or(|ceiling| self.held(i) <= ceiling + self.beyond[i]))
     }
 
     fn account(&self) -> Account {

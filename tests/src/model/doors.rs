@@ -42,16 +42,15 @@ impl Purse {
 }
 
 /// What a limit leaves, if there is one.
-fn left_of(limit: u64, used: u64) -> Option<u64> {
-    (limit < u64::MAX).then(|| limit.saturating_sub(used))
+fn left_of(limit: Option<u64>, used: u64) -> Option<u64> {
+    limit.map(|limit| limit.saturating_sub(used))
 }
 
 /// The smaller one of two limits that need not be there.
-fn tighter(a: Option<u64>, b: Option<u64>) -> u64 {
+fn tighter(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     match (a, b) {
-        (Some(a), Some(b)) => a.min(b),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => u64::MAX,
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, None) | (None, one) => one,
     }
 }
 
@@ -76,22 +75,24 @@ impl Model {
             )
         };
         let ((tokens, money), (my_tokens, my_money)) = (used(run), used(mine));
-        Budget {
-            tokens: tighter(
-                left_of(self.budget.tokens, tokens),
-                left_of(own.tokens, my_tokens),
+        Budget::new(
+            tighter(
+                left_of(self.budget.tokens(), tokens),
+                left_of(own.tokens(), my_tokens),
             ),
-            micro_usd: tighter(
-                left_of(self.budget.micro_usd, money),
-                left_of(own.micro_usd, my_money),
+            tighter(
+                left_of(self.budget.micro_usd(), money),
+                left_of(own.micro_usd(), my_money),
             ),
-        }
+        )
     }
 
     fn overdrawn(&self, task: TaskId) -> bool {
         let over = |limit: Budget, account: Account| {
-            account.spent.tokens + account.reserved.tokens > limit.tokens
-                || account.spent.micro_usd + account.reserved.micro_usd > limit.micro_usd
+            let tokens = account.spent.tokens + account.reserved.tokens;
+            let money = account.spent.micro_usd + account.reserved.micro_usd;
+            limit.tokens().is_some_and(|limit| tokens > limit)
+                || limit.micro_usd().is_some_and(|limit| money > limit)
         };
         over(self.budget, self.run_account())
             || over(
@@ -105,8 +106,10 @@ impl Model {
             return Said::Stale;
         }
         let left = self.left(task);
-        let fits = u64::from(most.tokens) <= left.tokens
-            && u64::from(most.micro_usd) <= left.micro_usd
+        let fits = left
+            .tokens()
+            .is_none_or(|left| u64::from(most.tokens) <= left)
+            && (left.micro_usd()).is_none_or(|left| u64::from(most.micro_usd) <= left)
             && !self.overdrawn(task);
         if !fits {
             return Said::OverBudget(left);

@@ -54,16 +54,14 @@ pub(super) fn header(text: &str) -> Result<(Header, Patches), String> {
 /// Tokens, and after a `+` millionths of a dollar; `none` for no limit.
 pub(super) fn budget(text: &str) -> Result<Budget, String> {
     let limit = |text: &str| match text {
-        "none" => Ok(u64::MAX),
+        "none" => Ok(None),
         number => number
             .parse()
+            .map(Some)
             .map_err(|_| format!("{text:?} is not a limit")),
     };
     let (tokens, money) = text.split_once('+').unwrap_or((text, "none"));
-    Ok(Budget {
-        tokens: limit(tokens)?,
-        micro_usd: limit(money)?,
-    })
+    Ok(Budget::new(limit(tokens)?, limit(money)?))
 }
 
 /// Tokens, and after a `+` millionths of a dollar.

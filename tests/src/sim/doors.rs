@@ -174,14 +174,8 @@ impl World {
         let budget = match self.rng.below(6) {
             0 => budget,
             1 => Budget::UNLIMITED,
-            2 => Budget {
-                tokens: spent.tokens,
-                ..budget
-            },
-            _ => Budget {
-                tokens: spent.tokens.saturating_add(self.rng.below(400)),
-                ..Budget::UNLIMITED
-            },
+            2 => Budget::new(Some(spent.tokens), budget.micro_usd()),
+            _ => Budget::of_tokens(spent.tokens.saturating_add(self.rng.below(400))),
         };
         self.tell(Input::Budget(budget))?;
         Ok(())

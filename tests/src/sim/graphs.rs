@@ -83,14 +83,12 @@ fn policy(rng: &mut Rng) -> Policy {
 /// Often no limit; else one that a few calls reach.
 fn budget(rng: &mut Rng, most: u64) -> Budget {
     let limit = |rng: &mut Rng| match rng.below(8) {
-        0..5 => u64::MAX,
-        5 => 0,
-        _ => rng.below(most),
+        0..5 => None,
+        5 => Some(0),
+        _ => Some(rng.below(most)),
     };
-    Budget {
-        tokens: limit(rng),
-        micro_usd: limit(rng),
-    }
+    let tokens = limit(rng);
+    Budget::new(tokens, limit(rng))
 }
 
 /// A random patch of that graph; now and then there is something wrong with it.

@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
-use zeph_graph::{TaskGraph, picture};
+use zeph_graph::{TaskGraph, Usd, picture};
 use zeph_orchestration::plan::PlanFiles;
 use zeph_planner::{
     Estimate, Plan, PlanCompiler as _, PlanDocument, PlanOutput, PlanRepair, PlanWarning,
     TaskDocument, TaskKind,
 };
 
-use crate::read::money::usd;
 use crate::read::page::Page;
 use crate::validate;
 
@@ -89,7 +88,7 @@ impl Proposal {
     fn cost(&self) -> String {
         let money = match self.estimate.micro_usd {
             Some(0) => "free of charge".to_owned(),
-            Some(money) => format!("about {}", usd(money)),
+            Some(money) => format!("about {} USD", Usd(money)),
             None => "price unknown".to_owned(),
         };
         format!("about {} tokens, {money}", self.estimate.tokens)

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use zeph_config::Layers;
-use zeph_graph::Budget;
+use zeph_graph::{Budget, Usd};
 use zeph_runtime::{Request, RunView};
 
 use super::ask;
-use super::money::{budget_json, spent_json, usd};
+use super::money::{budget_json, spent_json};
 use super::page::Page;
 use crate::args::BudgetRef;
 use crate::cx::Cx;
@@ -23,10 +23,8 @@ pub(crate) async fn run(cx: &Cx, args: &BudgetRef) -> Result<Exit, CliError> {
     let (tokens, micro_usd) = limits(args)?;
     let (store, run) = ask::open(cx, Some(&args.run)).await?;
     let view = RunView::load(&store, &run).await?;
-    let set = Budget {
-        tokens: tokens.unwrap_or(view.scheduler.budget().tokens),
-        micro_usd: micro_usd.unwrap_or(view.scheduler.budget().micro_usd),
-    };
+    let old = view.scheduler.budget();
+    let set = Budget::new(tokens.or(old.tokens()), micro_usd.or(old.micro_usd()));
     let request = Request::Budget { tokens, micro_usd };
     let done = format!(
         "run {run} may cost {set} in all; {} spent",
@@ -99,7 +97,7 @@ async fn show(cx: &Cx, run: &str) -> Result<Exit, CliError> {
     if !tasks.is_empty() {
         let row = |(name, spent): &(&str, zeph_graph::Spent)| {
             let money = if spent.micro_usd > 0 {
-                usd(spent.micro_usd)
+                format!("{} USD", Usd(spent.micro_usd))
             } else {
                 "-".to_owned()
             };
@@ -130,14 +128,14 @@ pub(crate) fn more(view: &RunView) -> String {
     let (budget, spent) = (view.scheduler.budget(), view.scheduler.spent());
     let twice = |limit: u64, spent: u64| limit.max(spent).saturating_mul(2);
     let mut flags = Vec::new();
-    if budget.tokens != u64::MAX {
+    if let Some(limit) = budget.tokens() {
         // Before a call its request and the longest answer must fit; that is some thousands.
-        let tokens = twice(budget.tokens, spent.tokens).max(spent.tokens.saturating_add(FEW_CALLS));
+        let tokens = twice(limit, spent.tokens).max(spent.tokens.saturating_add(FEW_CALLS));
         flags.push(format!("--tokens {tokens}"));
     }
-    if budget.micro_usd != u64::MAX {
-        let usd = usd(twice(budget.micro_usd, spent.micro_usd).max(1));
-        flags.push(format!("--usd {}", usd.trim_end_matches(" USD")));
+    if let Some(limit) = budget.micro_usd() {
+        let usd = Usd(twice(limit, spent.micro_usd).max(1));
+        flags.push(format!("--usd {usd}"));
     }
     if flags.is_empty() {
         // A task has a limit of its own, or none has any.

@@ -10,8 +10,7 @@ pub(crate) fn spent_json(spent: Spent) -> Value {
 
 /// A budget, for programs; null is no limit.
 pub(crate) fn budget_json(budget: Budget) -> Value {
-    let limit = |limit: u64| (limit != u64::MAX).then_some(limit);
-    json!({ "tokens": limit(budget.tokens), "micro_usd": limit(budget.micro_usd) })
+    json!({ "tokens": budget.tokens(), "micro_usd": budget.micro_usd() })
 }
 
 /// `1200 tokens of 5000 tokens`; nothing where nothing was spent and nothing is limited.
@@ -21,11 +20,4 @@ pub(crate) fn spent_of(spent: Spent, budget: Budget) -> Option<String> {
         (false, true) => Some(spent.to_string()),
         (_, false) => Some(format!("{spent} of {budget}")),
     }
-}
-
-/// Millionths of a dollar as dollars.
-pub(crate) fn usd(micro_usd: u64) -> String {
-    let text = format!("{}.{:06}", micro_usd / 1_000_000, micro_usd % 1_000_000);
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!("{text} USD")
 }

@@ -22,12 +22,12 @@ use crate::{Journal, Note, NoteKind, Proposal, TaskError};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), zeph_executor::TaskError> {
 /// use zeph_executor::{Budget, ErrorClass, Journal, Spend, double::JournalDouble};
-/// let journal = JournalDouble::limited(Budget { tokens: 100, ..Budget::UNLIMITED });
+/// let journal = JournalDouble::limited(Budget::of_tokens(100));
 /// let held = journal.reserve(Spend { tokens: 80, micro_usd: 0 }).await?;
 /// let refused = journal.reserve(Spend { tokens: 30, micro_usd: 0 }).await;
 /// assert_eq!(refused.unwrap_err().class(), ErrorClass::OverBudget);
 /// journal.settle(held, Spend { tokens: 10, micro_usd: 0 }).await?;
-/// assert_eq!(journal.left().await?.tokens, 90);
+/// assert_eq!(journal.left().await?.tokens(), Some(90));
 /// # Ok(())
 /// # }
 /// ```

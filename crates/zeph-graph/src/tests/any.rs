@@ -169,8 +169,8 @@ pub(super) fn graph() -> impl Strategy<Value = TaskGraph> {
 }
 
 fn budget() -> impl Strategy<Value = Budget> {
-    let limit = || prop_oneof![Just(u64::MAX), any::<u64>()];
-    (limit(), limit()).prop_map(|(tokens, micro_usd)| Budget { tokens, micro_usd })
+    let limit = || prop::option::of(any::<u64>());
+    (limit(), limit()).prop_map(|(tokens, micro_usd)| Budget::new(tokens, micro_usd))
 }
 
 pub(super) fn policy() -> impl Strategy<Value = Policy> {

@@ -49,12 +49,7 @@ fn each_rule_is_named() {
             "its duration hint",
         ),
         (
-            |task| {
-                task.budget(crate::Budget {
-                    tokens: 1,
-                    ..crate::Budget::UNLIMITED
-                })
-            },
+            |task| task.budget(crate::Budget::of_tokens(1)),
             "its budget",
         ),
     ];

@@ -119,15 +119,9 @@ fn a_header_reads_well() {
 #[test]
 fn a_header_without_budgets_has_none_and_one_with_them_brings_them_back() {
     let mut graph = TaskGraph::new();
-    let own = Budget {
-        micro_usd: 2_500_000,
-        ..Budget::UNLIMITED
-    };
+    let own = Budget::of_micro_usd(2_500_000);
     graph.add_task(Task::new("a").budget(own), []);
-    let budget = Budget {
-        tokens: 90_000,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(90_000);
     let header = Header {
         graph,
         policy: Policy {

@@ -127,11 +127,11 @@ const STORED: &[(&str, &str)] = &[
     ),
     (
         r#"{"type":"budgeted","budget":{"tokens":5000}}"#,
-        "Budgeted { budget: Budget { tokens: 5000, micro_usd: 18446744073709551615 } }",
+        "Budgeted { budget: Budget { tokens: Some(5000), micro_usd: None } }",
     ),
     (
         r#"{"type":"budgeted","budget":{}}"#,
-        "Budgeted { budget: Budget { tokens: 18446744073709551615, micro_usd: 18446744073709551615 } }",
+        "Budgeted { budget: Budget { tokens: None, micro_usd: None } }",
     ),
     (
         r#"{"type":"ended","end":"timed_out"}"#,

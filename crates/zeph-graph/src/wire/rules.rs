@@ -157,20 +157,16 @@ pub struct BudgetSpec {
 
 impl From<Budget> for BudgetSpec {
     fn from(budget: Budget) -> Self {
-        let limit = |number| (number != u64::MAX).then_some(number);
         Self {
-            tokens: limit(budget.tokens),
-            micro_usd: limit(budget.micro_usd),
+            tokens: budget.tokens(),
+            micro_usd: budget.micro_usd(),
         }
     }
 }
 
 impl From<BudgetSpec> for Budget {
     fn from(spec: BudgetSpec) -> Self {
-        Self {
-            tokens: spec.tokens.unwrap_or(u64::MAX),
-            micro_usd: spec.micro_usd.unwrap_or(u64::MAX),
-        }
+        Self::new(spec.tokens, spec.micro_usd)
     }
 }
 

@@ -258,16 +258,12 @@ impl Components {
     fn configured_budget(&self, planned: Option<Budget>) -> Budget {
         let config = &self.settings.config.budget;
         let pick = |key: &str, planned: Option<u64>, set: Option<u64>| {
-            let planned = planned.filter(|limit| *limit != u64::MAX && !self.is_explicit(key));
-            planned.or(set).unwrap_or(u64::MAX)
+            planned.filter(|_| !self.is_explicit(key)).or(set)
         };
-        Budget {
-            tokens: pick(
-                "budget.tokens",
-                planned.map(|one| one.tokens),
-                config.tokens,
-            ),
-            micro_usd: pick("budget.usd", planned.map(|one| one.micro_usd), config.usd),
-        }
+        let planned = planned.unwrap_or(Budget::UNLIMITED);
+        Budget::new(
+            pick("budget.tokens", planned.tokens(), config.tokens),
+            pick("budget.usd", planned.micro_usd(), config.usd),
+        )
     }
 }

@@ -350,7 +350,7 @@ impl ModelSide {
     pub(super) fn check_price(&self, run: &RunParts<'_>) -> Result<(), OrchestratorError> {
         match &self.provider {
             Some(provider)
-                if run.budget.micro_usd != u64::MAX && provider.capabilities().prices.is_none() =>
+                if run.budget.micro_usd().is_some() && provider.capabilities().prices.is_none() =>
             {
                 Err(OrchestratorError::UnknownPrice {
                     model: provider.name().to_owned(),

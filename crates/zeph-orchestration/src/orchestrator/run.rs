@@ -279,8 +279,8 @@ impl Orchestrator {
         budget: Budget,
     ) -> Result<Delivery, OrchestratorError> {
         let request = Request::Budget {
-            tokens: Some(budget.tokens),
-            micro_usd: Some(budget.micro_usd),
+            tokens: Some(budget.tokens().unwrap_or(u64::MAX)),
+            micro_usd: Some(budget.micro_usd().unwrap_or(u64::MAX)),
         };
         self.ask(run, &request).await
     }

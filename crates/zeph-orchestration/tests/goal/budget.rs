@@ -12,10 +12,7 @@ const BUDGET: u32 = 20_000;
 const LEFT: u32 = 1_000;
 
 fn tokens(tokens: u64) -> Budget {
-    Budget {
-        tokens,
-        ..Budget::UNLIMITED
-    }
+    Budget::of_tokens(tokens)
 }
 
 fn limited(over: OverBudget) -> OrchestratorBuilder {

@@ -113,10 +113,7 @@ async fn what_failed_was_repeated_or_was_mended_comes_out_the_same() {
 
 #[tokio::test]
 async fn a_budget_at_its_limit_comes_out_the_same() {
-    let budget = Budget {
-        tokens: 20_000,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(20_000);
     let build = |model: &ScriptedProvider| {
         let builder = builder(model).budget(budget);
         builder.over_budget(OverBudget::Partial)

@@ -56,7 +56,7 @@ pub(super) fn quote(
     let input = u32::try_from(request.bytes()).unwrap_or(u32::MAX);
     let wanted = request.max_output_tokens.unwrap_or(DEFAULT_OUTPUT_TOKENS);
     let wanted = wanted.min(can.max_output_tokens.unwrap_or(u32::MAX)).max(1);
-    if can.prices.is_none() && left.micro_usd != u64::MAX {
+    if can.prices.is_none() && left.micro_usd().is_some() {
         return Err(unknown_price(name));
     }
     let prices = can.prices.unwrap_or(Prices::FREE);
@@ -82,15 +82,15 @@ pub(super) fn quote(
 
 /// The most tokens of an answer that what is left covers, beside so many of the request.
 fn room(prices: Prices, input: u32, left: Budget) -> u32 {
-    let by_tokens = match left.tokens {
-        u64::MAX => u64::from(u32::MAX - input),
-        tokens => tokens.saturating_sub(input.into()),
+    let by_tokens = match left.tokens() {
+        None => u64::from(u32::MAX - input),
+        Some(tokens) => tokens.saturating_sub(input.into()),
     };
-    let by_money = match (left.micro_usd, prices.output) {
-        (u64::MAX, _) => u64::MAX,
-        (money, 0) if prices.cost(input, 0) <= money => u64::MAX,
-        (_, 0) => 0,
-        (money, price) => {
+    let by_money = match (left.micro_usd(), prices.output) {
+        (None, _) => u64::MAX,
+        (Some(money), 0) if prices.cost(input, 0) <= money => u64::MAX,
+        (Some(_), 0) => 0,
+        (Some(money), price) => {
             // The sum is rounded up as a whole, so the parts are compared before the division.
             let money = u128::from(money) * 1_000_000;
             let rest = money.checked_sub(u128::from(prices.input) * u128::from(input));
@@ -167,10 +167,7 @@ mod tests {
     };
 
     fn tokens(tokens: u64) -> Budget {
-        Budget {
-            tokens,
-            ..Budget::UNLIMITED
-        }
+        Budget::of_tokens(tokens)
     }
 
     #[test]
@@ -198,10 +195,7 @@ mod tests {
     #[test]
     fn money_needs_a_price() {
         let request = LlmRequest::new("x");
-        let left = Budget {
-            micro_usd: 1_000_000,
-            ..Budget::UNLIMITED
-        };
+        let left = Budget::of_micro_usd(1_000_000);
         let error = quote("m", Capabilities::TEXT, &request, 64, left);
         let error = task_error(&error.expect_err("the price is unknown"));
         assert_eq!(error.code(), "unknown_price");
@@ -217,11 +211,11 @@ mod tests {
         fn a_quote_is_covered_and_an_exact_fit_is_found(
             wanted in 1u32..5_000,
             useful in 0u32..200,
-            left_tokens in prop_oneof![Just(u64::MAX), 0u64..6_000],
-            left_money in prop_oneof![Just(u64::MAX), 0u64..80_000],
+            left_tokens in prop::option::of(0u64..6_000),
+            left_money in prop::option::of(0u64..80_000),
         ) {
             let request = LlmRequest::new("how many?").max_output_tokens(wanted);
-            let left = Budget { tokens: left_tokens, micro_usd: left_money };
+            let left = Budget::new(left_tokens, left_money);
             let covers = |output: u32| {
                 let spend = super::spend(CLOUD.prices.unwrap_or(Prices::FREE), request.bytes() as u32, output);
                 spend.is_some_and(|spend| left.covers(spend.into()))

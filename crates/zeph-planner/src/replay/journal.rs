@@ -215,14 +215,11 @@ impl Journal for Expecting {
         }
         // Others may have given something back between the look at the budget and the reservation.
         // Whether it was the budget that cut the answer follows from what was reserved.
-        let least = |left: u64, most: u32| match left {
-            u64::MAX => left,
-            left => left.min(most.into()),
-        };
-        Ok(Budget {
-            tokens: least(left.tokens, most.tokens),
-            micro_usd: least(left.micro_usd, most.micro_usd),
-        })
+        let least = |left: Option<u64>, most: u32| left.map(|left| left.min(most.into()));
+        Ok(Budget::new(
+            least(left.tokens(), most.tokens),
+            least(left.micro_usd(), most.micro_usd),
+        ))
     }
 
     async fn note(&self, note: Note) -> Result<(), TaskError> {

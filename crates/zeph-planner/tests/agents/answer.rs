@@ -131,10 +131,7 @@ async fn whatever_goes_wrong_the_results_are_written_down_and_the_reason_told() 
         );
         assert!(answer.text.contains("\"bugs\": 3"));
     }
-    let budget = Budget {
-        tokens: 100,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(100);
     let model = ScriptedProvider::new("script");
     let answer = by(
         &Bench::limited(budget),
@@ -366,19 +363,13 @@ async fn a_cancel_is_a_cancel() {
 async fn an_answer_that_would_be_cut_off_is_not_begun() {
     let model = ScriptedProvider::new("script").then(Reply::text("short"));
     // Enough for the request and a beginning, not for an answer.
-    let budget = Budget {
-        tokens: 2_300,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(2_300);
     let bench = Bench::limited(budget);
     let answer = by(&bench, model_of(llm_context(&model)), small()).await;
     assert_eq!(answer.by, Written::Llm, "{:?}", answer.why);
     let asked = model.requests()[0].bytes() as u64;
     let model = ScriptedProvider::new("script");
-    let budget = Budget {
-        tokens: asked + 200,
-        ..Budget::UNLIMITED
-    };
+    let budget = Budget::of_tokens(asked + 200);
     let answer = by(
         &Bench::limited(budget),
         model_of(llm_context(&model)),
@@ -470,10 +461,7 @@ async fn no_answer_is_begun_that_money_would_cut_off() {
     };
     let model = ScriptedProvider::new("script").with_capabilities(can);
     // Enough for the request and for some hundred tokens behind it.
-    let bench = Bench::limited(Budget {
-        micro_usd: 3_400,
-        ..Budget::UNLIMITED
-    });
+    let bench = Bench::limited(Budget::of_micro_usd(3_400));
     let answer = by(&bench, model_of(llm_context(&model)), small()).await;
     assert!(answer.why.is_some_and(|why| why.contains("over_budget")));
     assert!(model.requests().is_empty());

@@ -17,10 +17,7 @@ use zeph_subagent::{AgentCatalog, SubAgentDef};
 use super::support::{Bench, llm_context, read, task, tools};
 
 fn tokens(tokens: u64) -> Budget {
-    Budget {
-        tokens,
-        ..Budget::UNLIMITED
-    }
+    Budget::of_tokens(tokens)
 }
 
 fn priced(name: &str) -> ScriptedProvider {
@@ -117,10 +114,7 @@ async fn an_answer_is_shortened_to_what_is_left_and_refused_below_that() {
 
 #[tokio::test(start_paused = true)]
 async fn money_without_a_price_is_refused() {
-    let bench = Bench::limited(Budget {
-        micro_usd: 1_000_000,
-        ..Budget::UNLIMITED
-    });
+    let bench = Bench::limited(Budget::of_micro_usd(1_000_000));
     let model = ScriptedProvider::new("script");
     let error = bench
         .run(llm_context(&model), task(json!({ "prompt": "Hi." })))
@@ -332,10 +326,7 @@ async fn each_link_of_a_chain_is_metered_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn another_model_of_a_provider_has_no_price() {
-    let bench = Bench::limited(Budget {
-        micro_usd: 1_000_000,
-        ..Budget::UNLIMITED
-    });
+    let bench = Bench::limited(Budget::of_micro_usd(1_000_000));
     let mut agents = AgentCatalog::new();
     let mut agent = SubAgentDef::new("worker", "Works", "You work.");
     agent.model = Some("dear".to_owned());

@@ -174,10 +174,7 @@ async fn a_budget_that_does_not_cover_a_call_says_so() {
     let script = ScriptedProvider::new("script")
         .with_capabilities(priced)
         .then(Reply::text(GOOD));
-    let journal = Arc::new(JournalDouble::limited(Budget {
-        tokens: 50,
-        ..Budget::UNLIMITED
-    }));
+    let journal = Arc::new(JournalDouble::limited(Budget::of_tokens(50)));
     let error = plan(&script, &journal).await.unwrap_err();
     assert_eq!(
         (error.class(), error.code()),

@@ -79,10 +79,7 @@ fn events_of_spending_patches_and_budgets_have_a_text() {
         line(Record::Budgeted { budget }),
         "the run has no budget limit"
     );
-    let budget = Budget {
-        tokens: 900,
-        ..budget
-    };
+    let budget = Budget::of_tokens(900);
     assert_eq!(
         line(Record::Budgeted { budget }),
         "the budget of the run is 900 tokens"

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use zeph_common::{Boundary, head_tail};
 use zeph_executor::NoteKind;
+use zeph_graph::Usd;
 use zeph_llm::Message;
 use zeph_planner::{PromptNote, ReplyNote};
 use zeph_runtime::NoteView;
 
-use crate::read::money::usd;
 use crate::read::page::{Page, count};
 
 /// How much of each text is shown; `--json` has all of it.
@@ -95,7 +95,7 @@ fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
     let note: ReplyNote = serde_json::from_slice(&note.body).ok()?;
     let money = match note.micro_usd {
         0 => String::new(),
-        money => format!(", {}", usd(money.into())),
+        money => format!(", {} USD", Usd(money.into())),
     };
     let cost = format!("{}{money}", count(note.tokens.into(), "token"));
     if let Some(error) = &note.error {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use zeph_graph::Usd;
 use zeph_subagent::SubAgentDef;
 
 use crate::plan::finding::Findings;
@@ -147,12 +148,8 @@ pub(super) fn check(estimate: Estimate, limits: &PlanLimits, found: &mut Finding
     }
     match (limits.max_micro_usd, estimate.micro_usd) {
         (Some(most), Some(cost)) if cost > most => {
-            let usd = |micro: u64| micro as f64 / 1e6;
-            let message = format!(
-                "the plan would cost about {:.4} USD, and may cost {:.4}",
-                usd(cost),
-                usd(most)
-            );
+            let (cost, most) = (Usd(cost), Usd(most));
+            let message = format!("the plan would cost about {cost} USD, and may cost {most}");
             found.problem(PlanCode::TooCostly, "/tasks", message, help());
         }
         (Some(_), None) => {

@@ -39,11 +39,16 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<Finding>, String> {
         }
     }
     found.extend(mutants::check(workspace)?);
-    found.extend(manifest::root(&tree::read(root, "Cargo.toml")?));
+    let root_manifest = tree::read(root, "Cargo.toml")?;
+    found.extend(manifest::root(&root_manifest));
+    let mut members = Vec::new();
     for each in &workspace.crates {
         let path = each.manifest.strip_prefix(root).unwrap_or(&each.manifest);
         let path = path.to_string_lossy().replace('\\', "/");
-        found.extend(manifest::member(&path, &tree::read(root, &path)?));
+        let text = tree::read(root, &path)?;
+        found.extend(manifest::member(&path, &text));
+        members.push(text);
     }
+    found.extend(manifest::unused(&root_manifest, &members)?);
     Ok(found)
 }

@@ -1,5 +1,7 @@
 //! Rules for manifests: a reason for each dependency, shared lints, no publication.
 
+use std::collections::BTreeSet;
+
 use toml::{Table, Value};
 
 use crate::finding::Finding;
@@ -32,6 +34,32 @@ pub(crate) fn root(text: &str) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Shared dependencies that no member uses. The texts are those of the root and of the members.
+pub(crate) fn unused(root: &str, members: &[String]) -> Result<Vec<Finding>, String> {
+    let parse =
+        |text: &str| -> Result<Table, String> { text.parse().map_err(|err| format!("{err}")) };
+    let mut used = BTreeSet::new();
+    for member in members {
+        let table = parse(member)?;
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let dependencies = table.get(section).and_then(Value::as_table);
+            used.extend(
+                dependencies
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name.clone()),
+            );
+        }
+    }
+    let root = parse(root)?;
+    let workspace = root.get("workspace");
+    let shared = workspace.and_then(|workspace| workspace.get("dependencies")?.as_table());
+    let names = shared.into_iter().flatten().map(|(name, _)| name);
+    let unused = names.filter(|name| !used.contains(*name));
+    let finding = |name| Finding::new("Cargo.toml", format!("no crate uses the dependency {name}"));
+    Ok(unused.map(finding).collect())
 }
 
 /// The manifest of a member.
@@ -75,6 +103,15 @@ mod tests {
     fn a_dependency_on_many_lines_is_one_dependency() {
         let long = "[workspace.dependencies]\na = { features = [\n\n  \"x\",\n] }\n";
         assert_eq!(root(long).len(), 1);
+    }
+
+    #[test]
+    fn a_shared_dependency_is_used() {
+        let root = "[workspace.dependencies]\na = \"1\"\nb = \"1\"\nc = \"1\"\n";
+        let member = "[dependencies]\na.workspace = true\n[dev-dependencies]\nb.workspace = true\n";
+        let found = unused(root, &[member.to_owned()]).unwrap();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].to_string().ends_with("dependency c"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One command from its start to its end: feeding, reading, stopping.
+//! One running command: its pipes, its cancellation, its end.
 
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
@@ -13,10 +13,10 @@ use zeph_executor::{LogStream, TaskContext, TaskError};
 use crate::capture::Capture;
 use crate::group::Group;
 
-/// How long processes that a command left behind may finish their output.
+/// How long other processes of the group may finish their output after the command has ended.
 const AFTER_EXIT: Duration = Duration::from_secs(1);
-/// How long the pipes of a killed group may take to close; only a process that left the group keeps
-/// them open.
+/// How long to wait for the pipes of a killed group. Only a process that has left the group keeps them
+/// open.
 const AFTER_KILL: Duration = Duration::from_millis(500);
 /// The bytes of one read.
 const CHUNK: usize = 64 << 10;
@@ -25,7 +25,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// Whether it had been told to stop before it ended.
+    /// Whether it was cancelled before it ended.
     pub(crate) stopped: bool,
 }
 
@@ -63,14 +63,14 @@ pub(crate) async fn drive(
     })
 }
 
-/// The traffic with a command, until every process that holds its outputs has closed them.
+/// The pipes of a command, until every process that holds them has closed them.
 struct Pipes<'a, F> {
     open: bool,
     work: Pin<&'a mut F>,
 }
 
 impl<F: Future<Output = ()>> Pipes<'_, F> {
-    /// Moves bytes; resolves once, when all is closed.
+    /// Transfers bytes; resolves once, when all pipes are closed.
     async fn closed(&mut self) {
         if self.open {
             self.work.as_mut().await;
@@ -81,7 +81,7 @@ impl<F: Future<Output = ()>> Pipes<'_, F> {
     }
 }
 
-/// Waits for the command itself, passing on the stages of stopping.
+/// Waits for the command itself, and signals the group when the attempt is cancelled or killed.
 async fn wait<F: Future<Output = ()>>(
     cx: &TaskContext,
     child: &mut Child,
@@ -92,14 +92,14 @@ async fn wait<F: Future<Output = ()>>(
     loop {
         tokio::select! {
             biased;
-            // An end that came before the request to stop counts, so it is looked at first.
+            // An end before the cancellation counts, so it is polled first.
             status = child.wait() => return Ok((status?, stage)),
             next = advance(cx, stage) => {
                 match next {
                     Stage::Running => {}
                     Stage::Asked { .. } => {
                         cx.log(LogStream::Trace, "asked the process group to stop (SIGTERM)\n");
-                        group.ask();
+                        group.terminate();
                     }
                     Stage::Killed => {
                         cx.log(LogStream::Trace, "killed the process group (SIGKILL)\n");
@@ -113,7 +113,7 @@ async fn wait<F: Future<Output = ()>>(
     }
 }
 
-/// Resolves with the next stage when its time has come.
+/// Resolves with the next stage when it is due.
 async fn advance(cx: &TaskContext, stage: Stage) -> Stage {
     let grace_over = async {
         match stage {
@@ -179,7 +179,7 @@ async fn pump(
 ) {
     let Some(mut pipe) = pipe else { return };
     let mut chunk = vec![0; CHUNK];
-    // A read error ends an output like its end does; the exit code tells the rest.
+    // A read error counts as the end of the output; the exit code decides about success.
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
         keep(&chunk[..count]);
         cx.log(stream, &chunk[..count]);

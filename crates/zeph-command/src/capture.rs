@@ -1,8 +1,8 @@
-//! What a command printed, within fixed memory.
+//! The captured output of a command, within fixed memory.
 
 use zeph_common::HeadTailBuffer;
 
-/// The bytes of standard error that an output keeps.
+/// The most bytes of standard error in an output.
 const STDERR_BYTES: usize = 64 << 10;
 
 /// The outputs of one command.
@@ -26,7 +26,7 @@ impl Capture {
     }
 }
 
-/// Bytes that are either all there or only counted.
+/// Bytes up to a limit; beyond it they are only counted.
 #[derive(Debug)]
 pub(crate) struct Bounded {
     bytes: Vec<u8>,
@@ -48,12 +48,12 @@ impl Bounded {
         if self.total <= self.limit as u64 {
             self.bytes.extend_from_slice(bytes);
         } else {
-            // Half an output is of no use, so its memory goes as soon as it is too large.
+            // A part of the output is of no use, so its memory is freed.
             self.bytes = Vec::new();
         }
     }
 
-    /// All bytes, or how many there were.
+    /// All bytes, or their number if they exceed the limit.
     pub(crate) fn into_bytes(self) -> Result<Vec<u8>, u64> {
         if self.total <= self.limit as u64 {
             Ok(self.bytes)

@@ -1,6 +1,5 @@
-//! The executor and what it is built from.
+//! The command executor and its builder.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,33 +7,24 @@ use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, asy
 
 use crate::capture::Capture;
 use crate::params::CommandParams;
-use crate::{attempt, outcome, spawn};
+use crate::spawn::{self, CommandConfig};
+use crate::{attempt, outcome};
 
-/// The most bytes of standard output that become a value unless the builder says otherwise: 1 MiB.
+/// The default limit of standard output that becomes a value, in bytes: 1 MiB.
 pub const DEFAULT_MAX_OUTPUT: usize = zeph_executor::MAX_VALUE_BYTES;
 
-/// Runs commands; see the [crate](crate) for all it does.
+/// Runs commands; see the [crate](crate) for the rules.
 ///
-/// One value serves any number of tasks at a time. Needs a tokio runtime with its drivers enabled.
+/// One value runs any number of tasks at a time. Needs a tokio runtime with its drivers enabled.
 #[derive(Clone, Debug)]
 pub struct CommandExecutor {
-    setup: Arc<Setup>,
+    config: Arc<CommandConfig>,
 }
-
-/// What all commands of an executor share.
-pub(crate) struct Setup {
-    pub(crate) cwd: Option<PathBuf>,
-    pub(crate) denied: Vec<Denied>,
-    pub(crate) max_output: usize,
-}
-
-/// Says of the name of a variable that it is not passed on.
-pub(crate) type Denied = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl CommandExecutor {
     /// Starts an executor with the defaults.
     pub fn builder() -> CommandExecutorBuilder {
-        CommandExecutorBuilder(Setup {
+        CommandExecutorBuilder(CommandConfig {
             cwd: None,
             denied: Vec::new(),
             max_output: DEFAULT_MAX_OUTPUT,
@@ -53,40 +43,40 @@ impl Executor for CommandExecutor {
             ));
         }
         let stdin = params.stdin.take().map(String::into_bytes);
-        let (child, group) = spawn::start(&self.setup, cx, &params, stdin.is_some())?;
-        let mut capture = Capture::new(self.setup.max_output);
+        let (child, group) = spawn::start(&self.config, cx, &params, stdin.is_some())?;
+        let mut capture = Capture::new(self.config.max_output);
         let ended = attempt::drive(cx, child, group, stdin, &mut capture).await?;
-        outcome::judge(&params, &ended, capture)
+        outcome::evaluate(&params, &ended, capture)
     }
 }
 
 /// Collects what a [`CommandExecutor`] needs.
 #[must_use]
 #[derive(Debug)]
-pub struct CommandExecutorBuilder(Setup);
+pub struct CommandExecutorBuilder(CommandConfig);
 
 impl CommandExecutorBuilder {
-    /// The directory that commands run in, usually the plan's folder.
+    /// Sets the directory that commands run in, usually the plan's folder.
     ///
-    /// Default: the current directory of this process. A directory that is gone when a command starts
-    /// fails that attempt with `cwd_missing`.
+    /// Default: the current directory of this process. If the directory is missing when a command
+    /// starts, the attempt fails with `cwd_missing`.
     pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
         self.0.cwd = Some(dir.into());
         self
     }
 
-    /// Variables that are not passed on, by exact name: the names of secrets.
+    /// Excludes variables by exact name, such as the names of secrets.
     ///
-    /// Default: none. Adds to what was denied before.
+    /// Default: none. Several calls add up.
     pub fn deny_env<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         self.deny_env_if(move |name| names.iter().any(|denied| denied == name))
     }
 
-    /// Variables that are not passed on, by a rule over their names.
+    /// Excludes variables by a rule over their names.
     ///
-    /// Default: none. Adds to what was denied before. Bytes of a name that are not UTF-8 reach the rule
-    /// as replacement characters.
+    /// Default: none. Several calls add up. Bytes of a name that are not UTF-8 reach the rule as
+    /// replacement characters.
     pub fn deny_env_if(mut self, rule: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.0.denied.push(Box::new(rule));
         self
@@ -106,17 +96,7 @@ impl CommandExecutorBuilder {
     #[must_use]
     pub fn build(self) -> CommandExecutor {
         CommandExecutor {
-            setup: Arc::new(self.0),
+            config: Arc::new(self.0),
         }
-    }
-}
-
-impl fmt::Debug for Setup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Setup")
-            .field("cwd", &self.cwd)
-            .field("deny_rules", &self.denied.len())
-            .field("max_output", &self.max_output)
-            .finish()
     }
 }

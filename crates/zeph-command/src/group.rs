@@ -1,14 +1,13 @@
-//! A process group that does not outlive its owner.
+//! Process groups that are killed with their owner.
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::Child;
 
-/// The group that a command leads; killed when this is dropped.
+/// The process group of a command. Dropping it kills the group.
 ///
-/// The kernel keeps the number of a group as long as it has members. Once a group is empty and its
-/// leader was waited for, the number could in principle name a new group; for that to happen all
-/// process numbers would have to be used up within the second that a signal may come late.
+/// The kernel reserves the id of a group while it has members. After that the id could name a new
+/// group, but only if all process ids were used within the second in which a late signal can come.
 #[derive(Debug)]
 pub(crate) struct Group {
     leader: Option<Pid>,
@@ -18,14 +17,14 @@ impl Group {
     /// The group of a child that was started as a leader and not yet waited for.
     pub(crate) fn led_by(child: &Child) -> Self {
         let number = child.id().and_then(|id| i32::try_from(id).ok());
-        // 0 would mean our own group and 1 everybody.
+        // 0 means the own group, and 1 every process.
         Self {
             leader: number.filter(|&number| number > 1).map(Pid::from_raw),
         }
     }
 
-    /// Asks every process of the group to end. Stopped ones are continued, or they would not hear it.
-    pub(crate) fn ask(&self) {
+    /// Sends SIGTERM to every process of the group, and SIGCONT, so that stopped ones receive it.
+    pub(crate) fn terminate(&self) {
         self.signal(Signal::SIGTERM);
         self.signal(Signal::SIGCONT);
     }
@@ -37,7 +36,7 @@ impl Group {
 
     fn signal(&self, signal: Signal) {
         if let Some(leader) = self.leader {
-            // An error means that nobody is left to be told.
+            // An error means that the group is empty.
             killpg(leader, signal).ok();
         }
     }

@@ -1,11 +1,11 @@
-//! The command executor: argv, process groups, bounded logs.
+//! The command executor: runs programs in process groups, with bounded output.
 //!
-//! [`CommandExecutor`] runs the program that a task's [`CommandParams`] name, in a process group of
-//! its own.
+//! [`CommandExecutor`] runs the program of a task's [`CommandParams`] in its own process group.
 //!
-//! **Environment.** The one of this process, minus what [`deny_env`](CommandExecutorBuilder::deny_env)
-//! names, plus `ZEPH_RUN`, `ZEPH_TASK`, `ZEPH_ATTEMPT` and `ZEPH_IDEMPOTENCY_KEY`, plus what the
-//! parameters set. Standard input is empty unless the parameters give text.
+//! **Environment.** The environment of this process, without the variables of
+//! [`deny_env`](CommandExecutorBuilder::deny_env), with `ZEPH_RUN`, `ZEPH_TASK`, `ZEPH_ATTEMPT` and
+//! `ZEPH_IDEMPOTENCY_KEY`, and with the variables of the parameters. Standard input is empty unless the
+//! parameters have text for it.
 //!
 //! **Output.** The value is `{"stdout": text, "stderr": text, "exit": 0}`, with `"json"` when the
 //! parameters ask for JSON. One line break at the end of stdout is not part of the value. Stdout that
@@ -16,13 +16,13 @@
 //!
 //! **Stopping.** A cancelled attempt sends SIGTERM to the whole group and after the grace SIGKILL; a
 //! killed one sends SIGKILL at once. Dropping the attempt's future kills the group. When the command
-//! itself has ended, processes that it left behind may finish their output for one second (within
-//! the grace when the attempt was cancelled); then the rest of the group is killed. A process that
+//! itself has ended, other processes of the group have one second to finish their output (within the
+//! grace period when the attempt was cancelled); then the rest of the group is killed. A process that
 //! must outlive its task leaves the group with `setsid`, and redirects its output.
 //!
-//! If this process itself is killed with SIGKILL, nothing is left to stop its commands: they run on.
-//! (A parent-death signal has to be set inside the child by unsafe code, and fires when a thread of the
-//! parent ends.) The attempt is then known as interrupted, and the task's effect class decides.
+//! If this process is killed with SIGKILL, its commands continue to run: a parent-death signal would
+//! need unsafe code in the child, and fires when a thread of the parent ends. The attempt then counts
+//! as interrupted, and the task's effect class decides.
 //!
 //! **Errors.** `invalid_params`, `command_not_found`, `not_executable`, `cwd_missing`,
 //! `arguments_too_long`, `bad_json`, `output_too_large` are permanent; `exit_code` (a code that

@@ -1,4 +1,4 @@
-//! Judging a command that has ended: its output, or what went wrong.
+//! The result of a command that has ended: its output, or an error.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -12,13 +12,13 @@ use crate::capture::Capture;
 use crate::group::signal_name;
 use crate::params::{CommandParams, OutputFormat};
 
-/// The bytes of standard error that an error keeps.
+/// The most bytes of standard error in an error.
 const STDERR_TAIL_BYTES: usize = 4 << 10;
-/// The bytes of its last line that the message shows.
+/// The most bytes of its last line in the message.
 const LAST_LINE_BYTES: usize = 200;
 
-/// The output of a command that ended well, or why it did not.
-pub(crate) fn judge(
+/// The output of a successful command, or the error.
+pub(crate) fn evaluate(
     params: &CommandParams,
     ended: &Ended,
     capture: Capture,
@@ -34,7 +34,7 @@ pub(crate) fn judge(
     }
     match status.code() {
         Some(code) if params.ok_codes.contains(&code) => output(params, code, &stderr, capture),
-        _ => Err(bad_end(params, status, &stderr)),
+        _ => Err(failure(params, status, &stderr)),
     }
 }
 
@@ -76,7 +76,7 @@ fn output(
 
 fn too_large(bytes: u64) -> TaskError {
     TaskError::permanent(format!(
-        "standard output has {bytes} bytes, more than a result may have; write it to a file and print the file's name"
+        "standard output has {bytes} bytes, more than the limit of a result; write it to a file and print the file's name"
     ))
     .with_code("output_too_large")
     .with_detail(json!({ "stdout_bytes": bytes }))
@@ -92,8 +92,8 @@ fn without_last_break(mut text: String) -> String {
     text
 }
 
-/// An exit code or a signal that does not mean success.
-fn bad_end(params: &CommandParams, status: ExitStatus, stderr: &str) -> TaskError {
+/// The error of an exit code or a signal that does not mean success.
+fn failure(params: &CommandParams, status: ExitStatus, stderr: &str) -> TaskError {
     let name = match (&params.argv, &params.shell) {
         (Some(argv), _) => argv.first().map_or("", String::as_str),
         (None, _) => "the shell script",
@@ -107,7 +107,7 @@ fn bad_end(params: &CommandParams, status: ExitStatus, stderr: &str) -> TaskErro
         message.push_str(" (the shell did not find a command)");
     }
     if let Some(line) = stderr.lines().rev().find(|line| !line.trim().is_empty()) {
-        // Secrets are found later, so none may be cut in half.
+        // The redactor runs later and must find whole secrets.
         let line = truncate(tail(line).trim(), LAST_LINE_BYTES, Boundary::Word);
         message.push_str(&format!(": {line}"));
     }

@@ -1,11 +1,11 @@
-//! What a task may say about its command.
+//! The parameters of a command.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use zeph_executor::TaskError;
 
-/// The parameters of a command, as they stand in a task's definition.
+/// The parameters of a command in a task's definition.
 ///
 /// Exactly one of `argv` and `shell` is given. Unknown fields are refused.
 ///
@@ -20,19 +20,19 @@ use zeph_executor::TaskError;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommandParams {
-    /// The program and its arguments, passed as they are; nothing expands or splits them.
+    /// The program and its arguments, passed as they are, without expansion or splitting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argv: Option<Vec<String>>,
-    /// A script for `sh -c`. Whatever is pasted into it is code.
+    /// A script for `sh -c`. Text that is inserted into it is executed as code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shell: Option<String>,
-    /// Text for standard input; absent or null is an empty one.
+    /// The text for standard input. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<String>,
-    /// Variables on top of the inherited ones, also those that are denied otherwise.
+    /// Variables in addition to the inherited ones; can set excluded ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
-    /// The directory to run in, relative to the executor's own; absent is that one.
+    /// The directory to run in, relative to the executor's. Default: the executor's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// How standard output is read. Default `text`.
@@ -79,7 +79,7 @@ impl CommandParams {
         }
     }
 
-    /// Refuses what the operating system cannot take, with the place of it.
+    /// Refuses text that the operating system does not accept, with its place.
     pub(crate) fn check(&self) -> Result<(), TaskError> {
         let argv = self.argv.iter().flatten().enumerate();
         let places = argv
@@ -94,7 +94,7 @@ impl CommandParams {
         for (place, text) in places {
             if text.contains('\0') {
                 return Err(invalid(&format!(
-                    "`{place}` has a NUL character, which no program can be given; pass it on stdin"
+                    "`{place}` has a NUL character, which the system does not accept; pass it on stdin"
                 )));
             }
         }
@@ -145,11 +145,11 @@ mod tests {
                 .check()
                 .and_then(|()| params.command_line().map(drop))
                 .err();
-            let said = error.map(|error| (error.code().to_owned(), error.to_string()));
+            let seen = error.map(|error| (error.code().to_owned(), error.to_string()));
             assert!(
-                said.as_ref()
+                seen.as_ref()
                     .is_some_and(|(code, text)| code == "invalid_params" && text.contains(wanted)),
-                "{json}: {said:?}"
+                "{json}: {seen:?}"
             );
         }
         Ok(())

@@ -1,5 +1,6 @@
-//! Starting a command, and saying why one cannot be started.
+//! Spawns a command, and explains why it cannot be spawned.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,20 +9,39 @@ use nix::errno::Errno;
 use tokio::process::{Child, Command};
 use zeph_executor::{TaskContext, TaskError};
 
-use crate::executor::Setup;
 use crate::group::Group;
 use crate::params::CommandParams;
 
-/// Starts a command as the leader of a group of its own.
+/// The configuration of all commands of an executor.
+pub(crate) struct CommandConfig {
+    pub(crate) cwd: Option<PathBuf>,
+    /// Rules for the names of variables that are not passed on.
+    pub(crate) denied: Vec<DenyRule>,
+    pub(crate) max_output: usize,
+}
+
+pub(crate) type DenyRule = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+impl fmt::Debug for CommandConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandConfig")
+            .field("cwd", &self.cwd)
+            .field("deny_rules", &self.denied.len())
+            .field("max_output", &self.max_output)
+            .finish()
+    }
+}
+
+/// Spawns a command as the leader of its own process group.
 pub(crate) fn start(
-    setup: &Setup,
+    config: &CommandConfig,
     cx: &TaskContext,
     params: &CommandParams,
     has_stdin: bool,
 ) -> Result<(Child, Group), TaskError> {
     let line = params.command_line()?;
     let (program, arguments) = line.split_first().unwrap_or((&"", &[]));
-    let cwd = directory(setup, params);
+    let cwd = directory(config, params);
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -37,7 +57,7 @@ pub(crate) fn start(
     if let Some(cwd) = &cwd {
         command.current_dir(cwd);
     }
-    environment(&mut command, setup, cx, params);
+    environment(&mut command, config, cx, params);
     match command.spawn() {
         Ok(child) => {
             let group = Group::led_by(&child);
@@ -47,18 +67,23 @@ pub(crate) fn start(
     }
 }
 
-/// Where the command runs; `None` is where this process is.
-fn directory(setup: &Setup, params: &CommandParams) -> Option<PathBuf> {
-    match (&setup.cwd, &params.cwd) {
+/// The directory of the command; `None` is the current one of this process.
+fn directory(config: &CommandConfig, params: &CommandParams) -> Option<PathBuf> {
+    match (&config.cwd, &params.cwd) {
         (Some(base), Some(dir)) => Some(base.join(dir)),
         (base, dir) => dir.as_ref().map(PathBuf::from).or_else(|| base.clone()),
     }
 }
 
-fn environment(command: &mut Command, setup: &Setup, cx: &TaskContext, params: &CommandParams) {
+fn environment(
+    command: &mut Command,
+    config: &CommandConfig,
+    cx: &TaskContext,
+    params: &CommandParams,
+) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if setup.denied.iter().any(|rule| rule(&text)) {
+        if config.denied.iter().any(|rule| rule(&text)) {
             command.env_remove(&name);
         }
     }
@@ -70,12 +95,12 @@ fn environment(command: &mut Command, setup: &Setup, cx: &TaskContext, params: &
         .envs(&params.env);
 }
 
-/// Why a command did not start, whether to try again, and what to do about it.
+/// The error of a command that cannot be spawned, with what to do about it.
 fn explain(program: &str, cwd: Option<&Path>, error: io::Error) -> TaskError {
     let directory_gone = cwd.filter(|dir| !dir.is_dir());
     let made = match (directory_gone, error.raw_os_error().map(Errno::from_raw)) {
         (Some(dir), _) => TaskError::permanent(format!(
-            "the directory {dir:?} is not there; create it, or change `cwd`"
+            "the directory {dir:?} does not exist; create it, or change `cwd`"
         ))
         .with_code("cwd_missing"),
         (None, Some(Errno::ENOENT)) => TaskError::permanent(format!(
@@ -84,12 +109,12 @@ fn explain(program: &str, cwd: Option<&Path>, error: io::Error) -> TaskError {
         .with_code("command_not_found"),
         (None, Some(Errno::EACCES | Errno::ENOEXEC | Errno::EPERM | Errno::ENOTDIR)) => {
             TaskError::permanent(format!(
-                "{program:?} cannot be executed; make it executable (chmod +x), give a script a first line with #!, and check that its folders may be entered"
+                "{program:?} cannot be executed; make it executable (chmod +x), give a script a first line with #!, and check the permissions of its folders"
             ))
             .with_code("not_executable")
         }
         (None, Some(Errno::E2BIG)) => TaskError::permanent(format!(
-            "the arguments and variables for {program:?} are longer than the system allows; pass the long ones on stdin or in a file"
+            "the arguments and variables for {program:?} exceed the limit of the system; pass long ones on stdin or in a file"
         ))
         .with_code("arguments_too_long"),
         (None, _) => TaskError::retryable(format!(

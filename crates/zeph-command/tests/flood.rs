@@ -4,7 +4,7 @@
 use zeph_command::CommandExecutor;
 use zeph_executor::{Attempt, Executor, LogStream, Logs, TaskContext, TaskId, TaskInput};
 
-/// The most memory that this process ever had, in KiB, where the system tells.
+/// The peak memory of this process in KiB, on systems that report it.
 fn peak_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

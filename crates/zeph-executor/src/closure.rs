@@ -9,7 +9,7 @@
 //! let name = closure::action_with(|cx: TaskContext, (): ()| async move {
 //!     Ok::<_, TaskError>(cx.name().to_owned())
 //! });
-//! // Everything as it comes.
+//! // The context and the whole input.
 //! let count = closure::from_fn(|_cx, input: TaskInput| async move {
 //!     Ok(TaskOutput::from(input.parents.len()))
 //! });
@@ -66,7 +66,7 @@ where
     })
 }
 
-/// An executor from a closure that takes everything as it comes.
+/// An executor from a closure that takes the context and the whole input.
 ///
 /// The closure watches [`TaskContext::cancelled`] itself.
 pub fn from_fn<F, Fut>(body: F) -> Arc<dyn Executor>

@@ -1,6 +1,5 @@
-//! Checks for executors of your own: every case from one call.
+//! The conformance suite for executors: every case from one call.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,55 +7,31 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
+pub use zeph_common::{Violation, Violations};
 
 use crate::{
     Attempt, ErrorClass, Executor, RunId, Stop, TaskContext, TaskError, TaskId, TaskInput,
     TaskOutput,
 };
 
-/// The time that a short attempt may take before a case gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a short attempt may take.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Inputs to try an executor with.
+/// The inputs for an executor under test.
 #[derive(Clone, Debug)]
 pub struct Sample {
     /// Input for an attempt that completes by itself, well within 30 s.
     pub short: TaskInput,
     /// Input for an attempt that waits until it is stopped; `None` for executors that never wait.
     pub long: Option<TaskInput>,
-    /// The time in which the executor promises to stop.
+    /// The time within which the executor promises to stop.
     pub grace: Duration,
 }
-
-/// A rule of the contract, such as that of [`Executor`], that is not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The name of the case.
-    pub case: &'static str,
-    /// What happened in it.
-    pub problem: String,
-}
-
-/// The rules that are not kept; never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
-            let line_break = if index == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{}: {}", fault.case, fault.problem)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Faults {}
 
 /// Runs every case on one executor; needs a tokio runtime with its timer.
 ///
 /// # Errors
-/// All rules that are not kept, with what happened.
+/// All rules that the executor breaks, with what happened.
 ///
 /// # Panics
 /// Panics where the executor panics.
@@ -79,37 +54,36 @@ impl std::error::Error for Faults {}
 /// # Ok(())
 /// # }
 /// ```
-pub async fn check(executor: Arc<dyn Executor>, sample: Sample) -> Result<(), Faults> {
-    let bench = Bench { executor, sample };
+pub async fn check(executor: Arc<dyn Executor>, sample: Sample) -> Result<(), Violations> {
+    let harness = Harness { executor, sample };
     let cases = [
-        ("completes within the limit", bench.completes().await),
-        ("two attempts at a time", bench.two_at_a_time().await),
-        ("an attempt after a dropped one", bench.after_a_drop().await),
+        ("completes within the limit", harness.completes().await),
+        ("two attempts at a time", harness.two_at_a_time().await),
+        (
+            "an attempt after a dropped one",
+            harness.after_a_drop().await,
+        ),
         (
             "a cancel before the start",
-            bench.stops(When::Before, Stop::cancel).await,
+            harness.stops(When::Before, Stop::cancel).await,
         ),
         (
             "a cancel while it runs",
-            bench.stops(When::Running, Stop::cancel).await,
+            harness.stops(When::Running, Stop::cancel).await,
         ),
         (
             "a kill while it runs",
-            bench.stops(When::Running, Stop::kill).await,
+            harness.stops(When::Running, Stop::kill).await,
         ),
     ];
-    let faults: Vec<Fault> = cases
+    let violations: Vec<Violation> = cases
         .into_iter()
-        .filter_map(|(case, result)| result.err().map(|problem| Fault { case, problem }))
+        .filter_map(|(case, result)| result.err().map(|problem| Violation { case, problem }))
         .collect();
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Faults(faults))
-    }
+    Violations::check(violations)
 }
 
-struct Bench {
+struct Harness {
     executor: Arc<dyn Executor>,
     sample: Sample,
 }
@@ -122,11 +96,11 @@ enum When {
 
 type Outcome = Result<TaskOutput, TaskError>;
 
-impl Bench {
+impl Harness {
     async fn completes(&self) -> Result<(), String> {
         let cx = self.context("completes", &Stop::new(), self.sample.grace)?;
         let work = self.executor.execute(&cx, self.sample.short.clone());
-        let output = in_time(PATIENCE, work)
+        let output = in_time(SHORT_TIMEOUT, work)
             .await?
             .map_err(|error| format!("it failed: {error:#}"))?;
         output.check().map_err(|error| error.to_string())
@@ -148,13 +122,13 @@ impl Bench {
         self.completes().await
     }
 
-    /// A stopped attempt ends in time, and says that it was cancelled unless its work was done.
+    /// A stopped attempt ends in time, with the class `Cancelled` unless its work was done.
     async fn stops(&self, when: When, order: fn(&Stop)) -> Result<(), String> {
         let Some(long) = self.sample.long.clone() else {
             return Ok(());
         };
         let stop = Stop::new();
-        // A kill has no grace, so an executor that waits for it is found out.
+        // A kill has no grace: an executor that waits for its grace period fails the case.
         let hour = Duration::from_secs(3_600);
         let grace = if stop_is_kill(order) {
             hour
@@ -196,7 +170,7 @@ impl Bench {
     }
 }
 
-/// Whether an order is the second stage.
+/// Whether `order` is [`Stop::kill`].
 fn stop_is_kill(order: fn(&Stop)) -> bool {
     let probe = Stop::new();
     order(&probe);
@@ -209,7 +183,7 @@ async fn in_time(limit: Duration, work: impl Future<Output = Outcome>) -> Result
         .map_err(|_| format!("it did not end within {limit:?}"))
 }
 
-/// Polls a future once, so that its work begins.
+/// Polls a future once, so that it starts.
 async fn first_poll<F: Future + Unpin>(work: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|cx| match std::pin::Pin::new(&mut *work).poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),

@@ -1,4 +1,4 @@
-//! What an attempt knows about itself, and its line to the driver.
+//! The context of an attempt: its identity, its cancellation, and the way to report to the driver.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use zeph_graph::{Attempt, RunId, TaskId};
 
 use crate::{Journal, LogStream, Logs, NoJournal, NoProgress, Progress, Stop};
 
-/// The attempt that an executor works on: who it is, when to stop, where to report.
+/// The attempt that an executor runs: its identity, its cancellation, and where it reports.
 ///
 /// Clones are the same attempt and cost one reference count, so a context can be moved into tasks.
 ///
@@ -41,10 +41,10 @@ struct Inner {
 }
 
 impl TaskContext {
-    /// Starts a context; the driver does this for each attempt, tests do it by hand.
+    /// Starts to build a context. The driver does this for each attempt; tests do it themselves.
     ///
-    /// Without further calls the attempt is never stopped, has a grace of 5 s, logs of the default
-    /// size that nobody takes, no watcher, and [no journal](NoJournal).
+    /// Defaults: the attempt is never cancelled, the grace period is 5 s, logs have the default size,
+    /// progress is ignored, and there is [no journal](NoJournal).
     pub fn builder(
         run: RunId,
         task: TaskId,
@@ -90,31 +90,31 @@ impl TaskContext {
 
     /// `run/task-name`: the same for all attempts of a task, different for any two tasks of any runs.
     ///
-    /// For services that drop a request they have seen before. A run's name has no slash, so the
-    /// first one separates the two parts.
+    /// For services that ignore a request with a known key. A run's name has no slash, so the first one
+    /// separates the two parts.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         format!("{}/{}", self.0.run, self.0.name)
     }
 
-    /// Resolves when the attempt is to stop, gently or not. Safe to drop and call again.
+    /// Resolves when the attempt is cancelled or killed. Cancel-safe.
     pub async fn cancelled(&self) {
         self.cancel_token().cancelled().await;
     }
 
-    /// Whether the attempt is to stop, gently or not.
+    /// Whether the attempt is cancelled or killed.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancel_token().is_cancelled()
     }
 
-    /// The request to stop, for code that wants a token. A kill cancels it too.
+    /// The cancellation as a token. A kill cancels it too.
     #[must_use]
     pub fn cancel_token(&self) -> &CancellationToken {
         self.0.stop.cancel_token()
     }
 
-    /// The order to stop at once, without grace.
+    /// The token of a kill: stop at once, without cleaning up.
     #[must_use]
     pub fn kill_token(&self) -> &CancellationToken {
         self.0.stop.kill_token()
@@ -128,23 +128,26 @@ impl TaskContext {
         self.0.grace
     }
 
-    /// The doors of the run's journal: budget, notes, proposals.
+    /// The run's journal: budget, notes, proposals.
     #[must_use]
     pub fn journal(&self) -> &dyn Journal {
         &*self.0.journal
     }
 
-    /// Says that the attempt is alive, for tasks with an idle time-out.
+    /// Reports that the attempt is alive.
+    ///
+    /// Nothing acts on it today. Idle time-outs and distributed back ends will: an executor that can
+    /// be silent for a long time should call it about every 30 s.
     pub fn heartbeat(&self) {
         self.0.progress.heartbeat();
     }
 
-    /// Says how far the attempt is. Shown to observers, not saved; a sign of life.
+    /// Reports progress. Observers see it; it is not saved.
     pub fn progress(&self, text: impl AsRef<str>) {
         self.0.progress.progress(text.as_ref());
     }
 
-    /// Adds to the attempt's logs, which keep head and tail, and shows it to observers; a sign of life.
+    /// Appends to the attempt's logs, which keep head and tail. Observers see it.
     pub fn log(&self, stream: LogStream, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
         self.0.logs.write(stream, bytes);
@@ -170,31 +173,31 @@ impl fmt::Debug for TaskContext {
 pub struct TaskContextBuilder(Inner);
 
 impl TaskContextBuilder {
-    /// The switch that stops the attempt. Default: one that nobody holds.
+    /// Sets the cancellation of the attempt. Default: never cancelled.
     pub fn stop(mut self, stop: &Stop) -> Self {
         self.0.stop = stop.clone();
         self
     }
 
-    /// The time to stop in. Default 5 s; with zero a request to stop is as good as a kill.
+    /// Sets the grace period. Default: 5 s. With zero a cancellation is followed by a kill at once.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.0.grace = grace;
         self
     }
 
-    /// Where the logs go; the caller keeps a clone to take them from.
+    /// Sets the logs. The caller keeps a clone, to take them.
     pub fn logs(mut self, logs: &Logs) -> Self {
         self.0.logs = logs.clone();
         self
     }
 
-    /// Who watches. Default: nobody.
+    /// Sets the receiver of progress, logs and heartbeats. Default: none.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.0.progress = progress;
         self
     }
 
-    /// The doors of the run's journal. Default: [`NoJournal`].
+    /// Sets the journal. Default: [`NoJournal`].
     pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
         self.0.journal = journal;
         self

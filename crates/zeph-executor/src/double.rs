@@ -1,4 +1,4 @@
-//! A scripted executor for tests, stricter than real ones, with gates in place of sleeps.
+//! Test doubles: a scripted executor that is stricter than real ones, and gates instead of sleeps.
 
 mod journal;
 
@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Attempt, Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 
-/// A door that a test opens once; whoever waits goes on, in any order.
+/// A gate that a test opens once; everything that waits for it continues, in any order.
 ///
-/// Clones are the same door.
+/// Clones are the same gate.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(CancellationToken);
 
@@ -28,7 +28,7 @@ impl Gate {
         Self::default()
     }
 
-    /// Opens it for good. Again is a no-op.
+    /// Opens the gate. A second call is a no-op.
     pub fn open(&self) {
         self.0.cancel();
     }
@@ -39,7 +39,7 @@ impl Gate {
     }
 }
 
-/// What one attempt does.
+/// The behaviour of one attempt.
 #[derive(Clone, Debug)]
 pub struct Step {
     gate: Option<Gate>,
@@ -88,7 +88,7 @@ impl Step {
         self
     }
 
-    /// The same step, but it does not notice cancellations: an executor that misbehaves.
+    /// The same step, but it ignores cancellations, like a faulty executor.
     #[must_use]
     pub fn deaf(mut self) -> Self {
         self.deaf = true;
@@ -134,10 +134,11 @@ pub struct Call {
 
 /// An executor whose attempts follow a script.
 ///
-/// It notes every call and lets a test wait until a task [has started](Self::started). It refuses what
-/// a correct driver never does: a call for a task that completed, two attempts of one task at a time,
-/// an attempt whose number is not above the last one, an attempt that the script does not know. A
-/// refusal panics and stays in [`violations`](Self::violations), because a driver contains panics.
+/// It records every call, and a test can wait until a task [has started](Self::started). It refuses the
+/// calls that a correct driver never makes: for a task that has completed, for two attempts of one task
+/// at a time, for an attempt whose number is not above the last one, for an attempt that is not in the
+/// script. A refusal panics and is listed in [`violations`](Self::violations), since a driver catches
+/// panics.
 ///
 /// # Examples
 /// ```
@@ -173,7 +174,7 @@ struct Seen {
     tasks: BTreeMap<String, Progress>,
 }
 
-/// What is known of one idempotency key.
+/// The attempts of one idempotency key.
 #[derive(Default)]
 struct Progress {
     script: Option<VecDeque<Step>>,
@@ -183,7 +184,7 @@ struct Progress {
 }
 
 impl ScriptedExecutor {
-    /// An executor that knows no task and so refuses every call.
+    /// An executor without a script, which refuses every call.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -211,7 +212,7 @@ impl ScriptedExecutor {
         self
     }
 
-    /// Allows a completed task to be called again: for drivers that lost the result in a crash.
+    /// Allows a call for a completed task: for drivers that lost the result in a crash.
     #[must_use]
     pub fn allow_reruns(mut self) -> Self {
         self.reruns = true;
@@ -241,7 +242,7 @@ impl ScriptedExecutor {
             .collect()
     }
 
-    /// What a correct driver does not do and this one did.
+    /// The calls that a correct driver does not make.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.lock().violations.clone()
@@ -264,7 +265,7 @@ impl ScriptedExecutor {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the call and finds its step, or says what is wrong with it.
+    /// Records the call and finds its step, or the rule that it violates.
     fn begin(&self, cx: &TaskContext, input: TaskInput) -> Result<Step, String> {
         let (key, attempt) = (cx.idempotency_key(), cx.attempt());
         let mut seen = self.lock();
@@ -332,7 +333,7 @@ impl Executor for ScriptedExecutor {
     /// Follows the script.
     ///
     /// # Panics
-    /// If the script says so, and for calls that a correct driver does not make.
+    /// For a [`Step::panic`], and for calls that a correct driver does not make.
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let step = self.begin(cx, input);
         self.started

@@ -1,4 +1,4 @@
-//! Why an attempt failed, in a form that decides what happens next.
+//! Errors of attempts, with a class that decides about retries.
 
 use std::error::Error;
 use std::fmt;
@@ -12,16 +12,16 @@ use zeph_graph::{Budget, Fault, Spend};
 
 use crate::output::fits;
 
-/// The most bytes kept of a message or of one cause; a longer one is cut between two words and says so.
+/// The most bytes of a message or of one cause. A longer text is cut between two words, with a mark.
 const MAX_TEXT_BYTES: usize = 8 << 10;
-/// The most causes kept of a chain.
+/// The most causes of a chain.
 const MAX_CAUSES: usize = 32;
-/// The most bytes of JSON kept as detail.
+/// The most bytes of JSON as detail.
 const MAX_DETAIL_BYTES: usize = 64 << 10;
 
-/// What an error means for the attempts that may follow.
+/// The class of an error: whether another attempt can succeed.
 ///
-/// Closed: every driver must know what to do with every class, so a new one is a breaking change.
+/// Closed: a driver must handle every class, so a new one is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
@@ -29,11 +29,11 @@ pub enum ErrorClass {
     Retryable,
     /// Another attempt would fail in the same way.
     Permanent,
-    /// The attempt stopped because it was told to.
+    /// The attempt stopped because it was cancelled.
     Cancelled,
-    /// Policy, a person or a provider said no; asking again changes nothing.
+    /// A policy, a person or a provider refused; another attempt would be refused too.
     Refused,
-    /// The budget does not cover what comes next; more of it, and another attempt may succeed.
+    /// The budget does not cover the next call. With a larger budget another attempt may succeed.
     OverBudget,
 }
 
@@ -112,13 +112,13 @@ impl TaskError {
         Self::new(ErrorClass::Permanent, message)
     }
 
-    /// Policy, a person or a provider said no. Code `refused`.
+    /// A policy, a person or a provider refused. Code `refused`.
     #[must_use]
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::Refused, message)
     }
 
-    /// The budget does not cover what comes next. Code `over_budget`; the detail holds `asked` and `left`.
+    /// The budget does not cover the next call. Code `over_budget`; the detail holds `asked` and `left`.
     #[must_use]
     pub fn over_budget(asked: Spend, left: Budget) -> Self {
         let message = format!("the budget does not cover {asked}: what is left is {left}");
@@ -128,7 +128,7 @@ impl TaskError {
         }))
     }
 
-    /// The attempt stopped because it was told to. Code `cancelled`.
+    /// The attempt stopped because it was cancelled. Code `cancelled`.
     #[must_use]
     pub fn cancelled(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::Cancelled, message)
@@ -143,7 +143,7 @@ impl TaskError {
 
     /// The same error with a floor for the delay before the next attempt.
     ///
-    /// Only a retryable error is retried, so on the others it has no effect.
+    /// It has an effect on retryable errors only.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
         self.0.retry_after = Some(delay);
@@ -161,7 +161,7 @@ impl TaskError {
 
     /// The same error with facts for programs, as JSON.
     ///
-    /// More than 64 KiB of JSON is not kept; a note with the reason takes its place.
+    /// A detail of more than 64 KiB of JSON is replaced by a note with the reason.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Value>) -> Self {
         let detail = detail.into();
@@ -173,13 +173,13 @@ impl TaskError {
         self
     }
 
-    /// What the error means for further attempts.
+    /// The class.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         self.0.class
     }
 
-    /// The stable code: the one that was given, else `failed`, `cancelled`, `refused` or `over_budget` by class.
+    /// The stable code; by default `failed`, `cancelled`, `refused` or `over_budget`, by class.
     #[must_use]
     pub fn code(&self) -> &str {
         match (&self.0.code, self.0.class) {
@@ -193,9 +193,9 @@ impl TaskError {
 
     /// What went wrong, at most 8 KiB.
     ///
-    /// A longer text is cut before the word that reaches over the limit (or 4 KiB earlier, if the word
-    /// is longer than that), so that a secret is kept whole, to be found, or not at all. One that
-    /// contains white space may be cut there.
+    /// A longer text is cut before the word that exceeds the limit (or 4 KiB earlier, if the word is
+    /// longer than that), so that a secret without white space is never cut in two and the redactor
+    /// finds it.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
@@ -219,7 +219,7 @@ impl TaskError {
         self.0.chain.clone()
     }
 
-    /// The error that this one was made from or was given as its source, while it is in this process.
+    /// The source, while the error is in this process.
     #[must_use]
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.source.as_deref()
@@ -266,8 +266,8 @@ impl fmt::Debug for TaskError {
     }
 }
 
-/// A text within its limit. Its secrets are found later, so none may be cut in half: it ends with a
-/// whole word.
+/// A text within its limit, cut after a whole word: the redactor runs later and must find whole
+/// secrets.
 fn bounded(text: String) -> String {
     let short = zeph_common::truncate(&text, MAX_TEXT_BYTES, Boundary::Word);
     if short.is_cut() {
@@ -357,10 +357,10 @@ mod tests {
             let joint = if dash { "-" } else { " " };
             let text = format!("{}{joint}S3CRETKEY{}", "x".repeat(before), "y".repeat(99));
             let wrapped = TaskError::permanent("no").with_source(text.clone());
-            for told in [TaskError::permanent(text.clone()).message(), &wrapped.chain()[0]] {
-                let whole = told.contains("S3CRETKEY");
-                prop_assert!(whole || !told.contains('S'), "{}", &told[told.len() - 200..]);
-                prop_assert!(told.len() < 8_250);
+            for short in [TaskError::permanent(text.clone()).message(), &wrapped.chain()[0]] {
+                let whole = short.contains("S3CRETKEY");
+                prop_assert!(whole || !short.contains('S'), "{}", &short[short.len() - 200..]);
+                prop_assert!(short.len() < 8_250);
             }
         }
     }

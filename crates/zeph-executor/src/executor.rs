@@ -1,4 +1,4 @@
-//! The port itself: one method, and what goes in.
+//! The executor port: the trait and its input.
 
 use std::sync::Arc;
 
@@ -9,21 +9,21 @@ use serde_json::Value;
 
 use crate::{TaskContext, TaskError, TaskOutput};
 
-/// Does the work of a task.
+/// Runs the attempts of tasks.
 ///
 /// The contract between an executor and the driver that calls it:
 ///
-/// - It is called once for each attempt, after the attempt's start is on disk. Attempts of different
-///   tasks run at the same time, so an executor keeps its state behind its own locks.
+/// - It is called once for each attempt, after the start of the attempt is saved. Attempts of different
+///   tasks run at the same time, so an executor synchronizes its own state.
 /// - When [`TaskContext::cancelled`] resolves it stops and returns, within [`TaskContext::grace`]. It
 ///   then returns a [`TaskError`] of class `Cancelled`, or its output if the work was done anyway.
 ///   When [`TaskContext::kill_token`] fires it stops without cleaning up.
-/// - When its future is dropped it leaves nothing running behind.
-/// - A panic is contained by the driver and counts as a failure of the attempt.
-/// - What it is told with the context's idempotency key it can repeat without repeating the effect,
-///   if the world outside supports that.
+/// - When its future is dropped, everything that it started ends.
+/// - A panic is caught by the driver and fails the attempt.
+/// - A service that supports idempotency keys gets the one of the context, so that a repeated attempt
+///   does not repeat the effect.
 ///
-/// [`conformance::check`](crate::conformance::check) tries most of this on an executor of your own.
+/// [`conformance::check`](crate::conformance::check) tests most of this on any executor.
 ///
 /// # Examples
 /// ```
@@ -44,7 +44,7 @@ pub trait Executor: Send + Sync {
     /// Runs one attempt to its end.
     ///
     /// # Errors
-    /// Whatever went wrong; its [class](TaskError::class) decides whether the attempt is repeated.
+    /// Its [class](TaskError::class) decides whether the attempt is repeated.
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError>;
 }
 
@@ -55,7 +55,7 @@ impl<E: Executor + ?Sized> Executor for Arc<E> {
     }
 }
 
-/// What an attempt works on.
+/// The input of an attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskInput {
     /// The parameters of the task's definition; null when it has none.
@@ -74,7 +74,7 @@ impl TaskInput {
         }
     }
 
-    /// The parameters as a type of your own.
+    /// The parameters as a type.
     ///
     /// # Errors
     /// A permanent error with the code `invalid_params` that names the path of the first misfit.
@@ -94,7 +94,7 @@ impl TaskInput {
         read("the parameters", "invalid_params", &self.params)
     }
 
-    /// The value of a parent that has one, as a type of your own.
+    /// The value of a parent as a type.
     ///
     /// # Errors
     /// Permanent, with the code `no_parent_output` when there is no such parent or it ended without an
@@ -129,12 +129,12 @@ fn read<T: DeserializeOwned>(what: &str, code: &str, value: &Value) -> Result<T,
     })
 }
 
-/// How a parent ended, and what it left.
+/// How a parent ended, and its output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parent {
     /// Its end.
     pub state: ParentState,
-    /// Its output; always there when it completed, otherwise only if a value was put in its place.
+    /// Its output. Always present if it completed, otherwise only with a substitute value.
     pub output: Option<Arc<TaskOutput>>,
 }
 
@@ -149,17 +149,17 @@ impl Parent {
     }
 }
 
-/// The ends that a parent can have.
+/// The end of a parent.
 ///
-/// Closed: a task starts only after its parents ended, and a task has these ends only.
+/// Closed: a task starts only after its parents have ended, and a task has these ends only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParentState {
-    /// It did its work, or a value stands in for it.
+    /// It completed, or has a substitute value.
     Completed,
     /// It failed for good.
     Failed,
-    /// It never ran, because a trigger, a condition or a person said so.
+    /// It never ran, by a trigger, a condition or an answer.
     Skipped,
     /// It was cancelled.
     Canceled,

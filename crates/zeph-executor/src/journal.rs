@@ -1,4 +1,4 @@
-//! The doors of a run's journal for what works on its tasks: budget, notes, proposals.
+//! The journal as an attempt sees it: budget reservations, notes and proposed tasks.
 
 use std::borrow::Cow;
 
@@ -10,85 +10,85 @@ use zeph_graph::{Budget, ReservationId, Spend};
 
 use crate::TaskError;
 
-/// What an attempt may write into its run's journal.
+/// What an attempt can write into its run's journal.
 ///
-/// Every call returns when what it did is saved, so it survives a crash from then on. A call of an
-/// attempt that is no longer the current one, or of a run that has left, is an error of class
-/// `Cancelled` and changes nothing.
+/// Every call returns when its effect is saved and survives a crash. A call from an attempt that is no
+/// longer the current one, or of a run that is unloaded, is an error of class `Cancelled` and changes
+/// nothing.
 ///
-/// [`double::JournalDouble`](crate::double::JournalDouble) keeps everything in memory, for tests.
+/// [`double::JournalDouble`](crate::double::JournalDouble) is a journal in memory, for tests.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Takes the most that a call may cost out of the budgets of the run and of the task.
+    /// Reserves an upper bound of the cost of one call in the budgets of the run and of the task.
     ///
     /// An attempt may hold several reservations. One that is still held when the attempt ends counts
-    /// as spent in full, for nobody knows what was spent.
+    /// as spent in full, since the real cost is unknown.
     ///
     /// # Errors
     /// [`TaskError::over_budget`] if a budget does not cover it.
     async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError>;
 
-    /// Says what the call did cost, and gives the rest back.
+    /// Records the cost of the call, and releases the rest of the reservation.
     ///
-    /// More than was reserved is taken as it is: it was spent. The second call for one reservation
-    /// changes nothing.
+    /// A cost above the reservation is recorded as it is. A second call for the same reservation changes
+    /// nothing.
     ///
     /// # Errors
     /// If the attempt is over; the reservation then counts in full.
     async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError>;
 
-    /// What the budgets of the run and the task leave for this task, reservations taken off.
+    /// The rest of the budgets of the run and the task, without what is reserved.
     ///
-    /// Another task may take it in the next moment.
+    /// Another task can reserve it at any time.
     ///
     /// # Errors
     /// If the attempt is over.
     async fn left(&self) -> Result<Budget, TaskError>;
 
-    /// Keeps a note about this attempt: a prompt, a reply, a decision. Redacted by the driver.
+    /// Stores a note about this attempt: a prompt, a reply, a decision. The driver redacts it.
     ///
     /// # Errors
     /// If the attempt is over, or the note is larger than 1 MiB (code `note_too_large`).
     async fn note(&self, note: Note) -> Result<(), TaskError>;
 
-    /// Adds tasks to the run's graph, whole or not at all.
+    /// Adds tasks to the run's graph, atomically.
     ///
-    /// A new task may need tasks of the patch and of the graph as it stands; nothing that is there
-    /// already changes. Each task may have one proposal accepted; a further one, from a later attempt
-    /// for example, is answered with [`Proposal::Already`] and changes nothing.
+    /// A new task can depend on tasks of the patch and of the current graph; existing tasks do not
+    /// change. One proposal of each task is accepted; a further one, for example from a later attempt,
+    /// returns [`Proposal::Already`] and changes nothing.
     ///
     /// # Errors
-    /// Permanent, with the code `proposal_refused` and all problems as detail, if the patch does not
-    /// pass the graph's door or names an action that nobody can do.
+    /// Permanent, with the code `proposal_refused` and all problems as detail, if the patch is invalid
+    /// or names an action without a registered executor.
     async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError>;
 }
 
-/// What became of a proposal that was in order.
+/// The outcome of a valid proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proposal {
     /// The tasks are in the graph.
     Added,
-    /// An earlier attempt of this task has made its proposal already.
+    /// A proposal of this task was accepted before.
     Already,
 }
 
-/// What a note is about.
+/// The kind of a note.
 ///
-/// Closed: whoever shows an attempt's notes knows them all.
+/// Closed: displays match all kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteKind {
-    /// What a model was asked.
+    /// A request to a model.
     Prompt,
-    /// What it answered.
+    /// A reply of a model.
     Reply,
-    /// What a tool was called with, and what it gave back.
+    /// A call of a tool, and its result.
     Tool,
-    /// Who was chosen for the work, and why.
+    /// The choice of an agent, and the reason.
     Route,
-    /// What was mended in a plan, or why it was refused.
+    /// The repairs of a plan, or why it was refused.
     Plan,
-    /// How results were put together.
+    /// How results were combined into an answer.
     Answer,
 }
 
@@ -107,10 +107,10 @@ impl NoteKind {
     }
 }
 
-/// Something to be kept about an attempt.
+/// A note about an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// What it is about.
+    /// Its kind.
     pub kind: NoteKind,
     /// The text, usually JSON; at most 1 MiB.
     pub body: Bytes,
@@ -127,7 +127,7 @@ impl Note {
         Self { kind, body }
     }
 
-    /// Whether the note is within [`MAX_BYTES`](Self::MAX_BYTES): what every journal asks first.
+    /// Checks that the note is within [`MAX_BYTES`](Self::MAX_BYTES). Every journal calls it first.
     ///
     /// # Errors
     /// Permanent, with the code `note_too_large`.
@@ -136,7 +136,7 @@ impl Note {
         if bytes <= most {
             return Ok(());
         }
-        let message = format!("a note has {bytes} bytes, at most {most} are kept; keep less of it");
+        let message = format!("a note has {bytes} bytes, and the limit is {most}; shorten it");
         Err(TaskError::permanent(message).with_code("note_too_large"))
     }
 
@@ -154,9 +154,9 @@ impl Note {
     }
 }
 
-/// No journal behind the doors: nothing is limited, nothing is kept, nothing can be proposed.
+/// A journal without a run: no limit, notes are dropped, proposals are refused.
 ///
-/// A note that is too large is refused as elsewhere.
+/// A note that is too large is refused as in a run.
 ///
 /// # Examples
 /// ```
@@ -192,15 +192,15 @@ impl Journal for NoJournal {
 
     async fn propose(&self, _: GraphSpec) -> Result<Proposal, TaskError> {
         Err(
-            TaskError::permanent("there is no run whose graph could grow")
+            TaskError::permanent("there is no run with a graph to add tasks to")
                 .with_code("proposal_refused"),
         )
     }
 }
 
-/// Takes secrets out of what is about to be kept or shown.
+/// Removes secrets from text before it is stored or shown.
 ///
-/// The driver passes errors, panic messages, logs and notes through it: one point for all of them.
+/// The driver passes all errors, panic messages, logs and notes through it.
 pub trait Redact: Send + Sync {
     /// The text without its secrets. The same text if there are none.
     fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]>;

@@ -1,4 +1,4 @@
-//! What an attempt prints and reports while it runs.
+//! Logs, progress and heartbeats of a running attempt.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,24 +8,24 @@ use zeph_common::HeadTailBuffer;
 
 use crate::journal::Redact;
 
-/// The bytes kept of each stream of an attempt unless the driver says otherwise: 256 KiB.
+/// The default limit of each stream of an attempt, in bytes: 256 KiB.
 pub const DEFAULT_LOG_BYTES: usize = 256 << 10;
 
-/// The bytes beside a cut that are known until the logs are taken: a secret that the cut splits is
-/// found if it is no longer than this, encoded as it is.
+/// The bytes on either side of a cut that are buffered until the logs are taken, so that a secret of at
+/// most this length that the cut splits is found.
 const MARGIN_BYTES: usize = 16 << 10;
 
-/// Which log a line belongs to.
+/// The log that a line belongs to.
 ///
-/// Closed: a log has a place in the store by its stream.
+/// Closed: the store has one part per stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogStream {
-    /// What the work printed.
+    /// The standard output of the work.
     Stdout,
-    /// What the work complained about.
+    /// The standard error of the work.
     Stderr,
-    /// What the executor says about its own doing.
+    /// Messages of the executor about itself.
     Trace,
 }
 
@@ -46,11 +46,11 @@ impl LogStream {
 
 /// The bounded logs of one attempt: the head and the tail of each stream.
 ///
-/// Up to 16 KiB more on either side of a cut are in memory, never shown; they tell whether a secret
-/// reaches over the cut.
+/// Up to 16 KiB more on either side of a cut are in memory, and never shown; with them a secret that
+/// spans the cut is found.
 ///
-/// Clones share the buffers. The executor writes through its context; the driver takes what is there
-/// when the attempt ends.
+/// Clones share the buffers. The executor writes through its context; the driver takes the logs when
+/// the attempt ends.
 ///
 /// # Examples
 /// ```
@@ -69,7 +69,7 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Empty logs that keep at most `bytes_per_stream` of each stream; with 0 they only count.
+    /// Empty logs of at most `bytes_per_stream` per stream; with 0 they only count bytes.
     #[must_use]
     pub fn new(bytes_per_stream: usize) -> Self {
         let streams = [(); 3].map(|()| HeadTailBuffer::with_margin(bytes_per_stream, MARGIN_BYTES));
@@ -79,29 +79,28 @@ impl Logs {
         }
     }
 
-    /// Appends to a stream; what no longer fits goes from its middle.
+    /// Appends to a stream. Beyond the limit the middle of the stream is dropped.
     pub fn write(&self, stream: LogStream, bytes: &[u8]) {
         self.lock()[stream as usize].push(bytes);
     }
 
-    /// The bytes of a stream that are gone from its middle so far.
+    /// The number of bytes dropped from the middle of a stream so far.
     #[must_use]
     pub fn dropped(&self, stream: LogStream) -> u64 {
         self.lock()[stream as usize].dropped()
     }
 
-    /// Empties the logs; returns the streams that have anything, each with a marker where it was cut.
+    /// Takes all logs; returns the streams that are not empty, each with a marker where it was cut.
     ///
-    /// What an abandoned attempt writes afterwards collects in the empty buffers, within the limit.
+    /// An abandoned attempt can still write into the emptied buffers, within the limit.
     #[must_use]
     pub fn take(&self) -> Vec<(LogStream, Bytes)> {
         self.take_redacted(None)
     }
 
-    /// The same without secrets.
+    /// The same, redacted.
     ///
-    /// A secret that a cut splits is left out whole, if it has no more than 16 KiB in the encoding in
-    /// which it was written.
+    /// A secret that a cut splits is removed as a whole, if it has at most 16 KiB as it was written.
     #[must_use]
     pub fn take_redacted(&self, redact: Option<&dyn Redact>) -> Vec<(LogStream, Bytes)> {
         let fresh = [(); 3].map(|()| HeadTailBuffer::with_margin(self.limit, MARGIN_BYTES));
@@ -119,7 +118,7 @@ impl Logs {
     }
 
     fn lock(&self) -> MutexGuard<'_, [HeadTailBuffer; 3]> {
-        // A push leaves no half-done state behind that a later one could trip over.
+        // A panic between two pushes leaves a consistent state.
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -130,22 +129,23 @@ impl Default for Logs {
     }
 }
 
-/// Watches an attempt while it runs: the driver's end of progress, logs and heartbeats.
+/// Receives progress, logs and heartbeats of a running attempt, in the driver.
 ///
-/// Called from the executor's own task, so an implementation returns at once. All three calls are
-/// signs of life for an idle time-out. Every method does nothing unless it is overridden.
+/// Called from the executor's own task, so an implementation must return at once. Every method does
+/// nothing unless it is overridden.
 pub trait Progress: Send + Sync {
-    /// The executor says how far it is. The text is untrusted.
+    /// The executor reported progress. The text is untrusted.
     fn progress(&self, _text: &str) {}
 
     /// The executor logged these bytes, which are untrusted and may be cut anywhere.
     fn log(&self, _stream: LogStream, _bytes: &[u8]) {}
 
-    /// The executor is alive.
+    /// The executor reported that it is alive. No driver acts on it today; idle time-outs and
+    /// distributed back ends will.
     fn heartbeat(&self) {}
 }
 
-/// Watches nothing.
+/// Ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoProgress;
 
@@ -198,7 +198,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_secret_beside_a_cut_is_kept_nowhere(
+        fn a_secret_beside_a_cut_is_not_in_the_logs(
             before in 0usize..60, after in 0usize..60, which in 0usize..3, limit in 1usize..100,
             more in prop_oneof![Just(0), Just(3 * MARGIN_BYTES)],
         ) {

@@ -1,4 +1,4 @@
-//! What an attempt leaves: a JSON value and named bytes.
+//! The output of a task: a JSON value and named bytes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_without_json_form_is_told() {
+    fn a_value_without_json_form_is_an_error() {
         let odd = BTreeMap::from([(vec![1], 2)]);
         let error = TaskOutput::from_serialize(&odd).err();
         let error = error.map(|e| (e.code().to_owned(), e.chain()));

@@ -1,4 +1,4 @@
-//! The wire form of an error: what the journal keeps of it.
+//! The stored form of an error.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::{ErrorClass, TaskError};
 
 /// A [`TaskError`] as it is stored, sent and printed.
 ///
-/// The source itself stays behind; its text is in the chain. Fields that are absent are left out of
-/// the JSON, and fields that this version does not know are ignored when it is read.
+/// The source is not stored; its text is in the chain. Absent fields are omitted from the JSON, and
+/// unknown fields are ignored when it is read.
 ///
 /// # Examples
 /// ```
@@ -24,7 +24,7 @@ use crate::{ErrorClass, TaskError};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskErrorRecord {
-    /// What the error means for further attempts.
+    /// Its class.
     pub class: ErrorClass,
     /// The stable code.
     pub code: String,

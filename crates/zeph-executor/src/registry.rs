@@ -36,7 +36,7 @@ impl Registry {
     /// Registers the executor of an action.
     ///
     /// # Errors
-    /// The name is taken; the first executor keeps it.
+    /// If the name is taken; the first executor keeps it.
     pub fn register(
         &mut self,
         action: impl Into<String>,
@@ -48,7 +48,7 @@ impl Registry {
     /// Binds an executor to the task of that name.
     ///
     /// # Errors
-    /// The task has a body already; the first one stays.
+    /// If the task has a body already; the first one stays.
     pub fn bind(
         &mut self,
         task: impl Into<String>,
@@ -69,7 +69,7 @@ impl Registry {
         self.bodies.get(task)
     }
 
-    /// Who does a task: its body, else the executor of its action.
+    /// The executor of a task: its body, else the executor of its action.
     #[must_use]
     pub fn find(&self, task: &str, action: Option<&str>) -> Option<&Arc<dyn Executor>> {
         self.body(task).or_else(|| self.get(action?))

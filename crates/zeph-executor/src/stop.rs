@@ -1,11 +1,11 @@
-//! Telling an attempt to stop, in two stages.
+//! Cancellation of an attempt, in two stages.
 
 use tokio_util::sync::CancellationToken;
 
-/// The driver's end of an attempt's cancellation.
+/// Cancels an attempt: the driver's side of the tokens in a [`TaskContext`](crate::TaskContext).
 ///
-/// The first stage asks, the second kills: a kill is also a request to stop, so an executor that
-/// watches only the first stage sees both. Clones are the same switch, and stages never go back.
+/// The first stage cancels, the second kills. A kill also cancels, so an executor that watches only the
+/// first token sees both. Clones are the same cancellation, and a stage is never taken back.
 ///
 /// # Examples
 /// ```
@@ -21,7 +21,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// A switch in the position "go on".
+    /// An attempt that is not cancelled.
     #[must_use]
     pub fn new() -> Self {
         let kill = CancellationToken::new();
@@ -31,23 +31,23 @@ impl Stop {
         }
     }
 
-    /// Asks the attempt to stop within its grace. Again is a no-op.
+    /// Requests that the attempt stops within its grace period. A second call is a no-op.
     pub fn cancel(&self) {
         self.cancel.cancel();
     }
 
-    /// Tells the attempt to stop at once, without cleaning up. Again is a no-op.
+    /// Requires that the attempt stops at once, without cleaning up. A second call is a no-op.
     pub fn kill(&self) {
         self.kill.cancel();
     }
 
-    /// The first stage; cancelled by a kill as well.
+    /// The token of the first stage; a kill cancels it as well.
     #[must_use]
     pub fn cancel_token(&self) -> &CancellationToken {
         &self.cancel
     }
 
-    /// The second stage.
+    /// The token of the second stage.
     #[must_use]
     pub fn kill_token(&self) -> &CancellationToken {
         &self.kill

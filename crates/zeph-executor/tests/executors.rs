@@ -1,4 +1,4 @@
-//! The executors of this crate, tried from outside: closures, the double, the conformance suite.
+//! Closures, the scripted executor and the conformance suite, tested from outside.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,14 +51,14 @@ async fn closures_take_types_and_parents() {
     input
         .parents
         .insert("page".into(), Parent::completed(TaskOutput::from("p")));
-    let said = relay
+    let output = relay
         .execute(&context("relay", 1, &Stop::new()), input)
         .await;
-    assert_eq!(said.ok(), Some(TaskOutput::from("relay p")));
+    assert_eq!(output.ok(), Some(TaskOutput::from("relay p")));
 }
 
 #[tokio::test]
-async fn a_typed_closure_is_stopped_for_its_author() {
+async fn a_typed_closure_is_dropped_when_it_is_cancelled() {
     let hang = closure::action(|(): ()| std::future::pending::<Result<(), TaskError>>());
     let stop = Stop::new();
     stop.cancel();
@@ -84,7 +84,7 @@ async fn gates_hold_attempts_without_sleeps() {
 }
 
 #[tokio::test]
-async fn the_double_refuses_what_drivers_must_not_do() {
+async fn the_double_refuses_calls_that_drivers_must_not_make() {
     let script = Arc::new(
         ScriptedExecutor::new()
             .on("a", [Step::ok(1)])
@@ -118,7 +118,7 @@ async fn the_double_refuses_what_drivers_must_not_do() {
 }
 
 #[tokio::test]
-async fn leniency_is_asked_for() {
+async fn the_double_can_allow_reruns_and_overlaps() {
     let script = ScriptedExecutor::new()
         .otherwise(Step::ok(1))
         .allow_reruns()
@@ -195,11 +195,11 @@ async fn the_suite_finds_every_kind_of_bad_executor() {
         (slow_to_die, &[kill]),
     ];
     for (executor, wanted) in cases {
-        let faults = check(executor, sample())
+        let violations = check(executor, sample())
             .await
             .expect_err("a rule is broken")
             .0;
-        let found: Vec<_> = faults.iter().map(|fault| fault.case).collect();
+        let found: Vec<_> = violations.iter().map(|violation| violation.case).collect();
         assert_eq!(found, wanted);
     }
 }

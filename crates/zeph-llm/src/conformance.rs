@@ -9,10 +9,10 @@ mod bench;
 mod calls;
 mod refusals;
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
+pub use zeph_common::{Violation, Violations};
 
 use crate::{LlmProvider, LlmRequest};
 
@@ -49,31 +49,6 @@ impl Sample {
         }
     }
 }
-
-/// A rule that is not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The name of the case.
-    pub case: &'static str,
-    /// What happened in it.
-    pub problem: String,
-}
-
-/// The rules that are not kept; never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
-            let line_break = if index == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{}: {}", fault.case, fault.problem)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Faults {}
 
 /// What was checked, if all is well.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,7 +87,7 @@ enum Outcome {
 /// # Ok(())
 /// # }
 /// ```
-pub async fn check(provider: Arc<dyn LlmProvider>, sample: Sample) -> Result<Checked, Faults> {
+pub async fn check(provider: Arc<dyn LlmProvider>, sample: Sample) -> Result<Checked, Violations> {
     let bench = Bench { provider, sample };
     let cases = [
         (
@@ -140,19 +115,15 @@ pub async fn check(provider: Arc<dyn LlmProvider>, sample: Sample) -> Result<Che
         ),
     ];
     let mut checked = Checked::default();
-    let mut faults = Vec::new();
+    let mut violations = Vec::new();
     for (case, result) in cases {
         match result {
             Ok(Outcome::Passed) => checked.passed.push(case),
             Ok(Outcome::Skipped) => checked.skipped.push(case),
-            Err(problem) => faults.push(Fault { case, problem }),
+            Err(problem) => violations.push(Violation { case, problem }),
         }
     }
-    if faults.is_empty() {
-        Ok(checked)
-    } else {
-        Err(Faults(faults))
-    }
+    Violations::check(violations).map(|()| checked)
 }
 
 #[cfg(test)]

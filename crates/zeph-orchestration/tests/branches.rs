@@ -21,7 +21,7 @@ fn finish(scheduler: &mut DagScheduler) -> Outcome {
 }
 
 #[test]
-fn while_one_task_is_held_the_others_dependant_starts_at_once() {
+fn a_held_task_does_not_delay_the_dependant_of_another_body() {
     let mut graph = TaskGraph::new();
     let held = graph.add_task("held", []);
     let quick = graph.add_task("quick", []);

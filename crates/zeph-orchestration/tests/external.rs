@@ -107,7 +107,7 @@ fn the_last_reporter_that_is_dropped_wakes_tick() {
 }
 
 #[test]
-fn what_was_not_handed_out_is_taken_back_and_the_rest_is_told() {
+fn attempts_not_yet_returned_are_withdrawn_and_others_are_cancelled() {
     let mut graph = TaskGraph::new();
     let out = graph.add_task("out", []);
     let kept = graph.add_task("kept", [out]);

@@ -24,7 +24,7 @@ fn strict() -> Policy {
 }
 
 #[test]
-fn a_body_that_blocks_is_given_up_and_its_late_result_changes_nothing() {
+fn a_body_that_blocks_is_given_up_and_its_late_result_is_ignored() {
     let mut graph = TaskGraph::new();
     // On a busy machine an attempt that does not block may take too long as well.
     let retry = Retry::times(1_000).backoff(Duration::ZERO, Duration::ZERO);

@@ -56,7 +56,7 @@ pub enum RunEvent {
     Missed(u64),
 }
 
-/// A stream of events. A slow observer misses events, and is told how many; it never delays the run.
+/// A stream of events. A slow observer misses events, and gets their number; it never delays the run.
 #[derive(Debug)]
 pub struct Events(broadcast::Receiver<RunEvent>);
 

@@ -16,7 +16,7 @@ pub struct QuestionView {
     pub task: String,
     /// What it is about: `work`, `approve` or `failure` in JSON.
     pub about: AskWhy,
-    /// What is asked. Untrusted text.
+    /// The question's text, untrusted.
     pub text: String,
     /// The error of the task's last attempt, for a question about a failure. `None` in a view of a
     /// stored run, which reads no contents. Untrusted text.

@@ -165,7 +165,5 @@ pub(crate) async fn contents(
 /// The task name that was most likely meant.
 pub(crate) fn closest(graph: &TaskGraph, name: &str) -> Option<String> {
     let names = graph.tasks().map(|(_, task)| task.name());
-    let scored = names.map(|known| (strsim::damerau_levenshtein(known, name), known));
-    let (distance, best) = scored.min()?;
-    (distance <= 1 + name.chars().count() / 4).then(|| best.to_owned())
+    zeph_diagnostics::suggest(name, names).map(str::to_owned)
 }

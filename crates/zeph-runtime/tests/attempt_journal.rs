@@ -1,4 +1,4 @@
-//! The doors of the journal through the engine: budgets, notes, proposals, and what a crash leaves.
+//! The journal of an attempt through the engine: budgets, notes, proposals, and crashes.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ fn caller() -> Arc<dyn Executor> {
     closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
         let held = cx.journal().reserve(tokens(80)).await?;
         cx.journal().settle(held, tokens(50)).await?;
-        // Said twice, it counts once.
+        // A second call changes nothing.
         cx.journal().settle(held, tokens(50)).await?;
         let left = cx.journal().left().await?;
         Ok(TaskOutput::from(left.tokens().expect("is limited")))
@@ -70,7 +70,7 @@ fn submission(graph: TaskGraph, limit: u64, over_budget: OverBudget) -> Submissi
 }
 
 #[tokio::test]
-async fn what_is_settled_counts_and_the_rest_is_given_back() {
+async fn settled_spending_counts_and_the_rest_is_released() {
     let store = MemoryStore::new();
     let engine = engine(&store, &[("call", caller())]).await;
     let graph = graph_of([Task::new("a").action("call")]);
@@ -86,7 +86,7 @@ async fn what_is_settled_counts_and_the_rest_is_given_back() {
 }
 
 #[tokio::test]
-async fn at_its_limit_a_run_asks_and_goes_on_with_more() {
+async fn at_its_budget_a_run_asks_and_continues_with_more() {
     let store = MemoryStore::new();
     let engine = engine(&store, &[("call", caller())]).await;
     let mut graph = TaskGraph::new();
@@ -121,7 +121,7 @@ async fn at_its_limit_a_run_asks_and_goes_on_with_more() {
 }
 
 #[tokio::test]
-async fn at_its_limit_a_run_that_takes_partial_answers_fails_that_task_only() {
+async fn at_its_budget_a_run_with_partial_answers_fails_that_task_only() {
     let store = MemoryStore::new();
     let engine = engine(&store, &[("call", caller())]).await;
     let mut graph = TaskGraph::new();
@@ -224,11 +224,11 @@ async fn notes_are_kept_in_order_and_read_back() {
     let view = RunView::load(&store, run.id()).await.expect("readable");
     let notes = view.notes(&store, view.task("a").expect("is there")).await;
     let notes = notes.expect("readable");
-    let told: Vec<_> = notes
+    let read: Vec<_> = notes
         .iter()
         .map(|n| (n.kind.as_str(), &n.body[..]))
         .collect();
-    assert_eq!(told, [("prompt", &b"what?"[..]), ("reply", b"that.")]);
+    assert_eq!(read, [("prompt", &b"what?"[..]), ("reply", b"that.")]);
 }
 
 /// Proposes two tasks, the second one needing the first and the proposer.
@@ -259,7 +259,7 @@ fn ok() -> Arc<dyn Executor> {
 }
 
 #[tokio::test]
-async fn a_graph_grows_once_and_comes_back_grown() {
+async fn a_patch_is_accepted_once_and_survives_a_reload() {
     let store = MemoryStore::new();
     let answers = Arc::default();
     let grow = proposer(Arc::clone(&answers));
@@ -286,7 +286,7 @@ async fn a_graph_grows_once_and_comes_back_grown() {
 }
 
 #[tokio::test]
-async fn a_grown_run_that_rests_goes_on_elsewhere_with_all_its_executors() {
+async fn a_suspended_run_with_a_patch_is_resumed_in_another_engine() {
     let store = MemoryStore::new();
     let gate = Gate::new();
     let wait = gate.clone();
@@ -295,7 +295,7 @@ async fn a_grown_run_that_rests_goes_on_elsewhere_with_all_its_executors() {
         async move {
             wait.open();
             cx.cancelled().await;
-            Err(TaskError::cancelled("told to"))
+            Err(TaskError::cancelled("stopped"))
         }
     });
     let first = engine(&store, &[("grow", proposer(Arc::default())), ("ok", held)]).await;
@@ -321,24 +321,24 @@ async fn a_grown_run_that_rests_goes_on_elsewhere_with_all_its_executors() {
 }
 
 #[tokio::test]
-async fn a_patch_that_is_not_in_order_is_refused_with_all_its_problems() {
+async fn an_invalid_patch_is_refused_with_all_its_problems() {
     let store = MemoryStore::new();
     let bad = closure::from_fn(|cx: TaskContext, _: TaskInput| async move {
-        let nobody =
+        let unknown =
             r#"{"version":1,"tasks":[{"name":"x","work":{"kind":"action","name":"fly"}}]}"#;
-        let error = cx.journal().propose(GraphSpec::from_json(nobody)?).await;
-        let nobody = error.expect_err("nobody flies");
+        let error = cx.journal().propose(GraphSpec::from_json(unknown)?).await;
+        let unknown = error.expect_err("no executor flies");
         let wrong =
             r#"{"version":1,"tasks":[{"name":"bad","needs":["grwo"]},{"name":"y","needs":["y"]}]}"#;
         let error = cx.journal().propose(GraphSpec::from_json(wrong)?).await;
         let wrong = error.expect_err("nothing of it fits");
         assert_eq!(
-            (nobody.class(), wrong.class()),
+            (unknown.class(), wrong.class()),
             (ErrorClass::Permanent, ErrorClass::Permanent)
         );
-        assert_eq!(nobody.code(), "proposal_refused");
+        assert_eq!(unknown.code(), "proposal_refused");
         Ok(TaskOutput::from(serde_json::json!([
-            nobody.detail(),
+            unknown.detail(),
             wrong.detail()
         ])))
     });
@@ -361,10 +361,10 @@ async fn a_patch_that_is_not_in_order_is_refused_with_all_its_problems() {
 }
 
 #[tokio::test]
-async fn what_a_cancelled_attempt_asks_afterwards_changes_nothing() {
+async fn journal_requests_of_a_cancelled_attempt_change_nothing() {
     let store = MemoryStore::new();
-    let (started, told) = (Gate::new(), Arc::new(std::sync::Mutex::new(Vec::new())));
-    let (signal, notes) = (started.clone(), Arc::clone(&told));
+    let (started, errors) = (Gate::new(), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let (signal, notes) = (started.clone(), Arc::clone(&errors));
     let outlives = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
         let (signal, notes) = (signal.clone(), Arc::clone(&notes));
         async move {
@@ -399,11 +399,11 @@ async fn what_a_cancelled_attempt_asks_afterwards_changes_nothing() {
     run.cancel_task("a").await.expect("is there");
     let report = run.wait().await.expect("ends");
     assert_eq!(report.spent, Spent::default());
-    while told.lock().expect("whole").is_empty() {
+    while errors.lock().expect("whole").is_empty() {
         tokio::task::yield_now().await;
     }
     assert_eq!(
-        *told.lock().expect("whole"),
+        *errors.lock().expect("whole"),
         ["attempt_over"; 3].map(|code| Some(code.to_owned()))
     );
 }

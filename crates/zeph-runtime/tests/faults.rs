@@ -60,8 +60,8 @@ async fn when_the_journal_cannot_be_written_nothing_new_starts_and_nothing_saved
     faulty.fail_next(Op::Commit, Fault::Full);
     gate.open();
 
-    let report = run.wait().await.expect("is told");
-    let error = report.error.as_deref().expect("says why");
+    let report = run.wait().await.expect("has a report");
+    let error = report.error.as_deref().expect("has a reason");
     assert!(error.contains("disk is full"), "{error}");
     assert_eq!(
         script.called(),
@@ -74,7 +74,7 @@ async fn when_the_journal_cannot_be_written_nothing_new_starts_and_nothing_saved
         "{again:?}"
     );
 
-    // Another process, the disk mended: what was saved is kept, what was not runs again.
+    // Another process, after the disk is repaired: saved results are kept, the rest runs again.
     let healthy = self::engine(Arc::new(memory), &script).await;
     let run = healthy.resume(run.id()).await.expect("goes on");
     assert_eq!(
@@ -85,7 +85,7 @@ async fn when_the_journal_cannot_be_written_nothing_new_starts_and_nothing_saved
 }
 
 #[tokio::test]
-async fn an_interrupted_at_most_once_task_is_not_repeated_without_a_persons_word() {
+async fn an_interrupted_at_most_once_task_is_repeated_only_after_an_answer() {
     let memory = MemoryStore::new();
     let script = Arc::new(
         ScriptedExecutor::new()
@@ -113,9 +113,9 @@ async fn an_interrupted_at_most_once_task_is_not_repeated_without_a_persons_word
     let report = taken.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert_eq!(report.tasks[0].tally.restarts, 1);
-    // The first owner is fenced: its next write fails, and it says so.
+    // The first owner is fenced: its next write fails, and its report says why.
     let _ = run.cancel().await;
-    let lost = run.wait().await.expect("is told");
+    let lost = run.wait().await.expect("has a report");
     assert!(lost.error.is_some(), "{lost:?}");
     let view = RunView::load(&memory, taken.id()).await.expect("is whole");
     assert!(!view.status.open);
@@ -268,7 +268,7 @@ async fn an_unregistered_executor_is_named_before_anything_begins() {
 }
 
 #[tokio::test]
-async fn a_second_suspend_cuts_at_once_what_would_have_had_its_grace() {
+async fn a_second_suspend_ends_the_grace_period() {
     let script = Arc::new(ScriptedExecutor::new().on("slow", [Step::hang()]));
     let engine = engine(Arc::new(MemoryStore::new()), &script).await;
     let mut graph = TaskGraph::new();
@@ -293,7 +293,7 @@ async fn a_second_suspend_cuts_at_once_what_would_have_had_its_grace() {
 }
 
 #[tokio::test]
-async fn ten_thousand_completions_at_once_are_all_taken() {
+async fn ten_thousand_completions_at_once_are_all_recorded() {
     const MANY: u32 = 10_000;
     let gate = Gate::new();
     let script = Arc::new(ScriptedExecutor::new().otherwise(Step::ok(1).after(&gate)));
@@ -327,7 +327,7 @@ async fn ten_thousand_completions_at_once_are_all_taken() {
 }
 
 #[test]
-fn a_runtime_that_is_dropped_under_the_engine_costs_only_what_was_in_flight() {
+fn dropping_the_tokio_runtime_loses_only_attempts_in_flight() {
     let memory = MemoryStore::new();
     let script = Arc::new(
         ScriptedExecutor::new()
@@ -357,7 +357,7 @@ fn a_runtime_that_is_dropped_under_the_engine_costs_only_what_was_in_flight() {
     runtime().block_on(async {
         assert!(
             matches!(run.wait().await, Err(RuntimeError::Gone { .. })),
-            "is told"
+            "has a report"
         );
         let engine = engine(Arc::new(memory.clone()), &script).await;
         let again = engine.resume(run.id()).await.expect("goes on");

@@ -1,4 +1,4 @@
-//! One run's trouble is not another's, and nothing is told that is not saved.
+//! A failure of one run does not affect another, and nothing is reported before it is saved.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -105,7 +105,7 @@ async fn a_dependant_sees_the_result_that_the_journal_has() {
 }
 
 #[tokio::test]
-async fn an_end_that_is_not_saved_is_not_told() {
+async fn an_end_that_is_not_saved_is_not_reported() {
     let memory = MemoryStore::new();
     let store = Arc::new(FaultyStore::new(memory.clone()));
     let gate = Gate::new();
@@ -118,7 +118,7 @@ async fn an_end_that_is_not_saved_is_not_told() {
     run.until(|snapshot| snapshot.counts.running == 1).await;
     store.fail_next(Op::Commit, Fault::Before);
     gate.open();
-    let report = run.wait().await.expect("is told");
+    let report = run.wait().await.expect("has a report");
     assert!(report.error.is_some());
     assert_eq!(report.end(), None, "the store does not have it");
     assert_eq!(report.counts.completed, 0);
@@ -126,7 +126,7 @@ async fn an_end_that_is_not_saved_is_not_told() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_while_the_rest_is_written_is_saved_too() {
+async fn an_answer_that_arrives_during_a_commit_is_saved_too() {
     let memory = MemoryStore::new();
     let store = Arc::new(FaultyStore::new(memory.clone()));
     let engine = Engine::builder(store.clone())
@@ -150,7 +150,7 @@ async fn an_answer_that_comes_while_the_rest_is_written_is_saved_too() {
     drop(held);
     suspend.await.expect("does not panic").expect("is saved");
     answer.await.expect("does not panic").expect("is saved");
-    let report = run.wait().await.expect("leaves");
+    let report = run.wait().await.expect("is unloaded");
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert_eq!(
         memory.get(run.id()).await.expect("is there").status.state,
@@ -237,7 +237,7 @@ async fn a_run_whose_handles_are_all_dropped_still_has_its_owner() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_taken_over_costs_the_others_of_its_commit_nothing() {
+async fn a_run_that_is_taken_over_does_not_affect_others_of_its_commit() {
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
     let gate = Gate::new();
     let builder = Engine::builder(Arc::clone(&store)).registry(waiting_for(&gate));
@@ -259,13 +259,13 @@ async fn a_run_that_is_taken_over_costs_the_others_of_its_commit_nothing() {
     gate.open();
     let innocent = runs[0].wait().await.expect("ends");
     assert_eq!(innocent.end(), Some(RunEnd::Completed), "{innocent:?}");
-    let taken = runs[1].wait().await.expect("is told");
+    let taken = runs[1].wait().await.expect("has a report");
     assert!(
         taken
             .error
             .as_ref()
             .is_some_and(|error| error.contains("taken over")),
-        "says that it was taken"
+        "names the takeover"
     );
     assert!(
         engine.submit(Submission::new(one("c"))).await.is_ok(),

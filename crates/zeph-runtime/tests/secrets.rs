@@ -1,4 +1,4 @@
-//! Registered secrets: in nothing that an attempt leaves behind, and in nothing that is shown of it.
+//! Secrets are redacted in everything that is stored or shown of an attempt.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ async fn a_secret_is_in_no_error_panic_log_or_note() {
 }
 
 #[tokio::test]
-async fn a_secret_in_two_writes_is_not_in_the_feed() {
+async fn a_secret_in_two_writes_is_not_in_the_events() {
     let gate = Arc::new(tokio::sync::Notify::new());
     let open = Arc::clone(&gate);
     let leaky = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
@@ -102,16 +102,16 @@ async fn a_secret_in_two_writes_is_not_in_the_feed() {
     let run = run.expect("is saved");
     let mut events = run.events().expect("the run is here");
     open.notify_one();
-    let mut told = Vec::new();
+    let mut seen = Vec::new();
     while let Some(event) = events.next().await {
         match event {
-            RunEvent::Log { bytes, .. } => told.push(String::from_utf8_lossy(&bytes).into_owned()),
+            RunEvent::Log { bytes, .. } => seen.push(String::from_utf8_lossy(&bytes).into_owned()),
             RunEvent::Saved { event, .. } if matches!(event.record, Record::Completed { .. }) => {
                 break;
             }
             RunEvent::Saved { .. } | RunEvent::Progress { .. } | RunEvent::Missed(_) => {}
         }
     }
-    // What is held back is told before the end of the attempt.
-    assert_eq!(told, ["the key is [secret]!\n", "and [secret] again"]);
+    // The unfinished line is sent before the end of the attempt.
+    assert_eq!(seen, ["the key is [secret]!\n", "and [secret] again"]);
 }

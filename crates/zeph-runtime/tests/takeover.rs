@@ -52,8 +52,8 @@ async fn a_run_that_is_taken_over_is_lost_alone() {
     let again = again.wait().await.expect("ends");
     assert_eq!(again.end(), Some(RunEnd::Completed));
     taken.cancel().await.expect_err("it is not ours any more");
-    let lost = taken.wait().await.expect("is told");
-    let error = lost.error.as_deref().expect("says why");
+    let lost = taken.wait().await.expect("has a report");
+    let error = lost.error.as_deref().expect("has a reason");
     assert!(error.contains("was taken over"), "{error}");
     assert!(error.contains(taken.id().as_str()), "{error}");
 
@@ -100,7 +100,7 @@ async fn last_word(status: RunStatus, records: &'static [Record]) -> impl RawGra
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_word_of_a_former_owner_counts() {
+async fn the_last_commit_of_a_former_owner_counts() {
     let store = last_word(RunStatus::open("suspended"), &[Record::Paused]).await;
     let script = Arc::new(ScriptedExecutor::new().on("slow", [Step::ok(1)]));
     let second = engine(store, &script).await;

@@ -1,4 +1,4 @@
-//! What commands leave behind: values, and errors that say what to do.
+//! Values of commands, and errors with advice.
 
 use super::support::{run, run_with};
 use serde_json::json;
@@ -149,7 +149,7 @@ async fn programs_that_cannot_start_are_permanent_and_named() {
 }
 
 #[tokio::test]
-async fn bad_exits_may_be_tried_again_and_tell_why() {
+async fn failed_exits_are_retryable_and_have_a_reason() {
     let script = "echo first >&2; echo 'the disk is on fire' >&2; exit 7";
     let error = run(json!({ "argv": ["sh", "-c", script] }))
         .await
@@ -194,7 +194,7 @@ async fn json_is_parsed_or_refused() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_are_kept_apart() {
+async fn bytes_that_are_not_utf_8_become_a_blob() {
     let output = run(json!({ "argv": ["printf", r"a\377\000b\n"] }))
         .await
         .unwrap();

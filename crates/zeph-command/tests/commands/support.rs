@@ -1,4 +1,4 @@
-//! What the tests share: a watched attempt, and pipes that tell when their writers are gone.
+//! Support: an attempt under observation, and pipes that report the end of their writers.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -135,7 +135,7 @@ impl Fifo {
         Self { folder, path }
     }
 
-    /// A command that waits for ever, and does not notice when nobody reads its output any more.
+    /// A command that waits for ever, also after the readers of its output have gone.
     pub(crate) fn hang(&self) -> String {
         // Open for writing too, the pipe never ends.
         format!("cat <> '{}'", self.folder.path().join("silent").display())

@@ -1,4 +1,4 @@
-//! A journal in memory, for tests of what writes into one.
+//! A journal in memory, for tests of code that writes into one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,12 +10,12 @@ use zeph_graph::{Budget, ReservationId, Spend, Spent, Task, TaskGraph};
 
 use crate::{Journal, Note, NoteKind, Proposal, TaskError};
 
-/// A journal that keeps what it is told and holds a budget.
+/// A journal in memory with a budget.
 ///
-/// It is stricter than a driver in one thing: settling a reservation that is not held panics. A patch
-/// goes through the graph's own door, [`TaskGraph::extend`], as in a driver, on a graph in which each
-/// task that the patch needs and does not bring is a milestone: so a need that no graph of the run has
-/// is not seen here, nor a name that one has already, nor an action that nobody does.
+/// It is stricter than a driver in one point: settling a reservation that is not held panics. A patch is
+/// checked by [`TaskGraph::extend`], as in a driver, on a graph in which each task that the patch needs
+/// and does not contain is a milestone. So it finds neither a dependency that the run lacks, nor a name
+/// that is taken, nor an action without an executor.
 ///
 /// # Examples
 /// ```
@@ -32,10 +32,10 @@ use crate::{Journal, Note, NoteKind, Proposal, TaskError};
 /// # }
 /// ```
 #[derive(Default)]
-pub struct JournalDouble(Mutex<Kept>);
+pub struct JournalDouble(Mutex<State>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct State {
     budget: Budget,
     held: BTreeMap<ReservationId, Spend>,
     last: u32,
@@ -44,8 +44,8 @@ struct Kept {
     patches: Vec<GraphSpec>,
 }
 
-impl Kept {
-    /// What is spent, held reservations counted in full.
+impl State {
+    /// The spending, with held reservations counted in full.
     fn taken(&self) -> Spent {
         self.held
             .values()
@@ -61,19 +61,19 @@ impl JournalDouble {
     /// A journal with that budget.
     #[must_use]
     pub fn limited(budget: Budget) -> Self {
-        Self(Mutex::new(Kept {
+        Self(Mutex::new(State {
             budget,
-            ..Kept::default()
+            ..State::default()
         }))
     }
 
-    /// What was settled so far.
+    /// The settled spending so far.
     #[must_use]
     pub fn spent(&self) -> Spent {
         self.lock().spent
     }
 
-    /// How many reservations are held.
+    /// The number of reservations that are held.
     #[must_use]
     pub fn held(&self) -> usize {
         self.lock().held.len()
@@ -88,8 +88,8 @@ impl JournalDouble {
     /// The notes of one kind as text, in order.
     #[must_use]
     pub fn texts(&self, kind: NoteKind) -> Vec<String> {
-        let kept = self.lock();
-        let notes = kept.notes.iter().filter(|note| note.kind == kind);
+        let state = self.lock();
+        let notes = state.notes.iter().filter(|note| note.kind == kind);
         notes
             .map(|note| String::from_utf8_lossy(&note.body).into_owned())
             .collect()
@@ -101,8 +101,8 @@ impl JournalDouble {
         self.lock().patches.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        // Each method leaves the sums whole before it can panic.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each method updates the sums before it can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -116,21 +116,21 @@ impl fmt::Debug for JournalDouble {
 #[async_trait]
 impl Journal for JournalDouble {
     async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError> {
-        let mut kept = self.lock();
-        if !kept.budget.covers(kept.taken().plus(most)) {
-            return Err(TaskError::over_budget(most, kept.left()));
+        let mut state = self.lock();
+        if !state.budget.covers(state.taken().plus(most)) {
+            return Err(TaskError::over_budget(most, state.left()));
         }
-        kept.last += 1;
-        let id = ReservationId::new(kept.last).unwrap_or(ReservationId::FIRST);
-        kept.held.insert(id, most);
+        state.last += 1;
+        let id = ReservationId::new(state.last).unwrap_or(ReservationId::FIRST);
+        state.held.insert(id, most);
         Ok(id)
     }
 
     async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError> {
-        let mut kept = self.lock();
-        let held = kept.held.remove(&reservation);
+        let mut state = self.lock();
+        let held = state.held.remove(&reservation);
         assert!(held.is_some(), "{reservation:?} is not held");
-        kept.spent = kept.spent.plus(spent);
+        state.spent = state.spent.plus(spent);
         Ok(())
     }
 
@@ -145,17 +145,17 @@ impl Journal for JournalDouble {
     }
 
     async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {
-        let mut kept = self.lock();
-        if !kept.patches.is_empty() {
+        let mut state = self.lock();
+        if !state.patches.is_empty() {
             return Ok(Proposal::Already);
         }
         check(&patch)?;
-        kept.patches.push(patch);
+        state.patches.push(patch);
         Ok(Proposal::Added)
     }
 }
 
-/// Whether a graph would take the patch that has what the patch needs.
+/// Checks the patch against a graph that has every task that the patch needs.
 fn check(patch: &GraphSpec) -> Result<(), TaskError> {
     let own: BTreeSet<&str> = patch.tasks.iter().map(|task| &*task.name).collect();
     let needs = patch.tasks.iter().flat_map(|task| &task.needs);
@@ -165,7 +165,7 @@ fn check(patch: &GraphSpec) -> Result<(), TaskError> {
         graph.add_task(Task::new(*name), []);
     }
     graph.extend(patch).map(drop).map_err(|problems| {
-        let message = format!("the run's graph does not take the patch: {problems}");
+        let message = format!("the run's graph does not accept the patch: {problems}");
         TaskError::permanent(message).with_code("proposal_refused")
     })
 }
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_patch_that_no_graph_takes_is_refused() {
+    async fn an_invalid_patch_is_refused() {
         let patch = |tasks: &str| {
             GraphSpec::from_json(&format!(r#"{{"version":1,"tasks":[{tasks}]}}"#)).expect("a patch")
         };

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use serde_json::json;
 
-use super::{Checked, Faults, Sample, check};
+use super::{Checked, Sample, Violations, check};
 use crate::{
     Capabilities, Dialect, ErrorKind, FallbackChain, LlmError, LlmProvider, LlmRequest,
     LlmResponse, LlmStream, Recording, Replaying, Reply, RetryPolicy, Retrying, SchemaSupport,
@@ -241,12 +241,12 @@ async fn every_defect_is_found_in_its_case() {
             defect,
             was_dropped: AtomicBool::new(false),
         };
-        let Err(Faults(faults)) = check(Arc::new(provider), sample()).await else {
+        let Err(Violations(violations)) = check(Arc::new(provider), sample()).await else {
             panic!("{defect:?} was not found");
         };
         assert!(
-            faults.iter().any(|fault| fault.case == case),
-            "{defect:?}: {faults:?}"
+            violations.iter().any(|violation| violation.case == case),
+            "{defect:?}: {violations:?}"
         );
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::timeout;
-use zeph_executor::conformance::{Fault, Faults};
+use zeph_executor::conformance::{Violation, Violations};
 use zeph_executor::{Attempt, TaskContext, TaskId};
 
 use super::{Tool, ToolOutput, Tools};
@@ -34,9 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Ok(())
 /// # }
 /// ```
-pub async fn check(tool: impl Tool + 'static, arguments: Value) -> Result<(), Faults> {
-    let mut faults = Vec::new();
-    let mut fault = |case, problem: String| faults.push(Fault { case, problem });
+pub async fn check(tool: impl Tool + 'static, arguments: Value) -> Result<(), Violations> {
+    let mut violations = Vec::new();
+    let mut fault = |case, problem: String| violations.push(Violation { case, problem });
     let tool = std::sync::Arc::new(tool);
     let name = tool.spec().name;
     if tool.spec() != tool.spec() {
@@ -66,11 +66,7 @@ pub async fn check(tool: impl Tool + 'static, arguments: Value) -> Result<(), Fa
     if let Err(problem) = answers(&*tool, &arguments).await {
         fault("answers after a dropped call", problem);
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Faults(faults))
-    }
+    Violations::check(violations)
 }
 
 async fn answers(tool: &dyn Tool, arguments: &Value) -> Result<ToolOutput, String> {

@@ -2,7 +2,7 @@
 
 use super::{AgentRouter, Decision, Route};
 use crate::{AgentCatalog, RouteRequest};
-use zeph_executor::conformance::{Fault, Faults};
+use zeph_executor::conformance::{Violation, Violations};
 
 /// A tool that no agent has.
 const NO_TOOL: &str = "no_agent_has_this_tool";
@@ -36,8 +36,8 @@ pub async fn check(
     router: &dyn AgentRouter,
     catalog: &AgentCatalog,
     requests: &[RouteRequest<'_>],
-) -> Result<(), Faults> {
-    let mut faults = Vec::new();
+) -> Result<(), Violations> {
+    let mut violations = Vec::new();
     for request in requests {
         let bench = Bench {
             router,
@@ -54,17 +54,13 @@ pub async fn check(
             ("a tool that nobody has", bench.no_tool().await),
             ("no agents", bench.no_agents().await),
         ];
-        faults.extend(cases.into_iter().filter_map(|(case, result)| {
+        violations.extend(cases.into_iter().filter_map(|(case, result)| {
             let problem = result.err()?;
             let problem = format!("task {:?}: {problem}", request.task);
-            Some(Fault { case, problem })
+            Some(Violation { case, problem })
         }));
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Faults(faults))
-    }
+    Violations::check(violations)
 }
 
 struct Bench<'b> {

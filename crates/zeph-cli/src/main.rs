@@ -14,6 +14,7 @@ mod demo;
 mod goal;
 mod graph;
 mod plan;
+mod problems;
 mod read;
 mod replay;
 mod resume;

@@ -7,11 +7,9 @@
 mod agent;
 pub mod router;
 
-pub use agent::{
-    AgentCatalog, AgentCode, AgentDefect, AgentDefects, AgentLimits, AgentOutput, MAX_AGENTS, Spot,
-    SubAgentDef,
-};
+pub use agent::{AgentCatalog, AgentLimits, AgentOutput, MAX_AGENTS, SubAgentDef, code};
 #[cfg(feature = "markdown")]
 pub use agent::{AgentReader, MAX_AGENT_BYTES};
 pub use async_trait::async_trait;
 pub use router::{AgentRouter, Route, RouteRequest};
+pub use zeph_diagnostics::{Diagnostic, Diagnostics};

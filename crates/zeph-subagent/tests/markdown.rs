@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::json;
-use zeph_subagent::{AgentCatalog, AgentDefects, AgentOutput, AgentReader, SubAgentDef};
+use zeph_subagent::{AgentCatalog, AgentOutput, AgentReader, Diagnostics, SubAgentDef};
 
 const FULL: &str = "---
 # Who does the numbers.
@@ -80,10 +80,12 @@ fn defaults_are_those_of_the_builder() {
     assert_eq!(read, SubAgentDef::new("A_1-b", "Does a", "Do a."));
 }
 
-fn lines(defects: &AgentDefects, dir: &std::path::Path) -> Vec<String> {
+fn lines(defects: &Diagnostics, dir: &std::path::Path) -> Vec<String> {
     let dir = format!("{}/", dir.display());
-    let line =
-        |one: &zeph_subagent::AgentDefect| format!("{} {}", one.source.replace(&dir, ""), one.code);
+    let line = |one: &zeph_subagent::Diagnostic| {
+        let source = one.source.as_ref().map_or("", |source| source.name());
+        format!("{} {}", source.replace(&dir, ""), one.code)
+    };
     defects.iter().map(line).collect()
 }
 
@@ -179,8 +181,11 @@ fn exercise(bytes: &[u8]) -> bool {
         Err(defects) => {
             let text = String::from_utf8_lossy(bytes);
             for one in &defects {
-                let span = one.at.as_ref().map_or(0..0, |at| at.span.clone());
-                assert!(text.get(span).is_some(), "{one:?} of {text:?}");
+                let span = one.span.unwrap_or_default();
+                assert!(
+                    text.get(span.start..span.end).is_some(),
+                    "{one:?} of {text:?}"
+                );
                 assert!(!one.to_string().contains(char::is_control), "{one}");
             }
             assert!(!defects.as_slice().is_empty());

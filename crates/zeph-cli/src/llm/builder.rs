@@ -11,6 +11,7 @@ use super::tools;
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
 use crate::out;
+use crate::problems;
 
 /// A builder with settings and commands, for runs that ask no model.
 pub(crate) fn base_builder(cx: &Cx) -> OrchestratorBuilder {
@@ -81,26 +82,10 @@ pub(crate) fn agents(folder: Option<&Path>) -> Result<AgentCatalog, CliError> {
         return Ok(AgentCatalog::new());
     };
     let reader = AgentReader::new().known_tools(tools::NAMES);
-    reader.read_dir(folder).map_err(|defects| {
-        let mut error = CliError::new(Exit::Usage, defects.to_string())
-            .code("bad_agents")
-            .help("correct the definitions; `zeph agents check` lists what is wrong with them");
-        error.diagnostics = defects
-            .as_slice()
-            .iter()
-            .map(|one| {
-                serde_json::json!({
-                    "code": one.code.word(),
-                    "source": one.source,
-                    "key": one.key,
-                    "message": one.message,
-                    "line": one.at.as_ref().map(|at| at.line),
-                    "column": one.at.as_ref().map(|at| at.column),
-                    "help": one.help,
-                })
-            })
-            .collect();
-        error
+    reader.read_dir(folder).map_err(|found| {
+        let what = format!("the folder {}", folder.display());
+        problems::error(&what, "bad_agents", &found)
+            .help("correct the definitions; `zeph agents check` lists their problems")
     })
 }
 

@@ -49,7 +49,7 @@ fn shown(text: &str) -> String {
 }
 
 pub(super) fn unknown_agent(name: &str, agents: &AgentCatalog) -> TaskError {
-    let help = match agents.near(name) {
+    let help = match agents.suggest(name) {
         Some(near) => format!("did you mean {near:?}?"),
         None if agents.is_empty() => "this host has no agents; leave the agent out".to_owned(),
         None => "see `zeph agents` for those that there are".to_owned(),

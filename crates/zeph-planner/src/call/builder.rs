@@ -8,7 +8,7 @@ use std::time::Duration;
 use zeph_llm::{LlmProvider, RetryPolicy, TokenCounter};
 use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
 use zeph_subagent::router::ScoringRouter;
-use zeph_subagent::{AgentCatalog, AgentDefects, AgentRouter, SubAgentDef};
+use zeph_subagent::{AgentCatalog, AgentRouter, Diagnostics, SubAgentDef};
 
 use super::llm_context::{LlmContext, LlmContextLimits, Model, Unlisted};
 use crate::{Prompts, Tools};
@@ -206,7 +206,7 @@ impl LlmContextBuilder {
 pub enum LlmContextError {
     /// An agent may use a tool that the host does not have.
     #[error("{0}")]
-    Tools(AgentDefects),
+    Tools(Diagnostics),
     /// An agent names a model that the host did not list.
     #[error(
         "agent {agent:?} asks for the model {model:?}, which is not listed; list it, or say what to do with unlisted models"
@@ -219,7 +219,7 @@ pub enum LlmContextError {
     },
     /// The default agent's definition has defects.
     #[error("the default agent: {0}")]
-    DefaultAgent(AgentDefects),
+    DefaultAgent(Diagnostics),
     /// The system gave no randomness for the sanitizer's delimiters.
     #[error("the system has no randomness to give; pass a sanitizer with a seed of your own")]
     NoRandomness,

@@ -128,7 +128,7 @@ pub(super) const TASK_FIELDS: [&str; 11] = [
 /// let task = &schema["properties"]["tasks"]["items"];
 /// assert_eq!(task["properties"]["agent"]["enum"], serde_json::json!(["analyst", null]));
 /// assert!(task["properties"].get("command").is_none());
-/// # Ok::<(), zeph_subagent::AgentDefects>(())
+/// # Ok::<(), zeph_subagent::Diagnostics>(())
 /// ```
 #[must_use]
 pub fn plan_schema(request: &PlanRequest) -> Value {

@@ -26,7 +26,7 @@ impl Plan {
     /// agent = "writer"
     /// prompt = "Say $${{ params.x }}"
     /// "#));
-    /// # Ok::<(), zeph_subagent::AgentDefects>(())
+    /// # Ok::<(), zeph_subagent::Diagnostics>(())
     /// ```
     #[must_use]
     pub fn to_plan_file(&self) -> String {

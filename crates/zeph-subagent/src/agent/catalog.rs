@@ -5,8 +5,10 @@ use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 
-use super::defect::show;
-use crate::{AgentCode, AgentDefect, AgentDefects, SubAgentDef};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Source, quote};
+
+use super::code;
+use crate::SubAgentDef;
 
 /// The most agents of a catalogue. A model that is to choose among more chooses badly, and an
 /// answer's schema that lists them is refused by providers long before.
@@ -26,7 +28,7 @@ pub const MAX_AGENTS: usize = 1_000;
 /// let names: Vec<&str> = catalog.names().collect();
 /// assert_eq!(names, ["analyst", "writer"]);
 /// assert!(catalog.add(SubAgentDef::new("Writer", "Another", "You write.")).is_err());
-/// # Ok::<(), zeph_subagent::AgentDefects>(())
+/// # Ok::<(), zeph_subagent::Diagnostics>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentCatalog {
@@ -46,27 +48,27 @@ impl AgentCatalog {
     /// # Errors
     /// All that is wrong with it; the catalogue is then as before. A name that differs from one
     /// that is there in case only is taken.
-    pub fn add(&mut self, agent: SubAgentDef) -> Result<(), AgentDefects> {
+    pub fn add(&mut self, agent: SubAgentDef) -> Result<(), Diagnostics> {
         agent.check()?;
-        let source = format!("agent {}", show(&agent.name));
+        let source = format!("agent {}", quote(&agent.name));
         self.insert(agent, &source)
     }
 
-    /// Adds a definition that has been checked; `source` is what a defect calls it.
-    pub(crate) fn insert(&mut self, agent: SubAgentDef, source: &str) -> Result<(), AgentDefects> {
+    /// Adds a definition that has been checked; `source` is its name in messages.
+    pub(super) fn insert(&mut self, agent: SubAgentDef, source: &str) -> Result<(), Diagnostics> {
         let count = self.agents.len();
-        let defect = match self.agents.entry(agent.name.to_ascii_lowercase()) {
+        let one = match self.agents.entry(agent.name.to_ascii_lowercase()) {
             Entry::Occupied(taken) => duplicate(&agent.name, &taken.get().name),
             Entry::Vacant(_) if count >= MAX_AGENTS => {
                 let message = format!("there are more than {MAX_AGENTS} agents");
-                AgentDefect::new(AgentCode::TooMany, "", message)
+                Diagnostic::new(code::TOO_MANY, message)
             }
             Entry::Vacant(free) => {
                 free.insert(agent);
                 return Ok(());
             }
         };
-        Err(AgentDefects::one(defect.of(source)))
+        Err(one.in_source(&Source::without_text(source)).into())
     }
 
     /// The agent of exactly that name.
@@ -83,13 +85,13 @@ impl AgentCatalog {
     /// use zeph_subagent::{AgentCatalog, SubAgentDef};
     /// let mut catalog = AgentCatalog::new();
     /// catalog.add(SubAgentDef::new("analyst", "Counts things", "You count."))?;
-    /// assert_eq!(catalog.near("Analist"), Some("analyst"));
-    /// assert_eq!(catalog.near("plumber"), None);
-    /// # Ok::<(), zeph_subagent::AgentDefects>(())
+    /// assert_eq!(catalog.suggest("Analist"), Some("analyst"));
+    /// assert_eq!(catalog.suggest("plumber"), None);
+    /// # Ok::<(), zeph_subagent::Diagnostics>(())
     /// ```
     #[must_use]
-    pub fn near(&self, name: &str) -> Option<&str> {
-        super::near::near(name, self.names())
+    pub fn suggest(&self, name: &str) -> Option<&str> {
+        zeph_diagnostics::suggest(name, self.names())
     }
 
     /// The agents, by name.
@@ -133,62 +135,59 @@ impl AgentCatalog {
     }
 }
 
-fn duplicate(name: &str, taken: &str) -> AgentDefect {
+fn duplicate(name: &str, taken: &str) -> Diagnostic {
     let (code, message) = if name == taken {
-        let message = format!("there is an agent {} already", show(name));
-        (AgentCode::DuplicateAgent, message)
+        let message = format!("there is an agent {} already", quote(name));
+        (code::DUPLICATE_AGENT, message)
     } else {
-        let message = format!("{} differs from {} in case only", show(name), show(taken));
-        (AgentCode::CaseFoldedDuplicate, message)
+        let message = format!("{} differs from {} in case only", quote(name), quote(taken));
+        (code::CASE_FOLDED_DUPLICATE, message)
     };
-    AgentDefect::new(code, "name", message).help("give one of them another name")
+    Diagnostic::new(code, message).help("give one of them another name")
 }
 
 #[cfg(test)]
 mod tests {
     use super::{AgentCatalog, MAX_AGENTS};
-    use crate::{AgentCode, AgentOutput, SubAgentDef};
+    use crate::{AgentOutput, SubAgentDef, code};
     use serde_json::{Value, json};
 
     fn agent(name: &str) -> SubAgentDef {
         SubAgentDef::new(name, "Does it", "Do it.")
     }
 
-    fn refusal(catalog: &mut AgentCatalog, agent: SubAgentDef) -> AgentCode {
+    fn refusal(catalog: &mut AgentCatalog, agent: SubAgentDef) -> zeph_diagnostics::Code {
         let before = catalog.clone();
-        let defects = catalog.add(agent).unwrap_err();
+        let problems = catalog.add(agent).unwrap_err();
         assert_eq!(*catalog, before);
-        defects.as_slice()[0].code
+        problems.as_slice()[0].code
     }
 
     #[test]
     fn what_is_wrong_is_refused_and_changes_nothing() {
         let mut catalog = AgentCatalog::new();
         catalog.add(agent("one")).unwrap();
-        assert_eq!(
-            refusal(&mut catalog, agent("one")),
-            AgentCode::DuplicateAgent
-        );
+        assert_eq!(refusal(&mut catalog, agent("one")), code::DUPLICATE_AGENT);
         assert_eq!(
             refusal(&mut catalog, agent("ONE")),
-            AgentCode::CaseFoldedDuplicate
+            code::CASE_FOLDED_DUPLICATE
         );
-        assert_eq!(refusal(&mut catalog, agent("a/b")), AgentCode::BadName);
+        assert_eq!(refusal(&mut catalog, agent("a/b")), code::BAD_NAME);
         let mut lazy = agent("two");
         lazy.limits.max_turns = 0;
-        assert_eq!(refusal(&mut catalog, lazy), AgentCode::ZeroLimit);
+        assert_eq!(refusal(&mut catalog, lazy), code::ZERO_LIMIT);
         let mut hasty = agent("two");
         hasty.limits.timeout = Some(std::time::Duration::ZERO);
-        assert_eq!(refusal(&mut catalog, hasty), AgentCode::ZeroLimit);
+        assert_eq!(refusal(&mut catalog, hasty), code::ZERO_LIMIT);
         let list = agent("two").output(AgentOutput::Schema(json!([])));
-        assert_eq!(refusal(&mut catalog, list), AgentCode::WrongType);
+        assert_eq!(refusal(&mut catalog, list), code::WRONG_TYPE);
         let deep = (0..40).fold(json!({}), |inner, _| json!({ "items": inner }));
         let deep = agent("two").output(AgentOutput::Schema(deep));
-        assert_eq!(refusal(&mut catalog, deep), AgentCode::NestedTooDeeply);
+        assert_eq!(refusal(&mut catalog, deep), code::NESTED_TOO_DEEPLY);
         for at in 1..MAX_AGENTS {
             catalog.add(agent(&format!("a{at}"))).unwrap();
         }
-        assert_eq!(refusal(&mut catalog, agent("more")), AgentCode::TooMany);
+        assert_eq!(refusal(&mut catalog, agent("more")), code::TOO_MANY);
     }
 
     #[test]

@@ -1,34 +1,32 @@
-//! What must hold for every definition, wherever it comes from.
+//! The checks that every definition passes, wherever it comes from.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::defect::show;
-use crate::{AgentCode, AgentDefect, AgentOutput, SubAgentDef};
+use zeph_diagnostics::{Diagnostic, list, quote, suggest};
+
+use super::code;
+use crate::{AgentOutput, SubAgentDef};
 
 /// The longest description; it goes into every prompt of a planner.
-pub(crate) const MAX_DESCRIPTION_BYTES: usize = 4 << 10;
+pub(super) const MAX_DESCRIPTION_BYTES: usize = 4 << 10;
 /// The longest system prompt.
-pub(crate) const MAX_PROMPT_BYTES: usize = 256 << 10;
-/// The most tools of one agent: what providers take in one request.
-pub(crate) const MAX_TOOLS: usize = 128;
+pub(super) const MAX_PROMPT_BYTES: usize = 256 << 10;
+/// The most tools of one agent: the limit of providers for one request.
+pub(super) const MAX_TOOLS: usize = 128;
 /// The most tags of one agent.
-pub(crate) const MAX_TAGS: usize = 64;
+pub(super) const MAX_TAGS: usize = 64;
 /// The longest name of a model.
 const MAX_MODEL_BYTES: usize = 256;
-/// How deep a schema may be nested. Whoever walks one may rely on it.
-pub(crate) const MAX_DEPTH: usize = 32;
+/// How deep a schema may be nested. Code that walks a schema may rely on it.
+pub(super) const MAX_DEPTH: usize = 32;
 
-/// All defects of a definition, in the order of its fields, without their source.
-pub(crate) fn all(agent: &SubAgentDef) -> Vec<AgentDefect> {
+/// All problems of a definition, in the order of its fields, without their source.
+pub(super) fn all(agent: &SubAgentDef) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     found.extend(agent_name(&agent.name));
-    found.extend(text(
-        "description",
-        &agent.description,
-        MAX_DESCRIPTION_BYTES,
-    ));
+    found.extend(description(&agent.description));
     if let Some(model) = &agent.model {
         found.extend(model_name(model));
     }
@@ -45,48 +43,53 @@ pub(crate) fn all(agent: &SubAgentDef) -> Vec<AgentDefect> {
 }
 
 /// `[A-Za-z_][A-Za-z0-9_-]{0,63}`, the form that names have in plan files.
-pub(crate) fn agent_name(name: &str) -> Option<AgentDefect> {
+pub(super) fn agent_name(name: &str) -> Option<Diagnostic> {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if begins && name.len() <= 64 && name.chars().all(goes_on) {
         return None;
     }
-    let message = format!("{} cannot be the name of an agent", show(name));
+    let message = format!("{} cannot be the name of an agent", quote(name));
     let help = "use 1 to 64 letters, digits, '_' and '-', beginning with a letter or '_'";
-    Some(AgentDefect::new(AgentCode::BadName, "name", message).help(help))
+    Some(Diagnostic::new(code::BAD_NAME, message).help(help))
 }
 
-/// A text that must say something and hide nothing.
-pub(crate) fn text(key: &str, text: &str, most: usize) -> Option<AgentDefect> {
+/// What a planner and a router read about the agent.
+pub(super) fn description(text: &str) -> Option<Diagnostic> {
+    check_text("description", text, MAX_DESCRIPTION_BYTES)
+}
+
+/// A text that is not empty and has no hidden characters.
+fn check_text(key: &str, text: &str, most: usize) -> Option<Diagnostic> {
     if text.trim().is_empty() {
         let message = format!("the {key} is empty");
-        let help = "say in a sentence what the agent is good at";
-        return Some(AgentDefect::new(AgentCode::EmptyText, key, message).help(help));
+        let help = "describe in a sentence what the agent is good at";
+        return Some(Diagnostic::new(code::EMPTY_TEXT, message).help(help));
     }
     if text.len() > most {
-        let message = format!("the {key} has {} bytes, and may have {most}", text.len());
-        return Some(AgentDefect::new(AgentCode::TooLarge, key, message));
+        let message = format!("the {key} has {} bytes; the limit is {most}", text.len());
+        return Some(Diagnostic::new(code::TOO_LARGE, message));
     }
-    hidden(text).map(|_| hidden_defect(key))
+    hidden(text).map(|_| hidden_characters(key))
 }
 
-pub(crate) fn prompt(prompt: &str) -> Option<AgentDefect> {
+pub(super) fn prompt(prompt: &str) -> Option<Diagnostic> {
     if prompt.trim().is_empty() {
-        let help = "write the system prompt behind the front matter";
-        let defect = AgentDefect::new(AgentCode::EmptyPrompt, "prompt", "there is no prompt");
-        return Some(defect.help(help));
+        let help = "write the system prompt after the front matter";
+        let one = Diagnostic::new(code::EMPTY_PROMPT, "there is no prompt");
+        return Some(one.help(help));
     }
-    text("prompt", prompt, MAX_PROMPT_BYTES)
+    check_text("prompt", prompt, MAX_PROMPT_BYTES)
 }
 
-pub(crate) fn hidden_defect(key: &str) -> AgentDefect {
+pub(super) fn hidden_characters(key: &str) -> Diagnostic {
     let message = format!("the {key} has control, invisible or reordering characters");
-    let help = "remove them; who reads the file does not see what a model would read";
-    AgentDefect::new(AgentCode::HiddenCharacters, key, message).help(help)
+    let help = "remove them: a person who reads the file does not see what a model reads";
+    Diagnostic::new(code::HIDDEN_CHARACTERS, message).help(help)
 }
 
-/// Where a text first has a character that a reader does not see.
-pub(crate) fn hidden(text: &str) -> Option<usize> {
+/// The position of the first character of a text that a reader does not see.
+pub(super) fn hidden(text: &str) -> Option<usize> {
     let clean = zeph_common::escape_terminal_block(text);
     if *clean == *text {
         return None;
@@ -96,105 +99,109 @@ pub(crate) fn hidden(text: &str) -> Option<usize> {
     Some(text.floor_char_boundary(at))
 }
 
-pub(crate) fn model_name(model: &str) -> Option<AgentDefect> {
+pub(super) fn model_name(model: &str) -> Option<Diagnostic> {
     let plain = |c: char| !c.is_whitespace() && !c.is_control();
     let good = !model.is_empty() && model.len() <= MAX_MODEL_BYTES && model.chars().all(plain);
     if good && hidden(model).is_none() {
         return None;
     }
-    let message = format!("{} cannot be the name of a model", show(model));
+    let message = format!("{} cannot be the name of a model", quote(model));
     let help = "use 1 to 256 bytes without spaces, such as \"ollama::qwen3:8b\"";
-    Some(AgentDefect::new(AgentCode::BadValue, "model", message).help(help))
+    Some(Diagnostic::new(code::BAD_VALUE, message).help(help))
 }
 
-/// The names that providers take for a tool, and the dot of those that come from servers.
-pub(crate) fn tool_name(tool: &str) -> Option<AgentDefect> {
+/// The names that providers accept for a tool, and the dot that tools of MCP servers have.
+pub(super) fn tool_name(tool: &str) -> Option<Diagnostic> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if (1..=64).contains(&tool.len()) && tool.chars().all(plain) {
         return None;
     }
-    let message = format!("{} cannot be the name of a tool", show(tool));
+    let message = format!("{} cannot be the name of a tool", quote(tool));
     let help = "use 1 to 64 letters, digits, '_', '-' and '.'";
-    Some(AgentDefect::new(AgentCode::BadName, "tools", message).help(help))
+    Some(Diagnostic::new(code::BAD_NAME, message).help(help))
 }
 
-/// Any script, but a single word that shows what it is.
-pub(crate) fn tag_name(tag: &str) -> Option<AgentDefect> {
+/// One word in any script, without hidden characters.
+pub(super) fn tag_name(tag: &str) -> Option<Diagnostic> {
     let plain = |c: char| !c.is_whitespace() && !c.is_control();
     let good = (1..=64).contains(&tag.len()) && tag.chars().all(plain);
     if good && hidden(tag).is_none() {
         return None;
     }
-    let message = format!("{} cannot be a tag", show(tag));
+    let message = format!("{} cannot be a tag", quote(tag));
     let help = "use one word of 1 to 64 bytes";
-    Some(AgentDefect::new(AgentCode::BadName, "tags", message).help(help))
+    Some(Diagnostic::new(code::BAD_NAME, message).help(help))
 }
 
-pub(crate) fn count(key: &str, count: usize, most: usize) -> Option<AgentDefect> {
+pub(super) fn count(key: &str, count: usize, most: usize) -> Option<Diagnostic> {
     (count > most).then(|| {
-        let message = format!("there are {count} {key}, and there may be {most}");
-        AgentDefect::new(AgentCode::TooMany, key, message)
+        let message = format!("there are {count} {key}; the limit is {most}");
+        Diagnostic::new(code::TOO_MANY, message)
     })
 }
 
-fn limits(agent: &SubAgentDef) -> Vec<AgentDefect> {
+fn limits(agent: &SubAgentDef) -> Vec<Diagnostic> {
     let limits = &agent.limits;
     let numbers = [
-        ("limits.max_turns", limits.max_turns),
-        ("limits.max_output_tokens", limits.max_output_tokens),
-        ("limits.max_input_tokens", limits.max_input_tokens),
+        ("`limits.max_turns`", limits.max_turns),
+        ("`limits.max_output_tokens`", limits.max_output_tokens),
+        ("`limits.max_input_tokens`", limits.max_input_tokens),
     ];
     let zero = numbers.into_iter().filter(|(_, number)| *number == 0);
-    let mut found: Vec<AgentDefect> = zero.map(|(key, _)| zero_limit(key)).collect();
+    let mut found: Vec<Diagnostic> = zero.map(|(key, _)| zero_limit(key)).collect();
     if limits.timeout.is_some_and(|time| time.is_zero()) {
-        found.push(zero_limit("limits.timeout"));
+        found.push(zero_limit("`limits.timeout`"));
     }
     found
 }
 
-pub(crate) fn zero_limit(key: &str) -> AgentDefect {
-    let message = format!("{key} is zero, and an agent with it could do nothing");
-    AgentDefect::new(AgentCode::ZeroLimit, key, message).help("leave it out for the default")
+pub(super) fn zero_limit(key: &str) -> Diagnostic {
+    let message = format!("{key} is zero, so the agent could do nothing");
+    Diagnostic::new(code::ZERO_LIMIT, message).help("leave it out for the default")
 }
 
-pub(crate) fn schema_form(schema: &Value) -> Option<AgentDefect> {
+pub(super) fn schema_form(schema: &Value) -> Option<Diagnostic> {
     if !schema.is_object() {
         let message = "the schema of the output must be an object";
-        return Some(AgentDefect::new(AgentCode::WrongType, "output", message));
+        return Some(Diagnostic::new(code::WRONG_TYPE, message));
     }
     let mut open = vec![(schema, 1_usize)];
     while let Some((value, depth)) = open.pop() {
         if depth > MAX_DEPTH {
             let message = format!("the schema of the output is nested deeper than {MAX_DEPTH}");
-            let defect = AgentDefect::new(AgentCode::NestedTooDeeply, "output", message);
-            return Some(defect);
+            let one = Diagnostic::new(code::NESTED_TOO_DEEPLY, message);
+            return Some(one);
         }
         match value {
             Value::Array(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
             Value::Object(map) => {
                 open.extend(map.values().map(|item| (item, depth + 1)));
                 if map.keys().any(|key| hidden(key).is_some()) {
-                    return Some(hidden_defect("output"));
+                    return Some(hidden_characters("output"));
                 }
             }
             // Names and descriptions in a schema are read by a model, too.
-            Value::String(text) if hidden(text).is_some() => return Some(hidden_defect("output")),
+            Value::String(text) if hidden(text).is_some() => {
+                return Some(hidden_characters("output"));
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
     None
 }
 
-/// Reports the tools that a host does not have.
-pub(crate) fn unknown_tools<'a>(
-    tools: impl IntoIterator<Item = &'a str>,
-    known: &BTreeSet<&str>,
-) -> Vec<AgentDefect> {
-    let unknown = tools.into_iter().filter(|tool| !known.contains(tool));
-    let told = unknown.map(|tool| {
-        let message = format!("there is no tool {}", show(tool));
-        let defect = AgentDefect::new(AgentCode::UnknownTool, "tools", message);
-        super::near::suggest(defect, tool, known.iter().copied())
-    });
-    told.collect()
+/// Reports a tool that a host does not have.
+pub(super) fn unknown_tool(tool: &str, known: &BTreeSet<&str>) -> Option<Diagnostic> {
+    (!known.contains(tool)).then(|| {
+        let one = Diagnostic::new(
+            code::UNKNOWN_TOOL,
+            format!("there is no tool {}", quote(tool)),
+        );
+        let help = if known.is_empty() {
+            "the host has no tools".to_owned()
+        } else {
+            format!("known are {}", list(known.iter().copied()))
+        };
+        one.help(help).suggest(suggest(tool, known.iter().copied()))
+    })
 }

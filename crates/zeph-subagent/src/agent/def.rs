@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{AgentDefect, AgentDefects};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Source, quote};
 
 /// Who an agent is, what it may use and how much of it.
 ///
@@ -110,12 +110,12 @@ impl SubAgentDef {
     ///
     /// # Examples
     /// ```
-    /// use zeph_subagent::{AgentCode, SubAgentDef};
-    /// let defects = SubAgentDef::new("../x", "", "Work.").check().unwrap_err();
-    /// let codes: Vec<AgentCode> = defects.iter().map(|one| one.code).collect();
-    /// assert_eq!(codes, [AgentCode::BadName, AgentCode::EmptyText]);
+    /// use zeph_subagent::{SubAgentDef, code};
+    /// let problems = SubAgentDef::new("../x", "", "Work.").check().unwrap_err();
+    /// let codes: Vec<_> = problems.iter().map(|one| one.code).collect();
+    /// assert_eq!(codes, [code::BAD_NAME, code::EMPTY_TEXT]);
     /// ```
-    pub fn check(&self) -> Result<(), AgentDefects> {
+    pub fn check(&self) -> Result<(), Diagnostics> {
         self.result(super::check::all(self))
     }
 
@@ -128,30 +128,31 @@ impl SubAgentDef {
     /// ```
     /// use zeph_subagent::SubAgentDef;
     /// let agent = SubAgentDef::new("reader", "Reads files", "You read.").tool("read_fil");
-    /// let defects = agent.check_tools(["read_file", "search"]).unwrap_err();
-    /// assert!(defects.to_string().contains(r#"did you mean "read_file"?"#));
+    /// let problems = agent.check_tools(["read_file", "search"]).unwrap_err();
+    /// assert!(problems.to_string().contains(r#"did you mean "read_file"?"#));
     /// ```
     pub fn check_tools<'a>(
         &self,
         known: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), AgentDefects> {
+    ) -> Result<(), Diagnostics> {
         let known = known.into_iter().collect();
-        let tools = self.tools.iter().map(String::as_str);
-        self.result(super::check::unknown_tools(tools, &known))
+        let unknown = |tool: &String| super::check::unknown_tool(tool, &known);
+        self.result(self.tools.iter().filter_map(unknown))
     }
 
-    /// The defects with their source.
-    fn result(&self, found: Vec<AgentDefect>) -> Result<(), AgentDefects> {
-        let source = format!("agent {}", super::defect::show(&self.name));
-        let found = found.into_iter().map(|defect| defect.of(&source));
-        AgentDefects::result(found.collect())
+    /// The problems with their source.
+    fn result(&self, found: impl IntoIterator<Item = Diagnostic>) -> Result<(), Diagnostics> {
+        let source = Source::without_text(&format!("agent {}", quote(&self.name)));
+        let mut problems = Diagnostics::in_source(&source);
+        problems.extend(found);
+        problems.into_result()
     }
 }
 
 /// How much one attempt of an agent may use.
 ///
-/// What a run may spend in total is the run's budget; these keep one agent from running away. How
-/// many agents work at the same time is said by the lanes of the graph, not here.
+/// What a run may spend in total is the run's budget; these limits bound one attempt. The lanes of
+/// the graph limit how many agents work at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AgentLimits {
     /// The most calls of the model in one attempt: each round of tool calls is followed by one.

@@ -1,17 +1,14 @@
-//! Agents: what a definition says, what can be wrong with it, and the set of those that a host has.
+//! Agents: their definitions, the checks of these, and the catalogue of a host.
 
 mod catalog;
 mod check;
+pub mod code;
 mod def;
-mod defect;
-mod near;
 
 #[cfg(feature = "markdown")]
-mod markdown;
+mod reader;
 
 pub use catalog::{AgentCatalog, MAX_AGENTS};
 pub use def::{AgentLimits, AgentOutput, SubAgentDef};
-pub(crate) use defect::show;
-pub use defect::{AgentCode, AgentDefect, AgentDefects, Spot};
 #[cfg(feature = "markdown")]
-pub use markdown::{AgentReader, MAX_AGENT_BYTES};
+pub use reader::{AgentReader, MAX_AGENT_BYTES};

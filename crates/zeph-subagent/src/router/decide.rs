@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Candidate, Decision, NoMatch, PolicyNote, Route, ThrownOut};
-use crate::agent::show;
 use crate::{AgentCatalog, RouteRequest, SubAgentDef};
 use zeph_common::Boundary;
+use zeph_diagnostics::quote;
 
 /// Why an agent was chosen.
 pub(crate) enum Verdict {
@@ -23,8 +23,8 @@ pub(crate) fn chosen(
     verdict: Verdict,
     candidates: Vec<Candidate>,
 ) -> Route {
-    let task = show(request.task);
-    let agent = show(&name);
+    let task = quote(request.task);
+    let agent = quote(&name);
     let left = candidates.iter().filter(|one| one.thrown_out.is_none());
     let reason = match verdict {
         Verdict::Named => format!("{agent} does {task}: the plan names it"),
@@ -62,14 +62,14 @@ pub(crate) fn no_match(
         NoMatch::Default(name) => match catalog.get(name).map(refused) {
             Some(None) => (
                 Decision::Agent { name: name.clone() },
-                format!("the default agent {} gets it", show(name)),
+                format!("the default agent {} gets it", quote(name)),
             ),
             Some(Some(refused)) => (
                 Decision::Nobody,
                 format!(
                     "nobody gets it: the default agent {} is thrown out by {}: {}",
-                    show(name),
-                    show(&refused.filter),
+                    quote(name),
+                    quote(&refused.filter),
                     brief(&refused.why)
                 ),
             ),
@@ -77,7 +77,7 @@ pub(crate) fn no_match(
                 Decision::Nobody,
                 format!(
                     "nobody gets it: there is no agent {}, the default",
-                    show(name)
+                    quote(name)
                 ),
             ),
         },
@@ -99,26 +99,26 @@ fn why_nobody(
     catalog: &AgentCatalog,
     candidates: &[Candidate],
 ) -> String {
-    let task = show(request.task);
+    let task = quote(request.task);
     if catalog.is_empty() {
         return format!("no agent fits {task}: there is none at all");
     }
     if let Some(wanted) = request.wanted {
         if catalog.get(wanted).is_none() {
-            let near = catalog.near(wanted);
-            let hint = near.map(|near| format!(", did you mean {}?", show(near)));
+            let near = catalog.suggest(wanted);
+            let hint = near.map(|near| format!(", did you mean {}?", quote(near)));
             let hint = hint.unwrap_or_default();
             return format!(
                 "the plan names {} for {task}, and there is no such agent{hint}",
-                show(wanted)
+                quote(wanted)
             );
         }
         let thrown = candidates.iter().find(|one| one.name == wanted);
         if let Some(thrown) = thrown.and_then(|one| one.thrown_out.as_ref()) {
             return format!(
                 "the plan names {} for {task}, and it is thrown out by {}: {}",
-                show(wanted),
-                show(&thrown.filter),
+                quote(wanted),
+                quote(&thrown.filter),
                 brief(&thrown.why)
             );
         }
@@ -129,7 +129,7 @@ fn why_nobody(
     }
     let counts = counts.into_iter();
     let told: Vec<String> = counts
-        .map(|(filter, count)| format!("{} by {}", count, show(filter)))
+        .map(|(filter, count)| format!("{} by {}", count, quote(filter)))
         .collect();
     format!("no agent fits {task}: thrown out are {}", told.join(", "))
 }

@@ -18,7 +18,7 @@ use crate::{AgentCatalog, RouteRequest};
 /// # Examples
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// # async fn main() -> Result<(), zeph_subagent::Diagnostics> {
 /// use zeph_subagent::router::{AgentRouter, ScriptedRouter};
 /// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
 /// let mut catalog = AgentCatalog::new();

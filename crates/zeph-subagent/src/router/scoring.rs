@@ -33,7 +33,7 @@ type Rule = dyn Fn(&RouteRequest<'_>, &SubAgentDef) -> Result<(), String> + Send
 /// # Examples
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// # async fn main() -> Result<(), zeph_subagent::Diagnostics> {
 /// use zeph_subagent::router::{AgentRouter, NoMatch, Prefer, ScoringRouter};
 /// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
 ///

@@ -11,7 +11,7 @@ use crate::{AgentCatalog, RouteRequest};
 /// # Examples
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// # async fn main() -> Result<(), zeph_subagent::Diagnostics> {
 /// use zeph_subagent::router::{AgentRouter, NamedRouter};
 /// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
 /// let mut catalog = AgentCatalog::new();
@@ -37,7 +37,7 @@ impl AgentRouter for NamedRouter {
 /// # Examples
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// # async fn main() -> Result<(), zeph_subagent::Diagnostics> {
 /// use zeph_subagent::router::{AgentRouter, SingleRouter};
 /// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
 /// let mut catalog = AgentCatalog::new();
@@ -80,7 +80,7 @@ impl AgentRouter for SingleRouter {
 /// # Examples
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), zeph_subagent::AgentDefects> {
+/// # async fn main() -> Result<(), zeph_subagent::Diagnostics> {
 /// use zeph_subagent::router::{AgentRouter, RouteRequest, router_fn};
 /// use zeph_subagent::{AgentCatalog, SubAgentDef};
 /// let mut catalog = AgentCatalog::new();

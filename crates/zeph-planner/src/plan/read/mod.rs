@@ -51,7 +51,7 @@ pub struct Reading {
 /// let problems = read_plan(circle, &request).outcome.unwrap_err();
 /// assert_eq!(problems[0].code, PlanCode::Cycle);
 /// assert!(problems[0].message.contains(r#""a" → "b" → "a""#));
-/// # Ok::<(), zeph_subagent::AgentDefects>(())
+/// # Ok::<(), zeph_subagent::Diagnostics>(())
 /// ```
 #[must_use]
 pub fn read_plan(text: &str, request: &PlanRequest) -> Reading {

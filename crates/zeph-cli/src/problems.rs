@@ -1,14 +1,18 @@
-//! Problems of a plan for people, with the line of each, and for programs, as JSON.
+//! Problems of files: for people with the line of each, for programs as JSON.
 
 use serde_json::{Value, json};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Style, render};
 
 use crate::exit::{CliError, Exit};
 
-/// The error for a plan with problems.
-pub(crate) fn error(problems: &Diagnostics) -> CliError {
-    let source = problems.iter().find_map(|one| one.source.as_ref());
-    let name = source.map_or("the plan", |source| source.name());
+/// The error for files with problems. Its message names the file if all problems are in one, else
+/// `what`.
+pub(crate) fn error(what: &str, code: &'static str, problems: &Diagnostics) -> CliError {
+    let mut sources = problems.iter().filter_map(|one| one.source.as_ref());
+    let name = match sources.next() {
+        Some(first) if sources.all(|other| other.name() == first.name()) => first.name(),
+        Some(_) | None => what,
+    };
     let name = zeph_common::escape_terminal(name);
     let message = match problems.len() {
         1 => format!("{name} has a problem"),
@@ -18,7 +22,7 @@ pub(crate) fn error(problems: &Diagnostics) -> CliError {
     CliError {
         diagnostics: problems.iter().map(to_json).collect(),
         picture: Some(picture),
-        ..CliError::new(Exit::Usage, message).code("invalid_plan")
+        ..CliError::new(Exit::Usage, message).code(code)
     }
 }
 
@@ -33,6 +37,9 @@ fn style() -> Style {
 
 fn to_json(one: &Diagnostic) -> Value {
     let mut json = json!({ "code": one.code.text(), "message": one.message });
+    if let Some(source) = &one.source {
+        json["source"] = source.name().into();
+    }
     if let Some(help) = &one.help {
         json["help"] = help.as_str().into();
     }

@@ -1,7 +1,5 @@
 //! Plan files at the terminal: reading one, giving it parameters, and showing what is wrong with it.
 
-mod picture;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -9,6 +7,7 @@ use zeph_orchestration::plan::{LoadedPlan, PlanFileError, PlanFiles, PlanSource}
 
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
+use crate::problems;
 
 /// Reads a plan file, or stdin for `-`, and gives its parameters the values of `-p`.
 pub(crate) fn load(cx: &Cx, path: &Path, params: &[String]) -> Result<LoadedPlan, CliError> {
@@ -33,7 +32,7 @@ impl From<PlanFileError> for CliError {
     fn from(error: PlanFileError) -> Self {
         let usage = |code| Self::new(Exit::Usage, error.to_string()).code(code);
         match &error {
-            PlanFileError::Plan(errors) => picture::error(errors),
+            PlanFileError::Plan(errors) => problems::error("the plan", "invalid_plan", errors),
             PlanFileError::Read { .. } => usage("unreadable_plan")
                 .help("name a plan file, or - for stdin; `zeph demo` needs none"),
             PlanFileError::Folder(_) => usage("no_folder"),

@@ -1,0 +1,164 @@
+//! Agents in Markdown: front matter in YAML that describes the agent, then its system prompt.
+//!
+//! ```text
+//! ---
+//! name: analyst
+//! description: Groups and counts things in text
+//! model: ollama::qwen3:8b
+//! tools: [read_file, search]
+//! tags: [analysis]
+//! limits:
+//!   max_turns: 6
+//!   max_output_tokens: 2000
+//!   max_input_tokens: 8000
+//!   timeout: 5m
+//! output: json
+//! ---
+//! You group things by area. Answer with the groups, the largest first.
+//! ```
+//!
+//! `name` and `description` are required. `output` is `text`, `json`, or a JSON schema written as a
+//! table. Anchors, aliases, tags and merge keys of YAML are refused, so that a definition means what a
+//! person sees in it.
+
+mod fields;
+mod folder;
+mod front_matter;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use zeph_diagnostics::{Diagnostic, Diagnostics, Source, read_yaml};
+
+use super::code;
+use crate::{AgentCatalog, SubAgentDef};
+
+/// The largest file of a definition: 256 KiB.
+pub const MAX_AGENT_BYTES: usize = 256 << 10;
+
+/// Reads definitions of agents, and checks the tools that they name.
+///
+/// # Examples
+/// ```
+/// use zeph_subagent::AgentReader;
+/// let text = b"---\nname: reader\ndescription: Reads\ntools: [read_fil]\n---\nYou read.\n";
+/// assert!(AgentReader::new().read(text, "reader.md").is_ok());
+///
+/// let reader = AgentReader::new().known_tools(["read_file", "search"]);
+/// let problems = reader.read(text, "reader.md").unwrap_err();
+/// assert_eq!(
+///     problems.to_string(),
+///     r#"reader.md:4:9: [unknown_tool] there is no tool "read_fil" (did you mean "read_file"?)"#,
+/// );
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct AgentReader<'a> {
+    tools: Option<BTreeSet<&'a str>>,
+}
+
+impl<'a> AgentReader<'a> {
+    /// A reader that accepts every tool name.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the tools that the host has; other tools are then problems.
+    #[must_use]
+    pub fn known_tools(mut self, tools: impl IntoIterator<Item = &'a str>) -> Self {
+        self.tools = Some(tools.into_iter().collect());
+        self
+    }
+
+    /// Reads one definition; `source` is its name in messages, usually the file's path.
+    ///
+    /// A byte order mark and line ends of either kind are accepted. Blank lines around the prompt are
+    /// not part of it. Takes time linear in the text.
+    ///
+    /// # Errors
+    /// All problems, in the order of the text, each with its place. After a problem of the YAML itself,
+    /// only the prompt is checked besides.
+    pub fn read(&self, bytes: &[u8], source: &str) -> Result<SubAgentDef, Diagnostics> {
+        if bytes.len() > MAX_AGENT_BYTES {
+            let len = bytes.len();
+            let message = format!("the file has {len} bytes; the limit is {MAX_AGENT_BYTES}");
+            let one = Diagnostic::new(code::TOO_LARGE, message);
+            return Err(one.in_source(&Source::without_text(source)).into());
+        }
+        let text = match str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let at = error.valid_up_to();
+                let source = Source::new(source, &String::from_utf8_lossy(&bytes[..at]));
+                let one = Diagnostic::new(code::NOT_UTF8, format!("byte {at} is not UTF-8"));
+                let one = one.at(at..at).help("save the file as UTF-8");
+                return Err(one.in_source(&source).into());
+            }
+        };
+        let source = Source::new(source, text);
+        let mut problems = Diagnostics::in_source(&source);
+        let agent = self.read_source(&source, &mut problems);
+        problems.sorted().into_result()?;
+        // Without a problem there is a definition. It passes the one check that all definitions pass.
+        let agent = agent.unwrap_or_else(|| SubAgentDef::new("", "", ""));
+        agent.check()?;
+        Ok(agent)
+    }
+
+    fn read_source(&self, source: &Source, problems: &mut Diagnostics) -> Option<SubAgentDef> {
+        let parts = front_matter::split(source.text(), problems)?;
+        let prompt = parts.prompt(problems);
+        let root = read_yaml(source, parts.yaml, problems)?;
+        let agent = fields::read(&root, parts.opening, self.tools.as_ref(), problems);
+        for one in problems.iter_mut() {
+            let span = one
+                .span
+                .filter(|span| (root.span.start..parts.yaml.end).contains(&span.start));
+            one.path = span.map(|span| root.pointer(span.start));
+        }
+        Some(SubAgentDef { prompt, ..agent? })
+    }
+
+    /// Reads every `*.md` of a folder into a catalogue, in the order of the file names.
+    ///
+    /// Folders within it, files whose name begins with a dot and files with another ending are skipped.
+    /// A symbolic link is a problem, because the folder does not hold what it shows. Blocks on the file
+    /// system.
+    ///
+    /// # Errors
+    /// The problems of all files together. Two agents of one name are a problem.
+    pub fn read_dir(&self, path: impl AsRef<Path>) -> Result<AgentCatalog, Diagnostics> {
+        folder::read(self, path.as_ref())
+    }
+}
+
+impl SubAgentDef {
+    /// Reads a definition from Markdown with front matter, with any tools; needs the feature
+    /// `markdown`. See [`AgentReader`] for more.
+    ///
+    /// # Errors
+    /// As [`AgentReader::read`].
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_subagent::SubAgentDef;
+    /// let text = "---\nname: analyst\ndescription: Counts things\nlimits: {max_turns: 2}\n---\n\nYou count.\n";
+    /// let agent = SubAgentDef::from_markdown(text, "analyst.md")?;
+    /// assert_eq!((agent.name.as_str(), agent.limits.max_turns), ("analyst", 2));
+    /// assert_eq!(agent.prompt, "You count.");
+    /// # Ok::<(), zeph_subagent::Diagnostics>(())
+    /// ```
+    pub fn from_markdown(text: &str, source: &str) -> Result<Self, Diagnostics> {
+        AgentReader::new().read(text.as_bytes(), source)
+    }
+}
+
+impl AgentCatalog {
+    /// Reads every `*.md` of a folder, with any tools; needs the feature `markdown`.
+    ///
+    /// # Errors
+    /// As [`AgentReader::read_dir`].
+    pub fn load_dir(path: impl AsRef<Path>) -> Result<Self, Diagnostics> {
+        AgentReader::new().read_dir(path)
+    }
+}

@@ -110,9 +110,11 @@ fn flatten(stream: TokenStream, test: bool, tokens: &mut Vec<Token>) {
 }
 
 fn attribute(stream: TokenStream) -> String {
-    let tree = |tree: TokenTree| match tree {
-        TokenTree::Group(group) => format!("({})", attribute(group.stream())),
-        other => other.to_string(),
+    let tree = |tree: TokenTree| {
+        if let TokenTree::Group(group) = &tree {
+            return format!("({})", attribute(group.stream()));
+        }
+        tree.to_string()
     };
     stream.into_iter().map(tree).collect()
 }

@@ -157,7 +157,10 @@ fn function_bodies(text: &str) -> Result<Vec<Range<usize>>, String> {
                     }
                     in_function = false;
                 }
-                _ => {}
+                TokenTree::Group(_)
+                | TokenTree::Ident(_)
+                | TokenTree::Punct(_)
+                | TokenTree::Literal(_) => {}
             }
         }
     }

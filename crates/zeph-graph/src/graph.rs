@@ -14,8 +14,8 @@ pub const MAX_NAME_BYTES: usize = 200;
 
 /// A directed acyclic graph of tasks.
 ///
-/// A dependency is an id that the graph has already handed out, so a cycle cannot be written.
-/// Graphs from outside enter by `TaskGraph::try_from(GraphSpec)`.
+/// A dependency is the id of a task that is already in the graph, so a cycle cannot be built. Graphs from
+/// outside are validated by `TaskGraph::try_from(GraphSpec)`.
 ///
 /// # Examples
 /// ```
@@ -41,7 +41,6 @@ pub struct TaskGraph {
 
 /// Why a task or a lane cannot be added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum AddError {
     /// A dependency is an id of another graph.
     #[error("task {task:?} depends on {dependency}, which is an id of another graph")]
@@ -59,14 +58,14 @@ pub enum AddError {
         /// The name.
         name: String,
     },
-    /// The name is taken.
-    #[error("the name {name:?} is taken: names are unique in a graph")]
+    /// The graph already has this name.
+    #[error("the graph already has a task or lane {name:?}: choose another name")]
     DuplicateName {
         /// The name.
         name: String,
     },
     /// A time-out or the wait of a default answer is zero.
-    #[error("task {task:?}: {what} is zero: leave it out for no limit")]
+    #[error("task {task:?}: {what} is zero: omit it for no limit")]
     ZeroTimeout {
         /// The task.
         task: String,
@@ -74,7 +73,7 @@ pub enum AddError {
         what: &'static str,
     },
     /// A lane has no capacity.
-    #[error("lane {lane:?} has capacity 0: nothing could ever run in it")]
+    #[error("lane {lane:?} has capacity 0: no task could ever run in it")]
     ZeroCapacity {
         /// The lane.
         lane: String,
@@ -97,7 +96,7 @@ pub enum AddError {
         /// The lane's capacity.
         capacity: u32,
     },
-    /// The task lists one lane twice, so that its weight in it is unclear.
+    /// The task lists one lane twice, so its weight is ambiguous.
     #[error("task {task:?} lists lane {lane:?} twice: give it a weight instead")]
     RepeatedLane {
         /// The task.
@@ -223,7 +222,7 @@ impl TaskGraph {
         Ok(LaneId::from_index(index))
     }
 
-    /// How many tasks there are.
+    /// The number of tasks.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tasks.len()
@@ -235,7 +234,7 @@ impl TaskGraph {
         self.tasks.is_empty()
     }
 
-    /// How many dependencies there are.
+    /// The number of dependencies.
     #[must_use]
     pub fn edge_count(&self) -> usize {
         self.parents.len()
@@ -308,7 +307,7 @@ impl TaskGraph {
         self.tasks.iter().map(Task::name)
     }
 
-    /// Takes the last tasks out again, so that `len` are left.
+    /// Removes the last tasks, so that `len` remain.
     pub(crate) fn truncate(&mut self, len: u32) {
         for task in self.tasks.drain(len as usize..) {
             self.by_name.remove(task.name());
@@ -335,7 +334,7 @@ impl TaskGraph {
         self.ids().zip(&self.tasks)
     }
 
-    /// What a task depends on, in the order it was given, each once.
+    /// The dependencies of a task, in the given order, each once.
     ///
     /// # Panics
     /// If the id is not one of this graph.
@@ -350,7 +349,7 @@ impl TaskGraph {
         &self.parents[start..self.parents_end[id.index()]]
     }
 
-    /// Who depends on whom, computed in one pass over all dependencies.
+    /// The children of every task, computed in one pass over all dependencies.
     #[must_use]
     pub fn links(&self) -> Links {
         Links::of(self)

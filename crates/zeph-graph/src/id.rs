@@ -1,4 +1,4 @@
-//! Ids: small copies that name a task, an attempt, a question, a content, a run.
+//! Ids of tasks, attempts, questions, contents, reservations and runs.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,10 +7,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A task's place in its graph: dense, from 0, in the order of insertion.
+/// The position of a task in its graph: dense, from 0, in the order of insertion.
 ///
-/// Ids compare by position. The mark of the graph that handed the id out is carried along only to
-/// catch an id that is used on another graph; ids made by [`TaskId::from_index`] carry none.
+/// Ids compare by position. An id also carries a mark of its graph, to detect its use on another graph;
+/// ids made by [`TaskId::from_index`] carry none.
 #[derive(Clone, Copy)]
 pub struct TaskId {
     index: u32,
@@ -18,7 +18,7 @@ pub struct TaskId {
 }
 
 impl TaskId {
-    /// The id at a position, without the mark of a graph: for what comes from a file or a journal.
+    /// The id at a position, without the mark of a graph: for ids from files and journals.
     ///
     /// # Examples
     /// ```
@@ -36,7 +36,7 @@ impl TaskId {
         self.index as usize
     }
 
-    /// The position, as it is journaled.
+    /// The position, as journals store it.
     #[must_use]
     pub const fn as_u32(self) -> u32 {
         self.index
@@ -87,7 +87,7 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// Tells graphs of one process apart. Never stored.
+/// Distinguishes the graphs of one process. Never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GraphMark(u32);
 
@@ -124,7 +124,7 @@ macro_rules! number_id {
                 self.0.get()
             }
 
-            /// The next one. Stays at the last number there is.
+            /// The next one; stops at `u32::MAX`.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0.saturating_add(1))
@@ -167,7 +167,7 @@ number_id! {
     ReservationId, "b"
 }
 
-/// The place of a record in its run's journal: 1, 2, 3…, without gaps.
+/// The place of a record in the journal of its run: 1, 2, 3…, without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(u64);
 
@@ -187,7 +187,7 @@ impl Seq {
         self.0
     }
 
-    /// The place that many records further on.
+    /// The place this number of records later.
     #[must_use]
     pub const fn plus(self, records: u64) -> Self {
         Self(self.0 + records)
@@ -227,7 +227,7 @@ impl RunId {
     "{text:?} cannot name a run: use 1 to 64 of a-z, 0-9, '-' and '_', starting with a letter or digit"
 )]
 pub struct BadRunId {
-    /// What was given.
+    /// The text.
     pub text: String,
 }
 

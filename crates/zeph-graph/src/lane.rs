@@ -1,4 +1,4 @@
-//! Lanes: how many tasks may run at once that share something.
+//! Lanes: concurrency limits with capacity and weight.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub struct Lane {
     pub capacity: u32,
 }
 
-/// A lane's place in its graph.
+/// The position of a lane in its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId(u32);
 

@@ -1,8 +1,8 @@
-//! The task graph model: ids, tasks, states, records and the one door for untrusted graphs.
+//! The task graph model: ids, tasks, states, records, and the validation of untrusted graphs.
 //!
-//! Data and pure functions; no clock, no thread, no random source, no runtime. [`Task`] is a
-//! definition, [`TaskGraph`] holds tasks and their dependencies and is valid by construction,
-//! [`TaskState`] is what a scheduler says of a task, [`Record`] is what its journal says.
+//! Data and pure functions; no clock, no thread, no random source, no runtime. A [`Task`] is a
+//! definition. A [`TaskGraph`] holds tasks and their dependencies and is valid by construction. A
+//! [`TaskState`] is the state of a task in a run. A [`Record`] is one entry of a run's journal.
 
 mod id;
 mod time;

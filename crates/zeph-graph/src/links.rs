@@ -1,19 +1,19 @@
-//! Links: who depends on whom, as compressed adjacency that grows with its graph.
+//! Links: the children of every task as compressed adjacency that grows with its graph.
 
 use std::collections::BTreeMap;
 
 use crate::{TaskGraph, TaskId};
 
-/// The children of every task, in order of insertion. Two arrays, whatever the shape of the graph, and
-/// a small overlay for what was added to it.
+/// The children of every task, in order of insertion: two arrays, and a small overlay for tasks that were
+/// added later.
 #[derive(Clone, Debug)]
 pub struct Links {
     children: Vec<TaskId>,
     // Children of task i: children[start[i]..start[i + 1]].
     start: Vec<usize>,
-    // All children of each task that got some since the arrays were made.
+    // All children of each task that has new ones since the arrays were built.
     overlay: BTreeMap<TaskId, Vec<TaskId>>,
-    // How many those were.
+    // The number of new children.
     added: usize,
     tasks: usize,
 }
@@ -47,7 +47,7 @@ impl Links {
         }
     }
 
-    /// Takes in the tasks that the graph has got since. Nothing to do if there are none.
+    /// Adds the tasks that the graph has received since. Does nothing if there are none.
     ///
     /// Cost: the new dependencies, each with a logarithm, over the life of a growing graph: a pass over
     /// all of it comes when a quarter has been added, and the children of a task are copied once
@@ -97,7 +97,7 @@ impl Links {
     }
 }
 
-/// Where the children of a task lie in the array: nowhere, for a task that the arrays do not know.
+/// The range of a task's children in the array; empty for a task that the arrays do not contain.
 fn span(start: &[usize], id: TaskId) -> std::ops::Range<usize> {
     match start.get(id.index()..=id.index() + 1) {
         Some(&[from, to]) => from..to,

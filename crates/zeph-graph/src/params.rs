@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// A JSON value kept as its text: parameters of an action, a substitute value, a default answer.
 ///
-/// The text is not checked here; the wire door checks what comes from outside, and an executor that
-/// cannot read its parameters fails permanently.
+/// The text is not checked here. The wire module checks graphs from outside, and an executor that cannot
+/// read its parameters fails permanently.
 ///
 /// # Examples
 /// ```
@@ -25,7 +25,7 @@ impl Params {
         Self(None)
     }
 
-    /// The value that this text spells.
+    /// The value of this JSON text.
     #[must_use]
     pub fn from_json_text(text: impl Into<Arc<str>>) -> Self {
         let text = text.into();

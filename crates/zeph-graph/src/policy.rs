@@ -1,4 +1,4 @@
-//! Policy and header: what a run is decided by, besides its graph.
+//! Policy and header: the limits of a run, and what it is created with.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,17 +11,19 @@ use crate::{Budget, TaskGraph};
 pub struct Policy {
     /// Attempts that may run at the same time. Default: 8.
     pub max_parallel: NonZeroU32,
-    /// Where jitter is drawn from. Default: 0.
+    /// The seed of the jitter. Default: 0.
     pub seed: u64,
-    /// The longest that the run may take, time in suspension apart. Default: no limit.
+    /// The longest duration of the run, without time in suspension. Default: no limit.
     pub run_timeout: Option<Duration>,
-    /// How long an attempt may take to end once it was told to. Default: 5 s. Zero gives it up at once.
+    /// How long an attempt may take to end after it was told to stop. Default: 5 s. With zero it is abandoned
+    /// at once.
     pub cancel_grace: Duration,
-    /// How long running work may go on once the run is being suspended. Default: 5 s. Zero stops it at once.
+    /// How long running attempts may continue while the run is being suspended. Default: 5 s. With zero they
+    /// are stopped at once.
     pub suspend_grace: Duration,
-    /// The most that the whole run may cost, until somebody sets it anew. Default: no limit.
+    /// The most that the whole run may cost, until a new budget is set. Default: no limit.
     pub budget: Budget,
-    /// What becomes of a task that a budget stops. Default: a person is asked.
+    /// What happens to a task that a budget stops. Default: a person is asked.
     pub over_budget: OverBudget,
 }
 
@@ -32,11 +34,11 @@ words! {
     /// as a result.
     #[derive(Default)]
     OverBudget {
-        /// A person decides: retry (after the budget was raised), skip, use a value, abort. Everything
-        /// else goes on.
+        /// A person decides: retry (after the budget was raised), skip, use a value, abort. All other
+        /// tasks continue.
         #[default]
         Ask = "ask",
-        /// The task stays Failed, triggers decide for its dependants, everything else goes on.
+        /// The task stays Failed, triggers decide for its dependants, all other tasks continue.
         Partial = "partial",
     }
 }
@@ -56,7 +58,7 @@ impl Default for Policy {
     }
 }
 
-/// What a run is created with and recovered from, together with its journal.
+/// The graph and the policy of a run. It is created with them and recovered from them and its journal.
 #[derive(Clone, Debug)]
 pub struct Header {
     /// The graph.

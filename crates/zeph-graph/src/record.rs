@@ -9,175 +9,175 @@ use crate::{
     QuestionId, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskId, Timestamp,
 };
 
-/// One decision. Small and `Copy`; texts and outputs are contents that it refers to by id.
+/// One decision of the scheduler. Small and `Copy`; it refers to texts and outputs by content id.
 ///
-/// A journal is a fold of these: a newer version applies an old journal without deciding anything
-/// again.
+/// The state of a run is a fold of its records: a newer version applies an old journal without making any
+/// decision again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
     /// The run began.
     Opened,
     /// The task may start.
     Readied {
-        /// Which task.
+        /// The task.
         task: TaskId,
     },
     /// An attempt starts. Saved before its executor is called.
     Started {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
     },
     /// The task has its result.
     Completed {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Where the result is.
+        /// The place of the result.
         output: Output,
-        /// What the attempt logged.
+        /// The log of the attempt.
         log: Option<ContentId>,
     },
-    /// An attempt failed. The record after it says what follows.
+    /// An attempt failed. The next record of the task says what follows.
     AttemptFailed {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
         /// How it failed.
         fault: Fault,
-        /// What the executor said.
+        /// The error of the executor.
         error: Option<ContentId>,
-        /// What the attempt logged.
+        /// The log of the attempt.
         log: Option<ContentId>,
     },
-    /// An attempt was stopped, given up or lost. The record after it says what follows.
+    /// An attempt was stopped, abandoned or lost. The next record of the task says what follows.
     AttemptCut {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
         /// How it ended.
         how: CutHow,
-        /// What the attempt logged.
+        /// The log of the attempt.
         log: Option<ContentId>,
     },
-    /// The next attempt waits.
+    /// The task waits before its next attempt.
     BackedOff {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// When it becomes ready again.
+        /// When the task becomes ready again.
         until: Timestamp,
     },
     /// A person is asked.
     Asked {
-        /// Which task.
+        /// The task.
         task: TaskId,
         /// The question.
         question: QuestionId,
-        /// What it is about.
+        /// The subject of the question.
         why: AskWhy,
     },
-    /// The question is answered and closed. The record after it says what follows.
+    /// The question is answered and closed. The next record of the task says what follows.
     Answered {
-        /// Which task.
+        /// The task.
         task: TaskId,
         /// The question.
         question: QuestionId,
-        /// What was answered.
+        /// The answer.
         answer: Answer,
-        /// Whether nobody answered in time and the default was taken.
+        /// Whether the default was used because no answer arrived in time.
         by_default: bool,
     },
-    /// The running attempt is to be stopped.
+    /// The running attempt is told to stop.
     CancelRequested {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
-        /// Why.
+        /// The reason.
         why: CutWhy,
     },
     /// The task failed for good.
     Failed {
-        /// Which task.
+        /// The task.
         task: TaskId,
         /// How its last attempt failed.
         why: Fault,
     },
-    /// The task will not run, and that is in order.
+    /// The task does not run, in accordance with the graph or an answer.
     Skipped {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Why.
+        /// The reason.
         why: SkipWhy,
     },
-    /// The task was stopped, or will not be allowed to start.
+    /// The task was stopped, or is not allowed to start.
     Canceled {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// By what.
+        /// The reason.
         why: CancelWhy,
     },
-    /// From here on nothing starts; what runs is stopped.
+    /// From here on no attempt starts, and running attempts are stopped.
     Ending {
-        /// By what.
+        /// The reason.
         why: EndingWhy,
     },
     /// Nothing new starts until `Unpaused`.
     Paused,
     /// The pause is over.
     Unpaused,
-    /// Nothing new starts; running work is given its grace.
+    /// Nothing new starts; running attempts have the grace period to end.
     Suspending,
     /// The run is at rest.
     Suspended,
-    /// The run goes on, after a suspension or a crash.
+    /// The run continues after a suspension or a crash.
     Resumed,
-    /// The task's attempt is going to spend something, and may.
+    /// The task's attempt may spend up to this much.
     Reserved {
-        /// Which task.
+        /// The task.
         task: TaskId,
         /// The reservation, one of its current attempt.
         reservation: ReservationId,
-        /// What it may spend at most.
+        /// The most that it may spend.
         most: Spend,
     },
-    /// The task's attempt has spent something; its reservation is over.
+    /// The task's attempt has spent this much; the reservation is closed.
     ///
-    /// A reservation without this record when its attempt ends is spent in full.
+    /// A reservation that is still open when its attempt ends counts as spent in full.
     Settled {
-        /// Which task.
+        /// The task.
         task: TaskId,
         /// The reservation.
         reservation: ReservationId,
-        /// What was spent; more than was reserved is taken as it is.
+        /// The actual cost; it may exceed the reservation.
         spent: Spend,
     },
-    /// Something is to be kept about the running attempt.
+    /// The running attempt wrote a note.
     Noted {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
         /// The note.
         content: ContentId,
     },
-    /// The graph has grown by the tasks of a patch.
+    /// The tasks of a patch were added to the graph.
     Amended {
-        /// Which task proposed it.
+        /// The task that proposed it.
         task: TaskId,
         /// The patch.
         content: ContentId,
     },
-    /// The run's budget is another one from here on.
+    /// The run has this budget from here on.
     Budgeted {
-        /// All that the run may cost, what it has spent so far included.
+        /// The whole cost of the run, including what it has spent so far.
         budget: Budget,
     },
     /// Every task has ended, and so has the run.
     Ended {
-        /// How.
+        /// The result.
         end: RunEnd,
     },
 }
@@ -185,19 +185,19 @@ pub enum Record {
 // A run of a million tasks folds millions of these.
 const _: () = assert!(size_of::<Record>() <= 24);
 
-/// What brings a run to its end before its tasks are through.
+/// The reason why a run ends before its tasks are complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndingWhy {
-    /// This task failed, and its strategy, or a person's answer, is to abort.
+    /// This task failed, and its strategy or a person's answer is to abort.
     Abort(TaskId),
-    /// Somebody cancelled the run.
+    /// The run was cancelled.
     Cancel,
-    /// The run took too long.
+    /// The run exceeded its time-out.
     Timeout,
 }
 
 impl EndingWhy {
-    /// The reason that the tasks canceled by it carry.
+    /// The reason of the tasks that are canceled by it.
     #[must_use]
     pub const fn cancel_why(self) -> CancelWhy {
         match self {
@@ -215,25 +215,25 @@ pub enum Answer {
     Yes,
     /// No: the task is skipped.
     No,
-    /// What to do about a failure.
+    /// How to handle a failure.
     Failure(FailureAnswer),
     /// A value: the result of the task.
     Value(Output),
 }
 
-/// A record in its place.
+/// A record with its place and time in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Where in the journal.
+    /// The place in the journal.
     pub seq: Seq,
-    /// When it was decided. Never used for order.
+    /// The time of the decision. Never used for order.
     pub at: Timestamp,
-    /// What was decided.
+    /// The decision.
     pub record: Record,
 }
 
 impl Record {
-    /// The task that it is about, if it is about one.
+    /// The task of the record, if it concerns one.
     #[must_use]
     pub const fn task(&self) -> Option<TaskId> {
         match *self {
@@ -265,7 +265,7 @@ impl Record {
         }
     }
 
-    /// The contents that it refers to: output, error, note or patch first, then the log.
+    /// The contents that it refers to: first output, error, note or patch, then the log.
     pub fn contents(&self) -> impl Iterator<Item = ContentId> {
         let main = if let Self::AttemptFailed { error, .. } = *self {
             error

@@ -6,13 +6,13 @@ use crate::words::words;
 use crate::{LaneId, Params};
 
 words! {
-    /// When a task may start, given how its parents ended.
+    /// When a task may start, depending on the final states of its parents.
     ///
     /// A canceled parent counts as failed; a skipped one is done, but neither success nor failure.
     /// Without parents either trigger fires at once.
     #[derive(Default)]
     Trigger {
-        /// All parents completed. Can no longer fire once one of them ended otherwise.
+        /// All parents completed. It can no longer fire once one of them ended otherwise.
         #[default]
         AllSuccess = "all_success",
         /// All parents ended, in whatever state.
@@ -23,7 +23,7 @@ words! {
 /// How often and how soon a failed attempt is repeated: exponential back-off with full jitter.
 ///
 /// The wait before retry *n* is drawn evenly from `base..=min(cap, base * 2^n)`; a `Retry-After`
-/// of the executor is a floor that may lie above `cap`. Only retryable faults are retried.
+/// of the executor is a lower bound that may exceed `cap`. Only retryable faults are retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// Further attempts after the first; 3 means up to four attempts.
@@ -66,15 +66,15 @@ impl Default for Retry {
     }
 }
 
-/// What happens when the last attempt of a task has failed.
+/// The failure strategy of a task, applied when its last attempt has failed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum OnFailure {
     /// Nothing new starts, running work is cancelled, the rest ends Canceled.
     #[default]
     Abort,
-    /// The task stays Failed, triggers decide for its dependants, everything else goes on.
+    /// The task stays Failed, triggers decide for its dependants, all other tasks continue.
     Skip,
-    /// A person decides: retry, skip, use a value, abort. Everything outside the cone goes on.
+    /// A person decides: retry, skip, use a value, abort. Tasks that do not depend on it continue.
     Ask(AskFailure),
     /// The task completes with this value instead.
     Value(Params),
@@ -96,12 +96,12 @@ impl OnFailure {
 /// How a person is asked about a failed task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AskFailure {
-    /// What is answered when nobody does in time. Default: wait for ever.
+    /// The default answer and how long the question waits for a better one. Default: no default answer.
     pub fallback: Option<(Duration, FailureAnswer)>,
 }
 
 words! {
-    /// An answer to "this task failed, what now?" that needs no value.
+    /// An answer to the question about a failed task that needs no value.
     FailureAnswer {
         /// One more attempt.
         Retry = "retry",
@@ -113,21 +113,21 @@ words! {
 }
 
 words! {
-    /// What a repeated attempt does to the outside world. Decides what happens to an attempt whose end
-    /// is unknown: after a crash, or when it ignored its cancellation.
+    /// The effect class of a task: what a repeated attempt does to the outside world. It decides about an
+    /// attempt whose end is unknown: after a crash, or when it ignored its cancellation.
     #[derive(Default)]
     Effect {
         /// None: it only computes. Runs again.
         Pure = "pure",
-        /// The same as doing it once. Runs again, and the report says so.
+        /// The same as one attempt. Runs again, and the report says so.
         #[default]
         Idempotent = "idempotent",
-        /// Something that must not happen twice. A person decides.
+        /// An effect that must not happen twice. A person decides.
         AtMostOnce = "at_most_once",
     }
 }
 
-/// A lane that an attempt occupies, and how much of it.
+/// A lane that an attempt occupies, and its weight in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneUse {
     /// The lane.
@@ -136,12 +136,12 @@ pub struct LaneUse {
     pub weight: u32,
 }
 
-/// A gate before a task's first attempt.
+/// An approval before a task's first attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
-    /// What the person is asked.
+    /// The text of the question.
     pub text: String,
-    /// What counts as the answer when nobody gives one in time. Default: wait for ever.
+    /// The wait and the default answer after it. Default: wait for ever.
     pub fallback: Option<(Duration, bool)>,
 }
 
@@ -157,11 +157,11 @@ impl<T: Into<String>> From<T> for Approval {
 /// A question whose answer is a task's result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// What the person is asked.
+    /// The text of the question.
     pub text: String,
     /// Which answers are accepted.
     pub kind: AnswerKind,
-    /// What counts as the answer when nobody gives one in time. Default: wait for ever.
+    /// The wait and the default answer after it. Default: wait for ever.
     pub fallback: Option<(Duration, Params)>,
 }
 
@@ -198,7 +198,7 @@ impl Question {
         }
     }
 
-    /// Uses `answer` when nobody has answered after `wait`.
+    /// Uses `answer` if no answer has arrived after `wait`.
     #[must_use]
     pub fn default_after(mut self, wait: Duration, answer: Params) -> Self {
         self.fallback = Some((wait, answer));

@@ -1,12 +1,12 @@
-//! States of tasks and runs, and the reasons that each end carries.
+//! States of tasks and runs, and the reasons of each final state.
 //!
-//! These enums are closed on purpose: whoever handles a state says what happens in each of them, and a
-//! new one is a change that the compiler shows to everybody.
+//! These enums are closed: code that handles a state matches all of them, and the compiler reports each
+//! place that a new state affects.
 
 use crate::words::words;
 use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 
-/// Where a task stands. Each state means one thing; the last four are ends and never change.
+/// The state of a task. Each state has one meaning; the last four are final.
 ///
 /// | From | To | When |
 /// |---|---|---|
@@ -21,7 +21,7 @@ use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 /// | Running, Canceling | Failed | it is not to be repeated, and the task stays failed |
 /// | Running, Canceling | Completed | it is not to be repeated, and a value stands in for the result |
 /// | Running | Canceling | the attempt is told to stop: a cancel, a time-out, a suspension |
-/// | Canceling | Canceled | the attempt ended, or was given up, after a cancel |
+/// | Canceling | Canceled | the attempt ended, or was abandoned, after a cancel |
 /// | Running, Canceling | Ready | the attempt was cut by a suspension or a crash, and may run again |
 /// | BackingOff | Ready | the wait is over |
 /// | Asking | Ready, Asking, Completed | yes to an approval: as from Pending |
@@ -32,9 +32,9 @@ use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 /// | not an end | Canceled | the task or the run is cancelled, the run is aborted or timed out; a Running one by way of Canceling |
 ///
 /// Every task begins as Pending, with its run or with the patch that adds it; parents that have ended by
-/// then count at once. An attempt that a budget stops has failed; whether the task then is Asking or
-/// Failed is for the policy to say and not for its `on_failure`. What an attempt reserves, settles and
-/// notes moves no task.
+/// then count at once. An attempt that a budget stops has failed; the run's policy then decides whether the
+/// task is Asking or Failed, not its `on_failure`. Reservations, settlements and notes of an attempt do
+/// not change the state of its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
     /// Waits for its parents.
@@ -43,7 +43,7 @@ pub enum TaskState {
     Ready,
     /// An attempt runs.
     Running {
-        /// Which one.
+        /// The attempt.
         attempt: Attempt,
         /// When its start was recorded.
         since: Timestamp,
@@ -60,37 +60,37 @@ pub enum TaskState {
         /// The open question.
         question: QuestionId,
     },
-    /// An attempt is being stopped; it keeps its slot until it has ended or is given up.
+    /// An attempt is being stopped; it keeps its slot until it has ended or is abandoned.
     Canceling {
-        /// Which one.
+        /// The attempt.
         attempt: Attempt,
         /// Why it is stopped.
         why: CutWhy,
     },
     /// It has its result.
     Completed {
-        /// Where the result is.
+        /// The place of the result.
         output: Output,
     },
-    /// It failed for good.
+    /// It failed, and no attempt follows.
     Failed {
         /// How.
         why: Fault,
     },
-    /// It did not run, and that is in order.
+    /// It did not run, in accordance with the graph or an answer.
     Skipped {
         /// Why.
         why: SkipWhy,
     },
-    /// It was stopped, or never allowed to start.
+    /// It was stopped, or was never allowed to start.
     Canceled {
-        /// By what.
+        /// Why.
         why: CancelWhy,
     },
 }
 
 impl TaskState {
-    /// Whether this state is an end.
+    /// Whether this state is final.
     #[must_use]
     pub const fn is_end(self) -> bool {
         matches!(
@@ -126,7 +126,7 @@ impl TaskState {
     }
 }
 
-/// Where the result of a completed task is.
+/// The place of the result of a completed task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// There is none: a milestone, or an executor that returned nothing.
@@ -149,11 +149,11 @@ impl Output {
 }
 
 words! {
-    /// How an attempt, and at last a task, failed.
+    /// How an attempt, and finally its task, failed.
     Fault {
-        /// The executor returned an error that a retry may mend.
+        /// The executor returned an error that a retry may resolve.
         Error = "error" => "error",
-        /// The executor returned an error that no retry mends.
+        /// The executor returned an error that no retry resolves.
         Permanent = "permanent" => "permanent error",
         /// The executor refused the work.
         Refused = "refused" => "refused",
@@ -163,10 +163,10 @@ words! {
         AttemptTimeout = "attempt_timeout" => "attempt timed out",
         /// All attempts together took too long.
         TaskTimeout = "task_timeout" => "task timed out",
-        /// The attempt's end is unknown and must not be repeated without a person's word.
+        /// The end of the attempt is unknown, and it must not be repeated without an answer of a person.
         Interrupted = "interrupted" => "interrupted",
-        /// A budget does not cover the next call. No retry mends that, and the run's policy decides in
-        /// place of the task's `on_failure`.
+        /// A budget does not cover the next call. No retry resolves that, and the run's policy decides
+        /// instead of the task's `on_failure`.
         Budget = "budget" => "over budget",
     }
 }
@@ -189,15 +189,15 @@ impl Fault {
 words! {
     /// Why a task was canceled.
     CancelWhy {
-        /// Somebody cancelled this task.
+        /// This task was cancelled.
         Task = "task" => "cancel requested",
-        /// Somebody cancelled a task that this one depends on, and what follows it.
+        /// A task that this one depends on was cancelled together with its dependants.
         Downstream = "downstream" => "cancelled with a task it depends on",
-        /// Somebody cancelled the run.
+        /// The run was cancelled.
         Run = "run" => "the run was cancelled",
         /// Another task failed and its strategy is to abort.
         Abort = "abort" => "the run was aborted",
-        /// The run took too long.
+        /// The run exceeded its time-out.
         RunTimeout = "run_timeout" => "the run timed out",
     }
 }
@@ -207,9 +207,9 @@ words! {
     CutHow {
         /// Its executor ended after it was told to.
         Stopped = "stopped" => "stopped",
-        /// Its executor did not end within the grace; it may still be at work.
+        /// Its executor did not end within the grace period and may still be running.
         Abandoned = "abandoned" => "abandoned",
-        /// The process that ran it went away.
+        /// The process that ran it ended.
         Lost = "lost" => "interrupted by a crash",
     }
 }
@@ -243,35 +243,35 @@ impl std::fmt::Display for CutWhy {
 pub enum SkipWhy {
     /// Its trigger can no longer fire, because this parent did not complete.
     Upstream(TaskId),
-    /// A person, or the default in their place, said no.
+    /// A person, or the default answer, said no.
     Declined,
 }
 
-/// What a question is about.
+/// The subject of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AskWhy {
     /// The question is the task.
     Work,
     /// May the task start?
     Approve,
-    /// The task failed that way; what now?
+    /// The task failed like this; how to go on?
     Failure(Fault),
 }
 
-/// Where a run stands.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
-    /// Work is going on, or about to.
+    /// Tasks run or can start.
     Running,
-    /// Nothing new starts until somebody resumes it; running work goes on.
+    /// Nothing new starts until the run is unpaused; running attempts continue.
     Paused,
-    /// Only questions are left to wait for.
+    /// The run waits for answers only.
     Waiting,
-    /// Nothing new starts, running work is given its grace.
+    /// Nothing new starts; running attempts have the grace period to end.
     Suspending,
-    /// At rest, to be resumed later, by any process.
+    /// At rest; any process can resume it later.
     Suspended,
-    /// Over.
+    /// Ended.
     Ended(RunEnd),
 }
 
@@ -295,9 +295,9 @@ words! {
     RunEnd {
         /// Every task completed, or was skipped because a person declined it.
         Completed = "completed" => "completed",
-        /// Something failed or was cancelled, and the rest went on.
+        /// A task failed or was cancelled, and the rest of the run continued.
         Degraded = "degraded" => "degraded",
-        /// A failure aborted it.
+        /// A failure aborted the run.
         Failed = "failed" => "failed",
         /// Somebody cancelled it.
         Canceled = "canceled" => "canceled",

@@ -1,4 +1,4 @@
-//! Task: the definition of one piece of work. Its state is asked of the scheduler.
+//! `Task`: the definition of one piece of work. The scheduler has its state.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,27 +31,27 @@ pub struct Task {
     rules: Option<Box<Rules>>,
 }
 
-/// What a task does, as data. Code is registered at the driver, by action name or by task.
+/// The work of a task, as data. The driver has the code, registered by action name or by task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Work {
-    /// Nothing: it completes as soon as it is ready. A join, or a task that gets a body later.
+    /// No work: the task completes as soon as it is ready. A join, or a task whose work is set later.
     #[default]
     Milestone,
     /// A call of the executor registered under `name`.
     Action {
         /// The executor's name.
         name: Arc<str>,
-        /// What it is called with.
+        /// Its parameters.
         params: Params,
     },
     /// A question to a person; the answer is the result. Holds no slot.
     Question(Box<Question>),
 }
 
-/// The rules a task runs under. [`Rules::default`] is what a task has unless it says otherwise.
+/// The rules of a task: trigger, retries, time-outs, failure strategy, lanes and limits.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Rules {
-    /// When the task may start, given how its parents ended. Default: all of them completed.
+    /// When the task may start, depending on its parents. Default: all of them completed.
     pub trigger: Trigger,
     /// How often and how soon a failed attempt is repeated. Default: never.
     pub retry: Retry,
@@ -61,13 +61,13 @@ pub struct Rules {
     pub attempt_timeout: Option<Duration>,
     /// The longest that all attempts and back-offs together may take. Default: no limit.
     pub task_timeout: Option<Duration>,
-    /// What a repeated attempt does to the outside world. Default: idempotent.
+    /// The effect class: what a repeated attempt does to the outside world. Default: idempotent.
     pub effect: Effect,
     /// The lanes that an attempt occupies, besides the global one.
     pub lanes: Vec<LaneUse>,
     /// Higher starts first. Default: 0.
     pub priority: i32,
-    /// A gate before the first attempt: a person says yes or no. Default: none.
+    /// An approval before the first attempt: a person says yes or no. Default: none.
     pub approve: Option<Approval>,
     /// How long an attempt is expected to take; weighs the critical path. Default: unknown.
     pub hint: Option<Duration>,
@@ -109,7 +109,7 @@ impl Task {
         &self.name
     }
 
-    /// The name as a shared text: what carries it into an event or an attempt copies no bytes.
+    /// The name as shared text, so that events and attempts copy no bytes.
     #[must_use]
     pub fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)

@@ -1,12 +1,12 @@
-//! Time as a value: nobody below the driver reads a clock.
+//! `Timestamp`: time as a value; only drivers read a clock.
 
 use std::fmt;
 use std::time::Duration;
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z.
 ///
-/// The driver anchors it to the wall clock once and advances it by a monotonic clock, so that within
-/// a run it never decreases, whatever happens to the wall clock.
+/// The driver reads the wall clock once and advances the time by a monotonic clock, so that it never
+/// decreases within a run, even if the wall clock is set back.
 ///
 /// # Examples
 /// ```
@@ -22,7 +22,7 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// The start of 1970.
     pub const ZERO: Self = Self(0);
-    /// The end of time: a deadline that never comes. Fits a signed 64-bit column.
+    /// The largest moment, used as a deadline that never passes. Fits a signed 64-bit column.
     pub const MAX: Self = Self(i64::MAX as u64);
 
     /// The moment that many microseconds after the start of 1970, at most [`Timestamp::MAX`].

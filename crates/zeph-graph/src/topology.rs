@@ -33,7 +33,7 @@ impl Topology {
         Self::weighted(graph, |id| expected_ms(graph, id))
     }
 
-    /// The shape under weights of one's own, in any unit.
+    /// The shape with the given weights, in any unit.
     #[must_use]
     pub fn weighted(graph: &TaskGraph, weight: impl Fn(TaskId) -> u64) -> Self {
         let links = graph.links();
@@ -61,7 +61,7 @@ impl Topology {
         }
     }
 
-    /// How many dependencies the longest way from a root to this task has.
+    /// The number of dependencies on the longest path from a root to this task.
     ///
     /// # Panics
     /// If the id is not one of the graph.
@@ -70,37 +70,37 @@ impl Topology {
         self.level[id.index()] as usize
     }
 
-    /// How many levels there are: the number of tasks on the longest way.
+    /// The number of levels: the number of tasks on the longest path.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.widths.len()
     }
 
-    /// How many tasks the fullest level has.
+    /// The number of tasks in the largest level.
     #[must_use]
     pub fn width(&self) -> usize {
         self.widths.iter().copied().max().unwrap_or(0)
     }
 
-    /// How many tasks each level has.
+    /// The number of tasks in each level.
     #[must_use]
     pub fn widths(&self) -> &[usize] {
         &self.widths
     }
 
-    /// The tasks that depend on nothing.
+    /// The tasks without dependencies.
     #[must_use]
     pub fn roots(&self) -> &[TaskId] {
         &self.roots
     }
 
-    /// The tasks that nothing depends on.
+    /// The tasks without dependants.
     #[must_use]
     pub fn sinks(&self) -> &[TaskId] {
         &self.sinks
     }
 
-    /// The weight of the heaviest way from this task, itself included, to a sink.
+    /// The weight of the heaviest path from this task, including it, to a sink.
     ///
     /// # Panics
     /// If the id is not one of the graph.
@@ -109,7 +109,7 @@ impl Topology {
         self.bottom[id.index()]
     }
 
-    /// The tasks of the heaviest way from a root to a sink. Among equals the first in order of
+    /// The tasks of the heaviest path from a root to a sink. Among equal paths the first in order of
     /// insertion.
     #[must_use]
     pub fn critical_path(&self) -> &[TaskId] {
@@ -125,7 +125,7 @@ impl Topology {
     }
 }
 
-/// How long a task is expected to take, in milliseconds: its hint, at least 1; a second without one.
+/// The expected duration of a task in milliseconds: its hint, at least 1; one second without a hint.
 #[must_use]
 pub fn expected_ms(graph: &TaskGraph, id: TaskId) -> u64 {
     let hint = graph.task(id).rules().hint;
@@ -134,7 +134,7 @@ pub fn expected_ms(graph: &TaskGraph, id: TaskId) -> u64 {
     })
 }
 
-/// The weight of the heaviest way from each task, itself included, to a sink, by position.
+/// The weight of the heaviest path from each task, including it, to a sink, by position.
 ///
 /// One pass over the tasks backwards, because ids are in topological order. Sums stop at `u64::MAX`.
 ///

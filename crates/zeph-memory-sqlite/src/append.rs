@@ -11,7 +11,7 @@ use zeph_memory::{
 };
 
 use crate::bulk::{Bulk, Slice};
-use crate::fault;
+use crate::sqlite_error;
 
 /// Creates and updates runs. A run of another owner, or one whose journal ends elsewhere, is left out: then
 /// the statement returns fewer rows than it was given.
@@ -296,5 +296,5 @@ pub(crate) fn signed(number: u64) -> i64 {
 }
 
 fn writing(error: sqlx::Error) -> StoreError {
-    fault::io("writing", error)
+    sqlite_error::io("writing", error)
 }

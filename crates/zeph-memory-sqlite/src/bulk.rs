@@ -1,12 +1,12 @@
-//! One statement for any number of rows: numbers as JSON, and all texts and bytes as one blob that the
-//! statement slices.
+//! Bulk parameters: one statement for any number of rows, with numbers as JSON and all texts and bytes in
+//! one blob.
 
 use std::fmt::Write;
 
 use zeph_graph::RunId;
 use zeph_memory::{ChainHash, StoreError};
 
-use crate::fault::MAX_BYTES;
+use crate::sqlite_error::MAX_BYTES;
 
 /// The two parameters of a bulk statement: `?1` is an array of arrays of numbers, `?2` the bytes that
 /// they point into.
@@ -22,7 +22,7 @@ impl Bulk {
         self.rows == 0
     }
 
-    /// How many rows it holds.
+    /// The number of rows.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
@@ -38,12 +38,12 @@ impl Bulk {
         }
     }
 
-    /// A text that many rows share, such as the name of their run.
+    /// The name of a run, which many rows share.
     pub(crate) fn shared(&mut self, run: &RunId) -> Slice {
         self.slice(run.as_str().as_bytes())
     }
 
-    /// The parameters, when they are within what SQLite takes.
+    /// The parameters, if SQLite accepts their size.
     pub(crate) fn finish(mut self) -> Result<(String, Vec<u8>), StoreError> {
         self.json.push_str(if self.rows == 0 { "[]" } else { "]]" });
         let bytes = self.blob.len().max(self.json.len()) as u64;
@@ -66,7 +66,7 @@ impl Bulk {
     }
 }
 
-/// Where some bytes lie in the blob.
+/// A range of bytes in the blob.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slice {
     offset: usize,
@@ -87,7 +87,7 @@ impl Fields<'_> {
         self
     }
 
-    /// Two fields: where the bytes begin, counted from 1 as SQL does, and how many there are.
+    /// Two fields: the offset of the bytes, counted from 1 as in SQL, and their length.
     pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
         let slice = self.bulk.slice(bytes);
         self.at(slice)
@@ -100,7 +100,7 @@ impl Fields<'_> {
         self
     }
 
-    /// One field: where the hashes begin; they follow each other, 32 bytes each.
+    /// One field: the offset of the hashes, 32 bytes each, without gaps.
     pub(crate) fn hashes(mut self, hashes: &[ChainHash]) -> Self {
         let start = self.bulk.blob.len() as u64 + 1;
         for hash in hashes {

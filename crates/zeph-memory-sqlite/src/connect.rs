@@ -1,4 +1,4 @@
-//! Connections: one that writes, a few that read.
+//! Connections: one for writing, a pool for reading.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, SqliteConnection};
 use zeph_memory::StoreError;
 
-use crate::fault;
+use crate::database_file::with_suffix;
 use crate::options::{SqliteOptions, Synchronous};
-use crate::place::with_suffix;
+use crate::sqlite_error;
 
-/// The connection that writes. The file must exist.
+/// The writing connection. The file must exist.
 pub(crate) async fn writer(
     path: &Path,
     options: &SqliteOptions,
@@ -24,15 +24,15 @@ pub(crate) async fn writer(
             Synchronous::Normal => SqliteSynchronous::Normal,
         })
         .pragma("journal_size_limit", options.wal_limit_bytes.to_string())
-        // Without it, macOS calls a write done that is still in the drive's cache. No effect elsewhere.
+        // Without these, macOS reports a write as done that is still in the drive's cache.
         .pragma("fullfsync", "ON")
         .pragma("checkpoint_fullfsync", "ON")
         .connect()
         .await
-        .map_err(|error| fault::opening(path, error))
+        .map_err(|error| sqlite_error::opening(path, error))
 }
 
-/// The connections that read; each is made when it is first needed.
+/// The reading connections; each is opened when it is first needed.
 pub(crate) fn readers(path: &Path, options: &SqliteOptions) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(options.readers)
@@ -42,8 +42,8 @@ pub(crate) fn readers(path: &Path, options: &SqliteOptions) -> SqlitePool {
         .connect_lazy_with(base(path, options).read_only(true))
 }
 
-/// The connections that read a file beside which nothing can be written, such as one on a read-only
-/// disk. `None` when a log lies beside it, whose rows they would not see.
+/// Connections to a file beside which no file can be created, such as one on a read-only disk. `None` if
+/// there is a log beside it, because they would not see its rows.
 pub(crate) fn immutable_readers(path: &Path, options: &SqliteOptions) -> Option<SqlitePool> {
     let log = std::fs::metadata(with_suffix(path, "-wal"));
     if log.is_ok_and(|metadata| metadata.len() > 0) {
@@ -62,7 +62,7 @@ fn base(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
         .filename(path)
         .create_if_missing(false)
         .busy_timeout(options.busy_timeout)
-        // Damaged pages are noticed when they are read, and no schema of others runs functions.
+        // Damaged pages are detected when they are read, and a foreign schema cannot run functions.
         .pragma("cell_size_check", "ON")
         .pragma("trusted_schema", "OFF")
         .disable_statement_logging()

@@ -1,4 +1,4 @@
-//! A new database appears whole or not at all: it is made under another name and then given its own.
+//! Creation of a database: it is written under a temporary name and then linked to its own.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -8,18 +8,18 @@ use sqlx::Connection;
 use zeph_memory::StoreError;
 
 use crate::connect;
+use crate::database_file::with_suffix;
 use crate::options::SqliteOptions;
-use crate::place::with_suffix;
 use crate::schema;
 
-/// Makes an empty database of the newest schema. If another process is faster, its database stays.
+/// Creates an empty database with the newest schema. A database that another process created first stays.
 pub(crate) async fn create(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
     make_folder(path)?;
     let draft = Draft::beside(path)?;
     let mut connection = connect::writer(draft.path(), options).await?;
     schema::check_library(path, &mut connection).await?;
     schema::migrate(path, &mut connection).await?;
-    // Closing writes the log back into the file, which then stands on its own.
+    // Closing writes the log back into the file, which is then complete by itself.
     connection
         .close()
         .await
@@ -30,7 +30,7 @@ pub(crate) async fn create(path: &Path, options: &SqliteOptions) -> Result<(), S
     }
 }
 
-/// The folder, for its owner only, when it is not there yet.
+/// Creates the folder, for its owner only, if it does not exist.
 fn make_folder(path: &Path) -> Result<(), StoreError> {
     let Some(folder) = path.parent() else {
         return Ok(());
@@ -47,19 +47,19 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
         .map_err(|error| StoreError::io(format!("creating {}", folder.display()), error))
 }
 
-/// A file under a name of its own, which is removed unless it is published.
+/// A file under a temporary name, removed unless it is published.
 #[derive(Debug)]
 pub(crate) struct Draft(PathBuf);
 
 impl Draft {
-    /// An empty file beside that path, which only its owner may read, whatever the umask.
+    /// An empty file beside that path that only its owner may read, with any umask.
     pub(crate) fn beside(path: &Path) -> Result<Self, StoreError> {
         let pid = std::process::id();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // A name is taken when an earlier process of that number was killed here.
+        // A name exists if an earlier process with this id was killed here.
         for n in 0..1_000_u32 {
             let draft = with_suffix(path, &format!(".new-{pid}-{n}"));
             match options.open(&draft) {
@@ -78,15 +78,15 @@ impl Draft {
         &self.0
     }
 
-    /// Gives the file its name, durably. What has that name already stays, and is an error.
+    /// Gives the file its name, durably. Fails if a file of that name exists.
     pub(crate) fn publish(self, path: &Path) -> Result<(), StoreError> {
         let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
         sync(&self.0).map_err(|error| failed(&self.0, error))?;
         match fs::hard_link(&self.0, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(crate::fault::not_a_database(
+                return Err(crate::sqlite_error::not_a_database(
                     path,
-                    "something is there already",
+                    "there is already a file",
                 ));
             }
             result => result.map_err(|error| failed(path, error))?,
@@ -102,13 +102,13 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         for suffix in ["", "-wal", "-shm", "-journal"] {
-            // What cannot be removed is harmless: nothing looks for it.
+            // A file that cannot be removed is harmless: no code looks for it.
             fs::remove_file(with_suffix(&self.0, suffix)).ok();
         }
     }
 }
 
-/// The umask can only take bits away from the mode that a file is created with.
+/// Sets the mode explicitly, because the umask may have removed bits of it.
 fn owner_only(file: &File) -> io::Result<()> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;

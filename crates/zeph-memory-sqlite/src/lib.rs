@@ -1,12 +1,12 @@
-//! RawGraphStore on SQLite: one file, readable with `sqlite3`, durable to the last acknowledged commit.
+//! `RawGraphStore` on SQLite: one file, readable with `sqlite3`, durable to the last acknowledged commit.
 //!
-//! [`SqliteStore::open`] creates the file, or opens one of ours and nothing else. One connection
-//! writes, a few read; readers never wait for writers nor writers for readers. Several processes may
-//! work on one file, each on runs of its own; their commits wait for each other. A commit is one
-//! transaction of at most three statements, however many runs and rows it holds (four when it
-//! settles requests), and is on the disk when the call returns.
+//! [`SqliteStore::open`] creates the file or opens an existing run database; it refuses any other file. One
+//! connection writes, a few read; readers and writers do not wait for each other. Several processes may
+//! use one file, each for runs of its own; their commits wait for each other. A commit is one
+//! transaction of at most three statements for any number of runs and rows (four when it settles
+//! requests), and is on the disk when the call returns.
 //!
-//! What lies in the file, table by table, is told in the book's database reference.
+//! The database page of the book describes the tables.
 //!
 //! # Examples
 //! ```
@@ -34,31 +34,18 @@
 //! # }
 //! ```
 
-mod store;
-
-mod options;
-
-mod schema;
-
-mod place;
-
-mod create;
-
+mod append;
+mod bulk;
 mod connect;
-
+mod create;
+mod database_file;
+mod options;
+mod reader;
+mod schema;
+mod sqlite_error;
+mod store;
 mod writer;
 
-mod bulk;
-
-mod append;
-
-mod reader;
-
-mod care;
-
-mod fault;
-
-pub use care::Checkpoint;
 pub use options::{SqliteOptions, Synchronous};
 pub use schema::{APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION};
 pub use store::SqliteStore;

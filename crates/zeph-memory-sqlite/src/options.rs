@@ -1,20 +1,19 @@
-//! How a database is opened: values, passed in once.
+//! `SqliteOptions`: durability, time-outs and connections of a database.
 
 use std::time::Duration;
 
-/// When a commit counts as done.
+/// When a commit is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Synchronous {
-    /// When the disk says that it has it: an acknowledged commit survives a power loss.
+    /// When it is on the disk: an acknowledged commit survives a power loss.
     #[default]
     Full,
-    /// When the system has it: an acknowledged commit survives a crash or kill of the process, but
-    /// the last ones may be lost with the power. The database stays whole either way.
+    /// When the operating system has it: an acknowledged commit survives a crash or kill of the process,
+    /// but a power loss may lose the last commits. The database stays consistent.
     Normal,
 }
 
-/// How a database is opened.
+/// Options of a database, passed in once when it is opened.
 ///
 /// # Examples
 /// ```
@@ -45,33 +44,32 @@ impl Default for SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// When a commit counts as done; [`Synchronous::Full`] unless told otherwise.
+    /// When a commit is acknowledged. Default: [`Synchronous::Full`].
     #[must_use]
     pub const fn synchronous(mut self, synchronous: Synchronous) -> Self {
         self.synchronous = synchronous;
         self
     }
 
-    /// How long to wait for another process that is writing; 10 seconds unless told otherwise.
+    /// How long a write waits for another process that is writing. Default: 10 s, at most about 24 days.
     ///
-    /// With zero, two processes that write at once make one of them fail as busy. It is cut to about
-    /// 24 days.
+    /// With zero, one of two processes that write at the same time fails as busy.
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout.min(Duration::from_millis(i32::MAX.unsigned_abs().into()));
         self
     }
 
-    /// How many calls may read at once; 4 unless told otherwise, at least 1. Each costs a thread and
-    /// a page cache of about 2 MB once it is used.
+    /// The number of calls that may read at once. Default: 4, at least 1. Each costs a thread and a page
+    /// cache of about 2 MB once it is used.
     #[must_use]
     pub fn readers(mut self, readers: u32) -> Self {
         self.readers = readers.max(1);
         self
     }
 
-    /// To how many bytes the write-ahead log is cut after it was written back; 64 MiB unless told
-    /// otherwise. While a reader stays in the middle of something it may grow beyond that.
+    /// The size to which the write-ahead log is truncated after it was written back. Default: 64 MiB. It may
+    /// grow beyond that while a reader keeps a transaction open.
     #[must_use]
     pub const fn wal_limit_bytes(mut self, bytes: u32) -> Self {
         self.wal_limit_bytes = bytes;

@@ -1,4 +1,4 @@
-//! Reading back: every answer comes from one snapshot, and what is not as written is damage.
+//! Queries: each result comes from one snapshot, and a row that is not as written is damage.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use zeph_memory::{
 };
 
 use crate::append::signed;
-use crate::fault;
+use crate::sqlite_error;
 
-/// How many journal rows are read at a time.
+/// The number of journal rows that one query reads.
 const PAGE: i64 = 4_096;
 
 const RUN: &str = "
@@ -54,7 +54,7 @@ pub(crate) async fn load(
     connection: &mut SqliteConnection,
     run: &RunId,
 ) -> Result<StoredRun, StoreError> {
-    let damaged = |error| fault::reading(run, None, error);
+    let damaged = |error| sqlite_error::reading(run, None, error);
     let found = sqlx::query(RUN)
         .bind(run.as_str())
         .fetch_optional(&mut *connection)
@@ -85,7 +85,7 @@ pub(crate) async fn load(
             .bind(signed(next.get() - 1))
             .bind(PAGE);
         let page = query.fetch_all(&mut *connection).await;
-        let page = page.map_err(|error| fault::reading(run, Some(next), error))?;
+        let page = page.map_err(|error| sqlite_error::reading(run, Some(next), error))?;
         for row in &page {
             rows.push(check_row(run, &mut replay, row)?);
         }
@@ -104,7 +104,7 @@ pub(crate) async fn load(
 
 fn check_row(run: &RunId, replay: &mut Replay, row: &SqliteRow) -> Result<StoredRow, StoreError> {
     let expected = replay.next_seq();
-    let damaged = |error| fault::reading(run, Some(expected), error);
+    let damaged = |error| sqlite_error::reading(run, Some(expected), error);
     let stored = StoredRow {
         seq: seq(row, 0).map_err(damaged)?,
         at: time(row, 1).map_err(damaged)?,
@@ -125,7 +125,7 @@ pub(crate) async fn contents(
     ids: &[ContentId],
 ) -> Result<Vec<Content>, StoreError> {
     exists(connection, run).await?;
-    let damaged = |error| fault::reading(run, None, error);
+    let damaged = |error| sqlite_error::reading(run, None, error);
     let list = ids
         .iter()
         .map(ToString::to_string)
@@ -178,7 +178,7 @@ fn part(row: &SqliteRow, id: ContentId) -> Result<(Content, ChainHash), sqlx::Er
     ))
 }
 
-/// Which contents each row brought, and which are stored.
+/// The contents that each row brought, and all stored contents.
 pub(crate) async fn outline(
     connection: &mut SqliteConnection,
     run: &RunId,
@@ -193,7 +193,7 @@ pub(crate) async fn outline(
             .bind(signed(last))
             .bind(PAGE);
         let page = query.fetch_all(&mut *connection).await;
-        let page = page.map_err(|error| fault::reading(run, here, error))?;
+        let page = page.map_err(|error| sqlite_error::reading(run, here, error))?;
         for row in &page {
             outline.rows.push(outline_row(run, row)?);
         }
@@ -201,7 +201,7 @@ pub(crate) async fn outline(
             break;
         }
     }
-    let damaged = |error| fault::reading(run, None, error);
+    let damaged = |error| sqlite_error::reading(run, None, error);
     for row in sqlx::query(STORED)
         .bind(run.as_str())
         .fetch_all(connection)
@@ -216,8 +216,8 @@ pub(crate) async fn outline(
 }
 
 fn outline_row(run: &RunId, row: &SqliteRow) -> Result<RowOutline, StoreError> {
-    let at = seq(row, 0).map_err(|error| fault::reading(run, None, error))?;
-    let damaged = |error| fault::reading(run, Some(at), error);
+    let at = seq(row, 0).map_err(|error| sqlite_error::reading(run, None, error))?;
+    let damaged = |error| sqlite_error::reading(run, Some(at), error);
     let ids: Option<String> = row.try_get(1).map_err(damaged)?;
     let contents = ids.as_deref().map_or_else(|| Some(Vec::new()), parse_ids);
     Ok(RowOutline {
@@ -246,7 +246,7 @@ pub(crate) async fn get(
 ) -> Result<RunRow, StoreError> {
     let query = sqlx::query(GET).bind(run.as_str());
     let found = query.fetch_optional(connection).await;
-    let found = found.map_err(|error| fault::reading(run, None, error))?;
+    let found = found.map_err(|error| sqlite_error::reading(run, None, error))?;
     let row = found.ok_or_else(|| StoreError::NotFound { run: run.clone() })?;
     line(&row).ok_or_else(|| StoreError::damaged(run, None, "its line cannot be read"))
 }
@@ -256,8 +256,8 @@ pub(crate) async fn list(
     connection: &mut SqliteConnection,
     query: &ListQuery,
 ) -> Result<Vec<RunRow>, StoreError> {
-    let failed = |error| fault::io("listing the runs", error);
-    // Without a place to go on from, one that no run can have comes after all of them.
+    let failed = |error| sqlite_error::io("listing the runs", error);
+    // The first page begins behind a name that no run can have.
     let (moment, run) = query
         .before
         .as_ref()
@@ -277,7 +277,7 @@ pub(crate) async fn list(
         statement = statement.bind(open);
     }
     let rows = statement.fetch_all(connection).await.map_err(failed)?;
-    // A line whose text cannot be read is shown as far as it goes; loading the run tells the damage.
+    // A row that cannot be read in full is listed all the same; loading the run reports the damage.
     Ok(rows.iter().filter_map(line).collect())
 }
 
@@ -307,7 +307,7 @@ pub(crate) async fn find(
     prefix: &str,
     limit: u32,
 ) -> Result<Vec<RunId>, StoreError> {
-    let failed = |error| fault::io("searching the runs", error);
+    let failed = |error| sqlite_error::io("searching the runs", error);
     // `~` comes after every character of a name, so this is a range of the primary key.
     let sql = "SELECT run FROM runs WHERE run >= ?1 AND run < ?1 || '~' ORDER BY run LIMIT ?2";
     let query = sqlx::query(sql).bind(prefix).bind(i64::from(limit));
@@ -321,7 +321,7 @@ pub(crate) async fn inbox(
     connection: &mut SqliteConnection,
     run: &RunId,
 ) -> Result<Vec<Request>, StoreError> {
-    let failed = |error| fault::io("reading the inbox", error);
+    let failed = |error| sqlite_error::io("reading the inbox", error);
     let sql = "SELECT id, at, body FROM inbox WHERE run = ?1 ORDER BY id";
     let query = sqlx::query(sql).bind(run.as_str());
     let rows = query.fetch_all(connection).await.map_err(failed)?;
@@ -342,7 +342,7 @@ async fn exists(connection: &mut SqliteConnection, run: &RunId) -> Result<(), St
     let found = query
         .fetch_optional(connection)
         .await
-        .map_err(|error| fault::reading(run, None, error))?;
+        .map_err(|error| sqlite_error::reading(run, None, error))?;
     found
         .map(drop)
         .ok_or_else(|| StoreError::NotFound { run: run.clone() })

@@ -1,39 +1,34 @@
-//! The schema and its versions: SQL that is also the documentation of the file.
+//! The schema and its migrations.
 
 use std::path::Path;
 
 use sqlx::{Connection, Row, SqliteConnection};
 use zeph_memory::StoreError;
 
-use crate::fault;
+use crate::sqlite_error;
 
-/// Marks a file as ours, in the header of the SQLite file: `zeph` in ASCII.
+/// The application id in the header of the SQLite file: `zeph` in ASCII.
 pub const APPLICATION_ID: u32 = 0x7a65_7068;
 
-/// The newest schema that this version knows.
+/// The newest schema version that this program knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// The oldest SQLite that is used: earlier ones can corrupt a database when the log is reset.
+/// The oldest accepted SQLite: earlier ones can corrupt a database when the log is reset.
 pub const OLDEST_SQLITE: &str = "3.51.3";
 
-/// What brings the schema from one version to the next; the first one makes it.
-const MIGRATIONS: [&str; 2] = [
-    include_str!("sql/schema_1.sql"),
-    include_str!("sql/schema_2.sql"),
-];
+/// SQL from one schema version to the next; the first creates the schema.
+const MIGRATIONS: [&str; 1] = [include_str!("sql/schema.sql")];
 
-/// Brings the schema up to date, all in one transaction.
-///
-/// Refuses a newer schema.
+/// Brings the schema up to date in one transaction. Refuses a newer schema.
 pub(crate) async fn migrate(
     path: &Path,
     connection: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
-    // A look without a lock first: opening an up-to-date database must not wait for a writer.
+    // First without a lock: opening an up-to-date database must not wait for a writer.
     if missing(version(path, connection).await?)?.is_empty() {
         return Ok(());
     }
-    let failed = |error| fault::opening(path, error);
+    let failed = |error| sqlite_error::opening(path, error);
     let mut transaction = connection
         .begin_with("BEGIN IMMEDIATE")
         .await
@@ -49,7 +44,7 @@ pub(crate) async fn migrate(
     transaction.commit().await.map_err(failed)
 }
 
-/// The migrations that a database of that version lacks.
+/// The migrations that a database of that version needs.
 pub(crate) fn missing(found: i64) -> Result<&'static [&'static str], StoreError> {
     let newer = StoreError::Newer {
         found,
@@ -66,7 +61,7 @@ pub(crate) async fn version(
     path: &Path,
     connection: &mut SqliteConnection,
 ) -> Result<i64, StoreError> {
-    let failed = |error| fault::opening(path, error);
+    let failed = |error| sqlite_error::opening(path, error);
     let row = sqlx::query("PRAGMA user_version")
         .fetch_one(connection)
         .await
@@ -74,12 +69,12 @@ pub(crate) async fn version(
     row.try_get(0).map_err(failed)
 }
 
-/// Refuses a SQLite that is too old to be trusted.
+/// Refuses a SQLite version with known defects.
 pub(crate) async fn check_library(
     path: &Path,
     connection: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
-    let failed = |error| fault::opening(path, error);
+    let failed = |error| sqlite_error::opening(path, error);
     let row = sqlx::query("SELECT sqlite_version()")
         .fetch_one(connection)
         .await

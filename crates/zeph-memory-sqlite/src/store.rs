@@ -1,4 +1,4 @@
-//! The store itself: opening and closing, and the port over one writer and a few readers.
+//! `SqliteStore`: opening and closing, and the port over one writer and a few readers.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -17,12 +17,12 @@ use zeph_memory::{
 };
 
 use crate::append::Statements;
+use crate::database_file::{self, DatabaseFile, Found};
 use crate::options::SqliteOptions;
-use crate::place::{self, Found, Place};
 use crate::writer::Writer;
-use crate::{connect, create, fault, reader, schema};
+use crate::{connect, create, reader, schema, sqlite_error};
 
-/// What the writer does, boxed because it borrows the writer.
+/// A job of the writer, boxed because it borrows the writer.
 type WriterFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A store in one SQLite file. Clones share it.
@@ -30,7 +30,7 @@ type WriterFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + 
 /// A store needs the tokio runtime that it was opened in.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    place: Place,
+    file: DatabaseFile,
     readers: SqlitePool,
     /// `None` when it was opened for reading only.
     writer: Option<Arc<Mutex<Option<Writer>>>>,
@@ -38,16 +38,16 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database at a path, and creates it, with its folder, when nothing is there.
+    /// Opens the database at a path; creates it, with its folder, if there is none.
     ///
     /// # Errors
-    /// [`StoreError::NotADatabase`] when something else is there, also an empty file;
-    /// [`StoreError::Newer`] when a newer version made it.
+    /// [`StoreError::NotADatabase`] if the path is anything else, also an empty file;
+    /// [`StoreError::Newer`] if a newer version made it.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default()).await
     }
 
-    /// The same, with options.
+    /// Like [`open`](SqliteStore::open), with options.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
@@ -55,101 +55,100 @@ impl SqliteStore {
         path: impl AsRef<Path>,
         options: SqliteOptions,
     ) -> Result<Self, StoreError> {
-        let path = place::absolute(path.as_ref())?;
-        if place::look(&path)? == Found::Nothing {
+        let path = database_file::absolute(path.as_ref())?;
+        if database_file::look(&path)? == Found::Nothing {
             create::create(&path, &options).await?;
-            // What another process may have put there in the meantime is looked at as well.
-            place::look(&path)?;
+            // Another process may have created a file there in the meantime.
+            database_file::look(&path)?;
         }
-        let path = place::real(&path)?;
+        let path = database_file::real(&path)?;
         let mut connection = connect::writer(&path, &options).await?;
-        let place = Place::of(path)?;
-        schema::check_library(place.path(), &mut connection).await?;
-        schema::migrate(place.path(), &mut connection).await?;
-        let readers = connect::readers(place.path(), &options);
-        let writer = Writer::new(connection, place.clone());
+        let file = DatabaseFile::opened(path)?;
+        schema::check_library(file.path(), &mut connection).await?;
+        schema::migrate(file.path(), &mut connection).await?;
+        let readers = connect::readers(file.path(), &options);
+        let writer = Writer::new(connection, file.clone());
         Ok(Self {
-            place,
+            file,
             readers,
             writer: Some(Arc::new(Mutex::new(Some(writer)))),
             statements: Arc::default(),
         })
     }
 
-    /// Opens a database that exists, to read it only; it changes nothing in it.
+    /// Opens an existing database for reading and changes nothing in it.
     ///
-    /// Also in a folder or on a disk where nothing may be written: then it reads without any lock, and
-    /// what another user commits meanwhile may be missed, or met as damage.
+    /// This also works in a folder or on a disk without write permission: the store then reads without a
+    /// lock, and a commit of another user meanwhile may be missed or reported as damage.
     ///
     /// # Errors
-    /// [`StoreError::NotADatabase`] when there is none, or something else;
-    /// [`StoreError::Newer`] when a newer version made it.
+    /// [`StoreError::NotADatabase`] if there is no database at the path;
+    /// [`StoreError::Newer`] if a newer version made it.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let options = SqliteOptions::default();
-        let path = place::absolute(path.as_ref())?;
-        if place::look(&path)? == Found::Nothing {
-            return Err(fault::not_a_database(&path, "there is nothing"));
+        let path = database_file::absolute(path.as_ref())?;
+        if database_file::look(&path)? == Found::Nothing {
+            return Err(sqlite_error::not_a_database(&path, "there is no file"));
         }
-        let path = place::real(&path)?;
+        let path = database_file::real(&path)?;
         let mut readers = connect::readers(&path, &options);
-        let mut found = look_at_schema(&path, &readers).await;
-        // Nothing can be made beside the file, not even what readers share.
+        let mut found = read_schema_version(&path, &readers).await;
+        // No file can be created beside the database, not even the shared memory of readers.
         if matches!(found, Err(StoreError::Io { .. }))
             && let Some(immutable) = connect::immutable_readers(&path, &options)
         {
             readers = immutable;
-            found = look_at_schema(&path, &readers).await;
+            found = read_schema_version(&path, &readers).await;
         }
         let found = found?;
         if !schema::missing(found)?.is_empty() {
             let why =
                 format!("it has schema {found}; open it for writing once to bring it up to date");
-            return Err(fault::not_a_database(&path, why));
+            return Err(sqlite_error::not_a_database(&path, why));
         }
         Ok(Self {
-            place: Place::of(path)?,
+            file: DatabaseFile::opened(path)?,
             readers,
             writer: None,
             statements: Arc::default(),
         })
     }
 
-    /// Where the database lies: an absolute path without links, so one database has one path.
+    /// The absolute path of the database without links, so one database has one path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.place.path()
+        self.file.path()
     }
 
-    /// How many statements the commits of this store took so far, `BEGIN` and `COMMIT` not counted.
-    ///
-    /// At most three for each commit, four when it settles requests.
+    /// The number of statements in all commits of this store so far, without `BEGIN` and `COMMIT`: at most
+    /// three for each commit, four when it settles requests.
     #[must_use]
     pub fn commit_statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Closes all connections, which writes the log back into the database. Clones can do nothing
-    /// afterwards.
+    /// Closes all connections. Calls on clones fail afterwards.
     ///
-    /// Dropping a store is as safe, but leaves when that happens to chance.
+    /// The last process that closes the database writes the log back into it and removes the log, so the
+    /// file is complete by itself. Dropping a store is as safe, but does this at an unspecified time.
     ///
     /// # Errors
-    /// When the log cannot be written back; nothing that was acknowledged is lost by that.
+    /// When the log cannot be written back; no acknowledged commit is lost by that.
     pub async fn close(self) -> Result<(), StoreError> {
         self.readers.close().await;
         let Some(writer) = self.take_writer().await else {
             return Ok(());
         };
         let closed = writer.into_connection().close().await;
-        closed.map_err(|error| fault::io("closing the database", error))
+        closed.map_err(|error| sqlite_error::io("closing the database", error))
     }
 
-    /// The writer, which the store then has no more.
+    /// Takes the writer out of the store.
     pub(crate) async fn take_writer(&self) -> Option<Writer> {
         self.writer.as_ref()?.lock().await.take()
     }
 
-    /// Runs something on the writer, to its end even when the caller goes away.
+    /// Runs a job on the writer, to its end even when the caller's future is dropped.
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -172,16 +171,16 @@ impl SqliteStore {
             .unwrap_or_else(|error| Err(StoreError::io("writing", error)))
     }
 
-    /// A connection to read with, after a look whether the file is still the one that was opened.
+    /// A reading connection, after a check that the file is still the one that was opened.
     pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.place.check()?;
+        self.file.check()?;
         self.readers
             .acquire()
             .await
-            .map_err(|error| fault::opening(self.path(), error))
+            .map_err(|error| sqlite_error::opening(self.path(), error))
     }
 
-    /// One unchanging view for several statements; dropping it ends it.
+    /// One snapshot for several statements; dropping it ends it.
     async fn snapshot<'c>(
         &self,
         connection: &'c mut PoolConnection<Sqlite>,
@@ -189,14 +188,14 @@ impl SqliteStore {
         connection
             .begin()
             .await
-            .map_err(|error| fault::opening(self.path(), error))
+            .map_err(|error| sqlite_error::opening(self.path(), error))
     }
 }
 
-/// The schema version, when the file can be read at all.
-async fn look_at_schema(path: &Path, readers: &SqlitePool) -> Result<i64, StoreError> {
+/// The schema version, if the file can be read.
+async fn read_schema_version(path: &Path, readers: &SqlitePool) -> Result<i64, StoreError> {
     let connection = readers.acquire().await;
-    let mut connection = connection.map_err(|error| fault::opening(path, error))?;
+    let mut connection = connection.map_err(|error| sqlite_error::opening(path, error))?;
     schema::check_library(path, &mut connection).await?;
     schema::version(path, &mut connection).await
 }

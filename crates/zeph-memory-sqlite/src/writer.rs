@@ -1,32 +1,32 @@
-//! The one connection that writes: transactions that are whole, and none after a failed write.
+//! The one connection that writes: atomic transactions, and none after a write with an unknown outcome.
 
 use sqlx::{Row, SqliteConnection};
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{Fence, RequestId, StoreError};
 
 use crate::append::{Statements, signed};
-use crate::care::Checkpoint;
-use crate::fault;
-use crate::place::Place;
+use crate::database_file::DatabaseFile;
+use crate::sqlite_error;
 
-/// The connection that writes. Its methods must run to their end; the store sees to that.
+/// The connection that writes. Its methods must run to their end; [`SqliteStore`](crate::SqliteStore)
+/// ensures that.
 #[derive(Debug)]
 pub(crate) struct Writer {
     connection: SqliteConnection,
-    place: Place,
-    /// The first failure that left the outcome of a write unknown.
+    file: DatabaseFile,
+    /// The first write failure with an unknown outcome.
     broken: Option<String>,
-    /// Set while a transaction is open: it stays set when a runtime is torn down in the middle of one.
-    inside: bool,
+    /// Whether a transaction is open. It stays set when a runtime is shut down within one.
+    in_transaction: bool,
 }
 
 impl Writer {
-    pub(crate) fn new(connection: SqliteConnection, place: Place) -> Self {
+    pub(crate) fn new(connection: SqliteConnection, file: DatabaseFile) -> Self {
         Self {
             connection,
-            place,
+            file,
             broken: None,
-            inside: false,
+            in_transaction: false,
         }
     }
 
@@ -91,22 +91,6 @@ impl Writer {
         self.end(result).await
     }
 
-    pub(crate) async fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
-        self.place.check()?;
-        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let failed = |error| fault::io("writing the log back", error);
-        let row = sqlx::query(sql)
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(failed)?;
-        let busy: i64 = row.try_get(0).map_err(failed)?;
-        Ok(if busy == 0 {
-            Checkpoint::Done
-        } else {
-            Checkpoint::Blocked
-        })
-    }
-
     pub(crate) fn into_connection(self) -> SqliteConnection {
         self.connection
     }
@@ -115,49 +99,49 @@ impl Writer {
         if let Some(what) = &self.broken {
             return Err(StoreError::Broken { what: what.clone() });
         }
-        self.place.check()?;
-        if self.inside {
+        self.file.check()?;
+        if self.in_transaction {
             self.rollback().await;
         }
-        // Set before the answer is there: it may never come when the runtime is torn down.
-        self.inside = true;
+        // Set before the reply arrives: it may never arrive when the runtime is shut down.
+        self.in_transaction = true;
         let begun = sqlx::query("BEGIN IMMEDIATE")
             .execute(&mut self.connection)
             .await;
-        self.inside = begun.is_ok();
+        self.in_transaction = begun.is_ok();
         let begun = begun.map(drop).map_err(writing);
         self.note(begun)
     }
 
-    /// Commits what succeeded and takes back what did not.
+    /// Commits a successful transaction and rolls back a failed one.
     async fn end<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let result = match result {
             Ok(value) => {
                 let done = sqlx::query("COMMIT").execute(&mut self.connection).await;
                 done.map(|_| value)
-                    .map_err(|error| fault::io("committing", error))
+                    .map_err(|error| sqlite_error::io("committing", error))
             }
             Err(error) => Err(error),
         };
         if result.is_err() {
             self.rollback().await;
         }
-        self.inside = false;
+        self.in_transaction = false;
         self.note(result)
     }
 
     async fn rollback(&mut self) {
-        // SQLite itself rolls back after some errors, so that there may be nothing left to do. If
-        // the transaction is still open after this, the next one fails to begin.
+        // SQLite itself rolls back after some errors, so this may fail. If the transaction is still
+        // open afterwards, the next one fails to begin.
         sqlx::query("ROLLBACK")
             .execute(&mut self.connection)
             .await
             .ok();
-        self.inside = false;
+        self.in_transaction = false;
     }
 
-    /// After a failed write or sync nobody knows what is on the disk: a second try that succeeds would
-    /// prove nothing, so there is none.
+    /// After a failed write or sync the state of the disk is unknown. A second try could succeed without
+    /// the first data being on the disk, so all later writes are refused.
     fn note<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error @ StoreError::Io { .. }) = &result {
             self.broken = Some(error.to_string());
@@ -192,7 +176,7 @@ async fn delete_run(connection: &mut SqliteConnection, run: &RunId) -> Result<()
 }
 
 fn writing(error: sqlx::Error) -> StoreError {
-    fault::io("writing", error)
+    sqlite_error::io("writing", error)
 }
 
 #[cfg(test)]
@@ -211,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_takes_everything_back_and_can_be_tried_again() {
+    async fn a_full_disk_rolls_back_and_the_commit_can_be_tried_again() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("runs.db"))
             .await
@@ -245,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_that_was_left_open_is_taken_back() {
+    async fn a_transaction_that_was_left_open_is_rolled_back() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("runs.db"))
             .await
@@ -256,7 +240,7 @@ mod tests {
             .execute(&mut writer.connection)
             .await
             .unwrap();
-        // As if the runtime had been torn down here: the next call finds the transaction open.
+        // As if the runtime had been shut down here: the next call finds the transaction open.
         let fence = writer.claim("test", Timestamp::ZERO).await.unwrap();
         assert_eq!(fence, Fence { epoch: 1 });
     }

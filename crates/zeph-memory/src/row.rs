@@ -1,4 +1,4 @@
-//! Journal rows and the contents they bring, before and after they are stored.
+//! Journal rows and their contents, before and after they are stored.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,9 +8,9 @@ use zeph_graph::{ContentId, Seq, Timestamp};
 
 use crate::hash::{ChainHash, Framed};
 
-/// What sort of content a part is: one short word, text in the store.
+/// The kind of a content: one short word.
 ///
-/// The words below are those in use; a store accepts any.
+/// The words below are in use; a store accepts any word.
 ///
 /// # Examples
 /// ```
@@ -24,13 +24,13 @@ pub struct ContentKind(Cow<'static, str>);
 impl ContentKind {
     /// A result.
     pub const OUTPUT: Self = Self(Cow::Borrowed("output"));
-    /// Why something failed.
+    /// The error of a failed attempt.
     pub const ERROR: Self = Self(Cow::Borrowed("error"));
-    /// What was said on the way.
+    /// The log of an attempt.
     pub const LOG: Self = Self(Cow::Borrowed("log"));
-    /// What somebody answered.
+    /// The answer of a person.
     pub const ANSWER: Self = Self(Cow::Borrowed("answer"));
-    /// Anything else that is worth keeping.
+    /// Any other record of an attempt.
     pub const NOTE: Self = Self(Cow::Borrowed("note"));
 
     /// The kind with that word.
@@ -62,9 +62,9 @@ impl fmt::Display for ContentKind {
 /// Parts are append-only. Asked for an id, a store returns its parts in the order of writing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
-    /// Which content of the run it belongs to.
+    /// The content that it belongs to.
     pub id: ContentId,
-    /// What sort of content it is.
+    /// The kind of the content.
     pub kind: ContentKind,
     /// The name of the part; empty for the main part.
     pub name: String,
@@ -115,9 +115,9 @@ impl Content {
 /// One journal row before it is sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// When it was decided. Never used for order.
+    /// The time of the decision. Never used for order.
     pub at: Timestamp,
-    /// JSON text; opaque to the store.
+    /// JSON text. The store does not interpret it.
     pub payload: String,
     /// The contents that the payload refers to for the first time.
     pub contents: Vec<Content>,
@@ -147,8 +147,8 @@ impl Row {
 pub struct StoredRow {
     /// Its place in the journal.
     pub seq: Seq,
-    /// When it was decided.
+    /// The time of the decision.
     pub at: Timestamp,
-    /// JSON text; opaque to the store.
+    /// JSON text. The store does not interpret it.
     pub payload: String,
 }

@@ -143,6 +143,23 @@ impl Counts {
         }
     }
 
+    /// Each state with its word and its number of tasks: final states first, then the active ones.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        [
+            ("completed", self.completed),
+            ("failed", self.failed),
+            ("skipped", self.skipped),
+            ("canceled", self.canceled),
+            ("running", self.running),
+            ("canceling", self.canceling),
+            ("backing_off", self.backing_off),
+            ("asking", self.asking),
+            ("ready", self.ready),
+            ("pending", self.pending),
+        ]
+        .into_iter()
+    }
+
     /// Tasks that have ended.
     #[must_use]
     pub const fn ended(&self) -> u32 {

@@ -191,8 +191,7 @@ fn summary(report: &RunReport, standing: &Standing, took: Duration) -> String {
         | RunState::Suspending
         | RunState::Suspended => Tone::Warning,
     };
-    let counts = standing.counts();
-    let parts: Vec<String> = (counts.iter())
+    let parts: Vec<String> = (standing.counts.iter())
         .filter(|(_, count)| *count > 0)
         .map(|(word, count)| format!("{count} {word}"))
         .collect();
@@ -238,22 +237,6 @@ impl Standing {
     fn spent(&self) -> String {
         let spent = money::spent_of(self.spent, self.budget);
         spent.map_or_else(String::new, |spent| format!(", {spent}"))
-    }
-
-    fn counts(&self) -> [(&'static str, u32); 10] {
-        let counts = &self.counts;
-        [
-            ("completed", counts.completed),
-            ("failed", counts.failed),
-            ("skipped", counts.skipped),
-            ("canceled", counts.canceled),
-            ("asking", counts.asking),
-            ("running", counts.running),
-            ("canceling", counts.canceling),
-            ("backing_off", counts.backing_off),
-            ("ready", counts.ready),
-            ("pending", counts.pending),
-        ]
     }
 }
 
@@ -315,8 +298,8 @@ fn summary_json(
 ) -> Value {
     let report = &followed.report;
     let counts: serde_json::Map<String, Value> = standing
-        .counts()
-        .into_iter()
+        .counts
+        .iter()
         .map(|(word, count)| (word.to_owned(), count.into()))
         .collect();
     let failures: Vec<Value> = (failures.iter())

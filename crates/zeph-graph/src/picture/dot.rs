@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::inert;
+use super::escape;
 use crate::{TaskGraph, TaskId};
 
 /// The graph in DOT, from left to right.
 ///
 /// `state` gives the word of a task's state ([`TaskState::word`](crate::TaskState::word)), or `None`
-/// for the bare graph. Node ids are `t0`, `t1`…; names stand only in escaped labels.
+/// for the bare graph. Node ids are `t0`, `t1`…; names appear only in escaped labels.
 ///
 /// # Examples
 /// ```
@@ -27,10 +27,10 @@ pub fn dot(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) ->
     );
     // Writing to a String cannot fail.
     for (id, task) in graph.tasks() {
-        let _ = write!(text, "  {id} [label=\"{}", inert::dot(task.name()));
+        let _ = write!(text, "  {id} [label=\"{}", escape::dot(task.name()));
         match state(id) {
             Some(word) => {
-                let _ = write!(text, " · {}\"", inert::dot(word));
+                let _ = write!(text, " · {}\"", escape::dot(word));
                 if let Some(colour) = colour(word) {
                     let _ = write!(text, ", fillcolor=\"{colour}\"");
                 }

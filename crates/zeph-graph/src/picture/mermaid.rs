@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::inert;
+use super::escape;
 use crate::{TaskGraph, TaskId};
 
 /// The colours of the states, as Mermaid classes.
@@ -22,7 +22,7 @@ const CLASSES: [(&str, &str); 10] = [
 /// The graph as a Mermaid flowchart from left to right.
 ///
 /// `state` gives the word of a task's state ([`TaskState::word`](crate::TaskState::word)), or `None`
-/// for the bare graph. Node ids are `t0`, `t1`…; names stand only in escaped labels.
+/// for the bare graph. Node ids are `t0`, `t1`…; names appear only in escaped labels.
 ///
 /// # Examples
 /// ```
@@ -41,9 +41,9 @@ pub fn mermaid(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>
     let mut used = [false; CLASSES.len()];
     // Writing to a String cannot fail.
     for (id, task) in graph.tasks() {
-        let _ = write!(text, "  {id}[\"{}", inert::mermaid(task.name()));
+        let _ = write!(text, "  {id}[\"{}", escape::mermaid(task.name()));
         let class = state(id).map(|word| {
-            let _ = write!(text, " · {}", inert::mermaid(word));
+            let _ = write!(text, " · {}", escape::mermaid(word));
             CLASSES.iter().position(|(class, _)| *class == word)
         });
         text.push_str("\"]");

@@ -1,9 +1,9 @@
 //! Pictures of a graph for people: a text tree, Mermaid and DOT, with states as an overlay.
 //!
-//! Names come from anywhere. Each format has its own escaping, so that no name can break out of its
-//! label, start a directive or move a cursor.
+//! Names are untrusted. Each format has its own escaping, so that no name can end its label, start a
+//! directive or move a cursor.
 
-mod inert;
+mod escape;
 
 mod dot;
 mod mermaid;
@@ -11,6 +11,6 @@ mod summary;
 mod tree;
 
 pub use dot::dot;
-pub(crate) use inert::is_unseen;
+pub(crate) use escape::is_invisible;
 pub use mermaid::mermaid;
 pub use tree::tree;

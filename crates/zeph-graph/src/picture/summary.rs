@@ -1,14 +1,14 @@
-//! The summary of a graph that is too large to be drawn.
+//! The summary of a graph that is too large to draw.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::inert;
+use super::escape;
 use crate::{TaskGraph, TaskId, Topology};
 
-/// How many levels are listed.
+/// The number of levels listed.
 const LEVELS: usize = 20;
-/// How many names of a level are listed.
+/// The number of names listed for a level.
 const NAMES: usize = 5;
 
 /// Size, states and the first levels.
@@ -33,7 +33,7 @@ pub(super) fn of(
     }
     if !states.is_empty() {
         let told: Vec<String> = (states.iter())
-            .map(|(word, count)| format!("{count} {}", inert::terminal(word)))
+            .map(|(word, count)| format!("{count} {}", escape::terminal(word)))
             .collect();
         let _ = writeln!(text, "{}", told.join(", "));
     }
@@ -47,7 +47,7 @@ pub(super) fn of(
     }
     for (level, (names, &width)) in names.iter().zip(shape.widths()).enumerate() {
         let shown: Vec<String> = (names.iter())
-            .map(|&id| inert::terminal(graph.task(id).name()))
+            .map(|&id| escape::terminal(graph.task(id).name()))
             .collect();
         let _ = write!(text, "level {}: {}", level + 1, shown.join(", "));
         if width > shown.len() {

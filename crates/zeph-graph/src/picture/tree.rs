@@ -1,11 +1,11 @@
-//! The text tree: a graph as a person reads it at a terminal.
+//! The text tree of a graph, for terminals.
 
-use super::{inert, summary};
+use super::{escape, summary};
 use crate::{TaskGraph, TaskId, Topology};
 
 /// A graph with more tasks is summarised.
 const MOST_TASKS: usize = 200;
-/// A graph with more levels is summarised: its tree would not fit on any screen.
+/// A graph with more levels is summarised, because its tree would not fit on a screen.
 const MOST_LEVELS: usize = 30;
 
 /// The graph as an indented tree, each task once, below the deepest of its parents.
@@ -46,8 +46,8 @@ pub fn tree(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) -
         }
     }
     let mut text = String::new();
-    // What is still to be drawn, the next one last: the task, and whether each of the tasks on the
-    // way to it, itself included, is the last one below its parent.
+    // The stack of tasks to draw: each with, for every task on the path to it and itself, whether it is
+    // the last child of its parent.
     let mut left: Vec<(TaskId, Vec<bool>)> = (shape.roots().iter().rev())
         .map(|&root| (root, Vec::new()))
         .collect();
@@ -68,7 +68,7 @@ pub fn tree(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) -
     text
 }
 
-/// The parent below which a task is drawn: of the deepest ones the first.
+/// The parent below which a task is drawn: the first of the deepest ones.
 fn home(graph: &TaskGraph, shape: &Topology, id: TaskId) -> Option<TaskId> {
     let parents = graph.parents(id).iter().rev().copied();
     parents.max_by_key(|&parent| shape.level(parent))
@@ -85,16 +85,16 @@ fn draw(
         text.push_str(glyph(word));
         text.push(' ');
     }
-    text.push_str(&inert::terminal(graph.task(id).name()));
+    text.push_str(&escape::terminal(graph.task(id).name()));
     if let Some(word) = state {
         text.push_str(" (");
-        text.push_str(&inert::terminal(word));
+        text.push_str(&escape::terminal(word));
         text.push(')');
     }
     let home = home(graph, shape, id);
     let further: Vec<String> = (graph.parents(id).iter())
         .filter(|parent| Some(**parent) != home)
-        .map(|&parent| inert::terminal(graph.task(parent).name()))
+        .map(|&parent| escape::terminal(graph.task(parent).name()))
         .collect();
     if !further.is_empty() {
         text.push_str(" (also needs ");

@@ -145,7 +145,7 @@ pub(super) fn bare(needs: &[Vec<usize>]) -> TaskGraph {
     graph
 }
 
-/// A graph that uses everything there is.
+/// A graph that uses every feature.
 pub(super) fn graph() -> impl Strategy<Value = TaskGraph> {
     let tasks = needs(12).prop_flat_map(|needs| {
         let tasks: Vec<_> = (0..needs.len())
@@ -228,8 +228,8 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-/// Every record of a door, and of a budget.
-fn door() -> impl Strategy<Value = Record> {
+/// Every record of an attempt's journal access, and of a budget.
+fn attempt_journal() -> impl Strategy<Value = Record> {
     let task = || any::<u32>().prop_map(TaskId::from_index);
     let attempt = || any::<NonZeroU32>().prop_map(Attempt::from);
     let spend = || {
@@ -261,7 +261,7 @@ fn door() -> impl Strategy<Value = Record> {
     ]
 }
 
-/// Every record there is.
+/// Every kind of record.
 pub(super) fn record() -> impl Strategy<Value = Record> {
     let task = || any::<u32>().prop_map(TaskId::from_index);
     let attempt = || any::<NonZeroU32>().prop_map(Attempt::from);
@@ -336,7 +336,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         (task(), one_of(CancelWhy::ALL)).prop_map(|(task, why)| Record::Canceled { task, why }),
     ];
     prop_oneof![
-        door(),
+        attempt_journal(),
         run,
         ending.prop_map(|why| Record::Ending { why }),
         one_of(RunEnd::ALL).prop_map(|end| Record::Ended { end }),

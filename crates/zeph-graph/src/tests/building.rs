@@ -1,4 +1,4 @@
-//! Building graphs: what is refused, what is tidied.
+//! Building graphs: refused input and normalised input.
 
 use std::panic;
 use std::time::Duration;
@@ -81,7 +81,7 @@ fn a_clone_takes_the_ids_of_its_original() {
 }
 
 #[test]
-fn what_is_refused_changes_nothing() {
+fn a_refused_task_changes_nothing() {
     let mut graph = TaskGraph::new();
     let a = graph.add_task("a", []);
     let stranger = TaskGraph::new().add_task("stranger", []);

@@ -1,4 +1,4 @@
-//! How two graphs differ.
+//! Differences between two graphs.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ fn each_rule_is_named() {
 }
 
 #[test]
-fn tasks_lanes_needs_and_order_are_told() {
+fn tasks_lanes_needs_and_order_are_compared() {
     let mut before = TaskGraph::new();
     before.add_lane("disk", 1);
     before.add_lane("gone", 1);

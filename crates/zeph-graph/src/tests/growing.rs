@@ -1,4 +1,4 @@
-//! Growing: patches of a graph, whole or not at all, by the same door as a graph of its own.
+//! Patches: added as a whole or not at all, validated like a whole graph.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn patch(tasks: &str) -> GraphSpec {
     GraphSpec::from_json(&format!(r#"{{"version":1,"tasks":[{tasks}]}}"#)).unwrap()
 }
 
-/// What is wrong with a patch; it has changed nothing.
+/// The problems of a patch; the graph is unchanged.
 fn problems(tasks: &str) -> Vec<(Code, String)> {
     let mut graph = base();
     let found = graph.extend(&patch(tasks)).unwrap_err();
@@ -30,7 +30,7 @@ fn problems(tasks: &str) -> Vec<(Code, String)> {
 }
 
 #[test]
-fn a_patch_needs_what_is_there_and_what_it_brings() {
+fn a_patch_may_need_existing_tasks_and_its_own() {
     let mut graph = base();
     let fetch = graph.find("fetch").unwrap();
     let new = graph.extend(&patch(
@@ -45,7 +45,7 @@ fn a_patch_needs_what_is_there_and_what_it_brings() {
 }
 
 #[test]
-fn all_that_is_wrong_with_a_patch_is_told_at_once() {
+fn all_problems_of_a_patch_are_reported_at_once() {
     let found = problems(
         r#"{"name":"fetch"},
            {"name":"Parse"},
@@ -92,7 +92,7 @@ fn a_patch_declares_no_lanes() {
 }
 
 #[test]
-fn names_of_an_earlier_patch_are_taken() {
+fn names_of_an_earlier_patch_cannot_be_used_again() {
     let mut graph = base();
     graph.extend(&patch(r#"{"name":"Save"}"#)).unwrap();
     let found = graph.extend(&patch(r#"{"name":"save"}"#)).unwrap_err();
@@ -103,7 +103,7 @@ fn names_of_an_earlier_patch_are_taken() {
 }
 
 #[test]
-fn what_was_let_in_once_is_let_in_again() {
+fn an_accepted_patch_is_accepted_again() {
     let outside = patch(r#"{"name":"a/b"}"#);
     assert!(base().extend(&outside).is_err());
     assert_eq!(base().extend_again(&outside).unwrap(), 2..3);
@@ -144,7 +144,7 @@ fn same_children(graph: &TaskGraph, links: &crate::Links) {
 }
 
 proptest! {
-    /// The door for the whole says what the door for the parts says, ids included.
+    /// Validation of the whole graph and of its parts agree, including ids.
     #[test]
     fn a_grown_graph_is_the_graph_of_all_its_tasks(
         needs in any::needs(30),

@@ -83,7 +83,7 @@ fn deep_nesting_is_an_error_and_not_a_crash() {
 }
 
 #[test]
-fn a_newer_version_is_told_from_a_broken_text() {
+fn a_newer_version_differs_from_a_damaged_text() {
     let newer = r#"{"version":2,"nodes":{}}"#;
     assert!(matches!(
         GraphSpec::from_json(newer),
@@ -152,7 +152,7 @@ fn a_header_without_budgets_has_none_and_one_with_them_brings_them_back() {
 }
 
 #[test]
-fn a_header_brings_back_what_a_stranger_may_not_bring() {
+fn a_header_may_have_a_graph_that_validation_refuses() {
     let mut graph = TaskGraph::new();
     graph.add_task("a/<b>", []);
     graph.add_task("A/<B>", []);
@@ -174,7 +174,7 @@ fn a_header_brings_back_what_a_stranger_may_not_bring() {
 }
 
 #[test]
-fn a_damaged_graph_in_a_header_is_told() {
+fn a_damaged_graph_in_a_header_is_reported() {
     let header = Header {
         graph: TaskGraph::new(),
         policy: Policy::default(),

@@ -42,7 +42,7 @@ fn a_chain_of_a_million_is_built_measured_drawn_and_dropped() {
 }
 
 #[test]
-fn a_chain_of_a_million_passes_the_door_backwards() {
+fn a_chain_of_a_million_in_reverse_order_is_accepted() {
     on_a_small_stack(|| {
         let tasks = (0..CHAIN).rev().map(|i| TaskSpec {
             name: format!("t{i}"),
@@ -64,7 +64,7 @@ fn a_chain_of_a_million_passes_the_door_backwards() {
 }
 
 #[test]
-fn a_circle_of_a_million_is_one_short_message() {
+fn a_cycle_of_a_million_is_one_short_message() {
     on_a_small_stack(|| {
         let tasks = (0..CHAIN).map(|i| TaskSpec {
             name: format!("t{i}"),

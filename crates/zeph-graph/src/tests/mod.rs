@@ -1,4 +1,4 @@
-//! Tests of the model: construction, the door, the codecs, the shape, the pictures.
+//! Tests of the model: construction, validation, the codecs, the shape, the pictures.
 #![allow(clippy::unwrap_used)]
 
 mod any;
@@ -10,10 +10,10 @@ mod large;
 
 mod answers;
 mod differences;
-mod door;
 mod json;
 mod records;
 mod round_trip;
+mod validation;
 
 mod pictures;
 mod shape;

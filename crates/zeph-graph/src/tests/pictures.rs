@@ -1,11 +1,11 @@
-//! Pictures: readable, and inert whatever the names.
+//! Pictures: readable, and safe for any names.
 
 use proptest::prelude::*;
 
 use super::any;
 use crate::{TaskGraph, TaskId, picture};
 
-/// What people and models have put into names.
+/// Names that people and models have written.
 const NASTY: &[&str] = &[
     "\"];t9[\"x",
     "<script>alert(1)</script>",

@@ -8,7 +8,7 @@ use super::any;
 use crate::Record;
 use crate::wire::{decode, encode};
 
-/// Texts of every kind, as they stand in journals, and what they mean. They must never change.
+/// Records of every kind as journals store them, and their meaning.
 const STORED: &[(&str, &str)] = &[
     (r#"{"type":"opened"}"#, "Opened"),
     (r#"{"type":"readied","task":3}"#, "Readied { task: t3 }"),

@@ -1,4 +1,4 @@
-//! Out and in again: graphs, headers and parameters are what they were.
+//! Round trips of graphs, headers and parameters.
 
 use proptest::prelude::*;
 
@@ -72,10 +72,10 @@ proptest! {
     }
 
     #[test]
-    fn any_spec_gets_an_answer(
+    fn a_spec_is_accepted_unless_it_has_unknown_needs_or_cycles(
         needs in prop::collection::vec(prop::collection::vec(0..8usize, 0..4), 0..8),
     ) {
-        // Dependencies may point anywhere, also to nowhere and in circles.
+        // Needs may be unknown and may form cycles.
         let tasks = needs.iter().enumerate().map(|(i, needs)| crate::wire::TaskSpec {
             name: format!("t{i}"),
             needs: needs.iter().map(|need| format!("t{need}")).collect(),

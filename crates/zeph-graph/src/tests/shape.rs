@@ -38,7 +38,7 @@ fn hints_decide_what_is_critical() {
 }
 
 #[test]
-fn weights_stop_at_the_end_of_numbers() {
+fn sums_of_weights_stop_at_u64_max() {
     let mut graph = TaskGraph::new();
     let a = graph.add_task(Task::new("a").hint(Duration::MAX), []);
     let b = graph.add_task(Task::new("b").hint(Duration::from_nanos(1)), [a]);
@@ -52,8 +52,8 @@ fn weights_stop_at_the_end_of_numbers() {
     );
 }
 
-/// The longest ways by petgraph: the shortest ones under negative weights.
-fn longest_ways(needs: &[Vec<usize>], weights: &[u64]) -> (Vec<usize>, Vec<u64>) {
+/// The longest paths by petgraph: the shortest ones with negative weights.
+fn longest_paths(needs: &[Vec<usize>], weights: &[u64]) -> (Vec<usize>, Vec<u64>) {
     let mut graph = petgraph::Graph::<(), f64>::new();
     let nodes: Vec<NodeIndex> = needs.iter().map(|_| graph.add_node(())).collect();
     let (top, bottom) = (graph.add_node(()), graph.add_node(()));
@@ -78,13 +78,13 @@ fn longest_ways(needs: &[Vec<usize>], weights: &[u64]) -> (Vec<usize>, Vec<u64>)
 
 proptest! {
     #[test]
-    fn levels_and_ways_agree_with_petgraph(
+    fn levels_and_paths_agree_with_petgraph(
         needs in any::needs(20),
         weights in prop::collection::vec(0..100u64, 20),
     ) {
         let graph = any::bare(&needs);
         let shape = Topology::weighted(&graph, |id| weights[id.index()]);
-        let (levels, bottoms) = longest_ways(&needs, &weights);
+        let (levels, bottoms) = longest_paths(&needs, &weights);
         for id in graph.ids() {
             prop_assert_eq!(shape.level(id), levels[id.index()]);
             prop_assert_eq!(shape.bottom_level(id), bottoms[id.index()]);
@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn links_are_the_dependencies_turned_round(needs in any::needs(20)) {
+    fn links_are_the_reversed_dependencies(needs in any::needs(20)) {
         let graph = any::bare(&needs);
         let links = graph.links();
         let mut down = BTreeSet::new();

@@ -1,37 +1,36 @@
-//! Answers of people: from the text that somebody typed to the JSON value that a task gets.
+//! Answers of people: from the typed text to the JSON value of the task.
 
 use serde_json::{Number, Value};
 
 use crate::{AnswerKind, Question};
 
-/// A text that does not answer its question.
+/// A text that is not an answer to its question.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum BadAnswer {
-    /// A number is asked for.
+    /// The question asks for a number.
     #[error("{text:?} is not a number")]
     NotANumber {
-        /// What was answered.
+        /// The given text.
         text: String,
     },
-    /// Yes or no is asked for.
+    /// The question asks for yes or no.
     #[error("{text:?} is neither yes nor no")]
     NotYesNo {
-        /// What was answered.
+        /// The given text.
         text: String,
     },
-    /// One of some choices is asked for.
+    /// The question asks for one of its choices.
     #[error("{text:?} is not one of the choices: {}", quoted(choices))]
     NotAChoice {
-        /// What was answered.
+        /// The given text.
         text: String,
         /// The choices.
         choices: Vec<String>,
     },
-    /// The text begins several choices.
+    /// Several choices begin with the text.
     #[error("{text:?} may mean {}: write it in full", quoted(matches))]
     Ambiguous {
-        /// What was answered.
+        /// The given text.
         text: String,
         /// The choices that it may mean.
         matches: Vec<String>,
@@ -39,11 +38,11 @@ pub enum BadAnswer {
 }
 
 impl Question {
-    /// The value that a person's text stands for.
+    /// The value of a person's text.
     ///
-    /// A text is taken as it is. Otherwise spaces around it do not count: yes and no are also `y`,
-    /// `n`, `true` and `false`, in any case; a choice is given in full, by its beginning if only one
-    /// begins so, or by its number, from 1.
+    /// A text answer is used unchanged. For the other kinds, surrounding spaces are ignored: yes and no are
+    /// also `y`, `n`, `true` and `false`, in any case; a choice is given in full, by a prefix that only one
+    /// choice has, or by its number, from 1.
     ///
     /// # Errors
     /// If the text does not answer this question, or could mean several choices.

@@ -1,15 +1,15 @@
-//! How two graphs differ, told to a person.
+//! The differences between two graphs, as sentences.
 
 use std::fmt::Write;
 
 use super::{GraphSpec, LaneSpec, TaskSpec};
 use crate::TaskGraph;
 
-/// How `after` differs from `before`, one sentence each; empty if a journal of one fits the other.
+/// The differences of `after` from `before`, one sentence each; empty if a journal of one fits the other.
 ///
-/// Everything that a scheduler reads counts: lanes, tasks, their dependencies, work and rules, and
-/// their order, because journals name tasks by position. Free text (metadata) does not. Names are
-/// quoted and escaped.
+/// The comparison covers everything that a scheduler reads: lanes, tasks, their dependencies, work and
+/// rules, and their order, because journals name tasks by position. Metadata is ignored. Names are quoted
+/// and escaped.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-//! The way out: a checked graph as a `GraphSpec`.
+//! Export: from a `TaskGraph` to a `GraphSpec`.
 
 use serde_json::Value;
 
@@ -120,7 +120,7 @@ fn on_failure_spec(on_failure: &OnFailure) -> OnFailureSpec {
         OnFailure::Ask(ask) => OnFailureSpec::Ask {
             default: ask.fallback.map(|(wait, answer)| AskDefault {
                 after_us: micros(wait),
-                answer: answer.into(),
+                answer,
             }),
         },
         OnFailure::Value(params) => OnFailureSpec::Value {

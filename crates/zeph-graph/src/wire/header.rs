@@ -1,4 +1,4 @@
-//! Headers as JSON: what a run is created with and recovered from.
+//! Headers of runs as JSON.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,27 +11,26 @@ use super::spec::{other_version, to_json};
 use super::{GraphSpec, VERSION};
 use crate::{Header, OverBudget, Policy};
 
-/// A text that is not a header, or one of another version.
+/// A text that is not a header of this version.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum BadHeader {
-    /// It is of another version.
-    #[error("the run's header is of version {found}, and only version {VERSION} can be read")]
+    /// It has another version.
+    #[error("the run's header has version {found}; this program reads version {VERSION} only")]
     Version {
-        /// The version that it names.
+        /// Its version.
         found: u64,
     },
     /// It is not JSON, or not of this shape.
     #[error("the text is not a run's header: {cause}")]
     Json {
-        /// What the JSON reader says.
+        /// The error of the JSON reader.
         #[source]
         cause: serde_json::Error,
     },
     /// The graph in it is damaged.
     #[error("the graph in the run's header is damaged: {cause}")]
     Graph {
-        /// What is wrong with it.
+        /// Its problems.
         #[source]
         cause: Diagnostics,
     },
@@ -89,11 +88,10 @@ pub fn encode_header(header: &Header) -> String {
 
 /// Reads what [`encode_header`] wrote, with the same ids.
 ///
-/// Every graph that could be built is read back, also one that [`GraphSpec::check`] would refuse
-/// from a stranger.
+/// Every graph that can be built is read back, also one that [`GraphSpec::check`] would refuse.
 ///
 /// # Errors
-/// If the text is not a header, of another version, or holds a graph that cannot be.
+/// If the text is not a header, has another version, or has an invalid graph.
 ///
 /// # Examples
 /// ```

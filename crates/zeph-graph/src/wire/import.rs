@@ -1,17 +1,14 @@
-//! The one door: from a graph by names, which may say anything, to a `TaskGraph`, which is valid.
+//! Import: from an untrusted `GraphSpec` to a valid `TaskGraph`, or to all its problems at once.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::check::{Checked, Origin, check};
-use super::{
-    AnswerSpec, Diagnostic, Diagnostics, GraphSpec, Limits, OnFailureSpec, QuestionSpec, TaskSpec,
-    WorkSpec, code,
-};
+use super::{Diagnostic, Diagnostics, GraphSpec, Limits, OnFailureSpec, TaskSpec, WorkSpec, code};
 use crate::{
-    AddError, AnswerKind, Approval, AskFailure, LaneId, LaneUse, OnFailure, Params, Question,
-    Rules, Task, TaskGraph, TaskId, Work,
+    AddError, Approval, AskFailure, LaneId, LaneUse, OnFailure, Rules, Task, TaskGraph, TaskId,
+    Work,
 };
 
 impl TryFrom<GraphSpec> for TaskGraph {
@@ -24,11 +21,11 @@ impl TryFrom<GraphSpec> for TaskGraph {
 }
 
 impl GraphSpec {
-    /// The graph that this is, or everything that is wrong with it.
+    /// The validated graph, or all its problems.
     ///
-    /// Its tasks come in the smallest topological order: a spec that lists every task after those
-    /// it needs keeps its order, and otherwise a task moves back only behind those it needs. Ids are
-    /// positions in that order, and journals hold ids.
+    /// The tasks are in the smallest topological order: a spec that lists every task after its dependencies
+    /// keeps its order, and otherwise a task moves back only behind its dependencies. Ids are positions in
+    /// that order, and journals store ids.
     ///
     /// # Errors
     /// All problems at once, each with a stable code.
@@ -54,7 +51,7 @@ impl GraphSpec {
         build(self, &checked)
     }
 
-    /// The graph that this program stored: every graph that could be built can be read back.
+    /// A graph that this program stored: every graph that can be built can be read back.
     pub(crate) fn restore(self) -> Result<TaskGraph, Diagnostics> {
         let checked = check(&self, None, &Limits::NONE, Origin::Store)?;
         build(self, &checked)
@@ -62,16 +59,16 @@ impl GraphSpec {
 }
 
 impl TaskGraph {
-    /// Adds the tasks of a patch, whole or not at all, within [`Limits::default`] for the graph as it
-    /// then is; see [`GraphSpec::check`].
+    /// Adds all tasks of a patch or none, within [`Limits::default`] for the resulting graph; see
+    /// [`GraphSpec::check`].
     ///
-    /// A new task may need tasks of the patch and of the graph, and use the graph's lanes by name. A
-    /// patch declares no lanes, and its metadata is not taken over; nothing that is there changes. The
-    /// new ids follow those that are there, in the smallest topological order of the patch, so ids
-    /// stay in topological order.
+    /// A new task may depend on tasks of the patch and of the graph, and use the graph's lanes by name. A
+    /// patch declares no lanes, and its metadata is ignored; existing tasks do not change. The new ids
+    /// follow the existing ones, in the smallest topological order of the patch, so ids stay in
+    /// topological order.
     ///
-    /// Returns the positions of the new tasks. Cost: the size of the patch, and the graph's lanes; the
-    /// first call makes a pass over the graph's names.
+    /// Returns the positions of the new tasks. Cost: the size of the patch and the number of lanes; the
+    /// first call also reads all names of the graph once.
     ///
     /// # Errors
     /// All problems at once, each with a stable code; the graph is unchanged.
@@ -98,11 +95,11 @@ impl TaskGraph {
         add_tasks(self, patch.tasks.clone(), &checked)
     }
 
-    /// Adds the tasks of a patch that [`extend`](Self::extend) has let in before, to the same graph:
-    /// what a run's journal holds.
+    /// Adds the tasks of a patch from a run's journal, which [`extend`](Self::extend) accepted before for the
+    /// same graph.
     ///
-    /// Limits, and rules for what people may write, are not asked again, so that a stored run stays
-    /// readable when they change.
+    /// Limits and the rules for untrusted graphs are not applied again, so that a stored run stays readable
+    /// when they change.
     ///
     /// # Errors
     /// If it does not fit the graph; the graph is unchanged.
@@ -123,7 +120,7 @@ fn build(spec: GraphSpec, checked: &Checked) -> Result<TaskGraph, Diagnostics> {
     Ok(graph)
 }
 
-/// Adds checked tasks; all of them or none. Returns their positions.
+/// Adds all checked tasks or none. Returns their positions.
 fn add_tasks(
     graph: &mut TaskGraph,
     tasks: Vec<TaskSpec>,
@@ -159,7 +156,7 @@ fn add_tasks(
     Ok(first..graph.len() as u32)
 }
 
-/// What only the graph itself found. The checks come first, so this is a second lock.
+/// A problem that only the graph itself found, as a second line of defence behind the checks.
 fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
     let code = match error {
         AddError::ForeignTask { .. } => code::UNKNOWN_DEPENDENCY,
@@ -211,7 +208,7 @@ fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
             name: name.into(),
             params: params.into(),
         },
-        WorkSpec::Question(asked) => Work::Question(Box::new(question(*asked))),
+        WorkSpec::Question(asked) => Work::Question(Box::new((*asked).into())),
     };
     Task::new(spec.name).with_work(work).with_rules(rules)
 }
@@ -227,22 +224,5 @@ fn on_failure(spec: OnFailureSpec) -> OnFailure {
             }),
         }),
         OnFailureSpec::Value { value } => OnFailure::Value(value.into()),
-    }
-}
-
-/// The question that a spec describes.
-pub(crate) fn question(spec: QuestionSpec) -> Question {
-    Question {
-        text: spec.text,
-        kind: match spec.answer {
-            AnswerSpec::Text => AnswerKind::Text,
-            AnswerSpec::Number => AnswerKind::Number,
-            AnswerSpec::YesNo => AnswerKind::YesNo,
-            AnswerSpec::Choice { choices } => AnswerKind::Choice(choices),
-        },
-        fallback: spec.default.map(|default| {
-            let wait = Duration::from_micros(default.after_us);
-            (wait, Params::from(default.value))
-        }),
     }
 }

@@ -1,11 +1,11 @@
-//! Limits: how large a graph from outside may be.
+//! Size limits of untrusted graphs.
 
-/// The largest graph that the door lets in. What is larger is refused, never cut.
+/// The largest graph that validation accepts. A larger one is refused, never truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Tasks.
     pub max_tasks: usize,
-    /// Tasks on the longest way from a root to a sink.
+    /// Tasks on the longest path from a root to a sink.
     pub max_depth: usize,
     /// Dependencies of one task.
     pub max_needs: usize,
@@ -23,7 +23,7 @@ impl Limits {
         max_lanes: 1_000,
     };
 
-    /// Whatever a graph can hold.
+    /// The capacity of a graph.
     pub const NONE: Self = Self {
         max_tasks: crate::MAX_TASKS,
         max_depth: usize::MAX,

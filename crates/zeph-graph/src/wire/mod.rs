@@ -1,7 +1,8 @@
-//! The wire: what graphs, headers and records look like as JSON, and the one door for untrusted graphs.
+//! The wire format: graphs, headers and records as JSON, and the validation of untrusted graphs.
 //!
-//! The only place of this crate that names a JSON library. Wire types are versioned and apart from
-//! the core types, so that neither ties the other down.
+//! The only module of this crate that names a JSON library. Wire types are versioned and separate from the
+//! core types, so that each can change without the other; only ids, times and the enums of words have the
+//! same form in both.
 
 mod ids;
 mod rules;

@@ -1,4 +1,4 @@
-//! Params as JSON values.
+//! `Params` as JSON values.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ impl From<Value> for Params {
 }
 
 impl Params {
-    /// The value that the text spells.
+    /// The value of the text.
     ///
     /// # Errors
     /// If the text is not JSON, or is nested deeper than 127 levels.

@@ -1,24 +1,24 @@
-//! Wire types of what a task does and of the rules it runs under. Times are in microseconds.
+//! Wire types of the work and the rules of a task. Times are in microseconds.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Budget, FailureAnswer, Retry};
+use crate::{AnswerKind, Budget, FailureAnswer, Question, Retry};
 
-/// What a task does.
+/// The work of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum WorkSpec {
-    /// Nothing.
-    // Braces, because the JSON reader lets a variant without them pass with any further fields.
+    /// No work.
+    // Braces, because serde accepts further fields for a variant without them.
     Milestone {},
     /// A call of the executor registered under `name`.
     Action {
         /// The executor's name.
         name: String,
-        /// What it is called with.
+        /// Its parameters.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         params: Value,
     },
@@ -36,12 +36,12 @@ impl Default for WorkSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuestionSpec {
-    /// What the person is asked.
+    /// The text of the question.
     pub text: String,
     /// Which answers are accepted.
     #[serde(default, skip_serializing_if = "is_default")]
     pub answer: AnswerSpec,
-    /// What counts as the answer when nobody gives one in time.
+    /// The default answer, used if none arrives in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<QuestionDefault>,
 }
@@ -64,11 +64,11 @@ pub enum AnswerSpec {
     },
 }
 
-/// The answer to a question when nobody gives one in time.
+/// The default answer to a question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuestionDefault {
-    /// How long it waits.
+    /// How long the question waits before it.
     pub after_us: u64,
     /// The answer.
     pub value: Value,
@@ -94,7 +94,7 @@ impl Default for RetrySpec {
     }
 }
 
-/// What happens when the last attempt has failed.
+/// The failure strategy, applied when the last attempt has failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum OnFailureSpec {
@@ -104,7 +104,7 @@ pub enum OnFailureSpec {
     Skip {},
     /// A person decides.
     Ask {
-        /// What is answered when nobody does in time.
+        /// The default answer, used if none arrives in time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         default: Option<AskDefault>,
     },
@@ -122,17 +122,17 @@ impl Default for OnFailureSpec {
     }
 }
 
-/// The answer to a failure when nobody gives one in time.
+/// The default answer to a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskDefault {
-    /// How long it waits.
+    /// How long the question waits before it.
     pub after_us: u64,
     /// The answer.
     pub answer: FailureAnswer,
 }
 
-/// A lane that an attempt occupies, and how much of it.
+/// A lane that an attempt occupies, and its weight in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LaneUseSpec {
@@ -143,7 +143,7 @@ pub struct LaneUseSpec {
     pub weight: u32,
 }
 
-/// The most that something may cost; an absent number is no limit.
+/// The limits of a cost; an absent number is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetSpec {
@@ -170,28 +170,28 @@ impl From<BudgetSpec> for Budget {
     }
 }
 
-/// A gate before the first attempt.
+/// An approval before the first attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApproveSpec {
-    /// What the person is asked.
+    /// The text of the question.
     pub text: String,
-    /// What counts as the answer when nobody gives one in time.
+    /// The default answer, used if none arrives in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<ApproveDefault>,
 }
 
-/// The answer at a gate when nobody gives one in time.
+/// The default answer to an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApproveDefault {
-    /// How long it waits.
+    /// How long the question waits before it.
     pub after_us: u64,
     /// Whether the task may start.
     pub yes: bool,
 }
 
-/// Whole microseconds, rounded up, as much as fits.
+/// Whole microseconds, rounded up, at most `u64::MAX`.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)
 }
@@ -240,6 +240,24 @@ impl From<RetrySpec> for Retry {
             max_retries: spec.max_retries,
             base: Duration::from_micros(spec.base_us),
             cap: Duration::from_micros(spec.cap_us),
+        }
+    }
+}
+
+impl From<QuestionSpec> for Question {
+    fn from(spec: QuestionSpec) -> Self {
+        Self {
+            text: spec.text,
+            kind: match spec.answer {
+                AnswerSpec::Text => AnswerKind::Text,
+                AnswerSpec::Number => AnswerKind::Number,
+                AnswerSpec::YesNo => AnswerKind::YesNo,
+                AnswerSpec::Choice { choices } => AnswerKind::Choice(choices),
+            },
+            fallback: spec.default.map(|default| {
+                let wait = Duration::from_micros(default.after_us);
+                (wait, default.value.into())
+            }),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `GraphSpec`: a graph as it is stored, sent and written, before anybody has checked it.
+//! `GraphSpec`: a graph as it is stored, sent and written, before validation.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use crate::{Effect, Trigger};
 /// The version of the wire format that this crate writes, and the only one it reads.
 pub const VERSION: u32 = 1;
 
-/// A graph by names, as it comes from a file, a model or a store. Nothing in it is checked.
+/// A graph by names, as it comes from a file, a model or a store. It is not validated.
 ///
-/// Tasks may be listed in any order. `TaskGraph::try_from` is the way in, `GraphSpec::from` the way
-/// out. A field that has its default value is not written; an unknown field is an error.
+/// Tasks may be listed in any order. `TaskGraph::try_from` validates it; `GraphSpec::from` exports a graph.
+/// A field with its default value is not written; an unknown field is an error.
 ///
 /// # Examples
 /// ```
@@ -50,7 +50,7 @@ pub struct GraphSpec {
 pub struct LaneSpec {
     /// The name.
     pub name: String,
-    /// Units.
+    /// The capacity in units.
     pub capacity: u32,
 }
 
@@ -63,16 +63,16 @@ pub struct TaskSpec {
     /// The names of the tasks that it depends on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
-    /// What it does.
+    /// Its work.
     #[serde(default, skip_serializing_if = "is_default")]
     pub work: WorkSpec,
-    /// When it may start, given how its parents ended.
+    /// When it may start, depending on its parents.
     #[serde(default, skip_serializing_if = "is_default")]
     pub trigger: Trigger,
     /// How often and how soon a failed attempt is repeated.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: RetrySpec,
-    /// What happens when the last attempt has failed.
+    /// The failure strategy.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_failure: OnFailureSpec,
     /// The longest that one attempt may run.
@@ -81,7 +81,7 @@ pub struct TaskSpec {
     /// The longest that all attempts and back-offs together may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_timeout_us: Option<u64>,
-    /// What a repeated attempt does to the outside world.
+    /// The effect class.
     #[serde(default, skip_serializing_if = "is_default")]
     pub effect: Effect,
     /// The lanes that an attempt occupies.
@@ -90,7 +90,7 @@ pub struct TaskSpec {
     /// Higher starts first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
-    /// A gate before the first attempt.
+    /// An approval before the first attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approve: Option<ApproveSpec>,
     /// How long an attempt is expected to take.
@@ -102,28 +102,27 @@ pub struct TaskSpec {
     /// Free text for people and tools.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-    /// Where in its source the task is written, in bytes. Only diagnostics use it.
+    /// The byte range of the task in its source. Only diagnostics use it.
     #[serde(skip)]
     pub span: Option<Range<usize>>,
-    /// Where each of `needs` is written; may be shorter than `needs`.
+    /// The byte range of each of `needs`; may be shorter than `needs`.
     #[serde(skip)]
     pub needs_spans: Vec<Range<usize>>,
 }
 
 /// A text that is not a graph.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum BadSpec {
-    /// It is of another version.
-    #[error("the graph is of version {found}, and only version {VERSION} can be read")]
+    /// It has another version.
+    #[error("the graph has version {found}; this program reads version {VERSION} only")]
     Version {
-        /// The version that it names.
+        /// Its version.
         found: u64,
     },
     /// It is not JSON, or not of this shape.
     #[error("the text is not a graph: {cause}")]
     Json {
-        /// What the JSON reader says, with line and column.
+        /// The error of the JSON reader, with line and column.
         #[source]
         cause: serde_json::Error,
     },
@@ -162,9 +161,9 @@ impl GraphSpec {
     }
 }
 
-/// The version that a text names, if it is one that this crate cannot read.
+/// The version of a text, if it is one that this crate cannot read.
 ///
-/// Asked only of texts that cannot be read, so that a newer format is told from a broken one.
+/// Used only for texts that cannot be read, to distinguish a newer format from a damaged text.
 pub(crate) fn other_version(text: &str) -> Option<u64> {
     #[derive(Deserialize)]
     struct Probe {

@@ -1,4 +1,4 @@
-//! What the tests share: runs to write, and a second connection that goes behind the store's back.
+//! Fixtures: sample runs, and a second connection to the file.
 
 use std::path::Path;
 
@@ -49,6 +49,13 @@ pub(crate) fn one_more(chain: &mut Chain) -> Commit {
     let number = u32::try_from(chain.next_seq().get()).unwrap();
     let row = row(chain.run().as_str(), number);
     Commit::one(chain.seal(vec![row], RunStatus::open("running")))
+}
+
+/// The size of the write-ahead log; 0 when there is none.
+pub(crate) fn wal_bytes(store: &SqliteStore) -> u64 {
+    let mut log = store.path().as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).map_or(0, |metadata| metadata.len())
 }
 
 /// A connection that does not go through the store.

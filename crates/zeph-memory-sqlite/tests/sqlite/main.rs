@@ -1,22 +1,15 @@
-//! Tests of the store on real files, in one program: kit first, then by topic.
+//! Tests of the store on real files, in one program.
 
 #![allow(clippy::unwrap_used)]
 
-mod kit;
-
 mod conformance;
-
 mod files;
-
+mod kit;
+mod limits;
+mod owners;
 mod writing;
 
-mod owners;
-
-mod limits;
-
+mod damage;
 #[cfg(unix)]
 mod rights;
-
-mod damage;
-
 mod view;

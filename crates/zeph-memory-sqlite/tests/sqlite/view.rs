@@ -1,4 +1,4 @@
-//! The file reads well in `sqlite3`: tasks with names, states and times, and headers as text.
+//! The views for `sqlite3`: tasks with names, states and times, and headers as text.
 
 use sqlx::{Row as _, SqliteConnection};
 use zeph_memory::{Chain, Commit, Content, ContentKind, NewRun, RawGraphStore, Row, RunStatus};
@@ -251,10 +251,13 @@ async fn the_reference_is_right() {
                WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite_%'";
     for row in sqlx::query(sql).fetch_all(&mut connection).await.unwrap() {
         let (table, column): (String, String) = (row.get(0), row.get(1));
-        assert!(page.contains(&format!("`{table}`")), "{table} is not told");
+        assert!(
+            page.contains(&format!("`{table}`")),
+            "{table} is not described"
+        );
         assert!(
             page.contains(&format!("`{column}`")),
-            "{table}.{column} is not told"
+            "{table}.{column} is not described"
         );
     }
 }

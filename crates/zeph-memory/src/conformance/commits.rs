@@ -1,6 +1,6 @@
-//! Cases: runs are created and continued, whole or not at all, by their owner.
+//! Cases: an owner creates and continues runs with atomic commits.
 
-use super::kit::{Bench, at, both, done, holds, new_run, refused, row, run_id, same};
+use super::fixtures::{ClaimedStore, at, both, done, holds, new_run, refused, row, run_id, same};
 use super::{Harness, Outcome};
 use crate::chain::Chain;
 use crate::row::{Row, StoredRow};
@@ -11,7 +11,7 @@ pub(super) async fn create_and_load(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     let new = new_run("created", 5)?;
     let status = RunStatus {
         summary: r#"{"done":0}"#.into(),
@@ -21,8 +21,8 @@ pub(super) async fn create_and_load(
     let append = chain
         .seal(vec![row(1), row(2)], status.clone())
         .creating(new.clone());
-    done("commit", bench.commit(Commit::one(append)).await)?;
-    let stored = done("load", bench.store.load(&new.run).await)?;
+    done("commit", claimed.commit(Commit::one(append)).await)?;
+    let stored = done("load", claimed.store.load(&new.run).await)?;
     same("what it was created with", &stored.new, &new)?;
     same("status", &stored.status, &status)?;
     same("updated at", &stored.updated_at, &at(2))?;
@@ -44,16 +44,16 @@ pub(super) async fn create_without_rows(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("empty", 0).await?;
-    let stored = done("load", bench.store.load(chain.run()).await)?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("empty", 0).await?;
+    let stored = done("load", claimed.store.load(chain.run()).await)?;
     same("chain", &stored.chain, &chain)?;
     same("updated at", &stored.updated_at, &at(1))?;
     let append = chain.seal(vec![row(9)], RunStatus::open("running"));
-    done("first rows", bench.commit(Commit::one(append)).await)?;
+    done("first rows", claimed.commit(Commit::one(append)).await)?;
     same(
         "rows",
-        &done("load", bench.store.load(chain.run()).await)?
+        &done("load", claimed.store.load(chain.run()).await)?
             .rows
             .len(),
         &1,
@@ -65,27 +65,30 @@ pub(super) async fn append_and_reopen(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("again", 3).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("again", 3).await?;
     let append = chain.seal(vec![row(4)], RunStatus::open("paused"));
-    done("append", bench.commit(Commit::one(append)).await)?;
-    let before = done("load", bench.store.load(chain.run()).await)?;
-    drop(bench);
-    let bench = Bench::open(harness, place).await?;
-    let mut after = done("load after reopening", bench.store.load(chain.run()).await)?;
+    done("append", claimed.commit(Commit::one(append)).await)?;
+    let before = done("load", claimed.store.load(chain.run()).await)?;
+    drop(claimed);
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut after = done(
+        "load after reopening",
+        claimed.store.load(chain.run()).await,
+    )?;
     same("the run after reopening", &after, &before)?;
-    let adopted = bench.store.adopt(chain.run(), bench.fence).await;
+    let adopted = claimed.store.adopt(chain.run(), claimed.fence).await;
     done("adopt", adopted)?;
     let append = after
         .chain
         .seal(vec![row(5)], RunStatus::ended("completed"));
     done(
         "continue from the loaded chain",
-        bench.commit(Commit::one(append)).await,
+        claimed.commit(Commit::one(append)).await,
     )?;
     same(
         "rows",
-        &done("load", bench.store.load(chain.run()).await)?
+        &done("load", claimed.store.load(chain.run()).await)?
             .rows
             .len(),
         &5,
@@ -97,7 +100,7 @@ pub(super) async fn several_appends_of_one_run(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     let new = new_run("twice", 1)?;
     let mut chain = Chain::genesis(&new);
     let first = chain
@@ -110,15 +113,15 @@ pub(super) async fn several_appends_of_one_run(
     };
     holds(
         "appends in the wrong order are refused",
-        bench.commit(swapped).await.is_err(),
+        claimed.commit(swapped).await.is_err(),
     )?;
-    refused("load", "not_found", bench.store.load(chain.run()).await)?;
+    refused("load", "not_found", claimed.store.load(chain.run()).await)?;
     let commit = Commit {
         appends: vec![first, second],
         settled: vec![],
     };
-    done("two appends of one run", bench.commit(commit).await)?;
-    let stored = done("load", bench.store.load(chain.run()).await)?;
+    done("two appends of one run", claimed.commit(commit).await)?;
+    let stored = done("load", claimed.store.load(chain.run()).await)?;
     same("chain", &stored.chain, &chain)?;
     same("state", &stored.status.state, &"completed".to_owned())?;
     Ok(Outcome::Passed)
@@ -128,12 +131,12 @@ pub(super) async fn status_without_rows(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("status", 2).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("status", 2).await?;
     let before = chain.clone();
     let append = chain.seal(vec![], RunStatus::ended("canceled"));
-    done("commit", bench.commit(Commit::one(append)).await)?;
-    let stored = done("load", bench.store.load(chain.run()).await)?;
+    done("commit", claimed.commit(Commit::one(append)).await)?;
+    let stored = done("load", claimed.store.load(chain.run()).await)?;
     same("state", &stored.status.state, &"canceled".to_owned())?;
     same("chain", &stored.chain, &before)?;
     Ok(Outcome::Passed)
@@ -143,9 +146,9 @@ pub(super) async fn group_commit_is_atomic(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut one = bench.create("one", 1).await?;
-    let mut two = bench.create("two", 1).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut one = claimed.create("one", 1).await?;
+    let mut two = claimed.create("two", 1).await?;
     let before = (one.clone(), two.clone());
     let new = new_run("three", 1)?;
     let third = Chain::genesis(&new)
@@ -161,14 +164,14 @@ pub(super) async fn group_commit_is_atomic(
     refused(
         "one bad append among three",
         "out_of_order",
-        bench.commit(commit).await,
+        claimed.commit(commit).await,
     )?;
     refused(
         "load of the new run",
         "not_found",
-        bench.store.load(&new.run).await,
+        claimed.store.load(&new.run).await,
     )?;
-    let stored = done("load", bench.store.load(one.run()).await)?;
+    let stored = done("load", claimed.store.load(one.run()).await)?;
     same("the good one", &stored.chain, &before.0)?;
     same(
         "the good one's state",
@@ -177,7 +180,7 @@ pub(super) async fn group_commit_is_atomic(
     )?;
     same(
         "the bad one",
-        &done("load", bench.store.load(two.run()).await)?.chain,
+        &done("load", claimed.store.load(two.run()).await)?.chain,
         &before.1,
     )?;
     Ok(Outcome::Passed)
@@ -187,25 +190,25 @@ pub(super) async fn gaps_are_refused(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("gap", 2).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("gap", 2).await?;
     let before = chain.clone();
     chain.seal(vec![row(3)], RunStatus::open("running"));
     let late = chain.seal(vec![row(4)], RunStatus::open("running"));
     refused(
         "a gap",
         "out_of_order",
-        bench.commit(Commit::one(late)).await,
+        claimed.commit(Commit::one(late)).await,
     )?;
     let empty = chain.seal(vec![], RunStatus::open("running"));
     refused(
         "a status after a gap",
         "out_of_order",
-        bench.commit(Commit::one(empty)).await,
+        claimed.commit(Commit::one(empty)).await,
     )?;
     same(
         "chain",
-        &done("load", bench.store.load(before.run()).await)?.chain,
+        &done("load", claimed.store.load(before.run()).await)?.chain,
         &before,
     )?;
     Ok(Outcome::Passed)
@@ -215,21 +218,21 @@ pub(super) async fn repetition_is_refused(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("repeat", 1).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("repeat", 1).await?;
     let append = chain.seal(vec![row(2)], RunStatus::open("running"));
     done(
         "first time",
-        bench.commit(Commit::one(append.clone())).await,
+        claimed.commit(Commit::one(append.clone())).await,
     )?;
     refused(
         "second time",
         "out_of_order",
-        bench.commit(Commit::one(append)).await,
+        claimed.commit(Commit::one(append)).await,
     )?;
     same(
         "rows",
-        &done("load", bench.store.load(chain.run()).await)?
+        &done("load", claimed.store.load(chain.run()).await)?
             .rows
             .len(),
         &2,
@@ -241,21 +244,21 @@ pub(super) async fn forks_are_refused(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("fork", 1).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("fork", 1).await?;
     let mut other = chain.clone();
     let append = chain.seal(vec![row(2)], RunStatus::open("running"));
-    done("commit", bench.commit(Commit::one(append)).await)?;
+    done("commit", claimed.commit(Commit::one(append)).await)?;
     other.seal(vec![row(7)], RunStatus::open("running"));
     let fork = other.seal(vec![row(3)], RunStatus::open("running"));
     refused(
         "another history",
         "forked",
-        bench.commit(Commit::one(fork)).await,
+        claimed.commit(Commit::one(fork)).await,
     )?;
     same(
         "chain",
-        &done("load", bench.store.load(chain.run()).await)?.chain,
+        &done("load", claimed.store.load(chain.run()).await)?.chain,
         &chain,
     )?;
     // An append may create only the run that its chain began with.
@@ -270,7 +273,7 @@ pub(super) async fn forks_are_refused(
     refused(
         "another beginning",
         "forked",
-        bench.commit(Commit::one(append)).await,
+        claimed.commit(Commit::one(append)).await,
     )?;
     Ok(Outcome::Passed)
 }
@@ -279,8 +282,8 @@ pub(super) async fn a_run_is_created_once(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let chain = bench.create("once", 2).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let chain = claimed.create("once", 2).await?;
     let new = new_run("once", 99)?;
     let append = Chain::genesis(&new)
         .seal(vec![row(1)], RunStatus::ended("failed"))
@@ -288,14 +291,14 @@ pub(super) async fn a_run_is_created_once(
     refused(
         "create again",
         "exists",
-        bench.commit(Commit::one(append.clone())).await,
+        claimed.commit(Commit::one(append.clone())).await,
     )?;
     let both = Commit {
         appends: vec![append.clone(), append],
         settled: vec![],
     };
-    refused("create twice at once", "exists", bench.commit(both).await)?;
-    let stored = done("load", bench.store.load(&new.run).await)?;
+    refused("create twice at once", "exists", claimed.commit(both).await)?;
+    let stored = done("load", claimed.store.load(&new.run).await)?;
     same("chain", &stored.chain, &chain)?;
     same("created at", &stored.new.created_at, &at(1))?;
     Ok(Outcome::Passed)
@@ -305,9 +308,9 @@ pub(super) async fn unknown_runs_are_not_found(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     let nobody = run_id("nobody")?;
-    let store = &bench.store;
+    let store = &claimed.store;
     refused("load", "not_found", store.load(&nobody).await)?;
     refused(
         "contents",
@@ -326,20 +329,20 @@ pub(super) async fn unknown_runs_are_not_found(
     refused(
         "adopt",
         "not_found",
-        store.adopt(&nobody, bench.fence).await,
+        store.adopt(&nobody, claimed.fence).await,
     )?;
     refused("post", "not_found", store.post(&nobody, at(1), "{}").await)?;
     refused(
         "delete",
         "not_found",
-        store.delete(&nobody, bench.fence).await,
+        store.delete(&nobody, claimed.fence).await,
     )?;
     let append =
         Chain::genesis(&new_run("nobody", 1)?).seal(vec![row(1)], RunStatus::open("running"));
     refused(
         "append",
         "not_found",
-        bench.commit(Commit::one(append)).await,
+        claimed.commit(Commit::one(append)).await,
     )?;
     same(
         "list",
@@ -353,7 +356,7 @@ pub(super) async fn any_text_comes_back(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     let odd = "\0 '\"; DROP TABLE runs; -- \u{202e} \u{1f600} \r\n\u{7f} \\u0000";
     let run = run_id("odd")?;
     let new = NewRun::new(run.clone(), odd, at(1), &b"\xff\xfe\0not text"[..]);
@@ -369,23 +372,23 @@ pub(super) async fn any_text_comes_back(
         Row::new(zeph_graph::Timestamp::MAX, "x"),
     ];
     let append = chain.seal(rows, status.clone()).creating(new.clone());
-    done("commit", bench.commit(Commit::one(append)).await)?;
-    let stored = done("load", bench.store.load(&run).await)?;
+    done("commit", claimed.commit(Commit::one(append)).await)?;
+    let stored = done("load", claimed.store.load(&run).await)?;
     same("what it was created with", &stored.new, &new)?;
     same("status", &stored.status, &status)?;
     let payloads: Vec<_> = stored.rows.iter().map(|row| row.payload.as_str()).collect();
     same("payloads", &payloads, &vec![odd, "", "x"])?;
     let line = done(
         "list",
-        bench.store.list(crate::run::ListQuery::default()).await,
+        claimed.store.list(crate::run::ListQuery::default()).await,
     )?;
     same(
         "title",
         &line.first().map(|line| line.title.as_str()),
         &Some(odd),
     )?;
-    done("post", bench.store.post(&run, at(1), odd).await)?;
-    let bodies: Vec<_> = done("inbox", bench.store.inbox(&run).await)?
+    done("post", claimed.store.post(&run, at(1), odd).await)?;
+    let bodies: Vec<_> = done("inbox", claimed.store.inbox(&run).await)?
         .into_iter()
         .map(|r| r.body)
         .collect();
@@ -397,24 +400,28 @@ pub(super) async fn concurrent_commits(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut one = bench.create("one", 0).await?;
-    let mut two = bench.create("two", 0).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut one = claimed.create("one", 0).await?;
+    let mut two = claimed.create("two", 0).await?;
     for n in 1..=20 {
         let a = one.seal(vec![row(n)], RunStatus::open("running"));
         let b = two.seal(vec![row(n), row(n)], RunStatus::open("running"));
-        let (a, b) = both(bench.commit(Commit::one(a)), bench.commit(Commit::one(b))).await;
+        let (a, b) = both(
+            claimed.commit(Commit::one(a)),
+            claimed.commit(Commit::one(b)),
+        )
+        .await;
         done("one", a)?;
         done("two", b)?;
     }
     same(
         "one",
-        &done("load", bench.store.load(one.run()).await)?.chain,
+        &done("load", claimed.store.load(one.run()).await)?.chain,
         &one,
     )?;
     same(
         "two",
-        &done("load", bench.store.load(two.run()).await)?.chain,
+        &done("load", claimed.store.load(two.run()).await)?.chain,
         &two,
     )?;
     Ok(Outcome::Passed)

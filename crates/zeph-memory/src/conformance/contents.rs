@@ -1,6 +1,6 @@
-//! Cases: contents come back byte for byte, whatever they hold.
+//! Cases: contents are returned byte for byte.
 
-use super::kit::{Bench, content_id, done, new_run, output, refused, row, same};
+use super::fixtures::{ClaimedStore, content_id, done, new_run, output, refused, row, same};
 use super::{Harness, Outcome};
 use crate::chain::Chain;
 use crate::row::{Content, ContentKind};
@@ -12,8 +12,8 @@ pub(super) async fn contents_come_back(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("bytes", 1).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("bytes", 1).await?;
     let samples: [&'static [u8]; 5] = [b"", b"\0", b"a\0b", b"\xff\xfe\xc3\x28", br#"{"ok":true}"#];
     let mut rows = Vec::new();
     let mut written = Vec::new();
@@ -24,14 +24,14 @@ pub(super) async fn contents_come_back(
     }
     done(
         "commit",
-        bench
+        claimed
             .commit(Commit::one(chain.seal(rows, RunStatus::open("running"))))
             .await,
     )?;
     let ids: Vec<_> = written.iter().map(|part| part.id).collect();
     same(
         "all",
-        &done("contents", bench.store.contents(chain.run(), &ids).await)?,
+        &done("contents", claimed.store.contents(chain.run(), &ids).await)?,
         &written,
     )?;
     let backwards: Vec<_> = ids.iter().rev().copied().collect();
@@ -40,19 +40,22 @@ pub(super) async fn contents_come_back(
         "backwards",
         &done(
             "contents",
-            bench.store.contents(chain.run(), &backwards).await,
+            claimed.store.contents(chain.run(), &backwards).await,
         )?,
         &written,
     )?;
     same(
         "none",
-        &done("contents", bench.store.contents(chain.run(), &[]).await)?,
+        &done("contents", claimed.store.contents(chain.run(), &[]).await)?,
         &vec![],
     )?;
     refused(
         "an id that was never written",
         "damaged",
-        bench.store.contents(chain.run(), &[content_id(99)?]).await,
+        claimed
+            .store
+            .contents(chain.run(), &[content_id(99)?])
+            .await,
     )?;
     Ok(Outcome::Passed)
 }
@@ -61,8 +64,8 @@ pub(super) async fn parts_keep_their_order(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("parts", 0).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("parts", 0).await?;
     let (a, b) = (content_id(7)?, content_id(3)?);
     let first = vec![
         Content::new(a, ContentKind::OUTPUT, "result"),
@@ -76,7 +79,7 @@ pub(super) async fn parts_keep_their_order(
     let rows = vec![early, row(2).with(later.clone())];
     done(
         "commit",
-        bench
+        claimed
             .commit(Commit::one(chain.seal(rows, RunStatus::open("running"))))
             .await,
     )?;
@@ -89,12 +92,12 @@ pub(super) async fn parts_keep_their_order(
     ];
     let got = done(
         "contents",
-        bench.store.contents(chain.run(), &[b, a, b]).await,
+        claimed.store.contents(chain.run(), &[b, a, b]).await,
     )?;
     same("parts", &got, &expected)?;
     same(
         "verified",
-        &done("verify", verify(&*bench.store, chain.run()).await)?.contents,
+        &done("verify", verify(&*claimed.store, chain.run()).await)?.contents,
         &5,
     )?;
     Ok(Outcome::Passed)
@@ -104,19 +107,19 @@ pub(super) async fn large_contents(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("large", 0).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("large", 0).await?;
     let bytes: Vec<u8> = (0..5_000_000_u32)
         .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3])
         .collect();
     let part = output(1, bytes)?;
     let append = chain.seal(vec![row(1).with(part.clone())], RunStatus::open("running"));
-    done("commit", bench.commit(Commit::one(append)).await)?;
-    drop(bench);
-    let bench = Bench::open(harness, place).await?;
+    done("commit", claimed.commit(Commit::one(append)).await)?;
+    drop(claimed);
+    let claimed = ClaimedStore::open(harness, place).await?;
     let got = done(
         "contents",
-        bench.store.contents(chain.run(), &[part.id]).await,
+        claimed.store.contents(chain.run(), &[part.id]).await,
     )?;
     if got == [part] {
         Ok(Outcome::Passed)
@@ -129,7 +132,7 @@ pub(super) async fn a_large_commit(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     let mut appends = Vec::new();
     let mut chains = Vec::new();
     for name in ["many-1", "many-2", "many-3"] {
@@ -144,7 +147,7 @@ pub(super) async fn a_large_commit(
     }
     done(
         "commit",
-        bench
+        claimed
             .commit(Commit {
                 appends,
                 settled: vec![],
@@ -152,7 +155,7 @@ pub(super) async fn a_large_commit(
             .await,
     )?;
     for chain in chains {
-        let verified = done("verify", verify(&*bench.store, chain.run()).await)?;
+        let verified = done("verify", verify(&*claimed.store, chain.run()).await)?;
         same(
             "rows and contents",
             &(verified.rows, verified.contents),

@@ -1,8 +1,8 @@
-//! Cases: what was changed behind the store's back is found and named, and harms no other run.
+//! Cases: damage is found and named, and does not affect other runs.
 
 use zeph_graph::Seq;
 
-use super::kit::{Bench, content_id, done, holds, output, row, run_id, same};
+use super::fixtures::{ClaimedStore, content_id, done, holds, output, row, run_id, same};
 use super::{Harness, Outcome, Tamper};
 use crate::chain::Chain;
 use crate::error::StoreError;
@@ -11,8 +11,8 @@ use crate::store::Commit;
 use crate::verify::{verify, verify_against};
 
 /// A run of four rows, the second and third with contents.
-async fn sample(bench: &Bench, name: &str) -> Result<Chain, String> {
-    let mut chain = bench.create(name, 1).await?;
+async fn sample(claimed: &ClaimedStore, name: &str) -> Result<Chain, String> {
+    let mut chain = claimed.create(name, 1).await?;
     let rows = vec![
         row(2).with(output(1, "first")?),
         row(3).with(output(2, "second")?),
@@ -20,7 +20,7 @@ async fn sample(bench: &Bench, name: &str) -> Result<Chain, String> {
     ];
     done(
         "commit",
-        bench
+        claimed
             .commit(Commit::one(chain.seal(rows, RunStatus::open("running"))))
             .await,
     )?;
@@ -31,9 +31,9 @@ pub(super) async fn verify_a_sound_run(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let chain = sample(&bench, "sound").await?;
-    let verified = done("verify", verify(&*bench.store, chain.run()).await)?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let chain = sample(&claimed, "sound").await?;
+    let verified = done("verify", verify(&*claimed.store, chain.run()).await)?;
     same("rows", &verified.rows, &4)?;
     same("contents", &verified.contents, &2)?;
     same("head", &verified.head, &chain.head())?;
@@ -44,20 +44,20 @@ pub(super) async fn a_noted_head(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let noted = bench.create("noted", 2).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let noted = claimed.create("noted", 2).await?;
     let mut chain = noted.clone();
     let append = chain.seal(vec![row(3)], RunStatus::open("running"));
-    done("commit", bench.commit(Commit::one(append)).await)?;
+    done("commit", claimed.commit(Commit::one(append)).await)?;
     for head in [noted.head(), chain.head()] {
         done(
             "a head that it had",
-            verify_against(&*bench.store, chain.run(), head).await,
+            verify_against(&*claimed.store, chain.run(), head).await,
         )?;
     }
     let mut other = noted;
     other.seal(vec![row(9)], RunStatus::open("running"));
-    let result = verify_against(&*bench.store, chain.run(), other.head()).await;
+    let result = verify_against(&*claimed.store, chain.run(), other.head()).await;
     holds(
         "a head that it never had is refused",
         matches!(result, Err(StoreError::Damaged { .. })),
@@ -69,21 +69,21 @@ pub(super) async fn damage_is_named(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let other = sample(&bench, "other").await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let other = sample(&claimed, "other").await?;
     for (damage, seq, word, seen_by_load) in damages()? {
-        sample(&bench, damage.run().as_str()).await?;
+        sample(&claimed, damage.run().as_str()).await?;
         match harness.tamper(place, &damage).await {
             None => return Ok(Outcome::Skipped),
             Some(done) => holds(&format!("{damage:?} has something to damage"), done)?,
         }
-        let loaded = bench.store.load(damage.run()).await;
+        let loaded = claimed.store.load(damage.run()).await;
         same(
             &format!("a load sees {damage:?}"),
             &loaded.is_err(),
             &seen_by_load,
         )?;
-        let found = verify(&*bench.store, damage.run()).await;
+        let found = verify(&*claimed.store, damage.run()).await;
         match found {
             Err(StoreError::Damaged {
                 run,
@@ -104,13 +104,13 @@ pub(super) async fn damage_is_named(
             outcome => return Err(format!("{damage:?} was not found: {outcome:?}")),
         }
     }
-    done("the other run", verify(&*bench.store, other.run()).await)?;
-    let listed = done("list", bench.store.list(ListQuery::default()).await)?;
+    done("the other run", verify(&*claimed.store, other.run()).await)?;
+    let listed = done("list", claimed.store.list(ListQuery::default()).await)?;
     same("all runs are still listed", &listed.len(), &9)?;
     Ok(Outcome::Passed)
 }
 
-/// What is done, the row that must be named, a word that must be said, and whether a load sees it.
+/// The damage, the row and the word that the error must name, and whether a load detects it.
 type Damage = (Tamper, Option<Seq>, &'static str, bool);
 
 fn damages() -> Result<[Damage; 8], String> {

@@ -1,6 +1,6 @@
 //! Cases: runs are listed, paged and deleted.
 
-use super::kit::{Bench, at, done, output, refused, row, same};
+use super::fixtures::{ClaimedStore, at, done, output, refused, row, same};
 use super::{Harness, Outcome};
 use crate::run::{ListQuery, RunRow, RunStatus, RunSummary};
 use crate::store::Commit;
@@ -13,16 +13,16 @@ pub(super) async fn newest_first(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     let status = RunStatus::open("running").with_summary(&RunSummary {
         total: 2,
         completed: 1,
         ..RunSummary::default()
     });
     for (name, created) in [("b", 20), ("a", 20), ("old", 10), ("new", 30)] {
-        bench.create_at(name, created, 2, status.clone()).await?;
+        claimed.create_at(name, created, 2, status.clone()).await?;
     }
-    let rows = done("list", bench.store.list(ListQuery::default()).await)?;
+    let rows = done("list", claimed.store.list(ListQuery::default()).await)?;
     same(
         "order",
         &names(&rows),
@@ -38,10 +38,10 @@ pub(super) async fn newest_first(
 }
 
 pub(super) async fn pages(harness: &dyn Harness, place: &'static str) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     for n in 0..7 {
         // Three runs share each moment, so that pages end between runs of one moment.
-        bench
+        claimed
             .create_at(&format!("r{n}"), n / 3, 0, RunStatus::open("running"))
             .await?;
     }
@@ -52,7 +52,7 @@ pub(super) async fn pages(harness: &dyn Harness, place: &'static str) -> Result<
         open: None,
     };
     loop {
-        let page = done("list", bench.store.list(query.clone()).await)?;
+        let page = done("list", claimed.store.list(query.clone()).await)?;
         let Some(last) = page.last() else { break };
         query.before = Some(last.cursor());
         seen.extend(names(&page));
@@ -69,7 +69,7 @@ pub(super) async fn pages(harness: &dyn Harness, place: &'static str) -> Result<
     };
     same(
         "no lines",
-        &done("list", bench.store.list(none).await)?,
+        &done("list", claimed.store.list(none).await)?,
         &vec![],
     )?;
     Ok(Outcome::Passed)
@@ -79,24 +79,24 @@ pub(super) async fn open_filter(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    bench
+    let claimed = ClaimedStore::open(harness, place).await?;
+    claimed
         .create_at("going", 1, 1, RunStatus::open("running"))
         .await?;
-    bench
+    claimed
         .create_at("gone", 2, 1, RunStatus::ended("completed"))
         .await?;
-    let mut closing = bench
+    let mut closing = claimed
         .create_at("closing", 3, 1, RunStatus::open("running"))
         .await?;
     let append = closing.seal(vec![row(2)], RunStatus::ended("failed"));
-    done("end", bench.commit(Commit::one(append)).await)?;
+    done("end", claimed.commit(Commit::one(append)).await)?;
     for (open, expected) in [(true, vec!["going"]), (false, vec!["closing", "gone"])] {
         let query = ListQuery {
             open: Some(open),
             ..ListQuery::default()
         };
-        let rows = done("list", bench.store.list(query).await)?;
+        let rows = done("list", claimed.store.list(query).await)?;
         let expected: Vec<_> = expected.into_iter().map(String::from).collect();
         same("filtered", &names(&rows), &expected)?;
     }
@@ -107,9 +107,9 @@ pub(super) async fn names_are_found_by_prefix(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     for name in ["ab", "a_c", "a-z", "a", "azz", "b", "9a"] {
-        bench.create(name, 0).await?;
+        claimed.create(name, 0).await?;
     }
     for (prefix, limit, expected) in [
         ("a", 9, vec!["a", "a-z", "a_c", "ab", "azz"]),
@@ -121,7 +121,7 @@ pub(super) async fn names_are_found_by_prefix(
         ("%", 9, vec![]),
         ("", 9, vec!["9a", "a", "a-z", "a_c", "ab", "azz", "b"]),
     ] {
-        let found = done("find", bench.store.find(prefix, limit).await)?;
+        let found = done("find", claimed.store.find(prefix, limit).await)?;
         let found: Vec<&str> = found.iter().map(|run| run.as_str()).collect();
         same(
             &format!("runs that begin with {prefix:?}"),
@@ -136,28 +136,28 @@ pub(super) async fn delete_ended_runs_only(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
-    let mut chain = bench.create("away", 1).await?;
-    let kept = bench.create("kept", 1).await?;
-    let store = &bench.store;
+    let claimed = ClaimedStore::open(harness, place).await?;
+    let mut chain = claimed.create("away", 1).await?;
+    let kept = claimed.create("kept", 1).await?;
+    let store = &claimed.store;
     for run in [chain.run(), kept.run()] {
         done("post", store.post(run, at(1), "{}").await)?;
     }
     refused(
         "delete of an open run",
         "open",
-        store.delete(chain.run(), bench.fence).await,
+        store.delete(chain.run(), claimed.fence).await,
     )?;
     let last = row(2).with(output(1, "bytes")?);
     done(
         "end",
-        bench
+        claimed
             .commit(Commit::one(
                 chain.seal(vec![last], RunStatus::ended("completed")),
             ))
             .await,
     )?;
-    done("delete", store.delete(chain.run(), bench.fence).await)?;
+    done("delete", store.delete(chain.run(), claimed.fence).await)?;
     refused("load", "not_found", store.load(chain.run()).await)?;
     refused(
         "contents",
@@ -169,7 +169,7 @@ pub(super) async fn delete_ended_runs_only(
     refused(
         "delete again",
         "not_found",
-        store.delete(chain.run(), bench.fence).await,
+        store.delete(chain.run(), claimed.fence).await,
     )?;
     for (run, left) in [(chain.run(), 0), (kept.run(), 1)] {
         let inbox = done("inbox", store.inbox(run).await)?;
@@ -181,7 +181,7 @@ pub(super) async fn delete_ended_runs_only(
         &kept,
     )?;
     // The name is free again, and nothing of the old run shows.
-    let again = bench.create("away", 1).await?;
+    let again = claimed.create("away", 1).await?;
     same(
         "the new run",
         &done("load", store.load(again.run()).await)?.chain,
@@ -194,17 +194,17 @@ pub(super) async fn an_empty_store(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let bench = Bench::open(harness, place).await?;
+    let claimed = ClaimedStore::open(harness, place).await?;
     same(
         "list",
-        &done("list", bench.store.list(ListQuery::default()).await)?,
+        &done("list", claimed.store.list(ListQuery::default()).await)?,
         &vec![],
     )?;
     same(
         "find",
-        &done("find", bench.store.find("", 1).await)?,
+        &done("find", claimed.store.find("", 1).await)?,
         &vec![],
     )?;
-    done("an empty commit", bench.commit(Commit::default()).await)?;
+    done("an empty commit", claimed.commit(Commit::default()).await)?;
     Ok(Outcome::Passed)
 }

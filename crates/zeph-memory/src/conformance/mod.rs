@@ -33,8 +33,8 @@
 mod commits;
 mod contents;
 mod damage;
+mod fixtures;
 mod inbox;
-mod kit;
 mod lists;
 mod owners;
 

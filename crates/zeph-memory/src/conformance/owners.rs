@@ -1,6 +1,6 @@
-//! Cases: each run has one owner, and owners of different runs are in nobody's way.
+//! Cases: each run has one owner, and owners of different runs do not affect each other.
 
-use super::kit::{Bench, at, both, done, holds, new_run, refused, row, run_id, same};
+use super::fixtures::{ClaimedStore, at, both, done, holds, new_run, refused, row, run_id, same};
 use super::{Harness, Outcome};
 use crate::chain::{Append, Chain};
 use crate::error::StoreError;
@@ -13,8 +13,8 @@ fn next(chain: &mut Chain) -> Append {
 }
 
 /// The store has exactly what this chain has.
-async fn stands(bench: &Bench, chain: &Chain) -> Result<(), String> {
-    let stored = done("load", bench.store.load(chain.run()).await)?;
+async fn stands(claimed: &ClaimedStore, chain: &Chain) -> Result<(), String> {
+    let stored = done("load", claimed.store.load(chain.run()).await)?;
     same(&format!("run {}", chain.run()), &stored.chain, chain)
 }
 
@@ -22,13 +22,13 @@ pub(super) async fn epochs_are_never_used_twice(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let first = Bench::open(harness, place).await?;
-    let second = Bench::open(harness, place).await?;
+    let first = ClaimedStore::open(harness, place).await?;
+    let second = ClaimedStore::open(harness, place).await?;
     holds("epochs rise", second.fence > first.fence)?;
     let again = done("claim", first.store.claim("again", at(1)).await)?;
     holds("epochs rise within one store", again > second.fence)?;
     drop((first, second));
-    let third = Bench::open(harness, place).await?;
+    let third = ClaimedStore::open(harness, place).await?;
     holds("epochs rise after a restart", third.fence > again)?;
     Ok(Outcome::Passed)
 }
@@ -37,9 +37,9 @@ pub(super) async fn two_owners_two_runs_at_once(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let first = Bench::open(harness, place).await?;
+    let first = ClaimedStore::open(harness, place).await?;
     let mut one = first.create("one", 1).await?;
-    let second = Bench::open(harness, place).await?;
+    let second = ClaimedStore::open(harness, place).await?;
     let mut two = second.create("two", 1).await?;
     for _ in 0..20 {
         let (a, b) = (Commit::one(next(&mut one)), Commit::one(next(&mut two)));
@@ -47,8 +47,8 @@ pub(super) async fn two_owners_two_runs_at_once(
         done("the first owner", a)?;
         done("the second owner", b)?;
     }
-    for (bench, chain) in [(&first, &two), (&second, &one)] {
-        stands(bench, chain).await?;
+    for (claimed, chain) in [(&first, &two), (&second, &one)] {
+        stands(claimed, chain).await?;
     }
     Ok(Outcome::Passed)
 }
@@ -57,12 +57,12 @@ pub(super) async fn adopting_fences_the_former_owner(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let first = Bench::open(harness, place).await?;
+    let first = ClaimedStore::open(harness, place).await?;
     let (mut taken, mut kept) = (
         first.create("taken", 1).await?,
         first.create("kept", 1).await?,
     );
-    let second = Bench::open(harness, place).await?;
+    let second = ClaimedStore::open(harness, place).await?;
     for _ in 0..2 {
         let adopted = second.store.adopt(taken.run(), second.fence).await;
         done("adopt", adopted)?;
@@ -111,10 +111,10 @@ pub(super) async fn a_group_with_a_foreign_run_is_refused_whole(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let first = Bench::open(harness, place).await?;
+    let first = ClaimedStore::open(harness, place).await?;
     // The foreign run is neither the first nor the last by name.
     let (own, lost) = (first.create("a", 1).await?, first.create("b", 1).await?);
-    let second = Bench::open(harness, place).await?;
+    let second = ClaimedStore::open(harness, place).await?;
     let adopted = second.store.adopt(lost.run(), second.fence).await;
     done("adopt", adopted)?;
     let request = done("post", first.store.post(own.run(), at(1), "{}").await)?;
@@ -143,17 +143,17 @@ pub(super) async fn only_the_owner_settles(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let first = Bench::open(harness, place).await?;
+    let first = ClaimedStore::open(harness, place).await?;
     let chain = first.create("asked", 1).await?;
     let request = done("post", first.store.post(chain.run(), at(1), "{}").await)?;
-    let second = Bench::open(harness, place).await?;
+    let second = ClaimedStore::open(harness, place).await?;
     let settle = Commit {
         appends: vec![],
         settled: vec![request],
     };
-    for (bench, left) in [(&second, 1), (&first, 0)] {
-        done("settle", bench.commit(settle.clone()).await)?;
-        let inbox = done("inbox", bench.store.inbox(chain.run()).await)?;
+    for (claimed, left) in [(&second, 1), (&first, 0)] {
+        done("settle", claimed.commit(settle.clone()).await)?;
+        let inbox = done("inbox", claimed.store.inbox(chain.run()).await)?;
         same("requests left", &inbox.len(), &left)?;
     }
     Ok(Outcome::Passed)
@@ -163,12 +163,12 @@ pub(super) async fn an_ended_run_is_adopted_and_deleted_by_anybody(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let first = Bench::open(harness, place).await?;
+    let first = ClaimedStore::open(harness, place).await?;
     let ended = RunStatus::ended("completed");
     for name in ["adopted", "deleted"] {
         first.create_at(name, 1, 1, ended.clone()).await?;
     }
-    let second = Bench::open(harness, place).await?;
+    let second = ClaimedStore::open(harness, place).await?;
     let (adopted, deleted) = (run_id("adopted")?, run_id("deleted")?);
     let result = second.store.adopt(&adopted, second.fence).await;
     done("adopt an ended run", result)?;
@@ -188,7 +188,7 @@ pub(super) async fn the_owner_is_told(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
-    let first = Bench::open(harness, place).await?;
+    let first = ClaimedStore::open(harness, place).await?;
     let status = RunStatus {
         summary: "[1]".into(),
         ..RunStatus::open("running")
@@ -203,7 +203,7 @@ pub(super) async fn the_owner_is_told(
     same("last row", &line.last_seq, &chain.last_seq())?;
     same("status", &line.status, &status)?;
     same("its creator owns it", &line.epoch, &first.fence.epoch)?;
-    let second = Bench::open(harness, place).await?;
+    let second = ClaimedStore::open(harness, place).await?;
     let line = done("get", second.store.get(chain.run()).await)?;
     same("a claim takes nothing", &line.epoch, &first.fence.epoch)?;
     let adopted = second.store.adopt(chain.run(), second.fence).await;

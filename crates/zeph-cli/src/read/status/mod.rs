@@ -71,41 +71,19 @@ pub(crate) async fn newest(
 /// How many tasks stand in each state.
 pub(crate) fn counts(view: &RunView) -> Value {
     let counts = view.scheduler.counts();
-    json!({
-        "total": counts.total(),
-        "pending": counts.pending,
-        "ready": counts.ready,
-        "running": counts.running,
-        "backing_off": counts.backing_off,
-        "asking": counts.asking,
-        "canceling": counts.canceling,
-        "completed": counts.completed,
-        "failed": counts.failed,
-        "skipped": counts.skipped,
-        "canceled": counts.canceled,
-        "substituted": counts.substituted,
-    })
+    let mut json = json!({ "total": counts.total(), "substituted": counts.substituted });
+    for (word, number) in counts.iter() {
+        json[word] = number.into();
+    }
+    json
 }
 
 /// `3 of 12 tasks done: 3 completed, 8 pending, 1 asking`.
 pub(crate) fn progress(view: &RunView) -> String {
     let counts = view.scheduler.counts();
-    let parts = [
-        (counts.completed, "completed"),
-        (counts.failed, "failed"),
-        (counts.skipped, "skipped"),
-        (counts.canceled, "canceled"),
-        (counts.running, "running"),
-        (counts.canceling, "canceling"),
-        (counts.backing_off, "backing off"),
-        (counts.asking, "asking"),
-        (counts.ready, "ready"),
-        (counts.pending, "pending"),
-    ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, word)| format!("{number} {word}"))
+    let parts: Vec<String> = (counts.iter())
+        .filter(|(_, number)| *number > 0)
+        .map(|(word, number)| format!("{number} {}", word.replace('_', " ")))
         .collect();
     let total = count(counts.total().into(), "task");
     if parts.is_empty() {

@@ -6,7 +6,7 @@ use zeph_diagnostics::quote;
 
 use super::super::{Diagnostic, Diagnostics, code};
 use super::{GraphSpec, Origin, of};
-use crate::picture::is_unseen;
+use crate::picture::is_invisible;
 use crate::{MAX_NAME_BYTES, TaskGraph};
 
 /// Checks the lanes' names and capacities. A patch has none.
@@ -106,7 +106,7 @@ fn bad_name(name: &str, origin: Origin) -> Option<&'static str> {
     if name.contains(['<', '>']) {
         return Some("it has markup characters");
     }
-    if name.chars().any(is_unseen) {
+    if name.chars().any(is_invisible) {
         return Some("it has characters that are invisible or change the direction of text");
     }
     None

@@ -10,7 +10,6 @@ use super::super::{AnswerSpec, GraphSpec, OnFailureSpec, QuestionSpec, TaskSpec,
 use super::super::{Diagnostics, code};
 use super::{Origin, of};
 use crate::TaskGraph;
-use crate::wire::import::question;
 
 /// Checks the rules of all tasks.
 pub(super) fn check(spec: &GraphSpec, base: &TaskGraph, origin: Origin, found: &mut Diagnostics) {
@@ -116,7 +115,7 @@ fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Diagnostics
         }
     }
     if let Some(default) = &asked.default
-        && !question(asked.clone()).accepts(&default.value)
+        && !crate::Question::from(asked.clone()).accepts(&default.value)
     {
         let wanted = match &asked.answer {
             AnswerSpec::Text => "a text",

@@ -1,4 +1,4 @@
-//! What the cases are made of: short ways to seal and commit, and checks that say what differed.
+//! Fixtures of the cases: short ways to seal and commit, and checks that report the difference.
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
@@ -15,13 +15,13 @@ use crate::row::{Content, ContentKind, Row};
 use crate::run::{NewRun, RunStatus};
 use crate::store::{Commit, Fence, RawGraphStore};
 
-/// An opened store that is claimed.
-pub(super) struct Bench {
+/// An open store with a claimed epoch.
+pub(super) struct ClaimedStore {
     pub(super) store: Arc<dyn RawGraphStore>,
     pub(super) fence: Fence,
 }
 
-impl Bench {
+impl ClaimedStore {
     pub(super) async fn open(harness: &dyn Harness, place: &str) -> Result<Self, String> {
         let store = done("open", harness.open(place).await)?;
         let fence = done("claim", store.claim("conformance", at(0)).await)?;
@@ -76,7 +76,7 @@ pub(super) fn new_run(name: &str, created: u64) -> Result<NewRun, String> {
     ))
 }
 
-/// A row that tells itself apart from others.
+/// A row that differs from those with other numbers.
 pub(super) fn row(number: u64) -> Row {
     Row::new(
         at(number),
@@ -88,7 +88,7 @@ pub(super) fn output(id: u32, bytes: impl Into<bytes::Bytes>) -> Result<Content,
     Ok(Content::new(content_id(id)?, ContentKind::OUTPUT, bytes))
 }
 
-/// The value, or what failed.
+/// The value, or the failed operation with its error.
 pub(super) fn done<T>(what: &str, result: Result<T, StoreError>) -> Result<T, String> {
     result.map_err(|error| format!("{what}: unexpected error: {error}"))
 }

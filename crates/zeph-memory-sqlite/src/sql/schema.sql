@@ -3,14 +3,14 @@
 PRAGMA application_id = 0x7a657068;  -- "zeph"
 PRAGMA user_version = 1;
 
--- Who has ever owned runs here. An epoch is never used twice; a commit names the epoch of its writer.
+-- The owners of runs so far. An epoch is never used twice; a commit names the epoch of its writer.
 CREATE TABLE claims (
     epoch  INTEGER PRIMARY KEY AUTOINCREMENT,
     name   TEXT NOT NULL,
     since  INTEGER NOT NULL
 ) STRICT;
 
--- One line for each run: a digest of its journal, and where its hash chain ends.
+-- One row for each run: its status, and the end of its hash chain.
 CREATE TABLE runs (
     run          TEXT NOT NULL PRIMARY KEY,
     title        TEXT NOT NULL,
@@ -28,7 +28,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_newest ON runs (created_at, run);
 CREATE INDEX runs_open ON runs (open, created_at, run);
 
--- The truth: every decision of every run, append-only, without gaps.
+-- Every decision of every run, append-only, without gaps. All other state of a run follows from it.
 CREATE TABLE journal (
     run           TEXT NOT NULL,
     seq           INTEGER NOT NULL,                    -- 1, 2, 3…
@@ -40,7 +40,7 @@ CREATE TABLE journal (
     PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Outputs, errors, logs, answers: what journal rows refer to by id. Content 0 is the run's header.
+-- Outputs, errors, logs and answers, which journal rows refer to by id. Content 0 is the run's header.
 CREATE TABLE contents (
     run      TEXT NOT NULL,
     content  INTEGER NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE contents (
     PRIMARY KEY (run, content, seq, part)
 ) STRICT;
 
--- What other processes ask of the owner of a run. A commit of the owner removes what it dealt with.
+-- Requests of other processes to the owner of a run. The owner's commit removes the handled ones.
 CREATE TABLE inbox (
     id    INTEGER PRIMARY KEY AUTOINCREMENT,
     run   TEXT NOT NULL,
@@ -66,8 +66,33 @@ CREATE INDEX inbox_run ON inbox (run);
 CREATE VIEW headers (run, header) AS
 SELECT run, CAST(bytes AS TEXT) FROM contents WHERE content = 0;
 
--- How each task of each run stands, derived from the journal. The steps of a run are folded inside the
--- argument of json_each, so that a question about one run reads that run only.
+-- The tasks that were added to the graph of each run, in the order of their numbers.
+CREATE VIEW patches (run, seq, first, patch) AS
+SELECT run, seq,
+       (SELECT json_array_length(iif(json_valid(header), header, '{}'), '$.graph.tasks')
+        FROM headers WHERE headers.run = grown.run)
+       + coalesce(sum(size) OVER (
+             PARTITION BY run ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0),
+       patch
+FROM (
+    SELECT run, seq, patch, json_array_length(patch, '$.tasks') AS size
+    FROM (
+        SELECT run, seq, iif(json_valid(CAST(bytes AS TEXT)), CAST(bytes AS TEXT), '{}') AS patch
+        FROM contents WHERE kind = 'patch'
+    )
+) AS grown;
+
+-- The notes of each attempt: prompts, replies, tool calls, routes.
+CREATE VIEW notes (run, task, attempt, seq, at, kind, text) AS
+SELECT journal.run, payload ->> '$.task', payload ->> '$.attempt', journal.seq, journal.at,
+       contents.name, CAST(contents.bytes AS TEXT)
+FROM journal JOIN contents
+     ON contents.run = journal.run AND contents.seq = journal.seq
+WHERE contents.kind = 'note';
+
+-- The state of each task of each run, derived from the journal. The steps of a run are folded inside the
+-- argument of json_each, so that a query about one run reads that run only. Records that an attempt writes
+-- while it runs do not change the state of its task.
 CREATE VIEW tasks (run, task, name, state, attempts, started_at, ended_at, started, ended) AS
 SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
        CASE fold.value ->> 2
@@ -101,8 +126,12 @@ FROM runs, json_each((
             SELECT 0, NULL, known.value ->> '$.name', known.key, 'pending'
             FROM headers, json_each(iif(json_valid(header), header, '{}'), '$.graph.tasks') AS known
             WHERE headers.run = runs.run
+            UNION ALL
+            SELECT 0, NULL, known.value ->> '$.name', patches.first + known.key, 'pending'
+            FROM patches, json_each(patches.patch, '$.tasks') AS known
+            WHERE patches.run = runs.run
         )
-        WHERE task IS NOT NULL
+        WHERE task IS NOT NULL AND type NOT IN ('reserved', 'settled', 'noted', 'amended')
         GROUP BY task
     )
 )) AS fold;

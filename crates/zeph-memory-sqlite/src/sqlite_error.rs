@@ -1,4 +1,4 @@
-//! What SQLite says, as errors of the port.
+//! Errors of SQLite as errors of the port.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const FULL: i32 = 13;
 const TOO_BIG: i32 = 18;
 const NOT_A_DATABASE: i32 = 26;
 
-/// The most bytes that SQLite takes in one value; a little is left for the rest of a row.
+/// The most bytes of one value. SQLite accepts slightly more, which leaves room for the rest of a row.
 pub(crate) const MAX_BYTES: u64 = 999_000_000;
 
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
@@ -21,7 +21,7 @@ fn primary_code(error: &sqlx::Error) -> Option<i32> {
     code.parse::<i32>().ok().map(|code| code & 0xff)
 }
 
-/// A failure while something was being done to the database as a whole.
+/// A failure that concerns the whole database.
 pub(crate) fn io(what: &str, error: sqlx::Error) -> StoreError {
     if matches!(error, sqlx::Error::PoolTimedOut) {
         return StoreError::Busy {
@@ -43,7 +43,7 @@ pub(crate) fn io(what: &str, error: sqlx::Error) -> StoreError {
     }
 }
 
-/// A failure while a file was being opened as a database.
+/// A failure to open a file as a database.
 pub(crate) fn opening(path: &Path, error: sqlx::Error) -> StoreError {
     match primary_code(&error) {
         Some(CORRUPT | NOT_A_DATABASE) => {
@@ -53,7 +53,7 @@ pub(crate) fn opening(path: &Path, error: sqlx::Error) -> StoreError {
     }
 }
 
-/// A failure while one run was being read: what cannot be read of it is damage to it.
+/// A failure to read one run; data that cannot be decoded is damage to that run.
 pub(crate) fn reading(run: &RunId, seq: Option<Seq>, error: sqlx::Error) -> StoreError {
     let unreadable = matches!(
         error,

@@ -1,4 +1,4 @@
-//! The file below a store: what lies there before it is opened, and whether it is still there after.
+//! The database file: checks before it is opened, and whether it is still the same file afterwards.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 
 use zeph_memory::StoreError;
 
-use crate::fault::not_a_database;
 use crate::schema::APPLICATION_ID;
+use crate::sqlite_error::not_a_database;
 
-/// What lies at a path.
+/// The kind of file at a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing.
+    /// There is no file.
     Nothing,
-    /// A database of ours, as far as its first bytes tell.
-    Ours,
+    /// A run database, according to its first bytes.
+    RunDatabase,
 }
 
-/// Looks at a path without changing anything. Whatever is not ours is an error.
+/// Inspects a path without changing it. Any file but a run database is an error.
 pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -45,12 +45,12 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     look_inside(path)
 }
 
-/// A log without its database would be replayed into a new one and ruin it.
+/// SQLite would apply a log without its database to a new database and damage it.
 fn look_beside(path: &Path) -> Result<Found, StoreError> {
     if fs::symlink_metadata(path).is_ok() {
         return Err(not_a_database(
             path,
-            "it is a symbolic link that leads nowhere",
+            "it is a symbolic link whose target does not exist",
         ));
     }
     for suffix in ["-wal", "-journal"] {
@@ -84,54 +84,55 @@ fn look_inside(path: &Path) -> Result<Found, StoreError> {
         let why = format!("it is a SQLite database of another application (id {application:#x})");
         return Err(not_a_database(path, why));
     }
-    Ok(Found::Ours)
+    Ok(Found::RunDatabase)
 }
 
-/// The path made absolute, so that a later change of folder does not matter and no path looks like an URI.
+/// The absolute path, so that a later change of the working folder has no effect and no path looks like a
+/// URI.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     if path.as_os_str().is_empty() {
         return Err(not_a_database(path, "the path is empty"));
     }
     let path = std::path::absolute(path)
         .map_err(|error| StoreError::io(format!("finding {}", path.display()), error))?;
-    speakable(path)
+    utf8(path)
 }
 
-/// The one name of a file that exists: links are followed, as SQLite does for the log beside it.
+/// The path of an existing file without links, as SQLite resolves it for the log beside it.
 pub(crate) fn real(path: &Path) -> Result<PathBuf, StoreError> {
     let path = fs::canonicalize(path)
         .map_err(|error| StoreError::io(format!("finding {}", path.display()), error))?;
-    speakable(path)
+    utf8(path)
 }
 
-fn speakable(path: PathBuf) -> Result<PathBuf, StoreError> {
+fn utf8(path: PathBuf) -> Result<PathBuf, StoreError> {
     if path.to_str().is_some() {
         Ok(path)
     } else {
         Err(not_a_database(
             &path,
-            "SQLite takes only paths that are valid UTF-8",
+            "SQLite accepts only paths that are valid UTF-8",
         ))
     }
 }
 
-/// The path with something appended to the file name.
+/// The path with a suffix on the file name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Remembers which file was opened.
+/// The path and the identity of the opened file.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct DatabaseFile {
     path: PathBuf,
     identity: Identity,
 }
 
-impl Place {
-    /// The file that lies at the path now.
-    pub(crate) fn of(path: PathBuf) -> Result<Self, StoreError> {
+impl DatabaseFile {
+    /// The file that is at the path now.
+    pub(crate) fn opened(path: PathBuf) -> Result<Self, StoreError> {
         let metadata =
             fs::metadata(&path).map_err(|_| StoreError::Replaced { path: path.clone() })?;
         Ok(Self {
@@ -144,12 +145,12 @@ impl Place {
         &self.path
     }
 
-    /// Fails when the path no longer leads to the file that was opened: what is written to a deleted
-    /// file is lost with the last handle to it.
+    /// Fails if the path no longer names the file that was opened: writes to a deleted file are lost with
+    /// its last handle.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let still =
+        let is_same =
             fs::metadata(&self.path).is_ok_and(|metadata| Identity::of(&metadata) == self.identity);
-        if still {
+        if is_same {
             Ok(())
         } else {
             Err(StoreError::Replaced {
@@ -159,7 +160,7 @@ impl Place {
     }
 }
 
-/// What tells two files of one path apart.
+/// Distinguishes two files that had the same path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Identity {
     #[cfg(unix)]

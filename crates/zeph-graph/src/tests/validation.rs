@@ -1,4 +1,4 @@
-//! The door: every code, all problems at once, the order of what is let in.
+//! Validation: every code, all problems at once, the order of accepted tasks.
 
 use std::collections::BTreeSet;
 

@@ -1,12 +1,12 @@
-//! Making names from outside inert, for each format.
+//! Escaping of untrusted names for each output format.
 
 use std::fmt::Write;
 
-/// For a terminal: what would move the cursor, hide or reorder text is spelled out as `\u{..}`.
+/// For a terminal: characters that move the cursor, hide or reorder text are written as `\u{..}`.
 pub(super) fn terminal(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for c in name.chars() {
-        if is_unseen(c) {
+        if is_invisible(c) {
             text.extend(c.escape_unicode());
         } else {
             text.push(c);
@@ -21,10 +21,10 @@ pub(super) fn mermaid(name: &str) -> String {
     for c in name.chars() {
         if c.is_alphanumeric() || " _-.,:+=!?'".contains(c) {
             text.push(c);
-        } else if is_unseen(c) {
+        } else if is_invisible(c) {
             text.push('\u{fffd}');
         } else {
-            // Mermaid's own form of an entity; writing to a String cannot fail.
+            // The entity syntax of Mermaid; writing to a String cannot fail.
             let _ = write!(text, "#{};", u32::from(c));
         }
     }
@@ -43,15 +43,16 @@ pub(super) fn dot(name: &str) -> String {
             '&' => text.push_str("&amp;"),
             '<' => text.push_str("&lt;"),
             '>' => text.push_str("&gt;"),
-            c if is_unseen(c) => text.push('\u{fffd}'),
+            c if is_invisible(c) => text.push('\u{fffd}'),
             c => text.push(c),
         }
     }
     text
 }
 
-/// Controls, and what shows nothing or reorders text. Joiners of scripts and emoji stay.
-pub(crate) fn is_unseen(c: char) -> bool {
+/// Control characters, and characters that are invisible or reorder text. Joiners of scripts and emoji are
+/// allowed.
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

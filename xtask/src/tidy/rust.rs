@@ -67,8 +67,12 @@ fn attribute(path: &str, attribute: &str) -> Option<String> {
                 .any(|lint| lint == "dead_code" || lint.starts_with("unused"))
         })
     });
-    if allows && !seed {
-        return Some("delete unused code instead of allowing it".to_owned());
+    // Unused without a feature, and the compiler checks that.
+    let without_feature =
+        attribute.starts_with("cfg_attr(not(feature=") && attribute.contains("expect(");
+    if allows && !seed && !without_feature {
+        let instead = "delete it, or `#[cfg_attr(not(feature = ...), expect(...))]`";
+        return Some(format!("unused code is allowed here: {instead}"));
     }
     if attribute == "ignore" || attribute.starts_with("ignore=") {
         return Some("a test must run: no `#[ignore]`".to_owned());
@@ -142,6 +146,8 @@ mod tests {
         assert_eq!(findings("#[allow(dead_code)]"), 1);
         assert_eq!(findings("#[expect( clippy::exit, unused_variables)]"), 1);
         assert_eq!(findings("#[cfg_attr(unix, allow(unused))]"), 1);
+        let feature = "cfg_attr(not(feature = \"a\"), expect(unused_mut))";
+        assert_eq!(findings(&format!("#[{feature}]")), 0);
         assert_eq!(findings("#[allow(clippy::exit)]"), 0);
         assert_eq!(findings("let s = \"#[ignore]\"; // #[ignore]"), 0);
     }

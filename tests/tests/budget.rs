@@ -17,7 +17,9 @@ use zeph_llm::{
     Capabilities, ErrorKind, LlmError, LlmRequest, LlmResponse, Prices, Usage, provider_fn,
 };
 use zeph_memory::MemoryStore;
-use zeph_planner::{AgentExecutor, Answer, AnswerExecutor, LlmContext};
+use zeph_planner::LlmContext;
+use zeph_planner::agent::AgentExecutor;
+use zeph_planner::answer::{Answer, AnswerExecutor, LlmAggregator};
 use zeph_runtime::{Engine, RunReport, RunView, Submission};
 use zeph_tests::rng::Rng;
 
@@ -150,7 +152,7 @@ async fn engine(store: &MemoryStore, world: &Shared) -> Engine {
     let mut registry = Registry::new();
     let agent = Arc::new(AgentExecutor::new(Arc::clone(&llm_context)));
     registry.register("agent", agent).expect("first");
-    let answer = Arc::new(AnswerExecutor::new(llm_context));
+    let answer = Arc::new(AnswerExecutor::new(LlmAggregator::new(llm_context)));
     registry.register("answer", answer).expect("first");
     let builder = Engine::builder(Arc::new(store.clone())).registry(registry);
     builder.start().await.expect("starts")

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use zeph_executor::{Attempt, Executor as _, TaskContext, TaskId, TaskInput, TaskOutput, closure};
 use zeph_graph::wire::{GraphSpec, TaskSpec, WorkSpec};
 use zeph_planfile::{Format, Plan as PlanFile, RunValues, Templated};
-use zeph_planner::{
+use zeph_planner::plan::{
     ArgumentKind, CommandTemplate, Commands, Plan, PlanRequest, PlannedWork, read_plan,
 };
 use zeph_subagent::{AgentCatalog, SubAgentDef};

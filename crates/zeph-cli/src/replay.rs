@@ -6,7 +6,7 @@ use zeph_common::escape_terminal;
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::needs_model;
 use zeph_orchestration::{AttemptReplay, Orchestrator, ReplayReport};
-use zeph_planner::Replayed;
+use zeph_planner::replay::ReplayOutcome;
 use zeph_runtime::RunView;
 
 use crate::args::RunRef;
@@ -109,12 +109,12 @@ fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
         ));
         return;
     }
-    let of = |wanted: fn(&Replayed) -> bool| {
+    let of = |wanted: fn(&ReplayOutcome) -> bool| {
         let all = report.attempts.iter();
         all.filter(move |one| wanted(&one.outcome))
             .collect::<Vec<_>>()
     };
-    let same = of(|outcome| matches!(outcome, Replayed::Same));
+    let same = of(|outcome| matches!(outcome, ReplayOutcome::Same));
     if !same.is_empty() {
         out::line(format!(
             "{} {} of models, made once more from what was recorded and the same",
@@ -124,7 +124,7 @@ fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
     }
     let rest = report.attempts.iter();
     let rest: Vec<&AttemptReplay> = rest
-        .filter(|one| !matches!(one.outcome, Replayed::Same))
+        .filter(|one| !matches!(one.outcome, ReplayOutcome::Same))
         .collect();
     for one in rest.iter().take(SHOWN) {
         let (word, text) = words(&one.outcome);
@@ -146,11 +146,11 @@ fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
     }
 }
 
-fn words(outcome: &Replayed) -> (&'static str, String) {
+fn words(outcome: &ReplayOutcome) -> (&'static str, String) {
     match outcome {
-        Replayed::Same => ("same", String::new()),
-        Replayed::Differs(difference) => ("differs", difference.to_string()),
-        Replayed::Skipped(why) => ("skipped", why.clone()),
+        ReplayOutcome::Same => ("same", String::new()),
+        ReplayOutcome::Differs(difference) => ("differs", difference.to_string()),
+        ReplayOutcome::Skipped(why) => ("skipped", why.clone()),
     }
 }
 

@@ -106,9 +106,11 @@ pub use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 #[cfg(any(feature = "planner", feature = "llm"))]
 pub use zeph_llm::{LlmError, LlmProvider, LlmRequest, LlmResponse, provider_fn};
 #[cfg(feature = "planner")]
-pub use zeph_planner::{
-    Aggregator, DeterministicAggregator, LlmAggregator, LlmContext, LlmPlanner, Planner, goal_graph,
-};
+pub use zeph_planner::LlmContext;
+#[cfg(feature = "planner")]
+pub use zeph_planner::answer::{Aggregator, DeterministicAggregator, LlmAggregator};
+#[cfg(feature = "planner")]
+pub use zeph_planner::plan::{LlmPlanner, Planner, goal_graph};
 #[cfg(feature = "planner")]
 pub use zeph_sanitizer::{ContentSanitizer, StandardSanitizer, Unsanitized};
 

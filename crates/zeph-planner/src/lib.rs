@@ -1,37 +1,23 @@
-//! The roles of a model: planner, agent, aggregator.
+//! Planner, agents and aggregator: the tasks of a run that call a model.
+//!
+//! - [`plan`]: a goal becomes a plan, a plan file, and tasks of a run.
+//! - [`agent`]: an agent executes a task with a model and tools.
+//! - [`answer`]: the results become one answer.
+//!
+//! All three work with an [`LlmContext`]: models, agents, tools, prompts, sanitizer and limits. Each call
+//! of a model takes its cost from the run's budget and is noted in its journal; [`replay`] repeats an
+//! attempt from these notes and compares.
 
-mod agent;
-mod answer;
+pub mod agent;
+pub mod answer;
 mod call;
-mod fill;
-mod plan;
-mod portion;
-mod prompts;
-mod replay;
-mod tool;
+pub mod plan;
+mod prompt_budget;
+pub mod prompts;
+pub mod replay;
+mod water_fill;
 
-pub use agent::{
-    AgentExecutor, AgentParams, OutputParam, ParentShown, RouteNote, ToolNote, ToolOutcome,
-};
-pub use answer::{
-    Aggregator, Answer, AnswerExecutor, AnswerLimits, AnswerParams, AnswerTask,
-    DeterministicAggregator, LlmAggregator, Material, Missing, TaskResult, Written,
-};
 pub use call::{
-    CallError, DEFAULT_OUTPUT_TOKENS, LlmContext, LlmContextBuilder, LlmContextError,
-    LlmContextErrors, LlmContextLimits, Metered, ModelClient, PromptNote, ReplyNote, Tally,
-    USEFUL_OUTPUT_TOKENS, Unlisted, task_error, until_stopped,
+    BudgetLeft, CallError, LlmContext, LlmContextBuilder, LlmContextLimits, PromptNote, ReplyNote,
+    ReservedCost, code,
 };
-pub use plan::{
-    ADOPT, ANSWER, AdoptExecutor, AdoptParams, Adopted, Argument, ArgumentDocument, ArgumentKind,
-    Around, BadTemplate, CacheError, CachedPlanner, CommandTemplate, Commands, Estimate,
-    FileProblem, FixedPlanner, FolderCache, LlmPlanner, MAX_FINDINGS, MemoryCache, PLAN, Plan,
-    PlanCache, PlanCode, PlanCompiler, PlanDiagnostic, PlanDocument, PlanError, PlanEvent,
-    PlanExecutor, PlanFailure, PlanKey, PlanLimits, PlanOnFailure, PlanOutput, PlanParams,
-    PlanRepair, PlanRequest, PlanRights, PlanStream, PlanTrigger, PlanTry, PlanWarning,
-    PlannedTask, PlannedWork, Planner, PriceList, Reading, RepairCode, TaskDocument, TaskKind,
-    WarningCode, finish, goal_graph, plan_schema, read_plan,
-};
-pub use prompts::{PromptDefect, PromptDefects, PromptError, PromptFault, PromptName, Prompts};
-pub use replay::{Difference, Place, Recorded, RecordedEnd, Replayed, Tape, replay_attempt};
-pub use tool::{Tool, ToolFault, ToolOutput, Tools, conformance, tool_fn};

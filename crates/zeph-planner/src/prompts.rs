@@ -1,4 +1,4 @@
-//! Prompts: what models are told, as files that a host can replace one by one.
+//! Prompts: templates for the messages to models, which a host can replace one by one.
 
 mod check;
 mod name;
@@ -9,30 +9,31 @@ use std::path::Path;
 
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
+use zeph_diagnostics::Diagnostics;
 
-pub use check::{PromptDefect, PromptDefects, PromptFault};
+pub use check::code;
 pub use name::PromptName;
 
-/// The ending of a prompt's file.
-pub(crate) const ENDING: &str = ".md.j2";
+/// The suffix of a prompt's file.
+pub(crate) const SUFFIX: &str = ".md.j2";
 /// The largest prompt file.
 const MAX_BYTES: u64 = 256 << 10;
 
 /// A set of prompts: one template of minijinja for each [`PromptName`].
 ///
-/// Strict: a name that stands for nothing is an error, found when the set is made. Nothing is
-/// escaped, since a prompt is plain text. Each built-in file, in the folder `prompts` of this crate,
-/// lists its variables in the comment at its top.
+/// An unknown variable is an error when the set is made. Nothing is escaped, because a prompt is plain
+/// text. Each built-in file, in the folder `prompts` of this crate, lists its variables in its first
+/// comment.
 ///
 /// # Examples
 /// ```
-/// use zeph_planner::{PromptName, Prompts};
+/// use zeph_planner::prompts::{PromptName, Prompts};
 /// let prompts = Prompts::built_in();
 /// let text = prompts.render(PromptName::PlanGoal, serde_json::json!({
 ///     "goal": "Weekly report", "feedback": [],
 /// }))?;
 /// assert_eq!(text, "Goal:\nWeekly report");
-/// # Ok::<(), zeph_planner::PromptError>(())
+/// # Ok::<(), zeph_planner::prompts::PromptError>(())
 /// ```
 #[derive(Clone)]
 pub struct Prompts {
@@ -45,7 +46,7 @@ impl Prompts {
     /// The prompts that come with the crate.
     ///
     /// # Panics
-    /// Never: the tests hold them to the same check as everybody's.
+    /// Never: the tests check them.
     #[must_use]
     pub fn built_in() -> Self {
         Self::with([]).expect("the built-in prompts are checked by tests")
@@ -54,44 +55,44 @@ impl Prompts {
     /// The built-in prompts with some of them replaced.
     ///
     /// # Errors
-    /// All that is wrong with the new ones: syntax, unknown variables, variables that the prompt
-    /// cannot do without.
+    /// All problems of the new ones: syntax, unknown variables, missing required variables. The source of
+    /// each is the prompt.
     ///
     /// # Examples
     /// ```
-    /// use zeph_planner::{PromptName, Prompts};
-    /// let text = "Our goal is {{ goal }}. {% for text in feedback %}Heed: {{ text }}. {% endfor %}";
+    /// use zeph_planner::prompts::{PromptName, Prompts};
+    /// let text = "Our goal is {{ goal }}. {% for text in feedback %}Note: {{ text }}. {% endfor %}";
     /// let prompts = Prompts::with([(PromptName::PlanGoal, text.to_owned())])?;
     /// assert_ne!(prompts.hash(), Prompts::built_in().hash());
     /// assert!(Prompts::with([(PromptName::PlanGoal, "{{ gaol }}".to_owned())]).is_err());
-    /// # Ok::<(), zeph_planner::PromptDefects>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with(
         replaced: impl IntoIterator<Item = (PromptName, String)>,
-    ) -> Result<Self, PromptDefects> {
-        Self::of(replaced.into_iter().collect(), Vec::new())
+    ) -> Result<Self, Diagnostics> {
+        Self::new(replaced.into_iter().collect(), Diagnostics::new())
     }
 
-    /// The built-in prompts, each replaced by the file `NAME.md.j2` of a folder if it is there.
+    /// The built-in prompts, each replaced by the file `NAME.md.j2` of a folder if it exists.
     ///
-    /// Files with other endings are left alone. The folder is read once.
+    /// Files with another suffix are ignored. The folder is read once.
     ///
     /// # Errors
-    /// All problems of all files at once: see [`with`](Self::with); a file named after no prompt, or
-    /// one that cannot be read, is not UTF-8, or has more than 256 KiB.
-    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, PromptDefects> {
-        let (replaced, defects) = check::read_folder(folder.as_ref(), MAX_BYTES);
-        Self::of(replaced, defects)
+    /// All problems of all files: see [`with`](Self::with); a file without a prompt of its name, or one
+    /// that cannot be read, is not UTF-8, or has more than 256 KiB.
+    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, Diagnostics> {
+        let (replaced, problems) = check::read_folder(folder.as_ref(), MAX_BYTES);
+        Self::new(replaced, problems)
     }
 
-    fn of(
+    fn new(
         replaced: BTreeMap<PromptName, String>,
-        mut defects: Vec<PromptDefect>,
-    ) -> Result<Self, PromptDefects> {
+        mut problems: Diagnostics,
+    ) -> Result<Self, Diagnostics> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        // It prints everything there is, and differs from one version to the next.
+        // `debug` prints all variables, and differs between versions of minijinja.
         environment.remove_global("debug");
         let mut hash = blake3::Hasher::new();
         for &name in PromptName::ALL {
@@ -101,11 +102,11 @@ impl Prompts {
                 hash.update(part.as_bytes());
             }
             match environment.add_template_owned(name.word(), text.to_owned()) {
-                Ok(()) => defects.extend(check::template(&environment, name)),
-                Err(error) => defects.push(check::syntax(name, &error)),
+                Ok(()) => check::template(&environment, name, &mut problems),
+                Err(error) => problems.push(check::syntax(name, &error)),
             }
         }
-        PromptDefects::result(defects)?;
+        problems.into_result()?;
         Ok(Self {
             environment,
             hash: hash.finalize().to_hex().to_string(),
@@ -116,7 +117,7 @@ impl Prompts {
     /// The prompt with its variables filled in.
     ///
     /// # Errors
-    /// If a variable is missing, or something in the template fails with these values.
+    /// If a variable is missing, or the template fails with these values.
     pub fn render(&self, name: PromptName, values: impl Serialize) -> Result<String, PromptError> {
         let values = Value::from(minijinja::value::Serde(values));
         let template = self.environment.get_template(name.word());
@@ -124,14 +125,13 @@ impl Prompts {
         rendered.map_err(|source| PromptError { name, source })
     }
 
-    /// A hash over the names and texts of all prompts, in hexadecimal: part of the key of whatever
-    /// was made with them.
+    /// A hash of the names and texts of all prompts, in hexadecimal: part of the plan cache's key.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// Which prompts are not the built-in ones, in order.
+    /// The replaced prompts, in order.
     #[must_use]
     pub fn replaced(&self) -> &[PromptName] {
         &self.replaced
@@ -153,13 +153,13 @@ impl fmt::Debug for Prompts {
     }
 }
 
-/// A prompt that could not be filled in.
+/// A prompt that could not be rendered.
 #[derive(Debug, thiserror::Error)]
-#[error("the prompt {name} cannot be filled in")]
+#[error("the prompt {name} cannot be rendered")]
 pub struct PromptError {
     /// The prompt.
     pub name: PromptName,
-    /// What the template engine says.
+    /// The error of the template engine.
     #[source]
     pub source: minijinja::Error,
 }

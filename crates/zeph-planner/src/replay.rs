@@ -1,14 +1,13 @@
-//! Replay: a recorded attempt is made once more, by what its model said then, and compared.
+//! Replay: repeats a recorded attempt with the recorded replies, and compares.
 //!
-//! Nothing is asked over a network, nothing is spent and nothing is changed. A [`Tape`] stands in for
-//! models and tools; the attempt's journal grants what it granted then, and compares each note with
-//! the recorded one.
+//! A replay needs no network, costs nothing and changes nothing. A [`Recording`] answers in place of
+//! models and tools. The attempt's journal grants what it granted before, and compares each note.
 
 mod attempt;
 mod compare;
 mod journal;
-mod tape;
+mod recording;
 
-pub use attempt::{Recorded, RecordedEnd, Replayed, replay_attempt};
-pub use compare::{Difference, Place};
-pub use tape::Tape;
+pub use attempt::{RecordedAttempt, RecordedEnd, ReplayOutcome, replay_attempt};
+pub use compare::{Difference, DifferenceIn};
+pub use recording::Recording;

@@ -1,4 +1,4 @@
-//! Agents and answers against scripted models: what is asked, what is kept, and how it can end.
+//! Agents and answers with scripted models: requests, notes, results and errors.
 
 #[path = "agents/support.rs"]
 mod support;
@@ -9,10 +9,10 @@ mod answer;
 mod budget;
 #[path = "agents/conform.rs"]
 mod conform;
-#[path = "agents/form.rs"]
-mod form;
 #[path = "agents/hostile.rs"]
 mod hostile;
+#[path = "agents/output_format.rs"]
+mod output_format;
 #[path = "agents/prompt.rs"]
 mod prompt;
 #[path = "agents/route.rs"]

@@ -1,9 +1,6 @@
-//! Plans of models: defective documents and all that is wrong with each, repairs, limits, any bytes.
+//! Plans of models: defective answers with their problems, repairs, limits, and arbitrary bytes.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "the helpers of a test may take its short way"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
 #[path = "plans/support.rs"]
 mod support;
@@ -18,9 +15,9 @@ mod commands;
 mod defects;
 #[path = "plans/file.rs"]
 mod file;
-#[path = "plans/flow.rs"]
-mod flow;
-#[path = "plans/ladder.rs"]
-mod ladder;
 #[path = "plans/large.rs"]
 mod large;
+#[path = "plans/plan_tasks.rs"]
+mod plan_tasks;
+#[path = "plans/repair_loop.rs"]
+mod repair_loop;

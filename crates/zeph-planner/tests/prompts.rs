@@ -10,7 +10,8 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use zeph_planner::{PromptDefects, PromptFault, PromptName, Prompts};
+use zeph_diagnostics::{Code, Diagnostics};
+use zeph_planner::prompts::{PromptName, Prompts, code};
 
 fn check(file: &str, name: PromptName, values: Value) {
     let found = Prompts::built_in().render(name, values).unwrap() + "\n";
@@ -51,12 +52,12 @@ fn the_planner_is_asked_and_asked_again() {
         PromptName::PlanGoal,
         json!({ "goal": "Weekly <report> & {{ more }}", "feedback": feedback }),
     );
-    let problem = json!({ "code": "unknown_need", "pointer": "/tasks/1/needs/0", "message": "there is no task \"lgo\"", "help": "did you mean \"log\"?" });
+    let problem = json!({ "code": "unknown_need", "path": "/tasks/1/needs/0", "message": "there is no task \"lgo\"", "help": "did you mean \"log\"?" });
     let whole =
-        json!({ "code": "no_tasks", "pointer": "", "message": "there is no task", "help": null });
+        json!({ "code": "no_tasks", "path": "", "message": "there is no task", "help": null });
     check(
-        "plan_again",
-        PromptName::PlanAgain,
+        "plan_correction",
+        PromptName::PlanCorrection,
         json!({ "problems": [problem, whole], "more": 2, "last": "<<data>>{}<<end>>" }),
     );
 }
@@ -100,33 +101,33 @@ fn an_answer_is_put_together() {
     );
 }
 
-fn faults(defects: &PromptDefects) -> Vec<PromptFault> {
-    defects.as_slice().iter().map(|one| one.fault).collect()
+fn codes(problems: &Diagnostics) -> Vec<Code> {
+    problems.iter().map(|one| one.code).collect()
 }
 
 #[test]
 fn a_replaced_prompt_is_checked_at_once() {
     let table = [
-        ("{{ goal", vec![PromptFault::Syntax]),
-        ("{% macro x() %}{% endmacro %}", vec![PromptFault::Syntax]),
-        ("{{ goal }}", vec![PromptFault::MissingVariable]),
+        ("{{ goal", vec![code::SYNTAX]),
+        ("{% macro x() %}{% endmacro %}", vec![code::SYNTAX]),
+        ("{{ goal }}", vec![code::MISSING_VARIABLE]),
         (
             "{{ gaol }}{{ feedback }}",
-            vec![PromptFault::UnknownVariable, PromptFault::MissingVariable],
+            vec![code::UNKNOWN_VARIABLE, code::MISSING_VARIABLE],
         ),
         (
             "{{ goal }}{% for f in feedback %}{{ f.text }}{% endfor %}",
-            vec![PromptFault::Fails],
+            vec![code::FAILS],
         ),
-        ("{{ goal|shout }}{{ feedback }}", vec![PromptFault::Fails]),
+        ("{{ goal|shout }}{{ feedback }}", vec![code::FAILS]),
         (
             "{{ goal }}{{ feedback }}{{ debug() }}",
-            vec![PromptFault::UnknownVariable],
+            vec![code::UNKNOWN_VARIABLE],
         ),
     ];
     for (text, expected) in table {
-        let defects = Prompts::with([(PromptName::PlanGoal, text.to_owned())]).unwrap_err();
-        assert_eq!(faults(&defects), expected, "{text}: {defects}");
+        let problems = Prompts::with([(PromptName::PlanGoal, text.to_owned())]).unwrap_err();
+        assert_eq!(codes(&problems), expected, "{text}: {problems}");
     }
 }
 
@@ -140,17 +141,17 @@ fn all_problems_of_a_folder_are_told() {
     write("plann.md.j2", b"");
     write("notes.txt", b"{{");
     std::fs::create_dir(folder.path().join("plan.md.j2")).unwrap();
-    let defects = Prompts::from_folder(folder.path()).unwrap_err();
+    let problems = Prompts::from_folder(folder.path()).unwrap_err();
     let expected = [
-        PromptFault::NotUtf8,
-        PromptFault::Unreadable,
-        PromptFault::TooLarge,
-        PromptFault::UnknownPrompt,
-        PromptFault::UnknownVariable,
+        code::NOT_UTF8,
+        code::UNREADABLE,
+        code::TOO_LARGE,
+        code::UNKNOWN_PROMPT,
+        code::UNKNOWN_VARIABLE,
     ];
-    assert_eq!(faults(&defects), expected, "{defects}");
+    assert_eq!(codes(&problems), expected, "{problems}");
     let missing = Prompts::from_folder(folder.path().join("none")).unwrap_err();
-    assert_eq!(faults(&missing), [PromptFault::Unreadable]);
+    assert_eq!(codes(&missing), [code::UNREADABLE]);
 }
 
 #[test]

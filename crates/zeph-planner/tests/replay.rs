@@ -1,4 +1,4 @@
-//! Attempts made once more: the same without a model, and differences found in each thing that is kept.
+//! Replayed attempts: the same without a model, and a difference in each part is found.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,15 +6,17 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use zeph_executor::double::JournalDouble;
 use zeph_executor::{
-    Attempt, Budget, Executor, Note, NoteKind, Parent, Redact, Spend, TaskContext, TaskErrorRecord,
+    Attempt, Budget, Executor, Note, NoteKind, Parent, Redact, TaskContext, TaskErrorRecord,
     TaskId, TaskInput, TaskOutput,
 };
-use zeph_llm::{ErrorKind, FallbackChain, LlmProvider, Reply, ScriptedProvider, ToolCall};
-use zeph_planner::{
-    AgentExecutor, LlmContext, LlmContextBuilder, Place, Recorded, RecordedEnd, Replayed, Tape,
-    Tools, replay_attempt, tool_fn,
+use zeph_llm::{ErrorKind, LlmProvider, Reply, ScriptedProvider, ToolCall};
+use zeph_planner::agent::{AgentExecutor, Tools};
+use zeph_planner::replay::{
+    DifferenceIn, RecordedAttempt, RecordedEnd, Recording, ReplayOutcome, replay_attempt,
 };
+use zeph_planner::{LlmContext, LlmContextBuilder};
 use zeph_sanitizer::{Seed, StandardSanitizer};
+use zeph_subagent::tool_fn;
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -22,7 +24,7 @@ struct Key {
     key: String,
 }
 
-/// A tool that a replay must not call: the second time it says something else.
+/// A tool with another result at each call, which a replay must not call.
 fn tools() -> Tools {
     let calls = Arc::new(std::sync::atomic::AtomicU32::new(0));
     let look_up = tool_fn("look_up", "Looks a key up", move |_, key: Key| {
@@ -75,13 +77,13 @@ fn model() -> ScriptedProvider {
         .then(Reply::text("a is something, none is nothing"))
 }
 
-/// An attempt of the agent, as its journal knows it.
-async fn recorded(model: ScriptedProvider) -> Recorded {
+/// A recorded attempt of the agent.
+async fn recorded(model: ScriptedProvider) -> RecordedAttempt {
     recorded_by(Arc::new(model), Budget::UNLIMITED).await
 }
 
-/// The same within a budget, which each of its calls found untouched.
-async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> Recorded {
+/// The same within a budget.
+async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> RecordedAttempt {
     let journal = Arc::new(JournalDouble::limited(budget));
     let cx = TaskContext::builder(
         "run".parse().expect("a run id"),
@@ -97,8 +99,7 @@ async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> Recorded {
         Ok(output) => RecordedEnd::Output(output.value),
         Err(error) => RecordedEnd::Error(TaskErrorRecord::from(&error)),
     };
-    let calls = journal.texts(NoteKind::Prompt).len();
-    Recorded {
+    RecordedAttempt {
         run: cx.run().clone(),
         task: cx.task(),
         name: cx.name().to_owned(),
@@ -106,27 +107,30 @@ async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> Recorded {
         params: input().params,
         parents: input().parents,
         notes: journal.notes(),
-        reserved: vec![(Spend::ZERO, budget); calls],
         left: budget,
         patch: None,
-        asked_again: false,
         end,
     }
 }
 
-async fn again(recorded: Recorded) -> Replayed {
+async fn again(recorded: RecordedAttempt) -> ReplayOutcome {
     again_with(recorded, None).await
 }
 
-async fn again_with(recorded: Recorded, redact: Option<Arc<dyn Redact>>) -> Replayed {
-    let tape = Tape::new();
-    let llm_context = llm_context(Arc::new(ScriptedProvider::new("script"))).on_tape(&tape);
+async fn again_with(recorded: RecordedAttempt, redact: Option<Arc<dyn Redact>>) -> ReplayOutcome {
+    let recording = Recording::new();
+    let llm_context = llm_context(Arc::new(ScriptedProvider::new("script"))).replaying(&recording);
     let agent = AgentExecutor::new(Arc::new(llm_context.build().expect("it fits together")));
-    replay_attempt(&agent, recorded, &tape, redact).await
+    replay_attempt(&agent, recorded, &recording, redact).await
 }
 
 /// Changes the JSON of the note of that kind and number.
-fn change(recorded: &mut Recorded, kind: NoteKind, number: usize, change: impl Fn(&mut Value)) {
+fn change(
+    recorded: &mut RecordedAttempt,
+    kind: NoteKind,
+    number: usize,
+    change: impl Fn(&mut Value),
+) {
     let mut notes = recorded.notes.iter_mut().filter(|note| note.kind == kind);
     let note = notes.nth(number - 1).expect("the note is there");
     let mut json = serde_json::from_slice(&note.body).expect("it is JSON");
@@ -135,7 +139,7 @@ fn change(recorded: &mut Recorded, kind: NoteKind, number: usize, change: impl F
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_with_tools_and_repeated_calls_comes_out_the_same() {
+async fn an_attempt_with_tools_and_retries_is_the_same() {
     let recorded = recorded(model()).await;
     let kinds = |kind| {
         recorded
@@ -150,44 +154,44 @@ async fn an_attempt_with_tools_and_repeated_calls_comes_out_the_same() {
         "{:?}",
         recorded.end
     );
-    assert_eq!(again(recorded).await, Replayed::Same);
+    assert_eq!(again(recorded).await, ReplayOutcome::Same);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_comes_out_the_same() {
+async fn a_failure_is_the_same() {
     let recorded = recorded(ScriptedProvider::new("script").then(Reply::refusal("No."))).await;
     let RecordedEnd::Error(error) = &recorded.end else {
         panic!("{:?}", recorded.end);
     };
     assert_eq!(error.code, "model_refused");
-    assert_eq!(again(recorded).await, Replayed::Same);
+    assert_eq!(again(recorded).await, ReplayOutcome::Same);
 }
 
-/// Where the replay of an attempt differs that was changed like this.
-async fn found(changed: impl Fn(&mut Recorded)) -> String {
+/// The place where the replay of a changed recording differs.
+async fn found(changed: impl Fn(&mut RecordedAttempt)) -> String {
     let mut recorded = recorded(model()).await;
     changed(&mut recorded);
     match again(recorded).await {
-        Replayed::Differs(difference) => {
+        ReplayOutcome::Differs(difference) => {
             let place = difference.place;
             match difference.pointer.as_str() {
                 "" => place.to_string(),
                 pointer => format!("{place} {pointer}"),
             }
         }
-        other @ (Replayed::Same | Replayed::Skipped(_)) => format!("{other:?}"),
+        other @ (ReplayOutcome::Same | ReplayOutcome::Skipped(_)) => format!("{other:?}"),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_of_each_thing_is_found_where_it_is() {
+async fn a_change_of_each_part_is_found_at_its_place() {
     let prompt = found(|recorded| {
         change(recorded, NoteKind::Prompt, 1, |note| {
             note["request"]["messages"][0]["text"] = json!("You are somebody else.");
         });
     });
     assert_eq!(prompt.await, "prompt 1 /request/messages/0/text");
-    // What was said otherwise leads to another output.
+    // Another reply leads to another output.
     let reply = found(|recorded| {
         change(recorded, NoteKind::Reply, 3, |note| {
             note["response"]["text"] = json!("a is nothing");
@@ -200,7 +204,7 @@ async fn a_change_of_each_thing_is_found_where_it_is() {
         });
     });
     assert_eq!(cost.await, "reply 2 /tokens");
-    // What a tool gave back otherwise is another prompt.
+    // Another tool result shows in its note first.
     let tool = found(|recorded| {
         change(recorded, NoteKind::Tool, 1, |note| {
             note["text"] = json!("a is 9");
@@ -221,10 +225,7 @@ async fn a_change_of_each_thing_is_found_where_it_is() {
     let output = found(|recorded| recorded.end = RecordedEnd::Output(json!("b")));
     assert_eq!(output.await, "output");
     let more = found(|recorded| recorded.notes.truncate(recorded.notes.len() - 1));
-    assert_eq!(
-        more.await,
-        "Skipped(\"call 3 was cut off, and has no reply\")"
-    );
+    assert_eq!(more.await, "Skipped(\"call 3 has no reply\")");
     let less = found(|recorded| {
         let last = recorded.notes.last().cloned().expect("there are notes");
         recorded.notes.push(Note::new(NoteKind::Answer, last.body));
@@ -233,28 +234,34 @@ async fn a_change_of_each_thing_is_found_where_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_kept_is_skipped_and_says_why() {
-    let whole = recorded(model()).await;
-    let skipped = |recorded: Recorded| async {
-        match again(recorded).await {
-            Replayed::Skipped(why) => why,
-            other @ (Replayed::Same | Replayed::Differs(_)) => format!("{other:?}"),
-        }
-    };
-    let mut long = whole.clone();
-    change(&mut long, NoteKind::Prompt, 2, |note| {
-        note["request"] = Value::Null;
-    });
-    assert_eq!(skipped(long).await, "call 2 was too long to be kept");
-    let mut cut = whole;
+async fn a_call_without_a_reply_is_skipped_with_a_reason() {
+    let mut cut = recorded(model()).await;
     cut.notes.retain(|note| note.kind != NoteKind::Reply);
-    assert_eq!(skipped(cut).await, "call 1 was cut off, and has no reply");
+    let why = ReplayOutcome::Skipped("call 1 has no reply".to_owned());
+    assert_eq!(again(cut).await, why);
 }
 
-/// Takes one word out.
-struct Hush;
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_too_long_to_be_stored_is_found_by_its_hash() {
+    let mut recorded = recorded(model()).await;
+    change(&mut recorded, NoteKind::Prompt, 2, |note| {
+        note["hash"] = json!("0");
+    });
+    // The hash of the note is only informative; the reply has its own.
+    assert_eq!(again(recorded.clone()).await, ReplayOutcome::Same);
+    change(&mut recorded, NoteKind::Reply, 2, |note| {
+        note["hash"] = json!("0");
+    });
+    let ReplayOutcome::Differs(difference) = again(recorded).await else {
+        panic!("a reply with another hash is not found");
+    };
+    assert_eq!(difference.place.to_string(), "reply 2");
+}
 
-impl Redact for Hush {
+/// Removes one word.
+struct RemoveWord;
+
+impl Redact for RemoveWord {
     fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let text = String::from_utf8_lossy(text).replace("something", "‹redacted›");
         Cow::Owned(text.into_bytes())
@@ -262,70 +269,55 @@ impl Redact for Hush {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_redacted_is_compared_as_it_was_kept() {
+async fn both_sides_are_compared_after_redaction() {
     let mut kept = recorded(model()).await;
     for note in &mut kept.notes {
-        let body = Hush.redact(&note.body).into_owned();
+        let body = RemoveWord.redact(&note.body).into_owned();
         *note = Note::new(note.kind, body);
     }
-    // The output is kept whole, and so it differs to who does not know what was taken out.
+    // Without the redactor the notes differ.
     let unaware = again(kept.clone()).await;
-    assert!(matches!(unaware, Replayed::Differs(found) if found.place == Place::Output));
-    assert_eq!(again_with(kept, Some(Arc::new(Hush))).await, Replayed::Same);
+    assert!(
+        matches!(unaware, ReplayOutcome::Differs(found) if found.place == DifferenceIn::Output)
+    );
+    assert_eq!(
+        again_with(kept, Some(Arc::new(RemoveWord))).await,
+        ReplayOutcome::Same
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_the_budget_shortened_is_no_difference() {
-    let mut shortened = recorded(model()).await;
-    change(&mut shortened, NoteKind::Prompt, 3, |note| {
-        note["request"]["max_output_tokens"] = json!(70);
-    });
-    assert_eq!(again(shortened).await, Replayed::Same);
-    let mut longer = recorded(model()).await;
-    change(&mut longer, NoteKind::Prompt, 3, |note| {
+async fn a_replay_has_the_same_budget_before_each_call() {
+    let budget = Budget::of_tokens(9_000);
+    let mut reduced = recorded_by(Arc::new(model()), budget).await;
+    assert!(matches!(reduced.end, RecordedEnd::Output(_)), "{reduced:?}");
+    assert_eq!(again(reduced.clone()).await, ReplayOutcome::Same);
+    change(&mut reduced, NoteKind::Prompt, 3, |note| {
         note["request"]["max_output_tokens"] = json!(7_000_000);
     });
-    assert!(matches!(again(longer).await, Replayed::Differs(_)));
+    let ReplayOutcome::Differs(difference) = again(reduced).await else {
+        panic!("another limit is a difference");
+    };
+    assert_eq!(difference.pointer, "/request/max_output_tokens");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_the_budget_cut_is_over_budget_once_more() {
+async fn an_answer_that_the_budget_cut_is_over_budget_in_the_replay() {
     let model = ScriptedProvider::new("script").then(Reply::text("word ".repeat(9_000)));
     let budget = Budget::of_tokens(3_000);
-    let mut recorded = recorded_by(Arc::new(model), budget).await;
+    let recorded = recorded_by(Arc::new(model), budget).await;
     let RecordedEnd::Error(error) = &recorded.end else {
         panic!("{:?}", recorded.end);
     };
     assert_eq!(error.code, "over_budget");
-    // It took all that was left.
-    recorded.reserved[0].0.tokens = 3_000;
-    assert_eq!(again(recorded.clone()).await, Replayed::Same);
-    // Another task may have given back a part of the budget between the look at it and the taking.
-    recorded.reserved[0].1 = Budget::of_tokens(9_000);
-    assert_eq!(again(recorded).await, Replayed::Same);
+    assert_eq!(again(recorded).await, ReplayOutcome::Same);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_that_was_left_for_a_call_is_no_difference() {
+async fn the_time_limit_of_a_call_is_not_compared() {
     let mut hasty = recorded(model()).await;
     change(&mut hasty, NoteKind::Prompt, 2, |note| {
         note["request"]["timeout"] = json!({ "secs": 3, "nanos": 7 });
     });
-    assert_eq!(again(hasty).await, Replayed::Same);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_links_of_a_chain_are_replayed_each() {
-    let good = ScriptedProvider::new("good").then(Reply::text("here"));
-    let busy =
-        ScriptedProvider::new("busy").when("", Reply::error(ErrorKind::Unavailable, "overloaded"));
-    let chain = || FallbackChain::new(Arc::new(busy.clone())).then(Arc::new(good.clone()));
-    let recorded = recorded_by(Arc::new(chain()), Budget::UNLIMITED).await;
-    assert!(matches!(recorded.end, RecordedEnd::Output(_)));
-    let tape = Tape::new();
-    let llm_context = llm_context(Arc::new(chain())).on_tape(&tape);
-    let agent = AgentExecutor::new(Arc::new(llm_context.build().expect("it fits together")));
-    let replayed = replay_attempt(&agent, recorded, &tape, None).await;
-    assert_eq!(replayed, Replayed::Same);
-    assert_eq!(good.requests().len(), 1, "nobody is asked in a replay");
+    assert_eq!(again(hasty).await, ReplayOutcome::Same);
 }

@@ -1,15 +1,20 @@
 //! Agents: their definitions, the catalogue of them, and the router that chooses one for a task.
 //!
 //! A [`SubAgentDef`] describes one agent. An [`AgentCatalog`] holds the agents of a host, and an
-//! [`AgentRouter`] chooses one of them for a task. With the feature `markdown`, definitions are read
+//! [`AgentRouter`] chooses one of them for a task. A [`Tool`] is a function that an agent may have
+//! called; `tool_fn`, with the feature `tool-fn`, makes one from a closure. With the feature `markdown`, definitions are read
 //! from files.
 
 mod agent;
 pub mod router;
+mod tool;
 
 pub use agent::{AgentCatalog, AgentLimits, AgentOutput, MAX_AGENTS, SubAgentDef, code};
 #[cfg(feature = "markdown")]
 pub use agent::{AgentReader, MAX_AGENT_BYTES};
 pub use async_trait::async_trait;
 pub use router::{AgentRouter, Route, RouteRequest};
+#[cfg(feature = "tool-fn")]
+pub use tool::tool_fn;
+pub use tool::{Tool, ToolOutput, conformance as tool_conformance, is_tool_name};
 pub use zeph_diagnostics::{Diagnostic, Diagnostics};

@@ -3,7 +3,8 @@
 use zeph_common::escape_terminal_block;
 use zeph_graph::{TaskState, Work};
 use zeph_memory::RawGraphStore;
-use zeph_planner::{ANSWER, Answer, Written};
+use zeph_planner::answer::{Answer, WrittenBy};
+use zeph_planner::plan::ANSWER;
 use zeph_runtime::RunView;
 
 use crate::exit::CliError;
@@ -40,7 +41,7 @@ pub(crate) fn tell(channel: Channel, answer: &Answer) {
     let text = escape_terminal_block(answer.text.trim_end());
     out::line(channel.labelled(&text));
     gap();
-    if let (Written::Deterministic, Some(why)) = (answer.by, &answer.why) {
+    if let (WrittenBy::Deterministic, Some(why)) = (answer.by, &answer.why) {
         channel.line(format!(
             "no model wrote the answer, the results stand as they are: {}",
             zeph_common::escape_terminal(why)

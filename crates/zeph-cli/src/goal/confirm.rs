@@ -2,7 +2,7 @@
 
 use zeph_graph::Work;
 use zeph_memory::RawGraphStore;
-use zeph_planner::{ADOPT, AdoptParams, PlanOutput};
+use zeph_planner::plan::{ADOPT, AdoptParams, PlanOutput};
 use zeph_runtime::RunView;
 
 use super::shown::Proposal;
@@ -41,12 +41,12 @@ pub(crate) async fn read(
     let plan = view.task(&plan_of(view, question)?).ok()?;
     let output = view.output(store, plan).await.ok()??;
     let output: PlanOutput = serde_json::from_value(output.value.clone()).ok()?;
-    let proposal = Proposal::of_output(output);
+    let proposal = Proposal(output);
     let mut page = Page::behind(channel.label);
     proposal.tell(&mut page);
     Some(Confirm {
         text: page.into_text().trim_end().to_owned(),
-        file: proposal.file,
+        file: proposal.0.plan_file,
     })
 }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use futures::StreamExt as _;
 use serde_json::Value;
 use zeph_config::Origin;
+use zeph_diagnostics::Diagnostic;
 use zeph_graph::picture;
-use zeph_planner::{Plan, PlanCode, PlanDiagnostic, PlanError, PlanEvent, PlanFailure};
+use zeph_planner::plan::{PlanError, PlanEvent, PlanFailure, PlanFinding, PlanOutput, code};
 
 use super::goal_of;
 use super::shown::Proposal;
@@ -42,16 +43,16 @@ pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
     let stream = orchestrator.plan(goal, args.feedback.clone())?;
     let signals = run::listen()?;
     let making = make(stream, channel, out::is_watched());
-    let (plan, kept) = tokio::select! {
+    let output = tokio::select! {
         made = making => made?,
         exit = signals.first() => return Err(CliError::new(exit, "planning was stopped").code("stopped")),
     };
-    let proposal = Proposal::of(plan, kept);
+    let proposal = Proposal(output);
     if let Some(path) = &args.output {
-        write(path, &proposal.file, args.force)?;
+        write(path, &proposal.0.plan_file, args.force)?;
     }
     if cx.json() {
-        let mut json = proposal.to_json();
+        let mut json = proposal.to_json(goal);
         json["output"] = args.output.as_ref().map_or(Value::Null, |path| {
             path.to_string_lossy().into_owned().into()
         });
@@ -64,11 +65,11 @@ pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
 
 /// Follows the planner; what happens on the way is told to whoever watches.
 async fn make(
-    mut stream: zeph_planner::PlanStream,
+    mut stream: zeph_planner::plan::PlanStream,
     channel: Channel,
     watched: bool,
-) -> Result<(Plan, bool), CliError> {
-    let mut kept = false;
+) -> Result<PlanOutput, CliError> {
+    let mut cached = false;
     let tell = |text: String| {
         if watched {
             let text = zeph_common::escape_terminal(&text).into_owned();
@@ -82,17 +83,15 @@ async fn make(
             }
             PlanEvent::Proposed { name, .. } => tell(format!("  {name}")),
             PlanEvent::Repaired(_) => {}
-            PlanEvent::Refused { diagnostics } => {
+            PlanEvent::Rejected { diagnostics } => {
                 let count = diagnostics.len();
-                tell(format!("{count} problems in it; asking again"));
+                tell(format!("the plan has {count} problems; asking again"));
             }
-            PlanEvent::FellBack { why } => tell(format!("another way: {why}")),
-            PlanEvent::Kept => kept = true,
+            PlanEvent::FellBack { why } => tell(format!("falling back: {why}")),
+            PlanEvent::Cached => cached = true,
             PlanEvent::Warned { what } => tell(what),
-            PlanEvent::Done(plan) => return Ok((*plan, kept)),
+            PlanEvent::Done(plan) => return Ok(PlanOutput::new(*plan, cached)),
             PlanEvent::Failed(error) => return Err(failed(&error)),
-            // Steps that come later are for those that know them.
-            _ => {}
         }
     }
     Err(CliError::new(
@@ -103,7 +102,7 @@ async fn make(
 
 /// Why there is no plan: what is wrong, and what would help.
 fn failed(error: &PlanError) -> CliError {
-    let too_costly = |one: &PlanDiagnostic| one.code == PlanCode::TooCostly;
+    let too_costly = |one: &Diagnostic| one.code == code::TOO_COSTLY;
     let too_costly = !error.diagnostics().is_empty() && error.diagnostics().iter().all(too_costly);
     let exit = if error.failure == PlanFailure::OverBudget || too_costly {
         Exit::Budget
@@ -115,8 +114,8 @@ fn failed(error: &PlanError) -> CliError {
     } else {
         Exit::Failed
     };
-    let problems: Vec<&PlanDiagnostic> = error.diagnostics().iter().collect();
-    let mut message = format!("there is no plan: {}", error.message);
+    let problems = error.diagnostics();
+    let mut message = format!("planning failed: {}", error.message);
     for problem in problems.iter().take(20) {
         message.push_str(&format!("\n  {problem}"));
     }
@@ -127,7 +126,9 @@ fn failed(error: &PlanError) -> CliError {
         } else {
             error.failure.advice()
         });
-    let problems = problems.iter().map(|one| serde_json::json!(one));
+    let problems = problems
+        .iter()
+        .map(|one| serde_json::json!(PlanFinding::from(one)));
     told.diagnostics = problems.collect();
     told
 }

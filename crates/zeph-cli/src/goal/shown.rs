@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
-use zeph_graph::{TaskGraph, Usd, picture};
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{Task, TaskGraph, Usd, Work, picture};
 use zeph_orchestration::plan::PlanFiles;
-use zeph_planner::{
-    Estimate, Plan, PlanCompiler as _, PlanDocument, PlanOutput, PlanRepair, PlanWarning,
-    TaskDocument, TaskKind,
-};
+use zeph_planner::agent::AgentExecutor;
+use zeph_planner::plan::{FindingKind, PlanCompiler as _, PlanOutput};
 
 use crate::read::page::Page;
 use crate::validate;
@@ -15,120 +14,97 @@ use crate::validate;
 /// The bytes of what a task is about.
 const ABOUT_BYTES: usize = 160;
 
-/// A plan that nothing was run of yet.
-pub(crate) struct Proposal {
-    pub(crate) goal: String,
-    pub(crate) document: PlanDocument,
-    pub(crate) file: String,
-    pub(crate) estimate: Estimate,
-    pub(crate) repairs: Vec<PlanRepair>,
-    pub(crate) warnings: Vec<PlanWarning>,
-    pub(crate) kept: bool,
-}
+/// A plan before it runs.
+pub(crate) struct Proposal(pub(crate) PlanOutput);
 
 impl Proposal {
-    pub(crate) fn of(plan: Plan, kept: bool) -> Self {
-        Self {
-            document: plan.document(),
-            file: plan.to_plan_file(),
-            goal: plan.goal,
-            estimate: plan.estimate,
-            repairs: plan.repairs,
-            warnings: plan.warnings,
-            kept,
-        }
-    }
-
-    pub(crate) fn of_output(output: PlanOutput) -> Self {
-        Self {
-            goal: output.goal,
-            document: output.document,
-            file: output.plan_file,
-            estimate: output.estimate,
-            repairs: output.repairs,
-            warnings: output.warnings,
-            kept: output.kept,
-        }
-    }
-
     /// The graph of its tasks; none if this version of the tool does not read its file any more.
     pub(crate) fn graph(&self) -> Option<TaskGraph> {
-        let spec = PlanFiles::default().compile(&self.file).ok()?;
+        let spec = PlanFiles::default().compile(&self.0.plan_file).ok()?;
         TaskGraph::try_from(spec).ok()
     }
 
     pub(crate) fn tell(&self, page: &mut Page) {
-        page.line(format!("Plan for: {}", self.goal));
-        if !self.document.reasoning.is_empty() {
-            page.block(2, &self.document.reasoning);
-        }
         let graph = self.graph();
+        let metadata = graph.as_ref().map(TaskGraph::metadata);
+        if let Some(goal) = metadata.and_then(|metadata| metadata.get("goal")) {
+            page.line(format!("Plan for: {goal}"));
+        }
+        if !self.0.reasoning.is_empty() {
+            page.block(2, &self.0.reasoning);
+        }
         if let Some(graph) = &graph {
             page.gap();
             page.block(2, &picture::tree(graph, |_| None));
+            page.gap();
+            let row = |(_, task): (_, &Task)| {
+                let (who, about) = work(task);
+                vec![task.name().to_owned(), who, about]
+            };
+            page.table(2, &[], &graph.tasks().map(row).collect::<Vec<_>>());
         }
-        page.gap();
-        let row = |task: &TaskDocument| vec![task.name.clone(), who(task), about(task)];
-        let rows: Vec<_> = self.document.tasks.iter().map(row).collect();
-        page.table(2, &[], &rows);
         page.gap();
         let size = graph.as_ref().map(validate::size).unwrap_or_default();
         page.line(format!("{size}; {}", self.cost()));
-        if self.kept {
-            page.line("the plan was kept from an earlier time; no model was asked");
+        if self.0.cached {
+            page.line("the plan comes from the cache; no model was called");
         }
-        for warning in &self.warnings {
-            page.line(format!("warning: {warning}"));
-        }
-        for repair in &self.repairs {
-            page.line(format!("mended: {repair}"));
+        for one in &self.0.findings {
+            let label = match one.kind {
+                FindingKind::Problem => "problem",
+                FindingKind::Warning => "warning",
+                FindingKind::Repair => "repaired",
+            };
+            page.line(format!("{label}: {one}"));
         }
     }
 
     fn cost(&self) -> String {
-        let money = match self.estimate.micro_usd {
+        let money = match self.0.estimate.micro_usd {
             Some(0) => "free of charge".to_owned(),
             Some(money) => format!("about {} USD", Usd(money)),
             None => "price unknown".to_owned(),
         };
-        format!("about {} tokens, {money}", self.estimate.tokens)
+        format!("about {} tokens, {money}", self.0.estimate.tokens)
     }
 
-    pub(crate) fn to_json(&self) -> Value {
+    /// The plan for programs: the tasks as a graph, the plan file, and what was found.
+    pub(crate) fn to_json(&self, goal: &str) -> Value {
+        let graph = self.graph().map(|graph| GraphSpec::from(&graph));
         json!({
-            "goal": self.goal,
-            "plan": self.document,
-            "plan_file": self.file,
-            "estimate": self.estimate,
-            "repairs": self.repairs,
-            "warnings": self.warnings,
-            "kept": self.kept,
+            "goal": goal,
+            "plan": graph,
+            "plan_file": self.0.plan_file,
+            "reasoning": self.0.reasoning,
+            "estimate": self.0.estimate,
+            "findings": self.0.findings,
+            "cached": self.0.cached,
         })
     }
 }
 
-fn who(task: &TaskDocument) -> String {
-    match task.kind {
-        TaskKind::Agent => match &task.agent {
-            Some(agent) => format!("agent {agent}"),
-            None => "any agent".to_owned(),
-        },
-        TaskKind::Command => "command".to_owned(),
-        TaskKind::Question => "asks you".to_owned(),
-    }
-}
-
-fn about(task: &TaskDocument) -> String {
-    let prompt = task.prompt.as_deref().unwrap_or_default();
-    let text = match task.kind {
-        TaskKind::Agent | TaskKind::Question => prompt.to_owned(),
-        TaskKind::Command => {
-            let given = task.arguments.iter().flatten();
-            let given = given.map(|one| format!(" {}={}", one.name, one.value));
-            let call = task.command.clone().unwrap_or_default();
-            format!("{call}{}", given.collect::<String>())
+/// Who does a task, and what it is about.
+fn work(task: &Task) -> (String, String) {
+    let (who, about) = match task.work() {
+        Work::Milestone => ("milestone".to_owned(), String::new()),
+        Work::Question(question) => ("asks you".to_owned(), question.text.clone()),
+        Work::Action { name, params } => {
+            let params = params.to_value().unwrap_or_default();
+            let text = |key: &str| params.get(key).and_then(Value::as_str);
+            if **name == *AgentExecutor::ACTION {
+                let who = match text("agent") {
+                    Some(agent) => format!("agent {agent}"),
+                    None => "any agent".to_owned(),
+                };
+                (who, text("prompt").unwrap_or_default().to_owned())
+            } else {
+                let argv = params.get("argv").and_then(Value::as_array);
+                let argv = argv.into_iter().flatten().filter_map(Value::as_str);
+                (name.to_string(), argv.collect::<Vec<_>>().join(" "))
+            }
         }
     };
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    truncate(&line, ABOUT_BYTES, Boundary::Char).to_string()
+    let line = about.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = truncate(&line, ABOUT_BYTES, Boundary::Char).to_string();
+    (who, line)
 }

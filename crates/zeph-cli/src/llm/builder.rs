@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use zeph_orchestration::{Orchestrator, OrchestratorBuilder, RunSpec};
-use zeph_planner::Prompts;
+use zeph_planner::prompts::Prompts;
 use zeph_subagent::{AgentCatalog, AgentReader};
 
 use super::setup::ModelConfig;

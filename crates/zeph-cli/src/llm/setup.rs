@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use zeph_config::Origin;
 use zeph_graph::{TaskGraph, Work};
-use zeph_planner::PLAN;
+use zeph_planner::plan::PLAN;
 
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};

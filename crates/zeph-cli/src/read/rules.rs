@@ -7,7 +7,7 @@ use zeph_common::format_duration;
 use zeph_graph::{
     AnswerKind, Approval, Effect, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work,
 };
-use zeph_planner::AgentExecutor;
+use zeph_planner::agent::AgentExecutor;
 
 use super::page::count;
 

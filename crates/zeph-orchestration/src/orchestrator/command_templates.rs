@@ -1,7 +1,7 @@
 //! Command templates of the settings, as the planner takes them.
 
 use zeph_config::{ArgumentKind as Kind, CommandConfig, OrchestrationConfig};
-use zeph_planner::{ArgumentKind, BadTemplate, CommandTemplate, Commands};
+use zeph_planner::plan::{ArgumentKind, BadTemplate, CommandTemplate, Commands};
 
 use super::OrchestratorError;
 

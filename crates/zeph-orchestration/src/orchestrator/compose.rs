@@ -13,7 +13,7 @@ use zeph_memory::RawGraphStore;
 #[cfg(feature = "planfile")]
 use zeph_planfile::{BoundPlan, RunValues};
 #[cfg(feature = "planner")]
-use zeph_planner::Tape;
+use zeph_planner::replay::Recording;
 use zeph_runtime::{Engine, Limits, Owners, QuestionView};
 #[cfg(feature = "planfile")]
 use zeph_sanitizer::Redactor;
@@ -147,7 +147,7 @@ impl Components {
     pub(super) fn replay_registry(
         &self,
         run: &RunParts<'_>,
-        recording: &Tape,
+        recording: &Recording,
     ) -> Result<Registry, OrchestratorError> {
         let mut registry = self.host_registry(run)?;
         if let Some(models) = self.models.assemble(self, run, Some(recording))? {

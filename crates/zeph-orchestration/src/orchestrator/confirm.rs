@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use zeph_graph::RunId;
-use zeph_planner::PlanOutput;
+use zeph_planner::plan::PlanOutput;
 
 /// Who says whether a plan may run.
 #[derive(Clone, Default)]
@@ -32,7 +32,7 @@ impl Confirm {
     /// ```
     /// use zeph_orchestration::{Confirm, Verdict};
     /// let confirm = Confirm::with(|proposed| async move {
-    ///     match proposed.plan.document.tasks.len() {
+    ///     match proposed.plan.estimate.tasks {
     ///         0..=5 => Verdict::Approve,
     ///         _ => Verdict::Reject("five tasks at most".to_owned()),
     ///     }

@@ -10,8 +10,6 @@ use zeph_graph::RunId;
 use zeph_graph::{Spent, wire::Diagnostics};
 #[cfg(feature = "planfile")]
 use zeph_planfile::BadMetadata;
-#[cfg(feature = "planner")]
-use zeph_planner::LlmContextErrors;
 use zeph_runtime::RuntimeError;
 #[cfg(feature = "planfile")]
 use zeph_sanitizer::SecretError;
@@ -71,7 +69,7 @@ pub enum OrchestratorError {
     /// Agents, models and tools do not fit together.
     #[cfg(feature = "planner")]
     #[error("{0}")]
-    LlmContext(#[from] LlmContextErrors),
+    LlmContext(zeph_diagnostics::Diagnostics),
     /// Command templates of the settings are wrong.
     #[cfg(feature = "planner")]
     #[error("{0}")]

@@ -6,11 +6,15 @@ use zeph_executor::{Executor, Registry};
 use zeph_graph::{Policy, TaskGraph, TaskId, Work};
 use zeph_llm::{LlmProvider, RetryPolicy, Retrying};
 use zeph_planfile::Templated;
-use zeph_planner::{
-    ADOPT, ANSWER, AdoptExecutor, AgentExecutor, Aggregator, AnswerExecutor, CachedPlanner,
-    FolderCache, LlmAggregator, LlmContext, LlmContextBuilder, LlmPlanner, PLAN, PlanExecutor,
-    PlanLimits, PlanRequest, PlanStream, Planner, PriceList, Prompts, Tape, Tools,
+use zeph_planner::agent::{AgentExecutor, Tools};
+use zeph_planner::answer::{Aggregator, AnswerExecutor, LlmAggregator};
+use zeph_planner::plan::{
+    ADOPT, ANSWER, AdoptExecutor, CachedPlanner, FolderCache, LlmPlanner, PLAN, PlanExecutor,
+    PlanLimits, PlanRequest, PlanStream, Planner, PriceList,
 };
+use zeph_planner::prompts::Prompts;
+use zeph_planner::replay::Recording;
+use zeph_planner::{LlmContext, LlmContextBuilder};
 use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
 use zeph_subagent::AgentCatalog;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
@@ -206,7 +210,7 @@ impl Orchestrator {
             goal: goal.into(),
             ..models.request
         };
-        let request = request.feedback(feedback).around(Arc::new(around));
+        let request = request.feedback(feedback).wrap(Arc::new(around));
         Ok(models.planner.plan(request))
     }
 }
@@ -218,7 +222,7 @@ impl ModelSide {
         &self,
         components: &Components,
         run: &RunParts<'_>,
-        recording: Option<&Tape>,
+        recording: Option<&Recording>,
     ) -> Result<Option<RunModels>, OrchestratorError> {
         let Some(provider) = &self.provider else {
             return Ok(None);
@@ -227,10 +231,10 @@ impl ModelSide {
         let prompts = self.prompts.clone().unwrap_or_else(Prompts::built_in);
         let context = self.context_of(components, run, provider, Arc::clone(&sanitizer));
         let context = match recording {
-            Some(recording) => context.on_tape(recording),
+            Some(recording) => context.replaying(recording),
             None => context,
         };
-        let context = Arc::new(context.build()?);
+        let context = Arc::new(context.build().map_err(OrchestratorError::LlmContext)?);
         let planning = match recording {
             Some(recording) => recording.provider(&**provider),
             None => Arc::clone(provider),
@@ -247,7 +251,7 @@ impl ModelSide {
         };
         let planner = match &config.plan_cache {
             Some(folder) if recording.is_none() => {
-                let cache = Arc::new(FolderCache::new(folder));
+                let cache = FolderCache::new(folder);
                 Arc::new(CachedPlanner::new(planner, cache))
             }
             Some(_) | None => planner,
@@ -375,8 +379,8 @@ impl RunModels {
         let agent = Templated::new(agent, run.values.clone()).sanitized(self.sanitizer);
         let agent: Arc<dyn Executor> = Arc::new(agent);
         let answers = match &side.aggregator {
-            Some(aggregator) => AnswerExecutor::with(Arc::clone(aggregator)),
-            None => AnswerExecutor::with(LlmAggregator::new(Arc::clone(&self.context))),
+            Some(aggregator) => AnswerExecutor::new(Arc::clone(aggregator)),
+            None => AnswerExecutor::new(LlmAggregator::new(Arc::clone(&self.context))),
         };
         let mut adopt = AdoptExecutor::new(Arc::new(PlanFiles::new(&components.settings.config)));
         if let Some(rounds) = side.max_rounds {

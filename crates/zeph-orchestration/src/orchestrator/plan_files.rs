@@ -12,9 +12,9 @@ use zeph_graph::{Retry, TaskGraph};
 use zeph_planfile::{BoundPlan, Diagnostics, Format, MAX_PLAN_BYTES, Plan};
 #[cfg(feature = "planner")]
 use {
+    zeph_diagnostics::{Code, Diagnostic},
     zeph_graph::wire::GraphSpec,
-    zeph_planfile::Diagnostic,
-    zeph_planner::{FileProblem, PlanCompiler},
+    zeph_planner::plan::PlanCompiler,
 };
 
 /// Reads plan files, with settings for what a plan does not say.
@@ -228,37 +228,30 @@ impl PlanFiles {
 /// run that the tasks are added to has its own.
 #[cfg(feature = "planner")]
 impl PlanCompiler for PlanFiles {
-    fn compile(&self, plan_file: &str) -> Result<GraphSpec, Vec<FileProblem>> {
+    fn compile(&self, plan_file: &str) -> Result<GraphSpec, Diagnostics> {
         let format = if plan_file.trim_start().starts_with('{') {
             Format::Json
         } else {
             Format::Toml
         };
-        let plan = Plan::load(plan_file, format, "plan").map_err(|errors| problems(&errors))?;
-        let misplaced = misplaced(&plan);
-        if !misplaced.is_empty() {
-            return Err(misplaced);
-        }
-        let bound = self.bind(plan, &BTreeMap::new());
-        let bound = bound.map_err(|errors| problems(&errors))?;
+        let plan = Plan::load(plan_file, format, "plan")?;
+        misplaced(&plan).into_result()?;
+        let bound = self.bind(plan, &BTreeMap::new())?;
         let spec = bound.spec();
         if spec.tasks.len() > self.max_tasks {
             let (tasks, limit) = (spec.tasks.len(), self.max_tasks);
-            return Err(vec![FileProblem {
-                code: "too_many_tasks".to_owned(),
-                place: String::new(),
-                message: PlanFileError::TooManyTasks { tasks, limit }.to_string(),
-            }]);
+            let message = PlanFileError::TooManyTasks { tasks, limit }.to_string();
+            return Err(Diagnostic::new(Code::new("too_many_tasks"), message).into());
         }
         // Problems that only the whole graph shows.
-        bound.graph().map_err(|errors| problems(&errors))?;
+        bound.graph()?;
         Ok(spec.clone())
     }
 }
 
 /// The keys that only a run of the plan's own could use.
 #[cfg(feature = "planner")]
-fn misplaced(plan: &Plan) -> Vec<FileProblem> {
+fn misplaced(plan: &Plan) -> Diagnostics {
     let there = [
         ("params", !plan.params().is_empty()),
         ("budget", plan.budget().is_some()),
@@ -267,37 +260,12 @@ fn misplaced(plan: &Plan) -> Vec<FileProblem> {
         ("max_parallel", plan.max_parallel().is_some()),
     ];
     let there = there.into_iter().filter(|(_, there)| *there);
-    let problem = |(key, _): (&str, bool)| FileProblem {
-        code: "belongs_to_run".to_owned(),
-        place: String::new(),
-        message: format!(
-            "`{key}` is for a run of the plan's own, and this plan goes into a run that is under way; leave it out"
-        ),
+    let problem = |(key, _): (&str, bool)| {
+        let message =
+            format!("`{key}` belongs to a run, and this plan is added to an existing run");
+        Diagnostic::new(Code::new("belongs_to_run"), message).help(format!("remove `{key}`"))
     };
     there.map(problem).collect()
-}
-
-#[cfg(feature = "planner")]
-fn problems(errors: &Diagnostics) -> Vec<FileProblem> {
-    errors.iter().map(problem).collect()
-}
-
-#[cfg(feature = "planner")]
-fn problem(one: &Diagnostic) -> FileProblem {
-    let place = match (&one.path, one.line_column()) {
-        (Some(pointer), _) => pointer.clone(),
-        (None, Some((line, column))) => format!("{line}:{column}"),
-        (None, None) => String::new(),
-    };
-    let message = match &one.help {
-        Some(help) => format!("{} ({help})", one.message),
-        None => one.message.clone(),
-    };
-    FileProblem {
-        code: one.code.text().to_owned(),
-        place,
-        message: zeph_common::escape_terminal(&message).into_owned(),
-    }
 }
 
 #[cfg(all(test, feature = "planner"))]
@@ -306,7 +274,7 @@ mod tests {
 
     use super::{OrchestrationConfig, PlanFiles};
     use zeph_graph::wire::WorkSpec;
-    use zeph_planner::PlanCompiler as _;
+    use zeph_planner::plan::PlanCompiler as _;
 
     #[test]
     fn each_kind_of_task_becomes_its_work() {
@@ -331,7 +299,11 @@ mod tests {
             .expect_err("it has three");
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(problems.len(), 3, "{told:?}");
-        assert!(problems.iter().all(|one| one.code == "belongs_to_run"));
+        assert!(
+            problems
+                .iter()
+                .all(|one| one.code.text() == "belongs_to_run")
+        );
     }
 
     #[test]
@@ -351,7 +323,7 @@ mod tests {
             ..OrchestrationConfig::default()
         };
         let problems = PlanFiles::new(&few).compile(plan).unwrap_err();
-        assert_eq!(problems[0].code, "too_many_tasks");
+        assert_eq!(problems.as_slice()[0].code.text(), "too_many_tasks");
     }
 
     #[test]
@@ -360,6 +332,9 @@ mod tests {
         let problems = PlanFiles::default()
             .compile(json)
             .expect_err("a key is wrong");
-        assert_eq!(problems[0].place, "/tasks/a/nedds");
+        assert_eq!(
+            problems.as_slice()[0].path.as_deref(),
+            Some("/tasks/a/nedds")
+        );
     }
 }

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::{RunEnd, RunId, RunState, Spent, TaskId, TaskState, Work};
 use zeph_memory::RawGraphStore;
-use zeph_planner::{ADOPT, ANSWER, Adopted, Answer, PLAN, PlanOutput};
+use zeph_planner::answer::Answer;
+use zeph_planner::plan::{ADOPT, ANSWER, Adopted, PLAN, PlanOutput};
 use zeph_runtime::{AttemptEnd, QuestionView, RunView};
 
 use super::OrchestratorError;

@@ -13,7 +13,8 @@ use {
     crate::{ReplayReport, replay_run},
     std::sync::Arc,
     zeph_graph::{RunState, Work},
-    zeph_planner::{ADOPT, AdoptParams, PlanOutput, Tape, goal_graph},
+    zeph_planner::plan::{ADOPT, AdoptParams, PlanOutput, goal_graph},
+    zeph_planner::replay::Recording,
     zeph_runtime::{QuestionView, RuntimeError},
 };
 
@@ -297,7 +298,7 @@ impl Orchestrator {
     pub async fn replay(&self, run: &RunId) -> Result<ReplayReport, OrchestratorError> {
         let components = &*self.0;
         let redact = RedactSecrets(components.redactor(&RunValues::default())?);
-        let make = |recording: &Tape, view: &RunView| {
+        let make = |recording: &Recording, view: &RunView| {
             let parts = RunParts {
                 graph: view.graph(),
                 policy: view.scheduler.policy(),

@@ -1,33 +1,35 @@
-//! Replay: a stored run is decided once more, and what models did in it is done once more.
+//! Replay of a stored run: repeats the decisions of the scheduler and the attempts that call a model.
 
-mod gather;
+mod collect;
 
 use std::sync::Arc;
 
 use zeph_executor::{Redact, Registry};
 use zeph_graph::{Attempt, RunId};
 use zeph_memory::RawGraphStore;
-use zeph_planner::{ADOPT, ANSWER, AgentExecutor, PLAN, Replayed, Tape, replay_attempt};
+use zeph_planner::agent::AgentExecutor;
+use zeph_planner::plan::{ADOPT, ANSWER, PLAN};
+use zeph_planner::replay::{Recording, ReplayOutcome, replay_attempt};
 use zeph_runtime::{RunView, RuntimeError};
 use zeph_scheduler::Divergence;
 
-use gather::{Gathered, Known, decide_again, gather};
+use collect::StoredRun;
 
-/// What became of a replay.
+/// The result of a replay.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReplayReport {
     /// The run.
     pub run: RunId,
-    /// The records of its journal.
+    /// The number of records in its journal.
     pub records: usize,
-    /// Where the journal differs from what the machine decides now; `None` if nowhere.
+    /// The first record that the scheduler decides differently now; `None` if there is none.
     pub divergence: Option<Divergence>,
-    /// The attempts of `plan`, `adopt`, `agent` and `answer`, in the order in which they began.
+    /// The attempts of `plan`, `adopt`, `agent` and `answer`, in the order in which they started.
     pub attempts: Vec<AttemptReplay>,
 }
 
-/// What became of one attempt.
+/// The result for one attempt.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AttemptReplay {
@@ -35,33 +37,33 @@ pub struct AttemptReplay {
     pub task: Arc<str>,
     /// Its action.
     pub action: Arc<str>,
-    /// Which attempt.
+    /// The number of the attempt.
     pub attempt: Attempt,
-    /// The same, the first difference, or why it cannot be made again.
-    pub outcome: Replayed,
+    /// The outcome: the same, the first difference, or why it was skipped.
+    pub outcome: ReplayOutcome,
 }
 
 impl ReplayReport {
-    /// Whether nothing differs. Attempts that cannot be made again do not.
+    /// Whether there is no difference. A skipped attempt is not a difference.
     #[must_use]
     pub fn is_same(&self) -> bool {
-        let differs = |one: &AttemptReplay| matches!(one.outcome, Replayed::Differs(_));
+        let differs = |one: &AttemptReplay| matches!(one.outcome, ReplayOutcome::Differs(_));
         self.divergence.is_none() && !self.attempts.iter().any(differs)
     }
 }
 
-/// Replays a stored run, whoever owns it, without a network and without changing anything.
+/// Replays a stored run, also one that another process owns. Needs no network and changes nothing.
 ///
-/// First the journal is decided once more ([`zeph_scheduler::replay`]): the same records at the same
-/// times. Then every attempt of `plan`, `adopt`, `agent` and `answer` that ended by itself is made once
-/// more ([`replay_attempt`]) by the executors of a registry that `make` gives. It must be made as it was
-/// for the run, with the sanitizer's [seed](crate::Orchestrator::open) from the run's policy, with the
-/// [tape](Tape) in place of providers and tools ([`LlmContextBuilder::on_tape`](zeph_planner::LlmContextBuilder)),
-/// and without a plan cache. `redact` is the redactor of the run.
+/// First the scheduler decides again ([`zeph_scheduler::replay`]): the same records at the same times.
+/// Then the executors of a registry that `make` gives repeat every attempt of `plan`, `adopt`, `agent`
+/// and `answer` that ended by itself ([`replay_attempt`]). The registry must be made as for the run, with
+/// the sanitizer's [seed](crate::Orchestrator::open) from the run's policy, with the [`Recording`] in place of
+/// providers and tools
+/// ([`LlmContextBuilder::replaying`](zeph_planner::LlmContextBuilder::replaying)), and without a plan
+/// cache. `redact` is the redactor of the run.
 ///
-/// Estimates of tokens learn from what services report, in the order of the reports; where prompts were
-/// cut to an estimate in tasks side by side, a replay may cut them elsewhere, and tells that as a
-/// difference.
+/// Token counters learn from the reports of services, in the order of the reports. If prompts of parallel
+/// tasks were cut to an estimate, a replay may cut them differently and report a difference.
 ///
 /// # Errors
 /// If the run cannot be read, or `make` fails.
@@ -69,33 +71,30 @@ pub async fn replay_run<E: From<RuntimeError>>(
     store: &dyn RawGraphStore,
     run: &RunId,
     redact: Option<Arc<dyn Redact>>,
-    make: impl FnOnce(&Tape, &RunView) -> Result<Registry, E>,
+    make: impl FnOnce(&Recording, &RunView) -> Result<Registry, E>,
 ) -> Result<ReplayReport, E> {
     let view = RunView::load(store, run).await?;
-    let known = Known::read(store, &view).await?;
-    let divergence = decide_again(&view, &known).err();
-    let tape = Tape::new();
-    let registry = make(&tape, &view)?;
+    let stored = StoredRun::read(store, &view).await?;
+    let divergence = stored.replay_decisions().err();
+    let recording = Recording::new();
+    let registry = make(&recording, &view)?;
     let mut attempts = Vec::new();
-    for one in gather(store, &view, &known, is_a_role).await? {
-        let Gathered {
-            task,
-            action,
-            attempt,
-            recorded,
-        } = one;
-        let executor = registry.find(&task, Some(&action));
-        let outcome = match (recorded, executor) {
-            (Err(why), _) => Replayed::Skipped(why),
-            (Ok(_), None) => Replayed::Skipped("nobody here does its action".to_owned()),
+    for one in stored.attempts(calls_model).await? {
+        let executor = registry.find(&one.task, Some(&one.action));
+        let outcome = match (one.recorded, executor) {
+            (Err(why), _) => ReplayOutcome::Skipped(why.to_owned()),
+            (Ok(_), None) => {
+                let why = format!("no executor is registered for the action {}", one.action);
+                ReplayOutcome::Skipped(why)
+            }
             (Ok(recorded), Some(executor)) => {
-                replay_attempt(&**executor, *recorded, &tape, redact.clone()).await
+                replay_attempt(&**executor, *recorded, &recording, redact.clone()).await
             }
         };
         attempts.push(AttemptReplay {
-            task,
-            action,
-            attempt,
+            task: one.task,
+            action: one.action,
+            attempt: one.attempt,
             outcome,
         });
     }
@@ -107,7 +106,7 @@ pub async fn replay_run<E: From<RuntimeError>>(
     })
 }
 
-/// The actions whose attempts are made again: a command or a closure might do anything.
-fn is_a_role(action: &str) -> bool {
+/// The actions whose attempts are repeated. A command or a closure may have any effect.
+fn calls_model(action: &str) -> bool {
     [PLAN, ADOPT, AgentExecutor::ACTION, ANSWER].contains(&action)
 }

@@ -2,7 +2,7 @@
 
 use zeph_graph::{Fault, OverBudget};
 use zeph_orchestration::executor::Budget;
-use zeph_orchestration::planner::Written;
+use zeph_orchestration::planner::answer::WrittenBy;
 use zeph_orchestration::{OrchestratorBuilder, RunEnd, RunState, TaskState};
 
 use crate::script::{ANSWER, GOAL, asked, builder, planning_leaves};
@@ -40,7 +40,7 @@ async fn at_the_limit_there_is_a_partial_answer_that_says_so() {
     );
 
     let answer = report.answer.unwrap();
-    assert_eq!(answer.by, Written::Deterministic);
+    assert_eq!(answer.by, WrittenBy::Deterministic);
     assert!(answer.why.is_some_and(|why| why.contains("budget")));
     assert_eq!(answer.sources, ["rain"]);
     let missing: Vec<&str> = answer.missing.iter().map(|one| &*one.task).collect();

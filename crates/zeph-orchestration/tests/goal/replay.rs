@@ -6,7 +6,8 @@ use zeph_graph::OverBudget;
 use zeph_orchestration::executor::{Budget, NoteKind};
 use zeph_orchestration::llm::{ErrorKind, LlmRequest, Reply, RetryPolicy, ScriptedProvider};
 use zeph_orchestration::memory::{MemoryStore, RawGraphStore};
-use zeph_orchestration::planner::{Difference, Place, PromptName, Prompts, Replayed};
+use zeph_orchestration::planner::prompts::{PromptName, Prompts};
+use zeph_orchestration::planner::replay::{Difference, DifferenceIn, ReplayOutcome};
 use zeph_orchestration::{Confirm, OrchestratorBuilder, OrchestratorError, ReplayReport, Verdict};
 
 use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, says};
@@ -33,9 +34,9 @@ async fn replayed(
 fn outcomes(report: &ReplayReport) -> Vec<(&str, &str)> {
     let outcomes = report.attempts.iter().map(|one| {
         let word = match &one.outcome {
-            Replayed::Same => "same",
-            Replayed::Differs(_) => "differs",
-            Replayed::Skipped(_) => "skipped",
+            ReplayOutcome::Same => "same",
+            ReplayOutcome::Differs(_) => "differs",
+            ReplayOutcome::Skipped(_) => "skipped",
         };
         (&*one.task, word)
     });
@@ -48,7 +49,7 @@ fn all_same(report: &ReplayReport) {
     for one in &report.attempts {
         assert_eq!(
             one.outcome,
-            Replayed::Same,
+            ReplayOutcome::Same,
             "{}: {:?}",
             one.task,
             one.outcome
@@ -133,8 +134,8 @@ async fn secrets_are_compared_as_they_were_kept() {
 fn difference<'a>(report: &'a ReplayReport, task: &str) -> &'a Difference {
     let of_task = report.attempts.iter().filter(|one| &*one.task == task);
     let mut differences = of_task.filter_map(|one| match &one.outcome {
-        Replayed::Differs(difference) => Some(difference),
-        Replayed::Same | Replayed::Skipped(_) => None,
+        ReplayOutcome::Differs(difference) => Some(difference),
+        ReplayOutcome::Same | ReplayOutcome::Skipped(_) => None,
     });
     differences
         .next()
@@ -160,7 +161,7 @@ async fn a_changed_prompt_is_found_and_named() {
     assert!(!report.is_same());
     assert_eq!(report.divergence, None);
     let found = difference(&report, "rain");
-    let prompt = Place::Note {
+    let prompt = DifferenceIn::Note {
         kind: NoteKind::Prompt,
         number: 1,
     };

@@ -1,14 +1,14 @@
-//! What a task of the action `agent` says.
+//! The parameters of the action `agent`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeph_subagent::AgentOutput;
 
-/// The parameters of a task that an agent does, as JSON; only `prompt` is required.
+/// The parameters of the action `agent`, as JSON; only `prompt` is required.
 ///
 /// # Examples
 /// ```
-/// use zeph_planner::AgentParams;
+/// use zeph_planner::agent::AgentParams;
 /// let params = AgentParams::new("Group these commits by area");
 /// let json = serde_json::json!({ "prompt": "Group these commits by area" });
 /// assert_eq!(serde_json::from_value::<AgentParams>(json)?, params);
@@ -17,29 +17,29 @@ use zeph_subagent::AgentOutput;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentParams {
-    /// The agent that is to do it; `None` lets the router choose.
+    /// The agent; `None` lets the router choose.
     #[serde(default)]
     pub agent: Option<String>,
-    /// What to do. Trusted: a person or the plan's author wrote it.
+    /// The instruction. Trusted: it comes from the plan's author or a person.
     pub prompt: String,
-    /// The tools that it may use, each of them one of the agent's; `None` is all of the agent's.
+    /// The tools that it may use, all of them among the agent's tools; `None` allows all of these.
     #[serde(default)]
     pub tools: Option<Vec<String>>,
-    /// What the agent must be able to do, for the router.
+    /// The abilities that the agent must have, for the router.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// The form of the result; `None` is the form that the agent's definition names.
+    /// The output format; `None` is the format of the agent's definition.
     #[serde(default)]
     pub output: Option<OutputParam>,
-    /// The parents whose results it sees; `None` is all of them.
+    /// The parents whose results it sees; `None` shows all of them.
     #[serde(default)]
     pub context: Option<Vec<String>>,
-    /// The most tokens of each answer; `None` is the agent's own limit, which it cannot exceed.
+    /// The most tokens of each answer, at most the agent's own limit, which is also the default.
     #[serde(default)]
     pub max_output_tokens: Option<u32>,
 }
 
-/// The form of a result, as a task asks for it: `"text"`, `"json"`, `{ "schema": {…} }`.
+/// The output format in the parameters of a task: `"text"`, `"json"`, `{ "schema": {…} }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputParam {
@@ -47,7 +47,7 @@ pub enum OutputParam {
     Text,
     /// Any JSON value.
     Json,
-    /// A JSON value of that schema.
+    /// A JSON value that fits the schema.
     Schema(Value),
 }
 

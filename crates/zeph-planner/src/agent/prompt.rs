@@ -1,4 +1,4 @@
-//! The first messages of an agent's conversation: who it is, what to do, what its parents left.
+//! The first messages of a conversation: the agent, its task, and the results of the task's parents.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -8,12 +8,13 @@ use zeph_llm::Message;
 use zeph_sanitizer::Change;
 use zeph_subagent::{AgentOutput, SubAgentDef};
 
-use super::fault;
+use super::errors;
 use super::params::AgentParams;
-use crate::portion::{Measured, Piece, Portion, Room, value_text};
-use crate::{LlmContext, PromptName};
+use crate::LlmContext;
+use crate::prompt_budget::{FitError, PromptBudget, Section, SectionText, value_text};
+use crate::prompts::PromptName;
 
-/// The first messages, and what was done to the parents' results in them.
+/// The first messages, and what they show of the parents' results.
 pub(super) struct Opening {
     pub(super) messages: Vec<Message>,
     pub(super) shown: Vec<ParentShown>,
@@ -26,28 +27,25 @@ pub struct ParentShown {
     pub parent: String,
     /// How it ended.
     pub state: ParentState,
-    /// Whether something of its output is missing.
+    /// Whether a part of its output is missing.
     pub cut: bool,
-    /// What the sanitizer changed in it.
+    /// The changes by the sanitizer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// How much it looks like an injection, from 0 to 1: advice, nothing was blocked by it.
+    /// How much it looks like an injection, from 0 to 1; advice only, nothing is blocked.
     pub score: f64,
 }
 
-/// How often the parents' share is made smaller until the whole prompt fits.
-const TRIES: u32 = 4;
-
-/// What each message costs beside its text, in tokens: role and separators.
+/// The tokens of each message beside its text: role and separators.
 pub(super) const MESSAGE_TOKENS: u64 = 8;
 
-/// The conversation's beginning, of at most `budget` tokens by `count`.
+/// The start of a conversation, of at most `budget` tokens.
 ///
 /// # Errors
-/// `unknown_parent` if the task wants to see what it does not need; `prompt_too_long` if the task's
-/// own words do not fit.
+/// `unknown_parent` if the task names a parent that it does not need; `prompt_too_long` if the prompt
+/// does not fit even without the parents' results.
 pub(super) async fn open(
-    llm_context: &LlmContext,
+    context: &LlmContext,
     agent: &SubAgentDef,
     params: &AgentParams,
     output: &AgentOutput,
@@ -55,77 +53,50 @@ pub(super) async fn open(
     count: &(dyn Fn(&str) -> u64 + Sync),
     budget: u64,
 ) -> Result<Opening, TaskError> {
-    let parents = seen(params, input)?;
-    let system = system(llm_context, agent, output)?;
-    let room = Room {
-        sanitizer: llm_context.sanitizer(),
+    let parents = parents(params, input)?;
+    let system = system(context, agent, output)?;
+    let prompt = PromptBudget {
+        sanitizer: context.sanitizer(),
         count,
-        most: u64::MAX,
+        max_section: u64::MAX,
     };
-    let outputs = parents.iter().filter_map(|(name, parent)| {
+    let sections = parents.iter().filter_map(|(name, parent)| {
         let output = parent.output.as_ref()?;
-        Some(Piece::new(name, value_text(&output.value)))
+        Some(Section::new(*name, value_text(&output.value)))
     });
-    let measured = room.measure(outputs.collect()).await;
-    let pieces: Vec<&Measured<'_>> = measured.iter().collect();
+    let sections = prompt.measure(sections.collect()).await;
     let system_tokens = count(&system) + 2 * MESSAGE_TOKENS;
-    let left_out = Portion::left_out();
-    let nothing: Vec<Option<&Portion>> = parents
-        .iter()
-        .map(|(_, parent)| parent.output.as_ref().map(|_| &left_out))
-        .collect();
-    let bare = user(llm_context, params, &parents, &nothing)?;
-    let base = system_tokens + count(&bare);
-    if base > budget {
-        return Err(fault::prompt_too_long(base, budget));
-    }
-    let mut share = budget - base;
-    for tried in 0..TRIES {
-        let portions = room.share(&pieces, share).await;
-        let mut portions = portions.iter();
-        let by_parent: Vec<Option<&Portion>> = parents
-            .iter()
-            .map(|(_, parent)| parent.output.as_ref().and_then(|_| portions.next()))
-            .collect();
-        let text = user(llm_context, params, &parents, &by_parent)?;
-        let total = system_tokens + count(&text);
-        if total <= budget {
-            return Ok(Opening {
-                messages: vec![Message::system(system), Message::user(text)],
-                shown: shown(&parents, &by_parent),
-            });
-        }
-        if share == 0 {
-            break;
-        }
-        // The texts around the portions take tokens, too, and counts of parts do not add up; each try
-        // cuts from whole texts again, so more goes each time.
-        share = share.saturating_sub((total - budget) << tried);
-    }
+    let render = |texts: &[SectionText]| user(context, params, &parents, texts);
+    let left = budget.saturating_sub(system_tokens);
+    let fitted = prompt.fit(&sections, left, render).await;
+    let fitted = fitted.map_err(|error| match error {
+        FitError::TooLong(tokens) => errors::prompt_too_long(system_tokens + tokens, budget),
+        FitError::Render(error) => error,
+    })?;
     Ok(Opening {
-        messages: vec![Message::system(system), Message::user(bare)],
-        shown: shown(&parents, &nothing),
+        messages: vec![Message::system(system), Message::user(fitted.prompt)],
+        shown: shown(&parents, &fitted.sections),
     })
 }
 
-/// The parents that the task wants to see, in the order in which they were declared.
-fn seen<'a>(
+/// The parents that the task wants to see, in the order of the graph.
+fn parents<'a>(
     params: &AgentParams,
     input: &'a TaskInput,
 ) -> Result<Vec<(&'a str, &'a Parent)>, TaskError> {
     let wanted = params.context.as_deref();
     let mut names = wanted.unwrap_or_default().iter();
     if let Some(name) = names.find(|name| !input.parents.contains_key(*name)) {
-        return Err(fault::unknown_parent(name));
+        return Err(errors::unknown_parent(name));
     }
-    let seen = |name: &str| wanted.is_none_or(|names| names.iter().any(|one| one == name));
+    let is_wanted = |name: &str| wanted.is_none_or(|names| names.iter().any(|one| one == name));
     let parents = input.parents.iter();
     let parents = parents.map(|(name, parent)| (name.as_str(), parent));
-    Ok(parents.filter(|(name, _)| seen(name)).collect())
+    Ok(parents.filter(|(name, _)| is_wanted(name)).collect())
 }
 
 fn system(
-    llm_context: &LlmContext,
+    context: &LlmContext,
     agent: &SubAgentDef,
     output: &AgentOutput,
 ) -> Result<String, TaskError> {
@@ -136,41 +107,49 @@ fn system(
     };
     let values = json!({
         "agent": { "name": agent.name, "description": agent.description, "prompt": agent.prompt },
-        "preamble": llm_context.sanitizer().preamble(),
+        "preamble": context.sanitizer().preamble(),
         "output": word,
     });
-    llm_context.prompt(PromptName::Agent, &values)
+    context.prompt(PromptName::Agent, &values)
+}
+
+/// Each parent with the text of its output; `None` without an output.
+fn with_texts<'a>(
+    parents: &'a [(&'a str, &'a Parent)],
+    texts: &'a [SectionText],
+) -> impl Iterator<Item = (&'a str, &'a Parent, Option<&'a SectionText>)> {
+    let mut texts = texts.iter();
+    parents.iter().map(move |(name, parent)| {
+        let text = parent.output.as_ref().and_then(|_| texts.next());
+        (*name, *parent, text)
+    })
 }
 
 fn user(
-    llm_context: &LlmContext,
+    context: &LlmContext,
     params: &AgentParams,
     parents: &[(&str, &Parent)],
-    portions: &[Option<&Portion>],
+    texts: &[SectionText],
 ) -> Result<String, TaskError> {
-    let parents = parents
-        .iter()
-        .zip(portions)
-        .map(|((name, parent), portion)| {
-            json!({
-                "name": escape_terminal(name),
-                "state": parent.state,
-                "text": portion.map(|portion| &portion.text),
-            })
-        });
+    let parents = with_texts(parents, texts).map(|(name, parent, text)| {
+        json!({
+            "name": escape_terminal(name),
+            "state": parent.state,
+            "text": text.map(|text| &text.text),
+        })
+    });
     let parents: Vec<_> = parents.collect();
     let values = json!({ "prompt": params.prompt, "parents": parents });
-    llm_context.prompt(PromptName::AgentTask, &values)
+    context.prompt(PromptName::AgentTask, &values)
 }
 
-fn shown(parents: &[(&str, &Parent)], portions: &[Option<&Portion>]) -> Vec<ParentShown> {
-    let parents = parents.iter().zip(portions);
-    let shown = parents.map(|((name, parent), portion)| ParentShown {
-        parent: (*name).to_owned(),
+fn shown(parents: &[(&str, &Parent)], texts: &[SectionText]) -> Vec<ParentShown> {
+    let shown = with_texts(parents, texts).map(|(name, parent, text)| ParentShown {
+        parent: name.to_owned(),
         state: parent.state,
-        cut: portion.is_some_and(|portion| portion.cut),
-        changes: portion.map_or_else(Vec::new, |portion| portion.changes.clone()),
-        score: portion.map_or(0.0, |portion| portion.score),
+        cut: text.is_some_and(|text| text.cut),
+        changes: text.map_or_else(Vec::new, |text| text.changes.clone()),
+        score: text.map_or(0.0, |text| text.score),
     });
     shown.collect()
 }

@@ -1,35 +1,34 @@
-//! Who does a task: the decision, and what is kept of it.
+//! The choice of the agent for a task, and its note.
 
 use serde::{Deserialize, Serialize};
 use zeph_executor::{Note, NoteKind, TaskContext, TaskError};
 use zeph_subagent::router::Decision;
 use zeph_subagent::{Route, RouteRequest, SubAgentDef};
 
-use super::fault;
+use super::errors;
 use super::params::AgentParams;
 use super::prompt::ParentShown;
 use crate::LlmContext;
 
-/// Who does a task and why, and what they see of its parents; a note of kind `route`.
-///
-/// One for each agent that an attempt tries.
+/// The agent of a task, why it was chosen, and what it sees of the task's parents; a note of kind
+/// `route`. There is one for each agent that an attempt tries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouteNote {
-    /// The agent; `None` if nobody does it.
+    /// The agent; `None` if no agent fits.
     pub agent: Option<String>,
-    /// The provider that it asks.
+    /// The provider of its model.
     pub provider: Option<String>,
-    /// The router's decision with all that led to it; `None` if there are no agents to choose from.
+    /// The router's decision with its reasons; `None` if there are no agents to choose from.
     pub route: Option<Route>,
-    /// What its prompt shows of the task's parents.
+    /// What the prompt shows of the task's parents.
     pub parents: Vec<ParentShown>,
 }
 
-/// An agent that was chosen.
+/// The chosen agent.
 pub(super) struct Chosen<'a> {
     pub(super) agent: &'a SubAgentDef,
     pub(super) route: Option<Route>,
-    /// Whether another one may do the task, too.
+    /// Whether another agent may do the task.
     pub(super) replaceable: bool,
 }
 
@@ -41,19 +40,19 @@ pub(super) struct Tried {
 
 /// Chooses among the agents that have not been tried.
 pub(super) async fn choose<'a>(
-    llm_context: &'a LlmContext,
+    context: &'a LlmContext,
     cx: &TaskContext,
     params: &AgentParams,
     tried: &[Tried],
 ) -> Result<Chosen<'a>, TaskError> {
-    let agents = llm_context.agents();
+    let agents = context.agents();
     let wanted = params.agent.as_deref();
     if let Some(name) = wanted.filter(|name| agents.get(name).is_none()) {
-        return Err(fault::unknown_agent(name, agents));
+        return Err(errors::unknown_agent(name, agents));
     }
     if agents.is_empty() {
         return Ok(Chosen {
-            agent: llm_context.default_agent(),
+            agent: context.default_agent(),
             route: None,
             replaceable: false,
         });
@@ -62,9 +61,9 @@ pub(super) async fn choose<'a>(
     let tools: Vec<&str> = tools.collect();
     if let Some(name) = tools
         .iter()
-        .find(|name| !llm_context.tools().contains(name))
+        .find(|name| context.tools().get(name).is_none())
     {
-        return Err(fault::unknown_tool(name));
+        return Err(errors::unknown_tool(name));
     }
     let why: Vec<String> = tried.iter().map(|one| one.error.to_string()).collect();
     let request = RouteRequest {
@@ -77,7 +76,7 @@ pub(super) async fn choose<'a>(
     let request = excluded.fold(request, |request, (one, why)| {
         request.exclude(&one.agent, why)
     });
-    let route = llm_context.router().route(&request, agents).await;
+    let route = context.router().route(&request, agents).await;
     let agent = route.chosen().and_then(|name| agents.get(name));
     if let Some(agent) = agent {
         return Ok(Chosen {
@@ -86,7 +85,7 @@ pub(super) async fn choose<'a>(
             replaceable: wanted.is_none(),
         });
     }
-    let error = refusal(llm_context, params, &route);
+    let error = refusal(context, params, &route);
     let note = RouteNote {
         agent: None,
         provider: None,
@@ -98,17 +97,17 @@ pub(super) async fn choose<'a>(
     Err(error)
 }
 
-/// Why nobody does it, as an error.
-fn refusal(llm_context: &LlmContext, params: &AgentParams, route: &Route) -> TaskError {
-    // A task that asks its agent for more than it may use is told so.
+/// The error if no agent was chosen.
+fn refusal(context: &LlmContext, params: &AgentParams, route: &Route) -> TaskError {
+    // A tool that the named agent may not use is the more precise reason.
     let wanted = params
         .agent
         .as_deref()
-        .and_then(|name| llm_context.agents().get(name));
+        .and_then(|name| context.agents().get(name));
     if let Some(agent) = wanted {
         let mut tools = params.tools.iter().flatten();
         if let Some(tool) = tools.find(|tool| !agent.tools.contains(*tool)) {
-            return fault::tool_not_allowed(tool, &agent.name);
+            return errors::tool_not_allowed(tool, &agent.name);
         }
     }
     match &route.decision {
@@ -116,16 +115,16 @@ fn refusal(llm_context: &LlmContext, params: &AgentParams, route: &Route) -> Tas
             let fitting = route.candidates.iter();
             let fitting = fitting.filter(|one| one.thrown_out.is_none());
             let names: Vec<&str> = fitting.map(|one| one.name.as_str()).collect();
-            fault::choose_agent(&route.reason, &names)
+            errors::choose_agent(&route.reason, &names)
         }
-        Decision::Nobody => fault::no_agent(&route.reason),
-        // The contract of routers forbids it; a router of the host's own may not keep it.
-        Decision::Agent { name } => fault::unknown_agent(name, llm_context.agents()),
+        Decision::Nobody => errors::no_agent(&route.reason),
+        // A host's own router may name an unknown agent, against its contract.
+        Decision::Agent { name } => errors::unknown_agent(name, context.agents()),
     }
 }
 
-/// Keeps the decision with what the prompt shows.
-pub(super) async fn keep(
+/// Notes the decision, with what the prompt shows.
+pub(super) async fn note(
     cx: &TaskContext,
     chosen: &Chosen<'_>,
     provider: &str,

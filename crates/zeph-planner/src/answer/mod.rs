@@ -1,17 +1,18 @@
-//! Answers: the results of many tasks, put together into one text.
+//! Answers: combines the results of many tasks into one text.
 
-mod cite;
+mod citations;
+mod deterministic;
+mod input;
 mod llm;
-mod loads;
-mod material;
 mod params;
-mod plain;
-mod reduce;
+mod remote_content;
+mod session;
+mod summaries;
 
+pub use deterministic::DeterministicAggregator;
+pub use input::{AnswerInput, MissingResult, TaskResult};
 pub use llm::{AnswerLimits, LlmAggregator};
-pub use material::{Material, Missing, TaskResult};
 pub use params::{AnswerParams, AnswerTask};
-pub use plain::DeterministicAggregator;
 
 use std::sync::Arc;
 
@@ -19,17 +20,17 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 
-use crate::{LlmContext, until_stopped};
+use crate::call::until_stopped;
 
-/// Puts results together into one answer.
+/// Combines results into one answer.
 ///
 /// The contract:
 ///
-/// - Every task is told, with its end: what failed, was skipped or is not known is in the answer or
-///   in its `missing`.
-/// - What is left out or cut is told.
-/// - Texts of tasks are untrusted: they enter a prompt through the llm_context's sanitizer only.
-/// - The answer says who wrote it, and why if that is not whom the host meant.
+/// - Each task appears with its end: a task that failed, was skipped or is unknown is in the answer or in
+///   its `missing`.
+/// - Results that are left out or cut are marked.
+/// - Results are untrusted: they enter a prompt only through the context's sanitizer.
+/// - The answer states its author, and the reason if that is not the intended one.
 ///
 /// [`DeterministicAggregator`] needs no model; [`LlmAggregator`] asks one and falls back to it.
 #[async_trait]
@@ -37,52 +38,53 @@ pub trait Aggregator: Send + Sync {
     /// Writes the answer.
     ///
     /// # Errors
-    /// `Cancelled` if the attempt is to stop; the journal's. What else goes wrong on the way to a
-    /// better answer is told in a lesser one.
-    async fn aggregate(&self, cx: &TaskContext, material: &Material) -> Result<Answer, TaskError>;
+    /// `Cancelled` if the attempt is stopped; the journal's errors. Every other failure leads to a
+    /// simpler answer that states it.
+    async fn aggregate(&self, cx: &TaskContext, input: &AnswerInput) -> Result<Answer, TaskError>;
 }
 
 #[async_trait]
 impl<A: Aggregator + ?Sized> Aggregator for Arc<A> {
-    async fn aggregate(&self, cx: &TaskContext, material: &Material) -> Result<Answer, TaskError> {
-        (**self).aggregate(cx, material).await
+    async fn aggregate(&self, cx: &TaskContext, input: &AnswerInput) -> Result<Answer, TaskError> {
+        (**self).aggregate(cx, input).await
     }
 }
 
-/// An answer, and how it came about: the output of a task of the action `answer`.
+/// An answer: the output of the action `answer`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// The answer, as Markdown. Untrusted, as the results are that it was made from; in the output of
-    /// an [`AnswerExecutor`] nothing of it loads or runs by itself: images have become links.
+    /// The answer, as Markdown. Untrusted, like the results. In the output of an [`AnswerExecutor`] it
+    /// loads and runs nothing by itself: images are replaced by links.
     pub text: String,
-    /// Who wrote it.
-    pub by: Written,
-    /// Why no model wrote it although one was to; `None` if all is as it was meant.
+    /// The author.
+    pub by: WrittenBy,
+    /// Why no model wrote it; `None` if the author is the intended one.
     pub why: Option<String>,
-    /// Whether it was made from less than all results, or leaves something of them out for length.
+    /// Whether results, or parts of them, were left out for length.
     pub cut: bool,
-    /// The tasks that it cites, or whose results it holds.
+    /// The tasks that it cites or contains.
     pub sources: Vec<String>,
-    /// Citations of tasks that there are not, which were taken out.
+    /// Citations of unknown tasks, which were removed.
     pub removed: Vec<String>,
-    /// The tasks without a result of their own, and why.
-    pub missing: Vec<Missing>,
-    /// How often results were summarised before the answer was written.
+    /// The tasks without a result of their own.
+    pub missing: Vec<MissingResult>,
+    /// The number of rounds of summaries before the answer.
     pub rounds: u32,
 }
 
-/// Who wrote an answer.
+/// The author of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Written {
+pub enum WrittenBy {
     /// A model.
     Llm,
-    /// No model: the results are written down as they are.
+    /// The deterministic aggregator, without a model.
     Deterministic,
 }
 
 impl Answer {
-    /// What is kept as a note: all but the text, which is the task's output.
+    /// The form for a note: without the text, which is the task's output.
     fn note(&self) -> Self {
         Self {
             text: String::new(),
@@ -91,38 +93,32 @@ impl Answer {
     }
 }
 
-/// Does tasks of the action `answer`; its parameters are [`AnswerParams`], its output an [`Answer`].
+/// Executes the action `answer`; its parameters are [`AnswerParams`], its output an [`Answer`].
 ///
-/// Meant for a task that needs all others and starts when they have ended, however that was.
+/// The task needs all others and starts when they have ended, with any result.
 ///
-/// Whoever writes the answer, its text is cleaned as for a prompt, without delimiters: see
-/// [`StandardSanitizer::clean`](zeph_sanitizer::StandardSanitizer::clean). So no image carries results
-/// away when the answer is viewed.
+/// The text of every answer is cleaned as for a prompt, without delimiters: see
+/// [`StandardSanitizer::clean`](zeph_sanitizer::StandardSanitizer::clean). So no image can send results
+/// away when a person views the answer.
 #[derive(Clone)]
 pub struct AnswerExecutor {
     aggregator: Arc<dyn Aggregator>,
 }
 
 impl AnswerExecutor {
-    /// The name of the action that it is registered under.
+    /// The name of the action.
     pub const ACTION: &'static str = "answer";
 
-    /// Answers by the llm_context's default model, without it where that fails.
-    #[must_use]
-    pub fn new(llm_context: Arc<LlmContext>) -> Self {
-        Self::with(LlmAggregator::new(llm_context))
-    }
-
-    /// Answers by that aggregator.
+    /// An executor with an aggregator, such as [`LlmAggregator`].
     ///
     /// # Examples
     /// ```
-    /// use zeph_planner::{AnswerExecutor, DeterministicAggregator};
-    /// let answers = AnswerExecutor::with(DeterministicAggregator::default());
+    /// use zeph_planner::answer::{AnswerExecutor, DeterministicAggregator};
+    /// let answers = AnswerExecutor::new(DeterministicAggregator::default());
     /// # let _ = answers;
     /// ```
     #[must_use]
-    pub fn with(aggregator: impl Aggregator + 'static) -> Self {
+    pub fn new(aggregator: impl Aggregator + 'static) -> Self {
         Self {
             aggregator: Arc::new(aggregator),
         }
@@ -139,10 +135,10 @@ impl std::fmt::Debug for AnswerExecutor {
 impl Executor for AnswerExecutor {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let params: AnswerParams = input.params_as()?;
-        let material = Material::new(&params, &input);
-        let answer = until_stopped(cx, self.aggregator.aggregate(cx, &material)).await?;
+        let input = AnswerInput::new(&params, &input);
+        let answer = until_stopped(cx, self.aggregator.aggregate(cx, &input)).await?;
         let answer = Answer {
-            text: loads::disarmed(&answer.text, &material.names()),
+            text: remote_content::disarm(&answer.text, &input.names()),
             ..answer
         };
         TaskOutput::from_serialize(&answer)

@@ -1,12 +1,12 @@
-//! What a task of the action `answer` says.
+//! The parameters of the action `answer`.
 
 use serde::{Deserialize, Serialize};
 
-/// The parameters of the task that puts results together, as JSON; only `goal` is required.
+/// The parameters of the action `answer`, as JSON; only `goal` is required.
 ///
 /// # Examples
 /// ```
-/// use zeph_planner::AnswerParams;
+/// use zeph_planner::answer::AnswerParams;
 /// let params: AnswerParams = serde_json::from_value(serde_json::json!({
 ///     "goal": "Weekly report",
 ///     "tasks": [{ "name": "log", "needs": [], "about": "Reads the log" }],
@@ -17,18 +17,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerParams {
-    /// What was wanted. Trusted: a person wrote it.
+    /// The goal. Trusted: a person wrote it.
     pub goal: String,
-    /// The tasks whose results there are, in the plan's order. Parents that are not listed are told
-    /// behind them.
+    /// The tasks with results, in the plan's order. Parents that are not listed follow after them.
     #[serde(default)]
     pub tasks: Vec<AnswerTask>,
-    /// The most tokens of the answer; `None` is the aggregator's own limit, which it cannot exceed.
+    /// The most tokens of the answer, at most the aggregator's own limit, which is also the default.
     #[serde(default)]
     pub max_tokens: Option<u32>,
 }
 
-/// A task whose result goes into the answer.
+/// A task whose result is part of the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerTask {
@@ -37,7 +36,7 @@ pub struct AnswerTask {
     /// The names of the tasks that it needed.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// What it is about, in a sentence; may be empty.
+    /// Its description in a sentence; may be empty.
     #[serde(default)]
     pub about: String,
 }

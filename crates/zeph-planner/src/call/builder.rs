@@ -1,24 +1,49 @@
-//! Building a llm_context: one line for each part that is not the default one.
+//! The builder of an LLM context.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_diagnostics::{Diagnostic, Diagnostics, quote};
 use zeph_llm::{LlmProvider, RetryPolicy, TokenCounter};
 use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
 use zeph_subagent::router::ScoringRouter;
-use zeph_subagent::{AgentCatalog, AgentRouter, Diagnostics, SubAgentDef};
+use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
-use super::llm_context::{LlmContext, LlmContextLimits, Model, Unlisted};
-use crate::{Prompts, Tools};
+use super::LlmContextLimits;
+use super::context::{LlmContext, Model};
+use crate::agent::Tools;
+use crate::prompts::Prompts;
 
-/// Collects what a [`LlmContext`] needs.
+/// The codes of problems of an LLM context.
+pub mod code {
+    zeph_diagnostics::codes! {
+        /// An agent names a tool that the host does not have.
+        UNKNOWN_TOOL = "unknown_tool",
+        /// An agent names a model that the host does not list.
+        UNKNOWN_MODEL = "unknown_model",
+        /// The definition of the default agent has problems.
+        BAD_DEFAULT_AGENT = "bad_default_agent",
+        /// The system gave no randomness for the sanitizer's delimiters.
+        NO_RANDOMNESS = "no_randomness",
+    }
+}
+
+/// Collects the parts of an [`LlmContext`]. The order of calls does not matter.
 #[must_use]
-#[derive(Debug)]
 pub struct LlmContextBuilder {
-    llm_context: LlmContext,
-    seeded: bool,
+    context: LlmContext,
+    counters: BTreeMap<String, Arc<dyn TokenCounter>>,
+    has_sanitizer: bool,
+}
+
+impl fmt::Debug for LlmContextBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmContextBuilder")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LlmContextBuilder {
@@ -29,10 +54,9 @@ impl LlmContextBuilder {
             "You are a careful assistant. You say what you do not know.",
         );
         Self {
-            llm_context: LlmContext {
+            context: LlmContext {
                 default_model: Model::new(provider),
                 models: BTreeMap::new(),
-                unlisted: Unlisted::default(),
                 sanitizer: Arc::new(StandardSanitizer::new(Seed::new([0; 32]))),
                 prompts: Prompts::built_in(),
                 agents: AgentCatalog::new(),
@@ -43,208 +67,154 @@ impl LlmContextBuilder {
                 retry: RetryPolicy::default(),
                 streaming: false,
             },
-            seeded: false,
+            counters: BTreeMap::new(),
+            has_sanitizer: false,
         }
     }
 
-    /// The provider of a model that agents name. Default: none but the default provider.
+    /// Adds the provider of a model that agents name. Default: only the default provider.
     pub fn model(mut self, name: impl Into<String>, provider: Arc<dyn LlmProvider>) -> Self {
-        self.llm_context
+        self.context
             .models
             .insert(name.into(), Model::new(provider));
         self
     }
 
-    /// Counts the tokens of a model that was listed before, or of the default model if that name is
-    /// not listed. Default: an estimate for each model that learns from what its service reports.
-    pub fn counter(mut self, model: &str, counter: Arc<dyn TokenCounter>) -> Self {
-        let listed = self.llm_context.models.get_mut(model);
-        listed
-            .unwrap_or(&mut self.llm_context.default_model)
-            .counter = counter;
+    /// Sets the token counter of a listed model; of the default model if the name is not listed.
+    /// Default: an estimate for each model that learns from the reports of its service.
+    pub fn counter(mut self, model: impl Into<String>, counter: Arc<dyn TokenCounter>) -> Self {
+        self.counters.insert(model.into(), counter);
         self
     }
 
-    /// What to do with models that agents name and nobody listed. Default: refuse.
-    pub fn unlisted_models(mut self, unlisted: Unlisted) -> Self {
-        self.llm_context.unlisted = unlisted;
-        self
-    }
-
-    /// What makes text of strangers fit for a prompt. Default: a [`StandardSanitizer`] with a random
-    /// seed and no secrets.
-    ///
-    /// A host that wants a replay to see the same prompts passes one with a seed that it keeps.
+    /// Sets the sanitizer of untrusted text. Default: a [`StandardSanitizer`] with a random seed and no
+    /// secrets. A host that replays runs passes one with a seed that it stores.
     pub fn sanitizer(mut self, sanitizer: Arc<dyn ContentSanitizer>) -> Self {
-        self.llm_context.sanitizer = sanitizer;
-        self.seeded = true;
+        self.context.sanitizer = sanitizer;
+        self.has_sanitizer = true;
         self
     }
 
-    /// What models are told. Default: the built-in prompts.
+    /// Sets the prompts. Default: the built-in prompts.
     pub fn prompts(mut self, prompts: Prompts) -> Self {
-        self.llm_context.prompts = prompts;
+        self.context.prompts = prompts;
         self
     }
 
-    /// The agents. Default: none, so that every task is done by the default agent.
+    /// Sets the agents. Default: none, so that the default agent does every task.
     pub fn agents(mut self, agents: AgentCatalog) -> Self {
-        self.llm_context.agents = agents;
+        self.context.agents = agents;
         self
     }
 
-    /// Who does a task when there are no agents. Default: a plain assistant without tools.
+    /// Sets the agent for all tasks if there are no others. Default: an assistant without tools.
     pub fn default_agent(mut self, agent: SubAgentDef) -> Self {
-        self.llm_context.default_agent = agent;
+        self.context.default_agent = agent;
         self
     }
 
-    /// Who decides which agent does a task. Default: [`ScoringRouter::standard`].
+    /// Sets the router, which chooses an agent for a task. Default: [`ScoringRouter::standard`].
     pub fn router(mut self, router: Arc<dyn AgentRouter>) -> Self {
-        self.llm_context.router = router;
+        self.context.router = router;
         self
     }
 
-    /// The tools of the host. Default: none.
+    /// Sets the tools of the host. Default: none.
     pub fn tools(mut self, tools: Tools) -> Self {
-        self.llm_context.tools = tools;
+        self.context.tools = tools;
         self
     }
 
-    /// How much an attempt may use. Default: see [`LlmContextLimits`].
+    /// Sets the limits of an attempt. Default: see [`LlmContextLimits`].
     pub fn limits(mut self, limits: LlmContextLimits) -> Self {
-        self.llm_context.limits = limits;
+        self.context.limits = limits;
         self
     }
 
-    /// How often and how patiently a model is asked again. Default: see [`RetryPolicy`].
+    /// Sets the retry policy of calls. Default: see [`RetryPolicy`].
     ///
-    /// This is the one layer that repeats calls: pass providers that do not. A refusal for now of one
-    /// attempt's call makes all attempts that ask the same model wait.
+    /// This is the only retry layer: pass providers that do not retry. After the service refused a call
+    /// for now, all attempts that call the same model wait.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.llm_context.retry = policy;
+        self.context.retry = policy;
         self
     }
 
-    /// Takes answers in pieces, where providers can, so that observers see them grow. Default: no.
+    /// Streams answers where the provider can, so that observers see them grow. Default: no.
     pub fn streaming(mut self) -> Self {
-        self.llm_context.streaming = true;
+        self.context.streaming = true;
         self
     }
 
-    /// Puts others in place of every provider and tool that is there so far; nothing waits between
-    /// calls.
-    pub(crate) fn stand_ins(
+    /// Replaces every provider and tool, and removes the waits between calls.
+    pub(crate) fn replace(
         mut self,
         provider: impl Fn(&dyn LlmProvider) -> Arc<dyn LlmProvider>,
         tools: impl FnOnce(&Tools) -> Tools,
     ) -> Self {
-        let llm_context = &mut self.llm_context;
-        for model in llm_context
-            .models
-            .values_mut()
-            .chain([&mut llm_context.default_model])
-        {
+        let context = &mut self.context;
+        let models = context.models.values_mut();
+        for model in models.chain([&mut context.default_model]) {
             model.provider = provider(&*model.provider);
         }
-        llm_context.tools = tools(&llm_context.tools);
-        llm_context.retry = RetryPolicy {
+        context.tools = tools(&context.tools);
+        context.retry = RetryPolicy {
             base: Duration::ZERO,
             cap: Duration::ZERO,
-            ..llm_context.retry
+            ..context.retry
         };
         self
     }
 
-    /// The llm_context.
+    /// Builds the context.
     ///
     /// # Errors
-    /// All that does not fit together: agents with tools or models that the host does not have.
-    pub fn build(mut self) -> Result<LlmContext, LlmContextErrors> {
-        let mut errors = Vec::new();
-        let llm_context = &mut self.llm_context;
-        if !self.seeded {
+    /// All parts that do not fit together, such as agents with unknown tools or models.
+    pub fn build(mut self) -> Result<LlmContext, Diagnostics> {
+        let mut problems = Diagnostics::new();
+        let context = &mut self.context;
+        if !self.has_sanitizer {
             let mut seed = [0; 32];
             match getrandom::fill(&mut seed) {
-                Ok(()) => llm_context.sanitizer = Arc::new(StandardSanitizer::new(Seed::new(seed))),
-                Err(_) => errors.push(LlmContextError::NoRandomness),
+                Ok(()) => context.sanitizer = Arc::new(StandardSanitizer::new(Seed::new(seed))),
+                Err(_) => problems.push(
+                    Diagnostic::new(code::NO_RANDOMNESS, "the system has no random numbers")
+                        .help("pass a sanitizer with a seed of your own"),
+                ),
             }
         }
-        if let Err(defects) = llm_context.default_agent.check() {
-            errors.push(LlmContextError::DefaultAgent(defects));
+        for (name, counter) in self.counters {
+            let listed = context.models.get_mut(&name);
+            listed.unwrap_or(&mut context.default_model).counter = counter;
         }
-        for agent in llm_context
-            .agents
-            .iter()
-            .chain([&llm_context.default_agent])
-        {
-            if let Err(defects) = agent.check_tools(llm_context.tools.names()) {
-                errors.push(LlmContextError::Tools(defects));
+        if let Err(defects) = context.default_agent.check() {
+            let message = format!("the default agent: {defects}");
+            problems.push(Diagnostic::new(code::BAD_DEFAULT_AGENT, message));
+        }
+        for agent in context.agents.iter().chain([&context.default_agent]) {
+            if let Err(defects) = agent.check_tools(context.tools.names()) {
+                let problem = Diagnostic::new(code::UNKNOWN_TOOL, defects.to_string());
+                problems.push(problem.subject(&agent.name));
             }
-            let unlisted = agent
-                .model
-                .as_ref()
-                .filter(|model| !llm_context.models.contains_key(*model));
-            if let (Some(model), Unlisted::Refuse) = (unlisted, llm_context.unlisted) {
-                errors.push(LlmContextError::UnknownModel {
-                    agent: agent.name.clone(),
-                    model: model.clone(),
-                });
+            let unlisted = agent.model.as_ref();
+            let unlisted = unlisted.filter(|model| !context.models.contains_key(*model));
+            if let Some(model) = unlisted {
+                let (agent, known) = (&agent.name, context.models.keys());
+                let near = problems.suggest(model, known.map(String::as_str));
+                let message = format!(
+                    "agent {} names the unknown model {}",
+                    quote(agent),
+                    quote(model)
+                );
+                problems.push(
+                    Diagnostic::new(code::UNKNOWN_MODEL, message)
+                        .subject(agent)
+                        .help("add the model with LlmContextBuilder::model, or name a listed one")
+                        .suggest(near),
+                );
             }
         }
-        if errors.is_empty() {
-            Ok(self.llm_context)
-        } else {
-            Err(LlmContextErrors(errors))
-        }
+        problems.into_result()?;
+        Ok(self.context)
     }
 }
-
-/// Why a llm_context cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LlmContextError {
-    /// An agent may use a tool that the host does not have.
-    #[error("{0}")]
-    Tools(Diagnostics),
-    /// An agent names a model that the host did not list.
-    #[error(
-        "agent {agent:?} asks for the model {model:?}, which is not listed; list it, or say what to do with unlisted models"
-    )]
-    UnknownModel {
-        /// The agent.
-        agent: String,
-        /// The model.
-        model: String,
-    },
-    /// The default agent's definition has defects.
-    #[error("the default agent: {0}")]
-    DefaultAgent(Diagnostics),
-    /// The system gave no randomness for the sanitizer's delimiters.
-    #[error("the system has no randomness to give; pass a sanitizer with a seed of your own")]
-    NoRandomness,
-}
-
-/// All that keeps a llm_context from being built, at least one.
-#[derive(Debug)]
-pub struct LlmContextErrors(Vec<LlmContextError>);
-
-impl LlmContextErrors {
-    /// The errors.
-    #[must_use]
-    pub fn as_slice(&self) -> &[LlmContextError] {
-        &self.0
-    }
-}
-
-impl fmt::Display for LlmContextErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, one) in self.0.iter().enumerate() {
-            let line_break = if index == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{one}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for LlmContextErrors {}

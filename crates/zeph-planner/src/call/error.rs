@@ -1,4 +1,4 @@
-//! What a failed call means for the attempt that made it.
+//! The error of a failed call as the error of its attempt.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use zeph_common::escape_terminal;
 use zeph_executor::{ErrorClass, TaskError};
 use zeph_llm::{ErrorKind, LlmError};
 
-/// An attempt's error on its way through wrappers that know errors of calls only.
+/// An attempt's error inside a call's error, so that it passes through the retry layer.
 #[derive(Clone, Debug)]
 struct Carried(TaskError);
 
@@ -18,12 +18,12 @@ impl fmt::Display for Carried {
 
 impl std::error::Error for Carried {}
 
-/// Puts an attempt's error into an error of a call; [`task_error`] takes it out again.
+/// Wraps an attempt's error in a call's error; [`task_error`] unwraps it.
 pub(super) fn carry(kind: ErrorKind, provider: &str, error: TaskError) -> LlmError {
     LlmError::new(kind, provider, error.message()).with_source(Carried(error))
 }
 
-/// An error of the journal as an error of a call.
+/// The journal's error as an error of a call.
 pub(super) fn from_journal(provider: &str, error: TaskError) -> LlmError {
     let kind = match error.class() {
         ErrorClass::OverBudget => ErrorKind::OverBudget,
@@ -37,21 +37,10 @@ pub(super) fn from_journal(provider: &str, error: TaskError) -> LlmError {
 
 /// The error of a call as the error of the attempt that made it, with the kind's word as its code.
 ///
-/// The provider's wrapper is the one layer that repeats calls: what it gave up on is permanent for
-/// the scheduler. `OverBudget` stays that, and `Stopped` is `Cancelled`. What is wrong and what to do
-/// about it is in the message. (`?` would make every error of a call retryable: use this instead.)
-///
-/// # Examples
-/// ```
-/// use zeph_llm::{ErrorKind, LlmError};
-/// use zeph_planner::task_error;
-/// use zeph_executor::ErrorClass;
-/// let busy = LlmError::new(ErrorKind::RateLimited, "ollama", "too many requests");
-/// let error = task_error(&busy.with_attempts(5));
-/// assert_eq!((error.class(), error.code()), (ErrorClass::Permanent, "rate_limited"));
-/// ```
-#[must_use]
-pub fn task_error(error: &LlmError) -> TaskError {
+/// The retry layer of the provider is the only one, so its final error is permanent for the scheduler.
+/// `OverBudget` stays, `Stopped` becomes `Cancelled`. The message contains the advice. (The `?` operator
+/// would make every error of a call retryable.)
+pub(crate) fn task_error(error: &LlmError) -> TaskError {
     let source = std::error::Error::source(error);
     if let Some(Carried(carried)) = source.and_then(|source| source.downcast_ref()) {
         return carried.clone();
@@ -63,9 +52,9 @@ pub fn task_error(error: &LlmError) -> TaskError {
     } else {
         (ErrorClass::Permanent, error.kind().word())
     };
-    let told = error.to_string();
-    let told = escape_terminal(&told);
-    TaskError::new(class, format!("{told}; {}", advice(error.kind())))
+    let message = error.to_string();
+    let message = escape_terminal(&message);
+    TaskError::new(class, format!("{message}; {}", advice(error.kind())))
         .with_code(code)
         .with_detail(serde_json::json!({
             "provider": error.provider(),
@@ -75,32 +64,31 @@ pub fn task_error(error: &LlmError) -> TaskError {
         }))
 }
 
-/// What to do about it.
+/// The advice for a person.
 fn advice(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::RateLimited => "run fewer agents at a time, or try again later",
-        ErrorKind::Unavailable => "try again later, or name another model",
-        ErrorKind::Network => "check the address of the service and that it is running",
-        ErrorKind::Timeout => "allow the call more time, or ask for a shorter answer",
-        ErrorKind::Cut | ErrorKind::Garbled => "try again, or name another model",
-        ErrorKind::Unauthorized => "check the key of the service",
+        ErrorKind::RateLimited => "run fewer agents in parallel, or try again later",
+        ErrorKind::Unavailable => "try again later, or use another model",
+        ErrorKind::Network => "check the address of the service, and that it is running",
+        ErrorKind::Timeout => "allow more time for a call, or ask for a shorter answer",
+        ErrorKind::Cut | ErrorKind::Garbled => "try again, or use another model",
+        ErrorKind::Unauthorized => "check the API key of the service",
         ErrorKind::UnknownModel => "check the model's name, or install it",
         ErrorKind::ContextTooLong => {
-            "lower the agent's limit max_input_tokens, or name a model with a larger context"
+            "lower the agent's limit max_input_tokens, or use a model with a larger context"
         }
-        ErrorKind::SchemaRejected => "simplify the schema, or name a model that accepts it",
+        ErrorKind::SchemaRejected => "simplify the schema, or use a model that accepts it",
         ErrorKind::BadRequest => "check the agent's limits and its model",
-        ErrorKind::NoCredit => "add credit to the account, or name another service",
-        ErrorKind::Unsupported => "name a model that can do it",
-        ErrorKind::NotRecorded => "record the replies again, or run without the recording",
+        ErrorKind::NoCredit => "add credit to the account, or use another service",
+        ErrorKind::Unsupported => "use a model that supports it",
+        ErrorKind::NotRecorded => "run without the recording",
         ErrorKind::OverBudget => "raise the budget, then retry the task",
-        ErrorKind::Stopped => "nothing needs to be done",
-        _ => "look at the notes of the attempt",
+        ErrorKind::Stopped => "no action is needed",
+        _ => "see the notes of the attempt",
     }
 }
 
-/// Whether a call that failed like this has certainly cost nothing: the service turned it away, or
-/// it never got there.
+/// Whether a failed call certainly cost nothing: the service rejected it, or was not reached.
 pub(super) fn cost_nothing(kind: ErrorKind) -> bool {
     match kind {
         ErrorKind::RateLimited
@@ -114,11 +102,7 @@ pub(super) fn cost_nothing(kind: ErrorKind) -> bool {
         | ErrorKind::Unsupported
         | ErrorKind::NotRecorded
         | ErrorKind::OverBudget => true,
-        ErrorKind::Unavailable
-        | ErrorKind::Timeout
-        | ErrorKind::Cut
-        | ErrorKind::Garbled
-        | ErrorKind::Stopped => false,
+        // Unavailable, Timeout, Cut, Garbled, Stopped: the service may have worked on it.
         _ => false,
     }
 }
@@ -130,7 +114,7 @@ mod tests {
     use zeph_llm::{ErrorKind, LlmError};
 
     #[test]
-    fn what_the_journal_said_comes_out_as_it_went_in() {
+    fn an_error_of_the_journal_passes_through_unchanged() {
         let asked = Spend {
             tokens: 7,
             micro_usd: 0,
@@ -148,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_of_a_call_is_retried_by_the_scheduler() {
+    fn the_scheduler_retries_no_error_of_a_call() {
         let table = [
             (
                 ErrorKind::RateLimited,

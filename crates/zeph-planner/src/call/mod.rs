@@ -1,19 +1,24 @@
-//! Calls of models on behalf of a task: what they may cost, what is kept of them, whom they go to.
+//! Model calls of an attempt: their cost, their notes, and the models that they go to.
 
 mod builder;
+mod client;
+mod context;
+mod cost;
 mod error;
-mod llm_context;
+mod limits;
 mod metered;
-mod model_client;
 mod notes;
-mod quote;
+mod spend;
+#[cfg(test)]
+mod tests;
 
-pub use builder::{LlmContextBuilder, LlmContextError, LlmContextErrors};
-pub use error::task_error;
-pub use llm_context::{LlmContext, LlmContextLimits, Unlisted};
-pub use metered::{Metered, Tally};
-pub(crate) use model_client::metered_and_repeated;
-pub use model_client::{ModelClient, until_stopped};
-pub use notes::{CallError, PromptNote, ReplyNote};
-pub(crate) use quote::within_window;
-pub use quote::{DEFAULT_OUTPUT_TOKENS, USEFUL_OUTPUT_TOKENS};
+pub use builder::{LlmContextBuilder, code};
+pub(crate) use client::{ModelClient, until_stopped};
+pub use context::LlmContext;
+pub(crate) use cost::within_window;
+pub(crate) use error::task_error;
+pub use limits::LlmContextLimits;
+pub(crate) use metered::Metered;
+pub(crate) use notes::request_hash;
+pub use notes::{BudgetLeft, CallError, PromptNote, ReplyNote, ReservedCost};
+pub(crate) use spend::AttemptSpend;

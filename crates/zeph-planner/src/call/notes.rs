@@ -1,59 +1,101 @@
-//! What is kept of every call: what was asked, and what came back.
+//! The notes of a call: its request and its reply.
 
 use serde::{Deserialize, Serialize};
 use zeph_common::{Boundary, head_tail};
-use zeph_executor::{Note, NoteKind, TaskError};
+use zeph_executor::{Budget, Note, NoteKind, TaskError};
 use zeph_llm::{LlmError, LlmRequest, LlmResponse};
 
-/// What a model was asked; a note of kind `prompt`.
+/// The request of a call; a note of kind `prompt`.
 ///
-/// Calls of an attempt are numbered from 1; a repeated call is a new one.
+/// The calls of an attempt are numbered from 1; a retry has a number of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PromptNote {
     /// The number of the call in its attempt.
     pub call: u32,
-    /// The provider that was asked.
+    /// The provider.
     pub provider: String,
-    /// The request as it went out; `None` if it was too long to be kept.
+    /// The hash of the request, by which a replay finds the reply.
+    pub hash: String,
+    /// The request as it was sent; `None` if it was too long to be stored.
     pub request: Option<LlmRequest>,
-    /// The ends of a request that was too long to be kept.
+    /// The cost that was reserved.
+    pub reserved: ReservedCost,
+    /// The rest of the budget before the reservation.
+    pub left: BudgetLeft,
+    /// The beginning and the end of a request that was too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<String>,
 }
 
-/// What came back; a note of kind `reply`.
+/// The reserved cost of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservedCost {
+    /// Tokens, in and out.
+    pub tokens: u32,
+    /// Millionths of a dollar.
+    pub micro_usd: u32,
+}
+
+/// The rest of a budget; `None` is unlimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetLeft {
+    /// Tokens, in and out.
+    pub tokens: Option<u64>,
+    /// Millionths of a dollar.
+    pub micro_usd: Option<u64>,
+}
+
+impl From<Budget> for BudgetLeft {
+    fn from(budget: Budget) -> Self {
+        Self {
+            tokens: budget.tokens(),
+            micro_usd: budget.micro_usd(),
+        }
+    }
+}
+
+impl BudgetLeft {
+    /// The budget.
+    pub(crate) fn budget(self) -> Budget {
+        Budget::new(self.tokens, self.micro_usd)
+    }
+}
+
+/// The reply of a call; a note of kind `reply`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReplyNote {
     /// The number of the call in its attempt.
     pub call: u32,
-    /// The provider that was asked.
+    /// The provider.
     pub provider: String,
-    /// The answer; `None` if there was none, or if it was too long to be kept.
+    /// The hash of the request.
+    pub hash: String,
+    /// The answer; `None` if there was none, or if it was too long to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<LlmResponse>,
-    /// Why there was none.
+    /// The error, if there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<CallError>,
-    /// What was taken from the budget for it, in tokens.
+    /// The cost in tokens.
     pub tokens: u32,
-    /// What was taken from the budget for it, in millionths of a dollar.
+    /// The cost in millionths of a dollar.
     pub micro_usd: u32,
-    /// The ends of an answer that was too long to be kept.
+    /// The beginning and the end of an answer that was too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<String>,
 }
 
-/// Why a call gave no answer, as it is kept.
+/// The stored error of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallError {
     /// The word of its [kind](zeph_llm::ErrorKind).
     pub kind: String,
-    /// What the service said.
+    /// The message.
     pub message: String,
-    /// Its status code.
+    /// The HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The shortest wait that it asked for, in milliseconds.
+    /// The wait that the service asked for, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
 }
@@ -72,8 +114,21 @@ impl From<&LlmError> for CallError {
     }
 }
 
-/// The bytes that are kept of what is too long for a note. JSON may need six for one of them.
-const KEPT_BYTES: usize = Note::MAX_BYTES / 8;
+/// The bytes that are stored of a text that is too long for a note. JSON may need six for one of them.
+const EXCERPT_BYTES: usize = Note::MAX_BYTES / 8;
+
+/// The hash of a request, without the limits that depend on the budget and the time of the call: two
+/// requests with the same hash ask the same.
+pub(crate) fn request_hash(request: &LlmRequest) -> String {
+    let request = LlmRequest {
+        max_output_tokens: None,
+        timeout: None,
+        ..request.clone()
+    };
+    // A request is plain data with text keys, so its JSON form exists.
+    let json = serde_json::to_vec(&request).unwrap_or_default();
+    blake3::hash(&json).to_hex().to_string()
+}
 
 impl PromptNote {
     pub(super) fn note(self) -> Result<Note, TaskError> {
@@ -84,7 +139,7 @@ impl PromptNote {
         let whole = String::from_utf8_lossy(&note.body);
         let short = Self {
             request: None,
-            cut: Some(head_tail(&whole, KEPT_BYTES, Boundary::Word).to_string()),
+            cut: Some(head_tail(&whole, EXCERPT_BYTES, Boundary::Word).to_string()),
             ..self
         };
         Note::json(NoteKind::Prompt, &short)
@@ -104,7 +159,7 @@ impl ReplyNote {
                 message: head_tail(&error.message, 1_000, Boundary::Word).to_string(),
                 ..error
             }),
-            cut: Some(head_tail(&whole, KEPT_BYTES, Boundary::Word).to_string()),
+            cut: Some(head_tail(&whole, EXCERPT_BYTES, Boundary::Word).to_string()),
             ..self
         };
         Note::json(NoteKind::Reply, &short)
@@ -113,28 +168,31 @@ impl ReplyNote {
 
 #[cfg(test)]
 mod tests {
-    use super::{PromptNote, ReplyNote};
+    use super::{BudgetLeft, PromptNote, ReplyNote, ReservedCost};
     use zeph_executor::Note;
     use zeph_llm::{LlmRequest, LlmResponse};
 
     #[test]
-    fn half_a_secret_is_not_kept_beside_a_cut() {
-        let kept = super::KEPT_BYTES / 2;
+    fn a_cut_leaves_no_half_of_a_secret() {
+        let stored = super::EXCERPT_BYTES / 2;
         for shift in 0..32 {
-            // Where the head of the note ends, however long its form is.
+            // The shift moves the cut through the secret.
             let secret = "S3CRET-KEY-OF-SOME-LENGTH";
             let text = format!("{}{secret} ", "x".repeat(7 + shift));
             let prompt = PromptNote {
                 call: 1,
                 provider: "m".into(),
+                hash: String::new(),
                 request: Some(LlmRequest::new(
                     text.repeat(2 * Note::MAX_BYTES / text.len()),
                 )),
+                reserved: ReservedCost::default(),
+                left: BudgetLeft::default(),
                 cut: None,
             };
             let note = prompt.note().expect("a note");
             let told = String::from_utf8_lossy(&note.body).into_owned();
-            assert!(told.len() > kept, "something is kept");
+            assert!(told.len() > stored, "an excerpt is stored");
             let whole = told.matches(secret).count();
             assert_eq!(told.matches("S3C").count(), whole, "a beginning is left");
             assert_eq!(told.matches("GTH").count(), whole, "an end is left");
@@ -142,17 +200,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_keeps_its_ends() {
+    fn a_long_text_keeps_its_beginning_and_end() {
         let long = format!("begin{}end", "\u{1}\"".repeat(Note::MAX_BYTES));
         let prompt = PromptNote {
             call: 1,
             provider: "m".into(),
+            hash: String::new(),
             request: Some(LlmRequest::new(long.clone())),
+            reserved: ReservedCost::default(),
+            left: BudgetLeft::default(),
             cut: None,
         };
         let reply = ReplyNote {
             call: 1,
             provider: "m".into(),
+            hash: String::new(),
             response: Some(LlmResponse::text(long)),
             error: None,
             tokens: 1,

@@ -1,72 +1,70 @@
-//! An accepted plan: checked, ordered, priced.
+//! An accepted plan: checked, ordered and priced.
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use zeph_graph::{OnFailure, Trigger};
 
-use super::{ArgumentDocument, PlanDocument, PlanRepair, PlanWarning, TaskDocument, TaskKind};
+use super::PlanFinding;
 
 /// A plan that passed every check.
 ///
-/// Each task stands behind all that it needs. Made by [`read_plan`](crate::read_plan) only.
+/// Each task comes after the tasks that it needs. Only [`read_plan`](super::read_plan) makes one.
+/// A run stores the [plan file](Plan::to_plan_file), never this type.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Plan {
-    /// The goal, as it was asked.
+    /// The goal of the request.
     pub goal: String,
-    /// How the model explains the plan. Untrusted; may be empty.
+    /// The model's explanation of the plan. Untrusted; may be empty.
     pub reasoning: String,
     /// The tasks, at least one.
     pub tasks: Vec<PlannedTask>,
-    /// What it may cost.
+    /// The estimated cost.
     pub estimate: Estimate,
-    /// What was mended in the document.
-    pub repairs: Vec<PlanRepair>,
-    /// What a person should look at.
-    pub warnings: Vec<PlanWarning>,
+    /// The warnings about the plan, then the repairs in the model's answer.
+    pub findings: Vec<PlanFinding>,
 }
 
 /// A task of an accepted plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PlannedTask {
     /// `[A-Za-z_][A-Za-z0-9_-]{0,63}`, unique without regard to case.
     pub name: String,
-    /// Names of tasks that stand before it, each once.
+    /// Names of earlier tasks, each once.
     pub needs: Vec<String>,
     /// What it does.
     pub work: PlannedWork,
     /// When it starts.
-    pub trigger: PlanTrigger,
+    pub trigger: Trigger,
     /// What its failure means.
-    pub on_failure: PlanOnFailure,
-    /// How long an answer the model expects, in tokens.
+    pub on_failure: OnFailure,
+    /// The length of the answer that the model expects, in tokens.
     pub expected_tokens: Option<u32>,
 }
 
 /// What a planned task does.
-///
-/// Closed: who turns a plan into something else must know every kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlannedWork {
     /// An agent works on a prompt.
     Agent {
-        /// The agent; `None` is the router's choice.
+        /// The agent; `None` lets the router choose.
         agent: Option<String>,
-        /// What to do.
+        /// The instruction.
         prompt: String,
-        /// Which of its tools it may use; `None` is all of them.
+        /// The tools that it may use; `None` allows all tools of the agent.
         tools: Option<Vec<String>>,
     },
     /// A command of the host runs.
     Command {
-        /// The template.
+        /// The name of the template.
         command: String,
-        /// The values that the model gave.
+        /// The values that the model gave, by argument.
         arguments: BTreeMap<String, String>,
-        /// The command line that they make.
+        /// The resulting command line.
         argv: Vec<String>,
-        /// What it is for, in the model's words; may be empty.
+        /// The purpose, in the model's words; may be empty.
         about: String,
     },
     /// A person is asked.
@@ -77,7 +75,7 @@ pub enum PlannedWork {
 }
 
 impl PlannedWork {
-    /// What a plan calls this kind.
+    /// The kind of the task.
     #[must_use]
     pub const fn kind(&self) -> TaskKind {
         match self {
@@ -87,7 +85,7 @@ impl PlannedWork {
         }
     }
 
-    /// What it is about, in the model's words: the prompt, the question, the purpose of the command.
+    /// The model's own words: the prompt, the question, or the purpose of the command.
     #[must_use]
     pub fn about(&self) -> &str {
         match self {
@@ -98,128 +96,129 @@ impl PlannedWork {
     }
 }
 
-/// When a planned task starts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum PlanTrigger {
-    /// When all that it needs has succeeded.
+/// The kinds of tasks that a plan may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskKind {
+    /// An agent works on a prompt.
     #[default]
-    AllSuccess,
-    /// When all that it needs has ended, however it did.
-    AllDone,
+    Agent,
+    /// A command of the host runs.
+    Command,
+    /// A person is asked.
+    Question,
 }
 
-impl PlanTrigger {
-    /// The word in documents and plan files.
+impl TaskKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Agent, Self::Command, Self::Question];
+
+    /// The word in a model's answer.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
-            Self::AllSuccess => "all_success",
-            Self::AllDone => "all_done",
+            Self::Agent => "agent",
+            Self::Command => "command",
+            Self::Question => "question",
         }
+    }
+
+    /// The kind that a word stands for.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
-/// What the failure of a planned task means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum PlanOnFailure {
-    /// The run ends.
-    #[default]
-    Abort,
-    /// The run goes on without it.
-    Skip,
-    /// A person decides.
-    Ask,
+/// The triggers that a model may choose, with their words.
+pub(super) const TRIGGERS: [(&str, Trigger); 2] = [
+    (Trigger::AllSuccess.word(), Trigger::AllSuccess),
+    (Trigger::AllDone.word(), Trigger::AllDone),
+];
+
+/// The failure rules that a model may choose, with their words.
+pub(super) const FAILURE_RULES: [(&str, OnFailure); 3] = [
+    ("abort", OnFailure::Abort),
+    ("skip", OnFailure::Skip),
+    (
+        "ask",
+        OnFailure::Ask(zeph_graph::AskFailure { fallback: None }),
+    ),
+];
+
+/// The word of a value in one of the tables above.
+pub(super) fn word_of<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
+    let found = words.iter().find(|(_, one)| one == value);
+    found.map_or("", |(word, _)| word)
 }
 
-impl PlanOnFailure {
-    /// The word in documents and plan files.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Abort => "abort",
-            Self::Skip => "skip",
-            Self::Ask => "ask",
-        }
-    }
-}
-
-/// What a plan may cost, without the planning itself and the final answer. A guess, not a promise:
-/// what is spent is held by the run's budget.
+/// The estimated cost of a plan's tasks, without planning and the final answer.
 ///
-/// For each agent task, with `bytes / 4` as the tokens of a text:
+/// It is a guess; the run's budget limits what is really spent. For each agent task, with
+/// `bytes / 4` as the tokens of a text:
 ///
-/// - in: its agent's prompt, its own prompt, 100 for what frames them, and what its needs put out,
-///   at most the agent's `max_input_tokens`;
+/// - in: the agent's prompt, the task's prompt, 100 for the text around them, and the output of the
+///   needed tasks, at most the agent's `max_input_tokens`;
 /// - out: `expected_tokens`, else 500, at most the agent's `max_output_tokens`;
-/// - tokens: in and out, and in once more if it may use tools and the agent has a second turn.
+/// - tokens: in plus out, plus in once more if the agent may use tools and has a second turn.
 ///
-/// A command is taken to put out 250 tokens, a question 25; both cost nothing. A task that is routed
-/// counts as the dearest agent. Money follows from the prices of the agents' models.
+/// A command puts out 250 tokens, a question 25; both cost nothing. A routed task counts as the most
+/// expensive agent. Money follows from the prices of the agents' models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Tokens, in and out.
     pub tokens: u64,
-    /// Millionths of a dollar; `None` if the price of a model is not known.
+    /// Millionths of a dollar; `None` if the price of a model is unknown.
     pub micro_usd: Option<u64>,
-    /// The most tasks in a row.
+    /// The number of tasks.
+    pub tasks: usize,
+    /// The number of tasks on the longest path.
     pub depth: usize,
     /// The most tasks at one depth.
     pub width: usize,
 }
 
 impl Plan {
-    /// The plan as a document of the form that models write, with every repair made.
+    /// The plan in the form of a model's answer, with every repair made.
     ///
     /// Reading it again gives the same plan without repairs.
     #[must_use]
-    pub fn document(&self) -> PlanDocument {
-        PlanDocument {
-            reasoning: self.reasoning.clone(),
-            tasks: self.tasks.iter().map(PlannedTask::document).collect(),
-        }
+    pub fn to_answer(&self) -> Value {
+        let tasks = self.tasks.iter().map(PlannedTask::to_answer);
+        json!({ "reasoning": self.reasoning, "tasks": tasks.collect::<Vec<_>>() })
     }
 }
 
 impl PlannedTask {
-    fn document(&self) -> TaskDocument {
-        let mut task = TaskDocument {
-            name: self.name.clone(),
-            needs: self.needs.clone(),
-            kind: self.work.kind(),
-            trigger: Some(self.trigger),
-            on_failure: Some(self.on_failure),
-            expected_tokens: self.expected_tokens,
-            ..TaskDocument::default()
-        };
+    fn to_answer(&self) -> Value {
+        let mut task = json!({
+            "name": self.name,
+            "needs": self.needs,
+            "kind": self.work.kind().word(),
+            "prompt": null,
+            "agent": null,
+            "tools": null,
+            "command": null,
+            "arguments": null,
+            "trigger": word_of(&TRIGGERS, &self.trigger),
+            "on_failure": word_of(&FAILURE_RULES, &self.on_failure),
+            "expected_tokens": self.expected_tokens,
+        });
+        let about = self.work.about();
+        if !about.is_empty() {
+            task["prompt"] = about.into();
+        }
         match &self.work {
-            PlannedWork::Agent {
-                agent,
-                prompt,
-                tools,
-            } => {
-                task.agent.clone_from(agent);
-                task.prompt = Some(prompt.clone());
-                task.tools.clone_from(tools);
+            PlannedWork::Agent { agent, tools, .. } => {
+                task["agent"] = json!(agent);
+                task["tools"] = json!(tools);
             }
             PlannedWork::Command {
-                command,
-                arguments,
-                about,
-                ..
+                command, arguments, ..
             } => {
-                task.command = Some(command.clone());
-                task.prompt = (!about.is_empty()).then(|| about.clone());
-                let arguments = arguments.iter().map(|(name, value)| ArgumentDocument {
-                    name: name.clone(),
-                    value: value.clone(),
-                });
-                task.arguments = Some(arguments.collect());
+                let pair = |(name, value)| json!({ "name": name, "value": value });
+                task["command"] = json!(command);
+                task["arguments"] = arguments.iter().map(pair).collect();
             }
-            PlannedWork::Question { text } => task.prompt = Some(text.clone()),
+            PlannedWork::Question { .. } => {}
         }
         task
     }

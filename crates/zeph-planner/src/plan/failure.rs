@@ -1,22 +1,22 @@
-//! Failures: why there is no plan, told apart because what helps differs, with everything that was tried.
+//! The errors of planning: why there is no plan, with everything that was tried.
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use zeph_diagnostics::Diagnostics;
 use zeph_llm::{LlmError, Usage};
 
-use super::{PlanDiagnostic, PlanRepair};
+use super::finding::stored;
 
 /// Why there is no plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum PlanFailure {
-    /// The goal is empty or too long, or there is nothing that a plan could use.
+    /// The goal is empty or too long, or the host allows no kind of task.
     Impossible,
-    /// The model, or a filter of its service, declined.
+    /// The model, or a filter of its service, refused.
     Refused,
-    /// Every answer was cut off.
+    /// The last answer was cut off.
     Truncated,
     /// No answer came in time.
     TimedOut,
@@ -24,17 +24,17 @@ pub enum PlanFailure {
     SchemaRejected,
     /// The answer was empty.
     Empty,
-    /// The answer held no plan at all.
+    /// The answer contained no plan.
     NotAPlan,
-    /// There was a plan, but it could not be accepted.
+    /// The plan had problems.
     Defective,
     /// The budget does not cover the call.
     OverBudget,
-    /// Whoever asked was told to stop.
+    /// The attempt was stopped.
     Stopped,
     /// The provider failed in another way.
     Unavailable,
-    /// A prompt of the host could not be filled in.
+    /// A prompt of the host could not be rendered.
     BadPrompt,
 }
 
@@ -58,59 +58,63 @@ impl PlanFailure {
         }
     }
 
-    /// What a person can do about it.
+    /// The advice for a person.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::Impossible => {
-                "state a goal, and define an agent or a command that could serve it"
-            }
-            Self::Refused => "word the goal in another way, or name another model",
-            Self::Truncated => "allow the planner more output tokens, or fewer tasks",
-            Self::TimedOut => "allow the call more time, or name a faster model",
-            Self::SchemaRejected => "name another model, or offer fewer agents, tools and commands",
+            Self::Impossible => "state a goal, and define an agent or a command",
+            Self::Refused => "word the goal differently, or use another model",
+            Self::Truncated => "allow more output tokens, or fewer tasks",
+            Self::TimedOut => "allow more time for a call, or use a faster model",
+            Self::SchemaRejected => "use another model, or offer fewer agents, tools and commands",
             Self::Empty | Self::NotAPlan | Self::Defective => {
-                "word the goal more precisely, name a larger model, or write a plan file by hand"
+                "word the goal more precisely, use a larger model, or write a plan file by hand"
             }
             Self::OverBudget => "raise the budget",
-            Self::Stopped => "nothing needs to be done",
+            Self::Stopped => "no action is needed",
             Self::Unavailable => "see the provider's error",
-            Self::BadPrompt => "mend the replaced prompt, or take it out of the folder",
+            Self::BadPrompt => "correct the prompt file, or remove it from the folder",
         }
     }
 }
 
-/// One call for a plan that did not lead to one.
+/// A call that gave no plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PlanTry {
     /// The provider.
     pub provider: String,
     /// The model, as its service named it; empty if it did not.
     pub model: String,
-    /// What the model wrote, inert: at most 2 KiB of its ends.
+    /// The beginning and the end of the answer, at most 2 KiB; printable.
     pub excerpt: String,
-    /// Bytes of all that it wrote.
+    /// The size of the answer in bytes.
     pub bytes: usize,
-    /// Why it stopped, in a word; empty if there was no answer.
+    /// The stop reason; empty if there was no answer.
     pub stop: String,
-    /// What was wrong with the plan.
-    pub diagnostics: Vec<PlanDiagnostic>,
-    /// What was mended in it.
-    pub repairs: Vec<PlanRepair>,
-    /// What the call cost, as far as the service said.
+    /// The problems of the plan.
+    #[serde(serialize_with = "as_findings")]
+    pub diagnostics: Diagnostics,
+    /// The repairs in it.
+    #[serde(serialize_with = "as_findings")]
+    pub repairs: Diagnostics,
+    /// The tokens of the call, if the service reported them.
     pub usage: Usage,
-    /// Why there was no answer; inert.
+    /// The error, if there was no answer; printable.
     pub error: Option<String>,
 }
 
-/// There is no plan: why, and everything that was tried.
+fn as_findings<S: Serializer>(all: &Diagnostics, to: S) -> Result<S::Ok, S::Error> {
+    stored(all).serialize(to)
+}
+
+/// Planning failed.
 #[derive(Clone, Debug)]
 pub struct PlanError {
-    /// Why, in the last try of the last provider.
+    /// The reason of the last try.
     pub failure: PlanFailure,
-    /// What happened, in a sentence; inert.
+    /// What happened, in a sentence; printable.
     pub message: String,
-    /// Every try, in order; empty if no model was asked.
+    /// Every try, in order; empty if no model was called.
     pub tries: Vec<PlanTry>,
     /// The provider's last error, if there was one.
     pub cause: Option<LlmError>,
@@ -128,18 +132,18 @@ impl PlanError {
 
     /// The problems of the last try that had any.
     #[must_use]
-    pub fn diagnostics(&self) -> &[PlanDiagnostic] {
-        let tried = self.tries.iter().rev();
-        let mut found = tried.map(|one| one.diagnostics.as_slice());
+    pub fn diagnostics(&self) -> &[zeph_diagnostics::Diagnostic] {
+        let tries = self.tries.iter().rev();
+        let mut found = tries.map(|one| one.diagnostics.as_slice());
         found.find(|all| !all.is_empty()).unwrap_or_default()
     }
 }
 
-/// One sentence, the first problems, and what to do.
+/// One sentence, the first problems, and the advice.
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 5;
-        write!(f, "there is no plan: {}", self.message)?;
+        write!(f, "planning failed: {}", self.message)?;
         let all = self.diagnostics();
         for one in all.iter().take(SHOWN) {
             write!(f, "\n  {one}")?;

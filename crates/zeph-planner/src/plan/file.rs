@@ -1,26 +1,28 @@
-//! The plan as a plan file, which people review, edit and keep.
+//! The plan file of an accepted plan, for people to review, edit and keep.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::{Plan, PlanOnFailure, PlanTrigger, PlannedTask, PlannedWork};
+use zeph_graph::{OnFailure, Trigger};
+
+use super::accepted::{FAILURE_RULES, TRIGGERS, word_of};
+use super::{FindingKind, Plan, PlannedTask, PlannedWork};
 
 impl Plan {
-    /// The plan as a plan file in TOML: goal and tasks, with everything that a run needs.
+    /// The plan as a plan file in TOML: the goal and the tasks, with everything that a run needs.
     ///
-    /// Every text of the model stands for itself: what looks like an expression is escaped, so that
-    /// reading the file never evaluates any of it. Explanation, warnings and expected lengths are
-    /// comments.
+    /// Expressions in the model's texts are escaped, so that reading the file evaluates none of them.
+    /// Explanation, warnings and expected lengths are comments.
     ///
     /// # Examples
     /// ```
-    /// use zeph_planner::{PlanRequest, read_plan};
+    /// use zeph_planner::plan::{PlanRequest, read_plan};
     /// use zeph_subagent::{AgentCatalog, SubAgentDef};
     /// let mut catalog = AgentCatalog::new();
     /// catalog.add(SubAgentDef::new("writer", "Writes", "You write."))?;
     /// let request = PlanRequest::new("A limerick", catalog);
     /// let text = r#"{"tasks": [{"name": "write", "agent": "writer", "prompt": "Say ${{ params.x }}"}]}"#;
-    /// let plan = read_plan(text, &request).outcome.expect("it is a plan");
+    /// let plan = read_plan(text, &request).outcome.expect("the plan is valid");
     /// assert!(plan.to_plan_file().ends_with(r#"
     /// [tasks.write]
     /// agent = "writer"
@@ -32,8 +34,10 @@ impl Plan {
     pub fn to_plan_file(&self) -> String {
         let mut file = String::new();
         comment(&mut file, "", &self.reasoning);
-        for warning in &self.warnings {
-            comment(&mut file, "warning: ", &warning.to_string());
+        for one in &self.findings {
+            if one.kind == FindingKind::Warning {
+                comment(&mut file, "warning: ", &one.to_string());
+            }
         }
         line(&mut file, "goal", &text(&self.goal));
         for task in &self.tasks {
@@ -44,13 +48,13 @@ impl Plan {
 }
 
 fn write_task(file: &mut String, task: &PlannedTask) {
-    // A name has the form of a bare key.
+    // A task name needs no quotes: it has the form of a bare key.
     let _ = writeln!(file, "\n[tasks.{}]", task.name);
     if !task.needs.is_empty() {
         line(file, "needs", &list(&task.needs, plain));
     }
-    if task.trigger != PlanTrigger::default() {
-        line(file, "after", &plain(task.trigger.word()));
+    if task.trigger != Trigger::default() {
+        line(file, "after", &plain(word_of(&TRIGGERS, &task.trigger)));
     }
     match &task.work {
         PlannedWork::Agent {
@@ -74,8 +78,9 @@ fn write_task(file: &mut String, task: &PlannedTask) {
         }
         PlannedWork::Question { text: question } => line(file, "ask", &text(question)),
     }
-    if task.on_failure != PlanOnFailure::default() {
-        line(file, "on_failure", &plain(task.on_failure.word()));
+    if task.on_failure != OnFailure::default() {
+        let rule = word_of(&FAILURE_RULES, &task.on_failure);
+        line(file, "on_failure", &plain(rule));
     }
     if let Some(tokens) = task.expected_tokens {
         let _ = writeln!(file, "# about {tokens} tokens");
@@ -86,14 +91,14 @@ fn line(file: &mut String, key: &str, value: &str) {
     let _ = writeln!(file, "{key} = {value}");
 }
 
-/// Each line of a text as a comment; nothing in it ends the line or hides.
+/// Writes each line of a text as a comment. Control characters are escaped, so none ends the comment.
 fn comment(file: &mut String, label: &str, text: &str) {
     for one in text.lines().filter(|one| !one.trim().is_empty()) {
         let _ = writeln!(file, "# {label}{}", zeph_common::escape_terminal(one));
     }
 }
 
-/// A text that a plan file would read as a template, written so that it stands for itself.
+/// A text as a TOML string, with template expressions escaped.
 fn text(text: &str) -> String {
     let escaped = if text.contains("${{") {
         Cow::Owned(text.replace("${{", "$${{"))

@@ -1,8 +1,8 @@
 //! The planner that asks a model.
 
-mod ask;
-mod ladder;
+mod call;
 mod preview;
+mod repair_loop;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use std::time::Duration;
 use zeph_llm::{Fallback, LlmProvider};
 use zeph_sanitizer::ContentSanitizer;
 
-use super::planner::told;
+use super::planner::events_of;
 use super::{PlanEvent, PlanRequest, PlanStream, Planner};
-use crate::Prompts;
+use crate::prompts::Prompts;
 
-/// Makes plans by asking a model, again if need be, and others after it.
+/// Makes plans by asking a model, with corrections and fallbacks.
 ///
-/// The ladder, each step only if the one before gave no plan:
+/// Each step is taken only if the one before gave no plan:
 ///
-/// 1. The model is asked with the [schema](crate::plan_schema) of the host, in the provider's dialect.
-/// 2. The answer is [read](crate::read_plan): found, mended, checked.
-/// 3. The model is asked again with all problems and its own text, sanitized; twice by default.
+/// 1. The model is asked, with the JSON schema of the plans that the host accepts.
+/// 2. The answer is [read](super::read_plan): found, repaired, checked.
+/// 3. The model is asked to correct it, and sees all problems and its own sanitized text; twice by
+///    default.
 /// 4. The fallback provider is asked in the same way, if there is one.
-/// 5. A plan of one task stands in, if the host allows it; it carries a warning.
-/// 6. The error tells everything that was tried.
+/// 5. A plan with the whole goal as one task is used, if the host allows it. It carries a warning.
+/// 6. The error contains everything that was tried.
 ///
-/// A refusal or a failed call is not asked again (repeating calls is the affair of a wrapper around the
-/// provider), but goes on to step 4. A budget that does not cover the call, and an order to stop, end
-/// the ladder at once.
+/// After a refusal or a failed call step 4 follows at once; a wrapper of the provider repeats calls
+/// that failed. An exhausted budget or a stop ends planning.
 ///
 /// # Examples
 /// ```
@@ -36,7 +36,7 @@ use crate::Prompts;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
 /// use zeph_llm::{LlmError, LlmRequest, LlmResponse, provider_fn};
-/// use zeph_planner::{LlmPlanner, PlanRequest, Planner, finish};
+/// use zeph_planner::plan::{LlmPlanner, PlanRequest, Planner, finish};
 /// use zeph_sanitizer::{Seed, StandardSanitizer};
 /// use zeph_subagent::{AgentCatalog, SubAgentDef};
 ///
@@ -64,27 +64,41 @@ pub struct LlmPlanner(Arc<Settings>);
 struct Settings {
     provider: Arc<dyn LlmProvider>,
     fallback: Option<Arc<dyn LlmProvider>>,
-    stand_in: Option<Option<String>>,
+    fallback_plan: FallbackPlan,
     sanitizer: Arc<dyn ContentSanitizer>,
     prompts: Prompts,
-    asks_again: u32,
+    max_repairs: u32,
     max_output_tokens: u32,
     timeout: Duration,
     model: Option<String>,
     schema: Fallback,
 }
 
+/// The plan that is used if no model gives one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FallbackPlan {
+    /// None: no plan is an error.
+    #[default]
+    None,
+    /// The whole goal as one task, for the agent that the router chooses.
+    Routed,
+    /// The whole goal as one task, for this agent.
+    Agent(String),
+}
+
 impl LlmPlanner {
-    /// A planner that asks that provider, and shows a model its own text through that sanitizer.
+    /// A planner that asks that provider. The sanitizer cleans the text of a model before a model sees
+    /// it again.
     #[must_use]
     pub fn new(provider: Arc<dyn LlmProvider>, sanitizer: Arc<dyn ContentSanitizer>) -> Self {
         Self(Arc::new(Settings {
             provider,
             fallback: None,
-            stand_in: None,
+            fallback_plan: FallbackPlan::None,
             sanitizer,
             prompts: Prompts::built_in(),
-            asks_again: 2,
+            max_repairs: 2,
             max_output_tokens: 4_096,
             timeout: Duration::from_secs(300),
             model: None,
@@ -97,56 +111,55 @@ impl LlmPlanner {
         self
     }
 
-    /// What models are told. Default: the built-in prompts.
+    /// Sets the prompts. Default: the built-in prompts.
     #[must_use]
     pub fn prompts(self, prompts: Prompts) -> Self {
         self.set(|settings| settings.prompts = prompts)
     }
 
-    /// The model, in the provider's spelling. Default: the provider's own choice.
+    /// Sets the model, in the provider's spelling. Default: the provider's own model.
     #[must_use]
     pub fn model(self, model: impl Into<String>) -> Self {
         self.set(|settings| settings.model = Some(model.into()))
     }
 
-    /// How often a model is asked again about one plan. Default 2; at most 10 have any effect, and
-    /// with 0 the first answer must do.
+    /// Sets how often a model is asked to correct a plan. Default 2, at most 10; with 0 only the first
+    /// answer counts.
     #[must_use]
-    pub fn asks_again(self, times: u32) -> Self {
-        self.set(|settings| settings.asks_again = times.min(10))
+    pub fn max_repairs(self, times: u32) -> Self {
+        self.set(|settings| settings.max_repairs = times.min(10))
     }
 
-    /// The most tokens of one answer. Default 4,096; too few cut plans off, and each call reserves
-    /// this many from the budget.
+    /// Sets the most tokens of one answer. Default 4,096. A small limit cuts plans off; each call
+    /// reserves this many tokens from the budget.
     #[must_use]
     pub fn max_output_tokens(self, tokens: u32) -> Self {
         self.set(|settings| settings.max_output_tokens = tokens)
     }
 
-    /// The longest time of one call. Default 5 min.
+    /// Sets the longest time of one call. Default 5 min.
     #[must_use]
     pub fn timeout(self, limit: Duration) -> Self {
         self.set(|settings| settings.timeout = limit)
     }
 
-    /// Lets the schema go into the prompt where a service does not take it. Default: that is a
-    /// failure of its own kind.
+    /// Puts the schema into the prompt if the service does not accept it. Default: planning fails with
+    /// [`SchemaRejected`](super::PlanFailure::SchemaRejected).
     #[must_use]
     pub fn schema_in_prompt(self) -> Self {
         self.set(|settings| settings.schema = Fallback::Prompt)
     }
 
-    /// Whom to ask if the first provider gives no plan. Default: nobody.
+    /// Sets the provider that is asked if the first one gives no plan. Default: none.
     #[must_use]
     pub fn fallback(self, provider: Arc<dyn LlmProvider>) -> Self {
         self.set(|settings| settings.fallback = Some(provider))
     }
 
-    /// Lets a plan of one task stand in if no model gives one: the whole goal for that agent, or for
-    /// the router's choice. Default: no plan is an error.
+    /// Sets the plan that is used if no model gives one. Default: [`FallbackPlan::None`].
     #[must_use]
-    pub fn stand_in(self, agent: Option<String>) -> Self {
-        self.set(|settings| settings.stand_in = Some(agent))
+    pub fn fallback_plan(self, plan: FallbackPlan) -> Self {
+        self.set(|settings| settings.fallback_plan = plan)
     }
 }
 
@@ -155,7 +168,7 @@ impl fmt::Debug for LlmPlanner {
         f.debug_struct("LlmPlanner")
             .field("provider", &self.0.provider.name())
             .field("prompts", &self.0.prompts)
-            .field("asks_again", &self.0.asks_again)
+            .field("max_repairs", &self.0.max_repairs)
             .finish_non_exhaustive()
     }
 }
@@ -163,9 +176,9 @@ impl fmt::Debug for LlmPlanner {
 impl Planner for LlmPlanner {
     fn plan(&self, request: PlanRequest) -> PlanStream {
         let settings = Arc::clone(&self.0);
-        told(move |events| async move {
-            let climbed = ladder::climb(&settings, &request, &events).await;
-            let last = match climbed {
+        events_of(move |events| async move {
+            let outcome = repair_loop::run(&settings, &request, &events).await;
+            let last = match outcome {
                 Ok(plan) => PlanEvent::Done(Box::new(plan)),
                 Err(error) => PlanEvent::Failed(Box::new(error)),
             };
@@ -181,7 +194,7 @@ impl Planner for LlmPlanner {
             settings.provider.name(),
             settings.model,
             fallback,
-            settings.stand_in,
+            settings.fallback_plan,
             settings.prompts.hash(),
             settings.max_output_tokens,
         ]);

@@ -1,4 +1,4 @@
-//! Planners: a goal goes in, a stream of what happens on the way to a plan comes out.
+//! The `Planner` trait: a goal becomes a stream of events that ends with a plan or an error.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,39 +7,45 @@ use futures::StreamExt as _;
 use futures::channel::mpsc;
 use futures::stream::{self, BoxStream};
 
-use super::{
-    Plan, PlanDiagnostic, PlanDocument, PlanError, PlanFailure, PlanRepair, PlanRequest, TaskKind,
-    read_plan,
-};
+use zeph_diagnostics::{Diagnostic, Diagnostics};
+
+use super::{Plan, PlanError, PlanFailure, PlanRequest, TaskKind};
 
 /// Makes plans.
 ///
 /// The contract:
 ///
-/// - The stream ends behind its first [`Done`](PlanEvent::Done) or [`Failed`](PlanEvent::Failed), and
+/// - The stream ends after its first [`Done`](PlanEvent::Done) or [`Failed`](PlanEvent::Failed), and
 ///   always has one of them.
-/// - The plan of `Done` has passed [`read_plan`] for the request; what was proposed on the way is
-///   for eyes only.
+/// - The plan of `Done` has passed [`read_plan`](super::read_plan) for the request. Tasks that were
+///   proposed before it are for display only.
 /// - Nothing of a plan is executed.
-/// - A dropped stream stops the work.
+/// - Dropping the stream stops the work.
 ///
 /// # Examples
-/// A plan made by hand is a planner, and so is a closure:
+/// A planner with a fixed plan:
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use zeph_planner::{FixedPlanner, PlanDocument, PlanRequest, Planner, TaskDocument, finish};
+/// use futures::{StreamExt as _, stream};
+/// use zeph_planner::plan::{PlanEvent, PlanRequest, PlanStream, Planner, finish, read_plan};
 /// use zeph_subagent::{AgentCatalog, SubAgentDef};
+///
+/// struct Fixed(&'static str);
+///
+/// impl Planner for Fixed {
+///     fn plan(&self, request: PlanRequest) -> PlanStream {
+///         let plan = read_plan(self.0, &request).outcome.expect("the plan is valid");
+///         stream::iter([PlanEvent::Done(Box::new(plan))]).boxed()
+///     }
+///     fn fingerprint(&self) -> String {
+///         self.0.to_owned()
+///     }
+/// }
+///
 /// let mut catalog = AgentCatalog::new();
 /// catalog.add(SubAgentDef::new("writer", "Writes", "You write."))?;
-/// let planner = FixedPlanner::by(|request: &PlanRequest| PlanDocument {
-///     reasoning: "One step will do.".to_owned(),
-///     tasks: vec![TaskDocument {
-///         name: "write".to_owned(),
-///         prompt: Some(request.goal.clone()),
-///         ..TaskDocument::default()
-///     }],
-/// });
+/// let planner = Fixed(r#"{"tasks": [{"name": "write", "agent": "writer", "prompt": "Write it."}]}"#);
 /// let plan = finish(planner.plan(PlanRequest::new("A limerick about graphs", catalog))).await?;
 /// assert_eq!(plan.tasks[0].name, "write");
 /// # Ok(())
@@ -49,8 +55,7 @@ pub trait Planner: Send + Sync {
     /// Makes a plan for a request.
     fn plan(&self, request: PlanRequest) -> PlanStream;
 
-    /// Everything besides the request that decides what the plan will be, as a text: part of the key
-    /// under which a plan is kept.
+    /// Everything besides the request that the plan depends on, as a text: part of the cache key.
     fn fingerprint(&self) -> String;
 }
 
@@ -64,66 +69,64 @@ impl<P: Planner + ?Sized> Planner for Arc<P> {
     }
 }
 
-/// What happens on the way to a plan.
+/// The events of planning.
 pub type PlanStream = BoxStream<'static, PlanEvent>;
 
-/// A step on the way to a plan.
+/// A step of planning.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum PlanEvent {
-    /// A model is asked.
+    /// A model is called.
     Asked {
         /// The provider.
         provider: String,
-        /// Which call it is, from 1.
+        /// The number of the call, from 1.
         call: u32,
     },
-    /// A task was proposed, while the answer is still coming. Untrusted, and nothing is checked yet.
+    /// The answer, which is still being received, contains this task. Untrusted and unchecked.
     Proposed {
-        /// Its name; inert, at most 80 characters.
+        /// Its name; printable, at most 80 characters.
         name: String,
-        /// Its kind, if it says so.
+        /// Its kind, if the answer states it.
         kind: Option<TaskKind>,
     },
-    /// Something was mended.
-    Repaired(PlanRepair),
-    /// An answer could not be accepted, and the model is asked again.
-    Refused {
-        /// Why.
-        diagnostics: Vec<PlanDiagnostic>,
+    /// A repair was made.
+    Repaired(Diagnostic),
+    /// The answer was rejected, and the model is asked to correct it.
+    Rejected {
+        /// The problems.
+        diagnostics: Diagnostics,
     },
-    /// The provider gave up, and another way is tried.
+    /// This way of planning failed, and the next one is tried.
     FellBack {
-        /// Why; inert.
+        /// The reason; printable.
         why: String,
     },
-    /// The plan was kept from an earlier time; no model was asked.
-    Kept,
-    /// Something that is no failure should be known: a cache that could not be read.
+    /// The plan comes from the cache; no model was called.
+    Cached,
+    /// A problem that does not stop planning, such as an unreadable cache.
     Warned {
-        /// What; inert.
+        /// The problem; printable.
         what: String,
     },
-    /// There is a plan.
+    /// Planning succeeded.
     Done(Box<Plan>),
-    /// There is none.
+    /// Planning failed.
     Failed(Box<PlanError>),
 }
 
-/// The stream of what some work tells. The work is a part of the stream: whoever drops the one drops
-/// the other.
-pub(super) fn told<W: Future<Output = ()> + Send + 'static>(
+/// A stream of the events that some work sends. Dropping the stream drops the work.
+pub(super) fn events_of<W: Future<Output = ()> + Send + 'static>(
     work: impl FnOnce(mpsc::UnboundedSender<PlanEvent>) -> W,
 ) -> PlanStream {
-    let (events, told) = mpsc::unbounded();
-    let work = stream::once(work(events)).filter_map(|()| async { None });
-    stream::select(told, work).boxed()
+    let (sender, events) = mpsc::unbounded();
+    let work = stream::once(work(sender)).filter_map(|()| async { None });
+    stream::select(events, work).boxed()
 }
 
 /// Reads a stream to its end.
 ///
 /// # Errors
-/// The error that it ended with; of kind [`Stopped`](PlanFailure::Stopped) if it ended without one.
+/// The error that it ended with; [`Stopped`](PlanFailure::Stopped) if it ended without one.
 pub async fn finish(mut stream: PlanStream) -> Result<Plan, PlanError> {
     while let Some(event) = stream.next().await {
         match event {
@@ -132,67 +135,12 @@ pub async fn finish(mut stream: PlanStream) -> Result<Plan, PlanError> {
             PlanEvent::Asked { .. }
             | PlanEvent::Proposed { .. }
             | PlanEvent::Repaired(_)
-            | PlanEvent::Refused { .. }
+            | PlanEvent::Rejected { .. }
             | PlanEvent::FellBack { .. }
-            | PlanEvent::Kept
+            | PlanEvent::Cached
             | PlanEvent::Warned { .. } => {}
         }
     }
     let message = "the planner ended without a plan";
     Err(PlanError::new(PlanFailure::Stopped, message))
-}
-
-/// A planner without a model: a document that the host has, or makes from the request.
-///
-/// It passes the same checks as a model's.
-#[derive(Clone)]
-pub struct FixedPlanner(Arc<dyn Fn(&PlanRequest) -> PlanDocument + Send + Sync>);
-
-impl FixedPlanner {
-    /// The same plan for every goal.
-    #[must_use]
-    pub fn new(document: PlanDocument) -> Self {
-        Self::by(move |_| document.clone())
-    }
-
-    /// The plan that a function makes.
-    #[must_use]
-    pub fn by(make: impl Fn(&PlanRequest) -> PlanDocument + Send + Sync + 'static) -> Self {
-        Self(Arc::new(make))
-    }
-}
-
-impl std::fmt::Debug for FixedPlanner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FixedPlanner")
-    }
-}
-
-impl Planner for FixedPlanner {
-    fn plan(&self, request: PlanRequest) -> PlanStream {
-        let document = (self.0)(&request);
-        // A document is plain data whose keys are texts; making JSON of it cannot fail.
-        let text = serde_json::to_string(&document).unwrap_or_default();
-        let reading = read_plan(&text, &request);
-        let mut events: Vec<PlanEvent> = Vec::new();
-        events.extend(reading.repairs.into_iter().map(PlanEvent::Repaired));
-        events.push(match reading.outcome {
-            Ok(plan) => PlanEvent::Done(Box::new(plan)),
-            Err(diagnostics) => {
-                let message = "the host's own plan cannot be accepted";
-                let mut error = PlanError::new(PlanFailure::Defective, message);
-                error.tries.push(super::PlanTry {
-                    provider: "fixed".to_owned(),
-                    diagnostics,
-                    ..super::PlanTry::default()
-                });
-                PlanEvent::Failed(Box::new(error))
-            }
-        });
-        stream::iter(events).boxed()
-    }
-
-    fn fingerprint(&self) -> String {
-        "fixed".to_owned()
-    }
 }

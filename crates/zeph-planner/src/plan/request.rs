@@ -1,4 +1,4 @@
-//! What a planner is asked.
+//! The request for a plan: a goal, and what a plan for it may use.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use zeph_llm::LlmProvider;
 use zeph_subagent::AgentCatalog;
 
-use super::{Commands, PlanLimits, PlanRights, PriceList};
+use super::{Commands, PlanLimits, PlanRights, PriceList, TaskKind};
 
-/// Puts something around a provider for the calls of one request: a meter, a retry layer.
-pub type Around = Arc<dyn Fn(Arc<dyn LlmProvider>) -> Arc<dyn LlmProvider> + Send + Sync>;
+/// Wraps a provider for the calls of one request, for example in a meter or a retry layer.
+pub type WrapProvider = Arc<dyn Fn(Arc<dyn LlmProvider>) -> Arc<dyn LlmProvider> + Send + Sync>;
 
-/// A goal, and everything that a plan for it may use.
+/// A goal, and what a plan for it may use.
 #[derive(Clone)]
 pub struct PlanRequest {
-    /// What is to be reached, in a person's words. Trusted.
+    /// The goal, in a person's words. Trusted.
     pub goal: String,
     /// What a person said about earlier plans for the goal, oldest first. Trusted.
     pub feedback: Vec<String>,
@@ -22,14 +22,14 @@ pub struct PlanRequest {
     pub catalog: Arc<AgentCatalog>,
     /// The commands. Default: none.
     pub commands: Arc<Commands>,
-    /// How large a plan may be.
+    /// The largest plan that is accepted.
     pub limits: PlanLimits,
-    /// What it may use. Default: [`PlanRights::of`] the catalogue.
+    /// What a plan may use. Default: [`PlanRights::of`] the catalogue.
     pub rights: PlanRights,
-    /// What models cost. Default: unknown.
+    /// The prices of models. Default: unknown.
     pub prices: PriceList,
-    /// What goes around each provider that is called for this request. Default: nothing.
-    pub around: Option<Around>,
+    /// Wraps each provider that is called for this request. Default: nothing.
+    pub wrap: Option<WrapProvider>,
 }
 
 impl PlanRequest {
@@ -45,50 +45,66 @@ impl PlanRequest {
             commands: Arc::default(),
             limits: PlanLimits::default(),
             prices: PriceList::default(),
-            around: None,
+            wrap: None,
         }
     }
 
-    /// The same request with that feedback.
+    /// Sets the feedback.
     #[must_use]
     pub fn feedback(mut self, feedback: Vec<String>) -> Self {
         self.feedback = feedback;
         self
     }
 
-    /// The same request with those commands.
+    /// Sets the commands.
     #[must_use]
     pub fn commands(mut self, commands: impl Into<Arc<Commands>>) -> Self {
         self.commands = commands.into();
         self
     }
 
-    /// The same request with those limits.
+    /// Sets the limits.
     #[must_use]
     pub fn limits(mut self, limits: PlanLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same request with those rights.
+    /// Sets the rights.
     #[must_use]
     pub fn rights(mut self, rights: PlanRights) -> Self {
         self.rights = rights;
         self
     }
 
-    /// The same request with those prices.
+    /// Sets the prices.
     #[must_use]
     pub fn prices(mut self, prices: PriceList) -> Self {
         self.prices = prices;
         self
     }
 
-    /// The same request with that around each provider.
+    /// Sets the wrapper of providers.
     #[must_use]
-    pub fn around(mut self, around: Around) -> Self {
-        self.around = Some(around);
+    pub fn wrap(mut self, wrap: WrapProvider) -> Self {
+        self.wrap = Some(wrap);
         self
+    }
+
+    /// Whether a plan may have tasks of that kind.
+    pub(super) fn allows(&self, kind: TaskKind) -> bool {
+        match kind {
+            TaskKind::Agent => !self.catalog.is_empty() || self.rights.routed,
+            TaskKind::Command => !self.commands.is_empty(),
+            TaskKind::Question => self.rights.questions,
+        }
+    }
+
+    /// The words of the kinds that a plan may have.
+    pub(super) fn kinds(&self) -> Vec<&'static str> {
+        let kinds = TaskKind::ALL.into_iter();
+        let kinds = kinds.filter(|kind| self.allows(*kind));
+        kinds.map(TaskKind::word).collect()
     }
 }
 

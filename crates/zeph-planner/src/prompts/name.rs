@@ -4,20 +4,18 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-/// Which prompt.
-///
-/// Closed: a set of prompts has each of them.
+/// The name of a prompt. A set of prompts has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PromptName {
     /// The planner's system message.
     Plan,
-    /// The planner's user message: the goal and people's feedback.
+    /// The planner's user message: the goal and the feedback.
     PlanGoal,
-    /// The user message after a plan that could not be accepted.
-    PlanAgain,
+    /// The addition to the user message after a rejected plan.
+    PlanCorrection,
     /// An agent's system message.
     Agent,
-    /// An agent's user message: the task and what its parents left.
+    /// An agent's user message: the task and the results of its parents.
     AgentTask,
     /// The aggregator's system message.
     Answer,
@@ -32,7 +30,7 @@ impl PromptName {
     pub const ALL: &'static [Self] = &[
         Self::Plan,
         Self::PlanGoal,
-        Self::PlanAgain,
+        Self::PlanCorrection,
         Self::Agent,
         Self::AgentTask,
         Self::Answer,
@@ -40,13 +38,13 @@ impl PromptName {
         Self::AnswerPart,
     ];
 
-    /// The name as it is written; the file is called so with `.md.j2` behind it.
+    /// The name; the file has the suffix `.md.j2`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Plan => "plan",
             Self::PlanGoal => "plan_goal",
-            Self::PlanAgain => "plan_again",
+            Self::PlanCorrection => "plan_correction",
             Self::Agent => "agent",
             Self::AgentTask => "agent_task",
             Self::Answer => "answer",
@@ -55,13 +53,13 @@ impl PromptName {
         }
     }
 
-    /// The text of the prompt that comes with the crate, to begin a new one from.
+    /// The built-in text, as a start for a replacement.
     #[must_use]
     pub const fn built_in(self) -> &'static str {
         match self {
             Self::Plan => include_str!("../../prompts/plan.md.j2"),
             Self::PlanGoal => include_str!("../../prompts/plan_goal.md.j2"),
-            Self::PlanAgain => include_str!("../../prompts/plan_again.md.j2"),
+            Self::PlanCorrection => include_str!("../../prompts/plan_correction.md.j2"),
             Self::Agent => include_str!("../../prompts/agent.md.j2"),
             Self::AgentTask => include_str!("../../prompts/agent_task.md.j2"),
             Self::Answer => include_str!("../../prompts/answer.md.j2"),
@@ -70,12 +68,12 @@ impl PromptName {
         }
     }
 
-    /// The variables without which the prompt would lose what it is for, the sanitizer's word included.
-    pub(crate) const fn needed(self) -> &'static [&'static str] {
+    /// The required variables.
+    pub(crate) const fn required(self) -> &'static [&'static str] {
         match self {
             Self::Plan => &["preamble", "agents", "commands", "kinds"],
             Self::PlanGoal => &["goal", "feedback"],
-            Self::PlanAgain => &["problems"],
+            Self::PlanCorrection => &["problems"],
             Self::Agent => &["agent", "preamble"],
             Self::AgentTask => &["prompt", "parents"],
             Self::Answer => &["preamble"],
@@ -83,8 +81,7 @@ impl PromptName {
         }
     }
 
-    /// Values of the variables to try a template with: the first has something everywhere, the
-    /// second as little as may be.
+    /// Values to test a template with: the first has everything, the second as little as possible.
     pub(crate) fn samples(self) -> [Value; 2] {
         let result =
             json!({ "name": "a", "about": "b", "state": "completed", "text": "c", "cut": true });
@@ -106,10 +103,10 @@ impl PromptName {
                 json!({ "goal": "g", "feedback": ["f"] }),
                 json!({ "goal": "g", "feedback": [] }),
             ],
-            Self::PlanAgain => {
+            Self::PlanCorrection => {
                 let problem =
-                    json!({ "code": "c", "pointer": "/tasks/0", "message": "m", "help": "h" });
-                let bare = json!({ "code": "c", "pointer": "", "message": "m", "help": null });
+                    json!({ "code": "c", "path": "/tasks/0", "message": "m", "help": "h" });
+                let bare = json!({ "code": "c", "path": "", "message": "m", "help": null });
                 [
                     json!({ "problems": [problem], "more": 3, "last": "l" }),
                     json!({ "problems": [bare], "more": 0, "last": null }),

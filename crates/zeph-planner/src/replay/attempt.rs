@@ -1,89 +1,96 @@
-//! One attempt: what is known of it, and what becomes of it when it is made once more.
+//! The replay of one attempt: its recorded data, and the outcome.
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeph_executor::{
-    Attempt, Budget, Executor, GraphSpec, Note, NoteKind, Parent, Redact, RunId, Spend,
-    TaskContext, TaskErrorRecord, TaskId, TaskInput,
+    Attempt, Budget, Executor, GraphSpec, Note, NoteKind, Parent, Redact, RunId, TaskContext,
+    TaskErrorRecord, TaskId, TaskInput,
 };
 
-use super::compare::{Difference, Place};
-use super::journal::Expecting;
-use super::tape::{Tape, redacted, unwrapped};
-use crate::agent::ENDED;
-use crate::{Adopted, PromptNote, ReplyNote, ToolNote, ToolOutcome};
+use super::compare::{Difference, DifferenceIn};
+use super::journal::ReplayJournal;
+use super::recording::{Recording, redacted, unwrapped};
+use crate::agent::{ENDED, ToolNote, ToolOutcome};
+use crate::{PromptNote, ReplyNote};
 
-/// What the journal knows of an attempt that has ended by itself.
+/// An attempt that ended by itself, as the journal has it.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct RecordedAttempt {
     /// The run.
     pub run: RunId,
     /// The task.
     pub task: TaskId,
-    /// Its name.
+    /// The name of the task.
     pub name: String,
-    /// Which attempt.
+    /// The number of the attempt.
     pub attempt: Attempt,
-    /// The parameters of its action.
+    /// The parameters of the action.
     pub params: Value,
-    /// What its parents left, in the graph's order.
+    /// The parents with their outputs, in the order of the graph.
     pub parents: IndexMap<String, Parent>,
-    /// Its notes, in order, as they were kept: redacted.
+    /// The notes, in order, as they are stored: redacted.
     pub notes: Vec<Note>,
-    /// What it reserved, in order, each with what the budgets left just before.
-    pub reserved: Vec<(Spend, Budget)>,
-    /// What the budgets left when it ended.
+    /// The rest of the budgets at the end of the attempt.
     pub left: Budget,
-    /// The proposal that was accepted from the task, and whether from this attempt.
+    /// The accepted proposal of the task, and whether this attempt made it.
     pub patch: Option<(GraphSpec, bool)>,
-    /// How it ended.
+    /// The end.
     pub end: RecordedEnd,
-    /// Whether what it proposed asks a person again.
-    pub asked_again: bool,
 }
 
-/// How a recorded attempt ended.
+/// The end of a recorded attempt.
 #[derive(Clone, Debug)]
 pub enum RecordedEnd {
-    /// With that output.
+    /// An output.
     Output(Value),
-    /// With that error.
+    /// An error.
     Error(TaskErrorRecord),
 }
 
-/// What became of a replayed attempt.
+/// The outcome of a replayed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Replayed {
-    /// The same notes, proposal and end.
+pub enum ReplayOutcome {
+    /// The notes, the proposal and the end are the same.
     Same,
-    /// Something differs; this is the first of it.
+    /// The first difference.
     Differs(Difference),
-    /// It cannot be made again, and why.
+    /// The attempt cannot be replayed, for this reason.
     Skipped(String),
 }
 
-/// Makes a recorded attempt once more, and compares.
+impl RecordedAttempt {
+    /// The notes of a kind, read as JSON; `None` for one that cannot be read.
+    pub(super) fn notes_of<T: DeserializeOwned>(
+        &self,
+        kind: NoteKind,
+    ) -> impl Iterator<Item = Option<T>> {
+        let notes = self.notes.iter().filter(move |note| note.kind == kind);
+        notes.map(|note| serde_json::from_slice(&note.body).ok())
+    }
+}
+
+/// Repeats a recorded attempt, and compares.
 ///
-/// The executor must be one that asks only providers and tools that are [on the tape](Tape). The
-/// attempt gets the recorded parameters, the recorded outputs of its parents, and a journal that grants
-/// what it granted then. Compared are each note, the proposal and the end: of an output the value, of an
-/// error class and code. Both sides are compared as they are after `redact`, since what was kept has
-/// been redacted; it must be the redactor of the run.
+/// The executor must call only providers and tools of the [`Recording`]. The attempt gets the recorded
+/// parameters and outputs of its parents, and a journal with the recorded budgets. Compared are each
+/// note, the proposal and the end: the value of an output, the class and the code of an error. Both sides
+/// are compared after `redact`, which must be the redactor of the run.
 ///
-/// What cannot be the same is not compared: the length of an answer that the budget of the moment
-/// shortened, the waits that a service asked for, the length of a tool's result before it was cut.
+/// Not compared are the time limit of a call, the waits that a service asked for, and the size of a
+/// tool's result before it was cut.
 pub async fn replay_attempt(
     executor: &dyn Executor,
-    recorded: Recorded,
-    tape: &Tape,
+    recorded: RecordedAttempt,
+    recording: &Recording,
     redact: Option<Arc<dyn Redact>>,
-) -> Replayed {
+) -> ReplayOutcome {
     if let Some(why) = why_not(&recorded) {
-        return Replayed::Skipped(why);
+        return ReplayOutcome::Skipped(why);
     }
-    tape.wind(&recorded, redact.as_ref());
+    recording.load(&recorded, redact.as_ref());
     let input = TaskInput {
         params: recorded.params.clone(),
         parents: recorded.parents.clone(),
@@ -91,94 +98,76 @@ pub async fn replay_attempt(
     let end = recorded.end.clone();
     let (run, task, name) = (recorded.run.clone(), recorded.task, recorded.name.clone());
     let attempt = recorded.attempt;
-    let journal = Arc::new(Expecting::new(recorded, redact.clone()));
+    let journal = Arc::new(ReplayJournal::new(recorded, redact.clone()));
     let cx = TaskContext::builder(run, task, name, attempt)
         .journal(Arc::clone(&journal) as Arc<_>)
         .build();
     let outcome = executor.execute(&cx, input).await;
     if journal.was_refused() {
-        let why = "a proposal was refused while it ran, and why is not in the journal";
-        return Replayed::Skipped(why.to_owned());
+        let why =
+            "a proposal was refused during the run, and the journal does not contain the reason";
+        return ReplayOutcome::Skipped(why.to_owned());
     }
     if let Some(first) = journal.first_difference() {
-        return Replayed::Differs(first);
+        return ReplayOutcome::Differs(first);
     }
     let difference = match (end, outcome) {
         (RecordedEnd::Output(then), Ok(now)) => {
             let clean = |value| redacted(redact.as_ref(), value);
-            Difference::of(Place::Output, &clean(then), &clean(now.value))
+            Difference::between(DifferenceIn::Output, &clean(then), &clean(now.value))
         }
         (RecordedEnd::Error(then), Err(now)) => {
             let now = TaskErrorRecord::from(&now);
-            let alike = (then.class, &then.code) == (now.class, &now.code);
-            let told = |error: &TaskErrorRecord| format!("[{}] {}", error.code, error.message);
-            (!alike).then(|| Difference::words(Place::End, &told(&then), &told(&now)))
+            let is_same = (then.class, &then.code) == (now.class, &now.code);
+            let words = |error: &TaskErrorRecord| format!("[{}] {}", error.code, error.message);
+            (!is_same).then(|| Difference::words(DifferenceIn::End, &words(&then), &words(&now)))
         }
         (RecordedEnd::Output(_), Err(now)) => {
             let now = format!("[{}] {}", now.code(), now.message());
-            Some(Difference::words(Place::End, "an output", &now))
+            Some(Difference::words(DifferenceIn::End, "an output", &now))
         }
         (RecordedEnd::Error(then), Ok(_)) => {
             let then = format!("[{}] {}", then.code, then.message);
-            Some(Difference::words(Place::End, &then, "an output"))
+            Some(Difference::words(DifferenceIn::End, &then, "an output"))
         }
     };
-    difference.map_or(Replayed::Same, Replayed::Differs)
+    difference.map_or(ReplayOutcome::Same, ReplayOutcome::Differs)
 }
 
-/// Why an attempt cannot be made again, if that can be told beforehand.
-fn why_not(recorded: &Recorded) -> Option<String> {
-    fn read<T: serde::de::DeserializeOwned>(recorded: &Recorded, kind: NoteKind) -> Vec<Option<T>> {
-        let notes = recorded.notes.iter().filter(|note| note.kind == kind);
-        let read = notes.map(|note| serde_json::from_slice(&note.body).ok());
-        read.collect()
-    }
-    let prompts: Vec<Option<PromptNote>> = read(recorded, NoteKind::Prompt);
-    let replies: Vec<Option<ReplyNote>> = read(recorded, NoteKind::Reply);
-    for prompt in &prompts {
-        let Some(prompt) = prompt else {
-            return Some("a prompt of it cannot be read".to_owned());
+/// Why an attempt cannot be replayed, as far as the recording shows it.
+fn why_not(recorded: &RecordedAttempt) -> Option<String> {
+    let replies = recorded.notes_of::<ReplyNote>(NoteKind::Reply);
+    let replies: Vec<ReplyNote> = replies.flatten().collect();
+    for prompt in recorded.notes_of::<PromptNote>(NoteKind::Prompt) {
+        let Some(PromptNote { call, .. }) = prompt else {
+            return Some("a prompt cannot be read".to_owned());
         };
-        let call = prompt.call;
-        if prompt.request.is_none() {
-            return Some(format!("call {call} was too long to be kept"));
-        }
-        let mut replies = replies.iter().flatten();
-        let Some(reply) = replies.find(|reply| reply.call == call) else {
-            return Some(format!("call {call} was cut off, and has no reply"));
+        let Some(reply) = replies.iter().find(|reply| reply.call == call) else {
+            return Some(format!("call {call} has no reply"));
         };
         if reply.response.is_none() && reply.error.is_none() {
-            return Some(format!("the reply to call {call} was too long to be kept"));
+            return Some(format!(
+                "the reply to call {call} was too long to be stored"
+            ));
         }
     }
-    let tools: Vec<Option<ToolNote>> = read(recorded, NoteKind::Tool);
-    let left_out = |note: &ToolNote| note.text.starts_with("(left out");
-    if tools.iter().flatten().any(left_out) {
-        return Some("a tool's result was left out of the prompt, so it was not kept".to_owned());
+    for note in recorded.notes_of::<ToolNote>(NoteKind::Tool).flatten() {
+        if note.text.starts_with("(left out") {
+            let why = "the result of a tool was left out of the prompt and is not stored";
+            return Some(why.to_owned());
+        }
+        if note.outcome == ToolOutcome::Failed && unwrapped(&note.text).starts_with(ENDED) {
+            return Some("a tool ended it, and the full error is not stored".to_owned());
+        }
     }
-    let ended = |note: &ToolNote| {
-        note.outcome == ToolOutcome::Failed && unwrapped(&note.text).starts_with(ENDED)
-    };
-    if tools.iter().flatten().any(ended) {
-        return Some("a tool ended it, and its error was not kept whole".to_owned());
-    }
-    let plans: Vec<Option<Value>> = read(recorded, NoteKind::Plan);
-    if plans.iter().flatten().any(|note| note["kept"] == true) {
-        return Some("its plan was kept from an earlier time, and no model was asked".to_owned());
+    let mut plans = recorded.notes_of::<Value>(NoteKind::Plan).flatten();
+    if plans.any(|note| note["cached"] == true) {
+        return Some("the plan came from the cache, and no model was called".to_owned());
     }
     match &recorded.end {
         RecordedEnd::Error(error) if error.code == "agent_timeout" => {
-            Some("it ran out of time, and a replay takes none".to_owned())
+            Some("it reached its time limit, and a replay takes no time".to_owned())
         }
         RecordedEnd::Error(_) | RecordedEnd::Output(_) => None,
-    }
-}
-
-impl Recorded {
-    /// Whether what an `adopt` left says that a person is asked again.
-    #[must_use]
-    pub fn asks_again(output: &Value) -> bool {
-        let adopted = serde_json::from_value::<Adopted>(output.clone());
-        matches!(adopted, Ok(Adopted::Unclear { .. }))
     }
 }

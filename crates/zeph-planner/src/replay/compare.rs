@@ -1,4 +1,4 @@
-//! Comparing: the first place where two JSON values differ.
+//! The first difference between two JSON values.
 
 use std::fmt;
 
@@ -7,50 +7,42 @@ use serde_json::Value;
 use zeph_common::{Boundary, escape_terminal, truncate};
 use zeph_executor::NoteKind;
 
-/// Where a replayed attempt differs from the recorded one.
+/// A difference between a replayed attempt and the recorded one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Difference {
-    /// In what.
-    pub place: Place,
-    /// Where in it, as a JSON pointer; empty for the whole.
+    /// The part of the attempt.
+    pub place: DifferenceIn,
+    /// The JSON pointer in that part; empty for all of it.
     pub pointer: String,
-    /// What the recording has there; inert, and only the beginning of what differs.
+    /// The recorded value, printable and cut.
     pub recorded: String,
-    /// What the replay has there, in the same form.
+    /// The replayed value, in the same form.
     pub replayed: String,
 }
 
-/// What of an attempt differs.
+/// The part of an attempt that differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Place {
-    /// A note: of that kind, and which of them, from 1.
+pub enum DifferenceIn {
+    /// A note.
     Note {
-        /// What it is about.
+        /// Its kind.
         kind: NoteKind,
-        /// Which note of that kind.
+        /// Its number among the notes of that kind, from 1.
         number: usize,
     },
-    /// What a call may cost: which call, from 1.
-    Reservation {
-        /// Which reservation.
-        number: usize,
-    },
-    /// The tasks that the attempt proposed.
+    /// The proposed tasks.
     Proposal,
-    /// What the attempt left.
+    /// The output.
     Output,
-    /// How the attempt ended.
+    /// The kind of end: an output or an error.
     End,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DifferenceIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Note { kind, number } => write!(f, "{} {number}", kind.name()),
-            Self::Reservation { number } => write!(f, "reservation {number}"),
             Self::Proposal => f.write_str("proposal"),
             Self::Output => f.write_str("output"),
             Self::End => f.write_str("end"),
@@ -66,7 +58,7 @@ impl fmt::Display for Difference {
         }
         write!(
             f,
-            ": {} was recorded, and now it is {}",
+            ": recorded {}, replayed {}",
             self.recorded, self.replayed
         )
     }
@@ -74,7 +66,7 @@ impl fmt::Display for Difference {
 
 impl Difference {
     /// The first difference between two values; `None` if there is none.
-    pub(super) fn of(place: Place, recorded: &Value, replayed: &Value) -> Option<Self> {
+    pub(super) fn between(place: DifferenceIn, recorded: &Value, replayed: &Value) -> Option<Self> {
         let mut open = vec![(String::new(), recorded, replayed)];
         while let Some((pointer, recorded, replayed)) = open.pop() {
             match (recorded, replayed) {
@@ -82,7 +74,7 @@ impl Difference {
                     let absent = new.keys().filter(|key| !old.contains_key(*key));
                     let keys: Vec<&String> = old.keys().chain(absent).collect();
                     let null = &Value::Null;
-                    // The last one in is looked at first.
+                    // The last value on the stack is compared first.
                     open.extend(keys.into_iter().rev().map(|key| {
                         let pointer = format!("{pointer}/{}", escaped(key));
                         let (old, new) = (old.get(key), new.get(key));
@@ -110,8 +102,8 @@ impl Difference {
         None
     }
 
-    /// One of the two has something and the other has nothing.
-    pub(super) fn words(place: Place, recorded: &str, replayed: &str) -> Self {
+    /// A difference in words.
+    pub(super) fn words(place: DifferenceIn, recorded: &str, replayed: &str) -> Self {
         Self {
             place,
             pointer: String::new(),
@@ -140,7 +132,7 @@ fn shown(recorded: &Value, replayed: &Value) -> (String, String) {
     let show = |text: &str| {
         let begin = if from == 0 { "" } else { "…" };
         let rest = truncate(text.get(from..).unwrap_or_default(), SHOWN, Boundary::Char);
-        // A JSON string is inert but for what only terminals and eyes mind.
+        // JSON escapes quotes and control characters, but not invisible ones.
         let quoted = Value::from(format!("{begin}{rest}")).to_string();
         escape_terminal(&quoted).into_owned()
     };
@@ -149,11 +141,11 @@ fn shown(recorded: &Value, replayed: &Value) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Difference, Place};
+    use super::{Difference, DifferenceIn};
     use serde_json::{Value, json};
 
     fn first(recorded: &Value, replayed: &Value) -> Option<(String, String, String)> {
-        let found = Difference::of(Place::Output, recorded, replayed)?;
+        let found = Difference::between(DifferenceIn::Output, recorded, replayed)?;
         Some((found.pointer, found.recorded, found.replayed))
     }
 
@@ -173,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_short_and_inert() {
+    fn shown_values_are_short_and_printable() {
         let old = json!(format!("{}\u{1b}[31mA", "ä".repeat(5_000)));
         let new = json!(format!("{}\u{1b}[31mB", "ä".repeat(5_000)));
         let (_, old, new) = first(&old, &new).unwrap_or_default();

@@ -12,9 +12,10 @@ use zeph_llm::{
     Capabilities, ErrorKind, EstimatingCounter, LlmRequest, Message, Prices, Reply,
     ScriptedProvider, TokenCounter,
 };
-use zeph_planner::{
+use zeph_planner::LlmContextBuilder;
+use zeph_planner::answer::{
     Aggregator, Answer, AnswerExecutor, AnswerLimits, DeterministicAggregator, LlmAggregator,
-    LlmContextBuilder, Written,
+    WrittenBy,
 };
 
 use super::support::{Bench, SECRET, after, ended, last, llm_context, whole};
@@ -41,7 +42,7 @@ async fn try_by(
     aggregator: impl Aggregator + 'static,
     input: TaskInput,
 ) -> Result<Value, TaskError> {
-    let executor = AnswerExecutor::with(aggregator);
+    let executor = AnswerExecutor::new(aggregator);
     Ok(executor.execute(&bench.context(), input).await?.value)
 }
 
@@ -66,7 +67,7 @@ async fn a_model_writes_and_its_citations_are_checked() {
     assert_eq!(answer.text, "Three bugs [count], one of them old.\n");
     assert_eq!(
         (answer.by, answer.why, answer.cut),
-        (Written::Llm, None, false)
+        (WrittenBy::Llm, None, false)
     );
     assert_eq!(
         (answer.sources, answer.removed),
@@ -103,10 +104,11 @@ async fn what_is_missing_is_told_whether_the_model_says_so_or_not() {
         .insert("page".into(), ended(ParentState::Skipped));
     let model = ScriptedProvider::new("script").then(Reply::text("Three bugs [count]."));
     let answer = by(&Bench::new(), model_of(llm_context(&model)), input.clone()).await;
-    let missing = "## Missing\n\n- chart: it failed\n- page: it was skipped, since chart failed\n";
+    let missing =
+        "## Missing\n\n- chart: it failed\n- page: it was skipped, because chart failed\n";
     assert!(answer.text.ends_with(missing), "{}", answer.text);
     assert_eq!(answer.missing.len(), 2);
-    assert!(last(&model, 0).contains("page (skipped): it was skipped, since chart failed"));
+    assert!(last(&model, 0).contains("page (skipped): it was skipped, because chart failed"));
     let plain = by(&Bench::new(), DeterministicAggregator::default(), input).await;
     let golden = "## count: does count\n\n```json\n{\n  \"bugs\": 3\n}\n```\n\n## log: does log\n\nraw log\n\n";
     assert_eq!(plain.text, format!("{golden}{missing}"));
@@ -123,7 +125,7 @@ async fn whatever_goes_wrong_the_results_are_written_down_and_the_reason_told() 
     ] {
         let model = ScriptedProvider::new("script").then(reply);
         let answer = by(&Bench::new(), model_of(llm_context(&model)), small()).await;
-        assert_eq!(answer.by, Written::Deterministic);
+        assert_eq!(answer.by, WrittenBy::Deterministic);
         assert!(
             answer
                 .why
@@ -197,7 +199,7 @@ async fn more_than_one_request_holds_is_summarised_in_groups() {
     .await;
     assert_eq!(
         (answer.by, answer.rounds, answer.cut),
-        (Written::Llm, 1, false)
+        (WrittenBy::Llm, 1, false)
     );
     assert_eq!(answer.text, "All of it [t0] [t3].\n");
     let requests = model.requests();
@@ -230,7 +232,7 @@ async fn names_that_are_too_many_for_one_request_are_summarised_too() {
     .await;
     assert_eq!(
         (answer.by, answer.rounds),
-        (Written::Llm, 1),
+        (WrittenBy::Llm, 1),
         "{:?}",
         answer.why
     );
@@ -256,7 +258,7 @@ async fn what_no_bound_allows_is_cut_and_told() {
     .await;
     assert_eq!(
         (answer.by, answer.rounds, answer.cut),
-        (Written::Llm, 0, true)
+        (WrittenBy::Llm, 0, true)
     );
     assert!(last(&model, 0).contains("t1 (completed, cut)"));
     assert_eq!(model.requests().len(), 1);
@@ -275,7 +277,7 @@ async fn what_no_bound_allows_is_cut_and_told() {
     .await;
     assert_eq!(
         (answer.by, answer.rounds, answer.cut),
-        (Written::Llm, 1, true)
+        (WrittenBy::Llm, 1, true)
     );
     assert_eq!(model.requests().len(), 3);
 }
@@ -366,7 +368,7 @@ async fn an_answer_that_would_be_cut_off_is_not_begun() {
     let budget = Budget::of_tokens(2_300);
     let bench = Bench::limited(budget);
     let answer = by(&bench, model_of(llm_context(&model)), small()).await;
-    assert_eq!(answer.by, Written::Llm, "{:?}", answer.why);
+    assert_eq!(answer.by, WrittenBy::Llm, "{:?}", answer.why);
     let asked = model.requests()[0].bytes() as u64;
     let model = ScriptedProvider::new("script");
     let budget = Budget::of_tokens(asked + 200);
@@ -376,7 +378,7 @@ async fn an_answer_that_would_be_cut_off_is_not_begun() {
         small(),
     )
     .await;
-    assert_eq!(answer.by, Written::Deterministic);
+    assert_eq!(answer.by, WrittenBy::Deterministic);
     assert!(model.requests().is_empty());
 }
 
@@ -400,7 +402,7 @@ proptest! {
         let model = summariser();
         let aggregator = model_of(llm_context(&model)).limits(limits);
         let answer = runtime.expect("a runtime").block_on(by(&Bench::new(), aggregator, input));
-        prop_assert_eq!(answer.by, Written::Llm, "{:?}", answer.why);
+        prop_assert_eq!(answer.by, WrittenBy::Llm, "{:?}", answer.why);
         let counter = EstimatingCounter::new();
         let requests = model.requests();
         for request in &requests {
@@ -440,7 +442,7 @@ async fn summaries_keep_the_window_and_are_no_sources() {
         .when("Write the answer", Reply::text(said));
     let bench = Bench::new();
     let answer = by(&bench, model_of(llm_context(&model)), long(4, 1_900)).await;
-    assert_eq!((answer.by, answer.rounds), (Written::Llm, 1));
+    assert_eq!((answer.by, answer.rounds), (WrittenBy::Llm, 1));
     assert_eq!(answer.sources, ["part-0"]);
     assert_eq!(answer.removed, ["summary-1.1"]);
     for request in model.requests() {

@@ -7,7 +7,9 @@ use serde_json::json;
 use zeph_executor::conformance::{Sample, check};
 use zeph_executor::{Executor, TaskInput};
 use zeph_llm::{Reply, ScriptedProvider};
-use zeph_planner::{AgentExecutor, AnswerExecutor, LlmContext};
+use zeph_planner::LlmContext;
+use zeph_planner::agent::AgentExecutor;
+use zeph_planner::answer::{AnswerExecutor, LlmAggregator};
 
 use super::support::{after, llm_context, task};
 
@@ -41,6 +43,6 @@ async fn an_agent_does() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_does() {
     let input = |goal: &str| after(json!({ "goal": goal }), &[("log", json!("text"))]);
-    let answers = AnswerExecutor::new(staffed());
+    let answers = AnswerExecutor::new(LlmAggregator::new(staffed()));
     keeps(Arc::new(answers), input("quick"), input("slow")).await;
 }

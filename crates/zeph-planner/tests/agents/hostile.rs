@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use zeph_llm::{Reply, ScriptedProvider};
-use zeph_planner::{Tools, tool_fn};
+use zeph_planner::agent::Tools;
+use zeph_subagent::tool_fn;
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 use super::support::{Bench, SECRET, after, call, llm_context, task, whole};
@@ -127,22 +128,27 @@ async fn a_parents_name() {
 }
 
 /// A tool that takes any object.
-struct Fixed(std::sync::Arc<dyn zeph_planner::Tool>);
+struct Fixed(std::sync::Arc<dyn zeph_subagent::Tool>);
 
 #[zeph_executor::async_trait]
-impl zeph_planner::Tool for Fixed {
-    fn spec(&self) -> zeph_llm::ToolSpec {
-        zeph_llm::ToolSpec {
-            parameters: json!({ "type": "object" }),
-            ..self.0.spec()
-        }
+impl zeph_subagent::Tool for Fixed {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn description(&self) -> &str {
+        self.0.description()
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "type": "object" })
     }
 
     async fn call(
         &self,
         cx: &zeph_executor::TaskContext,
         arguments: Value,
-    ) -> Result<zeph_planner::ToolOutput, zeph_executor::TaskError> {
+    ) -> Result<zeph_subagent::ToolOutput, zeph_executor::TaskError> {
         self.0.call(cx, arguments).await
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zeph_executor::NoteKind;
 use zeph_llm::{ErrorKind, Reply, ScriptedProvider};
-use zeph_planner::{LlmContextError, Unlisted};
+use zeph_planner::code;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
 use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
 
@@ -100,7 +100,7 @@ async fn without_a_match_the_policy_decides() {
     let staffed = || {
         llm_context(&model)
             .agents(agents())
-            .unlisted_models(Unlisted::UseDefault)
+            .model("big", Arc::new(ScriptedProvider::new("big")))
     };
     let error = bench.run(staffed(), poem()).await.expect_err("nobody");
     assert_eq!(error.code(), "no_agent");
@@ -149,11 +149,7 @@ fn an_llm_context_that_does_not_fit_together_is_not_built() {
         .agents(agents)
         .build()
         .expect_err("two problems");
-    let kinds: Vec<bool> = errors
-        .as_slice()
-        .iter()
-        .map(|error| matches!(error, LlmContextError::UnknownModel { .. }))
-        .collect();
-    assert_eq!(kinds, [true, false]);
+    let codes: Vec<_> = errors.iter().map(|one| one.code).collect();
+    assert_eq!(codes, [code::UNKNOWN_MODEL, code::UNKNOWN_TOOL]);
     assert!(errors.to_string().contains("write_file"));
 }

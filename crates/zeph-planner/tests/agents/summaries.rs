@@ -1,7 +1,7 @@
 //! Summaries that fail, and such that are cut off.
 
 use zeph_llm::{ErrorKind, Reply, ScriptedProvider};
-use zeph_planner::{AnswerLimits, Written};
+use zeph_planner::answer::{AnswerLimits, WrittenBy};
 
 use super::answer::{by, long, many, model_of};
 use super::support::{Bench, last, llm_context};
@@ -19,7 +19,7 @@ async fn a_summary_that_fails_leaves_the_answer_to_no_model() {
         many(12, 150),
     )
     .await;
-    assert_eq!(answer.by, Written::Deterministic);
+    assert_eq!(answer.by, WrittenBy::Deterministic);
     assert!(answer.text.contains("t11 begins"));
 }
 
@@ -42,7 +42,11 @@ async fn a_summary_that_reaches_its_limit_is_kept_and_said_to_be_cut() {
         many(12, 150),
     )
     .await;
-    assert_eq!((answer.by, answer.cut), (Written::Llm, true), "{answer:?}");
+    assert_eq!(
+        (answer.by, answer.cut),
+        (WrittenBy::Llm, true),
+        "{answer:?}"
+    );
     let shown = last(&model, model.requests().len() - 1);
     assert!(shown.contains("It rains [t3]"), "{shown}");
     assert!(shown.contains("cut"), "{shown}");
@@ -60,7 +64,7 @@ async fn no_summary_is_begun_once_one_has_failed() {
     let bench = Bench::new();
     let aggregator = model_of(llm_context(&model)).limits(limits);
     let answer = by(&bench, aggregator, long(12, 1_900)).await;
-    assert_eq!(answer.by, Written::Deterministic);
+    assert_eq!(answer.by, WrittenBy::Deterministic);
     assert!(answer.why.is_some_and(|why| why.contains("bad_request")));
     assert!(model.requests().len() <= 2);
     assert_eq!(bench.journal.held(), 0);

@@ -9,8 +9,10 @@ use zeph_executor::{
     TaskError, TaskId, TaskInput, TaskOutput,
 };
 use zeph_llm::{LlmProvider, Message, ScriptedProvider, ToolCall};
-use zeph_planner::{AgentExecutor, LlmContext, LlmContextBuilder, Tools, tool_fn};
+use zeph_planner::agent::{AgentExecutor, Tools};
+use zeph_planner::{LlmContext, LlmContextBuilder};
 use zeph_sanitizer::{Redactor, Seed, StandardSanitizer};
+use zeph_subagent::tool_fn;
 
 /// The secret that no prompt may hold.
 pub(crate) const SECRET: &str = "hunter2-hunter2";

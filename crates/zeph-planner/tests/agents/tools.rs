@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use zeph_executor::double::Gate;
 use zeph_executor::{ErrorClass, NoteKind, TaskError, TaskInput};
 use zeph_llm::{Reply, ScriptedProvider, StopReason};
-use zeph_planner::{LlmContextBuilder, LlmContextLimits, Tools, tool_fn};
+use zeph_planner::agent::Tools;
+use zeph_planner::{LlmContextBuilder, LlmContextLimits};
+use zeph_subagent::tool_fn;
 use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
 
 use super::support::{Bench, call, last, llm_context, read, task, tools};
@@ -66,12 +68,12 @@ async fn a_call_outside_the_rights_or_the_schema_is_told_to_the_model() {
     let value = bench.run(staffed(&model, worker()), go()).await;
     assert_eq!(value.expect("an answer"), "done");
     let messages = &model.requests()[1].messages;
-    assert!(messages[3].text().contains("there is no tool of that name"));
+    assert!(messages[3].text().contains("unknown tool for this task"));
     assert!(messages[4].text().contains("the arguments do not fit"));
     assert!(messages[5].text().contains("the disk is gone"));
     let notes = bench.notes(NoteKind::Tool);
     let outcomes: Vec<&Value> = notes.iter().map(|note| &note["outcome"]).collect();
-    assert_eq!(outcomes, ["refused", "misfit", "failed"]);
+    assert_eq!(outcomes, ["refused", "bad_arguments", "failed"]);
     assert_eq!(notes[0]["name"], "rm -rf");
     assert!(model.violations().is_empty());
 }
@@ -260,22 +262,27 @@ async fn calls_of_one_reply_run_side_by_side_within_a_bound() {
 }
 
 /// A tool that takes any object.
-struct Object(Arc<dyn zeph_planner::Tool>);
+struct Object(Arc<dyn zeph_subagent::Tool>);
 
 #[zeph_executor::async_trait]
-impl zeph_planner::Tool for Object {
-    fn spec(&self) -> zeph_llm::ToolSpec {
-        zeph_llm::ToolSpec {
-            parameters: json!({ "type": "object" }),
-            ..self.0.spec()
-        }
+impl zeph_subagent::Tool for Object {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn description(&self) -> &str {
+        self.0.description()
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "type": "object" })
     }
 
     async fn call(
         &self,
         cx: &zeph_executor::TaskContext,
         arguments: Value,
-    ) -> Result<zeph_planner::ToolOutput, TaskError> {
+    ) -> Result<zeph_subagent::ToolOutput, TaskError> {
         self.0.call(cx, arguments).await
     }
 }
@@ -315,7 +322,7 @@ async fn a_tool_that_hangs_is_given_up_and_the_model_told() {
     let llm_context = llm_context(&model).tools(tools).agents(agents);
     let value = Bench::new().run(llm_context, go()).await;
     assert_eq!(value.expect("an answer"), "done");
-    assert!(last(&model, 1).contains("there was no answer within 2m"));
+    assert!(last(&model, 1).contains("no answer within 2m"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use zeph_llm::{Reply, ScriptedProvider};
-use zeph_planner::{
-    CachedPlanner, FolderCache, LlmPlanner, MemoryCache, Plan, PlanCache, PlanEvent, PlanRequest,
-    Planner, PromptName, Prompts,
+use zeph_planner::plan::{
+    CachedPlanner, FallbackPlan, FolderCache, LlmPlanner, Plan, PlanEvent, PlanKey, PlanRequest,
+    Planner,
 };
+use zeph_planner::prompts::{PromptName, Prompts};
 use zeph_sanitizer::Unsanitized;
 use zeph_subagent::SubAgentDef;
 
@@ -29,8 +30,8 @@ async fn ask(planner: &dyn Planner, request: PlanRequest) -> (Plan, String) {
     let mut said = String::new();
     let mut stream = planner.plan(request);
     while let Some(event) = stream.next().await {
-        if let PlanEvent::Kept = event {
-            said.push_str("kept");
+        if let PlanEvent::Cached = event {
+            said.push_str("cached");
         } else if let PlanEvent::Warned { what } = event {
             said.push_str(&what);
         } else if let PlanEvent::Done(plan) = event {
@@ -42,22 +43,24 @@ async fn ask(planner: &dyn Planner, request: PlanRequest) -> (Plan, String) {
 
 #[tokio::test]
 async fn a_goal_that_was_planned_needs_no_call() {
+    let temp = tempfile::tempdir().unwrap();
     let script = script();
-    let planner = CachedPlanner::new(Arc::new(planner(&script)), Arc::new(MemoryCache::default()));
+    let planner = CachedPlanner::new(Arc::new(planner(&script)), FolderCache::new(temp.path()));
     let (first, said) = ask(&planner, request()).await;
     assert_eq!((said.as_str(), script.requests().len()), ("", 1));
     let mut again = request();
     again.goal = "  A\tweekly \n report ".to_owned();
     let (second, said) = ask(&planner, again).await;
-    assert_eq!((said.as_str(), script.requests().len()), ("kept", 1));
+    assert_eq!((said.as_str(), script.requests().len()), ("cached", 1));
     assert_eq!(first.tasks, second.tasks);
 }
 
 #[tokio::test]
 async fn whatever_decides_about_a_plan_is_in_its_key() {
-    let cache: Arc<dyn PlanCache> = Arc::new(MemoryCache::default());
+    let temp = tempfile::tempdir().unwrap();
     let script = script();
-    let cached = |planner: LlmPlanner| CachedPlanner::new(Arc::new(planner), Arc::clone(&cache));
+    let cached =
+        |planner: LlmPlanner| CachedPlanner::new(Arc::new(planner), FolderCache::new(temp.path()));
     ask(&cached(planner(&script)), request()).await;
     let changes: [fn(&mut PlanRequest); 7] = [
         |request| request.goal = "a weekly report".to_owned(),
@@ -85,36 +88,37 @@ async fn whatever_decides_about_a_plan_is_in_its_key() {
     let (_, said) = ask(&cached(planner(&script).prompts(prompts)), request()).await;
     assert_eq!(said, "");
     let (_, said) = ask(&cached(planner(&script)), request()).await;
-    assert_eq!(said, "kept");
+    assert_eq!(said, "cached");
 }
 
 #[tokio::test]
 async fn a_kept_plan_is_checked_anew() {
-    let cache = Arc::new(MemoryCache::default());
+    let temp = tempfile::tempdir().unwrap();
+    let cache = FolderCache::new(temp.path());
     let script = script();
-    let planner = CachedPlanner::new(Arc::new(planner(&script)), cache.clone());
-    let key = zeph_planner::PlanKey::of(&request(), &planner.fingerprint());
+    let planner = CachedPlanner::new(Arc::new(planner(&script)), FolderCache::new(temp.path()));
+    let key = PlanKey::new(&request(), &planner.fingerprint());
     cache
         .put(&key, r#"[{"name": "a", "agent": "root", "prompt": "x"}]"#)
-        .await
         .unwrap();
     let (plan, said) = ask(&planner, request()).await;
     assert!(
-        said.starts_with("the kept plan is not acceptable now: /tasks/0/agent: [unknown_agent]"),
+        said.starts_with("the cached plan is not acceptable now: /tasks/0/agent: [unknown_agent]"),
         "{said}"
     );
     assert_eq!(
         (plan.tasks[0].work.about(), script.requests().len()),
         ("Do it.", 1)
     );
-    assert_eq!(ask(&planner, request()).await.1, "kept");
+    assert_eq!(ask(&planner, request()).await.1, "cached");
 }
 
 #[tokio::test]
-async fn what_stands_in_is_not_kept() {
+async fn the_fallback_plan_is_not_cached() {
+    let temp = tempfile::tempdir().unwrap();
     let script = ScriptedProvider::new("script").rule(|_| true, None, Reply::refusal("no"));
-    let planner = planner(&script).stand_in(None);
-    let planner = CachedPlanner::new(Arc::new(planner), Arc::new(MemoryCache::default()));
+    let planner = planner(&script).fallback_plan(FallbackPlan::Routed);
+    let planner = CachedPlanner::new(Arc::new(planner), FolderCache::new(temp.path()));
     for _ in 0..2 {
         assert_eq!(ask(&planner, request()).await.1, "");
     }
@@ -135,14 +139,9 @@ async fn a_folder_keeps_plans_for_the_next_process() {
     let temp = tempfile::tempdir().unwrap();
     let folder = temp.path().join("plans/of/mine");
     let script = script();
-    let open = || {
-        CachedPlanner::new(
-            Arc::new(planner(&script)),
-            Arc::new(FolderCache::new(&folder)),
-        )
-    };
+    let open = || CachedPlanner::new(Arc::new(planner(&script)), FolderCache::new(&folder));
     ask(&open(), request()).await;
-    assert_eq!(ask(&open(), request()).await.1, "kept");
+    assert_eq!(ask(&open(), request()).await.1, "cached");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -155,12 +154,7 @@ async fn a_folder_keeps_plans_for_the_next_process() {
 async fn a_damaged_file_is_a_miss_that_is_told() {
     let temp = tempfile::tempdir().unwrap();
     let script = script();
-    let open = || {
-        CachedPlanner::new(
-            Arc::new(planner(&script)),
-            Arc::new(FolderCache::new(temp.path())),
-        )
-    };
+    let open = || CachedPlanner::new(Arc::new(planner(&script)), FolderCache::new(temp.path()));
     ask(&open(), request()).await;
     let file = only_file(temp.path());
     let whole = std::fs::read_to_string(&file).unwrap();
@@ -168,7 +162,7 @@ async fn a_damaged_file_is_a_miss_that_is_told() {
         String::new(),
         whole[..whole.len() / 2].to_owned(),
         whole.replace("Do it.", "Do me."),
-        whole.replace("\"version\":1", "\"version\":9"),
+        whole.replace("\"version\":2", "\"version\":9"),
         whole.replacen("\"key\":\"", "\"key\":\"0", 1),
         "[]".to_owned(),
     ];
@@ -177,12 +171,12 @@ async fn a_damaged_file_is_a_miss_that_is_told() {
         std::fs::write(&file, damaged).unwrap();
         let (plan, said) = ask(&open(), request()).await;
         assert!(
-            said.contains("is damaged") && said.contains("made anew"),
+            said.contains("is damaged") && said.contains("planned again"),
             "{number}: {said}"
         );
         assert_eq!(plan.tasks[0].work.about(), "Do it.");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), whole, "{number}");
-        assert_eq!(ask(&open(), request()).await.1, "kept", "{number}");
+        assert_eq!(ask(&open(), request()).await.1, "cached", "{number}");
     }
 }
 
@@ -193,11 +187,11 @@ async fn a_folder_that_cannot_be_written_costs_no_plan() {
     std::fs::write(&file, "x").unwrap();
     let planner = CachedPlanner::new(
         Arc::new(planner(&script())),
-        Arc::new(FolderCache::new(file.join("below"))),
+        FolderCache::new(file.join("below")),
     );
     let (plan, said) = ask(&planner, request()).await;
     assert!(
-        said.contains("plans are not kept") && plan.tasks.len() == 1,
+        said.contains("plans are not cached") && plan.tasks.len() == 1,
         "{said}"
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zeph_planner::{ArgumentKind, CommandTemplate, Commands};
+use zeph_planner::plan::{ArgumentKind, CommandTemplate, Commands};
 
 fn template(program: &str) -> CommandTemplate {
     CommandTemplate::new("tool", "does something").fixed(program)

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use zeph_planner::{PlanCode, Reading, RepairCode, read_plan};
+use zeph_diagnostics::Code;
+use zeph_planner::plan::{Reading, code, read_plan, repair};
 
 use crate::support::{Case, cases, request};
 
@@ -12,12 +13,12 @@ const FILES: [&str; 6] = [
     "names.txt",
     "graph.txt",
     "host.txt",
-    "mended.txt",
+    "repaired.txt",
 ];
 
 fn problems(reading: &Reading) -> String {
     let all = reading.outcome.as_ref().err();
-    let words = all.into_iter().flatten().map(|one| one.code.word());
+    let words = all.into_iter().flatten().map(|one| one.code.text());
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -25,8 +26,8 @@ fn problems(reading: &Reading) -> String {
 fn repairs(reading: &Reading) -> String {
     let mut words: Vec<&str> = Vec::new();
     for one in &reading.repairs {
-        if !words.contains(&one.code.word()) {
-            words.push(one.code.word());
+        if !words.contains(&one.code.text()) {
+            words.push(one.code.text());
         }
     }
     words.join(" ")
@@ -55,7 +56,7 @@ fn check(case: &Case, told: &mut Vec<String>) {
         let hidden = |c: char| c.is_control() || zeph_common::is_invisible(c);
         assert!(
             !one.contains(hidden),
-            "{}: {one:?} is not inert",
+            "{}: {one:?} is not printable",
             case.title
         );
         assert!(one.len() < 1_000, "{}: {one:?} is too long", case.title);
@@ -77,12 +78,12 @@ fn each_document_has_exactly_its_codes() {
 }
 
 /// Codes whose documents are too large, or whose host too narrow, for a file.
-const ELSEWHERE: [PlanCode; 5] = [
-    PlanCode::TooLarge,
-    PlanCode::KindNotAllowed,
-    PlanCode::AgentNeeded,
-    PlanCode::TooCostly,
-    PlanCode::UnknownPrice,
+const ELSEWHERE: [Code; 5] = [
+    code::TOO_LARGE,
+    code::KIND_NOT_ALLOWED,
+    code::AGENT_NEEDED,
+    code::TOO_COSTLY,
+    code::UNKNOWN_PRICE,
 ];
 
 #[test]
@@ -90,23 +91,23 @@ fn every_code_has_a_document() {
     let all: Vec<Case> = FILES.iter().flat_map(|file| cases(file)).collect();
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let seen: BTreeSet<String> = all.iter().flat_map(|case| words(&case.problems)).collect();
-    for code in PlanCode::ALL {
-        let shown = seen.contains(code.word());
+    for code in code::ALL {
+        let shown = seen.contains(code.text());
         assert_ne!(shown, ELSEWHERE.contains(code), "{code}");
     }
-    let mended = all.iter().filter_map(|case| case.repairs.as_deref());
-    let seen: BTreeSet<String> = mended.flat_map(words).collect();
-    for code in RepairCode::ALL {
-        assert!(seen.contains(code.word()), "{code}");
+    let repaired = all.iter().filter_map(|case| case.repairs.as_deref());
+    let seen: BTreeSet<String> = repaired.flat_map(words).collect();
+    for code in repair::ALL {
+        assert!(seen.contains(code.text()), "{code}");
     }
 }
 
 #[test]
-fn what_was_mended_is_right_the_second_time() {
-    for case in cases("mended.txt") {
+fn a_repaired_plan_needs_no_repair_the_second_time() {
+    for case in cases("repaired.txt") {
         let request = request();
         let plan = read_plan(&case.text, &request).outcome.unwrap();
-        let text = serde_json::to_string(&plan.document()).unwrap();
+        let text = plan.to_answer().to_string();
         let again = read_plan(&text, &request);
         assert_eq!(repairs(&again), "", "{}: {text}", case.title);
         let again = again.outcome.unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use zeph_planner::{ArgumentKind, CommandTemplate, Commands, PlanLimits, PlanRequest};
+use zeph_planner::plan::{ArgumentKind, CommandTemplate, Commands, PlanLimits, PlanRequest};
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 /// Three agents, four commands; plans may use two of three tools.

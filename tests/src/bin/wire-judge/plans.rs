@@ -1,10 +1,10 @@
-//! llmock fills a plan schema with a need that no task answers; the planner's ladder must cope.
+//! llmock fills a plan schema with a need that no task answers; the planner's repair loop must cope.
 
 use std::sync::Arc;
 
 use serde_json::json;
-use zeph_planner::{
-    LlmPlanner, PlanCode, PlanError, PlanFailure, PlanRequest, Planner as _, finish,
+use zeph_planner::plan::{
+    LlmPlanner, PlanError, PlanFailure, PlanRequest, Planner as _, code, finish,
 };
 use zeph_sanitizer::{Seed, StandardSanitizer};
 use zeph_subagent::{AgentCatalog, SubAgentDef};
@@ -13,8 +13,8 @@ use crate::control::Control;
 use crate::report::{Report, claim};
 use crate::service::{Family, Service};
 
-/// How often the planner asks again.
-const ASKS_AGAIN: u32 = 2;
+/// How often the planner asks for a correction.
+const MAX_REPAIRS: u32 = 2;
 
 /// Every case, for one service.
 pub(crate) async fn judge(
@@ -35,11 +35,11 @@ pub(crate) async fn judge(
     // llmock does not know where Anthropic has its schemas now, and answers in prose.
     if family == Family::Anthropic {
         let what = "prose instead of a plan";
-        let work = bench.gives_up(PlanFailure::NotAPlan, PlanCode::NoJson);
+        let work = bench.gives_up(PlanFailure::NotAPlan, code::NO_JSON.text());
         report.case(who, what, work).await;
     } else {
         let what = "a plan with a dangling need";
-        let work = bench.gives_up(PlanFailure::Defective, PlanCode::UnknownNeed);
+        let work = bench.gives_up(PlanFailure::Defective, code::UNKNOWN_NEED.text());
         report.case(who, what, work).await;
     }
     report
@@ -56,22 +56,22 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// The edge is not dropped: the plan is refused, told what is wrong, and in the end given up.
-    async fn gives_up(&self, failure: PlanFailure, code: PlanCode) -> Result<String, String> {
+    async fn gives_up(&self, failure: PlanFailure, code: &str) -> Result<String, String> {
         self.control.script(vec![]).await?;
         let error = self.plan().await.err().ok_or("a plan")?;
         claim(error.failure == failure, || error.to_string())?;
-        let tries = ASKS_AGAIN as usize + 1;
+        let tries = MAX_REPAIRS as usize + 1;
         claim(error.tries.len() == tries, || {
             format!("{} tries", error.tries.len())
         })?;
         for one in &error.tries {
-            let told = one.diagnostics.iter().any(|one| one.code == code);
+            let told = one.diagnostics.iter().any(|one| one.code.text() == code);
             claim(told, || format!("no {code} in {:?}", one.diagnostics))?;
         }
         let seen = self.control.seen().await?;
         claim(seen.len() == tries, || format!("{} requests", seen.len()))?;
         self.control.verdict(&[]).await?;
-        let codes = error.diagnostics().iter().map(|one| one.code.word());
+        let codes = error.diagnostics().iter().map(|one| one.code.text());
         Ok(format!(
             "{} tries, {}",
             tries,
@@ -104,10 +104,10 @@ impl Bench<'_> {
         Ok("2 tasks, the edge kept".to_owned())
     }
 
-    async fn plan(&self) -> Result<zeph_planner::Plan, PlanError> {
+    async fn plan(&self) -> Result<zeph_planner::plan::Plan, PlanError> {
         let sanitizer = Arc::new(StandardSanitizer::new(Seed::new([7; 32])));
         let planner = LlmPlanner::new(Arc::clone(&self.service.provider), sanitizer);
-        let planner = planner.asks_again(ASKS_AGAIN).max_output_tokens(1024);
+        let planner = planner.max_repairs(MAX_REPAIRS).max_output_tokens(1024);
         let catalog = Arc::clone(&self.catalog);
         let request = PlanRequest::new("Write a line about bees", catalog);
         finish(planner.plan(request)).await

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use zeph_executor::TaskError;
-use zeph_planner::{ToolFault, ToolOutput, Tools, tool_fn};
+use zeph_planner::agent::{ToolError, Tools};
+use zeph_subagent::{ToolOutput, tool_fn};
 
 use folder::Folder;
 
@@ -48,7 +49,7 @@ struct Search {
 
 /// The tools of a folder. They never leave it, follow no link out of it, and pass over hidden files,
 /// which is where keys and histories are kept.
-pub(crate) fn of(folder: &Path) -> Result<Tools, ToolFault> {
+pub(crate) fn of(folder: &Path) -> Result<Tools, ToolError> {
     let folder = Arc::new(Folder::new(folder));
     let mut tools = Tools::new();
     let here = Arc::clone(&folder);
@@ -111,7 +112,7 @@ mod tests {
     use serde_json::json;
     use std::fs;
     use std::os::unix::fs::symlink;
-    use zeph_planner::conformance;
+    use zeph_subagent::tool_conformance;
 
     #[tokio::test]
     async fn the_tools_keep_the_rules_of_tools() {
@@ -120,12 +121,12 @@ mod tests {
         symlink("/etc", folder.path().join("out")).unwrap();
         assert_eq!(of(folder.path()).unwrap().names().len(), 3);
         let here = std::sync::Arc::new(super::Folder::new(folder.path()));
-        let list = zeph_planner::tool_fn("list", "Lists", move |_, of: super::List| {
+        let list = zeph_subagent::tool_fn("list", "Lists", move |_, of: super::List| {
             super::aside(std::sync::Arc::clone(&here), move |folder, _| {
                 folder.list(&of.path)
             })
         });
-        conformance::check(list, json!({ "path": "." }))
+        tool_conformance::check(list, json!({ "path": "." }))
             .await
             .unwrap();
     }

@@ -9,7 +9,8 @@ use zeph_executor::{Bytes, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{ContentId, Entry, Record, TaskId, Timestamp, Work};
 use zeph_memory::RawGraphStore;
-use zeph_planner::{Answer, PlanOutput};
+use zeph_planner::answer::Answer;
+use zeph_planner::plan::PlanOutput;
 use zeph_runtime::{AttemptEnd, AttemptView, NoteView, RunView};
 use zeph_scheduler::Event;
 
@@ -187,11 +188,11 @@ impl<'a> Shown<'a> {
     fn tell_output(&self, page: &mut Page) {
         let Some(output) = &self.output else { return };
         if let Ok(plan) = serde_json::from_value::<PlanOutput>(output.value.clone()) {
-            let proposal = Proposal::of_output(plan);
+            let proposal = Proposal(plan);
             page.gap();
             proposal.tell(page);
             page.heading("Plan file");
-            page.block(2, &proposal.file);
+            page.block(2, &proposal.0.plan_file);
             return;
         }
         page.heading("Output");

@@ -1,28 +1,27 @@
-//! A cache in a folder: one file for each plan, whole or not there.
+//! The plan cache in a folder: one file for each answer, replaced atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{CacheError, PlanCache, PlanKey};
+use super::{CacheError, PlanKey};
 
 /// The version of the files.
-const VERSION: u32 = 1;
-/// No file is read that is larger.
-const MOST_BYTES: u64 = 64 << 20;
+const VERSION: u32 = 2;
+/// Larger files are not read.
+const MAX_BYTES: u64 = 64 << 20;
 
-/// Keeps each plan in a file of its own, named after its key.
+/// Stores each answer in a file of its own, named after its key.
 ///
-/// Files are written beside their place, flushed and moved there, so a crash leaves the old one or
-/// the new one. They are 0600 in a folder of 0700. Each has a hash over its document; what does not
-/// fit, is of another version or is no JSON is told as damaged, and is replaced by the next plan.
-/// Nothing is removed: who wants less deletes files.
+/// A file is written under another name, flushed and renamed, so a crash leaves the old file or the new
+/// one. Files have mode 0600, the folder 0700. Each file has a hash of its answer. A file that does not
+/// match its hash, has another version or is no JSON is reported as damaged, and the next plan replaces
+/// it. The cache removes no files.
 ///
-/// Reading and writing a plan blocks its thread for the moment that a small file takes.
+/// Reading and writing block the thread for the time that a small file takes.
 #[derive(Debug)]
 pub struct FolderCache(PathBuf);
 
@@ -31,16 +30,47 @@ pub struct FolderCache(PathBuf);
 struct Entry {
     version: u32,
     key: String,
-    /// The hash of the document, in hexadecimal.
-    check: String,
-    document: String,
+    /// The BLAKE3 hash of the answer, in hexadecimal.
+    hash: String,
+    answer: String,
 }
 
 impl FolderCache {
-    /// A cache in that folder, which is made when the first plan is kept.
+    /// A cache in that folder, which is created with the first plan.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self(folder.into())
+    }
+
+    /// The answer under a key; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the entry cannot be read.
+    pub fn get(&self, key: &PlanKey) -> Result<Option<String>, CacheError> {
+        let path = self.path(key);
+        let Some(bytes) = read(&path)? else {
+            return Ok(None);
+        };
+        match answer_of(&bytes, key) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(why) => Err(CacheError::Damaged { path, why }),
+        }
+    }
+
+    /// Stores an answer under a key, replacing the one before.
+    ///
+    /// # Errors
+    /// If it cannot be written; the answer before is then intact.
+    pub fn put(&self, key: &PlanKey, answer: &str) -> Result<(), CacheError> {
+        let path = self.path(key);
+        let entry = Entry {
+            version: VERSION,
+            key: key.to_string(),
+            hash: hash(answer),
+            answer: answer.to_owned(),
+        };
+        let bytes = serde_json::to_vec(&entry).map_err(|error| failed(&path)(error.into()))?;
+        write(&self.0, &path, &bytes).map_err(failed(&path))
     }
 
     fn path(&self, key: &PlanKey) -> PathBuf {
@@ -48,8 +78,8 @@ impl FolderCache {
     }
 }
 
-fn check(document: &str) -> String {
-    blake3::hash(document.as_bytes()).to_hex().to_string()
+fn hash(answer: &str) -> String {
+    blake3::hash(answer.as_bytes()).to_hex().to_string()
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> CacheError {
@@ -67,46 +97,49 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, CacheError> {
         Err(error) => return Err(failed(path)(error)),
     };
     let mut bytes = Vec::new();
-    let mut file = file.take(MOST_BYTES + 1);
+    let mut file = file.take(MAX_BYTES + 1);
     file.read_to_end(&mut bytes).map_err(failed(path))?;
     Ok(Some(bytes))
 }
 
-/// The document of an entry, or what is wrong with the entry.
-fn document(bytes: &[u8], key: &PlanKey) -> Result<String, String> {
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err("it is too large".to_owned());
+/// The answer of an entry, or what is wrong with the entry.
+fn answer_of(bytes: &[u8], key: &PlanKey) -> Result<String, String> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("expected at most {MAX_BYTES} bytes"));
     }
     let entry: Entry = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if entry.version != VERSION {
-        return Err(format!("it is of version {}, not {VERSION}", entry.version));
+        return Err(format!(
+            "expected version {VERSION}, found {}",
+            entry.version
+        ));
     }
     if entry.key != key.as_str() {
-        return Err("it is of another key".to_owned());
+        return Err("it belongs to another key".to_owned());
     }
-    if entry.check != check(&entry.document) {
-        return Err("its document does not fit its hash".to_owned());
+    if entry.hash != hash(&entry.answer) {
+        return Err("its answer does not match its hash".to_owned());
     }
-    Ok(entry.document)
+    Ok(entry.answer)
 }
 
-/// Writes a file beside its place and moves it there.
+/// Writes a temporary file and renames it to its final name.
 fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     make_folder(folder)?;
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let beside = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    let written = create(&beside).and_then(|mut file| {
+    let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
+    let written = create(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&beside, path)
+        fs::rename(&temporary, path)
     });
     if written.is_err() {
-        fs::remove_file(&beside).ok();
+        fs::remove_file(&temporary).ok();
         return written;
     }
-    // The move is on disk when the folder is; where folders cannot be flushed, the old file may be
-    // there after a power cut, which is as good as a miss.
+    // Some file systems cannot flush a folder. A power cut may then bring back the old file, which
+    // counts as a miss.
     File::open(folder).and_then(|folder| folder.sync_all()).ok();
     Ok(())
 }
@@ -125,30 +158,4 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-#[async_trait]
-impl PlanCache for FolderCache {
-    async fn get(&self, key: &PlanKey) -> Result<Option<String>, CacheError> {
-        let path = self.path(key);
-        let Some(bytes) = read(&path)? else {
-            return Ok(None);
-        };
-        match document(&bytes, key) {
-            Ok(document) => Ok(Some(document)),
-            Err(why) => Err(CacheError::Damaged { path, why }),
-        }
-    }
-
-    async fn put(&self, key: &PlanKey, document: &str) -> Result<(), CacheError> {
-        let path = self.path(key);
-        let entry = Entry {
-            version: VERSION,
-            key: key.to_string(),
-            check: check(document),
-            document: document.to_owned(),
-        };
-        let bytes = serde_json::to_vec(&entry).map_err(|error| failed(&path)(error.into()))?;
-        write(&self.0, &path, &bytes).map_err(failed(&path))
-    }
 }

@@ -1,4 +1,4 @@
-//! Keys: everything that a plan depends on, as one hash.
+//! Cache keys: a hash of everything that a plan depends on.
 
 use std::fmt;
 
@@ -6,36 +6,30 @@ use serde_json::json;
 
 use super::PlanRequest;
 
-/// Goes up when documents, checks or repairs change their meaning.
+/// Increased when answers, checks or repairs change their meaning.
 const VERSION: u32 = 1;
 
-/// The key of a kept plan: 64 hexadecimal digits.
+/// The key of a cached plan: 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlanKey(String);
 
 impl PlanKey {
-    /// The key of what a planner with that fingerprint makes of a request.
+    /// The key of a request to a planner with that fingerprint.
     #[must_use]
-    pub fn of(request: &PlanRequest, fingerprint: &str) -> Self {
+    pub fn new(request: &PlanRequest, fingerprint: &str) -> Self {
+        let feedback = request.feedback.iter().map(|text| normalized(text));
         let parts = json!([
             VERSION,
-            even(&request.goal),
-            request
-                .feedback
-                .iter()
-                .map(|text| even(text))
-                .collect::<Vec<_>>(),
+            normalized(&request.goal),
+            feedback.collect::<Vec<_>>(),
             request.catalog.catalog_text(),
             &*request.commands,
             request.limits,
             request.rights,
             fingerprint,
         ]);
-        Self(
-            blake3::hash(parts.to_string().as_bytes())
-                .to_hex()
-                .to_string(),
-        )
+        let hash = blake3::hash(parts.to_string().as_bytes());
+        Self(hash.to_hex().to_string())
     }
 
     /// The digits.
@@ -51,7 +45,7 @@ impl fmt::Display for PlanKey {
     }
 }
 
-/// A text with one space for each run of blanks, and none at its ends.
-fn even(text: &str) -> String {
+/// A text with one space for each run of white space, and none at its ends.
+fn normalized(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -178,7 +178,7 @@ pub struct BadTemplate {
 impl BadTemplate {
     pub(super) fn new(template: &str, why: &str) -> Self {
         Self {
-            template: super::super::finding::show(template),
+            template: zeph_diagnostics::quote(template),
             why: zeph_common::escape_terminal(why).into_owned(),
         }
     }

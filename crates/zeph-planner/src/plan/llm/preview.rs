@@ -1,36 +1,36 @@
-//! Preview: the tasks of an answer that is still coming. For eyes only; the plan is read when it is whole.
+//! Preview: the tasks of an answer that is still being received, for display only.
 
 use serde_json::Value;
 
 use crate::plan::TaskKind;
 
-/// A task that is longer is not previewed.
-const MOST_BYTES: usize = 16 << 10;
-/// What is nested deeper is no plan.
-const MOST_DEPTH: usize = 16;
+/// Longer tasks are not shown.
+const MAX_BYTES: usize = 16 << 10;
+/// Deeper nesting ends the preview: no plan has it.
+const MAX_DEPTH: usize = 16;
 
-/// Finds whole tasks in text that comes in pieces: objects in a list in an object. Linear in the text.
+/// Finds complete tasks in text that arrives in pieces: objects in a list in an object. Linear time.
 #[derive(Debug, Default)]
 pub(super) struct Preview {
-    /// The brackets that are open.
+    /// The open brackets.
     open: Vec<char>,
     in_string: bool,
     escaped: bool,
-    /// The task that is open.
+    /// The text of the current task.
     task: String,
-    /// The text is nothing that this understands.
-    lost: bool,
+    /// Whether the text is too deeply nested to go on.
+    stopped: bool,
 }
 
 impl Preview {
-    /// The name and kind of each task that these characters complete.
+    /// Adds text. Returns the name and kind of each task that it completes.
     pub(super) fn feed(&mut self, text: &str) -> Vec<(String, Option<TaskKind>)> {
         let mut found = Vec::new();
         for c in text.chars() {
-            if self.lost {
+            if self.stopped {
                 break;
             }
-            if self.is_in_task() && self.task.len() <= MOST_BYTES {
+            if self.is_in_task() && self.task.len() <= MAX_BYTES {
                 self.task.push(c);
             }
             if self.in_string {
@@ -42,7 +42,7 @@ impl Preview {
                 '"' if !self.open.is_empty() => self.in_string = true,
                 '{' | '[' => {
                     self.open.push(c);
-                    self.lost = self.open.len() > MOST_DEPTH;
+                    self.stopped = self.open.len() > MAX_DEPTH;
                     if c == '{' && self.open.len() == 3 && self.is_in_task() {
                         self.task.clear();
                         self.task.push(c);
@@ -73,7 +73,7 @@ fn task(text: &str) -> Option<(String, Option<TaskKind>)> {
         .take(80)
         .collect();
     let kind = task.get("kind").and_then(Value::as_str);
-    let kind = kind.and_then(|word| TaskKind::ALL.into_iter().find(|kind| kind.word() == word));
+    let kind = kind.and_then(TaskKind::from_word);
     Some((name, kind))
 }
 
@@ -88,7 +88,7 @@ mod tests {
     ]}"#;
 
     #[test]
-    fn tasks_are_seen_as_they_come() {
+    fn tasks_are_found_while_text_arrives() {
         let mut preview = Preview::default();
         let seen = preview.feed(PLAN);
         let wanted = [
@@ -100,20 +100,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_of_any_size_show_the_same(size in 1_usize..40) {
+        fn the_size_of_pieces_does_not_matter(size in 1_usize..40) {
             let mut preview = Preview::default();
             let chars: Vec<char> = PLAN.chars().collect();
             let pieces = chars.chunks(size).map(|piece| piece.iter().collect::<String>());
             let seen: Vec<_> = pieces.flat_map(|piece| preview.feed(&piece)).collect();
-            prop_assert_eq!(seen.len(), 2);
+            let whole = Preview::default().feed(PLAN);
+            prop_assert_eq!(seen, whole);
         }
 
         #[test]
-        fn no_text_upsets_it(pieces in prop::collection::vec("[\\[\\]{}\",a\\\\]{0,20}", 0..20)) {
+        fn any_text_gives_the_same_in_pieces_and_whole(
+            pieces in prop::collection::vec("[\\[\\]{}\",a\\\\]{0,20}", 0..20),
+        ) {
+            let whole = Preview::default().feed(&pieces.concat());
             let mut preview = Preview::default();
-            for piece in pieces {
-                preview.feed(&piece);
-            }
+            let seen: Vec<_> = pieces.iter().flat_map(|piece| preview.feed(piece)).collect();
+            prop_assert_eq!(seen, whole);
         }
     }
 }

@@ -1,25 +1,24 @@
-//! Estimates: what a plan may cost, by the formula that [`Estimate`] documents.
+//! The cost estimate of a plan, by the formula that [`Estimate`] documents.
 
 use std::collections::BTreeMap;
 
+use zeph_diagnostics::Diagnostic;
 use zeph_graph::Usd;
 use zeph_subagent::SubAgentDef;
 
-use crate::plan::finding::Findings;
-use crate::plan::{
-    Estimate, PlanCode, PlanLimits, PlanRequest, PlanWarning, PlannedTask, PlannedWork, WarningCode,
-};
+use crate::plan::finding::{self, Findings, code, warning};
+use crate::plan::{Estimate, PlanLimits, PlanRequest, PlannedTask, PlannedWork};
 
-/// What frames the prompts of an agent, in tokens.
+/// The tokens around the prompts of an agent.
 const FRAME: u64 = 100;
-/// What an agent answers when the plan does not say how much.
+/// The tokens of an agent's answer, if the plan does not state them.
 const ANSWER: u64 = 500;
-/// What a command puts out.
+/// The tokens of a command's output.
 const COMMAND: u64 = 250;
-/// What a person answers.
+/// The tokens of a person's answer.
 const QUESTION: u64 = 25;
 
-/// What one task may cost, and what it hands on.
+/// The cost of a task, and the size of its output.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     input: u64,
@@ -27,9 +26,9 @@ struct Cost {
     micro_usd: Option<u64>,
 }
 
-/// The estimate of a plan whose tasks are in order. Linear in tasks and needs, times the agents for
-/// those that are routed.
-pub(super) fn of(
+/// The estimate of a plan whose tasks are in order. Linear in tasks and dependencies; for routed tasks
+/// times the number of agents.
+pub(super) fn estimate(
     tasks: &[PlannedTask],
     depth: usize,
     width: usize,
@@ -38,12 +37,12 @@ pub(super) fn of(
     let mut outputs: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut tokens, mut micro_usd) = (0_u64, Some(0_u64));
     for task in tasks {
-        let handed: u64 = task
+        let from_needs: u64 = task
             .needs
             .iter()
             .filter_map(|need| outputs.get(need.as_str()))
             .sum();
-        let cost = cost(task, handed, request);
+        let cost = cost(task, from_needs, request);
         outputs.insert(&task.name, cost.output);
         if matches!(task.work, PlannedWork::Agent { .. }) {
             tokens = tokens.saturating_add(cost.input + cost.output);
@@ -55,19 +54,20 @@ pub(super) fn of(
     Estimate {
         tokens,
         micro_usd,
+        tasks: tasks.len(),
         depth,
         width,
     }
 }
 
-fn cost(task: &PlannedTask, handed: u64, request: &PlanRequest) -> Cost {
+fn cost(task: &PlannedTask, from_needs: u64, request: &PlanRequest) -> Cost {
     let free = |output| Cost {
         input: 0,
         output,
         micro_usd: Some(0),
     };
-    // A host without agents has a default one that is not known here.
-    let nobody = (request.catalog.is_empty()).then(|| SubAgentDef::new("", "", ""));
+    // A host without agents has a default agent, which is not known here.
+    let default_agent = (request.catalog.is_empty()).then(|| SubAgentDef::new("", "", ""));
     match &task.work {
         PlannedWork::Command { .. } => free(COMMAND),
         PlannedWork::Question { .. } => free(QUESTION),
@@ -80,7 +80,7 @@ fn cost(task: &PlannedTask, handed: u64, request: &PlanRequest) -> Cost {
             let candidates = request.catalog.iter();
             let candidates =
                 candidates.filter(|one| named.is_none_or(|named| named.name == one.name));
-            let costs = candidates.chain(nobody.as_ref()).map(|agent| {
+            let costs = candidates.chain(default_agent.as_ref()).map(|agent| {
                 let may_use = match tools {
                     Some(tools) => !tools.is_empty(),
                     None => !agent.tools.is_empty(),
@@ -90,17 +90,17 @@ fn cost(task: &PlannedTask, handed: u64, request: &PlanRequest) -> Cost {
                     prompt,
                     may_use,
                     task.expected_tokens,
-                    handed,
+                    from_needs,
                     request,
                 )
             });
-            costs.fold(free(0), dearer)
+            costs.fold(free(0), larger)
         }
     }
 }
 
-/// The larger of each; a price that is not known stays unknown.
-fn dearer(one: Cost, other: Cost) -> Cost {
+/// The larger of each value; an unknown price stays unknown.
+fn larger(one: Cost, other: Cost) -> Cost {
     Cost {
         input: one.input.max(other.input),
         output: one.output.max(other.output),
@@ -113,11 +113,11 @@ fn of_agent(
     prompt: &str,
     may_use_tools: bool,
     expected: Option<u32>,
-    handed: u64,
+    from_needs: u64,
     request: &PlanRequest,
 ) -> Cost {
     let text = (agent.prompt.len() + prompt.len()).div_ceil(4) as u64;
-    let once = (text + FRAME + handed).min(agent.limits.max_input_tokens.into());
+    let once = (text + FRAME + from_needs).min(agent.limits.max_input_tokens.into());
     let turns = if may_use_tools && agent.limits.max_turns > 1 {
         2
     } else {
@@ -136,36 +136,35 @@ fn of_agent(
     }
 }
 
-/// Holds an estimate against the limits.
+/// Compares an estimate with the limits.
 pub(super) fn check(estimate: Estimate, limits: &PlanLimits, found: &mut Findings) {
     let help = || Some("plan fewer tasks, or shorter answers".to_owned());
     if let Some(most) = limits.max_tokens.filter(|most| estimate.tokens > *most) {
         let message = format!(
-            "the plan would cost about {} tokens, and may cost {most}",
+            "the plan is estimated at {} tokens; at most {most} are allowed",
             estimate.tokens
         );
-        found.problem(PlanCode::TooCostly, "/tasks", message, help());
+        found.problem(code::TOO_COSTLY, "/tasks", message, help());
     }
     match (limits.max_micro_usd, estimate.micro_usd) {
         (Some(most), Some(cost)) if cost > most => {
             let (cost, most) = (Usd(cost), Usd(most));
-            let message = format!("the plan would cost about {cost} USD, and may cost {most}");
-            found.problem(PlanCode::TooCostly, "/tasks", message, help());
+            let message =
+                format!("the plan is estimated at {cost} USD; at most {most} are allowed");
+            found.problem(code::TOO_COSTLY, "/tasks", message, help());
         }
         (Some(_), None) => {
-            let message = "money is limited, and the price of a model is not known";
-            let help = Some("tell the price of each model, or limit tokens instead".to_owned());
-            found.problem(PlanCode::UnknownPrice, "/tasks", message, help);
+            let message = "a cost limit is set, and the price of a model is unknown";
+            let help = Some("set the price of each model, or limit tokens instead".to_owned());
+            found.problem(code::UNKNOWN_PRICE, "/tasks", message, help);
         }
         (Some(_) | None, Some(_)) | (None, None) => {}
     }
 }
 
-/// That money was not estimated.
-pub(super) fn warning(estimate: Estimate) -> Option<PlanWarning> {
-    estimate.micro_usd.is_none().then(|| PlanWarning {
-        code: WarningCode::NoPrice,
-        task: String::new(),
-        message: "the price of a model is not known, so money is not estimated".to_owned(),
-    })
+/// The warning if the cost in money was not estimated.
+pub(super) fn warning(estimate: Estimate) -> Option<Diagnostic> {
+    let message = "the price of a model is unknown, so the cost in money is not estimated";
+    let is_unknown = estimate.micro_usd.is_none();
+    is_unknown.then(|| finding::warn(warning::NO_PRICE, "", message))
 }

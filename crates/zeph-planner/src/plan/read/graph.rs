@@ -1,30 +1,31 @@
-//! The graph: needs become edges, tasks get their order, circles are shown.
+//! The graph of a plan: resolves dependencies, orders the tasks, and reports cycles.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::collections::BinaryHeap;
 
+use zeph_diagnostics::quote;
+use zeph_graph::OnFailure;
+
 use super::names::Names;
 use super::shape::TaskDraft;
-use crate::plan::finding::{Findings, show};
-use crate::plan::{
-    PlanCode, PlanLimits, PlanOnFailure, PlannedTask, PlannedWork, RepairCode, TaskKind,
-};
+use crate::plan::finding::{Findings, code, repair};
+use crate::plan::{PlanLimits, PlannedTask, PlannedWork, TaskKind};
 
-/// A draft whose needs are known to make sense.
+/// The order of a draft without cycles.
 #[derive(Debug)]
 pub(super) struct Graph {
     names: Vec<String>,
-    /// By position in the draft: positions of needs, each once.
+    /// By position in the draft: the positions of its dependencies, each once.
     needs: Vec<Vec<usize>>,
-    /// Positions, each behind all that it needs.
+    /// Positions, each after its dependencies.
     order: Vec<usize>,
     pub(super) depth: usize,
     pub(super) width: usize,
 }
 
 impl Graph {
-    /// The tasks in order, with what they do.
+    /// The tasks in order, with their work.
     pub(super) fn planned(
         &self,
         drafts: &[TaskDraft],
@@ -42,8 +43,8 @@ impl Graph {
                 work: works.get_mut(position)?.take()?,
                 trigger: draft.trigger,
                 on_failure: match draft.kind {
-                    Some(TaskKind::Question) => PlanOnFailure::default(),
-                    Some(TaskKind::Agent | TaskKind::Command) | None => draft.on_failure,
+                    Some(TaskKind::Question) => OnFailure::default(),
+                    Some(TaskKind::Agent | TaskKind::Command) | None => draft.on_failure.clone(),
                 },
                 expected_tokens: draft.expected_tokens,
             })
@@ -52,14 +53,13 @@ impl Graph {
     }
 }
 
-/// Connects the tasks; `None` if they cannot be put in order. Linear in tasks and needs, but for a
-/// logarithm of the order.
+/// Connects the tasks; `None` after a cycle. Time: `n log n` in tasks and dependencies.
 pub(super) fn connect(
     tasks: &[TaskDraft],
     limits: &PlanLimits,
     found: &mut Findings,
 ) -> Option<Graph> {
-    let names = Names::of(tasks, found);
+    let names = Names::new(tasks, found);
     let needs: Vec<Vec<usize>> = tasks
         .iter()
         .enumerate()
@@ -67,7 +67,7 @@ pub(super) fn connect(
         .collect();
     let (order, open) = sort(&needs);
     if order.len() < tasks.len() {
-        tell_circles(tasks, &needs, &open, &names, found);
+        report_cycles(tasks, &needs, &open, &names, found);
         return None;
     }
     if order
@@ -75,19 +75,22 @@ pub(super) fn connect(
         .enumerate()
         .any(|(place, &position)| place != position)
     {
-        let moved = order.iter().map(|&position| show(&names.of[position]));
+        let moved = order.iter().map(|&position| quote(&names.names[position]));
         let moved: Vec<String> = moved.take(12).collect();
         let dots = if order.len() > moved.len() {
             ", …"
         } else {
             ""
         };
-        let message = format!("tasks put behind their needs: {}{dots}", moved.join(", "));
-        found.repair(RepairCode::Reordered, "/tasks", message);
+        let message = format!(
+            "tasks reordered after their needs: {}{dots}",
+            moved.join(", ")
+        );
+        found.repair(repair::REORDERED, "/tasks", message);
     }
     let (depth, width) = measure(tasks, &needs, &order, limits, found);
     Some(Graph {
-        names: names.of,
+        names: names.names,
         needs,
         order,
         depth,
@@ -95,7 +98,7 @@ pub(super) fn connect(
     })
 }
 
-/// The positions of what a task needs, each once.
+/// The positions of a task's dependencies, each once.
 fn resolve(position: usize, task: &TaskDraft, names: &Names, found: &mut Findings) -> Vec<usize> {
     let (mut needs, mut seen) = (Vec::new(), BTreeSet::new());
     for (index, written) in &task.needs {
@@ -104,33 +107,33 @@ fn resolve(position: usize, task: &TaskDraft, names: &Names, found: &mut Finding
         }
         let at = || task.at(&format!("needs/{index}"));
         let Some(need) = names.find(written) else {
-            let message = format!("there is no task {}", show(written));
-            found.problem(PlanCode::UnknownNeed, at(), message, names.suggest(written));
+            let message = format!("unknown task {}", quote(written));
+            let help = names.help_for(written, found);
+            found.problem(code::UNKNOWN_NEED, at(), message, help);
             continue;
         };
         if need.position == position {
-            let message = format!("{} needs itself", show(written));
-            let help = Some("name what must be done before it, or nothing".to_owned());
-            found.problem(PlanCode::SelfNeed, at(), message, help);
+            let message = format!("{} needs itself", quote(written));
+            let help = Some("name the tasks that must end before it, or none".to_owned());
+            found.problem(code::SELF_NEED, at(), message, help);
             continue;
         }
-        let name = &names.of[need.position];
-        if let Some(code) = need.mended {
-            let message = format!("{} taken as {}", show(written), show(name));
-            found.repair(code, at(), message);
+        let name = &names.names[need.position];
+        if let Some(code) = need.repair {
+            found.read_as(code, at(), written, name);
         }
         if seen.insert(need.position) {
             needs.push(need.position);
         } else {
-            let message = format!("{} is listed twice", show(name));
-            found.repair(RepairCode::ListedTwice, at(), message);
+            let message = format!("{} is listed twice", quote(name));
+            found.repair(repair::LISTED_TWICE, at(), message);
         }
     }
     needs
 }
 
-/// Positions in order, the first in the document first among those that may come next; and how many
-/// needs of each task were left open.
+/// The positions in topological order (the first in the document among those that are ready), and the
+/// number of unresolved dependencies of each task.
 fn sort(needs: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
     let mut open: Vec<usize> = needs.iter().map(Vec::len).collect();
@@ -154,18 +157,19 @@ fn sort(needs: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
     (order, open)
 }
 
-/// Tells each circle once, as a way through it, and every other task that can never start.
-fn tell_circles(
+/// Reports each cycle once, and every other task that can never start.
+fn report_cycles(
     tasks: &[TaskDraft],
     needs: &[Vec<usize>],
     open: &[usize],
     names: &Names,
     found: &mut Findings,
 ) {
-    // Each task with open needs has an open one among them; following it must come back.
+    // A task with unresolved dependencies depends on another such task, so following them ends in a
+    // cycle.
     let next = |position: usize| needs[position].iter().copied().find(|&need| open[need] > 0);
     let mut walk_of = vec![0_usize; needs.len()];
-    let mut in_circle = vec![false; needs.len()];
+    let mut in_cycle = vec![false; needs.len()];
     for start in (0..needs.len()).filter(|&position| open[position] > 0) {
         let mut at = start;
         while walk_of[at] == 0 {
@@ -175,29 +179,29 @@ fn tell_circles(
                 None => break,
             }
         }
-        if walk_of[at] != start + 1 || in_circle[at] {
+        if walk_of[at] != start + 1 || in_cycle[at] {
             continue;
         }
-        let mut circle = vec![at];
-        in_circle[at] = true;
-        while let Some(need) = next(circle[circle.len() - 1]).filter(|need| !in_circle[*need]) {
-            in_circle[need] = true;
-            circle.push(need);
+        let mut cycle = vec![at];
+        in_cycle[at] = true;
+        while let Some(need) = next(cycle[cycle.len() - 1]).filter(|need| !in_cycle[*need]) {
+            in_cycle[need] = true;
+            cycle.push(need);
         }
-        tell_circle(tasks, &circle, names, found);
+        report_cycle(tasks, &cycle, names, found);
     }
     for position in (0..needs.len()).filter(|&position| open[position] > 0) {
-        if in_circle[position] {
+        if in_cycle[position] {
             continue;
         }
-        let need = next(position).map_or_else(String::new, |need| show(&names.of[need]));
+        let need = next(position).map_or_else(String::new, |need| quote(&names.names[need]));
         let message = format!(
-            "{} can never start: it needs {need}, which never ends",
-            show(&names.of[position])
+            "{} can never start, because it needs {need}, which never ends",
+            quote(&names.names[position])
         );
-        let help = Some("break the circle that it depends on".to_owned());
+        let help = Some("break the cycle that it depends on".to_owned());
         found.problem(
-            PlanCode::NeverFires,
+            code::NEVER_FIRES,
             tasks[position].at("needs"),
             message,
             help,
@@ -205,34 +209,29 @@ fn tell_circles(
     }
 }
 
-fn tell_circle(tasks: &[TaskDraft], circle: &[usize], names: &Names, found: &mut Findings) {
+fn report_cycle(tasks: &[TaskDraft], cycle: &[usize], names: &Names, found: &mut Findings) {
     const SHOWN: usize = 20;
-    // The one that is written first begins, so that the picture does not depend on the walk.
-    let least = circle.iter().min();
-    let start = circle
-        .iter()
-        .position(|one| Some(one) == least)
-        .unwrap_or(0);
-    let around = circle.iter().cycle().skip(start).take(circle.len());
+    // Starting with the first task of the document makes the message independent of the search.
+    let least = cycle.iter().min();
+    let start = cycle.iter().position(|one| Some(one) == least).unwrap_or(0);
+    let around = cycle.iter().cycle().skip(start).take(cycle.len());
     let mut shown: Vec<String> = around
         .take(SHOWN)
-        .map(|&one| show(&names.of[one]))
+        .map(|&one| quote(&names.names[one]))
         .collect();
-    if circle.len() > SHOWN {
-        shown.push(format!("… {} more …", circle.len() - SHOWN));
+    if cycle.len() > SHOWN {
+        shown.push(format!("… {} more …", cycle.len() - SHOWN));
     }
-    shown.push(show(&names.of[circle[start]]));
-    let message = format!("tasks need each other in a circle: {}", shown.join(" → "));
-    let help = Some("take one of these needs away; needs name earlier tasks only".to_owned());
-    found.problem(
-        PlanCode::Cycle,
-        tasks[circle[start]].at("needs"),
-        message,
-        help,
+    shown.push(quote(&names.names[cycle[start]]));
+    let message = format!(
+        "tasks depend on each other in a cycle: {}",
+        shown.join(" → ")
     );
+    let help = Some("remove one of these needs; needs may name earlier tasks only".to_owned());
+    found.problem(code::CYCLE, tasks[cycle[start]].at("needs"), message, help);
 }
 
-/// Depth and width, each told if it is above its limit.
+/// Depth and width; reports each one above its limit.
 fn measure(
     tasks: &[TaskDraft],
     needs: &[Vec<usize>],
@@ -258,20 +257,15 @@ fn measure(
     let width = at_level.iter().copied().max().unwrap_or(0);
     if let Some(position) = deep {
         let most = limits.max_depth;
-        let message = format!("{depth} tasks need each other in a row, and {most} may");
-        let help = Some("put several steps into one task".to_owned());
-        found.problem(
-            PlanCode::TooDeep,
-            tasks[position].at("needs"),
-            message,
-            help,
-        );
+        let message = format!("the longest path has {depth} tasks; at most {most} are allowed");
+        let help = Some("combine several steps in one task".to_owned());
+        found.problem(code::TOO_DEEP, tasks[position].at("needs"), message, help);
     }
     if width > limits.max_width {
         let most = limits.max_width;
-        let message = format!("{width} tasks may run side by side, and {most} are allowed");
-        let help = Some("put several of them into one task".to_owned());
-        found.problem(PlanCode::TooWide, "/tasks", message, help);
+        let message = format!("{width} tasks may run in parallel; at most {most} are allowed");
+        let help = Some("combine several of them in one task".to_owned());
+        found.problem(code::TOO_WIDE, "/tasks", message, help);
     }
     (depth, width)
 }

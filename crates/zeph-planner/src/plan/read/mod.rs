@@ -1,37 +1,38 @@
-//! The one door for plans: text of a model goes in, an accepted plan or all that is wrong comes out.
+//! Reading a plan: the text of a model becomes an accepted plan, or the list of all its problems.
 
+mod duplicates;
 mod estimate;
 mod graph;
 mod names;
 mod shape;
-mod similar;
 mod text;
 mod work;
 
-use super::finding::Findings;
-use super::{Plan, PlanDiagnostic, PlanRepair, PlanRequest};
+use zeph_diagnostics::Diagnostics;
 
-/// What reading a plan gave.
+use super::finding::{Findings, stored};
+use super::{Plan, PlanRequest};
+
+/// The result of reading a plan.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// The plan, or everything that keeps it from being one; then at least one diagnostic, and at
-    /// most [`MAX_FINDINGS`](crate::MAX_FINDINGS).
-    pub outcome: Result<Plan, Vec<PlanDiagnostic>>,
-    /// What was mended, also in a plan that was refused.
-    pub repairs: Vec<PlanRepair>,
+    /// The plan, or its problems: at least one, at most 200. The path of a problem is a JSON pointer
+    /// into the text.
+    pub outcome: Result<Plan, Diagnostics>,
+    /// The repairs, also in a rejected plan; at most 200.
+    pub repairs: Diagnostics,
 }
 
-/// Reads the answer of a model as a plan for a request: finds the JSON, mends how it is written,
-/// checks all of it at once.
+/// Reads the answer of a model as a plan for a request: finds the JSON, repairs its form, and checks
+/// everything at once.
 ///
-/// What is mended is recorded; what it means is never changed: a need is never dropped, a circle
-/// never broken, and what is larger than the [limits](crate::PlanLimits) is never cut. Nothing panics,
-/// whatever the text; time is linear in it but for a logarithm, and for the comparison of the first
-/// 100 tasks with each other.
+/// Repairs are recorded and never change the meaning: no dependency is dropped, no cycle broken, and
+/// nothing is cut to the [limits](super::PlanLimits). No text causes a panic. The time is linear in the
+/// text, apart from a logarithm and the comparison of the first 100 tasks with each other.
 ///
 /// # Examples
 /// ```
-/// use zeph_planner::{PlanCode, PlanRequest, RepairCode, read_plan};
+/// use zeph_planner::plan::{PlanRequest, code, read_plan, repair};
 /// use zeph_subagent::{AgentCatalog, SubAgentDef};
 /// let mut catalog = AgentCatalog::new();
 /// catalog.add(SubAgentDef::new("writer", "Writes", "You write."))?;
@@ -41,17 +42,17 @@ pub struct Reading {
 /// {"reasoning": "One step.", "tasks": [
 ///   {"name": "Write it", "needs": [], "prompt": "Write a limerick.", "agent": "Writer"}
 /// ]}"#, &request);
-/// let plan = reading.outcome.expect("it can be mended");
+/// let plan = reading.outcome.expect("it can be repaired");
 /// assert_eq!(plan.tasks[0].name, "Write-it");
-/// assert!(reading.repairs.iter().any(|one| one.code == RepairCode::FoldedCase));
+/// assert!(reading.repairs.iter().any(|one| one.code == repair::FOLDED_CASE));
 ///
-/// let circle = r#"{"reasoning": "", "tasks": [
+/// let cycle = r#"{"reasoning": "", "tasks": [
 ///   {"name": "a", "needs": ["b"], "prompt": "x"}, {"name": "b", "needs": ["a"], "prompt": "y"}
 /// ]}"#;
-/// let problems = read_plan(circle, &request).outcome.unwrap_err();
-/// assert_eq!(problems[0].code, PlanCode::Cycle);
-/// assert!(problems[0].message.contains(r#""a" → "b" → "a""#));
-/// # Ok::<(), zeph_subagent::Diagnostics>(())
+/// let problems = read_plan(cycle, &request).outcome.unwrap_err();
+/// assert_eq!(problems.as_slice()[0].code, code::CYCLE);
+/// assert!(problems.as_slice()[0].message.contains(r#""a" → "b" → "a""#));
+/// # Ok::<(), zeph_diagnostics::Diagnostics>(())
 /// ```
 #[must_use]
 pub fn read_plan(text: &str, request: &PlanRequest) -> Reading {
@@ -59,16 +60,16 @@ pub fn read_plan(text: &str, request: &PlanRequest) -> Reading {
     let plan = read(text, request, &mut found);
     let Findings { problems, repairs } = found;
     let outcome = match plan {
-        Some(plan) if problems.is_empty() => Ok(Plan {
-            repairs: repairs.clone(),
-            ..plan
-        }),
+        Some(mut plan) if problems.is_empty() => {
+            plan.findings.extend(stored(&repairs));
+            Ok(plan)
+        }
         Some(_) | None => Err(problems),
     };
     Reading { outcome, repairs }
 }
 
-/// The plan; to be disregarded if a problem was found.
+/// The plan. It does not count if a problem was found.
 fn read(text: &str, request: &PlanRequest, found: &mut Findings) -> Option<Plan> {
     let value = text::value(text, &request.limits, found)?;
     let draft = shape::draft(&value, request, found)?;
@@ -76,23 +77,22 @@ fn read(text: &str, request: &PlanRequest, found: &mut Findings) -> Option<Plan>
     let works: Vec<_> = draft
         .tasks
         .iter()
-        .map(|task| work::of(task, request, found))
+        .map(|task| work::read(task, request, found))
         .collect();
     if !found.problems.is_empty() {
         return None;
     }
     let graph = graph?;
     let tasks = graph.planned(&draft.tasks, works.into_iter().collect::<Option<Vec<_>>>()?);
-    let estimate = estimate::of(&tasks, graph.depth, graph.width, request);
+    let estimate = estimate::estimate(&tasks, graph.depth, graph.width, request);
     estimate::check(estimate, &request.limits, found);
-    let mut warnings = similar::warnings(&tasks);
+    let mut warnings = duplicates::warnings(&tasks);
     warnings.extend(estimate::warning(estimate));
     Some(Plan {
         goal: request.goal.clone(),
         reasoning: draft.reasoning,
         tasks,
         estimate,
-        repairs: Vec::new(),
-        warnings,
+        findings: stored(&warnings),
     })
 }

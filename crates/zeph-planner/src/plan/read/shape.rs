@@ -1,29 +1,31 @@
-//! Shape: a JSON value becomes a draft, field by field, with a pointer for whatever is amiss.
+//! The shape of a plan: reads the fields of a JSON value into a draft, with a pointer for each problem.
 
 mod field;
 mod task;
 
-pub(super) use field::NOTHING;
+pub(super) use field::NULL_TEXTS;
 
 use serde_json::{Map, Value};
+use zeph_diagnostics::quote;
+use zeph_graph::{OnFailure, Trigger};
 
-use crate::plan::finding::{Findings, show, suggest};
-use crate::plan::{PlanCode, PlanOnFailure, PlanRequest, PlanTrigger, RepairCode, TaskKind};
+use crate::plan::finding::{Findings, code, repair};
+use crate::plan::{PlanRequest, TaskKind};
 
-/// What a document says, once its shape is right. Names are as the model wrote them.
+/// The fields of a plan. Names are as the model wrote them.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub(super) reasoning: String,
     pub(super) tasks: Vec<TaskDraft>,
 }
 
-/// A task as it was written.
+/// A task as the model wrote it.
 #[derive(Debug, Default)]
 pub(super) struct TaskDraft {
-    /// Its place in the document.
+    /// Its index in the list.
     pub(super) index: usize,
     pub(super) name: Option<String>,
-    /// Each with its place in the list.
+    /// Each with its index in the list.
     pub(super) needs: Vec<(usize, String)>,
     pub(super) kind: Option<TaskKind>,
     pub(super) prompt: Option<String>,
@@ -31,12 +33,12 @@ pub(super) struct TaskDraft {
     pub(super) tools: Option<Vec<(usize, String)>>,
     pub(super) command: Option<String>,
     pub(super) arguments: Option<Vec<ArgumentDraft>>,
-    pub(super) trigger: PlanTrigger,
-    pub(super) on_failure: PlanOnFailure,
+    pub(super) trigger: Trigger,
+    pub(super) on_failure: OnFailure,
     pub(super) expected_tokens: Option<u32>,
 }
 
-/// An argument as it was written.
+/// An argument as the model wrote it.
 #[derive(Debug)]
 pub(super) struct ArgumentDraft {
     pub(super) index: usize,
@@ -45,7 +47,7 @@ pub(super) struct ArgumentDraft {
 }
 
 impl TaskDraft {
-    /// The pointer of one of its fields; of the task itself if the field is empty.
+    /// The JSON pointer of a field; of the task itself if the field is empty.
     pub(super) fn at(&self, field: &str) -> String {
         match field {
             "" => format!("/tasks/{}", self.index),
@@ -54,35 +56,34 @@ impl TaskDraft {
     }
 }
 
-/// The draft, unless the root is wrong or there are too many tasks to look at.
+/// The draft; `None` if the root is wrong or there are too many tasks.
 pub(super) fn draft(value: &Value, request: &PlanRequest, found: &mut Findings) -> Option<Draft> {
     let (reasoning, tasks) = match value {
         Value::Object(root) => root_object(root, request, found)?,
         Value::Array(tasks) => {
-            found.repair(
-                RepairCode::WrappedList,
-                "",
-                "the list was taken as the tasks",
-            );
+            found.repair(repair::WRAPPED_LIST, "", "the list was read as the tasks");
             (String::new(), tasks)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             let help =
                 Some("answer with an object that has \"reasoning\" and \"tasks\"".to_owned());
-            found.problem(PlanCode::WrongType, "", "the answer is no object", help);
+            found.problem(code::WRONG_TYPE, "", "expected an object", help);
             return None;
         }
     };
     let most = request.limits.max_tasks;
     if tasks.is_empty() {
         let help = Some("plan at least one task".to_owned());
-        found.problem(PlanCode::NoTasks, "/tasks", "there is no task", help);
+        found.problem(code::NO_TASKS, "/tasks", "the plan has no task", help);
         return None;
     }
     if tasks.len() > most {
-        let message = format!("there are {} tasks, and there may be {most}", tasks.len());
-        let help = Some("put several steps into one task".to_owned());
-        found.problem(PlanCode::TooManyTasks, "/tasks", message, help);
+        let message = format!(
+            "the plan has {} tasks; at most {most} are allowed",
+            tasks.len()
+        );
+        let help = Some("combine several steps in one task".to_owned());
+        found.problem(code::TOO_MANY_TASKS, "/tasks", message, help);
         return None;
     }
     let tasks = tasks.iter().enumerate();
@@ -106,35 +107,30 @@ fn root_object<'a>(
     fields.only(&["reasoning", "tasks"]);
     if reasoning.len() > request.limits.max_prompt_bytes {
         let message = format!(
-            "the reasoning has {} bytes, and may have {}",
+            "the reasoning has {} bytes; at most {} are allowed",
             reasoning.len(),
             request.limits.max_prompt_bytes
         );
-        let help = Some("say it in two or three sentences".to_owned());
-        found.problem(PlanCode::TextTooLong, "/reasoning", message, help);
+        let help = Some("write two or three sentences".to_owned());
+        found.problem(code::TEXT_TOO_LONG, "/reasoning", message, help);
     }
     match root.get("tasks") {
         Some(Value::Array(tasks)) => return Some((reasoning, tasks)),
         None | Some(Value::Null) => {
             let help = Some("list the tasks under \"tasks\"".to_owned());
-            found.problem(
-                PlanCode::MissingField,
-                "/tasks",
-                "there are no \"tasks\"",
-                help,
-            );
+            found.problem(code::MISSING_FIELD, "/tasks", "\"tasks\" is missing", help);
         }
         Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
             let help = Some("write a list of objects".to_owned());
-            found.problem(PlanCode::WrongType, "/tasks", "\"tasks\" is no list", help);
+            found.problem(code::WRONG_TYPE, "/tasks", "\"tasks\" is not a list", help);
         }
     }
     None
 }
 
-/// Reports a word that is none of those that a field may have.
+/// Reports a word that a field may not have.
 fn bad_word(field: &str, given: &str, words: &[&str], at: String, found: &mut Findings) {
-    let message = format!("{} is no {field}", show(given));
-    let help = suggest(given, words.iter().copied());
-    found.problem(PlanCode::BadValue, at, message, help);
+    let message = format!("{} is not a {field}", quote(given));
+    let help = found.help_for(given, words.iter().copied());
+    found.problem(code::BAD_VALUE, at, message, help);
 }

@@ -1,21 +1,22 @@
-//! Text: where in an answer the plan is, and what was passed over to get at it.
+//! The text of an answer: finds the JSON value that may be a plan.
 
 use serde_json::Value;
+use zeph_diagnostics::quote;
 use zeph_llm::{JsonError, JsonLimits, ReadJson, Tolerated, read_json_where};
 
-use crate::plan::finding::{Findings, show};
-use crate::plan::{PlanCode, PlanLimits, RepairCode};
+use crate::plan::PlanLimits;
+use crate::plan::finding::{Findings, code, repair};
 
-/// No answer is read that is longer, whatever the host allows.
-const MOST_BYTES: usize = 16 << 20;
-/// A plan has four levels; who nests deeper writes something else.
-const DEPTH: usize = 16;
+/// The longest answer that is read, whatever the host allows.
+const MAX_BYTES: usize = 16 << 20;
+/// The deepest nesting that is read; a plan has four levels.
+const MAX_DEPTH: usize = 16;
 
-/// The value that may be a plan.
+/// The value that may be a plan; `None` after a problem.
 pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Option<Value> {
     let limits = JsonLimits {
-        bytes: limits.max_bytes.min(MOST_BYTES),
-        depth: DEPTH,
+        bytes: limits.max_bytes.min(MAX_BYTES),
+        depth: MAX_DEPTH,
     };
     let ReadJson { value, tolerated } = match read_json_where(text, limits, is_plan) {
         Ok(read) => read,
@@ -24,14 +25,14 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
             return None;
         }
     };
-    // What stands behind a broken piece is likely to be a part of it.
+    // A value after broken JSON is probably a part of it.
     if let Some(Tolerated::Broken { at }) = tolerated
         .iter()
         .find(|one| matches!(one, Tolerated::Broken { .. }) && !is_plan(&value))
     {
         let message = format!("the JSON that begins at byte {at} is broken");
         let help = Some("write correct JSON: double quotes, commas, closing brackets".to_owned());
-        found.problem(PlanCode::Syntax, "", message, help);
+        found.problem(code::SYNTAX, "", message, help);
         return None;
     }
     let is_tasks = |list: &Vec<Value>| !list.is_empty() && list.iter().all(Value::is_object);
@@ -40,24 +41,24 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
         .any(|one| matches!(one, Tolerated::Prose { .. }));
     if in_prose && value.as_array().is_some_and(|list| !is_tasks(list)) {
         let help = Some("answer with one JSON object and nothing else".to_owned());
-        found.problem(PlanCode::NoJson, "", "there is no plan in the answer", help);
+        found.problem(code::NO_JSON, "", "the answer contains no plan", help);
         return None;
     }
     let others = tolerated
         .iter()
         .any(|one| matches!(one, Tolerated::Others { .. }));
     for one in &tolerated {
-        found.repair(RepairCode::ToleratedText, "", one.to_string());
+        found.repair(repair::TOLERATED_TEXT, "", one.to_string());
     }
     if others {
-        // Only a value that is a plan itself makes it doubtful which one was meant.
+        // Two different plans are ambiguous; other values beside a plan are not.
         let another = |other: &Value| is_plan(other) && *other != value;
         let other = read_json_where(text, limits, another).map(|read| read.value);
         if other.is_ok_and(|other| another(&other)) {
             found.problem(
-                PlanCode::SeveralPlans,
+                code::SEVERAL_PLANS,
                 "",
-                "the answer holds several plans, and they differ",
+                "the answer contains several different plans",
                 Some("answer with one JSON object".to_owned()),
             );
             return None;
@@ -72,32 +73,32 @@ fn is_plan(value: &Value) -> bool {
 
 fn refuse(error: &JsonError, found: &mut Findings) {
     let (code, pointer, help) = match error {
-        JsonError::Empty => (PlanCode::Empty, "", "answer with one JSON object"),
+        JsonError::Empty => (code::EMPTY, "", "answer with one JSON object"),
         JsonError::NoJson => (
-            PlanCode::NoJson,
+            code::NO_JSON,
             "",
             "answer with one JSON object and nothing else",
         ),
         JsonError::CutOff { .. } => (
-            PlanCode::CutOff,
+            code::CUT_OFF,
             "",
             "make a shorter plan: fewer tasks, shorter texts",
         ),
         JsonError::DuplicateKey { pointer, key } => {
-            let message = format!("the key {} is there twice", show(key));
+            let message = format!("the key {} occurs twice", quote(key));
             let help = Some("write each field once".to_owned());
-            found.problem(PlanCode::DuplicateKey, pointer, message, help);
+            found.problem(code::DUPLICATE_KEY, pointer, message, help);
             return;
         }
-        JsonError::NotANumber { .. } => (PlanCode::NotANumber, "", "write a number or null"),
-        JsonError::TooDeep { .. } => (PlanCode::NestedTooDeeply, "", "write a flat list of tasks"),
+        JsonError::NotANumber { .. } => (code::NOT_A_NUMBER, "", "write a number or null"),
+        JsonError::TooDeep { .. } => (code::NESTED_TOO_DEEPLY, "", "write a flat list of tasks"),
         JsonError::TooLarge { .. } => (
-            PlanCode::TooLarge,
+            code::TOO_LARGE,
             "",
             "make a shorter plan: fewer tasks, shorter texts",
         ),
-        JsonError::Syntax { .. } => (PlanCode::Syntax, "", "write correct JSON"),
-        _ => (PlanCode::Syntax, "", "write correct JSON"),
+        JsonError::Syntax { .. } => (code::SYNTAX, "", "write correct JSON"),
+        _ => (code::SYNTAX, "", "write correct JSON"),
     };
     let message = zeph_common::escape_terminal(&error.to_string()).into_owned();
     found.problem(code, pointer, message, Some(help.to_owned()));

@@ -1,17 +1,19 @@
-//! Work: what a task does, held against what the host has and allows.
+//! The work of a task, checked against what the host has and allows.
 
 mod command;
 
 use std::collections::BTreeSet;
 
+use zeph_diagnostics::{list, quote};
+use zeph_graph::OnFailure;
 use zeph_subagent::SubAgentDef;
 
 use super::shape::TaskDraft;
-use crate::plan::finding::{Findings, show, suggest};
-use crate::plan::{PlanCode, PlanOnFailure, PlanRequest, PlannedWork, RepairCode, TaskKind};
+use crate::plan::finding::{Findings, code, repair};
+use crate::plan::{PlanRequest, PlannedWork, TaskKind};
 
-/// What a task does; `None` if there is a problem with it.
-pub(super) fn of(
+/// The work of a task; `None` after a problem.
+pub(super) fn read(
     task: &TaskDraft,
     request: &PlanRequest,
     found: &mut Findings,
@@ -27,14 +29,14 @@ pub(super) fn of(
 
 fn agent(task: &TaskDraft, request: &PlanRequest, found: &mut Findings) -> Option<PlannedWork> {
     no_command(task, found);
-    let prompt = needed_prompt(task, "what the agent is to do", found);
+    let prompt = needed_prompt(task, "write the instruction for the agent", found);
     let named = match &task.agent {
         Some(written) => Some(find_agent(task, written, request, found)?),
         None if request.rights.routed => None,
         None => {
-            let help = suggest("", request.catalog.names());
-            let message = "no agent is named";
-            found.problem(PlanCode::AgentNeeded, task.at("agent"), message, help);
+            let help = found.help_for("", request.catalog.names());
+            let message = "the task has no agent";
+            found.problem(code::AGENT_NEEDED, task.at("agent"), message, help);
             return None;
         }
     };
@@ -61,18 +63,17 @@ fn find_agent<'a>(
         .find(|name| name.eq_ignore_ascii_case(meant))
         .and_then(|name| request.catalog.get(name))
     {
-        let message = format!("{} taken as {}", show(written), show(&agent.name));
-        found.repair(RepairCode::FoldedCase, task.at("agent"), message);
+        found.read_as(repair::FOLDED_CASE, task.at("agent"), written, &agent.name);
         return Some(agent);
     }
-    let message = format!("there is no agent {}", show(written));
-    let help = suggest(meant, request.catalog.names());
-    found.problem(PlanCode::UnknownAgent, task.at("agent"), message, help);
+    let message = format!("unknown agent {}", quote(written));
+    let help = found.help_for(meant, request.catalog.names());
+    found.problem(code::UNKNOWN_AGENT, task.at("agent"), message, help);
     None
 }
 
-/// The tools that a task may use: what it asks for, if plans and its agent may; what it does not
-/// narrow is narrowed to what plans may use.
+/// The tools that a task may use: those that it names, if plans and its agent may use them. Without
+/// names the agent's tools are reduced to those that plans may use.
 fn tools(
     task: &TaskDraft,
     agent: Option<&SubAgentDef>,
@@ -92,13 +93,13 @@ fn tools(
         if known.iter().all(|tool| allowed.contains(*tool)) {
             return None;
         }
-        // A routed task cannot name tools that only some agents have, so it gets none.
+        // The agent of a routed task is unknown, and so are its tools: it gets none.
         let kept = known
             .into_iter()
             .filter(|tool| agent.is_some() && allowed.contains(*tool));
         let kept: Vec<String> = kept.map(str::to_owned).collect();
-        let message = format!("all tools became {}", list(&kept));
-        found.repair(RepairCode::NarrowedTools, task.at("tools"), message);
+        let message = format!("tools reduced to {}", shown(&kept));
+        found.repair(repair::NARROWED_TOOLS, task.at("tools"), message);
         return Some(kept);
     };
     let mut tools = Vec::new();
@@ -111,19 +112,23 @@ fn tools(
             continue;
         };
         if !allowed.contains(tool) {
-            let message = format!("a plan may not use the tool {}", show(tool));
-            let help = suggest("", allowed.iter().map(String::as_str));
-            found.problem(PlanCode::ToolNotAllowed, at, message, help);
+            let message = format!("plans may not use the tool {}", quote(tool));
+            let help = found.help_for("", allowed.iter().map(String::as_str));
+            found.problem(code::TOOL_NOT_ALLOWED, at, message, help);
         } else if !known.contains(tool) {
             let message = match agent {
-                Some(agent) => format!("{} may not use the tool {}", show(&agent.name), show(tool)),
-                None => format!("no agent may use the tool {}", show(tool)),
+                Some(agent) => format!(
+                    "{} may not use the tool {}",
+                    quote(&agent.name),
+                    quote(tool)
+                ),
+                None => format!("no agent may use the tool {}", quote(tool)),
             };
-            let help = suggest("", known.iter().copied());
-            found.problem(PlanCode::ToolNotAllowed, at, message, help);
+            let help = found.help_for("", known.iter().copied());
+            found.problem(code::TOOL_NOT_ALLOWED, at, message, help);
         } else if tools.iter().any(|one| one == tool) {
-            let message = format!("{} is listed twice", show(tool));
-            found.repair(RepairCode::ListedTwice, at, message);
+            let message = format!("{} is listed twice", quote(tool));
+            found.repair(repair::LISTED_TWICE, at, message);
         } else {
             tools.push(tool.to_owned());
         }
@@ -145,33 +150,32 @@ fn find_tool<'a>(
     let meant = written.trim();
     let mut all = of_agents().chain([&request.rights.tools]).flatten();
     if let Some(tool) = all.find(|tool| tool.eq_ignore_ascii_case(meant)) {
-        let message = format!("{} taken as {}", show(written), show(tool));
-        found.repair(RepairCode::FoldedCase, at, message);
+        found.read_as(repair::FOLDED_CASE, at, written, tool);
         return Some(tool);
     }
-    let message = format!("there is no tool {}", show(written));
-    let help = suggest(meant, request.rights.tools.iter().map(String::as_str));
-    found.problem(PlanCode::UnknownTool, at, message, help);
+    let message = format!("unknown tool {}", quote(written));
+    let help = found.help_for(meant, request.rights.tools.iter().map(String::as_str));
+    found.problem(code::UNKNOWN_TOOL, at, message, help);
     None
 }
 
 fn question(task: &TaskDraft, found: &mut Findings) -> Option<PlannedWork> {
     no_command(task, found);
     no_agent(task, "a question", found);
-    // A question cannot fail, so it does not matter what a failure would mean.
-    if task.on_failure != PlanOnFailure::default() {
-        idle(task, "on_failure", found);
+    // A question cannot fail, so its failure rule has no effect.
+    if task.on_failure != OnFailure::default() {
+        ignored(task, "on_failure", found);
     }
-    let text = needed_prompt(task, "what the person is asked", found)?;
+    let text = needed_prompt(task, "write the question for the person", found)?;
     Some(PlannedWork::Question { text })
 }
 
-fn needed_prompt(task: &TaskDraft, what: &str, found: &mut Findings) -> Option<String> {
+fn needed_prompt(task: &TaskDraft, help: &str, found: &mut Findings) -> Option<String> {
     let prompt = task.prompt.as_deref().map(str::trim).unwrap_or_default();
     if prompt.is_empty() {
-        let help = Some(format!("say {what}"));
+        let help = Some(help.to_owned());
         found.problem(
-            PlanCode::EmptyText,
+            code::EMPTY_TEXT,
             task.at("prompt"),
             "the prompt is empty",
             help,
@@ -185,9 +189,9 @@ fn check_prompt(task: &TaskDraft, request: &PlanRequest, found: &mut Findings) {
     let most = request.limits.max_prompt_bytes;
     let bytes = task.prompt.as_ref().map_or(0, String::len);
     if bytes > most {
-        let message = format!("the prompt has {bytes} bytes, and may have {most}");
-        let help = Some("say it in fewer words, or make two tasks of it".to_owned());
-        found.problem(PlanCode::TextTooLong, task.at("prompt"), message, help);
+        let message = format!("the prompt has {bytes} bytes; at most {most} are allowed");
+        let help = Some("shorten it, or divide it into two tasks".to_owned());
+        found.problem(code::TEXT_TOO_LONG, task.at("prompt"), message, help);
     }
 }
 
@@ -197,7 +201,7 @@ fn no_agent(task: &TaskDraft, what: &str, found: &mut Findings) {
         misplaced(task, "agent", what, found);
     }
     match &task.tools {
-        Some(tools) if tools.is_empty() => idle(task, "tools", found),
+        Some(tools) if tools.is_empty() => ignored(task, "tools", found),
         Some(_) => misplaced(task, "tools", what, found),
         None => {}
     }
@@ -210,27 +214,26 @@ fn no_command(task: &TaskDraft, found: &mut Findings) {
         misplaced(task, "command", what, found);
     }
     match &task.arguments {
-        Some(arguments) if arguments.is_empty() => idle(task, "arguments", found),
+        Some(arguments) if arguments.is_empty() => ignored(task, "arguments", found),
         Some(_) => misplaced(task, "arguments", what, found),
         None => {}
     }
 }
 
 fn misplaced(task: &TaskDraft, field: &str, what: &str, found: &mut Findings) {
-    let message = format!("\"{field}\" has no meaning on {what}");
-    let help = Some("write null, or another kind".to_owned());
-    found.problem(PlanCode::MisplacedField, task.at(field), message, help);
+    let message = format!("\"{field}\" does not apply to {what}");
+    let help = Some("write null, or change the kind".to_owned());
+    found.problem(code::MISPLACED_FIELD, task.at(field), message, help);
 }
 
-fn idle(task: &TaskDraft, field: &str, found: &mut Findings) {
-    let message = format!("\"{field}\" left out, for it says nothing here");
-    found.repair(RepairCode::IdleField, task.at(field), message);
+fn ignored(task: &TaskDraft, field: &str, found: &mut Findings) {
+    let message = format!("\"{field}\" ignored, because it has no effect here");
+    found.repair(repair::IDLE_FIELD, task.at(field), message);
 }
 
-fn list(tools: &[String]) -> String {
+fn shown(tools: &[String]) -> String {
     if tools.is_empty() {
         return "none".to_owned();
     }
-    let shown: Vec<String> = tools.iter().map(|tool| show(tool)).collect();
-    shown.join(", ")
+    list(tools.iter().map(String::as_str))
 }

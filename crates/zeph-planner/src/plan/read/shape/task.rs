@@ -1,12 +1,14 @@
-//! Tasks: the fields of one, and the kind that follows from them.
+//! The fields of a task, and the kind that follows from them.
 
 use serde_json::Value;
+use zeph_diagnostics::quote;
 
 use super::field::Fields;
 use super::{ArgumentDraft, TaskDraft, bad_word};
-use crate::plan::document::TASK_FIELDS;
-use crate::plan::finding::{Findings, show};
-use crate::plan::{PlanCode, PlanOnFailure, PlanRequest, PlanTrigger, RepairCode, TaskKind};
+use crate::plan::accepted::{FAILURE_RULES, TRIGGERS};
+use crate::plan::finding::{Findings, code, repair};
+use crate::plan::schema::TASK_FIELDS;
+use crate::plan::{PlanRequest, TaskKind};
 
 pub(super) fn read(
     index: usize,
@@ -17,7 +19,7 @@ pub(super) fn read(
     let at = format!("/tasks/{index}");
     let Value::Object(map) = value else {
         let help = Some("write an object with \"name\", \"needs\" and \"prompt\"".to_owned());
-        found.problem(PlanCode::WrongType, at, "a task is no object", help);
+        found.problem(code::WRONG_TYPE, at, "a task is not an object", help);
         return None;
     };
     let mut fields = Fields::new(at, map, found);
@@ -35,18 +37,18 @@ pub(super) fn read(
     task.arguments = arguments(&mut fields);
     task.prompt = fields.optional_text("prompt");
     task.prompt = task.prompt.map(|text| fields.visible("prompt", text));
-    task.trigger = trigger(&mut fields);
-    task.on_failure = on_failure(&mut fields);
+    task.trigger = word(&mut fields, "trigger", &TRIGGERS).unwrap_or_default();
+    task.on_failure = word(&mut fields, "on_failure", &FAILURE_RULES).unwrap_or_default();
     task.expected_tokens = expected_tokens(&mut fields);
     task.kind = kind(&mut fields, &task, request);
     if task.name.is_none() && fields.get("name").is_none() {
-        let help = "give each task a short name of its own";
-        fields.problem(PlanCode::MissingField, "name", "a task has no name", help);
+        let help = "give each task a short, unique name";
+        fields.problem(code::MISSING_FIELD, "name", "a task has no name", help);
     }
     Some(task)
 }
 
-/// The fields that the host's schema asks for, apart from the name, which cannot be left out.
+/// The fields that the host's schema requires, without the name, which has its own check.
 fn expected(request: &PlanRequest) -> Vec<&'static str> {
     let commands = !request.commands.is_empty();
     let agents = !request.catalog.is_empty();
@@ -65,23 +67,21 @@ fn expected(request: &PlanRequest) -> Vec<&'static str> {
 }
 
 /// One of some words, in any case.
-fn word<T: Copy>(
+fn word<T: Clone>(
     fields: &mut Fields<'_, '_>,
     field: &str,
     words: &[(&'static str, T)],
 ) -> Option<T> {
     let given = fields.optional_text(field)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == given) {
-        return Some(*value);
+        return Some(value.clone());
     }
     let folded = given.trim().to_ascii_lowercase().replace([' ', '-'], "_");
     if let Some((word, value)) = words.iter().find(|(word, _)| *word == folded) {
-        let message = format!("{} taken as \"{word}\"", show(&given));
         let pointer = fields.pointer(field);
-        fields
-            .found()
-            .repair(RepairCode::FoldedCase, pointer, message);
-        return Some(*value);
+        let found = fields.found();
+        found.read_as(repair::FOLDED_CASE, pointer, &given, word);
+        return Some(value.clone());
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let pointer = fields.pointer(field);
@@ -89,27 +89,13 @@ fn word<T: Copy>(
     None
 }
 
-fn trigger(fields: &mut Fields<'_, '_>) -> PlanTrigger {
-    let words = [PlanTrigger::AllSuccess, PlanTrigger::AllDone].map(|one| (one.word(), one));
-    word(fields, "trigger", &words).unwrap_or_default()
-}
-
-fn on_failure(fields: &mut Fields<'_, '_>) -> PlanOnFailure {
-    let words = [
-        PlanOnFailure::Abort,
-        PlanOnFailure::Skip,
-        PlanOnFailure::Ask,
-    ];
-    word(fields, "on_failure", &words.map(|one| (one.word(), one))).unwrap_or_default()
-}
-
-/// The kind that is given, else the one that the fields show. `None` if a wrong one is given.
+/// The given kind, else the kind that follows from the fields. `None` if the given kind is wrong.
 fn kind(fields: &mut Fields<'_, '_>, task: &TaskDraft, request: &PlanRequest) -> Option<TaskKind> {
     let words = TaskKind::ALL.map(|kind| (kind.word(), kind));
     let given = word(fields, "kind", &words);
     let kind = match given {
         Some(kind) => kind,
-        None if fields.get("kind").is_some_and(|kind| !is_nothing(kind)) => return None,
+        None if fields.get("kind").is_some_and(|kind| !is_null(kind)) => return None,
         None => {
             let kind = if task.command.is_some() {
                 TaskKind::Command
@@ -117,30 +103,23 @@ fn kind(fields: &mut Fields<'_, '_>, task: &TaskDraft, request: &PlanRequest) ->
                 TaskKind::Agent
             };
             let pointer = fields.pointer("kind");
-            let message = format!("\"{}\", as the other fields show", kind.word());
+            let message = format!("\"{}\", derived from the other fields", kind.word());
             fields
                 .found()
-                .repair(RepairCode::DerivedKind, pointer, message);
+                .repair(repair::DERIVED_KIND, pointer, message);
             kind
         }
     };
-    if kind.is_allowed(request) {
+    if request.allows(kind) {
         return Some(kind);
     }
-    let allowed = TaskKind::ALL
-        .into_iter()
-        .filter(|kind| kind.is_allowed(request));
-    let allowed: Vec<&str> = allowed.map(TaskKind::word).collect();
-    let message = format!(
-        "a plan may have no task of the kind \"{}\" here",
-        kind.word()
-    );
-    let help = format!("there may be {}", allowed.join(", "));
-    fields.problem(PlanCode::KindNotAllowed, "kind", message, &help);
+    let message = format!("the host does not allow the kind \"{}\"", kind.word());
+    let help = format!("expected one of {}", request.kinds().join(", "));
+    fields.problem(code::KIND_NOT_ALLOWED, "kind", message, &help);
     None
 }
 
-fn is_nothing(value: &Value) -> bool {
+fn is_null(value: &Value) -> bool {
     value
         .as_str()
         .is_some_and(|text| text.trim().is_empty() || text.trim().eq_ignore_ascii_case("null"))
@@ -148,15 +127,15 @@ fn is_nothing(value: &Value) -> bool {
 
 fn expected_tokens(fields: &mut Fields<'_, '_>) -> Option<u32> {
     let value = fields.get("expected_tokens")?;
-    // Some services write whole numbers as 500.0; a text with a number in it is one, too.
+    // Some services write whole numbers as 500.0, others as texts.
     let number = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok().inspect(|_| {
             let pointer = fields.pointer("expected_tokens");
-            let message = format!("{} taken as a number", show(text));
+            let message = format!("{} read as a number", quote(text));
             fields
                 .found()
-                .repair(RepairCode::TextAsNumber, pointer, message);
+                .repair(repair::TEXT_AS_NUMBER, pointer, message);
         }),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
@@ -165,9 +144,9 @@ fn expected_tokens(fields: &mut Fields<'_, '_>) -> Option<u32> {
     match number.filter(whole) {
         Some(number) => Some(number as u32),
         None => {
-            let message = "\"expected_tokens\" is no whole number";
+            let message = "\"expected_tokens\" is not a whole number";
             let help = "write a whole number of tokens, or null";
-            fields.problem(PlanCode::BadValue, "expected_tokens", message, help);
+            fields.problem(code::BAD_VALUE, "expected_tokens", message, help);
             None
         }
     }
@@ -181,22 +160,22 @@ fn arguments(fields: &mut Fields<'_, '_>) -> Option<Vec<ArgumentDraft>> {
                 read.extend(argument(fields, index, item));
             }
         }
-        // The other usual way to write names with values; nothing is lost in it.
+        // Another common form for names with values.
         Value::Object(map) => {
             let pointer = fields.pointer("arguments");
-            let message = "an object of names and values taken as the list";
+            let message = "an object of names and values read as the list";
             fields
                 .found()
-                .repair(RepairCode::ObjectAsList, pointer, message);
+                .repair(repair::OBJECT_AS_LIST, pointer, message);
             for (index, (name, value)) in map.iter().enumerate() {
                 let pair = serde_json::json!({ "name": name, "value": value });
                 read.extend(argument(fields, index, &pair));
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            let message = "\"arguments\" is no list";
+            let message = "\"arguments\" is not a list";
             let help = "write a list of objects with \"name\" and \"value\"";
-            fields.problem(PlanCode::WrongType, "arguments", message, help);
+            fields.problem(code::WRONG_TYPE, "arguments", message, help);
         }
     }
     Some(read)
@@ -207,7 +186,7 @@ fn argument(fields: &mut Fields<'_, '_>, index: usize, item: &Value) -> Option<A
     let Value::Object(map) = item else {
         let help = Some("write an object with \"name\" and \"value\"".to_owned());
         let found = fields.found();
-        found.problem(PlanCode::WrongType, at, "an argument is no object", help);
+        found.problem(code::WRONG_TYPE, at, "an argument is not an object", help);
         return None;
     };
     let mut inner = Fields::new(at, map, fields.found());
@@ -215,14 +194,9 @@ fn argument(fields: &mut Fields<'_, '_>, index: usize, item: &Value) -> Option<A
     let name = inner.text("name");
     if name.is_none() && inner.get("name").is_none() {
         let help = "name the argument of the command";
-        inner.problem(
-            PlanCode::MissingField,
-            "name",
-            "an argument has no name",
-            help,
-        );
+        inner.problem(code::MISSING_FIELD, "name", "an argument has no name", help);
     }
-    // An argument without a value is one that is not given.
+    // An argument without a value counts as missing.
     let value = inner.text("value")?;
     Some(ArgumentDraft {
         index,

@@ -1,11 +1,13 @@
-//! Commands: a template of the host, filled in.
+//! A command task: fills in a template of the host.
 
 use std::collections::BTreeMap;
 
+use zeph_diagnostics::quote;
+
 use super::super::shape::TaskDraft;
 use super::no_agent;
-use crate::plan::finding::{Findings, show, suggest};
-use crate::plan::{Argument, CommandTemplate, PlanCode, PlanRequest, PlannedWork, RepairCode};
+use crate::plan::finding::{Findings, code, repair};
+use crate::plan::{Argument, CommandTemplate, PlanRequest, PlannedWork};
 
 pub(super) fn read(
     task: &TaskDraft,
@@ -14,9 +16,9 @@ pub(super) fn read(
 ) -> Option<PlannedWork> {
     no_agent(task, "a command", found);
     let Some(written) = &task.command else {
-        let help = suggest("", request.commands.names());
-        let message = "no command is named";
-        found.problem(PlanCode::MissingField, task.at("command"), message, help);
+        let help = found.help_for("", request.commands.names());
+        let message = "the task has no command";
+        found.problem(code::MISSING_FIELD, task.at("command"), message, help);
         return None;
     };
     let template = find(task, written, request, found)?;
@@ -40,7 +42,7 @@ pub(super) fn read(
         }),
         Err(wrong) => {
             for (name, why) in wrong {
-                tell(task, template, &name, why.as_deref(), &given, found);
+                report(task, template, &name, why.as_deref(), &given, found);
             }
             None
         }
@@ -59,17 +61,17 @@ fn find<'a>(
     let meant = written.trim();
     let mut all = request.commands.iter();
     if let Some(template) = all.find(|one| one.name().eq_ignore_ascii_case(meant)) {
-        let message = format!("{} taken as {}", show(written), show(template.name()));
-        found.repair(RepairCode::FoldedCase, task.at("command"), message);
+        let at = task.at("command");
+        found.read_as(repair::FOLDED_CASE, at, written, template.name());
         return Some(template);
     }
-    let message = format!("there is no command {}", show(written));
-    let help = suggest(meant, request.commands.names());
-    found.problem(PlanCode::UnknownCommand, task.at("command"), message, help);
+    let message = format!("unknown command {}", quote(written));
+    let help = found.help_for(meant, request.commands.names());
+    found.problem(code::UNKNOWN_COMMAND, task.at("command"), message, help);
     None
 }
 
-/// Where each value is written, and the values, by the names of the template.
+/// The index of each argument in the plan, and its value, by name.
 type Values = (BTreeMap<String, usize>, BTreeMap<String, String>);
 
 fn values(task: &TaskDraft, template: &CommandTemplate, found: &mut Findings) -> Values {
@@ -82,25 +84,20 @@ fn values(task: &TaskDraft, template: &CommandTemplate, found: &mut Findings) ->
         let meant = one.name.trim();
         let mut names = template.arguments().map(Argument::name);
         let Some(name) = names.find(|name| name.eq_ignore_ascii_case(meant)) else {
-            let what = show(template.name());
-            let message = format!("{what} has no argument {}", show(&one.name));
+            let what = quote(template.name());
+            let message = format!("{what} has no argument {}", quote(&one.name));
             let known = template.arguments().map(Argument::name);
-            found.problem(
-                PlanCode::UnknownArgument,
-                at,
-                message,
-                suggest(meant, known),
-            );
+            let help = found.help_for(meant, known);
+            found.problem(code::UNKNOWN_ARGUMENT, at, message, help);
             continue;
         };
         if name != one.name {
-            let message = format!("{} taken as {}", show(&one.name), show(name));
-            found.repair(RepairCode::FoldedCase, &at, message);
+            found.read_as(repair::FOLDED_CASE, &at, &one.name, name);
         }
         if given.insert(name.to_owned(), one.index).is_some() {
-            let message = format!("the argument {} is given twice", show(name));
+            let message = format!("the argument {} is given twice", quote(name));
             let help = Some("give it once".to_owned());
-            found.problem(PlanCode::DuplicateArgument, at, message, help);
+            found.problem(code::DUPLICATE_ARGUMENT, at, message, help);
             continue;
         }
         values.insert(name.to_owned(), one.value.clone());
@@ -108,7 +105,7 @@ fn values(task: &TaskDraft, template: &CommandTemplate, found: &mut Findings) ->
     (given, values)
 }
 
-fn tell(
+fn report(
     task: &TaskDraft,
     template: &CommandTemplate,
     name: &str,
@@ -117,22 +114,17 @@ fn tell(
     found: &mut Findings,
 ) {
     let argument = template.arguments().find(|one| one.name() == name);
-    let help = argument.map(|one| format!("write a {}: {}", one.kind(), one.about()));
+    let help = argument.map(|one| format!("expected {}: {}", one.kind(), one.about()));
     match (why, given.get(name)) {
         (Some(why), Some(index)) => {
             let at = task.at(&format!("arguments/{index}/value"));
-            let message = format!("the value of {} {why}", show(name));
-            found.problem(PlanCode::BadArgument, at, message, help);
+            let message = format!("the value of {} {why}", quote(name));
+            found.problem(code::BAD_ARGUMENT, at, message, help);
         }
         (_, _) => {
-            let what = show(template.name());
-            let message = format!("{what} needs the argument {}", show(name));
-            found.problem(
-                PlanCode::MissingArgument,
-                task.at("arguments"),
-                message,
-                help,
-            );
+            let what = quote(template.name());
+            let message = format!("{what} needs the argument {}", quote(name));
+            found.problem(code::MISSING_ARGUMENT, task.at("arguments"), message, help);
         }
     }
 }

@@ -1,0 +1,270 @@
+//! Collects the recorded attempts of a run from its records and contents.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+use zeph_executor::{Note, NoteKind, Parent, ParentState, TaskErrorRecord};
+use zeph_graph::{
+    Attempt, AttemptOutcome, Budget, ContentId, Entry, Header, Record, RunId, TaskId, TaskState,
+    Work, wire,
+};
+use zeph_memory::{Content, RawGraphStore};
+use zeph_planner::replay::{RecordedAttempt, RecordedEnd};
+use zeph_runtime::{RunView, RuntimeError};
+use zeph_scheduler::{Divergence, Scheduler, replay};
+
+/// A stored run, with its header and the errors of its attempts.
+pub(super) struct StoredRun<'a> {
+    store: &'a dyn RawGraphStore,
+    view: &'a RunView,
+    header: Header,
+    errors: BTreeMap<ContentId, TaskErrorRecord>,
+}
+
+/// An attempt, and its recording or why there is none.
+pub(super) struct Collected {
+    pub(super) task: Arc<str>,
+    pub(super) action: Arc<str>,
+    pub(super) attempt: Attempt,
+    pub(super) recorded: Result<Box<RecordedAttempt>, &'static str>,
+}
+
+/// The records of an attempt.
+struct AttemptRecords {
+    task: TaskId,
+    attempt: Attempt,
+    notes: Vec<ContentId>,
+    /// The outcome with the index of its record; `None` if the attempt has not ended.
+    end: Option<(AttemptOutcome, usize)>,
+}
+
+impl<'a> StoredRun<'a> {
+    /// Reads the header and the errors.
+    pub(super) async fn read(
+        store: &'a dyn RawGraphStore,
+        view: &'a RunView,
+    ) -> Result<Self, RuntimeError> {
+        let run = &view.run;
+        let stored = store.load(run).await.map_err(|e| store_error(run, e))?;
+        let text = String::from_utf8_lossy(&stored.new.header);
+        let header = wire::decode_header(&text).map_err(|source| RuntimeError::Header {
+            run: run.clone(),
+            source: Arc::new(source),
+        })?;
+        let ids = view.entries.iter().filter_map(error_of).collect();
+        let errors = contents(store, run, ids).await?;
+        let errors = errors.into_iter().filter_map(|(id, content)| {
+            let error = serde_json::from_slice(&content.bytes).ok()?;
+            Some((id, error))
+        });
+        Ok(Self {
+            store,
+            view,
+            header,
+            errors: errors.collect(),
+        })
+    }
+
+    /// Replays the decisions of the scheduler. Returns the number of records that are the same.
+    pub(super) fn replay_decisions(&self) -> Result<u64, Divergence> {
+        let retry_after = |entry: &Entry| {
+            let error = self.errors.get(&error_of(entry)?)?;
+            Some(Duration::from_millis(error.retry_after_ms?))
+        };
+        let header = || self.header.clone();
+        let view = self.view;
+        replay(&header, &view.entries, &view.patches, &retry_after)
+    }
+
+    /// The attempts of tasks with a wanted action, in the order in which they started.
+    pub(super) async fn attempts(
+        &self,
+        is_wanted: fn(&str) -> bool,
+    ) -> Result<Vec<Collected>, RuntimeError> {
+        let (attempts, proposals) = fold(&self.view.entries);
+        let mut collected = Vec::new();
+        for one in attempts {
+            let task = self.view.graph().task(one.task);
+            let Work::Action { name, params } = task.work() else {
+                continue;
+            };
+            if !is_wanted(name) {
+                continue;
+            }
+            let params = params.to_value().unwrap_or_default();
+            let proposal = proposals.get(&one.task).copied();
+            let recorded = self.recorded(&one, params, proposal).await?;
+            collected.push(Collected {
+                task: task.name().into(),
+                action: (&**name).into(),
+                attempt: one.attempt,
+                recorded: recorded.map(Box::new),
+            });
+        }
+        Ok(collected)
+    }
+
+    async fn recorded(
+        &self,
+        one: &AttemptRecords,
+        params: Value,
+        proposal: Option<(ContentId, Attempt)>,
+    ) -> Result<Result<RecordedAttempt, &'static str>, RuntimeError> {
+        let view = self.view;
+        let Some((outcome, ended)) = one.end else {
+            return Ok(Err("it has not ended"));
+        };
+        let end = match outcome {
+            AttemptOutcome::Cut(_) => return Ok(Err("it was stopped or lost before it ended")),
+            AttemptOutcome::Failed { error, .. } => {
+                match error.and_then(|id| self.errors.get(&id)) {
+                    Some(error) => RecordedEnd::Error(error.clone()),
+                    None => return Ok(Err("its error is not stored")),
+                }
+            }
+            AttemptOutcome::Completed(_) => {
+                let output = view.output(self.store, one.task).await?;
+                RecordedEnd::Output(output.map_or(Value::Null, |output| output.value.clone()))
+            }
+        };
+        let Some(notes) = self.notes(&one.notes).await? else {
+            return Ok(Err("it has a note of an unknown kind"));
+        };
+        let patch = proposal.and_then(|(content, attempt)| {
+            let patch = view.patches.get(&content)?.clone();
+            Some((patch, attempt == one.attempt))
+        });
+        Ok(Ok(RecordedAttempt {
+            run: view.run.clone(),
+            task: one.task,
+            name: view.graph().task(one.task).name().to_owned(),
+            attempt: one.attempt,
+            params,
+            parents: self.parents(one.task).await?,
+            notes,
+            left: self.left(one.task, ended),
+            patch,
+            end,
+        }))
+    }
+
+    /// The notes of an attempt; `None` if the kind of one is unknown.
+    async fn notes(&self, ids: &[ContentId]) -> Result<Option<Vec<Note>>, RuntimeError> {
+        let contents = contents(self.store, &self.view.run, ids.to_vec()).await?;
+        let notes = ids.iter().filter_map(|id| contents.get(id));
+        let notes = notes.map(|content| {
+            let kind = Value::from(content.name.clone());
+            let kind = serde_json::from_value::<NoteKind>(kind).ok()?;
+            Some(Note::new(kind, content.bytes.clone()))
+        });
+        Ok(notes.collect())
+    }
+
+    /// The parents of a task with their outputs. A task starts after its parents have ended.
+    async fn parents(&self, task: TaskId) -> Result<IndexMap<String, Parent>, RuntimeError> {
+        let view = self.view;
+        let mut parents = IndexMap::new();
+        for &parent in view.graph().parents(task) {
+            let state = match view.scheduler.task(parent).state() {
+                TaskState::Completed { .. } => ParentState::Completed,
+                TaskState::Failed { .. } => ParentState::Failed,
+                TaskState::Skipped { .. } => ParentState::Skipped,
+                _ => ParentState::Canceled,
+            };
+            let output = match state {
+                ParentState::Completed => {
+                    Some(view.output(self.store, parent).await?.unwrap_or_default())
+                }
+                _ => None,
+            };
+            let name = view.graph().task(parent).name().to_owned();
+            parents.insert(name, Parent { state, output });
+        }
+        Ok(parents)
+    }
+
+    /// The rest of the budgets for a task before the record of that index.
+    ///
+    /// Cost: nothing without a budget, else one recovery.
+    fn left(&self, task: TaskId, index: usize) -> Budget {
+        let is_budgeted = |entry: &Entry| matches!(entry.record, Record::Budgeted { .. });
+        let of_task = self.view.graph().task(task).rules().budget;
+        let is_limited = self.header.policy.budget != Budget::UNLIMITED
+            || of_task != Budget::UNLIMITED
+            || self.view.entries.iter().any(is_budgeted);
+        if !is_limited {
+            return Budget::UNLIMITED;
+        }
+        let before = self.view.entries[..index].iter().copied();
+        // The whole journal has been recovered before, so its beginning can be recovered.
+        Scheduler::recover(self.header.clone(), before, &self.view.patches)
+            .map_or(Budget::UNLIMITED, |scheduler| scheduler.left(task))
+    }
+}
+
+/// The content with the error of a failed attempt.
+fn error_of(entry: &Entry) -> Option<ContentId> {
+    match entry.record.attempt_end()?.outcome {
+        AttemptOutcome::Failed { error, .. } => error,
+        AttemptOutcome::Completed(_) | AttemptOutcome::Cut(_) => None,
+    }
+}
+
+/// The attempts, and the accepted proposal of each task with its attempt. One pass over the journal.
+fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId, Attempt)>) {
+    let mut attempts: Vec<AttemptRecords> = Vec::new();
+    let mut running: BTreeMap<TaskId, usize> = BTreeMap::new();
+    let mut proposals = BTreeMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        if let Record::Started { task, attempt } = entry.record {
+            running.insert(task, attempts.len());
+            attempts.push(AttemptRecords {
+                task,
+                attempt,
+                notes: Vec::new(),
+                end: None,
+            });
+            continue;
+        }
+        let task = entry.record.task();
+        let Some(place) = task.and_then(|task| running.get(&task)).copied() else {
+            continue;
+        };
+        let one = &mut attempts[place];
+        if let Record::Noted { content, .. } = entry.record {
+            one.notes.push(content);
+        }
+        if let Record::Amended { task, content } = entry.record {
+            proposals.insert(task, (content, one.attempt));
+        }
+        if let Some(end) = entry.record.attempt_end() {
+            one.end = Some((end.outcome, index));
+            running.remove(&end.task);
+        }
+    }
+    (attempts, proposals)
+}
+
+/// Contents of one part each, by id.
+async fn contents(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    ids: Vec<ContentId>,
+) -> Result<BTreeMap<ContentId, Content>, RuntimeError> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let contents = store.contents(run, &ids).await;
+    let contents = contents.map_err(|error| store_error(run, error))?;
+    Ok(contents.into_iter().map(|part| (part.id, part)).collect())
+}
+
+fn store_error(run: &RunId, source: zeph_memory::StoreError) -> RuntimeError {
+    RuntimeError::Store {
+        run: run.clone(),
+        source: Arc::new(source),
+    }
+}

@@ -1,0 +1,185 @@
+//! The conversation with a model: calls, tool calls, and the correction of the last answer.
+
+use serde_json::Value;
+use zeph_common::plain_text;
+use zeph_executor::{TaskContext, TaskError};
+use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, SchemaMode, StopReason, ToolChoice};
+use zeph_subagent::SubAgentDef;
+
+use super::errors;
+use super::output_format::{OutputFormat, ReadError};
+use super::prompt::MESSAGE_TOKENS;
+use super::tool_calls::{ToolCalls, echoed};
+use crate::LlmContext;
+use crate::call::ModelClient;
+use crate::prompt_budget::{PromptBudget, Section};
+
+/// The number of messages at the start: the system message and the task.
+const OPENING: usize = 2;
+
+/// The conversation of one attempt with one agent.
+pub(super) struct Conversation<'a> {
+    pub(super) context: &'a LlmContext,
+    pub(super) cx: &'a TaskContext,
+    pub(super) agent: &'a SubAgentDef,
+    pub(super) client: &'a ModelClient,
+    pub(super) tools: ToolCalls<'a>,
+    pub(super) format: &'a OutputFormat,
+    pub(super) messages: Vec<Message>,
+    /// The most tokens of one answer.
+    pub(super) max_output: u32,
+    /// The most tokens of one request.
+    pub(super) max_input: u64,
+}
+
+impl Conversation<'_> {
+    /// Continues until there is a result.
+    ///
+    /// # Errors
+    /// Each limit has a code of its own; see [`errors`](super::errors).
+    pub(super) async fn run(mut self) -> Result<Value, TaskError> {
+        let turns = self.agent.limits.max_turns.max(1);
+        for turn in 1..=turns {
+            let (reply, mode) = self.ask(turn, turn == turns).await?;
+            if reply.tool_calls.is_empty() || reply.stop == StopReason::Refusal {
+                return self.finish(turn, reply, mode).await;
+            }
+            if reply.stop == StopReason::MaxTokens {
+                // The arguments of the last call are probably incomplete.
+                return Err(errors::answer_cut(&reply.text, Some(self.max_output)));
+            }
+            if turn == turns {
+                break;
+            }
+            self.use_tools(turn, &reply).await?;
+        }
+        Err(errors::too_many_turns(turns))
+    }
+
+    /// One turn. In the last turn the request still lists the tools, because the conversation refers to
+    /// them, but forbids calls.
+    async fn ask(&self, turn: u32, last: bool) -> Result<(LlmResponse, SchemaMode), TaskError> {
+        let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
+        request.max_output_tokens = Some(self.max_output);
+        request.tools = self.tools.specs();
+        if last && !self.tools.is_empty() {
+            request.tool_choice = ToolChoice::None;
+        }
+        self.send(turn, request).await
+    }
+
+    /// Sends a request within the limits; once more if the service rejects its schema.
+    async fn send(
+        &self,
+        turn: u32,
+        request: LlmRequest,
+    ) -> Result<(LlmResponse, SchemaMode), TaskError> {
+        let provider = self.client.provider();
+        let native = request.tools.is_empty();
+        let asked = self.format.ask(request.clone(), provider, native)?;
+        match (self.call(turn, &asked.request).await, asked.mode) {
+            (Err(error), SchemaMode::Native(_)) if error.code() == "schema_rejected" => {
+                let asked = self.format.ask(request, provider, false)?;
+                let reply = self.call(turn, &asked.request).await?;
+                Ok((reply, asked.mode))
+            }
+            (reply, mode) => Ok((reply?, mode)),
+        }
+    }
+
+    async fn call(&self, turn: u32, request: &LlmRequest) -> Result<LlmResponse, TaskError> {
+        let tokens = self.client.count_request(request);
+        if tokens > self.max_input {
+            return Err(errors::prompt_too_long(tokens, self.max_input));
+        }
+        let spent = self.client.spend().tokens();
+        let most = self.context.limits().attempt_tokens;
+        if spent >= most {
+            return Err(errors::too_many_tokens(spent, most));
+        }
+        let (agent, model) = (&self.agent.name, self.client.provider().name());
+        let so_far = match turn {
+            1 => String::new(),
+            turn => format!(", turn {turn}, {spent} tokens so far"),
+        };
+        self.cx
+            .progress(format!("asking {agent} ({model}){so_far}…"));
+        self.client.ask(request).await
+    }
+
+    async fn use_tools(&mut self, turn: u32, reply: &LlmResponse) -> Result<(), TaskError> {
+        // The model's own text goes back to it, without control characters.
+        self.messages.push(Message::Assistant {
+            text: plain_text(&reply.text).text.into_owned(),
+            tool_calls: reply.tool_calls.iter().map(echoed).collect(),
+        });
+        let mut so_far = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
+        so_far.tools = self.tools.specs();
+        let so_far = self.client.count_request(&so_far);
+        let count = |text: &str| self.client.count(text);
+        let calls = &reply.tool_calls;
+        let overhead = MESSAGE_TOKENS * calls.len() as u64 + self.format.tokens(&count);
+        let budget = self.max_input.saturating_sub(so_far + overhead);
+        let answers = self.tools.make(self.cx, turn, calls, &count, budget);
+        self.messages.extend(answers.await?);
+        Ok(())
+    }
+
+    /// Reads the result from the last answer; asks for a correction if it has the wrong format.
+    async fn finish(
+        &self,
+        turn: u32,
+        reply: LlmResponse,
+        mode: SchemaMode,
+    ) -> Result<Value, TaskError> {
+        let text = reply.text.clone();
+        let problems = match self.format.read(reply, mode, self.max_output) {
+            Ok(value) => return Ok(value),
+            Err(ReadError::Final(error)) => return Err(error),
+            Err(ReadError::WrongFormat(problems)) => problems,
+        };
+        let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
+        request.max_output_tokens = Some(self.max_output);
+        if self.messages.len() > OPENING {
+            // Services require the tools that a conversation refers to.
+            request.tools = self.tools.specs();
+            request.tool_choice = ToolChoice::None;
+        }
+        let so_far = self.client.count_request(&request)
+            + self.format.tokens(&|text| self.client.count(text));
+        let left = self.max_input.saturating_sub(so_far + MESSAGE_TOKENS);
+        let correction = self.correction(&problems, &text, left).await;
+        request.messages.push(Message::user(correction));
+        let (reply, mode) = self.send(turn + 1, request).await?;
+        let text = reply.text.clone();
+        let read = self.format.read(reply, mode, self.max_output);
+        read.map_err(|error| match error {
+            ReadError::WrongFormat(problems) => errors::bad_answer(&problems, &text),
+            ReadError::Final(error) => error,
+        })
+    }
+
+    /// The message that asks for a correction: the model's answer and its problems.
+    async fn correction(&self, problems: &[String], text: &str, budget: u64) -> String {
+        let mut message = String::from("Your last answer does not have the required format:\n");
+        for problem in problems {
+            message.push_str("- ");
+            message.push_str(problem);
+            message.push('\n');
+        }
+        message.push_str("Answer again with the corrected JSON value and nothing else.");
+        let count = |text: &str| self.client.count(text);
+        let prompt = PromptBudget {
+            sanitizer: self.context.sanitizer(),
+            count: &count,
+            max_section: u64::from(self.max_output),
+        };
+        let left = budget.saturating_sub(count(&message) + MESSAGE_TOKENS);
+        let section = Section::new("your last answer", text);
+        let measured = prompt.measure(vec![section]).await;
+        for shown in prompt.share(&measured, left).await {
+            message = format!("You wrote:\n{}\n\n{message}", shown.text);
+        }
+        message
+    }
+}

@@ -1,0 +1,308 @@
+//! The tool calls of a reply: checked against rights, schemas and limits, then made.
+
+use std::collections::BTreeMap;
+
+use futures::{FutureExt as _, StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::timeout;
+use zeph_common::{Boundary, escape_terminal, format_duration};
+use zeph_executor::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
+use zeph_llm::{Message, ToolCall, ToolSpec};
+use zeph_subagent::{SubAgentDef, is_tool_name};
+
+use super::errors;
+use super::params::AgentParams;
+use super::registry::RegisteredTool;
+use crate::LlmContext;
+use crate::prompt_budget::{PromptBudget, Section};
+
+/// The most tool calls of one reply; further ones are refused.
+const MAX_CALLS: usize = 16;
+
+/// The start of the note of a call that ended its attempt.
+pub(crate) const ENDED: &str = "it ended the attempt: ";
+
+/// A tool call and its outcome; a note of kind `tool`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolNote {
+    /// The number of the reply with the call, from 1.
+    pub turn: u32,
+    /// The id of the call.
+    pub call_id: String,
+    /// The name that the model gave.
+    pub name: String,
+    /// The arguments that the model gave.
+    pub arguments: Value,
+    /// The outcome.
+    pub outcome: ToolOutcome,
+    /// The text for the model, sanitized and cut.
+    pub text: String,
+    /// The size of the result before that, in bytes.
+    pub bytes: u64,
+}
+
+/// The outcome of a tool call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolOutcome {
+    /// The tool returned a result.
+    Done,
+    /// The tool failed.
+    Failed,
+    /// The tool was not called: the arguments do not fit its schema.
+    BadArguments,
+    /// The tool was not called: the task may not use it.
+    Refused,
+}
+
+/// The tools of one attempt, and the calls so far.
+pub(super) struct ToolCalls<'a> {
+    context: &'a LlmContext,
+    allowed: BTreeMap<&'a str, &'a RegisteredTool>,
+    /// How often each call was requested, by name and arguments.
+    seen: BTreeMap<String, u32>,
+    failed_in_a_row: u32,
+}
+
+/// The result of a call.
+struct CallResult {
+    outcome: ToolOutcome,
+    text: String,
+}
+
+impl<'a> ToolCalls<'a> {
+    /// The tools that the agent, the task and the host allow.
+    ///
+    /// # Errors
+    /// `unknown_tool` or `tool_not_allowed` if the task asks for one that is not among them.
+    pub(super) fn new(
+        context: &'a LlmContext,
+        agent: &'a SubAgentDef,
+        params: &'a AgentParams,
+    ) -> Result<Self, TaskError> {
+        let mut allowed = BTreeMap::new();
+        let all: Vec<&str> = match &params.tools {
+            Some(names) => names.iter().map(String::as_str).collect(),
+            None => agent.tools.iter().map(String::as_str).collect(),
+        };
+        for name in all {
+            let known = context.tools().get(name);
+            let known = known.ok_or_else(|| errors::unknown_tool(name))?;
+            if !agent.tools.contains(name) {
+                return Err(errors::tool_not_allowed(name, &agent.name));
+            }
+            allowed.insert(name, known);
+        }
+        Ok(Self {
+            context,
+            allowed,
+            seen: BTreeMap::new(),
+            failed_in_a_row: 0,
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.allowed.is_empty()
+    }
+
+    /// Their descriptions for the model, in the order of their names.
+    pub(super) fn specs(&self) -> Vec<ToolSpec> {
+        let known = self.allowed.values();
+        known.map(|known| known.spec.clone()).collect()
+    }
+
+    /// Makes the calls of a reply. Returns one answer for each, in order, of about `budget` tokens in all.
+    ///
+    /// # Errors
+    /// `tool_loop` and `tool_failed` by the limits; an error of a tool with the class `Cancelled` or
+    /// `OverBudget`, after all calls are noted; the journal's errors.
+    pub(super) async fn make(
+        &mut self,
+        cx: &TaskContext,
+        turn: u32,
+        calls: &[ToolCall],
+        count: &(dyn Fn(&str) -> u64 + Sync),
+        budget: u64,
+    ) -> Result<Vec<Message>, TaskError> {
+        self.check_repeats(calls)?;
+        let limits = self.context.limits();
+        let this = &*self;
+        let calls_made: Vec<_> = calls
+            .iter()
+            .enumerate()
+            .map(|(index, call)| this.call(cx, index, call).boxed())
+            .collect();
+        let made = stream::iter(calls_made).buffered(limits.parallel_tools.max(1));
+        let made: Vec<Result<CallResult, TaskError>> = made.collect().await;
+        let mut end = None;
+        let made = made.into_iter().map(|made| {
+            made.unwrap_or_else(|error| {
+                let text = format!("{ENDED}{error:#}");
+                end.get_or_insert(error);
+                CallResult {
+                    outcome: ToolOutcome::Failed,
+                    text,
+                }
+            })
+        });
+        let made: Vec<CallResult> = made.collect();
+        // The calls are noted even if the attempt fails.
+        let answers = self.answers(cx, turn, calls, &made, count, budget).await?;
+        if let Some(error) = end {
+            return Err(error);
+        }
+        for (call, made) in calls.iter().zip(&made) {
+            match made.outcome {
+                ToolOutcome::Done => self.failed_in_a_row = 0,
+                ToolOutcome::Failed | ToolOutcome::BadArguments | ToolOutcome::Refused => {
+                    self.failed_in_a_row += 1;
+                }
+            }
+            if self.failed_in_a_row >= limits.failed_calls.max(1) {
+                let times = self.failed_in_a_row;
+                return Err(errors::tool_failed(&call.name, times, &made.text));
+            }
+        }
+        Ok(answers)
+    }
+
+    fn check_repeats(&mut self, calls: &[ToolCall]) -> Result<(), TaskError> {
+        let most = self.context.limits().same_calls;
+        for call in calls {
+            // The order of keys does not matter.
+            let mut arguments = call.arguments.clone();
+            arguments.sort_all_objects();
+            let times = self.seen.entry(format!("{} {arguments}", call.name));
+            let times = times.or_default();
+            *times += 1;
+            if *times > most {
+                return Err(errors::tool_loop(&call.name, most));
+            }
+        }
+        Ok(())
+    }
+
+    /// One call. Only a failure that ends the attempt is an error; the model sees every other one.
+    async fn call(
+        &self,
+        cx: &TaskContext,
+        index: usize,
+        call: &ToolCall,
+    ) -> Result<CallResult, TaskError> {
+        let refused = |text: String| CallResult {
+            outcome: ToolOutcome::Refused,
+            text,
+        };
+        if index >= MAX_CALLS {
+            let text = format!(
+                "not called: a reply may have {MAX_CALLS} calls; call it again in the next reply"
+            );
+            return Ok(refused(text));
+        }
+        let Some(known) = self.allowed.get(call.name.as_str()) else {
+            let names: Vec<&str> = self.allowed.keys().copied().collect();
+            let text = format!(
+                "unknown tool for this task; expected one of: {}",
+                names.join(", ")
+            );
+            return Ok(refused(text));
+        };
+        let problems = known.problems(&call.arguments);
+        if !problems.is_empty() {
+            return Ok(CallResult {
+                outcome: ToolOutcome::BadArguments,
+                text: format!(
+                    "the arguments do not fit the schema: {}",
+                    problems.join("; ")
+                ),
+            });
+        }
+        cx.progress(format!("calling {}…", call.name));
+        let limit = self.context.limits().tool_timeout;
+        let work = known.tool.call(cx, call.arguments.clone());
+        let outcome = timeout(limit, work).await.unwrap_or_else(|_| {
+            let limit = format_duration(limit);
+            Err(TaskError::permanent(format!("no answer within {limit}")))
+        });
+        match outcome {
+            Ok(output) => Ok(CallResult {
+                outcome: ToolOutcome::Done,
+                text: output.text,
+            }),
+            Err(error) => match error.class() {
+                ErrorClass::Cancelled | ErrorClass::OverBudget => Err(error),
+                ErrorClass::Retryable | ErrorClass::Permanent | ErrorClass::Refused => {
+                    Ok(CallResult {
+                        outcome: ToolOutcome::Failed,
+                        text: format!("it failed: {error:#}"),
+                    })
+                }
+            },
+        }
+    }
+
+    /// Sanitizes, cuts and notes the answers for the model.
+    async fn answers(
+        &self,
+        cx: &TaskContext,
+        turn: u32,
+        calls: &[ToolCall],
+        made: &[CallResult],
+        count: &(dyn Fn(&str) -> u64 + Sync),
+        budget: u64,
+    ) -> Result<Vec<Message>, TaskError> {
+        let prompt = PromptBudget {
+            sanitizer: self.context.sanitizer(),
+            count,
+            max_section: self.context.limits().tool_result_tokens,
+        };
+        let sections = calls.iter().zip(made).map(|(call, made)| {
+            let source = format!("tool {}", escape_terminal(&call.name));
+            Section::new(source, &made.text)
+        });
+        let sections = prompt.measure(sections.collect()).await;
+        let sections = prompt.share(&sections, budget).await;
+        let mut messages = Vec::with_capacity(calls.len());
+        for ((call, made), section) in calls.iter().zip(made).zip(sections) {
+            let note = ToolNote {
+                turn,
+                call_id: call.id.clone(),
+                name: call.name.clone(),
+                arguments: call.arguments.clone(),
+                outcome: made.outcome,
+                text: section.text.clone(),
+                bytes: made.text.len() as u64,
+            };
+            cx.journal().note(bounded_note(&note)?).await?;
+            messages.push(Message::tool(&echoed(call), section.text));
+        }
+        Ok(messages)
+    }
+}
+
+/// A note within its size limit; arguments that are too long are replaced by a remark.
+fn bounded_note(note: &ToolNote) -> Result<Note, TaskError> {
+    let whole = Note::json(NoteKind::Tool, note)?;
+    if whole.body.len() <= Note::MAX_BYTES {
+        return Ok(whole);
+    }
+    let bytes = note.arguments.to_string().len();
+    let short = ToolNote {
+        arguments: Value::String(format!("({bytes} bytes, too long to be stored)")),
+        name: zeph_common::truncate(&note.name, 1_000, Boundary::Char).to_string(),
+        call_id: zeph_common::truncate(&note.call_id, 1_000, Boundary::Char).to_string(),
+        text: zeph_common::head_tail(&note.text, Note::MAX_BYTES / 8, Boundary::Word).to_string(),
+        ..*note
+    };
+    Note::json(NoteKind::Tool, &short)
+}
+
+/// A call as the conversation repeats it. Services reject invalid tool names.
+pub(super) fn echoed(call: &ToolCall) -> ToolCall {
+    let mut call = call.clone();
+    if !is_tool_name(&call.name) {
+        call.name = "unknown_tool".to_owned();
+    }
+    call
+}

@@ -1,0 +1,163 @@
+//! Citations: `[task-name]` in an answer, checked against the known tasks.
+
+use std::collections::{BTreeSet, HashSet};
+
+/// The longest citation, in bytes.
+const MAX_BYTES: usize = 256;
+
+/// An answer whose citations all name known tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct CheckedText {
+    pub(super) text: String,
+    /// The cited tasks, each once, in the order of their first citation.
+    pub(super) sources: Vec<String>,
+    /// The removed citations of unknown tasks, each once, in order.
+    pub(super) removed: Vec<String>,
+}
+
+/// Removes citations of unknown tasks. Linear in the text.
+///
+/// A citation is one or more names in square brackets, separated by commas. Brackets with another
+/// meaning in Markdown or code stay: links, footnote definitions, check boxes, indices, code. So does
+/// text that does not look like names.
+pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
+    let mut out = CheckedText::default();
+    let (mut seen, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    let mut fenced = false;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            let mut rest = line;
+            let mut code = false;
+            while let Some(at) = rest.find(['[', '`']) {
+                let (before, found) = rest.split_at(at);
+                out.text.push_str(before);
+                if let Some(behind) = found.strip_prefix('`') {
+                    code = !code;
+                    out.text.push('`');
+                    rest = behind;
+                    continue;
+                }
+                let Some(inside) = bracketed(found).filter(|inside| {
+                    let after = &found[inside.len() + 2..];
+                    let certain = inside.split(',').all(|name| tasks.contains(name.trim()));
+                    !code && (certain || !is_other(before, out.text.trim_end(), after, inside))
+                }) else {
+                    out.text.push('[');
+                    rest = &found[1..];
+                    continue;
+                };
+                rest = &found[inside.len() + 2..];
+                let names: Vec<&str> = inside.split(',').map(str::trim).collect();
+                let (known, unknown): (Vec<&str>, Vec<&str>) =
+                    names.iter().partition(|name| tasks.contains(**name));
+                for name in &known {
+                    if seen.insert(name.to_owned()) {
+                        out.sources.push((*name).to_owned());
+                    }
+                }
+                if !unknown.iter().all(|name| looks_like_a_name(name)) {
+                    out.text.push_str(&found[..inside.len() + 2]);
+                    continue;
+                }
+                for name in unknown {
+                    if gone.insert(name.to_owned()) {
+                        out.removed.push(name.to_owned());
+                    }
+                }
+                if known.is_empty() {
+                    // The white space before the citation goes, too.
+                    let kept = out.text.trim_end_matches(' ').len();
+                    out.text.truncate(kept);
+                } else {
+                    out.text.push_str(&format!("[{}]", known.join(", ")));
+                }
+            }
+            out.text.push_str(rest);
+            continue;
+        }
+        out.text.push_str(line);
+    }
+    out
+}
+
+/// The text between the opening bracket at the start and its closing bracket.
+fn bracketed(text: &str) -> Option<&str> {
+    let inside = &text[1..];
+    let window = &inside[..inside.floor_char_boundary(MAX_BYTES)];
+    let end = window.find(['[', ']', '\n'])?;
+    (window.as_bytes()[end] == b']' && end > 0).then(|| &inside[..end])
+}
+
+/// Whether the text around brackets shows that they are not a citation.
+fn is_other(before: &str, all_before: &str, after: &str, inside: &str) -> bool {
+    let last = before.chars().next_back();
+    let index =
+        last.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | ')' | ']' | '!' | '\\'));
+    let link = after.starts_with(['(', '[', ':']);
+    let list = all_before.ends_with(['-', '*', '+']);
+    let check_box = list && matches!(inside, "x" | "X" | " ");
+    index || link || check_box
+}
+
+/// Whether a text could be the name of a task: short, without spaces and most punctuation.
+fn looks_like_a_name(text: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    !text.is_empty() && text.chars().count() <= 64 && text.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::{CheckedText, check};
+
+    fn checked(text: &str) -> CheckedText {
+        check(text, &HashSet::from(["read-log", "count"]))
+    }
+
+    #[test]
+    fn unknown_citations_are_removed_and_listed() {
+        let both = checked("Both [read-log][count].");
+        assert_eq!(both.sources, ["read-log", "count"]);
+        let cited =
+            checked("Ten commits [read-log], two bugs [guess]. All [count, other, count] [1].");
+        let wanted = "Ten commits [read-log], two bugs. All [count, count].";
+        assert_eq!(cited.text, wanted);
+        assert_eq!(cited.sources, ["read-log", "count"]);
+        assert_eq!(cited.removed, ["guess", "other", "1"]);
+    }
+
+    #[test]
+    fn other_brackets_stay() {
+        for text in [
+            "see [the docs](https://example.org) and [ref][2]",
+            "- [x] done\n- [ ] open",
+            "`a[guess]` and list[0] and ![alt](x)",
+            "```\n[guess]\n```\n",
+            "[a whole sentence, which is none]",
+            "[never closed\nguess]",
+            "[1]: a footnote",
+            "[]",
+        ] {
+            let cited = checked(text);
+            assert_eq!(cited.text, text);
+            assert!(cited.removed.is_empty(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn checking_again_changes_nothing_more(text in "[a-z\\[\\]`,\n (-]{0,60}") {
+            let once = checked(&text);
+            let twice = checked(&once.text);
+            prop_assert!(twice.text.len() <= once.text.len());
+            if once.removed.is_empty() {
+                prop_assert_eq!(&once.text, &text);
+            }
+        }
+    }
+}

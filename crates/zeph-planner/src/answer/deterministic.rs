@@ -1,0 +1,279 @@
+//! The answer without a model: every result under its name, within a budget, and the missing ones.
+
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
+use zeph_executor::{Note, NoteKind, TaskContext, TaskError, TaskOutput};
+use zeph_llm::{EstimatingCounter, TokenCounter as _};
+
+use super::{Aggregator, Answer, AnswerInput, MissingResult, TaskResult, WrittenBy};
+use crate::water_fill::water_fill;
+
+/// Writes the results as Markdown, without a model: the most important ones first, each under its task's
+/// name, long ones without their middle, and the missing ones at the end.
+///
+/// It removes control characters and changes nothing else; the
+/// [`AnswerExecutor`](super::AnswerExecutor) replaces active content such as images. The same input gives
+/// the same text.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use zeph_planner::answer::{AnswerInput, AnswerParams, DeterministicAggregator};
+/// use zeph_executor::{Parent, TaskInput, TaskOutput};
+/// let mut input = TaskInput::default();
+/// input.parents.insert("count".into(), Parent::completed(TaskOutput::from("3 bugs")));
+/// let params = AnswerParams { goal: "How many bugs?".into(), ..AnswerParams::default() };
+/// let answer = DeterministicAggregator::default().write(&AnswerInput::new(&params, &input));
+/// assert_eq!(answer.text, "## count\n\n3 bugs\n");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct DeterministicAggregator {
+    max_tokens: u64,
+}
+
+impl Default for DeterministicAggregator {
+    fn default() -> Self {
+        Self {
+            max_tokens: Self::DEFAULT_TOKENS,
+        }
+    }
+}
+
+/// The fewest tokens of an excerpt of a result; below that the result is left out.
+const MIN_TOKENS: u64 = 16;
+
+impl DeterministicAggregator {
+    /// The default limit of an answer: 16,000 tokens, about 64 KiB of English.
+    pub const DEFAULT_TOKENS: u64 = 16_000;
+
+    /// An aggregator with that limit, at least 64; the input's own limit can only lower it.
+    #[must_use]
+    pub const fn new(max_tokens: u64) -> Self {
+        Self { max_tokens }
+    }
+
+    /// Writes the answer. Tokens are estimates.
+    #[must_use]
+    pub fn write(&self, input: &AnswerInput) -> Answer {
+        let missing = input.missing();
+        let budget = self
+            .max_tokens
+            .min(input.max_tokens.map_or(u64::MAX, u64::from));
+        let budget = budget.max(64);
+        let closing = closing(&missing);
+        let closing = match estimate(&closing) {
+            tokens if tokens > budget / 2 => cut(&closing, budget / 2),
+            _ => closing,
+        };
+        let with: Vec<&TaskResult> = input
+            .results
+            .iter()
+            .filter(|result| result.output.is_some())
+            .collect();
+        let bodies: Vec<String> = with.iter().map(|result| body(result)).collect();
+        let heads: Vec<String> = with.iter().map(|result| head(result)).collect();
+        let left = budget.saturating_sub(estimate(&closing));
+        let shares = shares(&with, &heads, &bodies, left);
+        let mut text = String::new();
+        let mut any_cut = false;
+        let mut sources = Vec::new();
+        let mut omitted = 0_usize;
+        for (((result, head), body), share) in with.iter().zip(&heads).zip(&bodies).zip(shares) {
+            match share {
+                Some(share) => {
+                    let whole = estimate(body) <= share;
+                    any_cut |= !whole;
+                    let body = if whole {
+                        body.clone()
+                    } else {
+                        cut(body, share)
+                    };
+                    let _ = write!(text, "{head}\n\n{}\n\n", fenced(result, &body));
+                    sources.push(result.name.clone());
+                }
+                None => {
+                    any_cut = true;
+                    omitted += 1;
+                }
+            }
+        }
+        if omitted > 0 {
+            let _ = write!(
+                text,
+                "({omitted} more results were left out for length.)\n\n"
+            );
+        }
+        text.push_str(&closing);
+        let kept = text.trim_end().len();
+        text.truncate(kept);
+        text.push('\n');
+        Answer {
+            text,
+            by: WrittenBy::Deterministic,
+            why: None,
+            cut: any_cut,
+            sources,
+            removed: Vec::new(),
+            missing,
+            rounds: 0,
+        }
+    }
+}
+
+/// An estimate of the tokens of a text that does not depend on earlier texts.
+fn estimate(text: &str) -> u64 {
+    EstimatingCounter::new().count(text).into()
+}
+
+/// The tokens for the body of each result; `None` if there is no room for its name.
+///
+/// Final results get their shares first, the others share the rest.
+fn shares(
+    results: &[&TaskResult],
+    heads: &[String],
+    bodies: &[String],
+    budget: u64,
+) -> Vec<Option<u64>> {
+    // The size of each head with its blank lines, and of the whole result.
+    let heads: Vec<u64> = heads.iter().map(|head| estimate(head) + 2).collect();
+    let wants = heads.iter().zip(bodies);
+    let wants: Vec<u64> = wants.map(|(head, body)| head + estimate(body)).collect();
+    let mut left = budget;
+    let mut shares = vec![None; results.len()];
+    for is_final in [true, false] {
+        let tier = (0..results.len()).filter(|&index| results[index].is_final == is_final);
+        let tier: Vec<usize> = tier.collect();
+        let level = |count: usize| water_fill(tier[..count].iter().map(|&one| wants[one]), left);
+        let is_useful = |count: usize| {
+            let level = level(count);
+            let least = |one: usize| wants[one].min(heads[one] + MIN_TOKENS);
+            tier[..count].iter().all(|&one| least(one) <= level)
+        };
+        // If there is no room for an excerpt of each, some results are left out.
+        let (mut shown, mut too_many) = (0, tier.len() + 1);
+        while too_many - shown > 1 {
+            let middle = shown.midpoint(too_many);
+            if is_useful(middle) {
+                shown = middle;
+            } else {
+                too_many = middle;
+            }
+        }
+        let level = level(shown);
+        let mut used = 0;
+        for &index in &tier[..shown] {
+            let given = wants[index].min(level);
+            shares[index] = Some(given.saturating_sub(heads[index]));
+            used += given;
+        }
+        left = left.saturating_sub(used);
+    }
+    shares
+}
+
+fn head(result: &TaskResult) -> String {
+    let name = escape_terminal(&result.name);
+    let about = escape_terminal(&result.about);
+    let about = about.trim();
+    if about.is_empty() {
+        format!("## {name}")
+    } else {
+        format!("## {name}: {about}")
+    }
+}
+
+/// A result as text: a string as it is, anything else as indented JSON; blobs by name and size.
+fn body(result: &TaskResult) -> String {
+    let Some(output) = &result.output else {
+        return String::new();
+    };
+    let value = &output.value;
+    let mut text = match value {
+        Value::String(text) => plain_text(text).text.trim().to_owned(),
+        Value::Null => String::from("(empty)"),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            let json = serde_json::to_string_pretty(value).unwrap_or_default();
+            plain_text(&json).text.into_owned()
+        }
+    };
+    text.push_str(&blobs(output));
+    text
+}
+
+fn blobs(output: &TaskOutput) -> String {
+    let mut lines = String::new();
+    for (name, bytes) in &output.blobs {
+        let _ = write!(
+            lines,
+            "\n(with {}, {} bytes)",
+            escape_terminal(name),
+            bytes.len()
+        );
+    }
+    lines
+}
+
+/// JSON in a fence. No line of JSON can start with a fence, so none closes it.
+fn fenced(result: &TaskResult, body: &str) -> String {
+    let value = result.output.as_ref().map(|output| &output.value);
+    match value {
+        Some(Value::Object(_) | Value::Array(_)) => format!("```json\n{body}\n```"),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => {
+            body.to_owned()
+        }
+    }
+}
+
+/// The beginning and the end of a text, of at most that many tokens.
+fn cut(text: &str, tokens: u64) -> String {
+    const MARKER_BYTES: usize = 40;
+    let want = estimate(text).max(1);
+    let bytes = text.len() as u128 * u128::from(tokens) / u128::from(want);
+    let mut bytes = usize::try_from(bytes)
+        .unwrap_or(0)
+        .saturating_sub(MARKER_BYTES);
+    loop {
+        let cut = head_tail(text, bytes, Boundary::Char).to_string();
+        if estimate(&cut) <= tokens || bytes == 0 {
+            return cut;
+        }
+        bytes = bytes / 10 * 9;
+    }
+}
+
+/// The missing results as a section of the answer; empty if there are none.
+pub(super) fn closing(missing: &[MissingResult]) -> String {
+    const SHOWN: usize = 50;
+    if missing.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("## Missing\n\n");
+    for one in missing.iter().take(SHOWN) {
+        let _ = writeln!(
+            text,
+            "- {}: {}",
+            escape_terminal(&one.task),
+            escape_terminal(&one.why)
+        );
+    }
+    if missing.len() > SHOWN {
+        let _ = writeln!(text, "- and {} more", missing.len() - SHOWN);
+    }
+    text
+}
+
+#[async_trait]
+impl Aggregator for DeterministicAggregator {
+    async fn aggregate(&self, cx: &TaskContext, input: &AnswerInput) -> Result<Answer, TaskError> {
+        let answer = self.write(input);
+        let note = Note::json(NoteKind::Answer, &answer.note())?;
+        cx.journal().note(note).await?;
+        Ok(answer)
+    }
+}

@@ -1,0 +1,220 @@
+//! One answer in progress: its prompts within the token limit, and its calls.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
+use zeph_executor::{Spend, TaskContext, TaskError};
+use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason};
+
+use super::llm::AnswerLimits;
+use super::{AnswerInput, TaskResult};
+use crate::LlmContext;
+use crate::call::ModelClient;
+use crate::prompt_budget::{FitError, Fitted, PromptBudget, Section, SectionText, value_text};
+use crate::prompts::PromptName;
+
+/// The most bytes of an answer, whatever its limit in tokens.
+const MAX_BYTES: usize = 512 << 10;
+/// The code if not even the names of the tasks fit into a request.
+const TOO_LONG: &str = "prompt_too_long";
+/// There is no call if the budget covers fewer tokens of the answer: it would be cut off.
+const MIN_ANSWER: u32 = 256;
+/// The tokens of a message beside its text: role and separators.
+const MESSAGE_TOKENS: u64 = 8;
+
+/// The parts of one answer.
+pub(super) struct AnswerSession<'a> {
+    pub(super) context: &'a LlmContext,
+    pub(super) cx: &'a TaskContext,
+    pub(super) input: &'a AnswerInput,
+    pub(super) client: ModelClient,
+    pub(super) system: String,
+    pub(super) limits: AnswerLimits,
+    /// The most tokens of one request.
+    pub(super) max_input: u64,
+}
+
+/// A named text of a prompt: a result, or a summary of several.
+#[derive(Clone, Debug)]
+pub(super) struct Item<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) about: Cow<'a, str>,
+    pub(super) state: &'static str,
+    /// The text; `None` without a result.
+    pub(super) text: Option<Cow<'a, str>>,
+    /// Whether no other result was made from it.
+    pub(super) is_final: bool,
+    /// Whether a part of it is missing already.
+    pub(super) cut: bool,
+}
+
+impl<'a> Item<'a> {
+    pub(super) fn new(result: &'a TaskResult) -> Self {
+        let output = result.output.as_ref();
+        let text = output.map(|output| value_text(&output.value));
+        let about = if text.is_some() {
+            &result.about
+        } else {
+            &result.missing
+        };
+        Self {
+            name: Cow::Borrowed(&result.name),
+            about: Cow::Borrowed(about),
+            state: result.state_word(),
+            text,
+            is_final: result.is_final,
+            cut: false,
+        }
+    }
+
+    fn section(&self) -> Option<Section<'_>> {
+        let text = self.text.as_deref()?;
+        Some(Section {
+            priority: self.is_final,
+            ..Section::new(&*self.name, text)
+        })
+    }
+}
+
+impl Fitted {
+    /// Whether a section is cut.
+    pub(super) fn is_cut(&self) -> bool {
+        self.sections.iter().any(|section| section.cut)
+    }
+}
+
+/// A model's text without control characters, and of limited length.
+pub(super) fn clean(text: &str) -> String {
+    head_tail(&plain_text(text).text, MAX_BYTES, Boundary::Char).to_string()
+}
+
+impl AnswerSession<'_> {
+    /// Whether all results fit into one request without a cut.
+    pub(super) async fn fits(&self, items: &[Item<'_>]) -> Result<bool, TaskError> {
+        match self.prompt(PromptName::AnswerResults, items, &[]).await {
+            Ok(prompt) => Ok(!prompt.is_cut()),
+            // Summaries have fewer names.
+            Err(error) if error.code() == TOO_LONG => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The tokens of a request without results.
+    pub(super) fn room(&self, name: PromptName, more: &[(&str, Value)]) -> Result<u64, TaskError> {
+        let bare = self.render(name, &[], &[], more)?;
+        let base = self.base() + self.client.count(&bare);
+        if base > self.max_input {
+            return Err(self.too_long(base));
+        }
+        Ok(self.max_input - base)
+    }
+
+    /// A prompt with results, within the limit of a request. Final results come before the others.
+    ///
+    /// # Errors
+    /// `prompt_too_long` if not even the names of the tasks fit.
+    pub(super) async fn prompt(
+        &self,
+        name: PromptName,
+        items: &[Item<'_>],
+        more: &[(&str, Value)],
+    ) -> Result<Fitted, TaskError> {
+        let count = |text: &str| self.client.count(text);
+        let prompt = PromptBudget {
+            sanitizer: self.context.sanitizer(),
+            count: &count,
+            max_section: u64::MAX,
+        };
+        let sections = items.iter().filter_map(Item::section);
+        let sections = prompt.measure(sections.collect()).await;
+        let render = |texts: &[SectionText]| self.render(name, items, texts, more);
+        let left = self.max_input.saturating_sub(self.base());
+        let fitted = prompt.fit(&sections, left, render).await;
+        fitted.map_err(|error| match error {
+            FitError::TooLong(tokens) => self.too_long(self.base() + tokens),
+            FitError::Render(error) => error,
+        })
+    }
+
+    fn render(
+        &self,
+        name: PromptName,
+        items: &[Item<'_>],
+        texts: &[SectionText],
+        more: &[(&str, Value)],
+    ) -> Result<String, TaskError> {
+        let mut texts = texts.iter();
+        let results = items.iter().map(|item| {
+            let text = item.text.as_ref().and_then(|_| texts.next());
+            json!({
+                "name": escape_terminal(&item.name),
+                "about": escape_terminal(&item.about),
+                "state": item.state,
+                "text": text.map(|text| &text.text),
+                "cut": item.cut || text.is_some_and(|text| text.cut),
+            })
+        });
+        let results: Vec<Value> = results.collect();
+        let mut values = json!({ "goal": self.input.goal, "results": results });
+        for (key, value) in more {
+            values[*key] = value.clone();
+        }
+        self.context.prompt(name, &values)
+    }
+
+    /// The tokens of a request without its user message.
+    fn base(&self) -> u64 {
+        self.client.count(&self.system) + 2 * MESSAGE_TOKENS
+    }
+
+    fn too_long(&self, tokens: u64) -> TaskError {
+        let most = self.max_input;
+        let message = format!(
+            "the names of the tasks alone have {tokens} tokens; a request may have at most {most}"
+        );
+        TaskError::permanent(message).with_code(TOO_LONG)
+    }
+
+    /// Checks before a call that the budget covers more than the start of an answer.
+    async fn check_budget(&self, request: &LlmRequest, output: u32) -> Result<(), TaskError> {
+        let left = self.cx.journal().left().await?;
+        let input = u32::try_from(request.bytes()).unwrap_or(u32::MAX);
+        let output = output.min(MIN_ANSWER);
+        // Without a known price the meter decides.
+        let prices = self.client.provider().capabilities().prices;
+        let money = prices.map_or(0, |prices| prices.cost(input, output));
+        let least = Spend {
+            tokens: input.saturating_add(output),
+            micro_usd: u32::try_from(money).unwrap_or(u32::MAX),
+        };
+        if left.covers(least.into()) {
+            Ok(())
+        } else {
+            Err(TaskError::over_budget(least, left))
+        }
+    }
+
+    /// One call. A refused or an empty answer is an error; the stop reason shows one that is cut off.
+    pub(super) async fn call(
+        &self,
+        purpose: Purpose,
+        text: String,
+        output: u32,
+    ) -> Result<LlmResponse, TaskError> {
+        let messages = vec![Message::system(&self.system), Message::user(text)];
+        let request = LlmRequest::of(messages)
+            .purpose(purpose)
+            .max_output_tokens(output);
+        self.check_budget(&request, output).await?;
+        let reply = self.client.ask(&request).await?;
+        let error = |code: &str, message: &str| Err(TaskError::permanent(message).with_code(code));
+        if reply.stop == StopReason::Refusal {
+            return error("model_refused", "the model refused");
+        }
+        if reply.text.trim().is_empty() {
+            return error("empty_answer", "the answer is empty");
+        }
+        Ok(reply)
+    }
+}

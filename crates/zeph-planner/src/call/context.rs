@@ -1,0 +1,186 @@
+//! The LLM context: everything that planner, agents and aggregator share, in one value.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+use zeph_executor::{TaskContext, TaskError};
+use zeph_llm::{EstimatingCounter, Gate, LlmProvider, RetryPolicy, TokenCounter};
+use zeph_sanitizer::ContentSanitizer;
+use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
+
+use super::builder::LlmContextBuilder;
+use super::{AttemptSpend, LlmContextLimits, Metered, ModelClient};
+use crate::agent::Tools;
+use crate::prompts::{PromptName, Prompts};
+
+/// What planner, agents and aggregator work with: models, agents, tools, prompts, sanitizer, limits.
+///
+/// A [builder](LlmContext::builder) makes it from a provider; everything else has a safe default. One
+/// context serves any number of runs.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use zeph_llm::{Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse, async_trait};
+/// use zeph_planner::LlmContext;
+/// use zeph_subagent::{AgentCatalog, SubAgentDef};
+///
+/// struct Echo;
+///
+/// #[async_trait]
+/// impl LlmProvider for Echo {
+///     fn name(&self) -> &str { "echo" }
+///     fn capabilities(&self) -> Capabilities { Capabilities::TEXT }
+///     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+///         Ok(LlmResponse::text(request.messages.last().map_or("", |last| last.text())))
+///     }
+/// }
+///
+/// let mut agents = AgentCatalog::new();
+/// agents.add(SubAgentDef::new("analyst", "Groups and counts", "You group things."))?;
+/// let context = LlmContext::builder(Arc::new(Echo)).agents(agents).build()?;
+/// assert_eq!(context.agents().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct LlmContext {
+    pub(super) default_model: Model,
+    pub(super) models: BTreeMap<String, Model>,
+    pub(super) sanitizer: Arc<dyn ContentSanitizer>,
+    pub(super) prompts: Prompts,
+    pub(super) agents: AgentCatalog,
+    pub(super) default_agent: SubAgentDef,
+    pub(super) router: Arc<dyn AgentRouter>,
+    pub(super) tools: Tools,
+    pub(super) limits: LlmContextLimits,
+    pub(super) retry: RetryPolicy,
+    pub(super) streaming: bool,
+}
+
+/// A model: its provider and its token counter.
+#[derive(Clone)]
+pub(super) struct Model {
+    pub(super) provider: Arc<dyn LlmProvider>,
+    pub(super) counter: Arc<dyn TokenCounter>,
+    /// Where all attempts wait after the service asked for a pause.
+    pub(super) gate: Gate,
+}
+
+impl Model {
+    pub(super) fn new(provider: Arc<dyn LlmProvider>) -> Self {
+        Self {
+            provider,
+            counter: Arc::new(EstimatingCounter::new()),
+            gate: Gate::new(),
+        }
+    }
+}
+
+impl LlmContext {
+    /// A context with that provider as the default model.
+    ///
+    /// Only one request's cost is reserved per call. A provider that makes several requests in one
+    /// call, for example by retrying internally, can therefore exceed the budget.
+    pub fn builder(provider: Arc<dyn LlmProvider>) -> LlmContextBuilder {
+        LlmContextBuilder::new(provider)
+    }
+
+    /// A client of a model for an attempt. `None` is the default model. Clients of one attempt share
+    /// its `spend`.
+    ///
+    /// # Errors
+    /// Permanent, with the code `unknown_model`, if the model is not listed.
+    pub(crate) fn client(
+        &self,
+        cx: &TaskContext,
+        model: Option<&str>,
+        spend: &Arc<AttemptSpend>,
+    ) -> Result<ModelClient, TaskError> {
+        let listed = match model {
+            None => Some(&self.default_model),
+            Some(name) => self.models.get(name),
+        };
+        let Some(listed) = listed else {
+            let name = model.unwrap_or_default();
+            let message = format!(
+                "unknown model {name:?}; add it with LlmContextBuilder::model, or name another one"
+            );
+            return Err(TaskError::permanent(message).with_code("unknown_model"));
+        };
+        let metered = Metered::new(Arc::clone(&listed.provider), cx)
+            .spend(spend)
+            .counter(&listed.counter)
+            .streaming(self.streaming);
+        let provider = metered.retrying(self.retry, &listed.gate);
+        Ok(ModelClient::new(provider, &listed.counter, spend))
+    }
+
+    /// The sanitizer, which makes untrusted text fit for a prompt.
+    #[must_use]
+    pub fn sanitizer(&self) -> &dyn ContentSanitizer {
+        &*self.sanitizer
+    }
+
+    /// A prompt with its variables filled in.
+    ///
+    /// # Errors
+    /// `bad_prompt` if a template of the host fails with these values.
+    pub(crate) fn prompt(&self, name: PromptName, values: &Value) -> Result<String, TaskError> {
+        self.prompts.render(name, values).map_err(|error| {
+            TaskError::permanent(format!("{error}; correct the host's prompt {name}"))
+                .with_code("bad_prompt")
+                .with_source(error)
+        })
+    }
+
+    /// The agents.
+    #[must_use]
+    pub fn agents(&self) -> &AgentCatalog {
+        &self.agents
+    }
+
+    /// The agent for all tasks if there are no others.
+    pub(crate) fn default_agent(&self) -> &SubAgentDef {
+        &self.default_agent
+    }
+
+    /// The router, which chooses an agent for a task.
+    pub(crate) fn router(&self) -> &dyn AgentRouter {
+        &*self.router
+    }
+
+    /// The tools of the host.
+    pub(crate) fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// The limits of an attempt.
+    pub(crate) fn limits(&self) -> LlmContextLimits {
+        self.limits
+    }
+
+    /// The retry policy of calls.
+    #[must_use]
+    pub fn retry(&self) -> RetryPolicy {
+        self.retry
+    }
+
+    /// The gate of the default model, where all attempts wait after its service asked for a pause.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.default_model.gate
+    }
+}
+
+impl fmt::Debug for LlmContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmContext")
+            .field("provider", &self.default_model.provider.name())
+            .field("models", &self.models.keys())
+            .field("agents", &self.agents.names().collect::<Vec<_>>())
+            .field("tools", &self.tools)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

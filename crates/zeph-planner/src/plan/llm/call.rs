@@ -1,0 +1,192 @@
+//! One model call for a plan: the request, the streamed answer, and its outcome.
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::channel::mpsc::UnboundedSender;
+use serde_json::json;
+use zeph_diagnostics::Diagnostics;
+use zeph_llm::{
+    AnswerSchema, ErrorKind, Fallback, LlmError, LlmProvider, LlmRequest, LlmResponse, Message,
+    Purpose, SchemaMode, SchemaSupport, StreamPart, TypedError,
+};
+use zeph_sanitizer::Content;
+
+use super::Settings;
+use super::preview::Preview;
+use crate::plan::finding::stored;
+use crate::plan::schema::plan_schema;
+use crate::plan::{PlanError, PlanEvent, PlanFailure, PlanRequest};
+use crate::prompts::{PromptError, PromptName};
+
+/// The most problems that one correction lists; a longer list confuses a model.
+const MAX_PROBLEMS: usize = 20;
+/// The most bytes of its own text that a model sees again.
+const MAX_EXCERPT_BYTES: usize = 8 << 10;
+
+/// The outcome of a call.
+pub(super) enum Answer {
+    Whole(LlmResponse),
+    /// The answer exceeded the size of any plan; the rest was not read.
+    TooLong(String),
+    Failed(LlmError),
+    /// The schema cannot be expressed in the provider's dialect.
+    NoSchema(String),
+}
+
+/// The rejected answer that a model is asked to correct.
+pub(super) struct Correction<'a> {
+    pub(super) diagnostics: &'a Diagnostics,
+    pub(super) text: &'a str,
+}
+
+/// The request for a plan, or for the correction of one.
+pub(super) fn request(
+    settings: &Settings,
+    request: &PlanRequest,
+    correction: Option<&Correction<'_>>,
+) -> Result<LlmRequest, PlanError> {
+    let render = |name, values| {
+        let text = settings.prompts.render(name, values);
+        text.map_err(|error| bad_prompt(&error))
+    };
+    let system = render(PromptName::Plan, host_values(settings, request))?;
+    let goal = json!({ "goal": request.goal, "feedback": request.feedback });
+    let mut user = render(PromptName::PlanGoal, goal)?;
+    if let Some(correction) = correction {
+        let problems = stored(correction.diagnostics.iter().take(MAX_PROBLEMS));
+        let last = (!correction.text.trim().is_empty()).then(|| {
+            let content = Content {
+                source: "plan",
+                text: correction.text,
+                max_bytes: MAX_EXCERPT_BYTES,
+            };
+            settings.sanitizer.sanitize(&content).text
+        });
+        let more = correction.diagnostics.len() - problems.len();
+        let values = json!({ "problems": problems, "more": more, "last": last });
+        user.push_str("\n\n");
+        user.push_str(&render(PromptName::PlanCorrection, values)?);
+    }
+    let conversation = vec![Message::system(system), Message::user(user)];
+    let purpose = match correction {
+        None => Purpose::Plan,
+        Some(_) => Purpose::RepairPlan,
+    };
+    let mut asked = LlmRequest::of(conversation)
+        .purpose(purpose)
+        .max_output_tokens(settings.max_output_tokens)
+        .timeout(settings.timeout);
+    asked.model.clone_from(&settings.model);
+    Ok(asked)
+}
+
+fn bad_prompt(error: &PromptError) -> PlanError {
+    let message = format!("{error}: {:#}", error.source);
+    PlanError::new(PlanFailure::BadPrompt, &message)
+}
+
+/// The values of the system prompt: agents, commands, kinds and limits of the host.
+fn host_values(settings: &Settings, request: &PlanRequest) -> serde_json::Value {
+    let tools = &request.rights.tools;
+    let agents = request.catalog.iter().map(|agent| {
+        let tools: Vec<&String> = agent.tools.intersection(tools).collect();
+        json!({ "name": agent.name, "description": agent.description, "tools": tools, "tags": agent.tags })
+    });
+    let commands = request.commands.iter().map(|command| {
+        let arguments = command.arguments().map(|one| {
+            json!({
+                "name": one.name(),
+                "form": one.kind().to_string(),
+                "about": one.about(),
+                "optional": one.is_optional(),
+            })
+        });
+        let arguments: Vec<_> = arguments.collect();
+        json!({ "name": command.name(), "about": command.about(), "arguments": arguments })
+    });
+    let limits = &request.limits;
+    json!({
+        "preamble": settings.sanitizer.preamble(),
+        "agents": agents.collect::<Vec<_>>(),
+        "commands": commands.collect::<Vec<_>>(),
+        "kinds": request.kinds(),
+        "limits": { "tasks": limits.max_tasks, "depth": limits.max_depth, "width": limits.max_width },
+    })
+}
+
+/// Makes the call; once more with the schema in the prompt if the service rejects it and the host
+/// allows that.
+pub(super) async fn call(
+    settings: &Settings,
+    provider: &Arc<dyn LlmProvider>,
+    host: &PlanRequest,
+    asked: &LlmRequest,
+    events: &UnboundedSender<PlanEvent>,
+) -> Answer {
+    let schema = match AnswerSchema::new("plan", plan_schema(host)) {
+        Ok(schema) => schema,
+        Err(problems) => return Answer::NoSchema(problems.to_string()),
+    };
+    let support = provider.capabilities().schema;
+    let (request, mode) = match schema.ask(asked, support, settings.schema, provider.name()) {
+        Ok(ready) => ready,
+        Err(TypedError::Llm(error)) => return Answer::Failed(error),
+        Err(other) => return Answer::NoSchema(other.to_string()),
+    };
+    let answer = stream(provider, host, &request, events).await;
+    match (&answer, mode) {
+        (Answer::Failed(error), SchemaMode::Native(_))
+            if error.kind() == ErrorKind::SchemaRejected && settings.schema == Fallback::Prompt =>
+        {
+            let why = format!("the schema goes into the prompt: {error}");
+            let why = zeph_common::escape_terminal(&why).into_owned();
+            events.unbounded_send(PlanEvent::FellBack { why }).ok();
+            match schema.ask(
+                asked,
+                SchemaSupport::Prompt,
+                Fallback::Prompt,
+                provider.name(),
+            ) {
+                Ok((request, _)) => stream(provider, host, &request, events).await,
+                Err(_) => answer,
+            }
+        }
+        (_, SchemaMode::Native(_) | SchemaMode::Json | SchemaMode::Prompt) => answer,
+    }
+}
+
+/// Reads the streamed answer, sends its tasks as events, and stops at the size limit of plans.
+async fn stream(
+    provider: &Arc<dyn LlmProvider>,
+    host: &PlanRequest,
+    request: &LlmRequest,
+    events: &UnboundedSender<PlanEvent>,
+) -> Answer {
+    let mut stream = match provider.stream(request).await {
+        Ok(stream) => stream,
+        Err(error) => return Answer::Failed(error),
+    };
+    let mut preview = Preview::default();
+    let mut text = String::new();
+    while let Some(part) = stream.next().await {
+        match part {
+            Ok(StreamPart::Text(more)) => {
+                for (name, kind) in preview.feed(&more) {
+                    events
+                        .unbounded_send(PlanEvent::Proposed { name, kind })
+                        .ok();
+                }
+                text.push_str(&more);
+                if text.len() > host.limits.max_bytes {
+                    return Answer::TooLong(text);
+                }
+            }
+            Ok(StreamPart::End(response)) => return Answer::Whole(response),
+            Ok(_) => {}
+            Err(error) => return Answer::Failed(error),
+        }
+    }
+    let message = "the stream ended before the answer was complete";
+    Answer::Failed(LlmError::new(ErrorKind::Cut, provider.name(), message))
+}

@@ -1,0 +1,258 @@
+//! The repair loop: ask, correct, fall back; and the error of each way to fail.
+
+use std::sync::Arc;
+
+use futures::channel::mpsc::UnboundedSender;
+use serde_json::json;
+use zeph_common::{Boundary, head_tail};
+use zeph_diagnostics::{Code, Diagnostic, Diagnostics};
+use zeph_llm::{ErrorKind, LlmError, LlmProvider, LlmResponse, StopReason};
+
+use super::call::{Answer, Correction, call, request as request_of};
+use super::{FallbackPlan, Settings};
+use crate::plan::finding::{FindingKind, code, stored, warn, warning};
+use crate::plan::{
+    Plan, PlanError, PlanEvent, PlanFailure, PlanRequest, PlanTry, Reading, read_plan,
+};
+
+/// The longest goal.
+const MAX_GOAL_BYTES: usize = 32 << 10;
+/// The most bytes of a model's text that an error keeps.
+const MAX_EXCERPT_BYTES: usize = 2 << 10;
+
+type Events = UnboundedSender<PlanEvent>;
+
+/// Asks the provider, then the fallback provider, then uses the fallback plan.
+pub(super) async fn run(
+    settings: &Settings,
+    request: &PlanRequest,
+    events: &Events,
+) -> Result<Plan, PlanError> {
+    check_request(request)?;
+    let mut error = match ask(&settings.provider, settings, request, events).await {
+        Ok(plan) => return Ok(plan),
+        Err(error) => error,
+    };
+    if let (Some(provider), false) = (&settings.fallback, is_final(error.failure)) {
+        fell_back(events, &error);
+        let first = error.tries;
+        error = match ask(provider, settings, request, events).await {
+            Ok(plan) => return Ok(plan),
+            Err(error) => error,
+        };
+        error.tries.splice(0..0, first);
+    }
+    if is_final(error.failure) || settings.fallback_plan == FallbackPlan::None {
+        return Err(error);
+    }
+    fell_back(events, &error);
+    one_task(&settings.fallback_plan, request, &error).ok_or(error)
+}
+
+fn fell_back(events: &Events, error: &PlanError) {
+    let why = error.message.clone();
+    events.unbounded_send(PlanEvent::FellBack { why }).ok();
+}
+
+/// Whether another provider cannot help.
+fn is_final(failure: PlanFailure) -> bool {
+    matches!(
+        failure,
+        PlanFailure::OverBudget
+            | PlanFailure::Stopped
+            | PlanFailure::BadPrompt
+            | PlanFailure::Impossible
+    )
+}
+
+fn check_request(request: &PlanRequest) -> Result<(), PlanError> {
+    let impossible = |message: &str| Err(PlanError::new(PlanFailure::Impossible, message));
+    if request.goal.trim().is_empty() {
+        return impossible("the goal is empty");
+    }
+    if request.goal.len() > MAX_GOAL_BYTES {
+        return impossible(
+            "the goal has more than 32 KiB; put the text into a file that a task reads",
+        );
+    }
+    if request.kinds().is_empty() {
+        return impossible("the host has no agents and no commands, and allows no questions");
+    }
+    Ok(())
+}
+
+/// Asks one provider, and has it correct its plan.
+async fn ask(
+    provider: &Arc<dyn LlmProvider>,
+    settings: &Settings,
+    request: &PlanRequest,
+    events: &Events,
+) -> Result<Plan, PlanError> {
+    let provider = match &request.wrap {
+        Some(wrap) => wrap(Arc::clone(provider)),
+        None => Arc::clone(provider),
+    };
+    let mut tries: Vec<PlanTry> = Vec::new();
+    let mut last: Option<(Diagnostics, String)> = None;
+    for number in 1..=settings.max_repairs + 1 {
+        let correction = last
+            .as_ref()
+            .map(|(diagnostics, text)| Correction { diagnostics, text });
+        let asked = request_of(settings, request, correction.as_ref())?;
+        let event = PlanEvent::Asked {
+            provider: provider.name().to_owned(),
+            call: number,
+        };
+        events.unbounded_send(event).ok();
+        let mut tried = PlanTry {
+            provider: provider.name().to_owned(),
+            ..PlanTry::default()
+        };
+        let (text, stop) = match call(settings, &provider, request, &asked, events).await {
+            Answer::Whole(response) => {
+                tried.response(&response);
+                (response.text, response.stop)
+            }
+            Answer::TooLong(text) => {
+                tried.excerpt(&text);
+                (text, StopReason::MaxTokens)
+            }
+            Answer::Failed(error) => return Err(failed(&error, tried, tries)),
+            Answer::NoSchema(why) => {
+                tried.error = Some(zeph_common::escape_terminal(&why).into_owned());
+                let message = "the provider cannot enforce the schema of plans";
+                return Err(with(PlanFailure::SchemaRejected, message, tried, tries));
+            }
+        };
+        if stop == StopReason::Refusal {
+            let message = "the model refused";
+            return Err(with(PlanFailure::Refused, message, tried, tries));
+        }
+        let reading = read(&text, &stop, request);
+        let repairs = reading.repairs.iter().cloned().map(PlanEvent::Repaired);
+        repairs.for_each(|repair| drop(events.unbounded_send(repair)));
+        tried.repairs = reading.repairs;
+        let diagnostics = match reading.outcome {
+            Ok(plan) => return Ok(plan),
+            Err(diagnostics) => diagnostics,
+        };
+        tried.diagnostics.clone_from(&diagnostics);
+        tries.push(tried);
+        if number <= settings.max_repairs {
+            let diagnostics = diagnostics.clone();
+            events
+                .unbounded_send(PlanEvent::Rejected { diagnostics })
+                .ok();
+        }
+        last = Some((diagnostics, text));
+    }
+    Err(exhausted(tries))
+}
+
+/// Reads a plan. If the answer was cut off, that is the first problem.
+fn read(text: &str, stop: &StopReason, request: &PlanRequest) -> Reading {
+    let mut reading = read_plan(text, request);
+    if let (Err(diagnostics), StopReason::MaxTokens) = (&mut reading.outcome, stop)
+        && diagnostics.iter().all(|one| one.code != code::CUT_OFF)
+    {
+        let cut = Diagnostic::new(code::CUT_OFF, "the answer reached its limit and is cut off")
+            .help("make a shorter plan: fewer tasks, shorter texts");
+        let others = std::mem::take(diagnostics);
+        *diagnostics = [cut].into_iter().chain(others).collect();
+    }
+    reading
+}
+
+impl PlanTry {
+    fn response(&mut self, response: &LlmResponse) {
+        self.excerpt(&response.text);
+        self.model = zeph_common::escape_terminal(&response.model).into_owned();
+        self.usage = response.usage;
+        self.stop = match &response.stop {
+            StopReason::End => "end".to_owned(),
+            StopReason::MaxTokens => "max_tokens".to_owned(),
+            StopReason::ToolCalls => "tool_calls".to_owned(),
+            StopReason::Refusal => "refusal".to_owned(),
+            StopReason::Other(why) => zeph_common::escape_terminal(why).chars().take(80).collect(),
+            _ => "other".to_owned(),
+        };
+    }
+
+    fn excerpt(&mut self, text: &str) {
+        let ends = head_tail(text, MAX_EXCERPT_BYTES, Boundary::Word).to_string();
+        self.excerpt = zeph_common::escape_terminal_block(&ends).into_owned();
+        self.bytes = text.len();
+    }
+}
+
+fn with(failure: PlanFailure, message: &str, tried: PlanTry, mut tries: Vec<PlanTry>) -> PlanError {
+    tries.push(tried);
+    PlanError {
+        tries,
+        ..PlanError::new(failure, message)
+    }
+}
+
+/// The error of a failed call.
+fn failed(error: &LlmError, mut tried: PlanTry, tries: Vec<PlanTry>) -> PlanError {
+    let failure = match error.kind() {
+        ErrorKind::Timeout => PlanFailure::TimedOut,
+        ErrorKind::SchemaRejected => PlanFailure::SchemaRejected,
+        ErrorKind::OverBudget => PlanFailure::OverBudget,
+        ErrorKind::Stopped => PlanFailure::Stopped,
+        // A cut is a broken transport here; a larger output limit does not help.
+        _ => PlanFailure::Unavailable,
+    };
+    let message = error.to_string();
+    tried.error = Some(zeph_common::escape_terminal(&message).into_owned());
+    PlanError {
+        cause: Some(error.clone()),
+        ..with(failure, &message, tried, tries)
+    }
+}
+
+/// The error if no answer was accepted. The last answer decides about its kind.
+fn exhausted(tries: Vec<PlanTry>) -> PlanError {
+    let last = tries.last().into_iter();
+    let codes = last.flat_map(|one| &one.diagnostics).map(|one| one.code);
+    let codes: Vec<Code> = codes.collect();
+    let has = |code: Code| codes.contains(&code);
+    let answers = match tries.len() {
+        1 => "one answer".to_owned(),
+        many => format!("{many} answers"),
+    };
+    let (failure, why) = if has(code::CUT_OFF) || has(code::TOO_LARGE) {
+        (PlanFailure::Truncated, "the last one is cut off")
+    } else if has(code::EMPTY) {
+        (PlanFailure::Empty, "the last one is empty")
+    } else if has(code::NO_JSON) || has(code::SYNTAX) {
+        (PlanFailure::NotAPlan, "the last one is not a plan")
+    } else {
+        (PlanFailure::Defective, "none was acceptable")
+    };
+    let message = format!("the model gave {answers}, and {why}");
+    PlanError {
+        tries,
+        ..PlanError::new(failure, &message)
+    }
+}
+
+/// The plan with the whole goal as one task, if it passes the checks.
+fn one_task(plan: &FallbackPlan, request: &PlanRequest, error: &PlanError) -> Option<Plan> {
+    let agent = match plan {
+        FallbackPlan::None => return None,
+        FallbackPlan::Routed => None,
+        FallbackPlan::Agent(agent) => Some(agent),
+    };
+    let task = json!({ "name": "work", "prompt": request.goal, "agent": agent });
+    let text = json!({ "reasoning": "", "tasks": [task] }).to_string();
+    let mut plan = read_plan(&text, request).outcome.ok()?;
+    plan.findings.retain(|one| one.kind == FindingKind::Warning);
+    let message = format!(
+        "one task for the whole goal, because planning failed: {}",
+        error.message
+    );
+    plan.findings
+        .extend(stored(&[warn(warning::FALLBACK_PLAN, "work", message)]));
+    Some(plan)
+}

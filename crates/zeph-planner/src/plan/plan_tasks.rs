@@ -1,0 +1,61 @@
+//! Planning as tasks of a run: the graph that a goal starts with, and the actions `plan` and `adopt`.
+//!
+//! A run for a goal starts with the tasks `plan`, `confirm` (a question) and `adopt`. `adopt` reads the
+//! plan and the person's answer, and adds tasks to the run: the plan's tasks followed by `answer`, or
+//! another round of the three.
+
+mod adopt;
+mod plan;
+mod round;
+mod verdict;
+
+use zeph_diagnostics::Diagnostics;
+use zeph_executor::GraphSpec;
+
+pub use adopt::{AdoptExecutor, AdoptParams, Adopted};
+pub use plan::{PlanExecutor, PlanOutput, PlanParams};
+pub use round::{ADOPT, ANSWER, PLAN};
+
+/// Compiles a plan file into a graph.
+pub trait PlanCompiler: Send + Sync {
+    /// The graph of a plan file in TOML or JSON.
+    ///
+    /// # Errors
+    /// The problems of the file.
+    fn compile(&self, plan_file: &str) -> Result<GraphSpec, Diagnostics>;
+}
+
+impl<F> PlanCompiler for F
+where
+    F: Fn(&str) -> Result<GraphSpec, Diagnostics> + Send + Sync,
+{
+    fn compile(&self, plan_file: &str) -> Result<GraphSpec, Diagnostics> {
+        self(plan_file)
+    }
+}
+
+/// The graph that a run for a goal starts with: `plan`, `confirm` and `adopt`.
+///
+/// Without confirmation there is no question, and `adopt` uses the plan as it is.
+///
+/// # Examples
+/// ```
+/// use zeph_graph::TaskGraph;
+/// let graph = TaskGraph::try_from(zeph_planner::plan::goal_graph("Weekly report", true))?;
+/// assert_eq!(graph.len(), 3);
+/// # Ok::<(), zeph_graph::wire::Diagnostics>(())
+/// ```
+#[must_use]
+pub fn goal_graph(goal: &str, confirm: bool) -> GraphSpec {
+    let round = round::Round {
+        number: 1,
+        goal,
+        feedback: &[],
+        confirm,
+    };
+    GraphSpec {
+        metadata: [("goal".to_owned(), goal.to_owned())].into(),
+        tasks: round.tasks(),
+        ..GraphSpec::default()
+    }
+}

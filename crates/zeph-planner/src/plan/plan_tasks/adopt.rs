@@ -1,0 +1,246 @@
+//! The action `adopt`: adds a plan to its run, as the person decided.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeph_executor::{
+    Executor, GraphSpec, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
+};
+
+use super::round::{self, Round};
+use super::verdict::{Verdict, read_verdict};
+use super::{PlanCompiler, PlanOutput};
+
+/// The parameters of the action `adopt`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptParams {
+    /// The goal of the run.
+    pub goal: String,
+    /// What a person said about the plans of earlier rounds.
+    #[serde(default)]
+    pub feedback: Vec<String>,
+    /// The round, from 1.
+    pub round: u32,
+    /// The parent whose output is the plan.
+    pub plan: String,
+    /// The parent whose output is the person's answer; `None` adopts the plan without one.
+    pub confirm: Option<String>,
+}
+
+/// The output of the action `adopt`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "verdict", deny_unknown_fields)]
+pub enum Adopted {
+    /// The plan's tasks were added to the run.
+    Approved {
+        /// Their names, in the order of the file.
+        tasks: Vec<String>,
+    },
+    /// The tasks of an edited plan were added to the run.
+    Edited {
+        /// Their names, in the order of the file.
+        tasks: Vec<String>,
+    },
+    /// The goal is planned again.
+    Rejected {
+        /// The next round.
+        round: u32,
+    },
+    /// The person is asked again.
+    Unclear {
+        /// The next round.
+        round: u32,
+        /// What was wrong with the answer; printable.
+        why: String,
+    },
+}
+
+/// Executes the action `adopt`.
+///
+/// Parameters are [`AdoptParams`], the output is [`Adopted`]. Approving or editing adds the tasks and
+/// `answer` after them; rejecting adds another round with the reason. An unclear answer, or an edited
+/// plan with problems, asks again and counts as a round. After the last round the attempt fails with
+/// the code `too_many_rounds`. A repeated attempt whose proposal is already in the graph completes as
+/// the first one would have.
+#[derive(Clone)]
+pub struct AdoptExecutor {
+    compiler: Arc<dyn PlanCompiler>,
+    max_rounds: u32,
+    answer_tokens: Option<u32>,
+}
+
+impl AdoptExecutor {
+    /// An executor that compiles plan files with that compiler, in at most 5 rounds.
+    #[must_use]
+    pub fn new(compiler: Arc<dyn PlanCompiler>) -> Self {
+        Self {
+            compiler,
+            max_rounds: 5,
+            answer_tokens: None,
+        }
+    }
+
+    /// Sets the most rounds. Default 5; with 1 a plan cannot be rejected, and no question is repeated.
+    #[must_use]
+    pub const fn max_rounds(mut self, rounds: u32) -> Self {
+        self.max_rounds = rounds;
+        self
+    }
+
+    /// Sets the most tokens of the final answer. Default: the aggregator's own limit.
+    #[must_use]
+    pub const fn answer_tokens(mut self, tokens: u32) -> Self {
+        self.answer_tokens = Some(tokens);
+        self
+    }
+
+    /// The round after this one.
+    fn next(&self, round: u32, why: &str) -> Result<u32, TaskError> {
+        if round < self.max_rounds {
+            return Ok(round + 1);
+        }
+        let most = self.max_rounds;
+        let message = format!(
+            "no plan was approved in {round} of at most {most} rounds: {why}; start again with a clearer goal, or run a plan file"
+        );
+        Err(TaskError::permanent(message).with_code("too_many_rounds"))
+    }
+
+    /// Asks again about the same plan.
+    async fn ask_again(
+        &self,
+        cx: &TaskContext,
+        params: &AdoptParams,
+        why: String,
+    ) -> Result<Adopted, TaskError> {
+        let round = self.next(params.round, &why)?;
+        let patch = round::ask_again(params, round, &why);
+        cx.journal().propose(patch).await?;
+        Ok(Adopted::Unclear { round, why })
+    }
+
+    /// Adds an edited plan, or asks again with its problems.
+    async fn edited(
+        &self,
+        cx: &TaskContext,
+        params: &AdoptParams,
+        file: &str,
+    ) -> Result<Adopted, TaskError> {
+        let graph = match self.compiler.compile(file) {
+            Ok(graph) => graph,
+            Err(problems) => {
+                let why = format!("The edited plan has problems:\n{problems}");
+                return self.ask_again(cx, params, why).await;
+            }
+        };
+        let tasks = names(&graph);
+        match self.add(cx, graph, params).await {
+            Ok(()) => Ok(Adopted::Edited { tasks }),
+            Err(error) if error.code() == "proposal_refused" => {
+                let why = format!(
+                    "The edited plan does not fit into the run: {}",
+                    refusal(&error)
+                );
+                self.ask_again(cx, params, why).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn add(
+        &self,
+        cx: &TaskContext,
+        graph: GraphSpec,
+        params: &AdoptParams,
+    ) -> Result<(), TaskError> {
+        let patch = round::with_answer(graph, &params.goal, self.answer_tokens);
+        cx.journal().propose(patch).await.map(drop)
+    }
+
+    async fn approved(
+        &self,
+        cx: &TaskContext,
+        params: &AdoptParams,
+        plan: &PlanOutput,
+    ) -> Result<Adopted, TaskError> {
+        let graph = self.compiler.compile(&plan.plan_file).map_err(|problems| {
+            let message = format!("the plan file cannot be compiled:\n{problems}");
+            TaskError::permanent(message).with_code("plan_not_compiled")
+        })?;
+        let tasks = names(&graph);
+        self.add(cx, graph, params).await?;
+        Ok(Adopted::Approved { tasks })
+    }
+
+    async fn rejected(
+        &self,
+        cx: &TaskContext,
+        params: &AdoptParams,
+        why: &str,
+    ) -> Result<Adopted, TaskError> {
+        let round = self.next(params.round, "the last plan was rejected")?;
+        let mut feedback = params.feedback.clone();
+        feedback.push(match why {
+            "" => "The plan was rejected without a reason; make a different one.".to_owned(),
+            why => why.to_owned(),
+        });
+        let next = Round {
+            number: round,
+            goal: &params.goal,
+            feedback: &feedback,
+            confirm: true,
+        };
+        let patch = GraphSpec {
+            tasks: next.tasks(),
+            ..GraphSpec::default()
+        };
+        cx.journal().propose(patch).await?;
+        Ok(Adopted::Rejected { round })
+    }
+}
+
+impl fmt::Debug for AdoptExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdoptExecutor")
+            .field("max_rounds", &self.max_rounds)
+            .field("answer_tokens", &self.answer_tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Executor for AdoptExecutor {
+    async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        let params: AdoptParams = input.params_as()?;
+        let plan: PlanOutput = input.parent_as(&params.plan)?;
+        let verdict = match &params.confirm {
+            None => Verdict::Approve,
+            Some(confirm) => read_verdict(&input.parent_as::<Value>(confirm)?),
+        };
+        let adopted = match verdict {
+            Verdict::Approve => self.approved(cx, &params, &plan).await?,
+            Verdict::Edit(file) => self.edited(cx, &params, &file).await?,
+            Verdict::Reject(why) => self.rejected(cx, &params, &why).await?,
+            Verdict::Unclear(why) => self.ask_again(cx, &params, why).await?,
+        };
+        cx.journal()
+            .note(Note::json(NoteKind::Plan, &adopted)?)
+            .await?;
+        TaskOutput::from_serialize(&adopted)
+    }
+}
+
+fn names(graph: &GraphSpec) -> Vec<String> {
+    graph.tasks.iter().map(|task| task.name.clone()).collect()
+}
+
+/// The journal's reason for refusing a proposal, with its detail.
+fn refusal(error: &TaskError) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.message()),
+        None => error.message().to_owned(),
+    }
+}

@@ -1,0 +1,230 @@
+//! The action `plan`: makes a plan of a goal and puts out its plan file.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use zeph_executor::{
+    Executor, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
+};
+use zeph_llm::{Gate, LlmProvider, RetryPolicy};
+
+use crate::call::{AttemptSpend, Metered, task_error, until_stopped};
+use crate::plan::finding::stored;
+use crate::plan::{
+    Estimate, Plan, PlanError, PlanEvent, PlanFailure, PlanFinding, PlanRequest, Planner,
+};
+
+/// The most problems in the detail of an error.
+const MAX_PROBLEMS: usize = 20;
+
+/// The parameters of the action `plan`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanParams {
+    /// The goal, in a person's words.
+    pub goal: String,
+    /// What a person said about the plans of earlier rounds.
+    #[serde(default)]
+    pub feedback: Vec<String>,
+    /// The round, from 1.
+    pub round: u32,
+}
+
+/// The output of the action `plan`: the plan file, and what a person should know about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanOutput {
+    /// The plan, as a plan file that can be shown, edited and run.
+    pub plan_file: String,
+    /// The model's explanation. Untrusted; may be empty.
+    pub reasoning: String,
+    /// The estimated cost.
+    pub estimate: Estimate,
+    /// The warnings about the plan, then the repairs in the model's answer.
+    pub findings: Vec<PlanFinding>,
+    /// Whether the plan comes from the cache, so that no model was called.
+    pub cached: bool,
+}
+
+impl PlanOutput {
+    /// The output for an accepted plan.
+    #[must_use]
+    pub fn new(plan: Plan, cached: bool) -> Self {
+        Self {
+            plan_file: plan.to_plan_file(),
+            reasoning: plan.reasoning,
+            estimate: plan.estimate,
+            findings: plan.findings,
+            cached,
+        }
+    }
+}
+
+/// Executes the action `plan` with any [`Planner`].
+///
+/// Parameters are [`PlanParams`], the output is a [`PlanOutput`]. Each call of a model takes its cost
+/// from the budget, is noted with its reply, and is repeated if it failed for the moment. Repairs,
+/// rejected answers and tries are notes. A failure is permanent, because the planner has made all
+/// repairs; its code is the word of the [`PlanFailure`]. A refusal has the class `Refused`, an exhausted
+/// budget `OverBudget`.
+#[derive(Clone)]
+pub struct PlanExecutor {
+    planner: Arc<dyn Planner>,
+    host: PlanRequest,
+    retry: RetryPolicy,
+    gate: Gate,
+}
+
+impl PlanExecutor {
+    /// An executor with that planner. `host` gives everything of the request but the goal, the feedback
+    /// and the wrapper: the executor's own meter and retries replace it, because two retry layers would
+    /// multiply the calls.
+    #[must_use]
+    pub fn new(planner: Arc<dyn Planner>, host: PlanRequest) -> Self {
+        Self {
+            planner,
+            host,
+            retry: RetryPolicy::default(),
+            gate: Gate::new(),
+        }
+    }
+
+    /// Sets how calls are repeated and how long they may take. Default: [`RetryPolicy::default`].
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Sets the gate that all callers of the same service share. Default: a gate of its own.
+    #[must_use]
+    pub fn gate(mut self, gate: &Gate) -> Self {
+        self.gate = gate.clone();
+        self
+    }
+
+    fn request(&self, params: &PlanParams, cx: &TaskContext) -> PlanRequest {
+        let (cx, spend) = (cx.clone(), Arc::new(AttemptSpend::default()));
+        let (policy, gate) = (self.retry, self.gate.clone());
+        let wrap = move |provider: Arc<dyn LlmProvider>| {
+            let metered = Metered::new(provider, &cx).spend(&spend).streaming(true);
+            metered.retrying(policy, &gate)
+        };
+        PlanRequest {
+            goal: params.goal.clone(),
+            feedback: params.feedback.clone(),
+            wrap: Some(Arc::new(wrap)),
+            ..self.host.clone()
+        }
+    }
+}
+
+impl fmt::Debug for PlanExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlanExecutor")
+            .field("planner", &self.planner.fingerprint())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Executor for PlanExecutor {
+    async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        let params: PlanParams = input.params_as()?;
+        let request = self.request(&params, cx);
+        let output = until_stopped(cx, follow(cx, &*self.planner, request)).await?;
+        TaskOutput::from_serialize(&output)
+    }
+}
+
+/// Follows a planner to its end. Its events become progress messages and notes.
+async fn follow(
+    cx: &TaskContext,
+    planner: &dyn Planner,
+    request: PlanRequest,
+) -> Result<PlanOutput, TaskError> {
+    let mut stream = planner.plan(request);
+    let mut cached = false;
+    let mut tasks = 0_usize;
+    while let Some(event) = stream.next().await {
+        match event {
+            PlanEvent::Asked { provider, call } => {
+                tasks = 0;
+                let provider = zeph_common::escape_terminal(&provider);
+                cx.progress(format!("asking {provider} for a plan (call {call})"));
+            }
+            PlanEvent::Proposed { name, .. } => {
+                tasks += 1;
+                cx.progress(format!("task {tasks}: {name}"));
+            }
+            PlanEvent::Repaired(_) => {}
+            PlanEvent::Rejected { diagnostics } => {
+                let count = diagnostics.len();
+                cx.progress(format!("the plan has {count} problems; asking again"));
+                note(cx, &json!({ "rejected": stored(&diagnostics) })).await?;
+            }
+            PlanEvent::FellBack { why } => {
+                cx.progress(format!("falling back: {why}"));
+                note(cx, &json!({ "fell_back": why })).await?;
+            }
+            PlanEvent::Cached => {
+                cached = true;
+                note(cx, &json!({ "cached": true })).await?;
+            }
+            PlanEvent::Warned { what } => {
+                cx.progress(&what);
+                note(cx, &json!({ "warned": what })).await?;
+            }
+            PlanEvent::Done(plan) => {
+                let accepted = json!({ "accepted": plan.tasks.len(), "findings": plan.findings });
+                note(cx, &accepted).await?;
+                return Ok(PlanOutput::new(*plan, cached));
+            }
+            PlanEvent::Failed(error) => {
+                note(cx, &tries_of(&error)).await?;
+                return Err(failed(&error));
+            }
+        }
+    }
+    let message = "the planner ended without a plan";
+    Err(TaskError::permanent(message).with_code(PlanFailure::Stopped.word()))
+}
+
+async fn note(cx: &TaskContext, value: &serde_json::Value) -> Result<(), TaskError> {
+    cx.journal().note(Note::json(NoteKind::Plan, value)?).await
+}
+
+/// All tries of a failed planning; only the last one if all of them are too large for a note.
+fn tries_of(error: &PlanError) -> serde_json::Value {
+    let json =
+        |tries| json!({ "failed": error.failure, "tries": tries, "calls": error.tries.len() });
+    let all = json(error.tries.as_slice());
+    if all.to_string().len() <= Note::MAX_BYTES {
+        return all;
+    }
+    json(error.tries.last().map_or(&[], std::slice::from_ref))
+}
+
+/// The error of the attempt.
+fn failed(error: &PlanError) -> TaskError {
+    let task = match (error.failure, &error.cause) {
+        // The journal's own error is passed on unchanged.
+        (PlanFailure::OverBudget | PlanFailure::Stopped, Some(cause)) => return task_error(cause),
+        (PlanFailure::Stopped, None) => return TaskError::cancelled(error.to_string()),
+        (PlanFailure::Refused, _) => TaskError::refused(error.to_string()),
+        (_, _) => TaskError::permanent(error.to_string()),
+    };
+    let diagnostics = stored(error.diagnostics().iter().take(MAX_PROBLEMS));
+    let task = task.with_code(error.failure.word()).with_detail(json!({
+        "failure": error.failure,
+        "calls": error.tries.len(),
+        "diagnostics": diagnostics,
+    }));
+    match &error.cause {
+        Some(cause) => task.with_source(cause.clone()),
+        None => task,
+    }
+}

@@ -1,0 +1,149 @@
+//! Rounds of planning: the tasks that planning adds to a run.
+
+use serde_json::json;
+use zeph_common::Boundary;
+use zeph_executor::GraphSpec;
+use zeph_graph::Trigger;
+use zeph_graph::wire::{AnswerSpec, QuestionSpec, TaskSpec, WorkSpec};
+
+use super::AdoptParams;
+use crate::answer::{AnswerParams, AnswerTask};
+
+/// The action that makes a plan.
+pub const PLAN: &str = "plan";
+/// The action that adds a plan to its run.
+pub const ADOPT: &str = "adopt";
+/// The action that writes the final answer.
+pub const ANSWER: &str = "answer";
+
+/// The question about a plan.
+const QUESTION: &str = "Run this plan? Answer \"approve\", \"reject: REASON\" for another plan, or with a whole edited plan file.";
+/// The most bytes of a problem in the question.
+const MAX_PROBLEM_BYTES: usize = 2 << 10;
+/// The most bytes of a task's description in the parameters of `answer`.
+const MAX_ABOUT_BYTES: usize = 400;
+
+/// A round of planning.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round<'a> {
+    /// From 1.
+    pub(super) number: u32,
+    pub(super) goal: &'a str,
+    pub(super) feedback: &'a [String],
+    pub(super) confirm: bool,
+}
+
+/// The name of a task in a round. Only later rounds have their number in it.
+fn numbered(name: &str, round: u32) -> String {
+    match round {
+        0 | 1 => name.to_owned(),
+        _ => format!("{name}-{round}"),
+    }
+}
+
+fn action(name: String, needs: Vec<String>, action: &str, params: serde_json::Value) -> TaskSpec {
+    TaskSpec {
+        name,
+        needs,
+        work: WorkSpec::Action {
+            name: action.to_owned(),
+            params,
+        },
+        ..TaskSpec::default()
+    }
+}
+
+impl Round<'_> {
+    /// `plan`, `confirm` and `adopt`.
+    pub(super) fn tasks(&self) -> Vec<TaskSpec> {
+        let plan = numbered(PLAN, self.number);
+        let params = json!({ "goal": self.goal, "feedback": self.feedback, "round": self.number });
+        let mut tasks = vec![action(plan.clone(), Vec::new(), PLAN, params)];
+        let adopt = AdoptParams {
+            goal: self.goal.to_owned(),
+            feedback: self.feedback.to_vec(),
+            round: self.number,
+            plan,
+            confirm: None,
+        };
+        if self.confirm {
+            tasks.extend(confirmed(adopt, QUESTION.to_owned()));
+        } else {
+            tasks.push(adopt_task(&adopt));
+        }
+        tasks
+    }
+}
+
+/// `confirm` and `adopt` for an existing plan.
+fn confirmed(adopt: AdoptParams, text: String) -> [TaskSpec; 2] {
+    let confirm = numbered("confirm", adopt.round);
+    let question = TaskSpec {
+        name: confirm.clone(),
+        needs: vec![adopt.plan.clone()],
+        work: WorkSpec::Question(Box::new(QuestionSpec {
+            text,
+            answer: AnswerSpec::Text,
+            default: None,
+        })),
+        ..TaskSpec::default()
+    };
+    let confirm = Some(confirm);
+    [question, adopt_task(&AdoptParams { confirm, ..adopt })]
+}
+
+fn adopt_task(adopt: &AdoptParams) -> TaskSpec {
+    let needs = [Some(adopt.plan.clone()), adopt.confirm.clone()];
+    let needs = needs.into_iter().flatten().collect();
+    action(numbered(ADOPT, adopt.round), needs, ADOPT, json!(adopt))
+}
+
+/// Asks about the same plan again, with the problem of the last answer.
+pub(super) fn ask_again(adopt: &AdoptParams, round: u32, problem: &str) -> GraphSpec {
+    let problem = zeph_common::escape_terminal_block(problem);
+    let problem = zeph_common::truncate(&problem, MAX_PROBLEM_BYTES, Boundary::Char);
+    let adopt = AdoptParams {
+        round,
+        ..adopt.clone()
+    };
+    GraphSpec {
+        tasks: confirmed(adopt, format!("{problem}\n\n{QUESTION}")).into(),
+        ..GraphSpec::default()
+    }
+}
+
+/// The tasks of a plan, and `answer` after all of them.
+pub(super) fn with_answer(graph: GraphSpec, goal: &str, max_tokens: Option<u32>) -> GraphSpec {
+    let mut tasks = graph.tasks;
+    let params = json!(AnswerParams {
+        goal: goal.to_owned(),
+        tasks: tasks.iter().map(answer_task).collect(),
+        max_tokens,
+    });
+    let needs = tasks.iter().map(|task| task.name.clone()).collect();
+    tasks.push(TaskSpec {
+        trigger: Trigger::AllDone,
+        ..action(ANSWER.to_owned(), needs, ANSWER, params)
+    });
+    // The run has its own goal and parameters, so those of the file are left out.
+    GraphSpec {
+        lanes: graph.lanes,
+        tasks,
+        ..GraphSpec::default()
+    }
+}
+
+fn answer_task(task: &TaskSpec) -> AnswerTask {
+    let text = match &task.work {
+        WorkSpec::Milestone {} => None,
+        WorkSpec::Action { params, .. } => params.get("prompt").and_then(|prompt| prompt.as_str()),
+        WorkSpec::Question(question) => Some(question.text.as_str()),
+    };
+    let description = task.metadata.get("description").map(String::as_str);
+    let about = description.or(text).unwrap_or_default();
+    AnswerTask {
+        name: task.name.clone(),
+        needs: task.needs.clone(),
+        about: zeph_common::truncate(about, MAX_ABOUT_BYTES, Boundary::Char).to_string(),
+    }
+}

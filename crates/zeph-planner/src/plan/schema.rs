@@ -1,0 +1,196 @@
+//! The JSON Schema of a plan, as a model is asked for it.
+
+use serde_json::{Map, Value, json};
+
+use super::accepted::{FAILURE_RULES, TRIGGERS};
+use super::{Argument, PlanRequest};
+
+/// The fields of a task, whether or not the host uses them.
+pub(super) const TASK_FIELDS: [&str; 11] = [
+    "name",
+    "needs",
+    "kind",
+    "prompt",
+    "agent",
+    "tools",
+    "command",
+    "arguments",
+    "trigger",
+    "on_failure",
+    "expected_tokens",
+];
+
+/// The JSON Schema of the plans that a host accepts.
+///
+/// Names of agents, tools and commands are enums. A field without possible values is left out; every
+/// other field is required, and null where it does not apply. `reasoning` comes before `tasks`, so
+/// that the model thinks first. The provider adapts the schema to its own dialect.
+pub(super) fn plan_schema(request: &PlanRequest) -> Value {
+    let task = closed("A task.", task_fields(request));
+    let mut root = closed(
+        "",
+        vec![
+            (
+                "reasoning",
+                json!({ "type": "string", "description": "How the goal is divided, in two or three sentences." }),
+            ),
+            (
+                "tasks",
+                json!({
+                    "type": "array",
+                    "description": "The tasks, each after the tasks that it needs.",
+                    "items": task,
+                    "minItems": 1,
+                    "maxItems": request.limits.max_tasks,
+                }),
+            ),
+        ],
+    );
+    if let Some(root) = root.as_object_mut() {
+        root.remove("description");
+    }
+    root
+}
+
+fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
+    let kinds = request.kinds();
+    let agents: Vec<&str> = request.catalog.names().collect();
+    let tools: Vec<&str> = request.rights.tools.iter().map(String::as_str).collect();
+    let commands: Vec<&str> = request.commands.names().collect();
+    let templates = request.commands.iter();
+    let mut arguments: Vec<&str> = templates
+        .flat_map(|command| command.arguments().map(Argument::name))
+        .collect();
+    arguments.sort_unstable();
+    arguments.dedup();
+    let mut fields = vec![
+        (
+            "name",
+            json!({ "type": "string", "description": "Short and unique." }),
+        ),
+        (
+            "needs",
+            json!({
+                "type": "array",
+                "description": "Names of earlier tasks that must end first.",
+                "items": { "type": "string" },
+            }),
+        ),
+        (
+            "kind",
+            json!({ "type": "string", "description": "Who does the task.", "enum": kinds }),
+        ),
+        (
+            "prompt",
+            json!({ "type": ["string", "null"], "description": "The instruction, or the question." }),
+        ),
+    ];
+    if !agents.is_empty() {
+        let about = "The agent, or null to let the host choose.";
+        fields.push(("agent", one_of(about, &agents)));
+        if !tools.is_empty() {
+            fields.push((
+                "tools",
+                json!({
+                    "type": ["array", "null"],
+                    "description": "The tools that the agent needs, or null for all of its tools.",
+                    "items": { "type": "string", "enum": tools },
+                }),
+            ));
+        }
+    }
+    if !commands.is_empty() {
+        fields.push(("command", one_of("The command to run.", &commands)));
+    }
+    if !arguments.is_empty() {
+        let argument = closed(
+            "An argument of the command.",
+            vec![
+                (
+                    "name",
+                    json!({ "type": "string", "description": "The argument.", "enum": arguments }),
+                ),
+                (
+                    "value",
+                    json!({ "type": "string", "description": "Its value, a fixed text." }),
+                ),
+            ],
+        );
+        fields.push((
+            "arguments",
+            json!({
+                "type": ["array", "null"],
+                "description": "The arguments of the command.",
+                "items": argument,
+            }),
+        ));
+    }
+    let triggers = TRIGGERS.map(|(word, _)| word);
+    fields.push(("trigger", one_of("When the task starts.", &triggers)));
+    let rules = FAILURE_RULES.map(|(word, _)| word);
+    fields.push(("on_failure", one_of("What a failure means.", &rules)));
+    fields.push((
+        "expected_tokens",
+        json!({
+            "type": ["integer", "null"],
+            "description": "The expected length of the answer in tokens.",
+            "minimum": 0,
+        }),
+    ));
+    fields
+}
+
+/// A field that is one of some words, or null.
+fn one_of(about: &str, words: &[&str]) -> Value {
+    let words = words.iter().copied().map(Value::from);
+    let words: Vec<Value> = words.chain([Value::Null]).collect();
+    json!({ "type": ["string", "null"], "description": about, "enum": words })
+}
+
+/// An object that has exactly these fields.
+fn closed(about: &str, fields: Vec<(&'static str, Value)>) -> Value {
+    let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    let required = json!(required);
+    let named = fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    let properties: Map<String, Value> = named.collect();
+    json!({
+        "type": "object",
+        "description": about,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plan_schema;
+    use crate::plan::{ArgumentKind, CommandTemplate, Commands, PlanRequest};
+    use zeph_subagent::{AgentCatalog, SubAgentDef};
+
+    /// With `UPDATE_GOLDEN=1` in the environment the golden file is written, for a person to review.
+    #[test]
+    fn the_schema_names_the_agents_tools_and_commands_of_the_host() {
+        let mut catalog = AgentCatalog::new();
+        let analyst = SubAgentDef::new("analyst", "Counts", "You count.").tool("grep");
+        catalog.add(analyst).expect("a valid agent");
+        let mut commands = Commands::none();
+        let log = CommandTemplate::new("git_log", "lists commits").fixed("git");
+        let log = log.value("-n", "count", "how many", ArgumentKind::integer(1, 100));
+        commands.add(log).expect("a valid command");
+        let mut request = PlanRequest::new("A report", catalog).commands(commands);
+        request.limits.max_tasks = 8;
+        let found = serde_json::to_string_pretty(&plan_schema(&request)).expect("JSON") + "\n";
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plans/schema.json");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(golden, &found).expect("the golden file is writable");
+        }
+        let expected = std::fs::read_to_string(golden).expect("the golden file exists");
+        assert_eq!(found, expected, "{golden} differs");
+        let bare = plan_schema(&PlanRequest::new("A report", AgentCatalog::new()));
+        let task = &bare["properties"]["tasks"]["items"]["properties"];
+        assert!(task.get("command").is_none() && task.get("agent").is_none());
+    }
+}

@@ -1,0 +1,65 @@
+//! Water-filling: max-min fair shares of a budget.
+
+/// The highest share such that all wants, each cut to the share, fit into the budget; `u64::MAX` if all
+/// wants fit.
+///
+/// A want up to the share is granted in full, every larger one gets the share. The order of the wants
+/// does not matter. Cost: `n log n`.
+pub(crate) fn water_fill(wants: impl IntoIterator<Item = u64>, budget: u64) -> u64 {
+    let mut wants: Vec<u64> = wants.into_iter().collect();
+    wants.sort_unstable();
+    let mut left = budget;
+    let mut unfilled = wants.len() as u64;
+    for want in wants {
+        if want > left / unfilled {
+            return left / unfilled;
+        }
+        left -= want;
+        unfilled -= 1;
+    }
+    u64::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::water_fill;
+
+    #[test]
+    fn small_wants_are_granted_and_the_rest_is_equal() {
+        assert_eq!(water_fill([10, 500, 20, 700], 430), 200);
+        assert_eq!(water_fill([10, 20], 30), u64::MAX);
+        assert_eq!(water_fill([7, 7, 7], 20), 6);
+        assert_eq!(water_fill([3, 0], 0), 0);
+        assert_eq!(water_fill([], 0), u64::MAX);
+        assert_eq!(water_fill([u64::MAX, u64::MAX], u64::MAX), u64::MAX / 2);
+    }
+
+    proptest! {
+        #[test]
+        fn the_share_is_the_highest_that_keeps_the_budget(
+            wants in prop::collection::vec(prop_oneof![0u64..20, 0u64..1_000], 0..30),
+            budget in 0u64..10_000,
+        ) {
+            let level = water_fill(wants.iter().copied(), budget);
+            let filled = |level: u64| wants.iter().map(|&want| want.min(level)).sum::<u64>();
+            prop_assert!(filled(level) <= budget);
+            if level == u64::MAX {
+                prop_assert!(wants.iter().sum::<u64>() <= budget);
+            } else {
+                prop_assert!(filled(level + 1) > budget);
+            }
+        }
+
+        #[test]
+        fn the_order_does_not_matter(
+            wants in prop::collection::vec(0u64..1_000, 0..30).prop_shuffle(),
+            budget in 0u64..10_000,
+        ) {
+            let mut sorted = wants.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(water_fill(wants, budget), water_fill(sorted, budget));
+        }
+    }
+}

@@ -41,7 +41,9 @@ const LAYERS: [(&str, Layer); 21] = [
 ];
 
 /// The only dependencies inside a layer, each with its reason.
-const EXCEPTIONS: [(&str, &str); 2] = [
+const EXCEPTIONS: [(&str, &str); 3] = [
+    // A setting has the type that the run's policy has.
+    ("zeph-config", "zeph-graph"),
     // Messages contain text of the user, which zeph-common makes safe to print.
     ("zeph-diagnostics", "zeph-common"),
     // The Tool port of zeph-subagent is called with the executor's TaskContext.

@@ -14,6 +14,7 @@ use zeph_runtime::Owners;
 use crate::args::{BudgetArgs, Global, ModelArgs};
 use crate::exit::{CliError, Exit};
 use crate::out;
+use crate::problems;
 
 /// The names that an ambiguous beginning lists.
 const CANDIDATES: usize = 10;
@@ -80,9 +81,8 @@ impl Cx {
         for (key, name, text) in told.0 {
             layers = layers.flag_named(key, name, text);
         }
-        let config = layers.resolve().map_err(|errors| {
-            CliError::new(Exit::Usage, errors.to_string()).code("bad_configuration")
-        })?;
+        let wrong = |found| problems::error("the configuration", "bad_configuration", &found);
+        let config = layers.resolve().map_err(wrong)?;
         Ok(Self { global, config })
     }
 

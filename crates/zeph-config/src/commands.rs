@@ -1,14 +1,9 @@
 //! Commands that a host lets plans of models run: the tables `[commands.NAME]` of a file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Span, Table, Value};
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-use crate::error::Problem;
-use crate::file::raw;
-use crate::keys::closest;
+use crate::code;
 
 /// A command that plans may run, with the places that they may fill in.
 ///
@@ -24,7 +19,7 @@ use crate::keys::closest;
 /// let config = Layers::new().project_file(file, "zeph.toml").resolve()?.config;
 /// let since = &config.commands["git_log"].args["since"];
 /// assert_eq!(since.kind, ArgumentKind::Pattern("[0-9-]{10}".to_owned()));
-/// # Ok::<(), zeph_config::ConfigErrors>(())
+/// # Ok::<(), zeph_config::Diagnostics>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandConfig {
@@ -97,254 +92,169 @@ fn is_name(text: &str) -> bool {
             .all(|c| is_first(c) || "-0123456789".contains(c))
 }
 
-/// What is wrong, where, by key.
-type Problems = Vec<(String, Range<usize>, Problem)>;
-
-/// Reads the table `commands`: what is right of it, and all that is wrong.
-pub(crate) fn read(value: &Spanned<DeValue<'_>>) -> (BTreeMap<String, CommandConfig>, Problems) {
-    let mut reader = Reader::default();
+/// Reads the table `commands`. A command with a problem is left out.
+pub(crate) fn read(node: &Node, problems: &mut Diagnostics) -> BTreeMap<String, CommandConfig> {
     let mut commands = BTreeMap::new();
-    if let Some(table) = reader.table("commands", value) {
-        for (name, value) in table {
-            let name = name.get_ref().as_ref();
-            if let Some(command) = reader.command(&format!("commands.{name}"), value) {
-                commands.insert(name.to_owned(), command);
+    if let Some(table) = node.any_table("`commands`", problems) {
+        for entry in table.entries() {
+            let what = format!("commands.{}", entry.key);
+            if let Some(command) = command(&what, &entry.node, problems) {
+                commands.insert(entry.key.clone(), command);
             }
         }
     }
-    (commands, reader.0)
+    commands
 }
 
-#[derive(Default)]
-struct Reader(Problems);
-
-impl Reader {
-    fn problem(&mut self, key: &str, span: Range<usize>, problem: Problem) {
-        self.0.push((key.to_owned(), span, problem));
-    }
-
-    fn is_not(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &'static str) {
-        let problem = raw(value.get_ref()).is_not(wanted);
-        self.problem(key, value.span(), problem);
-    }
-
-    fn table<'t>(&mut self, key: &str, value: &'t Spanned<DeValue<'t>>) -> Option<&'t DeTable<'t>> {
-        let table = value.get_ref().as_table();
-        if table.is_none() {
-            self.is_not(key, value, "a table, such as [commands.git_log]");
-        }
-        table
-    }
-
-    fn command(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<CommandConfig> {
-        let table = self.table(key, value)?;
-        self.unknown(key, table, &["about", "run", "args"]);
-        let about = self.about(key, value, table);
-        let run = match table.get("run") {
-            Some(run) => self.texts(&format!("{key}.run"), run),
-            None => {
-                let example = "run = [\"git\", \"log\"]";
-                self.missing(key, value, "`run`", example);
-                None
+fn command(path: &str, node: &Node, problems: &mut Diagnostics) -> Option<CommandConfig> {
+    let before = problems.len();
+    let table = node.table(&format!("`{path}`"), &["about", "run", "args"], problems)?;
+    let about = text(path, &table, "about", "about = \"Lists commits\"", problems);
+    let example = "run = [\"git\", \"log\"]";
+    let run_node = table.require(&format!("`{path}`"), "run", example, problems);
+    let run = run_node.and_then(|node| strings(&format!("`{path}.run`"), node, problems));
+    let mut args = BTreeMap::new();
+    let mut spans = BTreeMap::new();
+    if let Some(node) = table.get("args") {
+        for entry in node
+            .any_table(&format!("`{path}.args`"), problems)?
+            .entries()
+        {
+            spans.insert(entry.key.as_str(), entry.node.span);
+            let path = format!("{path}.args.{}", entry.key);
+            if let Some(argument) = argument(&path, &entry.node, problems) {
+                args.insert(entry.key.clone(), argument);
             }
+        }
+    }
+    let (about, run, run_node) = (about?, run?, run_node?);
+    check_places(path, &run, run_node.span, &spans, problems);
+    (problems.len() == before).then_some(CommandConfig { about, run, args })
+}
+
+/// Compares the places of a command line with the descriptions of its arguments.
+fn check_places(
+    path: &str,
+    run: &[String],
+    run_span: Span,
+    args: &BTreeMap<&str, Span>,
+    problems: &mut Diagnostics,
+) {
+    let (mut once, mut again) = (BTreeSet::new(), BTreeSet::new());
+    for name in run.iter().filter_map(|one| CommandConfig::place(one).1) {
+        if !args.contains_key(name) {
+            let message = format!("`{path}.args` does not describe {{{name}}}");
+            let one = Diagnostic::new(code::MISSING_KEY, message).at(run_span);
+            problems.push(one.help(format!("add `{name} = {{ about = \"…\", text = 200 }}`")));
+        } else if !once.insert(name) {
+            again.insert(name);
+        }
+    }
+    for (name, span) in args {
+        let found = match (once.contains(name), again.contains(name)) {
+            (true, false) => continue,
+            (false, _) => "no place",
+            (true, true) => "several places",
         };
-        let mut args = BTreeMap::new();
-        let mut spans = BTreeMap::new();
-        let mut is_whole = true;
-        if let Some(value) = table.get("args") {
-            for (name, value) in self.table(&format!("{key}.args"), value)? {
-                let name = name.get_ref().as_ref();
-                spans.insert(name.to_owned(), value.span());
-                match self.argument(&format!("{key}.args.{name}"), value) {
-                    Some(argument) => drop(args.insert(name.to_owned(), argument)),
-                    None => is_whole = false,
+        let message = format!("`{path}.args.{name}` has {found} in `run`");
+        let one = Diagnostic::new(code::BAD_VALUE, message).at(*span);
+        problems.push(one.help(format!("let one element of `run` end in {{{name}}}")));
+    }
+}
+
+fn argument(path: &str, node: &Node, problems: &mut Diagnostics) -> Option<ArgumentConfig> {
+    const KINDS: [&str; 5] = ["text", "pattern", "choice", "integer", "path"];
+    let what = format!("`{path}`");
+    let known = [&["about", "optional", "dash"][..], &KINDS[..]].concat();
+    let table = node.table(&what, &known, problems)?;
+    let about = text(path, &table, "about", "about = \"the first day\"", problems);
+    let mut flag = |key| match table.get(key) {
+        Some(node) => node.boolean(&format!("`{path}.{key}`"), problems),
+        None => Some(false),
+    };
+    let (optional, dash) = (flag("optional"), flag("dash"));
+    let mut given = KINDS.into_iter().filter_map(|key| table.entry(key));
+    let kind = match (given.next(), given.next()) {
+        (Some(entry), None) => {
+            let what = format!("`{path}.{}`", entry.key);
+            kind(&what, &entry.key, &entry.node, problems)
+        }
+        (Some(first), Some(second)) => {
+            let message = format!("{what} has both `{}` and `{}`", first.key, second.key);
+            let one = Diagnostic::new(code::CONFLICT, message).at(second.key_span);
+            problems.push(one.help("keep one of text, pattern, choice, integer and path"));
+            None
+        }
+        (None, _) => {
+            let message = format!("{what} does not say which values it accepts");
+            let one = Diagnostic::new(code::MISSING_KEY, message).at(table.span);
+            problems.push(
+                one.help("add one of text, pattern, choice, integer and path, as in `text = 200`"),
+            );
+            None
+        }
+    };
+    Some(ArgumentConfig {
+        about: about?,
+        kind: kind?,
+        optional: optional?,
+        dash: dash?,
+    })
+}
+
+fn kind(what: &str, key: &str, node: &Node, problems: &mut Diagnostics) -> Option<ArgumentKind> {
+    match key {
+        "text" => node
+            .integer(what, 1..=4096, problems)
+            .map(ArgumentKind::Text),
+        "choice" => strings(what, node, problems).map(ArgumentKind::Choice),
+        "integer" => {
+            let items = node.list(what, problems)?.iter();
+            let ends: Vec<i64> = items
+                .filter_map(|item| item.integer(what, i64::MIN..=i64::MAX, problems))
+                .collect();
+            match ends[..] {
+                [min, max] if min <= max => Some(ArgumentKind::Integer(min, max)),
+                _ => {
+                    let wanted = "the least and the greatest number, as in [1, 100]";
+                    let message = format!("{what} must be {wanted}");
+                    problems.push(Diagnostic::new(code::BAD_VALUE, message).at(node.span));
+                    None
                 }
             }
         }
-        let (about, run) = (about?, run?);
-        let run_span = table.get("run").map_or(value.span(), Spanned::span);
-        is_whole &= self.places(key, &run, run_span, &spans);
-        is_whole.then_some(CommandConfig { about, run, args })
+        "pattern" => not_empty(what, node, problems).map(ArgumentKind::Pattern),
+        _ => not_empty(what, node, problems).map(ArgumentKind::Path),
     }
+}
 
-    /// Holds places and descriptions against each other.
-    fn places(
-        &mut self,
-        key: &str,
-        run: &[String],
-        run_span: Range<usize>,
-        args: &BTreeMap<String, Range<usize>>,
-    ) -> bool {
-        let before = self.0.len();
-        let (mut once, mut again) = (BTreeSet::new(), BTreeSet::new());
-        for name in run.iter().filter_map(|one| CommandConfig::place(one).1) {
-            if !args.contains_key(name) {
-                let name = name.to_owned();
-                let problem = Problem::Undescribed { name };
-                self.problem(&format!("{key}.run"), run_span.clone(), problem);
-            } else if !once.insert(name) {
-                again.insert(name);
-            }
-        }
-        for (name, span) in args {
-            let found = match (once.contains(&**name), again.contains(&**name)) {
-                (true, false) => continue,
-                (false, _) => "no place",
-                (true, true) => "several places",
-            };
-            let name = name.clone();
-            let of = format!("{key}.args.{name}");
-            self.problem(&of, span.clone(), Problem::Places { name, found });
-        }
-        self.0.len() == before
-    }
+fn text(
+    path: &str,
+    table: &Table<'_>,
+    key: &str,
+    example: &str,
+    problems: &mut Diagnostics,
+) -> Option<String> {
+    let node = table.require(&format!("`{path}`"), key, example, problems)?;
+    not_empty(&format!("`{path}.{key}`"), node, problems)
+}
 
-    fn argument(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<ArgumentConfig> {
-        const KINDS: [&str; 5] = ["text", "pattern", "choice", "integer", "path"];
-        let table = self.table(key, value)?;
-        let known = ["about", "optional", "dash"];
-        self.unknown(key, table, &[&known[..], &KINDS[..]].concat());
-        let about = self.about(key, value, table);
-        let optional = self.flag(key, table, "optional");
-        let dash = self.flag(key, table, "dash");
-        let mut given = KINDS
-            .into_iter()
-            .filter_map(|kind| Some((kind, table.get(kind)?)));
-        let kind = match (given.next(), given.next()) {
-            (Some((kind, value)), None) => self.kind(&format!("{key}.{kind}"), kind, value),
-            (Some(_), Some((second, value))) => {
-                let found = format!("a second kind, `{second}`,");
-                let wanted = "allowed; keep one of text, pattern, choice, integer and path";
-                self.problem(key, value.span(), Problem::Kind { found, wanted });
-                None
-            }
-            (None, _) => {
-                let what = "its kind (text, pattern, choice, integer or path)";
-                self.missing(key, value, what, "{ about = \"…\", text = 200 }");
-                None
-            }
-        };
-        Some(ArgumentConfig {
-            about: about?,
-            kind: kind?,
-            optional: optional?,
-            dash: dash?,
-        })
+fn not_empty(what: &str, node: &Node, problems: &mut Diagnostics) -> Option<String> {
+    let text = node.string(what, problems)?;
+    if text.trim().is_empty() {
+        let message = format!("{what} is an empty string");
+        problems.push(Diagnostic::new(code::BAD_VALUE, message).at(node.span));
+        return None;
     }
+    Some(text.to_owned())
+}
 
-    fn kind(
-        &mut self,
-        key: &str,
-        kind: &str,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Option<ArgumentKind> {
-        let number = |value: &DeValue<'_>| {
-            let number = value.as_integer()?;
-            i64::from_str_radix(number.as_str(), number.radix()).ok()
-        };
-        match kind {
-            "text" => {
-                let bytes = number(value.get_ref()).and_then(|n| u32::try_from(n).ok());
-                let Some(bytes) = bytes.filter(|bytes| (1..=4096).contains(bytes)) else {
-                    self.is_not(key, value, "a number of bytes from 1 to 4096");
-                    return None;
-                };
-                Some(ArgumentKind::Text(bytes))
-            }
-            "choice" => self.texts(key, value).map(ArgumentKind::Choice),
-            "integer" => {
-                let ends: Option<Vec<i64>> = value
-                    .get_ref()
-                    .as_array()
-                    .and_then(|ends| ends.iter().map(|end| number(end.get_ref())).collect());
-                match ends.as_deref() {
-                    Some(&[min, max]) if min <= max => Some(ArgumentKind::Integer(min, max)),
-                    Some(_) | None => {
-                        self.is_not(
-                            key,
-                            value,
-                            "the least and the greatest number, as in [1, 100]",
-                        );
-                        None
-                    }
-                }
-            }
-            "pattern" => Some(ArgumentKind::Pattern(self.text(key, value)?)),
-            _ => Some(ArgumentKind::Path(self.text(key, value)?)),
-        }
+fn strings(what: &str, node: &Node, problems: &mut Diagnostics) -> Option<Vec<String>> {
+    let items = node.strings(what, problems)?;
+    if items.is_empty() && node.value == Value::List(Vec::new()) {
+        let message = format!("{what} is an empty list");
+        problems.push(Diagnostic::new(code::BAD_VALUE, message).at(node.span));
+        return None;
     }
-
-    fn about(
-        &mut self,
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-        table: &DeTable<'_>,
-    ) -> Option<String> {
-        match table.get("about") {
-            Some(about) => self.text(&format!("{key}.about"), about),
-            None => {
-                let example = "about = \"Lists commits\"";
-                self.missing(key, value, "`about`, which tells the model,", example);
-                None
-            }
-        }
-    }
-
-    fn missing(
-        &mut self,
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-        what: &'static str,
-        example: &'static str,
-    ) {
-        self.problem(key, value.span(), Problem::Missing { what, example });
-    }
-
-    fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
-        let text = value
-            .get_ref()
-            .as_str()
-            .filter(|text| !text.trim().is_empty());
-        if text.is_none() {
-            self.is_not(key, value, "a text in quotes that is not empty");
-        }
-        text.map(str::to_owned)
-    }
-
-    fn texts(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Vec<String>> {
-        let texts: Option<Vec<String>> = value.get_ref().as_array().and_then(|list| {
-            let texts = list
-                .iter()
-                .map(|one| one.get_ref().as_str().map(str::to_owned));
-            texts.collect()
-        });
-        let texts = texts.filter(|texts| !texts.is_empty());
-        if texts.is_none() {
-            self.is_not(key, value, "a list of texts that is not empty");
-        }
-        texts
-    }
-
-    fn flag(&mut self, key: &str, table: &DeTable<'_>, name: &str) -> Option<bool> {
-        let Some(value) = table.get(name) else {
-            return Some(false);
-        };
-        let flag = value.get_ref().as_bool();
-        if flag.is_none() {
-            self.is_not(&format!("{key}.{name}"), value, "true or false");
-        }
-        flag
-    }
-
-    fn unknown(&mut self, key: &str, table: &DeTable<'_>, known: &[&str]) {
-        for name in table.keys() {
-            if known.contains(&name.get_ref().as_ref()) {
-                continue;
-            }
-            let candidates = known.iter().map(|&known| known.to_owned());
-            let suggestion = closest(name.get_ref(), candidates);
-            let of = format!("{key}.{}", name.get_ref());
-            self.problem(&of, name.span(), Problem::Unknown { suggestion });
-        }
-    }
+    Some(items.into_iter().map(str::to_owned).collect())
 }

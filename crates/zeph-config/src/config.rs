@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use zeph_diagnostics::Diagnostics;
+use zeph_graph::OverBudget;
+
 use crate::commands::CommandConfig;
-use crate::error::{ConfigError, ConfigErrors, Origin};
-use crate::keys;
+use crate::settings;
 
 /// How graphs are run.
 ///
@@ -132,18 +134,6 @@ pub struct BudgetConfig {
     pub over: OverBudget,
 }
 
-/// What happens to a task whose next call the budget does not cover.
-///
-/// Closed: whoever runs tasks must know both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OverBudget {
-    /// `"ask"`: a person decides, once the budget is larger for example.
-    #[default]
-    Ask,
-    /// `"partial"`: it fails, and what else there is makes the answer.
-    Partial,
-}
-
 /// The largest plan of a model that is accepted. What is larger is refused, never cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanConfig {
@@ -234,16 +224,8 @@ impl OrchestrationConfig {
     /// given or none. Commands are checked where they are made.
     ///
     /// # Errors
-    /// All fields that are wrong, with the origin [`Origin::Code`].
-    pub fn validate(&self) -> Result<(), ConfigErrors> {
-        let wrong = keys::problems(self)
-            .into_iter()
-            .map(|(key, problem)| ConfigError {
-                key: key.to_owned(),
-                origin: Origin::Code,
-                problem,
-                span: None,
-            });
-        ConfigErrors::from_all(wrong.collect())
+    /// A diagnostic for each field that is wrong; its path is the name of the setting.
+    pub fn validate(&self) -> Result<(), Diagnostics> {
+        Diagnostics::from_iter(settings::problems(self)).into_result()
     }
 }

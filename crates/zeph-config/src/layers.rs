@@ -1,14 +1,17 @@
-//! Putting the sources over each other: flag, environment, project file, user file, default.
+//! Merging the sources of a configuration: flag, environment, project file, user file, default.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use zeph_diagnostics::{
+    Diagnostic, Diagnostics, Entry, Node, Source, Span, Value, quote, read_toml,
+};
+
 use crate::config::OrchestrationConfig;
-use crate::error::{ConfigError, ConfigErrors, Origin, Place, Problem};
-use crate::keys::{self, KEYS, Key};
-use crate::value::{Raw, assign};
-use crate::{commands, env_name, file};
+use crate::kind::Input;
+use crate::origin::{Origin, Place};
+use crate::settings::{self, SETTINGS, Setting};
+use crate::{code, commands, env_name};
 
 /// The sources of a configuration, given in any order.
 ///
@@ -35,7 +38,7 @@ struct Flag {
 pub struct Resolved {
     /// The configuration.
     pub config: OrchestrationConfig,
-    origins: BTreeMap<&'static str, (Origin, Option<Range<usize>>)>,
+    origins: BTreeMap<&'static str, Given>,
 }
 
 impl From<OrchestrationConfig> for Resolved {
@@ -52,12 +55,9 @@ impl Resolved {
     /// Where a setting came from; `None` if there is no such setting.
     #[must_use]
     pub fn origin_of(&self, key: &str) -> Option<&Origin> {
-        keys::find(key)?;
-        Some(
-            self.origins
-                .get(key)
-                .map_or(&Origin::Default, |(origin, _)| origin),
-        )
+        settings::find(key)?;
+        let given = self.origins.get(key);
+        Some(given.map_or(&Origin::Default, |given| &given.origin))
     }
 }
 
@@ -136,14 +136,12 @@ impl Layers {
     ///     .flag("max_parallel", "0")
     ///     .resolve()
     ///     .unwrap_err();
-    /// let lines: Vec<String> = errors.errors().iter().map(ToString::to_string).collect();
-    /// assert_eq!(lines, [
-    ///     "zeph.toml:1:1: max_paralel: there is no such setting; did you mean \"max_parallel\"?",
-    ///     "zeph.toml:2:14: retry.base: 5 is not a duration with a unit, such as \"250ms\", \"90s\" or \"1h 30m\"",
-    ///     "flag --max-parallel: max_parallel: 0 is out of range; use 1 to 65536",
-    /// ]);
+    /// assert_eq!(errors.to_string(), "\
+    /// zeph.toml:1:1: [unknown_key] there is no setting \"max_paralel\" (did you mean \"max_parallel\"?)
+    /// zeph.toml:2:14: [wrong_type] `retry.base` must be a duration with a unit, such as \"250ms\", \"90s\" or \"1h 30m\", not 5
+    /// flag --max-parallel: [bad_value] `max_parallel` must be from 1 to 65536, not 0");
     /// ```
-    pub fn resolve(self) -> Result<Resolved, ConfigErrors> {
+    pub fn resolve(self) -> Result<Resolved, Diagnostics> {
         let mut merge = Merge::default();
         for (text, path) in &self.user {
             merge.file(text, path, Origin::UserFile);
@@ -156,120 +154,168 @@ impl Layers {
         }
         for Flag { key, name, text } in &self.flags {
             let origin = Origin::Flag { name: name.clone() };
-            match keys::find(key) {
-                Some(key) => merge.set(key, Raw::Untyped(text), None, origin, None),
-                None => merge.unknown(key, origin, None),
+            match settings::find(key) {
+                Some(setting) => merge.set_text(setting, text, origin),
+                None => merge.unknown(key, settings::keys(), origin),
             }
         }
         merge.finish()
     }
 }
 
+/// Where a value was given.
+#[derive(Clone, Debug)]
+struct Given {
+    origin: Origin,
+    source: Source,
+    span: Option<Span>,
+}
+
 #[derive(Default)]
 struct Merge {
     config: OrchestrationConfig,
-    origins: BTreeMap<&'static str, (Origin, Option<Range<usize>>)>,
-    errors: Vec<ConfigError>,
+    origins: BTreeMap<&'static str, Given>,
+    problems: Diagnostics,
 }
 
 impl Merge {
     fn file(&mut self, text: &str, path: &Path, origin: fn(Place) -> Origin) {
-        let at = |span: &Range<usize>| origin(file::place(text, path, span.start));
-        let table = match file::parse(text) {
-            Ok(table) => table,
-            Err(problems) => {
-                for (span, problem) in problems {
-                    self.error("", at(&span), problem, Some(span));
-                }
-                return;
-            }
-        };
-        for entry in file::entries(table.get_ref()) {
-            let span = entry.value.span();
-            if entry.key == "commands" {
-                let (commands, problems) = commands::read(entry.value);
-                self.config.commands.extend(commands);
-                for (key, span, problem) in problems {
-                    self.error(&key, at(&span), problem, Some(span));
-                }
-            } else if let Some(key) = keys::find(&entry.key) {
-                let raw = file::raw(entry.value.get_ref());
-                self.set(key, raw, path.parent(), at(&span), Some(span));
-            } else if let Some(wanted) = file::table_example(&entry.key) {
-                let problem = file::raw(entry.value.get_ref()).is_not(wanted);
-                self.error(&entry.key, at(&span), problem, Some(span));
-            } else {
-                self.unknown(&entry.key, at(&entry.key_span), Some(entry.key_span));
+        let source = Source::new(&path.to_string_lossy(), text);
+        let mut problems = Diagnostics::in_source(&source);
+        if let Some(root) = read_toml(&source, &mut problems) {
+            for (name, entry) in entries(&root) {
+                let node = &entry.node;
+                let Some(setting) = settings::find(&name) else {
+                    if name == "commands" {
+                        let commands = commands::read(node, &mut problems);
+                        self.config.commands.extend(commands);
+                    } else if settings::is_table(&name) {
+                        node.wrong_type(&format!("`{name}`"), "a table", &mut problems);
+                    } else {
+                        let one = unknown(&name, settings::keys()).at(entry.key_span);
+                        problems.push(one);
+                    }
+                    continue;
+                };
+                let (line, column) = source.line_column(node.span.start).unwrap_or((1, 1));
+                let path = path.to_owned();
+                let given = Given {
+                    origin: origin(Place { path, line, column }),
+                    source: source.clone(),
+                    span: Some(node.span),
+                };
+                self.set(setting, node, given, &mut problems);
             }
         }
+        self.problems.append(problems);
     }
 
     fn variable(&mut self, name: &str, text: &str) {
         let origin = Origin::Env {
             name: name.to_owned(),
         };
-        if let Some(key) = KEYS.iter().find(|key| env_name(key.name) == name) {
-            self.set(key, Raw::Untyped(text), None, origin, None);
-        } else if let Some(near) = keys::closest(name, keys::keys().map(env_name)) {
-            let problem = Problem::Unknown {
-                suggestion: Some(near),
-            };
-            self.error(name, origin, problem, None);
+        let names: Vec<String> = settings::keys().map(env_name).collect();
+        let position = names.iter().position(|known| known == name);
+        if let Some(position) = position {
+            self.set_text(&SETTINGS[position], text, origin);
+        } else if zeph_diagnostics::suggest(name, names.iter().map(String::as_str)).is_some() {
+            // Other variables with the prefix may belong to other programs.
+            self.unknown(name, names.iter().map(String::as_str), origin);
         }
+    }
+
+    /// Sets a value from a flag or a variable.
+    fn set_text(&mut self, setting: &'static Setting, text: &str, origin: Origin) {
+        let node = Node {
+            span: Span::default(),
+            value: Value::String(text.to_owned()),
+        };
+        let source = Source::without_text(&origin.to_string());
+        let mut problems = Diagnostics::in_source(&source);
+        let given = Given {
+            origin,
+            source,
+            span: None,
+        };
+        self.set(setting, &node, given, &mut problems);
+        self.problems.append(problems);
     }
 
     fn set(
         &mut self,
-        key: &'static Key,
-        raw: Raw<'_>,
-        folder: Option<&Path>,
-        origin: Origin,
-        span: Option<Range<usize>>,
+        setting: &'static Setting,
+        node: &Node,
+        given: Given,
+        problems: &mut Diagnostics,
     ) {
-        let mut next = self.config.clone();
-        let problem = match assign(&key.field, &mut next, raw, folder) {
-            Ok(()) => key.field.range_problem(&next),
-            Err(problem) => Some(problem),
+        let path = match &given.origin {
+            Origin::UserFile(place) | Origin::ProjectFile(place) => place.path.parent(),
+            Origin::Default | Origin::Env { .. } | Origin::Flag { .. } => None,
         };
-        match problem {
-            Some(problem) => self.error(key.name, origin, problem, span),
-            None => {
-                self.config = next;
-                self.origins.insert(key.name, (origin, span));
+        let input = Input {
+            node,
+            is_text: given.span.is_none(),
+            folder: path,
+        };
+        match setting.kind.read(setting.name, input) {
+            Ok(value) => {
+                setting.set(&mut self.config, value);
+                self.origins.insert(setting.name, given);
+            }
+            Err(mut problem) => {
+                problem.span = given.span;
+                problems.push(problem.path(setting.name));
             }
         }
     }
 
-    fn unknown(&mut self, name: &str, origin: Origin, span: Option<Range<usize>>) {
-        let suggestion = keys::closest(name, keys::keys().map(str::to_owned));
-        self.error(name, origin, Problem::Unknown { suggestion }, span);
-    }
-
-    fn error(&mut self, key: &str, origin: Origin, problem: Problem, span: Option<Range<usize>>) {
-        // Names come from files and variables of any length.
-        let key = key.chars().take(80).collect();
-        self.errors.push(ConfigError {
-            key,
-            origin,
-            problem,
-            span,
-        });
+    fn unknown<'a>(&mut self, name: &str, known: impl Iterator<Item = &'a str>, origin: Origin) {
+        let source = Source::without_text(&origin.to_string());
+        self.problems.push(unknown(name, known).in_source(&source));
     }
 
     /// The checks across settings, which need every source.
-    fn finish(mut self) -> Result<Resolved, ConfigErrors> {
-        for (key, problem) in keys::problems(&self.config) {
-            let (origin, span) = self
-                .origins
-                .get(key)
-                .cloned()
-                .unwrap_or((Origin::Default, None));
-            self.error(key, origin, problem, span);
+    fn finish(mut self) -> Result<Resolved, Diagnostics> {
+        for mut problem in settings::problems(&self.config) {
+            let given = problem
+                .path
+                .as_deref()
+                .and_then(|path| self.origins.get(path));
+            if let Some(given) = given {
+                problem.span = given.span;
+                problem.source = Some(given.source.clone());
+            }
+            self.problems.push(problem);
         }
-        ConfigErrors::from_all(self.errors)?;
+        self.problems.into_result()?;
         Ok(Resolved {
             config: self.config,
             origins: self.origins,
         })
     }
+}
+
+/// The settings of a file with their full names, in the order of their lines.
+fn entries(root: &Node) -> Vec<(String, &Entry)> {
+    let Value::Table(entries) = &root.value else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        match &entry.node.value {
+            Value::Table(inner) if settings::is_table(&entry.key) => {
+                let name = |inner: &Entry| format!("{}.{}", entry.key, inner.key);
+                found.extend(inner.iter().map(|inner| (name(inner), inner)));
+            }
+            _ => found.push((entry.key.clone(), entry)),
+        }
+    }
+    found.sort_by_key(|(_, entry)| entry.key_span.start);
+    found
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Diagnostic {
+    let message = format!("there is no setting {}", quote(name));
+    let one = Diagnostic::new(code::UNKNOWN_KEY, message);
+    one.suggest(zeph_diagnostics::suggest(name, known))
 }

@@ -17,21 +17,21 @@
 //! assert_eq!(resolved.config.attempt_timeout, Some(Duration::from_secs(300)));
 //! let origin = resolved.origin_of("attempt_timeout").map(ToString::to_string);
 //! assert_eq!(origin.as_deref(), Some("zeph.toml:2:19"));
-//! # Ok::<(), zeph_config::ConfigErrors>(())
+//! # Ok::<(), zeph_config::Diagnostics>(())
 //! ```
 
+pub mod code;
 mod commands;
 mod config;
-mod error;
-mod file;
-mod keys;
+mod kind;
 mod layers;
-mod value;
+mod origin;
+mod settings;
 
 pub use commands::{ArgumentConfig, ArgumentKind, CommandConfig};
-pub use config::{
-    BudgetConfig, LlmConfig, OrchestrationConfig, OverBudget, PlanConfig, RetryConfig,
-};
-pub use error::{ConfigError, ConfigErrors, Origin, Place, Problem};
-pub use keys::{env_name, keys};
+pub use config::{BudgetConfig, LlmConfig, OrchestrationConfig, PlanConfig, RetryConfig};
 pub use layers::{Layers, Resolved};
+pub use origin::{Origin, Place};
+pub use settings::{env_name, keys};
+pub use zeph_diagnostics::{Diagnostic, Diagnostics};
+pub use zeph_graph::OverBudget;

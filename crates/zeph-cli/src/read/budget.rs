@@ -12,6 +12,7 @@ use crate::args::BudgetRef;
 use crate::cx::Cx;
 use crate::exit::{CliError, Exit};
 use crate::out;
+use crate::problems;
 
 /// The tokens of a few calls.
 const FEW_CALLS: u64 = 20_000;
@@ -46,7 +47,7 @@ fn limits(args: &BudgetRef) -> Result<(Option<u64>, Option<u64>), CliError> {
     }
     let resolved = layers
         .resolve()
-        .map_err(|errors| CliError::new(Exit::Usage, errors.to_string()).code("bad_budget"))?;
+        .map_err(|found| problems::error("the budget", "bad_budget", &found))?;
     let budget = resolved.config.budget;
     let told = |text: &Option<String>, limit: Option<u64>| {
         text.as_ref().map(|_| limit.unwrap_or(u64::MAX))

@@ -247,10 +247,7 @@ impl Components {
             cancel_grace: config.cancel_grace,
             suspend_grace: config.suspend_grace,
             budget: self.configured_budget(plan.budget),
-            over_budget: over_budget.unwrap_or(match config.budget.over {
-                zeph_config::OverBudget::Ask => OverBudget::Ask,
-                zeph_config::OverBudget::Partial => OverBudget::Partial,
-            }),
+            over_budget: over_budget.unwrap_or(config.budget.over),
         }
     }
 

@@ -1,0 +1,336 @@
+//! Kinds of settings: reading a value as people write it, and its range.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeph_diagnostics::{Diagnostic, Node, Value as Written, quote};
+use zeph_graph::OverBudget;
+
+use crate::code;
+
+/// The kind of a setting, with its range.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// A number without unit.
+    Count(u64, u64),
+    /// A number of bytes.
+    Bytes(u64, u64),
+    /// A duration.
+    Time(Duration, Duration),
+    /// A time-out above zero, or none.
+    Timeout,
+    /// A file or a folder.
+    Path,
+    /// A text of one line.
+    Text,
+    /// A number without unit, or none.
+    Limit(u64, u64),
+    /// Dollars, stored as millionths of one, or none.
+    Money,
+    /// What happens at the end of a budget.
+    Over,
+}
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    None,
+    Number(u64),
+    Time(Duration),
+    Text(String),
+    Path(PathBuf),
+    Over(OverBudget),
+}
+
+/// A million dollars in millionths: far from where sums overflow.
+const MAX_MICRO_USD: u64 = 1_000_000_000_000;
+
+/// A value where it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Input<'a> {
+    pub(crate) node: &'a Node,
+    /// Flags and variables have texts only: a number in them needs no other type.
+    pub(crate) is_text: bool,
+    /// The folder that relative paths start from.
+    pub(crate) folder: Option<&'a Path>,
+}
+
+impl Kind {
+    /// Reads a value and checks its range.
+    pub(crate) fn read(self, name: &str, input: Input<'_>) -> Result<Value, Diagnostic> {
+        let value = self.parse(input).ok_or_else(|| {
+            let found = found(input.node);
+            let message = format!("`{name}` must be {}, not {found}", self.wanted());
+            Diagnostic::new(code::WRONG_TYPE, message)
+        })?;
+        match self.check(name, &value) {
+            Some(problem) => Err(problem),
+            None => Ok(value),
+        }
+    }
+
+    fn parse(self, input: Input<'_>) -> Option<Value> {
+        let text = input.text();
+        let is_none = text == Some("none");
+        match self {
+            Self::Limit(..) | Self::Money | Self::Timeout if is_none => Some(Value::None),
+            Self::Count(..) | Self::Limit(..) => input.number().map(Value::Number),
+            Self::Bytes(..) => match text {
+                Some(text) => bytes(text).map(Value::Number),
+                None => input.number().map(Value::Number),
+            },
+            Self::Time(..) | Self::Timeout => {
+                humantime::parse_duration(text?).ok().map(Value::Time)
+            }
+            Self::Path => {
+                let path = Path::new(text?);
+                // An empty path stays empty, so that the check finds it.
+                let folder = input.folder.filter(|_| !path.as_os_str().is_empty());
+                let path = folder.map_or_else(|| path.to_owned(), |folder| folder.join(path));
+                Some(Value::Path(path))
+            }
+            Self::Text => Some(Value::Text(text?.to_owned())),
+            Self::Money => input.money().map(Value::Number),
+            Self::Over => text?.parse().ok().map(Value::Over),
+        }
+    }
+
+    fn wanted(self) -> &'static str {
+        match self {
+            Self::Count(..) => "a whole number",
+            Self::Bytes(..) => "a size such as 65536 or \"64KiB\"",
+            Self::Time(..) | Self::Timeout => {
+                "a duration with a unit, such as \"250ms\", \"90s\" or \"1h 30m\""
+            }
+            Self::Path => "a path in quotes",
+            Self::Text => "a string",
+            Self::Limit(..) => "a whole number, or \"none\"",
+            Self::Money => "an amount of dollars such as 0.50, or \"none\"",
+            Self::Over => "\"ask\" or \"partial\"",
+        }
+    }
+
+    /// The problem of a value that is out of range.
+    pub(crate) fn check(self, name: &str, value: &Value) -> Option<Diagnostic> {
+        let problem = |message: String| Some(Diagnostic::new(code::BAD_VALUE, message));
+        let outside = |least: String, most: String, found: String| {
+            problem(format!(
+                "`{name}` must be from {least} to {most}, not {found}"
+            ))
+        };
+        match (self, value) {
+            (Self::Count(least, most) | Self::Limit(least, most), Value::Number(n))
+                if !(least..=most).contains(n) =>
+            {
+                outside(least.to_string(), most.to_string(), n.to_string())
+            }
+            (Self::Bytes(least, most), Value::Number(n)) if !(least..=most).contains(n) => {
+                outside(show_bytes(least), show_bytes(most), show_bytes(*n))
+            }
+            (Self::Time(least, most), Value::Time(time)) if !(least..=most).contains(time) => {
+                let [least, most] = [least, most].map(|time| Value::Time(time).to_string());
+                outside(least, most, value.to_string())
+            }
+            (Self::Money, Value::Number(n)) if *n > MAX_MICRO_USD => {
+                outside("0".to_owned(), show_money(MAX_MICRO_USD), show_money(*n))
+            }
+            (Self::Timeout, Value::Time(time)) if time.is_zero() => {
+                problem(format!("`{name}` must be above 0s, or \"none\""))
+            }
+            (Self::Path, Value::Path(path)) if path.as_os_str().is_empty() => {
+                problem(format!("`{name}` must be a path, not an empty string"))
+            }
+            (Self::Text, Value::Text(text)) if text.trim().is_empty() => problem(format!(
+                "`{name}` must be one line of text, not an empty string"
+            )),
+            (Self::Text, Value::Text(text)) if text.chars().any(char::is_control) => problem(
+                format!("`{name}` must be one line of text without control characters"),
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Input<'a> {
+    fn text(self) -> Option<&'a str> {
+        match &self.node.value {
+            Written::String(text) => Some(if self.is_text { text.trim() } else { text }),
+            _ => None,
+        }
+    }
+
+    /// A whole number that is not negative.
+    fn number(self) -> Option<u64> {
+        match &self.node.value {
+            Written::Integer(number) => u64::try_from(*number).ok(),
+            Written::String(text) if self.is_text => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Dollars with at most six digits after the point, as millionths.
+    fn money(self) -> Option<u64> {
+        match &self.node.value {
+            Written::Integer(number) => u64::try_from(*number).ok()?.checked_mul(1_000_000),
+            Written::Float(number) => money(&number.to_string()),
+            Written::String(text) if self.is_text => money(text.trim()),
+            _ => None,
+        }
+    }
+}
+
+/// A value that does not fit, for a message.
+fn found(node: &Node) -> String {
+    match &node.value {
+        Written::String(text) => quote(text),
+        Written::Integer(number) => number.to_string(),
+        Written::Float(number) => number.to_string(),
+        _ => node.kind().to_owned(),
+    }
+}
+
+fn money(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let is_plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if !is_plain(whole) || !is_plain(part) || part.len() > 6 {
+        return None;
+    }
+    let part: u64 = format!("{part:0<6}").parse().ok()?;
+    whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1_000_000)?
+        .checked_add(part)
+}
+
+/// A number of bytes, with or without a unit.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (count, unit) = text.split_at(digits);
+    let factor = match unit.trim_start() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    count.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Time(time) => write!(f, "{}", humantime::format_duration(*time)),
+            Self::Text(text) => f.write_str(text),
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Over(over) => f.write_str(over.word()),
+        }
+    }
+}
+
+/// Millionths of a dollar as dollars, as they can be written.
+fn show_money(micro_usd: u64) -> String {
+    let (whole, part) = (micro_usd / 1_000_000, micro_usd % 1_000_000);
+    let text = format!("{whole}.{part:06}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A size as it can be written.
+fn show_bytes(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let whole = units
+        .into_iter()
+        .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift));
+    whole.map_or_else(
+        || bytes.to_string(),
+        |(shift, unit)| format!("{}{unit}", bytes >> shift),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use zeph_diagnostics::{Node, Value as Written};
+
+    use super::{Input, Kind, Value, bytes, money, show_bytes, show_money};
+    use crate::settings::SETTINGS;
+
+    fn read(kind: Kind, value: Written, is_text: bool) -> Option<Value> {
+        let node = Node {
+            value,
+            ..Node::default()
+        };
+        let input = Input {
+            node: &node,
+            is_text,
+            folder: None,
+        };
+        kind.read("x", input).ok()
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        let table = [
+            ("64KiB", Some(65_536)),
+            ("1 MiB", Some(1 << 20)),
+            ("7", Some(7)),
+            ("7B", Some(7)),
+            ("1.5MiB", None),
+            ("-1", None),
+            ("KiB", None),
+            ("99999999999GiB", None),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(bytes(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn money_has_six_digits_after_the_point() {
+        let string = |text: &str| Written::String(text.to_owned());
+        let table = [
+            (string("0.5"), true, Some(500_000)),
+            (string("3"), true, Some(3_000_000)),
+            (Written::Float(0.000_001), false, Some(1)),
+            (Written::Integer(2), false, Some(2_000_000)),
+            (string("0.0000001"), true, None),
+            (string("1e3"), true, None),
+            (string("-1"), true, None),
+            (string(".5"), true, None),
+            (string("5."), true, None),
+            (string("0.5"), false, None),
+            (string("99999999999999999999"), true, None),
+        ];
+        for (value, is_text, wanted) in table {
+            let wanted = wanted.map(Value::Number);
+            assert_eq!(
+                read(Kind::Money, value.clone(), is_text),
+                wanted,
+                "{value:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_shown_can_be_written(text in ".*", number in any::<u64>(), millis in any::<u32>()) {
+            for setting in SETTINGS {
+                for is_text in [true, false] {
+                    read(setting.kind, Written::String(text.clone()), is_text);
+                }
+            }
+            prop_assert_eq!(bytes(&show_bytes(number)), Some(number));
+            prop_assert_eq!(money(&show_money(number)), Some(number));
+            let time = Duration::from_millis(u64::from(millis) + 1);
+            let shown = Written::String(Value::Time(time).to_string());
+            prop_assert_eq!(read(Kind::Timeout, shown, false), Some(Value::Time(time)));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The table of all settings: name, field, kind and range.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use zeph_diagnostics::Diagnostic;
+use zeph_graph::OverBudget;
+
+use crate::code;
+use crate::config::OrchestrationConfig as Config;
+use crate::kind::{Kind, Value};
+
+/// One setting.
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    field: fn(&mut Config) -> Field<'_>,
+}
+
+/// The field of a setting in a configuration.
+enum Field<'a> {
+    U32(&'a mut u32),
+    Usize(&'a mut usize),
+    Limit(&'a mut Option<u64>),
+    Time(&'a mut Duration),
+    Timeout(&'a mut Option<Duration>),
+    Path(&'a mut Option<PathBuf>),
+    Text(&'a mut Option<String>),
+    Over(&'a mut OverBudget),
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const MILLI: Duration = Duration::from_millis(1);
+/// More tokens than any run can use, and far from where sums overflow.
+const MAX_TOKENS: u64 = 1_000_000_000_000;
+
+macro_rules! settings {
+    ($($name:literal: $variant:ident($($field:ident).+), $kind:expr;)*) => {
+        /// All settings, in the order in which the documentation lists them.
+        pub(crate) static SETTINGS: &[Setting] = &[$(Setting {
+            name: $name,
+            kind: $kind,
+            field: |config| Field::$variant(&mut config.$($field).+),
+        },)*];
+    };
+}
+
+settings! {
+    "max_parallel": U32(max_parallel), Kind::Count(1, 65_536);
+    "attempt_timeout": Timeout(attempt_timeout), Kind::Timeout;
+    "task_timeout": Timeout(task_timeout), Kind::Timeout;
+    "run_timeout": Timeout(run_timeout), Kind::Timeout;
+    "cancel_grace": Time(cancel_grace), Kind::Time(Duration::ZERO, DAY);
+    "suspend_grace": Time(suspend_grace), Kind::Time(Duration::ZERO, DAY);
+    "retry.max_retries": U32(retry.max_retries), Kind::Count(0, u32::MAX as u64);
+    "retry.base": Time(retry.base), Kind::Time(MILLI, DAY);
+    "retry.cap": Time(retry.cap), Kind::Time(MILLI, Duration::from_secs(30 * 86_400));
+    "max_tasks": U32(max_tasks), Kind::Count(1, 10_000_000);
+    "max_output_bytes": Usize(max_output_bytes), Kind::Bytes(1, 1 << 20);
+    "log_bytes": Usize(log_bytes), Kind::Bytes(0, 64 << 20);
+    "db": Path(db), Kind::Path;
+    "observer_buffer": Usize(observer_buffer), Kind::Count(1, 1_000_000);
+    "llm.model": Text(llm.model), Kind::Text;
+    "llm.base_url": Text(llm.base_url), Kind::Text;
+    "llm.timeout": Time(llm.timeout), Kind::Time(MILLI, DAY);
+    "llm.calls": U32(llm.calls), Kind::Count(1, 100);
+    "llm.input_usd": Limit(llm.input_usd), Kind::Money;
+    "llm.output_usd": Limit(llm.output_usd), Kind::Money;
+    "budget.tokens": Limit(budget.tokens), Kind::Limit(0, MAX_TOKENS);
+    "budget.usd": Limit(budget.usd), Kind::Money;
+    "budget.over": Over(budget.over), Kind::Over;
+    "plan.max_tasks": U32(plan.max_tasks), Kind::Count(1, 1_000);
+    "plan.max_depth": U32(plan.max_depth), Kind::Count(1, 1_000);
+    "plan.max_width": U32(plan.max_width), Kind::Count(1, 1_000);
+    "agents": Path(agents), Kind::Path;
+    "prompts": Path(prompts), Kind::Path;
+    "plan_cache": Path(plan_cache), Kind::Path;
+}
+
+impl Setting {
+    /// The value in a configuration.
+    fn get(&self, config: &mut Config) -> Value {
+        match (self.field)(config) {
+            Field::U32(field) => Value::Number((*field).into()),
+            Field::Usize(field) => Value::Number(*field as u64),
+            Field::Limit(field) => field.map_or(Value::None, Value::Number),
+            Field::Time(field) => Value::Time(*field),
+            Field::Timeout(field) => field.map_or(Value::None, Value::Time),
+            Field::Path(field) => field.clone().map_or(Value::None, Value::Path),
+            Field::Text(field) => field.clone().map_or(Value::None, Value::Text),
+            Field::Over(field) => Value::Over(*field),
+        }
+    }
+
+    /// Puts a value of the setting's kind into a configuration.
+    pub(crate) fn set(&self, config: &mut Config, value: Value) {
+        match ((self.field)(config), value) {
+            // The range keeps the number below `u32::MAX`.
+            (Field::U32(field), Value::Number(n)) => *field = u32::try_from(n).unwrap_or(u32::MAX),
+            (Field::Usize(field), Value::Number(n)) => *field = n as usize,
+            (Field::Limit(field), Value::Number(n)) => *field = Some(n),
+            (Field::Limit(field), Value::None) => *field = None,
+            (Field::Time(field), Value::Time(time)) => *field = time,
+            (Field::Timeout(field), Value::Time(time)) => *field = Some(time),
+            (Field::Timeout(field), Value::None) => *field = None,
+            (Field::Path(field), Value::Path(path)) => *field = Some(path),
+            (Field::Text(field), Value::Text(text)) => *field = Some(text),
+            (Field::Over(field), Value::Over(over)) => *field = over,
+            (_, value) => debug_assert!(false, "{value:?} is not a value of {}", self.name),
+        }
+    }
+}
+
+/// The names of all settings, such as `retry.base`.
+///
+/// # Examples
+/// ```
+/// assert!(zeph_config::keys().any(|key| key == "retry.base"));
+/// ```
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|setting| setting.name)
+}
+
+/// The environment variable of a setting.
+///
+/// # Examples
+/// ```
+/// assert_eq!(zeph_config::env_name("retry.max_retries"), "ZEPH_RETRY_MAX_RETRIES");
+/// ```
+#[must_use]
+pub fn env_name(key: &str) -> String {
+    format!("ZEPH_{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+pub(crate) fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The first part of the settings' names that are in tables, such as `retry`.
+pub(crate) fn is_table(name: &str) -> bool {
+    let tables = keys().filter_map(|key| key.split_once('.'));
+    tables.into_iter().any(|(table, _)| table == name)
+}
+
+/// Everything that is wrong with a configuration, with the name of the setting as its path.
+pub(crate) fn problems(config: &Config) -> Vec<Diagnostic> {
+    let mut config = config.clone();
+    let single = SETTINGS.iter().filter_map(|setting| {
+        let value = setting.get(&mut config);
+        let problem = setting.kind.check(setting.name, &value)?;
+        Some(problem.path(setting.name))
+    });
+    let mut found: Vec<Diagnostic> = single.collect();
+    let (base, cap) = (config.retry.base, config.retry.cap);
+    if base > cap && found.iter().all(|one| !is_about(one, "retry.")) {
+        let (base, cap) = (Value::Time(base), Value::Time(cap));
+        let message = format!("`retry.base` is {base}, above `retry.cap`, which is {cap}");
+        let one = Diagnostic::new(code::CONFLICT, message).path("retry.base");
+        found.push(one.help("lower it, or raise `retry.cap`"));
+    }
+    // With only one price, a budget would not count half of each call.
+    let alone = match (config.llm.input_usd, config.llm.output_usd) {
+        (Some(_), None) => Some(("llm.input_usd", "llm.output_usd")),
+        (None, Some(_)) => Some(("llm.output_usd", "llm.input_usd")),
+        (Some(_), Some(_)) | (None, None) => None,
+    };
+    found.extend(alone.map(|(key, other)| {
+        let message = format!("`{key}` is given without `{other}`");
+        let one = Diagnostic::new(code::CONFLICT, message).path(key);
+        one.help("give both, or none")
+    }));
+    found
+}
+
+fn is_about(one: &Diagnostic, prefix: &str) -> bool {
+    one.path
+        .as_ref()
+        .is_some_and(|path| path.starts_with(prefix))
+}

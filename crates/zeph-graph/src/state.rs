@@ -186,19 +186,32 @@ impl Fault {
     }
 }
 
-words! {
-    /// Why a task was canceled.
-    CancelWhy {
-        /// This task was cancelled.
-        Task = "task" => "cancel requested",
-        /// A task that this one depends on was cancelled together with its dependants.
-        Downstream = "downstream" => "cancelled with a task it depends on",
-        /// The run was cancelled.
-        Run = "run" => "the run was cancelled",
-        /// Another task failed and its strategy is to abort.
-        Abort = "abort" => "the run was aborted",
-        /// The run exceeded its time-out.
-        RunTimeout = "run_timeout" => "the run timed out",
+/// Why a task was canceled. A cancel by request carries its scope, so that a journal can be replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CancelWhy {
+    /// A cancel of this task alone.
+    Task,
+    /// A cancel of the task with that index and of all its dependents. The index may be this task's.
+    ///
+    /// An index takes half the room of a `TaskId`, and every state and record would grow by the rest.
+    Downstream(u32),
+    /// A cancel of the run.
+    Run,
+    /// Another task failed, and its strategy is to abort the run.
+    Abort,
+    /// The run exceeded its time-out.
+    RunTimeout,
+}
+
+impl std::fmt::Display for CancelWhy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Task => "cancel requested",
+            Self::Downstream(_) => "cancel requested for a task and its dependents",
+            Self::Run => "the run was cancelled",
+            Self::Abort => "the run was aborted",
+            Self::RunTimeout => "the run timed out",
+        })
     }
 }
 

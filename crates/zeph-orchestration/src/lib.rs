@@ -94,7 +94,7 @@ pub use zeph_graph::{
     SkipWhy, Task, TaskGraph, TaskId, TaskState, Timestamp, Topology, Trigger, Work,
 };
 pub use zeph_scheduler::{
-    Counts, Event, EventKind, Explanation, Held, InputOutcome, OpenQuestion, Scope, Tally,
+    AttemptCounts, Counts, Event, EventKind, Explanation, Held, InputOutcome, OpenQuestion, Scope,
 };
 
 pub use zeph_executor::{Executor, Registry, TaskContext, TaskInput, TaskOutput};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zeph_graph::{RunEnd, RunId, RunState, Spent, TaskId, TaskState};
-use zeph_scheduler::{Counts, Scheduler, Tally};
+use zeph_scheduler::{AttemptCounts, Counts, Scheduler};
 
 use crate::driver;
 use crate::snapshot::RunSnapshot;
@@ -68,7 +68,7 @@ impl RunReport {
                 name: task.shared_name(),
                 state: view.state(),
                 attempts: view.last_attempt().map_or(0, zeph_graph::Attempt::get),
-                tally: view.tally(),
+                attempt_counts: view.attempt_counts(),
                 defined: driver::defined_output(scheduler, id),
             }
         });
@@ -96,7 +96,7 @@ pub struct TaskReport {
     /// The number of attempts that were started.
     pub attempts: u32,
     /// How its attempts ended, in numbers.
-    pub tally: Tally,
+    pub attempt_counts: AttemptCounts,
     /// The output, if the definition states it: a substitute or a default answer.
     pub defined: Option<Value>,
 }

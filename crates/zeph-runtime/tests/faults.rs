@@ -112,7 +112,7 @@ async fn an_interrupted_at_most_once_task_is_repeated_only_after_an_answer() {
     taken.answer(1, "retry").await.expect("is saved");
     let report = taken.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));
-    assert_eq!(report.tasks[0].tally.restarts, 1);
+    assert_eq!(report.tasks[0].attempt_counts.restarts, 1);
     // The first owner is fenced: its next write fails, and its report says why.
     let _ = run.cancel().await;
     let lost = run.wait().await.expect("has a report");
@@ -136,7 +136,7 @@ async fn a_deaf_executor_is_abandoned_after_its_grace_and_named() {
         .expect("is saved");
     let report = run.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Degraded));
-    assert_eq!(report.tasks[0].tally.abandoned, 1);
+    assert_eq!(report.tasks[0].attempt_counts.abandoned, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -289,7 +289,7 @@ async fn a_second_suspend_ends_the_grace_period() {
     run.suspend().await.expect("is saved");
     let report = run.wait().await.expect("rests");
     assert_eq!(report.state, RunState::Suspended);
-    assert_eq!(report.tasks[0].tally.restarts, 1);
+    assert_eq!(report.tasks[0].attempt_counts.restarts, 1);
 }
 
 #[tokio::test]

@@ -1,15 +1,16 @@
-//! Apply: the only mutator. Obeys records, decides nothing; recovery is a fold of it.
+//! Apply: the only mutator of task and run state. It obeys records and decides nothing; recovery is a
+//! fold of it.
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Output, Record, TaskId,
     TaskState, Timestamp,
 };
 
-use crate::machine::{Kind, Machine, OpenQuestion, Phase, SPOILED, Traits};
+use crate::machine::{Kind, Machine, OpenQuestion, PARENT_FAILED, Phase, TaskFlags};
 use crate::timers::{Clock, Timer, TimerKind};
 
 impl Machine {
-    /// Brings the state to what it is after this record.
+    /// Changes the state as the record says.
     pub(crate) fn apply(&mut self, entry: &Entry) {
         let at = entry.at;
         match entry.record {
@@ -21,9 +22,9 @@ impl Machine {
             Record::Started { task, attempt } => self.apply_started(task, attempt, at),
             Record::Completed { task, output, .. } => self.apply_completed(task, output, at),
             Record::AttemptFailed { task, .. } => {
-                self.purse.close(task);
-                self.tally.entry(task).or_default().failures += 1;
-                // What follows is decided in the same batch; until then the task is nowhere.
+                self.ledger.settle_all(task);
+                self.attempt_counts.entry(task).or_default().failures += 1;
+                // The next record of the task says what follows; it is in the same batch.
                 self.enter(task, TaskState::Pending, at);
             }
             Record::AttemptCut { task, how, .. } => self.apply_cut(task, how, at),
@@ -67,15 +68,15 @@ impl Machine {
                 task,
                 reservation,
                 most,
-            } => self.purse.reserve(task, reservation, most),
+            } => self.ledger.reserve(task, reservation, most),
             Record::Settled {
                 task,
                 reservation,
                 spent,
-            } => self.purse.settle(task, reservation, spent),
+            } => self.ledger.settle(task, reservation, spent),
             Record::Noted { .. } => {}
             Record::Amended { task, .. } => self.apply_amended(task),
-            Record::Budgeted { budget } => self.purse.budget = budget,
+            Record::Budgeted { budget } => self.ledger.budget = budget,
             Record::Ended { end } => {
                 self.run.phase = Phase::Ended(end);
                 self.run.clock = None;
@@ -89,7 +90,7 @@ impl Machine {
     fn apply_started(&mut self, task: TaskId, attempt: Attempt, at: Timestamp) {
         self.attempts[task.index()] = attempt.get();
         if attempt == Attempt::FIRST
-            && self.traits[task.index()].timed
+            && self.flags[task.index()].timed
             && let Some(limit) = self.graph.task(task).rules().task_timeout
         {
             self.clocks.insert(task, Clock::stopped(limit));
@@ -98,8 +99,8 @@ impl Machine {
     }
 
     fn apply_completed(&mut self, task: TaskId, output: Output, at: Timestamp) {
-        self.purse.close(task);
-        let question = self.traits[task.index()].kind == Kind::Question;
+        self.ledger.settle_all(task);
+        let question = self.flags[task.index()].kind == Kind::Question;
         if output == Output::Definition && !question {
             self.counts.substituted += 1;
         }
@@ -107,27 +108,27 @@ impl Machine {
     }
 
     fn apply_cut(&mut self, task: TaskId, how: CutHow, at: Timestamp) {
-        self.purse.close(task);
+        self.ledger.settle_all(task);
         let why = if let TaskState::Canceling { why, .. } = self.state(task) {
             Some(why)
         } else {
             None
         };
-        let tally = self.tally.entry(task).or_default();
+        let attempt_counts = self.attempt_counts.entry(task).or_default();
         match why {
-            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => tally.failures += 1,
-            Some(CutWhy::Suspend) | None => tally.restarts += 1,
+            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => attempt_counts.failures += 1,
+            Some(CutWhy::Suspend) | None => attempt_counts.restarts += 1,
             Some(_) => {}
         }
         if how == CutHow::Abandoned {
-            tally.abandoned += 1;
+            attempt_counts.abandoned += 1;
         }
         self.enter(task, TaskState::Pending, at);
     }
 
-    /// The graph has grown: every array follows. Parents that have ended are counted down at once.
+    /// Extends every array to the tasks that were added. Parents that have ended count at once.
     fn apply_amended(&mut self, task: TaskId) {
-        self.purse.proposers.insert(task);
+        self.proposers.insert(task);
         let first = self.state.len();
         self.links.grow(&self.graph);
         let weight = zeph_graph::bottom_levels_from(&self.graph, &self.links, first, |id| {
@@ -135,7 +136,7 @@ impl Machine {
         });
         self.ready.grow(&self.graph, weight);
         for id in self.graph.ids().skip(first) {
-            self.traits.push(Traits::of(self.graph.task(id)));
+            self.flags.push(TaskFlags::of(self.graph.task(id)));
             self.state.push(TaskState::Pending);
             self.attempts.push(0);
             self.counts.pending += 1;
@@ -145,7 +146,7 @@ impl Machine {
                 if !state.is_end() {
                     waiting += 1;
                 } else if !state.is_completed() {
-                    waiting |= SPOILED;
+                    waiting |= PARENT_FAILED;
                 }
             }
             self.waiting.push(waiting);
@@ -162,15 +163,15 @@ impl Machine {
         self.enter(task, TaskState::Pending, at);
         match answer {
             Answer::Failure(FailureAnswer::Retry) => {
-                self.tally.entry(task).or_default().agains += 1;
-                // The person's word is worth a whole budget.
+                self.attempt_counts.entry(task).or_default().manual_retries += 1;
+                // A manual retry gets the whole task time-out again.
                 if let Some(limit) = self.graph.task(task).rules().task_timeout
                     && let Some(clock) = self.clocks.get_mut(&task)
                 {
                     *clock = Clock::stopped(limit);
                 }
             }
-            // A substitute from the definition is counted when it becomes the result.
+            // A substitute from the definition is counted by `apply_completed`.
             Answer::Value(Output::None | Output::Content(_)) if about_failure => {
                 self.counts.substituted += 1;
             }
@@ -191,7 +192,7 @@ impl Machine {
     }
 
     fn apply_resumed(&mut self, at: Timestamp) {
-        // Between the last record and this one nobody was at work: no clock ran.
+        // No process worked on the run between the last record and this one: no clock ran.
         self.run.phase = Phase::Suspended;
         self.timers.clear(SUSPEND_GRACE);
         self.tune_all_clocks(self.run.last_at);
@@ -208,19 +209,23 @@ impl Machine {
         Attempt::new(self.attempts[task.index()]).unwrap_or(Attempt::FIRST)
     }
 
-    /// An end: tells the children.
+    /// Enters a terminal state, and counts the task as ended for its children.
     fn end(&mut self, task: TaskId, state: TaskState, at: Timestamp) {
         self.enter(task, state, at);
         self.clocks.remove(&task);
-        let spoiled = if state.is_completed() { 0 } else { SPOILED };
+        let parent_failed = if state.is_completed() {
+            0
+        } else {
+            PARENT_FAILED
+        };
         for child in self.links.children(task) {
             let waiting = &mut self.waiting[child.index()];
-            debug_assert!(*waiting & !SPOILED > 0, "{child} has no parent left to end");
-            *waiting = (*waiting - 1) | spoiled;
+            debug_assert!(*waiting & !PARENT_FAILED > 0, "{child} waits for no parent");
+            *waiting = (*waiting - 1) | parent_failed;
         }
     }
 
-    /// Leaves a state and enters another: counters, queue, slots, timers, clocks, questions.
+    /// Changes the state of a task, and with it counters, queue, slots, timers, clocks and questions.
     fn enter(&mut self, task: TaskId, state: TaskState, at: Timestamp) {
         let old = std::mem::replace(&mut self.state[task.index()], state);
         *self.counts.of(old) -= 1;
@@ -235,7 +240,7 @@ impl Machine {
         if occupied && !occupies {
             self.ready.release(task);
         }
-        // A cancel that changes its reason keeps its grace.
+        // A cancel that only changes its reason keeps its grace period.
         let same_timer = timer_of(old).is_some() && timer_of(old) == timer_of(state);
         if let Some(kind) = timer_of(old)
             && !same_timer
@@ -266,10 +271,10 @@ impl Machine {
         self.tune_clock(task, at);
     }
 
-    /// The timer that a state calls for.
+    /// The timer that a state needs.
     fn due(&self, task: TaskId, state: TaskState, at: Timestamp) -> Option<(TimerKind, Timestamp)> {
         let due = match state {
-            TaskState::Running { .. } if !self.traits[task.index()].timed => return None,
+            TaskState::Running { .. } if !self.flags[task.index()].timed => return None,
             TaskState::Running { .. } => at.after(self.graph.task(task).rules().attempt_timeout?),
             TaskState::BackingOff { until, .. } => until,
             TaskState::Asking { question } => at.after(self.question_wait(question)?),
@@ -284,9 +289,9 @@ impl Machine {
         Some((timer_of(state)?, due))
     }
 
-    /// Runs or stops the task's own clock, as its state and the run's say.
+    /// Starts or stops the clock of the task time-out, according to the states of task and run.
     fn tune_clock(&mut self, task: TaskId, at: Timestamp) {
-        // Most tasks have no clock, and then there is none in the map.
+        // Fast path: most graphs have no task time-out.
         if self.clocks.is_empty() {
             return;
         }
@@ -336,7 +341,7 @@ pub(crate) const SUSPEND_GRACE: Timer = Timer {
     kind: TimerKind::SuspendGrace,
 };
 
-const fn has_slot(state: TaskState) -> bool {
+pub(crate) const fn has_slot(state: TaskState) -> bool {
     matches!(
         state,
         TaskState::Running { .. } | TaskState::Canceling { .. }

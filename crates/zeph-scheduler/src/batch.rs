@@ -1,4 +1,5 @@
-//! Batch and actions: records to save as one append, and what may be done once they are saved.
+//! Batch and actions: records to save as one append, and the actions that are allowed once they are
+//! saved.
 
 use zeph_graph::{Attempt, Entry, QuestionId, RunEnd, Seq, TaskId};
 
@@ -31,40 +32,40 @@ impl Batch {
     }
 }
 
-/// Something that the driver is to do, now that the decision is saved.
+/// An action for the driver. The decision behind it is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Call the task's executor.
     Start {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
     },
-    /// Tell the executor to end. Given once for an attempt.
+    /// Ask the executor to stop. Given once for an attempt.
     Cancel {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
     },
-    /// The executor did not end within its grace: end it by force if that is possible. Its report no
-    /// longer counts.
+    /// The executor did not end within the grace period: end it by force if that is possible. A later
+    /// report of the attempt is stale.
     Abandon {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
     },
-    /// Put the question to whoever can answer it.
+    /// Show the question. Given again after a resumption.
     Ask {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which question.
+        /// The question.
         question: QuestionId,
     },
-    /// The run is at rest; the machine may be dropped.
+    /// The run is suspended; the machine may be dropped.
     Suspended,
-    /// The run is over; the machine may be dropped.
+    /// The run has ended; the machine may be dropped.
     Ended(RunEnd),
 }

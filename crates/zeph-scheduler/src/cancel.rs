@@ -1,4 +1,4 @@
-//! Cancel: by task, by what depends on it, by run; and what an ending run takes with it.
+//! Cancel: of a task, of a task and its dependents, of the run; also the stop of a suspension.
 
 use std::collections::BTreeSet;
 
@@ -31,14 +31,14 @@ impl Machine {
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. } => {
                 self.record(Record::Canceled { task, why });
-                self.spread.push_back(task);
+                self.ended.push_back(task);
             }
             TaskState::Running { attempt, .. } => self.stop(task, attempt, CutWhy::Cancel(why)),
             TaskState::Canceling {
                 why: CutWhy::Cancel(_),
                 ..
             } => return InputOutcome::Stale,
-            // It has been told to end already; only what follows changes.
+            // The executor has been asked to stop already; only the reason changes.
             TaskState::Canceling { attempt, .. } => {
                 let why = CutWhy::Cancel(why);
                 self.record(Record::CancelRequested { task, attempt, why });
@@ -51,33 +51,33 @@ impl Machine {
         InputOutcome::Accepted
     }
 
-    /// Every task on a path from `root` that has not ended, in the order of their numbers.
+    /// Cancels `root` and every unfinished task that depends on it, in the order of their numbers.
     ///
-    /// Cost: the tasks and dependencies of that cone, each with a logarithm of its size.
+    /// Cost: the dependents and their dependencies, each with a logarithm of their number.
     fn cancel_downstream(&mut self, root: TaskId) -> InputOutcome {
         if root.index() >= self.state.len() {
             return InputOutcome::Stale;
         }
-        let mut reception = self.cancel_one(root, CancelWhy::Task);
-        // A dependency has a lower number than what depends on it, so that the first of those that are
-        // left is always the next in order.
-        let mut cone: BTreeSet<TaskId> = self.links.children(root).iter().copied().collect();
-        while let Some(task) = cone.pop_first() {
-            cone.extend(self.links.children(task));
-            if self.cancel_one(task, CancelWhy::Downstream) == InputOutcome::Accepted {
-                reception = InputOutcome::Accepted;
+        let why = CancelWhy::Downstream(root.as_u32());
+        let mut outcome = self.cancel_one(root, why);
+        // Dependents have higher numbers, so the lowest number in the set is always the next in order.
+        let mut dependents: BTreeSet<TaskId> = self.links.children(root).iter().copied().collect();
+        while let Some(task) = dependents.pop_first() {
+            dependents.extend(self.links.children(task));
+            if self.cancel_one(task, why) == InputOutcome::Accepted {
+                outcome = InputOutcome::Accepted;
             }
         }
-        reception
+        outcome
     }
 
-    /// Tells an attempt to end.
+    /// Asks an attempt to stop.
     pub(crate) fn stop(&mut self, task: TaskId, attempt: Attempt, why: CutWhy) {
         self.record(Record::CancelRequested { task, attempt, why });
         self.actions.push(Action::Cancel { task, attempt });
     }
 
-    /// From here on nothing starts: what runs is told to end, the rest has ended. One step.
+    /// Ends the run: running attempts are asked to stop, all other unfinished tasks are cancelled.
     pub(crate) fn begin_ending(&mut self, why: EndingWhy) {
         if self.run.ending.is_some() {
             return;
@@ -93,7 +93,7 @@ impl Machine {
                 TaskState::Running { attempt, .. } => {
                     self.stop(task, attempt, CutWhy::Cancel(why));
                 }
-                // It has been told to end already, and its end will be this run's.
+                // The attempt is being stopped already; when it ends, its task is cancelled with the run.
                 TaskState::Canceling { .. } => {}
                 TaskState::Completed { .. }
                 | TaskState::Failed { .. }
@@ -103,10 +103,10 @@ impl Machine {
         }
     }
 
-    /// Suspends: nothing new starts. The second time the grace is over.
+    /// Suspends the run: nothing new starts. A second suspend ends the grace period at once.
     pub(crate) fn on_suspend(&mut self) -> InputOutcome {
         match self.run.phase {
-            Phase::Live if self.run.ending.is_some() || self.dormant => InputOutcome::Stale,
+            Phase::Live if self.run.ending.is_some() || self.awaiting_resume => InputOutcome::Stale,
             Phase::Live => {
                 self.record(Record::Suspending);
                 InputOutcome::Accepted

@@ -43,8 +43,8 @@ pub struct Event {
     pub record: Record,
     /// The name of the task that the record is about.
     pub task_name: Option<Arc<str>>,
-    /// The name of the task that caused it: the parent that skipped this task, or the task that aborted
-    /// the run.
+    /// The name of the task that caused it: the parent that skipped this task, the task whose cancel
+    /// includes it, or the task that aborted the run.
     pub because: Option<Arc<str>>,
     /// At the end of an attempt, and at the end of a task that had one: how long the attempt ran.
     ///
@@ -293,19 +293,25 @@ impl EventKind {
     }
 }
 
-/// The task that caused the record, if it names one.
+/// The other task that the record names as its cause.
 const fn cause(record: &Record) -> Option<TaskId> {
-    if let Record::Skipped {
-        why: SkipWhy::Upstream(task),
-        ..
-    }
-    | Record::Ending {
-        why: EndingWhy::Abort(task),
-    } = *record
-    {
-        Some(task)
-    } else {
-        None
+    match *record {
+        Record::Skipped {
+            why: SkipWhy::Upstream(task),
+            ..
+        }
+        | Record::Ending {
+            why: EndingWhy::Abort(task),
+        } => Some(task),
+        Record::Canceled {
+            why: CancelWhy::Downstream(root),
+            ..
+        }
+        | Record::CancelRequested {
+            why: CutWhy::Cancel(CancelWhy::Downstream(root)),
+            ..
+        } => Some(TaskId::from_index(root)),
+        _ => None,
     }
 }
 

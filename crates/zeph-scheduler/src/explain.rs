@@ -1,70 +1,70 @@
-//! Explain: why a task is not running, for people.
+//! Explain: why a task is in its state, and what holds a ready task back.
 
 use zeph_graph::{
     AskWhy, Attempt, CutWhy, EndingWhy, LaneId, QuestionId, SkipWhy, TaskId, TaskState, Timestamp,
 };
 
 use crate::Scheduler;
-use crate::machine::{Phase, Tally};
+use crate::machine::{AttemptCounts, Phase};
 use crate::timers::{Timer, TimerKind};
 
-/// Why a task stands where it stands.
+/// Why a task is in its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Explanation {
-    /// It waits for parents.
+    /// The task waits for parents.
     Parents {
-        /// The first of those that have not ended, at most eight.
+        /// The first parents that have not ended, at most eight.
         open: Vec<TaskId>,
-        /// How many there are in all.
+        /// The number of parents that have not ended.
         count: u32,
     },
-    /// It is ready and held back.
+    /// The task is ready and not started yet.
     Held(Held),
-    /// It runs.
+    /// An attempt is running.
     Running {
         /// The attempt.
         attempt: Attempt,
-        /// Since when.
+        /// When the attempt started.
         since: Timestamp,
-        /// When it times out.
+        /// When the attempt or the task times out.
         deadline: Option<Timestamp>,
     },
-    /// Its next attempt waits.
+    /// The task waits for its next attempt.
     BackingOff {
-        /// Until when.
+        /// When the task becomes ready.
         until: Timestamp,
-        /// What has gone wrong so far.
-        tally: Tally,
-        /// Retries that it has in all.
+        /// The attempts that went wrong so far.
+        attempt_counts: AttemptCounts,
+        /// The automatic retries of the task.
         max_retries: u32,
     },
-    /// A person is asked.
+    /// A question is open.
     Asking {
         /// The question.
         question: QuestionId,
-        /// What about.
+        /// What the question is about.
         why: AskWhy,
-        /// Since when.
+        /// When it was asked.
         since: Timestamp,
-        /// When the default answer counts.
+        /// When the default answer is used.
         deadline: Option<Timestamp>,
     },
-    /// Its attempt is being stopped.
+    /// An attempt is being stopped.
     Canceling {
         /// The attempt.
         attempt: Attempt,
-        /// Why.
+        /// The reason.
         why: CutWhy,
-        /// When it is given up.
+        /// When the attempt is abandoned.
         deadline: Option<Timestamp>,
     },
-    /// It has ended.
+    /// The task has ended.
     Ended {
-        /// How.
+        /// The terminal state.
         state: TaskState,
-        /// From the task itself along the parents that spoiled it, to the one where it began; the
-        /// task that aborted the run comes last.
+        /// The chain of causes: the task itself, the parent that skipped it, and so on; the task that
+        /// aborted the run comes last.
         because: Vec<TaskId>,
     },
 }
@@ -73,33 +73,33 @@ pub enum Explanation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Held {
-    /// The run has not begun, or waits to be resumed.
+    /// The run has not started, or was recovered and waits for its resumption.
     Asleep,
     /// The run is paused.
     Paused,
-    /// The run is being suspended, or is.
+    /// The run is being suspended, or is suspended.
     Suspended,
-    /// All slots are taken.
+    /// All slots are in use.
     Slots {
-        /// How many there are.
+        /// The number of slots.
         limit: u32,
     },
-    /// A lane has no room.
+    /// A lane has too few free units.
     Lane {
-        /// Which.
+        /// The lane.
         lane: LaneId,
-        /// Occupied units.
+        /// The units in use.
         used: u32,
-        /// All units.
+        /// The units of the lane.
         capacity: u32,
     },
-    /// Nothing: it starts with the next step.
+    /// Nothing: the task starts with the next step.
     Nothing,
 }
 
 impl Scheduler {
-    /// Why the task stands where it stands. Cost: the number of its parents, or the length of the
-    /// chain that spoiled it.
+    /// Why the task is in its state. Cost: the number of its parents, or the length of the chain of
+    /// causes.
     ///
     /// # Panics
     /// If the id is not one of this graph.
@@ -127,7 +127,7 @@ impl Scheduler {
             }
             TaskState::BackingOff { until, .. } => Explanation::BackingOff {
                 until,
-                tally: machine.tally(task),
+                attempt_counts: machine.attempt_counts(task),
                 max_retries: machine.graph.task(task).rules().retry.max_retries,
             },
             TaskState::Asking { question } => {
@@ -169,27 +169,48 @@ impl Scheduler {
         }
     }
 
-    fn held(&self, task: TaskId) -> Held {
+    /// What holds a ready task back. Cost: the number of its lanes.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    #[must_use]
+    #[track_caller]
+    pub fn held(&self, task: TaskId) -> Held {
+        match self.held_if_active(task) {
+            Held::Suspended => Held::Suspended,
+            _ if self.machine.awaiting_resume => Held::Asleep,
+            held => held,
+        }
+    }
+
+    /// As [`held`](Self::held), under the assumption that a process works on the run.
+    ///
+    /// For readers of a stored run: their scheduler was recovered and never resumes, while the scheduler
+    /// of the run's owner may be active.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    #[must_use]
+    #[track_caller]
+    pub fn held_if_active(&self, task: TaskId) -> Held {
         let machine = &self.machine;
+        self.check_task(task);
         match machine.run.phase {
             Phase::New => return Held::Asleep,
             Phase::Suspending | Phase::Suspended => return Held::Suspended,
             Phase::Live | Phase::Ended(_) => {}
         }
-        if machine.dormant {
-            return Held::Asleep;
-        }
         if machine.run.paused {
             return Held::Paused;
         }
-        let limit = machine.policy.max_parallel.get().min(machine.quota);
+        let limit = machine.slots();
         if machine.counts.in_flight() >= limit {
             return Held::Slots { limit };
         }
         let full = machine.ready.lanes_of(task).iter().find_map(|used| {
             let capacity = machine.graph.lanes()[used.lane.index()].capacity;
             let taken = machine.ready.lane_used()[used.lane.index()];
-            // A sum could pass the largest number; the difference cannot.
+            // The difference cannot overflow; a sum could.
             (capacity - taken < used.weight).then_some(Held::Lane {
                 lane: used.lane,
                 used: taken,
@@ -199,11 +220,25 @@ impl Scheduler {
         full.unwrap_or(Held::Nothing)
     }
 
+    /// The tasks whose attempts are in flight, each of which takes a slot. Cost: a pass over all tasks.
+    pub fn in_flight(&self) -> impl Iterator<Item = TaskId> + '_ {
+        let tasks = self.machine.graph.ids();
+        tasks.filter(|&task| self.machine.has_slot(task))
+    }
+
+    /// The tasks whose attempts occupy units of this lane. Cost: a pass over all tasks.
+    pub fn in_lane(&self, lane: LaneId) -> impl Iterator<Item = TaskId> + '_ {
+        self.in_flight().filter(move |&task| {
+            let lanes = self.machine.ready.lanes_of(task);
+            lanes.iter().any(|used| used.lane == lane)
+        })
+    }
+
     fn because(&self, task: TaskId) -> Vec<TaskId> {
         let machine = &self.machine;
         let mut chain = vec![task];
         let mut at = task;
-        // Each step goes to a parent, so this ends.
+        // Each step goes to a parent, so the loop ends.
         while let TaskState::Skipped {
             why: SkipWhy::Upstream(parent),
         } = machine.state(at)
@@ -219,9 +254,9 @@ impl Scheduler {
         chain
     }
 
-    /// Tasks that can never move again by themselves although the run is not over: none, unless all
-    /// that is left waits for a back-off without end (`Retry-After: Duration::MAX`), or this machine
-    /// or the journal it was recovered from is wrong. Constant time while all is well.
+    /// Unfinished tasks that no timer, attempt or answer can move any more. Empty, unless all that is
+    /// left waits for an endless back-off (`Retry-After: Duration::MAX`), or the scheduler or its journal
+    /// is wrong. Constant time in the normal case.
     #[must_use]
     pub fn stuck(&self) -> Vec<TaskId> {
         let machine = &self.machine;
@@ -231,7 +266,7 @@ impl Scheduler {
             || !machine.questions.is_empty()
             || counts.ready > 0
             || machine.run.paused
-            || machine.dormant
+            || machine.awaiting_resume
             || !matches!(machine.run.phase, Phase::Live);
         if moves || counts.ended() == counts.total() {
             return Vec::new();

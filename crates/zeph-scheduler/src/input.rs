@@ -1,95 +1,98 @@
-//! Inputs: everything that can happen to a run. Closed, and matched exhaustively.
+//! Inputs: the events that a driver reports. A closed enum, matched exhaustively.
 
 use std::time::Duration;
 
 use zeph_graph::{Answer, Attempt, Budget, ContentId, Fault, QuestionId, TaskId};
 
-/// Something that happened. May come in any order and any number of times; what is stale is a no-op.
+/// An event that the driver reports. Inputs may come in any order and repeatedly; a stale one is a no-op.
+///
+/// Calls of a running attempt that have a reply of their own are methods of [`Scheduler`](crate::Scheduler):
+/// `reserve`, `settle`, `note` and `amend`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The run begins. The first input of a new machine.
+    /// Starts the run. The first input of a new scheduler.
     Start,
     /// An attempt ended with a result.
     Completed {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
         /// The content that holds the result.
         output: Option<ContentId>,
-        /// The content that holds what it logged.
+        /// The content that holds the log of the attempt.
         log: Option<ContentId>,
     },
     /// An attempt ended without a result.
     Failed {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
-        /// How it failed.
+        /// The kind of failure.
         fault: Fault,
-        /// The content that holds what the executor said.
+        /// The content that holds the error of the executor.
         error: Option<ContentId>,
-        /// The content that holds what it logged.
+        /// The content that holds the log of the attempt.
         log: Option<ContentId>,
-        /// The shortest wait before the next attempt, when the executor knows one.
+        /// The shortest wait before the next attempt, if the executor names one.
         retry_after: Option<Duration>,
     },
-    /// An attempt's end will never be known: what ran it went away. Costs no retry.
+    /// The end of an attempt will never be known, since its process is gone. Costs no retry.
     Lost {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
     },
     /// A question was answered.
     Answered {
-        /// Which question.
+        /// The question.
         question: QuestionId,
-        /// What was answered.
+        /// The answer.
         answer: Answer,
     },
-    /// Somebody wants work to end.
+    /// Cancels work.
     Cancel(Scope),
-    /// Nothing new is to start until [`Input::Unpause`]; running work goes on.
+    /// Starts nothing new until [`Input::Unpause`]; running attempts continue.
     Pause,
-    /// The pause is over.
+    /// Ends the pause.
     Unpause,
-    /// The run is to come to rest: nothing new starts, running work has its grace. The second time:
-    /// the grace is over now.
+    /// Suspends the run: nothing new starts, and running attempts have the grace period to end. A second
+    /// one ends the grace period at once.
     Suspend,
-    /// The run is to go on: after a suspension, or after [`recover`](crate::Scheduler::recover).
+    /// Continues the run after a suspension or after [`recover`](crate::Scheduler::recover).
     Resume,
-    /// The run may cost that much from here on, what it has spent so far included.
+    /// Sets the budget of the whole run, past spending included.
     ///
-    /// Stale if it may already, before the start and after the end. What is reserved stays reserved,
-    /// also where the new budget does not cover it.
+    /// Stale if it equals the current budget, before the start and after the end. Open reservations stay
+    /// valid even if the new budget does not cover them.
     Budget(Budget),
-    /// How many attempts of this run may be in flight at most, when several runs share the slots.
-    /// Not journaled: the starts are.
+    /// The most attempts of this run that may be in flight, for drivers that share slots between runs.
+    /// Not journaled, unlike the starts that follow from it.
     Quota(u32),
-    /// Time has passed.
+    /// Fires the timers that are due.
     Tick,
 }
 
-/// What a cancellation takes.
+/// The scope of a cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// This task; triggers decide for its dependants.
+    /// One task; triggers decide for its dependents.
     Task(TaskId),
-    /// This task and every unfinished task that depends on it, directly or not.
+    /// A task and every unfinished task that depends on it, directly or not.
     Downstream(TaskId),
-    /// Everything.
+    /// The whole run.
     Run,
 }
 
-/// What became of an input.
+/// The outcome of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputOutcome {
-    /// It was taken into account.
+    /// The input was applied.
     Accepted,
-    /// It was about something that is over or was never there, and changed nothing.
+    /// The input refers to something that has ended or never existed. Nothing has changed.
     Stale,
-    /// It was an answer that its question does not accept, and changed nothing.
+    /// The question does not accept this answer. Nothing has changed.
     Rejected,
 }

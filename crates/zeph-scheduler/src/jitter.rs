@@ -1,4 +1,4 @@
-//! Jitter: random waits without a random source. A draw is a function of seed, task and attempt.
+//! Jitter: pseudo-random waits. A draw is a function of seed, task and attempt, so replays repeat it.
 
 use std::time::Duration;
 

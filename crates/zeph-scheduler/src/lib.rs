@@ -1,11 +1,15 @@
-//! The pure scheduling machine: inputs in, records and actions out.
+//! The sans-IO scheduler of one run: inputs in, records and actions out.
 //!
-//! [`Scheduler`] decides; a driver does. It reads no clock, draws no random numbers, starts no thread
-//! and does no I/O: time is an argument, jitter is a function of the seed. The same header and the
-//! same inputs in the same order give the same journal, byte for byte.
+//! [`Scheduler`] decides, and a driver performs. The scheduler reads no clock, draws no random numbers,
+//! starts no thread and does no I/O: time is an argument, jitter is a function of the seed. The same
+//! header and the same inputs in the same order give the same journal, byte for byte.
 //!
-//! The files follow the events: `scheduler` is the contract, `apply` the only mutator, `admit` the
-//! transition table, `outcome`, `strategy`, `question`, `spread`, `cancel`, `doors` and `life` decide.
+//! - `scheduler`, `input`, `batch`: the public contract.
+//! - `machine`, `ready`, `timers`, `budget_ledger`: the state.
+//! - `apply` is the only mutator of that state by records, `transitions` the table of allowed records.
+//! - `lifecycle`, `propagate`, `outcome`, `strategy`, `question`, `cancel`, `attempt_api`, `growth`: the
+//!   decisions, one file for each group of events.
+//! - `recover`, `replay`, `snapshot`, `explain`, `event`: reading a run.
 
 mod batch;
 mod input;
@@ -17,28 +21,32 @@ mod recover;
 mod replay;
 mod snapshot;
 
+mod attempt_api;
 mod cancel;
-mod doors;
-mod life;
+mod growth;
+mod lifecycle;
 mod outcome;
+mod propagate;
 mod question;
-mod spread;
 mod strategy;
 
-mod admit;
 mod apply;
+mod budget_ledger;
 mod machine;
+mod transitions;
 
 mod jitter;
 mod ready;
 mod timers;
 
+pub use attempt_api::Refusal;
 pub use batch::{Action, Batch};
-pub use doors::{Account, Amendment, Patches, Refusal};
+pub use budget_ledger::Account;
 pub use event::{Event, EventKind, EventLog};
 pub use explain::{Explanation, Held};
+pub use growth::{Amendment, Patches};
 pub use input::{Input, InputOutcome, Scope};
-pub use machine::{Counts, OpenQuestion, Tally};
+pub use machine::{AttemptCounts, Counts, OpenQuestion};
 pub use recover::Corrupt;
 pub use replay::{Divergence, replay};
 pub use scheduler::{Scheduler, TaskView};

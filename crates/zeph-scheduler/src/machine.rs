@@ -1,6 +1,6 @@
-//! The machine's state: one array per hot field, ordered maps for what few tasks have.
+//! State of the machine: one array per hot field, ordered maps for fields that few tasks have.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use zeph_graph::{
     AskWhy, Attempt, Effect, EndingWhy, Entry, Links, Policy, QuestionId, Record, RunEnd, Seq,
@@ -8,12 +8,12 @@ use zeph_graph::{
 };
 
 use crate::batch::Action;
-use crate::doors::Purse;
+use crate::budget_ledger::BudgetLedger;
 use crate::ready::Ready;
 use crate::timers::{Clock, Timers};
 
-/// Set in `waiting` when a parent has ended without completing.
-pub(crate) const SPOILED: u32 = 1 << 31;
+/// The flag in `waiting` of a task that has a parent which ended without completing.
+pub(crate) const PARENT_FAILED: u32 = 1 << 31;
 
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -22,40 +22,43 @@ pub(crate) struct Machine {
     pub(crate) policy: Policy,
 
     // Per task.
-    pub(crate) traits: Vec<Traits>,
+    pub(crate) flags: Vec<TaskFlags>,
     pub(crate) state: Vec<TaskState>,
-    // Parents that have not ended, and the `SPOILED` flag.
+    // The number of parents that have not ended, and the `PARENT_FAILED` flag.
     pub(crate) waiting: Vec<u32>,
     pub(crate) attempts: Vec<u32>,
 
-    // Of the few tasks that have one.
-    pub(crate) tally: BTreeMap<TaskId, Tally>,
+    // Fields that few tasks have.
+    pub(crate) attempt_counts: BTreeMap<TaskId, AttemptCounts>,
     pub(crate) clocks: BTreeMap<TaskId, Clock>,
     pub(crate) questions: BTreeMap<QuestionId, OpenQuestion>,
-    pub(crate) purse: Purse,
+    pub(crate) ledger: BudgetLedger,
+    // The tasks that have had a patch accepted.
+    pub(crate) proposers: BTreeSet<TaskId>,
 
     pub(crate) ready: Ready,
     pub(crate) timers: Timers,
     pub(crate) counts: Counts,
     pub(crate) run: Run,
 
-    // Between two batches.
+    // Decisions that no batch has taken yet.
     pub(crate) now: Timestamp,
     pub(crate) pending: Vec<Entry>,
     pub(crate) actions: Vec<Action>,
-    pub(crate) spread: VecDeque<TaskId>,
-    pub(crate) quota: u32,
-    // Recovered from a journal: nothing moves until `Resume`, since what was in flight is unknown.
-    pub(crate) dormant: bool,
+    // Tasks that have ended and whose dependents have not been evaluated yet.
+    pub(crate) ended: VecDeque<TaskId>,
+    pub(crate) quota: Option<u32>,
+    // Recovered from a journal and not resumed: attempts that were in flight have an unknown end.
+    pub(crate) awaiting_resume: bool,
 }
 
-/// What the hot path needs of a definition, so that the definition itself stays cold.
+/// The properties of a task that the hot path reads, copied out of its definition.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Traits {
+pub(crate) struct TaskFlags {
     pub(crate) trigger: Trigger,
     pub(crate) kind: Kind,
     pub(crate) approve: bool,
-    /// Whether attempts, or all of them together, are limited in time.
+    /// Whether the task has an attempt or a task time-out.
     pub(crate) timed: bool,
 }
 
@@ -67,7 +70,7 @@ pub(crate) enum Kind {
     Question,
 }
 
-impl Traits {
+impl TaskFlags {
     pub(crate) fn of(task: &Task) -> Self {
         let rules = task.rules();
         Self {
@@ -83,33 +86,33 @@ impl Traits {
     }
 }
 
-/// What has gone wrong with a task so far.
+/// Counts of the attempts of a task that went wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Attempts that failed and count against the retry policy.
+pub struct AttemptCounts {
+    /// Failed attempts. They count against the retry limit.
     pub failures: u32,
-    /// Attempts that a person asked for.
-    pub agains: u32,
-    /// Attempts that were lost or cut by a suspension, and cost no retry.
+    /// Attempts that a person requested by answering "retry".
+    pub manual_retries: u32,
+    /// Attempts that were lost or stopped by a suspension. They cost no retry.
     pub restarts: u32,
-    /// Attempts that ignored their cancellation and were given up.
+    /// Attempts that did not end within the grace period.
     pub abandoned: u32,
 }
 
-/// A question that waits for its answer.
+/// An open question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenQuestion {
-    /// Its number.
+    /// The number of the question.
     pub id: QuestionId,
-    /// The task that it holds up.
+    /// The task that waits for the answer.
     pub task: TaskId,
-    /// What it is about.
+    /// What the question is about.
     pub why: AskWhy,
     /// When it was asked.
     pub since: Timestamp,
 }
 
-/// How many tasks stand in each state.
+/// The number of tasks in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Counts {
@@ -123,7 +126,7 @@ pub struct Counts {
     pub failed: u32,
     pub skipped: u32,
     pub canceled: u32,
-    /// Completed tasks whose result is a substitute for one that failed.
+    /// Completed tasks with a substitute value in place of the result of a failed attempt.
     pub substituted: u32,
 }
 
@@ -160,13 +163,13 @@ impl Counts {
         .into_iter()
     }
 
-    /// Tasks that have ended.
+    /// Tasks in a terminal state.
     #[must_use]
     pub const fn ended(&self) -> u32 {
         self.completed + self.failed + self.skipped + self.canceled
     }
 
-    /// Attempts in flight, those that are being stopped included.
+    /// Attempts in flight, including those that are being stopped.
     #[must_use]
     pub const fn in_flight(&self) -> u32 {
         self.running + self.canceling
@@ -179,7 +182,7 @@ impl Counts {
     }
 }
 
-/// Where the run as a whole stands.
+/// The state of the run as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) phase: Phase,
@@ -191,18 +194,18 @@ pub(crate) struct Run {
     pub(crate) last_at: Timestamp,
 }
 
-/// The run's life, without what pause and ending add to it.
+/// The phase of a run. Pause and ending are separate flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Not opened yet.
+    /// Not started.
     New,
     /// Work may start.
     Live,
-    /// Nothing new starts; the grace runs, or has run out.
+    /// Nothing new starts; the grace period runs or has passed.
     Suspending,
-    /// At rest.
+    /// Suspended; nothing is in flight.
     Suspended,
-    /// Over.
+    /// Ended.
     Ended(RunEnd),
 }
 
@@ -218,14 +221,15 @@ impl Machine {
             .collect();
         Self {
             links,
-            traits: graph.tasks().map(|(_, task)| Traits::of(task)).collect(),
+            flags: graph.tasks().map(|(_, task)| TaskFlags::of(task)).collect(),
             state: vec![TaskState::Pending; tasks],
             waiting,
             attempts: vec![0; tasks],
-            tally: BTreeMap::new(),
+            attempt_counts: BTreeMap::new(),
             clocks: BTreeMap::new(),
             questions: BTreeMap::new(),
-            purse: Purse::new(policy.budget),
+            ledger: BudgetLedger::new(policy.budget),
+            proposers: BTreeSet::new(),
             ready: Ready::new(&graph, weight),
             timers: Timers::default(),
             // A graph holds fewer tasks than a u32 counts.
@@ -245,9 +249,9 @@ impl Machine {
             now: Timestamp::ZERO,
             pending: Vec::new(),
             actions: Vec::new(),
-            spread: VecDeque::new(),
-            quota: u32::MAX,
-            dormant: false,
+            ended: VecDeque::new(),
+            quota: None,
+            awaiting_resume: false,
             graph,
             policy,
         }
@@ -257,15 +261,15 @@ impl Machine {
         self.state[task.index()]
     }
 
-    pub(crate) fn tally(&self, task: TaskId) -> Tally {
-        self.tally.get(&task).copied().unwrap_or_default()
+    pub(crate) fn attempt_counts(&self, task: TaskId) -> AttemptCounts {
+        self.attempt_counts.get(&task).copied().unwrap_or_default()
     }
 
     pub(crate) fn effect(&self, task: TaskId) -> Effect {
         self.graph.task(task).rules().effect
     }
 
-    /// The attempt that the next start will be.
+    /// The number of the next attempt.
     pub(crate) fn next_attempt(&self, task: TaskId) -> Attempt {
         match Attempt::new(self.attempts[task.index()]) {
             Some(last) => last.next(),
@@ -273,15 +277,15 @@ impl Machine {
         }
     }
 
-    /// Whether tasks may start, slots and lanes apart.
+    /// Whether the run may start tasks, apart from slots and lanes.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.run.phase, Phase::Live)
             && self.run.ending.is_none()
             && !self.run.paused
-            && !self.dormant
+            && !self.awaiting_resume
     }
 
-    /// Makes a decision: applies it at once and keeps it for the next batch.
+    /// Records a decision: applies it at once and adds it to the next batch.
     pub(crate) fn record(&mut self, record: Record) {
         let entry = Entry {
             seq: self.run.next_seq,
@@ -289,7 +293,7 @@ impl Machine {
             record,
         };
         debug_assert!(
-            self.admits(&record),
+            self.allows(&record),
             "{record:?} in {:?}",
             record.task().map(|t| self.state(t))
         );

@@ -1,4 +1,4 @@
-//! Outcome: what follows when an attempt ends, by itself or because it was told to.
+//! Outcome: what follows when an attempt completes, fails, is stopped, or is lost.
 
 use std::time::Duration;
 
@@ -10,13 +10,22 @@ use crate::batch::Action;
 use crate::input::InputOutcome;
 use crate::machine::Machine;
 
-/// What an executor said when an attempt failed.
+/// The failure of an attempt, as its executor reported it.
 #[derive(Clone, Copy)]
 pub(crate) struct Failure {
     pub(crate) fault: Fault,
     pub(crate) error: Option<ContentId>,
     pub(crate) log: Option<ContentId>,
     pub(crate) retry_after: Option<Duration>,
+}
+
+/// The condition of an attempt in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InFlight {
+    /// It is running.
+    Running,
+    /// It is being stopped for this reason.
+    Stopping(CutWhy),
 }
 
 impl Machine {
@@ -28,14 +37,16 @@ impl Machine {
         log: Option<ContentId>,
     ) -> InputOutcome {
         let output = output.map_or(Output::None, Output::Content);
-        match self.current(task, attempt) {
-            // A result that makes it before the suspension is a result.
-            Some(None | Some(CutWhy::Suspend)) => {
+        match self.in_flight(task, attempt) {
+            // A result within the grace period of a suspension counts.
+            Some(InFlight::Running | InFlight::Stopping(CutWhy::Suspend)) => {
                 self.record(Record::Completed { task, output, log });
-                self.spread.push_back(task);
+                self.ended.push_back(task);
             }
-            // The decision to stop it stands, whoever was faster.
-            Some(Some(why)) => self.cut(task, attempt, Some(why), CutHow::Stopped, log),
+            // After a cancel or a time-out a late result does not count.
+            Some(InFlight::Stopping(why)) => {
+                self.attempt_cut(task, attempt, Some(why), CutHow::Stopped, log);
+            }
             None => return InputOutcome::Stale,
         }
         InputOutcome::Accepted
@@ -53,8 +64,8 @@ impl Machine {
             log,
             retry_after,
         } = failure;
-        match self.current(task, attempt) {
-            Some(None) => {
+        match self.in_flight(task, attempt) {
+            Some(InFlight::Running) => {
                 self.record(Record::AttemptFailed {
                     task,
                     attempt,
@@ -64,25 +75,31 @@ impl Machine {
                 });
                 self.after_failure(task, fault, retry_after);
             }
-            Some(Some(why)) => self.cut(task, attempt, Some(why), CutHow::Stopped, log),
+            Some(InFlight::Stopping(why)) => {
+                self.attempt_cut(task, attempt, Some(why), CutHow::Stopped, log);
+            }
             None => return InputOutcome::Stale,
         }
         InputOutcome::Accepted
     }
 
     pub(crate) fn on_lost(&mut self, task: TaskId, attempt: Attempt) -> InputOutcome {
-        match self.current(task, attempt) {
-            Some(why) => self.cut(task, attempt, why, CutHow::Lost, None),
+        let why = match self.in_flight(task, attempt) {
+            Some(InFlight::Running) => None,
+            Some(InFlight::Stopping(why)) => Some(why),
             None => return InputOutcome::Stale,
-        }
+        };
+        self.attempt_cut(task, attempt, why, CutHow::Lost, None);
         InputOutcome::Accepted
     }
 
-    /// If that attempt is in flight: why it is being stopped, if it is.
-    pub(crate) fn current(&self, task: TaskId, attempt: Attempt) -> Option<Option<CutWhy>> {
+    /// The condition of the attempt, if it is in flight.
+    pub(crate) fn in_flight(&self, task: TaskId, attempt: Attempt) -> Option<InFlight> {
         match self.state.get(task.index())? {
-            TaskState::Running { attempt: a, .. } if *a == attempt => Some(None),
-            TaskState::Canceling { attempt: a, why } if *a == attempt => Some(Some(*why)),
+            TaskState::Running { attempt: a, .. } if *a == attempt => Some(InFlight::Running),
+            TaskState::Canceling { attempt: a, why } if *a == attempt => {
+                Some(InFlight::Stopping(*why))
+            }
             TaskState::Running { .. }
             | TaskState::Canceling { .. }
             | TaskState::Pending
@@ -96,8 +113,9 @@ impl Machine {
         }
     }
 
-    /// An attempt that was being stopped has ended, was given up, or was lost.
-    pub(crate) fn cut(
+    /// Records that an attempt was stopped, abandoned or lost, and what follows. `why` is the reason for
+    /// which it was being stopped, if it was.
+    pub(crate) fn attempt_cut(
         &mut self,
         task: TaskId,
         attempt: Attempt,
@@ -126,7 +144,7 @@ impl Machine {
         match why {
             Some(CutWhy::Cancel(why)) => {
                 self.record(Record::Canceled { task, why });
-                self.spread.push_back(task);
+                self.ended.push_back(task);
             }
             Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) if unknown && at_most_once => {
                 self.ask_failure(task, Fault::Interrupted);

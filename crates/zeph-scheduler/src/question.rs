@@ -1,4 +1,4 @@
-//! Questions: what an answer, or the lack of one, leads to.
+//! Questions: what follows from an answer or from a default.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use zeph_graph::{
     Answer, AskWhy, FailureAnswer, Fault, OnFailure, Output, QuestionId, Record, TaskId, Work,
 };
 
-use crate::admit::fits;
 use crate::input::InputOutcome;
 use crate::machine::{Kind, Machine};
+use crate::transitions::is_valid_answer;
 
 impl Machine {
     pub(crate) fn on_answered(&mut self, question: QuestionId, answer: Answer) -> InputOutcome {
         let Some(open) = self.questions.get(&question) else {
             return InputOutcome::Stale;
         };
-        // Nobody can answer with a value of the definition that the definition does not have.
+        // The definition's value is an answer only if the definition has one.
         let default = || self.default_answer(question).map(|(_, default)| default);
         let unknown = answer == Answer::Value(Output::Definition) && default() != Some(answer);
-        if unknown || !fits(open.why, answer) {
+        if unknown || !is_valid_answer(open.why, answer) {
             return InputOutcome::Rejected;
         }
         self.answer(question, answer, false);
         InputOutcome::Accepted
     }
 
-    /// Nobody answered in time.
+    /// Answers with the default, since no answer came in time.
     pub(crate) fn answer_by_default(&mut self, question: QuestionId) {
         if let Some((_, answer)) = self.default_answer(question) {
             self.answer(question, answer, true);
@@ -50,7 +50,7 @@ impl Machine {
                     task,
                     why: zeph_graph::SkipWhy::Declined,
                 });
-                self.spread.push_back(task);
+                self.ended.push_back(task);
             }
             Answer::Failure(FailureAnswer::Retry) => self.record(Record::Readied { task }),
             Answer::Failure(FailureAnswer::Skip) => self.fail(task, fault_of(open.why)),
@@ -61,12 +61,12 @@ impl Machine {
                     output,
                     log: None,
                 });
-                self.spread.push_back(task);
+                self.ended.push_back(task);
             }
         }
     }
 
-    /// How long the question waits before its default counts.
+    /// How long the question waits before its default is used.
     pub(crate) fn question_wait(&self, question: QuestionId) -> Option<Duration> {
         self.default_answer(question).map(|(wait, _)| wait)
     }
@@ -86,9 +86,9 @@ impl Machine {
                 let (wait, yes) = task.rules().approve.as_ref()?.fallback?;
                 Some((wait, if yes { Answer::Yes } else { Answer::No }))
             }
-            // What must not happen twice is never repeated without a person's word.
+            // An at-most-once task is never repeated without a decision of a person.
             AskWhy::Failure(Fault::Interrupted) => None,
-            // The strategy does not speak for a budget, so its default does not either.
+            // The policy decides about budgets, so the default of the strategy does not apply.
             AskWhy::Failure(Fault::Budget) => None,
             AskWhy::Failure(_) => match &task.rules().on_failure {
                 OnFailure::Ask(ask) => {
@@ -100,9 +100,9 @@ impl Machine {
         }
     }
 
-    /// May start now, as far as parents and people are concerned.
+    /// Starts the work of a task whose trigger has fired and which is approved.
     pub(crate) fn launch(&mut self, task: TaskId) {
-        match self.traits[task.index()].kind {
+        match self.flags[task.index()].kind {
             Kind::Action => self.record(Record::Readied { task }),
             Kind::Question => self.ask(task, AskWhy::Work),
             Kind::Milestone => {
@@ -111,13 +111,13 @@ impl Machine {
                     output: Output::None,
                     log: None,
                 });
-                self.spread.push_back(task);
+                self.ended.push_back(task);
             }
         }
     }
 }
 
-/// What the failed task is said to have failed by.
+/// The failure that a question is about.
 fn fault_of(why: AskWhy) -> Fault {
     match why {
         AskWhy::Failure(fault) => fault,

@@ -1,34 +1,34 @@
 //! The ready queue: which task starts next, and which must wait for a lane.
 //!
-//! Tasks that use the same lanes form a class; a class is a queue of its own. A class whose best task
-//! finds a lane full is parked on that lane and looked at again when the lane gets room: a dispatch
-//! looks at the best task of a class at most, never at those behind it.
+//! Tasks that use the same lanes form a class, and each class has its own queue. A class whose best task
+//! finds a lane full is parked on that lane until the lane has free units again. A dispatch inspects at
+//! most the best task of each class.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use zeph_graph::{LaneUse, TaskGraph, TaskId};
 
-/// Order of starting: priority, then critical path, then first in first out.
+/// Start order: priority, then critical path, then first in first out.
 type Rank = (Reverse<i32>, Reverse<u64>);
-/// When a task became ready, as a running number; 0 is never one.
+/// When a task became ready, as a running number; never 0.
 type Stamp = u32;
 
 #[derive(Debug)]
 pub(crate) struct Ready {
     classes: Vec<Class>,
-    // The class of the tasks that use those lanes.
+    // The class of each set of lanes.
     known: BTreeMap<Vec<LaneUse>, u32>,
-    // The class of each task up to the last one with lanes; the others are of the first.
+    // The class of each task up to the last one with lanes; the others are in class 0.
     class_of: Vec<u32>,
-    // The stamp under which a task is queued; 0 when it is not.
+    // The stamp of each queued task; 0 if it is not queued.
     stamp: Vec<Stamp>,
     last_stamp: Stamp,
-    // The priority of each task up to the last one with another than 0.
+    // The priority of each task up to the last one whose priority is not 0.
     priority: Vec<i32>,
     // Bottom level of each task.
     weight: Vec<u64>,
-    // Best task of each class that is neither empty nor parked.
+    // The best task of each class that is neither empty nor parked.
     heads: BTreeSet<(Rank, Stamp, u32)>,
     parked: Vec<Vec<u32>>,
     used: Vec<u32>,
@@ -64,7 +64,7 @@ impl Ready {
         ready
     }
 
-    /// Takes in the tasks that the graph has got since, with their bottom levels.
+    /// Adds the tasks that were added to the graph, with their bottom levels.
     pub(crate) fn grow(&mut self, graph: &TaskGraph, mut weight: Vec<u64>) {
         let known = self.stamp.len();
         self.stamp.resize(graph.len(), 0);
@@ -83,7 +83,8 @@ impl Ready {
                 continue;
             }
             let classes = &mut self.classes;
-            let lanes = merged(&rules.lanes);
+            let mut lanes = rules.lanes.clone();
+            lanes.sort_unstable_by_key(|used| used.lane);
             let class = *self.known.entry(lanes).or_insert_with_key(|lanes| {
                 classes.push(Class {
                     lanes: lanes.clone(),
@@ -105,7 +106,7 @@ impl Ready {
         self.class_of.get(task.index()).copied().unwrap_or(0)
     }
 
-    /// Queues a task behind those of its rank.
+    /// Queues a task behind the tasks of equal rank.
     pub(crate) fn push(&mut self, task: TaskId) {
         debug_assert_eq!(self.stamp[task.index()], 0, "{task} is queued already");
         self.last_stamp = self.last_stamp.wrapping_add(1).max(1);
@@ -122,11 +123,11 @@ impl Ready {
             .or_default()
             .push_back((task, stamp));
         if class.head.is_none_or(|head| (rank, stamp) < head) {
-            self.show_head(index, Some((rank, stamp)));
+            self.set_head(index, Some((rank, stamp)));
         }
     }
 
-    /// Takes a task out, wherever it stands. A task that is not queued is left alone.
+    /// Removes a task from its queue. No-op if it is not queued.
     pub(crate) fn remove(&mut self, task: TaskId) {
         if std::mem::take(&mut self.stamp[task.index()]) == 0 {
             return;
@@ -134,7 +135,7 @@ impl Ready {
         self.len -= 1;
         let index = self.class_index(task);
         let class = &mut self.classes[index as usize];
-        // What lies deeper in the queue is dropped when it comes to the front.
+        // Removed tasks deeper in the queue are dropped when they reach the front.
         while let Some(mut first) = class.queue.first_entry() {
             match first.get().front() {
                 Some(&(id, stamp)) if self.stamp[id.index()] == stamp => break,
@@ -147,11 +148,11 @@ impl Ready {
             Some((rank, stamp))
         });
         if head != class.head {
-            self.show_head(index, head);
+            self.set_head(index, head);
         }
     }
 
-    fn show_head(&mut self, index: u32, head: Option<(Rank, Stamp)>) {
+    fn set_head(&mut self, index: u32, head: Option<(Rank, Stamp)>) {
         let class = &mut self.classes[index as usize];
         let old = std::mem::replace(&mut class.head, head);
         if class.parked {
@@ -165,7 +166,7 @@ impl Ready {
         }
     }
 
-    /// The task that is to start next: the best one whose lanes all have room.
+    /// The next task to start: the best one whose lanes all have room.
     pub(crate) fn next(&mut self) -> Option<TaskId> {
         while let Some(&(rank, stamp, index)) = self.heads.first() {
             let class = &mut self.classes[index as usize];
@@ -194,7 +195,7 @@ impl Ready {
         })
     }
 
-    /// Accounts for an attempt that starts.
+    /// Occupies the lanes of a task whose attempt starts.
     pub(crate) fn occupy(&mut self, task: TaskId) {
         let class = &self.classes[self.class_index(task) as usize];
         for used in &class.lanes {
@@ -203,10 +204,10 @@ impl Ready {
         }
     }
 
-    /// Accounts for an attempt that ended, and looks again at what waited for its lanes.
+    /// Frees the lanes of a task whose attempt ended, and unparks the classes that wait for them.
     ///
-    /// Cost: a logarithm for each class that is parked on one of them. All are woken, since the best may
-    /// turn out to wait for another lane; those that find no room are parked again one by one.
+    /// Cost: a logarithm for each unparked class. All are unparked, since the best one may have to wait
+    /// for another lane; the others are parked again when a dispatch inspects them.
     pub(crate) fn release(&mut self, task: TaskId) {
         let index = self.class_index(task) as usize;
         for i in 0..self.classes[index].lanes.len() {
@@ -222,7 +223,7 @@ impl Ready {
         }
     }
 
-    /// The lanes of a task, each once.
+    /// The lanes of a task, in order.
     pub(crate) fn lanes_of(&self, task: TaskId) -> &[LaneUse] {
         &self.classes[self.class_index(task) as usize].lanes
     }
@@ -241,18 +242,6 @@ impl Ready {
         all.sort_unstable();
         all.into_iter().map(|(_, _, id)| id).collect()
     }
-}
-
-/// A lane named twice weighs the sum.
-fn merged(lanes: &[LaneUse]) -> Vec<LaneUse> {
-    let mut sums: BTreeMap<_, u32> = BTreeMap::new();
-    for used in lanes {
-        let sum = sums.entry(used.lane).or_default();
-        *sum = sum.saturating_add(used.weight);
-    }
-    sums.into_iter()
-        .map(|(lane, weight)| LaneUse { lane, weight })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,78 +1,78 @@
-//! Recover: a machine from its header and journal, by folding `apply`.
+//! Recovery: rebuilds a scheduler from header and journal, as a fold of `apply`.
 
 use zeph_graph::wire::Diagnostics;
 use zeph_graph::{ContentId, Entry, Header, Record, Seq, Timestamp};
 
 use crate::{Patches, Scheduler};
 
-/// A journal that this graph and these records cannot have produced.
+/// A journal that no run of this graph can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Corrupt {
-    /// A record is missing, or stands twice.
-    #[error("record {found} stands where record {expected} belongs")]
+    /// A record is missing or duplicated.
+    #[error("expected record {expected}, found record {found}")]
     Gap {
-        /// The number that would have followed.
+        /// The number of the next record.
         expected: Seq,
-        /// The number that did.
+        /// The number found.
         found: Seq,
     },
-    /// A record is older than the one before it.
-    #[error("record {seq} is dated before the one that precedes it")]
+    /// A record has an earlier time than the record before it.
+    #[error("record {seq} has an earlier time than the record before it")]
     Backwards {
-        /// Its number.
+        /// The number of the record.
         seq: Seq,
-        /// Its date.
+        /// The time of the record.
         at: Timestamp,
     },
-    /// A record tells of something that cannot follow what precedes it, or of a task that is not there.
-    #[error("record {seq} cannot follow what precedes it: {record:?}")]
+    /// A record is not allowed in the state before it, or names an unknown task.
+    #[error("record {seq} is not allowed here: {record:?}")]
     Impossible {
-        /// Its number.
+        /// The number of the record.
         seq: Seq,
-        /// What it says.
+        /// The record.
         record: Record,
     },
-    /// The patch that a record names was not given.
-    #[error("record {seq} names content {content} as a patch, and it is not there")]
+    /// The patch that a record names is missing.
+    #[error("record {seq} refers to the patch in content {content}, which is missing")]
     NoPatch {
-        /// The record's number.
+        /// The number of the record.
         seq: Seq,
         /// The content.
         content: ContentId,
     },
-    /// The patch that a record names does not fit the graph.
-    #[error("the patch in content {content}, which record {seq} names, is damaged: {cause}")]
+    /// The patch that a record names is not valid for the graph.
+    #[error("the patch in content {content}, which record {seq} refers to, is not valid: {cause}")]
     Patch {
-        /// The record's number.
+        /// The number of the record.
         seq: Seq,
         /// The content.
         content: ContentId,
-        /// What is wrong with it.
+        /// The defects.
         #[source]
         cause: Diagnostics,
     },
 }
 
 impl Scheduler {
-    /// Rebuilds the machine that wrote this journal.
+    /// Rebuilds the scheduler that wrote this journal.
     ///
-    /// Nothing is decided anew, and nothing moves until [`Input::Resume`](crate::Input::Resume): what was in flight when
-    /// the journal ends has an unknown end, and the effect classes say what becomes of it.
+    /// Nothing is decided again, and nothing starts until [`Input::Resume`](crate::Input::Resume):
+    /// attempts that were in flight have an unknown end, and their effect classes decide what follows.
     ///
-    /// `patches` holds those contents that the journal's `Amended` records name; a run whose graph never
-    /// grew needs none. Cost: that of applying each record and each patch once. No other content is read.
+    /// `patches` holds the contents that the `Amended` records of the journal name. Cost: applying each
+    /// record and each patch once.
     ///
     /// # Errors
-    /// [`Corrupt`] at the first record that cannot be.
+    /// [`Corrupt`] at the first record that is not allowed.
     pub fn recover(
         header: Header,
         journal: impl IntoIterator<Item = Entry>,
         patches: &Patches,
     ) -> Result<Self, Corrupt> {
-        let mut scheduler = Self::of_header(header);
+        let mut scheduler = Self::from_header(header);
         let machine = &mut scheduler.machine;
-        machine.dormant = true;
+        machine.awaiting_resume = true;
         for entry in journal {
             let Entry { seq, at, record } = entry;
             if seq != machine.run.next_seq {
@@ -84,7 +84,7 @@ impl Scheduler {
             if at < machine.run.last_at {
                 return Err(Corrupt::Backwards { seq, at });
             }
-            if !machine.admits(&record) {
+            if !machine.allows(&record) {
                 return Err(Corrupt::Impossible { seq, record });
             }
             if let Record::Amended { content, .. } = record {
@@ -103,9 +103,9 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// Whether the machine was recovered and still waits for [`Input::Resume`](crate::Input::Resume).
+    /// Whether the scheduler was recovered and waits for [`Input::Resume`](crate::Input::Resume).
     #[must_use]
-    pub const fn is_dormant(&self) -> bool {
-        self.machine.dormant
+    pub const fn awaits_resume(&self) -> bool {
+        self.machine.awaiting_resume
     }
 }

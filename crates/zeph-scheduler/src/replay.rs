@@ -1,64 +1,60 @@
-//! Replay: a journal is made once more, from nothing but its header and what happened.
+//! Replay: decides a journal again from its header and its inputs, and compares the records.
 //!
-//! For each record that the machine has not made yet, what must have happened is read off the record:
-//! a result, an answer, a request, or the passing of time. The machine is told, and decides again. What
-//! it then records must be the journal, record by record, time by time.
-
-mod cancel;
+//! Inputs are not stored; each is derived from the first record that it led to: a result, an answer, a
+//! request, or a timer. The scheduler handles the input again, and its records must equal the journal.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use zeph_graph::{
-    Attempt, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Header, Output, Record, TaskId,
-    Timestamp,
+    Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Header, Output, Record,
+    TaskId, Timestamp,
 };
 
 use crate::input::{Input, Scope};
 use crate::{Corrupt, Patches, Scheduler};
 
-/// Where a journal differs from what this machine decides.
+/// The first difference between a journal and the decisions of this scheduler.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Divergence {
-    /// It records something else.
-    #[error("record {} is {:?} in the journal, and this machine decides {:?} (record {})", .journal.seq, .journal.record, .decided.record, .decided.seq)]
+    /// The scheduler records something else.
+    #[error("record {} is {:?} in the journal, but this scheduler decides {:?} (record {})", .journal.seq, .journal.record, .decided.record, .decided.seq)]
     Differs {
-        /// What the journal has.
+        /// The record of the journal.
         journal: Entry,
-        /// What the machine records in its place.
+        /// The record of the scheduler in its place.
         decided: Entry,
     },
-    /// Nothing that can have happened leads to the record.
-    #[error("record {} is {:?}, and nothing that can have happened leads to it", .journal.seq, .journal.record)]
+    /// No input leads to the record.
+    #[error("record {} is {:?}, and no input leads to it", .journal.seq, .journal.record)]
     Unexplained {
-        /// What the journal has.
+        /// The record of the journal.
         journal: Entry,
     },
-    /// The machine has decided more than the journal says, in the same step as its last record.
-    #[error("the journal ends, and this machine goes on to record {:?}", .decided.record)]
+    /// The scheduler decides more than the journal holds, in the same step as its last record.
+    #[error("the journal ends, but this scheduler records {:?} next", .decided.record)]
     More {
-        /// What it records.
+        /// The next record of the scheduler.
         decided: Entry,
     },
-    /// The journal up to a resumption cannot be read back.
+    /// The journal up to a resumption cannot be recovered.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
 }
 
-/// Decides a whole journal once more, and compares.
+/// Decides a whole journal again, and compares.
 ///
-/// `patches` is as for [`Scheduler::recover`]. `retry_after` is asked at each `AttemptFailed` for the
-/// shortest wait that the executor asked for, if it did: it is an input that no record holds, only the
-/// error that the record names. Returns the number of records, which all agree.
+/// `patches` is as for [`Scheduler::recover`]. `retry_after` is called for each `AttemptFailed` and
+/// returns the shortest wait that the executor asked for: no record holds it, only the error content that
+/// the record names. Returns the number of records, which all agree.
 ///
-/// Before the last `Resumed` a decision that the journal lacks is taken for one that a process had not
-/// saved when it died: the machine is recovered from what is there, once for each `Resumed`, and goes
-/// on. So a record that somebody took out of there is not missed if nothing saved depends on it, and at
-/// most one such gap is allowed for each resumption. After the last `Resumed` nothing may be missing.
+/// Before the last `Resumed`, a decision that the journal lacks is treated as one that a process had not
+/// saved when it died: the scheduler is recovered from the records before it, at most once for each
+/// `Resumed`. A record that was removed from there is therefore not noticed if no later record depends on
+/// it. After the last `Resumed` nothing may be missing.
 ///
-/// Cost: that of the run itself, and of one recovery for each time it was resumed; a recovery reads the
-/// journal up to there.
+/// Cost: that of the run itself, plus one recovery of the journal so far for each resumption.
 ///
 /// # Errors
 /// [`Divergence`] at the first record that differs.
@@ -91,14 +87,14 @@ pub fn replay(
     let last_resume = journal
         .iter()
         .rposition(|entry| entry.record == Record::Resumed);
-    let mut scheduler = Scheduler::of_header(header());
+    let mut scheduler = Scheduler::from_header(header());
     let mut decided: VecDeque<Entry> = VecDeque::new();
-    // Whether the machine of the next `Resumed` is there already.
+    // Whether the scheduler for the next `Resumed` has been recovered already.
     let mut recovered = false;
     for (place, &entry) in journal.iter().enumerate() {
         let resumes = entry.record == Record::Resumed;
-        // What a process had decided and not saved when it died is in no journal. The next one is at
-        // work from there on, though it may write down requests before it says so.
+        // A process died with unsaved decisions. The next process writes from here on; it may record
+        // requests before its `Resumed`.
         let died = last_resume.is_some_and(|last| place <= last)
             && decided.front().is_some_and(|one| *one != entry);
         if (resumes || died) && !recovered {
@@ -115,7 +111,7 @@ pub fn replay(
                 patches,
                 retry_after,
             };
-            cause.happen();
+            cause.apply();
             decided.extend(std::mem::take(&mut scheduler.machine.pending));
             scheduler.machine.actions.clear();
         }
@@ -136,7 +132,7 @@ pub fn replay(
     }
 }
 
-/// What must have happened for a record to be made.
+/// The input that leads to a record.
 struct Cause<'a> {
     scheduler: &'a mut Scheduler,
     entry: Entry,
@@ -147,22 +143,22 @@ struct Cause<'a> {
 }
 
 impl Cause<'_> {
-    fn happen(mut self) {
+    fn apply(mut self) {
         let now = self.entry.at;
         match self.entry.record {
-            Record::Opened => self.tell(Input::Start),
+            Record::Opened => self.handle(Input::Start),
             Record::Started { .. } => self.start(now),
             Record::Reserved { .. }
             | Record::Settled { .. }
             | Record::Noted { .. }
             | Record::Amended { .. } => self.write(now),
-            Record::Budgeted { budget } => self.tell(Input::Budget(budget)),
-            Record::Paused => self.tell(Input::Pause),
-            Record::Unpaused => self.tell(Input::Unpause),
-            Record::Resumed => self.tell(Input::Resume),
+            Record::Budgeted { budget } => self.handle(Input::Budget(budget)),
+            Record::Paused => self.handle(Input::Pause),
+            Record::Unpaused => self.handle(Input::Unpause),
+            Record::Resumed => self.handle(Input::Resume),
             Record::Completed { task, output, log } => {
                 let attempt = self.attempt(task);
-                self.tell(Input::Completed {
+                self.handle(Input::Completed {
                     task,
                     attempt,
                     output: content(output),
@@ -176,8 +172,8 @@ impl Cause<'_> {
                 error,
                 log,
             } => {
-                let retry_after = self.floor(task);
-                self.tell(Input::Failed {
+                let retry_after = self.retry_after(task);
+                self.handle(Input::Failed {
                     task,
                     attempt,
                     fault,
@@ -197,20 +193,20 @@ impl Cause<'_> {
                 answer,
                 by_default: false,
                 ..
-            } => self.tell(Input::Answered { question, answer }),
-            Record::Suspending => self.tell(Input::Suspend),
+            } => self.handle(Input::Answered { question, answer }),
+            Record::Suspending => self.handle(Input::Suspend),
             Record::CancelRequested { task, why, .. } => match why {
-                CutWhy::Cancel(why) => self.cancel(task, why),
-                CutWhy::Suspend if !self.is_due(now) => self.tell(Input::Suspend),
+                CutWhy::Cancel(why) => self.handle(cancel(task, why)),
+                CutWhy::Suspend if !self.is_due(now) => self.handle(Input::Suspend),
                 CutWhy::Suspend | CutWhy::AttemptTimeout | CutWhy::TaskTimeout => {
-                    self.tell(Input::Tick);
+                    self.handle(Input::Tick);
                 }
             },
-            Record::Canceled { task, why } => self.cancel(task, why),
+            Record::Canceled { task, why } => self.handle(cancel(task, why)),
             Record::Ending {
                 why: EndingWhy::Cancel,
-            } => self.tell(Input::Cancel(Scope::Run)),
-            // Time has passed, or nothing leads here.
+            } => self.handle(Input::Cancel(Scope::Run)),
+            // A timer fired, or no input leads here.
             Record::Ending { .. }
             | Record::Answered { .. }
             | Record::Readied { .. }
@@ -219,11 +215,11 @@ impl Cause<'_> {
             | Record::Failed { .. }
             | Record::Skipped { .. }
             | Record::Suspended
-            | Record::Ended { .. } => self.tell(Input::Tick),
+            | Record::Ended { .. } => self.handle(Input::Tick),
         }
     }
 
-    /// What an attempt writes while it runs.
+    /// Repeats a call of the attempt API.
     fn write(&mut self, now: Timestamp) {
         let Some(task) = self.entry.record.task() else {
             return;
@@ -249,26 +245,26 @@ impl Cause<'_> {
         }
     }
 
-    fn tell(&mut self, input: Input) {
+    fn handle(&mut self, input: Input) {
         self.scheduler.handle(self.entry.at, input);
     }
 
-    /// One slot more than is taken, and no more: which starts came in one batch does not matter.
+    /// Allows exactly one more attempt, so that starts are decided one by one as in the journal.
     fn start(&mut self, now: Timestamp) {
         let quota = self.scheduler.counts().in_flight().saturating_add(1);
         self.scheduler.handle(now, Input::Quota(quota));
-        // A timer that was due comes first, and then the start is not next.
+        // If a timer was due, its records come first and the start is not next.
         if self.scheduler.machine.pending.is_empty() {
             self.scheduler.machine.dispatch();
         }
     }
 
     fn cut(&mut self, task: TaskId, attempt: Attempt, how: CutHow, log: Option<ContentId>) {
-        self.tell(match how {
+        self.handle(match how {
             CutHow::Stopped => Input::Failed {
                 task,
                 attempt,
-                // It was told to stop, so what it says of its end does not count.
+                // The attempt was being stopped, so its fault does not count.
                 fault: Fault::Error,
                 error: None,
                 log,
@@ -279,9 +275,9 @@ impl Cause<'_> {
         });
     }
 
-    /// The floor that the executor asked for, as exactly as the journal has it: the error keeps
-    /// milliseconds, the record that follows has microseconds.
-    fn floor(&self, task: TaskId) -> Option<Duration> {
+    /// The shortest wait that the executor asked for. The error content has milliseconds; the exact value
+    /// is taken from the next record.
+    fn retry_after(&self, task: TaskId) -> Option<Duration> {
         let asked = (self.retry_after)(&self.entry)?;
         let next = self.rest.get(1)?.record;
         let Record::BackedOff { task: of, until } = next else {
@@ -292,17 +288,27 @@ impl Cause<'_> {
         Some(if of == task && near { waited } else { asked })
     }
 
-    /// Whether a timer is due by then.
+    /// Whether a timer is due at that time.
     fn is_due(&self, now: Timestamp) -> bool {
         self.scheduler.deadline().is_some_and(|due| due <= now)
     }
 
-    /// The attempt that the task is at.
+    /// The last attempt of the task.
     fn attempt(&self, task: TaskId) -> Attempt {
         let machine = &self.scheduler.machine;
         let last = machine.attempts.get(task.index());
         last.and_then(|&last| Attempt::new(last))
             .unwrap_or(Attempt::FIRST)
+    }
+}
+
+/// The cancel that leads to a record with this reason.
+const fn cancel(task: TaskId, why: CancelWhy) -> Input {
+    match why {
+        CancelWhy::Task => Input::Cancel(Scope::Task(task)),
+        CancelWhy::Downstream(root) => Input::Cancel(Scope::Downstream(TaskId::from_index(root))),
+        CancelWhy::Run => Input::Cancel(Scope::Run),
+        CancelWhy::Abort | CancelWhy::RunTimeout => Input::Tick,
     }
 }
 
@@ -316,7 +322,7 @@ fn content(output: Output) -> Option<ContentId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zeph_graph::{CancelWhy, Policy, Task, TaskGraph};
+    use zeph_graph::{Policy, Task, TaskGraph};
 
     fn header() -> Header {
         let mut graph = TaskGraph::new();
@@ -348,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_of_another_copy_of_the_graph_is_the_same() {
+    fn a_journal_replays_on_another_copy_of_the_graph() {
         let first = TaskId::from_index(0);
         let done = Input::Completed {
             task: first,
@@ -384,18 +390,18 @@ mod tests {
         let inputs = [Input::Start, Input::Quota(1)].into_iter().chain(done);
         let inputs: Vec<Input> = inputs.chain([cancel]).collect();
         let whole = journal_of(chain(), &inputs);
-        let cut = |entry: &Entry| matches!(entry.record, Record::Canceled { .. });
-        let canceled = whole.iter().filter(|entry| cut(entry)).count();
+        let is_canceled = |entry: &&Entry| matches!(entry.record, Record::Canceled { .. });
+        let canceled = whole.iter().filter(is_canceled).count();
         assert!(canceled as u32 >= TASKS / 2 - 1, "only {canceled}");
         let replayed = replay(&chain, &whole, &Patches::new(), &|_| None);
         assert_eq!(replayed, Ok(whole.len() as u64));
     }
 
     #[test]
-    fn a_task_that_is_not_there_is_told_and_no_panic() {
+    fn a_record_of_an_unknown_task_is_reported_without_a_panic() {
         let whole = journal(&[Input::Start]);
         let (task, last) = (TaskId::from_index(99), whole[whole.len() - 1]);
-        for why in [CancelWhy::Task, CancelWhy::Downstream] {
+        for why in [CancelWhy::Task, CancelWhy::Downstream(99)] {
             let foreign = Entry {
                 seq: last.seq.plus(1),
                 at: last.at,

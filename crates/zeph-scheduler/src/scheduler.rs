@@ -1,4 +1,4 @@
-//! Scheduler: the contract. Inputs in, batches out, actions only for what is saved.
+//! Scheduler: the public contract. Inputs in, batches out, actions only for saved batches.
 
 use zeph_graph::{
     Attempt, Header, Policy, RunEnd, RunState, Seq, TaskGraph, TaskId, TaskState, Timestamp,
@@ -6,15 +6,14 @@ use zeph_graph::{
 
 use crate::batch::{Action, Batch};
 use crate::input::{Input, InputOutcome};
-use crate::machine::{Counts, Machine, OpenQuestion, Phase, Tally};
+use crate::machine::{AttemptCounts, Counts, Machine, OpenQuestion, Phase};
 use crate::outcome::Failure;
 
-/// The pure scheduling machine of one run.
+/// The sans-IO scheduler of one run.
 ///
-/// The driver tells it what happened ([`handle`](Self::handle)), saves the decisions it hands out
-/// ([`step`](Self::step)), and performs the actions that it gets for them
-/// ([`saved`](Self::saved)). If a save fails, the machine is dropped and rebuilt from the journal by
-/// [`recover`](Self::recover); it is never rolled back.
+/// The driver reports events ([`handle`](Self::handle)), saves the decisions ([`step`](Self::step)), and
+/// performs the actions that it gets in return ([`saved`](Self::saved)). If a save fails, the driver drops
+/// the scheduler and rebuilds it from the journal ([`recover`](Self::recover)); there is no rollback.
 ///
 /// # Examples
 /// ```
@@ -43,7 +42,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A machine for a new run. Never fails: a graph is valid by construction.
+    /// A scheduler for a new run. Never fails: a graph is valid by construction.
     ///
     /// Cost: one pass over tasks and dependencies.
     #[must_use]
@@ -54,47 +53,47 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn of_header(header: Header) -> Self {
+    pub(crate) fn from_header(header: Header) -> Self {
         Self::new(header.graph, header.policy)
     }
 
-    /// Takes what happened into account.
+    /// Applies an event, its consequences, and the timers that are due.
     ///
-    /// Any order, any repetition: what is stale changes nothing and says so. `now` before an earlier
-    /// `now` counts as that one. What is reported is applied before the timers that are due at `now`,
-    /// so a result beats a time-out that nobody has noticed yet. In a machine that was recovered time
-    /// stands still until [`Input::Resume`], so that no clock is charged for the time in between.
+    /// Inputs may come in any order and repeatedly; a stale one changes nothing. A `now` before an earlier
+    /// `now` counts as the earlier one. The input is applied before the timers that are due at `now`, so
+    /// a result takes precedence over a time-out of the same moment. After a recovery the time stands
+    /// still until [`Input::Resume`], so that no clock runs while no process works on the run.
     ///
-    /// Cost: the number of dependants of the task concerned, plus a logarithm of the live timers;
-    /// cancelling or resuming a run costs a pass over its tasks.
+    /// Cost: the number of dependents of the task, plus a logarithm of the live timers; cancelling or
+    /// resuming a run costs a pass over its tasks.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> InputOutcome {
         let resumes = matches!(input, Input::Resume);
-        self.during(now, resumes, |machine| machine.receive(input))
+        self.handle_with(now, resumes, |machine| machine.dispatch_input(input))
     }
 
-    /// Lets something happen at that time, and then what follows from it and from the time.
-    pub(crate) fn during<T>(
+    /// Calls `event` at time `now`, then propagates its consequences and fires due timers.
+    pub(crate) fn handle_with<T>(
         &mut self,
         now: Timestamp,
         resumes: bool,
-        happen: impl FnOnce(&mut Machine) -> T,
+        event: impl FnOnce(&mut Machine) -> T,
     ) -> T {
         let machine = &mut self.machine;
-        if resumes || machine.time_passes() {
+        if resumes || machine.clock_runs() {
             machine.now = machine.now.max(now);
         }
-        let outcome = happen(machine);
-        machine.spread();
+        let outcome = event(machine);
+        machine.propagate();
         machine.fire_timers();
-        machine.come_to_rest();
+        machine.finish_if_idle();
         outcome
     }
 
-    /// Starts what may start, and hands out the decisions that are not saved yet.
+    /// Starts ready tasks, and returns the decisions that are not saved yet.
     ///
-    /// `None` if there are none, or while an earlier batch has not come back: the next one gathers
-    /// meanwhile. A start carries the time of the last [`handle`](Self::handle): after a wait for the
-    /// disk, or for slots of another run, tick first, or the wait is charged to the attempt's time-out.
+    /// `None` if there are none, or until an earlier batch has been passed to [`saved`](Self::saved);
+    /// decisions accumulate meanwhile. A start carries the time of the last [`handle`](Self::handle):
+    /// after a wait, send [`Input::Tick`] first, or the wait counts towards the attempt's time-out.
     pub fn step(&mut self) -> Option<Batch> {
         if self.in_flight {
             return None;
@@ -110,22 +109,22 @@ impl Scheduler {
         Some(Batch { entries, actions })
     }
 
-    /// The batch is saved: what is to be done now. The only way to the actions.
+    /// Takes back a batch that was saved, and returns its actions. There is no other way to them.
     pub fn saved(&mut self, batch: Batch) -> Vec<Action> {
         self.in_flight = false;
         batch.actions
     }
 
-    /// When [`Input::Tick`] is due at the latest. Exact: a live timer, or `None`.
+    /// When the driver must send [`Input::Tick`]: the time of the first live timer, or `None`.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         let machine = &self.machine;
-        let asleep = machine.dormant
+        let is_stopped = machine.awaiting_resume
             || matches!(
                 machine.run.phase,
                 Phase::New | Phase::Suspended | Phase::Ended(_)
             );
-        if asleep {
+        if is_stopped {
             None
         } else {
             machine.timers.first().map(|(at, _)| at)
@@ -147,36 +146,41 @@ impl Scheduler {
         self.machine.links.children(id)
     }
 
-    /// The limits.
+    /// The policy of the run.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.machine.policy
     }
 
-    /// A task, to be asked for its state.
+    /// A view of a task.
     ///
     /// # Panics
     /// If the id is not one of this graph.
     #[must_use]
     #[track_caller]
     pub fn task(&self, id: TaskId) -> TaskView<'_> {
-        assert!(
-            self.machine.graph.contains(id),
-            "{id} is not a task of this graph"
-        );
+        self.check_task(id);
         TaskView {
             machine: &self.machine,
             id,
         }
     }
 
-    /// Where the run stands.
+    #[track_caller]
+    pub(crate) fn check_task(&self, task: TaskId) {
+        assert!(
+            self.machine.graph.contains(task),
+            "{task} is not a task of this graph"
+        );
+    }
+
+    /// The state of the run.
     #[must_use]
     pub fn state(&self) -> RunState {
         self.machine.run_state()
     }
 
-    /// How the run ended, once it has.
+    /// How the run ended, if it has.
     #[must_use]
     pub const fn end(&self) -> Option<RunEnd> {
         match self.machine.run.phase {
@@ -185,7 +189,7 @@ impl Scheduler {
         }
     }
 
-    /// How many tasks stand in each state. Constant time.
+    /// The number of tasks in each state. Constant time.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.machine.counts
@@ -196,10 +200,9 @@ impl Scheduler {
         self.machine.questions.values().copied()
     }
 
-    /// Whether there are decisions that no batch has taken yet. Constant time.
+    /// Whether there are decisions that are in no batch yet. Constant time.
     ///
-    /// A batch that is being saved does not count, nor does a task that could start: its start is
-    /// decided by [`step`](Self::step).
+    /// Does not include the batch in flight, nor starts, which only [`step`](Self::step) decides.
     #[must_use]
     pub const fn has_unsaved(&self) -> bool {
         !self.machine.pending.is_empty()
@@ -211,7 +214,7 @@ impl Scheduler {
         self.machine.run.next_seq
     }
 
-    /// How many more attempts this run would start at once if it had that many slots.
+    /// How many ready tasks this run has. With enough slots and room in lanes, all could start now.
     #[must_use]
     pub fn wanted(&self) -> u32 {
         if self.machine.is_open() {
@@ -223,13 +226,13 @@ impl Scheduler {
 }
 
 impl Machine {
-    /// Whether the clock may be read. A fold cannot tell when the process was away, so that what a
-    /// recovered machine is told before it resumes carries the date of the last record.
-    fn time_passes(&self) -> bool {
-        !self.dormant || self.run.phase == Phase::New
+    /// Whether time advances. Between a recovery and its resumption it does not: inputs carry the time of
+    /// the last record.
+    fn clock_runs(&self) -> bool {
+        !self.awaiting_resume || self.run.phase == Phase::New
     }
 
-    fn receive(&mut self, input: Input) -> InputOutcome {
+    fn dispatch_input(&mut self, input: Input) -> InputOutcome {
         if self.run.phase == Phase::New
             && !matches!(input, Input::Start | Input::Resume | Input::Quota(_))
         {
@@ -272,7 +275,7 @@ impl Machine {
             Input::Resume => self.on_resume(),
             Input::Budget(budget) => self.on_budget(budget),
             Input::Quota(slots) => {
-                self.quota = slots;
+                self.quota = Some(slots);
                 InputOutcome::Accepted
             }
             Input::Tick => InputOutcome::Accepted,
@@ -280,7 +283,7 @@ impl Machine {
     }
 }
 
-/// A task of a run, as it stands now.
+/// A view of a task of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskView<'a> {
     machine: &'a Machine,
@@ -288,21 +291,21 @@ pub struct TaskView<'a> {
 }
 
 impl TaskView<'_> {
-    /// Where it stands.
+    /// The state of the task.
     #[must_use]
     pub fn state(&self) -> TaskState {
         self.machine.state(self.id)
     }
 
-    /// The last attempt that was started, if there was one.
+    /// The last attempt that was started.
     #[must_use]
     pub fn last_attempt(&self) -> Option<Attempt> {
         Attempt::new(self.machine.attempts[self.id.index()])
     }
 
-    /// What has gone wrong with it so far.
+    /// Counts of the attempts that went wrong.
     #[must_use]
-    pub fn tally(&self) -> Tally {
-        self.machine.tally(self.id)
+    pub fn attempt_counts(&self) -> AttemptCounts {
+        self.machine.attempt_counts(self.id)
     }
 }

@@ -1,19 +1,19 @@
-//! Snapshot: everything that a fold of the journal must reproduce, for comparison.
+//! Snapshot: the state that a fold of the journal must reproduce, as a value.
 
 use zeph_graph::{Budget, ReservationId, RunState, Seq, Spend, TaskId, TaskState, Timestamp};
 
 use crate::Scheduler;
-use crate::doors::Account;
-use crate::machine::{Counts, OpenQuestion, Tally};
+use crate::budget_ledger::Account;
+use crate::machine::{AttemptCounts, Counts, OpenQuestion};
 use crate::timers::Timer;
 
-/// The state of a machine as a value. Equal snapshots behave equally from here on.
+/// The state of a scheduler as a value. Schedulers with equal snapshots behave equally.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The layout of this value; changes when a field does.
+    /// The version of this type.
     pub version: u32,
-    /// Where the run stands.
+    /// The state of the run.
     pub run: RunState,
     /// The number of the next record.
     pub next_seq: Seq,
@@ -21,15 +21,15 @@ pub struct Snapshot {
     pub states: Vec<TaskState>,
     /// The last attempt of each task; 0 for none.
     pub attempts: Vec<u32>,
-    /// Parents that have not ended, of each task.
+    /// The number of parents of each task that have not ended.
     pub waiting: Vec<u32>,
-    /// Of the tasks with which something has gone wrong: what.
-    pub tallies: Vec<(TaskId, Tally)>,
-    /// How many tasks stand in each state.
+    /// The tasks with attempts that went wrong.
+    pub attempt_counts: Vec<(TaskId, AttemptCounts)>,
+    /// The number of tasks in each state.
     pub counts: Counts,
-    /// The ready tasks, in the order in which they would start.
+    /// The ready tasks in start order.
     pub ready: Vec<TaskId>,
-    /// Occupied units of each lane.
+    /// The units of each lane in use.
     pub lanes: Vec<u32>,
     /// The live timers, by time.
     pub timers: Vec<(Timestamp, Timer)>,
@@ -37,9 +37,9 @@ pub struct Snapshot {
     pub questions: Vec<OpenQuestion>,
     /// The run's budget.
     pub budget: Budget,
-    /// What the run has spent and holds reserved.
+    /// The account of the run.
     pub account: Account,
-    /// The same of the tasks that ever reserved something.
+    /// The accounts of the tasks that have reserved something.
     pub accounts: Vec<(TaskId, Account)>,
     /// The open reservations, by task.
     pub reservations: Vec<(TaskId, ReservationId, Spend)>,
@@ -48,7 +48,7 @@ pub struct Snapshot {
 }
 
 impl Scheduler {
-    /// The machine's state as a value. Cost: a pass over all tasks.
+    /// The state as a value. Cost: a pass over all tasks.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let machine = &self.machine;
@@ -61,27 +61,27 @@ impl Scheduler {
             waiting: machine
                 .waiting
                 .iter()
-                .map(|w| w & !crate::machine::SPOILED)
+                .map(|w| w & !crate::machine::PARENT_FAILED)
                 .collect(),
-            tallies: machine
-                .tally
+            attempt_counts: machine
+                .attempt_counts
                 .iter()
-                .map(|(&task, &tally)| (task, tally))
+                .map(|(&task, &attempt_counts)| (task, attempt_counts))
                 .collect(),
             counts: machine.counts,
             ready: machine.ready.order(),
             lanes: machine.ready.lane_used().to_vec(),
             timers: machine.timers.iter().collect(),
             questions: machine.questions.values().copied().collect(),
-            budget: machine.purse.budget,
-            account: machine.purse.run,
-            accounts: (machine.purse.tasks.iter())
+            budget: machine.ledger.budget,
+            account: machine.ledger.run,
+            accounts: (machine.ledger.tasks.iter())
                 .map(|(&task, &account)| (task, account))
                 .collect(),
-            reservations: (machine.purse.open.iter())
+            reservations: (machine.ledger.open.iter())
                 .map(|(&(task, reservation), &most)| (task, reservation, most))
                 .collect(),
-            proposers: machine.purse.proposers.iter().copied().collect(),
+            proposers: machine.proposers.iter().copied().collect(),
         }
     }
 }

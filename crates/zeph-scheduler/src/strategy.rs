@@ -1,4 +1,4 @@
-//! Strategy: retry, abort, skip, ask, or take a value.
+//! Failure strategy: retry, abort, skip, ask, or substitute a value.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::jitter;
 use crate::machine::Machine;
 
 impl Machine {
-    /// The attempt is over and its failure recorded: once more, or the strategy.
+    /// Decides what follows a failed attempt: a retry, or the strategy of the task.
     pub(crate) fn after_failure(
         &mut self,
         task: TaskId,
@@ -21,7 +21,7 @@ impl Machine {
     ) {
         let retry = self.graph.task(task).rules().retry;
         // A manual retry grants one attempt; it does not extend the automatic retry limit.
-        let failures = self.tally(task).failures;
+        let failures = self.attempt_counts(task).failures;
         if fault.is_retryable() && failures <= retry.max_retries {
             let until = self.retry_at(task, retry, failures, retry_after);
             self.record(Record::BackedOff { task, until });
@@ -42,7 +42,7 @@ impl Machine {
         self.now.after(wait.max(retry_after.unwrap_or_default()))
     }
 
-    /// No further attempt: what the task's `on_failure` says, or the policy for a budget.
+    /// Applies the task's `on_failure`, or the policy if a budget is exhausted.
     pub(crate) fn strategy(&mut self, task: TaskId, fault: Fault) {
         if fault == Fault::Budget {
             return match self.policy.over_budget {
@@ -60,14 +60,14 @@ impl Machine {
                     output: Output::Definition,
                     log: None,
                 });
-                self.spread.push_back(task);
+                self.ended.push_back(task);
             }
         }
     }
 
     pub(crate) fn fail(&mut self, task: TaskId, fault: Fault) {
         self.record(Record::Failed { task, why: fault });
-        self.spread.push_back(task);
+        self.ended.push_back(task);
     }
 
     pub(crate) fn abort(&mut self, task: TaskId, fault: Fault) {

@@ -1,39 +1,39 @@
-//! Timers: exactly those that the states call for, ordered by time.
+//! Timers: the live timers ordered by time, and clocks that can be stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use zeph_graph::{TaskId, Timestamp};
 
-/// What a timer is for. One task has at most one of each kind.
+/// The kind of a timer. A task has at most one of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKind {
-    /// The running attempt has taken too long.
+    /// The attempt time-out.
     Attempt,
-    /// All attempts together have taken too long.
+    /// The task time-out, over all attempts.
     Task,
-    /// The back-off is over.
+    /// The end of a back-off.
     Backoff,
-    /// Nobody answered in time.
+    /// The default answer of a question.
     Question,
-    /// The attempt that was told to end has not.
+    /// The end of the grace period of an attempt that is being stopped.
     Grace,
-    /// Running work has had its time before a suspension.
+    /// The end of the grace period of a suspension.
     SuspendGrace,
-    /// The run has taken too long.
+    /// The run time-out.
     Run,
 }
 
-/// A timer: what it is for, and of which task unless it is the run's.
+/// A timer of a task or of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timer {
     /// The task; `None` for a timer of the run.
     pub task: Option<TaskId>,
-    /// What it is for.
+    /// The kind.
     pub kind: TimerKind,
 }
 
-/// The live timers. A timer that is set again moves; one that is cleared is gone, so the earliest
-/// deadline is never spurious.
+/// The live timers. Setting a timer again moves it, and clearing removes it, so the earliest deadline is
+/// never spurious.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     due: BTreeSet<(Timestamp, Timer)>,
@@ -58,8 +58,8 @@ impl Timers {
         self.at.get(&timer).copied()
     }
 
-    /// The one that comes first. One at the end of time never comes, also when the clock gets there:
-    /// what it would set off might be due at once, again and again.
+    /// The earliest timer. A timer at `Timestamp::MAX` never fires: what follows it could be due at once,
+    /// again and again.
     pub(crate) fn first(&self) -> Option<(Timestamp, Timer)> {
         let first = self.due.first().copied();
         first.filter(|&(at, _)| at < Timestamp::MAX)
@@ -70,7 +70,7 @@ impl Timers {
     }
 }
 
-/// A clock that can be stopped: how much of a budget is left.
+/// A clock that can be stopped: the rest of a time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Clock {
     left_us: u64,
@@ -86,7 +86,7 @@ impl Clock {
         }
     }
 
-    /// Lets the clock run or stops it; returns the moment at which it will have run out.
+    /// Starts or stops the clock. Returns when the limit is reached, if it runs.
     pub(crate) fn run(&mut self, running: bool, now: Timestamp) -> Option<Timestamp> {
         match (running, self.since) {
             (true, None) => self.since = Some(now),

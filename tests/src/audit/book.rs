@@ -8,7 +8,7 @@ pub(super) struct Book {
     pub(super) place: Place,
     pub(super) attempts: u32,
     pub(super) failures: u32,
-    pub(super) agains: u32,
+    pub(super) manual_retries: u32,
     // Attempts that cost no retry.
     pub(super) free: u32,
 }

@@ -183,7 +183,7 @@ impl Audit {
         );
         book.place = Place::Between;
         if answer == Answer::Failure(FailureAnswer::Retry) {
-            book.agains += 1;
+            book.manual_retries += 1;
         }
         self.owed = Some(Owed::Answer(task, why, answer));
         Ok(())

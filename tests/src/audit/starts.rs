@@ -92,7 +92,7 @@ impl Audit {
             Effect::AtMostOnce => 0,
             Effect::Pure | Effect::Idempotent => book.free,
         };
-        let most = 1 + u64::from(retries) + u64::from(book.agains) + u64::from(free);
+        let most = 1 + u64::from(retries) + u64::from(book.manual_retries) + u64::from(free);
         hold!(
             u64::from(attempt.get()) <= most,
             8,

@@ -19,7 +19,7 @@ const LONGEST_COMMAND: Duration = Duration::from_millis(150);
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct AttemptCounts {
     /// Runs.
     pub runs: u64,
     /// Their tasks.
@@ -36,7 +36,7 @@ pub struct Tally {
     pub requests: u64,
 }
 
-impl AddAssign for Tally {
+impl AddAssign for AttemptCounts {
     fn add_assign(&mut self, more: Self) {
         self.runs += more.runs;
         self.tasks += more.tasks;
@@ -52,7 +52,12 @@ impl AddAssign for Tally {
 ///
 /// # Errors
 /// The first broken promise, with what was done before it.
-pub fn play(binary: &Path, folder: PathBuf, seed: u64, most_kills: u64) -> Result<Tally, String> {
+pub fn play(
+    binary: &Path,
+    folder: PathBuf,
+    seed: u64,
+    most_kills: u64,
+) -> Result<AttemptCounts, String> {
     let mut rng = Rng::new(seed);
     let plan = Plan::draw(&mut rng);
     furnish(&folder, &plan.to_toml())?;
@@ -65,12 +70,12 @@ pub fn play(binary: &Path, folder: PathBuf, seed: u64, most_kills: u64) -> Resul
         ledger: Ledger::default(),
         standing: None,
         canceled: Canceled::default(),
-        tally: Tally::default(),
+        attempt_counts: AttemptCounts::default(),
         trail: Vec::new(),
     };
     let kills = story.temper.kills.min(most_kills);
     match story.play_out(kills) {
-        Ok(()) => Ok(story.tally),
+        Ok(()) => Ok(story.attempt_counts),
         Err(error) => Err(format!("{}\n{error}", story.trail.join("\n"))),
     }
 }
@@ -116,14 +121,14 @@ struct Story {
     ledger: Ledger,
     standing: Option<Standing>,
     canceled: Canceled,
-    tally: Tally,
+    attempt_counts: AttemptCounts,
     trail: Vec<String>,
 }
 
 impl Story {
     fn play_out(&mut self, kills: u64) -> Result<(), String> {
         for _ in 0..MOST_ROUNDS {
-            let fate = (self.tally.kills < kills).then(|| self.fate());
+            let fate = (self.attempt_counts.kills < kills).then(|| self.fate());
             let seen = self.round(fate.as_ref())?;
             let Some(standing) = self.standing.clone() else {
                 continue;
@@ -162,20 +167,20 @@ impl Story {
             words.push("--json");
         }
         let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-        self.tally.resumes += u64::from(self.standing.is_some());
+        self.attempt_counts.resumes += u64::from(self.standing.is_some());
         self.trail
             .push(format!("zeph {} {fate:?}", words.join(" ")));
         let seen = self.zeph.live(&words, fate)?;
         self.trail
             .push(format!("  {} → {:?}", seen.lines.join("\n  "), seen.code));
-        self.tally.kills += u64::from(seen.code.is_none());
+        self.attempt_counts.kills += u64::from(seen.code.is_none());
         self.check_report(&seen)?;
         self.ledger.hear(&seen);
         self.standing = self.ledger.check(&self.zeph, &self.plan)?;
         if seen.code.is_none()
             && let Some(standing) = &self.standing
         {
-            self.tally.interrupted += standing.at_work().count() as u64;
+            self.attempt_counts.interrupted += standing.at_work().count() as u64;
         }
         if let (Some(beside), Some(fate)) = (&seen.beside, fate) {
             self.note_request(fate, beside)?;
@@ -256,7 +261,7 @@ impl Story {
 
     /// A request that was accepted is not lost.
     fn note_request(&mut self, fate: &Fate, beside: &Seen) -> Result<(), String> {
-        self.tally.requests += 1;
+        self.attempt_counts.requests += 1;
         let delivery = beside.json()["delivery"]
             .as_str()
             .unwrap_or_default()
@@ -326,7 +331,7 @@ impl Story {
             let words = self.answer(*id, about);
             self.trail.push(format!("zeph {}", words.join(" ")));
             let seen = self.zeph.live(&words, None)?;
-            self.tally.requests += 1;
+            self.attempt_counts.requests += 1;
             if seen.code != Some(0) {
                 return Err(format!(
                     "{words:?} ends with {:?}: {}",
@@ -366,7 +371,7 @@ impl Story {
                 Kind::Asks | Kind::AsksForEver | Kind::Milestone => 0,
                 Kind::Quick | Kind::Slow | Kind::Once | Kind::Substituted | Kind::Approved => 1,
             };
-            self.tally.reruns += now.attempts.saturating_sub(planned);
+            self.attempt_counts.reruns += now.attempts.saturating_sub(planned);
         }
         // Commands that outlived their engine come to their end; none begins.
         thread::sleep(LONGEST_COMMAND);
@@ -379,8 +384,8 @@ impl Story {
         if Counter::read(&self.zeph.counter())? != before {
             return Err("something ran after the end".to_owned());
         }
-        self.tally.runs += 1;
-        self.tally.tasks += self.plan.jobs.len() as u64;
+        self.attempt_counts.runs += 1;
+        self.attempt_counts.tasks += self.plan.jobs.len() as u64;
         Ok(())
     }
 }

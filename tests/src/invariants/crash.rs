@@ -28,7 +28,7 @@ pub(super) fn inv_04_nothing_committed_is_lost(journal: &[Entry], recovered: &Sn
 /// the attempts in flight were lost, would not reach.
 pub(super) fn inv_15_crash_adds_only_attempts(recovered: &Snapshot, model: &Model) -> Check {
     hold!(
-        model.run_state() == recovered.run && model.is_dormant(),
+        model.run_state() == recovered.run && model.awaits_resume(),
         15,
         "crash_adds_only_attempts",
         "the run is {:?}, and was {:?}",

@@ -34,7 +34,7 @@ pub(super) fn inv_19_explain_agrees(
             TaskState::BackingOff { until, .. } => {
                 said == Explanation::BackingOff {
                     until,
-                    tally: machine.task(task).tally(),
+                    attempt_counts: machine.task(task).attempt_counts(),
                     max_retries: facts.rules(task).retry.max_retries,
                 }
             }
@@ -106,7 +106,7 @@ fn held(facts: &Facts, model: &Model, task: TaskId, said: &Explanation) -> bool 
     if suspended {
         return held == Held::Suspended;
     }
-    if model.is_dormant() {
+    if model.awaits_resume() {
         return held == Held::Asleep;
     }
     if model.is_paused() {

@@ -6,7 +6,7 @@ use zeph_scheduler::{OpenQuestion, Scheduler, Snapshot};
 use super::{Gone, Model, Phase, Stand, Until};
 
 impl Model {
-    /// Compares states, tallies and the run with the machine's.
+    /// Compares states, attempt_counts and the run with the machine's.
     ///
     /// # Errors
     /// The first difference, in words.
@@ -110,13 +110,18 @@ impl Model {
     }
 
     fn agree_on_tally(&self, task: TaskId, machine: &Scheduler) -> Result<(), String> {
-        let (life, tally) = (self.life(task), machine.task(task).tally());
-        let mine = (life.failures, life.agains, life.restarts, life.abandoned);
+        let (life, attempt_counts) = (self.life(task), machine.task(task).attempt_counts());
+        let mine = (
+            life.failures,
+            life.manual_retries,
+            life.restarts,
+            life.abandoned,
+        );
         let its = (
-            tally.failures,
-            tally.agains,
-            tally.restarts,
-            tally.abandoned,
+            attempt_counts.failures,
+            attempt_counts.manual_retries,
+            attempt_counts.restarts,
+            attempt_counts.abandoned,
         );
         let last = machine.task(task).last_attempt().map_or(0, Attempt::get);
         if mine == its && last == life.attempts {
@@ -124,7 +129,7 @@ impl Model {
         } else {
             let attempts = life.attempts;
             Err(format!(
-                "{task} has {tally:?} after {last} attempts, the model says {mine:?} after {attempts}"
+                "{task} has {attempt_counts:?} after {last} attempts, the model says {mine:?} after {attempts}"
             ))
         }
     }

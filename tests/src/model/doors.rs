@@ -102,7 +102,7 @@ impl Model {
     }
 
     pub(super) fn reserve(&mut self, task: TaskId, attempt: Attempt, most: Spend) -> Said {
-        if self.current(task, attempt.get()).is_none() || self.dormant {
+        if self.current(task, attempt.get()).is_none() || self.awaiting_resume {
             return Said::Stale;
         }
         let left = self.left(task);
@@ -158,7 +158,7 @@ impl Model {
     ) -> Said {
         let stand = self.lives.get(task.index()).map(|life| life.stand);
         let works = matches!(stand, Some(Stand::Working(no, _)) if no == attempt.get());
-        if !works || self.dormant || self.ending.is_some() {
+        if !works || self.awaiting_resume || self.ending.is_some() {
             return Said::Stale;
         }
         if self.life(task).has_proposed {

@@ -22,7 +22,7 @@ impl Model {
     ) -> Said {
         self.events += 1;
         let resumes = matches!(what, Happening::Input(Input::Resume));
-        if !self.dormant || self.phase == Phase::New || resumes {
+        if !self.awaiting_resume || self.phase == Phase::New || resumes {
             self.now = self.now.max(now.as_micros());
         }
         let said = match *what {
@@ -114,7 +114,7 @@ impl Model {
 
     fn suspend(&mut self) -> InputOutcome {
         match self.phase {
-            Phase::Live if self.ending.is_none() && !self.dormant => {
+            Phase::Live if self.ending.is_none() && !self.awaiting_resume => {
                 self.phase = Phase::Suspending(self.now);
                 InputOutcome::Accepted
             }
@@ -130,21 +130,21 @@ impl Model {
     }
 
     fn resume(&mut self) -> InputOutcome {
-        if !self.dormant && self.phase != Phase::Suspended {
+        if !self.awaiting_resume && self.phase != Phase::Suspended {
             return InputOutcome::Stale;
         }
         if self.phase == Phase::New {
-            self.dormant = false;
+            self.awaiting_resume = false;
             return self.start();
         }
         // Nobody was at work since the journal's last record.
         let last_at = self.last_at;
-        let (phase, dormant) = (Phase::Suspended, self.dormant);
+        let (phase, awaiting_resume) = (Phase::Suspended, self.awaiting_resume);
         self.phase = phase;
-        if dormant {
+        if awaiting_resume {
             self.wind_at(last_at);
         }
-        self.dormant = false;
+        self.awaiting_resume = false;
         self.phase = Phase::Live;
         self.wind();
         for task in self.ids() {
@@ -159,10 +159,11 @@ impl Model {
         let taken = match scope {
             Scope::Task(task) => self.known(task) && self.cancel_task(task, CancelWhy::Task),
             Scope::Downstream(root) => {
-                let mut taken = self.known(root) && self.cancel_task(root, CancelWhy::Task);
+                let mut taken = self.known(root)
+                    && self.cancel_task(root, CancelWhy::Downstream(root.as_u32()));
                 for task in self.ids() {
                     if self.known(root) && self.facts.below[root.index()][task.index()] {
-                        taken |= self.cancel_task(task, CancelWhy::Downstream);
+                        taken |= self.cancel_task(task, CancelWhy::Downstream(root.as_u32()));
                     }
                 }
                 taken

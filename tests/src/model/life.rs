@@ -15,7 +15,7 @@ pub struct Model {
     pub(super) lives: Vec<Life>,
     pub(super) phase: Phase,
     pub(super) paused: bool,
-    pub(super) dormant: bool,
+    pub(super) awaiting_resume: bool,
     pub(super) ending: Option<EndingWhy>,
     pub(super) quota: u32,
     pub(super) now: u64,
@@ -39,7 +39,7 @@ pub struct Life {
     /// Those that count against the retries.
     pub failures: u32,
     /// Retries that people asked for.
-    pub agains: u32,
+    pub manual_retries: u32,
     /// Attempts lost or cut by a suspension.
     pub restarts: u32,
     /// Attempts given up.
@@ -122,7 +122,7 @@ impl Model {
             facts,
             phase: Phase::New,
             paused: false,
-            dormant: false,
+            awaiting_resume: false,
             ending: None,
             quota: u32::MAX,
             now: 0,
@@ -135,7 +135,7 @@ impl Model {
 
     /// The process that drove the run is gone; its journal is read again.
     pub fn crash(&mut self, last_at: u64) {
-        self.dormant = true;
+        self.awaiting_resume = true;
         self.quota = u32::MAX;
         self.now = last_at;
         self.last_at = last_at;
@@ -161,8 +161,8 @@ impl Model {
 
     /// Whether a recovered run waits to be resumed.
     #[must_use]
-    pub const fn is_dormant(&self) -> bool {
-        self.dormant
+    pub const fn awaits_resume(&self) -> bool {
+        self.awaiting_resume
     }
 
     /// Whether the run is paused.
@@ -186,7 +186,7 @@ impl Model {
     /// Whether timers are asleep.
     #[must_use]
     pub const fn is_asleep(&self) -> bool {
-        self.dormant || matches!(self.phase, Phase::New | Phase::Suspended | Phase::Over(_))
+        self.awaiting_resume || matches!(self.phase, Phase::New | Phase::Suspended | Phase::Over(_))
     }
 
     pub(super) fn ids(&self) -> Vec<TaskId> {

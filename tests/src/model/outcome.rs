@@ -181,7 +181,7 @@ impl Model {
             }
             (AskWhy::Failure(fault), Answer::Failure(answer)) => match answer {
                 FailureAnswer::Retry => {
-                    life.agains += 1;
+                    life.manual_retries += 1;
                     life.clock.set(false, now);
                     life.clock = Stretches::default();
                     self.queue(task);

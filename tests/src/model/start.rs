@@ -10,7 +10,7 @@ impl Model {
     pub fn may_start(&self) -> Vec<TaskId> {
         let open = self.phase == Phase::Live
             && !self.paused
-            && !self.dormant
+            && !self.awaiting_resume
             && self.ending.is_none()
             && self.in_flight() < self.slots() as usize;
         if !open {

@@ -39,9 +39,16 @@ pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanatio
         Explanation::Running {
             attempt, deadline, ..
         } => format!("runs #{attempt}{}", by(deadline)),
-        Explanation::BackingOff { until, tally, .. } => {
+        Explanation::BackingOff {
+            until,
+            attempt_counts,
+            ..
+        } => {
             let until = moment(start, *until);
-            format!("{} failures, next attempt at {until}", tally.failures)
+            format!(
+                "{} failures, next attempt at {until}",
+                attempt_counts.failures
+            )
         }
         Explanation::Asking { why, deadline, .. } => {
             format!("asks: {}{}", ask_why(*why), by(deadline))

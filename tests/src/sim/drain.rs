@@ -54,7 +54,7 @@ impl World {
             }
             RunState::Running | RunState::Waiting | RunState::Suspending | RunState::Ended(_) => {}
         }
-        if self.lab.machine().is_dormant() {
+        if self.lab.machine().awaits_resume() {
             self.tell(Input::Resume)?;
             return Ok(());
         }

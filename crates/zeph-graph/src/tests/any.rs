@@ -202,9 +202,19 @@ fn output() -> impl Strategy<Value = Output> {
     ]
 }
 
+fn cancel_why() -> impl Strategy<Value = CancelWhy> {
+    prop_oneof![
+        Just(CancelWhy::Task),
+        any::<u32>().prop_map(CancelWhy::Downstream),
+        Just(CancelWhy::Run),
+        Just(CancelWhy::Abort),
+        Just(CancelWhy::RunTimeout),
+    ]
+}
+
 fn cut_why() -> impl Strategy<Value = CutWhy> {
     prop_oneof![
-        one_of(CancelWhy::ALL).prop_map(CutWhy::Cancel),
+        cancel_why().prop_map(CutWhy::Cancel),
         Just(CutWhy::AttemptTimeout),
         Just(CutWhy::TaskTimeout),
         Just(CutWhy::Suspend),
@@ -333,7 +343,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         }),
         (task(), fault()).prop_map(|(task, why)| Record::Failed { task, why }),
         (task(), skip).prop_map(|(task, why)| Record::Skipped { task, why }),
-        (task(), one_of(CancelWhy::ALL)).prop_map(|(task, why)| Record::Canceled { task, why }),
+        (task(), cancel_why()).prop_map(|(task, why)| Record::Canceled { task, why }),
     ];
     prop_oneof![
         attempt_journal(),

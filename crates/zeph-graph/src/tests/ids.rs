@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Attempt, CancelWhy, CutHow, Effect, FailureAnswer, Fault, OverBudget, Params, RunEnd, RunId,
-    Seq, TaskId, Timestamp, Trigger, UnknownWord,
+    Attempt, CutHow, Effect, FailureAnswer, Fault, OverBudget, Params, RunEnd, RunId, Seq, TaskId,
+    Timestamp, Trigger, UnknownWord,
 };
 
 #[test]
@@ -93,7 +93,6 @@ fn every_word_leads_back_to_its_value_also_in_json() {
     check(FailureAnswer::ALL, FailureAnswer::WORDS);
     check(OverBudget::ALL, OverBudget::WORDS);
     check(Fault::ALL, Fault::WORDS);
-    check(CancelWhy::ALL, CancelWhy::WORDS);
     check(CutHow::ALL, CutHow::WORDS);
     check(RunEnd::ALL, RunEnd::WORDS);
 }

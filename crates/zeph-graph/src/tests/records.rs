@@ -89,6 +89,14 @@ const STORED: &[(&str, &str)] = &[
         "Skipped { task: t3, why: Declined }",
     ),
     (
+        r#"{"type":"cancel_requested","task":3,"attempt":1,"why":{"cancel":{"downstream":2}}}"#,
+        "CancelRequested { task: t3, attempt: #1, why: Cancel(Downstream(2)) }",
+    ),
+    (
+        r#"{"type":"canceled","task":3,"why":{"downstream":2}}"#,
+        "Canceled { task: t3, why: Downstream(2) }",
+    ),
+    (
         r#"{"type":"canceled","task":3,"why":"run_timeout"}"#,
         "Canceled { task: t3, why: RunTimeout }",
     ),

@@ -141,6 +141,7 @@ enum RecordForm {
     },
     Canceled {
         task: TaskId,
+        #[serde(with = "CancelWhyForm")]
         why: CancelWhy,
     },
     Ending {
@@ -208,9 +209,19 @@ enum AnswerForm {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(remote = "CancelWhy", rename_all = "snake_case")]
+enum CancelWhyForm {
+    Task,
+    Downstream(u32),
+    Run,
+    Abort,
+    RunTimeout,
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(remote = "CutWhy", rename_all = "snake_case")]
 enum CutWhyForm {
-    Cancel(CancelWhy),
+    Cancel(#[serde(with = "CancelWhyForm")] CancelWhy),
     AttemptTimeout,
     TaskTimeout,
     Suspend,

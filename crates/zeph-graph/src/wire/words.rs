@@ -6,9 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{
-    CancelWhy, CutHow, Effect, FailureAnswer, Fault, OverBudget, RunEnd, Trigger, UnknownWord,
-};
+use crate::{CutHow, Effect, FailureAnswer, Fault, OverBudget, RunEnd, Trigger, UnknownWord};
 
 macro_rules! as_strings {
     ($($name:ident),*) => { $(
@@ -31,7 +29,6 @@ as_strings!(
     FailureAnswer,
     OverBudget,
     Fault,
-    CancelWhy,
     CutHow,
     RunEnd
 );

@@ -12,7 +12,7 @@ use crate::read::budget;
 use crate::read::owner::Owner;
 use crate::read::page::{count, names, shell_word};
 
-pub(crate) use held::{Room, held_words, in_flight};
+pub(crate) use held::{held, held_words};
 pub(crate) use words::{name, state};
 
 /// Why a task stands where it stands.
@@ -61,11 +61,11 @@ pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) ->
         } => Reason::new("running", words::running(attempt, since, deadline, now)),
         Explanation::BackingOff {
             until,
-            tally,
+            attempt_counts,
             max_retries,
         } => {
             let resume = owner.is_nobody().then(|| format!("zeph resume {run}"));
-            let text = words::backing_off(until, tally, max_retries, now);
+            let text = words::backing_off(until, attempt_counts, max_retries, now);
             Reason::new("backing_off", text).next(resume)
         }
         Explanation::Asking {

@@ -4,7 +4,7 @@ use zeph_graph::{
     AskWhy, Attempt, CutWhy, Fault, Output, QuestionId, SkipWhy, Task, TaskId, TaskState, Timestamp,
 };
 use zeph_runtime::RunView;
-use zeph_scheduler::Tally;
+use zeph_scheduler::AttemptCounts;
 
 use crate::read::page::count;
 use crate::read::time::ago;
@@ -53,18 +53,18 @@ pub(super) fn running(
 
 pub(super) fn backing_off(
     until: Timestamp,
-    tally: Tally,
+    attempt_counts: AttemptCounts,
     max_retries: u32,
     now: Timestamp,
 ) -> String {
     let mut text = format!(
         "Its last attempt failed, after {}",
-        count(tally.failures.into(), "failure")
+        count(attempt_counts.failures.into(), "failure")
     );
-    if tally.restarts > 0 {
+    if attempt_counts.restarts > 0 {
         text.push_str(&format!(
             " and {}",
-            count(tally.restarts.into(), "interruption")
+            count(attempt_counts.restarts.into(), "interruption")
         ));
     }
     let again = if until <= now {
@@ -78,7 +78,7 @@ pub(super) fn backing_off(
     };
     format!(
         "{text}. It is tried again {again} ({} of {of} used).",
-        tally.failures
+        attempt_counts.failures
     )
 }
 

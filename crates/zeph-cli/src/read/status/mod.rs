@@ -16,7 +16,7 @@ use crate::out;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::owner::Owner;
 use crate::read::page::{Page, count, names};
-use crate::read::reason::{self, Room};
+use crate::read::reason;
 use crate::read::time::{ago, moment};
 
 /// How many running tasks, questions and groups are shown each.
@@ -149,7 +149,7 @@ impl Standing<'_> {
     fn tell_running(&self, page: &mut Page) {
         let view = self.view;
         let mut rows = Vec::new();
-        for id in reason::in_flight(view).take(MOST) {
+        for id in view.scheduler.in_flight().take(MOST) {
             let since = match view.scheduler.task(id).state() {
                 TaskState::Running { since, .. } => format!("since {}", ago(since, self.now)),
                 TaskState::Canceling { .. } => "being stopped".into(),
@@ -215,13 +215,12 @@ impl Standing<'_> {
     /// What waits, grouped by what it waits for.
     fn waiting(&self) -> Vec<(String, Vec<TaskId>)> {
         let view = self.view;
-        let room = Room::of(view, self.owner);
         let mut ready: Vec<(Held, Vec<TaskId>)> = Vec::new();
         let (mut again, mut answer, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for id in view.graph().ids() {
             match view.scheduler.task(id).state() {
                 TaskState::Ready => {
-                    let held = room.held(id);
+                    let held = reason::held(view, self.owner, id);
                     match ready.iter_mut().find(|(known, _)| *known == held) {
                         Some((_, ids)) => ids.push(id),
                         None => ready.push((held, vec![id])),
@@ -291,7 +290,7 @@ impl Standing<'_> {
     fn to_json(&self) -> Value {
         let view = self.view;
         let name = |id: &TaskId| Value::from(reason::name(view, *id));
-        let running = reason::in_flight(view).map(|id| {
+        let running = view.scheduler.in_flight().map(|id| {
             let task = view.scheduler.task(id);
             let mut object = json!({
                 "task": reason::name(view, id),

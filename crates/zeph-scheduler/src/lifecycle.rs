@@ -1,4 +1,4 @@
-//! Life: start, pause, resume, dispatch, the timers that come due, and the end.
+//! Lifecycle of a run: start, pause, resume, dispatch, due timers, suspension and end.
 
 use zeph_graph::{CutHow, CutWhy, EndingWhy, Fault, Record, RunEnd, RunState, TaskState};
 
@@ -15,7 +15,7 @@ impl Machine {
         self.record(Record::Opened);
         for task in self.graph.ids() {
             if self.graph.parents(task).is_empty() {
-                self.consider(task);
+                self.evaluate(task);
             }
         }
         InputOutcome::Accepted
@@ -34,14 +34,14 @@ impl Machine {
         InputOutcome::Accepted
     }
 
-    /// The run goes on. What was in flight when it stopped is lost; the effect classes decide.
+    /// Continues the run. Attempts that were in flight are lost; their effect classes decide what follows.
     pub(crate) fn on_resume(&mut self) -> InputOutcome {
         let at_rest = self.run.phase == Phase::Suspended;
         let over = matches!(self.run.phase, Phase::Ended(_));
-        if over || !(at_rest || self.dormant) {
+        if over || !(at_rest || self.awaiting_resume) {
             return InputOutcome::Stale;
         }
-        self.dormant = false;
+        self.awaiting_resume = false;
         if self.run.phase == Phase::New {
             return self.on_start();
         }
@@ -60,9 +60,9 @@ impl Machine {
                 | TaskState::Skipped { .. }
                 | TaskState::Canceled { .. } => continue,
             };
-            self.cut(task, attempt, why, CutHow::Lost, None);
+            self.attempt_cut(task, attempt, why, CutHow::Lost, None);
         }
-        // Those that the cuts above have raised are put by themselves.
+        // Questions that the loop above raised have their action already.
         let older = self
             .questions
             .iter()
@@ -76,14 +76,13 @@ impl Machine {
         InputOutcome::Accepted
     }
 
-    /// Starts what may start. Cost: a logarithm for each start, and for each class of tasks that is found
-    /// waiting for a lane; the tasks behind its best one are not looked at.
+    /// Starts ready tasks until slots, lanes or tasks run out. Cost: a logarithm for each start, and for
+    /// each class of tasks that has to wait for a lane.
     pub(crate) fn dispatch(&mut self) {
         if !self.is_open() {
             return;
         }
-        let limit = self.policy.max_parallel.get().min(self.quota);
-        while self.counts.in_flight() < limit {
+        while self.counts.in_flight() < self.slots() {
             let Some(task) = self.ready.next() else {
                 return;
             };
@@ -93,19 +92,25 @@ impl Machine {
         }
     }
 
-    /// Fires every timer that is due, in the order of time.
+    /// The most attempts that may be in flight.
+    pub(crate) fn slots(&self) -> u32 {
+        let limit = self.policy.max_parallel.get();
+        self.quota.map_or(limit, |quota| quota.min(limit))
+    }
+
+    /// Fires every due timer, in the order of time.
     pub(crate) fn fire_timers(&mut self) {
         while let Some((due, timer)) = self.timers.first() {
-            let asleep = self.dormant
+            let is_stopped = self.awaiting_resume
                 || matches!(
                     self.run.phase,
                     Phase::New | Phase::Suspended | Phase::Ended(_)
                 );
-            if due > self.now || asleep {
+            if due > self.now || is_stopped {
                 return;
             }
             self.fire_timer(timer);
-            self.spread();
+            self.propagate();
         }
     }
 
@@ -131,14 +136,14 @@ impl Machine {
                 self.answer_by_default(question);
             }
             (TimerKind::Grace, TaskState::Canceling { attempt, why }) => {
-                self.cut(task, attempt, Some(why), CutHow::Abandoned, None);
+                self.attempt_cut(task, attempt, Some(why), CutHow::Abandoned, None);
             }
             (kind, state) => debug_assert!(false, "a {kind:?} timer of {task} in {state:?}"),
         }
     }
 
-    /// Comes to rest, or to the end, once nothing is in flight any more.
-    pub(crate) fn come_to_rest(&mut self) {
+    /// Records the end of the run, or of its suspension, once nothing is in flight any more.
+    pub(crate) fn finish_if_idle(&mut self) {
         let done = self.counts.ended() == self.counts.total();
         match self.run.phase {
             Phase::Live | Phase::Suspending | Phase::Suspended if done => {

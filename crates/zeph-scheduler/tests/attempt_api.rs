@@ -1,4 +1,4 @@
-//! Doors: reservations, notes and patches across a recovery, and what a damaged journal says of them.
+//! Attempt API: reservations, notes and patches across a recovery, and in damaged journals.
 #![allow(clippy::unwrap_used)]
 
 use zeph_graph::wire::{GraphSpec, code};
@@ -190,7 +190,7 @@ fn tasks_and_attempts_that_never_were_are_stale() {
 }
 
 #[test]
-fn records_of_doors_that_cannot_be_are_refused() {
+fn impossible_records_of_attempts_are_refused() {
     let (_, journal, patches) = busy();
     let (reservation, most) = (ReservationId::FIRST, Spend::ZERO);
     let (task, content) = (PLAN, ContentId::FIRST.next());

@@ -1,17 +1,20 @@
-//! Admit: the one transition table. What a record may follow, live and in recovery.
+//! Transitions: the one table of the records that are allowed in a state, live and in recovery.
 
 use zeph_graph::{
-    Answer, AskWhy, EndingWhy, FailureAnswer, QuestionId, Record, SkipWhy, TaskId, TaskState, Work,
+    Answer, AskWhy, CancelWhy, CutWhy, EndingWhy, FailureAnswer, QuestionId, Record, SkipWhy,
+    TaskId, TaskState, Work,
 };
 
+use crate::apply::has_slot;
 use crate::machine::{Machine, Phase};
 
 impl Machine {
-    /// Whether the record may come next. A live machine asserts it; a journal that fails it is corrupt.
+    /// Whether the record may come next. A live machine asserts it; recovery rejects a journal that
+    /// violates it.
     ///
-    /// `Pending` stands for two things here: waiting for parents, and, inside a batch, between an
-    /// attempt's end and the record that says what follows.
-    pub(crate) fn admits(&self, record: &Record) -> bool {
+    /// `Pending` has two meanings here: a task that waits for its parents, and, within a batch, a task
+    /// between the end of an attempt and the record that says what follows.
+    pub(crate) fn allows(&self, record: &Record) -> bool {
         if let Some(task) = record.task()
             && task.index() >= self.state.len()
         {
@@ -33,7 +36,7 @@ impl Machine {
                     && attempt == self.next_attempt(task)
                     && self.ready.has_room(task)
             }
-            Record::Completed { task, .. } => self.admits_completed(task),
+            Record::Completed { task, .. } => self.allows_completed(task),
             Record::AttemptFailed { task, attempt, .. } => {
                 matches!(self.state(task), TaskState::Running { attempt: a, .. } if a == attempt)
             }
@@ -42,6 +45,10 @@ impl Machine {
                 TaskState::Running { attempt: a, .. } | TaskState::Canceling { attempt: a, .. }
                     if a == attempt
             ),
+            Record::CancelRequested {
+                why: CutWhy::Cancel(why),
+                ..
+            } if !self.is_known_root(why) => false,
             Record::CancelRequested { task, attempt, why } => {
                 let state = self.state(task);
                 matches!(state, TaskState::Running { attempt: a, .. } if a == attempt)
@@ -58,7 +65,7 @@ impl Machine {
                 task,
                 question,
                 why,
-            } => self.admits_asked(task, question, why),
+            } => self.allows_asked(task, question, why),
             Record::Answered {
                 task,
                 question,
@@ -66,7 +73,7 @@ impl Machine {
                 ..
             } => {
                 let open = self.questions.get(&question);
-                open.is_some_and(|open| open.task == task && fits(open.why, answer))
+                open.is_some_and(|open| open.task == task && is_valid_answer(open.why, answer))
             }
             Record::Failed { task, .. } => {
                 self.attempts[task.index()] > 0
@@ -74,10 +81,12 @@ impl Machine {
                     && !self.has_slot(task)
             }
             Record::Skipped { task, why } => {
-                self.state(task) == TaskState::Pending && self.may_spoil(why, task)
+                self.state(task) == TaskState::Pending && self.is_valid_skip(why, task)
             }
-            Record::Canceled { task, .. } => !self.state(task).is_end() && !self.has_slot(task),
-            Record::Ending { why } => self.admits_ending(why),
+            Record::Canceled { task, why } => {
+                !self.state(task).is_end() && !self.has_slot(task) && self.is_known_root(why)
+            }
+            Record::Ending { why } => self.allows_ending(why),
             Record::Paused => !self.run.paused,
             Record::Unpaused => self.run.paused,
             Record::Suspending => self.run.phase == Phase::Live,
@@ -87,18 +96,18 @@ impl Machine {
             Record::Resumed => true,
             Record::Reserved {
                 task, reservation, ..
-            } => self.has_slot(task) && reservation.get() == self.purse.last.wrapping_add(1),
+            } => self.has_slot(task) && reservation == self.ledger.next_reservation(),
             Record::Settled {
                 task, reservation, ..
-            } => self.purse.open.contains_key(&(task, reservation)),
-            Record::Noted { task, attempt, .. } => self.current(task, attempt).is_some(),
-            Record::Amended { task, .. } => self.admits_amended(task),
-            Record::Budgeted { budget } => budget != self.purse.budget,
+            } => self.ledger.open.contains_key(&(task, reservation)),
+            Record::Noted { task, attempt, .. } => self.in_flight(task, attempt).is_some(),
+            Record::Amended { task, .. } => self.allows_amended(task),
+            Record::Budgeted { budget } => budget != self.ledger.budget,
             Record::Ended { .. } => self.counts.ended() == self.counts.total(),
         }
     }
 
-    fn admits_asked(&self, task: TaskId, question: QuestionId, why: AskWhy) -> bool {
+    fn allows_asked(&self, task: TaskId, question: QuestionId, why: AskWhy) -> bool {
         self.may_ask(why, task)
             && question.get() == self.run.last_question.wrapping_add(1)
             && matches!(
@@ -107,7 +116,7 @@ impl Machine {
             )
     }
 
-    fn admits_ending(&self, why: EndingWhy) -> bool {
+    fn allows_ending(&self, why: EndingWhy) -> bool {
         let known = match why {
             EndingWhy::Abort(task) => task.index() < self.state.len(),
             EndingWhy::Cancel | EndingWhy::Timeout => true,
@@ -115,15 +124,15 @@ impl Machine {
         known && self.run.ending.is_none()
     }
 
-    /// Whether the patch fits the graph is for the graph to say.
-    fn admits_amended(&self, task: TaskId) -> bool {
+    /// Whether the task may add tasks. The graph checks the patch itself.
+    fn allows_amended(&self, task: TaskId) -> bool {
         matches!(self.state(task), TaskState::Running { .. })
             && self.run.ending.is_none()
-            && !self.purse.proposers.contains(&task)
+            && !self.proposers.contains(&task)
     }
 
-    /// A task completes by its attempt, or without one: a milestone, an answer, a substitute.
-    fn admits_completed(&self, task: TaskId) -> bool {
+    /// A task completes by an attempt, or without one: a milestone, an answer, a substitute value.
+    fn allows_completed(&self, task: TaskId) -> bool {
         match self.state(task) {
             TaskState::Running { .. } | TaskState::Canceling { .. } => true,
             TaskState::Ready | TaskState::BackingOff { .. } => true,
@@ -142,7 +151,7 @@ impl Machine {
         }
     }
 
-    /// Each kind of question needs something to be about.
+    /// Whether the task has what this kind of question is about.
     fn may_ask(&self, why: AskWhy, task: TaskId) -> bool {
         let definition = self.graph.task(task);
         match why {
@@ -152,24 +161,29 @@ impl Machine {
         }
     }
 
-    /// What spoils a task is one of its parents; a chain of other tasks could go round in circles.
-    fn may_spoil(&self, why: SkipWhy, task: TaskId) -> bool {
+    /// The task named as the cause of a skip must be a parent, so that chains of causes have no cycle.
+    fn is_valid_skip(&self, why: SkipWhy, task: TaskId) -> bool {
         match why {
             SkipWhy::Upstream(parent) => self.graph.parents(task).contains(&parent),
             SkipWhy::Declined => true,
         }
     }
 
-    fn has_slot(&self, task: TaskId) -> bool {
-        matches!(
-            self.state(task),
-            TaskState::Running { .. } | TaskState::Canceling { .. }
-        )
+    /// A cancel with dependents names the task that it began with.
+    fn is_known_root(&self, why: CancelWhy) -> bool {
+        match why {
+            CancelWhy::Downstream(root) => (root as usize) < self.state.len(),
+            CancelWhy::Task | CancelWhy::Run | CancelWhy::Abort | CancelWhy::RunTimeout => true,
+        }
+    }
+
+    pub(crate) fn has_slot(&self, task: TaskId) -> bool {
+        has_slot(self.state(task))
     }
 }
 
-/// Whether a question about that accepts this answer.
-pub(crate) const fn fits(why: AskWhy, answer: Answer) -> bool {
+/// Whether a question of this kind accepts this answer.
+pub(crate) const fn is_valid_answer(why: AskWhy, answer: Answer) -> bool {
     match (why, answer) {
         (AskWhy::Work, Answer::Value(_))
         | (AskWhy::Approve, Answer::Yes | Answer::No)

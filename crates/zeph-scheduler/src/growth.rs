@@ -1,0 +1,105 @@
+//! Growth: a running attempt adds tasks to the graph of its run.
+
+use std::collections::BTreeMap;
+
+use zeph_graph::wire::{Diagnostics, GraphSpec};
+use zeph_graph::{Attempt, ContentId, Record, TaskId, TaskState, Timestamp};
+
+use crate::Scheduler;
+use crate::machine::Machine;
+
+/// The outcome of a valid patch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amendment {
+    /// The graph has grown.
+    Added {
+        /// The first new task; the others have the numbers after it.
+        first: TaskId,
+        /// The number of new tasks.
+        tasks: u32,
+    },
+    /// The task has had a patch accepted before. Nothing has changed.
+    Already,
+    /// The attempt is not running, or the run is ending. Nothing has changed.
+    Stale,
+}
+
+/// The patches of a run by content: what [`Scheduler::recover`] needs beside header and journal.
+pub type Patches = BTreeMap<ContentId, GraphSpec>;
+
+impl Scheduler {
+    /// Adds the tasks of a patch to the graph, all of them or none: see
+    /// [`TaskGraph::extend`](zeph_graph::TaskGraph::extend).
+    ///
+    /// `content` is where the driver stores the patch; [`recover`](Self::recover) needs it. Each task can
+    /// have one patch accepted, by any of its attempts. Parents that have ended count at once, so a new
+    /// task may start or be skipped in the same batch.
+    ///
+    /// Cost: the size of the patch and the number of lanes of the graph.
+    ///
+    /// # Errors
+    /// All defects of the patch. Nothing has changed.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_graph::wire::GraphSpec;
+    /// use zeph_graph::{Attempt, ContentId, Policy, Task, TaskGraph, Timestamp};
+    /// use zeph_scheduler::{Amendment, Input, Scheduler};
+    /// let mut graph = TaskGraph::new();
+    /// let plan = graph.add_task(Task::new("plan").action("model"), []);
+    /// let mut scheduler = Scheduler::new(graph, Policy::default());
+    /// scheduler.handle(Timestamp::ZERO, Input::Start);
+    /// let batch = scheduler.step().expect("the task starts");
+    /// drop(scheduler.saved(batch));
+    ///
+    /// let patch = GraphSpec::from_json(
+    ///     r#"{"version":1,"tasks":[{"name":"look","needs":["plan"]}]}"#,
+    /// )?;
+    /// let (now, content) = (Timestamp::ZERO, ContentId::FIRST);
+    /// let grown = scheduler.amend(now, plan, Attempt::FIRST, content, &patch)?;
+    /// assert!(matches!(grown, Amendment::Added { tasks: 1, .. }));
+    /// let again = scheduler.amend(now, plan, Attempt::FIRST, content.next(), &patch)?;
+    /// assert_eq!(again, Amendment::Already);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn amend(
+        &mut self,
+        now: Timestamp,
+        task: TaskId,
+        attempt: Attempt,
+        content: ContentId,
+        patch: &GraphSpec,
+    ) -> Result<Amendment, Diagnostics> {
+        self.handle_with(now, false, |machine| {
+            machine.on_amend(task, attempt, content, patch)
+        })
+    }
+}
+
+impl Machine {
+    fn on_amend(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        content: ContentId,
+        patch: &GraphSpec,
+    ) -> Result<Amendment, Diagnostics> {
+        let state = self.state.get(task.index()).copied();
+        let running = matches!(state, Some(TaskState::Running { attempt: a, .. }) if a == attempt);
+        if !running || self.awaiting_resume || self.run.ending.is_some() {
+            return Ok(Amendment::Stale);
+        }
+        if self.proposers.contains(&task) {
+            return Ok(Amendment::Already);
+        }
+        let new = self.graph.extend(patch)?;
+        self.record(Record::Amended { task, content });
+        for index in new.clone() {
+            self.evaluate(TaskId::from_index(index));
+        }
+        Ok(Amendment::Added {
+            first: TaskId::from_index(new.start),
+            tasks: new.end - new.start,
+        })
+    }
+}

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use zeph_orchestration::llm::{Reply, ScriptedProvider};
+use zeph_orchestration::llm::{Purpose, Reply, ScriptedProvider};
 use zeph_orchestration::{Confirm, Orchestrator, OrchestratorError, ReplayReport, Report, Verdict};
 
 const PLAN: &str = r#"{"reasoning": "Look, then write.", "tasks": [
@@ -17,10 +17,7 @@ const PLAN: &str = r#"{"reasoning": "Look, then write.", "tasks": [
 async fn work() -> Result<(Report, ReplayReport), OrchestratorError> {
     let model = ScriptedProvider::new("script")
         .then(Reply::text(PLAN))
-        .when(
-            "put the results of several tasks",
-            Reply::text("Oslo is wet [report]."),
-        )
+        .for_purpose(Purpose::Answer, Reply::text("Oslo is wet [report]."))
         .when("Tell of the rain.", Reply::text("It rains."))
         .when("Tell of the wind.", Reply::text("It blows."))
         .when("Write it up.", Reply::text("It rains and blows."));

@@ -6,24 +6,22 @@
 
 use std::sync::Arc;
 
-use zeph_orchestration::llm::Message;
+use zeph_orchestration::llm::Purpose;
 use zeph_orchestration::{
     Confirm, LlmError, LlmRequest, Orchestrator, OrchestratorError, Report, provider_fn,
 };
 
-/// What stands in for a model here: it looks at what it is asked, and answers.
+/// The model of this example: a fixed reply for each purpose.
 fn answer(request: &LlmRequest) -> String {
-    let asked = request.messages.iter().map(Message::text);
-    let asked = asked.collect::<Vec<_>>().join("\n");
-    if asked.contains("put the results of several tasks together") {
-        "Leaves fall in autumn [write].".to_owned()
-    } else if asked.contains("\"needs\"") {
-        r#"{"reasoning": "One step will do.", "tasks": [
+    let reply = match request.purpose {
+        Purpose::Plan | Purpose::RepairPlan => {
+            r#"{"reasoning": "One step will do.", "tasks": [
             {"name": "write", "needs": [], "kind": "agent", "prompt": "One line about autumn."}]}"#
-            .to_owned()
-    } else {
-        "Leaves fall.".to_owned()
-    }
+        }
+        Purpose::Answer => "Leaves fall in autumn [write].",
+        Purpose::Work | Purpose::Summarize | Purpose::Other => "Leaves fall.",
+    };
+    reply.to_owned()
 }
 
 async fn work() -> Result<Report, OrchestratorError> {

@@ -58,9 +58,9 @@ fn plan(request: &LlmRequest) -> String {
         &[],
         format!("List what could go wrong with: {goal}"),
     );
-    // A person who refused the first plan wants another one, and sees another one.
-    let asked_again = last(request).contains("were refused by a person");
-    let tasks = if asked_again {
+    // Feedback on a rejected plan is a numbered list; the next plan is a different one.
+    let has_feedback = last(request).lines().any(|line| line.starts_with("1. "));
+    let tasks = if has_feedback {
         vec![
             survey,
             task("draft", &["survey"], format!("Draft the result: {goal}")),

@@ -1,6 +1,7 @@
 //! Goals and agents: planned, confirmed from other processes, worked on by a service on this machine.
 
 use serde_json::{Value, json};
+use zeph_planner::prompts::PromptName;
 
 use crate::service::{Asked, Service};
 use crate::support::{Ended, Scene, code};
@@ -12,17 +13,24 @@ fn json_of(ended: &Ended) -> Value {
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
 }
 
+/// Whether a request has the built-in prompt of that name: a service sees only the text.
+fn has_prompt(text: &str, name: PromptName) -> bool {
+    let template = name.built_in().split_once("-#}\n");
+    let first = template.and_then(|(_, prompt)| prompt.lines().next());
+    first.is_some_and(|first| text.contains(first))
+}
+
 /// Plans one task, does it, and cites it.
 fn honest(asked: &Asked) -> Value {
     let text = asked.text();
-    let said = if text.contains("You turn a goal into a plan") {
+    let said = if has_prompt(&text, PromptName::Plan) {
         json!({ "reasoning": "One step.", "tasks": [{
             "name": "look", "needs": [], "kind": "agent", "agent": null,
             "prompt": "Look around.", "tools": null, "command": null, "arguments": null,
             "trigger": null, "on_failure": null, "expected_tokens": null,
         }] })
         .to_string()
-    } else if text.contains("You put the results") {
+    } else if has_prompt(&text, PromptName::Answer) {
         "All is well [look].".to_owned()
     } else {
         "Nothing is wrong.".to_owned()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zeph_orchestration::OrchestratorBuilder;
-use zeph_orchestration::llm::{LlmRequest, LlmResponse, Reply, ScriptedProvider};
+use zeph_orchestration::llm::{LlmRequest, LlmResponse, Purpose, Reply, ScriptedProvider};
 use zeph_orchestration::{Confirm, Orchestrator};
 
 pub(crate) const GOAL: &str = "A report on the weather of Oslo";
@@ -23,14 +23,13 @@ pub(crate) fn says(request: &LlmRequest, text: &str) -> bool {
 }
 
 pub(crate) fn asks_for_a_plan(request: &LlmRequest) -> bool {
-    says(request, "\"needs\"") && says(request, GOAL)
+    matches!(request.purpose, Purpose::Plan | Purpose::RepairPlan)
 }
 
 /// The part of agents and aggregator, behind what the model says already.
 pub(crate) fn plays(model: ScriptedProvider) -> ScriptedProvider {
-    let puts_together = "You put the results of several tasks together";
     model
-        .when(puts_together, Reply::text(ANSWER))
+        .for_purpose(Purpose::Answer, Reply::text(ANSWER))
         .when("Tell of the rain.", Reply::text("It rains."))
         .when("Tell of the wind.", Reply::text("It blows."))
         .when("Write it up", Reply::text("It rains and blows."))

@@ -33,10 +33,10 @@ pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
             while let Some(at) = rest.find(['[', '`']) {
                 let (before, found) = rest.split_at(at);
                 out.text.push_str(before);
-                if let Some(behind) = found.strip_prefix('`') {
+                if let Some(after) = found.strip_prefix('`') {
                     code = !code;
                     out.text.push('`');
-                    rest = behind;
+                    rest = after;
                     continue;
                 }
                 let Some(inside) = bracketed(found).filter(|inside| {
@@ -68,8 +68,8 @@ pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
                 }
                 if known.is_empty() {
                     // The white space before the citation goes, too.
-                    let kept = out.text.trim_end_matches(' ').len();
-                    out.text.truncate(kept);
+                    let end = out.text.trim_end_matches(' ').len();
+                    out.text.truncate(end);
                 } else {
                     out.text.push_str(&format!("[{}]", known.join(", ")));
                 }

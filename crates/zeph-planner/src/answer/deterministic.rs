@@ -110,8 +110,8 @@ impl DeterministicAggregator {
             );
         }
         text.push_str(&closing);
-        let kept = text.trim_end().len();
-        text.truncate(kept);
+        let end = text.trim_end().len();
+        text.truncate(end);
         text.push('\n');
         Answer {
             text,

@@ -24,13 +24,13 @@ pub(super) fn disarm(text: &str, tasks: &HashSet<&str>) -> String {
 fn with_citations(clean: &str, tasks: &HashSet<&str>) -> String {
     let mut out = String::with_capacity(clean.len());
     let mut rest = clean;
-    while let Some((before, behind)) = rest.split_once('⟦') {
+    while let Some((before, after)) = rest.split_once('⟦') {
         out.push_str(before);
-        let name = behind.split_once([']', '⟦']).map(|(name, _)| name);
+        let name = after.split_once([']', '⟦']).map(|(name, _)| name);
         let cites =
-            name.is_some_and(|name| tasks.contains(name) && behind[name.len()..].starts_with(']'));
+            name.is_some_and(|name| tasks.contains(name) && after[name.len()..].starts_with(']'));
         out.push(if cites { '[' } else { '⟦' });
-        rest = behind;
+        rest = after;
     }
     out.push_str(rest);
     out

@@ -24,7 +24,7 @@ pub struct LlmContextLimits {
     pub failed_calls: u32,
     /// The longest time of one tool call. Default 2 min.
     ///
-    /// A call that takes longer is dropped, and the model is told.
+    /// A call that takes longer is dropped, and the model sees an error.
     pub tool_timeout: Duration,
     /// How many agents an attempt may try in turn, if the task names none. Default 2.
     ///

@@ -191,11 +191,19 @@ mod tests {
                 cut: None,
             };
             let note = prompt.note().expect("a note");
-            let told = String::from_utf8_lossy(&note.body).into_owned();
-            assert!(told.len() > stored, "an excerpt is stored");
-            let whole = told.matches(secret).count();
-            assert_eq!(told.matches("S3C").count(), whole, "a beginning is left");
-            assert_eq!(told.matches("GTH").count(), whole, "an end is left");
+            let body = String::from_utf8_lossy(&note.body).into_owned();
+            assert!(body.len() > stored, "an excerpt is stored");
+            let whole = body.matches(secret).count();
+            assert_eq!(
+                body.matches("S3C").count(),
+                whole,
+                "the start of the secret remains"
+            );
+            assert_eq!(
+                body.matches("GTH").count(),
+                whole,
+                "the end of the secret remains"
+            );
         }
     }
 

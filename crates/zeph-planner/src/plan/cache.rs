@@ -37,7 +37,7 @@ pub enum CacheError {
     },
 }
 
-/// A planner that first looks in a [`FolderCache`], and stores the answers of the planner behind it.
+/// A planner that first looks in a [`FolderCache`], and stores the answers of another planner.
 ///
 /// The key is made of the goal with normalised white space (case matters), the feedback, agents,
 /// commands, limits, rights, and the planner's [fingerprint](Planner::fingerprint), which includes its

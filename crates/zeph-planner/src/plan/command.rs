@@ -1,4 +1,4 @@
-//! Commands that a plan may run: templates of the host, with typed places that a model may fill in.
+//! Commands that a plan may run: templates of the host with typed arguments.
 
 mod argument;
 
@@ -11,36 +11,36 @@ pub use argument::{ArgumentKind, BadTemplate};
 
 /// A program with its arguments, some of which a plan fills in.
 ///
-/// Each element of the command line is fixed or has one place at its end; nothing is split, and no
-/// shell reads any of it. What a model writes can be a value and nothing else.
+/// Each element of the command line is fixed or ends with one argument; nothing is split, and no shell
+/// is involved. So the text of a model is always one value.
 ///
 /// # Examples
 /// ```
-/// use zeph_planner::{ArgumentKind, CommandTemplate};
+/// use zeph_planner::plan::{ArgumentKind, CommandTemplate};
 /// let log = CommandTemplate::new("git_log", "lists commits, newest first")
 ///     .fixed("git").fixed("log").fixed("--oneline")
 ///     .optional("--since=", "since", "the first day, such as 2026-03-01", ArgumentKind::pattern("[0-9-]{10}")?)
 ///     .value("", "count", "how many", ArgumentKind::integer(1, 100))
 ///     .checked()?;
 /// assert_eq!(log.name(), "git_log");
-/// # Ok::<(), zeph_planner::BadTemplate>(())
+/// # Ok::<(), zeph_planner::plan::BadTemplate>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CommandTemplate {
     name: String,
     about: String,
-    argv: Vec<Piece>,
+    argv: Vec<Element>,
 }
 
 /// One element of a command line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Piece {
+enum Element {
     Fixed(String),
-    Place(Argument),
+    Argument(Argument),
 }
 
-/// A place in a command line.
+/// An argument of a command.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Argument {
     prefix: String,
@@ -52,34 +52,34 @@ pub struct Argument {
 }
 
 impl Argument {
-    /// What a plan calls it.
+    /// Its name in plans.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it is for.
+    /// Its description, for the model.
     #[must_use]
     pub fn about(&self) -> &str {
         &self.about
     }
 
-    /// Which values it takes.
+    /// The values that it accepts.
     #[must_use]
     pub fn kind(&self) -> &ArgumentKind {
         &self.kind
     }
 
-    /// Whether a plan may leave it out; its whole element is then left out.
+    /// Whether a plan may omit it, and with it the whole element.
     #[must_use]
     pub fn is_optional(&self) -> bool {
         self.optional
     }
 
-    /// The element of the command line with that value in it.
+    /// The element of the command line with that value.
     fn fill(&self, value: &str) -> Result<String, String> {
         if value.starts_with('-') && !self.dash && !self.kind.is_number() {
-            return Err("begins with \"-\", so the program may take it for an option".to_owned());
+            return Err("starts with \"-\", and the program may read it as an option".to_owned());
         }
         let value = self.kind.accept(value)?;
         Ok(format!("{}{value}", self.prefix))
@@ -87,7 +87,7 @@ impl Argument {
 }
 
 impl CommandTemplate {
-    /// A command without a program yet; the name has the form of an agent's.
+    /// A command without elements; the name has the form of an agent's name.
     #[must_use]
     pub fn new(name: impl Into<String>, about: impl Into<String>) -> Self {
         Self {
@@ -97,16 +97,16 @@ impl CommandTemplate {
         }
     }
 
-    /// One more element that is always the same. The first one is the program.
+    /// Adds a fixed element. The first one is the program.
     #[must_use]
     pub fn fixed(mut self, text: impl Into<String>) -> Self {
-        self.argv.push(Piece::Fixed(text.into()));
+        self.argv.push(Element::Fixed(text.into()));
         self
     }
 
-    /// One more element: the prefix (`""`, or `"--since="`) and a value of the plan behind it.
+    /// Adds an element: a prefix (`""`, or `"--since="`) and a value from the plan.
     ///
-    /// A value that begins with a dash is refused; see [`dash`](Self::dash).
+    /// A value that starts with a dash is rejected; see [`dash`](Self::dash).
     #[must_use]
     pub fn value(
         self,
@@ -118,7 +118,7 @@ impl CommandTemplate {
         self.place(prefix.into(), name.into(), about.into(), kind, false)
     }
 
-    /// As [`value`](Self::value), but the plan may leave it out, and the element is left out then.
+    /// As [`value`](Self::value), but the plan may omit it, and with it the element.
     #[must_use]
     pub fn optional(
         self,
@@ -146,30 +146,29 @@ impl CommandTemplate {
             optional,
             dash: false,
         };
-        self.argv.push(Piece::Place(argument));
+        self.argv.push(Element::Argument(argument));
         self
     }
 
-    /// Lets the value of the last place begin with a dash. Only where the program cannot take it
-    /// for an option, behind a fixed `--` for example.
+    /// Allows the value of the last argument to start with a dash. Only for places where the program
+    /// cannot read it as an option, for example after a fixed `--`.
     #[must_use]
     pub fn dash(mut self) -> Self {
-        if let Some(Piece::Place(argument)) = self.argv.last_mut() {
+        if let Some(Element::Argument(argument)) = self.argv.last_mut() {
             argument.dash = true;
         }
         self
     }
 
-    /// The template, if it is in order.
+    /// The template, if it is valid.
     ///
     /// # Errors
-    /// If there is no fixed program, a name is bad or there twice, a text is empty or hides
-    /// something; or the program is a shell or another one that runs what it is told, with a place
-    /// in its arguments; or it is an interpreter with a place that no fixed script stands before.
+    /// If the first element is no fixed program, a name is invalid or used twice, or a text is empty or
+    /// has invisible characters; if the program is a shell or runs its arguments, and the template has
+    /// arguments; or if it is an interpreter without a fixed script before the arguments.
     ///
-    /// The last two know the usual programs by name, and are no promise: `find`, `make`, `git` and many
-    /// others run commands as well if their arguments say so. What a value may be is the template's to
-    /// say, by its [kind](ArgumentKind).
+    /// The last two checks know common programs by name and are no guarantee: `find`, `make`, `git` and
+    /// many others run commands with certain arguments. Restrict values by their [kind](ArgumentKind).
     pub fn checked(self) -> Result<Self, BadTemplate> {
         check_name(&self.name, &self.name)?;
         let bad = |why: &str| Err(BadTemplate::new(&self.name, why));
@@ -177,8 +176,8 @@ impl CommandTemplate {
         {
             return bad("its description is empty, has several lines or hidden characters");
         }
-        let Some(Piece::Fixed(program)) = self.argv.first() else {
-            return bad("its first element is no fixed program");
+        let Some(Element::Fixed(program)) = self.argv.first() else {
+            return bad("its first element is not a fixed program");
         };
         if program.is_empty() {
             return bad("its program has no name");
@@ -187,56 +186,60 @@ impl CommandTemplate {
         for argument in self.arguments() {
             check_name(&self.name, &argument.name)?;
             if !names.insert(argument.name.to_lowercase()) {
-                return bad("two of its arguments have one name");
+                return bad("two of its arguments have the same name");
             }
             if argument.about.trim().is_empty() {
                 return bad("an argument has no description");
             }
         }
         if !names.is_empty() && argument::runs_text(program) {
-            return bad("its program runs what it is given, so nothing of a plan may go there");
+            return bad(
+                "its program runs its arguments, so it must not have arguments from a plan",
+            );
         }
         if argument::runs_script(program) && !self.has_script() {
-            return bad("its program runs what it is given, so a fixed script must come first");
+            return bad(
+                "its program is an interpreter, so a fixed script must come before the arguments",
+            );
         }
         Ok(self)
     }
 
-    /// Whether something fixed that is no option stands before all places, or there is none.
+    /// Whether a fixed element that is no option comes before all arguments, or there is no argument.
     fn has_script(&self) -> bool {
         let mut arguments = self.argv.iter().skip(1);
         let first = arguments.find(|piece| match piece {
-            Piece::Fixed(text) => !text.starts_with('-'),
-            Piece::Place(_) => true,
+            Element::Fixed(text) => !text.starts_with('-'),
+            Element::Argument(_) => true,
         });
-        !matches!(first, Some(Piece::Place(_)))
+        !matches!(first, Some(Element::Argument(_)))
     }
 
-    /// What plans call it.
+    /// Its name in plans.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it does, for the model.
+    /// Its description, for the model.
     #[must_use]
     pub fn about(&self) -> &str {
         &self.about
     }
 
-    /// The places, in order.
+    /// The arguments, in order.
     pub fn arguments(&self) -> impl Iterator<Item = &Argument> + Clone {
         self.argv.iter().filter_map(|piece| match piece {
-            Piece::Fixed(_) => None,
-            Piece::Place(argument) => Some(argument),
+            Element::Fixed(_) => None,
+            Element::Argument(argument) => Some(argument),
         })
     }
 
-    /// The command line with these values in its places.
+    /// The command line with these values.
     ///
     /// # Errors
-    /// For each place in question, its name and what is wrong; `None` as the reason for one that is
-    /// needed and not given. Names of `values` that the template does not have are not looked at.
+    /// For each argument with a problem, its name and the problem; `None` if a required argument is
+    /// missing. Unknown names in `values` are ignored.
     pub fn resolve(
         &self,
         values: &BTreeMap<String, String>,
@@ -244,8 +247,8 @@ impl CommandTemplate {
         let (mut argv, mut wrong) = (Vec::new(), Vec::new());
         for piece in &self.argv {
             match piece {
-                Piece::Fixed(text) => argv.push(text.clone()),
-                Piece::Place(argument) => match values.get(&argument.name) {
+                Element::Fixed(text) => argv.push(text.clone()),
+                Element::Argument(argument) => match values.get(&argument.name) {
                     Some(value) => match argument.fill(value) {
                         Ok(element) => argv.push(element),
                         Err(why) => wrong.push((argument.name.clone(), Some(why))),
@@ -268,7 +271,7 @@ impl CommandTemplate {
 pub struct Commands(BTreeMap<String, CommandTemplate>);
 
 impl Commands {
-    /// None: plans run nothing.
+    /// No commands.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -277,15 +280,15 @@ impl Commands {
     /// Adds a template.
     ///
     /// # Errors
-    /// If it is not in order (see [`CommandTemplate::checked`]), or there is one whose name differs
-    /// in case at most.
+    /// If it is invalid (see [`CommandTemplate::checked`]), or there is a template with the same name
+    /// without regard to case.
     pub fn add(&mut self, template: CommandTemplate) -> Result<(), BadTemplate> {
         let template = template.checked()?;
         let same = |name: &&String| name.eq_ignore_ascii_case(&template.name);
         if self.0.keys().any(|name| same(&name)) {
             return Err(BadTemplate::new(
                 &template.name,
-                "there is one of that name",
+                "there is already a command of that name",
             ));
         }
         self.0.insert(template.name.clone(), template);
@@ -309,7 +312,7 @@ impl Commands {
         self.0.keys().map(String::as_str)
     }
 
-    /// Whether there is none.
+    /// Whether there are no templates.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -211,7 +211,7 @@ pub(super) fn warn(code: Code, task: &str, message: impl Into<String>) -> Diagno
     if task.is_empty() { one } else { one.path(task) }
 }
 
-/// The most problems, and the most repairs, that are kept of one answer.
+/// The most problems, and the most repairs, that are stored for one answer.
 pub(super) const MAX_FINDINGS: usize = 200;
 
 /// The findings about one answer so far.
@@ -222,7 +222,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Whether no further problem is kept, so that a check may stop.
+    /// Whether further problems are dropped, so that a check may stop.
     pub(super) fn is_full(&self) -> bool {
         self.problems.len() >= MAX_FINDINGS
     }
@@ -242,7 +242,7 @@ impl Findings {
         }
     }
 
-    /// Adds a repair. Above the limit it is not kept; the plan may still be accepted.
+    /// Adds a repair. Above the limit it is dropped; the plan may still be accepted.
     pub(super) fn repair(
         &mut self,
         code: Code,

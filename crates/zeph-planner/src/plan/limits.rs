@@ -1,4 +1,4 @@
-//! Limits and rights: how large a plan may be, what it may cost, and what it may use.
+//! The limits and the rights of plans: their size, their cost, and what they may use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,24 +6,23 @@ use serde::Serialize;
 use zeph_llm::Prices;
 use zeph_subagent::AgentCatalog;
 
-/// The largest plan that is accepted. What is larger is refused, never cut.
+/// The largest plan that is accepted. A larger one is rejected, never cut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlanLimits {
-    /// Tasks. Default 20, at least 1; models plan badly long before a hundred.
+    /// The most tasks. Default 20, at least 1; models plan badly long before a hundred.
     pub max_tasks: usize,
-    /// Tasks on the longest way from one without needs to one that nobody needs. Default 10.
+    /// The most tasks on the longest path. Default 10.
     pub max_depth: usize,
-    /// Tasks at one depth: how many might run side by side, and how many results meet in one task.
-    /// Default 10.
+    /// The most tasks at one depth, which may run in parallel. Default 10.
     pub max_width: usize,
-    /// Bytes of one answer. Default 128 KiB; at most 16 MiB have any effect.
+    /// The most bytes of an answer. Default 128 KiB, at most 16 MiB.
     pub max_bytes: usize,
-    /// Bytes of one task's prompt, or of a question. Default 8 KiB.
+    /// The most bytes of a task's prompt or question. Default 8 KiB.
     pub max_prompt_bytes: usize,
-    /// The most tokens that the plan may be [estimated](crate::Estimate) to cost. Default: no limit.
+    /// The most tokens of the [estimate](super::Estimate). Default: no limit.
     pub max_tokens: Option<u64>,
-    /// The most money that it may be estimated to cost, in millionths of a dollar. Default: no
-    /// limit. With a limit, a plan for a model without a price is refused.
+    /// The most money of the estimate, in millionths of a dollar. Default: no limit. With a limit, a
+    /// plan for a model without a price is rejected.
     pub max_micro_usd: Option<u64>,
 }
 
@@ -41,21 +40,21 @@ impl Default for PlanLimits {
     }
 }
 
-/// What plans may use, at most. An agent's own allow-list narrows it further; nothing widens it.
+/// What plans may use. An agent's own list of tools reduces it further; nothing extends it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PlanRights {
     /// The tools. Default: none.
     pub tools: BTreeSet<String>,
     /// Whether a plan may ask a person. Default: no.
     pub questions: bool,
-    /// Whether a plan may leave it to the router who does a task. Default: no.
+    /// Whether a plan may leave the choice of an agent to the router. Default: no.
     ///
-    /// Without any agent in the catalogue, such tasks go to the host's default agent.
+    /// If the catalogue is empty, such tasks go to the host's default agent.
     pub routed: bool,
 }
 
 impl PlanRights {
-    /// All tools that some agent of the catalogue may use, questions, and routed tasks.
+    /// The tools of all agents of the catalogue, questions, and routed tasks.
     #[must_use]
     pub fn of(catalog: &AgentCatalog) -> Self {
         let tools = catalog.iter().flat_map(|agent| agent.tools.iter().cloned());
@@ -67,17 +66,17 @@ impl PlanRights {
     }
 }
 
-/// What models cost, as far as it is known, to estimate a plan.
+/// The known prices of models, for the estimate of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PriceList {
-    /// Of the host's default model.
+    /// The price of the host's default model.
     pub default: Option<Prices>,
-    /// Of models that agents name.
+    /// The prices of models that agents name.
     pub models: BTreeMap<String, Prices>,
 }
 
 impl PriceList {
-    /// The price of an agent's model.
+    /// The price of an agent's model; `None` is the default model.
     #[must_use]
     pub fn of(&self, model: Option<&str>) -> Option<Prices> {
         match model {

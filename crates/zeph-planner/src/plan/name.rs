@@ -1,31 +1,31 @@
-//! Names of tasks: their form, and how one that is nearly right is written in it.
+//! The form of task names, and the repair of names that are nearly valid.
 
 use std::borrow::Cow;
 
 /// The most bytes of a name.
 const MAX: usize = 64;
 
-/// Names that the run around a plan uses itself, also with a number behind them.
+/// Names that the run uses for planning and the answer, also with a number.
 const RESERVED: [&str; 4] = ["plan", "confirm", "adopt", "answer"];
 
-/// Whether a text has the form of a name: `[A-Za-z_][A-Za-z0-9_-]{0,63}`, as in plan files.
+/// Whether a text is a valid name: `[A-Za-z_][A-Za-z0-9_-]{0,63}`, as in plan files.
 pub(crate) fn is_name(text: &str) -> bool {
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     begins && text.len() <= MAX && text.chars().all(goes_on)
 }
 
-/// Whether a name has characters that no repair should paper over: of paths, markup, expressions
-/// and terminals, and those that hide.
+/// Whether a name has characters that are not repaired: those of paths, markup, expressions and
+/// terminals, and invisible ones.
 pub(super) fn is_hostile(text: &str) -> bool {
     let hostile = |c: char| "/\\<>`[]{}$|*\"".contains(c);
     text.contains(hostile) || *zeph_common::escape_terminal(text.trim()) != *text.trim()
 }
 
-/// A text in the form of a name: the same if it has it, else what is no letter, digit, `_` or `-`
-/// becomes one `-`; `None` if nothing is left of it.
+/// A valid name made from a text: each run of other characters becomes one `-`; `None` if no valid
+/// character remains.
 ///
-/// A function of the text alone, so that a name and the needs that mean it become the same.
+/// It depends on the text only, so a name and the dependencies on it are repaired to the same.
 pub(super) fn slug(text: &str) -> Option<Cow<'_, str>> {
     if is_name(text) {
         return Some(Cow::Borrowed(text));
@@ -49,7 +49,7 @@ pub(super) fn slug(text: &str) -> Option<Cow<'_, str>> {
     is_name(&slug).then_some(Cow::Owned(slug))
 }
 
-/// Whether the run around a plan uses the name, or may.
+/// Whether the run uses the name, or may use it in a later round.
 pub(super) fn is_reserved(name: &str) -> bool {
     let folded = name.to_ascii_lowercase();
     let stem = folded.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -67,7 +67,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn nearly_right_names_are_written_right() {
+    fn nearly_valid_names_are_repaired() {
         let table = [
             ("read-log", "read-log"),
             ("Read the log!", "Read-the-log"),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_run_uses_is_reserved() {
+    fn names_that_the_run_uses_are_reserved() {
         for name in ["plan", "Answer", "confirm-2", "adopt-17"] {
             assert!(is_reserved(name), "{name}");
         }
@@ -96,7 +96,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slug_is_a_name_and_stays_itself(text in "\\PC{0,90}") {
+        fn a_slug_is_a_valid_name_and_its_own_slug(text in "\\PC{0,90}") {
             if let Some(slugged) = slug(&text) {
                 prop_assert!(is_name(&slugged));
                 let again = slug(&slugged);

@@ -1,4 +1,4 @@
-//! Arguments: which values a place in a command line takes.
+//! The kinds of arguments: which values of a plan a command accepts.
 
 use std::fmt;
 use std::path::{Component, Path};
@@ -6,34 +6,34 @@ use std::path::{Component, Path};
 use regex::Regex;
 use serde::{Serialize, Serializer};
 
-/// The most bytes that a value may have, whatever its kind says.
+/// The most bytes of a value of any kind.
 const MAX_VALUE_BYTES: usize = 4 << 10;
 
-/// Which values a place takes. No value has control, invisible or reordering characters.
+/// The values that an argument accepts. No value may have control, invisible or reordering characters.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ArgumentKind {
-    /// Any text of one line with at most so many bytes (and never more than 4 KiB); not empty.
+    /// A text of one line, not empty, with a limit in bytes, at most 4 KiB.
     Text {
         /// The limit.
         max_bytes: usize,
     },
-    /// A text that a pattern describes from beginning to end.
+    /// A text that matches a pattern as a whole.
     Pattern(#[serde(serialize_with = "as_text")] Regex),
     /// One of these texts.
     Choice(Vec<String>),
-    /// A whole number in a range, its bounds included.
+    /// An integer in a range, bounds included.
     Integer {
         /// The smallest.
         min: i64,
         /// The largest.
         max: i64,
     },
-    /// A relative path below a folder, without `..`; the element becomes folder and path. An empty
-    /// folder is the one that the command runs in.
+    /// A relative path below a folder, without `..`. The element becomes folder and path; an empty
+    /// folder is the working folder of the command.
     ///
-    /// Only the text is looked at. Where links may lead out of the folder, the program must see to it.
+    /// Only the text is checked. The program must handle links that lead out of the folder.
     Path {
         /// The folder.
         below: String,
@@ -41,16 +41,16 @@ pub enum ArgumentKind {
 }
 
 impl ArgumentKind {
-    /// Any text of one line with at most so many bytes.
+    /// A text of one line with at most that many bytes.
     #[must_use]
     pub const fn text(max_bytes: usize) -> Self {
         Self::Text { max_bytes }
     }
 
-    /// A text that a regular expression describes from beginning to end.
+    /// A text that matches a regular expression as a whole.
     ///
     /// # Errors
-    /// If it is no regular expression.
+    /// If it is not a regular expression.
     pub fn pattern(pattern: &str) -> Result<Self, BadTemplate> {
         match Regex::new(&format!("^(?:{pattern})$")) {
             Ok(regex) => Ok(Self::Pattern(regex)),
@@ -64,7 +64,7 @@ impl ArgumentKind {
         Self::Choice(choices.into_iter().map(Into::into).collect())
     }
 
-    /// A whole number in a range, its bounds included.
+    /// An integer in a range, bounds included.
     #[must_use]
     pub const fn integer(min: i64, max: i64) -> Self {
         Self::Integer { min, max }
@@ -82,7 +82,7 @@ impl ArgumentKind {
         matches!(self, Self::Integer { .. })
     }
 
-    /// The value as it goes into the command line, or why it does not.
+    /// The value as it is used in the command line, or why it is rejected.
     pub(super) fn accept(&self, value: &str) -> Result<String, String> {
         if value.len() > MAX_VALUE_BYTES {
             return Err(format!("has more than {MAX_VALUE_BYTES} bytes"));
@@ -90,7 +90,7 @@ impl ArgumentKind {
         if *zeph_common::escape_terminal(value) != *value {
             return Err("has control, invisible or reordering characters".to_owned());
         }
-        let misfit = || Err(format!("is no {self}"));
+        let misfit = || Err(format!("is not a {self}"));
         match self {
             Self::Text { max_bytes } if value.is_empty() || value.len() > *max_bytes => misfit(),
             Self::Pattern(regex) if !regex.is_match(value) => misfit(),
@@ -101,14 +101,14 @@ impl ArgumentKind {
                 Ok(_) | Err(_) => misfit(),
             },
             Self::Path { .. } if !is_below(value) => misfit(),
-            // Without a folder it is the one that the command runs in, never the root.
+            // Without a folder the path stays relative; it never becomes absolute.
             Self::Path { below } if below.is_empty() => Ok(value.to_owned()),
             Self::Path { below } => Ok(format!("{}/{value}", below.trim_end_matches('/'))),
         }
     }
 }
 
-/// Whether a relative path has nothing but names in it.
+/// Whether a path is relative and has only names.
 fn is_below(path: &str) -> bool {
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some()
@@ -116,7 +116,7 @@ fn is_below(path: &str) -> bool {
         && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// What a model is told of the values.
+/// The description of the values for a model.
 impl fmt::Display for ArgumentKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -128,7 +128,7 @@ impl fmt::Display for ArgumentKind {
                     .and_then(|s| s.strip_suffix(")$"));
                 write!(f, "text of the form {}", inside.unwrap_or(shown))
             }
-            Self::Choice(choices) => write!(f, "text out of {}", choices.join(", ")),
+            Self::Choice(choices) => write!(f, "text, one of {}", choices.join(", ")),
             Self::Integer { min, max } => write!(f, "whole number from {min} to {max}"),
             Self::Path { below } => write!(f, "relative path below {below}, without \"..\""),
         }
@@ -165,13 +165,13 @@ fn as_text<S: Serializer>(regex: &Regex, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(regex.as_str())
 }
 
-/// A template of a command that is not in order.
+/// An invalid template of a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the command template {template} cannot be used: {why}")]
 pub struct BadTemplate {
-    /// The template, or the pattern; inert.
+    /// The template, or the pattern; printable.
     pub template: String,
-    /// What is wrong; inert.
+    /// What is wrong; printable.
     pub why: String,
 }
 
@@ -189,11 +189,11 @@ pub(super) fn check_name(template: &str, name: &str) -> Result<(), BadTemplate> 
     if super::super::name::is_name(name) {
         return Ok(());
     }
-    let why = "a name has 1 to 64 letters, digits, '_' and '-', and begins with a letter or '_'";
+    let why = "a name has 1 to 64 letters, digits, '_' and '-', and starts with a letter or '_'";
     Err(BadTemplate::new(template, why))
 }
 
-/// Whether a program takes code, or another command, as its arguments: a list of the usual ones.
+/// Whether a program runs code or another command from its arguments: a list of common ones.
 pub(super) fn runs_text(program: &str) -> bool {
     const SHELLS: &[&str] = &[
         "ash",
@@ -239,8 +239,8 @@ pub(super) fn runs_text(program: &str) -> bool {
     SHELLS.contains(&&*plain_name(program))
 }
 
-/// Whether a program runs the script that its first argument names, or code behind an option: a list of
-/// the usual ones.
+/// Whether a program runs a script that its first argument names, or code after an option: a list of
+/// common ones.
 pub(super) fn runs_script(program: &str) -> bool {
     const INTERPRETERS: &[&str] = &[
         "bun", "deno", "expect", "groovy", "guile", "julia", "lua", "luajit", "node", "nodejs",

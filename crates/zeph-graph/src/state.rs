@@ -218,7 +218,7 @@ impl std::fmt::Display for CancelWhy {
 words! {
     /// How a cut attempt ended.
     CutHow {
-        /// Its executor ended after it was told to.
+        /// Its executor ended after the request to stop.
         Stopped = "stopped" => "stopped",
         /// Its executor did not end within the grace period and may still be running.
         Abandoned = "abandoned" => "abandoned",
@@ -312,7 +312,7 @@ words! {
         Degraded = "degraded" => "degraded",
         /// A failure aborted the run.
         Failed = "failed" => "failed",
-        /// Somebody cancelled it.
+        /// The run was cancelled.
         Canceled = "canceled" => "canceled",
         /// It took too long.
         TimedOut = "timed_out" => "timed out",

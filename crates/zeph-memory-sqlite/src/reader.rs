@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 use zeph_memory::{
-    ChainHash, Content, ContentKind, ListQuery, NewRun, Outline, Replay, Request, RequestId,
+    ChainCheck, ChainHash, Content, ContentKind, ListQuery, NewRun, Outline, Request, RequestId,
     RowOutline, RunRow, RunStatus, StoreError, StoredRow, StoredRun, StoredStatus,
 };
 
@@ -69,7 +69,7 @@ pub(crate) async fn load(
         created_at: time(&row, 1).map_err(damaged)?,
         header: header.into(),
     };
-    let mut replay = Replay::begin(&new, hash(&row, 3).map_err(damaged)?)?;
+    let mut check = ChainCheck::begin(&new, hash(&row, 3).map_err(damaged)?)?;
     let end = StoredStatus {
         updated_at: time(&row, 4).map_err(damaged)?,
         status: status(&row, 5).map_err(damaged)?,
@@ -79,7 +79,7 @@ pub(crate) async fn load(
     };
     let mut rows = Vec::new();
     loop {
-        let next = replay.next_seq();
+        let next = check.next_seq();
         let query = sqlx::query(ROWS)
             .bind(run.as_str())
             .bind(signed(next.get() - 1))
@@ -87,7 +87,7 @@ pub(crate) async fn load(
         let page = query.fetch_all(&mut *connection).await;
         let page = page.map_err(|error| sqlite_error::reading(run, Some(next), error))?;
         for row in &page {
-            rows.push(check_row(run, &mut replay, row)?);
+            rows.push(check_row(run, &mut check, row)?);
         }
         if page.len() < PAGE.unsigned_abs() as usize {
             break;
@@ -97,20 +97,24 @@ pub(crate) async fn load(
         status: end.status.clone(),
         updated_at: end.updated_at,
         rows,
-        chain: replay.finish(&end)?,
+        chain: check.finish(&end)?,
         new,
     })
 }
 
-fn check_row(run: &RunId, replay: &mut Replay, row: &SqliteRow) -> Result<StoredRow, StoreError> {
-    let expected = replay.next_seq();
+fn check_row(
+    run: &RunId,
+    check: &mut ChainCheck,
+    row: &SqliteRow,
+) -> Result<StoredRow, StoreError> {
+    let expected = check.next_seq();
     let damaged = |error| sqlite_error::reading(run, Some(expected), error);
     let stored = StoredRow {
         seq: seq(row, 0).map_err(damaged)?,
         at: time(row, 1).map_err(damaged)?,
         payload: row.try_get(2).map_err(damaged)?,
     };
-    replay.row(
+    check.row(
         &stored,
         hash(row, 3).map_err(damaged)?,
         hash(row, 4).map_err(damaged)?,

@@ -44,11 +44,11 @@
 //! ```
 
 mod chain;
+mod chain_check;
 mod error;
 mod faulty;
 mod hash;
 mod memory;
-mod replay;
 mod row;
 mod run;
 mod store;
@@ -57,11 +57,11 @@ mod verify;
 pub mod conformance;
 
 pub use chain::{Append, Chain, ChangeStart, RunChange, SealedRow};
+pub use chain_check::{ChainCheck, StoredStatus};
 pub use error::StoreError;
 pub use faulty::{Call, Fault, FaultyStore, Op};
 pub use hash::{BadChainHash, ChainHash};
 pub use memory::MemoryStore;
-pub use replay::{Replay, StoredStatus};
 pub use row::{Content, ContentKind, Row, StoredRow};
 pub use run::{Cursor, ListQuery, NewRun, Request, RequestId, RunRow, RunStatus, RunSummary};
 pub use store::{Commit, Fence, Outline, RawGraphStore, RowOutline, StoredRun};

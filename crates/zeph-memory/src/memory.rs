@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Timestamp};
 
 use crate::chain::{RunChange, SealedRow};
+use crate::chain_check::{ChainCheck, StoredStatus};
 use crate::conformance::Tamper;
 use crate::error::StoreError;
 use crate::hash::ChainHash;
-use crate::replay::{Replay, StoredStatus};
 use crate::row::{Content, StoredRow};
 use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow};
 use crate::store::{Commit, Fence, Outline, RawGraphStore, RowOutline, StoredRun};
@@ -289,16 +289,16 @@ impl RunState {
     }
 
     fn load(&self) -> Result<StoredRun, StoreError> {
-        let mut replay = Replay::begin(&self.new, self.genesis)?;
+        let mut check = ChainCheck::begin(&self.new, self.genesis)?;
         for JournalRow { row, outline } in &self.rows {
-            replay.row(row, outline.content_hash, outline.hash)?;
+            check.row(row, outline.content_hash, outline.hash)?;
         }
         Ok(StoredRun {
             new: self.new.clone(),
             status: self.end.status.clone(),
             updated_at: self.end.updated_at,
             rows: self.rows.iter().map(|row| row.row.clone()).collect(),
-            chain: replay.finish(&self.end)?,
+            chain: check.finish(&self.end)?,
         })
     }
 

@@ -1,4 +1,4 @@
-//! The chain covers everything it should, and frames it so that nothing can be moved unnoticed.
+//! The chain: every field is hashed, and framed so that moved bytes change the hash.
 
 #![allow(clippy::unwrap_used)]
 
@@ -99,7 +99,7 @@ fn how_rows_are_grouped_does_not_matter() {
     assert_eq!(at_once.next_seq().get(), 5);
 }
 
-/// The formula is a promise to whoever noted a head: it may not drift.
+/// The hash formula must not change: programs may have copied heads.
 #[test]
 fn the_formula_stays() {
     let append = sealed(vec![

@@ -15,7 +15,7 @@ use zeph_memory::{
 
 type Wrap = Box<dyn Fn(MemoryStore) -> Arc<dyn RawGraphStore> + Send + Sync>;
 
-/// One memory store for each place, wrapped anew each time it is opened.
+/// One memory store for each place, wrapped each time it is opened.
 struct Places {
     stores: Mutex<BTreeMap<String, MemoryStore>>,
     wrap: Wrap,
@@ -66,19 +66,19 @@ async fn the_faulty_store_conforms_while_nothing_fails() {
 enum Break {
     /// Writes the appends of a commit one by one.
     Torn,
-    /// Lets everybody write to every run.
+    /// Lets every owner write to every run.
     Unfenced,
-    /// Gives all runs to whoever claims last.
+    /// Gives all runs to the last claim.
     Jealous,
-    /// Settles what others own.
+    /// Settles requests to runs of other owners.
     Meddling,
-    /// Does not tell who owns a run.
+    /// Does not return the owner of a run.
     Anonymous,
     /// Forgets to settle.
     Unsettled,
     /// Lists the oldest first.
     Backwards,
-    /// Deletes what is open.
+    /// Reports success for a refused delete.
     Careless,
     /// Ignores the filter.
     Unfiltered,
@@ -86,7 +86,7 @@ enum Break {
     Shuffled,
     /// Ignores the limit of a search.
     Unlimited,
-    /// Shows every run the requests of all.
+    /// Returns the requests of all runs for each run.
     Shared,
 }
 
@@ -195,14 +195,14 @@ impl RawGraphStore for Broken {
 }
 
 #[tokio::test]
-async fn stores_that_break_the_contract_are_caught() {
+async fn stores_that_break_the_contract_fail_the_suite() {
     let expected = [
         (Break::Torn, "group_commit_is_atomic"),
         (Break::Torn, "a_group_with_a_foreign_run_is_refused_whole"),
         (Break::Unfenced, "adopting_fences_the_former_owner"),
-        (Break::Jealous, "two_owners_two_runs_at_once"),
+        (Break::Jealous, "two_owners_commit_to_two_runs_at_once"),
         (Break::Meddling, "only_the_owner_settles"),
-        (Break::Anonymous, "the_owner_is_told"),
+        (Break::Anonymous, "get_and_list_name_the_owner"),
         (Break::Unsettled, "settled_with_a_commit"),
         (Break::Backwards, "newest_first"),
         (Break::Careless, "delete_ended_runs_only"),

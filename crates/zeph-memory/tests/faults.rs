@@ -1,4 +1,4 @@
-//! The faulty store fails as told, and never lets a failed write pass as clean.
+//! `FaultyStore`: faults occur as planned, and writes after a failed one are refused.
 
 #![allow(clippy::unwrap_used)]
 
@@ -92,7 +92,7 @@ async fn a_full_disk_and_a_busy_store_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn an_intruder_takes_the_run_over() {
+async fn another_owner_takes_the_run_over() {
     let (store, fence, mut chain) = fresh().await;
     let before = chain.clone();
     let other = NewRun::new("s".parse().unwrap(), "s", Timestamp::ZERO, "{}");
@@ -106,9 +106,9 @@ async fn an_intruder_takes_the_run_over() {
         .commit(&Commit::one(next(&mut chain)), fence)
         .await
         .unwrap_err();
-    let told =
+    let is_fenced =
         matches!(&error, StoreError::Fenced { run, ours: 1, theirs: 3 } if run == chain.run());
-    assert!(told, "{error}");
+    assert!(is_fenced, "{error}");
     assert!(!error.is_fatal(), "it is about one run");
     assert_eq!(last_seq(&store).await, Seq::new(0));
     store
@@ -126,7 +126,7 @@ async fn an_intruder_takes_the_run_over() {
 }
 
 #[tokio::test]
-async fn adopting_and_looking_fail_as_told() {
+async fn adopt_and_get_fail_as_planned() {
     let (store, fence, chain) = fresh().await;
     let newer = store.claim("test", Timestamp::ZERO).await.unwrap();
     for (fault, owner) in [(Fault::Before, fence), (Fault::After, newer)] {
@@ -156,7 +156,7 @@ async fn a_script_sees_every_call() {
 }
 
 #[tokio::test]
-async fn held_commits_go_on_when_let_go() {
+async fn blocked_commits_continue_when_released() {
     let (store, fence, mut chain) = fresh().await;
     let held = store.hold_commits().await;
     let task = tokio::spawn({

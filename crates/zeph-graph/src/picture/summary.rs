@@ -32,10 +32,10 @@ pub(super) fn of(
         *states.entry(word).or_default() += 1;
     }
     if !states.is_empty() {
-        let told: Vec<String> = (states.iter())
+        let words: Vec<String> = (states.iter())
             .map(|(word, count)| format!("{count} {}", escape::terminal(word)))
             .collect();
-        let _ = writeln!(text, "{}", told.join(", "));
+        let _ = writeln!(text, "{}", words.join(", "));
     }
     let mut names: Vec<Vec<TaskId>> = vec![Vec::new(); shape.depth().min(LEVELS)];
     for id in graph.ids() {

@@ -154,8 +154,8 @@ proptest! {
             let mark = format!("○ {} (ready)", task.name());
             prop_assert_eq!(text.matches(&mark).count(), 1);
             let line = text.lines().find(|line| line.contains(&mark)).unwrap();
-            let told = line.split_once("also needs ").map_or(0, |(_, all)| all.matches('t').count());
-            prop_assert_eq!(told, graph.parents(id).len().saturating_sub(1));
+            let named = line.split_once("also needs ").map_or(0, |(_, all)| all.matches('t').count());
+            prop_assert_eq!(named, graph.parents(id).len().saturating_sub(1));
         }
     }
 

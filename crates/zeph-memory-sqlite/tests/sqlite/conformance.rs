@@ -8,7 +8,7 @@ use zeph_memory::conformance::{Harness, Outcome, Tamper, run_all};
 use zeph_memory::{FaultyStore, RawGraphStore, StoreError};
 use zeph_memory_sqlite::SqliteStore;
 
-use crate::kit;
+use crate::fixtures;
 
 struct Folder {
     folder: tempfile::TempDir,
@@ -33,7 +33,7 @@ impl Harness for Folder {
     }
 
     async fn tamper(&self, place: &str, damage: &Tamper) -> Option<bool> {
-        let mut connection = kit::raw(&self.path(place)).await;
+        let mut connection = fixtures::raw(&self.path(place)).await;
         let run = damage.run().as_str();
         let query = match damage {
             Tamper::Payload { seq, .. } => sqlx::query(

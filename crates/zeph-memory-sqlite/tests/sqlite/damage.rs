@@ -1,4 +1,4 @@
-//! Damage to the file: what is served is what was written, or an error, whatever bit is flipped.
+//! Damage to the file: any flipped bit leads to an error or is in unused bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,18 +8,18 @@ use zeph_graph::{RunId, Seq};
 use zeph_memory::{RawGraphStore, StoreError, StoredRun, verify};
 use zeph_memory_sqlite::SqliteStore;
 
-use crate::kit;
+use crate::fixtures;
 
 const PAGE: usize = 4_096;
 
-/// A closed database of several runs, and what is in it.
+/// A closed database of several runs, and its runs.
 async fn sample(folder: &Path) -> (PathBuf, BTreeMap<RunId, StoredRun>) {
     let path = folder.join("runs.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
     let mut runs = BTreeMap::new();
     for name in ["one", "two", "three"] {
-        let chain = kit::create(&store, fence, name, 60).await;
+        let chain = fixtures::create(&store, fence, name, 60).await;
         runs.insert(chain.run().clone(), store.load(chain.run()).await.unwrap());
     }
     store.close().await.unwrap();
@@ -46,12 +46,12 @@ async fn a_flipped_bit_in_a_payload_names_the_row_and_spares_other_runs() {
     bytes[place + 7] ^= 1;
     fs::write(&path, bytes).unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
-    let error = store.load(&kit::run_id("two")).await.unwrap_err();
+    let error = store.load(&fixtures::run_id("two")).await.unwrap_err();
     let named = matches!(&error, StoreError::Damaged { run, seq, .. }
         if run.as_str() == "two" && *seq == Some(Seq::new(7)));
     assert!(named, "{error}");
     for name in ["one", "three"] {
-        let run = kit::run_id(name);
+        let run = fixtures::run_id(name);
         assert_eq!(store.load(&run).await.unwrap(), runs[&run]);
         verify(&store, &run).await.unwrap();
     }
@@ -71,14 +71,14 @@ async fn a_flipped_bit_in_a_content_names_the_content_and_the_row() {
     }
     fs::write(&path, bytes).unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
-    let run = kit::run_id("one");
+    let run = fixtures::run_id("one");
     assert_eq!(
         store.load(&run).await.unwrap(),
         runs[&run],
         "a load reads no contents"
     );
     let error = store
-        .contents(&run, &[kit::content_id(9)])
+        .contents(&run, &[fixtures::content_id(9)])
         .await
         .unwrap_err();
     assert!(error.to_string().contains("content 9 "), "{error}");
@@ -88,7 +88,7 @@ async fn a_flipped_bit_in_a_content_names_the_content_and_the_row() {
     assert!(named, "{error}");
     assert_eq!(
         store
-            .contents(&run, &[kit::content_id(8)])
+            .contents(&run, &[fixtures::content_id(8)])
             .await
             .unwrap()
             .len(),
@@ -190,17 +190,17 @@ async fn a_truncated_file_is_never_served_as_good_data() {
 }
 
 #[tokio::test]
-async fn logs_of_others_and_stale_shared_memory_do_no_silent_harm() {
+async fn foreign_logs_and_stale_shared_memory_cause_no_silent_damage() {
     let folder = tempfile::tempdir().unwrap();
     let (path, runs) = sample(folder.path()).await;
     let sound = fs::read(&path).unwrap();
-    // The log of another database of ours, with changes that were not written back.
+    // The log of another run database, with changes that were not written back.
     let other = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(other.path().join("runs.db"))
         .await
         .unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
-    kit::create(&store, fence, "foreign", 20).await;
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    fixtures::create(&store, fence, "foreign", 20).await;
     let wal = fs::read(other.path().join("runs.db-wal")).unwrap();
     let shm = fs::read(other.path().join("runs.db-shm")).unwrap();
 

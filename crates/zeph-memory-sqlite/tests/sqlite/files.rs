@@ -7,9 +7,9 @@ use sqlx::Connection;
 use zeph_memory::{RawGraphStore, StoreError};
 use zeph_memory_sqlite::{SCHEMA_VERSION, SqliteStore};
 
-use crate::kit;
+use crate::fixtures;
 
-/// Opening fails as not a database, says that word, and leaves the file as it was.
+/// Opening fails as not a database, with that word, and does not change the file.
 async fn is_refused(path: &Path, word: &str) {
     let before = fs::read(path).ok();
     for error in [
@@ -26,7 +26,7 @@ async fn is_refused(path: &Path, word: &str) {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_is_refused() {
+async fn a_file_of_another_format_is_refused() {
     let cases: [(&str, Vec<u8>, &str); 5] = [
         ("empty", vec![], "empty"),
         ("short", b"SQLite format 3\0".to_vec(), "too short"),
@@ -64,7 +64,7 @@ async fn a_database_of_another_application_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.db");
     fs::write(&path, b"").unwrap();
-    let mut connection = kit::raw(&path).await;
+    let mut connection = fixtures::raw(&path).await;
     sqlx::raw_sql("CREATE TABLE runs (run TEXT)")
         .execute(&mut connection)
         .await
@@ -102,7 +102,7 @@ async fn a_log_without_its_database_is_refused() {
 }
 
 #[tokio::test]
-async fn nothing_is_nothing_to_read() {
+async fn a_missing_file_cannot_be_opened_for_reading() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sub").join("runs.db");
     let error = SqliteStore::open_read_only(&path).await.unwrap_err();
@@ -120,7 +120,7 @@ async fn a_newer_schema_is_refused_by_both_numbers() {
         .close()
         .await
         .unwrap();
-    let mut connection = kit::raw(&path).await;
+    let mut connection = fixtures::raw(&path).await;
     sqlx::raw_sql("PRAGMA user_version = 99")
         .execute(&mut connection)
         .await
@@ -139,7 +139,7 @@ async fn a_newer_schema_is_refused_by_both_numbers() {
 /// A run database of schema version 0, which has no tables.
 async fn without_schema(path: &Path) {
     fs::write(path, b"").unwrap();
-    let mut connection = kit::raw(path).await;
+    let mut connection = fixtures::raw(path).await;
     let sql = "PRAGMA application_id = 0x7a657068; VACUUM;";
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
@@ -153,8 +153,8 @@ async fn an_older_schema_is_migrated_when_it_is_opened_for_writing() {
     let error = SqliteStore::open_read_only(&path).await.unwrap_err();
     assert!(error.to_string().contains("has schema 0"), "{error}");
     let store = SqliteStore::open(&path).await.unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
-    kit::create(&store, fence, "migrated", 1).await;
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    fixtures::create(&store, fence, "migrated", 1).await;
 }
 
 #[tokio::test]
@@ -163,15 +163,15 @@ async fn an_interrupted_migration_is_repeated() {
     let path = folder.path().join("runs.db");
     without_schema(&path).await;
     // A process that ends within a migration leaves an open transaction, which is rolled back.
-    let mut ending = kit::raw(&path).await;
+    let mut ending = fixtures::raw(&path).await;
     let half = "BEGIN IMMEDIATE; PRAGMA user_version = 1; CREATE TABLE claims (epoch INTEGER);";
     sqlx::raw_sql(half).execute(&mut ending).await.unwrap();
     ending.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
-    kit::create(&store, fence, "run", 3).await;
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    fixtures::create(&store, fence, "run", 3).await;
     store.close().await.unwrap();
-    let mut connection = kit::raw(&path).await;
+    let mut connection = fixtures::raw(&path).await;
     let views = "SELECT count(*) FROM sqlite_schema WHERE type = 'view'";
     let views: i64 = sqlx::query_scalar(views)
         .fetch_one(&mut connection)
@@ -189,8 +189,8 @@ async fn files_are_for_their_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a").join("b").join("runs.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
-    kit::create(&store, fence, "run", 1).await;
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    fixtures::create(&store, fence, "run", 1).await;
     for name in ["runs.db", "runs.db-wal", "runs.db-shm"] {
         assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
     }
@@ -203,7 +203,7 @@ async fn files_are_for_their_owner_only() {
 }
 
 #[tokio::test]
-async fn two_that_create_at_once_share_one_database() {
+async fn concurrent_creation_gives_one_database() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs.db");
     let (one, two) = (
@@ -211,8 +211,8 @@ async fn two_that_create_at_once_share_one_database() {
         tokio::spawn(SqliteStore::open(path)),
     );
     let (one, two) = (one.await.unwrap().unwrap(), two.await.unwrap().unwrap());
-    let fence = one.claim("test", kit::at(0)).await.unwrap();
-    let chain = kit::create(&one, fence, "shared", 2).await;
+    let fence = one.claim("test", fixtures::at(0)).await.unwrap();
+    let chain = fixtures::create(&one, fence, "shared", 2).await;
     assert_eq!(two.load(chain.run()).await.unwrap().chain, chain);
     let drafts = folder.path().read_dir().unwrap().filter(|entry| {
         entry
@@ -265,14 +265,14 @@ async fn links_lead_to_the_one_database() {
     let one = SqliteStore::open(&path).await.unwrap();
     let two = SqliteStore::open(&link).await.unwrap();
     assert_eq!(one.path(), two.path());
-    let fence = one.claim("test", kit::at(0)).await.unwrap();
-    kit::create(&one, fence, "run", 1).await;
-    assert!(kit::wal_bytes(&two) > 0);
-    assert_eq!(kit::wal_bytes(&two), kit::wal_bytes(&one));
+    let fence = one.claim("test", fixtures::at(0)).await.unwrap();
+    fixtures::create(&one, fence, "run", 1).await;
+    assert!(fixtures::wal_bytes(&two) > 0);
+    assert_eq!(fixtures::wal_bytes(&two), fixtures::wal_bytes(&one));
 }
 
 #[tokio::test]
-async fn what_a_killed_creation_left_is_in_nobodys_way() {
+async fn a_leftover_of_a_killed_creation_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs.db");
     let left = folder
@@ -297,8 +297,8 @@ async fn a_closed_store_writes_nothing() {
         .unwrap();
     let clone = store.clone();
     store.close().await.unwrap();
-    assert_eq!(kit::wal_bytes(&clone), 0);
-    let error = clone.claim("test", kit::at(0)).await.unwrap_err();
+    assert_eq!(fixtures::wal_bytes(&clone), 0);
+    let error = clone.claim("test", fixtures::at(0)).await.unwrap_err();
     assert!(error.to_string().contains("was closed"), "{error}");
     assert!(clone.list(zeph_memory::ListQuery::default()).await.is_err());
 }

@@ -1,11 +1,11 @@
-//! A process in which files may not grow: the write that fails is the last, and what was acknowledged stays.
+//! A process with a limit on file sizes: no write follows the failed one, and acknowledged commits stay.
 
 use std::process::Command;
 
 use zeph_memory::{RawGraphStore, StoreError, verify};
 use zeph_memory_sqlite::SqliteStore;
 
-use crate::kit;
+use crate::fixtures;
 
 const CHILD: &str = "ZEPH_TEST_LIMITED_DATABASE";
 
@@ -16,11 +16,11 @@ async fn child_that_runs_into_a_limit() {
         return;
     };
     let store = SqliteStore::open(&path).await.unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
-    let mut chain = kit::create(&store, fence, "run", 1).await;
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let mut chain = fixtures::create(&store, fence, "run", 1).await;
     let error = loop {
         let mut next = chain.clone();
-        match store.commit(&kit::one_more(&mut next), fence).await {
+        match store.commit(&fixtures::one_more(&mut next), fence).await {
             Ok(()) => chain = next,
             Err(error) => break error,
         }
@@ -28,7 +28,7 @@ async fn child_that_runs_into_a_limit() {
     assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
     for _ in 0..3 {
         let error = store
-            .commit(&kit::one_more(&mut chain.clone()), fence)
+            .commit(&fixtures::one_more(&mut chain.clone()), fence)
             .await
             .unwrap_err();
         assert!(matches!(error, StoreError::Broken { .. }), "{error}");
@@ -65,17 +65,17 @@ async fn after_a_failed_write_nothing_is_written_and_nothing_is_lost() {
         .unwrap();
     assert!(acknowledged > 10);
     let store = SqliteStore::open(&path).await.unwrap();
-    let rows = verify(&store, &kit::run_id("run")).await.unwrap().rows;
+    let rows = verify(&store, &fixtures::run_id("run")).await.unwrap().rows;
     assert!(
         rows == acknowledged || rows == acknowledged + 1,
         "{rows} rows, {acknowledged} acknowledged"
     );
-    let fence = store.claim("test", kit::at(1)).await.unwrap();
-    let run = kit::run_id("run");
+    let fence = store.claim("test", fixtures::at(1)).await.unwrap();
+    let run = fixtures::run_id("run");
     store.adopt(&run, fence).await.unwrap();
     let mut chain = store.load(&run).await.unwrap().chain;
     store
-        .commit(&kit::one_more(&mut chain), fence)
+        .commit(&fixtures::one_more(&mut chain), fence)
         .await
         .unwrap();
 }

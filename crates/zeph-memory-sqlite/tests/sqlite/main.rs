@@ -4,7 +4,7 @@
 
 mod conformance;
 mod files;
-mod kit;
+mod fixtures;
 mod limits;
 mod owners;
 mod writing;

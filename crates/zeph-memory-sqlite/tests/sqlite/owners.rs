@@ -1,24 +1,24 @@
-//! Two processes on one file: each works on its own runs, and a run that is adopted changes hands whole.
+//! Two processes on one file: each owns its runs, and an adopted run changes its owner atomically.
 
 use std::path::Path;
 
 use zeph_memory::{Chain, Fence, RawGraphStore, StoreError, verify};
 use zeph_memory_sqlite::SqliteStore;
 
-use crate::kit;
+use crate::fixtures;
 
 const COMMITS: u32 = 300;
 
 async fn owner(path: &Path) -> (SqliteStore, Fence) {
     let store = SqliteStore::open(path).await.unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
     (store, fence)
 }
 
-/// Commits as fast as it can; every commit must go through.
+/// Commits without pause; every commit must succeed.
 async fn work(store: SqliteStore, fence: Fence, mut chain: Chain) -> Chain {
     for _ in 0..COMMITS {
-        let commit = kit::one_more(&mut chain);
+        let commit = fixtures::one_more(&mut chain);
         store.commit(&commit, fence).await.unwrap();
     }
     chain
@@ -31,7 +31,7 @@ async fn two_owners_commit_at_once_and_nothing_is_lost_or_refused() {
     let mut working = Vec::new();
     for name in ["one", "two"] {
         let (store, fence) = owner(&path).await;
-        let chain = kit::create(&store, fence, name, 1).await;
+        let chain = fixtures::create(&store, fence, name, 1).await;
         working.push(tokio::spawn(work(store, fence, chain)));
     }
     let reader = SqliteStore::open_read_only(&path).await.unwrap();
@@ -44,33 +44,36 @@ async fn two_owners_commit_at_once_and_nothing_is_lost_or_refused() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_adopted_is_lost_to_its_former_owner_and_no_other_run_is() {
+async fn adopting_a_run_fences_its_former_owner_from_that_run_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs.db");
     let (first, ours) = owner(&path).await;
-    let mut taken = kit::create(&first, ours, "taken", 2).await;
-    let mut kept = kit::create(&first, ours, "kept", 2).await;
+    let mut taken = fixtures::create(&first, ours, "taken", 2).await;
+    let mut kept = fixtures::create(&first, ours, "kept", 2).await;
     let (second, theirs) = owner(&path).await;
     second.adopt(taken.run(), theirs).await.unwrap();
 
-    let lost = kit::one_more(&mut taken.clone());
+    let lost = fixtures::one_more(&mut taken.clone());
     let error = first.commit(&lost, ours).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
     assert!(
         error.to_string().contains("run taken was taken over"),
         "{error}"
     );
-    let mut both = kit::one_more(&mut kept.clone());
+    let mut both = fixtures::one_more(&mut kept.clone());
     both.appends
-        .append(&mut kit::one_more(&mut taken.clone()).appends);
+        .append(&mut fixtures::one_more(&mut taken.clone()).appends);
     let error = first.commit(&both, ours).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
 
     let before = first.commit_statements();
-    first.commit(&kit::one_more(&mut kept), ours).await.unwrap();
+    first
+        .commit(&fixtures::one_more(&mut kept), ours)
+        .await
+        .unwrap();
     assert_eq!(first.commit_statements() - before, 3);
     second
-        .commit(&kit::one_more(&mut taken), theirs)
+        .commit(&fixtures::one_more(&mut taken), theirs)
         .await
         .unwrap();
     for chain in [&taken, &kept] {
@@ -82,7 +85,7 @@ async fn a_run_that_is_adopted_is_lost_to_its_former_owner_and_no_other_run_is()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_claim_at_once_get_epochs_of_their_own() {
+async fn concurrent_claims_get_different_epochs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs.db");
     let mut claiming = Vec::new();
@@ -91,7 +94,7 @@ async fn those_who_claim_at_once_get_epochs_of_their_own() {
         claiming.push(tokio::spawn(async move {
             let mut epochs = Vec::new();
             for _ in 0..20 {
-                epochs.push(store.claim("test", kit::at(0)).await.unwrap().epoch);
+                epochs.push(store.claim("test", fixtures::at(0)).await.unwrap().epoch);
             }
             epochs
         }));

@@ -1,4 +1,4 @@
-//! Files and folders that may not be written, met by a process without the rights of root.
+//! Files and folders without write permission, used by a process without root rights.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -9,7 +9,7 @@ use std::process::Command;
 use zeph_memory::{RawGraphStore, StoreError};
 use zeph_memory_sqlite::SqliteStore;
 
-use crate::kit;
+use crate::fixtures;
 
 const CHILD: &str = "ZEPH_TEST_FOLDER_WITHOUT_RIGHTS";
 
@@ -23,7 +23,7 @@ async fn child_that_may_not_write() {
         return;
     };
     let folder = Path::new(&folder);
-    let run = kit::run_id("run");
+    let run = fixtures::run_id("run");
 
     let closed = folder.join("closed").join("runs.db");
     let error = SqliteStore::open(&closed).await.unwrap_err();
@@ -43,7 +43,7 @@ async fn child_that_may_not_write() {
 
     let file = folder.join("open").join("runs.db");
     let refused = match SqliteStore::open(&file).await {
-        Ok(store) => store.claim("test", kit::at(1)).await.unwrap_err(),
+        Ok(store) => store.claim("test", fixtures::at(1)).await.unwrap_err(),
         Err(error) => error,
     };
     assert!(matches!(refused, StoreError::Io { .. }), "{refused}");
@@ -74,18 +74,18 @@ async fn child_that_may_not_write() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_written_is_refused_and_can_be_read() {
+async fn a_database_without_write_permission_can_be_read_only() {
     let folder = tempfile::tempdir().unwrap();
     let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     for name in ["closed", "open", "secret"] {
         let path = folder.path().join(name).join("runs.db");
         let store = SqliteStore::open(&path).await.unwrap();
-        let fence = store.claim("test", kit::at(0)).await.unwrap();
-        kit::create(&store, fence, "run", 3).await;
+        let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+        fixtures::create(&store, fence, "run", 3).await;
         store.close().await.unwrap();
         set(&path, 0o444);
     }
-    // The program itself may lie where only root may look.
+    // The test program itself may be in a folder that only root can read.
     let program = folder.path().join("program");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     set(&program, 0o755);

@@ -4,19 +4,19 @@ use sqlx::{Row as _, SqliteConnection};
 use zeph_memory::{Chain, Commit, Content, ContentKind, NewRun, RawGraphStore, Row, RunStatus};
 use zeph_memory_sqlite::SqliteStore;
 
-use crate::kit;
+use crate::fixtures;
 
 const HEADER: &str =
     r#"{"graph":{"tasks":[{"name":"fetch"},{"name":"it's"},{"name":"save"},{"name":"idle"}]}}"#;
 
 async fn commit(store: &SqliteStore, name: &str, header: &'static str, payloads: &[&str]) {
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
-    let new = NewRun::new(kit::run_id(name), name, kit::at(0), header);
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let new = NewRun::new(fixtures::run_id(name), name, fixtures::at(0), header);
     let mut chain = Chain::genesis(&new);
     let rows = payloads
         .iter()
         .zip(0..)
-        .map(|(payload, second)| Row::new(kit::at(second * 1_000_000), *payload));
+        .map(|(payload, second)| Row::new(fixtures::at(second * 1_000_000), *payload));
     let append = chain
         .seal(rows.collect(), RunStatus::open("running"))
         .creating(new);
@@ -72,7 +72,7 @@ async fn tasks_are_derived_from_the_journal() {
         &["not JSON either", r#"{"type":"asked","task":5}"#, "[]", "7"],
     )
     .await;
-    let mut connection = kit::raw(store.path()).await;
+    let mut connection = fixtures::raw(store.path()).await;
     let expected = [
         "0 fetch completed 2 | 2023-11-14 22:13:22.000 | 2023-11-14 22:13:26.000",
         "1 it's canceling 1 | 2023-11-14 22:13:28.000 | -",
@@ -95,7 +95,7 @@ async fn tasks_are_derived_from_the_journal() {
     assert_eq!(row.get::<String, _>(0), HEADER);
 }
 
-/// A graph that grows twice while it runs, with a note on the way.
+/// A graph with two patches and a note.
 #[tokio::test]
 async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
     let folder = tempfile::tempdir().unwrap();
@@ -110,9 +110,14 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
         format!(r#"{{"version":1,"tasks":[{}]}}"#, tasks.join(","))
     };
     let content = |number, kind: &'static str, name: &'static str, text: String| {
-        Content::named(kit::content_id(number), ContentKind::new(kind), name, text)
+        Content::named(
+            fixtures::content_id(number),
+            ContentKind::new(kind),
+            name,
+            text,
+        )
     };
-    let row = |payload: &'static str| Row::new(kit::at(0), payload);
+    let row = |payload: &'static str| Row::new(fixtures::at(0), payload);
     let rows = vec![
         row(r#"{"type":"started","task":0,"attempt":1}"#),
         row(r#"{"type":"noted","task":0,"attempt":1,"content":1}"#).with(content(
@@ -137,15 +142,15 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
         )),
         row(r#"{"type":"readied","task":6}"#),
     ];
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
-    let new = NewRun::new(kit::run_id("grown"), "grown", kit::at(0), HEADER);
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let new = NewRun::new(fixtures::run_id("grown"), "grown", fixtures::at(0), HEADER);
     let mut chain = Chain::genesis(&new);
     let append = chain.seal(rows, RunStatus::open("running")).creating(new);
     store.commit(&Commit::one(append), fence).await.unwrap();
 
-    let mut connection = kit::raw(store.path()).await;
-    let told = tasks(&mut connection, "grown").await;
-    let short: Vec<&str> = told
+    let mut connection = fixtures::raw(store.path()).await;
+    let lines = tasks(&mut connection, "grown").await;
+    let short: Vec<&str> = lines
         .iter()
         .filter_map(|line| line.split(" |").next())
         .collect();
@@ -168,12 +173,12 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
 }
 
 #[tokio::test]
-async fn asking_for_one_run_reads_one_run() {
+async fn a_query_for_one_run_reads_one_run() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("runs.db"))
         .await
         .unwrap();
-    let mut connection = kit::raw(store.path()).await;
+    let mut connection = fixtures::raw(store.path()).await;
     let sql = "EXPLAIN QUERY PLAN SELECT * FROM tasks WHERE run = 'x'";
     let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
     let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
@@ -195,7 +200,7 @@ async fn pages_of_the_list_are_sought_not_scanned() {
     let store = SqliteStore::open(folder.path().join("runs.db"))
         .await
         .unwrap();
-    let mut connection = kit::raw(store.path()).await;
+    let mut connection = fixtures::raw(store.path()).await;
     for (filter, index) in [("", "runs_newest"), ("open = 1 AND", "runs_open")] {
         let sql = format!(
             "EXPLAIN QUERY PLAN SELECT title FROM runs WHERE {filter} (created_at, run) < (5, 'x')
@@ -213,9 +218,9 @@ async fn pages_of_the_list_are_sought_not_scanned() {
     }
 }
 
-/// The book's page about the file: its queries run, and its columns are there.
+/// The queries of the book's database page run, and it names every column.
 #[tokio::test]
-async fn the_reference_is_right() {
+async fn the_database_page_matches_the_schema() {
     let page = include_str!("../../../../docs/src/database.md");
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("runs.db"))
@@ -228,7 +233,7 @@ async fn the_reference_is_right() {
         &[r#"{"type":"readied","task":0}"#],
     )
     .await;
-    let mut connection = kit::raw(store.path()).await;
+    let mut connection = fixtures::raw(store.path()).await;
     let block = page
         .split_once("```sql\n")
         .unwrap()

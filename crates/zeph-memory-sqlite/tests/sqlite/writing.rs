@@ -7,14 +7,14 @@ use sqlx::{Connection, Row as _, SqliteConnection};
 use zeph_memory::{Chain, Commit, NewRun, RawGraphStore, RunStatus, StoreError, verify};
 use zeph_memory_sqlite::{SqliteOptions, SqliteStore};
 
-use crate::kit;
+use crate::fixtures;
 
 async fn fresh(folder: &tempfile::TempDir) -> (SqliteStore, zeph_memory::Fence) {
     let options = SqliteOptions::default().busy_timeout(Duration::from_millis(50));
     let store = SqliteStore::open_with(folder.path().join("runs.db"), options)
         .await
         .unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
     (store, fence)
 }
 
@@ -35,9 +35,16 @@ async fn a_commit_takes_three_statements_whatever_its_size() {
     for (runs, rows) in [(1, 1), (1, 500), (40, 3)] {
         let mut commit = Commit::default();
         for n in 0..runs {
-            let new = NewRun::new(kit::run_id(&format!("r{rows}-{n}")), "", kit::at(0), "{}");
+            let new = NewRun::new(
+                fixtures::run_id(&format!("r{rows}-{n}")),
+                "",
+                fixtures::at(0),
+                "{}",
+            );
             let mut chain = Chain::genesis(&new);
-            let rows = (1..=rows).map(|number| kit::row("r", number)).collect();
+            let rows = (1..=rows)
+                .map(|number| fixtures::row("r", number))
+                .collect();
             commit
                 .appends
                 .push(chain.seal(rows, RunStatus::open("running")).creating(new));
@@ -51,9 +58,12 @@ async fn a_commit_takes_three_statements_whatever_its_size() {
         );
         before = store.commit_statements();
     }
-    let request = store.post(chains[0].run(), kit::at(1), "{}").await.unwrap();
+    let request = store
+        .post(chains[0].run(), fixtures::at(1), "{}")
+        .await
+        .unwrap();
     store
-        .commit(&kit::one_more(&mut chains[0]).settling(request), fence)
+        .commit(&fixtures::one_more(&mut chains[0]).settling(request), fence)
         .await
         .unwrap();
     assert_eq!(
@@ -67,17 +77,17 @@ async fn a_commit_takes_three_statements_whatever_its_size() {
 async fn readers_and_the_writer_do_not_wait_for_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let (store, fence) = fresh(&folder).await;
-    let mut chain = kit::create(&store, fence, "run", 1).await;
-    let mut reader = kit::raw(store.path()).await;
+    let mut chain = fixtures::create(&store, fence, "run", 1).await;
+    let mut reader = fixtures::raw(store.path()).await;
     let mut snapshot = reader.begin().await.unwrap();
     assert_eq!(count(&mut snapshot).await, 1);
     store
-        .commit(&kit::one_more(&mut chain), fence)
+        .commit(&fixtures::one_more(&mut chain), fence)
         .await
         .unwrap();
     assert_eq!(count(&mut snapshot).await, 1, "the reader keeps its view");
     drop(snapshot);
-    let mut writer = kit::raw(store.path()).await;
+    let mut writer = fixtures::raw(store.path()).await;
     let mut writing = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
     sqlx::query("DELETE FROM journal")
         .execute(&mut *writing)
@@ -98,17 +108,17 @@ async fn readers_and_the_writer_do_not_wait_for_each_other() {
 async fn a_store_held_by_another_process_is_busy_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let (store, fence) = fresh(&folder).await;
-    let mut chain = kit::create(&store, fence, "run", 1).await;
-    let mut other = kit::raw(store.path()).await;
+    let mut chain = fixtures::create(&store, fence, "run", 1).await;
+    let mut other = fixtures::raw(store.path()).await;
     let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let error = store
-        .commit(&kit::one_more(&mut chain.clone()), fence)
+        .commit(&fixtures::one_more(&mut chain.clone()), fence)
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     held.rollback().await.unwrap();
     store
-        .commit(&kit::one_more(&mut chain), fence)
+        .commit(&fixtures::one_more(&mut chain), fence)
         .await
         .unwrap();
 }
@@ -118,7 +128,7 @@ async fn a_deleted_or_replaced_file_is_noticed() {
     for replace in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let (store, fence) = fresh(&folder).await;
-        let mut chain = kit::create(&store, fence, "run", 1).await;
+        let mut chain = fixtures::create(&store, fence, "run", 1).await;
         let copy = folder.path().join("copy.db");
         fs::copy(store.path(), &copy).unwrap();
         if replace {
@@ -126,7 +136,7 @@ async fn a_deleted_or_replaced_file_is_noticed() {
         } else {
             fs::remove_file(store.path()).unwrap();
         }
-        let result = store.commit(&kit::one_more(&mut chain), fence).await;
+        let result = store.commit(&fixtures::one_more(&mut chain), fence).await;
         assert!(
             matches!(result, Err(StoreError::Replaced { .. })),
             "{result:?}"
@@ -136,7 +146,7 @@ async fn a_deleted_or_replaced_file_is_noticed() {
             matches!(result, Err(StoreError::Replaced { .. })),
             "{result:?}"
         );
-        let result = store.claim("test", kit::at(1)).await;
+        let result = store.claim("test", fixtures::at(1)).await;
         assert!(
             matches!(result, Err(StoreError::Replaced { .. })),
             "{result:?}"
@@ -148,18 +158,21 @@ async fn a_deleted_or_replaced_file_is_noticed() {
 async fn reading_only_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (store, fence) = fresh(&folder).await;
-    let chain = kit::create(&store, fence, "run", 2).await;
+    let chain = fixtures::create(&store, fence, "run", 2).await;
     let reader = SqliteStore::open_read_only(store.path()).await.unwrap();
     assert_eq!(reader.load(chain.run()).await.unwrap().chain, chain);
     let line = reader.get(chain.run()).await.unwrap();
     assert_eq!(line.epoch, fence.epoch);
     for result in [
-        reader.claim("test", kit::at(1)).await.map(drop),
+        reader.claim("test", fixtures::at(1)).await.map(drop),
         reader.adopt(chain.run(), fence).await,
         reader
-            .commit(&kit::one_more(&mut chain.clone()), fence)
+            .commit(&fixtures::one_more(&mut chain.clone()), fence)
             .await,
-        reader.post(chain.run(), kit::at(1), "{}").await.map(drop),
+        reader
+            .post(chain.run(), fixtures::at(1), "{}")
+            .await
+            .map(drop),
         reader.delete(chain.run(), fence).await,
     ] {
         let error = result.unwrap_err();
@@ -171,11 +184,11 @@ async fn reading_only_writes_nothing() {
 async fn the_last_close_writes_the_log_back() {
     let folder = tempfile::tempdir().unwrap();
     let (store, fence) = fresh(&folder).await;
-    let chain = kit::create(&store, fence, "run", 100).await;
-    assert!(kit::wal_bytes(&store) > 0);
+    let chain = fixtures::create(&store, fence, "run", 100).await;
+    assert!(fixtures::wal_bytes(&store) > 0);
     let (path, again) = (store.path().to_owned(), store.clone());
     store.close().await.unwrap();
-    assert_eq!(kit::wal_bytes(&again), 0);
+    assert_eq!(fixtures::wal_bytes(&again), 0);
     // The file alone is a complete database.
     let copy = folder.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
@@ -190,27 +203,27 @@ async fn the_log_stays_bounded_over_many_commits() {
     let store = SqliteStore::open_with(folder.path().join("runs.db"), options)
         .await
         .unwrap();
-    let fence = store.claim("test", kit::at(0)).await.unwrap();
-    let mut chain = kit::create(&store, fence, "run", 1).await;
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let mut chain = fixtures::create(&store, fence, "run", 1).await;
     let mut most = 0;
     for _ in 0..1_500 {
         store
-            .commit(&kit::one_more(&mut chain), fence)
+            .commit(&fixtures::one_more(&mut chain), fence)
             .await
             .unwrap();
-        most = most.max(kit::wal_bytes(&store));
+        most = most.max(fixtures::wal_bytes(&store));
     }
     assert!(most < 6 << 20, "the log grew to {most} bytes");
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_half_way_leaves_the_store_whole() {
+async fn a_dropped_call_leaves_the_store_consistent() {
     let folder = tempfile::tempdir().unwrap();
     let (store, fence) = fresh(&folder).await;
-    let mut chain = kit::create(&store, fence, "run", 1).await;
+    let mut chain = fixtures::create(&store, fence, "run", 1).await;
     for polls in 0..40 {
         let mut next = chain.clone();
-        let one_more = kit::one_more(&mut next);
+        let one_more = fixtures::one_more(&mut next);
         let mut commit = Box::pin(store.commit(&one_more, fence));
         for _ in 0..polls {
             if futures_poll(&mut commit).await {
@@ -219,16 +232,16 @@ async fn a_call_that_is_dropped_half_way_leaves_the_store_whole() {
             tokio::task::yield_now().await;
         }
         drop(commit);
-        // Writes follow each other, so this one sees what became of the one before.
+        // Writes are serialised, so this one follows the outcome of the previous one.
         let other = format!("other-{polls}");
-        kit::create(&store, fence, &other, 1).await;
+        fixtures::create(&store, fence, &other, 1).await;
         let stored = store.load(chain.run()).await.unwrap();
         assert!(stored.chain == chain || stored.chain == next);
         chain = stored.chain;
     }
 }
 
-/// Polls once; whether the future is done.
+/// Polls once; returns whether the future is complete.
 async fn futures_poll<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|cx| {
         std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_ready())
@@ -237,17 +250,17 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_goes_on_is_verified_without_false_alarm() {
+async fn an_active_run_is_verified_without_false_alarm() {
     let folder = tempfile::tempdir().unwrap();
     let (store, fence) = fresh(&folder).await;
-    let mut chain = kit::create(&store, fence, "run", 1).await;
+    let mut chain = fixtures::create(&store, fence, "run", 1).await;
     let run = chain.run().clone();
     let writer = tokio::spawn({
         let store = store.clone();
         async move {
             for _ in 0..200 {
                 store
-                    .commit(&kit::one_more(&mut chain), fence)
+                    .commit(&fixtures::one_more(&mut chain), fence)
                     .await
                     .unwrap();
             }

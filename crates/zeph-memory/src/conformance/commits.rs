@@ -309,36 +309,36 @@ pub(super) async fn unknown_runs_are_not_found(
     place: &'static str,
 ) -> Result<Outcome, String> {
     let claimed = ClaimedStore::open(harness, place).await?;
-    let nobody = run_id("nobody")?;
+    let missing = run_id("missing")?;
     let store = &claimed.store;
-    refused("load", "not_found", store.load(&nobody).await)?;
+    refused("load", "not_found", store.load(&missing).await)?;
     refused(
         "contents",
         "not_found",
         store
-            .contents(&nobody, &[zeph_graph::ContentId::FIRST])
+            .contents(&missing, &[zeph_graph::ContentId::FIRST])
             .await,
     )?;
     refused(
         "no contents",
         "not_found",
-        store.contents(&nobody, &[]).await,
+        store.contents(&missing, &[]).await,
     )?;
-    refused("outline", "not_found", store.outline(&nobody).await)?;
-    refused("get", "not_found", store.get(&nobody).await)?;
+    refused("outline", "not_found", store.outline(&missing).await)?;
+    refused("get", "not_found", store.get(&missing).await)?;
     refused(
         "adopt",
         "not_found",
-        store.adopt(&nobody, claimed.fence).await,
+        store.adopt(&missing, claimed.fence).await,
     )?;
-    refused("post", "not_found", store.post(&nobody, at(1), "{}").await)?;
+    refused("post", "not_found", store.post(&missing, at(1), "{}").await)?;
     refused(
         "delete",
         "not_found",
-        store.delete(&nobody, claimed.fence).await,
+        store.delete(&missing, claimed.fence).await,
     )?;
     let append =
-        Chain::genesis(&new_run("nobody", 1)?).seal(vec![row(1)], RunStatus::open("running"));
+        Chain::genesis(&new_run("missing", 1)?).seal(vec![row(1)], RunStatus::open("running"));
     refused(
         "append",
         "not_found",

@@ -40,7 +40,7 @@ pub(super) async fn verify_a_sound_run(
     Ok(Outcome::Passed)
 }
 
-pub(super) async fn a_noted_head(
+pub(super) async fn an_earlier_head(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {

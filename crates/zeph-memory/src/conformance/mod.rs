@@ -182,12 +182,12 @@ const CASES: &[Case] = cases![
     commits::any_text_comes_back,
     commits::concurrent_commits,
     owners::epochs_are_never_used_twice,
-    owners::two_owners_two_runs_at_once,
+    owners::two_owners_commit_to_two_runs_at_once,
     owners::adopting_fences_the_former_owner,
     owners::a_group_with_a_foreign_run_is_refused_whole,
     owners::only_the_owner_settles,
     owners::an_ended_run_is_adopted_and_deleted_by_anybody,
-    owners::the_owner_is_told,
+    owners::get_and_list_name_the_owner,
     contents::contents_come_back,
     contents::parts_keep_their_order,
     contents::large_contents,
@@ -203,7 +203,7 @@ const CASES: &[Case] = cases![
     inbox::not_settled_by_a_refused_commit,
     inbox::numbers_are_never_used_twice,
     damage::verify_a_sound_run,
-    damage::a_noted_head,
+    damage::an_earlier_head,
     damage::damage_is_named,
 ];
 

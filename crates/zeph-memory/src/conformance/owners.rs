@@ -33,7 +33,7 @@ pub(super) async fn epochs_are_never_used_twice(
     Ok(Outcome::Passed)
 }
 
-pub(super) async fn two_owners_two_runs_at_once(
+pub(super) async fn two_owners_commit_to_two_runs_at_once(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {
@@ -173,18 +173,18 @@ pub(super) async fn an_ended_run_is_adopted_and_deleted_by_anybody(
     let result = second.store.adopt(&adopted, second.fence).await;
     done("adopt an ended run", result)?;
     let result = second.store.delete(&deleted, second.fence).await;
-    done("delete by somebody else", result)?;
+    done("delete by another owner", result)?;
     let result = first.store.delete(&adopted, first.fence).await;
     done("delete by the former owner", result)?;
     for run in [&adopted, &deleted] {
         refused("get", "not_found", first.store.get(run).await)?;
         let result = first.store.adopt(run, first.fence).await;
-        refused("adopt what is gone", "not_found", result)?;
+        refused("adopt a deleted run", "not_found", result)?;
     }
     Ok(Outcome::Passed)
 }
 
-pub(super) async fn the_owner_is_told(
+pub(super) async fn get_and_list_name_the_owner(
     harness: &dyn Harness,
     place: &'static str,
 ) -> Result<Outcome, String> {

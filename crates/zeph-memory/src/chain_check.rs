@@ -25,14 +25,14 @@ pub struct StoredStatus {
 
 /// Recomputes the chain of a run from stored rows and stops at the first damage.
 ///
-/// Stores use it in their `load`: [`Replay::begin`], then [`Replay::row`] for each row in order of
-/// its place, then [`Replay::finish`].
+/// Stores use it in their `load`: [`ChainCheck::begin`], then [`ChainCheck::row`] for each row in order of
+/// its place, then [`ChainCheck::finish`].
 #[derive(Clone, Debug)]
-pub struct Replay {
+pub struct ChainCheck {
     chain: Chain,
 }
 
-impl Replay {
+impl ChainCheck {
     /// Begins with the stored creation data of the run and the hash that was stored with it.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Bodies on threads: what one branch meets is nothing to the others.
+//! Bodies of a DagScheduler on threads: an event of one branch does not affect the others.
 #![allow(clippy::unwrap_used)]
 
 mod gate;

@@ -1,4 +1,4 @@
-//! External work: handed out, reported by the caller or by other threads.
+//! External attempts: run by the caller, and reported by it or by other threads.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::mpsc;
@@ -19,7 +19,7 @@ fn the_caller_does_the_work_and_reports() {
     let mut scheduler = DagScheduler::external(graph);
     let mut handed = Vec::new();
     while scheduler.tick() {
-        assert!(!scheduler.is_idle(), "every assignment is answered at once");
+        assert!(!scheduler.is_idle(), "every attempt is reported at once");
         for work in scheduler.started() {
             handed.push(format!("{} {}", work.name(), work.attempt()));
             let (task, attempt) = (work.task(), work.attempt());
@@ -48,8 +48,8 @@ fn without_a_reporter_tick_never_waits_for_the_caller() {
     assert!(scheduler.tick() && scheduler.is_idle());
     assert_eq!(scheduler.outcome(), Outcome::NotFinished);
     let attempt = work[0].attempt();
-    let of_nobody = scheduler.complete(task, attempt.next(), 1.into());
-    assert_eq!(of_nobody, InputOutcome::Stale);
+    let of_no_attempt = scheduler.complete(task, attempt.next(), 1.into());
+    assert_eq!(of_no_attempt, InputOutcome::Stale);
     assert_eq!(
         scheduler.complete(task, attempt, 2.into()),
         InputOutcome::Accepted

@@ -41,7 +41,7 @@ fn a_body_that_blocks_is_given_up_and_its_late_result_is_ignored() {
     let (wait, tell) = (open.clone(), late.clone());
     scheduler.body(slow, move |cx: &AttemptContext| {
         if cx.attempt().get() == 1 {
-            let _told = Told(tell.clone());
+            let _open = OpenOnDrop(tell.clone());
             wait.pass();
         }
         cx.attempt().get()
@@ -62,9 +62,9 @@ fn a_body_that_blocks_is_given_up_and_its_late_result_is_ignored() {
 }
 
 /// Opens a gate when the body that holds it returns.
-struct Told(Gate);
+struct OpenOnDrop(Gate);
 
-impl Drop for Told {
+impl Drop for OpenOnDrop {
     fn drop(&mut self) {
         self.0.open();
     }
@@ -138,7 +138,7 @@ fn dropping_the_scheduler_stops_a_body_that_listens() {
     let long = graph.add_task("long", []);
     let mut scheduler = DagScheduler::new(graph);
     let heard = Gate::default();
-    let held = Arc::new(Told(heard.clone()));
+    let held = Arc::new(OpenOnDrop(heard.clone()));
     scheduler.body(long, move |cx: &AttemptContext| {
         let _held = &held;
         cx.wait_cancelled(FOR_EVER)
@@ -156,9 +156,9 @@ fn dropping_the_scheduler_leaves_a_body_that_blocks_behind() {
     let mut scheduler = DagScheduler::new(graph);
     scheduler.policy(strict());
     let (begun, open, gone) = (Gate::default(), Gate::default(), Gate::default());
-    let (tell, wait, told) = (begun.clone(), open.clone(), Told(gone.clone()));
+    let (tell, wait, signal) = (begun.clone(), open.clone(), OpenOnDrop(gone.clone()));
     scheduler.body(stubborn, move || {
-        let _held = &told;
+        let _held = &signal;
         tell.open();
         wait.pass();
     });

@@ -48,4 +48,4 @@ pub use report::{RunReport, TaskReport};
 pub use request::Request;
 pub use snapshot::RunSnapshot;
 pub use submission::{Limits, Submission};
-pub use view::{AttemptEnd, AttemptView, NoteView, RunView};
+pub use view::{AttemptView, NoteView, RunView};

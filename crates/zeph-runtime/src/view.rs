@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::{
-    Attempt, AttemptOutcome, ContentId, CutHow, Entry, Fault, Record, RunId, TaskGraph, TaskId,
-    TaskState, Timestamp,
+    Attempt, AttemptOutcome, ContentId, Entry, Record, RunId, TaskGraph, TaskId, TaskState,
+    Timestamp,
 };
 use zeph_memory::{Content, RawGraphStore, RunStatus};
 use zeph_scheduler::{Patches, Scheduler};
@@ -53,8 +53,8 @@ pub struct AttemptView {
     pub started_at: Timestamp,
     /// When its end was recorded; `None` while it runs, or if its process went away.
     pub ended_at: Option<Timestamp>,
-    /// How it ended.
-    pub end: AttemptEnd,
+    /// How it ended; `None` if the journal has no end of it.
+    pub outcome: Option<AttemptOutcome>,
     /// The content with the error that its executor reported.
     pub error: Option<ContentId>,
     /// The content with its logs.
@@ -73,19 +73,6 @@ pub struct NoteView {
     pub kind: String,
     /// The note. Untrusted text, usually JSON.
     pub body: Bytes,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptEnd {
-    /// The journal has no end of it.
-    Open,
-    /// With a result.
-    Completed,
-    /// Without one.
-    Failed(Fault),
-    /// It was cancelled, given up or lost.
-    Cut(CutHow),
 }
 
 impl RunView {
@@ -164,24 +151,21 @@ impl RunView {
                     attempt,
                     started_at: entry.at,
                     ended_at: None,
-                    end: AttemptEnd::Open,
+                    outcome: None,
                     error: None,
                     log: None,
                 });
             }
-            let open = attempts
-                .last_mut()
-                .filter(|last| last.end == AttemptEnd::Open);
+            let open = attempts.last_mut().filter(|last| last.outcome.is_none());
             if let (Some(end), Some(open)) = (entry.record.attempt_end(), open)
                 && end.task == task
             {
                 open.ended_at = Some(entry.at);
+                open.outcome = Some(end.outcome);
                 open.log = end.log;
-                (open.end, open.error) = match end.outcome {
-                    AttemptOutcome::Completed(_) => (AttemptEnd::Completed, None),
-                    AttemptOutcome::Failed { fault, error } => (AttemptEnd::Failed(fault), error),
-                    AttemptOutcome::Cut(how) => (AttemptEnd::Cut(how), None),
-                };
+                if let AttemptOutcome::Failed { error, .. } = end.outcome {
+                    open.error = error;
+                }
             }
         }
         attempts

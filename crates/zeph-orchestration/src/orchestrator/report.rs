@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
-use zeph_graph::{RunEnd, RunId, RunState, Spent, TaskId, TaskState, Work};
+use zeph_graph::{AttemptOutcome, RunEnd, RunId, RunState, Spent, TaskId, TaskState, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planner::answer::Answer;
 use zeph_planner::plan::{ADOPT, ANSWER, Adopted, PLAN, PlanOutput};
-use zeph_runtime::{AttemptEnd, QuestionView, RunView};
+use zeph_runtime::{QuestionView, RunView};
 
 use super::OrchestratorError;
 
@@ -131,7 +131,7 @@ async fn task(
     let attempts = view.attempts(id);
     let failed = attempts
         .last()
-        .filter(|last| matches!(last.end, AttemptEnd::Failed(_)));
+        .filter(|last| matches!(last.outcome, Some(AttemptOutcome::Failed { .. })));
     let error = match failed.and_then(|last| last.error) {
         Some(content) => view.error(store, content).await?,
         None => None,

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use zeph_common::{Boundary, format_duration, head_tail};
 use zeph_executor::{Bytes, TaskOutput};
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{ContentId, Entry, Record, TaskId, Timestamp, Work};
+use zeph_graph::{AttemptOutcome, ContentId, Entry, Record, TaskId, Timestamp, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planner::answer::Answer;
 use zeph_planner::plan::PlanOutput;
-use zeph_runtime::{AttemptEnd, AttemptView, NoteView, RunView};
+use zeph_runtime::{AttemptView, NoteView, RunView};
 use zeph_scheduler::Event;
 
 use super::notes;
@@ -151,7 +151,7 @@ impl<'a> Shown<'a> {
                 &format!(
                     "{}. {}, started {}{}",
                     attempt.attempt,
-                    end_words(attempt.end),
+                    end_words(attempt.outcome),
                     moment(attempt.started_at, now),
                     took.unwrap_or_default()
                 ),
@@ -251,8 +251,8 @@ impl<'a> Shown<'a> {
                 .collect();
             json!({
                 "attempt": attempt.attempt.get(),
-                "end": end_code(attempt.end),
-                "text": end_words(attempt.end),
+                "end": end_code(attempt.outcome),
+                "text": end_words(attempt.outcome),
                 "started_at_us": attempt.started_at.as_micros(),
                 "ended_at_us": attempt.ended_at.map(Timestamp::as_micros),
                 "error": attempt.error.and_then(|id| self.errors.get(&id)),
@@ -299,21 +299,21 @@ const fn is_of_a_call(entry: &Entry) -> bool {
     )
 }
 
-fn end_words(end: AttemptEnd) -> String {
-    match end {
-        AttemptEnd::Open => "not over".into(),
-        AttemptEnd::Completed => "completed".into(),
-        AttemptEnd::Failed(fault) => format!("failed: {fault}"),
-        AttemptEnd::Cut(how) => how.to_string(),
+fn end_words(outcome: Option<AttemptOutcome>) -> String {
+    match outcome {
+        None => "not over".into(),
+        Some(AttemptOutcome::Completed(_)) => "completed".into(),
+        Some(AttemptOutcome::Failed { fault, .. }) => format!("failed: {fault}"),
+        Some(AttemptOutcome::Cut(how)) => how.to_string(),
     }
 }
 
-const fn end_code(end: AttemptEnd) -> &'static str {
-    match end {
-        AttemptEnd::Open => "open",
-        AttemptEnd::Completed => "completed",
-        AttemptEnd::Failed(fault) => fault.word(),
-        AttemptEnd::Cut(how) => how.word(),
+const fn end_code(outcome: Option<AttemptOutcome>) -> &'static str {
+    match outcome {
+        None => "open",
+        Some(AttemptOutcome::Completed(_)) => "completed",
+        Some(AttemptOutcome::Failed { fault, .. }) => fault.word(),
+        Some(AttemptOutcome::Cut(how)) => how.word(),
     }
 }
 

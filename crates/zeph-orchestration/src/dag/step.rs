@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zeph_executor::{MAX_VALUE_BYTES, TaskError, check_value_size};
-use zeph_graph::{Attempt, Output, Record, RunState, TaskId, Timestamp};
+use zeph_graph::{Attempt, Entry, Output, Record, RunState, TaskId, Timestamp};
 use zeph_runtime::driver::{self, Failure, ReportResult};
 use zeph_scheduler::{Action, Explanation, Input, InputOutcome, Scheduler};
 
@@ -76,34 +76,36 @@ impl DagScheduler {
         let mut has_decided = false;
         while let Some(batch) = self.run.start(&self.clock).step() {
             has_decided = true;
+            self.journal.extend_from_slice(batch.entries());
             for entry in batch.entries() {
-                self.journal.push(*entry);
-                let reported = match entry.record {
-                    Record::AttemptFailed {
-                        error: Some(id), ..
-                    } => self.contents.get(id),
-                    Record::Completed {
-                        task,
-                        output: Output::Definition,
-                        ..
-                    } => {
-                        let value = driver::defined_value(self.run.graph(), task);
-                        self.defined.insert(task, Arc::new(value));
-                        None
-                    }
-                    _ => None,
-                };
-                let reported = match reported {
-                    Some(Content::Error(text)) => Some(Arc::clone(text)),
-                    Some(Content::Value(_)) | None => None,
-                };
-                self.errors.note(entry, self.run.graph(), reported);
+                self.note(entry);
             }
             for action in self.run.start(&self.clock).saved(batch) {
                 self.perform(action);
             }
         }
         has_decided
+    }
+
+    /// Keeps the error texts and the defined outputs of a saved record.
+    fn note(&mut self, entry: &Entry) {
+        let graph = self.run.graph();
+        if let Record::Completed { task, output, .. } = entry.record {
+            if output == Output::Definition {
+                let value = driver::defined_value(graph, task);
+                self.defined.insert(task, Arc::new(value));
+            }
+            return;
+        }
+        let reported = match entry.record {
+            Record::AttemptFailed { error, .. } => error.and_then(|id| self.contents.get(id)),
+            _ => None,
+        };
+        let reported = match reported {
+            Some(Content::Error(text)) => Some(Arc::clone(text)),
+            Some(Content::Value(_)) | None => None,
+        };
+        self.errors.note(entry, graph, reported);
     }
 
     /// Passes the end of an attempt to the scheduler.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 use zeph_executor::{Logs, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
+use zeph_graph::ContentId;
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{ContentId, Output};
 use zeph_memory::{Content, ContentKind};
 
 /// The named parts of one content, before they are stored.
@@ -170,14 +170,6 @@ fn redact_texts(redact: &dyn Redact, value: &mut Value) -> bool {
         }
     }
     changed
-}
-
-/// The content that holds an output.
-pub(crate) const fn content_of(output: Output) -> Option<ContentId> {
-    match output {
-        Output::Content(id) => Some(id),
-        Output::None | Output::Definition => None,
-    }
 }
 
 /// Reads an output from its stored parts.

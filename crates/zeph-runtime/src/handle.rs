@@ -11,7 +11,7 @@ use zeph_scheduler::{InputOutcome, Scheduler};
 
 use crate::active_run::ActiveRun;
 use crate::attempt::ParentOutput;
-use crate::content::{content_of, read_output};
+use crate::content::read_output;
 use crate::error::RuntimeError;
 use crate::event::{Events, RunEvent};
 use crate::message::Message;
@@ -296,7 +296,7 @@ impl RunHandle {
         let TaskState::Completed { output } = task.state else {
             return Ok(None);
         };
-        let Some(id) = content_of(output) else {
+        let Some(id) = output.content() else {
             return Ok(None);
         };
         self.stored_output(id).await.map(Some)

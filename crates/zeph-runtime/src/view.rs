@@ -12,7 +12,7 @@ use zeph_graph::{
 use zeph_memory::{Content, RawGraphStore, RunStatus};
 use zeph_scheduler::{Patches, Scheduler};
 
-use crate::content::{content_of, read_output};
+use crate::content::read_output;
 use crate::driver::{self, LastErrors};
 use crate::error::RuntimeError;
 use crate::question::QuestionView;
@@ -186,7 +186,7 @@ impl RunView {
         let TaskState::Completed { output } = self.scheduler.task(task).state() else {
             return Ok(None);
         };
-        let Some(id) = content_of(output) else {
+        let Some(id) = output.content() else {
             return Ok(None);
         };
         let parts = self.content(store, id).await?;

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use zeph_graph::{
-    Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Header, Output, Record,
-    TaskId, Timestamp,
+    Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Header, Record, TaskId,
+    Timestamp,
 };
 
 use crate::input::{Input, Scope};
@@ -161,7 +161,7 @@ impl Cause<'_> {
                 self.handle(Input::Completed {
                     task,
                     attempt,
-                    output: content(output),
+                    output: output.content(),
                     log,
                 });
             }
@@ -309,13 +309,6 @@ const fn cancel(task: TaskId, why: CancelWhy) -> Input {
         CancelWhy::Downstream(root) => Input::Cancel(Scope::Downstream(TaskId::from_index(root))),
         CancelWhy::Run => Input::Cancel(Scope::Run),
         CancelWhy::Abort | CancelWhy::RunTimeout => Input::Tick,
-    }
-}
-
-fn content(output: Output) -> Option<ContentId> {
-    match output {
-        Output::Content(id) => Some(id),
-        Output::None | Output::Definition => None,
     }
 }
 

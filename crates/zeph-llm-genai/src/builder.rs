@@ -1,4 +1,4 @@
-//! Building a provider: a model's name, where its service lives, its key, its limits.
+//! The builder of a provider: model, address, key, time limits, capabilities.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,24 +6,22 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeph_llm::{Capabilities, Prices};
 
-use crate::address::Base;
-use crate::fault::Origin;
-use crate::provider::Inner;
-use crate::service::{self, services};
-use crate::{GenaiProvider, client};
+use crate::endpoint::BaseUrl;
+use crate::error::BuildError;
+use crate::error_context::ErrorContext;
+use crate::provider::{GenaiProvider, Inner};
+use crate::{client, service};
 
-/// How long a call may take.
-///
-/// None of them may be 0, which no call could meet.
+/// The time limits of a call. None of them may be 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until there is a connection. Default: 10 s.
+    /// To establish a connection. Default: 10 s.
     pub connect: Duration,
-    /// The whole call, if the request does not say. Default: 5 min. Too short, and long answers are
-    /// paid for and thrown away; too long, and a dead service is noticed late.
+    /// Of the whole call, unless the request has its own limit. Default: 5 min. If it is too short, long
+    /// answers are paid for and lost; if it is too long, a dead service is noticed late.
     pub call: Duration,
-    /// Between two bytes of a stream. Default: 60 s. A service that thinks for longer without a sign of
-    /// life is taken for dead.
+    /// Between two bytes of a stream. Default: 60 s. A service that sends nothing for longer counts as
+    /// dead.
     pub idle: Duration,
 }
 
@@ -37,97 +35,9 @@ impl Default for Timeouts {
     }
 }
 
-/// Why no provider can be built. It never shows a key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The name has no service in front.
-    #[error(
-        "`{name}` names no service: write `service::model`, such as `openai::{name}` or `ollama::{name}`"
-    )]
-    NoService {
-        /// What was given, shortened.
-        name: String,
-    },
-    /// There is no such service.
-    #[error("there is no service `{service}`{}; known are {}", hint(*.suggestion), known())]
-    UnknownService {
-        /// What was given, shortened.
-        service: String,
-        /// The service that was probably meant.
-        suggestion: Option<&'static str>,
-    },
-    /// The name of the model is empty, too long, or holds white space or controls.
-    #[error(
-        "`{model}` is no name of a model: write `service::model`, with 1 to 256 bytes and no white space"
-    )]
-    BadModel {
-        /// What was given, shortened.
-        model: String,
-    },
-    /// The address cannot be used.
-    #[error("the base address cannot be used: {why}; write it as in `http://127.0.0.1:8080/v1/`")]
-    BadBaseUrl {
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// The service asks for a key.
-    #[error("the service `{service}` asks for a key: give one{}", usually(*.variable))]
-    NoKey {
-        /// The service.
-        service: &'static str,
-        /// Where its key usually is.
-        variable: Option<&'static str>,
-    },
-    /// The key is empty, or holds what no header can.
-    #[error(
-        "the key for `{service}` is empty or holds white space or controls: check where it comes from"
-    )]
-    BadKey {
-        /// The service.
-        service: &'static str,
-    },
-    /// The key would travel unencrypted to another machine.
-    #[error(
-        "the key would travel unencrypted to {host}: use https, or say `key_in_clear(true)` if the network is yours"
-    )]
-    KeyInClear {
-        /// Where it would travel.
-        host: String,
-    },
-    /// A time limit is 0.
-    #[error("the time limit `{limit}` is 0: no call could meet it")]
-    ZeroTimeout {
-        /// Which one.
-        limit: &'static str,
-    },
-    /// The address of the proxy cannot be used.
-    #[error("the address of the proxy cannot be used: write it as in `http://127.0.0.1:3128`")]
-    BadProxy,
-    /// There is no HTTP client, usually because the system trusts no authorities.
-    #[error("the HTTP client cannot be set up: {why}; are certificates of authorities installed?")]
-    Client {
-        /// What it said.
-        why: String,
-    },
-}
-
-fn hint(suggestion: Option<&str>) -> String {
-    suggestion.map_or(String::new(), |name| format!(", did you mean `{name}`?"))
-}
-
-fn usually(variable: Option<&str>) -> String {
-    variable.map_or(String::new(), |name| format!(", usually in {name}"))
-}
-
-fn known() -> String {
-    let names: Vec<&str> = services().iter().map(|service| service.name).collect();
-    names.join(", ")
-}
-
 /// Builds a [`GenaiProvider`].
 ///
-/// Nothing is read from the environment: whoever builds passes in what is needed.
+/// Nothing is read from the environment.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct GenaiProviderBuilder {
@@ -136,7 +46,7 @@ pub struct GenaiProviderBuilder {
     key: Option<SecretString>,
     key_in_clear: bool,
     timeouts: Timeouts,
-    /// It may hold a password.
+    /// May contain a password.
     proxy: Option<SecretString>,
     prices: Option<Prices>,
     capabilities: Option<Capabilities>,
@@ -156,68 +66,69 @@ impl GenaiProviderBuilder {
         }
     }
 
-    /// Where the service lives. Default: its public address ([`Service::base_url`](crate::Service)).
+    /// The base address of the service. Default: its public address ([`Service::base_url`](crate::Service)).
     ///
     /// With or without a slash at the end. An address without a path gets `/v1/` (Gemini: `/v1beta/`);
-    /// for Anthropic and Gemini so does one whose path ends in no version; `/chat/completions` or
-    /// `/messages` at the end is cut. What is used in the end is
-    /// [`GenaiProvider::base_url`](crate::GenaiProvider::base_url).
+    /// for Anthropic and Gemini so does one without a version at the end; `/chat/completions` or
+    /// `/messages` at the end is removed. [`GenaiProvider::base_url`](crate::GenaiProvider::base_url)
+    /// returns the result.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
     }
 
-    /// The key. Default: none, which Ollama and servers at an address of one's own may accept.
+    /// The key. Default: none, which Ollama and self-hosted servers may accept.
     pub fn key(mut self, key: SecretString) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Whether the key may travel unencrypted to another machine. Default: no. Yes means that everybody
-    /// on the way can read and use it.
+    /// Whether the key may be sent unencrypted to another machine. Default: no. If it is, anyone on the
+    /// network path can read and use it.
     pub fn key_in_clear(mut self, may: bool) -> Self {
         self.key_in_clear = may;
         self
     }
 
-    /// How long calls may take. Default: [`Timeouts::default`].
+    /// The time limits of calls. Default: [`Timeouts::default`].
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// A proxy for all calls, `http://…` or `https://…`. Default: none, whatever the environment says.
+    /// A proxy for all calls, `http://…` or `https://…`. Default: none, regardless of the environment.
     ///
-    /// A key for a service over http is read by the proxy, so one on another machine needs
+    /// The proxy can read the key of a service over http, so a proxy on another machine needs
     /// [`key_in_clear`](Self::key_in_clear). A debug print does not show the address.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Some(SecretString::from(url.into()));
         self
     }
 
-    /// What the model costs. Default: unknown; a budget of money then refuses the call.
+    /// The prices of the model. Default: unknown; a budget of money then rejects the call.
     pub fn prices(mut self, prices: Prices) -> Self {
         self.prices = Some(prices);
         self
     }
 
-    /// What the model can do, instead of what is known of its service
-    /// ([`Service::capabilities`](crate::Service::capabilities)). Prices that are given apart are kept.
+    /// The capabilities of the model, instead of those of its service
+    /// ([`Service::capabilities`](crate::Service::capabilities)). [`prices`](Self::prices) take precedence.
     ///
-    /// Too much said here becomes an error of the service at the call, too little one of ours before it.
+    /// A capability that the model lacks leads to an error of the service; one that is missing here to an
+    /// error before the call.
     pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = Some(capabilities);
         self
     }
 
-    /// Builds it. Nothing goes over the wire yet.
+    /// Builds the provider. Nothing is sent.
     ///
     /// # Errors
-    /// Names, addresses and keys that cannot be used, before any of them is.
+    /// If a name, an address, a key or a limit is invalid.
     pub fn build(self) -> Result<GenaiProvider, BuildError> {
         let (service, model) = service::parse(&self.name)?;
         let base_url = self.base_url.as_deref().unwrap_or(service.base_url);
-        let base = Base::parse(service.wire, base_url)?;
+        let base = BaseUrl::parse(service.wire, base_url)?;
         let own_address = base.as_str() != service.base_url;
         let key = self
             .key
@@ -230,8 +141,8 @@ impl GenaiProviderBuilder {
             });
         }
         let proxy = self.proxy.as_ref().map(SecretString::expose_secret);
-        let in_clear = base.in_clear().map(str::to_owned);
-        let in_clear = in_clear.or_else(|| base.in_clear_to(proxy?));
+        let in_clear = base.cleartext_host().map(str::to_owned);
+        let in_clear = in_clear.or_else(|| base.cleartext_proxy(proxy?));
         if let Some(host) = in_clear.filter(|_| key.is_some() && !self.key_in_clear) {
             return Err(BuildError::KeyInClear { host });
         }
@@ -242,12 +153,12 @@ impl GenaiProviderBuilder {
         let genai = genai.map_err(|error| BuildError::Client {
             why: error.to_string(),
         })?;
-        let known = service.capabilities(own_address);
+        let known = service.capabilities();
         let mut capabilities = self.capabilities.unwrap_or(known);
         capabilities.prices = self.prices.or(capabilities.prices);
         let name = format!("{}::{model}", service.name);
         Ok(GenaiProvider::new(Inner {
-            origin: Arc::new(Origin::new(name.clone(), key.clone())),
+            errors: Arc::new(ErrorContext::new(name.clone(), key.clone())),
             name,
             model: model.to_owned(),
             service,
@@ -261,8 +172,8 @@ impl GenaiProviderBuilder {
     }
 }
 
-/// A key without the line break that files end in. What no header can hold is refused here, since a
-/// header that cannot be built would be shown.
+/// The key without surrounding white space. Characters that are invalid in a header are an error here,
+/// because the error of the HTTP client would show the key.
 fn check_key(service: &'static str, key: &SecretString) -> Result<SecretString, BuildError> {
     let key = key.expose_secret().trim();
     if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {

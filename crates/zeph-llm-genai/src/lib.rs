@@ -1,12 +1,11 @@
-//! Model services behind the port, through the genai crate.
+//! Model services as [`LlmProvider`](zeph_llm::LlmProvider)s, through the genai crate.
 //!
 //! [`GenaiProvider`] is an [`LlmProvider`](zeph_llm::LlmProvider) for every service of [`services`]:
-//! OpenAI and whatever speaks like it at any address, Anthropic, Gemini, Ollama, and more. What is asked
-//! arrives as it was asked, or is an error before the call; what is answered is read from what the
-//! service really sent.
+//! OpenAI and compatible servers at any address, Anthropic, Gemini, Ollama, and more. A request is sent
+//! unchanged or is an error before the call; an answer is read from the bytes that the service sent.
 //!
 //! # Examples
-//! Any server that speaks like OpenAI, such as llama.cpp, vLLM or LM Studio:
+//! Any server that is compatible with OpenAI, such as llama.cpp, vLLM or LM Studio:
 //! ```no_run
 //! use zeph_llm::{LlmProvider, LlmRequest};
 //! use zeph_llm_genai::GenaiProvider;
@@ -19,7 +18,7 @@
 //! # }
 //! ```
 //!
-//! Ollama on this machine, which asks for no key, as a stream:
+//! Ollama on this machine, which requires no key, as a stream:
 //! ```no_run
 //! use futures::StreamExt;
 //! use zeph_llm::{LlmProvider, LlmRequest, Prices, StreamPart};
@@ -38,7 +37,7 @@
 //! # }
 //! ```
 //!
-//! Anthropic; the key comes from wherever the program keeps it:
+//! Anthropic; the program supplies the key:
 //! ```no_run
 //! use secrecy::SecretString;
 //! use zeph_llm::{LlmProvider, LlmRequest};
@@ -55,53 +54,57 @@
 //! ```
 //!
 //! # What is sent
-//! | | OpenAI and its like, Ollama | Anthropic | Gemini |
+//! | | OpenAI and compatible, Ollama | Anthropic | Gemini |
 //! |---|---|---|---|
 //! | path | `chat/completions` | `messages` | `models/MODEL:generateContent` |
 //! | key | `authorization: Bearer` | `x-api-key` | `x-goog-api-key` |
 //! | system | a message | `system` | `systemInstruction` |
-//! | schema | `response_format`, strict where the dialect is | `output_config.format` | `generationConfig.responseJsonSchema` |
+//! | schema | `response_format`, with `strict` where it is supported | `output_config.format` | `generationConfig.responseJsonSchema` |
 //! | JSON | `response_format` | error | `generationConfig.responseMimeType` |
 //! | limit | `max_tokens`; `max_completion_tokens` to OpenAI itself | `max_tokens` | `generationConfig.maxOutputTokens` |
 //! | seed | `seed`; `random_seed` to Mistral | error | `generationConfig.seed` |
 //! | temperature | `temperature` | `temperature` | `generationConfig.temperature` |
 //! | results of tools | messages of the role `tool` | one turn of `tool_result` | one turn of `functionResponse` |
 //!
-//! Without a limit of its own, a request to Anthropic gets the largest that genai knows for the model,
-//! since that service wants one. System messages inside a conversation go to its front where a service
-//! has but one place for them. Arguments of a tool call that were no object go back as
-//! `{"arguments": …}`, for services read nothing else.
+//! A request to Anthropic without a limit gets the largest that genai knows for the model, because that
+//! service requires one. System messages inside a conversation move to its front if the service has only
+//! one place for them. Arguments of a tool call that are no object are sent back as `{"arguments": …}`,
+//! because services accept objects only.
 //!
-//! # What comes back
-//! One call is one request: nothing is tried again here, and no redirect is followed. A refusal, a
-//! blocked prompt and a reached limit are answers with their reason. A stream that ends without the end
-//! that its protocol has (`[DONE]`, `message_stop`, a `finishReason`) is cut. Errors have the kind that
-//! status, code and words mean together, the wait that the service asks for in whichever header, at most
-//! 600 bytes of its words, and never the key.
+//! # What is received
+//! One call is one request: nothing is retried here, and no redirect is followed. A refusal, a blocked
+//! prompt and a reached limit are answers with their reason. A stream that ends without the end of its
+//! protocol (`[DONE]`, `message_stop`, a `finishReason`) is an error of kind `Cut`. The kind of an error
+//! follows from status, code and text together; it has the wait that the service asks for, at most 600
+//! bytes of its text, and never the key.
 //!
-//! # What to know
-//! - Nothing is read from the environment, neither keys nor proxies. TLS is ring's, and trusts what the
-//!   operating system trusts, as `SSL_CERT_FILE` and its kin say where there is such a custom.
-//! - A key goes over http to this machine only, and past no proxy on another one, unless
-//!   [`key_in_clear`](GenaiProviderBuilder::key_in_clear) says otherwise.
-//! - What genai and the client below it would log is dropped: it may hold prompts, answers and keys.
-//! - An answer is read into memory as it comes, and only the call's time bounds how much that is; a
-//!   stream is also given up beyond 64 MiB of events or 16 MiB of text.
-//! - Gemini's thought signatures have no place in the port. Gemini 3 wants them back with calls of
-//!   tools, and gets the word that its documents name for that case.
+//! # Security and limits
+//! - Nothing is read from the environment, neither keys nor proxies. TLS uses ring and the certificate
+//!   authorities of the operating system (on Linux including `SSL_CERT_FILE` and `SSL_CERT_DIR`).
+//! - A key is sent over http to this machine only, and through no proxy on another one, unless
+//!   [`key_in_clear`](GenaiProviderBuilder::key_in_clear) is set.
+//! - The logs of genai and its HTTP client are dropped: they may contain prompts, answers and keys.
+//! - An answer is read into memory, bounded by the time limit only; a stream is aborted beyond 64 MiB of
+//!   events or 16 MiB of text.
+//! - The port does not carry Gemini's thought signatures. Gemini 3 requires them with tool calls, and gets
+//!   the placeholder that its documentation names for that case.
 
-mod address;
 mod answer;
-mod ask;
 mod builder;
 mod client;
-mod fault;
+mod endpoint;
+mod error;
+mod error_body;
+mod error_context;
 mod provider;
-mod said;
+mod request;
+mod retry_after;
 mod service;
 mod stream;
-mod wait;
+mod wire;
 
-pub use builder::{BuildError, GenaiProviderBuilder, Timeouts};
+pub use builder::{GenaiProviderBuilder, Timeouts};
+pub use error::BuildError;
 pub use provider::GenaiProvider;
-pub use service::{Service, Wire, services, usual_key_variable};
+pub use service::{Service, services, usual_key_variable};
+pub use wire::Wire;

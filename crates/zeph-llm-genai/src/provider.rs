@@ -1,4 +1,4 @@
-//! The provider: one request in, one call of the service, one answer or error out.
+//! The provider: makes one call of the service per request.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use genai::adapter::AdapterKind;
-use genai::chat::{ChatOptions, ChatRequest};
 use genai::resolver::{AuthData, Endpoint};
 use genai::{ModelIden, ServiceTarget};
 use secrecy::SecretString;
@@ -17,14 +16,17 @@ use zeph_llm::{
     Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream, async_trait,
 };
 
-use crate::address::Base;
-use crate::ask::{self, Target};
-use crate::fault::Origin;
-use crate::{GenaiProviderBuilder, Service, Timeouts, Wire, answer, stream};
+use crate::builder::{GenaiProviderBuilder, Timeouts};
+use crate::endpoint::BaseUrl;
+use crate::error_context::ErrorContext;
+use crate::request::{self, Prepared, Target};
+use crate::service::Service;
+use crate::wire::Wire;
+use crate::{answer, stream};
 
-/// A model of a service. See the [crate](crate) for what it sends and what it makes of answers.
+/// A model of a service. The [crate](crate) describes requests and answers.
 ///
-/// Cheap to clone: all clones share their connections. One call is one request; nothing is tried again.
+/// Cheap to clone: all clones share their connections. One call is one request; nothing is retried.
 #[derive(Clone, Debug)]
 pub struct GenaiProvider {
     inner: Arc<Inner>,
@@ -32,11 +34,11 @@ pub struct GenaiProvider {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) errors: Arc<ErrorContext>,
     pub(crate) name: String,
     pub(crate) model: String,
     pub(crate) service: &'static Service,
-    pub(crate) base: Base,
+    pub(crate) base: BaseUrl,
     pub(crate) own_address: bool,
     pub(crate) key: Option<SecretString>,
     pub(crate) timeouts: Timeouts,
@@ -44,15 +46,8 @@ pub(crate) struct Inner {
     pub(crate) genai: genai::Client,
 }
 
-/// A request, ready to be sent.
-pub(crate) struct Prepared {
-    pub(crate) target: ServiceTarget,
-    pub(crate) request: ChatRequest,
-    pub(crate) options: ChatOptions,
-}
-
 impl GenaiProvider {
-    /// Begins to build a provider for `service::model`, such as `openai::gpt-4o-mini` or
+    /// Returns a builder for `service::model`, such as `openai::gpt-4o-mini` or
     /// `ollama::qwen3:8b`. The services are those of [`services`](crate::services).
     ///
     /// # Examples
@@ -75,13 +70,13 @@ impl GenaiProvider {
         }
     }
 
-    /// The address that is used, with a slash at the end.
+    /// The base address, with a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> &str {
         self.inner.base.as_str()
     }
 
-    /// The service that is asked.
+    /// The service.
     #[must_use]
     pub fn service(&self) -> &'static Service {
         self.inner.service
@@ -89,7 +84,7 @@ impl GenaiProvider {
 }
 
 impl Inner {
-    /// The model that is asked: the provider's, or the request's, of the same service.
+    /// The model of a request: its own, of the same service, or that of the provider.
     fn model<'a>(&'a self, request: &'a LlmRequest) -> Result<&'a str, LlmError> {
         let Some(asked) = request.model.as_deref() else {
             return Ok(&self.model);
@@ -99,7 +94,7 @@ impl Inner {
             .filter(|(service, _)| *service == self.service.name);
         let model = own.map_or(asked, |(_, model)| model);
         crate::service::check_model(model).map_err(|error| {
-            self.origin
+            self.errors
                 .error(ErrorKind::UnknownModel, &error.to_string())
         })?;
         Ok(model)
@@ -111,6 +106,8 @@ impl Inner {
             wire: self.service.wire,
             model,
             capabilities: self.capabilities,
+            // At another address `openai` is a compatible server.
+            strict: self.service.strict && !(self.service.name == "openai" && self.own_address),
             limit: self.limit(model),
             seed: if self.service.name == "mistral" {
                 "random_seed"
@@ -118,8 +115,8 @@ impl Inner {
                 "seed"
             },
         };
-        let options = ask::options(target, request, stream)
-            .map_err(|(kind, why)| self.origin.error(kind, why))?;
+        let options = request::options(target, request, stream)
+            .map_err(|(kind, why)| self.errors.error(kind, why))?;
         let adapter = match self.service.wire {
             Wire::OpenAi => AdapterKind::OpenAI,
             Wire::Anthropic => AdapterKind::Anthropic,
@@ -128,20 +125,20 @@ impl Inner {
         Ok(Prepared {
             target: ServiceTarget {
                 endpoint: Endpoint::from_owned(self.base.as_str()),
-                // The whole address and all headers: genai adds no others, and looks into no environment.
+                // The whole address and all headers: genai adds no others and reads no environment variable.
                 auth: AuthData::RequestOverride {
                     url: self.base.endpoint(model, stream),
                     headers: self.base.headers(self.key.as_ref()),
                 },
-                model: ModelIden::new(adapter, ask::disguised(model)),
+                model: ModelIden::new(adapter, request::disguised(model)),
             },
-            request: ask::messages(request),
+            request: request::messages(request),
             options,
         })
     }
 
-    /// The name of the limit of an answer. OpenAI itself has renamed it, and its newer models know the
-    /// new name only; other servers know the old one, unless they pass on to such a model.
+    /// The name of the token limit. OpenAI has renamed it, and its newer models accept the new name only;
+    /// other servers accept the old one, unless they are gateways to such a model.
     fn limit(&self, model: &str) -> &'static str {
         const NEWER: [&str; 5] = ["gpt-5", "gpt-6", "o1", "o3", "o4"];
         let own = self.service.name == "openai" && !self.own_address;
@@ -154,7 +151,7 @@ impl Inner {
         }
     }
 
-    fn limit_of_time(&self, request: &LlmRequest) -> Duration {
+    fn time_limit(&self, request: &LlmRequest) -> Duration {
         request.timeout.unwrap_or(self.timeouts.call)
     }
 
@@ -165,20 +162,20 @@ impl Inner {
             options,
         } = prepared;
         let call = self.genai.exec_chat(target, request, Some(&options));
-        // genai adds up counts of tokens unchecked, and logs what services send, keys included.
+        // genai may overflow when it adds token counts, and logs what services send, including keys.
         let call = AssertUnwindSafe(call)
             .catch_unwind()
             .with_subscriber(NoSubscriber::new());
         let body = match call.await {
             Ok(Ok(answer)) => answer.captured_raw_body.unwrap_or(Value::Null),
             Ok(Err(genai::Error::ChatResponseGeneration { response_body, .. })) => *response_body,
-            Ok(Err(error)) => return Err(self.origin.call(&error)),
+            Ok(Err(error)) => return Err(self.errors.call(&error)),
             Err(_) => {
-                let why = "the counts of the answer are beyond all measure";
-                return Err(self.origin.error(ErrorKind::Garbled, why));
+                let why = "the token counts of the answer are too large";
+                return Err(self.errors.error(ErrorKind::Garbled, why));
             }
         };
-        answer::whole(self.service.wire, &body).map_err(|fault| self.origin.fault(fault))
+        answer::whole(self.service.wire, &body).map_err(|fault| self.errors.fault(fault))
     }
 }
 
@@ -195,10 +192,10 @@ impl LlmProvider for GenaiProvider {
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         let inner = &self.inner;
         let prepared = inner.prepare(request, false)?;
-        let limit = inner.limit_of_time(request);
+        let limit = inner.time_limit(request);
         tokio::time::timeout(limit, Box::pin(inner.ask(prepared)))
             .await
-            .unwrap_or_else(|_| Err(stream::too_late(&inner.origin, limit)))
+            .unwrap_or_else(|_| Err(stream::too_late(&inner.errors, limit)))
     }
 
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
@@ -207,10 +204,10 @@ impl LlmProvider for GenaiProvider {
             return Ok(stream::whole(self.complete(request).await?));
         }
         let prepared = inner.prepare(request, true)?;
-        let limit = inner.limit_of_time(request);
+        let limit = inner.time_limit(request);
         let call = stream::Call {
             wire: inner.service.wire,
-            origin: Arc::clone(&inner.origin),
+            errors: Arc::clone(&inner.errors),
             limit,
             idle: inner.timeouts.idle,
         };

@@ -1,4 +1,4 @@
-//! Streams: the events of a service, as they come, as pieces of an answer.
+//! Streams: converts the events of a service to the parts of an answer.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,29 +15,29 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 use zeph_llm::{ErrorKind, LlmError, LlmResponse, LlmStream, StreamPart};
 
-use crate::Wire;
 use crate::answer::Reader;
-use crate::fault::Origin;
-use crate::provider::Prepared;
+use crate::error_context::ErrorContext;
+use crate::request::Prepared;
+use crate::wire::Wire;
 
-/// What a stream is asked with.
+/// The settings of a streamed call.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) wire: Wire,
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) errors: Arc<ErrorContext>,
     /// From the first byte to the last.
     pub(crate) limit: Duration,
     /// Between two bytes.
     pub(crate) idle: Duration,
 }
 
-/// The error of a call that took too long.
-pub(crate) fn too_late(origin: &Origin, limit: Duration) -> LlmError {
+/// The error of a call that exceeded its time limit.
+pub(crate) fn too_late(errors: &ErrorContext, limit: Duration) -> LlmError {
     let limit = zeph_common::format_duration(limit);
-    origin.error(ErrorKind::Timeout, &format!("no answer within {limit}"))
+    errors.error(ErrorKind::Timeout, &format!("no answer within {limit}"))
 }
 
-/// The pieces that end an answer: its tool calls, and all of it again.
+/// The last parts of an answer: its tool calls, and the whole answer.
 fn end(answer: LlmResponse) -> impl Iterator<Item = StreamPart> {
     let calls = answer.tool_calls.clone().into_iter();
     calls
@@ -52,7 +52,7 @@ pub(crate) fn whole(answer: LlmResponse) -> LlmStream {
     stream::iter(parts.map(Ok).collect::<Vec<_>>()).boxed()
 }
 
-/// Raw events, between genai that splits them and us who read them.
+/// Raw events, which genai splits and this module reads.
 #[derive(Debug, Default)]
 struct Frames(Mutex<VecDeque<String>>);
 
@@ -64,7 +64,7 @@ impl Frames {
 
 impl ChatFrameSink for Frames {
     fn on_frame(&self, _: &FrameCtx, frame: RawFrameRef<'_>) {
-        // Comments and bare event names carry nothing.
+        // Comments and event names have no data.
         if !frame.data.is_empty() {
             let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             frames.push_back(frame.data.to_owned());
@@ -72,8 +72,8 @@ impl ChatFrameSink for Frames {
     }
 }
 
-/// A stream under way.
-struct Flow {
+/// A stream in progress.
+struct Progress {
     call: Call,
     genai: ChatStream,
     frames: Arc<Frames>,
@@ -82,18 +82,18 @@ struct Flow {
     deadline: Option<Instant>,
 }
 
-/// What genai did.
+/// The result of polling genai.
 enum Turn {
-    /// It may have taken in events.
-    Went,
-    /// The transport broke.
-    Broke(Box<genai::Error>),
+    /// It may have received events.
+    Received,
+    /// The transport failed.
+    Failed(Box<genai::Error>),
     /// The service closed the stream.
     Closed,
 }
 
 impl Call {
-    /// Sends the request, and waits for the beginning of the answer.
+    /// Sends the request, and waits for the start of the answer.
     pub(crate) async fn begin(
         self,
         client: &genai::Client,
@@ -111,33 +111,33 @@ impl Call {
         options.raw_frame_sink = Some(Arc::<Frames>::clone(&frames));
         let opened = client.exec_chat_stream(target, request, Some(&options));
         let opened = opened.with_subscriber(NoSubscriber::new()).await;
-        let genai = opened.map_err(|error| self.origin.call(&error))?.stream;
-        let mut flow = Flow {
+        let genai = opened.map_err(|error| self.errors.call(&error))?.stream;
+        let mut progress = Progress {
             reader: Some(Reader::new(self.wire)),
-            // A limit beyond what the clock can tell is none.
+            // A limit beyond the range of the clock is no limit.
             deadline: Instant::now().checked_add(self.limit),
             call: self,
             genai,
             frames,
             parts: VecDeque::new(),
         };
-        match flow.next().await {
+        match progress.next().await {
             Some(Err(error)) => Err(error),
             Some(Ok(part)) => {
-                flow.parts.push_front(Ok(part));
-                let parts = stream::unfold(flow, |mut flow| async {
-                    let part = flow.next().await?;
-                    Some((part, flow))
+                progress.parts.push_front(Ok(part));
+                let parts = stream::unfold(progress, |mut progress| async {
+                    let part = progress.next().await?;
+                    Some((part, progress))
                 });
                 Ok(parts.boxed())
             }
-            None => Err(flow.cut()),
+            None => Err(progress.cut()),
         }
     }
 }
 
-impl Flow {
-    /// The next piece; after the end, or an error, none.
+impl Progress {
+    /// The next part; `None` after the end or an error.
     async fn next(&mut self) -> Option<Result<StreamPart, LlmError>> {
         loop {
             if let Some(part) = self.parts.pop_front() {
@@ -150,20 +150,20 @@ impl Flow {
             };
             let Ok(turn) = turn else {
                 self.reader = None;
-                return Some(Err(too_late(&self.call.origin, self.call.limit)));
+                return Some(Err(too_late(&self.call.errors, self.call.limit)));
             };
             self.read();
             if self.reader.is_some() {
                 match turn {
-                    Turn::Went => {}
-                    Turn::Broke(error) => self.fail(self.call.origin.call(&error)),
+                    Turn::Received => {}
+                    Turn::Failed(error) => self.fail(self.call.errors.call(&error)),
                     Turn::Closed => self.fail(self.cut()),
                 }
             }
         }
     }
 
-    /// Reads what has arrived, up to the end of the answer.
+    /// Reads the received events, up to the end of the answer.
     fn read(&mut self) {
         for frame in self.frames.take() {
             let Some(reader) = self.reader.as_mut() else {
@@ -172,12 +172,12 @@ impl Flow {
             match reader.event(&frame) {
                 Ok(text) if text.is_empty() => {}
                 Ok(text) => self.parts.push_back(Ok(StreamPart::Text(text))),
-                Err(fault) => return self.fail(self.call.origin.fault(fault)),
+                Err(fault) => return self.fail(self.call.errors.fault(fault)),
             }
             if let Some(reader) = self.reader.take_if(|reader| reader.has_ended()) {
                 match reader.finish() {
                     Ok(answer) => self.parts.extend(end(answer).map(Ok)),
-                    Err(fault) => self.parts.push_back(Err(self.call.origin.fault(fault))),
+                    Err(fault) => self.parts.push_back(Err(self.call.errors.fault(fault))),
                 }
             }
         }
@@ -190,19 +190,19 @@ impl Flow {
 
     fn cut(&self) -> LlmError {
         let why = "the stream ended before the answer did";
-        self.call.origin.error(ErrorKind::Cut, why)
+        self.call.errors.error(ErrorKind::Cut, why)
     }
 }
 
-/// Lets genai take in more, and comes back as soon as there is something to read.
+/// Polls genai until there are events to read.
 ///
-/// What genai makes of the events does not matter, for it would give up where we need not.
+/// The events that genai returns are ignored, because it aborts in cases that can be handled.
 async fn turn(genai: &mut ChatStream, frames: &Frames) -> Turn {
     let polled = poll_fn(|cx| {
-        // genai adds up counts of tokens unchecked; what it was given stands in `frames` all the same.
+        // genai may panic when token counts overflow; `frames` has the event in any case.
         let poll = AssertUnwindSafe(|| Pin::new(&mut *genai).poll_next(cx));
         let Ok(polled) = catch_unwind(poll) else {
-            return Poll::Ready(Turn::Went);
+            return Poll::Ready(Turn::Received);
         };
         let waiting = !frames
             .0
@@ -211,11 +211,11 @@ async fn turn(genai: &mut ChatStream, frames: &Frames) -> Turn {
             .is_empty();
         match polled {
             Poll::Ready(Some(Err(error @ genai::Error::WebStream { .. }))) => {
-                Poll::Ready(Turn::Broke(Box::new(error)))
+                Poll::Ready(Turn::Failed(Box::new(error)))
             }
-            Poll::Ready(Some(_)) => Poll::Ready(Turn::Went),
+            Poll::Ready(Some(_)) => Poll::Ready(Turn::Received),
             Poll::Ready(None) => Poll::Ready(Turn::Closed),
-            Poll::Pending if waiting => Poll::Ready(Turn::Went),
+            Poll::Pending if waiting => Poll::Ready(Turn::Received),
             Poll::Pending => Poll::Pending,
         }
     });

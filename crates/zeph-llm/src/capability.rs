@@ -1,28 +1,28 @@
-//! Capabilities: what a provider can do, as a value that is looked at before a call.
+//! Capabilities of a provider: schemas, tools, streaming, limits and prices.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Usage;
 
-/// What a provider, with its default model, can do.
+/// The abilities of a provider with its default model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// How an answer is held to a schema.
+    /// How an answer is made to follow a schema.
     pub schema: SchemaSupport,
-    /// Whether it can call tools.
+    /// Whether the model can call tools.
     pub tools: bool,
-    /// Whether an answer comes in pieces as it is made.
+    /// Whether answers are streamed as they are generated.
     pub streaming: bool,
-    /// Tokens that request and answer may have together, if known.
+    /// The most tokens of request and answer together, if known.
     pub context_tokens: Option<u32>,
     /// The most tokens of one answer, if known.
     pub max_output_tokens: Option<u32>,
-    /// What it costs, if known. Unknown is not free: a budget of money then refuses the call.
+    /// Its prices, if known. A budget of money refuses calls without a known price.
     pub prices: Option<Prices>,
 }
 
 impl Capabilities {
-    /// Text only, limits unknown: what can be said of any model.
+    /// Text only, limits unknown: the abilities of every model.
     pub const TEXT: Self = Self {
         schema: SchemaSupport::Prompt,
         tools: false,
@@ -39,32 +39,19 @@ impl Default for Capabilities {
     }
 }
 
-/// How a provider holds an answer to a schema. Whatever it promises, the answer is validated here.
+/// How a provider makes an answer follow a schema. [`AnswerSchema`](crate::AnswerSchema) validates it in
+/// every case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaSupport {
-    /// It takes a schema in this dialect.
-    Schema(Dialect),
-    /// It promises JSON, of no schema in particular; the schema goes into the prompt.
+    /// It enforces a schema that is in the strict form.
+    Schema,
+    /// It promises JSON; the schema goes into the prompt.
     Json,
     /// It promises nothing; the schema goes into the prompt.
     Prompt,
-    /// It must not be asked for anything but text.
+    /// It answers with text only.
     Never,
-}
-
-/// The part of JSON Schema that a family of services accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dialect {
-    /// Every property required, none besides, at most 10 levels: OpenAI in strict mode.
-    OpenAiStrict,
-    /// At most 24 optional and 16 union parameters: Anthropic.
-    Anthropic,
-    /// No references, no `additionalProperties`: Gemini.
-    Gemini,
-    /// What grammars of local servers are made from (llama.cpp, Ollama, vLLM): inlined, without formats.
-    Grammar,
 }
 
 /// Prices in millionths of a dollar for a million tokens, which is the number of dollars.
@@ -85,13 +72,13 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// Free of charge: a model on one's own machine.
+    /// Free of charge, such as a local model.
     pub const FREE: Self = Self {
         input: 0,
         output: 0,
     };
 
-    /// What so many tokens cost, in millionths of a dollar, rounded up.
+    /// The cost of that many tokens in millionths of a dollar, rounded up.
     #[must_use]
     pub fn cost(self, input_tokens: u32, output_tokens: u32) -> u64 {
         let part = |price: u64, tokens: u32| u128::from(price) * u128::from(tokens);
@@ -99,7 +86,7 @@ impl Prices {
         u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
     }
 
-    /// What an answer cost, if its usage is known.
+    /// The cost of an answer, if its usage is known.
     #[must_use]
     pub fn of(self, usage: Usage) -> Option<u64> {
         Some(self.cost(usage.input_tokens?, usage.output_tokens?))

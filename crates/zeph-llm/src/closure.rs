@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::scripted::capability_error;
 use crate::{Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse};
 
-/// A provider that is a closure; see [`provider_fn`].
+/// The provider of [`provider_fn`].
 #[derive(Clone)]
 pub struct ProviderFn<F> {
     name: String,
@@ -16,11 +16,11 @@ pub struct ProviderFn<F> {
     answer: F,
 }
 
-/// A provider out of an async closure that takes the request and gives an answer, or a text.
+/// Makes a provider from an async closure that returns an answer or a text.
 ///
-/// It can do what [`Capabilities::TEXT`] says, unless [told otherwise](ProviderFn::with_capabilities), and a
-/// request for more does not reach the closure. The closure keeps the rest of the contract of
-/// [`LlmProvider`]: what it ignores in a request is ignored.
+/// Its capabilities are [`Capabilities::TEXT`] unless they are [set](ProviderFn::with_capabilities); a request
+/// that they exclude is an error before the call. The closure is responsible for the rest of the contract of
+/// [`LlmProvider`].
 ///
 /// # Examples
 /// ```

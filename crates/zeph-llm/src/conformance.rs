@@ -1,42 +1,41 @@
-//! Checks for providers of your own: every case from one call.
+//! The conformance suite of [`LlmProvider`]: [`check`] runs all cases.
 //!
-//! [`check`] asks a provider what its [`Sample`] offers and tells all rules of
-//! [`LlmProvider`] that are not kept. What the capabilities do not promise and the
-//! sample does not offer is skipped, and said to be.
+//! Cases that the capabilities exclude, or that the [`Sample`] has no request for, are skipped and reported
+//! as skipped.
 
 mod answers;
-mod bench;
 mod calls;
+mod harness;
 mod refusals;
 
 use std::sync::Arc;
 
 use serde_json::Value;
-pub use zeph_common::{Violation, Violations};
 
 use crate::{LlmProvider, LlmRequest};
 
-use bench::Bench;
+use harness::Harness;
+pub use zeph_common::{Violation, Violations};
 
-/// Requests to try a provider with. Each may be made several times, two at a time.
+/// The requests of the cases. Each may be made several times, two at a time.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// A request that is answered with some text, within 30 s.
+    /// A request that gets a text within 30 s.
     pub short: LlmRequest,
     /// A request whose answer is longer than its `max_output_tokens`.
     pub long: Option<LlmRequest>,
     /// A request that is answered by calling one of its tools.
     pub tool: Option<LlmRequest>,
-    /// A request, and the schema that its answer is to fit.
+    /// A request, and the schema of its answer.
     pub typed: Option<(LlmRequest, Value)>,
-    /// A request for a model that there is not.
+    /// A request for an unknown model.
     pub unknown_model: Option<LlmRequest>,
-    /// Keys that must not show in any error or debug print.
+    /// Keys that no error or debug print may contain.
     pub secrets: Vec<String>,
 }
 
 impl Sample {
-    /// A sample with nothing but a short request.
+    /// A sample with a short request only.
     #[must_use]
     pub fn new(short: LlmRequest) -> Self {
         Self {
@@ -50,28 +49,28 @@ impl Sample {
     }
 }
 
-/// What was checked, if all is well.
+/// The cases of a provider that conforms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Cases that passed.
     pub passed: Vec<&'static str>,
-    /// Cases that the sample or the capabilities leave out.
+    /// Cases that the sample or the capabilities exclude.
     pub skipped: Vec<&'static str>,
 }
 
-/// What became of a case.
+/// The outcome of a case without a failure.
 enum Outcome {
     Passed,
     Skipped,
 }
 
-/// Runs every case on one provider; needs a tokio runtime with its timer.
+/// Runs all cases on a provider; needs a tokio runtime with its timer.
 ///
 /// # Errors
-/// All rules that are not kept, with what happened.
+/// All cases that failed.
 ///
 /// # Panics
-/// Panics where the provider panics.
+/// If the provider panics.
 ///
 /// # Examples
 /// ```
@@ -88,30 +87,36 @@ enum Outcome {
 /// # }
 /// ```
 pub async fn check(provider: Arc<dyn LlmProvider>, sample: Sample) -> Result<Checked, Violations> {
-    let bench = Bench { provider, sample };
+    let harness = Harness { provider, sample };
     let cases = [
         (
-            "says who it is and what it can do",
-            bench.introduces_itself(),
+            "has a name and constant capabilities",
+            harness.introduces_itself(),
         ),
-        ("answers within the limit", bench.answers().await),
-        ("two calls at a time", bench.two_at_a_time().await),
-        ("a call after a dropped one", bench.after_a_drop().await),
-        ("a stream is its answer in pieces", bench.streams().await),
-        ("max_output_tokens is honoured", bench.honours_limit().await),
-        ("tools are called by their names", bench.calls_tools().await),
-        ("an answer fits its schema", bench.fits_schema().await),
+        ("answers within the limit", harness.answers().await),
+        ("two concurrent calls", harness.two_at_a_time().await),
+        ("a call after a dropped one", harness.after_a_drop().await),
         (
-            "tools that it lacks are refused",
-            bench.refuses_tools().await,
+            "the parts of a stream are its answer",
+            harness.streams().await,
         ),
         (
-            "schemas that it lacks are refused",
-            bench.refuses_schemas().await,
+            "max_output_tokens is honoured",
+            harness.honours_limit().await,
+        ),
+        ("calls name offered tools", harness.calls_tools().await),
+        ("an answer follows its schema", harness.fits_schema().await),
+        (
+            "unsupported tools are an error",
+            harness.refuses_tools().await,
         ),
         (
-            "an unknown model is told",
-            bench.tells_unknown_model().await,
+            "unsupported schemas are an error",
+            harness.refuses_schemas().await,
+        ),
+        (
+            "an unknown model is an error",
+            harness.tells_unknown_model().await,
         ),
     ];
     let mut checked = Checked::default();
@@ -123,7 +128,8 @@ pub async fn check(provider: Arc<dyn LlmProvider>, sample: Sample) -> Result<Che
             Err(problem) => violations.push(Violation { case, problem }),
         }
     }
-    Violations::check(violations).map(|()| checked)
+    Violations::check(violations)?;
+    Ok(checked)
 }
 
 #[cfg(test)]

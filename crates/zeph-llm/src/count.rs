@@ -1,31 +1,27 @@
-//! Tokens of a text: estimates per script that learn from reported usage; exact counts as an option.
+//! Token counts of texts: estimates per script, corrected by the usage that services report.
 
 mod script;
-#[cfg(feature = "tiktoken")]
-mod tiktoken;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{LlmRequest, Message};
 
 use script::{Tally, WEIGHTS, tally};
-#[cfg(feature = "tiktoken")]
-pub use tiktoken::TiktokenCounter;
 
-/// Counts the tokens that a model makes of a text.
+/// Counts the tokens of a text for a model.
 ///
 /// Never 0 for a text that is not empty, and never more than its bytes.
 pub trait TokenCounter: Send + Sync {
     /// The tokens of a text. Linear in its length.
     fn count(&self, text: &str) -> u32;
 
-    /// Learns how many tokens a service reported for a text. By default nothing is learnt.
+    /// Corrects the counter by the tokens that a service reported for a text. The default does nothing.
     fn observe(&self, text: &str, reported: u32) {
         let _ = (text, reported);
     }
 
-    /// The tokens of a request: its texts, and what services put around them (4 tokens a message, 3 for
-    /// the answer's beginning; tools and schemas as JSON).
+    /// The tokens of a request: its texts, tools and schema as JSON, 4 tokens of framing per message and 3
+    /// for the start of the answer.
     fn count_request(&self, request: &LlmRequest) -> u32 {
         let mut total = 3u32;
         for message in &request.messages {
@@ -52,21 +48,17 @@ pub trait TokenCounter: Send + Sync {
     }
 }
 
-/// Counts by estimate: no vocabulary, no allocation, one pass.
+/// Estimates token counts without a vocabulary, in one pass.
 ///
 /// Words are estimated by the length of their runs, with weights per script; digits by threes, emoji by
-/// their bytes. The weights are fitted by hand to the vocabulary `o200k_base`, on the first halves of 14
-/// short texts (ten languages, Rust, JSON, tables, emoji). On the second halves the absolute error is 7 %
-/// in the mean and 16 % at worst (Hindi, too low): `cargo run -p zeph-llm --features tiktoken --example
-/// count`. Those halves continue the same texts, and both lay open while the weights were chosen, so
-/// expect more on texts of other kinds.
+/// their bytes. The weights are fitted by hand to the vocabulary `o200k_base`, on 14 short texts (ten
+/// languages, Rust, JSON, tables, emoji), with a mean error of 7 % and a maximum of 16 % (Hindi, too low)
+/// on the continuations of the same texts. Expect larger errors on other kinds of text.
 ///
-/// Other vocabularies make more tokens of most scripts, which is what
-/// [`observe`](TokenCounter::observe) is for: each report moves the factors of the scripts that the text
-/// is written in, by a quarter of what was off, and never beyond 1/3 to 3. After ten reports under
-/// `cl100k_base`, which makes up to 2.8 times as many tokens, the worst error there is 18 %. Reports that
-/// cannot be (fewer than 32 tokens, more than the bytes, five times off) are passed over. Keep one counter
-/// for each model. It is no bound; [`LlmRequest::bytes`] is one.
+/// Other vocabularies make more tokens of most scripts. [`observe`](TokenCounter::observe) corrects that:
+/// each report moves the factors of the scripts in the text by a quarter of the error, within 1/3 to 3.
+/// Implausible reports (fewer than 32 tokens, more than the bytes, five times off) are ignored. Keep one
+/// counter for each model. The estimate is no bound; [`LlmRequest::bytes`] is one.
 ///
 /// # Examples
 /// ```
@@ -86,11 +78,11 @@ pub struct EstimatingCounter {
     factors: [AtomicU32; WEIGHTS],
 }
 
-/// Reports of fewer tokens say more about what surrounds a text than about the text.
+/// In reports of fewer tokens the framing outweighs the text.
 const FEWEST_TO_LEARN: u32 = 32;
 
 impl EstimatingCounter {
-    /// A counter that has learnt nothing yet.
+    /// A counter without corrections.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -111,7 +103,7 @@ impl Default for EstimatingCounter {
     }
 }
 
-/// Tokens by script, with what was learnt.
+/// The sum of the tokens by script, corrected.
 fn weighed(tally: &Tally, factors: &[f64; WEIGHTS]) -> f64 {
     tally
         .iter()
@@ -140,7 +132,7 @@ impl TokenCounter for EstimatingCounter {
         for ((tokens, factor), slot) in tally.iter().zip(factors).zip(&self.factors) {
             let share = tokens * factor / estimate;
             let learnt = factor * off.powf(0.25 * share);
-            // Two reports at once may lose one; the next makes up for it.
+            // Of two concurrent reports one may be lost, which later reports compensate.
             let thousandths = (learnt * 1_000.0).round().clamp(333.0, 3_000.0);
             slot.store(thousandths as u32, Ordering::Relaxed);
         }

@@ -1,11 +1,11 @@
-//! Errors of a call: what went wrong, and whether another call may help.
+//! Errors of a call: the kind of failure, and whether another call may help.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a call gave no answer.
+/// The error of a call.
 ///
 /// # Examples
 /// ```
@@ -31,26 +31,25 @@ struct Inner {
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// The kinds of failures, told apart because what helps differs.
+/// The kinds of failures; each needs another remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum ErrorKind {
-    /// Too many calls or tokens in a time. Retryable.
+    /// Too many calls or tokens per time. Retryable.
     RateLimited,
-    /// The service is overloaded or broken for the moment. Retryable.
+    /// The service is overloaded or temporarily broken. Retryable.
     Unavailable,
     /// The service could not be reached, so it did not get the request. Retryable.
     Network,
-    /// No answer in time, or a stream that stopped flowing. Retryable.
+    /// No answer in time, or a stream without new data. Retryable.
     Timeout,
-    /// The answer ended in the middle, or before its beginning. Retryable.
+    /// The answer was interrupted, or the connection closed before it. Retryable.
     Cut,
-    /// The service answered with something that is no answer. Retryable.
+    /// The response is no valid answer. Retryable.
     Garbled,
     /// The key is missing, wrong, or not allowed to do this.
     Unauthorized,
-    /// There is no such model.
+    /// The model does not exist.
     UnknownModel,
     /// The request does not fit into the model's context.
     ContextTooLong,
@@ -58,15 +57,15 @@ pub enum ErrorKind {
     SchemaRejected,
     /// The service does not accept the request.
     BadRequest,
-    /// The account has nothing left to pay with.
+    /// The account has no credit.
     NoCredit,
-    /// The provider cannot do what was asked, by its own capabilities.
+    /// The capabilities of the provider exclude the request.
     Unsupported,
     /// There is no recorded or scripted reply to this request.
     NotRecorded,
     /// The budget does not cover the call.
     OverBudget,
-    /// Whoever asked was told to stop.
+    /// The caller was stopped.
     Stopped,
 }
 
@@ -119,7 +118,7 @@ impl ErrorKind {
 }
 
 impl LlmError {
-    /// An error of that kind from that provider. The message must not hold a key.
+    /// An error of that kind from that provider. The message must not contain a key.
     #[must_use]
     pub fn new(kind: ErrorKind, provider: impl Into<String>, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -147,7 +146,7 @@ impl LlmError {
         self
     }
 
-    /// The same error after so many calls.
+    /// The same error with the number of calls.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
@@ -161,7 +160,7 @@ impl LlmError {
         self
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -173,13 +172,13 @@ impl LlmError {
         self.0.kind.is_retryable()
     }
 
-    /// Who failed.
+    /// The name of the provider.
     #[must_use]
     pub fn provider(&self) -> &str {
         &self.0.provider
     }
 
-    /// What it said. Untrusted text of a service.
+    /// The message. Untrusted text of a service.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
@@ -197,7 +196,7 @@ impl LlmError {
         self.0.retry_after
     }
 
-    /// How many calls were made.
+    /// The number of calls.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts

@@ -1,53 +1,41 @@
-//! The model port: requests, answers, and what stands between them.
+//! The port for language models: requests, responses, and what every caller of a model needs.
 //!
-//! An [`LlmProvider`] answers an [`LlmRequest`] with an [`LlmResponse`]. What it can do is a value, its
-//! [`Capabilities`]; what goes wrong is an [`LlmError`] that says whether another call may help.
+//! An [`LlmProvider`] answers an [`LlmRequest`] with an [`LlmResponse`]. Its abilities are a value,
+//! [`Capabilities`]; an [`LlmError`] says whether another call may help. [`Retrying`] repeats calls after
+//! such errors, behind a [`Gate`] that all callers of a service share.
 //!
-//! Around a provider, each a provider again, in the order in which they are put on:
-//!
-//! | | |
-//! |---|---|
-//! | [`Retrying`] | further calls after errors that may pass, behind a [`Gate`] that all callers share |
-//! | [`FallbackChain`] | the next provider when one cannot answer |
-//! | [`Recording`], [`Replaying`] | a [`Tape`] of calls, and nothing but what is on it |
-//!
-//! [`LlmProviderExt`] asks for a value of a Rust type or a JSON Schema, which is [rewritten](rewrite) for
-//! the service and validated here. [`provider_fn`] and [`ScriptedProvider`] need no service;
-//! [`conformance::check`] tries a provider of your own.
+//! [`AnswerSchema`] asks for an answer by a JSON Schema and validates it; [`read_json`] reads the JSON in
+//! an answer. [`provider_fn`] and [`ScriptedProvider`] need no service; [`conformance::check`] tests a
+//! provider of your own.
 
+mod answer_schema;
 mod capability;
-mod cassette;
 mod closure;
 pub mod conformance;
 mod count;
 mod error;
-mod fallback;
 mod json;
 mod message;
 mod provider;
 mod request;
 mod response;
 mod retry;
-mod schema;
 mod scripted;
-mod typed;
+mod strict_schema;
 
-pub use capability::{Capabilities, Dialect, Prices, SchemaSupport};
-pub use cassette::{Recording, Replaying, Tape, TapeError};
+pub use answer_schema::{
+    AnswerError, AnswerSchema, Problem, SchemaAnswer, SchemaError, SchemaMode,
+};
+pub use capability::{Capabilities, Prices, SchemaSupport};
 pub use closure::{ProviderFn, provider_fn};
-#[cfg(feature = "tiktoken")]
-pub use count::TiktokenCounter;
 pub use count::{EstimatingCounter, TokenCounter};
 pub use error::{ErrorKind, LlmError};
-pub use fallback::{FallbackChain, around_links};
-pub use json::{JsonError, JsonLimits, ReadJson, Tolerated, read_json, read_json_where};
+pub use json::{JsonError, ReadJson, Tolerated, read_json};
 pub use message::{Message, ToolCall};
 pub use provider::{LlmProvider, LlmStream, StreamPart, collect};
 pub use request::{LlmRequest, OutputFormat, OutputSchema, Purpose, ToolChoice, ToolSpec};
 pub use response::{LlmResponse, StopReason, Usage};
 pub use retry::{Gate, RetryPolicy, Retrying};
-pub use schema::{SchemaProblem, SchemaProblemKind, SchemaProblems, rewrite, schema_of};
-pub use scripted::{Reply, RequestFault, ScriptedProvider, request_faults};
-pub use typed::{AnswerSchema, Fallback, LlmProviderExt, Problem, SchemaMode, Typed, TypedError};
+pub use scripted::{Reply, RequestFault, ScriptedProvider};
 
 pub use async_trait::async_trait;

@@ -1,39 +1,39 @@
-//! Messages: what is said to a model, and what it says.
+//! Messages of a conversation with a model.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One turn of a conversation.
+/// One message of a conversation.
 ///
-/// Closed: whoever sends a conversation must know every kind of turn.
+/// Exhaustive, because every adapter must handle every kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum Message {
-    /// What the program says about the conversation. Trusted text only.
+    /// An instruction of the program. Trusted text only.
     System {
         /// The text.
         text: String,
     },
-    /// What the model is asked.
+    /// A message to the model.
     User {
         /// The text.
         text: String,
     },
-    /// What the model said before.
+    /// An earlier answer of the model.
     Assistant {
-        /// Its text; may be empty when it called tools.
+        /// The text; may be empty if there are tool calls.
         text: String,
-        /// The tools that it called.
+        /// The tool calls.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<ToolCall>,
     },
-    /// What a tool gave back.
+    /// The result of a tool call.
     Tool {
-        /// The call that this answers.
+        /// The id of the call.
         call_id: String,
         /// The name of the tool.
         name: String,
-        /// What it gave back.
+        /// The result.
         text: String,
     },
 }
@@ -51,7 +51,7 @@ impl Message {
         Self::User { text: text.into() }
     }
 
-    /// Something the model said.
+    /// An answer of the model.
     #[must_use]
     pub fn assistant(text: impl Into<String>) -> Self {
         Self::Assistant {
@@ -60,7 +60,7 @@ impl Message {
         }
     }
 
-    /// The answer to a tool call.
+    /// The result of a tool call.
     #[must_use]
     pub fn tool(call: &ToolCall, text: impl Into<String>) -> Self {
         Self::Tool {
@@ -70,7 +70,7 @@ impl Message {
         }
     }
 
-    /// The text of the turn.
+    /// The text of the message.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
@@ -82,13 +82,13 @@ impl Message {
     }
 }
 
-/// A model's wish to have a tool called. Untrusted: name and arguments are what the model wrote.
+/// A tool call that a model asks for. Name and arguments are untrusted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {
-    /// The call's id, unique in its answer; made up here when the service gives none.
+    /// The id, unique in its answer; generated if the service gives none.
     pub id: String,
     /// The name of the tool.
     pub name: String,
-    /// The arguments; text that is no JSON stays a JSON string.
+    /// The arguments; text that is not JSON is a JSON string.
     pub arguments: Value,
 }

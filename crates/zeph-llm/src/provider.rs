@@ -1,4 +1,4 @@
-//! The port itself: a request in, a response out; or its pieces, as they come.
+//! The provider port: answers a request, whole or as a stream.
 
 use std::sync::Arc;
 
@@ -12,15 +12,16 @@ use crate::{Capabilities, ErrorKind, LlmError, LlmRequest, LlmResponse, ToolCall
 ///
 /// The contract:
 ///
-/// - One call is one request to the service: retries, fallbacks and budgets are wrappers around it.
-/// - A dropped future stops the call as far as the service allows, and leaves nothing running here.
+/// - One call is one request to the service: retries and budgets are wrappers around the provider. A
+///   provider that makes several requests per call can exceed a budget, because one is reserved.
+/// - Dropping the future cancels the call as far as the service allows, and leaves nothing running here.
 /// - An answer that the service cut off at its limit is a response with the reason
-///   [`MaxTokens`](crate::StopReason::MaxTokens); one that broke off in transport is an error of kind
-///   [`Cut`](ErrorKind::Cut). A refusal is a response, too.
-/// - `request.max_output_tokens` is passed on, so that a budget that was reserved is kept.
+///   [`MaxTokens`](crate::StopReason::MaxTokens); one that was interrupted in transport is an error of kind
+///   [`Cut`](ErrorKind::Cut). A refusal is a response.
+/// - `request.max_output_tokens` is sent to the service, because a budget is reserved by it.
 /// - A request for something that the capabilities exclude is an error of kind `Unsupported` or
-///   `SchemaRejected`, never silently less.
-/// - No key and no header of a request shows in an error or a debug print.
+///   `SchemaRejected`; nothing is left out silently.
+/// - Errors and debug prints contain no key and no header of a request.
 ///
 /// # Examples
 /// ```
@@ -40,34 +41,24 @@ use crate::{Capabilities, ErrorKind, LlmError, LlmRequest, LlmResponse, ToolCall
 /// ```
 #[async_trait]
 pub trait LlmProvider: Send + Sync {
-    /// What the provider is called in notes and errors: service and model, `ollama::qwen3:8b`.
+    /// The name in notes and errors: service and model, `ollama::qwen3:8b`.
     fn name(&self) -> &str;
 
-    /// What it can do. The same at every call.
+    /// The abilities. The value never changes.
     fn capabilities(&self) -> Capabilities;
 
-    /// The providers that one call of this one may ask, one after the other. Default: none, which says
-    /// that one call is one request.
-    ///
-    /// What a call costs is measured at each of them; see [`around_links`](crate::around_links). Who
-    /// makes several requests for one call and does not say so breaks budgets.
-    fn links(&self) -> &[Arc<dyn LlmProvider>] {
-        &[]
-    }
-
-    /// Asks once.
+    /// Makes one call.
     ///
     /// # Errors
-    /// Whatever kept the service from answering.
+    /// If the service does not answer; see [`ErrorKind`].
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError>;
 
-    /// Asks once, and gives the answer in pieces. By default in one piece, once it is whole.
+    /// Makes one call and streams the answer. The default streams it in one part when it is complete.
     ///
-    /// The last part of a stream that is whole is [`StreamPart::End`]; a stream that breaks off ends
-    /// with an error.
+    /// The last part of a complete stream is [`StreamPart::End`]; an interrupted stream ends with an error.
     ///
     /// # Errors
-    /// Whatever kept the service from beginning to answer.
+    /// If the service does not start to answer; see [`ErrorKind`].
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
         let response = self.complete(request).await?;
         let mut parts = Vec::new();
@@ -81,32 +72,31 @@ pub trait LlmProvider: Send + Sync {
     }
 }
 
-/// An answer in pieces.
+/// A streamed answer.
 pub type LlmStream = BoxStream<'static, Result<StreamPart, LlmError>>;
 
-/// A piece of an answer.
+/// A part of a streamed answer.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum StreamPart {
     /// More text.
     Text(String),
-    /// A whole tool call.
+    /// A complete tool call.
     ToolCall(ToolCall),
-    /// The answer is whole: all of it again, with what it cost.
+    /// The end: the whole answer, with its usage.
     End(LlmResponse),
 }
 
 /// Reads a stream to its end.
 ///
 /// # Errors
-/// The error that the stream ended with; kind `Cut` if it ended without an end.
+/// The error of the stream; kind `Cut` if it has no end part.
 pub async fn collect(provider: &str, mut stream: LlmStream) -> Result<LlmResponse, LlmError> {
     while let Some(part) = stream.next().await {
         if let StreamPart::End(response) = part? {
             return Ok(response);
         }
     }
-    let message = "the stream ended before the answer did";
+    let message = "the stream ended before the answer was complete";
     Err(LlmError::new(ErrorKind::Cut, provider, message))
 }
 
@@ -118,10 +108,6 @@ impl<P: LlmProvider + ?Sized> LlmProvider for Arc<P> {
 
     fn capabilities(&self) -> Capabilities {
         (**self).capabilities()
-    }
-
-    fn links(&self) -> &[Arc<dyn LlmProvider>] {
-        (**self).links()
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {

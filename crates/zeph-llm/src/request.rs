@@ -1,4 +1,4 @@
-//! Requests: one type for every service.
+//! Requests to a model: one type for all services.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::Message;
 
-/// What a model is asked. The same request, written as JSON, is the key of a recorded reply.
+/// A request to a model. Its JSON is stored with a call and identifies the reply in a replay.
 ///
 /// # Examples
 /// ```
@@ -29,22 +29,22 @@ pub struct LlmRequest {
     /// The tools that the model may call. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolSpec>,
-    /// Whether it must call one. Default: as it likes.
+    /// Whether it must call one. Default: the model decides.
     #[serde(default)]
     pub tool_choice: ToolChoice,
-    /// The form of the answer. Default: text.
+    /// The format of the answer. Default: text.
     #[serde(default)]
     pub output: OutputFormat,
     /// The most tokens of the answer. Default: the provider's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
-    /// From 0 (always the likeliest word) to 2. Default: the provider's own.
+    /// The sampling temperature, from 0 (the most probable token) to 2. Default: the provider's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
-    /// Where the model's chance is drawn from, for services that have it. Default: nowhere in particular.
+    /// The seed of sampling, for services that support one. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// The longest that one call may take, from its first byte to its last. Default: the provider's own.
+    /// The longest time of one call, from its first byte to its last. Default: the provider's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
 }
@@ -93,7 +93,7 @@ impl LlmRequest {
         self
     }
 
-    /// The same request, to be answered in that form.
+    /// The same request with that format of the answer.
     #[must_use]
     pub fn output(mut self, output: OutputFormat) -> Self {
         self.output = output;
@@ -114,14 +114,14 @@ impl LlmRequest {
         self
     }
 
-    /// The same request with a limit of time.
+    /// The same request with a time limit.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
     }
 
-    /// All bytes of text that go out: an upper bound of the tokens, for no tokenizer makes more of them.
+    /// The bytes of the request as JSON: an upper bound of its tokens, because a token has at least one byte.
     #[must_use]
     pub fn bytes(&self) -> usize {
         serde_json::to_vec(self).map_or(0, |json| json.len())
@@ -184,7 +184,7 @@ impl fmt::Display for Purpose {
 pub struct ToolSpec {
     /// Its name: 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `_` and `-`, as all services accept.
     pub name: String,
-    /// What it does, for the model.
+    /// The description for the model.
     pub description: String,
     /// The JSON Schema of its arguments, an object.
     pub parameters: Value,
@@ -194,18 +194,18 @@ pub struct ToolSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolChoice {
-    /// As it likes.
+    /// The model decides.
     #[default]
     Auto,
-    /// None.
+    /// It must not call a tool.
     None,
-    /// Some tool.
+    /// It must call a tool.
     Required,
-    /// This one.
+    /// It must call this tool.
     Named(String),
 }
 
-/// The form of an answer.
+/// The format of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputFormat {
@@ -214,16 +214,16 @@ pub enum OutputFormat {
     Text,
     /// Any JSON.
     Json,
-    /// JSON of that schema.
+    /// JSON that follows a schema.
     Schema(OutputSchema),
 }
 
-/// A JSON Schema that an answer is to follow.
+/// A JSON Schema for an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutputSchema {
     /// A name for the service: 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `_` and `-`.
     pub name: String,
-    /// The schema, already in the provider's [dialect](crate::Dialect).
+    /// The schema in its strict form, as [`AnswerSchema::ask`](crate::AnswerSchema::ask) makes it.
     pub schema: Value,
 }
 

@@ -1,32 +1,32 @@
-//! Responses: what a model said, why it stopped, what it cost.
+//! Responses of a model: text, tool calls, stop reason, usage.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Message, ToolCall};
 
-/// What a model answered. Untrusted, all of it.
+/// The response of a model. All of it is untrusted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LlmResponse {
     /// The text; may be empty.
     pub text: String,
-    /// The tools that it wants called.
+    /// The tool calls that the model asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
     /// Why it stopped.
     pub stop: StopReason,
-    /// What it cost, as far as the service said.
+    /// The usage, as far as the service reports it.
     #[serde(default)]
     pub usage: Usage,
-    /// The model that answered, as the service named it; empty if it did not.
+    /// The model, as the service names it; empty if it does not.
     #[serde(default)]
     pub model: String,
-    /// The provider that gave it, where several could; empty otherwise.
+    /// The provider, if several are possible; empty otherwise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub provider: String,
 }
 
 impl LlmResponse {
-    /// A text that ended by itself.
+    /// A complete text.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl LlmResponse {
         }
     }
 
-    /// A call of tools.
+    /// Tool calls.
     #[must_use]
     pub fn calls(tool_calls: Vec<ToolCall>) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl LlmResponse {
         }
     }
 
-    /// The same answer with what it cost.
+    /// The same answer with that usage.
     #[must_use]
     pub fn usage(mut self, input_tokens: u32, output_tokens: u32) -> Self {
         self.usage = Usage {
@@ -66,7 +66,7 @@ impl LlmResponse {
         self
     }
 
-    /// The answer as a turn of the conversation.
+    /// The answer as a message of the conversation.
     #[must_use]
     pub fn message(&self) -> Message {
         Message::Assistant {
@@ -91,35 +91,32 @@ impl From<&str> for LlmResponse {
 /// Why a model stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum StopReason {
-    /// It was done.
+    /// The answer is complete.
     End,
-    /// The answer reached its limit of tokens and is cut off.
+    /// The answer reached its token limit and is cut off.
     MaxTokens,
-    /// It wants tools called.
+    /// The model asks for tool calls.
     ToolCalls,
-    /// It, or a filter of the service, declined to answer; the text says how, if it says anything.
+    /// The model or a filter of the service declined to answer; the text may give the reason.
     Refusal,
     /// The service gave another reason, or none.
     Other(String),
 }
 
-/// What an answer cost, in tokens, as the service reported it.
-///
-/// Absent is absent: a number that was missing, negative or no number is `None`, never 0.
+/// The tokens of a call, as the service reported them. A missing or invalid number is `None`, never 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u32>,
-    /// Tokens of the answer, hidden reasoning included.
+    /// Tokens of the answer, including hidden reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u32>,
 }
 
 impl Usage {
-    /// Both together, if both are known.
+    /// The sum, if both are known.
     #[must_use]
     pub fn total(self) -> Option<u32> {
         Some(self.input_tokens?.saturating_add(self.output_tokens?))

@@ -1,7 +1,6 @@
-//! The one retry layer: further calls after errors that may pass, and a gate that all callers wait at.
+//! The retry layer: repeats calls after temporary errors, behind a gate that all callers share.
 //!
-//! [`Retrying`] wraps a provider. Everything above it may take an error as final: nothing else in the
-//! system repeats a call.
+//! [`Retrying`] wraps a provider. It is the only layer that repeats calls, so its errors are final.
 
 mod gate;
 mod streams;
@@ -19,31 +18,30 @@ use crate::{Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmRespo
 
 pub use gate::Gate;
 
-/// How often, and how long.
+/// The number of calls, and the limits of calls and waits.
 ///
-/// A wait after the n-th call is drawn from `base·2ⁿ⁻¹` to twice that, and never exceeds `cap`; what the
-/// service asked for ([`LlmError::retry_after`]) is its floor. (Full jitter between a base and a cap:
+/// The wait after call n is random between `base·2ⁿ⁻¹` and twice that, at most `cap`, plus the wait that the
+/// service asks for ([`LlmError::retry_after`]). (Full jitter between a base and a cap:
 /// M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The most calls, the first one counted. Default 4; 0 counts as 1.
+    /// The most calls, including the first. Default 4; 0 counts as 1.
     pub max_calls: u32,
     /// The shortest wait. Default 500 ms.
     pub base: Duration,
-    /// The longest wait that is not asked for by the service. Default 30 s; less than twice the base
-    /// counts as that.
+    /// The longest random wait. Default 30 s, at least twice the base.
     pub cap: Duration,
-    /// The longest wait that a service may ask for; past it the error is final at once, also for all
-    /// others who come while the gate is closed for longer. Default 5 min.
+    /// The longest wait that a service may ask for. Beyond it the error is final at once, also for other
+    /// callers while the gate is closed for longer. Default 5 min.
     pub longest_wait: Duration,
-    /// The longest that one call may take, its stream included. Default 5 min; `None` is for ever.
+    /// The time limit of one call, including its stream. Default 5 min; `None` is no limit.
     pub call_timeout: Option<Duration>,
-    /// The longest silence of a stream. Default 60 s; `None` is for ever.
+    /// The longest time between two parts of a stream. Default 60 s; `None` is no limit.
     pub idle_timeout: Option<Duration>,
-    /// The longest that all calls and waits may take together: no call begins after it, and the last one
-    /// has what is left of it. Default 15 min; `None` is for ever.
+    /// The time limit of all calls and waits together: no call starts after it, and the last call has the
+    /// remaining time. Default 15 min; `None` is no limit.
     pub total: Option<Duration>,
-    /// Where the waits are drawn from. Default 0. Equal seeds draw equal waits.
+    /// The seed of the random waits. Default 0.
     pub seed: u64,
 }
 
@@ -63,7 +61,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// One call, no more; its time-outs are the default ones.
+    /// One call, with the default time limits.
     #[must_use]
     pub fn once() -> Self {
         Self {
@@ -72,7 +70,7 @@ impl RetryPolicy {
         }
     }
 
-    /// The waits of one request. `draw` tells requests of one seed apart.
+    /// The waits of one request. `draw` differs between requests with one seed.
     fn waits(&self, draw: u64) -> ExponentialBackoff {
         // The jitter adds up to the wait itself, so half the cap keeps the sum below the cap.
         let seed = self.seed ^ draw.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -86,17 +84,17 @@ impl RetryPolicy {
     }
 }
 
-/// A provider that calls again after errors that may pass.
+/// A provider that repeats calls after temporary errors.
 ///
-/// - Only errors of a [retryable](ErrorKind::is_retryable) kind are followed by another call. The last
-///   one is returned, and says how many calls were made.
-/// - After `RateLimited`, or any error with a `Retry-After`, the [`Gate`] is closed for as long, for all
-///   who share it.
-/// - A stream is begun again only while nothing of it was passed on. Afterwards a broken or silent stream
-///   ends with its error. For the gate it is over once it has begun.
-/// - Dropping the future or the stream stops calls and waits.
+/// - Only errors of a [retryable](ErrorKind::is_retryable) kind are followed by another call. The last error
+///   is returned with the number of calls.
+/// - `RateLimited`, or any error with a `Retry-After`, closes the [`Gate`] for that time, for all callers
+///   that share it.
+/// - A stream is repeated only until its first part. Afterwards an interrupted or silent stream ends with its
+///   error. For the gate a call ends with the first part.
+/// - Dropping the future or the stream cancels calls and waits.
 ///
-/// Making one is cheap: a runner may make one for each attempt, around one shared provider and gate.
+/// It is cheap to create: a caller may create one for each attempt, around a shared provider and gate.
 ///
 /// # Examples
 /// ```
@@ -123,12 +121,12 @@ pub struct Retrying<P> {
     inner_keeps_time: bool,
 }
 
-/// How long one call may take.
+/// The time limits of one call.
 #[derive(Clone, Copy)]
 struct Time {
-    /// When it must be over.
+    /// Its deadline.
     end: Option<Instant>,
-    /// What is left for all calls, if that is less than one may take.
+    /// The remaining time of all calls, if it is shorter than the limit of one.
     left: Option<Duration>,
 }
 
@@ -153,18 +151,18 @@ impl<P: LlmProvider> Retrying<P> {
         }
     }
 
-    /// The same, waiting at a gate that others share.
+    /// The same provider with a shared gate.
     #[must_use]
     pub fn gate(mut self, gate: &Gate) -> Self {
         self.gate = gate.clone();
         self
     }
 
-    /// Leaves the times of a call and of a silence to the provider inside, for one that must not be
-    /// dropped in the middle of a call. Default: they are kept here, and a call that is late is dropped.
+    /// Leaves the time limits of call and stream to the inner provider, for a provider that must not be
+    /// dropped during a call. Default: they are enforced here by dropping the call.
     ///
-    /// A call that has less time left than the policy gives to one is told so by the request's
-    /// [`timeout`](LlmRequest::timeout), which the provider inside has to keep.
+    /// If the remaining time of all calls is shorter than the limit of one, the request's
+    /// [`timeout`](LlmRequest::timeout) is set, and the inner provider must obey it.
     #[must_use]
     pub fn inner_keeps_time(mut self) -> Self {
         self.inner_keeps_time = true;
@@ -185,7 +183,7 @@ impl<P: LlmProvider> Retrying<P> {
         loop {
             let turn = match by(end, self.gate.enter(most)).await {
                 Ok(Ok(turn)) => turn,
-                Ok(Err(pause)) => return Err(self.left_alone(pause, calls)),
+                Ok(Err(pause)) => return Err(self.closed_too_long(pause, calls)),
                 Err(_) => return Err(self.out_of_time(last, calls)),
             };
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
@@ -201,12 +199,12 @@ impl<P: LlmProvider> Retrying<P> {
             let dropped_at = time.end.filter(|_| !self.inner_keeps_time);
             let error = match by(dropped_at, call(time)).await {
                 Ok(Ok(answer)) => {
-                    turn.went_well();
+                    turn.succeeded();
                     return Ok(answer);
                 }
                 Ok(Err(error)) => error,
                 Err(_) => {
-                    let message = "there was no answer in time";
+                    let message = "no answer within the time limit";
                     LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
                 }
             };
@@ -220,15 +218,15 @@ impl<P: LlmProvider> Retrying<P> {
                 return Err(error.with_attempts(calls));
             };
             last = Some(error);
-            // Whoever closed the gate waits at it with all others, and goes when it is their turn.
+            // A caller that closed the gate waits at it like all others.
             if pause.is_zero() {
                 sleep(wait).await;
             }
         }
     }
 
-    /// How long to wait before another call; `None` if there is to be none. What was drawn comes on top
-    /// of what the service asked for, so that those who do not share a gate do not return as one.
+    /// The wait before another call; `None` if the error is final. The random wait is added to the wait that
+    /// the service asks for, so that callers with different gates do not return at once.
     fn wait(
         &self,
         error: &LlmError,
@@ -246,7 +244,7 @@ impl<P: LlmProvider> Retrying<P> {
         end.is_none_or(|end| until < end).then_some(wait)
     }
 
-    /// The request as it goes to a provider inside that keeps the time.
+    /// The request for an inner provider that enforces the time limits.
     fn timed<'a>(&self, request: &'a LlmRequest, time: Time) -> Cow<'a, LlmRequest> {
         let most = request.timeout.unwrap_or(Duration::MAX);
         match time.left.filter(|left| *left < most) {
@@ -255,10 +253,9 @@ impl<P: LlmProvider> Retrying<P> {
         }
     }
 
-    /// Others were told to stay away for longer than the policy lets a service ask for: whoever comes
-    /// then is told so at once, as they were.
-    fn left_alone(&self, pause: Duration, calls: u32) -> LlmError {
-        let message = "the service asked to be left alone for longer than calls wait here";
+    /// The error while the gate is closed for longer than the policy allows.
+    fn closed_too_long(&self, pause: Duration, calls: u32) -> LlmError {
+        let message = "the service asks for a longer wait than the limit";
         LlmError::new(ErrorKind::RateLimited, self.inner.name(), message)
             .with_retry_after(pause)
             .with_attempts(calls)
@@ -266,17 +263,17 @@ impl<P: LlmProvider> Retrying<P> {
 
     fn out_of_time(&self, last: Option<LlmError>, calls: u32) -> LlmError {
         last.unwrap_or_else(|| {
-            let message = "the provider's gate did not open in time";
+            let message = "the provider's gate did not open within the time limit";
             LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
         })
         .with_attempts(calls)
     }
 }
 
-/// The longest that a gate stays closed, whatever a service asks for: then somebody looks again.
+/// The longest time that an error closes a gate; then a caller tries again.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
-/// How long an error closes the gate for all.
+/// How long an error closes the gate.
 fn pause(error: &LlmError, wait: Option<Duration>) -> Duration {
     let asked = error.retry_after().unwrap_or(Duration::ZERO);
     let is_limit = error.kind() == ErrorKind::RateLimited || !asked.is_zero();
@@ -287,7 +284,7 @@ fn pause(error: &LlmError, wait: Option<Duration>) -> Duration {
     }
 }
 
-/// A time from now; `None` is never, and so is what no clock can hold.
+/// A time from now; `None` for no limit, or a time beyond the range of the clock.
 fn after(limit: Option<Duration>) -> Option<Instant> {
     limit.and_then(|limit| Instant::now().checked_add(limit))
 }
@@ -299,7 +296,7 @@ fn earlier(one: Option<Instant>, two: Option<Instant>) -> Option<Instant> {
     }
 }
 
-/// Work that must end by a time.
+/// Runs work until a deadline.
 async fn by<F: Future>(
     end: Option<Instant>,
     work: F,
@@ -332,9 +329,9 @@ impl<P: LlmProvider> LlmProvider for Retrying<P> {
         let name = self.inner.name();
         self.persist(|time| {
             let request = self.timed(request, time);
-            let is_kept_here = !self.inner_keeps_time;
-            let idle = self.policy.idle_timeout.filter(|_| is_kept_here);
-            let end = time.end.filter(|_| is_kept_here);
+            let enforces = !self.inner_keeps_time;
+            let idle = self.policy.idle_timeout.filter(|_| enforces);
+            let end = time.end.filter(|_| enforces);
             async move {
                 let stream = self.inner.stream(&request).await?;
                 streams::begun(name, stream, idle, end).await

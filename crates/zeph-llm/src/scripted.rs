@@ -1,8 +1,7 @@
-//! A provider that says what its script tells it to, and is stricter than a service would be.
+//! A provider that answers by a script, for tests and demonstrations.
 //!
-//! For tests and demonstrations. A [`ScriptedProvider`] answers by rule or in sequence, late, with
-//! errors, cut off or stalled. It keeps what it was asked, and refuses what some service somewhere
-//! would refuse: see [`request_faults`].
+//! A [`ScriptedProvider`] answers by rule or in sequence, late, with errors, cut off or stalled. It records
+//! the requests, and rejects every request that some service rejects: see [`RequestFault`].
 
 mod check;
 mod reply;
@@ -18,14 +17,15 @@ use crate::{
     LlmStream, Purpose, TokenCounter,
 };
 
+pub use check::RequestFault;
 pub(crate) use check::capability_error;
-pub use check::{RequestFault, request_faults};
+use check::request_faults;
 pub use reply::Reply;
 
 /// Answers by a script.
 ///
-/// The first rule that matches and has replies left answers; if none does, the next reply of the
-/// sequence; if that is at its end, the call is an error of kind `NotRecorded`.
+/// The first rule that matches and has replies left answers, else the next reply of the sequence. Without
+/// one the call is an error of kind `NotRecorded`.
 ///
 /// Usage is counted by an [`EstimatingCounter`] unless the reply says otherwise. An answer that is
 /// longer than `max_output_tokens` is cut there, ends with
@@ -78,8 +78,8 @@ impl fmt::Debug for ScriptedProvider {
 }
 
 impl ScriptedProvider {
-    /// A provider with an empty script. It can do everything that
-    /// [`Reply`] can: tools, streams; schemas as `SchemaSupport::Prompt`.
+    /// A provider with an empty script. It supports tools and streams; schemas as
+    /// [`SchemaSupport::Prompt`](crate::SchemaSupport::Prompt).
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl ScriptedProvider {
         self.rule(move |request| request.purpose == purpose, None, reply)
     }
 
-    /// Adds a rule: any number of requests in whose messages a text stands get this reply.
+    /// Adds a rule: any number of requests with a message that contains a text get this reply.
     #[must_use]
     pub fn when(self, text: impl Into<String>, reply: Reply) -> Self {
         let text = text.into();
@@ -150,7 +150,7 @@ impl ScriptedProvider {
         )
     }
 
-    /// Adds a rule: requests of a kind get this reply, so many times at most; `None` is always.
+    /// Adds a rule: requests that match get this reply, at most `times` times; `None` is no limit.
     #[must_use]
     pub fn rule(
         self,
@@ -166,19 +166,19 @@ impl ScriptedProvider {
         self
     }
 
-    /// All requests so far, oldest first, refused ones included.
+    /// All requests so far, oldest first, including rejected ones.
     #[must_use]
     pub fn requests(&self) -> Vec<LlmRequest> {
         self.lock().requests.clone()
     }
 
-    /// What was wrong with requests so far. A test that ends with an empty list asked properly.
+    /// The faults of all requests so far.
     #[must_use]
     pub fn violations(&self) -> Vec<RequestFault> {
         self.lock().violations.clone()
     }
 
-    /// How many replies of the sequence nobody has asked for.
+    /// How many replies of the sequence are left.
     #[must_use]
     pub fn left(&self) -> usize {
         self.lock().sequence.len()

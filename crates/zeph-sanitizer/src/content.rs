@@ -1,86 +1,83 @@
-//! The port: text of a stranger goes in, text for a prompt comes out.
+//! The sanitizer port: makes untrusted text safe for a prompt.
 
 use serde::{Deserialize, Serialize};
 
 use crate::score::Score;
 
-/// Makes text of strangers fit to stand in a prompt.
+/// Makes untrusted text safe for a prompt.
 ///
 /// Object-safe, so that a host may pass its own as `Arc<dyn ContentSanitizer>`.
-/// [`StandardSanitizer`](crate::StandardSanitizer) is the one in the box; to go without, one must
-/// write [`Unsanitized`](crate::Unsanitized).
+/// [`StandardSanitizer`](crate::StandardSanitizer) is the default; [`Unsanitized`](crate::Unsanitized) is
+/// the explicit choice to go without.
 ///
-/// An implementation must be deterministic: a replay of a run asks again and must get the same text.
+/// An implementation must be deterministic: a replay of a run must get the same text again.
 pub trait ContentSanitizer: Send + Sync {
-    /// The text as it may enter a prompt, what was changed on the way, and an advisory score.
-    ///
-    /// Never fails and never panics, whatever the text.
+    /// The text for a prompt, the changes, and an advisory score. Never panics.
     fn sanitize(&self, content: &Content<'_>) -> Sanitized;
 
-    /// What a system prompt must say so that a model knows what the delimiters mean.
+    /// The text for a system prompt that explains the delimiters.
     ///
     /// Empty for a sanitizer that adds none.
     fn preamble(&self) -> &str;
 }
 
-/// A text of a stranger, on its way into a prompt.
+/// An untrusted text for a prompt.
 #[derive(Clone, Copy, Debug)]
 pub struct Content<'a> {
-    /// Who it comes from: a task's name, `goal`, a tool. Untrusted, too.
+    /// Its source: the name of a task, `goal`, a tool. Untrusted as well.
     pub source: &'a str,
-    /// The text itself, at any length.
+    /// The text, of any length.
     pub text: &'a str,
-    /// The most bytes that the finished content may have, delimiters not counted.
+    /// The most bytes of the result, without delimiters.
     pub max_bytes: usize,
 }
 
-/// What may enter a prompt, and how it came about. Serialises, so that a journal can keep it.
+/// A text for a prompt, and the changes. Serialisable, for the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sanitized {
-    /// The content: redacted, cleaned, cut and wrapped.
+    /// The content: redacted, cleaned, truncated and delimited.
     pub text: String,
-    /// What was changed, each kind once, in the order of [`ChangeKind`]. Empty if nothing was.
+    /// The changes, each kind once, in the order of [`ChangeKind`].
     pub changes: Vec<Change>,
-    /// How much the content looks like an injection. Advice only: nothing was blocked by it.
+    /// How much the content looks like an injection. Advisory: nothing is blocked.
     pub score: Score,
 }
 
 /// One kind of change, and how often it was made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Change {
-    /// What was done.
+    /// The kind.
     pub kind: ChangeKind,
     /// How often; for [`ChangeKind::Cut`] and [`ChangeKind::Withheld`] the number of bytes.
     pub count: u64,
 }
 
-/// What a sanitizer changes in a text.
+/// A kind of change that a sanitizer makes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum ChangeKind {
-    /// A registered secret became a marker with its name, which is given here.
+    /// A registered secret was replaced by a marker with this name.
     Secret(String),
     /// A terminal's escape sequence was removed.
     Escape,
     /// A control character was removed, or became a line feed if it breaks lines.
     Control,
-    /// A control of the direction of text was removed.
+    /// A bidirectional control was removed.
     Bidi,
-    /// A character that shows nothing was removed.
+    /// An invisible character was removed.
     Invisible,
-    /// A Markdown image, or an image in a diagram, was made plain text.
+    /// A Markdown image, or an image in a diagram, was neutralised.
     Image,
-    /// An HTML tag that loads or runs something by itself was made plain text.
+    /// An HTML tag that loads or runs something by itself was neutralised.
     Tag,
     /// An address that carries code or data, or a CSS `url(`, was broken up.
     Address,
     /// A control token of a chat template was broken up.
     Token,
-    /// Something that looks like a delimiter of ours was broken up.
+    /// Text that looks like a delimiter of this crate was broken up.
     Delimiter,
     /// Bytes were cut from the middle.
     Cut,
-    /// The whole content was withheld, since it could not be cleaned in a bounded number of passes.
+    /// The whole content was withheld, because cleaning exceeded the limit of passes.
     Withheld,
 }

@@ -1,42 +1,41 @@
-//! The sanitizer port: text of strangers, made fit for a prompt.
+//! The sanitizer port: makes untrusted text safe for a prompt.
 //!
-//! A task's output, a file, an answer of a tool: whatever enters a prompt goes through a
-//! [`ContentSanitizer`] first. [`StandardSanitizer`] does this, in this order:
+//! The output of a task, a file, the result of a tool: all untrusted text in a prompt goes through a
+//! [`ContentSanitizer`]. [`StandardSanitizer`] works in this order:
 //!
 //! 1. **Redact.** Registered secrets become `‹redacted: name›`, in every usual encoding
-//!    ([`Redactor`]). Before characters go, since an escape sequence may swallow the beginning of a
-//!    secret; and again after, since what hides may have stood between its parts.
-//! 2. **Clean.** Escape sequences, controls, bidirectional controls and invisible characters go.
-//!    What loads or runs by itself becomes plain text, and so do tokens of chat templates and
-//!    anything that looks like a delimiter of ours. Steps 1 and 2 are repeated until a pass finds
-//!    nothing to do, eight times at most; a text that will not come to rest is withheld.
-//! 3. **Cut** from the middle, with a line that says how much. After redaction, so that no cut leaves
-//!    half a secret; what is left is cleaned again and keeps its limit.
-//! 4. **Wrap** in `<untrusted source="…" id="…">`, whose id is a keyed hash of source and content
-//!    under the run's [`Seed`], and occurs in neither, which is checked. Who does not know the seed
-//!    cannot foretell it. [`preamble`] tells a model what that means.
+//!    ([`Redactor`]). This happens before characters are removed, because an escape sequence may contain
+//!    the start of a secret, and again after, because hidden characters may separate its parts.
+//! 2. **Clean.** Escape sequences, controls, bidirectional controls and invisible characters are removed.
+//!    Markup that loads or runs by itself is neutralised, and so are tokens of chat templates and text that
+//!    looks like a delimiter of this crate. Steps 1 and 2 are repeated until a pass changes nothing, at
+//!    most eight times; a text that still changes then is withheld.
+//! 3. **Truncate** in the middle, with a line that says how many bytes were cut. This happens after
+//!    redaction, so that no cut splits a secret; the result is cleaned again and within its limit.
+//! 4. **Delimit** with `<untrusted source="…" id="…">`. The id is a keyed hash of source and content under
+//!    the run's [`Seed`] and occurs in neither, which is checked. Without the seed it cannot be predicted.
+//!    [`preamble`] explains the delimiters to a model.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! For any text, without exception, and tested on generated ones:
+//! For any text, and tested on generated ones:
 //!
-//! - Cleaning twice is cleaning once. It never panics and takes linear time.
-//! - What is listed above as removed or redacted is not in the result. The delimiter's id is in
-//!   neither content nor source. The content has at most the bytes that it may have.
-//! - The same seed and content give the same text. What was changed is told, by kind and number, and
-//!   nothing is told if nothing was changed.
-//! - Benign text in any script passes unchanged, and so does every emoji sequence, flags of
-//!   subdivisions included. Exceptions: bidirectional marks go even where a writer of Arabic or Hebrew
-//!   meant them, and so do the soft hyphen, the zero width spaces that part words in Khmer or Thai,
-//!   and joiners in scripts that do not join. Brackets of code that read as a tag or a token are
-//!   replaced, such as those of `List<Object>`, since readers disagree on what is code.
+//! - Cleaning a clean text changes nothing. Cleaning never panics and takes linear time.
+//! - The result contains nothing that is listed above as removed or redacted. The id of the delimiter is in
+//!   neither content nor source. The content is within its limit.
+//! - The same seed and content give the same text. The changes are reported by kind and number.
+//! - Benign text in any script passes unchanged, and so does every emoji sequence, including flags of
+//!   subdivisions. Exceptions: bidirectional marks are removed even where Arabic or Hebrew text needs
+//!   them, and so are the soft hyphen, the zero width spaces between words in Khmer or Thai, and joiners
+//!   in scripts that do not join. Brackets of code that read as a tag or a token are replaced, such as
+//!   those of `List<Object>`, because renderers disagree on what is code.
 //!
-//! Nothing here makes a model obey. Delimiters help it to tell data from instructions; they do not
-//! force it. What a plan or an agent may do must be limited elsewhere.
+//! The sanitizer does not make a model obey. Delimiters help it to distinguish data from instructions; the
+//! rights of plans and agents must be limited elsewhere.
 //!
-//! # How markup is made inert
+//! # How markup is neutralised
 //!
-//! As little as possible is changed, and visibly:
+//! The changes are small and visible:
 //!
 //! | Found | Becomes | Kind |
 //! |---|---|---|
@@ -46,28 +45,27 @@
 //! | `<?xml-stylesheet`, `<!DOCTYPE` and `<!ENTITY` with `SYSTEM` or `PUBLIC` | `‹!DOCTYPE` | tag |
 //! | `javascript:`, `vbscript:`, `data:type/…`, also with entities and line breaks inside | `javascript(:)` | address |
 //! | `url(` of a style sheet | `url (` | address |
-//! | `<\|im_start\|>`, `<s>`, `[INST]`, `[THINK]`, `[gMASK]`, `<sop>`, `<start_of_turn>`, `<tools>` and their kin | `‹\|im_start\|>`, `⟦INST]` | token |
+//! | `<\|im_start\|>`, `<s>`, `[INST]`, `[THINK]`, `[gMASK]`, `<sop>`, `<start_of_turn>`, `<tools>` and similar | `‹\|im_start\|>`, `⟦INST]` | token |
 //! | `<untrusted`, `</untrusted`, with other brackets, blanks or look-alike letters | `‹untrusted` | delimiter |
 //!
-//! Links stay as they are. Formulas of spreadsheets stay, too: a prompt calculates nothing; whoever
-//! writes CSV escapes there. Code is treated like other text, since readers disagree on what is code.
+//! Links are unchanged. So are formulas of spreadsheets, which have no effect in a prompt; escape them when
+//! you write CSV. Code is treated like other text, because renderers disagree on what is code.
 //!
 //! # The score
 //!
-//! [`score`] counts features that injections often have. It advises and blocks nothing. Its figures at
+//! [`score`] adds up features that injections often have. It is advisory and blocks nothing. Its figures at
 //! [`SUSPICIOUS`], on the corpus in `tests/corpus` (163 attacks of every class, 160 benign texts in
-//! some twenty languages, 72 of them hard ones), printed with every miss by
-//! `cargo run -p zeph-sanitizer --example score`:
+//! some twenty languages, 72 of them hard ones); `cargo run -p zeph-sanitizer --example score` prints them
+//! with every miss:
 //!
 //! | Half | Precision | Recall |
 //! |---|---|---|
-//! | at hand | 0.96 | 0.98 |
-//! | held out | 0.79 | 0.39 |
+//! | training | 0.96 | 0.98 |
+//! | held-out | 0.79 | 0.39 |
 //!
-//! The first half was at hand when the features were written, so its figures say little. The second
-//! was written after them, by the same author, and changed nothing in them: that is what to expect
-//! of new attacks, or less. Most attacks in words that nobody thought of are missed. Do not decide
-//! anything by it alone.
+//! The features were written with the first half, so its figures say little. The second half was written
+//! afterwards, by the same author, without a change of the features: expect this or less for new attacks.
+//! Most attacks in new words are missed. Do not base a decision on the score alone.
 //!
 //! # Examples
 //! ```
@@ -91,21 +89,21 @@
 //! # Ok::<(), zeph_sanitizer::SecretError>(())
 //! ```
 
-mod clean;
+mod change_counts;
 mod content;
+mod delimit;
+mod neutralize;
+mod normalized;
 mod redact;
 mod score;
 mod seed;
 mod standard;
-mod tally;
 mod unsanitized;
-mod view;
-mod wrap;
 
 pub use content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
+pub use delimit::preamble;
 pub use redact::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES, Redactor, SecretError};
 pub use score::{Feature, SUSPICIOUS, Score, score};
 pub use seed::Seed;
 pub use standard::{Cleaned, StandardSanitizer};
 pub use unsanitized::Unsanitized;
-pub use wrap::preamble;

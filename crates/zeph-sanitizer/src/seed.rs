@@ -4,12 +4,11 @@ use std::fmt;
 
 const CONTEXT: &str = "zeph-sanitizer 2026 delimiter seed";
 
-/// What delimiters are derived from: 32 bytes that the authors of contents should not know.
+/// The key of the delimiters: 32 bytes that the authors of contents should not know.
 ///
-/// Who does not know them cannot foretell a delimiter. Who does can compute the delimiter of a text
-/// that is known in full, and still cannot put it into that text: each is proven absent from what it
-/// delimits. The same seed gives the same delimiters, so that a replay agrees. A debug print shows
-/// nothing.
+/// Without the seed a delimiter cannot be predicted. With the seed the delimiter of a known text can be
+/// computed, but not put into that text, because each is absent from its content. The same seed gives the
+/// same delimiters, which a replay needs. A debug print shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Seed([u8; 32]);
 
@@ -20,8 +19,8 @@ impl Seed {
         Self(bytes)
     }
 
-    /// A seed that is derived from other material, such as a run's own seed and its id: as hard to
-    /// foretell as that.
+    /// A seed that is derived from other material, such as the seed and id of a run. It is as unpredictable as
+    /// the material.
     ///
     /// # Examples
     /// ```

@@ -1,25 +1,25 @@
-//! The sanitizer in the box: redact, clean, cut, wrap.
+//! The standard sanitizer: redacts, cleans, truncates and delimits.
 
 use zeph_common::{Boundary, HeadTail, escape_terminal, head_tail, plain_text};
 
-use crate::clean::neutralise;
+use crate::change_counts::ChangeCounts;
 use crate::content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
+use crate::delimit::{delimit, preamble};
+use crate::neutralize::neutralize;
 use crate::redact::Redactor;
 use crate::score::score;
 use crate::seed::Seed;
-use crate::tally::Tally;
-use crate::wrap::{preamble, wrap};
 
-/// Passes over one text, at most.
+/// The most passes over one text.
 const MAX_PASSES: usize = 8;
 
-/// Attempts to find a cut that fits, at most.
+/// The most attempts to find a cut that fits.
 const MAX_CUTS: usize = 4;
 
-/// What stands for a text that does not come to rest.
+/// The replacement of a text that still changes after the last pass.
 const WITHHELD: &str = "(withheld: this text could not be cleaned)";
 
-/// Redacts, cleans, cuts and wraps; keeps the promises that the crate lists.
+/// Redacts, cleans, truncates and delimits; the [crate](crate) lists what it guarantees.
 #[derive(Clone, Debug)]
 pub struct StandardSanitizer {
     seed: Seed,
@@ -27,17 +27,17 @@ pub struct StandardSanitizer {
     max_bytes: usize,
 }
 
-/// A text without delimiters around it, and what was changed in it.
+/// A clean text without delimiters, and the changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleaned {
     /// The clean text.
     pub text: String,
-    /// What was changed, each kind once, in the order of [`ChangeKind`]. Empty if nothing was.
+    /// The changes, each kind once, in the order of [`ChangeKind`].
     pub changes: Vec<Change>,
 }
 
 impl StandardSanitizer {
-    /// A sanitizer without secrets, limited by each content's own limit only.
+    /// A sanitizer without secrets and without a limit of its own.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
         Self {
@@ -54,9 +54,9 @@ impl StandardSanitizer {
         self
     }
 
-    /// The most bytes that any content may have, whatever it asks for. Default: no such limit.
+    /// The most bytes of any content, regardless of its own limit. Default: no such limit.
     ///
-    /// With 0 nothing of a content is left but its delimiters.
+    /// With 0 only the delimiters of a content remain.
     #[must_use]
     pub const fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = max_bytes;
@@ -65,7 +65,7 @@ impl StandardSanitizer {
 
     /// Redacts and cleans a text of any length, without a cut and without delimiters.
     ///
-    /// Cleaning what is clean changes nothing. Linear in the text.
+    /// Cleaning a clean text changes nothing. Linear in the text.
     ///
     /// # Examples
     /// ```
@@ -77,77 +77,76 @@ impl StandardSanitizer {
     /// ```
     #[must_use]
     pub fn clean(&self, text: &str) -> Cleaned {
-        let mut tally = Tally::default();
-        let text = self.settle(text, &mut tally);
+        let mut counts = ChangeCounts::default();
+        let text = self.clean_counted(text, &mut counts);
         Cleaned {
             text,
-            changes: tally.changes(),
+            changes: counts.changes(),
         }
     }
 
-    /// Passes over a text until one of them finds nothing to do.
+    /// Repeats the pass until it changes nothing.
     ///
-    /// So what comes out has stood a whole pass without a change, which is all that the promises
-    /// need. Two passes are the rule; whoever finds a text that needs more than the limit finds it
-    /// withheld.
-    fn settle(&self, text: &str, tally: &mut Tally) -> String {
+    /// The result has gone through a whole pass without a change, from which the guarantees follow. Two
+    /// passes are usual; a text that needs more than the limit is withheld.
+    fn clean_counted(&self, text: &str, counts: &mut ChangeCounts) -> String {
         let mut text = text.to_owned();
         for _ in 0..MAX_PASSES {
-            match self.pass(&text, tally) {
+            match self.pass(&text, counts) {
                 Some(next) => text = next,
                 None => return text,
             }
         }
-        tally.add(ChangeKind::Withheld, text.len() as u64);
+        counts.add(ChangeKind::Withheld, text.len() as u64);
         String::from(WITHHELD)
     }
 
-    /// The text after one round of all steps; `None` if it stays as it is.
+    /// The text after one pass of all steps; `None` if nothing changes.
     ///
-    /// Secrets are looked for before and after characters go: an escape sequence may swallow the
-    /// beginning of one, and what hides may stand between its parts.
-    fn pass(&self, text: &str, tally: &mut Tally) -> Option<String> {
-        let before = self.redactor.redact_counted(text, tally);
+    /// Secrets are redacted before and after characters are removed: an escape sequence may contain the
+    /// start of a secret, and hidden characters may separate its parts.
+    fn pass(&self, text: &str, counts: &mut ChangeCounts) -> Option<String> {
+        let before = self.redactor.redact_counted(text, counts);
         let plain = plain_text(&before);
-        tally.removed(plain.removed);
-        let after = self.redactor.redact_counted(&plain.text, tally);
-        if let Some((neutral, kinds)) = neutralise(&after) {
+        counts.add_removed(plain.removed);
+        let after = self.redactor.redact_counted(&plain.text, counts);
+        if let Some((neutral, kinds)) = neutralize(&after) {
             for kind in kinds {
-                tally.add(kind, 1);
+                counts.add(kind, 1);
             }
             return Some(neutral);
         }
         (after != text).then(|| after.into_owned())
     }
 
-    /// A source's name on one line, without secrets: before characters go, and after, as in a text.
+    /// A source's name on one line, redacted before and after characters are removed.
     fn source(&self, source: &str) -> String {
         let before = self.redactor.redact(source);
         let line = escape_terminal(&before);
         self.redactor.redact(&line).into_owned()
     }
 
-    /// Cuts a clean text to a limit; what is left is clean, too.
+    /// Truncates a clean text to a limit; the result is clean.
     ///
-    /// A cut can leave a joiner without its neighbour or bring two halves of a paragraph together,
-    /// so the rest is cleaned again, which may make it longer, so that more has to go.
-    fn cut(&self, text: String, max_bytes: usize, tally: &mut Tally) -> String {
+    /// A cut can leave a joiner without its neighbour or join two halves of a paragraph, so the result is
+    /// cleaned again. That may make it longer, so that more has to be cut.
+    fn cut(&self, text: String, max_bytes: usize, counts: &mut ChangeCounts) -> String {
         if text.len() <= max_bytes {
             return text;
         }
         let mut budget = max_bytes.saturating_sub(cut_marker_bytes(text.len()));
         for _ in 0..MAX_CUTS {
             let ends = head_tail(&text, budget, Boundary::Char);
-            let mut changes = Tally::default();
-            let short = self.settle(&ends.to_string(), &mut changes);
+            let mut changes = ChangeCounts::default();
+            let short = self.clean_counted(&ends.to_string(), &mut changes);
             if short.len() <= max_bytes {
-                tally.add(ChangeKind::Cut, ends.cut as u64);
-                tally.extend(changes);
+                counts.add(ChangeKind::Cut, ends.cut as u64);
+                counts.extend(changes);
                 return short;
             }
             budget = budget.saturating_sub((short.len() - max_bytes) * 2);
         }
-        tally.add(ChangeKind::Cut, text.len() as u64);
+        counts.add(ChangeKind::Cut, text.len() as u64);
         let nothing = head_tail(&text, 0, Boundary::Char).to_string();
         [nothing.as_str(), "…"]
             .into_iter()
@@ -157,7 +156,7 @@ impl StandardSanitizer {
     }
 }
 
-/// The length of the line that says how much was cut from a text of this length, at most.
+/// The most bytes of the marker line in a text of this length.
 fn cut_marker_bytes(len: usize) -> usize {
     let longest = HeadTail {
         head: "",
@@ -169,13 +168,13 @@ fn cut_marker_bytes(len: usize) -> usize {
 
 impl ContentSanitizer for StandardSanitizer {
     fn sanitize(&self, content: &Content<'_>) -> Sanitized {
-        let mut tally = Tally::default();
-        let clean = self.settle(content.text, &mut tally);
+        let mut counts = ChangeCounts::default();
+        let clean = self.clean_counted(content.text, &mut counts);
         let score = score(&clean);
-        let body = self.cut(clean, content.max_bytes.min(self.max_bytes), &mut tally);
+        let body = self.cut(clean, content.max_bytes.min(self.max_bytes), &mut counts);
         Sanitized {
-            text: wrap(&self.seed, &self.source(content.source), &body),
-            changes: tally.changes(),
+            text: delimit(&self.seed, &self.source(content.source), &body),
+            changes: counts.changes(),
             score,
         }
     }
@@ -188,9 +187,9 @@ impl ContentSanitizer for StandardSanitizer {
 #[cfg(test)]
 mod tests {
     use super::StandardSanitizer;
+    use crate::change_counts::ChangeCounts;
     use crate::redact::Redactor;
     use crate::seed::Seed;
-    use crate::tally::Tally;
 
     fn sanitizer() -> StandardSanitizer {
         let secrets = Redactor::new([("key", "sk-live-4f9a8b7c6d")]);
@@ -198,11 +197,11 @@ mod tests {
         StandardSanitizer::new(Seed::new([7; 32])).redactor(secrets)
     }
 
-    /// How many passes change a text before one finds nothing to do.
+    /// How many passes change a text.
     fn passes(text: &str) -> usize {
         let mut text = text.to_owned();
         let mut count = 0;
-        while let Some(next) = sanitizer().pass(&text, &mut Tally::default()) {
+        while let Some(next) = sanitizer().pass(&text, &mut ChangeCounts::default()) {
             text = next;
             count += 1;
             assert!(count < 20, "{text:?}");

@@ -1,12 +1,12 @@
-//! No sanitizer at all, for those who write so.
+//! The explicit choice of no sanitizer.
 
 use crate::content::{Content, ContentSanitizer, Sanitized};
 use crate::score::Score;
 
-/// Passes every text through as it is: not cut, not cleaned, not redacted, not wrapped, not scored.
+/// Passes every text through unchanged and without a score.
 ///
-/// Whatever stands in a task's output then speaks to the model with the voice of the prompt. For
-/// tests, and for contents that the host wrote itself.
+/// Instructions in the output of a task then have the same weight as the prompt. For tests, and for texts
+/// of the host itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unsanitized;
 

@@ -1,17 +1,17 @@
-//! Answers in the shape of Anthropic's messages.
+//! The reader of Anthropic's messages.
 
 use serde_json::Value;
 use zeph_llm::{LlmResponse, StopReason};
 
-use super::{Arguments, Call, Draft, Fault, other, said, sum, text, tokens};
+use super::{AnswerFault, Arguments, Call, Draft, other, reported_error, sum, text, tokens};
 
-/// What was written to or read from a cache is not in `input_tokens`, and costs as well.
+/// `input_tokens` does not include tokens that are written to or read from a cache, which cost as well.
 const CACHED: &[&str] = &["/cache_creation_input_tokens", "/cache_read_input_tokens"];
 
-pub(super) fn whole(body: &Value) -> Result<LlmResponse, Fault> {
-    said(body)?;
+pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
+    reported_error(body)?;
     let Some(blocks) = body.get("content").and_then(Value::as_array) else {
-        return Err(Fault::Garbled("the answer has no content"));
+        return Err(AnswerFault::Garbled("the answer has no content"));
     };
     let mut draft = Draft::default();
     for block in blocks {
@@ -28,11 +28,11 @@ pub(super) fn whole(body: &Value) -> Result<LlmResponse, Fault> {
     draft.finish(stop)
 }
 
-pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), Fault> {
+pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), AnswerFault> {
     let Ok(body) = serde_json::from_str::<Value>(data) else {
-        return Err(Fault::Garbled("an event of the stream is no JSON"));
+        return Err(AnswerFault::Garbled("an event of the stream is no JSON"));
     };
-    said(&body)?;
+    reported_error(&body)?;
     let index = body.get("index").and_then(Value::as_u64);
     match text(&body, "/type") {
         "message_start" => {
@@ -63,13 +63,13 @@ pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), Fault> {
             }
         }
         "message_stop" => draft.ended = true,
-        // Pings, ends of blocks, and whatever is added to the protocol.
+        // Pings, ends of blocks, and future additions to the protocol.
         _ => {}
     }
     Ok(())
 }
 
-/// Takes what is known of the message as such.
+/// Reads the fields of the message itself.
 fn message(draft: &mut Draft, message: &Value) {
     draft.model = text(message, "/model").to_owned();
     if let Some(usage) = message.get("usage") {
@@ -77,13 +77,13 @@ fn message(draft: &mut Draft, message: &Value) {
     }
 }
 
-/// Takes a block, whole or as it begins. Thoughts and what the service did by itself are no answer.
-fn begin(draft: &mut Draft, block: &Value, place: Option<u64>) -> Result<(), Fault> {
+/// Reads a block or its start. Reasoning and tool use of the service are no part of the answer.
+fn begin(draft: &mut Draft, block: &Value, place: Option<u64>) -> Result<(), AnswerFault> {
     match text(block, "/type") {
         "text" => draft.say(text(block, "/text")),
         "tool_use" => {
             let input = block.get("input").filter(|input| {
-                // A stream begins with an empty object, and brings the arguments as text.
+                // A stream starts with an empty object and sends the arguments as text.
                 place.is_none() || input.as_object().is_some_and(|input| !input.is_empty())
             });
             draft.call(Call {
@@ -98,7 +98,7 @@ fn begin(draft: &mut Draft, block: &Value, place: Option<u64>) -> Result<(), Fau
     Ok(())
 }
 
-/// Appends to the arguments of the call at that place. Other blocks have arguments that are not ours.
+/// Appends to the arguments of the call at that index. Other blocks are ignored.
 fn append(draft: &mut Draft, place: Option<u64>, part: &str) {
     let call = draft
         .calls

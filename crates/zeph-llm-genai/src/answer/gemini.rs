@@ -1,32 +1,32 @@
-//! Answers in the shape of Gemini's `generateContent`.
+//! The reader of Gemini's `generateContent`.
 
 use serde_json::Value;
 use zeph_common::Boundary;
 use zeph_llm::{LlmResponse, StopReason, Usage};
 
-use super::{Arguments, Call, Draft, Fault, other, said, sum, text, tokens};
+use super::{AnswerFault, Arguments, Call, Draft, other, reported_error, sum, text, tokens};
 
-pub(super) fn whole(body: &Value) -> Result<LlmResponse, Fault> {
+pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
     let mut draft = Draft::default();
     piece(&mut draft, body)?;
     let answered = draft.finish.is_some() || body.pointer("/candidates/0/content").is_some();
     if !answered {
-        return Err(Fault::Garbled("the answer has no candidate"));
+        return Err(AnswerFault::Garbled("the answer has no candidate"));
     }
     draft.finish(stop)
 }
 
-pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), Fault> {
+pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), AnswerFault> {
     let Ok(body) = serde_json::from_str::<Value>(data) else {
-        return Err(Fault::Garbled("an event of the stream is no JSON"));
+        return Err(AnswerFault::Garbled("an event of the stream is no JSON"));
     };
     piece(draft, &body)?;
     draft.ended = draft.finish.is_some();
     Ok(())
 }
 
-fn piece(draft: &mut Draft, body: &Value) -> Result<(), Fault> {
-    said(body)?;
+fn piece(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> {
+    reported_error(body)?;
     let model = text(body, "/modelVersion");
     if !model.is_empty() {
         draft.model = model.to_owned();
@@ -34,7 +34,7 @@ fn piece(draft: &mut Draft, body: &Value) -> Result<(), Fault> {
     if let Some(counts) = body.get("usageMetadata") {
         draft.usage = usage(counts);
     }
-    // A prompt that was blocked has no candidate, only this.
+    // A blocked prompt has this field and no candidate.
     let blocked = text(body, "/promptFeedback/blockReason");
     if !blocked.is_empty() && body.pointer("/candidates/0").is_none() {
         draft.refusal = format!(
@@ -56,7 +56,7 @@ fn piece(draft: &mut Draft, body: &Value) -> Result<(), Fault> {
         if let Some(call) = part.get("functionCall") {
             let name = text(call, "/name").to_owned();
             let id = match text(call, "/id") {
-                // genai knows ids of this form as made up, and sends none to a service that gave none.
+                // genai treats ids of this form as generated, and does not send them back.
                 "" => format!("call#{name}#{}", draft.calls.len()),
                 id => id.to_owned(),
             };
@@ -73,7 +73,7 @@ fn piece(draft: &mut Draft, body: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Thoughts are not in the count of candidates, and cost as much; an answer may be thoughts alone.
+/// The count of candidates does not include reasoning, which costs as much; an answer may be reasoning only.
 fn usage(counts: &Value) -> Usage {
     let thoughts = tokens(counts, "/thoughtsTokenCount");
     let answer = match counts.get("candidatesTokenCount") {

@@ -1,9 +1,8 @@
-//! Answers: read from what the service sent, one reader for each wire.
+//! Readers of answers, one for each protocol.
 //!
-//! genai reads them, too, but not as the port promises: it trims texts, gives up a whole answer for one
-//! tool call without an id or with broken arguments, takes an answer that holds an error for an empty
-//! one, and turns absent numbers into zero. So it hands over the raw body, or the raw events of a
-//! stream, and these readers say what they mean.
+//! genai's own readers do not fulfil the contract of the port: they trim texts, reject a whole answer for
+//! one tool call without an id or with broken arguments, read an answer with an error as an empty one, and
+//! turn absent numbers into zero. These readers work on the raw body, or the raw events of a stream.
 
 mod anthropic;
 mod gemini;
@@ -13,25 +12,25 @@ use serde_json::{Map, Value};
 use zeph_common::Boundary;
 use zeph_llm::{LlmResponse, StopReason, ToolCall, Usage};
 
-use crate::Wire;
+use crate::wire::Wire;
 
-/// The most bytes of text and arguments that one answer may have.
+/// The most bytes of text and arguments in one answer.
 pub(crate) const ANSWER_BYTES: usize = 16 << 20;
 
-/// The most tool calls that one answer may have.
+/// The most tool calls in one answer.
 const CALLS: usize = 1_024;
 
-/// Why something that arrived is no answer.
+/// Why a body or an event is no answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Fault {
-    /// The service says that something went wrong.
-    Said(Value),
-    /// It is not what the wire prescribes.
+pub(crate) enum AnswerFault {
+    /// The service reports an error.
+    Reported(Value),
+    /// It violates the protocol.
     Garbled(&'static str),
 }
 
 /// Reads a whole answer.
-pub(crate) fn whole(wire: Wire, body: &Value) -> Result<LlmResponse, Fault> {
+pub(crate) fn whole(wire: Wire, body: &Value) -> Result<LlmResponse, AnswerFault> {
     match wire {
         Wire::OpenAi => openai::whole(body),
         Wire::Anthropic => anthropic::whole(body),
@@ -46,7 +45,7 @@ pub(crate) struct Reader {
     draft: Draft,
 }
 
-/// An answer in the making.
+/// An incomplete answer.
 #[derive(Debug, Default)]
 struct Draft {
     text: String,
@@ -60,7 +59,7 @@ struct Draft {
     ended: bool,
 }
 
-/// A tool call in the making.
+/// An incomplete tool call.
 #[derive(Debug, Default)]
 struct Call {
     place: Option<u64>,
@@ -69,7 +68,7 @@ struct Call {
     arguments: Arguments,
 }
 
-/// What a tool is called with: text that is JSON if all goes well, or JSON.
+/// The arguments of a tool call: text that should be JSON, or JSON.
 #[derive(Debug)]
 enum Arguments {
     Text(String),
@@ -90,12 +89,12 @@ impl Reader {
         }
     }
 
-    /// Takes one event; gives the text that it added.
-    pub(crate) fn event(&mut self, data: &str) -> Result<String, Fault> {
+    /// Reads one event and returns the text that it adds.
+    pub(crate) fn event(&mut self, data: &str) -> Result<String, AnswerFault> {
         let draft = &mut self.draft;
         draft.bytes = draft.bytes.saturating_add(data.len());
         if draft.bytes > 4 * ANSWER_BYTES || draft.text.len() > ANSWER_BYTES {
-            return Err(Fault::Garbled("the answer has no end"));
+            return Err(AnswerFault::Garbled("the answer is too long"));
         }
         match self.wire {
             Wire::OpenAi => openai::event(draft, data)?,
@@ -105,13 +104,13 @@ impl Reader {
         Ok(std::mem::take(&mut draft.fresh))
     }
 
-    /// Whether the service said that the answer is whole.
+    /// Whether the service has ended the answer.
     pub(crate) fn has_ended(&self) -> bool {
         self.draft.ended
     }
 
     /// The whole answer.
-    pub(crate) fn finish(self) -> Result<LlmResponse, Fault> {
+    pub(crate) fn finish(self) -> Result<LlmResponse, AnswerFault> {
         let stop = match self.wire {
             Wire::OpenAi => openai::stop,
             Wire::Anthropic => anthropic::stop,
@@ -128,20 +127,22 @@ impl Draft {
     }
 
     /// A new tool call at the end.
-    fn call(&mut self, call: Call) -> Result<&mut Call, Fault> {
+    fn call(&mut self, call: Call) -> Result<&mut Call, AnswerFault> {
         if self.calls.len() >= CALLS {
-            return Err(Fault::Garbled("the answer calls more than 1024 tools"));
+            return Err(AnswerFault::Garbled(
+                "the answer calls more than 1024 tools",
+            ));
         }
         self.calls.push(call);
         let last = self.calls.last_mut();
-        last.ok_or(Fault::Garbled("the answer has no tool call"))
+        last.ok_or(AnswerFault::Garbled("the answer has no tool call"))
     }
 
-    fn finish(mut self, stop: fn(&str) -> StopReason) -> Result<LlmResponse, Fault> {
+    fn finish(mut self, stop: fn(&str) -> StopReason) -> Result<LlmResponse, AnswerFault> {
         let mut tool_calls: Vec<ToolCall> = Vec::with_capacity(self.calls.len());
         for (place, call) in self.calls.into_iter().enumerate() {
             if call.name.is_empty() {
-                return Err(Fault::Garbled("a tool call names no tool"));
+                return Err(AnswerFault::Garbled("a tool call names no tool"));
             }
             let mut id = call.id;
             if id.is_empty() {
@@ -158,7 +159,7 @@ impl Draft {
         }
         let said = self.finish.as_deref().map(stop);
         let stop = match said {
-            // Services say "done" when the call of a tool was forced, and local ones say it always.
+            // Services report "stop" after a forced tool call, and local ones after every tool call.
             Some(StopReason::End) | None if !tool_calls.is_empty() => StopReason::ToolCalls,
             Some(StopReason::End) if !self.refusal.is_empty() => StopReason::Refusal,
             Some(said) => said,
@@ -180,7 +181,7 @@ impl Draft {
 }
 
 impl Arguments {
-    /// Arguments as JSON: text that is no JSON stays text, none at all are an empty object.
+    /// The arguments as JSON: text that is not JSON becomes a string, empty text an empty object.
     fn read(self) -> Value {
         match self {
             Self::Text(text) if text.trim().is_empty() => Value::Object(Map::new()),
@@ -191,11 +192,11 @@ impl Arguments {
     }
 }
 
-/// What a service says instead of an answer: its `error`, if it has one.
-fn said(body: &Value) -> Result<(), Fault> {
+/// Fails if the body has an `error` instead of an answer.
+fn reported_error(body: &Value) -> Result<(), AnswerFault> {
     match body.get("error") {
         None | Some(Value::Null) => Ok(()),
-        Some(error) => Err(Fault::Said(error.clone())),
+        Some(error) => Err(AnswerFault::Reported(error.clone())),
     }
 }
 
@@ -206,13 +207,13 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// A count of tokens: absent, negative, broken and endless ones are unknown.
+/// A token count; absent, negative, invalid and too large ones are unknown.
 fn tokens(value: &Value, pointer: &str) -> Option<u32> {
     let number = value.pointer(pointer)?.as_u64()?;
     u32::try_from(number).ok()
 }
 
-/// A sum of counts, of which the first must be known and the rest may be absent.
+/// A sum of token counts; the first must be known, the others may be absent.
 fn sum(usage: &Value, first: &str, rest: &[&str]) -> Option<u32> {
     let mut total = tokens(usage, first)?;
     for pointer in rest {
@@ -224,7 +225,7 @@ fn sum(usage: &Value, first: &str, rest: &[&str]) -> Option<u32> {
     Some(total)
 }
 
-/// A reason to stop that the port does not know, bounded.
+/// A stop reason that the port does not know, shortened.
 fn other(reason: &str) -> StopReason {
     let reason = zeph_common::truncate(reason, 64, Boundary::Char).text;
     StopReason::Other(zeph_common::escape_terminal(reason).into_owned())

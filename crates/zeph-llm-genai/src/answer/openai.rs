@@ -1,43 +1,43 @@
-//! Answers in the shape of OpenAI's chat completions.
+//! The reader of OpenAI's chat completions.
 
 use serde_json::Value;
 use zeph_llm::{LlmResponse, StopReason, Usage};
 
-use super::{Arguments, Call, Draft, Fault, other, said, text, tokens};
+use super::{AnswerFault, Arguments, Call, Draft, other, reported_error, text, tokens};
 
-pub(super) fn whole(body: &Value) -> Result<LlmResponse, Fault> {
-    said(body)?;
+pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
+    reported_error(body)?;
     let Some(choice) = body.pointer("/choices/0") else {
-        return Err(Fault::Garbled("the answer has no choice"));
+        return Err(AnswerFault::Garbled("the answer has no choice"));
     };
     if !choice.get("message").is_some_and(Value::is_object) {
-        return Err(Fault::Garbled("the answer has no message"));
+        return Err(AnswerFault::Garbled("the answer has no message"));
     }
     let mut draft = Draft::default();
     piece(&mut draft, body, choice, "message")?;
     draft.finish(stop)
 }
 
-pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), Fault> {
+pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), AnswerFault> {
     if data == "[DONE]" {
         draft.ended = true;
         return Ok(());
     }
     let Ok(body) = serde_json::from_str::<Value>(data) else {
-        return Err(Fault::Garbled("an event of the stream is no JSON"));
+        return Err(AnswerFault::Garbled("an event of the stream is no JSON"));
     };
-    said(&body)?;
+    reported_error(&body)?;
     let choice = body.pointer("/choices/0").unwrap_or(&Value::Null);
     piece(draft, &body, choice, "delta")
 }
 
-/// Takes what a choice holds, whole under `message` or in part under `delta`.
-fn piece(draft: &mut Draft, body: &Value, choice: &Value, part: &str) -> Result<(), Fault> {
+/// Reads a choice: a whole `message` or a part in `delta`.
+fn piece(draft: &mut Draft, body: &Value, choice: &Value, part: &str) -> Result<(), AnswerFault> {
     let model = text(body, "/model");
     if !model.is_empty() {
         draft.model = model.to_owned();
     }
-    // Some send an empty count with every event, and the true one with the last; one has its own place.
+    // Some services send an empty usage with every event and the real one last; one has a field of its own.
     for usage in [body.get("usage"), body.pointer("/x_groq/usage")]
         .into_iter()
         .flatten()
@@ -73,14 +73,19 @@ fn piece(draft: &mut Draft, body: &Value, choice: &Value, part: &str) -> Result<
     Ok(())
 }
 
-/// Takes a tool call, or a part of one: parts of the same call have the same index.
-fn take_call(draft: &mut Draft, call: &Value, place: usize, whole: bool) -> Result<(), Fault> {
+/// Reads a tool call or a part of one; parts of one call have the same index.
+fn take_call(
+    draft: &mut Draft,
+    call: &Value,
+    place: usize,
+    whole: bool,
+) -> Result<(), AnswerFault> {
     let id = text(call, "/id");
     let index = call.get("index").and_then(Value::as_u64);
     let known = match index {
         _ if whole => None,
         Some(_) => draft.calls.iter().position(|known| known.place == index),
-        // Without an index a new id begins a new call, and what has no id belongs to the last one.
+        // Without an index a new id starts a new call, and a part without an id belongs to the last call.
         None if id.is_empty() => draft.calls.len().checked_sub(1),
         None => draft.calls.iter().position(|known| known.id == id),
     };
@@ -104,7 +109,9 @@ fn take_call(draft: &mut Draft, call: &Value, place: usize, whole: bool) -> Resu
     match call.pointer("/function/arguments") {
         Some(Value::String(part)) => match &mut known.arguments {
             Arguments::Text(text) => text.push_str(part),
-            Arguments::Json(_) => return Err(Fault::Garbled("a tool call has two arguments")),
+            Arguments::Json(_) => {
+                return Err(AnswerFault::Garbled("a tool call has two arguments"));
+            }
         },
         None | Some(Value::Null) => {}
         Some(value) => known.arguments = Arguments::Json(value.clone()),

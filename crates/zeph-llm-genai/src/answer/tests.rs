@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Reader, whole};
-use crate::Wire;
-use crate::said::Said;
+use crate::error_body::ErrorBody;
+use crate::wire::Wire;
 
 const WIRES: [Wire; 3] = [Wire::OpenAi, Wire::Anthropic, Wire::Gemini];
 
@@ -108,8 +108,8 @@ proptest! {
                 }
             }
         }
-        Said::read(&value.to_string()).kind(None);
-        Said::of(&value).kind(Some(400));
+        ErrorBody::read(&value.to_string()).kind(None);
+        ErrorBody::of(&value).kind(Some(400));
     }
 
     #[test]
@@ -141,7 +141,7 @@ proptest! {
         for wire in WIRES {
             let _ = Reader::new(wire).event(&text);
         }
-        Said::read(&text).kind(Some(500));
+        ErrorBody::read(&text).kind(Some(500));
     }
 }
 

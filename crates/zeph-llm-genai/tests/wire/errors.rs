@@ -330,7 +330,7 @@ async fn a_redirect_is_told_and_not_followed() {
         arrived(&server).await;
         assert_eq!(error.kind(), BadRequest);
         assert!(
-            error.message().contains("has moved to 127.0.0.1"),
+            error.message().contains("redirects to 127.0.0.1"),
             "{error}"
         );
         assert!(!error.message().contains("secret"), "{error}");

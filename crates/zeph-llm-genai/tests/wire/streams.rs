@@ -183,8 +183,8 @@ async fn a_stream_that_stops_flowing_is_given_up() {
     assert_eq!(parts.len(), 2);
     let error = parts[1].as_ref().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
-    assert_eq!(error.message(), "the stream stopped flowing");
-    // The server sees that nobody listens any more.
+    assert_eq!(error.message(), "the stream sent no more data in time");
+    // The server sees that the connection is closed.
     asked.await.unwrap();
 }
 

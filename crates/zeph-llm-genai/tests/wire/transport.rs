@@ -175,7 +175,7 @@ async fn what_cannot_be_used_is_told_when_it_is_built() {
     let built = |name: &str| GenaiProvider::builder(name).build().unwrap_err();
     assert_eq!(
         built(OPENAI).to_string(),
-        "the service `openai` asks for a key: give one, usually in OPENAI_API_KEY"
+        "the service `openai` requires a key: pass one, usually in OPENAI_API_KEY"
     );
     assert!(matches!(built("x"), BuildError::NoService { .. }));
     let over = |url: &str| builder(OPENAI, url).build().unwrap_err();

@@ -1,4 +1,4 @@
-//! Cases: whole answers and streams.
+//! Cases: answers and streams.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -6,10 +6,10 @@ use std::task::Poll;
 use futures::StreamExt as _;
 
 use super::Outcome;
-use super::bench::{Bench, in_time};
+use super::harness::{Harness, in_time};
 use crate::{LlmProvider, LlmResponse, StopReason, StreamPart};
 
-impl Bench {
+impl Harness {
     pub(super) fn introduces_itself(&self) -> Result<Outcome, String> {
         if self.provider.name().is_empty() {
             return Err("it has no name".to_owned());
@@ -35,7 +35,7 @@ impl Bench {
     pub(super) async fn after_a_drop(&self) -> Result<Outcome, String> {
         {
             let mut call = self.provider.complete(&self.sample.short);
-            // One poll, so that its work begins; then it is dropped.
+            // One poll starts the call; then it is dropped.
             std::future::poll_fn(|cx| {
                 let _ = Pin::new(&mut call).poll(cx);
                 Poll::Ready(())
@@ -47,30 +47,30 @@ impl Bench {
 
     pub(super) async fn streams(&self) -> Result<Outcome, String> {
         let begun = in_time(self.provider.stream(&self.sample.short)).await?;
-        let mut stream = begun.map_err(|error| format!("it did not begin: {error}"))?;
+        let mut stream = begun.map_err(|error| format!("the stream did not start: {error}"))?;
         let mut text = String::new();
         let mut calls = Vec::new();
         let mut end: Option<LlmResponse> = None;
         while let Some(part) = in_time(stream.next()).await? {
             if end.is_some() {
-                return Err("something came after the end".to_owned());
+                return Err("the stream has a part after its end".to_owned());
             }
-            match part.map_err(|error| format!("it broke off: {error}"))? {
+            match part.map_err(|error| format!("the stream failed: {error}"))? {
                 StreamPart::Text(more) => text.push_str(&more),
                 StreamPart::ToolCall(call) => calls.push(call),
                 StreamPart::End(response) => end = Some(response),
             }
         }
-        let end = end.ok_or("it ended without an end")?;
+        let end = end.ok_or("the stream has no end part")?;
         whole(&end)?;
         if end.text != text {
             return Err(format!(
-                "its pieces make {text:?}, its end says {:?}",
+                "the parts have the text {text:?}, the end has {:?}",
                 end.text
             ));
         }
         if end.tool_calls != calls {
-            return Err("its calls are not those of its end".to_owned());
+            return Err("the tool calls of the parts are not those of the end".to_owned());
         }
         Ok(Outcome::Passed)
     }
@@ -104,7 +104,7 @@ fn whole(response: &LlmResponse) -> Result<(), String> {
         return Err(format!("it stopped with {:?}", response.stop));
     }
     if response.usage.output_tokens == Some(0) {
-        return Err("it reports 0 tokens for an answer; unknown is absent".to_owned());
+        return Err("the usage is 0 tokens; an unknown usage must be absent".to_owned());
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! Cases: tools and schemas that the provider has.
+//! Cases: tools and schemas that the provider supports.
 
 use std::collections::BTreeSet;
 
 use super::Outcome;
-use super::bench::{Bench, in_time};
-use crate::{LlmProviderExt as _, StopReason, TypedError};
+use super::harness::Harness;
+use crate::{AnswerSchema, LlmProvider as _, StopReason};
 
-impl Bench {
+impl Harness {
     pub(super) async fn calls_tools(&self) -> Result<Outcome, String> {
         let Some(request) = &self.sample.tool else {
             return Ok(Outcome::Skipped);
@@ -24,11 +24,11 @@ impl Bench {
         let mut ids = BTreeSet::new();
         for call in &response.tool_calls {
             if !offered.contains(call.name.as_str()) {
-                return Err(format!("it called {:?}, which is not offered", call.name));
+                return Err(format!("it called {:?}, which was not offered", call.name));
             }
             if call.id.is_empty() || !ids.insert(&call.id) {
                 return Err(format!(
-                    "the id {:?} of a call is empty or not its own",
+                    "the id {:?} of a call is empty or not unique",
                     call.id
                 ));
             }
@@ -40,11 +40,14 @@ impl Bench {
         let Some((request, schema)) = &self.sample.typed else {
             return Ok(Outcome::Skipped);
         };
-        let call = self.provider.complete_schema(request, schema, "sample");
-        match in_time(call).await? {
-            Ok(_) => Ok(Outcome::Passed),
-            Err(TypedError::Schema(problems)) => Err(format!("the sample's schema: {problems}")),
-            Err(error) => Err(error.to_string()),
-        }
+        let schema = AnswerSchema::new("sample", schema.clone());
+        let schema = schema.map_err(|error| format!("the sample: {error}"))?;
+        let support = self.provider.capabilities().schema;
+        let asked = schema.ask(request, support, self.provider.name());
+        let (request, mode) = asked.map_err(|error| error.to_string())?;
+        let response = self.answer(&request).await?;
+        let read = schema.read(response, mode);
+        read.map_err(|error| error.to_string())?;
+        Ok(Outcome::Passed)
     }
 }

@@ -1,14 +1,14 @@
-//! Cases: what the provider must refuse, and how.
+//! Cases: requests that must fail, with the right kind of error.
 
 use serde_json::json;
 
 use super::Outcome;
-use super::bench::Bench;
+use super::harness::Harness;
 use crate::{
     ErrorKind, LlmProvider, LlmRequest, OutputFormat, OutputSchema, SchemaSupport, ToolSpec,
 };
 
-impl Bench {
+impl Harness {
     pub(super) async fn refuses_tools(&self) -> Result<Outcome, String> {
         if self.provider.capabilities().tools {
             return Ok(Outcome::Skipped);
@@ -23,7 +23,7 @@ impl Bench {
 
     pub(super) async fn refuses_schemas(&self) -> Result<Outcome, String> {
         match self.provider.capabilities().schema {
-            SchemaSupport::Schema(_) => return Ok(Outcome::Skipped),
+            SchemaSupport::Schema => return Ok(Outcome::Skipped),
             SchemaSupport::Json | SchemaSupport::Prompt | SchemaSupport::Never => {}
         }
         let output = OutputFormat::Schema(OutputSchema {
@@ -48,16 +48,16 @@ impl Bench {
         kinds: &[ErrorKind],
     ) -> Result<Outcome, String> {
         let Err(error) = self.call(request).await? else {
-            return Err("it was answered".to_owned());
+            return Err("the call succeeded".to_owned());
         };
         if !kinds.contains(&error.kind()) {
             return Err(format!(
-                "the error is of the kind {}: {error}",
+                "the error has the kind {}: {error}",
                 error.kind().word()
             ));
         }
         if error.provider().is_empty() {
-            return Err("the error does not say who failed".to_owned());
+            return Err("the error has no provider".to_owned());
         }
         Ok(Outcome::Passed)
     }

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::{Checked, Sample, Violations, check};
 use crate::{
-    Capabilities, Dialect, ErrorKind, FallbackChain, LlmError, LlmProvider, LlmRequest,
-    LlmResponse, LlmStream, Recording, Replaying, Reply, RetryPolicy, Retrying, SchemaSupport,
-    ScriptedProvider, StopReason, StreamPart, Tape, ToolCall, ToolSpec, provider_fn,
+    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream, Reply,
+    RetryPolicy, Retrying, SchemaSupport, ScriptedProvider, StopReason, StreamPart, ToolCall,
+    ToolSpec, provider_fn,
 };
 
 fn sample() -> Sample {
@@ -61,28 +61,13 @@ async fn passes(provider: Arc<dyn LlmProvider>) -> Checked {
 #[tokio::test(start_paused = true)]
 async fn the_providers_of_this_crate_conform() {
     let native = Capabilities {
-        schema: SchemaSupport::Schema(Dialect::OpenAiStrict),
+        schema: SchemaSupport::Schema,
         tools: false,
         ..Capabilities::TEXT
     };
     assert_eq!(passes(Arc::new(scripted())).await.skipped.len(), 1);
     let retrying = Retrying::new(scripted(), RetryPolicy::default());
     assert_eq!(passes(Arc::new(retrying)).await.skipped.len(), 1);
-    let chain = FallbackChain::new(Arc::new(scripted())).then(Arc::new(scripted()));
-    // A chain asks the next one for a model that the first has not.
-    let sampled = Sample {
-        unknown_model: None,
-        ..sample()
-    };
-    let checked = check(Arc::new(chain), sampled).await.unwrap();
-    assert_eq!(checked.skipped.len(), 2);
-
-    let tape = Arc::new(Tape::new());
-    let recorded = passes(Arc::new(Recording::new(scripted(), &tape))).await;
-    let tape = Arc::new(Tape::parse(&tape.to_text()).unwrap());
-    let replaying = Replaying::new("script", scripted().capabilities(), &tape);
-    assert_eq!(passes(Arc::new(replaying)).await, recorded);
-
     let (answer, sample) = (
         scripted(),
         Sample {
@@ -101,8 +86,8 @@ async fn the_providers_of_this_crate_conform() {
     assert_eq!(
         checked.skipped,
         [
-            "tools are called by their names",
-            "schemas that it lacks are refused"
+            "calls name offered tools",
+            "unsupported schemas are an error"
         ]
     );
 }
@@ -218,21 +203,21 @@ impl LlmProvider for Defective {
 #[tokio::test(start_paused = true)]
 async fn every_defect_is_found_in_its_case() {
     let cases = [
-        (Defect::NoName, "says who it is and what it can do"),
+        (Defect::NoName, "has a name and constant capabilities"),
         (Defect::NoText, "answers within the limit"),
         (Defect::ZeroUsage, "answers within the limit"),
         (Defect::IgnoresLimit, "max_output_tokens is honoured"),
         (Defect::OverLimit, "max_output_tokens is honoured"),
-        (Defect::IgnoresTools, "tools that it lacks are refused"),
-        (Defect::IgnoresSchemas, "schemas that it lacks are refused"),
-        (Defect::SameIds, "tools are called by their names"),
-        (Defect::OtherTool, "tools are called by their names"),
-        (Defect::Misfit, "an answer fits its schema"),
-        (Defect::NoEnd, "a stream is its answer in pieces"),
-        (Defect::OtherEnd, "a stream is its answer in pieces"),
-        (Defect::AfterEnd, "a stream is its answer in pieces"),
-        (Defect::BadKind, "an unknown model is told"),
-        (Defect::TellsKey, "an unknown model is told"),
+        (Defect::IgnoresTools, "unsupported tools are an error"),
+        (Defect::IgnoresSchemas, "unsupported schemas are an error"),
+        (Defect::SameIds, "calls name offered tools"),
+        (Defect::OtherTool, "calls name offered tools"),
+        (Defect::Misfit, "an answer follows its schema"),
+        (Defect::NoEnd, "the parts of a stream are its answer"),
+        (Defect::OtherEnd, "the parts of a stream are its answer"),
+        (Defect::AfterEnd, "the parts of a stream are its answer"),
+        (Defect::BadKind, "an unknown model is an error"),
+        (Defect::TellsKey, "an unknown model is an error"),
         (Defect::StuckAfterDrop, "a call after a dropped one"),
     ];
     for (defect, case) in cases {
@@ -241,12 +226,12 @@ async fn every_defect_is_found_in_its_case() {
             defect,
             was_dropped: AtomicBool::new(false),
         };
-        let Err(Violations(violations)) = check(Arc::new(provider), sample()).await else {
+        let Err(Violations(faults)) = check(Arc::new(provider), sample()).await else {
             panic!("{defect:?} was not found");
         };
         assert!(
-            violations.iter().any(|violation| violation.case == case),
-            "{defect:?}: {violations:?}"
+            faults.iter().any(|fault| fault.case == case),
+            "{defect:?}: {faults:?}"
         );
     }
 }

@@ -1,6 +1,6 @@
-//! What a text is written in, and how many tokens a run of each script makes.
+//! The scripts of a text, and the token estimate of a run of each script.
 
-/// Scripts that are weighed apart.
+/// Groups of scripts with a weight of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Script {
     /// ASCII letters: words of most European languages, identifiers.
@@ -9,7 +9,7 @@ enum Script {
     Latin,
     /// Cyrillic, Armenian, Georgian.
     Cyrillic,
-    /// Hebrew, Arabic and their kin.
+    /// Hebrew, Arabic and related scripts.
     Arabic,
     /// The scripts of India and South-East Asia.
     Indic,
@@ -24,7 +24,7 @@ enum Script {
     Other,
 }
 
-/// How many scripts there are.
+/// The number of groups.
 pub(super) const WEIGHTS: usize = 11;
 
 /// Estimated tokens by script.
@@ -55,7 +55,7 @@ fn script(c: char) -> Script {
 /// Tokens of a run of `chars` characters with `bytes` bytes.
 fn run(script: Script, chars: f64, bytes: f64) -> f64 {
     match script {
-        // Short words are one token; longer ones fall apart every few letters.
+        // Short words are one token; longer ones are several.
         Script::Ascii => 1.0 + (chars - 6.0).max(0.0) / 6.0,
         Script::Latin => chars * 0.45,
         Script::Cyrillic => 1.0 + (chars - 4.0).max(0.0) / 4.5,
@@ -65,7 +65,7 @@ fn run(script: Script, chars: f64, bytes: f64) -> f64 {
         Script::Hangul => chars * 0.75,
         Script::Digit => (chars / 3.0).ceil(),
         Script::Mark => (chars / 3.0).ceil() * 0.95,
-        // A single blank belongs to the word behind it.
+        // A single blank belongs to the word after it.
         Script::Blank if chars < 2.0 => 0.05,
         Script::Blank => 1.0 + (chars - 16.0).max(0.0) / 32.0,
         Script::Other => (bytes / 2.2).ceil(),
@@ -88,7 +88,7 @@ pub(super) fn tally(text: &str) -> Tally {
             Some((script, chars, total)) if script == its => {
                 Some((script, chars + 1.0, total + bytes))
             }
-            // A blank never joins the digits behind it.
+            // A blank is never joined with the digits after it.
             Some((Script::Blank, 1.0, _)) if its == Script::Digit => {
                 close(Some((Script::Blank, 2.0, 2.0)));
                 Some((its, 1.0, bytes))

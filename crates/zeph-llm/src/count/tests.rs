@@ -15,7 +15,7 @@ fn an_english_text_is_about_a_token_a_word() {
 }
 
 #[test]
-fn reports_are_learnt_in_bounds_and_absurd_ones_are_passed_over() {
+fn corrections_are_bounded_and_implausible_reports_are_ignored() {
     let text = TEXT.repeat(20);
     let counter = EstimatingCounter::new();
     let first = counter.count(&text);
@@ -36,7 +36,7 @@ fn reports_are_learnt_in_bounds_and_absurd_ones_are_passed_over() {
 }
 
 #[test]
-fn what_is_learnt_of_one_script_leaves_the_others() {
+fn a_correction_of_one_script_does_not_change_the_others() {
     let counter = EstimatingCounter::new();
     let english = counter.count(&TEXT.repeat(20));
     let chinese = "计划器把目标分成任务".repeat(20);
@@ -49,7 +49,7 @@ fn what_is_learnt_of_one_script_leaves_the_others() {
 }
 
 #[test]
-fn a_request_counts_all_that_goes_out() {
+fn the_count_of_a_request_includes_all_parts() {
     let counter = EstimatingCounter::new();
     let bare = LlmRequest::new(TEXT);
     let tool = ToolSpec {

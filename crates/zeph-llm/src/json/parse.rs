@@ -1,90 +1,74 @@
-//! Strict parsing of one value: a key twice is an error, the depth is bounded, places are bytes.
+//! Strict parsing of the JSON value at the start of a text, with serde_json; duplicate keys are errors.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::JsonError;
 
-/// Parses a text that is one value and nothing else. Places are relative to the text.
-pub(super) fn whole(text: &str, depth: usize) -> Result<Value, JsonError> {
-    let (value, end) = prefix(text, depth).map_err(|failure| failure.error)?;
-    if text[end..].trim_start().is_empty() {
-        return Ok(value);
-    }
-    Err(JsonError::Syntax {
-        at: end,
-        why: "there is more after the value".to_owned(),
-    })
-}
-
-/// Why no value begins at the start of a text.
+/// Why a text does not start with a JSON value.
 pub(super) struct Failure {
+    /// The reason; places are relative to the text.
     pub(super) error: JsonError,
-    /// How many bytes were read until it showed.
+    /// How many bytes were read.
     pub(super) at: usize,
-    /// Whether more than the first bracket was read before: then it was meant as JSON.
-    pub(super) meant: bool,
-    /// Whether mending a comma or a control character may help.
-    pub(super) mendable: bool,
+    /// Whether the text looks like JSON and not like prose in brackets.
+    pub(super) looks_like_json: bool,
+    /// Whether a trailing comma or a raw control character is the reason.
+    pub(super) repairable: bool,
 }
 
-/// Parses the value that a text begins with, and says where it ends.
-pub(super) fn prefix(text: &str, depth: usize) -> Result<(Value, usize), Failure> {
-    let state = State::default();
+/// Parses the value at the start of a text, and returns its length.
+pub(super) fn prefix(text: &str) -> Result<(Value, usize), Failure> {
+    let duplicate = RefCell::new(None);
     let mut de = serde_json::Deserializer::from_str(text);
-    let seed = Seed {
-        state: &state,
-        left: depth,
+    let parsed = Strict(&duplicate).deserialize(&mut de);
+    let parsed = match parsed {
+        // The stream is the part of serde_json that knows the position.
+        Ok(value) => Ok((value, de.into_iter::<IgnoredAny>().byte_offset())),
+        Err(error) => Err(failure(text, &error, duplicate.into_inner())),
     };
-    match seed.deserialize(&mut de) {
-        Ok(value) => {
-            // The stream deserializer is the part of the parser that tells where it stands.
-            let end = de.into_iter::<serde::de::IgnoredAny>().byte_offset();
-            Ok((value, end))
-        }
-        Err(error) => Err(failure(text, &error, &state, depth)),
-    }
+    #[cfg(test)]
+    super::tests::count_steps(match &parsed {
+        Ok((_, len)) => *len,
+        Err(failure) => failure.at + 1,
+    });
+    parsed
 }
 
-fn failure(text: &str, error: &serde_json::Error, state: &State, depth: usize) -> Failure {
+fn failure(text: &str, error: &serde_json::Error, duplicate: Option<Duplicate>) -> Failure {
     let at = offset(text, error);
-    let meant = state.meant.get();
-    let refused = state.refused.borrow_mut().take();
     let message = error.to_string();
-    let mendable = refused.is_none()
-        && !error.is_eof()
-        && (message.starts_with("trailing comma") || message.starts_with("control character"));
-    let error = match refused {
-        Some(Refused::Key { pointer, key }) => JsonError::DuplicateKey { pointer, key },
-        Some(Refused::Depth) => JsonError::TooDeep { limit: depth, at },
+    let is = |beginning| message.starts_with(beginning);
+    let repairable = is("trailing comma") || is("control character");
+    let error = match duplicate {
+        Some(Duplicate { pointer, key }) => JsonError::DuplicateKey { pointer, key },
         None if error.is_eof() => JsonError::CutOff { at: 0 },
+        None if is("recursion limit") => JsonError::TooDeep { at },
         None => not_a_number(text, at).unwrap_or_else(|| JsonError::Syntax {
             at,
-            why: message
-                .split(" at line ")
-                .next()
-                .unwrap_or(&message)
-                .to_owned(),
+            why: message.split(" at line ").next().unwrap_or(&message).into(),
         }),
     };
+    let prose =
+        |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, '[' | ']' | '{' | '}');
     Failure {
         error,
         at,
-        meant,
-        mendable,
+        looks_like_json: !text[..at].chars().all(prose),
+        repairable,
     }
 }
 
-/// The word that JSON does not have, if one stands where reading stopped.
+/// The word at the place of an error that JSON does not have.
 fn not_a_number(text: &str, at: usize) -> Option<JsonError> {
     const WORDS: [&str; 4] = ["-Infinity", "Infinity", "-NaN", "NaN"];
     let from = text.floor_char_boundary(at.saturating_sub(2));
     WORDS.iter().find_map(|word| {
         let end = text.ceil_char_boundary(at + word.len());
-        let found = text[from..end.min(text.len())].find(word)?;
+        let found = text[from..end].find(word)?;
         Some(JsonError::NotANumber {
             text: word,
             at: from + found,
@@ -92,58 +76,41 @@ fn not_a_number(text: &str, at: usize) -> Option<JsonError> {
     })
 }
 
-/// The byte at which reading stopped.
+/// The byte at which parsing stopped.
 fn offset(text: &str, error: &serde_json::Error) -> usize {
-    let lines = error.line().saturating_sub(1);
-    let line_start = if lines == 0 {
-        0
-    } else {
-        let mut breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        breaks.nth(lines - 1).map_or(0, |(at, _)| at + 1)
+    let breaks = error.line().saturating_sub(1);
+    let mut lines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    let line_start = match breaks.checked_sub(1) {
+        Some(skipped) => lines.nth(skipped).map_or(0, |(at, _)| at + 1),
+        None => 0,
     };
     let at = line_start + error.column().saturating_sub(1);
     text.floor_char_boundary(at.min(text.len()))
 }
 
-/// What the visitors tell beside serde's errors.
-#[derive(Default)]
-struct State {
-    path: RefCell<Vec<String>>,
-    refused: RefCell<Option<Refused>>,
-    /// Whether a key or an element was read.
-    meant: Cell<bool>,
+/// A key that an object has twice.
+struct Duplicate {
+    /// The JSON Pointer of the object.
+    pointer: String,
+    key: String,
 }
 
-enum Refused {
-    Key { pointer: String, key: String },
-    Depth,
-}
+/// Reads any value, and notes the first duplicate key.
+#[derive(Clone, Copy)]
+struct Strict<'a>(&'a RefCell<Option<Duplicate>>);
 
-impl State {
-    fn pointer(&self) -> String {
-        let path = self.path.borrow();
-        path.iter().fold(String::new(), |mut pointer, key| {
-            pointer.push('/');
-            pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            pointer
-        })
-    }
-
-    fn inside<T, E>(&self, key: String, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.path.borrow_mut().push(key);
-        let value = read()?;
-        self.path.borrow_mut().pop();
-        self.meant.set(true);
-        Ok(value)
+impl Strict<'_> {
+    /// Adds a step to the path of a duplicate key while its error is passed up.
+    fn inside<E>(self, step: &str, error: E) -> E {
+        if let Some(duplicate) = self.0.borrow_mut().as_mut() {
+            let step = step.replace('~', "~0").replace('/', "~1");
+            duplicate.pointer.insert_str(0, &format!("/{step}"));
+        }
+        error
     }
 }
 
-struct Seed<'a> {
-    state: &'a State,
-    left: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<Value, D::Error> {
@@ -151,22 +118,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     }
 }
 
-impl<'a> Seed<'a> {
-    fn deeper<E: serde::de::Error>(&self) -> Result<Seed<'a>, E> {
-        match self.left.checked_sub(1) {
-            Some(left) => Ok(Seed {
-                state: self.state,
-                left,
-            }),
-            None => {
-                *self.state.refused.borrow_mut() = Some(Refused::Depth);
-                Err(E::custom("nested too deep"))
-            }
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Seed<'_> {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,10 +141,9 @@ impl<'de> Visitor<'de> for Seed<'_> {
         Ok(Value::from(value))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("a number out of range"))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        let number = Number::from_f64(value).map(Value::Number);
+        number.ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -202,9 +153,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
         loop {
-            let seed = self.deeper()?;
-            let index = values.len().to_string();
-            match self.state.inside(index, || seq.next_element_seed(seed))? {
+            let next = seq.next_element_seed(self);
+            match next.map_err(|error| self.inside(&values.len().to_string(), error))? {
                 Some(value) => values.push(value),
                 None => return Ok(Value::Array(values)),
             }
@@ -214,16 +164,13 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            self.state.meant.set(true);
             if object.contains_key(&key) {
-                let pointer = self.state.pointer();
-                *self.state.refused.borrow_mut() = Some(Refused::Key { pointer, key });
-                return Err(A::Error::custom("a key that is there twice"));
+                let pointer = String::new();
+                *self.0.borrow_mut() = Some(Duplicate { pointer, key });
+                return Err(A::Error::custom("duplicate key"));
             }
-            let seed = self.deeper()?;
-            let value = self
-                .state
-                .inside(key.clone(), || map.next_value_seed(seed))?;
+            let value = map.next_value_seed(self);
+            let value = value.map_err(|error| self.inside(&key, error))?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))

@@ -1,157 +1,127 @@
-//! All values in a text, from left to right, each byte looked at a bounded number of times.
+//! Finds all JSON values in a text, in linear time.
 
 use serde_json::Value;
 
-use super::mend::{Mend, mend};
 use super::parse::{Failure, prefix};
+use super::repair::repair;
 use super::{JsonError, ReadJson, Tolerated};
 
-/// What a text holds.
+/// The JSON in a text.
 pub(super) struct Scan {
-    found: Vec<Found>,
-    /// Pieces that began like JSON and are none: where, and why.
+    values: Vec<Found>,
+    /// Where broken JSON starts, and why it is broken.
     broken: Vec<(usize, JsonError)>,
 }
 
-/// A value and where it stands.
+/// A value and its place.
 struct Found {
     value: Value,
     start: usize,
     end: usize,
     is_fenced: bool,
-    mends: Vec<Tolerated>,
-}
-
-/// What to do after a bracket that begins no value as it stands.
-enum Next {
-    /// Look on from here.
-    From(usize),
-    /// The rest of the text belongs to that piece.
-    Nothing,
+    repairs: Vec<Tolerated>,
 }
 
 impl Scan {
-    /// Looks through a text from a place on.
+    /// Scans a text from a place on.
     ///
-    /// A key that is there twice, and brackets nested too deep, end the search: those are never passed over.
-    pub(super) fn of(text: &str, start: usize, depth: usize) -> Result<Self, JsonError> {
+    /// # Errors
+    /// A duplicate key or too deep nesting; the text around it is not read then.
+    pub(super) fn of(text: &str, start: usize) -> Result<Self, JsonError> {
         let mut scan = Self {
-            found: Vec::new(),
+            values: Vec::new(),
             broken: Vec::new(),
         };
         let mut from = start;
         while let Some(ahead) = text[from..].find(['{', '[']) {
             let at = from + ahead;
-            match prefix(&text[at..], depth) {
+            from = match prefix(&text[at..]) {
                 Ok((value, len)) => {
-                    from = at + len;
-                    scan.keep(text, value, at, from, Vec::new());
+                    scan.add(text, value, at, at + len, Vec::new());
+                    at + len
                 }
-                Err(failure) => match scan.fail(text, at, depth, failure)? {
-                    Next::From(place) => from = place,
-                    Next::Nothing => break,
+                Err(failure) => match scan.failed(text, at, failure)? {
+                    Some(next) => next,
+                    None => break,
                 },
-            }
+            };
         }
         Ok(scan)
     }
 
-    fn fail(
+    /// Handles a bracket that starts no valid value. Returns where to continue; `None` if the broken
+    /// JSON extends to the end of the text.
+    fn failed(
         &mut self,
         text: &str,
         at: usize,
-        depth: usize,
         failure: Failure,
-    ) -> Result<Next, JsonError> {
-        match failure.error {
-            error @ (JsonError::DuplicateKey { .. } | JsonError::TooDeep { .. }) => {
-                return Err(moved(error, |place| at + place));
-            }
+    ) -> Result<Option<usize>, JsonError> {
+        let error = moved(failure.error, |place| at + place);
+        match error {
+            JsonError::DuplicateKey { .. } | JsonError::TooDeep { .. } => return Err(error),
             JsonError::CutOff { .. } => {
-                // A lone bracket at the end of prose is an answer that was about to begin only if
-                // there is no other.
-                if failure.meant || self.found.is_empty() {
-                    self.broken.push((at, JsonError::CutOff { at }));
+                // A lone bracket after a value is prose.
+                if failure.looks_like_json || self.values.is_empty() {
+                    self.broken.push((at, error));
                 }
-                return Ok(Next::Nothing);
+                return Ok(None);
             }
-            _ if !failure.meant && !failure.mendable => {
-                return Ok(Next::From(at + failure.at.max(1)));
+            _ if !failure.looks_like_json && !failure.repairable => {
+                return Ok(Some(at + failure.at.max(1)));
             }
-            JsonError::Empty
-            | JsonError::NoJson
-            | JsonError::NotANumber { .. }
-            | JsonError::TooLarge { .. }
-            | JsonError::Syntax { .. } => {}
+            _ => {}
         }
-        let Some(mended) = mend(&text[at..]) else {
-            let error = if failure.mendable {
-                JsonError::CutOff { at }
-            } else {
-                moved(failure.error, |place| at + place)
-            };
+        let Some(repaired) = repair(&text[at..]) else {
+            let cut_off = JsonError::CutOff { at };
+            let error = if failure.repairable { cut_off } else { error };
             self.broken.push((at, error));
-            return Ok(Next::Nothing);
+            return Ok(None);
         };
-        let end = at + mended.source_len;
-        if !failure.mendable {
-            self.broken
-                .push((at, moved(failure.error, |place| at + place)));
-            return Ok(Next::From(end));
+        let end = at + repaired.source_len;
+        if !failure.repairable {
+            self.broken.push((at, error));
+            return Ok(Some(end));
         }
-        match prefix(&mended.text, depth) {
-            Ok((value, _)) => {
-                let mends = mended.mends.iter().map(|mend| told(mend, at)).collect();
-                self.keep(text, value, at, end, mends);
-            }
-            Err(failure) => {
-                let error = moved(failure.error, |place| at + mended.source_place(place));
-                if matches!(
-                    error,
-                    JsonError::DuplicateKey { .. } | JsonError::TooDeep { .. }
-                ) {
+        match prefix(&repaired.text) {
+            Ok((value, _)) => self.add(text, value, at, end, repaired.tolerated(at)),
+            Err(failure) => match moved(failure.error, |place| at + repaired.source_place(place)) {
+                error @ (JsonError::DuplicateKey { .. } | JsonError::TooDeep { .. }) => {
                     return Err(error);
                 }
-                self.broken.push((at, error));
-            }
+                error => self.broken.push((at, error)),
+            },
         }
-        Ok(Next::From(end))
+        Ok(Some(end))
     }
 
-    fn keep(&mut self, text: &str, value: Value, start: usize, end: usize, mends: Vec<Tolerated>) {
-        let before = text[..start].trim_end();
-        let is_fenced = without_fence(before).is_some();
-        self.found.push(Found {
+    fn add(&mut self, text: &str, value: Value, start: usize, end: usize, repairs: Vec<Tolerated>) {
+        self.values.push(Found {
             value,
             start,
             end,
-            is_fenced,
-            mends,
+            is_fenced: before_fence(text[..start].trim_end()).is_some(),
+            repairs,
         });
     }
 
-    /// Why the first broken piece is broken.
+    /// The error of the first broken JSON.
     pub(super) fn broken(&self) -> Option<JsonError> {
         self.broken.first().map(|(_, error)| error.clone())
     }
 
-    /// The value that wins.
-    pub(super) fn first(&self) -> Option<usize> {
-        self.first_where(&|_| true)
-    }
-
-    /// The value that wins among those that can be used.
-    pub(super) fn first_where(&self, usable: &dyn Fn(&Value) -> bool) -> Option<usize> {
-        let place = |wanted: &dyn Fn(&Found) -> bool| {
-            let mut all = self.found.iter();
-            all.position(|found| wanted(found) && usable(&found.value))
+    /// The value that is preferred among the usable ones: one in a code fence, else an object.
+    pub(super) fn preferred(&self, usable: &dyn Fn(&Value) -> bool) -> Option<usize> {
+        let first = |wanted: &dyn Fn(&Found) -> bool| {
+            let mut values = self.values.iter();
+            values.position(|found| wanted(found) && usable(&found.value))
         };
-        place(&|found| found.is_fenced)
-            .or_else(|| place(&|found| found.value.is_object()))
-            .or_else(|| place(&|_| true))
+        first(&|found| found.is_fenced)
+            .or_else(|| first(&|found| found.value.is_object()))
+            .or_else(|| first(&|_| true))
     }
 
-    /// One of the values, with all that was passed over for it.
+    /// A value, and what was skipped or repaired to read it.
     pub(super) fn take(
         mut self,
         text: &str,
@@ -159,13 +129,13 @@ impl Scan {
         index: usize,
         mut tolerated: Vec<Tolerated>,
     ) -> ReadJson {
-        let others = self.found.len() - 1;
-        let found = self.found.swap_remove(index);
+        let others = self.values.len() - 1;
+        let found = self.values.swap_remove(index);
         let mut before = text[start..found.start].trim();
         let mut after = text[found.end..].trim();
         if found.is_fenced {
             tolerated.push(Tolerated::Fence);
-            before = without_fence(before).unwrap_or(before).trim_end();
+            before = before_fence(before).unwrap_or(before).trim_end();
             after = after.strip_prefix("```").unwrap_or(after).trim_start();
         }
         if !before.is_empty() || !after.is_empty() {
@@ -179,7 +149,7 @@ impl Scan {
         if others > 0 {
             tolerated.push(Tolerated::Others { count: others });
         }
-        tolerated.extend(found.mends);
+        tolerated.extend(found.repairs);
         ReadJson {
             value: found.value,
             tolerated,
@@ -187,37 +157,23 @@ impl Scan {
     }
 }
 
-/// A text without the opening of a code fence at its end; `None` if there is none.
-fn without_fence(text: &str) -> Option<&str> {
-    let word = |c: char| c.is_ascii_alphanumeric();
-    text.trim_end_matches(word).strip_suffix("```")
+/// The text before a code fence that opens at its end; `None` if there is none.
+fn before_fence(text: &str) -> Option<&str> {
+    let language = |c: char| c.is_ascii_alphanumeric();
+    text.trim_end_matches(language).strip_suffix("```")
 }
 
-fn told(mend: &Mend, start: usize) -> Tolerated {
-    let at = start + mend.at;
-    if mend.is_comma {
-        Tolerated::TrailingComma { at }
-    } else {
-        Tolerated::RawControl { at }
-    }
-}
-
-/// An error with its place in the whole text.
-fn moved(error: JsonError, place: impl Fn(usize) -> usize) -> JsonError {
-    match error {
-        JsonError::Syntax { at, why } => JsonError::Syntax { at: place(at), why },
-        JsonError::CutOff { at } => JsonError::CutOff { at: place(at) },
-        JsonError::NotANumber { text, at } => JsonError::NotANumber {
-            text,
-            at: place(at),
-        },
-        JsonError::TooDeep { limit, at } => JsonError::TooDeep {
-            limit,
-            at: place(at),
-        },
-        error @ (JsonError::Empty
+/// The error with its place mapped.
+pub(super) fn moved(mut error: JsonError, map: impl Fn(usize) -> usize) -> JsonError {
+    match &mut error {
+        JsonError::Syntax { at, .. }
+        | JsonError::CutOff { at }
+        | JsonError::NotANumber { at, .. }
+        | JsonError::TooDeep { at } => *at = map(*at),
+        JsonError::Empty
         | JsonError::NoJson
         | JsonError::DuplicateKey { .. }
-        | JsonError::TooLarge { .. }) => error,
+        | JsonError::TooLarge { .. } => {}
     }
+    error
 }

@@ -1,4 +1,4 @@
-//! The gate of a provider: closed while the service wants to be left alone, opened step by step.
+//! The gate of a provider: closed during a `Retry-After`, then opened step by step.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,13 +8,12 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-/// What all callers of one provider wait at.
+/// Limits the calls of all callers of one provider after a rate limit.
 ///
-/// An open gate costs a lock and lets everybody through. A service that asks to wait closes it for all.
-/// When that time is over callers do not return as one: first one call goes out, and each that succeeds
-/// makes room for one more, so calls in flight at most double with every round (the slow start of TCP,
-/// RFC 5681). When half of the room stays unused the gate is open again. A refusal on the way closes it
-/// anew.
+/// An open gate costs a lock. When a service asks for a wait, the gate is closed for all callers. After the
+/// wait one call is allowed, and each success allows one more, so the number of calls in flight at most
+/// doubles per round (the slow start of TCP, RFC 5681). The gate is open again when half of the permits stay
+/// unused. Another rate limit closes it again.
 ///
 /// Clones are the same gate.
 ///
@@ -42,12 +41,12 @@ struct Inner {
 #[derive(Default)]
 struct State {
     closed_until: Option<Instant>,
-    /// How many may be in flight while the gate opens; `None` when it is open.
-    slow: Option<Slow>,
+    /// The permits while the gate opens; `None` if it is open.
+    opening: Option<Opening>,
 }
 
-struct Slow {
-    room: Arc<Semaphore>,
+struct Opening {
+    permits: Arc<Semaphore>,
     size: usize,
 }
 
@@ -67,7 +66,7 @@ impl Gate {
         Self::default()
     }
 
-    /// Closes the gate for at least so long. A gate that is closed for longer stays as it is.
+    /// Closes the gate for at least that time. A gate that is closed for longer is unchanged.
     pub fn close(&self, wait: Duration) {
         let Some(until) = Instant::now().checked_add(wait) else {
             return;
@@ -85,10 +84,11 @@ impl Gate {
         if was_closed {
             return;
         }
-        // Who waits for room waits for the time instead; calls in flight give their room back to nobody.
-        let room = Arc::new(Semaphore::new(1));
-        if let Some(old) = state.slow.replace(Slow { room, size: 1 }) {
-            old.room.close();
+        // Callers that wait for a permit wait for the time instead; calls in flight return theirs to a closed
+        // semaphore.
+        let permits = Arc::new(Semaphore::new(1));
+        if let Some(old) = state.opening.replace(Opening { permits, size: 1 }) {
+            old.permits.close();
         }
     }
 
@@ -104,74 +104,77 @@ impl Gate {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A number of its own for each request that comes to this gate.
+    /// A different number for each request at this gate.
     pub(super) fn draw(&self) -> u64 {
         self.0.draws.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Waits until a call may go out. Callers that wait for room go in the order in which they came.
+    /// Waits for the permission to make a call, in the order of arrival.
     ///
     /// # Errors
-    /// How long the gate stays closed, as soon as that is longer than `most`.
-    pub(super) async fn enter(&self, most: Duration) -> Result<Turn, Duration> {
+    /// Fails fast: if the gate stays closed for longer than `max_wait`, returns the remaining time.
+    pub(super) async fn enter(&self, max_wait: Duration) -> Result<Turn, Duration> {
         loop {
-            let (until, room) = {
+            let (until, permits) = {
                 let state = self.lock();
                 let until = state.closed_until.filter(|until| *until > Instant::now());
                 (
                     until,
-                    state.slow.as_ref().map(|slow| Arc::clone(&slow.room)),
+                    state
+                        .opening
+                        .as_ref()
+                        .map(|opening| Arc::clone(&opening.permits)),
                 )
             };
             if let Some(until) = until {
                 let left = until.saturating_duration_since(Instant::now());
-                if left > most {
+                if left > max_wait {
                     return Err(left);
                 }
                 sleep_until(until).await;
                 continue;
             }
-            let Some(room) = room else {
+            let Some(permits) = permits else {
                 return Ok(Turn { gate: None });
             };
-            // An error means that this room is closed: look again.
-            if let Ok(permit) = Arc::clone(&room).acquire_owned().await {
+            // An error means that the gate was closed again.
+            if let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
                 let gate = self.clone();
                 return Ok(Turn {
-                    gate: Some((gate, room, permit)),
+                    gate: Some((gate, permits, permit)),
                 });
             }
         }
     }
 }
 
-/// The right to make one call; dropped when it is over.
+/// The permission to make one call; dropped at its end.
 pub(super) struct Turn {
     gate: Option<(Gate, Arc<Semaphore>, OwnedSemaphorePermit)>,
 }
 
 impl Turn {
-    /// The call succeeded: there is room for one more.
-    pub(super) fn went_well(self) {
-        let Some((gate, room, permit)) = self.gate else {
+    /// Reports that the call succeeded, which allows one more.
+    pub(super) fn succeeded(self) {
+        let Some((gate, permits, permit)) = self.gate else {
             return;
         };
         let mut state = gate.lock();
-        let Some(slow) = &mut state.slow else {
+        let Some(opening) = &mut state.opening else {
             return;
         };
-        // The room of an earlier opening says nothing about this one.
-        if !Arc::ptr_eq(&slow.room, &room) {
+        // A permit of an earlier opening does not count.
+        if !Arc::ptr_eq(&opening.permits, &permits) {
             return;
         }
-        // Room that is free means that nobody waits for it.
-        if slow.room.available_permits() > slow.size / 2 {
-            slow.room.close();
-            state.slow = None;
+        // A free permit means that no caller waits.
+        if opening.permits.available_permits() > opening.size / 2 {
+            opening.permits.close();
+            state.opening = None;
             state.closed_until = None;
         } else {
-            slow.size += 1;
-            slow.room.add_permits(1);
+            opening.size += 1;
+            opening.permits.add_permits(1);
         }
         drop(permit);
     }

@@ -1,4 +1,4 @@
-//! Streams under watch: begun when their first part is there, ended when they go silent.
+//! Streams with time limits: the call succeeds with the first part and fails on silence.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::{after, by, earlier};
 use crate::{ErrorKind, LlmError, LlmStream, StreamPart};
 
-/// Waits for the first part, so that a stream that fails before it can be begun anew; then passes on
-/// all parts, and ends with an error of kind `Timeout` when the stream is silent or late.
+/// Waits for the first part, so that a stream that fails before it can be repeated; then passes on all
+/// parts, and ends with an error of kind `Timeout` if the stream exceeds a time limit.
 pub(super) async fn begun(
     provider: &str,
     mut stream: LlmStream,
@@ -24,7 +24,7 @@ pub(super) async fn begun(
         async move {
             let mut stream = open?;
             let part = next(&provider, &mut stream, idle, end).await;
-            // An end and an error are the last that is passed on.
+            // The end and an error are the last part.
             let is_last = !matches!(part, Ok(StreamPart::Text(_) | StreamPart::ToolCall(_)));
             Some((part, (!is_last).then_some(stream)))
         }
@@ -46,11 +46,11 @@ async fn next(
     match by(earlier(after(idle), end), stream.next()).await {
         Ok(Some(part)) => part,
         Ok(None) => {
-            let message = "the stream ended before the answer did";
+            let message = "the stream ended before the answer was complete";
             Err(LlmError::new(ErrorKind::Cut, provider, message))
         }
         Err(_) => {
-            let message = "the stream went silent";
+            let message = "the stream sent no more data within the time limit";
             Err(LlmError::new(ErrorKind::Timeout, provider, message))
         }
     }

@@ -32,7 +32,7 @@ fn limited(wait: Duration) -> LlmError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_errors_that_may_pass_are_followed_by_a_call() {
+async fn only_temporary_errors_are_followed_by_a_call() {
     let kinds = [
         (ErrorKind::RateLimited, 4),
         (ErrorKind::Unavailable, 4),
@@ -116,7 +116,7 @@ async fn retry_after_is_a_floor_and_may_be_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_comes_to_a_gate_that_stays_closed_is_told_at_once() {
+async fn a_caller_at_a_gate_that_stays_closed_for_too_long_fails_at_once() {
     let hour = 3_600 * SECOND;
     let service = ScriptedProvider::new("s")
         .then(Reply::failure(limited(10 * hour)))
@@ -139,7 +139,7 @@ async fn whoever_comes_to_a_gate_that_stays_closed_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_times_of_a_call_and_of_all_calls_are_limited() {
+async fn each_call_and_all_calls_together_have_a_time_limit() {
     let stall = Reply::text("x").stalled_after(0);
     let service = ScriptedProvider::new("s").when("Well", stall);
     let policy = RetryPolicy {
@@ -171,7 +171,7 @@ async fn the_times_of_a_call_and_of_all_calls_are_limited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_keeps_the_time_is_told_and_not_dropped() {
+async fn an_inner_provider_that_keeps_time_gets_the_limit_and_is_not_dropped() {
     let seen: Arc<Mutex<Vec<Option<Duration>>>> = Arc::default();
     let told = Arc::clone(&seen);
     let keeper = provider_fn("keeper", move |request: LlmRequest| {
@@ -199,7 +199,7 @@ async fn a_provider_that_keeps_the_time_is_told_and_not_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_begun_again_until_something_came() {
+async fn a_stream_is_repeated_until_its_first_part() {
     let text = "0123456789abcdef";
     let service = ScriptedProvider::new("s")
         .then(Reply::error(ErrorKind::Unavailable, "no"))
@@ -213,7 +213,7 @@ async fn a_stream_is_begun_again_until_something_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_was_begun_ends_with_its_error() {
+async fn a_started_stream_ends_with_its_error() {
     for (reply, kind) in [
         (Reply::text("0123456789abcdef").cut_after(8), ErrorKind::Cut),
         (
@@ -237,7 +237,7 @@ async fn a_stream_that_was_begun_ends_with_its_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_stops() {
+async fn dropping_cancels_calls_and_waits() {
     let service = ScriptedProvider::new("s").when("Well", Reply::error(ErrorKind::Network, "no"));
     let provider = Retrying::new(service.clone(), RetryPolicy::default());
     assert!(
@@ -285,7 +285,7 @@ impl LlmProvider for Busy {
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_hundred_refused_at_once_wait_and_return_step_by_step() {
+async fn five_hundred_limited_callers_wait_and_return_step_by_step() {
     let begun = Instant::now();
     let service = Arc::new(Busy {
         opens: begun + 3 * SECOND,
@@ -337,7 +337,7 @@ async fn five_hundred_refused_at_once_wait_and_return_step_by_step() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_pauses_callers_who_have_not_called() {
+async fn a_rate_limit_pauses_other_callers() {
     let gate = Gate::new();
     let busy = ScriptedProvider::new("s")
         .then(Reply::failure(limited(20 * SECOND)))
@@ -373,7 +373,7 @@ async fn a_refusal_pauses_callers_who_have_not_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_is_dropped_gives_its_turn_back() {
+async fn a_dropped_caller_returns_its_permit() {
     let gate = Gate::new();
     gate.close(SECOND);
     let slow = provider_fn("slow", |_| async {

@@ -1,40 +1,39 @@
-//! What is wrong with a request: whatever some service somewhere refuses.
+//! Validation of requests: everything that some service rejects.
 
 use std::collections::BTreeSet;
 
+use crate::strict_schema::strict_form;
 use crate::{
-    Capabilities, ErrorKind, LlmError, LlmRequest, Message, OutputFormat, SchemaSupport,
-    ToolChoice, rewrite,
+    Capabilities, ErrorKind, LlmError, LlmRequest, Message, OutputFormat, SchemaSupport, ToolChoice,
 };
 
-/// Something that a service would refuse a request for.
+/// A fault for which a service rejects a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum RequestFault {
-    /// There is nothing to answer.
-    #[error("there are no messages beside the system's")]
+    /// There is no message to answer.
+    #[error("the request has no message besides the system message")]
     NoMessages,
     /// A turn without content.
     #[error("message {index} is empty")]
     EmptyMessage {
-        /// Its place in the conversation.
+        /// Its index in the conversation.
         index: usize,
     },
-    /// A system message behind a turn.
-    #[error("message {index} is the system's, but the conversation has begun")]
+    /// A system message after another message.
+    #[error("message {index} is a system message after the start of the conversation")]
     LateSystem {
-        /// Its place in the conversation.
+        /// Its index in the conversation.
         index: usize,
     },
     /// Two tools, or two open calls, share a name or an id.
-    #[error("{what} {name:?} is there twice")]
+    #[error("the {what} {name:?} occurs twice")]
     Duplicate {
         /// `tool` or `call`.
         what: &'static str,
         /// The name or id.
         name: String,
     },
-    /// A name that services do not accept.
+    /// An invalid name.
     #[error("{what} {name:?} must have 1 to 64 characters of a-z, A-Z, 0-9, _ and -")]
     BadName {
         /// `tool` or `schema`.
@@ -42,30 +41,30 @@ pub enum RequestFault {
         /// The name.
         name: String,
     },
-    /// The schema of a tool's arguments is no object.
-    #[error("the parameters of the tool {name:?} are no schema of an object")]
+    /// The schema of a tool's arguments does not describe an object.
+    #[error("the parameters of the tool {name:?} do not describe an object")]
     BadParameters {
         /// The tool.
         name: String,
     },
-    /// A result that answers no call of the turn before.
-    #[error("message {index} answers the call {call_id:?}, which nobody made")]
+    /// A result without a call in the message before.
+    #[error("message {index} is the result of the unknown call {call_id:?}")]
     ResultWithoutCall {
-        /// Its place in the conversation.
+        /// Its index in the conversation.
         index: usize,
         /// The call.
         call_id: String,
     },
-    /// A call that the conversation goes on without a result for.
+    /// A call without a result.
     #[error("the call {call_id:?} has no result")]
     CallWithoutResult {
         /// The call.
         call_id: String,
     },
-    /// A tool must be called that is not offered.
+    /// The tool choice names a tool that is not offered.
     #[error("the tool choice names {name:?}, which is not offered")]
     UnknownTool {
-        /// The tool; empty if any must be called and none is offered.
+        /// The tool; empty if any tool must be called and none is offered.
         name: String,
     },
     /// A setting out of its range.
@@ -74,27 +73,24 @@ pub enum RequestFault {
         /// Which one.
         what: &'static str,
     },
-    /// The capabilities exclude it.
-    #[error("the provider has no {what}")]
+    /// The capabilities exclude the request.
+    #[error("the provider does not support {what}")]
     Unsupported {
         /// `tools`, `schemas` or `JSON mode`.
         what: &'static str,
     },
-    /// The schema is not in the provider's dialect.
-    #[error("the schema is not in the dialect: {why}")]
-    Schema {
-        /// The first problem, or that it was not rewritten.
-        why: String,
-    },
+    /// The schema is not in the strict form.
+    #[error("the schema is not in the strict form")]
+    Schema,
 }
 
 impl RequestFault {
-    /// The kind of error that a call with it ends in.
+    /// The kind of the error of the call.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Unsupported { .. } => ErrorKind::Unsupported,
-            Self::Schema { .. } => ErrorKind::SchemaRejected,
+            Self::Schema => ErrorKind::SchemaRejected,
             Self::NoMessages
             | Self::EmptyMessage { .. }
             | Self::LateSystem { .. }
@@ -109,9 +105,11 @@ impl RequestFault {
     }
 }
 
-/// All that some service would refuse a request for, under the given capabilities; empty if it is in order.
-#[must_use]
-pub fn request_faults(request: &LlmRequest, capabilities: &Capabilities) -> Vec<RequestFault> {
+/// The faults of a request to a provider with these capabilities; empty if it is valid.
+pub(super) fn request_faults(
+    request: &LlmRequest,
+    capabilities: &Capabilities,
+) -> Vec<RequestFault> {
     let mut faults = Vec::new();
     conversation(&request.messages, &mut faults);
     tools(request, capabilities, &mut faults);
@@ -162,7 +160,7 @@ fn conversation(messages: &[Message], faults: &mut Vec<RequestFault>) {
             }
             Message::Tool { call_id, .. } => {
                 answers = Some(call_id.as_str());
-                // A tool may give nothing back.
+                // A tool may return an empty result.
                 false
             }
         };
@@ -233,22 +231,19 @@ fn tools(request: &LlmRequest, capabilities: &Capabilities, faults: &mut Vec<Req
 fn output(output: &OutputFormat, support: SchemaSupport, faults: &mut Vec<RequestFault>) {
     match (output, support) {
         (OutputFormat::Text, _)
-        | (OutputFormat::Json, SchemaSupport::Schema(_) | SchemaSupport::Json) => {}
+        | (OutputFormat::Json, SchemaSupport::Schema | SchemaSupport::Json) => {}
         (OutputFormat::Json, SchemaSupport::Prompt | SchemaSupport::Never) => {
             let what = "JSON mode";
             faults.push(RequestFault::Unsupported { what });
         }
-        (OutputFormat::Schema(schema), SchemaSupport::Schema(dialect)) => {
+        (OutputFormat::Schema(schema), SchemaSupport::Schema) => {
             if !is_name(&schema.name) {
                 let (what, name) = ("schema", schema.name.clone());
                 faults.push(RequestFault::BadName { what, name });
             }
-            let why = match rewrite(&schema.schema, dialect) {
-                Ok(rewritten) if rewritten == schema.schema => return,
-                Ok(_) => "it was not rewritten".to_owned(),
-                Err(problems) => problems.to_string(),
-            };
-            faults.push(RequestFault::Schema { why });
+            if strict_form(&schema.schema).as_ref() != Some(&schema.schema) {
+                faults.push(RequestFault::Schema);
+            }
         }
         (
             OutputFormat::Schema(_),

@@ -1,4 +1,4 @@
-//! One reply of a script: what is said, when, and how it goes wrong.
+//! Replies of a scripted provider: answer, delay, usage, failure.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::{
     ToolCall, Usage,
 };
 
-/// What a scripted provider says.
+/// A reply of a scripted provider.
 #[derive(Clone)]
 pub struct Reply {
-    says: Says,
+    answer: Answer,
     delay: Duration,
     usage: Counted,
     breaks: Option<(usize, Break)>,
@@ -26,7 +26,7 @@ pub struct Reply {
 type Make = dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync;
 
 #[derive(Clone)]
-enum Says {
+enum Answer {
     Fixed(Result<LlmResponse, LlmError>),
     Made(Arc<Make>),
 }
@@ -46,19 +46,19 @@ enum Break {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Reply");
-        match &self.says {
-            Says::Fixed(answer) => debug.field("says", answer),
-            Says::Made(_) => debug.field("says", &"a closure"),
+        match &self.answer {
+            Answer::Fixed(answer) => debug.field("answer", answer),
+            Answer::Made(_) => debug.field("answer", &"a closure"),
         };
         debug.finish_non_exhaustive()
     }
 }
 
 impl Reply {
-    /// An answer, whole.
+    /// A response.
     #[must_use]
     pub fn response(response: LlmResponse) -> Self {
-        Self::of(Says::Fixed(Ok(response)))
+        Self::of(Answer::Fixed(Ok(response)))
     }
 
     /// A text.
@@ -67,7 +67,7 @@ impl Reply {
         Self::response(LlmResponse::text(text))
     }
 
-    /// The JSON of a value; the error is a reply of kind `Garbled` if it has none.
+    /// The JSON of a value; an error of kind `Garbled` if it cannot be serialised.
     #[must_use]
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
         match serde_json::to_string(value) {
@@ -76,7 +76,7 @@ impl Reply {
         }
     }
 
-    /// Calls of tools.
+    /// Tool calls.
     #[must_use]
     pub fn calls(calls: Vec<ToolCall>) -> Self {
         Self::response(LlmResponse::calls(calls))
@@ -88,51 +88,51 @@ impl Reply {
         Self::response(LlmResponse::text(text).stopped(StopReason::Refusal))
     }
 
-    /// An error of a kind, under the provider's name.
+    /// An error of that kind, with the provider's name.
     #[must_use]
     pub fn error(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self::failure(LlmError::new(kind, "", message))
     }
 
-    /// An error as it is, with its status and its wait; an empty provider name becomes that of the script.
+    /// An error with its status and wait; an empty provider name becomes that of the script.
     #[must_use]
     pub fn failure(error: LlmError) -> Self {
-        Self::of(Says::Fixed(Err(error)))
+        Self::of(Answer::Fixed(Err(error)))
     }
 
-    /// An answer made from the request.
+    /// An answer that a closure makes from the request.
     #[must_use]
     pub fn made(
         make: impl Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync + 'static,
     ) -> Self {
-        Self::of(Says::Made(Arc::new(make)))
+        Self::of(Answer::Made(Arc::new(make)))
     }
 
-    const fn of(says: Says) -> Self {
+    const fn of(answer: Answer) -> Self {
         Self {
-            says,
+            answer,
             delay: Duration::ZERO,
             usage: Counted::ByCounter,
             breaks: None,
         }
     }
 
-    /// The same reply, later. Time is tokio's.
+    /// The same reply after a delay of tokio's time.
     #[must_use]
     pub const fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// The same reply with this usage instead of a counted one; what exceeds `max_output_tokens` is
-    /// still taken down to it. `Usage::default()` is a service that reports none.
+    /// The same reply with this usage instead of a counted one, limited to `max_output_tokens`.
+    /// `Usage::default()` is a service that reports no usage.
     #[must_use]
     pub const fn with_usage(mut self, usage: Usage) -> Self {
         self.usage = Counted::As(usage);
         self
     }
 
-    /// The same reply, broken off after so many characters with an error of kind `Cut`.
+    /// The same reply, interrupted after that many characters with an error of kind `Cut`.
     #[must_use]
     pub const fn cut_after(mut self, chars: usize) -> Self {
         self.breaks = Some((chars, Break::Cut));
@@ -153,20 +153,20 @@ impl Reply {
         request: &LlmRequest,
         counter: &dyn TokenCounter,
     ) -> Result<LlmResponse, LlmError> {
-        let answer = match &self.says {
-            Says::Fixed(answer) => answer.clone(),
-            Says::Made(make) => make(request),
+        let answer = match &self.answer {
+            Answer::Fixed(answer) => answer.clone(),
+            Answer::Made(make) => make(request),
         };
         let mut response = answer.map_err(|error| named(error, provider))?;
         let limit = request.max_output_tokens.unwrap_or(u32::MAX);
-        let said = spoken(&response, counter);
+        let said = answer_tokens(&response, counter);
         if said > limit {
             cut_to(&mut response, limit, counter);
         }
         response.usage = match self.usage {
             Counted::ByCounter if response.usage == Usage::default() => Usage {
                 input_tokens: Some(counter.count_request(request)),
-                output_tokens: Some(spoken(&response, counter)),
+                output_tokens: Some(answer_tokens(&response, counter)),
             },
             Counted::ByCounter => response.usage,
             Counted::As(usage) => usage,
@@ -206,7 +206,7 @@ impl Reply {
             .breaks
             .map_or(chars.len(), |(kept, _)| kept.min(chars.len()));
         let mut parts: Vec<Result<StreamPart, LlmError>> = chars[..kept]
-            .chunks(PIECE)
+            .chunks(PART_CHARS)
             .map(|piece| Ok(StreamPart::Text(piece.iter().collect())))
             .collect();
         match self.breaks {
@@ -224,11 +224,15 @@ impl Reply {
     }
 }
 
-/// Characters of one piece of a stream.
-const PIECE: usize = 8;
+/// Characters of one part of a stream.
+const PART_CHARS: usize = 8;
 
 fn cut(provider: &str) -> LlmError {
-    LlmError::new(ErrorKind::Cut, provider, "the answer broke off, by script")
+    LlmError::new(
+        ErrorKind::Cut,
+        provider,
+        "the script interrupted the answer",
+    )
 }
 
 fn named(error: LlmError, provider: &str) -> LlmError {
@@ -245,14 +249,14 @@ fn named(error: LlmError, provider: &str) -> LlmError {
     named.with_attempts(error.attempts())
 }
 
-/// The tokens of an answer, its tool calls included.
-fn spoken(response: &LlmResponse, counter: &dyn TokenCounter) -> u32 {
+/// The tokens of an answer, including its tool calls.
+fn answer_tokens(response: &LlmResponse, counter: &dyn TokenCounter) -> u32 {
     let calls = response.tool_calls.iter();
     let calls = calls.map(|call| counter.count(&call.arguments.to_string()).saturating_add(1));
     calls.fold(counter.count(&response.text), u32::saturating_add)
 }
 
-/// Cuts an answer to so many tokens: the longest beginning of its text that has no more, and no calls.
+/// Cuts an answer to a token limit: the longest head of its text within it, without tool calls.
 fn cut_to(response: &mut LlmResponse, limit: u32, counter: &dyn TokenCounter) {
     let mut fits = 0;
     let mut exceeds = response.text.len() + 1;

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Reply, RequestFault, ScriptedProvider, request_faults};
 use crate::{
-    Capabilities, Dialect, ErrorKind, EstimatingCounter, LlmError, LlmProvider as _, LlmRequest,
+    Capabilities, ErrorKind, EstimatingCounter, LlmError, LlmProvider as _, LlmRequest,
     LlmResponse, Message, OutputFormat, OutputSchema, SchemaSupport, StopReason, TokenCounter as _,
     ToolCall, ToolChoice, ToolSpec, Usage, collect,
 };
@@ -111,7 +111,7 @@ async fn usage_may_be_absent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_come_late_break_off_and_stall() {
+async fn replies_can_be_late_interrupted_or_stalled() {
     let hour = Duration::from_secs(3_600);
     let text = "0123456789abcdef";
     let provider = ScriptedProvider::new("s")
@@ -143,7 +143,7 @@ async fn replies_come_late_break_off_and_stall() {
 }
 
 #[tokio::test]
-async fn a_malformed_request_is_refused_and_kept() {
+async fn a_malformed_request_is_rejected_and_recorded() {
     let provider = ScriptedProvider::new("s").then(Reply::text("x"));
     let error = provider
         .complete(&LlmRequest::of(vec![]))
@@ -170,7 +170,7 @@ fn with_schema(schema: serde_json::Value) -> LlmRequest {
 fn finds(request: &LlmRequest, expected: &[&str]) {
     let capabilities = Capabilities {
         tools: true,
-        schema: SchemaSupport::Schema(Dialect::OpenAiStrict),
+        schema: SchemaSupport::Schema,
         ..Capabilities::TEXT
     };
     let found = request_faults(request, &capabilities);
@@ -195,19 +195,19 @@ fn each_fault_of_a_conversation_is_found() {
             vec![user(), turn("t", vec![call("1")]), result(), user()],
             &[],
         ),
-        (vec![Message::system("s")], &["no messages"]),
+        (vec![Message::system("s")], &["no message besides"]),
         (vec![Message::user(" ")], &["message 0 is empty"]),
-        (vec![user(), Message::system("s")], &["has begun"]),
+        (vec![user(), Message::system("s")], &["after the start"]),
         (vec![user(), turn("", vec![])], &["message 1 is empty"]),
-        (vec![user(), result()], &["nobody made"]),
+        (vec![user(), result()], &["unknown call"]),
         (vec![user(), turn("", vec![call("1")])], &["has no result"]),
         (
             vec![user(), turn("", vec![call("1")]), user(), result()],
-            &["has no result", "nobody made"],
+            &["has no result", "unknown call"],
         ),
         (
             vec![user(), turn("", vec![call("1"), call("1")]), result()],
-            &["\"1\" is there twice"],
+            &["\"1\" occurs twice"],
         ),
     ];
     for (messages, expected) in cases {
@@ -229,18 +229,18 @@ fn each_fault_of_a_setting_is_found() {
     let loose = json!({"type": "object", "properties": {"a": {"type": "string"}}});
     finds(
         &ask().tool(tool("a")).tool(tool("a")),
-        &["\"a\" is there twice"],
+        &["\"a\" occurs twice"],
     );
     finds(
         &ask().tool(odd),
-        &["must have 1 to 64", "no schema of an object"],
+        &["must have 1 to 64", "do not describe an object"],
     );
     finds(&chosen(ToolChoice::Named("x".into())), &["not offered"]);
     finds(&chosen(ToolChoice::Required), &["not offered"]);
     finds(&ask().max_output_tokens(0), &["max_output_tokens"]);
     finds(&ask().temperature(f64::NAN), &["temperature"]);
-    finds(&with_schema(open), &["open_object"]);
-    finds(&with_schema(loose), &["not rewritten"]);
+    finds(&with_schema(open), &["strict form"]);
+    finds(&with_schema(loose), &["strict form"]);
     let json = request_faults(&ask().output(OutputFormat::Json), &Capabilities::TEXT);
     assert_eq!(json[0].kind(), ErrorKind::Unsupported);
     let tools = request_faults(&ask().tool(tool("a")), &Capabilities::TEXT);

@@ -245,8 +245,7 @@ impl ModelSide {
             None => Arc::new(
                 LlmPlanner::new(planning, Arc::clone(&sanitizer))
                     .prompts(prompts)
-                    .timeout(config.llm.timeout)
-                    .schema_in_prompt(),
+                    .timeout(config.llm.timeout),
             ),
         };
         let planner = match &config.plan_cache {

@@ -23,8 +23,7 @@ pub(super) fn redactor<'a>(
 ) -> Result<Redactor, SecretError> {
     let long: Vec<(&str, &str)> = secrets.filter(|(_, value)| !is_too_short(value)).collect();
     let named = long.iter().map(|&(name, value)| {
-        let alone = Redactor::new([(name, value)]);
-        let is_bad_name = matches!(alone, Err(SecretError::Name { .. }));
+        let is_bad_name = matches!(Redactor::check(name, value), Err(SecretError::Name { .. }));
         (if is_bad_name { "secret" } else { name }, value)
     });
     match Redactor::new(named) {
@@ -38,8 +37,10 @@ pub(super) fn redactor<'a>(
 
 /// Whether a value is too short to be told from ordinary text.
 pub(super) fn is_too_short(value: &str) -> bool {
-    let alone = Redactor::new([("secret", value)]);
-    matches!(alone, Err(SecretError::TooShort { .. }))
+    matches!(
+        Redactor::check("secret", value),
+        Err(SecretError::TooShort { .. })
+    )
 }
 
 #[cfg(test)]

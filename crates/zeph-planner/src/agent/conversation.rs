@@ -78,7 +78,7 @@ impl Conversation<'_> {
         let native = request.tools.is_empty();
         let asked = self.format.ask(request.clone(), provider, native)?;
         match (self.call(turn, &asked.request).await, asked.mode) {
-            (Err(error), SchemaMode::Native(_)) if error.code() == "schema_rejected" => {
+            (Err(error), SchemaMode::Native) if error.code() == "schema_rejected" => {
                 let asked = self.format.ask(request, provider, false)?;
                 let reply = self.call(turn, &asked.request).await?;
                 Ok((reply, asked.mode))

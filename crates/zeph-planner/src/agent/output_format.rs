@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use zeph_common::{Boundary, escape_terminal, truncate};
 use zeph_executor::TaskError;
 use zeph_llm::{
-    AnswerSchema, Fallback, LlmProvider, LlmRequest, LlmResponse, SchemaMode, SchemaSupport,
-    StopReason, TypedError,
+    AnswerError, AnswerSchema, LlmProvider, LlmRequest, LlmResponse, SchemaMode, SchemaSupport,
+    StopReason,
 };
 use zeph_subagent::AgentOutput;
 
@@ -75,7 +75,7 @@ impl OutputFormat {
     ) -> Result<Asked, TaskError> {
         let can = provider.capabilities().schema;
         let support = match can {
-            SchemaSupport::Schema(_) | SchemaSupport::Json if !native => SchemaSupport::Prompt,
+            SchemaSupport::Schema | SchemaSupport::Json if !native => SchemaSupport::Prompt,
             other => other,
         };
         match self {
@@ -84,7 +84,7 @@ impl OutputFormat {
                 mode: SchemaMode::Prompt,
             }),
             Self::Json(_) => {
-                let json = matches!(support, SchemaSupport::Schema(_) | SchemaSupport::Json);
+                let json = matches!(support, SchemaSupport::Schema | SchemaSupport::Json);
                 let (output, mode) = if json {
                     (zeph_llm::OutputFormat::Json, SchemaMode::Json)
                 } else {
@@ -94,8 +94,8 @@ impl OutputFormat {
                 Ok(Asked { request, mode })
             }
             Self::Schema(schema) => {
-                let asked = schema.ask(&request, support, Fallback::Prompt, provider.name());
-                let (request, mode) = asked.map_err(|error| typed_error(&error))?;
+                let asked = schema.ask(&request, support, provider.name());
+                let (request, mode) = asked.map_err(|error| task_error(&error))?;
                 Ok(Asked { request, mode })
             }
         }
@@ -114,23 +114,23 @@ impl OutputFormat {
         };
         match schema.read(reply, mode) {
             Ok(answer) => Ok(answer.value),
-            Err(TypedError::Invalid { problems, .. }) => {
+            Err(AnswerError::Invalid { problems, .. }) => {
                 const MAX_PROBLEMS: usize = 10;
                 let problems = problems.iter().take(MAX_PROBLEMS).map(ToString::to_string);
                 Err(ReadError::WrongFormat(problems.collect()))
             }
-            Err(TypedError::NotJson { why, .. }) => {
+            Err(AnswerError::NotJson { why, .. }) => {
                 // The message may quote a duplicate key of any length.
                 const MAX_BYTES: usize = 300;
                 let why = why.to_string();
                 let why = truncate(&escape_terminal(&why), MAX_BYTES, Boundary::Char).to_string();
                 Err(ReadError::WrongFormat(vec![why]))
             }
-            Err(TypedError::Truncated { text, .. }) => Err(ReadError::Final(errors::answer_cut(
+            Err(AnswerError::Truncated { text, .. }) => Err(ReadError::Final(errors::answer_cut(
                 &text,
                 Some(max_output),
             ))),
-            Err(error) => Err(ReadError::Final(typed_error(&error))),
+            Err(error) => Err(ReadError::Final(answer_error(&error))),
         }
     }
 }
@@ -148,13 +148,12 @@ fn text(reply: LlmResponse, max_output: u32) -> Result<Value, TaskError> {
     Ok(reply.text.into())
 }
 
-/// The error of a typed answer as the error of the attempt.
-fn typed_error(error: &TypedError) -> TaskError {
+/// The error of an answer as the error of the attempt.
+fn answer_error(error: &AnswerError) -> TaskError {
     match error {
-        TypedError::Llm(error) => task_error(error),
-        TypedError::Refusal { text, .. } => errors::model_refused(text),
-        TypedError::Truncated { text, .. } => errors::answer_cut(text, None),
-        TypedError::Empty { .. } => errors::empty_answer(),
+        AnswerError::Refusal { text, .. } => errors::model_refused(text),
+        AnswerError::Truncated { text, .. } => errors::answer_cut(text, None),
+        AnswerError::Empty { .. } => errors::empty_answer(),
         other => errors::bad_answer(&[escape_terminal(&other.to_string()).into_owned()], ""),
     }
 }

@@ -84,7 +84,6 @@ fn advice(kind: ErrorKind) -> &'static str {
         ErrorKind::NotRecorded => "run without the recording",
         ErrorKind::OverBudget => "raise the budget, then retry the task",
         ErrorKind::Stopped => "no action is needed",
-        _ => "see the notes of the attempt",
     }
 }
 

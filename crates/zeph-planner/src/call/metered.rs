@@ -147,7 +147,7 @@ impl Metered {
                     }
                 }
                 StreamPart::End(response) => return Ok(response),
-                StreamPart::ToolCall(_) | _ => self.cx.heartbeat(),
+                StreamPart::ToolCall(_) => self.cx.heartbeat(),
             }
         }
         let message = "the stream ended before the answer was complete";

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_llm::{Fallback, LlmProvider};
+use zeph_llm::LlmProvider;
 use zeph_sanitizer::ContentSanitizer;
 
 use super::planner::events_of;
@@ -71,7 +71,6 @@ struct Settings {
     max_output_tokens: u32,
     timeout: Duration,
     model: Option<String>,
-    schema: Fallback,
 }
 
 /// The plan that is used if no model gives one.
@@ -102,7 +101,6 @@ impl LlmPlanner {
             max_output_tokens: 4_096,
             timeout: Duration::from_secs(300),
             model: None,
-            schema: Fallback::Error,
         }))
     }
 
@@ -141,13 +139,6 @@ impl LlmPlanner {
     #[must_use]
     pub fn timeout(self, limit: Duration) -> Self {
         self.set(|settings| settings.timeout = limit)
-    }
-
-    /// Puts the schema into the prompt if the service does not accept it. Default: planning fails with
-    /// [`SchemaRejected`](super::PlanFailure::SchemaRejected).
-    #[must_use]
-    pub fn schema_in_prompt(self) -> Self {
-        self.set(|settings| settings.schema = Fallback::Prompt)
     }
 
     /// Sets the provider that is asked if the first one gives no plan. Default: none.

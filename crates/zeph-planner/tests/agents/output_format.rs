@@ -2,9 +2,7 @@
 
 use serde_json::json;
 use zeph_executor::NoteKind;
-use zeph_llm::{
-    Capabilities, Dialect, ErrorKind, OutputFormat, Reply, SchemaSupport, ScriptedProvider,
-};
+use zeph_llm::{Capabilities, ErrorKind, OutputFormat, Reply, SchemaSupport, ScriptedProvider};
 
 use super::support::{Bench, last, llm_context, task, whole};
 
@@ -21,7 +19,7 @@ fn counted() -> serde_json::Value {
 
 fn strict(name: &str) -> ScriptedProvider {
     ScriptedProvider::new(name).with_capabilities(Capabilities {
-        schema: SchemaSupport::Schema(Dialect::OpenAiStrict),
+        schema: SchemaSupport::Schema,
         ..Capabilities::TEXT
     })
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use serde_json::json;
 use zeph_llm::{
-    Capabilities, Dialect, ErrorKind, LlmProvider, OutputFormat, Reply, SchemaSupport,
-    ScriptedProvider,
+    Capabilities, ErrorKind, LlmProvider, OutputFormat, Reply, SchemaSupport, ScriptedProvider,
 };
 use zeph_planner::plan::{
     FallbackPlan, FindingKind, LlmPlanner, Plan, PlanError, PlanEvent, PlanFailure, PlanLimits,
@@ -270,71 +269,50 @@ async fn a_goal_that_cannot_be_planned_costs_no_call() {
     assert!(script.requests().is_empty());
 }
 
-#[tokio::test]
-async fn the_schema_is_written_for_each_dialect() {
-    for dialect in [
-        Dialect::OpenAiStrict,
-        Dialect::Anthropic,
-        Dialect::Gemini,
-        Dialect::Grammar,
-    ] {
-        let can = Capabilities {
-            schema: SchemaSupport::Schema(dialect),
-            ..Capabilities::TEXT
-        };
-        let script = script().with_capabilities(can).then(Reply::text(GOOD));
-        plan(&planner(&script)).await.unwrap();
-        assert!(script.violations().is_empty(), "{:?}", script.violations());
-        let OutputFormat::Schema(schema) = &script.requests()[0].output else {
-            panic!("{dialect:?} was not asked with a schema");
-        };
-        let text = schema.schema.to_string();
-        for name in ["analyst", "git_log", "since", "all_done", "read_file"] {
-            assert!(text.contains(name), "{dialect:?}: {name} is not in {text}");
-        }
-        assert!(!text.contains("write_file"));
-    }
+fn with_schemas() -> ScriptedProvider {
+    script().with_capabilities(Capabilities {
+        schema: SchemaSupport::Schema,
+        ..Capabilities::TEXT
+    })
 }
 
 #[tokio::test]
-async fn a_schema_that_is_refused_goes_into_the_prompt_only_if_told_to() {
-    let can = Capabilities {
-        schema: SchemaSupport::Schema(Dialect::OpenAiStrict),
-        ..Capabilities::TEXT
+async fn the_schema_of_a_plan_is_strict() {
+    let script = with_schemas().then(Reply::text(GOOD));
+    plan(&planner(&script)).await.unwrap();
+    assert!(script.violations().is_empty(), "{:?}", script.violations());
+    let OutputFormat::Schema(schema) = &script.requests()[0].output else {
+        panic!("the request has no schema");
     };
-    let refused = || {
-        let refusal = Reply::error(ErrorKind::SchemaRejected, "too complex");
-        script()
-            .with_capabilities(can)
-            .then(refusal)
-            .then(Reply::text(GOOD))
-    };
-    let script = refused();
-    assert_eq!(failure(&script).await.failure, PlanFailure::SchemaRejected);
-    let script = refused();
-    let plan = plan(&planner(&script).schema_in_prompt()).await;
+    let text = schema.schema.to_string();
+    for name in ["analyst", "git_log", "since", "all_done", "read_file"] {
+        assert!(text.contains(name), "{name} is not in {text}");
+    }
+    assert!(!text.contains("write_file"));
+}
+
+#[tokio::test]
+async fn a_schema_that_the_service_rejects_goes_into_the_prompt() {
+    let rejection = Reply::error(ErrorKind::SchemaRejected, "too complex");
+    let script = with_schemas().then(rejection).then(Reply::text(GOOD));
+    let plan = plan(&planner(&script)).await;
     assert_eq!(plan.unwrap().tasks.len(), 2);
     assert_eq!(script.requests()[1].output, OutputFormat::Text);
 }
 
 #[tokio::test]
-async fn an_enum_that_is_too_long_is_said_before_the_call() {
-    let can = Capabilities {
-        schema: SchemaSupport::Schema(Dialect::OpenAiStrict),
-        ..Capabilities::TEXT
-    };
-    let script = script().with_capabilities(can);
+async fn a_schema_beyond_the_limits_goes_into_the_prompt() {
+    let script = with_schemas().then(Reply::refusal("no"));
     let mut catalog = AgentCatalog::new();
     for number in 0..1_000 {
         let agent = SubAgentDef::new(format!("agent-{number}"), "Works", "You work.");
         catalog.add(agent).unwrap();
     }
     let request = PlanRequest::new("Do it", catalog);
-    let error = finish(planner(&script).plan(request)).await.unwrap_err();
-    assert_eq!(error.failure, PlanFailure::SchemaRejected);
-    let told = error.tries[0].error.clone().unwrap_or_default();
-    assert!(told.contains("enum"), "{told}");
-    assert!(script.requests().is_empty());
+    finish(planner(&script).plan(request)).await.unwrap_err();
+    let asked = &script.requests()[0];
+    assert_eq!(asked.output, OutputFormat::Text);
+    assert!(asked.messages[0].text().contains("\"agent-999\""));
 }
 
 #[tokio::test]

@@ -1,26 +1,28 @@
-//! The byte strings that give a secret away.
+//! The byte strings that reveal a secret.
 
 use std::ops::Range;
 
 use zeph_common::{is_invisible, plain_text};
 
+use super::limits::MIN_SECRET_BYTES;
+
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// A byte string to look for, and the index of the secret that it gives away.
+/// A byte string to search for, and the index of its secret.
 #[derive(Debug)]
 pub(crate) struct Pattern {
     pub(crate) bytes: Vec<u8>,
     pub(crate) secret: usize,
-    /// Whether the characters before and behind it hold some bits of the secret, too.
+    /// Whether the characters before and after it contain bits of the secret.
     shares_edges: bool,
 }
 
 impl Pattern {
-    /// Where the secret really begins and ends, if the pattern was found at these places.
+    /// The place of the whole secret for a match at these places.
     ///
-    /// In base64 the secret's first and last bits may share a character with its neighbours', and
-    /// padding may follow.
+    /// In base64 the first and last bits of the secret may share a character with the neighbouring bytes,
+    /// and padding may follow.
     pub(crate) fn with_edges(&self, bytes: &[u8], start: usize, end: usize) -> Range<usize> {
         if !self.shares_edges {
             return start..end;
@@ -40,7 +42,7 @@ impl Pattern {
     }
 }
 
-/// Adds everything to look for.
+/// Adds the byte strings of a secret.
 pub(crate) fn patterns(secret: usize, value: &str, out: &mut Vec<Pattern>) {
     let mut add = |bytes: Vec<u8>, shares_edges: bool| {
         if !out.iter().any(|known| known.bytes == bytes) {
@@ -55,7 +57,7 @@ pub(crate) fn patterns(secret: usize, value: &str, out: &mut Vec<Pattern>) {
     let seen = value.replace(hidden, "");
     let cleaned = plain_text(value).text;
     for plain in [value, &seen, &cleaned, &value.replace(' ', "+")] {
-        if plain.len() >= super::MIN_SECRET_BYTES {
+        if plain.len() >= MIN_SECRET_BYTES {
             add(plain.as_bytes().to_vec(), false);
         }
     }
@@ -69,10 +71,10 @@ pub(crate) fn patterns(secret: usize, value: &str, out: &mut Vec<Pattern>) {
     }
 }
 
-/// The base64 digits that depend on the value alone when `offset` unknown bytes stand before it.
+/// The base64 digits that depend on the value alone if `offset` unknown bytes precede it.
 fn base64_core(value: &[u8], offset: usize, alphabet: &[u8; 64]) -> Vec<u8> {
     let bits = value.len() * 8;
-    // The first digit that begins inside the value.
+    // The first digit that starts inside the value.
     let first = (offset * 8).div_ceil(6);
     let mut digits = Vec::with_capacity(bits / 6 + 1);
     let mut at = first * 6 - offset * 8;
@@ -94,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn the_core_is_what_no_neighbour_changes() {
+    fn the_core_does_not_depend_on_neighbours() {
         // RFC 4648, section 10: "foobar" is Zm9vYmFy.
         assert_eq!(core("foobar", 0), "Zm9vYmFy");
-        // Behind one byte, "xfoobar" is eGZvb2Jhcg==, and behind two, "xxfoobar" is eHhmb29iYXI=.
+        // After one byte, "xfoobar" is eGZvb2Jhcg==, and after two, "xxfoobar" is eHhmb29iYXI=.
         assert_eq!(core("foobar", 1), "Zvb2Jhc");
         assert_eq!(core("foobar", 2), "mb29iYX");
     }

@@ -1,20 +1,19 @@
-//! Why a secret cannot be registered. No message shows a value.
+//! Errors of registered secrets. No message contains a value.
 
-use crate::redact::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES};
+use super::limits::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES};
 
 /// A secret that cannot be registered.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum SecretError {
-    /// The name does not fit into a marker.
+    /// The name is invalid in a marker.
     #[error(
-        "secret {name:?} has no usable name: give it 1 to 64 ASCII letters, digits, `_`, `-` or `.`"
+        "the name of secret {name:?} is invalid: use 1 to 64 ASCII letters, digits, `_`, `-` or `.`"
     )]
     Name {
         /// The name, made printable and shortened.
         name: String,
     },
-    /// The value is so short that ordinary words would be taken for it.
+    /// The value is so short that it would match ordinary words.
     #[error(
         "secret {name:?} has {bytes} bytes and needs at least {MIN_SECRET_BYTES}: use a longer secret, or do not register it"
     )]
@@ -24,33 +23,33 @@ pub enum SecretError {
         /// The bytes of its value, without the white space around it.
         bytes: usize,
     },
-    /// The value contains a character that markers are made of.
+    /// The value contains a character of markers.
     #[error(
-        "secret {name:?} contains `‹` or `›`, which markers are made of: choose another secret"
+        "secret {name:?} contains `‹` or `›`, which are reserved for markers: choose another secret"
     )]
     MarkerCharacter {
         /// The secret's name.
         name: String,
     },
-    /// The value stands in the marker of a secret, so that a marker would be redacted, too.
+    /// The value occurs in the marker of a secret, so that the marker would be redacted.
     #[error(
-        "the value of secret {name:?} would be found in the marker of secret {marked:?}: rename the latter, or change the value"
+        "the value of secret {name:?} occurs in the marker of secret {marked:?}: rename the latter, or change the value"
     )]
     InMarker {
-        /// The secret whose value it is.
+        /// The secret with the value.
         name: String,
-        /// The secret whose marker it is.
+        /// The secret with the marker.
         marked: String,
     },
-    /// There are more secrets than are searched for, or they are longer.
+    /// There are too many secrets, or they are too long.
     #[error(
-        "more than {MAX_SECRETS} secrets, or more than {MAX_SECRETS_BYTES} bytes of them: each text would be searched too slowly; register fewer (secret {name:?} is the first one too many)"
+        "more than {MAX_SECRETS} secrets, or more than {MAX_SECRETS_BYTES} bytes of them: register fewer (secret {name:?} is the first beyond the limit)"
     )]
     OverLimit {
-        /// The first secret that is too many.
+        /// The first secret beyond the limit.
         name: String,
     },
-    /// The search cannot hold so many secrets, or such long ones.
-    #[error("the secrets are too many or too long to be searched for: register fewer")]
+    /// The search automaton cannot be built.
+    #[error("the search for secrets cannot be built: register fewer")]
     TooMany(#[source] aho_corasick::BuildError),
 }

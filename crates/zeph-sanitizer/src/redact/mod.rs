@@ -1,7 +1,8 @@
-//! Registered secrets, found in every usual encoding and replaced by their names.
+//! Redaction of registered secrets in every usual encoding.
 
 mod encode;
 mod error;
+mod limits;
 mod spans;
 
 use std::borrow::Cow;
@@ -12,41 +13,32 @@ use std::sync::Arc;
 use aho_corasick::AhoCorasick;
 
 pub use error::SecretError;
+pub use limits::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES};
 
 use encode::Pattern;
 use spans::Span;
 
-use crate::view;
-use zeph_common::Boundary;
+use crate::normalized;
+use zeph_common::{Boundary, escape_terminal, truncate};
 
-/// The fewest bytes that a secret may have: shorter ones would black out ordinary words.
-pub const MIN_SECRET_BYTES: usize = 6;
-
-/// The most secrets that a redactor takes: secrets that end in each other are all found at one place,
-/// so a text costs as much as that for each of its bytes, at worst.
-pub const MAX_SECRETS: usize = 512;
-
-/// The most bytes of all secrets together: 1 MiB.
-pub const MAX_SECRETS_BYTES: usize = 1 << 20;
-
-/// The most bytes that a secret's name may have.
+/// The most bytes of a secret's name.
 const MAX_NAME_BYTES: usize = 64;
 
-/// Replaces registered secrets by `‹redacted: name›`, wherever text leaves the program.
+/// Replaces registered secrets in a text by `‹redacted: name›`.
 ///
 /// A secret is found
 ///
-/// - as it is, also with line breaks, colours of a terminal or invisible characters in it that were
-///   not there (or without those that were);
-/// - in base64, standard and URL-safe, padded or not, at any of the three alignments, so also as a
-///   part of something longer, such as `user:password`, and across the line breaks of `base64`;
+/// - unchanged, also with additional line breaks, terminal colours or invisible characters in it (or
+///   without its own);
+/// - in base64, standard and URL-safe, padded or not, at any of the three alignments, also as a part
+///   of a longer text, such as `user:password`, and across the line breaks of `base64`;
 /// - in hexadecimal, all lower or all upper case;
 /// - and each of these with percent-encoding, HTML entities (numbers and the basic names) or
 ///   the escapes of JSON (`\n`, `\"`, `\/`, `\u0041`, and `\x41`), of any or all characters.
 ///
 /// It is not found reversed, compressed, encrypted, encoded twice in the same way, in base32, in
-/// mixed-case hexadecimal, spelt with look-alikes or described in words. Whoever knows a secret and
-/// can choose an encoding can get it past any redaction; this one is against accidents and echoes.
+/// mixed-case hexadecimal, spelt with look-alikes or described in words. An attacker who knows a secret
+/// and chooses the encoding can evade any redaction; this one prevents accidents and echoes.
 ///
 /// Cheap to clone. A debug print shows names only.
 ///
@@ -70,19 +62,17 @@ struct Inner {
     finder: AhoCorasick,
 }
 
-/// How often each secret was found, by name.
+/// The number of matches of each secret, by name.
 type Found = BTreeMap<String, u64>;
 
 impl Redactor {
     /// A redactor of these secrets, each a name and a value.
     ///
-    /// White space around a value is not part of it. A name may be given to several values.
+    /// White space around a value is not part of it. Several values may have the same name.
     ///
     /// # Errors
-    /// A name that is empty, longer than 64 bytes or has other characters than ASCII letters,
-    /// digits, `_`, `-` and `.`; a value that is shorter than [`MIN_SECRET_BYTES`], that contains a
-    /// character of the marker (`‹` or `›`), or that would be found in a marker; more secrets than
-    /// [`MAX_SECRETS`], or more bytes of them than [`MAX_SECRETS_BYTES`].
+    /// If [`check`](Self::check) refuses a secret, a value would match in the marker of another secret, or
+    /// there are more secrets than [`MAX_SECRETS`] or more bytes of them than [`MAX_SECRETS_BYTES`].
     pub fn new<N, V>(secrets: impl IntoIterator<Item = (N, V)>) -> Result<Self, SecretError>
     where
         N: Into<String>,
@@ -92,8 +82,9 @@ impl Redactor {
         let mut patterns = Vec::new();
         let mut bytes = 0_usize;
         for (name, value) in secrets {
-            let name = check_name(name.into())?;
-            let value = check_value(&name, value.as_ref())?;
+            let name = name.into();
+            let value = value.as_ref().trim();
+            Self::check(&name, value)?;
             bytes = bytes.saturating_add(value.len());
             if names.len() == MAX_SECRETS || bytes > MAX_SECRETS_BYTES {
                 return Err(SecretError::OverLimit { name });
@@ -117,7 +108,37 @@ impl Redactor {
         })
     }
 
-    /// Whether there is nothing to redact.
+    /// Checks one secret, as [`new`](Self::new) does for each.
+    ///
+    /// # Errors
+    /// If the name is empty, longer than 64 bytes or has other characters than ASCII letters, digits, `_`,
+    /// `-` and `.`; or if the value is shorter than [`MIN_SECRET_BYTES`] without the white space around it,
+    /// or contains a character of markers (`‹` or `›`).
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_sanitizer::{Redactor, SecretError};
+    /// assert!(Redactor::check("api-key", "sk-12345678").is_ok());
+    /// assert!(matches!(Redactor::check("pin", "1234"), Err(SecretError::TooShort { .. })));
+    /// ```
+    pub fn check(name: &str, value: &str) -> Result<(), SecretError> {
+        let is_valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(is_valid) {
+            let name = truncate(&escape_terminal(name), MAX_NAME_BYTES, Boundary::Char).to_string();
+            return Err(SecretError::Name { name });
+        }
+        let (name, value) = (name.to_owned(), value.trim());
+        if value.len() < MIN_SECRET_BYTES {
+            let bytes = value.len();
+            return Err(SecretError::TooShort { name, bytes });
+        }
+        if value.contains(['‹', '›']) {
+            return Err(SecretError::MarkerCharacter { name });
+        }
+        Ok(())
+    }
+
+    /// Whether there are no secrets.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.inner.is_none()
@@ -129,22 +150,22 @@ impl Redactor {
         names.map(String::as_str)
     }
 
-    /// The text with a marker for each secret; borrowed if there is none in it.
+    /// The text with a marker for each secret; borrowed if there is none.
     ///
-    /// Linear in the text; six readings of it at most. Memory is linear in the text, too, and time also
-    /// in the number of secrets that end at one place: those that are ends of each other.
+    /// Searches at most six normalised forms of the text. Memory is linear in the text; time also in the
+    /// number of secrets that are suffixes of each other.
     #[must_use]
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.redact_text(text).0
     }
 
-    /// As [`redact`](Self::redact), for bytes that may be no text.
+    /// As [`redact`](Self::redact), for bytes that need not be UTF-8.
     #[must_use]
     pub fn redact_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         self.find(bytes).0
     }
 
-    /// The text, and how often each secret was found in it, by name.
+    /// The redacted text, and the number of matches of each secret.
     pub(crate) fn redact_text<'a>(&self, text: &'a str) -> (Cow<'a, str>, Found) {
         match self.find(text.as_bytes()) {
             (Cow::Borrowed(_), found) => (Cow::Borrowed(text), found),
@@ -176,26 +197,27 @@ impl Redactor {
 }
 
 impl Inner {
-    /// Where secrets stand, in order and apart from each other.
+    /// The places of secrets, in order and disjoint.
     fn spans(&self, bytes: &[u8]) -> Vec<Span> {
-        let spans = view::views(bytes).flat_map(|view| self.places(&view));
+        let forms = normalized::normalized_forms(bytes);
+        let spans = forms.flat_map(|form| self.places(&form));
         spans::merged(spans.collect())
     }
 
-    /// Where secrets stand in one reading of a text, those apart that stand in longer ones.
-    fn places(&self, view: &view::View<'_>) -> Vec<Span> {
+    /// The places of secrets in one normalised form, without those inside longer ones.
+    fn places(&self, form: &normalized::Normalized<'_>) -> Vec<Span> {
         let mut spans = Vec::new();
         let (mut last_end, mut last) = (usize::MAX, 0..0);
-        for found in self.finder.find_overlapping_iter(view.bytes()) {
+        for found in self.finder.find_overlapping_iter(form.bytes()) {
             let pattern = &self.patterns[found.pattern().as_usize()];
-            let edged = pattern.with_edges(view.bytes(), found.start(), found.end());
-            // Of those that end here the longest comes first, and mostly holds the others.
+            let edged = pattern.with_edges(form.bytes(), found.start(), found.end());
+            // Of the matches with the same end the longest comes first, and usually contains the others.
             if found.end() == last_end && last.start <= edged.start && edged.end <= last.end {
                 continue;
             }
             spans.push(Span {
-                start: view.start_of(edged.start),
-                end: view.end_of(edged.end),
+                start: form.start_of(edged.start),
+                end: form.end_of(edged.end),
                 secret: pattern.secret,
             });
             (last_end, last) = (found.end(), edged);
@@ -203,7 +225,7 @@ impl Inner {
         spans
     }
 
-    /// A marker that is itself redacted would never come to rest.
+    /// A marker that contains a secret would be redacted again in each pass.
     fn check_markers(&self) -> Result<(), SecretError> {
         for marked in &self.names {
             if let Some(span) = self.spans(marker(marked).as_bytes()).first() {
@@ -228,41 +250,10 @@ fn marker(name: &str) -> String {
     format!("‹redacted: {name}›")
 }
 
-/// Spans begin and end at characters, so the bytes are a text again.
+/// Spans start and end at characters, so the bytes are UTF-8.
 fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-fn check_name(name: String) -> Result<String, SecretError> {
-    let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(fine) {
-        return Err(SecretError::Name {
-            name: zeph_common::truncate(
-                &zeph_common::escape_terminal(&name),
-                MAX_NAME_BYTES,
-                Boundary::Char,
-            )
-            .to_string(),
-        });
-    }
-    Ok(name)
-}
-
-fn check_value<'a>(name: &str, value: &'a str) -> Result<&'a str, SecretError> {
-    let value = value.trim();
-    if value.len() < MIN_SECRET_BYTES {
-        return Err(SecretError::TooShort {
-            name: name.to_owned(),
-            bytes: value.len(),
-        });
-    }
-    if value.contains(['‹', '›']) {
-        return Err(SecretError::MarkerCharacter {
-            name: name.to_owned(),
-        });
-    }
-    Ok(value)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Stretches of a text that are to be replaced.
+//! Stretches of a text to replace.
 
-/// A stretch of bytes that belongs to a secret, by the secret's index.
+/// A stretch of bytes of the secret with that index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
     pub(crate) start: usize,
@@ -8,7 +8,7 @@ pub(crate) struct Span {
     pub(crate) secret: usize,
 }
 
-/// The same stretches in order, overlapping ones joined under the secret that begins first.
+/// The stretches in order; overlapping ones are joined under the secret that starts first.
 pub(crate) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable_by_key(|span| (span.start, usize::MAX - span.end, span.secret));
     let mut out: Vec<Span> = Vec::with_capacity(spans.len());

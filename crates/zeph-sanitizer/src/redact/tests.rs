@@ -1,4 +1,4 @@
-//! What redaction finds.
+//! Redaction in every encoding, and its limits.
 
 use super::{MAX_SECRETS, MAX_SECRETS_BYTES, Redactor, SecretError};
 
@@ -12,10 +12,10 @@ fn a_debug_print_shows_names_only() {
 }
 
 #[test]
-fn secrets_that_cannot_be_kept_are_refused_without_showing_them() {
+fn invalid_secrets_are_refused_without_showing_them() {
     let table = [
-        ("a b", "long enough", "no usable name"),
-        ("", "long enough", "no usable name"),
+        ("a b", "long enough", "is invalid"),
+        ("", "long enough", "is invalid"),
         ("pin", "1234 ", "4 bytes"),
         ("odd", "abc›defg", "‹` or `›"),
         ("key", "redacted", "rename"),
@@ -89,12 +89,12 @@ fn secrets_that_end_in_each_other_take_memory_for_the_text_only() {
     let text = "z".repeat(4_000);
     let inner = nested.inner.as_ref().expect("it has secrets");
     // One place for each end, whatever number of secrets ends there.
-    let view = inner.places(
-        &crate::view::views(text.as_bytes())
+    let places = inner.places(
+        &crate::normalized::normalized_forms(text.as_bytes())
             .next()
             .expect("the text"),
     );
-    assert!(view.len() <= text.len(), "{} places", view.len());
+    assert!(places.len() <= text.len(), "{} places", places.len());
     assert_eq!(nested.redact(&text), "‹redacted: nested›");
 }
 

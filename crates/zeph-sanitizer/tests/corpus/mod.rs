@@ -5,7 +5,7 @@ use std::fmt;
 use zeph_sanitizer::{Content, ContentSanitizer, SUSPICIOUS, Seed, StandardSanitizer};
 
 /// The texts that were at hand when the features were written, and those that were written after.
-pub(crate) const HALVES: [&str; 2] = ["at hand", "held out"];
+pub(crate) const HALVES: [&str; 2] = ["training", "held-out"];
 
 /// A text of the corpus.
 pub(crate) struct Sample {

@@ -111,15 +111,16 @@ impl Bench {
         request.seed = Some(seed);
         let answer = self.service.typed::<Note>(&request).await;
         let answer = answer.map_err(|err| err.to_string())?;
+        let (note, mode) = answer;
         let Note {
             title,
             mood,
             keywords,
-        } = answer.value;
+        } = note;
         Ok(format!(
             "{title:?}, {mood:?}, {} keywords, {:?}",
             keywords.len(),
-            answer.mode
+            mode
         ))
     }
 

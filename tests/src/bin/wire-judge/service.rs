@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use zeph_llm::{
-    Capabilities, ErrorKind, LlmError, LlmProvider, LlmProviderExt as _, LlmRequest, LlmResponse,
-    RetryPolicy, Retrying, StreamPart, ToolSpec, Typed, TypedError, async_trait,
+    AnswerSchema, Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse,
+    RetryPolicy, Retrying, SchemaMode, StreamPart, ToolSpec, async_trait,
 };
 use zeph_llm_genai::{GenaiProvider, Timeouts};
 
@@ -123,12 +124,19 @@ impl Service {
         self.collecting.complete(request).await
     }
 
-    /// The answer as a value of a type.
+    /// The answer as a value of a type, by its schema.
     pub(crate) async fn typed<T: DeserializeOwned + JsonSchema>(
         &self,
         request: &LlmRequest,
-    ) -> Result<Typed<T>, TypedError> {
-        self.provider.complete_typed(request).await
+    ) -> Result<(T, SchemaMode), Box<dyn std::error::Error>> {
+        let mut settings = SchemaSettings::draft2020_12().for_deserialize();
+        settings.inline_subschemas = true;
+        let schema = settings.into_generator().into_root_schema_for::<T>();
+        let schema = AnswerSchema::new(&T::schema_name(), schema.to_value())?;
+        let support = self.provider.capabilities().schema;
+        let (asked, mode) = schema.ask(request, support, self.provider.name())?;
+        let answer = schema.read(self.provider.complete(&asked).await?, mode)?;
+        Ok((serde_json::from_value(answer.value)?, mode))
     }
 
     /// The answer, and the pieces of its text.
@@ -142,7 +150,7 @@ impl Service {
             match part? {
                 StreamPart::Text(text) => texts.push(text),
                 StreamPart::End(answer) => return Ok((answer, texts)),
-                StreamPart::ToolCall(_) | _ => {}
+                StreamPart::ToolCall(_) => {}
             }
         }
         let cut = "no end in the stream";

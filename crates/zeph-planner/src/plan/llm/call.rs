@@ -7,8 +7,8 @@ use futures::channel::mpsc::UnboundedSender;
 use serde_json::json;
 use zeph_diagnostics::Diagnostics;
 use zeph_llm::{
-    AnswerSchema, ErrorKind, Fallback, LlmError, LlmProvider, LlmRequest, LlmResponse, Message,
-    Purpose, SchemaMode, SchemaSupport, StreamPart, TypedError,
+    AnswerSchema, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Message, Purpose,
+    SchemaMode, SchemaSupport, StreamPart,
 };
 use zeph_sanitizer::Content;
 
@@ -30,8 +30,6 @@ pub(super) enum Answer {
     /// The answer exceeded the size of any plan; the rest was not read.
     TooLong(String),
     Failed(LlmError),
-    /// The schema cannot be expressed in the provider's dialect.
-    NoSchema(String),
 }
 
 /// The rejected answer that a model is asked to correct.
@@ -115,10 +113,8 @@ fn host_values(settings: &Settings, request: &PlanRequest) -> serde_json::Value 
     })
 }
 
-/// Makes the call; once more with the schema in the prompt if the service rejects it and the host
-/// allows that.
+/// Makes the call; once more with the schema in the prompt if the service rejects it.
 pub(super) async fn call(
-    settings: &Settings,
     provider: &Arc<dyn LlmProvider>,
     host: &PlanRequest,
     asked: &LlmRequest,
@@ -126,33 +122,30 @@ pub(super) async fn call(
 ) -> Answer {
     let schema = match AnswerSchema::new("plan", plan_schema(host)) {
         Ok(schema) => schema,
-        Err(problems) => return Answer::NoSchema(problems.to_string()),
+        Err(error) => {
+            let (kind, name) = (ErrorKind::SchemaRejected, provider.name());
+            return Answer::Failed(LlmError::new(kind, name, error.to_string()));
+        }
     };
     let support = provider.capabilities().schema;
-    let (request, mode) = match schema.ask(asked, support, settings.schema, provider.name()) {
+    let (request, mode) = match schema.ask(asked, support, provider.name()) {
         Ok(ready) => ready,
-        Err(TypedError::Llm(error)) => return Answer::Failed(error),
-        Err(other) => return Answer::NoSchema(other.to_string()),
+        Err(error) => return Answer::Failed(error),
     };
     let answer = stream(provider, host, &request, events).await;
     match (&answer, mode) {
-        (Answer::Failed(error), SchemaMode::Native(_))
-            if error.kind() == ErrorKind::SchemaRejected && settings.schema == Fallback::Prompt =>
+        (Answer::Failed(error), SchemaMode::Native)
+            if error.kind() == ErrorKind::SchemaRejected =>
         {
             let why = format!("the schema goes into the prompt: {error}");
             let why = zeph_common::escape_terminal(&why).into_owned();
             events.unbounded_send(PlanEvent::FellBack { why }).ok();
-            match schema.ask(
-                asked,
-                SchemaSupport::Prompt,
-                Fallback::Prompt,
-                provider.name(),
-            ) {
+            match schema.ask(asked, SchemaSupport::Prompt, provider.name()) {
                 Ok((request, _)) => stream(provider, host, &request, events).await,
                 Err(_) => answer,
             }
         }
-        (_, SchemaMode::Native(_) | SchemaMode::Json | SchemaMode::Prompt) => answer,
+        (_, SchemaMode::Native | SchemaMode::Json | SchemaMode::Prompt) => answer,
     }
 }
 

@@ -108,7 +108,7 @@ async fn ask(
             provider: provider.name().to_owned(),
             ..PlanTry::default()
         };
-        let (text, stop) = match call(settings, &provider, request, &asked, events).await {
+        let (text, stop) = match call(&provider, request, &asked, events).await {
             Answer::Whole(response) => {
                 tried.response(&response);
                 (response.text, response.stop)
@@ -118,11 +118,6 @@ async fn ask(
                 (text, StopReason::MaxTokens)
             }
             Answer::Failed(error) => return Err(failed(&error, tried, tries)),
-            Answer::NoSchema(why) => {
-                tried.error = Some(zeph_common::escape_terminal(&why).into_owned());
-                let message = "the provider cannot enforce the schema of plans";
-                return Err(with(PlanFailure::SchemaRejected, message, tried, tries));
-            }
         };
         if stop == StopReason::Refusal {
             let message = "the model refused";
@@ -174,7 +169,6 @@ impl PlanTry {
             StopReason::ToolCalls => "tool_calls".to_owned(),
             StopReason::Refusal => "refusal".to_owned(),
             StopReason::Other(why) => zeph_common::escape_terminal(why).chars().take(80).collect(),
-            _ => "other".to_owned(),
         };
     }
 

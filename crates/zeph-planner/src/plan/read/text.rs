@@ -2,23 +2,18 @@
 
 use serde_json::Value;
 use zeph_diagnostics::quote;
-use zeph_llm::{JsonError, JsonLimits, ReadJson, Tolerated, read_json_where};
+use zeph_llm::{JsonError, ReadJson, Tolerated, read_json};
 
 use crate::plan::PlanLimits;
 use crate::plan::finding::{Findings, code, repair};
 
 /// The longest answer that is read, whatever the host allows.
 const MAX_BYTES: usize = 16 << 20;
-/// The deepest nesting that is read; a plan has four levels.
-const MAX_DEPTH: usize = 16;
 
 /// The value that may be a plan; `None` after a problem.
 pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Option<Value> {
-    let limits = JsonLimits {
-        bytes: limits.max_bytes.min(MAX_BYTES),
-        depth: MAX_DEPTH,
-    };
-    let ReadJson { value, tolerated } = match read_json_where(text, limits, is_plan) {
+    let max_bytes = limits.max_bytes.min(MAX_BYTES);
+    let ReadJson { value, tolerated } = match read_json(text, max_bytes, is_plan) {
         Ok(read) => read,
         Err(error) => {
             refuse(&error, found);
@@ -53,7 +48,7 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
     if others {
         // Two different plans are ambiguous; other values beside a plan are not.
         let another = |other: &Value| is_plan(other) && *other != value;
-        let other = read_json_where(text, limits, another).map(|read| read.value);
+        let other = read_json(text, max_bytes, another).map(|read| read.value);
         if other.is_ok_and(|other| another(&other)) {
             found.problem(
                 code::SEVERAL_PLANS,
@@ -98,7 +93,6 @@ fn refuse(error: &JsonError, found: &mut Findings) {
             "make a shorter plan: fewer tasks, shorter texts",
         ),
         JsonError::Syntax { .. } => (code::SYNTAX, "", "write correct JSON"),
-        _ => (code::SYNTAX, "", "write correct JSON"),
     };
     let message = zeph_common::escape_terminal(&error.to_string()).into_owned();
     found.problem(code, pointer, message, Some(help.to_owned()));

@@ -1,0 +1,125 @@
+//! Why a response gives no valid value; each kind suggests another remedy.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeph_common::{Boundary, escape_terminal, truncate};
+
+use crate::{JsonError, ToolCall, Usage};
+
+/// The value is no valid JSON Schema.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the schema is invalid at {pointer:?}: {message}")]
+pub struct SchemaError {
+    /// The JSON Pointer of the place in the schema.
+    pub pointer: String,
+    /// The problem, without control characters.
+    pub message: String,
+}
+
+/// Why a response gives no value that follows its schema. The call was paid for.
+///
+/// Texts and values are the model's output: untrusted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The model, or a filter of its service, declined. The same request will be declined again.
+    #[error("the model declined to answer")]
+    Refusal {
+        /// The text of the response.
+        text: String,
+        /// The cost.
+        usage: Usage,
+    },
+    /// The answer is cut off. A higher limit, or a smaller answer, may help.
+    #[error("the answer is cut off after {} bytes", text.len())]
+    Truncated {
+        /// The text up to the cut.
+        text: String,
+        /// The cost.
+        usage: Usage,
+    },
+    /// The answer is empty.
+    #[error("the answer is empty")]
+    Empty {
+        /// The cost.
+        usage: Usage,
+    },
+    /// The model called tools instead of answering.
+    #[error("the model called {} tools instead of answering", calls.len())]
+    ToolCalls {
+        /// The calls.
+        calls: Vec<ToolCall>,
+        /// The cost.
+        usage: Usage,
+    },
+    /// The answer contains no JSON that can be read without a guess.
+    #[error("the answer is no valid JSON: {why}")]
+    NotJson {
+        /// The text of the response.
+        text: String,
+        /// The reason.
+        #[source]
+        why: JsonError,
+        /// The cost.
+        usage: Usage,
+    },
+    /// The answer violates the schema. A model that gets the problems can correct it.
+    #[error("the answer violates the schema: {}", Listed(problems))]
+    Invalid {
+        /// The violations, at most 50.
+        problems: Vec<Problem>,
+        /// The answer.
+        value: Value,
+        /// The cost.
+        usage: Usage,
+    },
+}
+
+impl AnswerError {
+    /// What the call cost, as far as the service reported it.
+    #[must_use]
+    pub const fn usage(&self) -> Usage {
+        match self {
+            Self::Refusal { usage, .. }
+            | Self::Truncated { usage, .. }
+            | Self::Empty { usage }
+            | Self::ToolCalls { usage, .. }
+            | Self::NotJson { usage, .. }
+            | Self::Invalid { usage, .. } => *usage,
+        }
+    }
+}
+
+/// The most bytes of a pointer in a message.
+const SHOWN_POINTER: usize = 200;
+
+/// A violation of a schema. Its text is one line of bounded length.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The JSON Pointer of the place in the value; empty for the value itself. Untrusted: it contains keys
+    /// of the value.
+    pub pointer: String,
+    /// The problem: at most 300 bytes, without control characters.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pointer = escape_terminal(&self.pointer);
+        let pointer = truncate(&pointer, SHOWN_POINTER, Boundary::Char);
+        write!(f, "at \"{pointer}\": {}", self.message)
+    }
+}
+
+struct Listed<'a>(&'a [Problem]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}

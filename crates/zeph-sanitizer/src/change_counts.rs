@@ -1,0 +1,56 @@
+//! Counts of changes by kind.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use zeph_common::Removed;
+
+use crate::content::{Change, ChangeKind};
+use crate::redact::Redactor;
+
+/// The counts, by kind.
+#[derive(Debug, Default)]
+pub(crate) struct ChangeCounts(BTreeMap<ChangeKind, u64>);
+
+impl ChangeCounts {
+    pub(crate) fn add(&mut self, kind: ChangeKind, count: u64) {
+        if count > 0 {
+            *self.0.entry(kind).or_default() += count;
+        }
+    }
+
+    pub(crate) fn add_removed(&mut self, removed: Removed) {
+        self.add(ChangeKind::Escape, removed.escapes);
+        self.add(ChangeKind::Control, removed.controls);
+        self.add(ChangeKind::Bidi, removed.bidi);
+        self.add(ChangeKind::Invisible, removed.invisible);
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        for (kind, count) in other.0 {
+            self.add(kind, count);
+        }
+    }
+
+    pub(crate) fn changes(self) -> Vec<Change> {
+        let changes = self.0.into_iter();
+        changes
+            .map(|(kind, count)| Change { kind, count })
+            .collect()
+    }
+}
+
+impl Redactor {
+    /// As [`redact`](Redactor::redact), and counts the secrets.
+    pub(crate) fn redact_counted<'a>(
+        &self,
+        text: &'a str,
+        counts: &mut ChangeCounts,
+    ) -> Cow<'a, str> {
+        let redacted = self.redact_text(text);
+        for (name, count) in redacted.1 {
+            counts.add(ChangeKind::Secret(name), count);
+        }
+        redacted.0
+    }
+}

@@ -1,0 +1,50 @@
+//! Tokens of chat templates in square brackets.
+
+use crate::content::ChangeKind;
+use crate::neutralize::{Edit, name};
+
+const TOKENS: [&str; 19] = [
+    "args",
+    "available_tools",
+    "b_inst",
+    "bos",
+    "call_id",
+    "e_inst",
+    "eos",
+    "gmask",
+    "img",
+    "img_break",
+    "img_end",
+    "inst",
+    "smask",
+    "sys",
+    "system_prompt",
+    "think",
+    "tool_calls",
+    "tool_content",
+    "tool_results",
+];
+
+pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
+    for (start, bracket) in text.match_indices(['[', '［']) {
+        let end = start + bracket.len();
+        if is_token(&text[end..]) {
+            edits.push(Edit {
+                start,
+                end,
+                with: "⟦",
+                kind: ChangeKind::Token,
+            });
+        }
+    }
+}
+
+fn is_token(rest: &str) -> bool {
+    let spaced = rest.trim_start();
+    let word = spaced
+        .strip_prefix(['/', '／'])
+        .unwrap_or(spaced)
+        .trim_start();
+    let name = name::read(word);
+    TOKENS.contains(&name.text.as_str()) && word[name.len..].trim_start().starts_with([']', '］'])
+}

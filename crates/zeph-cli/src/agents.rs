@@ -1,23 +1,23 @@
-//! `zeph agents`: who there is to do the work, and what is wrong with their definitions.
+//! `zeph agents`: lists the agents, or checks their definitions.
 
 use serde_json::{Value, json};
 use zeph_orchestration::plan::command_templates;
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 use crate::args::{AgentsArgs, AgentsDo};
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm;
 use crate::out;
 use crate::read::page::{Page, count};
 
-pub(crate) fn run(cx: &Cx, args: &AgentsArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(cx: &AppContext, args: &AgentsArgs) -> Result<Exit, CliError> {
     let folder = cx.config().agents.as_deref();
     let agents = llm::agents(folder)?;
     let Some(folder) = folder else {
         return none(cx);
     };
-    // What plans may run is checked in the same breath: it is what planners are told besides.
+    // The command templates, which planners are given too, are checked with the agents.
     let commands = command_templates(cx.config())?;
     if cx.json() {
         out::json(&json!({
@@ -29,7 +29,7 @@ pub(crate) fn run(cx: &Cx, args: &AgentsArgs) -> Result<Exit, CliError> {
     }
     let mut page = Page::new();
     if args.what == AgentsDo::List {
-        tell(&mut page, &agents);
+        render(&mut page, &agents);
     }
     let known = count(agents.len() as u64, "agent");
     page.line(format!("ok {}: {known}", folder.display()));
@@ -37,19 +37,19 @@ pub(crate) fn run(cx: &Cx, args: &AgentsArgs) -> Result<Exit, CliError> {
     Ok(Exit::Completed)
 }
 
-fn none(cx: &Cx) -> Result<Exit, CliError> {
+fn none(cx: &AppContext) -> Result<Exit, CliError> {
     if cx.json() {
         out::json(&json!({ "folder": null, "agents": [], "commands": [] }));
     } else {
         out::note_line(
-            "no folder of agents is named; a plain assistant does what asks for an agent.\n\
-             --agents DIR, or agents in zeph.toml, names one",
+            "no folder of agents is set; a default agent does tasks that ask for an agent.\n\
+             Set one with --agents DIR, or with agents in zeph.toml",
         );
     }
     Ok(Exit::Completed)
 }
 
-fn tell(page: &mut Page, agents: &AgentCatalog) {
+fn render(page: &mut Page, agents: &AgentCatalog) {
     let list = |names: &std::collections::BTreeSet<String>| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         if names.is_empty() {

@@ -29,7 +29,7 @@ pub(crate) struct Global {
     /// Print JSON on stdout: one object, or one line an event
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say more on stderr; twice for everything
+    /// Log to stderr, and show the causes of errors; twice for all logs
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -62,14 +62,14 @@ pub(crate) struct BudgetArgs {
     /// The dollars that the run may cost, or none [env: ZEPH_BUDGET_USD]
     #[arg(long, value_name = "USD")]
     pub(crate) budget_usd: Option<String>,
-    /// At the limit: ask a person, or go on with what there is [env: ZEPH_BUDGET_OVER]
+    /// At the limit: ask a person, or continue with the results so far [env: ZEPH_BUDGET_OVER]
     #[arg(long, value_name = "ask|partial")]
     pub(crate) over_budget: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Reach a goal: plan it, confirm the plan, run it, put the results together
+    /// Reach a goal: plan it, confirm the plan, run it, combine the results
     Do(DoArgs),
     /// Plan a goal and show the plan; nothing is run
     Plan(PlanArgs),
@@ -77,11 +77,11 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check a plan file and show what it would do
     Validate(ValidateArgs),
-    /// Go on with a run that is at rest or was interrupted
+    /// Continue a run that is suspended or was interrupted
     Resume(ResumeArgs),
     /// List runs, newest first
     List(ListArgs),
-    /// Show how a run stands and what it waits for
+    /// Show the state of a run and what it waits for
     Status(RunRef),
     /// Show a run, or one of its tasks, in full
     Show(TaskRef),
@@ -97,19 +97,19 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Check a run's journal and contents for damage
     Verify(VerifyArgs),
-    /// Show what a run has spent and may spend, or set what it may
+    /// Show what a run has spent, and show or set its budget
     Budget(BudgetRef),
-    /// Decide a run's journal and its model calls once more, from what was recorded
+    /// Repeat the decisions and the model calls of a run from its journal
     Replay(RunRef),
     /// List the agents, or check their definitions
     Agents(AgentsArgs),
-    /// Start nothing new in a run until `zeph unpause`
+    /// Start no new tasks in a run until `zeph unpause`
     Pause(RunRef),
     /// End a pause
     Unpause(RunRef),
     /// Delete an ended run
     Delete(DeleteArgs),
-    /// See it work: offline, in a few seconds
+    /// Run a small built-in plan, offline, in a few seconds
     Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -128,13 +128,13 @@ pub(crate) struct RunArgs {
     /// Show what would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Let agents give made-up replies instead of asking a model
+    /// Use made-up replies instead of a model
     #[arg(long, conflicts_with = "model")]
     pub(crate) scripted: bool,
     /// How many tasks may run at the same time [default: 8]
     #[arg(long, value_name = "N")]
     pub(crate) max_parallel: Option<String>,
-    /// Keep nothing on disk; the run cannot be resumed
+    /// Store nothing on disk; the run cannot be resumed
     #[arg(long, conflicts_with = "db")]
     pub(crate) no_db: bool,
     /// Name the run [default: eight random characters]
@@ -153,13 +153,13 @@ pub(crate) struct DoArgs {
     /// Run the plan without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Play the whole flow with made-up replies instead of a model
+    /// Use made-up replies instead of a model
     #[arg(long, conflicts_with = "model")]
     pub(crate) scripted: bool,
     /// How many tasks may run at the same time [default: 8]
     #[arg(long, value_name = "N")]
     pub(crate) max_parallel: Option<String>,
-    /// Keep nothing on disk; the run cannot be resumed
+    /// Store nothing on disk; the run cannot be resumed
     #[arg(long, conflicts_with = "db")]
     pub(crate) no_db: bool,
     /// Name the run [default: eight random characters]
@@ -184,7 +184,7 @@ pub(crate) struct PlanArgs {
     /// What to draw
     #[arg(long, value_enum, default_value_t = Picture::Tree)]
     pub(crate) format: Picture,
-    /// What to heed, such as what was wrong with an earlier plan; may be repeated
+    /// Feedback, such as what was wrong with an earlier plan; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub(crate) feedback: Vec<String>,
     /// Show a made-up plan instead of asking a model
@@ -222,7 +222,7 @@ pub(crate) struct AgentsArgs {
 pub(crate) enum AgentsDo {
     /// One line for each
     List,
-    /// Only what is wrong with them
+    /// Only the problems in them
     Check,
 }
 
@@ -342,7 +342,7 @@ pub(crate) struct WhyArgs {
 pub(crate) struct VerifyArgs {
     /// The run, or the beginning of its name [default: all runs]
     pub(crate) run: Option<String>,
-    /// The head hash that was noted down earlier
+    /// The head hash that was printed earlier
     #[arg(long, value_name = "HASH", requires = "run")]
     pub(crate) head: Option<String>,
 }

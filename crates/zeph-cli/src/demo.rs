@@ -1,4 +1,4 @@
-//! `zeph demo`: a small run to look at, and the same with a crash in the middle.
+//! `zeph demo`: a small run, and the same with a crash in the middle.
 
 use std::env;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -11,17 +11,17 @@ use zeph_graph::RunId;
 use zeph_orchestration::plan::PlanSource;
 
 use crate::args::DemoArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Tone};
 use crate::plan;
-use crate::run::{self, Manner};
+use crate::run::{self, FollowOptions};
 
 const PLAN: &str = include_str!("demo.toml");
 /// The completion after which the crashing demo kills itself: work is running then.
 const DIES_AFTER: u32 = 2;
 
-pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliError> {
     if args.crash {
         return crash(cx);
     }
@@ -32,12 +32,12 @@ pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
     let name: RunId = name
         .parse()
         .map_err(|error: zeph_graph::BadRunId| CliError::new(Exit::Usage, error.to_string()))?;
-    let manner = Manner {
+    let options = FollowOptions {
         is_kept: true,
         is_interactive: !cx.json() && out::is_interactive(),
         grace: cx.config().suspend_grace,
-        dies_after: args.die.as_ref().map(|_| DIES_AFTER),
-        ..Manner::default()
+        on_completed: args.die.as_ref().map(|_| die_after as fn(u32)),
+        ..FollowOptions::default()
     };
     // Its commands touch no file; any folder will do that is there.
     let source = PlanSource {
@@ -54,11 +54,11 @@ pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
         );
         out::line("");
     }
-    let exit = run::start(cx, loaded, Some(name.clone()), manner, false).await?;
+    let exit = run::start(cx, loaded, Some(name.clone()), options, false).await?;
     if !cx.json() && exit == Exit::Degraded {
         hints(cx, &name)?;
     }
-    // That one of its tasks fails is part of the show.
+    // One of the demo's tasks fails on purpose.
     Ok(if exit == Exit::Degraded {
         Exit::Completed
     } else {
@@ -66,10 +66,13 @@ pub(crate) async fn run(cx: &Cx, args: &DemoArgs) -> Result<Exit, CliError> {
     })
 }
 
-fn hints(cx: &Cx, name: &RunId) -> Result<(), CliError> {
+fn hints(cx: &AppContext, name: &RunId) -> Result<(), CliError> {
     let db = cx.suffix();
     out::line("");
-    out::line(format!("It is kept in {}. Look at it:", cx.db()?.display()));
+    out::line(format!(
+        "It is stored in {}. Look at it:",
+        cx.db()?.display()
+    ));
     for (command, what) in [
         (
             format!("zeph show {name}{db}"),
@@ -101,7 +104,7 @@ fn hints(cx: &Cx, name: &RunId) -> Result<(), CliError> {
 }
 
 /// Lets a child of this program run the demo and kill itself.
-fn crash(cx: &Cx) -> Result<Exit, CliError> {
+fn crash(cx: &AppContext) -> Result<Exit, CliError> {
     let failed = |error: std::io::Error| {
         CliError::new(
             Exit::Internal,
@@ -134,15 +137,17 @@ fn crash(cx: &Cx) -> Result<Exit, CliError> {
         "{} The process that ran {name} was just killed with -9, in the middle of its work.",
         Tone::Bad.paint("Killed.")
     ));
-    out::line("What was `ok` is on disk and will not run again. Now type:");
+    out::line("Tasks with `ok` are on disk and will not run again. Now type:");
     out::line(format!("  {}", Tone::Question.paint(resume)));
     Ok(Exit::Completed)
 }
 
-/// Ends this process as a power cut would.
-pub(crate) fn die() {
-    // The signal cannot be caught, so nothing after it happens.
-    let _ = kill(Pid::this(), Signal::SIGKILL);
+/// Ends this process as a power cut would, after that many completed tasks.
+fn die_after(completed: u32) {
+    if completed == DIES_AFTER {
+        // The signal cannot be caught.
+        let _ = kill(Pid::this(), Signal::SIGKILL);
+    }
 }
 
 fn random_name() -> String {

@@ -1,5 +1,6 @@
-//! Exit codes and errors: every way a command can end.
+//! Exit codes, and errors with code, message and help.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -10,12 +11,12 @@ use zeph_runtime::RuntimeError;
 
 use crate::out::{self, Tone};
 
-/// How a command ends, for the shell.
+/// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All went well.
+    /// Success.
     Completed = 0,
-    /// Something in the tool itself went wrong.
+    /// An error of the tool itself.
     Internal = 1,
     /// The command line or the plan is wrong.
     Usage = 2,
@@ -38,7 +39,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// What the run's state comes to.
+    /// The exit code for a run in that state.
     pub(crate) const fn of(state: RunState) -> Self {
         match state {
             RunState::Ended(RunEnd::Completed) => Self::Completed,
@@ -94,6 +95,8 @@ pub(crate) struct CliError {
     pub(crate) diagnostics: Vec<Value>,
     /// The single problems, for people; replaces the message on a terminal.
     pub(crate) picture: Option<String>,
+    /// The error that led to this one.
+    pub(crate) source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl CliError {
@@ -105,6 +108,7 @@ impl CliError {
             help: None,
             diagnostics: Vec::new(),
             picture: None,
+            source: None,
         }
     }
 
@@ -118,8 +122,22 @@ impl CliError {
         self
     }
 
-    /// Tells the person on stderr, or the program on stdout.
-    pub(crate) fn print(&self, json: bool) {
+    /// Keeps the error that led to this one.
+    pub(crate) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// The causes below the error that led to this one, whose own text the message has.
+    fn causes(&self) -> Vec<String> {
+        let first = self.source.as_ref().and_then(|source| source.source());
+        let causes =
+            std::iter::successors(first, |cause: &&(dyn Error + 'static)| (*cause).source());
+        causes.map(ToString::to_string).collect()
+    }
+
+    /// Prints the error for people on stderr, or for programs on stdout; its causes if `verbose`.
+    pub(crate) fn print(&self, json: bool, verbose: bool) {
         if json {
             out::json(&self.to_json());
             return;
@@ -130,6 +148,10 @@ impl CliError {
                 let message = zeph_common::escape_terminal_block(&self.message);
                 out::note_line(format!("{} {message}", Tone::Bad.paint("error:")));
             }
+        }
+        for cause in self.causes().iter().filter(|_| verbose) {
+            let cause = zeph_common::escape_terminal_block(cause);
+            out::note_line(format!("  caused by: {cause}"));
         }
         if let Some(help) = &self.help {
             let help = zeph_common::escape_terminal_block(help);
@@ -171,17 +193,23 @@ impl From<&StoreError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::from(&error)
+        Self::from(&error).caused_by(error)
     }
 }
 
 impl From<RuntimeError> for CliError {
     fn from(error: RuntimeError) -> Self {
+        Self::from(&error).caused_by(error)
+    }
+}
+
+impl From<&RuntimeError> for CliError {
+    fn from(error: &RuntimeError) -> Self {
         use RuntimeError as E;
         let text = error.to_string();
         let usage = |code| Self::new(Exit::Usage, text.as_str()).code(code);
         let store = |code| Self::new(Exit::Store, text.as_str()).code(code);
-        match &error {
+        match error {
             E::Store { source, .. } | E::Claim { source } => Self::from(&**source),
             E::Closed { .. } => store("journal_closed"),
             E::MissingExecutors { .. } => usage("missing_executors"),
@@ -191,7 +219,7 @@ impl From<RuntimeError> for CliError {
             E::AlreadyHere { .. } => usage("already_here"),
             E::AlreadyEnded { run, state } => Self::new(
                 Exit::Usage,
-                format!("run {run} has ended ({state}); there is nothing left to do"),
+                format!("run {run} has ended ({state}) and cannot be changed or resumed"),
             )
             .code("already_ended")
             .help(format!("`zeph show {run}` shows it")),
@@ -212,6 +240,15 @@ impl From<RuntimeError> for CliError {
 
 impl From<OrchestratorError> for CliError {
     fn from(error: OrchestratorError) -> Self {
+        match error {
+            OrchestratorError::Runtime(error) => error.into(),
+            error => Self::from(&error).caused_by(error),
+        }
+    }
+}
+
+impl From<&OrchestratorError> for CliError {
+    fn from(error: &OrchestratorError) -> Self {
         use OrchestratorError as E;
         let text = error.to_string();
         let usage = |code| Self::new(Exit::Usage, text.as_str()).code(code);
@@ -229,7 +266,7 @@ impl From<OrchestratorError> for CliError {
                 "give them again, as in -p {}=…",
                 names.first().map_or("NAME", String::as_str)
             )),
-            E::Metadata(_) | E::Unreadable { .. } => Self::new(Exit::Store, text).code("damaged"),
+            E::Metadata(_) => Self::new(Exit::Store, text).code("damaged"),
             E::LlmContext(_) => {
                 usage("bad_agents").help("`zeph agents` shows the definitions and what is wrong with them")
             }
@@ -239,7 +276,7 @@ impl From<OrchestratorError> for CliError {
                 "set llm.input_usd and llm.output_usd in zeph.toml, dollars for a million tokens; or limit tokens instead",
             ),
             E::NoPlan { .. } => Self::new(Exit::Failed, text),
-            E::Action(_) | E::NoRandomness | E::Goal(_) | _ => Self::new(Exit::Internal, text),
+            E::Action(_) | E::NoRandomness | E::Goal(_) => Self::new(Exit::Internal, text),
         }
     }
 }

@@ -7,11 +7,11 @@ use zeph_graph::{TaskGraph, TaskId, picture};
 use zeph_runtime::RunView;
 
 use crate::args::{GraphArgs, Picture};
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::{out, plan};
 
-pub(crate) async fn run(cx: &Cx, args: &GraphArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliError> {
     let path = Path::new(&args.target);
     // Names of runs have no dot and no slash; a file without either needs a `./` in front only
     // if a run begins with its name.
@@ -41,7 +41,7 @@ fn draw(
     }
 }
 
-fn show(cx: &Cx, args: &GraphArgs, drawn: &str) {
+fn show(cx: &AppContext, args: &GraphArgs, drawn: &str) {
     if cx.json() {
         let format = match args.format {
             Picture::Tree => "tree",

@@ -1,10 +1,10 @@
-//! The terminal tool `zeph`: runs plans, shows how they stand, and goes on after a crash.
+//! The terminal tool `zeph`: runs plans and goals, shows runs, and resumes them after a crash.
 
 mod args;
 mod exit;
 mod out;
 
-mod cx;
+mod context;
 
 mod llm;
 
@@ -26,20 +26,20 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Cli, Command};
-use crate::cx::{Cx, Told};
+use crate::context::{AppContext, FlagOverrides};
 use crate::exit::{CliError, Exit};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Nobody is left to tell when even stderr is gone.
+            // If stderr is closed there is nowhere to report it.
             let _ = error.print();
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
     out::trace(cli.global.verbose);
-    let json = cli.global.json;
+    let (json, verbose) = (cli.global.json, cli.global.verbose > 0);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -51,12 +51,13 @@ fn main() -> ExitCode {
         )),
     };
     let exit = ended.unwrap_or_else(|error| {
-        error.print(json);
+        error.print(json, verbose);
         error.exit
     });
     match out::failure() {
         Some(error) if exit == Exit::Completed => {
-            CliError::new(Exit::Internal, format!("cannot write to stdout: {error}")).print(false);
+            CliError::new(Exit::Internal, format!("cannot write to stdout: {error}"))
+                .print(false, verbose);
             Exit::Internal.into()
         }
         Some(_) | None => exit.into(),
@@ -72,7 +73,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     if let Command::Prompt = command {
         return run::prompt::child();
     }
-    let cx = Cx::new(global, told(&command))?;
+    let cx = AppContext::new(global, flag_overrides(&command))?;
     match command {
         Command::Do(args) => goal::run(&cx, &args).await,
         Command::Plan(args) => goal::plan::run(&cx, &args).await,
@@ -100,28 +101,28 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
 }
 
 /// The flags that are settings.
-fn told(command: &Command) -> Told {
-    let mut told = Told::default();
+fn flag_overrides(command: &Command) -> FlagOverrides {
+    let mut flags = FlagOverrides::default();
     match command {
         Command::Run(args) => {
-            told.parallel(args.max_parallel.as_ref());
-            told.models(&args.models);
-            told.budget(&args.budget);
+            flags.parallel(args.max_parallel.as_ref());
+            flags.models(&args.models);
+            flags.budget(&args.budget);
         }
         Command::Do(args) => {
-            told.parallel(args.max_parallel.as_ref());
-            told.models(&args.models);
-            told.budget(&args.budget);
+            flags.parallel(args.max_parallel.as_ref());
+            flags.models(&args.models);
+            flags.budget(&args.budget);
         }
         Command::Plan(args) => {
-            told.models(&args.models);
-            told.budget(&args.budget);
+            flags.models(&args.models);
+            flags.budget(&args.budget);
         }
         Command::Resume(args) => {
-            told.parallel(args.max_parallel.as_ref());
-            told.models(&args.models);
+            flags.parallel(args.max_parallel.as_ref());
+            flags.models(&args.models);
         }
-        Command::Agents(args) => told.path("agents", args.agents.as_ref()),
+        Command::Agents(args) => flags.path("agents", args.agents.as_ref()),
         Command::Validate(_)
         | Command::List(_)
         | Command::Status(_)
@@ -141,5 +142,5 @@ fn told(command: &Command) -> Told {
         | Command::Completions(_)
         | Command::Prompt => {}
     }
-    told
+    flags
 }

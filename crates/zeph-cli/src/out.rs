@@ -1,4 +1,4 @@
-//! Output: stdout line by line without ever panicking, diagnostics on stderr when asked for.
+//! Output: lines on stdout without panics, logs on stderr with `-v`.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use anstyle::{AnsiColor, Style};
 use tracing_subscriber::EnvFilter;
 
-/// The first thing that went wrong on stdout, a reader that went away apart.
+/// The first error of a write to stdout, except for a closed pipe.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();
 
 /// Prints a line on stdout, at once. A reader that has gone away is no error.
@@ -49,21 +49,21 @@ fn escaped(json: &str) -> Cow<'_, str> {
 
 /// Prints a line for people on stderr.
 pub(crate) fn note_line(text: impl Display) {
-    // Nobody is left to tell when stderr is gone.
+    // If stderr is closed there is nowhere to report it.
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// Where the story of a run is told, and how each of its lines begins.
+/// Where the lines of a run are printed, and their label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Channel {
-    /// Stdout is kept for what the run is for.
+    /// Stdout is reserved for the answer.
     pub(crate) to_stderr: bool,
     /// Stands in front of each line.
     pub(crate) label: &'static str,
 }
 
 impl Channel {
-    /// Tells one line, or several.
+    /// Prints one line, or several.
     pub(crate) fn line(self, text: impl Display) {
         let text = self.labelled(&text.to_string());
         if self.to_stderr {
@@ -73,7 +73,7 @@ impl Channel {
         }
     }
 
-    /// What to type next, and what for; the words stand below each other as far as that is readable.
+    /// Prints commands, each with what it does, in two columns as far as that is readable.
     pub(crate) fn commands(self, commands: &[(String, String)]) {
         const LEAST: usize = 34;
         const MOST: usize = 56;
@@ -87,7 +87,7 @@ impl Channel {
         }
     }
 
-    /// A JSON object that says if it is about a run that is played.
+    /// A JSON object, marked if the run is scripted.
     pub(crate) fn marked(self, mut object: serde_json::Value) -> serde_json::Value {
         if !self.label.is_empty() {
             object["scripted"] = true.into();
@@ -120,7 +120,7 @@ fn note(written: io::Result<()>) {
     }
 }
 
-/// What went wrong on stdout, if anything did.
+/// The first error of a write to stdout, if there was one.
 pub(crate) fn failure() -> Option<&'static io::Error> {
     FAILURE.get()
 }
@@ -146,7 +146,7 @@ pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Starts the diagnostics for operators: `-v` for ours, `-vv` for everybody's.
+/// Starts logging to stderr: `-v` for the crates of this workspace, `-vv` for all.
 pub(crate) fn trace(verbose: u8) {
     let filter = match verbose {
         0 => return,

@@ -1,16 +1,20 @@
-//! Plan files at the terminal: reading one, giving it parameters, and showing what is wrong with it.
+//! Plan files at the terminal: read one, bind its parameters, show its problems.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use zeph_orchestration::plan::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::problems;
 
 /// Reads a plan file, or stdin for `-`, and gives its parameters the values of `-p`.
-pub(crate) fn load(cx: &Cx, path: &Path, params: &[String]) -> Result<LoadedPlan, CliError> {
+pub(crate) fn load(
+    cx: &AppContext,
+    path: &Path,
+    params: &[String],
+) -> Result<LoadedPlan, CliError> {
     let source = if path == Path::new("-") {
         PlanSource::stdin()
     } else {
@@ -19,9 +23,9 @@ pub(crate) fn load(cx: &Cx, path: &Path, params: &[String]) -> Result<LoadedPlan
     from_source(cx, &source?, params)
 }
 
-/// The same for a text that is at hand.
+/// The same for a text in memory.
 pub(crate) fn from_source(
-    cx: &Cx,
+    cx: &AppContext,
     source: &PlanSource,
     params: &[String],
 ) -> Result<LoadedPlan, CliError> {

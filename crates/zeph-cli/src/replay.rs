@@ -4,28 +4,29 @@
 use serde_json::{Value, json};
 use zeph_common::escape_terminal;
 use zeph_memory_sqlite::SqliteStore;
+use zeph_orchestration::Orchestrator;
 use zeph_orchestration::plan::needs_model;
-use zeph_orchestration::{AttemptReplay, Orchestrator, ReplayReport};
+use zeph_orchestration::plan::{AttemptReplay, ReplayReport};
 use zeph_planner::replay::ReplayOutcome;
 use zeph_runtime::RunView;
 
 use crate::args::RunRef;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Tone};
 use crate::read::page::count;
-use crate::read::status;
+use crate::read::pick;
 use crate::run;
 
-/// The attempts that are told by name.
+/// The attempts that are listed by name.
 const SHOWN: usize = 20;
 
-pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
     let store = cx.open_store_read_only().await?;
     let run = match &args.run {
         Some(text) => cx.find_run(&store, text).await?,
-        None => status::newest(&store, None).await?,
+        None => pick::newest(&store, None).await?,
     };
     let view = RunView::load(&store, &run).await?;
     let (report, why_not) = replay(cx, &store, &view).await?;
@@ -47,14 +48,14 @@ pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
             "attempts_not_replayed": why_not.map(|error| error.message),
         }));
     } else {
-        tell(&report, why_not.as_ref());
+        render(&report, why_not.as_ref());
     }
     Ok(exit)
 }
 
 /// The report; and why attempts were not replayed, if the run's models, agents or prompts are missing.
 async fn replay(
-    cx: &Cx,
+    cx: &AppContext,
     store: &SqliteStore,
     view: &RunView,
 ) -> Result<(ReplayReport, Option<CliError>), CliError> {
@@ -71,7 +72,11 @@ async fn replay(
     Ok((orchestrator.replay(&view.run).await?, why_not))
 }
 
-fn with_models(cx: &Cx, store: &SqliteStore, view: &RunView) -> Result<Orchestrator, CliError> {
+fn with_models(
+    cx: &AppContext,
+    store: &SqliteStore,
+    view: &RunView,
+) -> Result<Orchestrator, CliError> {
     let models = ModelConfig {
         replayed: true,
         ..ModelConfig::stored(cx, view.graph())?
@@ -80,12 +85,12 @@ fn with_models(cx: &Cx, store: &SqliteStore, view: &RunView) -> Result<Orchestra
     Ok(builder.database(store.clone()).build()?)
 }
 
-fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
+fn render(report: &ReplayReport, why_not: Option<&CliError>) {
     let run = &report.run;
     let records = count(report.records as u64, "record");
     match &report.divergence {
         None => out::line(format!(
-            "{} run {run}: {records}, decided once more and the same",
+            "{} run {run}: {records}, decided again with the same result",
             Tone::Good.paint("ok")
         )),
         Some(first) => {
@@ -96,14 +101,14 @@ fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
                 escape_terminal(&first)
             ));
             out::line(format!(
-                "  `zeph verify {run}` tells whether the journal is damaged; if it is not, another version of zeph has decided this run"
+                "  `zeph verify {run}` checks the journal for damage; if there is none, another version of zeph made these decisions"
             ));
         }
     }
     if let Some(error) = why_not {
         let message = error.message.lines().next().unwrap_or_default();
         out::line(format!(
-            "{} what models did was left alone: {}",
+            "{} the work of models was not replayed: {}",
             Tone::Warning.paint("skipped"),
             escape_terminal(message)
         ));
@@ -117,7 +122,7 @@ fn tell(report: &ReplayReport, why_not: Option<&CliError>) {
     let same = of(|outcome| matches!(outcome, ReplayOutcome::Same));
     if !same.is_empty() {
         out::line(format!(
-            "{} {} of models, made once more from what was recorded and the same",
+            "{} {} of models, replayed from the recording with the same result",
             Tone::Good.paint("ok"),
             count(same.len() as u64, "attempt")
         ));

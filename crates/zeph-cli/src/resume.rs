@@ -1,67 +1,56 @@
-//! `zeph resume`: what was kept, what was interrupted, and then on to the end.
+//! `zeph resume`: lists what is kept and what was interrupted, and continues the run.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
 use zeph_common::escape_terminal;
-use zeph_graph::{AskWhy, Effect, Fault, RunId, RunState, TaskState};
+use zeph_graph::{Effect, RunId, RunState, TaskState};
 use zeph_memory::{ListQuery, RawGraphStore as _};
 use zeph_memory_sqlite::SqliteStore;
+use zeph_orchestration::Orchestrator;
 use zeph_orchestration::plan::needs_model;
 use zeph_runtime::{RunHandle, RunView};
 
 use crate::args::ResumeArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
 use crate::plan;
-use crate::run::{self, Follow, Manner};
+use crate::run::{self, FollowOptions};
 
-/// The interrupted tasks that are told by name.
+/// The interrupted tasks that are listed by name.
 const SHOWN: usize = 20;
 
-pub(crate) async fn run(cx: &Cx, args: &ResumeArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliError> {
     let began = Instant::now();
     let store = cx.open_existing_store().await?;
     let signals = run::listen()?;
-    let (view, handle) = open(cx, &store, args).await?;
+    let (view, orchestrator, handle) = open(cx, &store, args).await?;
     let channel = llm::channel(view.graph());
-    tell(cx, &view, channel, args.rerun_interrupted);
+    render(cx, &view, channel, args.rerun_interrupted);
+    let mut follower = orchestrator.follow(handle);
     if args.rerun_interrupted {
-        for open in view.scheduler.questions() {
-            if open.why == AskWhy::Failure(Fault::Interrupted) {
-                // It may have been answered from elsewhere in the meantime.
-                let _ = handle.answer(open.id.get(), "retry").await;
-            }
-        }
+        follower = follower.rerun_interrupted();
     }
-    let follow = Follow {
-        handle,
-        store: Arc::new(store),
-        manner: Manner {
-            is_kept: true,
-            is_interactive: !cx.json() && out::is_interactive(),
-            reruns_interrupted: args.rerun_interrupted,
-            grace: view.scheduler.policy().suspend_grace,
-            channel,
-            ..Manner::default()
-        },
-        signals,
-        ended: view.scheduler.counts().ended(),
-        told_up_to: view.entries.last().map_or(0, |entry| entry.seq.get()),
+    let options = FollowOptions {
+        is_kept: true,
+        is_interactive: !cx.json() && out::is_interactive(),
+        grace: view.scheduler.policy().suspend_grace,
+        channel,
+        ..FollowOptions::default()
     };
-    follow.finish(cx, began).await
+    let before = Some(&view);
+    run::finish(cx, &orchestrator, follower, options, signals, before, began).await
 }
 
 /// Chooses a run by its journal, and takes it over.
 async fn open(
-    cx: &Cx,
+    cx: &AppContext,
     store: &SqliteStore,
     args: &ResumeArgs,
-) -> Result<(RunView, RunHandle), CliError> {
+) -> Result<(RunView, Orchestrator, RunHandle), CliError> {
     let secrets = plan::given(&args.param)?;
     if let Some(text) = &args.run {
         let run = cx.find_run(store, text).await?;
@@ -101,11 +90,11 @@ async fn open(
 }
 
 async fn load_and_take_over(
-    cx: &Cx,
+    cx: &AppContext,
     store: &SqliteStore,
     run: &RunId,
     secrets: &BTreeMap<String, String>,
-) -> Result<(RunView, RunHandle), CliError> {
+) -> Result<(RunView, Orchestrator, RunHandle), CliError> {
     let view = RunView::load(store, run).await?;
     let is_open = |id| !view.scheduler.task(id).state().is_end();
     let models = needs_model(view.graph(), is_open);
@@ -114,11 +103,11 @@ async fn load_and_take_over(
     let orchestrator = builder.database(store.clone()).build()?;
     llm::warn_unredacted(&orchestrator, None);
     let handle = orchestrator.open(&view, secrets).await?;
-    Ok((view, handle))
+    Ok((view, orchestrator, handle))
 }
 
-/// Says what was kept, and what becomes of what was interrupted.
-fn tell(cx: &Cx, view: &RunView, channel: Channel, reruns: bool) {
+/// Prints what is kept, and what happens to interrupted tasks.
+fn render(cx: &AppContext, view: &RunView, channel: Channel, reruns: bool) {
     let counts = view.scheduler.counts();
     let interrupted: Vec<(&str, &str)> = (view.graph().tasks())
         .filter(|(id, _)| {
@@ -182,7 +171,7 @@ const fn fate(effect: Effect, reruns: bool) -> &'static str {
     match (effect, reruns) {
         (Effect::Pure, _) => "runs again (pure)",
         (Effect::Idempotent, _) => "runs again (idempotent)",
-        (Effect::AtMostOnce, true) => "runs again, as you said (at_most_once)",
-        (Effect::AtMostOnce, false) => "not repeated unasked (at_most_once)",
+        (Effect::AtMostOnce, true) => "runs again, as --rerun-interrupted says (at_most_once)",
+        (Effect::AtMostOnce, false) => "a person is asked before it runs again (at_most_once)",
     }
 }

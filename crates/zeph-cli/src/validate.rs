@@ -1,10 +1,10 @@
-//! `zeph validate`: is the plan right, and what would it come to?
+//! `zeph validate`: checks a plan, and shows its size and critical path.
 
 use serde_json::json;
 use zeph_graph::{TaskGraph, Topology};
 
 use crate::args::ValidateArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Tone};
 use crate::plan;
@@ -12,7 +12,7 @@ use crate::plan;
 /// Further tasks of the critical path are counted.
 const PATH_SHOWN: usize = 8;
 
-pub(crate) fn run(cx: &Cx, args: &ValidateArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError> {
     let loaded = plan::load(cx, &args.plan, &args.param)?;
     let graph = &loaded.graph;
     let shape = Topology::of(graph);

@@ -27,7 +27,7 @@ fn main() -> Result<(), String> {
         }
     }
     let text = scheduler.output(hello).and_then(|text| text.as_str());
-    let text = text.ok_or("nobody said hello")?;
+    let text = text.ok_or("the task has no output")?;
     println!("{text}");
     Ok(())
 }

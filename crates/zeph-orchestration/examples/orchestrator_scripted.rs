@@ -7,29 +7,33 @@
 use std::sync::Arc;
 
 use zeph_orchestration::llm::{Purpose, Reply, ScriptedProvider};
-use zeph_orchestration::{Confirm, Orchestrator, OrchestratorError, ReplayReport, Report, Verdict};
+use zeph_orchestration::plan::ReplayReport;
+use zeph_orchestration::{Confirm, Decision, Orchestrator, OrchestratorError, RunResults};
 
 const PLAN: &str = r#"{"reasoning": "Look, then write.", "tasks": [
     {"name": "rain", "needs": [], "kind": "agent", "prompt": "Tell of the rain."},
     {"name": "wind", "needs": [], "kind": "agent", "prompt": "Tell of the wind."},
     {"name": "report", "needs": ["rain", "wind"], "kind": "agent", "prompt": "Write it up."}]}"#;
 
-async fn work() -> Result<(Report, ReplayReport), OrchestratorError> {
+async fn work() -> Result<(RunResults, ReplayReport), OrchestratorError> {
     let model = ScriptedProvider::new("script")
-        .then(Reply::text(PLAN))
+        .for_purpose(Purpose::Plan, Reply::text(PLAN))
         .for_purpose(Purpose::Answer, Reply::text("Oslo is wet [report]."))
         .when("Tell of the rain.", Reply::text("It rains."))
         .when("Tell of the wind.", Reply::text("It blows."))
         .when("Write it up.", Reply::text("It rains and blows."));
-    let confirm = Confirm::with(|proposed| async move {
-        println!("[scripted] the plan:\n{}", proposed.plan.plan_file);
-        Verdict::Approve
+    let confirm = Confirm::with(|proposal| async move {
+        println!("[scripted] the plan:\n{}", proposal.plan.plan_file);
+        Decision::Approve
     });
     let orchestrator = Orchestrator::builder()
         .model(Arc::new(model))
         .confirm(confirm)
         .build()?;
-    let report = orchestrator.run("A report on the weather of Oslo").await?;
+    let report = orchestrator
+        .run("A report on the weather of Oslo")
+        .await?
+        .into_results();
     let replay = orchestrator.replay(&report.run).await?;
     Ok((report, replay))
 }
@@ -40,7 +44,11 @@ async fn main() -> Result<(), OrchestratorError> {
     for task in &report.tasks {
         println!("[scripted] {}: {}", task.name, task.state.word());
     }
-    let answer = report.answer.map(|answer| answer.text).unwrap_or_default();
+    let answer = report
+        .answer
+        .as_ref()
+        .map(|answer| &*answer.text)
+        .unwrap_or_default();
     println!(
         "[scripted] {answer}[scripted] {} tokens",
         report.spent.tokens

@@ -1,4 +1,4 @@
-//! An executor of one's own: what a task gets, how it reports, and how it is told to stop.
+//! A custom executor: its input, its progress reports, and how it is stopped.
 //!
 //! `cargo run -p zeph-orchestration --example own_executor`
 
@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use zeph_orchestration::executor::async_trait;
 use zeph_orchestration::executor::conformance::{Sample, check};
-use zeph_orchestration::memory::MemoryStore;
+use zeph_orchestration::graph::Params;
+use zeph_orchestration::store::MemoryStore;
 use zeph_orchestration::{
-    Engine, Executor, Params, Registry, Submission, Task, TaskContext, TaskError, TaskGraph,
-    TaskInput, TaskOutput,
+    Engine, Executor, Registry, Submission, Task, TaskContext, TaskError, TaskGraph, TaskInput,
+    TaskOutput,
 };
 
-/// Counts down, one step of so many milliseconds at a time, and stops when it is told to.
+/// Counts down in steps of some milliseconds, and stops when it is cancelled.
 struct Countdown;
 
 #[derive(serde::Deserialize)]
@@ -32,7 +33,7 @@ impl Executor for Countdown {
             cx.progress(format!("{left} to go"));
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(step_ms)) => {}
-                () = cx.cancelled() => return Err(TaskError::cancelled("told to stop")),
+                () = cx.cancelled() => return Err(TaskError::cancelled("stopped")),
             }
         }
         Ok(TaskOutput::from(format!("counted down from {from}")))

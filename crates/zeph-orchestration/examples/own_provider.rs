@@ -6,10 +6,8 @@
 
 use std::sync::Arc;
 
-use zeph_orchestration::llm::Purpose;
-use zeph_orchestration::{
-    Confirm, LlmError, LlmRequest, Orchestrator, OrchestratorError, Report, provider_fn,
-};
+use zeph_orchestration::llm::{LlmError, LlmRequest, Purpose, provider_fn};
+use zeph_orchestration::{Confirm, Orchestrator, OrchestratorError, RunOutcome};
 
 /// The model of this example: a fixed reply for each purpose.
 fn answer(request: &LlmRequest) -> String {
@@ -24,7 +22,7 @@ fn answer(request: &LlmRequest) -> String {
     reply.to_owned()
 }
 
-async fn work() -> Result<Report, OrchestratorError> {
+async fn work() -> Result<RunOutcome, OrchestratorError> {
     // This line is the provider. A service, a chain of fallbacks, a recording: whatever it is,
     // nothing below changes.
     let model = provider_fn("mine", async |request| Ok::<_, LlmError>(answer(&request)));
@@ -37,11 +35,7 @@ async fn work() -> Result<Report, OrchestratorError> {
 
 #[tokio::main]
 async fn main() -> Result<(), OrchestratorError> {
-    let report = work().await?;
-    println!(
-        "{}",
-        report.answer.map(|answer| answer.text).unwrap_or_default()
-    );
+    println!("{}", work().await?);
     Ok(())
 }
 
@@ -49,8 +43,8 @@ async fn main() -> Result<(), OrchestratorError> {
 mod tests {
     #[tokio::test]
     async fn the_closure_plans_works_and_answers() {
-        let report = super::work().await.expect("it runs");
-        let answer = report.answer.expect("there is an answer");
+        let outcome = super::work().await.expect("it runs");
+        let answer = outcome.into_results().answer.expect("there is an answer");
         assert_eq!(answer.text, "Leaves fall in autumn [write].\n");
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use zeph_orchestration::llm::{Reply, ScriptedProvider};
 use zeph_orchestration::subagent::router::{ScoringRouter, SingleRouter};
-use zeph_orchestration::{AgentCatalog, AgentRouter, Confirm, Orchestrator, SubAgentDef};
+use zeph_orchestration::subagent::{AgentCatalog, AgentRouter, SubAgentDef};
+use zeph_orchestration::{Confirm, Orchestrator};
 
 const PLAN: &str = r#"{"reasoning": "One step will do.", "tasks": [
     {"name": "write", "needs": [], "kind": "agent", "prompt": "Write a poem about autumn."}]}"#;
@@ -38,9 +39,9 @@ async fn work(router: Arc<dyn AgentRouter>) -> Result<String, Box<dyn Error>> {
         .agents(agents)
         .llm_context(move |llm_context| llm_context.router(Arc::clone(&router))) // This line is the router.
         .build()?;
-    let report = orchestrator.run("A poem").await?;
-    let written = report.task("write").and_then(|task| task.output.clone());
-    let written = written.ok_or("nobody wrote it")?;
+    let report = orchestrator.run("A poem").await?.into_results();
+    let written = report.output("write").await?;
+    let written = written.ok_or("the task has no output")?;
     Ok(written.value.as_str().unwrap_or_default().to_owned())
 }
 

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use zeph_orchestration::llm::{Reply, ScriptedProvider};
-use zeph_orchestration::memory::{MemoryStore, RawGraphStore};
-use zeph_orchestration::sqlite::SqliteStore;
-use zeph_orchestration::{Confirm, Orchestrator, OrchestratorError, Report};
+use zeph_orchestration::store::SqliteStore;
+use zeph_orchestration::store::{MemoryStore, RawGraphStore};
+use zeph_orchestration::{Confirm, Orchestrator, OrchestratorError, RunResults};
 
 const PLAN: &str = r#"{"reasoning": "One step will do.", "tasks": [
     {"name": "write", "needs": [], "kind": "agent", "prompt": "One line about autumn."}]}"#;
@@ -29,15 +29,15 @@ fn orchestrator(store: Arc<dyn RawGraphStore>) -> Result<Orchestrator, Orchestra
 }
 
 /// The report of a run in memory, and that of one in a file, read by a store that is opened again.
-async fn work(file: &Path) -> Result<(Report, Report), Box<dyn Error>> {
+async fn work(file: &Path) -> Result<(RunResults, RunResults), Box<dyn Error>> {
     let here = orchestrator(Arc::new(MemoryStore::new()))?;
-    let here = here.run("A line about autumn").await?;
+    let here = here.run("A line about autumn").await?.into_results();
 
     let kept = orchestrator(Arc::new(SqliteStore::open(file).await?))?;
-    let run = kept.run("A line about autumn").await?.run;
+    let run = kept.run("A line about autumn").await?.results().run.clone();
     drop(kept);
     let again = orchestrator(Arc::new(SqliteStore::open(file).await?))?;
-    Ok((here, again.report(&run).await?))
+    Ok((here, again.results(&run).await?))
 }
 
 #[tokio::main]
@@ -45,7 +45,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let (here, kept) = work(&folder.path().join("runs.db")).await?;
     for report in [here, kept] {
-        let answer = report.answer.map(|answer| answer.text).unwrap_or_default();
+        let answer = report
+            .answer
+            .as_ref()
+            .map(|answer| &*answer.text)
+            .unwrap_or_default();
         println!("{}: {answer}", report.run);
     }
     Ok(())

@@ -1,7 +1,34 @@
 //! Run work as a graph of tasks: in parallel, under limits, across crashes.
 //!
-//! A [`TaskGraph`] says what depends on what; a [`DagScheduler`] runs what is ready. A task that has no
-//! code is a milestone: it completes when it becomes ready.
+//! # A graph of async closures
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), zeph_orchestration::FlowError> {
+//! use zeph_orchestration::{Flow, Task};
+//! let mut flow = Flow::new();
+//! let page = flow.task(Task::new("fetch").retries(3), (), |()| async { Ok(String::from("one two")) });
+//! let words = flow.task("count", page, |page| async move { Ok(page.split(' ').count()) });
+//! let report = flow.run().await?;
+//! assert_eq!(*report.get(words)?, 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Four ways to run
+//!
+//! | Way | Work | Runs on | Survives the process |
+//! |-----|------|---------|----------------------|
+//! | [`Flow`] | typed async closures; the arguments are the dependencies | tokio | with [`Flow::durable`] |
+//! | [`DagScheduler`] | blocking closures, or the caller itself | own threads, no async runtime | no |
+//! | [`Engine`] | any [`TaskGraph`], with an [`Executor`] for each action | tokio | with a durable store |
+//! | [`Orchestrator`] | plan files, goals in words, graphs | tokio | with a durable store |
+//!
+//! `Flow` and `Orchestrator` are ways of writing an `Engine` run: what a [`RunHandle`] and a
+//! [`RunReport`] offer is the same in all three. `DagScheduler` is the blocking driver of
+//! [`scheduler::Scheduler`]: the scheduler decides and does nothing, a driver executes its decisions.
+//!
+//! [`DagScheduler`] runs closures on threads. A task without a closure completes when it becomes ready:
 //!
 //! ```
 //! #![allow(unused)]
@@ -20,37 +47,48 @@
 //! }
 //! ```
 //!
-//! Code is given by [`DagScheduler::body`]: a closure that gets the values of the tasks it depends on
-//! and runs on a thread. Retries, time-outs, questions and what a failure leads to are part of each
-//! [`Task`]; [`DagScheduler::events`] tells what happens, [`DagScheduler::outcome`] how it ended, and
-//! [`DagScheduler::explain`] why a task is not running.
+//! [`Engine`] runs graphs whose tasks name actions:
 //!
-//! A goal in words becomes a plan, tasks and an answer with [`Orchestrator`] (feature `planner`):
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use zeph_orchestration::executor::closure;
+//! use zeph_orchestration::{Engine, MemoryStore, Registry, Submission, Task, TaskGraph};
+//! let mut graph = TaskGraph::new();
+//! graph.add_task(Task::new("hello").action("greet"), []);
+//! let mut registry = Registry::new();
+//! registry.register("greet", Arc::new(closure(async |_, _| Ok("hello"))))?;
+//! let engine = Engine::builder(Arc::new(MemoryStore::new())).registry(registry).start().await?;
+//! let report = engine.submit(Submission::new(graph)).await?.wait().await?;
+//! assert_eq!(report.failures().count(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Orchestrator`] runs plan files (feature `planfile`) and goals (feature `planner`):
 //!
 //! ```
 //! # #[cfg(feature = "planner")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), zeph_orchestration::OrchestratorError> {
 //! use std::sync::Arc;
-//! use zeph_orchestration::{Confirm, LlmError, LlmRequest, Orchestrator, Verdict, provider_fn};
+//! use zeph_orchestration::llm::{Purpose, Reply, ScriptedProvider};
+//! use zeph_orchestration::{Confirm, Decision, Orchestrator};
 //!
-//! // Any async closure is a model; feature `llm` has those of the world.
-//! let model = provider_fn("model", |request: LlmRequest| async move {
-//!     let asks_for_a_plan = request.messages.iter().any(|one| one.text().contains("\"needs\""));
-//!     Ok::<_, LlmError>(if asks_for_a_plan {
-//!         r#"{"reasoning": "One step.", "tasks": [
-//!             {"name": "write", "needs": [], "kind": "agent", "prompt": "One line about autumn."}]}"#
-//!     } else {
-//!         "Leaves fall."
-//!     })
-//! });
-//! let confirm = Confirm::with(|proposed| async move {
-//!     println!("{}", proposed.plan.plan_file);
-//!     Verdict::Approve
+//! let plan = r#"{"reasoning": "One step.", "tasks": [
+//!     {"name": "write", "needs": [], "kind": "agent", "prompt": "One line about autumn."}]}"#;
+//! let model = ScriptedProvider::new("model") // feature `llm` has real services
+//!     .for_purpose(Purpose::Plan, Reply::text(plan))
+//!     .for_purpose(Purpose::Work, Reply::text("Leaves fall."))
+//!     .for_purpose(Purpose::Answer, Reply::text("Leaves fall in autumn [write]."));
+//! let confirm = Confirm::with(|proposal| async move {
+//!     println!("{}", proposal.plan.plan_file);
+//!     Decision::Approve
 //! });
 //! let orchestrator = Orchestrator::builder().model(Arc::new(model)).confirm(confirm).build()?;
-//! let report = orchestrator.run("A line about autumn").await?;
-//! assert!(report.answer.is_some_and(|answer| answer.text.contains("Leaves fall.")));
+//! let results = orchestrator.run("A line about autumn").await?.into_results();
+//! assert!(results.answer.is_some_and(|answer| answer.text.contains("Leaves fall")));
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "planner"))]
@@ -59,75 +97,109 @@
 //!
 //! # Features
 //!
-//! A feature adds a crate; it never changes what is behind another one. Graph, scheduler and runtime
-//! are always there.
+//! Features are additive. Graph, scheduler and runtime are always included.
 //!
 //! | Feature    | Default | Adds                                                        |
 //! |------------|---------|-------------------------------------------------------------|
 //! | `sqlite`   | yes     | the durable store: `zeph-memory-sqlite`                     |
 //! | `command`  | yes     | programs as tasks: `zeph-command`                           |
-//! | `planfile` | no      | plans in TOML or JSON: `zeph-planfile`                      |
-//! | `planner`  | no      | goals, agents, answers: `zeph-planner`, `zeph-llm`, `zeph-sanitizer`; with `planfile` |
-//! | `llm`      | no      | the model services of the world: `zeph-llm-genai`           |
+//! | `planfile` | no      | plans in TOML or JSON: `zeph-planfile`, `zeph-sanitizer`    |
+//! | `planner`  | no      | goals, agents, answers: `zeph-planner`, `zeph-llm`; with `planfile` |
+//! | `llm`      | no      | model services: `zeph-llm-genai`                            |
 //! | `full`     | no      | all of these                                                |
 
 // The seed's program is shown as it was given, with its `main`.
 #![allow(clippy::needless_doctest_main)]
 
 mod dag;
-mod flow;
+pub mod flow;
 mod orchestrator;
 #[cfg(feature = "planner")]
 mod replay;
 
-pub use dag::{AttemptContext, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter};
+// The four ways to run.
+pub use dag::DagScheduler;
+pub use flow::Flow;
+pub use orchestrator::Orchestrator;
+pub use zeph_runtime::Engine;
 
-pub use flow::{
-    After, Durable, Flow, FlowError, FlowReport, Handle, InMemory, Inputs, Keep, Optional, Reader,
-};
-
-pub use zeph_executor::{ErrorClass, TaskError};
+// Graphs and their tasks.
 pub use zeph_graph::{
-    AddError, Answer, AnswerKind, Approval, AskFailure, AskWhy, Attempt, CancelWhy, ContentId,
-    CutHow, CutWhy, Effect, EndingWhy, Entry, FailureAnswer, Fault, Lane, LaneId, LaneUse,
-    OnFailure, Params, Policy, Question, QuestionId, Record, Retry, Rules, RunEnd, RunState, Seq,
-    SkipWhy, Task, TaskGraph, TaskId, TaskState, Timestamp, Topology, Trigger, Work,
-};
-pub use zeph_scheduler::{
-    AttemptCounts, Counts, Event, EventKind, Explanation, Held, InputOutcome, OpenQuestion, Scope,
+    Budget, Effect, OnFailure, OverBudget, Policy, Question, Retry, Task, TaskGraph, TaskId,
+    TaskState, Trigger, Work,
 };
 
-pub use zeph_executor::{Executor, Registry, TaskContext, TaskInput, TaskOutput};
+// Executors.
+pub use zeph_executor::{Executor, Registry, TaskContext, TaskError, TaskInput, TaskOutput};
+
+// Runs.
+pub use zeph_graph::{RunEnd, RunId, RunState, Spent};
 pub use zeph_runtime::{
-    Engine, Events, Limits, RunEvent, RunHandle, RunReport, RuntimeError, Submission,
+    Limits, Owners, QuestionView, RunEvent, RunHandle, RunReport, RunSnapshot, RunView,
+    RuntimeError, Submission, TaskReport,
 };
-pub use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
-#[cfg(any(feature = "planner", feature = "llm"))]
-pub use zeph_llm::{LlmError, LlmProvider, LlmRequest, LlmResponse, provider_fn};
-#[cfg(feature = "planner")]
-pub use zeph_planner::LlmContext;
-#[cfg(feature = "planner")]
-pub use zeph_planner::answer::{Aggregator, DeterministicAggregator, LlmAggregator};
-#[cfg(feature = "planner")]
-pub use zeph_planner::plan::{LlmPlanner, Planner, goal_graph};
-#[cfg(feature = "planner")]
-pub use zeph_sanitizer::{ContentSanitizer, StandardSanitizer, Unsanitized};
+// Stores.
+pub use zeph_memory::{MemoryStore, RawGraphStore};
+#[cfg(feature = "sqlite")]
+pub use zeph_memory_sqlite::SqliteStore;
 
-#[cfg(feature = "planner")]
-pub use orchestrator::{Confirm, Decide, Proposed, Report, TaskResult, Verdict};
-pub use orchestrator::{Orchestrator, OrchestratorBuilder, OrchestratorError, RunSpec};
+// Blocking closures: what the closures of a `DagScheduler` get, and how it ends.
+pub use dag::{AttemptContext, Outcome};
 
-/// Plan files, and what plans may use.
-#[cfg(feature = "planfile")]
-pub mod plan {
-    pub use crate::orchestrator::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
-    #[cfg(feature = "planner")]
-    pub use crate::orchestrator::{command_templates, needs_model};
+// Typed flows.
+pub use flow::{FlowError, FlowReport, FlowRun};
+
+// Plan files and goals.
+#[cfg(feature = "planner")]
+pub use orchestrator::{Confirm, Decision, ProposedPlan};
+pub use orchestrator::{
+    Follower, OrchestratorBuilder, OrchestratorError, RunOutcome, RunResults, RunSpec,
+};
+
+/// Companions of [`DagScheduler`]: closures, handles of tasks, work that the caller does itself.
+pub mod blocking {
+    pub use crate::dag::{
+        AttemptContext, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter,
+    };
 }
 
-#[cfg(feature = "planner")]
-pub use replay::{AttemptReplay, ReplayReport, replay_run};
+/// Following a run for a display: events, questions, and what a stop signal means.
+pub mod follow {
+    pub use crate::orchestrator::{Ask, Follower, Stop, Update};
+    pub use zeph_runtime::{Accepts, Events, QuestionView, RunEvent};
+}
+
+/// Records of a run, and the events and numbers that are made of them.
+pub mod journal {
+    pub use zeph_graph::{
+        AskWhy, Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, QuestionId,
+        Record, Seq, SkipWhy, Timestamp,
+    };
+    pub use zeph_scheduler::{
+        AttemptCounts, Counts, Event, EventKind, Explanation, Held, InputOutcome, OpenQuestion,
+        Scope,
+    };
+}
+
+/// Stores of runs: the port, the store in memory, and SQLite.
+pub mod store {
+    pub use zeph_memory::*;
+    #[cfg(feature = "sqlite")]
+    pub use zeph_memory_sqlite::*;
+}
+
+/// Plans: files, planners, confirmation, and replays of what models did.
+#[cfg(feature = "planfile")]
+pub mod plan {
+    #[cfg(feature = "planner")]
+    pub use crate::orchestrator::{
+        Confirm, Decide, Decision, ProposedPlan, command_templates, needs_model, plan_task,
+    };
+    pub use crate::orchestrator::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
+    #[cfg(feature = "planner")]
+    pub use crate::replay::{AttemptReplay, ReplayReport, replay_run};
+}
 
 // Every layer, whole, under its own name.
 #[cfg(feature = "command")]
@@ -147,11 +219,6 @@ pub use zeph_llm as llm;
 #[cfg(feature = "llm")]
 #[doc(inline)]
 pub use zeph_llm_genai as llm_genai;
-#[doc(inline)]
-pub use zeph_memory as memory;
-#[cfg(feature = "sqlite")]
-#[doc(inline)]
-pub use zeph_memory_sqlite as sqlite;
 #[cfg(feature = "planfile")]
 #[doc(inline)]
 pub use zeph_planfile as planfile;
@@ -160,7 +227,7 @@ pub use zeph_planfile as planfile;
 pub use zeph_planner as planner;
 #[doc(inline)]
 pub use zeph_runtime as runtime;
-#[cfg(feature = "planner")]
+#[cfg(feature = "planfile")]
 #[doc(inline)]
 pub use zeph_sanitizer as sanitizer;
 #[doc(inline)]

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use gate::Gate;
+use zeph_orchestration::journal::{CancelWhy, EventKind, Fault, InputOutcome, Scope, SkipWhy};
 use zeph_orchestration::{
-    AttemptContext, CancelWhy, DagScheduler, EventKind, Fault, InputOutcome, OnFailure, Outcome,
-    Retry, RunEnd, Scope, SkipWhy, Task, TaskError, TaskGraph, TaskState,
+    AttemptContext, DagScheduler, OnFailure, Outcome, Retry, RunEnd, Task, TaskError, TaskGraph,
+    TaskState,
 };
 
 const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -227,7 +228,7 @@ fn an_action_without_code_fails_and_says_what_is_missing() {
 #[test]
 fn one_closure_serves_all_tasks_of_an_action() {
     let mut graph = TaskGraph::new();
-    let params = |n: u32| zeph_orchestration::Params::from_json_text(n.to_string());
+    let params = |n: u32| zeph_orchestration::graph::Params::from_json_text(n.to_string());
     let two = graph.add_task(Task::new("two").action_with("double", params(1)), []);
     let six = graph.add_task(Task::new("six").action_with("double", params(3)), []);
     let own = graph.add_task(Task::new("own").action_with("double", params(3)), []);

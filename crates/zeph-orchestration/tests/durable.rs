@@ -69,7 +69,7 @@ fn a_large_graph_runs_rests_and_recovers_on_a_small_stack() {
 async fn run_and_recover() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("runs.db");
-    // The door for graphs from outside takes it too.
+    // The import of untrusted graphs accepts it too.
     let graph = TaskGraph::try_from(GraphSpec::from(&net())).expect("is valid");
 
     let store = Arc::new(SqliteStore::open(&path).await.expect("opens"));

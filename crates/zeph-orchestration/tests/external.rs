@@ -4,9 +4,9 @@
 use std::sync::mpsc;
 use std::thread;
 
+use zeph_orchestration::journal::{Attempt, CancelWhy, Fault, InputOutcome, Scope};
 use zeph_orchestration::{
-    Attempt, AttemptContext, CancelWhy, DagScheduler, Fault, InputOutcome, OnFailure, Outcome,
-    Retry, RunEnd, Scope, Task, TaskGraph, TaskState,
+    AttemptContext, DagScheduler, OnFailure, Outcome, Retry, RunEnd, Task, TaskGraph, TaskState,
 };
 
 #[test]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore};
+use zeph_orchestration::flow::{Durable, Handle};
+use zeph_orchestration::graph::{AskFailure, Params};
 use zeph_orchestration::runtime::Owners;
 use zeph_orchestration::{
-    AskFailure, Durable, Flow, FlowError, Handle, OnFailure, Params, Question, RunEnd, RunState,
-    RuntimeError, Task, TaskError, Trigger,
+    Flow, FlowError, OnFailure, Question, RunEnd, RunState, RuntimeError, Task, TaskError, Trigger,
 };
 
 #[tokio::test]
@@ -49,11 +50,11 @@ async fn a_question_is_answered_and_its_answer_is_typed() {
     let went = flow.task("go", sure, |sure| async move {
         Ok(if *sure { "went" } else { "stayed" })
     });
-    let (run, report) = flow.start().await.expect("starts");
+    let run = flow.start().await.expect("starts");
     run.until(|snapshot| snapshot.state == RunState::Waiting)
         .await;
     run.answer(1, "y").await.expect("is saved");
-    let report = report.wait(run).await.expect("ends");
+    let report = run.wait().await.expect("ends");
     assert_eq!(*report.get(went).expect("has a value"), "went");
 }
 
@@ -63,7 +64,7 @@ async fn a_durable_flow_goes_on_where_it_was() {
     let made = Arc::new(AtomicU32::new(0));
     let build = || {
         let run = "nightly".parse().expect("is a name");
-        let mut flow = Flow::new().store(Arc::clone(&store), run);
+        let mut flow = Flow::durable(Arc::clone(&store), run);
         let counter = Arc::clone(&made);
         let first = flow.task("make", (), move |()| {
             let counter = Arc::clone(&counter);
@@ -76,15 +77,15 @@ async fn a_durable_flow_goes_on_where_it_was() {
         (flow, last)
     };
     let (flow, _) = build();
-    let (run, _) = flow.start().await.expect("starts");
+    let run = flow.start().await.expect("starts");
     run.until(|snapshot| snapshot.counts.completed == 1).await;
     run.suspend().await.expect("is saved");
     run.wait().await.expect("rests");
 
     let (flow, last) = build();
-    let (run, report) = flow.start().await.expect("goes on");
+    let run = flow.start().await.expect("goes on");
     run.answer(1, "Ada").await.expect("is saved");
-    let report = report.wait(run).await.expect("ends");
+    let report = run.wait().await.expect("ends");
     assert_eq!(*report.get(last).expect("has a value"), "Ada 41");
     assert_eq!(
         made.load(Ordering::SeqCst),
@@ -92,7 +93,7 @@ async fn a_durable_flow_goes_on_where_it_was() {
         "a completed task never runs again"
     );
 
-    let mut other = Flow::new().store(Arc::clone(&store), "nightly".parse().expect("is a name"));
+    let mut other = Flow::durable(Arc::clone(&store), "nightly".parse().expect("is a name"));
     other.task("make", (), |()| async { Ok(1u32) });
     assert!(other.run().await.is_err(), "it was run with another graph");
 }
@@ -120,7 +121,7 @@ async fn a_durable_flow_that_has_ended_still_has_its_values() {
     let made = Arc::new(AtomicU32::new(0));
     for _ in 0..2 {
         let run = "once".parse().expect("is a name");
-        let mut flow = Flow::new().store(Arc::clone(&store), run);
+        let mut flow = Flow::durable(Arc::clone(&store), run);
         let counter = Arc::clone(&made);
         let value = flow.task("make", (), move |()| {
             let counter = Arc::clone(&counter);
@@ -193,14 +194,14 @@ fn a_question_does_not_replace_work_in_silence() {
 fn a_substitute_of_another_type_is_refused() {
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
     let task = Task::new("a").on_failure(OnFailure::Value(Params::from_json_text("\"one\"")));
-    let mut flow = Flow::new().store(store, "refused".parse().expect("is a name"));
+    let mut flow = Flow::durable(store, "refused".parse().expect("is a name"));
     flow.task(task, (), |()| async { Ok(1u32) });
 }
 
 #[tokio::test]
 async fn a_substitute_of_a_durable_flow_reaches_its_dependants() {
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
-    let mut flow = Flow::new().store(store, "instead".parse().expect("is a name"));
+    let mut flow = Flow::durable(store, "instead".parse().expect("is a name"));
     let task = Task::new("a").on_failure(OnFailure::Value(Params::from_json_text("7")));
     let value = flow.task(task, (), |()| async {
         Err::<u32, _>(TaskError::permanent("no"))
@@ -255,7 +256,7 @@ async fn an_input_that_must_be_there_fails_its_task() {
         .trigger(Trigger::AllDone)
         .on_failure(OnFailure::Ask(AskFailure::default()));
     flow.task(last, bad, |bad| async move { Ok(*bad) });
-    let (run, _) = flow.start().await.expect("starts");
+    let run = flow.start().await.expect("starts");
     let snapshot = run
         .until(|snapshot| snapshot.state == RunState::Waiting)
         .await;
@@ -275,18 +276,18 @@ async fn a_number_that_a_person_gives_does_not_name_an_attempt() {
     });
     let seen = Task::new("see").on_failure(OnFailure::Skip);
     let seen = flow.task(seen, slow, |slow| async move { Ok(*slow) });
-    let (run, report) = flow.start().await.expect("starts");
+    let run = flow.start().await.expect("starts");
     run.until(|snapshot| snapshot.state == RunState::Waiting)
         .await;
     run.answer(1, "value:1").await.expect("is saved");
-    let report = report.wait(run).await.expect("ends");
+    let report = run.wait().await.expect("ends");
     assert!(report.get(slow).is_err(), "the first attempt was cut");
     assert!(report.get(seen).is_err(), "its value counts for nobody");
 }
 
 fn waiting_flow(store: &Arc<dyn RawGraphStore>, owners: &Owners) -> Flow<Durable> {
     let run = "shared".parse().expect("is a name");
-    let mut flow = Flow::new().store(Arc::clone(store), run);
+    let mut flow = Flow::durable(Arc::clone(store), run);
     flow.ask::<_, String>("name", (), Question::text("Name?"));
     flow.owners(owners.clone())
 }
@@ -296,7 +297,7 @@ async fn two_live_flows_of_one_name_do_not_steal_from_each_other() {
     let dir = tempfile::tempdir().expect("has a place");
     let owners = Owners::beside(&dir.path().join("runs.db"));
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
-    let (first, report) = waiting_flow(&store, &owners).start().await.expect("starts");
+    let first = waiting_flow(&store, &owners).start().await.expect("starts");
     let second = waiting_flow(&store, &owners).start().await;
     let Err(FlowError::Run(RuntimeError::OwnedElsewhere { run, .. })) = second else {
         panic!("the second was not refused: {second:?}");
@@ -304,7 +305,7 @@ async fn two_live_flows_of_one_name_do_not_steal_from_each_other() {
     assert_eq!(run.as_str(), "shared");
 
     first.answer(1, "Ada").await.expect("is still the owner");
-    let report = report.wait(first).await.expect("ends");
+    let report = first.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));
     let again = waiting_flow(&store, &owners).run().await;
     assert_eq!(again.expect("has ended").end(), Some(RunEnd::Completed));
@@ -315,13 +316,13 @@ async fn a_run_that_came_to_rest_can_be_taken_over() {
     let dir = tempfile::tempdir().expect("has a place");
     let owners = Owners::beside(&dir.path().join("runs.db"));
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
-    let (first, _) = waiting_flow(&store, &owners).start().await.expect("starts");
+    let first = waiting_flow(&store, &owners).start().await.expect("starts");
     first.suspend().await.expect("is saved");
     first.wait().await.expect("rests");
     let second = waiting_flow(&store, &owners).start().await;
-    let (second, report) = second.expect("goes on, though the first handle lives");
+    let second = second.expect("goes on, though the first handle lives");
     second.answer(1, "Ada").await.expect("is saved");
-    let report = report.wait(second).await.expect("ends");
+    let report = second.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));
 }
 
@@ -331,7 +332,7 @@ async fn results_are_read_in_few_calls_and_nothing_is_a_result() {
     let store = FaultyStore::new(MemoryStore::new());
     for round in 0..2 {
         let shared: Arc<dyn RawGraphStore> = Arc::new(store.clone());
-        let mut flow = Flow::new().store(shared, "many".parse().expect("is a name"));
+        let mut flow = Flow::durable(shared, "many".parse().expect("is a name"));
         let values: Vec<_> = (0..TASKS)
             .map(|n| flow.task(format!("t{n}"), (), move |()| async move { Ok(n) }))
             .collect();

@@ -3,7 +3,8 @@
 
 use std::thread;
 
-use zeph_orchestration::{DagScheduler, EventKind, Task, TaskGraph, TaskId};
+use zeph_orchestration::journal::EventKind;
+use zeph_orchestration::{DagScheduler, Task, TaskGraph, TaskId};
 
 fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
     let small = thread::Builder::new().stack_size(64 * 1024);

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate::Gate;
+use zeph_orchestration::journal::{CutHow, EventKind, Fault};
 use zeph_orchestration::{
-    AttemptContext, CutHow, DagScheduler, EventKind, Fault, OnFailure, Outcome, Policy, Retry,
-    RunEnd, Task, TaskError, TaskGraph, TaskState,
+    AttemptContext, DagScheduler, OnFailure, Outcome, Policy, Retry, RunEnd, Task, TaskError,
+    TaskGraph, TaskState,
 };
 
 const FOR_EVER: Duration = Duration::from_secs(3600);

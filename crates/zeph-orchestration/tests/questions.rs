@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use zeph_orchestration::graph::{AskFailure, FailureAnswer, Params};
+use zeph_orchestration::journal::{InputOutcome, QuestionId, SkipWhy};
 use zeph_orchestration::{
-    AskFailure, AttemptContext, DagScheduler, FailureAnswer, InputOutcome, OnFailure, Outcome,
-    Params, Policy, Question, QuestionId, RunEnd, SkipWhy, Task, TaskGraph, TaskState,
+    AttemptContext, DagScheduler, OnFailure, Outcome, Policy, Question, RunEnd, Task, TaskGraph,
+    TaskState,
 };
 
 fn waiting(scheduler: &mut DagScheduler) -> Vec<QuestionId> {
@@ -99,7 +101,7 @@ fn a_default_is_waited_for() {
     let mut graph = TaskGraph::new();
     let answer = Params::from_json_text("42");
     let mut question = Question::text("Which?").default_after(Duration::from_millis(1), answer);
-    question.kind = zeph_orchestration::AnswerKind::Number;
+    question.kind = zeph_orchestration::graph::AnswerKind::Number;
     let ask = graph.add_task(Task::new("ask").question(question), []);
     let mut scheduler = DagScheduler::new(graph);
     while scheduler.tick() {}

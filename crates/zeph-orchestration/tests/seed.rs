@@ -1,9 +1,8 @@
 //! The seed's program, word for word, and what every run has in common.
 #![allow(clippy::unwrap_used)]
 
-use zeph_orchestration::{
-    DagScheduler, EventKind, Outcome, RunEnd, Task, TaskGraph, TaskState, Trigger,
-};
+use zeph_orchestration::journal::EventKind;
+use zeph_orchestration::{DagScheduler, Outcome, RunEnd, Task, TaskGraph, TaskState, Trigger};
 
 /// The program as it was given. It runs as the first example of the crate's documentation.
 const PROGRAM: &str = r#"#![allow(unused)]

@@ -202,7 +202,10 @@ impl Core {
         }
         let report = match error {
             Some(error) => RunReport::cut_off(active.chain.run(), &active.snapshot.borrow(), error),
-            None => RunReport::new(active.chain.run(), &active.scheduler),
+            None => {
+                let questions = active.snapshot.borrow().questions.clone();
+                RunReport::new(active.chain.run(), &active.scheduler, questions)
+            }
         };
         active.done.send_replace(Some(Arc::new(report)));
     }

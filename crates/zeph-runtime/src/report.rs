@@ -1,15 +1,21 @@
 //! Reports: how a run and each of its tasks ended, or where they rest.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
+use zeph_executor::TaskErrorRecord;
 use zeph_graph::{RunEnd, RunId, RunState, Spent, TaskId, TaskState};
 use zeph_scheduler::{AttemptCounts, Counts, Scheduler};
 
 use crate::driver;
+use crate::question::QuestionView;
 use crate::snapshot::RunSnapshot;
 
 /// The state of a run when it is unloaded: at its end, suspended, or cut off from its store.
+///
+/// `Display` is the state, the number of tasks in each state and what the run has spent in one line, then
+/// one line for each failure.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunReport {
@@ -24,6 +30,8 @@ pub struct RunReport {
     /// Every task, in the order of the graph. Empty if the journal could not be written: then
     /// [`RunView`](crate::RunView) reads what was saved.
     pub tasks: Vec<TaskReport>,
+    /// The open questions, oldest first.
+    pub questions: Vec<QuestionView>,
     /// Why the journal could not be written, if it could not.
     pub error: Option<String>,
 }
@@ -48,6 +56,12 @@ impl RunReport {
         self.tasks.iter().find(|task| &*task.name == name)
     }
 
+    /// The tasks that failed, in the order of the graph.
+    pub fn failures(&self) -> impl Iterator<Item = &TaskReport> {
+        let failed = |task: &&TaskReport| matches!(task.state, TaskState::Failed { .. });
+        self.tasks.iter().filter(failed)
+    }
+
     /// A run that was cut off from its store: only what was saved counts.
     pub(crate) fn cut_off(run: &RunId, saved: &RunSnapshot, error: String) -> Self {
         Self {
@@ -56,11 +70,12 @@ impl RunReport {
             counts: saved.counts,
             spent: saved.spent,
             tasks: Vec::new(),
+            questions: saved.questions.clone(),
             error: Some(error),
         }
     }
 
-    pub(crate) fn new(run: &RunId, scheduler: &Scheduler) -> Self {
+    pub(crate) fn new(run: &RunId, scheduler: &Scheduler, questions: Vec<QuestionView>) -> Self {
         let tasks = scheduler.graph().tasks().map(|(id, task)| {
             let view = scheduler.task(id);
             TaskReport {
@@ -70,6 +85,7 @@ impl RunReport {
                 attempts: view.last_attempt().map_or(0, zeph_graph::Attempt::get),
                 attempt_counts: view.attempt_counts(),
                 defined: driver::defined_output(scheduler, id),
+                error: None,
             }
         });
         Self {
@@ -78,6 +94,7 @@ impl RunReport {
             counts: scheduler.counts(),
             spent: scheduler.spent(),
             tasks: tasks.collect(),
+            questions,
             error: None,
         }
     }
@@ -99,4 +116,48 @@ pub struct TaskReport {
     pub attempt_counts: AttemptCounts,
     /// The output, if the definition states it: a substitute or a default answer.
     pub defined: Option<Value>,
+    /// The error of the last attempt of a failed task. Only in a report of
+    /// [`RunView::full_report`](crate::RunView::full_report), which reads the store. Untrusted text.
+    pub error: Option<TaskErrorRecord>,
+}
+
+impl TaskReport {
+    /// Why the task failed in one line: the message of its error, else the kind of the failure. Safe
+    /// to print.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        let TaskState::Failed { why } = self.state else {
+            return None;
+        };
+        let message = self.error.as_ref().map(|error| error.message.as_str());
+        let line = message.and_then(|message| message.lines().next());
+        let line = line.map(|line| zeph_common::escape_terminal(line).into_owned());
+        Some(line.unwrap_or_else(|| why.to_string()))
+    }
+}
+
+impl fmt::Display for RunReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {} {}: ", self.run, self.state.word())?;
+        let counts = self.counts.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<String> = counts
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        match &counts[..] {
+            [] => f.write_str("no tasks")?,
+            counts => f.write_str(&counts.join(", "))?,
+        }
+        if self.spent != Spent::default() {
+            write!(f, ", {}", self.spent)?;
+        }
+        for task in self.failures() {
+            let name = zeph_common::escape_terminal(&task.name);
+            let why = task.failure().unwrap_or_default();
+            write!(f, "\nFAILED {name} (attempt {}): {why}", task.attempts)?;
+        }
+        if let Some(error) = &self.error {
+            write!(f, "\nthe journal could not be written: {error}")?;
+        }
+        Ok(())
+    }
 }

@@ -116,7 +116,37 @@ impl RunView {
     /// The states of the run and of each task.
     #[must_use]
     pub fn report(&self) -> RunReport {
-        RunReport::new(&self.run, &self.scheduler)
+        RunReport::new(&self.run, &self.scheduler, self.questions())
+    }
+
+    /// The same with the errors of failed tasks, which are read from the store.
+    ///
+    /// # Errors
+    /// If the store cannot read them.
+    pub async fn full_report(&self, store: &dyn RawGraphStore) -> Result<RunReport, RuntimeError> {
+        let mut report = self.report();
+        // The last error of each failed task, found in one pass.
+        let mut errors = BTreeMap::new();
+        for entry in &self.entries {
+            if let Record::AttemptFailed { task, error, .. } = entry.record {
+                errors.insert(task, error);
+            }
+        }
+        let failed =
+            |task: &TaskId| matches!(self.scheduler.task(*task).state(), TaskState::Failed { .. });
+        let ids = errors.iter().filter(|(task, _)| failed(task));
+        let ids: Vec<ContentId> = ids.filter_map(|(_, error)| *error).collect();
+        let parts = contents(store, &self.run, &ids).await?;
+        let parts: BTreeMap<ContentId, Content> =
+            parts.into_iter().map(|part| (part.id, part)).collect();
+        for task in &mut report.tasks {
+            let id = errors.get(&task.id).copied().flatten();
+            let part = id
+                .filter(|_| failed(&task.id))
+                .and_then(|id| parts.get(&id));
+            task.error = part.and_then(|part| serde_json::from_slice(&part.bytes).ok());
+        }
+        Ok(report)
     }
 
     /// The open questions, oldest first, without error texts.

@@ -1,63 +1,35 @@
-//! Confirming a plan: which question is about one, and what a person can answer.
+//! Confirmation of a plan: how it is shown, and the commands that answer.
 
-use zeph_graph::Work;
-use zeph_memory::RawGraphStore;
-use zeph_planner::plan::{ADOPT, AdoptParams, PlanOutput};
-use zeph_runtime::RunView;
+use zeph_planner::plan::PlanOutput;
+use zeph_runtime::{Accepts, QuestionView};
 
 use super::shown::Proposal;
 use crate::out::{Channel, quoted};
 use crate::read::page::Page;
 
-/// A plan that waits for a person's word.
-pub(crate) struct Confirm {
-    /// The plan as it is shown.
-    pub(crate) text: String,
-    /// The plan as it is edited.
-    pub(crate) file: String,
-}
-
-/// The task whose plan a question is about; none if it is about something else.
-pub(crate) fn plan_of(view: &RunView, question: &str) -> Option<String> {
-    view.graph().tasks().find_map(|(_, task)| {
-        let Work::Action { name, params } = task.work() else {
-            return None;
-        };
-        if **name != *ADOPT {
-            return None;
-        }
-        let params: AdoptParams = serde_json::from_value(params.to_value().ok()?).ok()?;
-        (params.confirm.as_deref() == Some(question)).then_some(params.plan)
-    })
-}
-
-/// The plan that a question is about.
-pub(crate) async fn read(
-    store: &dyn RawGraphStore,
-    view: &RunView,
-    question: &str,
-    channel: Channel,
-) -> Option<Confirm> {
-    let plan = view.task(&plan_of(view, question)?).ok()?;
-    let output = view.output(store, plan).await.ok()??;
-    let output: PlanOutput = serde_json::from_value(output.value.clone()).ok()?;
-    let proposal = Proposal(output);
+/// A plan as it is shown before it runs.
+pub(crate) fn text(plan: PlanOutput, channel: Channel) -> String {
     let mut page = Page::behind(channel.label);
-    proposal.tell(&mut page);
-    Some(Confirm {
-        text: page.into_text().trim_end().to_owned(),
-        file: proposal.0.plan_file,
-    })
+    Proposal(plan).render(&mut page);
+    page.into_text().trim_end().to_owned()
 }
 
-/// What to type from anywhere, and what for.
+/// Shortens a question about a plan that is shown with it: what was wrong with the last answer stays.
+pub(crate) fn shorten(question: &mut QuestionView) {
+    let wrong = question.text.rsplit_once("\n\n").map(|(why, _)| why);
+    let wrong = wrong.map(|why| format!("{why} "));
+    question.text = format!("{}Run this plan?", wrong.unwrap_or_default());
+    question.accepts = Accepts::Choice(vec!["approve".to_owned()]);
+}
+
+/// The commands that answer, each with what it does.
 pub(crate) fn commands(run: &str, question: u32, suffix: &str) -> [(String, String); 3] {
     let answer = |text: &str| format!("zeph answer {run} {question} {}{suffix}", quoted(text));
     [
         (answer("approve"), "run the plan".to_owned()),
         (
             answer("reject: make it smaller"),
-            "have it planned anew, heeding this".to_owned(),
+            "plan the goal again, with this feedback".to_owned(),
         ),
         (
             answer("@plan.toml"),

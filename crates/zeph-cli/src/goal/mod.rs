@@ -10,25 +10,25 @@ use std::path::PathBuf;
 use zeph_orchestration::{Confirm, RunSpec};
 
 use crate::args::DoArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, ModelConfig, PLAYED};
+use crate::llm::{self, ModelConfig, SCRIPTED_LABEL};
 use crate::out::{self, Channel};
-use crate::run::{self, Manner};
+use crate::run::{self, FollowOptions};
 
-pub(crate) async fn run(cx: &Cx, args: &DoArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError> {
     let goal = goal_of(&args.goal)?;
     let models = ModelConfig::from_settings(cx, args.scripted)?;
     let folder = current_folder()?;
-    let manner = Manner {
+    let options = FollowOptions {
         is_kept: !args.no_db,
         is_interactive: !cx.json() && out::is_interactive(),
         grace: cx.config().suspend_grace,
         channel: Channel {
             to_stderr: true,
-            label: if args.scripted { PLAYED } else { "" },
+            label: if args.scripted { SCRIPTED_LABEL } else { "" },
         },
-        ..Manner::default()
+        ..FollowOptions::default()
     };
     let confirm = if args.yes {
         Confirm::Never
@@ -43,7 +43,7 @@ pub(crate) async fn run(cx: &Cx, args: &DoArgs) -> Result<Exit, CliError> {
     for (key, value) in models.metadata() {
         spec = spec.metadata(key, value);
     }
-    run::begin(cx, builder, spec, manner).await
+    run::begin(cx, builder, spec, options).await
 }
 
 /// The current folder, as an absolute path.
@@ -61,7 +61,7 @@ fn goal_of(text: &str) -> Result<&str, CliError> {
     if goal.is_empty() {
         return Err(CliError::new(Exit::Usage, "the goal is empty")
             .code("no_goal")
-            .help("say what is to be reached, as in zeph do \"Summarise the open issues\""));
+            .help("describe the goal, as in zeph do \"Summarise the open issues\""));
     }
     Ok(goal)
 }

@@ -1,4 +1,4 @@
-//! `zeph plan`: a goal becomes a plan that is shown and kept in a file, and nothing is run.
+//! `zeph plan`: a plan for a goal, shown or written to a file; nothing is run.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write as _};
@@ -14,14 +14,14 @@ use zeph_planner::plan::{PlanError, PlanEvent, PlanFailure, PlanFinding, PlanOut
 use super::goal_of;
 use super::shown::Proposal;
 use crate::args::{Picture, PlanArgs};
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, ModelConfig, PLAYED};
+use crate::llm::{self, ModelConfig, SCRIPTED_LABEL};
 use crate::out::{self, Channel, Tone};
 use crate::read::page::Page;
 use crate::run;
 
-pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &PlanArgs) -> Result<Exit, CliError> {
     let goal = goal_of(&args.goal)?;
     let models = ModelConfig::from_settings(cx, args.scripted)?;
     if let Some(path) = args.output.as_deref().filter(|_| !args.force)
@@ -30,12 +30,12 @@ pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
         return Err(is_there(path));
     }
     if let Some(path) = &args.output {
-        // Told before a model is paid for a plan that would be lost.
+        // FlagOverrides before a model is paid for a plan that would be lost.
         writable(path)?;
     }
     let channel = Channel {
         to_stderr: false,
-        label: if args.scripted { PLAYED } else { "" },
+        label: if args.scripted { SCRIPTED_LABEL } else { "" },
     };
     let folder = super::current_folder()?;
     let orchestrator = llm::with_models(cx, &models, &folder)?.build()?;
@@ -63,14 +63,14 @@ pub(crate) async fn run(cx: &Cx, args: &PlanArgs) -> Result<Exit, CliError> {
     Ok(Exit::Completed)
 }
 
-/// Follows the planner; what happens on the way is told to whoever watches.
+/// Follows the planner, and prints its progress on a terminal.
 async fn make(
     mut stream: zeph_planner::plan::PlanStream,
     channel: Channel,
     watched: bool,
 ) -> Result<PlanOutput, CliError> {
     let mut cached = false;
-    let tell = |text: String| {
+    let render = |text: String| {
         if watched {
             let text = zeph_common::escape_terminal(&text).into_owned();
             out::note_line(channel.labelled(&Tone::Quiet.paint(text)));
@@ -79,17 +79,17 @@ async fn make(
     while let Some(event) = stream.next().await {
         match event {
             PlanEvent::Asked { provider, call } => {
-                tell(format!("asking {provider} for a plan (call {call})"));
+                render(format!("asking {provider} for a plan (call {call})"));
             }
-            PlanEvent::Proposed { name, .. } => tell(format!("  {name}")),
+            PlanEvent::Proposed { name, .. } => render(format!("  {name}")),
             PlanEvent::Repaired(_) => {}
             PlanEvent::Rejected { diagnostics } => {
                 let count = diagnostics.len();
-                tell(format!("the plan has {count} problems; asking again"));
+                render(format!("the plan has {count} problems; asking again"));
             }
-            PlanEvent::FellBack { why } => tell(format!("falling back: {why}")),
+            PlanEvent::FellBack { why } => render(format!("falling back: {why}")),
             PlanEvent::Cached => cached = true,
-            PlanEvent::Warned { what } => tell(what),
+            PlanEvent::Warned { what } => render(what),
             PlanEvent::Done(plan) => return Ok(PlanOutput::new(*plan, cached)),
             PlanEvent::Failed(error) => return Err(failed(&error)),
         }
@@ -100,7 +100,7 @@ async fn make(
     ))
 }
 
-/// Why there is no plan: what is wrong, and what would help.
+/// The error for a goal without a plan.
 fn failed(error: &PlanError) -> CliError {
     let too_costly = |one: &Diagnostic| one.code == code::TOO_COSTLY;
     let too_costly = !error.diagnostics().is_empty() && error.diagnostics().iter().all(too_costly);
@@ -119,7 +119,7 @@ fn failed(error: &PlanError) -> CliError {
     for problem in problems.iter().take(20) {
         message.push_str(&format!("\n  {problem}"));
     }
-    let mut told = CliError::new(exit, message)
+    let mut failure = CliError::new(exit, message)
         .code(error.failure.word())
         .help(if too_costly {
             "allow more with --budget-tokens or --budget-usd, or ask for less"
@@ -129,15 +129,15 @@ fn failed(error: &PlanError) -> CliError {
     let problems = problems
         .iter()
         .map(|one| serde_json::json!(PlanFinding::from(one)));
-    told.diagnostics = problems.collect();
-    told
+    failure.diagnostics = problems.collect();
+    failure
 }
 
 fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel, flags: &str) {
     match args.format {
         Picture::Tree => {
             let mut page = Page::behind(channel.label);
-            proposal.tell(&mut page);
+            proposal.render(&mut page);
             out::line(channel.labelled(page.into_text().trim_end()));
         }
         // Pictures are for programs; a label would spoil them.
@@ -184,7 +184,7 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel, flags: &str) {
 }
 
 /// The flags that say which model this was: without them the next command has none, or another one.
-fn flags(cx: &Cx, scripted: bool) -> String {
+fn flags(cx: &AppContext, scripted: bool) -> String {
     let config = cx.config();
     let path = |path: &PathBuf| path.to_string_lossy().into_owned();
     let given = [

@@ -1,4 +1,4 @@
-//! A plan as people look at it before it runs: tree, tasks, estimate, what was mended, what to look at.
+//! A plan as it is shown before it runs: tree, tasks, estimate, repairs, warnings.
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
@@ -11,7 +11,7 @@ use zeph_planner::plan::{FindingKind, PlanCompiler as _, PlanOutput};
 use crate::read::page::Page;
 use crate::validate;
 
-/// The bytes of what a task is about.
+/// The bytes of a task's description.
 const ABOUT_BYTES: usize = 160;
 
 /// A plan before it runs.
@@ -24,7 +24,7 @@ impl Proposal {
         TaskGraph::try_from(spec).ok()
     }
 
-    pub(crate) fn tell(&self, page: &mut Page) {
+    pub(crate) fn render(&self, page: &mut Page) {
         let graph = self.graph();
         let metadata = graph.as_ref().map(TaskGraph::metadata);
         if let Some(goal) = metadata.and_then(|metadata| metadata.get("goal")) {

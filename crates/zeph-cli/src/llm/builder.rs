@@ -8,13 +8,13 @@ use zeph_subagent::{AgentCatalog, AgentReader};
 
 use super::setup::ModelConfig;
 use super::tools;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::problems;
 
 /// A builder with settings and commands, for runs that ask no model.
-pub(crate) fn base_builder(cx: &Cx) -> OrchestratorBuilder {
+pub(crate) fn base_builder(cx: &AppContext) -> OrchestratorBuilder {
     Orchestrator::builder()
         .settings(cx.config.clone())
         .commands(|command| command)
@@ -22,7 +22,7 @@ pub(crate) fn base_builder(cx: &Cx) -> OrchestratorBuilder {
 
 /// The builder with the models of a run. Agents read files of `folder`.
 pub(crate) fn with_models(
-    cx: &Cx,
+    cx: &AppContext,
     models: &ModelConfig,
     folder: &Path,
 ) -> Result<OrchestratorBuilder, CliError> {

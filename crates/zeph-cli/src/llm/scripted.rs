@@ -86,7 +86,7 @@ fn work(request: &LlmRequest) -> String {
     )
 }
 
-/// One statement for each result that is told, each with its source.
+/// One statement for each result of the prompt, each with its source.
 fn answer(request: &LlmRequest) -> String {
     let asked = last(request);
     let goal = goal(request);

@@ -9,7 +9,7 @@ use zeph_llm_genai::{GenaiProvider, Timeouts, services, usual_key_variable};
 
 use super::scripted;
 use super::setup::{ModelConfig, service_of};
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
 
@@ -21,7 +21,7 @@ pub(crate) struct Service {
 
 impl ModelConfig {
     /// The provider of the default model.
-    pub(crate) fn service(&self, cx: &Cx) -> Result<Service, CliError> {
+    pub(crate) fn service(&self, cx: &AppContext) -> Result<Service, CliError> {
         if self.is_scripted() {
             return Ok(Service {
                 default: Arc::new(scripted::provider()),
@@ -42,7 +42,7 @@ impl ModelConfig {
     /// A provider for that model. The address is of the default model's service only.
     fn provider(
         &self,
-        cx: &Cx,
+        cx: &AppContext,
         name: &str,
         prices: Option<Prices>,
     ) -> Result<Arc<dyn LlmProvider>, CliError> {
@@ -86,7 +86,11 @@ impl ModelConfig {
     }
 
     /// A provider for a model that an agent names.
-    pub(super) fn named(&self, cx: &Cx, name: &str) -> Result<Arc<dyn LlmProvider>, CliError> {
+    pub(super) fn named(
+        &self,
+        cx: &AppContext,
+        name: &str,
+    ) -> Result<Arc<dyn LlmProvider>, CliError> {
         self.provider(cx, name, is_own(name).then_some(Prices::FREE))
     }
 }

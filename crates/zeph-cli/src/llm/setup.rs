@@ -1,4 +1,4 @@
-//! Setup: what a run works with, as settings say it and as it is stored with the run.
+//! Which models, agents and prompts a run uses, from the settings or as stored with the run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use zeph_config::Origin;
 use zeph_graph::{TaskGraph, Work};
 use zeph_planner::plan::PLAN;
 
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out::Channel;
 
-/// Where a run's metadata say what it works with.
+/// The keys of a graph's metadata that hold them.
 mod keys {
     pub(super) const MODEL: &str = "llm_model";
     pub(super) const BASE_URL: &str = "llm_base_url";
@@ -21,11 +21,11 @@ mod keys {
     pub(super) const PROMPTS: &str = "llm_prompts";
 }
 
-/// The model of runs that are played.
+/// The name of the scripted model.
 pub(crate) const SCRIPTED: &str = "scripted";
 
-/// Stands in front of every line about such a run.
-pub(crate) const PLAYED: &str = "[scripted]";
+/// The label of each line about such a run.
+pub(crate) const SCRIPTED_LABEL: &str = "[scripted]";
 
 /// Which model is asked, where, and whose prompts and agents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,39 +33,39 @@ pub(crate) struct ModelConfig {
     /// `service::model`, or [`SCRIPTED`].
     pub(crate) model: String,
     pub(crate) base_url: Option<String>,
-    /// Whether a key may go to that address: a project's file, which may come from anybody, is not
-    /// enough to send a person's key somewhere.
+    /// Whether a key may be sent to that address. The address of a project's file, which may have been
+    /// written by anyone, gets no key.
     pub(crate) sends_keys: bool,
     pub(crate) agents: Option<PathBuf>,
     pub(crate) prompts: Option<PathBuf>,
-    /// Nobody is asked: what was said is on a tape, so no key is needed.
+    /// The model is replayed from a recording, so no key is needed.
     pub(crate) replayed: bool,
 }
 
 impl ModelConfig {
-    /// What the settings say. A played run needs no model.
-    pub(crate) fn from_settings(cx: &Cx, scripted: bool) -> Result<Self, CliError> {
+    /// The models of the settings. A scripted run needs no model.
+    pub(crate) fn from_settings(cx: &AppContext, scripted: bool) -> Result<Self, CliError> {
         Self::resolve(cx, scripted, &BTreeMap::new())
     }
 
-    /// What a stored run was begun with; what is said here and now goes before it.
-    pub(crate) fn stored(cx: &Cx, graph: &TaskGraph) -> Result<Self, CliError> {
+    /// The models of a stored run; flags and variables override them.
+    pub(crate) fn stored(cx: &AppContext, graph: &TaskGraph) -> Result<Self, CliError> {
         let metadata = graph.metadata();
         let scripted = metadata
             .get(keys::MODEL)
             .is_some_and(|model| model == SCRIPTED);
-        Self::resolve(cx, scripted && !cx.is_told("llm.model"), metadata)
+        Self::resolve(cx, scripted && !cx.is_explicit("llm.model"), metadata)
     }
 
     fn resolve(
-        cx: &Cx,
+        cx: &AppContext,
         scripted: bool,
         stored: &BTreeMap<String, String>,
     ) -> Result<Self, CliError> {
         let config = cx.config();
-        // Told here and now, then as the run was begun, then the files.
+        // Flags and variables, then the stored run, then the settings files.
         let pick = |key: &str, at: &str, set: Option<String>| match stored.get(at) {
-            Some(text) if !cx.is_told(key) => Some(text.clone()),
+            Some(text) if !cx.is_explicit(key) => Some(text.clone()),
             Some(_) | None => set,
         };
         let path = |path: &PathBuf| {
@@ -97,7 +97,7 @@ impl ModelConfig {
         let is_same = begun_with.is_none_or(|begun| service_of(begun) == service_of(&model));
         let stored_url = stored.get(keys::BASE_URL).or(stored.get(keys::PROJECT_URL));
         let stored_url = stored_url.filter(|_| is_same);
-        let (base_url, sends_keys) = match stored_url.filter(|_| !cx.is_told("llm.base_url")) {
+        let (base_url, sends_keys) = match stored_url.filter(|_| !cx.is_explicit("llm.base_url")) {
             Some(url) => (Some(url.clone()), stored.contains_key(keys::BASE_URL)),
             None => (config.llm.base_url.clone(), !from_project),
         };
@@ -136,8 +136,8 @@ impl ModelConfig {
     }
 }
 
-/// Where the story of that run is told: a run for a goal keeps stdout for its answer, and what is
-/// played says so on every line.
+/// Where the lines of that run are printed: a run for a goal reserves stdout for its answer, and a
+/// scripted run has a label.
 pub(crate) fn channel(graph: &TaskGraph) -> Channel {
     let played = graph
         .metadata()
@@ -145,7 +145,7 @@ pub(crate) fn channel(graph: &TaskGraph) -> Channel {
         .is_some_and(|model| model == SCRIPTED);
     Channel {
         to_stderr: has_answer(graph),
-        label: if played { PLAYED } else { "" },
+        label: if played { SCRIPTED_LABEL } else { "" },
     }
 }
 
@@ -165,6 +165,6 @@ fn no_model() -> CliError {
         .code("no_model")
         .help(
             "name one with --model, as in --model ollama::qwen3:8b, with llm.model in zeph.toml,\n\
-             or with ZEPH_LLM_MODEL; `zeph do --scripted GOAL` plays the whole flow without a model",
+             or with ZEPH_LLM_MODEL; `zeph do --scripted GOAL` needs no model",
         )
 }

@@ -4,10 +4,10 @@ use zeph_runtime::Request;
 
 use super::ask;
 use crate::args::AnswerArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 
-pub(crate) async fn run(cx: &Cx, args: &AnswerArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, CliError> {
     let text = text_of(&args.text)?;
     let (store, run) = ask::open(cx, Some(&args.run)).await?;
     let request = Request::Answer {
@@ -18,7 +18,7 @@ pub(crate) async fn run(cx: &Cx, args: &AnswerArgs) -> Result<Exit, CliError> {
     ask::send(cx, &store, &run, &request, &done).await
 }
 
-/// The answer itself: what a file has behind `@`, or the text.
+/// The text of the answer, or of the file behind `@`.
 fn text_of(text: &str) -> Result<String, CliError> {
     if let Some(text) = text.strip_prefix("@@") {
         return Ok(format!("@{text}"));

@@ -1,4 +1,4 @@
-//! Requests: asking something of a run, and telling where the request ended up.
+//! Sends a request to a run, and prints whether it was applied or saved for later.
 
 use serde_json::json;
 use zeph_graph::RunId;
@@ -7,24 +7,27 @@ use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::{Delivery, Owners, Request, ask};
 
 use super::page::Page;
-use super::status;
-use crate::cx::{Cx, now};
+use super::pick;
+use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
 use crate::out;
 
 /// Opens the database and finds the run; without a name the newest that is open.
-pub(crate) async fn open(cx: &Cx, run: Option<&str>) -> Result<(SqliteStore, RunId), CliError> {
+pub(crate) async fn open(
+    cx: &AppContext,
+    run: Option<&str>,
+) -> Result<(SqliteStore, RunId), CliError> {
     let store = cx.open_existing_store().await?;
     let run = match run {
         Some(text) => cx.find_run(&store, text).await?,
-        None => status::newest(&store, Some(true)).await?,
+        None => pick::newest(&store, Some(true)).await?,
     };
     Ok((store, run))
 }
 
-/// Sends a request and says what became of it. `done` is what to say when it was taken.
+/// Sends a request and prints the delivery. `done` is printed when the request was applied.
 pub(crate) async fn send(
-    cx: &Cx,
+    cx: &AppContext,
     store: &SqliteStore,
     run: &RunId,
     request: &Request,
@@ -59,9 +62,11 @@ async fn deliver(
 fn words(delivery: Delivery, run: &RunId, done: &str) -> String {
     match delivery {
         Delivery::Accepted => done.to_owned(),
-        Delivery::Stale => format!("nothing to change in run {run}: that is over already"),
+        Delivery::Stale => format!("nothing to change in run {run}: it has that state already"),
         Delivery::Posted(_) => {
-            format!("noted; nobody owns the run now: `zeph resume {run}` takes it up")
+            format!(
+                "saved; the run is not active, and the request is applied by `zeph resume {run}`"
+            )
         }
     }
 }
@@ -76,11 +81,11 @@ mod tests {
     fn every_delivery_says_what_became_of_it() {
         let run = "r1".parse().unwrap();
         assert_eq!(words(Delivery::Accepted, &run, "done"), "done");
-        assert!(words(Delivery::Stale, &run, "done").contains("over already"));
+        assert!(words(Delivery::Stale, &run, "done").contains("already"));
         let posted = words(Delivery::Posted(RequestId::new(7)), &run, "done");
         assert_eq!(
             posted,
-            "noted; nobody owns the run now: `zeph resume r1` takes it up"
+            "saved; the run is not active, and the request is applied by `zeph resume r1`"
         );
     }
 }

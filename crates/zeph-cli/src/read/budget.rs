@@ -1,4 +1,4 @@
-//! `zeph budget`: what a run has spent and may spend, and setting what it may.
+//! `zeph budget`: shows spending and budget of a run, or sets the budget.
 
 use serde_json::json;
 use zeph_config::Layers;
@@ -6,18 +6,16 @@ use zeph_graph::{Budget, Usd};
 use zeph_runtime::{Request, RunView};
 
 use super::ask;
+use super::hints;
 use super::money::{budget_json, spent_json};
 use super::page::Page;
 use crate::args::BudgetRef;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::problems;
 
-/// The tokens of a few calls.
-const FEW_CALLS: u64 = 20_000;
-
-pub(crate) async fn run(cx: &Cx, args: &BudgetRef) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &BudgetRef) -> Result<Exit, CliError> {
     if args.tokens.is_none() && args.usd.is_none() {
         return show(cx, &args.run).await;
     }
@@ -49,16 +47,16 @@ fn limits(args: &BudgetRef) -> Result<(Option<u64>, Option<u64>), CliError> {
         .resolve()
         .map_err(|found| problems::error("the budget", "bad_budget", &found))?;
     let budget = resolved.config.budget;
-    let told = |text: &Option<String>, limit: Option<u64>| {
+    let limit_of = |text: &Option<String>, limit: Option<u64>| {
         text.as_ref().map(|_| limit.unwrap_or(u64::MAX))
     };
     Ok((
-        told(&args.tokens, budget.tokens),
-        told(&args.usd, budget.usd),
+        limit_of(&args.tokens, budget.tokens),
+        limit_of(&args.usd, budget.usd),
     ))
 }
 
-async fn show(cx: &Cx, run: &str) -> Result<Exit, CliError> {
+async fn show(cx: &AppContext, run: &str) -> Result<Exit, CliError> {
     let store = cx.open_store_read_only().await?;
     let run = cx.find_run(&store, run).await?;
     let view = RunView::load(&store, &run).await?;
@@ -118,29 +116,11 @@ async fn show(cx: &Cx, run: &str) -> Result<Exit, CliError> {
         } else {
             "allows it more"
         };
-        page.heading(format!("`zeph budget {run} {}` {what}", more(&view)));
+        page.heading(format!(
+            "`zeph budget {run} {}` {what}",
+            hints::more_budget(&view)
+        ));
     }
     page.print();
     Ok(Exit::Completed)
-}
-
-/// Flags that allow a few more calls, as an example of what could be typed.
-pub(crate) fn more(view: &RunView) -> String {
-    let (budget, spent) = (view.scheduler.budget(), view.scheduler.spent());
-    let twice = |limit: u64, spent: u64| limit.max(spent).saturating_mul(2);
-    let mut flags = Vec::new();
-    if let Some(limit) = budget.tokens() {
-        // Before a call its request and the longest answer must fit; that is some thousands.
-        let tokens = twice(limit, spent.tokens).max(spent.tokens.saturating_add(FEW_CALLS));
-        flags.push(format!("--tokens {tokens}"));
-    }
-    if let Some(limit) = budget.micro_usd() {
-        let usd = Usd(twice(limit, spent.micro_usd).max(1));
-        flags.push(format!("--usd {usd}"));
-    }
-    if flags.is_empty() {
-        // A task has a limit of its own, or none has any.
-        return "--tokens N".to_owned();
-    }
-    flags.join(" ")
 }

@@ -1,13 +1,13 @@
-//! `zeph cancel`: ending a task, a task with what depends on it, or a run.
+//! `zeph cancel`: cancels a task, a task with its dependants, or a run.
 
 use zeph_runtime::Request;
 
 use super::ask;
 use crate::args::CancelArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 
-pub(crate) async fn run(cx: &Cx, args: &CancelArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &CancelArgs) -> Result<Exit, CliError> {
     let (store, run) = ask::open(cx, Some(&args.run)).await?;
     let request = Request::Cancel {
         task: args.task.clone(),

@@ -6,13 +6,13 @@ use zeph_memory::RawGraphStore as _;
 
 use super::page::Page;
 use crate::args::DeleteArgs;
-use crate::cx::{Cx, now};
+use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
 use crate::out;
 
-pub(crate) async fn run(cx: &Cx, args: &DeleteArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliError> {
     let store = cx.open_existing_store().await?;
-    // In full: what is deleted does not come back, so a beginning is not enough.
+    // The name in full: a deleted run cannot be restored.
     let Ok(run) = args.run.parse::<RunId>() else {
         return Err(CliError::new(
             Exit::Usage,
@@ -35,7 +35,7 @@ pub(crate) async fn run(cx: &Cx, args: &DeleteArgs) -> Result<Exit, CliError> {
         )
         .code("open")
         .help(format!(
-            "`zeph cancel {run}` ends it; if nobody owns it, `zeph resume {run}` takes that up"
+            "`zeph cancel {run}` ends it; if the run is not active, `zeph resume {run}` applies the request"
         )));
     }
     let owner = format!("pid {} (delete)", std::process::id());

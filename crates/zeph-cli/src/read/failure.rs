@@ -1,4 +1,4 @@
-//! Failures: what executors said when attempts failed, read from the store and told in full.
+//! Failures: the errors of attempts, read from the store and shown in full.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(crate) async fn read(
 }
 
 /// Tells an error: its message, its causes, and the facts that came with it.
-pub(crate) fn tell(page: &mut Page, indent: usize, error: &TaskErrorRecord) {
+pub(crate) fn render(page: &mut Page, indent: usize, error: &TaskErrorRecord) {
     page.block(indent, &format!("{} [{}]", error.message, error.code));
     for cause in &error.chain {
         page.block(indent + 2, &format!("caused by: {cause}"));
@@ -69,19 +69,19 @@ fn detail(page: &mut Page, indent: usize, name: &str, value: &Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::tell;
+    use super::render;
     use crate::read::page::Page;
     use serde_json::json;
     use zeph_executor::{TaskError, TaskErrorRecord};
 
     #[test]
-    fn an_error_is_told_with_causes_and_facts() {
+    fn an_error_shows_its_causes_and_facts() {
         let error = TaskError::permanent("cannot fetch\x1b[2J")
             .with_code("http")
             .with_source("connection refused")
             .with_detail(json!({ "exit": 3, "stderr": "one\ntwo\n", "empty": "" }));
         let mut page = Page::of_width(None);
-        tell(&mut page, 2, &TaskErrorRecord::from(&error));
+        render(&mut page, 2, &TaskErrorRecord::from(&error));
         let wanted = "  cannot fetch [http]\n    caused by: connection refused\n    exit: 3\n    stderr:\n      one\n      two\n";
         assert_eq!(page.into_text(), wanted);
     }

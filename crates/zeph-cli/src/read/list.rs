@@ -10,13 +10,13 @@ use super::owner::is_interrupted;
 use super::page::Page;
 use super::time::{ago, micros};
 use crate::args::ListArgs;
-use crate::cx::{Cx, now};
+use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
 use crate::out;
 
-pub(crate) async fn run(cx: &Cx, args: &ListArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &ListArgs) -> Result<Exit, CliError> {
     let path = cx.db()?;
-    // Anything but a clear no is left to the store: unreadable is never "no runs".
+    // Other problems are reported by the store: an unreadable database is not an empty one.
     let lines = if let Ok(false) = path.try_exists() {
         Vec::new()
     } else {
@@ -55,7 +55,7 @@ const fn nothing(args: &ListArgs) -> &'static str {
     }
 }
 
-/// A run, and whether its process went away under it.
+/// A run, and whether its process ended before it did.
 struct Line {
     row: RunRow,
     interrupted: bool,
@@ -74,11 +74,11 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
     match &open[..] {
         [] => {}
         [only] => page.heading(format!(
-            "open: `zeph status {0}` tells what it waits for, `zeph resume {0}` goes on with it",
+            "open: `zeph status {0}` shows what it waits for, `zeph resume {0}` continues it",
             only.row.run
         )),
         many => page.heading(format!(
-            "{} are open: `zeph status RUN` tells what a run waits for, `zeph resume RUN` goes on with it",
+            "{} are open: `zeph status RUN` shows what a run waits for, `zeph resume RUN` continues it",
             many.len()
         )),
     }
@@ -194,7 +194,7 @@ RUN  STATE        TASKS  STARTED    TOOK  SPENT                    GOAL
 r2   interrupted  -      3 min ago  -     -                        a\\r\\nb
 r1   timed out    11/12  3 min ago  2.5s  1200 tokens, 0.0025 USD  Weekly report
 
-open: `zeph status r2` tells what it waits for, `zeph resume r2` goes on with it
+open: `zeph status r2` shows what it waits for, `zeph resume r2` continues it
 ";
         assert_eq!(page.into_text(), wanted);
         let json = lines[1].to_json();

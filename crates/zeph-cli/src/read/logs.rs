@@ -1,4 +1,4 @@
-//! `zeph logs`: what the attempts of a run, or of one task, logged.
+//! `zeph logs`: the logs of the attempts of a run, or of one task.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
@@ -7,14 +7,14 @@ use zeph_graph::{ContentId, TaskId, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::RunView;
 
+use super::explain;
 use super::page::Page;
-use super::reason;
 use crate::args::LogsArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
 
-pub(crate) async fn run(cx: &Cx, args: &LogsArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliError> {
     let store = cx.open_store_read_only().await?;
     let run = cx.find_run(&store, &args.run).await?;
     let view = RunView::load(&store, &run).await?;
@@ -33,7 +33,7 @@ pub(crate) async fn run(cx: &Cx, args: &LogsArgs) -> Result<Exit, CliError> {
     };
     print(&store, &view, &logs, manner).await?;
     if manner != Manner::Json {
-        tell_missing(&view, only, logs.is_empty());
+        render_missing(&view, only, logs.is_empty());
     }
     Ok(Exit::Completed)
 }
@@ -124,7 +124,7 @@ async fn print(
     for log in logs {
         let streams = view.logs(store, log.content).await?;
         let alone = logs.len() == 1 && streams.len() == 1;
-        let task = reason::name(view, log.task);
+        let task = explain::name(view, log.task);
         for (stream, bytes) in streams {
             if manner == Manner::Json {
                 let text = String::from_utf8_lossy(&bytes);
@@ -179,7 +179,7 @@ fn raw(bytes: &[u8], alone: bool) -> Result<(), CliError> {
 }
 
 /// Says on stderr why there is less than was asked for.
-fn tell_missing(view: &RunView, only: Option<TaskId>, none: bool) {
+fn render_missing(view: &RunView, only: Option<TaskId>, none: bool) {
     let running = match only {
         Some(task) => matches!(
             view.scheduler.task(task).state(),
@@ -188,7 +188,7 @@ fn tell_missing(view: &RunView, only: Option<TaskId>, none: bool) {
         None => view.scheduler.counts().in_flight() > 0,
     };
     let who = only.map_or(format!("run {}", view.run), |task| {
-        zeph_common::escape_terminal(reason::name(view, task)).into_owned()
+        zeph_common::escape_terminal(explain::name(view, task)).into_owned()
     });
     if running {
         out::note_line(format!(
@@ -204,9 +204,9 @@ fn no_attempt(view: &RunView, only: Option<TaskId>, wanted: u32) -> CliError {
     let message = match (only, last) {
         (Some(task), Some(last)) => format!(
             "{} has no attempt {wanted}: its last one is {last}",
-            reason::name(view, task)
+            explain::name(view, task)
         ),
-        (Some(task), None) => format!("{} has not started yet", reason::name(view, task)),
+        (Some(task), None) => format!("{} has not started yet", explain::name(view, task)),
         (None, _) => format!("no task of run {} has an attempt {wanted}", view.run),
     };
     CliError::new(Exit::Usage, message)

@@ -14,16 +14,18 @@ pub(crate) mod delete;
 pub(crate) mod pause;
 
 mod ask;
+pub(crate) mod hints;
 mod owner;
+pub(crate) mod pick;
 
+mod explain;
 mod failure;
-mod ledger;
-mod reason;
 mod rules;
+mod time_breakdown;
 
 pub(crate) mod money;
 pub(crate) mod page;
 mod time;
 
 #[cfg(test)]
-mod kit;
+mod fixtures;

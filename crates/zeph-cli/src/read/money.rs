@@ -1,4 +1,4 @@
-//! Money: budgets and what was spent of them, in words and for programs.
+//! Spending and budgets, for people and for programs.
 
 use serde_json::{Value, json};
 use zeph_graph::{Budget, Spent};

@@ -5,37 +5,41 @@ use zeph_memory::{RawGraphStore as _, RunRow};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::Owners;
 
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::CliError;
 
 /// Who works on a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// A living process, by what it says of itself.
+    /// A running process, by the text in its lock.
     Alive(String),
-    /// Nobody: it was never resumed, it is at rest or over, or its process went away.
-    Nobody,
+    /// No process: the run is suspended or has ended, or its process ended.
+    None,
 }
 
 impl Owner {
     /// Asks the lock of the run's owner.
-    pub(crate) async fn of(cx: &Cx, store: &SqliteStore, run: &RunId) -> Result<Self, CliError> {
+    pub(crate) async fn of(
+        cx: &AppContext,
+        store: &SqliteStore,
+        run: &RunId,
+    ) -> Result<Self, CliError> {
         let row = store.get(run).await?;
         Ok(match cx.owners(store).holder(row.epoch) {
             Some(owner) if row.status.open => Self::Alive(owner),
-            Some(_) | None => Self::Nobody,
+            Some(_) | None => Self::None,
         })
     }
 
-    pub(crate) const fn is_nobody(&self) -> bool {
-        matches!(self, Self::Nobody)
+    pub(crate) const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
     }
 
     /// For JSON.
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Alive(name) => Some(name),
-            Self::Nobody => None,
+            Self::None => None,
         }
     }
 }

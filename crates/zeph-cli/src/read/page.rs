@@ -1,4 +1,4 @@
-//! Pages: what people read, laid out and made inert in one place.
+//! Pages for people: layout, and escapes of everything that could act on a terminal.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, presets};
 use zeph_common::{escape_terminal, escape_terminal_block};
@@ -23,7 +23,7 @@ impl Page {
         Self::of_width(Table::new().width())
     }
 
-    /// The same where that label stands in front of each line.
+    /// The same, with room for a label in front of each line.
     pub(crate) fn behind(label: &str) -> Self {
         let taken = label.chars().count() + usize::from(!label.is_empty());
         let taken = u16::try_from(taken).unwrap_or(u16::MAX);

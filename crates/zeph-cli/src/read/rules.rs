@@ -1,13 +1,12 @@
-//! Rules in words: what a task does, and in what it differs from the default.
+//! The work of a task and the rules that are not the default, in words.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use zeph_common::format_duration;
-use zeph_graph::{
-    AnswerKind, Approval, Effect, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work,
-};
+use zeph_graph::{Approval, Effect, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work};
 use zeph_planner::agent::AgentExecutor;
+use zeph_runtime::Accepts;
 
 use super::page::count;
 
@@ -19,18 +18,13 @@ pub(crate) fn work(task: &Task) -> String {
             let params = params.to_value().unwrap_or_default();
             let agent = params.get("agent").and_then(Value::as_str);
             agent.map_or_else(
-                || "action agent: whoever fits".to_owned(),
+                || "action agent: the best match".to_owned(),
                 |agent| format!("action agent: {agent}"),
             )
         }
         Work::Action { name, .. } => format!("action {name}"),
         Work::Question(question) => {
-            let accepts = match &question.kind {
-                AnswerKind::Text => "any text".into(),
-                AnswerKind::Number => "a number".into(),
-                AnswerKind::YesNo => "yes or no".into(),
-                AnswerKind::Choice(choices) => format!("one of {}", choices.join(", ")),
-            };
+            let accepts = Accepts::from(&question.kind);
             let default = question.fallback.as_ref().map(|(wait, value)| {
                 format!("; {} after {}", value.json_text(), format_duration(*wait))
             });
@@ -113,7 +107,7 @@ fn repeated(effect: Effect) -> Option<String> {
         Effect::Idempotent => None,
         Effect::Pure => Some("pure: repeating it changes nothing".into()),
         Effect::AtMostOnce => {
-            Some("at most once: it is never repeated without a person's word".into())
+            Some("at most once: it is never repeated without a person's consent".into())
         }
     }
 }
@@ -129,7 +123,7 @@ fn gate(approval: &Approval) -> String {
 fn strategy(on_failure: &OnFailure) -> Option<String> {
     match on_failure {
         OnFailure::Abort => None,
-        OnFailure::Skip => Some("skip: what does not need it goes on".into()),
+        OnFailure::Skip => Some("skip: tasks that do not depend on it continue".into()),
         OnFailure::Ask(ask) => {
             let default = ask
                 .fallback
@@ -147,7 +141,7 @@ mod tests {
     use zeph_graph::{Effect, OnFailure, Params, Question, Retry, Task, TaskGraph, Trigger};
 
     #[test]
-    fn only_what_differs_from_the_default_is_told_and_all_of_it() {
+    fn exactly_the_rules_that_are_not_the_default_are_shown() {
         let mut graph = TaskGraph::new();
         let plain = graph.add_task(Task::new("plain").action("command"), []);
         let lane = graph.add_lane("db", 3);
@@ -179,7 +173,7 @@ mod tests {
                 "on failure=complete with [1]",
                 "timeout=1m 30s for each attempt",
                 "timeout=10m for all attempts together",
-                "effect=at most once: it is never repeated without a person's word",
+                "effect=at most once: it is never repeated without a person's consent",
                 "lane=db: 2 of 3",
                 "priority=-3",
                 "approve=Sure?",
@@ -190,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn work_is_told_in_a_line() {
+    fn work_is_shown_in_one_line() {
         let fallback = Params::from_json_text("\"red\"");
         let question = Question::choice("Which?", ["red", "blue"])
             .default_after(Duration::from_secs(60), fallback);
         assert_eq!(
             work(&Task::new("q").question(question)),
-            r#"asks "Which?" (one of red, blue; "red" after 1m)"#
+            r#"asks "Which?" (one of: red, blue; "red" after 1m)"#
         );
         assert_eq!(work(&Task::new("a").action("command")), "action command");
     }

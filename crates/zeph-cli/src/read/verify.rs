@@ -1,4 +1,4 @@
-//! `zeph verify`: whether what is stored is what was written.
+//! `zeph verify`: checks the hash chain of a run against its stored rows.
 
 use serde_json::json;
 use zeph_graph::RunId;
@@ -6,14 +6,14 @@ use zeph_memory::{ChainHash, ListQuery, RawGraphStore, RunRow, StoreError, Verif
 
 use super::page::{Page, count};
 use crate::args::VerifyArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
 
 /// How many runs are listed at once.
 const RUNS_AT_ONCE: u32 = 500;
 
-pub(crate) async fn run(cx: &Cx, args: &VerifyArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &VerifyArgs) -> Result<Exit, CliError> {
     let head = args.head.as_deref().map(read_head).transpose()?;
     let store = cx.open_store_read_only().await?;
     let mut tally = Tally::default();
@@ -57,7 +57,7 @@ struct Tally {
 }
 
 async fn check(
-    cx: &Cx,
+    cx: &AppContext,
     store: &dyn RawGraphStore,
     run: &RunId,
     head: Option<ChainHash>,
@@ -79,7 +79,7 @@ async fn check(
     };
     tally.runs += 1;
     tally.damaged += u64::from(matches!(finding, Finding::Damaged { .. }));
-    tell(cx, run, &finding);
+    render(cx, run, &finding);
     Ok(())
 }
 
@@ -88,7 +88,7 @@ enum Finding {
     Damaged { row: Option<u64>, what: String },
 }
 
-fn tell(cx: &Cx, run: &RunId, finding: &Finding) {
+fn render(cx: &AppContext, run: &RunId, finding: &Finding) {
     if cx.json() {
         out::json(&match finding {
             Finding::Sound(verified) => json!({

@@ -1,4 +1,4 @@
-//! Confirm: a person at the terminal approves a plan, edits it, or says what should be different.
+//! The prompt about a plan: approve, edit or reject it.
 
 use std::env;
 use std::io::{self, Write as _};
@@ -15,7 +15,7 @@ const APPROVE: &str = "approve  run it";
 const EDIT: &str = "edit     change it in an editor first";
 const REJECT: &str = "reject   say what should be different";
 
-/// Asks until there is an answer; what is edited is checked here, where it can be mended.
+/// Asks until there is an answer. An edited plan is checked here, so that it can be corrected.
 pub(super) fn ask(text: &str, help: &str, file: &str) -> Result<String, InquireError> {
     let mut file = file.to_owned();
     loop {
@@ -38,7 +38,7 @@ pub(super) fn ask(text: &str, help: &str, file: &str) -> Result<String, InquireE
                         let problem = escape_terminal_block(&problem.to_string()).into_owned();
                         out::note_line(format!("{} {problem}", Tone::Bad.paint("error:")));
                     }
-                    out::note_line("edit it once more, or take the plan as it was");
+                    out::note_line("edit it again, or approve the plan as it was");
                     file = edited;
                 }
                 Err(error) => out::note_line(format!(

@@ -1,4 +1,4 @@
-//! Dry runs: what a plan would do, and nothing done.
+//! Dry runs: what a plan would do.
 
 use std::num::NonZeroU32;
 
@@ -7,12 +7,12 @@ use zeph_common::Boundary;
 use zeph_graph::{Task, TaskGraph, Work, picture};
 use zeph_orchestration::plan::LoadedPlan;
 
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::out::{self, Tone};
 use crate::validate;
 
 /// Shows what a plan would do.
-pub(super) fn show(cx: &Cx, loaded: &LoadedPlan, parallel: NonZeroU32) {
+pub(super) fn show(cx: &AppContext, loaded: &LoadedPlan, parallel: NonZeroU32) {
     let graph = &loaded.graph;
     if cx.json() {
         out::json(&to_json(loaded));
@@ -42,7 +42,7 @@ pub(super) fn show(cx: &Cx, loaded: &LoadedPlan, parallel: NonZeroU32) {
 /// What a task would do, in a few words.
 fn what(task: &Task) -> String {
     let text = match task.work() {
-        Work::Milestone => "nothing to do, completes when it is ready".to_owned(),
+        Work::Milestone => "a milestone, completes when it is ready".to_owned(),
         Work::Question(question) => {
             format!("asks {:?}", zeph_common::escape_terminal(&question.text))
         }

@@ -1,165 +1,139 @@
-//! The end of a run: its failures in full, a summary, and what to type next.
+//! The end of a run: its failures in full, a summary, and the commands to type next.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeph_common::{escape_terminal, escape_terminal_block, format_duration};
-use zeph_executor::TaskErrorRecord;
-use zeph_graph::{AskWhy, Budget, ContentId, Fault, RunState, Spent, TaskState};
-use zeph_memory::RawGraphStore;
-use zeph_runtime::{RunReport, RunView, TaskReport};
-use zeph_scheduler::Counts;
+use zeph_graph::{AskWhy, Budget, Fault, RunState, TaskState};
+use zeph_orchestration::plan::plan_task;
+use zeph_orchestration::{Orchestrator, RunReport, RunResults};
+use zeph_runtime::{QuestionView, TaskReport};
 
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::goal::{answer, confirm};
 use crate::out::{self, Channel, Tone};
-use crate::read::{budget, money};
-use crate::run::narrate::answer_command;
-use crate::run::session::{self, Followed, Manner};
+use crate::read::{hints, money};
+use crate::run::event_line::answer_command;
+use crate::run::follow::{FollowOptions, Followed};
 
-/// The failures that are told in full.
+/// The failures that are shown in full.
 const SHOWN: usize = 10;
 /// The last lines of stderr that a failure shows.
 const STDERR_LINES: usize = 15;
 
-/// Why one task failed.
-struct Failure<'a> {
-    task: &'a TaskReport,
-    fault: String,
-    said: Option<TaskErrorRecord>,
+/// The end of a followed run.
+struct End<'a> {
+    /// The report from the store; if that cannot be read any more, the engine's.
+    report: &'a RunReport,
+    results: Option<&'a RunResults>,
+    /// The word for the state of the run.
+    word: &'static str,
+    budget: Budget,
+    took: Duration,
 }
 
-/// Tells how the run stands and returns how the process ends.
-pub(crate) async fn tell(
-    cx: &Cx,
-    store: &dyn RawGraphStore,
+/// Prints how the run ended, and returns the exit code.
+pub(crate) async fn print(
+    cx: &AppContext,
+    orchestrator: &Orchestrator,
     followed: &Followed,
-    manner: Manner,
+    options: FollowOptions,
     took: Duration,
 ) -> Result<Exit, CliError> {
-    let report = &*followed.report;
-    let channel = manner.channel;
-    // When the store cannot be read any more, what was meant to be saved is all that is known.
-    let view = RunView::load(store, &report.run).await.ok();
-    let view = view.as_ref();
-    let standing = Standing::of(view, report);
-    let exit = match (&report.error, followed.signal) {
+    let engine = &*followed.report;
+    let channel = options.channel;
+    let results = orchestrator.results(&engine.run).await.ok();
+    let results = results.as_ref();
+    let end = End {
+        report: results.map_or(engine, |results| results),
+        results,
+        word: match engine.error {
+            None => engine.state.word(),
+            Some(_) => "interrupted",
+        },
+        budget: results.map_or(Budget::UNLIMITED, |results| {
+            results.view().scheduler.budget()
+        }),
+        took,
+    };
+    let exit = match (&engine.error, followed.signal) {
         (Some(_), _) => Exit::Store,
         (None, Some(signal)) => signal,
-        (None, None) if is_out_of_budget(view, report) => Exit::Budget,
-        (None, None) => Exit::of(report.state),
+        (None, None) if is_out_of_budget(end.report) => Exit::Budget,
+        (None, None) => Exit::of(engine.state),
     };
-    let failures = failures(store, view, report).await;
-    let next = if manner.is_kept {
-        next(followed, view, &failures, &cx.suffix())
+    let next = if options.is_kept {
+        end.next(&cx.suffix())
     } else {
         Vec::new()
     };
-    let answer = match view {
-        Some(view) => answer::read(store, view).await?,
-        None => None,
-    };
+    let answer = results.and_then(|results| results.answer.as_ref());
     if cx.json() {
-        let mut json = summary_json(followed, &standing, &failures, &next, exit, took);
-        if let Some(answer) = &answer {
+        let mut json = end.json(&next, exit);
+        if let Some(reason) = &engine.error {
+            json["error"] = reason.as_str().into();
+        }
+        if let Some(answer) = answer {
             json["answer"] = serde_json::json!(answer);
         }
         out::json(&channel.marked(json));
         return Ok(exit);
     }
-    for failure in &failures {
-        show(channel, failure, &report.run);
+    for failure in end.report.failures().take(SHOWN) {
+        show(channel, failure, &end.report.run);
     }
-    let all = session::failed(report).count();
-    if all > failures.len() {
-        channel.line(format!("… and {} more failures", all - failures.len()));
+    let all = end.report.failures().count();
+    if all > SHOWN {
+        channel.line(format!("… and {} more failures", all - SHOWN));
     }
-    if !failures.is_empty() {
+    if all > 0 {
         channel.line("");
     }
-    if let Some(answer) = &answer {
-        answer::tell(channel, answer);
+    if let Some(answer) = answer {
+        answer::render(channel, answer);
     }
-    channel.line(summary(report, &standing, took));
-    if let Some(reason) = &report.error {
+    channel.line(end.summary());
+    if let Some(reason) = &engine.error {
         channel.line(format!(
             "{} the journal could not be written: {}",
             Tone::Bad.paint("error:"),
             escape_terminal(reason)
         ));
     }
-    if !manner.is_kept && report.end().is_none() {
-        channel.line("  nothing of it was kept (--no-db), so it cannot be resumed");
+    if !options.is_kept && engine.end().is_none() {
+        channel.line("  nothing was stored (--no-db), so the run cannot be resumed");
     }
     channel.commands(&next);
     Ok(exit)
 }
 
 /// Whether a budget stopped a task for good, or until a person decides.
-fn is_out_of_budget(view: Option<&RunView>, report: &RunReport) -> bool {
+fn is_out_of_budget(report: &RunReport) -> bool {
     const STOPPED: TaskState = TaskState::Failed { why: Fault::Budget };
-    let asks = |view: &RunView| asks_for_budget(view).next().is_some();
     report.tasks.iter().any(|task| task.state == STOPPED)
-        || (report.end().is_none() && view.is_some_and(asks))
+        || (report.end().is_none() && report.questions.iter().any(asks_for_budget))
 }
 
-/// The open questions of tasks that a budget stopped.
-fn asks_for_budget(view: &RunView) -> impl Iterator<Item = u32> + '_ {
-    let open = view.scheduler.questions();
-    open.filter(|open| open.why == AskWhy::Failure(Fault::Budget))
-        .map(|open| open.id.get())
+/// Whether a question is about a task that a budget stopped.
+fn asks_for_budget(question: &QuestionView) -> bool {
+    question.about == AskWhy::Failure(Fault::Budget)
 }
 
-async fn failures<'a>(
-    store: &dyn RawGraphStore,
-    view: Option<&RunView>,
-    report: &'a RunReport,
-) -> Vec<Failure<'a>> {
-    let mut failures: Vec<Failure<'a>> = (session::failed(report).take(SHOWN))
-        .map(|task| Failure {
-            task,
-            fault: fault(task.state),
-            said: None,
-        })
-        .collect();
-    if failures.is_empty() {
-        return failures;
-    }
-    // Without the store they are told by their kind.
-    let Some(view) = view else {
-        return failures;
-    };
-    for failure in &mut failures {
-        let attempts = view.attempts(failure.task.id);
-        let last: Option<ContentId> = attempts.iter().rev().find_map(|attempt| attempt.error);
-        if let Some(id) = last {
-            failure.said = view.error(store, id).await.ok().flatten();
-        }
-    }
-    failures
-}
-
-fn fault(state: TaskState) -> String {
-    if let TaskState::Failed { why } = state {
-        why.to_string()
-    } else {
-        state.word().to_owned()
-    }
-}
-
-fn show(channel: Channel, failure: &Failure<'_>, run: &zeph_graph::RunId) {
-    let Failure { task, fault, said } = failure;
+fn show(channel: Channel, task: &TaskReport, run: &zeph_graph::RunId) {
     let name = escape_terminal(&task.name);
     channel.line("");
-    let message = said.as_ref().map_or(fault.as_str(), |said| &said.message);
+    let message = match (&task.error, fault(task)) {
+        (Some(error), _) => error.message.clone(),
+        (None, fault) => fault,
+    };
     channel.line(format!(
         "{} {name} (attempt {}): {}",
         Tone::Bad.paint("FAILED"),
         task.attempts,
-        escape_terminal(message)
+        escape_terminal(&message)
     ));
-    let Some(said) = said else { return };
+    let Some(said) = &task.error else { return };
     for cause in &said.chain {
         channel.line(format!("  caused by: {}", escape_terminal(cause)));
     }
@@ -180,154 +154,113 @@ fn show(channel: Channel, failure: &Failure<'_>, run: &zeph_graph::RunId) {
     }
 }
 
-fn summary(report: &RunReport, standing: &Standing, took: Duration) -> String {
-    let tone = match report.state {
-        RunState::Ended(zeph_graph::RunEnd::Completed) => Tone::Good,
-        RunState::Ended(zeph_graph::RunEnd::Failed | zeph_graph::RunEnd::TimedOut) => Tone::Bad,
-        RunState::Ended(zeph_graph::RunEnd::Degraded | zeph_graph::RunEnd::Canceled)
-        | RunState::Running
-        | RunState::Paused
-        | RunState::Waiting
-        | RunState::Suspending
-        | RunState::Suspended => Tone::Warning,
-    };
-    let parts: Vec<String> = (standing.counts.iter())
-        .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| format!("{count} {word}"))
-        .collect();
-    let parts = if parts.is_empty() {
-        "no tasks".to_owned()
-    } else {
-        parts.join(", ")
-    };
-    format!(
-        "run {} {}: {parts} in {}{}",
-        report.run,
-        tone.paint(standing.word),
-        format_duration(took),
-        standing.spent()
-    )
-}
-
-/// Where the run stands on disk.
-struct Standing {
-    word: &'static str,
-    counts: Counts,
-    spent: Spent,
-    budget: Budget,
-}
-
-impl Standing {
-    /// A run whose journal could not be written stands where its last save left it.
-    fn of(view: Option<&RunView>, report: &RunReport) -> Self {
-        let budget = view.map_or(Budget::UNLIMITED, |view| view.scheduler.budget());
-        let saved = view.filter(|_| report.error.is_some());
-        Self {
-            word: match report.error {
-                None => report.state.word(),
-                Some(_) => "interrupted",
-            },
-            counts: saved.map_or(report.counts, |view| view.scheduler.counts()),
-            spent: saved.map_or(report.spent, |view| view.scheduler.spent()),
-            budget,
-        }
-    }
-
-    /// What was spent, if anything could be.
-    fn spent(&self) -> String {
-        let spent = money::spent_of(self.spent, self.budget);
-        spent.map_or_else(String::new, |spent| format!(", {spent}"))
+/// The kind of the failure.
+fn fault(task: &TaskReport) -> String {
+    match task.state {
+        TaskState::Failed { why } => why.to_string(),
+        state => state.word().to_owned(),
     }
 }
 
-/// What to type next, and what for.
-fn next(
-    followed: &Followed,
-    view: Option<&RunView>,
-    failures: &[Failure<'_>],
-    db: &str,
-) -> Vec<(String, String)> {
-    let report = &followed.report;
-    let run = &report.run;
-    let mut next = Vec::new();
-    if report.end().is_none() {
-        let short = view.map(|view| asks_for_budget(view).collect::<Vec<_>>());
-        let short = short.unwrap_or_default();
-        if let Some(view) = view.filter(|_| !short.is_empty()) {
-            let more = budget::more(view);
-            next.push((
-                format!("zeph budget {run} {more}{db}"),
-                "allow it more".to_owned(),
-            ));
-        }
-        for question in &followed.questions {
-            let is_plan = view.is_some_and(|view| confirm::plan_of(view, &question.task).is_some());
-            if is_plan {
-                next.extend(confirm::commands(run.as_str(), question.id, db));
-                continue;
+impl End<'_> {
+    fn summary(&self) -> String {
+        let tone = match self.report.state {
+            RunState::Ended(zeph_graph::RunEnd::Completed) => Tone::Good,
+            RunState::Ended(zeph_graph::RunEnd::Failed | zeph_graph::RunEnd::TimedOut) => Tone::Bad,
+            RunState::Ended(zeph_graph::RunEnd::Degraded | zeph_graph::RunEnd::Canceled)
+            | RunState::Running
+            | RunState::Paused
+            | RunState::Waiting
+            | RunState::Suspending
+            | RunState::Suspended => Tone::Warning,
+        };
+        let counts = self.report.counts.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<String> = counts
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        let counts = match &counts[..] {
+            [] => "no tasks".to_owned(),
+            counts => counts.join(", "),
+        };
+        let spent = money::spent_of(self.report.spent, self.budget);
+        format!(
+            "run {} {}: {counts} in {}{}",
+            self.report.run,
+            tone.paint(self.word),
+            format_duration(self.took),
+            spent.map_or_else(String::new, |spent| format!(", {spent}"))
+        )
+    }
+
+    /// The commands to type next, each with what it does.
+    fn next(&self, db: &str) -> Vec<(String, String)> {
+        let run = &self.report.run;
+        let view = self.results.map(RunResults::view);
+        let mut next = Vec::new();
+        if self.report.end().is_none() {
+            let is_short = self.report.questions.iter().any(asks_for_budget);
+            if let Some(view) = view.filter(|_| is_short) {
+                let more = hints::more_budget(view);
+                next.push((
+                    format!("zeph budget {run} {more}{db}"),
+                    "raise the budget".to_owned(),
+                ));
             }
-            let line = question.text.lines().next().unwrap_or_default();
-            let text = format!(
-                "{}: {}",
-                escape_terminal(&question.task),
-                escape_terminal(line)
-            );
-            next.push((answer_command(run.as_str(), question, db), text));
+            for question in &self.report.questions {
+                let is_plan =
+                    view.is_some_and(|view| plan_task(view.graph(), &question.task).is_some());
+                if is_plan {
+                    next.extend(confirm::commands(run.as_str(), question.id, db));
+                    continue;
+                }
+                let line = question.text.lines().next().unwrap_or_default();
+                let text = format!(
+                    "{}: {}",
+                    escape_terminal(&question.task),
+                    escape_terminal(line)
+                );
+                next.push((answer_command(run.as_str(), question, db), text));
+            }
+            next.push((format!("zeph resume {run}{db}"), "continue".to_owned()));
+            return next;
         }
-        next.push((format!("zeph resume {run}{db}"), "go on".to_owned()));
-        return next;
+        for failure in self.report.failures().take(3) {
+            let name = out::quoted(&failure.name);
+            let what = "its input, attempts and output".to_owned();
+            next.push((format!("zeph show {run} {name}{db}"), what));
+        }
+        if next.is_empty() {
+            next.push((format!("zeph show {run}{db}"), "the run in full".to_owned()));
+        }
+        next
     }
-    for failure in failures.iter().take(3) {
-        let name = out::quoted(&failure.task.name);
-        let what = "what it was given and said".to_owned();
-        next.push((format!("zeph show {run} {name}{db}"), what));
-    }
-    if next.is_empty() {
-        next.push((format!("zeph show {run}{db}"), "the run in full".to_owned()));
-    }
-    next
-}
 
-fn summary_json(
-    followed: &Followed,
-    standing: &Standing,
-    failures: &[Failure<'_>],
-    next: &[(String, String)],
-    exit: Exit,
-    took: Duration,
-) -> Value {
-    let report = &followed.report;
-    let counts: serde_json::Map<String, Value> = standing
-        .counts
-        .iter()
-        .map(|(word, count)| (word.to_owned(), count.into()))
-        .collect();
-    let failures: Vec<Value> = (failures.iter())
-        .map(|failure| {
+    fn json(&self, next: &[(String, String)], exit: Exit) -> Value {
+        let counts = self.report.counts.iter();
+        let counts: serde_json::Map<String, Value> = counts
+            .map(|(word, count)| (word.to_owned(), count.into()))
+            .collect();
+        let failures = self.report.failures().take(SHOWN).map(|task| {
             json!({
-                "task": &*failure.task.name,
-                "attempts": failure.task.attempts,
-                "fault": failure.fault,
-                "error": failure.said,
+                "task": &*task.name,
+                "attempts": task.attempts,
+                "fault": fault(task),
+                "error": task.error,
             })
+        });
+        let next: Vec<&String> = next.iter().map(|(command, _)| command).collect();
+        json!({
+            "event": "summary",
+            "run": self.report.run.as_str(),
+            "state": self.word,
+            "exit": exit as u8,
+            "counts": counts,
+            "duration_ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            "failures": failures.collect::<Vec<_>>(),
+            "questions": self.report.questions,
+            "spent": money::spent_json(self.report.spent),
+            "budget": money::budget_json(self.budget),
+            "next": next,
         })
-        .collect();
-    let next: Vec<&String> = next.iter().map(|(command, _)| command).collect();
-    let mut json = json!({
-        "event": "summary",
-        "run": report.run.as_str(),
-        "state": standing.word,
-        "exit": exit as u8,
-        "counts": counts,
-        "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "failures": failures,
-        "questions": followed.questions,
-        "spent": money::spent_json(standing.spent),
-        "budget": money::budget_json(standing.budget),
-        "next": next,
-    });
-    if let Some(reason) = &report.error {
-        json["error"] = reason.as_str().into();
     }
-    json
 }

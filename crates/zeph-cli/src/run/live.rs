@@ -8,7 +8,7 @@ use zeph_common::escape_terminal;
 use zeph_graph::TaskId;
 
 use crate::out::Channel;
-use crate::run::narrate::Line;
+use crate::run::event_line::Line;
 
 const TICK: Duration = Duration::from_millis(100);
 /// A name takes at most that much of a line.
@@ -16,7 +16,7 @@ const NAME_CHARS: usize = 32;
 /// More running tasks than that are only counted: the smallest terminals have 24 lines.
 const MOST_BARS: usize = 16;
 
-/// One line for each running task, and one for the run; what is told scrolls up above them.
+/// One line for each running task, and one for the run; other lines scroll up above them.
 #[derive(Debug)]
 pub(crate) struct Live {
     bars: MultiProgress,
@@ -25,7 +25,7 @@ pub(crate) struct Live {
     /// Running tasks without a line, oldest first.
     unseen: VecDeque<(TaskId, String, Instant)>,
     by_name: HashMap<String, TaskId>,
-    /// Lines told while a prompt has the terminal; `None` when it has not.
+    /// Lines that wait while a prompt has the terminal; `None` without a prompt.
     held: Option<Vec<String>>,
     has_colours: bool,
     channel: Channel,
@@ -67,7 +67,7 @@ impl Live {
         };
         match &mut self.held {
             Some(held) => held.push(text),
-            // Nobody is left to tell when stderr is gone.
+            // If stderr is closed there is nowhere to report it.
             None => drop(self.bars.println(text)),
         }
     }

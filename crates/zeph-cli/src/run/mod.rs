@@ -3,38 +3,36 @@
 mod confirm;
 mod dry;
 mod end;
+mod event_line;
+mod follow;
 mod live;
-mod narrate;
 pub(crate) mod prompt;
-mod session;
 mod signals;
-mod steer;
 mod view;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use zeph_graph::{RunId, TaskGraph};
-use zeph_memory::RawGraphStore;
 use zeph_orchestration::plan::{LoadedPlan, needs_model};
-use zeph_orchestration::{OrchestratorBuilder, RunSpec};
-use zeph_runtime::RunHandle;
+use zeph_orchestration::{Follower, Orchestrator, OrchestratorBuilder, RunSpec};
+use zeph_runtime::RunView;
 
 use crate::args::RunArgs;
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, ModelConfig, PLAYED};
+use crate::llm::{self, ModelConfig, SCRIPTED_LABEL};
 use crate::out::{self, Channel};
 use crate::plan;
 
-pub(crate) use session::Manner;
-use session::Session;
+use event_line::EventFormatter;
+pub(crate) use follow::FollowOptions;
+use follow::Session;
 use signals::Signals;
 pub(crate) use signals::listen;
 use view::View;
 
-pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {
     let plan = plan::load(cx, &args.plan, &args.param)?;
     if args.dry_run {
         let orchestrator = llm::base_builder(cx).build()?;
@@ -46,17 +44,17 @@ pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Result<Exit, CliError> {
         return Ok(Exit::Completed);
     }
     let name = name(args.name.as_deref())?;
-    let manner = Manner {
+    let options = FollowOptions {
         is_kept: !args.no_db,
         is_interactive: !cx.json() && out::is_interactive(),
         grace: cx.config().suspend_grace,
         channel: Channel {
             to_stderr: false,
-            label: if args.scripted { PLAYED } else { "" },
+            label: if args.scripted { SCRIPTED_LABEL } else { "" },
         },
-        ..Manner::default()
+        ..FollowOptions::default()
     };
-    start(cx, plan, name, manner, args.scripted).await
+    start(cx, plan, name, options, args.scripted).await
 }
 
 /// The name of a run, as a person gives it.
@@ -67,10 +65,10 @@ pub(crate) fn name(text: Option<&str>) -> Result<Option<RunId>, CliError> {
 
 /// Runs a loaded plan until it ends or is suspended.
 pub(crate) async fn start(
-    cx: &Cx,
+    cx: &AppContext,
     plan: LoadedPlan,
     name: Option<RunId>,
-    manner: Manner,
+    options: FollowOptions,
     scripted: bool,
 ) -> Result<Exit, CliError> {
     let models = needs_model(&plan.graph, |_| true);
@@ -84,18 +82,18 @@ pub(crate) async fn start(
     for (key, value) in models.iter().flat_map(ModelConfig::metadata) {
         spec = spec.metadata(key, value);
     }
-    begin(cx, builder, spec, manner).await
+    begin(cx, builder, spec, options).await
 }
 
 /// Starts a run and follows it until it ends or is suspended.
 pub(crate) async fn begin(
-    cx: &Cx,
+    cx: &AppContext,
     builder: OrchestratorBuilder,
     spec: RunSpec,
-    manner: Manner,
+    options: FollowOptions,
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
-    let builder = if manner.is_kept {
+    let builder = if options.is_kept {
         builder.database(cx.open_store().await?)
     } else {
         builder
@@ -104,15 +102,8 @@ pub(crate) async fn begin(
     llm::warn_unredacted(&orchestrator, Some(&spec));
     // From here on the first signal suspends the run instead of killing the process.
     let signals = listen()?;
-    let follow = Follow {
-        handle: orchestrator.submit(spec).await?,
-        store: Arc::clone(orchestrator.store()),
-        manner,
-        signals,
-        ended: 0,
-        told_up_to: 0,
-    };
-    follow.finish(cx, began).await
+    let follower = orchestrator.follow(orchestrator.submit(spec).await?);
+    finish(cx, &orchestrator, follower, options, signals, None, began).await
 }
 
 /// The key of a graph's metadata that holds the plan's folder.
@@ -120,7 +111,7 @@ pub(crate) const FOLDER: &str = "plan_folder";
 
 /// The builder for a run of that graph, which has the metadata of its plan file.
 pub(crate) fn builder(
-    cx: &Cx,
+    cx: &AppContext,
     models: Option<&ModelConfig>,
     graph: &TaskGraph,
 ) -> Result<OrchestratorBuilder, CliError> {
@@ -130,45 +121,39 @@ pub(crate) fn builder(
         |models| llm::with_models(cx, models, Path::new(folder)),
     )
 }
-/// A run that was started or resumed here.
-pub(crate) struct Follow {
-    pub(crate) handle: RunHandle,
-    pub(crate) store: Arc<dyn RawGraphStore>,
-    pub(crate) manner: Manner,
-    pub(crate) signals: Signals,
-    /// How many tasks had ended before.
-    pub(crate) ended: u32,
-    /// The last record that was there before.
-    pub(crate) told_up_to: u64,
-}
-
-impl Follow {
-    /// Shows what happens, and at last how it ended.
-    pub(crate) async fn finish(self, cx: &Cx, began: Instant) -> Result<Exit, CliError> {
-        let Self {
-            handle,
-            store,
-            manner,
-            signals,
-            ended,
-            told_up_to,
-        } = self;
-        let Some(events) = handle.events() else {
-            return Err(CliError::new(
-                Exit::Internal,
-                "the run left before it could be watched",
-            ));
-        };
-        let session = Session::new(
-            handle,
-            Arc::clone(&store),
-            manner,
-            View::new(cx, manner.channel),
-            signals,
-            ended,
-        );
-        let session = session.hinting(cx.suffix());
-        let followed = Box::pin(session.told_up_to(told_up_to).follow(events)).await?;
-        end::tell(cx, &*store, &followed, manner, began.elapsed()).await
+/// Follows a run to its end and prints that. `resumed` is the run as it was before, if it was resumed.
+pub(crate) async fn finish(
+    cx: &AppContext,
+    orchestrator: &Orchestrator,
+    mut follower: Follower,
+    options: FollowOptions,
+    signals: Signals,
+    resumed: Option<&RunView>,
+    began: Instant,
+) -> Result<Exit, CliError> {
+    if let Some(last) = resumed.and_then(|view| view.entries.last()) {
+        follower = follower.after(last.seq.get());
     }
+    if !options.is_interactive {
+        follower = follower.without_questions();
+    }
+    let handle = follower.handle();
+    let session = Session {
+        lines: EventFormatter {
+            run: handle.id().to_string(),
+            total: handle.snapshot().counts.total(),
+            ended: resumed.map_or(0, |view| view.scheduler.counts().ended()),
+            is_kept: options.is_kept,
+            suffix: cx.suffix(),
+            is_resumed: resumed.is_some(),
+        },
+        follower,
+        options,
+        view: View::new(cx, options.channel),
+        signals,
+        prompt: None,
+        completions: 0,
+    };
+    let followed = Box::pin(session.follow()).await?;
+    end::print(cx, orchestrator, &followed, options, began.elapsed()).await
 }

@@ -16,6 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{self, SetArg, Termios};
 use nix::unistd;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -27,7 +28,8 @@ use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::run::confirm;
 
-/// Carries the question to the child. Not an argument: those are seen by everybody.
+/// Names the file that holds the question for the child. Not the text itself: Linux limits a variable
+/// to 128 KiB, and a plan can be longer.
 const VARIABLE: &str = "ZEPH_ASKED";
 /// The bytes of a question that a prompt shows.
 const TEXT_BYTES: usize = 4 << 10;
@@ -58,8 +60,8 @@ pub(crate) enum Outcome {
     Later,
     /// The person pressed Ctrl-C.
     Interrupted,
-    /// The prompt could not be shown.
-    Broken,
+    /// The prompt could not be shown, and why.
+    Broken(String),
 }
 
 /// A question on the terminal.
@@ -68,6 +70,12 @@ pub(crate) struct Prompt {
     pub(crate) question: u32,
     outcome: JoinHandle<Outcome>,
     cancel: Option<oneshot::Sender<()>>,
+    /// The question; readable for this user only, deleted when the prompt is dropped.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "deletes the file when it is dropped")
+    )]
+    file: NamedTempFile,
     terminal: Option<Termios>,
 }
 
@@ -82,11 +90,13 @@ impl Prompt {
         if !label.is_empty() {
             asked.text = format!("{label} {}", asked.text);
         }
-        let asked = serde_json::to_string(&asked).map_err(io::Error::other)?;
+        let mut file = NamedTempFile::new()?;
+        serde_json::to_writer(&mut file, &asked).map_err(io::Error::other)?;
+        file.flush()?;
         let terminal = termios::tcgetattr(io::stdin()).ok();
         let child = Command::new(env::current_exe()?)
             .arg("__prompt")
-            .env(VARIABLE, asked)
+            .env(VARIABLE, file.path())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
@@ -95,13 +105,15 @@ impl Prompt {
             question: question.id,
             outcome: tokio::spawn(drive(child, cancelled)),
             cancel: Some(cancel),
+            file,
             terminal,
         })
     }
 
     /// Waits for the person. Dropping the future changes nothing.
     pub(crate) async fn outcome(&mut self) -> Outcome {
-        let outcome = (&mut self.outcome).await.unwrap_or(Outcome::Broken);
+        let outcome = (&mut self.outcome).await;
+        let outcome = outcome.unwrap_or_else(|error| Outcome::Broken(error.to_string()));
         self.restore(false);
         outcome
     }
@@ -109,7 +121,7 @@ impl Prompt {
     /// Takes the question off the terminal.
     pub(crate) async fn take_back(mut self) {
         if let Some(cancel) = self.cancel.take() {
-            // A prompt that has ended by itself does not listen any more.
+            // A prompt that has ended does not receive it.
             let _ = cancel.send(());
         }
         let _ = (&mut self.outcome).await;
@@ -133,7 +145,7 @@ impl Prompt {
 async fn drive(mut child: Child, cancelled: oneshot::Receiver<()>) -> Outcome {
     let mut answer = Vec::new();
     let Some(mut stdout) = child.stdout.take() else {
-        return Outcome::Broken;
+        return Outcome::Broken("the prompt has no output".to_owned());
     };
     tokio::select! {
         _ = stdout.read_to_end(&mut answer) => {}
@@ -143,19 +155,22 @@ async fn drive(mut child: Child, cancelled: oneshot::Receiver<()>) -> Outcome {
             return Outcome::Later;
         }
     }
-    let code = child.wait().await.ok().and_then(|status| status.code());
-    match code {
+    let status = match child.wait().await {
+        Ok(status) => status,
+        Err(error) => return Outcome::Broken(error.to_string()),
+    };
+    match status.code() {
         Some(0) => Outcome::Answer(String::from_utf8_lossy(&answer).into_owned()),
         Some(code) if code == Exit::Interrupted as i32 => Outcome::Interrupted,
         Some(code) if code == Exit::Waiting as i32 => Outcome::Later,
-        _ => Outcome::Broken,
+        _ => Outcome::Broken(format!("the prompt ended with {status}")),
     }
 }
 
 impl Asked {
     fn of(question: &QuestionView, plan: Option<String>) -> Self {
         if let Some(file) = plan {
-            // What is asked is on the screen already; what was wrong with the last answer is not.
+            // The plan is on the screen already; what was wrong with the last answer is not.
             let said = question.text.rsplit_once("\n\n").map(|(why, _)| why);
             let said = said.map(|why| format!("{}\n", zeph_common::escape_terminal_block(why)));
             return Self {
@@ -187,9 +202,10 @@ impl Asked {
 
 /// The child's side: asks, and prints the answer on stdout.
 pub(crate) fn child() -> Result<Exit, CliError> {
-    let asked = env::var(VARIABLE).unwrap_or_default();
-    let asked: Asked = serde_json::from_str(&asked)
-        .map_err(|_| CliError::new(Exit::Usage, "this command is only for `zeph run` itself"))?;
+    let asked = env::var_os(VARIABLE).and_then(|path| std::fs::read(path).ok());
+    let asked = asked.and_then(|asked| serde_json::from_slice::<Asked>(&asked).ok());
+    let asked = asked
+        .ok_or_else(|| CliError::new(Exit::Usage, "this command is only for `zeph run` itself"))?;
     end_with_parent();
     match ask(&asked) {
         Ok(answer) => {
@@ -205,7 +221,7 @@ pub(crate) fn child() -> Result<Exit, CliError> {
     }
 }
 
-/// Ends this process when its parent is gone: nobody is left to take the terminal back.
+/// Ends this process when its parent has ended, since no other process would restore the terminal.
 fn end_with_parent() {
     const LOOK: Duration = Duration::from_millis(200);
     let parent = unistd::getppid();
@@ -256,11 +272,11 @@ fn ask(asked: &Asked) -> Result<String, InquireError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, Kind};
+    use super::{Asked, Kind, Prompt};
     use zeph_runtime::{Accepts, QuestionView};
 
-    fn asked(accepts: Accepts) -> Asked {
-        let question = QuestionView {
+    fn question(accepts: Accepts) -> QuestionView {
+        QuestionView {
             id: 1,
             task: "a\u{202e}b".to_owned(),
             about: zeph_graph::AskWhy::Work,
@@ -269,8 +285,22 @@ mod tests {
             accepts,
             default: Some("no".to_owned()),
             default_at: None,
-        };
-        Asked::of(&question, None)
+        }
+    }
+
+    fn asked(accepts: Accepts) -> Asked {
+        Asked::of(&question(accepts), None)
+    }
+
+    #[tokio::test]
+    async fn a_question_with_a_plan_of_300_kib_reaches_the_prompt() {
+        let question = question(Accepts::Text);
+        let plan = "x".repeat(300 << 10);
+        let prompt = Prompt::start(&question, Some(plan.clone()), "").expect("the child starts");
+        let asked = std::fs::read(prompt.file.path()).unwrap();
+        let asked: Asked = serde_json::from_slice(&asked).unwrap();
+        assert_eq!(asked.kind, Kind::Plan(plan));
+        prompt.take_back().await;
     }
 
     #[test]

@@ -1,30 +1,29 @@
-//! View: where the story of a run is shown: lines, a live picture, or JSON.
+//! Where the events of a run are shown: lines, a live view, or JSON.
 
 use std::io::{self, IsTerminal as _};
 
 use serde_json::{Value, json};
 use zeph_graph::{TaskId, wire};
-use zeph_runtime::RunView;
-use zeph_scheduler::{Event, EventLog};
+use zeph_scheduler::Event;
 
-use crate::cx::Cx;
+use crate::context::AppContext;
 use crate::out::{self, Channel};
+use crate::run::event_line::Line;
 use crate::run::live::Live;
-use crate::run::narrate::Line;
 
-/// Where the story goes.
+/// The form in which events are shown.
 #[derive(Debug)]
 pub(crate) enum View {
     /// One line an event.
     Lines(Channel),
-    /// A line for each running task on stderr; what is told scrolls up.
+    /// A line for each running task on stderr; other lines scroll up.
     Live(Box<Live>),
     /// One JSON object a record, on stdout.
     Json(Channel),
 }
 
 impl View {
-    pub(crate) fn new(cx: &Cx, channel: Channel) -> Self {
+    pub(crate) fn new(cx: &AppContext, channel: Channel) -> Self {
         if cx.json() {
             Self::Json(channel)
         } else if io::stderr().is_terminal() {
@@ -88,7 +87,7 @@ impl View {
         }
     }
 
-    /// Leaves the terminal to a prompt; what is told meanwhile is shown afterwards.
+    /// Leaves the terminal to a prompt; lines wait until it is released.
     pub(crate) fn hold(&mut self) {
         if let Self::Live(live) = self {
             live.hold();
@@ -102,7 +101,7 @@ impl View {
         }
     }
 
-    /// Nothing runs any more.
+    /// Ends the live view.
     pub(crate) fn close(&mut self) {
         if let Self::Live(live) = self {
             live.close();
@@ -127,14 +126,4 @@ fn event_json(run: &str, event: &Event) -> Value {
         json["because"] = Value::from(&**name);
     }
     json
-}
-
-/// The records after the last one told, for an observer that missed some.
-pub(crate) fn missed(view: &RunView, last: u64) -> Vec<Event> {
-    let mut log = EventLog::default();
-    let events = view
-        .entries
-        .iter()
-        .map(|entry| log.event(entry, view.graph()));
-    events.filter(|event| event.seq.get() > last).collect()
 }

@@ -69,11 +69,11 @@ fn a_goal_becomes_an_answer_on_stdout_and_nothing_else() {
         .collect();
     assert_eq!(kinds, ["route", "prompt", "reply"]);
     assert_eq!(json["spent"]["tokens"], 70);
-    // Without the key: nobody is asked.
+    // A replay needs no key: no service is called.
     let replay = scene.zeph(&["replay", "g"]);
     assert_eq!(code(&replay), 0, "{replay:?}");
     assert!(replay.out.contains("ok 4 attempts of models"), "{replay:?}");
-    assert_eq!(service.asked().len(), 3, "a replay asks nobody");
+    assert_eq!(service.asked().len(), 3, "a replay calls no service");
 }
 
 #[test]
@@ -340,11 +340,7 @@ fn what_cannot_be_begun_says_what_to_do() {
     let table: [(&[&str], &str, &str); 6] = [
         (&["do", "x"], "no_model", "--model"),
         (&["run", "plan.toml"], "no_model", "llm.model"),
-        (
-            &["do", " ", "--scripted"],
-            "no_goal",
-            "what is to be reached",
-        ),
+        (&["do", " ", "--scripted"], "no_goal", "describe the goal"),
         (&["do", "x", "--model", "tiny"], "bad_model", "--model"),
         (
             &["do", "x", "--model", "openai::tiny"],

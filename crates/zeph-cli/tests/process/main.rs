@@ -90,7 +90,7 @@ fn a_second_signal_stops_what_does_not_want_to_stop() {
     run.signal("INT");
     run.until("has 1h");
     run.signal("INT");
-    run.until("stopping what still runs");
+    run.until("stopping running tasks");
     let ended = run.wait();
     drop(gate);
     assert_eq!(code(&ended), 130, "{ended:?}");
@@ -134,7 +134,10 @@ fn what_must_not_happen_twice_is_asked_about_or_said_on_the_command_line() {
     drop(gate);
     let asked = scene.zeph(&["resume", "r"]);
     assert_eq!(code(&asked), 5, "{asked:?}");
-    assert!(asked.out.contains("not repeated unasked"), "{asked:?}");
+    assert!(
+        asked.out.contains("a person is asked before it runs again"),
+        "{asked:?}"
+    );
     assert_eq!(scene.log(), ["held", "one", "two"]);
     let again = scene.start(&["resume", "r", "--rerun-interrupted"]);
     scene.pass_gate(2);
@@ -288,11 +291,60 @@ fn secrets_are_given_again_and_the_folder_must_be_there() {
     scene.rename("work", "elsewhere");
     let gone = scene.zeph(&["resume", "r", "-p", token]);
     assert_eq!(code(&gone), 2, "{gone:?}");
-    assert!(gone.err.contains("put it back"), "{gone:?}");
+    assert!(gone.err.contains("restore the folder"), "{gone:?}");
     scene.rename("elsewhere", "work");
     let resume = scene.zeph(&["resume", "r", "-p", token]);
     assert_eq!(code(&resume), 0, "{resume:?}");
     assert_eq!(scene.log(), ["published"]);
+}
+
+#[test]
+fn resume_without_a_name_skips_a_run_whose_secret_is_missing() {
+    let scene = Scene::new("[tasks.older]\napprove = 'Run it?'\nrun = ['true']");
+    assert_eq!(
+        code(&scene.zeph(&["run", "plan.toml", "--name", "older"])),
+        5
+    );
+    let plan = "[params]\ntoken = { type = 'string', secret = true }\n[tasks.newer]\napprove = 'Run it?'\nrun = ['true']";
+    scene.file("secret.toml", plan);
+    let newer = [
+        "run",
+        "secret.toml",
+        "--name",
+        "newer",
+        "-p",
+        "token=s3cret-value",
+    ];
+    assert_eq!(code(&scene.zeph(&newer)), 5);
+    assert_eq!(code(&scene.zeph(&["answer", "older", "1", "yes"])), 0);
+    let resume = scene.zeph(&["resume"]);
+    assert_eq!(code(&resume), 0, "{resume:?}");
+    assert!(resume.out.contains("run older completed"), "{resume:?}");
+    // Now only the other one is left, and the error says what it needs.
+    let resume = scene.zeph(&["resume"]);
+    assert_eq!(code(&resume), 2, "{resume:?}");
+    assert!(resume.err.contains("-p token=…"), "{resume:?}");
+}
+
+#[test]
+fn a_secret_is_redacted_reported_as_too_short_or_refuses_the_run() {
+    let plan = "[params]\ntoken = { type = 'string', secret = true }\n[tasks.show]\nrun = ['sh', '-c', 'echo $TOKEN >&2; exit 1']\nenv = { TOKEN = '${{ params.token }}' }";
+    let scene = Scene::new(plan);
+    let run = |token: &str| {
+        let token = format!("token={token}");
+        scene.zeph(&["run", "plan.toml", "-p", &token])
+    };
+    let long = run("a-long-secret");
+    assert!(long.out.contains("‹redacted: token›"), "{long:?}");
+    let short = run("pin");
+    assert_eq!(code(&short), 3, "{short:?}");
+    assert!(
+        short.err.contains("the secret token is too short"),
+        "{short:?}"
+    );
+    let marker = run("a-long‹secret");
+    assert_eq!(code(&marker), 2, "{marker:?}");
+    assert!(marker.err.contains("cannot be redacted"), "{marker:?}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn without_an_owner_an_answer_is_noted_and_the_next_owner_takes_it_up() {
     assert_eq!(answer.code, 0, "{answer:?}");
     assert_eq!(
         answer.out,
-        "noted; nobody owns the run now: `zeph resume r` takes it up\n"
+        "saved; the run is not active, and the request is applied by `zeph resume r`\n"
     );
     home.resume("r");
     assert_eq!(home.json(0, &["status", "r"])["state"], "completed");

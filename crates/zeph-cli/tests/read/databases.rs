@@ -1,4 +1,4 @@
-//! Databases that are none: nothing is made, nothing is touched, and the reason is told.
+//! Files that are no databases: nothing is created or changed, and the reason is printed.
 
 use std::fs;
 

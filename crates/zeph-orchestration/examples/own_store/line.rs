@@ -4,10 +4,10 @@ use std::error::Error;
 
 use serde::{Deserialize, Serialize};
 use zeph_orchestration::graph::RunId;
-use zeph_orchestration::memory::{
+use zeph_orchestration::journal::{ContentId, Timestamp};
+use zeph_orchestration::store::{
     Append, Chain, Commit, Content, ContentKind, Fence, NewRun, Row, RunStatus,
 };
-use zeph_orchestration::{ContentId, Timestamp};
 
 /// Whatever makes a line unreadable.
 pub(crate) type Unreadable = Box<dyn Error + Send + Sync>;

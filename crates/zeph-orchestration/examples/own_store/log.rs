@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use zeph_orchestration::Timestamp;
 use zeph_orchestration::graph::RunId;
-use zeph_orchestration::memory::{
+use zeph_orchestration::journal::Timestamp;
+use zeph_orchestration::store::{
     Append, Chain, Commit, Fence, MemoryStore, RawGraphStore, RequestId, StoreError,
 };
 

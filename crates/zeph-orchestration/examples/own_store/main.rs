@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 use store::FileStore;
 use zeph_orchestration::executor::{async_trait, closure};
-use zeph_orchestration::memory::conformance::{Harness, Outcome, Report, run_all};
-use zeph_orchestration::memory::{RawGraphStore, StoreError};
+use zeph_orchestration::store::conformance::{Harness, Outcome, Report, run_all};
+use zeph_orchestration::store::{RawGraphStore, StoreError};
 use zeph_orchestration::{
     Engine, Question, Registry, RunState, Submission, Task, TaskGraph, TaskInput, TaskOutput,
 };
@@ -101,7 +101,7 @@ fn summary(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use zeph_orchestration::memory::verify;
+    use zeph_orchestration::store::verify;
 
     use super::*;
 

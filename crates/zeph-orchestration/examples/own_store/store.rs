@@ -5,11 +5,11 @@ use std::path::Path;
 use tokio::sync::{Mutex, MutexGuard};
 use zeph_orchestration::executor::async_trait;
 use zeph_orchestration::graph::RunId;
-use zeph_orchestration::memory::{
+use zeph_orchestration::journal::{ContentId, Timestamp};
+use zeph_orchestration::store::{
     Commit, Content, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
     StoreError, StoredRun,
 };
-use zeph_orchestration::{ContentId, Timestamp};
 
 use crate::line::Line;
 use crate::log::Log;

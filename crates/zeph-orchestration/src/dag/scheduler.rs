@@ -39,7 +39,8 @@ use super::task::DagTask;
 ///
 /// # Examples
 /// ```
-/// use zeph_orchestration::{AttemptContext, DagScheduler, Event, TaskError, TaskGraph};
+/// use zeph_orchestration::{AttemptContext, DagScheduler, TaskError, TaskGraph};
+/// use zeph_orchestration::journal::Event;
 /// let mut graph = TaskGraph::new();
 /// let fetch = graph.add_task("fetch", []);
 /// let count = graph.add_task("count", [fetch]);

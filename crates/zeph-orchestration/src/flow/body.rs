@@ -10,11 +10,11 @@ use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 use zeph_graph::TaskId;
 
 use super::inputs::{Inputs, ReadValue, Reader};
-use super::keep::{Keep, Shelf};
+use super::value_store::{ValueStore, Values};
 
 /// What all bodies of a flow share once it is built.
 pub(super) struct Shared {
-    pub(super) shelf: Shelf,
+    pub(super) values: Values,
     pub(super) names: IndexMap<TaskId, Arc<str>>,
     pub(super) readers: IndexMap<TaskId, ReadValue>,
 }
@@ -35,19 +35,19 @@ where
     T: Send + Sync + 'static,
     F: Fn(TaskContext, I::Args) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
-    K: Keep<T>,
+    K: ValueStore<T>,
 {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let shared = self.shared.get();
         let shared = shared.ok_or_else(|| TaskError::permanent("the flow has not been started"))?;
         let args = {
             let Shared {
-                shelf,
+                values,
                 names,
                 readers,
             } = shared;
             self.inputs.read(&Reader {
-                shelf,
+                values,
                 names,
                 parents: &input.parents,
                 readers,
@@ -57,7 +57,7 @@ where
         let output = K::output(&value, cx.attempt())?;
         if !K::IN_JOURNAL {
             let attempt = u64::from(cx.attempt().get());
-            shared.shelf.put(&self.name, attempt, Arc::new(value));
+            shared.values.put(&self.name, attempt, Arc::new(value));
         }
         Ok(output)
     }

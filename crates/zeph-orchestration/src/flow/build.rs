@@ -9,17 +9,18 @@ use serde::de::DeserializeOwned;
 use zeph_executor::{Registry, TaskContext, TaskError};
 use zeph_graph::{OnFailure, Policy, Question, RunId, Task, TaskGraph, TaskId, Work};
 use zeph_memory::{MemoryStore, RawGraphStore, StoreError};
-use zeph_runtime::{Engine, Limits, Owners, RunHandle, RuntimeError, Submission};
+use zeph_runtime::{Engine, Limits, Owners, RuntimeError, Submission};
 
 use super::body::{Body, Shared};
 use super::inputs::{Handle, Inputs, ReadValue};
-use super::keep::{Durable, InMemory, Keep, from_json};
-use super::report::{FlowError, FlowReport};
+use super::report::{FlowError, FlowReport, FlowRun};
+use super::value_store::{Durable, InMemory, ValueStore, from_json};
 
 /// A graph of typed async closures.
 ///
-/// A handle stands for a result; giving it to another task makes the dependency. Wrong types do not
-/// compile. `Kind` says where values live: [`InMemory`] or [`Durable`].
+/// A handle stands for a result; passing it to another task makes the dependency. Wrong types do not
+/// compile. `Kind` is where values live, and with it which types they may have: any in memory
+/// ([`Flow::new`]), those of serde in a store ([`Flow::durable`]).
 ///
 /// # Examples
 /// ```
@@ -61,25 +62,6 @@ impl Flow<InMemory> {
     pub fn new() -> Self {
         Self::on(Arc::new(MemoryStore::new()))
     }
-
-    /// Makes the flow durable: values pass through serde, and a run of that name that was
-    /// interrupted goes on where it was. Call it before the first task is added.
-    ///
-    /// Nobody else may work on that run meanwhile, in this process or another: they would take it from
-    /// each other. Where that can happen, say [`owners`](Flow::owners).
-    ///
-    /// # Panics
-    /// If tasks were added already: their values have nowhere to go.
-    #[must_use]
-    #[track_caller]
-    pub fn store(self, store: Arc<dyn RawGraphStore>, run: RunId) -> Flow<Durable> {
-        assert!(self.graph.is_empty(), "call `store` before adding tasks");
-        Flow {
-            run: Some(run),
-            policy: self.policy,
-            ..Flow::on(store)
-        }
-    }
 }
 
 impl Default for Flow<InMemory> {
@@ -89,11 +71,24 @@ impl Default for Flow<InMemory> {
 }
 
 impl Flow<Durable> {
-    /// Says where those who share the store find each other: [`Owners::beside`] the database. All of
-    /// them must say the same.
+    /// A flow whose values pass through serde into a store. If the store has an interrupted run of that
+    /// name and graph, the flow continues it.
     ///
-    /// A run that another flow, here or in another process, is at work on is then refused with
-    /// [`RuntimeError::OwnedElsewhere`]; one whose process is gone is taken over.
+    /// Only one flow may own the run at a time. If another process may start it too, set
+    /// [`owners`](Flow::owners); otherwise two flows take the run from each other.
+    #[must_use]
+    pub fn durable(store: Arc<dyn RawGraphStore>, run: RunId) -> Self {
+        Self {
+            run: Some(run),
+            ..Self::on(store)
+        }
+    }
+
+    /// Where the processes that share the store find each other: [`Owners::beside`] the database. All
+    /// of them must use the same.
+    ///
+    /// A run that another flow owns, here or in another process, is then refused with
+    /// [`RuntimeError::OwnedElsewhere`]; one whose process has ended is taken over.
     #[must_use]
     pub fn owners(mut self, owners: Owners) -> Self {
         self.owners = Some(owners);
@@ -136,7 +131,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         T: Send + Sync + 'static,
         F: Fn(I::Args) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
-        Kind: Keep<T>,
+        Kind: ValueStore<T>,
     {
         self.task_with(task, inputs, move |_, args| body(args))
     }
@@ -157,7 +152,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         T: Send + Sync + 'static,
         F: Fn(TaskContext, I::Args) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
-        Kind: Keep<T>,
+        Kind: ValueStore<T>,
     {
         let task: Task = task.into();
         let name: Arc<str> = task.name().into();
@@ -176,9 +171,9 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         };
         // The graph has refused a name that is taken.
         let _ = self.registry.bind(&*name, Arc::new(body));
-        let read: ReadValue = Arc::new(|shelf, name, value| match Kind::read(value) {
+        let read: ReadValue = Arc::new(|values, name, value| match Kind::read(value) {
             Some(read) => {
-                shelf.put::<T>(name, 0, Arc::new(read?));
+                values.put::<T>(name, 0, Arc::new(read?));
                 Ok(true)
             }
             None => Ok(false),
@@ -211,8 +206,8 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         );
         let work = Work::Question(Box::new(question));
         let id = self.graph.add_task(task.with_work(work), inputs.tasks());
-        let read: ReadValue = Arc::new(|shelf, name, value| {
-            shelf.put::<T>(name, 0, Arc::new(from_json(value)?));
+        let read: ReadValue = Arc::new(|values, name, value| {
+            values.put::<T>(name, 0, Arc::new(from_json(value)?));
             Ok(true)
         });
         self.readers.insert(id, read);
@@ -225,12 +220,12 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         &self.graph
     }
 
-    /// Runs the flow to its end, or until it rests. A durable run of that name that has ended is
+    /// Runs the flow until it ends or is suspended. A durable run of that name that has ended is
     /// reported as it is stored, and nothing runs again.
     ///
     /// # Errors
-    /// If the store fails, a durable run of that name was started with another graph, or it is at work
-    /// elsewhere (told only with [`owners`](Flow::owners)).
+    /// If the store fails, a durable run of that name was started with another graph, or another process
+    /// owns it (detected only with [`owners`](Flow::owners)).
     pub async fn run(self) -> Result<FlowReport, FlowError> {
         let (store, graph, run) = (
             Arc::clone(&self.store),
@@ -239,30 +234,27 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         );
         let shared = Arc::clone(&self.shared);
         match (self.start().await, run) {
-            // Somebody ran it to its end already; its results are in the store.
+            // The run has ended before; its results are in the store.
             (Err(FlowError::Run(RuntimeError::AlreadyEnded { .. })), Some(run)) => {
                 FlowReport::stored(shared, store, &run, &graph).await
             }
-            (started, _) => {
-                let (handle, report) = started?;
-                report.wait(handle).await
-            }
+            (started, _) => started?.wait().await,
         }
     }
 
-    /// Starts the flow, or goes on with it, and returns at once: for a program that answers
-    /// questions, cancels, or watches. Hand the pair to [`FlowReport::wait`] in the end.
+    /// Starts or continues the flow and returns at once, for a program that answers questions, cancels
+    /// or watches. At the end [`FlowRun::wait`] returns the report.
     ///
     /// # Errors
     /// As [`run`](Self::run), and [`RuntimeError::AlreadyEnded`].
-    pub async fn start(self) -> Result<(RunHandle, FlowReport), FlowError> {
+    pub async fn start(self) -> Result<FlowRun, FlowError> {
         let names = self
             .graph
             .tasks()
             .map(|(id, task)| (id, task.name().into()))
             .collect();
         let shared = Shared {
-            shelf: Default::default(),
+            values: Default::default(),
             names,
             readers: self.readers,
         };
@@ -291,13 +283,17 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             }
             (handle, _) => handle?,
         };
-        Ok((handle, FlowReport::new(self.shared, store)))
+        Ok(FlowRun {
+            handle,
+            shared: self.shared,
+            store,
+        })
     }
 }
 
-/// A substitute that is not a `T` would fail every dependant, long after it was written down.
+/// Refuses a substitute that is not a `T` here, where it is written; else every dependant would fail.
 #[track_caller]
-fn check_substitute<K: Keep<T>, T>(task: &Task) {
+fn check_substitute<K: ValueStore<T>, T>(task: &Task) {
     let OnFailure::Value(value) = &task.rules().on_failure else {
         return;
     };
@@ -309,8 +305,6 @@ fn check_substitute<K: Keep<T>, T>(task: &Task) {
     match K::read(&json) {
         Some(Ok(_)) => {}
         Some(Err(error)) => panic!("the substitute value of task {name:?} does not fit: {error}"),
-        None => panic!(
-            "task {name:?} has a substitute value, which a flow in memory cannot read: make it durable"
-        ),
+        None => panic!("task {name:?} has a substitute value, which only a durable flow can read"),
     }
 }

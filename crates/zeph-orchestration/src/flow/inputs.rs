@@ -9,7 +9,7 @@ use serde_json::Value;
 use zeph_executor::{Parent, TaskError};
 use zeph_graph::TaskId;
 
-use super::keep::{Shelf, attempt_of};
+use super::value_store::{Values, attempt_of};
 
 /// The result that a task of a flow will have. Copy it around freely.
 pub struct Handle<T> {
@@ -111,7 +111,7 @@ pub trait Inputs: Send + Sync + 'static {
 
 /// Finds the values of an attempt's inputs.
 pub struct Reader<'a> {
-    pub(super) shelf: &'a Shelf,
+    pub(super) values: &'a Values,
     pub(super) names: &'a IndexMap<TaskId, Arc<str>>,
     pub(super) parents: &'a IndexMap<String, Parent>,
     pub(super) readers: &'a IndexMap<TaskId, ReadValue>,
@@ -125,9 +125,9 @@ impl fmt::Debug for Reader<'_> {
     }
 }
 
-/// Puts the value behind a task's JSON on the shelf.
+/// Puts the value behind a task's JSON on the values.
 pub(super) type ReadValue =
-    Arc<dyn Fn(&Shelf, &Arc<str>, &Value) -> Result<bool, TaskError> + Send + Sync>;
+    Arc<dyn Fn(&Values, &Arc<str>, &Value) -> Result<bool, TaskError> + Send + Sync>;
 
 impl Reader<'_> {
     fn get<T: Send + Sync + 'static>(&self, handle: Handle<T>) -> Result<Arc<T>, TaskError> {
@@ -160,7 +160,7 @@ impl Reader<'_> {
                 "the result of task {name:?} is not in memory: a person's value needs a durable flow"
             ))
         };
-        let value = find(self.shelf, name, read, &output.value)?;
+        let value = find(self.values, name, read, &output.value)?;
         value.ok_or_else(unreadable).map(Some)
     }
 }
@@ -171,18 +171,18 @@ fn missing(text: String) -> TaskError {
 
 /// The value that the journal means by this JSON: the value itself, or the attempt that made it.
 pub(super) fn find<T: Send + Sync + 'static>(
-    shelf: &Shelf,
+    values: &Values,
     name: &Arc<str>,
     read: &ReadValue,
     json: &Value,
 ) -> Result<Option<Arc<T>>, TaskError> {
-    if let Some(value) = shelf.get(name, 0) {
+    if let Some(value) = values.get(name, 0) {
         return Ok(Some(value));
     }
-    if read(shelf, name, json)? {
-        return Ok(shelf.get(name, 0));
+    if read(values, name, json)? {
+        return Ok(values.get(name, 0));
     }
-    Ok(attempt_of(json).and_then(|attempt| shelf.get(name, attempt)))
+    Ok(attempt_of(json).and_then(|attempt| values.get(name, attempt)))
 }
 
 impl Inputs for () {

@@ -1,12 +1,12 @@
-//! Flow: a graph of typed async closures. Dependencies are inferred from arguments.
+//! Typed async closures as a graph: the arguments of a closure are its dependencies.
 
 mod body;
 mod build;
 mod inputs;
-mod keep;
 mod report;
+mod value_store;
 
 pub use build::Flow;
 pub use inputs::{After, Handle, Inputs, Optional, Reader};
-pub use keep::{Durable, InMemory, Keep};
-pub use report::{FlowError, FlowReport};
+pub use report::{FlowError, FlowReport, FlowRun};
+pub use value_store::{Durable, InMemory, ValueStore};

@@ -1,19 +1,19 @@
-//! Reports: how a flow went, and its values.
+//! The report of a flow, with its values.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 use zeph_executor::TaskError;
-use zeph_graph::{ContentId, Output, RunEnd, RunId, TaskGraph, TaskId, TaskState, wire};
+use zeph_graph::{ContentId, Output, RunId, TaskGraph, TaskId, TaskState, wire};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunHandle, RunReport, RunView, RuntimeError};
 
 use super::body::Shared;
 use super::inputs::{Handle, find};
 
-/// How many results are read by one call of the store: few calls, and no more than that in memory
-/// twice.
+/// How many results one call of the store reads; so many are in memory twice.
 const CHUNK: usize = 256;
 
 /// Why a flow cannot run, or a value cannot be had.
@@ -41,13 +41,52 @@ pub enum FlowError {
     },
 }
 
-/// How a flow went, and the values of its tasks.
+/// A flow that was started: its [`RunHandle`], until [`wait`](Self::wait) returns the report.
+pub struct FlowRun {
+    pub(super) handle: RunHandle,
+    pub(super) shared: Arc<OnceLock<Shared>>,
+    pub(super) store: Arc<dyn RawGraphStore>,
+}
+
+impl std::fmt::Debug for FlowRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("FlowRun").field(&self.handle).finish()
+    }
+}
+
+impl Deref for FlowRun {
+    type Target = RunHandle;
+
+    fn deref(&self) -> &RunHandle {
+        &self.handle
+    }
+}
+
+impl FlowRun {
+    /// Waits until the flow has ended or is suspended, and reads its results.
+    ///
+    /// # Errors
+    /// If the engine or its store failed.
+    pub async fn wait(self) -> Result<FlowReport, FlowError> {
+        let run = self.handle.wait().await?;
+        FlowReport::read(self.shared, &*self.store, run).await
+    }
+}
+
+/// The [report](RunReport) of a flow, with typed access to the values of its tasks.
 pub struct FlowReport {
     shared: Arc<OnceLock<Shared>>,
-    store: Arc<dyn RawGraphStore>,
-    run: Option<Arc<RunReport>>,
+    run: Arc<RunReport>,
     // What the journal has of each completed task.
     stored: BTreeMap<TaskId, Value>,
+}
+
+impl Deref for FlowReport {
+    type Target = RunReport;
+
+    fn deref(&self) -> &RunReport {
+        &self.run
+    }
 }
 
 impl std::fmt::Debug for FlowReport {
@@ -59,24 +98,6 @@ impl std::fmt::Debug for FlowReport {
 }
 
 impl FlowReport {
-    pub(super) const fn new(shared: Arc<OnceLock<Shared>>, store: Arc<dyn RawGraphStore>) -> Self {
-        Self {
-            shared,
-            store,
-            run: None,
-            stored: BTreeMap::new(),
-        }
-    }
-
-    /// Waits for the run's end and reads the results, some hundred at a time.
-    ///
-    /// # Errors
-    /// If the engine or its store went away.
-    pub async fn wait(self, handle: RunHandle) -> Result<Self, FlowError> {
-        let run = handle.wait().await?;
-        self.of(run).await
-    }
-
     /// The report of a run that has ended already, if it was a run of this graph.
     pub(super) async fn stored(
         shared: Arc<OnceLock<Shared>>,
@@ -90,11 +111,16 @@ impl FlowReport {
             let run = run.clone();
             return Err(RuntimeError::GraphChanged { run, differences }.into());
         }
-        Self::new(shared, store).of(Arc::new(view.report())).await
+        Self::read(shared, &*store, Arc::new(view.report())).await
     }
 
     /// Reads what is stored of the completed tasks.
-    async fn of(mut self, run: Arc<RunReport>) -> Result<Self, FlowError> {
+    async fn read(
+        shared: Arc<OnceLock<Shared>>,
+        store: &dyn RawGraphStore,
+        run: Arc<RunReport>,
+    ) -> Result<Self, FlowError> {
+        let mut stored = BTreeMap::new();
         let mut wanted = Vec::new();
         for task in &run.tasks {
             let TaskState::Completed { output } = task.state else {
@@ -103,57 +129,22 @@ impl FlowReport {
             match (output, &task.defined) {
                 (Output::Content(id), _) => wanted.push((id, task.id)),
                 (Output::Definition, Some(value)) => {
-                    self.stored.insert(task.id, value.clone());
+                    stored.insert(task.id, value.clone());
                 }
                 // An executor that returned nothing returned null.
                 (Output::None | Output::Definition, _) => {
-                    self.stored.insert(task.id, Value::Null);
+                    stored.insert(task.id, Value::Null);
                 }
             }
         }
         for chunk in wanted.chunks(CHUNK) {
-            self.fetch(&run.run, chunk).await?;
+            fetch(store, &run.run, chunk, &mut stored).await?;
         }
-        self.run = Some(run);
-        Ok(self)
-    }
-
-    async fn fetch(
-        &mut self,
-        run: &RunId,
-        wanted: &[(ContentId, TaskId)],
-    ) -> Result<(), FlowError> {
-        let ids: Vec<ContentId> = wanted.iter().map(|(id, _)| *id).collect();
-        let owner: BTreeMap<ContentId, TaskId> = wanted.iter().copied().collect();
-        let parts = self.store.contents(run, &ids).await;
-        let parts = parts.map_err(|error| RuntimeError::Store {
-            run: run.clone(),
-            source: Arc::new(error),
-        })?;
-        // The part without a name is the value; others are blobs.
-        for part in parts.iter().filter(|part| part.name.is_empty()) {
-            let value = serde_json::from_slice(&part.bytes);
-            let value = value.map_err(|error| RuntimeError::Unreadable {
-                run: run.clone(),
-                reason: format!("a stored output is not JSON: {error}"),
-            })?;
-            if let Some(task) = owner.get(&part.id) {
-                self.stored.insert(*task, value);
-            }
-        }
-        Ok(())
-    }
-
-    /// How the run ended; `None` if it rests or could not be saved.
-    #[must_use]
-    pub fn end(&self) -> Option<RunEnd> {
-        self.run.as_ref()?.end()
-    }
-
-    /// How every task stands.
-    #[must_use]
-    pub fn run(&self) -> Option<&RunReport> {
-        self.run.as_deref()
+        Ok(Self {
+            shared,
+            run,
+            stored,
+        })
     }
 
     /// The result of a task.
@@ -161,8 +152,7 @@ impl FlowReport {
     /// # Errors
     /// If the task has none, or what is stored of it does not fit the type.
     pub fn get<T: Send + Sync + 'static>(&self, handle: Handle<T>) -> Result<Arc<T>, FlowError> {
-        let tasks = self.run.as_ref().map(|run| &run.tasks);
-        let task = tasks.and_then(|tasks| tasks.get(handle.id().index()));
+        let task = self.run.tasks.get(handle.id().index());
         let (name, state) = match task {
             Some(task) => (Arc::clone(&task.name), task.state.word()),
             None => ("?".into(), "unknown"),
@@ -178,7 +168,7 @@ impl FlowReport {
         ) else {
             return Err(none());
         };
-        match find(&shared.shelf, &name, read, value) {
+        match find(&shared.values, &name, read, value) {
             Ok(value) => value.ok_or_else(none),
             Err(reason) => Err(FlowError::BadValue {
                 task: name.to_string(),
@@ -186,4 +176,32 @@ impl FlowReport {
             }),
         }
     }
+}
+
+/// Reads outputs in one call of the store.
+async fn fetch(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    wanted: &[(ContentId, TaskId)],
+    stored: &mut BTreeMap<TaskId, Value>,
+) -> Result<(), FlowError> {
+    let ids: Vec<ContentId> = wanted.iter().map(|(id, _)| *id).collect();
+    let owner: BTreeMap<ContentId, TaskId> = wanted.iter().copied().collect();
+    let parts = store.contents(run, &ids).await;
+    let parts = parts.map_err(|error| RuntimeError::Store {
+        run: run.clone(),
+        source: Arc::new(error),
+    })?;
+    // The part without a name is the value; others are blobs.
+    for part in parts.iter().filter(|part| part.name.is_empty()) {
+        let value = serde_json::from_slice(&part.bytes);
+        let value = value.map_err(|error| RuntimeError::Unreadable {
+            run: run.clone(),
+            reason: format!("a stored output is not JSON: {error}"),
+        })?;
+        if let Some(task) = owner.get(&part.id) {
+            stored.insert(*task, value);
+        }
+    }
+    Ok(())
 }

@@ -33,7 +33,7 @@ use super::models::ModelSide;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
 /// use zeph_orchestration::llm::{Reply, ScriptedProvider};
-/// use zeph_orchestration::{Confirm, Orchestrator};
+/// use zeph_orchestration::{Confirm, Orchestrator, RunOutcome};
 ///
 /// let model = ScriptedProvider::new("script")
 ///     .then(Reply::text(r#"{"reasoning": "One step.", "tasks": [
@@ -44,9 +44,11 @@ use super::models::ModelSide;
 ///     .model(Arc::new(model))
 ///     .confirm(Confirm::Never)
 ///     .build()?;
-/// let report = orchestrator.run("A limerick").await?;
-/// assert_eq!(report.task("write").map(|task| task.attempts), Some(1));
-/// assert!(report.answer.is_some_and(|answer| answer.text.contains("A graph of two")));
+/// let RunOutcome::Ended(results) = orchestrator.run("A limerick").await? else {
+///     unreachable!("the plan needs no approval");
+/// };
+/// assert_eq!(results.task("write").map(|task| task.attempts), Some(1));
+/// assert!(results.answer.is_some_and(|answer| answer.text.contains("A graph of two")));
 /// # Ok(())
 /// # }
 /// # #[cfg(not(feature = "planner"))]

@@ -1,4 +1,4 @@
-//! Confirming: who looks at a plan before it runs.
+//! Confirmation of plans: approve, reject or edit a plan before it runs.
 
 use std::fmt;
 use std::future::Future;
@@ -6,45 +6,48 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use zeph_graph::RunId;
-use zeph_planner::plan::PlanOutput;
+use zeph_executor::TaskOutput;
+use zeph_graph::{RunId, TaskGraph, Work};
+use zeph_memory::RawGraphStore;
+use zeph_planner::plan::{ADOPT, AdoptParams, PlanOutput};
+use zeph_runtime::{QuestionView, RunHandle, RunView, RuntimeError};
 
-/// Who says whether a plan may run.
+/// Whether a plan needs approval before it runs.
 #[derive(Clone, Default)]
 pub enum Confirm {
-    /// Nobody: a plan that passed every check runs at once.
+    /// A plan that passed every check runs at once.
     Never,
-    /// A person, later: the run comes to rest with the question open. It is answered from any process,
-    /// and then goes on.
+    /// The run is suspended with [`RunOutcome::NeedsApproval`](super::RunOutcome). A person answers from
+    /// any process, and then the run can be resumed.
     #[default]
     Ask,
-    /// The host's code, now. See [`Confirm::with`].
+    /// The host's code decides at once. See [`Confirm::with`].
     With(Decide),
 }
 
 /// The host's code that decides about plans.
-pub type Decide = Arc<dyn Fn(Proposed) -> BoxFuture<'static, Verdict> + Send + Sync>;
+pub type Decide = Arc<dyn Fn(ProposedPlan) -> BoxFuture<'static, Decision> + Send + Sync>;
 
 impl Confirm {
     /// Lets an async closure decide about each plan.
     ///
     /// # Examples
     /// ```
-    /// use zeph_orchestration::{Confirm, Verdict};
-    /// let confirm = Confirm::with(|proposed| async move {
-    ///     match proposed.plan.estimate.tasks {
-    ///         0..=5 => Verdict::Approve,
-    ///         _ => Verdict::Reject("five tasks at most".to_owned()),
+    /// use zeph_orchestration::{Confirm, Decision};
+    /// let confirm = Confirm::with(|proposal| async move {
+    ///     match proposal.plan.estimate.tasks {
+    ///         0..=5 => Decision::Approve,
+    ///         _ => Decision::Reject("five tasks at most".to_owned()),
     ///     }
     /// });
     /// # let _ = confirm;
     /// ```
     pub fn with<F, V>(decide: F) -> Self
     where
-        F: Fn(Proposed) -> V + Send + Sync + 'static,
-        V: Future<Output = Verdict> + Send + 'static,
+        F: Fn(ProposedPlan) -> V + Send + Sync + 'static,
+        V: Future<Output = Decision> + Send + 'static,
     {
-        Self::With(Arc::new(move |proposed| decide(proposed).boxed()))
+        Self::With(Arc::new(move |proposal| decide(proposal).boxed()))
     }
 
     /// Whether a run asks before its plan is adopted.
@@ -66,34 +69,37 @@ impl fmt::Debug for Confirm {
     }
 }
 
-/// A plan that waits for a word.
+/// A plan that waits for approval.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Proposed {
+pub struct ProposedPlan {
     /// The run.
     pub run: RunId,
-    /// What the question says; from the second round on also what was wrong with the last answer.
-    pub question: String,
+    /// The number of the question, for [`Orchestrator::answer`](super::Orchestrator::answer).
+    pub question: u32,
+    /// The text of the question; from the second round on also what was wrong with the last answer.
+    pub text: String,
     /// The plan, with the file that may be edited.
     pub plan: PlanOutput,
 }
 
-/// What is to become of a plan.
+/// A decision about a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It runs.
+pub enum Decision {
+    /// The plan runs.
     Approve,
-    /// The goal is planned anew, and the model is told why. A round of its own.
+    /// The goal is planned again, and the model is told why. Counts as a round.
     Reject(String),
-    /// This plan file runs instead. With problems in it, the question comes again and tells them.
+    /// This plan file runs instead. If it has problems, the question comes again and lists them.
     Edit(String),
-    /// Nothing yet: the run comes to rest with the question open.
+    /// None yet: the run is suspended with the question open.
     Later,
 }
 
-impl Verdict {
-    /// The verdict as the text that answers the question.
-    pub(super) fn text(self) -> Option<String> {
+impl Decision {
+    /// The text that answers the question; `None` for [`Later`](Self::Later).
+    #[must_use]
+    pub fn into_answer(self) -> Option<String> {
         match self {
             Self::Approve => Some("approve".to_owned()),
             Self::Reject(why) => Some(format!("reject: {why}")),
@@ -101,4 +107,47 @@ impl Verdict {
             Self::Later => None,
         }
     }
+}
+
+/// The name of the task whose plan a question of that task is about.
+#[must_use]
+pub fn plan_task(graph: &TaskGraph, question: &str) -> Option<String> {
+    graph.tasks().find_map(|(_, task)| {
+        let Work::Action { name, params } = task.work() else {
+            return None;
+        };
+        if **name != *ADOPT {
+            return None;
+        }
+        let params: AdoptParams = serde_json::from_value(params.to_value().ok()?).ok()?;
+        (params.confirm.as_deref() == Some(question)).then_some(params.plan)
+    })
+}
+
+/// The plan that a question of a run is about, from the live run; from the store if it is unloaded.
+pub(super) async fn plan_in_question(
+    store: &dyn RawGraphStore,
+    run: &RunHandle,
+    question: &QuestionView,
+) -> Option<PlanOutput> {
+    let name = question.task.clone();
+    let plan = run.inspect(move |scheduler| plan_task(scheduler.graph(), &name));
+    let output = match plan.await {
+        Ok(plan) => match run.live_output(&plan?).await {
+            Err(RuntimeError::Gone { .. }) => stored_plan(store, run.id(), &question.task).await,
+            live => live.ok()?,
+        },
+        Err(_) => stored_plan(store, run.id(), &question.task).await,
+    };
+    serde_json::from_value(output?.value.clone()).ok()
+}
+
+async fn stored_plan(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    question: &str,
+) -> Option<Arc<TaskOutput>> {
+    let view = RunView::load(store, run).await.ok()?;
+    let plan = view.task(&plan_task(view.graph(), question)?).ok()?;
+    view.output(store, plan).await.ok()?
 }

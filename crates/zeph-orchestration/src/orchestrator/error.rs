@@ -16,7 +16,6 @@ use zeph_sanitizer::SecretError;
 
 /// Why an orchestrator cannot be built, or a run has no report.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OrchestratorError {
     /// An executor of the host has the name of a built-in action.
     #[error(transparent)]
@@ -99,17 +98,5 @@ pub enum OrchestratorError {
         error: Box<TaskErrorRecord>,
         /// What the run has cost.
         spent: Spent,
-    },
-    /// The output of a task does not have the form that its action promises.
-    #[cfg(feature = "planner")]
-    #[error("run {run}: the output of task {task:?} cannot be read: {source}")]
-    Unreadable {
-        /// The run.
-        run: RunId,
-        /// The task.
-        task: String,
-        /// What is wrong.
-        #[source]
-        source: serde_json::Error,
     },
 }

@@ -5,6 +5,8 @@ mod error;
 mod spec;
 
 mod compose;
+mod follow;
+mod report;
 mod run;
 
 #[cfg(feature = "planfile")]
@@ -18,11 +20,11 @@ mod command_templates;
 mod confirm;
 #[cfg(feature = "planner")]
 mod models;
-#[cfg(feature = "planner")]
-mod report;
 
 pub use builder::{Orchestrator, OrchestratorBuilder};
 pub use error::OrchestratorError;
+pub use follow::{Ask, Follower, Stop, Update};
+pub use report::{RunOutcome, RunResults};
 pub use spec::RunSpec;
 
 #[cfg(feature = "planfile")]
@@ -31,8 +33,6 @@ pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 #[cfg(feature = "planner")]
 pub use command_templates::command_templates;
 #[cfg(feature = "planner")]
-pub use confirm::{Confirm, Decide, Proposed, Verdict};
+pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_task};
 #[cfg(feature = "planner")]
 pub use models::needs_model;
-#[cfg(feature = "planner")]
-pub use report::{Report, TaskResult};

@@ -39,7 +39,7 @@ pub struct PlanFiles {
 /// A plan file as bytes, with its name and its folder.
 #[derive(Clone, Debug)]
 pub struct PlanSource {
-    /// The name in messages. Its ending tells the format.
+    /// The name in messages. Its ending decides the format.
     pub name: String,
     /// The text. At most [`MAX_PLAN_BYTES`].
     pub bytes: Vec<u8>,
@@ -90,7 +90,7 @@ pub enum PlanFileError {
 }
 
 impl PlanSource {
-    /// A text that is at hand, without a folder.
+    /// A text in memory, without a folder.
     pub fn text(text: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -138,7 +138,7 @@ impl PlanSource {
         })
     }
 
-    /// A file's name tells its format; a text without one is JSON if it begins like JSON.
+    /// The ending of the name decides the format; stdin is JSON if it begins like JSON.
     fn format(&self) -> Format {
         let first = self.bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         if self.name == "stdin" && first == Some(&b'{') {

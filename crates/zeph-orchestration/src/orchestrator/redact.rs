@@ -35,7 +35,7 @@ pub(super) fn redactor<'a>(
     }
 }
 
-/// Whether a value is too short to be told from ordinary text.
+/// Whether a value is so short that it occurs in ordinary text.
 pub(super) fn is_too_short(value: &str) -> bool {
     matches!(
         Redactor::check("secret", value),

@@ -1,162 +1,217 @@
-//! Reports: what became of a goal, read from its run's journal.
+//! Outcomes and results: how a run ended, with typed access to its plan, its answer and its outputs.
 
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-use zeph_executor::{TaskErrorRecord, TaskOutput};
-use zeph_graph::{AttemptOutcome, RunEnd, RunId, RunState, Spent, TaskId, TaskState, Work};
+#[cfg(feature = "planner")]
+use zeph_executor::TaskErrorRecord;
+use zeph_executor::TaskOutput;
 use zeph_memory::RawGraphStore;
-use zeph_planner::answer::Answer;
-use zeph_planner::plan::{ADOPT, ANSWER, Adopted, PLAN, PlanOutput};
-use zeph_runtime::{QuestionView, RunView};
+use zeph_runtime::{RunReport, RunView, RuntimeError};
+#[cfg(feature = "planner")]
+use {
+    serde::de::DeserializeOwned,
+    zeph_graph::{TaskState, Work},
+    zeph_planner::answer::Answer,
+    zeph_planner::plan::{ADOPT, ANSWER, Adopted, PLAN, PlanOutput},
+};
 
 use super::OrchestratorError;
+#[cfg(feature = "planner")]
+use super::confirm::{ProposedPlan, plan_task};
 
-/// How a run for a goal stands.
+/// How far a run came. Each variant has the results so far.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Report {
-    /// The run. It can be shown, resumed and replayed by that name.
-    pub run: RunId,
-    /// Where it stands.
-    pub state: RunState,
+#[must_use]
+pub enum RunOutcome {
+    /// The run has ended.
+    Ended(RunResults),
+    /// A plan waits for approval, and nothing of it has run.
+    /// [`Orchestrator::decide`](super::Orchestrator::decide) answers and continues.
+    #[cfg(feature = "planner")]
+    NeedsApproval(Box<ProposedPlan>, RunResults),
+    /// The run is suspended: by a stop signal, or with open [`questions`](RunReport::questions).
+    /// [`Orchestrator::resume`](super::Orchestrator::resume) continues.
+    Suspended(RunResults),
+}
+
+impl RunOutcome {
+    /// The results, whatever the outcome.
+    #[must_use]
+    pub const fn results(&self) -> &RunResults {
+        match self {
+            Self::Ended(results) | Self::Suspended(results) => results,
+            #[cfg(feature = "planner")]
+            Self::NeedsApproval(_, results) => results,
+        }
+    }
+
+    /// The results by value.
+    #[must_use]
+    pub fn into_results(self) -> RunResults {
+        match self {
+            Self::Ended(results) | Self::Suspended(results) => results,
+            #[cfg(feature = "planner")]
+            Self::NeedsApproval(_, results) => results,
+        }
+    }
+}
+
+impl fmt::Display for RunOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let results = self.results();
+        #[cfg(feature = "planner")]
+        if let Some(answer) = &results.answer {
+            writeln!(
+                f,
+                "{}",
+                zeph_common::escape_terminal_block(answer.text.trim_end())
+            )?;
+        }
+        fmt::Display::fmt(&**results, f)
+    }
+}
+
+/// The [report](RunReport) of a run, with typed access to what its tasks returned.
+#[derive(Clone)]
+pub struct RunResults {
+    report: RunReport,
+    view: Arc<RunView>,
+    store: Arc<dyn RawGraphStore>,
     /// The last plan that a model made; `None` if there is none yet.
+    #[cfg(feature = "planner")]
     pub plan: Option<PlanOutput>,
-    /// What became of the last plan that somebody decided on; an edited one is not `plan`.
+    /// The last decision about a plan; an edited plan is not `plan`.
+    #[cfg(feature = "planner")]
     pub adopted: Option<Adopted>,
-    /// The answer, if it has come to that. Its `by` and `missing` tell what it rests on.
+    /// The answer to a goal. Its `by` and `missing` say what it rests on.
+    #[cfg(feature = "planner")]
     pub answer: Option<Answer>,
-    /// Every task, in the order of the graph, with planning itself and the answer.
-    pub tasks: Vec<TaskResult>,
-    /// What the run has cost.
-    pub spent: Spent,
-    /// The open questions, oldest first.
-    pub questions: Vec<QuestionView>,
+    /// Why a run for a goal has no plan, with a code such as `plan_defective` or `too_many_rounds`.
+    #[cfg(feature = "planner")]
+    pub plan_error: Option<TaskErrorRecord>,
 }
 
-/// What became of a task.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct TaskResult {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where it stands.
-    pub state: TaskState,
-    /// How many attempts were started.
-    pub attempts: u32,
-    /// What it left. Untrusted.
-    pub output: Option<Arc<TaskOutput>>,
-    /// What its last attempt said, if that failed.
-    pub error: Option<TaskErrorRecord>,
+impl Deref for RunResults {
+    type Target = RunReport;
+
+    fn deref(&self) -> &RunReport {
+        &self.report
+    }
 }
 
-impl Report {
-    /// How the run ended, if it has.
-    #[must_use]
-    pub const fn end(&self) -> Option<RunEnd> {
-        match self.state {
-            RunState::Ended(end) => Some(end),
-            RunState::Running
-            | RunState::Paused
-            | RunState::Waiting
-            | RunState::Suspending
-            | RunState::Suspended => None,
-        }
+impl fmt::Debug for RunResults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RunResults").field(&self.report).finish()
     }
+}
 
-    /// The task of that name.
-    #[must_use]
-    pub fn task(&self, name: &str) -> Option<&TaskResult> {
-        self.tasks.iter().find(|task| &*task.name == name)
-    }
-
-    /// Reads the report of a run that has ended or is at rest.
+impl RunResults {
+    /// Reads the results of a run that has ended or is suspended.
     pub(super) async fn read(
-        store: &dyn RawGraphStore,
-        run: &RunId,
+        store: Arc<dyn RawGraphStore>,
+        view: RunView,
     ) -> Result<Self, OrchestratorError> {
-        let view = RunView::load(store, run).await?;
-        let mut report = Self {
-            run: run.clone(),
-            state: view.scheduler.state(),
+        #[allow(
+            unused_mut,
+            reason = "without the feature `planner` there is nothing to add"
+        )]
+        let mut results = Self {
+            report: view.full_report(&*store).await?,
+            view: Arc::new(view),
+            store,
+            #[cfg(feature = "planner")]
             plan: None,
+            #[cfg(feature = "planner")]
             adopted: None,
+            #[cfg(feature = "planner")]
             answer: None,
-            tasks: Vec::new(),
-            spent: view.scheduler.spent(),
-            questions: view.questions(),
+            #[cfg(feature = "planner")]
+            plan_error: None,
         };
-        let mut no_plan = None;
-        let tasks: Vec<(TaskId, Option<String>)> = actions(&view);
-        for (id, action) in tasks {
-            let task = task(store, &view, id).await?;
-            let output = task.output.as_deref();
-            match action.as_deref() {
-                Some(PLAN) => report.plan = read(&view, &task, output)?.or(report.plan),
-                Some(ADOPT) => report.adopted = read(&view, &task, output)?.or(report.adopted),
-                Some(ANSWER) => report.answer = read(&view, &task, output)?.or(report.answer),
-                _ => {}
+        #[cfg(feature = "planner")]
+        results.read_goal().await?;
+        Ok(results)
+    }
+
+    /// The outcome of a run that has ended or is suspended.
+    pub(super) fn into_outcome(self) -> Result<RunOutcome, OrchestratorError> {
+        if self.report.end().is_none() {
+            #[cfg(feature = "planner")]
+            if let Some(proposal) = self.proposal() {
+                return Ok(RunOutcome::NeedsApproval(Box::new(proposal), self));
             }
-            let plans = matches!(action.as_deref(), Some(PLAN | ADOPT));
-            if plans && matches!(task.state, TaskState::Failed { .. }) {
-                no_plan = task.error.clone().or(no_plan);
-            }
-            report.tasks.push(task);
+            return Ok(RunOutcome::Suspended(self));
         }
-        match no_plan {
-            Some(error) if report.end().is_some() => Err(OrchestratorError::NoPlan {
-                run: report.run,
+        #[cfg(feature = "planner")]
+        if let Some(error) = self.plan_error {
+            return Err(OrchestratorError::NoPlan {
+                run: self.report.run.clone(),
                 error: Box::new(error),
-                spent: report.spent,
-            }),
-            Some(_) | None => Ok(report),
+                spent: self.report.spent,
+            });
         }
+        Ok(RunOutcome::Ended(self))
+    }
+
+    /// The stored run that these results were read from.
+    #[must_use]
+    pub fn view(&self) -> &RunView {
+        &self.view
+    }
+
+    /// The output of a task, read from the store; `None` if it has none. Untrusted.
+    ///
+    /// # Errors
+    /// If there is no such task, or the store cannot read the output.
+    pub async fn output(&self, task: &str) -> Result<Option<Arc<TaskOutput>>, RuntimeError> {
+        self.view.output(&*self.store, self.view.task(task)?).await
     }
 }
 
-/// The tasks with the names of their actions.
-fn actions(view: &RunView) -> Vec<(TaskId, Option<String>)> {
-    let tasks = view.graph().tasks().map(|(id, task)| match task.work() {
-        Work::Action { name, .. } => (id, Some(name.to_string())),
-        Work::Milestone | Work::Question(_) => (id, None),
-    });
-    tasks.collect()
-}
+#[cfg(feature = "planner")]
+impl RunResults {
+    async fn read_goal(&mut self) -> Result<(), OrchestratorError> {
+        let view = Arc::clone(&self.view);
+        let mut no_plan = None;
+        for (id, task) in view.graph().tasks() {
+            let Work::Action { name, .. } = task.work() else {
+                continue;
+            };
+            match &**name {
+                PLAN => self.plan = self.typed(task.name()).await?.or(self.plan.take()),
+                ADOPT => self.adopted = self.typed(task.name()).await?.or(self.adopted.take()),
+                ANSWER => self.answer = self.typed(task.name()).await?.or(self.answer.take()),
+                _ => continue,
+            }
+            let failed = matches!(view.scheduler.task(id).state(), TaskState::Failed { .. });
+            if failed && **name != *ANSWER {
+                let error = self.report.tasks.get(id.index());
+                no_plan = error.and_then(|task| task.error.clone()).or(no_plan);
+            }
+        }
+        self.plan_error = no_plan;
+        Ok(())
+    }
 
-async fn task(
-    store: &dyn RawGraphStore,
-    view: &RunView,
-    id: TaskId,
-) -> Result<TaskResult, OrchestratorError> {
-    let attempts = view.attempts(id);
-    let failed = attempts
-        .last()
-        .filter(|last| matches!(last.outcome, Some(AttemptOutcome::Failed { .. })));
-    let error = match failed.and_then(|last| last.error) {
-        Some(content) => view.error(store, content).await?,
-        None => None,
-    };
-    Ok(TaskResult {
-        name: view.graph().task(id).name().into(),
-        state: view.scheduler.task(id).state(),
-        attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
-        output: view.output(store, id).await?,
-        error,
-    })
-}
+    /// The output of a completed action, in the form that the action promises. A person who answers a
+    /// failure with a value may give another form; then there is none.
+    async fn typed<T: DeserializeOwned>(&self, task: &str) -> Result<Option<T>, OrchestratorError> {
+        let output = self.output(task).await?;
+        Ok(output.and_then(|output| serde_json::from_value(output.value.clone()).ok()))
+    }
 
-/// What an action left, in the form that it promises.
-fn read<T: DeserializeOwned>(
-    view: &RunView,
-    task: &TaskResult,
-    output: Option<&TaskOutput>,
-) -> Result<Option<T>, OrchestratorError> {
-    let read = output
-        .map(|output| T::deserialize(&output.value))
-        .transpose();
-    read.map_err(|source| OrchestratorError::Unreadable {
-        run: view.run.clone(),
-        task: task.name.to_string(),
-        source,
-    })
+    /// The plan that waits for approval, if one does.
+    pub(super) fn proposal(&self) -> Option<ProposedPlan> {
+        let question = self.report.questions.iter();
+        let mut asked = question.filter(|open| plan_task(self.view.graph(), &open.task).is_some());
+        let question = asked.next()?;
+        Some(ProposedPlan {
+            run: self.report.run.clone(),
+            question: question.id,
+            text: question.text.clone(),
+            plan: self.plan.clone()?,
+        })
+    }
 }

@@ -1,46 +1,38 @@
-//! Running: a goal is submitted or a run resumed, followed to its end or to rest, and reported.
+//! Operations on runs: start, resume, answer, set the budget, read, replay.
 
 use std::collections::BTreeMap;
-#[cfg(feature = "planner")]
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use zeph_graph::{Budget, RunId, TaskGraph};
+use zeph_graph::{Budget, RunId, RunState, TaskGraph};
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
 use zeph_runtime::{Delivery, Request, RunHandle, RunView, Submission, ask};
 #[cfg(feature = "planner")]
 use {
-    crate::{ReplayReport, replay_run},
-    std::sync::Arc,
-    zeph_graph::{RunState, Work},
-    zeph_planner::plan::{ADOPT, AdoptParams, PlanOutput, goal_graph},
+    super::confirm::{Confirm, Decision, ProposedPlan},
+    super::redact::RedactSecrets,
+    crate::plan::{ReplayReport, replay_run},
+    zeph_planner::plan::goal_graph,
     zeph_planner::replay::Recording,
-    zeph_runtime::{QuestionView, RuntimeError},
 };
 
 use super::compose::{FOLDER, PlannedLimits, RunParts};
-#[cfg(feature = "planner")]
-use super::redact::RedactSecrets;
+use super::follow::{Ask, Follower, Update};
 use super::spec::{RunSpec, RunWork};
-#[cfg(feature = "planner")]
-use super::{Confirm, Proposed, Report};
-use super::{Orchestrator, OrchestratorError};
+use super::{Orchestrator, OrchestratorError, RunOutcome, RunResults};
 
 impl Orchestrator {
     /// Runs a goal, a plan file or a graph until it ends, or until only questions are left that the
     /// host does not answer.
     ///
-    /// A suspended run is a report, too: its [`questions`](Report::questions) are open,
-    /// [`answer`](Self::answer) answers them, [`resume`](Self::resume) continues. If this future is
-    /// dropped the run continues as far as it can.
+    /// If this future is dropped the run continues as far as it can.
     ///
     /// # Errors
-    /// [`OrchestratorError::NoPlan`] if the run ended before anything was executed; else what kept the
-    /// run from being started, saved or read.
-    #[cfg(feature = "planner")]
-    pub async fn run(&self, run: impl Into<RunSpec>) -> Result<Report, OrchestratorError> {
+    /// [`OrchestratorError::NoPlan`] if a run for a goal ended before anything was executed; else what
+    /// kept the run from being started, saved or read.
+    pub async fn run(&self, run: impl Into<RunSpec>) -> Result<RunOutcome, OrchestratorError> {
         let run = self.submit(run).await?;
-        self.follow(&run).await
+        self.drive(run).await
     }
 
     /// Starts a run. Returns when it is saved; from then on it survives a crash.
@@ -113,18 +105,34 @@ impl Orchestrator {
         Ok(engine.submit(submission).await?)
     }
 
-    /// Continues a run that is suspended or whose process ended; reports one that has ended.
+    /// Continues a run that is suspended or whose process ended, as [`run`](Self::run) does; returns the
+    /// results of one that has ended.
     ///
     /// # Errors
     /// As [`run`](Self::run); also if there is no such run or another process owns it.
-    #[cfg(feature = "planner")]
-    pub async fn resume(&self, run: &RunId) -> Result<Report, OrchestratorError> {
+    pub async fn resume(&self, run: &RunId) -> Result<RunOutcome, OrchestratorError> {
         let view = RunView::load(&*self.0.store, run).await?;
         if matches!(view.scheduler.state(), RunState::Ended(_)) {
-            return self.report(run).await;
+            let results = RunResults::read(Arc::clone(&self.0.store), view).await?;
+            return results.into_outcome();
         }
-        self.follow(&self.open(&view, &BTreeMap::new()).await?)
-            .await
+        self.drive(self.open(&view, &BTreeMap::new()).await?).await
+    }
+
+    /// Answers the question about a plan, and continues the run.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume); also if the question was answered already.
+    #[cfg(feature = "planner")]
+    pub async fn decide(
+        &self,
+        plan: &ProposedPlan,
+        decision: Decision,
+    ) -> Result<RunOutcome, OrchestratorError> {
+        if let Some(text) = decision.into_answer() {
+            self.answer(&plan.run, plan.question, text).await?;
+        }
+        self.resume(&plan.run).await
     }
 
     /// Takes a stored run over and lets it continue. Secret parameters of its plan are not stored:
@@ -186,73 +194,66 @@ impl Orchestrator {
         self.0.policy_of(&limits.unwrap_or_default())
     }
 
-    /// Answers questions as far as the host's code does, until the run has ended or is at rest.
+    /// Answers the questions of a run as the host's code does, until it has ended or is suspended.
     ///
     /// # Errors
     /// As [`run`](Self::run). An answer of the host that does not fit its question suspends the run and
     /// is an error.
-    #[cfg(feature = "planner")]
-    pub async fn follow(&self, run: &RunHandle) -> Result<Report, OrchestratorError> {
-        if let Err(error) = self.attend(run).await {
-            gone_is_fine(run.suspend().await)?;
-            run.wait().await?;
+    pub async fn drive(&self, run: RunHandle) -> Result<RunOutcome, OrchestratorError> {
+        let mut follower = self.follow(run).without_events();
+        if let Err(error) = self.answer_questions(&mut follower).await {
+            follower.stop().await;
+            follower.wait().await?;
             return Err(error);
         }
-        let rested = run.wait().await?;
-        if let Some(reason) = &rested.error {
-            return Err(OrchestratorError::Lost {
-                run: rested.run.clone(),
-                reason: reason.clone(),
-            });
-        }
-        self.report(run.id()).await
+        follower.finish().await
     }
 
-    #[cfg(feature = "planner")]
-    /// Answers each question once. Returns when the run leaves, or is told to rest.
-    async fn attend(&self, run: &RunHandle) -> Result<(), OrchestratorError> {
-        let mut seen = BTreeSet::new();
-        loop {
-            let snapshot = run.until(|snapshot| {
-                let new = snapshot.questions.iter().any(|one| !seen.contains(&one.id));
-                new || snapshot.state == RunState::Waiting
-            });
-            let snapshot = snapshot.await;
-            let new = snapshot
-                .questions
-                .iter()
-                .find(|one| !seen.contains(&one.id));
-            match (snapshot.state, new) {
-                (RunState::Running | RunState::Paused | RunState::Waiting, Some(question)) => {
-                    seen.insert(question.id);
-                    if let Some(text) = self.reply(run.id(), question).await? {
-                        gone_is_fine(run.answer(question.id, text).await)?;
-                    }
-                }
-                // Only questions are left, and nobody here answers them.
-                (RunState::Waiting, None) => {
-                    gone_is_fine(run.suspend().await)?;
-                    return Ok(());
-                }
-                (RunState::Running | RunState::Paused, None)
-                | (RunState::Suspending | RunState::Suspended | RunState::Ended(_), _) => {
-                    return Ok(());
-                }
+    async fn answer_questions(&self, follower: &mut Follower) -> Result<(), OrchestratorError> {
+        while let Some(update) = follower.next().await? {
+            let Update::Ask(ask) = update else { continue };
+            let id = ask.question.id;
+            match self.host_answer(*ask, follower.handle().id()).await {
+                Some(text) => follower.answer(id, text).await?,
+                None => follower.postpone(id),
             }
         }
+        Ok(())
     }
 
-    #[cfg(feature = "planner")]
-    /// How a run stands, by its journal. Needs no ownership and holds nobody up.
+    /// The answer of the host's code; `None` leaves the question open.
+    async fn host_answer(&self, ask: Ask, run: &RunId) -> Option<String> {
+        #[cfg(feature = "planner")]
+        if let Some(plan) = ask.plan {
+            let Confirm::With(decide) = &self.0.models.confirm else {
+                return None;
+            };
+            let proposal = ProposedPlan {
+                run: run.clone(),
+                question: ask.question.id,
+                text: ask.question.text,
+                plan,
+            };
+            return decide(proposal).await.into_answer();
+        }
+        let _ = run;
+        match &self.0.questions {
+            Some(answer) => answer(ask.question).await,
+            None => None,
+        }
+    }
+
+    /// The results of a run so far, from its journal. Does not disturb a process that owns the run.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
-    pub async fn report(&self, run: &RunId) -> Result<Report, OrchestratorError> {
-        Report::read(&*self.0.store, run).await
+    /// If there is no such run, or it cannot be read.
+    pub async fn results(&self, run: &RunId) -> Result<RunResults, OrchestratorError> {
+        let view = RunView::load(&*self.0.store, run).await?;
+        RunResults::read(Arc::clone(&self.0.store), view).await
     }
 
-    /// Answers a question of a run, wherever it is: at work in another process, or at rest. What is at
-    /// rest goes on with [`resume`](Self::resume).
+    /// Answers a question of a run that any process owns, or none. A suspended run is continued by
+    /// [`resume`](Self::resume).
     ///
     /// A plan is answered with `approve`, `reject: WHY`, or a whole plan file.
     ///
@@ -268,9 +269,9 @@ impl Orchestrator {
         self.ask(run, &Request::Answer { question, text }).await
     }
 
-    /// Sets what a run may cost from here on, in all, wherever the run is.
+    /// Sets the budget of a whole run that any process owns, or none.
     ///
-    /// A task that the old budget stopped goes on when its question is answered with `retry`.
+    /// A task that the old budget stopped is retried when its question is answered with `retry`.
     ///
     /// # Errors
     /// If there is no such run, or it has ended.
@@ -315,70 +316,6 @@ impl Orchestrator {
         // The request is no older than the run's last record.
         let now = RunView::load(store, run).await?.updated_at;
         Ok(ask(store, self.0.owners.as_ref(), run, request, now).await?)
-    }
-
-    #[cfg(feature = "planner")]
-    /// What the host's code says to a question.
-    async fn reply(
-        &self,
-        run: &RunId,
-        question: &QuestionView,
-    ) -> Result<Option<String>, OrchestratorError> {
-        let plan = self.plan_in_question(run, question).await?;
-        match (plan, &self.0.models.confirm, &self.0.questions) {
-            (Some(plan), Confirm::With(decide), _) => {
-                let proposed = Proposed {
-                    run: run.clone(),
-                    question: question.text.clone(),
-                    plan,
-                };
-                Ok(decide(proposed).await.text())
-            }
-            (None, _, Some(answer)) => Ok(answer(question.clone()).await),
-            (Some(_), Confirm::Never | Confirm::Ask, _) | (None, _, None) => Ok(None),
-        }
-    }
-
-    #[cfg(feature = "planner")]
-    /// The plan that a question is about, if it is about one.
-    async fn plan_in_question(
-        &self,
-        run: &RunId,
-        question: &QuestionView,
-    ) -> Result<Option<PlanOutput>, OrchestratorError> {
-        let store = &*self.0.store;
-        let view = RunView::load(store, run).await?;
-        let adopts = view
-            .graph()
-            .tasks()
-            .filter_map(|(_, task)| match task.work() {
-                Work::Action { name, params } if &**name == ADOPT => params.to_value().ok(),
-                Work::Action { .. } | Work::Milestone | Work::Question(_) => None,
-            });
-        let mut adopts = adopts.filter_map(|params| serde_json::from_value(params).ok());
-        let ours = |adopt: &AdoptParams| adopt.confirm.as_ref() == Some(&question.task);
-        let Some(adopt) = adopts.find(ours) else {
-            return Ok(None);
-        };
-        let Some(output) = view.output(store, view.task(&adopt.plan)?).await? else {
-            return Ok(None);
-        };
-        let plan = serde_json::from_value(output.value.clone());
-        plan.map(Some)
-            .map_err(|source| OrchestratorError::Unreadable {
-                run: run.clone(),
-                task: adopt.plan,
-                source,
-            })
-    }
-}
-
-/// The question was answered, or the run left, meanwhile: the journal says how.
-#[cfg(feature = "planner")]
-fn gone_is_fine<T>(outcome: Result<T, RuntimeError>) -> Result<(), RuntimeError> {
-    match outcome {
-        Ok(_) | Err(RuntimeError::NoSuchQuestion { .. } | RuntimeError::Gone { .. }) => Ok(()),
-        Err(error) => Err(error),
     }
 }
 

@@ -21,10 +21,24 @@ fn limited(over: OverBudget) -> OrchestratorBuilder {
         .over_budget(over)
 }
 
+#[test]
+fn a_policy_keeps_the_budget_of_an_earlier_or_later_call() {
+    let model = planning_leaves(LEFT, BUDGET);
+    let policy = zeph_orchestration::Policy::default();
+    let first = builder(&model).budget(tokens(7)).policy(policy);
+    let second = builder(&model).policy(policy).budget(tokens(7));
+    for builder in [first, second] {
+        let orchestrator = builder.over_budget(OverBudget::Partial).build().unwrap();
+        let policy = orchestrator.policy_for(None).unwrap();
+        assert_eq!(policy.budget, tokens(7));
+        assert_eq!(policy.over_budget, OverBudget::Partial);
+    }
+}
+
 #[tokio::test]
 async fn at_the_limit_there_is_a_partial_answer_that_says_so() {
     let orchestrator = limited(OverBudget::Partial).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap().into_results();
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     assert!(
         report.spent.tokens <= u64::from(BUDGET),
@@ -39,9 +53,14 @@ async fn at_the_limit_there_is_a_partial_answer_that_says_so() {
         Some("over_budget")
     );
 
-    let answer = report.answer.unwrap();
+    let answer = report.answer.as_ref().unwrap();
     assert_eq!(answer.by, WrittenBy::Deterministic);
-    assert!(answer.why.is_some_and(|why| why.contains("budget")));
+    assert!(
+        answer
+            .why
+            .as_ref()
+            .is_some_and(|why| why.contains("budget"))
+    );
     assert_eq!(answer.sources, ["rain"]);
     let missing: Vec<&str> = answer.missing.iter().map(|one| &*one.task).collect();
     assert_eq!(missing, ["wind", "report"]);
@@ -53,7 +72,7 @@ async fn a_higher_budget_and_a_word_let_the_run_go_on() {
     let model = planning_leaves(LEFT, BUDGET);
     let orchestrator = builder(&model).budget(tokens(BUDGET.into()));
     let orchestrator = orchestrator.build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap().into_results();
     assert_eq!(report.state, RunState::Suspended);
     let [question] = &report.questions[..] else {
         panic!("{:?}", report.questions);
@@ -68,9 +87,13 @@ async fn a_higher_budget_and_a_word_let_the_run_go_on() {
     raised.unwrap();
     let answered = orchestrator.answer(&report.run, question.id, "retry").await;
     answered.unwrap();
-    let report = orchestrator.resume(&report.run).await.unwrap();
+    let report = orchestrator
+        .resume(&report.run)
+        .await
+        .unwrap()
+        .into_results();
     assert_eq!(report.end(), Some(RunEnd::Completed));
-    assert_eq!(report.answer.unwrap().text, ANSWER);
+    assert_eq!(report.answer.as_ref().unwrap().text, ANSWER);
     // What was finished before was not done again: the agent asked once, the aggregator once.
     assert_eq!(asked(&model, "Tell of the rain."), 2);
 }

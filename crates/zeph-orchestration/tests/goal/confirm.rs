@@ -4,19 +4,19 @@ use std::sync::{Arc, Mutex};
 
 use zeph_orchestration::llm::Reply;
 use zeph_orchestration::planner::plan::Adopted;
-use zeph_orchestration::{Confirm, OrchestratorError, RunEnd, RunState, Verdict};
+use zeph_orchestration::{Confirm, Decision, OrchestratorError, RunEnd, RunOutcome, RunState};
 
 use crate::script::{ANSWER, GOAL, PLAN, asked, asks_for_a_plan, builder, model, planning, says};
 
-/// Answers in order what was scripted, and keeps what the questions said.
-fn scripted(verdicts: Vec<Verdict>) -> (Confirm, Arc<Mutex<Vec<String>>>) {
+/// Gives the scripted decisions in order, and keeps the texts of the questions.
+fn scripted(verdicts: Vec<Decision>) -> (Confirm, Arc<Mutex<Vec<String>>>) {
     let questions: Arc<Mutex<Vec<String>>> = Arc::default();
     let kept = Arc::clone(&questions);
     let verdicts = Arc::new(Mutex::new(verdicts.into_iter()));
-    let confirm = Confirm::with(move |proposed| {
-        kept.lock().unwrap().push(proposed.question);
+    let confirm = Confirm::with(move |proposal| {
+        kept.lock().unwrap().push(proposal.text);
         let verdict = verdicts.lock().unwrap().next();
-        async move { verdict.unwrap_or(Verdict::Later) }
+        async move { verdict.unwrap_or(Decision::Later) }
     });
     (confirm, questions)
 }
@@ -24,9 +24,9 @@ fn scripted(verdicts: Vec<Verdict>) -> (Confirm, Arc<Mutex<Vec<String>>>) {
 #[tokio::test]
 async fn an_approved_plan_runs_to_an_answer() {
     let model = planning();
-    let (confirm, questions) = scripted(vec![Verdict::Approve]);
+    let (confirm, questions) = scripted(vec![Decision::Approve]);
     let orchestrator = builder(&model).confirm(confirm).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap().into_results();
 
     assert_eq!(report.end(), Some(RunEnd::Completed));
     let names: Vec<&str> = report.tasks.iter().map(|task| &*task.name).collect();
@@ -51,11 +51,11 @@ async fn an_edited_plan_runs_in_its_place() {
     let edited = "[tasks.rain]\nprompt = 'Tell of the rain.'\n[tasks.report]\nneeds = ['rain']\nprompt = 'Write it up.'";
     let broken = "[tasks.rain]\npromt = 'Tell of the rain.'";
     let (confirm, questions) = scripted(vec![
-        Verdict::Edit(broken.to_owned()),
-        Verdict::Edit(edited.to_owned()),
+        Decision::Edit(broken.to_owned()),
+        Decision::Edit(edited.to_owned()),
     ]);
     let report = builder(&model).confirm(confirm).build().unwrap();
-    let report = report.run(GOAL).await.unwrap();
+    let report = report.run(GOAL).await.unwrap().into_results();
 
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert!(report.task("wind").is_none());
@@ -71,14 +71,14 @@ async fn an_edited_plan_runs_in_its_place() {
 #[tokio::test]
 async fn a_plan_is_rejected_twice_and_the_model_is_told_why() {
     let model = planning();
-    let reject = |why: &str| Verdict::Reject(why.to_owned());
+    let reject = |why: &str| Decision::Reject(why.to_owned());
     let (confirm, _) = scripted(vec![
         reject("mention snow"),
         reject("and fog"),
-        Verdict::Approve,
+        Decision::Approve,
     ]);
     let report = builder(&model).confirm(confirm).build().unwrap();
-    let report = report.run(GOAL).await.unwrap();
+    let report = report.run(GOAL).await.unwrap().into_results();
 
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert!(report.task("plan-3").is_some() && report.task("plan-4").is_none());
@@ -90,7 +90,7 @@ async fn a_plan_is_rejected_twice_and_the_model_is_told_why() {
 #[tokio::test]
 async fn rounds_are_bounded_and_the_end_is_typed() {
     let model = planning();
-    let (confirm, questions) = scripted(vec![Verdict::Reject("no".to_owned()); 9]);
+    let (confirm, questions) = scripted(vec![Decision::Reject("no".to_owned()); 9]);
     let orchestrator = builder(&model).confirm(confirm).max_rounds(3);
     let error = orchestrator.build().unwrap().run(GOAL).await.unwrap_err();
     let OrchestratorError::NoPlan { error, spent, .. } = error else {
@@ -105,8 +105,11 @@ async fn rounds_are_bounded_and_the_end_is_typed() {
 async fn a_plan_waits_for_a_person_and_the_run_goes_on_elsewhere() {
     let model = model().rule(asks_for_a_plan, Some(1), Reply::text(PLAN));
     let orchestrator = builder(&model).confirm(Confirm::Ask).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap();
+    let RunOutcome::NeedsApproval(proposal, report) = orchestrator.run(GOAL).await.unwrap() else {
+        panic!("the plan was not proposed");
+    };
     assert_eq!((report.state, report.end()), (RunState::Suspended, None));
+    assert_eq!(proposal.plan.estimate.tasks, 3);
     let [question] = &report.questions[..] else {
         panic!("{:?}", report.questions);
     };
@@ -119,12 +122,12 @@ async fn a_plan_waits_for_a_person_and_the_run_goes_on_elsewhere() {
     // Another process has the same store and knows nothing of this one.
     let elsewhere = builder(&model).store(orchestrator.store().clone());
     let elsewhere = elsewhere.confirm(Confirm::Ask).build().unwrap();
-    let report = elsewhere.resume(&report.run).await.unwrap();
+    let report = elsewhere.resume(&report.run).await.unwrap().into_results();
     assert_eq!(report.end(), Some(RunEnd::Completed));
-    assert_eq!(report.answer.unwrap().text, ANSWER);
-    // Who asks again is told the same, and nothing runs.
+    assert_eq!(report.answer.as_ref().unwrap().text, ANSWER);
+    // A second resume returns the same, and nothing runs.
     let requests = model.requests().len();
-    let again = elsewhere.resume(&report.run).await.unwrap();
+    let again = elsewhere.resume(&report.run).await.unwrap().into_results();
     assert_eq!(again.end(), Some(RunEnd::Completed));
     assert_eq!(model.requests().len(), requests);
 }

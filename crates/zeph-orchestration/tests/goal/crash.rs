@@ -1,9 +1,9 @@
-//! Crashes: the process ends between any two commits, and the run goes on where it was.
+//! Crashes: the process ends between any two commits, and the run continues where it was.
 
 use std::sync::Arc;
 
-use zeph_orchestration::memory::{Fault, FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore};
-use zeph_orchestration::{Confirm, OrchestratorError, Report, RunEnd, Verdict};
+use zeph_orchestration::store::{Fault, FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore};
+use zeph_orchestration::{Confirm, Decision, OrchestratorError, RunEnd, RunResults};
 
 use crate::script::{ANSWER, GOAL, asked, builder, planning};
 
@@ -15,13 +15,13 @@ fn process<T>(work: impl Future<Output = T>) -> T {
     runtime.enable_time().build().unwrap().block_on(work)
 }
 
-/// One process works on the goal until the commit of that number, the next one goes on.
+/// One process works on the goal until the commit of that number, the next one continues.
 /// `None` if the run had ended before.
-fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, Report)> {
+fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, RunResults)> {
     let store: Store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let model = planning();
     let orchestrator = || {
-        let confirm = Confirm::with(|_| async { Verdict::Approve });
+        let confirm = Confirm::with(|_| async { Decision::Approve });
         let builder = builder(&model).store(Arc::clone(&store) as Arc<dyn RawGraphStore>);
         builder.confirm(confirm).build().unwrap()
     };
@@ -29,7 +29,7 @@ fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, Report)> {
     let first = process(async { orchestrator().run(GOAL).await });
     match first {
         Ok(_) => return None,
-        // Whoever waits is told that the store failed, at the latest when it looks at the run.
+        // The failed store is reported at the latest when the results are read.
         Err(OrchestratorError::Lost { .. } | OrchestratorError::Runtime(_)) => {}
         Err(other) => panic!("commit {nth}, {fault:?}: {other}"),
     }
@@ -37,10 +37,14 @@ fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, Report)> {
     let Some(run) = runs.first() else {
         // The run was never there.
         assert_eq!((nth, fault), (1, Fault::Before));
-        return Some((nth, process(orchestrator().run(GOAL)).unwrap()));
+        return Some((
+            nth,
+            process(orchestrator().run(GOAL)).unwrap().into_results(),
+        ));
     };
     let report = process(async { orchestrator().resume(&run.run).await });
     let report = report.unwrap_or_else(|error| panic!("commit {nth}, {fault:?}: {error}"));
+    let report = report.into_results();
     let replay = process(async { orchestrator().replay(&run.run).await }).unwrap();
     assert!(replay.is_same(), "commit {nth}, {fault:?}: {replay:?}");
     for prompt in ["Tell of the rain.", "Tell of the wind."] {

@@ -1,8 +1,9 @@
-//! Without a plan: each end is typed and tells the run and its cost.
+//! Runs without a plan: each end has a typed error with the run and its cost.
 
 use zeph_orchestration::llm::{ErrorKind, Reply, RetryPolicy};
+use zeph_orchestration::subagent::AgentCatalog;
 use zeph_orchestration::subagent::SubAgentDef;
-use zeph_orchestration::{AgentCatalog, Confirm, OrchestratorError, RunEnd, RunState, Verdict};
+use zeph_orchestration::{Confirm, Decision, OrchestratorError, RunEnd, RunState};
 
 use crate::script::{GOAL, asks_for_a_plan, builder, model, planning};
 
@@ -14,7 +15,12 @@ async fn code(reply: Reply) -> String {
         panic!("{error}");
     };
     // The run is there to be looked at.
-    let again = orchestrator.report(&run).await.unwrap_err();
+    let results = orchestrator.results(&run).await.unwrap();
+    assert_eq!(
+        results.plan_error.as_ref().map(|one| &one.code),
+        Some(&error.code)
+    );
+    let again = orchestrator.resume(&run).await.unwrap_err();
     assert!(matches!(again, OrchestratorError::NoPlan { .. }));
     error.code
 }
@@ -50,7 +56,7 @@ async fn what_does_not_fit_together_is_told_before_any_run() {
 async fn a_plan_that_nobody_here_can_do_is_told() {
     // The person writes a command, and the host runs none.
     let edited = "[tasks.list]\nrun = ['ls']";
-    let confirm = Confirm::with(move |_| async move { Verdict::Edit(edited.to_owned()) });
+    let confirm = Confirm::with(move |_| async move { Decision::Edit(edited.to_owned()) });
     let orchestrator = builder(&planning()).confirm(confirm).max_rounds(2);
     let error = orchestrator.build().unwrap().run(GOAL).await.unwrap_err();
     let OrchestratorError::NoPlan { error, .. } = error else {
@@ -68,16 +74,28 @@ async fn questions_of_a_plan_are_answered_by_the_host_or_left_open() {
         let model = model().rule(asks_for_a_plan, None, Reply::text(plan));
         model.rule(|_| true, None, Reply::text("Norway [where]."))
     };
-    let open = builder(&model()).build().unwrap().run(GOAL).await.unwrap();
+    let open = builder(&model())
+        .build()
+        .unwrap()
+        .run(GOAL)
+        .await
+        .unwrap()
+        .into_results();
     assert_eq!(open.state, RunState::Suspended);
     assert_eq!(open.questions[0].text, "Which Oslo?");
 
     let answering = builder(&model()).questions(|question| async move {
         (question.task == "where").then(|| "the one in Norway".to_owned())
     });
-    let report = answering.build().unwrap().run(GOAL).await.unwrap();
+    let report = answering
+        .build()
+        .unwrap()
+        .run(GOAL)
+        .await
+        .unwrap()
+        .into_results();
     assert_eq!(report.end(), Some(RunEnd::Completed));
-    let answer = report.task("where").and_then(|task| task.output.clone());
+    let answer = report.output("where").await.unwrap();
     assert_eq!(answer.unwrap().value, "the one in Norway");
 }
 
@@ -85,13 +103,19 @@ async fn questions_of_a_plan_are_answered_by_the_host_or_left_open() {
 #[tokio::test]
 async fn commands_of_an_edited_plan_run_where_the_host_allows_it() {
     let edited = "[tasks.list]\nrun = ['printf', 'wet']\n[tasks.report]\nneeds = ['list']\nprompt = 'Write it up: ${{ tasks.list.stdout }}'";
-    let confirm = Confirm::with(move |_| async move { Verdict::Edit(edited.to_owned()) });
+    let confirm = Confirm::with(move |_| async move { Decision::Edit(edited.to_owned()) });
     let model = planning();
     let orchestrator = builder(&model).confirm(confirm).commands(|command| command);
     let model_saw = |text: &str| crate::script::asked(&model, text);
-    let report = orchestrator.build().unwrap().run(GOAL).await.unwrap();
+    let report = orchestrator
+        .build()
+        .unwrap()
+        .run(GOAL)
+        .await
+        .unwrap()
+        .into_results();
     assert_eq!(report.end(), Some(RunEnd::Completed));
-    // What the command printed is a stranger's word in a prompt.
+    // The output of a command is untrusted text in a prompt.
     assert!(model_saw("Write it up: <untrusted source=\"list\"") > 0);
 }
 

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use zeph_graph::OverBudget;
 use zeph_orchestration::executor::{Budget, NoteKind};
 use zeph_orchestration::llm::{ErrorKind, LlmRequest, Reply, RetryPolicy, ScriptedProvider};
-use zeph_orchestration::memory::{MemoryStore, RawGraphStore};
+use zeph_orchestration::plan::ReplayReport;
 use zeph_orchestration::planner::prompts::{PromptName, Prompts};
 use zeph_orchestration::planner::replay::{Difference, DifferenceIn, ReplayOutcome};
-use zeph_orchestration::{Confirm, OrchestratorBuilder, OrchestratorError, ReplayReport, Verdict};
+use zeph_orchestration::store::{MemoryStore, RawGraphStore};
+use zeph_orchestration::{Confirm, Decision, OrchestratorBuilder, OrchestratorError};
 
 use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, says};
 
@@ -20,7 +21,7 @@ async fn replayed(
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
     let recorded = build(model).store(Arc::clone(&store)).build().unwrap();
     let run = match recorded.run(GOAL).await {
-        Ok(report) => report.run,
+        Ok(outcome) => outcome.results().run.clone(),
         Err(OrchestratorError::NoPlan { run, .. }) => run,
         Err(other) => panic!("{other}"),
     };
@@ -75,13 +76,13 @@ async fn rounds_and_edited_plans_come_out_the_same() {
     let edited = "[tasks.rain]\nprompt = 'Tell of the rain.'";
     let build = |model: &ScriptedProvider| {
         let verdicts = Arc::new(Mutex::new(vec![
-            Verdict::Edit(edited.to_owned()),
-            Verdict::Edit("[tasks.rain]\npromt = 'x'".to_owned()),
-            Verdict::Reject("mention snow".to_owned()),
+            Decision::Edit(edited.to_owned()),
+            Decision::Edit("[tasks.rain]\npromt = 'x'".to_owned()),
+            Decision::Reject("mention snow".to_owned()),
         ]));
         builder(model).confirm(Confirm::with(move |_| {
             let verdict = verdicts.lock().unwrap().pop();
-            async move { verdict.unwrap_or(Verdict::Approve) }
+            async move { verdict.unwrap_or(Decision::Approve) }
         }))
     };
     let report = replayed(build, &planning()).await;
@@ -147,7 +148,7 @@ async fn a_changed_prompt_is_found_and_named() {
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
     let model = planning();
     let recorded = builder(&model).store(Arc::clone(&store)).build().unwrap();
-    let run = recorded.run(GOAL).await.unwrap().run;
+    let run = recorded.run(GOAL).await.unwrap().into_results().run.clone();
 
     let changed = builder(&model).store(store).llm_context(|llm_context| {
         let prompts = Prompts::with([(

@@ -12,9 +12,9 @@ use super::folder::{Folder, inside, is_hidden, seen, text_of};
 const MOST_FILES: usize = 5_000;
 /// The most bytes of files that are looked into.
 const MOST_BYTES: usize = 64 << 20;
-/// The most lines that are told.
+/// The most lines of a result.
 const MOST_LINES: usize = 100;
-/// The most bytes of a line that are told.
+/// The most bytes of a line in a result.
 const LINE_BYTES: usize = 240;
 
 /// The lines in which a text stands, as `path:line: text`, in the order of their paths.
@@ -32,7 +32,7 @@ pub(super) fn find(
     }
     let dir = folder.open()?;
     let mut found = Found::default();
-    // A stack instead of recursion; what comes first in the order lies on top.
+    // A stack instead of recursion; the first entry in order is on top.
     let mut open = vec![inside(path)?];
     let mut folders = 0_usize;
     while let Some(path) = open.pop() {
@@ -108,7 +108,7 @@ impl Found {
     fn into_text(mut self, wanted: &str) -> String {
         if self.lines.is_empty() {
             return format!(
-                "{:?} stands in none of {} files{}",
+                "no match for {:?} in {} files{}",
                 zeph_common::escape_terminal(wanted),
                 self.files,
                 if self.cut { ", and there are more" } else { "" }
@@ -156,9 +156,9 @@ mod tests {
             "b/a.txt:2: a needle here"
         );
         let hidden = find(&folder, "needle", "git", &go).unwrap();
-        assert!(hidden.contains("stands in none"), "{hidden}");
+        assert!(hidden.contains("no match"), "{hidden}");
         let none = find(&folder, "thread", ".", &go).unwrap();
-        assert_eq!(none, r#""thread" stands in none of 3 files"#);
+        assert_eq!(none, r#"no match for "thread" in 3 files"#);
         assert_eq!(
             find(&folder, " ", ".", &go).unwrap_err().code(),
             "empty_text"
@@ -178,6 +178,6 @@ mod tests {
         assert_eq!(many.lines().count(), 101);
         assert!(many.ends_with("or in one folder"));
         let stopped = find(&folder, "x", ".", &AtomicBool::new(true)).unwrap();
-        assert!(stopped.contains("none of 0 files"), "{stopped}");
+        assert!(stopped.contains("in 0 files"), "{stopped}");
     }
 }

@@ -1,4 +1,4 @@
-//! A folder that is read and never left.
+//! A folder of files that agents may read; no path and no link leads out of it.
 
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};

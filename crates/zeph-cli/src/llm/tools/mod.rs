@@ -41,7 +41,7 @@ struct Read {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Search {
-    /// The text to look for, as it stands in the files; upper and lower case differ.
+    /// The exact text to look for, case-sensitive.
     text: String,
     /// The folder to look in, relative to the project; "." is all of it.
     path: String,
@@ -80,7 +80,7 @@ pub(crate) fn of(folder: &Path) -> Result<Tools, ToolError> {
     Ok(tools)
 }
 
-/// Does what blocks on a thread of its own, and stops it when nobody waits any more.
+/// Runs blocking work on a thread of its own, and stops it when the future is dropped.
 async fn aside(
     folder: Arc<Folder>,
     work: impl FnOnce(&Folder, &AtomicBool) -> Result<String, TaskError> + Send + 'static,

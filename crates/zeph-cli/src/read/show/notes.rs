@@ -1,4 +1,4 @@
-//! Notes: what models were asked and said, who was chosen, what tools did, in the order of the journal.
+//! Notes of attempts: prompts, replies, routing and tool calls, in the order of the journal.
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, head_tail};
@@ -16,7 +16,7 @@ const TEXT_BYTES: usize = 16 << 10;
 const ARGUMENT_BYTES: usize = 400;
 
 /// Tells the notes of one attempt.
-pub(super) fn tell(page: &mut Page, indent: usize, notes: &[&NoteView]) {
+pub(super) fn render(page: &mut Page, indent: usize, notes: &[&NoteView]) {
     let mut before: Vec<Message> = Vec::new();
     for note in notes {
         // A note that this version does not read is shown as it is.
@@ -48,7 +48,7 @@ fn text(page: &mut Page, indent: usize, text: &str) {
     );
 }
 
-/// Only what a conversation has gained is told; the rest stands further up.
+/// Only the new messages of a conversation are shown; the earlier ones are shown above.
 fn prompt(
     page: &mut Page,
     indent: usize,

@@ -1,4 +1,4 @@
-//! A run in full: its facts, its tasks, where the time went, what failed.
+//! A run in full: its facts, its tasks, its time breakdown, its failures.
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, format_duration, truncate};
@@ -8,32 +8,32 @@ use zeph_runtime::RunView;
 
 use crate::exit::CliError;
 use crate::read::failure::{self, Errors};
-use crate::read::ledger::{Ledger, Times};
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::page::{Page, count, shell_word};
 use crate::read::time::{micros, moment, took};
-use crate::read::{reason, status};
+use crate::read::time_breakdown::{TimeBreakdown, Times};
+use crate::read::{explain, status};
 
-/// How many failures are told in full.
+/// The failures that are shown in full.
 const FAILURES: usize = 50;
 /// How many tasks of the critical path are shown.
 const STEPS: usize = 20;
 /// How much of a text of the graph's metadata is shown.
 const FACT_BYTES: usize = 500;
 
-pub(super) struct Shown<'a> {
+pub(super) struct ShowView<'a> {
     view: &'a RunView,
-    ledger: &'a Ledger,
+    time_breakdown: &'a TimeBreakdown,
     failures: Vec<TaskId>,
     errors: Errors,
     path: Vec<TaskId>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> ShowView<'a> {
     pub(super) async fn read(
         store: &dyn RawGraphStore,
         view: &'a RunView,
-        ledger: &'a Ledger,
+        time_breakdown: &'a TimeBreakdown,
     ) -> Result<Self, CliError> {
         let failures: Vec<TaskId> = view
             .graph()
@@ -41,32 +41,34 @@ impl<'a> Shown<'a> {
             .filter(|&id| has_failed(view, id))
             .collect();
         let said = failures.iter().take(FAILURES);
-        let ids: Vec<_> = said.filter_map(|&id| ledger.task(id).error).collect();
+        let ids: Vec<_> = said
+            .filter_map(|&id| time_breakdown.task(id).error)
+            .collect();
         let errors = failure::read(store, &view.run, &ids).await?;
-        let shape = Topology::weighted(view.graph(), |id| micros(spent(ledger.task(id))));
+        let shape = Topology::weighted(view.graph(), |id| micros(spent(time_breakdown.task(id))));
         let path = shape.critical_path().iter().copied();
         let path = path
-            .filter(|&id| !spent(ledger.task(id)).is_zero())
+            .filter(|&id| !spent(time_breakdown.task(id)).is_zero())
             .collect();
         Ok(Self {
             view,
-            ledger,
+            time_breakdown,
             failures,
             errors,
             path,
         })
     }
 
-    pub(super) fn tell(&self, page: &mut Page, now: Timestamp) {
-        self.tell_facts(page, now);
+    pub(super) fn render(&self, page: &mut Page, now: Timestamp) {
+        self.render_facts(page, now);
         let rows: Vec<Vec<String>> = self.view.graph().ids().map(|id| self.row(id)).collect();
         page.gap();
         page.table(0, &["TASK", "TRIES", "QUEUED", "RAN", "STATE"], &rows);
-        self.tell_path(page);
-        self.tell_failures(page);
+        self.render_path(page);
+        self.render_failures(page);
     }
 
-    fn tell_facts(&self, page: &mut Page, now: Timestamp) {
+    fn render_facts(&self, page: &mut Page, now: Timestamp) {
         let view = self.view;
         page.line(format!(
             "run {}: {}",
@@ -86,7 +88,7 @@ impl<'a> Shown<'a> {
         }
         page.fact("tasks", status::progress(view));
         page.fact("started", moment(view.created_at, now));
-        page.fact("took", took(self.ledger.took));
+        page.fact("took", took(self.time_breakdown.took));
         page.fact("limits", limits(view));
         if let Some(spent) = spent_of(view.scheduler.spent(), view.scheduler.budget()) {
             page.fact("spent", spent);
@@ -103,32 +105,32 @@ impl<'a> Shown<'a> {
     }
 
     fn row(&self, id: TaskId) -> Vec<String> {
-        let times = self.ledger.task(id);
+        let times = self.time_breakdown.task(id);
         vec![
-            reason::name(self.view, id).to_owned(),
+            explain::name(self.view, id).to_owned(),
             times.attempts.to_string(),
             took(times.queued),
             took(times.ran),
-            reason::state(self.view, id),
+            explain::state(self.view, id),
         ]
     }
 
-    fn tell_path(&self, page: &mut Page) {
+    fn render_path(&self, page: &mut Page) {
         if self.path.len() < 2 {
             return;
         }
         let total = self
             .path
             .iter()
-            .map(|&id| spent(self.ledger.task(id)))
+            .map(|&id| spent(self.time_breakdown.task(id)))
             .sum();
         page.heading(format!(
             "Where the time went: {} of {} on the longest way through the tasks",
             format_duration(total),
-            took(self.ledger.took)
+            took(self.time_breakdown.took)
         ));
         let step = |&id: &TaskId| {
-            let times = self.ledger.task(id);
+            let times = self.time_breakdown.task(id);
             let mut other = Vec::new();
             for (text, spent) in [
                 ("queued", times.queued),
@@ -140,7 +142,7 @@ impl<'a> Shown<'a> {
                 }
             }
             vec![
-                reason::name(self.view, id).to_owned(),
+                explain::name(self.view, id).to_owned(),
                 took(times.ran),
                 other.join(", "),
             ]
@@ -152,21 +154,21 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn tell_failures(&self, page: &mut Page) {
+    fn render_failures(&self, page: &mut Page) {
         if self.failures.is_empty() {
             return;
         }
         page.heading("Failures");
         let run = &self.view.run;
         for &id in self.failures.iter().take(FAILURES) {
-            let name = reason::name(self.view, id);
-            let tries = count(self.ledger.task(id).attempts.into(), "attempt");
+            let name = explain::name(self.view, id);
+            let tries = count(self.time_breakdown.task(id).attempts.into(), "attempt");
             page.block(
                 2,
-                &format!("{name}: {} after {tries}", reason::state(self.view, id)),
+                &format!("{name}: {} after {tries}", explain::state(self.view, id)),
             );
             if let Some(error) = self.error(id) {
-                failure::tell(page, 4, error);
+                failure::render(page, 4, error);
             }
             page.block(4, &format!("zeph logs {run} {}", shell_word(name)));
         }
@@ -176,24 +178,24 @@ impl<'a> Shown<'a> {
     }
 
     fn error(&self, id: TaskId) -> Option<&zeph_executor::TaskErrorRecord> {
-        self.errors.get(&self.ledger.task(id).error?)
+        self.errors.get(&self.time_breakdown.task(id).error?)
     }
 
     pub(super) fn to_json(&self) -> Value {
         let view = self.view;
         let policy = view.scheduler.policy();
         let task = |id: TaskId| {
-            let mut object = times_json(self.ledger.task(id));
-            object["task"] = reason::name(view, id).into();
+            let mut object = times_json(self.time_breakdown.task(id));
+            object["task"] = explain::name(view, id).into();
             object["spent"] = spent_json(view.scheduler.spent_by(id));
             object["state"] = view.scheduler.task(id).state().word().into();
-            object["text"] = reason::state(view, id).into();
+            object["text"] = explain::state(view, id).into();
             if let Some(error) = self.error(id).filter(|_| has_failed(view, id)) {
                 object["error"] = json!(error);
             }
             object
         };
-        let name = |&id: &TaskId| Value::from(reason::name(view, id));
+        let name = |&id: &TaskId| Value::from(explain::name(view, id));
         json!({
             "run": view.run.as_str(),
             "title": view.title,
@@ -201,7 +203,7 @@ impl<'a> Shown<'a> {
             "open": view.status.open,
             "created_at_us": view.created_at.as_micros(),
             "updated_at_us": view.updated_at.as_micros(),
-            "took_us": micros(self.ledger.took),
+            "took_us": micros(self.time_breakdown.took),
             "metadata": view.graph().metadata(),
             "policy": {
                 "max_parallel": policy.max_parallel,
@@ -224,7 +226,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Failed for good, asked what now, or replaced by its stand-in value.
+/// Failed, waits for a person's decision, or has a substitute value.
 fn has_failed(view: &RunView, id: TaskId) -> bool {
     let is_action = matches!(
         view.graph().task(id).work(),

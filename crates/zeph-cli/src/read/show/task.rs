@@ -10,7 +10,7 @@ use zeph_graph::wire::GraphSpec;
 use zeph_graph::{AttemptOutcome, ContentId, Entry, Record, TaskId, Timestamp, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planner::answer::Answer;
-use zeph_planner::plan::PlanOutput;
+use zeph_planner::plan::{ANSWER, PLAN, PlanOutput};
 use zeph_runtime::{AttemptView, NoteView, RunView};
 use zeph_scheduler::Event;
 
@@ -19,18 +19,18 @@ use super::run::times_json;
 use crate::exit::CliError;
 use crate::goal::shown::Proposal;
 use crate::read::failure::{self, Errors};
-use crate::read::ledger::Ledger;
 use crate::read::money::{spent_json, spent_of};
 use crate::read::page::{Page, shell_word};
 use crate::read::time::{moment, took};
-use crate::read::{reason, rules};
+use crate::read::time_breakdown::TimeBreakdown;
+use crate::read::{explain, rules};
 
 /// How much of the parameters and of the result is shown.
 const VALUE_BYTES: usize = 4096;
 
-pub(super) struct Shown<'a> {
+pub(super) struct ShowView<'a> {
     view: &'a RunView,
-    ledger: &'a Ledger,
+    time_breakdown: &'a TimeBreakdown,
     task: TaskId,
     attempts: Vec<AttemptView>,
     errors: Errors,
@@ -39,11 +39,11 @@ pub(super) struct Shown<'a> {
     notes: Vec<NoteView>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> ShowView<'a> {
     pub(super) async fn read(
         store: &dyn RawGraphStore,
         view: &'a RunView,
-        ledger: &'a Ledger,
+        time_breakdown: &'a TimeBreakdown,
         task: TaskId,
     ) -> Result<Self, CliError> {
         let attempts = view.attempts(task);
@@ -60,7 +60,7 @@ impl<'a> Shown<'a> {
         let notes = view.notes(store, task).await?;
         Ok(Self {
             view,
-            ledger,
+            time_breakdown,
             task,
             attempts,
             errors,
@@ -70,20 +70,20 @@ impl<'a> Shown<'a> {
         })
     }
 
-    pub(super) fn tell(&self, page: &mut Page, now: Timestamp) {
+    pub(super) fn render(&self, page: &mut Page, now: Timestamp) {
         let view = self.view;
         let definition = view.graph().task(self.task);
         page.line(format!(
             "{} of run {}: {}",
             definition.name(),
             view.run,
-            reason::state(view, self.task)
+            explain::state(view, self.task)
         ));
         page.fact("does", rules::work(definition));
         for (name, text) in rules::changed(view.graph(), definition) {
             page.fact(name, text);
         }
-        let times = self.ledger.task(self.task);
+        let times = self.time_breakdown.task(self.task);
         for (name, spent) in [
             ("queued", times.queued),
             ("ran", times.ran),
@@ -97,13 +97,13 @@ impl<'a> Shown<'a> {
         if let Some(spent) = self.spent() {
             page.fact("spent", spent);
         }
-        self.tell_inputs(page);
-        self.tell_attempts(page, now);
-        self.tell_output(page);
+        self.render_inputs(page);
+        self.render_attempts(page, now);
+        self.render_output(page);
         page.heading("Records");
-        // What the attempts noted and spent is told with them.
-        let told = self.records().filter(|entry| !is_of_a_call(entry));
-        let rows: Vec<_> = told.map(|entry| self.record_row(entry)).collect();
+        // Notes and spending are shown with their attempts.
+        let shown = self.records().filter(|entry| !is_of_a_call(entry));
+        let rows: Vec<_> = shown.map(|entry| self.record_row(entry)).collect();
         page.table(2, &[], &rows);
         page.heading("Next");
         let name = shell_word(definition.name());
@@ -113,13 +113,13 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn tell_inputs(&self, page: &mut Page) {
+    fn render_inputs(&self, page: &mut Page) {
         let view = self.view;
         let parents = view.graph().parents(self.task);
         if !parents.is_empty() {
             page.heading("Needs");
             let row =
-                |&id: &TaskId| vec![reason::name(view, id).to_owned(), reason::state(view, id)];
+                |&id: &TaskId| vec![explain::name(view, id).to_owned(), explain::state(view, id)];
             page.table(2, &[], &parents.iter().map(row).collect::<Vec<_>>());
         }
         if let Work::Action { params, .. } = view.graph().task(self.task).work()
@@ -137,7 +137,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn tell_attempts(&self, page: &mut Page, now: Timestamp) {
+    fn render_attempts(&self, page: &mut Page, now: Timestamp) {
         if self.attempts.is_empty() {
             return;
         }
@@ -157,7 +157,7 @@ impl<'a> Shown<'a> {
                 ),
             );
             if let Some(error) = attempt.error.and_then(|id| self.errors.get(&id)) {
-                failure::tell(page, 5, error);
+                failure::render(page, 5, error);
             }
             let streams: Vec<String> = self
                 .streams(attempt)
@@ -167,7 +167,7 @@ impl<'a> Shown<'a> {
             if !streams.is_empty() {
                 page.block(5, &format!("logged {}", streams.join(", ")));
             }
-            notes::tell(page, 5, &self.notes_of(attempt));
+            notes::render(page, 5, &self.notes_of(attempt));
         }
     }
 
@@ -185,18 +185,27 @@ impl<'a> Shown<'a> {
             .collect()
     }
 
-    fn tell_output(&self, page: &mut Page) {
+    fn render_output(&self, page: &mut Page) {
         let Some(output) = &self.output else { return };
-        if let Ok(plan) = serde_json::from_value::<PlanOutput>(output.value.clone()) {
+        // Only the outputs of the built-in actions have a form of their own; a command may print any JSON.
+        let action = match self.view.graph().task(self.task).work() {
+            Work::Action { name, .. } => &**name,
+            Work::Milestone | Work::Question(_) => "",
+        };
+        if action == PLAN
+            && let Ok(plan) = serde_json::from_value::<PlanOutput>(output.value.clone())
+        {
             let proposal = Proposal(plan);
             page.gap();
-            proposal.tell(page);
+            proposal.render(page);
             page.heading("Plan file");
             page.block(2, &proposal.0.plan_file);
             return;
         }
         page.heading("Output");
-        if let Ok(answer) = serde_json::from_value::<Answer>(output.value.clone()) {
+        if action == ANSWER
+            && let Ok(answer) = serde_json::from_value::<Answer>(output.value.clone())
+        {
             page.block(2, &answer.text);
             return;
         }
@@ -239,9 +248,9 @@ impl<'a> Shown<'a> {
             .nth(self.task.index());
         let need = |&id: &TaskId| {
             json!({
-                "task": reason::name(view, id),
+                "task": explain::name(view, id),
                 "state": view.scheduler.task(id).state().word(),
-                "text": reason::state(view, id),
+                "text": explain::state(view, id),
             })
         };
         let attempt = |attempt: &AttemptView| {
@@ -277,12 +286,12 @@ impl<'a> Shown<'a> {
         });
         json!({
             "run": view.run.as_str(),
-            "task": reason::name(view, self.task),
+            "task": explain::name(view, self.task),
             "state": view.scheduler.task(self.task).state().word(),
-            "text": reason::state(view, self.task),
+            "text": explain::state(view, self.task),
             "definition": spec,
             "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),
-            "times": times_json(self.ledger.task(self.task)),
+            "times": times_json(self.time_breakdown.task(self.task)),
             "spent": spent_json(view.scheduler.spent_by(self.task)),
             "attempts": self.attempts.iter().map(attempt).collect::<Vec<_>>(),
             "output": output,

@@ -9,12 +9,12 @@ use zeph_runtime::RunView;
 use zeph_scheduler::Input;
 
 use super::{run, task};
-use crate::read::kit::{Story, at};
-use crate::read::ledger::Ledger;
+use crate::read::fixtures::{ScriptedRun, at};
 use crate::read::page::Page;
+use crate::read::time_breakdown::TimeBreakdown;
 
 /// One task retried, one failed for good, one skipped for it, one declined nothing.
-fn story() -> Story {
+fn story() -> ScriptedRun {
     let mut graph = TaskGraph::new();
     graph
         .metadata_mut()
@@ -29,12 +29,12 @@ fn story() -> Story {
     let work = |name: &str| Task::new(name).action("do");
     let broken = graph.add_task(work("broken").on_failure(OnFailure::Skip), [fetch]);
     graph.add_task(work("after"), [broken]);
-    let mut story = Story::new(graph, Policy::default());
+    let mut story = ScriptedRun::new(graph, Policy::default());
     let error = TaskError::retryable("not yet")
         .with_code("exit_code")
         .with_source("code 7");
     story.fail(1_500, "fetch", &error);
-    story.tell(3_500, Input::Tick);
+    story.input(3_500, Input::Tick);
     story.complete(
         4_000,
         "fetch",
@@ -46,19 +46,27 @@ fn story() -> Story {
 }
 
 async fn page(wanted: Option<&str>) -> (String, serde_json::Value) {
-    let (store, view): (MemoryStore, RunView) = story().stored().await;
-    let ledger = Ledger::of(&view, view.updated_at);
+    page_of(story(), wanted).await
+}
+
+async fn page_of(run: ScriptedRun, wanted: Option<&str>) -> (String, serde_json::Value) {
+    let (store, view): (MemoryStore, RunView) = run.stored().await;
+    let time_breakdown = TimeBreakdown::of(&view, view.updated_at);
     let mut page = Page::of_width(None);
     let json = match wanted {
         Some(name) => {
             let id = view.task(name).unwrap();
-            let shown = task::Shown::read(&store, &view, &ledger, id).await.unwrap();
-            shown.tell(&mut page, at(70_000));
+            let shown = task::ShowView::read(&store, &view, &time_breakdown, id)
+                .await
+                .unwrap();
+            shown.render(&mut page, at(70_000));
             shown.to_json()
         }
         None => {
-            let shown = run::Shown::read(&store, &view, &ledger).await.unwrap();
-            shown.tell(&mut page, at(70_000));
+            let shown = run::ShowView::read(&store, &view, &time_breakdown)
+                .await
+                .unwrap();
+            shown.render(&mut page, at(70_000));
             shown.to_json()
         }
     };
@@ -113,6 +121,20 @@ Failures
         serde_json::json!(["fetch", "broken"])
     );
     assert_eq!(json["took_us"], 6_000_000);
+}
+
+#[tokio::test]
+async fn only_the_output_of_the_action_answer_is_shown_as_an_answer() {
+    let value = r#"{"text":"Oslo is wet.","by":"llm","why":null,"cut":false,"sources":[],"removed":[],"missing":[],"rounds":0}"#;
+    for (action, is_answer) in [("answer", true), ("command", false)] {
+        let mut graph = TaskGraph::new();
+        graph.add_task(Task::new("t").action(action), []);
+        let mut run = ScriptedRun::new(graph, Policy::default());
+        run.complete(1_000, "t", value, b"");
+        let (text, _) = page_of(run, Some("t")).await;
+        assert!(text.contains("Oslo is wet."), "{text}");
+        assert_eq!(!text.contains("\"sources\""), is_answer, "{text}");
+    }
 }
 
 #[tokio::test]

@@ -1,36 +1,35 @@
-//! `zeph status`: how a run stands, what it waits for, and what to type next.
+//! `zeph status`: the state of a run, what it waits for, and the commands to type next.
 
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Value, json};
-use zeph_graph::{RunId, RunState, TaskId, TaskState, Timestamp};
-use zeph_memory::{ListQuery, RawGraphStore};
+use zeph_graph::{RunState, TaskId, TaskState, Timestamp};
 use zeph_runtime::{QuestionView, RunView};
 use zeph_scheduler::Held;
 
 use crate::args::RunRef;
-use crate::cx::{Cx, now};
+use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::owner::Owner;
 use crate::read::page::{Page, count, names};
-use crate::read::reason;
 use crate::read::time::{ago, moment};
+use crate::read::{explain, pick};
 
 /// How many running tasks, questions and groups are shown each.
 const MOST: usize = 20;
 
-pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
     let store = cx.open_store_read_only().await?;
     let run = match &args.run {
         Some(text) => cx.find_run(&store, text).await?,
-        None => newest(&store, None).await?,
+        None => pick::newest(&store, None).await?,
     };
     let view = RunView::load(&store, &run).await?;
     let owner = Owner::of(cx, &store, &run).await?;
-    let standing = Standing {
+    let standing = StatusView {
         view: &view,
         owner: &owner,
         now: now(),
@@ -39,33 +38,10 @@ pub(crate) async fn run(cx: &Cx, args: &RunRef) -> Result<Exit, CliError> {
         out::json(&standing.to_json());
     } else {
         let mut page = Page::new();
-        standing.tell(&mut page);
+        standing.render(&mut page);
         page.print();
     }
     Ok(Exit::Completed)
-}
-
-/// The newest run; with `open` the newest one that is open, or has ended.
-pub(crate) async fn newest(
-    store: &dyn RawGraphStore,
-    open: Option<bool>,
-) -> Result<RunId, CliError> {
-    let query = ListQuery {
-        limit: 1,
-        open,
-        ..ListQuery::default()
-    };
-    let row = store.list(query).await?.pop();
-    row.map(|row| row.run).ok_or_else(|| {
-        let message = if open == Some(true) {
-            "no run is open"
-        } else {
-            "there are no runs yet"
-        };
-        CliError::new(Exit::Usage, message)
-            .code("no_such_run")
-            .help("`zeph run PLAN` starts one, `zeph list` shows the runs")
-    })
 }
 
 /// How many tasks stand in each state.
@@ -92,14 +68,14 @@ pub(crate) fn progress(view: &RunView) -> String {
     format!("{} of {total} done: {}", counts.ended(), parts.join(", "))
 }
 
-struct Standing<'a> {
+struct StatusView<'a> {
     view: &'a RunView,
     owner: &'a Owner,
     now: Timestamp,
 }
 
-impl Standing<'_> {
-    /// The state, and whether it is only what the journal last knew.
+impl StatusView<'_> {
+    /// The state, and whether its process has ended.
     fn state(&self) -> String {
         let state = self.view.scheduler.state();
         match (state, self.is_interrupted()) {
@@ -116,10 +92,10 @@ impl Standing<'_> {
             RunState::Paused => self.view.scheduler.counts().in_flight() > 0,
             RunState::Waiting | RunState::Suspended | RunState::Ended(_) => false,
         };
-        at_work && self.owner.is_nobody()
+        at_work && self.owner.is_none()
     }
 
-    fn tell(&self, page: &mut Page) {
+    fn render(&self, page: &mut Page) {
         let (view, now) = (self.view, self.now);
         page.line(format!("run {}: {}", view.run, self.state()));
         if !view.title.is_empty() {
@@ -132,11 +108,11 @@ impl Standing<'_> {
         page.fact("started", moment(view.created_at, now));
         if view.status.open {
             page.fact("last moved", ago(view.updated_at, now));
-            page.fact("owner", self.owner.name().unwrap_or("nobody"));
+            page.fact("owner", self.owner.name().unwrap_or("none"));
         }
-        self.tell_running(page);
-        self.tell_questions(page);
-        self.tell_waiting(page);
+        self.render_running(page);
+        self.render_questions(page);
+        self.render_waiting(page);
         let next = self.next();
         if !next.is_empty() {
             page.heading("Next");
@@ -146,7 +122,7 @@ impl Standing<'_> {
         }
     }
 
-    fn tell_running(&self, page: &mut Page) {
+    fn render_running(&self, page: &mut Page) {
         let view = self.view;
         let mut rows = Vec::new();
         for id in view.scheduler.in_flight().take(MOST) {
@@ -167,7 +143,7 @@ impl Standing<'_> {
                 .replace("since just now", "just started");
             let attempt = view.scheduler.task(id).last_attempt();
             let attempt = attempt.map_or(String::new(), |attempt| format!("attempt {attempt}"));
-            rows.push(vec![reason::name(view, id).to_owned(), attempt, since]);
+            rows.push(vec![explain::name(view, id).to_owned(), attempt, since]);
         }
         if rows.is_empty() {
             return;
@@ -178,26 +154,26 @@ impl Standing<'_> {
             "Running"
         });
         page.table(2, &[], &rows);
-        self.tell_more(
+        self.render_more(
             page,
             view.scheduler.counts().in_flight() as usize,
             rows.len(),
         );
     }
 
-    fn tell_questions(&self, page: &mut Page) {
+    fn render_questions(&self, page: &mut Page) {
         let questions = self.view.questions();
         if questions.is_empty() {
             return;
         }
         page.heading("Questions");
         for question in questions.iter().take(MOST) {
-            self.tell_question(page, question);
+            self.render_question(page, question);
         }
-        self.tell_more(page, questions.len(), MOST.min(questions.len()));
+        self.render_more(page, questions.len(), MOST.min(questions.len()));
     }
 
-    fn tell_question(&self, page: &mut Page, question: &QuestionView) {
+    fn render_question(&self, page: &mut Page, question: &QuestionView) {
         page.block(
             2,
             &format!("{}. {}: {}", question.id, question.task, question.text),
@@ -207,7 +183,7 @@ impl Standing<'_> {
             let when = ago(at, self.now);
             page.block(5, &format!("without an answer: {default}, {when}"));
         }
-        for line in reason::answer_lines(self.view, question) {
+        for line in explain::answer_lines(self.view, question) {
             page.block(5, &line);
         }
     }
@@ -220,7 +196,7 @@ impl Standing<'_> {
         for id in view.graph().ids() {
             match view.scheduler.task(id).state() {
                 TaskState::Ready => {
-                    let held = reason::held(view, self.owner, id);
+                    let held = explain::held(view, self.owner, id);
                     match ready.iter_mut().find(|(known, _)| *known == held) {
                         Some((_, ids)) => ids.push(id),
                         None => ready.push((held, vec![id])),
@@ -237,7 +213,7 @@ impl Standing<'_> {
                 | TaskState::Canceled { .. } => {}
             }
         }
-        let words = |held| format!("ready, {}", reason::held_words(view, held));
+        let words = |held| format!("ready, {}", explain::held_words(view, held));
         let ready = ready.into_iter().map(|(held, ids)| (words(held), ids));
         let rest = [
             ("to be tried again".to_owned(), again),
@@ -250,20 +226,23 @@ impl Standing<'_> {
             .collect()
     }
 
-    fn tell_waiting(&self, page: &mut Page) {
+    fn render_waiting(&self, page: &mut Page) {
         let groups = self.waiting();
         if groups.is_empty() {
             return;
         }
         page.heading("Waiting");
         for (why, ids) in groups.iter().take(MOST) {
-            let who = names(ids.iter().map(|&id| reason::name(self.view, id)), ids.len());
+            let who = names(
+                ids.iter().map(|&id| explain::name(self.view, id)),
+                ids.len(),
+            );
             page.block(2, &format!("{} {why}: {who}", ids.len()));
         }
-        self.tell_more(page, groups.len(), MOST.min(groups.len()));
+        self.render_more(page, groups.len(), MOST.min(groups.len()));
     }
 
-    fn tell_more(&self, page: &mut Page, total: usize, shown: usize) {
+    fn render_more(&self, page: &mut Page, total: usize, shown: usize) {
         if total > shown {
             page.block(
                 2,
@@ -278,9 +257,9 @@ impl Standing<'_> {
         let ended = || vec![format!("zeph show {run}")];
         match self.view.scheduler.state() {
             RunState::Ended(_) => ended(),
-            RunState::Paused if !self.owner.is_nobody() => vec![format!("zeph unpause {run}")],
+            RunState::Paused if !self.owner.is_none() => vec![format!("zeph unpause {run}")],
             RunState::Paused => vec![format!("zeph unpause {run}"), format!("zeph resume {run}")],
-            _ if self.owner.is_nobody() => vec![format!("zeph resume {run}")],
+            _ if self.owner.is_none() => vec![format!("zeph resume {run}")],
             RunState::Running | RunState::Waiting | RunState::Suspending | RunState::Suspended => {
                 Vec::new()
             }
@@ -289,11 +268,11 @@ impl Standing<'_> {
 
     fn to_json(&self) -> Value {
         let view = self.view;
-        let name = |id: &TaskId| Value::from(reason::name(view, *id));
+        let name = |id: &TaskId| Value::from(explain::name(view, *id));
         let running = view.scheduler.in_flight().map(|id| {
             let task = view.scheduler.task(id);
             let mut object = json!({
-                "task": reason::name(view, id),
+                "task": explain::name(view, id),
                 "state": task.state().word(),
                 "attempt": task.last_attempt().map(zeph_graph::Attempt::get),
             });
@@ -305,7 +284,7 @@ impl Standing<'_> {
         let waiting = self.waiting().into_iter().map(
             |(why, ids)| json!({ "why": why, "tasks": ids.iter().map(name).collect::<Vec<_>>() }),
         );
-        let mut next = reason::answers(view, None);
+        let mut next = explain::answers(view, None);
         next.extend(self.next());
         json!({
             "run": view.run.as_str(),

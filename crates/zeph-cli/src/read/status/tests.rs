@@ -1,7 +1,7 @@
 //! What `zeph status` says about a run whose every moment is scripted.
 
-use super::Standing;
-use crate::read::kit::{Story, at};
+use super::StatusView;
+use crate::read::fixtures::{ScriptedRun, at};
 use crate::read::owner::Owner;
 use crate::read::page::Page;
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use zeph_executor::TaskError;
 use zeph_graph::{OnFailure, Policy, Question, Retry, Task, TaskGraph};
 
 /// One runs, one waits for the slot, one is asked about, one backs off, one waits for others.
-fn busy() -> Story {
+fn busy() -> ScriptedRun {
     let mut graph = TaskGraph::new();
     let doing = |name: &str| Task::new(name).action("do");
     let first = graph.add_task(doing("first"), []);
@@ -21,7 +21,7 @@ fn busy() -> Story {
     graph.add_task(Task::new("ask").question(which), [first]);
     graph.add_task(doing("last"), [flaky]);
     let max_parallel = NonZeroU32::MIN;
-    let mut story = Story::new(
+    let mut story = ScriptedRun::new(
         graph,
         Policy {
             max_parallel,
@@ -38,12 +38,12 @@ async fn a_status_tells_what_runs_what_waits_and_what_to_type() {
     let (_, view) = busy().stored().await;
     let owner = Owner::Alive("pid 7".into());
     let mut page = Page::of_width(None);
-    let standing = Standing {
+    let standing = StatusView {
         view: &view,
         owner: &owner,
         now: at(62_000),
     };
-    standing.tell(&mut page);
+    standing.render(&mut page);
     let text = page.into_text();
     let (before, started) = text
         .split_once("started      ")
@@ -90,12 +90,12 @@ Waiting
 async fn without_its_process_a_run_at_work_is_interrupted() {
     let (_, view) = busy().stored().await;
     let mut page = Page::of_width(None);
-    let standing = Standing {
+    let standing = StatusView {
         view: &view,
-        owner: &Owner::Nobody,
+        owner: &Owner::None,
         now: at(3_000),
     };
-    standing.tell(&mut page);
+    standing.render(&mut page);
     let text = page.into_text();
     assert!(
         text.starts_with("run r1: running, but no process works on it: interrupted\n"),

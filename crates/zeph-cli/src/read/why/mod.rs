@@ -1,4 +1,4 @@
-//! `zeph why`: one paragraph on why a task is not running, the chain of causes, and what to type next.
+//! `zeph why`: why a task is not running, the chain of causes, and the commands to type next.
 
 #[cfg(test)]
 mod tests;
@@ -10,19 +10,19 @@ use zeph_memory::RawGraphStore;
 use zeph_runtime::RunView;
 
 use crate::args::WhyArgs;
-use crate::cx::{Cx, now};
+use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
 use crate::out;
+use crate::read::explain::{self, Reason};
 use crate::read::failure;
-use crate::read::ledger::Ledger;
 use crate::read::owner::Owner;
 use crate::read::page::Page;
-use crate::read::reason::{self, Reason};
+use crate::read::time_breakdown::TimeBreakdown;
 
 /// How many links of a chain are shown at each end.
 const LINKS: usize = 6;
 
-pub(crate) async fn run(cx: &Cx, args: &WhyArgs) -> Result<Exit, CliError> {
+pub(crate) async fn run(cx: &AppContext, args: &WhyArgs) -> Result<Exit, CliError> {
     let store = cx.open_store_read_only().await?;
     let run = cx.find_run(&store, &args.run).await?;
     let view = RunView::load(&store, &run).await?;
@@ -33,7 +33,7 @@ pub(crate) async fn run(cx: &Cx, args: &WhyArgs) -> Result<Exit, CliError> {
         out::json(&answer.to_json());
     } else {
         let mut page = Page::new();
-        answer.tell(&mut page);
+        answer.render(&mut page);
         page.print();
     }
     Ok(Exit::Completed)
@@ -45,7 +45,7 @@ struct Why<'a> {
     reason: Reason,
     /// Why the last of the chain stands where it stands, if it has not ended.
     root: Option<Reason>,
-    /// What the root cause said when it failed.
+    /// The error of the root cause.
     error: Option<TaskErrorRecord>,
 }
 
@@ -57,10 +57,10 @@ impl<'a> Why<'a> {
         task: TaskId,
         now: Timestamp,
     ) -> Result<Self, CliError> {
-        let mut reason = reason::of(view, owner, task, now);
+        let mut reason = explain::of(view, owner, task, now);
         let last = reason.because.last().copied().unwrap_or(task);
         let unfinished = last != task && !view.scheduler.task(last).state().is_end();
-        let root = unfinished.then(|| reason::of(view, owner, last, now));
+        let root = unfinished.then(|| explain::of(view, owner, last, now));
         if let Some(root) = &root {
             reason.next.splice(0..0, root.next.iter().cloned());
         }
@@ -68,7 +68,7 @@ impl<'a> Why<'a> {
         let said = if view.scheduler.task(last).state().is_completed() {
             None
         } else {
-            Ledger::of(view, now).task(last).error
+            TimeBreakdown::of(view, now).task(last).error
         };
         let ids: Vec<_> = said.into_iter().collect();
         let error = failure::read(store, &view.run, &ids)
@@ -84,12 +84,12 @@ impl<'a> Why<'a> {
         })
     }
 
-    fn tell(&self, page: &mut Page) {
-        let name = reason::name(self.view, self.task);
+    fn render(&self, page: &mut Page) {
+        let name = explain::name(self.view, self.task);
         page.line(format!(
             "{name} of run {}: {}",
             self.view.run,
-            reason::state(self.view, self.task)
+            explain::state(self.view, self.task)
         ));
         page.line(&self.reason.text);
         let chain = &self.reason.because;
@@ -107,8 +107,8 @@ impl<'a> Why<'a> {
                     2,
                     &format!(
                         "{}: {}",
-                        reason::name(self.view, id),
-                        reason::state(self.view, id)
+                        explain::name(self.view, id),
+                        explain::state(self.view, id)
                     ),
                 );
             }
@@ -117,8 +117,8 @@ impl<'a> Why<'a> {
             page.block(4, &root.text);
         }
         if let Some(error) = &self.error {
-            page.heading("It said");
-            failure::tell(page, 2, error);
+            page.heading("Its error");
+            failure::render(page, 2, error);
         }
         if !self.reason.next.is_empty() {
             page.heading("Next");
@@ -131,14 +131,14 @@ impl<'a> Why<'a> {
     fn to_json(&self) -> Value {
         let link = |&id: &TaskId| {
             json!({
-                "task": reason::name(self.view, id),
+                "task": explain::name(self.view, id),
                 "state": self.view.scheduler.task(id).state().word(),
-                "text": reason::state(self.view, id),
+                "text": explain::state(self.view, id),
             })
         };
         json!({
             "run": self.view.run.as_str(),
-            "task": reason::name(self.view, self.task),
+            "task": explain::name(self.view, self.task),
             "state": self.view.scheduler.task(self.task).state().word(),
             "reason": self.reason.code,
             "text": self.reason.text,

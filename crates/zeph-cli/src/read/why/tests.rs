@@ -1,7 +1,7 @@
 //! What `zeph why` says about each state a task can be in.
 
 use super::Why;
-use crate::read::kit::{Story, at};
+use crate::read::fixtures::{ScriptedRun, at};
 use crate::read::owner::Owner;
 use crate::read::page::Page;
 use std::num::NonZeroU32;
@@ -17,14 +17,14 @@ fn doing(name: &str) -> Task {
     Task::new(name).action("do")
 }
 
-async fn why(story: Story, owner: &Owner, task: &str) -> (String, serde_json::Value) {
+async fn why(story: ScriptedRun, owner: &Owner, task: &str) -> (String, serde_json::Value) {
     let (store, view) = story.stored().await;
     let task = view.task(task).unwrap();
     let why = Why::of(&store, &view, owner, task, at(10_000))
         .await
         .unwrap();
     let mut page = Page::of_width(None);
-    why.tell(&mut page);
+    why.render(&mut page);
     (page.into_text(), why.to_json())
 }
 
@@ -38,7 +38,7 @@ async fn a_skipped_task_names_the_failure_where_it_began() {
     let fetch = graph.add_task(doing("fetch").on_failure(OnFailure::Skip), []);
     let parse = graph.add_task(doing("parse"), [fetch]);
     graph.add_task(doing("save"), [parse]);
-    let mut story = Story::new(graph, Policy::default());
+    let mut story = ScriptedRun::new(graph, Policy::default());
     let error = TaskError::permanent("no such\x1b]0;x\x07 page").with_code("http");
     story.fail(1_000, "fetch", &error.with_source("status 404"));
     let (text, json) = why(story, &alive(), "save").await;
@@ -53,7 +53,7 @@ Because
   parse: skipped: fetch did not complete
   fetch: failed: error
 
-It said
+Its error
   no such page [http]
     caused by: status 404
 
@@ -77,7 +77,7 @@ async fn a_task_that_waits_for_parents_leads_to_what_they_wait_for() {
         for i in 1..20 {
             last = graph.add_task(doing(&format!("t{i}")), [last]);
         }
-        Story::new(graph, Policy::default())
+        ScriptedRun::new(graph, Policy::default())
     };
     let (text, json) = why(build(), &alive(), "t19").await;
     assert!(
@@ -96,7 +96,7 @@ async fn a_task_that_waits_for_parents_leads_to_what_they_wait_for() {
     );
     assert!(text.ends_with("Next\n  zeph why r1 t0\n"), "{text}");
     assert_eq!(json["root"]["reason"], "running");
-    let (text, _) = why(build(), &Owner::Nobody, "t19").await;
+    let (text, _) = why(build(), &Owner::None, "t19").await;
     assert!(
         text.contains("it runs again when the run is resumed"),
         "{text}"
@@ -104,18 +104,18 @@ async fn a_task_that_waits_for_parents_leads_to_what_they_wait_for() {
     assert!(text.contains("Next\n  zeph resume r1\n"), "{text}");
 }
 
-/// The paragraph alone, and what to type next.
-async fn said(story: Story, owner: &Owner, task: &str) -> (String, Vec<String>) {
+/// The paragraph alone, and the commands to type next.
+async fn said(story: ScriptedRun, owner: &Owner, task: &str) -> (String, Vec<String>) {
     let (_, json) = why(story, owner, task).await;
     let next = json["next"].as_array().unwrap().iter();
     let next = next.map(|line| line.as_str().unwrap().to_owned()).collect();
     (json["text"].as_str().unwrap().to_owned(), next)
 }
 
-fn one(task: Task) -> Story {
+fn one(task: Task) -> ScriptedRun {
     let mut graph = TaskGraph::new();
     graph.add_task(task, []);
-    Story::new(graph, Policy::default())
+    ScriptedRun::new(graph, Policy::default())
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn every_question_says_how_to_answer_it() {
     let (text, next) = said(story, &alive(), "t").await;
     assert_eq!(
         text,
-        "It failed (error), and a person decides what now: question 1, asked 6 s ago."
+        "It failed (error), and a person decides how to continue: question 1, asked 6 s ago."
     );
     assert_eq!(next.len(), 4);
     assert_eq!(next[3], "zeph answer r1 1 'value:JSON'");
@@ -166,7 +166,7 @@ async fn every_thing_that_holds_a_ready_task_back_has_its_words() {
             graph.add_task(task, []);
         }
         let max_parallel = NonZeroU32::new(max).unwrap();
-        Story::new(
+        ScriptedRun::new(
             graph,
             Policy {
                 max_parallel,
@@ -182,21 +182,21 @@ async fn every_thing_that_holds_a_ready_task_back_has_its_words() {
     assert!(next.is_empty());
     let (text, _) = said(two(false, 1), &alive(), "two").await;
     assert_eq!(text, "It is ready, but the one slot is taken, by one.");
-    let (text, next) = said(two(false, 1), &Owner::Nobody, "two").await;
+    let (text, next) = said(two(false, 1), &Owner::None, "two").await;
     assert_eq!(text, "It is ready, but no process works on the run.");
     assert_eq!(next, ["zeph resume r1"]);
     let mut story = two(false, 1);
-    story.tell(1_000, Input::Pause);
+    story.input(1_000, Input::Pause);
     let (text, next) = said(story, &alive(), "two").await;
     assert_eq!(text, "It is ready, but the run is paused.");
     assert_eq!(next, ["zeph unpause r1"]);
     let mut story = two(false, 1);
-    story.tell(1_000, Input::Suspend);
+    story.input(1_000, Input::Suspend);
     let (text, next) = said(story, &alive(), "two").await;
     assert_eq!(text, "It is ready, but the run is suspended.");
     assert_eq!(next, ["zeph resume r1"]);
     let mut story = two(false, 1);
-    story.tell(1_000, Input::Quota(0));
+    story.input(1_000, Input::Quota(0));
     story.complete(2_000, "one", "1", b"");
     let (text, _) = said(story, &alive(), "two").await;
     assert_eq!(
@@ -218,7 +218,7 @@ async fn every_state_has_its_sentence() {
     );
 
     let mut story = one(doing("t").timeout(Duration::from_secs(1)));
-    story.tell(1_000, Input::Tick);
+    story.input(1_000, Input::Tick);
     let (text, _) = said(story, &alive(), "t").await;
     assert!(
         text.starts_with("Attempt 1 is being stopped: attempt timed out"),
@@ -227,7 +227,7 @@ async fn every_state_has_its_sentence() {
 
     let (text, _) = said(
         one(doing("t").effect(Effect::AtMostOnce)),
-        &Owner::Nobody,
+        &Owner::None,
         "t",
     )
     .await;
@@ -237,7 +237,7 @@ async fn every_state_has_its_sentence() {
     );
 
     let mut story = one(doing("t").approve("Go?"));
-    story.tell(
+    story.input(
         1_000,
         Input::Answered {
             question: QuestionId::FIRST,
@@ -248,7 +248,7 @@ async fn every_state_has_its_sentence() {
     assert_eq!(text, "It was skipped: the answer to its approval was no.");
 
     let mut story = one(doing("t").approve("Go?"));
-    story.tell(1_000, Input::Cancel(Scope::Run));
+    story.input(1_000, Input::Cancel(Scope::Run));
     let (text, _) = said(story, &alive(), "t").await;
     assert_eq!(text, "It was canceled: the run was cancelled.");
 
@@ -272,11 +272,11 @@ async fn what_an_abort_canceled_names_the_task_that_failed() {
     let gate = graph.add_task(doing("gate").approve("Go?"), []);
     graph.add_task(doing("after"), [gate]);
     graph.add_task(doing("broken"), []);
-    let mut story = Story::new(graph, Policy::default());
+    let mut story = ScriptedRun::new(graph, Policy::default());
     story.fail(1_000, "broken", &TaskError::permanent("disk on fire"));
     let (text, json) = why(story, &alive(), "after").await;
     assert!(
-        text.contains("  broken: failed: error\n\nIt said\n  disk on fire"),
+        text.contains("  broken: failed: error\n\nIts error\n  disk on fire"),
         "{text}"
     );
     assert_eq!(json["because"][1]["task"], "broken");

@@ -13,7 +13,7 @@ use crate::read::page::names;
 pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
     match view.scheduler.held_if_active(task) {
         Held::Suspended => Held::Suspended,
-        _ if owner.is_nobody() => Held::Asleep,
+        _ if owner.is_none() => Held::Asleep,
         held => held,
     }
 }

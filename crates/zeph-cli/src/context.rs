@@ -1,4 +1,4 @@
-//! Cx: what every command works with: the settings, the database, the engine.
+//! `AppContext`: the settings and the database of a command.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -19,11 +19,11 @@ use crate::problems;
 /// The names that an ambiguous beginning lists.
 const CANDIDATES: usize = 10;
 
-/// The flags of a command line that are settings: key, name of the flag, text.
+/// The flags that override settings: key, name of the flag, text.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Vec<(&'static str, &'static str, String)>);
+pub(crate) struct FlagOverrides(Vec<(&'static str, &'static str, String)>);
 
-impl Told {
+impl FlagOverrides {
     fn text(&mut self, key: &'static str, name: &'static str, text: Option<&String>) {
         self.0.extend(text.map(|text| (key, name, text.clone())));
     }
@@ -55,16 +55,16 @@ impl Told {
     }
 }
 
-/// What a command was given: flags, settings, and where its runs are.
+/// The flags, the settings and the database of a command.
 #[derive(Debug)]
-pub(crate) struct Cx {
+pub(crate) struct AppContext {
     pub(crate) global: Global,
     pub(crate) config: Resolved,
 }
 
-impl Cx {
+impl AppContext {
     /// Reads the settings: flags over environment over project file over user file over defaults.
-    pub(crate) fn new(global: Global, told: Told) -> Result<Self, CliError> {
+    pub(crate) fn new(global: Global, overrides: FlagOverrides) -> Result<Self, CliError> {
         let mut layers = Layers::new();
         let variables = std::env::vars_os().filter_map(|(name, text)| {
             let name = name.into_string().ok()?;
@@ -78,7 +78,7 @@ impl Cx {
         if let Some((path, text)) = project_file()? {
             layers = layers.project_file(text, path);
         }
-        for (key, name, text) in told.0 {
+        for (key, name, text) in overrides.0 {
             layers = layers.flag_named(key, name, text);
         }
         let wrong = |found| problems::error("the configuration", "bad_configuration", &found);
@@ -91,8 +91,8 @@ impl Cx {
         &self.config.config
     }
 
-    /// Whether the person said it here and now: by a flag or a variable.
-    pub(crate) fn is_told(&self, key: &str) -> bool {
+    /// Whether a flag or a variable sets that key.
+    pub(crate) fn is_explicit(&self, key: &str) -> bool {
         let origin = self.config.origin_of(key);
         matches!(origin, Some(Origin::Flag { .. } | Origin::Env { .. }))
     }
@@ -129,7 +129,7 @@ impl Cx {
         Ok(state.join("zeph").join("runs.db"))
     }
 
-    /// What a command that is to be typed next has at its end: the database, if it was named here.
+    /// The flags at the end of a suggested command: the database, if it was given by a flag.
     pub(crate) fn suffix(&self) -> String {
         let named = self.global.db.as_ref();
         named.map_or_else(String::new, |path| {
@@ -137,7 +137,7 @@ impl Cx {
         })
     }
 
-    /// Opens the database for writing; makes it when there is none.
+    /// Opens the database for writing; creates it if there is none.
     pub(crate) async fn open_store(&self) -> Result<SqliteStore, CliError> {
         Ok(SqliteStore::open(self.db()?).await?)
     }
@@ -145,7 +145,7 @@ impl Cx {
     /// Opens the database for reading; it must exist.
     pub(crate) async fn open_store_read_only(&self) -> Result<SqliteStore, CliError> {
         let path = self.db()?;
-        // Anything but a clear no is left to the store, which says what is wrong.
+        // Other problems are reported by the store.
         if let Ok(false) = path.try_exists() {
             return Err(no_database(&path));
         }
@@ -251,7 +251,7 @@ fn user_file() -> Result<Option<(PathBuf, String)>, CliError> {
 
 /// `zeph.toml` in the current folder or one above it, up to the root of the repository.
 fn project_file() -> Result<Option<(PathBuf, String)>, CliError> {
-    // A folder that was deleted under us has no project.
+    // A deleted current folder has no project.
     let Ok(here) = std::env::current_dir() else {
         return Ok(None);
     };

@@ -23,7 +23,7 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
         TaskState::Asking { question } => format!("asking, question {question}"),
         TaskState::Canceling { attempt, .. } => format!("canceling attempt {attempt}"),
         TaskState::Completed { output } => match output {
-            Output::Definition => "completed with its stand-in value".into(),
+            Output::Definition => "completed with its substitute value".into(),
             Output::None | Output::Content(_) => "completed".into(),
         },
         TaskState::Failed { why } => format!("failed: {why}"),
@@ -92,7 +92,9 @@ pub(super) fn asking(
     let what = match why {
         AskWhy::Work => "It is a question".to_owned(),
         AskWhy::Approve => "It needs a person's approval".to_owned(),
-        AskWhy::Failure(fault) => format!("It failed ({fault}), and a person decides what now"),
+        AskWhy::Failure(fault) => {
+            format!("It failed ({fault}), and a person decides how to continue")
+        }
     };
     let default = deadline.map(|at| format!("; its default counts {}", ago(at, now)));
     let default = default.unwrap_or_default();
@@ -116,7 +118,7 @@ pub(super) fn canceling(
 pub(super) const fn fault(fault: Fault) -> &'static str {
     match fault {
         Fault::Error => "its last attempt ended in an error",
-        Fault::Permanent => "its attempt ended in an error that no retry mends",
+        Fault::Permanent => "its attempt ended in a permanent error, which is not retried",
         Fault::Refused => "its executor refused the work",
         Fault::Panicked => "its executor panicked",
         Fault::AttemptTimeout => "its last attempt took too long",

@@ -1,14 +1,15 @@
-//! Reasons: why a task stands where it stands, in words, and what to type next.
+//! Why a task has its state, in words, with the commands to type next.
 
 mod held;
 mod words;
 
 use zeph_graph::{AskWhy, Effect, Fault, Output, SkipWhy, TaskId, TaskState, Timestamp};
+use zeph_orchestration::plan::plan_task;
 use zeph_runtime::{Accepts, QuestionView, RunView};
 use zeph_scheduler::Explanation;
 
 use crate::goal::confirm;
-use crate::read::budget;
+use crate::read::hints;
 use crate::read::owner::Owner;
 use crate::read::page::{count, names, shell_word};
 
@@ -20,11 +21,11 @@ pub(crate) use words::{name, state};
 pub(crate) struct Reason {
     /// One word for programs.
     pub(crate) code: &'static str,
-    /// A sentence for people; names in it are not inert yet.
+    /// A sentence for people; names in it are not escaped yet.
     pub(crate) text: String,
     /// What to type next.
     pub(crate) next: Vec<String>,
-    /// The tasks to blame or to wait for, the root cause last.
+    /// The tasks that cause it or that it waits for, the root cause last.
     pub(crate) because: Vec<TaskId>,
 }
 
@@ -45,15 +46,13 @@ impl Reason {
     }
 }
 
-/// Why that task stands where it stands, as far as a stored run and its owner's lock can tell.
+/// Why that task has its state, from the stored run and its owner's lock.
 pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) -> Reason {
     let run = &view.run;
     match view.scheduler.explain(task) {
         Explanation::Parents { open, count } => parents(view, task, &open, count),
         Explanation::Held(_) => held::reason(view, owner, task),
-        Explanation::Running { .. } if owner.is_nobody() => {
-            interrupted(view, task, "It was running")
-        }
+        Explanation::Running { .. } if owner.is_none() => interrupted(view, task, "It was running"),
         Explanation::Running {
             attempt,
             since,
@@ -64,7 +63,7 @@ pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) ->
             attempt_counts,
             max_retries,
         } => {
-            let resume = owner.is_nobody().then(|| format!("zeph resume {run}"));
+            let resume = owner.is_none().then(|| format!("zeph resume {run}"));
             let text = words::backing_off(until, attempt_counts, max_retries, now);
             Reason::new("backing_off", text).next(resume)
         }
@@ -77,7 +76,7 @@ pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) ->
             let text = words::asking(question, why, since, deadline, now);
             Reason::new("asking", text).next(answers(view, Some(task)))
         }
-        Explanation::Canceling { .. } if owner.is_nobody() => {
+        Explanation::Canceling { .. } if owner.is_none() => {
             interrupted(view, task, "It was being stopped")
         }
         Explanation::Canceling {
@@ -118,15 +117,13 @@ fn parents(view: &RunView, task: TaskId, open: &[TaskId], total: u32) -> Reason 
     }
 }
 
-/// Its process went away: the effect class tells what a resume does.
+/// Its process ended: the effect class decides what a resume does.
 fn interrupted(view: &RunView, task: TaskId, what: &str) -> Reason {
     let then = match view.graph().task(task).rules().effect {
         Effect::Pure | Effect::Idempotent => "it runs again when the run is resumed",
-        Effect::AtMostOnce => {
-            "it must not happen twice, so a person is asked when the run is resumed"
-        }
+        Effect::AtMostOnce => "it must not run twice, so a person is asked when the run is resumed",
     };
-    let text = format!("{what} when the process of the run went away; {then}.");
+    let text = format!("{what} when the process of the run ended; {then}.");
     Reason::new("interrupted", text).next([format!("zeph resume {}", view.run)])
 }
 
@@ -188,7 +185,7 @@ pub(crate) fn answers(view: &RunView, task: Option<TaskId>) -> Vec<String> {
 /// One line for each choice, or one with a placeholder.
 pub(crate) fn answer_lines(view: &RunView, question: &QuestionView) -> Vec<String> {
     let line = |answer: &str| format!("zeph answer {} {} {answer}", view.run, question.id);
-    if confirm::plan_of(view, &question.task).is_some() {
+    if plan_task(view.graph(), &question.task).is_some() {
         let commands = confirm::commands(view.run.as_str(), question.id, "");
         return commands.into_iter().map(|(command, _)| command).collect();
     }
@@ -197,7 +194,8 @@ pub(crate) fn answer_lines(view: &RunView, question: &QuestionView) -> Vec<Strin
     match question.accepts {
         Accepts::Failure => {
             let short = stopped_by_budget(view, question);
-            let more = short.then(|| format!("zeph budget {} {}", view.run, budget::more(view)));
+            let more =
+                short.then(|| format!("zeph budget {} {}", view.run, hints::more_budget(view)));
             let value = line("'value:JSON'");
             more.into_iter().chain(choices).chain([value]).collect()
         }

@@ -1,11 +1,11 @@
-//! Ledger: where the time of a run and of its tasks went, from one pass over its journal.
+//! TimeBreakdown: where the time of a run and of its tasks went, from one pass over its journal.
 
 use std::time::Duration;
 
 use zeph_graph::{ContentId, Record, TaskId, Timestamp};
 use zeph_runtime::RunView;
 
-/// What a task spent its time on. Time in which nobody worked on the run does not count.
+/// How a task spent its time. Time in which no process owned the run does not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {
     /// When its first attempt started.
@@ -22,7 +22,7 @@ pub(crate) struct Times {
     pub(crate) asked: Duration,
     /// How many attempts were started.
     pub(crate) attempts: u32,
-    /// What its last failed attempt said.
+    /// The error of its last failed attempt.
     pub(crate) error: Option<ContentId>,
     now: Option<(Doing, Timestamp, Duration)>,
 }
@@ -37,14 +37,14 @@ enum Doing {
 
 /// The times of a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct TimeBreakdown {
     tasks: Vec<Times>,
-    /// Between the first record and the last one, without the time in which nobody worked on it.
+    /// Between the first record and the last one, without the time in which no process owned the run.
     pub(crate) took: Duration,
 }
 
-impl Ledger {
-    /// Reads the journal; what still goes on counts up to `until`. Cost: one pass.
+impl TimeBreakdown {
+    /// Reads the journal; what has not ended counts up to `until`. Cost: one pass.
     pub(crate) fn of(view: &RunView, until: Timestamp) -> Self {
         let mut tasks = vec![Times::default(); view.graph().len()];
         let first = view.entries.first().map_or(until, |entry| entry.at);
@@ -109,7 +109,7 @@ impl Times {
         self.turn(at, asleep, doing);
     }
 
-    /// Books what was going on, and begins the next thing.
+    /// Counts the time since the last change, and begins the next interval.
     fn turn(&mut self, at: Timestamp, asleep: Duration, next: Option<Doing>) {
         if let Some((doing, since, asleep_then)) = self.now.take() {
             let spent = at.since(since).saturating_sub(asleep - asleep_then);
@@ -145,7 +145,7 @@ mod tests {
             how: CutHow::Lost,
             log: None,
         };
-        // Resumed at 120 after a record at 20: nobody worked for 100.
+        // Resumed at 120 after a record at 20: no process owned the run for 100.
         let slept = Duration::from_micros(100);
         times.take(at(120), slept, &lost);
         times.take(at(120), slept, &Record::Readied { task });

@@ -1,4 +1,4 @@
-//! Keep: what a flow does with values between the task that makes them and the tasks that take them.
+//! Where a flow holds the values of its tasks: in memory, or through serde in the journal.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -18,8 +18,8 @@ pub struct InMemory;
 #[derive(Clone, Copy, Debug)]
 pub struct Durable;
 
-/// How a kind of flow keeps values of a type. Implemented by [`InMemory`] and [`Durable`].
-pub trait Keep<T>: Send + Sync + 'static {
+/// How a flow holds values of a type. Implemented by [`InMemory`] and [`Durable`].
+pub trait ValueStore<T>: Send + Sync + 'static {
     /// Whether the journal holds the value itself, and not only which attempt made it.
     const IN_JOURNAL: bool;
 
@@ -36,7 +36,7 @@ pub trait Keep<T>: Send + Sync + 'static {
     fn read(value: &Value) -> Option<Result<T, TaskError>>;
 }
 
-impl<T: Send + Sync + 'static> Keep<T> for InMemory {
+impl<T: Send + Sync + 'static> ValueStore<T> for InMemory {
     const IN_JOURNAL: bool = false;
 
     fn output(_: &T, attempt: Attempt) -> Result<TaskOutput, TaskError> {
@@ -48,7 +48,7 @@ impl<T: Send + Sync + 'static> Keep<T> for InMemory {
     }
 }
 
-impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Keep<T> for Durable {
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ValueStore<T> for Durable {
     const IN_JOURNAL: bool = true;
 
     fn output(value: &T, _: Attempt) -> Result<TaskOutput, TaskError> {
@@ -60,8 +60,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Keep<T> for Durabl
     }
 }
 
-/// What the journal has instead of a value that lives in memory. Not a bare number: a person who puts
-/// a number in place of a result must not name an attempt by it.
+/// The key under which the journal has the attempt instead of a value in memory. Not a bare number,
+/// which a person could give as a value.
 const ATTEMPT: &str = "flow_attempt";
 
 /// The attempt whose value counts, if that is what this JSON says.
@@ -77,23 +77,23 @@ pub(super) fn from_json<T: DeserializeOwned>(value: &Value) -> Result<T, TaskErr
     })
 }
 
-/// Values at hand, by task and attempt: what an attempt made counts only if the journal names it.
-/// Values that were read from the journal stand under attempt 0.
+/// Values in memory, by task and attempt. The journal names the attempt whose value counts. Values that
+/// were read from the journal have the attempt 0.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<HashMap<Place, AnyValue>>);
+pub(super) struct Values(Mutex<HashMap<Key, AnyValue>>);
 
-type Place = (Arc<str>, u64);
+type Key = (Arc<str>, u64);
 type AnyValue = Arc<dyn Any + Send + Sync>;
 
-impl Shelf {
+impl Values {
     pub(super) fn put<T: Send + Sync + 'static>(
         &self,
         task: &Arc<str>,
         attempt: u64,
         value: Arc<T>,
     ) {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.insert((Arc::clone(task), attempt), value);
+        let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        values.insert((Arc::clone(task), attempt), value);
     }
 
     pub(super) fn get<T: Send + Sync + 'static>(
@@ -101,8 +101,8 @@ impl Shelf {
         task: &Arc<str>,
         attempt: u64,
     ) -> Option<Arc<T>> {
-        let shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(shelf.get(&(Arc::clone(task), attempt))?)
+        let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(values.get(&(Arc::clone(task), attempt))?)
             .downcast()
             .ok()
     }

@@ -1,4 +1,4 @@
-//! A kit for tests: runs whose every moment is scripted, in a store in memory.
+//! Fixtures for tests: runs whose inputs and times are scripted, in a store in memory.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ pub(crate) fn at(millis: u64) -> Timestamp {
     Timestamp::from_micros(BEGIN * 1_000_000 + millis * 1_000)
 }
 
-/// A run that is told input by input.
-pub(crate) struct Story {
+/// A run that is scripted input by input.
+pub(crate) struct ScriptedRun {
     header: String,
     scheduler: Scheduler,
     now: Timestamp,
@@ -30,7 +30,7 @@ pub(crate) struct Story {
     contents: BTreeMap<ContentId, Vec<Content>>,
 }
 
-impl Story {
+impl ScriptedRun {
     /// Begins a run of that graph.
     pub(crate) fn new(graph: TaskGraph, policy: Policy) -> Self {
         let header = Header { graph, policy };
@@ -42,12 +42,12 @@ impl Story {
             next: ContentId::FIRST,
             contents: BTreeMap::new(),
         };
-        story.tell(0, Input::Start);
+        story.input(0, Input::Start);
         story
     }
 
     /// Something happens, that many milliseconds after the beginning.
-    pub(crate) fn tell(&mut self, millis: u64, input: Input) {
+    pub(crate) fn input(&mut self, millis: u64, input: Input) {
         self.now = at(millis);
         self.scheduler.handle(self.now, input);
         while let Some(batch) = self.scheduler.step() {
@@ -88,7 +88,7 @@ impl Story {
         let output = Some(self.keep(&ContentKind::OUTPUT, &[("", json.as_bytes())]));
         let log = Some(self.keep(&ContentKind::LOG, &[("stdout", stdout)]));
         let attempt = self.attempt(task);
-        self.tell(
+        self.input(
             millis,
             Input::Completed {
                 task,
@@ -105,7 +105,7 @@ impl Story {
         let json = serde_json::to_vec(&TaskErrorRecord::from(error)).unwrap();
         let error = Some(self.keep(&ContentKind::ERROR, &[("", &json)]));
         let (attempt, fault) = (self.attempt(task), Fault::Error);
-        self.tell(
+        self.input(
             millis,
             Input::Failed {
                 task,

@@ -1,0 +1,29 @@
+//! The run that a command means when none is named.
+
+use zeph_graph::RunId;
+use zeph_memory::{ListQuery, RawGraphStore};
+
+use crate::exit::{CliError, Exit};
+
+/// The newest run; with `open` the newest one that is open, or has ended.
+pub(crate) async fn newest(
+    store: &dyn RawGraphStore,
+    open: Option<bool>,
+) -> Result<RunId, CliError> {
+    let query = ListQuery {
+        limit: 1,
+        open,
+        ..ListQuery::default()
+    };
+    let row = store.list(query).await?.pop();
+    row.map(|row| row.run).ok_or_else(|| {
+        let message = if open == Some(true) {
+            "no run is open"
+        } else {
+            "there are no runs yet"
+        };
+        CliError::new(Exit::Usage, message)
+            .code("no_such_run")
+            .help("`zeph run PLAN` starts one, `zeph list` shows the runs")
+    })
+}

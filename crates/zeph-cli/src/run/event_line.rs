@@ -1,0 +1,386 @@
+//! Lines for people, from events.
+
+use std::sync::Arc;
+
+use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
+use zeph_graph::{
+    AskWhy, CutHow, EndingWhy, Fault, Output, Record, RunChange, SkipWhy, TaskOutcome,
+};
+use zeph_runtime::{Accepts, QuestionView};
+use zeph_scheduler::Event;
+
+use crate::out::{self, Tone};
+
+/// The bytes of an error that a line shows.
+const REASON_BYTES: usize = 240;
+
+/// A word for what happened, its colour, and the rest.
+type Words = (&'static str, Tone, String);
+
+/// One line: the progress of the run, a word for what happened, and the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    place: String,
+    word: &'static str,
+    tone: Tone,
+    text: String,
+}
+
+impl Line {
+    /// A line about the run itself.
+    pub(crate) fn note(word: &'static str, tone: Tone, text: impl Into<String>) -> Self {
+        Self {
+            place: String::new(),
+            word,
+            tone,
+            text: text.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            place,
+            word,
+            tone,
+            text,
+        } = self;
+        if !place.is_empty() {
+            write!(f, "{} ", Tone::Quiet.paint(place))?;
+        }
+        write!(f, "{} {text}", tone.paint(word))
+    }
+}
+
+/// Makes lines of events. Of the run it counts only the ended tasks, which no event carries.
+#[derive(Debug)]
+pub(crate) struct EventFormatter {
+    pub(crate) run: String,
+    /// The tasks of the graph.
+    pub(crate) total: u32,
+    /// The tasks that have ended.
+    pub(crate) ended: u32,
+    /// Whether commands about this run can be typed: it is in a database.
+    pub(crate) is_kept: bool,
+    /// The flags at the end of such a command.
+    pub(crate) suffix: String,
+    /// Whether the run began in another process.
+    pub(crate) is_resumed: bool,
+}
+
+impl EventFormatter {
+    /// The ended tasks of all.
+    pub(crate) fn progress(&self) -> String {
+        format!("[{}/{}]", self.ended, self.total)
+    }
+
+    /// The line for an event, if it is worth one. `total` is the number of tasks now.
+    pub(crate) fn line(
+        &mut self,
+        event: &Event,
+        error: Option<&str>,
+        question: Option<&QuestionView>,
+        total: u32,
+    ) -> Option<Line> {
+        let name = name(event.task_name.as_ref());
+        let error = error.map(|error| {
+            let line = error.lines().next().unwrap_or_default();
+            escape_terminal(&truncate(line, REASON_BYTES, Boundary::Char).to_string()).into_owned()
+        });
+        if event.record.task_end().is_some() {
+            self.ended += 1;
+        }
+        let words = if let Some(end) = event.record.task_end() {
+            Some(task_end(event, end.outcome, &name, error))
+        } else if let Some(change) = event.record.run_change() {
+            self.run_change(event, change)
+        } else {
+            self.attempt_or_question(event, &name, error, question, total)
+        };
+        let (word, tone, text) = words?;
+        Some(Line {
+            place: self.progress(),
+            word,
+            tone,
+            text,
+        })
+    }
+
+    fn attempt_or_question(
+        &mut self,
+        event: &Event,
+        name: &str,
+        error: Option<String>,
+        question: Option<&QuestionView>,
+        total: u32,
+    ) -> Option<Words> {
+        if let Record::BackedOff { until, .. } = event.record {
+            let wait = format_duration(until.since(event.at));
+            let why = error.unwrap_or_else(|| Fault::Error.to_string());
+            return Some(("retry", Tone::Warning, format!("{name} in {wait}: {why}")));
+        }
+        if let Record::AttemptCut { how, .. } = event.record {
+            // `zeph resume` lists the attempts that a crash cut off.
+            let is_listed = how == CutHow::Lost && self.is_resumed;
+            return (!is_listed).then(|| ("stopped", Tone::Warning, cut(how, name)));
+        }
+        if let (Record::Asked { .. }, Some(open)) = (event.record, question) {
+            let text = escape_terminal(&open.text);
+            let text = match error.filter(|_| matches!(open.about, AskWhy::Failure(_))) {
+                Some(why) => format!("q{} {name}: {text} ({why})", open.id),
+                None => format!("q{} {name}: {text}", open.id),
+            };
+            let text = match self.is_kept {
+                true => format!("{text} → {}", answer_command(&self.run, open, &self.suffix)),
+                false => text,
+            };
+            return Some(("ask", Tone::Question, text));
+        }
+        if let Record::Answered {
+            question,
+            by_default,
+            ..
+        } = event.record
+        {
+            let how = if by_default { " by its default" } else { "" };
+            let text = format!("q{question} {name}{how}");
+            return Some(("answered", Tone::Question, text));
+        }
+        if let Record::Amended { .. } = event.record {
+            let text = match total.saturating_sub(self.total) {
+                0 => format!("{name} added tasks to the run"),
+                1 => format!("{name} added 1 task to the run"),
+                many => format!("{name} added {many} tasks to the run"),
+            };
+            self.total = total;
+            return Some(("planned", Tone::Plain, text));
+        }
+        None
+    }
+
+    fn run_change(&self, event: &Event, change: RunChange) -> Option<Words> {
+        Some(match change {
+            RunChange::Ending(why) => {
+                let because = escape_terminal(event.because.as_deref().unwrap_or("?"));
+                let text = match why {
+                    EndingWhy::Abort(_) => format!("{because} failed"),
+                    EndingWhy::Cancel => "the run was cancelled".to_owned(),
+                    EndingWhy::Timeout => "the run took too long".to_owned(),
+                };
+                let what = "nothing new starts and running work is stopped";
+                ("ending", Tone::Bad, format!("{text}, so {what}"))
+            }
+            RunChange::Paused if self.is_kept => {
+                let command = format!("zeph unpause {}{}", self.run, self.suffix);
+                let text = format!("nothing new starts → {command}");
+                ("paused", Tone::Warning, text)
+            }
+            RunChange::Paused => ("paused", Tone::Warning, "nothing new starts".to_owned()),
+            RunChange::Unpaused => ("unpaused", Tone::Plain, "the run continues".to_owned()),
+            RunChange::Budgeted(budget) => (
+                "budget",
+                Tone::Plain,
+                format!("the run may cost {budget} in all"),
+            ),
+            RunChange::Opened
+            | RunChange::Suspending
+            | RunChange::Suspended
+            | RunChange::Resumed
+            | RunChange::Ended(_) => return None,
+        })
+    }
+}
+
+fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<String>) -> Words {
+    let took = event.took.map(format_duration);
+    let took = took.map_or_else(String::new, |took| format!(" {took}"));
+    match (outcome, error) {
+        (TaskOutcome::Completed(Output::Definition), Some(why)) => (
+            "value",
+            Tone::Warning,
+            format!("{name}{took}: a substitute value is used: {why}"),
+        ),
+        (TaskOutcome::Completed(_), _) => ("ok", Tone::Good, format!("{name}{took}")),
+        (TaskOutcome::Failed(fault), error) => {
+            let why = error.unwrap_or_else(|| fault.to_string());
+            ("FAILED", Tone::Bad, format!("{name}{took}: {why}"))
+        }
+        (TaskOutcome::Skipped(SkipWhy::Upstream(_)), _) => {
+            let because = escape_terminal(event.because.as_deref().unwrap_or("?"));
+            let text = format!("{name}: {because} did not complete");
+            ("skipped", Tone::Quiet, text)
+        }
+        (TaskOutcome::Skipped(SkipWhy::Declined), _) => {
+            let text = format!("{name}: the answer was no");
+            ("skipped", Tone::Quiet, text)
+        }
+        (TaskOutcome::Canceled(why), _) => ("canceled", Tone::Warning, format!("{name}: {why}")),
+    }
+}
+
+/// How an attempt was cut off.
+fn cut(how: CutHow, name: &str) -> String {
+    match how {
+        CutHow::Stopped => name.to_owned(),
+        CutHow::Abandoned => format!("{name}: it did not stop and may still be at work"),
+        CutHow::Lost => format!("{name}: its process ended"),
+    }
+}
+
+/// The command that answers a question.
+pub(crate) fn answer_command(run: &str, question: &QuestionView, suffix: &str) -> String {
+    let example = match (&question.accepts, question.accepts.choices().first()) {
+        (_, Some(choice)) => out::quoted(choice),
+        (Accepts::Number, None) => "42".to_owned(),
+        (_, None) => "'…'".to_owned(),
+    };
+    format!("zeph answer {run} {} {example}{suffix}", question.id)
+}
+
+/// A task's name, safe to print.
+pub(crate) fn name(name: Option<&Arc<str>>) -> String {
+    escape_terminal(name.map_or("?", |name| name)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::EventFormatter;
+    use zeph_graph::{
+        Attempt, CancelWhy, CutHow, EndingWhy, Entry, Fault, Output, Record, RunEnd, Seq, SkipWhy,
+        TaskGraph, TaskId, Timestamp,
+    };
+    use zeph_scheduler::{Event, EventLog};
+
+    fn formatter() -> EventFormatter {
+        EventFormatter {
+            run: "r".to_owned(),
+            total: 2,
+            ended: 0,
+            is_kept: true,
+            suffix: " --db x.db".to_owned(),
+            is_resumed: false,
+        }
+    }
+
+    fn events(records: &[Record]) -> Vec<Event> {
+        let mut graph = TaskGraph::new();
+        let first = graph.add_task("a\u{202E}b", []);
+        graph.add_task("next", [first]);
+        let mut log = EventLog::default();
+        let entries = records.iter().enumerate().map(|(index, &record)| Entry {
+            seq: Seq::FIRST,
+            at: Timestamp::ZERO.after(Duration::from_millis(index as u64 * 1_500)),
+            record,
+        });
+        entries.map(|entry| log.event(&entry, &graph)).collect()
+    }
+
+    /// The lines of the records, without colours. Each event comes with that error text.
+    fn lines(
+        formatter: &mut EventFormatter,
+        records: &[Record],
+        error: Option<&str>,
+    ) -> Vec<String> {
+        let lines = events(records);
+        let lines = lines
+            .iter()
+            .filter_map(|event| formatter.line(event, error, None, 2));
+        lines
+            .map(|line| anstream::adapter::strip_str(&line.to_string()).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_failure_shows_the_first_line_of_its_error_and_a_substitute_says_so() {
+        let (task, next) = (TaskId::from_index(0), TaskId::from_index(1));
+        let attempt = Attempt::FIRST;
+        let records = [
+            Record::Started { task, attempt },
+            Record::AttemptFailed {
+                task,
+                attempt,
+                fault: Fault::Error,
+                error: None,
+                log: None,
+            },
+            Record::Completed {
+                task,
+                output: Output::Definition,
+                log: None,
+            },
+        ];
+        let error = Some("no \u{1b}[31mroute\nsecond line");
+        let mut formatter = formatter();
+        assert_eq!(
+            lines(&mut formatter, &records, error),
+            ["[1/2] value ab 1.5s: a substitute value is used: no route"]
+        );
+        let failed = Record::Failed {
+            task: next,
+            why: Fault::AttemptTimeout,
+        };
+        assert_eq!(
+            lines(&mut formatter, &[failed], None),
+            ["[2/2] FAILED next: attempt timed out"]
+        );
+    }
+
+    #[test]
+    fn only_what_people_need_has_a_line() {
+        let (task, next) = (TaskId::from_index(0), TaskId::from_index(1));
+        let records = [
+            Record::Opened,
+            Record::Readied { task },
+            Record::Paused,
+            lost(task, CutHow::Abandoned),
+            Record::Ending {
+                why: EndingWhy::Abort(task),
+            },
+            Record::Canceled {
+                task,
+                why: CancelWhy::Run,
+            },
+            Record::Skipped {
+                task: next,
+                why: SkipWhy::Upstream(task),
+            },
+            Record::Ended {
+                end: RunEnd::Failed,
+            },
+        ];
+        assert_eq!(
+            lines(&mut formatter(), &records, None),
+            [
+                "[0/2] paused nothing new starts → zeph unpause r --db x.db",
+                "[0/2] stopped ab: it did not stop and may still be at work",
+                "[0/2] ending ab failed, so nothing new starts and running work is stopped",
+                "[1/2] canceled ab: the run was cancelled",
+                "[2/2] skipped next: ab did not complete",
+            ]
+        );
+    }
+
+    fn lost(task: TaskId, how: CutHow) -> Record {
+        Record::AttemptCut {
+            task,
+            attempt: Attempt::FIRST,
+            how,
+            log: None,
+        }
+    }
+
+    #[test]
+    fn a_lost_attempt_has_a_line_unless_the_resumption_listed_it() {
+        let lost = [lost(TaskId::from_index(0), CutHow::Lost)];
+        let mut formatter = formatter();
+        assert_eq!(
+            lines(&mut formatter, &lost, None),
+            ["[0/2] stopped ab: its process ended"]
+        );
+        formatter.is_resumed = true;
+        assert!(lines(&mut formatter, &lost, None).is_empty());
+    }
+}

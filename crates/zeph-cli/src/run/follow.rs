@@ -1,0 +1,278 @@
+//! Follows a run at the terminal: shows its updates, asks its questions, passes signals on.
+
+use std::time::Duration;
+
+use zeph_common::{escape_terminal, format_duration};
+use zeph_graph::{Record, RunState, Timestamp};
+use zeph_orchestration::follow::{Ask, Stop, Update};
+use zeph_orchestration::{Follower, RunReport};
+use zeph_runtime::{QuestionView, RunEvent, RunSnapshot};
+use zeph_scheduler::{Event, EventKind};
+
+use crate::exit::{CliError, Exit};
+use crate::goal::confirm;
+use crate::out::{self, Channel, Tone};
+use crate::run::event_line::{EventFormatter, Line};
+use crate::run::prompt::{Outcome, Prompt};
+use crate::run::signals::Signals;
+use crate::run::view::View;
+
+/// How a run is followed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FollowOptions {
+    /// The run is in a database, so other processes can reach it and it can be resumed.
+    pub(crate) is_kept: bool,
+    /// Questions are asked at this terminal.
+    pub(crate) is_interactive: bool,
+    /// How long running tasks have when the run is suspended.
+    pub(crate) grace: Duration,
+    /// Where lines are printed.
+    pub(crate) channel: Channel,
+    /// Called after each completed task, with their number so far.
+    pub(crate) on_completed: Option<fn(u32)>,
+}
+
+/// A run that is followed.
+pub(crate) struct Session {
+    pub(super) follower: Follower,
+    pub(super) options: FollowOptions,
+    pub(super) view: View,
+    pub(super) lines: EventFormatter,
+    pub(super) signals: Signals,
+    pub(super) prompt: Option<Prompt>,
+    pub(super) completions: u32,
+}
+
+/// What following a run came to.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    /// The report of the engine.
+    pub(crate) report: std::sync::Arc<RunReport>,
+    /// The signal that suspended the run.
+    pub(crate) signal: Option<Exit>,
+}
+
+impl Session {
+    /// Follows the run until it has ended or is suspended.
+    pub(crate) async fn follow(mut self) -> Result<Followed, CliError> {
+        loop {
+            let snapshot = self.follower.handle().snapshot();
+            self.view.status(status(&snapshot, &self.lines));
+            let kill = tokio::select! {
+                update = self.follower.next() => match update? {
+                    Some(update) => {
+                        self.update(update).await;
+                        false
+                    }
+                    None => break,
+                },
+                () = self.signals.next() => self.stop().await,
+                outcome = prompted(&mut self.prompt) => self.prompted(outcome).await,
+            };
+            if kill {
+                return Err(self.killed().await);
+            }
+        }
+        self.close_prompt().await;
+        self.view.close();
+        let report = self.follower.wait().await?;
+        let is_suspended = report.state == RunState::Suspended;
+        Ok(Followed {
+            signal: self.signals.exit().filter(|_| is_suspended),
+            report,
+        })
+    }
+
+    async fn update(&mut self, update: Update) {
+        match update {
+            Update::Event(event) => match *event {
+                RunEvent::Saved {
+                    event,
+                    error,
+                    question,
+                } => self.saved(&event, error.as_deref(), question).await,
+                RunEvent::Progress { task, text, .. } => self.view.says(&task, &text),
+                RunEvent::Log { task, bytes, .. } => {
+                    self.view.says(&task, &String::from_utf8_lossy(&bytes));
+                }
+                RunEvent::Missed(_) => {}
+            },
+            Update::Ask(ask) => self.ask(*ask),
+            Update::Withdraw(_) => self.close_prompt().await,
+            Update::Waiting(at) => self.waiting(at),
+        }
+    }
+
+    async fn saved(
+        &mut self,
+        event: &Event,
+        error: Option<&str>,
+        mut question: Option<Box<QuestionView>>,
+    ) {
+        let handle = self.follower.handle();
+        self.view.event(handle.id().as_str(), event);
+        if let Record::Started { task, .. } = event.record {
+            let name = event.task_name.as_deref().unwrap_or("?");
+            self.view.started(task, name);
+        }
+        if let Some(end) = event.record.attempt_end() {
+            self.view.ended(end.task);
+        }
+        let total = handle.snapshot().counts.total();
+        if let Some(asked) = &mut question
+            && let Some(plan) = self.follower.plan(asked).await
+        {
+            if !self.options.is_interactive {
+                self.view.text(&confirm::text(plan, self.options.channel));
+            }
+            // The plan is shown, and the summary lists the commands that answer.
+            confirm::shorten(asked);
+        }
+        if let Some(line) = self.lines.line(event, error, question.as_deref(), total) {
+            self.view.line(&line);
+        }
+        if let EventKind::TaskCompleted { .. } = event.kind() {
+            self.completions += 1;
+            if let Some(call) = self.options.on_completed {
+                call(self.completions);
+            }
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let mut question = ask.question;
+        if let Some(error) = &question.error {
+            let line = error.lines().next().unwrap_or_default();
+            question.text = format!("{} ({line})", question.text);
+        }
+        let file = ask.plan.as_ref().map(|plan| plan.plan_file.clone());
+        if let Some(plan) = ask.plan {
+            self.view.text(&confirm::text(plan, self.options.channel));
+        }
+        self.view.hold();
+        match Prompt::start(&question, file, self.options.channel.label) {
+            Ok(prompt) => self.prompt = Some(prompt),
+            Err(error) => {
+                self.view.release();
+                self.not_asked(question.id, &error.to_string());
+            }
+        }
+    }
+
+    /// Postpones a question that cannot be put to the person, and says why.
+    fn not_asked(&mut self, question: u32, why: &str) {
+        let why = escape_terminal(why);
+        let text = format!("q{question} stays open: it cannot be asked here: {why}");
+        self.view.line(&Line::note("not asked", Tone::Bad, text));
+        self.follower.postpone(question);
+    }
+
+    fn waiting(&mut self, at: Timestamp) {
+        let wait = format_duration(at.since(crate::context::now()));
+        let text = format!("for an answer; a default counts in {wait}");
+        self.view.line(&Line::note("waiting", Tone::Question, text));
+    }
+
+    /// Handles a stop signal. Returns whether the process is to end at once.
+    async fn stop(&mut self) -> bool {
+        self.close_prompt().await;
+        let text = match self.follower.stop().await {
+            Stop::Kill => return true,
+            Stop::EndingGrace => {
+                "stopping running tasks; a third signal ends zeph at once".to_owned()
+            }
+            Stop::Suspending { running: 0 } => "the run is being suspended".to_owned(),
+            Stop::Suspending { running } => format!(
+                "nothing new starts, {running} running {} {} to finish; a second signal stops them",
+                if running == 1 {
+                    "task has"
+                } else {
+                    "tasks have"
+                },
+                format_duration(self.options.grace),
+            ),
+        };
+        let line = Line::note("suspending", Tone::Warning, text);
+        match &self.view {
+            View::Json(_) => out::note_line(&line),
+            View::Lines(_) | View::Live(_) => self.view.line(&line),
+        }
+        false
+    }
+
+    async fn killed(mut self) -> CliError {
+        self.close_prompt().await;
+        self.view.close();
+        let exit = self.signals.exit().unwrap_or(Exit::Interrupted);
+        let run = self.follower.handle().id();
+        let error = CliError::new(exit, format!("run {run} was killed")).code("killed");
+        if self.options.is_kept {
+            error.help(format!(
+                "continue with `zeph resume {run}{}`",
+                self.lines.suffix
+            ))
+        } else {
+            error
+        }
+    }
+
+    async fn close_prompt(&mut self) {
+        if let Some(prompt) = self.prompt.take() {
+            prompt.take_back().await;
+            self.view.release();
+        }
+    }
+
+    /// Handles what the person did at the prompt. Returns whether the process is to end at once.
+    async fn prompted(&mut self, outcome: Outcome) -> bool {
+        let Some(prompt) = self.prompt.take() else {
+            return false;
+        };
+        let question = prompt.question;
+        self.view.release();
+        match outcome {
+            Outcome::Answer(text) => {
+                if let Err(error) = self.follower.answer(question, text).await {
+                    let text = escape_terminal(&error.to_string()).into_owned();
+                    self.view
+                        .line(&Line::note("not an answer", Tone::Bad, text));
+                }
+            }
+            Outcome::Later => self.follower.postpone(question),
+            Outcome::Broken(why) => self.not_asked(question, &why),
+            Outcome::Interrupted => {
+                self.signals.note(Exit::Interrupted);
+                return self.stop().await;
+            }
+        }
+        false
+    }
+}
+
+/// What the person did at the prompt; pending for ever without a prompt.
+async fn prompted(prompt: &mut Option<Prompt>) -> Outcome {
+    match prompt {
+        Some(prompt) => prompt.outcome().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn status(snapshot: &RunSnapshot, lines: &EventFormatter) -> String {
+    let counts = &snapshot.counts;
+    let mut text = lines.progress();
+    if snapshot.state != RunState::Running {
+        text.push(' ');
+        text.push_str(snapshot.state.word());
+    }
+    for (count, what) in [
+        (counts.in_flight(), "running"),
+        (counts.ready, "ready"),
+        (counts.backing_off, "backing off"),
+        (counts.asking, "asking"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(" · {count} {what}"));
+        }
+    }
+    text
+}

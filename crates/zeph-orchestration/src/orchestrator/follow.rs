@@ -1,0 +1,385 @@
+//! `Follower`: a run from now to its end, as updates for a display: events, questions, and what a stop
+//! signal means.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use zeph_graph::{AskWhy, Fault, RunState, Timestamp};
+#[cfg(feature = "planner")]
+use zeph_planner::plan::PlanOutput;
+use zeph_runtime::{Events, QuestionView, RunEvent, RunHandle, RunReport, RunView, RuntimeError};
+use zeph_scheduler::{Event, EventKind, EventLog};
+
+use super::{Orchestrator, OrchestratorError, RunOutcome};
+
+/// Follows a run for a display, and decides when it asks, waits and suspends.
+///
+/// A display takes [`next`](Self::next) until it is `None`, shows each event, puts questions to a person,
+/// and passes stop signals to [`stop`](Self::stop). Every question is asked at most once; one that is
+/// [postponed](Self::postpone) stays open. When only postponed questions are left, the run is suspended,
+/// unless one of them has a default: then the follower waits for it.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use zeph_orchestration::{Orchestrator, Question, Task, TaskGraph, Work};
+/// use zeph_orchestration::follow::Update;
+/// let mut graph = TaskGraph::new();
+/// let question = Work::Question(Box::new(Question::text("Which city?")));
+/// graph.add_task(Task::new("city").with_work(question), []);
+/// let orchestrator = Orchestrator::builder().build()?;
+/// let mut follower = orchestrator.follow(orchestrator.submit(graph).await?);
+/// while let Some(update) = follower.next().await? {
+///     match update {
+///         Update::Ask(ask) => follower.answer(ask.question.id, "Oslo").await?,
+///         Update::Event(_) | Update::Withdraw(_) | Update::Waiting(_) => {}
+///     }
+/// }
+/// assert!(follower.finish().await?.results().end().is_some());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Follower {
+    pub(super) orchestrator: Orchestrator,
+    handle: RunHandle,
+    events: Option<Events>,
+    /// The number of the last record that was delivered.
+    last_seq: u64,
+    /// Updates that are due before the next event.
+    due: VecDeque<Update>,
+    missed: bool,
+    /// Interrupted tasks' questions to answer with `retry`.
+    retries: VecDeque<u32>,
+    reruns_interrupted: bool,
+    asking: Option<u32>,
+    postponed: BTreeSet<u32>,
+    postpones_all: bool,
+    delivers_events: bool,
+    said_waiting: bool,
+    is_stopping: bool,
+    stops: u32,
+}
+
+/// What a display is to show or ask next.
+#[derive(Debug)]
+pub enum Update {
+    /// Something happened. Every saved record comes once, in order, also those that a slow display
+    /// missed (these without error texts).
+    Event(Box<RunEvent>),
+    /// A question for a person, to be passed to [`Follower::answer`] or [`Follower::postpone`]. No other
+    /// question comes before that.
+    Ask(Box<Ask>),
+    /// The question that is being asked was answered elsewhere, or its default counts.
+    Withdraw(u32),
+    /// Nothing but questions is left, and the first default counts at that time. Comes once.
+    Waiting(Timestamp),
+}
+
+/// A question for a person.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The question.
+    pub question: QuestionView,
+    /// The plan that the question is about, if it is about one.
+    #[cfg(feature = "planner")]
+    pub plan: Option<PlanOutput>,
+}
+
+/// What a stop signal led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The first: nothing new starts, and this many running attempts have the grace period to end.
+    Suspending {
+        /// Attempts in flight.
+        running: u32,
+    },
+    /// The second: running attempts are stopped now.
+    EndingGrace,
+    /// Any further one: the display ends its process. Everything saved is kept.
+    Kill,
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower")
+            .field("run", self.handle.id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Orchestrator {
+    /// Follows a run of this orchestrator, with all events since it was submitted or opened.
+    #[must_use]
+    pub fn follow(&self, run: RunHandle) -> Follower {
+        Follower {
+            orchestrator: self.clone(),
+            events: run.events(),
+            handle: run,
+            last_seq: 0,
+            due: VecDeque::new(),
+            missed: false,
+            retries: VecDeque::new(),
+            reruns_interrupted: false,
+            asking: None,
+            postponed: BTreeSet::new(),
+            postpones_all: false,
+            delivers_events: true,
+            said_waiting: false,
+            is_stopping: false,
+            stops: 0,
+        }
+    }
+}
+
+impl Follower {
+    /// Leaves out the records up to this one, which the display knows already.
+    #[must_use]
+    pub const fn after(mut self, seq: u64) -> Self {
+        self.last_seq = seq;
+        self
+    }
+
+    /// Asks no questions: all of them are postponed.
+    #[must_use]
+    pub const fn without_questions(mut self) -> Self {
+        self.postpones_all = true;
+        self
+    }
+
+    /// Delivers no events: only questions and waiting. Missed events are then not read again.
+    #[must_use]
+    pub const fn without_events(mut self) -> Self {
+        self.delivers_events = false;
+        self
+    }
+
+    /// Retries interrupted tasks whose effect class requires a person's consent.
+    #[must_use]
+    pub fn rerun_interrupted(mut self) -> Self {
+        self.reruns_interrupted = true;
+        let open = self.handle.snapshot();
+        let interrupted = open
+            .questions
+            .iter()
+            .filter(|open| is_interrupted(open.about));
+        self.retries.extend(interrupted.map(|open| open.id));
+        self
+    }
+
+    /// The run.
+    #[must_use]
+    pub const fn handle(&self) -> &RunHandle {
+        &self.handle
+    }
+
+    /// The next update; `None` when the run has ended or is suspended. Dropping the future loses
+    /// nothing.
+    ///
+    /// # Errors
+    /// If missed events cannot be read from the store.
+    pub async fn next(&mut self) -> Result<Option<Update>, RuntimeError> {
+        loop {
+            if self.missed {
+                self.reload().await?;
+                self.missed = false;
+            }
+            if let Some(update) = self.due.pop_front() {
+                return Ok(Some(update));
+            }
+            while let Some(question) = self.retries.front().copied() {
+                // It may have been answered elsewhere meanwhile.
+                let _ = self.handle.answer(question, "retry").await;
+                self.retries.pop_front();
+            }
+            if let Some(update) = self.decide().await {
+                return Ok(Some(update));
+            }
+            let event = match &mut self.events {
+                Some(events) => events.next().await,
+                None => None,
+            };
+            let Some(event) = event else {
+                return Ok(None);
+            };
+            self.take(event);
+        }
+    }
+
+    /// Queues the updates of an event.
+    fn take(&mut self, event: RunEvent) {
+        match &event {
+            RunEvent::Saved { event, .. } => {
+                if event.seq.get() <= self.last_seq {
+                    return;
+                }
+                self.last_seq = event.seq.get();
+                let event = event.clone();
+                self.note_question(&event);
+            }
+            RunEvent::Missed(_) => {
+                self.missed = self.delivers_events;
+                return;
+            }
+            RunEvent::Progress { .. } | RunEvent::Log { .. } => {}
+        }
+        if self.delivers_events {
+            self.due.push_back(Update::Event(Box::new(event)));
+        }
+    }
+
+    fn note_question(&mut self, event: &Event) {
+        match event.kind() {
+            EventKind::QuestionAsked { question, why }
+                if self.reruns_interrupted && is_interrupted(why) =>
+            {
+                self.retries.push_back(question.get());
+            }
+            EventKind::QuestionAnswered { question, .. } => {
+                let id = question.get();
+                if self.asking.take_if(|asking| *asking == id).is_some() {
+                    self.due.push_back(Update::Withdraw(id));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads the records that this follower was too slow for.
+    async fn reload(&mut self) -> Result<(), RuntimeError> {
+        let store = self.orchestrator.store();
+        let view = RunView::load(&**store, self.handle.id()).await?;
+        let last = self.last_seq;
+        let mut log = EventLog::default();
+        let events = view
+            .entries
+            .iter()
+            .map(|entry| log.event(entry, view.graph()));
+        for event in events.filter(|event| event.seq.get() > last) {
+            self.take(RunEvent::Saved {
+                event,
+                error: None,
+                question: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Asks the oldest question that is neither asked nor postponed; suspends the run when nothing but
+    /// postponed questions is left.
+    async fn decide(&mut self) -> Option<Update> {
+        if self.is_stopping || self.asking.is_some() {
+            return None;
+        }
+        let snapshot = self.handle.snapshot();
+        let mut open = snapshot.questions.iter();
+        let next = open.find(|open| !self.postpones_all && !self.postponed.contains(&open.id));
+        if let Some(question) = next {
+            let ask = self.ask(question).await;
+            self.asking = Some(question.id);
+            return Some(Update::Ask(Box::new(ask)));
+        }
+        if snapshot.state != RunState::Waiting {
+            return None;
+        }
+        let defaults = snapshot.questions.iter().filter_map(|open| open.default_at);
+        match defaults.min() {
+            Some(_) if self.said_waiting => None,
+            Some(at) => {
+                self.said_waiting = true;
+                Some(Update::Waiting(at))
+            }
+            None => {
+                self.suspend().await;
+                None
+            }
+        }
+    }
+
+    /// The plan that a question is about, if it is about one.
+    #[cfg(feature = "planner")]
+    pub async fn plan(&self, question: &QuestionView) -> Option<PlanOutput> {
+        let store = &**self.orchestrator.store();
+        super::confirm::plan_in_question(store, &self.handle, question).await
+    }
+
+    async fn ask(&self, question: &QuestionView) -> Ask {
+        Ask {
+            question: question.clone(),
+            #[cfg(feature = "planner")]
+            plan: self.plan(question).await,
+        }
+    }
+
+    /// Answers a question. An answer that does not fit leaves it open; it is asked again.
+    ///
+    /// # Errors
+    /// If the text does not answer the question. A question that was closed meanwhile is no error.
+    pub async fn answer(
+        &mut self,
+        question: u32,
+        text: impl Into<String>,
+    ) -> Result<(), RuntimeError> {
+        self.asking.take_if(|asking| *asking == question);
+        match self.handle.answer(question, text).await {
+            Ok(()) | Err(RuntimeError::NoSuchQuestion { .. } | RuntimeError::Gone { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Leaves a question open.
+    pub fn postpone(&mut self, question: u32) {
+        self.asking.take_if(|asking| *asking == question);
+        self.postponed.insert(question);
+    }
+
+    /// Handles a stop signal: the first suspends the run, the second ends the grace period, the third
+    /// tells the display to end its process.
+    pub async fn stop(&mut self) -> Stop {
+        self.stops += 1;
+        let running = self.handle.snapshot().counts.in_flight();
+        let stop = match self.stops {
+            1 => Stop::Suspending { running },
+            2 => Stop::EndingGrace,
+            _ => return Stop::Kill,
+        };
+        self.asking = None;
+        self.suspend().await;
+        stop
+    }
+
+    async fn suspend(&mut self) {
+        self.is_stopping = true;
+        // A run that is unloaded has said so in its last event.
+        let _ = self.handle.suspend().await;
+    }
+
+    /// Waits until the run has ended or is suspended, and reads its results.
+    ///
+    /// # Errors
+    /// [`OrchestratorError::Lost`] if the journal could not be written;
+    /// [`OrchestratorError::NoPlan`] if a run for a goal ended without a plan; else what kept the run
+    /// from being read.
+    pub async fn finish(self) -> Result<RunOutcome, OrchestratorError> {
+        let report = self.handle.wait().await?;
+        if let Some(reason) = &report.error {
+            return Err(OrchestratorError::Lost {
+                run: report.run.clone(),
+                reason: reason.clone(),
+            });
+        }
+        self.orchestrator.results(&report.run).await?.into_outcome()
+    }
+
+    /// Waits for the report of the engine, which does not read the store.
+    ///
+    /// # Errors
+    /// If the engine ended before the run.
+    pub async fn wait(&self) -> Result<Arc<RunReport>, RuntimeError> {
+        self.handle.wait().await
+    }
+}
+
+fn is_interrupted(why: AskWhy) -> bool {
+    why == AskWhy::Failure(Fault::Interrupted)
+}

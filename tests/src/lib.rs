@@ -1,19 +1,19 @@
-//! Tests that cross the storeys: simulation, scenarios, crash loops.
+//! Tests that cross the layers: simulation, scenarios, crash loops.
 //!
-//! [`lab`] drives a machine in lockstep with a reference [`model`] and an [`audit`] of its journal,
+//! [`lockstep`] drives a machine in lockstep with a reference [`model`] and an [`audit`] of its journal,
 //! and checks the [`invariants`] after every event. [`sim`] feeds it random runs, [`scenario`]
 //! written ones. [`crash`] kills the real binary.
 
-pub mod broken;
+pub mod call;
 pub mod facts;
-pub mod happening;
 pub mod rng;
+pub mod violation;
 
 pub mod audit;
 pub mod invariants;
 pub mod model;
 
-pub mod lab;
+pub mod lockstep;
 
 pub mod scenario;
 pub mod sim;

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zeph_tests::crash::binary::build;
-use zeph_tests::crash::story::play;
+use zeph_tests::crash::trial::play;
 
 /// Plays some stories with the binary behind a script, and returns what went wrong.
 fn broken(script: &str, seeds: std::ops::Range<u64>) -> Vec<String> {

@@ -23,7 +23,10 @@ const CHECKER: Duration = Duration::from_secs(600);
 pub(crate) fn test_wire() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let fetch = Fetch::into(&workspace.target);
-    if !build(&workspace, "-p zeph-tests --features wire --bin wire-judge")? {
+    if !build(
+        &workspace,
+        "-p zeph-tests --features wire --bin wire-checker",
+    )? {
         return Ok(false);
     }
     let mut faults = Server::faults(&fetch)?;
@@ -39,7 +42,7 @@ pub(crate) fn test_wire() -> Result<bool, String> {
 pub(crate) fn test_llm() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let fetch = Fetch::into(&workspace.target);
-    let what = "-p zeph-tests -p zeph-cli --features zeph-tests/wire --bin wire-judge --bin zeph";
+    let what = "-p zeph-tests -p zeph-cli --features zeph-tests/wire --bin wire-checker --bin zeph";
     if !build(&workspace, what)? {
         return Ok(false);
     }
@@ -61,7 +64,7 @@ fn build(workspace: &Workspace, what: &str) -> Result<bool, String> {
 
 /// Runs the checker against a server and prints its report.
 fn check(workspace: &Workspace, fetch: &Fetch, args: &[&str]) -> Result<bool, String> {
-    let program = workspace.target.join("debug/wire-judge");
+    let program = workspace.target.join("debug/wire-checker");
     let mut command = Command::new(program);
     command.args(args);
     let report = fetch.log(&format!("check-{}", args[0]))?;

@@ -6,8 +6,8 @@ use zeph_graph::{
 };
 
 use super::{Audit, Owed, Place};
-use crate::broken::Check;
 use crate::hold;
+use crate::violation::Check;
 
 impl Audit {
     pub(super) fn attempt_ends(&mut self, task: TaskId, attempt: Attempt, entry: &Entry) -> Check {

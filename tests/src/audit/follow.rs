@@ -1,4 +1,4 @@
-//! Follow: after the end of an attempt, an answer or an aborting failure, the one record that fits.
+//! Follow: the one record that must follow the end of an attempt, an answer or an aborting failure.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use zeph_graph::{
 };
 
 use super::{Audit, Owed};
-use crate::broken::Check;
 use crate::hold;
+use crate::violation::Check;
 
 impl Audit {
     pub(super) fn inv_12_strategies(

@@ -1,13 +1,13 @@
-//! Audit: reads a journal record by record and says which one has no business there.
+//! Audit: reads a journal record by record and rejects each one that the rules do not allow.
 //!
 //! Knows the rules of the graph and nothing of the machine's state. What a record calls for by way of
 //! actions is derived here too, and compared with what the machine hands out.
 
-mod book;
+mod task_log;
 
+mod budget;
 mod ends;
 mod follow;
-mod purse;
 mod starts;
 
 use std::collections::BTreeMap;
@@ -17,17 +17,17 @@ use std::time::Duration;
 use zeph_graph::{CutHow, CutWhy, EndingWhy, Entry, QuestionId, Record, TaskId, Timestamp};
 use zeph_scheduler::Action;
 
-use crate::broken::Check;
 use crate::facts::Facts;
 use crate::hold;
-use book::{Book, Owed, Place};
-use purse::Purse;
+use crate::violation::Check;
+use budget::BudgetLog;
+use task_log::{Owed, Place, TaskLog};
 
 /// What the records so far say.
 #[derive(Clone, Debug)]
 pub struct Audit {
     facts: Arc<Facts>,
-    books: Vec<Book>,
+    books: Vec<TaskLog>,
     seq: u64,
     at: Timestamp,
     opened: bool,
@@ -39,7 +39,7 @@ pub struct Audit {
     open: BTreeMap<QuestionId, TaskId>,
     owed: Option<Owed>,
     expected: Expected,
-    purse: Purse,
+    purse: BudgetLog,
     // How many tasks there are by the records so far.
     known: usize,
 }
@@ -59,8 +59,8 @@ impl Audit {
     #[must_use]
     pub fn new(facts: Arc<Facts>) -> Self {
         Self {
-            books: vec![Book::default(); facts.graph().len()],
-            purse: Purse::of(facts.header.policy.budget),
+            books: vec![TaskLog::default(); facts.graph().len()],
+            purse: BudgetLog::of(facts.header.policy.budget),
             known: facts.header.graph.len(),
             facts,
             seq: 0,
@@ -79,7 +79,7 @@ impl Audit {
 
     /// The graph has grown; the record that says so comes later.
     pub fn grow(&mut self, facts: &Arc<Facts>) {
-        self.books.resize(facts.graph().len(), Book::default());
+        self.books.resize(facts.graph().len(), TaskLog::default());
         self.facts = Arc::clone(facts);
     }
 

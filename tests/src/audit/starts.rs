@@ -4,8 +4,8 @@ use zeph_graph::{Attempt, CutWhy, Effect, Entry, Record, TaskId, Trigger};
 use zeph_scheduler::Action;
 
 use super::{Audit, Place};
-use crate::broken::Check;
 use crate::hold;
+use crate::violation::Check;
 
 impl Audit {
     pub(super) fn inv_01_dependencies_satisfied(&self, task: TaskId, record: &Record) -> Check {

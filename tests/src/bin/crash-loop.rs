@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use zeph_tests::crash::binary;
-use zeph_tests::crash::story::{self, AttemptCounts};
+use zeph_tests::crash::trial::{self, AttemptCounts};
 use zeph_tests::rng::Rng;
 
 const USAGE: &str = "usage: crash-loop [--kills N] [--seed S] [--zeph PATH] [--only]
@@ -84,7 +84,7 @@ fn run(wanted: Wanted) -> Result<(), String> {
         let own = if wanted.only { seed } else { seeds.bits() };
         let place = folder.path().join(format!("run-{own}"));
         let before = sum.kills;
-        match story::play(&binary, place.clone(), own, wanted.kills - sum.kills) {
+        match trial::play(&binary, place.clone(), own, wanted.kills - sum.kills) {
             Ok(attempt_counts) => sum += attempt_counts,
             Err(error) => {
                 let kept = folder.keep().join(format!("run-{own}"));

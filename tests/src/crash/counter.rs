@@ -1,4 +1,4 @@
-//! The counter file: what the commands of a run wrote about themselves, past every crash.
+//! The counter file: each command of a run appends its starts and ends to it, across crashes.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

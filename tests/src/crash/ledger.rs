@@ -1,4 +1,4 @@
-//! The ledger: what a run has promised so far, compared after every crash with what is stored.
+//! The ledger: the acknowledged results of a run, compared with the store after every crash.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Crashes of the real binary: it is killed at random moments, and what it left is checked.
 //!
-//! A [`story`] is one run of a random [`plan`], killed and resumed until it ends. Each command of the
+//! A [`trial`] is one run of a random [`plan`], killed and resumed until it ends. Each command of the
 //! plan writes down that it began and that it came to its end ([`counter`]); the [`ledger`] compares
 //! that with what the binary said, before it was killed and ever since. [`victim`] is the binary.
 
@@ -12,4 +12,4 @@ pub mod victim;
 
 pub mod ledger;
 
-pub mod story;
+pub mod trial;

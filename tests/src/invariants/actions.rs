@@ -1,10 +1,10 @@
-//! Actions: exactly those that the saved records call for.
+//! Actions: exactly those that follow from the saved records.
 
 use zeph_scheduler::Action;
 
 use crate::audit::Expected;
-use crate::broken::Check;
 use crate::hold;
+use crate::violation::Check;
 
 /// One start for a `Started`, one cancel for an attempt that the engine ends, and none for others.
 ///

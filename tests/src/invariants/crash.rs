@@ -1,11 +1,11 @@
-//! Crash: what must hold of a machine that was read back from its journal.
+//! Crash: invariants of a recovered scheduler.
 
 use zeph_graph::{Entry, Record, TaskState};
 use zeph_scheduler::Snapshot;
 
-use crate::broken::Check;
 use crate::hold;
 use crate::model::Model;
+use crate::violation::Check;
 
 pub(super) fn inv_04_nothing_committed_is_lost(journal: &[Entry], recovered: &Snapshot) -> Check {
     for entry in journal {

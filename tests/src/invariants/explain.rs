@@ -3,10 +3,10 @@
 use zeph_graph::{EndingWhy, SkipWhy, TaskId, TaskState};
 use zeph_scheduler::{Explanation, Held, Scheduler, Snapshot, TimerKind};
 
-use crate::broken::Check;
 use crate::facts::Facts;
 use crate::hold;
 use crate::model::{Model, Phase};
+use crate::violation::Check;
 
 pub(super) fn inv_19_explain_agrees(
     facts: &Facts,

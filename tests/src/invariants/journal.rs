@@ -5,8 +5,8 @@ use zeph_graph::{Entry, Record, RunState};
 use zeph_scheduler::Snapshot;
 
 use crate::audit::Audit;
-use crate::broken::Check;
 use crate::hold;
+use crate::violation::Check;
 
 /// The fold of the journal equals the live machine.
 ///

@@ -17,10 +17,10 @@ pub use state::inv_07_timers;
 use zeph_graph::Entry;
 use zeph_scheduler::{Scheduler, Snapshot};
 
-use crate::broken::Check;
+use crate::call::{Call, Said};
 use crate::facts::Facts;
-use crate::happening::{Happening, Said};
 use crate::model::Model;
+use crate::violation::Check;
 
 /// What can be seen after something has happened.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct View<'a> {
     /// The model after it.
     pub model: &'a Model,
     /// What happened.
-    pub what: &'a Happening,
+    pub what: &'a Call,
     /// What the machine said to it.
     pub said: Said,
     /// Whether a timer was due at the input's time.

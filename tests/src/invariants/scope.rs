@@ -1,12 +1,12 @@
-//! Scope: how far an input may reach.
+//! Scope: the tasks that an input may change.
 
 use zeph_graph::{Attempt, CutWhy, TaskId, TaskState};
 use zeph_scheduler::{Input, Scope};
 
 use super::View;
-use crate::broken::Check;
-use crate::happening::{Happening, Said};
+use crate::call::{Call, Said};
 use crate::hold;
+use crate::violation::Check;
 
 pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
     let Some((task, attempt)) = attempt_of(view.what) else {
@@ -29,7 +29,7 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
         | None => false,
     };
     // A report of the current attempt counts; what it writes through a door may be refused.
-    let is_report = matches!(view.what, Happening::Input(_) | Happening::Note { .. });
+    let is_report = matches!(view.what, Call::Input(_) | Call::Note { .. });
     let fine = if current {
         !is_report || view.said == Said::Accepted
     } else {
@@ -46,18 +46,18 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
 }
 
 /// The attempt that says something, if one does.
-fn attempt_of(what: &Happening) -> Option<(TaskId, Attempt)> {
+fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
     match *what {
-        Happening::Input(
+        Call::Input(
             Input::Completed { task, attempt, .. }
             | Input::Failed { task, attempt, .. }
             | Input::Lost { task, attempt },
         )
-        | Happening::Reserve { task, attempt, .. }
-        | Happening::Settle { task, attempt, .. }
-        | Happening::Note { task, attempt, .. }
-        | Happening::Amend { task, attempt, .. } => Some((task, attempt)),
-        Happening::Input(
+        | Call::Reserve { task, attempt, .. }
+        | Call::Settle { task, attempt, .. }
+        | Call::Note { task, attempt, .. }
+        | Call::Amend { task, attempt, .. } => Some((task, attempt)),
+        Call::Input(
             Input::Start
             | Input::Answered { .. }
             | Input::Cancel(_)
@@ -74,7 +74,7 @@ fn attempt_of(what: &Happening) -> Option<(TaskId, Attempt)> {
 
 /// What is stale changes nothing; only timers that are due may.
 pub(super) fn inv_13_records_explained(view: &View<'_>) -> Check {
-    let idle = matches!(view.what, Happening::Input(Input::Tick | Input::Quota(_)));
+    let idle = matches!(view.what, Call::Input(Input::Tick | Input::Quota(_)));
     let no_effect = idle || view.said.changes_nothing();
     hold!(
         !no_effect || view.timers_due || view.before == view.after,
@@ -89,7 +89,7 @@ pub(super) fn inv_13_records_explained(view: &View<'_>) -> Check {
 
 /// After a cancel everything in its scope has ended or is being stopped, in that one step.
 pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
-    let Happening::Input(Input::Cancel(scope)) = *view.what else {
+    let Call::Input(Input::Cancel(scope)) = *view.what else {
         return Ok(());
     };
     if view.model.phase() == crate::model::Phase::New {
@@ -137,20 +137,20 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
         return Ok(());
     }
     let root = match *view.what {
-        Happening::Input(
+        Call::Input(
             Input::Completed { task, .. }
             | Input::Failed { task, .. }
             | Input::Lost { task, .. }
             | Input::Cancel(Scope::Task(task) | Scope::Downstream(task)),
         ) => task,
-        Happening::Input(Input::Answered { question, .. }) => {
+        Call::Input(Input::Answered { question, .. }) => {
             let mut open = view.before.questions.iter();
             match open.find(|open| open.id == question) {
                 Some(open) => open.task,
                 None => return Ok(()),
             }
         }
-        Happening::Input(
+        Call::Input(
             Input::Start
             | Input::Cancel(Scope::Run)
             | Input::Pause
@@ -161,10 +161,10 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
             | Input::Quota(_)
             | Input::Tick,
         )
-        | Happening::Reserve { .. }
-        | Happening::Settle { .. }
-        | Happening::Note { .. }
-        | Happening::Amend { .. } => return Ok(()),
+        | Call::Reserve { .. }
+        | Call::Settle { .. }
+        | Call::Note { .. }
+        | Call::Amend { .. } => return Ok(()),
     };
     let Some(below) = view.facts.below.get(root.index()) else {
         return Ok(());
@@ -218,7 +218,7 @@ pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
         "{known} tasks and {added} new ones are {}",
         after.states.len()
     );
-    let by_door = !matches!(view.what, Happening::Input(_));
+    let by_door = !matches!(view.what, Call::Input(_));
     hold!(
         !by_door
             || view.timers_due

@@ -1,12 +1,12 @@
-//! State: what must hold of a machine's state at any moment.
+//! State: invariants of the state after every event.
 
 use zeph_graph::{RunState, TaskState, Timestamp, Trigger};
 use zeph_scheduler::{Counts, Scheduler, Snapshot};
 
-use crate::broken::Check;
 use crate::facts::Facts;
 use crate::hold;
 use crate::model::Model;
+use crate::violation::Check;
 
 pub(super) fn inv_01_dependencies_satisfied(facts: &Facts, snapshot: &Snapshot) -> Check {
     let state = |task: zeph_graph::TaskId| snapshot.states[task.index()];

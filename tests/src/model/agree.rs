@@ -1,4 +1,4 @@
-//! Agree: does the machine say what the model says? Learns what the machine was free to choose.
+//! Agree: compares the scheduler with the model, and takes over the choices that the scheduler may make.
 
 use zeph_graph::{Attempt, RunState, SkipWhy, TaskId, TaskState};
 use zeph_scheduler::{OpenQuestion, Scheduler, Snapshot};
@@ -16,7 +16,7 @@ impl Model {
             self.agree_on(task, state, &snapshot.questions)?;
             self.agree_on_tally(task, machine)?;
         }
-        self.agree_on_doors(snapshot)?;
+        self.agree_on_attempt_calls(snapshot)?;
         let run = self.run_state();
         if run != snapshot.run {
             return Err(format!(

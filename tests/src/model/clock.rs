@@ -1,4 +1,4 @@
-//! Clock: budgets as lists of stretches of time, and the timers that all of it amounts to.
+//! Clock: time limits as lists of intervals, and the timers that follow from them.
 
 use std::time::Duration;
 

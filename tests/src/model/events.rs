@@ -7,8 +7,8 @@ use zeph_graph::{Output, Timestamp, Trigger, Work};
 use zeph_scheduler::{Input, InputOutcome, Scope, TimerKind};
 
 use super::{Gone, Model, Phase, Stand};
+use crate::call::{Call, Said};
 use crate::facts::Facts;
-use crate::happening::{Happening, Said};
 
 impl Model {
     /// Something happens. `asked` gives the task of a question's number, if the question is open;
@@ -16,30 +16,30 @@ impl Model {
     pub fn event(
         &mut self,
         now: Timestamp,
-        what: &Happening,
+        what: &Call,
         grown: Option<Arc<Facts>>,
         asked: impl Fn(QuestionId) -> Option<TaskId>,
     ) -> Said {
         self.events += 1;
-        let resumes = matches!(what, Happening::Input(Input::Resume));
+        let resumes = matches!(what, Call::Input(Input::Resume));
         if !self.awaiting_resume || self.phase == Phase::New || resumes {
             self.now = self.now.max(now.as_micros());
         }
         let said = match *what {
-            Happening::Input(input) => self.take(input, &asked).into(),
-            Happening::Reserve {
+            Call::Input(input) => self.take(input, &asked).into(),
+            Call::Reserve {
                 task,
                 attempt,
                 most,
             } => self.reserve(task, attempt, most),
-            Happening::Settle {
+            Call::Settle {
                 task,
                 attempt,
                 reservation,
                 spent,
             } => self.settle(task, attempt, reservation, spent),
-            Happening::Note { task, attempt, .. } => self.note(task, attempt),
-            Happening::Amend { task, attempt, .. } => self.amend(task, attempt, grown),
+            Call::Note { task, attempt, .. } => self.note(task, attempt),
+            Call::Amend { task, attempt, .. } => self.amend(task, attempt, grown),
         };
         self.follow();
         while self.fire_one() {

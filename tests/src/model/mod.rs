@@ -5,14 +5,14 @@
 //! start; where the machine is free to choose (jitter, the number of a question, which of several
 //! spoilt parents is named) it accepts what is in range.
 
-mod life;
+mod lifecycle;
 
+mod attempt_calls;
 mod clock;
-mod doors;
 mod events;
 mod outcome;
 
 mod agree;
 mod start;
 
-pub use life::{Gone, Life, Model, Phase, Stand, Until};
+pub use lifecycle::{Gone, Life, Model, Phase, Stand, Until};

@@ -11,7 +11,7 @@ use zeph_graph::{
 };
 
 use super::times::duration;
-use crate::happening::Patch;
+use crate::call::Patch;
 
 /// The lines of each patch, by its name.
 pub(super) type Patches = BTreeMap<String, Vec<String>>;

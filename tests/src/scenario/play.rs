@@ -10,15 +10,15 @@ use zeph_scheduler::{Action, Input, Scope};
 use super::graph::Patches;
 use super::times::{duration, moment};
 use super::{graph, why, words};
+use crate::call::{Call, Said};
 use crate::facts::Facts;
-use crate::happening::{Happening, Said};
-use crate::lab::Lab;
+use crate::lockstep::Lockstep;
 
 const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
 /// A scenario in progress.
 struct Play {
-    lab: Lab,
+    lab: Lockstep,
     now: Timestamp,
     saving: bool,
     trace: Vec<String>,
@@ -36,14 +36,14 @@ pub fn play(text: &str) -> Result<Vec<String>, String> {
     let (header, patches) = graph::header(drawing)?;
     let facts = Arc::new(Facts::of(header));
     let mut play = Play {
-        lab: Lab::new(facts, true),
+        lab: Lockstep::new(facts, true),
         now: START,
         saving: true,
         trace: Vec::new(),
         patches,
         contents: 0,
     };
-    play.tell(&Happening::Input(Input::Start))?;
+    play.tell(&Call::Input(Input::Start))?;
     for line in script.lines() {
         let line = line.split('#').next().unwrap_or("").trim();
         if !line.is_empty() {
@@ -57,7 +57,7 @@ pub fn play(text: &str) -> Result<Vec<String>, String> {
             break;
         };
         play.now = play.now.max(due);
-        play.tell(&Happening::Input(Input::Tick))?;
+        play.tell(&Call::Input(Input::Tick))?;
     }
     play.last_words()?;
     Ok(play.trace)
@@ -73,7 +73,7 @@ impl Play {
                 let at = START.after(offset);
                 while let Some(due) = self.lab.machine().deadline().filter(|&due| due < at) {
                     self.now = self.now.max(due);
-                    self.tell(&Happening::Input(Input::Tick))?;
+                    self.tell(&Call::Input(Input::Tick))?;
                 }
                 self.now = at;
             }
@@ -127,11 +127,11 @@ impl Play {
             [name, rest @ ..] => self.about_task(name, rest)?,
             [] => return Err("no event".into()),
         };
-        self.happens(text, &Happening::Input(input))
+        self.happens(text, &Call::Input(input))
     }
 
     /// Tells the machine of it, and the trace of what the records do not say.
-    fn happens(&mut self, text: &str, what: &Happening) -> Result<(), String> {
+    fn happens(&mut self, text: &str, what: &Call) -> Result<(), String> {
         let said = match self.tell(what)? {
             Said::Accepted | Said::Reserved(_) | Said::Added(..) => return Ok(()),
             Said::OverBudget(left) => format!("over budget, {left} left"),
@@ -143,18 +143,13 @@ impl Play {
         Ok(())
     }
 
-    fn through_door(
-        &mut self,
-        name: &str,
-        door: &str,
-        words: &[&str],
-    ) -> Result<Happening, String> {
+    fn through_door(&mut self, name: &str, door: &str, words: &[&str]) -> Result<Call, String> {
         let task = self.task(name)?;
         let attempt = self.attempt(task, words);
         self.contents += u32::from(matches!(door, "notes" | "proposes"));
         let content = ContentId::new(self.contents).unwrap_or(ContentId::FIRST);
         Ok(match (door, words) {
-            ("reserves", [most, ..]) => Happening::Reserve {
+            ("reserves", [most, ..]) => Call::Reserve {
                 task,
                 attempt,
                 most: graph::spend(most)?,
@@ -162,14 +157,14 @@ impl Play {
             ("settles", [reservation, spent, ..]) => {
                 let number = reservation.strip_prefix('b').and_then(|no| no.parse().ok());
                 let reservation = number.and_then(ReservationId::new);
-                Happening::Settle {
+                Call::Settle {
                     task,
                     attempt,
                     reservation: reservation.ok_or("not a reservation")?,
                     spent: graph::spend(spent)?,
                 }
             }
-            ("notes", _) => Happening::Note {
+            ("notes", _) => Call::Note {
                 task,
                 attempt,
                 content,
@@ -177,7 +172,7 @@ impl Play {
             ("proposes", [patch, ..]) => {
                 let lines = self.patches.get(*patch).ok_or("no such patch")?;
                 let patch = graph::patch(self.lab.facts().graph(), lines)?;
-                Happening::Amend {
+                Call::Amend {
                     task,
                     attempt,
                     content,
@@ -240,7 +235,7 @@ impl Play {
         found.ok_or_else(|| format!("no task {name:?}"))
     }
 
-    fn tell(&mut self, what: &Happening) -> Result<Said, String> {
+    fn tell(&mut self, what: &Call) -> Result<Said, String> {
         let said = self.lab.happen(self.now, what);
         let said = said.map_err(|broken| broken.to_string())?;
         if self.saving {

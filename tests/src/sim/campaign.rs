@@ -1,4 +1,4 @@
-//! Campaign: many seeds on several threads, and what to say when one fails.
+//! Campaign: many seeds on several threads, and the report of a failure.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::damage;
 use super::trace::Trace;
 use super::world::{Options, Outcome, run};
-use crate::broken::Broken;
+use crate::violation::Violation;
 
 /// A seed that breaks an invariant.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Failure {
     /// How the run was made.
     pub options: Options,
     /// The invariant.
-    pub broken: Broken,
+    pub broken: Violation,
     /// What happened, up to the event that broke it.
     pub trace: Trace,
 }
@@ -46,7 +46,7 @@ pub fn check(seed: u64, options: Options) -> Result<Outcome, Box<Failure>> {
     if broken.is_none() && seed.is_multiple_of(4) {
         let again = guarded(seed, options, &Trace::default());
         if again.journal != outcome.journal || again.broken.is_some() {
-            broken = Some(Broken {
+            broken = Some(Violation {
                 number: 6,
                 name: "same_seed_same_bytes",
                 what: "the second run of the seed wrote another journal".into(),
@@ -72,7 +72,7 @@ pub fn check(seed: u64, options: Options) -> Result<Outcome, Box<Failure>> {
 }
 
 /// Hurts the run's journal a few times; whatever comes of it, nothing may panic.
-fn damaged(seed: u64, outcome: &Outcome) -> Option<Broken> {
+fn damaged(seed: u64, outcome: &Outcome) -> Option<Violation> {
     let facts = outcome.facts.as_ref()?;
     for hurt in 0..8 {
         let seed = seed.wrapping_mul(31).wrapping_add(hurt);
@@ -80,7 +80,7 @@ fn damaged(seed: u64, outcome: &Outcome) -> Option<Broken> {
             let _ = damage::survives(seed, facts, &outcome.journal);
         });
         if let Err(panic) = survived {
-            return Some(Broken {
+            return Some(Violation {
                 number: 14,
                 name: "damage_is_survived",
                 what: format!("damage {hurt}: {}", panic_text(&*panic)),
@@ -100,7 +100,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 fn guarded(seed: u64, options: Options, trace: &Trace) -> Outcome {
     let result = std::panic::catch_unwind(|| run(seed, options, trace));
     result.unwrap_or_else(|panic| Outcome {
-        broken: Some(Broken {
+        broken: Some(Violation {
             number: 13,
             name: "records_explained",
             what: format!("the machine panicked: {}", panic_text(&*panic)),
@@ -228,7 +228,7 @@ pub fn shrink(failure: Failure, tries: u64) -> Failure {
                 ..best.options
             };
             let found = guarded(seed, options, &Trace::default()).broken;
-            let same = |broken: &Broken| broken.number == best.broken.number;
+            let same = |broken: &Violation| broken.number == best.broken.number;
             let Some(broken) = found.filter(same) else {
                 continue;
             };

@@ -1,5 +1,4 @@
-//! Damage: journals that no machine wrote. Recovery calls them corrupt, or what it makes of them still
-//! behaves: it never panics, and never goes on for ever.
+//! Damage: damaged journals. Recovery rejects them, or the recovered scheduler neither panics nor loops.
 
 use zeph_graph::{Attempt, EndingWhy, Entry, Record, Seq, SkipWhy, TaskId, Timestamp};
 use zeph_scheduler::{Action, Input, Scheduler};

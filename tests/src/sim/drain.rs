@@ -1,11 +1,12 @@
-//! Drain: executors and people answer at last, and the run must end within a bounded number of events.
+//! Drain: executors report and questions are answered, so the run must end within a bounded number of
+//! events.
 
 use zeph_graph::{RunState, TaskState};
 use zeph_scheduler::{Input, OpenQuestion, Scope};
 
 use super::world::{Job, World};
-use crate::broken::Check;
 use crate::hold;
+use crate::violation::Check;
 
 impl World {
     /// Answers everything until the run is over.

@@ -10,7 +10,7 @@ use zeph_graph::{
     Params, Policy, Question, Retry, Task, TaskGraph, TaskId, Trigger, Work,
 };
 
-use crate::happening::Patch;
+use crate::call::Patch;
 use crate::rng::Rng;
 
 /// A random graph with a random policy.

@@ -1,4 +1,4 @@
-//! Mix: what this run has more of, and what it has none of. Each seed draws its own.
+//! Mix: the weights of the event kinds in one run. Each seed draws its own.
 //!
 //! Runs that do a little of everything never do much of anything; a run that draws only a few kinds
 //! of events goes deep into those.

@@ -12,6 +12,6 @@ pub mod mix;
 pub mod trace;
 pub mod world;
 
-mod chaos;
-mod doors;
+mod attempt_calls;
 mod drain;
+mod random_events;

@@ -1,11 +1,11 @@
-//! Trace: what happened in a run, line by line; kept only when somebody will read it.
+//! Trace: the events of a run, line by line; stored only on request.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zeph_graph::{Entry, Header, Timestamp, Work};
 
-use crate::happening::Happening;
+use crate::call::Call;
 
 /// The lines of one run. A copy shares them, so that they outlive a panic of what writes them.
 #[derive(Clone, Debug, Default)]
@@ -56,26 +56,26 @@ impl Trace {
 
 /// What happens, for people.
 #[must_use]
-pub fn happening(what: &Happening) -> String {
+pub fn happening(what: &Call) -> String {
     match what {
-        Happening::Input(input) => format!("{input:?}"),
-        Happening::Reserve {
+        Call::Input(input) => format!("{input:?}"),
+        Call::Reserve {
             task,
             attempt,
             most,
         } => format!("{task} {attempt:?} reserves {most}"),
-        Happening::Settle {
+        Call::Settle {
             task,
             attempt,
             reservation,
             spent,
         } => format!("{task} {attempt:?} settles {reservation:?} with {spent}"),
-        Happening::Note {
+        Call::Note {
             task,
             attempt,
             content,
         } => format!("{task} {attempt:?} notes {content:?}"),
-        Happening::Amend {
+        Call::Amend {
             task,
             attempt,
             content,

@@ -1,4 +1,4 @@
-//! World: one random run: the executors, the people, the clock and the disk around the machine.
+//! World: one random run with simulated executors, answers, clock and disk.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use zeph_scheduler::{Action, Input};
 use super::graphs;
 use super::mix::Mix;
 use super::trace::{self, Trace};
-use crate::broken::{Broken, Check};
+use crate::call::{Call, Said};
 use crate::facts::Facts;
-use crate::happening::{Happening, Said};
-use crate::lab::Lab;
+use crate::lockstep::Lockstep;
 use crate::rng::Rng;
+use crate::violation::{Check, Violation};
 
 /// How a run is to be made, besides its seed.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Outcome {
     /// The invariant that does not hold, if there is one.
-    pub broken: Option<Broken>,
+    pub broken: Option<Violation>,
     /// Inputs that the machine was given.
     pub events: u64,
     /// Appends to the journal.
@@ -67,7 +67,7 @@ pub(super) struct Job {
 pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) mix: Mix,
-    pub(super) lab: Lab,
+    pub(super) lab: Lockstep,
     pub(super) now: Timestamp,
     pub(super) start: Timestamp,
     /// Attempts that are at work.
@@ -98,7 +98,7 @@ pub fn run(seed: u64, options: Options, trace: &Trace) -> Outcome {
             trace.line(|| line);
         }
     }
-    let lab = Lab::new(Arc::new(Facts::of(header)), options.thorough);
+    let lab = Lockstep::new(Arc::new(Facts::of(header)), options.thorough);
     let mut world = World {
         rng,
         mix,
@@ -146,11 +146,11 @@ impl World {
 
     /// Gives the machine an input.
     pub(super) fn tell(&mut self, input: Input) -> Check<Said> {
-        self.tell_of(&Happening::Input(input))
+        self.tell_of(&Call::Input(input))
     }
 
     /// Tells the machine of something.
-    pub(super) fn tell_of(&mut self, what: &Happening) -> Check<Said> {
+    pub(super) fn tell_of(&mut self, what: &Call) -> Check<Said> {
         self.events += 1;
         let (start, now) = (self.start, self.now);
         self.trace

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use zeph_graph::{AskWhy, Budget, CancelWhy, CutWhy, EndingWhy, Fault, Output, RunEnd, TaskId};
 
+use super::attempt_calls::TaskBudget;
 use super::clock::Stretches;
-use super::doors::Purse;
 use crate::facts::Facts;
 
 /// The reference model of one run.
@@ -50,7 +50,7 @@ pub struct Life {
     pub has_proposed: bool,
     pub(super) queued_at: u64,
     pub(super) clock: Stretches,
-    pub(super) purse: Purse,
+    pub(super) purse: TaskBudget,
 }
 
 /// Where a task stands, in the model's words.

@@ -1,4 +1,4 @@
-//! Doors: spending, notes and growth in the model. Sums are made anew whenever somebody asks.
+//! Attempt calls: spending, notes and growth in the model. Sums are computed on each query.
 
 use std::sync::Arc;
 
@@ -6,18 +6,18 @@ use zeph_graph::{Attempt, Budget, ReservationId, Spend, Spent, TaskId};
 use zeph_scheduler::{Account, Snapshot};
 
 use super::{Life, Model, Stand};
+use crate::call::Said;
 use crate::facts::Facts;
-use crate::happening::Said;
 
 /// What a task has spent and holds.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Purse {
+pub(super) struct TaskBudget {
     // One for each call that is over, as it was settled.
     paid: Vec<Spend>,
     held: Vec<(ReservationId, Spend)>,
 }
 
-impl Purse {
+impl TaskBudget {
     /// The attempt is over: what it held is spent.
     pub(super) fn pay_up(&mut self) {
         self.paid.extend(self.held.drain(..).map(|(_, most)| most));
@@ -176,7 +176,7 @@ impl Model {
     }
 
     /// Compares all that is about spending and growing with the machine's.
-    pub(super) fn agree_on_doors(&self, snapshot: &Snapshot) -> Result<(), String> {
+    pub(super) fn agree_on_attempt_calls(&self, snapshot: &Snapshot) -> Result<(), String> {
         let differ = |what: &str, its: &dyn std::fmt::Debug, mine: &dyn std::fmt::Debug| {
             Err(format!("{what}: {its:?}, the model says {mine:?}"))
         };

@@ -1,4 +1,4 @@
-//! Chaos: the wild events of a random run.
+//! Random events: inputs of a random run, valid and invalid.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use zeph_scheduler::{Input, OpenQuestion, Scope};
 
 use super::mix::Kind;
 use super::world::{Job, World};
-use crate::broken::Check;
+use crate::violation::Check;
 
 impl World {
     /// One wild event.

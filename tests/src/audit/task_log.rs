@@ -1,10 +1,10 @@
-//! Book: what the records say of one task, and which record must come next.
+//! Task log: the records of one task so far, and the record that must come next.
 
 use zeph_graph::{Answer, AskWhy, Attempt, CutHow, CutWhy, Fault, TaskId, Timestamp};
 
 /// What the records say of one task.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Book {
+pub(super) struct TaskLog {
     pub(super) place: Place,
     pub(super) attempts: u32,
     pub(super) failures: u32,
@@ -30,7 +30,7 @@ pub(super) enum Place {
     },
 }
 
-impl Book {
+impl TaskLog {
     pub(super) const fn is_ended(&self) -> bool {
         matches!(self.place, Place::Ended { .. })
     }

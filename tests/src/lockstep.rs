@@ -1,4 +1,4 @@
-//! Lab: a machine, the reference model and the auditor in lockstep; every step of a driver is checked.
+//! Lockstep: runs a scheduler, the reference model and the audit side by side, and checks every step.
 //!
 //! Random runs and golden scenarios both drive the machine through it, so that both hold the same
 //! invariants after every event.
@@ -12,16 +12,16 @@ use zeph_graph::{Attempt, Entry, Record, TaskId, Timestamp};
 use zeph_scheduler::{Action, Batch, Corrupt, Input, Patches, Scheduler, Snapshot};
 
 use crate::audit::{Audit, Expected};
-use crate::broken::{Broken, Check};
+use crate::call::{Call, Said};
 use crate::facts::Facts;
-use crate::happening::{Happening, Said};
 use crate::hold;
 use crate::invariants::{self, View};
 use crate::model::Model;
+use crate::violation::{Check, Violation};
 
 /// A machine under observation.
 #[derive(Debug)]
-pub struct Lab {
+pub struct Lockstep {
     facts: Arc<Facts>,
     machine: Scheduler,
     snapshot: Snapshot,
@@ -44,7 +44,7 @@ struct Flight {
     expected: Expected,
 }
 
-impl Lab {
+impl Lockstep {
     /// A new run. A thorough lab folds the whole journal after every step; another only at crashes
     /// and at the end.
     #[must_use]
@@ -70,10 +70,10 @@ impl Lab {
     ///
     /// # Errors
     /// The invariant that does not hold afterwards.
-    pub fn happen(&mut self, now: Timestamp, what: &Happening) -> Check<Said> {
+    pub fn happen(&mut self, now: Timestamp, what: &Call) -> Check<Said> {
         let timers_due = self.machine.deadline().is_some_and(|due| due <= now);
         let said = what.to(&mut self.machine, now);
-        if let Happening::Input(Input::Failed {
+        if let Call::Input(Input::Failed {
             task, retry_after, ..
         }) = *what
             && said == Said::Accepted
@@ -117,12 +117,12 @@ impl Lab {
     /// # Errors
     /// The invariant that does not hold afterwards.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Check<Said> {
-        self.happen(now, &Happening::Input(input))
+        self.happen(now, &Call::Input(input))
     }
 
     /// What a patch makes of the facts, if there is nothing wrong with it.
-    fn grown(&self, what: &Happening) -> Check<Option<Arc<Facts>>> {
-        let Happening::Amend { content, patch, .. } = what else {
+    fn grown(&self, what: &Call) -> Check<Option<Arc<Facts>>> {
+        let Call::Amend { content, patch, .. } = what else {
             return Ok(None);
         };
         let Some(expected) = &patch.grown else {
@@ -222,7 +222,7 @@ impl Lab {
             if let Record::Started { task, attempt } = entry.record {
                 self.model
                     .started(task, attempt.get())
-                    .map_err(|what| Broken {
+                    .map_err(|what| Violation {
                         number: 20,
                         name: "model_agrees",
                         what,
@@ -235,7 +235,7 @@ impl Lab {
 
     fn compare(&mut self) -> Check {
         let agreed = self.model.agree(&self.snapshot, &self.machine);
-        agreed.map_err(|what| Broken {
+        agreed.map_err(|what| Violation {
             number: 20,
             name: "model_agrees",
             what,
@@ -269,7 +269,7 @@ impl Lab {
             self.saved_model = flight.model;
         }
         let recovered = self.recover(&self.disk);
-        self.machine = recovered.map_err(|corrupt| Broken {
+        self.machine = recovered.map_err(|corrupt| Violation {
             number: 14,
             name: "fold_equals_live",
             what: format!("its own journal is called corrupt: {corrupt}"),
@@ -298,7 +298,7 @@ impl Lab {
         let flying = self.flying.iter().flat_map(|f| f.batch.entries());
         let journal: Vec<Entry> = self.disk.iter().chain(flying).copied().collect();
         let folded = self.recover(&journal);
-        let folded = folded.map_err(|corrupt| Broken {
+        let folded = folded.map_err(|corrupt| Violation {
             number: 14,
             name: "fold_equals_live",
             what: format!("its own journal is called corrupt: {corrupt}"),

@@ -1,4 +1,4 @@
-//! Purse: what the records say was reserved and spent, and by whom; who has proposed what.
+//! Budget: reservations, spending and accepted patches according to the records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, Spent, TaskId
 use zeph_scheduler::Account;
 
 use super::{Audit, Place};
-use crate::broken::Check;
 use crate::hold;
+use crate::violation::Check;
 
 /// The sums so far. Wide, so that none of them stops at a largest number.
 #[derive(Clone, Debug)]
-pub(super) struct Purse {
+pub(super) struct BudgetLog {
     budget: Budget,
     last: u32,
     open: BTreeMap<ReservationId, (TaskId, Spend)>,
@@ -89,7 +89,7 @@ impl Sums {
     }
 }
 
-impl Purse {
+impl BudgetLog {
     pub(super) fn of(budget: Budget) -> Self {
         Self {
             budget,

@@ -1,12 +1,12 @@
-//! Doors: attempts that spend, leave notes and propose patches, in order and out of it.
+//! Attempt calls: random spending, notes and patches of attempts, valid and stale.
 
 use zeph_graph::{Attempt, Budget, ContentId, Fault, ReservationId, Spend, TaskId};
 use zeph_scheduler::Input;
 
 use super::graphs;
 use super::world::{Job, World};
-use crate::broken::Check;
-use crate::happening::{Happening, Said};
+use crate::call::{Call, Said};
+use crate::violation::Check;
 
 /// Graphs that have grown to this are left at it.
 const LARGEST: usize = 60;
@@ -46,7 +46,7 @@ impl World {
             return Ok(());
         };
         let most = self.spend(120);
-        let said = self.tell_of(&Happening::Reserve {
+        let said = self.tell_of(&Call::Reserve {
             task,
             attempt,
             most,
@@ -85,7 +85,7 @@ impl World {
             last.next()
         };
         let spent = self.cost(most);
-        let settle = Happening::Settle {
+        let settle = Call::Settle {
             task,
             attempt,
             reservation,
@@ -104,7 +104,7 @@ impl World {
         for (task, reservation, most) in held {
             if task == job.task && self.rng.percent(70) {
                 let spent = self.cost(most);
-                self.tell_of(&Happening::Settle {
+                self.tell_of(&Call::Settle {
                     task,
                     attempt: job.attempt,
                     reservation,
@@ -139,7 +139,7 @@ impl World {
     pub(super) fn note(&mut self) -> Check {
         if let Some(Job { task, attempt, .. }) = self.speaker() {
             let content = self.next_content();
-            self.tell_of(&Happening::Note {
+            self.tell_of(&Call::Note {
                 task,
                 attempt,
                 content,
@@ -158,7 +158,7 @@ impl World {
         let facts = std::sync::Arc::clone(self.lab.facts());
         let patch = Box::new(graphs::patch(&mut self.rng, facts.graph()));
         let content = self.next_content();
-        self.tell_of(&Happening::Amend {
+        self.tell_of(&Call::Amend {
             task,
             attempt,
             content,

@@ -1,4 +1,4 @@
-//! Broken: an invariant that does not hold, by number and name, with what was seen.
+//! Violation: an invariant that does not hold, by number and name, with what was observed.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use std::fmt;
 /// 19 is `explain`, 20 the agreement with the reference model, 21 the wire, 22 to 24 are budgets,
 /// patches and accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct Violation {
     /// The invariant's number.
     pub number: u8,
     /// The name of the function that checks it.
     pub name: &'static str,
-    /// What was seen instead.
+    /// The observation.
     pub what: String,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!(
             "invariant {} ({}): {}",
@@ -24,10 +24,10 @@ impl fmt::Display for Broken {
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for Violation {}
 
 /// What a check returns.
-pub type Check<T = ()> = Result<T, Broken>;
+pub type Check<T = ()> = Result<T, Violation>;
 
 /// Builds the text only when the condition fails.
 #[macro_export]
@@ -35,7 +35,7 @@ pub type Check<T = ()> = Result<T, Broken>;
 macro_rules! hold {
     ($condition:expr, $number:literal, $name:literal, $($what:tt)+) => {
         if !$condition {
-            return Err($crate::broken::Broken {
+            return Err($crate::violation::Violation {
                 number: $number,
                 name: $name,
                 what: format!($($what)+),

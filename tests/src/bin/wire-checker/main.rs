@@ -20,9 +20,9 @@ use std::process::ExitCode;
 use crate::report::Report;
 
 const USAGE: &str = "\
-usage: wire-judge faults URL      against llmock
-       wire-judge fixtures URL    against aimock
-       wire-judge model URL NAME  against a model behind the OpenAI protocol";
+usage: wire-checker faults URL      against llmock
+       wire-checker fixtures URL    against aimock
+       wire-checker model URL NAME  against a model behind the OpenAI protocol";
 
 #[tokio::main]
 async fn main() -> ExitCode {

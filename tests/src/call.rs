@@ -1,35 +1,35 @@
-//! Happening: an input, or a call through one of the journal's doors; and what a machine says to it.
+//! Call: an input or a call of the attempt API, and the reply of the scheduler.
 
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, TaskGraph, TaskId, Timestamp};
 use zeph_scheduler::{Amendment, Input, InputOutcome, Refusal, Scheduler};
 
-/// Something that happens to a run.
+/// A call of the scheduler.
 #[derive(Clone, Debug)]
-pub enum Happening {
+pub enum Call {
     /// An input.
     Input(Input),
-    /// An attempt wants to spend something.
+    /// An attempt reserves a part of the budget.
     Reserve {
         /// Which task.
         task: TaskId,
         /// Which attempt.
         attempt: Attempt,
-        /// At most.
+        /// The most that it may spend.
         most: Spend,
     },
-    /// An attempt has spent something.
+    /// An attempt settles a reservation.
     Settle {
         /// Which task.
         task: TaskId,
         /// Which attempt.
         attempt: Attempt,
-        /// What it had reserved.
+        /// The reservation.
         reservation: ReservationId,
-        /// What it was.
+        /// The amount spent.
         spent: Spend,
     },
-    /// An attempt leaves a note.
+    /// An attempt records a note.
     Note {
         /// Which task.
         task: TaskId,
@@ -44,45 +44,45 @@ pub enum Happening {
         task: TaskId,
         /// Which attempt.
         attempt: Attempt,
-        /// Where the patch is kept.
+        /// The content of the patch.
         content: ContentId,
         /// The patch.
         patch: Box<Patch>,
     },
 }
 
-/// A patch, and what it is to make of the graph as it stands.
+/// A patch, and the graph that it must lead to.
 #[derive(Clone, Debug)]
 pub struct Patch {
-    /// As it is proposed.
+    /// The patch.
     pub spec: GraphSpec,
-    /// The graph with its tasks, put together by hand; none if there is something wrong with it.
+    /// The grown graph, built without the scheduler; `None` if the patch is invalid.
     pub grown: Option<TaskGraph>,
 }
 
-/// What a machine, or the model, says to it.
+/// The reply of the scheduler, or of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
-    /// It was taken into account.
+    /// Applied.
     Accepted,
-    /// It came too late.
+    /// Stale.
     Stale,
-    /// It was an answer that does not fit.
+    /// An answer that the question does not accept.
     Rejected,
-    /// So much may be spent, under that number.
+    /// Reserved, with this number.
     Reserved(ReservationId),
-    /// A budget leaves no more than this.
+    /// Refused: the budgets leave this much.
     OverBudget(Budget),
-    /// The graph has grown by so many tasks, from that one on.
+    /// The graph has grown: the first new task and their number.
     Added(TaskId, u32),
-    /// The task has proposed a patch before.
+    /// The task has had a patch accepted before.
     Already,
-    /// There is something wrong with the patch.
+    /// The patch is invalid.
     Refused,
 }
 
 impl Said {
-    /// Whether it is to have left everything as it was.
+    /// Whether the state must be unchanged.
     #[must_use]
     pub const fn changes_nothing(self) -> bool {
         match self {
@@ -104,8 +104,8 @@ impl From<InputOutcome> for Said {
     }
 }
 
-impl Happening {
-    /// Makes it happen.
+impl Call {
+    /// Calls the scheduler.
     pub fn to(&self, machine: &mut Scheduler, now: Timestamp) -> Said {
         match *self {
             Self::Input(input) => machine.handle(now, input).into(),

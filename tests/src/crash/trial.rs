@@ -1,4 +1,4 @@
-//! A story: one run of a random plan, killed and resumed until it ends.
+//! A trial: one run of a random plan, killed and resumed until it ends.
 
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
@@ -62,7 +62,7 @@ pub fn play(
     let plan = Plan::draw(&mut rng);
     furnish(&folder, &plan.to_toml())?;
     let binary = binary.to_owned();
-    let mut story = Story {
+    let mut story = Trial {
         zeph: Zeph { binary, folder },
         plan,
         temper: Temper::draw(&mut rng),
@@ -113,7 +113,7 @@ struct Canceled {
     must: BTreeSet<String>,
 }
 
-struct Story {
+struct Trial {
     zeph: Zeph,
     plan: Plan,
     temper: Temper,
@@ -125,7 +125,7 @@ struct Story {
     trail: Vec<String>,
 }
 
-impl Story {
+impl Trial {
     fn play_out(&mut self, kills: u64) -> Result<(), String> {
         for _ in 0..MOST_ROUNDS {
             let fate = (self.attempt_counts.kills < kills).then(|| self.fate());

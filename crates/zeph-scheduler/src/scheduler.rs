@@ -61,8 +61,8 @@ impl Scheduler {
     ///
     /// Inputs may come in any order and repeatedly; a stale one changes nothing. A `now` before an earlier
     /// `now` counts as the earlier one. The input is applied before the timers that are due at `now`, so
-    /// a result takes precedence over a time-out of the same moment. After a recovery the time stands
-    /// still until [`Input::Resume`], so that no clock runs while no process works on the run.
+    /// a result takes precedence over a time-out of the same moment. After a recovery the time does
+    /// not advance until [`Input::Resume`], so that no clock runs while no process works on the run.
     ///
     /// Cost: the number of dependents of the task, plus a logarithm of the live timers; cancelling or
     /// resuming a run costs a pass over its tasks.

@@ -134,8 +134,8 @@ fn a_patch_that_is_missing_or_damaged_is_named() {
         panic!("{damaged:?}");
     };
     assert_eq!(cause.as_slice()[0].code, code::UNKNOWN_DEPENDENCY);
-    let told = damaged.unwrap_err().to_string();
-    assert!(told.contains("did you mean \"plan\"?"), "{told}");
+    let text = damaged.unwrap_err().to_string();
+    assert!(text.contains("did you mean \"plan\"?"), "{text}");
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn a_refused_patch_says_why_and_changes_nothing() {
 fn tasks_and_attempts_that_never_were_are_stale() {
     let (mut machine, _) = started();
     let now = Timestamp::ZERO;
-    let (nobody, content) = (TaskId::from_index(7), ContentId::FIRST);
-    for (task, attempt) in [(nobody, FIRST), (PLAN, FIRST.next())] {
+    let (unknown, content) = (TaskId::from_index(7), ContentId::FIRST);
+    for (task, attempt) in [(unknown, FIRST), (PLAN, FIRST.next())] {
         let reserved = machine.reserve(now, task, attempt, Spend::ZERO);
         assert_eq!(reserved, Err(Refusal::Stale));
         let settled = machine.settle(now, task, attempt, ReservationId::FIRST, Spend::ZERO);

@@ -208,9 +208,9 @@ fn a_run_that_is_aborted_by_no_task_of_its_is_impossible() {
 #[test]
 fn a_start_in_a_full_lane_is_impossible() {
     let mut graph = TaskGraph::new();
-    let door = graph.add_lane("door", 1);
+    let lane = graph.add_lane("net", 1);
     let ids: Vec<TaskId> = (0..2)
-        .map(|at| graph.add_task(Task::new(format!("t{at}")).action("x").lane(door), []))
+        .map(|at| graph.add_task(Task::new(format!("t{at}")).action("x").lane(lane), []))
         .collect();
     let header = Header {
         graph,

@@ -15,7 +15,7 @@ pub struct Policy {
     pub seed: u64,
     /// The longest duration of the run, without time in suspension. Default: no limit.
     pub run_timeout: Option<Duration>,
-    /// How long an attempt may take to end after it was told to stop. Default: 5 s. With zero it is abandoned
+    /// How long an attempt may take to end after it was asked to stop. Default: 5 s. With zero it is abandoned
     /// at once.
     pub cancel_grace: Duration,
     /// How long running attempts may continue while the run is being suspended. Default: 5 s. With zero they

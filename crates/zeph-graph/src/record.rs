@@ -89,7 +89,7 @@ pub enum Record {
         /// Whether the default was used because no answer arrived in time.
         by_default: bool,
     },
-    /// The running attempt is told to stop.
+    /// The running attempt is asked to stop.
     CancelRequested {
         /// The task.
         task: TaskId,

@@ -20,7 +20,7 @@ use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 /// | Running, Canceling | Asking | it is not to be repeated, and a person decides |
 /// | Running, Canceling | Failed | it is not to be repeated, and the task stays failed |
 /// | Running, Canceling | Completed | it is not to be repeated, and a value stands in for the result |
-/// | Running | Canceling | the attempt is told to stop: a cancel, a time-out, a suspension |
+/// | Running | Canceling | the attempt is asked to stop: a cancel, a time-out, a suspension |
 /// | Canceling | Canceled | the attempt ended, or was abandoned, after a cancel |
 /// | Running, Canceling | Ready | the attempt was cut by a suspension or a crash, and may run again |
 /// | BackingOff | Ready | the wait is over |

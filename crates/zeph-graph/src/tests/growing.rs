@@ -158,7 +158,7 @@ proptest! {
         let mut spec = GraphSpec { tasks: specs(&whole, first, &keys), ..GraphSpec::default() };
         if let (Some(kind), Some(task)) = (spoil, spec.tasks.last_mut()) {
             match kind {
-                0 => task.needs.push("nobody".into()),
+                0 => task.needs.push("missing".into()),
                 1 => task.needs.push(task.name.clone()),
                 2 => task.name = "t0".into(),
                 _ => task.attempt_timeout_us = Some(0),

@@ -173,7 +173,7 @@ fn lanes_are_checked() {
 }
 
 #[test]
-fn another_version_is_told() {
+fn another_version_is_reported() {
     let graph = GraphSpec {
         version: 2,
         ..GraphSpec::default()
@@ -233,7 +233,7 @@ fn limits_are_kept_to_the_task() {
 fn all_problems_come_at_once_one_for_each_circle() {
     let all = problems(
         r#"{"name":"a","needs":["b"]},{"name":"b","needs":["a"]},
-           {"name":"x","needs":["y","nobody"]},{"name":"y","needs":["x"],"attempt_timeout_us":0},
+           {"name":"x","needs":["y","missing"]},{"name":"y","needs":["x"],"attempt_timeout_us":0},
            {"name":"below","needs":["x"]},{"name":"Below"}"#,
     );
     let codes: Vec<Code> = all.iter().map(|one| one.code).collect();

@@ -14,7 +14,7 @@ use crate::fixtures;
 const CHILD: &str = "ZEPH_TEST_FOLDER_WITHOUT_RIGHTS";
 
 /// A user id that owns nothing, by convention.
-const NOBODY: u32 = 65_534;
+const OTHER_USER: u32 = 65_534;
 
 /// Runs only in the process that the next test starts, which may not write.
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_database_without_write_permission_can_be_read_only() {
         .args(["--exact", "rights::child_that_may_not_write", "--nocapture"])
         .env(CHILD, folder.path());
     if fs::metadata(&program).unwrap().uid() == 0 {
-        child.uid(NOBODY).gid(NOBODY);
+        child.uid(OTHER_USER).gid(OTHER_USER);
     }
     let output = child.current_dir("/").output().unwrap();
     for name in ["closed", "secret"] {

@@ -126,14 +126,14 @@ fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Diagnostics
         let message = format!(
             "the default answer of task {} is {}, and the question wants {wanted}",
             quote(&task.name),
-            told(&default.value)
+            shown(&default.value)
         );
         found.push(of(task, code::BAD_DEFAULT, message));
     }
 }
 
 /// A value in a few words.
-fn told(value: &Value) -> String {
+fn shown(value: &Value) -> String {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::String(text) => quote(text),

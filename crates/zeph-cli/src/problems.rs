@@ -18,7 +18,11 @@ pub(crate) fn error(what: &str, code: &'static str, problems: &Diagnostics) -> C
         1 => format!("{name} has a problem"),
         many => format!("{name} has {many} problems"),
     };
-    let picture = format!("{}\n{message}", render(problems, style()));
+    let mut picture = render(problems, style());
+    // A single problem of a flag says all that there is to say.
+    if problems.iter().any(|one| one.span.is_some()) || problems.len() > 1 {
+        picture.push_str(&format!("\n{message}"));
+    }
     CliError {
         diagnostics: problems.iter().map(to_json).collect(),
         picture: Some(picture),

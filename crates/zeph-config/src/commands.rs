@@ -48,7 +48,7 @@ pub struct ArgumentConfig {
 
 /// Which values a place takes.
 ///
-/// Closed: whoever runs commands must know every kind.
+/// Closed: code that runs commands must handle every kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArgumentKind {
     /// `text = 200`: a text of one line with at most so many bytes.

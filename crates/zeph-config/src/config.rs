@@ -46,7 +46,7 @@ pub struct OrchestrationConfig {
     ///
     /// With zero nothing can clean up; a long one keeps a slot and delays the retry.
     pub cancel_grace: Duration,
-    /// The time that running attempts have when the engine is told to stop. Default 5 s, up to one day.
+    /// The time that running attempts have when the engine stops. Default 5 s, up to one day.
     ///
     /// With zero they are cut at once; beyond the patience of a service manager it kills the engine.
     pub suspend_grace: Duration,

@@ -178,7 +178,7 @@ impl fmt::Display for Diagnostics {
 }
 
 impl Diagnostics {
-    /// How many a display that shows `shown` leaves out.
+    /// How many are not shown by a display of the first `shown`.
     pub(crate) fn hidden(&self, shown: usize) -> usize {
         self.all.len().saturating_sub(shown) + self.omitted
     }

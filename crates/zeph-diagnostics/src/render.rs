@@ -160,10 +160,10 @@ error[bad_value]: flag --x: `x` is wrong
         let source = Source::new("a", "");
         let mut problems = Diagnostics::in_source(&source);
         problems.push(Diagnostic::new(code::SYNTAX, "nothing there").at(0..0));
-        let told = render(&problems, Style::Plain);
+        let shown = render(&problems, Style::Plain);
         assert!(
-            told.starts_with("error[syntax]: nothing there\n --> a:1:1\n"),
-            "{told}"
+            shown.starts_with("error[syntax]: nothing there\n --> a:1:1\n"),
+            "{shown}"
         );
     }
 

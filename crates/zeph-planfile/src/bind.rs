@@ -30,7 +30,7 @@ pub struct BoundPlan {
 }
 
 impl Plan {
-    /// Gives the parameters values, as the texts that somebody typed; the others have their defaults.
+    /// Gives the parameters their values, as texts from a command line; the others have their defaults.
     ///
     /// # Errors
     /// All problems at once: unknown and missing parameters, values that are not of their type or not

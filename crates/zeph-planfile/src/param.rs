@@ -98,7 +98,7 @@ impl Param {
         self.secret
     }
 
-    /// The value that a text stands for, such as one from a command line.
+    /// The value for a text, such as one from a command line.
     ///
     /// # Errors
     /// If the text is not of the parameter's type or not one of its choices. The words do not repeat

@@ -272,7 +272,7 @@ impl Inner {
             }
             scope.check_code(task, &task.spec.work, problems);
         }
-        // A task with problems is kept, so that what needs it is not told that it does not exist.
+        // A task with problems is kept, so that no task that needs it is reported for an unknown need.
         let spec = lower::before_binding(self.spec());
         lower::graph(spec, &self.tasks, problems);
     }

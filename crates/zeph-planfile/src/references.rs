@@ -116,7 +116,7 @@ pub(crate) fn applied(expression: &str) -> (Vec<&str>, Vec<&str>) {
     (filters, tests)
 }
 
-/// What an expression takes from outside, or why that cannot be told.
+/// The params, tasks and run values that an expression uses, or why they cannot be determined.
 ///
 /// Names must stand in the expression itself: what is found only when it runs cannot be checked.
 pub(crate) fn references(expression: &str) -> Result<Vec<Reference>, String> {

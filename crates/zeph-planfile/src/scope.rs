@@ -86,11 +86,7 @@ impl<'a> Scope<'a> {
             return;
         }
         for name in expression::unknown_names(expression) {
-            let message = format!(
-                "{} stands for nothing in {}",
-                quote(&name),
-                quote(expression)
-            );
+            let message = format!("there is no name {} in {}", quote(&name), quote(expression));
             let near = problems.suggest(&name, ROOTS);
             let help = if self.params.contains_key(name.as_str()) {
                 format!("write `params.{name}`")

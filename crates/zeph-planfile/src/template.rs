@@ -13,7 +13,7 @@ pub(crate) struct Template(Vec<Part>);
 /// A piece of a template. Texts are never empty and never follow each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Stands for itself.
+    /// A literal text.
     Text(String),
     /// What is between `${{` and `}}`, without the blanks around it.
     Expression(String),
@@ -26,7 +26,7 @@ pub(crate) struct Unclosed {
 }
 
 impl Template {
-    /// Takes a text apart. `$${{` stands for `${{`, and each further `$` before it for itself.
+    /// Splits a text into its parts. `$${{` is an escaped `${{`; each further `$` before it is literal.
     pub(crate) fn parse(text: &str) -> Result<Self, Unclosed> {
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -92,7 +92,7 @@ impl Template {
     }
 }
 
-/// The template that stands for a text: what could be taken for an expression is escaped.
+/// The template whose value is this text: `${{` is escaped.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if text.contains(OPEN) {
         Cow::Owned(text.replace(OPEN, "$${{"))

@@ -25,7 +25,7 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 ///
 /// Every text of the parameters is a template: `${{ tasks.NAME.FIELD }}` is an output of a direct
 /// dependency, `${{ params.NAME }}` a parameter of the plan, `${{ run.id }}` and `${{ run.goal }}` the
-/// run; `$${{` stands for `${{`. Values become text: texts as they are, everything else as JSON.
+/// run; `$${{` is an escaped `${{`. Values become text: texts as they are, everything else as JSON.
 /// Only what the plan wrote is a template: a value is never looked at again.
 ///
 /// An expression without a value is a permanent error: `expression_failed`, or `missing_secret` for
@@ -63,7 +63,7 @@ impl<E> Templated<E> {
     /// For executors whose parameters become prompts: a value that comes from another task is cleaned
     /// and wrapped before it is filled in, and has at most 64 KiB.
     ///
-    /// What comes from the plan's parameters is the word of whoever runs it, and stays as it is.
+    /// Values of the plan's parameters come from the person who runs it and are not changed.
     #[must_use]
     pub fn sanitized(mut self, sanitizer: Arc<dyn ContentSanitizer>) -> Self {
         self.sanitizer = Some(sanitizer);
@@ -192,7 +192,7 @@ impl Filler<'_> {
             Err(NoValue::Undefined) => return Err(self.failed(expression, &self.absent(&used))),
             // The words may quote the secret.
             Err(NoValue::Failed(_)) if has_secret => {
-                return Err(self.failed(expression, "it uses a secret, so the reason is not told"));
+                return Err(self.failed(expression, "it uses a secret, so the reason is not shown"));
             }
             Err(NoValue::Failed(why)) => return Err(self.failed(expression, &why)),
         };

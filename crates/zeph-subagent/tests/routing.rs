@@ -110,7 +110,7 @@ async fn each_filter_says_whom_it_throws_out_and_why() {
         .tool("read_file")
         .tool("rm");
     let route_of = route(&router, &tool).await;
-    assert_eq!(route_of.decision, Decision::Nobody);
+    assert_eq!(route_of.decision, Decision::NoAgent);
     let wanted = [
         ("analyst", "tools"),
         ("fanyi", "tools"),
@@ -127,7 +127,7 @@ async fn each_filter_says_whom_it_throws_out_and_why() {
     assert_eq!(why, r#"it is not allowed "rm""#);
     assert_eq!(
         route_of.reason,
-        r#"no agent fits "t": thrown out are 3 by "tools"; nobody gets it"#
+        r#"no agent fits "t": excluded are 3 by "tools"; the attempt fails"#
     );
 
     let tag = RouteRequest::new("t", "").tag("text");
@@ -161,13 +161,13 @@ async fn the_plan_may_name_the_agent() {
 
     let unknown = RouteRequest::new("t", "commits").wanted("Analyst");
     let route_of = route(&router, &unknown).await;
-    assert_eq!(route_of.decision, Decision::Nobody);
-    let wanted = r#"the plan names "Analyst" for "t", and there is no such agent, did you mean "analyst"?; nobody gets it"#;
+    assert_eq!(route_of.decision, Decision::NoAgent);
+    let wanted = r#"the plan names "Analyst" for "t", and there is no such agent, did you mean "analyst"?; the attempt fails"#;
     assert_eq!(route_of.reason, wanted);
 
     let failed = named.exclude("fanyi", "it timed out");
     let route_of = route(&router, &failed).await;
-    let wanted = r#"the plan names "fanyi" for "t", and it is thrown out by "excluded": it timed out; nobody gets it"#;
+    let wanted = r#"the plan names "fanyi" for "t", and it is excluded by "excluded": it timed out; the attempt fails"#;
     assert_eq!(route_of.reason, wanted);
 }
 
@@ -201,16 +201,16 @@ async fn the_policy_decides_when_nobody_fits() {
             }
         });
         let route_of = route(&ruled, &request).await;
-        assert_eq!(route_of.decision, Decision::Nobody);
+        assert_eq!(route_of.decision, Decision::NoAgent);
         let note = route_of.no_match.unwrap().note;
         assert!(
-            note.starts_with("nobody gets it: the default agent \"writer\""),
+            note.starts_with("the attempt fails: the default agent \"writer\""),
             "{note}"
         );
         assert!(note.contains(filter), "{note}");
     }
     let missing = route(&of(NoMatch::Default("ghost".to_owned())), &nothing).await;
-    assert_eq!(missing.decision, Decision::Nobody);
+    assert_eq!(missing.decision, Decision::NoAgent);
     assert!(
         missing
             .reason

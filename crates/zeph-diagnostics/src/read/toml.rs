@@ -224,8 +224,8 @@ mod tests {
             let source = Source::new("x", text);
             let mut problems = Diagnostics::in_source(&source);
             assert_eq!(read_toml(&source, &mut problems), None, "{text}");
-            let told = problems.to_string();
-            assert!(told.starts_with(wanted), "{told}");
+            let shown = problems.to_string();
+            assert!(shown.starts_with(wanted), "{shown}");
         }
     }
 }

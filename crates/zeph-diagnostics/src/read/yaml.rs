@@ -243,8 +243,8 @@ mod tests {
             ("a: b: c", "syntax"),
         ];
         for (text, code) in table {
-            let told = read(text).unwrap_err();
-            assert!(told.contains(&format!("[{code}]")), "{text}: {told}");
+            let shown = read(text).unwrap_err();
+            assert!(shown.contains(&format!("[{code}]")), "{text}: {shown}");
         }
         for deep in [
             "[".repeat(60_000),

@@ -90,7 +90,7 @@ fn run(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> 
         draft.argv.push(item.span);
         argv.push(text.into());
     }
-    // A first element of a wrong type has been told of already.
+    // A first element of a wrong type has been reported already.
     let unnamed = match items {
         Some([first, ..]) => matches!(&first.value, Value::String(text) if text.is_empty()),
         Some([]) => true,

@@ -68,7 +68,7 @@ pub(crate) struct Draft {
     /// Where each element of `run` is written.
     pub(crate) argv: Vec<Span>,
     pub(crate) stdin: Option<Span>,
-    /// Its retries, before a default policy stands in for what was not said.
+    /// Its retries, before a default policy fills in the keys that are missing.
     retry: Option<retry::Wish>,
     marks: Vec<(Code, Span)>,
 }
@@ -80,7 +80,7 @@ impl Draft {
         found.map(|(_, place)| *place)
     }
 
-    /// Takes what the task leaves open about its retries from that policy, if it wants any.
+    /// Fills in the missing keys of the retries from a policy, if the task has retries.
     pub(crate) fn resolve_retry(&mut self, defaults: Retry) {
         if let Some(wish) = self.retry {
             self.spec.retry = wish.resolve(defaults);
@@ -209,7 +209,7 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     draft
 }
 
-/// A task that only joins others; whoever names an agent meant more than that.
+/// A task without work, which only joins others. An `agent` without a `prompt` is a mistake.
 fn without_work(fields: &Table<'_>, problems: &mut Diagnostics) {
     let kind = "without `run`, `shell`, `prompt` or `ask`";
     misplaced(

@@ -1,4 +1,4 @@
-//! Retries: what a plan says of them, and what it leaves to a default policy.
+//! Retries: the keys of a plan, and the default policy for those that are missing.
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Value};
 use zeph_graph::Retry;

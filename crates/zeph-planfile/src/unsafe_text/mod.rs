@@ -206,7 +206,7 @@ enum Optional {
     No,
     /// `--`
     End,
-    /// An option that stands alone.
+    /// An option without a value.
     Plain,
     /// An option whose next argument is a value.
     Valued,
@@ -261,7 +261,7 @@ fn has_letter(interpreter: &Interpreter, text: &str) -> bool {
 mod tests {
     use super::{Arg, code_args, stdin_is_code};
 
-    /// `$` alone stands for a whole pasted value, at the end of a word for a pasted rest.
+    /// `$` alone is a whole pasted value; at the end of a word it is a pasted rest.
     fn args(line: &str) -> Vec<Arg<'_>> {
         line.split(' ')
             .map(|word| {

@@ -117,7 +117,7 @@ fn refusal(context: &LlmContext, params: &AgentParams, route: &Route) -> TaskErr
             let names: Vec<&str> = fitting.map(|one| one.name.as_str()).collect();
             errors::choose_agent(&route.reason, &names)
         }
-        Decision::Nobody => errors::no_agent(&route.reason),
+        Decision::NoAgent => errors::no_agent(&route.reason),
         // A host's own router may name an unknown agent, against its contract.
         Decision::Agent { name } => errors::unknown_agent(name, context.agents()),
     }

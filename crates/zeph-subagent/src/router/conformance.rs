@@ -51,7 +51,7 @@ pub async fn check(
                 bench.one_less_each_time().await,
             ),
             ("everybody excluded", bench.everybody_excluded().await),
-            ("a tool that nobody has", bench.no_tool().await),
+            ("a tool that no agent has", bench.no_tool().await),
             ("no agents", bench.no_agents().await),
         ];
         violations.extend(cases.into_iter().filter_map(|(case, result)| {
@@ -81,7 +81,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Whoever is chosen is excluded, until nobody is left.
+    /// Excludes each chosen agent until no agent is left.
     async fn one_less_each_time(&self) -> Check {
         let names: Vec<&str> = self.catalog.names().collect();
         let mut request = self.request.clone();
@@ -101,19 +101,19 @@ impl Bench<'_> {
         let request = self.request.clone();
         let names = self.catalog.names();
         let request = names.fold(request, |request, name| request.exclude(name, "it failed"));
-        self.nobody(&request, self.catalog).await
+        self.no_agent(&request, self.catalog).await
     }
 
     async fn no_tool(&self) -> Check {
         let request = self.request.clone().tool(NO_TOOL);
-        self.nobody(&request, self.catalog).await
+        self.no_agent(&request, self.catalog).await
     }
 
     async fn no_agents(&self) -> Check {
-        self.nobody(self.request, &AgentCatalog::new()).await
+        self.no_agent(self.request, &AgentCatalog::new()).await
     }
 
-    async fn nobody(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Check {
+    async fn no_agent(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Check {
         let route = self.router.route(request, catalog).await;
         check_route(&route, request, catalog)?;
         match route.chosen() {
@@ -147,10 +147,10 @@ fn check_route(route: &Route, request: &RouteRequest<'_>, catalog: &AgentCatalog
     }
     match &route.decision {
         Decision::Agent { name } => check_choice(route, name, request, catalog),
-        Decision::Ask | Decision::Nobody if route.no_match.is_none() => {
-            Err("nobody was chosen, and no policy says what follows".to_owned())
+        Decision::Ask | Decision::NoAgent if route.no_match.is_none() => {
+            Err("no agent was chosen, and no policy decides what follows".to_owned())
         }
-        Decision::Ask | Decision::Nobody => Ok(()),
+        Decision::Ask | Decision::NoAgent => Ok(()),
     }
 }
 

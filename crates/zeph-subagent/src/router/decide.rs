@@ -57,7 +57,7 @@ pub(crate) fn no_match(
 ) -> Route {
     let why = why_nobody(request, catalog, &candidates);
     let (decision, note) = match policy {
-        NoMatch::Fail => (Decision::Nobody, "nobody gets it".to_owned()),
+        NoMatch::Fail => (Decision::NoAgent, "the attempt fails".to_owned()),
         NoMatch::Ask => (Decision::Ask, "a person is asked".to_owned()),
         NoMatch::Default(name) => match catalog.get(name).map(refused) {
             Some(None) => (
@@ -65,18 +65,18 @@ pub(crate) fn no_match(
                 format!("the default agent {} gets it", quote(name)),
             ),
             Some(Some(refused)) => (
-                Decision::Nobody,
+                Decision::NoAgent,
                 format!(
-                    "nobody gets it: the default agent {} is thrown out by {}: {}",
+                    "the attempt fails: the default agent {} is excluded by {}: {}",
                     quote(name),
                     quote(&refused.filter),
                     brief(&refused.why)
                 ),
             ),
             None => (
-                Decision::Nobody,
+                Decision::NoAgent,
                 format!(
-                    "nobody gets it: there is no agent {}, the default",
+                    "the attempt fails: there is no agent {}, the default",
                     quote(name)
                 ),
             ),
@@ -116,7 +116,7 @@ fn why_nobody(
         let thrown = candidates.iter().find(|one| one.name == wanted);
         if let Some(thrown) = thrown.and_then(|one| one.thrown_out.as_ref()) {
             return format!(
-                "the plan names {} for {task}, and it is thrown out by {}: {}",
+                "the plan names {} for {task}, and it is excluded by {}: {}",
                 quote(wanted),
                 quote(&thrown.filter),
                 brief(&thrown.why)
@@ -128,10 +128,10 @@ fn why_nobody(
         *counts.entry(&thrown.filter).or_default() += 1;
     }
     let counts = counts.into_iter();
-    let told: Vec<String> = counts
+    let excluded: Vec<String> = counts
         .map(|(filter, count)| format!("{} by {}", count, quote(filter)))
         .collect();
-    format!("no agent fits {task}: thrown out are {}", told.join(", "))
+    format!("no agent fits {task}: excluded are {}", excluded.join(", "))
 }
 
 /// As much of a reason as fits into a sentence.

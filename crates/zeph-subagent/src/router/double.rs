@@ -13,7 +13,7 @@ use crate::{AgentCatalog, RouteRequest};
 /// Answers each task with the next agent of its script.
 ///
 /// Stricter than most routers: a task without a script, or one that is routed more often than it
-/// was scripted, gets nobody, and so does an agent that the filters throw out.
+/// was scripted, has no agent, and neither has one whose agent the filters exclude.
 ///
 /// # Examples
 /// ```
@@ -94,7 +94,7 @@ impl AgentRouter for ScriptedRouter {
     }
 }
 
-/// A panic elsewhere leaves script and memory as they were.
+/// A panic in another thread does not change the script or the memory.
 fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,7 +21,7 @@
 //! let route = router.route(&request, &catalog).await;
 //! assert_eq!(route.chosen(), Some("analyst"));
 //!
-//! // After a failure the task goes to somebody else, or to nobody.
+//! // After a failure the task goes to another agent, or to none.
 //! let again = request.exclude("analyst", "its answer was no JSON");
 //! assert_eq!(router.route(&again, &catalog).await.chosen(), None);
 //! # Ok(())
@@ -62,10 +62,10 @@ use crate::AgentCatalog;
 ///   one that is not allowed a tool that the task needs.
 /// - Every agent of the catalogue is in the route once, by name in order, with why it was thrown
 ///   out, or with its scores if the router scores.
-/// - Nobody is chosen silently: if no agent fits, the decision says what follows.
+/// - A task without an agent is never silent: if no agent fits, the decision says what follows.
 /// - The same request and catalogue give the same route, unless the router's documentation says
 ///   that it asks a model.
-/// - Routing does not fail. A router that depends on something that failed decides for nobody and
+/// - Routing does not fail. A router that depends on something that failed chooses no agent and
 ///   says so.
 ///
 /// [`conformance::check`] tries this on a router of your own.

@@ -17,7 +17,7 @@ pub struct RouteRequest<'a> {
     pub task: &'a str,
     /// What is to be done, in words.
     pub text: &'a str,
-    /// The agent that the plan names; nobody else will do then.
+    /// The agent that the plan names; then no other agent is chosen.
     pub wanted: Option<&'a str>,
     /// The tools that the task needs; an agent must be allowed all of them.
     pub tools: Vec<&'a str>,
@@ -68,7 +68,7 @@ impl<'a> RouteRequest<'a> {
         self
     }
 
-    /// Excludes an agent; of several reasons for one agent the first is told.
+    /// Excludes an agent; of several reasons for one agent the first is kept.
     #[must_use]
     pub fn exclude(mut self, agent: &'a str, why: &'a str) -> Self {
         self.excluded.push(Excluded { agent, why });

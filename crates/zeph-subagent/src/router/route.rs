@@ -24,7 +24,7 @@ impl Route {
     pub fn chosen(&self) -> Option<&str> {
         match &self.decision {
             Decision::Agent { name } => Some(name),
-            Decision::Ask | Decision::Nobody => None,
+            Decision::Ask | Decision::NoAgent => None,
         }
     }
 
@@ -48,8 +48,8 @@ pub enum Decision {
     },
     /// A person is to say who does it; see the candidates for the choice.
     Ask,
-    /// Nobody can; the attempt fails with the reason.
-    Nobody,
+    /// No agent can do the task; the attempt fails with the reason.
+    NoAgent,
 }
 
 /// An agent that was looked at.
@@ -88,7 +88,7 @@ impl Candidate {
     }
 }
 
-/// Which filter threw an agent out, and why. The first that did is told.
+/// The first filter that excluded an agent, and its reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThrownOut {
     /// The filter's name, such as `excluded` or `tools`.

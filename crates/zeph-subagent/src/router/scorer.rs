@@ -17,7 +17,7 @@ pub trait Scorer: Send + Sync {
     /// One score for each agent, in their order: 0 does not suit at all, 1 suits best, `None` is no
     /// opinion and counts neither for nor against.
     ///
-    /// What is missing at the end counts as no opinion; what is out of range is clamped and told.
+    /// Missing scores at the end count as no opinion; scores out of range are clamped, with a note in the route.
     fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>>;
 }
 

@@ -19,10 +19,10 @@ type Rule = dyn Fn(&RouteRequest<'_>, &SubAgentDef) -> Result<(), String> + Send
 /// Chooses the agent with the highest weighted mean of scores among those that the filters leave.
 ///
 /// 1. Filters, in this order: excluded agents, another than the plan names, one that lacks a tool,
-///    one that lacks a tag, then the host's own rules. The first that throws an agent out is told.
+///    one that lacks a tag, then the host's own rules. The first filter that excludes an agent is in the route.
 /// 2. Scorers give each agent that is left a score from 0 to 1, or abstain. The total is the
 ///    weighted mean of the scores that there are.
-/// 3. An agent whose total is below [`at_least`](Self::at_least), or that nobody has an opinion of,
+/// 3. An agent whose total is below [`at_least`](Self::at_least), or that no scorer has an opinion of,
 ///    is no match, unless the plan names it.
 /// 4. The highest total is chosen; of equal ones the first by name.
 /// 5. Without a match the policy decides: see [`NoMatch`].
@@ -77,7 +77,7 @@ impl Default for ScoringRouter {
 }
 
 impl ScoringRouter {
-    /// A router without scorers, which chooses nobody unless the plan names an agent.
+    /// A router without scorers, which chooses no agent unless the plan names one.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -96,7 +96,7 @@ impl ScoringRouter {
 
     /// Adds a scorer with its weight, from 0 to 1,000.
     ///
-    /// Only the proportion of the weights matters; one with 0 is told and does not count. A weight
+    /// Only the proportion of the weights matters; a weight of 0 does not count and is noted in the route. A weight
     /// that is out of range or no number is clamped, and the route says so.
     #[must_use]
     pub fn scorer(mut self, weight: f64, scorer: impl Scorer + 'static) -> Self {
@@ -123,7 +123,7 @@ impl ScoringRouter {
 
     /// Sets the least total that is a match, from 0 to 1. Default: 0.05.
     ///
-    /// At 0 an agent that has nothing in common with the task is chosen when nobody has more; near 1
+    /// At 0 an agent that has nothing in common with the task is chosen when no agent has more; near 1
     /// hardly anybody is ever chosen. What is out of range is clamped; no number is 1, the strictest.
     #[must_use]
     pub fn at_least(mut self, total: f64) -> Self {
@@ -192,7 +192,7 @@ impl ScoringRouter {
 
     /// Why the default agent cannot get the task.
     ///
-    /// It stands in for a name or a tag that nobody has, and for an agent that suits better; it is
+    /// It replaces an agent for a name or a tag that no agent has, and one that suits better; it is
     /// no way around an exclusion, a missing right or a rule of the host's.
     fn default_refused(
         &self,
@@ -255,10 +255,10 @@ fn clamp(given: f64, most: f64, what: &str) -> (f64, Option<String>) {
 }
 
 fn mean(scores: &[Score]) -> Option<f64> {
-    let told = scores
+    let known = scores
         .iter()
         .filter_map(|one| Some((one.weight, one.score?)));
-    let (sum, weights) = told.fold((0.0, 0.0), |(sum, weights), (weight, score)| {
+    let (sum, weights) = known.fold((0.0, 0.0), |(sum, weights), (weight, score)| {
         (sum + weight * score, weights + weight)
     });
     (weights > 0.0).then(|| rounded(f64::min(sum / weights, 1.0)))

@@ -6,7 +6,7 @@ use super::decide::{self, Verdict};
 use super::{AgentRouter, NoMatch, Route, filter};
 use crate::{AgentCatalog, RouteRequest};
 
-/// Chooses the agent that the plan names, and nobody for a task that names none.
+/// Chooses the agent that the plan names, and no agent for a task that names none.
 ///
 /// # Examples
 /// ```
@@ -71,10 +71,10 @@ impl AgentRouter for SingleRouter {
     }
 }
 
-/// A router from a closure that names the agent, or nobody.
+/// A router from a closure that names an agent, or returns `None`.
 ///
 /// Whom the closure names gets the task only if it is in the catalogue, is not excluded, is the one
-/// that the plan names if it names one, and has the tools and tags; otherwise nobody does, and the
+/// that the plan names if it names one, and has the tools and tags; otherwise no agent is chosen, and the
 /// route says why. A closure that awaits is an [`AgentRouter`] of your own.
 ///
 /// # Examples
@@ -130,18 +130,18 @@ pub(crate) fn pick(
         if Some(candidate.name.as_str()) == name {
             free = true;
         } else {
-            let told = match name {
+            let reason = match name {
                 Some(name) => format!("the router chose {name:?}"),
-                None => "the router chose nobody".to_owned(),
+                None => "the router chose no agent".to_owned(),
             };
-            candidate.thrown_out = Some(filter::thrown_out("choice", told));
+            candidate.thrown_out = Some(filter::thrown_out("choice", reason));
         }
     }
     match name {
         Some(name) if free => decide::chosen(request, name.to_owned(), why, candidates),
         Some(_) | None => {
-            let nobody = |_: &_| None;
-            decide::no_match(request, catalog, candidates, &NoMatch::Fail, nobody)
+            let no_default = |_: &_| None;
+            decide::no_match(request, catalog, candidates, &NoMatch::Fail, no_default)
         }
     }
 }

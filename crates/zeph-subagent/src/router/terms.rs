@@ -76,7 +76,7 @@ impl Run {
         }
     }
 
-    /// A character that stands alone is a term of its own.
+    /// A single character is a term of its own.
     fn end(&mut self, term: &mut impl FnMut(&str)) {
         if let Some(lone) = self.before.take().filter(|_| !self.paired) {
             term(lone.encode_utf8(&mut [0; 4]));

@@ -72,7 +72,7 @@ pub(crate) const fn is_joining_script(c: char) -> bool {
 pub(crate) const BLACK_FLAG: char = '\u{1F3F4}';
 
 /// The bytes of the tags at the front of a text that make a black flag that of a subdivision:
-/// two letters, one to four letters or digits, and the end; 0 if that is not what stands there.
+/// two letters, one to four letters or digits, and the end; 0 if there is none.
 ///
 /// The shape is that of `unicode_subdivision_id`; whether such a place exists is not asked.
 pub(crate) fn subdivision_len(text: &str) -> usize {

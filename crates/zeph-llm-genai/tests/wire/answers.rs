@@ -1,4 +1,4 @@
-//! Answers: what services send, well-formed and not, and what the port is told.
+//! Answers of services, valid and invalid, as responses of the port.
 
 use serde_json::{Value, json};
 use zeph_llm::{ErrorKind, LlmResponse, StopReason, ToolCall, Usage};

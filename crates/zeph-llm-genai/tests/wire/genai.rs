@@ -75,7 +75,7 @@ async fn its_requests_lose_and_change_what_was_asked() {
         body["response_format"]["json_schema"]["schema"]["required"],
         json!(["a"])
     );
-    // The name of a model is cut, and an effort appears that nobody asked for.
+    // genai cuts the name of a model, and adds an effort that the request does not have.
     let body = sent(AdapterKind::OpenAI, "deep-max", &plain, &openai).await;
     assert_eq!(
         (&body["model"], &body["reasoning_effort"]),

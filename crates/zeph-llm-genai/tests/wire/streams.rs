@@ -29,7 +29,7 @@ async fn parts(name: &str, body: &str) -> (Vec<StreamPart>, Option<LlmError>) {
         assert!(error.is_none(), "an error is the last");
         match part {
             Ok(part) => parts.push(part),
-            Err(told) => error = Some(told),
+            Err(last) => error = Some(last),
         }
     }
     (parts, error)

@@ -1,4 +1,4 @@
-//! Servers that answer as they are told, and requests as they arrived.
+//! Test servers with fixed answers, and the requests that they received.
 
 use secrecy::SecretString;
 use serde_json::Value;

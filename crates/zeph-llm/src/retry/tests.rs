@@ -128,7 +128,7 @@ async fn a_caller_at_a_gate_that_stays_closed_for_too_long_fails_at_once() {
     assert_eq!(first.retry_after(), Some(10 * hour));
     let second = provider().complete(&ask()).await.unwrap_err();
     assert_eq!(second.kind(), ErrorKind::RateLimited);
-    // Nobody called for it, and nobody waited; after an hour somebody looks again.
+    // No call was made and no caller waited; after an hour a caller tries again.
     assert_eq!((second.attempts(), second.retry_after()), (0, Some(hour)));
     assert_eq!(
         (begun.elapsed(), service.requests().len()),
@@ -173,9 +173,9 @@ async fn each_call_and_all_calls_together_have_a_time_limit() {
 #[tokio::test(start_paused = true)]
 async fn an_inner_provider_that_keeps_time_gets_the_limit_and_is_not_dropped() {
     let seen: Arc<Mutex<Vec<Option<Duration>>>> = Arc::default();
-    let told = Arc::clone(&seen);
+    let record = Arc::clone(&seen);
     let keeper = provider_fn("keeper", move |request: LlmRequest| {
-        told.lock().unwrap().push(request.timeout);
+        record.lock().unwrap().push(request.timeout);
         async move {
             takes(request.timeout.unwrap_or(10 * SECOND)).await;
             // Books, as a meter does, after the time is over.
@@ -308,7 +308,7 @@ async fn five_hundred_limited_callers_wait_and_return_step_by_step() {
     }
     assert_eq!(answers, 500);
     let log = service.log.lock().unwrap().clone();
-    // 500 refusals at the beginning, 500 answers: nobody called while the gate was closed.
+    // 500 rejections, then 500 answers: no call was made while the gate was closed.
     assert_eq!(log.len(), 1_000);
     assert!(
         log[..500]
@@ -358,7 +358,7 @@ async fn a_rate_limit_pauses_other_callers() {
         (first.unwrap().text, second.unwrap().text),
         ("x".into(), "y".into())
     );
-    // A caller with less time than that is told so.
+    // A caller with less time than that fails at once.
     gate.close(60 * SECOND);
     let hasty = RetryPolicy {
         total: Some(SECOND),

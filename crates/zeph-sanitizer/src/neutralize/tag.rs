@@ -107,7 +107,7 @@ pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
     }
 }
 
-/// What stands behind a bracket, if it must not stand there.
+/// The kind of the opening after a bracket; `None` if it is harmless.
 ///
 /// No step looks behind the next bracket, so all of them together are linear.
 fn opening(rest: &str, exact: bool) -> Option<ChangeKind> {

@@ -1,15 +1,15 @@
-//! The features, their weights, and how close their words must stand.
+//! The features, their weights, and the distance of their words.
 
 use crate::score::lexicon::Class::{self, *};
 
 /// A feature of a text.
 pub(crate) struct Rule {
     pub(crate) name: &'static str,
-    /// What it adds to the score, in hundredths.
+    /// Its share of the score, in hundredths.
     pub(crate) percent: i32,
-    /// A word of each of these classes must be there…
+    /// The classes of which the text must contain a word each…
     pub(crate) needs: &'static [Class],
-    /// …within so many bytes.
+    /// …within this many bytes.
     pub(crate) stretch: usize,
 }
 
@@ -22,7 +22,7 @@ const fn rule(name: &'static str, percent: i32, needs: &'static [Class], stretch
     }
 }
 
-/// Weighted by hand: 40 is enough for suspicion, so one strong sign or two weak ones are.
+/// Weighted by hand. 40 is the threshold: one strong sign or two weak ones.
 pub(crate) const FEATURES: [Rule; 20] = [
     // "ignore the previous instructions"
     rule("override", 55, &[Override, Prior, Rules], 90),
@@ -36,7 +36,7 @@ pub(crate) const FEATURES: [Rule; 20] = [
     rule("authority", 35, &[Authority], 0),
     // "system:" where a message might begin
     rule("fake_message", 30, &[FakeMessage], 0),
-    // tokens and delimiters, which the cleaning has broken up by now
+    // tokens and delimiters, which cleaning has broken up
     rule("template_token", 40, &[Template], 0),
     // "send the password to"
     rule("exfiltration", 45, &[Send, Valuable], 90),

@@ -1,4 +1,4 @@
-//! How much a text looks like an injection: features with weights, and nothing else.
+//! The score of how much a text looks like an injection: a sum of weighted features.
 
 mod feature;
 mod lexicon;
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use feature::{FEATURES, Rule};
 use lexicon::{Class, LEXICON, Term};
 
-/// The value from which [`Score::is_suspicious`] says so.
+/// The threshold of [`Score::is_suspicious`].
 pub const SUSPICIOUS: f64 = 0.4;
 
-/// How much a text looks like an attempt to give a model instructions. Advice, never a verdict.
+/// How much a text looks like an attempt to give a model instructions. Advisory only.
 ///
-/// Made of words alone, so whoever knows the words can write around them, and a text *about*
-/// injections may look like one. What it is good for: a line in a log, an order of things to review.
+/// The score depends on words alone: an attacker who knows the words can avoid them, and a text *about*
+/// injections may look like one. Use it for logs, or to order texts for review.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// From 0.0 (nothing matched) to 1.0, in steps of 0.01.
@@ -31,12 +31,12 @@ pub struct Score {
 pub struct Feature {
     /// Its name, such as `override`.
     pub name: String,
-    /// What it added to the score (or took from it) before the sum was limited to 0.0 to 1.0.
+    /// Its share of the score, which may be negative, before the sum is limited to 0.0 to 1.0.
     pub weight: f64,
 }
 
 impl Score {
-    /// Nothing matched, or nothing was looked at.
+    /// The score of a text without matches, or of a text that was not scored.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -52,16 +52,16 @@ impl Score {
     }
 }
 
-/// A word or phrase of some class, and where it stands.
+/// A match of a word or phrase of a class, and its place.
 struct Hit {
     class: Class,
     at: usize,
 }
 
-/// Scores a text, which should be a clean one: what is hidden by other characters is not found.
+/// Scores a text. It should be clean: words with hidden characters in them are not found.
 ///
-/// A feature matches if a word of each of its classes stands in one stretch of a given length, in
-/// any order; classes have words of some fifteen languages. Linear in the text; deterministic.
+/// A feature matches if a stretch of a given length contains a word of each of its classes, in any
+/// order; classes have words of some fifteen languages. Linear in the text; deterministic.
 ///
 /// # Examples
 /// ```

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeph_sanitizer::{Content, ContentSanitizer, SUSPICIOUS, Seed, StandardSanitizer};
 
-/// The texts that were at hand when the features were written, and those that were written after.
+/// The texts with which the features were written, and those that were written afterwards.
 pub(crate) const HALVES: [&str; 2] = ["training", "held-out"];
 
 /// A text of the corpus.

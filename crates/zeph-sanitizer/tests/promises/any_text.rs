@@ -1,4 +1,4 @@
-//! The deterministic promises, on any text and on text full of tricks.
+//! The guarantees on any text and on hostile text.
 
 use crate::kit::{SECRETS, check, redactor, sanitizer, tricky};
 use proptest::prelude::*;

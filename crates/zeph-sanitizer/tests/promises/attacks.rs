@@ -1,4 +1,4 @@
-//! Generated attacks of every class: the promises hold, and nothing of the attack's kind is left.
+//! Generated attacks of every class: the guarantees hold, and the attack is neutralised.
 
 use crate::kit::{body, check, sanitizer};
 use proptest::prelude::*;

@@ -1,8 +1,8 @@
-//! The score's figures on the corpus are those that the documentation cites; benign text passes.
+//! The figures of the score in the documentation match the corpus; benign text passes unchanged.
 
 use crate::corpus::{HALVES, attacks, benign, measure};
 
-/// What FAULTS are made of, as far as texts go.
+/// The classes of attacks in texts.
 const CLASSES: [&str; 11] = [
     "ansi",
     "bidi",

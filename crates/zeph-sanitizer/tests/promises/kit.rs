@@ -1,4 +1,4 @@
-//! What the tests share: a sanitizer with secrets, text full of tricks, and the list of promises.
+//! Shared by the tests: a sanitizer with secrets, hostile text, and the checks of the guarantees.
 
 use std::sync::LazyLock;
 
@@ -71,12 +71,12 @@ pub(crate) fn check(text: &str, max_bytes: usize) -> Result<(), String> {
     )
 }
 
-/// What stands between the delimiters, if they are well formed and absent from it.
+/// The content between the delimiters, if they are well formed and absent from it.
 pub(crate) fn body(given: &Sanitized) -> Result<&str, String> {
     parts(given).map(|(_, body)| body)
 }
 
-/// The source as it is told, and what stands between the delimiters.
+/// The source, and the content between the delimiters.
 fn parts(given: &Sanitized) -> Result<(&str, &str), String> {
     let wrong = || format!("not wrapped: {:?}", given.text);
     let (first, rest) = given.text.split_once('\n').ok_or_else(wrong)?;

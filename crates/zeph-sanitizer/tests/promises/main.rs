@@ -1,4 +1,4 @@
-//! What the sanitizer promises, held against generated text.
+//! The guarantees of the sanitizer, tested on generated text.
 
 #[path = "../corpus/mod.rs"]
 mod corpus;

@@ -5,7 +5,6 @@ mod validate;
 
 use std::fmt;
 
-use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,6 +14,8 @@ use crate::{
     ErrorKind, JsonError, LlmError, LlmRequest, LlmResponse, Message, OutputFormat, OutputSchema,
     SchemaSupport, StopReason, Tolerated,
 };
+
+use validate::Validator;
 
 pub use error::{AnswerError, Problem, SchemaError};
 

@@ -1,7 +1,11 @@
 //! Validation against the original schema: offline, with linear-time patterns.
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use std::error::Error;
+use std::sync::Arc;
+
+use boon::{CompileError, Compiler, Draft, ErrorKind, SchemaIndex, Schemas, UrlLoader};
+use boon::{InstanceLocation, ValidationError};
+use regex::RegexBuilder;
 use serde_json::Value;
 use zeph_common::{Boundary, escape_terminal, truncate};
 
@@ -19,32 +23,118 @@ const MAX_PATTERN: usize = 1 << 20;
 /// How often a value is searched for nulls to remove: removing one may reveal another.
 const MAX_ROUNDS: usize = 16;
 
+/// The name of the schema's document; references to another one are errors.
+const LOCATION: &str = "urn:zeph:answer";
+
+/// A compiled schema. A clone is cheap.
+#[derive(Clone)]
+pub(super) struct Validator {
+    schemas: Arc<Schemas>,
+    root: SchemaIndex,
+}
+
 /// Compiles a schema. References to other documents are errors; nothing is fetched.
 pub(super) fn compile(schema: &Value) -> Result<Validator, SchemaError> {
-    let options = jsonschema::options()
-        .with_draft(Draft::Draft202012)
-        .offline()
-        .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN));
-    options.build(schema).map_err(|error| SchemaError {
-        pointer: error.instance_path().as_str().to_owned(),
-        message: message(&error),
-    })
+    check_patterns(schema)?;
+    let mut compiler = Compiler::new();
+    compiler.set_default_draft(Draft::V2020_12);
+    compiler.use_loader(Box::new(Offline));
+    let mut schemas = Schemas::new();
+    let compiled = match compiler.add_resource(LOCATION, schema.clone()) {
+        Ok(()) => compiler.compile(LOCATION, &mut schemas),
+        Err(error) => Err(error),
+    };
+    match compiled {
+        Ok(root) => Ok(Validator {
+            schemas: Arc::new(schemas),
+            root,
+        }),
+        Err(error) => Err(schema_error(&error)),
+    }
+}
+
+/// Refuses patterns that are too large when compiled; boon takes that for an error of its own.
+fn check_patterns(schema: &Value) -> Result<(), SchemaError> {
+    let mut open = vec![(String::new(), schema)];
+    while let Some((pointer, value)) = open.pop() {
+        let mut patterns: Vec<&str> = Vec::new();
+        match value {
+            Value::Object(object) => {
+                patterns.extend(object.get("pattern").and_then(Value::as_str));
+                let properties = object.get("patternProperties").and_then(Value::as_object);
+                patterns.extend(
+                    properties
+                        .into_iter()
+                        .flatten()
+                        .map(|(key, _)| key.as_str()),
+                );
+                let children = object.iter();
+                open.extend(children.map(|(key, child)| (format!("{pointer}/{key}"), child)));
+            }
+            Value::Array(items) => {
+                let children = items.iter().enumerate();
+                open.extend(children.map(|(index, child)| (format!("{pointer}/{index}"), child)));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        for pattern in patterns {
+            let compiled = RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build();
+            if let Err(error @ regex::Error::CompiledTooBig(_)) = compiled {
+                return Err(SchemaError {
+                    pointer,
+                    message: clean(&error.to_string()),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn schema_error(error: &CompileError) -> SchemaError {
+    if let CompileError::ValidationError { src, .. } = error
+        && let Some(first) = leaves(src).first()
+    {
+        return SchemaError {
+            pointer: first.instance_location.to_string(),
+            message: message(first),
+        };
+    }
+    SchemaError {
+        pointer: String::new(),
+        message: clean(&error.to_string()),
+    }
+}
+
+struct Offline;
+
+impl UrlLoader for Offline {
+    fn load(&self, url: &str) -> Result<Value, Box<dyn Error>> {
+        Err(format!("{url} is another document").into())
+    }
+}
+
+impl Validator {
+    pub(super) fn is_valid(&self, value: &Value) -> bool {
+        self.schemas.validate(value, self.root).is_ok()
+    }
+
+    /// Calls `each` with every violation.
+    fn violations(&self, value: &Value, mut each: impl FnMut(&ValidationError<'_, '_>)) {
+        if let Err(error) = self.schemas.validate(value, self.root) {
+            leaves(&error).into_iter().for_each(&mut each);
+        }
+    }
 }
 
 /// The violations, in the order of the schema; empty if the value is valid.
 pub(super) fn problems(validator: &Validator, value: &Value) -> Vec<Problem> {
     let mut found = Vec::new();
-    for error in validator.iter_errors(value) {
-        for error in nearest(&error) {
-            found.push(Problem {
-                pointer: error.instance_path().as_str().to_owned(),
-                message: message(error),
-            });
-        }
-        if found.len() >= MAX_PROBLEMS {
-            break;
-        }
-    }
+    validator.violations(value, |error| {
+        found.push(Problem {
+            pointer: error.instance_location.to_string(),
+            message: message(error),
+        });
+    });
     found.truncate(MAX_PROBLEMS);
     found
 }
@@ -57,25 +147,23 @@ pub(super) fn drop_nulls(validator: &Validator, value: &mut Value) -> Vec<String
     let mut dropped = Vec::new();
     for _ in 0..MAX_ROUNDS {
         let mut nulls = Vec::new();
-        for error in validator.iter_errors(value) {
-            for error in nearest(&error) {
-                if error.instance().is_null() {
-                    nulls.push(error.instance_path().as_str().to_owned());
-                }
+        validator.violations(value, |error| {
+            let pointer = error.instance_location.to_string();
+            if value.pointer(&pointer).is_some_and(Value::is_null) && !nulls.contains(&pointer) {
+                nulls.push(pointer);
             }
-        }
+        });
         let mut without = value.clone();
         nulls.retain(|pointer| remove(&mut without, pointer));
         let mut required = Vec::new();
-        for error in validator.iter_errors(&without) {
-            for error in nearest(&error) {
-                if let ValidationErrorKind::Required { property } = error.kind() {
-                    let name = property.as_str().unwrap_or_default();
+        validator.violations(&without, |error| {
+            if let ErrorKind::Required { want } = &error.kind {
+                for name in want {
                     let name = name.replace('~', "~0").replace('/', "~1");
-                    required.push(format!("{}/{name}", error.instance_path().as_str()));
+                    required.push(format!("{}/{name}", error.instance_location));
                 }
             }
-        }
+        });
         nulls.retain(|pointer| !required.contains(pointer));
         if nulls.is_empty() {
             break;
@@ -103,57 +191,84 @@ fn remove(value: &mut Value, pointer: &str) -> bool {
     object.len() < before
 }
 
-type Errors = Vec<ValidationError<'static>>;
-
-/// The errors behind an error: those of the nearest branch of a union, else the error itself.
-fn nearest<'a>(error: &'a ValidationError<'a>) -> Vec<&'a ValidationError<'a>> {
-    let mut open: Vec<&ValidationError<'_>> = vec![error];
+/// The violations behind an error: of a union those of the nearest branch, else the union itself.
+fn leaves<'a, 's, 'v>(root: &'a ValidationError<'s, 'v>) -> Vec<&'a ValidationError<'s, 'v>> {
+    let mut open = vec![root];
     let mut found = Vec::new();
-    let mut steps = 0;
     while let Some(error) = open.pop() {
-        steps += 1;
-        let branch = if let ValidationErrorKind::AnyOf { context }
-        | ValidationErrorKind::OneOfNotValid { context } = error.kind()
-        {
-            closest(context)
+        if is_union(error) {
+            match nearest(error) {
+                Some(branch) => open.push(branch),
+                None => found.push(error),
+            }
+        } else if error.causes.is_empty() {
+            found.push(error);
         } else {
-            None
-        };
-        match branch {
-            Some(errors) if steps < MAX_PROBLEMS => open.extend(errors),
-            _ => found.push(error),
+            // Reversed, because the last one is taken first.
+            open.extend(error.causes.iter().rev());
         }
     }
     found
 }
 
-/// The branch of a union with the fewest errors, and the deepest ones if two have as many.
-fn closest(branches: &[Errors]) -> Option<&Errors> {
-    let depth = |errors: &[ValidationError<'static>]| {
-        let levels = errors
+/// The branch of a union with the fewest errors, and the deepest ones if two have as many; `None` if the
+/// value has the type of no branch.
+fn nearest<'a, 's, 'v>(union: &'a ValidationError<'s, 'v>) -> Option<&'a ValidationError<'s, 'v>> {
+    let depth = |error: &&ValidationError<'_, '_>| error.instance_location.tokens.len();
+    let rank = |branch: &&'a ValidationError<'s, 'v>| {
+        let errors = branch_errors(branch);
+        let deepest = errors.iter().map(depth).max().unwrap_or(0);
+        // The branch for null does not explain a value that is not null.
+        let other_type = errors
             .iter()
-            .map(|error| error.instance_path().as_str().matches('/').count());
-        levels.max().unwrap_or(0)
+            .any(|error| is_whole_type(error, &union.instance_location));
+        (other_type, errors.len(), usize::MAX - deepest)
     };
-    let nearest = branches
-        .iter()
-        .filter(|errors| !errors.is_empty())
-        .min_by_key(|errors| {
-            // The branch for null does not explain a value that is not null.
-            let is_type = errors.iter().any(is_whole_type);
-            (is_type, errors.len(), usize::MAX - depth(errors))
-        })?;
-    let all_types = nearest.iter().any(is_whole_type) && branches.len() > 1;
-    (!all_types).then_some(nearest)
+    let branch = union.causes.iter().min_by_key(rank)?;
+    let (other_type, ..) = rank(&branch);
+    (!other_type || union.causes.len() == 1).then_some(branch)
 }
 
-/// Whether the value as a whole has another type than the branch.
-fn is_whole_type(error: &ValidationError<'static>) -> bool {
-    matches!(error.kind(), ValidationErrorKind::Type { .. })
-        && error.schema_path().as_str().matches('/').count() <= 4
+/// The errors of a branch, without looking into further unions.
+fn branch_errors<'a, 's, 'v>(
+    branch: &'a ValidationError<'s, 'v>,
+) -> Vec<&'a ValidationError<'s, 'v>> {
+    let mut open = vec![branch];
+    let mut found = Vec::new();
+    while let Some(error) = open.pop() {
+        if is_union(error) || error.causes.is_empty() {
+            found.push(error);
+        } else {
+            open.extend(&error.causes);
+        }
+    }
+    found
 }
 
-fn message(error: &ValidationError<'_>) -> String {
-    let text = error.masked().to_string();
-    truncate(&escape_terminal(&text), MAX_MESSAGE - 24, Boundary::Char).to_string()
+fn is_union(error: &ValidationError<'_, '_>) -> bool {
+    matches!(error.kind, ErrorKind::AnyOf | ErrorKind::OneOf(None))
+}
+
+/// Whether the value of a union as a whole has another type than the branch.
+fn is_whole_type(error: &ValidationError<'_, '_>, union: &InstanceLocation<'_>) -> bool {
+    matches!(error.kind, ErrorKind::Type { .. })
+        && error.instance_location.tokens.len() == union.tokens.len()
+}
+
+/// The message, without the value itself.
+fn message(error: &ValidationError<'_, '_>) -> String {
+    let kind = &error.kind;
+    if let ErrorKind::Pattern { want, .. } = kind {
+        clean(&format!("does not match the pattern {want:?}"))
+    } else if is_union(error) {
+        let alternatives = error.causes.iter().map(|cause| cause.kind.to_string());
+        let alternatives: Vec<String> = alternatives.collect();
+        clean(&format!("fits no alternative: {}", alternatives.join("; ")))
+    } else {
+        clean(&kind.to_string())
+    }
+}
+
+fn clean(text: &str) -> String {
+    truncate(&escape_terminal(text), MAX_MESSAGE - 24, Boundary::Char).to_string()
 }

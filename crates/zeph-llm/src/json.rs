@@ -230,11 +230,16 @@ fn scalar(text: &str, start: usize, tolerated: &mut Vec<Tolerated>) -> Result<Va
     match parse::prefix(body) {
         Ok((value, len)) if body[len..].trim_start().is_empty() => Ok(value),
         Ok(_) => Err(JsonError::NoJson),
-        Err(failure) => match failure.error {
-            JsonError::CutOff { .. } if body.starts_with('"') => Err(JsonError::CutOff { at }),
-            error @ JsonError::NotANumber { .. } => Err(moved(error, |place| at + place)),
-            _ => Err(JsonError::NoJson),
-        },
+        Err(failure) => {
+            let error = failure.error;
+            if matches!(error, JsonError::CutOff { .. }) && body.starts_with('"') {
+                return Err(JsonError::CutOff { at });
+            }
+            if matches!(error, JsonError::NotANumber { .. }) {
+                return Err(moved(error, |place| at + place));
+            }
+            Err(JsonError::NoJson)
+        }
     }
 }
 

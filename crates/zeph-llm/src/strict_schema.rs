@@ -127,7 +127,7 @@ impl Size {
         };
         let types = types(map, values.as_deref())?;
         self.unions += usize::from(types.len() > 1);
-        let is = |name| types.iter().any(|one| *one == name);
+        let is = |name| types.contains(&name);
         out.insert("type".to_owned(), type_value(&types));
         if let Some(values) = &values {
             self.enum_values += values.len();
@@ -249,15 +249,19 @@ fn make_nullable(schema: &mut Value) -> bool {
     {
         values.push(Value::Null);
     }
-    match &mut schema["type"] {
-        Value::Array(types) if !types.contains(&json!("null")) => types.push(json!("null")),
-        Value::String(name) if name != "null" => {
-            schema["type"] = json!([name, "null"]);
-            return true;
+    let form = &mut schema["type"];
+    if let Value::Array(types) = form {
+        if !types.contains(&json!("null")) {
+            types.push(json!("null"));
         }
-        _ => {}
+        return false;
     }
-    false
+    let single = form.as_str().filter(|name| *name != "null");
+    let Some(name) = single.map(str::to_owned) else {
+        return false;
+    };
+    *form = json!([name, "null"]);
+    true
 }
 
 /// The description of a schema, with the bounds that its strict form does not have.
@@ -286,6 +290,7 @@ mod tests {
     use super::{MAX_ENUM_VALUES, MAX_LEVELS, MAX_UNIONS, strict_form};
     use serde_json::{Value, json};
 
+    #[allow(clippy::needless_pass_by_value, reason = "called with `json!`")]
     fn object(properties: Value) -> Value {
         json!({ "type": "object", "properties": properties })
     }

@@ -58,19 +58,18 @@ impl Scan {
         failure: Failure,
     ) -> Result<Option<usize>, JsonError> {
         let error = moved(failure.error, |place| at + place);
-        match error {
-            JsonError::DuplicateKey { .. } | JsonError::TooDeep { .. } => return Err(error),
-            JsonError::CutOff { .. } => {
-                // A lone bracket after a value is prose.
-                if failure.looks_like_json || self.values.is_empty() {
-                    self.broken.push((at, error));
-                }
-                return Ok(None);
+        if is_final(&error) {
+            return Err(error);
+        }
+        if matches!(error, JsonError::CutOff { .. }) {
+            // A lone bracket after a value is prose.
+            if failure.looks_like_json || self.values.is_empty() {
+                self.broken.push((at, error));
             }
-            _ if !failure.looks_like_json && !failure.repairable => {
-                return Ok(Some(at + failure.at.max(1)));
-            }
-            _ => {}
+            return Ok(None);
+        }
+        if !failure.looks_like_json && !failure.repairable {
+            return Ok(Some(at + failure.at.max(1)));
         }
         let Some(repaired) = repair(&text[at..]) else {
             let cut_off = JsonError::CutOff { at };
@@ -85,12 +84,13 @@ impl Scan {
         }
         match prefix(&repaired.text) {
             Ok((value, _)) => self.add(text, value, at, end, repaired.tolerated(at)),
-            Err(failure) => match moved(failure.error, |place| at + repaired.source_place(place)) {
-                error @ (JsonError::DuplicateKey { .. } | JsonError::TooDeep { .. }) => {
+            Err(failure) => {
+                let error = moved(failure.error, |place| at + repaired.source_place(place));
+                if is_final(&error) {
                     return Err(error);
                 }
-                error => self.broken.push((at, error)),
-            },
+                self.broken.push((at, error));
+            }
         }
         Ok(Some(end))
     }
@@ -176,4 +176,12 @@ pub(super) fn moved(mut error: JsonError, map: impl Fn(usize) -> usize) -> JsonE
         | JsonError::TooLarge { .. } => {}
     }
     error
+}
+
+/// Whether the error cannot be repaired or skipped.
+fn is_final(error: &JsonError) -> bool {
+    matches!(
+        error,
+        JsonError::DuplicateKey { .. } | JsonError::TooDeep { .. }
+    )
 }

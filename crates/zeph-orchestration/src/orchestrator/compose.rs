@@ -60,6 +60,7 @@ pub(super) struct RunParts<'a> {
     pub(super) graph: &'a TaskGraph,
     pub(super) policy: &'a Policy,
     /// What the run may cost now; it may differ from the policy's.
+    #[cfg_attr(not(feature = "planner"), expect(dead_code))]
     pub(super) budget: Budget,
     #[cfg(feature = "planfile")]
     pub(super) values: RunValues,

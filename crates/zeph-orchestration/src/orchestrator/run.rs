@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use zeph_graph::{Budget, RunId, RunState, TaskGraph};
+#[cfg(feature = "planner")]
+use zeph_graph::TaskGraph;
+use zeph_graph::{Budget, RunId, RunState};
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
 use zeph_runtime::{Delivery, Request, RunHandle, RunView, Submission, ask};
@@ -49,7 +51,9 @@ impl Orchestrator {
             folder,
             metadata,
         } = run.into();
+        #[cfg_attr(not(feature = "planfile"), expect(unused_mut))]
         let mut limits = PlannedLimits::default();
+        #[cfg_attr(not(feature = "planfile"), expect(unused_mut))]
         let mut default_title = None;
         #[cfg(feature = "planfile")]
         let mut values = None;

@@ -11,18 +11,18 @@ pub enum Call {
     Input(Input),
     /// An attempt reserves a part of the budget.
     Reserve {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
         /// The most that it may spend.
         most: Spend,
     },
     /// An attempt settles a reservation.
     Settle {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
         /// The reservation.
         reservation: ReservationId,
@@ -31,18 +31,18 @@ pub enum Call {
     },
     /// An attempt records a note.
     Note {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
         /// The note.
         content: ContentId,
     },
     /// An attempt proposes a patch.
     Amend {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which attempt.
+        /// The attempt.
         attempt: Attempt,
         /// The content of the patch.
         content: ContentId,
@@ -69,13 +69,13 @@ pub enum Said {
     Stale,
     /// An answer that the question does not accept.
     Rejected,
-    /// Reserved, with this number.
+    /// The reservation is recorded with this number.
     Reserved(ReservationId),
-    /// Refused: the budgets leave this much.
+    /// The reservation is refused; the budgets leave this much.
     OverBudget(Budget),
     /// The graph has grown: the first new task and their number.
     Added(TaskId, u32),
-    /// The task has had a patch accepted before.
+    /// A patch of this task was accepted before.
     Already,
     /// The patch is invalid.
     Refused,

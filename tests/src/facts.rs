@@ -1,4 +1,4 @@
-//! Facts: the shape and the rules of a run's graph, computed the slow and obvious way.
+//! Facts: the shape and the rules of a run's graph, computed by brute force.
 
 use std::collections::BTreeMap;
 
@@ -6,40 +6,40 @@ use zeph_graph::wire::GraphSpec;
 use zeph_graph::{ContentId, Header, LaneUse, Rules, TaskGraph, TaskId, Work};
 use zeph_scheduler::Patches;
 
-/// Graph and policy of one run, with what the checks need to know of their shape. When the graph grows
-/// there are new facts.
+/// Graph and policy of one run, with the derived data that the checks need. An accepted patch makes new
+/// facts.
 #[derive(Debug)]
 pub struct Facts {
-    /// What the run was created with.
+    /// The header that the run was created with.
     pub header: Header,
     /// The children of each task, by position.
     pub children: Vec<Vec<TaskId>>,
     /// Whether task `b` depends on task `a`, directly or not: `below[a][b]`.
     pub below: Vec<Vec<bool>>,
-    /// The weight of the heaviest way from each task to a sink, in expected milliseconds, when the task
-    /// came into the graph.
+    /// The weight of the heaviest path from each task to a sink, in expected milliseconds, at the time
+    /// the task was added.
     pub bottom: Vec<u64>,
-    /// The patches that the graph has grown by.
+    /// The accepted patches, by content.
     pub patches: Patches,
-    /// How many tasks there were with that patch.
+    /// The number of tasks after each patch.
     pub sizes: BTreeMap<ContentId, usize>,
     graph: TaskGraph,
 }
 
 impl Facts {
-    /// Looks at every pair of tasks; meant for small graphs.
+    /// Computes the facts. The cost is at least quadratic in the tasks, so that it suits small graphs only.
     #[must_use]
     pub fn of(header: Header) -> Self {
         let graph = header.graph.clone();
         Self::new(header, graph)
     }
 
-    /// What becomes of them when the graph has grown to this one by that patch.
+    /// The facts after the patch `content` has extended the graph to this one.
     #[must_use]
     pub fn grown(&self, graph: TaskGraph, content: ContentId, patch: &GraphSpec) -> Self {
         let size = graph.len();
         let mut facts = Self::new(self.header.clone(), graph);
-        // What was there keeps its place in the queue, whatever is behind it now.
+        // The weights of existing tasks, and so their order in the queue, do not change.
         facts.bottom[..self.bottom.len()].copy_from_slice(&self.bottom);
         facts.patches.clone_from(&self.patches);
         facts.patches.insert(content, patch.clone());
@@ -85,7 +85,7 @@ impl Facts {
         }
     }
 
-    /// The graph as it stands.
+    /// The current graph.
     #[must_use]
     pub const fn graph(&self) -> &TaskGraph {
         &self.graph
@@ -97,7 +97,7 @@ impl Facts {
         self.graph.task(task).rules()
     }
 
-    /// What a task does.
+    /// The work of a task.
     #[must_use]
     pub fn work(&self, task: TaskId) -> &Work {
         self.graph.task(task).work()

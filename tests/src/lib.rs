@@ -1,8 +1,8 @@
 //! Tests that cross the layers: simulation, scenarios, crash loops.
 //!
-//! [`lockstep`] drives a machine in lockstep with a reference [`model`] and an [`audit`] of its journal,
-//! and checks the [`invariants`] after every event. [`sim`] feeds it random runs, [`scenario`]
-//! written ones. [`crash`] kills the real binary.
+//! [`lockstep`] drives a scheduler in lockstep with a reference [`model`] and an [`audit`] of its journal,
+//! and checks the [`invariants`] after every event. [`sim`] feeds it random runs, [`scenario`] scripted
+//! ones. [`crash`] kills the real binary.
 
 pub mod call;
 pub mod facts;

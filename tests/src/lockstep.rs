@@ -1,7 +1,7 @@
 //! Lockstep: runs a scheduler, the reference model and the audit side by side, and checks every step.
 //!
-//! Random runs and golden scenarios both drive the machine through it, so that both hold the same
-//! invariants after every event.
+//! Random runs and golden scenarios both drive the scheduler through it, so that the same invariants are
+//! checked after every event.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::invariants::{self, View};
 use crate::model::Model;
 use crate::violation::{Check, Violation};
 
-/// A machine under observation.
+/// A scheduler with the model, the audit and the saved records that it is compared with.
 #[derive(Debug)]
 pub struct Lockstep {
     facts: Arc<Facts>,
@@ -28,10 +28,10 @@ pub struct Lockstep {
     model: Model,
     audit: Audit,
     disk: Vec<Entry>,
-    // As of the last record on disk.
+    // The model at the last record on disk.
     saved_model: Model,
     flying: Option<Flight>,
-    // The last `retry_after` that the executor of a task gave.
+    // The last `retry_after` of each task's executor.
     floors: BTreeMap<TaskId, Duration>,
     thorough: bool,
 }
@@ -45,8 +45,8 @@ struct Flight {
 }
 
 impl Lockstep {
-    /// A new run. A thorough lab folds the whole journal after every step; another only at crashes
-    /// and at the end.
+    /// A new run. With `thorough` the whole journal is replayed after every step, otherwise only at
+    /// crashes and at the end.
     #[must_use]
     pub fn new(facts: Arc<Facts>, thorough: bool) -> Self {
         let header = facts.header.clone();
@@ -66,7 +66,7 @@ impl Lockstep {
         }
     }
 
-    /// Something happens.
+    /// Makes one call, and checks the state after it.
     ///
     /// # Errors
     /// The invariant that does not hold afterwards.
@@ -112,7 +112,7 @@ impl Lockstep {
         Ok(said)
     }
 
-    /// An input comes.
+    /// Feeds one input, and checks the state after it.
     ///
     /// # Errors
     /// The invariant that does not hold afterwards.
@@ -120,7 +120,7 @@ impl Lockstep {
         self.happen(now, &Call::Input(input))
     }
 
-    /// What a patch makes of the facts, if there is nothing wrong with it.
+    /// The facts after a patch; `None` if the call is not a patch or the patch is invalid.
     fn grown(&self, what: &Call) -> Check<Option<Arc<Facts>>> {
         let Call::Amend { content, patch, .. } = what else {
             return Ok(None);
@@ -137,7 +137,7 @@ impl Lockstep {
                 "patches_append",
                 "the graph is not what the patch makes of it: {differences:?}"
             );
-            // The way through JSON rounds times up, so that this one is exact.
+            // The JSON form of the patch rounds durations up; the scheduler's graph has the rounded ones.
             graph
         } else {
             expected
@@ -242,10 +242,10 @@ impl Lockstep {
         })
     }
 
-    /// The batch is on disk: what is to be done.
+    /// Marks the batch as saved, and returns its actions.
     ///
     /// # Errors
-    /// If the actions are not exactly those that the records call for.
+    /// If the actions are not exactly those that the records require.
     pub fn save(&mut self) -> Check<Vec<Action>> {
         let Some(flight) = self.flying.take() else {
             return Ok(Vec::new());
@@ -257,10 +257,10 @@ impl Lockstep {
         Ok(actions)
     }
 
-    /// The process dies, before or after its batch reached the disk, and another reads the journal.
+    /// Crashes before or after the batch reached the disk, and recovers a scheduler from the journal.
     ///
     /// # Errors
-    /// If what comes back is not what was saved.
+    /// If the recovered state is not the saved one.
     pub fn crash(&mut self, appended: bool) -> Check {
         if let Some(flight) = self.flying.take()
             && appended
@@ -290,7 +290,7 @@ impl Lockstep {
         invariants::inv_07_timers(&self.snapshot, &self.machine, &self.model)
     }
 
-    /// Folds the journal, the batch that is being saved included, and compares with the live machine.
+    /// Replays the journal, with the batch that is being saved, and compares it with the live scheduler.
     ///
     /// # Errors
     /// If they differ.
@@ -306,14 +306,14 @@ impl Lockstep {
         invariants::inv_14_fold(&folded.snapshot(), &self.snapshot)
     }
 
-    /// Reads a journal back, with those patches that it names and no others.
+    /// Recovers a scheduler from a journal, with only those patches that the journal names.
     fn recover(&self, journal: &[Entry]) -> Result<Scheduler, Corrupt> {
         let named = journal.iter().filter_map(|entry| {
             let Record::Amended { content, .. } = entry.record else {
                 return None;
             };
             let patch = self.facts.patches.get(&content)?;
-            // As the store has it.
+            // The patch in its stored form.
             let read = GraphSpec::from_json(&patch.to_json()).ok()?;
             Some((content, read))
         });
@@ -322,7 +322,7 @@ impl Lockstep {
         Scheduler::recover(self.facts.header.clone(), journal, &patches)
     }
 
-    /// What holds at the end of a run, and for its journal as a whole.
+    /// Checks the end of a run and its journal as a whole.
     ///
     /// # Errors
     /// The invariant that does not hold.
@@ -333,19 +333,19 @@ impl Lockstep {
         invariants::inv_21_wire(&self.disk)
     }
 
-    /// The machine.
+    /// The scheduler.
     #[must_use]
     pub const fn machine(&self) -> &Scheduler {
         &self.machine
     }
 
-    /// The machine's state after the last event.
+    /// The scheduler's state after the last event.
     #[must_use]
     pub const fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
-    /// What never changes.
+    /// The current facts; an accepted patch replaces them.
     #[must_use]
     pub const fn facts(&self) -> &Arc<Facts> {
         &self.facts
@@ -369,7 +369,7 @@ impl Lockstep {
         self.flying.as_ref().map_or(&[], |f| f.batch.entries())
     }
 
-    /// Whether that attempt is in flight as far as the machine knows.
+    /// Whether that attempt is in flight according to the scheduler.
     #[must_use]
     pub fn is_current(&self, task: TaskId, attempt: Attempt) -> bool {
         if task.index() >= self.snapshot.states.len() {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// An invariant that does not hold. Numbers 1 to 18 are those of the scheduler's list of invariants;
-/// 19 is `explain`, 20 the agreement with the reference model, 21 the wire, 22 to 24 are budgets,
+/// 19 is `explain`, 20 the agreement with the reference model, 21 the wire format, 22 to 24 are budgets,
 /// patches and accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -26,7 +26,7 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// What a check returns.
+/// The result of a check.
 pub type Check<T = ()> = Result<T, Violation>;
 
 /// Builds the text only when the condition fails.

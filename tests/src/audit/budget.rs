@@ -9,7 +9,7 @@ use super::{Audit, Place};
 use crate::hold;
 use crate::violation::Check;
 
-/// The sums so far. Wide, so that none of them stops at a largest number.
+/// Reserved and spent amounts according to the records, as 128-bit sums, which cannot saturate.
 #[derive(Clone, Debug)]
 pub(super) struct BudgetLog {
     budget: Budget,
@@ -24,8 +24,8 @@ pub(super) struct BudgetLog {
 struct Sums {
     spent: [u128; 2],
     reserved: [u128; 2],
-    // What the last reservation was allowed to bring both together to, and what settlements have spent
-    // beyond their reservations since.
+    // `ceiling`: the budget at the last reservation. `beyond`: the amounts by which settlements since
+    // then exceeded their reservations. Invariant: `spent + reserved <= ceiling + beyond`.
     ceiling: [Option<u128>; 2],
     beyond: [u128; 2],
 }
@@ -35,7 +35,7 @@ fn both(spend: Spend) -> [u128; 2] {
 }
 
 impl Default for Sums {
-    /// Before the first reservation nothing may be spent.
+    /// Before the first reservation the ceiling is 0.
     fn default() -> Self {
         Self {
             spent: [0; 2],
@@ -51,7 +51,7 @@ impl Sums {
         self.spent[i] + self.reserved[i]
     }
 
-    /// Whether the budget covers it; it then is the ceiling.
+    /// Adds a reservation and makes the budget the ceiling. Returns whether the budget covers the sum.
     fn reserve(&mut self, most: Spend, budget: Budget) -> bool {
         let limits = [budget.tokens(), budget.micro_usd()].map(|limit| limit.map(u128::from));
         let mut covered = true;
@@ -163,7 +163,7 @@ impl Audit {
         self.inv_22_budgets_kept()
     }
 
-    /// The attempt is over: what it still held is spent.
+    /// Settles every open reservation of a task at its full amount, because the attempt has ended.
     pub(super) fn pay_up(&mut self, task: TaskId) -> Check {
         let of_task =
             |(&number, &(of, most)): (&_, &(TaskId, Spend))| (of == task).then_some((number, most));
@@ -226,7 +226,7 @@ impl Audit {
         Ok(())
     }
 
-    /// What run and tasks hold, by the records.
+    /// The accounts of the run and of its tasks according to the records.
     #[must_use]
     pub fn accounts(&self) -> (Account, Vec<(TaskId, Account)>) {
         let tasks = self.purse.tasks.iter();

@@ -24,7 +24,7 @@ impl Audit {
         self.pay_up(task)
     }
 
-    /// However the attempts came about, the failed ones never outnumber the retries before a back-off.
+    /// Checks at a back-off that the task has no more failed attempts than retries, whatever started them.
     pub(super) fn backed_off(&mut self, task: TaskId, until: Timestamp) -> Check {
         let most = self.facts.rules(task).retry.max_retries;
         let book = &mut self.books[task.index()];
@@ -39,7 +39,7 @@ impl Audit {
         Ok(())
     }
 
-    /// A terminal record.
+    /// Applies a terminal record of a task, and closes its open question.
     pub(super) fn ends(&mut self, task: TaskId, completed: bool) -> Check {
         let book = &mut self.books[task.index()];
         hold!(
@@ -64,7 +64,7 @@ impl Audit {
                 self.inv_01_dependencies_satisfied(task, &zeph_graph::Record::Opened)?;
                 matches!(self.facts.work(task), Work::Milestone)
             }
-            // Its time is up between two attempts.
+            // The task's time limit expired between two attempts.
             Place::Ready(_) | Place::BackingOff(_) => value && output == Output::Definition,
             Place::Running(..) | Place::Asking(_) | Place::Ended { .. } => false,
         };
@@ -87,8 +87,8 @@ impl Audit {
             "{task} fails from {:?}",
             book.place
         );
-        // Between two records the one that follows an attempt says whether it aborts; a budget stops
-        // attempts only.
+        // In `Place::Between` the record that follows the attempt decides whether the run aborts.
+        // An exhausted budget only ends attempts.
         let by_itself = matches!(self.facts.rules(task).on_failure, OnFailure::Abort);
         if by_itself && self.ending.is_none() && book.place != Place::Between {
             self.owed = Some(Owed::Ending(task));

@@ -1,7 +1,7 @@
-//! Audit: reads a journal record by record and rejects each one that the rules do not allow.
+//! Audit: reads a journal record by record and rejects each record that the rules do not allow.
 //!
-//! Knows the rules of the graph and nothing of the machine's state. What a record calls for by way of
-//! actions is derived here too, and compared with what the machine hands out.
+//! The audit knows the rules of the graph, but not the scheduler's state. It also derives from each record
+//! the actions that the scheduler must return, for a comparison with the actions of the batch.
 
 mod task_log;
 
@@ -23,7 +23,7 @@ use crate::violation::Check;
 use budget::BudgetLog;
 use task_log::{Owed, Place, TaskLog};
 
-/// What the records so far say.
+/// The state of a run according to the records read so far.
 #[derive(Clone, Debug)]
 pub struct Audit {
     facts: Arc<Facts>,
@@ -40,22 +40,22 @@ pub struct Audit {
     owed: Option<Owed>,
     expected: Expected,
     purse: BudgetLog,
-    // How many tasks there are by the records so far.
+    // The number of tasks according to the records so far.
     known: usize,
 }
 
-/// The actions that the records of one batch call for.
+/// The actions that the scheduler must return with the records of one batch.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
-    /// All but the questions, in order.
+    /// All actions except `Ask`, in order.
     pub actions: Vec<Action>,
-    /// How often each question is put to people, at least and at most: once when it is asked, and
-    /// once more when a run is resumed in which it is still open.
+    /// The task of each question, and the least and the largest number of its `Ask` actions: one when
+    /// the question is recorded, and one more when a run is resumed while the question is open.
     pub asks: BTreeMap<QuestionId, (TaskId, usize, usize)>,
 }
 
 impl Audit {
-    /// Of an empty journal.
+    /// The audit of an empty journal.
     #[must_use]
     pub fn new(facts: Arc<Facts>) -> Self {
         Self {
@@ -77,13 +77,13 @@ impl Audit {
         }
     }
 
-    /// The graph has grown; the record that says so comes later.
+    /// Replaces the facts after an accepted patch, before its `Amended` record is read.
     pub fn grow(&mut self, facts: &Arc<Facts>) {
         self.books.resize(facts.graph().len(), TaskLog::default());
         self.facts = Arc::clone(facts);
     }
 
-    /// The next record. `floor` is the wait that the executor of a task asked for last, if that is known.
+    /// Reads the next record. `floor` returns the last `retry_after` of a task's executor, if it is known.
     ///
     /// # Errors
     /// The invariant that the record breaks.
@@ -226,10 +226,10 @@ impl Audit {
         Ok(())
     }
 
-    /// A batch ends: nothing may be owed.
+    /// Checks at the end of a batch that no follow-up record is missing.
     ///
     /// # Errors
-    /// If a record that must follow in the same append does not.
+    /// If a record that must follow in the same append is missing.
     pub fn end_of_batch(&mut self) -> Check {
         if let Some(owed) = self.owed {
             hold!(
@@ -247,16 +247,16 @@ impl Audit {
         Ok(())
     }
 
-    /// What the records since the last call call for. When records are read again after a crash, it is
-    /// to be dropped: they call for nothing any more.
+    /// Returns the actions expected from the records since the last call. After a crash, drop the result
+    /// for the records that are read again: their actions are not performed a second time.
     pub fn take_expected(&mut self) -> Expected {
         std::mem::take(&mut self.expected)
     }
 
-    /// The run is over: each task has ended, once.
+    /// Checks that the run has ended, and every task with it.
     ///
     /// # Errors
-    /// If one has not.
+    /// If the run or a task has not ended.
     pub fn finish(&self) -> Check {
         hold!(self.ended, 13, "records_explained", "no `Ended` record");
         for (at, book) in self.books.iter().enumerate() {

@@ -87,7 +87,7 @@ impl Audit {
             book.attempts
         );
         let retries = self.facts.rules(task).retry.max_retries;
-        // What must not happen twice does so by a person's word only, which is counted already.
+        // Only a person can repeat an at-most-once task, and `manual_retries` counts that already.
         let free = match self.facts.rules(task).effect {
             Effect::AtMostOnce => 0,
             Effect::Pure | Effect::Idempotent => book.free,
@@ -137,7 +137,7 @@ impl Audit {
         })
     }
 
-    /// Priority, critical path, first in first out; what finds its lane full is passed over.
+    /// Checks the order: priority, critical path, first in first out. A task whose lane is full is skipped.
     fn best_goes_first(&self, task: TaskId) -> Check {
         let rank = |task: TaskId| match self.books[task.index()].place {
             Place::Ready(since) => Some((

@@ -1,8 +1,8 @@
-//! Task log: the records of one task so far, and the record that must come next.
+//! Task log: the state of one task according to its records, and the record that must come next.
 
 use zeph_graph::{Answer, AskWhy, Attempt, CutHow, CutWhy, Fault, TaskId, Timestamp};
 
-/// What the records say of one task.
+/// The state of one task according to the records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TaskLog {
     pub(super) place: Place,
@@ -13,15 +13,15 @@ pub(super) struct TaskLog {
     pub(super) free: u32,
 }
 
-/// Where the last record left the task.
+/// The state of a task after its last record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Place {
     #[default]
     Waiting,
-    /// Since that record.
+    /// Ready since the record with this number.
     Ready(u64),
     Running(Attempt, Option<CutWhy>),
-    /// Between the end of an attempt or a question and the record that says what follows.
+    /// An attempt or a question has ended; the record that follows it is not yet read.
     Between,
     BackingOff(Timestamp),
     Asking(AskWhy),

@@ -1,4 +1,4 @@
-//! The crash loop at the terminal: `crash-loop [--kills N] [--seed S] [--zeph PATH] [--only]`.
+//! The crash loop as a command: `crash-loop [--kills N] [--seed S] [--zeph PATH] [--only]`.
 #![allow(
     clippy::print_stdout,
     reason = "a program that reports to its terminal"
@@ -18,7 +18,7 @@ const USAGE: &str = "usage: crash-loop [--kills N] [--seed S] [--zeph PATH] [--o
   --zeph PATH  the binary (built and found by cargo)
   --only       one run: the story of that seed";
 
-/// What the command line asks for.
+/// The options of the command line.
 struct Wanted {
     kills: u64,
     seed: Option<u64>,
@@ -96,7 +96,7 @@ fn run(wanted: Wanted) -> Result<(), String> {
                 ));
             }
         }
-        // What cannot be removed now goes with the whole folder.
+        // A file that cannot be removed now is removed with the whole temporary folder.
         let _ = std::fs::remove_dir_all(place);
         if before / 10 != sum.kills / 10 {
             println!("{}", line(&sum, start));

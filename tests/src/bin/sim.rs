@@ -1,4 +1,4 @@
-//! The simulator at the terminal: `sim short|long|find|seed N`.
+//! The simulator as a command: `sim short|long|find|seed N`.
 #![allow(
     clippy::print_stdout,
     reason = "a program that reports to its terminal"
@@ -16,7 +16,7 @@ use zeph_tests::sim::world::{Options, run};
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // A panic of the machine is caught and told with its seed.
+    // A panic of the scheduler is caught and reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
     match words.as_slice() {
         ["short"] => campaign(150_000, 4_000, 1_500),
@@ -37,7 +37,7 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Short runs, runs on larger graphs, and runs that die at every append.
+/// Short runs, runs on larger graphs, and runs that crash at every append.
 fn campaign(short: u64, large: u64, crashed: u64) -> ExitCode {
     let start = Instant::now();
     let tell = |done: u64| {

@@ -1,4 +1,4 @@
-//! The binary under test: built by cargo, and found where cargo put it.
+//! The binary under test: built by cargo, and located in cargo's target folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

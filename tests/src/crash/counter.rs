@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The variable that names the file to the commands.
+/// The environment variable with the path of the file.
 pub const VARIABLE: &str = "ZEPH_COUNTER";
 
-/// A task and the number of its attempt.
+/// The name of a task and the number of an attempt.
 pub type AttemptOf = (String, u64);
 
-/// How often each attempt began and came to its end.
+/// How often each attempt began and ended.
 ///
-/// The file is appended to by single writes, so that lines of commands that run side by side, or that
-/// outlived a killed engine, never mix.
+/// Each line is one append, so that lines of concurrent commands, and of commands that outlived a killed
+/// engine, are never interleaved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counter {
-    /// Beginnings.
+    /// The starts of each attempt.
     pub begun: BTreeMap<AttemptOf, u32>,
-    /// Ends.
+    /// The ends of each attempt.
     pub ended: BTreeMap<AttemptOf, u32>,
 }
 
 impl Counter {
-    /// Reads the file; one that is not there yet is empty.
+    /// Reads the file; a missing file counts as empty.
     ///
     /// # Errors
     /// If it cannot be read, or has a line that no command writes.
@@ -58,10 +58,10 @@ impl Counter {
         begun.filter_map(move |(of, attempt)| (of == task).then_some(*attempt))
     }
 
-    /// No attempt began or ended twice, and none ended that had not begun.
+    /// Checks that no attempt began or ended twice, and that none ended without a start.
     ///
     /// # Errors
-    /// The first one that did.
+    /// The first attempt that did.
     pub fn check(&self) -> Result<(), String> {
         for (lines, what) in [(&self.begun, "began"), (&self.ended, "ended")] {
             let twice = lines.iter().find(|(_, count)| **count > 1);

@@ -8,20 +8,20 @@ use crate::crash::counter::Counter;
 use crate::crash::plan::{Kind, Plan};
 use crate::crash::victim::{Seen, Zeph};
 
-/// The name of every run: each has a database of its own.
+/// The name of every run: each run has its own database.
 pub const RUN: &str = "story";
 
-/// How a task stands.
+/// The state of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskNow {
-    /// The word for its state.
+    /// The name of its state in the JSON output.
     pub state: String,
     /// How many attempts were started.
     pub attempts: u64,
 }
 
 impl TaskNow {
-    /// Whether this is how it stays.
+    /// Whether the state is final.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(
@@ -31,16 +31,16 @@ impl TaskNow {
     }
 }
 
-/// How a run stands in its database.
+/// The state of a run according to its database.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
-    /// The word for its state.
+    /// The name of its state in the JSON output.
     pub state: String,
-    /// Whether it can go on.
+    /// Whether the run has not ended.
     pub is_open: bool,
     /// Its tasks.
     pub tasks: BTreeMap<String, TaskNow>,
-    /// Its open questions: number, task, what they are about.
+    /// Its open questions: number, task, and kind of question.
     pub questions: Vec<(u64, String, String)>,
 }
 
@@ -68,7 +68,7 @@ impl Standing {
         })
     }
 
-    /// The tasks that had an attempt at work.
+    /// The tasks with a running attempt.
     pub fn at_work(&self) -> impl Iterator<Item = &str> {
         let tasks = self.tasks.iter();
         let busy = tasks.filter(|(_, now)| matches!(now.state.as_str(), "running" | "canceling"));
@@ -76,19 +76,19 @@ impl Standing {
     }
 }
 
-/// What was said and seen of a run so far.
+/// The results of a run that the binary has printed or stored so far.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     told: BTreeMap<String, &'static str>,
     over: BTreeMap<String, TaskNow>,
     records: u64,
     head: Option<String>,
-    /// How often the interrupted attempts of tasks that run at most once were allowed to run again.
+    /// How often a person allowed another attempt after an interrupted attempt of an at-most-once task.
     pub allowances: u64,
 }
 
 impl Ledger {
-    /// Takes in what a process printed: whoever read that was told.
+    /// Reads the output of a process. A printed result is acknowledged, and must not be lost.
     pub fn hear(&mut self, seen: &Seen) {
         for line in &seen.lines {
             if let Some((task, state)) = told(line) {
@@ -97,12 +97,12 @@ impl Ledger {
         }
     }
 
-    /// Compares everything that is known with what is stored; `None` if there is no run yet.
+    /// Compares all acknowledged results with the store; `None` if the run does not exist yet.
     ///
     /// # Errors
-    /// The first broken promise.
+    /// The first acknowledged result that the store contradicts.
     pub fn check(&mut self, zeph: &Zeph, plan: &Plan) -> Result<Option<Standing>, String> {
-        // Read first: commands that outlived the engine go on writing.
+        // The counter file is read first, because commands that outlived the engine still append to it.
         let counter = Counter::read(&zeph.counter())?;
         counter.check()?;
         let shown = zeph.call(&["show", RUN, "--json"])?;
@@ -120,7 +120,7 @@ impl Ledger {
         Ok(Some(standing))
     }
 
-    /// Without a run nothing can have been said or done.
+    /// Without a run, no result may be acknowledged and no command may have run.
     fn check_nothing(
         &self,
         zeph: &Zeph,
@@ -144,7 +144,7 @@ impl Ledger {
         Ok(None)
     }
 
-    /// What was told, and what was over, is still so.
+    /// Checks that acknowledged and final states are unchanged.
     fn check_kept(&self, standing: &Standing) -> Result<(), String> {
         for (task, state) in &self.told {
             let now = standing.tasks.get(task).map(|now| now.state.as_str());
@@ -161,7 +161,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// No command ran that the journal does not know, and what is completed ran to its end.
+    /// Checks that the journal has every command that ran, and that the command of a completed task ended.
     fn check_counter(
         &self,
         standing: &Standing,
@@ -198,7 +198,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// The journal is sound, and went on from where it was.
+    /// Checks the journal's integrity, and that it extends the journal of the last check.
     fn check_journal(&mut self, zeph: &Zeph, json: &Value) -> Result<(), String> {
         let records = json["records"].as_u64().unwrap_or_default();
         if records < self.records {
@@ -223,7 +223,7 @@ impl Ledger {
     }
 }
 
-/// The task that a line says is over, and its state. Knows the lines for people and the JSON ones.
+/// The task whose end a line reports, and its state. Reads both the text and the JSON output.
 fn told(line: &str) -> Option<(String, &'static str)> {
     if line.starts_with('{') {
         let json: Value = serde_json::from_str(line).ok()?;

@@ -1,8 +1,8 @@
-//! Crashes of the real binary: it is killed at random moments, and what it left is checked.
+//! Crashes of the real binary: it is killed at random moments, and then its database is checked.
 //!
 //! A [`trial`] is one run of a random [`plan`], killed and resumed until it ends. Each command of the
-//! plan writes down that it began and that it came to its end ([`counter`]); the [`ledger`] compares
-//! that with what the binary said, before it was killed and ever since. [`victim`] is the binary.
+//! plan appends its start and its end to a file ([`counter`]); the [`ledger`] compares that file with
+//! everything that the binary has printed and stored. [`victim`] is the binary's process.
 
 pub mod binary;
 

@@ -5,33 +5,33 @@ use std::fmt::Write as _;
 use crate::crash::counter::VARIABLE;
 use crate::rng::Rng;
 
-/// What a task does.
+/// The kind of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Ends at once.
     Quick,
     /// Takes some milliseconds, so that a kill can cut it.
     Slow,
-    /// Its first attempt fails, and is retried.
+    /// Its first attempt fails; the second succeeds.
     Flaky,
-    /// Slow, and must not be repeated unasked.
+    /// Slow, with effect class `at_most_once`.
     Once,
-    /// Fails, and the run goes on.
+    /// Fails, and the run tolerates it.
     Fails,
-    /// Fails, and a value stands in.
+    /// Fails, and completes with a substitute value.
     Substituted,
     /// A question with a default.
     Asks,
-    /// A question that somebody has to answer.
+    /// A question without a default.
     AsksForEver,
-    /// Needs an approval, which comes by default.
+    /// Needs an approval, which is given by default.
     Approved,
     /// Does nothing.
     Milestone,
 }
 
 impl Kind {
-    /// Whether a command runs, so that the counter file tells of it.
+    /// Whether the task runs a command, so that the counter file has its attempts.
     #[must_use]
     pub const fn is_command(self) -> bool {
         !matches!(self, Self::Asks | Self::AsksForEver | Self::Milestone)
@@ -41,16 +41,16 @@ impl Kind {
 /// How a task ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// With a result of its own or the one that stands in.
+    /// With its own result or a substitute.
     Completed,
     /// After its last attempt.
     Failed,
-    /// Because of those that it needs.
+    /// Because of its dependencies.
     Skipped,
 }
 
 impl End {
-    /// The word for it in JSON.
+    /// The name of the state in the JSON output.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -66,16 +66,16 @@ impl End {
 pub struct Job {
     /// Its name.
     pub name: String,
-    /// What it does.
+    /// Its kind.
     pub kind: Kind,
-    /// Those before it that it needs.
+    /// The indices of its dependencies, all smaller than its own.
     pub needs: Vec<usize>,
-    /// Whether it starts whatever became of them.
+    /// Whether its trigger is `all_done`.
     pub after_all: bool,
     millis: u64,
 }
 
-/// A plan: some tasks, each needing only earlier ones.
+/// A plan: tasks that depend only on earlier ones.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The tasks.
@@ -84,11 +84,11 @@ pub struct Plan {
     lane: Option<u64>,
 }
 
-/// The answer that questions get, and that their tasks have as a value.
+/// The answer to every question, and so the output of its task.
 pub const ANSWER: &str = "blue";
 
 impl Plan {
-    /// A plan out of the stream.
+    /// Draws a random plan.
     pub fn draw(rng: &mut Rng) -> Self {
         const KINDS: [(Kind, u64); 10] = [
             (Kind::Quick, 30),
@@ -127,7 +127,7 @@ impl Plan {
     pub fn to_toml(&self) -> String {
         let mut text = format!("max_parallel = {}\n", self.max_parallel);
         if let Some(capacity) = self.lane {
-            // Writing into a text cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = writeln!(text, "[lanes]\nnarrow = {capacity}");
             text.push_str("[defaults]\nlanes = [\"narrow\"]\n");
         }
@@ -143,7 +143,7 @@ impl Plan {
         text
     }
 
-    /// How each task ends, if nobody cancels it.
+    /// How each task ends without a cancellation.
     #[must_use]
     pub fn ends(&self) -> Vec<End> {
         let mut ends: Vec<End> = Vec::with_capacity(self.jobs.len());
@@ -158,7 +158,7 @@ impl Plan {
         ends
     }
 
-    /// The task of that name and all that depend on it.
+    /// The task of that name and everything downstream of it.
     #[must_use]
     pub fn cone(&self, name: &str) -> Vec<&str> {
         let mut inside = vec![false; self.jobs.len()];
@@ -177,14 +177,14 @@ impl Plan {
     }
 }
 
-/// What the task at a place needs: a chain, a fan, diamonds, a random graph, or nothing.
+/// The dependencies of the task at an index: of a chain, a fan, diamonds, a random graph, or none.
 fn needs(shape: u64, at: usize, count: usize, rng: &mut Rng) -> Vec<usize> {
     match shape {
         0 => at.checked_sub(1).into_iter().collect(),
         1 if at == 0 => Vec::new(),
         1 if at + 1 == count => (1..at).chain((at == 1).then_some(0)).collect(),
         1 => vec![0],
-        // One, three side by side, one, three side by side.
+        // One task, three parallel tasks, one task, and so on.
         2 => match at % 4 {
             0 => (at.saturating_sub(3)..at).collect(),
             within => vec![at - within],

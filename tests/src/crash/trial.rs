@@ -12,12 +12,12 @@ use crate::crash::plan::{ANSWER, Kind, Plan};
 use crate::crash::victim::{Fate, Seen, Zeph, furnish};
 use crate::rng::Rng;
 
-/// More rounds than any run needs: one that takes them goes round in circles.
+/// More rounds than any run needs; a run that reaches this limit makes no progress.
 const MOST_ROUNDS: u64 = 100;
-/// As long as any command of a plan takes, and some more.
+/// Longer than any command of a plan takes.
 const LONGEST_COMMAND: Duration = Duration::from_millis(150);
 
-/// What was done.
+/// Counts over all trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AttemptCounts {
     /// Runs.
@@ -28,9 +28,9 @@ pub struct AttemptCounts {
     pub kills: u64,
     /// Processes that resumed a run.
     pub resumes: u64,
-    /// Attempts that were at work when their engine was killed.
+    /// Attempts that were running when their engine was killed.
     pub interrupted: u64,
-    /// Attempts above the first, retries apart.
+    /// Attempts beyond the planned ones, that is without the planned retries.
     pub reruns: u64,
     /// Answers and cancellations from a second process.
     pub requests: u64,
@@ -48,10 +48,10 @@ impl AddAssign for AttemptCounts {
     }
 }
 
-/// Plays the story of a seed in a folder of its own, with at most so many kills.
+/// Runs the trial of a seed in its own folder, with at most `most_kills` kills.
 ///
 /// # Errors
-/// The first broken promise, with what was done before it.
+/// The first failed check, with the commands and kills before it.
 pub fn play(
     binary: &Path,
     folder: PathBuf,
@@ -80,14 +80,14 @@ pub fn play(
     }
 }
 
-/// How a story is told.
+/// The settings of one trial.
 #[derive(Clone, Copy, Debug)]
 struct Temper {
-    /// How often it is killed, if it lives that long.
+    /// The number of kills, if the run does not end before.
     kills: u64,
-    /// Killed while it starts and recovers, again and again.
+    /// Whether the engine is killed during each start and recovery.
     is_storm: bool,
-    /// Somebody cancels something.
+    /// Whether a second process cancels tasks or the run.
     has_cancels: bool,
 }
 
@@ -102,7 +102,7 @@ impl Temper {
     }
 }
 
-/// What somebody asked to be cancelled.
+/// The cancellations that were requested.
 #[derive(Clone, Debug, Default)]
 struct Canceled {
     /// Tasks that may end in another way than the plan says.
@@ -137,7 +137,7 @@ impl Trial {
                 return self.epilogue(&standing);
             }
             match seen.code {
-                // Killed, or at rest because only questions are left.
+                // Killed, or waiting because only questions are left.
                 None => {}
                 Some(5) => self.answer_all(&standing)?,
                 Some(code) => {
@@ -188,10 +188,10 @@ impl Trial {
         Ok(seen)
     }
 
-    /// When the next process dies, and who interferes.
+    /// Draws the moment of the next kill, and the command of a second process.
     fn fate(&mut self) -> Fate {
         let rng = &mut self.rng;
-        // There is nothing to recover before the first line.
+        // Before the first line of output there is no run to recover.
         let is_storm = self.temper.is_storm && self.standing.is_some();
         let early = is_storm || rng.percent(35);
         let lines = if early {
@@ -217,7 +217,7 @@ impl Trial {
         }
     }
 
-    /// A command for a second process; nothing if there is nothing to say.
+    /// A command for a second process; empty for none.
     fn interference(&mut self) -> Vec<String> {
         let Some(standing) = &self.standing else {
             return Vec::new();
@@ -244,7 +244,7 @@ impl Trial {
         words.into_iter().chain(["--json".to_owned()]).collect()
     }
 
-    /// The words that answer a question.
+    /// The arguments that answer a question.
     fn answer(&mut self, id: u64, about: &str) -> Vec<String> {
         let text = match about {
             "work" => ANSWER,
@@ -259,7 +259,7 @@ impl Trial {
             .to_vec()
     }
 
-    /// A request that was accepted is not lost.
+    /// Notes an accepted request, which must not be lost.
     fn note_request(&mut self, fate: &Fate, beside: &Seen) -> Result<(), String> {
         self.attempt_counts.requests += 1;
         let delivery = beside.json()["delivery"]
@@ -298,7 +298,7 @@ impl Trial {
         }
     }
 
-    /// A resumed run names exactly the attempts that were cut.
+    /// Checks that a resumed run reports exactly the attempts that the kill interrupted.
     fn check_report(&self, seen: &Seen) -> Result<(), String> {
         let Some(standing) = &self.standing else {
             return Ok(());
@@ -322,7 +322,7 @@ impl Trial {
         }
     }
 
-    /// The run rests: somebody answers what is asked, without any engine alive.
+    /// Answers all open questions while no engine is running.
     fn answer_all(&mut self, standing: &Standing) -> Result<(), String> {
         if standing.questions.is_empty() {
             return Err("the run waits, but nothing is asked".to_owned());
@@ -342,7 +342,7 @@ impl Trial {
         Ok(())
     }
 
-    /// The run has ended: every task as it must, and nothing happens any more.
+    /// Checks the ended run: the end of every task, and that a further `resume` starts no command.
     fn epilogue(&mut self, standing: &Standing) -> Result<(), String> {
         for (job, end) in self.plan.jobs.iter().zip(self.plan.ends()) {
             let Some(now) = standing.tasks.get(&job.name) else {
@@ -373,7 +373,7 @@ impl Trial {
             };
             self.attempt_counts.reruns += now.attempts.saturating_sub(planned);
         }
-        // Commands that outlived their engine come to their end; none begins.
+        // Commands that outlived their engine may still end; none may start.
         thread::sleep(LONGEST_COMMAND);
         let before = Counter::read(&self.zeph.counter())?;
         let again = self.zeph.call(&["resume", RUN, "--rerun-interrupted"])?;

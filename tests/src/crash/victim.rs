@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::crash::counter::VARIABLE;
 
-/// How long a process may say nothing before it counts as hanging.
+/// How long a process may print nothing before it counts as hanging.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary and the folder in which a run takes place.
@@ -26,29 +26,29 @@ pub struct Zeph {
 /// When a process is killed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
-    /// After so many lines on its stdout.
+    /// The number of stdout lines before the kill.
     pub lines: usize,
-    /// And then so much time.
+    /// The delay after those lines.
     pub delay: Duration,
-    /// What a second process is told to do in between; nothing if empty.
+    /// The arguments of a second process that starts before the delay; empty for none.
     pub beside: Vec<String>,
 }
 
-/// What came of a process.
+/// The output and the exit code of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// The whole lines of its stdout, also those that were read after its death.
+    /// The complete lines of its stdout, with those that were read after the kill.
     pub lines: Vec<String>,
     /// Its stderr.
     pub stderr: String,
     /// Its exit code, unless it was killed.
     pub code: Option<i32>,
-    /// What came of the second process.
+    /// The same for the second process.
     pub beside: Option<Box<Seen>>,
 }
 
 impl Seen {
-    /// The last line of stdout as JSON; null if it is none.
+    /// The last line of stdout as JSON; null if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         let last = self.lines.last().map_or("", String::as_str);
@@ -63,7 +63,7 @@ impl Zeph {
         self.folder.join("counter")
     }
 
-    /// Runs a command to its end.
+    /// Runs a command until it ends.
     ///
     /// # Errors
     /// If it cannot be started, or hangs.
@@ -72,7 +72,7 @@ impl Zeph {
         self.live(&words, None)
     }
 
-    /// Runs a command until it ends or its fate comes.
+    /// Runs a command until it ends or is killed.
     ///
     /// # Errors
     /// If it cannot be started, or hangs.
@@ -114,7 +114,7 @@ impl Zeph {
     }
 }
 
-/// Lets time pass; a sleep alone is too coarse for the short ones.
+/// Waits. The last two milliseconds are a busy loop, because `sleep` is too coarse for short delays.
 fn pass(time: Duration) {
     let start = Instant::now();
     if let Some(most) = time.checked_sub(Duration::from_millis(2)) {
@@ -149,7 +149,7 @@ impl Process {
         thread::spawn(move || {
             let mut out = BufReader::new(out);
             let mut line = Vec::new();
-            // What has no line end was cut by the kill: nobody was told.
+            // The kill can cut the last line; a line without its end does not count as acknowledged.
             while out.read_until(b'\n', &mut line).is_ok() && line.pop() == Some(b'\n') {
                 if send
                     .send(String::from_utf8_lossy(&line).into_owned())
@@ -162,7 +162,7 @@ impl Process {
         });
         let stderr = thread::spawn(move || {
             let mut text = Vec::new();
-            // What could be read is enough for a message.
+            // A part of stderr is enough for a message.
             let _ = err.read_to_end(&mut text);
             String::from_utf8_lossy(&text).into_owned()
         });
@@ -174,7 +174,7 @@ impl Process {
         })
     }
 
-    /// Takes the next line; false when there will be none.
+    /// Reads the next line; false at the end of the output.
     fn next(&mut self, seen: &mut Seen) -> Result<bool, String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => {
@@ -194,7 +194,7 @@ impl Process {
     }
 
     fn kill(&mut self) {
-        // It may have ended by itself; then its exit code tells.
+        // A process that has already ended cannot be killed; its exit code shows that.
         let _ = self.child.kill();
     }
 
@@ -212,7 +212,7 @@ impl Process {
         Err(format!("{} hangs after it has said all", self.what))
     }
 
-    /// Reads the rest and waits.
+    /// Reads the rest of the output and waits for the process.
     fn end(mut self, seen: &mut Seen) -> Result<(), String> {
         while self.next(seen)? {}
         let status = self.ended()?;
@@ -225,10 +225,10 @@ impl Process {
     }
 }
 
-/// A folder for a run, with its plan.
+/// Creates a folder for a run, with its plan file.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If it cannot be created.
 pub fn furnish(folder: &Path, plan: &str) -> Result<(), String> {
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(folder.join("plan.toml"), plan))

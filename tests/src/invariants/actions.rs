@@ -1,4 +1,4 @@
-//! Actions: exactly those that follow from the saved records.
+//! Actions: the scheduler returns exactly the actions that follow from the saved records.
 
 use zeph_scheduler::Action;
 
@@ -6,10 +6,10 @@ use crate::audit::Expected;
 use crate::hold;
 use crate::violation::Check;
 
-/// One start for a `Started`, one cancel for an attempt that the engine ends, and none for others.
+/// Checks for one start per `Started` record, one cancel per attempt that the engine ends, and no others.
 ///
 /// # Errors
-/// If an action is missing, or is one too many.
+/// If an action is missing or surplus.
 pub fn inv_10_actions(expected: &Expected, actions: &[Action]) -> Check {
     let is_ask = |action: &&Action| matches!(action, Action::Ask { .. });
     let others: Vec<Action> = actions.iter().filter(|a| !is_ask(a)).copied().collect();

@@ -23,9 +23,9 @@ pub(super) fn inv_04_nothing_committed_is_lost(journal: &[Entry], recovered: &Sn
     Ok(())
 }
 
-/// The model, which knows no journal, stood there when the last batch was taken. Together with the
-/// comparison after `Resume` this holds that a crash leads nowhere that a run without one, in which
-/// the attempts in flight were lost, would not reach.
+/// Compares the recovered run with the model, which has no journal, as it was at the last saved batch.
+/// Together with the comparison after `Resume` this shows that a crash only loses the attempts in flight:
+/// a run without a crash that loses the same attempts reaches the same state.
 pub(super) fn inv_15_crash_adds_only_attempts(recovered: &Snapshot, model: &Model) -> Check {
     hold!(
         model.run_state() == recovered.run && model.awaits_resume(),

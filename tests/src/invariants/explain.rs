@@ -90,7 +90,7 @@ fn pending(
         .filter(|parent| !after.states[parent.index()].is_end())
         .collect();
     if open.is_empty() {
-        // Only before the start does nobody look at it.
+        // Before the run starts, its triggers are not evaluated.
         return model.phase() == Phase::New && *said == Explanation::Held(Held::Asleep);
     }
     let count = u32::try_from(open.len()).unwrap_or(u32::MAX);
@@ -151,7 +151,7 @@ fn ended(facts: &Facts, after: &Snapshot, model: &Model, task: TaskId, said: &Ex
         Some(EndingWhy::Abort(first)) => Some(first),
         Some(EndingWhy::Cancel | EndingWhy::Timeout) | None => None,
     };
-    // Each link is a parent that spoiled the one before it; the last may be the task that aborted.
+    // Each task is the parent that caused the skip of the task before it, or the task that aborted the run.
     because.windows(2).all(|pair| {
         let upstream = matches!(
             after.states[pair[0].index()],

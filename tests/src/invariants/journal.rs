@@ -1,4 +1,4 @@
-//! Journal: the fold of it, its summary and its bytes.
+//! Journal: its replay, its summary and its encoding.
 
 use zeph_graph::wire::{decode, encode};
 use zeph_graph::{Entry, Record, RunState};
@@ -8,10 +8,10 @@ use crate::audit::Audit;
 use crate::hold;
 use crate::violation::Check;
 
-/// The fold of the journal equals the live machine.
+/// The replay of the journal equals the live scheduler.
 ///
 /// # Errors
-/// If it does not.
+/// If they differ.
 pub fn inv_14_fold(folded: &Snapshot, live: &Snapshot) -> Check {
     hold!(
         folded == live,
@@ -22,7 +22,7 @@ pub fn inv_14_fold(folded: &Snapshot, live: &Snapshot) -> Check {
     Ok(())
 }
 
-/// Exactly one terminal record a task, and the last record tells the end that the counts imply.
+/// Each task has exactly one terminal record, and the last record has the end that the counts imply.
 ///
 /// # Errors
 /// If a task has none or two, or the counts do not add up.
@@ -65,10 +65,10 @@ pub fn inv_13_summary(journal: &[Entry], last: &Snapshot) -> Check {
     Ok(())
 }
 
-/// What run and tasks have spent and hold is the sum of what the records say.
+/// The accounts of the run and its tasks equal the sums over the records.
 ///
 /// # Errors
-/// If it is not.
+/// If they differ.
 pub fn inv_24_accounts(snapshot: &Snapshot, audit: &Audit) -> Check {
     let told = audit.accounts();
     hold!(
@@ -82,10 +82,10 @@ pub fn inv_24_accounts(snapshot: &Snapshot, audit: &Audit) -> Check {
     Ok(())
 }
 
-/// Every record survives the wire.
+/// Every record is equal after encoding and decoding.
 ///
 /// # Errors
-/// If one comes back different, or not at all.
+/// If a decoded record differs, or cannot be decoded.
 pub fn inv_21_wire(journal: &[Entry]) -> Check {
     for entry in journal {
         let text = encode(&entry.record);

@@ -1,7 +1,7 @@
-//! Invariants: one function each, by number and name, over what can be seen after an event.
+//! Invariants: one function each, by number and name, over the observable state after an event.
 //!
-//! Numbers 1 to 18 are those of the list of scheduler invariants. Those that are about the journal as
-//! a text (8, 12, 16 and parts of others) are held by the [`audit`](crate::audit).
+//! Numbers 1 to 18 are those of the list of scheduler invariants. The [`audit`](crate::audit) checks those
+//! about the sequence of journal records (8, 12, 16 and parts of others).
 
 mod actions;
 mod crash;
@@ -22,31 +22,31 @@ use crate::facts::Facts;
 use crate::model::Model;
 use crate::violation::Check;
 
-/// What can be seen after something has happened.
+/// The observable state after a call.
 #[derive(Debug)]
 pub struct View<'a> {
     /// Graph and policy.
     pub facts: &'a Facts,
-    /// The state before it.
+    /// The state before the call.
     pub before: &'a Snapshot,
-    /// The state after it.
+    /// The state after the call.
     pub after: &'a Snapshot,
-    /// The machine after it.
+    /// The scheduler after the call.
     pub machine: &'a Scheduler,
-    /// The model after it.
+    /// The model after the call.
     pub model: &'a Model,
-    /// What happened.
+    /// The call.
     pub what: &'a Call,
-    /// What the machine said to it.
+    /// The scheduler's reply.
     pub said: Said,
     /// Whether a timer was due at the input's time.
     pub timers_due: bool,
 }
 
-/// All that must hold after an input.
+/// Checks all invariants of a call.
 ///
 /// # Errors
-/// The first invariant that does not.
+/// The first invariant that does not hold.
 pub fn after_input(view: &View<'_>) -> Check {
     standing(view.facts, view.after, view.machine, view.model)?;
     state::inv_03_ends_are_final(view.before, view.after)?;
@@ -57,10 +57,10 @@ pub fn after_input(view: &View<'_>) -> Check {
     scope::inv_23_patches_append(view)
 }
 
-/// All that must hold after a batch was taken.
+/// Checks all invariants after a batch was taken.
 ///
 /// # Errors
-/// The first invariant that does not.
+/// The first invariant that does not hold.
 pub fn after_step(
     facts: &Facts,
     before: &Snapshot,
@@ -72,10 +72,10 @@ pub fn after_step(
     state::inv_03_ends_are_final(before, after)
 }
 
-/// All that must hold when a machine has been recovered.
+/// Checks all invariants of a recovered scheduler.
 ///
 /// # Errors
-/// The first invariant that does not.
+/// The first invariant that does not hold.
 pub fn after_crash(facts: &Facts, journal: &[Entry], recovered: &Snapshot, model: &Model) -> Check {
     state::inv_01_dependencies_satisfied(facts, recovered)?;
     state::inv_02_lanes_within_capacity(facts, recovered)?;

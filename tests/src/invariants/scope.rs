@@ -28,7 +28,7 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
         )
         | None => false,
     };
-    // A report of the current attempt counts; what it writes through a door may be refused.
+    // A report or a note of the current attempt must be accepted; other calls may be refused.
     let is_report = matches!(view.what, Call::Input(_) | Call::Note { .. });
     let fine = if current {
         !is_report || view.said == Said::Accepted
@@ -45,7 +45,7 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
     Ok(())
 }
 
-/// The attempt that says something, if one does.
+/// The attempt that makes the call, if it comes from an attempt.
 fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
     match *what {
         Call::Input(
@@ -72,7 +72,7 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
     }
 }
 
-/// What is stale changes nothing; only timers that are due may.
+/// A stale or rejected call changes nothing; only due timers may change the state.
 pub(super) fn inv_13_records_explained(view: &View<'_>) -> Check {
     let idle = matches!(view.what, Call::Input(Input::Tick | Input::Quota(_)));
     let no_effect = idle || view.said.changes_nothing();
@@ -87,7 +87,7 @@ pub(super) fn inv_13_records_explained(view: &View<'_>) -> Check {
     Ok(())
 }
 
-/// After a cancel everything in its scope has ended or is being stopped, in that one step.
+/// After a cancel every task in its scope has ended or is being stopped, in the same step.
 pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
     let Call::Input(Input::Cancel(scope)) = *view.what else {
         return Ok(());
@@ -107,7 +107,7 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
         let state = view.after.states[task.index()];
         let stopping = match state {
             TaskState::Canceling { why, .. } => {
-                // What was being stopped already ends with the run.
+                // An attempt that was already being stopped keeps its reason when the run ends.
                 matches!(why, CutWhy::Cancel(_)) || view.model.ending().is_some()
             }
             TaskState::Pending
@@ -131,7 +131,7 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
     Ok(())
 }
 
-/// An input about one task changes that task and what depends on it, unless it aborts the run.
+/// An input about one task changes only that task and its descendants, unless it aborts the run.
 pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
     if view.timers_due || view.model.ending().is_some() {
         return Ok(());
@@ -176,7 +176,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
         .zip(&view.after.states)
         .enumerate()
     {
-        // A grace or time-out of zero fires in the same step, but only in the cone, too.
+        // A grace or time-out of zero fires in the same step, also only for the task and its descendants.
         hold!(
             at == root.index() || below[at] || old == new,
             18,
@@ -188,7 +188,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
     Ok(())
 }
 
-/// What goes through a door moves no task that is there; a patch adds its tasks behind them.
+/// A call of the attempt API changes no existing task; a patch appends its tasks.
 pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
     let added = match view.said {
         Said::Added(first, tasks) => {

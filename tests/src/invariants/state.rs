@@ -98,7 +98,7 @@ pub(super) fn inv_02_lanes_within_capacity(facts: &Facts, snapshot: &Snapshot) -
     Ok(())
 }
 
-/// Counts the states; substitutes are the model's to count.
+/// Counts the tasks by state; the number of substitutes is checked by the model.
 fn recount(snapshot: &Snapshot) -> Counts {
     let mut counts = Counts {
         substituted: snapshot.counts.substituted,
@@ -142,10 +142,10 @@ pub(super) fn inv_03_ends_are_final(before: &Snapshot, after: &Snapshot) -> Chec
     Ok(())
 }
 
-/// Live timers are exactly those that the states call for, and the deadline is the first of them.
+/// The live timers are exactly those that the states require, and the deadline is the first of them.
 ///
 /// # Errors
-/// If there is one too many or too few, or one at the wrong time.
+/// If a timer is missing, surplus or at the wrong time.
 pub fn inv_07_timers(snapshot: &Snapshot, machine: &Scheduler, model: &Model) -> Check {
     let expected = model.timers();
     hold!(
@@ -156,7 +156,7 @@ pub fn inv_07_timers(snapshot: &Snapshot, machine: &Scheduler, model: &Model) ->
         snapshot.timers
     );
     let first = expected.first().map(|&(at, _)| at);
-    // The end of time never comes.
+    // A timer at `Timestamp::MAX` never fires, so it is not a deadline.
     let first = first.filter(|&at| at < Timestamp::MAX);
     let deadline = if model.is_asleep() { None } else { first };
     hold!(

@@ -1,4 +1,4 @@
-//! Agree: compares the scheduler with the model, and takes over the choices that the scheduler may make.
+//! Agree: compares the scheduler with the model, and adopts the choices that the scheduler is free to make.
 
 use zeph_graph::{Attempt, RunState, SkipWhy, TaskId, TaskState};
 use zeph_scheduler::{OpenQuestion, Scheduler, Snapshot};
@@ -6,10 +6,10 @@ use zeph_scheduler::{OpenQuestion, Scheduler, Snapshot};
 use super::{Gone, Model, Phase, Stand, Until};
 
 impl Model {
-    /// Compares states, attempt_counts and the run with the machine's.
+    /// Compares the states, the attempt counts and the run with the scheduler's.
     ///
     /// # Errors
-    /// The first difference, in words.
+    /// A description of the first difference.
     pub fn agree(&mut self, snapshot: &Snapshot, machine: &Scheduler) -> Result<(), String> {
         for task in self.ids() {
             let state = snapshot.states[task.index()];
@@ -134,7 +134,7 @@ impl Model {
         }
     }
 
-    /// Where the run stands, for people.
+    /// The state of the run.
     #[must_use]
     pub fn run_state(&self) -> RunState {
         let any = |want: fn(Stand) -> bool| self.lives.iter().any(|life| want(life.stand));

@@ -9,16 +9,16 @@ use super::{Life, Model, Stand};
 use crate::call::Said;
 use crate::facts::Facts;
 
-/// What a task has spent and holds.
+/// The settled and the open reservations of a task.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TaskBudget {
-    // One for each call that is over, as it was settled.
+    // The amounts of settled reservations.
     paid: Vec<Spend>,
     held: Vec<(ReservationId, Spend)>,
 }
 
 impl TaskBudget {
-    /// The attempt is over: what it held is spent.
+    /// Settles every open reservation at its full amount, because the attempt has ended.
     pub(super) fn pay_up(&mut self) {
         self.paid.extend(self.held.drain(..).map(|(_, most)| most));
     }
@@ -41,12 +41,12 @@ impl TaskBudget {
     }
 }
 
-/// What a limit leaves, if there is one.
+/// The rest of a limit; `None` for no limit.
 fn left_of(limit: Option<u64>, used: u64) -> Option<u64> {
     limit.map(|limit| limit.saturating_sub(used))
 }
 
-/// The smaller one of two limits that need not be there.
+/// The smaller of two optional limits.
 fn tighter(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -149,7 +149,7 @@ impl Model {
         }
     }
 
-    /// `grown` is what the patch makes of the graph, if there is nothing wrong with it.
+    /// Applies a patch. `grown` is the facts after the patch; `None` if the patch is invalid.
     pub(super) fn amend(
         &mut self,
         task: TaskId,
@@ -175,7 +175,7 @@ impl Model {
         Said::Added(TaskId::from_index(known), tasks as u32 - known)
     }
 
-    /// Compares all that is about spending and growing with the machine's.
+    /// Compares budgets, reservations and growth with the scheduler's.
     pub(super) fn agree_on_attempt_calls(&self, snapshot: &Snapshot) -> Result<(), String> {
         let differ = |what: &str, its: &dyn std::fmt::Debug, mine: &dyn std::fmt::Debug| {
             Err(format!("{what}: {its:?}, the model says {mine:?}"))

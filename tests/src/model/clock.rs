@@ -7,7 +7,7 @@ use zeph_scheduler::{Timer, TimerKind};
 
 use super::{Model, Phase, Stand, Until};
 
-/// The stretches of time during which a clock ran.
+/// The intervals during which a clock ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stretches {
     over: Vec<(u64, u64)>,
@@ -26,7 +26,7 @@ impl Stretches {
         }
     }
 
-    /// When the budget is used up, if the clock runs.
+    /// When the time limit expires, if the clock runs.
     fn due(&self, limit: Duration) -> Option<u64> {
         let from = self.open?;
         let limit = later(0, limit);
@@ -40,7 +40,7 @@ impl Stretches {
 
 const END: u64 = Timestamp::MAX.as_micros();
 
-/// That moment plus that duration, in whole microseconds rounded up, at most the end of time.
+/// A timestamp plus a duration, rounded up to whole microseconds, at most `Timestamp::MAX`.
 pub(super) fn later(from: u64, by: Duration) -> u64 {
     let nanos = by.as_nanos();
     let micros = nanos / 1_000 + u128::from(!nanos.is_multiple_of(1_000));
@@ -48,7 +48,7 @@ pub(super) fn later(from: u64, by: Duration) -> u64 {
 }
 
 impl Model {
-    /// Starts and stops every clock as the states say.
+    /// Starts and stops every clock according to the states.
     pub(super) fn wind(&mut self) {
         self.wind_at(self.now);
     }
@@ -72,7 +72,7 @@ impl Model {
         }
     }
 
-    /// Every live timer with a known time, by time; a back-off that is not known yet is left out.
+    /// Every live timer, ordered by time, without back-offs whose end is not known yet.
     #[must_use]
     pub fn timers(&self) -> Vec<(Timestamp, Timer)> {
         let mut all = Vec::new();
@@ -128,7 +128,7 @@ impl Model {
         }
     }
 
-    /// How long a question waits for a person.
+    /// How long a question waits before its default is used; `None` for no limit.
     pub(super) fn patience(&self, task: TaskId, about: AskWhy) -> Option<Duration> {
         let rules = self.facts.rules(task);
         match about {

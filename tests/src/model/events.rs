@@ -1,4 +1,4 @@
-//! Events: what an input does in the model, and what time does.
+//! Events: the effects of calls and of timers in the model.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::call::{Call, Said};
 use crate::facts::Facts;
 
 impl Model {
-    /// Something happens. `asked` gives the task of a question's number, if the question is open;
-    /// `grown` what a patch makes of the graph, if there is nothing wrong with it.
+    /// Applies a call. `asked` returns the task of an open question; `grown` is the facts after a patch, or
+    /// `None` if the patch is invalid.
     pub fn event(
         &mut self,
         now: Timestamp,
@@ -137,7 +137,7 @@ impl Model {
             self.awaiting_resume = false;
             return self.start();
         }
-        // Nobody was at work since the journal's last record.
+        // No clock ran between the journal's last record and the resume.
         let last_at = self.last_at;
         let (phase, awaiting_resume) = (Phase::Suspended, self.awaiting_resume);
         self.phase = phase;
@@ -192,7 +192,7 @@ impl Model {
         true
     }
 
-    /// From here on nothing starts. False if that is so already.
+    /// Begins the early end of the run: no task starts any more. False if the run was already ending.
     pub(super) fn end_early(&mut self, why: EndingWhy) -> bool {
         if self.ending.is_some() {
             return false;
@@ -219,7 +219,7 @@ impl Model {
         any
     }
 
-    /// Looks at all tasks until no trigger decides anything any more.
+    /// Evaluates the triggers of all tasks until no task changes.
     fn follow(&mut self) {
         self.wind();
         let mut moved = self.phase != Phase::New && self.ending.is_none();
@@ -251,7 +251,7 @@ impl Model {
         true
     }
 
-    /// Nothing but a slot is missing.
+    /// Begins the work of a task whose trigger and approval are satisfied.
     pub(super) fn begin(&mut self, task: TaskId) {
         match self.facts.work(task) {
             Work::Action { .. } => self.queue(task),
@@ -272,7 +272,7 @@ impl Model {
         life.queued_at = self.events;
     }
 
-    /// The earliest timer that is due has its effect.
+    /// Fires the earliest due timer. False if none is due.
     fn fire_one(&mut self) -> bool {
         let first = self.timers().into_iter().next();
         let Some((_, timer)) =
@@ -311,7 +311,7 @@ impl Model {
         true
     }
 
-    /// The end of the run, or its rest, once nothing is left to wait for.
+    /// Ends the run when all tasks have ended, or suspends it when no attempt is in flight.
     fn close(&mut self) {
         if matches!(self.phase, Phase::New | Phase::Over(_)) {
             return;

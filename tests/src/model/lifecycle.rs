@@ -1,4 +1,4 @@
-//! Life: what the model remembers of each task and of the run.
+//! Lifecycle: the model's state of each task and of the run.
 
 use std::sync::Arc;
 
@@ -20,31 +20,31 @@ pub struct Model {
     pub(super) quota: u32,
     pub(super) now: u64,
     pub(super) clock: Stretches,
-    // When the last record was made that the run was recovered from.
+    // The time of the last record before the recovery.
     pub(super) last_at: u64,
-    // Counts events, to tell what became ready before what.
+    // The number of events, which orders the tasks by the time at which they became ready.
     pub(super) events: u64,
     pub(super) budget: Budget,
-    // The number of the last one.
+    // The number of the last reservation.
     pub(super) reservations: u32,
 }
 
-/// What the model remembers of one task.
+/// The model's state of one task.
 #[derive(Clone, Debug, Default)]
 pub struct Life {
-    /// Where it stands.
+    /// Its state.
     pub stand: Stand,
-    /// Attempts started.
+    /// The number of started attempts.
     pub attempts: u32,
-    /// Those that count against the retries.
+    /// The attempts that count against the retries.
     pub failures: u32,
-    /// Retries that people asked for.
+    /// Retries that a person requested.
     pub manual_retries: u32,
     /// Attempts lost or cut by a suspension.
     pub restarts: u32,
-    /// Attempts given up.
+    /// Abandoned attempts.
     pub abandoned: u32,
-    /// Whether its result stands in for one that failed.
+    /// Whether the task completed with a substitute value.
     pub substituted: bool,
     /// Whether a patch of it was accepted.
     pub has_proposed: bool,
@@ -53,32 +53,32 @@ pub struct Life {
     pub(super) purse: TaskBudget,
 }
 
-/// Where a task stands, in the model's words.
+/// The state of a task in the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stand {
-    /// Its parents have not decided yet.
+    /// Its trigger is undecided.
     #[default]
     Idle,
-    /// It could start.
+    /// It is ready.
     Queued,
-    /// This attempt runs since then.
+    /// This attempt has been running since this time.
     Working(u32, u64),
-    /// This attempt failed; the next waits.
+    /// This attempt failed; the next one waits for the back-off.
     Resting(u32, Until),
-    /// A person is asked since then.
+    /// A question has been open since this time.
     Asked(AskWhy, u64),
-    /// This attempt is being stopped since then.
+    /// This attempt has been stopping since this time.
     Stopping(u32, CutWhy, u64),
     /// It has ended.
     Gone(Gone),
 }
 
-/// When a back-off is over.
+/// The end of a back-off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// Then.
+    /// Exactly this time.
     Known(u64),
-    /// Somewhere in between, both included; the jitter decides.
+    /// Between these times, both included; the jitter decides.
     Between(u64, u64),
 }
 
@@ -89,31 +89,31 @@ pub enum Gone {
     Completed(Output),
     /// Without one.
     Failed(Fault),
-    /// Because of a parent.
+    /// Skipped because of a parent.
     Spoilt,
-    /// Because a person said no.
+    /// Skipped because a person refused the approval.
     Declined,
-    /// Because somebody or something stopped it.
+    /// Cancelled.
     Canceled(CancelWhy),
 }
 
-/// Where the run stands.
+/// The phase of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Before its start.
     New,
-    /// Going on.
+    /// Running.
     Live,
-    /// Coming to rest since then.
+    /// Suspending since this time.
     Suspending(u64),
-    /// At rest.
+    /// Suspended.
     Suspended,
-    /// Over.
+    /// Ended.
     Over(RunEnd),
 }
 
 impl Model {
-    /// A run that has not begun.
+    /// A run that has not started.
     #[must_use]
     pub fn new(facts: Arc<Facts>) -> Self {
         Self {
@@ -133,7 +133,7 @@ impl Model {
         }
     }
 
-    /// The process that drove the run is gone; its journal is read again.
+    /// Models a crash and the recovery from the journal, whose last record has this time.
     pub fn crash(&mut self, last_at: u64) {
         self.awaiting_resume = true;
         self.quota = u32::MAX;
@@ -141,19 +141,19 @@ impl Model {
         self.last_at = last_at;
     }
 
-    /// The facts that it goes by.
+    /// The current facts.
     #[must_use]
     pub const fn facts(&self) -> &Arc<Facts> {
         &self.facts
     }
 
-    /// What it remembers of a task.
+    /// The model's state of a task.
     #[must_use]
     pub fn life(&self, task: TaskId) -> &Life {
         &self.lives[task.index()]
     }
 
-    /// Where the run stands.
+    /// The phase of the run.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase
@@ -177,13 +177,13 @@ impl Model {
         self.ending
     }
 
-    /// Attempts in flight, those being stopped included.
+    /// The number of attempts in flight, including those that are being stopped.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.lives.iter().filter(|life| life.has_attempt()).count()
     }
 
-    /// Whether timers are asleep.
+    /// Whether no timer fires.
     #[must_use]
     pub const fn is_asleep(&self) -> bool {
         self.awaiting_resume || matches!(self.phase, Phase::New | Phase::Suspended | Phase::Over(_))
@@ -201,13 +201,13 @@ impl Life {
         matches!(self.stand, Stand::Working(..) | Stand::Stopping(..))
     }
 
-    /// Whether it has ended.
+    /// Whether the task has ended.
     #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self.stand, Stand::Gone(_))
     }
 
-    /// Whether it has ended with a result.
+    /// Whether the task has completed.
     #[must_use]
     pub const fn is_completed(&self) -> bool {
         matches!(self.stand, Stand::Gone(Gone::Completed(_)))

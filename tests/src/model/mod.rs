@@ -1,9 +1,9 @@
-//! Model: a naive reference of what a run does, written apart from the machine.
+//! Model: a naive reference implementation of a run, independent of the scheduler.
 //!
-//! No queues, no counters, no timer structure: every question is answered by looking at all tasks
-//! again. It predicts the state of each task, the live timers, the end of the run and which tasks may
-//! start; where the machine is free to choose (jitter, the number of a question, which of several
-//! spoilt parents is named) it accepts what is in range.
+//! The model has no queues, no counters and no timer structure: each query scans all tasks. It predicts the
+//! state of each task, the live timers, the end of the run and which tasks may start. Where the scheduler is
+//! free to choose (jitter, the number of a question, which of several failed parents is named), the model
+//! accepts every allowed value.
 
 mod lifecycle;
 

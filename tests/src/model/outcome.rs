@@ -1,4 +1,4 @@
-//! Outcome: what the end of an attempt and the answer of a person lead to in the model.
+//! Outcome: the effects of an attempt's end and of a person's answer in the model.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ impl Model {
         task.index() < self.lives.len()
     }
 
-    /// If an attempt of the task is in flight: why it is being stopped, if it is.
+    /// `None` if the task has no attempt in flight; otherwise why the attempt is being stopped, if it is.
     pub(super) fn attempt_of(&self, task: TaskId) -> Option<Option<CutWhy>> {
         match self.lives.get(task.index())?.stand {
             Stand::Working(..) => Some(None),
@@ -74,7 +74,7 @@ impl Model {
         InputOutcome::Accepted
     }
 
-    /// An attempt was stopped, given up or lost.
+    /// Ends an attempt that was stopped, abandoned or lost.
     pub(super) fn attempt_over(&mut self, task: TaskId, why: Option<CutWhy>, how: CutHow) {
         let effect = self.facts.rules(task).effect;
         let ending = self.ending;
@@ -115,7 +115,8 @@ impl Model {
             return;
         }
         let floor = later(self.now, floor.unwrap_or_default());
-        // Below a microsecond the machine may round either way, but never under the base's whole part.
+        // The scheduler may round a fraction of a microsecond either way, but never below the whole
+        // microseconds of `base`.
         let base = Duration::from_micros(u64::try_from(retry.base.as_micros()).unwrap_or(u64::MAX));
         let mut top = base;
         for _ in 0..life.failures.min(200) {
@@ -132,7 +133,7 @@ impl Model {
         life.stand = Stand::Resting(life.attempts, until);
     }
 
-    /// No further attempt.
+    /// Applies the `on_failure` rule: no further attempt follows by itself.
     pub(super) fn last_resort(&mut self, task: TaskId, fault: Fault) {
         if fault == Fault::Budget {
             match self.facts.header.policy.over_budget {
@@ -196,7 +197,7 @@ impl Model {
         InputOutcome::Accepted
     }
 
-    /// Nobody answered in time.
+    /// Answers an expired question with its default.
     pub(super) fn unanswered(&mut self, task: TaskId, about: AskWhy) {
         let rules = self.facts.rules(task);
         let answer = match about {

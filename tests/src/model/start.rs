@@ -1,11 +1,11 @@
-//! Start: which tasks may start now, found by looking at all of them.
+//! Start: which tasks may start now, computed from all tasks.
 
 use zeph_graph::TaskId;
 
 use super::{Model, Phase, Stand};
 
 impl Model {
-    /// The tasks of which any one may start next.
+    /// The candidates for the next start: ready tasks of equal, highest rank whose lanes have room.
     #[must_use]
     pub fn may_start(&self) -> Vec<TaskId> {
         let open = self.phase == Phase::Live
@@ -29,7 +29,7 @@ impl Model {
         all.iter().copied().filter(|&task| !beaten(task)).collect()
     }
 
-    /// Attempts that may be in flight at most.
+    /// The limit of attempts in flight.
     #[must_use]
     pub fn slots(&self) -> u32 {
         self.facts.header.policy.max_parallel.get().min(self.quota)
@@ -43,7 +43,7 @@ impl Model {
         })
     }
 
-    /// Units of a lane that attempts in flight hold.
+    /// The units of a lane that attempts in flight occupy.
     #[must_use]
     pub fn lane_use(&self, lane: usize) -> u32 {
         let holders = self
@@ -68,10 +68,10 @@ impl Model {
         key(a) < key(b)
     }
 
-    /// The machine starts a task: was it one of those that may?
+    /// Applies a start of the scheduler, and checks that the task was a candidate.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// A description of the violation.
     pub fn started(&mut self, task: TaskId, no: u32) -> Result<(), String> {
         let allowed = self.may_start();
         if !allowed.contains(&task) {

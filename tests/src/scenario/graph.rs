@@ -1,4 +1,4 @@
-//! Graph: the first part of a scenario, read into a header.
+//! Graph: parses the first part of a scenario into a header.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::call::Patch;
 /// The lines of each patch, by its name.
 pub(super) type Patches = BTreeMap<String, Vec<String>>;
 
-/// Reads policy, lanes, tasks and patches.
+/// Parses policy, lanes, tasks and patches.
 pub(super) fn header(text: &str) -> Result<(Header, Patches), String> {
     let mut patches = Patches::new();
     let mut graph = TaskGraph::new();
@@ -51,7 +51,7 @@ pub(super) fn header(text: &str) -> Result<(Header, Patches), String> {
     Ok((Header { graph, policy }, patches))
 }
 
-/// Tokens, and after a `+` millionths of a dollar; `none` for no limit.
+/// Parses a budget: tokens, and after a `+` millionths of a dollar; `none` for no limit.
 pub(super) fn budget(text: &str) -> Result<Budget, String> {
     let limit = |text: &str| match text {
         "none" => Ok(None),
@@ -64,7 +64,7 @@ pub(super) fn budget(text: &str) -> Result<Budget, String> {
     Ok(Budget::new(limit(tokens)?, limit(money)?))
 }
 
-/// Tokens, and after a `+` millionths of a dollar.
+/// Parses an amount: tokens, and after a `+` millionths of a dollar.
 pub(super) fn spend(text: &str) -> Result<Spend, String> {
     let (tokens, money) = text.split_once('+').unwrap_or((text, "0"));
     match (tokens.parse(), money.parse()) {
@@ -73,7 +73,7 @@ pub(super) fn spend(text: &str) -> Result<Spend, String> {
     }
 }
 
-/// Reads a patch, and puts together by hand what it makes of the graph, if that can be done.
+/// Parses a patch, and builds the extended graph without the scheduler, if the patch is valid.
 pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String> {
     let mut tasks = Vec::new();
     let mut spec = GraphSpec::default();
@@ -89,7 +89,7 @@ pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String
             continue;
         }
         let (task, needs) = definition(graph, name, rest, |_| true)?;
-        // The way out writes the task as it is to be proposed.
+        // The export of a graph with only this task is the task's form in a patch.
         let mut alone = TaskGraph::new();
         for lane in graph.lanes() {
             alone.add_lane(Arc::clone(&lane.name), lane.capacity);
@@ -106,7 +106,7 @@ pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String
     Ok(Patch { spec, grown })
 }
 
-/// Adds the first task that can be added, until there is none left.
+/// Adds the tasks in an order that respects their dependencies; `None` if there is no such order.
 fn by_hand(graph: &TaskGraph, mut tasks: Vec<(Task, Vec<&str>)>) -> Option<TaskGraph> {
     let mut grown = graph.clone();
     while !tasks.is_empty() {
@@ -134,7 +134,7 @@ fn task(graph: &mut TaskGraph, name: &str, words: &[&str]) -> Result<(), String>
     added.map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// A task and the names of what it needs: the words after the arrow that can be names.
+/// Parses a task and the names of its dependencies: the words after the arrow that are names.
 fn definition<'a>(
     graph: &TaskGraph,
     name: &str,
@@ -242,7 +242,7 @@ fn on_failure(value: &str) -> Result<OnFailure, String> {
     })
 }
 
-/// `retry`, `skip` or `abort`.
+/// Parses `retry`, `skip` or `abort`.
 pub(super) fn failure_answer(word: &str) -> Option<FailureAnswer> {
     match word {
         "retry" => Some(FailureAnswer::Retry),

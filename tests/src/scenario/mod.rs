@@ -1,14 +1,18 @@
-//! Scenario: a text file that draws a graph, scripts what happens, and lists the expected trace.
+//! Scenario: a text file with a graph, a script of events, and the expected trace.
 //!
-//! Three parts. First the graph: policy lines (`max_parallel 2`, `run_timeout 10s`, `cancel_grace 1s`,
-//! `suspend_grace 0s`, `lane net 2`, `over_budget partial`, and `budget 1000+5000`: tokens, and millionths
-//! of a dollar), then a line a task: `name <- parents  key=value…`, an action unless it says `milestone`
-//! or `question`. `patch NAME` before such a line makes the task part of what another may propose. After
-//! `---` what happens: `+1.5s fetch ok`, `+2s cancel run`, `+3s fetch reserves 800`, `settles b1 150`,
-//! `notes`, `proposes NAME`; deadlines before a line's time are met by themselves, one at its time only
-//! after it (`=8h tick` jumps there without them, `-1h tick` sets the clock back). After `===` the trace:
-//! the records in words and, with `!`, the actions that nobody could guess. `UPDATE_SCENARIOS=1` rewrites
-//! the last part; read what it wrote.
+//! A file has three parts. The first is the graph: policy lines (`max_parallel 2`, `run_timeout 10s`,
+//! `cancel_grace 1s`, `suspend_grace 0s`, `lane net 2`, `over_budget partial`, and `budget 1000+5000`:
+//! tokens, and millionths of a dollar), then one line per task: `name <- parents  key=value…`, an action
+//! unless the line says `milestone` or `question`. `patch NAME` before such a line puts the task into a
+//! patch that another task may propose.
+//!
+//! The second part, after `---`, is the script: `+1.5s fetch ok`, `+2s cancel run`,
+//! `+3s fetch reserves 800`, `settles b1 150`, `notes`, `proposes NAME`. Timers that are due before a line's
+//! time fire before it, and timers at exactly its time after it. `=8h tick` sets the clock to that time
+//! without firing the timers before it; `-1h tick` sets the clock back.
+//!
+//! The third part, after `===`, is the trace: the records as text and, with `!`, the actions that do not
+//! follow from a record. `UPDATE_SCENARIOS=1` rewrites this part; review the difference.
 
 mod graph;
 mod play;
@@ -20,10 +24,10 @@ use std::path::Path;
 
 pub use play::play;
 
-/// Plays a scenario and compares the trace with the one that it lists.
+/// Plays a scenario and compares the trace with the expected one.
 ///
 /// # Errors
-/// What cannot be read, the invariant that broke, or the first line that differs, in words.
+/// A description of the unreadable line, the broken invariant or the first different line.
 pub fn check(file: &Path, update: bool) -> Result<(), String> {
     let name = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;

@@ -1,4 +1,4 @@
-//! Play: drives the machine through the second part of a scenario, in virtual time.
+//! Play: drives the scheduler through the script of a scenario, in virtual time.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ struct Play {
     saving: bool,
     trace: Vec<String>,
     patches: Patches,
-    // The number of the last one that a note or a patch got.
+    // The number of the last content that a note or a patch was stored as.
     contents: u32,
 }
 
-/// Plays graph and script; gives the trace.
+/// Plays the script on the graph; returns the trace.
 ///
 /// # Errors
-/// What cannot be read, or the invariant that broke, in words.
+/// A description of the unreadable line or the broken invariant.
 pub fn play(text: &str) -> Result<Vec<String>, String> {
     let (drawing, script) = text.split_once("\n---").unwrap_or((text, ""));
     let (header, patches) = graph::header(drawing)?;
@@ -51,7 +51,7 @@ pub fn play(text: &str) -> Result<Vec<String>, String> {
                 .map_err(|error| format!("{line:?}: {error}"))?;
         }
     }
-    // What is left happens by itself.
+    // After the script, the remaining timers fire.
     for _ in 0..1_000 {
         let Some(due) = play.lab.machine().deadline() else {
             break;
@@ -77,9 +77,9 @@ impl Play {
                 }
                 self.now = at;
             }
-            // Nobody looked at the clock in between.
+            // The clock jumps, and the timers before that time do not fire on their own ticks.
             Some('=') => self.now = START.after(offset),
-            // It was set back to before the start.
+            // The clock is set back to before the start.
             Some('-') => {
                 let micros = START.after(offset).since(START).as_micros();
                 let micros = u64::try_from(micros).map_err(|error| error.to_string())?;
@@ -130,7 +130,7 @@ impl Play {
         self.happens(text, &Call::Input(input))
     }
 
-    /// Tells the machine of it, and the trace of what the records do not say.
+    /// Makes a call, and adds a reply that no record shows to the trace.
     fn happens(&mut self, text: &str, what: &Call) -> Result<(), String> {
         let said = match self.tell(what)? {
             Said::Accepted | Said::Reserved(_) | Said::Added(..) => return Ok(()),
@@ -183,7 +183,7 @@ impl Play {
         })
     }
 
-    /// The one that is named, or the last one.
+    /// The attempt of a `no.N` word, or the last attempt of the task.
     fn attempt(&self, task: TaskId, words: &[&str]) -> Attempt {
         let number = words.iter().find_map(|word| word.strip_prefix("no."));
         let number = number.and_then(|number| number.parse().ok());
@@ -226,7 +226,7 @@ impl Play {
 
     fn task(&self, name: &str) -> Result<TaskId, String> {
         if let Some(index) = name.strip_prefix("task") {
-            // A task that need not exist.
+            // `taskN` names a task by index; the task may not exist.
             if let Ok(index) = index.parse() {
                 return Ok(TaskId::from_index(index));
             }
@@ -289,7 +289,7 @@ impl Play {
         Ok(())
     }
 
-    /// The process dies. What was decided and not saved is gone if the append did not happen.
+    /// Models a crash. Without `appended` the decisions that were not yet saved are lost.
     fn crash(&mut self, appended: bool) -> Result<(), String> {
         self.lab.step().map_err(|broken| broken.to_string())?;
         if appended {
@@ -307,7 +307,7 @@ impl Play {
         Ok(())
     }
 
-    /// Where things stand, unless the run is over.
+    /// Adds the final states to the trace, unless the run has ended.
     fn last_words(&mut self) -> Result<(), String> {
         let machine = self.lab.machine();
         if let RunState::Ended(_) = machine.state() {

@@ -1,10 +1,10 @@
-//! Times: durations as people write them, and moments as a trace shows them.
+//! Times: parses durations of a scenario, and formats timestamps of a trace.
 
 use std::time::Duration;
 
 use zeph_graph::Timestamp;
 
-/// `250ms`, `1.5s`, `2m`, `1h`, `1us`, `1ns` or `max`.
+/// Parses `250ms`, `1.5s`, `2m`, `1h`, `1us`, `1ns` or `max`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if text == "max" {
         return Ok(Duration::MAX);
@@ -27,7 +27,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Err(format!("{text:?} is not a duration"))
 }
 
-/// Seconds since the start, to the millisecond; microseconds only where there are some.
+/// Formats seconds since the start with milliseconds, or with microseconds if they are not 0.
 pub(super) fn moment(start: Timestamp, at: Timestamp) -> String {
     if at == Timestamp::MAX {
         return "never".into();

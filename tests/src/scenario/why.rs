@@ -1,4 +1,4 @@
-//! Why: an explanation as one short line.
+//! Why: formats an explanation as one short line.
 
 use zeph_graph::{TaskGraph, TaskId, Timestamp};
 use zeph_scheduler::{Explanation, Held};
@@ -6,7 +6,7 @@ use zeph_scheduler::{Explanation, Held};
 use super::times::moment;
 use super::words::ask_why;
 
-/// An explanation in words.
+/// An explanation as text.
 pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanation) -> String {
     let names = |tasks: &[TaskId]| {
         let names: Vec<&str> = tasks.iter().map(|&task| graph.task(task).name()).collect();

@@ -1,4 +1,4 @@
-//! Words: a record as one short line.
+//! Words: formats a record as one short line.
 
 use zeph_graph::{
     Answer, AskWhy, EndingWhy, FailureAnswer, Output, Record, SkipWhy, TaskGraph, TaskId, Timestamp,
@@ -6,7 +6,7 @@ use zeph_graph::{
 
 use super::times::moment;
 
-/// A record in words.
+/// A record as text.
 pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> String {
     let name = |task: TaskId| graph.task(task).name().to_owned();
     let subject = record.task().map(name).unwrap_or_default();

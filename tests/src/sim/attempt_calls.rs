@@ -8,11 +8,11 @@ use super::world::{Job, World};
 use crate::call::{Call, Said};
 use crate::violation::Check;
 
-/// Graphs that have grown to this are left at it.
+/// A graph of this many tasks gets no further patch.
 const LARGEST: usize = 60;
 
 impl World {
-    /// Mostly an attempt that is at work; sometimes one that was, or never will be.
+    /// Usually a running attempt; sometimes an ended one, or one that never existed.
     fn speaker(&mut self) -> Option<Job> {
         match self.rng.below(12) {
             0 => self.rng.pick(&self.ghosts).copied(),
@@ -51,7 +51,7 @@ impl World {
             attempt,
             most,
         })?;
-        // Most give up when they may not go on.
+        // Most attempts fail when their reservation is refused.
         if let Said::OverBudget(_) = said
             && self.rng.percent(60)
         {
@@ -98,7 +98,7 @@ impl World {
         Ok(())
     }
 
-    /// An attempt that is about to report: most of them say what they have spent.
+    /// Settles most reservations of an attempt before its report.
     pub(super) fn settle_up(&mut self, job: Job) -> Check {
         let held = self.lab.snapshot().reservations.clone();
         for (task, reservation, most) in held {
@@ -115,11 +115,11 @@ impl World {
         Ok(())
     }
 
-    /// What a call may have cost that was to cost so much at most.
+    /// A random cost of a call with this reservation.
     fn cost(&mut self, most: Spend) -> Spend {
         match self.rng.below(5) {
             0 => most,
-            // More than was reserved.
+            // More than the reservation.
             1 => Spend {
                 tokens: most.tokens.saturating_add(self.rng.below(50) as u32),
                 micro_usd: most.micro_usd,
@@ -167,7 +167,7 @@ impl World {
         Ok(())
     }
 
-    /// A budget is raised or lowered, for everybody or for good.
+    /// Sets the run's budget: unchanged, unlimited, or close to the amount already spent.
     pub(super) fn set_budget(&mut self) -> Check {
         let budget = self.lab.machine().budget();
         let spent = self.lab.machine().spent();

@@ -13,15 +13,15 @@ use crate::violation::Violation;
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// How the run was made.
+    /// The options of the run.
     pub options: Options,
     /// The invariant.
     pub broken: Violation,
-    /// What happened, up to the event that broke it.
+    /// The events up to the violation.
     pub trace: Trace,
 }
 
-/// What came of many runs.
+/// The sums over many runs.
 #[derive(Debug, Default)]
 pub struct Totals {
     /// Runs.
@@ -36,7 +36,7 @@ pub struct Totals {
     pub failure: Option<Failure>,
 }
 
-/// Makes the run of a seed, and some of them twice: the same seed gives the same bytes.
+/// Executes the run of a seed. Some seeds run twice, to check that the same seed gives the same journal.
 ///
 /// # Errors
 /// The failure, with its trace.
@@ -71,7 +71,7 @@ pub fn check(seed: u64, options: Options) -> Result<Outcome, Box<Failure>> {
     }
 }
 
-/// Hurts the run's journal a few times; whatever comes of it, nothing may panic.
+/// Recovers from eight damaged copies of the run's journal; none may panic.
 fn damaged(seed: u64, outcome: &Outcome) -> Option<Violation> {
     let facts = outcome.facts.as_ref()?;
     for hurt in 0..8 {
@@ -96,7 +96,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or_default()
 }
 
-/// A panic of the machine is a failure like any other.
+/// Executes a run; a panic of the scheduler counts as a violation.
 fn guarded(seed: u64, options: Options, trace: &Trace) -> Outcome {
     let result = std::panic::catch_unwind(|| run(seed, options, trace));
     result.unwrap_or_else(|panic| Outcome {
@@ -113,8 +113,8 @@ fn guarded(seed: u64, options: Options, trace: &Trace) -> Outcome {
     })
 }
 
-/// Makes the runs of `seeds` on that many threads; stops at the first failure. `done` is told how
-/// many runs are over, every thousand of them.
+/// Executes the runs of `seeds` on that many threads, until the first failure. `done` is called with the
+/// number of finished runs, every thousand runs.
 pub fn run_all(
     seeds: std::ops::Range<u64>,
     options: Options,
@@ -192,7 +192,7 @@ pub fn first_violation(runs: u64) -> Option<Box<Failure>> {
     })
 }
 
-/// Makes the run of a seed again and again, dying once at every append, before and after.
+/// Repeats the run of a seed with one crash before and one after every append.
 ///
 /// # Errors
 /// The first failure.

@@ -6,8 +6,8 @@ use zeph_scheduler::{Action, Input, Scheduler};
 use crate::facts::Facts;
 use crate::rng::Rng;
 
-/// Damages a journal in a way that the seed decides, recovers, and goes on for a while. Panics only if
-/// the machine does. True if the damage was noticed.
+/// Damages a journal at random, recovers from it, and drives the recovered scheduler for a while. Panics
+/// only if the scheduler panics. True if the recovery detected the damage.
 #[must_use]
 pub fn survives(seed: u64, facts: &Facts, journal: &[Entry]) -> bool {
     let mut rng = Rng::new(seed);

@@ -9,7 +9,7 @@ use crate::hold;
 use crate::violation::Check;
 
 impl World {
-    /// Answers everything until the run is over.
+    /// Lets executors report and answers all questions until the run ends.
     pub(super) fn drain(&mut self) -> Check {
         let tasks = self.lab.facts().graph().len() as u64;
         let bound = 60 + 40 * tasks;
@@ -35,7 +35,7 @@ impl World {
                 self.lab.snapshot()
             );
             left -= 1;
-            // The last ones come without crashes, so that the bound holds.
+            // The second half of the events has no crashes, so that the bound holds.
             if left < bound / 2 {
                 self.mix.crashing = 0;
             }
@@ -59,8 +59,8 @@ impl World {
             self.tell(Input::Resume)?;
             return Ok(());
         }
-        // What runs reports before what is being stopped, so that short time-outs at the end of time
-        // cannot starve it.
+        // Running attempts report before those that are being stopped, so that short time-outs near
+        // `Timestamp::MAX` cannot starve them.
         let runs = |job: &&Job| {
             let state = self.lab.snapshot().states[job.task.index()];
             matches!(state, TaskState::Running { .. })
@@ -87,7 +87,7 @@ impl World {
             self.tell(Input::Tick)?;
             return Ok(());
         }
-        // A back-off to the end of time: somebody has to lose patience.
+        // A task that waits until `Timestamp::MAX` can only be cancelled.
         let stuck = self.lab.machine().stuck();
         match stuck.first() {
             Some(_) => self.tell(Input::Cancel(Scope::Run))?,

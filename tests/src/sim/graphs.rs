@@ -1,4 +1,4 @@
-//! Graphs: random graphs and policies with every rule there is, extremes included.
+//! Graphs: random graphs and policies that use every rule, with extreme values.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn parents(rng: &mut Rng, shape: u64, ids: &[TaskId]) -> Vec<TaskId> {
         return Vec::new();
     };
     match shape {
-        // A chain, a fan, a diamond, layers of two, anything.
+        // A chain, a fan, a diamond, layers of two, or a random graph.
         0 => vec![last],
         1 => vec![ids[0]],
         2 if rng.percent(30) => ids[1.min(ids.len() - 1)..].to_vec(),
@@ -80,7 +80,7 @@ fn policy(rng: &mut Rng) -> Policy {
     }
 }
 
-/// Often no limit; else one that a few calls reach.
+/// Often no limit; otherwise a limit that a few calls exhaust.
 fn budget(rng: &mut Rng, most: u64) -> Budget {
     let limit = |rng: &mut Rng| match rng.below(8) {
         0..5 => None,
@@ -91,7 +91,7 @@ fn budget(rng: &mut Rng, most: u64) -> Budget {
     Budget::new(tokens, limit(rng))
 }
 
-/// A random patch of that graph; now and then there is something wrong with it.
+/// A random patch for a graph; some patches are invalid.
 pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
     let lanes: Vec<(LaneId, u32)> = (0..)
         .zip(graph.lanes())
@@ -105,7 +105,7 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
         let ids: Vec<TaskId> = grown.ids().collect();
         let parents = parents(rng, shape, &ids);
         let mut task = flavour.task(rng, known as u64 + at, &lanes);
-        // The door asks for more sense than the graph itself does.
+        // The validation of a patch requires `cap >= base`; the graph builder does not.
         let retry = &mut task.rules_mut().retry;
         retry.cap = retry.cap.max(retry.base);
         grown.add_task(task, parents);
@@ -135,7 +135,7 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
     Patch { spec, grown: None }
 }
 
-/// A time-out: never zero, and sometimes as short or as long as can be.
+/// A time-out: never zero, sometimes extremely short or long.
 fn limit(rng: &mut Rng) -> Duration {
     match rng.below(12) {
         0 => Duration::from_nanos(1),
@@ -146,7 +146,7 @@ fn limit(rng: &mut Rng) -> Duration {
     }
 }
 
-/// What the tasks of one graph have in common: percentages.
+/// How often the tasks of one graph use each rule, in per cent.
 #[derive(Debug)]
 struct Flavour {
     retrying: u64,

@@ -1,37 +1,37 @@
 //! Mix: the weights of the event kinds in one run. Each seed draws its own.
 //!
-//! Runs that do a little of everything never do much of anything; a run that draws only a few kinds
-//! of events goes deep into those.
+//! A run with equal weights rarely repeats one kind of event often; a run with a few kinds covers those
+//! thoroughly.
 
 use crate::rng::Rng;
 
-/// How one run mixes events; weights and percentages.
+/// The event mix of one run: weights and percentages.
 #[derive(Clone, Debug)]
 pub struct Mix {
-    /// Wild events before people and executors begin to answer.
+    /// The number of random events before the run is drained.
     pub events: u64,
     /// Weights of the kinds of events, by [`Kind`] in order.
     pub weights: [u64; KINDS],
-    /// Reports that are failures.
+    /// The percentage of reports that are failures.
     pub failing: u64,
-    /// Failures that name a shortest wait.
+    /// The percentage of failures with a `retry_after`.
     pub floors: u64,
-    /// Executors that ignore their cancellation.
+    /// The percentage of executors that ignore their cancellation.
     pub stubborn: u64,
-    /// Batches that stay in flight while other inputs come.
+    /// The percentage of batches that are still being saved when the next input arrives.
     pub slow_disk: u64,
-    /// Appends at which the process dies.
+    /// The percentage of appends at which the process crashes.
     pub crashing: u64,
-    /// The append at which it dies for certain, and whether the append succeeds.
+    /// An append with a certain crash, and whether that append succeeds.
     pub crash_at: Option<(u64, bool)>,
-    /// Executors that report a second time.
+    /// The percentage of executors that report a second time.
     pub echoes: u64,
 }
 
 /// The number of kinds.
 pub const KINDS: usize = 21;
 
-/// A kind of wild event.
+/// A kind of random event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An attempt in flight reports.
@@ -42,39 +42,39 @@ pub enum Kind {
     Wait,
     /// The clock jumps far, either way.
     Jump,
-    /// An open question is answered in a way that fits.
+    /// An open question gets a valid answer.
     Answer,
-    /// A question is answered in a way that need not fit; open or not.
+    /// A question, open or not, gets an answer that may be invalid.
     OddAnswer,
-    /// An attempt that is over reports again.
+    /// An ended attempt reports again.
     Echo,
-    /// A report of a task or attempt that never was.
+    /// A report for a task or attempt that never existed.
     Nonsense,
     /// An attempt is lost.
     Lose,
     /// A task is cancelled.
     CancelTask,
-    /// A task and what depends on it is cancelled.
+    /// A task and its descendants are cancelled.
     CancelCone,
     /// The run is cancelled.
     CancelRun,
-    /// The run is paused or goes on.
+    /// The run is paused or unpaused.
     Pause,
     /// The run is suspended.
     Suspend,
     /// The run is resumed.
     Resume,
-    /// The share of the slots changes.
+    /// The run's share of the slots changes.
     Quota,
-    /// An attempt wants to spend.
+    /// An attempt reserves a part of the budget.
     Reserve,
-    /// An attempt has spent.
+    /// An attempt settles a reservation.
     Settle,
-    /// An attempt leaves a note.
+    /// An attempt records a note.
     Note,
     /// An attempt proposes a patch.
     Amend,
-    /// The run's budget is set anew.
+    /// The run's budget is changed.
     SetBudget,
 }
 

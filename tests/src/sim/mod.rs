@@ -1,9 +1,9 @@
-//! Sim: seeded random runs of the machine, each checked after every event.
+//! Sim: seeded random runs of the scheduler, checked after every event.
 //!
-//! A seed decides everything: the graph and its rules ([`graphs`]), the policy, how this run mixes
-//! events ([`mix`]), and then, event by event, what happens ([`world`]). After a number of wild
-//! events people and executors answer, and the run must end. A failure is told by its seed, and that
-//! seed replays it, with the full trace ([`trace`]).
+//! The seed determines the graph and its rules ([`graphs`]), the policy, the mix of events ([`mix`]), and
+//! each event ([`world`]). After a number of random events all executors report and all questions are
+//! answered, and the run must end. A failure is reported with its seed, which replays the run with the full
+//! trace ([`trace`]).
 
 pub mod campaign;
 pub mod damage;

@@ -12,7 +12,7 @@ use super::world::{Job, World};
 use crate::violation::Check;
 
 impl World {
-    /// One wild event.
+    /// One random event.
     pub(super) fn wild(&mut self) -> Check {
         if self.lab.is_saving() && self.rng.percent(50) {
             self.append()?;
@@ -41,7 +41,7 @@ impl World {
                 let task = self.any_task();
                 self.tell(Input::Cancel(Scope::Downstream(task)))?;
             }
-            // A run that is cancelled early shows little; most of these come late.
+            // An early cancellation would leave little to test, so most of these events have no effect.
             Kind::CancelRun if self.rng.percent(30) => {
                 self.tell(Input::Cancel(Scope::Run))?;
             }
@@ -55,7 +55,7 @@ impl World {
             }
             Kind::Resume => {
                 self.tell(Input::Resume)?;
-                // A run in this process was at rest: nobody is at work.
+                // A run that is resumed in this process was suspended, so it has no running attempts.
             }
             Kind::Quota => {
                 let slots = *self.rng.pick(&[0, 1, 2, u32::MAX]).unwrap_or(&1);
@@ -87,7 +87,7 @@ impl World {
         if self.rng.percent(70) {
             self.tell(Input::Tick)?;
         } else {
-            // A report and a time-out in one tick.
+            // A report that arrives when a timer is due.
             self.report()?;
         }
         Ok(())
@@ -105,7 +105,7 @@ impl World {
         let kept = self.now;
         self.now = Timestamp::from_micros(to);
         self.tell(Input::Tick)?;
-        // A clock that went back stays behind for a while.
+        // After half of the jumps back the clock stays back.
         if self.rng.percent(50) {
             self.now = self.now.max(kept);
         }
@@ -114,7 +114,7 @@ impl World {
 
     pub(super) fn any_task(&mut self) -> TaskId {
         let count = self.lab.facts().graph().len() as u64;
-        // One in a while is no task at all.
+        // In 3 of 100 draws the range includes one id beyond the last task.
         let beyond = u64::from(self.rng.percent(3));
         TaskId::from_index(self.rng.below(count + beyond) as u32)
     }
@@ -222,7 +222,7 @@ impl World {
             stubborn: false,
             told: false,
         };
-        // What is at work by accident is left alone: its own report is still to come.
+        // A random pair that happens to be a running attempt gets no report here; its own report follows.
         if !self.lab.is_current(job.task, job.attempt) {
             let input = self.any_report(job);
             self.tell(input)?;

@@ -7,14 +7,14 @@ use zeph_graph::{Entry, Header, Timestamp, Work};
 
 use crate::call::Call;
 
-/// The lines of one run. A copy shares them, so that they outlive a panic of what writes them.
+/// The lines of one run. A clone shares them, so that they survive a panic of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     lines: Option<Arc<Mutex<Vec<String>>>>,
 }
 
 impl Trace {
-    /// A trace that keeps its lines.
+    /// A trace that stores its lines.
     #[must_use]
     pub fn kept() -> Self {
         Self {
@@ -22,13 +22,13 @@ impl Trace {
         }
     }
 
-    /// Whether lines are kept.
+    /// Whether lines are stored.
     #[must_use]
     pub const fn is_kept(&self) -> bool {
         self.lines.is_some()
     }
 
-    /// Adds a line, built only if it is kept.
+    /// Adds a line; `line` is called only if lines are stored.
     pub fn line(&self, line: impl FnOnce() -> String) {
         if let Some(lines) = &self.lines {
             let line = line();
@@ -54,7 +54,7 @@ impl Trace {
     }
 }
 
-/// What happens, for people.
+/// A call as text.
 #[must_use]
 pub fn happening(what: &Call) -> String {
     match what {
@@ -88,14 +88,14 @@ pub fn happening(what: &Call) -> String {
     }
 }
 
-/// A moment in seconds after the first one.
+/// A timestamp in seconds after the first one.
 #[must_use]
 pub fn clock(start: Timestamp, now: Timestamp) -> String {
     let micros = i128::from(now.as_micros()) - i128::from(start.as_micros());
     format!("{micros:+}us")
 }
 
-/// A graph and its policy, for people.
+/// A graph and its policy as text.
 #[must_use]
 pub fn picture(header: &Header) -> Vec<String> {
     let mut lines = vec![format!("{:?}", header.policy)];
@@ -110,7 +110,7 @@ pub fn picture(header: &Header) -> Vec<String> {
         };
         let rules = task.rules();
         let mut line = format!("{id} {work} <- {:?}", header.graph.parents(id));
-        // Writing to a string cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(
             line,
             " {:?} {:?} {:?} {:?}",

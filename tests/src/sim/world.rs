@@ -14,20 +14,19 @@ use crate::lockstep::Lockstep;
 use crate::rng::Rng;
 use crate::violation::{Check, Violation};
 
-/// How a run is to be made, besides its seed.
+/// The options of a run, besides its seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Tasks of a graph, at most.
+    /// The largest number of tasks in a graph.
     pub most_tasks: u64,
-    /// Whether the journal is folded after every step.
+    /// Whether the journal is replayed after every step.
     pub thorough: bool,
-    /// The append at which the process dies for certain, counted from 0, and whether the append
-    /// succeeds.
+    /// An append with a certain crash, counted from 0, and whether that append succeeds.
     pub crash_at: Option<(u64, bool)>,
 }
 
 impl Options {
-    /// Graphs of at most 12 tasks, everything checked, nothing kept.
+    /// Graphs of at most 12 tasks, with all checks.
     pub const SHORT: Self = Self {
         most_tasks: 12,
         thorough: true,
@@ -35,34 +34,34 @@ impl Options {
     };
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Outcome {
     /// The invariant that does not hold, if there is one.
     pub broken: Option<Violation>,
-    /// Inputs that the machine was given.
+    /// The number of calls of the scheduler.
     pub events: u64,
-    /// Appends to the journal.
+    /// The number of appends to the journal.
     pub appends: u64,
-    /// Deaths of the process.
+    /// The number of crashes.
     pub crashes: u64,
     /// The saved records.
     pub journal: Vec<Entry>,
-    /// The graph and its policy; none if the machine panicked.
+    /// The graph and its policy; `None` if the scheduler panicked.
     pub facts: Option<Arc<Facts>>,
 }
 
-/// An attempt that some executor works on, or did.
+/// An attempt that an executor runs or has run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Job {
     pub(super) task: TaskId,
     pub(super) attempt: Attempt,
-    /// Does not end when it is told to.
+    /// Ignores its cancellation.
     pub(super) stubborn: bool,
     pub(super) told: bool,
 }
 
-/// One run and its surroundings.
+/// One run with its simulated environment.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) rng: Rng,
@@ -70,9 +69,9 @@ pub(super) struct World {
     pub(super) lab: Lockstep,
     pub(super) now: Timestamp,
     pub(super) start: Timestamp,
-    /// Attempts that are at work.
+    /// The running attempts.
     pub(super) jobs: Vec<Job>,
-    /// Attempts that were reported, lost or given up, and may report all the same.
+    /// Attempts that were reported, lost or abandoned; they may still report.
     pub(super) ghosts: Vec<Job>,
     pub(super) events: u64,
     pub(super) appends: u64,
@@ -81,7 +80,7 @@ pub(super) struct World {
     pub(super) trace: Trace,
 }
 
-/// Makes the run of that seed.
+/// Executes the run of a seed.
 #[must_use]
 pub fn run(seed: u64, options: Options, trace: &Trace) -> Outcome {
     let mut rng = Rng::new(seed);
@@ -137,19 +136,19 @@ impl World {
         }
         self.drain()?;
         self.lab.finish()?;
-        // Events keep coming after the end.
+        // Late events after the end change nothing.
         for _ in 0..self.rng.below(4) {
             self.wild()?;
         }
         self.lab.finish()
     }
 
-    /// Gives the machine an input.
+    /// Feeds the scheduler an input.
     pub(super) fn tell(&mut self, input: Input) -> Check<Said> {
         self.tell_of(&Call::Input(input))
     }
 
-    /// Tells the machine of something.
+    /// Makes a call of the scheduler.
     pub(super) fn tell_of(&mut self, what: &Call) -> Check<Said> {
         self.events += 1;
         let (start, now) = (self.start, self.now);
@@ -217,7 +216,7 @@ impl World {
         }
     }
 
-    /// The attempt is over as far as its executor or the machine is concerned.
+    /// Moves an attempt that its executor or the scheduler has ended from `jobs` to `ghosts`.
     pub(super) fn bury(&mut self, task: TaskId, attempt: Attempt) {
         let is = |job: &Job| job.task == task && job.attempt == attempt;
         if let Some(at) = self.jobs.iter().position(is) {
@@ -226,18 +225,18 @@ impl World {
         }
     }
 
-    /// The process dies, and what it was doing with it; its reports may still arrive.
+    /// Crashes and resumes the run. The attempts of the crashed process may still report.
     pub(super) fn die(&mut self, appended: bool) -> Check {
         self.crashes += 1;
         self.trace
             .line(|| format!("      CRASH, appended: {appended}"));
         self.lab.crash(appended)?;
         self.ghosts.append(&mut self.jobs);
-        // The one that takes over may be told old news before it is told to go on.
+        // The recovered scheduler may get late events before `Resume`.
         if self.rng.percent(30) {
             self.wild()?;
         }
-        // Some die again and again while they take over.
+        // Some runs crash repeatedly during the recovery.
         let again = if self.rng.percent(2) { 20 } else { 0 };
         for _ in 0..again {
             self.tell(Input::Resume)?;

@@ -1,4 +1,4 @@
-//! The other side of llmock: what it is to break next, what it saw, and what it thinks of that.
+//! Client of llmock's control interface: queues faults, reads the received requests and the verdict.
 
 use serde_json::{Value, json};
 
@@ -12,13 +12,13 @@ pub(crate) struct Control {
 /// One request as llmock saw it.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// In seconds on llmock's own clock.
+    /// Time of arrival, in seconds on llmock's own clock.
     pub(crate) started: f64,
     pub(crate) ended: f64,
 }
 
 impl Control {
-    /// For the address that llmock prints, with a slash at its end.
+    /// A client for the address that llmock prints, which ends with a slash.
     pub(crate) fn new(url: &str) -> Self {
         Self {
             base: format!("{url}_llmock/"),
@@ -26,7 +26,7 @@ impl Control {
         }
     }
 
-    /// Forgets everything and queues these behaviours.
+    /// Resets llmock and queues these behaviours.
     pub(crate) async fn script(&self, behaviours: Vec<Value>) -> Result<(), String> {
         self.post("reset", &json!({})).await?;
         if behaviours.is_empty() {
@@ -36,7 +36,7 @@ impl Control {
             .await
     }
 
-    /// The requests since the last script, in the order in which they came.
+    /// The requests since the last script, in the order of their arrival.
     pub(crate) async fn seen(&self) -> Result<Vec<Seen>, String> {
         let value = self.get("requests").await?;
         let records = value["requests"].as_array().cloned().unwrap_or_default();
@@ -47,7 +47,7 @@ impl Control {
         Ok(seen.collect())
     }
 
-    /// An error with every finding that is not among the expected ones.
+    /// Reads llmock's verdict. The error lists every finding that is not among the expected ones.
     pub(crate) async fn verdict(&self, expected: &[&str]) -> Result<(), String> {
         let value = self.get("verdict").await?;
         let findings = value["findings"]

@@ -1,4 +1,4 @@
-//! llmock breaks answers in every way it knows; its verdict must find nothing to say of us.
+//! Faults: llmock injects every fault that it supports, and its verdict on our client must have no findings.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> 
             control: &control,
             service: &service,
         };
-        // A gate remembers: it opens slowly after a refusal, and stays closed after a long one.
+        // The rate gate of a service keeps its state between cases: it opens slowly after a refusal, and
+        // stays closed after a long `Retry-After`. Two cases therefore use a service of their own.
         let other = Service::new(family, &family.base_at_llmock(url), "mock-model")?;
         let apart = Bench {
             control: &control,
@@ -63,23 +64,23 @@ pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> 
     Ok(())
 }
 
-/// Longer than any recovery takes; a stalled stream stalls for as long.
+/// Longer than any recovery takes; the length of a delay and of a stall.
 const LONG: Duration = Duration::from_secs(30);
 
-/// What llmock is started with: how many requests a minute it allows.
+/// The rate limit that llmock is started with, in requests per minute.
 const ALLOWED: usize = 120;
 
-/// How many calls too many are made at once.
+/// The number of concurrent calls beyond the rate limit.
 const REFUSED: usize = 20;
 
-/// How a case asks: for the whole answer, or for its pieces.
+/// How a case reads the answer: as a whole, or collected from a stream.
 #[derive(Clone, Copy, Debug)]
 enum Ask {
     Whole,
     Pieces,
 }
 
-/// Faults that pass: how the call is made, how many requests it takes, and how long at least.
+/// Transient faults, with the expected number of requests and the minimum duration of the call.
 struct Recovery {
     what: &'static str,
     ask: Ask,
@@ -139,7 +140,7 @@ fn recoveries() -> Vec<Recovery> {
     ]
 }
 
-/// One service and the judge on its other side.
+/// One service and the control interface of the llmock behind it.
 struct Bench<'a> {
     control: &'a Control,
     service: &'a Service,
@@ -242,7 +243,7 @@ impl Bench<'_> {
             format!("{told:?}")
         })?;
         self.seen(1).await?;
-        // Not waiting an hour is on purpose: the caller is told how long it would be.
+        // `gave_up` is intended: instead of a wait of one hour the caller gets an error with `retry_after`.
         self.control.verdict(&["gave_up"]).await?;
         Ok(error.to_string())
     }
@@ -258,7 +259,7 @@ impl Bench<'_> {
         Ok("asked again after the time-out, answered".to_owned())
     }
 
-    /// llmock counts what it allows; who is refused must wait, and not all come back as one.
+    /// llmock enforces its rate limit: refused calls must wait, and must not all retry at the same moment.
     async fn shares_the_wait(&self) -> Result<String, String> {
         self.control.script(vec![]).await?;
         let calls = (0..ALLOWED + REFUSED).map(|number| async move {
@@ -336,7 +337,7 @@ fn is_counted(usage: Usage) -> bool {
     usage.input_tokens.is_some() && usage.output_tokens.is_some()
 }
 
-/// How many requests there were, and how long the client waited between them.
+/// The number of requests, and the waits of the client between them.
 fn waits(seen: &[Seen]) -> String {
     let gaps = seen.windows(2).map(|pair| pair[1].started - pair[0].ended);
     let gaps: Vec<String> = gaps.map(|gap| format!("{gap:.2}")).collect();

@@ -1,4 +1,4 @@
-//! aimock answers from fixtures as three families of services would; we must read them alike.
+//! Fixtures: aimock answers in the protocols of three service families; our adapter must read them alike.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use zeph_llm::{ErrorKind, LlmResponse, Message, StopReason};
 use crate::report::{Report, claim};
 use crate::service::{Family, Service, question, weather};
 
-/// What aimock answers, to whom, and how often.
+/// The answers of aimock, with the requests that they match and their number of uses.
 const FIXTURES: &str = include_str!("fixtures.json");
 
 const COUNTED: &str = "one two three four five six seven eight nine ten";
@@ -67,7 +67,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Counted fixtures begin anew.
+    /// Resets aimock and loads the fixtures, so that counted fixtures start at zero.
     async fn load(&self) -> Result<String, String> {
         self.control("reset", "{}").await?;
         let added = self.control("fixtures", FIXTURES).await?;
@@ -101,7 +101,7 @@ impl Bench<'_> {
         Ok(format!("{} pieces", pieces.len()))
     }
 
-    /// Pieces that were passed on are followed by an error; collected, they are asked for anew.
+    /// A cut stream ends with an error if its parts were delivered; a collected stream is requested again.
     async fn notices_a_cut(&self) -> Result<String, String> {
         let request = question("be cut");
         let told = self.service.told(&request).await;
@@ -191,7 +191,7 @@ impl Bench<'_> {
         Ok(format!("answered after {:.1} s", took.as_secs_f64()))
     }
 
-    /// Everything went over the protocol of its family, and the schema with it.
+    /// Every request used the protocol of its family, and carried the schema.
     async fn is_as_recorded(&self, family: Family) -> Result<String, String> {
         let url = format!("{}__aimock/journal", self.url);
         let told = |err: reqwest::Error| format!("{url}: {err}");
@@ -234,7 +234,7 @@ impl Bench<'_> {
     }
 }
 
-/// What is asked for as data.
+/// The structured answer that a case requests.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct City {
     city: String,

@@ -1,4 +1,4 @@
-//! Plays the client before servers that judge it: our adapter and retry layer, as users have them.
+//! Checks our LLM client (adapter and retry layer, in the composition of users) against mock servers.
 //!
 //! `cargo xtask test-wire` and `cargo xtask test-llm` start the servers and this program.
 #![allow(
@@ -28,7 +28,7 @@ usage: wire-checker faults URL      against llmock
 async fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // reqwest comes without a TLS provider, and wants one even where none is needed.
+    // Our build of reqwest has no TLS provider, and requires one even for plain HTTP.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut report = Report::default();
     let judged = match words.as_slice() {

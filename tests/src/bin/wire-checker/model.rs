@@ -1,4 +1,4 @@
-//! A real model, small enough to plan badly: what it says is read, or refused by name.
+//! A real model that is too small to plan well: each answer is parsed, or refused with a diagnostic code.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use zeph_llm::{ErrorKind, LlmRequest, OutputFormat, OutputSchema, StopReason};
 use crate::report::{Report, claim};
 use crate::service::{Family, Service};
 
-/// How many answers by schema are asked for.
+/// The number of structured answers that are requested.
 const NOTES: u64 = 5;
 
 /// Every case.
@@ -104,7 +104,7 @@ impl Bench {
         Ok("told apart from an end".to_owned())
     }
 
-    /// Constrained by a grammar, even this model can only be wrong in what it says.
+    /// With a grammar that constrains the output, even this model can be wrong only in the values.
     async fn notes(&self, seed: u64) -> Result<String, String> {
         let mut request = LlmRequest::new("Write a note about bees, with two or three keywords.")
             .max_output_tokens(400);
@@ -177,7 +177,7 @@ impl Bench {
     }
 }
 
-/// What is asked for as data.
+/// The structured answer that a case requests.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Note {
     title: String,

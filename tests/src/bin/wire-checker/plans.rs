@@ -1,4 +1,4 @@
-//! llmock fills a plan schema with a need that no task answers; the planner's repair loop must cope.
+//! Plans: llmock fills a plan schema with a dangling dependency; the planner's repair loop must handle it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::control::Control;
 use crate::report::{Report, claim};
 use crate::service::{Family, Service};
 
-/// How often the planner asks for a correction.
+/// The planner's limit of repair requests.
 const MAX_REPAIRS: u32 = 2;
 
 /// Every case, for one service.
@@ -32,7 +32,7 @@ pub(crate) async fn judge(
         service,
         catalog: Arc::new(catalog),
     };
-    // llmock does not know where Anthropic has its schemas now, and answers in prose.
+    // llmock does not read the schema from Anthropic's current request format, and answers in prose.
     if family == Family::Anthropic {
         let what = "prose instead of a plan";
         let work = bench.gives_up(PlanFailure::NotAPlan, code::NO_JSON.text());
@@ -55,7 +55,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// The edge is not dropped: the plan is refused, told what is wrong, and in the end given up.
+    /// The planner must not drop the dangling edge: it sends the diagnostics back until the repair limit.
     async fn gives_up(&self, failure: PlanFailure, code: &str) -> Result<String, String> {
         self.control.script(vec![]).await?;
         let error = self.plan().await.err().ok_or("a plan")?;

@@ -1,11 +1,11 @@
-//! The report: one line a case, and whether all of them held.
+//! The report: one line per case, and whether all cases passed.
 
 use std::time::{Duration, Instant};
 
-/// The longest that one case may take.
+/// The time limit of one case.
 const BOUND: Duration = Duration::from_secs(90);
 
-/// What has been tried, and how much of it failed.
+/// The numbers of cases and of failures so far.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     cases: u32,
@@ -13,7 +13,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Runs one case and prints its line: what it saw, or why it failed.
+    /// Runs one case and prints its line: the observation, or the failure.
     pub(crate) async fn case(
         &mut self,
         who: &str,
@@ -35,14 +35,14 @@ impl Report {
         println!("{word:<7} {seconds:>5.1}s  {who:<9}  {what}: {told}");
     }
 
-    /// Prints the sum; the answer is whether no case failed.
+    /// Prints the totals; true if no case failed.
     pub(crate) fn close(&self) -> bool {
         println!("{} cases, {} failed", self.cases, self.faults);
         self.faults == 0 && self.cases > 0
     }
 }
 
-/// An error unless a claim holds.
+/// Returns an error unless a claim holds.
 pub(crate) fn claim(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what()) }
 }

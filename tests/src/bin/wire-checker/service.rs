@@ -1,4 +1,4 @@
-//! The services under test: our adapter behind our retry layer, as a user would put them together.
+//! The services under test: our adapter behind our retry layer, in the composition of a user.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use zeph_llm::{
 };
 use zeph_llm_genai::{GenaiProvider, Timeouts};
 
-/// How many calls the retry layer makes at most.
+/// The most requests that the retry layer makes for one call.
 pub(crate) const CALLS: u32 = 4;
 
-/// How long a stream may be silent.
+/// The longest gap between two parts of a stream.
 pub(crate) const IDLE: Duration = Duration::from_secs(2);
 
-/// The families of services that users have.
+/// The service families that users connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     OpenAi,
@@ -41,7 +41,7 @@ impl Family {
         }
     }
 
-    /// llmock has no Ollama of its own; we speak the OpenAI protocol to it anyway.
+    /// The base address at llmock. llmock does not support Ollama's protocol, so Ollama uses the OpenAI one.
     pub(crate) fn base_at_llmock(self, url: &str) -> String {
         match self {
             Self::OpenAi | Self::Ollama => format!("{url}v1/"),
@@ -55,7 +55,7 @@ impl Family {
         }
     }
 
-    /// Where requests go below aimock's address.
+    /// The path of requests below aimock's address.
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::OpenAi | Self::Ollama => "/v1/chat/completions",
@@ -67,12 +67,12 @@ impl Family {
 /// One model of one service.
 pub(crate) struct Service {
     pub(crate) provider: Arc<dyn LlmProvider>,
-    /// The same, where an answer comes in pieces that nobody sees before the end.
+    /// The same model with streamed answers that are collected before they are returned.
     collecting: Arc<dyn LlmProvider>,
 }
 
-/// Asks for a stream and hands out the whole: the way to notice a dead service before a long answer
-/// is due, and to begin a broken one anew.
+/// Requests a stream and returns the whole answer, so that the idle time-out detects a dead service early
+/// and the retry layer can repeat a cut answer.
 struct Collecting(GenaiProvider);
 
 #[async_trait]
@@ -91,7 +91,7 @@ impl LlmProvider for Collecting {
 }
 
 impl Service {
-    /// A model behind an address on this machine.
+    /// Connects to a model behind a local address.
     pub(crate) fn new(family: Family, base_url: &str, model: &str) -> Result<Self, String> {
         let name = format!("{}::{model}", family.name());
         let timeouts = Timeouts {
@@ -119,12 +119,12 @@ impl Service {
         self.provider.complete(request).await
     }
 
-    /// The whole answer, sent in pieces.
+    /// The whole answer, collected from a stream.
     pub(crate) async fn collect(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         self.collecting.complete(request).await
     }
 
-    /// The answer as a value of a type, by its schema.
+    /// The answer as a value of a type, requested with the type's schema; also the mode that was used.
     pub(crate) async fn typed<T: DeserializeOwned + JsonSchema>(
         &self,
         request: &LlmRequest,
@@ -139,7 +139,7 @@ impl Service {
         Ok((serde_json::from_value(answer.value)?, mode))
     }
 
-    /// The answer, and the pieces of its text.
+    /// The answer of a stream, and its text parts.
     pub(crate) async fn told(
         &self,
         request: &LlmRequest,
@@ -163,7 +163,7 @@ pub(crate) fn question(text: &str) -> LlmRequest {
     LlmRequest::new(text).max_output_tokens(64)
 }
 
-/// A tool that nobody runs.
+/// A tool definition; the tool is never called.
 pub(crate) fn weather() -> ToolSpec {
     ToolSpec {
         name: "get_weather".to_owned(),

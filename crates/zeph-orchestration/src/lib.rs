@@ -234,3 +234,8 @@ pub use zeph_sanitizer as sanitizer;
 pub use zeph_scheduler as scheduler;
 #[doc(inline)]
 pub use zeph_subagent as subagent;
+
+/// Compiles the programs of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -58,14 +58,14 @@ pub(crate) struct Input<'a> {
 
 impl Kind {
     /// Reads a value and checks its range.
-    pub(crate) fn read(self, name: &str, input: Input<'_>) -> Result<Value, Diagnostic> {
+    pub(crate) fn read(self, name: &str, input: Input<'_>) -> Result<Value, Box<Diagnostic>> {
         let value = self.parse(input).ok_or_else(|| {
             let found = found(input.node);
             let message = format!("`{name}` must be {}, not {found}", self.wanted());
-            Diagnostic::new(code::WRONG_TYPE, message)
+            Box::new(Diagnostic::new(code::WRONG_TYPE, message))
         })?;
         match self.check(name, &value) {
-            Some(problem) => Err(problem),
+            Some(problem) => Err(Box::new(problem)),
             None => Ok(value),
         }
     }
@@ -154,10 +154,10 @@ impl Kind {
 
 impl<'a> Input<'a> {
     fn text(self) -> Option<&'a str> {
-        match &self.node.value {
-            Written::String(text) => Some(if self.is_text { text.trim() } else { text }),
-            _ => None,
-        }
+        let Written::String(text) = &self.node.value else {
+            return None;
+        };
+        Some(if self.is_text { text.trim() } else { text })
     }
 
     /// A whole number that is not negative.
@@ -165,7 +165,12 @@ impl<'a> Input<'a> {
         match &self.node.value {
             Written::Integer(number) => u64::try_from(*number).ok(),
             Written::String(text) if self.is_text => text.trim().parse().ok(),
-            _ => None,
+            Written::Null
+            | Written::Bool(_)
+            | Written::Float(_)
+            | Written::String(_)
+            | Written::List(_)
+            | Written::Table(_) => None,
         }
     }
 
@@ -175,7 +180,11 @@ impl<'a> Input<'a> {
             Written::Integer(number) => u64::try_from(*number).ok()?.checked_mul(1_000_000),
             Written::Float(number) => money(&number.to_string()),
             Written::String(text) if self.is_text => money(text.trim()),
-            _ => None,
+            Written::Null
+            | Written::Bool(_)
+            | Written::String(_)
+            | Written::List(_)
+            | Written::Table(_) => None,
         }
     }
 }
@@ -186,7 +195,9 @@ fn found(node: &Node) -> String {
         Written::String(text) => quote(text),
         Written::Integer(number) => number.to_string(),
         Written::Float(number) => number.to_string(),
-        _ => node.kind().to_owned(),
+        Written::Null | Written::Bool(_) | Written::List(_) | Written::Table(_) => {
+            node.kind().to_owned()
+        }
     }
 }
 

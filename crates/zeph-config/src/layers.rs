@@ -156,7 +156,7 @@ impl Layers {
             let origin = Origin::Flag { name: name.clone() };
             match settings::find(key) {
                 Some(setting) => merge.set_text(setting, text, origin),
-                None => merge.unknown(key, settings::keys(), origin),
+                None => merge.unknown(key, settings::keys(), &origin),
             }
         }
         merge.finish()
@@ -220,7 +220,7 @@ impl Merge {
             self.set_text(&SETTINGS[position], text, origin);
         } else if zeph_diagnostics::suggest(name, names.iter().map(String::as_str)).is_some() {
             // Other variables with the prefix may belong to other programs.
-            self.unknown(name, names.iter().map(String::as_str), origin);
+            self.unknown(name, names.iter().map(String::as_str), &origin);
         }
     }
 
@@ -269,7 +269,7 @@ impl Merge {
         }
     }
 
-    fn unknown<'a>(&mut self, name: &str, known: impl Iterator<Item = &'a str>, origin: Origin) {
+    fn unknown<'a>(&mut self, name: &str, known: impl Iterator<Item = &'a str>, origin: &Origin) {
         let source = Source::without_text(&origin.to_string());
         self.problems.push(unknown(name, known).in_source(&source));
     }
@@ -302,12 +302,13 @@ fn entries(root: &Node) -> Vec<(String, &Entry)> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        match &entry.node.value {
-            Value::Table(inner) if settings::is_table(&entry.key) => {
-                let name = |inner: &Entry| format!("{}.{}", entry.key, inner.key);
-                found.extend(inner.iter().map(|inner| (name(inner), inner)));
-            }
-            _ => found.push((entry.key.clone(), entry)),
+        if let Value::Table(inner) = &entry.node.value
+            && settings::is_table(&entry.key)
+        {
+            let name = |inner: &Entry| format!("{}.{}", entry.key, inner.key);
+            found.extend(inner.iter().map(|inner| (name(inner), inner)));
+        } else {
+            found.push((entry.key.clone(), entry));
         }
     }
     found.sort_by_key(|(_, entry)| entry.key_span.start);

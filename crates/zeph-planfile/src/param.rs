@@ -262,9 +262,10 @@ fn choices(node: &Node, kind: ParamKind, problems: &mut Diagnostics) -> Vec<Valu
 
 /// A value of that type. Expressions in it are not evaluated, so they are refused.
 fn value(node: &Node, what: &str, kind: ParamKind, problems: &mut Diagnostics) -> Option<Value> {
-    let value = match &node.value {
-        NodeValue::String(_) => Value::from(node.string(what, problems)?),
-        _ => node.to_json(),
+    let value = if matches!(node.value, NodeValue::String(_)) {
+        Value::from(node.string(what, problems)?)
+    } else {
+        node.to_json()
     };
     if !kind.accepts(&value) {
         let wanted = format!("of the type `{}`", kind.word());

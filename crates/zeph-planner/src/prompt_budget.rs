@@ -32,9 +32,9 @@ impl<'a> Section<'a> {
 
 /// A value of a task as text: a string as it is, anything else as JSON.
 pub(crate) fn value_text(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => Cow::Borrowed(text),
-        other => Cow::Owned(other.to_string()),
+    match value.as_str() {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(value.to_string()),
     }
 }
 

@@ -102,20 +102,23 @@ impl ActiveRun {
     /// The error text that the event of a record shows; drops it at the end of the task.
     fn error_of(&mut self, entry: &Entry) -> Option<Arc<str>> {
         let task = entry.record.task()?;
-        let text = match entry.record {
+        let shows_error = matches!(
+            entry.record,
             Record::AttemptFailed { .. }
-            | Record::BackedOff { .. }
-            | Record::Failed { .. }
-            | Record::Completed {
-                output: Output::Definition,
-                ..
-            }
-            | Record::Asked {
-                why: AskWhy::Failure(_),
-                ..
-            } => self.errors.get(task).cloned(),
-            _ => None,
-        };
+                | Record::BackedOff { .. }
+                | Record::Failed { .. }
+                | Record::Completed {
+                    output: Output::Definition,
+                    ..
+                }
+                | Record::Asked {
+                    why: AskWhy::Failure(_),
+                    ..
+                }
+        );
+        let text = shows_error
+            .then(|| self.errors.get(task).cloned())
+            .flatten();
         if entry.record.task_end().is_some() {
             self.errors.forget(task);
         }

@@ -287,7 +287,7 @@ impl Core {
     ) -> Result<InputOutcome, RuntimeError> {
         let max_bytes = self.config.limits.max_output_bytes;
         let answered = self.update(key, |active, now| {
-            let answered = driver::answer(
+            driver::answer(
                 &mut active.scheduler,
                 &mut active.contents,
                 now,
@@ -295,8 +295,7 @@ impl Core {
                 Reply::Text(text),
                 max_bytes,
                 |value| ContentParts::of_value(&value),
-            );
-            answered
+            )
         });
         let run = || self.runs.get(&key).map(|active| active.chain.run().clone());
         match (answered, run()) {

@@ -108,13 +108,13 @@ impl RunHandle {
             let Some(task) = graph.find(&name) else {
                 return Err((closest(graph, &name), name));
             };
-            Ok(match active.scheduler.task(task).state() {
-                TaskState::Completed {
-                    output: Output::None,
-                } => ParentOutput::None,
-                TaskState::Completed { output } => active.parent_output(task, output),
-                _ => ParentOutput::None,
-            })
+            let state = active.scheduler.task(task).state();
+            if let TaskState::Completed { output } = state
+                && output != Output::None
+            {
+                return Ok(active.parent_output(task, output));
+            }
+            Ok(ParentOutput::None)
         });
         match found.await? {
             Ok(ParentOutput::None) => Ok(None),

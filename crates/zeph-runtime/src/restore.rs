@@ -93,11 +93,12 @@ pub(crate) async fn recover(
     header: Header,
     entries: &[Entry],
 ) -> Result<(Scheduler, Patches), RuntimeError> {
-    let amended = entries.iter().filter_map(|entry| match entry.record {
-        Record::Amended { content, .. } => Some(content),
-        _ => None,
-    });
-    let ids: Vec<ContentId> = amended.collect();
+    let mut ids: Vec<ContentId> = Vec::new();
+    for entry in entries {
+        if let Record::Amended { content, .. } = entry.record {
+            ids.push(content);
+        }
+    }
     let mut patches = Patches::new();
     for part in contents(store, run, &ids).await? {
         patches.insert(part.id, read_patch(run, &part)?);
@@ -129,9 +130,13 @@ async fn errors_in_question(
 ) -> Result<LastErrors, RuntimeError> {
     let failed = scheduler.questions().filter_map(|open| {
         let is_failure = matches!(open.why, AskWhy::Failure(_));
-        let last = entries.iter().rev().find_map(|entry| match entry.record {
-            Record::AttemptFailed { task, error, .. } if task == open.task => Some(error),
-            _ => None,
+        let last = entries.iter().rev().find_map(|entry| {
+            if let Record::AttemptFailed { task, error, .. } = entry.record
+                && task == open.task
+            {
+                return Some(error);
+            }
+            None
         });
         Some((open.task, last.flatten().filter(|_| is_failure)?))
     });

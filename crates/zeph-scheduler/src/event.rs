@@ -295,24 +295,28 @@ impl EventKind {
 
 /// The other task that the record names as its cause.
 const fn cause(record: &Record) -> Option<TaskId> {
-    match *record {
-        Record::Skipped {
-            why: SkipWhy::Upstream(task),
-            ..
-        }
-        | Record::Ending {
-            why: EndingWhy::Abort(task),
-        } => Some(task),
-        Record::Canceled {
-            why: CancelWhy::Downstream(root),
-            ..
-        }
-        | Record::CancelRequested {
-            why: CutWhy::Cancel(CancelWhy::Downstream(root)),
-            ..
-        } => Some(TaskId::from_index(root)),
-        _ => None,
+    if let Record::Skipped {
+        why: SkipWhy::Upstream(task),
+        ..
     }
+    | Record::Ending {
+        why: EndingWhy::Abort(task),
+    } = *record
+    {
+        return Some(task);
+    }
+    if let Record::Canceled {
+        why: CancelWhy::Downstream(root),
+        ..
+    }
+    | Record::CancelRequested {
+        why: CutWhy::Cancel(CancelWhy::Downstream(root)),
+        ..
+    } = *record
+    {
+        return Some(TaskId::from_index(root));
+    }
+    None
 }
 
 #[cfg(test)]

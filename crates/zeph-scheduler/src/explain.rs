@@ -176,11 +176,11 @@ impl Scheduler {
     #[must_use]
     #[track_caller]
     pub fn held(&self, task: TaskId) -> Held {
-        match self.held_if_active(task) {
-            Held::Suspended => Held::Suspended,
-            _ if self.machine.awaiting_resume => Held::Asleep,
-            held => held,
+        let held = self.held_if_active(task);
+        if self.machine.awaiting_resume && held != Held::Suspended {
+            return Held::Asleep;
         }
+        held
     }
 
     /// As [`held`](Self::held), under the assumption that a process works on the run.

@@ -17,7 +17,7 @@ fn found(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     for one in &defects {
         assert_eq!(
-            one.source.as_ref().map(|source| source.name()),
+            one.source.as_ref().map(zeph_diagnostics::Source::name),
             Some("a.md")
         );
         assert!(!one.message.is_empty());

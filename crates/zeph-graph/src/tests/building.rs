@@ -1,6 +1,8 @@
 //! Building graphs: refused input and normalised input.
 
+use std::collections::BTreeMap;
 use std::panic;
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use crate::{
@@ -9,25 +11,24 @@ use crate::{
 };
 
 /// The message and the file of the panic of an action.
-#[allow(
-    clippy::disallowed_macros,
-    reason = "a panic hook has no other way to its caller"
-)]
 fn panic_of(action: impl FnOnce() + panic::UnwindSafe) -> (String, String) {
-    use std::cell::RefCell;
-    thread_local!(static FILE: RefCell<String> = const { RefCell::new(String::new()) });
-    static HOOK: std::sync::Once = std::sync::Once::new();
+    /// The files of all panics so far, by message. Tests panic side by side.
+    static FILES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let file = info.location().map(|at| at.file().to_owned());
-            FILE.with_borrow_mut(|slot| *slot = file.unwrap_or_default());
+            if let (Some(message), Some(at)) = (info.payload_as_str(), info.location()) {
+                let (message, file) = (message.to_owned(), at.file().to_owned());
+                FILES.lock().unwrap().insert(message, file);
+            }
             before(info);
         }));
     });
     let payload = panic::catch_unwind(action).unwrap_err();
     let message = payload.downcast_ref::<String>().unwrap().clone();
-    (message, FILE.with_borrow(Clone::clone))
+    let file = FILES.lock().unwrap()[&message].clone();
+    (message, file)
 }
 
 #[test]

@@ -122,7 +122,7 @@ pub(super) async fn names_are_found_by_prefix(
         ("", 9, vec!["9a", "a", "a-z", "a_c", "ab", "azz", "b"]),
     ] {
         let found = done("find", claimed.store.find(prefix, limit).await)?;
-        let found: Vec<&str> = found.iter().map(|run| run.as_str()).collect();
+        let found: Vec<&str> = found.iter().map(zeph_graph::RunId::as_str).collect();
         same(
             &format!("runs that begin with {prefix:?}"),
             &found,

@@ -97,9 +97,10 @@ impl DagScheduler {
             }
             return;
         }
-        let reported = match entry.record {
-            Record::AttemptFailed { error, .. } => error.and_then(|id| self.contents.get(id)),
-            _ => None,
+        let reported = if let Record::AttemptFailed { error, .. } = entry.record {
+            error.and_then(|id| self.contents.get(id))
+        } else {
+            None
         };
         let reported = match reported {
             Some(Content::Error(text)) => Some(Arc::clone(text)),

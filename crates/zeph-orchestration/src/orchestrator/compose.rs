@@ -131,10 +131,7 @@ impl Components {
 
     /// The executors of one run.
     pub(super) fn registry(&self, run: &RunParts<'_>) -> Result<Registry, OrchestratorError> {
-        #[allow(
-            unused_mut,
-            reason = "without the feature `planner` nothing more is registered"
-        )]
+        #[cfg_attr(not(feature = "planner"), expect(unused_mut))]
         let mut registry = self.host_registry(run)?;
         #[cfg(feature = "planner")]
         if let Some(models) = self.models.assemble(self, run, None)? {
@@ -162,10 +159,7 @@ impl Components {
         &self,
         #[cfg_attr(not(feature = "command"), expect(unused_variables))] run: &RunParts<'_>,
     ) -> Result<Registry, OrchestratorError> {
-        #[allow(
-            unused_mut,
-            reason = "without the feature `command` nothing more is registered"
-        )]
+        #[cfg_attr(not(feature = "command"), expect(unused_mut))]
         let mut registry = self.actions.clone();
         #[cfg(feature = "command")]
         if let Some(configure) = &self.command {

@@ -229,19 +229,17 @@ impl Follower {
     }
 
     fn note_question(&mut self, event: &Event) {
-        match event.kind() {
-            EventKind::QuestionAsked { question, why }
-                if self.reruns_interrupted && is_interrupted(why) =>
-            {
-                self.retries.push_back(question.get());
+        if let EventKind::QuestionAsked { question, why } = event.kind()
+            && self.reruns_interrupted
+            && is_interrupted(why)
+        {
+            self.retries.push_back(question.get());
+        }
+        if let EventKind::QuestionAnswered { question, .. } = event.kind() {
+            let id = question.get();
+            if self.asking.take_if(|asking| *asking == id).is_some() {
+                self.due.push_back(Update::Withdraw(id));
             }
-            EventKind::QuestionAnswered { question, .. } => {
-                let id = question.get();
-                if self.asking.take_if(|asking| *asking == id).is_some() {
-                    self.due.push_back(Update::Withdraw(id));
-                }
-            }
-            _ => {}
         }
     }
 

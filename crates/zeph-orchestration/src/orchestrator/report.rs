@@ -113,10 +113,7 @@ impl RunResults {
         store: Arc<dyn RawGraphStore>,
         view: RunView,
     ) -> Result<Self, OrchestratorError> {
-        #[allow(
-            unused_mut,
-            reason = "without the feature `planner` there is nothing to add"
-        )]
+        #[cfg_attr(not(feature = "planner"), expect(unused_mut))]
         let mut results = Self {
             report: view.full_report(&*store).await?,
             view: Arc::new(view),

@@ -172,13 +172,18 @@ impl<'a> StoredRun<'a> {
                 TaskState::Completed { .. } => ParentState::Completed,
                 TaskState::Failed { .. } => ParentState::Failed,
                 TaskState::Skipped { .. } => ParentState::Skipped,
-                _ => ParentState::Canceled,
+                TaskState::Pending
+                | TaskState::Ready
+                | TaskState::Running { .. }
+                | TaskState::BackingOff { .. }
+                | TaskState::Asking { .. }
+                | TaskState::Canceling { .. }
+                | TaskState::Canceled { .. } => ParentState::Canceled,
             };
-            let output = match state {
-                ParentState::Completed => {
-                    Some(view.output(self.store, parent).await?.unwrap_or_default())
-                }
-                _ => None,
+            let output = if state == ParentState::Completed {
+                Some(view.output(self.store, parent).await?.unwrap_or_default())
+            } else {
+                None
             };
             let name = view.graph().task(parent).name().to_owned();
             parents.insert(name, Parent { state, output });

@@ -74,9 +74,10 @@ impl OutputFormat {
         native: bool,
     ) -> Result<Asked, TaskError> {
         let can = provider.capabilities().schema;
-        let support = match can {
-            SchemaSupport::Schema | SchemaSupport::Json if !native => SchemaSupport::Prompt,
-            other => other,
+        let support = if !native && matches!(can, SchemaSupport::Schema | SchemaSupport::Json) {
+            SchemaSupport::Prompt
+        } else {
+            can
         };
         match self {
             Self::Text => Ok(Asked {
@@ -154,6 +155,10 @@ fn answer_error(error: &AnswerError) -> TaskError {
         AnswerError::Refusal { text, .. } => errors::model_refused(text),
         AnswerError::Truncated { text, .. } => errors::answer_cut(text, None),
         AnswerError::Empty { .. } => errors::empty_answer(),
-        other => errors::bad_answer(&[escape_terminal(&other.to_string()).into_owned()], ""),
+        AnswerError::ToolCalls { .. }
+        | AnswerError::NotJson { .. }
+        | AnswerError::Invalid { .. } => {
+            errors::bad_answer(&[escape_terminal(&error.to_string()).into_owned()], "")
+        }
     }
 }

@@ -101,8 +101,12 @@ pub(super) fn cost_nothing(kind: ErrorKind) -> bool {
         | ErrorKind::Unsupported
         | ErrorKind::NotRecorded
         | ErrorKind::OverBudget => true,
-        // Unavailable, Timeout, Cut, Garbled, Stopped: the service may have worked on it.
-        _ => false,
+        // The service may have worked on it.
+        ErrorKind::Unavailable
+        | ErrorKind::Timeout
+        | ErrorKind::Cut
+        | ErrorKind::Garbled
+        | ErrorKind::Stopped => false,
     }
 }
 

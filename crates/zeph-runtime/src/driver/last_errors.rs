@@ -14,31 +14,30 @@ pub struct LastErrors(BTreeMap<TaskId, Arc<str>>);
 impl LastErrors {
     /// Takes note of a record. `reported` is what the executor reported, for a failed attempt.
     pub fn note(&mut self, entry: &Entry, graph: &TaskGraph, reported: Option<Arc<str>>) {
-        match entry.record {
-            Record::AttemptFailed { task, fault, .. } => {
-                let text = reported.unwrap_or_else(|| fault.to_string().into());
-                self.0.insert(task, text);
+        if let Record::AttemptFailed { task, fault, .. } = entry.record {
+            let text = reported.unwrap_or_else(|| fault.to_string().into());
+            self.0.insert(task, text);
+        }
+        if let Record::CancelRequested { task, why, .. } = entry.record {
+            match why {
+                CutWhy::AttemptTimeout => self.attempt_timeout(task, graph),
+                CutWhy::TaskTimeout => self.task_timeout(task, graph),
+                CutWhy::Cancel(_) | CutWhy::Suspend => {}
             }
-            Record::CancelRequested {
-                task,
-                why: CutWhy::AttemptTimeout,
-                ..
-            } => {
-                if let Some(limit) = graph.task(task).rules().attempt_timeout {
-                    let text = format!("the attempt took longer than {limit:?}");
-                    self.0.insert(task, text.into());
-                }
-            }
-            Record::CancelRequested {
-                task,
-                why: CutWhy::TaskTimeout,
-                ..
-            }
-            | Record::Failed {
-                task,
-                why: Fault::TaskTimeout,
-            } => self.task_timeout(task, graph),
-            _ => {}
+        }
+        if let Record::Failed {
+            task,
+            why: Fault::TaskTimeout,
+        } = entry.record
+        {
+            self.task_timeout(task, graph);
+        }
+    }
+
+    fn attempt_timeout(&mut self, task: TaskId, graph: &TaskGraph) {
+        if let Some(limit) = graph.task(task).rules().attempt_timeout {
+            let text = format!("the attempt took longer than {limit:?}");
+            self.0.insert(task, text.into());
         }
     }
 

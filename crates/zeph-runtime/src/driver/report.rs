@@ -132,9 +132,10 @@ pub fn deliver<T>(
             contents.forget(id);
         }
     }
-    let output = match input {
-        Input::Completed { output, .. } => output,
-        _ => None,
+    let output = if let Input::Completed { output, .. } = input {
+        output
+    } else {
+        None
     };
     (outcome, output)
 }

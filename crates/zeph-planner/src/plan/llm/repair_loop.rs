@@ -195,7 +195,18 @@ fn failed(error: &LlmError, mut tried: PlanTry, tries: Vec<PlanTry>) -> PlanErro
         ErrorKind::OverBudget => PlanFailure::OverBudget,
         ErrorKind::Stopped => PlanFailure::Stopped,
         // A cut is a broken transport here; a larger output limit does not help.
-        _ => PlanFailure::Unavailable,
+        ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::Network
+        | ErrorKind::Cut
+        | ErrorKind::Garbled
+        | ErrorKind::Unauthorized
+        | ErrorKind::UnknownModel
+        | ErrorKind::ContextTooLong
+        | ErrorKind::BadRequest
+        | ErrorKind::NoCredit
+        | ErrorKind::Unsupported
+        | ErrorKind::NotRecorded => PlanFailure::Unavailable,
     };
     let message = error.to_string();
     tried.error = Some(zeph_common::escape_terminal(&message).into_owned());

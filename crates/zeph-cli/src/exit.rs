@@ -90,11 +90,11 @@ pub(crate) struct CliError {
     /// What happened, where.
     pub(crate) message: String,
     /// What to do now.
-    pub(crate) help: Option<String>,
+    pub(crate) help: Option<Box<str>>,
     /// The single problems, for programs.
     pub(crate) diagnostics: Vec<Value>,
     /// The single problems, for people; replaces the message on a terminal.
-    pub(crate) picture: Option<String>,
+    pub(crate) picture: Option<Box<str>>,
     /// The error that led to this one.
     pub(crate) source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -118,7 +118,7 @@ impl CliError {
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into());
         self
     }
 
@@ -162,7 +162,7 @@ impl CliError {
     fn to_json(&self) -> Value {
         let mut error = json!({ "code": self.code, "message": self.message });
         if let Some(help) = &self.help {
-            error["help"] = Value::from(help.as_str());
+            error["help"] = Value::from(&**help);
         }
         if !self.diagnostics.is_empty() {
             error["diagnostics"] = Value::from(self.diagnostics.clone());
@@ -240,10 +240,10 @@ impl From<&RuntimeError> for CliError {
 
 impl From<OrchestratorError> for CliError {
     fn from(error: OrchestratorError) -> Self {
-        match error {
-            OrchestratorError::Runtime(error) => error.into(),
-            error => Self::from(&error).caused_by(error),
+        if let OrchestratorError::Runtime(error) = error {
+            return error.into();
         }
+        Self::from(&error).caused_by(error)
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn error(what: &str, code: &'static str, problems: &Diagnostics) -> C
     }
     CliError {
         diagnostics: problems.iter().map(to_json).collect(),
-        picture: Some(picture),
+        picture: Some(picture.into()),
         ..CliError::new(Exit::Usage, message).code(code)
     }
 }

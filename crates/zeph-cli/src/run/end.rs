@@ -156,10 +156,10 @@ fn show(channel: Channel, task: &TaskReport, run: &zeph_graph::RunId) {
 
 /// The kind of the failure.
 fn fault(task: &TaskReport) -> String {
-    match task.state {
-        TaskState::Failed { why } => why.to_string(),
-        state => state.word().to_owned(),
+    if let TaskState::Failed { why } = task.state {
+        return why.to_string();
     }
+    task.state.word().to_owned()
 }
 
 impl End<'_> {

@@ -11,11 +11,11 @@ use crate::read::page::names;
 
 /// What holds a ready task back. Only a process that owns the run starts tasks.
 pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
-    match view.scheduler.held_if_active(task) {
-        Held::Suspended => Held::Suspended,
-        _ if owner.is_none() => Held::Asleep,
-        held => held,
+    let held = view.scheduler.held_if_active(task);
+    if owner.is_none() && held != Held::Suspended {
+        return Held::Asleep;
     }
+    held
 }
 
 /// The words for it, as the end of "ready, …".

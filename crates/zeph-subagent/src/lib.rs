@@ -1,9 +1,9 @@
 //! Agents: their definitions, the catalogue of them, and the router that chooses one for a task.
 //!
-//! A [`SubAgentDef`] describes one agent. An [`AgentCatalog`] holds the agents of a host, and an
-//! [`AgentRouter`] chooses one of them for a task. A [`Tool`] is a function that an agent may have
-//! called; `tool_fn`, with the feature `tool-fn`, makes one from a closure. With the feature `markdown`, definitions are read
-//! from files.
+//! A [`SubAgentDef`] describes one agent. An [`AgentCatalog`] contains the agents of a host, and an
+//! [`AgentRouter`] chooses one of them for a task. A [`Tool`] is a function that an agent can call;
+//! `tool_fn` (feature `tool-fn`) makes one from a closure. The feature `markdown` adds a reader of
+//! definitions in files.
 
 mod agent;
 pub mod router;

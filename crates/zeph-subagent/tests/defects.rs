@@ -1,4 +1,4 @@
-//! Defective definitions of agents and the codes of all that is wrong with each.
+//! Defective definitions of agents, and the codes of their problems.
 #![cfg(feature = "markdown")]
 
 use zeph_subagent::{AgentReader, Diagnostics, MAX_AGENT_BYTES, code};
@@ -8,7 +8,7 @@ fn codes(defects: &Diagnostics) -> String {
     codes.join(" ")
 }
 
-/// Reads a definition, looks at every place, and gives the codes in the order of the text.
+/// Reads a definition, checks every place, and returns the codes in the order of the text.
 fn found(bytes: &[u8]) -> String {
     let reader = AgentReader::new().known_tools(["read_file", "search"]);
     let Err(defects) = reader.read(bytes, "a.md") else {
@@ -35,7 +35,7 @@ fn check(table: &[(&str, &str)]) {
     }
 }
 
-/// A front matter with what must be there, and these lines.
+/// A front matter with the required fields and these lines.
 fn with(lines: &str) -> String {
     format!("---\nname: a\ndescription: Does a\n{lines}\n---\nDo a.\n")
 }

@@ -1,4 +1,4 @@
-//! Definitions from files: what is read, from which folders, and that no bytes break it.
+//! Definitions from files and folders, and from arbitrary bytes.
 #![cfg(feature = "markdown")]
 #![allow(clippy::unwrap_used)]
 
@@ -170,7 +170,8 @@ fn names_of_files_are_inert_in_defects() {
     }
 }
 
-/// Reads bytes; what is taken passes the check of all definitions, what is refused has its places.
+/// Reads bytes. An accepted definition passes the check of all definitions; every problem of a rejected one
+/// has a place.
 fn exercise(bytes: &[u8]) -> bool {
     match AgentReader::new().known_tools(["t"]).read(bytes, "x") {
         Ok(agent) => {
@@ -194,7 +195,7 @@ fn exercise(bytes: &[u8]) -> bool {
     }
 }
 
-/// Pieces that definitions are made of, so that random ones come close to good ones.
+/// Pieces of definitions, so that random texts come close to valid ones.
 fn piece() -> impl Strategy<Value = String> {
     let words = [
         "---\n",
@@ -278,7 +279,7 @@ proptest! {
         exercise(text.as_bytes());
     }
 
-    /// What a host builds and what a file says are the same definition.
+    /// A definition that a host builds equals the same one from a file.
     #[test]
     fn what_is_written_is_what_is_read(
         name in "[a-zA-Z_][a-zA-Z0-9_-]{0,20}",

@@ -1,4 +1,4 @@
-//! Routes of every kind, and routers that break their contract.
+//! Routes of every kind, and routers that violate their contract.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -38,13 +38,13 @@ fn house() -> AgentCatalog {
 
 async fn route(router: &dyn AgentRouter, request: &RouteRequest<'_>) -> Route {
     let route = router.route(request, &house()).await;
-    // What is kept of a decision is read back as it was.
+    // A stored route is read back unchanged.
     let text = serde_json::to_string(&route).unwrap();
     assert_eq!(serde_json::from_str::<Route>(&text).unwrap(), route);
     route
 }
 
-/// Who was thrown out by what.
+/// The excluded agents, each with the filter.
 fn thrown(route: &Route) -> Vec<(&str, &str)> {
     let told = route.candidates.iter().filter_map(|one| {
         let thrown = one.thrown_out.as_ref()?;
@@ -133,7 +133,7 @@ async fn each_filter_says_whom_it_throws_out_and_why() {
     let tag = RouteRequest::new("t", "").tag("text");
     let route_of = route(&router, &tag).await;
     assert_eq!(thrown(&route_of), [("analyst", "tags")]);
-    // Of two that have the tag the specialist comes first.
+    // Among agents with the required tag the most specialised one comes first.
     assert_eq!(route_of.chosen(), Some("writer"));
 
     let rule = ScoringRouter::standard().filter("never on fridays", |_, agent| {
@@ -183,10 +183,10 @@ async fn the_policy_decides_when_nobody_fits() {
 
     let default = of(NoMatch::Default("writer".to_owned()));
     assert_eq!(route(&default, &nothing).await.chosen(), Some("writer"));
-    // It stands in for a tag or a name that nobody has.
+    // The default agent replaces an agent for a tag or a name that no agent has.
     let odd = nothing.clone().tag("juggling").wanted("nobody");
     assert_eq!(route(&default, &odd).await.chosen(), Some("writer"));
-    // It is no way around an exclusion, a right or a rule.
+    // Exclusions, missing tools and rules apply to the default agent, too.
     let table = [
         (nothing.clone().exclude("writer", "it failed"), "excluded"),
         (nothing.clone().tool("read_file"), "tools"),
@@ -428,7 +428,7 @@ async fn what_breaks_the_contract_is_found() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever agents, tasks and weights there are, the contract holds.
+    /// The contract holds for any agents, tasks and weights.
     #[test]
     fn the_contract_holds_for_any_catalogue_and_task(
         agents in prop::collection::vec(("[a-e]{1,2}", "[a-d ä数据]{1,12}", any::<bool>()), 0..8),
@@ -440,7 +440,7 @@ proptest! {
         let mut catalog = AgentCatalog::new();
         for (name, description, tool) in agents {
             let agent = SubAgentDef::new(name, description, "Do it.").tag("x");
-            // Doubles and blank descriptions are refused, which is fine here.
+            // Duplicates and blank descriptions are rejected, which is fine here.
             let _ = catalog.add(if tool { agent.tool("t") } else { agent });
         }
         let mut router = ScoringRouter::standard().no_match(NoMatch::Default(default));

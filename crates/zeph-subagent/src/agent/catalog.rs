@@ -1,4 +1,4 @@
-//! The agents that a host has, each under a name of its own.
+//! The catalogue: the agents of a host, by unique name.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,14 +10,14 @@ use zeph_diagnostics::{Diagnostic, Diagnostics, Source, quote};
 use super::code;
 use crate::SubAgentDef;
 
-/// The most agents of a catalogue. A model that is to choose among more chooses badly, and an
-/// answer's schema that lists them is refused by providers long before.
+/// The most agents of a catalogue. Models choose badly among so many, and providers reject an answer schema
+/// that lists so many names.
 pub const MAX_AGENTS: usize = 1_000;
 
 /// Definitions of agents by unique name; each of them is [checked](SubAgentDef::check).
 ///
-/// The order of everything is that of the names without regard to case, so two catalogues with the
-/// same definitions are the same, however they came about.
+/// Agents are ordered by name without regard to case, so catalogues with the same definitions are equal, in
+/// whatever order these were added.
 ///
 /// # Examples
 /// ```
@@ -46,15 +46,15 @@ impl AgentCatalog {
     /// Adds a definition.
     ///
     /// # Errors
-    /// All that is wrong with it; the catalogue is then as before. A name that differs from one
-    /// that is there in case only is taken.
+    /// All problems of the definition; the catalogue is then unchanged. A name that equals that of another
+    /// agent, also without regard to case, is a problem. So is an agent above [`MAX_AGENTS`].
     pub fn add(&mut self, agent: SubAgentDef) -> Result<(), Diagnostics> {
         agent.check()?;
         let source = format!("agent {}", quote(&agent.name));
         self.insert(agent, &source)
     }
 
-    /// Adds a definition that has been checked; `source` is its name in messages.
+    /// Adds a checked definition; `source` is its name in messages.
     pub(super) fn insert(&mut self, agent: SubAgentDef, source: &str) -> Result<(), Diagnostics> {
         let count = self.agents.len();
         let one = match self.agents.entry(agent.name.to_ascii_lowercase()) {
@@ -71,14 +71,14 @@ impl AgentCatalog {
         Err(one.in_source(&Source::without_text(source)).into())
     }
 
-    /// The agent of exactly that name.
+    /// The agent with exactly this name; case matters.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&SubAgentDef> {
         let agent = self.agents.get(&name.to_ascii_lowercase())?;
         (agent.name == name).then_some(agent)
     }
 
-    /// The name that may have been meant by one that no agent has: at most a third differs.
+    /// The agent whose name is closest to an unknown name, if at most a third of the characters differ.
     ///
     /// # Examples
     /// ```
@@ -94,7 +94,7 @@ impl AgentCatalog {
         zeph_diagnostics::suggest(name, self.names())
     }
 
-    /// The agents, by name.
+    /// The agents, in the order of their names.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &SubAgentDef> + Clone {
         self.agents.values()
@@ -106,27 +106,27 @@ impl AgentCatalog {
         self.iter().map(|agent| agent.name.as_str())
     }
 
-    /// How many agents there are.
+    /// The number of agents.
     #[must_use]
     pub fn len(&self) -> usize {
         self.agents.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no agents.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.agents.is_empty()
     }
 
-    /// Everything in it as one line of JSON: a list of the definitions by name, keys of each object
-    /// in order.
+    /// The catalogue as one line of JSON: a list of the definitions in the order of names, with sorted
+    /// keys.
     ///
-    /// Equal catalogues have equal texts and different ones different texts, so a hash of it tells
-    /// whether a plan was made for the same agents. Linear in the size of the definitions.
+    /// Two catalogues have the same text exactly if they are equal, so a hash of it shows whether a plan
+    /// was made for the same agents. Linear in the size of the definitions.
     #[must_use]
     pub fn catalog_text(&self) -> String {
         let agents = self.iter().map(|agent| {
-            // A definition is plain data whose keys are texts; making JSON of it cannot fail.
+            // Serialisation cannot fail: a definition is plain data with text keys.
             serde_json::to_value(agent).unwrap_or_default()
         });
         let mut all: Value = agents.collect();

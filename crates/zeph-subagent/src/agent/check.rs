@@ -1,4 +1,4 @@
-//! The checks that every definition passes, wherever it comes from.
+//! The checks that every definition passes, from a file or from code.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub(super) fn all(agent: &SubAgentDef) -> Vec<Diagnostic> {
     found
 }
 
-/// `[A-Za-z_][A-Za-z0-9_-]{0,63}`, the form that names have in plan files.
+/// The name of an agent: `[A-Za-z_][A-Za-z0-9_-]{0,63}`, the form of names in plan files.
 pub(super) fn agent_name(name: &str) -> Option<Diagnostic> {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -54,12 +54,12 @@ pub(super) fn agent_name(name: &str) -> Option<Diagnostic> {
     Some(Diagnostic::new(code::BAD_NAME, message).help(help))
 }
 
-/// What a planner and a router read about the agent.
+/// The description, which planners and routers read.
 pub(super) fn description(text: &str) -> Option<Diagnostic> {
     check_text("description", text, MAX_DESCRIPTION_BYTES)
 }
 
-/// A text that is not empty and has no hidden characters.
+/// Checks that a text is not empty, within its limit and without hidden characters.
 fn check_text(key: &str, text: &str, most: usize) -> Option<Diagnostic> {
     if text.trim().is_empty() {
         let message = format!("the {key} is empty");
@@ -88,7 +88,7 @@ pub(super) fn hidden_characters(key: &str) -> Diagnostic {
     Diagnostic::new(code::HIDDEN_CHARACTERS, message).help(help)
 }
 
-/// The position of the first character of a text that a reader does not see.
+/// The position of the first hidden character of a text.
 pub(super) fn hidden(text: &str) -> Option<usize> {
     let clean = zeph_common::escape_terminal_block(text);
     if *clean == *text {
@@ -110,7 +110,7 @@ pub(super) fn model_name(model: &str) -> Option<Diagnostic> {
     Some(Diagnostic::new(code::BAD_VALUE, message).help(help))
 }
 
-/// The names that providers accept for a tool, and the dot that tools of MCP servers have.
+/// The characters that providers accept in the name of a tool, and the dot in names of MCP tools.
 pub(super) fn tool_name(tool: &str) -> Option<Diagnostic> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if (1..=64).contains(&tool.len()) && tool.chars().all(plain) {
@@ -121,7 +121,7 @@ pub(super) fn tool_name(tool: &str) -> Option<Diagnostic> {
     Some(Diagnostic::new(code::BAD_NAME, message).help(help))
 }
 
-/// One word in any script, without hidden characters.
+/// A tag: one word in any script, without hidden characters.
 pub(super) fn tag_name(tag: &str) -> Option<Diagnostic> {
     let plain = |c: char| !c.is_whitespace() && !c.is_control();
     let good = (1..=64).contains(&tag.len()) && tag.chars().all(plain);
@@ -180,7 +180,7 @@ pub(super) fn schema_form(schema: &Value) -> Option<Diagnostic> {
                     return Some(hidden_characters("output"));
                 }
             }
-            // Names and descriptions in a schema are read by a model, too.
+            // A model also reads the names and descriptions in a schema.
             Value::String(text) if hidden(text).is_some() => {
                 return Some(hidden_characters("output"));
             }

@@ -1,4 +1,4 @@
-//! Codes of what can be wrong with definitions of agents.
+//! Codes of the problems of agent definitions.
 
 pub use zeph_diagnostics::code::{
     BAD_DURATION, BAD_VALUE, DUPLICATE_KEY, MISSING_KEY, NESTED_TOO_DEEPLY, NOT_UTF8, SYNTAX,

@@ -1,4 +1,4 @@
-//! The definition of an agent: plain data that a host, a file or a test fills in.
+//! The definition of an agent: plain data, made by a host, a file or a test.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Source, quote};
 
-/// Who an agent is, what it may use and how much of it.
+/// The definition of an agent: its prompt, its model, its tools and its limits.
 ///
-/// Plain data: a definition may say anything until it is [checked](Self::check), which
-/// [`AgentCatalog::add`](crate::AgentCatalog::add) does for every one it takes. What a definition
-/// does not name is not allowed: an agent without tools has none.
+/// Plain data: the fields may have any value until they are [checked](Self::check), and
+/// [`AgentCatalog::add`](crate::AgentCatalog::add) checks every definition. An agent may use only the tools
+/// that its definition lists.
 ///
-/// As JSON it is an object with the keys of the fields, `timeout_ms` for the time.
+/// As JSON it is an object with the fields as keys; the time limit is `timeout_ms`.
 ///
 /// # Examples
 /// ```
@@ -28,21 +28,21 @@ use zeph_diagnostics::{Diagnostic, Diagnostics, Source, quote};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SubAgentDef {
-    /// `[A-Za-z_][A-Za-z0-9_-]{0,63}`; what plans and people call it.
+    /// The name in plans: `[A-Za-z_][A-Za-z0-9_-]{0,63}`.
     pub name: String,
-    /// What it is good at, in a sentence or two: what a planner and a router read. At most 4 KiB.
+    /// The abilities in a sentence or two, for planners and routers. At most 4 KiB.
     pub description: String,
-    /// The model it asks, such as `ollama::qwen3:8b`; `None` is the host's default model.
+    /// The model, such as `ollama::qwen3:8b`; `None` is the host's default model.
     ///
-    /// Not looked up here: only the provider knows its models.
+    /// Not checked here, because only the provider knows its models.
     pub model: Option<String>,
-    /// The tools it may use, by name; empty is none. At most 128.
+    /// The tools that it may use, by name; empty is none. At most 128.
     pub tools: BTreeSet<String>,
-    /// What it can do or is for, as words that a task may require. At most 64.
+    /// The abilities as words that a task may require. At most 64.
     pub tags: BTreeSet<String>,
-    /// How much it may use.
+    /// The limits of one attempt.
     pub limits: AgentLimits,
-    /// The form of its answer.
+    /// The format of the answer.
     pub output: AgentOutput,
     /// The system prompt.
     pub prompt: String,
@@ -103,7 +103,7 @@ impl SubAgentDef {
         self
     }
 
-    /// Whether everything in it is as the fields promise.
+    /// Checks all fields.
     ///
     /// # Errors
     /// All problems, in the order of the fields.
@@ -119,10 +119,10 @@ impl SubAgentDef {
         self.result(super::check::all(self))
     }
 
-    /// Whether a host has every tool that it may use.
+    /// Checks that a host has every tool of the definition.
     ///
     /// # Errors
-    /// Each tool that is not among the known ones, with the name that may have been meant.
+    /// Each tool that the host does not have, with the closest known name.
     ///
     /// # Examples
     /// ```
@@ -140,7 +140,7 @@ impl SubAgentDef {
         self.result(self.tools.iter().filter_map(unknown))
     }
 
-    /// The problems with their source.
+    /// The problems of the definition, each with the source.
     fn result(&self, found: impl IntoIterator<Item = Diagnostic>) -> Result<(), Diagnostics> {
         let source = Source::without_text(&format!("agent {}", quote(&self.name)));
         let mut problems = Diagnostics::in_source(&source);
@@ -149,32 +149,32 @@ impl SubAgentDef {
     }
 }
 
-/// How much one attempt of an agent may use.
+/// The limits of one attempt of an agent.
 ///
-/// What a run may spend in total is the run's budget; these limits bound one attempt. The lanes of
-/// the graph limit how many agents work at the same time.
+/// The total cost of a run is limited by the run's budget, and the number of agents that work at the same
+/// time by the lanes of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AgentLimits {
-    /// The most calls of the model in one attempt: each round of tool calls is followed by one.
+    /// The most model calls of one attempt; each round of tool calls needs one more.
     ///
-    /// Default 8, at least 1. At 1 no tool's result is ever seen by the model; without a small
-    /// number a model that repeats itself spends the whole budget.
+    /// Default 8, at least 1. With 1 the model sees no tool result. With a large number a model that
+    /// repeats itself may spend the whole budget.
     pub max_turns: u32,
-    /// The most tokens that one call may answer with. Default 4,096, at least 1.
+    /// The most output tokens of one call. Default 4,096, at least 1.
     ///
-    /// Too few cut the answer off, and a cut JSON document fails the attempt; each call reserves
-    /// this many from the budget, so too many let few calls run side by side.
+    /// A small limit cuts answers off, and a JSON answer that is cut off fails the attempt. Each call
+    /// reserves this many tokens in the budget, so a large limit reduces the number of parallel calls.
     pub max_output_tokens: u32,
-    /// The most tokens that one call may be asked with: prompt, parents' outputs and tool results
-    /// together. Default 16,384, at least 1.
+    /// The most input tokens of one call: prompt, parents' outputs and tool results together. Default
+    /// 16,384, at least 1.
     ///
-    /// Too few leave little of the parents' outputs; more than the model's window makes the
-    /// provider refuse the call.
+    /// A small limit leaves little room for the parents' outputs. With a limit above the model's context
+    /// window the provider rejects long requests.
     pub max_input_tokens: u32,
-    /// The longest time for one attempt, all turns together; above zero. Default `None`: the
-    /// task's own time-out alone decides.
+    /// The time limit of one attempt, all turns together; above zero. Default `None`: only the task's own
+    /// time-out applies.
     ///
-    /// Too short ends attempts whose calls are paid already.
+    /// A short limit ends attempts after their calls are paid for.
     #[serde(rename = "timeout_ms", serialize_with = "as_millis")]
     pub timeout: Option<Duration>,
 }
@@ -190,17 +190,16 @@ impl Default for AgentLimits {
     }
 }
 
-/// Rounded up, so that what is not zero stays so.
+/// Rounded up, so that a value above zero stays above zero.
 fn as_millis<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
     let millis = |time: Duration| u64::try_from(time.as_nanos().div_ceil(1_000_000));
     time.map(|time| millis(time).unwrap_or(u64::MAX))
         .serialize(to)
 }
 
-/// The form of an agent's answer.
+/// The format of an agent's answer.
 ///
-/// Closed: who calls a model must know each form. As JSON: `"text"`, `"json"`, or
-/// `{"schema": {…}}`.
+/// Closed, because an executor must handle every format. As JSON: `"text"`, `"json"`, or `{"schema": {…}}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentOutput {
@@ -211,6 +210,6 @@ pub enum AgentOutput {
     Json,
     /// A JSON value that this JSON schema accepts; an object, nested at most 32 deep.
     ///
-    /// Whether it is a good schema is found by who validates with it.
+    /// The executor of the agent checks that it is a valid JSON Schema.
     Schema(Value),
 }

@@ -1,4 +1,4 @@
-//! Agents: their definitions, the checks of these, and the catalogue of a host.
+//! Agents: definitions, their checks, and the catalogue.
 
 mod catalog;
 mod check;

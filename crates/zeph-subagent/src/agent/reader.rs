@@ -17,9 +17,8 @@
 //! You group things by area. Answer with the groups, the largest first.
 //! ```
 //!
-//! `name` and `description` are required. `output` is `text`, `json`, or a JSON schema written as a
-//! table. Anchors, aliases, tags and merge keys of YAML are refused, so that a definition means what a
-//! person sees in it.
+//! `name` and `description` are required. `output` is `text`, `json`, or a JSON schema as a table. Anchors,
+//! aliases, tags and merge keys of YAML are refused, because they make a definition hard to review.
 
 mod fields;
 mod folder;
@@ -33,7 +32,7 @@ use zeph_diagnostics::{Diagnostic, Diagnostics, Source, read_yaml};
 use super::code;
 use crate::{AgentCatalog, SubAgentDef};
 
-/// The largest file of a definition: 256 KiB.
+/// The largest definition file: 256 KiB.
 pub const MAX_AGENT_BYTES: usize = 256 << 10;
 
 /// Reads definitions of agents, and checks the tools that they name.
@@ -63,7 +62,7 @@ impl<'a> AgentReader<'a> {
         Self::default()
     }
 
-    /// Names the tools that the host has; other tools are then problems.
+    /// Sets the tools of the host; every other tool in a definition is then a problem.
     #[must_use]
     pub fn known_tools(mut self, tools: impl IntoIterator<Item = &'a str>) -> Self {
         self.tools = Some(tools.into_iter().collect());
@@ -76,8 +75,8 @@ impl<'a> AgentReader<'a> {
     /// not part of it. Takes time linear in the text.
     ///
     /// # Errors
-    /// All problems, in the order of the text, each with its place. After a problem of the YAML itself,
-    /// only the prompt is checked besides.
+    /// All problems, in the order of the text, each with its place. After a YAML syntax error only the
+    /// prompt is checked, too.
     pub fn read(&self, bytes: &[u8], source: &str) -> Result<SubAgentDef, Diagnostics> {
         if bytes.len() > MAX_AGENT_BYTES {
             let len = bytes.len();
@@ -99,7 +98,7 @@ impl<'a> AgentReader<'a> {
         let mut problems = Diagnostics::in_source(&source);
         let agent = self.read_source(&source, &mut problems);
         problems.sorted().into_result()?;
-        // Without a problem there is a definition. It passes the one check that all definitions pass.
+        // Without problems there is a definition. It passes the same check as definitions from code.
         let agent = agent.unwrap_or_else(|| SubAgentDef::new("", "", ""));
         agent.check()?;
         Ok(agent)
@@ -121,12 +120,11 @@ impl<'a> AgentReader<'a> {
 
     /// Reads every `*.md` of a folder into a catalogue, in the order of the file names.
     ///
-    /// Folders within it, files whose name begins with a dot and files with another ending are skipped.
-    /// A symbolic link is a problem, because the folder does not hold what it shows. Blocks on the file
-    /// system.
+    /// Folders within it, files whose name begins with a dot and files with another suffix are skipped. A
+    /// symbolic link is a problem, because it can lead out of the folder. Blocks the thread for file I/O.
     ///
     /// # Errors
-    /// The problems of all files together. Two agents of one name are a problem.
+    /// The problems of all files together. Two agents with the same name are a problem.
     pub fn read_dir(&self, path: impl AsRef<Path>) -> Result<AgentCatalog, Diagnostics> {
         folder::read(self, path.as_ref())
     }

@@ -1,23 +1,23 @@
-//! Checks for routers of your own: every case from one call.
+//! The conformance suite of routers: one call runs every case.
 
 use super::{AgentRouter, Decision, Route};
 use crate::{AgentCatalog, RouteRequest};
 use zeph_executor::conformance::{Violation, Violations};
 
-/// A tool that no agent has.
+/// The name of a tool that no agent has.
 const NO_TOOL: &str = "no_agent_has_this_tool";
 
 type Check = Result<(), String>;
 
 /// Runs every case on one router, with the agents and tasks of the caller.
 ///
-/// The router must be deterministic: one that asks a model is tried with scripted replies.
+/// The router must be deterministic; for a router that asks a model, use scripted replies.
 ///
 /// # Errors
-/// All rules of [`AgentRouter`] that are not kept, with what happened.
+/// All rules of [`AgentRouter`] that the router violates, each with the observed behaviour.
 ///
 /// # Panics
-/// Panics where the router panics.
+/// If the router panics.
 ///
 /// # Examples
 /// ```
@@ -123,7 +123,7 @@ impl Bench<'_> {
     }
 }
 
-/// What holds for every route.
+/// Checks the rules that hold for every route.
 fn check_route(route: &Route, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Check {
     let names = route.candidates.iter().map(|one| one.name.as_str());
     if !names.eq(catalog.names()) {

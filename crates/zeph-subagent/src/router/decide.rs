@@ -1,4 +1,4 @@
-//! From what is known of the candidates to a route with its reason.
+//! The decision: from judged candidates to a route with its reason.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use zeph_diagnostics::quote;
 pub(crate) enum Verdict {
     /// The plan names it.
     Named,
-    /// Its total is the highest, and so many have the same.
+    /// Its total is the highest; `equal` candidates have this total.
     Best { total: f64, equal: usize },
-    /// Something else chose it.
+    /// Another rule of the router chose it, in words.
     By(String),
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn chosen(
     }
 }
 
-/// The route of a task that no candidate fits; `refused` says why the default agent may not do it.
+/// The route of a task that no candidate fits; `refused` says why the default agent cannot get it.
 pub(crate) fn no_match(
     request: &RouteRequest<'_>,
     catalog: &AgentCatalog,
@@ -93,7 +93,7 @@ pub(crate) fn no_match(
     }
 }
 
-/// A sentence on what threw everybody out.
+/// The reason why no agent fits, as a sentence.
 fn why_nobody(
     request: &RouteRequest<'_>,
     catalog: &AgentCatalog,
@@ -134,13 +134,13 @@ fn why_nobody(
     format!("no agent fits {task}: excluded are {}", excluded.join(", "))
 }
 
-/// As much of a reason as fits into a sentence.
+/// A reason, truncated to fit into a sentence.
 fn brief(why: &str) -> String {
     const SHOWN_BYTES: usize = 200;
     zeph_common::truncate(why, SHOWN_BYTES, Boundary::Char).to_string()
 }
 
-/// A sentence that quotes others' words, safe on one line.
+/// A sentence with quoted text of others, escaped to one line.
 fn sentence(text: &str) -> String {
     zeph_common::escape_terminal(text).into_owned()
 }

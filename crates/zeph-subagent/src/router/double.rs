@@ -1,4 +1,4 @@
-//! A router for tests: it answers what was scripted, and remembers what it was asked.
+//! A scripted router for tests, which records its requests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -12,8 +12,8 @@ use crate::{AgentCatalog, RouteRequest};
 
 /// Answers each task with the next agent of its script.
 ///
-/// Stricter than most routers: a task without a script, or one that is routed more often than it
-/// was scripted, has no agent, and neither has one whose agent the filters exclude.
+/// Stricter than most routers: it chooses no agent for a task without a script or with a script that is
+/// used up, and none if a filter excludes the scripted agent.
 ///
 /// # Examples
 /// ```
@@ -37,16 +37,16 @@ pub struct ScriptedRouter {
     asked: Mutex<Vec<Asked>>,
 }
 
-/// What a [`ScriptedRouter`] was asked.
+/// A request that a [`ScriptedRouter`] got.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     /// The task's name.
     pub task: String,
-    /// What was to be done.
+    /// The instruction.
     pub text: String,
     /// The agent that the plan names.
     pub wanted: Option<String>,
-    /// The agents that were excluded, with the reasons.
+    /// The excluded agents, with the reasons.
     pub excluded: Vec<(String, String)>,
 }
 
@@ -67,7 +67,7 @@ impl ScriptedRouter {
         self
     }
 
-    /// What it was asked so far, in order.
+    /// The requests so far, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<Asked> {
         lock(&self.asked).clone()
@@ -94,7 +94,7 @@ impl AgentRouter for ScriptedRouter {
     }
 }
 
-/// A panic in another thread does not change the script or the memory.
+/// A panic in another thread leaves script and requests consistent.
 fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }

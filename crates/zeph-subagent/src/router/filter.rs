@@ -1,11 +1,11 @@
-//! Filters: what an agent must have before anybody asks how well it suits.
+//! Filters: the requirements that an agent must meet before it is scored.
 
 use crate::router::{Candidate, ThrownOut};
 use crate::{AgentCatalog, RouteRequest, SubAgentDef};
 
-/// Why an agent cannot get a task, by the filters that hold for every router here.
+/// Why the standard filters exclude an agent; all routers of this crate use them.
 ///
-/// In this order: it is excluded, the plan names another, it lacks a tool, it lacks a tag.
+/// In this order: the request excludes it, the plan names another agent, it lacks a tool, it lacks a tag.
 pub(crate) fn standard(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
     excluded(request, agent)
         .or_else(|| wanted(request, agent))
@@ -13,7 +13,7 @@ pub(crate) fn standard(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Optio
         .or_else(|| tags(request, agent))
 }
 
-/// Every agent, thrown out where the standard filters say so.
+/// Every agent of the catalogue, judged by the standard filters.
 pub(crate) fn candidates(request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Vec<Candidate> {
     let candidate = |agent: &SubAgentDef| Candidate {
         thrown_out: standard(request, agent),

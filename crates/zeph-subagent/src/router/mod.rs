@@ -1,4 +1,4 @@
-//! Routing: which agent does a task, and why.
+//! Routing: the choice of the agent for a task, with reasons.
 //!
 //! An [`AgentRouter`] looks at a [`RouteRequest`] and the host's catalogue and answers with a
 //! [`Route`]: the decision and everything that led to it. [`ScoringRouter`] is the one for most
@@ -54,24 +54,24 @@ use async_trait::async_trait;
 
 use crate::AgentCatalog;
 
-/// Chooses who does a task.
+/// Chooses the agent for a task.
 ///
 /// The contract:
 ///
 /// - An agent that the request excludes is never chosen, nor one that is not in the catalogue, nor
 ///   one that is not allowed a tool that the task needs.
-/// - Every agent of the catalogue is in the route once, by name in order, with why it was thrown
-///   out, or with its scores if the router scores.
-/// - A task without an agent is never silent: if no agent fits, the decision says what follows.
-/// - The same request and catalogue give the same route, unless the router's documentation says
-///   that it asks a model.
-/// - Routing does not fail. A router that depends on something that failed chooses no agent and
-///   says so.
+/// - Every agent of the catalogue is in the route once, in the order of names, with the reason for its
+///   exclusion, or with its scores if the router scores.
+/// - If no agent fits, the decision says what happens to the task.
+/// - The same request and catalogue give the same route, unless the router's documentation says that it
+///   asks a model.
+/// - Routing does not fail. If something that a router depends on fails, it chooses no agent and gives the
+///   reason.
 ///
-/// [`conformance::check`] tries this on a router of your own.
+/// [`conformance::check`] tests these rules on a router.
 #[async_trait]
 pub trait AgentRouter: Send + Sync {
-    /// Decides for one task.
+    /// Chooses the agent for one task.
     async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route;
 }
 

@@ -1,4 +1,4 @@
-//! What a router is asked.
+//! The request for a route.
 
 /// A task that needs an agent.
 ///
@@ -15,7 +15,7 @@
 pub struct RouteRequest<'a> {
     /// The task's name.
     pub task: &'a str,
-    /// What is to be done, in words.
+    /// The instruction.
     pub text: &'a str,
     /// The agent that the plan names; then no other agent is chosen.
     pub wanted: Option<&'a str>,
@@ -23,7 +23,7 @@ pub struct RouteRequest<'a> {
     pub tools: Vec<&'a str>,
     /// The tags that the task asks for; an agent must have all of them. Case matters.
     pub tags: Vec<&'a str>,
-    /// The agents that must not get it.
+    /// The agents that must not get the task.
     pub excluded: Vec<Excluded<'a>>,
 }
 
@@ -32,7 +32,7 @@ pub struct RouteRequest<'a> {
 pub struct Excluded<'a> {
     /// Its name.
     pub agent: &'a str,
-    /// Why, for example how its attempt failed.
+    /// The reason, for example the error of its attempt.
     pub why: &'a str,
 }
 
@@ -47,28 +47,28 @@ impl<'a> RouteRequest<'a> {
         }
     }
 
-    /// Names the agent that is to do it.
+    /// Names the agent; the router chooses no other one.
     #[must_use]
     pub const fn wanted(mut self, agent: &'a str) -> Self {
         self.wanted = Some(agent);
         self
     }
 
-    /// Asks for a tool.
+    /// Requires a tool.
     #[must_use]
     pub fn tool(mut self, tool: &'a str) -> Self {
         self.tools.push(tool);
         self
     }
 
-    /// Asks for a tag.
+    /// Requires a tag.
     #[must_use]
     pub fn tag(mut self, tag: &'a str) -> Self {
         self.tags.push(tag);
         self
     }
 
-    /// Excludes an agent; of several reasons for one agent the first is kept.
+    /// Excludes an agent; if it is excluded twice, the first reason counts.
     #[must_use]
     pub fn exclude(mut self, agent: &'a str, why: &'a str) -> Self {
         self.excluded.push(Excluded { agent, why });

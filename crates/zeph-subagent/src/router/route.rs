@@ -1,20 +1,20 @@
-//! What a router answers: the decision and all that led to it.
+//! Routes: the decision of a router, with its reasons.
 
 use serde::{Deserialize, Serialize};
 
-/// Who does a task, and why; what is kept of a decision.
+/// The decision of a router and its reasons, as the journal stores them.
 ///
-/// Plain data. Names and reasons come from files and from models: what shows them makes them inert
-/// first, except `reason`, which is.
+/// Plain data. Names and reasons come from files and models, so a display must escape them, except for
+/// `reason`, which is escaped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
-    /// What was decided.
+    /// The decision.
     pub decision: Decision,
-    /// Why, in a sentence; inert, on one line.
+    /// The reason: one sentence on one line, escaped.
     pub reason: String,
     /// Every agent of the catalogue, by name in order.
     pub candidates: Vec<Candidate>,
-    /// What the policy for tasks without a match did; `None` if there was a match.
+    /// How the policy for tasks without a match was applied; `None` if there was a match.
     pub no_match: Option<PolicyNote>,
 }
 
@@ -35,38 +35,39 @@ impl Route {
     }
 }
 
-/// What a router decided.
+/// The decision of a router.
 ///
-/// Closed: a driver must know what to do in each case.
+/// Closed, because a driver must handle each case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Decision {
-    /// This agent does it.
+    /// This agent gets the task.
     Agent {
         /// Its name in the catalogue.
         name: String,
     },
-    /// A person is to say who does it; see the candidates for the choice.
+    /// A person must choose the agent among the candidates.
     Ask,
     /// No agent can do the task; the attempt fails with the reason.
     NoAgent,
 }
 
-/// An agent that was looked at.
+/// An agent of the catalogue, as the router judged it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Its name.
     pub name: String,
-    /// Why it could not get the task; `None` if it could.
+    /// Why it cannot get the task; `None` if it can.
     pub thrown_out: Option<ThrownOut>,
-    /// What each scorer said; empty if it was thrown out before, or if the router has none.
+    /// The score of each scorer; empty if the agent was excluded before scoring, or if the router has no
+    /// scorers.
     pub scores: Vec<Score>,
-    /// The weighted mean of the scores, from 0 to 1; `None` if no scorer had an opinion.
+    /// The weighted mean of the scores, from 0 to 1; `None` if every scorer abstained.
     pub total: Option<f64>,
 }
 
 impl Candidate {
-    /// An agent that nothing is said of yet.
+    /// An agent without exclusion and scores.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -77,7 +78,7 @@ impl Candidate {
         }
     }
 
-    /// The same, thrown out by a filter.
+    /// The same candidate, excluded by a filter.
     #[must_use]
     pub fn thrown_out(mut self, filter: impl Into<String>, why: impl Into<String>) -> Self {
         self.thrown_out = Some(ThrownOut {
@@ -93,20 +94,20 @@ impl Candidate {
 pub struct ThrownOut {
     /// The filter's name, such as `excluded` or `tools`.
     pub filter: String,
-    /// What it says.
+    /// The reason.
     pub why: String,
 }
 
-/// What a scorer said of an agent.
+/// The score that one scorer gave an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// The scorer's name.
     pub scorer: String,
-    /// How much it counts.
+    /// The weight.
     pub weight: f64,
     /// From 0 to 1; `None` if it abstained.
     pub score: Option<f64>,
-    /// What was not as a scorer should be, such as a score out of range.
+    /// A problem of score or weight, such as a value out of range; `None` if there is none.
     pub note: Option<String>,
 }
 
@@ -114,12 +115,12 @@ pub struct Score {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoMatch {
-    /// The attempt fails, and says why.
+    /// The attempt fails with the reason.
     #[default]
     Fail,
-    /// A person is asked who does it.
+    /// A person is asked to choose.
     Ask,
-    /// The agent of that name does it, unless it may not.
+    /// This agent gets it, unless a filter excludes it.
     Default(String),
 }
 
@@ -128,6 +129,6 @@ pub enum NoMatch {
 pub struct PolicyNote {
     /// The policy.
     pub policy: NoMatch,
-    /// What it did, and why not more.
+    /// The effect of the policy, in a sentence.
     pub note: String,
 }

@@ -1,17 +1,16 @@
-//! Scorers: opinions on who does a task best.
+//! Scorers: rate how well agents suit a task.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::terms;
 use crate::{RouteRequest, SubAgentDef};
 
-/// Says how well each agent suits a task.
+/// Rates how well each agent suits a task.
 ///
-/// It is asked for all agents at once that passed the filters, so that it can compare them. It does
-/// not fail: without an opinion it abstains. A closure for one agent at a time is made a scorer by
-/// [`scorer_fn`].
+/// It gets all agents that passed the filters at once, so that it can compare them. It does not fail:
+/// without an opinion it abstains. [`scorer_fn`] makes a scorer from a closure that rates one agent.
 pub trait Scorer: Send + Sync {
-    /// What it is called in a route.
+    /// The name in routes.
     fn name(&self) -> &str;
 
     /// One score for each agent, in their order: 0 does not suit at all, 1 suits best, `None` is no
@@ -21,7 +20,7 @@ pub trait Scorer: Send + Sync {
     fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>>;
 }
 
-/// What the task's text and an agent's name, description and tags have in common.
+/// Rates the words that a task's text shares with an agent's name, description and tags.
 ///
 /// The cosine of the angle between the two as vectors of terms, each weighted by `1 + ln(count)` and
 /// by how rare it is among the agents, `ln((agents + 1) / agents with it)` (Salton and Buckley,
@@ -29,7 +28,7 @@ pub trait Scorer: Send + Sync {
 /// letters or digits, each four characters in a row of a longer one, or each two in a row in scripts
 /// that put no spaces between words, without regard to case: so `commit` meets `commits` in any
 /// language without a dictionary. Terms that no agent has do not count, so a long text is not at a
-/// disadvantage; a text that has no other makes it abstain.
+/// disadvantage; the scorer abstains if the text has no other terms.
 ///
 /// It works where task and agent are written in the same language; it knows no synonyms and
 /// translates nothing. Time is linear in all texts together, times a logarithm.
@@ -110,7 +109,7 @@ fn counts_of(agent: &SubAgentDef) -> Counts {
     counts
 }
 
-/// A term that comes often says more, but not as much more as it comes.
+/// The weight of a term grows more slowly than its count.
 fn tempered(count: u32) -> f64 {
     if count == 0 {
         0.0
@@ -119,10 +118,10 @@ fn tempered(count: u32) -> f64 {
     }
 }
 
-/// How closely an agent's tags are those that the task asks for.
+/// Rates how well an agent's tags match those that the task requires.
 ///
-/// The tags that both have, divided by those that either has (Jaccard), so that among agents which
-/// have all of them the specialist comes first. It abstains when the task asks for none.
+/// The tags in both sets, divided by those in either (Jaccard index), so that among the agents with all
+/// required tags the most specialised one comes first. It abstains if the task requires none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TagMatch;
 
@@ -147,14 +146,15 @@ impl Scorer for TagMatch {
 
 /// A list of agents, the best first.
 ///
-/// The first gets 1, the others evenly less, who is not listed 0. With an empty list it abstains.
+/// The first agent gets 1, the others evenly less, and an agent that is not listed 0. With an empty list it
+/// abstains.
 #[derive(Clone, Debug, Default)]
 pub struct Prefer {
     names: Vec<String>,
 }
 
 impl Prefer {
-    /// Prefers agents in this order; of a name that comes twice the first place counts.
+    /// Prefers agents in this order. If a name is listed twice, its first place counts.
     #[must_use]
     pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {

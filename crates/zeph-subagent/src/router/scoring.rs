@@ -1,4 +1,4 @@
-//! The router for most hosts: filters throw out, scorers compare, a policy decides the rest.
+//! The router for most hosts: filters exclude agents, scorers rate the others, a policy handles the rest.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ const MAX_WEIGHT: f64 = 1_000.0;
 
 type Rule = dyn Fn(&RouteRequest<'_>, &SubAgentDef) -> Result<(), String> + Send + Sync;
 
-/// Chooses the agent with the highest weighted mean of scores among those that the filters leave.
-///
-/// 1. Filters, in this order: excluded agents, another than the plan names, one that lacks a tool,
-///    one that lacks a tag, then the host's own rules. The first filter that excludes an agent is in the route.
-/// 2. Scorers give each agent that is left a score from 0 to 1, or abstain. The total is the
-///    weighted mean of the scores that there are.
-/// 3. An agent whose total is below [`at_least`](Self::at_least), or that no scorer has an opinion of,
-///    is no match, unless the plan names it.
-/// 4. The highest total is chosen; of equal ones the first by name.
+/// Chooses the agent with the highest weighted mean of scores among those that pass the filters.
+/// 1. Filters exclude agents, in this order: agents that the request excludes, agents other than the one
+///    that the plan names, agents that lack a tool, agents that lack a tag; then the host's own rules. The
+///    route has the first filter that excludes an agent.
+/// 2. Scorers give each remaining agent a score from 0 to 1, or abstain. The total is the weighted mean of
+///    the given scores.
+/// 3. An agent with a total below [`at_least`](Self::at_least), or without any score, is no match, unless
+///    the plan names it.
+/// 4. The highest total is chosen; among equal ones the first by name.
 /// 5. Without a match the policy decides: see [`NoMatch`].
 ///
-/// Deterministic if its scorers are. Scores are rounded to six places, so that the last bits of a
-/// logarithm decide nothing. The cost is that of the scorers, and linear in the catalogue besides.
+/// Deterministic if its scorers are. Scores are rounded to six places, so that rounding errors decide
+/// nothing. The cost is that of the scorers, plus time linear in the catalogue.
 ///
 /// # Examples
 /// ```
@@ -65,7 +65,7 @@ pub struct ScoringRouter {
 #[derive(Clone)]
 struct Weighted {
     weight: f64,
-    /// What was wrong with the weight that was given.
+    /// The problem of the given weight; `None` if it was valid.
     note: Option<String>,
     scorer: Arc<dyn Scorer>,
 }
@@ -96,8 +96,8 @@ impl ScoringRouter {
 
     /// Adds a scorer with its weight, from 0 to 1,000.
     ///
-    /// Only the proportion of the weights matters; a weight of 0 does not count and is noted in the route. A weight
-    /// that is out of range or no number is clamped, and the route says so.
+    /// Only the proportion of the weights matters; a weight of 0 does not count and is noted in the route.
+    /// A weight that is out of range or NaN is clamped, and the route says so.
     #[must_use]
     pub fn scorer(mut self, weight: f64, scorer: impl Scorer + 'static) -> Self {
         let (clamped, note) = clamp(weight, MAX_WEIGHT, "weight");
@@ -109,9 +109,9 @@ impl ScoringRouter {
         self
     }
 
-    /// Adds a rule of the host's own: the error says why an agent cannot get the task.
+    /// Adds a rule of the host: its error is the reason why an agent cannot get the task.
     ///
-    /// It holds for the default agent, too.
+    /// It applies to the default agent, too.
     #[must_use]
     pub fn filter<F>(mut self, name: impl Into<String>, rule: F) -> Self
     where
@@ -123,8 +123,8 @@ impl ScoringRouter {
 
     /// Sets the least total that is a match, from 0 to 1. Default: 0.05.
     ///
-    /// At 0 an agent that has nothing in common with the task is chosen when no agent has more; near 1
-    /// hardly anybody is ever chosen. What is out of range is clamped; no number is 1, the strictest.
+    /// With 0 an agent that has nothing in common with the task can be chosen; near 1 almost no agent is a
+    /// match. A value out of range is clamped; NaN counts as 1.
     #[must_use]
     pub fn at_least(mut self, total: f64) -> Self {
         self.at_least = if total.is_nan() {
@@ -142,7 +142,7 @@ impl ScoringRouter {
         self
     }
 
-    /// The first rule of the host's that throws an agent out.
+    /// The first rule of the host that excludes an agent.
     fn ruled_out(&self, request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
         self.rules.iter().find_map(|(name, rule)| {
             let why = rule(request, agent).err()?;
@@ -150,7 +150,7 @@ impl ScoringRouter {
         })
     }
 
-    /// Asks the scorers about those who are left.
+    /// Scores the remaining agents, and excludes those with a low total.
     fn score(
         &self,
         request: &RouteRequest<'_>,
@@ -192,8 +192,8 @@ impl ScoringRouter {
 
     /// Why the default agent cannot get the task.
     ///
-    /// It replaces an agent for a name or a tag that no agent has, and one that suits better; it is
-    /// no way around an exclusion, a missing right or a rule of the host's.
+    /// It replaces a named agent that does not exist, and agents that lack a tag or have a low total.
+    /// Exclusions, missing tools and the host's rules apply to it as to any agent.
     fn default_refused(
         &self,
         request: &RouteRequest<'_>,
@@ -242,13 +242,13 @@ impl Weighted {
     }
 }
 
-/// A number from 0 to a limit, and what was wrong with it.
+/// A number limited to 0 to `most`, with a note if it was out of range.
 fn clamp(given: f64, most: f64, what: &str) -> (f64, Option<String>) {
     if (0.0..=most).contains(&given) {
-        // Adding zero makes the negative zero a plain one.
+        // Adding zero turns a negative zero into zero.
         return (given + 0.0, None);
     }
-    // What is no number says nothing for an agent.
+    // NaN counts as 0.
     let clamped = if given > 0.0 { most } else { 0.0 };
     let note = format!("the {what} {given} is not between 0 and {most}, and counts as {clamped}");
     (clamped, Some(note))
@@ -269,7 +269,8 @@ fn rounded(score: f64) -> f64 {
     (score * PLACES).round() / PLACES
 }
 
-/// The best of those who are left, the first by name, and how many have the same total.
+/// The best remaining candidate, the first by name among equals, and the number of candidates with its
+/// total.
 fn best(candidates: &[Candidate]) -> Option<(&Candidate, usize)> {
     let left = || candidates.iter().filter(|one| one.thrown_out.is_none());
     let total = |one: &Candidate| one.total.unwrap_or(0.0);

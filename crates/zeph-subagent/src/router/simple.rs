@@ -1,4 +1,4 @@
-//! Routers without scores: the agent that the plan names, always the same one, or a closure's.
+//! Routers without scores: for the agent that the plan names, for one fixed agent, and from a closure.
 
 use async_trait::async_trait;
 
@@ -32,7 +32,7 @@ impl AgentRouter for NamedRouter {
     }
 }
 
-/// Gives every task to one agent, unless the plan names another or the agent may not do it.
+/// Gives every task to one agent, unless the plan names another one or a filter excludes it.
 ///
 /// # Examples
 /// ```
@@ -54,7 +54,7 @@ pub struct SingleRouter {
 }
 
 impl SingleRouter {
-    /// A router to that agent.
+    /// A router with this agent.
     #[must_use]
     pub fn new(agent: impl Into<String>) -> Self {
         Self {
@@ -73,9 +73,9 @@ impl AgentRouter for SingleRouter {
 
 /// A router from a closure that names an agent, or returns `None`.
 ///
-/// Whom the closure names gets the task only if it is in the catalogue, is not excluded, is the one
-/// that the plan names if it names one, and has the tools and tags; otherwise no agent is chosen, and the
-/// route says why. A closure that awaits is an [`AgentRouter`] of your own.
+/// The named agent gets the task only if it is in the catalogue, is not excluded, is the one that the plan
+/// names if it names one, and has the tools and tags; otherwise no agent is chosen, and the route says why.
+/// For an asynchronous choice, implement [`AgentRouter`].
 ///
 /// # Examples
 /// ```
@@ -114,7 +114,7 @@ where
     }
 }
 
-/// The route to an agent that something chose, if the filters let it through.
+/// The route to a chosen agent, if it passes the filters.
 pub(crate) fn pick(
     request: &RouteRequest<'_>,
     catalog: &AgentCatalog,

@@ -1,6 +1,6 @@
-//! The terms of a text: what two texts in any language can have in common.
+//! The terms of a text, by which texts in any language are compared.
 
-/// How long the pieces of a word are, in characters.
+/// The length of the pieces of a word, in characters.
 const PIECE: usize = 4;
 
 /// Gives each term of a text to a function, in the order of the text.
@@ -10,7 +10,7 @@ const PIECE: usize = 4;
 /// common without a dictionary (McNamee and Mayfield, "Character N-Gram Tokenization for European
 /// Language Text Retrieval", 2004, find four the best length over eight languages). Scripts
 /// that put no spaces between words, and Hangul, give pairs of characters instead. Marks that are
-/// written onto a letter are left out. Linear in the text.
+/// written onto a letter are ignored. Linear in the text.
 pub(crate) fn each(text: &str, mut term: impl FnMut(&str)) {
     let mut word = Word::default();
     let mut run = Run::default();
@@ -30,7 +30,7 @@ pub(crate) fn each(text: &str, mut term: impl FnMut(&str)) {
     run.end(&mut term);
 }
 
-/// A word that is being read, and where its characters begin.
+/// The word that is being read, and the positions of its characters.
 #[derive(Default)]
 struct Word {
     text: String,

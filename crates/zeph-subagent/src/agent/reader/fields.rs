@@ -1,4 +1,4 @@
-//! From the tree of a front matter to a definition.
+//! Converts the YAML tree of a front matter to a definition.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Span, Value, quote};
 use crate::agent::{check, code};
 use crate::{AgentLimits, AgentOutput, SubAgentDef};
 
-/// The keys of a front matter. `prompt` is none of them, and gets a message of its own.
+/// The keys of a front matter. `prompt` is not one of them and has an error message of its own.
 const KEYS: [&str; 8] = [
     "name",
     "description",

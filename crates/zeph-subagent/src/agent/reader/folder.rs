@@ -34,7 +34,7 @@ pub(super) fn read(reader: &AgentReader<'_>, dir: &Path) -> Result<AgentCatalog,
     problems.into_result().map(|()| catalog)
 }
 
-/// The files with the name of a definition, sorted by path.
+/// The files of definitions: `*.md` without a dot at the start, sorted by path.
 fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir)? {

@@ -1,4 +1,4 @@
-//! `zeph completions`: the script that teaches a shell our commands.
+//! `zeph completions`: the completion script for a shell.
 
 use clap::CommandFactory as _;
 

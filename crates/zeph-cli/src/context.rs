@@ -16,7 +16,7 @@ use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::problems;
 
-/// The names that an ambiguous beginning lists.
+/// The most run names that the error for an ambiguous prefix lists.
 const CANDIDATES: usize = 10;
 
 /// The flags that override settings: key, name of the flag, text.
@@ -97,12 +97,12 @@ impl AppContext {
         matches!(origin, Some(Origin::Flag { .. } | Origin::Env { .. }))
     }
 
-    /// Whether stdout is for a program.
+    /// Whether stdout is JSON, for programs.
     pub(crate) const fn json(&self) -> bool {
         self.global.json
     }
 
-    /// Where the runs are.
+    /// The path of the run database.
     pub(crate) fn db(&self) -> Result<PathBuf, CliError> {
         if let Some(path) = &self.global.db {
             return Ok(path.clone());
@@ -114,7 +114,7 @@ impl AppContext {
             return Ok(path.clone());
         }
         let state = match (variable("XDG_STATE_HOME"), variable("HOME")) {
-            // A relative one is to be ignored, says its specification.
+            // The XDG specification requires that a relative path is ignored.
             (Some(state), _) if state.is_absolute() => state,
             (_, Some(home)) => home.join(".local/state"),
             (_, None) => {
@@ -129,7 +129,7 @@ impl AppContext {
         Ok(state.join("zeph").join("runs.db"))
     }
 
-    /// The flags at the end of a suggested command: the database, if it was given by a flag.
+    /// The flags for suggested commands: the database, if a flag named it.
     pub(crate) fn suffix(&self) -> String {
         let named = self.global.db.as_ref();
         named.map_or_else(String::new, |path| {
@@ -161,18 +161,18 @@ impl AppContext {
         Ok(SqliteStore::open(path).await?)
     }
 
-    /// Where the processes that share the database find each other.
+    /// The owner locks of the runs in the database, which all processes on it share.
     pub(crate) fn owners(&self, store: &SqliteStore) -> Owners {
         Owners::beside(store.path())
     }
 
-    /// The run of that name, or the only one whose name begins like that.
+    /// The run with that name, or the only run whose name starts with that text.
     pub(crate) async fn find_run(
         &self,
         store: &dyn RawGraphStore,
         text: &str,
     ) -> Result<RunId, CliError> {
-        // What begins a name is a name itself.
+        // Each prefix of a run's name is a valid name.
         let Ok(whole) = text.parse::<RunId>() else {
             return Err(no_such_run(text));
         };
@@ -190,7 +190,7 @@ impl AppContext {
     }
 }
 
-/// The time of this computer.
+/// The current time of the system clock.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Timestamp::ZERO.after(since.unwrap_or_default())

@@ -18,7 +18,7 @@ use crate::plan;
 use crate::run::{self, FollowOptions};
 
 const PLAN: &str = include_str!("demo.toml");
-/// The completion after which the crashing demo kills itself: work is running then.
+/// The number of completed tasks after which the crash demo kills itself, while other tasks are running.
 const DIES_AFTER: u32 = 2;
 
 pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliError> {
@@ -39,7 +39,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
         on_completed: args.die.as_ref().map(|_| die_after as fn(u32)),
         ..FollowOptions::default()
     };
-    // Its commands touch no file; any folder will do that is there.
+    // The commands use no files, so any existing folder will do.
     let source = PlanSource {
         folder: Some(env::temp_dir()),
         ..PlanSource::text(PLAN, "demo.toml")
@@ -103,7 +103,7 @@ fn hints(cx: &AppContext, name: &RunId) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Lets a child of this program run the demo and kill itself.
+/// Runs the demo in a child process that kills itself.
 fn crash(cx: &AppContext) -> Result<Exit, CliError> {
     let failed = |error: std::io::Error| {
         CliError::new(
@@ -114,7 +114,7 @@ fn crash(cx: &AppContext) -> Result<Exit, CliError> {
     let name = random_name();
     let mut child = Command::new(env::current_exe().map_err(failed)?);
     child.arg("demo").arg("--die").arg(&name);
-    // The same database, named in the same way: the child's hints are for the person.
+    // The child prints commands for the person, so it gets the database as this process got it.
     match &cx.global.db {
         Some(path) => child.arg("--db").arg(path),
         None => child.env("ZEPH_DB", cx.db()?),
@@ -142,7 +142,7 @@ fn crash(cx: &AppContext) -> Result<Exit, CliError> {
     Ok(Exit::Completed)
 }
 
-/// Ends this process as a power cut would, after that many completed tasks.
+/// Kills this process with SIGKILL after that many completed tasks, as a power cut would end it.
 fn die_after(completed: u32) {
     if completed == DIES_AFTER {
         // The signal cannot be caught.

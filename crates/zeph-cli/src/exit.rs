@@ -56,7 +56,7 @@ impl Exit {
 }
 
 impl Exit {
-    /// The name of the error that ends a command that way, where there is no better one.
+    /// The error code of a [`CliError`] with this exit code, unless it has a more precise one.
     const fn word(self) -> &'static str {
         match self {
             Self::Completed => "ok",
@@ -83,17 +83,17 @@ impl From<Exit> for ExitCode {
 /// An error for the person at the terminal: what happened, and what to type next.
 #[derive(Debug)]
 pub(crate) struct CliError {
-    /// How the process ends.
+    /// The exit code.
     pub(crate) exit: Exit,
-    /// What kind of error it is; stable, for programs.
+    /// The error code; stable, for programs.
     pub(crate) code: &'static str,
-    /// What happened, where.
+    /// The message.
     pub(crate) message: String,
-    /// What to do now.
+    /// The next step for the person.
     pub(crate) help: Option<Box<str>>,
-    /// The single problems, for programs.
+    /// The problems one by one, for programs.
     pub(crate) diagnostics: Vec<Value>,
-    /// The single problems, for people; replaces the message on a terminal.
+    /// The problems one by one, for people; replaces the message on a terminal.
     pub(crate) picture: Option<Box<str>>,
     /// The error that led to this one.
     pub(crate) source: Option<Box<dyn Error + Send + Sync>>,

@@ -1,4 +1,4 @@
-//! `zeph graph`: a plan file, or a run with its states, as a picture of text.
+//! `zeph graph`: draws a plan file, or a run with its states, as text.
 
 use std::path::Path;
 
@@ -13,8 +13,8 @@ use crate::{out, plan};
 
 pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliError> {
     let path = Path::new(&args.target);
-    // Names of runs have no dot and no slash; a file without either needs a `./` in front only
-    // if a run begins with its name.
+    // Run names have no dot and no slash. A file whose name has neither needs `./` in front of it only if a
+    // run's name starts with its name.
     let looks_like_a_file = args.target == "-" || args.target.contains(['.', '/']);
     if looks_like_a_file || path.is_file() {
         let loaded = plan::load(cx, path, &args.param)?;

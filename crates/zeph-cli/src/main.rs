@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // If stderr is closed there is nowhere to report it.
+            // If stderr is closed, the error cannot be reported.
             let _ = error.print();
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let Cli { global, command } = cli;
-    // These two work without any configuration, also with a broken one.
+    // These two commands read no configuration, so they work even if it is invalid.
     if let Command::Completions(args) = &command {
         return Ok(completions::print(args));
     }
@@ -100,7 +100,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     }
 }
 
-/// The flags that are settings.
+/// The flags that override settings.
 fn flag_overrides(command: &Command) -> FlagOverrides {
     let mut flags = FlagOverrides::default();
     match command {

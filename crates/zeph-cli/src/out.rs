@@ -11,23 +11,23 @@ use tracing_subscriber::EnvFilter;
 /// The first error of a write to stdout, except for a closed pipe.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();
 
-/// Prints a line on stdout, at once. A reader that has gone away is no error.
+/// Prints a line on stdout and flushes it. A closed pipe is not an error.
 pub(crate) fn line(text: impl Display) {
     note(write(&text, "\n"));
 }
 
-/// Prints a text on stdout as it is; for texts that end their own lines.
+/// Prints a text on stdout unchanged; for texts with line ends of their own.
 pub(crate) fn text(text: impl Display) {
     note(write(&text, ""));
 }
 
-/// Prints one JSON value as a line on stdout. What could act on a terminal is escaped.
+/// Prints one JSON value as a line on stdout, with escapes for characters that could act on a terminal.
 pub(crate) fn json(value: &serde_json::Value) {
     line(escaped(&value.to_string()));
 }
 
-/// JSON text in which characters that hide or reorder text are written as numbers. They can only be
-/// inside of strings, where that is the same.
+/// JSON text in which characters that hide or reorder text are `\u` escapes. They occur inside of strings
+/// only, where an escape means the same character.
 fn escaped(json: &str) -> Cow<'_, str> {
     if json.is_ascii() {
         return json.into();
@@ -49,7 +49,7 @@ fn escaped(json: &str) -> Cow<'_, str> {
 
 /// Prints a line for people on stderr.
 pub(crate) fn note_line(text: impl Display) {
-    // If stderr is closed there is nowhere to report it.
+    // If stderr is closed, the error cannot be reported.
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn note_line(text: impl Display) {
 pub(crate) struct Channel {
     /// Stdout is reserved for the answer.
     pub(crate) to_stderr: bool,
-    /// Stands in front of each line.
+    /// The prefix of each line.
     pub(crate) label: &'static str,
 }
 
@@ -73,7 +73,7 @@ impl Channel {
         }
     }
 
-    /// Prints commands, each with what it does, in two columns as far as that is readable.
+    /// Prints commands, each with its effect, in two columns if they are narrow enough.
     pub(crate) fn commands(self, commands: &[(String, String)]) {
         const LEAST: usize = 34;
         const MOST: usize = 56;
@@ -95,7 +95,7 @@ impl Channel {
         object
     }
 
-    /// A text with the label in front of each of its lines.
+    /// A text with the label at the start of each line.
     pub(crate) fn labelled(self, text: &str) -> String {
         if self.label.is_empty() {
             return text.to_owned();
@@ -125,7 +125,7 @@ pub(crate) fn failure() -> Option<&'static io::Error> {
     FAILURE.get()
 }
 
-/// A word as a shell would need it, safe to print.
+/// A word quoted for a shell, and safe to print.
 pub(crate) fn quoted(word: &str) -> String {
     let word = zeph_common::escape_terminal(word);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
@@ -136,12 +136,12 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
-/// Whether a person sees stderr and can answer on stdin.
+/// Whether stderr and stdin are terminals, so that a person can answer.
 pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Whether a person watches stderr.
+/// Whether stderr is a terminal.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
@@ -160,7 +160,7 @@ pub(crate) fn trace(verbose: u8) {
     let _ = subscriber.try_init();
 }
 
-/// The colours of the words that say how something went.
+/// The colours of words that report results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,
@@ -187,7 +187,7 @@ impl Tone {
         }
     }
 
-    /// The text in this colour. Whether colours are seen is decided where it is printed.
+    /// The text in this colour. The output stream decides whether colours are shown.
     pub(crate) fn paint(self, text: impl Display) -> String {
         let style = self.style();
         format!("{style}{text}{style:#}")

@@ -50,7 +50,7 @@ impl From<PlanFileError> for CliError {
     }
 }
 
-/// `NAME=VALUE` pairs; of two values for one name the last counts.
+/// `NAME=VALUE` pairs; if a name occurs twice, its last value counts.
 pub(crate) fn given(params: &[String]) -> Result<BTreeMap<String, String>, CliError> {
     let pairs = params.iter().map(|param| match param.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),

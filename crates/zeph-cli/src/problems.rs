@@ -1,4 +1,4 @@
-//! Problems of files: for people with the line of each, for programs as JSON.
+//! Problems of files: with source lines for people, as JSON for programs.
 
 use serde_json::{Value, json};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Style, render};
@@ -19,7 +19,7 @@ pub(crate) fn error(what: &str, code: &'static str, problems: &Diagnostics) -> C
         many => format!("{name} has {many} problems"),
     };
     let mut picture = render(problems, style());
-    // A single problem of a flag says all that there is to say.
+    // A single problem without a place needs no summary.
     if problems.iter().any(|one| one.span.is_some()) || problems.len() > 1 {
         picture.push_str(&format!("\n{message}"));
     }

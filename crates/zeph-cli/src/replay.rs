@@ -30,7 +30,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
     };
     let view = RunView::load(&store, &run).await?;
     let (report, why_not) = replay(cx, &store, &view).await?;
-    // What could not be made again was not found to be the same.
+    // If attempts could not be replayed, the run does not count as the same.
     let is_same = report.is_same() && why_not.is_none();
     let exit = if is_same {
         Exit::Completed

@@ -1,4 +1,4 @@
-//! `zeph resume`: lists what is kept and what was interrupted, and continues the run.
+//! `zeph resume`: lists completed and interrupted tasks, and continues the run.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -106,7 +106,7 @@ async fn load_and_take_over(
     Ok((view, orchestrator, handle))
 }
 
-/// Prints what is kept, and what happens to interrupted tasks.
+/// Prints the completed work that is kept, and what happens to interrupted tasks.
 fn render(cx: &AppContext, view: &RunView, channel: Channel, reruns: bool) {
     let counts = view.scheduler.counts();
     let interrupted: Vec<(&str, &str)> = (view.graph().tasks())

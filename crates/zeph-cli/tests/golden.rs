@@ -1,6 +1,6 @@
-//! Golden transcripts: what is typed and what is seen, in `tests/cmd`.
+//! Golden transcripts in `tests/cmd`: commands and their output.
 
-/// One database for all transcripts, thrown away afterwards; no settings of the person who tests.
+/// One temporary database for all transcripts, without the settings of the user who runs the tests.
 #[test]
 fn transcripts() {
     let home = tempfile::tempdir().unwrap();

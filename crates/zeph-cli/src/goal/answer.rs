@@ -1,13 +1,13 @@
-//! The answer to a goal, printed.
+//! Prints the answer to a goal.
 
 use zeph_common::escape_terminal_block;
 use zeph_planner::answer::{Answer, WrittenBy};
 
 use crate::out::{self, Channel};
 
-/// Prints it on stdout, and what it rests on where the events are printed.
+/// Prints the answer on stdout, and its author and gaps on the channel of the events.
 pub(crate) fn render(channel: Channel, answer: &Answer) {
-    // Events on another stream need no gap.
+    // Without a terminal on stderr no blank lines are needed around the answer.
     let apart = out::is_watched();
     let gap = || {
         if apart {

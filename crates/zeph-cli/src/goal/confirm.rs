@@ -1,4 +1,4 @@
-//! Confirmation of a plan: how it is shown, and the commands that answer.
+//! Confirmation of a plan: the plan as text, and the commands that answer.
 
 use zeph_planner::plan::PlanOutput;
 use zeph_runtime::{Accepts, QuestionView};
@@ -14,7 +14,7 @@ pub(crate) fn text(plan: PlanOutput, channel: Channel) -> String {
     page.into_text().trim_end().to_owned()
 }
 
-/// Shortens a question about a plan that is shown with it: what was wrong with the last answer stays.
+/// Shortens a question about a plan that is shown with it; the problems of the last answer remain.
 pub(crate) fn shorten(question: &mut QuestionView) {
     let wrong = question.text.rsplit_once("\n\n").map(|(why, _)| why);
     let wrong = wrong.map(|why| format!("{why} "));
@@ -22,7 +22,7 @@ pub(crate) fn shorten(question: &mut QuestionView) {
     question.accepts = Accepts::Choice(vec!["approve".to_owned()]);
 }
 
-/// The commands that answer, each with what it does.
+/// The commands that answer, each with its effect.
 pub(crate) fn commands(run: &str, question: u32, suffix: &str) -> [(String, String); 3] {
     let answer = |text: &str| format!("zeph answer {run} {question} {}{suffix}", quoted(text));
     [

@@ -1,4 +1,4 @@
-//! `zeph do`: from a goal to an answer: plan, confirm, run, put together.
+//! `zeph do`: from a goal to an answer: plans, confirms, runs, and combines the results.
 
 pub(crate) mod answer;
 pub(crate) mod confirm;
@@ -55,7 +55,7 @@ fn current_folder() -> Result<PathBuf, CliError> {
     })
 }
 
-/// The goal as it was typed, if it says anything.
+/// The goal without surrounding white space; an error if it is empty.
 fn goal_of(text: &str) -> Result<&str, CliError> {
     let goal = text.trim();
     if goal.is_empty() {

@@ -30,7 +30,7 @@ pub(crate) async fn run(cx: &AppContext, args: &PlanArgs) -> Result<Exit, CliErr
         return Err(is_there(path));
     }
     if let Some(path) = &args.output {
-        // FlagOverrides before a model is paid for a plan that would be lost.
+        // Checked before the model is called, so that no paid plan is lost.
         writable(path)?;
     }
     let channel = Channel {
@@ -140,7 +140,7 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel, flags: &str) {
             proposal.render(&mut page);
             out::line(channel.labelled(page.into_text().trim_end()));
         }
-        // Pictures are for programs; a label would spoil them.
+        // Programs read these formats, and a label would break them.
         Picture::Mermaid | Picture::Dot => {
             if let Some(graph) = proposal.graph() {
                 out::text(match args.format {
@@ -183,7 +183,7 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel, flags: &str) {
     channel.commands(&next);
 }
 
-/// The flags that say which model this was: without them the next command has none, or another one.
+/// The flags that select this model, for the suggested commands.
 fn flags(cx: &AppContext, scripted: bool) -> String {
     let config = cx.config();
     let path = |path: &PathBuf| path.to_string_lossy().into_owned();
@@ -195,7 +195,7 @@ fn flags(cx: &AppContext, scripted: bool) -> String {
     ];
     let mut flags = if scripted { " --scripted" } else { "" }.to_owned();
     for (key, flag, text) in given {
-        // A variable and a file are still there for the next command.
+        // The suggested command reads the same variables and settings files, so only flags are repeated.
         let is_flag = matches!(cx.config.origin_of(key), Some(Origin::Flag { .. }));
         if let Some(text) = text.filter(|_| is_flag) {
             flags.push_str(&format!(" {flag} {}", out::quoted(&text)));
@@ -222,12 +222,12 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
     })
 }
 
-/// Whether the file is in a folder that exists, and is none itself.
+/// Checks that the file is in an existing folder and is no folder itself.
 fn writable(path: &Path) -> Result<(), CliError> {
     if path.is_dir() {
         return Err(unwritable(path, &ErrorKind::IsADirectory.into()));
     }
-    // The folder of a bare name is the one we are in.
+    // A bare file name is in the current folder.
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     match folder.map(std::fs::metadata).transpose() {
         Ok(Some(kind)) if !kind.is_dir() => Err(unwritable(path, &ErrorKind::NotADirectory.into())),

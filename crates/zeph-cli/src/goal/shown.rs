@@ -18,7 +18,7 @@ const ABOUT_BYTES: usize = 160;
 pub(crate) struct Proposal(pub(crate) PlanOutput);
 
 impl Proposal {
-    /// The graph of its tasks; none if this version of the tool does not read its file any more.
+    /// The graph of its tasks; `None` if this version of the tool cannot read its file.
     pub(crate) fn graph(&self) -> Option<TaskGraph> {
         let spec = PlanFiles::default().compile(&self.0.plan_file).ok()?;
         TaskGraph::try_from(spec).ok()
@@ -68,7 +68,7 @@ impl Proposal {
         format!("about {} tokens, {money}", self.0.estimate.tokens)
     }
 
-    /// The plan for programs: the tasks as a graph, the plan file, and what was found.
+    /// The plan for programs: the tasks as a graph, the plan file, and the findings.
     pub(crate) fn to_json(&self, goal: &str) -> Value {
         let graph = self.graph().map(|graph| GraphSpec::from(&graph));
         json!({
@@ -83,7 +83,7 @@ impl Proposal {
     }
 }
 
-/// Who does a task, and what it is about.
+/// The executor of a task in words, and its prompt, question or command line.
 fn work(task: &Task) -> (String, String) {
     let (who, about) = match task.work() {
         Work::Milestone => ("milestone".to_owned(), String::new()),

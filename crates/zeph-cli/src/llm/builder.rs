@@ -1,4 +1,4 @@
-//! The facade's builder with what the tool chooses: settings, models, agents, prompts and tools.
+//! The facade's builder with the settings, models, agents, prompts and tools of the command line.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub(crate) fn with_models(
 ) -> Result<OrchestratorBuilder, CliError> {
     let mut settings = cx.config.clone();
     if models.is_scripted() {
-        // Made-up plans are not worth keeping.
+        // Plans of the scripted model are not cached.
         settings.config.plan_cache = None;
     }
     let service = models.service(cx)?;

@@ -1,4 +1,4 @@
-//! The models of the tool: which model is asked, whose agents and prompts, and with which tools.
+//! The models of the tool: model, address, agents, prompts and tools of a run.
 
 mod builder;
 mod scripted;

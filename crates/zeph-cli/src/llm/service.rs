@@ -1,4 +1,4 @@
-//! Services: from a model's name, an address and a key to a provider.
+//! Services: makes a provider from a model's name, an address and a key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -11,11 +11,11 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out::Channel;
 
-/// The keys of a graph's metadata that hold them.
+/// The metadata keys under which a graph stores these choices.
 mod keys {
     pub(super) const MODEL: &str = "llm_model";
     pub(super) const BASE_URL: &str = "llm_base_url";
-    /// An address that a project's file gave: no key is sent there.
+    /// Marks an address from a project file, to which no key is sent.
     pub(super) const PROJECT_URL: &str = "llm_project_url";
     pub(super) const AGENTS: &str = "llm_agents";
     pub(super) const PROMPTS: &str = "llm_prompts";
@@ -24,17 +24,17 @@ mod keys {
 /// The name of the scripted model.
 pub(crate) const SCRIPTED: &str = "scripted";
 
-/// The label of each line about such a run.
+/// The label of each line of a scripted run.
 pub(crate) const SCRIPTED_LABEL: &str = "[scripted]";
 
-/// Which model is asked, where, and whose prompts and agents.
+/// The model of a run, its address, and the folders of prompts and agents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ModelConfig {
     /// `service::model`, or [`SCRIPTED`].
     pub(crate) model: String,
     pub(crate) base_url: Option<String>,
-    /// Whether a key may be sent to that address. The address of a project's file, which may have been
-    /// written by anyone, gets no key.
+    /// Whether a key may be sent to that address. An address from a project file gets no key, because
+    /// anyone may have written the file.
     pub(crate) sends_keys: bool,
     pub(crate) agents: Option<PathBuf>,
     pub(crate) prompts: Option<PathBuf>,
@@ -92,7 +92,7 @@ impl ModelConfig {
             cx.config.origin_of("llm.base_url"),
             Some(Origin::ProjectFile(_))
         );
-        // The address of one service is no place for the key of another.
+        // The key of one service must not be sent to the address of another.
         let begun_with = stored.get(keys::MODEL);
         let is_same = begun_with.is_none_or(|begun| service_of(begun) == service_of(&model));
         let stored_url = stored.get(keys::BASE_URL).or(stored.get(keys::PROJECT_URL));
@@ -115,7 +115,7 @@ impl ModelConfig {
         self.model == SCRIPTED
     }
 
-    /// What is stored with a run, so that `zeph resume` needs no flags.
+    /// The metadata that is stored with a run, so that `zeph resume` needs no flags.
     pub(crate) fn metadata(&self) -> Vec<(String, String)> {
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         let url = if self.sends_keys {
@@ -136,7 +136,8 @@ impl ModelConfig {
     }
 }
 
-/// Where the lines of that run are printed: a run for a goal reserves stdout for its answer, and a
+/// The channel of the run's lines: a run for a goal reserves stdout for its answer, and a scripted run has
+/// a label.
 /// scripted run has a label.
 pub(crate) fn channel(graph: &TaskGraph) -> Channel {
     let played = graph
@@ -155,7 +156,7 @@ fn has_answer(graph: &TaskGraph) -> bool {
     tasks.any(|(_, task)| matches!(task.work(), Work::Action { name, .. } if **name == *PLAN))
 }
 
-/// The service in front of a model's name.
+/// The service in a model's name.
 pub(super) fn service_of(model: &str) -> &str {
     model.split_once("::").map_or(model, |(service, _)| service)
 }

@@ -18,7 +18,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, CliE
     ask::send(cx, &store, &run, &request, &done).await
 }
 
-/// The text of the answer, or of the file behind `@`.
+/// The text of the answer, or of the file after `@`.
 fn text_of(text: &str) -> Result<String, CliError> {
     if let Some(text) = text.strip_prefix("@@") {
         return Ok(format!("@{text}"));

@@ -12,7 +12,7 @@ use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
 use crate::out;
 
-/// Opens the database and finds the run; without a name the newest that is open.
+/// Opens the database and finds the run; without a name, the newest run that is open.
 pub(crate) async fn open(
     cx: &AppContext,
     run: Option<&str>,

@@ -32,7 +32,7 @@ pub(crate) async fn run(cx: &AppContext, args: &BudgetRef) -> Result<Exit, CliEr
     ask::send(cx, &store, &run, &request, &done).await
 }
 
-/// The numbers of the flags, read as the settings of the same kind.
+/// The numbers of the flags, read in the same way as the settings.
 fn limits(args: &BudgetRef) -> Result<(Option<u64>, Option<u64>), CliError> {
     let mut layers = Layers::new();
     for (key, name, text) in [
@@ -110,7 +110,7 @@ async fn show(cx: &AppContext, run: &str) -> Result<Exit, CliError> {
         );
     }
     if view.status.open {
-        // A number would take something away from a run that has no limit.
+        // A run without a budget is limited by any number, not extended.
         let what = if budget.is_unlimited() {
             "sets a limit"
         } else {

@@ -1,4 +1,4 @@
-//! `zeph delete`: forgetting a run that has ended.
+//! `zeph delete`: deletes a run that has ended.
 
 use serde_json::json;
 use zeph_graph::RunId;
@@ -12,7 +12,7 @@ use crate::out;
 
 pub(crate) async fn run(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliError> {
     let store = cx.open_existing_store().await?;
-    // The name in full: a deleted run cannot be restored.
+    // The name is required in full, because a deleted run cannot be restored.
     let Ok(run) = args.run.parse::<RunId>() else {
         return Err(CliError::new(
             Exit::Usage,

@@ -11,13 +11,13 @@ use zeph_memory::RawGraphStore;
 use super::page::Page;
 use crate::exit::CliError;
 
-/// How much of a text in a failure's detail is shown.
+/// The most bytes of a text in a failure's detail.
 const DETAIL_BYTES: usize = 2048;
 
-/// Errors by the content that holds them.
+/// Errors by the id of their content.
 pub(crate) type Errors = BTreeMap<ContentId, TaskErrorRecord>;
 
-/// Reads all of them in one call of the store.
+/// Reads all errors in one call of the store.
 pub(crate) async fn read(
     store: &dyn RawGraphStore,
     run: &RunId,
@@ -34,7 +34,7 @@ pub(crate) async fn read(
     Ok(parts.iter().filter_map(read).collect())
 }
 
-/// Tells an error: its message, its causes, and the facts that came with it.
+/// Renders an error: its message, its causes and its details.
 pub(crate) fn render(page: &mut Page, indent: usize, error: &TaskErrorRecord) {
     page.block(indent, &format!("{} [{}]", error.message, error.code));
     for cause in &error.chain {

@@ -1,4 +1,4 @@
-//! Fixtures for tests: runs whose inputs and times are scripted, in a store in memory.
+//! Fixtures for tests: runs with scripted inputs and times, in a store in memory.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use zeph_memory::{
 use zeph_runtime::RunView;
 use zeph_scheduler::{Input, Scheduler};
 
-/// When every story begins, in seconds.
+/// The start time of every scripted run, in seconds.
 pub(crate) const BEGIN: u64 = 1_700_000_000;
 
-/// A moment of a story.
+/// A time of a scripted run.
 pub(crate) fn at(millis: u64) -> Timestamp {
     Timestamp::from_micros(BEGIN * 1_000_000 + millis * 1_000)
 }
@@ -46,7 +46,7 @@ impl ScriptedRun {
         story
     }
 
-    /// Something happens, that many milliseconds after the beginning.
+    /// Handles an input, that many milliseconds after the start.
     pub(crate) fn input(&mut self, millis: u64, input: Input) {
         self.now = at(millis);
         self.scheduler.handle(self.now, input);
@@ -118,7 +118,7 @@ impl ScriptedRun {
         );
     }
 
-    /// The story so far, as a stored run named `r1`.
+    /// The records so far, as a stored run named `r1`.
     pub(crate) async fn stored(self) -> (MemoryStore, RunView) {
         let store = MemoryStore::new();
         let run: RunId = "r1".parse().unwrap();

@@ -62,7 +62,7 @@ struct Line {
 }
 
 fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
-    // Most runs ask no model, and then there is nothing to be spent.
+    // Most runs call no model, so the column is shown only if a run has spent something.
     let spends = lines.iter().any(|line| line.spent() != Spent::default());
     let cells: Vec<Vec<String>> = lines.iter().map(|line| line.cells(now, spends)).collect();
     let mut header = vec!["RUN", "STATE", "TASKS", "STARTED", "TOOK", "GOAL"];
@@ -118,7 +118,7 @@ impl Line {
         summary.map_or_else(Spent::default, |summary| summary.spent())
     }
 
-    /// How many tasks have ended, and how many there are.
+    /// The number of ended tasks, and of all tasks.
     fn progress(&self) -> Option<(u32, u32)> {
         let summary = self.row.status.summary()?;
         Some((summary.ended(), summary.total))

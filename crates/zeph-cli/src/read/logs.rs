@@ -38,17 +38,17 @@ pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliErr
     Ok(Exit::Completed)
 }
 
-/// Where a log is.
+/// The place of a log.
 struct Log {
     task: TaskId,
     attempt: u32,
     content: ContentId,
 }
 
-/// For whom it is printed.
+/// The output format.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Manner {
-    /// Inert text under headers.
+    /// Escaped text with headers.
     Person,
     /// Bytes as they were logged; headers only between several logs.
     Pipe,
@@ -56,7 +56,7 @@ enum Manner {
     Json,
 }
 
-/// The logs that are asked for, in the order in which their attempts started. One pass.
+/// The selected logs, in the order in which their attempts started. One pass.
 fn select(
     view: &RunView,
     only: Option<TaskId>,
@@ -159,7 +159,7 @@ async fn print(
     Ok(())
 }
 
-/// Writes bytes as they are; between headers they end in a line break.
+/// Writes bytes unchanged; between headers they end in a line break.
 fn raw(bytes: &[u8], alone: bool) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
     let mut write = || -> io::Result<()> {
@@ -178,7 +178,7 @@ fn raw(bytes: &[u8], alone: bool) -> Result<(), CliError> {
     }
 }
 
-/// Says on stderr why there is less than was asked for.
+/// Reports on stderr why logs are missing.
 fn render_missing(view: &RunView, only: Option<TaskId>, none: bool) {
     let running = match only {
         Some(task) => matches!(

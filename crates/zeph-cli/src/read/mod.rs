@@ -1,4 +1,4 @@
-//! The commands that look at runs, and those that ask something of them.
+//! The commands that show runs, and those that send requests to runs.
 
 pub(crate) mod list;
 pub(crate) mod logs;

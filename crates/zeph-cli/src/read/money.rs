@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use zeph_graph::{Budget, Spent};
 
-/// What was spent, for programs.
+/// The spending, for programs.
 pub(crate) fn spent_json(spent: Spent) -> Value {
     json!({ "tokens": spent.tokens, "micro_usd": spent.micro_usd })
 }
@@ -13,7 +13,7 @@ pub(crate) fn budget_json(budget: Budget) -> Value {
     json!({ "tokens": budget.tokens(), "micro_usd": budget.micro_usd() })
 }
 
-/// `1200 tokens of 5000 tokens`; nothing where nothing was spent and nothing is limited.
+/// `1200 tokens of 5000 tokens`; `None` without spending and without a limit.
 pub(crate) fn spent_of(spent: Spent, budget: Budget) -> Option<String> {
     match (spent == Spent::default(), budget.is_unlimited()) {
         (true, true) => None,

@@ -8,7 +8,7 @@ use zeph_runtime::Owners;
 use crate::context::AppContext;
 use crate::exit::CliError;
 
-/// Who works on a run.
+/// The owner of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// A running process, by the text in its lock.
@@ -18,7 +18,7 @@ pub(crate) enum Owner {
 }
 
 impl Owner {
-    /// Asks the lock of the run's owner.
+    /// Reads the lock of the run's owner.
     pub(crate) async fn of(
         cx: &AppContext,
         store: &SqliteStore,
@@ -35,7 +35,7 @@ impl Owner {
         matches!(self, Self::None)
     }
 
-    /// For JSON.
+    /// The owner, for JSON.
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Alive(name) => Some(name),
@@ -44,9 +44,9 @@ impl Owner {
     }
 }
 
-/// Whether a run says that it is at work, and its process is gone.
+/// Whether a run has an active state but no running owner.
 pub(crate) fn is_interrupted(owners: &Owners, row: &RunRow) -> bool {
-    // The words of `RunState`; a store knows no others.
+    // The words of `RunState`; a store does not know the type.
     let at_work = matches!(row.status.state.as_str(), "running" | "suspending");
     row.status.open && at_work && owners.holder(row.epoch).is_none()
 }

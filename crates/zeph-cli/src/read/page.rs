@@ -1,4 +1,4 @@
-//! Pages for people: layout, and escapes of everything that could act on a terminal.
+//! Pages for people: layout, and escapes of all characters that could act on a terminal.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, presets};
 use zeph_common::{escape_terminal, escape_terminal_block};
@@ -7,10 +7,10 @@ use crate::out;
 
 /// The width of the names in front of facts.
 const FACT: usize = 11;
-/// The least that a table's last column gets.
+/// The least width of a table's last column.
 const LAST_COLUMN: u16 = 16;
 
-/// A text under construction. Everything that goes in is made inert, so no caller can forget it.
+/// A text under construction. All text is escaped when it is added, so no caller can forget it.
 #[derive(Debug)]
 pub(crate) struct Page {
     text: String,
@@ -23,7 +23,7 @@ impl Page {
         Self::of_width(Table::new().width())
     }
 
-    /// The same, with room for a label in front of each line.
+    /// The same, narrower by a label at the start of each line.
     pub(crate) fn behind(label: &str) -> Self {
         let taken = label.chars().count() + usize::from(!label.is_empty());
         let taken = u16::try_from(taken).unwrap_or(u16::MAX);
@@ -31,7 +31,7 @@ impl Page {
         Self::of_width(width.map(|width| width.saturating_sub(taken)))
     }
 
-    /// A page of that width; none for as wide as needed.
+    /// A page of that width; `None` is unlimited.
     pub(crate) const fn of_width(width: Option<u16>) -> Self {
         Self {
             text: String::new(),
@@ -45,7 +45,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// An empty line, unless the page begins here.
+    /// An empty line, unless the page is empty.
     pub(crate) fn gap(&mut self) {
         if !self.text.is_empty() {
             self.text.push('\n');
@@ -57,7 +57,7 @@ impl Page {
         self.line(text);
     }
 
-    /// A named fact; further lines of its value stand below the first one.
+    /// A named fact; further lines of its value are aligned below the first one.
     pub(crate) fn fact(&mut self, name: &str, value: impl AsRef<str>) {
         let value = escape_terminal_block(value.as_ref());
         let mut lines = value.lines();
@@ -67,7 +67,7 @@ impl Page {
         }
     }
 
-    /// A text of several lines, moved in by that many blanks.
+    /// A text of several lines, indented by that many blanks.
     pub(crate) fn block(&mut self, indent: usize, text: &str) {
         for line in escape_terminal_block(text).lines() {
             self.text.push_str(&" ".repeat(indent));
@@ -76,7 +76,7 @@ impl Page {
         }
     }
 
-    /// A table; its last column is cut where the terminal ends. Without rows it leaves nothing.
+    /// A table; its last column is cut at the width of the page. Without rows it prints nothing.
     pub(crate) fn table(&mut self, indent: usize, header: &[&str], rows: &[Vec<String>]) {
         if rows.is_empty() {
             return;
@@ -129,7 +129,7 @@ impl Page {
     }
 }
 
-/// A word as a shell reads it back: quoted when it has to be, and behind `--` when it looks like a flag.
+/// A word quoted for a shell if necessary, and after `--` if it looks like a flag.
 pub(crate) fn shell_word(text: &str) -> String {
     let text = escape_terminal(text);
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:/@%+=".contains(c);
@@ -154,7 +154,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     }
 }
 
-/// The first of some names, and how many more there are.
+/// The first of some names, and the number of further ones.
 pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>, total: usize) -> String {
     const MOST: usize = 8;
     let shown: Vec<&str> = names.into_iter().take(MOST).collect();

@@ -1,4 +1,4 @@
-//! `zeph pause` and `zeph unpause`: starting nothing new for a while.
+//! `zeph pause` and `zeph unpause`: start and end a pause of a run.
 
 use zeph_runtime::Request;
 

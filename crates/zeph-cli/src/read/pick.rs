@@ -1,11 +1,11 @@
-//! The run that a command means when none is named.
+//! The default run of a command without a run's name.
 
 use zeph_graph::RunId;
 use zeph_memory::{ListQuery, RawGraphStore};
 
 use crate::exit::{CliError, Exit};
 
-/// The newest run; with `open` the newest one that is open, or has ended.
+/// The newest run; with `open` only among those that are open (`true`) or have ended (`false`).
 pub(crate) async fn newest(
     store: &dyn RawGraphStore,
     open: Option<bool>,

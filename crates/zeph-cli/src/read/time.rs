@@ -1,4 +1,4 @@
-//! Time for people: local dates, how long ago, how long it took.
+//! Time for people: local dates, times ago, durations.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use zeph_common::format_duration;
 use zeph_graph::Timestamp;
 
-/// A moment as people say it: `3 min ago`, and a local date when it is more than a week away.
+/// A time relative to now, such as `3 min ago`; a local date if it is more than a week away.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
     let past = now.since(at);
     let future = at.since(now);
@@ -29,7 +29,7 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A moment in full: local date and time, and how long ago that is.
+/// A time in full: local date and time, and the time relative to now within a week.
 pub(crate) fn moment(at: Timestamp, now: Timestamp) -> String {
     let date = local(at, "%Y-%m-%d %H:%M:%S");
     let week = Duration::from_secs(604_800);
@@ -40,7 +40,7 @@ pub(crate) fn moment(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// How long, or a dash for nothing at all.
+/// A duration; a dash for zero.
 pub(crate) fn took(duration: Duration) -> String {
     if duration.is_zero() {
         "-".into()
@@ -49,7 +49,7 @@ pub(crate) fn took(duration: Duration) -> String {
     }
 }
 
-/// A length of time for programs.
+/// A duration in microseconds, for programs.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

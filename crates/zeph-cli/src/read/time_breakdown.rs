@@ -1,26 +1,26 @@
-//! TimeBreakdown: where the time of a run and of its tasks went, from one pass over its journal.
+//! The time breakdown of a run and of its tasks: running, queued, waiting; one pass over the journal.
 
 use std::time::Duration;
 
 use zeph_graph::{ContentId, Record, TaskId, Timestamp};
 use zeph_runtime::RunView;
 
-/// How a task spent its time. Time in which no process owned the run does not count.
+/// The time breakdown of a task. Time without an owner of the run does not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {
-    /// When its first attempt started.
+    /// The start of its first attempt.
     pub(crate) started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Its end.
     pub(crate) ended_at: Option<Timestamp>,
     /// Ready, and waiting for a slot.
     pub(crate) queued: Duration,
-    /// Attempts at work.
+    /// Its attempts ran.
     pub(crate) ran: Duration,
-    /// Between two attempts.
+    /// Between two attempts, in back-off.
     pub(crate) backed_off: Duration,
     /// Waiting for a person.
     pub(crate) asked: Duration,
-    /// How many attempts were started.
+    /// The number of started attempts.
     pub(crate) attempts: u32,
     /// The error of its last failed attempt.
     pub(crate) error: Option<ContentId>,
@@ -35,16 +35,16 @@ enum Doing {
     Asking,
 }
 
-/// The times of a run.
+/// The time breakdown of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeBreakdown {
     tasks: Vec<Times>,
-    /// Between the first record and the last one, without the time in which no process owned the run.
+    /// Between the first record and the last one, without the time without an owner.
     pub(crate) took: Duration,
 }
 
 impl TimeBreakdown {
-    /// Reads the journal; what has not ended counts up to `until`. Cost: one pass.
+    /// Reads the journal; an open interval counts up to `until`. Cost: one pass.
     pub(crate) fn of(view: &RunView, until: Timestamp) -> Self {
         let mut tasks = vec![Times::default(); view.graph().len()];
         let first = view.entries.first().map_or(until, |entry| entry.at);
@@ -52,7 +52,7 @@ impl TimeBreakdown {
         let mut asleep = Duration::ZERO;
         for entry in &view.entries {
             if entry.record == Record::Resumed {
-                // Nobody worked on it since the record before, as far as the journal can know.
+                // The run had no owner since the previous record, as far as the journal shows.
                 asleep += entry.at.since(last);
             }
             last = entry.at;
@@ -97,7 +97,7 @@ impl Times {
         {
             None
         } else {
-            // Nothing else changes what a task waits for: an attempt runs until it has stopped.
+            // No other record changes what a task waits for: an attempt runs until it has stopped.
             return;
         };
         if let Record::AttemptFailed { error, .. } = *record {

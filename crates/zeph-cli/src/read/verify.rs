@@ -10,7 +10,7 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
 
-/// How many runs are listed at once.
+/// The number of runs in one page of the list.
 const RUNS_AT_ONCE: u32 = 500;
 
 pub(crate) async fn run(cx: &AppContext, args: &VerifyArgs) -> Result<Exit, CliError> {
@@ -73,7 +73,7 @@ async fn check(
             row: seq.map(zeph_graph::Seq::get),
             what,
         },
-        // It was deleted since it was listed.
+        // The run was deleted after it was listed.
         Err(StoreError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };

@@ -61,7 +61,7 @@ pub(super) fn ask(text: &str, help: &str, file: &str) -> Result<String, InquireE
     }
 }
 
-/// What the person's editor makes of a text.
+/// Opens a text in the person's editor, and returns the edited text.
 fn edit(text: &str) -> io::Result<String> {
     let mut file = tempfile::Builder::new()
         .prefix("zeph-plan-")
@@ -72,7 +72,8 @@ fn edit(text: &str) -> io::Result<String> {
     let named = |name| env::var(name).ok().filter(|text| !text.trim().is_empty());
     let editor = named("VISUAL").or_else(|| named("EDITOR"));
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
-    // The variable is a piece of shell by custom: it may have arguments. Stdout is for the answer.
+    // By convention the variable is a shell command, which may have arguments. Stdout is reserved for the
+    // answer.
     let status = Command::new("sh")
         .arg("-c")
         .arg(format!("{editor} \"$1\""))
@@ -83,6 +84,6 @@ fn edit(text: &str) -> io::Result<String> {
     if !status.success() {
         return Err(io::Error::other(format!("{editor} ended with {status}")));
     }
-    // An editor may have put a new file in the place of ours.
+    // An editor may replace the file instead of writing to it.
     std::fs::read_to_string(file.path())
 }

@@ -1,4 +1,4 @@
-//! Dry runs: what a plan would do.
+//! Dry runs: show the tasks of a plan.
 
 use std::num::NonZeroU32;
 

@@ -108,7 +108,7 @@ pub(crate) async fn print(
     Ok(exit)
 }
 
-/// Whether a budget stopped a task for good, or until a person decides.
+/// Whether a budget stopped a task, for good or until a person decides.
 fn is_out_of_budget(report: &RunReport) -> bool {
     const STOPPED: TaskState = TaskState::Failed { why: Fault::Budget };
     report.tasks.iter().any(|task| task.state == STOPPED)
@@ -192,7 +192,7 @@ impl End<'_> {
         )
     }
 
-    /// The commands to type next, each with what it does.
+    /// The commands to type next, each with its effect.
     fn next(&self, db: &str) -> Vec<(String, String)> {
         let run = &self.report.run;
         let view = self.results.map(RunResults::view);

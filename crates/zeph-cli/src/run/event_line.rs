@@ -14,10 +14,10 @@ use crate::out::{self, Tone};
 /// The bytes of an error that a line shows.
 const REASON_BYTES: usize = 240;
 
-/// A word for what happened, its colour, and the rest.
+/// The word for an event, its colour, and the rest of the line.
 type Words = (&'static str, Tone, String);
 
-/// One line: the progress of the run, a word for what happened, and the rest.
+/// One line: the progress of the run, the word for the event, and the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     place: String,
@@ -53,7 +53,7 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// Makes lines of events. Of the run it counts only the ended tasks, which no event carries.
+/// Formats events as lines. Its only state is the count of ended tasks, which events do not contain.
 #[derive(Debug)]
 pub(crate) struct EventFormatter {
     pub(crate) run: String,
@@ -61,7 +61,7 @@ pub(crate) struct EventFormatter {
     pub(crate) total: u32,
     /// The tasks that have ended.
     pub(crate) ended: u32,
-    /// Whether commands about this run can be typed: it is in a database.
+    /// Whether the run is in a database, so that commands can name it.
     pub(crate) is_kept: bool,
     /// The flags at the end of such a command.
     pub(crate) suffix: String,
@@ -70,7 +70,7 @@ pub(crate) struct EventFormatter {
 }
 
 impl EventFormatter {
-    /// The ended tasks of all.
+    /// The ended tasks and all tasks, as `[3/8]`.
     pub(crate) fn progress(&self) -> String {
         format!("[{}/{}]", self.ended, self.total)
     }

@@ -43,7 +43,7 @@ pub(crate) struct Session {
     pub(super) completions: u32,
 }
 
-/// What following a run came to.
+/// The result of following a run.
 #[derive(Debug)]
 pub(crate) struct Followed {
     /// The report of the engine.

@@ -1,4 +1,4 @@
-//! Live: the moving part of the view, at a terminal.
+//! The live view: one line for each running task, at a terminal.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use crate::out::Channel;
 use crate::run::event_line::Line;
 
 const TICK: Duration = Duration::from_millis(100);
-/// A name takes at most that much of a line.
+/// The longest name in a line.
 const NAME_CHARS: usize = 32;
-/// More running tasks than that are only counted: the smallest terminals have 24 lines.
+/// Further running tasks are only counted: the smallest terminals have 24 lines.
 const MOST_BARS: usize = 16;
 
 /// One line for each running task, and one for the run; other lines scroll up above them.
@@ -143,7 +143,7 @@ impl Live {
     pub(crate) fn hold(&mut self) {
         if self.held.is_none() {
             self.held = Some(Vec::new());
-            // A terminal that cannot be cleared shows old lines, nothing worse.
+            // If the terminal cannot be cleared, old lines stay visible.
             let _ = self.bars.clear();
             self.bars.set_draw_target(ProgressDrawTarget::hidden());
         }

@@ -57,7 +57,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
     start(cx, plan, name, options, args.scripted).await
 }
 
-/// The name of a run, as a person gives it.
+/// The name of a run, from a flag.
 pub(crate) fn name(text: Option<&str>) -> Result<Option<RunId>, CliError> {
     let name = text.map(str::parse::<RunId>).transpose();
     name.map_err(|error| CliError::new(Exit::Usage, error.to_string()))
@@ -121,7 +121,7 @@ pub(crate) fn builder(
         |models| llm::with_models(cx, models, Path::new(folder)),
     )
 }
-/// Follows a run to its end and prints that. `resumed` is the run as it was before, if it was resumed.
+/// Follows a run to its end and prints the end. `resumed` is the run before it was resumed, if it was.
 pub(crate) async fn finish(
     cx: &AppContext,
     orchestrator: &Orchestrator,

@@ -1,8 +1,8 @@
-//! Prompts: a question to the person at the terminal, which can be taken back.
+//! Prompts: a question to the person at the terminal, which the program can cancel.
 //!
 //! A prompt reads the terminal in raw mode and cannot be interrupted from within its process, but its
-//! question may be answered elsewhere, or by its default, at any time. So it is a process of its own,
-//! that is ended then, after which the terminal is put back as it was.
+//! question may be answered elsewhere, or by its default, at any time. So each prompt runs in a child
+//! process. To cancel it, this process kills the child and restores the terminal.
 
 use std::env;
 use std::io::{self, Write as _};
@@ -28,10 +28,10 @@ use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::run::confirm;
 
-/// Names the file that holds the question for the child. Not the text itself: Linux limits a variable
-/// to 128 KiB, and a plan can be longer.
+/// Names the file with the question for the child. The variable does not contain the question itself,
+/// because Linux limits a variable to 128 KiB and a plan can be longer.
 const VARIABLE: &str = "ZEPH_ASKED";
-/// The bytes of a question that a prompt shows.
+/// The most bytes of a question that a prompt shows.
 const TEXT_BYTES: usize = 4 << 10;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,11 +47,11 @@ enum Kind {
     Number,
     Confirm,
     Select(Vec<String>),
-    /// A plan to approve, to edit or to reject, as its file.
+    /// A plan file to approve, edit or reject.
     Plan(String),
 }
 
-/// What came of a prompt.
+/// The outcome of a prompt.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The person's answer.
@@ -60,7 +60,7 @@ pub(crate) enum Outcome {
     Later,
     /// The person pressed Ctrl-C.
     Interrupted,
-    /// The prompt could not be shown, and why.
+    /// The prompt could not be shown, for this reason.
     Broken(String),
 }
 
@@ -80,7 +80,7 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
-    /// Puts a question to the person.
+    /// Starts the child that asks the person.
     pub(crate) fn start(
         question: &QuestionView,
         plan: Option<String>,
@@ -118,7 +118,7 @@ impl Prompt {
         outcome
     }
 
-    /// Takes the question off the terminal.
+    /// Cancels the prompt and clears it from the terminal.
     pub(crate) async fn take_back(mut self) {
         if let Some(cancel) = self.cancel.take() {
             // A prompt that has ended does not receive it.
@@ -130,12 +130,12 @@ impl Prompt {
 
     fn restore(&self, clear: bool) {
         if let Some(terminal) = &self.terminal {
-            // If it does not work there is nothing else to try.
+            // If this fails, there is no other way to restore the terminal.
             let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, terminal);
         }
         if clear {
             let mut stderr = io::stderr().lock();
-            // Shows the cursor, and clears from the line that the prompt began on.
+            // Shows the cursor, and clears from the first line of the prompt.
             let _ = write!(stderr, "\x1b[?25h\r\x1b[J");
             let _ = stderr.flush();
         }
@@ -150,7 +150,7 @@ async fn drive(mut child: Child, cancelled: oneshot::Receiver<()>) -> Outcome {
     tokio::select! {
         _ = stdout.read_to_end(&mut answer) => {}
         Ok(()) = cancelled => {
-            // Already gone is as good.
+            // Killing a child that has ended fails, which is harmless.
             let _ = child.kill().await;
             return Outcome::Later;
         }
@@ -170,7 +170,7 @@ async fn drive(mut child: Child, cancelled: oneshot::Receiver<()>) -> Outcome {
 impl Asked {
     fn of(question: &QuestionView, plan: Option<String>) -> Self {
         if let Some(file) = plan {
-            // The plan is on the screen already; what was wrong with the last answer is not.
+            // The plan is already on the screen; the problems of the last answer are not.
             let said = question.text.rsplit_once("\n\n").map(|(why, _)| why);
             let said = said.map(|why| format!("{}\n", zeph_common::escape_terminal_block(why)));
             return Self {
@@ -200,7 +200,7 @@ impl Asked {
     }
 }
 
-/// The child's side: asks, and prints the answer on stdout.
+/// The child: asks, and prints the answer on stdout.
 pub(crate) fn child() -> Result<Exit, CliError> {
     let asked = env::var_os(VARIABLE).and_then(|path| std::fs::read(path).ok());
     let asked = asked.and_then(|asked| serde_json::from_slice::<Asked>(&asked).ok());
@@ -221,7 +221,7 @@ pub(crate) fn child() -> Result<Exit, CliError> {
     }
 }
 
-/// Ends this process when its parent has ended, since no other process would restore the terminal.
+/// Kills this process when its parent has ended, since no other process would restore the terminal.
 fn end_with_parent() {
     const LOOK: Duration = Duration::from_millis(200);
     let parent = unistd::getppid();
@@ -231,7 +231,7 @@ fn end_with_parent() {
             thread::sleep(LOOK);
         }
         if let Some(terminal) = terminal {
-            // If it does not work there is nothing else to try.
+            // If this fails, there is no other way to restore the terminal.
             let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &terminal);
         }
         let _ = kill(unistd::Pid::this(), Signal::SIGKILL);

@@ -1,4 +1,4 @@
-//! Where the events of a run are shown: lines, a live view, or JSON.
+//! The output of a run's events: lines, a live view, or JSON.
 
 use std::io::{self, IsTerminal as _};
 
@@ -59,21 +59,21 @@ impl View {
         }
     }
 
-    /// An attempt began.
+    /// Adds a running attempt.
     pub(crate) fn started(&mut self, task: TaskId, name: &str) {
         if let Self::Live(live) = self {
             live.started(task, name);
         }
     }
 
-    /// An attempt is over.
+    /// Removes an attempt that has ended.
     pub(crate) fn ended(&mut self, task: TaskId) {
         if let Self::Live(live) = self {
             live.ended(task);
         }
     }
 
-    /// A running task says something.
+    /// Shows the progress of a running task.
     pub(crate) fn says(&mut self, name: &str, text: &str) {
         if let Self::Live(live) = self {
             live.says(name, text);
@@ -87,7 +87,7 @@ impl View {
         }
     }
 
-    /// Leaves the terminal to a prompt; lines wait until it is released.
+    /// Releases the terminal for a prompt; lines wait until the prompt has ended.
     pub(crate) fn hold(&mut self) {
         if let Self::Live(live) = self {
             live.hold();

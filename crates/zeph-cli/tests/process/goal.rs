@@ -1,4 +1,4 @@
-//! Goals and agents: planned, confirmed from other processes, worked on by a service on this machine.
+//! Goals and agents: plans, confirmations from other processes, and a local model service.
 
 use serde_json::{Value, json};
 use zeph_planner::prompts::PromptName;
@@ -20,7 +20,7 @@ fn has_prompt(text: &str, name: PromptName) -> bool {
     first.is_some_and(|first| text.contains(first))
 }
 
-/// Plans one task, does it, and cites it.
+/// Plans one task, performs it, and cites it.
 fn honest(asked: &Asked) -> Value {
     let text = asked.text();
     let said = if has_prompt(&text, PromptName::Plan) {
@@ -195,7 +195,7 @@ fn the_address_of_one_service_is_not_that_of_another_model() {
     assert_eq!(code(&begun), 5, "{begun:?}");
     let asked = service.asked().len();
     assert_eq!(code(&scene.zeph(&["answer", "g", "1", "approve"])), 0);
-    // Its own address asks for a key; the stored one, which is not its own, would not.
+    // The named service requires a key. The stored address belongs to another service, and would not.
     let end = scene.zeph(&["resume", "g", "--model", "anthropic::tiny"]);
     assert_eq!(code(&end), 2, "{end:?}");
     assert!(end.err.contains("ANTHROPIC_API_KEY"), "{end:?}");
@@ -302,7 +302,7 @@ fn a_budget_stops_a_run_which_goes_on_with_more() {
     let more = scene.zeph(&["budget", "b", "--tokens", "100000"]);
     assert_eq!(code(&more), 0, "{more:?}");
     assert_eq!(code(&scene.zeph(&["answer", "b", &question, "retry"])), 0);
-    // Whoever else was stopped asks as well.
+    // Other tasks that the budget stopped ask as well.
     let mut end = scene.zeph(&["resume", "b", "--json"]);
     while code(&end) == 6 {
         let question = json_of(&end)["questions"][0]["id"].to_string();
@@ -459,7 +459,7 @@ fn what_a_plan_leaves_open_is_done_by_the_hosts_agents_and_replays_only_with_the
         (code(&replay), &json_of(&replay)["same"]),
         (0, &true.into())
     );
-    // Without them nothing can be made again, and that is not the same.
+    // Without the agents no attempt can be replayed, so the run does not count as the same.
     scene.file("agents/helper.md", "gone");
     let replay = scene.zeph(&["replay", "g", "--json"]);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Several processes on one database: waiting, suspending, dying, and going on.
+//! Several processes on one database: questions, suspension, crashes, resume.
 
 #![allow(
     clippy::unwrap_used,
@@ -320,7 +320,7 @@ fn resume_without_a_name_skips_a_run_whose_secret_is_missing() {
     let resume = scene.zeph(&["resume"]);
     assert_eq!(code(&resume), 0, "{resume:?}");
     assert!(resume.out.contains("run older completed"), "{resume:?}");
-    // Now only the other one is left, and the error says what it needs.
+    // Now only the other run is left, and the error names what it needs.
     let resume = scene.zeph(&["resume"]);
     assert_eq!(code(&resume), 2, "{resume:?}");
     assert!(resume.err.contains("-p token=…"), "{resume:?}");

@@ -1,4 +1,4 @@
-//! A model service on this machine that speaks as OpenAI does, and keeps what it was asked.
+//! A local model service with OpenAI's protocol, which records its requests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-/// What was asked, once.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     /// The header `authorization`; empty without one.
@@ -16,13 +16,13 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// All that was said so far, as one text.
+    /// The messages, as one text.
     pub(crate) fn text(&self) -> String {
         self.body["messages"].to_string()
     }
 }
 
-/// What the service says: a message of the assistant, or `{"error": …}`.
+/// Makes the reply: a message of the assistant, or `{"error": …}`.
 pub(crate) type Say = fn(&Asked) -> Value;
 
 /// A service that answers until the test ends.
@@ -40,7 +40,7 @@ impl Service {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let kept = Arc::clone(&kept);
-                // A client that goes away in the middle is no fault of the service.
+                // A client may disconnect at any time, which is no failure of the service.
                 thread::spawn(move || serve(&stream, &kept, say));
             }
         });

@@ -1,4 +1,4 @@
-//! A scene: a folder with a plan, a database and gates, and processes of `zeph` in it.
+//! A scene: a folder with a plan, a database and gates, and `zeph` processes in it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,7 +11,7 @@ pub(crate) struct Scene {
     folder: TempDir,
 }
 
-/// A process that has ended, with all that it printed.
+/// A process that has ended, with its output.
 #[derive(Debug)]
 pub(crate) struct Ended {
     status: ExitStatus,
@@ -54,7 +54,7 @@ impl Scene {
         while let Some(path) = open.pop() {
             match fs::read_dir(&path) {
                 Ok(entries) => open.extend(entries.flatten().map(|entry| entry.path())),
-                // Sockets and locks have nothing to read.
+                // Sockets and locks have no content.
                 Err(_) => bytes.extend(fs::read(&path).unwrap_or_default()),
             }
         }
@@ -65,7 +65,7 @@ impl Scene {
         self.path(name).exists()
     }
 
-    /// A `zeph` that knows nothing of the person who tests.
+    /// A `zeph` command without the settings of the user who runs the tests.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zeph"));
         command
@@ -111,7 +111,7 @@ impl Scene {
         Process::of(command)
     }
 
-    /// Makes the gates `gate-1` and so on, that commands wait at.
+    /// Creates the gates `gate-1` and so on, at which commands wait.
     pub(crate) fn gates(&self, count: u32) {
         for number in 1..=count {
             let gate = self.path(&format!("gate-{number}"));
@@ -120,13 +120,13 @@ impl Scene {
         }
     }
 
-    /// Returns when a command waits at the gate, which stays shut.
+    /// Returns when a command waits at the gate, which stays closed.
     pub(crate) fn open_gate(&self, number: u32) -> File {
         let gate = self.path(&format!("gate-{number}"));
         OpenOptions::new().write(true).open(gate).unwrap()
     }
 
-    /// Lets the command at the gate go on.
+    /// Opens the gate for the command that waits.
     pub(crate) fn write(&self, mut gate: File) {
         gate.write_all(b"go\n").unwrap();
     }
@@ -135,7 +135,7 @@ impl Scene {
         self.write(self.open_gate(number));
     }
 
-    /// What the commands wrote, sorted.
+    /// The lines that the commands wrote, sorted.
     pub(crate) fn log(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("log")).unwrap_or_default();
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -144,7 +144,7 @@ impl Scene {
     }
 }
 
-/// A `zeph` at work.
+/// A running `zeph`.
 pub(crate) struct Process {
     child: Child,
     stdout: Option<BufReader<ChildStdout>>,

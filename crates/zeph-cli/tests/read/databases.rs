@@ -1,4 +1,4 @@
-//! Files that are no databases: nothing is created or changed, and the reason is printed.
+//! Files that are not databases: the commands create and change nothing, and report the reason.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A kit: a folder with a database, an engine of this process on it, and processes of `zeph`.
+//! A test folder with a database, an engine of this process on it, and `zeph` processes.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ pub(crate) struct Home {
     folder: TempDir,
 }
 
-/// A process that has ended, with all that it printed.
+/// A process that has ended, with its output.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -26,13 +26,13 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// What it printed, as the one JSON value that it must be.
+    /// Its output, parsed as one JSON value.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
-/// An engine at work in this process; dropping it is a crash.
+/// A running engine in this process; dropping it simulates a crash.
 pub(crate) struct Alive {
     runtime: Runtime,
     store: SqliteStore,
@@ -40,7 +40,7 @@ pub(crate) struct Alive {
 }
 
 impl Alive {
-    /// Waits until the run satisfies that.
+    /// Waits until the condition holds.
     pub(crate) fn until(&self, wanted: impl FnMut(&RunSnapshot) -> bool) {
         self.runtime.block_on(self.handle.until(wanted));
     }
@@ -62,7 +62,7 @@ impl Home {
         self.folder.path().join("runs.db")
     }
 
-    /// A `zeph` on that database that knows nothing of the person who tests.
+    /// A `zeph` command on this database without the settings of the user who runs the tests.
     pub(crate) fn zeph(&self, args: &[&str]) -> Ended {
         let output = Command::new(env!("CARGO_BIN_EXE_zeph"))
             .args(args)
@@ -82,7 +82,7 @@ impl Home {
         }
     }
 
-    /// The same with `--json`; it must end like that.
+    /// The same with `--json`, with the expected exit code.
     pub(crate) fn json(&self, code: i32, args: &[&str]) -> Value {
         let ended = self.zeph(&[args, &["--json"]].concat());
         assert_eq!(ended.code, code, "{args:?}: {ended:?}");
@@ -117,7 +117,7 @@ impl Home {
         alive.close();
     }
 
-    /// Goes on with a run, to its end or until only questions are left.
+    /// Continues a run to its end, or until only questions are left.
     pub(crate) fn resume(&self, run: &str) {
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async {
@@ -129,7 +129,7 @@ impl Home {
     }
 }
 
-/// An engine whose one action does what its parameters say.
+/// An engine with one action, whose parameters say what an attempt does.
 async fn engine(store: SqliteStore, owners: Owners) -> Engine {
     let mut registry = Registry::new();
     let body = closure::from_fn(|cx, input| async move {
@@ -161,7 +161,7 @@ async fn engine(store: SqliteStore, owners: Owners) -> Engine {
     engine.start().await.unwrap()
 }
 
-/// A task that does what these parameters say.
+/// A task whose parameters say what its attempts do.
 pub(crate) fn doing(name: &str, params: &Value) -> Task {
     let text = params.to_string();
     Task::new(name.to_owned()).action_with("do", Params::from_json_text(text))

@@ -1,4 +1,4 @@
-//! `list`, `status`, `show` and `why`: what they tell, and what they say when there is nothing to tell.
+//! `list`, `status`, `show` and `why`: their output, also without runs.
 
 use serde_json::json;
 use zeph_graph::{OnFailure, TaskGraph};

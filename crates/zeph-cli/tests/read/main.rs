@@ -1,4 +1,4 @@
-//! The commands that look at runs, on real databases: what they print, and how they end.
+//! The commands that show runs, on real databases: output and exit codes.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 

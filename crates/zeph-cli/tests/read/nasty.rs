@@ -1,4 +1,4 @@
-//! Texts that attack a terminal: in goals, names, errors, results and questions, in every output.
+//! Texts that attack a terminal, in goals, names, errors, results and questions, for every output.
 
 use serde_json::json;
 use zeph_graph::{OnFailure, Question, Task, TaskGraph};
@@ -12,7 +12,7 @@ fn graph() -> TaskGraph {
     let mut graph = TaskGraph::new();
     graph.metadata_mut().insert("note".into(), NASTY.into());
     let value = json!({ "value": { "text": NASTY }, "stdout": NASTY });
-    // A name has no control characters, but may reorder text.
+    // A name has no control characters, but may contain bidirectional ones.
     let first = graph.add_task(doing("fi\u{202e}rst\u{200b}", &value), []);
     let broken = doing("broken", &json!({ "fail": NASTY })).on_failure(OnFailure::Skip);
     let broken = graph.add_task(broken, [first]);

@@ -1,4 +1,4 @@
-//! `verify`: sound runs, damaged ones, and a head that was noted down earlier.
+//! `verify`: sound runs, damaged ones, and a head hash from an earlier call.
 
 use std::fs;
 
@@ -39,7 +39,7 @@ fn a_flipped_byte_names_the_run_and_the_row_and_the_others_are_sound() {
         verify.out.contains("\nok good ") || verify.out.starts_with("ok good "),
         "{verify:?}"
     );
-    // Row 1 opens the run, 2 readies the task, 3 starts it, 4 brings result and log.
+    // Row 1 creates the run, 2 records that the task is ready, 3 its start, 4 its result and log.
     assert!(verify.out.contains("DAMAGED bad row 4: "), "{verify:?}");
     assert_eq!(
         verify.err,
@@ -54,7 +54,7 @@ fn a_flipped_byte_names_the_run_and_the_row_and_the_others_are_sound() {
         .collect();
     let bad = lines.iter().find(|line| line["run"] == "bad").unwrap();
     assert_eq!((&bad["ok"], &bad["row"]), (&json!(false), &json!(4)));
-    // What is sound of it is still readable; what is damaged is not served as good.
+    // The sound part is still readable; damaged data is not returned as valid.
     assert_eq!(home.json(0, &["list"]).as_array().map(Vec::len), Some(2));
     assert_eq!(home.json(0, &["show", "bad"])["state"], "completed");
     assert_eq!(
@@ -83,7 +83,7 @@ fn a_flipped_bit_in_the_journal_is_not_read_as_good() {
     }
 }
 
-/// Flips a bit in the middle of the only place of the file that holds these bytes.
+/// Flips a bit in the middle of the only occurrence of these bytes in the file.
 fn flip(home: &Home, needle: &[u8]) {
     let mut bytes = fs::read(home.db()).unwrap();
     let mut windows = bytes.windows(needle.len());

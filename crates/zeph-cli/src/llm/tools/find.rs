@@ -1,4 +1,4 @@
-//! Finding a text in the files of a folder.
+//! Searches for a text in the files of a folder.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,16 +8,16 @@ use zeph_executor::TaskError;
 
 use super::folder::{Folder, inside, is_hidden, seen, text_of};
 
-/// The most files that are looked into, and the most folders.
+/// The most files that are searched, and the most folders.
 const MOST_FILES: usize = 5_000;
-/// The most bytes of files that are looked into.
+/// The most bytes of files that are searched.
 const MOST_BYTES: usize = 64 << 20;
 /// The most lines of a result.
 const MOST_LINES: usize = 100;
 /// The most bytes of a line in a result.
 const LINE_BYTES: usize = 240;
 
-/// The lines in which a text stands, as `path:line: text`, in the order of their paths.
+/// The lines that contain a text, as `path:line: text`, in the order of their paths.
 pub(super) fn find(
     folder: &Folder,
     text: &str,
@@ -42,7 +42,7 @@ pub(super) fn find(
         }
         let entries = seen(&dir, &path).and_then(|()| dir.read_dir(&path));
         let Ok(entries) = entries else {
-            // A file by itself, or a folder that is not ours to read.
+            // The path is a file, or a folder that cannot be read.
             found.file(&path, text, text_of(&dir, &path).ok());
             continue;
         };

@@ -7,9 +7,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use zeph_executor::TaskError;
 
-/// The most bytes of one file that are looked at.
+/// The largest file that is read, in bytes.
 const MOST_BYTES: u64 = 4 << 20;
-/// The most bytes of a file that one call gives.
+/// The most bytes of a file that one call returns.
 const MOST_READ: usize = 64 << 10;
 /// The most entries of a folder that are listed.
 const MOST_LISTED: usize = 500;
@@ -26,7 +26,7 @@ impl Folder {
         }
     }
 
-    /// Opened anew for each call: it may have been moved or made meanwhile.
+    /// Opens the folder for each call, because it may be moved or created at any time.
     pub(super) fn open(&self) -> Result<Dir, TaskError> {
         Dir::open_ambient_dir(&self.path, ambient_authority()).map_err(|error| {
             fault(
@@ -111,7 +111,7 @@ impl Folder {
     }
 }
 
-/// A text file, whole. What is no regular file is not opened: opening a pipe waits for a writer.
+/// Reads a whole text file. Only a regular file is opened, because opening a pipe waits for a writer.
 pub(super) fn text_of(dir: &Dir, path: &Path) -> io::Result<String> {
     seen(dir, path)?;
     let kind = dir.metadata(path)?;
@@ -130,7 +130,7 @@ pub(super) fn text_of(dir: &Dir, path: &Path) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| other("it is no text in UTF-8"))
 }
 
-/// Whether nothing hidden is on the way, wherever links lead.
+/// Checks that no component of the path is hidden after links are resolved.
 pub(super) fn seen(dir: &Dir, path: &Path) -> io::Result<()> {
     let real = dir.canonicalize(path)?;
     let mut parts = real.components();
@@ -146,7 +146,8 @@ fn other(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// A path that names something below the folder. Links are not looked at here: the folder sees to it.
+/// A relative path without `..` and hidden names. Links are not resolved here; [`Dir`] lets none lead out
+/// of the folder.
 pub(super) fn inside(path: &str) -> Result<PathBuf, TaskError> {
     let refused = |why: &str| {
         Err(TaskError::permanent(format!(

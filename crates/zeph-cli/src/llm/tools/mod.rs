@@ -47,8 +47,8 @@ struct Search {
     path: String,
 }
 
-/// The tools of a folder. They never leave it, follow no link out of it, and pass over hidden files,
-/// which is where keys and histories are kept.
+/// The tools of a folder. They never leave it, follow no link out of it, and skip hidden files, which often
+/// contain keys and histories.
 pub(crate) fn of(folder: &Path) -> Result<Tools, ToolError> {
     let folder = Arc::new(Folder::new(folder));
     let mut tools = Tools::new();
@@ -97,7 +97,7 @@ async fn aside(
     Ok(text.into())
 }
 
-/// Says to stop when it is dropped.
+/// Tells the work to stop when it is dropped.
 struct Waiting(Arc<AtomicBool>);
 
 impl Drop for Waiting {

@@ -1,4 +1,4 @@
-//! What holds a ready task back, in words.
+//! Why a ready task has not started, in words.
 
 use zeph_graph::TaskId;
 use zeph_runtime::RunView;
@@ -9,7 +9,7 @@ use super::words::name;
 use crate::read::owner::Owner;
 use crate::read::page::names;
 
-/// What holds a ready task back. Only a process that owns the run starts tasks.
+/// Why a ready task has not started. Only a process that owns the run starts tasks.
 pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
     let held = view.scheduler.held_if_active(task);
     if owner.is_none() && held != Held::Suspended {
@@ -18,7 +18,7 @@ pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
     held
 }
 
-/// The words for it, as the end of "ready, …".
+/// The reason in words, as the end of "ready, …".
 pub(crate) fn held_words(view: &RunView, held: Held) -> String {
     match held {
         Held::Asleep => "but no process works on the run".into(),

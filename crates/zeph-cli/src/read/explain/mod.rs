@@ -16,16 +16,16 @@ use crate::read::page::{count, names, shell_word};
 pub(crate) use held::{held, held_words};
 pub(crate) use words::{name, state};
 
-/// Why a task stands where it stands.
+/// Why a task has its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reason {
-    /// One word for programs.
+    /// The code, for programs.
     pub(crate) code: &'static str,
     /// A sentence for people; names in it are not escaped yet.
     pub(crate) text: String,
-    /// What to type next.
+    /// The commands to type next.
     pub(crate) next: Vec<String>,
-    /// The tasks that cause it or that it waits for, the root cause last.
+    /// The tasks that caused it or that it waits for, the root cause last.
     pub(crate) because: Vec<TaskId>,
 }
 
@@ -97,7 +97,8 @@ fn parents(view: &RunView, task: TaskId, open: &[TaskId], total: u32) -> Reason 
         if total == 1 { "has" } else { "have" },
         names(open.iter().map(|&id| name(view, id)), total as usize)
     );
-    // Down to the one that everything waits for; each step goes to a parent, so this ends.
+    // Follows the first open parent to a task that waits for no parent. Each step goes to a parent, so the
+    // loop ends.
     let mut because = vec![task];
     let mut at = task;
     while let Explanation::Parents { open, .. } = view.scheduler.explain(at)
@@ -117,7 +118,7 @@ fn parents(view: &RunView, task: TaskId, open: &[TaskId], total: u32) -> Reason 
     }
 }
 
-/// Its process ended: the effect class decides what a resume does.
+/// The reason if the owner's process ended: the effect class decides what a resume does.
 fn interrupted(view: &RunView, task: TaskId, what: &str) -> Reason {
     let then = match view.graph().task(task).rules().effect {
         Effect::Pure | Effect::Idempotent => "it runs again when the run is resumed",

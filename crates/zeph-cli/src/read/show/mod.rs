@@ -22,7 +22,7 @@ pub(crate) async fn run(cx: &AppContext, args: &TaskRef) -> Result<Exit, CliErro
     let view = RunView::load(&store, &run).await?;
     let owner = Owner::of(cx, &store, &run).await?;
     let now = now();
-    // Without an owner nothing happens after the last record.
+    // Without an owner the run does not continue after the last record.
     let until = if owner.is_none() {
         view.updated_at
     } else {

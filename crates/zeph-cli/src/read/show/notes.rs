@@ -10,16 +10,16 @@ use zeph_runtime::NoteView;
 
 use crate::read::page::{Page, count};
 
-/// How much of each text is shown; `--json` has all of it.
+/// The most bytes of each text; `--json` has the whole text.
 const TEXT_BYTES: usize = 16 << 10;
-/// How much of a call's arguments is shown.
+/// The most bytes of a call's arguments.
 const ARGUMENT_BYTES: usize = 400;
 
-/// Tells the notes of one attempt.
+/// Renders the notes of one attempt.
 pub(super) fn render(page: &mut Page, indent: usize, notes: &[&NoteView]) {
     let mut before: Vec<Message> = Vec::new();
     for note in notes {
-        // A note that this version does not read is shown as it is.
+        // A note that this version cannot parse is printed unchanged.
         let told = match note.kind.as_str() {
             kind if kind == NoteKind::Prompt.name() => prompt(page, indent, note, &mut before),
             kind if kind == NoteKind::Reply.name() => reply(page, indent, note),

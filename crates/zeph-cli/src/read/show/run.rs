@@ -16,9 +16,9 @@ use crate::read::{explain, status};
 
 /// The failures that are shown in full.
 const FAILURES: usize = 50;
-/// How many tasks of the critical path are shown.
+/// The most tasks of the critical path that are shown.
 const STEPS: usize = 20;
-/// How much of a text of the graph's metadata is shown.
+/// The most bytes of a text of the graph's metadata.
 const FACT_BYTES: usize = 500;
 
 pub(super) struct ShowView<'a> {
@@ -226,7 +226,7 @@ impl<'a> ShowView<'a> {
     }
 }
 
-/// Failed, waits for a person's decision, or has a substitute value.
+/// Whether the task failed, waits for a decision about its failure, or has a substitute value.
 fn has_failed(view: &RunView, id: TaskId) -> bool {
     let is_action = matches!(
         view.graph().task(id).work(),
@@ -248,7 +248,7 @@ fn has_failed(view: &RunView, id: TaskId) -> bool {
     }
 }
 
-/// All the time in which the task held up those that need it.
+/// The time from ready to end, in which dependants had to wait for the task.
 fn spent(times: Times) -> std::time::Duration {
     times.queued + times.ran + times.backed_off + times.asked
 }

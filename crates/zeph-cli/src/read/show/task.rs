@@ -25,7 +25,7 @@ use crate::read::time::{moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
 use crate::read::{explain, rules};
 
-/// How much of the parameters and of the result is shown.
+/// The most bytes of the parameters and of the result.
 const VALUE_BYTES: usize = 4096;
 
 pub(super) struct ShowView<'a> {
@@ -171,7 +171,7 @@ impl<'a> ShowView<'a> {
         }
     }
 
-    /// What its attempts have spent, of what it may.
+    /// The spending of its attempts, and its budget.
     fn spent(&self) -> Option<String> {
         let spent = self.view.scheduler.spent_by(self.task);
         let budget = self.view.graph().task(self.task).rules().budget;
@@ -187,7 +187,7 @@ impl<'a> ShowView<'a> {
 
     fn render_output(&self, page: &mut Page) {
         let Some(output) = &self.output else { return };
-        // Only the outputs of the built-in actions have a form of their own; a command may print any JSON.
+        // Only the outputs of built-in actions are rendered by their type; a command may print any JSON.
         let action = match self.view.graph().task(self.task).work() {
             Work::Action { name, .. } => &**name,
             Work::Milestone | Work::Question(_) => "",
@@ -300,7 +300,7 @@ impl<'a> ShowView<'a> {
     }
 }
 
-/// Whether it is a record about a call of a model and nothing else.
+/// Whether the record is about a model call and nothing else.
 const fn is_of_a_call(entry: &Entry) -> bool {
     matches!(
         entry.record,

@@ -1,4 +1,4 @@
-//! What `zeph show` and `zeph logs` say about a run whose every moment is scripted.
+//! The output of `zeph show` and `zeph logs` for a scripted run.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `zeph status`: the state of a run, what it waits for, and the commands to type next.
+//! `zeph status`: the state of a run, its open questions and waiting tasks, and the commands to type next.
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use crate::read::page::{Page, count, names};
 use crate::read::time::{ago, moment};
 use crate::read::{explain, pick};
 
-/// How many running tasks, questions and groups are shown each.
+/// The most running tasks, questions and groups that are shown.
 const MOST: usize = 20;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
@@ -44,7 +44,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
     Ok(Exit::Completed)
 }
 
-/// How many tasks stand in each state.
+/// The number of tasks in each state.
 pub(crate) fn counts(view: &RunView) -> Value {
     let counts = view.scheduler.counts();
     let mut json = json!({ "total": counts.total(), "substituted": counts.substituted });
@@ -188,7 +188,7 @@ impl StatusView<'_> {
         }
     }
 
-    /// What waits, grouped by what it waits for.
+    /// The waiting tasks, grouped by the reason.
     fn waiting(&self) -> Vec<(String, Vec<TaskId>)> {
         let view = self.view;
         let mut ready: Vec<(Held, Vec<TaskId>)> = Vec::new();
@@ -251,7 +251,7 @@ impl StatusView<'_> {
         }
     }
 
-    /// What to type next.
+    /// The commands to type next.
     fn next(&self) -> Vec<String> {
         let run = &self.view.run;
         let ended = || vec![format!("zeph show {run}")];

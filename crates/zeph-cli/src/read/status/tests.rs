@@ -1,4 +1,4 @@
-//! What `zeph status` says about a run whose every moment is scripted.
+//! The output of `zeph status` for a scripted run.
 
 use super::StatusView;
 use crate::read::fixtures::{ScriptedRun, at};

@@ -19,7 +19,7 @@ use crate::read::owner::Owner;
 use crate::read::page::Page;
 use crate::read::time_breakdown::TimeBreakdown;
 
-/// How many links of a chain are shown at each end.
+/// The most links of a chain that are shown at each end.
 const LINKS: usize = 6;
 
 pub(crate) async fn run(cx: &AppContext, args: &WhyArgs) -> Result<Exit, CliError> {
@@ -43,7 +43,7 @@ struct Why<'a> {
     view: &'a RunView,
     task: TaskId,
     reason: Reason,
-    /// Why the last of the chain stands where it stands, if it has not ended.
+    /// Why the last task of the chain has its state, if it has not ended.
     root: Option<Reason>,
     /// The error of the root cause.
     error: Option<TaskErrorRecord>,

@@ -1,4 +1,4 @@
-//! What `zeph why` says about each state a task can be in.
+//! The output of `zeph why` for each state of a task.
 
 use super::Why;
 use crate::read::fixtures::{ScriptedRun, at};

@@ -13,8 +13,8 @@ use crate::{out, plan};
 
 pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliError> {
     let path = Path::new(&args.target);
-    // Run names have no dot and no slash. A file whose name has neither needs `./` in front of it only if a
-    // run's name starts with its name.
+    // A target with a dot or a slash is a file, because run names have neither. So is the name of an existing
+    // file.
     let looks_like_a_file = args.target == "-" || args.target.contains(['.', '/']);
     if looks_like_a_file || path.is_file() {
         let loaded = plan::load(cx, path, &args.param)?;

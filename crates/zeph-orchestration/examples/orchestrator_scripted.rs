@@ -1,4 +1,4 @@
-//! A goal without a model: plan, a word about it, tasks, answer, and the whole run once more.
+//! A goal with a scripted model: plan, confirmation, tasks, answer, and a replay of the run.
 //!
 //! `cargo run -p zeph-orchestration --features planner --example orchestrator_scripted`
 

@@ -46,7 +46,7 @@ fn params(from: u32, step_ms: u64) -> serde_json::Value {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Does it behave? The suite calls it, cancels it, and looks at what it returns.
+    // The conformance suite calls the executor, cancels it, and checks its results.
     let sample = Sample {
         short: TaskInput::new(params(2, 1)),
         long: Some(TaskInput::new(params(u32::MAX, 1_000))),

@@ -1,4 +1,4 @@
-//! A provider of one's own: any async closure answers for planner, agents and aggregator.
+//! A custom provider: any async closure can answer planner, agents and aggregator.
 //!
 //! `cargo run -p zeph-orchestration --features planner --example own_provider`
 
@@ -23,8 +23,8 @@ fn answer(request: &LlmRequest) -> String {
 }
 
 async fn work() -> Result<RunOutcome, OrchestratorError> {
-    // This line is the provider. A service, a chain of fallbacks, a recording: whatever it is,
-    // nothing below changes.
+    // Replace this line to use another provider, such as a service or a recording. The code below stays the
+    // same.
     let model = provider_fn("mine", async |request| Ok::<_, LlmError>(answer(&request)));
     let orchestrator = Orchestrator::builder()
         .model(Arc::new(model))

@@ -1,4 +1,4 @@
-//! Another router: who does which task is decided in another way, by changing one line.
+//! Another router: one changed line gives the same task to another agent.
 //!
 //! `cargo run -p zeph-orchestration --features planner --example swap_router`
 
@@ -15,7 +15,7 @@ use zeph_orchestration::{Confirm, Orchestrator};
 const PLAN: &str = r#"{"reasoning": "One step will do.", "tasks": [
     {"name": "write", "needs": [], "kind": "agent", "prompt": "Write a poem about autumn."}]}"#;
 
-/// Runs a plan whose task names no agent. Returns what it left: each agent says who it is.
+/// Runs a plan whose task names no agent. Returns the output of the task, which names its agent.
 async fn work(router: Arc<dyn AgentRouter>) -> Result<String, Box<dyn Error>> {
     let mut agents = AgentCatalog::new();
     agents.add(SubAgentDef::new(

@@ -1,4 +1,4 @@
-//! Another store: the same goal, kept in memory and in a database, by changing one line.
+//! Another store: one changed line stores the same run in memory or in a database.
 //!
 //! `cargo run -p zeph-orchestration --features planner,sqlite --example swap_store`
 
@@ -28,7 +28,7 @@ fn orchestrator(store: Arc<dyn RawGraphStore>) -> Result<Orchestrator, Orchestra
         .build()
 }
 
-/// The report of a run in memory, and that of one in a file, read by a store that is opened again.
+/// The results of a run in memory, and those of one in a file, which a second store reads.
 async fn work(file: &Path) -> Result<(RunResults, RunResults), Box<dyn Error>> {
     let here = orchestrator(Arc::new(MemoryStore::new()))?;
     let here = here.run("A line about autumn").await?.into_results();

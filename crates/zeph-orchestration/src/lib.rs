@@ -24,9 +24,9 @@
 //! | [`Engine`] | any [`TaskGraph`], with an [`Executor`] for each action | tokio | with a durable store |
 //! | [`Orchestrator`] | plan files, goals in words, graphs | tokio | with a durable store |
 //!
-//! `Flow` and `Orchestrator` are ways of writing an `Engine` run: what a [`RunHandle`] and a
-//! [`RunReport`] offer is the same in all three. `DagScheduler` is the blocking driver of
-//! [`scheduler::Scheduler`]: the scheduler decides and does nothing, a driver executes its decisions.
+//! `Flow` and `Orchestrator` are built on `Engine`: a [`RunHandle`] and a [`RunReport`] offer the same in
+//! all three. `DagScheduler` is the blocking driver of [`scheduler::Scheduler`]: the scheduler decides
+//! without I/O, and a driver executes its decisions.
 //!
 //! [`DagScheduler`] runs closures on threads. A task without a closure completes when it becomes ready:
 //!
@@ -108,7 +108,7 @@
 //! | `llm`      | no      | model services: `zeph-llm-genai`                            |
 //! | `full`     | no      | all of these                                                |
 
-// The seed's program is shown as it was given, with its `main`.
+// The seed's program is shown unchanged, with its `main`.
 #![allow(clippy::needless_doctest_main)]
 
 mod dag;
@@ -164,13 +164,13 @@ pub mod blocking {
     };
 }
 
-/// Following a run for a display: events, questions, and what a stop signal means.
+/// Following a run for a display: events, questions, and the effect of stop signals.
 pub mod follow {
     pub use crate::orchestrator::{Ask, Follower, Stop, Update};
     pub use zeph_runtime::{Accepts, Events, QuestionView, RunEvent};
 }
 
-/// Records of a run, and the events and numbers that are made of them.
+/// Records of a run, and the events and figures that are derived from them.
 pub mod journal {
     pub use zeph_graph::{
         AskWhy, Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, QuestionId,
@@ -189,7 +189,7 @@ pub mod store {
     pub use zeph_memory_sqlite::*;
 }
 
-/// Plans: files, planners, confirmation, and replays of what models did.
+/// Plans: files, planners, confirmation, and replays of model calls.
 #[cfg(feature = "planfile")]
 pub mod plan {
     #[cfg(feature = "planner")]

@@ -53,7 +53,8 @@ fn two_bodies_run_at_the_same_time_and_no_more() {
         .collect();
     let mut scheduler = DagScheduler::new(graph);
     scheduler.max_parallel(2);
-    // Two meet at the barrier, so there are two; the counter says whether there are more.
+    // Two bodies meet at the barrier, so two run at the same time; the counter shows whether there are
+    // more.
     let barrier = Arc::new(std::sync::Barrier::new(2));
     let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     for task in tasks {
@@ -140,7 +141,7 @@ fn a_panic_is_the_failure_of_its_attempt_only() {
     let nasty = graph.add_task(Task::new("nasty").on_failure(OnFailure::Skip), []);
     let good = graph.add_task("good", []);
     let mut scheduler = DagScheduler::new(graph);
-    // One thread: the one that caught the panics goes on to run the last task.
+    // One thread: the thread that caught the panics runs the last task.
     scheduler.max_parallel(1);
     scheduler.body(bad, || assert_eq!(1, 2, "boom"));
     scheduler.body(nasty, || {

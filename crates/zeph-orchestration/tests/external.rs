@@ -1,4 +1,4 @@
-//! External attempts: run by the caller, and reported by it or by other threads.
+//! External attempts: run by the caller, and reported by the caller or by other threads.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::mpsc;

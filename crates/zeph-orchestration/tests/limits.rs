@@ -146,7 +146,7 @@ fn dropping_the_scheduler_stops_a_body_that_listens() {
     });
     assert!(scheduler.tick());
     drop(scheduler);
-    // The closure is gone, so its thread is.
+    // The closure is dropped, so its thread has ended.
     heard.pass();
 }
 

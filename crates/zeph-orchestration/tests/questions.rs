@@ -26,7 +26,7 @@ fn a_question_stops_the_run_and_its_answer_continues_it() {
     let deploy = graph.add_task("deploy", [ask]);
     let other = graph.add_task("other", []);
     let mut scheduler = DagScheduler::new(graph);
-    // A limit of the whole run is no reason to wait for it.
+    // A time-out of the whole run is no reason for `tick` to wait.
     scheduler.policy(Policy {
         run_timeout: Some(Duration::from_secs(3600)),
         ..Policy::default()

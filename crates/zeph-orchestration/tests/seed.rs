@@ -1,4 +1,4 @@
-//! The seed's program, word for word, and what every run has in common.
+//! The seed's program, unchanged, and the properties of every run of it.
 #![allow(clippy::unwrap_used)]
 
 use zeph_orchestration::journal::EventKind;

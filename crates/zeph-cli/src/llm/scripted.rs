@@ -36,7 +36,7 @@ fn last(request: &LlmRequest) -> String {
     last.map_or_else(String::new, |message| message.text().to_string())
 }
 
-/// The text after `Goal:`.
+/// The first line of the goal, shortened.
 fn goal(request: &LlmRequest) -> String {
     let asked = last(request);
     let goal = asked.lines().nth(1).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Lines: each accepted operation as JSON, and an append made again from its line.
+//! Lines: each accepted operation as JSON, and an append read back from its line.
 
 use std::error::Error;
 
@@ -9,7 +9,7 @@ use zeph_orchestration::store::{
     Append, Chain, Commit, Content, ContentKind, Fence, NewRun, Row, RunStatus,
 };
 
-/// Whatever makes a line unreadable.
+/// Why a line cannot be read.
 pub(crate) type Unreadable = Box<dyn Error + Send + Sync>;
 
 /// One accepted operation. Times are microseconds.
@@ -30,18 +30,18 @@ impl Line {
     }
 }
 
-/// What an append was sealed from, and the one hash that covers all of it.
+/// The data of an append, and the hash that seals all of it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AppendLine {
     run: String,
-    /// Title, time and header, when the run begins here.
+    /// Title, time and header, if this append creates the run.
     new: Option<(String, u64, String)>,
     rows: Vec<RowLine>,
     status: (String, bool, String),
     seal: String,
 }
 
-/// Time, payload, and of each part its id, kind, name and bytes.
+/// Time and payload, and the id, kind, name and bytes of each content.
 type RowLine = (u64, String, Vec<(u32, String, String, String)>);
 
 impl From<&Append> for AppendLine {
@@ -74,7 +74,7 @@ impl AppendLine {
         Ok(self.run.parse()?)
     }
 
-    /// What the run is created with, when this append creates it.
+    /// The new run, if this append creates it.
     pub(crate) fn genesis(&self) -> Result<Option<NewRun>, Unreadable> {
         let Some((title, created, header)) = self.new.clone() else {
             return Ok(None);
@@ -84,7 +84,7 @@ impl AppendLine {
         Ok(Some(new))
     }
 
-    /// The append, sealed again; and whether that gave the seal that was written.
+    /// Seals the append again. Returns it, and whether its seal equals the stored one.
     pub(crate) fn reseal(self, chain: &mut Chain) -> Result<(Append, bool), Unreadable> {
         let genesis = self.genesis()?;
         let rows = self.rows.into_iter().map(read_row);

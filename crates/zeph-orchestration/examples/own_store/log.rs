@@ -1,4 +1,4 @@
-//! The log: a locked file of lines, and the fold of them in memory.
+//! The log: a locked file of lines, and the state that is folded from them in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -13,22 +13,22 @@ use zeph_orchestration::store::{
 
 use crate::line::{AppendLine, Line, Unreadable};
 
-/// The file, and the fold of its lines.
+/// The file, and the state that is folded from its lines.
 pub(crate) struct Log {
     path: PathBuf,
-    /// How many bytes are folded.
+    /// The number of bytes that are folded.
     folded: u64,
     pub(crate) state: MemoryStore,
-    /// The ends of the runs that the lines of other stores moved last.
+    /// The chain heads of the runs whose last append was read from the file.
     chains: BTreeMap<RunId, Chain>,
-    /// Runs with an append that is not as it was written.
+    /// Runs with an append that was changed in the file.
     damaged: BTreeSet<RunId>,
-    /// The failure after which nothing is written until somebody claims again.
+    /// The error of a failed write. Nothing is written after it until the next claim.
     broken: Option<String>,
 }
 
 impl Log {
-    /// Opens the file, or makes an empty one.
+    /// Opens the file, or creates an empty one.
     pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
         let path = Self::create(path).map_err(|error| StoreError::io("opening the file", error))?;
         let mut log = Self::new(path, None);
@@ -40,7 +40,7 @@ impl Log {
         File::options().append(true).create(true).open(path)?;
         let path = path.canonicalize()?;
         if let Some(folder) = path.parent() {
-            // A new file is there after a crash only when its folder was synced too.
+            // A new file survives a crash only if its folder is synced too.
             File::open(folder)?.sync_all()?;
         }
         Ok(path)
@@ -57,7 +57,7 @@ impl Log {
         }
     }
 
-    /// Locks the file until it is dropped, and folds what was written since.
+    /// Locks the file until the returned handle is dropped, and folds the new lines.
     pub(crate) async fn enter(&mut self) -> Result<File, StoreError> {
         let failed = |error| StoreError::io("reading the runs", error);
         let (file, lines) = self.unread().map_err(failed)?;
@@ -65,7 +65,7 @@ impl Log {
             let path = self.path.clone();
             return Err(StoreError::Replaced { path });
         }
-        // Who wrote a last line without its end died before it was acknowledged.
+        // A last line without a line end was never acknowledged: its writer crashed before.
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             let read = match serde_json::from_slice(line) {
                 Ok(read) if line.ends_with(b"\n") => self.fold(read).await,
@@ -90,7 +90,7 @@ impl Log {
         Ok((file, lines))
     }
 
-    /// The same for who is going to write, which a failed write forbids until the next claim.
+    /// As [`enter`](Self::enter), for a write. After a failed write it is an error until the next claim.
     pub(crate) async fn enter_to_write(&mut self) -> Result<File, StoreError> {
         match self.broken.clone() {
             Some(what) => Err(StoreError::Broken { what }),
@@ -98,17 +98,17 @@ impl Log {
         }
     }
 
-    /// The same for who claims.
+    /// As [`enter`](Self::enter), for a claim, which ends the state after a failed write.
     pub(crate) async fn enter_anew(&mut self) -> Result<File, StoreError> {
         self.broken = None;
         self.enter().await
     }
 
-    /// Takes a commit into the state.
+    /// Applies a commit to the state.
     pub(crate) async fn accept(&mut self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         for append in &commit.appends {
             self.check_sound(append.run())?;
-            // From here on the state alone knows where this run ends.
+            // From here on only the state has the chain head of this run.
             self.chains.remove(append.run());
         }
         self.state.commit(commit, fence).await
@@ -135,7 +135,7 @@ impl Log {
         Ok(())
     }
 
-    /// An append with another seal has been changed: its run is damaged from then on, the others are not.
+    /// Seals an append again. If the seal differs, the append was changed, and its run counts as damaged.
     async fn reseal(&mut self, line: AppendLine) -> Result<Append, Unreadable> {
         let run = line.run()?;
         let mut chain = match (line.genesis()?, self.chains.remove(&run)) {
@@ -151,7 +151,7 @@ impl Log {
         Ok(append)
     }
 
-    /// Makes durable what the state has just accepted.
+    /// Writes and syncs the line of an operation that the state has accepted.
     pub(crate) fn write(&mut self, mut file: &File, line: &Line) -> Result<(), StoreError> {
         let written = serde_json::to_vec(line)
             .map_err(io::Error::from)
@@ -165,7 +165,7 @@ impl Log {
         match written {
             Ok(len) => self.folded += len,
             Err(error) => {
-                // A failed sync may forget what it could not write, so that line must not stay.
+                // After a failed sync the line may be lost later, so it is removed.
                 file.set_len(self.folded).ok();
                 *self = Self::new(self.path.clone(), Some(error.to_string()));
                 return Err(StoreError::io("writing a line", error));

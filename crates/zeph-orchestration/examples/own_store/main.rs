@@ -1,11 +1,11 @@
-//! A store of one's own: runs as lines of JSON in a file, proven by the suite and used by an engine.
+//! A custom store: runs as lines of JSON in a file, tested by the conformance suite and used by an engine.
 //!
 //! `cargo run -p zeph-orchestration --example own_store`
 //!
-//! What is accepted becomes one line, synced before the call returns; what is stored is the fold of
-//! all lines. Any number of stores, in any number of processes, may share a file: each call locks it
-//! and first reads what the others wrote. The lines only grow, their fold is kept in memory, and a
-//! call blocks its thread while the disk works: enough for an example, not for thousands of runs.
+//! Each accepted operation becomes one line, which is synced before the call returns; the state is folded
+//! from all lines. Any number of stores, in any number of processes, may share a file: each call locks it
+//! and first reads the lines of the others. The file only grows, its state is held in memory, and a call
+//! blocks its thread during file I/O: enough for an example, not for thousands of runs.
 
 #![allow(clippy::print_stdout)] // An example shows what it did.
 
@@ -27,7 +27,7 @@ use zeph_orchestration::{
     Engine, Question, Registry, RunState, Submission, Task, TaskGraph, TaskInput, TaskOutput,
 };
 
-/// What the suite needs: a store for each place, here a file in a folder.
+/// The harness of the conformance suite: a store for each place, here a file in a folder.
 struct Folder(PathBuf);
 
 #[async_trait]
@@ -46,7 +46,7 @@ fn graph() -> TaskGraph {
     graph
 }
 
-/// An engine on the file, as a program that has just started has it.
+/// An engine on the file, as in a new process.
 async fn start(path: &Path) -> Result<Engine, Box<dyn Error>> {
     let mut registry = Registry::new();
     let draft = closure::from_fn(|_, _| async {
@@ -117,11 +117,11 @@ mod tests {
             .filter(skipped)
             .map(|case| case.0)
             .collect();
-        // It damages files under an open store, and this one has read them by then.
+        // The case damages files under an open store, which has read them before.
         assert_eq!(skipped, ["damage_is_named"]);
     }
 
-    /// A file with two runs at rest.
+    /// A file with two suspended runs.
     async fn two_runs(path: &Path) {
         let engine = start(path).await.unwrap();
         for name in ["one", "two"] {
@@ -141,7 +141,7 @@ mod tests {
         two_runs(&path).await;
         let whole = std::fs::read(&path).unwrap();
         let line = whole.iter().position(|byte| *byte == b'\n').unwrap();
-        // A crash may leave any part of a line behind, also all of it but its end.
+        // A crash may leave any prefix of a line, also a whole line without its line end.
         for torn in [1, line / 2, line] {
             std::fs::write(&path, [&whole, &whole[..torn]].concat()).unwrap();
             let store = FileStore::open(&path).await.unwrap();

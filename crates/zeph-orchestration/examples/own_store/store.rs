@@ -1,4 +1,4 @@
-//! The store: each call is a look at the log, or one more line of it.
+//! The store: each call reads the log, or appends one line to it.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ impl FileStore {
         Ok(Self(Mutex::new(Log::open(path).await?)))
     }
 
-    /// Up to date, for a reader.
+    /// The log after reading new lines, for a reader.
     async fn look(&self) -> Result<MutexGuard<'_, Log>, StoreError> {
         let mut log = self.0.lock().await;
         drop(log.enter().await?);
@@ -30,8 +30,8 @@ impl FileStore {
     }
 }
 
-// The calls of the memory store never wait, so each call here is done in one go once it has its log:
-// who drops its future either finds it done or not begun.
+// The calls of the memory store never wait, so no call here yields once it has the log: a dropped future
+// has either completed its operation or not begun it.
 #[async_trait]
 impl RawGraphStore for FileStore {
     async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {

@@ -49,8 +49,8 @@ impl DagScheduler {
         scheduler.map_or_else(Vec::new, |scheduler| scheduler.questions().collect())
     }
 
-    /// An open question as text for a person, with the error if it is about a failed task. Texts of
-    /// the graph and of errors are as they are.
+    /// An open question as text for a person, with the error if it is about a failed task. Texts of the
+    /// graph and of errors are not escaped.
     #[must_use]
     pub fn question_text(&self, question: QuestionId) -> Option<String> {
         let scheduler = self.run.scheduler()?;

@@ -1,4 +1,4 @@
-//! Attempts: what a body is called with, and how it learns of its cancellation.
+//! Attempts: the argument of a body, with the inputs and the cancellation flag.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -101,8 +101,8 @@ impl AttemptContext {
         self.inputs.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Whether the attempt is cancelled: by a request, by a time-out, or because the scheduler was
-    /// dropped. Does not change back.
+    /// Whether the attempt is cancelled: by a request, by a time-out, or because the scheduler was dropped.
+    /// It stays cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancel.is_raised()

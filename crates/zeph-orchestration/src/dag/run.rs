@@ -5,7 +5,7 @@ use zeph_scheduler::{Counts, Explanation, Held, Input, Scheduler};
 
 use super::clock::Clock;
 
-/// A draft before the first tick. From then on the scheduler has the graph and the policy.
+/// A draft before the first tick. After it, the scheduler has the graph and the policy.
 #[derive(Debug)]
 pub(crate) struct Run {
     draft: TaskGraph,
@@ -40,7 +40,7 @@ impl Run {
         self.scheduler.as_deref_mut()
     }
 
-    /// Graph and policy, to be changed; `None` once the run has started.
+    /// Graph and policy for changes; `None` once the run has started.
     pub(crate) fn draft(&mut self) -> Option<(&mut TaskGraph, &mut Policy)> {
         match self.scheduler {
             Some(_) => None,

@@ -1,4 +1,4 @@
-//! The loop: take reports, record decisions, start ready attempts, and wait if there were none.
+//! The loop: takes reports, records decisions, starts ready attempts, and waits if there was no decision.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ pub(crate) enum Content {
     Error(Arc<str>),
 }
 
-/// What a tick without a decision waits for.
+/// The event that a tick without a decision waits for.
 enum Wait {
-    /// For the caller to answer, to unpause, or for nothing, since the run has ended.
+    /// No event: only the caller can continue the run, or it has ended.
     Nothing,
     /// For a report of the caller.
     Caller,
@@ -66,7 +66,7 @@ impl DagScheduler {
         }
     }
 
-    /// Everything that can be done without waiting; returns whether a decision was recorded.
+    /// Does everything that needs no waiting; returns whether a decision was recorded.
     fn step(&mut self) -> bool {
         let now = self.clock.now();
         for report in self.inbox.take() {
@@ -87,7 +87,7 @@ impl DagScheduler {
         has_decided
     }
 
-    /// Keeps the error texts and the defined outputs of a saved record.
+    /// Stores the error texts and the defined outputs of a saved record.
     fn note(&mut self, entry: &Entry) {
         let graph = self.run.graph();
         if let Record::Completed { task, output, .. } = entry.record {
@@ -149,7 +149,7 @@ impl DagScheduler {
             Action::Cancel { task, attempt } => self.cancel_attempt(task, attempt),
             // The thread cannot be ended by force; its report will be stale.
             Action::Abandon { task, .. } => drop(self.cancel_flags.remove(&task)),
-            // Observers see these in the events.
+            // Observers learn of these from the events.
             Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
         }
     }
@@ -208,7 +208,7 @@ impl DagScheduler {
         if let Some(flag) = self.cancel_flags.get(&task) {
             flag.raise();
         }
-        // An attempt that was not handed out yet ends here.
+        // An attempt that `started` has not returned yet ends here.
         let same = |cx: &AttemptContext| cx.task == task && cx.attempt == attempt;
         if let Some(at) = self.started.iter().position(same) {
             self.started.remove(at);
@@ -217,7 +217,7 @@ impl DagScheduler {
         }
     }
 
-    /// Reports a failure that the driver itself has found; the next step takes it.
+    /// Reports a failure that the driver itself found; the next step takes the report.
     fn post_failure(&self, task: TaskId, attempt: Attempt, error: TaskError) {
         self.inbox.post(AttemptReport {
             task,
@@ -242,7 +242,7 @@ impl DagScheduler {
             };
         }
         let has_timer = match scheduler.state() {
-            // The time-out of the run is no reason to block a caller who may have the answer.
+            // The time-out of the run is no reason to block a caller, who may know the answer.
             RunState::Waiting => scheduler.questions().any(|question| {
                 let asking = scheduler.explain(question.task);
                 matches!(

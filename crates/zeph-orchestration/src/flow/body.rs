@@ -12,7 +12,7 @@ use zeph_graph::TaskId;
 use super::inputs::{Inputs, ReadValue, Reader};
 use super::value_store::{ValueStore, Values};
 
-/// What all bodies of a flow share once it is built.
+/// The data that all bodies of a flow share after it is built.
 pub(super) struct Shared {
     pub(super) values: Values,
     pub(super) names: IndexMap<TaskId, Arc<str>>,

@@ -19,7 +19,7 @@ use super::value_store::{Durable, InMemory, ValueStore, from_json};
 /// A graph of typed async closures.
 ///
 /// A handle stands for a result; passing it to another task makes the dependency. Wrong types do not
-/// compile. `Kind` is where values live, and with it which types they may have: any in memory
+/// compile. `Kind` decides where values are stored, and so which types they may have: any in memory
 /// ([`Flow::new`]), those of serde in a store ([`Flow::durable`]).
 ///
 /// # Examples
@@ -84,11 +84,11 @@ impl Flow<Durable> {
         }
     }
 
-    /// Where the processes that share the store find each other: [`Owners::beside`] the database. All
-    /// of them must use the same.
+    /// Sets the owner locks of the processes that share the store: [`Owners::beside`] the database. All
+    /// processes must use the same.
     ///
     /// A run that another flow owns, here or in another process, is then refused with
-    /// [`RuntimeError::OwnedElsewhere`]; one whose process has ended is taken over.
+    /// [`RuntimeError::OwnedElsewhere`]; a run whose process has ended is taken over.
     #[must_use]
     pub fn owners(mut self, owners: Owners) -> Self {
         self.owners = Some(owners);
@@ -121,9 +121,10 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// Adds a task: a closure over the results of others. A retry calls it again.
     ///
     /// # Panics
-    /// With the caller's location, if the name is taken or cannot be one, a handle comes from another
-    /// flow, the task has work already, or it has a substitute value that is not a `T`: in a flow in
-    /// memory no value is. There a person who is asked about a failure cannot give a value either.
+    ///
+    /// With the caller's location, if the name is taken or invalid, a handle comes from another flow, the
+    /// task has work already, or it has a substitute value that is not a `T`. A flow in memory accepts no
+    /// substitute value, and a person who is asked about a failure cannot give a value either.
     #[track_caller]
     pub fn task<I, T, F, Fut>(&mut self, task: impl Into<Task>, inputs: I, body: F) -> Handle<T>
     where
@@ -185,8 +186,9 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// Asks a person; the answer is the result. Holds no slot.
     ///
     /// # Panics
-    /// With the caller's location, if the name is taken or cannot be one, a handle comes from another
-    /// flow, or the task has work already.
+    ///
+    /// With the caller's location, if the name is taken or invalid, a handle comes from another flow, or
+    /// the task has work already.
     #[track_caller]
     #[expect(
         clippy::needless_pass_by_value,
@@ -220,8 +222,8 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         &self.graph
     }
 
-    /// Runs the flow until it ends or is suspended. A durable run of that name that has ended is
-    /// reported as it is stored, and nothing runs again.
+    /// Runs the flow until it ends or is suspended. A durable run of that name that has ended is reported
+    /// from the store, and nothing runs again.
     ///
     /// # Errors
     /// If the store fails, a durable run of that name was started with another graph, or another process
@@ -291,7 +293,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     }
 }
 
-/// Refuses a substitute that is not a `T` here, where it is written; else every dependant would fail.
+/// Refuses a substitute that is not a `T` at its definition; otherwise every dependant would fail.
 #[track_caller]
 fn check_substitute<K: ValueStore<T>, T>(task: &Task) {
     let OnFailure::Value(value) = &task.rules().on_failure else {

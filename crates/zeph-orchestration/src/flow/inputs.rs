@@ -11,7 +11,7 @@ use zeph_graph::TaskId;
 
 use super::value_store::{Values, attempt_of};
 
-/// The result that a task of a flow will have. Copy it around freely.
+/// The result that a task of a flow will have. Handles are `Copy`.
 pub struct Handle<T> {
     pub(super) task: TaskId,
     value: PhantomData<fn() -> T>,
@@ -25,14 +25,14 @@ impl<T> Handle<T> {
         }
     }
 
-    /// The task behind it.
+    /// The task of the result.
     #[must_use]
     pub const fn id(self) -> TaskId {
         self.task
     }
 
-    /// The result as an input that may be missing: the closure gets `None` if the task ended without
-    /// one. Goes with a trigger that does not ask for success, for example
+    /// The result as an optional input: the closure gets `None` if the task ended without one. Use it with
+    /// a trigger that does not require success, for example
     /// [`Trigger::AllDone`](zeph_graph::Trigger::AllDone).
     ///
     /// # Examples
@@ -58,8 +58,8 @@ impl<T> Handle<T> {
         Optional(self)
     }
 
-    /// The task as an input that is only waited for: the closure gets `()` in its place, also if there
-    /// is no result.
+    /// The task as a dependency without a value: the closure gets `()` in its place, also if there is no
+    /// result.
     #[must_use]
     pub const fn after(self) -> After {
         After(self.task)
@@ -78,7 +78,7 @@ impl<T> fmt::Debug for Handle<T> {
     }
 }
 
-/// A result that may be missing; see [`Handle::optional`].
+/// An optional result; see [`Handle::optional`].
 #[derive(Debug)]
 pub struct Optional<T>(Handle<T>);
 
@@ -89,14 +89,14 @@ impl<T> Clone for Optional<T> {
 }
 impl<T> Copy for Optional<T> {}
 
-/// A task that is only waited for; see [`Handle::after`].
+/// A dependency without a value; see [`Handle::after`].
 #[derive(Clone, Copy, Debug)]
 pub struct After(TaskId);
 
-/// What a task takes: `()`, a handle as it is, [optional](Handle::optional) or only
-/// [waited for](Handle::after), a tuple of up to six inputs, or a `Vec` of inputs of one kind.
+/// The inputs of a task: `()`, a handle, an [optional](Handle::optional) handle, a handle without its
+/// [value](Handle::after), a tuple of up to six inputs, or a `Vec` of inputs of one kind.
 pub trait Inputs: Send + Sync + 'static {
-    /// What the closure gets for it.
+    /// The argument type of the closure.
     type Args: Send;
 
     /// The tasks that it depends on.
@@ -105,7 +105,7 @@ pub trait Inputs: Send + Sync + 'static {
     /// The arguments.
     ///
     /// # Errors
-    /// If a value is not there, or not of the expected form.
+    /// If a value is missing or has another type.
     fn read(&self, reader: &Reader<'_>) -> Result<Self::Args, TaskError>;
 }
 
@@ -125,7 +125,7 @@ impl fmt::Debug for Reader<'_> {
     }
 }
 
-/// Puts the value behind a task's JSON on the values.
+/// Reads the value of a task from its JSON into the values. Returns whether the JSON contains the value.
 pub(super) type ReadValue =
     Arc<dyn Fn(&Values, &Arc<str>, &Value) -> Result<bool, TaskError> + Send + Sync>;
 
@@ -154,7 +154,7 @@ impl Reader<'_> {
         let Some(read) = self.readers.get(&handle.task) else {
             return Ok(None);
         };
-        // A result that cannot be had is not the same as none.
+        // A result that exists but cannot be read is an error.
         let unreadable = || {
             missing(format!(
                 "the result of task {name:?} is not in memory: a person's value needs a durable flow"
@@ -169,7 +169,7 @@ fn missing(text: String) -> TaskError {
     TaskError::permanent(text).with_code("missing_value")
 }
 
-/// The value that the journal means by this JSON: the value itself, or the attempt that made it.
+/// The value of a task from its JSON in the journal, which is the value itself or the attempt that made it.
 pub(super) fn find<T: Send + Sync + 'static>(
     values: &Values,
     name: &Arc<str>,

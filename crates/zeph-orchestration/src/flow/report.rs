@@ -13,10 +13,10 @@ use zeph_runtime::{RunHandle, RunReport, RunView, RuntimeError};
 use super::body::Shared;
 use super::inputs::{Handle, find};
 
-/// How many results one call of the store reads; so many are in memory twice.
+/// The number of results that one call of the store reads; that many are in memory twice.
 const CHUNK: usize = 256;
 
-/// Why a flow cannot run, or a value cannot be had.
+/// Why a flow cannot run, or a value cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlowError {
@@ -28,7 +28,7 @@ pub enum FlowError {
     NoValue {
         /// The task.
         task: String,
-        /// Where it stands.
+        /// The state of the task.
         state: &'static str,
     },
     /// The result cannot be read.
@@ -36,7 +36,7 @@ pub enum FlowError {
     BadValue {
         /// The task.
         task: String,
-        /// Why.
+        /// The reason.
         reason: TaskError,
     },
 }
@@ -77,7 +77,7 @@ impl FlowRun {
 pub struct FlowReport {
     shared: Arc<OnceLock<Shared>>,
     run: Arc<RunReport>,
-    // What the journal has of each completed task.
+    // The stored JSON of each completed task.
     stored: BTreeMap<TaskId, Value>,
 }
 
@@ -114,7 +114,7 @@ impl FlowReport {
         Self::read(shared, &*store, Arc::new(view.report())).await
     }
 
-    /// Reads what is stored of the completed tasks.
+    /// Reads the stored outputs of the completed tasks.
     async fn read(
         shared: Arc<OnceLock<Shared>>,
         store: &dyn RawGraphStore,
@@ -131,7 +131,7 @@ impl FlowReport {
                 (Output::Definition, Some(value)) => {
                     stored.insert(task.id, value.clone());
                 }
-                // An executor that returned nothing returned null.
+                // An executor without an output counts as one that returned null.
                 (Output::None | Output::Definition, _) => {
                     stored.insert(task.id, Value::Null);
                 }
@@ -150,7 +150,7 @@ impl FlowReport {
     /// The result of a task.
     ///
     /// # Errors
-    /// If the task has none, or what is stored of it does not fit the type.
+    /// If the task has none, or its stored form does not fit the type.
     pub fn get<T: Send + Sync + 'static>(&self, handle: Handle<T>) -> Result<Arc<T>, FlowError> {
         let task = self.run.tasks.get(handle.id().index());
         let (name, state) = match task {

@@ -1,4 +1,4 @@
-//! Where a flow holds the values of its tasks: in memory, or through serde in the journal.
+//! The store of a flow's values: memory, or the journal through serde.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -18,18 +18,18 @@ pub struct InMemory;
 #[derive(Clone, Copy, Debug)]
 pub struct Durable;
 
-/// How a flow holds values of a type. Implemented by [`InMemory`] and [`Durable`].
+/// The store of a flow's values of one type. Implemented by [`InMemory`] and [`Durable`].
 pub trait ValueStore<T>: Send + Sync + 'static {
     /// Whether the journal holds the value itself, and not only which attempt made it.
     const IN_JOURNAL: bool;
 
-    /// What the journal gets of the value that an attempt made.
+    /// The task output that the journal stores for the value of an attempt.
     ///
     /// # Errors
     /// If the value has no JSON form.
     fn output(value: &T, attempt: Attempt) -> Result<TaskOutput, TaskError>;
 
-    /// The value, from what the journal has of it; `None` if it has only the attempt.
+    /// The value from its JSON in the journal; `None` if the JSON has only the attempt.
     ///
     /// # Errors
     /// If the JSON does not fit the type.
@@ -60,11 +60,11 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ValueStore<T> for 
     }
 }
 
-/// The key under which the journal has the attempt instead of a value in memory. Not a bare number,
-/// which a person could give as a value.
+/// The key under which the journal stores the attempt, instead of a value in memory. Not a bare number,
+/// because a person could give one as a value.
 const ATTEMPT: &str = "flow_attempt";
 
-/// The attempt whose value counts, if that is what this JSON says.
+/// The attempt that made the value, if this JSON names one.
 pub(super) fn attempt_of(json: &Value) -> Option<u64> {
     json.get(ATTEMPT)?.as_u64()
 }

@@ -155,13 +155,13 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// The most that a run may cost, planning and answer included. Default: as the settings say.
+    /// The most that a run may cost, planning and answer included. Default: as in the settings.
     pub fn budget(mut self, budget: Budget) -> Self {
         self.0.budget = Some(budget);
         self
     }
 
-    /// What happens to a task that the budget stops. Default: as the settings say.
+    /// What happens to a task that the budget stops. Default: as in the settings.
     ///
     /// With [`OverBudget::Partial`] the run continues without it, and the answer lists what is missing.
     pub fn over_budget(mut self, over: OverBudget) -> Self {

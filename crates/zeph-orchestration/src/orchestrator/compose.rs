@@ -55,11 +55,11 @@ pub(super) struct Components {
     pub(super) models: ModelSide,
 }
 
-/// What the registry and the engine of one run depend on, besides the components.
+/// The inputs of a run's registry and engine, besides the components.
 pub(super) struct RunParts<'a> {
     pub(super) graph: &'a TaskGraph,
     pub(super) policy: &'a Policy,
-    /// What the run may cost now; it may differ from the policy's.
+    /// The current budget of the run; it may differ from the policy's.
     #[cfg_attr(not(feature = "planner"), expect(dead_code))]
     pub(super) budget: Budget,
     #[cfg(feature = "planfile")]
@@ -98,7 +98,7 @@ impl RunParts<'_> {
 }
 
 impl Components {
-    /// Finds components that do not fit together before the first run does.
+    /// Checks that the components fit together, before the first run fails.
     pub(super) fn check(&self) -> Result<(), OrchestratorError> {
         let (graph, policy) = (TaskGraph::new(), Policy::default());
         let parts = RunParts {

@@ -77,7 +77,7 @@ pub struct ProposedPlan {
     pub run: RunId,
     /// The number of the question, for [`Orchestrator::answer`](super::Orchestrator::answer).
     pub question: u32,
-    /// The text of the question; from the second round on also what was wrong with the last answer.
+    /// The text of the question; from the second round on also the problems of the last answer.
     pub text: String,
     /// The plan, with the file that may be edited.
     pub plan: PlanOutput,
@@ -88,7 +88,7 @@ pub struct ProposedPlan {
 pub enum Decision {
     /// The plan runs.
     Approve,
-    /// The goal is planned again, and the model is told why. Counts as a round.
+    /// The goal is planned again, with this reason in the prompt. Counts as a round.
     Reject(String),
     /// This plan file runs instead. If it has problems, the question comes again and lists them.
     Edit(String),

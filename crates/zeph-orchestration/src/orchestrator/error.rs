@@ -45,7 +45,7 @@ pub enum OrchestratorError {
     Lost {
         /// The run.
         run: RunId,
-        /// What the store reported.
+        /// The error of the store.
         reason: String,
     },
     /// A secret cannot be redacted, and the run is refused.

@@ -1,5 +1,4 @@
-//! `Follower`: a run from now to its end, as updates for a display: events, questions, and what a stop
-//! signal means.
+//! `Follower`: follows a run to its end, as updates for a display: events, questions, stop signals.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -61,7 +60,7 @@ pub struct Follower {
     stops: u32,
 }
 
-/// What a display is to show or ask next.
+/// The next update for a display.
 #[derive(Debug)]
 pub enum Update {
     /// Something happened. Every saved record comes once, in order, also those that a slow display
@@ -72,7 +71,7 @@ pub enum Update {
     Ask(Box<Ask>),
     /// The question that is being asked was answered elsewhere, or its default counts.
     Withdraw(u32),
-    /// Nothing but questions is left, and the first default counts at that time. Comes once.
+    /// Only questions are left, and the first default counts at that time. Comes once.
     Waiting(Timestamp),
 }
 
@@ -86,7 +85,7 @@ pub struct Ask {
     pub plan: Option<PlanOutput>,
 }
 
-/// What a stop signal led to.
+/// The effect of a stop signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// The first: nothing new starts, and this many running attempts have the grace period to end.
@@ -206,7 +205,7 @@ impl Follower {
         }
     }
 
-    /// Queues the updates of an event.
+    /// Queues the updates for an event.
     fn take(&mut self, event: RunEvent) {
         match &event {
             RunEvent::Saved { event, .. } => {
@@ -243,7 +242,7 @@ impl Follower {
         }
     }
 
-    /// Reads the records that this follower was too slow for.
+    /// Reads the records of missed events from the store.
     async fn reload(&mut self) -> Result<(), RuntimeError> {
         let store = self.orchestrator.store();
         let view = RunView::load(&**store, self.handle.id()).await?;
@@ -348,16 +347,15 @@ impl Follower {
 
     async fn suspend(&mut self) {
         self.is_stopping = true;
-        // A run that is unloaded has said so in its last event.
+        // If the run is unloaded, its last event has reported that.
         let _ = self.handle.suspend().await;
     }
 
     /// Waits until the run has ended or is suspended, and reads its results.
     ///
     /// # Errors
-    /// [`OrchestratorError::Lost`] if the journal could not be written;
-    /// [`OrchestratorError::NoPlan`] if a run for a goal ended without a plan; else what kept the run
-    /// from being read.
+    /// [`OrchestratorError::Lost`] if the journal could not be written; [`OrchestratorError::NoPlan`] if a
+    /// run for a goal ended without a plan; otherwise the error of reading the run.
     pub async fn finish(self) -> Result<RunOutcome, OrchestratorError> {
         let report = self.handle.wait().await?;
         if let Some(reason) = &report.error {

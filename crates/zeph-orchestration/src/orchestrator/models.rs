@@ -181,9 +181,9 @@ impl OrchestratorBuilder {
 }
 
 impl Orchestrator {
-    /// Asks the model for a plan and runs nothing. `feedback` is what a person said about earlier plans.
+    /// Asks the model for a plan and runs nothing. `feedback` is a person's criticism of earlier plans.
     ///
-    /// The calls are repeated as the retry policy says; no budget is taken from, since there is no run.
+    /// The calls are repeated as the retry policy says. They take from no budget, since there is no run.
     ///
     /// # Errors
     /// If there is no model, or its price is unknown and money is limited.
@@ -289,7 +289,7 @@ impl ModelSide {
         if let Some(prompts) = &self.prompts {
             context = context.prompts(prompts.clone());
         }
-        // The planner is told that any agent may do a task that names none.
+        // The planner's prompt allows tasks without an agent, so some agent must get them.
         if let Some(first) = self.agents.iter().next() {
             let router = ScoringRouter::standard()
                 .at_least(0.0)
@@ -314,7 +314,7 @@ impl ModelSide {
         }
     }
 
-    /// What plans may use.
+    /// The request for plans, without goal and feedback.
     fn request(
         &self,
         components: &Components,
@@ -365,8 +365,8 @@ impl ModelSide {
 }
 
 impl RunModels {
-    /// Registers the actions `agent`, `answer`, `plan` and `adopt`. What an expression of a plan takes
-    /// from another task passes the sanitizer before it enters a prompt.
+    /// Registers the actions `agent`, `answer`, `plan` and `adopt`. The sanitizer cleans values of other
+    /// tasks before an expression of a plan puts them into a prompt.
     pub(super) fn register(
         self,
         components: &Components,

@@ -17,7 +17,7 @@ use {
     zeph_planner::plan::PlanCompiler,
 };
 
-/// Reads plan files, with settings for what a plan does not say.
+/// Reads plan files, with the settings for values that a plan does not set.
 ///
 /// # Examples
 /// ```
@@ -66,7 +66,7 @@ pub enum PlanFileError {
     Read {
         /// The file.
         name: String,
-        /// What the system says.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
@@ -243,13 +243,13 @@ impl PlanCompiler for PlanFiles {
             let message = PlanFileError::TooManyTasks { tasks, limit }.to_string();
             return Err(Diagnostic::new(Code::new("too_many_tasks"), message).into());
         }
-        // Problems that only the whole graph shows.
+        // Problems that are only visible in the whole graph.
         bound.graph()?;
         Ok(spec.clone())
     }
 }
 
-/// The keys that only a run of the plan's own could use.
+/// The keys that only a run of the plan itself can use.
 #[cfg(feature = "planner")]
 fn misplaced(plan: &Plan) -> Diagnostics {
     let there = [

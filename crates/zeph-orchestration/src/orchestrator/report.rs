@@ -21,7 +21,7 @@ use super::OrchestratorError;
 #[cfg(feature = "planner")]
 use super::confirm::{ProposedPlan, plan_task};
 
-/// How far a run came. Each variant has the results so far.
+/// The outcome of a run. Each variant has the results so far.
 #[derive(Clone, Debug)]
 #[must_use]
 pub enum RunOutcome {
@@ -73,7 +73,7 @@ impl fmt::Display for RunOutcome {
     }
 }
 
-/// The [report](RunReport) of a run, with typed access to what its tasks returned.
+/// The [report](RunReport) of a run, with typed access to the outputs of its tasks.
 #[derive(Clone)]
 pub struct RunResults {
     report: RunReport,
@@ -85,7 +85,7 @@ pub struct RunResults {
     /// The last decision about a plan; an edited plan is not `plan`.
     #[cfg(feature = "planner")]
     pub adopted: Option<Adopted>,
-    /// The answer to a goal. Its `by` and `missing` say what it rests on.
+    /// The answer to a goal. Its `by` is the author, its `missing` the results that it lacks.
     #[cfg(feature = "planner")]
     pub answer: Option<Answer>,
     /// Why a run for a goal has no plan, with a code such as `plan_defective` or `too_many_rounds`.
@@ -192,8 +192,8 @@ impl RunResults {
         Ok(())
     }
 
-    /// The output of a completed action, in the form that the action promises. A person who answers a
-    /// failure with a value may give another form; then there is none.
+    /// The output of a completed action, as the type of that action; `None` if it has another form. A
+    /// person who answers a failure with a value may give any form.
     async fn typed<T: DeserializeOwned>(&self, task: &str) -> Result<Option<T>, OrchestratorError> {
         let output = self.output(task).await?;
         Ok(output.and_then(|output| serde_json::from_value(output.value.clone()).ok()))

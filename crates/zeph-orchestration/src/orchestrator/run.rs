@@ -30,8 +30,8 @@ impl Orchestrator {
     /// If this future is dropped the run continues as far as it can.
     ///
     /// # Errors
-    /// [`OrchestratorError::NoPlan`] if a run for a goal ended before anything was executed; else what
-    /// kept the run from being started, saved or read.
+    /// [`OrchestratorError::NoPlan`] if a run for a goal ended before anything was executed; otherwise the
+    /// error of starting, saving or reading the run.
     pub async fn run(&self, run: impl Into<RunSpec>) -> Result<RunOutcome, OrchestratorError> {
         let run = self.submit(run).await?;
         self.drive(run).await
@@ -292,10 +292,10 @@ impl Orchestrator {
     }
 
     /// Replays a run from its journal, without a network and without changing anything: the scheduler's
-    /// decisions, and what models did. See [`replay_run`].
+    /// decisions and the work of the models. See [`replay_run`].
     ///
-    /// This orchestrator must have the components that the run's had. A planner that asks another
-    /// provider than the given one, and an aggregator of the host, are not replayed: they ask for real.
+    /// This orchestrator must have the same components as the one of the run. A planner with another
+    /// provider than the given one, and an aggregator of the host, are not replayed: they make real calls.
     ///
     /// # Errors
     /// If the run cannot be read.

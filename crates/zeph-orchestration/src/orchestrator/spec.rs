@@ -1,4 +1,4 @@
-//! `RunSpec`: what a new run is made of.
+//! `RunSpec`: the specification of a new run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use zeph_graph::{RunId, TaskGraph};
 #[cfg(feature = "planfile")]
 use super::LoadedPlan;
 
-/// A new run: its work, and what it is called.
+/// A new run: its work, its name and its title.
 ///
 /// A goal, a [`LoadedPlan`] and a [`TaskGraph`] become one by `into()`, so each can be given to
 /// [`Orchestrator::run`](super::Orchestrator::run) as it is.

@@ -24,7 +24,7 @@ pub(super) struct StoredRun<'a> {
     errors: BTreeMap<ContentId, TaskErrorRecord>,
 }
 
-/// An attempt, and its recording or why there is none.
+/// An attempt, and its recording or the reason why there is none.
 pub(super) struct Collected {
     pub(super) task: Arc<str>,
     pub(super) action: Arc<str>,

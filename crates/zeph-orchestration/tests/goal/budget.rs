@@ -7,7 +7,7 @@ use zeph_orchestration::{OrchestratorBuilder, RunEnd, RunState, TaskState};
 
 use crate::script::{ANSWER, GOAL, asked, builder, planning_leaves};
 
-/// Planning leaves enough to reserve one of two tasks at a time, and too little for the rest.
+/// Planning leaves enough to reserve one of two tasks at a time, and too little for the others.
 const BUDGET: u32 = 20_000;
 const LEFT: u32 = 1_000;
 
@@ -94,6 +94,6 @@ async fn a_higher_budget_and_a_word_let_the_run_go_on() {
         .into_results();
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert_eq!(report.answer.as_ref().unwrap().text, ANSWER);
-    // What was finished before was not done again: the agent asked once, the aggregator once.
+    // Completed work was not repeated: the agent was asked once, the aggregator once.
     assert_eq!(asked(&model, "Tell of the rain."), 2);
 }

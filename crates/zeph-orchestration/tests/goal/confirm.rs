@@ -8,7 +8,7 @@ use zeph_orchestration::{Confirm, Decision, OrchestratorError, RunEnd, RunOutcom
 
 use crate::script::{ANSWER, GOAL, PLAN, asked, asks_for_a_plan, builder, model, planning, says};
 
-/// Gives the scripted decisions in order, and keeps the texts of the questions.
+/// Returns the scripted decisions in order, and records the texts of the questions.
 fn scripted(verdicts: Vec<Decision>) -> (Confirm, Arc<Mutex<Vec<String>>>) {
     let questions: Arc<Mutex<Vec<String>>> = Arc::default();
     let kept = Arc::clone(&questions);
@@ -119,7 +119,7 @@ async fn a_plan_waits_for_a_person_and_the_run_goes_on_elsewhere() {
         .await;
     answered.unwrap();
 
-    // Another process has the same store and knows nothing of this one.
+    // Another process shares the store, and nothing else.
     let elsewhere = builder(&model).store(orchestrator.store().clone());
     let elsewhere = elsewhere.confirm(Confirm::Ask).build().unwrap();
     let report = elsewhere.resume(&report.run).await.unwrap().into_results();

@@ -9,14 +9,14 @@ use crate::script::{ANSWER, GOAL, asked, builder, planning};
 
 type Store = Arc<FaultyStore<MemoryStore>>;
 
-/// A process of its own: when it returns, nothing of it is left but the store.
+/// Simulates a process: when it returns, only the store is left.
 fn process<T>(work: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_time().build().unwrap().block_on(work)
 }
 
-/// One process works on the goal until the commit of that number, the next one continues.
-/// `None` if the run had ended before.
+/// One process works on the goal until the commit with that number, the next one continues. `None` if the
+/// run ended before that commit.
 fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, RunResults)> {
     let store: Store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let model = planning();
@@ -35,7 +35,7 @@ fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, RunResults)> {
     }
     let runs = process(store.list(ListQuery::default())).unwrap();
     let Some(run) = runs.first() else {
-        // The run was never there.
+        // The run was never created.
         assert_eq!((nth, fault), (1, Fault::Before));
         return Some((
             nth,
@@ -48,7 +48,7 @@ fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, RunResults)> {
     let replay = process(async { orchestrator().replay(&run.run).await }).unwrap();
     assert!(replay.is_same(), "commit {nth}, {fault:?}: {replay:?}");
     for prompt in ["Tell of the rain.", "Tell of the wind."] {
-        // Beside the agent itself, the aggregator's prompt and the plan of a later round show it.
+        // The prompts of the aggregator and of a later plan contain the text as well.
         let (calls, most) = (asked(&model, prompt), 4);
         assert!(calls <= most, "commit {nth}, {fault:?}: {calls} calls");
     }

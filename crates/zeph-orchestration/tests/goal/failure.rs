@@ -14,7 +14,7 @@ async fn code(reply: Reply) -> String {
     let OrchestratorError::NoPlan { run, error, .. } = error else {
         panic!("{error}");
     };
-    // The run is there to be looked at.
+    // The results of the run can be read.
     let results = orchestrator.results(&run).await.unwrap();
     assert_eq!(
         results.plan_error.as_ref().map(|one| &one.code),
@@ -54,7 +54,7 @@ async fn what_does_not_fit_together_is_told_before_any_run() {
 
 #[tokio::test]
 async fn a_plan_that_nobody_here_can_do_is_told() {
-    // The person writes a command, and the host runs none.
+    // The person writes a command, but the host has no commands.
     let edited = "[tasks.list]\nrun = ['ls']";
     let confirm = Confirm::with(move |_| async move { Decision::Edit(edited.to_owned()) });
     let orchestrator = builder(&planning()).confirm(confirm).max_rounds(2);

@@ -1,4 +1,4 @@
-//! Replays: a recorded run comes out the same without its model; what was changed is found and named.
+//! Replays: a recorded run is the same without its model; every change is found and named.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use zeph_orchestration::{Confirm, Decision, OrchestratorBuilder, OrchestratorErr
 
 use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, says};
 
-/// Runs the goal, and replays it with a model that says nothing.
+/// Runs the goal, and replays it with a model that has no replies.
 async fn replayed(
     build: impl Fn(&ScriptedProvider) -> OrchestratorBuilder,
     model: &ScriptedProvider,

@@ -1,4 +1,4 @@
-//! A model that plays a fixed part: a plan of three tasks, what each says, and the answer.
+//! A scripted model: a plan of three tasks, the reply to each, and the answer.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use zeph_orchestration::{Confirm, Orchestrator};
 
 pub(crate) const GOAL: &str = "A report on the weather of Oslo";
 
-/// A plan of two tasks side by side and one behind them.
+/// A plan of two parallel tasks, and one that needs both.
 pub(crate) const PLAN: &str = r#"{"reasoning": "Look, then write.", "tasks": [
     {"name": "rain", "needs": [], "kind": "agent", "prompt": "Tell of the rain."},
     {"name": "wind", "needs": [], "kind": "agent", "prompt": "Tell of the wind."},
     {"name": "report", "needs": ["rain", "wind"], "kind": "agent", "prompt": "Write it up"}]}"#;
 
-/// What the answer says; [`model`] writes it.
+/// The answer, which [`model`] writes.
 pub(crate) const ANSWER: &str = "Oslo is wet [report].\n";
 
 pub(crate) fn says(request: &LlmRequest, text: &str) -> bool {
@@ -26,7 +26,7 @@ pub(crate) fn asks_for_a_plan(request: &LlmRequest) -> bool {
     matches!(request.purpose, Purpose::Plan | Purpose::RepairPlan)
 }
 
-/// The part of agents and aggregator, behind what the model says already.
+/// Adds the replies of agents and aggregator after the existing rules.
 pub(crate) fn plays(model: ScriptedProvider) -> ScriptedProvider {
     model
         .for_purpose(Purpose::Answer, Reply::text(ANSWER))
@@ -35,18 +35,18 @@ pub(crate) fn plays(model: ScriptedProvider) -> ScriptedProvider {
         .when("Write it up", Reply::text("It rains and blows."))
 }
 
-/// The model, without a plan.
+/// The model without a plan.
 pub(crate) fn model() -> ScriptedProvider {
     plays(ScriptedProvider::new("script"))
 }
 
-/// The same, but planning leaves so many tokens of that budget.
+/// The same model with a plan; after planning, that many tokens of the budget are left.
 pub(crate) fn planning_leaves(left: u32, budget: u32) -> ScriptedProvider {
     let plan = LlmResponse::text(PLAN).usage(budget - left - 200, 200);
     model().rule(asks_for_a_plan, None, Reply::response(plan))
 }
 
-/// The model that plans as [`PLAN`] says, whenever it is asked.
+/// The model with [`PLAN`] as the reply to every planning request.
 pub(crate) fn planning() -> ScriptedProvider {
     model().rule(asks_for_a_plan, None, Reply::text(PLAN))
 }
@@ -57,7 +57,7 @@ pub(crate) fn builder(model: &ScriptedProvider) -> OrchestratorBuilder {
         .confirm(Confirm::Never)
 }
 
-/// How often the model was asked for something.
+/// The number of requests that contain a text.
 pub(crate) fn asked(model: &ScriptedProvider, text: &str) -> usize {
     let requests = model.requests();
     requests.iter().filter(|one| says(one, text)).count()

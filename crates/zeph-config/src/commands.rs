@@ -1,11 +1,11 @@
-//! Commands that a host lets plans of models run: the tables `[commands.NAME]` of a file.
+//! Commands that plans of models may run: the tables `[commands.NAME]` of a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Span, Table, Value};
 
 use crate::code;
 
-/// A command that plans may run, with the places that they may fill in.
+/// A command that plans may run, with its arguments.
 ///
 /// # Examples
 /// ```
@@ -23,37 +23,37 @@ use crate::code;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandConfig {
-    /// What it does, in a line for the model.
+    /// A description of one line, for the model.
     pub about: String,
-    /// The program and its arguments. An element that ends in `{NAME}` has the place of an argument
-    /// there; nothing is split, and no shell reads any of it.
+    /// The program and its arguments. An element may end in `{NAME}`, which is replaced by an argument.
+    /// Elements are not split, and no shell interprets them.
     pub run: Vec<String>,
-    /// The arguments, by name; each has one place in `run`.
+    /// The arguments, by name; each occurs once in `run`.
     pub args: BTreeMap<String, ArgumentConfig>,
 }
 
-/// A place that a plan fills in.
+/// An argument that a plan fills in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgumentConfig {
-    /// What it is for, in a line for the model.
+    /// A description of one line, for the model.
     pub about: String,
-    /// Which values it takes.
+    /// The values that it accepts.
     pub kind: ArgumentKind,
-    /// Whether a plan may leave it out, and its whole element with it. Default false.
+    /// Whether a plan may omit it; its whole element is then omitted. Default false.
     pub optional: bool,
-    /// Whether its value may begin with a dash. Default false; only where the program cannot take it
-    /// for an option, behind a fixed `--` for example.
+    /// Whether its value may begin with a dash. Default false. Set it only where the program cannot parse
+    /// the value as an option, for example after a fixed `--`.
     pub dash: bool,
 }
 
-/// Which values a place takes.
+/// The values that an argument accepts.
 ///
 /// Closed: code that runs commands must handle every kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArgumentKind {
-    /// `text = 200`: a text of one line with at most so many bytes.
+    /// `text = 200`: a text of one line with at most that many bytes.
     Text(u32),
-    /// `pattern = "[0-9-]{10}"`: a text that a regular expression describes from beginning to end.
+    /// `pattern = "[0-9-]{10}"`: a text that a regular expression matches as a whole.
     Pattern(String),
     /// `choice = ["a", "b"]`: one of these texts.
     Choice(Vec<String>),
@@ -64,7 +64,7 @@ pub enum ArgumentKind {
 }
 
 impl CommandConfig {
-    /// An element of `run`, as its fixed beginning and the argument at its end, if it has one.
+    /// Splits an element of `run` into its fixed prefix and the argument at its end, if it has one.
     ///
     /// # Examples
     /// ```
@@ -92,7 +92,7 @@ fn is_name(text: &str) -> bool {
             .all(|c| is_first(c) || "-0123456789".contains(c))
 }
 
-/// Reads the table `commands`. A command with a problem is left out.
+/// Reads the table `commands`. A command with a problem is omitted.
 pub(crate) fn read(node: &Node, problems: &mut Diagnostics) -> BTreeMap<String, CommandConfig> {
     let mut commands = BTreeMap::new();
     if let Some(table) = node.any_table("`commands`", problems) {
@@ -132,7 +132,7 @@ fn command(path: &str, node: &Node, problems: &mut Diagnostics) -> Option<Comman
     (problems.len() == before).then_some(CommandConfig { about, run, args })
 }
 
-/// Compares the places of a command line with the descriptions of its arguments.
+/// Compares the `{NAME}`s of a command line with the descriptions of its arguments.
 fn check_places(
     path: &str,
     run: &[String],

@@ -1,4 +1,4 @@
-//! The value itself: every setting, its default, and what goes wrong at its ends.
+//! `OrchestrationConfig`: every setting, its default, its range, and the effect of extreme values.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ use crate::settings;
 
 /// How graphs are run.
 ///
-/// A value made by hand is checked with [`validate`](Self::validate); one that [`Layers`](crate::Layers)
-/// made is checked already.
+/// Code that builds a value checks it with [`validate`](Self::validate); [`Layers`](crate::Layers) returns
+/// a checked value.
 ///
 /// # Examples
 /// ```
@@ -29,38 +29,38 @@ pub struct OrchestrationConfig {
     /// With 1 tasks run one after the other; far above the number of processors, commands compete for
     /// processors, memory and open files.
     pub max_parallel: u32,
-    /// The time one attempt may take, for tasks that say nothing. Default none, above zero.
+    /// The time-out of an attempt, for tasks that set none. Default none, above zero.
     ///
-    /// Too short a time turns slow work into failed work, once for each retry.
+    /// With too short a time-out slow attempts fail, and so do their retries.
     pub attempt_timeout: Option<Duration>,
-    /// The time a task may take with all its attempts, for tasks that say nothing. Default none, above
-    /// zero.
+    /// The time-out of a task over all its attempts, for tasks that set none. Default none, above zero.
     ///
-    /// Shorter than the back-off of its retries it makes them useless.
+    /// If it is shorter than the back-off, no retry starts in time.
     pub task_timeout: Option<Duration>,
-    /// The time a whole run may take, for graphs that say nothing. Default none, above zero.
+    /// The time-out of a run, for graphs that set none. Default none, above zero.
     ///
-    /// Open questions count, so a run that waits for people needs days or none.
+    /// Open questions count, so a run that waits for people needs a time-out of days, or none.
     pub run_timeout: Option<Duration>,
     /// The time a cancelled attempt has to stop before it is killed. Default 5 s, up to one day.
     ///
-    /// With zero nothing can clean up; a long one keeps a slot and delays the retry.
+    /// With zero an attempt cannot clean up; a long grace occupies a slot and delays the retry.
     pub cancel_grace: Duration,
     /// The time that running attempts have when the engine stops. Default 5 s, up to one day.
     ///
-    /// With zero they are cut at once; beyond the patience of a service manager it kills the engine.
+    /// With zero they are stopped at once. If the grace exceeds the stop time-out of a service manager, the
+    /// manager kills the engine.
     pub suspend_grace: Duration,
-    /// The default retry policy: of plan files, for what a task with retries does not say itself.
+    /// The default retry policy of plan files, for the keys that a task with retries does not set.
     pub retry: RetryConfig,
     /// The most tasks that a plan may have. Default 100000, from 1 to 10 million.
     ///
-    /// A guard against input that eats all memory; a task takes some hundred bytes. Plan files have a
-    /// limit of 100000 besides, which a higher number does not lift.
+    /// A guard against input that exhausts the memory; a task takes some hundred bytes. Plan files have a
+    /// limit of 100000 of their own, which this setting does not raise.
     pub max_tasks: u32,
-    /// The most bytes of a command's standard output that become its result. Default and most 1 MiB,
-    /// from 1.
+    /// The most bytes of a command's standard output that become its result. Default 1 MiB, from 1 byte to
+    /// 1 MiB.
     ///
-    /// A smaller one fails chatty commands early as `output_too_large`.
+    /// With a smaller limit, commands that print more fail with `output_too_large`.
     pub max_output_bytes: usize,
     /// The bytes kept of each log stream of an attempt, head and tail. Default 256 KiB, up to 64 MiB.
     ///
@@ -70,56 +70,55 @@ pub struct OrchestrationConfig {
     ///
     /// A relative path in a file is relative to the file's folder.
     pub db: Option<PathBuf>,
-    /// The events that an observer may be behind before it loses the oldest. Default 1024, from 1 to
-    /// one million.
+    /// How many events an observer may lag behind before it misses the oldest. Default 1024, from 1 to one
+    /// million.
     ///
-    /// A small one loses events of bursts, which the observer can read again from the store.
+    /// With a small buffer an observer misses events of bursts, which it can read from the store.
     pub observer_buffer: usize,
-    /// The model that plans, works and answers, where nothing names another one.
+    /// The default model for plans, agents and answers.
     pub llm: LlmConfig,
     /// What a run may cost, for graphs that say nothing.
     pub budget: BudgetConfig,
     /// How large a plan of a model may be.
     pub plan: PlanConfig,
-    /// The folder of the agents' definitions, `*.md`. Default none: a plain assistant does what asks
-    /// for an agent.
+    /// The folder of the agents' definitions, `*.md`. Default none: a built-in assistant runs all tasks
+    /// that need an agent.
     ///
     /// A relative path in a file is relative to the file's folder, as with the two below.
     pub agents: Option<PathBuf>,
     /// The folder of prompts that replace the built-in ones, `*.md.j2`. Default none.
     pub prompts: Option<PathBuf>,
-    /// The folder where accepted plans are kept, to be used again for the same goal without a call.
+    /// The folder of accepted plans, which are reused for the same goal without a call of a model.
     /// Default none: every goal is planned anew.
     ///
-    /// Who can write there decides what is planned.
+    /// A user with write access to the folder controls the plans.
     pub plan_cache: Option<PathBuf>,
-    /// The commands that plans of models may run, by name. Default none: they run nothing.
+    /// The commands that plans of models may run, by name. Default none: such plans run no commands.
     ///
     /// Tables of the project's file replace those of the user's file that have the same name.
     pub commands: BTreeMap<String, CommandConfig>,
 }
 
-/// Which model is asked, how, and what it costs. Keys are never part of a configuration.
+/// The model, its service and its prices. API keys are never part of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LlmConfig {
-    /// The model as `service::model`, such as `ollama::qwen3:8b`. Default none: what needs a model is
+    /// The model as `service::model`, such as `ollama::qwen3:8b`. Default none: work that needs a model is
     /// refused.
     pub model: Option<String>,
-    /// Where the service lives. Default none: its public address.
+    /// The base URL of the service. Default none: its public address.
     pub base_url: Option<String>,
     /// The longest time of one call. Default 5 min, from 1 ms to one day.
     ///
-    /// Too short, and long answers are paid for and thrown away.
+    /// With too short a time-out, long answers are paid for and discarded.
     pub timeout: Duration,
-    /// How often one request is sent at most, if the service is busy or fails. Default 4, from 1 to
-    /// 100.
+    /// How often one request is sent at most, if the service is busy or fails. Default 4, from 1 to 100.
     ///
-    /// With 1 every hiccup of a service fails a task.
+    /// With 1 every transient failure of the service fails a task.
     pub calls: u32,
-    /// What a million tokens of requests cost, in millionths of a dollar. Default none: unknown, so
-    /// that a budget of money lets no call happen. Written in dollars, at most a million.
+    /// The price of a million input tokens, in millionths of a dollar. Default none: the price is unknown,
+    /// so a budget of money allows no call. Written in dollars, at most a million.
     pub input_usd: Option<u64>,
-    /// The same for answers. Both prices are given, or none.
+    /// The price of a million output tokens. Both prices are set, or neither.
     pub output_usd: Option<u64>,
 }
 
@@ -134,27 +133,27 @@ pub struct BudgetConfig {
     pub over: OverBudget,
 }
 
-/// The largest plan of a model that is accepted. What is larger is refused, never cut.
+/// The largest plan of a model that is accepted. A larger plan is refused, never truncated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanConfig {
-    /// Tasks. Default 20, from 1 to 1000. Models plan badly long before a hundred.
+    /// Tasks. Default 20, from 1 to 1000. Plans of models become poor well below 100 tasks.
     pub max_tasks: u32,
-    /// Tasks in a row. Default 10, from 1 to 1000.
+    /// Tasks on the longest path. Default 10, from 1 to 1000.
     pub max_depth: u32,
     /// Tasks at one depth. Default 10, from 1 to 1000.
     pub max_width: u32,
 }
 
-/// When a failed attempt is tried again.
+/// When a failed attempt is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryConfig {
-    /// Further attempts after the first, for tasks that want retries without saying how many. Default
-    /// 3. With 0 there are none; the most is `u32::MAX`.
+    /// Further attempts after the first, for tasks that enable retries without a number. Default 3. With 0
+    /// there are none; the most is `u32::MAX`.
     pub max_retries: u32,
-    /// The shortest delay; the highest possible one doubles with every retry. Default 1 s, from 1 ms
-    /// to one day and not above `cap`.
+    /// The shortest delay; the upper bound of the delay doubles with every retry. Default 1 s, from 1 ms to
+    /// one day and not above `cap`.
     ///
-    /// Very short ones hammer a service that is down.
+    /// Very short delays overload a service that is down.
     pub base: Duration,
     /// The longest delay. Default 1 min, from 1 ms to 30 days.
     pub cap: Duration,
@@ -220,8 +219,8 @@ impl Default for RetryConfig {
 }
 
 impl OrchestrationConfig {
-    /// Checks every field against its range, `retry.base` against `retry.cap`, and that both prices are
-    /// given or none. Commands are checked where they are made.
+    /// Checks every field against its range, `retry.base` against `retry.cap`, and that both prices are set
+    /// or neither. Does not check `commands`.
     ///
     /// # Errors
     /// A diagnostic for each field that is wrong; its path is the name of the setting.

@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Limit(u64, u64),
     /// Dollars, stored as millionths of one, or none.
     Money,
-    /// What happens at the end of a budget.
+    /// What happens when a budget is exhausted.
     Over,
 }
 
@@ -46,11 +46,12 @@ pub(crate) enum Value {
 /// A million dollars in millionths: far from where sums overflow.
 const MAX_MICRO_USD: u64 = 1_000_000_000_000;
 
-/// A value where it is written.
+/// A value in its source.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
     pub(crate) node: &'a Node,
-    /// Flags and variables have texts only: a number in them needs no other type.
+    /// Whether every value of the source is a text, as in flags and variables; a text is then also
+    /// accepted as a number.
     pub(crate) is_text: bool,
     /// The folder that relative paths start from.
     pub(crate) folder: Option<&'a Path>,
@@ -85,7 +86,7 @@ impl Kind {
             }
             Self::Path => {
                 let path = Path::new(text?);
-                // An empty path stays empty, so that the check finds it.
+                // An empty path stays empty, so that the check reports it.
                 let folder = input.folder.filter(|_| !path.as_os_str().is_empty());
                 let path = folder.map_or_else(|| path.to_owned(), |folder| folder.join(path));
                 Some(Value::Path(path))
@@ -189,7 +190,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// A value that does not fit, for a message.
+/// The description of an invalid value, for a message.
 fn found(node: &Node) -> String {
     match &node.value {
         Written::String(text) => quote(text),
@@ -244,14 +245,14 @@ impl fmt::Display for Value {
     }
 }
 
-/// Millionths of a dollar as dollars, as they can be written.
+/// Millionths of a dollar as dollars, in a form that can be parsed.
 fn show_money(micro_usd: u64) -> String {
     let (whole, part) = (micro_usd / 1_000_000, micro_usd % 1_000_000);
     let text = format!("{whole}.{part:06}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A size as it can be written.
+/// A size in a form that can be parsed.
 fn show_bytes(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     let whole = units

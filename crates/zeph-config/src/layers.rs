@@ -15,8 +15,8 @@ use crate::{code, commands, env_name};
 
 /// The sources of a configuration, given in any order.
 ///
-/// A flag is stronger than a variable, a variable than the project's file, that than the user's file,
-/// and all are stronger than the defaults. Two sources of one kind: the later one is stronger.
+/// Precedence, highest first: flags, environment variables, the project's file, the user's file, the
+/// defaults. Of two sources of one kind the later one takes precedence.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     user: Vec<(String, PathBuf)>,
@@ -33,7 +33,7 @@ struct Flag {
     text: String,
 }
 
-/// A checked configuration that knows where each setting came from.
+/// A checked configuration with the origin of each setting.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// The configuration.
@@ -42,7 +42,7 @@ pub struct Resolved {
 }
 
 impl From<OrchestrationConfig> for Resolved {
-    /// A configuration that a program made itself: the origin of every setting is the default.
+    /// A configuration that was built in code: the origin of every setting is the default.
     fn from(config: OrchestrationConfig) -> Self {
         Self {
             config,
@@ -76,7 +76,7 @@ impl Layers {
         self.flag_named(key, name, text)
     }
 
-    /// A flag that is called otherwise than its setting, such as `("llm.model", "model", "ollama::…")`.
+    /// A flag whose name differs from its setting's, such as `("llm.model", "model", "ollama::…")`.
     #[must_use]
     pub fn flag_named(
         mut self,
@@ -92,10 +92,10 @@ impl Layers {
         self
     }
 
-    /// Environment variables; those that are no setting's are ignored.
+    /// Environment variables; variables of no setting are ignored.
     ///
-    /// One that starts with `ZEPH_` and is nearly a setting's name is an error, since it is probably a
-    /// typing error. Others with that prefix may belong to other programs.
+    /// A variable that starts with `ZEPH_` and is similar to a setting's name is an error, since it is
+    /// probably a typing error. Others with that prefix may belong to other programs.
     #[must_use]
     pub fn env<N: Into<String>, T: Into<String>>(
         mut self,
@@ -126,7 +126,7 @@ impl Layers {
     /// Reads all sources and checks the result.
     ///
     /// # Errors
-    /// Everything that is wrong in any source, also in values that a stronger source replaces.
+    /// All problems of all sources, also in values that a source of higher precedence replaces.
     ///
     /// # Examples
     /// ```
@@ -274,7 +274,7 @@ impl Merge {
         self.problems.push(unknown(name, known).in_source(&source));
     }
 
-    /// The checks across settings, which need every source.
+    /// Checks that concern several settings, and so need every source.
     fn finish(mut self) -> Result<Resolved, Diagnostics> {
         for mut problem in settings::problems(&self.config) {
             let given = problem

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a setting comes from, the weakest first.
+/// Where a setting comes from, lowest precedence first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// No source sets it.

@@ -142,7 +142,7 @@ pub(crate) fn is_table(name: &str) -> bool {
     tables.into_iter().any(|(table, _)| table == name)
 }
 
-/// Everything that is wrong with a configuration, with the name of the setting as its path.
+/// All problems of a configuration, with the name of the setting as the path.
 pub(crate) fn problems(config: &Config) -> Vec<Diagnostic> {
     let mut config = config.clone();
     let single = SETTINGS.iter().filter_map(|setting| {

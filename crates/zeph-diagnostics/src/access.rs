@@ -1,4 +1,4 @@
-//! Typed access to nodes: each function returns the value, or reports what does not fit.
+//! Typed access to nodes: each function returns the value, or reports a problem.
 //!
 //! `what` names the value in messages, such as `` `timeout` `` or `the capacity of a lane`.
 
@@ -30,8 +30,8 @@ impl<'a> Table<'a> {
         self.entry(key).map(|entry| &entry.node)
     }
 
-    /// Reads the value of a key, if it is there. `read` gets the node and its name for messages, which is
-    /// the key in backticks.
+    /// Reads the value of a key, if the table has it. `read` receives the node and its name for messages,
+    /// which is the key in backticks.
     pub fn read<T>(&self, key: &str, read: impl FnOnce(&'a Node, &str) -> Option<T>) -> Option<T> {
         let node = self.get(key)?;
         read(node, &format!("`{key}`"))
@@ -62,7 +62,7 @@ impl<'a> Table<'a> {
 }
 
 impl Node {
-    /// A table that may have these keys; reports others, with the known one that is near.
+    /// A table that may have these keys; reports each other key, with the closest known one.
     pub fn table(
         &self,
         what: &str,
@@ -115,7 +115,7 @@ impl Node {
         Some(text)
     }
 
-    /// A list of strings; items that are none are reported and left out.
+    /// A list of strings; other items are reported and omitted.
     pub fn strings(&self, what: &str, problems: &mut Diagnostics) -> Option<Vec<&str>> {
         let items = self.list(what, problems)?.iter();
         let each = format!("an item of {what}");
@@ -217,7 +217,7 @@ impl Node {
     }
 }
 
-/// Helps with the known name that is near, else with all of them.
+/// Adds the closest known name as the help, or else all known names.
 fn or_known(one: Diagnostic, wanted: &str, known: &[&str]) -> Diagnostic {
     match crate::suggest(wanted, known.iter().copied()) {
         Some(near) => one.suggest(Some(near)),

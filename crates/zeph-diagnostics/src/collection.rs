@@ -7,8 +7,8 @@ use crate::{Diagnostic, Source, suggest};
 /// The most diagnostics that a collection keeps. Further ones are only counted.
 pub const MAX_DIAGNOSTICS: usize = 1_000;
 
-/// How many names all suggestions of a collection are compared with. It keeps a document in which
-/// everything is misspelt from costs that grow with the square of its size.
+/// How many names all suggestions of a collection are compared with. Without this limit, the cost of a
+/// document with many misspelt names would grow with the square of its size.
 const MAX_COMPARED: usize = 500_000;
 
 /// The diagnostics of a check, in the order in which they were added.

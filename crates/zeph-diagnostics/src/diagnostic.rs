@@ -26,7 +26,7 @@ pub struct Diagnostic {
     pub code: Code,
     /// How serious it is.
     pub severity: Severity,
-    /// What is wrong: what was expected, and what was found.
+    /// The problem: what was expected, and what was found.
     pub message: String,
     /// The text that it is about. [`Diagnostics::push`](crate::Diagnostics::push) fills it in.
     pub source: Option<Source>,
@@ -91,14 +91,14 @@ impl Diagnostic {
         self
     }
 
-    /// Says what to do about it. The last call counts.
+    /// Sets the help: what to do about the problem. Replaces an earlier help.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Asks whether a name was meant, as its help; no change if there is none.
+    /// Sets the help to `did you mean NAME?`; no change for `None`.
     #[must_use]
     pub fn suggest(self, name: Option<&str>) -> Self {
         match name {

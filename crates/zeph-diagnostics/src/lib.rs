@@ -5,10 +5,9 @@
 //! limit, and is the error type of a check. [`suggest`] finds the known name that a misspelt one is
 //! close to.
 //!
-//! With the feature `documents`, [`Node`] is a tree of values that know where they are written. It has
-//! typed access that reports what does not fit. `read_toml`, `read_json` and `read_yaml` make one, each
-//! behind the feature of its name. The feature `render` adds `render`, which shows each problem with the
-//! line it is about.
+//! With the feature `documents`, [`Node`] is a tree of values with their spans. Its typed access reports
+//! values of a wrong type. `read_toml`, `read_json` and `read_yaml` return one, each behind the feature of
+//! its name. The feature `render` adds `render`, which shows each problem with its line.
 //!
 //! # Examples
 //! A check of names that were given in code:

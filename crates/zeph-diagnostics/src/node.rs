@@ -1,8 +1,8 @@
-//! Nodes: a document of any format as a tree of values that know where they are written.
+//! Nodes: a document of any format as a tree of values with their spans.
 
 use crate::Span;
 
-/// A value with its place in the source.
+/// A value with its span in the source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
     /// Where it is written.
@@ -11,10 +11,10 @@ pub struct Node {
     pub value: Value,
 }
 
-/// A value. What formats have beyond these is refused by their readers.
+/// A value. The readers refuse other types of their formats, such as dates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
-    /// Nothing; not in TOML.
+    /// Null; TOML has none.
     #[default]
     Null,
     /// A boolean.

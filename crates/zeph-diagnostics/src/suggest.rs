@@ -1,12 +1,12 @@
 //! Suggestions for misspelt names, and how names from outside are shown.
 
-/// A longer text is no misspelt name, and comparing two costs the product of their lengths.
+/// A longer text is not compared: it is no misspelt name, and a comparison costs the product of the lengths.
 const MAX_NAME_BYTES: usize = 64;
 
 /// The known name that is closest to `wanted`, if at most a third of its characters differ.
 ///
-/// Upper and lower case do not matter. The name itself is never suggested. Among equally close names
-/// the first in the order of texts is taken.
+/// Upper and lower case do not matter. The name itself is never suggested. Among equally close names the
+/// first in lexicographic order is returned.
 ///
 /// # Examples
 /// ```

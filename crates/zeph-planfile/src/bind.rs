@@ -1,4 +1,4 @@
-//! Binding: giving the parameters values, and filling in what depends on nothing else.
+//! Binding: gives the parameters their values, and evaluates the expressions that need nothing else.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -30,11 +30,11 @@ pub struct BoundPlan {
 }
 
 impl Plan {
-    /// Gives the parameters their values, as texts from a command line; the others have their defaults.
+    /// Gives the parameters their values, as texts from a command line. Other parameters have their defaults.
     ///
     /// # Errors
     /// All problems at once: unknown and missing parameters, values that are not of their type or not
-    /// among their choices, expressions that fail with these values, values that become code.
+    /// among their choices, expressions that fail with these values, values that would run as code.
     pub fn bind(&self, given: &BTreeMap<String, String>) -> Result<BoundPlan, Diagnostics> {
         let mut problems = self.0.problems();
         let values = self.values(given, &mut problems);
@@ -136,8 +136,8 @@ impl BoundPlan {
     /// The graph to run. Its commands are actions named `command`.
     ///
     /// # Errors
-    /// What the graph itself refuses now that the values are known, such as a default answer that
-    /// its question does not accept.
+    /// Problems of the graph that only the values reveal, such as a default answer that its question
+    /// does not accept.
     pub fn graph(&self) -> Result<TaskGraph, Diagnostics> {
         let plan = &self.plan.0;
         let mut problems = plan.problems();
@@ -175,38 +175,38 @@ impl BoundPlan {
         &self.values
     }
 
-    /// What the plan is for, with the values filled in.
+    /// The goal of the plan, with the values filled in.
     #[must_use]
     pub fn goal(&self) -> &str {
         &self.values.goal
     }
 
-    /// How many attempts may run at a time, if the plan says.
+    /// How many attempts may run at a time, if the plan limits it.
     #[must_use]
     pub fn max_parallel(&self) -> Option<NonZeroU32> {
         self.plan.max_parallel()
     }
 
-    /// The most that the run may cost, if the plan says.
+    /// The most that the run may cost, if the plan limits it.
     #[must_use]
     pub fn budget(&self) -> Option<Budget> {
         self.plan.budget()
     }
 
-    /// What becomes of a task that the budget stops, if the plan says.
+    /// What happens to a task that the budget stops, if the plan sets it.
     #[must_use]
     pub fn over_budget(&self) -> Option<OverBudget> {
         self.plan.over_budget()
     }
 
-    /// The longest that the run may take, if the plan says.
+    /// The longest that the run may take, if the plan limits it.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.plan.timeout()
     }
 }
 
-/// Where a text comes from; its place is only looked for when it is needed.
+/// The origin of a text; its span is searched for only when it is needed.
 #[derive(Clone, Copy)]
 enum Origin<'a> {
     Span(Span),
@@ -253,7 +253,7 @@ impl Filler<'_> {
         }
     }
 
-    /// A text that nothing is filled into later.
+    /// Evaluates all expressions of a text.
     fn plain(&mut self, text: &str, place: Origin<'_>) -> String {
         let Ok(template) = Template::parse(text) else {
             return text.to_owned();
@@ -261,7 +261,7 @@ impl Filler<'_> {
         self.text(&template, place)
     }
 
-    /// A value that nothing is filled into later; an expression alone keeps its type.
+    /// Evaluates all expressions of a value; a text that is a single expression becomes a value of any type.
     fn json(&mut self, value: &mut Value, draft: &Draft) {
         let mut open = vec![value];
         while let Some(value) = open.pop() {
@@ -283,7 +283,7 @@ impl Filler<'_> {
         }
     }
 
-    /// Parameters of an action: texts that need nothing else are filled in, and stay templates.
+    /// Fills in the parameters of an action: the texts that use no task and no secret. All stay templates.
     fn action(&mut self, params: &mut Value, draft: &Draft) {
         let mut open = vec![params];
         while let Some(value) = open.pop() {

@@ -5,7 +5,7 @@ use zeph_graph::{Budget, OverBudget};
 
 use crate::code;
 
-/// A million dollars: more is a slip of the keyboard.
+/// A million dollars; a larger number is probably a typing error.
 const MAX_USD: f64 = 1_000_000.0;
 
 /// Reads `budget`: a number of tokens, or a table of `tokens` and `usd`.

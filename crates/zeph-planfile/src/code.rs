@@ -1,4 +1,4 @@
-//! Codes of what can be wrong with a plan. Those of its graph are in [`zeph_graph::wire::code`].
+//! Codes of the problems of a plan. Those of its graph are in [`zeph_graph::wire::code`].
 
 pub use zeph_diagnostics::code::{
     BAD_DURATION, BAD_VALUE, DUPLICATE_KEY, MISSING_KEY, NESTED_TOO_DEEPLY, NOT_UTF8, SYNTAX,

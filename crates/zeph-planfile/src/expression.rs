@@ -1,4 +1,4 @@
-//! Expressions: minijinja's, strict, without templates around them.
+//! Expressions: strict minijinja expressions, without minijinja's template syntax.
 
 use std::sync::OnceLock;
 
@@ -8,15 +8,15 @@ use zeph_diagnostics::quote;
 
 use crate::references::{ROOTS, applied};
 
-/// The longest expression. The reader's calls nest as deeply as an expression is long.
+/// The longest expression. The recursion depth of minijinja grows with the length of an expression.
 const MAX_BYTES: usize = 1_000;
 
 /// Why an expression has no value.
 #[derive(Debug)]
 pub(crate) enum NoValue {
-    /// Something in it, or all of it, does not exist.
+    /// The expression, or a part of it, is undefined.
     Undefined,
-    /// It failed otherwise; the words may quote values.
+    /// It failed for another reason; the message may quote values.
     Failed(String),
 }
 
@@ -25,13 +25,13 @@ fn environment() -> &'static Environment<'static> {
     ENVIRONMENT.get_or_init(|| {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // It prints everything there is, secrets included.
+        // `debug` prints all values, including secrets.
         environment.remove_global("debug");
         environment
     })
 }
 
-/// What keeps a text from being an expression.
+/// Checks that a text is an expression; the error is the reason why it is not.
 pub(crate) fn check(expression: &str) -> Result<(), String> {
     if expression.len() > MAX_BYTES {
         return Err(format!("it has more than {MAX_BYTES} bytes"));
@@ -39,7 +39,7 @@ pub(crate) fn check(expression: &str) -> Result<(), String> {
     if let Err(error) = environment().compile_expression(expression) {
         return Err(words(&error));
     }
-    // The reader would only find out when the expression runs.
+    // minijinja itself reports unknown filters and tests only at evaluation.
     let mut state = environment().empty_state();
     let (filters, tests) = applied(expression);
     for filter in filters {
@@ -57,7 +57,7 @@ pub(crate) fn check(expression: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The names in a correct expression that stand for nothing.
+/// The undefined names in a valid expression.
 pub(crate) fn unknown_names(expression: &str) -> Vec<String> {
     let Ok(compiled) = environment().compile_expression(expression) else {
         return Vec::new();
@@ -90,7 +90,7 @@ pub(crate) fn evaluate(expression: &str, values: &minijinja::Value) -> Result<Va
     serde_json::to_value(&value).map_err(|error| NoValue::Failed(error.to_string()))
 }
 
-/// What expressions may take, by name.
+/// The values that expressions can use, by name.
 pub(crate) fn values(values: impl serde::Serialize) -> minijinja::Value {
     minijinja::Value::from(minijinja::value::Serde(values))
 }
@@ -178,7 +178,7 @@ mod tests {
             let long = part.repeat(100_000 / part.len());
             assert!(check(&long).is_err());
             let short = format!("{}1", part.repeat((1_000 - 1) / part.len()));
-            // Whatever it is, it ends.
+            // The check and the evaluation of any text end.
             let _ = check(&short).and_then(|()| value(&short).map_err(|_| String::new()));
         }
     }

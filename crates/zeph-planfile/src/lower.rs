@@ -1,4 +1,4 @@
-//! Lowering: a plan becomes a graph, and problems of the graph get their places in the plan.
+//! Lowering: from a plan to its graph; problems of the graph get their spans in the plan.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub(crate) fn graph(
         .collect();
     for mut one in found {
         let name = one.subject.as_deref();
-        // Plans have a stricter rule for names, which was checked before.
+        // Plans have a stricter rule for names, so this name has been reported already.
         if one.code == graph_code::BAD_NAME && name.is_some_and(|name| !is_name(name)) {
             continue;
         }
@@ -38,8 +38,8 @@ pub(crate) fn graph(
     None
 }
 
-/// A spec that can be checked before the parameters are known: a default answer
-/// that is an expression is taken to be valid.
+/// A spec that can be checked before the parameters are known: a default answer that is an expression is
+/// replaced by a valid answer.
 pub(crate) fn before_binding(mut spec: GraphSpec) -> GraphSpec {
     for task in &mut spec.tasks {
         let WorkSpec::Question(asked) = &mut task.work else {

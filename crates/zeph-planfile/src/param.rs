@@ -1,4 +1,4 @@
-//! Params: what a plan asks for before it runs.
+//! Params: the declared parameters of a plan.
 
 use serde_json::{Number, Value};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Span, Value as NodeValue, quote};
@@ -74,19 +74,19 @@ impl Param {
         self.kind
     }
 
-    /// The value that it has unless one is given; without one it is required.
+    /// The default value; a parameter without one is required.
     #[must_use]
     pub const fn default(&self) -> Option<&Value> {
         self.default.as_ref()
     }
 
-    /// What it is for.
+    /// Its description.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
 
-    /// The only values that it accepts; none means any.
+    /// The only values that it accepts; empty for any value.
     #[must_use]
     pub fn choices(&self) -> &[Value] {
         &self.choices
@@ -101,7 +101,7 @@ impl Param {
     /// The value for a text, such as one from a command line.
     ///
     /// # Errors
-    /// If the text is not of the parameter's type or not one of its choices. The words do not repeat
+    /// If the text is not of the parameter's type or not one of its choices. The message does not contain
     /// the value of a secret.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
@@ -156,7 +156,7 @@ pub(crate) fn read_all(node: &Node, problems: &mut Diagnostics) -> Vec<Param> {
     entries.map(|entry| read(entry, problems)).collect()
 }
 
-/// Reads one. A parameter with problems is kept, so that its uses are not problems as well.
+/// Reads one. A parameter with problems is kept, so that its uses are not reported as well.
 fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
     fields::check_name(entry, "parameter", problems);
     let mut param = Param {
@@ -174,7 +174,7 @@ fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
         param.kind = kind;
         param.default = default(&param, &entry.node, problems);
     } else {
-        // Its type is wrong, which has been said; it is not missing on top of that.
+        // The wrong type has been reported; the parameter must not be reported as missing as well.
         param.default = Some(Value::Null);
     }
     param
@@ -220,7 +220,7 @@ fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
     }
 }
 
-/// The type that a bare value tells.
+/// The type of a parameter that is declared by its default value alone.
 fn kind_of(node: &Node, problems: &mut Diagnostics) -> Option<ParamKind> {
     match &node.value {
         NodeValue::String(_) => Some(ParamKind::String),

@@ -32,7 +32,7 @@ const KEYS: [&str; 9] = [
     "tasks",
 ];
 
-/// A plan without problems. Clones share what was read.
+/// A plan without problems. Clones share their data.
 ///
 /// See the plan-file reference for the format, and the [crate] for an example.
 #[derive(Clone, Debug)]
@@ -57,12 +57,12 @@ pub(crate) struct Inner {
 impl Plan {
     /// Reads a plan and checks all that can be checked before its parameters have values.
     ///
-    /// `name` is what the source is called in messages, usually its path. Cost is linear in the size
-    /// of the text.
+    /// `name` is the name of the source in messages, usually its path. Cost is linear in the size of the
+    /// text.
     ///
     /// # Errors
-    /// All problems at once, in the order of the source; of a text that is not TOML or JSON only
-    /// those of its syntax.
+    /// All problems at once, in the order of the source; of a text that is not TOML or JSON only the
+    /// syntax errors.
     pub fn load(text: &str, format: Format, name: &str) -> Result<Self, Diagnostics> {
         let source = Source::new(name, text);
         let mut problems = Diagnostics::in_source(&source);
@@ -94,19 +94,18 @@ impl Plan {
         Err(problems)
     }
 
-    /// The same plan, lying in that folder: where its commands run. Stored with the run.
+    /// The same plan with this folder, in which its commands run. Stored with the run.
     #[must_use]
     pub fn in_folder(mut self, folder: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).folder = Some(folder.into());
         self
     }
 
-    /// The same plan, with that default retry policy. Without this call it is three retries that wait
-    /// 1 s to 1 min.
+    /// The same plan, with that default retry policy. Default: three retries that wait 1 s to 1 min.
     ///
-    /// `on_failure = "retry"` takes the number of retries from it, unless `retry` asks for some, and
-    /// every task with retries the waits that it does not say itself. Tasks that ask for no retries
-    /// still have none. A second call replaces the first.
+    /// `on_failure = "retry"` uses its number of retries, unless `retry` sets one above zero. Every task with
+    /// retries uses its waits for the keys that the task does not set. Tasks without retries still have
+    /// none. A second call replaces the first.
     ///
     /// # Examples
     /// ```
@@ -128,7 +127,7 @@ impl Plan {
         self
     }
 
-    /// What the plan is for, as it is written; empty if it does not say.
+    /// The goal of the plan, as written; empty if it has none.
     #[must_use]
     pub fn goal(&self) -> &str {
         self.0.goal.as_ref().map_or("", |goal| &goal.text)
@@ -140,25 +139,25 @@ impl Plan {
         &self.0.params
     }
 
-    /// How many attempts may run at a time, if it says.
+    /// How many attempts may run at a time, if the plan limits it.
     #[must_use]
     pub fn max_parallel(&self) -> Option<NonZeroU32> {
         self.0.max_parallel
     }
 
-    /// The longest that a run of it may take, if it says.
+    /// The longest that a run of it may take, if the plan limits it.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.0.timeout
     }
 
-    /// The most that a run of it may cost, if it says.
+    /// The most that a run of it may cost, if the plan limits it.
     #[must_use]
     pub fn budget(&self) -> Option<Budget> {
         self.0.budget
     }
 
-    /// What becomes of a task that the budget stops, if it says.
+    /// What happens to a task that the budget stops, if the plan sets it.
     #[must_use]
     pub fn over_budget(&self) -> Option<OverBudget> {
         self.0.over_budget
@@ -212,7 +211,7 @@ impl Inner {
         self.goal.as_ref().map_or("", |goal| &goal.text)
     }
 
-    /// Reads the tree; what cannot be read is reported and left out.
+    /// Reads the tree; an unreadable value is reported and omitted.
     fn read(root: &Node, problems: &mut Diagnostics) -> Self {
         let mut plan = Self::default();
         let Some(fields) = root.table("the plan", &KEYS, problems) else {
@@ -309,7 +308,7 @@ fn lanes(node: &Node, problems: &mut Diagnostics) -> Vec<LaneSpec> {
         };
         lanes.push(LaneSpec {
             name: entry.key.clone(),
-            // A lane with a problem is kept wide, so that its uses are not problems as well.
+            // A lane without a valid capacity gets the largest one, so its uses are not reported as well.
             capacity: capacity.unwrap_or(u32::MAX),
         });
     }

@@ -1,6 +1,6 @@
-//! References: what an expression takes from parameters, tasks and the run, read without running it.
+//! References: the parameters, tasks and run values that an expression uses, found without evaluation.
 
-/// Something that an expression takes from outside.
+/// A value that an expression uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reference {
     /// `params.NAME`
@@ -19,7 +19,7 @@ pub(crate) enum Reference {
 /// The names that an expression may begin with.
 pub(crate) const ROOTS: [&str; 3] = ["params", "tasks", "run"];
 
-/// A piece of an expression, as coarse as references need it.
+/// A token of an expression, only as detailed as the search for references requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'a> {
     Name(&'a str),
@@ -78,7 +78,7 @@ fn quoted_len(text: &str, quote: char) -> Option<usize> {
     None
 }
 
-/// Where the `}}` is that ends an expression; braces and quotes inside it do not count.
+/// The position of the `}}` that ends an expression; `}}` inside of its braces and quotes is skipped.
 pub(crate) fn end_of_expression(text: &str) -> Option<usize> {
     let mut depth = 0usize;
     for (token, at) in (Lexer { text, at: 0 }) {
@@ -118,7 +118,7 @@ pub(crate) fn applied(expression: &str) -> (Vec<&str>, Vec<&str>) {
 
 /// The params, tasks and run values that an expression uses, or why they cannot be determined.
 ///
-/// Names must stand in the expression itself: what is found only when it runs cannot be checked.
+/// Names must be literal: a name that the expression computes cannot be checked.
 pub(crate) fn references(expression: &str) -> Result<Vec<Reference>, String> {
     let lexer = Lexer {
         text: expression,

@@ -14,7 +14,7 @@ use crate::task::{Draft, Kind, Mode, Use};
 use crate::template::Template;
 use crate::unsafe_text::{self, Arg};
 
-/// A task whose texts are checked, with what it needs.
+/// A task whose texts are checked, with its dependencies.
 pub(crate) struct User<'a> {
     draft: &'a Draft,
     needs: HashSet<&'a str>,
@@ -232,7 +232,7 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// Checks that no value is pasted into code. `now` is the task with what is known filled in.
+    /// Checks that no value is inserted into code. `now` is the task's work with all known values filled in.
     pub(crate) fn check_code(&self, draft: &Draft, now: &WorkSpec, problems: &mut Diagnostics) {
         let (raw, now) = (params(&draft.spec.work), params(now));
         let written = raw.map_or_else(Vec::new, |raw| texts(&raw["argv"]));
@@ -242,7 +242,7 @@ impl<'a> Scope<'a> {
             .zip(&known)
             .map_while(|(raw, now)| Template::parse(raw).ok().zip(Template::parse(now).ok()))
             .collect();
-        // Texts that are no templates have been reported, and change what their neighbours are.
+        // An invalid template has been reported. Without it the roles of the other arguments are unknown.
         if pairs.len() < written.len() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Templates: texts with `${{ }}` in them, taken apart and put together again.
+//! Templates: parsing and rendering of texts with `${{ }}`.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ const OPEN: &str = "${{";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
-/// A piece of a template. Texts are never empty and never follow each other.
+/// A part of a template. Texts are never empty and never follow each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// A literal text.
     Text(String),
-    /// What is between `${{` and `}}`, without the blanks around it.
+    /// The expression between `${{` and `}}`, trimmed.
     Expression(String),
 }
 
@@ -36,7 +36,7 @@ impl Template {
             let dollars = before.len() - before.trim_end_matches('$').len();
             let after = &rest[at + OPEN.len()..];
             if dollars > 0 {
-                // One of the signs is the escape: with the one of `${{` there are as many as read.
+                // One dollar is the escape, but the dollar of `${{` is literal: the number is the same.
                 literal.push_str(before);
                 literal.push_str("{{");
                 rest = after;
@@ -75,7 +75,7 @@ impl Template {
         self.expressions().next().is_some()
     }
 
-    /// The expression, if there is nothing else.
+    /// The expression, if it is the whole template.
     pub(crate) fn single(&self) -> Option<&str> {
         match &self.0[..] {
             [Part::Expression(expression)] => Some(expression),

@@ -18,7 +18,7 @@ use crate::values::RunValues;
 /// The most bytes that the filled-in texts of one attempt have together.
 const MAX_FILLED_BYTES: usize = 64 << 20;
 
-/// The most bytes that one value has in a prompt; a longer one is cut and says so.
+/// The most bytes of one value in a prompt; a longer one is truncated, with a mark.
 const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 
 /// Fills the expressions in an attempt's parameters, then lets another executor do the work.
@@ -26,7 +26,7 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 /// Every text of the parameters is a template: `${{ tasks.NAME.FIELD }}` is an output of a direct
 /// dependency, `${{ params.NAME }}` a parameter of the plan, `${{ run.id }}` and `${{ run.goal }}` the
 /// run; `$${{` is an escaped `${{`. Values become text: texts as they are, everything else as JSON.
-/// Only what the plan wrote is a template: a value is never looked at again.
+/// Only text of the plan is a template: a value is never expanded again.
 ///
 /// An expression without a value is a permanent error: `expression_failed`, or `missing_secret` for
 /// a secret that was not given.
@@ -72,7 +72,7 @@ impl<E> Templated<E> {
 
     /// Lets a text that is one expression and nothing else become any JSON value.
     ///
-    /// For executors whose parameters are not all texts; commands do not want it.
+    /// For executors whose parameters are not all texts; not for commands.
     #[must_use]
     pub const fn keep_types(mut self) -> Self {
         self.keeps_types = true;
@@ -156,7 +156,7 @@ impl Filler<'_> {
         Ok(filled.into())
     }
 
-    /// The value as it may stand in the text: what another task left is a stranger's in a prompt.
+    /// The value in the form that the text may contain: in a prompt, another task's output is untrusted.
     fn fit(&self, expression: &str, value: String) -> String {
         let Some(sanitizer) = self.sanitizer else {
             return value;
@@ -190,7 +190,7 @@ impl Filler<'_> {
         let value = match expression::evaluate(expression, &context) {
             Ok(value) => value,
             Err(NoValue::Undefined) => return Err(self.failed(expression, &self.absent(&used))),
-            // The words may quote the secret.
+            // The message may quote the secret.
             Err(NoValue::Failed(_)) if has_secret => {
                 return Err(self.failed(expression, "it uses a secret, so the reason is not shown"));
             }
@@ -206,7 +206,7 @@ impl Filler<'_> {
         Ok(value)
     }
 
-    /// What an expression may take, and no more of it than it takes.
+    /// The values of an expression, limited to those that it uses.
     fn context(&self, used: &[Reference]) -> Result<minijinja::Value, TaskError> {
         let mut params = BTreeMap::new();
         let mut tasks: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
@@ -237,7 +237,7 @@ impl Filler<'_> {
         ))
     }
 
-    /// Why something does not exist.
+    /// Why a value is undefined.
     fn absent(&self, used: &[Reference]) -> String {
         for reference in used {
             let Reference::Task { name, field } = reference else {
@@ -274,7 +274,7 @@ fn missing_secret(task: &str, name: &str) -> TaskError {
     TaskError::permanent(message).with_code("missing_secret")
 }
 
-/// One part of what a dependency left.
+/// One field of a dependency's output.
 fn part(parent: &Parent, field: &str) -> Option<Value> {
     if field == "state" {
         return Some(state(parent));

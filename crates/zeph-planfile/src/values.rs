@@ -8,15 +8,15 @@ use zeph_graph::TaskGraph;
 
 /// Keys of the graph's metadata.
 pub(crate) mod keys {
-    /// What the plan is for.
+    /// The goal of the plan.
     pub(crate) const GOAL: &str = "goal";
-    /// What the source is called.
+    /// The name of the source.
     pub(crate) const NAME: &str = "plan";
-    /// The folder that the plan lies in.
+    /// The folder of the plan file.
     pub(crate) const FOLDER: &str = "plan_folder";
     /// The hash of the plan's text.
     pub(crate) const HASH: &str = "plan_hash";
-    /// The values of the parameters that are no secrets, as a JSON object.
+    /// The values of the parameters that are not secrets, as a JSON object.
     pub(crate) const PARAMS: &str = "plan_params";
     /// The names of the secrets, as a JSON list.
     pub(crate) const SECRETS: &str = "plan_secrets";
@@ -33,13 +33,13 @@ pub struct RunValues {
     pub(crate) secrets: BTreeMap<String, Option<String>>,
 }
 
-/// Metadata of a graph that no plan wrote.
+/// Graph metadata in a form that no plan writes.
 #[derive(Debug, thiserror::Error)]
 #[error("the metadata {key:?} of the run's graph cannot be read: {cause}")]
 pub struct BadMetadata {
     /// The key.
     pub key: &'static str,
-    /// What the JSON reader says.
+    /// The error of the JSON reader.
     #[source]
     pub cause: serde_json::Error,
 }
@@ -67,7 +67,7 @@ impl RunValues {
         self
     }
 
-    /// The secrets that have been given, by name: what is to be kept out of logs and prompts.
+    /// The secrets that have been given, by name; the caller redacts them from logs and prompts.
     pub fn given_secrets(&self) -> impl Iterator<Item = (&str, &str)> {
         let secrets = self.secrets.iter();
         secrets.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))

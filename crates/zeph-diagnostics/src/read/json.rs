@@ -1,4 +1,4 @@
-//! Reading JSON: `serde_json` checks the text, and a scan over it finds the place of each value.
+//! Reading JSON: `serde_json` checks the text, and a scan over it finds the span of each value.
 
 use serde::de::IgnoredAny;
 use serde_json::Number;
@@ -8,8 +8,8 @@ use crate::{Diagnostic, Diagnostics, Node, Source, Span, Value, code};
 
 /// The tree of a JSON text; `None` after a problem.
 ///
-/// A byte order mark is skipped. A key that is there twice, nesting deeper than 64 and numbers that have
-/// no finite 64 bits are problems. Linear in the text.
+/// A byte order mark is skipped. Duplicate keys, nesting deeper than 64 and numbers that do not fit 64 bits
+/// or are not finite are problems. Linear in the text.
 pub fn read_json(source: &Source, problems: &mut Diagnostics) -> Option<Node> {
     let before = problems.len();
     let text = source.text();
@@ -49,7 +49,7 @@ pub fn read_json(source: &Source, problems: &mut Diagnostics) -> Option<Node> {
     builder.finish()
 }
 
-/// Where the token that begins at a byte of a correct text ends.
+/// The end of the token that begins at a byte of a valid text.
 fn token_end(text: &str, at: usize, first: u8) -> usize {
     let rest = &text.as_bytes()[at + 1..];
     let ends_scalar = |byte: &u8| b" \t\n\r,:]}".contains(byte);
@@ -98,7 +98,7 @@ fn syntax(text: &str, skipped: usize, error: &serde_json::Error) -> Diagnostic {
     Diagnostic::new(code::SYNTAX, message(error)).at(start..start + 1)
 }
 
-/// What the error says, without the place that follows it.
+/// The message of the error, without the position that follows it.
 fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let said = text
@@ -197,7 +197,7 @@ mod tests {
         #[test]
         fn a_tree_is_the_value_that_was_written(value in json(), pretty in any::<bool>()) {
             let text = if pretty { format!("{value:#}") } else { value.to_string() };
-            // Not every float survives a round trip through text; the text is what counts.
+            // Not every float is equal after a round trip through text, so the value is parsed from the text.
             let wanted: serde_json::Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(read(&text).unwrap().to_json(), wanted);
         }

@@ -2,7 +2,7 @@
 
 use crate::Value;
 
-/// The value of a scalar without quotes; `None` for a number that has no 64 bits or is not finite.
+/// The value of a scalar without quotes; `None` for a number that does not fit 64 bits or is not finite.
 pub(super) fn plain(text: &str) -> Option<Value> {
     Some(match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
@@ -15,7 +15,7 @@ pub(super) fn plain(text: &str) -> Option<Value> {
     })
 }
 
-/// `None` for a text that is not a number, `Some(None)` for a number that has no value here.
+/// `None` for a text that is not a number, `Some(None)` for a number that does not fit 64 bits.
 fn number(text: &str) -> Option<Option<Value>> {
     for (prefix, radix) in [("0x", 16), ("0o", 8)] {
         if let Some(digits) = text.strip_prefix(prefix)

@@ -5,9 +5,10 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use crate::{Diagnostic, Diagnostics, Entry, Node, Source, Span, Value, code};
 
-/// A larger text is reported with its first error only: each error costs memory, and noise has millions.
+/// Of a larger text only the first error is reported: each error costs memory, and random bytes have
+/// millions.
 const RECOVERED_BYTES: usize = 256 << 10;
-/// The most problems that are reported of one text; after some errors of syntax, the rest follow from them.
+/// The most problems that are reported of one text; later syntax errors mostly follow from the first ones.
 const MAX_PROBLEMS: usize = 10;
 
 /// The tree of a TOML text, tables in the order in which they are written; `None` after a problem.
@@ -128,7 +129,7 @@ fn open_list<'i>(span: Span, items: toml::de::DeArray<'i>) -> Open<'i> {
 fn open_table<'i>(span: Span, table: DeTable<'i>) -> Open<'i> {
     let entries = table.into_iter().map(|(key, value)| (Some(key), value));
     let mut items: Vec<Item<'i>> = entries.collect();
-    // The crate sorts by key; people expect the order in which they wrote.
+    // The `toml` crate sorts by key; the tree has the order of the source.
     items.sort_by_key(|(key, _)| key.as_ref().map(|key| key.span().start));
     Open {
         span,

@@ -1,4 +1,4 @@
-//! Reading YAML with the pull parser `granit-parser`: what JSON can say, written as YAML.
+//! Reading YAML with the pull parser `granit-parser`: only documents that have the data model of JSON.
 
 use std::borrow::Cow;
 
@@ -11,9 +11,9 @@ use crate::{Diagnostic, Diagnostics, Node, Source, Span, Value, code, quote};
 
 /// The tree of a part of a source that is YAML; `None` after a problem.
 ///
-/// Anchors, aliases, tags, merge keys, directives and second documents are problems: a document must
-/// mean what a person sees. So are keys that are there twice and numbers that JSON does not have. A part
-/// without a value is a table without keys. Linear in the part.
+/// Anchors, aliases, tags, merge keys, directives and second documents are problems: their meaning is not
+/// visible to a reader of the document. So are duplicate keys and numbers that JSON does not have. A part
+/// without a value is an empty table. Linear in the part.
 pub fn read_yaml(source: &Source, part: Span, problems: &mut Diagnostics) -> Option<Node> {
     let before = problems.len();
     let yaml = &source.text()[part.start..part.end];

@@ -1,4 +1,4 @@
-//! Agents: `prompt` with all that belongs to it.
+//! Agent tasks: `prompt` and its keys.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::code;
 use crate::references::{Reference, references};
 use crate::template::{Template, escape};
 
-/// The action that prompts are.
+/// The action of tasks with a prompt.
 pub(crate) const ACTION: &str = "agent";
 
 /// Reads a task that asks a model.
@@ -44,7 +44,7 @@ pub(super) fn read(
     });
     let budget = fields.read("budget", |node, _| budget::read(node, problems));
     draft.spec.budget = budget.unwrap_or_default().into();
-    // What needs no value is left out, so that the journal's header stays short.
+    // Absent parameters are omitted, so that the journal's header stays short.
     let mut params = Map::new();
     let mut put = |key: &str, value: Option<Json>| {
         params.extend(value.map(|value| (key.to_owned(), value)));
@@ -75,7 +75,7 @@ fn prompt(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> String 
     text.to_owned()
 }
 
-/// A name is data and no template: what could be an expression in it is refused with the rest.
+/// A name is not a template: the characters of an expression are refused, like all other special ones.
 fn name(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<String> {
     let text = node.string(what, problems)?;
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
@@ -99,7 +99,7 @@ fn names(node: &Node, key: &str, problems: &mut Diagnostics) -> Vec<String> {
     found.filter(|name| seen.insert(name.clone())).collect()
 }
 
-/// What a prompt is shown besides its own words must come from what the task needs.
+/// Checks that the context of a prompt names only dependencies of its task.
 fn check_context(
     context: &[String],
     fields: &Table<'_>,
@@ -121,7 +121,7 @@ fn check_context(
     }
 }
 
-/// The needs that the prompt does not put into words itself: their results are shown beside it.
+/// The dependencies that the text of the prompt does not use; their results are added to the prompt.
 fn unnamed_needs(prompt: &str, draft: &Draft) -> Vec<String> {
     let mut named = BTreeSet::new();
     if let Ok(template) = Template::parse(prompt) {
@@ -150,7 +150,7 @@ fn output_format(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<
     node.word(what, &words, problems).map(Json::from)
 }
 
-/// Texts of a schema are no templates.
+/// Escapes the texts of a schema, which are not templates.
 fn escape_all(value: &mut Json) {
     let mut open = vec![value];
     while let Some(value) = open.pop() {

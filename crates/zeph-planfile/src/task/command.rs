@@ -1,4 +1,4 @@
-//! Commands: `run` and `shell` with all that belongs to them.
+//! Command tasks: `run`, `shell` and their keys.
 
 use serde_json::{Map, Value as Json, json};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
@@ -7,10 +7,10 @@ use zeph_graph::wire::WorkSpec;
 use super::{Draft, Kind, Mode, Rules, Use};
 use crate::code;
 
-/// The action that commands are.
+/// The action of tasks with a command.
 pub(crate) const ACTION: &str = "command";
 
-/// Reads a task that runs something.
+/// Reads a task that runs a command.
 pub(super) fn read(
     work: &Entry,
     fields: &Table<'_>,
@@ -77,7 +77,7 @@ fn run(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> 
     let items = node.list("`run`", problems);
     let mut argv = Vec::new();
     for item in items.unwrap_or_default() {
-        // A number is plain enough to be taken as it is written.
+        // A number is accepted too, in the form in which it is written.
         let text = match &item.value {
             Value::Integer(_) | Value::Float(_) => Some(item.to_json().to_string()),
             Value::Null | Value::Bool(_) | Value::String(_) | Value::List(_) | Value::Table(_) => {

@@ -1,4 +1,4 @@
-//! Tasks: from the table of a task to its specification, with what has to be checked later.
+//! Tasks: from the table of a task to its specification, with the data for later checks.
 
 mod agent;
 mod ask;
@@ -33,12 +33,12 @@ impl Use {
     }
 }
 
-/// What the expressions of a text may take, and what becomes of their values.
+/// The destination of a text, which limits the values that its expressions may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Filled in before the run, and stored: parameters that are no secrets.
+    /// Filled in before the run, and stored: only parameters that are not secrets.
     Early,
-    /// An argument or a folder, which others can see: no secrets.
+    /// An argument or a folder, which other users can see: everything but secrets.
     Visible,
     /// The environment or standard input of a command: everything.
     Private,
@@ -46,7 +46,7 @@ pub(crate) enum Mode {
     Code,
 }
 
-/// What kind of work a task is.
+/// The kind of a task's work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
     #[default]
@@ -74,7 +74,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Where a problem that the graph found is written, if nearer than the task itself.
+    /// The span of a problem that the graph reported, if a more exact one than the task's is known.
     pub(crate) fn mark(&self, code: Code) -> Option<Span> {
         let found = self.marks.iter().find(|(of, _)| *of == code);
         found.map(|(_, place)| *place)
@@ -103,9 +103,9 @@ const COMMON: [&str; 6] = [
     "priority",
     "hint",
 ];
-/// What makes a task do something.
+/// The keys that give a task its work.
 const WORK: [&str; 4] = ["run", "shell", "prompt", "ask"];
-/// The keys of whatever is attempted: commands and prompts.
+/// The keys of tasks with attempts: commands and prompts.
 const ATTEMPT: [&str; 7] = [
     "output",
     "retry",
@@ -115,9 +115,9 @@ const ATTEMPT: [&str; 7] = [
     "effect",
     "lanes",
 ];
-/// The keys of commands alone.
+/// The keys of commands only.
 const COMMAND: [&str; 4] = ["stdin", "env", "cwd", "ok_codes"];
-/// The keys of prompts alone.
+/// The keys of prompts only.
 const AGENT: [&str; 6] = [
     "agent",
     "tools",
@@ -137,7 +137,7 @@ pub(crate) fn read_defaults(node: &Node, problems: &mut Diagnostics) -> (Rules, 
     (rules, uses)
 }
 
-/// Reads a task. What cannot be read is reported and left out, so that the rest is checked too.
+/// Reads a task. An unreadable value is reported and omitted, so that the rest is checked too.
 pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) -> Draft {
     check_name(entry, "task", problems);
     let mut draft = Draft {
@@ -209,7 +209,7 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     draft
 }
 
-/// A task without work, which only joins others. An `agent` without a `prompt` is a mistake.
+/// A task without work, which only joins its dependencies. An `agent` without a `prompt` is an error.
 fn without_work(fields: &Table<'_>, problems: &mut Diagnostics) {
     let kind = "without `run`, `shell`, `prompt` or `ask`";
     misplaced(

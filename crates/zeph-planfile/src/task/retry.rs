@@ -10,7 +10,7 @@ use crate::fields::micros_or_zero;
 /// The default policy of plans that are given no other.
 pub(super) const DEFAULT: Retry = Retry::times(3);
 
-/// The retries of a task; what is `None` was not said.
+/// The retry keys of a task; `None` for a key that is not set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wish {
     max: Option<u32>,
@@ -19,15 +19,15 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// The same waits, with as many retries as the default policy has if these are none.
+    /// The same keys; a number of retries that is 0 counts as not set.
     pub(super) fn or_default_max(self) -> Self {
         let max = self.max.filter(|&max| max > 0);
         Self { max, ..self }
     }
 
-    /// What the task is to do, with a default policy for all that was not said.
+    /// The retry policy of the task, with a default policy for the keys that are not set.
     ///
-    /// A wait that was said moves the one that was not, so that no default policy makes a plan wrong.
+    /// A wait that is set limits the default of the other one, so no default policy makes a plan invalid.
     pub(crate) fn resolve(self, defaults: Retry) -> RetrySpec {
         let defaults = RetrySpec::from(defaults);
         let longest = self.cap_us.unwrap_or(u64::MAX);
@@ -82,7 +82,7 @@ mod tests {
     use zeph_graph::Retry;
     use zeph_graph::wire::RetrySpec;
 
-    /// A wish from milliseconds, resolved to the number and the milliseconds of both waits.
+    /// Resolves keys in milliseconds to the number of retries and both waits in milliseconds.
     fn resolved(max: Option<u32>, base: Option<u64>, cap: Option<u64>) -> (u32, u64, u64) {
         let micros = |millis: Option<u64>| millis.map(|millis| millis * 1000);
         let (base_us, cap_us) = (micros(base), micros(cap));
@@ -119,7 +119,7 @@ mod tests {
             base in any::<Option<u32>>(), cap in any::<Option<u32>>(), waits in any::<(u32, u32)>()
         ) {
             let (base_us, cap_us) = (base.map(u64::from), cap.map(u64::from));
-            // Reading refuses the only other case: both were said, in the wrong order.
+            // `read` refuses the only other case: both waits are set, in the wrong order.
             prop_assume!(base_us.zip(cap_us).is_none_or(|(base, cap)| base <= cap));
             let wish = Wish { max: None, base_us, cap_us };
             let micros = |wait: u32| Duration::from_micros(wait.into());

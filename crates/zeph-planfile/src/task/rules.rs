@@ -1,4 +1,4 @@
-//! Rules of commands, which a task or `[defaults]` gives: retries, time-outs, failure, lanes.
+//! Rules of commands, which a task or `[defaults]` sets: retries, time-outs, failure, lanes.
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Span, Table, Value};
 use zeph_graph::wire::{AskDefault, LaneUseSpec, OnFailureSpec, code as graph_code};
@@ -27,11 +27,11 @@ pub(super) const KEYS: [&str; 9] = [
 pub(crate) enum Failure {
     /// The strategy itself.
     Then(OnFailureSpec),
-    /// The default retries, if there are no others, and then the end of the run.
+    /// The default retries, unless `retry` sets others; then the run is aborted.
     Retry,
 }
 
-/// Rules of commands; what is `None` was not said.
+/// Rules of commands; `None` for a key that is not set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     pub(super) timeout: Option<u64>,
@@ -68,7 +68,7 @@ impl Rules {
         }
     }
 
-    /// Puts these rules into a task, and those of `defaults` where these say nothing.
+    /// Applies these rules to a task, and those of `defaults` for the keys that are not set.
     pub(super) fn apply(self, defaults: &Self, draft: &mut super::Draft) {
         let spec = &mut draft.spec;
         spec.attempt_timeout_us = self.timeout.or(defaults.timeout);
@@ -169,7 +169,7 @@ pub(super) fn both<'a>(
     Some((default.map(|it| &it.node), after.map(|it| &it.node)))
 }
 
-/// Notes all texts of a value that takes any JSON.
+/// Collects all texts of an arbitrary JSON value.
 pub(super) fn note_texts(node: &Node, uses: &mut Vec<Use>) {
     let mut open = vec![node];
     while let Some(node) = open.pop() {

@@ -1,23 +1,23 @@
-//! Unsafe text: arguments that a program runs as code, where no value may be pasted in.
+//! Unsafe text: arguments that a program runs as code, into which no value may be inserted.
 
 mod programs;
 
 use programs::{INTERPRETERS, Interpreter, WRAPPERS};
 
-/// What is known of an argument.
+/// The known part of an argument.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arg<'a> {
     /// The text, up to the first expression whose value is not known.
     pub(crate) known: &'a str,
-    /// Whether that is all of it.
+    /// Whether `known` is the whole argument.
     pub(crate) complete: bool,
-    /// Whether the plan has an expression in it.
+    /// Whether the argument has an expression in the plan.
     pub(crate) pasted: bool,
-    /// Whether one of them takes something from a task or the run.
+    /// Whether one of its expressions uses a task or the run.
     pub(crate) foreign: bool,
 }
 
-/// A command with more interpreters than that is taken for code from there on.
+/// After this many interpreters, all further arguments of a command count as code.
 const MOST_INTERPRETERS: usize = 20;
 
 /// The arguments of a command that run as code and have an expression in them.
@@ -37,7 +37,8 @@ pub(crate) fn code_args(argv: &[Arg<'_>]) -> Vec<usize> {
         if name_of_script == Some(at) {
             continue;
         }
-        // Behind any other program these are only words, unless an option asks for code.
+        // After any other program, an interpreter's name is a plain argument, unless an option with code
+        // follows.
         let is_called = at == 0 || wrapped;
         if !is_called && interpreter.first_is_code {
             continue;
@@ -78,7 +79,7 @@ pub(crate) fn stdin_is_code(argv: &[Arg<'_>]) -> bool {
     } else {
         1.min(argv.len())
     };
-    // These two make arguments of what they read.
+    // `xargs` and `parallel` pass their input on as arguments.
     let passes_on = argv
         .first()
         .is_some_and(|arg| is_named(arg, &["xargs", "parallel"]));
@@ -117,11 +118,11 @@ struct Call<'a> {
     interpreter: &'static Interpreter,
     argv: &'a [Arg<'a>],
     at: usize,
-    /// Whether it surely runs, and is not only a word to another program.
+    /// Whether it certainly runs, and is not a plain argument of another program.
     is_called: bool,
 }
 
-/// What an interpreter was given.
+/// The script of an interpreter.
 struct Script {
     /// Whether there is a script at all.
     given: bool,
@@ -135,7 +136,7 @@ fn is_shell(interpreter: &Interpreter) -> bool {
     interpreter.names.contains(&"sh")
 }
 
-/// Notes the code of the interpreter at a position.
+/// Collects the code arguments of the interpreter at a position.
 fn script(call: &Call<'_>, found: &mut Vec<usize>) -> Script {
     let Call {
         interpreter, argv, ..
@@ -171,12 +172,12 @@ fn script(call: &Call<'_>, found: &mut Vec<usize>) -> Script {
                 given |= joined;
                 wanted |= !joined;
                 at += usize::from(valued);
-                // What follows in the same argument is code as well.
+                // The rest of the same argument is code as well.
                 found.extend(arg.pasted.then_some(at - usize::from(valued)));
             }
             Optional::No => {
                 let code = wanted || (interpreter.first_is_code && !given);
-                // Where an option may stand, a pasted value can be one, or the name of a script.
+                // In the position of an option, an inserted value can be an option or the name of a script.
                 let any = call.is_called && arg.foreign && matches!(text, "" | "-") && !ended;
                 found.extend((arg.pasted && (code || any)).then_some(at));
                 if !(wanted && interpreter.repeats) {
@@ -200,7 +201,7 @@ fn script(call: &Call<'_>, found: &mut Vec<usize>) -> Script {
     }
 }
 
-/// What an argument is where options may stand.
+/// The meaning of an argument in the position of an option.
 enum Optional {
     /// No option.
     No,

@@ -1,4 +1,4 @@
-//! Reads JSON out of a model's answer: skips what surrounds it, repairs what is unambiguous.
+//! Reads the JSON in a model's answer: skips text around it, repairs only unambiguous defects.
 //!
 //! [`read_json`] finds the value by these rules:
 //!

@@ -169,14 +169,15 @@ impl<P: LlmProvider> Retrying<P> {
         self
     }
 
-    /// Calls until it succeeds, fails for good, or the policy ends it. `call` gets the time that it has.
+    /// Calls until a call succeeds or fails permanently, or the policy ends the retries. `call` gets its
+    /// time limits.
     async fn persist<T, F>(&self, mut call: impl FnMut(Time) -> F) -> Result<T, LlmError>
     where
         F: Future<Output = Result<T, LlmError>>,
     {
         let end = after(self.policy.total);
         let mut waits = self.policy.waits(self.gate.draw());
-        // What was drawn comes on top of what a service asked for.
+        // The random wait is added to the wait that a service asks for.
         let most = self.policy.longest_wait.saturating_add(self.policy.cap);
         let mut calls = 0;
         let mut last: Option<LlmError> = None;
@@ -218,7 +219,7 @@ impl<P: LlmProvider> Retrying<P> {
                 return Err(error.with_attempts(calls));
             };
             last = Some(error);
-            // A caller that closed the gate waits at it like all others.
+            // The caller that closed the gate waits at it like all others.
             if pause.is_zero() {
                 sleep(wait).await;
             }

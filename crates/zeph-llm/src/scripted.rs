@@ -108,7 +108,7 @@ impl ScriptedProvider {
         self
     }
 
-    /// Adds a reply to the end of the sequence. It is given once.
+    /// Adds a reply to the end of the sequence. It is returned once.
     #[must_use]
     pub fn then(self, reply: Reply) -> Self {
         self.lock().sequence.push_back(reply);
@@ -178,7 +178,7 @@ impl ScriptedProvider {
         self.lock().violations.clone()
     }
 
-    /// How many replies of the sequence are left.
+    /// The number of replies of the sequence that are left.
     #[must_use]
     pub fn left(&self) -> usize {
         self.lock().sequence.len()

@@ -1,6 +1,6 @@
-//! What models are told: golden texts of every prompt, and what is refused in a replaced one.
+//! Golden texts of every prompt, and the errors of replaced prompts.
 //!
-//! With `UPDATE_GOLDEN=1` in the environment the texts are written anew, for a person to look at.
+//! With `UPDATE_GOLDEN=1` in the environment the golden files are written, for a person to review.
 
 #![allow(
     clippy::unwrap_used,

@@ -77,7 +77,7 @@ fn model() -> ScriptedProvider {
         .then(Reply::text("a is something, none is nothing"))
 }
 
-/// A recorded attempt of the agent.
+/// The recording of an attempt of the agent.
 async fn recorded(model: ScriptedProvider) -> RecordedAttempt {
     recorded_by(Arc::new(model), Budget::UNLIMITED).await
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use zeph_common::is_invisible;
 
-/// Bytes to search, with their places in the source.
+/// Bytes to search, with their offsets in the source.
 pub(crate) struct Normalized<'a> {
     bytes: Cow<'a, [u8]>,
-    /// The replaced stretches. Between two of them, distances are the same here and in the source.
+    /// The replaced ranges. Between two of them, distances are the same here and in the source.
     seams: Vec<Seam>,
 }
 
@@ -23,7 +23,7 @@ impl Normalized<'_> {
         &self.bytes
     }
 
-    /// The place in the source of the start of a byte.
+    /// The offset in the source of the start of a byte.
     pub(crate) fn start_of(&self, at: usize) -> usize {
         let passed = self.seams.partition_point(|seam| seam.end.0 <= at);
         if let Some(seam) = self.seams.get(passed)
@@ -34,7 +34,7 @@ impl Normalized<'_> {
         self.after_seam(passed, at)
     }
 
-    /// The place in the source of the end of a stretch that ends before this byte.
+    /// The offset in the source of the end of a range that ends before this byte.
     pub(crate) fn end_of(&self, at: usize) -> usize {
         let passed = self.seams.partition_point(|seam| seam.end.0 < at);
         match self.seams.get(passed) {

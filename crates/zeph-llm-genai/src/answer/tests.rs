@@ -1,4 +1,4 @@
-//! Whatever arrives, reading it ends, and with an answer or a fault.
+//! Reading arbitrary bodies and events ends with an answer or an error.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::wire::Wire;
 
 const WIRES: [Wire; 3] = [Wire::OpenAi, Wire::Anthropic, Wire::Gemini];
 
-/// Every name that a reader looks for, so that what is made up gets past the first look.
+/// Every name that a reader looks for, so that generated bodies reach all code.
 const NAMES: &[&str] = &[
     "choices",
     "message",

@@ -252,7 +252,7 @@ async fn counts_beyond_all_measure_do_not_tear_the_program_down() {
     let anthropic = json!({ "content": [], "usage": { "input_tokens": near, "cache_read_input_tokens": near, "output_tokens": near } });
     let gemini = json!({ "candidates": [{ "content": {} }], "usageMetadata": { "promptTokenCount": near, "toolUsePromptTokenCount": near } });
     for (name, body) in [(ANTHROPIC, anthropic), (GEMINI, gemini)] {
-        // genai adds these up; where additions are checked that is a panic, and there an error.
+        // genai adds these numbers; with overflow checks it panics, which must become an error.
         match answered(name, &body).await {
             Ok(answer) => assert_eq!(answer.usage.input_tokens, Some(u32::MAX - 1), "{name}"),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Garbled, "{name}"),

@@ -1,6 +1,7 @@
-//! What genai does when it is left alone: why this crate does it otherwise.
+//! The behaviour of genai that this crate works around.
 //!
-//! A line that fails here with a newer genai may be good news; what it guards in `src` may then go.
+//! A test that fails with a newer genai may be good news: the code in `src` that it justifies may then be
+//! removed.
 
 use futures::StreamExt as _;
 use genai::adapter::AdapterKind;
@@ -16,7 +17,7 @@ use wiremock::ResponseTemplate;
 use crate::support::{Then, answering, arrived, events, fine, http, json as reply, raw};
 
 fn client() -> Client {
-    // Its own client takes its TLS from the process.
+    // The default client uses the TLS provider of the process.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().build().unwrap()
 }
@@ -81,7 +82,7 @@ async fn its_requests_lose_and_change_what_was_asked() {
         (&body["model"], &body["reasoning_effort"]),
         (&json!("deep"), &json!("max"))
     );
-    // JSON without a schema, and a seed, are dropped.
+    // The seed, and the format JSON without a schema, are dropped.
     let body = sent(AdapterKind::Anthropic, "m", &mode, &fine("anthropic")).await;
     assert_eq!(body.get("output_config"), None);
     let body = sent(AdapterKind::Gemini, "m", &mode, &fine("gemini")).await;
@@ -112,7 +113,7 @@ async fn its_answers_lose_what_services_said() {
             .content
             .is_empty()
     );
-    // White space at the ends is gone.
+    // White space at both ends is removed.
     let spaced = message(json!({ "content": " a \n" }));
     assert_eq!(
         read(AdapterKind::OpenAI, &spaced)
@@ -121,7 +122,7 @@ async fn its_answers_lose_what_services_said() {
             .first_text(),
         Some("a")
     );
-    // One tool call without an id, without a type, or with broken arguments costs the whole answer.
+    // A tool call without an id, without a type, or with broken arguments makes the whole answer an error.
     for call in [
         json!({ "type": "function", "function": { "name": "f", "arguments": "{}" } }),
         json!({ "id": "a", "function": { "name": "f", "arguments": "{}" } }),
@@ -151,7 +152,7 @@ async fn its_streams_end_quietly_when_they_are_cut() {
     for (adapter, data, ends) in [
         (AdapterKind::OpenAI, openai, false),
         (AdapterKind::Anthropic, anthropic, false),
-        // Here even an end is made up.
+        // For Gemini it even invents an end.
         (AdapterKind::Gemini, gemini, true),
     ] {
         let (url, _asked) = raw(http("text/event-stream", &events(&data)), Then::Close).await;
@@ -169,7 +170,7 @@ async fn its_streams_end_quietly_when_they_are_cut() {
 #[tokio::test]
 async fn its_own_client_takes_the_key_along_where_it_is_sent() {
     let other = answering(reply(&fine("anthropic"))).await;
-    // Another name of this machine is another host.
+    // Another name of this machine counts as another host.
     let elsewhere = other.uri().replace("127.0.0.1", "localhost");
     let moved = ResponseTemplate::new(307).insert_header("location", elsewhere.as_str());
     let server = answering(moved).await;

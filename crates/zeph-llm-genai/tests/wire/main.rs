@@ -1,4 +1,4 @@
-//! What goes over the wire and what comes back, service by service, against servers on loopback.
+//! Requests and answers on the wire, for each service, with servers on the loopback interface.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 

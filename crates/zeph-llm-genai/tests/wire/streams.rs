@@ -1,4 +1,4 @@
-//! Streams: pieces, ends, and everything that is not an end.
+//! Streams: parts, complete ends and incomplete ones.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::support::{
     json as reply, provider, raw,
 };
 
-/// What a stream gave, and how it ended.
+/// The parts of a stream, and its end.
 async fn parts(name: &str, body: &str) -> (Vec<StreamPart>, Option<LlmError>) {
     let (url, _asked) = raw(http("text/event-stream", body), Then::Close).await;
     let stream = provider(name, &url).stream(&LlmRequest::new("hi")).await;

@@ -16,7 +16,7 @@ pub(crate) const ANTHROPIC: &str = "anthropic::claude-some";
 pub(crate) const GEMINI: &str = "gemini::gemini-some";
 pub(crate) const OLLAMA: &str = "ollama::qwen3:8b";
 
-/// A provider with a key that asks that address.
+/// A provider with a key for the service at that address.
 pub(crate) fn builder(name: &str, url: &str) -> GenaiProviderBuilder {
     GenaiProvider::builder(name)
         .base_url(url)
@@ -45,7 +45,7 @@ pub(crate) async fn arrived(server: &MockServer) -> Request {
     requests.remove(0)
 }
 
-/// An answer that every reader takes.
+/// A valid answer in the protocol of a service.
 pub(crate) fn fine(name: &str) -> Value {
     match name.split("::").next() {
         Some("anthropic" | "minimax") => serde_json::json!({
@@ -60,7 +60,7 @@ pub(crate) fn fine(name: &str) -> Value {
     }
 }
 
-/// Asks a model whose service answers with that body, and gives what came of it.
+/// The result of a call whose service answers with that body.
 pub(crate) async fn answered(name: &str, body: &Value) -> Result<LlmResponse, LlmError> {
     let server = answering(json(body)).await;
     provider(name, &server.uri())
@@ -68,7 +68,7 @@ pub(crate) async fn answered(name: &str, body: &Value) -> Result<LlmResponse, Ll
         .await
 }
 
-/// Asks a model whose service answers with that status, body and headers.
+/// The error of a call whose service answers with that status, body and headers.
 pub(crate) async fn refused(
     name: &str,
     status: u16,
@@ -87,16 +87,16 @@ pub(crate) async fn refused(
     asked.unwrap_err()
 }
 
-/// What a server does once it has said what it has to say.
+/// What a server does after its answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     Close,
-    /// Waits for the client to go away.
+    /// Waits until the client closes the connection.
     Hold,
 }
 
-/// A server that takes one request, and writes these bytes whatever it says. The task ends when the
-/// connection has, with what was asked.
+/// A server that reads one request and writes these bytes. The task ends with the connection, and returns
+/// the request.
 pub(crate) async fn raw(reply: impl Into<Vec<u8>>, then: Then) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -137,12 +137,12 @@ pub(crate) async fn read_request(connection: &mut TcpStream) -> String {
     }
 }
 
-/// The head of an answer of unknown length, and what follows.
+/// An answer of unknown length: head and body.
 pub(crate) fn http(content_type: &str, body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n{body}")
 }
 
-/// An answer in events, one for each text.
+/// A body of server-sent events, one for each text.
 pub(crate) fn events(data: &[&str]) -> String {
     let mut body = String::new();
     for data in data {

@@ -1,4 +1,4 @@
-//! The transport: connections that fail, break off or say nothing, and what becomes of dropped calls.
+//! The transport: connections that fail, break or stall, and dropped calls.
 
 use std::process::Command;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn a_service_that_hangs_up_is_called_once() {
         .complete(&LlmRequest::new("hi"))
         .await
         .unwrap_err();
-    // It had the request, so the call may have cost something.
+    // The service received the request, so the call may have cost something.
     assert_eq!(error.kind(), ErrorKind::Cut, "{error}");
     assert!(
         asked
@@ -103,7 +103,7 @@ async fn a_dropped_call_hangs_up() {
     let (mut connection, _) = listener.accept().await.unwrap();
     read_request(&mut connection).await;
     call.abort();
-    // Ends when the client has hung up, and only then.
+    // Returns only when the client has closed the connection.
     assert_eq!(connection.read_to_end(&mut Vec::new()).await.unwrap(), 0);
 
     let (url, asked) = raw(
@@ -158,7 +158,7 @@ async fn a_proxy_is_used_if_it_is_given_and_never_else() {
     assert_eq!(ignored.received_requests().await.unwrap().len(), 0);
 }
 
-/// The child of the test above; without its environment there is nothing to ask.
+/// The child process of the test above; does nothing without its environment variable.
 #[tokio::test]
 async fn in_an_environment_with_a_proxy() {
     if let Ok(server) = std::env::var("ZEPH_TEST_SERVER") {

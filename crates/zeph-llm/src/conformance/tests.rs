@@ -92,7 +92,7 @@ async fn the_providers_of_this_crate_conform() {
     );
 }
 
-/// A provider that is in order but for one defect.
+/// A provider that conforms except for one defect.
 struct Defective {
     inner: ScriptedProvider,
     defect: Defect,

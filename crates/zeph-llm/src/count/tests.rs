@@ -1,4 +1,4 @@
-//! The promises of the estimate: bounds, linear work, and what reports can and cannot do to it.
+//! Properties of the estimate: bounds, linear time, and the effect of reports.
 
 use proptest::prelude::*;
 
@@ -61,7 +61,7 @@ fn the_count_of_a_request_includes_all_parts() {
     let text = counter.count(TEXT);
     assert!(counter.count_request(&bare) > text);
     assert!(counter.count_request(&full) > 3 * text);
-    // The bound that budgets are reserved by.
+    // The upper bound that budgets reserve.
     assert!(u64::from(counter.count_request(&full)) < full.bytes() as u64);
 }
 

@@ -62,7 +62,7 @@ fn failure(text: &str, error: &serde_json::Error, duplicate: Option<Duplicate>) 
     }
 }
 
-/// The word at the place of an error that JSON does not have.
+/// The `NaN` or infinity at the place of an error, which is not JSON.
 fn not_a_number(text: &str, at: usize) -> Option<JsonError> {
     const WORDS: [&str; 4] = ["-Infinity", "Infinity", "-NaN", "NaN"];
     let from = text.floor_char_boundary(at.saturating_sub(2));

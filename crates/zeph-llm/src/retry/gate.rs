@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep_until};
 
 /// Limits the calls of all callers of one provider after a rate limit.
 ///
-/// An open gate costs a lock. When a service asks for a wait, the gate is closed for all callers. After the
-/// wait one call is allowed, and each success allows one more, so the number of calls in flight at most
-/// doubles per round (the slow start of TCP, RFC 5681). The gate is open again when half of the permits stay
-/// unused. Another rate limit closes it again.
+/// Passing an open gate takes one lock. When a service asks for a wait, the gate is closed for all callers.
+/// After the wait one call is allowed, and each success allows one more, so the number of calls in flight
+/// at most doubles per round (the slow start of TCP, RFC 5681). The gate is open again when half of the
+/// permits stay unused. Another rate limit closes it again.
 ///
 /// Clones are the same gate.
 ///

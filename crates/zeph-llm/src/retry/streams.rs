@@ -24,7 +24,7 @@ pub(super) async fn begun(
         async move {
             let mut stream = open?;
             let part = next(&provider, &mut stream, idle, end).await;
-            // The end and an error are the last part.
+            // Nothing follows after the end part or an error.
             let is_last = !matches!(part, Ok(StreamPart::Text(_) | StreamPart::ToolCall(_)));
             Some((part, (!is_last).then_some(stream)))
         }

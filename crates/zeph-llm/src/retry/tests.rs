@@ -1,4 +1,4 @@
-//! Retries in paused time: who is called when, and who is not.
+//! Retries in paused time: calls, waits and the gate.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// So much of the paused clock's time.
+/// Takes that much time of the paused clock.
 async fn takes(time: Duration) {
     let _ = timeout(time, std::future::pending::<()>()).await;
 }
@@ -157,7 +157,7 @@ async fn each_call_and_all_calls_together_have_a_time_limit() {
     assert_eq!(error.attempts() as usize, service.requests().len());
     assert!(service.requests().len() >= 2);
 
-    // A wait that ends past the total is not waited for.
+    // A wait that would end after the total time is not started.
     let service = ScriptedProvider::new("s").then(Reply::failure(limited(30 * SECOND)));
     let begun = Instant::now();
     let error = Retrying::new(service, policy)
@@ -178,7 +178,7 @@ async fn an_inner_provider_that_keeps_time_gets_the_limit_and_is_not_dropped() {
         record.lock().unwrap().push(request.timeout);
         async move {
             takes(request.timeout.unwrap_or(10 * SECOND)).await;
-            // Books, as a meter does, after the time is over.
+            // Continues after its time limit, as a meter does to settle a call.
             takes(SECOND).await;
             Err::<String, _>(LlmError::new(ErrorKind::Timeout, "keeper", "late"))
         }
@@ -249,7 +249,7 @@ async fn dropping_cancels_calls_and_waits() {
     assert_eq!(service.requests().len(), 1);
 }
 
-/// A service that refuses everybody until a time, and counts.
+/// A service that rejects all calls until a time, and counts them.
 struct Busy {
     opens: Instant,
     wait: Duration,
@@ -358,7 +358,7 @@ async fn a_rate_limit_pauses_other_callers() {
         (first.unwrap().text, second.unwrap().text),
         ("x".into(), "y".into())
     );
-    // A caller with less time than that fails at once.
+    // A caller with a shorter time limit than that fails at once.
     gate.close(60 * SECOND);
     let hasty = RetryPolicy {
         total: Some(SECOND),

@@ -139,14 +139,14 @@ impl Reply {
         self
     }
 
-    /// The same reply, going silent after so many characters: nothing comes any more, no error either.
+    /// The same reply, stalled after that many characters: neither text nor an error follows.
     #[must_use]
     pub const fn stalled_after(mut self, chars: usize) -> Self {
         self.breaks = Some((chars, Break::Stall));
         self
     }
 
-    /// What comes of it within the request's limit, usage included.
+    /// The response within the request's limit, with its usage.
     fn answer(
         &self,
         provider: &str,

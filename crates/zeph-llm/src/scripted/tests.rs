@@ -1,4 +1,4 @@
-//! The script's order, its limits, its breaks, and what it refuses.
+//! Scripted replies: order, limits, interruptions and rejected requests.
 
 use std::time::Duration;
 

@@ -128,8 +128,8 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Changes what plans may use: limits, rights, commands, prices. The request has the agents, and
-    /// the limits and command templates of the settings; its `goal` and `around` are ignored. Several
+    /// Changes what plans may use: limits, rights, commands, prices. The request has the agents, and the
+    /// limits and command templates of the settings; its `goal`, `feedback` and `wrap` are ignored. Several
     /// changes are made in the order of the calls.
     pub fn plans(
         mut self,

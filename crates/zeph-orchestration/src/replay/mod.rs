@@ -54,13 +54,12 @@ impl ReplayReport {
 
 /// Replays a stored run, also one that another process owns. Needs no network and changes nothing.
 ///
-/// First the scheduler decides again ([`zeph_scheduler::replay`]): the same records at the same times.
-/// Then the executors of a registry that `make` gives repeat every attempt of `plan`, `adopt`, `agent`
-/// and `answer` that ended by itself ([`replay_attempt`]). The registry must be made as for the run, with
-/// the sanitizer's [seed](crate::Orchestrator::open) from the run's policy, with the [`Recording`] in place of
-/// providers and tools
-/// ([`LlmContextBuilder::replaying`](zeph_planner::LlmContextBuilder::replaying)), and without a plan
-/// cache. `redact` is the redactor of the run.
+/// First the scheduler decides again ([`zeph_scheduler::replay`]): the same records at the same times. Then
+/// the executors of a registry that `make` gives repeat every attempt of `plan`, `adopt`, `agent` and
+/// `answer` that ended by itself ([`replay_attempt`]). The registry must be made as for the run, with a
+/// sanitizer whose seed is derived from that of the run's policy, with the [`Recording`] in place of
+/// providers and tools ([`LlmContextBuilder::replaying`](zeph_planner::LlmContextBuilder::replaying)), and
+/// without a plan cache. `redact` is the redactor of the run.
 ///
 /// Token counters learn from the reports of services, in the order of the reports. If prompts of parallel
 /// tasks were cut to an estimate, a replay may cut them differently and report a difference.

@@ -217,7 +217,7 @@ impl Metered {
         })
     }
 
-    /// Notes the request. If that fails there is no call, and the reservation is given back.
+    /// Notes the request. If that fails there is no call, and the reservation is released.
     async fn note_prompt(
         &self,
         note: PromptNote,

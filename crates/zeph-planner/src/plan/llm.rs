@@ -20,7 +20,7 @@ use crate::prompts::Prompts;
 /// Each step is taken only if the one before gave no plan:
 ///
 /// 1. The model is asked, with the JSON schema of the plans that the host accepts.
-/// 2. The answer is [read](super::read_plan): found, repaired, checked.
+/// 2. The answer is [read](super::read_plan): its JSON is found, repaired and checked.
 /// 3. The model is asked to correct it, and sees all problems and its own sanitized text; twice by
 ///    default.
 /// 4. The fallback provider is asked in the same way, if there is one.

@@ -1,4 +1,4 @@
-//! Answers: one prompt or many, citations, what is missing, and the answer without a model.
+//! Answers: prompts, summaries, citations, missing results, and the answer without a model.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,7 +157,7 @@ async fn without_any_result_no_model_is_asked() {
     assert!(model.requests().is_empty());
 }
 
-/// A script that summarises parts and then answers.
+/// A model that summarises groups of results and then answers.
 fn summariser() -> ScriptedProvider {
     let is_part = |request: &LlmRequest| {
         let last = request.messages.last().map_or("", Message::text);
@@ -262,7 +262,7 @@ async fn what_no_bound_allows_is_cut_and_told() {
     );
     assert!(last(&model, 0).contains("t1 (completed, cut)"));
     assert_eq!(model.requests().len(), 1);
-    // One result alone is larger than a request: it is cut on its way into its summary.
+    // One result is larger than a request: it is cut before it is summarised.
     let limits = AnswerLimits {
         rounds: 1,
         summaries: 2,
@@ -302,7 +302,7 @@ async fn no_answer_loads_anything_by_itself() {
     let away = "![a](https://evil/?q=1)";
     let result = format!("{away} <img src=//evil>");
     let input = after(params(&[("log", &[])]), &[("log", json!(result))]);
-    // Put together only where a citation of nothing goes.
+    // Removing the unknown citation joins the two parts of the address.
     let said = format!("{away} [log] java [guess]script:f()");
     let model = ScriptedProvider::new("script").then(Reply::text(said));
     let told = by(&Bench::new(), model_of(llm_context(&model)), input.clone()).await;
@@ -336,7 +336,7 @@ async fn the_answer_without_a_model_keeps_its_budget() {
         let plain = DeterministicAggregator::new(budget);
         let answer = by(&Bench::new(), plain, many(tasks, words)).await;
         let count = u64::from(counter.count(&answer.text));
-        // Counts of parts do not quite add up.
+        // Token counts of parts do not add up exactly.
         assert!(
             count <= budget + budget / 8,
             "{tasks} {words}: {count} > {budget}"
@@ -364,7 +364,7 @@ async fn a_cancel_is_a_cancel() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_would_be_cut_off_is_not_begun() {
     let model = ScriptedProvider::new("script").then(Reply::text("short"));
-    // Enough for the request and a beginning, not for an answer.
+    // The budget covers the request and the start of an answer only.
     let budget = Budget::of_tokens(2_300);
     let bench = Bench::limited(budget);
     let answer = by(&bench, model_of(llm_context(&model)), small()).await;
@@ -385,7 +385,7 @@ async fn an_answer_that_would_be_cut_off_is_not_begun() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Whatever there is to put together, no request is longer than its limit, and every task is told.
+    /// For any results, no request exceeds its limit, and every task appears in a prompt.
     #[test]
     fn no_request_exceeds_its_limit(
         sizes in prop::collection::vec(0usize..3_000, 1..14),
@@ -418,7 +418,7 @@ proptest! {
     }
 }
 
-/// So many results of about so many tokens each.
+/// That many results, of about that many tokens each.
 pub(crate) fn long(results: usize, tokens: usize) -> TaskInput {
     let names: Vec<String> = (0..results).map(|n| format!("part-{n}")).collect();
     let text = json!("word ".repeat(tokens));
@@ -462,7 +462,7 @@ async fn no_answer_is_begun_that_money_would_cut_off() {
         ..Capabilities::TEXT
     };
     let model = ScriptedProvider::new("script").with_capabilities(can);
-    // Enough for the request and for some hundred tokens behind it.
+    // The budget covers the request and some hundred tokens of the answer.
     let bench = Bench::limited(Budget::of_micro_usd(3_400));
     let answer = by(&bench, model_of(llm_context(&model)), small()).await;
     assert!(answer.why.is_some_and(|why| why.contains("over_budget")));

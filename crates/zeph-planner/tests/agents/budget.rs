@@ -1,4 +1,4 @@
-//! Budgets: taken before a call, settled after it, and left to the driver when a call is cut.
+//! Budgets: reserved before a call, settled after it, and left to the driver if a call is dropped.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn over_budget_in_the_middle_of_the_loop_keeps_its_class() {
     agents.add(agent).expect("an agent");
     let bench = Bench::limited(tokens(3_000));
     let llm_context = llm_context(&model).tools(tools()).agents(agents);
-    // Without a name, so that only the class keeps somebody else from being tried.
+    // The task names no agent, so that only the error's class prevents a second agent.
     let error = bench
         .run(llm_context, task(json!({ "prompt": "Works" })))
         .await
@@ -135,7 +135,7 @@ async fn a_call_that_is_late_is_settled_and_repeated() {
     assert_eq!(value.expect("an answer"), "here");
     assert_eq!(bench.journal.held(), 0);
     assert_eq!(bench.notes(NoteKind::Reply)[0]["error"]["kind"], "timeout");
-    // The whole answer was reserved, and nobody knows how much of it was made.
+    // It is unknown how much of the answer was generated, so the whole reservation counts.
     assert!(bench.journal.spent().tokens > 4_096);
 }
 
@@ -158,7 +158,7 @@ async fn the_time_of_all_calls_drops_none_in_the_middle() {
         .await;
     assert_eq!(error.expect_err("all too late").code(), "timeout");
     assert_eq!(begun.elapsed(), Duration::from_secs(15));
-    // The second call had what the first one left, and is settled and kept like it.
+    // The second call had the rest of the first one's time, and is settled and noted in the same way.
     let kept = bench.notes(NoteKind::Reply);
     let kinds: Vec<&Value> = kept.iter().map(|note| &note["error"]["kind"]).collect();
     assert_eq!(kinds, ["timeout", "timeout"]);

@@ -1,4 +1,4 @@
-//! Agents and answers keep the contract of executors.
+//! The executors of agents and answers pass the conformance suite.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use zeph_planner::answer::{AnswerExecutor, LlmAggregator};
 
 use super::support::{after, llm_context, task};
 
-/// A model that answers at once, or after an hour if the request says so.
+/// A model that answers at once, or after an hour if the request contains `slow`.
 fn staffed() -> Arc<LlmContext> {
     let model = ScriptedProvider::new("script")
         .when(

@@ -1,4 +1,4 @@
-//! Structured results: asked for in the provider's way, validated here, asked for once more.
+//! Structured results: requested in the provider's format, validated, and corrected once.
 
 use serde_json::json;
 use zeph_executor::NoteKind;

@@ -1,4 +1,4 @@
-//! What an agent is told: the golden prompt, every parent's end, and the limit of its prompt.
+//! The prompt of an agent: golden text, the end of every parent, and the limit.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -189,7 +189,7 @@ async fn a_small_window_holds_both_the_request_and_its_answer() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever the parents left, no request is longer than the agent's limit by the counter.
+    /// For any outputs of the parents, no request exceeds the agent's limit, as the counter counts it.
     #[test]
     fn no_request_exceeds_its_limit(
         texts in prop::collection::vec(prop_oneof!["\\PC{0,2000}", "[a-z ]{0,9000}", "(?s).{0,300}"], 0..6),

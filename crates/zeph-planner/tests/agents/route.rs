@@ -1,4 +1,4 @@
-//! Who does a task: named, routed, tried again with somebody else, or nobody.
+//! The agent of a task: named, routed, another one after a failure, or none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +135,7 @@ async fn an_agents_own_time_limit_hands_the_task_on() {
         .run(llm_context(&model).agents(agents), task(group()))
         .await;
     assert_eq!(value.expect("an answer"), "quick");
-    // What was cut off in the middle is nobody's to give back.
+    // The dropped call stays reserved; the driver settles it at the end of the attempt.
     assert_eq!(bench.journal.held(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! Summaries that fail, and such that are cut off.
+//! Summaries that fail, and summaries that are cut off.
 
 use zeph_llm::{ErrorKind, Reply, ScriptedProvider};
 use zeph_planner::answer::{AnswerLimits, WrittenBy};

@@ -1,4 +1,4 @@
-//! A bench for one attempt: a llm_context, a journal that keeps everything, a switch to stop it.
+//! A test bench for one attempt: an LLM context, a recording journal, and a stop switch.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use zeph_planner::{LlmContext, LlmContextBuilder};
 use zeph_sanitizer::{Redactor, Seed, StandardSanitizer};
 use zeph_subagent::tool_fn;
 
-/// The secret that no prompt may hold.
+/// The secret that no prompt may contain.
 pub(crate) const SECRET: &str = "hunter2-hunter2";
 
 pub(crate) struct Bench {
@@ -23,7 +23,7 @@ pub(crate) struct Bench {
     pub(crate) told: Arc<Told>,
 }
 
-/// What observers were told.
+/// The progress messages.
 #[derive(Default)]
 pub(crate) struct Told(Mutex<Vec<String>>);
 
@@ -85,7 +85,7 @@ impl Bench {
     }
 }
 
-/// A llm_context around a script, with a known seed and one secret.
+/// An LLM context with a scripted provider, a fixed seed and one secret.
 pub(crate) fn llm_context(provider: &ScriptedProvider) -> LlmContextBuilder {
     let redactor = Redactor::new([("token", SECRET)]).expect("a secret that is long enough");
     let sanitizer = StandardSanitizer::new(Seed::new([7; 32])).redactor(redactor);
@@ -98,7 +98,7 @@ pub(crate) fn task(params: Value) -> TaskInput {
     TaskInput::new(params)
 }
 
-/// A task whose parents left these values.
+/// A task whose parents completed with these values.
 pub(crate) fn after(params: Value, parents: &[(&str, Value)]) -> TaskInput {
     let mut input = TaskInput::new(params);
     for (name, value) in parents {
@@ -147,7 +147,7 @@ pub(crate) fn read(id: &str, path: &str) -> ToolCall {
     call(id, "read", json!({ "path": path }))
 }
 
-/// The text of the last message of the n-th request, and of all of it.
+/// The text of the last message of a request.
 pub(crate) fn last(provider: &ScriptedProvider, index: usize) -> String {
     let requests = provider.requests();
     let last = requests[index].messages.last();

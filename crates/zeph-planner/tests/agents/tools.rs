@@ -1,4 +1,4 @@
-//! The tool loop: rights, schemas, repeats, failures, turns, and what runs side by side.
+//! The tool loop: rights, schemas, repeats, failures, turns, and parallel calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -110,7 +110,7 @@ async fn a_task_narrows_the_tools_and_cannot_widen_them() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_call_again_and_again_ends_the_attempt() {
-    // The order of keys does not make it another call.
+    // Arguments that differ only in the order of keys are the same call.
     let mut model = ScriptedProvider::new("script");
     for turn in 0..5 {
         let arguments = if turn % 2 == 0 {
@@ -162,7 +162,7 @@ async fn turns_are_bounded_and_the_last_one_must_answer() {
     let requests = model.requests();
     assert_eq!(requests.len(), 3);
     assert_eq!(requests[2].tool_choice, zeph_llm::ToolChoice::None);
-    // The last result would have been seen by nobody.
+    // The model would not see the result of a call in the last turn.
     let model = script(2).then(Reply::text("done"));
     let value = Bench::new()
         .run(staffed(&model, worker().limits(limits)), go())

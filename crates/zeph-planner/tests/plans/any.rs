@@ -1,6 +1,6 @@
-//! Any text at all: nothing panics, and what is accepted keeps every promise.
+//! Arbitrary texts: nothing panics, and every accepted plan keeps the guarantees.
 //!
-//! `PROPTEST_CASES` says how many are tried; `cargo xtask soak` tries many.
+//! `PROPTEST_CASES` sets the number of cases; `cargo xtask soak` runs many.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use zeph_planner::plan::{Plan, PlanRequest, PlannedWork, read_plan};
 
 use crate::support::{cases, request};
 
-/// What must hold for every plan, whoever wrote it.
+/// Checks the guarantees that hold for every plan.
 fn hold(plan: &Plan, request: &PlanRequest) {
     let mut before = BTreeSet::new();
     let mut folded = BTreeSet::new();
@@ -95,7 +95,7 @@ fn documents() -> Vec<String> {
     all.map(|case| case.text).collect()
 }
 
-/// Pieces that plans are made of, and pieces that they must not be made of.
+/// Pieces of valid plans, and pieces that plans must not have.
 const PIECES: [&str; 30] = [
     "{",
     "}",

@@ -1,4 +1,4 @@
-//! The plan cache: what is a hit, what is not, and what becomes of damaged files.
+//! The plan cache: hits, misses and damaged files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn script() -> ScriptedProvider {
     ScriptedProvider::new("script").rule(|_| true, None, Reply::text(GOOD))
 }
 
-/// The plan, and what the cache said about itself.
+/// The plan, and the cache events.
 async fn ask(planner: &dyn Planner, request: PlanRequest) -> (Plan, String) {
     let mut said = String::new();
     let mut stream = planner.plan(request);

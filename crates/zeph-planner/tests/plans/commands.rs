@@ -1,4 +1,4 @@
-//! Command templates: which are in order, and what their places take.
+//! Command templates: valid and invalid ones, and the values that their arguments accept.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ fn templates_are_checked_when_they_are_registered() {
         let error = template.checked().unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
-    // A script without a place for a model's words is the host's own affair.
+    // The host is responsible for a fixed script, which has no argument of a model.
     assert!(template("sh").fixed("-c").fixed("date").checked().is_ok());
     let mut commands = Commands::none();
     commands.add(template("p")).unwrap();
@@ -67,7 +67,7 @@ fn templates_are_checked_when_they_are_registered() {
     assert!(ArgumentKind::pattern("(").is_err());
 }
 
-/// The last element that a value makes, or why it makes none.
+/// The last element of the command line with a value, or the error.
 fn last(template: CommandTemplate, value: &str) -> Result<String, String> {
     let values = BTreeMap::from([("a".to_owned(), value.to_owned())]);
     let mut argv = template

@@ -77,7 +77,7 @@ fn each_document_has_exactly_its_codes() {
     assert!(defective >= 100, "{defective} defective documents");
 }
 
-/// Codes whose documents are too large, or whose host too narrow, for a file.
+/// Codes without a document in the files: it would be too large, or needs another host.
 const ELSEWHERE: [Code; 5] = [
     code::TOO_LARGE,
     code::KIND_NOT_ALLOWED,

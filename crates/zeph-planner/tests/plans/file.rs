@@ -1,6 +1,6 @@
 //! Plan files: golden texts of accepted plans, read back by a TOML reader.
 //!
-//! With `UPDATE_GOLDEN=1` in the environment the texts are written anew, for a person to look at.
+//! With `UPDATE_GOLDEN=1` in the environment the golden files are written, for a person to review.
 
 use serde_json::json;
 use zeph_planner::plan::{Plan, PlannedWork, read_plan};
@@ -45,7 +45,7 @@ fn a_plan_is_written_as_a_file() {
 fn nothing_is_lost_on_the_way() {
     let plan = full();
     let file: toml::Table = plan.to_plan_file().parse().unwrap();
-    // An escaped expression stands for itself.
+    // An escaped expression is literal text.
     let read = |value: &toml::Value| value.as_str().unwrap().replace("$${{", "${{");
     assert_eq!(read(&file["goal"]), plan.goal);
     for task in &plan.tasks {

@@ -1,4 +1,4 @@
-//! Large inputs: refused early or read in linear time, on any stack.
+//! Large inputs: rejected early or read in linear time, on a stack of any size.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ fn codes(reading: &Reading) -> Vec<Code> {
     problems.into_iter().flatten().map(|one| one.code).collect()
 }
 
-/// A host that takes whatever can be read.
+/// A request without limits.
 fn wide() -> PlanRequest {
     request().limits(PlanLimits {
         max_tasks: usize::MAX,
@@ -25,7 +25,7 @@ fn wide() -> PlanRequest {
     })
 }
 
-/// Tasks in a row; backwards, each before what it needs; or in one circle.
+/// A chain of tasks; in reverse order; or closed to a cycle.
 fn chain(tasks: usize, backwards: bool, circle: bool) -> String {
     let mut text = String::from("[");
     for place in 0..tasks {
@@ -97,8 +97,7 @@ fn long_texts_and_deep_nesting_are_refused() {
     }
 }
 
-/// Work that grows with the square of the text would not come to its end here: it would take minutes
-/// where a pass takes a moment.
+/// Quadratic work would take minutes here; a linear pass takes a moment.
 #[test]
 fn large_texts_of_every_shape_are_read_to_their_end() {
     let request = wide();
@@ -135,7 +134,7 @@ fn many_wrong_names_are_compared_with_a_large_catalogue_only_until_the_report_is
         );
         read_plan(&text, &request).outcome.unwrap_err()
     };
-    // A full report ends the look-up of names, so more wrong names add no problem and no work.
+    // A full report ends the search for similar names, so more wrong names add no problem and no work.
     let full = problems(300);
     assert_eq!(full.len(), 200);
     assert!(full.iter().all(|one| one.code == code::UNKNOWN_TOOL));

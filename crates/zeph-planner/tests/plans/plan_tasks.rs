@@ -1,4 +1,4 @@
-//! Planning inside of a run: what the executors put out, keep and propose.
+//! Planning in a run: outputs, notes and proposals of the executors.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ fn context(name: &str, journal: &Arc<JournalDouble>, stop: &Stop) -> TaskContext
     .build()
 }
 
-/// Does the action `plan` once.
+/// Executes the action `plan` once.
 async fn plan(
     script: &ScriptedProvider,
     journal: &Arc<JournalDouble>,
@@ -240,7 +240,7 @@ fn compile(file: &str) -> Result<GraphSpec, Diagnostics> {
     })
 }
 
-/// Does the action `adopt` with that answer.
+/// Executes the action `adopt` with that answer.
 async fn adopt(
     answer: Option<Value>,
     round: u32,

@@ -1,4 +1,4 @@
-//! The repair loop: what the planner does after each kind of answer and failure.
+//! The repair loop: the planner's reaction to each kind of answer and failure.
 
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ async fn what_is_wrong_is_told_and_asked_again() {
         again.contains("/tasks/0/needs/0: unknown task \"ghost\" [unknown_need]"),
         "{again}"
     );
-    // Its own text comes back clean and wrapped, as that of any stranger.
+    // The model sees its own text sanitized and delimited, like any untrusted text.
     assert!(
         again.contains("ghost") && !again.contains("<|im_start|>"),
         "{again}"
@@ -178,7 +178,7 @@ async fn an_answer_that_is_cut_says_so_first() {
     let long = "x".repeat(40_000);
     let script = script().then(Reply::text(long)).then(Reply::text(GOOD));
     let plan = plan(&planner(&script).max_output_tokens(50)).await;
-    // The second answer is cut as well, for the limit is short; planning ends with the third call.
+    // The second answer is cut too, because of the small limit; planning ends with the third call.
     assert_eq!(plan.unwrap_err().failure, PlanFailure::Unavailable);
     let again = script.requests()[1].messages[1].text().to_owned();
     let wrong = again.split("Problems:\n").nth(1).unwrap_or_default();
@@ -397,7 +397,7 @@ fn estimates_follow_their_formula() {
     let plan = zeph_planner::plan::read_plan(&document.to_string(), &request)
         .outcome
         .unwrap();
-    // "You count." + "Count them." are 21 bytes, so 6 tokens; 100 frame them; the command hands on 250.
+    // "You count." + "Count them." are 21 bytes, so 6 tokens; 100 are framing; the command outputs 250.
     let count = 2 * (6 + 100 + 250) + 40;
     // "You write." + "Write." are 16 bytes.
     let write = (4 + 100 + 40) + 500;

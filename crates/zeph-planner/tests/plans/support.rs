@@ -1,4 +1,4 @@
-//! The host that the plans of these tests are for.
+//! The request and the host of these tests.
 
 use std::path::PathBuf;
 
@@ -67,7 +67,7 @@ pub(crate) fn limits() -> PlanLimits {
     }
 }
 
-/// A file of this folder's neighbours.
+/// The path of a file below `tests`.
 pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
@@ -97,7 +97,7 @@ pub(crate) fn cases(file: &str) -> Vec<Case> {
     cases.collect()
 }
 
-/// A document, the codes of its problems in order, and, if they are the point, those of its repairs.
+/// A document with the codes of its problems, in order, and those of its repairs if they are tested.
 pub(crate) struct Case {
     pub(crate) title: String,
     pub(crate) problems: String,

@@ -9,7 +9,7 @@ mod token;
 
 use crate::content::ChangeKind;
 
-/// A stretch of bytes to replace, and the kind of change.
+/// A range of bytes to replace, and the kind of change.
 #[derive(Debug)]
 pub(crate) struct Edit {
     start: usize,

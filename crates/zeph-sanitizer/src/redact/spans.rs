@@ -1,6 +1,6 @@
-//! Stretches of a text to replace.
+//! Spans: ranges of a text to replace.
 
-/// A stretch of bytes of the secret with that index.
+/// A range of bytes with the secret of that index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
     pub(crate) start: usize,
@@ -8,7 +8,7 @@ pub(crate) struct Span {
     pub(crate) secret: usize,
 }
 
-/// The stretches in order; overlapping ones are joined under the secret that starts first.
+/// The spans in order; overlapping ones are joined under the secret that starts first.
 pub(crate) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable_by_key(|span| (span.start, usize::MAX - span.end, span.secret));
     let mut out: Vec<Span> = Vec::with_capacity(spans.len());

@@ -118,7 +118,7 @@ fn hits(text: &str) -> Vec<Hit> {
     hits
 }
 
-/// Whether some stretch of the text has a hit of each class of a rule.
+/// Whether some range of the text has a hit of each class of a rule.
 fn matches(rule: &Rule, hits: &[Hit]) -> bool {
     let mut last: Vec<Option<usize>> = vec![None; rule.needs.len()];
     for hit in hits {

@@ -9,7 +9,7 @@ pub(crate) const HALVES: [&str; 2] = ["training", "held-out"];
 
 /// A text of the corpus.
 pub(crate) struct Sample {
-    /// The way in which it attacks, or how hard it is to tell from an attack.
+    /// The class of the attack, or the difficulty of the benign text.
     pub(crate) class: String,
     /// The text, with escapes expanded.
     pub(crate) text: String,
@@ -28,12 +28,12 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Of what is suspected, the part that is an attack.
+    /// The fraction of suspected texts that are attacks.
     pub(crate) fn precision(&self) -> f64 {
         ratio(self.found, self.wrong.len())
     }
 
-    /// Of the attacks, the part that is suspected.
+    /// The fraction of attacks that are suspected.
     pub(crate) fn recall(&self) -> f64 {
         ratio(self.found, self.missed.len())
     }
@@ -128,7 +128,7 @@ fn expanded(text: &str) -> String {
     out + rest
 }
 
-/// What an escape stands for, and its length; anything else stands for itself.
+/// The text for an escape, and the escape's length; unknown escapes stay unchanged.
 fn escape(rest: &str) -> (String, usize) {
     let simple = [
         ("\\n", "\n"),

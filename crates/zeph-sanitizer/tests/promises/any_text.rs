@@ -128,7 +128,7 @@ fn what_was_done_survives_a_journal() {
     );
 }
 
-/// The encodings, written apart from those of the crate.
+/// The encodings, implemented independently of the crate.
 mod encode {
     /// The value with its neighbours in every encoding; `mask` chooses which characters are escaped.
     pub(super) fn all(before: &[u8], value: &str, after: &[u8], mask: u64) -> Vec<String> {
@@ -184,7 +184,7 @@ mod encode {
         ]
     }
 
-    /// Characters that no encoder leaves as they are.
+    /// Characters that every encoder escapes.
     fn must(c: char) -> bool {
         matches!(c, '"' | '%' | '\\' | '&' | '\n' | ' ')
     }

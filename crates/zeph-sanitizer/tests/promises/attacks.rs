@@ -14,7 +14,7 @@ fn given(source: &str, text: &str) -> Sanitized {
     sanitizer().sanitize(&content)
 }
 
-/// Checks the promises, also under a cut, and returns the clean text.
+/// Checks the guarantees, also with a limit, and returns the clean text.
 fn clean(text: &str) -> Result<String, TestCaseError> {
     for max_bytes in [usize::MAX, 64] {
         check(text, max_bytes).map_err(TestCaseError::fail)?;
@@ -127,7 +127,7 @@ proptest! {
 
     #[test]
     fn csv_formulas(formula in "[=+@-](HYPERLINK|WEBSERVICE|IMAGE|cmd\\|)[(!' ]\"?https?://[a-z]{1,5}[\"),A-Z0-9]{0,6}") {
-        // A prompt calculates nothing, so a formula is text like any other.
+        // Formulas have no effect in a prompt, so they are ordinary text.
         prop_assert_eq!(clean(&formula)?, formula);
     }
 
@@ -175,7 +175,7 @@ proptest! {
     }
 }
 
-/// Pieces that would make a careless scanner look at the same bytes again and again.
+/// Pieces that would make a naive scanner read the same bytes many times.
 const BOMBS: [&str; 28] = [
     "<",
     "<a ",

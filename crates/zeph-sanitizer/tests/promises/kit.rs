@@ -28,7 +28,7 @@ pub(crate) fn sanitizer() -> StandardSanitizer {
     StandardSanitizer::new(Seed::new([42; 32])).redactor(redactor())
 }
 
-/// Checks every deterministic promise on one text; the error says which one is broken.
+/// Checks every deterministic guarantee on one text; the error names the violated one.
 pub(crate) fn check(text: &str, max_bytes: usize) -> Result<(), String> {
     let sanitizer = sanitizer();
     let content = Content {
@@ -112,7 +112,8 @@ fn parts(given: &Sanitized) -> Result<(&str, &str), String> {
     Ok((source, body))
 }
 
-/// Whether no control is left but line feed and tab, and nothing invisible but what joins or selects.
+/// Whether the text has no controls except line feed and tab, and invisible characters only where they join
+/// or select another character.
 fn absent(text: &str) -> bool {
     let mut before = ' ';
     text.chars().all(|c| {
@@ -128,7 +129,7 @@ fn is_bidi(c: char) -> bool {
     matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Pieces of every kind of trick, to be strung together.
+/// Pieces of every kind of attack, which a strategy concatenates.
 const PIECES: &[&str] = &[
     "\x1b[31m",
     "\x1b]8;;http://x\x07",
@@ -252,7 +253,7 @@ const PIECES: &[&str] = &[
     "é",
 ];
 
-/// Text in which tricks meet each other, beside any text at all.
+/// Texts of concatenated pieces, and arbitrary texts.
 pub(crate) fn tricky() -> impl Strategy<Value = String> {
     let pieces = prop::collection::vec(prop::sample::select(PIECES), 0..14);
     let strung = pieces.prop_map(|pieces| pieces.concat());

@@ -127,7 +127,7 @@ impl Drop for CargoHome {
     }
 }
 
-/// Where cargo keeps its settings and tools on this machine.
+/// The folder of cargo's settings and tools on this machine.
 fn user_home() -> Option<PathBuf> {
     let set = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     set.or_else(|| Some(std::env::home_dir()?.join(".cargo")))

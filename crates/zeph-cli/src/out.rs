@@ -53,7 +53,7 @@ pub(crate) fn note_line(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// Where the lines of a run are printed, and their label.
+/// The stream for the lines of a run, and their label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Channel {
     /// Stdout is reserved for the answer.

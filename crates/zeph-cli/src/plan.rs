@@ -23,7 +23,7 @@ pub(crate) fn load(
     from_source(cx, &source?, params)
 }
 
-/// The same for a text in memory.
+/// As [`load`], for a text in memory.
 pub(crate) fn from_source(
     cx: &AppContext,
     source: &PlanSource,

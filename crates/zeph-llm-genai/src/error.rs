@@ -1,6 +1,6 @@
 //! Errors of the builder.
 
-/// Why a provider cannot be built. The text never contains a key.
+/// The error of building a provider. The text never contains a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
     /// The name has no service.

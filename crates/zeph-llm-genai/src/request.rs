@@ -29,7 +29,7 @@ pub(crate) struct Target<'a> {
     pub(crate) seed: &'static str,
 }
 
-/// Why a request cannot be sent.
+/// The error of a request that cannot be sent.
 pub(crate) type Rejection = (ErrorKind, &'static str);
 
 /// A request that is ready to be sent.

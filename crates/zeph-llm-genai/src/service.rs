@@ -21,7 +21,7 @@ pub struct Service {
     pub base_url: &'static str,
     /// The environment variable that usually holds its key; `None` if it requires no key.
     pub key_variable: Option<&'static str>,
-    /// How it makes an answer follow a schema.
+    /// Its support for schemas of answers.
     pub schema: SchemaSupport,
     /// Whether a schema is sent with OpenAI's flag `strict`.
     pub strict: bool,

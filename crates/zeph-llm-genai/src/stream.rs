@@ -25,9 +25,9 @@ use crate::wire::Wire;
 pub(crate) struct Call {
     pub(crate) wire: Wire,
     pub(crate) errors: Arc<ErrorContext>,
-    /// From the first byte to the last.
+    /// The time limit from the first byte to the last.
     pub(crate) limit: Duration,
-    /// Between two bytes.
+    /// The longest time between two bytes.
     pub(crate) idle: Duration,
 }
 

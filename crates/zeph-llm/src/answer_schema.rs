@@ -29,13 +29,13 @@ pub struct SchemaAnswer {
     pub value: Value,
     /// The response that holds it.
     pub response: LlmResponse,
-    /// How the schema was enforced.
+    /// The enforcement of the schema.
     pub mode: SchemaMode,
-    /// What was skipped or repaired to read the value; empty if the text is the value.
+    /// The parts of the text that were skipped or repaired; empty if the text is the value.
     pub repairs: Vec<Tolerated>,
 }
 
-/// How a schema is enforced.
+/// The enforcement of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaMode {

@@ -7,7 +7,7 @@ use crate::Usage;
 /// The abilities of a provider with its default model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// How an answer is made to follow a schema.
+    /// The support for schemas of answers.
     pub schema: SchemaSupport,
     /// Whether the model can call tools.
     pub tools: bool,
@@ -39,16 +39,16 @@ impl Default for Capabilities {
     }
 }
 
-/// How a provider makes an answer follow a schema. [`AnswerSchema`](crate::AnswerSchema) validates it in
-/// every case.
+/// The support of a provider for schemas of answers. [`AnswerSchema`](crate::AnswerSchema) validates the
+/// answer in every case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaSupport {
     /// It enforces a schema that is in the strict form.
     Schema,
-    /// It promises JSON; the schema goes into the prompt.
+    /// It guarantees JSON; the schema is put into the prompt.
     Json,
-    /// It promises nothing; the schema goes into the prompt.
+    /// It guarantees nothing; the schema is put into the prompt.
     Prompt,
     /// It answers with text only.
     Never,

@@ -29,11 +29,11 @@ use scan::{Scan, moved};
 pub struct ReadJson {
     /// The value.
     pub value: Value,
-    /// What was skipped or repaired, in the order of the rules; empty if the text is the value.
+    /// The parts that were skipped or repaired, in the order of the rules; empty if the text is the value.
     pub tolerated: Vec<Tolerated>,
 }
 
-/// Something that was skipped or repaired.
+/// A part of a text that was skipped or repaired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Tolerated {
@@ -60,7 +60,7 @@ pub enum Tolerated {
     },
     /// Further values.
     Others {
-        /// How many.
+        /// The number of further values.
         count: usize,
     },
     /// A comma before a closing bracket.
@@ -80,7 +80,7 @@ pub enum Tolerated {
     },
 }
 
-/// Why a text gives no value. Places are byte offsets in the text.
+/// The error of a text without a value. Places are byte offsets in the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// Only white space.
@@ -92,7 +92,7 @@ pub enum JsonError {
     /// The text ends inside a value: most likely the answer reached its token limit.
     #[error("the JSON that starts at byte {at} is cut off at the end of the text")]
     CutOff {
-        /// Where the value starts.
+        /// The start of the value.
         at: usize,
     },
     /// An object has a key twice.
@@ -114,7 +114,7 @@ pub enum JsonError {
     /// Brackets that are nested too deeply.
     #[error("brackets are nested too deeply at byte {at}")]
     TooDeep {
-        /// Where the limit of serde_json (127 levels) is exceeded.
+        /// The place where the limit of serde_json (127 levels) is exceeded.
         at: usize,
     },
     /// The text is too long.

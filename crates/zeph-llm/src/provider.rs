@@ -14,7 +14,7 @@ use crate::{Capabilities, ErrorKind, LlmError, LlmRequest, LlmResponse, ToolCall
 ///
 /// - One call is one request to the service: retries and budgets are wrappers around the provider. A
 ///   provider that makes several requests per call can exceed a budget, because one is reserved.
-/// - Dropping the future cancels the call as far as the service allows, and leaves nothing running here.
+/// - Dropping the future cancels the call as far as the service allows, and nothing of it still runs here.
 /// - An answer that the service cut off at its limit is a response with the reason
 ///   [`MaxTokens`](crate::StopReason::MaxTokens); one that was interrupted in transport is an error of kind
 ///   [`Cut`](ErrorKind::Cut). A refusal is a response.

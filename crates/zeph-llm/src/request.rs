@@ -18,7 +18,7 @@ use crate::Message;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LlmRequest {
-    /// Why the request is made. It is not sent to a service. Default: [`Purpose::Other`].
+    /// The purpose of the request. It is not sent to a service. Default: [`Purpose::Other`].
     #[serde(default, skip_serializing_if = "Purpose::is_other")]
     pub purpose: Purpose,
     /// The model, in the provider's spelling. Default: the provider's own choice.
@@ -128,7 +128,7 @@ impl LlmRequest {
     }
 }
 
-/// Why a request is made: for metrics, recordings and scripted providers.
+/// The purpose of a request: for metrics, recordings and scripted providers.
 ///
 /// A provider gives the same answer whatever the purpose is, unless it is scripted. The words of
 /// [`as_str`](Self::as_str) are stable; JSON uses the same ones.

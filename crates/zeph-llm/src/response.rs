@@ -12,7 +12,7 @@ pub struct LlmResponse {
     /// The tool calls that the model asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
-    /// Why it stopped.
+    /// The reason to stop.
     pub stop: StopReason,
     /// The usage, as far as the service reports it.
     #[serde(default)]
@@ -88,7 +88,7 @@ impl From<&str> for LlmResponse {
     }
 }
 
-/// Why a model stopped.
+/// The reason of a model to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {

@@ -61,7 +61,7 @@ pub(crate) fn strict_form(schema: &Value) -> Option<Value> {
     (is_small && strict["type"] == "object").then_some(strict)
 }
 
-/// What is limited over a whole schema.
+/// The sizes that are limited over a whole schema.
 #[derive(Default)]
 struct Size {
     properties: usize,

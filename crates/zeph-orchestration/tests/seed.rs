@@ -4,7 +4,7 @@
 use zeph_orchestration::journal::EventKind;
 use zeph_orchestration::{DagScheduler, Outcome, RunEnd, Task, TaskGraph, TaskState, Trigger};
 
-/// The program as it was given. It runs as the first example of the crate's documentation.
+/// The unchanged program. It runs as the first example of the crate's documentation.
 const PROGRAM: &str = r#"#![allow(unused)]
 fn main() {
 use zeph_orchestration::{TaskGraph, DagScheduler, Task};

@@ -47,7 +47,7 @@ pub(crate) struct SectionText {
     pub(crate) cut: bool,
     /// The changes by the sanitizer.
     pub(crate) changes: Vec<Change>,
-    /// How much it looks like an injection, from 0 to 1; advice only.
+    /// The score of the sanitizer, from 0 to 1; advice only.
     pub(crate) score: f64,
 }
 
@@ -60,7 +60,7 @@ const SIZE_TRIES: usize = 16;
 /// How often the share of all sections is reduced until the whole prompt fits.
 const FIT_TRIES: u32 = 4;
 
-/// How the sections of a prompt are sanitized, counted and limited.
+/// The sanitizer, the counter and the limit for the sections of a prompt.
 pub(crate) struct PromptBudget<'a> {
     pub(crate) sanitizer: &'a dyn ContentSanitizer,
     /// Counts the tokens of a text.
@@ -83,7 +83,7 @@ pub(crate) struct Fitted {
     pub(crate) sections: Vec<SectionText>,
 }
 
-/// Why a prompt cannot be made.
+/// The error of a prompt that cannot be made.
 #[derive(Debug)]
 pub(crate) enum FitError<E> {
     /// The prompt exceeds the budget even without the sections; with its tokens.
@@ -225,7 +225,7 @@ impl PromptBudget<'_> {
         }
     }
 
-    /// How many bytes of the measured text, without its middle, have at most `share` tokens.
+    /// The number of bytes of the measured text, without its middle, that have at most `share` tokens.
     fn size(&self, measured: &Measured<'_>, share: u64) -> usize {
         let Measured { whole, tokens, .. } = measured;
         let mut size = scaled(whole.text.len(), share, *tokens);

@@ -39,7 +39,7 @@ pub struct Sanitized {
     pub text: String,
     /// The changes, each kind once, in the order of [`ChangeKind`].
     pub changes: Vec<Change>,
-    /// How much the content looks like an injection. Advisory: nothing is blocked.
+    /// The resemblance to an injection. Advisory: nothing is blocked.
     pub score: Score,
 }
 
@@ -48,7 +48,7 @@ pub struct Sanitized {
 pub struct Change {
     /// The kind.
     pub kind: ChangeKind,
-    /// How often; for [`ChangeKind::Cut`] and [`ChangeKind::Withheld`] the number of bytes.
+    /// The number of changes; for [`ChangeKind::Cut`] and [`ChangeKind::Withheld`] the number of bytes.
     pub count: u64,
 }
 

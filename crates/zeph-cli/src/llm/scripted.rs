@@ -1,4 +1,4 @@
-//! The scripted model: made-up replies for every purpose, to see the whole flow without a service.
+//! The scripted model: fixed replies for every purpose, to see the whole flow without a service.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use zeph_llm::{
     Capabilities, LlmProvider, LlmRequest, LlmResponse, Prices, Purpose, Reply, ScriptedProvider,
 };
 
-/// How long a reply takes, so that there is something to see.
+/// The delay of a reply, so that the progress is visible.
 const PACE: Duration = Duration::from_millis(300);
 /// The bytes of the goal that replies repeat.
 const GOAL_BYTES: usize = 120;

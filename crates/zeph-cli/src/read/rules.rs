@@ -10,7 +10,7 @@ use zeph_runtime::Accepts;
 
 use super::page::count;
 
-/// What a task does, in one line.
+/// The work of a task, in one line.
 pub(crate) fn work(task: &Task) -> String {
     match task.work() {
         Work::Milestone => "nothing: it completes as soon as it is ready".into(),

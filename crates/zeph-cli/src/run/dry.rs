@@ -39,7 +39,7 @@ pub(super) fn show(cx: &AppContext, loaded: &LoadedPlan, parallel: NonZeroU32) {
     ));
 }
 
-/// What a task would do, in a few words.
+/// The work of a task, in a few words.
 fn what(task: &Task) -> String {
     let text = match task.work() {
         Work::Milestone => "a milestone, completes when it is ready".to_owned(),

@@ -219,7 +219,7 @@ fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<Strin
     }
 }
 
-/// How an attempt was cut off.
+/// The reason why an attempt was cut off.
 fn cut(how: CutHow, name: &str) -> String {
     match how {
         CutHow::Stopped => name.to_owned(),

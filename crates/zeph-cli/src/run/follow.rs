@@ -17,16 +17,16 @@ use crate::run::prompt::{Outcome, Prompt};
 use crate::run::signals::Signals;
 use crate::run::view::View;
 
-/// How a run is followed.
+/// The options of following a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FollowOptions {
     /// The run is in a database, so other processes can reach it and it can be resumed.
     pub(crate) is_kept: bool,
     /// Questions are asked at this terminal.
     pub(crate) is_interactive: bool,
-    /// How long running tasks have when the run is suspended.
+    /// The grace of running tasks when the run is suspended.
     pub(crate) grace: Duration,
-    /// Where lines are printed.
+    /// The channel of the lines.
     pub(crate) channel: Channel,
     /// Called after each completed task, with their number so far.
     pub(crate) on_completed: Option<fn(u32)>,
@@ -159,7 +159,7 @@ impl Session {
         }
     }
 
-    /// Postpones a question that cannot be put to the person, and says why.
+    /// Postpones a question that cannot be shown to the person, and prints the reason.
     fn not_asked(&mut self, question: u32, why: &str) {
         let why = escape_terminal(why);
         let text = format!("q{question} stays open: it cannot be asked here: {why}");
@@ -223,7 +223,7 @@ impl Session {
         }
     }
 
-    /// Handles what the person did at the prompt. Returns whether the process is to end at once.
+    /// Handles the outcome of the prompt. Returns whether the process must end at once.
     async fn prompted(&mut self, outcome: Outcome) -> bool {
         let Some(prompt) = self.prompt.take() else {
             return false;
@@ -249,7 +249,7 @@ impl Session {
     }
 }
 
-/// What the person did at the prompt; pending for ever without a prompt.
+/// The outcome of the prompt; pending for ever without a prompt.
 async fn prompted(prompt: &mut Option<Prompt>) -> Outcome {
     match prompt {
         Some(prompt) => prompt.outcome().await,

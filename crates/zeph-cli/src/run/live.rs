@@ -67,7 +67,7 @@ impl Live {
         };
         match &mut self.held {
             Some(held) => held.push(text),
-            // If stderr is closed there is nowhere to report it.
+            // If stderr is closed, the error cannot be reported.
             None => drop(self.bars.println(text)),
         }
     }

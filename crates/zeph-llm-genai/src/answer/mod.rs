@@ -20,7 +20,7 @@ pub(crate) const ANSWER_BYTES: usize = 16 << 20;
 /// The most tool calls in one answer.
 const CALLS: usize = 1_024;
 
-/// Why a body or an event is no answer.
+/// The error of a body or an event that is no answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum AnswerFault {
     /// The service reports an error.

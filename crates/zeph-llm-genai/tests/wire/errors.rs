@@ -14,7 +14,7 @@ use crate::support::{
     ANTHROPIC, GEMINI, KEY, OLLAMA, OPENAI, answering, arrived, provider, refused,
 };
 
-/// What services send, word for word where their documents or their code show it.
+/// The errors of services, verbatim where their documents or their code show them.
 const REFUSALS: &[(&str, u16, &str, ErrorKind)] = &[
     (
         OPENAI,

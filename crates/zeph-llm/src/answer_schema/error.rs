@@ -18,7 +18,7 @@ pub struct SchemaError {
     pub message: String,
 }
 
-/// Why a response gives no value that follows its schema. The call was paid for.
+/// The error of a response without a value that follows its schema. The call was paid for.
 ///
 /// Texts and values are the model's output: untrusted.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ pub enum AnswerError {
 }
 
 impl AnswerError {
-    /// What the call cost, as far as the service reported it.
+    /// The usage of the call, as far as the service reported it.
     #[must_use]
     pub const fn usage(&self) -> Usage {
         match self {

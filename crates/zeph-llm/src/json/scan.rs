@@ -9,7 +9,7 @@ use super::{JsonError, ReadJson, Tolerated};
 /// The JSON in a text.
 pub(super) struct Scan {
     values: Vec<Found>,
-    /// Where broken JSON starts, and why it is broken.
+    /// The start of broken JSON, and its error.
     broken: Vec<(usize, JsonError)>,
 }
 

@@ -1,4 +1,4 @@
-//! Clock: wall-clock time that never goes back.
+//! Clock: wall-clock time that never decreases.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

@@ -57,7 +57,7 @@ impl<Kind> std::fmt::Debug for Flow<Kind> {
 }
 
 impl Flow<InMemory> {
-    /// A flow whose values live in this process only.
+    /// A flow with its values in the memory of this process.
     #[must_use]
     pub fn new() -> Self {
         Self::on(Arc::new(MemoryStore::new()))
@@ -170,7 +170,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             shared: Arc::clone(&self.shared),
             kinds: PhantomData,
         };
-        // The graph has refused a name that is taken.
+        // A duplicate name was rejected by the graph.
         let _ = self.registry.bind(&*name, Arc::new(body));
         let read: ReadValue = Arc::new(|values, name, value| match Kind::read(value) {
             Some(read) => {

@@ -16,7 +16,7 @@ use super::inputs::{Handle, find};
 /// The number of results that one call of the store reads; that many are in memory twice.
 const CHUNK: usize = 256;
 
-/// Why a flow cannot run, or a value cannot be read.
+/// The error of a flow that cannot run, or of a value that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlowError {

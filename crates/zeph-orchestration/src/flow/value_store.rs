@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use zeph_executor::{TaskError, TaskOutput};
 use zeph_graph::Attempt;
 
-/// A flow whose values live in this process only. Any `Send + Sync` type will do.
+/// A flow with its values in the memory of this process. Any `Send + Sync` type will do.
 #[derive(Clone, Copy, Debug)]
 pub struct InMemory;
 

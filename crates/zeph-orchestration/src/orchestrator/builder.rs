@@ -109,13 +109,13 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Where runs are stored. Default: in memory, for as long as the orchestrator lives.
+    /// The store of runs. Default: in memory, for as long as the orchestrator lives.
     pub fn store(mut self, store: Arc<dyn RawGraphStore>) -> Self {
         self.0.store = store;
         self
     }
 
-    /// Where processes that share the store find each other. Default: the store is not shared.
+    /// The owner locks of the processes that share the store. Default: the store is not shared.
     pub fn owners(mut self, owners: Owners) -> Self {
         self.0.owners = Some(owners);
         self

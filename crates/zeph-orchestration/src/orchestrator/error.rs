@@ -14,7 +14,7 @@ use zeph_runtime::RuntimeError;
 #[cfg(feature = "planfile")]
 use zeph_sanitizer::SecretError;
 
-/// Why an orchestrator cannot be built, or a run has no report.
+/// The error of building an orchestrator, or of running, reading or answering a run.
 #[derive(Debug, thiserror::Error)]
 pub enum OrchestratorError {
     /// An executor of the host has the name of a built-in action.
@@ -38,7 +38,7 @@ pub enum OrchestratorError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The journal could not be written. What was saved is kept, and the run can be resumed.
+    /// The journal could not be written. Saved records remain, and the run can be resumed.
     #[error(
         "run {run}: the journal cannot be written ({reason}); repair the store, then resume the run"
     )]
@@ -96,7 +96,7 @@ pub enum OrchestratorError {
         run: RunId,
         /// The error of `plan` or `adopt`, with a code such as `plan_defective` or `too_many_rounds`.
         error: Box<TaskErrorRecord>,
-        /// What the run has cost.
+        /// The cost of the run.
         spent: Spent,
     },
 }

@@ -63,8 +63,8 @@ pub struct Follower {
 /// The next update for a display.
 #[derive(Debug)]
 pub enum Update {
-    /// Something happened. Every saved record comes once, in order, also those that a slow display
-    /// missed (these without error texts).
+    /// An event. Every saved record comes once, in order, also those that a slow display missed (these
+    /// without error texts).
     Event(Box<RunEvent>),
     /// A question for a person, to be passed to [`Follower::answer`] or [`Follower::postpone`]. No other
     /// question comes before that.
@@ -95,7 +95,7 @@ pub enum Stop {
     },
     /// The second: running attempts are stopped now.
     EndingGrace,
-    /// Any further one: the display ends its process. Everything saved is kept.
+    /// Any further one: the display ends its process. Saved records remain.
     Kill,
 }
 

@@ -114,7 +114,7 @@ impl OrchestratorBuilder {
     }
 
     /// Makes the planner of each run, from the provider and the run's sanitizer. Default: an
-    /// [`LlmPlanner`] that puts the schema into the prompt where a service does not take it.
+    /// [`LlmPlanner`], which puts the schema into the prompt if a service does not accept it.
     ///
     /// A planner that asks another provider than the given one cannot be replayed.
     pub fn planner(
@@ -161,7 +161,7 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// How calls of a model are repeated. Its seed is the run's. Default: as the settings say.
+    /// The retry policy of model calls. Its seed is the run's. Default: as in the settings.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.0.models.retry = Some(policy);
         self

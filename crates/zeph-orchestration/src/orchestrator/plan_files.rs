@@ -58,7 +58,7 @@ pub struct LoadedPlan {
     pub graph: TaskGraph,
 }
 
-/// Why a plan file cannot be loaded.
+/// The error of loading a plan file.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
     /// The file cannot be read.

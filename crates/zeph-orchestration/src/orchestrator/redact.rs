@@ -16,7 +16,7 @@ impl Redact for RedactSecrets {
 
 /// A redactor of these secrets, each a name and a value, without those that are too short.
 ///
-/// A name that cannot stand in a marker is replaced by `secret`. If a value occurs in a name, all names
+/// A name that a marker cannot contain is replaced by `secret`. If a value occurs in a name, all names
 /// are replaced by numbers.
 pub(super) fn redactor<'a>(
     secrets: impl Iterator<Item = (&'a str, &'a str)>,

@@ -20,7 +20,7 @@ pub(super) enum OutputFormat {
     Schema(AnswerSchema),
 }
 
-/// Why an answer gives no result.
+/// The error of an answer without a result.
 pub(super) enum ReadError {
     /// The model may correct these problems.
     WrongFormat(Vec<String>),

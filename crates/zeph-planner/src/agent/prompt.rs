@@ -20,19 +20,19 @@ pub(super) struct Opening {
     pub(super) shown: Vec<ParentShown>,
 }
 
-/// What a prompt shows of a parent.
+/// A parent as the prompt shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ParentShown {
     /// The parent's name.
     pub parent: String,
-    /// How it ended.
+    /// Its end.
     pub state: ParentState,
     /// Whether a part of its output is missing.
     pub cut: bool,
     /// The changes by the sanitizer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// How much it looks like an injection, from 0 to 1; advice only, nothing is blocked.
+    /// The score of the sanitizer, from 0 to 1; advice only, nothing is blocked.
     pub score: f64,
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct RegisteredTool {
     schema: Arc<AnswerSchema>,
 }
 
-/// Why a tool cannot be added.
+/// The error of adding a tool.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ToolError {
     /// Services do not accept the name.
@@ -61,7 +61,7 @@ pub enum ToolError {
     BadSchema {
         /// The name.
         name: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// The host has as many tools as services accept.

@@ -20,7 +20,7 @@ pub struct RouteNote {
     pub provider: Option<String>,
     /// The router's decision with its reasons; `None` if there are no agents to choose from.
     pub route: Option<Route>,
-    /// What the prompt shows of the task's parents.
+    /// The task's parents as the prompt shows them.
     pub parents: Vec<ParentShown>,
 }
 

@@ -67,7 +67,7 @@ pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
                     }
                 }
                 if known.is_empty() {
-                    // The white space before the citation goes, too.
+                    // The white space before the citation is removed, too.
                     let end = out.text.trim_end_matches(' ').len();
                     out.text.truncate(end);
                 } else {

@@ -61,7 +61,7 @@ pub struct MissingResult {
     pub task: String,
     /// Its end.
     pub state: String,
-    /// Why there is no result.
+    /// The reason for the missing result.
     pub why: String,
 }
 
@@ -167,7 +167,7 @@ fn used<'a>(tasks: &'a [AnswerTask], input: &TaskInput) -> HashSet<&'a str> {
     used
 }
 
-/// Why a task has no result.
+/// The reason for the missing result of a task.
 fn reason(task: &AnswerTask, input: &TaskInput) -> String {
     let Some(parent) = input.parents.get(&task.name) else {
         return "its end is unknown here".to_owned();

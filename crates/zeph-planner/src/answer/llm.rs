@@ -17,7 +17,7 @@ use crate::LlmContext;
 use crate::call::{AttemptSpend, within_window};
 use crate::prompts::PromptName;
 
-/// How much an answer may use.
+/// The limits of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnswerLimits {
     /// The most tokens of one request. Default 16,384; the model's context window reduces it.

@@ -15,7 +15,7 @@ use super::{AttemptSpend, LlmContextLimits, Metered, ModelClient};
 use crate::agent::Tools;
 use crate::prompts::{PromptName, Prompts};
 
-/// What planner, agents and aggregator work with: models, agents, tools, prompts, sanitizer, limits.
+/// The parts that planner, agents and aggregator share: models, agents, tools, prompts, sanitizer, limits.
 ///
 /// A [builder](LlmContext::builder) makes it from a provider; everything else has a safe default. One
 /// context serves any number of runs.
@@ -63,7 +63,7 @@ pub struct LlmContext {
 pub(super) struct Model {
     pub(super) provider: Arc<dyn LlmProvider>,
     pub(super) counter: Arc<dyn TokenCounter>,
-    /// Where all attempts wait after the service asked for a pause.
+    /// The gate at which all attempts wait after the service asked for a pause.
     pub(super) gate: Gate,
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn within_window(can: Capabilities, input: u32, output: u32) -> (u64,
     (input.min(window.saturating_sub(output)).into(), output)
 }
 
-/// What a call reserves in the budget before it is made.
+/// The reservation of a call in the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CostReservation {
     /// The most tokens of the request: its size in bytes.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How much one attempt of any agent may use.
+/// The limits of one attempt of any agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LlmContextLimits {
     /// The most tokens of all calls of an attempt, in and out. Default 200,000.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use zeph_executor::Spend;
 
-/// What the calls of an attempt have cost so far, shared by its clients.
+/// The cost of an attempt's calls so far, shared by its clients.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptSpend {
     calls: AtomicU32,

@@ -34,17 +34,17 @@ pub struct PlannedTask {
     pub name: String,
     /// Names of earlier tasks, each once.
     pub needs: Vec<String>,
-    /// What it does.
+    /// Its work.
     pub work: PlannedWork,
-    /// When it starts.
+    /// The condition under which it starts.
     pub trigger: Trigger,
-    /// What its failure means.
+    /// The effect of its failure.
     pub on_failure: OnFailure,
     /// The length of the answer that the model expects, in tokens.
     pub expected_tokens: Option<u32>,
 }
 
-/// What a planned task does.
+/// The work of a planned task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlannedWork {
     /// An agent works on a prompt.
@@ -122,7 +122,7 @@ impl TaskKind {
         }
     }
 
-    /// The kind that a word stands for.
+    /// The kind with that word.
     pub(super) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
@@ -160,7 +160,7 @@ pub(super) fn word_of<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &
 /// - out: `expected_tokens`, else 500, at most the agent's `max_output_tokens`;
 /// - tokens: in plus out, plus in once more if the agent may use tools and has a second turn.
 ///
-/// A command puts out 250 tokens, a question 25; both cost nothing. A routed task counts as the most
+/// A command outputs 250 tokens, a question 25; both cost nothing. A routed task counts as the most
 /// expensive agent. Money follows from the prices of the agents' models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Estimate {

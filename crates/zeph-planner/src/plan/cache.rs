@@ -15,7 +15,7 @@ use super::{PlanEvent, PlanRequest, PlanStream, Planner, read_plan};
 pub use folder::FolderCache;
 pub use key::PlanKey;
 
-/// Why the cache failed. Planning goes on without it.
+/// The error of the cache. Planning continues without it.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// An entry is damaged.
@@ -23,7 +23,7 @@ pub enum CacheError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// A file or folder cannot be read or written.

@@ -1,4 +1,4 @@
-//! The errors of planning: why there is no plan, with everything that was tried.
+//! The errors of planning, with everything that was tried.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use zeph_llm::{LlmError, Usage};
 
 use super::finding::stored;
 
-/// Why there is no plan.
+/// The kinds of failures of planning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanFailure {
@@ -18,7 +18,7 @@ pub enum PlanFailure {
     Refused,
     /// The last answer was cut off.
     Truncated,
-    /// No answer came in time.
+    /// There was no answer in time.
     TimedOut,
     /// The service does not accept the schema of plans.
     SchemaRejected,
@@ -112,7 +112,7 @@ fn as_findings<S: Serializer>(all: &Diagnostics, to: S) -> Result<S::Ok, S::Erro
 pub struct PlanError {
     /// The reason of the last try.
     pub failure: PlanFailure,
-    /// What happened, in a sentence; printable.
+    /// The message: one sentence; printable.
     pub message: String,
     /// Every try, in order; empty if no model was called.
     pub tries: Vec<PlanTry>,

@@ -157,9 +157,9 @@ pub struct PlanFinding {
     pub kind: FindingKind,
     /// The place: a JSON pointer into the model's answer, or the name of a task; may be empty.
     pub path: String,
-    /// What was found; printable.
+    /// The message; printable.
     pub message: String,
-    /// What to do about it; printable.
+    /// The advice; printable.
     pub help: Option<String>,
 }
 

@@ -40,7 +40,7 @@ impl Default for PlanLimits {
     }
 }
 
-/// What plans may use. An agent's own list of tools reduces it further; nothing extends it.
+/// The rights of plans. An agent's own list of tools reduces them further; nothing extends them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PlanRights {
     /// The tools. Default: none.

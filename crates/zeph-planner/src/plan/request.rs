@@ -16,7 +16,7 @@ pub type WrapProvider = Arc<dyn Fn(Arc<dyn LlmProvider>) -> Arc<dyn LlmProvider>
 pub struct PlanRequest {
     /// The goal, in a person's words. Trusted.
     pub goal: String,
-    /// What a person said about earlier plans for the goal, oldest first. Trusted.
+    /// A person's feedback on earlier plans for the goal, oldest first. Trusted.
     pub feedback: Vec<String>,
     /// The agents.
     pub catalog: Arc<AgentCatalog>,
@@ -24,7 +24,7 @@ pub struct PlanRequest {
     pub commands: Arc<Commands>,
     /// The largest plan that is accepted.
     pub limits: PlanLimits,
-    /// What a plan may use. Default: [`PlanRights::of`] the catalogue.
+    /// The rights of a plan. Default: [`PlanRights::of`] the catalogue.
     pub rights: PlanRights,
     /// The prices of models. Default: unknown.
     pub prices: PriceList,

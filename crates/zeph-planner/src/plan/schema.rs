@@ -1,4 +1,4 @@
-//! The JSON Schema of a plan, as a model is asked for it.
+//! The JSON Schema of the plans that a model is asked for.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Arbitrary texts: nothing panics, and every accepted plan keeps the guarantees.
+//! Arbitrary texts: nothing panics, and the guarantees hold for every accepted plan.
 //!
 //! `PROPTEST_CASES` sets the number of cases; `cargo xtask soak` runs many.
 

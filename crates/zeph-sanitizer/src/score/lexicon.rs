@@ -1,6 +1,6 @@
 //! The words that features are made of, by class, in some fifteen languages.
 
-/// What a word or phrase may be a sign of.
+/// The classes of words and phrases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     Override,

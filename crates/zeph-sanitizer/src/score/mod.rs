@@ -14,7 +14,7 @@ use lexicon::{Class, LEXICON, Term};
 /// The threshold of [`Score::is_suspicious`].
 pub const SUSPICIOUS: f64 = 0.4;
 
-/// How much a text looks like an attempt to give a model instructions. Advisory only.
+/// The resemblance of a text to an attempt to give a model instructions. Advisory only.
 ///
 /// The score depends on words alone: an attacker who knows the words can avoid them, and a text *about*
 /// injections may look like one. Use it for logs, or to order texts for review.

@@ -15,7 +15,7 @@ pub(crate) struct Sample {
     pub(crate) text: String,
 }
 
-/// How a threshold separates attacks from benign texts.
+/// The figures of the threshold: attacks and benign texts on each side.
 pub(crate) struct Figures {
     /// Attacks whose score reaches the threshold.
     pub(crate) found: usize,

@@ -19,7 +19,7 @@ pub(super) const MAX_TOOLS: usize = 128;
 pub(super) const MAX_TAGS: usize = 64;
 /// The longest name of a model.
 const MAX_MODEL_BYTES: usize = 256;
-/// How deep a schema may be nested. Code that walks a schema may rely on it.
+/// The deepest nesting of a schema. Code that walks a schema may rely on it.
 pub(super) const MAX_DEPTH: usize = 32;
 
 /// All problems of a definition, in the order of its fields, without their source.

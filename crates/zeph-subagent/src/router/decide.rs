@@ -7,7 +7,7 @@ use crate::{AgentCatalog, RouteRequest, SubAgentDef};
 use zeph_common::Boundary;
 use zeph_diagnostics::quote;
 
-/// Why an agent was chosen.
+/// The reason for a choice.
 pub(crate) enum Verdict {
     /// The plan names it.
     Named,

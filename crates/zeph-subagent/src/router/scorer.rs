@@ -42,7 +42,7 @@ impl Scorer for Lexical {
 
     fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>> {
         let agent_terms: Vec<Counts> = agents.iter().map(|agent| counts_of(agent)).collect();
-        // How many agents have a term, and how often the task has it.
+        // The number of agents with a term, and the count of the term in the task.
         let mut known: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
         for term in agent_terms.iter().flat_map(BTreeMap::keys) {
             known.entry(term).or_default().0 += 1;

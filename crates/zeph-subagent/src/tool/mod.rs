@@ -35,7 +35,7 @@ pub trait Tool: Send + Sync {
     /// The name: 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `_` and `-`. Always the same.
     fn name(&self) -> &str;
 
-    /// What it does, for the model. Always the same.
+    /// The description, for the model. Always the same.
     fn description(&self) -> &str;
 
     /// The JSON Schema of the arguments, an object. Always the same.

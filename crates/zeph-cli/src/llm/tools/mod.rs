@@ -97,7 +97,7 @@ async fn aside(
     Ok(text.into())
 }
 
-/// Tells the work to stop when it is dropped.
+/// Stops the work when it is dropped.
 struct Waiting(Arc<AtomicBool>);
 
 impl Drop for Waiting {

@@ -171,7 +171,7 @@ fn as_text<S: Serializer>(regex: &Regex, to: S) -> Result<S::Ok, S::Error> {
 pub struct BadTemplate {
     /// The template, or the pattern; printable.
     pub template: String,
-    /// What is wrong; printable.
+    /// The problem; printable.
     pub why: String,
 }
 

@@ -19,7 +19,7 @@ use super::{PlanCompiler, PlanOutput};
 pub struct AdoptParams {
     /// The goal of the run.
     pub goal: String,
-    /// What a person said about the plans of earlier rounds.
+    /// A person's feedback on the plans of earlier rounds.
     #[serde(default)]
     pub feedback: Vec<String>,
     /// The round, from 1.
@@ -53,7 +53,7 @@ pub enum Adopted {
     Unclear {
         /// The next round.
         round: u32,
-        /// What was wrong with the answer; printable.
+        /// The problem of the answer; printable.
         why: String,
     },
 }

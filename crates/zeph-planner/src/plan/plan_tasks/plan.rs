@@ -1,4 +1,4 @@
-//! The action `plan`: makes a plan of a goal and puts out its plan file.
+//! The action `plan`: makes a plan for a goal, and returns its plan file.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const MAX_PROBLEMS: usize = 20;
 pub struct PlanParams {
     /// The goal, in a person's words.
     pub goal: String,
-    /// What a person said about the plans of earlier rounds.
+    /// A person's feedback on the plans of earlier rounds.
     #[serde(default)]
     pub feedback: Vec<String>,
     /// The round, from 1.

@@ -132,7 +132,7 @@ async fn advance(cx: &TaskContext, stage: Stage) -> Stage {
     }
 }
 
-/// The moment after a delay; a delay beyond what the clock can hold is as long as ten years.
+/// The instant after a delay. A delay that overflows the clock becomes ten years.
 fn after(delay: Duration) -> Instant {
     const YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);
     Instant::now() + delay.min(YEARS)

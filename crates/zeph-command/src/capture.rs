@@ -48,7 +48,7 @@ impl Bounded {
         if self.total <= self.limit as u64 {
             self.bytes.extend_from_slice(bytes);
         } else {
-            // A part of the output is of no use, so its memory is freed.
+            // A truncated output is not used, so its memory is freed.
             self.bytes = Vec::new();
         }
     }

@@ -95,7 +95,7 @@ fn environment(
         .envs(&params.env);
 }
 
-/// The error of a command that cannot be spawned, with what to do about it.
+/// The error of a command that cannot be spawned, with advice.
 fn explain(program: &str, cwd: Option<&Path>, error: io::Error) -> TaskError {
     let directory_gone = cwd.filter(|dir| !dir.is_dir());
     let made = match (directory_gone, error.raw_os_error().map(Errno::from_raw)) {

@@ -11,16 +11,16 @@ const ESC: char = '\u{1B}';
 
 /// Escapes a text for one line of a terminal.
 ///
-/// - Escape sequences (CSI, OSC with hyperlinks and titles, DCS and the rest) are removed. One that
-///   never ends loses its introducer only, so that it cannot swallow the text behind it.
+/// - Escape sequences (CSI, OSC with hyperlinks and titles, DCS and the rest) are removed. Of an
+///   unterminated sequence only the introducer is removed, so that it cannot hide the text after it.
 /// - Line breaks, tabs and lone controls become visible: `\n`, `\r`, `\t`, `\x07`, `\u{2028}`.
 /// - Bidirectional controls, zero width characters, tags and variation selectors are removed.
 ///   A joiner stays between two emoji, joiner and non-joiner stay between two letters of a script
 ///   that joins (Arabic, Indic, …), and one emoji selector stays behind a character that has forms.
 ///   Flags of regions that are written with tags become the plain black flag.
 ///
-/// Doing it twice changes nothing more. Takes time and memory linear in the text, and copies only
-/// when there is something to change.
+/// Idempotent. Takes time and memory linear in the text, and copies only when there is something to
+/// change.
 ///
 /// # Examples
 /// ```
@@ -59,7 +59,7 @@ pub fn escape_terminal_block(text: &str) -> Cow<'_, str> {
 /// - A joiner stays behind any letter of a script that joins, also at the end of a word; a variation
 ///   selector stays behind a Han, Mongolian, Myanmar or mathematical character that has variants.
 ///
-/// Doing it twice changes nothing more. Linear in the text.
+/// Idempotent. Linear in the text.
 ///
 /// # Examples
 /// ```
@@ -143,7 +143,7 @@ struct Escaper {
     text: String,
     /// The last character that was kept.
     before: Option<char>,
-    /// A joiner whose fate depends on the next character that is kept.
+    /// A joiner that is kept or removed depending on the next kept character.
     joiner: Option<char>,
     lines: Lines,
     removed: Removed,

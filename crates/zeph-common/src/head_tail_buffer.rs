@@ -28,7 +28,7 @@ pub struct HeadTailBuffer {
     margin: usize,
     head: Vec<u8>,
     tail: VecDeque<u8>,
-    /// How many bytes are in neither.
+    /// How many bytes are in neither head nor tail.
     gone: u64,
 }
 

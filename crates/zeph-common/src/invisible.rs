@@ -74,7 +74,7 @@ pub(crate) const BLACK_FLAG: char = '\u{1F3F4}';
 /// The bytes of the tags at the front of a text that make a black flag that of a subdivision:
 /// two letters, one to four letters or digits, and the end; 0 if there is none.
 ///
-/// The shape is that of `unicode_subdivision_id`; whether such a place exists is not asked.
+/// The syntax is that of `unicode_subdivision_id`; whether such a subdivision exists is not checked.
 pub(crate) fn subdivision_len(text: &str) -> usize {
     let mut id = String::new();
     for c in text.chars().take(7) {

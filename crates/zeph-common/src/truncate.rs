@@ -9,11 +9,11 @@ pub enum Boundary {
     Char,
     /// At white space, for text that is redacted after the cut: half of a secret would not be found.
     ///
-    /// At most [`MAX_WORD_BYTES`] are given up for the sake of one word; a longer word is split.
+    /// At most [`MAX_WORD_BYTES`] more are cut to avoid splitting a word; a longer word is split.
     Word,
 }
 
-/// The most bytes that [`Boundary::Word`] gives up at one cut.
+/// The most bytes that [`Boundary::Word`] removes beyond the limit at one cut.
 pub const MAX_WORD_BYTES: usize = 4 << 10;
 
 /// The head of a text, and how many bytes were cut after it.

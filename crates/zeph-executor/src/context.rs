@@ -1,4 +1,4 @@
-//! The context of an attempt: its identity, its cancellation, and the way to report to the driver.
+//! The context of an attempt: its identity, its cancellation, and its reports to the driver.
 
 use std::fmt;
 use std::sync::Arc;
@@ -122,7 +122,7 @@ impl TaskContext {
 
     /// How long the attempt may take to stop after [`cancelled`](Self::cancelled) resolved.
     ///
-    /// When it has passed, the driver gives the attempt up.
+    /// When it has passed, the driver abandons the attempt.
     #[must_use]
     pub fn grace(&self) -> Duration {
         self.0.grace
@@ -136,8 +136,8 @@ impl TaskContext {
 
     /// Reports that the attempt is alive.
     ///
-    /// Nothing acts on it today. Idle time-outs and distributed back ends will: an executor that can
-    /// be silent for a long time should call it about every 30 s.
+    /// No driver acts on it today. Idle time-outs and distributed back ends will: an executor that can be
+    /// silent for a long time should call it about every 30 s.
     pub fn heartbeat(&self) {
         self.0.progress.heartbeat();
     }
@@ -185,7 +185,7 @@ impl TaskContextBuilder {
         self
     }
 
-    /// Sets the logs. The caller keeps a clone, to take them.
+    /// Sets the logs. The caller takes them through a clone of its own.
     pub fn logs(mut self, logs: &Logs) -> Self {
         self.0.logs = logs.clone();
         self

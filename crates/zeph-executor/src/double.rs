@@ -226,7 +226,7 @@ impl ScriptedExecutor {
         self
     }
 
-    /// The calls so far, in the order in which they came.
+    /// The calls so far, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.lock().calls.clone()

@@ -1,4 +1,4 @@
-//! The journal as an attempt sees it: budget reservations, notes and proposed tasks.
+//! The journal interface of an attempt: budget reservations, notes and proposed tasks.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use zeph_graph::{Budget, ReservationId, Spend};
 
 use crate::TaskError;
 
-/// What an attempt can write into its run's journal.
+/// Lets an attempt write into its run's journal.
 ///
 /// Every call returns when its effect is saved and survives a crash. A call from an attempt that is no
 /// longer the current one, or of a run that is unloaded, is an error of class `Cancelled` and changes
@@ -37,7 +37,7 @@ pub trait Journal: Send + Sync {
     /// If the attempt is over; the reservation then counts in full.
     async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError>;
 
-    /// The rest of the budgets of the run and the task, without what is reserved.
+    /// The rest of the budgets of the run and the task, without open reservations.
     ///
     /// Another task can reserve it at any time.
     ///

@@ -46,8 +46,8 @@ impl LogStream {
 
 /// The bounded logs of one attempt: the head and the tail of each stream.
 ///
-/// Up to 16 KiB more on either side of a cut are in memory, and never shown; with them a secret that
-/// spans the cut is found.
+/// Up to 16 KiB more on either side of a cut are in memory, and never returned; the redactor uses them to
+/// find a secret that spans the cut.
 ///
 /// Clones share the buffers. The executor writes through its context; the driver takes the logs when
 /// the attempt ends.

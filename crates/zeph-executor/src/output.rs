@@ -25,12 +25,12 @@ pub const MAX_VALUE_BYTES: usize = 1 << 20;
 pub struct TaskOutput {
     /// A JSON value of at most [`MAX_VALUE_BYTES`].
     pub value: Value,
-    /// What does not belong into JSON, by name.
+    /// Binary or large data by name.
     pub blobs: BTreeMap<String, Bytes>,
 }
 
 impl TaskOutput {
-    /// The output of a task that has nothing to say.
+    /// The output of a task without a result: the null value.
     #[must_use]
     pub fn null() -> Self {
         Self::default()
@@ -77,7 +77,7 @@ impl<V: Into<Value>> From<V> for TaskOutput {
 
 /// Checks that a value, written as compact JSON, has at most `max_bytes` bytes.
 ///
-/// Stops counting at the limit and keeps nothing in memory.
+/// Stops counting at the limit and stores nothing in memory.
 ///
 /// # Errors
 /// Permanent, with the code `output_too_large` and the limit in its message.
@@ -104,7 +104,7 @@ pub(crate) fn fits(value: &Value, max_bytes: usize) -> bool {
     serde_json::to_writer(Room(max_bytes), value).is_ok()
 }
 
-/// A writer that only has room for so many bytes.
+/// A writer that fails beyond a number of bytes.
 struct Room(usize);
 
 impl io::Write for Room {

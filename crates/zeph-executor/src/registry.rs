@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::Executor;
 
-/// The executors that a driver knows.
+/// The registered executors of a driver.
 ///
-/// An action's name serves any number of tasks of any graph; a body is bound to one task by its name.
-/// For a task with both, [`find`](Self::find) takes the body.
+/// An action's executor runs any number of tasks of any graph; a body is bound to one task by its name.
+/// For a task with both, [`find`](Self::find) returns the body.
 #[derive(Clone, Default)]
 pub struct Registry {
     actions: BTreeMap<String, Arc<dyn Executor>>,
@@ -27,7 +27,7 @@ pub struct AlreadyRegistered {
 }
 
 impl Registry {
-    /// A registry that knows nothing.
+    /// An empty registry.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -48,7 +48,7 @@ impl Registry {
     /// Binds an executor to the task of that name.
     ///
     /// # Errors
-    /// If the task has a body already; the first one stays.
+    /// If the task has a body already; the first one is kept.
     pub fn bind(
         &mut self,
         task: impl Into<String>,

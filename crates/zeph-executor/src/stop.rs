@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 /// Cancels an attempt: the driver's side of the tokens in a [`TaskContext`](crate::TaskContext).
 ///
 /// The first stage cancels, the second kills. A kill also cancels, so an executor that watches only the
-/// first token sees both. Clones are the same cancellation, and a stage is never taken back.
+/// first token sees both. Clones are the same cancellation, and a stage cannot be undone.
 ///
 /// # Examples
 /// ```

@@ -1,8 +1,8 @@
-//! Budgets: how many tokens and how much money work may cost, and what one call costs.
+//! Budgets: limits of tokens and money, and the cost of calls.
 
 use std::fmt;
 
-/// The cost of one call of a service, actual or the most possible.
+/// The cost of one call of a service: the actual cost or an upper bound.
 ///
 /// Money is in millionths of the currency that prices are given in (US dollars by default). One call
 /// costs at most `u32::MAX` of each: 4.29 thousand million tokens, 4294.97 dollars.
@@ -35,7 +35,7 @@ impl fmt::Display for Spend {
     }
 }
 
-/// The cost of many calls together.
+/// The total cost of several calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Spent {
     /// Tokens, in and out.
@@ -45,7 +45,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// The sum with one more call; stops at `u64::MAX`.
+    /// The sum with one more call; saturates at `u64::MAX`.
     #[must_use]
     pub const fn plus(self, spend: Spend) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Spent {
         }
     }
 
-    /// The sum of both; stops at `u64::MAX`.
+    /// The sum of both; saturates at `u64::MAX`.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Spent {
         }
     }
 
-    /// The difference to one call of it, at least 0.
+    /// The cost without one of its calls; saturates at 0.
     #[must_use]
     pub const fn minus(self, spend: Spend) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl fmt::Display for Spent {
     }
 }
 
-/// The most that a run, or a task of it, may cost. Either number may be without a limit.
+/// The most that a run, or a task of it, may cost. Tokens and money each have a limit or none.
 ///
 /// # Examples
 /// ```
@@ -110,7 +110,7 @@ impl Budget {
     /// No limit.
     pub const UNLIMITED: Self = Self::new(None, None);
 
-    /// A limit for tokens and one for millionths of a dollar; `None`, or `u64::MAX`, is no limit.
+    /// Limits for tokens and for millionths of a dollar; `None`, or `u64::MAX`, is no limit.
     #[must_use]
     pub const fn new(tokens: Option<u64>, micro_usd: Option<u64>) -> Self {
         const fn limit(number: Option<u64>) -> u64 {
@@ -159,7 +159,7 @@ impl Budget {
         self.tokens().is_none() && self.micro_usd().is_none()
     }
 
-    /// The rest of the budget after this cost, at least 0. A number without a limit stays without one.
+    /// The rest of the budget after this cost, at least 0. An absent limit stays absent.
     #[must_use]
     pub const fn without(self, spent: Spent) -> Self {
         const fn rest(limit: Option<u64>, spent: u64) -> Option<u64> {
@@ -174,7 +174,7 @@ impl Budget {
         )
     }
 
-    /// The smaller limit of both, for each number.
+    /// The smaller of both limits, for tokens and for money.
     #[must_use]
     pub const fn min(self, other: Self) -> Self {
         const fn less(a: u64, b: u64) -> u64 {

@@ -30,7 +30,7 @@ pub struct TaskGraph {
     mark: GraphMark,
     tasks: Vec<Task>,
     by_name: HashMap<Arc<str>, u32>,
-    // By the name in lower case; only for a graph that grows by patches.
+    // Tasks by their names in lower case; built only for a graph that grows by patches.
     by_folded: Option<HashMap<String, u32>>,
     // Parents of task i: parents[parents_end[i - 1]..parents_end[i]], in the order they were given.
     parents: Vec<TaskId>,
@@ -199,7 +199,7 @@ impl TaskGraph {
     /// Declares a lane.
     ///
     /// # Errors
-    /// If the name cannot be one or is taken, or the capacity is 0.
+    /// If the name is invalid or taken, or the capacity is 0.
     pub fn try_add_lane(
         &mut self,
         name: impl Into<Arc<str>>,
@@ -296,7 +296,7 @@ impl TaskGraph {
         }
     }
 
-    /// The name of a task that differs from this one, which is in lower case, in case only.
+    /// The name of a task that is equal to `folded`, which is in lower case, apart from case.
     pub(crate) fn find_folded(&self, folded: &str) -> Option<&str> {
         let index = *self.by_folded.as_ref()?.get(folded)?;
         Some(self.tasks[index as usize].name())
@@ -368,13 +368,13 @@ impl TaskGraph {
         Some(LaneId::from_index(u32::try_from(index).ok()?))
     }
 
-    /// Free text about the graph (its goal, where it came from); the scheduler does not read it.
+    /// Free text about the graph, such as its goal and its origin; the scheduler does not read it.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
-    /// Free text about the graph, to be changed.
+    /// Mutable access to the free text about the graph.
     pub fn metadata_mut(&mut self) -> &mut BTreeMap<String, String> {
         &mut self.metadata
     }
@@ -399,7 +399,7 @@ impl TaskGraph {
                 .lanes
                 .iter()
                 .filter(|other| other.lane == used.lane);
-            // A lane named twice weighs the sum.
+            // A lane that is listed twice counts with the sum of its weights.
             let weight = same.fold(0u32, |sum, other| sum.saturating_add(other.weight));
             if used.weight == 0 || weight > lane.capacity {
                 return Err(AddError::BadWeight {

@@ -124,7 +124,7 @@ macro_rules! number_id {
                 self.0.get()
             }
 
-            /// The next one; stops at `u32::MAX`.
+            /// The next id; saturates at `u32::MAX`.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0.saturating_add(1))
@@ -167,7 +167,7 @@ number_id! {
     ReservationId, "b"
 }
 
-/// The place of a record in the journal of its run: 1, 2, 3…, without gaps.
+/// The position of a record in the journal of its run: 1, 2, 3…, without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(u64);
 
@@ -175,7 +175,7 @@ impl Seq {
     /// The first record of a journal.
     pub const FIRST: Self = Self(1);
 
-    /// The place with that number.
+    /// The position with that number.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
@@ -187,7 +187,7 @@ impl Seq {
         self.0
     }
 
-    /// The place this number of records later.
+    /// The position this number of records later.
     #[must_use]
     pub const fn plus(self, records: u64) -> Self {
         Self(self.0 + records)

@@ -19,7 +19,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// Counts, then places: two passes over the dependencies.
+    /// A counting sort: two passes over the dependencies.
     pub(crate) fn of(graph: &TaskGraph) -> Self {
         let mut start = vec![0usize; graph.len() + 1];
         for id in graph.ids() {
@@ -47,11 +47,11 @@ impl Links {
         }
     }
 
-    /// Adds the tasks that the graph has received since. Does nothing if there are none.
+    /// Adds the tasks that were added to the graph since. Does nothing if there are none.
     ///
-    /// Cost: the new dependencies, each with a logarithm, over the life of a growing graph: a pass over
-    /// all of it comes when a quarter has been added, and the children of a task are copied once
-    /// between two such passes.
+    /// Amortized cost: a logarithm for each new dependency. The arrays are rebuilt when the new
+    /// dependencies exceed a quarter of their size; between two rebuilds the children of a task are
+    /// copied at most once.
     ///
     /// # Examples
     /// ```

@@ -33,7 +33,7 @@ pub enum Record {
     Completed {
         /// The task.
         task: TaskId,
-        /// The place of the result.
+        /// Where the result is stored.
         output: Output,
         /// The log of the attempt.
         log: Option<ContentId>,
@@ -130,7 +130,7 @@ pub enum Record {
     Unpaused,
     /// Nothing new starts; running attempts have the grace period to end.
     Suspending,
-    /// The run is at rest.
+    /// The run is suspended: no attempt is in flight.
     Suspended,
     /// The run continues after a suspension or a crash.
     Resumed,
@@ -221,10 +221,10 @@ pub enum Answer {
     Value(Output),
 }
 
-/// A record with its place and time in the journal.
+/// A record with its position and time in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The place in the journal.
+    /// The position in the journal.
     pub seq: Seq,
     /// The time of the decision. Never used for order.
     pub at: Timestamp,

@@ -96,7 +96,7 @@ impl OnFailure {
 /// How a person is asked about a failed task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AskFailure {
-    /// The default answer and how long the question waits for a better one. Default: no default answer.
+    /// The wait of the question and the default answer after it. Default: no default answer.
     pub fallback: Option<(Duration, FailureAnswer)>,
 }
 
@@ -117,12 +117,12 @@ words! {
     /// attempt whose end is unknown: after a crash, or when it ignored its cancellation.
     #[derive(Default)]
     Effect {
-        /// None: it only computes. Runs again.
+        /// No effect. After an unknown end the task runs again.
         Pure = "pure",
-        /// The same as one attempt. Runs again, and the report says so.
+        /// Two attempts have the same effect as one. The task runs again, and the report says so.
         #[default]
         Idempotent = "idempotent",
-        /// An effect that must not happen twice. A person decides.
+        /// An effect that must not happen twice. A person decides whether the task runs again.
         AtMostOnce = "at_most_once",
     }
 }

@@ -19,7 +19,7 @@ use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 /// | Running, Canceling | BackingOff | the attempt failed or took too long, and is to be repeated |
 /// | Running, Canceling | Asking | it is not to be repeated, and a person decides |
 /// | Running, Canceling | Failed | it is not to be repeated, and the task stays failed |
-/// | Running, Canceling | Completed | it is not to be repeated, and a value stands in for the result |
+/// | Running, Canceling | Completed | it is not to be repeated, and a substitute value is the result |
 /// | Running | Canceling | the attempt is asked to stop: a cancel, a time-out, a suspension |
 /// | Canceling | Canceled | the attempt ended, or was abandoned, after a cancel |
 /// | Running, Canceling | Ready | the attempt was cut by a suspension or a crash, and may run again |
@@ -126,7 +126,7 @@ impl TaskState {
     }
 }
 
-/// The place of the result of a completed task.
+/// Where the result of a completed task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// There is none: a milestone, or an executor that returned nothing.
@@ -193,7 +193,7 @@ pub enum CancelWhy {
     Task,
     /// A cancel of the task with that index and of all its dependents. The index may be this task's.
     ///
-    /// An index takes half the room of a `TaskId`, and every state and record would grow by the rest.
+    /// An index and not a `TaskId`, which is twice as large and would enlarge every state and record.
     Downstream(u32),
     /// A cancel of the run.
     Run,
@@ -263,11 +263,11 @@ pub enum SkipWhy {
 /// The subject of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AskWhy {
-    /// The question is the task.
+    /// The task itself is a question.
     Work,
-    /// May the task start?
+    /// An approval: whether the task may start.
     Approve,
-    /// The task failed like this; how to go on?
+    /// What happens to the task, which failed in this way.
     Failure(Fault),
 }
 
@@ -282,7 +282,7 @@ pub enum RunState {
     Waiting,
     /// Nothing new starts; running attempts have the grace period to end.
     Suspending,
-    /// At rest; any process can resume it later.
+    /// No attempt is in flight; any process can resume the run.
     Suspended,
     /// Ended.
     Ended(RunEnd),

@@ -127,7 +127,7 @@ impl Task {
         self.rules.as_deref().unwrap_or(&DEFAULT_RULES)
     }
 
-    /// The rules, to be changed.
+    /// Mutable access to the rules.
     pub fn rules_mut(&mut self) -> &mut Rules {
         self.rules.get_or_insert_with(Box::default)
     }
@@ -216,7 +216,7 @@ impl Task {
         self
     }
 
-    /// Says what a repeated attempt does to the outside world.
+    /// Sets the effect class: what a repeated attempt does to the outside world.
     #[must_use]
     pub fn effect(mut self, effect: Effect) -> Self {
         self.rules_mut().effect = effect;

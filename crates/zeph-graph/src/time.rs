@@ -41,7 +41,7 @@ impl Timestamp {
         self.0
     }
 
-    /// The moment that long after this one; rounds up to a microsecond and stops at [`Timestamp::MAX`].
+    /// The moment that long after this one; rounds up to a microsecond and saturates at [`Timestamp::MAX`].
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         let micros = delay.as_nanos().div_ceil(1_000);

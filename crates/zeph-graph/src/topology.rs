@@ -136,7 +136,7 @@ pub fn expected_ms(graph: &TaskGraph, id: TaskId) -> u64 {
 
 /// The weight of the heaviest path from each task, including it, to a sink, by position.
 ///
-/// One pass over the tasks backwards, because ids are in topological order. Sums stop at `u64::MAX`.
+/// One backward pass, because ids are in topological order. Sums saturate at `u64::MAX`.
 ///
 /// # Examples
 /// ```
@@ -190,7 +190,7 @@ fn levels(graph: &TaskGraph) -> Vec<u32> {
 
 fn critical_path(graph: &TaskGraph, links: &Links, bottom: &[u64]) -> Vec<TaskId> {
     let heaviest = |ids: &mut dyn Iterator<Item = TaskId>| {
-        // `max_by_key` takes the last among equals, and the first is wanted.
+        // `max_by_key` returns the last among equals, but the first is needed.
         ids.max_by_key(|id| (bottom[id.index()], std::cmp::Reverse(*id)))
     };
     let mut roots = graph.ids().filter(|&id| graph.parents(id).is_empty());

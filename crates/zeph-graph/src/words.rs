@@ -11,9 +11,9 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is not one of {}", .expected.join(", "))]
 pub struct UnknownWord {
-    /// What was given, cut after 80 characters.
+    /// The given text, cut after 80 characters.
     pub word: String,
-    /// What is accepted, in the order of the enum.
+    /// The accepted words, in the order of the enum.
     pub expected: &'static [&'static str],
 }
 

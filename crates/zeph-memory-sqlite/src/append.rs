@@ -13,8 +13,8 @@ use zeph_memory::{
 use crate::bulk::{Bulk, Slice};
 use crate::sqlite_error;
 
-/// Creates and updates runs. A run of another owner, or one whose journal ends elsewhere, is left out: then
-/// the statement returns fewer rows than it was given.
+/// Creates and updates runs. A run of another owner, or one whose journal ends at another row, is skipped:
+/// then the statement returns fewer rows than it received.
 const PUT_RUNS: &str = "
 INSERT INTO runs (run, title, created_at, updated_at, state, open, summary, epoch, last_seq, head, genesis, status_hash)
 SELECT new.run, new.title, new.created_at, new.updated_at, new.state, new.open, new.summary, ?3, new.last_seq,
@@ -234,8 +234,8 @@ fn put_parts(bulk: &mut Bulk, run: Slice, row: &SealedRow) {
     }
 }
 
-/// Finds out, in the same transaction, why a run was left out. Runs that were written already look as
-/// after this commit, so they are not checked.
+/// Finds out, in the same transaction, why a run was skipped. Runs that were written already are in the
+/// state after this commit, so they are not checked.
 async fn why_refused(
     connection: &mut SqliteConnection,
     starts: &[ChangeStart],

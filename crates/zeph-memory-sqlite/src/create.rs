@@ -12,7 +12,7 @@ use crate::database_file::with_suffix;
 use crate::options::SqliteOptions;
 use crate::schema;
 
-/// Creates an empty database with the newest schema. A database that another process created first stays.
+/// Creates an empty database with the newest schema. A database that another process created first is kept.
 pub(crate) async fn create(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
     make_folder(path)?;
     let draft = Draft::beside(path)?;

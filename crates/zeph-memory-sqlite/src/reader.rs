@@ -281,7 +281,8 @@ pub(crate) async fn list(
         statement = statement.bind(open);
     }
     let rows = statement.fetch_all(connection).await.map_err(failed)?;
-    // A row that cannot be read in full is listed all the same; loading the run reports the damage.
+    // Unreadable columns are listed with default values, and only a row without a readable name is skipped.
+    // Loading the run reports the damage.
     Ok(rows.iter().filter_map(line).collect())
 }
 

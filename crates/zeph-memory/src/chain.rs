@@ -9,7 +9,7 @@ use crate::hash::{ChainHash, Framed};
 use crate::row::{Content, Row};
 use crate::run::{NewRun, RunStatus};
 
-/// The end of one run's journal: the place of the next row and the hash that it is linked to.
+/// The end of one run's journal: the position of the next row and the hash that it is linked to.
 ///
 /// [`Chain::seal`] advances it at once. When the commit of an append fails, the chain is ahead of the
 /// store: drop it and use the one that [`RawGraphStore::load`] returns.
@@ -41,13 +41,13 @@ impl Chain {
         &self.run
     }
 
-    /// The place of the next row.
+    /// The position of the next row.
     #[must_use]
     pub const fn next_seq(&self) -> Seq {
         self.next
     }
 
-    /// The place of the last row; 0 when there is none.
+    /// The position of the last row; 0 when there is none.
     #[must_use]
     pub const fn last_seq(&self) -> Seq {
         Seq::new(self.next.get() - 1)
@@ -141,7 +141,7 @@ pub struct SealedRow {
 }
 
 impl SealedRow {
-    /// Its place in the journal.
+    /// Its position in the journal.
     #[must_use]
     pub const fn seq(&self) -> Seq {
         self.seq
@@ -221,13 +221,13 @@ impl Append {
         self.genesis.as_ref()
     }
 
-    /// The place of its first row, and of the next row when it has none.
+    /// The position of its first row, and of the next row when it has none.
     #[must_use]
     pub const fn first(&self) -> Seq {
         self.first
     }
 
-    /// The place of the last row of the journal after it; 0 when there is none.
+    /// The position of the last row of the journal after it; 0 when there is none.
     #[must_use]
     pub fn last(&self) -> Seq {
         Seq::new(self.first.get() - 1 + self.rows.len() as u64)
@@ -263,7 +263,7 @@ impl Append {
         &self.status
     }
 
-    /// The hash over the status and its place in the chain.
+    /// The hash over the status and its position in the chain.
     #[must_use]
     pub const fn status_hash(&self) -> ChainHash {
         self.status_hash
@@ -337,7 +337,7 @@ impl<'a> RunChange<'a> {
         self.appends.iter().flat_map(|append| append.rows())
     }
 
-    /// The place in the journal where the change begins.
+    /// The position in the journal where the change begins.
     #[must_use]
     pub fn start(&self) -> ChangeStart {
         let first = self.first_append();
@@ -350,14 +350,14 @@ impl<'a> RunChange<'a> {
     }
 }
 
-/// The place in a journal where a change begins, for stores that check it apart from the rows.
+/// The position in a journal where a change begins, for stores that check it apart from the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeStart {
     /// The run.
     pub run: RunId,
     /// Whether the change creates the run.
     pub creates: bool,
-    /// The place of its first row.
+    /// The position of its first row.
     pub first: Seq,
     /// The head of the chain before it.
     pub prev: ChainHash,

@@ -15,7 +15,7 @@ pub struct StoredStatus {
     pub status: RunStatus,
     /// The time of the last row, or of the creation.
     pub updated_at: Timestamp,
-    /// The place of the last row; 0 when there is none.
+    /// The position of the last row; 0 when there is none.
     pub last_seq: Seq,
     /// The head of the chain.
     pub head: ChainHash,
@@ -26,7 +26,7 @@ pub struct StoredStatus {
 /// Recomputes the chain of a run from stored rows and stops at the first damage.
 ///
 /// Stores use it in their `load`: [`ChainCheck::begin`], then [`ChainCheck::row`] for each row in order of
-/// its place, then [`ChainCheck::finish`].
+/// its position, then [`ChainCheck::finish`].
 #[derive(Clone, Debug)]
 pub struct ChainCheck {
     chain: Chain,
@@ -50,7 +50,7 @@ impl ChainCheck {
         }
     }
 
-    /// Checks one row against its stored hash and its place.
+    /// Checks one row against its stored hash and its position.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when a row is missing before it, or when it is not as written.
@@ -74,7 +74,7 @@ impl ChainCheck {
         }
     }
 
-    /// The place where the next row belongs.
+    /// The position where the next row belongs.
     #[must_use]
     pub const fn next_seq(&self) -> Seq {
         self.chain.next_seq()

@@ -43,19 +43,19 @@ pub enum StoreError {
     OutOfOrder {
         /// The run.
         run: RunId,
-        /// The place where the next row belongs.
+        /// The position where the next row belongs.
         expected: Seq,
-        /// The place that the append begins at.
+        /// The position that the append begins at.
         got: Seq,
     },
-    /// An append begins at the right place, but continues another history.
+    /// An append begins at the right position, but continues another history.
     #[error(
         "run {run}: row {seq} continues from {got}, but the journal ends in {stored}: load the run again and continue from there"
     )]
     Forked {
         /// The run.
         run: RunId,
-        /// The place of the first row of the append.
+        /// The position of the first row of the append.
         seq: Seq,
         /// The head of the stored chain.
         stored: ChainHash,
@@ -102,12 +102,12 @@ pub enum StoreError {
         /// The path of the database.
         path: PathBuf,
     },
-    /// The library below the store is too old: it has known defects.
+    /// The database library is too old: it has known defects.
     #[error(
         "{library} {found} is too old, at least {needed} is needed: build with the bundled version"
     )]
     OldLibrary {
-        /// Which library.
+        /// The name of the library.
         library: &'static str,
         /// Its version.
         found: String,

@@ -55,7 +55,7 @@ impl fmt::Debug for ChainHash {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a hash: 64 hexadecimal digits are needed")]
 pub struct BadChainHash {
-    /// What was given, at most its first 80 characters.
+    /// The given text, at most its first 80 characters.
     pub text: String,
 }
 

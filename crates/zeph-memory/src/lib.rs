@@ -15,7 +15,7 @@
 //! that names the run and the row, and never good data.
 //!
 //! [`MemoryStore`] is a complete store in memory. [`FaultyStore`] wraps any store and injects faults.
-//! [`conformance::run_all`] checks whether another store keeps the contract.
+//! [`conformance::run_all`] checks whether another store satisfies the contract.
 //!
 //! # Examples
 //! ```

@@ -145,7 +145,7 @@ impl Row {
 /// One journal row as it is read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRow {
-    /// Its place in the journal.
+    /// Its position in the journal.
     pub seq: Seq,
     /// The time of the decision.
     pub at: Timestamp,

@@ -13,7 +13,7 @@ use crate::hash::{ChainHash, Framed};
 pub struct NewRun {
     /// The name of the run.
     pub run: RunId,
-    /// What a person calls it; any text.
+    /// The title for people; any text.
     pub title: String,
     /// When it was created: the key of the list.
     pub created_at: Timestamp,
@@ -105,7 +105,7 @@ impl RunStatus {
         serde_json::from_str(&self.summary).ok()
     }
 
-    /// The hash over the status at a place of the chain.
+    /// The hash over the status at a position of the chain.
     pub(crate) fn hash(
         &self,
         run: &RunId,
@@ -168,9 +168,9 @@ impl RunSummary {
 /// A page of the list of runs, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    /// The longest page; 0 gives none.
+    /// The most runs of the page; with 0 the page is empty.
     pub limit: u32,
-    /// Only runs behind this place of the list.
+    /// Only runs after this position of the list.
     pub before: Option<Cursor>,
     /// `Some(true)` for open runs only, `Some(false)` for ended ones only.
     pub open: Option<bool>,
@@ -187,10 +187,10 @@ impl Default for ListQuery {
     }
 }
 
-/// A place in the list of runs. It stays valid while runs come and go.
+/// A position in the list of runs. It stays valid when runs are created or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// When the run at that place was created.
+    /// When the run at that position was created.
     pub created_at: Timestamp,
     /// The name of the run, which decides between runs of one moment.
     pub run: RunId,
@@ -203,13 +203,13 @@ pub struct Cursor {
 pub struct RunRow {
     /// The name of the run.
     pub run: RunId,
-    /// What a person calls it.
+    /// The title for people.
     pub title: String,
     /// When it was created.
     pub created_at: Timestamp,
     /// The time of its last row, or of its creation when there is none.
     pub updated_at: Timestamp,
-    /// The place of its last row; 0 when there is none.
+    /// The position of its last row; 0 when there is none.
     pub last_seq: Seq,
     /// Its status after the last commit.
     pub status: RunStatus,
@@ -218,7 +218,7 @@ pub struct RunRow {
 }
 
 impl RunRow {
-    /// Its place in the list: the `before` of the next page when it is the last line of this one.
+    /// Its position in the list: the `before` of the next page when it is the last line of this one.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
         Cursor {

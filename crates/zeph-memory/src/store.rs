@@ -24,8 +24,8 @@ pub struct Fence {
 pub struct Commit {
     /// The appends. Several appends of one run must follow each other.
     pub appends: Vec<Append>,
-    /// Requests that the owner has handled and that leave the inbox. An unknown request is ignored, and
-    /// a request to a run of another owner stays in the inbox.
+    /// Requests that the owner has handled; the commit removes them from the inbox. An unknown request is
+    /// ignored, and a request to a run of another owner stays in the inbox.
     pub settled: Vec<RequestId>,
 }
 
@@ -74,7 +74,7 @@ pub struct Outline {
 /// The hashes of one row, and the contents that it brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowOutline {
-    /// Its place in the journal.
+    /// Its position in the journal.
     pub seq: Seq,
     /// The id of each part that it brought, in order; an id is repeated for each of its parts.
     pub contents: Vec<ContentId>,
@@ -106,8 +106,8 @@ pub trait RawGraphStore: Send + Sync {
     /// Makes this epoch the owner of a run, open or ended.
     ///
     /// From then on the store refuses commits to that run under any other epoch. The caller must know
-    /// that the former owner is gone; its other runs stay with it. A load after this call sees everything
-    /// that the former owner committed before. A second call changes nothing.
+    /// that the former owner has ended; other runs of that owner are not affected. A load after this call
+    /// sees everything that the former owner committed before. A second call changes nothing.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].

@@ -14,9 +14,9 @@ use crate::store::{Outline, RawGraphStore, RowOutline, StoredRun};
 /// The result of a verification without damage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// How many journal rows.
+    /// The number of journal rows.
     pub rows: u64,
-    /// How many parts of contents.
+    /// The number of parts of contents.
     pub contents: u64,
     /// The head of the chain. A copy of it kept elsewhere proves later that the run was not rewritten.
     pub head: ChainHash,
@@ -75,7 +75,7 @@ async fn check(
 fn check_rows(stored: &StoredRun, outline: &Outline) -> Result<Vec<ChainHash>, StoreError> {
     let mut chain = Chain::genesis(&stored.new);
     let mut heads = vec![chain.head()];
-    // The outline is read later, so that it may have rows that were written in between, but no fewer.
+    // The outline is read later, so it may have more rows, which were written in between, but not fewer.
     if outline.rows.len() < stored.rows.len() {
         let seq = Seq::new(outline.rows.len() as u64 + 1);
         return Err(StoreError::damaged(

@@ -1,4 +1,4 @@
-//! The journal as a running attempt sees it: budget, notes and patches. Answered when saved.
+//! The journal for a running attempt: budget, notes and patches. Each call returns when its effect is saved.
 
 use std::collections::BTreeSet;
 
@@ -208,7 +208,7 @@ impl Core {
     }
 }
 
-/// The problems that the graph has with a patch, as an error for the executor.
+/// The problems of a patch, as an error for the executor.
 fn patch_refused(problems: &Diagnostics) -> TaskError {
     let list: Vec<serde_json::Value> = problems
         .iter()

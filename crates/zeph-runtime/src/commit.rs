@@ -55,7 +55,7 @@ impl Core {
         self.commit = Some(CommitInFlight { outcome, runs });
     }
 
-    /// Lets a run decide with the slots that are free, and adds its decisions to the commit.
+    /// Makes a run's decisions, limited by the free slots, and adds them to the commit.
     fn step(&mut self, key: Key, commit: &mut Commit) -> Option<Pending> {
         let free = self
             .config
@@ -64,7 +64,7 @@ impl Core {
             .saturating_sub(self.slots_used);
         let active = self.runs.get_mut(&key)?;
         let before = active.scheduler.counts().in_flight();
-        // Attempts that start now are dated now: an attempt's clock does not include the disk.
+        // Attempts that start now get the current time, so their time-outs do not include the last save.
         let quota = Input::Quota(before.saturating_add(free));
         active
             .scheduler
@@ -117,7 +117,7 @@ impl Core {
             let run = self.runs.get(&pending.key);
             let run = run.map(|active| active.chain.run().clone());
             match run.and_then(|run| Some((refused.remove(&run)?, run))) {
-                // The name is taken, or another process has taken the run over.
+                // The name is taken, or another process has adopted the run.
                 Some((error, run)) => {
                     let error = RuntimeError::store(&run, error);
                     self.cut_off(pending.key, &error.to_string(), pending.acks, &error);

@@ -1,4 +1,4 @@
-//! Contents as the store keeps them: outputs, errors, notes, patches and logs as named bytes.
+//! Contents in their stored form: outputs, errors, notes, patches and logs as named bytes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ impl ContentParts {
         Self::new("patch", vec![(String::new(), bytes)])
     }
 
-    /// Takes all logs out; `None` if there are none.
+    /// Takes all logs; `None` if there are none.
     pub(crate) fn of_logs(logs: &Logs, redact: Option<&dyn Redact>) -> Option<Self> {
         let logs = logs.take_redacted(redact);
         if logs.is_empty() {

@@ -10,18 +10,18 @@ use crate::request::Request;
 use crate::socket::{NoReply, Reply, call_owner};
 use crate::view::RunView;
 
-/// Where a request ended up.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// The owner accepted the request, and its consequences are saved.
     Accepted,
-    /// The request changed nothing: it was about something that is over.
+    /// The request changed nothing, because its task, question or state has ended.
     Stale,
     /// The run has no owner: the request is in the inbox, and the next owner applies it first.
     Posted(RequestId),
 }
 
-/// Sends a request to a run: to its owner if that is alive, else to the inbox of the store.
+/// Sends a request to a run: to its owner if the owner is alive, else to the inbox of the store.
 ///
 /// Before a request is put into the inbox it is checked: the run is open, the task exists, the
 /// question is open and accepts the text. A living owner replies within 10 s or counts as unreachable.
@@ -85,8 +85,8 @@ pub async fn ask(
     Ok(Delivery::Posted(id))
 }
 
-/// The same answer, if it is in the inbox already. A different one is refused: the first would count,
-/// and the second would be dropped.
+/// Finds the same answer in the inbox. A different answer is refused, because the owner would apply the
+/// first one and drop the second.
 async fn already_posted(
     store: &dyn RawGraphStore,
     run: &RunId,

@@ -38,15 +38,15 @@ pub(crate) struct CoreConfig {
     pub(crate) redact: Option<Arc<dyn Redact>>,
     /// Set once the journal cannot be written, with the reason.
     pub(crate) closed: watch::Sender<Option<String>>,
-    /// The way to this task.
+    /// The sender of messages to this task.
     pub(crate) engine: mpsc::WeakSender<Message>,
 }
 
 pub(crate) struct Core {
     pub(crate) config: CoreConfig,
-    /// Held while a run is active, so that the engine lives on without handles.
+    /// Held while a run is active, so that the engine continues without handles.
     keep_alive: Option<mpsc::Sender<Message>>,
-    /// Runs that are being read from the store, and the requests that came meanwhile.
+    /// Runs that are being read from the store, and the requests that arrived meanwhile.
     opening: BTreeMap<RunId, Vec<(Request, Ack)>>,
     pub(crate) runs: BTreeMap<Key, ActiveRun>,
     pub(crate) by_id: BTreeMap<RunId, Key>,

@@ -55,7 +55,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets the folder in which the processes that share this store find each other. Default: no other
+    /// Sets the folder with the locks and sockets of the processes that share this store. Default: no other
     /// process shares it.
     pub fn owners(mut self, owners: Owners) -> Self {
         self.owners = Some(owners);
@@ -128,7 +128,7 @@ impl EngineBuilder {
 
 /// Runs graphs: many at a time, each step saved before its consequences start.
 ///
-/// Clones are the same engine. When all are dropped the runs go on; the engine ends when the last run
+/// Clones are the same engine. When all are dropped the runs continue; the engine ends when the last run
 /// is unloaded and the last handle is dropped.
 #[derive(Clone)]
 pub struct Engine {
@@ -204,12 +204,12 @@ impl Engine {
 
     /// Continues a run that is suspended, or whose process has ended.
     ///
-    /// Takes the run over from the owner that has ended, applies the requests in its inbox, and lets
-    /// the effect classes decide about attempts whose end is unknown.
+    /// Adopts the run from the owner that has ended, and applies the requests in the inbox of the run. The
+    /// effect classes decide about attempts whose end is unknown.
     ///
     /// # Errors
     /// If there is no such run, it has ended, another process owns it, its journal is damaged, or an
-    /// executor is not registered. Nothing is changed then.
+    /// executor is not registered. The run is then unchanged.
     pub async fn resume(&self, run: &RunId) -> Result<RunHandle, RuntimeError> {
         self.resume_checked(run, None).await
     }
@@ -275,7 +275,7 @@ impl Engine {
     async fn other_owner(&self, run: &RunId, epoch: u64) -> Option<String> {
         let owners = self.owners.as_ref().filter(|_| epoch != self.fence.epoch)?;
         match call_owner(owners, epoch, run, None).await {
-            // A process can live on after it has suspended the run.
+            // A process can continue after it has suspended the run.
             Ok(Reply::NotHere) | Err(NoReply::NoOwner) => None,
             Ok(Reply::Accepted | Reply::Stale | Reply::Refused(_)) => {
                 Some(owners.holder(epoch).unwrap_or_default())

@@ -116,7 +116,7 @@ impl AttemptObserver {
             && let Some(events) = self.events.upgrade()
             && events.receiver_count() > 0
         {
-            // Fails if the last observer has gone since.
+            // Fails if the last observer was dropped in the meantime.
             let _ = events.send(event(Arc::clone(&self.task), self.attempt));
         }
     }

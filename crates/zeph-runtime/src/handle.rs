@@ -212,7 +212,7 @@ impl RunHandle {
         .await
     }
 
-    /// Starts no new attempts until [`unpause`](Self::unpause). Running attempts go on.
+    /// Starts no new attempts until [`unpause`](Self::unpause). Running attempts continue.
     ///
     /// # Errors
     /// If the run is unloaded.

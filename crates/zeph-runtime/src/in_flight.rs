@@ -212,7 +212,7 @@ impl Core {
 }
 
 /// The part of the grace period that an executor gets. The rest is for its last report, before the
-/// scheduler gives the attempt up.
+/// scheduler abandons the attempt.
 fn executor_grace(grace: Duration) -> Duration {
     grace - grace / 5
 }

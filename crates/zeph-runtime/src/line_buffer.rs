@@ -18,7 +18,7 @@ pub(crate) struct LineBuffer {
 #[derive(Debug, Default)]
 struct PartialLine {
     bytes: Vec<u8>,
-    /// The bytes so far of a word that is too long to be held, and is left out.
+    /// The bytes so far of a word that is too long to be held, and is omitted.
     left_out: u64,
 }
 
@@ -89,7 +89,7 @@ impl PartialLine {
         }
     }
 
-    /// The note in the place of a word that is left out.
+    /// The note that replaces an omitted word.
     fn note(&self) -> String {
         match self.left_out {
             0 => String::new(),

@@ -32,7 +32,7 @@ pub(crate) enum Message {
     },
     /// Reserves the slot of a run that is about to be read from the store.
     ReserveSlot { run: RunId, ack: Ack },
-    /// Gives such a slot back.
+    /// Releases such a slot.
     ReleaseSlot { run: RunId },
     /// Asks whether the run is active or being opened here.
     Find { run: RunId, ack: Ack },

@@ -1,4 +1,4 @@
-//! Questions as people see them: the text, what is accepted, and the default.
+//! Questions for people: the text, the accepted answers, and the default.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use zeph_graph::{AnswerKind, AskWhy, FailureAnswer, OnFailure, Question, Timestamp, Work};
 use zeph_scheduler::{OpenQuestion, Scheduler};
 
-/// An open question, with all that a display or a form needs.
+/// An open question, with all data that a display or a form needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuestionView {
     /// Its number in the run.
@@ -23,9 +23,9 @@ pub struct QuestionView {
     pub error: Option<Arc<str>>,
     /// The accepted answers.
     pub accepts: Accepts,
-    /// The answer that counts when no other comes in time.
+    /// The default answer, which is used when no other arrives in time.
     pub default: Option<String>,
-    /// When that is.
+    /// When the default answer is used.
     pub default_at: Option<Timestamp>,
 }
 

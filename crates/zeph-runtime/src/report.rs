@@ -1,4 +1,4 @@
-//! Reports: how a run and each of its tasks ended, or where they rest.
+//! Reports: how a run and each of its tasks ended, or their states in a suspended run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct RunReport {
     pub tasks: Vec<TaskReport>,
     /// The open questions, oldest first.
     pub questions: Vec<QuestionView>,
-    /// Why the journal could not be written, if it could not.
+    /// Why the journal could not be written; `None` if it was written.
     pub error: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use zeph_graph::RunId;
 use crate::error::RuntimeError;
 use crate::message::Message;
 
-/// The reserved place of a run in the engine. Dropping it gives the place back.
+/// The reserved slot of a run in the engine. Dropping it releases the slot.
 pub(crate) struct RunSlot {
     run: Option<RunId>,
     engine: mpsc::Sender<Message>,

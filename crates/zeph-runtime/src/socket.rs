@@ -35,7 +35,7 @@ const CONNECT_WAIT: Duration = Duration::from_millis(20);
 /// How many requests an owner remembers.
 const MAX_SEEN: usize = 1_024;
 
-/// What every version of a call has.
+/// The fields that every version of a call has.
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
@@ -80,7 +80,7 @@ pub(crate) async fn serve(listener: UnixListener, engine: mpsc::WeakSender<Messa
             }
             Err(error) => {
                 tracing::warn!(%error, "accept() failed on the control socket");
-                // Most likely out of file descriptors, which come back when attempts end.
+                // Most likely out of file descriptors, which are closed when attempts end.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -127,7 +127,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// The reply to a request that came before; for a new one, where to put the reply.
+    /// The reply to a request that arrived before; for a new request, the sender for its reply.
     fn enter(
         &mut self,
         id: &str,
@@ -147,7 +147,7 @@ impl Seen {
     }
 }
 
-/// Handles a call; a call that came before gets the reply of the first one.
+/// Handles a call; a repeated call gets the reply of the first one.
 async fn handle_once(call: Call, engine: mpsc::WeakSender<Message>, seen: &Mutex<Seen>) -> Reply {
     if call.request.is_none() {
         return handle(call, engine).await;
@@ -220,7 +220,8 @@ pub(crate) async fn call_owner(
     let calls = async {
         for _ in 0..CONNECT_TRIES {
             owners.holder(epoch)?;
-            // A broken connection is made again with the same id; silence is not an error here.
+            // After a broken connection the call is repeated with the same id; a silent owner is no error
+            // here.
             match exchange(&owners.socket_path(epoch), &call).await {
                 Ok(reply) => return Some(reply),
                 Err(_) => tokio::time::sleep(CONNECT_WAIT).await,

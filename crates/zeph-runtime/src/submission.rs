@@ -73,7 +73,7 @@ impl Submission {
         self
     }
 
-    /// Sets the title, which lists show. Default: the graph's `goal`, else the empty text.
+    /// Sets the title, which is shown in lists. Default: the graph's `goal`, else the empty text.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());

@@ -25,13 +25,13 @@ use crate::snapshot::{RunSnapshot, question_views};
 pub struct RunView {
     /// The run.
     pub run: RunId,
-    /// The title, which lists show.
+    /// The title, which is shown in lists.
     pub title: String,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its last record was decided.
     pub updated_at: Timestamp,
-    /// Its state as the store has it.
+    /// Its stored status.
     pub status: RunStatus,
     /// Its records, in order.
     pub entries: Vec<Entry>,
@@ -51,9 +51,9 @@ pub struct AttemptView {
     pub attempt: Attempt,
     /// When it was started.
     pub started_at: Timestamp,
-    /// When its end was recorded; `None` while it runs, or if its process went away.
+    /// When its end was recorded; `None` while it runs, or if its process ended first.
     pub ended_at: Option<Timestamp>,
-    /// How it ended; `None` if the journal has no end of it.
+    /// How it ended; `None` if its end is not in the journal.
     pub outcome: Option<AttemptOutcome>,
     /// The content with the error that its executor reported.
     pub error: Option<ContentId>,

@@ -1,4 +1,4 @@
-//! Writing a group commit: a run that the store refuses is left out, and the rest is written.
+//! Writing a group commit: a run that the store refuses is removed, and the rest is written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use zeph_graph::RunId;
 use zeph_memory::{Commit, Fence, RawGraphStore, StoreError};
 
-/// How often a commit is tried again when the store is busy, beyond the store's own time-out.
+/// How often a commit is retried when the store is busy, beyond the store's own time-out.
 const BUSY_TRIES: u32 = 6;
-/// How long to wait in between.
+/// The wait between two tries.
 const BUSY_WAIT: Duration = Duration::from_millis(200);
 
 /// The outcome of a group commit.
@@ -29,7 +29,7 @@ impl Written {
     }
 }
 
-/// Writes a commit. A run that the store refuses is taken out, and the rest is one transaction again; a
+/// Writes a commit. A run that the store refuses is removed, and the rest is one transaction again; a
 /// commit that is too large is written run by run.
 pub(crate) async fn write(
     store: Arc<dyn RawGraphStore>,

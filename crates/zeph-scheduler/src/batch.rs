@@ -3,8 +3,8 @@
 
 use zeph_graph::{Attempt, Entry, QuestionId, RunEnd, Seq, TaskId};
 
-/// Records to save as one atomic append. Owned and not `Clone`: handing it back to
-/// [`Scheduler::saved`](crate::Scheduler::saved) is the only way to the actions that depend on it.
+/// Records to save as one atomic append. Owned and not `Clone`: its actions are returned only when it is
+/// passed to [`Scheduler::saved`](crate::Scheduler::saved).
 #[derive(Debug)]
 #[must_use = "a batch that is not saved loses its decisions: drop the machine and recover it"]
 pub struct Batch {
@@ -42,7 +42,7 @@ pub enum Action {
         /// The attempt.
         attempt: Attempt,
     },
-    /// Ask the executor to stop. Given once for an attempt.
+    /// Ask the executor to stop. Returned once for an attempt.
     Cancel {
         /// The task.
         task: TaskId,
@@ -57,15 +57,15 @@ pub enum Action {
         /// The attempt.
         attempt: Attempt,
     },
-    /// Show the question. Given again after a resumption.
+    /// Show the question. Returned again after a resumption.
     Ask {
         /// The task.
         task: TaskId,
         /// The question.
         question: QuestionId,
     },
-    /// The run is suspended; the machine may be dropped.
+    /// The run is suspended; the scheduler may be dropped.
     Suspended,
-    /// The run has ended; the machine may be dropped.
+    /// The run has ended; the scheduler may be dropped.
     Ended(RunEnd),
 }

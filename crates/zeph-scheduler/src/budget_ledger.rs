@@ -1,10 +1,10 @@
-//! Budget ledger: what a run and its tasks have spent, and what running attempts hold reserved.
+//! Budget ledger: the spending of a run and of its tasks, and the open reservations.
 
 use std::collections::BTreeMap;
 
 use zeph_graph::{Budget, ReservationId, Spend, Spent, TaskId};
 
-/// What a run, or one of its tasks, has spent and holds reserved.
+/// The spending and the open reservations of a run, or of one of its tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Spent: settled, or reserved by an attempt that ended without settling it.

@@ -140,7 +140,7 @@ pub enum EventKind {
     RunUnpaused,
     /// Nothing new starts; running attempts have the grace period to end.
     RunSuspending,
-    /// The run is at rest.
+    /// The run is suspended: no attempt is in flight.
     RunSuspended,
     /// The run continues after a suspension or a crash.
     RunResumed,
@@ -172,7 +172,7 @@ pub enum EventKind {
     },
     /// The run has another budget.
     BudgetSet {
-        /// The budget of the whole run, what was spent before included.
+        /// The budget of the whole run, including earlier spending.
         budget: Budget,
     },
     /// The run has ended. The last event.

@@ -34,7 +34,7 @@ pub enum Explanation {
     BackingOff {
         /// When the task becomes ready.
         until: Timestamp,
-        /// The attempts that went wrong so far.
+        /// The counts of failed, repeated and abandoned attempts so far.
         attempt_counts: AttemptCounts,
         /// The automatic retries of the task.
         max_retries: u32,
@@ -254,9 +254,9 @@ impl Scheduler {
         chain
     }
 
-    /// Unfinished tasks that no timer, attempt or answer can move any more. Empty, unless all that is
-    /// left waits for an endless back-off (`Retry-After: Duration::MAX`), or the scheduler or its journal
-    /// is wrong. Constant time in the normal case.
+    /// Unfinished tasks whose state no timer, attempt or answer can change any more. Empty, unless all
+    /// unfinished tasks wait for an endless back-off (`Retry-After: Duration::MAX`), or the scheduler or its
+    /// journal is wrong. Constant time in the normal case.
     #[must_use]
     pub fn stuck(&self) -> Vec<TaskId> {
         let machine = &self.machine;

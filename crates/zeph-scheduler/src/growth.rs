@@ -18,7 +18,7 @@ pub enum Amendment {
         /// The number of new tasks.
         tasks: u32,
     },
-    /// The task has had a patch accepted before. Nothing has changed.
+    /// A patch of this task was accepted before. Nothing has changed.
     Already,
     /// The attempt is not running, or the run is ending. Nothing has changed.
     Stale,

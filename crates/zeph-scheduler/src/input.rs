@@ -63,7 +63,7 @@ pub enum Input {
     Suspend,
     /// Continues the run after a suspension or after [`recover`](crate::Scheduler::recover).
     Resume,
-    /// Sets the budget of the whole run, past spending included.
+    /// Sets the budget of the whole run, including past spending.
     ///
     /// Stale if it equals the current budget, before the start and after the end. Open reservations stay
     /// valid even if the new budget does not cover them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeph_graph::TaskId;
 
-/// 64 evenly distributed bits, by the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
+/// 64 uniformly distributed bits, by the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
 pub(crate) fn draw(seed: u64, task: TaskId, attempt: u32) -> u64 {
     let place = (u64::from(task.as_u32()) << 32) | u64::from(attempt);
     let mut z = seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -1,4 +1,4 @@
-//! State of the machine: one array per hot field, ordered maps for fields that few tasks have.
+//! State of the scheduler: one array per hot field, ordered maps for fields that few tasks have.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -33,7 +33,7 @@ pub(crate) struct Machine {
     pub(crate) clocks: BTreeMap<TaskId, Clock>,
     pub(crate) questions: BTreeMap<QuestionId, OpenQuestion>,
     pub(crate) ledger: BudgetLedger,
-    // The tasks that have had a patch accepted.
+    // The tasks with an accepted patch.
     pub(crate) proposers: BTreeSet<TaskId>,
 
     pub(crate) ready: Ready,
@@ -86,7 +86,7 @@ impl TaskFlags {
     }
 }
 
-/// Counts of the attempts of a task that went wrong.
+/// Counts of a task's failed, repeated and abandoned attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AttemptCounts {
     /// Failed attempts. They count against the retry limit.

@@ -109,7 +109,7 @@ impl Scheduler {
         Some(Batch { entries, actions })
     }
 
-    /// Takes back a batch that was saved, and returns its actions. There is no other way to them.
+    /// Confirms that a batch is saved, and returns its actions. No other call returns them.
     pub fn saved(&mut self, batch: Batch) -> Vec<Action> {
         self.in_flight = false;
         batch.actions
@@ -303,7 +303,7 @@ impl TaskView<'_> {
         Attempt::new(self.machine.attempts[self.id.index()])
     }
 
-    /// Counts of the attempts that went wrong.
+    /// Counts of the failed, repeated and abandoned attempts.
     #[must_use]
     pub fn attempt_counts(&self) -> AttemptCounts {
         self.machine.attempt_counts(self.id)

@@ -23,7 +23,7 @@ pub struct Snapshot {
     pub attempts: Vec<u32>,
     /// The number of parents of each task that have not ended.
     pub waiting: Vec<u32>,
-    /// The tasks with attempts that went wrong.
+    /// The tasks with failed, repeated or abandoned attempts.
     pub attempt_counts: Vec<(TaskId, AttemptCounts)>,
     /// The number of tasks in each state.
     pub counts: Counts,
@@ -43,7 +43,7 @@ pub struct Snapshot {
     pub accounts: Vec<(TaskId, Account)>,
     /// The open reservations, by task.
     pub reservations: Vec<(TaskId, ReservationId, Spend)>,
-    /// The tasks that have had a patch accepted.
+    /// The tasks with an accepted patch.
     pub proposers: Vec<TaskId>,
 }
 

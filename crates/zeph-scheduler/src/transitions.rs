@@ -9,7 +9,7 @@ use crate::apply::has_slot;
 use crate::machine::{Machine, Phase};
 
 impl Machine {
-    /// Whether the record may come next. A live machine asserts it; recovery rejects a journal that
+    /// Whether the record may come next. A live scheduler asserts it; recovery rejects a journal that
     /// violates it.
     ///
     /// `Pending` has two meanings here: a task that waits for its parents, and, within a batch, a task

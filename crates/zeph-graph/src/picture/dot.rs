@@ -7,7 +7,7 @@ use crate::{TaskGraph, TaskId};
 
 /// The graph in DOT, from left to right.
 ///
-/// `state` gives the word of a task's state ([`TaskState::word`](crate::TaskState::word)), or `None`
+/// `state` returns the word of a task's state ([`TaskState::word`](crate::TaskState::word)), or `None`
 /// for the bare graph. Node ids are `t0`, `t1`…; names appear only in escaped labels.
 ///
 /// # Examples

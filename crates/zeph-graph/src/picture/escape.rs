@@ -39,7 +39,7 @@ pub(super) fn dot(name: &str) -> String {
             '"' => text.push_str("\\\""),
             // Doubled, so that `\N` or `\n` of a name is not replaced.
             '\\' => text.push_str("\\\\"),
-            // DOT labels know HTML entities.
+            // Graphviz decodes HTML entities in labels.
             '&' => text.push_str("&amp;"),
             '<' => text.push_str("&lt;"),
             '>' => text.push_str("&gt;"),

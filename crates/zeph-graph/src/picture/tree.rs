@@ -10,7 +10,7 @@ const MOST_LEVELS: usize = 30;
 
 /// The graph as an indented tree, each task once, below the deepest of its parents.
 ///
-/// Further parents are named behind it. `state` gives the word of a task's state
+/// Further parents are listed after the task's name. `state` returns the word of a task's state
 /// ([`TaskState::word`](crate::TaskState::word)), or `None` for the bare graph. A graph of more than
 /// 200 tasks or 30 levels is summarised: its size, how many tasks are in each state, its levels.
 ///

@@ -1,23 +1,23 @@
 //! Views of a record: the end of an attempt, the end of a task, a change of the run.
 //!
 //! Code that decides (the transition table, the fold, the wire form) matches [`Record`] exhaustively.
-//! Readers ask one of these three questions instead. The exhaustive matches stand here, so a new kind of
-//! record does not compile until each view has an answer for it.
+//! Readers use one of these three views instead. The matches of the views are exhaustive, so a new kind of
+//! record does not compile until each view handles it.
 
 use crate::{Budget, CancelWhy, ContentId, CutHow, EndingWhy, Fault, Output, RunEnd, SkipWhy};
 use crate::{Record, TaskId};
 
-/// The end of an attempt, as one record tells it.
+/// The end of an attempt, according to one record.
 ///
 /// A task also completes without an attempt: a milestone, an answered question, a substitute value. The
-/// record is the same, so a reader that keeps attempts ignores an end if none is open.
+/// record is the same, so a reader that tracks attempts ignores an end if no attempt is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptEnd {
     /// The task.
     pub task: TaskId,
     /// How the attempt ended.
     pub outcome: AttemptOutcome,
-    /// The content that holds what the attempt logged.
+    /// The content that holds the log of the attempt.
     pub log: Option<ContentId>,
 }
 
@@ -37,7 +37,7 @@ pub enum AttemptOutcome {
     Cut(CutHow),
 }
 
-/// The end of a task, as one record tells it.
+/// The end of a task, according to one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskEnd {
     /// The task.
@@ -46,7 +46,7 @@ pub struct TaskEnd {
     pub outcome: TaskOutcome,
 }
 
-/// How a task ended: the four final states and what each carries.
+/// How a task ended: the four final states with their data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskOutcome {
     /// It has its result.
@@ -72,7 +72,7 @@ pub enum RunChange {
     Unpaused,
     /// Nothing new starts; running attempts have the grace period to end.
     Suspending,
-    /// The run is at rest.
+    /// The run is suspended: no attempt is in flight.
     Suspended,
     /// The run continues after a suspension or a crash.
     Resumed,

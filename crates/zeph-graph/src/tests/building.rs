@@ -105,7 +105,7 @@ fn names_are_unique_short_and_printable() {
         let refused = graph.try_add_task(bad, []);
         assert!(matches!(refused, Err(AddError::BadName { .. })), "{bad:?}");
     }
-    // Case and punctuation are a matter of taste here, unlike for graphs from outside.
+    // Graphs built in code may use any case and punctuation, unlike untrusted graphs.
     for fine in ["A", long.as_str(), "ä/ö <b>"] {
         graph.add_task(fine, []);
     }

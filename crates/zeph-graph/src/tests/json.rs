@@ -143,7 +143,7 @@ fn a_header_without_budgets_has_none_and_one_with_them_brings_them_back() {
     let task = read.graph.find("a").unwrap();
     assert_eq!(read.graph.task(task).rules().budget, own);
 
-    // As it was written before there were budgets.
+    // The form that was written before budgets were added.
     let old = text.replace(written[0], r#"{"name":"a"}"#);
     let read = decode_header(&old.replace(written[1], "}")).unwrap();
     assert_eq!(read.policy, Policy::default());

@@ -7,7 +7,7 @@ use crate::{TaskGraph, TaskId, Topology, picture};
 
 const CHAIN: usize = 1_000_000;
 
-/// Runs a test where a recursion of any depth would overflow.
+/// Runs a test on a small stack, which a deep recursion would overflow.
 #[allow(
     clippy::disallowed_methods,
     reason = "a thread with a small stack finds recursion"

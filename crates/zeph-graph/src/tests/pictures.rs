@@ -128,7 +128,7 @@ fn names_are_inert_in_mermaid() {
 fn names_are_inert_in_dot() {
     let text = picture::dot(&nasty(), |_| None);
     let lines: Vec<&str> = text.lines().collect();
-    // Three lines of frame above, one below.
+    // DOT has three lines before the nodes, and one after them.
     assert_eq!(lines.len(), NASTY.len() + 4);
     for line in &lines[3..lines.len() - 1] {
         let plain = label(line).replace("\\\\", "").replace("\\\"", "");

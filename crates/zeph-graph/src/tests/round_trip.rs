@@ -6,7 +6,7 @@ use super::any;
 use crate::wire::{GraphSpec, decode_header, diff, encode_header};
 use crate::{Header, Params, TaskGraph};
 
-/// All that a graph says.
+/// Compares all parts of two graphs.
 fn assert_same(a: &TaskGraph, b: &TaskGraph) {
     assert_eq!(a.len(), b.len());
     for (id, other) in a.ids().zip(b.ids()) {
@@ -56,7 +56,7 @@ proptest! {
             };
             prop_assert_eq!(names(&read, id), names(&graph, old));
         }
-        // Of what is ready, the one that the spec lists first always comes first.
+        // Among the tasks that are ready, the first one of the spec comes first.
         let place = |name: &str| spec.tasks.iter().position(|task| task.name == name).unwrap();
         for pair in read.ids().collect::<Vec<_>>().windows(2) {
             let earlier = place(read.task(pair[0]).name()) < place(read.task(pair[1]).name());

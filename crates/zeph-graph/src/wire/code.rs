@@ -1,11 +1,11 @@
-//! Codes of what can be wrong with a graph from outside.
+//! Codes of the problems of an untrusted graph.
 
 zeph_diagnostics::codes! {
-    /// The format is of a version that this program does not know.
+    /// The format has a version that this program cannot read.
     UNKNOWN_VERSION = "unknown_version",
     /// There are more tasks than allowed.
     TOO_MANY_TASKS = "too_many_tasks",
-    /// A way from a root has more tasks than allowed.
+    /// A path from a root has more tasks than allowed.
     TOO_DEEP = "too_deep",
     /// A task depends on more tasks than allowed.
     TOO_MANY_NEEDS = "too_many_needs",
@@ -21,7 +21,7 @@ zeph_diagnostics::codes! {
     UNKNOWN_DEPENDENCY = "unknown_dependency",
     /// A task depends on itself.
     SELF_DEPENDENCY = "self_dependency",
-    /// Tasks depend on each other in a circle.
+    /// Tasks depend on each other in a cycle.
     CYCLE = "cycle",
     /// A time-out or the wait of a default answer is zero.
     ZERO_TIMEOUT = "zero_timeout",

@@ -156,7 +156,7 @@ fn add_tasks(
     Ok(first..graph.len() as u32)
 }
 
-/// A problem that only the graph itself found, as a second line of defence behind the checks.
+/// A problem that the checks missed and the graph itself refused.
 fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
     let code = match error {
         AddError::ForeignTask { .. } => code::UNKNOWN_DEPENDENCY,

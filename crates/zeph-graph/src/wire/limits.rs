@@ -33,7 +33,7 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// Four million tasks and 10,000 lanes, in any shape: a guard of memory, wide enough for graphs of programs.
+    /// Four million tasks and 10,000 lanes, in any shape: a memory guard, large enough for generated graphs.
     fn default() -> Self {
         Self {
             max_tasks: 4_000_000,

@@ -88,12 +88,12 @@ pub(super) fn output(id: u32, bytes: impl Into<bytes::Bytes>) -> Result<Content,
     Ok(Content::new(content_id(id)?, ContentKind::OUTPUT, bytes))
 }
 
-/// The value, or the failed operation with its error.
+/// The value, or an error that names the failed operation.
 pub(super) fn done<T>(what: &str, result: Result<T, StoreError>) -> Result<T, String> {
     result.map_err(|error| format!("{what}: unexpected error: {error}"))
 }
 
-/// The call must fail with an error of that kind.
+/// Checks that the call failed with an error of that kind.
 pub(super) fn refused<T: Debug>(
     what: &str,
     kind: &str,

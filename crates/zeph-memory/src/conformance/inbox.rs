@@ -14,7 +14,7 @@ pub(super) async fn oldest_first_by_run(
         claimed.create("one", 1).await?,
         claimed.create("two", 1).await?,
     );
-    // The order is that of posting, whatever the clocks of the posting processes show.
+    // Requests are in the order of posting; the clocks of the posting processes do not matter.
     for (run, moment, body) in [
         (one.run(), 30, "a"),
         (two.run(), 10, "b"),

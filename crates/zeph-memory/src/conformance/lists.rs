@@ -40,7 +40,7 @@ pub(super) async fn newest_first(
 pub(super) async fn pages(harness: &dyn Harness, place: &'static str) -> Result<Outcome, String> {
     let claimed = ClaimedStore::open(harness, place).await?;
     for n in 0..7 {
-        // Three runs share each moment, so that pages end between runs of one moment.
+        // Three runs share each creation time, so that pages end between runs of equal time.
         claimed
             .create_at(&format!("r{n}"), n / 3, 0, RunStatus::open("running"))
             .await?;
@@ -180,7 +180,7 @@ pub(super) async fn delete_ended_runs_only(
         &done("load", store.load(kept.run()).await)?.chain,
         &kept,
     )?;
-    // The name is free again, and nothing of the old run shows.
+    // The name is free again, and no data of the old run is visible.
     let again = claimed.create("away", 1).await?;
     same(
         "the new run",

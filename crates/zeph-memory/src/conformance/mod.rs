@@ -58,7 +58,7 @@ pub trait Harness: Send + Sync {
     /// the first, as another process would have it, or to reopen one that it dropped.
     ///
     /// # Errors
-    /// Whatever the store says; the case then fails.
+    /// Any error of the store; the case then fails.
     async fn open(&self, place: &str) -> Result<Arc<dyn RawGraphStore>, StoreError>;
 
     /// Damages stored data without the store's knowledge; false if there was no such data. `None` means
@@ -87,7 +87,7 @@ pub enum Tamper {
     Header { run: RunId },
     /// Changes the head of the chain that is kept beside the journal.
     Head { run: RunId },
-    /// Changes the word for the state.
+    /// Changes the state in the status.
     Status { run: RunId },
 }
 
@@ -110,11 +110,11 @@ impl Tamper {
 /// How one case ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The store keeps this part of the contract.
+    /// The store satisfies this part of the contract.
     Passed,
     /// The harness cannot do what the case needs.
     Skipped,
-    /// The store does not keep it: what was expected, and what happened.
+    /// The store violates it: what was expected, and what happened.
     Failed(String),
 }
 

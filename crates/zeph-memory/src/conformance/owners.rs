@@ -12,7 +12,7 @@ fn next(chain: &mut Chain) -> Append {
     chain.seal(vec![row(number)], RunStatus::open("running"))
 }
 
-/// The store has exactly what this chain has.
+/// Checks that the store has exactly the rows of this chain.
 async fn stands(claimed: &ClaimedStore, chain: &Chain) -> Result<(), String> {
     let stored = done("load", claimed.store.load(chain.run()).await)?;
     same(&format!("run {}", chain.run()), &stored.chain, chain)
@@ -82,7 +82,7 @@ pub(super) async fn adopting_fences_the_former_owner(
         "the new owner",
         second.commit(Commit::one(next(&mut taken))).await,
     )?;
-    // That it has also fallen behind is the smaller news.
+    // The fence error takes precedence over the outdated position.
     let late = taken.clone().seal(vec![], RunStatus::ended("failed"));
     let ahead = Commit::one(next(&mut taken));
     done("one more row", second.commit(ahead).await)?;
@@ -91,7 +91,7 @@ pub(super) async fn adopting_fences_the_former_owner(
         "fenced",
         first.commit(Commit::one(late)).await,
     )?;
-    // A run may also come back to an earlier epoch.
+    // An earlier epoch may adopt the run again.
     let adopted = first.store.adopt(taken.run(), first.fence).await;
     done("adopt back", adopted)?;
     let append = next(&mut taken.clone());
@@ -133,7 +133,7 @@ pub(super) async fn a_group_with_a_foreign_run_is_refused_whole(
     stands(&second, &lost).await?;
     let left = done("inbox", first.store.inbox(own.run()).await)?.len();
     same("requests left", &left, &1)?;
-    // Without the foreign run it goes through.
+    // Without the foreign run the commit succeeds.
     let commit = Commit::one(next(&mut own.clone())).settling(request);
     done("the own run alone", first.commit(commit).await)?;
     Ok(Outcome::Passed)

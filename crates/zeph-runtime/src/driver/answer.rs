@@ -7,7 +7,7 @@ use zeph_scheduler::{Input, InputOutcome, OpenQuestion, Scheduler};
 
 use super::Contents;
 
-/// A reply to a question. Made by `into()` from a value, a `bool`, a text or a [`FailureAnswer`].
+/// A reply to a question. Converted by `into()` from a value, a `bool`, a text or a [`FailureAnswer`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// What a person typed. Read by the rules of the question: `yes` answers a yes-or-no question, a
@@ -91,7 +91,7 @@ pub fn answer<T>(
 /// Checks a person's text against an open question, without answering it.
 ///
 /// # Errors
-/// As [`answer`], the size of the value apart.
+/// As [`answer`], except for the size of the value.
 pub fn check_answer(
     scheduler: &Scheduler,
     question: QuestionId,

@@ -44,7 +44,7 @@ impl<T> Contents<T> {
         id
     }
 
-    /// A content that is here.
+    /// A content that is still held.
     #[must_use]
     pub fn get(&self, id: ContentId) -> Option<&T> {
         self.items.get(self.index(id)?)?.as_ref()
@@ -56,7 +56,7 @@ impl<T> Contents<T> {
         self.items.get_mut(index)?.take()
     }
 
-    /// Puts another content in the place of one that is here.
+    /// Replaces a content that is still held.
     pub fn replace(&mut self, id: ContentId, content: T) {
         let index = self.index(id);
         if let Some(slot) = index.and_then(|index| self.items.get_mut(index)) {

@@ -1,4 +1,4 @@
-//! Definitions: values and actions that a task's definition states.
+//! Definitions: values and actions from a task's definition.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub fn defined_value(graph: &TaskGraph, task: TaskId) -> Value {
     params.map_or(Value::Null, read)
 }
 
-/// The output of a task, if the task's definition states it.
+/// The output of a task, if it is in the task's definition.
 #[must_use]
 pub fn defined_output(scheduler: &Scheduler, task: TaskId) -> Option<Value> {
     let defined = TaskState::Completed {

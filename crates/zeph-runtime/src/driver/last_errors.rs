@@ -12,7 +12,7 @@ use zeph_graph::{CutWhy, Entry, Fault, Record, TaskGraph, TaskId};
 pub struct LastErrors(BTreeMap<TaskId, Arc<str>>);
 
 impl LastErrors {
-    /// Takes note of a record. `reported` is what the executor reported, for a failed attempt.
+    /// Reads a record. `reported` is the error text of the executor, for a failed attempt.
     pub fn note(&mut self, entry: &Entry, graph: &TaskGraph, reported: Option<Arc<str>>) {
         if let Record::AttemptFailed { task, fault, .. } = entry.record {
             let text = reported.unwrap_or_else(|| fault.to_string().into());

@@ -1,4 +1,4 @@
-//! Reports: how an attempt ended, and what the scheduler gets of it.
+//! Reports: the end of an attempt, and the input for the scheduler.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +19,7 @@ pub struct Report<T> {
     pub attempt: Attempt,
     /// How it ended.
     pub result: ReportResult<T>,
-    /// What it logged.
+    /// Its log.
     pub log: Option<T>,
 }
 
@@ -32,12 +32,12 @@ pub enum ReportResult<T> {
     Failed {
         /// How it failed.
         fault: Fault,
-        /// What the executor reported.
+        /// The error of the executor.
         error: T,
         /// The shortest wait before the next attempt.
         retry_after: Option<Duration>,
     },
-    /// The attempt went away without a report. Costs no retry; its logs are lost with it.
+    /// The attempt ended without a report. Costs no retry; its logs are lost.
     Lost,
 }
 
@@ -46,7 +46,7 @@ pub enum ReportResult<T> {
 pub struct Failure {
     /// How it failed, as the journal records it.
     pub fault: Fault,
-    /// What the executor reported.
+    /// The error of the executor.
     pub error: TaskError,
 }
 
@@ -82,8 +82,8 @@ impl Failure {
 
 /// Passes the end of an attempt to the scheduler.
 ///
-/// Returns the scheduler's verdict, and the number of the result. A stale report (its attempt was
-/// given up, or has reported before) changes nothing, and its contents are forgotten.
+/// Returns the scheduler's outcome and the number of the result. A stale report (its attempt was
+/// abandoned, or has reported before) changes nothing, and its contents are forgotten.
 pub fn deliver<T>(
     scheduler: &mut Scheduler,
     contents: &mut Contents<T>,

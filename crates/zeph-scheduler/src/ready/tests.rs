@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::Ready;
 use zeph_graph::{LaneId, Task, TaskGraph, TaskId};
 
-/// Numbers that look random, from a seed.
+/// A seeded generator of pseudo-random numbers.
 struct Draw(u64);
 
 impl Draw {
@@ -18,7 +18,7 @@ impl Draw {
     }
 }
 
-/// What the queue should do, without any index: tasks in the order in which they became ready.
+/// The naive queue, without any index: tasks in the order in which they became ready.
 struct Naive {
     graph: TaskGraph,
     weight: Vec<u64>,

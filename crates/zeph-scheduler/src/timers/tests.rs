@@ -1,4 +1,4 @@
-//! Timers and clocks against what one would count by hand.
+//! Timers and clocks against a naive count of ticks.
 
 use std::time::Duration;
 

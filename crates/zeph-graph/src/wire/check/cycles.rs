@@ -12,8 +12,8 @@ const SHOWN: usize = 12;
 
 const NONE: u32 = u32::MAX;
 
-/// Reports one cycle for each strongly connected component among the tasks without a place in the
-/// order, and through the first task of it.
+/// Reports one cycle for each strongly connected component among the tasks that are not in `order`: a
+/// cycle through the first task of the component.
 pub(super) fn report(spec: &GraphSpec, needs: &[Vec<u32>], order: &[u32], found: &mut Diagnostics) {
     let mut component = Components::of(needs, order);
     let mut reported = vec![false; needs.len()];
@@ -39,13 +39,13 @@ pub(super) fn report(spec: &GraphSpec, needs: &[Vec<u32>], order: &[u32], found:
     }
 }
 
-/// `a → b → a`, the middle left out when it is long.
+/// `a → b → a`; the middle of a long cycle is omitted.
 fn show(spec: &GraphSpec, path: &[u32]) -> String {
     let name = |position: &u32| {
         let name = &spec.tasks[*position as usize].name;
         let plain = name.len() <= crate::MAX_NAME_BYTES
             && (name.chars()).all(|c| c.is_alphanumeric() || "_-.[]".contains(c));
-        // Plain names stay plain; anything else is quoted, escaped and cut.
+        // Plain names are unchanged; other names are quoted, escaped and truncated.
         if plain { name.clone() } else { quote(name) }
     };
     let mut names: Vec<String> = if path.len() > SHOWN {
@@ -87,9 +87,9 @@ fn shortest(from: u32, needs: &[Vec<u32>], components: &mut Components) -> Vec<u
     unreachable!("no cycle through a task of a strongly connected component")
 }
 
-/// Strongly connected components of the tasks without a place in the order.
+/// Strongly connected components of the tasks that are not in the topological order.
 struct Components {
-    /// The number of each task's component; `NONE` for a task that has its place.
+    /// The number of each task's component; `NONE` for a task in the order.
     of_task: Vec<u32>,
     size: Vec<u32>,
     scratch: Vec<u32>,

@@ -1,4 +1,4 @@
-//! Checking a graph, or a patch of one, from outside: all its problems at once, then the order of its tasks.
+//! Validation of an untrusted graph or patch: all its problems at once, then the order of its tasks.
 
 mod cycles;
 mod names;
@@ -14,25 +14,25 @@ use zeph_diagnostics::quote;
 use super::{Code, Diagnostic, Diagnostics, GraphSpec, Limits, TaskSpec, VERSION, code};
 use crate::TaskGraph;
 
-/// Where a graph comes from, which decides how much of it is doubted.
+/// The origin of a graph, which decides which checks apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// From anywhere: names must be safe to show, defaults must answer their questions.
+    /// Untrusted: names must be safe to show, and questions must accept their default answers.
     Outside,
-    /// From this program: whatever a [`TaskGraph`](crate::TaskGraph) can hold is let in again.
+    /// This program's store: everything that a [`TaskGraph`](crate::TaskGraph) can hold is accepted.
     Store,
 }
 
-/// What the checks have found out about a spec without problems.
+/// The results of the checks of a spec without problems.
 pub(crate) struct Checked {
     /// Positions in the spec in the order of the graph.
     pub(crate) order: Vec<u32>,
-    /// For each position in the spec, what it depends on: a task of the base by its id, a task of the
-    /// spec by its position, counted on from there.
+    /// The dependencies of each task of the spec: a task of the base by its id, a task of the spec by its
+    /// position plus the size of the base.
     pub(crate) needs: Vec<Vec<u32>>,
 }
 
-/// All problems of a spec: of a graph of its own, or of a patch of `base`.
+/// Checks a spec, which is a whole graph or a patch of `base`, and reports all problems.
 ///
 /// Cost: the spec, and the lanes of the base; a pass over the base's names where one is misspelt.
 pub(crate) fn check(
@@ -49,8 +49,8 @@ pub(crate) fn check(
     }
     let nothing = TaskGraph::new();
     let (is_patch, base) = (base.is_some(), base.unwrap_or(&nothing));
-    // What follows costs memory for each task and time for each pair of lanes, so a graph that is
-    // too large ends here.
+    // The checks below cost memory for each task and time for each pair of lanes, so a graph that is
+    // too large is refused here.
     let max_tasks = limits.max_tasks.min(crate::MAX_TASKS);
     let sizes = [
         (
@@ -88,7 +88,7 @@ pub(crate) fn check(
     Ok(Checked { order, needs })
 }
 
-/// The dependencies between tasks of the spec. Those on the base close no circle: it is there already.
+/// The dependencies between tasks of the spec. Dependencies on the base cannot be part of a cycle.
 fn within<'a>(needs: &'a [Vec<u32>], base: &TaskGraph) -> Cow<'a, [Vec<u32>]> {
     // A base holds fewer tasks than a u32 counts.
     let first = base.len() as u32;
@@ -102,7 +102,7 @@ fn within<'a>(needs: &'a [Vec<u32>], base: &TaskGraph) -> Cow<'a, [Vec<u32>]> {
     Cow::Owned(needs.iter().map(inner).collect())
 }
 
-/// The names of `needs` as numbers; unknown ones and a task's own are reported and left out.
+/// Resolves the names of `needs` to numbers; unknown names and self-dependencies are reported and omitted.
 fn resolve(
     spec: &GraphSpec,
     base: &TaskGraph,
@@ -163,7 +163,7 @@ fn check_depth(
         let above = above.max().unwrap_or(0);
         depth[position as usize] = above + 1;
         if above as usize == limits.max_depth {
-            // The first one past the limit says it all; everything below it is too deep as well.
+            // Only the first task beyond the limit is reported: its descendants are too deep as well.
             let task = &spec.tasks[position as usize];
             let message = format!(
                 "task {} has {above} tasks above it in a row, and at most {} tasks in a row are allowed",
@@ -185,7 +185,7 @@ fn of(task: &TaskSpec, code: Code, message: impl Into<String>) -> Diagnostic {
     )
 }
 
-/// The problem with the name of its task, cut like names are, and the task's place.
+/// The problem with the (truncated) name and the span of its task.
 fn about(one: Diagnostic, task: &str, span: Option<Range<usize>>) -> Diagnostic {
     let name: String = task.chars().take(crate::MAX_NAME_BYTES).collect();
     let one = one.subject(name);

@@ -41,7 +41,7 @@ pub(super) fn check_lanes(
     }
 }
 
-/// Checks the tasks' names, and gives the position of each. Of two with one name the first counts.
+/// Checks the tasks' names, and returns the position of each. Of two equal names the first is used.
 pub(super) fn check_tasks<'a>(
     spec: &'a GraphSpec,
     base: &TaskGraph,
@@ -83,7 +83,7 @@ pub(super) fn check_tasks<'a>(
     by_name
 }
 
-/// Why a text cannot be a name.
+/// Why a text is not a valid name.
 fn bad_name(name: &str, origin: Origin) -> Option<&'static str> {
     if name.is_empty() {
         return Some("it is empty");

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The smallest topological order of positions, leaving out what is on a cycle or below one.
+/// The smallest topological order of positions, without those on a cycle or downstream of one.
 ///
 /// A spec that is already in topological order keeps its order, and so its ids.
 pub(super) fn topological(needs: &[Vec<u32>]) -> Vec<u32> {
@@ -29,7 +29,7 @@ pub(super) fn topological(needs: &[Vec<u32>]) -> Vec<u32> {
     order
 }
 
-/// Who needs each position, as compressed adjacency.
+/// The dependants of each position, as compressed adjacency.
 fn reversed(needs: &[Vec<u32>]) -> (Vec<usize>, Vec<u32>) {
     let mut start = vec![0usize; needs.len() + 1];
     for &need in needs.iter().flatten() {

@@ -132,7 +132,7 @@ fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Diagnostics
     }
 }
 
-/// A value in a few words.
+/// A short form of a value, for messages.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),

@@ -38,7 +38,7 @@ pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliErr
     Ok(Exit::Completed)
 }
 
-/// The place of a log.
+/// The attempt and the content of a log.
 struct Log {
     task: TaskId,
     attempt: u32,
@@ -56,7 +56,8 @@ enum Manner {
     Json,
 }
 
-/// The selected logs, in the order in which their attempts started. One pass.
+/// The selected logs: tasks in the order of their first start, each with its attempts in order. Linear in
+/// the journal.
 fn select(
     view: &RunView,
     only: Option<TaskId>,

@@ -53,7 +53,8 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// Formats events as lines. Its only state is the count of ended tasks, which events do not contain.
+/// Formats events as lines. It counts the tasks and the ended tasks, because events do not contain these
+/// numbers.
 #[derive(Debug)]
 pub(crate) struct EventFormatter {
     pub(crate) run: String,
@@ -75,7 +76,7 @@ impl EventFormatter {
         format!("[{}/{}]", self.ended, self.total)
     }
 
-    /// The line for an event, if it is worth one. `total` is the number of tasks now.
+    /// The line for an event; `None` for an event without a line. `total` is the current number of tasks.
     pub(crate) fn line(
         &mut self,
         event: &Event,

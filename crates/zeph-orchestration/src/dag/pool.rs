@@ -16,7 +16,7 @@ use super::attempt::AttemptContext;
 use super::body::AnyBody;
 use super::inbox::{AttemptReport, Inbox};
 
-/// Threads that run bodies. A free thread is used again; a new one is made if none is free.
+/// Threads that run bodies. A free thread is reused; without a free one a new thread is started.
 #[derive(Debug)]
 pub(crate) struct Pool {
     /// `None` once the pool is being dropped, which ends the threads.
@@ -78,8 +78,8 @@ impl Pool {
 }
 
 impl Drop for Pool {
-    /// A thread cannot be ended by force: one whose body blocks longer than the grace period is left
-    /// behind, and its report is ignored.
+    /// Waits for running bodies, at most for the grace period. A thread cannot be killed: one whose body
+    /// blocks longer continues, and its report is ignored.
     fn drop(&mut self) {
         self.jobs = None;
         self.alive.0 = None;

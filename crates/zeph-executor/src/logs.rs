@@ -98,7 +98,7 @@ impl Logs {
         self.take_redacted(None)
     }
 
-    /// The same, redacted.
+    /// As [`take`](Self::take), redacted.
     ///
     /// A secret that a cut splits is removed as a whole, if it has at most 16 KiB as it was written.
     #[must_use]

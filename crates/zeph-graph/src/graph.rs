@@ -263,7 +263,7 @@ impl TaskGraph {
         }
     }
 
-    /// Replaces what a task does, before the graph is run.
+    /// Replaces the work of a task, before the graph is run.
     ///
     /// # Panics
     /// If the id is not one of this graph.

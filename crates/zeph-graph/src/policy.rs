@@ -1,4 +1,4 @@
-//! Policy and header: the limits of a run, and what it is created with.
+//! Policy and header: the limits of a run, and the immutable data that it is created with.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,10 +13,10 @@ pub struct Policy {
     pub max_parallel: NonZeroU32,
     /// The seed of the jitter. Default: 0.
     pub seed: u64,
-    /// The longest duration of the run, without time in suspension. Default: no limit.
+    /// The run time-out, without time in suspension. Default: no limit.
     pub run_timeout: Option<Duration>,
-    /// How long an attempt may take to end after it was asked to stop. Default: 5 s. With zero it is abandoned
-    /// at once.
+    /// How long an attempt may take to end after it was asked to stop. Default: 5 s. With zero it is
+    /// abandoned at once.
     pub cancel_grace: Duration,
     /// How long running attempts may continue while the run is being suspended. Default: 5 s. With zero they
     /// are stopped at once.

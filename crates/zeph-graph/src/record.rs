@@ -38,7 +38,7 @@ pub enum Record {
         /// The log of the attempt.
         log: Option<ContentId>,
     },
-    /// An attempt failed. The next record of the task says what follows.
+    /// An attempt failed. The next record of the task is the consequence, such as a back-off.
     AttemptFailed {
         /// The task.
         task: TaskId,
@@ -51,7 +51,7 @@ pub enum Record {
         /// The log of the attempt.
         log: Option<ContentId>,
     },
-    /// An attempt was stopped, abandoned or lost. The next record of the task says what follows.
+    /// An attempt was stopped, abandoned or lost. The next record of the task is the consequence.
     AttemptCut {
         /// The task.
         task: TaskId,
@@ -78,7 +78,7 @@ pub enum Record {
         /// The subject of the question.
         why: AskWhy,
     },
-    /// The question is answered and closed. The next record of the task says what follows.
+    /// The question is answered and closed. The next record of the task is the consequence.
     Answered {
         /// The task.
         task: TaskId,
@@ -172,7 +172,7 @@ pub enum Record {
     },
     /// The run has this budget from here on.
     Budgeted {
-        /// The whole cost of the run, including what it has spent so far.
+        /// The limit of the whole run, including its spending so far.
         budget: Budget,
     },
     /// Every task has ended, and so has the run.

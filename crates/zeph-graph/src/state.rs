@@ -129,7 +129,7 @@ impl TaskState {
 /// Where the result of a completed task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// There is none: a milestone, or an executor that returned nothing.
+    /// No result: of a milestone, or of an executor that returned the null value.
     None,
     /// In this content of the run.
     Content(ContentId),
@@ -256,7 +256,7 @@ impl std::fmt::Display for CutWhy {
 pub enum SkipWhy {
     /// Its trigger can no longer fire, because this parent did not complete.
     Upstream(TaskId),
-    /// A person, or the default answer, said no.
+    /// A person or the default answer refused the approval.
     Declined,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::rules::{Approval, Effect, LaneUse, OnFailure, Question, Retry, Trigger};
 use crate::{Budget, LaneId, Params};
 
-/// The definition of a task: what it does, and the rules it runs under.
+/// The definition of a task: its work and its rules.
 ///
 /// Building one never fails; [`TaskGraph::add_task`](crate::TaskGraph::add_task) checks it.
 ///
@@ -67,7 +67,7 @@ pub struct Rules {
     pub lanes: Vec<LaneUse>,
     /// Higher starts first. Default: 0.
     pub priority: i32,
-    /// An approval before the first attempt: a person says yes or no. Default: none.
+    /// An approval by a person before the first attempt. Default: none.
     pub approve: Option<Approval>,
     /// How long an attempt is expected to take; weighs the critical path. Default: unknown.
     pub hint: Option<Duration>,
@@ -115,13 +115,13 @@ impl Task {
         Arc::clone(&self.name)
     }
 
-    /// What the task does.
+    /// The work of the task.
     #[must_use]
     pub const fn work(&self) -> &Work {
         &self.work
     }
 
-    /// The rules it runs under.
+    /// The rules of the task.
     #[must_use]
     pub fn rules(&self) -> &Rules {
         self.rules.as_deref().unwrap_or(&DEFAULT_RULES)
@@ -167,7 +167,7 @@ impl Task {
         self.with_work(Work::Question(Box::new(question)))
     }
 
-    /// Replaces what the task does.
+    /// Replaces the work of the task.
     #[must_use]
     pub fn with_work(mut self, work: Work) -> Self {
         self.work = work;

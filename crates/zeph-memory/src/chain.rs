@@ -272,8 +272,8 @@ impl Append {
 
 /// The appends of one commit to one run, checked to follow each other.
 ///
-/// A store still has to check the fence, and that the journal ends where [`start`](Self::start) says, or
-/// that there is no such run when it is created.
+/// A store still has to check the fence, and that the journal ends where [`start`](Self::start) begins,
+/// or, if the change creates the run, that there is no such run.
 #[derive(Clone, Debug)]
 pub struct RunChange<'a> {
     appends: Vec<&'a Append>,

@@ -5,7 +5,7 @@
 //!
 //! A *run* is a header and an append-only *journal* of rows. A row is a small JSON text and may bring
 //! *contents*: larger bytes that are stored apart, so that reading a journal reads none of them. This
-//! crate knows no tasks: it does not interpret payloads, headers and states.
+//! crate has no tasks: it does not interpret payloads, headers and states.
 //!
 //! Each run has one owner, named by the [`Fence`] of its commits; owners of different runs share a store.
 //!

@@ -34,7 +34,7 @@ pub async fn verify(store: &dyn RawGraphStore, run: &RunId) -> Result<Verified, 
     check(store, run, None).await
 }
 
-/// The same, and the chain must contain a head that was copied earlier.
+/// As [`verify`]; also checks that the chain contains a head that was copied earlier.
 ///
 /// Hashes alone reveal accidental damage, but a program that can write to the store can recompute them.
 /// A head that was copied elsewhere reveals that too.

@@ -1,4 +1,4 @@
-//! An active run: its scheduler, its chain, and what is not saved yet.
+//! An active run: its scheduler, its chain, and its unsaved data.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

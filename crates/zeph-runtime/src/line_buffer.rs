@@ -1,4 +1,4 @@
-//! Line buffer: holds a log back to whole lines, so that the redactor sees no secret in two pieces.
+//! Line buffer: releases a log in whole lines, so that the redactor gets each secret in one piece.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -128,7 +128,7 @@ impl QuestionView {
     }
 }
 
-/// The JSON form: what is accepted in words, and the choices beside it.
+/// The JSON form: the kind of the accepted answers as a word, and the choices.
 impl Serialize for QuestionView {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

@@ -62,7 +62,7 @@ impl RunReport {
         self.tasks.iter().filter(failed)
     }
 
-    /// A run that was cut off from its store: only what was saved counts.
+    /// A run that was cut off from its store: only the saved state counts.
     pub(crate) fn cut_off(run: &RunId, saved: &RunSnapshot, error: String) -> Self {
         Self {
             run: run.clone(),

@@ -26,7 +26,7 @@ impl RunSnapshot {
         Self::with_questions(scheduler, question_views(scheduler, errors))
     }
 
-    /// The same, when the questions are known.
+    /// The snapshot with questions that are built already.
     pub(crate) fn with_questions(scheduler: &Scheduler, questions: Vec<QuestionView>) -> Self {
         Self {
             state: scheduler.state(),

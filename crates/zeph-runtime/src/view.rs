@@ -119,7 +119,7 @@ impl RunView {
         RunReport::new(&self.run, &self.scheduler, self.questions())
     }
 
-    /// The same with the errors of failed tasks, which are read from the store.
+    /// The report with the errors of failed tasks, which are read from the store.
     ///
     /// # Errors
     /// If the store cannot read them.

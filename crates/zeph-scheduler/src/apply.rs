@@ -10,7 +10,7 @@ use crate::machine::{Kind, Machine, OpenQuestion, PARENT_FAILED, Phase, TaskFlag
 use crate::timers::{Clock, Timer, TimerKind};
 
 impl Machine {
-    /// Changes the state as the record says.
+    /// Changes the state according to a record.
     pub(crate) fn apply(&mut self, entry: &Entry) {
         let at = entry.at;
         match entry.record {
@@ -24,7 +24,7 @@ impl Machine {
             Record::AttemptFailed { task, .. } => {
                 self.ledger.settle_all(task);
                 self.attempt_counts.entry(task).or_default().failures += 1;
-                // The next record of the task says what follows; it is in the same batch.
+                // The next record of the task is the consequence; it is in the same batch.
                 self.enter(task, TaskState::Pending, at);
             }
             Record::AttemptCut { task, how, .. } => self.apply_cut(task, how, at),

@@ -74,14 +74,14 @@ pub enum EventKind {
         /// Whether the task is a milestone, which has no work.
         milestone: bool,
     },
-    /// An attempt failed. The next event of the task says what follows.
+    /// An attempt failed. The next event of the task is the consequence, such as a back-off.
     AttemptFailed {
         /// The attempt.
         attempt: Attempt,
         /// How.
         fault: Fault,
     },
-    /// An attempt was stopped, abandoned or lost. The next event of the task says what follows.
+    /// An attempt was stopped, abandoned or lost. The next event of the task is the consequence.
     AttemptCut {
         /// The attempt.
         attempt: Attempt,

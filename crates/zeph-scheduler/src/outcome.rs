@@ -1,4 +1,4 @@
-//! Outcome: what follows when an attempt completes, fails, is stopped, or is lost.
+//! Outcome: the consequences of an attempt that completes, fails, is stopped, or is lost.
 
 use std::time::Duration;
 
@@ -113,7 +113,7 @@ impl Machine {
         }
     }
 
-    /// Records that an attempt was stopped, abandoned or lost, and what follows. `why` is the reason for
+    /// Records that an attempt was stopped, abandoned or lost, and the consequence. `why` is the reason for
     /// which it was being stopped, if it was.
     pub(crate) fn attempt_cut(
         &mut self,

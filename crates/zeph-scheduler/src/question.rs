@@ -1,4 +1,4 @@
-//! Questions: what follows from an answer or from a default.
+//! Questions: the consequences of an answer or of a default.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Machine {
         InputOutcome::Accepted
     }
 
-    /// Answers with the default, since no answer came in time.
+    /// Answers with the default, since no answer arrived in time.
     pub(crate) fn answer_by_default(&mut self, question: QuestionId) {
         if let Some((_, answer)) = self.default_answer(question) {
             self.answer(question, answer, true);

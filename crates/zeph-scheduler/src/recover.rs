@@ -57,8 +57,8 @@ pub enum Corrupt {
 impl Scheduler {
     /// Rebuilds the scheduler that wrote this journal.
     ///
-    /// Nothing is decided again, and nothing starts until [`Input::Resume`](crate::Input::Resume):
-    /// attempts that were in flight have an unknown end, and their effect classes decide what follows.
+    /// No decision is made again, and no attempt starts until [`Input::Resume`](crate::Input::Resume):
+    /// attempts that were in flight have an unknown end, and their effect classes decide about a repetition.
     ///
     /// `patches` holds the contents that the `Amended` records of the journal name. Cost: applying each
     /// record and each patch once.

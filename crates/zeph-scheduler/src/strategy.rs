@@ -12,7 +12,7 @@ use crate::jitter;
 use crate::machine::Machine;
 
 impl Machine {
-    /// Decides what follows a failed attempt: a retry, or the strategy of the task.
+    /// Decides the consequence of a failed attempt: a retry, or the strategy of the task.
     pub(crate) fn after_failure(
         &mut self,
         task: TaskId,

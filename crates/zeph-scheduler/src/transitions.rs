@@ -13,7 +13,7 @@ impl Machine {
     /// violates it.
     ///
     /// `Pending` has two meanings here: a task that waits for its parents, and, within a batch, a task
-    /// between the end of an attempt and the record that says what follows.
+    /// between the end of an attempt and the record of the consequence.
     pub(crate) fn allows(&self, record: &Record) -> bool {
         if let Some(task) = record.task()
             && task.index() >= self.state.len()

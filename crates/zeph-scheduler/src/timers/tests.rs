@@ -51,7 +51,7 @@ fn a_clock_is_charged_only_while_it_runs() {
             let due = clock.run(running, now);
             let left = 5u64.saturating_sub(used);
             let expected = running.then(|| tick + left);
-            // A clock that ran out earlier keeps its time while it goes on running.
+            // A clock that expired earlier still returns that time while it runs.
             let expected = expected.map(|at| if used > 5 { tick - (used - 5) } else { at });
             let stretch = running && tick > 0 && pattern >> (tick - 1) & 1 == 1;
             if stretch || used <= 5 {

@@ -77,7 +77,7 @@ pub struct OrchestrationConfig {
     pub observer_buffer: usize,
     /// The default model for plans, agents and answers.
     pub llm: LlmConfig,
-    /// What a run may cost, for graphs that say nothing.
+    /// The budget of a run, for graphs that set none.
     pub budget: BudgetConfig,
     /// How large a plan of a model may be.
     pub plan: PlanConfig,
@@ -122,7 +122,7 @@ pub struct LlmConfig {
     pub output_usd: Option<u64>,
 }
 
-/// What a run may cost.
+/// The budget of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BudgetConfig {
     /// Tokens, in and out. Default none: no limit. With 0 no model is called.

@@ -12,7 +12,7 @@ use crate::{Diagnostic, Diagnostics, Entry, Node, Span, Value, code, list, quote
 /// A table that has been opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
-    /// Where it is written.
+    /// The span of the table.
     pub span: Span,
     entries: &'a [Entry],
 }

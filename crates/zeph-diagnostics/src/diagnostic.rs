@@ -22,9 +22,9 @@ pub enum Severity {
 /// writes one line: `plan.toml:3:1: [unknown_key] the task has no key "runn" (did you mean "run"?)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of problem it is.
+    /// The kind of the problem.
     pub code: Code,
-    /// How serious it is.
+    /// The severity.
     pub severity: Severity,
     /// The problem: what was expected, and what was found.
     pub message: String,
@@ -36,7 +36,7 @@ pub struct Diagnostic {
     pub path: Option<String>,
     /// The name of the thing that it is about, such as a task; not safe to print.
     pub subject: Option<String>,
-    /// What to do about it.
+    /// The help: what to do about the problem.
     pub help: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use crate::Span;
 /// A value with its span in the source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
-    /// Where it is written.
+    /// The span of the value.
     pub span: Span,
     /// The value.
     pub value: Value,
@@ -36,7 +36,7 @@ pub enum Value {
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Where the key is written.
+    /// The span of the key.
     pub key_span: Span,
     /// The value.
     pub node: Node,

@@ -69,7 +69,7 @@ pub enum AddError {
     ZeroTimeout {
         /// The task.
         task: String,
-        /// Which one.
+        /// The name of the time-out or wait.
         what: &'static str,
     },
     /// A lane has no capacity.

@@ -42,7 +42,7 @@ impl Retry {
         cap: Duration::from_secs(60),
     };
 
-    /// That many retries, waiting 1 s to 60 s.
+    /// A number of retries that wait 1 s to 60 s.
     #[must_use]
     pub const fn times(max_retries: u32) -> Self {
         Self {
@@ -159,7 +159,7 @@ impl<T: Into<String>> From<T> for Approval {
 pub struct Question {
     /// The text of the question.
     pub text: String,
-    /// Which answers are accepted.
+    /// The accepted answers.
     pub kind: AnswerKind,
     /// The wait and the default answer after it. Default: wait for ever.
     pub fallback: Option<(Duration, Params)>,
@@ -206,7 +206,7 @@ impl Question {
     }
 }
 
-/// Which answers a question accepts.
+/// The answers that a question accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AnswerKind {
     /// Any text.

@@ -64,7 +64,7 @@ pub enum TaskState {
     Canceling {
         /// The attempt.
         attempt: Attempt,
-        /// Why it is stopped.
+        /// The reason.
         why: CutWhy,
     },
     /// It has its result.
@@ -74,17 +74,17 @@ pub enum TaskState {
     },
     /// It failed, and no attempt follows.
     Failed {
-        /// How.
+        /// The fault of the last attempt.
         why: Fault,
     },
     /// It did not run, in accordance with the graph or an answer.
     Skipped {
-        /// Why.
+        /// The reason.
         why: SkipWhy,
     },
     /// It was stopped, or was never allowed to start.
     Canceled {
-        /// Why.
+        /// The reason.
         why: CancelWhy,
     },
 }
@@ -314,7 +314,7 @@ words! {
         Failed = "failed" => "failed",
         /// The run was cancelled.
         Canceled = "canceled" => "canceled",
-        /// It took too long.
+        /// The run exceeded its time-out.
         TimedOut = "timed_out" => "timed out",
     }
 }

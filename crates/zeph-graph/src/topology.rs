@@ -151,7 +151,7 @@ pub fn bottom_levels(graph: &TaskGraph, links: &Links, weight: impl Fn(TaskId) -
     bottom_levels_from(graph, links, 0, weight)
 }
 
-/// The same for the tasks from position `first` on, whose children all come after them.
+/// As [`bottom_levels`], for the tasks from position `first` on, whose children all come after them.
 ///
 /// # Examples
 /// ```

@@ -19,7 +19,7 @@ pub struct StoredStatus {
     pub last_seq: Seq,
     /// The head of the chain.
     pub head: ChainHash,
-    /// What [`Append::status_hash`](crate::Append::status_hash) was.
+    /// The [`Append::status_hash`](crate::Append::status_hash) of the last commit.
     pub status_hash: ChainHash,
 }
 

@@ -69,7 +69,7 @@ pub enum StoreError {
         run: RunId,
         /// The first row that is affected, when it is a row.
         seq: Option<Seq>,
-        /// What exactly is wrong.
+        /// The damage.
         what: String,
     },
     /// The run has not ended, so it cannot be deleted.
@@ -93,7 +93,7 @@ pub enum StoreError {
     NotADatabase {
         /// The path of the file.
         path: PathBuf,
-        /// What the file is instead.
+        /// The reason why it is none.
         why: String,
     },
     /// The database was deleted or replaced while it was open.

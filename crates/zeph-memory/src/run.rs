@@ -8,7 +8,7 @@ use zeph_graph::{RunId, Seq, Spent, Timestamp};
 
 use crate::hash::{ChainHash, Framed};
 
-/// What a run is created with. It never changes afterwards.
+/// The creation data of a run, which never change afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRun {
     /// The name of the run.
@@ -155,7 +155,7 @@ impl RunSummary {
         self.completed + self.failed + self.skipped + self.canceled
     }
 
-    /// What the run has spent.
+    /// The spending of the run.
     #[must_use]
     pub const fn spent(&self) -> Spent {
         Spent {

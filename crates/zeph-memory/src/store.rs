@@ -50,7 +50,7 @@ impl Commit {
 /// A run as it is read back, without its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRun {
-    /// What it was created with.
+    /// Its creation data.
     pub new: NewRun,
     /// Its status after the last commit.
     pub status: RunStatus,

@@ -28,7 +28,7 @@ use crate::request::{self, Request};
 use crate::restore::closest;
 use crate::submission::Limits;
 
-/// What the engine's task works with.
+/// The configuration of the engine's task.
 pub(crate) struct CoreConfig {
     pub(crate) store: Arc<dyn RawGraphStore>,
     pub(crate) fence: Fence,

@@ -83,7 +83,7 @@ pub enum RuntimeError {
     Header {
         /// The run.
         run: RunId,
-        /// Why.
+        /// The reason.
         source: Arc<BadHeader>,
     },
     /// A record cannot be read.
@@ -93,7 +93,7 @@ pub enum RuntimeError {
         run: RunId,
         /// Its number.
         seq: zeph_graph::Seq,
-        /// Why.
+        /// The reason.
         source: Arc<BadRecord>,
     },
     /// A patch of the graph cannot be read.
@@ -103,7 +103,7 @@ pub enum RuntimeError {
         run: RunId,
         /// The content that holds it.
         content: ContentId,
-        /// Why.
+        /// The reason.
         source: Arc<BadSpec>,
     },
     /// The journal contradicts itself.
@@ -111,7 +111,7 @@ pub enum RuntimeError {
     Corrupt {
         /// The run.
         run: RunId,
-        /// How.
+        /// The contradiction.
         source: Corrupt,
     },
     /// There is no such task.
@@ -141,7 +141,7 @@ pub enum RuntimeError {
         run: RunId,
         /// The question.
         question: u32,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A content of the run has a form that this version cannot read.
@@ -149,7 +149,7 @@ pub enum RuntimeError {
     Unreadable {
         /// The run.
         run: RunId,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The owner of the run is alive and has not replied within 10 s.

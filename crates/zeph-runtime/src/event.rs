@@ -47,9 +47,9 @@ pub enum RunEvent {
         task: Arc<str>,
         /// The attempt.
         attempt: Attempt,
-        /// Which log.
+        /// The log stream.
         stream: LogStream,
-        /// What was logged.
+        /// The logged bytes.
         bytes: Bytes,
     },
     /// This observer was too slow and missed that many events. The journal has the saved ones.

@@ -25,7 +25,7 @@ pub struct RunReport {
     pub state: RunState,
     /// The number of tasks in each state.
     pub counts: Counts,
-    /// What the run has spent.
+    /// The spending of the run.
     pub spent: Spent,
     /// Every task, in the order of the graph. Empty if the journal could not be written: then
     /// [`RunView`](crate::RunView) reads what was saved.

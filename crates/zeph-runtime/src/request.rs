@@ -11,7 +11,7 @@ pub enum Request {
     Answer {
         /// Its number.
         question: u32,
-        /// What the person typed.
+        /// The text of the answer.
         text: String,
     },
     /// Cancel a task, a task with its dependants, or the run.

@@ -13,7 +13,7 @@ pub struct RunSnapshot {
     pub state: RunState,
     /// The number of tasks in each state.
     pub counts: Counts,
-    /// What the run has spent.
+    /// The spending of the run.
     pub spent: Spent,
     /// The number of its next record.
     pub next_seq: Seq,

@@ -1,4 +1,4 @@
-//! Attempt API: what a running attempt writes into the journal of its run: spending and notes.
+//! Attempt API: spending and notes, which a running attempt writes into the journal of its run.
 //!
 //! These calls, and [`amend`](Scheduler::amend), are methods and not an [`Input`](crate::Input): each has
 //! a reply type of its own, and a patch is neither `Copy` nor small. Like an input, each takes the time
@@ -22,7 +22,7 @@ pub enum Refusal {
     /// A budget does not cover the amount.
     #[error("the budget does not cover the call: {left} left")]
     OverBudget {
-        /// What the budgets of the run and of the task leave.
+        /// The rest of the budgets of the run and of the task.
         left: Budget,
     },
 }
@@ -102,7 +102,7 @@ impl Scheduler {
         })
     }
 
-    /// What the budgets of the run and of the task leave for this task, after spending and reservations.
+    /// The rest of the budgets of the run and of this task, after spending and reservations.
     ///
     /// # Panics
     /// If the id is not one of this graph.

@@ -90,13 +90,13 @@ impl BudgetLedger {
         self.tasks.get(&task).copied().unwrap_or_default()
     }
 
-    /// What the budget of the run and this own budget of the task leave.
+    /// The rest of the budget of the run and of the task's own budget: the smaller limits.
     pub(crate) fn left(&self, task: TaskId, own: Budget) -> Budget {
         let of_run = self.budget.without(self.run.total());
         of_run.min(own.without(self.account(task).total()))
     }
 
-    /// Whether the budget of the run and this own budget of the task cover one more reservation.
+    /// Whether the budget of the run and the task's own budget cover one more reservation.
     pub(crate) fn covers(&self, task: TaskId, own: Budget, most: Spend) -> bool {
         self.budget.covers(self.run.total().plus(most))
             && own.covers(self.account(task).total().plus(most))

@@ -78,7 +78,7 @@ pub enum EventKind {
     AttemptFailed {
         /// The attempt.
         attempt: Attempt,
-        /// How.
+        /// The fault.
         fault: Fault,
     },
     /// An attempt was stopped, abandoned or lost. The next event of the task is the consequence.
@@ -97,22 +97,22 @@ pub enum EventKind {
     TaskCanceling {
         /// The attempt.
         attempt: Attempt,
-        /// Why.
+        /// The reason.
         why: CutWhy,
     },
     /// The task failed for good.
     TaskFailed {
-        /// How.
+        /// The fault.
         fault: Fault,
     },
     /// The task does not run, in accordance with the graph or an answer.
     TaskSkipped {
-        /// Why.
+        /// The reason.
         why: SkipWhy,
     },
     /// The task was stopped, or must not start.
     TaskCanceled {
-        /// Why.
+        /// The reason.
         why: CancelWhy,
     },
     /// A question was asked.
@@ -131,7 +131,7 @@ pub enum EventKind {
     },
     /// Nothing starts any more, and running attempts are stopped.
     RunEnding {
-        /// Why.
+        /// The reason.
         why: EndingWhy,
     },
     /// Nothing new starts until `RunUnpaused`.

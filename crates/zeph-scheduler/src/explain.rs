@@ -1,4 +1,4 @@
-//! Explain: why a task is in its state, and what holds a ready task back.
+//! Explain: why a task is in its state, and why a ready task has not started.
 
 use zeph_graph::{
     AskWhy, Attempt, CutWhy, EndingWhy, LaneId, QuestionId, SkipWhy, TaskId, TaskState, Timestamp,
@@ -69,7 +69,7 @@ pub enum Explanation {
     },
 }
 
-/// What holds a ready task back.
+/// Why a ready task has not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Held {
@@ -169,7 +169,7 @@ impl Scheduler {
         }
     }
 
-    /// What holds a ready task back. Cost: the number of its lanes.
+    /// Why a ready task has not started. Cost: the number of its lanes.
     ///
     /// # Panics
     /// If the id is not one of this graph.

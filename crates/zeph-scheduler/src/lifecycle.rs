@@ -34,7 +34,8 @@ impl Machine {
         InputOutcome::Accepted
     }
 
-    /// Continues the run. Attempts that were in flight are lost; their effect classes decide about a repetition.
+    /// Continues the run. Attempts that were in flight are lost; their effect classes decide about a
+    /// repetition.
     pub(crate) fn on_resume(&mut self) -> InputOutcome {
         let at_rest = self.run.phase == Phase::Suspended;
         let over = matches!(self.run.phase, Phase::Ended(_));

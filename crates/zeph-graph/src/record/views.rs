@@ -28,7 +28,7 @@ pub enum AttemptOutcome {
     Completed(Output),
     /// It failed.
     Failed {
-        /// How.
+        /// The fault.
         fault: Fault,
         /// The content that holds the error of its executor.
         error: Option<ContentId>,

@@ -19,7 +19,7 @@ use crate::{
 pub struct BadRecord {
     /// The text, cut after 200 characters.
     pub text: String,
-    /// What is wrong with it; an unknown type is named.
+    /// The error of the JSON reader; it names an unknown type.
     #[source]
     pub cause: serde_json::Error,
 }

@@ -38,7 +38,7 @@ impl Default for WorkSpec {
 pub struct QuestionSpec {
     /// The text of the question.
     pub text: String,
-    /// Which answers are accepted.
+    /// The accepted answers.
     #[serde(default, skip_serializing_if = "is_default")]
     pub answer: AnswerSpec,
     /// The default answer, used if none arrives in time.
@@ -46,7 +46,7 @@ pub struct QuestionSpec {
     pub default: Option<QuestionDefault>,
 }
 
-/// Which answers a question accepts.
+/// The answers that a question accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum AnswerSpec {

@@ -65,7 +65,7 @@ pub(crate) struct Draft {
     pub(crate) kind: Kind,
     pub(crate) place: Span,
     pub(crate) uses: Vec<Use>,
-    /// Where each element of `run` is written.
+    /// The span of each element of `run`.
     pub(crate) argv: Vec<Span>,
     pub(crate) stdin: Option<Span>,
     /// Its retries, before a default policy fills in the keys that are missing.
@@ -87,7 +87,7 @@ impl Draft {
         }
     }
 
-    /// Where a text of the task is written.
+    /// The span of a text of the task.
     pub(crate) fn place_of(&self, text: &str) -> Span {
         let found = self.uses.iter().find(|one| one.text == text);
         found.map_or(self.place, |one| one.place)

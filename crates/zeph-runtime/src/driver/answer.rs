@@ -16,7 +16,7 @@ pub enum Reply {
     /// A value: the result of the task. For an approval it is `true` or `false`. A text as the answer
     /// of a question is read like [`Text`](Self::Text).
     Value(Value),
-    /// What to do about a failure.
+    /// The decision about a failure.
     Failure(FailureAnswer),
 }
 

@@ -9,8 +9,8 @@ use super::Event;
 
 /// Turns the entries of one journal, in order, into events.
 ///
-/// It holds the start of the last attempt of each task that has not ended. To observe a run that goes
-/// on, pass it every entry that was saved before. Cost: a logarithm for each entry.
+/// It holds the start of the last attempt of each task that has not ended. To observe a resumed run, first
+/// pass it every earlier entry of the journal. Cost: a logarithm for each entry.
 ///
 /// # Examples
 /// ```

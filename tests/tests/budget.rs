@@ -1,8 +1,8 @@
 //! Budgets under fan-out and crashes: never exceeded, and a partial answer is delivered.
 //!
-//! A run asks a model from many tasks at once. The provider honours its limits, fails now and then,
-//! and keeps a ledger of its own of what it really spent, also on calls that nobody lived to hear the
-//! end of. The process dies at random moments and goes on. `ZEPH_CASES` is the number of runs.
+//! A run calls a model from many tasks at once. The provider double respects its limits, fails now and then,
+//! and keeps its own ledger of the actual spending, including calls whose process crashed before the reply.
+//! The process crashes at random moments and is resumed. `ZEPH_CASES` is the number of runs.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,14 +28,14 @@ const PRICES: Prices = Prices {
     output: 15_000_000,
 };
 
-/// The world outside: what the service really spent, and when our process is to die.
+/// The simulated service: its actual spending, and the call at which the process crashes.
 struct World {
     rng: Rng,
     spent: Spent,
-    /// The same by the part that a request was about; the answer is about none.
+    /// The spending by the part that a request was about; the final answer is about none.
     of_part: BTreeMap<u64, Spent>,
     calls: u64,
-    /// The call at which the process dies, and whether the service got as far as answering it.
+    /// The call at which the process crashes, and whether the service answered it before.
     death: Option<(u64, bool)>,
     dies: Gate,
 }
@@ -47,7 +47,7 @@ fn with<T>(world: &Shared, act: impl FnOnce(&mut World) -> T) -> T {
 }
 
 impl World {
-    /// One call: what the service does with it. `None` is a process that died in it.
+    /// The reply of the service to one call; `None` if the process crashes during the call.
     fn serve(&mut self, request: &LlmRequest) -> Option<Result<LlmResponse, LlmError>> {
         self.calls += 1;
         let death = self.death.filter(|(call, _)| *call == self.calls);
@@ -98,9 +98,9 @@ fn part(request: &LlmRequest) -> Option<u64> {
     number.parse().ok()
 }
 
-/// A fan-out, with some second storeys, and the answer over all of it.
+/// A fan-out, in which some tasks have a dependant, and the answer that depends on all of them.
 ///
-/// The budgets of the parts that have one, too.
+/// Also returns the budgets of the parts that have one.
 fn graph(rng: &mut Rng) -> (TaskGraph, BTreeMap<u64, Budget>) {
     let mut budgets = BTreeMap::new();
     let mut graph = TaskGraph::new();
@@ -132,7 +132,7 @@ async fn engine(store: &MemoryStore, world: &Shared) -> Engine {
     let service = provider_fn("service", move |request: LlmRequest| {
         let served = with(&world, |world| world.serve(&request));
         async move {
-            // Others get their turn, so that calls overlap.
+            // Yields to other tasks, so that calls overlap.
             tokio::task::yield_now().await;
             match served {
                 Some(outcome) => outcome,
@@ -158,7 +158,7 @@ async fn engine(store: &MemoryStore, world: &Shared) -> Engine {
     builder.start().await.expect("starts")
 }
 
-/// Lives until the run has ended or the process dies.
+/// Runs until the run has ended or the process crashes.
 fn live(
     store: &MemoryStore,
     world: &Shared,
@@ -184,10 +184,10 @@ fn live(
     })
 }
 
-/// What one case came to.
+/// The result of one case.
 struct Outcome {
     budget: Budget,
-    /// Of the parts that have one.
+    /// The budgets of the parts that have one.
     budgets: BTreeMap<u64, Budget>,
     world: Shared,
     store: MemoryStore,
@@ -278,7 +278,8 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
                 budget.covers(real),
                 "seed {seed}: part-{part} really spent {real} of {budget}"
             );
-            // Close to it: a budget that nothing comes near would prove nothing.
+            // The spending must come close to the budget: otherwise the test would not show that the budget is
+            // the limit.
             near += u32::from(budget.tokens().is_some_and(|limit| real.tokens * 2 > limit));
         }
         let booked = report.spent.tokens >= real.tokens && report.spent.micro_usd >= real.micro_usd;

@@ -1,4 +1,4 @@
-//! The crash loop bites: honest victims pass, and victims that lie are found out.
+//! The crash loop detects defects: a correct binary passes, and binaries that lose or repeat work fail.
 
 #![allow(clippy::unwrap_used, reason = "the panic of a test is its report")]
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use zeph_tests::crash::binary::build;
 use zeph_tests::crash::trial::play;
 
-/// Plays some stories with the binary behind a script, and returns what went wrong.
+/// Runs some trials with the binary behind a script, and returns the failure.
 fn broken(script: &str, seeds: std::ops::Range<u64>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let victim = victim(folder.path(), script);
@@ -17,7 +17,7 @@ fn broken(script: &str, seeds: std::ops::Range<u64>) -> Vec<String> {
     stories.filter_map(Result::err).collect()
 }
 
-/// A script that does something of its own and then becomes the real binary.
+/// A script that executes some lines and then the real binary with `exec`.
 fn victim(folder: &Path, script: &str) -> PathBuf {
     let path = folder.join("victim");
     let real = build().unwrap();

@@ -1,4 +1,4 @@
-//! A plan of a model becomes a plan file and a graph, and nothing of it is lost or comes alive.
+//! A plan of a model becomes a plan file and a graph: no text is lost, and none becomes code or syntax.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ use zeph_planner::plan::{
 };
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
-/// A host with one agent and one command that takes any text.
+/// A catalog with one agent and one command that accepts any text.
 fn request() -> PlanRequest {
     let mut agents = AgentCatalog::new();
     agents
@@ -32,7 +32,7 @@ fn request() -> PlanRequest {
     PlanRequest::new("A report", agents).commands(commands)
 }
 
-/// What people and models write, and what would be an expression, a table or a comment elsewhere.
+/// Texts of people and models, also texts that are an expression, a table or a comment in other contexts.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[a-zA-Z ]{1,12}",
@@ -51,7 +51,7 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 1..6).prop_map(|pieces| pieces.concat())
 }
 
-/// A document of a model: tasks that need some of those before them.
+/// A document of a model: tasks that depend on some earlier ones.
 fn document() -> impl Strategy<Value = Value> {
     let task = (0..3u8, text(), any::<u8>(), any::<bool>());
     prop::collection::vec(task, 1..7).prop_map(|tasks| {
@@ -86,7 +86,7 @@ fn document() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The graph that the plan's file is.
+/// The graph of the plan file.
 fn graph(plan: &Plan) -> GraphSpec {
     let file = plan.to_plan_file();
     let loaded = PlanFile::load(&file, Format::Toml, "plan.toml");
@@ -98,7 +98,7 @@ fn graph(plan: &Plan) -> GraphSpec {
         .clone()
 }
 
-/// What an executor gets of a task's parameters in the end.
+/// The parameters of a task as its executor receives them.
 async fn given(task: &TaskSpec) -> Value {
     let WorkSpec::Action { params, .. } = &task.work else {
         return Value::Null;

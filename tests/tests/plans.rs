@@ -1,4 +1,4 @@
-//! The plans of the guide: all of them are valid, and the small ones do what they say.
+//! The plans of the guide: all are valid, and the small ones have the documented results.
 
 #![allow(clippy::unwrap_used, reason = "the panic of a test is its report")]
 
@@ -28,7 +28,7 @@ fn call(folder: &Path, words: &[&str]) -> Output {
     command(folder, words).output().unwrap()
 }
 
-/// What a task of the run `r` printed.
+/// The standard output of a task of the run `r`.
 fn printed(folder: &Path, task: &str) -> String {
     let shown = call(folder, &["show", "r", task, "--json"]);
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
@@ -95,7 +95,7 @@ fn rust_ci_goes_on_after_a_failure() {
     fs::create_dir_all(project.join("src")).unwrap();
     let manifest = "[package]\nname = \"p\"\nedition = \"2024\"\n[workspace]\n";
     fs::write(project.join("Cargo.toml"), manifest).unwrap();
-    // Everything is in order but the format.
+    // Everything is valid except the format.
     fs::write(project.join("src/main.rs"), "fn main( ) { }\n").unwrap();
     let repo = format!("--param=repo={}", project.display());
     let words = ["run", "docs/plans/rust-ci.toml", "--name=r", &repo];

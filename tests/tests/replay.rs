@@ -1,4 +1,4 @@
-//! Replay: every journal that a random run leaves is decided once more, and comes out the same.
+//! Replay: the journal of every random run is decided again, with the same records.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use zeph_scheduler::replay;
 use zeph_tests::sim::trace::Trace;
 use zeph_tests::sim::world::{Options, run};
 
-/// The wait after a failed attempt, if it is one that an executor of the simulator asks for.
+/// The wait after a failed attempt, if it is a `retry_after` of the simulator's executors.
 fn floor(journal: &[Entry], failed: &Entry) -> Option<Duration> {
     let at = usize::try_from(failed.seq.get()).ok()?;
     let Record::BackedOff { until, .. } = journal.get(at)?.record else {
@@ -19,7 +19,7 @@ fn floor(journal: &[Entry], failed: &Entry) -> Option<Duration> {
         Duration::from_secs(5),
         Duration::from_secs(120),
     ];
-    // A wait that never ends stands for the longest one that can be asked for.
+    // An endless wait is the longest `retry_after`.
     let longest = until == Timestamp::MAX;
     (asked.contains(&waited) || longest).then_some(waited)
 }
@@ -61,7 +61,7 @@ fn a_wait_that_the_machine_would_not_have_drawn_is_found() {
             };
             let longer = until.after(Duration::from_micros(7));
             if longer == until {
-                // After the end of time nothing is longer.
+                // At `Timestamp::MAX` no wait can be longer.
                 continue;
             }
             let until = longer;

@@ -1,8 +1,8 @@
-//! The main job on real input: `docs/plans/repo-report.toml` reports on this repository, also when
-//! it is killed half-way.
+//! The main use case on real input: `docs/plans/repo-report.toml` reports on this repository, also after
+//! a kill half-way.
 //!
-//! The plan is run as it is. In front of the real programs on the search path lie stand-ins that note
-//! in a counter file which attempt of which task starts them, and can hold a task at a gate.
+//! The plan is not modified. Wrapper scripts precede the real programs on the search path: they append the
+//! task and the attempt that starts them to a counter file, and can hold a task at a gate.
 
 #![allow(clippy::unwrap_used, reason = "the panic of a test is its report")]
 
@@ -30,12 +30,12 @@ fn zeph() -> &'static Path {
     BINARY.get_or_init(|| build().unwrap())
 }
 
-/// A place where the plan runs.
+/// A folder in which the plan runs.
 struct Place {
     folder: tempfile::TempDir,
 }
 
-/// What a run of the binary printed, and how it ended; killed is none.
+/// The output and the exit code of the binary; `None` if it was killed.
 struct Told {
     lines: Vec<String>,
     code: Option<i32>,
@@ -82,7 +82,7 @@ impl Place {
         command
     }
 
-    /// The words that run the plan.
+    /// The arguments that run the plan.
     fn run_words(&self) -> Vec<String> {
         let param = |name: &str, value: &Path| format!("--param={name}={}", value.display());
         vec![
@@ -113,7 +113,7 @@ impl Place {
         serde_json::from_str(&told.lines[0]).unwrap()
     }
 
-    /// How each task stands: its state and its attempts.
+    /// The state and the attempts of each task.
     fn tasks(&self) -> BTreeMap<String, (String, u64)> {
         let shown = self.json(&["show", "report", "--json"]);
         let tasks = shown["tasks"].as_array().unwrap();
@@ -139,7 +139,7 @@ impl Place {
         fs::read_to_string(self.path("report.md")).unwrap()
     }
 
-    /// Waits until the held task has come to the gate.
+    /// Waits until the held task has reached the gate.
     fn wait_at_gate(&self) {
         let (gate, (send, reached)) = (self.path("reached"), channel());
         std::thread::spawn(move || send.send(fs::read_to_string(gate)));
@@ -149,7 +149,7 @@ impl Place {
         );
     }
 
-    /// Lets the held command go on, as one that has outlived its engine.
+    /// Releases the held command, which has outlived its engine.
     fn open_gate(&self) {
         let mut gate = fs::OpenOptions::new()
             .write(true)
@@ -159,7 +159,7 @@ impl Place {
     }
 }
 
-/// Notes the attempt, waits at the gate if it is the held one, and becomes the real program.
+/// Records the attempt, waits at the gate if the task is held, and executes the real program with `exec`.
 fn stand_in(program: &str) -> String {
     let path = std::env::var_os("PATH").unwrap();
     let real = std::env::split_paths(&path)
@@ -183,7 +183,7 @@ exec '{}' "$@"
     )
 }
 
-/// The binary at work.
+/// The running binary.
 struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -209,7 +209,7 @@ impl Running {
         }
     }
 
-    /// Reads on until a task is told to be completed; false if there is no such line any more.
+    /// Reads until a line reports a completed task; false at the end of the output.
     fn next_ok(&mut self) -> bool {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
@@ -228,7 +228,7 @@ impl Running {
         }
     }
 
-    /// Reads on until that task is told to be completed.
+    /// Reads until a line reports that this task has completed.
     fn ok_of(&mut self, task: &str) {
         while self.next_ok() {
             if self
@@ -363,7 +363,7 @@ fn the_report_of_this_repository_is_correct() {
     assert!(!place.path("state").exists(), "the marker is left");
 }
 
-/// Resumes, and compares with what was promised before and with a report without any crash.
+/// Resumes, and compares the result with the results reported before and with a report without a crash.
 fn check_resumed(place: &Place, killed: &Told, expected: &str) {
     let before = place.tasks();
     for task in killed.completed() {
@@ -418,7 +418,7 @@ fn killed_after_any_task_it_ends_with_the_same_report() {
             assert!(running.next_ok());
         }
         let killed = running.kill();
-        // The last ones are so quick that the whole run may be over before the kill.
+        // The last tasks are so short that the run may have ended before the kill.
         if place.json(&["show", "report", "--json"])["open"] == true {
             check_resumed(&place, &killed, &whole.report());
             resumed += 1;
@@ -434,7 +434,7 @@ fn killed_after_any_task_it_ends_with_the_same_report() {
 fn a_command_that_outlives_a_kill_changes_nothing() {
     let whole = Place::new();
     assert_eq!(whole.start("").finish().code, Some(0));
-    // Each is at work for certain when the engine dies, and ends while or after it is done again.
+    // Each task is running when the engine is killed, and ends during or after its repetition.
     for (held, done) in [
         ("packages", "head"),
         ("report", "packages"),

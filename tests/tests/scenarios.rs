@@ -1,4 +1,4 @@
-//! Scenarios: every file of `scenarios/` plays as it says. `UPDATE_SCENARIOS=1` rewrites them.
+//! Scenarios: every file of `scenarios/` gives its expected trace. `UPDATE_SCENARIOS=1` rewrites the traces.
 
 use std::path::PathBuf;
 

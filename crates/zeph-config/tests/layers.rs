@@ -1,4 +1,4 @@
-//! Layers from outside: precedence, provenance, and every mistake at once.
+//! Layers through the public API: precedence, origins, and all problems at once.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -186,7 +186,7 @@ fn every_setting_has_a_variable_and_a_flag() {
         "budget.over" => "partial",
         _ => "9",
     };
-    // Prices come in pairs.
+    // Both prices are required together.
     let prices = "llm.input_usd = 1\nllm.output_usd = 1\n";
     for key in keys() {
         let by_flag = Layers::new()

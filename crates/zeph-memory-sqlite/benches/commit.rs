@@ -1,5 +1,5 @@
-//! What a commit costs, against a floor in the same process: the same bytes appended to a file and
-//! synced. Figures are medians; the ratio is what counts, since disks and neighbours differ.
+//! The cost of a commit, against a floor in the same process: the same bytes appended to a file and
+//! synced. Figures are medians; compare the ratio, since disks and other load differ.
 
 #![allow(clippy::print_stdout)] // Its figures are its result.
 

@@ -1,4 +1,4 @@
-//! Defective plans and the codes of all that is wrong with each.
+//! Defective plans and the codes of all their problems.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The reference of plan files: its examples load, and it leaves nothing out.
+//! The reference of plan files: its examples load, and it has every key and code.
 
 #![allow(
     clippy::unwrap_used,
@@ -78,7 +78,7 @@ fn every_key_of_the_tables_is_one_that_plans_know() {
             continue;
         };
         if key.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-            // A key that is known somewhere is told from one that is known nowhere by its code.
+            // The code distinguishes a key that is known on other tasks from an unknown key.
             let known = [
                 "",
                 "[params.p]",

@@ -13,7 +13,7 @@ use serde_json::json;
 use zeph_graph::wire::{GraphSpec, WorkSpec};
 use zeph_planfile::{BoundPlan, Format, ParamKind, Plan};
 
-/// What a command executor takes, and nothing else.
+/// The parameters of a command executor, without unknown fields.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CommandParams {

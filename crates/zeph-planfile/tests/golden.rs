@@ -1,6 +1,6 @@
-//! What a person reads about a plan full of mistakes, as golden texts.
+//! The rendered diagnostics of plans with many mistakes, as golden texts.
 //!
-//! With `UPDATE_GOLDEN=1` in the environment the texts are written anew, for a person to look at.
+//! With `UPDATE_GOLDEN=1` in the environment the texts are rewritten; review the difference.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Prompts in plan files: what reaches the agent, and that no task's output reaches it raw.
+//! Prompts in plan files: the parameters of the agent, and the sanitizing of other tasks' outputs.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ impl Executor for Echo {
     }
 }
 
-/// The codes of all that is wrong with each plan, in the order of the source.
+/// The codes of all problems of each plan, in the order of the source.
 fn check(format: Format, table: &[(&str, &str)]) {
     for (text, expected) in table {
         let errors = Plan::load(text, format, "plan").err();
@@ -81,7 +81,7 @@ fn every_key_reaches_the_agent() {
             "prompt": "Group:\n${{ tasks.log.stdout }}",
             "tools": ["read_file", "grep"],
             "tags": ["rust"],
-            // What the prompt puts into words itself is not shown a second time.
+            // An output that the prompt uses is not added a second time.
             "context": ["notes"],
             "output": { "schema": { "type": "object", "description": "literal $${{ x }}" } },
             "max_output_tokens": 500,

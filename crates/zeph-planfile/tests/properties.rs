@@ -1,4 +1,4 @@
-//! Properties: whatever the bytes are, a plan is read or refused, and both formats agree.
+//! Properties: any bytes are read as a plan or refused, and both formats agree.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ fn exercise(bytes: &[u8], format: Format) -> bool {
     false
 }
 
-/// Pieces that plans are made of, so that random plans come close to good ones.
+/// Fragments of plans, so that random plans are close to valid ones.
 fn piece() -> impl Strategy<Value = String> {
     let words = [
         "[tasks.a]\n",
@@ -74,7 +74,7 @@ fn piece() -> impl Strategy<Value = String> {
     prop::sample::select(words.to_vec()).prop_map(str::to_owned)
 }
 
-/// A name that any place for names takes.
+/// A name that is valid for tasks, parameters and lanes.
 fn name() -> impl Strategy<Value = String> {
     "[a-z_][a-z0-9_-]{0,8}"
 }
@@ -104,7 +104,7 @@ proptest! {
         exercise(plan.to_string().as_bytes(), Format::Json);
     }
 
-    /// A value of a parameter is a value, whatever it looks like.
+    /// A parameter's value is never expanded, even if it looks like an expression.
     #[test]
     fn values_are_never_templates(value in "[${} a-z.]{0,20}") {
         let plan = "[params]\np = 'x'\n[tasks.a]\nrun = ['echo', '<${{ params.p }}>']\ndescription = '${{ params.p }}'";

@@ -1,4 +1,4 @@
-//! Retries: what a plan says wins over a default policy, which wins over the crate's own.
+//! Retries: keys of a plan override a given default policy, which overrides the crate's default.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Expressions at run time: what an executor is given in their place.
+//! Expressions at run time: the values that an executor receives.
 
 #![allow(
     clippy::unwrap_used,
@@ -101,7 +101,7 @@ async fn texts_are_filled_in_wherever_they_are() {
     });
     let filled = fill(RunValues::default(), params).await.unwrap();
     let expected = json!({
-        // What a task printed is a value, whatever it looks like.
+        // An output of a task is never expanded, even if it looks like an expression.
         "argv": ["x", "a ${{ run.id }} b", "n=2", "${{ a }}"],
         "env": { "A": "true", "B": "failed" },
         "stdin": "{\"n\":[1,2]} r7 0",
@@ -173,7 +173,7 @@ async fn secrets_are_given_anew_and_never_told() {
     assert_eq!(filled["env"], json!({ "T": "hush", "N": "3 g" }));
     assert!(!format!("{bound:?}").contains("hush"));
 
-    // As another process resumes the run: from what is stored with the graph.
+    // As in another process that resumes the run: from the values that are stored with the graph.
     let stored = RunValues::of_graph(&graph).unwrap();
     assert_eq!(stored.missing_secrets().collect::<Vec<_>>(), ["token"]);
     let error = fill(stored.clone(), params(&graph)).await.unwrap_err();

@@ -185,13 +185,13 @@ fn a_reservation_that_a_crash_leaves_open_is_spent_and_the_budget_holds() {
         engine.submit(submission).await.expect("is saved");
         reserved.opened().await;
     });
-    // The process goes away with the call under way.
+    // The process ends during the call.
     drop(first);
     runtime().block_on(async {
         let engine = engine(&store, &[("call", caller())]).await;
         let handle = engine.resume(&run).await.expect("goes on");
         let report = handle.wait().await.expect("ends");
-        // 60 are gone with the first attempt, so the second is refused its 80.
+        // The lost attempt spent 60, so the second one is refused its 80.
         assert_eq!(report.spent, Spent::from(tokens(60)));
         let state = report.task("a").expect("is there").state;
         assert_eq!(state, TaskState::Failed { why: Fault::Budget });

@@ -1,4 +1,4 @@
-//! The engine on a store in memory: order, isolation, failure, and coming back.
+//! The engine on a store in memory: order, isolation, failure, and resumption.
 
 use std::sync::Arc;
 

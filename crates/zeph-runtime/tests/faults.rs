@@ -1,4 +1,4 @@
-//! What must not hurt: a journal that cannot be written, executors that misbehave, lost processes.
+//! Faults: a journal that cannot be written, executors that misbehave, lost processes.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -102,7 +102,7 @@ async fn an_interrupted_at_most_once_task_is_repeated_only_after_an_answer() {
         .expect("is saved");
     script.started("pay").await;
 
-    // A second owner takes the run over while the first still believes in it.
+    // A second owner adopts the run while the first owner is still active.
     let second = engine(Arc::new(memory.clone()), &script).await;
     let taken = second.resume(run.id()).await.expect("is taken over");
     let snapshot = taken
@@ -113,7 +113,7 @@ async fn an_interrupted_at_most_once_task_is_repeated_only_after_an_answer() {
     let report = taken.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert_eq!(report.tasks[0].attempt_counts.restarts, 1);
-    // The first owner is fenced: its next write fails, and its report says why.
+    // The first owner is fenced: its next write fails, and its report has the reason.
     let _ = run.cancel().await;
     let lost = run.wait().await.expect("has a report");
     assert!(lost.error.is_some(), "{lost:?}");

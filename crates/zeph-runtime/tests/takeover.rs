@@ -1,4 +1,4 @@
-//! Taking a run over: it is lost alone, and nothing that its former owner wrote is lost.
+//! Adoption of a run: the former owner loses only this run, and nothing that it wrote is lost.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ async fn a_run_that_is_taken_over_is_lost_alone() {
     assert_eq!(kept.end(), Some(RunEnd::Completed));
 }
 
-/// What a store in memory answers, which it does at once.
+/// The reply of a store in memory, which is immediate.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

@@ -1,7 +1,7 @@
 //! The cost of one task, from a thousand tasks to a million, against a floor in the same process.
 //!
-//! The floor is Kahn's algorithm over the same graph: counters and a queue, nothing recorded, nothing
-//! checked. Each figure is the least of several rounds, since noise only ever adds.
+//! The floor is Kahn's algorithm over the same graph: counters and a queue, without records and checks.
+//! Each figure is the minimum of several rounds, since noise only adds.
 
 #![allow(
     clippy::print_stdout,
@@ -129,7 +129,7 @@ fn wide(tasks: usize) -> TaskGraph {
     graph
 }
 
-/// Layers of a hundred, each task needing four of the layer before.
+/// Layers of a hundred tasks; each task depends on four of the layer before.
 fn layered(tasks: usize) -> TaskGraph {
     let mut graph = TaskGraph::new();
     let mut ids: Vec<TaskId> = Vec::with_capacity(tasks);

@@ -1,5 +1,5 @@
-//! Graph and scheduler only: a driver of one's own, without threads, clock, store or runtime.
-// Examples are apps, and apps print.
+//! Graph and scheduler only: a custom driver, without threads, clock, store or runtime.
+// Unlike libraries, examples may print.
 #![allow(clippy::print_stdout)]
 
 use zeph_graph::{OnFailure, Policy, Task, TaskGraph, Timestamp};

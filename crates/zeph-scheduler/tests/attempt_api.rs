@@ -44,7 +44,7 @@ fn tokens(tokens: u32) -> Spend {
     }
 }
 
-/// A run whose first task is at work.
+/// A run whose first task is running.
 fn started() -> (Scheduler, Vec<Entry>) {
     let Header { graph, policy } = header();
     let mut machine = Scheduler::new(graph, policy);
@@ -62,7 +62,7 @@ fn save(machine: &mut Scheduler, journal: &mut Vec<Entry>) -> Vec<Action> {
     machine.saved(batch)
 }
 
-/// A run that has done a little of everything, and the patch that it was given.
+/// A run with every kind of attempt record, and its patch.
 fn busy() -> (Scheduler, Vec<Entry>, Patches) {
     let (mut machine, mut journal) = started();
     let now = Timestamp::from_micros(5);
@@ -95,7 +95,7 @@ fn a_recovered_machine_knows_what_was_spent_and_what_was_added() {
     assert_eq!(recovered.spent_by(PLAN).tokens, 120);
     assert_eq!(recovered.counts().total(), 3);
 
-    // What was held when the process died is spent.
+    // Reservations that were open at the crash count as spent.
     let mut machine = recovered;
     let now = Timestamp::from_micros(9);
     let late = machine.reserve(now, PLAN, FIRST, tokens(1));
@@ -197,7 +197,7 @@ fn impossible_records_of_attempts_are_refused() {
     let later = TaskId::from_index(1);
     let budget = Budget::of_tokens(2_000);
     let impossible = [
-        // Out of its turn, and of a task that does not run.
+        // With a number out of order, and of a task that does not run.
         Record::Reserved {
             task,
             reservation,
@@ -224,7 +224,7 @@ fn impossible_records_of_attempts_are_refused() {
             attempt: FIRST.next(),
             content,
         },
-        // A second time, and of a task that does not run.
+        // Repeated, and of a task that does not run.
         Record::Amended { task, content },
         Record::Amended {
             task: later,

@@ -5,7 +5,7 @@ use zeph_graph::wire::{GraphSpec, TaskSpec};
 use zeph_graph::{ContentId, Entry, Header, Policy, RunEnd, Task, TaskGraph, TaskId, Timestamp};
 use zeph_scheduler::{Action, Input, Patches, Scheduler, Scope};
 
-/// Whatever recurses over a graph overflows this.
+/// A stack size that a recursion over a graph overflows.
 const STACK: usize = 64 * 1024;
 
 #[allow(
@@ -117,7 +117,7 @@ fn a_chain_of_a_million_tasks_is_skipped_at_once() {
         machine.handle(Timestamp::ZERO, Input::Answered { question, answer });
         assert_eq!(machine.counts().skipped, 1_000_000);
         assert_eq!(machine.end(), Some(RunEnd::Completed));
-        // The way back from the last to the first is a million steps, too.
+        // The path back from the last task to the first has a million steps, too.
         assert!(matches!(
             machine.explain(last),
             zeph_scheduler::Explanation::Ended { because, .. } if because.len() == 1_000_000
@@ -173,7 +173,7 @@ fn a_wide_graph_is_cancelled_downstream_of_one_task() {
     });
 }
 
-/// The next tasks of a chain, below the one that ends it now.
+/// The next tasks of a chain, after its current last task.
 fn next_piece(known: usize, tasks: usize) -> GraphSpec {
     let one = r#"{"version":1,"tasks":[{"name":"t","work":{"kind":"action","name":"no-op"}}]}"#;
     let one = GraphSpec::from_json(one).map(|spec| spec.tasks);
@@ -206,7 +206,7 @@ fn a_chain_grows_to_a_million_tasks_while_it_runs_and_recovers() {
                 let Action::Start { task, attempt } = action else {
                     continue;
                 };
-                // The last one that there is brings those that follow it.
+                // The current last task proposes the next ones.
                 let known = machine.graph().len();
                 if task.index() + 1 == known && known < 1_000_000 {
                     let patch = next_piece(known, PIECE);

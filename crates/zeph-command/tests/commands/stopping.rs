@@ -9,7 +9,7 @@ use zeph_executor::{ErrorClass, LogStream};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// A script whose child in the background holds stdout and the pipe, and heeds no request.
+/// A script whose background child holds stdout and the pipe, and ignores SIGTERM.
 fn stubborn_family(fifo: &Fifo) -> String {
     let (path, hang) = (fifo.path.display(), fifo.hang());
     format!("(trap '' TERM; exec 3>'{path}'; echo child up; exec {hang}) & echo up; wait")
@@ -62,7 +62,7 @@ async fn a_leader_that_ignores_the_request_is_killed_after_the_grace() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_lets_a_command_clean_up() {
     let watched = Watched::new(LONG);
-    // The child speaks when it has left the handler behind that it inherits.
+    // The child prints after it has reset the inherited signal handler.
     let script = "trap 'echo cleaned; exit 0' TERM; (echo up; exec tail -f /dev/null) & wait";
     let work = watched.start(script);
     watched.printed("up").await;

@@ -14,7 +14,7 @@ use zeph_executor::{
     TaskOutput,
 };
 
-/// How long a test waits for what must come, before it fails.
+/// How long a test waits for an expected event before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) type Outcome = Result<TaskOutput, TaskError>;
@@ -135,17 +135,17 @@ impl Fifo {
         Self { folder, path }
     }
 
-    /// A command that waits for ever, also after the readers of its output have gone.
+    /// A command that waits for ever, even after the readers of its output have closed it.
     pub(crate) fn hang(&self) -> String {
         // Open for writing too, the pipe never ends.
         format!("cat <> '{}'", self.folder.path().join("silent").display())
     }
 
-    /// Reads until every process that has the pipe open for writing is gone.
+    /// Reads until every process that has the pipe open for writing has ended.
     pub(crate) fn until_writers_are_gone(&self) -> oneshot::Receiver<String> {
         let path = self.path.clone();
         let (done, gone) = oneshot::channel();
-        // A thread of its own, so that a reader that waits in vain does not hold up the runtime.
+        // In its own thread, so that a blocked reader does not block the runtime.
         std::thread::spawn(move || {
             let mut text = String::new();
             std::fs::File::open(path)

@@ -23,7 +23,7 @@ pub(crate) fn content_id(number: u32) -> ContentId {
     ContentId::new(number).unwrap()
 }
 
-/// A row with a payload and a content that tell themselves apart.
+/// A row with a distinct payload and content.
 pub(crate) fn row(name: &str, number: u32) -> Row {
     let payload = format!(r#"{{"type":"started","task":{number},"attempt":1,"of":"{name}"}}"#);
     let bytes = format!("output {number} of {name}");

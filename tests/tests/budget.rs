@@ -278,8 +278,8 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
                 budget.covers(real),
                 "seed {seed}: part-{part} really spent {real} of {budget}"
             );
-            // The spending must come close to the budget: otherwise the test would not show that the budget is
-            // the limit.
+            // The spending must come close to the budget: otherwise the test would not show that the budget
+            // is the limit.
             near += u32::from(budget.tokens().is_some_and(|limit| real.tokens * 2 > limit));
         }
         let booked = report.spent.tokens >= real.tokens && report.spent.micro_usd >= real.micro_usd;

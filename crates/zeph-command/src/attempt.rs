@@ -15,8 +15,8 @@ use crate::group::Group;
 
 /// How long other processes of the group may finish their output after the command has ended.
 const AFTER_EXIT: Duration = Duration::from_secs(1);
-/// How long to wait for the pipes of a killed group. Only a process that has left the group keeps them
-/// open.
+/// How long to wait for the pipes of a killed group. Only a process that has left the group can still have
+/// them open.
 const AFTER_KILL: Duration = Duration::from_millis(500);
 /// The bytes of one read.
 const CHUNK: usize = 64 << 10;

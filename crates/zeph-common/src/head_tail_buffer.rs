@@ -1,4 +1,4 @@
-//! A bounded buffer of bytes that keeps head and tail of what was pushed.
+//! A bounded buffer of bytes that keeps the head and the tail of the pushed bytes.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -129,8 +129,8 @@ impl HeadTailBuffer {
             Some(whole) => (whole.as_slice(), whole.as_slice()),
             None => (self.head.as_slice(), tail.as_slice()),
         };
-        // The head, redacted with and without the bytes behind it, differs from where a redacted
-        // stretch reaches over the cut. The same holds for the tail.
+        // The head redacted with the bytes after it and the head redacted alone differ from the point at
+        // which a redacted stretch crosses the cut. The same holds for the tail.
         let mut head = redact(&known_head[..self.head_limit]).into_owned();
         let with_more = redact(known_head);
         let same = head.iter().zip(&*with_more).take_while(|(a, b)| a == b);

@@ -34,7 +34,7 @@ pub trait Journal: Send + Sync {
     /// nothing.
     ///
     /// # Errors
-    /// If the attempt is over; the reservation then counts in full.
+    /// If the attempt has ended; the reservation then counts in full.
     async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError>;
 
     /// The rest of the budgets of the run and the task, without open reservations.
@@ -42,13 +42,13 @@ pub trait Journal: Send + Sync {
     /// Another task can reserve it at any time.
     ///
     /// # Errors
-    /// If the attempt is over.
+    /// If the attempt has ended.
     async fn left(&self) -> Result<Budget, TaskError>;
 
     /// Stores a note about this attempt: a prompt, a reply, a decision. The driver redacts it.
     ///
     /// # Errors
-    /// If the attempt is over, or the note is larger than 1 MiB (code `note_too_large`).
+    /// If the attempt has ended, or the note is larger than 1 MiB (code `note_too_large`).
     async fn note(&self, note: Note) -> Result<(), TaskError>;
 
     /// Adds tasks to the run's graph, atomically.

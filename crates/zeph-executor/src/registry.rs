@@ -36,7 +36,7 @@ impl Registry {
     /// Registers the executor of an action.
     ///
     /// # Errors
-    /// If the name is taken; the first executor keeps it.
+    /// If the name is taken; the first executor is kept.
     pub fn register(
         &mut self,
         action: impl Into<String>,

@@ -126,7 +126,7 @@ pub enum Record {
     },
     /// Nothing new starts until `Unpaused`.
     Paused,
-    /// The pause is over.
+    /// The pause has ended.
     Unpaused,
     /// Nothing new starts; running attempts have the grace period to end.
     Suspending,

@@ -23,7 +23,7 @@ use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 /// | Running | Canceling | the attempt is asked to stop: a cancel, a time-out, a suspension |
 /// | Canceling | Canceled | the attempt ended, or was abandoned, after a cancel |
 /// | Running, Canceling | Ready | the attempt was cut by a suspension or a crash, and may run again |
-/// | BackingOff | Ready | the wait is over |
+/// | BackingOff | Ready | the wait has ended |
 /// | Asking | Ready, Asking, Completed | yes to an approval: as from Pending |
 /// | Asking | Ready | "retry" to a failure |
 /// | Asking | Completed | an answer that is the result |

@@ -182,7 +182,7 @@ fn part(row: &SqliteRow, id: ContentId) -> Result<(Content, ChainHash), sqlx::Er
     ))
 }
 
-/// The contents that each row brought, and all stored contents.
+/// The contents that each row added, and all stored contents.
 pub(crate) async fn outline(
     connection: &mut SqliteConnection,
     run: &RunId,

@@ -121,7 +121,7 @@ impl Chain {
     }
 }
 
-/// The hash over all parts that one row brings, in order.
+/// The hash over all parts that one row adds, in order.
 pub(crate) fn contents_hash(parts: &[ChainHash]) -> ChainHash {
     let start = Framed::new("zeph-memory v1 contents").number(parts.len() as u64);
     let framed = parts.iter().fold(start, |framed, &part| framed.hash(part));
@@ -159,7 +159,7 @@ impl SealedRow {
         &self.payload
     }
 
-    /// The hash over the parts that it brings.
+    /// The hash over the parts that it adds.
     #[must_use]
     pub const fn content_hash(&self) -> ChainHash {
         self.content_hash
@@ -171,13 +171,13 @@ impl SealedRow {
         self.hash
     }
 
-    /// The parts that it brings, in order.
+    /// The parts that it adds, in order.
     #[must_use]
     pub fn contents(&self) -> &[Content] {
         &self.contents
     }
 
-    /// The parts that it brings, each with its own hash.
+    /// The parts that it adds, each with its own hash.
     #[must_use]
     pub fn parts(&self) -> impl ExactSizeIterator<Item = (&Content, ChainHash)> {
         self.contents.iter().zip(self.part_hashes.iter().copied())

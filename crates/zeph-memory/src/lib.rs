@@ -3,7 +3,7 @@
 //! "Memory" here means the durable store of runs, not an agent's memory and not RAM; the name comes from
 //! the project's seed.
 //!
-//! A *run* is a header and an append-only *journal* of rows. A row is a small JSON text and may bring
+//! A *run* is a header and an append-only *journal* of rows. A row is a small JSON text and may add
 //! *contents*: larger bytes that are stored apart, so that reading a journal reads none of them. This
 //! crate has no tasks: it does not interpret payloads, headers and states.
 //!

@@ -62,7 +62,7 @@ pub struct StoredRun {
     pub chain: Chain,
 }
 
-/// The contents that each row of a run brought, without their bytes. [`verify`](crate::verify) uses it.
+/// The contents that each row of a run added, without their bytes. [`verify`](crate::verify) uses it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
     /// One entry for each row, in order.
@@ -71,12 +71,12 @@ pub struct Outline {
     pub stored: Vec<ContentId>,
 }
 
-/// The hashes of one row, and the contents that it brought.
+/// The hashes of one row, and the contents that it added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowOutline {
     /// Its position in the journal.
     pub seq: Seq,
-    /// The id of each part that it brought, in order; an id is repeated for each of its parts.
+    /// The id of each part that it added, in order; an id is repeated for each of its parts.
     pub contents: Vec<ContentId>,
     /// The hash over these parts.
     pub content_hash: ChainHash,
@@ -137,7 +137,7 @@ pub trait RawGraphStore: Send + Sync {
     /// written, or when an id has no part.
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError>;
 
-    /// The contents that each row of the run brought, without their bytes.
+    /// The contents that each row of the run added, without their bytes.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Damaged`] when it cannot be read.

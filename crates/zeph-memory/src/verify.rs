@@ -141,7 +141,7 @@ async fn check_contents(
         }
     }
     match outline.stored.iter().find(|id| counts.is_stray(**id)) {
-        // A part that no row brought, unless its row was written after the outline was read.
+        // A part that no row added, unless its row was written after the outline was read.
         Some(id) if store.outline(run).await?.rows.len() == outline.rows.len() => {
             let what = format!("content {id} has a part that no row brought");
             Err(StoreError::damaged(run, None, what))
@@ -152,7 +152,7 @@ async fn check_contents(
 
 type Parts = BTreeMap<ContentId, Vec<Content>>;
 
-/// How many parts of each content the rows read so far have brought. Several rows may bring parts of
+/// How many parts of each content the rows read so far have added. Several rows may add parts of
 /// one content.
 #[derive(Default)]
 struct PartCounts {

@@ -113,7 +113,7 @@ impl ContentParts {
     }
 }
 
-/// Redacts JSON so that it stays JSON: each string is redacted by itself, so that no escape of JSON
+/// Redacts JSON and returns valid JSON: each string is redacted separately, so that no escape of JSON
 /// hides a secret, and a number that is a secret becomes a string. Text that is not JSON is redacted
 /// as a whole. `None` if a secret spans the punctuation of JSON.
 fn redacted_json(redact: Option<&dyn Redact>, json: &Bytes) -> Option<Bytes> {

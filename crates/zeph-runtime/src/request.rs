@@ -29,7 +29,7 @@ pub enum Request {
     Unpause,
     /// Suspend the run.
     Suspend,
-    /// Set the run's budget. A number that is absent stays as it is.
+    /// Set the run's budget. An absent number is not changed.
     Budget {
         /// Tokens in all; `u64::MAX` is no limit.
         #[serde(default, skip_serializing_if = "Option::is_none")]

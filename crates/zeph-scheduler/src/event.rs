@@ -136,7 +136,7 @@ pub enum EventKind {
     },
     /// Nothing new starts until `RunUnpaused`.
     RunPaused,
-    /// The pause is over.
+    /// The pause has ended.
     RunUnpaused,
     /// Nothing new starts; running attempts have the grace period to end.
     RunSuspending,

@@ -38,7 +38,7 @@ pub enum Input {
         /// The shortest wait before the next attempt, if the executor names one.
         retry_after: Option<Duration>,
     },
-    /// The end of an attempt will never be known, since its process is gone. Costs no retry.
+    /// The end of an attempt will never be known, since its process has ended. Costs no retry.
     Lost {
         /// The task.
         task: TaskId,

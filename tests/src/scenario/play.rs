@@ -77,7 +77,7 @@ impl Play {
                 }
                 self.now = at;
             }
-            // The clock jumps, and the timers before that time do not fire on their own ticks.
+            // The clock jumps without a tick for each timer before that time.
             Some('=') => self.now = START.after(offset),
             // The clock is set back to before the start.
             Some('-') => {

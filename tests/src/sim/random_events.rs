@@ -105,7 +105,7 @@ impl World {
         let kept = self.now;
         self.now = Timestamp::from_micros(to);
         self.tell(Input::Tick)?;
-        // After half of the jumps back the clock stays back.
+        // After half of the jumps back the clock is not corrected.
         if self.rng.percent(50) {
             self.now = self.now.max(kept);
         }

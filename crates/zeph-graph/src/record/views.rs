@@ -68,7 +68,7 @@ pub enum RunChange {
     Ending(EndingWhy),
     /// Nothing new starts until `Unpaused`.
     Paused,
-    /// The pause is over.
+    /// The pause has ended.
     Unpaused,
     /// Nothing new starts; running attempts have the grace period to end.
     Suspending,

@@ -127,7 +127,7 @@ fn the_end_of_an_attempt_and_of_its_task_carry_the_duration_and_the_attempts() {
             (4, Record::BackedOff { task, until }),
             (5, started(first.next())),
             (9, failed(first.next())),
-            // A person was asked in between; the attempt was over.
+            // A person was asked in between; the attempt had ended.
             (90, Record::Failed { task, why: fault }),
         ]),
         [

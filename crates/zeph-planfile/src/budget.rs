@@ -37,7 +37,7 @@ fn tokens(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<u64> {
     node.integer(what, 1..=i64::MAX as u64, problems)
 }
 
-/// Dollars as millionths, rounded to the nearest.
+/// Dollars as millionths, rounded to the nearest, at least 1.
 fn micro_usd(node: &Node, problems: &mut Diagnostics) -> Option<u64> {
     let usd = match node.value {
         Value::Integer(number) => number as f64,
@@ -52,6 +52,6 @@ fn micro_usd(node: &Node, problems: &mut Diagnostics) -> Option<u64> {
         problems.push(Diagnostic::new(code::BAD_VALUE, message).at(node.span));
         return None;
     }
-    // Within the range above, and not negative.
+    // In range and positive, because of the check above.
     Some(((usd * 1e6).round() as u64).max(1))
 }

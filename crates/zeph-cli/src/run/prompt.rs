@@ -71,11 +71,7 @@ pub(crate) struct Prompt {
     outcome: JoinHandle<Outcome>,
     cancel: Option<oneshot::Sender<()>>,
     /// The question; readable for this user only, deleted when the prompt is dropped.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "deletes the file when it is dropped")
-    )]
-    file: NamedTempFile,
+    _file: NamedTempFile,
     terminal: Option<Termios>,
 }
 
@@ -105,7 +101,7 @@ impl Prompt {
             question: question.id,
             outcome: tokio::spawn(drive(child, cancelled)),
             cancel: Some(cancel),
-            file,
+            _file: file,
             terminal,
         })
     }
@@ -297,7 +293,7 @@ mod tests {
         let question = question(Accepts::Text);
         let plan = "x".repeat(300 << 10);
         let prompt = Prompt::start(&question, Some(plan.clone()), "").expect("the child starts");
-        let asked = std::fs::read(prompt.file.path()).unwrap();
+        let asked = std::fs::read(prompt._file.path()).unwrap();
         let asked: Asked = serde_json::from_slice(&asked).unwrap();
         assert_eq!(asked.kind, Kind::Plan(plan));
         prompt.take_back().await;

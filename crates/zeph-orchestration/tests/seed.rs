@@ -4,7 +4,7 @@
 use zeph_orchestration::journal::EventKind;
 use zeph_orchestration::{DagScheduler, Outcome, RunEnd, Task, TaskGraph, TaskState, Trigger};
 
-/// The unchanged program. It runs as the first example of the crate's documentation.
+/// The unchanged program. It runs as an example of the crate's documentation.
 const PROGRAM: &str = r#"#![allow(unused)]
 fn main() {
 use zeph_orchestration::{TaskGraph, DagScheduler, Task};
@@ -23,11 +23,16 @@ while scheduler.tick() {
 
 #[test]
 fn the_documented_program_is_the_seeds_word_for_word() {
-    let lines = include_str!("../src/lib.rs").lines();
-    let text = lines.filter_map(|line| line.strip_prefix("//! "));
-    let block = text.skip_while(|line| *line != "```").skip(1);
-    let block: Vec<&str> = block.take_while(|line| *line != "```").collect();
-    assert_eq!(block, PROGRAM.lines().collect::<Vec<_>>());
+    for page in [
+        include_str!("../src/lib.rs"),
+        include_str!("../../../README.md"),
+    ] {
+        let lines = page.lines();
+        let text = lines.map(|line| line.strip_prefix("//! ").unwrap_or(line));
+        let program = text.skip_while(|line| *line != "#![allow(unused)]");
+        let program: Vec<&str> = program.take_while(|line| *line != "```").collect();
+        assert_eq!(program, PROGRAM.lines().collect::<Vec<_>>());
+    }
 }
 
 #[test]

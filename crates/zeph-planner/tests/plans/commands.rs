@@ -27,10 +27,10 @@ fn templates_are_checked_when_they_are_registered() {
             CommandTemplate::new("tool", "a\nb").fixed("p"),
             "its description",
         ),
-        (CommandTemplate::new("tool", "x"), "no fixed program"),
+        (CommandTemplate::new("tool", "x"), "not a fixed program"),
         (
             CommandTemplate::new("tool", "x").value("", "p", "x", text()),
-            "no fixed program",
+            "not a fixed program",
         ),
         (template(""), "no name"),
         (template("p").value("", "a b", "x", text()), "a name has"),
@@ -39,19 +39,19 @@ fn templates_are_checked_when_they_are_registered() {
             template("p")
                 .value("", "a", "x", text())
                 .value("", "A", "x", text()),
-            "one name",
+            "the same name",
         ),
         (
             template("sh").fixed("-c").value("", "a", "x", text()),
-            "runs what it is given",
+            "runs its arguments",
         ),
         (
             template("/usr/bin/env").value("", "a", "x", text()),
-            "runs what it is given",
+            "runs its arguments",
         ),
         (
             template("C:\\Windows\\PowerShell.EXE").value("", "a", "x", text()),
-            "runs what it is given",
+            "runs its arguments",
         ),
     ];
     for (template, why) in table {
@@ -122,7 +122,7 @@ fn a_dash_needs_the_hosts_word() {
     assert!(
         last(behind(), "-rf")
             .unwrap_err()
-            .contains("begins with \"-\"")
+            .contains("starts with \"-\"")
     );
     assert_eq!(last(behind().dash(), "-rf").as_deref(), Ok("-rf"));
     let joined = template("p").value("--since=", "a", "x", text());

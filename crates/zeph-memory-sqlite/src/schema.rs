@@ -11,15 +11,18 @@ use crate::sqlite_error;
 pub const APPLICATION_ID: u32 = 0x7a65_7068;
 
 /// The newest schema version that this program knows.
-pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+pub const SCHEMA_VERSION: i64 = UNRELEASED + MIGRATIONS.len() as i64;
 
 /// The oldest accepted SQLite: earlier ones can corrupt a database when the log is reset.
 pub const OLDEST_SQLITE: &str = "3.51.3";
 
-/// SQL from one schema version to the next; the first creates the schema.
+/// The last schema version of unreleased programs. Their files have no migration.
+const UNRELEASED: i64 = 2;
+
+/// SQL from one schema version to the next; the first creates the schema, from 0.
 const MIGRATIONS: [&str; 1] = [include_str!("sql/schema.sql")];
 
-/// Brings the schema up to date in one transaction. Refuses a newer schema.
+/// Brings the schema up to date in one transaction. Refuses a newer and an unreleased schema.
 pub(crate) async fn migrate(
     path: &Path,
     connection: &mut SqliteConnection,
@@ -46,11 +49,15 @@ pub(crate) async fn migrate(
 
 /// The migrations that a database of that version needs.
 pub(crate) fn missing(found: i64) -> Result<&'static [&'static str], StoreError> {
+    if (1..=UNRELEASED).contains(&found) {
+        return Err(StoreError::Unreleased { found });
+    }
+    let done = if found == 0 { 0 } else { found - UNRELEASED };
     let newer = StoreError::Newer {
         found,
         known: SCHEMA_VERSION,
     };
-    usize::try_from(found)
+    usize::try_from(done)
         .ok()
         .and_then(|done| MIGRATIONS.get(done..))
         .ok_or(newer)
@@ -100,7 +107,7 @@ fn numbers(version: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MIGRATIONS, numbers};
+    use super::{MIGRATIONS, SCHEMA_VERSION, UNRELEASED, missing, numbers};
 
     #[test]
     fn versions_compare_by_number() {
@@ -111,8 +118,22 @@ mod tests {
     }
 
     #[test]
+    fn a_database_gets_the_migrations_after_its_version() {
+        assert_eq!(missing(0).unwrap(), MIGRATIONS);
+        assert!(missing(SCHEMA_VERSION).unwrap().is_empty());
+        for (found, kind) in [
+            (1, "unreleased"),
+            (UNRELEASED, "unreleased"),
+            (SCHEMA_VERSION + 1, "newer"),
+            (i64::MAX, "newer"),
+        ] {
+            assert_eq!(missing(found).unwrap_err().kind(), kind, "{found}");
+        }
+    }
+
+    #[test]
     fn every_migration_sets_its_version() {
-        for (sql, version) in MIGRATIONS.iter().zip(1..) {
+        for (sql, version) in MIGRATIONS.iter().zip(UNRELEASED + 1..) {
             assert!(
                 sql.contains(&format!("PRAGMA user_version = {version};")),
                 "migration {version}"

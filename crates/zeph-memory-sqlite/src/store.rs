@@ -42,7 +42,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::NotADatabase`] if the path is anything else, also an empty file;
-    /// [`StoreError::Newer`] if a newer version made it.
+    /// [`StoreError::Newer`] if a newer version made it; [`StoreError::Unreleased`] if an unreleased one did.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default()).await
     }
@@ -83,7 +83,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::NotADatabase`] if there is no database at the path;
-    /// [`StoreError::Newer`] if a newer version made it.
+    /// [`StoreError::Newer`] if a newer version made it; [`StoreError::Unreleased`] if an unreleased one did.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let options = SqliteOptions::default();
         let path = database_file::absolute(path.as_ref())?;

@@ -88,6 +88,14 @@ pub enum StoreError {
         /// The newest schema that this version knows.
         known: i64,
     },
+    /// An unreleased version wrote the store, and there is no migration from its schema.
+    #[error(
+        "the store has schema {found}, which an unreleased earlier version wrote; there is no migration: move the file away, and a new one is created"
+    )]
+    Unreleased {
+        /// The schema of the store.
+        found: i64,
+    },
     /// The file at the path is not a run database. It was not changed.
     #[error("{} is not a run database: {why}; it was not changed; move it away or choose another path", path.display())]
     NotADatabase {
@@ -220,6 +228,7 @@ impl StoreError {
             Self::Damaged { .. } => "damaged",
             Self::Open { .. } => "open",
             Self::Newer { .. } => "newer",
+            Self::Unreleased { .. } => "unreleased",
             Self::NotADatabase { .. } => "not_a_database",
             Self::Replaced { .. } => "replaced",
             Self::OldLibrary { .. } => "old_library",

@@ -105,6 +105,7 @@ fn run_of(error: &StoreError, commit: &Commit) -> Option<RunId> {
         // These concern the store as a whole.
         StoreError::Open { .. }
         | StoreError::Newer { .. }
+        | StoreError::Unreleased { .. }
         | StoreError::NotADatabase { .. }
         | StoreError::Replaced { .. }
         | StoreError::OldLibrary { .. }

@@ -1,7 +1,7 @@
 -- Runs, their journals and contents, and an inbox. Times are microseconds since 1970-01-01 UTC.
 
 PRAGMA application_id = 0x7a657068;  -- "zeph"
-PRAGMA user_version = 1;
+PRAGMA user_version = 3;
 
 -- The owners of runs so far. An epoch is never used twice; a commit names the epoch of its writer.
 CREATE TABLE claims (

@@ -110,22 +110,41 @@ async fn a_missing_file_cannot_be_opened_for_reading() {
     assert!(!path.parent().unwrap().exists());
 }
 
-#[tokio::test]
-async fn a_newer_schema_is_refused_by_both_numbers() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("runs.db");
-    SqliteStore::open(&path)
-        .await
-        .unwrap()
-        .close()
-        .await
-        .unwrap();
-    let mut connection = fixtures::raw(&path).await;
-    sqlx::raw_sql("PRAGMA user_version = 99")
+/// A run database whose header has that schema version.
+async fn with_version(path: &Path, version: i64) {
+    let store = SqliteStore::open(path).await.unwrap();
+    store.close().await.unwrap();
+    let mut connection = fixtures::raw(path).await;
+    let sql = format!("PRAGMA user_version = {version}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
         .execute(&mut connection)
         .await
         .unwrap();
     connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_schemas_of_unreleased_versions_are_refused() {
+    for version in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        with_version(&path, version).await;
+        for error in [
+            SqliteStore::open(&path).await.unwrap_err(),
+            SqliteStore::open_read_only(&path).await.unwrap_err(),
+        ] {
+            let refused = matches!(error, StoreError::Unreleased { found } if found == version);
+            assert!(refused, "{error}");
+            assert!(error.to_string().contains("move the file away"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_by_both_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    with_version(&path, 99).await;
     for error in [
         SqliteStore::open(&path).await.unwrap_err(),
         SqliteStore::open_read_only(&path).await.unwrap_err(),
@@ -164,7 +183,7 @@ async fn an_interrupted_migration_is_repeated() {
     without_schema(&path).await;
     // A process that ends within a migration leaves an open transaction, which is rolled back.
     let mut ending = fixtures::raw(&path).await;
-    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 1; CREATE TABLE claims (epoch INTEGER);";
+    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 3; CREATE TABLE claims (epoch INTEGER);";
     sqlx::raw_sql(half).execute(&mut ending).await.unwrap();
     ending.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();

@@ -52,7 +52,8 @@ pub(super) fn repair(text: &str) -> Option<Repaired> {
         #[cfg(test)]
         super::tests::count_steps(1);
         let at = out.len();
-        if in_string && c < ' ' {
+        // After a backslash it stays as it is, and the parser refuses the escape.
+        if in_string && !is_escaped && c < ' ' {
             let _ = write!(out, "\\u{:04x}", u32::from(c));
             repairs.push(Repair {
                 source_at,
@@ -60,7 +61,6 @@ pub(super) fn repair(text: &str) -> Option<Repaired> {
                 added: out.len() - at - 1,
                 is_comma: false,
             });
-            is_escaped = false;
             continue;
         }
         out.push(c);

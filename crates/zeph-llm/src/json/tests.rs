@@ -130,6 +130,23 @@ fn commas_and_raw_controls_are_repaired() {
 }
 
 #[test]
+fn a_raw_control_after_a_backslash_is_refused_at_its_place() {
+    for text in [
+        "{\"a\": \"x\\\ny\"}",
+        "{\"a\": [1,], \"b\": \"x\\\ny\"}",
+        "{\"a\": \"\n\", \"b\": \"x\\\ny\"}",
+    ] {
+        let JsonError::Syntax { at, .. } = refused(text) else {
+            panic!("{text:?}: {}", refused(text));
+        };
+        let escape = text.find("\\\n").unwrap();
+        assert!((escape..=escape + 2).contains(&at), "{text:?} at {at}");
+    }
+    // A backslash that is escaped itself does not escape the control.
+    assert_eq!(accepted("{\"a\": \"\\\\\n\"}").0, json!({"a": "\\\n"}));
+}
+
+#[test]
 fn a_cut_off_value_is_an_error_of_its_own() {
     let whole = r#"{"tasks": [{"name": "a\"b", "n": 12}], "x": null}"#;
     for end in 1..whole.len() {

@@ -1,6 +1,7 @@
 //! Answers that follow a JSON Schema: asks for them, and validates them whatever the service promised.
 
 mod error;
+mod optional;
 mod validate;
 
 use std::fmt;
@@ -194,7 +195,7 @@ impl AnswerSchema {
         }
         let usable = |value: &Value| {
             let mut value = value.clone();
-            validate::drop_nulls(&self.validator, &mut value);
+            validate::drop_nulls(&self.validator, &self.schema, &mut value);
             self.validator.is_valid(&value)
         };
         let read = match read_json(&text, MAX_BYTES, usable) {
@@ -211,7 +212,7 @@ impl AnswerSchema {
             Err(JsonError::Empty) => return Err(AnswerError::Empty { usage }),
             Err(why) => return Err(AnswerError::NotJson { text, why, usage }),
         };
-        let dropped = validate::drop_nulls(&self.validator, &mut value).into_iter();
+        let dropped = validate::drop_nulls(&self.validator, &self.schema, &mut value).into_iter();
         repairs.extend(dropped.map(|pointer| Tolerated::Null { pointer }));
         let problems = self.problems(&value);
         if !problems.is_empty() {

@@ -96,6 +96,55 @@ fn a_schema_without_a_strict_form_goes_into_the_prompt() {
 }
 
 #[test]
+fn a_null_of_a_property_that_is_not_listed_stays() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "scores": { "type": "object", "additionalProperties": { "type": "number" } },
+            "steps": { "type": "array", "items": { "$ref": "#/$defs/step" } },
+        },
+        "$defs": { "step": {
+            "type": "object",
+            "properties": { "a/b": { "type": "string" } },
+            "patternProperties": { "^x": { "type": "string" } },
+        } },
+    });
+    let schema = AnswerSchema::new("scores", schema).unwrap();
+    let read = |text: &str| schema.read(LlmResponse::text(text), SchemaMode::Prompt);
+
+    for (text, place) in [
+        (r#"{"scores":{"alice":null}}"#, "/scores/alice"),
+        (r#"{"steps":[{"x":null}]}"#, "/steps/0/x"),
+        (r#"{"steps":[null]}"#, "/steps/0"),
+    ] {
+        let Err(AnswerError::Invalid {
+            problems, value, ..
+        }) = read(text)
+        else {
+            panic!("{text} was accepted");
+        };
+        assert_eq!(problems[0].pointer, place);
+        assert_eq!(value.to_string(), text);
+    }
+    let answer = read(r#"{"scores":null,"steps":[{"a/b":null}]}"#).unwrap();
+    assert_eq!(answer.value, json!({ "steps": [{}] }));
+    assert_eq!(answer.repairs.len(), 2);
+}
+
+#[test]
+fn more_nulls_than_fit_into_one_round_are_removed_in_the_next() {
+    let step = json!({ "type": "object", "properties": { "why": { "type": "string" } } });
+    let schema = AnswerSchema::new("steps", json!({ "type": "array", "items": step })).unwrap();
+    let count = super::validate::MAX_NULLS * 2 + 1;
+    let text = json!(vec![json!({ "why": null }); count]).to_string();
+    let answer = schema
+        .read(LlmResponse::text(text), SchemaMode::Native)
+        .unwrap();
+    assert_eq!(answer.repairs.len(), count);
+    assert_eq!(answer.value[count - 1], json!({}));
+}
+
+#[test]
 fn nulls_for_absent_properties_are_removed() {
     let text = r#"{"why":"w","weight":null,"next":{"seconds":3,"why":null}}"#;
     let answer = read(LlmResponse::text(text).usage(10, 5)).unwrap();
@@ -106,7 +155,7 @@ fn nulls_for_absent_properties_are_removed() {
     let null = |pointer: &str| Tolerated::Null {
         pointer: pointer.to_owned(),
     };
-    assert_eq!(answer.repairs, [null("/weight"), null("/next/why")]);
+    assert_eq!(answer.repairs, [null("/next/why"), null("/weight")]);
     assert_eq!(answer.response.usage.total(), Some(15));
     // A null that the schema accepts stays.
     let answer = read(LlmResponse::text(r#"{"why":"w","next":null}"#)).unwrap();

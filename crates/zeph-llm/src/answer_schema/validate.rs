@@ -1,5 +1,6 @@
 //! Validation against the original schema: offline, with linear-time patterns.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use regex::RegexBuilder;
 use serde_json::Value;
 use zeph_common::{Boundary, escape_terminal, truncate};
 
+use super::optional::{is_optional, unescaped};
 use super::{Problem, SchemaError};
 
 /// The most problems that are reported.
@@ -22,6 +24,9 @@ const MAX_PATTERN: usize = 1 << 20;
 
 /// How often a value is searched for nulls to remove: removing one may reveal another.
 const MAX_ROUNDS: usize = 16;
+
+/// The most nulls that are removed in one round.
+pub(super) const MAX_NULLS: usize = 1_000;
 
 /// The name of the schema's document; references to another one are errors.
 const LOCATION: &str = "urn:zeph:answer";
@@ -142,53 +147,55 @@ pub(super) fn problems(validator: &Validator, value: &Value) -> Vec<Problem> {
 /// Removes each null that stands for an absent property, and returns the JSON Pointers.
 ///
 /// The strict form of a schema makes optional properties nullable. A null is removed if it violates the
-/// original schema and its property is optional.
-pub(super) fn drop_nulls(validator: &Validator, value: &mut Value) -> Vec<String> {
+/// original schema, which lists its property as optional. At most [`MAX_NULLS`] are removed at once.
+pub(super) fn drop_nulls(validator: &Validator, schema: &Value, value: &mut Value) -> Vec<String> {
     let mut dropped = Vec::new();
     for _ in 0..MAX_ROUNDS {
-        let mut nulls = Vec::new();
+        let mut nulls = BTreeSet::new();
         validator.violations(value, |error| {
+            if nulls.len() == MAX_NULLS {
+                return;
+            }
             let pointer = error.instance_location.to_string();
-            if value.pointer(&pointer).is_some_and(Value::is_null) && !nulls.contains(&pointer) {
-                nulls.push(pointer);
+            if value.pointer(&pointer).is_some_and(Value::is_null) && is_optional(schema, &pointer)
+            {
+                nulls.insert(pointer);
             }
         });
+        if nulls.is_empty() {
+            break;
+        }
         let mut without = value.clone();
-        nulls.retain(|pointer| remove(&mut without, pointer));
-        let mut required = Vec::new();
+        remove(&mut without, &nulls);
         validator.violations(&without, |error| {
             if let ErrorKind::Required { want } = &error.kind {
                 for name in want {
                     let name = name.replace('~', "~0").replace('/', "~1");
-                    required.push(format!("{}/{name}", error.instance_location));
+                    nulls.remove(&format!("{}/{name}", error.instance_location));
                 }
             }
         });
-        nulls.retain(|pointer| !required.contains(pointer));
         if nulls.is_empty() {
             break;
         }
-        for pointer in &nulls {
-            remove(value, pointer);
-        }
-        dropped.append(&mut nulls);
+        remove(value, &nulls);
+        dropped.extend(nulls);
     }
     dropped
 }
 
-/// Removes the property at a pointer; false if there is none.
-fn remove(value: &mut Value, pointer: &str) -> bool {
-    let Some((parent, name)) = pointer.rsplit_once('/') else {
-        return false;
-    };
-    let name = name.replace("~1", "/").replace("~0", "~");
-    let Some(Value::Object(object)) = value.pointer_mut(parent) else {
-        return false;
-    };
-    let before = object.len();
-    // `remove` would change the order of the others.
-    object.retain(|key, _| *key != name);
-    object.len() < before
+/// Removes the properties at the pointers. Linear in the size of their objects.
+fn remove(value: &mut Value, pointers: &BTreeSet<String>) {
+    let mut objects: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (parent, name) in pointers.iter().filter_map(|one| one.rsplit_once('/')) {
+        objects.entry(parent).or_default().insert(unescaped(name));
+    }
+    for (parent, names) in objects {
+        if let Some(Value::Object(object)) = value.pointer_mut(parent) {
+            // `Map::remove` would change the order of the others.
+            object.retain(|key, _| !names.contains(key));
+        }
+    }
 }
 
 /// The violations behind an error: of a union those of the nearest branch, else the union itself.

@@ -130,13 +130,16 @@ async fn errors_in_question(
 ) -> Result<LastErrors, RuntimeError> {
     let failed = scheduler.questions().filter_map(|open| {
         let is_failure = matches!(open.why, AskWhy::Failure(_));
+        // A start without a later failure is an attempt that was cut: earlier errors do not explain it.
         let last = entries.iter().rev().find_map(|entry| {
-            if let Record::AttemptFailed { task, error, .. } = entry.record
-                && task == open.task
-            {
-                return Some(error);
-            }
-            None
+            let (task, error) = if let Record::AttemptFailed { task, error, .. } = entry.record {
+                (task, error)
+            } else if let Record::Started { task, .. } = entry.record {
+                (task, None)
+            } else {
+                return None;
+            };
+            (task == open.task).then_some(error)
         });
         Some((open.task, last.flatten().filter(|_| is_failure)?))
     });

@@ -125,9 +125,12 @@ impl RunView {
     /// If the store cannot read them.
     pub async fn full_report(&self, store: &dyn RawGraphStore) -> Result<RunReport, RuntimeError> {
         let mut report = self.report();
-        // The last error of each failed task, found in one pass.
+        // The error of each task's last attempt, found in one pass.
         let mut errors = BTreeMap::new();
         for entry in &self.entries {
+            if let Record::Started { task, .. } = entry.record {
+                errors.remove(&task);
+            }
             if let Record::AttemptFailed { task, error, .. } = entry.record {
                 errors.insert(task, error);
             }

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use zeph_executor::double::{Gate, ScriptedExecutor, Step};
 use zeph_executor::{Registry, TaskError};
-use zeph_graph::{Effect, OnFailure, Policy, RunEnd, RunState, Task, TaskGraph, TaskState};
+use zeph_graph::{
+    AskWhy, Effect, Fault as Cause, OnFailure, Policy, Retry, RunEnd, RunState, Task, TaskGraph,
+    TaskState,
+};
 use zeph_memory::{Fault, FaultyStore, MemoryStore, Op, RawGraphStore};
-use zeph_runtime::{Engine, RunView, RuntimeError, Submission};
+use zeph_runtime::{Engine, RunEvent, RunView, RuntimeError, Submission};
 
 async fn engine(store: Arc<dyn RawGraphStore>, script: &Arc<ScriptedExecutor>) -> Engine {
     let mut registry = Registry::new();
@@ -119,6 +122,70 @@ async fn an_interrupted_at_most_once_task_is_repeated_only_after_an_answer() {
     assert!(lost.error.is_some(), "{lost:?}");
     let view = RunView::load(&memory, taken.id()).await.expect("is whole");
     assert!(!view.status.open);
+}
+
+#[tokio::test]
+async fn an_interrupted_attempt_is_not_explained_by_the_error_of_an_earlier_one() {
+    let memory = MemoryStore::new();
+    let script = Arc::new(
+        ScriptedExecutor::new()
+            .on(
+                "pay",
+                [
+                    Step::fail(TaskError::retryable("card reader busy")),
+                    Step::hang(),
+                ],
+            )
+            .allow_reruns(),
+    );
+    let first = engine(Arc::new(memory.clone()), &script).await;
+    let mut graph = TaskGraph::new();
+    let retry = Retry::times(1).backoff(Duration::ZERO, Duration::ZERO);
+    graph.add_task(doing("pay").effect(Effect::AtMostOnce).retry(retry), []);
+    let run = first
+        .submit(Submission::new(graph).policy(quick()))
+        .await
+        .expect("is saved");
+    let mut events = run.events().expect("the first call");
+    script.started("pay").await;
+    while script.called().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    run.suspend().await.expect("is accepted");
+    run.wait().await.expect("is suspended");
+    let mut asked = Vec::new();
+    while let Some(event) = events.next().await {
+        if let RunEvent::Saved {
+            error,
+            question: Some(_),
+            ..
+        } = event
+        {
+            asked.push(error);
+        }
+    }
+    assert_eq!(asked, [None]);
+
+    let second = engine(Arc::new(memory.clone()), &script).await;
+    let resumed = second.resume(run.id()).await.expect("goes on");
+    let snapshot = resumed
+        .until(|snapshot| snapshot.state == RunState::Waiting)
+        .await;
+    let question = &snapshot.questions[0];
+    assert_eq!(question.about, AskWhy::Failure(Cause::Interrupted));
+    assert_eq!(question.error, None);
+
+    resumed.answer(1, "abort").await.expect("is saved");
+    resumed.wait().await.expect("ends");
+    let view = RunView::load(&memory, run.id()).await.expect("is whole");
+    let report = view.full_report(&memory).await.expect("is read");
+    assert!(matches!(
+        view.scheduler
+            .task(view.task("pay").expect("is a task"))
+            .state(),
+        TaskState::Failed { .. }
+    ));
+    assert_eq!(report.tasks[0].error, None);
 }
 
 #[tokio::test(start_paused = true)]

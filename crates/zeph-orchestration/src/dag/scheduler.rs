@@ -263,7 +263,7 @@ impl DagScheduler {
     /// The error of the last failed attempt, also when a later attempt completed.
     #[must_use]
     pub fn error(&self, id: TaskId) -> Option<&str> {
-        self.errors.get(id).map(|text| &**text)
+        self.errors.latest(id).map(|text| &**text)
     }
 
     /// Why a task is in its state.

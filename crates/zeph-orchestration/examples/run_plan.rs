@@ -30,6 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     let answer = io::stdin().lines().next().unwrap_or(Ok(String::new()))?;
                     follower.answer(ask.question.id, answer).await?;
                 }
+                Some(Update::NotAsked(id, error)) => println!("question {id} stays open: {error}"),
                 Some(Update::Withdraw(_) | Update::Waiting(_)) => {}
                 None => break println!("{}", follower.finish().await?),
             },

@@ -98,6 +98,7 @@ impl Session {
                 RunEvent::Missed(_) => {}
             },
             Update::Ask(ask) => self.ask(*ask),
+            Update::NotAsked(question, error) => self.not_asked(question, &error.to_string()),
             Update::Withdraw(_) => self.close_prompt().await,
             Update::Waiting(at) => self.waiting(at),
         }
@@ -119,14 +120,20 @@ impl Session {
             self.view.ended(end.task);
         }
         let total = handle.snapshot().counts.total();
-        if let Some(asked) = &mut question
-            && let Some(plan) = self.follower.plan(asked).await
-        {
-            if !self.options.is_interactive {
-                self.view.text(&confirm::text(plan, self.options.channel));
+        if let Some(asked) = &mut question {
+            match self.follower.plan(asked).await {
+                Ok(Some(plan)) => {
+                    if !self.options.is_interactive {
+                        self.view.text(&confirm::text(plan, self.options.channel));
+                    }
+                    // The plan is shown, and the summary lists the commands that answer.
+                    confirm::shorten(asked);
+                }
+                Ok(None) => {}
+                // At a terminal the follower reports this instead of asking.
+                Err(_) if self.options.is_interactive => {}
+                Err(error) => self.not_asked(asked.id, &error.to_string()),
             }
-            // The plan is shown, and the summary lists the commands that answer.
-            confirm::shorten(asked);
         }
         if let Some(line) = self.lines.line(event, error, question.as_deref(), total) {
             self.view.line(&line);

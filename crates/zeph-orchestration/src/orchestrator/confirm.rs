@@ -109,45 +109,105 @@ impl Decision {
     }
 }
 
-/// The name of the task whose plan a question of that task is about.
+/// The name of the task whose plan a question of that task is about; `None` for any other question, and
+/// for one whose `adopt` action has parameters that cannot be read.
 #[must_use]
 pub fn plan_task(graph: &TaskGraph, question: &str) -> Option<String> {
-    graph.tasks().find_map(|(_, task)| {
+    read_plan_task(graph, question).ok().flatten()
+}
+
+/// As [`plan_task`]. The error is the reason why the parameters of an `adopt` action after the question
+/// cannot be read.
+fn read_plan_task(graph: &TaskGraph, question: &str) -> Result<Option<String>, String> {
+    for (id, task) in graph.tasks() {
         let Work::Action { name, params } = task.work() else {
-            return None;
+            continue;
         };
         if **name != *ADOPT {
-            return None;
+            continue;
         }
-        let params: AdoptParams = serde_json::from_value(params.to_value().ok()?).ok()?;
-        (params.confirm.as_deref() == Some(question)).then_some(params.plan)
-    })
+        let params = params.to_value().and_then(serde_json::from_value);
+        let params: Result<AdoptParams, _> = params;
+        match params {
+            Ok(params) if params.confirm.as_deref() == Some(question) => {
+                return Ok(Some(params.plan));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let mut parents = graph.parents(id).iter();
+                if parents.any(|parent| graph.task(*parent).name() == question) {
+                    let task = task.name();
+                    return Err(format!("the parameters of task {task:?}: {error}"));
+                }
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The plan that a question of a run is about, from the live run; from the store if it is unloaded.
+/// `None` if the question is not about a plan.
+///
+/// # Errors
+/// If the question is about a plan that cannot be read. Such a question must not be asked as one without
+/// a plan.
 pub(super) async fn plan_in_question(
     store: &dyn RawGraphStore,
     run: &RunHandle,
     question: &QuestionView,
-) -> Option<PlanOutput> {
+) -> Result<Option<PlanOutput>, RuntimeError> {
     let name = question.task.clone();
-    let plan = run.inspect(move |scheduler| plan_task(scheduler.graph(), &name));
-    let output = match plan.await {
-        Ok(plan) => match run.live_output(&plan?).await {
-            Err(RuntimeError::Gone { .. }) => stored_plan(store, run.id(), &question.task).await,
-            live => live.ok()?,
-        },
-        Err(_) => stored_plan(store, run.id(), &question.task).await,
+    let plan = run.inspect(move |scheduler| read_plan_task(scheduler.graph(), &name));
+    let task = match plan.await {
+        Ok(task) => task.map_err(|reason| unreadable(run.id(), &reason))?,
+        Err(RuntimeError::Gone { .. }) => {
+            return stored_plan(store, run.id(), &question.task).await;
+        }
+        Err(error) => return Err(error),
     };
-    serde_json::from_value(output?.value.clone()).ok()
+    let Some(task) = task else { return Ok(None) };
+    match run.live_output(&task).await {
+        Ok(output) => parse_plan(run.id(), &task, output).map(Some),
+        Err(RuntimeError::Gone { .. }) => stored_plan(store, run.id(), &question.task).await,
+        Err(error) => Err(error),
+    }
 }
 
 async fn stored_plan(
     store: &dyn RawGraphStore,
     run: &RunId,
     question: &str,
-) -> Option<Arc<TaskOutput>> {
-    let view = RunView::load(store, run).await.ok()?;
-    let plan = view.task(&plan_task(view.graph(), question)?).ok()?;
-    view.output(store, plan).await.ok()?
+) -> Result<Option<PlanOutput>, RuntimeError> {
+    let view = RunView::load(store, run).await?;
+    plan_in_view(store, &view, question).await
+}
+
+/// As [`plan_in_question`], of a stored run.
+pub(super) async fn plan_in_view(
+    store: &dyn RawGraphStore,
+    view: &RunView,
+    question: &str,
+) -> Result<Option<PlanOutput>, RuntimeError> {
+    let task = read_plan_task(view.graph(), question);
+    let task = task.map_err(|reason| unreadable(&view.run, &reason))?;
+    let Some(task) = task else { return Ok(None) };
+    let output = view.output(store, view.task(&task)?).await?;
+    parse_plan(&view.run, &task, output).map(Some)
+}
+
+fn parse_plan(
+    run: &RunId,
+    task: &str,
+    output: Option<Arc<TaskOutput>>,
+) -> Result<PlanOutput, RuntimeError> {
+    let output = output.ok_or_else(|| unreadable(run, &format!("task {task:?} has no output")))?;
+    serde_json::from_value(output.value.clone())
+        .map_err(|error| unreadable(run, &format!("the output of task {task:?}: {error}")))
+}
+
+fn unreadable(run: &RunId, reason: &str) -> RuntimeError {
+    RuntimeError::Unreadable {
+        run: run.clone(),
+        reason: format!("the plan that a question is about cannot be read: {reason}"),
+    }
 }

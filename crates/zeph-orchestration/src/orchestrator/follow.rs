@@ -32,6 +32,7 @@ use super::{Orchestrator, OrchestratorError, RunOutcome};
 /// while let Some(update) = follower.next().await? {
 ///     match update {
 ///         Update::Ask(ask) => follower.answer(ask.question.id, "Oslo").await?,
+///         Update::NotAsked(_, error) => return Err(error.into()),
 ///         Update::Event(_) | Update::Withdraw(_) | Update::Waiting(_) => {}
 ///     }
 /// }
@@ -69,6 +70,9 @@ pub enum Update {
     /// A question for a person, to be passed to [`Follower::answer`] or [`Follower::postpone`]. No other
     /// question comes before that.
     Ask(Box<Ask>),
+    /// A question about a plan that cannot be read, and the reason. It is postponed without being asked:
+    /// a person could only approve a plan without having seen it.
+    NotAsked(u32, Box<RuntimeError>),
     /// The question that is being asked was answered elsewhere, or its default counts.
     Withdraw(u32),
     /// Only questions are left, and the first default counts at that time. Comes once.
@@ -272,9 +276,17 @@ impl Follower {
         let mut open = snapshot.questions.iter();
         let next = open.find(|open| !self.postpones_all && !self.postponed.contains(&open.id));
         if let Some(question) = next {
-            let ask = self.ask(question).await;
-            self.asking = Some(question.id);
-            return Some(Update::Ask(Box::new(ask)));
+            let update = match self.ask(question).await {
+                Ok(ask) => {
+                    self.asking = Some(question.id);
+                    Update::Ask(Box::new(ask))
+                }
+                Err(error) => {
+                    self.postpone(question.id);
+                    Update::NotAsked(question.id, Box::new(error))
+                }
+            };
+            return Some(update);
         }
         if snapshot.state != RunState::Waiting {
             return None;
@@ -294,18 +306,25 @@ impl Follower {
     }
 
     /// The plan that a question is about, if it is about one.
+    ///
+    /// # Errors
+    /// If the question is about a plan, and that plan cannot be read.
     #[cfg(feature = "planner")]
-    pub async fn plan(&self, question: &QuestionView) -> Option<PlanOutput> {
+    pub async fn plan(&self, question: &QuestionView) -> Result<Option<PlanOutput>, RuntimeError> {
         let store = &**self.orchestrator.store();
         super::confirm::plan_in_question(store, &self.handle, question).await
     }
 
-    async fn ask(&self, question: &QuestionView) -> Ask {
-        Ask {
+    #[cfg_attr(
+        not(feature = "planner"),
+        expect(clippy::unused_async, reason = "plans are read from the store")
+    )]
+    async fn ask(&self, question: &QuestionView) -> Result<Ask, RuntimeError> {
+        Ok(Ask {
             question: question.clone(),
             #[cfg(feature = "planner")]
-            plan: self.plan(question).await,
-        }
+            plan: self.plan(question).await?,
+        })
     }
 
     /// Answers a question. An answer that does not fit leaves it open; it is asked again.
@@ -364,7 +383,8 @@ impl Follower {
                 reason: reason.clone(),
             });
         }
-        self.orchestrator.results(&report.run).await?.into_outcome()
+        let results = self.orchestrator.results(&report.run).await?;
+        results.into_outcome().await
     }
 
     /// Waits for the report of the engine, which does not read the store.

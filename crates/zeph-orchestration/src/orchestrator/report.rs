@@ -19,7 +19,7 @@ use {
 
 use super::OrchestratorError;
 #[cfg(feature = "planner")]
-use super::confirm::{ProposedPlan, plan_task};
+use super::confirm::{ProposedPlan, plan_in_view};
 
 /// The outcome of a run. Each variant has the results so far.
 #[derive(Clone, Debug)]
@@ -133,10 +133,10 @@ impl RunResults {
     }
 
     /// The outcome of a run that has ended or is suspended.
-    pub(super) fn into_outcome(self) -> Result<RunOutcome, OrchestratorError> {
+    pub(super) async fn into_outcome(self) -> Result<RunOutcome, OrchestratorError> {
         if self.report.end().is_none() {
             #[cfg(feature = "planner")]
-            if let Some(proposal) = self.proposal() {
+            if let Some(proposal) = self.proposal().await? {
                 return Ok(RunOutcome::NeedsApproval(Box::new(proposal), self));
             }
             return Ok(RunOutcome::Suspended(self));
@@ -199,16 +199,21 @@ impl RunResults {
         Ok(output.and_then(|output| serde_json::from_value(output.value.clone()).ok()))
     }
 
-    /// The plan that waits for approval, if one does.
-    pub(super) fn proposal(&self) -> Option<ProposedPlan> {
-        let question = self.report.questions.iter();
-        let mut asked = question.filter(|open| plan_task(self.view.graph(), &open.task).is_some());
-        let question = asked.next()?;
-        Some(ProposedPlan {
-            run: self.report.run.clone(),
-            question: question.id,
-            text: question.text.clone(),
-            plan: self.plan.clone()?,
-        })
+    /// The plan that waits for approval, if one does. A plan in another form is not proposed.
+    async fn proposal(&self) -> Result<Option<ProposedPlan>, OrchestratorError> {
+        for question in &self.report.questions {
+            let plan = match plan_in_view(&*self.store, &self.view, &question.task).await {
+                Ok(Some(plan)) => plan,
+                Ok(None) | Err(RuntimeError::Unreadable { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            return Ok(Some(ProposedPlan {
+                run: self.report.run.clone(),
+                question: question.id,
+                text: question.text.clone(),
+                plan,
+            }));
+        }
+        Ok(None)
     }
 }

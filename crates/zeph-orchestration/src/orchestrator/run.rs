@@ -118,7 +118,7 @@ impl Orchestrator {
         let view = RunView::load(&*self.0.store, run).await?;
         if matches!(view.scheduler.state(), RunState::Ended(_)) {
             let results = RunResults::read(Arc::clone(&self.0.store), view).await?;
-            return results.into_outcome();
+            return results.into_outcome().await;
         }
         self.drive(self.open(&view, &BTreeMap::new()).await?).await
     }
@@ -202,7 +202,7 @@ impl Orchestrator {
     ///
     /// # Errors
     /// As [`run`](Self::run). An answer of the host that does not fit its question suspends the run and
-    /// is an error.
+    /// is an error; so does a question about a plan that cannot be read.
     pub async fn drive(&self, run: RunHandle) -> Result<RunOutcome, OrchestratorError> {
         let mut follower = self.follow(run).without_events();
         if let Err(error) = self.answer_questions(&mut follower).await {
@@ -215,7 +215,11 @@ impl Orchestrator {
 
     async fn answer_questions(&self, follower: &mut Follower) -> Result<(), OrchestratorError> {
         while let Some(update) = follower.next().await? {
-            let Update::Ask(ask) = update else { continue };
+            let ask = match update {
+                Update::Ask(ask) => ask,
+                Update::NotAsked(_, error) => return Err((*error).into()),
+                Update::Event(_) | Update::Withdraw(_) | Update::Waiting(_) => continue,
+            };
             let id = ask.question.id;
             match self.host_answer(*ask, follower.handle().id()).await {
                 Some(text) => follower.answer(id, text).await?,

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use zeph_orchestration::llm::Reply;
 use zeph_orchestration::planner::plan::Adopted;
-use zeph_orchestration::{Confirm, Decision, OrchestratorError, RunEnd, RunOutcome, RunState};
+use zeph_orchestration::{
+    Confirm, Decision, OrchestratorError, Question, RunEnd, RunOutcome, RunState, Task, TaskGraph,
+    Work,
+};
 
 use crate::script::{ANSWER, GOAL, PLAN, asked, asks_for_a_plan, builder, model, planning, says};
 
@@ -130,4 +133,48 @@ async fn a_plan_waits_for_a_person_and_the_run_goes_on_elsewhere() {
     let again = elsewhere.resume(&report.run).await.unwrap().into_results();
     assert_eq!(again.end(), Some(RunEnd::Completed));
     assert_eq!(model.requests().len(), requests);
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_read_is_not_asked_about_as_an_ordinary_question() {
+    // The output of `plan` is a text, as if an older version or a person had written it.
+    let mut graph = TaskGraph::new();
+    let question = |text| Work::Question(Box::new(Question::text(text)));
+    let plan = graph.add_task(
+        Task::new("plan").with_work(question("What is the plan?")),
+        [],
+    );
+    let confirm = Task::new("confirm").with_work(question("Run this plan?"));
+    let confirm = graph.add_task(confirm, [plan]);
+    let params = serde_json::json!({
+        "goal": GOAL, "round": 1, "plan": "plan", "confirm": "confirm",
+    });
+    graph.add_task(
+        Task::new("adopt").action_with("adopt", params.into()),
+        [plan, confirm],
+    );
+
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&asked);
+    let (decide, proposed) = scripted(vec![Decision::Approve]);
+    let orchestrator = builder(&model())
+        .confirm(decide)
+        .questions(move |question| {
+            kept.lock().unwrap().push(question.task);
+            async { Some("approve".to_owned()) }
+        });
+    let orchestrator = orchestrator.build().unwrap();
+    let run = orchestrator.submit(graph).await.unwrap();
+    let id = run.id().clone();
+    let error = orchestrator.drive(run).await.unwrap_err();
+
+    assert!(
+        error.to_string().contains(r#"output of task "plan""#),
+        "{error}"
+    );
+    assert_eq!(*asked.lock().unwrap(), ["plan"]);
+    assert!(proposed.lock().unwrap().is_empty());
+    let results = orchestrator.results(&id).await.unwrap();
+    assert_eq!(results.state, RunState::Suspended);
+    assert_eq!(results.questions[0].task, "confirm");
 }

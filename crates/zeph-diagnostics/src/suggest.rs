@@ -3,7 +3,8 @@
 /// A longer text is not compared: it is no misspelt name, and a comparison costs the product of the lengths.
 const MAX_NAME_BYTES: usize = 64;
 
-/// The known name that is closest to `wanted`, if at most a third of its characters differ.
+/// The known name that is closest to `wanted`, if at most a third of the characters of the longer one
+/// differ.
 ///
 /// Upper and lower case do not matter. The name itself is never suggested. Among equally close names the
 /// first in lexicographic order is returned.
@@ -13,7 +14,7 @@ const MAX_NAME_BYTES: usize = 64;
 /// use zeph_diagnostics::suggest;
 /// assert_eq!(suggest("serch", ["read_file", "search"]), Some("search"));
 /// assert_eq!(suggest("Search", ["search"]), Some("search"));
-/// assert_eq!(suggest("x", ["read_file", "search"]), None);
+/// assert_eq!(suggest("x", ["y", "search"]), None);
 /// ```
 pub fn suggest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if wanted.len() > MAX_NAME_BYTES {
@@ -21,12 +22,13 @@ pub fn suggest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
     }
     let folded = wanted.to_lowercase();
     let count = wanted.chars().count();
-    let allowed = (count / 3).max(1);
     let near = names.into_iter().filter_map(|name| {
+        let length = name.chars().count();
+        let allowed = length.max(count) / 3;
         let is_candidate = name.len() <= MAX_NAME_BYTES
             && !name.is_empty()
             && name != wanted
-            && name.chars().count().abs_diff(count) <= allowed;
+            && length.abs_diff(count) <= allowed;
         let distance =
             is_candidate.then(|| strsim::damerau_levenshtein(&folded, &name.to_lowercase()))?;
         (distance <= allowed).then_some((distance, name))

@@ -69,7 +69,17 @@ impl fmt::Display for RunOutcome {
                 zeph_common::escape_terminal_block(answer.text.trim_end())
             )?;
         }
-        fmt::Display::fmt(&**results, f)
+        fmt::Display::fmt(&**results, f)?;
+        #[cfg(feature = "planner")]
+        if let Self::NeedsApproval(proposal, _) = self {
+            write!(
+                f,
+                "\nthe plan needs approval: answer question {} with `approve`, `reject: WHY` or a plan file, \
+                 then resume the run",
+                proposal.question
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -88,7 +98,8 @@ pub struct RunResults {
     /// The answer to a goal. Its `by` is the author, its `missing` the results that it lacks.
     #[cfg(feature = "planner")]
     pub answer: Option<Answer>,
-    /// Why a run for a goal has no plan, with a code such as `plan_defective` or `too_many_rounds`.
+    /// Why no plan of a run for a goal was adopted, with a code such as `plan_defective` or
+    /// `too_many_rounds`; `None` if one was.
     #[cfg(feature = "planner")]
     pub plan_error: Option<TaskErrorRecord>,
 }
@@ -188,7 +199,11 @@ impl RunResults {
                 no_plan = error.and_then(|task| task.error.clone()).or(no_plan);
             }
         }
-        self.plan_error = no_plan;
+        let has_adopted = matches!(
+            self.adopted,
+            Some(Adopted::Approved { .. } | Adopted::Edited { .. })
+        );
+        self.plan_error = no_plan.filter(|_| !has_adopted);
         Ok(())
     }
 

@@ -113,6 +113,9 @@ async fn a_plan_waits_for_a_person_and_the_run_goes_on_elsewhere() {
     };
     assert_eq!((report.state, report.end()), (RunState::Suspended, None));
     assert_eq!(proposal.plan.estimate.tasks, 3);
+    let shown = RunOutcome::NeedsApproval(proposal.clone(), report.clone()).to_string();
+    let wanted = format!("needs approval: answer question {} ", proposal.question);
+    assert!(shown.contains(&wanted), "{shown}");
     let [question] = &report.questions[..] else {
         panic!("{:?}", report.questions);
     };

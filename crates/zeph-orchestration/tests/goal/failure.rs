@@ -1,9 +1,12 @@
 //! Runs without a plan: each end has a typed error with the run and its cost.
 
 use zeph_orchestration::llm::{ErrorKind, Reply, RetryPolicy};
+use zeph_orchestration::planner::plan::goal_graph;
 use zeph_orchestration::subagent::AgentCatalog;
 use zeph_orchestration::subagent::SubAgentDef;
-use zeph_orchestration::{Confirm, Decision, OrchestratorError, RunEnd, RunState};
+use zeph_orchestration::{
+    Confirm, Decision, OrchestratorError, RunEnd, RunOutcome, RunState, Task, TaskGraph,
+};
 
 use crate::script::{GOAL, asks_for_a_plan, builder, model, planning};
 
@@ -127,4 +130,24 @@ async fn a_service_that_stays_busy_is_called_by_one_layer() {
     assert!(orchestrator.run(GOAL).await.is_err());
     let calls = RetryPolicy::default().max_calls as usize;
     assert_eq!(model.requests().len(), calls);
+}
+
+#[tokio::test]
+async fn a_plan_that_failed_after_an_adopted_one_is_no_error_of_the_run() {
+    // The second `plan` fails: its parameters have no goal.
+    let mut graph = TaskGraph::try_from(goal_graph(GOAL, false)).unwrap();
+    let adopt = graph.find("adopt").unwrap();
+    let params = serde_json::json!({ "round": 1 });
+    graph.add_task(
+        Task::new("other").action_with("plan", params.into()),
+        [adopt],
+    );
+    let orchestrator = builder(&planning()).build().unwrap();
+    let outcome = orchestrator.run(graph).await.unwrap();
+    let RunOutcome::Ended(results) = outcome else {
+        panic!("{outcome}");
+    };
+    assert!(results.adopted.is_some());
+    assert!(results.plan_error.is_none(), "{:?}", results.plan_error);
+    assert!(results.failures().any(|task| *task.name == *"other"));
 }

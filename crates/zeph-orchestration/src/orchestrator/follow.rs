@@ -73,7 +73,8 @@ pub enum Update {
     /// A question about a plan that cannot be read, and the reason. It is postponed without being asked:
     /// a person could only approve a plan without having seen it.
     NotAsked(u32, Box<RuntimeError>),
-    /// The question that is being asked was answered elsewhere, or its default counts.
+    /// The question that is being asked is closed: it was answered elsewhere, its default counts, or its
+    /// task was canceled.
     Withdraw(u32),
     /// Only questions are left, and the first default counts at that time. Comes once.
     Waiting(Timestamp),
@@ -238,12 +239,6 @@ impl Follower {
         {
             self.retries.push_back(question.get());
         }
-        if let EventKind::QuestionAnswered { question, .. } = event.kind() {
-            let id = question.get();
-            if self.asking.take_if(|asking| *asking == id).is_some() {
-                self.due.push_back(Update::Withdraw(id));
-            }
-        }
     }
 
     /// Reads the records of missed events from the store.
@@ -266,13 +261,18 @@ impl Follower {
         Ok(())
     }
 
-    /// Asks the oldest question that is neither asked nor postponed; suspends the run when nothing but
+    /// Withdraws the question that is asked if it is closed, by an answer or with its task. Otherwise
+    /// asks the oldest question that is neither asked nor postponed; suspends the run when nothing but
     /// postponed questions is left.
     async fn decide(&mut self) -> Option<Update> {
+        let snapshot = self.handle.snapshot();
+        let is_open = |id: u32| snapshot.questions.iter().any(|open| open.id == id);
+        if let Some(id) = self.asking.take_if(|asking| !is_open(*asking)) {
+            return Some(Update::Withdraw(id));
+        }
         if self.is_stopping || self.asking.is_some() {
             return None;
         }
-        let snapshot = self.handle.snapshot();
         let mut open = snapshot.questions.iter();
         let next = open.find(|open| !self.postpones_all && !self.postponed.contains(&open.id));
         if let Some(question) = next {
@@ -315,10 +315,6 @@ impl Follower {
         super::confirm::plan_in_question(store, &self.handle, question).await
     }
 
-    #[cfg_attr(
-        not(feature = "planner"),
-        expect(clippy::unused_async, reason = "plans are read from the store")
-    )]
     async fn ask(&self, question: &QuestionView) -> Result<Ask, RuntimeError> {
         Ok(Ask {
             question: question.clone(),
@@ -330,17 +326,15 @@ impl Follower {
     /// Answers a question. An answer that does not fit leaves it open; it is asked again.
     ///
     /// # Errors
-    /// If the text does not answer the question. A question that was closed meanwhile is no error.
+    /// If the text does not answer the question; [`RuntimeError::NoSuchQuestion`] or
+    /// [`RuntimeError::Gone`] if the question was closed meanwhile, so that the answer has no effect.
     pub async fn answer(
         &mut self,
         question: u32,
         text: impl Into<String>,
     ) -> Result<(), RuntimeError> {
         self.asking.take_if(|asking| *asking == question);
-        match self.handle.answer(question, text).await {
-            Ok(()) | Err(RuntimeError::NoSuchQuestion { .. } | RuntimeError::Gone { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.handle.answer(question, text).await
     }
 
     /// Leaves a question open.

@@ -8,7 +8,7 @@ use zeph_graph::TaskGraph;
 use zeph_graph::{Budget, RunId, RunState};
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
-use zeph_runtime::{Delivery, Request, RunHandle, RunView, Submission, ask};
+use zeph_runtime::{Delivery, Request, RunHandle, RunView, RuntimeError, Submission, ask};
 #[cfg(feature = "planner")]
 use {
     super::confirm::{Confirm, Decision, ProposedPlan},
@@ -222,7 +222,12 @@ impl Orchestrator {
             };
             let id = ask.question.id;
             match self.host_answer(*ask, follower.handle().id()).await {
-                Some(text) => follower.answer(id, text).await?,
+                Some(text) => match follower.answer(id, text).await {
+                    // The question was closed while the host decided: the answer is stale.
+                    Ok(())
+                    | Err(RuntimeError::NoSuchQuestion { .. } | RuntimeError::Gone { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                },
                 None => follower.postpone(id),
             }
         }

@@ -151,6 +151,23 @@ async fn a_folder_keeps_plans_for_the_next_process() {
 }
 
 #[tokio::test]
+async fn a_file_of_an_older_version_is_a_miss_without_a_warning() {
+    let temp = tempfile::tempdir().unwrap();
+    let script = script();
+    let open = || CachedPlanner::new(Arc::new(planner(&script)), FolderCache::new(temp.path()));
+    ask(&open(), request()).await;
+    let file = only_file(temp.path());
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let other_number = whole.replace("\"version\":2", "\"version\":1");
+    for older in [other_number, r#"{"version": 1, "plan": []}"#.to_owned()] {
+        std::fs::write(&file, older).unwrap();
+        let (plan, said) = ask(&open(), request()).await;
+        assert_eq!((plan.tasks[0].work.about(), &*said), ("Do it.", ""));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), whole);
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_file_is_a_miss_that_is_told() {
     let temp = tempfile::tempdir().unwrap();
     let script = script();

@@ -18,8 +18,8 @@ const MAX_BYTES: u64 = 64 << 20;
 ///
 /// A file is written under another name, flushed and renamed, so a crash leaves the old file or the new
 /// one. Files have mode 0600, the folder 0700. Each file has a hash of its answer. A file that does not
-/// match its hash, has another version or is no JSON is reported as damaged, and the next plan replaces
-/// it. The cache removes no files.
+/// match its hash, has a newer version or is no JSON is reported as damaged; one of an older version
+/// counts as absent. The next plan replaces both. The cache removes no files.
 ///
 /// Reading and writing block the thread for the time that a small file takes.
 #[derive(Debug)]
@@ -35,6 +35,12 @@ struct Entry {
     answer: String,
 }
 
+/// The version of an entry whose other fields may be unknown.
+#[derive(Deserialize)]
+struct Probe {
+    version: u32,
+}
+
 impl FolderCache {
     /// A cache in that folder, which is created with the first plan.
     #[must_use]
@@ -42,7 +48,7 @@ impl FolderCache {
         Self(folder.into())
     }
 
-    /// The answer under a key; `None` if there is none.
+    /// The answer under a key; `None` if there is none, or one of an older version of the cache.
     ///
     /// # Errors
     /// If the entry cannot be read.
@@ -52,7 +58,7 @@ impl FolderCache {
             return Ok(None);
         };
         match answer_of(&bytes, key) {
-            Ok(answer) => Ok(Some(answer)),
+            Ok(answer) => Ok(answer),
             Err(why) => Err(CacheError::Damaged { path, why }),
         }
     }
@@ -102,10 +108,14 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, CacheError> {
     Ok(Some(bytes))
 }
 
-/// The answer of an entry, or what is wrong with the entry.
-fn answer_of(bytes: &[u8], key: &PlanKey) -> Result<String, String> {
+/// The answer of an entry, `None` if an older version wrote it, or what is wrong with the entry.
+fn answer_of(bytes: &[u8], key: &PlanKey) -> Result<Option<String>, String> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(format!("expected at most {MAX_BYTES} bytes"));
+    }
+    let probe = serde_json::from_slice(bytes);
+    if probe.is_ok_and(|Probe { version }| version < VERSION) {
+        return Ok(None);
     }
     let entry: Entry = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if entry.version != VERSION {
@@ -120,7 +130,7 @@ fn answer_of(bytes: &[u8], key: &PlanKey) -> Result<String, String> {
     if entry.hash != hash(&entry.answer) {
         return Err("its answer does not match its hash".to_owned());
     }
-    Ok(entry.answer)
+    Ok(Some(entry.answer))
 }
 
 /// Writes a temporary file and renames it to its final name.

@@ -45,6 +45,8 @@ pub(crate) struct SectionText {
     pub(crate) text: String,
     /// Whether a part of the section is missing.
     pub(crate) cut: bool,
+    /// Whether there was no room for any of it.
+    pub(crate) left_out: bool,
     /// The changes by the sanitizer.
     pub(crate) changes: Vec<Change>,
     /// The score of the sanitizer, from 0 to 1; advice only.
@@ -166,7 +168,7 @@ impl PromptBudget<'_> {
                 } else {
                     self.cut(one, level)
                 };
-                if text.text != LEFT_OUT {
+                if !text.left_out {
                     left = left.saturating_sub((self.count)(&text.text));
                 }
                 yield_now().await;
@@ -247,6 +249,7 @@ impl SectionText {
             |change: &Change| matches!(change.kind, ChangeKind::Cut | ChangeKind::Withheld);
         Self {
             cut: sanitized.changes.iter().any(is_cut),
+            left_out: false,
             text: sanitized.text,
             changes: sanitized.changes,
             score: sanitized.score.value,
@@ -258,6 +261,7 @@ impl SectionText {
         Self {
             text: LEFT_OUT.to_owned(),
             cut: true,
+            left_out: true,
             changes: Vec::new(),
             score: 0.0,
         }
@@ -374,6 +378,7 @@ mod tests {
     fn a_section_without_room_is_replaced_by_a_remark() {
         let shared = share(&standard(), &["text".to_owned()], u64::MAX, 3);
         assert_eq!((shared[0].text.as_str(), shared[0].cut), (LEFT_OUT, true));
+        assert!(shared[0].left_out);
     }
 
     proptest! {

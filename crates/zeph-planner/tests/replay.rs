@@ -242,6 +242,26 @@ async fn a_call_without_a_reply_is_skipped_with_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_result_that_was_left_out_is_known_by_its_note_and_not_by_its_text() {
+    let mut left_out = recorded(model()).await;
+    change(&mut left_out, NoteKind::Tool, 1, |note| {
+        assert!(note.get("left_out").is_none(), "{note}");
+        note["left_out"] = json!(true);
+    });
+    let ReplayOutcome::Skipped(why) = again(left_out).await else {
+        panic!("the replay has a result that is not stored");
+    };
+    assert!(why.contains("was left out of the prompt"), "{why}");
+
+    let mut like_it = recorded(model()).await;
+    change(&mut like_it, NoteKind::Tool, 1, |note| {
+        note["text"] = json!("(left out of the report by its author)");
+    });
+    let outcome = again(like_it).await;
+    assert!(!matches!(outcome, ReplayOutcome::Skipped(_)), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_was_too_long_to_be_stored_is_found_by_its_hash() {
     let mut recorded = recorded(model()).await;
     change(&mut recorded, NoteKind::Prompt, 2, |note| {

@@ -38,6 +38,9 @@ pub struct ToolNote {
     pub outcome: ToolOutcome,
     /// The text for the model, sanitized and cut.
     pub text: String,
+    /// Whether the prompt had no room for the result: the text is then a remark.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_out: bool,
     /// The size of the result before that, in bytes.
     pub bytes: u64,
 }
@@ -272,6 +275,7 @@ impl<'a> ToolCalls<'a> {
                 arguments: call.arguments.clone(),
                 outcome: made.outcome,
                 text: section.text.clone(),
+                left_out: section.left_out,
                 bytes: made.text.len() as u64,
             };
             cx.journal().note(bounded_note(&note)?).await?;

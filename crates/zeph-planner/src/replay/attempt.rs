@@ -152,7 +152,7 @@ fn why_not(recorded: &RecordedAttempt) -> Option<String> {
         }
     }
     for note in recorded.notes_of::<ToolNote>(NoteKind::Tool).flatten() {
-        if note.text.starts_with("(left out") {
+        if note.left_out {
             let why = "the result of a tool was left out of the prompt and is not stored";
             return Some(why.to_owned());
         }

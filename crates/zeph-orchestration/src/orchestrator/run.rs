@@ -265,8 +265,11 @@ impl Orchestrator {
         RunResults::read(Arc::clone(&self.0.store), view).await
     }
 
-    /// Answers a question of a run that any process owns, or none. A suspended run is continued by
-    /// [`resume`](Self::resume).
+    /// Answers a question of a run. A suspended run is continued by [`resume`](Self::resume).
+    ///
+    /// With [owners](super::OrchestratorBuilder::owners) the owner of the run applies the answer at once.
+    /// Without them, or if the run has no owner, the answer is posted: it takes effect when the run is
+    /// resumed, and a process that is active on the run does not see it before.
     ///
     /// A plan is answered with `approve`, `reject: WHY`, or a whole plan file.
     ///
@@ -282,7 +285,7 @@ impl Orchestrator {
         self.ask(run, &Request::Answer { question, text }).await
     }
 
-    /// Sets the budget of a whole run that any process owns, or none.
+    /// Sets the budget of a whole run. Delivered as an [`answer`](Self::answer) is.
     ///
     /// A task that the old budget stopped is retried when its question is answered with `retry`.
     ///

@@ -61,18 +61,26 @@ async fn open(
         ..ListQuery::default()
     };
     let (mut elsewhere, mut blocked) = (0, None);
+    let mut passed_over: Vec<(RunId, String)> = Vec::new();
     for row in store.list(query).await? {
-        if cx.owners(store).holder(row.epoch).is_some() {
-            elsewhere += 1;
-            continue;
-        }
+        // A process can hold its lock after it has suspended a run: only the attempt to take the run over
+        // tells who owns it.
         match load_and_take_over(cx, store, &row.run, &secrets).await {
-            Ok(taken) => return Ok(taken),
-            // Another process took it over or ended it meanwhile.
-            Err(error) if error.code == "owned_elsewhere" => elsewhere += 1,
+            Ok(taken) => {
+                for (run, why) in &passed_over {
+                    warn_passed_over(run, why);
+                }
+                return Ok(taken);
+            }
+            Err(error) if error.code == "owned_elsewhere" => {
+                passed_over.push((row.run, "another process owns it".to_owned()));
+                elsewhere += 1;
+            }
+            // Another process ended it meanwhile.
             Err(error) if error.code == "already_ended" => {}
             // Its secrets, folder or model are missing; an older run may need none of them.
             Err(error) if error.exit == Exit::Usage => {
+                passed_over.push((row.run, error.message.clone()));
                 blocked.get_or_insert(error);
             }
             Err(error) => return Err(error),
@@ -87,6 +95,15 @@ async fn open(
     Err(CliError::new(Exit::Usage, text)
         .code("nothing_to_resume")
         .help("`zeph list` shows the runs"))
+}
+
+/// Reports a newer run that cannot be resumed here, when an older one is resumed.
+fn warn_passed_over(run: &RunId, why: &str) {
+    out::note_line(format!(
+        "{} run {run} is not resumed: {}",
+        Tone::Warning.paint("warning:"),
+        escape_terminal(why)
+    ));
 }
 
 async fn load_and_take_over(

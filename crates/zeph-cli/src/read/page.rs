@@ -131,13 +131,7 @@ impl Page {
 
 /// A word quoted for a shell if necessary, and after `--` if it looks like a flag.
 pub(crate) fn shell_word(text: &str) -> String {
-    let text = escape_terminal(text);
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:/@%+=".contains(c);
-    let quoted = if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    };
+    let quoted = out::quoted(text);
     if quoted.trim_start_matches('\'').starts_with('-') {
         format!("-- {quoted}")
     } else {

@@ -74,7 +74,7 @@ pub enum Explanation {
 #[non_exhaustive]
 pub enum Held {
     /// The run has not started, or was recovered and waits for its resumption.
-    Asleep,
+    NoOwner,
     /// The run is paused.
     Paused,
     /// The run is being suspended, or is suspended.
@@ -178,7 +178,7 @@ impl Scheduler {
     pub fn held(&self, task: TaskId) -> Held {
         let held = self.held_if_active(task);
         if self.machine.awaiting_resume && held != Held::Suspended {
-            return Held::Asleep;
+            return Held::NoOwner;
         }
         held
     }
@@ -196,7 +196,7 @@ impl Scheduler {
         let machine = &self.machine;
         self.check_task(task);
         match machine.run.phase {
-            Phase::New => return Held::Asleep,
+            Phase::New => return Held::NoOwner,
             Phase::Suspending | Phase::Suspended => return Held::Suspended,
             Phase::Live | Phase::Ended(_) => {}
         }

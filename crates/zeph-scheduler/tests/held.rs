@@ -46,6 +46,6 @@ fn a_reader_of_a_stored_run_sees_what_its_owner_would_answer() {
     let (header, _) = header();
     let second = TaskId::from_index(1);
     let reader = Scheduler::recover(header, journal, &Patches::new()).unwrap();
-    assert_eq!(reader.held(second), Held::Asleep);
+    assert_eq!(reader.held(second), Held::NoOwner);
     assert_eq!(reader.held_if_active(second), owner.held(second));
 }

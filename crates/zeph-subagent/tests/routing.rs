@@ -10,7 +10,7 @@ use zeph_subagent::router::{
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 /// Three agents: an analyst who reads, a writer, and a Chinese translator.
-fn house() -> AgentCatalog {
+fn test_catalog() -> AgentCatalog {
     let mut catalog = AgentCatalog::new();
     for agent in [
         SubAgentDef::new(
@@ -37,7 +37,7 @@ fn house() -> AgentCatalog {
 }
 
 async fn route(router: &dyn AgentRouter, request: &RouteRequest<'_>) -> Route {
-    let route = router.route(request, &house()).await;
+    let route = router.route(request, &test_catalog()).await;
     // A stored route is read back unchanged.
     let text = serde_json::to_string(&route).unwrap();
     assert_eq!(serde_json::from_str::<Route>(&text).unwrap(), route);
@@ -46,11 +46,11 @@ async fn route(router: &dyn AgentRouter, request: &RouteRequest<'_>) -> Route {
 
 /// The excluded agents, each with the filter.
 fn thrown(route: &Route) -> Vec<(&str, &str)> {
-    let told = route.candidates.iter().filter_map(|one| {
-        let thrown = one.thrown_out.as_ref()?;
+    let exclusions = route.candidates.iter().filter_map(|one| {
+        let thrown = one.exclusion.as_ref()?;
         Some((one.name.as_str(), thrown.filter.as_str()))
     });
-    told.collect()
+    exclusions.collect()
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn each_filter_says_whom_it_throws_out_and_why() {
     let why = route_of
         .candidate("writer")
         .unwrap()
-        .thrown_out
+        .exclusion
         .clone()
         .unwrap();
     assert_eq!(
@@ -120,7 +120,7 @@ async fn each_filter_says_whom_it_throws_out_and_why() {
     let why = &route_of
         .candidate("analyst")
         .unwrap()
-        .thrown_out
+        .exclusion
         .as_ref()
         .unwrap()
         .why;
@@ -172,7 +172,7 @@ async fn the_plan_may_name_the_agent() {
 }
 
 #[tokio::test]
-async fn the_policy_decides_when_nobody_fits() {
+async fn the_policy_decides_when_no_agent_fits() {
     let of = |policy| ScoringRouter::standard().no_match(policy);
     let nothing = RouteRequest::new("t", "zyzzy");
     let asked = route(&of(NoMatch::Ask), &nothing).await;
@@ -184,7 +184,7 @@ async fn the_policy_decides_when_nobody_fits() {
     let default = of(NoMatch::Default("writer".to_owned()));
     assert_eq!(route(&default, &nothing).await.chosen(), Some("writer"));
     // The default agent replaces an agent for a tag or a name that no agent has.
-    let odd = nothing.clone().tag("juggling").wanted("nobody");
+    let odd = nothing.clone().tag("juggling").wanted("absent");
     assert_eq!(route(&default, &odd).await.chosen(), Some("writer"));
     // Exclusions, missing tools and rules apply to the default agent, too.
     let table = [
@@ -221,7 +221,7 @@ async fn the_policy_decides_when_nobody_fits() {
 }
 
 #[tokio::test]
-async fn scores_are_weighed_and_what_is_wrong_with_them_is_told() {
+async fn scores_are_weighed_and_what_is_wrong_with_them_is_reported() {
     let fixed = |name: &'static str, score: Option<f64>| scorer_fn(name, move |_, _| score);
     let request = RouteRequest::new("t", "");
     let table = [
@@ -290,7 +290,7 @@ async fn the_route_of_a_tie_says_so() {
     let why = &route_of
         .candidate("analyst")
         .unwrap()
-        .thrown_out
+        .exclusion
         .as_ref()
         .unwrap()
         .why;
@@ -302,7 +302,7 @@ async fn every_router_here_keeps_the_contract() {
     let requests = [
         RouteRequest::new("a", "Group these commits"),
         RouteRequest::new("b", "").wanted("writer"),
-        RouteRequest::new("c", "").wanted("nobody"),
+        RouteRequest::new("c", "").wanted("absent"),
         RouteRequest::new("d", "letters")
             .tag("text")
             .tool("read_file"),
@@ -326,7 +326,7 @@ async fn every_router_here_keeps_the_contract() {
         Box::new(ScriptedRouter::new()),
     ];
     for router in &routers {
-        conformance::check(router, &house(), &requests)
+        conformance::check(router, &test_catalog(), &requests)
             .await
             .unwrap();
     }
@@ -346,7 +346,7 @@ impl AgentRouter for Broken {
         let agent = |name: &str| Decision::Agent {
             name: name.to_owned(),
         };
-        let nobody = good.chosen().is_none();
+        let no_agent = good.chosen().is_none();
         match self.0 {
             "stubborn" => Route {
                 decision: agent("analyst"),
@@ -390,7 +390,7 @@ impl AgentRouter for Broken {
                 }
                 route
             }
-            "careless" if nobody && !catalog.is_empty() && !request.tools.is_empty() => Route {
+            "careless" if no_agent && !catalog.is_empty() && !request.tools.is_empty() => Route {
                 decision: agent("writer"),
                 ..good
             },
@@ -416,11 +416,11 @@ async fn what_breaks_the_contract_is_found() {
     ];
     for name in names {
         let broken = Broken(name, ScriptedRouter::new());
-        let found = conformance::check(&broken, &house(), &requests).await;
+        let found = conformance::check(&broken, &test_catalog(), &requests).await;
         assert!(found.is_err(), "{name} passes");
     }
     let sound = Broken("sound", ScriptedRouter::new());
-    conformance::check(&sound, &house(), &requests)
+    conformance::check(&sound, &test_catalog(), &requests)
         .await
         .unwrap();
 }

@@ -110,14 +110,14 @@ impl Audit {
         most: Spend,
     ) -> Check {
         let place = self.books[task.index()].place;
-        let purse = &mut self.purse;
-        purse.last += 1;
+        let budget_log = &mut self.budget_log;
+        budget_log.last += 1;
         hold!(
-            reservation.get() == purse.last,
+            reservation.get() == budget_log.last,
             22,
             "budgets_kept",
             "reservation {reservation} is the {}. one",
-            purse.last
+            budget_log.last
         );
         hold!(
             matches!(place, Place::Running(..)),
@@ -125,18 +125,18 @@ impl Audit {
             "only_current_attempt_counts",
             "{task} reserves from {place:?}"
         );
-        purse.open.insert(reservation, (task, most));
+        budget_log.open.insert(reservation, (task, most));
         let own = self.facts.rules(task).budget;
-        let covered = purse.run.reserve(most, purse.budget)
-            & purse.tasks.entry(task).or_default().reserve(most, own);
+        let covered = budget_log.run.reserve(most, budget_log.budget)
+            & budget_log.tasks.entry(task).or_default().reserve(most, own);
         hold!(
             covered,
             22,
             "budgets_kept",
             "reservation {reservation} of {most}: of {} the run now holds {:?}, of {own} {task} {:?}",
-            purse.budget,
-            purse.run,
-            purse.tasks[&task]
+            budget_log.budget,
+            budget_log.run,
+            budget_log.tasks[&task]
         );
         Ok(())
     }
@@ -147,8 +147,8 @@ impl Audit {
         reservation: ReservationId,
         spent: Spend,
     ) -> Check {
-        let purse = &mut self.purse;
-        let open = purse.open.remove(&reservation);
+        let budget_log = &mut self.budget_log;
+        let open = budget_log.open.remove(&reservation);
         let Some((_, most)) = open.filter(|&(of, _)| of == task) else {
             hold!(
                 false,
@@ -158,8 +158,12 @@ impl Audit {
             );
             return Ok(());
         };
-        purse.run.settle(most, spent);
-        purse.tasks.entry(task).or_default().settle(most, spent);
+        budget_log.run.settle(most, spent);
+        budget_log
+            .tasks
+            .entry(task)
+            .or_default()
+            .settle(most, spent);
         self.inv_22_budgets_kept()
     }
 
@@ -168,7 +172,7 @@ impl Audit {
         let of_task =
             |(&number, &(of, most)): (&_, &(TaskId, Spend))| (of == task).then_some((number, most));
         let held: Vec<(ReservationId, Spend)> =
-            self.purse.open.iter().filter_map(of_task).collect();
+            self.budget_log.open.iter().filter_map(of_task).collect();
         for (reservation, most) in held {
             self.settled(task, reservation, most)?;
         }
@@ -176,7 +180,7 @@ impl Audit {
     }
 
     fn inv_22_budgets_kept(&self) -> Check {
-        let all = self.purse.tasks.values().chain([&self.purse.run]);
+        let all = self.budget_log.tasks.values().chain([&self.budget_log.run]);
         for sums in all {
             hold!(
                 sums.is_kept(),
@@ -202,7 +206,7 @@ impl Audit {
     pub(super) fn amended(&mut self, task: TaskId, content: ContentId) -> Check {
         let place = self.books[task.index()].place;
         let fine = matches!(place, Place::Running(_, None)) && self.ending.is_none();
-        let first = self.purse.proposers.insert(task);
+        let first = self.budget_log.proposers.insert(task);
         let size = self.facts.sizes.get(&content).copied();
         hold!(
             fine && first && size.is_some_and(|size| size >= self.known),
@@ -217,20 +221,20 @@ impl Audit {
 
     pub(super) fn budgeted(&mut self, budget: Budget) -> Check {
         hold!(
-            budget != self.purse.budget,
+            budget != self.budget_log.budget,
             13,
             "records_explained",
             "the budget is {budget} already"
         );
-        self.purse.budget = budget;
+        self.budget_log.budget = budget;
         Ok(())
     }
 
     /// The accounts of the run and of its tasks according to the records.
     #[must_use]
     pub fn accounts(&self) -> (Account, Vec<(TaskId, Account)>) {
-        let tasks = self.purse.tasks.iter();
+        let tasks = self.budget_log.tasks.iter();
         let tasks = tasks.map(|(&task, sums)| (task, sums.account())).collect();
-        (self.purse.run.account(), tasks)
+        (self.budget_log.run.account(), tasks)
     }
 }

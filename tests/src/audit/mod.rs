@@ -39,7 +39,7 @@ pub struct Audit {
     open: BTreeMap<QuestionId, TaskId>,
     owed: Option<Owed>,
     expected: Expected,
-    purse: BudgetLog,
+    budget_log: BudgetLog,
     // The number of tasks according to the records so far.
     known: usize,
 }
@@ -60,7 +60,7 @@ impl Audit {
     pub fn new(facts: Arc<Facts>) -> Self {
         Self {
             books: vec![TaskLog::default(); facts.graph().len()],
-            purse: BudgetLog::of(facts.header.policy.budget),
+            budget_log: BudgetLog::of(facts.header.policy.budget),
             known: facts.header.graph.len(),
             facts,
             seq: 0,

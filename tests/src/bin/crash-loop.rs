@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use zeph_tests::crash::binary;
-use zeph_tests::crash::trial::{self, AttemptCounts};
+use zeph_tests::crash::trial::{self, TrialCounts};
 use zeph_tests::rng::Rng;
 
 const USAGE: &str = "usage: crash-loop [--kills N] [--seed S] [--zeph PATH] [--only]
@@ -79,13 +79,13 @@ fn run(wanted: Wanted) -> Result<(), String> {
     );
     let start = Instant::now();
     let mut seeds = Rng::new(seed);
-    let mut sum = AttemptCounts::default();
+    let mut sum = TrialCounts::default();
     while sum.kills < wanted.kills {
         let own = if wanted.only { seed } else { seeds.bits() };
         let place = folder.path().join(format!("run-{own}"));
         let before = sum.kills;
         match trial::play(&binary, place.clone(), own, wanted.kills - sum.kills) {
-            Ok(attempt_counts) => sum += attempt_counts,
+            Ok(trial_counts) => sum += trial_counts,
             Err(error) => {
                 let kept = folder.keep().join(format!("run-{own}"));
                 return Err(format!(
@@ -109,7 +109,7 @@ fn run(wanted: Wanted) -> Result<(), String> {
     Ok(())
 }
 
-fn line(sum: &AttemptCounts, start: Instant) -> String {
+fn line(sum: &TrialCounts, start: Instant) -> String {
     let seconds = start.elapsed().as_secs_f64();
     format!(
         "{} kills, {} resumes, {} runs, {} tasks, {} attempts interrupted, {} run again, {} requests in {seconds:.1} s",

@@ -19,7 +19,7 @@ const LONGEST_COMMAND: Duration = Duration::from_millis(150);
 
 /// Counts over all trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AttemptCounts {
+pub struct TrialCounts {
     /// Runs.
     pub runs: u64,
     /// Their tasks.
@@ -36,7 +36,7 @@ pub struct AttemptCounts {
     pub requests: u64,
 }
 
-impl AddAssign for AttemptCounts {
+impl AddAssign for TrialCounts {
     fn add_assign(&mut self, more: Self) {
         self.runs += more.runs;
         self.tasks += more.tasks;
@@ -57,7 +57,7 @@ pub fn play(
     folder: PathBuf,
     seed: u64,
     most_kills: u64,
-) -> Result<AttemptCounts, String> {
+) -> Result<TrialCounts, String> {
     let mut rng = Rng::new(seed);
     let plan = Plan::draw(&mut rng);
     furnish(&folder, &plan.to_toml())?;
@@ -70,12 +70,12 @@ pub fn play(
         ledger: Ledger::default(),
         standing: None,
         canceled: Canceled::default(),
-        attempt_counts: AttemptCounts::default(),
+        trial_counts: TrialCounts::default(),
         trail: Vec::new(),
     };
     let kills = story.temper.kills.min(most_kills);
     match story.play_out(kills) {
-        Ok(()) => Ok(story.attempt_counts),
+        Ok(()) => Ok(story.trial_counts),
         Err(error) => Err(format!("{}\n{error}", story.trail.join("\n"))),
     }
 }
@@ -121,14 +121,14 @@ struct Trial {
     ledger: Ledger,
     standing: Option<Standing>,
     canceled: Canceled,
-    attempt_counts: AttemptCounts,
+    trial_counts: TrialCounts,
     trail: Vec<String>,
 }
 
 impl Trial {
     fn play_out(&mut self, kills: u64) -> Result<(), String> {
         for _ in 0..MOST_ROUNDS {
-            let fate = (self.attempt_counts.kills < kills).then(|| self.fate());
+            let fate = (self.trial_counts.kills < kills).then(|| self.fate());
             let seen = self.round(fate.as_ref())?;
             let Some(standing) = self.standing.clone() else {
                 continue;
@@ -167,20 +167,20 @@ impl Trial {
             words.push("--json");
         }
         let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-        self.attempt_counts.resumes += u64::from(self.standing.is_some());
+        self.trial_counts.resumes += u64::from(self.standing.is_some());
         self.trail
             .push(format!("zeph {} {fate:?}", words.join(" ")));
         let seen = self.zeph.live(&words, fate)?;
         self.trail
             .push(format!("  {} → {:?}", seen.lines.join("\n  "), seen.code));
-        self.attempt_counts.kills += u64::from(seen.code.is_none());
+        self.trial_counts.kills += u64::from(seen.code.is_none());
         self.check_report(&seen)?;
         self.ledger.hear(&seen);
         self.standing = self.ledger.check(&self.zeph, &self.plan)?;
         if seen.code.is_none()
             && let Some(standing) = &self.standing
         {
-            self.attempt_counts.interrupted += standing.at_work().count() as u64;
+            self.trial_counts.interrupted += standing.at_work().count() as u64;
         }
         if let (Some(beside), Some(fate)) = (&seen.beside, fate) {
             self.note_request(fate, beside)?;
@@ -261,7 +261,7 @@ impl Trial {
 
     /// Notes an accepted request, which must not be lost.
     fn note_request(&mut self, fate: &Fate, beside: &Seen) -> Result<(), String> {
-        self.attempt_counts.requests += 1;
+        self.trial_counts.requests += 1;
         let delivery = beside.json()["delivery"]
             .as_str()
             .unwrap_or_default()
@@ -277,7 +277,7 @@ impl Trial {
         };
         let (what, of) = (fate.beside[0].as_str(), fate.beside[2].as_str());
         match (what, delivery.as_str()) {
-            ("answer", "taken")
+            ("answer", "accepted")
                 if standing
                     .questions
                     .iter()
@@ -287,7 +287,7 @@ impl Trial {
                     "the answer to question {of} was taken, and is lost"
                 ))
             }
-            ("cancel", "taken" | "posted") => {
+            ("cancel", "accepted" | "posted") => {
                 let is_open =
                     |task: &str| standing.tasks.get(task).is_some_and(|now| !now.is_over());
                 let one = (self.plan.job(of).is_some() && is_open(of)).then(|| of.to_owned());
@@ -331,7 +331,7 @@ impl Trial {
             let words = self.answer(*id, about);
             self.trail.push(format!("zeph {}", words.join(" ")));
             let seen = self.zeph.live(&words, None)?;
-            self.attempt_counts.requests += 1;
+            self.trial_counts.requests += 1;
             if seen.code != Some(0) {
                 return Err(format!(
                     "{words:?} ends with {:?}: {}",
@@ -371,7 +371,7 @@ impl Trial {
                 Kind::Asks | Kind::AsksForEver | Kind::Milestone => 0,
                 Kind::Quick | Kind::Slow | Kind::Once | Kind::Substituted | Kind::Approved => 1,
             };
-            self.attempt_counts.reruns += now.attempts.saturating_sub(planned);
+            self.trial_counts.reruns += now.attempts.saturating_sub(planned);
         }
         // Commands that outlived their engine may still end; none may start.
         thread::sleep(LONGEST_COMMAND);
@@ -384,8 +384,8 @@ impl Trial {
         if Counter::read(&self.zeph.counter())? != before {
             return Err("something ran after the end".to_owned());
         }
-        self.attempt_counts.runs += 1;
-        self.attempt_counts.tasks += self.plan.jobs.len() as u64;
+        self.trial_counts.runs += 1;
+        self.trial_counts.tasks += self.plan.jobs.len() as u64;
         Ok(())
     }
 }

@@ -91,7 +91,7 @@ fn pending(
         .collect();
     if open.is_empty() {
         // Before the run starts, its triggers are not evaluated.
-        return model.phase() == Phase::New && *said == Explanation::Held(Held::Asleep);
+        return model.phase() == Phase::New && *said == Explanation::Held(Held::NoOwner);
     }
     let count = u32::try_from(open.len()).unwrap_or(u32::MAX);
     let first = open.into_iter().take(8).collect();
@@ -107,7 +107,7 @@ fn held(facts: &Facts, model: &Model, task: TaskId, said: &Explanation) -> bool 
         return held == Held::Suspended;
     }
     if model.awaits_resume() {
-        return held == Held::Asleep;
+        return held == Held::NoOwner;
     }
     if model.is_paused() {
         return held == Held::Paused;
@@ -136,7 +136,7 @@ fn held(facts: &Facts, model: &Model, task: TaskId, said: &Explanation) -> bool 
                 && facts.lanes(task).iter().any(wants)
         }
         Held::Nothing => !full,
-        Held::Asleep | Held::Paused | Held::Suspended | Held::Slots { .. } | _ => false,
+        Held::NoOwner | Held::Paused | Held::Suspended | Held::Slots { .. } | _ => false,
     }
 }
 

@@ -58,7 +58,7 @@ impl Model {
     fn run_account(&self) -> Account {
         let mut all = Account::default();
         for life in &self.lives {
-            let own = life.purse.account();
+            let own = life.budget.account();
             all.spent = all.spent.and(own.spent);
             all.reserved = all.reserved.and(own.reserved);
         }
@@ -67,7 +67,7 @@ impl Model {
 
     fn left(&self, task: TaskId) -> Budget {
         let own = self.facts.rules(task).budget;
-        let (run, mine) = (self.run_account(), self.life(task).purse.account());
+        let (run, mine) = (self.run_account(), self.life(task).budget.account());
         let used = |account: Account| {
             (
                 account.spent.tokens + account.reserved.tokens,
@@ -97,7 +97,7 @@ impl Model {
         over(self.budget, self.run_account())
             || over(
                 self.facts.rules(task).budget,
-                self.life(task).purse.account(),
+                self.life(task).budget.account(),
             )
     }
 
@@ -118,7 +118,7 @@ impl Model {
         let Some(number) = ReservationId::new(self.reservations) else {
             return Said::Stale;
         };
-        self.lives[task.index()].purse.held.push((number, most));
+        self.lives[task.index()].budget.held.push((number, most));
         Said::Reserved(number)
     }
 
@@ -132,13 +132,13 @@ impl Model {
         if self.current(task, attempt.get()).is_none() {
             return Said::Stale;
         }
-        let purse = &mut self.lives[task.index()].purse;
-        let before = purse.held.len();
-        purse.held.retain(|&(number, _)| number != reservation);
-        if purse.held.len() == before {
+        let budget = &mut self.lives[task.index()].budget;
+        let before = budget.held.len();
+        budget.held.retain(|&(number, _)| number != reservation);
+        if budget.held.len() == before {
             return Said::Stale;
         }
-        purse.paid.push(spent);
+        budget.paid.push(spent);
         Said::Accepted
     }
 
@@ -188,15 +188,15 @@ impl Model {
             return differ("the run's account", &snapshot.account, &account);
         }
         let all = || self.ids().into_iter().zip(&self.lives);
-        let used = all().filter(|(_, life)| life.purse.was_used());
+        let used = all().filter(|(_, life)| life.budget.was_used());
         let accounts: Vec<_> = used
-            .map(|(task, life)| (task, life.purse.account()))
+            .map(|(task, life)| (task, life.budget.account()))
             .collect();
         if snapshot.accounts != accounts {
             return differ("the tasks' accounts", &snapshot.accounts, &accounts);
         }
         let held = all().flat_map(|(task, life)| {
-            let held = life.purse.held.iter();
+            let held = life.budget.held.iter();
             held.map(move |&(number, most)| (task, number, most))
         });
         let held: Vec<_> = held.collect();

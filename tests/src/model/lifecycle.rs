@@ -50,7 +50,7 @@ pub struct Life {
     pub has_proposed: bool,
     pub(super) queued_at: u64,
     pub(super) clock: Stretches,
-    pub(super) purse: TaskBudget,
+    pub(super) budget: TaskBudget,
 }
 
 /// The state of a task in the model.

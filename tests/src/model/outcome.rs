@@ -38,7 +38,7 @@ impl Model {
         match self.current(task, no) {
             None => return InputOutcome::Stale,
             Some(None | Some(CutWhy::Suspend)) => {
-                self.lives[task.index()].purse.pay_up();
+                self.lives[task.index()].budget.pay_up();
                 self.lives[task.index()].stand = Stand::Gone(Gone::Completed(output));
             }
             Some(why) => self.attempt_over(task, why, CutHow::Stopped),
@@ -57,7 +57,7 @@ impl Model {
             None => return InputOutcome::Stale,
             Some(None) => {
                 self.lives[task.index()].clock.set(false, self.now);
-                self.lives[task.index()].purse.pay_up();
+                self.lives[task.index()].budget.pay_up();
                 self.lives[task.index()].failures += 1;
                 self.retry_or_not(task, fault, floor);
             }
@@ -80,7 +80,7 @@ impl Model {
         let ending = self.ending;
         let life = &mut self.lives[task.index()];
         life.clock.set(false, self.now);
-        life.purse.pay_up();
+        life.budget.pay_up();
         let timed_out = matches!(why, Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout));
         let interrupted = matches!(why, None | Some(CutWhy::Suspend));
         life.failures += u32::from(timed_out);

@@ -21,7 +21,7 @@ pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanatio
             format!("waits for {count} of its parents: {}", names(open))
         }
         Explanation::Held(held) => match held {
-            Held::Asleep => "the run has to be started or resumed".into(),
+            Held::NoOwner => "the run has to be started or resumed".into(),
             Held::Paused => "the run is paused".into(),
             Held::Suspended => "the run is suspended".into(),
             Held::Slots { limit } => format!("all {limit} slots are taken"),

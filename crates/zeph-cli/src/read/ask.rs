@@ -37,7 +37,7 @@ pub(crate) async fn send(
     let delivery = deliver(store, &owners, run, request).await?;
     if cx.json() {
         let (word, id) = match delivery {
-            Delivery::Accepted => ("taken", None),
+            Delivery::Accepted => ("accepted", None),
             Delivery::Stale => ("stale", None),
             Delivery::Posted(id) => ("posted", Some(id.get())),
         };

@@ -32,7 +32,7 @@ fn a_living_owner_takes_requests_and_saves_them() {
     let home = Home::new();
     let alive = home.start("r", "", asking());
     alive.until(|snapshot| snapshot.counts.asking == 1);
-    assert_eq!(home.json(0, &["pause", "r"])["delivery"], "taken");
+    assert_eq!(home.json(0, &["pause", "r"])["delivery"], "accepted");
     alive.until(|snapshot| snapshot.state == RunState::Paused);
     assert_eq!(home.json(0, &["pause", "r"])["delivery"], "stale");
     assert_eq!(home.json(0, &["status", "r"])["next"][2], "zeph unpause r");

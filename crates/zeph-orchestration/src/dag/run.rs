@@ -82,7 +82,7 @@ impl Run {
         }
         let parents = self.draft.parents(task);
         match parents.is_empty() {
-            true => Explanation::Held(Held::Asleep),
+            true => Explanation::Held(Held::NoOwner),
             false => Explanation::Parents {
                 open: parents.iter().copied().take(8).collect(),
                 count: parents.len() as u32,

@@ -113,7 +113,7 @@ fn refusal(context: &LlmContext, params: &AgentParams, route: &Route) -> TaskErr
     match &route.decision {
         Decision::Ask => {
             let fitting = route.candidates.iter();
-            let fitting = fitting.filter(|one| one.thrown_out.is_none());
+            let fitting = fitting.filter(|one| one.exclusion.is_none());
             let names: Vec<&str> = fitting.map(|one| one.name.as_str()).collect();
             errors::choose_agent(&route.reason, &names)
         }

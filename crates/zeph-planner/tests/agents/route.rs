@@ -40,7 +40,7 @@ async fn after_a_failure_somebody_else_is_asked_and_both_decisions_are_kept() {
     let routes = bench.notes(NoteKind::Route);
     let chosen: Vec<&Value> = routes.iter().map(|route| &route["agent"]).collect();
     assert_eq!(chosen, ["analyst", "writer"]);
-    let thrown = &routes[1]["route"]["candidates"][0]["thrown_out"];
+    let thrown = &routes[1]["route"]["candidates"][0]["exclusion"];
     assert_eq!(thrown["filter"], "excluded");
     assert!(
         thrown["why"]
@@ -51,7 +51,7 @@ async fn after_a_failure_somebody_else_is_asked_and_both_decisions_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_named_agent_is_not_replaced_and_an_unknown_one_is_told() {
+async fn a_named_agent_is_not_replaced_and_an_unknown_one_is_reported() {
     let big = ScriptedProvider::new("big").then(Reply::refusal("no"));
     let model = ScriptedProvider::new("small");
     let bench = Bench::new();
@@ -77,7 +77,7 @@ async fn a_named_agent_is_not_replaced_and_an_unknown_one_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_that_may_be_tried_fail_the_last_failure_is_told() {
+async fn when_all_that_may_be_tried_fail_the_last_failure_is_reported() {
     let big = ScriptedProvider::new("big").then(Reply::text(" "));
     let model = ScriptedProvider::new("small").then(Reply::refusal("never"));
     let bench = Bench::new();
@@ -102,7 +102,10 @@ async fn without_a_match_the_policy_decides() {
             .agents(agents())
             .model("big", Arc::new(ScriptedProvider::new("big")))
     };
-    let error = bench.run(staffed(), poem()).await.expect_err("nobody");
+    let error = bench
+        .run(staffed(), poem())
+        .await
+        .expect_err("no agent fits");
     assert_eq!(error.code(), "no_agent");
     let asks = Arc::new(ScoringRouter::standard().no_match(NoMatch::Ask));
     let error = bench

@@ -133,7 +133,7 @@ fn check_route(route: &Route, request: &RouteRequest<'_>, catalog: &AgentCatalog
         return Err(format!("the reason {:?} is no inert line", route.reason));
     }
     for one in &route.candidates {
-        let explained = one.thrown_out.is_some() || one.total.is_some();
+        let explained = one.exclusion.is_some() || one.total.is_some();
         if !explained && route.chosen() != Some(&one.name) {
             return Err(format!("nothing says why {:?} was not chosen", one.name));
         }
@@ -173,9 +173,7 @@ fn check_choice(
     {
         return Err(format!("it chose {name:?}, which is not allowed {tool:?}"));
     }
-    let thrown = route
-        .candidate(name)
-        .and_then(|one| one.thrown_out.as_ref());
+    let thrown = route.candidate(name).and_then(|one| one.exclusion.as_ref());
     match thrown {
         Some(thrown) if route.no_match.is_none() => {
             let filter = &thrown.filter;

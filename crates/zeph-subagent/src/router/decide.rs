@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Candidate, Decision, NoMatch, PolicyNote, Route, ThrownOut};
+use super::{Candidate, Decision, Exclusion, NoMatch, PolicyNote, Route};
 use crate::{AgentCatalog, RouteRequest, SubAgentDef};
 use zeph_common::Boundary;
 use zeph_diagnostics::quote;
@@ -25,7 +25,7 @@ pub(crate) fn chosen(
 ) -> Route {
     let task = quote(request.task);
     let agent = quote(&name);
-    let left = candidates.iter().filter(|one| one.thrown_out.is_none());
+    let left = candidates.iter().filter(|one| one.exclusion.is_none());
     let reason = match verdict {
         Verdict::Named => format!("{agent} does {task}: the plan names it"),
         Verdict::Best { total, equal: 1 } => {
@@ -53,9 +53,9 @@ pub(crate) fn no_match(
     catalog: &AgentCatalog,
     candidates: Vec<Candidate>,
     policy: &NoMatch,
-    refused: impl Fn(&SubAgentDef) -> Option<ThrownOut>,
+    refused: impl Fn(&SubAgentDef) -> Option<Exclusion>,
 ) -> Route {
-    let why = why_nobody(request, catalog, &candidates);
+    let why = why_no_agent_fits(request, catalog, &candidates);
     let (decision, note) = match policy {
         NoMatch::Fail => (Decision::NoAgent, "the attempt fails".to_owned()),
         NoMatch::Ask => (Decision::Ask, "a person is asked".to_owned()),
@@ -94,7 +94,7 @@ pub(crate) fn no_match(
 }
 
 /// The reason why no agent fits, as a sentence.
-fn why_nobody(
+fn why_no_agent_fits(
     request: &RouteRequest<'_>,
     catalog: &AgentCatalog,
     candidates: &[Candidate],
@@ -114,7 +114,7 @@ fn why_nobody(
             );
         }
         let thrown = candidates.iter().find(|one| one.name == wanted);
-        if let Some(thrown) = thrown.and_then(|one| one.thrown_out.as_ref()) {
+        if let Some(thrown) = thrown.and_then(|one| one.exclusion.as_ref()) {
             return format!(
                 "the plan names {} for {task}, and it is excluded by {}: {}",
                 quote(wanted),
@@ -124,7 +124,7 @@ fn why_nobody(
         }
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for thrown in candidates.iter().filter_map(|one| one.thrown_out.as_ref()) {
+    for thrown in candidates.iter().filter_map(|one| one.exclusion.as_ref()) {
         *counts.entry(&thrown.filter).or_default() += 1;
     }
     let counts = counts.into_iter();

@@ -1,12 +1,12 @@
 //! Filters: the requirements that an agent must meet before it is scored.
 
-use crate::router::{Candidate, ThrownOut};
+use crate::router::{Candidate, Exclusion};
 use crate::{AgentCatalog, RouteRequest, SubAgentDef};
 
 /// Why the standard filters exclude an agent; all routers of this crate use them.
 ///
 /// In this order: the request excludes it, the plan names another agent, it lacks a tool, it lacks a tag.
-pub(crate) fn standard(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+pub(crate) fn standard(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<Exclusion> {
     excluded(request, agent)
         .or_else(|| wanted(request, agent))
         .or_else(|| tools(request, agent))
@@ -16,30 +16,30 @@ pub(crate) fn standard(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Optio
 /// Every agent of the catalogue, judged by the standard filters.
 pub(crate) fn candidates(request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Vec<Candidate> {
     let candidate = |agent: &SubAgentDef| Candidate {
-        thrown_out: standard(request, agent),
+        exclusion: standard(request, agent),
         ..Candidate::new(&agent.name)
     };
     catalog.iter().map(candidate).collect()
 }
 
-pub(crate) fn thrown_out(filter: &str, why: impl Into<String>) -> ThrownOut {
-    ThrownOut {
+pub(crate) fn exclusion(filter: &str, why: impl Into<String>) -> Exclusion {
+    Exclusion {
         filter: filter.to_owned(),
         why: why.into(),
     }
 }
 
-pub(crate) fn excluded(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+pub(crate) fn excluded(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<Exclusion> {
     let why = request.why_excluded(&agent.name)?;
-    Some(thrown_out("excluded", why))
+    Some(exclusion("excluded", why))
 }
 
-fn wanted(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+fn wanted(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<Exclusion> {
     let wanted = request.wanted.filter(|wanted| *wanted != agent.name)?;
-    Some(thrown_out("wanted", format!("the plan names {wanted:?}")))
+    Some(exclusion("wanted", format!("the plan names {wanted:?}")))
 }
 
-pub(crate) fn tools(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+pub(crate) fn tools(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<Exclusion> {
     let lacking = request
         .tools
         .iter()
@@ -47,7 +47,7 @@ pub(crate) fn tools(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<T
     lacks("tools", "it is not allowed", lacking)
 }
 
-fn tags(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+fn tags(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<Exclusion> {
     let lacking = request
         .tags
         .iter()
@@ -59,7 +59,7 @@ fn lacks<'a>(
     filter: &str,
     what: &str,
     lacking: impl Iterator<Item = &'a &'a str>,
-) -> Option<ThrownOut> {
+) -> Option<Exclusion> {
     let lacking: Vec<String> = lacking.map(|name| format!("{name:?}")).collect();
-    (!lacking.is_empty()).then(|| thrown_out(filter, format!("{what} {}", lacking.join(", "))))
+    (!lacking.is_empty()).then(|| exclusion(filter, format!("{what} {}", lacking.join(", "))))
 }

@@ -43,7 +43,7 @@ mod double;
 
 pub use double::{Asked, ScriptedRouter};
 pub use request::{Excluded, RouteRequest};
-pub use route::{Candidate, Decision, NoMatch, PolicyNote, Route, Score, ThrownOut};
+pub use route::{Candidate, Decision, Exclusion, NoMatch, PolicyNote, Route, Score};
 pub use scorer::{Lexical, Prefer, Scorer, TagMatch, scorer_fn};
 pub use scoring::ScoringRouter;
 pub use simple::{NamedRouter, SingleRouter, router_fn};

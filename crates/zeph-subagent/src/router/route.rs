@@ -58,7 +58,7 @@ pub struct Candidate {
     /// Its name.
     pub name: String,
     /// Why it cannot get the task; `None` if it can.
-    pub thrown_out: Option<ThrownOut>,
+    pub exclusion: Option<Exclusion>,
     /// The score of each scorer; empty if the agent was excluded before scoring, or if the router has no
     /// scorers.
     pub scores: Vec<Score>,
@@ -72,7 +72,7 @@ impl Candidate {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            thrown_out: None,
+            exclusion: None,
             scores: Vec::new(),
             total: None,
         }
@@ -80,8 +80,8 @@ impl Candidate {
 
     /// The same candidate, excluded by a filter.
     #[must_use]
-    pub fn thrown_out(mut self, filter: impl Into<String>, why: impl Into<String>) -> Self {
-        self.thrown_out = Some(ThrownOut {
+    pub fn excluded_by(mut self, filter: impl Into<String>, why: impl Into<String>) -> Self {
+        self.exclusion = Some(Exclusion {
             filter: filter.into(),
             why: why.into(),
         });
@@ -91,7 +91,7 @@ impl Candidate {
 
 /// The first filter that excluded an agent, and its reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThrownOut {
+pub struct Exclusion {
     /// The filter's name, such as `excluded` or `tools`.
     pub filter: String,
     /// The reason.

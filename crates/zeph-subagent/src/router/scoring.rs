@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::decide::{self, Verdict};
-use super::filter::{self, thrown_out};
+use super::filter::{self, exclusion};
 use super::scorer::{Lexical, Scorer, TagMatch};
-use super::{AgentRouter, Candidate, NoMatch, Route, Score, ThrownOut};
+use super::{AgentRouter, Candidate, Exclusion, NoMatch, Route, Score};
 use crate::{AgentCatalog, RouteRequest, SubAgentDef};
 
 /// The largest weight of a scorer.
@@ -143,10 +143,10 @@ impl ScoringRouter {
     }
 
     /// The first rule of the host that excludes an agent.
-    fn ruled_out(&self, request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<ThrownOut> {
+    fn ruled_out(&self, request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<Exclusion> {
         self.rules.iter().find_map(|(name, rule)| {
             let why = rule(request, agent).err()?;
-            Some(thrown_out(name, why))
+            Some(exclusion(name, why))
         })
     }
 
@@ -160,7 +160,7 @@ impl ScoringRouter {
         let (mut left, agents): (Vec<&mut Candidate>, Vec<&SubAgentDef>) = candidates
             .iter_mut()
             .zip(catalog.iter())
-            .filter(|(candidate, _)| candidate.thrown_out.is_none())
+            .filter(|(candidate, _)| candidate.exclusion.is_none())
             .unzip();
         if left.is_empty() {
             return;
@@ -175,19 +175,19 @@ impl ScoringRouter {
         for candidate in left {
             candidate.total = mean(&candidate.scores);
             if request.wanted.is_none() {
-                candidate.thrown_out = self.too_low(candidate.total);
+                candidate.exclusion = self.too_low(candidate.total);
             }
         }
     }
 
-    fn too_low(&self, total: Option<f64>) -> Option<ThrownOut> {
+    fn too_low(&self, total: Option<f64>) -> Option<Exclusion> {
         let least = self.at_least;
         match total {
             Some(total) if total >= least => None,
             Some(total) => Some(format!("its total {total} is below {least}")),
             None => Some("no scorer has an opinion of it".to_owned()),
         }
-        .map(|why| thrown_out("at_least", why))
+        .map(|why| exclusion("at_least", why))
     }
 
     /// Why the default agent cannot get the task.
@@ -198,7 +198,7 @@ impl ScoringRouter {
         &self,
         request: &RouteRequest<'_>,
         agent: &SubAgentDef,
-    ) -> Option<ThrownOut> {
+    ) -> Option<Exclusion> {
         filter::excluded(request, agent)
             .or_else(|| filter::tools(request, agent))
             .or_else(|| self.ruled_out(request, agent))
@@ -210,8 +210,8 @@ impl AgentRouter for ScoringRouter {
     async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route {
         let mut candidates = filter::candidates(request, catalog);
         for (candidate, agent) in candidates.iter_mut().zip(catalog.iter()) {
-            if candidate.thrown_out.is_none() {
-                candidate.thrown_out = self.ruled_out(request, agent);
+            if candidate.exclusion.is_none() {
+                candidate.exclusion = self.ruled_out(request, agent);
             }
         }
         self.score(request, catalog, &mut candidates);
@@ -272,7 +272,7 @@ fn rounded(score: f64) -> f64 {
 /// The best remaining candidate, the first by name among equals, and the number of candidates with its
 /// total.
 fn best(candidates: &[Candidate]) -> Option<(&Candidate, usize)> {
-    let left = || candidates.iter().filter(|one| one.thrown_out.is_none());
+    let left = || candidates.iter().filter(|one| one.exclusion.is_none());
     let total = |one: &Candidate| one.total.unwrap_or(0.0);
     let first = left().reduce(
         |best, one| {

@@ -124,7 +124,7 @@ pub(crate) fn pick(
     let mut candidates = filter::candidates(request, catalog);
     let mut free = false;
     for candidate in &mut candidates {
-        if candidate.thrown_out.is_some() {
+        if candidate.exclusion.is_some() {
             continue;
         }
         if Some(candidate.name.as_str()) == name {
@@ -134,7 +134,7 @@ pub(crate) fn pick(
                 Some(name) => format!("the router chose {name:?}"),
                 None => "the router chose no agent".to_owned(),
             };
-            candidate.thrown_out = Some(filter::thrown_out("choice", reason));
+            candidate.exclusion = Some(filter::exclusion("choice", reason));
         }
     }
     match name {

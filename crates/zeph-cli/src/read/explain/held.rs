@@ -13,7 +13,7 @@ use crate::read::page::names;
 pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
     let held = view.scheduler.held_if_active(task);
     if owner.is_none() && held != Held::Suspended {
-        return Held::Asleep;
+        return Held::NoOwner;
     }
     held
 }
@@ -21,7 +21,7 @@ pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
 /// The reason in words, as the end of "ready, …".
 pub(crate) fn held_words(view: &RunView, held: Held) -> String {
     match held {
-        Held::Asleep => "but no process works on the run".into(),
+        Held::NoOwner => "but no process works on the run".into(),
         Held::Paused => "but the run is paused".into(),
         Held::Suspended => "but the run is suspended".into(),
         Held::Slots { limit } => {
@@ -52,7 +52,7 @@ pub(super) fn reason(view: &RunView, owner: &Owner, task: TaskId) -> Reason {
     let run = &view.run;
     let held = held(view, owner, task);
     let (code, next) = match held {
-        Held::Asleep => ("asleep", Some(format!("zeph resume {run}"))),
+        Held::NoOwner => ("no_owner", Some(format!("zeph resume {run}"))),
         Held::Suspended => ("suspended", Some(format!("zeph resume {run}"))),
         Held::Paused => ("paused", Some(format!("zeph unpause {run}"))),
         Held::Slots { .. } => ("slots", None),

@@ -219,7 +219,7 @@ fn none_takes_a_time_out_away() {
 }
 
 #[test]
-fn all_mistakes_of_all_sources_are_told_at_once() {
+fn all_mistakes_of_all_sources_are_reported_at_once() {
     let project = "max_parallel = 0\nrun_timeout = 30\ncancel_grace = true\n\
                    max_task = 1\nretry = 3\nlog_bytes = -1\n[lanes]\nnet = 3\n";
     let errors = Layers::new()
@@ -262,18 +262,18 @@ fn all_mistakes_of_all_sources_are_told_at_once() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_place() {
+fn what_is_no_toml_is_reported_with_its_place() {
     let errors = Layers::new()
         .project_file("ä = = 1\nb = \n", "p.toml")
         .resolve()
         .unwrap_err();
-    let told = lines(&errors);
-    assert!(told.len() >= 2, "{told:?}");
+    let lines = lines(&errors);
+    assert!(lines.len() >= 2, "{lines:?}");
     assert!(
-        told[0].starts_with("p.toml:1:5: [syntax] this is not TOML: "),
-        "{told:?}"
+        lines[0].starts_with("p.toml:1:5: [syntax] this is not TOML: "),
+        "{lines:?}"
     );
-    assert!(told.last().unwrap().starts_with("p.toml:2:"), "{told:?}");
+    assert!(lines.last().unwrap().starts_with("p.toml:2:"), "{lines:?}");
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn a_value_made_by_hand_is_checked_too() {
 }
 
 #[test]
-fn what_is_wrong_with_commands_prices_and_budgets_is_told_with_its_place() {
+fn what_is_wrong_with_commands_prices_and_budgets_is_reported_with_its_place() {
     let file = r#"budget = 5
 [commands.a]
 run = ["ls", "{dir}", "{n}", "{n}"]
@@ -348,10 +348,10 @@ model = ""
         "flag --model: [bad_value] `llm.model` must be one line of text without control characters",
         "environment variable ZEPH_LLM_INPUT_USD: [conflict] `llm.input_usd` is given without `llm.output_usd` (give both, or none)",
     ];
-    let mut told = lines(&errors);
-    told.sort();
+    let mut lines = lines(&errors);
+    lines.sort();
     wanted.sort_unstable();
-    assert_eq!(told, wanted);
+    assert_eq!(lines, wanted);
 }
 
 #[test]

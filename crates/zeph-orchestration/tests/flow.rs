@@ -102,7 +102,7 @@ async fn a_durable_flow_goes_on_where_it_was() {
 async fn a_default_answer_reaches_the_task_that_takes_it() {
     let wait = std::time::Duration::from_millis(1);
     let question =
-        Question::text("Name?").default_after(wait, Params::from_json_text("\"nobody\""));
+        Question::text("Name?").default_after(wait, Params::from_json_text("\"stranger\""));
     let mut flow = Flow::new();
     let name = flow.ask::<_, String>("name", (), question);
     let greeting = flow.task(
@@ -111,8 +111,11 @@ async fn a_default_answer_reaches_the_task_that_takes_it() {
         |name| async move { Ok(format!("hello {name}")) },
     );
     let report = flow.run().await.expect("runs");
-    assert_eq!(*report.get(greeting).expect("has a value"), "hello nobody");
-    assert_eq!(*report.get(name).expect("has a value"), "nobody");
+    assert_eq!(
+        *report.get(greeting).expect("has a value"),
+        "hello stranger"
+    );
+    assert_eq!(*report.get(name).expect("has a value"), "stranger");
 }
 
 #[tokio::test]
@@ -282,7 +285,7 @@ async fn a_number_that_a_person_gives_does_not_name_an_attempt() {
     run.answer(1, "value:1").await.expect("is saved");
     let report = run.wait().await.expect("ends");
     assert!(report.get(slow).is_err(), "the first attempt was cut");
-    assert!(report.get(seen).is_err(), "its value counts for nobody");
+    assert!(report.get(seen).is_err(), "its value counts for no task");
 }
 
 fn waiting_flow(store: &Arc<dyn RawGraphStore>, owners: &Owners) -> Flow<Durable> {

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_refused() {
+    fn an_ambiguous_reference_is_refused() {
         for expression in [
             "params",
             "params[params.a]",

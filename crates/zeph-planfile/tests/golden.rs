@@ -52,10 +52,10 @@ fn json_with_places_and_pointers() {
 fn names_are_inert_in_messages() {
     let text = "[tasks.\"\\u001b[31mred\\u202e\"]\nrun = ['x']\n\"\\u001b]0;x\\u0007\" = 1";
     let errors = Plan::load(text, Format::Toml, "\x1b[2Jplan").unwrap_err();
-    let told = errors.to_string();
+    let text = errors.to_string();
     assert!(errors.as_slice().len() >= 2);
     assert!(
-        !told.contains(['\u{1b}', '\u{7}', '\u{202e}']),
-        "{told:?} is not inert"
+        !text.contains(['\u{1b}', '\u{7}', '\u{202e}']),
+        "{text:?} is not inert"
     );
 }

@@ -140,7 +140,7 @@ fn budgets_are_tokens_or_tokens_and_dollars() {
 }
 
 #[test]
-fn what_is_wrong_with_a_prompt_is_told_by_its_code() {
+fn what_is_wrong_with_a_prompt_is_reported_by_its_code() {
     check(
         Format::Toml,
         &[

@@ -153,7 +153,7 @@ async fn an_expression_without_a_value_is_a_permanent_error() {
 }
 
 #[tokio::test]
-async fn secrets_are_given_anew_and_never_told() {
+async fn secrets_are_given_anew_and_never_shown() {
     let plan = "goal = 'g'
         [params]
         token = { secret = true }

@@ -25,7 +25,7 @@ fn check(file: &str, name: PromptName, values: Value) {
 }
 
 #[test]
-fn the_planner_is_told_what_there_is() {
+fn the_planner_is_reported_what_there_is() {
     let limits = json!({ "tasks": 17, "depth": 8, "width": 6 });
     let analyst = json!({ "name": "analyst", "description": "Groups things.", "tools": ["grep", "read"], "tags": ["code"] });
     let writer = json!({ "name": "writer", "description": "Writes.", "tools": [], "tags": [] });
@@ -63,7 +63,7 @@ fn the_planner_is_asked_and_asked_again() {
 }
 
 #[test]
-fn an_agent_is_told_its_task() {
+fn an_agent_is_reported_its_task() {
     let agent =
         json!({ "name": "analyst", "description": "Groups.", "prompt": "You group things." });
     check(
@@ -132,7 +132,7 @@ fn a_replaced_prompt_is_checked_at_once() {
 }
 
 #[test]
-fn all_problems_of_a_folder_are_told() {
+fn all_problems_of_a_folder_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     write("agent.md.j2", b"\xFF");
@@ -164,8 +164,8 @@ fn a_folder_replaces_single_prompts() {
     .unwrap();
     let prompts = Prompts::from_folder(folder.path()).unwrap();
     assert_eq!(prompts.replaced(), [PromptName::Answer]);
-    let told = prompts.render(PromptName::Answer, json!({ "preamble": "x" }));
-    assert_eq!(told.unwrap(), "Be brief. x");
+    let shown = prompts.render(PromptName::Answer, json!({ "preamble": "x" }));
+    assert_eq!(shown.unwrap(), "Be brief. x");
     assert_ne!(prompts.hash(), Prompts::built_in().hash());
     assert!(prompts.render(PromptName::Answer, json!({})).is_err());
 }

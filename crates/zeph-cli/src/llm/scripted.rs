@@ -90,7 +90,7 @@ fn work(request: &LlmRequest) -> String {
 fn answer(request: &LlmRequest) -> String {
     let asked = last(request);
     let goal = goal(request);
-    let told = asked.lines().filter_map(|line| {
+    let results = asked.lines().filter_map(|line| {
         let (name, rest) = line.split_once(" (")?;
         let (state, _) = rest.split_once(')')?;
         let is_name = !name.is_empty()
@@ -101,6 +101,6 @@ fn answer(request: &LlmRequest) -> String {
         let is_state = known.iter().any(|one| state.starts_with(one));
         (is_name && is_state).then(|| format!("- {name} ended as {state} [{name}]."))
     });
-    let told: Vec<String> = told.collect();
-    format!("A made-up answer to: {goal}\n\n{}", told.join("\n"))
+    let results: Vec<String> = results.collect();
+    format!("A made-up answer to: {goal}\n\n{}", results.join("\n"))
 }

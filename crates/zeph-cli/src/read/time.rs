@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_told_from_now() {
+    fn moments_are_reported_from_now() {
         let now = at(NOW);
         let table = [
             (at(NOW), "just now"),

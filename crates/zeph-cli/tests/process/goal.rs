@@ -411,7 +411,7 @@ fn an_agent_of_a_plan_file_reads_the_project_with_its_tools() {
     ]);
     assert_eq!(code(&run), 0, "{run:?}");
     let show = scene.zeph(&["show", "r", "tell"]).out;
-    for told in [
+    for line in [
         "done by reader",
         "calls read_file {\"path\":\"facts.txt\"}",
         "tool read_file",
@@ -419,7 +419,7 @@ fn an_agent_of_a_plan_file_reads_the_project_with_its_tools() {
         "It says:",
         "spent        140 tokens",
     ] {
-        assert!(show.contains(told), "{told}: {show}");
+        assert!(show.contains(line), "{line}: {show}");
     }
     let agents = scene.zeph(&["agents", "--agents", "agents"]);
     assert!(agents.out.contains("reader"), "{agents:?}");

@@ -233,12 +233,12 @@ fn retries_are_those_of_the_settings_where_the_plan_leaves_them_open() {
         shell = "echo counted >> log; exit 1"
         retry = 1
         on_failure = "skip"
-        [tasks.told]
-        shell = "echo told >> log; exit 1"
+        [tasks.logged]
+        shell = "echo logged >> log; exit 1"
         retry = { max = 1, base = "2ms", cap = "2ms" }
         on_failure = "skip"
         [tasks.open]
-        needs = ["counted", "told"]
+        needs = ["counted", "logged"]
         after = "all_done"
         shell = "echo open >> log; exit 1"
         on_failure = "retry"
@@ -248,11 +248,11 @@ fn retries_are_those_of_the_settings_where_the_plan_leaves_them_open() {
     scene.file("zeph.toml", settings);
     let run = scene.zeph(&["run", "plan.toml"]);
     assert_eq!(code(&run), 3, "{run:?}");
-    let told = |line: &str| run.out.matches(line).count();
-    assert_eq!(told("retry counted in 1ms"), 1, "{run:?}");
-    assert_eq!(told("retry told in 2ms"), 1, "{run:?}");
-    assert_eq!(told("retry open in 1ms"), 2, "{run:?}");
-    let log = [&["counted"; 2][..], &["open"; 3], &["told"; 2]].concat();
+    let count = |line: &str| run.out.matches(line).count();
+    assert_eq!(count("retry counted in 1ms"), 1, "{run:?}");
+    assert_eq!(count("retry logged in 2ms"), 1, "{run:?}");
+    assert_eq!(count("retry open in 1ms"), 2, "{run:?}");
+    let log = [&["counted"; 2][..], &["open"; 3], &["logged"; 2]].concat();
     assert_eq!(scene.log(), log);
 }
 

@@ -41,7 +41,7 @@ fn without_a_database_there_are_no_runs_and_none_is_made() {
 }
 
 #[test]
-fn what_is_not_a_database_is_told_and_left_as_it_is() {
+fn what_is_not_a_database_is_reported_and_left_as_it_is() {
     let garbage: Vec<u8> = (0..4096u32).map(|i| (i * 7 % 251) as u8).collect();
     let cases: [(&[u8], &str); 2] = [
         (b"", "the file is empty"),

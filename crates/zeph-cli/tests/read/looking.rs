@@ -53,7 +53,7 @@ fn a_list_shows_the_newest_first_and_as_many_as_asked_for() {
 }
 
 #[test]
-fn a_run_is_told_in_words_and_as_json() {
+fn a_run_is_reported_in_words_and_as_json() {
     let home = Home::new();
     home.run("r", "A goal", degraded());
     let show = home.zeph(&["show", "r"]);
@@ -91,7 +91,7 @@ fn a_run_is_told_in_words_and_as_json() {
 }
 
 #[test]
-fn who_owns_a_run_is_told_from_who_left_it() {
+fn who_owns_a_run_is_reported_from_who_left_it() {
     let home = Home::new();
     let mut graph = TaskGraph::new();
     graph.add_task(doing("long", &json!({ "hang": true })), []);

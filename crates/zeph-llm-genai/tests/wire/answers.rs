@@ -159,7 +159,7 @@ async fn a_refusal_is_an_answer() {
 }
 
 #[tokio::test]
-async fn every_reason_to_stop_is_known_or_told() {
+async fn every_reason_to_stop_is_known_or_reported() {
     let other = |reason: &str| StopReason::Other(reason.into());
     for (reason, stop) in [
         (json!("length"), StopReason::MaxTokens),

@@ -204,7 +204,7 @@ async fn every_refusal_has_its_kind_and_status() {
 }
 
 #[tokio::test]
-async fn a_wait_is_told_if_another_call_may_help() {
+async fn a_wait_is_reported_if_another_call_may_help() {
     let body = r#"{"error":{"message":"slow down","code":"rate_limit_exceeded"}}"#;
     let wait = |ms: u64| Some(Duration::from_millis(ms));
     for (status, headers, wanted) in [
@@ -273,7 +273,7 @@ async fn errors_are_short_and_harmless() {
 }
 
 #[tokio::test]
-async fn a_page_in_place_of_an_answer_is_told_with_its_beginning() {
+async fn a_page_in_place_of_an_answer_is_reported_with_its_beginning() {
     let page = ResponseTemplate::new(200).set_body_raw("<html>\n<h1>Sign in</h1>", "text/html");
     let server = answering(page).await;
     let error = provider(OPENAI, &server.uri())
@@ -317,7 +317,7 @@ async fn json_that_is_none_is_cut_or_garbled() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_told_and_not_followed() {
+async fn a_redirect_is_reported_and_not_followed() {
     let other = answering(ResponseTemplate::new(200)).await;
     let target = format!("{}/v1/chat/completions?token=secret", other.uri());
     for status in [301, 302, 307, 308] {

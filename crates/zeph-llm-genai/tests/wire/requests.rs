@@ -273,7 +273,7 @@ async fn json_of_no_schema_is_asked_for_where_it_exists() {
 }
 
 #[tokio::test]
-async fn what_a_service_cannot_do_is_told_before_the_call() {
+async fn what_a_service_cannot_do_is_reported_before_the_call() {
     let server = answering(reply(&json!({}))).await;
     let with = |schema: SchemaSupport, tools: bool| Capabilities {
         schema,

@@ -46,7 +46,7 @@ async fn a_service_that_hangs_up_is_called_once() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_told_apart() {
+async fn a_server_without_tls_is_distinguished() {
     let server = answering(ResponseTemplate::new(200)).await;
     let url = server.uri().replace("http://", "https://");
     let error = provider(OPENAI, &url)
@@ -171,7 +171,7 @@ async fn in_an_environment_with_a_proxy() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_told_when_it_is_built() {
+async fn what_cannot_be_used_is_reported_when_it_is_built() {
     let built = |name: &str| GenaiProvider::builder(name).build().unwrap_err();
     assert_eq!(
         built(OPENAI).to_string(),

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_changed_byte_is_told_of_its_run_alone() {
+    async fn a_changed_byte_is_reported_of_its_run_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs");
         two_runs(&path).await;

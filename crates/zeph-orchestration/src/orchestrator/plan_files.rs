@@ -292,13 +292,13 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_a_run_is_told_and_not_dropped() {
+    fn what_belongs_to_a_run_is_reported_and_not_dropped() {
         let plan = "budget = 100\ntimeout = '1m'\n[params]\nx = 'y'\n[tasks.a]\nprompt = 'x'";
         let problems = PlanFiles::default()
             .compile(plan)
             .expect_err("it has three");
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(problems.len(), 3, "{told:?}");
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), 3, "{shown:?}");
         assert!(
             problems
                 .iter()

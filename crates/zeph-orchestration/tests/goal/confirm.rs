@@ -72,7 +72,7 @@ async fn an_edited_plan_runs_in_its_place() {
 }
 
 #[tokio::test]
-async fn a_plan_is_rejected_twice_and_the_model_is_told_why() {
+async fn a_plan_is_rejected_twice_and_the_model_is_reported_why() {
     let model = planning();
     let reject = |why: &str| Decision::Reject(why.to_owned());
     let (confirm, _) = scripted(vec![

@@ -63,14 +63,14 @@ fn a_crash_between_any_two_commits_costs_nothing_that_was_saved() {
             crashes += 1;
             let tasks = report.tasks.iter().map(|task| (&task.name, task.attempts));
             let tasks: Vec<(&Arc<str>, u32)> = tasks.collect();
-            let told = format!("commit {nth}, {fault:?}: {tasks:?}");
-            assert_eq!(report.end(), Some(RunEnd::Completed), "{told}");
+            let shown = format!("commit {nth}, {fault:?}: {tasks:?}");
+            assert_eq!(report.end(), Some(RunEnd::Completed), "{shown}");
             let answer = report.answer.as_ref().map(|answer| &*answer.text);
-            assert_eq!(answer, Some(ANSWER), "{told}");
+            assert_eq!(answer, Some(ANSWER), "{shown}");
             let attempts: u32 = report.tasks.iter().map(|task| task.attempts).sum();
             // Six tasks with executors, of which at most three were cut: `adopt`, and the two that
             // its proposal let start.
-            assert!((6..=9).contains(&attempts), "{told}");
+            assert!((6..=9).contains(&attempts), "{shown}");
         }
         // Each of the plan, the answer and three tasks notes, reserves and settles.
         assert!(crashes > 20, "only {crashes} commits");

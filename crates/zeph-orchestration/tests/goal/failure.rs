@@ -29,7 +29,7 @@ async fn code(reply: Reply) -> String {
 }
 
 #[tokio::test]
-async fn what_kept_the_model_from_planning_is_told_apart() {
+async fn what_kept_the_model_from_planning_is_distinguished() {
     let unreachable = Reply::error(ErrorKind::Unauthorized, "no key");
     let table = [
         (Reply::text("I would rather not."), "plan_not_a_plan"),
@@ -46,7 +46,7 @@ async fn what_kept_the_model_from_planning_is_told_apart() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_together_is_told_before_any_run() {
+async fn what_does_not_fit_together_is_reported_before_any_run() {
     let mut agents = AgentCatalog::new();
     let mut agent = SubAgentDef::new("reader", "Reads", "You read.");
     agent.tools.insert("telepathy".to_owned());
@@ -56,7 +56,7 @@ async fn what_does_not_fit_together_is_told_before_any_run() {
 }
 
 #[tokio::test]
-async fn a_plan_that_nobody_here_can_do_is_told() {
+async fn a_plan_that_no_agent_can_do_is_reported() {
     // The person writes a command, but the host has no commands.
     let edited = "[tasks.list]\nrun = ['ls']";
     let confirm = Confirm::with(move |_| async move { Decision::Edit(edited.to_owned()) });

@@ -91,7 +91,7 @@ async fn rounds_and_edited_plans_come_out_the_same() {
 }
 
 #[tokio::test]
-async fn what_failed_was_repeated_or_was_mended_comes_out_the_same() {
+async fn what_failed_was_repeated_or_was_repaired_comes_out_the_same() {
     let busy = || Reply::error(ErrorKind::Unavailable, "overloaded");
     let rain = |request: &LlmRequest| says(request, "Tell of the rain.");
     let model = ScriptedProvider::new("script")

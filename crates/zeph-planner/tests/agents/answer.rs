@@ -73,22 +73,23 @@ async fn a_model_writes_and_its_citations_are_checked() {
         (answer.sources, answer.removed),
         (vec!["count".into()], vec!["history".to_owned()])
     );
-    let told = last(&model, 0);
+    let shown = last(&model, 0);
     let at = |text: &str| {
-        told.find(text)
-            .unwrap_or_else(|| panic!("{text} in {told}"))
+        shown
+            .find(text)
+            .unwrap_or_else(|| panic!("{text} in {shown}"))
     };
     assert!(at("{\"bugs\":3}") < at("raw log"), "sinks come first");
     assert_eq!(bench.notes(NoteKind::Answer)[0]["by"], "llm");
     let text = format!(
-        "{}\n=====\n{told}\n",
+        "{}\n=====\n{shown}\n",
         model.requests()[0].messages[0].text()
     );
     assert_eq!(text, include_str!("answer.golden.txt"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_missing_is_told_whether_the_model_says_so_or_not() {
+async fn what_is_missing_is_reported_whether_the_model_says_so_or_not() {
     let mut input = small();
     input.params = params(&[
         ("log", &[]),
@@ -115,7 +116,7 @@ async fn what_is_missing_is_told_whether_the_model_says_so_or_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_goes_wrong_the_results_are_written_down_and_the_reason_told() {
+async fn whatever_goes_wrong_the_results_are_written_down_and_the_reason_reported() {
     let cut = zeph_llm::LlmResponse::text("half").stopped(zeph_llm::StopReason::MaxTokens);
     for (reply, code) in [
         (Reply::error(ErrorKind::NoCredit, "no credit"), "no_credit"),
@@ -238,12 +239,12 @@ async fn names_that_are_too_many_for_one_request_are_summarised_too() {
     );
     let parts = model.requests().len() - 1;
     assert!((2..=16).contains(&parts), "{parts}");
-    let told: String = (0..parts).map(|index| whole(&model, index)).collect();
-    assert!((0..1_000).all(|index| told.contains(&format!("\nt{index} (completed"))));
+    let shown: String = (0..parts).map(|index| whole(&model, index)).collect();
+    assert!((0..1_000).all(|index| shown.contains(&format!("\nt{index} (completed"))));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_bound_allows_is_cut_and_told() {
+async fn what_no_bound_allows_is_cut_and_reported() {
     let limits = AnswerLimits {
         input_tokens: 1_500,
         rounds: 0,
@@ -305,17 +306,18 @@ async fn no_answer_loads_anything_by_itself() {
     // Removing the unknown citation joins the two parts of the address.
     let said = format!("{away} [log] java [guess]script:f()");
     let model = ScriptedProvider::new("script").then(Reply::text(said));
-    let told = by(&Bench::new(), model_of(llm_context(&model)), input.clone()).await;
+    let shown = by(&Bench::new(), model_of(llm_context(&model)), input.clone()).await;
     let plain = by(&Bench::new(), DeterministicAggregator::default(), input).await;
     let link = "(image) [a](https://evil/?q=1)";
     assert!(
-        told.text
+        shown
+            .text
             .starts_with(&format!("{link} [log] javascript(:)f()")),
         "{}",
-        told.text
+        shown.text
     );
     assert!(plain.text.contains(link), "{}", plain.text);
-    for answer in [told, plain] {
+    for answer in [shown, plain] {
         assert!(
             !answer.text.contains("![") && !answer.text.contains("<img"),
             "{}",
@@ -410,10 +412,10 @@ proptest! {
             prop_assert!(count <= limit, "{} > {}", count, limit);
         }
         prop_assert!(requests.len() <= 1 + summaries * rounds as usize);
-        let told: String = (0..requests.len()).map(|index| whole(&model, index)).collect();
+        let shown: String = (0..requests.len()).map(|index| whole(&model, index)).collect();
         for index in 0..sizes.len() {
             let name = format!("t{index}");
-            prop_assert!(told.contains(&name), "{}", name);
+            prop_assert!(shown.contains(&name), "{}", name);
         }
     }
 }

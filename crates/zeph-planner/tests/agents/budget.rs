@@ -20,7 +20,7 @@ async fn money_without_a_price_is_refused() {
     let error = bench
         .run(llm_context(&model), task(json!({ "prompt": "Hi." })))
         .await;
-    let error = error.expect_err("nobody knows the price");
+    let error = error.expect_err("the price is unknown");
     assert_eq!(
         (error.class(), error.code()),
         (ErrorClass::Refused, "unknown_price")
@@ -85,8 +85,8 @@ async fn a_stream_tells_observers_and_costs_the_same() {
         )
         .await;
     assert_eq!(value.expect("an answer"), Value::from(text));
-    let told = bench.told.all();
-    assert!(told.len() > 3 && told.last().is_some_and(|last| last.contains("bytes")));
+    let shown = bench.shown.all();
+    assert!(shown.len() > 3 && shown.last().is_some_and(|last| last.contains("bytes")));
     assert!(bench.journal.spent().tokens > 400);
     let cut = Reply::text("word ".repeat(40)).cut_after(30);
     let broken = ScriptedProvider::new("script").when("Words", cut);

@@ -76,7 +76,7 @@ async fn a_service_that_turns_the_schema_away_gets_it_in_the_prompt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schema_that_is_none_is_told_before_any_call() {
+async fn a_schema_that_is_none_is_reported_before_any_call() {
     let model = strict("strict");
     let params = json!({ "prompt": "Count.", "output": { "schema": { "type": 7 } } });
     let error = Bench::new()
@@ -111,8 +111,8 @@ async fn keys_that_a_model_makes_up_give_no_orders_in_the_second_request() {
         let value = Bench::new().run(llm_context(&model), task(params)).await;
         assert_eq!(value.expect("an answer"), json!({}));
         let again = last(&model, 1);
-        let (_, told) = again.rsplit_once("</untrusted").expect("its own words");
-        assert!(told.lines().count() == 5 && told.len() < 600, "{told}");
-        assert!(!told.contains('\u{1b}'), "{told}");
+        let (_, shown) = again.rsplit_once("</untrusted").expect("its own words");
+        assert!(shown.lines().count() == 5 && shown.len() < 600, "{shown}");
+        assert!(!shown.contains('\u{1b}'), "{shown}");
     }
 }

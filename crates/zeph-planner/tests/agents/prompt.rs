@@ -23,12 +23,12 @@ async fn a_plain_prompt_needs_no_agents() {
         (&route["agent"], &route["route"]),
         (&json!("assistant"), &json!(null))
     );
-    assert_eq!(bench.told.all(), ["asking assistant (script)…"]);
+    assert_eq!(bench.shown.all(), ["asking assistant (script)…"]);
     assert!(model.violations().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_parent_is_told_with_its_end() {
+async fn every_parent_is_reported_with_its_end() {
     let model = ScriptedProvider::new("script").then(Reply::text("ok"));
     let bench = Bench::new();
     let mut input = after(
@@ -65,8 +65,8 @@ async fn a_task_sees_the_parents_that_it_asks_for() {
         .run(llm_context(&model), input)
         .await
         .expect("an answer");
-    let told = last(&model, 0);
-    assert!(told.contains("beta") && !told.contains("alpha"));
+    let shown = last(&model, 0);
+    assert!(shown.contains("beta") && !shown.contains("alpha"));
     let input = after(json!({ "prompt": "Go.", "context": ["c"] }), &parents);
     let error = bench
         .run(llm_context(&model), input)
@@ -88,9 +88,9 @@ async fn a_large_result_is_cut_inside_its_delimiters_and_the_note_says_so() {
         .run(llm_context(&model), input)
         .await
         .expect("an answer");
-    let told = last(&model, 0);
-    assert!(told.contains("tiny") && told.contains("first words") && told.contains("bytes cut"));
-    assert!(told.contains("last words\n</untrusted"));
+    let shown = last(&model, 0);
+    assert!(shown.contains("tiny") && shown.contains("first words") && shown.contains("bytes cut"));
+    assert!(shown.contains("last words\n</untrusted"));
     let parents = &bench.notes(NoteKind::Route)[0]["parents"];
     assert_eq!(
         (&parents[0]["cut"], &parents[1]["cut"]),
@@ -119,12 +119,14 @@ async fn what_has_no_room_is_said_to_be_left_out() {
         .run(llm_context(&model).agents(agents), input)
         .await
         .expect("an answer");
-    let told = last(&model, 0);
+    let shown = last(&model, 0);
     assert_eq!(
-        told.matches("(left out: there was no room for it)").count(),
+        shown
+            .matches("(left out: there was no room for it)")
+            .count(),
         9
     );
-    assert!(!told.contains("nothing"));
+    assert!(!shown.contains("nothing"));
     assert_eq!(bench.notes(NoteKind::Route)[0]["parents"][8]["cut"], true);
 }
 

@@ -20,14 +20,14 @@ pub(crate) const SECRET: &str = "hunter2-hunter2";
 pub(crate) struct Bench {
     pub(crate) journal: Arc<JournalDouble>,
     pub(crate) stop: Stop,
-    pub(crate) told: Arc<Told>,
+    pub(crate) shown: Arc<ProgressLog>,
 }
 
 /// The progress messages.
 #[derive(Default)]
-pub(crate) struct Told(Mutex<Vec<String>>);
+pub(crate) struct ProgressLog(Mutex<Vec<String>>);
 
-impl Told {
+impl ProgressLog {
     pub(crate) fn all(&self) -> Vec<String> {
         self.0
             .lock()
@@ -36,10 +36,10 @@ impl Told {
     }
 }
 
-impl Progress for Told {
+impl Progress for ProgressLog {
     fn progress(&self, text: &str) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.push(text.to_owned());
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.push(text.to_owned());
     }
 }
 
@@ -52,7 +52,7 @@ impl Bench {
         Self {
             journal: Arc::new(JournalDouble::limited(budget)),
             stop: Stop::new(),
-            told: Arc::default(),
+            shown: Arc::default(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Bench {
         TaskContext::builder(run, TaskId::from_index(0), "task", Attempt::FIRST)
             .journal(Arc::clone(&self.journal) as _)
             .stop(&self.stop)
-            .progress(Arc::clone(&self.told) as _)
+            .progress(Arc::clone(&self.shown) as _)
             .build()
     }
 

@@ -36,7 +36,7 @@ async fn fails(bench: &Bench, model: &ScriptedProvider, agent: SubAgentDef) -> T
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tool_is_called_and_its_result_told() {
+async fn a_tool_is_called_and_its_result_reported() {
     let model = ScriptedProvider::new("script")
         .then(Reply::calls(vec![read("1", "a"), read("2", "b")]))
         .then(Reply::text("done"));
@@ -56,7 +56,7 @@ async fn a_tool_is_called_and_its_result_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_outside_the_rights_or_the_schema_is_told_to_the_model() {
+async fn a_call_outside_the_rights_or_the_schema_is_reported_to_the_model() {
     let model = ScriptedProvider::new("script")
         .then(Reply::calls(vec![
             call("1", "rm -rf", json!({})),
@@ -307,7 +307,7 @@ async fn refusals_and_cut_answers_have_codes_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tool_that_hangs_is_given_up_and_the_model_told() {
+async fn a_tool_that_hangs_is_given_up_and_reported_to_the_model() {
     let mut tools = Tools::new();
     let hangs = tool_fn("hang", "Hangs", |_cx, _: Nothing| {
         std::future::pending::<Result<String, TaskError>>()
@@ -356,6 +356,6 @@ async fn a_call_that_ends_the_attempt_leaves_notes_of_all_beside_it() {
     let [one, two, three] = ["1", "2", "3"].map(Value::from);
     let [done, failed] = ["done", "failed"].map(Value::from);
     assert_eq!(kept, [(&one, &done), (&two, &failed), (&three, &done)]);
-    let told = notes[1]["text"].as_str().unwrap_or_default();
-    assert!(told.contains("it ended the attempt: "), "{told}");
+    let shown = notes[1]["text"].as_str().unwrap_or_default();
+    assert!(shown.contains("it ended the attempt: "), "{shown}");
 }

@@ -168,7 +168,7 @@ async fn a_file_of_an_older_version_is_a_miss_without_a_warning() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_a_miss_that_is_told() {
+async fn a_damaged_file_is_a_miss_that_is_reported() {
     let temp = tempfile::tempdir().unwrap();
     let script = script();
     let open = || CachedPlanner::new(Arc::new(planner(&script)), FolderCache::new(temp.path()));

@@ -33,11 +33,11 @@ fn repairs(reading: &Reading) -> String {
     words.join(" ")
 }
 
-fn check(case: &Case, told: &mut Vec<String>) {
+fn check(case: &Case, shown: &mut Vec<String>) {
     let reading = read_plan(&case.text, &request());
     let mut expect = |what: &str, found: String, wanted: &str| {
         if found != wanted {
-            told.push(format!(
+            shown.push(format!(
                 "{}: {what}: found {found:?}, wanted {wanted:?}",
                 case.title
             ));
@@ -65,15 +65,15 @@ fn check(case: &Case, told: &mut Vec<String>) {
 
 #[test]
 fn each_document_has_exactly_its_codes() {
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     let mut defective = 0;
     for file in FILES {
         for case in cases(file) {
             defective += usize::from(!case.problems.is_empty());
-            check(&case, &mut told);
+            check(&case, &mut shown);
         }
     }
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert!(shown.is_empty(), "{}", shown.join("\n"));
     assert!(defective >= 100, "{defective} defective documents");
 }
 

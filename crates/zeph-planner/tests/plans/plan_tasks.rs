@@ -299,13 +299,13 @@ async fn an_approved_plan_becomes_tasks_and_an_answer() {
                 &["read".to_owned(), "write".to_owned()][..]
             )
         );
-        let told: AnswerParams = params(answer);
+        let shown: AnswerParams = params(answer);
         assert_eq!(
-            (told.goal.as_str(), told.max_tokens),
+            (shown.goal.as_str(), shown.max_tokens),
             ("Tell a tale", Some(500))
         );
         assert_eq!(
-            (told.tasks[1].about.as_str(), &told.tasks[1].needs[..]),
+            (shown.tasks[1].about.as_str(), &shown.tasks[1].needs[..]),
             ("Write it.", &["read".to_owned()][..])
         );
     }

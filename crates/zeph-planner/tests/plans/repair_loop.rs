@@ -76,7 +76,7 @@ async fn a_good_answer_is_a_plan_after_one_call() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_and_asked_again() {
+async fn what_is_wrong_is_reported_and_asked_again() {
     let script = script().then(Reply::text(DANGLING)).then(Reply::text(GOOD));
     let plan = plan(&planner(&script)).await.unwrap();
     assert_eq!(plan.tasks.len(), 2);
@@ -118,14 +118,14 @@ async fn asking_again_has_an_end_and_the_error_has_everything() {
         );
         assert!(tried.excerpt.contains("ghost") && !tried.repairs.is_empty());
     }
-    let told = error.to_string();
+    let shown = error.to_string();
     assert!(
-        told.starts_with("planning failed: the model gave 3 answers"),
-        "{told}"
+        shown.starts_with("planning failed: the model gave 3 answers"),
+        "{shown}"
     );
     assert!(
-        told.contains("unknown_need") && told.contains("use a larger model"),
-        "{told}"
+        shown.contains("unknown_need") && shown.contains("use a larger model"),
+        "{shown}"
     );
 }
 
@@ -323,10 +323,10 @@ async fn a_host_has_its_own_words() {
     let script = script().then(Reply::text(GOOD));
     let planner = planner(&script).prompts(prompts);
     plan(&planner).await.unwrap();
-    let told = script.requests()[0].messages[0].text().to_owned();
+    let shown = script.requests()[0].messages[0].text().to_owned();
     assert!(
-        told.starts_with("Plan 3 4 agent+command+question."),
-        "{told}"
+        shown.starts_with("Plan 3 4 agent+command+question."),
+        "{shown}"
     );
     let script = self::script().then(Reply::text(GOOD));
     assert_ne!(planner.fingerprint(), self::planner(&script).fingerprint());
@@ -337,8 +337,8 @@ async fn feedback_reaches_the_model() {
     let script = script().then(Reply::text(GOOD));
     let request = request().feedback(vec!["fewer tasks".to_owned()]);
     finish(planner(&script).plan(request)).await.unwrap();
-    let told = script.requests()[0].messages[1].text().to_owned();
-    assert!(told.contains("1. fewer tasks"), "{told}");
+    let shown = script.requests()[0].messages[1].text().to_owned();
+    assert!(shown.contains("1. fewer tasks"), "{shown}");
 }
 
 #[tokio::test]

@@ -79,14 +79,14 @@ pub(crate) fn cases(file: &str) -> Vec<Case> {
     let text = std::fs::read_to_string(path("defects").join(file)).unwrap();
     let cases = text.split("=== ").skip(1).map(|case| {
         let (title, mut rest) = case.split_once('\n').unwrap();
-        let mut told = |label: &str| {
+        let mut shown = |label: &str| {
             let (line, after) = rest.split_once('\n').unwrap();
             let words = line.strip_prefix(label)?;
             rest = after;
             Some(words.trim().to_owned())
         };
-        let problems = told("--- problems:").unwrap();
-        let repairs = told("--- repairs:");
+        let problems = shown("--- problems:").unwrap();
+        let repairs = shown("--- repairs:");
         Case {
             title: title.to_owned(),
             problems,

@@ -20,14 +20,14 @@ pub(super) fn render(page: &mut Page, indent: usize, notes: &[&NoteView]) {
     let mut before: Vec<Message> = Vec::new();
     for note in notes {
         // A note that this version cannot parse is printed unchanged.
-        let told = match note.kind.as_str() {
+        let shown = match note.kind.as_str() {
             kind if kind == NoteKind::Prompt.name() => prompt(page, indent, note, &mut before),
             kind if kind == NoteKind::Reply.name() => reply(page, indent, note),
             kind if kind == NoteKind::Route.name() => route(page, indent, note),
             kind if kind == NoteKind::Tool.name() => tool(page, indent, note),
             _ => None,
         };
-        if told.is_none() {
+        if shown.is_none() {
             page.block(indent, &format!("{}:", note.kind));
             text(page, indent + 2, &plain(note));
         }

@@ -4,7 +4,7 @@
 const MAX_NAME_BYTES: usize = 64;
 
 /// The known name that is closest to `wanted`, if at most a third of the characters of the longer one
-/// differ.
+/// differ. Of a name of two characters one may differ.
 ///
 /// Upper and lower case do not matter. The name itself is never suggested. Among equally close names the
 /// first in lexicographic order is returned.
@@ -24,7 +24,10 @@ pub fn suggest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
     let count = wanted.chars().count();
     let near = names.into_iter().filter_map(|name| {
         let length = name.chars().count();
-        let allowed = length.max(count) / 3;
+        let allowed = match length.max(count) {
+            2 => 1,
+            longer => longer / 3,
+        };
         let is_candidate = name.len() <= MAX_NAME_BYTES
             && !name.is_empty()
             && name != wanted

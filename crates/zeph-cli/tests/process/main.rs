@@ -252,7 +252,7 @@ fn retries_are_those_of_the_settings_where_the_plan_leaves_them_open() {
     assert_eq!(count("retry counted in 1ms"), 1, "{run:?}");
     assert_eq!(count("retry logged in 2ms"), 1, "{run:?}");
     assert_eq!(count("retry open in 1ms"), 2, "{run:?}");
-    let log = [&["counted"; 2][..], &["open"; 3], &["logged"; 2]].concat();
+    let log = [&["counted"; 2][..], &["logged"; 2], &["open"; 3]].concat();
     assert_eq!(scene.log(), log);
 }
 

@@ -53,7 +53,7 @@ use crate::prompts::Prompts;
 /// catalog.add(SubAgentDef::new("writer", "Writes", "You write."))?;
 /// let plan = finish(planner.plan(PlanRequest::new("A limerick", catalog))).await?;
 /// assert_eq!(plan.tasks[0].name, "write");
-/// assert!(plan.repairs.is_empty());
+/// assert!(plan.findings.is_empty());
 /// # Ok(())
 /// # }
 /// ```

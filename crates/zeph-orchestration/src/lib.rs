@@ -58,7 +58,7 @@
 //! let mut graph = TaskGraph::new();
 //! graph.add_task(Task::new("hello").action("greet"), []);
 //! let mut registry = Registry::new();
-//! registry.register("greet", Arc::new(closure(async |_, _| Ok("hello"))))?;
+//! registry.register("greet", closure::from_fn(|_, _| async { Ok("hello".into()) }))?;
 //! let engine = Engine::builder(Arc::new(MemoryStore::new())).registry(registry).start().await?;
 //! let report = engine.submit(Submission::new(graph)).await?.wait().await?;
 //! assert_eq!(report.failures().count(), 0);

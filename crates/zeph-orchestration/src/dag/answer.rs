@@ -16,7 +16,7 @@ impl DagScheduler {
     ///
     /// For a task that is a question, a text is read as a person's: "yes" answers a yes-or-no
     /// question, a choice may be given by its number. For an approval, `true` and `false`; for a
-    /// failed task, a [`FailureAnswer`](crate::FailureAnswer) or the value to continue with.
+    /// failed task, a [`FailureAnswer`](zeph_graph::FailureAnswer) or the value to continue with.
     ///
     /// [`InputOutcome::Rejected`] if the question does not accept the answer, or the value is larger
     /// than 1 MiB: it stays open. [`InputOutcome::Stale`] if the question is closed or was never asked.

@@ -34,7 +34,7 @@ impl DagScheduler {
     /// Takes the reports so far, records the decisions that follow, and starts ready attempts.
     ///
     /// If there was no decision it blocks, without polling, while a body or a
-    /// [`Reporter`](crate::Reporter) can still report or a timer is set (a back-off, a time-out, the
+    /// [`Reporter`](crate::blocking::Reporter) can still report or a timer is set (a back-off, a time-out, the
     /// default of a question). It never waits for the caller. It uses no async runtime, so it can be
     /// called inside one, where it blocks its thread.
     ///

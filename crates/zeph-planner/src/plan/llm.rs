@@ -36,7 +36,7 @@ use crate::prompts::Prompts;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
 /// use zeph_llm::{LlmError, LlmRequest, LlmResponse, provider_fn};
-/// use zeph_planner::plan::{LlmPlanner, PlanRequest, Planner, finish};
+/// use zeph_planner::plan::{FindingKind, LlmPlanner, PlanRequest, Planner, finish};
 /// use zeph_sanitizer::{Seed, StandardSanitizer};
 /// use zeph_subagent::{AgentCatalog, SubAgentDef};
 ///
@@ -53,7 +53,7 @@ use crate::prompts::Prompts;
 /// catalog.add(SubAgentDef::new("writer", "Writes", "You write."))?;
 /// let plan = finish(planner.plan(PlanRequest::new("A limerick", catalog))).await?;
 /// assert_eq!(plan.tasks[0].name, "write");
-/// assert!(plan.findings.is_empty());
+/// assert!(plan.findings.iter().all(|finding| finding.kind != FindingKind::Repair));
 /// # Ok(())
 /// # }
 /// ```

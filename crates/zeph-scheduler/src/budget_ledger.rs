@@ -24,7 +24,7 @@ impl Account {
         self.reserved = self.reserved.plus(most);
     }
 
-    const fn settle(&mut self, most: Spend, spent: Spend) {
+    fn settle(&mut self, most: Spend, spent: Spend) {
         self.reserved = self.reserved.minus(most);
         self.spent = self.spent.plus(spent);
     }

@@ -103,6 +103,8 @@ pub(crate) enum Command {
     Replay(RunRef),
     /// List the agents, or check their definitions
     Agents(AgentsArgs),
+    /// Let the settings of the project run programs, name addresses and choose files
+    Trust(TrustArgs),
     /// Start no new tasks in a run until `zeph unpause`
     Pause(RunRef),
     /// End a pause
@@ -351,6 +353,19 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct DeleteArgs {
     /// The run, in full
     pub(crate) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// Trust without a question
+    #[arg(short, long, conflicts_with_all = ["revoke", "list"])]
+    pub(crate) yes: bool,
+    /// Trust the project no longer
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) revoke: bool,
+    /// List the trusted projects and addresses
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,5 @@
 //! `AppContext`: the settings and the database of a command.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,8 +11,9 @@ use zeph_runtime::Owners;
 
 use crate::args::{BudgetArgs, Global, ModelArgs};
 use crate::exit::{CliError, Exit};
-use crate::out;
+use crate::out::{self, Tone};
 use crate::problems;
+use crate::project::{self, Trust};
 
 /// The most run names that the error for an ambiguous prefix lists.
 const CANDIDATES: usize = 10;
@@ -60,11 +59,18 @@ impl FlagOverrides {
 pub(crate) struct AppContext {
     pub(crate) global: Global,
     pub(crate) config: Resolved,
+    trust: Trust,
 }
 
 impl AppContext {
     /// Reads the settings: flags over environment over project file over user file over defaults.
-    pub(crate) fn new(global: Global, overrides: FlagOverrides) -> Result<Self, CliError> {
+    ///
+    /// With `is_lenient`, problems of the settings are reported and those without a problem count.
+    pub(crate) fn new(
+        global: Global,
+        overrides: FlagOverrides,
+        is_lenient: bool,
+    ) -> Result<Self, CliError> {
         let mut layers = Layers::new();
         let variables = std::env::vars_os().filter_map(|(name, text)| {
             let name = name.into_string().ok()?;
@@ -72,18 +78,48 @@ impl AppContext {
             (name != "ZEPH_DB").then(|| (name, text.to_string_lossy().into_owned()))
         });
         layers = layers.env(variables);
-        if let Some((path, text)) = user_file()? {
-            layers = layers.user_file(text, path);
+        if let Some(file) = project::user_file()? {
+            layers = layers.user_file(file.text, file.path);
         }
-        if let Some((path, text)) = project_file()? {
-            layers = layers.project_file(text, path);
+        let trust = Trust::load()?;
+        let mut has_changed = false;
+        if let Some(file) = project::project_file()? {
+            has_changed = trust.projects.contains_key(&project::canonical(&file.path));
+            layers = if trust.covers(&file) {
+                layers.project_file(file.text, file.path)
+            } else {
+                layers.untrusted_project_file(file.text, file.path)
+            };
         }
         for (key, name, text) in overrides.0 {
             layers = layers.flag_named(key, name, text);
         }
-        let wrong = |found| problems::error("the configuration", "bad_configuration", &found);
-        let config = layers.resolve().map_err(wrong)?;
-        Ok(Self { global, config })
+        let (config, found) = layers.resolve_leniently();
+        if !found.is_empty() {
+            let error = problems::error("the configuration", "bad_configuration", &found);
+            if !is_lenient {
+                return Err(error);
+            }
+            let warning = Tone::Warning.paint("warning:");
+            out::note_line(format!(
+                "{warning} {}; the other settings count",
+                error.message
+            ));
+        }
+        if let Some(text) = crate::trust::notice(&config.withheld, has_changed) {
+            out::note_line(format!("{} {text}", Tone::Warning.paint("warning:")));
+        }
+        Ok(Self {
+            global,
+            config,
+            trust,
+        })
+    }
+
+    /// Whether this user chose that address of a model service: by a flag, a variable, a settings file
+    /// that counts, or for an earlier run.
+    pub(crate) fn is_chosen(&self, url: &str) -> bool {
+        self.config().llm.base_url.as_deref() == Some(url) || self.trust.addresses.contains(url)
     }
 
     /// The settings.
@@ -107,26 +143,21 @@ impl AppContext {
         if let Some(path) = &self.global.db {
             return Ok(path.clone());
         }
-        if let Some(path) = variable("ZEPH_DB") {
+        if let Some(path) = project::variable("ZEPH_DB") {
             return Ok(path);
         }
         if let Some(path) = &self.config().db {
             return Ok(path.clone());
         }
-        let state = match (variable("XDG_STATE_HOME"), variable("HOME")) {
-            // The XDG specification requires that a relative path is ignored.
-            (Some(state), _) if state.is_absolute() => state,
-            (_, Some(home)) => home.join(".local/state"),
-            (_, None) => {
-                return Err(CliError::new(
-                    Exit::Usage,
-                    "there is no place for the run database: HOME is not set",
-                )
-                .code("no_home")
-                .help("give one with --db FILE, or set ZEPH_DB or HOME"));
-            }
-        };
-        Ok(state.join("zeph").join("runs.db"))
+        let state = project::state_folder().ok_or_else(|| {
+            CliError::new(
+                Exit::Usage,
+                "there is no place for the run database: HOME is not set",
+            )
+            .code("no_home")
+            .help("give one with --db FILE, or set ZEPH_DB or HOME")
+        })?;
+        Ok(state.join("runs.db"))
     }
 
     /// The flags for suggested commands: the database, if a flag named it.
@@ -231,49 +262,4 @@ fn ambiguous(text: &str, found: &[RunId]) -> CliError {
     )
     .code("ambiguous_run")
     .help("type more of the name")
-}
-
-/// A variable that names a path; an empty one counts as unset.
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name)
-        .filter(|text| !text.is_empty())
-        .map(PathBuf::from)
-}
-
-fn user_file() -> Result<Option<(PathBuf, String)>, CliError> {
-    let folder = match (variable("XDG_CONFIG_HOME"), variable("HOME")) {
-        (Some(folder), _) if folder.is_absolute() => folder,
-        (_, Some(home)) => home.join(".config"),
-        (_, None) => return Ok(None),
-    };
-    read_if_there(&folder.join("zeph").join("config.toml"))
-}
-
-/// `zeph.toml` in the current folder or one above it, up to the root of the repository.
-fn project_file() -> Result<Option<(PathBuf, String)>, CliError> {
-    // A deleted current folder has no project.
-    let Ok(here) = std::env::current_dir() else {
-        return Ok(None);
-    };
-    for folder in here.ancestors() {
-        let found = read_if_there(&folder.join("zeph.toml"))?;
-        if found.is_some() || folder.join(".git").exists() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
-}
-
-fn read_if_there(path: &Path) -> Result<Option<(PathBuf, String)>, CliError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some((path.to_owned(), text))),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(CliError::new(
-            Exit::Usage,
-            format!("the settings in {} cannot be read: {error}", path.display()),
-        )
-        .code("bad_configuration")),
-    }
 }

@@ -15,10 +15,12 @@ mod goal;
 mod graph;
 mod plan;
 mod problems;
+mod project;
 mod read;
 mod replay;
 mod resume;
 mod run;
+mod trust;
 mod validate;
 
 use std::process::ExitCode;
@@ -66,14 +68,17 @@ fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let Cli { global, command } = cli;
-    // These two commands read no configuration, so they work even if it is invalid.
+    // These commands read no configuration, or not as others do.
     if let Command::Completions(args) = &command {
         return Ok(completions::print(args));
     }
     if let Command::Prompt = command {
         return run::prompt::child();
     }
-    let cx = AppContext::new(global, flag_overrides(&command))?;
+    if let Command::Trust(args) = &command {
+        return trust::run(args, global.json);
+    }
+    let cx = AppContext::new(global, flag_overrides(&command), only_reads(&command))?;
     match command {
         Command::Do(args) => goal::run(&cx, &args).await,
         Command::Plan(args) => goal::plan::run(&cx, &args).await,
@@ -96,8 +101,21 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Pause(args) => read::pause::pause(&cx, &args).await,
         Command::Unpause(args) => read::pause::unpause(&cx, &args).await,
         Command::Delete(args) => read::delete::run(&cx, &args).await,
-        Command::Completions(_) | Command::Prompt => Ok(Exit::Completed),
+        Command::Completions(_) | Command::Prompt | Command::Trust(_) => Ok(Exit::Completed),
     }
+}
+
+/// Whether the command only reads stored runs. Such commands work with mistakes in the settings.
+const fn only_reads(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::List(_)
+            | Command::Status(_)
+            | Command::Show(_)
+            | Command::Logs(_)
+            | Command::Why(_)
+            | Command::Verify(_)
+    )
 }
 
 /// The flags that override settings.
@@ -140,6 +158,7 @@ fn flag_overrides(command: &Command) -> FlagOverrides {
         | Command::Delete(_)
         | Command::Demo(_)
         | Command::Completions(_)
+        | Command::Trust(_)
         | Command::Prompt => {}
     }
     flags

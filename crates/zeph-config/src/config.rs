@@ -95,7 +95,7 @@ pub struct OrchestrationConfig {
     pub plan_cache: Option<PathBuf>,
     /// The commands that plans of models may run, by name. Default none: such plans run no commands.
     ///
-    /// Tables of the project's file replace those of the user's file that have the same name.
+    /// A table of the project's file never replaces one of the user's file that has the same name.
     pub commands: BTreeMap<String, CommandConfig>,
 }
 

@@ -7,6 +7,7 @@ use zeph_diagnostics::{
     Diagnostic, Diagnostics, Entry, Node, Source, Span, Value, quote, read_toml,
 };
 
+use crate::commands::CommandConfig;
 use crate::config::OrchestrationConfig;
 use crate::kind::Input;
 use crate::origin::{Origin, Place};
@@ -20,7 +21,7 @@ use crate::{code, commands, env_name};
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     user: Vec<(String, PathBuf)>,
-    project: Vec<(String, PathBuf)>,
+    project: Vec<(String, PathBuf, bool)>,
     env: Vec<(String, String)>,
     flags: Vec<Flag>,
 }
@@ -38,7 +39,31 @@ struct Flag {
 pub struct Resolved {
     /// The configuration.
     pub config: OrchestrationConfig,
+    /// What the project's file sets and what does not count, in the order of its lines.
+    pub withheld: Vec<Withheld>,
     origins: BTreeMap<&'static str, Given>,
+}
+
+/// A setting of a project's file that does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// The setting, such as `llm.model`, or the table of a command, such as `commands.lint`.
+    pub key: String,
+    /// The value as it was written; of a command its program and arguments.
+    pub value: String,
+    /// Why it does not count.
+    pub reason: WithheldReason,
+}
+
+/// Why a setting of a project's file does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithheldReason {
+    /// Nobody trusted the project, and the setting runs programs, names an address or chooses files.
+    NeedsTrust,
+    /// Nobody trusted the project, and the value is above the one that counts without the file.
+    RaisesLimit,
+    /// The user has a command of that name, which a project never replaces.
+    UsersCommand,
 }
 
 impl From<OrchestrationConfig> for Resolved {
@@ -46,6 +71,7 @@ impl From<OrchestrationConfig> for Resolved {
     fn from(config: OrchestrationConfig) -> Self {
         Self {
             config,
+            withheld: Vec::new(),
             origins: BTreeMap::new(),
         }
     }
@@ -109,10 +135,27 @@ impl Layers {
         self
     }
 
-    /// The text of the project's file, and its path for messages and for relative paths in it.
+    /// The text of the file of a project that the user trusts, and its path for messages and for relative
+    /// paths in it.
+    ///
+    /// All its settings count, but a command that the user's file has as well.
     #[must_use]
     pub fn project_file(mut self, text: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        self.project.push((text.into(), path.into()));
+        self.project.push((text.into(), path.into(), true));
+        self
+    }
+
+    /// The text of the file of a project that anybody may have written, and its path for messages.
+    ///
+    /// It only lowers limits. What it sets beyond that does not count, and is in
+    /// [`Resolved::withheld`].
+    #[must_use]
+    pub fn untrusted_project_file(
+        mut self,
+        text: impl Into<String>,
+        path: impl Into<PathBuf>,
+    ) -> Self {
+        self.project.push((text.into(), path.into(), false));
         self
     }
 
@@ -142,12 +185,26 @@ impl Layers {
     /// flag --max-parallel: [bad_value] `max_parallel` must be from 1 to 65536, not 0");
     /// ```
     pub fn resolve(self) -> Result<Resolved, Diagnostics> {
+        let (resolved, problems) = self.resolve_leniently();
+        problems.into_result()?;
+        Ok(resolved)
+    }
+
+    /// As [`resolve`](Self::resolve), but settings with problems are left out, beside the problems: for
+    /// commands that have to work with mistakes in the files.
+    #[must_use]
+    pub fn resolve_leniently(self) -> (Resolved, Diagnostics) {
         let mut merge = Merge::default();
         for (text, path) in &self.user {
-            merge.file(text, path, Origin::UserFile);
+            merge.file(text, path, FileKind::User);
         }
-        for (text, path) in &self.project {
-            merge.file(text, path, Origin::ProjectFile);
+        for (text, path, is_trusted) in &self.project {
+            let kind = if *is_trusted {
+                FileKind::Project
+            } else {
+                FileKind::Untrusted
+            };
+            merge.file(text, path, kind);
         }
         for (name, text) in &self.env {
             merge.variable(name, text);
@@ -171,15 +228,24 @@ struct Given {
     span: Option<Span>,
 }
 
+/// Whose file is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FileKind {
+    User,
+    Project,
+    Untrusted,
+}
+
 #[derive(Default)]
 struct Merge {
     config: OrchestrationConfig,
+    withheld: Vec<Withheld>,
     origins: BTreeMap<&'static str, Given>,
     problems: Diagnostics,
 }
 
 impl Merge {
-    fn file(&mut self, text: &str, path: &Path, origin: fn(Place) -> Origin) {
+    fn file(&mut self, text: &str, path: &Path, kind: FileKind) {
         let source = Source::new(&path.to_string_lossy(), text);
         let mut problems = Diagnostics::in_source(&source);
         if let Some(root) = read_toml(&source, &mut problems) {
@@ -188,7 +254,7 @@ impl Merge {
                 let Some(setting) = settings::find(&name) else {
                     if name == "commands" {
                         let commands = commands::read(node, &mut problems);
-                        self.config.commands.extend(commands);
+                        self.commands(commands, kind);
                     } else if settings::is_table(&name) {
                         node.wrong_type(&format!("`{name}`"), "a table", &mut problems);
                     } else {
@@ -199,12 +265,16 @@ impl Merge {
                 };
                 let (line, column) = source.line_column(node.span.start).unwrap_or((1, 1));
                 let path = path.to_owned();
+                let place = Place { path, line, column };
                 let given = Given {
-                    origin: origin(Place { path, line, column }),
+                    origin: match kind {
+                        FileKind::User => Origin::UserFile(place),
+                        FileKind::Project | FileKind::Untrusted => Origin::ProjectFile(place),
+                    },
                     source: source.clone(),
                     span: Some(node.span),
                 };
-                self.set(setting, node, given, &mut problems);
+                self.set(setting, node, given, kind, &mut problems);
             }
         }
         self.problems.append(problems);
@@ -237,8 +307,28 @@ impl Merge {
             source,
             span: None,
         };
-        self.set(setting, &node, given, &mut problems);
+        self.set(setting, &node, given, FileKind::User, &mut problems);
         self.problems.append(problems);
+    }
+
+    /// Adds commands of a file. One of a project never replaces the user's.
+    fn commands(&mut self, commands: BTreeMap<String, CommandConfig>, kind: FileKind) {
+        for (name, command) in commands {
+            let reason = match kind {
+                FileKind::User => None,
+                FileKind::Project => (self.config.commands.contains_key(&name))
+                    .then_some(WithheldReason::UsersCommand),
+                FileKind::Untrusted => Some(WithheldReason::NeedsTrust),
+            };
+            match reason {
+                None => drop(self.config.commands.insert(name, command)),
+                Some(reason) => self.withheld.push(Withheld {
+                    key: format!("commands.{name}"),
+                    value: format!("{:?}", command.run),
+                    reason,
+                }),
+            }
+        }
     }
 
     fn set(
@@ -246,6 +336,7 @@ impl Merge {
         setting: &'static Setting,
         node: &Node,
         given: Given,
+        kind: FileKind,
         problems: &mut Diagnostics,
     ) {
         let path = match &given.origin {
@@ -258,6 +349,21 @@ impl Merge {
             folder: path,
         };
         match setting.kind.read(setting.name, input) {
+            Ok(value) if kind == FileKind::Untrusted && !setting.allows(&self.config, &value) => {
+                let written = given.span.and_then(|span| {
+                    let text = given.source.text();
+                    text.get(span.start..span.end).map(str::to_owned)
+                });
+                self.withheld.push(Withheld {
+                    key: setting.name.to_owned(),
+                    value: written.unwrap_or_else(|| value.to_string()),
+                    reason: if setting.needs_trust() {
+                        WithheldReason::NeedsTrust
+                    } else {
+                        WithheldReason::RaisesLimit
+                    },
+                });
+            }
             Ok(value) => {
                 setting.set(&mut self.config, value);
                 self.origins.insert(setting.name, given);
@@ -275,7 +381,7 @@ impl Merge {
     }
 
     /// Checks that concern several settings, and so need every source.
-    fn finish(mut self) -> Result<Resolved, Diagnostics> {
+    fn finish(mut self) -> (Resolved, Diagnostics) {
         for mut problem in settings::problems(&self.config) {
             let given = problem
                 .path
@@ -287,11 +393,12 @@ impl Merge {
             }
             self.problems.push(problem);
         }
-        self.problems.into_result()?;
-        Ok(Resolved {
+        let resolved = Resolved {
             config: self.config,
+            withheld: self.withheld,
             origins: self.origins,
-        })
+        };
+        (resolved, self.problems)
     }
 }
 

@@ -30,7 +30,7 @@ mod settings;
 
 pub use commands::{ArgumentConfig, ArgumentKind, CommandConfig};
 pub use config::{BudgetConfig, LlmConfig, OrchestrationConfig, PlanConfig, RetryConfig};
-pub use layers::{Layers, Resolved};
+pub use layers::{Layers, Resolved, Withheld, WithheldReason};
 pub use origin::{Origin, Place};
 pub use settings::{env_name, keys};
 pub use zeph_diagnostics::{Diagnostic, Diagnostics};

@@ -14,7 +14,19 @@ use crate::kind::{Kind, Value};
 pub(crate) struct Setting {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
+    scope: Scope,
     field: fn(&mut Config) -> Field<'_>,
+}
+
+/// What the file of a project that nobody trusted may do with a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// Set it to any value: nothing becomes possible or more expensive by it.
+    Free,
+    /// Lower it.
+    Limit,
+    /// Nothing: it runs programs, names an address, chooses files, or changes what a budget counts.
+    Trusted,
 }
 
 /// The field of a setting in a configuration.
@@ -35,46 +47,47 @@ const MILLI: Duration = Duration::from_millis(1);
 const MAX_TOKENS: u64 = 1_000_000_000_000;
 
 macro_rules! settings {
-    ($($name:literal: $variant:ident($($field:ident).+), $kind:expr;)*) => {
+    ($($name:literal: $variant:ident($($field:ident).+), $scope:ident, $kind:expr;)*) => {
         /// All settings, in the order in which the documentation lists them.
         pub(crate) static SETTINGS: &[Setting] = &[$(Setting {
             name: $name,
             kind: $kind,
+            scope: Scope::$scope,
             field: |config| Field::$variant(&mut config.$($field).+),
         },)*];
     };
 }
 
 settings! {
-    "max_parallel": U32(max_parallel), Kind::Count(1, 65_536);
-    "attempt_timeout": Timeout(attempt_timeout), Kind::Timeout;
-    "task_timeout": Timeout(task_timeout), Kind::Timeout;
-    "run_timeout": Timeout(run_timeout), Kind::Timeout;
-    "cancel_grace": Time(cancel_grace), Kind::Time(Duration::ZERO, DAY);
-    "suspend_grace": Time(suspend_grace), Kind::Time(Duration::ZERO, DAY);
-    "retry.max_retries": U32(retry.max_retries), Kind::Count(0, u32::MAX as u64);
-    "retry.base": Time(retry.base), Kind::Time(MILLI, DAY);
-    "retry.cap": Time(retry.cap), Kind::Time(MILLI, Duration::from_secs(30 * 86_400));
-    "max_tasks": U32(max_tasks), Kind::Count(1, 10_000_000);
-    "max_output_bytes": Usize(max_output_bytes), Kind::Bytes(1, 1 << 20);
-    "log_bytes": Usize(log_bytes), Kind::Bytes(0, 64 << 20);
-    "db": Path(db), Kind::Path;
-    "observer_buffer": Usize(observer_buffer), Kind::Count(1, 1_000_000);
-    "llm.model": Text(llm.model), Kind::Text;
-    "llm.base_url": Text(llm.base_url), Kind::Text;
-    "llm.timeout": Time(llm.timeout), Kind::Time(MILLI, DAY);
-    "llm.calls": U32(llm.calls), Kind::Count(1, 100);
-    "llm.input_usd": Limit(llm.input_usd), Kind::Money;
-    "llm.output_usd": Limit(llm.output_usd), Kind::Money;
-    "budget.tokens": Limit(budget.tokens), Kind::Limit(0, MAX_TOKENS);
-    "budget.usd": Limit(budget.usd), Kind::Money;
-    "budget.over": Over(budget.over), Kind::Over;
-    "plan.max_tasks": U32(plan.max_tasks), Kind::Count(1, 1_000);
-    "plan.max_depth": U32(plan.max_depth), Kind::Count(1, 1_000);
-    "plan.max_width": U32(plan.max_width), Kind::Count(1, 1_000);
-    "agents": Path(agents), Kind::Path;
-    "prompts": Path(prompts), Kind::Path;
-    "plan_cache": Path(plan_cache), Kind::Path;
+    "max_parallel": U32(max_parallel), Limit, Kind::Count(1, 65_536);
+    "attempt_timeout": Timeout(attempt_timeout), Limit, Kind::Timeout;
+    "task_timeout": Timeout(task_timeout), Limit, Kind::Timeout;
+    "run_timeout": Timeout(run_timeout), Limit, Kind::Timeout;
+    "cancel_grace": Time(cancel_grace), Limit, Kind::Time(Duration::ZERO, DAY);
+    "suspend_grace": Time(suspend_grace), Limit, Kind::Time(Duration::ZERO, DAY);
+    "retry.max_retries": U32(retry.max_retries), Limit, Kind::Count(0, u32::MAX as u64);
+    "retry.base": Time(retry.base), Free, Kind::Time(MILLI, DAY);
+    "retry.cap": Time(retry.cap), Free, Kind::Time(MILLI, Duration::from_secs(30 * 86_400));
+    "max_tasks": U32(max_tasks), Limit, Kind::Count(1, 10_000_000);
+    "max_output_bytes": Usize(max_output_bytes), Limit, Kind::Bytes(1, 1 << 20);
+    "log_bytes": Usize(log_bytes), Limit, Kind::Bytes(0, 64 << 20);
+    "db": Path(db), Trusted, Kind::Path;
+    "observer_buffer": Usize(observer_buffer), Limit, Kind::Count(1, 1_000_000);
+    "llm.model": Text(llm.model), Trusted, Kind::Text;
+    "llm.base_url": Text(llm.base_url), Trusted, Kind::Text;
+    "llm.timeout": Time(llm.timeout), Limit, Kind::Time(MILLI, DAY);
+    "llm.calls": U32(llm.calls), Limit, Kind::Count(1, 100);
+    "llm.input_usd": Limit(llm.input_usd), Trusted, Kind::Money;
+    "llm.output_usd": Limit(llm.output_usd), Trusted, Kind::Money;
+    "budget.tokens": Limit(budget.tokens), Limit, Kind::Limit(0, MAX_TOKENS);
+    "budget.usd": Limit(budget.usd), Limit, Kind::Money;
+    "budget.over": Over(budget.over), Trusted, Kind::Over;
+    "plan.max_tasks": U32(plan.max_tasks), Limit, Kind::Count(1, 1_000);
+    "plan.max_depth": U32(plan.max_depth), Limit, Kind::Count(1, 1_000);
+    "plan.max_width": U32(plan.max_width), Limit, Kind::Count(1, 1_000);
+    "agents": Path(agents), Trusted, Kind::Path;
+    "prompts": Path(prompts), Trusted, Kind::Path;
+    "plan_cache": Path(plan_cache), Trusted, Kind::Path;
 }
 
 impl Setting {
@@ -90,6 +103,25 @@ impl Setting {
             Field::Text(field) => field.clone().map_or(Value::None, Value::Text),
             Field::Over(field) => Value::Over(*field),
         }
+    }
+
+    /// Whether the file of a project that nobody trusted may replace the value that `config` has.
+    pub(crate) fn allows(&self, config: &Config, value: &Value) -> bool {
+        match self.scope {
+            Scope::Free => true,
+            Scope::Trusted => false,
+            Scope::Limit => match (self.get(&mut config.clone()), value) {
+                (Value::None, _) => true,
+                (Value::Number(old), Value::Number(new)) => *new <= old,
+                (Value::Time(old), Value::Time(new)) => *new <= old,
+                (_, _) => false,
+            },
+        }
+    }
+
+    /// Whether the setting counts only in a trusted project, whatever its value.
+    pub(crate) fn needs_trust(&self) -> bool {
+        self.scope == Scope::Trusted
     }
 
     /// Puts a value of the setting's kind into a configuration.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use zeph_config::{
     ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, Diagnostics, Layers, LlmConfig,
-    OrchestrationConfig, Origin, OverBudget, PlanConfig, RetryConfig, env_name, keys,
+    OrchestrationConfig, Origin, OverBudget, PlanConfig, RetryConfig, WithheldReason, env_name,
+    keys,
 };
 
 const EVERYTHING: &str = r#"
@@ -371,4 +372,59 @@ args.unused = { about = "nothing", text = 10 }
             "p.toml:5:15: [bad_value] `commands.a.args.unused` has no place in `run` (let one element of `run` end in {unused})",
         ]
     );
+}
+
+#[test]
+fn an_untrusted_project_only_lowers_limits() {
+    let project = "max_parallel = 4\nrun_timeout = '1h'\nmax_tasks = 200000\ndb = 'x.db'\n\
+                   retry.base = '2s'\nbudget.tokens = 5\nllm.input_usd = 0\nllm.output_usd = 0\n\
+                   [commands.lint]\nabout = 'Lints'\nrun = ['sh', '-c', 'x']\n";
+    let layers = || {
+        Layers::new()
+            .user_file("max_parallel = 2\nrun_timeout = '2h'", "u.toml")
+            .untrusted_project_file(project, "p.toml")
+    };
+    let resolved = layers().resolve().unwrap();
+    let withheld: Vec<_> = (resolved.withheld.iter())
+        .map(|one| (one.key.as_str(), one.value.as_str(), one.reason))
+        .collect();
+    assert_eq!(
+        withheld,
+        [
+            ("max_parallel", "4", WithheldReason::RaisesLimit),
+            ("max_tasks", "200000", WithheldReason::RaisesLimit),
+            ("db", "'x.db'", WithheldReason::NeedsTrust),
+            ("llm.input_usd", "0", WithheldReason::NeedsTrust),
+            ("llm.output_usd", "0", WithheldReason::NeedsTrust),
+            (
+                "commands.lint",
+                r#"["sh", "-c", "x"]"#,
+                WithheldReason::NeedsTrust
+            ),
+        ]
+    );
+    let config = resolved.config;
+    assert_eq!(config.max_parallel, 2);
+    assert_eq!(config.run_timeout, Some(Duration::from_secs(3600)));
+    assert_eq!(
+        config.budget.tokens,
+        Some(5),
+        "no limit is above every limit"
+    );
+    assert_eq!(config.retry.base, Duration::from_secs(2));
+    assert!(config.db.is_none() && config.commands.is_empty());
+    let flag = layers().flag("max_parallel", "9").resolve().unwrap();
+    assert_eq!(flag.config.max_parallel, 9, "a flag is the user's");
+}
+
+#[test]
+fn a_command_of_a_project_never_replaces_the_users() {
+    let command = |program: &str| format!("[commands.lint]\nabout = 'L'\nrun = ['{program}']\n");
+    let resolved = Layers::new()
+        .project_file(command("theirs"), "p.toml")
+        .user_file(command("mine"), "u.toml")
+        .resolve()
+        .unwrap();
+    assert_eq!(resolved.config.commands["lint"].run, ["mine"]);
+    assert_eq!(resolved.withheld[0].reason, WithheldReason::UsersCommand);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use zeph_common::escape_terminal;
 use zeph_llm::{LlmProvider, Prices};
 use zeph_llm_genai::{GenaiProvider, Timeouts, services, usual_key_variable};
 
@@ -12,6 +13,7 @@ use super::setup::{ModelConfig, service_of};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
+use crate::project::Trust;
 
 /// The provider of the default model, and the keys of all services in the environment.
 pub(crate) struct Service {
@@ -64,14 +66,18 @@ impl ModelConfig {
             // A replay uses only the provider's name and capabilities.
             builder = builder.key(SecretString::from("replayed"));
         }
-        match key {
-            Some((variable, _)) if base_url.is_some() && !self.sends_keys => {
-                out::note_line(format!(
-                    "the key in {variable} is not sent: the address comes from the project's zeph.toml; pass it with --base-url to send the key"
-                ));
+        match (key, base_url) {
+            (Some((_, key)), None) => builder = builder.key(key),
+            (Some((_, key)), Some(url)) if self.sends_keys => {
+                builder = builder.key(key);
+                // A later `zeph resume` may send the key there, too.
+                Trust::update(|trust| trust.addresses.extend([url.clone()]))?;
             }
-            Some((_, key)) => builder = builder.key(key),
-            None => {}
+            (_, Some(url)) if !self.sends_keys => out::note_line(format!(
+                "the run asks models at {}, which you have not chosen, so no key is sent there; --base-url chooses it",
+                escape_terminal(url)
+            )),
+            (None, _) | (Some(_), Some(_)) => {}
         }
         let provider = builder.build().map_err(|error| {
             let error = CliError::new(Exit::Usage, error.to_string()).code("bad_model");

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use zeph_config::Origin;
 use zeph_graph::{TaskGraph, Work};
 use zeph_planner::plan::PLAN;
 
@@ -15,8 +14,6 @@ use crate::out::Channel;
 mod keys {
     pub(super) const MODEL: &str = "llm_model";
     pub(super) const BASE_URL: &str = "llm_base_url";
-    /// Marks an address from a project file, to which no key is sent.
-    pub(super) const PROJECT_URL: &str = "llm_project_url";
     pub(super) const AGENTS: &str = "llm_agents";
     pub(super) const PROMPTS: &str = "llm_prompts";
 }
@@ -33,8 +30,8 @@ pub(crate) struct ModelConfig {
     /// `service::model`, or [`SCRIPTED`].
     pub(crate) model: String,
     pub(crate) base_url: Option<String>,
-    /// Whether a key may be sent to that address. An address from a project file gets no key, because
-    /// anyone may have written the file.
+    /// Whether this user chose that address, so that a key may be sent there. Whoever wrote the database
+    /// chose the address of a stored run.
     pub(crate) sends_keys: bool,
     pub(crate) agents: Option<PathBuf>,
     pub(crate) prompts: Option<PathBuf>,
@@ -88,19 +85,15 @@ impl ModelConfig {
         }
         let model = pick("llm.model", keys::MODEL, config.llm.model.clone());
         let model = model.ok_or_else(no_model)?;
-        let from_project = matches!(
-            cx.config.origin_of("llm.base_url"),
-            Some(Origin::ProjectFile(_))
-        );
         // The key of one service must not be sent to the address of another.
         let begun_with = stored.get(keys::MODEL);
         let is_same = begun_with.is_none_or(|begun| service_of(begun) == service_of(&model));
-        let stored_url = stored.get(keys::BASE_URL).or(stored.get(keys::PROJECT_URL));
-        let stored_url = stored_url.filter(|_| is_same);
-        let (base_url, sends_keys) = match stored_url.filter(|_| !cx.is_explicit("llm.base_url")) {
-            Some(url) => (Some(url.clone()), stored.contains_key(keys::BASE_URL)),
-            None => (config.llm.base_url.clone(), !from_project),
+        let stored_url = stored.get(keys::BASE_URL).filter(|_| is_same);
+        let base_url = match stored_url.filter(|_| !cx.is_explicit("llm.base_url")) {
+            Some(url) => Some(url.clone()),
+            None => config.llm.base_url.clone(),
         };
+        let sends_keys = base_url.as_deref().is_none_or(|url| cx.is_chosen(url));
         Ok(Self {
             model,
             base_url,
@@ -118,14 +111,9 @@ impl ModelConfig {
     /// The metadata that is stored with a run, so that `zeph resume` needs no flags.
     pub(crate) fn metadata(&self) -> Vec<(String, String)> {
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
-        let url = if self.sends_keys {
-            keys::BASE_URL
-        } else {
-            keys::PROJECT_URL
-        };
         let facts = [
             (keys::MODEL, Some(self.model.clone())),
-            (url, self.base_url.clone()),
+            (keys::BASE_URL, self.base_url.clone()),
             (keys::AGENTS, self.agents.as_ref().map(text)),
             (keys::PROMPTS, self.prompts.as_ref().map(text)),
         ];

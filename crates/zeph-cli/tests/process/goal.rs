@@ -6,9 +6,9 @@ use zeph_planner::prompts::PromptName;
 use crate::service::{Asked, Service};
 use crate::support::{Ended, Scene, code};
 
-const KEY: &str = "sk-test-0123456789abcdefghij";
+pub(crate) const KEY: &str = "sk-test-0123456789abcdefghij";
 
-fn json_of(ended: &Ended) -> Value {
+pub(crate) fn json_of(ended: &Ended) -> Value {
     let last = ended.out.lines().last().unwrap_or_default();
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
 }
@@ -21,7 +21,7 @@ fn has_prompt(text: &str, name: PromptName) -> bool {
 }
 
 /// Plans one task, performs it, and cites it.
-fn honest(asked: &Asked) -> Value {
+pub(crate) fn honest(asked: &Asked) -> Value {
     let text = asked.text();
     let said = if has_prompt(&text, PromptName::Plan) {
         json!({ "reasoning": "One step.", "tasks": [{
@@ -144,27 +144,6 @@ fn a_key_that_a_service_says_back_is_nowhere() {
     assert!(kept.len() > 10_000, "the database was looked at");
     let key = &KEY.as_bytes()[8..];
     assert!(!kept.windows(key.len()).any(|bytes| bytes == key));
-}
-
-#[test]
-fn a_projects_file_cannot_send_the_key_anywhere() {
-    let service = Service::new(honest);
-    let scene = Scene::new("[tasks.look]\nprompt = 'Look.'\n");
-    let settings = format!(
-        "[llm]\nmodel = 'openai::tiny'\nbase_url = '{}'\n",
-        service.url
-    );
-    scene.file("zeph.toml", &settings);
-    let env = [("OPENAI_API_KEY", KEY)];
-    let run = scene
-        .start_with(&["run", "plan.toml", "--name", "r"], &env)
-        .wait();
-    assert_eq!(code(&run), 0, "{run:?}");
-    assert!(
-        run.err.contains("the key in OPENAI_API_KEY is not sent"),
-        "{run:?}"
-    );
-    assert!(service.asked().iter().all(|one| one.key.is_empty()));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod goal;
 mod service;
 mod support;
+mod trust;
 
 use support::{Scene, code};
 
@@ -212,17 +213,19 @@ fn nearer_settings_win() {
     let plan = "[tasks.one]\nrun = [\"true\"]\n";
     let scene = Scene::new(plan);
     scene.file("zeph.toml", "db = \"project.db\"\nmax_parallel = 3\n");
-    assert_eq!(code(&scene.zeph_without_home(&["run", "plan.toml"])), 0);
+    assert_eq!(code(&scene.zeph(&["trust", "--yes"])), 0);
+    assert_eq!(code(&scene.zeph(&["run", "plan.toml"])), 0);
     assert!(scene.has("project.db"), "the project's file names it");
-    assert_eq!(
-        code(&scene.zeph_without_home(&["run", "plan.toml", "--db", "flag.db"])),
-        0
-    );
+    let flag = ["run", "plan.toml", "--db", "flag.db"];
+    assert_eq!(code(&scene.zeph(&flag)), 0);
     assert!(scene.has("flag.db"), "the flag goes before the file");
-    scene.file("zeph.toml", "max_paralel = 3\n");
-    let wrong = scene.zeph(&["list"]);
+    scene.file("zeph.toml", "max_paralel = 3\nmax_parallel = 2\n");
+    let wrong = scene.zeph(&["run", "plan.toml"]);
     assert_eq!(code(&wrong), 2, "{wrong:?}");
     assert!(wrong.err.contains("did you mean"), "{wrong:?}");
+    let list = scene.zeph(&["list", "--db", "flag.db"]);
+    assert_eq!(code(&list), 0, "stored runs can be read: {list:?}");
+    assert!(list.err.contains("zeph.toml has a problem"), "{list:?}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Scene {
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -66,7 +66,7 @@ impl Scene {
     }
 
     /// A `zeph` command without the settings of the user who runs the tests.
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zeph"));
         command
             .args(args)
@@ -152,7 +152,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    fn of(mut command: Command) -> Self {
+    pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().map(BufReader::new);
         Self {

@@ -1,12 +1,10 @@
 //! Counts of changes by kind.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use zeph_common::Removed;
 
 use crate::content::{Change, ChangeKind};
-use crate::redact::Redactor;
 
 /// The counts, by kind.
 #[derive(Debug, Default)]
@@ -37,20 +35,5 @@ impl ChangeCounts {
         changes
             .map(|(kind, count)| Change { kind, count })
             .collect()
-    }
-}
-
-impl Redactor {
-    /// As [`redact`](Redactor::redact), and counts the secrets.
-    pub(crate) fn redact_counted<'a>(
-        &self,
-        text: &'a str,
-        counts: &mut ChangeCounts,
-    ) -> Cow<'a, str> {
-        let redacted = self.redact_text(text);
-        for (name, count) in redacted.1 {
-            counts.add(ChangeKind::Secret(name), count);
-        }
-        redacted.0
     }
 }

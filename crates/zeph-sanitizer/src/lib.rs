@@ -14,7 +14,7 @@
 //!    redaction, so that no cut splits a secret; the result is cleaned again and within its limit.
 //! 4. **Delimit** with `<untrusted source="…" id="…">`. The id is a keyed hash of source and content under
 //!    the run's [`Seed`] and occurs in neither, which is checked. Without the seed it cannot be predicted.
-//!    [`preamble`] explains the delimiters to a model.
+//!    [`preamble`](ContentSanitizer::preamble) explains the delimiters to a model.
 //!
 //! # Guarantees
 //!
@@ -101,7 +101,6 @@ mod standard;
 mod unsanitized;
 
 pub use content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
-pub use delimit::preamble;
 pub use redact::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES, Redactor, SecretError};
 pub use score::{Feature, SUSPICIOUS, Score, score};
 pub use seed::Seed;

@@ -4,7 +4,7 @@ use zeph_common::{Boundary, HeadTail, escape_terminal, head_tail, plain_text};
 
 use crate::change_counts::ChangeCounts;
 use crate::content::{Change, ChangeKind, Content, ContentSanitizer, Sanitized};
-use crate::delimit::{delimit, preamble};
+use crate::delimit::{PREAMBLE, delimit};
 use crate::neutralize::neutralize;
 use crate::redact::Redactor;
 use crate::score::score;
@@ -180,7 +180,7 @@ impl ContentSanitizer for StandardSanitizer {
     }
 
     fn preamble(&self) -> &'static str {
-        preamble()
+        PREAMBLE
     }
 }
 

@@ -14,12 +14,7 @@ pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
         let (start, end) = (form.start_of(at), form.end_of(at + 1));
         if is_code(&bytes[..at], &text.as_bytes()[end..]) || is_data(&bytes[..at], &bytes[at + 1..])
         {
-            edits.push(Edit {
-                start,
-                end,
-                with: "(:)",
-                kind: ChangeKind::Address,
-            });
+            edits.push(Edit::new(start..end, "(:)", ChangeKind::Address));
         }
     }
 }
@@ -29,12 +24,7 @@ fn styles(text: &str, edits: &mut Vec<Edit>) {
     let bytes = text.as_bytes();
     for (at, _) in text.match_indices('(') {
         if word_before(&bytes[..at], b"url").is_some() {
-            edits.push(Edit {
-                start: at,
-                end: at + 1,
-                with: " (",
-                kind: ChangeKind::Address,
-            });
+            edits.push(Edit::new(at..at + 1, " (", ChangeKind::Address));
         }
     }
 }

@@ -82,15 +82,9 @@ pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
 }
 
 fn close(open: Option<Open>, edits: &mut Vec<Edit>) {
-    let Some(tag) = open.filter(|tag| tag.loads) else {
-        return;
-    };
-    edits.extend(tag.brackets.into_iter().map(|start| Edit {
-        start,
-        end: start + 1,
-        with: ANGLE,
-        kind: ChangeKind::Tag,
-    }));
+    let loading = open.filter(|tag| tag.loads).into_iter();
+    let brackets = loading.flat_map(|tag| tag.brackets);
+    edits.extend(brackets.map(|at| Edit::new(at..at + 1, ANGLE, ChangeKind::Tag)));
 }
 
 const fn next(state: State, byte: u8) -> State {

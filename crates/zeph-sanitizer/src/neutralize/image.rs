@@ -3,64 +3,37 @@
 use crate::content::ChangeKind;
 use crate::neutralize::Edit;
 
-/// Openings that may belong to an image.
-#[derive(Default)]
-struct Candidates {
-    markdown: Vec<usize>,
-    shapes: Vec<usize>,
-}
-
 /// One pass. A Markdown opening is dropped at the next blank line, where its paragraph ends.
 ///
 /// `![` opens an image if a `](` follows in the paragraph, or if there is a `]:` anywhere, which may
-/// define a reference. Nesting, escapes and code are ignored,
-/// because renderers differ in them.
+/// define a reference. Nesting, escapes and code are ignored, because renderers differ in them.
 pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
     let bytes = text.as_bytes();
     let defines = text.contains("]:");
-    let mut candidates = Candidates::default();
+    let image = |range, with| Edit::new(range, with, ChangeKind::Image);
+    let markdown = |start| image(start..start + 2, "(image) [");
+    // Openings of images and of the attributes of Mermaid nodes that may hold one.
+    let (mut openings, mut shapes) = (Vec::new(), Vec::new());
     let mut line_is_blank = false;
     for (at, &byte) in bytes.iter().enumerate() {
         let rest = &bytes[at..];
         match byte {
             b'!' if rest.starts_with(b"![") && defines => edits.push(markdown(at)),
-            b'!' if rest.starts_with(b"![") => candidates.markdown.push(at),
+            b'!' if rest.starts_with(b"![") => openings.push(at),
             b']' if rest.starts_with(b"](") => {
-                edits.extend(candidates.markdown.drain(..).map(markdown));
+                edits.extend(openings.drain(..).map(markdown));
             }
-            b'@' if rest.starts_with(b"@{") => candidates.shapes.push(at),
+            b'@' if rest.starts_with(b"@{") => shapes.push(at),
             b'i' | b'I' if is_shape_image(rest) => {
-                edits.extend(candidates.shapes.drain(..).map(shape));
+                edits.extend(shapes.drain(..).map(|start| image(start..start + 2, "@ {")));
             }
-            b'=' if is_node_image(&bytes[..at], &rest[1..]) => edits.push(Edit {
-                start: at,
-                end: at + 1,
-                with: " (=) ",
-                kind: ChangeKind::Image,
-            }),
-            b'\n' if line_is_blank => candidates.markdown.clear(),
+            b'=' if is_node_image(&bytes[..at], &rest[1..]) => {
+                edits.push(image(at..at + 1, " (=) "));
+            }
+            b'\n' if line_is_blank => openings.clear(),
             _ => {}
         }
         line_is_blank = byte == b'\n' || (line_is_blank && byte.is_ascii_whitespace());
-    }
-}
-
-const fn markdown(start: usize) -> Edit {
-    Edit {
-        start,
-        end: start + 2,
-        with: "(image) [",
-        kind: ChangeKind::Image,
-    }
-}
-
-/// The start of a Mermaid node's attributes.
-const fn shape(start: usize) -> Edit {
-    Edit {
-        start,
-        end: start + 2,
-        with: "@ {",
-        kind: ChangeKind::Image,
     }
 }
 

@@ -7,15 +7,22 @@ mod name;
 mod tag;
 mod token;
 
+use std::ops::Range;
+
 use crate::content::ChangeKind;
 
 /// A range of bytes to replace, and the kind of change.
 #[derive(Debug)]
 pub(crate) struct Edit {
-    start: usize,
-    end: usize,
+    range: Range<usize>,
     with: &'static str,
     kind: ChangeKind,
+}
+
+impl Edit {
+    fn new(range: Range<usize>, with: &'static str, kind: ChangeKind) -> Self {
+        Self { range, with, kind }
+    }
 }
 
 /// The replacement of an angle bracket that opens a tag.
@@ -34,18 +41,18 @@ pub(crate) fn neutralize(text: &str) -> Option<(String, Vec<ChangeKind>)> {
     if edits.is_empty() {
         return None;
     }
-    edits.sort_by_key(|edit| (edit.start, edit.end));
+    edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     let mut out = String::with_capacity(text.len() + edits.len() * 2);
     let mut kinds = Vec::new();
     let mut at = 0;
     for edit in edits {
-        if edit.start < at {
+        if edit.range.start < at {
             continue;
         }
-        out.push_str(&text[at..edit.start]);
+        out.push_str(&text[at..edit.range.start]);
         out.push_str(edit.with);
         kinds.push(edit.kind);
-        at = edit.end;
+        at = edit.range.end;
     }
     out.push_str(&text[at..]);
     Some((out, kinds))

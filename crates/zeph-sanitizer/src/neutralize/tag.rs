@@ -97,12 +97,7 @@ pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
     for (start, bracket) in text.match_indices(opens) {
         let end = start + bracket.len();
         if let Some(kind) = opening(&text[end..], bracket == "<") {
-            edits.push(Edit {
-                start,
-                end,
-                with: ANGLE,
-                kind,
-            });
+            edits.push(Edit::new(start..end, ANGLE, kind));
         }
     }
 }

@@ -29,12 +29,7 @@ pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
     for (start, bracket) in text.match_indices(['[', '［']) {
         let end = start + bracket.len();
         if is_token(&text[end..]) {
-            edits.push(Edit {
-                start,
-                end,
-                with: "⟦",
-                kind: ChangeKind::Token,
-            });
+            edits.push(Edit::new(start..end, "⟦", ChangeKind::Token));
         }
     }
 }

@@ -6,7 +6,6 @@ mod limits;
 mod spans;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +17,8 @@ pub use limits::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES};
 use encode::Pattern;
 use spans::Span;
 
+use crate::change_counts::ChangeCounts;
+use crate::content::ChangeKind;
 use crate::normalized;
 use zeph_common::{Boundary, escape_terminal, truncate};
 
@@ -61,9 +62,6 @@ struct Inner {
     patterns: Vec<Pattern>,
     finder: AhoCorasick,
 }
-
-/// The number of matches of each secret, by name.
-type Found = BTreeMap<String, u64>;
 
 impl Redactor {
     /// A redactor of these secrets, each a name and a value.
@@ -156,43 +154,46 @@ impl Redactor {
     /// number of secrets that are suffixes of each other.
     #[must_use]
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.redact_text(text).0
+        self.redact_counted(text, &mut ChangeCounts::default())
     }
 
     /// As [`redact`](Self::redact), for bytes that need not be UTF-8.
     #[must_use]
     pub fn redact_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        self.find(bytes).0
+        self.replace(bytes, &mut ChangeCounts::default())
     }
 
-    /// The redacted text, and the number of matches of each secret.
-    pub(crate) fn redact_text<'a>(&self, text: &'a str) -> (Cow<'a, str>, Found) {
-        match self.find(text.as_bytes()) {
-            (Cow::Borrowed(_), found) => (Cow::Borrowed(text), found),
-            (Cow::Owned(bytes), found) => (Cow::Owned(into_text(bytes)), found),
+    /// As [`redact`](Self::redact), and counts the secrets.
+    pub(crate) fn redact_counted<'a>(
+        &self,
+        text: &'a str,
+        counts: &mut ChangeCounts,
+    ) -> Cow<'a, str> {
+        match self.replace(text.as_bytes(), counts) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            Cow::Owned(bytes) => Cow::Owned(into_text(bytes)),
         }
     }
 
-    fn find<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, [u8]>, Found) {
-        let mut found = BTreeMap::new();
-        let spans = match &self.inner {
-            Some(inner) => inner.spans(bytes),
-            None => Vec::new(),
+    fn replace<'a>(&self, bytes: &'a [u8], counts: &mut ChangeCounts) -> Cow<'a, [u8]> {
+        let Some(inner) = &self.inner else {
+            return Cow::Borrowed(bytes);
         };
-        let Some(inner) = self.inner.as_ref().filter(|_| !spans.is_empty()) else {
-            return (Cow::Borrowed(bytes), found);
-        };
+        let spans = inner.spans(bytes);
+        if spans.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
         let mut out = Vec::with_capacity(bytes.len());
         let mut at = 0;
         for span in &spans {
             out.extend_from_slice(&bytes[at..span.start]);
             let name = &inner.names[span.secret];
             out.extend_from_slice(marker(name).as_bytes());
-            *found.entry(name.clone()).or_default() += 1;
+            counts.add(ChangeKind::Secret(name.clone()), 1);
             at = span.end;
         }
         out.extend_from_slice(&bytes[at..]);
-        (Cow::Owned(out), found)
+        Cow::Owned(out)
     }
 }
 

@@ -16,20 +16,26 @@ pub struct Violation {
 pub struct Violations(pub Vec<Violation>);
 
 impl Violations {
-    /// The outcome of a suite.
+    /// The outcome of a suite with these cases.
     ///
     /// # Errors
-    /// If there is a violation.
+    /// The cases that failed.
     ///
     /// # Examples
     /// ```
-    /// use zeph_common::{Violation, Violations};
-    /// assert!(Violations::check(Vec::new()).is_ok());
-    /// let violation = Violation { case: "a cancel", problem: "it did not end".into() };
-    /// let violations = Violations::check(vec![violation]).unwrap_err();
+    /// use zeph_common::Violations;
+    /// let cases = [("a start", Ok(())), ("a cancel", Err("it did not end".to_owned()))];
+    /// let violations = Violations::check(cases).unwrap_err();
     /// assert_eq!(violations.to_string(), "a cancel: it did not end");
     /// ```
-    pub fn check(violations: Vec<Violation>) -> Result<(), Self> {
+    pub fn check(
+        cases: impl IntoIterator<Item = (&'static str, Result<(), String>)>,
+    ) -> Result<(), Self> {
+        let violations: Vec<Violation> = cases
+            .into_iter()
+            .filter_map(|(case, result)| Some((case, result.err()?)))
+            .map(|(case, problem)| Violation { case, problem })
+            .collect();
         if violations.is_empty() {
             Ok(())
         } else {

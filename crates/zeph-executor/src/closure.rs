@@ -15,9 +15,7 @@
 //! });
 //! ```
 
-use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -60,9 +58,9 @@ where
     F: Fn(TaskContext, T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<U, TaskError>> + Send + 'static,
 {
-    Arc::new(Typed {
-        body,
-        types: PhantomData::<fn(T) -> U>,
+    from_fn(move |cx, input| {
+        let work = input.params_as().map(|params| body(cx, params));
+        async move { TaskOutput::from_serialize(&work?.await?) }
     })
 }
 
@@ -77,32 +75,6 @@ where
     Arc::new(Raw(body))
 }
 
-struct Typed<F, T, U> {
-    body: F,
-    types: PhantomData<fn(T) -> U>,
-}
-
-#[async_trait]
-impl<F, Fut, T, U> Executor for Typed<F, T, U>
-where
-    T: DeserializeOwned + Send + 'static,
-    U: Serialize + Send + 'static,
-    F: Fn(TaskContext, T) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<U, TaskError>> + Send + 'static,
-{
-    async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
-        let params = input.params_as()?;
-        let value = (self.body)(cx.clone(), params).await?;
-        TaskOutput::from_serialize(&value)
-    }
-}
-
-impl<F, T, U> fmt::Debug for Typed<F, T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closure")
-    }
-}
-
 struct Raw<F>(F);
 
 #[async_trait]
@@ -113,11 +85,5 @@ where
 {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         (self.0)(cx.clone(), input).await
-    }
-}
-
-impl<F> fmt::Debug for Raw<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closure")
     }
 }

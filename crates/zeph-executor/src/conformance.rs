@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -14,6 +13,8 @@ use crate::{
     TaskOutput,
 };
 
+/// The grace of an attempt that is killed: one that waits for it fails.
+const KILL_GRACE: Duration = Duration::from_hours(1);
 /// How long a short attempt may take.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -55,8 +56,9 @@ pub struct Sample {
 /// # }
 /// ```
 pub async fn check(executor: Arc<dyn Executor>, sample: Sample) -> Result<(), Violations> {
+    let grace = sample.grace;
     let harness = Harness { executor, sample };
-    let cases = [
+    Violations::check([
         ("completes within the limit", harness.completes().await),
         ("two attempts at a time", harness.two_at_a_time().await),
         (
@@ -65,22 +67,17 @@ pub async fn check(executor: Arc<dyn Executor>, sample: Sample) -> Result<(), Vi
         ),
         (
             "a cancel before the start",
-            harness.stops(When::Before, Stop::cancel).await,
+            harness.stops(When::Before, Stop::cancel, grace).await,
         ),
         (
             "a cancel while it runs",
-            harness.stops(When::Running, Stop::cancel).await,
+            harness.stops(When::Running, Stop::cancel, grace).await,
         ),
         (
             "a kill while it runs",
-            harness.stops(When::Running, Stop::kill).await,
+            harness.stops(When::Running, Stop::kill, KILL_GRACE).await,
         ),
-    ];
-    let violations: Vec<Violation> = cases
-        .into_iter()
-        .filter_map(|(case, result)| result.err().map(|problem| Violation { case, problem }))
-        .collect();
-    Violations::check(violations)
+    ])
 }
 
 struct Harness {
@@ -114,8 +111,8 @@ impl Harness {
     async fn after_a_drop(&self) -> Result<(), String> {
         if let Some(long) = self.sample.long.clone() {
             let cx = self.context("dropped", &Stop::new(), self.sample.grace)?;
-            let mut work = self.executor.execute(&cx, long);
-            if first_poll(&mut work).await.is_some() {
+            let work = self.executor.execute(&cx, long);
+            if timeout(Duration::ZERO, work).await.is_ok() {
                 return Err("the long input ended at once".to_owned());
             }
         }
@@ -123,29 +120,22 @@ impl Harness {
     }
 
     /// A stopped attempt ends in time, with the class `Cancelled` unless its work was done.
-    async fn stops(&self, when: When, order: fn(&Stop)) -> Result<(), String> {
+    async fn stops(&self, when: When, order: fn(&Stop), grace: Duration) -> Result<(), String> {
         let Some(long) = self.sample.long.clone() else {
             return Ok(());
         };
         let stop = Stop::new();
-        // A kill has no grace: an executor that waits for its grace period fails the case.
-        let hour = Duration::from_secs(3_600);
-        let grace = if stop_is_kill(order) {
-            hour
-        } else {
-            self.sample.grace
-        };
         let cx = self.context("stopped", &stop, grace)?;
         if when == When::Before {
             order(&stop);
         }
         let mut work = pin!(self.executor.execute(&cx, long));
-        let outcome = match first_poll(&mut work).await {
-            Some(_) if when == When::Running => {
+        let outcome = match timeout(Duration::ZERO, &mut work).await {
+            Ok(_) if when == When::Running => {
                 return Err("the long input ended at once".to_owned());
             }
-            Some(outcome) => outcome,
-            None => {
+            Ok(outcome) => outcome,
+            Err(_) => {
                 order(&stop);
                 in_time(self.sample.grace, work).await?
             }
@@ -170,24 +160,8 @@ impl Harness {
     }
 }
 
-/// Whether `order` is [`Stop::kill`].
-fn stop_is_kill(order: fn(&Stop)) -> bool {
-    let probe = Stop::new();
-    order(&probe);
-    probe.kill_token().is_cancelled()
-}
-
 async fn in_time(limit: Duration, work: impl Future<Output = Outcome>) -> Result<Outcome, String> {
     timeout(limit, work)
         .await
         .map_err(|_| format!("it did not end within {limit:?}"))
-}
-
-/// Polls a future once, so that it starts.
-async fn first_poll<F: Future + Unpin>(work: &mut F) -> Option<F::Output> {
-    std::future::poll_fn(|cx| match std::pin::Pin::new(&mut *work).poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }

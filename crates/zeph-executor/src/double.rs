@@ -4,7 +4,7 @@ mod journal;
 
 pub use journal::JournalDouble;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -158,13 +158,14 @@ pub struct Call {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Default)]
 pub struct ScriptedExecutor {
     scripts: BTreeMap<String, Vec<Step>>,
     otherwise: Option<Step>,
     reruns: bool,
     overlaps: bool,
     seen: Mutex<Seen>,
-    started: watch::Sender<BTreeMap<String, usize>>,
+    started: watch::Sender<BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -177,7 +178,8 @@ struct Seen {
 /// The attempts of one idempotency key.
 #[derive(Default)]
 struct Progress {
-    script: Option<VecDeque<Step>>,
+    /// The steps of the script that were taken.
+    steps: usize,
     last: Option<Attempt>,
     running: u32,
     completed: bool,
@@ -187,14 +189,7 @@ impl ScriptedExecutor {
     /// An executor without a script, which refuses every call.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            scripts: BTreeMap::new(),
-            otherwise: None,
-            reruns: false,
-            overlaps: false,
-            seen: Mutex::default(),
-            started: watch::Sender::new(BTreeMap::new()),
-        }
+        Self::default()
     }
 
     /// The attempts of the task of that name, one step each; each run starts from the first one.
@@ -250,15 +245,9 @@ impl ScriptedExecutor {
 
     /// Resolves when the task of that name has been called.
     pub async fn started(&self, task: &str) {
-        self.started_times(task, 1).await;
-    }
-
-    /// Resolves when the task of that name has been called that often.
-    pub async fn started_times(&self, task: &str, times: usize) {
-        let reached =
-            |seen: &BTreeMap<String, usize>| seen.get(task).copied().unwrap_or(0) >= times;
         // The sender lives in this value, so the wait cannot end by a closed channel.
-        self.started.subscribe().wait_for(reached).await.ok();
+        let mut started = self.started.subscribe();
+        started.wait_for(|names| names.contains(task)).await.ok();
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -276,22 +265,17 @@ impl ScriptedExecutor {
         };
         seen.calls.push(call);
         let task = seen.tasks.entry(key.clone()).or_default();
-        let problem = if task.completed && !self.reruns {
-            Some(format!("{key} was called again after it had completed"))
+        let step = if task.completed && !self.reruns {
+            Err(format!("{key} was called again after it had completed"))
         } else if task.running > 0 && !self.overlaps {
-            Some(format!(
+            Err(format!(
                 "{key} was called while an attempt of it was running"
             ))
+        } else if let Some(last) = task.last.filter(|&last| attempt <= last && !self.reruns) {
+            Err(format!("{key} was called for {attempt:?} after {last:?}"))
         } else {
-            task.last
-                .filter(|&last| attempt <= last && !self.reruns)
-                .map(|last| format!("{key} was called for {attempt:?} after {last:?}"))
-        };
-        let step = match problem {
-            Some(problem) => Err(problem),
-            None => self
-                .step(cx.name(), task)
-                .ok_or_else(|| format!("{key} {attempt:?} is not in the script")),
+            let step = self.step(cx.name(), task);
+            step.ok_or_else(|| format!("{key} {attempt:?} is not in the script"))
         };
         match &step {
             Ok(_) => {
@@ -307,15 +291,8 @@ impl ScriptedExecutor {
         let Some(script) = self.scripts.get(name) else {
             return self.otherwise.clone();
         };
-        task.script
-            .get_or_insert_with(|| script.iter().cloned().collect())
-            .pop_front()
-    }
-}
-
-impl Default for ScriptedExecutor {
-    fn default() -> Self {
-        Self::new()
+        task.steps += 1;
+        script.get(task.steps - 1).cloned()
     }
 }
 
@@ -337,7 +314,7 @@ impl Executor for ScriptedExecutor {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let step = self.begin(cx, input);
         self.started
-            .send_modify(|seen| *seen.entry(cx.name().to_owned()).or_default() += 1);
+            .send_if_modified(|names| names.insert(cx.name().to_owned()));
         let step = step.unwrap_or_else(|problem| std::panic::panic_any(problem));
         let running = Running {
             executor: self,

@@ -101,13 +101,13 @@ pub fn check_value_size(value: &Value, max_bytes: usize) -> Result<(), TaskError
 
 /// Whether a value takes at most that many bytes as compact JSON.
 pub(crate) fn fits(value: &Value, max_bytes: usize) -> bool {
-    serde_json::to_writer(Room(max_bytes), value).is_ok()
+    serde_json::to_writer(LimitedWriter(max_bytes), value).is_ok()
 }
 
 /// A writer that fails beyond a number of bytes.
-struct Room(usize);
+struct LimitedWriter(usize);
 
-impl io::Write for Room {
+impl io::Write for LimitedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0 = self
             .0

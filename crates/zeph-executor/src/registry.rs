@@ -101,17 +101,11 @@ fn insert(
     name: String,
     executor: Arc<dyn Executor>,
 ) -> Result<(), AlreadyRegistered> {
-    use std::collections::btree_map::Entry;
-    match map.entry(name) {
-        Entry::Occupied(taken) => Err(AlreadyRegistered {
-            kind,
-            name: taken.key().clone(),
-        }),
-        Entry::Vacant(free) => {
-            free.insert(executor);
-            Ok(())
-        }
+    if map.contains_key(&name) {
+        return Err(AlreadyRegistered { kind, name });
     }
+    map.insert(name, executor);
+    Ok(())
 }
 
 #[cfg(test)]

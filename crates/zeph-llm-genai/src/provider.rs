@@ -13,7 +13,8 @@ use serde_json::Value;
 use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 use zeph_llm::{
-    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream, async_trait,
+    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream,
+    async_trait, whole_stream,
 };
 
 use crate::builder::{GenaiProviderBuilder, Timeouts};
@@ -101,11 +102,11 @@ impl Inner {
     }
 
     fn prepare(&self, request: &LlmRequest, stream: bool) -> Result<Prepared, LlmError> {
+        self.capabilities.check(request, &self.name)?;
         let model = self.model(request)?;
         let target = Target {
             wire: self.service.wire,
             model,
-            capabilities: self.capabilities,
             // At another address `openai` is a compatible server.
             strict: self.service.strict && !(self.service.name == "openai" && self.own_address),
             limit: self.limit(model),
@@ -201,7 +202,7 @@ impl LlmProvider for GenaiProvider {
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
         let inner = &self.inner;
         if !inner.capabilities.streaming {
-            return Ok(stream::whole(self.complete(request).await?));
+            return Ok(whole_stream(self.complete(request).await?));
         }
         let prepared = inner.prepare(request, true)?;
         let limit = inner.time_limit(request);

@@ -10,9 +10,7 @@ use genai::chat::{
     ToolChoice as Choice, ToolResponse,
 };
 use serde_json::{Map, Value, json};
-use zeph_llm::{
-    Capabilities, ErrorKind, LlmRequest, Message, OutputFormat, SchemaSupport, ToolCall, ToolChoice,
-};
+use zeph_llm::{ErrorKind, LlmRequest, Message, OutputFormat, ToolCall, ToolChoice};
 
 use crate::wire::Wire;
 
@@ -21,7 +19,6 @@ use crate::wire::Wire;
 pub(crate) struct Target<'a> {
     pub(crate) wire: Wire,
     pub(crate) model: &'a str,
-    pub(crate) capabilities: Capabilities,
     /// Whether a schema is sent with the flag `strict`.
     pub(crate) strict: bool,
     /// The names of token limit and seed, which differ between services of one protocol.
@@ -109,13 +106,13 @@ fn turn(text: &str, calls: &[ToolCall]) -> Vec<ContentPart> {
 /// The settings of a request.
 ///
 /// # Errors
-/// If the capabilities or the protocol exclude the request.
+/// If the protocol excludes the request.
 pub(crate) fn options(
     target: Target<'_>,
     request: &LlmRequest,
     stream: bool,
 ) -> Result<ChatOptions, Rejection> {
-    check(target, request)?;
+    check(request)?;
     let body = match target.wire {
         Wire::OpenAi => openai(target, request, stream),
         Wire::Anthropic => anthropic(target, request)?,
@@ -123,7 +120,7 @@ pub(crate) fn options(
     };
     let mut options = ChatOptions::default()
         .with_capture_raw_body(true)
-        .with_extra_body(Value::Object(body));
+        .with_extra_body(body);
     if target.wire == Wire::OpenAi {
         // Without an effort, genai parses one from the end of the model's name and removes it there. This
         // value is not sent.
@@ -139,13 +136,9 @@ pub(crate) fn options(
     Ok(options)
 }
 
-fn check(target: Target<'_>, request: &LlmRequest) -> Result<(), Rejection> {
-    let can = target.capabilities;
+fn check(request: &LlmRequest) -> Result<(), Rejection> {
     if request.messages.is_empty() {
         return Err((ErrorKind::BadRequest, "the request has no message"));
-    }
-    if !request.tools.is_empty() && !can.tools {
-        return Err((ErrorKind::Unsupported, "the model does not support tools"));
     }
     let chosen = match &request.tool_choice {
         ToolChoice::Auto | ToolChoice::None => true,
@@ -162,66 +155,38 @@ fn check(target: Target<'_>, request: &LlmRequest) -> Result<(), Rejection> {
             "the temperature is not a finite number",
         ));
     }
-    match (&request.output, can.schema) {
-        (OutputFormat::Text, _)
-        | (OutputFormat::Json, SchemaSupport::Schema | SchemaSupport::Json)
-        | (OutputFormat::Schema(_), SchemaSupport::Schema) => Ok(()),
-        (OutputFormat::Json, SchemaSupport::Prompt | SchemaSupport::Never) => Err((
-            ErrorKind::Unsupported,
-            "the service has no JSON mode; ask for JSON in the prompt",
-        )),
-        (
-            OutputFormat::Schema(_),
-            SchemaSupport::Json | SchemaSupport::Prompt | SchemaSupport::Never,
-        ) => {
-            let why = "the service supports no schemas; put the schema into the prompt";
-            Err((ErrorKind::SchemaRejected, why))
-        }
-    }
+    Ok(())
 }
 
-fn openai(target: Target<'_>, request: &LlmRequest, stream: bool) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("model".to_owned(), json!(target.model));
+fn openai(target: Target<'_>, request: &LlmRequest, stream: bool) -> Value {
+    let mut body = json!({ "model": target.model });
     if stream {
-        body.insert(
-            "stream_options".to_owned(),
-            json!({ "include_usage": true }),
-        );
+        body["stream_options"] = json!({ "include_usage": true });
     }
     common(&mut body, request, target.limit);
     if let Some(seed) = request.seed {
-        body.insert(target.seed.to_owned(), json!(seed));
+        body[target.seed] = json!(seed);
     }
     match &request.output {
         OutputFormat::Text => {}
-        OutputFormat::Json => {
-            body.insert(
-                "response_format".to_owned(),
-                json!({ "type": "json_object" }),
-            );
-        }
+        OutputFormat::Json => body["response_format"] = json!({ "type": "json_object" }),
         OutputFormat::Schema(output) => {
             let mut spec = json!({ "name": output.name, "schema": output.schema });
             if target.strict {
                 spec["strict"] = json!(true);
             }
-            let format = json!({ "type": "json_schema", "json_schema": spec });
-            body.insert("response_format".to_owned(), format);
+            body["response_format"] = json!({ "type": "json_schema", "json_schema": spec });
         }
     }
     body
 }
 
-fn anthropic(target: Target<'_>, request: &LlmRequest) -> Result<Map<String, Value>, Rejection> {
+fn anthropic(target: Target<'_>, request: &LlmRequest) -> Result<Value, Rejection> {
     if request.seed.is_some() {
-        return Err((
-            ErrorKind::Unsupported,
-            "the service does not support a seed",
-        ));
+        let why = "the service does not support a seed";
+        return Err((ErrorKind::Unsupported, why));
     }
-    let mut body = Map::new();
-    body.insert("model".to_owned(), json!(target.model));
+    let mut body = json!({ "model": target.model });
     common(&mut body, request, target.limit);
     match &request.output {
         OutputFormat::Text => {}
@@ -232,7 +197,7 @@ fn anthropic(target: Target<'_>, request: &LlmRequest) -> Result<Map<String, Val
         OutputFormat::Schema(output) => {
             let schema = without_bounds(&output.schema);
             let format = json!({ "type": "json_schema", "schema": schema });
-            body.insert("output_config".to_owned(), json!({ "format": format }));
+            body["output_config"] = json!({ "format": format });
         }
     }
     Ok(body)
@@ -263,35 +228,30 @@ fn without_bounds(schema: &Value) -> Value {
     Value::Object(out)
 }
 
-fn gemini(target: Target<'_>, request: &LlmRequest) -> Map<String, Value> {
-    let mut config = Map::new();
+fn gemini(target: Target<'_>, request: &LlmRequest) -> Value {
+    let mut config = json!({});
     common(&mut config, request, target.limit);
     if let Some(seed) = request.seed {
-        config.insert("seed".to_owned(), json!(seed));
+        config["seed"] = json!(seed);
     }
-    match &request.output {
-        OutputFormat::Text => {}
-        OutputFormat::Json => {
-            config.insert("responseMimeType".to_owned(), json!("application/json"));
-        }
-        OutputFormat::Schema(output) => {
-            config.insert("responseMimeType".to_owned(), json!("application/json"));
-            config.insert("responseJsonSchema".to_owned(), output.schema.clone());
-        }
+    if request.output != OutputFormat::Text {
+        config["responseMimeType"] = json!("application/json");
     }
-    let mut body = Map::new();
-    if !config.is_empty() {
-        body.insert("generationConfig".to_owned(), Value::Object(config));
+    if let OutputFormat::Schema(output) = &request.output {
+        config["responseJsonSchema"] = output.schema.clone();
     }
-    body
+    if config == json!({}) {
+        return config;
+    }
+    json!({ "generationConfig": config })
 }
 
-fn common(settings: &mut Map<String, Value>, request: &LlmRequest, limit: &str) {
+fn common(settings: &mut Value, request: &LlmRequest, limit: &str) {
     if let Some(temperature) = request.temperature {
-        settings.insert("temperature".to_owned(), json!(temperature));
+        settings["temperature"] = json!(temperature);
     }
     if let Some(tokens) = request.max_output_tokens {
-        settings.insert(limit.to_owned(), json!(tokens));
+        settings[limit] = json!(tokens);
     }
 }
 

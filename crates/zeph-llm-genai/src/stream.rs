@@ -45,13 +45,6 @@ fn end(answer: LlmResponse) -> impl Iterator<Item = StreamPart> {
         .chain([StreamPart::End(answer)])
 }
 
-/// A whole answer as a stream.
-pub(crate) fn whole(answer: LlmResponse) -> LlmStream {
-    let text = Some(answer.text.clone()).filter(|text| !text.is_empty());
-    let parts = text.map(StreamPart::Text).into_iter().chain(end(answer));
-    stream::iter(parts.map(Ok).collect::<Vec<_>>()).boxed()
-}
-
 /// Raw events, which genai splits and this module reads.
 #[derive(Debug, Default)]
 struct Frames(Mutex<VecDeque<String>>);

@@ -6,7 +6,6 @@ mod validate;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::json::read_json;
@@ -23,29 +22,13 @@ pub use error::{AnswerError, Problem, SchemaError};
 /// The most bytes of an answer.
 const MAX_BYTES: usize = 1 << 20;
 
-/// An answer that follows a schema.
+/// A value that follows a schema.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchemaAnswer {
     /// The value.
     pub value: Value,
-    /// The response that holds it.
-    pub response: LlmResponse,
-    /// The enforcement of the schema.
-    pub mode: SchemaMode,
     /// The parts of the text that were skipped or repaired; empty if the text is the value.
     pub repairs: Vec<Tolerated>,
-}
-
-/// The enforcement of a schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SchemaMode {
-    /// By the service.
-    Native,
-    /// The service promises JSON; the schema is in the prompt.
-    Json,
-    /// The schema is in the prompt.
-    Prompt,
 }
 
 /// A schema of answers, compiled once for any number of calls.
@@ -53,7 +36,7 @@ pub enum SchemaMode {
 /// # Examples
 /// ```
 /// use serde_json::json;
-/// use zeph_llm::{AnswerSchema, LlmRequest, LlmResponse, SchemaMode, SchemaSupport};
+/// use zeph_llm::{AnswerSchema, LlmRequest, LlmResponse, OutputFormat, SchemaSupport};
 ///
 /// let schema = AnswerSchema::new("verdict", json!({
 ///     "type": "object",
@@ -61,9 +44,9 @@ pub enum SchemaMode {
 ///     "required": ["ok"],
 /// }))?;
 /// let request = LlmRequest::new("Is it?");
-/// let (asked, mode) = schema.ask(&request, SchemaSupport::Json, "local")?;
-/// assert_eq!(mode, SchemaMode::Json);
-/// let answer = schema.read(LlmResponse::text(r#"{"ok": true, "why": null}"#), mode)?;
+/// let asked = schema.ask(&request, SchemaSupport::Json, "local")?;
+/// assert_eq!(asked.output, OutputFormat::Json);
+/// let answer = schema.read(&LlmResponse::text(r#"{"ok": true, "why": null}"#))?;
 /// assert_eq!(answer.value, json!({"ok": true}));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -119,8 +102,9 @@ impl AnswerSchema {
     /// The request for an answer by this schema, for a provider with that support.
     ///
     /// The schema is sent in its strict form if the service supports that and the schema has one, else it
-    /// is added to the system message. A service may reject a schema nevertheless, with an error of kind
-    /// `SchemaRejected`: then ask again with [`SchemaSupport::Prompt`].
+    /// is added to the system message. A service may reject a schema that is sent
+    /// ([`OutputFormat::Schema`]), with an error of kind `SchemaRejected`: then ask again with
+    /// [`SchemaSupport::Prompt`].
     ///
     /// # Errors
     /// `Unsupported` if the provider supports text only.
@@ -129,24 +113,24 @@ impl AnswerSchema {
         request: &LlmRequest,
         support: SchemaSupport,
         provider: &str,
-    ) -> Result<(LlmRequest, SchemaMode), LlmError> {
-        let (output, mode) = match support {
+    ) -> Result<LlmRequest, LlmError> {
+        let output = match support {
             SchemaSupport::Schema => match strict_form(&self.schema) {
                 Some(schema) => {
                     let name = self.name.clone();
                     let output = OutputFormat::Schema(OutputSchema { name, schema });
-                    return Ok((request.clone().output(output), SchemaMode::Native));
+                    return Ok(request.clone().output(output));
                 }
-                None => (OutputFormat::Text, SchemaMode::Prompt),
+                None => OutputFormat::Text,
             },
-            SchemaSupport::Json => (OutputFormat::Json, SchemaMode::Json),
-            SchemaSupport::Prompt => (OutputFormat::Text, SchemaMode::Prompt),
+            SchemaSupport::Json => OutputFormat::Json,
+            SchemaSupport::Prompt => OutputFormat::Text,
             SchemaSupport::Never => {
                 let message = "the provider supports text only";
                 return Err(LlmError::new(ErrorKind::Unsupported, provider, message));
             }
         };
-        Ok((self.in_prompt(request).output(output), mode))
+        Ok(self.in_prompt(request).output(output))
     }
 
     /// The request with the schema at the end of its system message.
@@ -176,21 +160,21 @@ impl AnswerSchema {
     ///
     /// # Errors
     /// Each kind of [`AnswerError`] suggests another remedy.
-    pub fn read(
-        &self,
-        response: LlmResponse,
-        mode: SchemaMode,
-    ) -> Result<SchemaAnswer, AnswerError> {
-        let usage = response.usage;
-        let text = response.text.clone();
+    pub fn read(&self, response: &LlmResponse) -> Result<SchemaAnswer, AnswerError> {
+        let text = &response.text;
+        let is_at_limit = response.stop == StopReason::MaxTokens;
+        let truncated = || AnswerError::Truncated { text: text.clone() };
         if response.stop == StopReason::Refusal {
-            return Err(AnswerError::Refusal { text, usage });
+            return Err(AnswerError::Refusal { text: text.clone() });
         }
         if text.trim().is_empty() {
-            return Err(match (response.stop, response.tool_calls) {
-                (StopReason::MaxTokens, _) => AnswerError::Truncated { text, usage },
-                (_, calls) if calls.is_empty() => AnswerError::Empty { usage },
-                (_, calls) => AnswerError::ToolCalls { calls, usage },
+            let calls = response.tool_calls.clone();
+            return Err(if is_at_limit {
+                truncated()
+            } else if calls.is_empty() {
+                AnswerError::Empty
+            } else {
+                AnswerError::ToolCalls { calls }
             });
         }
         let usable = |value: &Value| {
@@ -198,36 +182,24 @@ impl AnswerSchema {
             validate::drop_nulls(&self.validator, &self.schema, &mut value);
             self.validator.is_valid(&value)
         };
-        let read = match read_json(&text, MAX_BYTES, usable) {
+        let (mut value, mut repairs) = match read_json(text, MAX_BYTES, usable) {
             // White space up to the limit may follow a whole value. Anything less is cut off.
-            Ok(read) if response.stop == StopReason::MaxTokens && !read.tolerated.is_empty() => {
-                Err(JsonError::CutOff { at: 0 })
+            Ok(read) if !is_at_limit || read.tolerated.is_empty() => (read.value, read.tolerated),
+            Ok(_) => return Err(truncated()),
+            Err(error) if is_at_limit || error.is_cut_off() => return Err(truncated()),
+            Err(JsonError::Empty) => return Err(AnswerError::Empty),
+            Err(why) => {
+                let text = text.clone();
+                return Err(AnswerError::NotJson { text, why });
             }
-            Err(_) if response.stop == StopReason::MaxTokens => Err(JsonError::CutOff { at: 0 }),
-            read => read,
-        };
-        let (mut value, mut repairs) = match read {
-            Ok(read) => (read.value, read.tolerated),
-            Err(JsonError::CutOff { .. }) => return Err(AnswerError::Truncated { text, usage }),
-            Err(JsonError::Empty) => return Err(AnswerError::Empty { usage }),
-            Err(why) => return Err(AnswerError::NotJson { text, why, usage }),
         };
         let dropped = validate::drop_nulls(&self.validator, &self.schema, &mut value).into_iter();
         repairs.extend(dropped.map(|pointer| Tolerated::Null { pointer }));
         let problems = self.problems(&value);
         if !problems.is_empty() {
-            return Err(AnswerError::Invalid {
-                problems,
-                value,
-                usage,
-            });
+            return Err(AnswerError::Invalid { problems, value });
         }
-        Ok(SchemaAnswer {
-            value,
-            response,
-            mode,
-            repairs,
-        })
+        Ok(SchemaAnswer { value, repairs })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Usage;
+use crate::{ErrorKind, LlmError, LlmRequest, OutputFormat, Usage};
 
 /// The abilities of a provider with its default model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,30 @@ impl Capabilities {
         max_output_tokens: None,
         prices: None,
     };
+
+    /// Checks that a request asks for nothing that the capabilities exclude.
+    ///
+    /// # Errors
+    /// From that provider; of kind `Unsupported` for tools and JSON mode, `SchemaRejected` for a schema.
+    pub fn check(&self, request: &LlmRequest, provider: &str) -> Result<(), LlmError> {
+        let (kind, what) = match (&request.output, self.schema) {
+            _ if !request.tools.is_empty() && !self.tools => (ErrorKind::Unsupported, "tools"),
+            (OutputFormat::Json, SchemaSupport::Prompt | SchemaSupport::Never) => {
+                (ErrorKind::Unsupported, "JSON mode")
+            }
+            (
+                OutputFormat::Schema(_),
+                SchemaSupport::Json | SchemaSupport::Prompt | SchemaSupport::Never,
+            ) => (ErrorKind::SchemaRejected, "schemas"),
+            (OutputFormat::Text, _)
+            | (OutputFormat::Json, SchemaSupport::Json)
+            | (OutputFormat::Json | OutputFormat::Schema(_), SchemaSupport::Schema) => {
+                return Ok(());
+            }
+        };
+        let message = format!("the provider does not support {what}");
+        Err(LlmError::new(kind, provider, message))
+    }
 }
 
 impl Default for Capabilities {

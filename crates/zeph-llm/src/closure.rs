@@ -5,7 +5,6 @@ use std::future::Future;
 
 use async_trait::async_trait;
 
-use crate::scripted::capability_error;
 use crate::{Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse};
 
 /// The provider of [`provider_fn`].
@@ -81,9 +80,7 @@ where
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
-        if let Some(error) = capability_error(&self.name, request, &self.capabilities) {
-            return Err(error);
-        }
+        self.capabilities.check(request, &self.name)?;
         (self.answer)(request.clone()).await.map(Into::into)
     }
 }

@@ -22,7 +22,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use scan::{Scan, moved};
+use scan::Scan;
 
 /// A value from a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,7 +182,7 @@ pub fn read_json(
     let index = match (scan.preferred(&usable), scan.broken()) {
         (Some(index), _) => Some(index),
         (None, Some(error)) => return Err(error),
-        (None, None) => scan.preferred(&|_| true),
+        (None, None) => scan.preferred(|_| true),
     };
     match index {
         Some(index) => Ok(scan.take(text, start, index, tolerated)),
@@ -227,18 +227,15 @@ fn scalar(text: &str, start: usize, tolerated: &mut Vec<Tolerated>) -> Result<Va
         body = inner.trim_end();
         tolerated.push(Tolerated::Fence);
     }
-    match parse::prefix(body) {
+    match parse::prefix(body, |place| at + place) {
         Ok((value, len)) if body[len..].trim_start().is_empty() => Ok(value),
         Ok(_) => Err(JsonError::NoJson),
         Err(failure) => {
             let error = failure.error;
-            if matches!(error, JsonError::CutOff { .. }) && body.starts_with('"') {
-                return Err(JsonError::CutOff { at });
-            }
-            if matches!(error, JsonError::NotANumber { .. }) {
-                return Err(moved(error, |place| at + place));
-            }
-            Err(JsonError::NoJson)
+            let is_number = matches!(error, JsonError::NotANumber { .. });
+            let is_cut_off = error.is_cut_off() && body.starts_with('"');
+            let is_scalar = is_number || is_cut_off;
+            Err(if is_scalar { error } else { JsonError::NoJson })
         }
     }
 }

@@ -23,19 +23,17 @@ mod retry;
 mod scripted;
 mod strict_schema;
 
-pub use answer_schema::{
-    AnswerError, AnswerSchema, Problem, SchemaAnswer, SchemaError, SchemaMode,
-};
+pub use answer_schema::{AnswerError, AnswerSchema, Problem, SchemaAnswer, SchemaError};
 pub use capability::{Capabilities, Prices, SchemaSupport};
 pub use closure::{ProviderFn, provider_fn};
 pub use count::{EstimatingCounter, TokenCounter};
 pub use error::{ErrorKind, LlmError};
 pub use json::{JsonError, ReadJson, Tolerated, read_json};
 pub use message::{Message, ToolCall};
-pub use provider::{LlmProvider, LlmStream, StreamPart, collect};
+pub use provider::{LlmProvider, LlmStream, StreamPart, collect, whole_stream};
 pub use request::{LlmRequest, OutputFormat, OutputSchema, Purpose, ToolChoice, ToolSpec};
 pub use response::{LlmResponse, StopReason, Usage};
 pub use retry::{Gate, RetryPolicy, Retrying};
-pub use scripted::{Reply, RequestFault, ScriptedProvider};
+pub use scripted::{Reply, ScriptedProvider};
 
 pub use async_trait::async_trait;

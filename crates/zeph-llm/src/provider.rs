@@ -60,15 +60,7 @@ pub trait LlmProvider: Send + Sync {
     /// # Errors
     /// If the service does not start to answer; see [`ErrorKind`].
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
-        let response = self.complete(request).await?;
-        let mut parts = Vec::new();
-        if !response.text.is_empty() {
-            parts.push(Ok(StreamPart::Text(response.text.clone())));
-        }
-        let calls = response.tool_calls.iter().cloned();
-        parts.extend(calls.map(|call| Ok(StreamPart::ToolCall(call))));
-        parts.push(Ok(StreamPart::End(response)));
-        Ok(stream::iter(parts).boxed())
+        Ok(whole_stream(self.complete(request).await?))
     }
 }
 
@@ -84,6 +76,17 @@ pub enum StreamPart {
     ToolCall(ToolCall),
     /// The end: the whole answer, with its usage.
     End(LlmResponse),
+}
+
+/// A complete answer as a stream: its text in one part, its tool calls, the end.
+#[must_use]
+pub fn whole_stream(response: LlmResponse) -> LlmStream {
+    let text = Some(response.text.clone()).filter(|text| !text.is_empty());
+    let calls = response.tool_calls.clone().into_iter();
+    let parts = text.map(StreamPart::Text).into_iter();
+    let parts = parts.chain(calls.map(StreamPart::ToolCall));
+    let parts: Vec<_> = parts.chain([StreamPart::End(response)]).map(Ok).collect();
+    stream::iter(parts).boxed()
 }
 
 /// Reads a stream to its end.

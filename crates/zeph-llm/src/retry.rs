@@ -118,7 +118,7 @@ pub struct Retrying<P> {
     inner: P,
     policy: RetryPolicy,
     gate: Gate,
-    inner_keeps_time: bool,
+    inner_enforces_timeouts: bool,
 }
 
 /// The time limits of one call.
@@ -147,7 +147,7 @@ impl<P: LlmProvider> Retrying<P> {
             inner,
             policy,
             gate: Gate::new(),
-            inner_keeps_time: false,
+            inner_enforces_timeouts: false,
         }
     }
 
@@ -164,14 +164,14 @@ impl<P: LlmProvider> Retrying<P> {
     /// If the remaining time of all calls is shorter than the limit of one, the request's
     /// [`timeout`](LlmRequest::timeout) is set, and the inner provider must obey it.
     #[must_use]
-    pub fn inner_keeps_time(mut self) -> Self {
-        self.inner_keeps_time = true;
+    pub fn inner_enforces_timeouts(mut self) -> Self {
+        self.inner_enforces_timeouts = true;
         self
     }
 
     /// Calls until a call succeeds or fails permanently, or the policy ends the retries. `call` gets its
     /// time limits.
-    async fn persist<T, F>(&self, mut call: impl FnMut(Time) -> F) -> Result<T, LlmError>
+    async fn retry<T, F>(&self, mut call: impl FnMut(Time) -> F) -> Result<T, LlmError>
     where
         F: Future<Output = Result<T, LlmError>>,
     {
@@ -182,8 +182,8 @@ impl<P: LlmProvider> Retrying<P> {
         let mut calls = 0;
         let mut last: Option<LlmError> = None;
         loop {
-            let turn = match by(end, self.gate.enter(most)).await {
-                Ok(Ok(turn)) => turn,
+            let permit = match by(end, self.gate.enter(most)).await {
+                Ok(Ok(permit)) => permit,
                 Ok(Err(pause)) => return Err(self.closed_too_long(pause, calls)),
                 Err(_) => return Err(self.out_of_time(last, calls)),
             };
@@ -197,10 +197,10 @@ impl<P: LlmProvider> Retrying<P> {
                 end: earlier(after(self.policy.call_timeout), end),
                 left: left.filter(|left| *left < most),
             };
-            let dropped_at = time.end.filter(|_| !self.inner_keeps_time);
+            let dropped_at = time.end.filter(|_| !self.inner_enforces_timeouts);
             let error = match by(dropped_at, call(time)).await {
                 Ok(Ok(answer)) => {
-                    turn.succeeded();
+                    permit.succeeded();
                     return Ok(answer);
                 }
                 Ok(Err(error)) => error,
@@ -213,7 +213,7 @@ impl<P: LlmProvider> Retrying<P> {
             let wait = self.wait(&error, drawn, calls, end);
             let pause = pause(&error, wait);
             self.gate.close(pause.min(LONGEST_PAUSE));
-            drop(turn);
+            drop(permit);
             let Some(wait) = wait else {
                 let calls = calls.max(error.attempts());
                 return Err(error.with_attempts(calls));
@@ -249,7 +249,7 @@ impl<P: LlmProvider> Retrying<P> {
     fn timed<'a>(&self, request: &'a LlmRequest, time: Time) -> Cow<'a, LlmRequest> {
         let most = request.timeout.unwrap_or(Duration::MAX);
         match time.left.filter(|left| *left < most) {
-            Some(left) if self.inner_keeps_time => Cow::Owned(request.clone().timeout(left)),
+            Some(left) if self.inner_enforces_timeouts => Cow::Owned(request.clone().timeout(left)),
             Some(_) | None => Cow::Borrowed(request),
         }
     }
@@ -319,7 +319,7 @@ impl<P: LlmProvider> LlmProvider for Retrying<P> {
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
-        self.persist(|time| {
+        self.retry(|time| {
             let request = self.timed(request, time);
             async move { self.inner.complete(&request).await }
         })
@@ -328,9 +328,9 @@ impl<P: LlmProvider> LlmProvider for Retrying<P> {
 
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
         let name = self.inner.name();
-        self.persist(|time| {
+        self.retry(|time| {
             let request = self.timed(request, time);
-            let enforces = !self.inner_keeps_time;
+            let enforces = !self.inner_enforces_timeouts;
             let idle = self.policy.idle_timeout.filter(|_| enforces);
             let end = time.end.filter(|_| enforces);
             async move {

@@ -1,7 +1,7 @@
 //! A provider that answers by a script, for tests and demonstrations.
 //!
 //! A [`ScriptedProvider`] answers by rule or in sequence, late, with errors, cut off or stalled. It records
-//! the requests, and rejects every request that some service rejects: see [`RequestFault`].
+//! the requests, and rejects every request that some service rejects.
 
 mod check;
 mod reply;
@@ -17,9 +17,7 @@ use crate::{
     LlmStream, Purpose, TokenCounter,
 };
 
-pub use check::RequestFault;
-pub(crate) use check::capability_error;
-use check::request_faults;
+use check::request_errors;
 pub use reply::Reply;
 
 /// Answers by a script.
@@ -61,7 +59,7 @@ struct Script {
     rules: Vec<Rule>,
     sequence: VecDeque<Reply>,
     requests: Vec<LlmRequest>,
-    violations: Vec<RequestFault>,
+    violations: Vec<String>,
 }
 
 struct Rule {
@@ -172,9 +170,9 @@ impl ScriptedProvider {
         self.lock().requests.clone()
     }
 
-    /// The faults of all requests so far.
+    /// Why requests so far were rejected.
     #[must_use]
-    pub fn violations(&self) -> Vec<RequestFault> {
+    pub fn violations(&self) -> Vec<String> {
         self.lock().violations.clone()
     }
 
@@ -191,11 +189,11 @@ impl ScriptedProvider {
     fn reply(&self, request: &LlmRequest) -> Result<Reply, LlmError> {
         let mut script = self.lock();
         script.requests.push(request.clone());
-        let faults = request_faults(request, &self.capabilities);
-        if let Some(first) = faults.first() {
-            let error = LlmError::new(first.kind(), &self.name, first.to_string());
-            script.violations.extend(faults);
-            return Err(error);
+        let errors = request_errors(&self.name, request, &self.capabilities);
+        let messages = errors.iter().map(|error| error.message().to_owned());
+        script.violations.extend(messages);
+        if let Some(first) = errors.into_iter().next() {
+            return Err(first);
         }
         for rule in &mut script.rules {
             if rule.left != Some(0) && (rule.matches)(request) {

@@ -54,23 +54,25 @@ const BOUNDS: [&str; 14] = [
 /// The strict form of a schema; `None` if it has none. The strict form of a strict form is itself.
 pub(crate) fn strict_form(schema: &Value) -> Option<Value> {
     let mut size = Size::default();
-    let strict = size.schema(schema, 0, 0)?;
+    let strict = size.schema(schema)?;
     let is_small = size.properties <= MAX_PROPERTIES
         && size.enum_values <= MAX_ENUM_VALUES
         && size.unions <= MAX_UNIONS;
     (is_small && strict["type"] == "object").then_some(strict)
 }
 
-/// The sizes that are limited over a whole schema.
+/// The sizes that are limited over a whole schema, and the nesting of the current place.
 #[derive(Default)]
 struct Size {
     properties: usize,
     enum_values: usize,
     unions: usize,
+    levels: usize,
+    depth: usize,
 }
 
 impl Size {
-    fn schema(&mut self, schema: &Value, level: usize, depth: usize) -> Option<Value> {
+    fn schema(&mut self, schema: &Value) -> Option<Value> {
         let map = schema.as_object()?;
         let is_known = |key: &String| {
             let form = [
@@ -87,9 +89,10 @@ impl Size {
             let key = key.as_str();
             form.contains(&key) || ANNOTATIONS.contains(&key) || BOUNDS.contains(&key)
         };
-        if depth > MAX_DEPTH || !map.keys().all(is_known) {
+        if self.depth > MAX_DEPTH || !map.keys().all(is_known) {
             return None;
         }
+        self.depth += 1;
         let mut out = Map::new();
         if let Some(branches) = map.get("anyOf") {
             let is_beside = |key: &String| {
@@ -99,13 +102,13 @@ impl Size {
                 return None;
             }
             let branches = branches.as_array()?.iter();
-            let branches = branches.map(|branch| self.schema(branch, level, depth + 1));
-            let branches: Option<Vec<Value>> = branches.collect();
-            out.insert("anyOf".to_owned(), Value::Array(branches?));
+            let branches: Option<Value> = branches.map(|branch| self.schema(branch)).collect();
+            out.insert("anyOf".to_owned(), branches?);
             self.unions += 1;
         } else {
-            self.plain(map, &mut out, level, depth)?;
+            self.plain(map, &mut out)?;
         }
+        self.depth -= 1;
         if let Some(text) = description(map, &out) {
             out.insert("description".to_owned(), Value::String(text));
         }
@@ -113,13 +116,7 @@ impl Size {
     }
 
     /// A schema that is no union.
-    fn plain(
-        &mut self,
-        map: &Map<String, Value>,
-        out: &mut Map<String, Value>,
-        level: usize,
-        depth: usize,
-    ) -> Option<()> {
+    fn plain(&mut self, map: &Map<String, Value>, out: &mut Map<String, Value>) -> Option<()> {
         let values = match (map.get("const"), map.get("enum")) {
             (Some(value), _) => Some(vec![value.clone()]),
             (None, Some(values)) => Some(values.as_array()?.clone()),
@@ -128,16 +125,22 @@ impl Size {
         let types = types(map, values.as_deref())?;
         self.unions += usize::from(types.len() > 1);
         let is = |name| types.contains(&name);
-        out.insert("type".to_owned(), type_value(&types));
+        let type_value = match types.as_slice() {
+            [one] => json!(one),
+            types => json!(types),
+        };
+        out.insert("type".to_owned(), type_value);
         if let Some(values) = &values {
             self.enum_values += values.len();
             out.insert("enum".to_owned(), Value::Array(values.clone()));
         }
         if is("object") {
-            self.object(map, out, level + 1, depth)?;
+            self.levels += 1;
+            self.object(map, out)?;
+            self.levels -= 1;
         }
         if is("array") {
-            let items = self.schema(map.get("items")?, level, depth + 1)?;
+            let items = self.schema(map.get("items")?)?;
             out.insert("items".to_owned(), items);
         }
         for (bound, value) in map {
@@ -155,18 +158,12 @@ impl Size {
         Some(())
     }
 
-    fn object(
-        &mut self,
-        map: &Map<String, Value>,
-        out: &mut Map<String, Value>,
-        level: usize,
-        depth: usize,
-    ) -> Option<()> {
+    fn object(&mut self, map: &Map<String, Value>, out: &mut Map<String, Value>) -> Option<()> {
         let is_open = map
             .get("additionalProperties")
             .is_some_and(|more| *more != json!(false));
         let known = map.get("properties")?.as_object()?;
-        if is_open || known.is_empty() || level > MAX_LEVELS {
+        if is_open || known.is_empty() || self.levels > MAX_LEVELS {
             return None;
         }
         self.properties += known.len();
@@ -176,16 +173,14 @@ impl Size {
         };
         let mut properties = Map::new();
         for (name, schema) in known {
-            let mut schema = self.schema(schema, level, depth + 1)?;
+            let mut schema = self.schema(schema)?;
             if !required.iter().any(|one| one.as_str() == Some(name)) {
                 self.unions += usize::from(make_nullable(&mut schema));
             }
             properties.insert(name.clone(), schema);
         }
-        if required
-            .iter()
-            .any(|name| name.as_str().is_none_or(|name| !known.contains_key(name)))
-        {
+        let is_listed = |name: &Value| name.as_str().is_some_and(|name| known.contains_key(name));
+        if !required.iter().all(is_listed) {
             return None;
         }
         let names: Vec<Value> = properties.keys().cloned().map(Value::String).collect();
@@ -226,13 +221,6 @@ fn types<'a>(map: &'a Map<String, Value>, values: Option<&'a [Value]>) -> Option
         (None, None) => {}
     }
     (!types.is_empty()).then_some(types)
-}
-
-fn type_value(types: &[&str]) -> Value {
-    match types {
-        [one] => json!(one),
-        types => json!(types),
-    }
 }
 
 /// Lets a strict schema accept null. Returns whether that made it a union.

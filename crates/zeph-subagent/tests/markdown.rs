@@ -40,7 +40,9 @@ This line is part of the prompt.
 
 #[test]
 fn every_key_is_read() {
-    let agent = SubAgentDef::from_markdown(FULL, "analyst.md").unwrap();
+    let agent = AgentReader::new()
+        .read(FULL.as_bytes(), "analyst.md")
+        .unwrap();
     assert_eq!(agent.name, "analyst");
     assert_eq!(agent.description, "Groups and counts things in text");
     assert_eq!(agent.model.as_deref(), Some("ollama::qwen3:8b"));
@@ -62,21 +64,24 @@ fn every_key_is_read() {
 
 #[test]
 fn line_ends_and_byte_order_marks_do_not_matter() {
-    let plain = SubAgentDef::from_markdown(FULL, "a.md").unwrap();
+    let plain = AgentReader::new().read(FULL.as_bytes(), "a.md").unwrap();
     let crlf = FULL.replace('\n', "\r\n");
     for text in [
         crlf.clone(),
         format!("\u{feff}{FULL}"),
         format!("\u{feff}{crlf}"),
     ] {
-        assert_eq!(SubAgentDef::from_markdown(&text, "a.md").unwrap(), plain);
+        assert_eq!(
+            AgentReader::new().read(text.as_bytes(), "a.md").unwrap(),
+            plain
+        );
     }
 }
 
 #[test]
 fn defaults_are_those_of_the_builder() {
     let text = "---\nname: A_1-b\ndescription: Does a\n---\nDo a.";
-    let read = SubAgentDef::from_markdown(text, "a.md").unwrap();
+    let read = AgentReader::new().read(text.as_bytes(), "a.md").unwrap();
     assert_eq!(read, SubAgentDef::new("A_1-b", "Does a", "Do a."));
 }
 
@@ -103,11 +108,14 @@ fn a_folder_becomes_a_catalogue_in_the_order_of_names() {
     write(".hidden.md", "not an agent");
     fs::create_dir(dir.path().join("more")).unwrap();
     write("more/deep.md", "not an agent");
-    let catalog = AgentCatalog::load_dir(dir.path()).unwrap();
+    let catalog = AgentReader::new().read_dir(dir.path()).unwrap();
     assert!(catalog.names().eq(["analyst", "Editor", "writer"]));
     assert_eq!(
         catalog.catalog_text(),
-        AgentCatalog::load_dir(dir.path()).unwrap().catalog_text()
+        AgentReader::new()
+            .read_dir(dir.path())
+            .unwrap()
+            .catalog_text()
     );
     assert!(catalog.get("editor").is_none());
 }
@@ -123,7 +131,7 @@ fn the_defects_of_all_files_come_together() {
     write("e.md", b"\xff");
     write("f.md", &vec![b'x'; 300 << 10]);
     fs::create_dir(dir.path().join("g.md")).unwrap();
-    let defects = AgentCatalog::load_dir(dir.path()).unwrap_err();
+    let defects = AgentReader::new().read_dir(dir.path()).unwrap_err();
     let wanted = [
         "b.md duplicate_agent",
         "c.md case_folded_duplicate",
@@ -136,9 +144,15 @@ fn the_defects_of_all_files_come_together() {
         "g.md not_a_file",
     ];
     assert_eq!(lines(&defects, dir.path()), wanted);
-    let missing = AgentCatalog::load_dir(dir.path().join("nowhere")).unwrap_err();
+    let missing = AgentReader::new()
+        .read_dir(dir.path().join("nowhere"))
+        .unwrap_err();
     assert_eq!(lines(&missing, dir.path()), ["nowhere unreadable"]);
-    assert!(AgentCatalog::load_dir(dir.path().join("a.md")).is_err());
+    assert!(
+        AgentReader::new()
+            .read_dir(dir.path().join("a.md"))
+            .is_err()
+    );
 }
 
 #[cfg(unix)]
@@ -150,7 +164,7 @@ fn links_and_pipes_are_not_followed() {
     symlink("/dev/zero", dir.path().join("a.md")).unwrap();
     symlink("b.md", dir.path().join("b.md")).unwrap();
     let _socket = UnixListener::bind(dir.path().join("c.md")).unwrap();
-    let defects = AgentCatalog::load_dir(dir.path()).unwrap_err();
+    let defects = AgentReader::new().read_dir(dir.path()).unwrap_err();
     let wanted = ["a.md not_a_file", "b.md not_a_file", "c.md not_a_file"];
     assert_eq!(lines(&defects, dir.path()), wanted);
 }
@@ -164,7 +178,10 @@ fn names_of_files_are_inert_in_defects() {
     let name = OsStr::from_bytes(b"\x1b[31m\n\xff.md");
     // Some file systems refuse such a name.
     if fs::write(dir.path().join(name), "x").is_ok() {
-        let defects = AgentCatalog::load_dir(dir.path()).unwrap_err().to_string();
+        let defects = AgentReader::new()
+            .read_dir(dir.path())
+            .unwrap_err()
+            .to_string();
         assert!(defects.contains("\\n\u{fffd}.md:1:1: "), "{defects}");
         assert!(!defects.contains('\u{1b}'));
     }
@@ -298,7 +315,7 @@ proptest! {
             "limits": {"max_turns": turns},
         });
         let text = format!("---\n{front}\n---\n{prompt}\n");
-        prop_assert_eq!(SubAgentDef::from_markdown(&text, "x").unwrap(), agent);
+        prop_assert_eq!(AgentReader::new().read(text.as_bytes(), "x").unwrap(), agent);
     }
 }
 

@@ -28,13 +28,10 @@ pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
     draft.finish(stop)
 }
 
-pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), AnswerFault> {
-    let Ok(body) = serde_json::from_str::<Value>(data) else {
-        return Err(AnswerFault::Garbled("an event of the stream is no JSON"));
-    };
-    reported_error(&body)?;
+pub(super) fn event(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> {
+    reported_error(body)?;
     let index = body.get("index").and_then(Value::as_u64);
-    match text(&body, "/type") {
+    match text(body, "/type") {
         "message_start" => {
             if let Some(started) = body.get("message") {
                 message(draft, started);
@@ -46,8 +43,8 @@ pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), AnswerFault> {
             }
         }
         "content_block_delta" => {
-            draft.say(text(&body, "/delta/text"));
-            let part = text(&body, "/delta/partial_json");
+            draft.say(text(body, "/delta/text"));
+            let part = text(body, "/delta/partial_json");
             if !part.is_empty() {
                 append(draft, index, part);
             }

@@ -16,11 +16,8 @@ pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
     draft.finish(stop)
 }
 
-pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), AnswerFault> {
-    let Ok(body) = serde_json::from_str::<Value>(data) else {
-        return Err(AnswerFault::Garbled("an event of the stream is no JSON"));
-    };
-    piece(draft, &body)?;
+pub(super) fn event(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> {
+    piece(draft, body)?;
     draft.ended = draft.finish.is_some();
     Ok(())
 }

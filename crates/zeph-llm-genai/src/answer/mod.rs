@@ -96,10 +96,17 @@ impl Reader {
         if draft.bytes > 4 * ANSWER_BYTES || draft.text.len() > ANSWER_BYTES {
             return Err(AnswerFault::Garbled("the answer is too long"));
         }
+        if data == "[DONE]" && self.wire == Wire::OpenAi {
+            draft.ended = true;
+            return Ok(String::new());
+        }
+        let Ok(body) = serde_json::from_str::<Value>(data) else {
+            return Err(AnswerFault::Garbled("an event of the stream is no JSON"));
+        };
         match self.wire {
-            Wire::OpenAi => openai::event(draft, data)?,
-            Wire::Anthropic => anthropic::event(draft, data)?,
-            Wire::Gemini => gemini::event(draft, data)?,
+            Wire::OpenAi => openai::event(draft, &body)?,
+            Wire::Anthropic => anthropic::event(draft, &body)?,
+            Wire::Gemini => gemini::event(draft, &body)?,
         }
         Ok(std::mem::take(&mut draft.fresh))
     }

@@ -18,17 +18,10 @@ pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
     draft.finish(stop)
 }
 
-pub(super) fn event(draft: &mut Draft, data: &str) -> Result<(), AnswerFault> {
-    if data == "[DONE]" {
-        draft.ended = true;
-        return Ok(());
-    }
-    let Ok(body) = serde_json::from_str::<Value>(data) else {
-        return Err(AnswerFault::Garbled("an event of the stream is no JSON"));
-    };
-    reported_error(&body)?;
+pub(super) fn event(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> {
+    reported_error(body)?;
     let choice = body.pointer("/choices/0").unwrap_or(&Value::Null);
-    piece(draft, &body, choice, "delta")
+    piece(draft, body, choice, "delta")
 }
 
 /// Reads a choice: a whole `message` or a part in `delta`.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeph_common::{Boundary, escape_terminal, truncate};
 
-use crate::{JsonError, ToolCall, Usage};
+use crate::{JsonError, ToolCall};
 
 /// The value is no valid JSON Schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,30 +28,21 @@ pub enum AnswerError {
     Refusal {
         /// The text of the response.
         text: String,
-        /// The cost.
-        usage: Usage,
     },
     /// The answer is cut off. A higher limit, or a smaller answer, may help.
     #[error("the answer is cut off after {} bytes", text.len())]
     Truncated {
         /// The text up to the cut.
         text: String,
-        /// The cost.
-        usage: Usage,
     },
     /// The answer is empty.
     #[error("the answer is empty")]
-    Empty {
-        /// The cost.
-        usage: Usage,
-    },
+    Empty,
     /// The model called tools instead of answering.
     #[error("the model called {} tools instead of answering", calls.len())]
     ToolCalls {
         /// The calls.
         calls: Vec<ToolCall>,
-        /// The cost.
-        usage: Usage,
     },
     /// The answer contains no JSON that can be read without a guess.
     #[error("the answer is no valid JSON: {why}")]
@@ -61,8 +52,6 @@ pub enum AnswerError {
         /// The reason.
         #[source]
         why: JsonError,
-        /// The cost.
-        usage: Usage,
     },
     /// The answer violates the schema. A model that gets the problems can correct it.
     #[error("the answer violates the schema: {}", Listed(problems))]
@@ -71,24 +60,7 @@ pub enum AnswerError {
         problems: Vec<Problem>,
         /// The answer.
         value: Value,
-        /// The cost.
-        usage: Usage,
     },
-}
-
-impl AnswerError {
-    /// The usage of the call, as far as the service reported it.
-    #[must_use]
-    pub const fn usage(&self) -> Usage {
-        match self {
-            Self::Refusal { usage, .. }
-            | Self::Truncated { usage, .. }
-            | Self::Empty { usage }
-            | Self::ToolCalls { usage, .. }
-            | Self::NotJson { usage, .. }
-            | Self::Invalid { usage, .. } => *usage,
-        }
-    }
 }
 
 /// The most bytes of a pointer in a message.

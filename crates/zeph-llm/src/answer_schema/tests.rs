@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AnswerError, AnswerSchema, SchemaAnswer, SchemaMode};
+use super::{AnswerError, AnswerSchema, SchemaAnswer};
 use crate::{
     ErrorKind, LlmRequest, LlmResponse, OutputFormat, SchemaSupport, StopReason, Tolerated,
     ToolCall,
@@ -33,8 +33,8 @@ fn schema() -> AnswerSchema {
     AnswerSchema::new("verdict", schema).unwrap()
 }
 
-fn read(response: LlmResponse) -> Result<SchemaAnswer, AnswerError> {
-    schema().read(response, SchemaMode::Native)
+fn read(response: &LlmResponse) -> Result<SchemaAnswer, AnswerError> {
+    schema().read(response)
 }
 
 #[test]
@@ -43,23 +43,17 @@ fn the_schema_goes_where_the_provider_supports_it() {
     let request = LlmRequest::new("Well?").system("Be brief.");
     let ask = |support| schema.ask(&request, support, "double");
 
-    let (asked, mode) = ask(SchemaSupport::Json).unwrap();
-    assert_eq!((mode, asked.output), (SchemaMode::Json, OutputFormat::Json));
+    let asked = ask(SchemaSupport::Json).unwrap();
+    assert_eq!(asked.output, OutputFormat::Json);
     assert_eq!(asked.messages.len(), 2);
     let system = asked.messages[0].text();
     assert!(system.starts_with("Be brief.") && system.contains(&schema.schema().to_string()));
 
-    let (asked, mode) = ask(SchemaSupport::Prompt).unwrap();
-    assert_eq!(
-        (mode, asked.output),
-        (SchemaMode::Prompt, OutputFormat::Text)
-    );
+    let asked = ask(SchemaSupport::Prompt).unwrap();
+    assert_eq!(asked.output, OutputFormat::Text);
 
-    let (asked, mode) = ask(SchemaSupport::Schema).unwrap();
-    assert_eq!(
-        (mode, &asked.messages),
-        (SchemaMode::Native, &request.messages)
-    );
+    let asked = ask(SchemaSupport::Schema).unwrap();
+    assert_eq!(asked.messages, request.messages);
     let OutputFormat::Schema(output) = asked.output else {
         panic!("{asked:?}");
     };
@@ -75,19 +69,16 @@ fn a_schema_without_a_strict_form_goes_into_the_prompt() {
     let map = json!({ "type": "object", "additionalProperties": { "type": "integer" } });
     let schema = AnswerSchema::new("counts", map).unwrap();
     let request = LlmRequest::new("Count.");
-    let (asked, mode) = schema
+    let asked = schema
         .ask(&request, SchemaSupport::Schema, "double")
         .unwrap();
-    assert_eq!(
-        (mode, asked.output),
-        (SchemaMode::Prompt, OutputFormat::Text)
-    );
+    assert_eq!(asked.output, OutputFormat::Text);
     assert!(
         asked.messages[0]
             .text()
             .contains(&schema.schema().to_string())
     );
-    let read = |text| schema.read(LlmResponse::text(text), mode);
+    let read = |text| schema.read(&LlmResponse::text(text));
     assert_eq!(read(r#"{"a": 1}"#).unwrap().value, json!({ "a": 1 }));
     assert!(matches!(
         read(r#"{"a": "b"}"#),
@@ -110,7 +101,7 @@ fn a_null_of_a_property_that_is_not_listed_stays() {
         } },
     });
     let schema = AnswerSchema::new("scores", schema).unwrap();
-    let read = |text: &str| schema.read(LlmResponse::text(text), SchemaMode::Prompt);
+    let read = |text: &str| schema.read(&LlmResponse::text(text));
 
     for (text, place) in [
         (r#"{"scores":{"alice":null}}"#, "/scores/alice"),
@@ -137,9 +128,7 @@ fn more_nulls_than_fit_into_one_round_are_removed_in_the_next() {
     let schema = AnswerSchema::new("steps", json!({ "type": "array", "items": step })).unwrap();
     let count = super::validate::MAX_NULLS * 2 + 1;
     let text = json!(vec![json!({ "why": null }); count]).to_string();
-    let answer = schema
-        .read(LlmResponse::text(text), SchemaMode::Native)
-        .unwrap();
+    let answer = schema.read(&LlmResponse::text(text)).unwrap();
     assert_eq!(answer.repairs.len(), count);
     assert_eq!(answer.value[count - 1], json!({}));
 }
@@ -147,7 +136,7 @@ fn more_nulls_than_fit_into_one_round_are_removed_in_the_next() {
 #[test]
 fn nulls_for_absent_properties_are_removed() {
     let text = r#"{"why":"w","weight":null,"next":{"seconds":3,"why":null}}"#;
-    let answer = read(LlmResponse::text(text).usage(10, 5)).unwrap();
+    let answer = read(&LlmResponse::text(text)).unwrap();
     assert_eq!(
         answer.value,
         json!({ "why": "w", "next": { "seconds": 3 } })
@@ -156,14 +145,13 @@ fn nulls_for_absent_properties_are_removed() {
         pointer: pointer.to_owned(),
     };
     assert_eq!(answer.repairs, [null("/next/why"), null("/weight")]);
-    assert_eq!(answer.response.usage.total(), Some(15));
     // A null that the schema accepts stays.
-    let answer = read(LlmResponse::text(r#"{"why":"w","next":null}"#)).unwrap();
+    let answer = read(&LlmResponse::text(r#"{"why":"w","next":null}"#)).unwrap();
     assert_eq!(answer.value, json!({ "why": "w", "next": null }));
     // A required property is never removed.
     let Err(AnswerError::Invalid {
         problems, value, ..
-    }) = read(LlmResponse::text(r#"{"why":null,"weight":null}"#))
+    }) = read(&LlmResponse::text(r#"{"why":null,"weight":null}"#))
     else {
         panic!("it is valid");
     };
@@ -172,7 +160,7 @@ fn nulls_for_absent_properties_are_removed() {
 }
 
 #[test]
-fn each_kind_of_error_has_its_cost() {
+fn each_kind_of_response_has_its_error() {
     let call = ToolCall {
         id: "1".into(),
         name: "t".into(),
@@ -193,7 +181,7 @@ fn each_kind_of_error_has_its_cost() {
         (truncated, cut("")),
         (truncated, LlmResponse::text(r#"{"why":"w"#)),
         (
-            |error| matches!(error, AnswerError::Empty { .. }),
+            |error| matches!(error, AnswerError::Empty),
             LlmResponse::text(" \n"),
         ),
         (
@@ -207,19 +195,18 @@ fn each_kind_of_error_has_its_cost() {
     ];
     for (is, response) in cases {
         let text = response.text.clone();
-        let error = read(response.usage(3, 4)).unwrap_err();
+        let error = read(&response).unwrap_err();
         assert!(is(&error), "{text}: {error}");
-        assert_eq!(error.usage().total(), Some(7), "{text}");
     }
     // A complete value, and white space up to the limit.
-    let answer = read(cut(&format!("{{\"why\":\"w\"}}{}", " ".repeat(50))));
+    let answer = read(&cut(&format!("{{\"why\":\"w\"}}{}", " ".repeat(50))));
     assert_eq!(answer.unwrap().value["why"], "w");
 }
 
 #[test]
 fn problems_have_pointers_and_name_the_nearest_branch_of_a_union() {
     let text = r#"{"why":1,"weight":900,"next":{"seconds":"soon"}}"#;
-    let Err(AnswerError::Invalid { problems, .. }) = read(LlmResponse::text(text)) else {
+    let Err(AnswerError::Invalid { problems, .. }) = read(&LlmResponse::text(text)) else {
         panic!("it is valid");
     };
     let mut pointers: Vec<&str> = problems.iter().map(|p| p.pointer.as_str()).collect();
@@ -255,7 +242,7 @@ fn a_problem_is_one_short_line() {
 #[test]
 fn the_valid_one_of_several_values_is_taken() {
     let text = "Options [1] and [2].\n{\"note\": 1}\n{\"why\": \"w\"}";
-    let answer = read(LlmResponse::text(text)).unwrap();
+    let answer = read(&LlmResponse::text(text)).unwrap();
     assert_eq!(answer.value["why"], "w");
     assert!(answer.repairs.contains(&Tolerated::Others { count: 3 }));
 }

@@ -123,22 +123,26 @@ impl Validator {
         self.schemas.validate(value, self.root).is_ok()
     }
 
-    /// Calls `each` with every violation.
-    fn violations(&self, value: &Value, mut each: impl FnMut(&ValidationError<'_, '_>)) {
-        if let Err(error) = self.schemas.validate(value, self.root) {
-            leaves(&error).into_iter().for_each(&mut each);
+    /// What `each` returns for the violations, in the order of the schema.
+    fn violations<T>(
+        &self,
+        value: &Value,
+        each: impl FnMut(&ValidationError<'_, '_>) -> Option<T>,
+    ) -> Vec<T> {
+        match self.schemas.validate(value, self.root) {
+            Ok(()) => Vec::new(),
+            Err(error) => leaves(&error).into_iter().filter_map(each).collect(),
         }
     }
 }
 
 /// The violations, in the order of the schema; empty if the value is valid.
 pub(super) fn problems(validator: &Validator, value: &Value) -> Vec<Problem> {
-    let mut found = Vec::new();
-    validator.violations(value, |error| {
-        found.push(Problem {
+    let mut found = validator.violations(value, |error| {
+        Some(Problem {
             pointer: error.instance_location.to_string(),
             message: message(error),
-        });
+        })
     });
     found.truncate(MAX_PROBLEMS);
     found
@@ -151,30 +155,35 @@ pub(super) fn problems(validator: &Validator, value: &Value) -> Vec<Problem> {
 pub(super) fn drop_nulls(validator: &Validator, schema: &Value, value: &mut Value) -> Vec<String> {
     let mut dropped = Vec::new();
     for _ in 0..MAX_ROUNDS {
-        let mut nulls = BTreeSet::new();
-        validator.violations(value, |error| {
-            if nulls.len() == MAX_NULLS {
-                return;
-            }
+        let mut seen = 0;
+        let found = validator.violations(value, |error| {
             let pointer = error.instance_location.to_string();
-            if value.pointer(&pointer).is_some_and(Value::is_null) && is_optional(schema, &pointer)
-            {
-                nulls.insert(pointer);
-            }
+            let is_null = seen < MAX_NULLS
+                && value.pointer(&pointer).is_some_and(Value::is_null)
+                && is_optional(schema, &pointer);
+            seen += usize::from(is_null);
+            is_null.then_some(pointer)
         });
+        let mut nulls: BTreeSet<String> = found.into_iter().collect();
         if nulls.is_empty() {
             break;
         }
         let mut without = value.clone();
         remove(&mut without, &nulls);
-        validator.violations(&without, |error| {
-            if let ErrorKind::Required { want } = &error.kind {
-                for name in want {
-                    let name = name.replace('~', "~0").replace('/', "~1");
-                    nulls.remove(&format!("{}/{name}", error.instance_location));
-                }
-            }
+        let missing = validator.violations(&without, |error| {
+            let ErrorKind::Required { want } = &error.kind else {
+                return None;
+            };
+            let parent = error.instance_location.to_string();
+            let escaped = |name: &str| name.replace('~', "~0").replace('/', "~1");
+            let pointers = want
+                .iter()
+                .map(|name| format!("{parent}/{}", escaped(name)));
+            Some(pointers.collect::<Vec<_>>())
         });
+        for pointer in missing.iter().flatten() {
+            nulls.remove(pointer);
+        }
         if nulls.is_empty() {
             break;
         }

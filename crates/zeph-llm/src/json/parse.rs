@@ -10,9 +10,9 @@ use super::JsonError;
 
 /// Why a text does not start with a JSON value.
 pub(super) struct Failure {
-    /// The reason; places are relative to the text.
+    /// The reason.
     pub(super) error: JsonError,
-    /// How many bytes were read.
+    /// How many bytes of the text were read.
     pub(super) at: usize,
     /// Whether the text looks like JSON and not like prose in brackets.
     pub(super) looks_like_json: bool,
@@ -20,15 +20,19 @@ pub(super) struct Failure {
     pub(super) repairable: bool,
 }
 
-/// Parses the value at the start of a text, and returns its length.
-pub(super) fn prefix(text: &str) -> Result<(Value, usize), Failure> {
+/// Parses the value at the start of a text, and returns its length. `place` maps an offset in the text to
+/// the place that an error names.
+pub(super) fn prefix(
+    text: &str,
+    place: impl Fn(usize) -> usize,
+) -> Result<(Value, usize), Failure> {
     let duplicate = RefCell::new(None);
     let mut de = serde_json::Deserializer::from_str(text);
     let parsed = Strict(&duplicate).deserialize(&mut de);
     let parsed = match parsed {
         // The stream is the part of serde_json that knows the position.
         Ok(value) => Ok((value, de.into_iter::<IgnoredAny>().byte_offset())),
-        Err(error) => Err(failure(text, &error, duplicate.into_inner())),
+        Err(error) => Err(failure(text, place, &error, duplicate.into_inner())),
     };
     #[cfg(test)]
     super::tests::count_steps(match &parsed {
@@ -38,19 +42,30 @@ pub(super) fn prefix(text: &str) -> Result<(Value, usize), Failure> {
     parsed
 }
 
-fn failure(text: &str, error: &serde_json::Error, duplicate: Option<Duplicate>) -> Failure {
+fn failure(
+    text: &str,
+    place: impl Fn(usize) -> usize,
+    error: &serde_json::Error,
+    duplicate: Option<Duplicate>,
+) -> Failure {
     let at = offset(text, error);
     let message = error.to_string();
     let is = |beginning| message.starts_with(beginning);
     let repairable = is("trailing comma") || is("control character");
     let error = match duplicate {
         Some(Duplicate { pointer, key }) => JsonError::DuplicateKey { pointer, key },
-        None if error.is_eof() => JsonError::CutOff { at: 0 },
-        None if is("recursion limit") => JsonError::TooDeep { at },
-        None => not_a_number(text, at).unwrap_or_else(|| JsonError::Syntax {
-            at,
-            why: message.split(" at line ").next().unwrap_or(&message).into(),
-        }),
+        None if error.is_eof() => JsonError::CutOff { at: place(0) },
+        None if is("recursion limit") => JsonError::TooDeep { at: place(at) },
+        None => match not_a_number(text, at) {
+            Some((text, at)) => JsonError::NotANumber {
+                text,
+                at: place(at),
+            },
+            None => JsonError::Syntax {
+                at: place(at),
+                why: message.split(" at line ").next().unwrap_or(&message).into(),
+            },
+        },
     };
     let prose =
         |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, '[' | ']' | '{' | '}');
@@ -62,17 +77,13 @@ fn failure(text: &str, error: &serde_json::Error, duplicate: Option<Duplicate>) 
     }
 }
 
-/// The `NaN` or infinity at the place of an error, which is not JSON.
-fn not_a_number(text: &str, at: usize) -> Option<JsonError> {
+/// The `NaN` or infinity at the place of an error, which is not JSON, and its place.
+fn not_a_number(text: &str, at: usize) -> Option<(&'static str, usize)> {
     const WORDS: [&str; 4] = ["-Infinity", "Infinity", "-NaN", "NaN"];
     let from = text.floor_char_boundary(at.saturating_sub(2));
     WORDS.iter().find_map(|word| {
         let end = text.ceil_char_boundary(at + word.len());
-        let found = text[from..end].find(word)?;
-        Some(JsonError::NotANumber {
-            text: word,
-            at: from + found,
-        })
+        Some((*word, from + text[from..end].find(word)?))
     })
 }
 

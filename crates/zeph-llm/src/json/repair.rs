@@ -4,43 +4,36 @@ use std::fmt::Write as _;
 
 use super::Tolerated;
 
+/// How many bytes longer the escape of a control character is.
+const ESCAPE_GROWTH: usize = "\\u0000".len() - 1;
+
 /// The JSON from an opening bracket to the one that closes it, repaired.
 pub(super) struct Repaired {
     pub(super) text: String,
-    /// The length before the repair.
-    pub(super) source_len: usize,
-    repairs: Vec<Repair>,
-}
-
-struct Repair {
-    /// The place before the repair, and after it.
-    source_at: usize,
-    at: usize,
-    /// How many bytes the repair added.
-    added: usize,
-    is_comma: bool,
+    /// Where it ended before the repair.
+    pub(super) end: usize,
+    /// The repairs in order, with their places before the repair.
+    pub(super) repairs: Vec<Tolerated>,
 }
 
 impl Repaired {
     /// The place before the repair of a place after it.
-    pub(super) fn source_place(&self, at: usize) -> usize {
-        let earlier = self.repairs.iter().take_while(|repair| repair.at < at);
-        at.saturating_sub(earlier.map(|repair| repair.added).sum())
-    }
-
-    /// The repairs as they are reported, for JSON that starts at `start`.
-    pub(super) fn tolerated(&self, start: usize) -> Vec<Tolerated> {
-        let report = |repair: &Repair| match (repair.is_comma, start + repair.source_at) {
-            (true, at) => Tolerated::TrailingComma { at },
-            (false, at) => Tolerated::RawControl { at },
-        };
-        self.repairs.iter().map(report).collect()
+    pub(super) fn source_place(&self, mut at: usize) -> usize {
+        for repair in &self.repairs {
+            if let Tolerated::RawControl { at: control } = repair
+                && *control < at
+            {
+                at = at.saturating_sub(ESCAPE_GROWTH).max(*control);
+            }
+        }
+        at
     }
 }
 
-/// Repairs the JSON at the start of a text; `None` if its first bracket is never closed. Linear in the
+/// Repairs the JSON at a place of a text; `None` if its first bracket is never closed. Linear in the
 /// length of the JSON.
-pub(super) fn repair(text: &str) -> Option<Repaired> {
+pub(super) fn repair(text: &str, start: usize) -> Option<Repaired> {
+    let text = &text[start..];
     let mut out = String::with_capacity(text.len().min(4_096));
     let mut repairs = Vec::new();
     let mut depth = 0usize;
@@ -48,21 +41,17 @@ pub(super) fn repair(text: &str) -> Option<Repaired> {
     let mut is_escaped = false;
     // A comma with only white space after it: its place before and after the repair.
     let mut comma: Option<(usize, usize)> = None;
-    for (source_at, c) in text.char_indices() {
+    for (offset, c) in text.char_indices() {
         #[cfg(test)]
         super::tests::count_steps(1);
-        let at = out.len();
+        let at = start + offset;
         // After a backslash it stays as it is, and the parser refuses the escape.
         if in_string && !is_escaped && c < ' ' {
             let _ = write!(out, "\\u{:04x}", u32::from(c));
-            repairs.push(Repair {
-                source_at,
-                at,
-                added: out.len() - at - 1,
-                is_comma: false,
-            });
+            repairs.push(Tolerated::RawControl { at });
             continue;
         }
+        let out_at = out.len();
         out.push(c);
         if in_string {
             in_string = is_escaped || c != '"';
@@ -74,27 +63,22 @@ pub(super) fn repair(text: &str) -> Option<Repaired> {
             '{' | '[' => depth += 1,
             '}' | ']' => {
                 depth = depth.saturating_sub(1);
-                if let Some((source_at, at)) = comma {
-                    out.replace_range(at..=at, " ");
-                    repairs.push(Repair {
-                        source_at,
-                        at,
-                        added: 0,
-                        is_comma: true,
-                    });
+                if let Some((at, out_at)) = comma {
+                    out.replace_range(out_at..=out_at, " ");
+                    repairs.push(Tolerated::TrailingComma { at });
                 }
             }
             _ => {}
         }
         if c == ',' {
-            comma = Some((source_at, at));
+            comma = Some((at, out_at));
         } else if !c.is_ascii_whitespace() {
             comma = None;
         }
         if depth == 0 {
             return Some(Repaired {
                 text: out,
-                source_len: source_at + c.len_utf8(),
+                end: at + c.len_utf8(),
                 repairs,
             });
         }

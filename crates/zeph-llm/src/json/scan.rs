@@ -35,7 +35,7 @@ impl Scan {
         let mut from = start;
         while let Some(ahead) = text[from..].find(['{', '[']) {
             let at = from + ahead;
-            from = match prefix(&text[at..]) {
+            from = match prefix(&text[at..], |place| at + place) {
                 Ok((value, len)) => {
                     scan.add(text, value, at, at + len, Vec::new());
                     at + len
@@ -57,11 +57,11 @@ impl Scan {
         at: usize,
         failure: Failure,
     ) -> Result<Option<usize>, JsonError> {
-        let error = moved(failure.error, |place| at + place);
+        let error = failure.error;
         if is_final(&error) {
             return Err(error);
         }
-        if matches!(error, JsonError::CutOff { .. }) {
+        if error.is_cut_off() {
             // A lone bracket after a value is prose.
             if failure.looks_like_json || self.values.is_empty() {
                 self.broken.push((at, error));
@@ -71,26 +71,21 @@ impl Scan {
         if !failure.looks_like_json && !failure.repairable {
             return Ok(Some(at + failure.at.max(1)));
         }
-        let Some(repaired) = repair(&text[at..]) else {
+        let Some(repaired) = repair(text, at) else {
             let cut_off = JsonError::CutOff { at };
             let error = if failure.repairable { cut_off } else { error };
             self.broken.push((at, error));
             return Ok(None);
         };
-        let end = at + repaired.source_len;
+        let end = repaired.end;
         if !failure.repairable {
             self.broken.push((at, error));
             return Ok(Some(end));
         }
-        match prefix(&repaired.text) {
-            Ok((value, _)) => self.add(text, value, at, end, repaired.tolerated(at)),
-            Err(failure) => {
-                let error = moved(failure.error, |place| at + repaired.source_place(place));
-                if is_final(&error) {
-                    return Err(error);
-                }
-                self.broken.push((at, error));
-            }
+        match prefix(&repaired.text, |place| repaired.source_place(at + place)) {
+            Ok((value, _)) => self.add(text, value, at, end, repaired.repairs),
+            Err(failure) if is_final(&failure.error) => return Err(failure.error),
+            Err(failure) => self.broken.push((at, failure.error)),
         }
         Ok(Some(end))
     }
@@ -111,14 +106,15 @@ impl Scan {
     }
 
     /// The value that is preferred among the usable ones: one in a code fence, else an object.
-    pub(super) fn preferred(&self, usable: &dyn Fn(&Value) -> bool) -> Option<usize> {
-        let first = |wanted: &dyn Fn(&Found) -> bool| {
-            let mut values = self.values.iter();
-            values.position(|found| wanted(found) && usable(&found.value))
+    pub(super) fn preferred(&self, usable: impl Fn(&Value) -> bool) -> Option<usize> {
+        let rank = |found: &Found| match (found.is_fenced, found.value.is_object()) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 2,
         };
-        first(&|found| found.is_fenced)
-            .or_else(|| first(&|found| found.value.is_object()))
-            .or_else(|| first(&|_| true))
+        let usable = |index: &usize| usable(&self.values[*index].value);
+        let indices = (0..self.values.len()).filter(usable);
+        indices.min_by_key(|index| rank(&self.values[*index]))
     }
 
     /// A value, and what was skipped or repaired to read it.
@@ -161,21 +157,6 @@ impl Scan {
 fn before_fence(text: &str) -> Option<&str> {
     let language = |c: char| c.is_ascii_alphanumeric();
     text.trim_end_matches(language).strip_suffix("```")
-}
-
-/// The error with its place mapped.
-pub(super) fn moved(mut error: JsonError, map: impl Fn(usize) -> usize) -> JsonError {
-    match &mut error {
-        JsonError::Syntax { at, .. }
-        | JsonError::CutOff { at }
-        | JsonError::NotANumber { at, .. }
-        | JsonError::TooDeep { at } => *at = map(*at),
-        JsonError::Empty
-        | JsonError::NoJson
-        | JsonError::DuplicateKey { .. }
-        | JsonError::TooLarge { .. } => {}
-    }
-    error
 }
 
 /// Whether the error cannot be repaired or skipped.

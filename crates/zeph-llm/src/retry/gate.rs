@@ -113,7 +113,7 @@ impl Gate {
     ///
     /// # Errors
     /// Fails fast: if the gate stays closed for longer than `max_wait`, returns the remaining time.
-    pub(super) async fn enter(&self, max_wait: Duration) -> Result<Turn, Duration> {
+    pub(super) async fn enter(&self, max_wait: Duration) -> Result<CallPermit, Duration> {
         loop {
             let (until, permits) = {
                 let state = self.lock();
@@ -135,12 +135,12 @@ impl Gate {
                 continue;
             }
             let Some(permits) = permits else {
-                return Ok(Turn { gate: None });
+                return Ok(CallPermit { gate: None });
             };
             // An error means that the gate was closed again.
             if let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
                 let gate = self.clone();
-                return Ok(Turn {
+                return Ok(CallPermit {
                     gate: Some((gate, permits, permit)),
                 });
             }
@@ -149,11 +149,11 @@ impl Gate {
 }
 
 /// The permission to make one call; dropped at its end.
-pub(super) struct Turn {
+pub(super) struct CallPermit {
     gate: Option<(Gate, Arc<Semaphore>, OwnedSemaphorePermit)>,
 }
 
-impl Turn {
+impl CallPermit {
     /// Reports that the call succeeded, which allows one more.
     pub(super) fn succeeded(self) {
         let Some((gate, permits, permit)) = self.gate else {

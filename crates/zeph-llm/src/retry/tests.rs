@@ -171,7 +171,7 @@ async fn each_call_and_all_calls_together_have_a_time_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_inner_provider_that_keeps_time_gets_the_limit_and_is_not_dropped() {
+async fn an_inner_provider_that_enforces_timeouts_gets_the_limit_and_is_not_dropped() {
     let seen: Arc<Mutex<Vec<Option<Duration>>>> = Arc::default();
     let record = Arc::clone(&seen);
     let keeper = provider_fn("keeper", move |request: LlmRequest| {
@@ -190,7 +190,7 @@ async fn an_inner_provider_that_keeps_time_gets_the_limit_and_is_not_dropped() {
         cap: SECOND,
         ..RetryPolicy::default()
     };
-    let provider = Retrying::new(keeper, policy).inner_keeps_time();
+    let provider = Retrying::new(keeper, policy).inner_enforces_timeouts();
     let error = provider.complete(&ask()).await.unwrap_err();
     assert_eq!((error.message(), error.attempts()), ("late", 2));
     let seen = seen.lock().unwrap();

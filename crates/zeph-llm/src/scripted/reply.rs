@@ -17,25 +17,15 @@ use crate::{
 /// A reply of a scripted provider.
 #[derive(Clone)]
 pub struct Reply {
-    answer: Answer,
+    make: Arc<Make>,
     delay: Duration,
-    usage: Counted,
+    /// Instead of a counted one.
+    usage: Option<Usage>,
     breaks: Option<(usize, Break)>,
 }
 
-type Make = dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync;
-
-#[derive(Clone)]
-enum Answer {
-    Fixed(Result<LlmResponse, LlmError>),
-    Made(Arc<Make>),
-}
-
-#[derive(Clone, Copy)]
-enum Counted {
-    ByCounter,
-    As(Usage),
-}
+/// Makes the answer from the provider's name and the request.
+type Make = dyn Fn(&str, &LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync;
 
 #[derive(Clone, Copy)]
 enum Break {
@@ -45,12 +35,7 @@ enum Break {
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Reply");
-        match &self.answer {
-            Answer::Fixed(answer) => debug.field("answer", answer),
-            Answer::Made(_) => debug.field("answer", &"a closure"),
-        };
-        debug.finish_non_exhaustive()
+        f.debug_struct("Reply").finish_non_exhaustive()
     }
 }
 
@@ -58,7 +43,7 @@ impl Reply {
     /// A response.
     #[must_use]
     pub fn response(response: LlmResponse) -> Self {
-        Self::of(Answer::Fixed(Ok(response)))
+        Self::made(move |_| Ok(response.clone()))
     }
 
     /// A text.
@@ -91,13 +76,14 @@ impl Reply {
     /// An error of that kind, with the provider's name.
     #[must_use]
     pub fn error(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self::failure(LlmError::new(kind, "", message))
+        let message = message.into();
+        Self::of(move |provider, _| Err(LlmError::new(kind, provider, message.clone())))
     }
 
-    /// An error with its status and wait; an empty provider name becomes that of the script.
+    /// An error with its status and wait.
     #[must_use]
     pub fn failure(error: LlmError) -> Self {
-        Self::of(Answer::Fixed(Err(error)))
+        Self::made(move |_| Err(error.clone()))
     }
 
     /// An answer that a closure makes from the request.
@@ -105,21 +91,23 @@ impl Reply {
     pub fn made(
         make: impl Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync + 'static,
     ) -> Self {
-        Self::of(Answer::Made(Arc::new(make)))
+        Self::of(move |_, request| make(request))
     }
 
-    const fn of(answer: Answer) -> Self {
+    fn of(
+        make: impl Fn(&str, &LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            answer,
+            make: Arc::new(make),
             delay: Duration::ZERO,
-            usage: Counted::ByCounter,
+            usage: None,
             breaks: None,
         }
     }
 
     /// The same reply after a delay of tokio's time.
     #[must_use]
-    pub const fn after(mut self, delay: Duration) -> Self {
+    pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
@@ -127,21 +115,21 @@ impl Reply {
     /// The same reply with this usage instead of a counted one, limited to `max_output_tokens`.
     /// `Usage::default()` is a service that reports no usage.
     #[must_use]
-    pub const fn with_usage(mut self, usage: Usage) -> Self {
-        self.usage = Counted::As(usage);
+    pub fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = Some(usage);
         self
     }
 
     /// The same reply, interrupted after that many characters with an error of kind `Cut`.
     #[must_use]
-    pub const fn cut_after(mut self, chars: usize) -> Self {
+    pub fn cut_after(mut self, chars: usize) -> Self {
         self.breaks = Some((chars, Break::Cut));
         self
     }
 
     /// The same reply, stalled after that many characters: neither text nor an error follows.
     #[must_use]
-    pub const fn stalled_after(mut self, chars: usize) -> Self {
+    pub fn stalled_after(mut self, chars: usize) -> Self {
         self.breaks = Some((chars, Break::Stall));
         self
     }
@@ -153,24 +141,19 @@ impl Reply {
         request: &LlmRequest,
         counter: &dyn TokenCounter,
     ) -> Result<LlmResponse, LlmError> {
-        let answer = match &self.answer {
-            Answer::Fixed(answer) => answer.clone(),
-            Answer::Made(make) => make(request),
-        };
-        let mut response = answer.map_err(|error| named(error, provider))?;
+        let mut response = (self.make)(provider, request)?;
         let limit = request.max_output_tokens.unwrap_or(u32::MAX);
-        let said = answer_tokens(&response, counter);
-        if said > limit {
+        if answer_tokens(&response, counter) > limit {
             cut_to(&mut response, limit, counter);
         }
-        response.usage = match self.usage {
-            Counted::ByCounter if response.usage == Usage::default() => Usage {
+        if let Some(usage) = self.usage {
+            response.usage = usage;
+        } else if response.usage == Usage::default() {
+            response.usage = Usage {
                 input_tokens: Some(counter.count_request(request)),
                 output_tokens: Some(answer_tokens(&response, counter)),
-            },
-            Counted::ByCounter => response.usage,
-            Counted::As(usage) => usage,
-        };
+            };
+        }
         response.usage.output_tokens = response.usage.output_tokens.map(|used| used.min(limit));
         if response.model.is_empty() {
             provider.clone_into(&mut response.model);
@@ -201,11 +184,9 @@ impl Reply {
     ) -> Result<LlmStream, LlmError> {
         sleep(self.delay).await;
         let answer = self.answer(provider, request, counter)?;
-        let chars: Vec<char> = answer.text.chars().collect();
-        let kept = self
-            .breaks
-            .map_or(chars.len(), |(kept, _)| kept.min(chars.len()));
-        let mut parts: Vec<Result<StreamPart, LlmError>> = chars[..kept]
+        let kept = self.breaks.map_or(usize::MAX, |(kept, _)| kept);
+        let chars: Vec<char> = answer.text.chars().take(kept).collect();
+        let mut parts: Vec<Result<StreamPart, LlmError>> = chars
             .chunks(PART_CHARS)
             .map(|piece| Ok(StreamPart::Text(piece.iter().collect())))
             .collect();
@@ -233,20 +214,6 @@ fn cut(provider: &str) -> LlmError {
         provider,
         "the script interrupted the answer",
     )
-}
-
-fn named(error: LlmError, provider: &str) -> LlmError {
-    if !error.provider().is_empty() {
-        return error;
-    }
-    let mut named = LlmError::new(error.kind(), provider, error.message());
-    if let Some(status) = error.status() {
-        named = named.with_status(status);
-    }
-    if let Some(wait) = error.retry_after() {
-        named = named.with_retry_after(wait);
-    }
-    named.with_attempts(error.attempts())
 }
 
 /// The tokens of an answer, including its tool calls.

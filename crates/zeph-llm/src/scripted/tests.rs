@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use super::{Reply, RequestFault, ScriptedProvider, request_faults};
+use super::{Reply, ScriptedProvider, request_errors};
 use crate::{
     Capabilities, ErrorKind, EstimatingCounter, LlmError, LlmProvider as _, LlmRequest,
     LlmResponse, Message, OutputFormat, OutputSchema, SchemaSupport, StopReason, TokenCounter as _,
@@ -150,7 +150,8 @@ async fn a_malformed_request_is_rejected_and_recorded() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadRequest);
-    assert_eq!(provider.violations(), [RequestFault::NoMessages]);
+    let message = "the request has no message besides the system message";
+    assert_eq!(provider.violations(), [message]);
     assert_eq!(provider.left(), 1);
 }
 
@@ -173,8 +174,8 @@ fn finds(request: &LlmRequest, expected: &[&str]) {
         schema: SchemaSupport::Schema,
         ..Capabilities::TEXT
     };
-    let found = request_faults(request, &capabilities);
-    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let found = request_errors("s", request, &capabilities);
+    let found: Vec<&str> = found.iter().map(LlmError::message).collect();
     assert_eq!(found.len(), expected.len(), "{request:?}: {found:?}");
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.contains(expected), "{found}");
@@ -236,21 +237,21 @@ fn each_fault_of_a_setting_is_found() {
         &["must have 1 to 64", "do not describe an object"],
     );
     finds(&chosen(ToolChoice::Named("x".into())), &["not offered"]);
-    finds(&chosen(ToolChoice::Required), &["not offered"]);
+    finds(&chosen(ToolChoice::Required), &["none is offered"]);
     finds(&ask().max_output_tokens(0), &["max_output_tokens"]);
     finds(&ask().temperature(f64::NAN), &["temperature"]);
     finds(&with_schema(open), &["strict form"]);
     finds(&with_schema(loose), &["strict form"]);
-    let json = request_faults(&ask().output(OutputFormat::Json), &Capabilities::TEXT);
-    assert_eq!(json[0].kind(), ErrorKind::Unsupported);
-    let tools = request_faults(&ask().tool(tool("a")), &Capabilities::TEXT);
-    assert_eq!(tools[0].kind(), ErrorKind::Unsupported);
+    for request in [ask().output(OutputFormat::Json), ask().tool(tool("a"))] {
+        let errors = request_errors("s", &request, &Capabilities::TEXT);
+        assert_eq!(errors[0].kind(), ErrorKind::Unsupported);
+    }
 }
 
 #[tokio::test]
 async fn an_error_keeps_its_status_and_wait() {
     let wait = Duration::from_secs(3);
-    let error = LlmError::new(ErrorKind::RateLimited, "", "slow down")
+    let error = LlmError::new(ErrorKind::RateLimited, "s", "slow down")
         .with_status(429)
         .with_retry_after(wait);
     let provider = ScriptedProvider::new("s").then(Reply::failure(error));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use zeph_common::plain_text;
 use zeph_executor::{TaskContext, TaskError};
-use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, SchemaMode, StopReason, ToolChoice};
+use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason, ToolChoice};
 use zeph_subagent::SubAgentDef;
 
 use super::errors;
@@ -40,9 +40,9 @@ impl Conversation<'_> {
     pub(super) async fn run(mut self) -> Result<Value, TaskError> {
         let turns = self.agent.limits.max_turns.max(1);
         for turn in 1..=turns {
-            let (reply, mode) = self.ask(turn, turn == turns).await?;
+            let reply = self.ask(turn, turn == turns).await?;
             if reply.tool_calls.is_empty() || reply.stop == StopReason::Refusal {
-                return self.finish(turn, reply, mode).await;
+                return self.finish(turn, &reply).await;
             }
             if reply.stop == StopReason::MaxTokens {
                 // The arguments of the last call are probably incomplete.
@@ -58,7 +58,7 @@ impl Conversation<'_> {
 
     /// One turn. In the last turn the request still lists the tools, because the conversation refers to
     /// them, but forbids calls.
-    async fn ask(&self, turn: u32, last: bool) -> Result<(LlmResponse, SchemaMode), TaskError> {
+    async fn ask(&self, turn: u32, last: bool) -> Result<LlmResponse, TaskError> {
         let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
         request.max_output_tokens = Some(self.max_output);
         request.tools = self.tools.specs();
@@ -69,21 +69,17 @@ impl Conversation<'_> {
     }
 
     /// Sends a request within the limits; once more if the service rejects its schema.
-    async fn send(
-        &self,
-        turn: u32,
-        request: LlmRequest,
-    ) -> Result<(LlmResponse, SchemaMode), TaskError> {
+    async fn send(&self, turn: u32, request: LlmRequest) -> Result<LlmResponse, TaskError> {
         let provider = self.client.provider();
         let native = request.tools.is_empty();
         let asked = self.format.ask(request.clone(), provider, native)?;
-        match (self.call(turn, &asked.request).await, asked.mode) {
-            (Err(error), SchemaMode::Native) if error.code() == "schema_rejected" => {
+        let has_schema = matches!(asked.output, zeph_llm::OutputFormat::Schema(_));
+        match self.call(turn, &asked).await {
+            Err(error) if has_schema && error.code() == "schema_rejected" => {
                 let asked = self.format.ask(request, provider, false)?;
-                let reply = self.call(turn, &asked.request).await?;
-                Ok((reply, asked.mode))
+                self.call(turn, &asked).await
             }
-            (reply, mode) => Ok((reply?, mode)),
+            reply => reply,
         }
     }
 
@@ -126,14 +122,8 @@ impl Conversation<'_> {
     }
 
     /// Reads the result from the last answer; asks for a correction if it has the wrong format.
-    async fn finish(
-        &self,
-        turn: u32,
-        reply: LlmResponse,
-        mode: SchemaMode,
-    ) -> Result<Value, TaskError> {
-        let text = reply.text.clone();
-        let problems = match self.format.read(reply, mode, self.max_output) {
+    async fn finish(&self, turn: u32, reply: &LlmResponse) -> Result<Value, TaskError> {
+        let problems = match self.format.read(reply, self.max_output) {
             Ok(value) => return Ok(value),
             Err(ReadError::Final(error)) => return Err(error),
             Err(ReadError::WrongFormat(problems)) => problems,
@@ -148,13 +138,12 @@ impl Conversation<'_> {
         let so_far = self.client.count_request(&request)
             + self.format.tokens(&|text| self.client.count(text));
         let left = self.max_input.saturating_sub(so_far + MESSAGE_TOKENS);
-        let correction = self.correction(&problems, &text, left).await;
+        let correction = self.correction(&problems, &reply.text, left).await;
         request.messages.push(Message::user(correction));
-        let (reply, mode) = self.send(turn + 1, request).await?;
-        let text = reply.text.clone();
-        let read = self.format.read(reply, mode, self.max_output);
+        let reply = self.send(turn + 1, request).await?;
+        let read = self.format.read(&reply, self.max_output);
         read.map_err(|error| match error {
-            ReadError::WrongFormat(problems) => errors::bad_answer(&problems, &text),
+            ReadError::WrongFormat(problems) => errors::bad_answer(&problems, &reply.text),
             ReadError::Final(error) => error,
         })
     }

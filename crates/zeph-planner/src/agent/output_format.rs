@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 use zeph_common::{Boundary, escape_terminal, truncate};
 use zeph_executor::TaskError;
 use zeph_llm::{
-    AnswerError, AnswerSchema, LlmProvider, LlmRequest, LlmResponse, SchemaMode, SchemaSupport,
-    StopReason,
+    AnswerError, AnswerSchema, LlmProvider, LlmRequest, LlmResponse, SchemaSupport, StopReason,
 };
 use zeph_subagent::AgentOutput;
 
@@ -26,12 +25,6 @@ pub(super) enum ReadError {
     WrongFormat(Vec<String>),
     /// Asking again cannot help.
     Final(TaskError),
-}
-
-/// A request that asks for the format, and how it does.
-pub(super) struct Asked {
-    pub(super) request: LlmRequest,
-    pub(super) mode: SchemaMode,
 }
 
 impl OutputFormat {
@@ -72,7 +65,7 @@ impl OutputFormat {
         request: LlmRequest,
         provider: &dyn LlmProvider,
         native: bool,
-    ) -> Result<Asked, TaskError> {
+    ) -> Result<LlmRequest, TaskError> {
         let can = provider.capabilities().schema;
         let support = if !native && matches!(can, SchemaSupport::Schema | SchemaSupport::Json) {
             SchemaSupport::Prompt
@@ -80,40 +73,30 @@ impl OutputFormat {
             can
         };
         match self {
-            Self::Text => Ok(Asked {
-                request,
-                mode: SchemaMode::Prompt,
-            }),
+            Self::Text => Ok(request),
             Self::Json(_) => {
                 let json = matches!(support, SchemaSupport::Schema | SchemaSupport::Json);
-                let (output, mode) = if json {
-                    (zeph_llm::OutputFormat::Json, SchemaMode::Json)
+                let output = if json {
+                    zeph_llm::OutputFormat::Json
                 } else {
-                    (zeph_llm::OutputFormat::Text, SchemaMode::Prompt)
+                    zeph_llm::OutputFormat::Text
                 };
-                let request = request.output(output);
-                Ok(Asked { request, mode })
+                Ok(request.output(output))
             }
             Self::Schema(schema) => {
                 let asked = schema.ask(&request, support, provider.name());
-                let (request, mode) = asked.map_err(|error| task_error(&error))?;
-                Ok(Asked { request, mode })
+                asked.map_err(|error| task_error(&error))
             }
         }
     }
 
     /// Reads the result.
-    pub(super) fn read(
-        &self,
-        reply: LlmResponse,
-        mode: SchemaMode,
-        max_output: u32,
-    ) -> Result<Value, ReadError> {
+    pub(super) fn read(&self, reply: &LlmResponse, max_output: u32) -> Result<Value, ReadError> {
         let schema = match self {
             Self::Text => return text(reply, max_output).map_err(ReadError::Final),
             Self::Json(schema) | Self::Schema(schema) => schema,
         };
-        match schema.read(reply, mode) {
+        match schema.read(reply) {
             Ok(answer) => Ok(answer.value),
             Err(AnswerError::Invalid { problems, .. }) => {
                 const MAX_PROBLEMS: usize = 10;
@@ -136,7 +119,7 @@ impl OutputFormat {
     }
 }
 
-fn text(reply: LlmResponse, max_output: u32) -> Result<Value, TaskError> {
+fn text(reply: &LlmResponse, max_output: u32) -> Result<Value, TaskError> {
     if reply.stop == StopReason::Refusal {
         return Err(errors::model_refused(&reply.text));
     }
@@ -146,7 +129,7 @@ fn text(reply: LlmResponse, max_output: u32) -> Result<Value, TaskError> {
     if reply.text.trim().is_empty() {
         return Err(errors::empty_answer());
     }
-    Ok(reply.text.into())
+    Ok(reply.text.clone().into())
 }
 
 /// The error of an answer as the error of the attempt.
@@ -154,7 +137,7 @@ fn answer_error(error: &AnswerError) -> TaskError {
     match error {
         AnswerError::Refusal { text, .. } => errors::model_refused(text),
         AnswerError::Truncated { text, .. } => errors::answer_cut(text, None),
-        AnswerError::Empty { .. } => errors::empty_answer(),
+        AnswerError::Empty => errors::empty_answer(),
         AnswerError::ToolCalls { .. }
         | AnswerError::NotJson { .. }
         | AnswerError::Invalid { .. } => {

@@ -85,7 +85,11 @@ impl Metered {
     pub(crate) fn retrying(mut self, policy: RetryPolicy, gate: &Gate) -> Arc<dyn LlmProvider> {
         self.call_timeout = policy.call_timeout;
         self.idle_timeout = policy.idle_timeout;
-        Arc::new(Retrying::new(self, policy).gate(gate).inner_keeps_time())
+        Arc::new(
+            Retrying::new(self, policy)
+                .gate(gate)
+                .inner_enforces_timeouts(),
+        )
     }
 
     /// Reserves the highest possible cost of a call.

@@ -46,12 +46,14 @@ pub(super) fn all(agent: &SubAgentDef) -> Vec<Diagnostic> {
 pub(super) fn agent_name(name: &str) -> Option<Diagnostic> {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if begins && name.len() <= 64 && name.chars().all(goes_on) {
-        return None;
-    }
-    let message = format!("{} cannot be the name of an agent", quote(name));
+    let is_good = begins && name.len() <= 64 && name.chars().all(goes_on);
     let help = "use 1 to 64 letters, digits, '_' and '-', beginning with a letter or '_'";
-    Some(Diagnostic::new(code::BAD_NAME, message).help(help))
+    bad_name(is_good, name, "the name of an agent", help)
+}
+
+fn bad_name(is_good: bool, name: &str, what: &str, help: &str) -> Option<Diagnostic> {
+    let message = format!("{} cannot be {what}", quote(name));
+    (!is_good).then(|| Diagnostic::new(code::BAD_NAME, message).help(help))
 }
 
 /// The description, which planners and routers read.
@@ -100,9 +102,7 @@ pub(super) fn hidden(text: &str) -> Option<usize> {
 }
 
 pub(super) fn model_name(model: &str) -> Option<Diagnostic> {
-    let plain = |c: char| !c.is_whitespace() && !c.is_control();
-    let good = !model.is_empty() && model.len() <= MAX_MODEL_BYTES && model.chars().all(plain);
-    if good && hidden(model).is_none() {
+    if (1..=MAX_MODEL_BYTES).contains(&model.len()) && is_visible_word(model) {
         return None;
     }
     let message = format!("{} cannot be the name of a model", quote(model));
@@ -113,24 +113,19 @@ pub(super) fn model_name(model: &str) -> Option<Diagnostic> {
 /// The characters that providers accept in the name of a tool, and the dot in names of MCP tools.
 pub(super) fn tool_name(tool: &str) -> Option<Diagnostic> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if (1..=64).contains(&tool.len()) && tool.chars().all(plain) {
-        return None;
-    }
-    let message = format!("{} cannot be the name of a tool", quote(tool));
+    let is_good = (1..=64).contains(&tool.len()) && tool.chars().all(plain);
     let help = "use 1 to 64 letters, digits, '_', '-' and '.'";
-    Some(Diagnostic::new(code::BAD_NAME, message).help(help))
+    bad_name(is_good, tool, "the name of a tool", help)
 }
 
 /// A tag: one word in any script, without hidden characters.
 pub(super) fn tag_name(tag: &str) -> Option<Diagnostic> {
-    let plain = |c: char| !c.is_whitespace() && !c.is_control();
-    let good = (1..=64).contains(&tag.len()) && tag.chars().all(plain);
-    if good && hidden(tag).is_none() {
-        return None;
-    }
-    let message = format!("{} cannot be a tag", quote(tag));
-    let help = "use one word of 1 to 64 bytes";
-    Some(Diagnostic::new(code::BAD_NAME, message).help(help))
+    let is_good = (1..=64).contains(&tag.len()) && is_visible_word(tag);
+    bad_name(is_good, tag, "a tag", "use one word of 1 to 64 bytes")
+}
+
+fn is_visible_word(text: &str) -> bool {
+    !text.contains(|c: char| c.is_whitespace() || c.is_control()) && hidden(text).is_none()
 }
 
 pub(super) fn count(key: &str, count: usize, most: usize) -> Option<Diagnostic> {

@@ -129,34 +129,3 @@ impl<'a> AgentReader<'a> {
         folder::read(self, path.as_ref())
     }
 }
-
-impl SubAgentDef {
-    /// Reads a definition from Markdown with front matter, with any tools; needs the feature
-    /// `markdown`. See [`AgentReader`] for more.
-    ///
-    /// # Errors
-    /// As [`AgentReader::read`].
-    ///
-    /// # Examples
-    /// ```
-    /// use zeph_subagent::SubAgentDef;
-    /// let text = "---\nname: analyst\ndescription: Counts things\nlimits: {max_turns: 2}\n---\n\nYou count.\n";
-    /// let agent = SubAgentDef::from_markdown(text, "analyst.md")?;
-    /// assert_eq!((agent.name.as_str(), agent.limits.max_turns), ("analyst", 2));
-    /// assert_eq!(agent.prompt, "You count.");
-    /// # Ok::<(), zeph_subagent::Diagnostics>(())
-    /// ```
-    pub fn from_markdown(text: &str, source: &str) -> Result<Self, Diagnostics> {
-        AgentReader::new().read(text.as_bytes(), source)
-    }
-}
-
-impl AgentCatalog {
-    /// Reads every `*.md` of a folder, with any tools; needs the feature `markdown`.
-    ///
-    /// # Errors
-    /// As [`AgentReader::read_dir`].
-    pub fn load_dir(path: impl AsRef<Path>) -> Result<Self, Diagnostics> {
-        AgentReader::new().read_dir(path)
-    }
-}

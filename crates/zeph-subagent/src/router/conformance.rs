@@ -2,7 +2,7 @@
 
 use super::{AgentRouter, Decision, Route};
 use crate::{AgentCatalog, RouteRequest};
-use zeph_executor::conformance::{Violation, Violations};
+use zeph_executor::conformance::Violations;
 
 /// The name of a tool that no agent has.
 const NO_TOOL: &str = "no_agent_has_this_tool";
@@ -37,39 +37,39 @@ pub async fn check(
     catalog: &AgentCatalog,
     requests: &[RouteRequest<'_>],
 ) -> Result<(), Violations> {
-    let mut violations = Vec::new();
+    let mut results = Vec::new();
     for request in requests {
-        let bench = Bench {
+        let harness = Harness {
             router,
             catalog,
             request,
         };
         let cases = [
-            ("the same request, the same route", bench.same_twice().await),
+            (
+                "the same request, the same route",
+                harness.same_twice().await,
+            ),
             (
                 "excluded one after the other",
-                bench.one_less_each_time().await,
+                harness.one_less_each_time().await,
             ),
-            ("everybody excluded", bench.everybody_excluded().await),
-            ("a tool that no agent has", bench.no_tool().await),
-            ("no agents", bench.no_agents().await),
+            ("all agents excluded", harness.all_excluded().await),
+            ("a tool that no agent has", harness.no_tool().await),
+            ("no agents", harness.no_agents().await),
         ];
-        violations.extend(cases.into_iter().filter_map(|(case, result)| {
-            let problem = result.err()?;
-            let problem = format!("task {:?}: {problem}", request.task);
-            Some(Violation { case, problem })
-        }));
+        let in_task = |problem| format!("task {:?}: {problem}", request.task);
+        results.extend(cases.map(|(case, result)| (case, result.map_err(in_task))));
     }
-    Violations::check(violations)
+    Violations::check(results)
 }
 
-struct Bench<'b> {
+struct Harness<'b> {
     router: &'b dyn AgentRouter,
     catalog: &'b AgentCatalog,
     request: &'b RouteRequest<'b>,
 }
 
-impl Bench<'_> {
+impl Harness<'_> {
     async fn same_twice(&self) -> Check {
         let one = self.router.route(self.request, self.catalog).await;
         let two = self.router.route(self.request, self.catalog).await;
@@ -97,7 +97,7 @@ impl Bench<'_> {
         Err("it never runs out of agents".to_owned())
     }
 
-    async fn everybody_excluded(&self) -> Check {
+    async fn all_excluded(&self) -> Check {
         let request = self.request.clone();
         let names = self.catalog.names();
         let request = names.fold(request, |request, name| request.exclude(name, "it failed"));
@@ -173,11 +173,11 @@ fn check_choice(
     {
         return Err(format!("it chose {name:?}, which is not allowed {tool:?}"));
     }
-    let thrown = route.candidate(name).and_then(|one| one.exclusion.as_ref());
-    match thrown {
-        Some(thrown) if route.no_match.is_none() => {
-            let filter = &thrown.filter;
-            Err(format!("it chose {name:?}, which {filter:?} threw out"))
+    let exclusion = route.candidate(name).and_then(|one| one.exclusion.as_ref());
+    match exclusion {
+        Some(exclusion) if route.no_match.is_none() => {
+            let filter = &exclusion.filter;
+            Err(format!("it chose {name:?}, which {filter:?} excludes"))
         }
         Some(_) | None => Ok(()),
     }

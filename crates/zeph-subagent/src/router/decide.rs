@@ -101,7 +101,7 @@ fn why_no_agent_fits(
 ) -> String {
     let task = quote(request.task);
     if catalog.is_empty() {
-        return format!("no agent fits {task}: there is none at all");
+        return format!("no agent fits {task}: the catalogue is empty");
     }
     if let Some(wanted) = request.wanted {
         if catalog.get(wanted).is_none() {
@@ -113,19 +113,19 @@ fn why_no_agent_fits(
                 quote(wanted)
             );
         }
-        let thrown = candidates.iter().find(|one| one.name == wanted);
-        if let Some(thrown) = thrown.and_then(|one| one.exclusion.as_ref()) {
+        let exclusion = candidates.iter().find(|one| one.name == wanted);
+        if let Some(exclusion) = exclusion.and_then(|one| one.exclusion.as_ref()) {
             return format!(
                 "the plan names {} for {task}, and it is excluded by {}: {}",
                 quote(wanted),
-                quote(&thrown.filter),
-                brief(&thrown.why)
+                quote(&exclusion.filter),
+                brief(&exclusion.why)
             );
         }
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for thrown in candidates.iter().filter_map(|one| one.exclusion.as_ref()) {
-        *counts.entry(&thrown.filter).or_default() += 1;
+    for exclusion in candidates.iter().filter_map(|one| one.exclusion.as_ref()) {
+        *counts.entry(&exclusion.filter).or_default() += 1;
     }
     let counts = counts.into_iter();
     let excluded: Vec<String> = counts

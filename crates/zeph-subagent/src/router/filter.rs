@@ -3,20 +3,16 @@
 use crate::router::{Candidate, Exclusion};
 use crate::{AgentCatalog, RouteRequest, SubAgentDef};
 
-/// Why the standard filters exclude an agent; all routers of this crate use them.
+/// Every agent of the catalogue, with the first filter that excludes it; all routers of this crate use
+/// these filters.
 ///
 /// In this order: the request excludes it, the plan names another agent, it lacks a tool, it lacks a tag.
-pub(crate) fn standard(request: &RouteRequest<'_>, agent: &SubAgentDef) -> Option<Exclusion> {
-    excluded(request, agent)
-        .or_else(|| wanted(request, agent))
-        .or_else(|| tools(request, agent))
-        .or_else(|| tags(request, agent))
-}
-
-/// Every agent of the catalogue, judged by the standard filters.
 pub(crate) fn candidates(request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Vec<Candidate> {
     let candidate = |agent: &SubAgentDef| Candidate {
-        exclusion: standard(request, agent),
+        exclusion: excluded(request, agent)
+            .or_else(|| wanted(request, agent))
+            .or_else(|| tools(request, agent))
+            .or_else(|| tags(request, agent)),
         ..Candidate::new(&agent.name)
     };
     catalog.iter().map(candidate).collect()

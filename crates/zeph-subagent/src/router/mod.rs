@@ -39,12 +39,10 @@ mod simple;
 mod terms;
 
 pub mod conformance;
-mod double;
 
-pub use double::{Asked, ScriptedRouter};
 pub use request::{Excluded, RouteRequest};
 pub use route::{Candidate, Decision, Exclusion, NoMatch, PolicyNote, Route, Score};
-pub use scorer::{Lexical, Prefer, Scorer, TagMatch, scorer_fn};
+pub use scorer::{Lexical, Scorer, TagMatch, scorer_fn};
 pub use scoring::ScoringRouter;
 pub use simple::{NamedRouter, SingleRouter, router_fn};
 

@@ -77,16 +77,6 @@ impl Candidate {
             total: None,
         }
     }
-
-    /// The same candidate, excluded by a filter.
-    #[must_use]
-    pub fn excluded_by(mut self, filter: impl Into<String>, why: impl Into<String>) -> Self {
-        self.exclusion = Some(Exclusion {
-            filter: filter.into(),
-            why: why.into(),
-        });
-        self
-    }
 }
 
 /// The first filter that excluded an agent, and its reason.

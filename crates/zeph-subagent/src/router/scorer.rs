@@ -144,44 +144,6 @@ impl Scorer for TagMatch {
     }
 }
 
-/// A list of agents, the best first.
-///
-/// The first agent gets 1, the others evenly less, and an agent that is not listed 0. With an empty list it
-/// abstains.
-#[derive(Clone, Debug, Default)]
-pub struct Prefer {
-    names: Vec<String>,
-}
-
-impl Prefer {
-    /// Prefers agents in this order. If a name is listed twice, its first place counts.
-    #[must_use]
-    pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self {
-            names: names.into_iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl Scorer for Prefer {
-    fn name(&self) -> &str {
-        "prefer"
-    }
-
-    fn scores(&self, _: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>> {
-        let count = self.names.len();
-        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        for (place, name) in self.names.iter().enumerate() {
-            places.entry(name).or_insert(place);
-        }
-        let score = |agent: &&SubAgentDef| {
-            let place = places.get(agent.name.as_str()).copied().unwrap_or(count);
-            (count > 0).then(|| share(count - place, count))
-        };
-        agents.iter().map(score).collect()
-    }
-}
-
 fn share(part: usize, whole: usize) -> f64 {
     let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     if whole == 0 {

@@ -34,14 +34,14 @@ type Rule = dyn Fn(&RouteRequest<'_>, &SubAgentDef) -> Result<(), String> + Send
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), zeph_subagent::Diagnostics> {
-/// use zeph_subagent::router::{AgentRouter, NoMatch, Prefer, ScoringRouter};
+/// use zeph_subagent::router::{AgentRouter, NoMatch, ScoringRouter, scorer_fn};
 /// use zeph_subagent::{AgentCatalog, RouteRequest, SubAgentDef};
 ///
 /// let mut catalog = AgentCatalog::new();
 /// catalog.add(SubAgentDef::new("analyst", "Groups and counts commits", "You count."))?;
 /// catalog.add(SubAgentDef::new("helper", "Does everything else", "You help."))?;
 /// let router = ScoringRouter::standard()
-///     .scorer(0.2, Prefer::new(["analyst"]))
+///     .scorer(0.2, scorer_fn("has tools", |_, agent| (!agent.tools.is_empty()).then_some(1.0)))
 ///     .filter("office hours", |_, agent| {
 ///         if agent.name == "night_owl" { Err("it sleeps".to_owned()) } else { Ok(()) }
 ///     })
@@ -169,7 +169,7 @@ impl ScoringRouter {
             let scores = weighted.scorer.scores(request, &agents);
             let scores = scores.into_iter().chain(std::iter::repeat(None));
             for (candidate, score) in left.iter_mut().zip(scores) {
-                candidate.scores.push(weighted.tell(score));
+                candidate.scores.push(weighted.score(score));
             }
         }
         for candidate in left {
@@ -185,7 +185,7 @@ impl ScoringRouter {
         match total {
             Some(total) if total >= least => None,
             Some(total) => Some(format!("its total {total} is below {least}")),
-            None => Some("no scorer has an opinion of it".to_owned()),
+            None => Some("every scorer abstained".to_owned()),
         }
         .map(|why| exclusion("at_least", why))
     }
@@ -229,7 +229,7 @@ impl AgentRouter for ScoringRouter {
 }
 
 impl Weighted {
-    fn tell(&self, given: Option<f64>) -> Score {
+    fn score(&self, given: Option<f64>) -> Score {
         let clamped = given.map(|score| clamp(score, 1.0, "score"));
         let (score, wrong) = clamped.unzip();
         let notes: Vec<String> = self.note.iter().cloned().chain(wrong.flatten()).collect();
@@ -285,16 +285,9 @@ fn best(candidates: &[Candidate]) -> Option<(&Candidate, usize)> {
 
 impl fmt::Debug for ScoringRouter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rules: Vec<&String> = self.rules.iter().map(|(name, _)| name).collect();
-        let weighted = self.scorers.iter();
-        let scorers: Vec<(f64, &str)> = weighted
-            .map(|one| (one.weight, one.scorer.name()))
-            .collect();
         f.debug_struct("ScoringRouter")
-            .field("rules", &rules)
-            .field("scorers", &scorers)
             .field("at_least", &self.at_least)
             .field("no_match", &self.no_match)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::timeout;
-use zeph_executor::conformance::{Violation, Violations};
+use zeph_executor::conformance::Violations;
 use zeph_executor::{Attempt, TaskContext, TaskId};
 
-use super::{Tool, ToolOutput, is_tool_name};
+use super::{Tool, is_tool_name};
 
 /// The longest time of a call in the suite.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,47 +39,50 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// # fn main() {}
 /// ```
 pub async fn check(tool: impl Tool, arguments: Value) -> Result<(), Violations> {
-    let mut violations = Vec::new();
-    let mut fault = |case, problem: String| violations.push(Violation { case, problem });
     let described = || (tool.name(), tool.description(), tool.parameters());
-    if described() != described() {
-        let problem = "its description changes from one call to the next".to_owned();
-        fault("does not change", problem);
-    }
-    if !is_tool_name(tool.name()) {
-        let problem = format!(
-            "expected 1 to 64 letters, digits, _ and -, found {:?}",
-            tool.name()
-        );
-        fault("has a valid name", problem);
-    }
-    let parameters = tool.parameters();
-    if parameters.get("type").is_none_or(|kind| kind != "object") {
-        let problem = format!("expected \"type\": \"object\", found {parameters}");
-        fault("has the schema of an object", problem);
-    }
-    if let Err(problem) = answers(&tool, &arguments).await {
-        fault("answers", problem);
-    }
+    let (name, _, parameters) = described();
     let (one, two) = tokio::join!(answers(&tool, &arguments), answers(&tool, &arguments));
-    if let Err(problem) = one.and(two) {
-        fault("answers two calls in parallel", problem);
-    }
-    let dropped = timeout(Duration::ZERO, answers(&tool, &arguments)).await;
-    drop(dropped);
-    if let Err(problem) = answers(&tool, &arguments).await {
-        fault("answers after a dropped call", problem);
-    }
-    Violations::check(violations)
+    drop(timeout(Duration::ZERO, answers(&tool, &arguments)).await);
+    Violations::check([
+        (
+            "does not change",
+            rule(described() == described(), || {
+                "its description changes from one call to the next".to_owned()
+            }),
+        ),
+        (
+            "has a valid name",
+            rule(is_tool_name(name), || {
+                format!("expected 1 to 64 letters, digits, _ and -, found {name:?}")
+            }),
+        ),
+        (
+            "has the schema of an object",
+            rule(parameters["type"] == "object", || {
+                format!("expected \"type\": \"object\", found {parameters}")
+            }),
+        ),
+        ("answers", answers(&tool, &arguments).await),
+        ("answers two calls in parallel", one.and(two)),
+        (
+            "answers after a dropped call",
+            answers(&tool, &arguments).await,
+        ),
+    ])
 }
 
-async fn answers(tool: &dyn Tool, arguments: &Value) -> Result<ToolOutput, String> {
+fn rule(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(problem()) }
+}
+
+async fn answers(tool: &dyn Tool, arguments: &Value) -> Result<(), String> {
     let run = "conformance".parse();
     let run = run.map_err(|error: zeph_graph::BadRunId| error.to_string())?;
     let cx = TaskContext::builder(run, TaskId::from_index(0), "tool", Attempt::FIRST).build();
     let call = timeout(TIMEOUT, tool.call(&cx, arguments.clone())).await;
     let call = call.map_err(|_| format!("no answer within {TIMEOUT:?}"))?;
-    call.map_err(|error| format!("it failed: {error:#}"))
+    call.map(drop)
+        .map_err(|error| format!("it failed: {error:#}"))
 }
 
 #[cfg(all(test, feature = "tool-fn"))]

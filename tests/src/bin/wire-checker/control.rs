@@ -66,21 +66,21 @@ impl Control {
 
     async fn post(&self, what: &str, body: &Value) -> Result<(), String> {
         let url = format!("{}{what}", self.base);
-        let told = |err: reqwest::Error| format!("{url}: {err}");
+        let failed = |err: reqwest::Error| format!("{url}: {err}");
         let sent = self.http.post(&url).json(body).send().await;
-        let answer = sent.map_err(told)?;
+        let answer = sent.map_err(failed)?;
         if answer.status().is_success() {
             return Ok(());
         }
         let status = answer.status();
-        let text = answer.text().await.map_err(told)?;
+        let text = answer.text().await.map_err(failed)?;
         Err(format!("{url}: {status}: {text}"))
     }
 
     async fn get(&self, what: &str) -> Result<Value, String> {
         let url = format!("{}{what}", self.base);
-        let told = |err: reqwest::Error| format!("{url}: {err}");
-        let answer = self.http.get(&url).send().await.map_err(told)?;
-        answer.json().await.map_err(told)
+        let failed = |err: reqwest::Error| format!("{url}: {err}");
+        let answer = self.http.get(&url).send().await.map_err(failed)?;
+        answer.json().await.map_err(failed)
     }
 }

@@ -11,25 +11,25 @@ use crate::report::{Report, claim};
 use crate::service::{CALLS, Family, IDLE, Service, question, weather};
 
 /// Every case, for each family of services.
-pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> {
+pub(crate) async fn check(report: &mut Report, url: &str) -> Result<(), String> {
     let control = Control::new(url);
     for family in Family::ALL {
         let service = Service::new(family, &family.base_at_llmock(url), "mock-model")?;
-        let bench = Bench {
+        let checker = Checker {
             control: &control,
             service: &service,
         };
         // The rate gate of a service keeps its state between cases: it opens slowly after a refusal, and
         // stays closed after a long `Retry-After`. Two cases therefore use a service of their own.
         let other = Service::new(family, &family.base_at_llmock(url), "mock-model")?;
-        let apart = Bench {
+        let apart = Checker {
             control: &control,
             service: &other,
         };
         let who = family.name();
         for recovery in recoveries() {
             let what = recovery.what;
-            report.case(who, what, bench.recovers(recovery)).await;
+            report.case(who, what, checker.recovers(recovery)).await;
         }
         for (status, code, kind) in [
             (400, None, ErrorKind::BadRequest),
@@ -38,14 +38,16 @@ pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> 
         ] {
             let what = format!("{status} is not tried again");
             report
-                .case(who, &what, bench.is_told_at_once(status, code, kind))
+                .case(who, &what, checker.is_reported_at_once(status, code, kind))
                 .await;
         }
-        report.case(who, "503 for ever", bench.gives_up(503)).await;
         report
-            .case(who, "cut for ever", bench.gives_up_on_cuts())
+            .case(who, "503 for ever", checker.fails_finally(503))
             .await;
-        report.case(who, "no answer", bench.times_out()).await;
+        report
+            .case(who, "cut for ever", checker.gives_up_on_cuts())
+            .await;
+        report.case(who, "no answer", checker.times_out()).await;
         report
             .case(
                 who,
@@ -57,9 +59,9 @@ pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> 
             .case(who, "Retry-After of an hour", apart.declines_to_wait())
             .await;
         report
-            .case(who, "a tool, its result, an answer", bench.uses_a_tool())
+            .case(who, "a tool, its result, an answer", checker.uses_a_tool())
             .await;
-        plans::judge(report, family, &control, &service).await?;
+        plans::check(report, family, &control, &service).await?;
     }
     Ok(())
 }
@@ -141,12 +143,12 @@ fn recoveries() -> Vec<Recovery> {
 }
 
 /// One service and the control interface of the llmock behind it.
-struct Bench<'a> {
+struct Checker<'a> {
     control: &'a Control,
     service: &'a Service,
 }
 
-impl Bench<'_> {
+impl Checker<'_> {
     async fn recovers(&self, recovery: Recovery) -> Result<String, String> {
         self.control.script(recovery.faults).await?;
         let begin = Instant::now();
@@ -177,7 +179,7 @@ impl Bench<'_> {
         }
     }
 
-    async fn is_told_at_once(
+    async fn is_reported_at_once(
         &self,
         status: u16,
         code: Option<&str>,
@@ -197,7 +199,7 @@ impl Bench<'_> {
         Ok(error.to_string())
     }
 
-    async fn gives_up(&self, status: u16) -> Result<String, String> {
+    async fn fails_finally(&self, status: u16) -> Result<String, String> {
         self.control
             .script(vec![
                 json!({"type": "fail", "status": status, "times": null}),
@@ -238,9 +240,9 @@ impl Bench<'_> {
         claim(error.kind() == ErrorKind::RateLimited, || {
             format!("{:?}", error.kind())
         })?;
-        let told = error.retry_after();
-        claim(told == Some(Duration::from_secs(3600)), || {
-            format!("{told:?}")
+        let wait = error.retry_after();
+        claim(wait == Some(Duration::from_secs(3600)), || {
+            format!("{wait:?}")
         })?;
         self.seen(1).await?;
         // `gave_up` is intended: instead of a wait of one hour the caller gets an error with `retry_after`.

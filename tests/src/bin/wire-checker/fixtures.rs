@@ -16,57 +16,59 @@ const FIXTURES: &str = include_str!("fixtures.json");
 const COUNTED: &str = "one two three four five six seven eight nine ten";
 
 /// Every case, for each family of services.
-pub(crate) async fn judge(report: &mut Report, url: &str) -> Result<(), String> {
+pub(crate) async fn check(report: &mut Report, url: &str) -> Result<(), String> {
     for family in Family::ALL {
-        let bench = Bench {
+        let checker = Checker {
             url,
             http: reqwest::Client::new(),
             service: Service::new(family, &family.base_at_aimock(url), "fixture-model")?,
         };
         let who = family.name();
-        report.case(who, "fixtures", bench.load()).await;
+        report.case(who, "fixtures", checker.load()).await;
         report
-            .case(who, "an answer and its usage", bench.answers())
+            .case(who, "an answer and its usage", checker.answers())
             .await;
-        report.case(who, "a stream", bench.streams()).await;
+        report.case(who, "a stream", checker.streams()).await;
         report
-            .case(who, "a stream that is cut", bench.notices_a_cut())
+            .case(who, "a stream that is cut", checker.notices_a_cut())
             .await;
         report
             .case(
                 who,
                 "an answer that is cut by its limit",
-                bench.notices_the_limit(),
+                checker.notices_the_limit(),
             )
             .await;
         report
-            .case(who, "structured output", bench.reads_data())
+            .case(who, "structured output", checker.reads_data())
             .await;
         report
-            .case(who, "prose instead of data", bench.refuses_prose())
+            .case(who, "prose instead of data", checker.refuses_prose())
             .await;
         report
-            .case(who, "a tool, its result, an answer", bench.uses_a_tool())
-            .await;
-        report.case(who, "a bad key", bench.is_unauthorized()).await;
-        report
-            .case(who, "429, Retry-After 1 s", bench.waits())
+            .case(who, "a tool, its result, an answer", checker.uses_a_tool())
             .await;
         report
-            .case(who, "the journal", bench.is_as_recorded(family))
+            .case(who, "a bad key", checker.is_unauthorized())
+            .await;
+        report
+            .case(who, "429, Retry-After 1 s", checker.waits())
+            .await;
+        report
+            .case(who, "the journal", checker.is_as_recorded(family))
             .await;
     }
     Ok(())
 }
 
 /// One service and aimock's control interface.
-struct Bench<'a> {
+struct Checker<'a> {
     url: &'a str,
     http: reqwest::Client,
     service: Service,
 }
 
-impl Bench<'_> {
+impl Checker<'_> {
     /// Resets aimock and loads the fixtures, so that counted fixtures start at zero.
     async fn load(&self) -> Result<String, String> {
         self.control("reset", "{}").await?;
@@ -90,7 +92,7 @@ impl Bench<'_> {
         let request = question("count to ten");
         let (answer, pieces) = self
             .service
-            .told(&request)
+            .stream(&request)
             .await
             .map_err(|err| err.to_string())?;
         claim(answer.text == COUNTED, || answer.text.clone())?;
@@ -104,8 +106,8 @@ impl Bench<'_> {
     /// A cut stream ends with an error if its parts were delivered; a collected stream is requested again.
     async fn notices_a_cut(&self) -> Result<String, String> {
         let request = question("be cut");
-        let told = self.service.told(&request).await;
-        let error = told.err().ok_or("half an answer was taken for one")?;
+        let streamed = self.service.stream(&request).await;
+        let error = streamed.err().ok_or("half an answer was taken for one")?;
         claim(error.kind() == ErrorKind::Cut, || error.to_string())?;
         let again = self.service.collect(&request).await;
         let again = again.map_err(|err| err.to_string())?;
@@ -118,17 +120,16 @@ impl Bench<'_> {
         claim(answer.stop == StopReason::MaxTokens, || {
             format!("stop {:?}", answer.stop)
         })?;
-        Ok("told apart from an end".to_owned())
+        Ok("distinguished from an end".to_owned())
     }
 
     async fn reads_data(&self) -> Result<String, String> {
         let answer = self.service.typed::<City>(&question("city as data")).await;
-        let answer = answer.map_err(|err| err.to_string())?;
-        let (City { city, degrees }, mode) = answer;
+        let City { city, degrees } = answer.map_err(|err| err.to_string())?;
         claim(city == "Oslo" && degrees == 7, || {
             format!("{city}, {degrees}")
         })?;
-        Ok(format!("{mode:?}"))
+        Ok(city)
     }
 
     async fn refuses_prose(&self) -> Result<String, String> {
@@ -194,9 +195,9 @@ impl Bench<'_> {
     /// Every request used the protocol of its family, and carried the schema.
     async fn is_as_recorded(&self, family: Family) -> Result<String, String> {
         let url = format!("{}__aimock/journal", self.url);
-        let told = |err: reqwest::Error| format!("{url}: {err}");
-        let answer = self.http.get(&url).send().await.map_err(told)?;
-        let journal: Vec<Value> = answer.json().await.map_err(told)?;
+        let failed = |err: reqwest::Error| format!("{url}: {err}");
+        let answer = self.http.get(&url).send().await.map_err(failed)?;
+        let journal: Vec<Value> = answer.json().await.map_err(failed)?;
         let path = family.path();
         let strays = journal.iter().filter(|each| each["path"] != path);
         let strays: Vec<String> = strays.map(|each| each["path"].to_string()).collect();
@@ -228,9 +229,15 @@ impl Bench<'_> {
 
     async fn control(&self, what: &str, body: &'static str) -> Result<Value, String> {
         let url = format!("{}__aimock/{what}", self.url);
-        let told = |err: reqwest::Error| format!("{url}: {err}");
-        let answer = self.http.post(&url).body(body).send().await.map_err(told)?;
-        answer.json().await.map_err(told)
+        let failed = |err: reqwest::Error| format!("{url}: {err}");
+        let answer = self
+            .http
+            .post(&url)
+            .body(body)
+            .send()
+            .await
+            .map_err(failed)?;
+        answer.json().await.map_err(failed)
     }
 }
 

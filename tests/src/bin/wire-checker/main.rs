@@ -32,9 +32,9 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut report = Report::default();
     let judged = match words.as_slice() {
-        ["faults", url] => faults::judge(&mut report, url).await,
-        ["fixtures", url] => fixtures::judge(&mut report, url).await,
-        ["model", url, name] => model::judge(&mut report, url, name).await,
+        ["faults", url] => faults::check(&mut report, url).await,
+        ["fixtures", url] => fixtures::check(&mut report, url).await,
+        ["model", url, name] => model::check(&mut report, url, name).await,
         _ => Err(USAGE.to_owned()),
     };
     if let Err(why) = judged {

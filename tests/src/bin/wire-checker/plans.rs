@@ -17,7 +17,7 @@ use crate::service::{Family, Service};
 const MAX_REPAIRS: u32 = 2;
 
 /// Every case, for one service.
-pub(crate) async fn judge(
+pub(crate) async fn check(
     report: &mut Report,
     family: Family,
     control: &Control,
@@ -27,7 +27,7 @@ pub(crate) async fn judge(
     let mut catalog = AgentCatalog::new();
     let writer = SubAgentDef::new("writer", "Writes short texts", "You write short texts.");
     catalog.add(writer).map_err(|err| err.to_string())?;
-    let bench = Bench {
+    let checker = Checker {
         control,
         service,
         catalog: Arc::new(catalog),
@@ -35,28 +35,32 @@ pub(crate) async fn judge(
     // llmock does not read the schema from Anthropic's current request format, and answers in prose.
     if family == Family::Anthropic {
         let what = "prose instead of a plan";
-        let work = bench.gives_up(PlanFailure::NotAPlan, code::NO_JSON.text());
+        let work = checker.fails_finally(PlanFailure::NotAPlan, code::NO_JSON.text());
         report.case(who, what, work).await;
     } else {
         let what = "a plan with a dangling need";
-        let work = bench.gives_up(PlanFailure::Defective, code::UNKNOWN_NEED.text());
+        let work = checker.fails_finally(PlanFailure::Defective, code::UNKNOWN_NEED.text());
         report.case(who, what, work).await;
     }
     report
-        .case(who, "the same, mended when asked again", bench.mends())
+        .case(
+            who,
+            "the same, repaired when asked again",
+            checker.repairs_plan(),
+        )
         .await;
     Ok(())
 }
 
-struct Bench<'a> {
+struct Checker<'a> {
     control: &'a Control,
     service: &'a Service,
     catalog: Arc<AgentCatalog>,
 }
 
-impl Bench<'_> {
+impl Checker<'_> {
     /// The planner must not drop the dangling edge: it sends the diagnostics back until the repair limit.
-    async fn gives_up(&self, failure: PlanFailure, code: &str) -> Result<String, String> {
+    async fn fails_finally(&self, failure: PlanFailure, code: &str) -> Result<String, String> {
         self.control.script(vec![]).await?;
         let error = self.plan().await.err().ok_or("a plan")?;
         claim(error.failure == failure, || error.to_string())?;
@@ -65,8 +69,8 @@ impl Bench<'_> {
             format!("{} tries", error.tries.len())
         })?;
         for one in &error.tries {
-            let told = one.diagnostics.iter().any(|one| one.code.text() == code);
-            claim(told, || format!("no {code} in {:?}", one.diagnostics))?;
+            let reports = one.diagnostics.iter().any(|one| one.code.text() == code);
+            claim(reports, || format!("no {code} in {:?}", one.diagnostics))?;
         }
         let seen = self.control.seen().await?;
         claim(seen.len() == tries, || format!("{} requests", seen.len()))?;
@@ -79,7 +83,7 @@ impl Bench<'_> {
         ))
     }
 
-    async fn mends(&self) -> Result<String, String> {
+    async fn repairs_plan(&self) -> Result<String, String> {
         let task = |name: &str, needs: &[&str]| json!({ "name": name, "needs": needs, "kind": "agent", "prompt": "Write a line." });
         let plan = |tasks: Vec<serde_json::Value>| {
             let text = json!({ "reasoning": "Two steps.", "tasks": tasks }).to_string();

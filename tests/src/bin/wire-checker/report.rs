@@ -25,14 +25,14 @@ impl Report {
         let ended = tokio::time::timeout(BOUND, work).await;
         let seconds = begin.elapsed().as_secs_f64();
         let ended = ended.unwrap_or_else(|_| Err(format!("not done after {BOUND:?}")));
-        let (word, told) = match ended {
-            Ok(told) => ("ok", told),
+        let (word, outcome) = match ended {
+            Ok(outcome) => ("ok", outcome),
             Err(why) => {
                 self.faults += 1;
                 ("FAILED", why)
             }
         };
-        println!("{word:<7} {seconds:>5.1}s  {who:<9}  {what}: {told}");
+        println!("{word:<7} {seconds:>5.1}s  {who:<9}  {what}: {outcome}");
     }
 
     /// Prints the totals; true if no case failed.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use zeph_llm::{
     AnswerSchema, Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse,
-    RetryPolicy, Retrying, SchemaMode, StreamPart, ToolSpec, async_trait,
+    RetryPolicy, Retrying, StreamPart, ToolSpec, async_trait,
 };
 use zeph_llm_genai::{GenaiProvider, Timeouts};
 
@@ -124,23 +124,23 @@ impl Service {
         self.collecting.complete(request).await
     }
 
-    /// The answer as a value of a type, requested with the type's schema; also the mode that was used.
+    /// The answer as a value of a type, requested with the type's schema.
     pub(crate) async fn typed<T: DeserializeOwned + JsonSchema>(
         &self,
         request: &LlmRequest,
-    ) -> Result<(T, SchemaMode), Box<dyn std::error::Error>> {
+    ) -> Result<T, Box<dyn std::error::Error>> {
         let mut settings = SchemaSettings::draft2020_12().for_deserialize();
         settings.inline_subschemas = true;
         let schema = settings.into_generator().into_root_schema_for::<T>();
         let schema = AnswerSchema::new(&T::schema_name(), schema.to_value())?;
         let support = self.provider.capabilities().schema;
-        let (asked, mode) = schema.ask(request, support, self.provider.name())?;
-        let answer = schema.read(self.provider.complete(&asked).await?, mode)?;
-        Ok((serde_json::from_value(answer.value)?, mode))
+        let asked = schema.ask(request, support, self.provider.name())?;
+        let answer = schema.read(&self.provider.complete(&asked).await?)?;
+        Ok(serde_json::from_value(answer.value)?)
     }
 
     /// The answer of a stream, and its text parts.
-    pub(crate) async fn told(
+    pub(crate) async fn stream(
         &self,
         request: &LlmRequest,
     ) -> Result<(LlmResponse, Vec<String>), LlmError> {

@@ -7,8 +7,8 @@ use futures::channel::mpsc::UnboundedSender;
 use serde_json::json;
 use zeph_diagnostics::Diagnostics;
 use zeph_llm::{
-    AnswerSchema, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Message, Purpose,
-    SchemaMode, SchemaSupport, StreamPart,
+    AnswerSchema, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Message, OutputFormat,
+    Purpose, SchemaSupport, StreamPart,
 };
 use zeph_sanitizer::Content;
 
@@ -128,25 +128,22 @@ pub(super) async fn call(
         }
     };
     let support = provider.capabilities().schema;
-    let (request, mode) = match schema.ask(asked, support, provider.name()) {
+    let request = match schema.ask(asked, support, provider.name()) {
         Ok(ready) => ready,
         Err(error) => return Answer::Failed(error),
     };
     let answer = stream(provider, host, &request, events).await;
-    match (&answer, mode) {
-        (Answer::Failed(error), SchemaMode::Native)
-            if error.kind() == ErrorKind::SchemaRejected =>
-        {
-            let why = format!("the schema goes into the prompt: {error}");
-            let why = zeph_common::escape_terminal(&why).into_owned();
-            events.unbounded_send(PlanEvent::FellBack { why }).ok();
-            match schema.ask(asked, SchemaSupport::Prompt, provider.name()) {
-                Ok((request, _)) => stream(provider, host, &request, events).await,
-                Err(_) => answer,
-            }
-        }
-        (_, SchemaMode::Native | SchemaMode::Json | SchemaMode::Prompt) => answer,
+    if let Answer::Failed(error) = &answer
+        && error.kind() == ErrorKind::SchemaRejected
+        && matches!(request.output, OutputFormat::Schema(_))
+        && let Ok(request) = schema.ask(asked, SchemaSupport::Prompt, provider.name())
+    {
+        let why = format!("the schema goes into the prompt: {error}");
+        let why = zeph_common::escape_terminal(&why).into_owned();
+        events.unbounded_send(PlanEvent::FellBack { why }).ok();
+        return stream(provider, host, &request, events).await;
     }
+    answer
 }
 
 /// Reads the streamed answer, sends its tasks as events, and stops at the size limit of plans.

@@ -62,7 +62,7 @@ pub struct Patch {
 
 /// The reply of the scheduler, or of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum CallReply {
     /// Applied.
     Accepted,
     /// Stale.
@@ -81,7 +81,7 @@ pub enum Said {
     Refused,
 }
 
-impl Said {
+impl CallReply {
     /// Whether the state must be unchanged.
     #[must_use]
     pub const fn changes_nothing(self) -> bool {
@@ -94,7 +94,7 @@ impl Said {
     }
 }
 
-impl From<InputOutcome> for Said {
+impl From<InputOutcome> for CallReply {
     fn from(reception: InputOutcome) -> Self {
         match reception {
             InputOutcome::Accepted => Self::Accepted,
@@ -106,7 +106,7 @@ impl From<InputOutcome> for Said {
 
 impl Call {
     /// Calls the scheduler.
-    pub fn to(&self, machine: &mut Scheduler, now: Timestamp) -> Said {
+    pub fn to(&self, machine: &mut Scheduler, now: Timestamp) -> CallReply {
         match *self {
             Self::Input(input) => machine.handle(now, input).into(),
             Self::Reserve {
@@ -114,9 +114,9 @@ impl Call {
                 attempt,
                 most,
             } => match machine.reserve(now, task, attempt, most) {
-                Ok(reservation) => Said::Reserved(reservation),
-                Err(Refusal::OverBudget { left }) => Said::OverBudget(left),
-                Err(_) => Said::Stale,
+                Ok(reservation) => CallReply::Reserved(reservation),
+                Err(Refusal::OverBudget { left }) => CallReply::OverBudget(left),
+                Err(_) => CallReply::Stale,
             },
             Self::Settle {
                 task,
@@ -137,10 +137,10 @@ impl Call {
                 content,
                 ref patch,
             } => match machine.amend(now, task, attempt, content, &patch.spec) {
-                Ok(Amendment::Added { first, tasks }) => Said::Added(first, tasks),
-                Ok(Amendment::Already) => Said::Already,
-                Ok(Amendment::Stale) => Said::Stale,
-                Err(_) => Said::Refused,
+                Ok(Amendment::Added { first, tasks }) => CallReply::Added(first, tasks),
+                Ok(Amendment::Already) => CallReply::Already,
+                Ok(Amendment::Stale) => CallReply::Stale,
+                Err(_) => CallReply::Refused,
             },
         }
     }

@@ -12,7 +12,7 @@ use zeph_graph::{Attempt, Entry, Record, TaskId, Timestamp};
 use zeph_scheduler::{Action, Batch, Corrupt, Input, Patches, Scheduler, Snapshot};
 
 use crate::audit::{Audit, Expected};
-use crate::call::{Call, Said};
+use crate::call::{Call, CallReply};
 use crate::facts::Facts;
 use crate::hold;
 use crate::invariants::{self, View};
@@ -70,13 +70,13 @@ impl Lockstep {
     ///
     /// # Errors
     /// The invariant that does not hold afterwards.
-    pub fn happen(&mut self, now: Timestamp, what: &Call) -> Check<Said> {
+    pub fn apply(&mut self, now: Timestamp, what: &Call) -> Check<CallReply> {
         let timers_due = self.machine.deadline().is_some_and(|due| due <= now);
-        let said = what.to(&mut self.machine, now);
+        let reply = what.to(&mut self.machine, now);
         if let Call::Input(Input::Failed {
             task, retry_after, ..
         }) = *what
-            && said == Said::Accepted
+            && reply == CallReply::Accepted
         {
             self.floors.insert(task, retry_after.unwrap_or_default());
         }
@@ -93,10 +93,10 @@ impl Lockstep {
             self.audit.grow(&self.facts);
         }
         hold!(
-            said == expected,
+            reply == expected,
             20,
             "model_agrees",
-            "the answer is {said:?}, the model says {expected:?}"
+            "the answer is {reply:?}, the model says {expected:?}"
         );
         self.compare()?;
         invariants::after_input(&View {
@@ -106,18 +106,18 @@ impl Lockstep {
             machine: &self.machine,
             model: &self.model,
             what,
-            said,
+            reply,
             timers_due,
         })?;
-        Ok(said)
+        Ok(reply)
     }
 
     /// Feeds one input, and checks the state after it.
     ///
     /// # Errors
     /// The invariant that does not hold afterwards.
-    pub fn handle(&mut self, now: Timestamp, input: Input) -> Check<Said> {
-        self.happen(now, &Call::Input(input))
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Check<CallReply> {
+        self.apply(now, &Call::Input(input))
     }
 
     /// The facts after a patch; `None` if the call is not a patch or the patch is invalid.

@@ -310,10 +310,10 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
             .iter()
             .filter(|task| !task.state.is_completed());
         for task in lacking {
-            let told = answer.missing.iter().any(|one| *one.task == *task.name);
+            let reported = answer.missing.iter().any(|one| *one.task == *task.name);
             assert!(
-                told,
-                "seed {seed}: {} is missing, and nobody says so",
+                reported,
+                "seed {seed}: {} is missing, and the answer does not say so",
                 task.name
             );
             partial += 1;
@@ -323,7 +323,7 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
         deaths += outcome.deaths;
     }
     println!(
-        "{cases} runs: {deaths} deaths, {limited} at their limit, {partial} results missing and told, {near} tasks near their own limit"
+        "{cases} runs: {deaths} deaths, {limited} at their limit, {partial} results missing and reported, {near} tasks near their own limit"
     );
     if cases >= 100 {
         let cases = u32::try_from(cases).unwrap_or(u32::MAX);

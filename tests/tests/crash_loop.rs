@@ -42,11 +42,11 @@ fn an_honest_victim_keeps_its_promises() {
 
 #[test]
 fn a_victim_that_forgets_is_found() {
-    let script = "[ \"$1\" = resume ] && rm -rf runs.db* && set -- run plan.toml --name story";
+    let script = "[ \"$1\" = resume ] && rm -rf runs.db* && set -- run plan.toml --name trial";
     let broken = broken(script, 0..6);
     let words = [
         "began 2 times",
-        "was told to be",
+        "was reported to be",
         "records became",
         "is gone",
         "damaged",
@@ -60,7 +60,7 @@ fn a_victim_that_boasts_is_found() {
     let script = "[ \"$1\" = resume ] && echo '[1/2] ok t01 1ms'";
     let broken = broken(script, 0..6);
     assert!(
-        says(&broken, &["t01 was told to be completed"]),
+        says(&broken, &["t01 was reported to be completed"]),
         "{broken:#?}"
     );
 }

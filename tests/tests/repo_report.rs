@@ -31,32 +31,32 @@ fn zeph() -> &'static Path {
 }
 
 /// A folder in which the plan runs.
-struct Place {
+struct Folder {
     folder: tempfile::TempDir,
 }
 
 /// The output and the exit code of the binary; `None` if it was killed.
-struct Told {
+struct Printed {
     lines: Vec<String>,
     code: Option<i32>,
 }
 
-impl Place {
+impl Folder {
     fn new() -> Self {
-        let place = Self {
+        let folder = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        fs::create_dir(place.path("bin")).unwrap();
+        fs::create_dir(folder.path("bin")).unwrap();
         for program in PROGRAMS {
-            let path = place.path("bin").join(program);
+            let path = folder.path("bin").join(program);
             fs::write(&path, stand_in(program)).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         for gate in ["reached", "opened"] {
-            let made = Command::new("mkfifo").arg(place.path(gate)).status();
+            let made = Command::new("mkfifo").arg(folder.path(gate)).status();
             assert!(made.unwrap().success());
         }
-        place
+        folder
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -103,14 +103,14 @@ impl Place {
         Running::start(self.command(&words).env("HOLD", held))
     }
 
-    fn call(&self, words: &[&str]) -> Told {
+    fn call(&self, words: &[&str]) -> Printed {
         Running::start(&mut self.command(words)).finish()
     }
 
     fn json(&self, words: &[&str]) -> Value {
-        let told = self.call(words);
-        assert_eq!(told.code, Some(0), "{words:?}: {:?}", told.lines);
-        serde_json::from_str(&told.lines[0]).unwrap()
+        let printed = self.call(words);
+        assert_eq!(printed.code, Some(0), "{words:?}: {:?}", printed.lines);
+        serde_json::from_str(&printed.lines[0]).unwrap()
     }
 
     /// The state and the attempts of each task.
@@ -187,7 +187,7 @@ exec '{}' "$@"
 struct Running {
     child: Child,
     lines: Receiver<String>,
-    told: Vec<String>,
+    printed: Vec<String>,
 }
 
 impl Running {
@@ -205,7 +205,7 @@ impl Running {
         Self {
             child,
             lines,
-            told: Vec::new(),
+            printed: Vec::new(),
         }
     }
 
@@ -215,7 +215,7 @@ impl Running {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
                     let is_ok = completed(&line).is_some();
-                    self.told.push(line);
+                    self.printed.push(line);
                     if is_ok {
                         return true;
                     }
@@ -232,28 +232,28 @@ impl Running {
     fn ok_of(&mut self, task: &str) {
         while self.next_ok() {
             if self
-                .told
+                .printed
                 .last()
                 .is_some_and(|line| completed(line) == Some(task))
             {
                 return;
             }
         }
-        panic!("{task} never completed: {:?}", self.told);
+        panic!("{task} never completed: {:?}", self.printed);
     }
 
-    fn kill(mut self) -> Told {
+    fn kill(mut self) -> Printed {
         self.child.kill().unwrap();
         self.finish()
     }
 
-    fn finish(mut self) -> Told {
+    fn finish(mut self) -> Printed {
         while self.next_ok() {}
         let output = self.child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        self.told.extend(stderr.lines().map(str::to_owned));
-        Told {
-            lines: self.told,
+        self.printed.extend(stderr.lines().map(str::to_owned));
+        Printed {
+            lines: self.printed,
             code: output.status.code(),
         }
     }
@@ -265,7 +265,7 @@ fn completed(line: &str) -> Option<&str> {
     (words.next()? == "ok").then(|| words.next())?
 }
 
-impl Told {
+impl Printed {
     fn completed(&self) -> BTreeSet<&str> {
         let lines = self.lines.iter();
         lines.filter_map(|line| completed(line)).collect()
@@ -300,10 +300,10 @@ fn number(report: &str, heading: &str, name: &str) -> u64 {
 
 #[test]
 fn the_report_of_this_repository_is_correct() {
-    let place = Place::new();
-    let told = place.start("").finish();
-    assert_eq!(told.code, Some(0), "{:#?}", told.lines);
-    let report = place.report();
+    let folder = Folder::new();
+    let printed = folder.start("").finish();
+    assert_eq!(printed.code, Some(0), "{:#?}", printed.lines);
+    let report = folder.report();
 
     let words = [
         "metadata",
@@ -354,25 +354,25 @@ fn the_report_of_this_repository_is_correct() {
         ("MIT", "MIT OR Apache-2.0")
     );
 
-    let tasks = place.tasks();
+    let tasks = folder.tasks();
     assert_eq!(tasks["probe"], ("completed".to_owned(), 2));
     let others = tasks.iter().filter(|(name, _)| *name != "probe");
     for (name, now) in others {
         assert_eq!(*now, ("completed".to_owned(), 1), "{name}");
     }
-    assert!(!place.path("state").exists(), "the marker is left");
+    assert!(!folder.path("state").exists(), "the marker is left");
 }
 
 /// Resumes, and compares the result with the results reported before and with a report without a crash.
-fn check_resumed(place: &Place, killed: &Told, expected: &str) {
-    let before = place.tasks();
+fn check_resumed(folder: &Folder, killed: &Printed, expected: &str) {
+    let before = folder.tasks();
     for task in killed.completed() {
-        assert_eq!(before[task].0, "completed", "{task} was told to be");
+        assert_eq!(before[task].0, "completed", "{task} was reported to be");
     }
-    let told = place.call(&["resume", "report"]);
-    assert_eq!(told.code, Some(0), "{:#?}", told.lines);
+    let printed = folder.call(&["resume", "report"]);
+    assert_eq!(printed.code, Some(0), "{:#?}", printed.lines);
 
-    let named: BTreeSet<&str> = told
+    let named: BTreeSet<&str> = printed
         .lines
         .iter()
         .filter_map(|line| line.strip_prefix("  interrupted ")?.split(':').next())
@@ -381,10 +381,10 @@ fn check_resumed(place: &Place, killed: &Told, expected: &str) {
         .iter()
         .filter_map(|(name, now)| (now.0 == "running").then_some(name.as_str()))
         .collect();
-    assert_eq!(named, cut, "{:#?}", told.lines);
+    assert_eq!(named, cut, "{:#?}", printed.lines);
 
-    let after = place.tasks();
-    let counted = place.counted();
+    let after = folder.tasks();
+    let counted = folder.counted();
     let once: BTreeSet<_> = counted.iter().collect();
     assert_eq!(
         once.len(),
@@ -400,27 +400,27 @@ fn check_resumed(place: &Place, killed: &Told, expected: &str) {
     for (name, now) in before.iter().filter(|(_, now)| now.0 == "completed") {
         assert_eq!(after[name], *now, "{name} ran again");
     }
-    assert_eq!(without_time(&place.report()), without_time(expected));
-    let verified = place.json(&["verify", "report", "--json"]);
+    assert_eq!(without_time(&folder.report()), without_time(expected));
+    let verified = folder.json(&["verify", "report", "--json"]);
     assert_eq!(verified["ok"], true);
 }
 
 #[test]
 fn killed_after_any_task_it_ends_with_the_same_report() {
-    let whole = Place::new();
+    let whole = Folder::new();
     assert_eq!(whole.start("").finish().code, Some(0));
     let tasks = whole.tasks().len();
     let mut resumed = 0;
     for oks in 1..tasks {
-        let place = Place::new();
-        let mut running = place.start("");
+        let folder = Folder::new();
+        let mut running = folder.start("");
         for _ in 0..oks {
             assert!(running.next_ok());
         }
         let killed = running.kill();
         // The last tasks are so short that the run may have ended before the kill.
-        if place.json(&["show", "report", "--json"])["open"] == true {
-            check_resumed(&place, &killed, &whole.report());
+        if folder.json(&["show", "report", "--json"])["open"] == true {
+            check_resumed(&folder, &killed, &whole.report());
             resumed += 1;
         }
     }
@@ -432,7 +432,7 @@ fn killed_after_any_task_it_ends_with_the_same_report() {
 
 #[test]
 fn a_command_that_outlives_a_kill_changes_nothing() {
-    let whole = Place::new();
+    let whole = Folder::new();
     assert_eq!(whole.start("").finish().code, Some(0));
     // Each task is running when the engine is killed, and ends during or after its repetition.
     for (held, done) in [
@@ -440,34 +440,38 @@ fn a_command_that_outlives_a_kill_changes_nothing() {
         ("report", "packages"),
         ("code", "head"),
     ] {
-        let place = Place::new();
-        let mut running = place.start(&format!("{held} 1"));
+        let folder = Folder::new();
+        let mut running = folder.start(&format!("{held} 1"));
         running.ok_of(done);
-        place.wait_at_gate();
+        folder.wait_at_gate();
         let killed = running.kill();
-        assert_eq!(place.tasks()[held], ("running".to_owned(), 1));
-        place.open_gate();
-        check_resumed(&place, &killed, &whole.report());
-        assert_eq!(place.tasks()[held].1, 2);
+        assert_eq!(folder.tasks()[held], ("running".to_owned(), 1));
+        folder.open_gate();
+        check_resumed(&folder, &killed, &whole.report());
+        assert_eq!(folder.tasks()[held].1, 2);
     }
 }
 
 #[test]
 fn killed_again_while_it_is_resumed_it_keeps_both_halves() {
-    let whole = Place::new();
+    let whole = Folder::new();
     assert_eq!(whole.start("").finish().code, Some(0));
-    let place = Place::new();
-    let mut running = place.start("code 1");
+    let folder = Folder::new();
+    let mut running = folder.start("code 1");
     running.ok_of("packages");
-    place.wait_at_gate();
+    folder.wait_at_gate();
     let first = running.kill();
-    place.open_gate();
-    let mut resumed = Running::start(place.command(&["resume", "report"]).env("HOLD", "report 1"));
+    folder.open_gate();
+    let mut resumed = Running::start(
+        folder
+            .command(&["resume", "report"])
+            .env("HOLD", "report 1"),
+    );
     resumed.ok_of("code");
-    place.wait_at_gate();
+    folder.wait_at_gate();
     let second = resumed.kill();
-    place.open_gate();
-    let both = Told {
+    folder.open_gate();
+    let both = Printed {
         lines: [first.lines, second.lines].concat(),
         code: None,
     };
@@ -475,5 +479,5 @@ fn killed_again_while_it_is_resumed_it_keeps_both_halves() {
         both.completed()
             .is_superset(&BTreeSet::from(["packages", "code"]))
     );
-    check_resumed(&place, &both, &whole.report());
+    check_resumed(&folder, &both, &whole.report());
 }

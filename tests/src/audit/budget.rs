@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, Spent, TaskId};
 use zeph_scheduler::Account;
 
-use super::{Audit, Place};
+use super::{Audit, LogState};
 use crate::hold;
 use crate::violation::Check;
 
@@ -109,7 +109,7 @@ impl Audit {
         reservation: ReservationId,
         most: Spend,
     ) -> Check {
-        let place = self.books[task.index()].place;
+        let state = self.task_logs[task.index()].state;
         let budget_log = &mut self.budget_log;
         budget_log.last += 1;
         hold!(
@@ -120,10 +120,10 @@ impl Audit {
             budget_log.last
         );
         hold!(
-            matches!(place, Place::Running(..)),
+            matches!(state, LogState::Running(..)),
             6,
             "only_current_attempt_counts",
-            "{task} reserves from {place:?}"
+            "{task} reserves from {state:?}"
         );
         budget_log.open.insert(reservation, (task, most));
         let own = self.facts.rules(task).budget;
@@ -168,7 +168,7 @@ impl Audit {
     }
 
     /// Settles every open reservation of a task at its full amount, because the attempt has ended.
-    pub(super) fn pay_up(&mut self, task: TaskId) -> Check {
+    pub(super) fn charge_held(&mut self, task: TaskId) -> Check {
         let of_task =
             |(&number, &(of, most)): (&_, &(TaskId, Spend))| (of == task).then_some((number, most));
         let held: Vec<(ReservationId, Spend)> =
@@ -193,26 +193,26 @@ impl Audit {
     }
 
     pub(super) fn noted(&self, task: TaskId, attempt: Attempt) -> Check {
-        let place = self.books[task.index()].place;
+        let state = self.task_logs[task.index()].state;
         hold!(
-            matches!(place, Place::Running(running, _) if running == attempt),
+            matches!(state, LogState::Running(running, _) if running == attempt),
             6,
             "only_current_attempt_counts",
-            "attempt {attempt} of {task} leaves a note from {place:?}"
+            "attempt {attempt} of {task} leaves a note from {state:?}"
         );
         Ok(())
     }
 
     pub(super) fn amended(&mut self, task: TaskId, content: ContentId) -> Check {
-        let place = self.books[task.index()].place;
-        let fine = matches!(place, Place::Running(_, None)) && self.ending.is_none();
+        let state = self.task_logs[task.index()].state;
+        let fine = matches!(state, LogState::Running(_, None)) && self.ending.is_none();
         let first = self.budget_log.proposers.insert(task);
         let size = self.facts.sizes.get(&content).copied();
         hold!(
             fine && first && size.is_some_and(|size| size >= self.known),
             23,
             "patches_append",
-            "{task} adds patch {content} from {place:?}; its first: {first}; tasks: {size:?} after {}",
+            "{task} adds patch {content} from {state:?}; its first: {first}; tasks: {size:?} after {}",
             self.known
         );
         self.known = size.unwrap_or(self.known);

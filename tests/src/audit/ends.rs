@@ -5,104 +5,104 @@ use zeph_graph::{
     SkipWhy, TaskId, Timestamp, Trigger, Work,
 };
 
-use super::{Audit, Owed, Place};
+use super::{Audit, LogState, Required};
 use crate::hold;
 use crate::violation::Check;
 
 impl Audit {
     pub(super) fn attempt_ends(&mut self, task: TaskId, attempt: Attempt, entry: &Entry) -> Check {
-        let book = &mut self.books[task.index()];
+        let log = &mut self.task_logs[task.index()];
         hold!(
-            matches!(book.place, Place::Running(running, _) if running == attempt),
+            matches!(log.state, LogState::Running(running, _) if running == attempt),
             6,
             "only_current_attempt_counts",
             "{:?}, but it is {:?}",
             entry.record,
-            book.place
+            log.state
         );
-        book.place = Place::Between;
-        self.pay_up(task)
+        log.state = LogState::Between;
+        self.charge_held(task)
     }
 
     /// Checks at a back-off that the task has no more failed attempts than retries, whatever started them.
     pub(super) fn backed_off(&mut self, task: TaskId, until: Timestamp) -> Check {
         let most = self.facts.rules(task).retry.max_retries;
-        let book = &mut self.books[task.index()];
+        let log = &mut self.task_logs[task.index()];
         hold!(
-            book.failures <= most,
+            log.failures <= most,
             8,
             "attempts_numbered",
             "{task} backs off after {} failures, of {most} retries",
-            book.failures
+            log.failures
         );
-        book.place = Place::BackingOff(until);
+        log.state = LogState::BackingOff(until);
         Ok(())
     }
 
     /// Applies a terminal record of a task, and closes its open question.
     pub(super) fn ends(&mut self, task: TaskId, completed: bool) -> Check {
-        let book = &mut self.books[task.index()];
+        let log = &mut self.task_logs[task.index()];
         hold!(
-            !book.is_ended(),
+            !log.is_ended(),
             3,
             "ends_are_final",
             "{task} ends a second time"
         );
-        if let Place::Asking(_) = book.place {
+        if let LogState::Asking(_) = log.state {
             self.open.retain(|_, &mut asked| asked != task);
         }
-        book.place = Place::Ended { completed };
+        log.state = LogState::Ended { completed };
         Ok(())
     }
 
     pub(super) fn completed(&mut self, task: TaskId, output: Output) -> Check {
-        let place = self.books[task.index()].place;
+        let state = self.task_logs[task.index()].state;
         let value = matches!(self.facts.rules(task).on_failure, OnFailure::Value(_));
-        let fine = match place {
-            Place::Running(_, None | Some(CutWhy::Suspend)) | Place::Between => true,
-            Place::Waiting => {
+        let fine = match state {
+            LogState::Running(_, None | Some(CutWhy::Suspend)) | LogState::Between => true,
+            LogState::Waiting => {
                 self.inv_01_dependencies_satisfied(task, &zeph_graph::Record::Opened)?;
                 matches!(self.facts.work(task), Work::Milestone)
             }
             // The task's time limit expired between two attempts.
-            Place::Ready(_) | Place::BackingOff(_) => value && output == Output::Definition,
-            Place::Running(..) | Place::Asking(_) | Place::Ended { .. } => false,
+            LogState::Ready(_) | LogState::BackingOff(_) => value && output == Output::Definition,
+            LogState::Running(..) | LogState::Asking(_) | LogState::Ended { .. } => false,
         };
         hold!(
             fine,
             13,
             "records_explained",
-            "{task} completes with {output:?} from {place:?}"
+            "{task} completes with {output:?} from {state:?}"
         );
-        self.pay_up(task)?;
+        self.charge_held(task)?;
         self.ends(task, true)
     }
 
     pub(super) fn failed(&mut self, task: TaskId) -> Check {
-        let book = &self.books[task.index()];
+        let log = &self.task_logs[task.index()];
         hold!(
-            book.attempts > 0 && !matches!(book.place, Place::Running(..) | Place::Asking(_)),
+            log.attempts > 0 && !matches!(log.state, LogState::Running(..) | LogState::Asking(_)),
             13,
             "records_explained",
             "{task} fails from {:?}",
-            book.place
+            log.state
         );
-        // In `Place::Between` the record that follows the attempt decides whether the run aborts.
+        // In `LogState::Between` the record that follows the attempt decides whether the run aborts.
         // An exhausted budget only ends attempts.
         let by_itself = matches!(self.facts.rules(task).on_failure, OnFailure::Abort);
-        if by_itself && self.ending.is_none() && book.place != Place::Between {
-            self.owed = Some(Owed::Ending(task));
+        if by_itself && self.ending.is_none() && log.state != LogState::Between {
+            self.required = Some(Required::Ending(task));
         }
         self.ends(task, false)
     }
 
     pub(super) fn skipped(&mut self, task: TaskId, why: SkipWhy) -> Check {
-        let place = self.books[task.index()].place;
+        let state = self.task_logs[task.index()].state;
         let fine = match why {
-            SkipWhy::Declined => place == Place::Between,
+            SkipWhy::Declined => state == LogState::Between,
             SkipWhy::Upstream(parent) => {
-                let spoiler = &self.books[parent.index()];
-                place == Place::Waiting
+                let spoiler = &self.task_logs[parent.index()];
+                state == LogState::Waiting
                     && self.facts.rules(task).trigger == Trigger::AllSuccess
                     && self.facts.graph().parents(task).contains(&parent)
                     && spoiler.is_ended()
@@ -113,7 +113,7 @@ impl Audit {
             fine,
             12,
             "strategies",
-            "{task} is skipped from {place:?} because of {why:?}"
+            "{task} is skipped from {state:?} because of {why:?}"
         );
         self.ends(task, false)
     }
@@ -127,14 +127,14 @@ impl Audit {
             "question {question} is the {}. one",
             self.questions
         );
-        let book = &self.books[task.index()];
+        let log = &self.task_logs[task.index()];
         let approve = self.facts.rules(task).approve.is_some();
-        let fine = match (why, book.place) {
-            (AskWhy::Approve, Place::Waiting) => approve,
-            (AskWhy::Work, Place::Waiting) => !approve,
-            (AskWhy::Work, Place::Between) => true,
-            (AskWhy::Failure(_), Place::Between) => book.attempts > 0,
-            (AskWhy::Failure(fault), Place::Ready(_) | Place::BackingOff(_)) => {
+        let fine = match (why, log.state) {
+            (AskWhy::Approve, LogState::Waiting) => approve,
+            (AskWhy::Work, LogState::Waiting) => !approve,
+            (AskWhy::Work, LogState::Between) => true,
+            (AskWhy::Failure(_), LogState::Between) => log.attempts > 0,
+            (AskWhy::Failure(fault), LogState::Ready(_) | LogState::BackingOff(_)) => {
                 fault == Fault::TaskTimeout
             }
             (AskWhy::Approve | AskWhy::Work | AskWhy::Failure(_), _) => false,
@@ -144,12 +144,12 @@ impl Audit {
             13,
             "records_explained",
             "{task} asks {why:?} from {:?}",
-            book.place
+            log.state
         );
         if !matches!(why, AskWhy::Failure(_)) {
             self.inv_01_dependencies_satisfied(task, &zeph_graph::Record::Opened)?;
         }
-        self.books[task.index()].place = Place::Asking(why);
+        self.task_logs[task.index()].state = LogState::Asking(why);
         self.open.insert(question, task);
         let asks = &mut self.expected.asks;
         let (_, least, most) = asks.entry(question).or_insert((task, 0, 0));
@@ -170,8 +170,8 @@ impl Audit {
             "ends_are_final",
             "question {question} of {task} is answered and is not open"
         );
-        let book = &mut self.books[task.index()];
-        let Place::Asking(why) = book.place else {
+        let log = &mut self.task_logs[task.index()];
+        let LogState::Asking(why) = log.state else {
             hold!(false, 13, "records_explained", "{task} is not asking");
             return Ok(());
         };
@@ -181,11 +181,11 @@ impl Audit {
             "strategies",
             "{task} may not be repeated without a person's word"
         );
-        book.place = Place::Between;
+        log.state = LogState::Between;
         if answer == Answer::Failure(FailureAnswer::Retry) {
-            book.manual_retries += 1;
+            log.manual_retries += 1;
         }
-        self.owed = Some(Owed::Answer(task, why, answer));
+        self.required = Some(Required::Answer(task, why, answer));
         Ok(())
     }
 }

@@ -7,57 +7,57 @@ use zeph_graph::{
     Output, OverBudget, Record, SkipWhy, TaskId, Work,
 };
 
-use super::{Audit, Owed};
+use super::{Audit, Required};
 use crate::hold;
 use crate::violation::Check;
 
 impl Audit {
     pub(super) fn inv_12_strategies(
         &mut self,
-        owed: Owed,
+        required: Required,
         entry: &Entry,
         floor: &dyn Fn(TaskId) -> Option<Duration>,
     ) -> Check {
         let record = entry.record;
-        let fits = match owed {
-            Owed::Failure(task, fault) => {
+        let fits = match required {
+            Required::Failure(task, fault) => {
                 if let Record::BackedOff { .. } = record {
                     self.within_bounds(task, entry, floor(task))?;
                 }
                 self.after_failure(task, fault, &record)
             }
-            Owed::Cut(task, why, how) => {
+            Required::Cut(task, why, how) => {
                 if let Record::BackedOff { .. } = record {
                     self.within_bounds(task, entry, Some(Duration::ZERO))?;
                 }
                 self.after_cut(task, why, how, &record)
             }
-            Owed::Answer(task, why, answer) => self.after_answer(task, why, answer, &record),
-            Owed::Ending(task) => {
+            Required::Answer(task, why, answer) => self.after_answer(task, why, answer, &record),
+            Required::Ending(task) => {
                 record
                     == Record::Ending {
                         why: EndingWhy::Abort(task),
                     }
             }
         };
-        hold!(fits, 12, "strategies", "{record:?} follows {owed:?}");
+        hold!(fits, 12, "strategies", "{record:?} follows {required:?}");
         if let Record::Failed { task, .. } = record
-            && self.aborts(owed)
+            && self.aborts(required)
             && self.ending.is_none()
         {
-            self.owed = Some(Owed::Ending(task));
+            self.required = Some(Required::Ending(task));
         }
         Ok(())
     }
 
-    fn aborts(&self, owed: Owed) -> bool {
-        match owed {
-            Owed::Failure(_, Fault::Budget) => false,
-            Owed::Failure(task, _) | Owed::Cut(task, ..) => {
+    fn aborts(&self, required: Required) -> bool {
+        match required {
+            Required::Failure(_, Fault::Budget) => false,
+            Required::Failure(task, _) | Required::Cut(task, ..) => {
                 matches!(self.facts.rules(task).on_failure, OnFailure::Abort)
             }
-            Owed::Answer(_, _, answer) => answer == Answer::Failure(FailureAnswer::Abort),
-            Owed::Ending(_) => false,
+            Required::Answer(_, _, answer) => answer == Answer::Failure(FailureAnswer::Abort),
+            Required::Ending(_) => false,
         }
     }
 
@@ -89,10 +89,10 @@ impl Audit {
     }
 
     fn after_failure(&self, task: TaskId, fault: Fault, record: &Record) -> bool {
-        let book = &self.books[task.index()];
+        let log = &self.task_logs[task.index()];
         let rules = self.facts.rules(task);
         let budget = u64::from(rules.retry.max_retries);
-        let again = fault.is_retryable() && u64::from(book.failures) <= budget;
+        let again = fault.is_retryable() && u64::from(log.failures) <= budget;
         if again {
             return matches!(*record, Record::BackedOff { task: t, .. } if t == task);
         }

@@ -21,13 +21,13 @@ use crate::facts::Facts;
 use crate::hold;
 use crate::violation::Check;
 use budget::BudgetLog;
-use task_log::{Owed, Place, TaskLog};
+use task_log::{LogState, Required, TaskLog};
 
 /// The state of a run according to the records read so far.
 #[derive(Clone, Debug)]
 pub struct Audit {
     facts: Arc<Facts>,
-    books: Vec<TaskLog>,
+    task_logs: Vec<TaskLog>,
     seq: u64,
     at: Timestamp,
     opened: bool,
@@ -37,7 +37,7 @@ pub struct Audit {
     ending: Option<EndingWhy>,
     questions: u32,
     open: BTreeMap<QuestionId, TaskId>,
-    owed: Option<Owed>,
+    required: Option<Required>,
     expected: Expected,
     budget_log: BudgetLog,
     // The number of tasks according to the records so far.
@@ -59,7 +59,7 @@ impl Audit {
     #[must_use]
     pub fn new(facts: Arc<Facts>) -> Self {
         Self {
-            books: vec![TaskLog::default(); facts.graph().len()],
+            task_logs: vec![TaskLog::default(); facts.graph().len()],
             budget_log: BudgetLog::of(facts.header.policy.budget),
             known: facts.header.graph.len(),
             facts,
@@ -72,14 +72,15 @@ impl Audit {
             ending: None,
             questions: 0,
             open: BTreeMap::new(),
-            owed: None,
+            required: None,
             expected: Expected::default(),
         }
     }
 
     /// Replaces the facts after an accepted patch, before its `Amended` record is read.
     pub fn grow(&mut self, facts: &Arc<Facts>) {
-        self.books.resize(facts.graph().len(), TaskLog::default());
+        self.task_logs
+            .resize(facts.graph().len(), TaskLog::default());
         self.facts = Arc::clone(facts);
     }
 
@@ -103,8 +104,8 @@ impl Audit {
             "{record:?}, but there are {} tasks",
             self.known
         );
-        if let Some(owed) = self.owed.take() {
-            self.inv_12_strategies(owed, entry, &floor)?;
+        if let Some(required) = self.required.take() {
+            self.inv_12_strategies(required, entry, &floor)?;
         }
         self.at = entry.at;
         self.note(entry)
@@ -145,8 +146,8 @@ impl Audit {
                 ..
             } => {
                 self.attempt_ends(task, attempt, entry)?;
-                self.books[task.index()].failures += 1;
-                self.owed = Some(Owed::Failure(task, fault));
+                self.task_logs[task.index()].failures += 1;
+                self.required = Some(Required::Failure(task, fault));
             }
             Record::AttemptCut {
                 task, attempt, how, ..
@@ -209,12 +210,12 @@ impl Audit {
         how: CutHow,
         entry: &Entry,
     ) -> Check {
-        let why = self.books[task.index()].stopping();
+        let why = self.task_logs[task.index()].stopping();
         self.attempt_ends(task, attempt, entry)?;
-        let book = &mut self.books[task.index()];
+        let log = &mut self.task_logs[task.index()];
         match why {
-            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => book.failures += 1,
-            Some(CutWhy::Suspend) | None => book.free += 1,
+            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => log.failures += 1,
+            Some(CutWhy::Suspend) | None => log.free += 1,
             Some(CutWhy::Cancel(_)) => {}
         }
         if how == CutHow::Abandoned {
@@ -222,7 +223,7 @@ impl Audit {
                 .actions
                 .push(Action::Abandon { task, attempt });
         }
-        self.owed = Some(Owed::Cut(task, why, how));
+        self.required = Some(Required::Cut(task, why, how));
         Ok(())
     }
 
@@ -231,12 +232,12 @@ impl Audit {
     /// # Errors
     /// If a record that must follow in the same append is missing.
     pub fn end_of_batch(&mut self) -> Check {
-        if let Some(owed) = self.owed {
+        if let Some(required) = self.required {
             hold!(
                 false,
                 12,
                 "strategies",
-                "the batch ends, and {owed:?} is owed"
+                "the batch ends, and {required:?} is required"
             );
         }
         for (question, (_, least, _)) in &mut self.expected.asks {
@@ -259,9 +260,9 @@ impl Audit {
     /// If the run or a task has not ended.
     pub fn finish(&self) -> Check {
         hold!(self.ended, 13, "records_explained", "no `Ended` record");
-        for (at, book) in self.books.iter().enumerate() {
+        for (at, log) in self.task_logs.iter().enumerate() {
             hold!(
-                book.is_ended(),
+                log.is_ended(),
                 13,
                 "records_explained",
                 "task {at} has no terminal record"

@@ -3,7 +3,7 @@
 use zeph_graph::{Attempt, CutWhy, Effect, Entry, Record, TaskId, Trigger};
 use zeph_scheduler::Action;
 
-use super::{Audit, Place};
+use super::{Audit, LogState};
 use crate::hold;
 use crate::violation::Check;
 
@@ -11,8 +11,10 @@ impl Audit {
     pub(super) fn inv_01_dependencies_satisfied(&self, task: TaskId, record: &Record) -> Check {
         let parents = self.facts.graph().parents(task);
         let satisfied = match self.facts.rules(task).trigger {
-            Trigger::AllSuccess => parents.iter().all(|p| self.books[p.index()].is_completed()),
-            Trigger::AllDone => parents.iter().all(|p| self.books[p.index()].is_ended()),
+            Trigger::AllSuccess => parents
+                .iter()
+                .all(|p| self.task_logs[p.index()].is_completed()),
+            Trigger::AllDone => parents.iter().all(|p| self.task_logs[p.index()].is_ended()),
         };
         hold!(
             satisfied,
@@ -25,26 +27,29 @@ impl Audit {
 
     pub(super) fn readied(&mut self, task: TaskId, entry: &Entry) -> Check {
         self.inv_01_dependencies_satisfied(task, &entry.record)?;
-        let book = &mut self.books[task.index()];
-        let fine = match book.place {
-            Place::Waiting | Place::Between => true,
-            Place::BackingOff(until) => until <= entry.at,
-            Place::Ready(_) | Place::Running(..) | Place::Asking(_) | Place::Ended { .. } => false,
+        let log = &mut self.task_logs[task.index()];
+        let fine = match log.state {
+            LogState::Waiting | LogState::Between => true,
+            LogState::BackingOff(until) => until <= entry.at,
+            LogState::Ready(_)
+            | LogState::Running(..)
+            | LogState::Asking(_)
+            | LogState::Ended { .. } => false,
         };
         hold!(
             fine,
             12,
             "strategies",
             "{task} becomes ready from {:?}",
-            book.place
+            log.state
         );
-        book.place = Place::Ready(entry.seq.get());
+        log.state = LogState::Ready(entry.seq.get());
         Ok(())
     }
 
     pub(super) fn started(&mut self, task: TaskId, attempt: Attempt) -> Check {
         hold!(
-            !self.books[task.index()].is_ended(),
+            !self.task_logs[task.index()].is_ended(),
             5,
             "no_start_after_result",
             "{task} starts again after its end"
@@ -53,9 +58,9 @@ impl Audit {
         self.inv_08_attempts_numbered(task, attempt)?;
         self.inv_02_lanes_have_room(task)?;
         self.best_goes_first(task)?;
-        let book = &mut self.books[task.index()];
-        book.attempts = attempt.get();
-        book.place = Place::Running(attempt, None);
+        let log = &mut self.task_logs[task.index()];
+        log.attempts = attempt.get();
+        log.state = LogState::Running(attempt, None);
         self.expected.actions.push(Action::Start { task, attempt });
         Ok(())
     }
@@ -78,21 +83,21 @@ impl Audit {
     }
 
     fn inv_08_attempts_numbered(&self, task: TaskId, attempt: Attempt) -> Check {
-        let book = &self.books[task.index()];
+        let log = &self.task_logs[task.index()];
         hold!(
-            attempt.get() == book.attempts + 1,
+            attempt.get() == log.attempts + 1,
             8,
             "attempts_numbered",
             "attempt {attempt} of {task} follows attempt {}",
-            book.attempts
+            log.attempts
         );
         let retries = self.facts.rules(task).retry.max_retries;
         // Only a person can repeat an at-most-once task, and `manual_retries` counts that already.
         let free = match self.facts.rules(task).effect {
             Effect::AtMostOnce => 0,
-            Effect::Pure | Effect::Idempotent => book.free,
+            Effect::Pure | Effect::Idempotent => log.free,
         };
-        let most = 1 + u64::from(retries) + u64::from(book.manual_retries) + u64::from(free);
+        let most = 1 + u64::from(retries) + u64::from(log.manual_retries) + u64::from(free);
         hold!(
             u64::from(attempt.get()) <= most,
             8,
@@ -121,7 +126,8 @@ impl Audit {
     }
 
     fn running(&self) -> impl Iterator<Item = TaskId> + '_ {
-        let running = |task: &TaskId| matches!(self.books[task.index()].place, Place::Running(..));
+        let running =
+            |task: &TaskId| matches!(self.task_logs[task.index()].state, LogState::Running(..));
         self.facts.graph().ids().filter(running)
     }
 
@@ -139,18 +145,18 @@ impl Audit {
 
     /// Checks the order: priority, critical path, first in first out. A task whose lane is full is skipped.
     fn best_goes_first(&self, task: TaskId) -> Check {
-        let rank = |task: TaskId| match self.books[task.index()].place {
-            Place::Ready(since) => Some((
+        let rank = |task: TaskId| match self.task_logs[task.index()].state {
+            LogState::Ready(since) => Some((
                 -i64::from(self.facts.rules(task).priority),
                 u64::MAX - self.facts.bottom[task.index()],
                 since,
             )),
-            Place::Waiting
-            | Place::Running(..)
-            | Place::Between
-            | Place::BackingOff(_)
-            | Place::Asking(_)
-            | Place::Ended { .. } => None,
+            LogState::Waiting
+            | LogState::Running(..)
+            | LogState::Between
+            | LogState::BackingOff(_)
+            | LogState::Asking(_)
+            | LogState::Ended { .. } => None,
         };
         let mine = rank(task);
         hold!(
@@ -177,13 +183,13 @@ impl Audit {
         attempt: Attempt,
         why: CutWhy,
     ) -> Check {
-        let place = &mut self.books[task.index()].place;
-        let Place::Running(running, before) = *place else {
+        let state = &mut self.task_logs[task.index()].state;
+        let LogState::Running(running, before) = *state else {
             hold!(
                 false,
                 10,
                 "one_cancel_per_ended_attempt",
-                "{task} is told to end and does not run"
+                "{task} must end and does not run"
             );
             return Ok(());
         };
@@ -191,15 +197,15 @@ impl Audit {
             running == attempt && before != Some(why),
             10,
             "one_cancel_per_ended_attempt",
-            "attempt {attempt} of {task} is told to end; {running} runs, told {before:?} already"
+            "attempt {attempt} of {task} must end; {running} runs, and must end by {before:?}"
         );
         hold!(
             !matches!(before, Some(CutWhy::Cancel(_))),
             17,
             "cancel_is_complete",
-            "{task} is cancelled and then told {why:?}"
+            "{task} is cancelled and then cut by {why:?}"
         );
-        *place = Place::Running(attempt, Some(why));
+        *state = LogState::Running(attempt, Some(why));
         if before.is_none() {
             self.expected.actions.push(Action::Cancel { task, attempt });
         }

@@ -5,7 +5,7 @@ use zeph_graph::{Answer, AskWhy, Attempt, CutHow, CutWhy, Fault, TaskId, Timesta
 /// The state of one task according to the records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TaskLog {
-    pub(super) place: Place,
+    pub(super) state: LogState,
     pub(super) attempts: u32,
     pub(super) failures: u32,
     pub(super) manual_retries: u32,
@@ -15,7 +15,7 @@ pub(super) struct TaskLog {
 
 /// The state of a task after its last record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum LogState {
     #[default]
     Waiting,
     /// Ready since the record with this number.
@@ -32,29 +32,29 @@ pub(super) enum Place {
 
 impl TaskLog {
     pub(super) const fn is_ended(&self) -> bool {
-        matches!(self.place, Place::Ended { .. })
+        matches!(self.state, LogState::Ended { .. })
     }
 
     pub(super) const fn is_completed(&self) -> bool {
-        matches!(self.place, Place::Ended { completed: true })
+        matches!(self.state, LogState::Ended { completed: true })
     }
 
     pub(super) const fn stopping(&self) -> Option<CutWhy> {
-        match self.place {
-            Place::Running(_, why) => why,
-            Place::Waiting
-            | Place::Ready(_)
-            | Place::Between
-            | Place::BackingOff(_)
-            | Place::Asking(_)
-            | Place::Ended { .. } => None,
+        match self.state {
+            LogState::Running(_, why) => why,
+            LogState::Waiting
+            | LogState::Ready(_)
+            | LogState::Between
+            | LogState::BackingOff(_)
+            | LogState::Asking(_)
+            | LogState::Ended { .. } => None,
         }
     }
 }
 
 /// A record that must come next, in the same append.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Owed {
+pub(super) enum Required {
     /// After a failed attempt.
     Failure(TaskId, Fault),
     /// After a cut one.

@@ -16,7 +16,7 @@ const USAGE: &str = "usage: crash-loop [--kills N] [--seed S] [--zeph PATH] [--o
   --kills N    how many processes are killed (50)
   --seed S     where the random numbers begin (the time)
   --zeph PATH  the binary (built and found by cargo)
-  --only       one run: the story of that seed";
+  --only       one run: the trial of that seed";
 
 /// The options of the command line.
 struct Wanted {

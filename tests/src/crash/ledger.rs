@@ -9,7 +9,7 @@ use crate::crash::plan::{Kind, Plan};
 use crate::crash::victim::{Seen, Zeph};
 
 /// The name of every run: each run has its own database.
-pub const RUN: &str = "story";
+pub const RUN: &str = "trial";
 
 /// The state of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl TaskNow {
 
 /// The state of a run according to its database.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub struct RunStatus {
     /// The name of its state in the JSON output.
     pub state: String,
     /// Whether the run has not ended.
@@ -44,7 +44,7 @@ pub struct Standing {
     pub questions: Vec<(u64, String, String)>,
 }
 
-impl Standing {
+impl RunStatus {
     fn of(json: &Value) -> Result<Self, String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let tasks = json["tasks"].as_array().ok_or("`show` names no tasks")?;
@@ -79,7 +79,7 @@ impl Standing {
 /// The results of a run that the binary has printed or stored so far.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    told: BTreeMap<String, &'static str>,
+    reported: BTreeMap<String, &'static str>,
     over: BTreeMap<String, TaskNow>,
     records: u64,
     head: Option<String>,
@@ -89,10 +89,10 @@ pub struct Ledger {
 
 impl Ledger {
     /// Reads the output of a process. A printed result is acknowledged, and must not be lost.
-    pub fn hear(&mut self, seen: &Seen) {
+    pub fn read_output(&mut self, seen: &Seen) {
         for line in &seen.lines {
-            if let Some((task, state)) = told(line) {
-                self.told.insert(task, state);
+            if let Some((task, state)) = reported_end(line) {
+                self.reported.insert(task, state);
             }
         }
     }
@@ -101,7 +101,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The first acknowledged result that the store contradicts.
-    pub fn check(&mut self, zeph: &Zeph, plan: &Plan) -> Result<Option<Standing>, String> {
+    pub fn check(&mut self, zeph: &Zeph, plan: &Plan) -> Result<Option<RunStatus>, String> {
         // The counter file is read first, because commands that outlived the engine still append to it.
         let counter = Counter::read(&zeph.counter())?;
         counter.check()?;
@@ -110,14 +110,14 @@ impl Ledger {
             return self.check_nothing(zeph, &counter, &shown);
         }
         let json = shown.json();
-        let standing = Standing::of(&json)?;
-        self.check_kept(&standing)?;
-        self.check_counter(&standing, &counter, plan)?;
+        let status = RunStatus::of(&json)?;
+        self.check_kept(&status)?;
+        self.check_counter(&status, &counter, plan)?;
         self.check_journal(zeph, &json)?;
-        let over = standing.tasks.iter().filter(|(_, now)| now.is_over());
+        let over = status.tasks.iter().filter(|(_, now)| now.is_over());
         self.over
             .extend(over.map(|(name, now)| (name.clone(), now.clone())));
-        Ok(Some(standing))
+        Ok(Some(status))
     }
 
     /// Without a run, no result may be acknowledged and no command may have run.
@@ -126,7 +126,7 @@ impl Ledger {
         zeph: &Zeph,
         counter: &Counter,
         shown: &Seen,
-    ) -> Result<Option<Standing>, String> {
+    ) -> Result<Option<RunStatus>, String> {
         let code = shown.json()["error"]["code"].clone();
         if code != "no_such_run" && code != "no_database" && code != "not_found" {
             let said = shown.lines.join(" ");
@@ -135,7 +135,7 @@ impl Ledger {
                 shown.code, shown.stderr
             ));
         }
-        if self.records > 0 || !self.told.is_empty() || !counter.begun.is_empty() {
+        if self.records > 0 || !self.reported.is_empty() || !counter.begun.is_empty() {
             return Err(format!(
                 "the run is gone: {code} in {}",
                 zeph.folder.display()
@@ -145,15 +145,15 @@ impl Ledger {
     }
 
     /// Checks that acknowledged and final states are unchanged.
-    fn check_kept(&self, standing: &Standing) -> Result<(), String> {
-        for (task, state) in &self.told {
-            let now = standing.tasks.get(task).map(|now| now.state.as_str());
+    fn check_kept(&self, status: &RunStatus) -> Result<(), String> {
+        for (task, state) in &self.reported {
+            let now = status.tasks.get(task).map(|now| now.state.as_str());
             if now != Some(*state) {
-                return Err(format!("{task} was told to be {state}, and is {now:?}"));
+                return Err(format!("{task} was reported to be {state}, and is {now:?}"));
             }
         }
         for (task, before) in &self.over {
-            let now = standing.tasks.get(task);
+            let now = status.tasks.get(task);
             if now != Some(before) {
                 return Err(format!("{task} was {before:?}, and is {now:?}"));
             }
@@ -164,12 +164,12 @@ impl Ledger {
     /// Checks that the journal has every command that ran, and that the command of a completed task ended.
     fn check_counter(
         &self,
-        standing: &Standing,
+        status: &RunStatus,
         counter: &Counter,
         plan: &Plan,
     ) -> Result<(), String> {
         for job in &plan.jobs {
-            let Some(now) = standing.tasks.get(&job.name) else {
+            let Some(now) = status.tasks.get(&job.name) else {
                 return Err(format!("{} is not in the run", job.name));
             };
             let name = &job.name;
@@ -182,7 +182,7 @@ impl Ledger {
             }
             if job.kind == Kind::Once && begun.len() as u64 > 1 + self.allowances {
                 return Err(format!(
-                    "{name} may run once, and {} times more if told so; it began {} times",
+                    "{name} may run once, and {} times more if allowed; it began {} times",
                     self.allowances,
                     begun.len()
                 ));
@@ -224,7 +224,7 @@ impl Ledger {
 }
 
 /// The task whose end a line reports, and its state. Reads both the text and the JSON output.
-fn told(line: &str) -> Option<(String, &'static str)> {
+fn reported_end(line: &str) -> Option<(String, &'static str)> {
     if line.starts_with('{') {
         let json: Value = serde_json::from_str(line).ok()?;
         let state = match json["event"].as_str()? {
@@ -250,11 +250,11 @@ fn told(line: &str) -> Option<(String, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::told;
+    use super::reported_end;
 
     #[test]
     fn both_kinds_of_lines_are_understood() {
-        let of = |line| told(line).map(|(task, state)| format!("{task} {state}"));
+        let of = |line| reported_end(line).map(|(task, state)| format!("{task} {state}"));
         assert_eq!(of("[3/12] ok t03 12ms").unwrap(), "t03 completed");
         assert_eq!(of("[3/12] ok t03").unwrap(), "t03 completed");
         assert_eq!(
@@ -270,7 +270,7 @@ mod tests {
             "t06 skipped"
         );
         assert_eq!(of("[4/12] retry t06 in 5ms: exit 75"), None);
-        assert_eq!(of("run story completed: 12 completed"), None);
+        assert_eq!(of("run trial completed: 12 completed"), None);
         let json = r#"{"event":"task_completed","task":"t01","seq":4}"#;
         assert_eq!(of(json).unwrap(), "t01 completed");
         assert_eq!(of(r#"{"event":"task_started","task":"t01"}"#), None);

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::crash::counter::Counter;
-use crate::crash::ledger::{Ledger, RUN, Standing};
+use crate::crash::ledger::{Ledger, RUN, RunStatus};
 use crate::crash::plan::{ANSWER, Kind, Plan};
-use crate::crash::victim::{Fate, Seen, Zeph, furnish};
+use crate::crash::victim::{KillPlan, Seen, Zeph, create_folder};
 use crate::rng::Rng;
 
 /// More rounds than any run needs; a run that reaches this limit makes no progress.
@@ -60,29 +60,29 @@ pub fn play(
 ) -> Result<TrialCounts, String> {
     let mut rng = Rng::new(seed);
     let plan = Plan::draw(&mut rng);
-    furnish(&folder, &plan.to_toml())?;
+    create_folder(&folder, &plan.to_toml())?;
     let binary = binary.to_owned();
-    let mut story = Trial {
+    let mut trial = Trial {
         zeph: Zeph { binary, folder },
         plan,
-        temper: Temper::draw(&mut rng),
+        settings: TrialSettings::draw(&mut rng),
         rng,
         ledger: Ledger::default(),
-        standing: None,
+        status: None,
         canceled: Canceled::default(),
         trial_counts: TrialCounts::default(),
-        trail: Vec::new(),
+        log: Vec::new(),
     };
-    let kills = story.temper.kills.min(most_kills);
-    match story.play_out(kills) {
-        Ok(()) => Ok(story.trial_counts),
-        Err(error) => Err(format!("{}\n{error}", story.trail.join("\n"))),
+    let kills = trial.settings.kills.min(most_kills);
+    match trial.run(kills) {
+        Ok(()) => Ok(trial.trial_counts),
+        Err(error) => Err(format!("{}\n{error}", trial.log.join("\n"))),
     }
 }
 
 /// The settings of one trial.
 #[derive(Clone, Copy, Debug)]
-struct Temper {
+struct TrialSettings {
     /// The number of kills, if the run does not end before.
     kills: u64,
     /// Whether the engine is killed during each start and recovery.
@@ -91,7 +91,7 @@ struct Temper {
     has_cancels: bool,
 }
 
-impl Temper {
+impl TrialSettings {
     fn draw(rng: &mut Rng) -> Self {
         let is_storm = rng.percent(8);
         Self {
@@ -116,30 +116,30 @@ struct Canceled {
 struct Trial {
     zeph: Zeph,
     plan: Plan,
-    temper: Temper,
+    settings: TrialSettings,
     rng: Rng,
     ledger: Ledger,
-    standing: Option<Standing>,
+    status: Option<RunStatus>,
     canceled: Canceled,
     trial_counts: TrialCounts,
-    trail: Vec<String>,
+    log: Vec<String>,
 }
 
 impl Trial {
-    fn play_out(&mut self, kills: u64) -> Result<(), String> {
+    fn run(&mut self, kills: u64) -> Result<(), String> {
         for _ in 0..MOST_ROUNDS {
-            let fate = (self.trial_counts.kills < kills).then(|| self.fate());
-            let seen = self.round(fate.as_ref())?;
-            let Some(standing) = self.standing.clone() else {
+            let kill_plan = (self.trial_counts.kills < kills).then(|| self.draw_kill());
+            let seen = self.round(kill_plan.as_ref())?;
+            let Some(status) = self.status.clone() else {
                 continue;
             };
-            if !standing.is_open {
-                return self.epilogue(&standing);
+            if !status.is_open {
+                return self.check_end(&status);
             }
             match seen.code {
                 // Killed, or waiting because only questions are left.
                 None => {}
-                Some(5) => self.answer_all(&standing)?,
+                Some(5) => self.answer_all(&status)?,
                 Some(code) => {
                     let said = seen.lines.join("\n  ");
                     return Err(format!(
@@ -153,9 +153,9 @@ impl Trial {
     }
 
     /// Runs or resumes once, and checks everything.
-    fn round(&mut self, fate: Option<&Fate>) -> Result<Seen, String> {
-        let reruns = self.standing.is_some() && self.rng.percent(20);
-        let mut words = match &self.standing {
+    fn round(&mut self, kill_plan: Option<&KillPlan>) -> Result<Seen, String> {
+        let reruns = self.status.is_some() && self.rng.percent(20);
+        let mut words = match &self.status {
             None => vec!["run", "plan.toml", "--name", RUN],
             Some(_) => vec!["resume", RUN],
         };
@@ -167,32 +167,32 @@ impl Trial {
             words.push("--json");
         }
         let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-        self.trial_counts.resumes += u64::from(self.standing.is_some());
-        self.trail
-            .push(format!("zeph {} {fate:?}", words.join(" ")));
-        let seen = self.zeph.live(&words, fate)?;
-        self.trail
+        self.trial_counts.resumes += u64::from(self.status.is_some());
+        self.log
+            .push(format!("zeph {} {kill_plan:?}", words.join(" ")));
+        let seen = self.zeph.live(&words, kill_plan)?;
+        self.log
             .push(format!("  {} → {:?}", seen.lines.join("\n  "), seen.code));
         self.trial_counts.kills += u64::from(seen.code.is_none());
         self.check_report(&seen)?;
-        self.ledger.hear(&seen);
-        self.standing = self.ledger.check(&self.zeph, &self.plan)?;
+        self.ledger.read_output(&seen);
+        self.status = self.ledger.check(&self.zeph, &self.plan)?;
         if seen.code.is_none()
-            && let Some(standing) = &self.standing
+            && let Some(status) = &self.status
         {
-            self.trial_counts.interrupted += standing.at_work().count() as u64;
+            self.trial_counts.interrupted += status.at_work().count() as u64;
         }
-        if let (Some(beside), Some(fate)) = (&seen.beside, fate) {
-            self.note_request(fate, beside)?;
+        if let (Some(beside), Some(kill_plan)) = (&seen.beside, kill_plan) {
+            self.note_request(kill_plan, beside)?;
         }
         Ok(seen)
     }
 
     /// Draws the moment of the next kill, and the command of a second process.
-    fn fate(&mut self) -> Fate {
+    fn draw_kill(&mut self) -> KillPlan {
         let rng = &mut self.rng;
         // Before the first line of output there is no run to recover.
-        let is_storm = self.temper.is_storm && self.standing.is_some();
+        let is_storm = self.settings.is_storm && self.status.is_some();
         let early = is_storm || rng.percent(35);
         let lines = if early {
             usize::from(!is_storm && rng.percent(50))
@@ -210,7 +210,7 @@ impl Trial {
         } else {
             Vec::new()
         };
-        Fate {
+        KillPlan {
             lines,
             delay,
             beside,
@@ -219,10 +219,10 @@ impl Trial {
 
     /// A command for a second process; empty for none.
     fn interference(&mut self) -> Vec<String> {
-        let Some(standing) = &self.standing else {
+        let Some(status) = &self.status else {
             return Vec::new();
         };
-        let words: Vec<String> = if self.temper.has_cancels && self.rng.percent(60) {
+        let words: Vec<String> = if self.settings.has_cancels && self.rng.percent(60) {
             if self.rng.percent(20) {
                 self.canceled.run = true;
                 vec!["cancel".to_owned(), RUN.to_owned()]
@@ -235,7 +235,7 @@ impl Trial {
                 vec!["cancel".to_owned(), RUN.to_owned(), job.name.clone()]
             }
         } else {
-            let asked = self.rng.pick(&standing.questions).cloned();
+            let asked = self.rng.pick(&status.questions).cloned();
             let Some((id, _, about)) = asked else {
                 return Vec::new();
             };
@@ -260,36 +260,32 @@ impl Trial {
     }
 
     /// Notes an accepted request, which must not be lost.
-    fn note_request(&mut self, fate: &Fate, beside: &Seen) -> Result<(), String> {
+    fn note_request(&mut self, kill_plan: &KillPlan, beside: &Seen) -> Result<(), String> {
         self.trial_counts.requests += 1;
         let delivery = beside.json()["delivery"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        self.trail.push(format!(
+        self.log.push(format!(
             "  beside: {:?} → {:?} {}",
-            fate.beside,
+            kill_plan.beside,
             beside.code,
             beside.lines.join(" ")
         ));
-        let Some(standing) = &self.standing else {
+        let Some(status) = &self.status else {
             return Ok(());
         };
-        let (what, of) = (fate.beside[0].as_str(), fate.beside[2].as_str());
+        let (what, of) = (kill_plan.beside[0].as_str(), kill_plan.beside[2].as_str());
         match (what, delivery.as_str()) {
             ("answer", "accepted")
-                if standing
-                    .questions
-                    .iter()
-                    .any(|(id, ..)| id.to_string() == of) =>
+                if status.questions.iter().any(|(id, ..)| id.to_string() == of) =>
             {
                 Err(format!(
                     "the answer to question {of} was taken, and is lost"
                 ))
             }
             ("cancel", "accepted" | "posted") => {
-                let is_open =
-                    |task: &str| standing.tasks.get(task).is_some_and(|now| !now.is_over());
+                let is_open = |task: &str| status.tasks.get(task).is_some_and(|now| !now.is_over());
                 let one = (self.plan.job(of).is_some() && is_open(of)).then(|| of.to_owned());
                 self.canceled.must.extend(one);
                 Ok(())
@@ -300,7 +296,7 @@ impl Trial {
 
     /// Checks that a resumed run reports exactly the attempts that the kill interrupted.
     fn check_report(&self, seen: &Seen) -> Result<(), String> {
-        let Some(standing) = &self.standing else {
+        let Some(status) = &self.status else {
             return Ok(());
         };
         let first = seen.lines.first().map_or("", String::as_str);
@@ -314,7 +310,7 @@ impl Trial {
             .flatten()
             .filter_map(|one| one["task"].as_str())
             .collect();
-        let cut: BTreeSet<&str> = standing.at_work().collect();
+        let cut: BTreeSet<&str> = status.at_work().collect();
         if named == cut {
             Ok(())
         } else {
@@ -323,13 +319,13 @@ impl Trial {
     }
 
     /// Answers all open questions while no engine is running.
-    fn answer_all(&mut self, standing: &Standing) -> Result<(), String> {
-        if standing.questions.is_empty() {
+    fn answer_all(&mut self, status: &RunStatus) -> Result<(), String> {
+        if status.questions.is_empty() {
             return Err("the run waits, but nothing is asked".to_owned());
         }
-        for (id, _, about) in &standing.questions {
+        for (id, _, about) in &status.questions {
             let words = self.answer(*id, about);
-            self.trail.push(format!("zeph {}", words.join(" ")));
+            self.log.push(format!("zeph {}", words.join(" ")));
             let seen = self.zeph.live(&words, None)?;
             self.trial_counts.requests += 1;
             if seen.code != Some(0) {
@@ -343,9 +339,9 @@ impl Trial {
     }
 
     /// Checks the ended run: the end of every task, and that a further `resume` starts no command.
-    fn epilogue(&mut self, standing: &Standing) -> Result<(), String> {
+    fn check_end(&mut self, status: &RunStatus) -> Result<(), String> {
         for (job, end) in self.plan.jobs.iter().zip(self.plan.ends()) {
-            let Some(now) = standing.tasks.get(&job.name) else {
+            let Some(now) = status.tasks.get(&job.name) else {
                 return Err(format!("{} is not in the run", job.name));
             };
             let name = &job.name;

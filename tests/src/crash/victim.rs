@@ -25,7 +25,7 @@ pub struct Zeph {
 
 /// When a process is killed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fate {
+pub struct KillPlan {
     /// The number of stdout lines before the kill.
     pub lines: usize,
     /// The delay after those lines.
@@ -76,16 +76,19 @@ impl Zeph {
     ///
     /// # Errors
     /// If it cannot be started, or hangs.
-    pub fn live(&self, words: &[String], fate: Option<&Fate>) -> Result<Seen, String> {
+    pub fn live(&self, words: &[String], kill_plan: Option<&KillPlan>) -> Result<Seen, String> {
         let mut process = Process::start(self.command(words), words)?;
         let mut seen = Seen::default();
         let mut second = None;
-        if let Some(fate) = fate {
-            while seen.lines.len() < fate.lines && process.next(&mut seen)? {}
-            if !fate.beside.is_empty() {
-                second = Some(Process::start(self.command(&fate.beside), &fate.beside)?);
+        if let Some(kill_plan) = kill_plan {
+            while seen.lines.len() < kill_plan.lines && process.next(&mut seen)? {}
+            if !kill_plan.beside.is_empty() {
+                second = Some(Process::start(
+                    self.command(&kill_plan.beside),
+                    &kill_plan.beside,
+                )?);
             }
-            pass(fate.delay);
+            pass(kill_plan.delay);
             process.kill();
         }
         process.end(&mut seen)?;
@@ -229,7 +232,7 @@ impl Process {
 ///
 /// # Errors
 /// If it cannot be created.
-pub fn furnish(folder: &Path, plan: &str) -> Result<(), String> {
+pub fn create_folder(folder: &Path, plan: &str) -> Result<(), String> {
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(folder.join("plan.toml"), plan))
         .map_err(|error| format!("{}: {error}", folder.display()))

@@ -15,57 +15,61 @@ pub(super) fn inv_19_explain_agrees(
     model: &Model,
 ) -> Check {
     for task in facts.graph().ids() {
-        let said = machine.explain(task);
+        let explanation = machine.explain(task);
         let agrees = match after.states[task.index()] {
-            TaskState::Pending => pending(facts, after, model, task, &said),
-            TaskState::Ready => held(facts, model, task, &said),
+            TaskState::Pending => pending(facts, after, model, task, &explanation),
+            TaskState::Ready => held(facts, model, task, &explanation),
             TaskState::Running { attempt, since } => {
                 let attempts = due(after, task, TimerKind::Attempt);
                 let deadline = attempts
                     .into_iter()
                     .chain(due(after, task, TimerKind::Task))
                     .min();
-                said == Explanation::Running {
-                    attempt,
-                    since,
-                    deadline,
-                }
+                explanation
+                    == Explanation::Running {
+                        attempt,
+                        since,
+                        deadline,
+                    }
             }
             TaskState::BackingOff { until, .. } => {
-                said == Explanation::BackingOff {
-                    until,
-                    attempt_counts: machine.task(task).attempt_counts(),
-                    max_retries: facts.rules(task).retry.max_retries,
-                }
+                explanation
+                    == Explanation::BackingOff {
+                        until,
+                        attempt_counts: machine.task(task).attempt_counts(),
+                        max_retries: facts.rules(task).retry.max_retries,
+                    }
             }
             TaskState::Asking { question } => {
                 let open = after.questions.iter().find(|open| open.id == question);
                 open.is_some_and(|open| {
-                    said == Explanation::Asking {
-                        question,
-                        why: open.why,
-                        since: open.since,
-                        deadline: due(after, task, TimerKind::Question),
-                    }
+                    explanation
+                        == Explanation::Asking {
+                            question,
+                            why: open.why,
+                            since: open.since,
+                            deadline: due(after, task, TimerKind::Question),
+                        }
                 })
             }
             TaskState::Canceling { attempt, why } => {
-                said == Explanation::Canceling {
-                    attempt,
-                    why,
-                    deadline: due(after, task, TimerKind::Grace),
-                }
+                explanation
+                    == Explanation::Canceling {
+                        attempt,
+                        why,
+                        deadline: due(after, task, TimerKind::Grace),
+                    }
             }
             TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
-            | TaskState::Canceled { .. } => ended(facts, after, model, task, &said),
+            | TaskState::Canceled { .. } => ended(facts, after, model, task, &explanation),
         };
         hold!(
             agrees,
             19,
             "explain_agrees",
-            "{task} is {:?}, explained as {said:?}",
+            "{task} is {:?}, explained as {explanation:?}",
             after.states[task.index()]
         );
     }
@@ -83,7 +87,7 @@ fn pending(
     after: &Snapshot,
     model: &Model,
     task: TaskId,
-    said: &Explanation,
+    explanation: &Explanation,
 ) -> bool {
     let parents = facts.graph().parents(task).iter().copied();
     let open: Vec<TaskId> = parents
@@ -91,15 +95,15 @@ fn pending(
         .collect();
     if open.is_empty() {
         // Before the run starts, its triggers are not evaluated.
-        return model.phase() == Phase::New && *said == Explanation::Held(Held::NoOwner);
+        return model.phase() == Phase::New && *explanation == Explanation::Held(Held::NoOwner);
     }
     let count = u32::try_from(open.len()).unwrap_or(u32::MAX);
     let first = open.into_iter().take(8).collect();
-    *said == Explanation::Parents { open: first, count }
+    *explanation == Explanation::Parents { open: first, count }
 }
 
-fn held(facts: &Facts, model: &Model, task: TaskId, said: &Explanation) -> bool {
-    let Explanation::Held(held) = *said else {
+fn held(facts: &Facts, model: &Model, task: TaskId, explanation: &Explanation) -> bool {
+    let Explanation::Held(held) = *explanation else {
         return false;
     };
     let suspended = matches!(model.phase(), Phase::Suspending(_) | Phase::Suspended);
@@ -140,8 +144,14 @@ fn held(facts: &Facts, model: &Model, task: TaskId, said: &Explanation) -> bool 
     }
 }
 
-fn ended(facts: &Facts, after: &Snapshot, model: &Model, task: TaskId, said: &Explanation) -> bool {
-    let Explanation::Ended { state, because } = said else {
+fn ended(
+    facts: &Facts,
+    after: &Snapshot,
+    model: &Model,
+    task: TaskId,
+    explanation: &Explanation,
+) -> bool {
+    let Explanation::Ended { state, because } = explanation else {
         return false;
     };
     if *state != after.states[task.index()] || because.first() != Some(&task) {

@@ -31,7 +31,7 @@ pub fn inv_13_summary(journal: &[Entry], last: &Snapshot) -> Check {
         let found = journal.iter().filter(|entry| want(&entry.record));
         u32::try_from(found.count()).unwrap_or(u32::MAX)
     };
-    let told = [
+    let recorded = [
         count(|record| matches!(record, Record::Completed { .. })),
         count(|record| matches!(record, Record::Failed { .. })),
         count(|record| matches!(record, Record::Skipped { .. })),
@@ -45,18 +45,18 @@ pub fn inv_13_summary(journal: &[Entry], last: &Snapshot) -> Check {
         counts.canceled,
     ];
     hold!(
-        told == counted && told.iter().sum::<u32>() as usize == last.states.len(),
+        recorded == counted && recorded.iter().sum::<u32>() as usize == last.states.len(),
         13,
         "records_explained",
-        "the journal tells of {told:?} completed, failed, skipped, canceled; counted {counted:?}"
+        "the journal records {recorded:?} completed, failed, skipped, canceled; counted {counted:?}"
     );
     let end = journal.last().map(|entry| entry.record);
-    let told = match end {
+    let recorded = match end {
         Some(Record::Ended { end }) => Some(RunState::Ended(end)),
         _ => None,
     };
     hold!(
-        told == Some(last.run),
+        recorded == Some(last.run),
         13,
         "records_explained",
         "the journal ends with {end:?}, the run with {:?}",
@@ -70,12 +70,12 @@ pub fn inv_13_summary(journal: &[Entry], last: &Snapshot) -> Check {
 /// # Errors
 /// If they differ.
 pub fn inv_24_accounts(snapshot: &Snapshot, audit: &Audit) -> Check {
-    let told = audit.accounts();
+    let recorded = audit.accounts();
     hold!(
-        told.0 == snapshot.account && told.1 == snapshot.accounts,
+        recorded.0 == snapshot.account && recorded.1 == snapshot.accounts,
         24,
         "accounts_are_sums",
-        "the records add up to {told:?}, the machine says {:?} and {:?}",
+        "the records add up to {recorded:?}, the machine says {:?} and {:?}",
         snapshot.account,
         snapshot.accounts
     );

@@ -17,7 +17,7 @@ pub use state::inv_07_timers;
 use zeph_graph::Entry;
 use zeph_scheduler::{Scheduler, Snapshot};
 
-use crate::call::{Call, Said};
+use crate::call::{Call, CallReply};
 use crate::facts::Facts;
 use crate::model::Model;
 use crate::violation::Check;
@@ -38,7 +38,7 @@ pub struct View<'a> {
     /// The call.
     pub what: &'a Call,
     /// The scheduler's reply.
-    pub said: Said,
+    pub reply: CallReply,
     /// Whether a timer was due at the input's time.
     pub timers_due: bool,
 }

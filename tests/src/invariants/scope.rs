@@ -4,7 +4,7 @@ use zeph_graph::{Attempt, CutWhy, TaskId, TaskState};
 use zeph_scheduler::{Input, Scope};
 
 use super::View;
-use crate::call::{Call, Said};
+use crate::call::{Call, CallReply};
 use crate::hold;
 use crate::violation::Check;
 
@@ -31,16 +31,16 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
     // A report or a note of the current attempt must be accepted; other calls may be refused.
     let is_report = matches!(view.what, Call::Input(_) | Call::Note { .. });
     let fine = if current {
-        !is_report || view.said == Said::Accepted
+        !is_report || view.reply == CallReply::Accepted
     } else {
-        view.said == Said::Stale
+        view.reply == CallReply::Stale
     };
     hold!(
         fine,
         6,
         "only_current_attempt_counts",
         "what attempt {attempt} of {task} says is {:?}",
-        view.said
+        view.reply
     );
     Ok(())
 }
@@ -75,14 +75,14 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
 /// A stale or rejected call changes nothing; only due timers may change the state.
 pub(super) fn inv_13_records_explained(view: &View<'_>) -> Check {
     let idle = matches!(view.what, Call::Input(Input::Tick | Input::Quota(_)));
-    let no_effect = idle || view.said.changes_nothing();
+    let no_effect = idle || view.reply.changes_nothing();
     hold!(
         !no_effect || view.timers_due || view.before == view.after,
         13,
         "records_explained",
         "{:?} was {:?} and no timer due, but something changed",
         view.what,
-        view.said
+        view.reply
     );
     Ok(())
 }
@@ -190,8 +190,8 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
 
 /// A call of the attempt API changes no existing task; a patch appends its tasks.
 pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
-    let added = match view.said {
-        Said::Added(first, tasks) => {
+    let added = match view.reply {
+        CallReply::Added(first, tasks) => {
             hold!(
                 first.index() == view.before.states.len(),
                 23,
@@ -201,13 +201,13 @@ pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
             );
             tasks as usize
         }
-        Said::Accepted
-        | Said::Stale
-        | Said::Rejected
-        | Said::Reserved(_)
-        | Said::OverBudget(_)
-        | Said::Already
-        | Said::Refused => 0,
+        CallReply::Accepted
+        | CallReply::Stale
+        | CallReply::Rejected
+        | CallReply::Reserved(_)
+        | CallReply::OverBudget(_)
+        | CallReply::Already
+        | CallReply::Refused => 0,
     };
     let (before, after) = (&view.before, &view.after);
     let known = before.states.len();
@@ -218,9 +218,9 @@ pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
         "{known} tasks and {added} new ones are {}",
         after.states.len()
     );
-    let by_door = !matches!(view.what, Call::Input(_));
+    let by_attempt = !matches!(view.what, Call::Input(_));
     hold!(
-        !by_door
+        !by_attempt
             || view.timers_due
             || (after.states[..known] == before.states
                 && after.attempts[..known] == before.attempts),

@@ -3,7 +3,7 @@
 use zeph_graph::{Attempt, RunState, SkipWhy, TaskId, TaskState};
 use zeph_scheduler::{OpenQuestion, Scheduler, Snapshot};
 
-use super::{Gone, Model, Phase, Stand, Until};
+use super::{Model, Phase, Stage, TaskEnd, Until};
 
 impl Model {
     /// Compares the states, the attempt counts and the run with the scheduler's.
@@ -40,22 +40,22 @@ impl Model {
         state: TaskState,
         questions: &[OpenQuestion],
     ) -> Result<(), String> {
-        let stand = self.lives[task.index()].stand;
-        let same = match (stand, state) {
-            (Stand::Idle, TaskState::Pending) | (Stand::Queued, TaskState::Ready) => true,
-            (Stand::Working(no, from), TaskState::Running { attempt, since }) => {
+        let stage = self.lives[task.index()].stage;
+        let same = match (stage, state) {
+            (Stage::Idle, TaskState::Pending) | (Stage::Queued, TaskState::Ready) => true,
+            (Stage::Working(no, from), TaskState::Running { attempt, since }) => {
                 attempt.get() == no && since.as_micros() == from
             }
-            (Stand::Resting(no, until), TaskState::BackingOff { attempt, until: at }) => {
+            (Stage::Resting(no, until), TaskState::BackingOff { attempt, until: at }) => {
                 let at = at.as_micros();
                 let (low, high) = match until {
                     Until::Known(at) => (at, at),
                     Until::Between(low, high) => (low, high),
                 };
-                self.lives[task.index()].stand = Stand::Resting(no, Until::Known(at));
+                self.lives[task.index()].stage = Stage::Resting(no, Until::Known(at));
                 attempt.get() == no && (low..=high).contains(&at)
             }
-            (Stand::Asked(about, from), TaskState::Asking { question }) => {
+            (Stage::Asked(about, from), TaskState::Asking { question }) => {
                 questions.iter().any(|open| {
                     open.id == question
                         && open.task == task
@@ -63,40 +63,40 @@ impl Model {
                         && open.since.as_micros() == from
                 })
             }
-            (Stand::Stopping(no, reason, _), TaskState::Canceling { attempt, why }) => {
+            (Stage::Stopping(no, reason, _), TaskState::Canceling { attempt, why }) => {
                 attempt.get() == no && why == reason
             }
-            (Stand::Gone(gone), state) => self.same_end(task, gone, state),
+            (Stage::Ended(ended), state) => self.same_end(task, ended, state),
             (
-                Stand::Idle
-                | Stand::Queued
-                | Stand::Working(..)
-                | Stand::Resting(..)
-                | Stand::Asked(..)
-                | Stand::Stopping(..),
+                Stage::Idle
+                | Stage::Queued
+                | Stage::Working(..)
+                | Stage::Resting(..)
+                | Stage::Asked(..)
+                | Stage::Stopping(..),
                 _,
             ) => false,
         };
         if same {
             Ok(())
         } else {
-            Err(format!("{task} is {state:?}, the model says {stand:?}"))
+            Err(format!("{task} is {state:?}, the model says {stage:?}"))
         }
     }
 
-    fn same_end(&self, task: TaskId, gone: Gone, state: TaskState) -> bool {
-        match (gone, state) {
-            (Gone::Completed(a), TaskState::Completed { output: b }) => a == b,
-            (Gone::Failed(a), TaskState::Failed { why: b }) => a == b,
-            (Gone::Canceled(a), TaskState::Canceled { why: b }) => a == b,
+    fn same_end(&self, task: TaskId, ended: TaskEnd, state: TaskState) -> bool {
+        match (ended, state) {
+            (TaskEnd::Completed(a), TaskState::Completed { output: b }) => a == b,
+            (TaskEnd::Failed(a), TaskState::Failed { why: b }) => a == b,
+            (TaskEnd::Canceled(a), TaskState::Canceled { why: b }) => a == b,
             (
-                Gone::Declined,
+                TaskEnd::Declined,
                 TaskState::Skipped {
                     why: SkipWhy::Declined,
                 },
             ) => true,
             (
-                Gone::Spoilt,
+                TaskEnd::FailedParent,
                 TaskState::Skipped {
                     why: SkipWhy::Upstream(parent),
                 },
@@ -137,11 +137,11 @@ impl Model {
     /// The state of the run.
     #[must_use]
     pub fn run_state(&self) -> RunState {
-        let any = |want: fn(Stand) -> bool| self.lives.iter().any(|life| want(life.stand));
-        let moving = any(|stand| {
+        let any = |want: fn(Stage) -> bool| self.lives.iter().any(|life| want(life.stage));
+        let moving = any(|stage| {
             matches!(
-                stand,
-                Stand::Queued | Stand::Working(..) | Stand::Resting(..) | Stand::Stopping(..)
+                stage,
+                Stage::Queued | Stage::Working(..) | Stage::Resting(..) | Stage::Stopping(..)
             )
         });
         match self.phase {
@@ -150,7 +150,7 @@ impl Model {
             Phase::Suspending(_) => RunState::Suspending,
             Phase::New | Phase::Live if self.paused => RunState::Paused,
             Phase::New | Phase::Live
-                if !moving && any(|stand| matches!(stand, Stand::Asked(..))) =>
+                if !moving && any(|stage| matches!(stage, Stage::Asked(..))) =>
             {
                 RunState::Waiting
             }

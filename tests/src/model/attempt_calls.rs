@@ -5,8 +5,8 @@ use std::sync::Arc;
 use zeph_graph::{Attempt, Budget, ReservationId, Spend, Spent, TaskId};
 use zeph_scheduler::{Account, Snapshot};
 
-use super::{Life, Model, Stand};
-use crate::call::Said;
+use super::{Life, Model, Stage};
+use crate::call::CallReply;
 use crate::facts::Facts;
 
 /// The settled and the open reservations of a task.
@@ -19,7 +19,7 @@ pub(super) struct TaskBudget {
 
 impl TaskBudget {
     /// Settles every open reservation at its full amount, because the attempt has ended.
-    pub(super) fn pay_up(&mut self) {
+    pub(super) fn charge_held(&mut self) {
         self.paid.extend(self.held.drain(..).map(|(_, most)| most));
     }
 
@@ -101,9 +101,9 @@ impl Model {
             )
     }
 
-    pub(super) fn reserve(&mut self, task: TaskId, attempt: Attempt, most: Spend) -> Said {
+    pub(super) fn reserve(&mut self, task: TaskId, attempt: Attempt, most: Spend) -> CallReply {
         if self.current(task, attempt.get()).is_none() || self.awaiting_resume {
-            return Said::Stale;
+            return CallReply::Stale;
         }
         let left = self.left(task);
         let fits = left
@@ -112,14 +112,14 @@ impl Model {
             && (left.micro_usd()).is_none_or(|left| u64::from(most.micro_usd) <= left)
             && !self.overdrawn(task);
         if !fits {
-            return Said::OverBudget(left);
+            return CallReply::OverBudget(left);
         }
         self.reservations += 1;
         let Some(number) = ReservationId::new(self.reservations) else {
-            return Said::Stale;
+            return CallReply::Stale;
         };
         self.lives[task.index()].budget.held.push((number, most));
-        Said::Reserved(number)
+        CallReply::Reserved(number)
     }
 
     pub(super) fn settle(
@@ -128,24 +128,24 @@ impl Model {
         attempt: Attempt,
         reservation: ReservationId,
         spent: Spend,
-    ) -> Said {
+    ) -> CallReply {
         if self.current(task, attempt.get()).is_none() {
-            return Said::Stale;
+            return CallReply::Stale;
         }
         let budget = &mut self.lives[task.index()].budget;
         let before = budget.held.len();
         budget.held.retain(|&(number, _)| number != reservation);
         if budget.held.len() == before {
-            return Said::Stale;
+            return CallReply::Stale;
         }
         budget.paid.push(spent);
-        Said::Accepted
+        CallReply::Accepted
     }
 
-    pub(super) fn note(&self, task: TaskId, attempt: Attempt) -> Said {
+    pub(super) fn note(&self, task: TaskId, attempt: Attempt) -> CallReply {
         match self.current(task, attempt.get()) {
-            Some(_) => Said::Accepted,
-            None => Said::Stale,
+            Some(_) => CallReply::Accepted,
+            None => CallReply::Stale,
         }
     }
 
@@ -155,24 +155,24 @@ impl Model {
         task: TaskId,
         attempt: Attempt,
         grown: Option<Arc<Facts>>,
-    ) -> Said {
-        let stand = self.lives.get(task.index()).map(|life| life.stand);
-        let works = matches!(stand, Some(Stand::Working(no, _)) if no == attempt.get());
+    ) -> CallReply {
+        let stage = self.lives.get(task.index()).map(|life| life.stage);
+        let works = matches!(stage, Some(Stage::Working(no, _)) if no == attempt.get());
         if !works || self.awaiting_resume || self.ending.is_some() {
-            return Said::Stale;
+            return CallReply::Stale;
         }
         if self.life(task).has_proposed {
-            return Said::Already;
+            return CallReply::Already;
         }
         let Some(grown) = grown else {
-            return Said::Refused;
+            return CallReply::Refused;
         };
         self.lives[task.index()].has_proposed = true;
         let known = self.lives.len() as u32;
         let tasks = grown.graph().len();
         self.lives.resize(tasks, Life::default());
         self.facts = grown;
-        Said::Added(TaskId::from_index(known), tasks as u32 - known)
+        CallReply::Added(TaskId::from_index(known), tasks as u32 - known)
     }
 
     /// Compares budgets, reservations and growth with the scheduler's.

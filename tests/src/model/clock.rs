@@ -5,7 +5,7 @@ use std::time::Duration;
 use zeph_graph::{AskWhy, Fault, OnFailure, TaskId, Timestamp, Work};
 use zeph_scheduler::{Timer, TimerKind};
 
-use super::{Model, Phase, Stand, Until};
+use super::{Model, Phase, Stage, Until};
 
 /// The intervals during which a clock ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,8 +64,8 @@ impl Model {
             let paused = self.paused;
             let life = &mut self.lives[task.index()];
             let counts = matches!(
-                life.stand,
-                Stand::Queued | Stand::Working(..) | Stand::Resting(..)
+                life.stage,
+                Stage::Queued | Stage::Working(..) | Stage::Resting(..)
             );
             life.clock
                 .set(counts && life.attempts > 0 && live && !paused, at);
@@ -95,9 +95,9 @@ impl Model {
         {
             add(None, TimerKind::Run, at);
         }
-        let working = |stand: Stand| matches!(stand, Stand::Working(..));
+        let working = |stage: Stage| matches!(stage, Stage::Working(..));
         if let Phase::Suspending(since) = self.phase
-            && self.lives.iter().any(|life| working(life.stand))
+            && self.lives.iter().any(|life| working(life.stage))
         {
             let at = later(since, policy.suspend_grace);
             add(None, TimerKind::SuspendGrace, at);
@@ -107,24 +107,24 @@ impl Model {
     }
 
     fn state_timer(&self, task: TaskId) -> Option<(TimerKind, u64)> {
-        match self.lives[task.index()].stand {
-            Stand::Working(_, since) => {
+        match self.lives[task.index()].stage {
+            Stage::Working(_, since) => {
                 let limit = self.facts.rules(task).attempt_timeout?;
                 Some((TimerKind::Attempt, later(since, limit)))
             }
-            Stand::Resting(_, Until::Known(at)) => Some((TimerKind::Backoff, at)),
-            Stand::Asked(about, since) => {
+            Stage::Resting(_, Until::Known(at)) => Some((TimerKind::Backoff, at)),
+            Stage::Asked(about, since) => {
                 let wait = self.patience(task, about)?;
                 Some((TimerKind::Question, later(since, wait)))
             }
-            Stand::Stopping(_, _, since) => {
+            Stage::Stopping(_, _, since) => {
                 let grace = self.facts.header.policy.cancel_grace;
                 Some((TimerKind::Grace, later(since, grace)))
             }
-            Stand::Resting(_, Until::Between(..))
-            | Stand::Idle
-            | Stand::Queued
-            | Stand::Gone(_) => None,
+            Stage::Resting(_, Until::Between(..))
+            | Stage::Idle
+            | Stage::Queued
+            | Stage::Ended(_) => None,
         }
     }
 

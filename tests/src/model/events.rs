@@ -6,8 +6,8 @@ use zeph_graph::{CancelWhy, CutHow, CutWhy, EndingWhy, Fault, QuestionId, RunEnd
 use zeph_graph::{Output, Timestamp, Trigger, Work};
 use zeph_scheduler::{Input, InputOutcome, Scope, TimerKind};
 
-use super::{Gone, Model, Phase, Stand};
-use crate::call::{Call, Said};
+use super::{Model, Phase, Stage, TaskEnd};
+use crate::call::{Call, CallReply};
 use crate::facts::Facts;
 
 impl Model {
@@ -19,13 +19,13 @@ impl Model {
         what: &Call,
         grown: Option<Arc<Facts>>,
         asked: impl Fn(QuestionId) -> Option<TaskId>,
-    ) -> Said {
+    ) -> CallReply {
         self.events += 1;
         let resumes = matches!(what, Call::Input(Input::Resume));
         if !self.awaiting_resume || self.phase == Phase::New || resumes {
             self.now = self.now.max(now.as_micros());
         }
-        let said = match *what {
+        let reply = match *what {
             Call::Input(input) => self.take(input, &asked).into(),
             Call::Reserve {
                 task,
@@ -47,7 +47,7 @@ impl Model {
         }
         self.close();
         self.wind();
-        said
+        reply
     }
 
     fn take(&mut self, input: Input, asked: &dyn Fn(QuestionId) -> Option<TaskId>) -> InputOutcome {
@@ -179,15 +179,15 @@ impl Model {
 
     fn cancel_task(&mut self, task: TaskId, why: CancelWhy) -> bool {
         let cut = CutWhy::Cancel(why);
-        let stand = match self.lives[task.index()].stand {
-            Stand::Gone(_) | Stand::Stopping(_, CutWhy::Cancel(_), _) => return false,
-            Stand::Working(no, _) => Stand::Stopping(no, cut, self.now),
-            Stand::Stopping(no, _, since) => Stand::Stopping(no, cut, since),
-            Stand::Idle | Stand::Queued | Stand::Resting(..) | Stand::Asked(..) => {
-                Stand::Gone(Gone::Canceled(why))
+        let stage = match self.lives[task.index()].stage {
+            Stage::Ended(_) | Stage::Stopping(_, CutWhy::Cancel(_), _) => return false,
+            Stage::Working(no, _) => Stage::Stopping(no, cut, self.now),
+            Stage::Stopping(no, _, since) => Stage::Stopping(no, cut, since),
+            Stage::Idle | Stage::Queued | Stage::Resting(..) | Stage::Asked(..) => {
+                Stage::Ended(TaskEnd::Canceled(why))
             }
         };
-        self.lives[task.index()].stand = stand;
+        self.lives[task.index()].stage = stage;
         self.wind();
         true
     }
@@ -201,7 +201,7 @@ impl Model {
         self.stop_all(CutWhy::Cancel(why.cancel_why()));
         for life in &mut self.lives {
             if !life.has_attempt() && !life.is_gone() {
-                life.stand = Stand::Gone(Gone::Canceled(why.cancel_why()));
+                life.stage = Stage::Ended(TaskEnd::Canceled(why.cancel_why()));
             }
         }
         true
@@ -211,8 +211,8 @@ impl Model {
         let now = self.now;
         let mut any = false;
         for life in &mut self.lives {
-            if let Stand::Working(no, _) = life.stand {
-                life.stand = Stand::Stopping(no, why, now);
+            if let Stage::Working(no, _) = life.stage {
+                life.stage = Stage::Stopping(no, why, now);
                 any = true;
             }
         }
@@ -226,7 +226,7 @@ impl Model {
         while moved {
             moved = false;
             for task in self.ids() {
-                if self.lives[task.index()].stand == Stand::Idle {
+                if self.lives[task.index()].stage == Stage::Idle {
                     moved |= self.try_trigger(task);
                 }
             }
@@ -240,7 +240,7 @@ impl Model {
         let all_gone = parents.iter().all(|&p| self.life(p).is_gone());
         let spoilt = |&p: &TaskId| self.life(p).is_gone() && !self.life(p).is_completed();
         if facts.rules(task).trigger == Trigger::AllSuccess && parents.iter().any(spoilt) {
-            self.lives[task.index()].stand = Stand::Gone(Gone::Spoilt);
+            self.lives[task.index()].stage = Stage::Ended(TaskEnd::FailedParent);
         } else if !all_gone {
             return false;
         } else if facts.rules(task).approve.is_some() {
@@ -257,18 +257,18 @@ impl Model {
             Work::Action { .. } => self.queue(task),
             Work::Question(_) => self.ask(task, zeph_graph::AskWhy::Work),
             Work::Milestone => {
-                self.lives[task.index()].stand = Stand::Gone(Gone::Completed(Output::None));
+                self.lives[task.index()].stage = Stage::Ended(TaskEnd::Completed(Output::None));
             }
         }
     }
 
     pub(super) fn ask(&mut self, task: TaskId, about: zeph_graph::AskWhy) {
-        self.lives[task.index()].stand = Stand::Asked(about, self.now);
+        self.lives[task.index()].stage = Stage::Asked(about, self.now);
     }
 
     pub(super) fn queue(&mut self, task: TaskId) {
         let life = &mut self.lives[task.index()];
-        life.stand = Stand::Queued;
+        life.stage = Stage::Queued;
         life.queued_at = self.events;
     }
 
@@ -292,21 +292,21 @@ impl Model {
             return true;
         };
         let now = self.now;
-        let stand = &mut self.lives[task.index()].stand;
-        match (*stand, timer.kind) {
-            (Stand::Working(no, _), TimerKind::Task) => {
-                *stand = Stand::Stopping(no, CutWhy::TaskTimeout, now);
+        let stage = &mut self.lives[task.index()].stage;
+        match (*stage, timer.kind) {
+            (Stage::Working(no, _), TimerKind::Task) => {
+                *stage = Stage::Stopping(no, CutWhy::TaskTimeout, now);
             }
-            (Stand::Working(no, _), _) => {
-                *stand = Stand::Stopping(no, CutWhy::AttemptTimeout, now);
+            (Stage::Working(no, _), _) => {
+                *stage = Stage::Stopping(no, CutWhy::AttemptTimeout, now);
             }
             (_, TimerKind::Task) => self.last_resort(task, Fault::TaskTimeout),
-            (Stand::Resting(..), _) => self.queue(task),
-            (Stand::Asked(about, _), _) => self.unanswered(task, about),
-            (Stand::Stopping(_, why, _), _) => {
+            (Stage::Resting(..), _) => self.queue(task),
+            (Stage::Asked(about, _), _) => self.unanswered(task, about),
+            (Stage::Stopping(_, why, _), _) => {
                 self.attempt_over(task, Some(why), CutHow::Abandoned);
             }
-            (Stand::Idle | Stand::Queued | Stand::Gone(_), _) => {}
+            (Stage::Idle | Stage::Queued | Stage::Ended(_), _) => {}
         }
         true
     }
@@ -326,7 +326,10 @@ impl Model {
     fn how_it_ends(&self) -> RunEnd {
         let flaw = |life: &super::Life| {
             life.substituted
-                || matches!(life.stand, Stand::Gone(Gone::Failed(_) | Gone::Canceled(_)))
+                || matches!(
+                    life.stage,
+                    Stage::Ended(TaskEnd::Failed(_) | TaskEnd::Canceled(_))
+                )
         };
         match self.ending {
             Some(EndingWhy::Abort(_)) => RunEnd::Failed,

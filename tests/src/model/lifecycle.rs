@@ -33,7 +33,7 @@ pub struct Model {
 #[derive(Clone, Debug, Default)]
 pub struct Life {
     /// Its state.
-    pub stand: Stand,
+    pub stage: Stage,
     /// The number of started attempts.
     pub attempts: u32,
     /// The attempts that count against the retries.
@@ -55,7 +55,7 @@ pub struct Life {
 
 /// The state of a task in the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stand {
+pub enum Stage {
     /// Its trigger is undecided.
     #[default]
     Idle,
@@ -70,7 +70,7 @@ pub enum Stand {
     /// This attempt has been stopping since this time.
     Stopping(u32, CutWhy, u64),
     /// It has ended.
-    Gone(Gone),
+    Ended(TaskEnd),
 }
 
 /// The end of a back-off.
@@ -84,13 +84,13 @@ pub enum Until {
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gone {
+pub enum TaskEnd {
     /// With a result.
     Completed(Output),
     /// Without one.
     Failed(Fault),
     /// Skipped because of a parent.
-    Spoilt,
+    FailedParent,
     /// Skipped because a person refused the approval.
     Declined,
     /// Cancelled.
@@ -198,18 +198,18 @@ impl Life {
     /// Whether an attempt runs or is being stopped.
     #[must_use]
     pub const fn has_attempt(&self) -> bool {
-        matches!(self.stand, Stand::Working(..) | Stand::Stopping(..))
+        matches!(self.stage, Stage::Working(..) | Stage::Stopping(..))
     }
 
     /// Whether the task has ended.
     #[must_use]
     pub const fn is_gone(&self) -> bool {
-        matches!(self.stand, Stand::Gone(_))
+        matches!(self.stage, Stage::Ended(_))
     }
 
     /// Whether the task has completed.
     #[must_use]
     pub const fn is_completed(&self) -> bool {
-        matches!(self.stand, Stand::Gone(Gone::Completed(_)))
+        matches!(self.stage, Stage::Ended(TaskEnd::Completed(_)))
     }
 }

@@ -15,4 +15,4 @@ mod outcome;
 mod agree;
 mod start;
 
-pub use lifecycle::{Gone, Life, Model, Phase, Stand, Until};
+pub use lifecycle::{Life, Model, Phase, Stage, TaskEnd, Until};

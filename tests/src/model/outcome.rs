@@ -9,7 +9,7 @@ use zeph_graph::{
 use zeph_scheduler::InputOutcome;
 
 use super::clock::{Stretches, later};
-use super::{Gone, Model, Stand, Until};
+use super::{Model, Stage, TaskEnd, Until};
 
 impl Model {
     pub(super) fn known(&self, task: TaskId) -> bool {
@@ -18,14 +18,14 @@ impl Model {
 
     /// `None` if the task has no attempt in flight; otherwise why the attempt is being stopped, if it is.
     pub(super) fn attempt_of(&self, task: TaskId) -> Option<Option<CutWhy>> {
-        match self.lives.get(task.index())?.stand {
-            Stand::Working(..) => Some(None),
-            Stand::Stopping(_, why, _) => Some(Some(why)),
-            Stand::Idle
-            | Stand::Queued
-            | Stand::Resting(..)
-            | Stand::Asked(..)
-            | Stand::Gone(_) => None,
+        match self.lives.get(task.index())?.stage {
+            Stage::Working(..) => Some(None),
+            Stage::Stopping(_, why, _) => Some(Some(why)),
+            Stage::Idle
+            | Stage::Queued
+            | Stage::Resting(..)
+            | Stage::Asked(..)
+            | Stage::Ended(_) => None,
         }
     }
 
@@ -38,8 +38,8 @@ impl Model {
         match self.current(task, no) {
             None => return InputOutcome::Stale,
             Some(None | Some(CutWhy::Suspend)) => {
-                self.lives[task.index()].budget.pay_up();
-                self.lives[task.index()].stand = Stand::Gone(Gone::Completed(output));
+                self.lives[task.index()].budget.charge_held();
+                self.lives[task.index()].stage = Stage::Ended(TaskEnd::Completed(output));
             }
             Some(why) => self.attempt_over(task, why, CutHow::Stopped),
         }
@@ -57,7 +57,7 @@ impl Model {
             None => return InputOutcome::Stale,
             Some(None) => {
                 self.lives[task.index()].clock.set(false, self.now);
-                self.lives[task.index()].budget.pay_up();
+                self.lives[task.index()].budget.charge_held();
                 self.lives[task.index()].failures += 1;
                 self.retry_or_not(task, fault, floor);
             }
@@ -80,19 +80,19 @@ impl Model {
         let ending = self.ending;
         let life = &mut self.lives[task.index()];
         life.clock.set(false, self.now);
-        life.budget.pay_up();
+        life.budget.charge_held();
         let timed_out = matches!(why, Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout));
         let interrupted = matches!(why, None | Some(CutWhy::Suspend));
         life.failures += u32::from(timed_out);
         life.restarts += u32::from(interrupted);
         life.abandoned += u32::from(how == CutHow::Abandoned);
         if let Some(ending) = ending {
-            life.stand = Stand::Gone(Gone::Canceled(ending.cancel_why()));
+            life.stage = Stage::Ended(TaskEnd::Canceled(ending.cancel_why()));
             return;
         }
         let unknown = interrupted || how != CutHow::Stopped;
         match why {
-            Some(CutWhy::Cancel(why)) => life.stand = Stand::Gone(Gone::Canceled(why)),
+            Some(CutWhy::Cancel(why)) => life.stage = Stage::Ended(TaskEnd::Canceled(why)),
             _ if unknown && effect == Effect::AtMostOnce => {
                 self.ask(task, AskWhy::Failure(Fault::Interrupted));
             }
@@ -130,7 +130,7 @@ impl Model {
         } else {
             Until::Between(low, high)
         };
-        life.stand = Stand::Resting(life.attempts, until);
+        life.stage = Stage::Resting(life.attempts, until);
     }
 
     /// Applies the `on_failure` rule: no further attempt follows by itself.
@@ -139,29 +139,32 @@ impl Model {
             match self.facts.header.policy.over_budget {
                 OverBudget::Ask => self.ask(task, AskWhy::Failure(fault)),
                 OverBudget::Partial => {
-                    self.lives[task.index()].stand = Stand::Gone(Gone::Failed(fault));
+                    self.lives[task.index()].stage = Stage::Ended(TaskEnd::Failed(fault));
                 }
             }
             return;
         }
         match self.facts.rules(task).on_failure {
             OnFailure::Abort => self.fail_and_abort(task, fault),
-            OnFailure::Skip => self.lives[task.index()].stand = Stand::Gone(Gone::Failed(fault)),
+            OnFailure::Skip => {
+                self.lives[task.index()].stage = Stage::Ended(TaskEnd::Failed(fault));
+            }
             OnFailure::Ask(_) => self.ask(task, AskWhy::Failure(fault)),
             OnFailure::Value(_) => {
                 self.lives[task.index()].substituted = true;
-                self.lives[task.index()].stand = Stand::Gone(Gone::Completed(Output::Definition));
+                self.lives[task.index()].stage =
+                    Stage::Ended(TaskEnd::Completed(Output::Definition));
             }
         }
     }
 
     fn fail_and_abort(&mut self, task: TaskId, fault: Fault) {
-        self.lives[task.index()].stand = Stand::Gone(Gone::Failed(fault));
+        self.lives[task.index()].stage = Stage::Ended(TaskEnd::Failed(fault));
         self.end_early(EndingWhy::Abort(task));
     }
 
     pub(super) fn answered(&mut self, task: TaskId, answer: Answer) -> InputOutcome {
-        let Stand::Asked(about, _) = self.lives[task.index()].stand else {
+        let Stage::Asked(about, _) = self.lives[task.index()].stage else {
             return InputOutcome::Stale;
         };
         let now = self.now;
@@ -172,13 +175,13 @@ impl Model {
         let life = &mut self.lives[task.index()];
         match (about, answer) {
             (AskWhy::Approve, Answer::Yes) => self.begin(task),
-            (AskWhy::Approve, Answer::No) => life.stand = Stand::Gone(Gone::Declined),
+            (AskWhy::Approve, Answer::No) => life.stage = Stage::Ended(TaskEnd::Declined),
             (AskWhy::Work, Answer::Value(output)) => {
-                life.stand = Stand::Gone(Gone::Completed(output));
+                life.stage = Stage::Ended(TaskEnd::Completed(output));
             }
             (AskWhy::Failure(_), Answer::Value(output)) => {
                 life.substituted = true;
-                life.stand = Stand::Gone(Gone::Completed(output));
+                life.stage = Stage::Ended(TaskEnd::Completed(output));
             }
             (AskWhy::Failure(fault), Answer::Failure(answer)) => match answer {
                 FailureAnswer::Retry => {
@@ -187,7 +190,7 @@ impl Model {
                     life.clock = Stretches::default();
                     self.queue(task);
                 }
-                FailureAnswer::Skip => life.stand = Stand::Gone(Gone::Failed(fault)),
+                FailureAnswer::Skip => life.stage = Stage::Ended(TaskEnd::Failed(fault)),
                 FailureAnswer::Abort => self.fail_and_abort(task, fault),
             },
             (AskWhy::Approve | AskWhy::Work | AskWhy::Failure(_), _) => {

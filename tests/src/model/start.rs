@@ -2,7 +2,7 @@
 
 use zeph_graph::TaskId;
 
-use super::{Model, Phase, Stand};
+use super::{Model, Phase, Stage};
 
 impl Model {
     /// The candidates for the next start: ready tasks of equal, highest rank whose lanes have room.
@@ -16,7 +16,7 @@ impl Model {
         if !open {
             return Vec::new();
         }
-        let queued = |task: &TaskId| self.life(*task).stand == Stand::Queued;
+        let queued = |task: &TaskId| self.life(*task).stage == Stage::Queued;
         let fits = |task: &TaskId| self.has_room(*task);
         let all: Vec<TaskId> = self
             .facts
@@ -83,7 +83,7 @@ impl Model {
         }
         let life = &mut self.lives[task.index()];
         life.attempts = no;
-        life.stand = Stand::Working(no, now);
+        life.stage = Stage::Working(no, now);
         self.wind();
         Ok(())
     }

@@ -10,7 +10,7 @@ use zeph_scheduler::{Action, Input, Scope};
 use super::graph::Patches;
 use super::times::{duration, moment};
 use super::{graph, why, words};
-use crate::call::{Call, Said};
+use crate::call::{Call, CallReply};
 use crate::facts::Facts;
 use crate::lockstep::Lockstep;
 
@@ -18,7 +18,7 @@ const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
 /// A scenario in progress.
 struct Play {
-    lab: Lockstep,
+    lockstep: Lockstep,
     now: Timestamp,
     saving: bool,
     trace: Vec<String>,
@@ -36,7 +36,7 @@ pub fn play(text: &str) -> Result<Vec<String>, String> {
     let (header, patches) = graph::header(drawing)?;
     let facts = Arc::new(Facts::of(header));
     let mut play = Play {
-        lab: Lockstep::new(facts, true),
+        lockstep: Lockstep::new(facts, true),
         now: START,
         saving: true,
         trace: Vec::new(),
@@ -53,7 +53,7 @@ pub fn play(text: &str) -> Result<Vec<String>, String> {
     }
     // After the script, the remaining timers fire.
     for _ in 0..1_000 {
-        let Some(due) = play.lab.machine().deadline() else {
+        let Some(due) = play.lockstep.machine().deadline() else {
             break;
         };
         play.now = play.now.max(due);
@@ -71,7 +71,7 @@ impl Play {
         match how {
             Some('+') => {
                 let at = START.after(offset);
-                while let Some(due) = self.lab.machine().deadline().filter(|&due| due < at) {
+                while let Some(due) = self.lockstep.machine().deadline().filter(|&due| due < at) {
                     self.now = self.now.max(due);
                     self.tell(&Call::Input(Input::Tick))?;
                 }
@@ -94,11 +94,11 @@ impl Play {
         let words: Vec<&str> = text.split_whitespace().collect();
         if let [
             name,
-            door @ ("reserves" | "settles" | "notes" | "proposes"),
+            verb @ ("reserves" | "settles" | "notes" | "proposes"),
             rest @ ..,
         ] = words.as_slice()
         {
-            let what = self.through_door(name, door, rest)?;
+            let what = self.attempt_call(name, verb, rest)?;
             return self.happens(text, &what);
         }
         let input = match words.as_slice() {
@@ -132,23 +132,24 @@ impl Play {
 
     /// Makes a call, and adds a reply that no record shows to the trace.
     fn happens(&mut self, text: &str, what: &Call) -> Result<(), String> {
-        let said = match self.tell(what)? {
-            Said::Accepted | Said::Reserved(_) | Said::Added(..) => return Ok(()),
-            Said::OverBudget(left) => format!("over budget, {left} left"),
-            said @ (Said::Stale | Said::Rejected | Said::Already | Said::Refused) => {
-                format!("{said:?}").to_lowercase()
-            }
+        let reply = match self.tell(what)? {
+            CallReply::Accepted | CallReply::Reserved(_) | CallReply::Added(..) => return Ok(()),
+            CallReply::OverBudget(left) => format!("over budget, {left} left"),
+            reply @ (CallReply::Stale
+            | CallReply::Rejected
+            | CallReply::Already
+            | CallReply::Refused) => format!("{reply:?}").to_lowercase(),
         };
-        self.say(&format!("- {}: {said}", text.to_lowercase()));
+        self.say(&format!("- {}: {reply}", text.to_lowercase()));
         Ok(())
     }
 
-    fn through_door(&mut self, name: &str, door: &str, words: &[&str]) -> Result<Call, String> {
+    fn attempt_call(&mut self, name: &str, verb: &str, words: &[&str]) -> Result<Call, String> {
         let task = self.task(name)?;
         let attempt = self.attempt(task, words);
-        self.contents += u32::from(matches!(door, "notes" | "proposes"));
+        self.contents += u32::from(matches!(verb, "notes" | "proposes"));
         let content = ContentId::new(self.contents).unwrap_or(ContentId::FIRST);
-        Ok(match (door, words) {
+        Ok(match (verb, words) {
             ("reserves", [most, ..]) => Call::Reserve {
                 task,
                 attempt,
@@ -171,7 +172,7 @@ impl Play {
             },
             ("proposes", [patch, ..]) => {
                 let lines = self.patches.get(*patch).ok_or("no such patch")?;
-                let patch = graph::patch(self.lab.facts().graph(), lines)?;
+                let patch = graph::patch(self.lockstep.facts().graph(), lines)?;
                 Call::Amend {
                     task,
                     attempt,
@@ -187,8 +188,8 @@ impl Play {
     fn attempt(&self, task: TaskId, words: &[&str]) -> Attempt {
         let number = words.iter().find_map(|word| word.strip_prefix("no."));
         let number = number.and_then(|number| number.parse().ok());
-        let known = task.index() < self.lab.facts().graph().len();
-        let last = || self.lab.machine().task(task).last_attempt();
+        let known = task.index() < self.lockstep.facts().graph().len();
+        let last = || self.lockstep.machine().task(task).last_attempt();
         let last = if known { last() } else { None };
         number
             .and_then(Attempt::new)
@@ -231,28 +232,28 @@ impl Play {
                 return Ok(TaskId::from_index(index));
             }
         }
-        let found = self.lab.facts().graph().find(name);
+        let found = self.lockstep.facts().graph().find(name);
         found.ok_or_else(|| format!("no task {name:?}"))
     }
 
-    fn tell(&mut self, what: &Call) -> Result<Said, String> {
-        let said = self.lab.happen(self.now, what);
-        let said = said.map_err(|broken| broken.to_string())?;
+    fn tell(&mut self, what: &Call) -> Result<CallReply, String> {
+        let reply = self.lockstep.apply(self.now, what);
+        let reply = reply.map_err(|broken| broken.to_string())?;
         if self.saving {
             self.turn()?;
         }
-        Ok(said)
+        Ok(reply)
     }
 
     fn turn(&mut self) -> Result<(), String> {
-        while self.lab.step().map_err(|broken| broken.to_string())? {
-            for entry in self.lab.saving().to_vec() {
-                let facts = Arc::clone(self.lab.facts());
+        while self.lockstep.step().map_err(|broken| broken.to_string())? {
+            for entry in self.lockstep.saving().to_vec() {
+                let facts = Arc::clone(self.lockstep.facts());
                 let line = words::record(facts.graph(), START, &entry.record);
                 let at = moment(START, entry.at);
                 self.trace.push(format!("{at:<7} {line}"));
             }
-            let actions = self.lab.save().map_err(|broken| broken.to_string())?;
+            let actions = self.lockstep.save().map_err(|broken| broken.to_string())?;
             for action in actions {
                 self.act(action);
             }
@@ -261,7 +262,7 @@ impl Play {
     }
 
     fn act(&mut self, action: Action) {
-        let facts = Arc::clone(self.lab.facts());
+        let facts = Arc::clone(self.lockstep.facts());
         let name = |task: TaskId| facts.graph().task(task).name().to_owned();
         match action {
             Action::Cancel { task, attempt } => {
@@ -282,25 +283,25 @@ impl Play {
 
     fn why(&mut self, name: &str) -> Result<(), String> {
         let task = self.task(name)?;
-        let said = self.lab.machine().explain(task);
-        let facts = Arc::clone(self.lab.facts());
-        let line = why::explanation(facts.graph(), START, &said);
+        let explanation = self.lockstep.machine().explain(task);
+        let facts = Arc::clone(self.lockstep.facts());
+        let line = why::explanation(facts.graph(), START, &explanation);
         self.say(&format!("? {name}: {line}"));
         Ok(())
     }
 
     /// Models a crash. Without `appended` the decisions that were not yet saved are lost.
     fn crash(&mut self, appended: bool) -> Result<(), String> {
-        self.lab.step().map_err(|broken| broken.to_string())?;
+        self.lockstep.step().map_err(|broken| broken.to_string())?;
         if appended {
-            for entry in self.lab.saving().to_vec() {
-                let facts = Arc::clone(self.lab.facts());
+            for entry in self.lockstep.saving().to_vec() {
+                let facts = Arc::clone(self.lockstep.facts());
                 let line = words::record(facts.graph(), START, &entry.record);
                 self.trace
                     .push(format!("{:<7} {line}", moment(START, entry.at)));
             }
         }
-        let crash = self.lab.crash(appended);
+        let crash = self.lockstep.crash(appended);
         crash.map_err(|broken| broken.to_string())?;
         self.saving = true;
         self.say("* crash");
@@ -309,17 +310,17 @@ impl Play {
 
     /// Adds the final states to the trace, unless the run has ended.
     fn last_words(&mut self) -> Result<(), String> {
-        let machine = self.lab.machine();
+        let machine = self.lockstep.machine();
         if let RunState::Ended(_) = machine.state() {
-            return self.lab.finish().map_err(|broken| broken.to_string());
+            return self.lockstep.finish().map_err(|broken| broken.to_string());
         }
-        let facts = self.lab.facts();
+        let facts = self.lockstep.facts();
         let states: Vec<String> = (facts.graph().tasks())
             .map(|(id, task)| format!("{} {}", task.name(), machine.task(id).state().word()))
             .collect();
         let run = machine.state().word();
         self.trace.push(format!("= {run}: {}", states.join(", ")));
-        self.lab.fold().map_err(|broken| broken.to_string())
+        self.lockstep.fold().map_err(|broken| broken.to_string())
     }
 }
 

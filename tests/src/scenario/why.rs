@@ -7,7 +7,11 @@ use super::times::moment;
 use super::words::ask_why;
 
 /// An explanation as text.
-pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanation) -> String {
+pub(super) fn explanation(
+    graph: &TaskGraph,
+    start: Timestamp,
+    explanation: &Explanation,
+) -> String {
     let names = |tasks: &[TaskId]| {
         let names: Vec<&str> = tasks.iter().map(|&task| graph.task(task).name()).collect();
         names.join(", ")
@@ -16,7 +20,7 @@ pub(super) fn explanation(graph: &TaskGraph, start: Timestamp, said: &Explanatio
         Some(at) => format!(", until {}", moment(start, *at)),
         None => String::new(),
     };
-    match said {
+    match explanation {
         Explanation::Parents { open, count } => {
             format!("waits for {count} of its parents: {}", names(open))
         }

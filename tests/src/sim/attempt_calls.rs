@@ -5,7 +5,7 @@ use zeph_scheduler::Input;
 
 use super::graphs;
 use super::world::{Job, World};
-use crate::call::{Call, Said};
+use crate::call::{Call, CallReply};
 use crate::violation::Check;
 
 /// A graph of this many tasks gets no further patch.
@@ -15,12 +15,12 @@ impl World {
     /// Usually a running attempt; sometimes an ended one, or one that never existed.
     fn speaker(&mut self) -> Option<Job> {
         match self.rng.below(12) {
-            0 => self.rng.pick(&self.ghosts).copied(),
+            0 => self.rng.pick(&self.ended).copied(),
             1 => Some(Job {
                 task: self.any_task(),
                 attempt: Attempt::new(self.rng.within(1, 3) as u32).unwrap_or(Attempt::FIRST),
                 stubborn: false,
-                told: false,
+                must_end: false,
             }),
             _ => self.any_job(),
         }
@@ -46,16 +46,16 @@ impl World {
             return Ok(());
         };
         let most = self.spend(120);
-        let said = self.tell_of(&Call::Reserve {
+        let reply = self.tell_of(&Call::Reserve {
             task,
             attempt,
             most,
         })?;
         // Most attempts fail when their reservation is refused.
-        if let Said::OverBudget(_) = said
+        if let CallReply::OverBudget(_) = reply
             && self.rng.percent(60)
         {
-            self.bury(task, attempt);
+            self.end_attempt(task, attempt);
             self.tell(Input::Failed {
                 task,
                 attempt,
@@ -69,7 +69,7 @@ impl World {
     }
 
     pub(super) fn settle(&mut self) -> Check {
-        let held = self.lab.snapshot().reservations.clone();
+        let held = self.lockstep.snapshot().reservations.clone();
         let (task, reservation, most) = match self.rng.pick(&held) {
             Some(&held) if self.rng.percent(85) => held,
             _ => {
@@ -100,7 +100,7 @@ impl World {
 
     /// Settles most reservations of an attempt before its report.
     pub(super) fn settle_up(&mut self, job: Job) -> Check {
-        let held = self.lab.snapshot().reservations.clone();
+        let held = self.lockstep.snapshot().reservations.clone();
         for (task, reservation, most) in held {
             if task == job.task && self.rng.percent(70) {
                 let spent = self.cost(most);
@@ -132,7 +132,7 @@ impl World {
     }
 
     fn last_attempt(&self, task: TaskId) -> Attempt {
-        let attempts = self.lab.snapshot().attempts.get(task.index()).copied();
+        let attempts = self.lockstep.snapshot().attempts.get(task.index()).copied();
         attempts.and_then(Attempt::new).unwrap_or(Attempt::FIRST)
     }
 
@@ -152,10 +152,10 @@ impl World {
         let Some(Job { task, attempt, .. }) = self.speaker() else {
             return Ok(());
         };
-        if self.lab.facts().graph().len() >= LARGEST {
+        if self.lockstep.facts().graph().len() >= LARGEST {
             return Ok(());
         }
-        let facts = std::sync::Arc::clone(self.lab.facts());
+        let facts = std::sync::Arc::clone(self.lockstep.facts());
         let patch = Box::new(graphs::patch(&mut self.rng, facts.graph()));
         let content = self.next_content();
         self.tell_of(&Call::Amend {
@@ -169,8 +169,8 @@ impl World {
 
     /// Sets the run's budget: unchanged, unlimited, or close to the amount already spent.
     pub(super) fn set_budget(&mut self) -> Check {
-        let budget = self.lab.machine().budget();
-        let spent = self.lab.machine().spent();
+        let budget = self.lockstep.machine().budget();
+        let spent = self.lockstep.machine().spent();
         let budget = match self.rng.below(6) {
             0 => budget,
             1 => Budget::UNLIMITED,

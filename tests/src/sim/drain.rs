@@ -11,19 +11,19 @@ use crate::violation::Check;
 impl World {
     /// Lets executors report and answers all questions until the run ends.
     pub(super) fn drain(&mut self) -> Check {
-        let tasks = self.lab.facts().graph().len() as u64;
+        let tasks = self.lockstep.facts().graph().len() as u64;
         let bound = 60 + 40 * tasks;
         self.mix.slow_disk /= 2;
         self.mix.failing = 0;
         self.mix.crashing /= 2;
         let mut left = bound;
         loop {
-            if self.lab.is_saving() {
+            if self.lockstep.is_saving() {
                 self.append()?;
             }
             self.turn()?;
-            if let RunState::Ended(_) = self.lab.machine().state()
-                && !self.lab.is_saving()
+            if let RunState::Ended(_) = self.lockstep.machine().state()
+                && !self.lockstep.is_saving()
             {
                 return Ok(());
             }
@@ -32,7 +32,7 @@ impl World {
                 11,
                 "ends_in_bounded_events",
                 "the run goes on after {bound} answers: {:?}",
-                self.lab.snapshot()
+                self.lockstep.snapshot()
             );
             left -= 1;
             // The second half of the events has no crashes, so that the bound holds.
@@ -44,7 +44,7 @@ impl World {
     }
 
     fn answer_something(&mut self) -> Check {
-        match self.lab.machine().state() {
+        match self.lockstep.machine().state() {
             RunState::Suspended => {
                 self.tell(Input::Resume)?;
                 return Ok(());
@@ -55,19 +55,19 @@ impl World {
             }
             RunState::Running | RunState::Waiting | RunState::Suspending | RunState::Ended(_) => {}
         }
-        if self.lab.machine().awaits_resume() {
+        if self.lockstep.machine().awaits_resume() {
             self.tell(Input::Resume)?;
             return Ok(());
         }
         // Running attempts report before those that are being stopped, so that short time-outs near
         // `Timestamp::MAX` cannot starve them.
         let runs = |job: &&Job| {
-            let state = self.lab.snapshot().states[job.task.index()];
+            let state = self.lockstep.snapshot().states[job.task.index()];
             matches!(state, TaskState::Running { .. })
         };
         let job = self.jobs.iter().find(runs).or(self.jobs.first()).copied();
         if let Some(Job { task, attempt, .. }) = job {
-            self.bury(task, attempt);
+            self.end_attempt(task, attempt);
             let input = Input::Completed {
                 task,
                 attempt,
@@ -77,18 +77,18 @@ impl World {
             self.tell(input)?;
             return Ok(());
         }
-        let open: Option<OpenQuestion> = self.lab.machine().questions().next();
+        let open: Option<OpenQuestion> = self.lockstep.machine().questions().next();
         if let Some(open) = open {
             let answer = self.fitting(&open, true);
             return self.answer(open.id, answer);
         }
-        if let Some(due) = self.lab.machine().deadline() {
+        if let Some(due) = self.lockstep.machine().deadline() {
             self.now = self.now.max(due);
             self.tell(Input::Tick)?;
             return Ok(());
         }
         // A task that waits until `Timestamp::MAX` can only be cancelled.
-        let stuck = self.lab.machine().stuck();
+        let stuck = self.lockstep.machine().stuck();
         match stuck.first() {
             Some(_) => self.tell(Input::Cancel(Scope::Run))?,
             None => self.tell(Input::Quota(u32::MAX))?,

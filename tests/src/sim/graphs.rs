@@ -122,7 +122,7 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
     let last = spec.tasks.len() - 1;
     let task = &mut spec.tasks[last];
     match rng.below(6) {
-        0 => task.needs.push("nobody".into()),
+        0 => task.needs.push("missing".into()),
         1 => task.needs.push(task.name.clone()),
         2 => task.name = "t0".into(),
         3 => task.name = "T0".into(),

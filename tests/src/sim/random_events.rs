@@ -14,7 +14,7 @@ use crate::violation::Check;
 impl World {
     /// One random event.
     pub(super) fn wild(&mut self) -> Check {
-        if self.lab.is_saving() && self.rng.percent(50) {
+        if self.lockstep.is_saving() && self.rng.percent(50) {
             self.append()?;
             return Ok(());
         }
@@ -75,7 +75,7 @@ impl World {
     }
 
     fn meet_deadline(&mut self) -> Check {
-        if let Some(due) = self.lab.machine().deadline() {
+        if let Some(due) = self.lockstep.machine().deadline() {
             let due = due.as_micros();
             let at = match self.rng.below(6) {
                 0 => due.saturating_sub(1),
@@ -113,7 +113,7 @@ impl World {
     }
 
     pub(super) fn any_task(&mut self) -> TaskId {
-        let count = self.lab.facts().graph().len() as u64;
+        let count = self.lockstep.facts().graph().len() as u64;
         // In 3 of 100 draws the range includes one id beyond the last task.
         let beyond = u64::from(self.rng.percent(3));
         TaskId::from_index(self.rng.below(count + beyond) as u32)
@@ -128,11 +128,11 @@ impl World {
         let Some(job) = self.any_job() else {
             return Ok(());
         };
-        if job.stubborn && job.told && self.rng.percent(80) {
+        if job.stubborn && job.must_end && self.rng.percent(80) {
             return Ok(());
         }
         self.settle_up(job)?;
-        self.bury(job.task, job.attempt);
+        self.end_attempt(job.task, job.attempt);
         let input = self.any_report(job);
         if self.rng.percent(50) {
             let micros = self.rng.below(3_000_000);
@@ -201,15 +201,15 @@ impl World {
 
     fn lose(&mut self) -> Check {
         if let Some(Job { task, attempt, .. }) = self.any_job() {
-            self.bury(task, attempt);
+            self.end_attempt(task, attempt);
             self.tell(Input::Lost { task, attempt })?;
         }
         Ok(())
     }
 
     fn echo(&mut self) -> Check {
-        if let Some(ghost) = self.rng.pick(&self.ghosts).copied() {
-            let input = self.any_report(ghost);
+        if let Some(ended) = self.rng.pick(&self.ended).copied() {
+            let input = self.any_report(ended);
             self.tell(input)?;
         }
         Ok(())
@@ -220,10 +220,10 @@ impl World {
             task: self.any_task(),
             attempt: Attempt::new(self.rng.within(1, 4) as u32).unwrap_or(Attempt::FIRST),
             stubborn: false,
-            told: false,
+            must_end: false,
         };
         // A random pair that happens to be a running attempt gets no report here; its own report follows.
-        if !self.lab.is_current(job.task, job.attempt) {
+        if !self.lockstep.is_current(job.task, job.attempt) {
             let input = self.any_report(job);
             self.tell(input)?;
         }
@@ -256,7 +256,7 @@ impl World {
     }
 
     fn answer_one(&mut self) -> Check {
-        let open: Vec<OpenQuestion> = self.lab.machine().questions().collect();
+        let open: Vec<OpenQuestion> = self.lockstep.machine().questions().collect();
         if let Some(open) = self.rng.pick(&open).copied() {
             let answer = self.fitting(&open, false);
             self.answer(open.id, answer)?;

@@ -8,7 +8,7 @@ use zeph_scheduler::{Action, Input};
 use super::graphs;
 use super::mix::Mix;
 use super::trace::{self, Trace};
-use crate::call::{Call, Said};
+use crate::call::{Call, CallReply};
 use crate::facts::Facts;
 use crate::lockstep::Lockstep;
 use crate::rng::Rng;
@@ -58,7 +58,7 @@ pub(super) struct Job {
     pub(super) attempt: Attempt,
     /// Ignores its cancellation.
     pub(super) stubborn: bool,
-    pub(super) told: bool,
+    pub(super) must_end: bool,
 }
 
 /// One run with its simulated environment.
@@ -66,13 +66,13 @@ pub(super) struct Job {
 pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) mix: Mix,
-    pub(super) lab: Lockstep,
+    pub(super) lockstep: Lockstep,
     pub(super) now: Timestamp,
     pub(super) start: Timestamp,
     /// The running attempts.
     pub(super) jobs: Vec<Job>,
     /// Attempts that were reported, lost or abandoned; they may still report.
-    pub(super) ghosts: Vec<Job>,
+    pub(super) ended: Vec<Job>,
     pub(super) events: u64,
     pub(super) appends: u64,
     pub(super) crashes: u64,
@@ -97,15 +97,15 @@ pub fn run(seed: u64, options: Options, trace: &Trace) -> Outcome {
             trace.line(|| line);
         }
     }
-    let lab = Lockstep::new(Arc::new(Facts::of(header)), options.thorough);
+    let lockstep = Lockstep::new(Arc::new(Facts::of(header)), options.thorough);
     let mut world = World {
         rng,
         mix,
-        lab,
+        lockstep,
         now: start,
         start,
         jobs: Vec::new(),
-        ghosts: Vec::new(),
+        ended: Vec::new(),
         events: 0,
         appends: 0,
         crashes: 0,
@@ -118,8 +118,8 @@ pub fn run(seed: u64, options: Options, trace: &Trace) -> Outcome {
         events: world.events,
         appends: world.appends,
         crashes: world.crashes,
-        journal: world.lab.disk().to_vec(),
-        facts: Some(Arc::clone(world.lab.facts())),
+        journal: world.lockstep.disk().to_vec(),
+        facts: Some(Arc::clone(world.lockstep.facts())),
     }
 }
 
@@ -135,36 +135,36 @@ impl World {
             self.turn()?;
         }
         self.drain()?;
-        self.lab.finish()?;
+        self.lockstep.finish()?;
         // Late events after the end change nothing.
         for _ in 0..self.rng.below(4) {
             self.wild()?;
         }
-        self.lab.finish()
+        self.lockstep.finish()
     }
 
     /// Feeds the scheduler an input.
-    pub(super) fn tell(&mut self, input: Input) -> Check<Said> {
+    pub(super) fn tell(&mut self, input: Input) -> Check<CallReply> {
         self.tell_of(&Call::Input(input))
     }
 
     /// Makes a call of the scheduler.
-    pub(super) fn tell_of(&mut self, what: &Call) -> Check<Said> {
+    pub(super) fn tell_of(&mut self, what: &Call) -> Check<CallReply> {
         self.events += 1;
         let (start, now) = (self.start, self.now);
         self.trace
             .line(|| format!("{} {}", trace::clock(start, now), trace::happening(what)));
-        let said = self.lab.happen(self.now, what)?;
-        if said != Said::Accepted {
-            self.trace.line(|| format!("      {said:?}"));
+        let reply = self.lockstep.apply(self.now, what)?;
+        if reply != CallReply::Accepted {
+            self.trace.line(|| format!("      {reply:?}"));
         }
-        Ok(said)
+        Ok(reply)
     }
 
     /// A turn of the driver: takes a batch, saves it or leaves it in flight, and performs actions.
     pub(super) fn turn(&mut self) -> Check {
         loop {
-            if !self.lab.step()? {
+            if !self.lockstep.step()? {
                 return Ok(());
             }
             if self.rng.percent(self.mix.slow_disk) {
@@ -185,13 +185,13 @@ impl World {
                 dies.then(|| self.rng.percent(50))
             }
         };
-        let saving = self.lab.saving().to_vec();
+        let saving = self.lockstep.saving().to_vec();
         self.trace.records(&saving);
         if let Some(appended) = dies {
             self.die(appended)?;
             return Ok(false);
         }
-        for action in self.lab.save()? {
+        for action in self.lockstep.save()? {
             self.perform(action);
         }
         Ok(true)
@@ -204,24 +204,24 @@ impl World {
                 task,
                 attempt,
                 stubborn: self.rng.percent(self.mix.stubborn),
-                told: false,
+                must_end: false,
             }),
             Action::Cancel { task, attempt } => {
                 for job in &mut self.jobs {
-                    job.told |= job.task == task && job.attempt == attempt;
+                    job.must_end |= job.task == task && job.attempt == attempt;
                 }
             }
-            Action::Abandon { task, attempt } => self.bury(task, attempt),
+            Action::Abandon { task, attempt } => self.end_attempt(task, attempt),
             Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
         }
     }
 
-    /// Moves an attempt that its executor or the scheduler has ended from `jobs` to `ghosts`.
-    pub(super) fn bury(&mut self, task: TaskId, attempt: Attempt) {
+    /// Moves an attempt that its executor or the scheduler has ended from `jobs` to `ended`.
+    pub(super) fn end_attempt(&mut self, task: TaskId, attempt: Attempt) {
         let is = |job: &Job| job.task == task && job.attempt == attempt;
         if let Some(at) = self.jobs.iter().position(is) {
             let job = self.jobs.swap_remove(at);
-            self.ghosts.push(job);
+            self.ended.push(job);
         }
     }
 
@@ -230,8 +230,8 @@ impl World {
         self.crashes += 1;
         self.trace
             .line(|| format!("      CRASH, appended: {appended}"));
-        self.lab.crash(appended)?;
-        self.ghosts.append(&mut self.jobs);
+        self.lockstep.crash(appended)?;
+        self.ended.append(&mut self.jobs);
         // The recovered scheduler may get late events before `Resume`.
         if self.rng.percent(30) {
             self.wild()?;
@@ -240,11 +240,11 @@ impl World {
         let again = if self.rng.percent(2) { 20 } else { 0 };
         for _ in 0..again {
             self.tell(Input::Resume)?;
-            self.lab.step()?;
+            self.lockstep.step()?;
             let appended = self.rng.percent(50);
             self.trace
                 .line(|| format!("      CRASH again, appended: {appended}"));
-            self.lab.crash(appended)?;
+            self.lockstep.crash(appended)?;
         }
         self.tell(Input::Resume)?;
         Ok(())

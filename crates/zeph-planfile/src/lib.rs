@@ -39,7 +39,6 @@ mod param;
 mod task;
 
 mod scope;
-mod unsafe_text;
 
 mod bind;
 mod lower;

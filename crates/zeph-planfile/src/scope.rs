@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
+use zeph_common::{Argument, Inserted, run_as_code};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Span, list, quote};
 use zeph_graph::wire::WorkSpec;
 
@@ -12,7 +13,6 @@ use crate::param::Param;
 use crate::references::{ROOTS, Reference, references};
 use crate::task::{Draft, Kind, Mode, Use};
 use crate::template::Template;
-use crate::unsafe_text::{self, Arg};
 
 /// A task whose texts are checked, with its dependencies.
 pub(crate) struct User<'a> {
@@ -246,39 +246,39 @@ impl<'a> Scope<'a> {
         if pairs.len() < written.len() {
             return;
         }
-        let argv: Vec<Arg<'_>> = pairs
-            .iter()
-            .map(|(raw, now)| Arg {
-                known: now.prefix(),
-                complete: !now.has_expressions(),
-                pasted: raw.has_expressions(),
-                foreign: now.has_expressions() && !self.is_early(now),
-            })
-            .collect();
-        for at in unsafe_text::code_args(&argv) {
+        let argv = pairs.iter().map(|(raw, now)| Argument {
+            known: now.prefix(),
+            inserted: match (raw.has_expressions(), now.has_expressions()) {
+                (false, _) => Inserted::Nothing,
+                (true, false) => Inserted::Known,
+                (true, true) if self.is_early(now) => Inserted::Unknown,
+                (true, true) => Inserted::Foreign,
+            },
+        });
+        let argv: Vec<Argument<'_>> = argv.collect();
+        let found = run_as_code(&argv);
+        let program = quote(argv.first().map_or("", |program| program.known));
+        for at in found.arguments {
             let place = draft.argv.get(at).copied().unwrap_or(draft.place);
-            let program = quote(argv[0].known);
-            let message =
-                format!("a value pasted into this argument of {program} would be run as code");
+            let (message, help) = match at {
+                0 => (
+                    "the output of a task would decide which program runs".to_owned(),
+                    "name the program in the plan",
+                ),
+                _ => (
+                    format!("a value pasted into this argument of {program} would be run as code"),
+                    ADVICE,
+                ),
+            };
             problems.push(
                 Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
                     .at(place)
-                    .help(ADVICE),
-            );
-        }
-        if argv.first().is_some_and(|program| program.foreign) {
-            let place = draft.argv.first().copied().unwrap_or(draft.place);
-            let message = "the output of a task would decide which program runs";
-            problems.push(
-                Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
-                    .at(place)
-                    .help("name the program in the plan"),
+                    .help(help),
             );
         }
         let stdin = raw.and_then(|raw| raw["stdin"].as_str());
         let stdin = stdin.and_then(|text| Template::parse(text).ok());
-        if stdin.is_some_and(|stdin| stdin.has_expressions()) && unsafe_text::stdin_is_code(&argv) {
-            let program = quote(argv[0].known);
+        if stdin.is_some_and(|stdin| stdin.has_expressions()) && found.stdin {
             let message = format!("{program} would run the value on its standard input as code");
             problems.push(
                 Diagnostic::new(code::UNSAFE_INTERPOLATION, message)

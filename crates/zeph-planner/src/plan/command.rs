@@ -5,6 +5,7 @@ mod argument;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use zeph_common::{Argument as Arg, Inserted, run_as_code};
 
 use argument::check_name;
 pub use argument::{ArgumentKind, BadTemplate};
@@ -164,11 +165,11 @@ impl CommandTemplate {
     ///
     /// # Errors
     /// If the first element is no fixed program, a name is invalid or used twice, or a text is empty or
-    /// has invisible characters; if the program is a shell or runs its arguments, and the template has
-    /// arguments; or if it is an interpreter without a fixed script before the arguments.
+    /// has invisible characters; or if a value would be [run as code](run_as_code), or decide which program
+    /// or script runs.
     ///
-    /// The last two checks know common programs by name and are no guarantee: `find`, `make`, `git` and
-    /// many others run commands with certain arguments. Restrict values by their [kind](ArgumentKind).
+    /// The last check knows common programs by name and is no guarantee: `make`, `git` and many others run
+    /// commands with certain arguments. Restrict values by their [kind](ArgumentKind).
     pub fn checked(self) -> Result<Self, BadTemplate> {
         check_name(&self.name, &self.name)?;
         let bad = |why: &str| Err(BadTemplate::new(&self.name, why));
@@ -192,27 +193,17 @@ impl CommandTemplate {
                 return bad("an argument has no description");
             }
         }
-        if !names.is_empty() && argument::runs_text(program) {
+        let argv = self.argv.iter().map(|element| match element {
+            Element::Fixed(text) => (&**text, Inserted::Nothing),
+            Element::Argument(argument) => (&*argument.prefix, Inserted::Foreign),
+        });
+        let argv = argv.map(|(known, inserted)| Arg { known, inserted });
+        if !run_as_code(&argv.collect::<Vec<_>>()).arguments.is_empty() {
             return bad(
-                "its program runs its arguments, so it must not have arguments from a plan",
-            );
-        }
-        if argument::runs_script(program) && !self.has_script() {
-            return bad(
-                "its program is an interpreter, so a fixed script must come before the arguments",
+                "its program runs its arguments, or they name a script: put a fixed script before them",
             );
         }
         Ok(self)
-    }
-
-    /// Whether a fixed element that is no option comes before all arguments, or there is no argument.
-    fn has_script(&self) -> bool {
-        let mut arguments = self.argv.iter().skip(1);
-        let first = arguments.find(|piece| match piece {
-            Element::Fixed(text) => !text.starts_with('-'),
-            Element::Argument(_) => true,
-        });
-        !matches!(first, Some(Element::Argument(_)))
     }
 
     /// Its name in plans.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use zeph_config::{Layers, OrchestrationConfig, Origin, Resolved};
+use zeph_config::{Layers, OrchestrationConfig, Resolved};
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{RawGraphStore, StoreError};
 use zeph_memory_sqlite::SqliteStore;
@@ -129,8 +129,7 @@ impl AppContext {
 
     /// Whether a flag or a variable sets that key.
     pub(crate) fn is_explicit(&self, key: &str) -> bool {
-        let origin = self.config.origin_of(key);
-        matches!(origin, Some(Origin::Flag { .. } | Origin::Env { .. }))
+        self.config.is_explicit(key)
     }
 
     /// Whether stdout is JSON, for programs.

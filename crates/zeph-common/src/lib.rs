@@ -1,4 +1,4 @@
-//! Utilities of all layers: terminal escaping, truncation, durations, results of conformance suites,
+//! Utilities of all layers: terminal escaping, truncation, durations, money, results of conformance suites,
 //! and the arguments of command lines that run as code.
 
 mod conformance;
@@ -6,6 +6,7 @@ mod duration;
 mod escape_terminal;
 mod head_tail_buffer;
 mod invisible;
+mod money;
 mod run_as_code;
 mod truncate;
 
@@ -14,5 +15,6 @@ pub use duration::format_duration;
 pub use escape_terminal::{PlainText, Removed, escape_terminal, escape_terminal_block, plain_text};
 pub use head_tail_buffer::HeadTailBuffer;
 pub use invisible::is_invisible;
+pub use money::{MAX_MICRO_USD, format_usd, parse_usd};
 pub use run_as_code::{Argument, Inserted, RunAsCode, run_as_code};
 pub use truncate::{Boundary, HeadTail, MAX_WORD_BYTES, Truncated, head_tail, truncate};

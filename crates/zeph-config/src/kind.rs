@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeph_common::{MAX_MICRO_USD, format_usd, parse_usd};
 use zeph_diagnostics::{Diagnostic, Node, Value as Written, quote};
 use zeph_graph::OverBudget;
 
@@ -42,9 +43,6 @@ pub(crate) enum Value {
     Path(PathBuf),
     Over(OverBudget),
 }
-
-/// A million dollars in millionths: far from where sums overflow.
-const MAX_MICRO_USD: u64 = 1_000_000_000_000;
 
 /// A value in its source.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +90,10 @@ impl Kind {
                 Some(Value::Path(path))
             }
             Self::Text => Some(Value::Text(text?.to_owned())),
-            Self::Money => input.money().map(Value::Number),
+            Self::Money => match text.filter(|_| input.is_text) {
+                Some(text) => parse_usd(text).map(Value::Number),
+                None => input.node.micro_usd().map(Value::Number),
+            },
             Self::Over => text?.parse().ok().map(Value::Over),
         }
     }
@@ -134,7 +135,7 @@ impl Kind {
                 outside(least, most, value.to_string())
             }
             (Self::Money, Value::Number(n)) if *n > MAX_MICRO_USD => {
-                outside("0".to_owned(), show_money(MAX_MICRO_USD), show_money(*n))
+                outside("0".to_owned(), format_usd(MAX_MICRO_USD), format_usd(*n))
             }
             (Self::Timeout, Value::Time(time)) if time.is_zero() => {
                 problem(format!("`{name}` must be above 0s, or \"none\""))
@@ -174,20 +175,6 @@ impl<'a> Input<'a> {
             | Written::Table(_) => None,
         }
     }
-
-    /// Dollars with at most six digits after the point, as millionths.
-    fn money(self) -> Option<u64> {
-        match &self.node.value {
-            Written::Integer(number) => u64::try_from(*number).ok()?.checked_mul(1_000_000),
-            Written::Float(number) => money(&number.to_string()),
-            Written::String(text) if self.is_text => money(text.trim()),
-            Written::Null
-            | Written::Bool(_)
-            | Written::String(_)
-            | Written::List(_)
-            | Written::Table(_) => None,
-        }
-    }
 }
 
 /// The description of an invalid value, for a message.
@@ -200,20 +187,6 @@ fn found(node: &Node) -> String {
             node.kind().to_owned()
         }
     }
-}
-
-fn money(text: &str) -> Option<u64> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    let is_plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    if !is_plain(whole) || !is_plain(part) || part.len() > 6 {
-        return None;
-    }
-    let part: u64 = format!("{part:0<6}").parse().ok()?;
-    whole
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(1_000_000)?
-        .checked_add(part)
 }
 
 /// A number of bytes, with or without a unit.
@@ -245,13 +218,6 @@ impl fmt::Display for Value {
     }
 }
 
-/// Millionths of a dollar as dollars, in a form that can be parsed.
-fn show_money(micro_usd: u64) -> String {
-    let (whole, part) = (micro_usd / 1_000_000, micro_usd % 1_000_000);
-    let text = format!("{whole}.{part:06}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 /// A size in a form that can be parsed.
 fn show_bytes(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
@@ -269,9 +235,10 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
+    use zeph_common::{format_usd, parse_usd};
     use zeph_diagnostics::{Node, Value as Written};
 
-    use super::{Input, Kind, Value, bytes, money, show_bytes, show_money};
+    use super::{Input, Kind, Value, bytes, show_bytes};
     use crate::settings::SETTINGS;
 
     fn read(kind: Kind, value: Written, is_text: bool) -> Option<Value> {
@@ -339,7 +306,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(bytes(&show_bytes(number)), Some(number));
-            prop_assert_eq!(money(&show_money(number)), Some(number));
+            prop_assert_eq!(parse_usd(&format_usd(number)), Some(number));
             let time = Duration::from_millis(u64::from(millis) + 1);
             let shown = Written::String(Value::Time(time).to_string());
             prop_assert_eq!(read(Kind::Timeout, shown, false), Some(Value::Time(time)));

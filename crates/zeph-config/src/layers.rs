@@ -10,7 +10,6 @@ use zeph_diagnostics::{
 use crate::commands::CommandConfig;
 use crate::config::OrchestrationConfig;
 use crate::kind::Input;
-use crate::origin::{Origin, Place};
 use crate::settings::{self, SETTINGS, Setting};
 use crate::{code, commands, env_name};
 
@@ -42,6 +41,21 @@ pub struct Resolved {
     /// What the project's file sets and what does not count, in the order of its lines.
     pub withheld: Vec<Withheld>,
     origins: BTreeMap<&'static str, Given>,
+}
+
+/// What sets a value, lowest precedence first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// No source: it is the default.
+    Default,
+    /// The user's file.
+    UserFile,
+    /// The project's file.
+    ProjectFile,
+    /// An environment variable.
+    Env,
+    /// A flag of the command line.
+    Flag,
 }
 
 /// A setting of a project's file that does not count.
@@ -78,12 +92,33 @@ impl From<OrchestrationConfig> for Resolved {
 }
 
 impl Resolved {
-    /// Where a setting came from; `None` if there is no such setting.
+    /// What sets a setting; `None` if there is no such setting.
     #[must_use]
-    pub fn origin_of(&self, key: &str) -> Option<&Origin> {
+    pub fn layer_of(&self, key: &str) -> Option<Layer> {
         settings::find(key)?;
         let given = self.origins.get(key);
-        Some(given.map_or(&Origin::Default, |given| &given.origin))
+        Some(given.map_or(Layer::Default, |given| given.layer))
+    }
+
+    /// Where a setting came from, as text: `zeph.toml:2:19`, `flag --max-parallel`; `None` if there is no
+    /// such setting.
+    #[must_use]
+    pub fn origin_of(&self, key: &str) -> Option<String> {
+        settings::find(key)?;
+        let Some(given) = self.origins.get(key) else {
+            return Some("default".to_owned());
+        };
+        let place = Diagnostic::new(code::CONFLICT, "").in_source(&given.source);
+        match given.span {
+            Some(span) => place.at(span).place(),
+            None => place.place(),
+        }
+    }
+
+    /// Whether a flag or a variable sets that key.
+    #[must_use]
+    pub fn is_explicit(&self, key: &str) -> bool {
+        self.layer_of(key) >= Some(Layer::Env)
     }
 }
 
@@ -210,10 +245,10 @@ impl Layers {
             merge.variable(name, text);
         }
         for Flag { key, name, text } in &self.flags {
-            let origin = Origin::Flag { name: name.clone() };
+            let source = Source::without_text(&format!("flag --{name}"));
             match settings::find(key) {
-                Some(setting) => merge.set_text(setting, text, origin),
-                None => merge.unknown(key, settings::keys(), &origin),
+                Some(setting) => merge.set_text(setting, text, Layer::Flag, source),
+                None => merge.unknown(key, settings::keys(), &source),
             }
         }
         merge.finish()
@@ -223,7 +258,7 @@ impl Layers {
 /// Where a value was given.
 #[derive(Clone, Debug)]
 struct Given {
-    origin: Origin,
+    layer: Layer,
     source: Source,
     span: Option<Span>,
 }
@@ -263,51 +298,47 @@ impl Merge {
                     }
                     continue;
                 };
-                let (line, column) = source.line_column(node.span.start).unwrap_or((1, 1));
-                let path = path.to_owned();
-                let place = Place { path, line, column };
                 let given = Given {
-                    origin: match kind {
-                        FileKind::User => Origin::UserFile(place),
-                        FileKind::Project | FileKind::Untrusted => Origin::ProjectFile(place),
+                    layer: match kind {
+                        FileKind::User => Layer::UserFile,
+                        FileKind::Project | FileKind::Untrusted => Layer::ProjectFile,
                     },
                     source: source.clone(),
                     span: Some(node.span),
                 };
-                self.set(setting, node, given, kind, &mut problems);
+                let is_trusted = kind != FileKind::Untrusted;
+                self.set(setting, node, path.parent(), given, is_trusted, &mut problems);
             }
         }
         self.problems.append(problems);
     }
 
     fn variable(&mut self, name: &str, text: &str) {
-        let origin = Origin::Env {
-            name: name.to_owned(),
-        };
+        let source = Source::without_text(&format!("environment variable {name}"));
         let names: Vec<String> = settings::keys().map(env_name).collect();
         let position = names.iter().position(|known| known == name);
         if let Some(position) = position {
-            self.set_text(&SETTINGS[position], text, origin);
+            self.set_text(&SETTINGS[position], text, Layer::Env, source);
         } else if zeph_diagnostics::suggest(name, names.iter().map(String::as_str)).is_some() {
             // Other variables with the prefix may belong to other programs.
-            self.unknown(name, names.iter().map(String::as_str), &origin);
+            self.unknown(name, names.iter().map(String::as_str), &source);
         }
     }
 
     /// Sets a value from a flag or a variable.
-    fn set_text(&mut self, setting: &'static Setting, text: &str, origin: Origin) {
+    fn set_text(&mut self, setting: &'static Setting, text: &str, layer: Layer, source: Source) {
         let node = Node {
             span: Span::default(),
             value: Value::String(text.to_owned()),
         };
-        let source = Source::without_text(&origin.to_string());
         let mut problems = Diagnostics::in_source(&source);
+        let span = None;
         let given = Given {
-            origin,
+            layer,
             source,
-            span: None,
+            span,
         };
-        self.set(setting, &node, given, FileKind::User, &mut problems);
+        self.set(setting, &node, None, given, true, &mut problems);
         self.problems.append(problems);
     }
 
@@ -335,21 +366,18 @@ impl Merge {
         &mut self,
         setting: &'static Setting,
         node: &Node,
+        folder: Option<&Path>,
         given: Given,
-        kind: FileKind,
+        is_trusted: bool,
         problems: &mut Diagnostics,
     ) {
-        let path = match &given.origin {
-            Origin::UserFile(place) | Origin::ProjectFile(place) => place.path.parent(),
-            Origin::Default | Origin::Env { .. } | Origin::Flag { .. } => None,
-        };
         let input = Input {
             node,
             is_text: given.span.is_none(),
-            folder: path,
+            folder,
         };
         match setting.kind.read(setting.name, input) {
-            Ok(value) if kind == FileKind::Untrusted && !setting.allows(&self.config, &value) => {
+            Ok(value) if !is_trusted && !setting.allows(&self.config, &value) => {
                 let written = given.span.and_then(|span| {
                     let text = given.source.text();
                     text.get(span.start..span.end).map(str::to_owned)
@@ -375,9 +403,8 @@ impl Merge {
         }
     }
 
-    fn unknown<'a>(&mut self, name: &str, known: impl Iterator<Item = &'a str>, origin: &Origin) {
-        let source = Source::without_text(&origin.to_string());
-        self.problems.push(unknown(name, known).in_source(&source));
+    fn unknown<'a>(&mut self, name: &str, known: impl Iterator<Item = &'a str>, source: &Source) {
+        self.problems.push(unknown(name, known).in_source(source));
     }
 
     /// Checks that concern several settings, and so need every source.

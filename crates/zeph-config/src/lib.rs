@@ -15,7 +15,7 @@
 //!     .resolve()?;
 //! assert_eq!(resolved.config.max_parallel, 2);
 //! assert_eq!(resolved.config.attempt_timeout, Some(Duration::from_secs(300)));
-//! let origin = resolved.origin_of("attempt_timeout").map(ToString::to_string);
+//! let origin = resolved.origin_of("attempt_timeout");
 //! assert_eq!(origin.as_deref(), Some("zeph.toml:2:19"));
 //! # Ok::<(), zeph_config::Diagnostics>(())
 //! ```
@@ -25,13 +25,11 @@ mod commands;
 mod config;
 mod kind;
 mod layers;
-mod origin;
 mod settings;
 
 pub use commands::{ArgumentConfig, ArgumentKind, CommandConfig};
 pub use config::{BudgetConfig, LlmConfig, OrchestrationConfig, PlanConfig, RetryConfig};
-pub use layers::{Layers, Resolved, Withheld, WithheldReason};
-pub use origin::{Origin, Place};
+pub use layers::{Layer, Layers, Resolved, Withheld, WithheldReason};
 pub use settings::{env_name, keys};
 pub use zeph_diagnostics::{Diagnostic, Diagnostics};
 pub use zeph_graph::OverBudget;

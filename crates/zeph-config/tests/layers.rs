@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use zeph_config::{
-    ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, Diagnostics, Layers, LlmConfig,
-    OrchestrationConfig, Origin, OverBudget, PlanConfig, RetryConfig, WithheldReason, env_name,
+    ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, Diagnostics, Layer, Layers, LlmConfig,
+    OrchestrationConfig, OverBudget, PlanConfig, RetryConfig, WithheldReason, env_name,
     keys,
 };
 
@@ -93,7 +93,7 @@ fn nothing_given_is_the_default() {
         .unwrap();
     assert_eq!(resolved.config, OrchestrationConfig::default());
     assert!(resolved.config.validate().is_ok());
-    assert!(keys().all(|key| resolved.origin_of(key) == Some(&Origin::Default)));
+    assert!(keys().all(|key| resolved.layer_of(key) == Some(Layer::Default)));
     assert_eq!(resolved.origin_of("nonsense"), None);
 }
 
@@ -144,9 +144,9 @@ fn every_setting_can_be_read_from_a_file() {
         commands: [("git_log".into(), git_log())].into(),
     };
     assert_eq!(resolved.config, wanted);
-    assert!(keys().all(|key| matches!(resolved.origin_of(key), Some(Origin::UserFile(_)))));
+    assert!(keys().all(|key| resolved.layer_of(key) == Some(Layer::UserFile)));
     assert_eq!(
-        resolved.origin_of("retry.base").unwrap().to_string(),
+        resolved.origin_of("retry.base").unwrap(),
         "/etc/zeph/zeph.toml:19:8"
     );
 }
@@ -155,7 +155,7 @@ fn every_setting_can_be_read_from_a_file() {
 fn the_stronger_source_wins_whatever_the_order() {
     let value = |layers: Layers| {
         let resolved = layers.resolve().unwrap();
-        let origin = resolved.origin_of("max_parallel").unwrap().to_string();
+        let origin = resolved.origin_of("max_parallel").unwrap();
         (resolved.config.max_parallel, origin)
     };
     let user = Layers::new().user_file("max_parallel = 1", "user.toml");
@@ -197,7 +197,7 @@ fn every_setting_has_a_variable_and_a_flag() {
             .resolve()
             .unwrap();
         assert!(
-            matches!(by_flag.origin_of(key), Some(Origin::Flag { .. })),
+            by_flag.layer_of(key) == Some(Layer::Flag),
             "{key}"
         );
         let by_env = Layers::new()
@@ -205,7 +205,7 @@ fn every_setting_has_a_variable_and_a_flag() {
             .env([(env_name(key), text(key))])
             .resolve();
         assert!(
-            matches!(by_env.unwrap().origin_of(key), Some(Origin::Env { .. })),
+            by_env.unwrap().layer_of(key) == Some(Layer::Env),
             "{key}"
         );
     }

@@ -210,6 +210,18 @@ impl Node {
         None
     }
 
+    /// A number of dollars with at most six digits after the point, as millionths.
+    #[must_use]
+    pub fn micro_usd(&self) -> Option<u64> {
+        match self.value {
+            Value::Integer(number) => u64::try_from(number).ok()?.checked_mul(1_000_000),
+            Value::Float(number) => zeph_common::parse_usd(&number.to_string()),
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::List(_) | Value::Table(_) => {
+                None
+            }
+        }
+    }
+
     /// Reports that the value is not of the wanted type.
     pub fn wrong_type(&self, what: &str, wanted: &str, problems: &mut Diagnostics) {
         let message = format!("{what} must be {wanted}, not {}", self.kind());

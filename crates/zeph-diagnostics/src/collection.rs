@@ -1,6 +1,7 @@
 //! The collection of diagnostics: what a check found, with a limit, and the error that it returns.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use crate::{Diagnostic, Source, suggest};
 
@@ -67,18 +68,6 @@ impl Diagnostics {
         self.all.len() >= MAX_DIAGNOSTICS
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// How many are kept.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
     /// As [`suggest`](crate::suggest()), with one limit on the comparisons for the whole collection.
     pub fn suggest<'a>(
         &mut self,
@@ -106,22 +95,26 @@ impl Diagnostics {
         &self.all
     }
 
-    /// The diagnostics, to be changed in place.
-    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Diagnostic> {
-        self.all.iter_mut()
-    }
-
-    /// The diagnostics.
-    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.all.iter()
-    }
-
     /// `Ok` if there is none.
     ///
     /// # Errors
     /// The collection, unless it is empty.
     pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
+    }
+}
+
+impl Deref for Diagnostics {
+    type Target = [Diagnostic];
+
+    fn deref(&self) -> &[Diagnostic] {
+        &self.all
+    }
+}
+
+impl DerefMut for Diagnostics {
+    fn deref_mut(&mut self) -> &mut [Diagnostic] {
+        &mut self.all
     }
 }
 

@@ -97,42 +97,28 @@ impl Node {
         pointer
     }
 
-    /// The value as JSON. Works on a tree of any depth.
+    /// The value as JSON.
     #[cfg(feature = "json")]
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        use serde_json::{Map, Number, Value as Json};
-        // Children are converted before their parents, without recursion.
-        let mut done: Vec<Json> = Vec::new();
-        let mut open = vec![(self, false)];
-        while let Some((node, visited)) = open.pop() {
-            match (&node.value, visited) {
-                (Value::Null, _) => done.push(Json::Null),
-                (Value::Bool(value), _) => done.push((*value).into()),
-                (Value::Integer(value), _) => {
-                    done.push(Number::from_i128(*value).map_or(Json::Null, Json::Number));
-                }
-                (Value::Float(value), _) => done.push((*value).into()),
-                (Value::String(value), _) => done.push(value.as_str().into()),
-                (Value::List(items), false) => {
-                    open.push((node, true));
-                    open.extend(items.iter().rev().map(|item| (item, false)));
-                }
-                (Value::List(items), true) => {
-                    let list = done.split_off(done.len() - items.len());
-                    done.push(list.into());
-                }
-                (Value::Table(entries), false) => {
-                    open.push((node, true));
-                    open.extend(entries.iter().rev().map(|entry| (&entry.node, false)));
-                }
-                (Value::Table(entries), true) => {
-                    let values = done.split_off(done.len() - entries.len());
-                    let keys = entries.iter().map(|entry| entry.key.clone());
-                    done.push(Json::Object(keys.zip(values).collect::<Map<_, _>>()));
-                }
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// The readers limit the depth of a tree.
+#[cfg(feature = "json")]
+impl serde::Serialize for Node {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match &self.value {
+            Value::Null => to.serialize_unit(),
+            Value::Bool(value) => to.serialize_bool(*value),
+            Value::Integer(number) => to.serialize_i128(*number),
+            Value::Float(number) => to.serialize_f64(*number),
+            Value::String(text) => to.serialize_str(text),
+            Value::List(items) => to.collect_seq(items),
+            Value::Table(entries) => {
+                to.collect_map(entries.iter().map(|entry| (&entry.key, &entry.node)))
             }
         }
-        done.pop().unwrap_or_default()
     }
 }

@@ -31,7 +31,7 @@ pub use id::{Attempt, BadRunId, ContentId, QuestionId, ReservationId, RunId, Seq
 pub use lane::{Lane, LaneId};
 pub use links::Links;
 pub use params::Params;
-pub use policy::{Header, OverBudget, Policy};
+pub use policy::{Header, OverBudget, Policy, RunLimits};
 pub use record::{
     Answer, AttemptEnd, AttemptOutcome, EndingWhy, Entry, Record, RunChange, TaskEnd, TaskOutcome,
 };

@@ -66,3 +66,16 @@ pub struct Header {
     /// The limits.
     pub policy: Policy,
 }
+
+/// The limits that a plan sets for its runs; `None` for each that it does not set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunLimits {
+    /// How many attempts may run at a time.
+    pub max_parallel: Option<NonZeroU32>,
+    /// The longest that a run may take.
+    pub timeout: Option<Duration>,
+    /// The most that a run may cost.
+    pub budget: Option<Budget>,
+    /// What happens to a task that the budget stops.
+    pub over_budget: Option<OverBudget>,
+}

@@ -157,10 +157,10 @@ pub use orchestrator::{
     Follower, OrchestratorBuilder, OrchestratorError, RunOutcome, RunResults, RunSpec,
 };
 
-/// Companions of [`DagScheduler`]: closures, handles of tasks, work that the caller does itself.
+/// Companions of [`DagScheduler`]: closures, work that the caller does itself.
 pub mod blocking {
     pub use crate::dag::{
-        AttemptContext, Body, BodyResult, DagScheduler, DagTask, Outcome, Reply, Reporter,
+        AttemptContext, Body, BodyResult, DagScheduler, Outcome, Reply, Reporter,
     };
 }
 

@@ -34,13 +34,10 @@ fn a_held_task_does_not_delay_the_dependant_of_another_body() {
     scheduler.body(held, move || held_gate.pass());
     scheduler.body(quick, || 1);
     scheduler.body(next, || 2);
-    while !scheduler.task(next).state().is_completed() {
+    while !scheduler.state(next).is_completed() {
         assert!(scheduler.tick());
     }
-    assert!(matches!(
-        scheduler.task(held).state(),
-        TaskState::Running { .. }
-    ));
+    assert!(matches!(scheduler.state(held), TaskState::Running { .. }));
     gate.open();
     assert!({ finish(&mut scheduler).is_completed() });
 }
@@ -92,7 +89,7 @@ fn a_retry_repeats_one_task_only() {
     assert!(finish(&mut scheduler).is_completed());
     let calls: Vec<u32> = calls.iter().map(|c| c.load(Ordering::SeqCst)).collect();
     assert_eq!(calls, [1, 3, 1, 1]);
-    assert_eq!(scheduler.task(flaky).attempts(), 3);
+    assert_eq!(scheduler.attempts(flaky), 3);
     assert_eq!(scheduler.error(flaky), Some("attempt 2"));
     assert_eq!(scheduler.output(flaky), Some(&3.into()));
     let retries = scheduler.events().filter(|event| {
@@ -117,16 +114,13 @@ fn a_failure_under_skip_cancels_nothing_outside_its_cone() {
         cx.is_cancelled()
     });
     scheduler.body(after_other, || ());
-    while !scheduler.task(after_bad).state().is_end() {
+    while !scheduler.state(after_bad).is_end() {
         assert!(scheduler.tick());
     }
-    assert!(matches!(
-        scheduler.task(other).state(),
-        TaskState::Running { .. }
-    ));
+    assert!(matches!(scheduler.state(other), TaskState::Running { .. }));
     gate.open();
     assert_eq!(finish(&mut scheduler), Outcome::Ended(RunEnd::Degraded));
-    let state = |task| scheduler.task(task).state();
+    let state = |task| scheduler.state(task);
     assert_eq!(state(bad), TaskState::Failed { why: Fault::Error });
     let why = SkipWhy::Upstream(bad);
     assert_eq!(state(after_bad), TaskState::Skipped { why });
@@ -152,8 +146,8 @@ fn a_panic_is_the_failure_of_its_attempt_only() {
     scheduler.body(good, || "fine");
     assert_eq!(finish(&mut scheduler), Outcome::Ended(RunEnd::Degraded));
     let why = Fault::Panicked;
-    assert_eq!(scheduler.task(bad).state(), TaskState::Failed { why });
-    assert_eq!(scheduler.task(nasty).state(), TaskState::Failed { why });
+    assert_eq!(scheduler.state(bad), TaskState::Failed { why });
+    assert_eq!(scheduler.state(nasty), TaskState::Failed { why });
     assert!(scheduler.error(bad).unwrap().contains("boom"));
     assert_eq!(scheduler.output(good), Some(&"fine".into()));
 }
@@ -187,9 +181,9 @@ fn an_abort_cancels_what_runs_and_starts_nothing_new() {
     scheduler.body(after, || ());
     assert_eq!(finish(&mut scheduler), Outcome::Ended(RunEnd::Failed));
     let why = CancelWhy::Abort;
-    assert_eq!(scheduler.task(running).state(), TaskState::Canceled { why });
-    assert_eq!(scheduler.task(after).state(), TaskState::Canceled { why });
-    assert_eq!(scheduler.task(after).attempts(), 0);
+    assert_eq!(scheduler.state(running), TaskState::Canceled { why });
+    assert_eq!(scheduler.state(after), TaskState::Canceled { why });
+    assert_eq!(scheduler.attempts(after), 0);
 }
 
 #[test]
@@ -205,13 +199,13 @@ fn a_cancelled_task_ends_alone() {
         cx.wait_cancelled(FOR_EVER)
     });
     scheduler.body(other, move || wait.pass());
-    while !scheduler.task(other).state().is_completed() {
+    while !scheduler.state(other).is_completed() {
         assert!(scheduler.tick());
     }
     assert_eq!(scheduler.cancel(Scope::Task(long)), InputOutcome::Accepted);
     assert_eq!(finish(&mut scheduler), Outcome::Ended(RunEnd::Degraded));
     let why = CancelWhy::Task;
-    assert_eq!(scheduler.task(long).state(), TaskState::Canceled { why });
+    assert_eq!(scheduler.state(long), TaskState::Canceled { why });
     assert_eq!(scheduler.cancel(Scope::Task(long)), InputOutcome::Stale);
 }
 
@@ -222,7 +216,7 @@ fn an_action_without_code_fails_and_says_what_is_missing() {
     let mut scheduler = DagScheduler::new(graph);
     assert_eq!(finish(&mut scheduler), Outcome::Ended(RunEnd::Failed));
     let why = Fault::Permanent;
-    assert_eq!(scheduler.task(lost).state(), TaskState::Failed { why });
+    assert_eq!(scheduler.state(lost), TaskState::Failed { why });
     assert!(scheduler.error(lost).unwrap().contains(r#""http_get""#));
 }
 
@@ -253,7 +247,7 @@ fn a_permanent_error_and_a_value_that_is_too_large_are_not_retried() {
     scheduler.body(refused, || Err::<(), _>(TaskError::refused("no")));
     scheduler.body(large, || "x".repeat(2 << 20));
     assert_eq!(finish(&mut scheduler), Outcome::Ended(RunEnd::Degraded));
-    assert_eq!(scheduler.task(refused).attempts(), 1);
-    assert_eq!(scheduler.task(large).attempts(), 1);
+    assert_eq!(scheduler.attempts(refused), 1);
+    assert_eq!(scheduler.attempts(large), 1);
     assert!(scheduler.error(large).unwrap().contains("1048576"));
 }

@@ -34,7 +34,7 @@ fn the_caller_does_the_work_and_reports() {
     assert_eq!(scheduler.outcome(), Outcome::Ended(RunEnd::Degraded));
     assert_eq!(scheduler.output(last), Some(&"last".into()));
     let why = Fault::Error;
-    assert_eq!(scheduler.task(bad).state(), TaskState::Failed { why });
+    assert_eq!(scheduler.state(bad), TaskState::Failed { why });
 }
 
 #[test]
@@ -127,6 +127,6 @@ fn attempts_not_yet_returned_are_withdrawn_and_others_are_cancelled() {
     while scheduler.tick() {}
     assert_eq!(scheduler.outcome(), Outcome::Ended(RunEnd::Canceled));
     let why = CancelWhy::Run;
-    assert_eq!(scheduler.task(kept).state(), TaskState::Canceled { why });
-    assert_eq!(scheduler.task(held).state(), TaskState::Canceled { why });
+    assert_eq!(scheduler.state(kept), TaskState::Canceled { why });
+    assert_eq!(scheduler.state(held), TaskState::Canceled { why });
 }

@@ -53,7 +53,7 @@ fn a_body_that_blocks_is_given_up_and_its_late_result_is_ignored() {
     });
     while scheduler.tick() {}
     assert!(scheduler.outcome().is_completed());
-    let attempts = scheduler.task(slow).attempts();
+    let attempts = scheduler.attempts(slow);
     assert!(attempts >= 2);
     assert_eq!(scheduler.output(slow), Some(&attempts.into()));
     assert!(scheduler.error(slow).unwrap().contains("20ms"));
@@ -87,11 +87,11 @@ fn a_time_out_is_a_failure_under_the_tasks_strategy() {
     while scheduler.tick() {}
     assert_eq!(scheduler.outcome(), Outcome::Ended(RunEnd::Degraded));
     let why = Fault::AttemptTimeout;
-    assert_eq!(scheduler.task(attempt).state(), TaskState::Failed { why });
+    assert_eq!(scheduler.state(attempt), TaskState::Failed { why });
     let why = Fault::TaskTimeout;
-    assert_eq!(scheduler.task(total).state(), TaskState::Failed { why });
+    assert_eq!(scheduler.state(total), TaskState::Failed { why });
     assert!(scheduler.error(total).unwrap().contains("1ms"));
-    assert!(scheduler.task(other).state().is_completed());
+    assert!(scheduler.state(other).is_completed());
 }
 
 #[test]

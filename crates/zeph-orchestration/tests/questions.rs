@@ -35,7 +35,7 @@ fn a_question_stops_the_run_and_its_answer_continues_it() {
     scheduler.body(other, || ());
     let open = waiting(&mut scheduler);
     assert_eq!(open.len(), 1);
-    assert!(scheduler.task(other).state().is_completed());
+    assert!(scheduler.state(other).is_completed());
     assert_eq!(scheduler.question_text(open[0]).unwrap(), "Where to?");
 
     assert_eq!(scheduler.answer(open[0], "mars"), InputOutcome::Rejected);
@@ -56,11 +56,11 @@ fn two_questions_are_answered_in_any_order() {
     let open = waiting(&mut scheduler);
     assert_eq!(scheduler.answer(open[1], true), InputOutcome::Accepted);
     assert_eq!(waiting(&mut scheduler), [open[0]]);
-    assert!(scheduler.task(second).state().is_completed());
+    assert!(scheduler.state(second).is_completed());
     assert_eq!(scheduler.answer(open[0], false), InputOutcome::Accepted);
     while scheduler.tick() {}
     let why = SkipWhy::Declined;
-    assert_eq!(scheduler.task(first).state(), TaskState::Skipped { why });
+    assert_eq!(scheduler.state(first), TaskState::Skipped { why });
     assert!(scheduler.outcome().is_completed());
 }
 
@@ -132,7 +132,7 @@ fn a_pause_holds_until_it_is_over() {
     assert_eq!(scheduler.pause(), InputOutcome::Accepted);
     while scheduler.tick() {}
     assert_eq!(scheduler.outcome(), Outcome::Paused);
-    assert_eq!(scheduler.task(task).state(), TaskState::Ready);
+    assert_eq!(scheduler.state(task), TaskState::Ready);
     assert_eq!(scheduler.unpause(), InputOutcome::Accepted);
     while scheduler.tick() {}
     assert!(scheduler.outcome().is_completed());

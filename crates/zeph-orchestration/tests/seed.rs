@@ -54,7 +54,7 @@ fn the_seeds_three_tasks_complete_in_order() {
     }
     assert_eq!(completed, ["fetch_data", "process", "save"]);
     for task in [task_1, task_2, task_3] {
-        assert!(scheduler.task(task).state().is_completed());
+        assert!(scheduler.state(task).is_completed());
     }
     let end = RunEnd::Completed;
     assert_eq!(last, Some(EventKind::RunEnded { end }));
@@ -68,7 +68,7 @@ fn nothing_moves_before_the_first_tick() {
     let mut graph = TaskGraph::new();
     let task = graph.add_task("one", []);
     let scheduler = DagScheduler::new(graph);
-    assert_eq!(scheduler.task(task).state(), TaskState::Pending);
+    assert_eq!(scheduler.state(task), TaskState::Pending);
     assert_eq!(scheduler.outcome(), Outcome::NotFinished);
     assert_eq!(scheduler.counts().pending, 1);
     assert!(scheduler.journal().is_empty());

@@ -1,25 +1,22 @@
 //! Binding: gives the parameters their values, and evaluates the expressions that need nothing else.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Span, quote};
 use zeph_graph::wire::{GraphSpec, OnFailureSpec, TaskSpec, WorkSpec};
-use zeph_graph::{Budget, OverBudget, TaskGraph};
+use zeph_graph::{RunLimits, TaskGraph};
 
 use crate::code;
-use crate::expression::{self, NoValue};
+use crate::expression::{self, Evaluator, NoValue};
 use crate::lower;
 use crate::plan::Plan;
 use crate::scope::Scope;
 use crate::task::Draft;
-use crate::template::{Part, Template, escape};
+use crate::template::{Template, escape, texts_mut};
 use crate::values::{RunValues, keys};
-
-/// The most bytes that all filled-in texts of a plan have together.
-const MAX_FILLED_BYTES: usize = 64 << 20;
 
 /// A plan whose parameters have values.
 #[derive(Clone, Debug)]
@@ -50,7 +47,7 @@ impl Plan {
     }
 
     fn values(&self, given: &BTreeMap<String, String>, problems: &mut Diagnostics) -> RunValues {
-        let names = || self.params().iter().map(crate::Param::name);
+        let names = || self.params().iter().map(|param| param.name.as_str());
         for name in given.keys() {
             if !names().any(|known| known == name) {
                 let message = format!("the plan has no parameter {}", quote(name));
@@ -60,7 +57,7 @@ impl Plan {
         }
         let mut values = RunValues::default();
         for param in self.params() {
-            let name = param.name();
+            let name = &param.name;
             let value = match given.get(name).map(|text| param.parse(text)) {
                 Some(Ok(value)) => value,
                 Some(Err(why)) => {
@@ -68,7 +65,7 @@ impl Plan {
                     problems.push(Diagnostic::new(code::BAD_PARAM, message).at(param.place));
                     continue;
                 }
-                None => match param.default() {
+                None => match &param.default {
                     Some(default) => default.clone(),
                     None => {
                         let message = format!("the parameter {} has no value", quote(name));
@@ -81,11 +78,11 @@ impl Plan {
                     }
                 },
             };
-            if param.is_secret() {
+            if param.is_secret {
                 let secret = expression::to_text(value);
-                values.secrets.insert(name.to_owned(), Some(secret));
+                values.secrets.insert(name.clone(), Some(secret));
             } else {
-                values.params.insert(name.to_owned(), value);
+                values.params.insert(name.clone(), value);
             }
         }
         values
@@ -103,20 +100,20 @@ impl Plan {
         let mut filler = Filler {
             scope: &scope,
             context: expression::values(json!({ "params": params })),
-            left: MAX_FILLED_BYTES,
+            evaluator: Evaluator::new(),
             problems,
         };
         let mut spec = inner.spec();
         if let Some(goal) = &inner.goal {
-            let goal = filler.plain(&goal.text, Origin::Span(goal.place));
+            let goal = filler.plain(&goal.text, goal.place);
             spec.metadata.insert(keys::GOAL.to_owned(), goal);
         }
         for (task, draft) in spec.tasks.iter_mut().zip(&inner.tasks) {
             filler.task(task, draft);
             scope.check_code(draft, &task.work, filler.problems);
         }
-        let secrets = self.params().iter().filter(|param| param.is_secret());
-        let secrets: Vec<&str> = secrets.map(crate::Param::name).collect();
+        let secrets = self.params().iter().filter(|param| param.is_secret);
+        let secrets: Vec<&str> = secrets.map(|param| param.name.as_str()).collect();
         let mut note = |key: &str, value: String| spec.metadata.insert(key.to_owned(), value);
         note(keys::NAME, inner.source.name().to_owned());
         let hash = blake3::hash(inner.source.text().as_bytes());
@@ -181,44 +178,10 @@ impl BoundPlan {
         &self.values.goal
     }
 
-    /// How many attempts may run at a time, if the plan limits it.
+    /// The limits of its runs.
     #[must_use]
-    pub fn max_parallel(&self) -> Option<NonZeroU32> {
-        self.plan.max_parallel()
-    }
-
-    /// The most that the run may cost, if the plan limits it.
-    #[must_use]
-    pub fn budget(&self) -> Option<Budget> {
-        self.plan.budget()
-    }
-
-    /// What happens to a task that the budget stops, if the plan sets it.
-    #[must_use]
-    pub fn over_budget(&self) -> Option<OverBudget> {
-        self.plan.over_budget()
-    }
-
-    /// The longest that the run may take, if the plan limits it.
-    #[must_use]
-    pub fn timeout(&self) -> Option<Duration> {
-        self.plan.timeout()
-    }
-}
-
-/// The origin of a text; its span is searched for only when it is needed.
-#[derive(Clone, Copy)]
-enum Origin<'a> {
-    Span(Span),
-    Task(&'a Draft, &'a str),
-}
-
-impl Origin<'_> {
-    fn place(self) -> Span {
-        match self {
-            Self::Span(place) => place,
-            Self::Task(draft, text) => draft.place_of(text),
-        }
+    pub fn limits(&self) -> &RunLimits {
+        self.plan.limits()
     }
 }
 
@@ -226,17 +189,17 @@ impl Origin<'_> {
 struct Filler<'a> {
     scope: &'a Scope<'a>,
     context: minijinja::Value,
-    left: usize,
+    evaluator: Evaluator,
     problems: &'a mut Diagnostics,
 }
 
 impl Filler<'_> {
     fn task(&mut self, task: &mut TaskSpec, draft: &Draft) {
         for text in task.metadata.values_mut() {
-            *text = self.plain(text, Origin::Task(draft, text));
+            *text = self.plain(text, draft.place_of(text));
         }
         if let Some(approve) = &mut task.approve {
-            approve.text = self.plain(&approve.text, Origin::Task(draft, &approve.text));
+            approve.text = self.plain(&approve.text, draft.place_of(&approve.text));
         }
         if let OnFailureSpec::Value { value } = &mut task.on_failure {
             self.json(value, draft);
@@ -244,7 +207,7 @@ impl Filler<'_> {
         match &mut task.work {
             WorkSpec::Milestone {} => {}
             WorkSpec::Question(asked) => {
-                asked.text = self.plain(&asked.text, Origin::Task(draft, &asked.text));
+                asked.text = self.plain(&asked.text, draft.place_of(&asked.text));
                 if let Some(default) = &mut asked.default {
                     self.json(&mut default.value, draft);
                 }
@@ -254,91 +217,60 @@ impl Filler<'_> {
     }
 
     /// Evaluates all expressions of a text.
-    fn plain(&mut self, text: &str, place: Origin<'_>) -> String {
-        let Ok(template) = Template::parse(text) else {
-            return text.to_owned();
-        };
-        self.text(&template, place)
+    fn plain(&mut self, text: &str, place: Span) -> String {
+        match Template::parse(text) {
+            Ok(template) => self.text(&template, place),
+            Err(_) => text.to_owned(),
+        }
     }
 
     /// Evaluates all expressions of a value; a text that is a single expression becomes a value of any type.
     fn json(&mut self, value: &mut Value, draft: &Draft) {
-        let mut open = vec![value];
-        while let Some(value) = open.pop() {
-            match value {
-                Value::String(text) => {
-                    let place = Origin::Task(draft, text);
-                    let Ok(template) = Template::parse(text) else {
-                        continue;
-                    };
-                    *value = match template.single() {
-                        Some(expression) => self.value(expression, place),
-                        None => self.text(&template, place).into(),
-                    };
-                }
-                Value::Array(items) => open.extend(items),
-                Value::Object(fields) => open.extend(fields.values_mut()),
-                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        for value in texts_mut(value) {
+            let text = value.as_str().unwrap_or_default();
+            let place = draft.place_of(text);
+            if let Ok(template) = Template::parse(text) {
+                *value = match template.single() {
+                    Some(expression) => self.value(expression, place),
+                    None => self.text(&template, place).into(),
+                };
             }
         }
     }
 
     /// Fills in the parameters of an action: the texts that use no task and no secret. All stay templates.
     fn action(&mut self, params: &mut Value, draft: &Draft) {
-        let mut open = vec![params];
-        while let Some(value) = open.pop() {
-            match value {
-                Value::String(text) => {
-                    let template = Template::parse(text).ok();
-                    if let Some(template) = template.filter(|it| self.scope.is_early(it)) {
-                        let place = Origin::Task(draft, text);
-                        let filled = self.text(&template, place);
-                        *text = escape(&filled).into_owned();
-                    }
-                }
-                Value::Array(items) => open.extend(items),
-                Value::Object(fields) => open.extend(fields.values_mut()),
-                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        for value in texts_mut(params) {
+            let text = value.as_str().unwrap_or_default();
+            let template = Template::parse(text).ok();
+            if let Some(template) = template.filter(|it| self.scope.is_early(it)) {
+                let filled = self.text(&template, draft.place_of(text));
+                *value = escape(&filled).into();
             }
         }
     }
 
-    fn text(&mut self, template: &Template, place: Origin<'_>) -> String {
-        let mut filled = String::new();
-        for part in template.parts() {
-            match part {
-                Part::Text(text) => filled.push_str(text),
-                Part::Expression(expression) => {
-                    filled.push_str(&expression::to_text(self.value(expression, place)));
-                }
-            }
-        }
+    fn text(&mut self, template: &Template, place: Span) -> String {
+        let value = |expression: &str| {
+            let value = self.value(expression, place);
+            Ok::<_, Infallible>(expression::to_text(value))
+        };
+        let Ok(filled) = template.fill(value);
         filled
     }
 
-    fn value(&mut self, expression: &str, place: Origin<'_>) -> Value {
-        if self.left == 0 {
+    fn value(&mut self, expression: &str, place: Span) -> Value {
+        if self.evaluator.is_exhausted() {
             return Value::Null;
         }
         let shown = quote(expression);
-        let message = match expression::evaluate(expression, &self.context) {
-            Ok(value) => {
-                let size = value
-                    .as_str()
-                    .map_or_else(|| value.to_string().len(), str::len);
-                self.left = self.left.saturating_sub(size.max(1));
-                if self.left > 0 {
-                    return value;
-                }
-                format!(
-                    "the values of the plan's expressions have more than {MAX_FILLED_BYTES} bytes"
-                )
-            }
+        let message = match self.evaluator.evaluate(expression, &self.context) {
+            Ok(value) => return value,
             Err(NoValue::Undefined) => format!("{shown} uses something that does not exist"),
             Err(NoValue::Failed(why)) => format!("{shown} failed: {why}"),
         };
         self.problems
-            .push(Diagnostic::new(code::EXPRESSION_FAILED, message).at(place.place()));
+            .push(Diagnostic::new(code::EXPRESSION_FAILED, message).at(place));
         Value::Null
     }
 }

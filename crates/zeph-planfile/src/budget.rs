@@ -1,12 +1,10 @@
 //! Budgets: how much a plan, or a task of it, may spend.
 
+use zeph_common::{MAX_MICRO_USD, format_usd};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Value};
 use zeph_graph::{Budget, OverBudget};
 
 use crate::code;
-
-/// A million dollars; a larger number is probably a typing error.
-const MAX_USD: f64 = 1_000_000.0;
 
 /// Reads `budget`: a number of tokens, or a table of `tokens` and `usd`.
 pub(crate) fn read(node: &Node, problems: &mut Diagnostics) -> Option<Budget> {
@@ -37,21 +35,18 @@ fn tokens(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<u64> {
     node.integer(what, 1..=i64::MAX as u64, problems)
 }
 
-/// Dollars as millionths, rounded to the nearest, at least 1.
 fn micro_usd(node: &Node, problems: &mut Diagnostics) -> Option<u64> {
-    let usd = match node.value {
-        Value::Integer(number) => number as f64,
-        Value::Float(number) => number,
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::List(_) | Value::Table(_) => {
-            node.wrong_type("`usd`", "a number", problems);
-            return None;
-        }
-    };
-    if !(usd > 0.0 && usd <= MAX_USD) {
-        let message = format!("`usd` must be above 0 and at most {MAX_USD}, not {usd}");
-        problems.push(Diagnostic::new(code::BAD_VALUE, message).at(node.span));
+    if !matches!(node.value, Value::Integer(_) | Value::Float(_)) {
+        node.wrong_type("`usd`", "a number", problems);
         return None;
     }
-    // In range and positive, because of the check above.
-    Some(((usd * 1e6).round() as u64).max(1))
+    let found = node.micro_usd();
+    let found = found.filter(|usd| (1..=MAX_MICRO_USD).contains(usd));
+    if found.is_none() {
+        let (most, given) = (format_usd(MAX_MICRO_USD), node.to_json());
+        let message = format!("`usd` must be from 0.000001 to {most}, not {given}");
+        let one = Diagnostic::new(code::BAD_VALUE, message).at(node.span);
+        problems.push(one.help("write dollars with at most six digits after the point"));
+    }
+    found
 }

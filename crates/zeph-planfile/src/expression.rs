@@ -11,6 +11,9 @@ use crate::references::{ROOTS, applied};
 /// The longest expression. The recursion depth of minijinja grows with the length of an expression.
 const MAX_BYTES: usize = 1_000;
 
+/// The most bytes that the values of a plan, or of one attempt, have together.
+const MAX_VALUES_BYTES: usize = 64 << 20;
+
 /// Why an expression has no value.
 #[derive(Debug)]
 pub(crate) enum NoValue {
@@ -71,8 +74,43 @@ pub(crate) fn unknown_names(expression: &str) -> Vec<String> {
     unknown
 }
 
-/// The value of an expression.
-pub(crate) fn evaluate(expression: &str, values: &minijinja::Value) -> Result<Value, NoValue> {
+/// Evaluates expressions, until their values are too large together.
+#[derive(Debug)]
+pub(crate) struct Evaluator {
+    left: usize,
+}
+
+impl Evaluator {
+    pub(crate) const fn new() -> Self {
+        Self {
+            left: MAX_VALUES_BYTES,
+        }
+    }
+
+    /// Whether the values are too large, which has been reported.
+    pub(crate) const fn is_exhausted(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The value of an expression.
+    pub(crate) fn evaluate(
+        &mut self,
+        expression: &str,
+        values: &minijinja::Value,
+    ) -> Result<Value, NoValue> {
+        let value = evaluate(expression, values)?;
+        let text = value.as_str();
+        let size = text.map_or_else(|| value.to_string().len(), str::len);
+        self.left = self.left.saturating_sub(size.max(1));
+        if self.is_exhausted() {
+            let why = format!("the values have more than {MAX_VALUES_BYTES} bytes together");
+            return Err(NoValue::Failed(why));
+        }
+        Ok(value)
+    }
+}
+
+fn evaluate(expression: &str, values: &minijinja::Value) -> Result<Value, NoValue> {
     check(expression).map_err(NoValue::Failed)?;
     let value = environment()
         .compile_expression(expression)

@@ -30,13 +30,9 @@ impl ParamKind {
 
     /// The word for it in a plan file.
     #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::String => "string",
-            Self::Number => "number",
-            Self::Integer => "integer",
-            Self::Boolean => "boolean",
-        }
+    pub fn word(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
+        found.map_or("", |(word, _)| word)
     }
 
     fn accepts(self, value: &Value) -> bool {
@@ -51,59 +47,30 @@ impl ParamKind {
 
 /// A parameter of a plan.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Param {
-    name: String,
-    kind: ParamKind,
-    default: Option<Value>,
-    description: Option<String>,
-    choices: Vec<Value>,
-    secret: bool,
+    /// The name.
+    pub name: String,
+    /// What it accepts.
+    pub kind: ParamKind,
+    /// The default value; a parameter without one is required.
+    pub default: Option<Value>,
+    /// Its description.
+    pub description: Option<String>,
+    /// The only values that it accepts; empty for any value.
+    pub choices: Vec<Value>,
+    /// Whether its value is neither stored nor shown.
+    pub is_secret: bool,
     pub(crate) place: Span,
 }
 
 impl Param {
-    /// The name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What it accepts.
-    #[must_use]
-    pub const fn kind(&self) -> ParamKind {
-        self.kind
-    }
-
-    /// The default value; a parameter without one is required.
-    #[must_use]
-    pub const fn default(&self) -> Option<&Value> {
-        self.default.as_ref()
-    }
-
-    /// Its description.
-    #[must_use]
-    pub fn description(&self) -> Option<&str> {
-        self.description.as_deref()
-    }
-
-    /// The only values that it accepts; empty for any value.
-    #[must_use]
-    pub fn choices(&self) -> &[Value] {
-        &self.choices
-    }
-
-    /// Whether its value is neither stored nor shown.
-    #[must_use]
-    pub const fn is_secret(&self) -> bool {
-        self.secret
-    }
-
     /// The value for a text, such as one from a command line.
     ///
     /// # Errors
     /// If the text is not of the parameter's type or not one of its choices. The message does not contain
     /// the value of a secret.
-    pub fn parse(&self, text: &str) -> Result<Value, String> {
+    pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
             ParamKind::String => Some(Value::from(text)),
             ParamKind::Boolean => text.parse::<bool>().ok().map(Value::from),
@@ -114,7 +81,7 @@ impl Param {
                 number.map(Value::from)
             }
         };
-        let given = if self.secret {
+        let given = if self.is_secret {
             "the value".to_owned()
         } else {
             quote(text)
@@ -165,7 +132,7 @@ fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
         default: None,
         description: None,
         choices: Vec::new(),
-        secret: false,
+        is_secret: false,
         place: entry.key_span,
     };
     if matches!(entry.node.value, NodeValue::Table(_)) {
@@ -195,16 +162,16 @@ fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
     let description = fields.read("description", |node, what| node.string(what, problems));
     param.description = description.map(str::to_owned);
     let secret = fields.read("secret", |node, what| node.boolean(what, problems));
-    param.secret = secret.unwrap_or(false);
+    param.is_secret = secret.unwrap_or(false);
     if let Some(node) = fields.get("choices") {
         param.choices = choices(node, param.kind, problems);
     }
-    if param.secret && param.kind != ParamKind::String {
+    if param.is_secret && param.kind != ParamKind::String {
         let message = format!("{what} is a secret, and secrets are texts");
         problems.push(Diagnostic::new(code::BAD_VALUE, message).at(param.place));
     }
     match fields.entry("default") {
-        Some(entry) if param.secret => {
+        Some(entry) if param.is_secret => {
             let message = format!("{what} is a secret, and secrets have no default");
             problems.push(
                 Diagnostic::new(code::MISPLACED_KEY, message)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, Value, quote};
 use zeph_graph::wire::code as graph_code;
 use zeph_graph::wire::{GraphSpec, LaneSpec};
-use zeph_graph::{Budget, OverBudget, Retry};
+use zeph_graph::{Retry, RunLimits};
 
 use crate::budget;
 use crate::code;
@@ -45,10 +45,7 @@ pub(crate) struct Inner {
     root: Node,
     pub(crate) goal: Option<Use>,
     pub(crate) folder: Option<String>,
-    pub(crate) max_parallel: Option<NonZeroU32>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) budget: Option<Budget>,
-    pub(crate) over_budget: Option<OverBudget>,
+    limits: RunLimits,
     pub(crate) params: Vec<Param>,
     pub(crate) lanes: Vec<LaneSpec>,
     pub(crate) tasks: Vec<Draft>,
@@ -130,7 +127,7 @@ impl Plan {
     /// The goal of the plan, as written; empty if it has none.
     #[must_use]
     pub fn goal(&self) -> &str {
-        self.0.goal.as_ref().map_or("", |goal| &goal.text)
+        self.0.goal_text()
     }
 
     /// Its parameters, in the order of the text.
@@ -139,28 +136,10 @@ impl Plan {
         &self.0.params
     }
 
-    /// How many attempts may run at a time, if the plan limits it.
+    /// The limits of its runs.
     #[must_use]
-    pub fn max_parallel(&self) -> Option<NonZeroU32> {
-        self.0.max_parallel
-    }
-
-    /// The longest that a run of it may take, if the plan limits it.
-    #[must_use]
-    pub fn timeout(&self) -> Option<Duration> {
-        self.0.timeout
-    }
-
-    /// The most that a run of it may cost, if the plan limits it.
-    #[must_use]
-    pub fn budget(&self) -> Option<Budget> {
-        self.0.budget
-    }
-
-    /// What happens to a task that the budget stops, if the plan sets it.
-    #[must_use]
-    pub fn over_budget(&self) -> Option<OverBudget> {
-        self.0.over_budget
+    pub fn limits(&self) -> &RunLimits {
+        &self.0.limits
     }
 
     /// The graph as it is written, with its expressions.
@@ -224,11 +203,12 @@ impl Inner {
         let parallel = fields.read("max_parallel", |node, what| {
             node.integer(what, 1..=u32::MAX, problems)
         });
-        plan.max_parallel = parallel.and_then(NonZeroU32::new);
+        plan.limits.max_parallel = parallel.and_then(NonZeroU32::new);
         let timeout = fields.read("timeout", |node, what| micros(node, what, problems));
-        plan.timeout = timeout.map(Duration::from_micros);
-        plan.budget = fields.read("budget", |node, _| budget::read(node, problems));
-        plan.over_budget = fields.read("over_budget", |node, _| budget::over(node, problems));
+        plan.limits.timeout = timeout.map(Duration::from_micros);
+        plan.limits.budget = fields.read("budget", |node, _| budget::read(node, problems));
+        plan.limits.over_budget =
+            fields.read("over_budget", |node, _| budget::over(node, problems));
         if let Some(node) = fields.get("params") {
             plan.params = param::read_all(node, problems);
         }

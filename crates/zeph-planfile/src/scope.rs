@@ -37,7 +37,10 @@ impl<'a> Scope<'a> {
     pub(crate) fn new(params: &'a [Param], tasks: &'a [Draft]) -> Self {
         let tasks = tasks.iter().map(|task| (task.spec.name.as_str(), task));
         Self {
-            params: params.iter().map(|param| (param.name(), param)).collect(),
+            params: params
+                .iter()
+                .map(|param| (param.name.as_str(), param))
+                .collect(),
             tasks: tasks.collect(),
         }
     }
@@ -154,7 +157,7 @@ impl<'a> Scope<'a> {
             problems.push(unknown.help("declare it under `[params]`").suggest(near));
             return;
         };
-        if param.is_secret() && one.mode != Mode::Private {
+        if param.is_secret && one.mode != Mode::Private {
             let message = format!("the secret {} would be stored or shown here", quote(name));
             problems.push(
                 Diagnostic::new(code::SECRET_EXPOSED, message)
@@ -225,7 +228,7 @@ impl<'a> Scope<'a> {
             found.iter().all(|reference| match reference {
                 Reference::Param(name) => {
                     let param = self.params.get(name.as_str());
-                    param.is_some_and(|param| !param.is_secret())
+                    param.is_some_and(|param| !param.is_secret)
                 }
                 Reference::Task { .. } | Reference::Run(_) => false,
             })

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use crate::references::end_of_expression;
 
 const OPEN: &str = "${{";
@@ -60,8 +62,16 @@ impl Template {
         Ok(Self(parts))
     }
 
-    pub(crate) fn parts(&self) -> &[Part] {
-        &self.0
+    /// The text with the values of its expressions.
+    pub(crate) fn fill<E>(
+        &self,
+        mut value: impl FnMut(&str) -> Result<String, E>,
+    ) -> Result<String, E> {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => Ok(text.clone()),
+            Part::Expression(expression) => value(expression),
+        });
+        parts.collect()
     }
 
     pub(crate) fn expressions(&self) -> impl Iterator<Item = &str> {
@@ -92,6 +102,20 @@ impl Template {
     }
 }
 
+/// The texts of a JSON value that may be templates.
+pub(crate) fn texts_mut(value: &mut Value) -> Vec<&mut Value> {
+    let (mut open, mut texts) = (vec![value], Vec::new());
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) if text.contains(OPEN) => texts.push(value),
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => open.extend(fields.values_mut()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    texts
+}
+
 /// The template whose value is this text: `${{` is escaped.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if text.contains(OPEN) {
@@ -107,7 +131,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn parts(text: &str) -> Vec<Part> {
-        Template::parse(text).unwrap().parts().to_vec()
+        Template::parse(text).unwrap().0
     }
 
     fn text(text: &str) -> Part {

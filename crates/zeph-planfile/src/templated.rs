@@ -10,13 +10,10 @@ use zeph_diagnostics::quote;
 use zeph_executor::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
 use zeph_sanitizer::{Content, ContentSanitizer};
 
-use crate::expression::{self, NoValue};
+use crate::expression::{self, Evaluator, NoValue};
 use crate::references::{Reference, references};
-use crate::template::{Part, Template};
+use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
-
-/// The most bytes that the filled-in texts of one attempt have together.
-const MAX_FILLED_BYTES: usize = 64 << 20;
 
 /// The most bytes of one value in a prompt; a longer one is truncated, with a mark.
 const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
@@ -44,7 +41,6 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 pub struct Templated<E> {
     inner: E,
     values: RunValues,
-    keeps_types: bool,
     sanitizer: Option<Arc<dyn ContentSanitizer>>,
 }
 
@@ -55,7 +51,6 @@ impl<E> Templated<E> {
         Self {
             inner,
             values,
-            keeps_types: false,
             sanitizer: None,
         }
     }
@@ -69,15 +64,6 @@ impl<E> Templated<E> {
         self.sanitizer = Some(sanitizer);
         self
     }
-
-    /// Lets a text that is one expression and nothing else become any JSON value.
-    ///
-    /// For executors whose parameters are not all texts; not for commands.
-    #[must_use]
-    pub const fn keep_types(mut self) -> Self {
-        self.keeps_types = true;
-        self
-    }
 }
 
 impl<E: fmt::Debug> fmt::Debug for Templated<E> {
@@ -85,7 +71,6 @@ impl<E: fmt::Debug> fmt::Debug for Templated<E> {
         f.debug_struct("Templated")
             .field("inner", &self.inner)
             .field("values", &self.values)
-            .field("keeps_types", &self.keeps_types)
             .field("sanitized", &self.sanitizer.is_some())
             .finish()
     }
@@ -103,11 +88,12 @@ impl<E: Executor> Executor for Templated<E> {
             values: &self.values,
             cx,
             input: &input,
-            keeps_types: self.keeps_types,
             sanitizer: self.sanitizer.as_deref(),
-            left: MAX_FILLED_BYTES,
+            evaluator: Evaluator::new(),
         };
-        filler.fill(&mut params)?;
+        for text in texts_mut(&mut params) {
+            *text = filler.text(text.as_str().unwrap_or_default())?.into();
+        }
         input.params = params;
         self.inner.execute(cx, input).await
     }
@@ -117,43 +103,18 @@ struct Filler<'a> {
     values: &'a RunValues,
     cx: &'a TaskContext,
     input: &'a TaskInput,
-    keeps_types: bool,
     sanitizer: Option<&'a dyn ContentSanitizer>,
-    left: usize,
+    evaluator: Evaluator,
 }
 
 impl Filler<'_> {
-    fn fill(&mut self, params: &mut Value) -> Result<(), TaskError> {
-        let mut open = vec![params];
-        while let Some(value) = open.pop() {
-            match value {
-                Value::String(text) if text.contains("${{") => *value = self.text(text)?,
-                Value::Array(items) => open.extend(items),
-                Value::Object(fields) => open.extend(fields.values_mut()),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str) -> Result<Value, TaskError> {
+    fn text(&mut self, text: &str) -> Result<String, TaskError> {
         let template = Template::parse(text)
             .map_err(|unclosed| self.failed(&unclosed.rest, "it has no end"))?;
-        let raw = self.keeps_types && self.sanitizer.is_none();
-        if let (true, Some(expression)) = (raw, template.single()) {
-            return self.value(expression);
-        }
-        let mut filled = String::new();
-        for part in template.parts() {
-            match part {
-                Part::Text(text) => filled.push_str(text),
-                Part::Expression(expression) => {
-                    let value = expression::to_text(self.value(expression)?);
-                    filled.push_str(&self.fit(expression, value));
-                }
-            }
-        }
-        Ok(filled.into())
+        template.fill(|expression| {
+            let value = expression::to_text(self.value(expression)?);
+            Ok(self.fit(expression, value))
+        })
     }
 
     /// The value in the form that the text may contain: in a prompt, another task's output is untrusted.
@@ -187,23 +148,15 @@ impl Filler<'_> {
             Reference::Param(name) => self.values.secrets.contains_key(name),
             Reference::Task { .. } | Reference::Run(_) => false,
         });
-        let value = match expression::evaluate(expression, &context) {
-            Ok(value) => value,
-            Err(NoValue::Undefined) => return Err(self.failed(expression, &self.absent(&used))),
+        match self.evaluator.evaluate(expression, &context) {
+            Ok(value) => Ok(value),
+            Err(NoValue::Undefined) => Err(self.failed(expression, &self.absent(&used))),
             // The message may quote the secret.
             Err(NoValue::Failed(_)) if has_secret => {
-                return Err(self.failed(expression, "it uses a secret, so the reason is not shown"));
+                Err(self.failed(expression, "it uses a secret, so the reason is not shown"))
             }
-            Err(NoValue::Failed(why)) => return Err(self.failed(expression, &why)),
-        };
-        let size = value
-            .as_str()
-            .map_or_else(|| value.to_string().len(), str::len);
-        self.left = self.left.checked_sub(size).ok_or_else(|| {
-            let why = format!("the values have more than {MAX_FILLED_BYTES} bytes");
-            self.failed(expression, &why)
-        })?;
-        Ok(value)
+            Err(NoValue::Failed(why)) => Err(self.failed(expression, &why)),
+        }
     }
 
     /// The values of an expression, limited to those that it uses.

@@ -52,8 +52,8 @@ fn every_key_reaches_the_graph() {
         serde_json::to_string_pretty(&found).unwrap()
     );
     assert_eq!(bound.goal(), "Release eu");
-    assert_eq!(bound.max_parallel(), NonZeroU32::new(4));
-    assert_eq!(bound.timeout(), Some(Duration::from_secs(7_200)));
+    assert_eq!(bound.limits().max_parallel, NonZeroU32::new(4));
+    assert_eq!(bound.limits().timeout, Some(Duration::from_secs(7_200)));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn params_are_described() {
     let described: Vec<_> = plan
         .params()
         .iter()
-        .map(|param| (param.name(), param.kind(), param.default().cloned()))
+        .map(|param| (&*param.name, param.kind, param.default.clone()))
         .collect();
     assert_eq!(
         described,
@@ -104,7 +104,7 @@ fn params_are_described() {
         ]
     );
     let area = &plan.params()[0];
-    assert_eq!(area.choices(), [json!("eu"), json!("us")]);
-    assert_eq!(area.description(), Some("where to"));
-    assert!(plan.params()[4].is_secret());
+    assert_eq!(area.choices, [json!("eu"), json!("us")]);
+    assert_eq!(area.description.as_deref(), Some("where to"));
+    assert!(plan.params()[4].is_secret);
 }

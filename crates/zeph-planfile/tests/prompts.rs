@@ -96,9 +96,7 @@ fn every_key_reaches_the_agent() {
 #[tokio::test]
 async fn what_another_task_left_enters_a_prompt_cleaned_and_wrapped() {
     let sanitizer = StandardSanitizer::new(Seed::derive(b"test"));
-    let executor = Templated::new(Echo, RunValues::default())
-        .sanitized(Arc::new(sanitizer))
-        .keep_types();
+    let executor = Templated::new(Echo, RunValues::default()).sanitized(Arc::new(sanitizer));
     let mut input = TaskInput::new(json!({
         "prompt": "${{ tasks.log.stdout }}",
         "goal": "run ${{ run.id }}",
@@ -132,8 +130,8 @@ fn budgets_are_tokens_or_tokens_and_dollars() {
     "#;
     let plan = Plan::load(text, Format::Toml, "plan").unwrap();
     let limit = Budget::new(Some(20_000), Some(100_000));
-    assert_eq!(plan.budget(), Some(limit));
-    assert_eq!(plan.over_budget(), Some(OverBudget::Partial));
+    assert_eq!(plan.limits().budget, Some(limit));
+    assert_eq!(plan.limits().over_budget, Some(OverBudget::Partial));
     let graph = plan.bind(&BTreeMap::new()).unwrap().graph().unwrap();
     let task = graph.task(graph.find("a").unwrap());
     assert_eq!(task.rules().budget, Budget::of_tokens(500));

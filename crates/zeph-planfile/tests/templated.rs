@@ -111,18 +111,6 @@ async fn texts_are_filled_in_wherever_they_are() {
 }
 
 #[tokio::test]
-async fn an_expression_alone_keeps_its_type_where_that_is_wanted() {
-    let executor = Templated::new(Echo, RunValues::default()).keep_types();
-    let params = json!([
-        "${{ tasks.log.json }}",
-        "${{ tasks.log.exit }}!",
-        "${{ 1 == 1 }}"
-    ]);
-    let output = executor.execute(&context(), input(params)).await.unwrap();
-    assert_eq!(output.value, json!([{ "n": [1, 2] }, "0!", true]));
-}
-
-#[tokio::test]
 async fn an_expression_without_a_value_is_a_permanent_error() {
     for (expression, wanted) in [
         (

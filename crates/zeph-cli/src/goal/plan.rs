@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use futures::StreamExt as _;
 use serde_json::Value;
-use zeph_config::Origin;
+use zeph_config::Layer;
 use zeph_diagnostics::Diagnostic;
 use zeph_graph::picture;
 use zeph_planner::plan::{PlanError, PlanEvent, PlanFailure, PlanFinding, PlanOutput, code};
@@ -196,7 +196,7 @@ fn flags(cx: &AppContext, scripted: bool) -> String {
     let mut flags = if scripted { " --scripted" } else { "" }.to_owned();
     for (key, flag, text) in given {
         // The suggested command reads the same variables and settings files, so only flags are repeated.
-        let is_flag = matches!(cx.config.origin_of(key), Some(Origin::Flag { .. }));
+        let is_flag = cx.config.layer_of(key) == Some(Layer::Flag);
         if let Some(text) = text.filter(|_| is_flag) {
             flags.push_str(&format!(" {flag} {}", out::quoted(&text)));
         }

@@ -167,11 +167,10 @@ impl<'a> Reader<'a> {
                 Next::Code if !is_shell_option => {
                     self.refuse_value(found);
                     (self.next, self.has_script) = (Next::Any, true);
-                    match then {
-                        // After the code of a shell comes the name of the script.
-                        Then::Shell => return self.end(2, false),
-                        Then::Script => return self.end(1, false),
-                        _ => {}
+                    // After the code of a shell comes the name of the script.
+                    let names = usize::from(then == Then::Shell);
+                    if matches!(then, Then::Shell | Then::Script) {
+                        return self.end(1 + names, false);
                     }
                 }
                 Next::Script if then == Then::Anywhere => return self.end(0, true),
@@ -245,6 +244,10 @@ impl<'a> Reader<'a> {
 
     /// Reads the first argument behind options and own arguments; `None` if further ones count.
     fn plain(&mut self, arg: Argument<'_>, found: &mut RunAsCode) -> Option<End> {
+        if self.has_script {
+            self.refuse_option(found);
+            return Some(self.end(usize::from(self.is_started), false));
+        }
         match self.program.then {
             // The variables of `env`.
             Then::Program if arg.known.contains('=') => return None,
@@ -262,7 +265,6 @@ impl<'a> Reader<'a> {
                 found.arguments.extend(values);
                 return Some(self.end(0, true));
             }
-            _ if self.has_script => self.refuse_option(found),
             Then::Code => self.refuse_value(found),
             Then::Script | Then::Shell | Then::Repeated => self.script(arg.known, found),
         }

@@ -1,5 +1,4 @@
 //! The builder of a tree from a sequence of events: open, key, value, close.
-#![cfg(any(feature = "json", feature = "yaml"))]
 
 use std::collections::BTreeSet;
 

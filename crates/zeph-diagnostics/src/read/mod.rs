@@ -1,5 +1,6 @@
 //! Readers: a text of some format becomes a tree of nodes, or problems with their places.
 
+#[cfg(any(feature = "json", feature = "toml", feature = "yaml"))]
 mod build;
 #[cfg(feature = "json")]
 pub(crate) mod json;
@@ -11,5 +12,5 @@ pub(crate) mod toml;
 pub(crate) mod yaml;
 
 /// How deep lists and tables may be nested.
-#[cfg(any(feature = "json", feature = "yaml"))]
+#[cfg(any(feature = "json", feature = "toml", feature = "yaml"))]
 const MAX_DEPTH: usize = 64;

@@ -1,9 +1,12 @@
 //! Reading TOML with the crate `toml`, which gives the span of every key and value.
 
+use std::cmp::Reverse;
+
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::{Diagnostic, Diagnostics, Entry, Node, Source, Span, Value, code};
+use super::build::Builder;
+use crate::{Diagnostic, Diagnostics, Node, Source, Span, Value, code};
 
 /// Of a larger text only the first error is reported: each error costs memory, and random bytes have
 /// millions.
@@ -31,12 +34,11 @@ pub fn read_toml(source: &Source, problems: &mut Diagnostics) -> Option<Node> {
         problems.extend(errors.iter().take(MAX_PROBLEMS).map(syntax));
         return None;
     }
-    let mut refused = Vec::new();
-    let span = table.span().into();
-    let root = build(span, table.into_inner(), &mut refused);
-    let is_good = refused.is_empty();
-    problems.extend(refused.into_iter().take(MAX_PROBLEMS));
-    is_good.then_some(root)
+    let mut found = Diagnostics::new();
+    let root = build(table, &mut found);
+    let is_good = found.is_empty();
+    problems.extend(found.into_iter().take(MAX_PROBLEMS));
+    root.filter(|_| is_good)
 }
 
 fn syntax(error: &toml::de::Error) -> Diagnostic {
@@ -59,106 +61,61 @@ fn syntax(error: &toml::de::Error) -> Diagnostic {
     }
 }
 
-type Item<'i> = (Option<Spanned<DeString<'i>>>, Spanned<DeValue<'i>>);
-
-/// A list or table that is being built.
-struct Open<'i> {
-    span: Span,
-    is_table: bool,
-    rest: std::vec::IntoIter<Item<'i>>,
-    keys: Vec<(String, Span)>,
-    done: Vec<Node>,
+/// A step of the walk over a document.
+enum Step<'i> {
+    Key(Spanned<DeString<'i>>),
+    Value(Spanned<DeValue<'i>>),
+    /// The end of a list or a table.
+    Close(usize),
 }
 
 /// Builds the tree without recursion.
-fn build(span: Span, table: DeTable<'_>, refused: &mut Vec<Diagnostic>) -> Node {
-    let mut open = vec![open_table(span, table)];
-    loop {
-        let Some(top) = open.last_mut() else {
-            return Node::default();
-        };
-        let node = match top.rest.next() {
-            Some((key, value)) => {
-                top.keys.extend(key.map(|key| {
-                    let span = key.span().into();
-                    (key.into_inner().into_owned(), span)
-                }));
-                let span = value.span().into();
+fn build(root: Spanned<DeTable<'_>>, problems: &mut Diagnostics) -> Option<Node> {
+    let mut builder = Builder::default();
+    let span = root.span();
+    let root = Spanned::new(span, DeValue::Table(root.into_inner()));
+    let mut steps = vec![Step::Value(root)];
+    while let Some(step) = steps.pop() {
+        match step {
+            Step::Close(end) => builder.close(end),
+            Step::Key(key) => {
+                let span = key.span().into();
+                builder.key(key.into_inner().into_owned(), span, problems);
+            }
+            Step::Value(value) => {
+                let span = Span::from(value.span());
                 match value.into_inner() {
                     DeValue::Array(items) => {
-                        open.push(open_list(span, items));
-                        continue;
+                        builder.open(span.start, false, problems);
+                        steps.push(Step::Close(span.end));
+                        steps.extend(items.into_iter().rev().map(Step::Value));
                     }
                     DeValue::Table(table) => {
-                        open.push(open_table(span, table));
-                        continue;
+                        builder.open(span.start, true, problems);
+                        steps.push(Step::Close(span.end));
+                        let mut entries: Vec<_> = table.into_iter().collect();
+                        // The `toml` crate sorts by key; the tree has the order of the source.
+                        entries.sort_by_key(|(key, _)| Reverse(key.span().start));
+                        for (key, value) in entries {
+                            steps.extend([Step::Value(value), Step::Key(key)]);
+                        }
                     }
                     leaf @ (DeValue::String(_)
                     | DeValue::Integer(_)
                     | DeValue::Float(_)
                     | DeValue::Boolean(_)
-                    | DeValue::Datetime(_)) => Node {
+                    | DeValue::Datetime(_)) => builder.value(Node {
                         span,
-                        value: scalar(span, &leaf, refused),
-                    },
+                        value: scalar(span, &leaf, problems),
+                    }),
                 }
             }
-            None => match open.pop() {
-                Some(finished) => close(finished),
-                None => return Node::default(),
-            },
-        };
-        match open.last_mut() {
-            Some(parent) => parent.done.push(node),
-            None => return node,
         }
     }
+    builder.finish()
 }
 
-fn open_list<'i>(span: Span, items: toml::de::DeArray<'i>) -> Open<'i> {
-    let items: Vec<Item<'i>> = items.into_iter().map(|item| (None, item)).collect();
-    Open {
-        span,
-        is_table: false,
-        keys: Vec::new(),
-        done: Vec::with_capacity(items.len()),
-        rest: items.into_iter(),
-    }
-}
-
-fn open_table<'i>(span: Span, table: DeTable<'i>) -> Open<'i> {
-    let entries = table.into_iter().map(|(key, value)| (Some(key), value));
-    let mut items: Vec<Item<'i>> = entries.collect();
-    // The `toml` crate sorts by key; the tree has the order of the source.
-    items.sort_by_key(|(key, _)| key.as_ref().map(|key| key.span().start));
-    Open {
-        span,
-        is_table: true,
-        keys: Vec::with_capacity(items.len()),
-        done: Vec::with_capacity(items.len()),
-        rest: items.into_iter(),
-    }
-}
-
-fn close(open: Open<'_>) -> Node {
-    let value = if open.is_table {
-        let entries = open.keys.into_iter().zip(open.done);
-        let entry = |((key, key_span), node)| Entry {
-            key,
-            key_span,
-            node,
-        };
-        Value::Table(entries.map(entry).collect())
-    } else {
-        Value::List(open.done)
-    };
-    Node {
-        span: open.span,
-        value,
-    }
-}
-
-fn scalar(span: Span, value: &DeValue<'_>, refused: &mut Vec<Diagnostic>) -> Value {
+fn scalar(span: Span, value: &DeValue<'_>, problems: &mut Diagnostics) -> Value {
     let (message, help) = match value {
         DeValue::String(text) => return Value::String(text.clone().into_owned()),
         DeValue::Boolean(value) => return Value::Bool(*value),
@@ -174,7 +131,7 @@ fn scalar(span: Span, value: &DeValue<'_>, refused: &mut Vec<Diagnostic>) -> Val
         // The caller opens lists and tables; they do not come here.
         DeValue::Array(_) | DeValue::Table(_) => return Value::Null,
     };
-    refused.push(
+    problems.push(
         Diagnostic::new(code::BAD_VALUE, message)
             .at(span)
             .help(help),

@@ -10,7 +10,6 @@ mod step;
 
 mod answer;
 mod outcome;
-mod task;
 
 mod attempt;
 mod body;
@@ -25,5 +24,4 @@ pub use body::{Body, BodyResult};
 pub use external::Reporter;
 pub use outcome::Outcome;
 pub use scheduler::DagScheduler;
-pub use task::DagTask;
 pub use zeph_runtime::driver::Reply;

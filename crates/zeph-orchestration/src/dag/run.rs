@@ -1,7 +1,7 @@
 //! Run: graph and policy while they can change, and the scheduler from the first tick on.
 
 use zeph_graph::{Policy, TaskGraph, TaskId, TaskState};
-use zeph_scheduler::{Counts, Explanation, Held, Input, Scheduler};
+use zeph_scheduler::{Counts, Explanation, Input, Scheduler};
 
 use super::clock::Clock;
 
@@ -77,16 +77,9 @@ impl Run {
 
     #[track_caller]
     pub(crate) fn explain(&self, task: TaskId) -> Explanation {
-        if let Some(scheduler) = self.scheduler() {
-            return scheduler.explain(task);
-        }
-        let parents = self.draft.parents(task);
-        match parents.is_empty() {
-            true => Explanation::Held(Held::NoOwner),
-            false => Explanation::Parents {
-                open: parents.iter().copied().take(8).collect(),
-                count: parents.len() as u32,
-            },
+        match self.scheduler() {
+            Some(scheduler) => scheduler.explain(task),
+            None => Scheduler::new(self.draft.clone(), self.policy).explain(task),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde_json::Value;
-use zeph_graph::{ContentId, Entry, Output, Policy, RunState, TaskGraph, TaskId, TaskState, Work};
+use zeph_graph::{
+    Attempt, ContentId, Entry, Output, Policy, RunState, TaskGraph, TaskId, TaskState, Work,
+};
 use zeph_runtime::driver::{Contents, LastErrors};
 use zeph_scheduler::{Counts, Event, EventLog, Explanation, Input, InputOutcome, Scheduler, Scope};
 
@@ -18,7 +20,6 @@ use super::outcome::Outcome;
 use super::pool::Pool;
 use super::run::Run;
 use super::step::Content;
-use super::task::DagTask;
 
 /// Runs a graph of closures on threads, one [`tick`](Self::tick) at a time. The journal is in memory,
 /// so the run ends with the process.
@@ -208,19 +209,28 @@ impl DagScheduler {
         }
     }
 
-    /// A task in its current state.
+    /// The state of a task.
     ///
     /// # Panics
     /// If the id is not one of this graph.
     #[must_use]
     #[track_caller]
-    pub fn task(&self, id: TaskId) -> DagTask<'_> {
-        // Panics here, and not in the first method of the task.
-        let _known = self.graph().task(id);
-        DagTask {
-            scheduler: self,
-            id,
-        }
+    pub fn state(&self, id: TaskId) -> TaskState {
+        self.run.state(id)
+    }
+
+    /// The number of attempts of a task that were started.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    #[must_use]
+    #[track_caller]
+    pub fn attempts(&self, id: TaskId) -> u32 {
+        let last = self
+            .run
+            .scheduler()
+            .and_then(|it| it.task(id).last_attempt());
+        last.map_or(0, Attempt::get)
     }
 
     /// The graph. A task that was given a body is an action in it.

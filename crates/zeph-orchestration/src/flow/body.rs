@@ -40,19 +40,8 @@ where
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let shared = self.shared.get();
         let shared = shared.ok_or_else(|| TaskError::permanent("the flow has not been started"))?;
-        let args = {
-            let Shared {
-                values,
-                names,
-                readers,
-            } = shared;
-            self.inputs.read(&Reader {
-                values,
-                names,
-                parents: &input.parents,
-                readers,
-            })?
-        };
+        let parents = &input.parents;
+        let args = self.inputs.read(&Reader { shared, parents })?;
         let value = (self.closure)(cx.clone(), args).await?;
         let output = K::output(&value, cx.attempt())?;
         if !K::IN_JOURNAL {

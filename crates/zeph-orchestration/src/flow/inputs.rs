@@ -9,6 +9,7 @@ use serde_json::Value;
 use zeph_executor::{Parent, TaskError};
 use zeph_graph::TaskId;
 
+use super::body::Shared;
 use super::value_store::{Values, attempt_of};
 
 /// The result that a task of a flow will have. Handles are `Copy`.
@@ -111,10 +112,8 @@ pub trait Inputs: Send + Sync + 'static {
 
 /// Finds the values of an attempt's inputs.
 pub struct Reader<'a> {
-    pub(super) values: &'a Values,
-    pub(super) names: &'a IndexMap<TaskId, Arc<str>>,
+    pub(super) shared: &'a Shared,
     pub(super) parents: &'a IndexMap<String, Parent>,
-    pub(super) readers: &'a IndexMap<TaskId, ReadValue>,
 }
 
 impl fmt::Debug for Reader<'_> {
@@ -132,7 +131,11 @@ pub(super) type ReadValue =
 impl Reader<'_> {
     fn get<T: Send + Sync + 'static>(&self, handle: Handle<T>) -> Result<Arc<T>, TaskError> {
         self.get_if_there(handle)?.ok_or_else(|| {
-            let name = self.names.get(&handle.task).map_or("?", |name| &**name);
+            let name = self
+                .shared
+                .names
+                .get(&handle.task)
+                .map_or("?", |name| &**name);
             let text =
                 format!("task {name:?} has no result; take it as `optional()` if it may fail");
             missing(text)
@@ -144,14 +147,14 @@ impl Reader<'_> {
         &self,
         handle: Handle<T>,
     ) -> Result<Option<Arc<T>>, TaskError> {
-        let Some(name) = self.names.get(&handle.task) else {
+        let Some(name) = self.shared.names.get(&handle.task) else {
             return Ok(None);
         };
         let parent = self.parents.get(&**name);
         let Some(output) = parent.and_then(|parent| parent.output.as_ref()) else {
             return Ok(None);
         };
-        let Some(read) = self.readers.get(&handle.task) else {
+        let Some(read) = self.shared.readers.get(&handle.task) else {
             return Ok(None);
         };
         // A result that exists but cannot be read is an error.
@@ -160,7 +163,7 @@ impl Reader<'_> {
                 "the result of task {name:?} is not in memory: a person's value needs a durable flow"
             ))
         };
-        let value = find(self.values, name, read, &output.value)?;
+        let value = find(&self.shared.values, name, read, &output.value)?;
         value.ok_or_else(unreadable).map(Some)
     }
 }

@@ -138,7 +138,22 @@ impl FlowReport {
             }
         }
         for chunk in wanted.chunks(CHUNK) {
-            fetch(store, &run.run, chunk, &mut stored).await?;
+            let ids: Vec<ContentId> = chunk.iter().map(|(id, _)| *id).collect();
+            let parts = store.contents(&run.run, &ids).await;
+            let parts = parts.map_err(|error| RuntimeError::Store {
+                run: run.run.clone(),
+                source: Arc::new(error),
+            })?;
+            let owners: BTreeMap<ContentId, TaskId> = chunk.iter().copied().collect();
+            // The part without a name is the value; others are blobs.
+            for part in parts.iter().filter(|part| part.name.is_empty()) {
+                let value = serde_json::from_slice(&part.bytes);
+                let value = value.map_err(|error| RuntimeError::Unreadable {
+                    run: run.run.clone(),
+                    reason: format!("a stored output is not JSON: {error}"),
+                })?;
+                stored.extend(owners.get(&part.id).map(|task| (*task, value)));
+            }
         }
         Ok(Self {
             shared,
@@ -176,32 +191,4 @@ impl FlowReport {
             }),
         }
     }
-}
-
-/// Reads outputs in one call of the store.
-async fn fetch(
-    store: &dyn RawGraphStore,
-    run: &RunId,
-    wanted: &[(ContentId, TaskId)],
-    stored: &mut BTreeMap<TaskId, Value>,
-) -> Result<(), FlowError> {
-    let ids: Vec<ContentId> = wanted.iter().map(|(id, _)| *id).collect();
-    let owner: BTreeMap<ContentId, TaskId> = wanted.iter().copied().collect();
-    let parts = store.contents(run, &ids).await;
-    let parts = parts.map_err(|error| RuntimeError::Store {
-        run: run.clone(),
-        source: Arc::new(error),
-    })?;
-    // The part without a name is the value; others are blobs.
-    for part in parts.iter().filter(|part| part.name.is_empty()) {
-        let value = serde_json::from_slice(&part.bytes);
-        let value = value.map_err(|error| RuntimeError::Unreadable {
-            run: run.clone(),
-            reason: format!("a stored output is not JSON: {error}"),
-        })?;
-        if let Some(task) = owner.get(&part.id) {
-            stored.insert(*task, value);
-        }
-    }
-    Ok(())
 }

@@ -4,14 +4,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use zeph_config::{Origin, Resolved};
+use zeph_config::Resolved;
 use zeph_executor::Registry;
-use zeph_graph::{Budget, OverBudget, Policy, TaskGraph};
+use zeph_graph::{Budget, OverBudget, Policy, RunLimits, TaskGraph};
 use zeph_memory::RawGraphStore;
 #[cfg(feature = "planfile")]
-use zeph_planfile::{BoundPlan, RunValues};
+use zeph_planfile::RunValues;
 #[cfg(feature = "planner")]
 use zeph_planner::replay::Recording;
 use zeph_runtime::{Engine, Limits, Owners, QuestionView};
@@ -66,27 +65,6 @@ pub(super) struct RunParts<'a> {
     pub(super) values: RunValues,
 }
 
-/// The limits that a plan file sets for its run.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct PlannedLimits {
-    max_parallel: Option<NonZeroU32>,
-    timeout: Option<Duration>,
-    budget: Option<Budget>,
-    over_budget: Option<OverBudget>,
-}
-
-#[cfg(feature = "planfile")]
-impl From<&BoundPlan> for PlannedLimits {
-    fn from(plan: &BoundPlan) -> Self {
-        Self {
-            max_parallel: plan.max_parallel(),
-            timeout: plan.timeout(),
-            budget: plan.budget(),
-            over_budget: plan.over_budget(),
-        }
-    }
-}
-
 /// The key of a graph's metadata that holds the folder of its commands and tools.
 pub(super) const FOLDER: &str = "plan_folder";
 
@@ -134,9 +112,7 @@ impl Components {
         #[cfg_attr(not(feature = "planner"), expect(unused_mut))]
         let mut registry = self.host_registry(run)?;
         #[cfg(feature = "planner")]
-        if let Some(models) = self.models.assemble(self, run, None)? {
-            models.register(self, run, &mut registry)?;
-        }
+        self.models.register(self, run, None, &mut registry)?;
         Ok(registry)
     }
 
@@ -148,9 +124,8 @@ impl Components {
         recording: &Recording,
     ) -> Result<Registry, OrchestratorError> {
         let mut registry = self.host_registry(run)?;
-        if let Some(models) = self.models.assemble(self, run, Some(recording))? {
-            models.register(self, run, &mut registry)?;
-        }
+        self.models
+            .register(self, run, Some(recording), &mut registry)?;
         Ok(registry)
     }
 
@@ -179,26 +154,21 @@ impl Components {
     /// The redactor of one run: the host's secrets and those of its plan.
     #[cfg(feature = "planfile")]
     pub(super) fn redactor(&self, values: &RunValues) -> Result<Redactor, OrchestratorError> {
-        let secrets = self.secrets_with(values);
-        Ok(redactor(secrets)?)
+        Ok(redactor(self.secrets().chain(values.given_secrets()))?)
     }
 
+    /// The host's secrets: names and values.
     #[cfg(feature = "planfile")]
-    pub(super) fn secrets_with<'a>(
-        &'a self,
-        values: &'a RunValues,
-    ) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
-        let ours = self.secrets.iter();
-        let ours = ours.map(|(name, value)| (name.as_str(), value.as_str()));
-        let given: Vec<(&str, &str)> = values.given_secrets().collect();
-        ours.chain(given)
+    pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        let secrets = self.secrets.iter();
+        secrets.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The limits of the engine of one run. A flag or a variable overrides what the run was stored with.
     fn limits_of(&self, policy: &Policy) -> Limits {
         self.limits.unwrap_or_else(|| {
             let limits = Limits::from(&self.settings.config);
-            if self.is_explicit("max_parallel") {
+            if self.settings.is_explicit("max_parallel") {
                 return limits;
             }
             Limits {
@@ -208,14 +178,9 @@ impl Components {
         })
     }
 
-    /// Whether a flag or a variable sets that key.
-    fn is_explicit(&self, key: &str) -> bool {
-        let origin = self.settings.origin_of(key);
-        matches!(origin, Some(Origin::Flag { .. } | Origin::Env { .. }))
-    }
-
-    /// The policy of a new run: the host's own, else the settings and the limits of its plan.
-    pub(super) fn policy_of(&self, plan: &PlannedLimits) -> Result<Policy, OrchestratorError> {
+    /// The policy of a new run: the host's own, else the settings and the limits of its plan. A flag or a
+    /// variable overrides the plan.
+    pub(super) fn policy_of(&self, plan: &RunLimits) -> Result<Policy, OrchestratorError> {
         let mut policy = self.policy.unwrap_or_else(|| self.configured_policy(plan));
         policy.budget = self.budget.unwrap_or(policy.budget);
         policy.over_budget = self.over_budget.unwrap_or(policy.over_budget);
@@ -226,36 +191,28 @@ impl Components {
         Ok(policy)
     }
 
-    fn configured_policy(&self, plan: &PlannedLimits) -> Policy {
+    fn configured_policy(&self, plan: &RunLimits) -> Policy {
         let config = &self.settings.config;
-        let configured = NonZeroU32::new(config.max_parallel).unwrap_or(NonZeroU32::MIN);
-        let planned = plan
-            .max_parallel
-            .filter(|_| !self.is_explicit("max_parallel"));
-        let over_budget = plan
-            .over_budget
-            .filter(|_| !self.is_explicit("budget.over"));
+        let is_planned = |key| !self.settings.is_explicit(key);
+        let parallel = plan.max_parallel.filter(|_| is_planned("max_parallel"));
+        let over_budget = plan.over_budget.filter(|_| is_planned("budget.over"));
+        // Each limit by itself: a plan may set one and a flag the other.
+        let planned = plan.budget.unwrap_or(Budget::UNLIMITED);
+        let tokens = planned.tokens().filter(|_| is_planned("budget.tokens"));
+        let micro_usd = planned.micro_usd().filter(|_| is_planned("budget.usd"));
         Policy {
-            max_parallel: planned.unwrap_or(configured),
+            max_parallel: parallel
+                .or(NonZeroU32::new(config.max_parallel))
+                .unwrap_or(NonZeroU32::MIN),
             seed: 0,
             run_timeout: plan.timeout.or(config.run_timeout),
             cancel_grace: config.cancel_grace,
             suspend_grace: config.suspend_grace,
-            budget: self.configured_budget(plan.budget),
+            budget: Budget::new(
+                tokens.or(config.budget.tokens),
+                micro_usd.or(config.budget.usd),
+            ),
             over_budget: over_budget.unwrap_or(config.budget.over),
         }
-    }
-
-    /// Each limit by itself: a plan may set one and a flag the other.
-    fn configured_budget(&self, planned: Option<Budget>) -> Budget {
-        let config = &self.settings.config.budget;
-        let pick = |key: &str, planned: Option<u64>, set: Option<u64>| {
-            planned.filter(|_| !self.is_explicit(key)).or(set)
-        };
-        let planned = planned.unwrap_or(Budget::UNLIMITED);
-        Budget::new(
-            pick("budget.tokens", planned.tokens(), config.tokens),
-            pick("budget.usd", planned.micro_usd(), config.usd),
-        )
     }
 }

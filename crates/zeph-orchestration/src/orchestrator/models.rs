@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zeph_executor::{Executor, Registry};
+use zeph_executor::Registry;
 use zeph_graph::{Policy, TaskGraph, TaskId, Work};
 use zeph_llm::{LlmProvider, RetryPolicy, Retrying};
 use zeph_planfile::Templated;
@@ -49,7 +49,7 @@ pub(super) struct ModelSide {
 }
 
 /// The model side of one run.
-pub(super) struct RunModels {
+struct RunModels {
     context: Arc<LlmContext>,
     sanitizer: Arc<dyn ContentSanitizer>,
     planner: Arc<dyn Planner>,
@@ -218,7 +218,7 @@ impl Orchestrator {
 impl ModelSide {
     /// The model side of one run; `None` without a model. With a recording, models and tools are
     /// replayed from it.
-    pub(super) fn assemble(
+    fn assemble(
         &self,
         components: &Components,
         run: &RunParts<'_>,
@@ -262,6 +262,42 @@ impl ModelSide {
             planner,
             request,
         }))
+    }
+
+    /// Registers the actions `agent`, `answer`, `plan` and `adopt`, if there is a model. The sanitizer cleans
+    /// values of other tasks before an expression of a plan puts them into a prompt.
+    pub(super) fn register(
+        &self,
+        components: &Components,
+        run: &RunParts<'_>,
+        recording: Option<&Recording>,
+        registry: &mut Registry,
+    ) -> Result<(), OrchestratorError> {
+        let Some(models) = self.assemble(components, run, recording)? else {
+            return Ok(());
+        };
+        let context = models.context;
+        let agent = AgentExecutor::new(Arc::clone(&context));
+        let agent = Templated::new(agent, run.values.clone()).sanitized(models.sanitizer);
+        let answers = match &self.aggregator {
+            Some(aggregator) => AnswerExecutor::new(Arc::clone(aggregator)),
+            None => AnswerExecutor::new(LlmAggregator::new(Arc::clone(&context))),
+        };
+        let mut adopt = AdoptExecutor::new(Arc::new(PlanFiles::new(&components.settings.config)));
+        if let Some(rounds) = self.max_rounds {
+            adopt = adopt.max_rounds(rounds);
+        }
+        if let Some(tokens) = self.answer_tokens {
+            adopt = adopt.answer_tokens(tokens);
+        }
+        let plan = PlanExecutor::new(models.planner, models.request)
+            .retry(context.retry())
+            .gate(context.gate());
+        registry.register(AgentExecutor::ACTION, Arc::new(agent))?;
+        registry.register(ANSWER, Arc::new(answers))?;
+        registry.register(PLAN, Arc::new(plan))?;
+        registry.register(ADOPT, Arc::new(adopt))?;
+        Ok(())
     }
 
     fn context_of(
@@ -361,41 +397,6 @@ impl ModelSide {
             }
             Some(_) | None => Ok(()),
         }
-    }
-}
-
-impl RunModels {
-    /// Registers the actions `agent`, `answer`, `plan` and `adopt`. The sanitizer cleans values of other
-    /// tasks before an expression of a plan puts them into a prompt.
-    pub(super) fn register(
-        self,
-        components: &Components,
-        run: &RunParts<'_>,
-        registry: &mut Registry,
-    ) -> Result<(), OrchestratorError> {
-        let side = &components.models;
-        let agent = AgentExecutor::new(Arc::clone(&self.context));
-        let agent = Templated::new(agent, run.values.clone()).sanitized(self.sanitizer);
-        let agent: Arc<dyn Executor> = Arc::new(agent);
-        let answers = match &side.aggregator {
-            Some(aggregator) => AnswerExecutor::new(Arc::clone(aggregator)),
-            None => AnswerExecutor::new(LlmAggregator::new(Arc::clone(&self.context))),
-        };
-        let mut adopt = AdoptExecutor::new(Arc::new(PlanFiles::new(&components.settings.config)));
-        if let Some(rounds) = side.max_rounds {
-            adopt = adopt.max_rounds(rounds);
-        }
-        if let Some(tokens) = side.answer_tokens {
-            adopt = adopt.answer_tokens(tokens);
-        }
-        let plan = PlanExecutor::new(self.planner, self.request)
-            .retry(self.context.retry())
-            .gate(self.context.gate());
-        registry.register(AgentExecutor::ACTION, agent)?;
-        registry.register(ANSWER, Arc::new(answers))?;
-        registry.register(PLAN, Arc::new(plan))?;
-        registry.register(ADOPT, Arc::new(adopt))?;
-        Ok(())
     }
 }
 

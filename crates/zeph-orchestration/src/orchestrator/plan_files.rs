@@ -252,12 +252,13 @@ impl PlanCompiler for PlanFiles {
 /// The keys that only a run of the plan itself can use.
 #[cfg(feature = "planner")]
 fn misplaced(plan: &Plan) -> Diagnostics {
+    let limits = plan.limits();
     let there = [
         ("params", !plan.params().is_empty()),
-        ("budget", plan.budget().is_some()),
-        ("over_budget", plan.over_budget().is_some()),
-        ("timeout", plan.timeout().is_some()),
-        ("max_parallel", plan.max_parallel().is_some()),
+        ("budget", limits.budget.is_some()),
+        ("over_budget", limits.over_budget.is_some()),
+        ("timeout", limits.timeout.is_some()),
+        ("max_parallel", limits.max_parallel.is_some()),
     ];
     let there = there.into_iter().filter(|(_, there)| *there);
     let problem = |(key, _): (&str, bool)| {

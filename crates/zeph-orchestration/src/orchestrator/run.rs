@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "planner")]
 use zeph_graph::TaskGraph;
-use zeph_graph::{Budget, RunId, RunState};
+use zeph_graph::{Budget, RunId, RunLimits, RunState};
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
 use zeph_runtime::{Delivery, Request, RunHandle, RunView, RuntimeError, Submission, ask};
@@ -18,7 +18,7 @@ use {
     zeph_planner::replay::Recording,
 };
 
-use super::compose::{FOLDER, PlannedLimits, RunParts};
+use super::compose::{FOLDER, RunParts};
 use super::follow::{Ask, Follower, Update};
 use super::spec::{RunSpec, RunWork};
 use super::{Orchestrator, OrchestratorError, RunOutcome, RunResults};
@@ -52,7 +52,7 @@ impl Orchestrator {
             metadata,
         } = run.into();
         #[cfg_attr(not(feature = "planfile"), expect(unused_mut))]
-        let mut limits = PlannedLimits::default();
+        let mut limits = RunLimits::default();
         #[cfg_attr(not(feature = "planfile"), expect(unused_mut))]
         let mut default_title = None;
         #[cfg(feature = "planfile")]
@@ -61,7 +61,7 @@ impl Orchestrator {
             RunWork::Graph(graph) => *graph,
             #[cfg(feature = "planfile")]
             RunWork::Plan(plan) => {
-                limits = PlannedLimits::from(&plan.bound);
+                limits = *plan.bound.limits();
                 default_title = Some(match plan.bound.goal() {
                     "" => plan.name,
                     goal => goal.to_owned(),
@@ -171,15 +171,15 @@ impl Orchestrator {
     #[cfg(feature = "planfile")]
     #[must_use]
     pub fn unredacted_secrets(&self, run: Option<&RunSpec>) -> Vec<String> {
-        let ours = self.0.secrets.iter();
-        let ours = ours.map(|(name, value)| (name.as_str(), value.as_str()));
         let given = run.into_iter().flat_map(|run| match &run.work {
             RunWork::Plan(plan) => plan.bound.run_values().given_secrets().collect(),
             RunWork::Graph(_) => Vec::new(),
             #[cfg(feature = "planner")]
             RunWork::Goal(_) => Vec::new(),
         });
-        ours.chain(given)
+        self.0
+            .secrets()
+            .chain(given)
             .filter(|(_, value)| super::redact::is_too_short(value))
             .map(|(name, _)| name.to_owned())
             .collect()
@@ -194,7 +194,7 @@ impl Orchestrator {
         &self,
         plan: Option<&super::LoadedPlan>,
     ) -> Result<zeph_graph::Policy, OrchestratorError> {
-        let limits = plan.map(|plan| PlannedLimits::from(&plan.bound));
+        let limits = plan.map(|plan| *plan.bound.limits());
         self.0.policy_of(&limits.unwrap_or_default())
     }
 

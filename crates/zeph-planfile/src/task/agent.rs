@@ -10,7 +10,7 @@ use super::{Draft, Kind, Mode, Rules, Use};
 use crate::budget;
 use crate::code;
 use crate::references::{Reference, references};
-use crate::template::{Template, escape};
+use crate::template::{Template, escape, texts_mut};
 
 /// The action of tasks with a prompt.
 pub(crate) const ACTION: &str = "agent";
@@ -143,22 +143,12 @@ fn unnamed_needs(prompt: &str, draft: &Draft) -> Vec<String> {
 fn output_format(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<Json> {
     if let Value::Table(_) = node.value {
         let mut schema = node.to_json();
-        escape_all(&mut schema);
+        // The texts of a schema are not templates.
+        for text in texts_mut(&mut schema) {
+            *text = escape(text.as_str().unwrap_or_default()).into();
+        }
         return Some(json!({ "schema": schema }));
     }
     let words = [("text", "text"), ("json", "json")];
     node.word(what, &words, problems).map(Json::from)
-}
-
-/// Escapes the texts of a schema, which are not templates.
-fn escape_all(value: &mut Json) {
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Json::String(text) => *text = escape(text).into_owned(),
-            Json::Array(items) => open.extend(items),
-            Json::Object(fields) => open.extend(fields.values_mut()),
-            Json::Null | Json::Bool(_) | Json::Number(_) => {}
-        }
-    }
 }

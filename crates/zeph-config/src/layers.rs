@@ -307,7 +307,14 @@ impl Merge {
                     span: Some(node.span),
                 };
                 let is_trusted = kind != FileKind::Untrusted;
-                self.set(setting, node, path.parent(), given, is_trusted, &mut problems);
+                self.set(
+                    setting,
+                    node,
+                    path.parent(),
+                    given,
+                    is_trusted,
+                    &mut problems,
+                );
             }
         }
         self.problems.append(problems);

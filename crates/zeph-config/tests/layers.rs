@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use zeph_config::{
-    ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, Diagnostics, Layer, Layers, LlmConfig,
-    OrchestrationConfig, OverBudget, PlanConfig, RetryConfig, WithheldReason, env_name,
+    ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, Diagnostics, Layer, Layers,
+    LlmConfig, OrchestrationConfig, OverBudget, PlanConfig, RetryConfig, WithheldReason, env_name,
     keys,
 };
 
@@ -196,18 +196,12 @@ fn every_setting_has_a_variable_and_a_flag() {
             .flag("retry.cap", "2s")
             .resolve()
             .unwrap();
-        assert!(
-            by_flag.layer_of(key) == Some(Layer::Flag),
-            "{key}"
-        );
+        assert!(by_flag.layer_of(key) == Some(Layer::Flag), "{key}");
         let by_env = Layers::new()
             .user_file(prices, "u.toml")
             .env([(env_name(key), text(key))])
             .resolve();
-        assert!(
-            by_env.unwrap().layer_of(key) == Some(Layer::Env),
-            "{key}"
-        );
+        assert!(by_env.unwrap().layer_of(key) == Some(Layer::Env), "{key}");
     }
 }
 

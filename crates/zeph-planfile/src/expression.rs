@@ -40,7 +40,7 @@ pub(crate) fn check(expression: &str) -> Result<(), String> {
         return Err(format!("it has more than {MAX_BYTES} bytes"));
     }
     if let Err(error) = environment().compile_expression(expression) {
-        return Err(words(&error));
+        return Err(error_text(&error));
     }
     // minijinja itself reports unknown filters and tests only at evaluation.
     let mut state = environment().empty_state();
@@ -119,7 +119,7 @@ fn evaluate(expression: &str, values: &minijinja::Value) -> Result<Value, NoValu
             if error.kind() == ErrorKind::UndefinedError {
                 NoValue::Undefined
             } else {
-                NoValue::Failed(words(&error))
+                NoValue::Failed(error_text(&error))
             }
         })?;
     if value.is_undefined() {
@@ -143,7 +143,7 @@ pub(crate) fn to_text(value: Value) -> String {
     }
 }
 
-fn words(error: &Error) -> String {
+fn error_text(error: &Error) -> String {
     let words = match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),

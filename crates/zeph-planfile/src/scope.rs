@@ -63,7 +63,7 @@ impl<'a> Scope<'a> {
             }
         };
         if one.mode == Mode::Code && template.has_expressions() {
-            let message = "a value pasted into a shell script would be run as code";
+            let message = "a value inserted into a shell script would be run as code";
             problems.push(
                 Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
                     .at(one.place)
@@ -269,7 +269,9 @@ impl<'a> Scope<'a> {
                     "name the program in the plan",
                 ),
                 _ => (
-                    format!("a value pasted into this argument of {program} would be run as code"),
+                    format!(
+                        "a value inserted into this argument of {program} would be run as code"
+                    ),
                     ADVICE,
                 ),
             };

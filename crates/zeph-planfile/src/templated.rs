@@ -200,7 +200,7 @@ impl Filler<'_> {
                 return format!("the task {} is not one that this task needs", quote(name));
             };
             if part(parent, field).is_none() {
-                let end = state(parent);
+                let end = json!(parent.state);
                 let end = end.as_str().unwrap_or_default();
                 return match parent.output {
                     None => format!("the task {} is {end} and left no output", quote(name)),
@@ -230,7 +230,7 @@ fn missing_secret(task: &str, name: &str) -> TaskError {
 /// One field of a dependency's output.
 fn part(parent: &Parent, field: &str) -> Option<Value> {
     if field == "state" {
-        return Some(state(parent));
+        return Some(json!(parent.state));
     }
     let value = &parent.output.as_ref()?.value;
     if field == "value" {
@@ -238,15 +238,4 @@ fn part(parent: &Parent, field: &str) -> Option<Value> {
     } else {
         value.get(field).cloned()
     }
-}
-
-fn state(parent: &Parent) -> Value {
-    use zeph_executor::ParentState;
-    let word = match parent.state {
-        ParentState::Completed => "completed",
-        ParentState::Failed => "failed",
-        ParentState::Skipped => "skipped",
-        ParentState::Canceled => "canceled",
-    };
-    word.into()
 }

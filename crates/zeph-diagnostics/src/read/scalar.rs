@@ -35,30 +35,13 @@ fn number(text: &str) -> Option<Option<Value>> {
         let number: Option<i128> = text.parse().ok();
         return Some(number.filter(|it| range.contains(it)).map(Value::Integer));
     }
-    is_float(body).then(|| {
-        let number: Option<f64> = text.parse().ok();
-        number.filter(|it| it.is_finite()).map(Value::Float)
-    })
-}
-
-/// `(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
-fn is_float(body: &str) -> bool {
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let whole = digits(body);
-    let mut rest = &body[whole..];
-    let mut fraction = 0;
-    if let Some(after) = rest.strip_prefix('.') {
-        fraction = digits(after);
-        rest = &after[fraction..];
+    // Rust reads the floats of YAML, and words such as `inf`.
+    let is_float = |byte: u8| byte.is_ascii_digit() || b".eE+-".contains(&byte);
+    if !body.starts_with(|c: char| c.is_ascii_digit() || c == '.') || !body.bytes().all(is_float) {
+        return None;
     }
-    if whole + fraction == 0 {
-        return false;
-    }
-    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
-        let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
-        return !exponent.is_empty() && digits(exponent) == exponent.len();
-    }
-    rest.is_empty()
+    let number: f64 = text.parse().ok()?;
+    Some(number.is_finite().then_some(Value::Float(number)))
 }
 
 #[cfg(test)]

@@ -4,9 +4,7 @@ use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use serde_json::Value;
-use zeph_executor::TaskError;
 use zeph_graph::{Attempt, TaskGraph, TaskId, Work};
-use zeph_runtime::driver::Failure;
 use zeph_scheduler::InputOutcome;
 
 use super::DagScheduler;
@@ -72,33 +70,22 @@ impl DagScheduler {
     ///
     /// [`InputOutcome::Stale`] if that attempt is not in flight: the report changes nothing.
     pub fn complete(&mut self, task: TaskId, attempt: Attempt, value: Value) -> InputOutcome {
-        self.report(task, attempt, Ok(value))
+        self.report(AttemptReport::new(task, attempt, Ok(value)))
     }
 
     /// Reports the failure of an attempt. Any error that can be printed counts as retryable; a
-    /// [`TaskError`] has its own class.
+    /// [`TaskError`](zeph_executor::TaskError) has its own class.
     ///
     /// [`InputOutcome::Stale`] if that attempt is not in flight: the report changes nothing.
     pub fn fail<E>(&mut self, task: TaskId, attempt: Attempt, error: E) -> InputOutcome
     where
         E: Display + 'static,
     {
-        self.report(task, attempt, Err(error_of(error)))
+        self.report(AttemptReport::new(task, attempt, Err(error_of(error))))
     }
 
-    fn report(
-        &mut self,
-        task: TaskId,
-        attempt: Attempt,
-        result: Result<Value, TaskError>,
-    ) -> InputOutcome {
+    fn report(&mut self, report: AttemptReport) -> InputOutcome {
         let now = self.clock.now();
-        let result = result.map_err(Failure::from);
-        let report = AttemptReport {
-            task,
-            attempt,
-            result,
-        };
         self.receive(now, report)
     }
 
@@ -146,20 +133,14 @@ pub struct Reporter {
 impl Reporter {
     /// As [`DagScheduler::complete`].
     pub fn complete(&self, task: TaskId, attempt: Attempt, value: Value) {
-        self.post(task, attempt, Ok(value));
+        self.inbox
+            .post(AttemptReport::new(task, attempt, Ok(value)));
     }
 
     /// As [`DagScheduler::fail`].
     pub fn fail<E: Display + 'static>(&self, task: TaskId, attempt: Attempt, error: E) {
-        self.post(task, attempt, Err(error_of(error)));
-    }
-
-    fn post(&self, task: TaskId, attempt: Attempt, result: Result<Value, TaskError>) {
-        self.inbox.post(AttemptReport {
-            task,
-            attempt,
-            result: result.map_err(Failure::from),
-        });
+        let report = AttemptReport::new(task, attempt, Err(error_of(error)));
+        self.inbox.post(report);
     }
 }
 

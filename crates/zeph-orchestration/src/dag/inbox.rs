@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use zeph_executor::TaskError;
 use zeph_graph::{Attempt, TaskId};
 use zeph_runtime::driver::Failure;
 
@@ -17,6 +18,16 @@ pub(crate) struct AttemptReport {
     pub(crate) task: TaskId,
     pub(crate) attempt: Attempt,
     pub(crate) result: Result<Value, Failure>,
+}
+
+impl AttemptReport {
+    pub(crate) fn new(task: TaskId, attempt: Attempt, result: Result<Value, TaskError>) -> Self {
+        Self {
+            task,
+            attempt,
+            result: result.map_err(Failure::from),
+        }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::Duration;
 
 use zeph_executor::TaskError;
@@ -22,7 +22,6 @@ pub(crate) struct Pool {
     /// `None` once the pool is being dropped, which ends the threads.
     jobs: Option<Sender<Job>>,
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
     /// Disconnected when the last thread has ended.
     alive: (Option<Sender<Infallible>>, Mutex<Receiver<Infallible>>),
     grace: Duration,
@@ -53,7 +52,6 @@ impl Pool {
         Self {
             jobs: Some(jobs),
             shared: Arc::new(shared),
-            threads: Vec::new(),
             alive: (Some(alive), Mutex::new(ended)),
             grace,
         }
@@ -67,13 +65,11 @@ impl Pool {
             return jobs.send(job).map_err(|_| io::ErrorKind::BrokenPipe.into());
         }
         let (shared, alive) = (Arc::clone(&self.shared), self.alive.0.clone());
-        let name = format!("zeph-body-{}", self.threads.len() + 1);
-        let thread = Builder::new().name(name).spawn(move || {
+        let thread = Builder::new().name("zeph-body".to_owned()).spawn(move || {
             let _alive = alive;
             shared.work(job);
         });
-        self.threads.push(thread?);
-        Ok(())
+        thread.map(drop)
     }
 }
 
@@ -85,13 +81,8 @@ impl Drop for Pool {
         self.alive.0 = None;
         let ended = self.alive.1.get_mut();
         let ended = ended.unwrap_or_else(PoisonError::into_inner);
-        let all = ended.recv_timeout(self.grace) == Err(RecvTimeoutError::Disconnected);
-        for thread in self.threads.drain(..) {
-            if all || thread.is_finished() {
-                // A panic of the body was reported as the failure of its attempt.
-                drop(thread.join());
-            }
-        }
+        // Returns early when the last thread ends. The result is always an error.
+        let _ = ended.recv_timeout(self.grace);
     }
 }
 

@@ -219,11 +219,8 @@ impl DagScheduler {
 
     /// Reports a failure that the driver itself found; the next step takes the report.
     fn post_failure(&self, task: TaskId, attempt: Attempt, error: TaskError) {
-        self.inbox.post(AttemptReport {
-            task,
-            attempt,
-            result: Err(error.into()),
-        });
+        self.inbox
+            .post(AttemptReport::new(task, attempt, Err(error)));
     }
 
     fn wait_for(&self) -> Wait {

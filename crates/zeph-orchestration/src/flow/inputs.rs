@@ -83,13 +83,6 @@ impl<T> fmt::Debug for Handle<T> {
 #[derive(Debug)]
 pub struct Optional<T>(Handle<T>);
 
-impl<T> Clone for Optional<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Optional<T> {}
-
 /// A dependency without a value; see [`Handle::after`].
 #[derive(Clone, Copy, Debug)]
 pub struct After(TaskId);

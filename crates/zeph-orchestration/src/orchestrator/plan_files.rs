@@ -105,20 +105,8 @@ impl PlanSource {
     /// If the file cannot be read or its folder cannot be found.
     pub fn file(path: impl AsRef<Path>) -> Result<Self, PlanFileError> {
         let path = path.as_ref();
-        let name = path.display().to_string();
-        let read = File::open(path).and_then(read_limited);
-        let bytes = read.map_err(|source| PlanFileError::Read {
-            name: name.clone(),
-            source,
-        })?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        Ok(Self {
-            name,
-            bytes,
-            folder: Some(absolute(folder.unwrap_or(Path::new(".")))?),
-        })
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::read(path.display().to_string(), File::open(path), folder)
     }
 
     /// Reads the standard input. Commands run in the current folder.
@@ -126,15 +114,27 @@ impl PlanSource {
     /// # Errors
     /// As [`file`](Self::file).
     pub fn stdin() -> Result<Self, PlanFileError> {
-        let name = "stdin".to_owned();
-        let read = read_limited(io::stdin().lock());
+        Self::read("stdin".to_owned(), Ok(io::stdin()), Path::new(""))
+    }
+
+    /// Reads at most one byte more than is allowed: the parser refuses those.
+    fn read(
+        name: String,
+        from: io::Result<impl Read>,
+        folder: &Path,
+    ) -> Result<Self, PlanFileError> {
+        let mut bytes = Vec::new();
+        let limit = MAX_PLAN_BYTES as u64 + 1;
+        let read = from.and_then(|from| from.take(limit).read_to_end(&mut bytes));
+        if let Err(source) = read {
+            return Err(PlanFileError::Read { name, source });
+        }
+        // Absolute: a run may be resumed from another folder.
+        let folder = Path::new(".").join(folder).canonicalize();
         Ok(Self {
-            bytes: read.map_err(|source| PlanFileError::Read {
-                name: name.clone(),
-                source,
-            })?,
             name,
-            folder: Some(absolute(Path::new("."))?),
+            bytes,
+            folder: Some(folder.map_err(PlanFileError::Folder)?),
         })
     }
 
@@ -146,20 +146,6 @@ impl PlanSource {
         }
         Format::of_name(&self.name)
     }
-}
-
-/// The bytes of a plan, and one more than are allowed if there are more: the parser refuses those.
-fn read_limited(from: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(MAX_PLAN_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// A folder as an absolute path: a run may be resumed from another one.
-fn absolute(folder: &Path) -> Result<PathBuf, PlanFileError> {
-    let folder = std::path::absolute(folder).and_then(|folder| folder.canonicalize());
-    folder.map_err(PlanFileError::Folder)
 }
 
 impl Default for PlanFiles {

@@ -35,7 +35,7 @@ fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> Option
     let default = match default.zip(after) {
         Some((value, after)) => {
             note_texts(value, uses);
-            let value = said(value, &answer);
+            let value = default_answer(value, &answer);
             micros(after, "`after`", problems).map(|after_us| QuestionDefault { after_us, value })
         }
         None => None,
@@ -48,7 +48,7 @@ fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> Option
 }
 
 /// The default answer; yes and no may be written as words.
-fn said(node: &Node, answer: &AnswerSpec) -> serde_json::Value {
+fn default_answer(node: &Node, answer: &AnswerSpec) -> serde_json::Value {
     match (answer, &node.value) {
         (AnswerSpec::YesNo, Value::String(word)) if word == "yes" => true.into(),
         (AnswerSpec::YesNo, Value::String(word)) if word == "no" => false.into(),

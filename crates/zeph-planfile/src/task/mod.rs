@@ -69,7 +69,7 @@ pub(crate) struct Draft {
     pub(crate) argv: Vec<Span>,
     pub(crate) stdin: Option<Span>,
     /// Its retries, before a default policy fills in the keys that are missing.
-    retry: Option<retry::Wish>,
+    retry: Option<retry::RetryKeys>,
     marks: Vec<(Code, Span)>,
 }
 
@@ -82,8 +82,8 @@ impl Draft {
 
     /// Fills in the missing keys of the retries from a policy, if the task has retries.
     pub(crate) fn resolve_retry(&mut self, defaults: Retry) {
-        if let Some(wish) = self.retry {
-            self.spec.retry = wish.resolve(defaults);
+        if let Some(keys) = self.retry {
+            self.spec.retry = keys.resolve(defaults);
         }
     }
 
@@ -105,27 +105,33 @@ const COMMON: [&str; 6] = [
 ];
 /// The keys that give a task its work.
 const WORK: [&str; 4] = ["run", "shell", "prompt", "ask"];
-/// The keys of tasks with attempts: commands and prompts.
-const ATTEMPT: [&str; 7] = [
-    "output",
-    "retry",
-    "timeout",
-    "total_timeout",
-    "on_failure",
-    "effect",
-    "lanes",
-];
-/// The keys of commands only.
-const COMMAND: [&str; 4] = ["stdin", "env", "cwd", "ok_codes"];
-/// The keys of prompts only.
-const AGENT: [&str; 6] = [
-    "agent",
-    "tools",
-    "tags",
-    "context",
-    "max_output_tokens",
-    "budget",
-];
+/// Keys that only some tasks have, and which.
+type Keys = (&'static [&'static str], &'static str);
+
+const ATTEMPT: Keys = (
+    &[
+        "output",
+        "retry",
+        "timeout",
+        "total_timeout",
+        "on_failure",
+        "effect",
+        "lanes",
+    ],
+    "only commands and prompts",
+);
+const COMMAND: Keys = (&["stdin", "env", "cwd", "ok_codes"], "only commands");
+const AGENT: Keys = (
+    &[
+        "agent",
+        "tools",
+        "tags",
+        "context",
+        "max_output_tokens",
+        "budget",
+    ],
+    "only prompts",
+);
 
 /// Reads the keys of `[defaults]`.
 pub(crate) fn read_defaults(node: &Node, problems: &mut Diagnostics) -> (Rules, Vec<Use>) {
@@ -147,8 +153,7 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     draft.spec.name.clone_from(&entry.key);
     draft.spec.span = Some(entry.key_span.into());
     let what = format!("the task {}", quote(&entry.key));
-    let known = COMMON.into_iter().chain(WORK).chain(ATTEMPT);
-    let known: Vec<&str> = known.chain(COMMAND).chain(AGENT).collect();
+    let known = [&COMMON[..], &WORK, ATTEMPT.0, COMMAND.0, AGENT.0].concat();
     let Some(fields) = entry.node.table(&what, &known, problems) else {
         return draft;
     };
@@ -168,37 +173,17 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     }
     match work.first() {
         Some(entry) if entry.key == "ask" => {
-            let kind = "that asks a person";
-            misplaced(
-                &fields,
-                &ATTEMPT,
-                kind,
-                "only commands and prompts",
-                problems,
-            );
-            misplaced(&fields, &COMMAND, kind, "only commands", problems);
-            misplaced(&fields, &AGENT, kind, "only prompts", problems);
+            let keys = [ATTEMPT, COMMAND, AGENT];
+            misplaced(&fields, &keys, "that asks a person", problems);
             draft.kind = Kind::Question;
             ask::read(&entry.node, &mut draft, problems);
         }
         Some(entry) if entry.key == "prompt" => {
-            misplaced(
-                &fields,
-                &COMMAND,
-                "with a prompt",
-                "only commands",
-                problems,
-            );
+            misplaced(&fields, &[COMMAND], "with a prompt", problems);
             agent::read(entry, &fields, defaults, &mut draft, problems);
         }
         Some(entry) => {
-            misplaced(
-                &fields,
-                &AGENT,
-                "that runs a command",
-                "only prompts",
-                problems,
-            );
+            misplaced(&fields, &[AGENT], "that runs a command", problems);
             command::read(entry, &fields, defaults, &mut draft, problems);
         }
         None => {
@@ -211,15 +196,9 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
 
 /// A task without work, which only joins its dependencies. An `agent` without a `prompt` is an error.
 fn without_work(fields: &Table<'_>, problems: &mut Diagnostics) {
+    let keys = [ATTEMPT, COMMAND, (&AGENT.0[1..], AGENT.1)];
     let kind = "without `run`, `shell`, `prompt` or `ask`";
-    misplaced(
-        fields,
-        &ATTEMPT,
-        kind,
-        "only commands and prompts",
-        problems,
-    );
-    misplaced(fields, &COMMAND, kind, "only commands", problems);
+    misplaced(fields, &keys, kind, problems);
     if let Some(agent) = fields.entry("agent") {
         problems.push(
             Diagnostic::new(code::MISSING_KEY, "an agent needs a `prompt`")
@@ -227,17 +206,15 @@ fn without_work(fields: &Table<'_>, problems: &mut Diagnostics) {
                 .help("write what it is to do: `prompt = \"…\"`"),
         );
     }
-    misplaced(fields, &AGENT[1..], kind, "only prompts", problems);
 }
 
-fn misplaced(fields: &Table<'_>, keys: &[&str], kind: &str, who: &str, problems: &mut Diagnostics) {
-    for entry in keys.iter().filter_map(|key| fields.entry(key)) {
-        let message = format!("`{}` has no meaning on a task {kind}", entry.key);
-        problems.push(
-            Diagnostic::new(code::MISPLACED_KEY, message)
-                .at(entry.key_span)
-                .help(format!("{who} have it")),
-        );
+fn misplaced(fields: &Table<'_>, keys: &[Keys], kind: &str, problems: &mut Diagnostics) {
+    for (keys, who) in keys {
+        for entry in keys.iter().filter_map(|key| fields.entry(key)) {
+            let message = format!("`{}` has no meaning on a task {kind}", entry.key);
+            let one = Diagnostic::new(code::MISPLACED_KEY, message).at(entry.key_span);
+            problems.push(one.help(format!("{who} have it")));
+        }
     }
 }
 

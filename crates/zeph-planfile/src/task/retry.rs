@@ -12,13 +12,13 @@ pub(super) const DEFAULT: Retry = Retry::times(3);
 
 /// The retry keys of a task; `None` for a key that is not set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct RetryKeys {
     max: Option<u32>,
     base_us: Option<u64>,
     cap_us: Option<u64>,
 }
 
-impl Wish {
+impl RetryKeys {
     /// The same keys; a number of retries that is 0 counts as not set.
     pub(super) fn or_default_max(self) -> Self {
         let max = self.max.filter(|&max| max > 0);
@@ -42,12 +42,12 @@ impl Wish {
 }
 
 /// Reads `retry`.
-pub(super) fn read(node: &Node, problems: &mut Diagnostics) -> Option<Wish> {
+pub(super) fn read(node: &Node, problems: &mut Diagnostics) -> Option<RetryKeys> {
     if matches!(node.value, Value::Integer(_)) {
         let max = node.integer("`retry`", 0..=u32::MAX, problems)?;
-        return Some(Wish {
+        return Some(RetryKeys {
             max: Some(max),
-            ..Wish::default()
+            ..RetryKeys::default()
         });
     }
     if !matches!(node.value, Value::Table(_)) {
@@ -67,7 +67,7 @@ pub(super) fn read(node: &Node, problems: &mut Diagnostics) -> Option<Wish> {
         problems.push(Diagnostic::new(code, message).at(node.span));
         return None;
     }
-    Some(Wish {
+    Some(RetryKeys {
         max: Some(max),
         base_us,
         cap_us,
@@ -76,7 +76,7 @@ pub(super) fn read(node: &Node, problems: &mut Diagnostics) -> Option<Wish> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEFAULT, Wish};
+    use super::{DEFAULT, RetryKeys};
     use proptest::prelude::*;
     use std::time::Duration;
     use zeph_graph::Retry;
@@ -86,13 +86,13 @@ mod tests {
     fn resolved(max: Option<u32>, base: Option<u64>, cap: Option<u64>) -> (u32, u64, u64) {
         let micros = |millis: Option<u64>| millis.map(|millis| millis * 1000);
         let (base_us, cap_us) = (micros(base), micros(cap));
-        let wish = Wish {
+        let keys = RetryKeys {
             max,
             base_us,
             cap_us,
         };
         let defaults = Retry::times(7).backoff(Duration::from_secs(2), Duration::from_secs(9));
-        let spec = wish.resolve(defaults);
+        let spec = keys.resolve(defaults);
         (spec.max_retries, spec.base_us / 1000, spec.cap_us / 1000)
     }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn without_a_policy_there_are_three_retries_after_a_second_to_a_minute() {
-        let spec = Wish::default().resolve(DEFAULT);
+        let spec = RetryKeys::default().resolve(DEFAULT);
         assert_eq!(spec, RetrySpec::from(Retry::times(3)));
     }
 
@@ -121,9 +121,9 @@ mod tests {
             let (base_us, cap_us) = (base.map(u64::from), cap.map(u64::from));
             // `read` refuses the only other case: both waits are set, in the wrong order.
             prop_assume!(base_us.zip(cap_us).is_none_or(|(base, cap)| base <= cap));
-            let wish = Wish { max: None, base_us, cap_us };
+            let keys = RetryKeys { max: None, base_us, cap_us };
             let micros = |wait: u32| Duration::from_micros(wait.into());
-            let spec = wish.resolve(Retry::times(1).backoff(micros(waits.0), micros(waits.1)));
+            let spec = keys.resolve(Retry::times(1).backoff(micros(waits.0), micros(waits.1)));
             prop_assert!(spec.base_us <= spec.cap_us, "{spec:?}");
             prop_assert!(base_us.is_none_or(|base| base == spec.base_us));
             prop_assert!(cap_us.is_none_or(|cap| cap == spec.cap_us));

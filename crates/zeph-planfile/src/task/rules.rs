@@ -4,7 +4,7 @@ use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Span, Table, Value};
 use zeph_graph::wire::{AskDefault, LaneUseSpec, OnFailureSpec, code as graph_code};
 use zeph_graph::{Effect, FailureAnswer};
 
-use super::retry::{self, Wish};
+use super::retry::{self, RetryKeys};
 use super::{Mode, Use, command};
 use crate::code;
 use crate::fields::micros;
@@ -36,7 +36,7 @@ pub(crate) enum Failure {
 pub(crate) struct Rules {
     pub(super) timeout: Option<u64>,
     pub(super) total_timeout: Option<u64>,
-    pub(super) retry: Option<Wish>,
+    pub(super) retry: Option<RetryKeys>,
     pub(super) on_failure: Option<Failure>,
     pub(super) effect: Option<Effect>,
     pub(super) lanes: Option<(Vec<LaneUseSpec>, Span)>,

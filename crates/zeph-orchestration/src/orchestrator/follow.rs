@@ -56,7 +56,7 @@ pub struct Follower {
     postponed: BTreeSet<u32>,
     postpones_all: bool,
     delivers_events: bool,
-    said_waiting: bool,
+    has_reported_waiting: bool,
     is_stopping: bool,
     stops: u32,
 }
@@ -129,7 +129,7 @@ impl Orchestrator {
             postponed: BTreeSet::new(),
             postpones_all: false,
             delivers_events: true,
-            said_waiting: false,
+            has_reported_waiting: false,
             is_stopping: false,
             stops: 0,
         }
@@ -293,9 +293,9 @@ impl Follower {
         }
         let defaults = snapshot.questions.iter().filter_map(|open| open.default_at);
         match defaults.min() {
-            Some(_) if self.said_waiting => None,
+            Some(_) if self.has_reported_waiting => None,
             Some(at) => {
-                self.said_waiting = true;
+                self.has_reported_waiting = true;
                 Some(Update::Waiting(at))
             }
             None => {

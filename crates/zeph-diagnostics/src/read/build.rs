@@ -42,6 +42,7 @@ impl Builder {
     }
 
     /// Whether a key of a table comes next.
+    #[cfg(any(feature = "json", feature = "yaml"))]
     pub(super) fn wants_key(&self) -> bool {
         let top = self.open.last();
         top.is_some_and(|top| matches!(&top.keys, Some(keys) if keys.all.len() == top.items.len()))

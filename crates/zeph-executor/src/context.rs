@@ -157,14 +157,8 @@ impl TaskContext {
 
 impl fmt::Debug for TaskContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            run,
-            task,
-            name,
-            attempt,
-            ..
-        } = &*self.0;
-        write!(f, "TaskContext({run}/{name} {task:?} {attempt:?})")
+        let (key, task, attempt) = (self.idempotency_key(), self.task(), self.attempt());
+        write!(f, "TaskContext({key} {task:?} {attempt:?})")
     }
 }
 

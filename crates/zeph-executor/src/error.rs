@@ -121,7 +121,7 @@ impl TaskError {
     /// The budget does not cover the next call. Code `over_budget`; the detail holds `asked` and `left`.
     #[must_use]
     pub fn over_budget(asked: Spend, left: Budget) -> Self {
-        let message = format!("the budget does not cover {asked}: what is left is {left}");
+        let message = format!("the budget does not cover {asked}: {left} left");
         Self::new(ErrorClass::OverBudget, message).with_detail(serde_json::json!({
             "asked": { "tokens": asked.tokens, "micro_usd": asked.micro_usd },
             "left": { "tokens": left.tokens(), "micro_usd": left.micro_usd() },

@@ -183,15 +183,13 @@ fn check_key(service: &'static str, key: &SecretString) -> Result<SecretString, 
 }
 
 fn check_timeouts(timeouts: Timeouts) -> Result<(), BuildError> {
-    let Timeouts {
-        connect,
-        call,
-        idle,
-    } = timeouts;
-    for (limit, given) in [("connect", connect), ("call", call), ("idle", idle)] {
-        if given.is_zero() {
-            return Err(BuildError::ZeroTimeout { limit });
-        }
+    let limits = [
+        ("connect", timeouts.connect),
+        ("call", timeouts.call),
+        ("idle", timeouts.idle),
+    ];
+    match limits.into_iter().find(|(_, given)| given.is_zero()) {
+        Some((limit, _)) => Err(BuildError::ZeroTimeout { limit }),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -18,25 +18,6 @@
 //! # }
 //! ```
 //!
-//! Ollama on this machine, which requires no key, as a stream:
-//! ```no_run
-//! use futures::StreamExt;
-//! use zeph_llm::{LlmProvider, LlmRequest, Prices, StreamPart};
-//! use zeph_llm_genai::GenaiProvider;
-//!
-//! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
-//! let model = GenaiProvider::builder("ollama::qwen3:8b").prices(Prices::FREE).build()?;
-//! let mut parts = model.stream(&LlmRequest::new("Tell a story.")).await?;
-//! let mut story = String::new();
-//! while let Some(part) = parts.next().await {
-//!     if let StreamPart::Text(text) = part? {
-//!         story.push_str(&text);
-//!     }
-//! }
-//! # Ok(())
-//! # }
-//! ```
-//!
 //! Anthropic; the program supplies the key:
 //! ```no_run
 //! use secrecy::SecretString;

@@ -157,12 +157,10 @@ impl Inner {
     }
 
     async fn ask(&self, prepared: Prepared) -> Result<LlmResponse, LlmError> {
-        let Prepared {
-            target,
-            request,
-            options,
-        } = prepared;
-        let call = self.genai.exec_chat(target, request, Some(&options));
+        let options = Some(&prepared.options);
+        let call = self
+            .genai
+            .exec_chat(prepared.target, prepared.request, options);
         // genai may overflow when it adds token counts, and logs what services send, including keys.
         let call = AssertUnwindSafe(call)
             .catch_unwind()

@@ -93,16 +93,12 @@ impl Call {
         prepared: Prepared,
     ) -> Result<LlmStream, LlmError> {
         let frames = Arc::new(Frames::default());
-        let Prepared {
-            target,
-            request,
-            options,
-        } = prepared;
-        let mut options = options
+        let mut options = prepared
+            .options
             .with_stream_header_timeout(self.limit)
             .with_stream_read_timeout(self.idle);
         options.raw_frame_sink = Some(Arc::<Frames>::clone(&frames));
-        let opened = client.exec_chat_stream(target, request, Some(&options));
+        let opened = client.exec_chat_stream(prepared.target, prepared.request, Some(&options));
         let opened = opened.with_subscriber(NoSubscriber::new()).await;
         let genai = opened.map_err(|error| self.errors.call(&error))?.stream;
         let mut progress = Progress {

@@ -23,28 +23,23 @@ pub trait TokenCounter: Send + Sync {
     /// The tokens of a request: its texts, tools and schema as JSON, 4 tokens of framing per message and 3
     /// for the start of the answer.
     fn count_request(&self, request: &LlmRequest) -> u32 {
-        let mut total = 3u32;
+        let count = |text: &str| u64::from(self.count(text));
+        let mut total = 3;
         for message in &request.messages {
-            total = total
-                .saturating_add(4)
-                .saturating_add(self.count(message.text()));
+            total += 4 + count(message.text());
             if let Message::Assistant { tool_calls, .. } = message {
                 for call in tool_calls {
-                    let arguments = self.count(&call.arguments.to_string());
-                    total = total
-                        .saturating_add(arguments)
-                        .saturating_add(self.count(&call.name));
+                    total += count(&call.name) + count(&call.arguments.to_string());
                 }
             }
         }
         for tool in &request.tools {
-            let json = serde_json::to_string(tool).unwrap_or_default();
-            total = total.saturating_add(self.count(&json));
+            total += count(&serde_json::to_string(tool).unwrap_or_default());
         }
         if let crate::OutputFormat::Schema(schema) = &request.output {
-            total = total.saturating_add(self.count(&schema.schema.to_string()));
+            total += count(&schema.schema.to_string());
         }
-        total
+        u32::try_from(total).unwrap_or(u32::MAX)
     }
 }
 

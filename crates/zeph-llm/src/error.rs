@@ -205,20 +205,19 @@ impl LlmError {
 
 impl fmt::Display for LlmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            kind,
-            provider,
-            message,
-            status,
-            attempts,
-            ..
-        } = &*self.0;
-        write!(f, "{provider}: {message} ({}", kind.word())?;
-        if let Some(status) = status {
+        let error = &*self.0;
+        write!(
+            f,
+            "{}: {} ({}",
+            error.provider,
+            error.message,
+            error.kind.word()
+        )?;
+        if let Some(status) = error.status {
             write!(f, ", HTTP {status}")?;
         }
-        if *attempts > 1 {
-            write!(f, ", after {attempts} calls")?;
+        if error.attempts > 1 {
+            write!(f, ", after {} calls", error.attempts)?;
         }
         f.write_str(")")
     }

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 
 use crate::{
     Capabilities, ErrorKind, EstimatingCounter, LlmError, LlmProvider, LlmRequest, LlmResponse,
-    LlmStream, Purpose, TokenCounter,
+    LlmStream, Purpose,
 };
 
 use check::request_errors;
@@ -50,7 +50,7 @@ pub use reply::Reply;
 pub struct ScriptedProvider {
     name: String,
     capabilities: Capabilities,
-    counter: Arc<dyn TokenCounter>,
+    counter: Arc<EstimatingCounter>,
     script: Arc<Mutex<Script>>,
 }
 
@@ -96,13 +96,6 @@ impl ScriptedProvider {
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
-        self
-    }
-
-    /// The same script with another counter of tokens.
-    #[must_use]
-    pub fn counter(mut self, counter: Arc<dyn TokenCounter>) -> Self {
-        self.counter = counter;
         self
     }
 
@@ -220,12 +213,12 @@ impl LlmProvider for ScriptedProvider {
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         let reply = self.reply(request)?;
-        reply.whole(&self.name, request, &*self.counter).await
+        reply.whole(&self.name, request, &self.counter).await
     }
 
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
         let reply = self.reply(request)?;
-        reply.pieces(&self.name, request, &*self.counter).await
+        reply.pieces(&self.name, request, &self.counter).await
     }
 }
 

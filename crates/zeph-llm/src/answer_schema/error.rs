@@ -54,7 +54,7 @@ pub enum AnswerError {
         why: JsonError,
     },
     /// The answer violates the schema. A model that gets the problems can correct it.
-    #[error("the answer violates the schema: {}", Listed(problems))]
+    #[error("the answer violates the schema: {}", listed(problems))]
     Invalid {
         /// The violations, at most 50.
         problems: Vec<Problem>,
@@ -84,14 +84,7 @@ impl fmt::Display for Problem {
     }
 }
 
-struct Listed<'a>(&'a [Problem]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{problem}")?;
-        }
-        Ok(())
-    }
+fn listed(problems: &[Problem]) -> String {
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    problems.join("; ")
 }

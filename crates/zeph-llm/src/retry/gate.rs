@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 /// Limits the calls of all callers of one provider after a rate limit.
 ///
@@ -50,6 +50,16 @@ struct Opening {
     size: usize,
 }
 
+impl State {
+    /// How long the gate stays closed, and the permits while it opens.
+    fn entry(&self) -> (Option<Duration>, Option<Arc<Semaphore>>) {
+        let until = self.closed_until.unwrap_or_else(Instant::now);
+        let left = until.saturating_duration_since(Instant::now());
+        let permits = self.opening.as_ref().map(|one| Arc::clone(&one.permits));
+        ((!left.is_zero()).then_some(left), permits)
+    }
+}
+
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Gate");
@@ -68,19 +78,13 @@ impl Gate {
 
     /// Closes the gate for at least that time. A gate that is closed for longer is unchanged.
     pub fn close(&self, wait: Duration) {
-        let Some(until) = Instant::now().checked_add(wait) else {
+        let now = Instant::now();
+        let Some(until) = now.checked_add(wait).filter(|until| *until > now) else {
             return;
         };
-        if wait.is_zero() {
-            return;
-        }
         let mut state = self.lock();
-        let was_closed = state
-            .closed_until
-            .is_some_and(|known| known > Instant::now());
-        if state.closed_until.is_none_or(|known| known < until) {
-            state.closed_until = Some(until);
-        }
+        let was_closed = state.closed_until.is_some_and(|known| known > now);
+        state.closed_until = state.closed_until.max(Some(until));
         if was_closed {
             return;
         }
@@ -95,9 +99,7 @@ impl Gate {
     /// How long the gate stays closed; `None` if it is not.
     #[must_use]
     pub fn closed_for(&self) -> Option<Duration> {
-        let until = self.lock().closed_until?;
-        let left = until.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some(left)
+        self.lock().entry().0
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -115,23 +117,12 @@ impl Gate {
     /// Fails fast: if the gate stays closed for longer than `max_wait`, returns the remaining time.
     pub(super) async fn enter(&self, max_wait: Duration) -> Result<CallPermit, Duration> {
         loop {
-            let (until, permits) = {
-                let state = self.lock();
-                let until = state.closed_until.filter(|until| *until > Instant::now());
-                (
-                    until,
-                    state
-                        .opening
-                        .as_ref()
-                        .map(|opening| Arc::clone(&opening.permits)),
-                )
-            };
-            if let Some(until) = until {
-                let left = until.saturating_duration_since(Instant::now());
+            let (left, permits) = self.lock().entry();
+            if let Some(left) = left {
                 if left > max_wait {
                     return Err(left);
                 }
-                sleep_until(until).await;
+                sleep(left).await;
                 continue;
             }
             let Some(permits) = permits else {
@@ -160,13 +151,11 @@ impl CallPermit {
             return;
         };
         let mut state = gate.lock();
-        let Some(opening) = &mut state.opening else {
+        // A permit of an earlier opening does not count.
+        let opening = state.opening.as_mut();
+        let Some(opening) = opening.filter(|one| Arc::ptr_eq(&one.permits, &permits)) else {
             return;
         };
-        // A permit of an earlier opening does not count.
-        if !Arc::ptr_eq(&opening.permits, &permits) {
-            return;
-        }
         // A free permit means that no caller waits.
         if opening.permits.available_permits() > opening.size / 2 {
             opening.permits.close();

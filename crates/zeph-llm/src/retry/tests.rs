@@ -25,6 +25,10 @@ fn ask() -> LlmRequest {
     LlmRequest::new("Well?")
 }
 
+fn retrying(service: &ScriptedProvider) -> Retrying<ScriptedProvider> {
+    Retrying::new(service.clone(), RetryPolicy::default())
+}
+
 fn limited(wait: Duration) -> LlmError {
     LlmError::new(ErrorKind::RateLimited, "s", "slow down")
         .with_status(429)
@@ -53,7 +57,7 @@ async fn only_temporary_errors_are_followed_by_a_call() {
     ];
     for (kind, calls) in kinds {
         let service = ScriptedProvider::new("s").when("Well", Reply::error(kind, "no"));
-        let provider = Retrying::new(service.clone(), RetryPolicy::default());
+        let provider = retrying(&service);
         let error = provider.complete(&ask()).await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (kind, calls));
         assert_eq!(service.requests().len(), calls as usize, "{kind:?}");
@@ -99,16 +103,13 @@ async fn retry_after_is_a_floor_and_may_be_too_long() {
         .then(Reply::failure(limited(40 * SECOND)))
         .then(Reply::text("x"));
     let begun = Instant::now();
-    Retrying::new(service, RetryPolicy::default())
-        .complete(&ask())
-        .await
-        .unwrap();
+    retrying(&service).complete(&ask()).await.unwrap();
     assert!(begun.elapsed() >= 40 * SECOND && begun.elapsed() <= 41 * SECOND);
 
     for wait in [301 * SECOND, Duration::MAX] {
         let service = ScriptedProvider::new("s").then(Reply::failure(limited(wait)));
         let begun = Instant::now();
-        let provider = Retrying::new(service, RetryPolicy::default());
+        let provider = retrying(&service);
         let error = provider.complete(&ask()).await.unwrap_err();
         assert_eq!((error.attempts(), error.retry_after()), (1, Some(wait)));
         assert_eq!(begun.elapsed(), Duration::ZERO);
@@ -122,7 +123,7 @@ async fn a_caller_at_a_gate_that_stays_closed_for_too_long_fails_at_once() {
         .then(Reply::failure(limited(10 * hour)))
         .then(Reply::text("x"));
     let gate = Gate::new();
-    let provider = || Retrying::new(service.clone(), RetryPolicy::default()).gate(&gate);
+    let provider = || retrying(&service).gate(&gate);
     let begun = Instant::now();
     let first = provider().complete(&ask()).await.unwrap_err();
     assert_eq!(first.retry_after(), Some(10 * hour));
@@ -206,7 +207,7 @@ async fn a_stream_is_repeated_until_its_first_part() {
         .then(Reply::text(text).cut_after(0))
         .then(Reply::text(text).stalled_after(0))
         .then(Reply::text(text));
-    let provider = Retrying::new(service.clone(), RetryPolicy::default());
+    let provider = retrying(&service);
     let stream = provider.stream(&ask()).await.unwrap();
     assert_eq!(collect("s", stream).await.unwrap().text, text);
     assert_eq!(service.requests().len(), 4);
@@ -222,7 +223,7 @@ async fn a_started_stream_ends_with_its_error() {
         ),
     ] {
         let service = ScriptedProvider::new("s").then(reply);
-        let provider = Retrying::new(service.clone(), RetryPolicy::default());
+        let provider = retrying(&service);
         let begun = Instant::now();
         let parts: Vec<_> = provider.stream(&ask()).await.unwrap().collect().await;
         assert_eq!(parts.len(), 2);
@@ -239,7 +240,7 @@ async fn a_started_stream_ends_with_its_error() {
 #[tokio::test(start_paused = true)]
 async fn dropping_cancels_calls_and_waits() {
     let service = ScriptedProvider::new("s").when("Well", Reply::error(ErrorKind::Network, "no"));
-    let provider = Retrying::new(service.clone(), RetryPolicy::default());
+    let provider = retrying(&service);
     assert!(
         timeout(Duration::from_millis(100), provider.complete(&ask()))
             .await

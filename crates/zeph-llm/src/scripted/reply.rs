@@ -10,8 +10,8 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::{
-    ErrorKind, LlmError, LlmRequest, LlmResponse, LlmStream, StopReason, StreamPart, TokenCounter,
-    ToolCall, Usage,
+    ErrorKind, EstimatingCounter, LlmError, LlmRequest, LlmResponse, LlmStream, StopReason,
+    StreamPart, TokenCounter as _, ToolCall, Usage,
 };
 
 /// A reply of a scripted provider.
@@ -139,7 +139,7 @@ impl Reply {
         &self,
         provider: &str,
         request: &LlmRequest,
-        counter: &dyn TokenCounter,
+        counter: &EstimatingCounter,
     ) -> Result<LlmResponse, LlmError> {
         let mut response = (self.make)(provider, request)?;
         let limit = request.max_output_tokens.unwrap_or(u32::MAX);
@@ -165,7 +165,7 @@ impl Reply {
         self,
         provider: &str,
         request: &LlmRequest,
-        counter: &dyn TokenCounter,
+        counter: &EstimatingCounter,
     ) -> Result<LlmResponse, LlmError> {
         sleep(self.delay).await;
         let answer = self.answer(provider, request, counter)?;
@@ -180,7 +180,7 @@ impl Reply {
         self,
         provider: &str,
         request: &LlmRequest,
-        counter: &dyn TokenCounter,
+        counter: &EstimatingCounter,
     ) -> Result<LlmStream, LlmError> {
         sleep(self.delay).await;
         let answer = self.answer(provider, request, counter)?;
@@ -217,14 +217,14 @@ fn cut(provider: &str) -> LlmError {
 }
 
 /// The tokens of an answer, including its tool calls.
-fn answer_tokens(response: &LlmResponse, counter: &dyn TokenCounter) -> u32 {
+fn answer_tokens(response: &LlmResponse, counter: &EstimatingCounter) -> u32 {
     let calls = response.tool_calls.iter();
     let calls = calls.map(|call| counter.count(&call.arguments.to_string()).saturating_add(1));
     calls.fold(counter.count(&response.text), u32::saturating_add)
 }
 
 /// Cuts an answer to a token limit: the longest head of its text within it, without tool calls.
-fn cut_to(response: &mut LlmResponse, limit: u32, counter: &dyn TokenCounter) {
+fn cut_to(response: &mut LlmResponse, limit: u32, counter: &EstimatingCounter) {
     let mut fits = 0;
     let mut exceeds = response.text.len() + 1;
     while exceeds - fits > 1 {

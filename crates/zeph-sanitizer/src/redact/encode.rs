@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zeph_common::{is_invisible, plain_text};
 
-use super::limits::MIN_SECRET_BYTES;
+use super::error::MIN_SECRET_BYTES;
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

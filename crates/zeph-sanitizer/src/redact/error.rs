@@ -1,6 +1,14 @@
-//! Errors of registered secrets. No message contains a value.
+//! Limits of registered secrets, and the errors. No message contains a value.
 
-use super::limits::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES};
+/// The fewest bytes of a secret: a shorter one would match ordinary words.
+pub const MIN_SECRET_BYTES: usize = 6;
+
+/// The most secrets of a redactor. Secrets that are suffixes of each other all match at one place, so the
+/// cost per byte of a text grows with their number in the worst case.
+pub const MAX_SECRETS: usize = 512;
+
+/// The most bytes of all secrets together: 1 MiB.
+pub const MAX_SECRETS_BYTES: usize = 1 << 20;
 
 /// A secret that cannot be registered.
 #[derive(Debug, thiserror::Error)]

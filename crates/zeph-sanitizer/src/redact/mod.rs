@@ -2,7 +2,6 @@
 
 mod encode;
 mod error;
-mod limits;
 mod spans;
 
 use std::borrow::Cow;
@@ -11,8 +10,7 @@ use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 
-pub use error::SecretError;
-pub use limits::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES};
+pub use error::{MAX_SECRETS, MAX_SECRETS_BYTES, MIN_SECRET_BYTES, SecretError};
 
 use encode::Pattern;
 use spans::Span;
@@ -136,18 +134,6 @@ impl Redactor {
         Ok(())
     }
 
-    /// Whether there are no secrets.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.inner.is_none()
-    }
-
-    /// The names of the secrets, in the order of registration.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let names = self.inner.iter().flat_map(|inner| &inner.names);
-        names.map(String::as_str)
-    }
-
     /// The text with a marker for each secret; borrowed if there is none.
     ///
     /// Searches at most six normalised forms of the text. Memory is linear in the text; time also in the
@@ -243,7 +229,8 @@ impl Inner {
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Redactor")?;
-        f.debug_list().entries(self.names()).finish()
+        let names = self.inner.iter().flat_map(|inner| &inner.names);
+        f.debug_list().entries(names).finish()
     }
 }
 

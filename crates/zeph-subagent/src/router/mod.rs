@@ -46,8 +46,6 @@ pub use scorer::{Lexical, Scorer, TagMatch, scorer_fn};
 pub use scoring::ScoringRouter;
 pub use simple::{NamedRouter, SingleRouter, router_fn};
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use crate::AgentCatalog;
@@ -71,18 +69,4 @@ use crate::AgentCatalog;
 pub trait AgentRouter: Send + Sync {
     /// Chooses the agent for one task.
     async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route;
-}
-
-#[async_trait]
-impl<R: AgentRouter + ?Sized> AgentRouter for Arc<R> {
-    async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route {
-        (**self).route(request, catalog).await
-    }
-}
-
-#[async_trait]
-impl<R: AgentRouter + ?Sized> AgentRouter for Box<R> {
-    async fn route(&self, request: &RouteRequest<'_>, catalog: &AgentCatalog) -> Route {
-        (**self).route(request, catalog).await
-    }
 }

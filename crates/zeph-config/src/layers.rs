@@ -72,9 +72,9 @@ pub struct Withheld {
 /// Why a setting of a project's file does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithheldReason {
-    /// Nobody trusted the project, and the setting runs programs, names an address or chooses files.
+    /// The project is not trusted, and the setting runs programs, names an address or chooses files.
     NeedsTrust,
-    /// Nobody trusted the project, and the value is above the one that counts without the file.
+    /// The project is not trusted, and the value is above the one that counts without the file.
     RaisesLimit,
     /// The user has a command of that name, which a project never replaces.
     UsersCommand,

@@ -18,7 +18,7 @@ pub(crate) struct Setting {
     field: fn(&mut Config) -> Field<'_>,
 }
 
-/// What the file of a project that nobody trusted may do with a setting.
+/// What the file of an untrusted project may do with a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     /// Set it to any value: nothing becomes possible or more expensive by it.
@@ -105,7 +105,7 @@ impl Setting {
         }
     }
 
-    /// Whether the file of a project that nobody trusted may replace the value that `config` has.
+    /// Whether the file of an untrusted project may replace the value that `config` has.
     pub(crate) fn allows(&self, config: &Config, value: &Value) -> bool {
         match self.scope {
             Scope::Free => true,

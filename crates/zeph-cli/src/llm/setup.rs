@@ -30,8 +30,8 @@ pub(crate) struct ModelConfig {
     /// `service::model`, or [`SCRIPTED`].
     pub(crate) model: String,
     pub(crate) base_url: Option<String>,
-    /// Whether this user chose that address, so that a key may be sent there. Whoever wrote the database
-    /// chose the address of a stored run.
+    /// Whether this user chose that address, so that a key may be sent there. The address of a
+    /// stored run comes from its database, which may be another user's.
     pub(crate) sends_keys: bool,
     pub(crate) agents: Option<PathBuf>,
     pub(crate) prompts: Option<PathBuf>,

@@ -152,7 +152,9 @@ async fn engine(store: &MemoryStore, world: &Shared) -> Engine {
     let mut registry = Registry::new();
     let agent = Arc::new(AgentExecutor::new(Arc::clone(&llm_context)));
     registry.register("agent", agent).expect("first");
-    let answer = Arc::new(AnswerExecutor::new(LlmAggregator::new(llm_context)));
+    let answer = Arc::new(AnswerExecutor::new(Arc::new(LlmAggregator::new(
+        llm_context,
+    ))));
     registry.register("answer", answer).expect("first");
     let builder = Engine::builder(Arc::new(store.clone())).registry(registry);
     builder.start().await.expect("starts")

@@ -9,12 +9,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use zeph_config::{ArgumentConfig, ArgumentKind, CommandConfig};
 use zeph_executor::{Attempt, Executor as _, TaskContext, TaskId, TaskInput, TaskOutput, closure};
 use zeph_graph::wire::{GraphSpec, TaskSpec, WorkSpec};
 use zeph_planfile::{Format, Plan as PlanFile, RunValues, Templated};
-use zeph_planner::plan::{
-    ArgumentKind, CommandTemplate, Commands, Plan, PlanRequest, PlannedWork, read_plan,
-};
+use zeph_planner::plan::{Commands, Plan, PlanRequest, PlannedWork, read_plan};
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 /// A catalog with one agent and one command that accepts any text.
@@ -23,13 +22,22 @@ fn request() -> PlanRequest {
     agents
         .add(SubAgentDef::new("writer", "Writes", "You write."))
         .unwrap();
-    let mut commands = Commands::none();
-    let note = CommandTemplate::new("note", "keeps a note").fixed("./note");
-    let text = ArgumentKind::text(200);
-    commands
-        .add(note.value("", "text", "what to keep", text))
-        .unwrap();
-    PlanRequest::new("A report", agents).commands(commands)
+    let text = ArgumentConfig {
+        about: "what to keep".to_owned(),
+        kind: ArgumentKind::Text(200),
+        optional: false,
+        dash: false,
+    };
+    let note = CommandConfig {
+        about: "keeps a note".to_owned(),
+        run: vec!["./note".to_owned(), "{text}".to_owned()],
+        args: [("text".to_owned(), text)].into(),
+    };
+    let commands = Commands::new([("note".to_owned(), note)].into()).unwrap();
+    PlanRequest {
+        commands: commands.into(),
+        ..PlanRequest::new("A report", agents)
+    }
 }
 
 /// Texts of people and models, also texts that are an expression, a table or a comment in other contexts.

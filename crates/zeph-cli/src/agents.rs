@@ -1,7 +1,8 @@
 //! `zeph agents`: lists the agents, or checks their definitions.
 
 use serde_json::{Value, json};
-use zeph_orchestration::plan::command_templates;
+use zeph_orchestration::OrchestratorError;
+use zeph_planner::plan::Commands;
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 use crate::args::{AgentsArgs, AgentsDo};
@@ -18,7 +19,8 @@ pub(crate) fn run(cx: &AppContext, args: &AgentsArgs) -> Result<Exit, CliError> 
         return none(cx);
     };
     // The command templates, which planners are given too, are checked with the agents.
-    let commands = command_templates(cx.config())?;
+    let commands = Commands::new(cx.config().commands.clone());
+    let commands = commands.map_err(OrchestratorError::CommandTemplates)?;
     if cx.json() {
         out::json(&json!({
             "folder": folder.to_string_lossy(),

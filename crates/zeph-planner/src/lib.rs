@@ -18,6 +18,6 @@ pub mod replay;
 mod water_fill;
 
 pub use call::{
-    BudgetLeft, CallError, LlmContext, LlmContextBuilder, LlmContextLimits, PromptNote, ReplyNote,
+    CallError, LlmContext, LlmContextBuilder, LlmContextLimits, PromptNote, ReplyNote,
     ReservedCost, code,
 };

@@ -53,6 +53,8 @@ pub(crate) struct SectionText {
     pub(crate) score: f64,
 }
 
+/// The tokens of each message beside its text: role and separators.
+pub(crate) const MESSAGE_TOKENS: u64 = 8;
 /// The remark in place of a section that does not fit.
 const LEFT_OUT: &str = "(left out: there was no room for it)";
 /// How often a section is cut, each time from its whole text, before it is left out.
@@ -194,7 +196,7 @@ impl PromptBudget<'_> {
         let Measured { section, whole, .. } = measured;
         let empty = Section::new(&*section.source, "");
         let delimiters = self.sanitize(&empty, 0).text;
-        let size = self.size(measured, share);
+        let size = bytes_within(&whole.text, share, self.count);
         let mut max_bytes = size.saturating_sub(delimiters.len());
         let tries = if (self.count)(&delimiters) < share {
             CUT_TRIES
@@ -226,21 +228,20 @@ impl PromptBudget<'_> {
             ..SectionText::left_out()
         }
     }
+}
 
-    /// The number of bytes of the measured text, without its middle, that have at most `share` tokens.
-    fn size(&self, measured: &Measured<'_>, share: u64) -> usize {
-        let Measured { whole, tokens, .. } = measured;
-        let mut size = scaled(whole.text.len(), share, *tokens);
-        for _ in 0..SIZE_TRIES {
-            let count = (self.count)(&head_tail(&whole.text, size, Boundary::Char).to_string());
-            if count <= share {
-                break;
-            }
-            // A little less than proportional, because counts do not grow evenly.
-            size = scaled(size, share, count) / 20 * 19;
+/// The most bytes, roughly, of the beginning and the end of a text that have at most `share` tokens.
+pub(crate) fn bytes_within(text: &str, share: u64, count: &dyn Fn(&str) -> u64) -> usize {
+    let mut bytes = scaled(text.len(), share, count(text));
+    for _ in 0..SIZE_TRIES {
+        let tokens = count(&head_tail(text, bytes, Boundary::Char).to_string());
+        if tokens <= share {
+            break;
         }
-        size
+        // A little less than proportional, because counts do not grow evenly.
+        bytes = scaled(bytes, share, tokens) / 20 * 19;
     }
+    bytes
 }
 
 impl SectionText {

@@ -39,7 +39,6 @@ const MAX_BYTES: u64 = 256 << 10;
 pub struct Prompts {
     environment: Environment<'static>,
     hash: String,
-    replaced: Vec<PromptName>,
 }
 
 impl Prompts {
@@ -70,7 +69,7 @@ impl Prompts {
     pub fn with(
         replaced: impl IntoIterator<Item = (PromptName, String)>,
     ) -> Result<Self, Diagnostics> {
-        Self::new(replaced.into_iter().collect(), Diagnostics::new())
+        Self::new(&replaced.into_iter().collect(), Diagnostics::new())
     }
 
     /// The built-in prompts, each replaced by the file `NAME.md.j2` of a folder if it exists.
@@ -82,11 +81,11 @@ impl Prompts {
     /// that cannot be read, is not UTF-8, or has more than 256 KiB.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, Diagnostics> {
         let (replaced, problems) = check::read_folder(folder.as_ref(), MAX_BYTES);
-        Self::new(replaced, problems)
+        Self::new(&replaced, problems)
     }
 
     fn new(
-        replaced: BTreeMap<PromptName, String>,
+        replaced: &BTreeMap<PromptName, String>,
         mut problems: Diagnostics,
     ) -> Result<Self, Diagnostics> {
         let mut environment = Environment::new();
@@ -103,14 +102,13 @@ impl Prompts {
             }
             match environment.add_template_owned(name.word(), text.to_owned()) {
                 Ok(()) => check::template(&environment, name, &mut problems),
-                Err(error) => problems.push(check::syntax(name, &error)),
+                Err(error) => problems.push(check::template_problem(code::SYNTAX, name, &error)),
             }
         }
         problems.into_result()?;
         Ok(Self {
             environment,
             hash: hash.finalize().to_hex().to_string(),
-            replaced: replaced.into_keys().collect(),
         })
     }
 
@@ -130,25 +128,12 @@ impl Prompts {
     pub fn hash(&self) -> &str {
         &self.hash
     }
-
-    /// The replaced prompts, in order.
-    #[must_use]
-    pub fn replaced(&self) -> &[PromptName] {
-        &self.replaced
-    }
-}
-
-impl Default for Prompts {
-    fn default() -> Self {
-        Self::built_in()
-    }
 }
 
 impl fmt::Debug for Prompts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prompts")
             .field("hash", &self.hash)
-            .field("replaced", &self.replaced)
             .finish_non_exhaustive()
     }
 }

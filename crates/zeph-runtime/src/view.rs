@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::{
-    Attempt, AttemptOutcome, ContentId, Entry, Record, RunId, TaskGraph, TaskId, TaskState,
+    Attempt, AttemptOutcome, ContentId, Entry, Header, Record, RunId, TaskGraph, TaskId, TaskState,
     Timestamp,
 };
 use zeph_memory::{Content, RawGraphStore, RunStatus};
@@ -81,14 +81,25 @@ impl RunView {
     /// # Errors
     /// If there is no such run, or its journal is damaged.
     pub async fn load(store: &dyn RawGraphStore, run: &RunId) -> Result<Self, RuntimeError> {
+        Ok(Self::load_with_header(store, run).await?.0)
+    }
+
+    /// As [`load`](Self::load), with the header, from which the decisions can be replayed.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn load_with_header(
+        store: &dyn RawGraphStore,
+        run: &RunId,
+    ) -> Result<(Self, Header), RuntimeError> {
         let stored = store
             .load(run)
             .await
             .map_err(|error| RuntimeError::store(run, error))?;
         let header = read_header(&stored)?;
         let entries = read_entries(&stored)?;
-        let (scheduler, patches) = recover(store, run, header, &entries).await?;
-        Ok(Self {
+        let (scheduler, patches) = recover(store, run, header.clone(), &entries).await?;
+        let view = Self {
             run: run.clone(),
             title: stored.new.title,
             created_at: stored.new.created_at,
@@ -98,7 +109,8 @@ impl RunView {
             entries,
             scheduler,
             patches,
-        })
+        };
+        Ok((view, header))
     }
 
     /// The graph.

@@ -6,7 +6,7 @@ use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Task, TaskGraph, Usd, Work, picture};
 use zeph_orchestration::plan::PlanFiles;
 use zeph_planner::agent::AgentExecutor;
-use zeph_planner::plan::{FindingKind, PlanCompiler as _, PlanOutput};
+use zeph_planner::plan::{FindingKind, PlanOutput};
 
 use crate::read::page::Page;
 use crate::validate;

@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use inquire::{InquireError, Select, Text};
 use zeph_common::escape_terminal_block;
 use zeph_orchestration::plan::PlanFiles;
-use zeph_planner::plan::PlanCompiler as _;
 
 use crate::out::{self, Tone};
 

@@ -72,7 +72,7 @@ pub enum OrchestratorError {
     /// Command templates of the settings are wrong.
     #[cfg(feature = "planner")]
     #[error("{0}")]
-    CommandTemplates(String),
+    CommandTemplates(zeph_diagnostics::Diagnostics),
     /// A goal needs a model, and the orchestrator has none.
     #[cfg(feature = "planner")]
     #[error("the orchestrator has no model to plan with")]

@@ -15,8 +15,6 @@ mod plan_files;
 mod redact;
 
 #[cfg(feature = "planner")]
-mod command_templates;
-#[cfg(feature = "planner")]
 mod confirm;
 #[cfg(feature = "planner")]
 mod models;
@@ -30,8 +28,6 @@ pub use spec::RunSpec;
 #[cfg(feature = "planfile")]
 pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 
-#[cfg(feature = "planner")]
-pub use command_templates::command_templates;
 #[cfg(feature = "planner")]
 pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_task};
 #[cfg(feature = "planner")]

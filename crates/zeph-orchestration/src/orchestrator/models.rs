@@ -9,7 +9,7 @@ use zeph_planfile::Templated;
 use zeph_planner::agent::{AgentExecutor, Tools};
 use zeph_planner::answer::{Aggregator, AnswerExecutor, LlmAggregator};
 use zeph_planner::plan::{
-    ADOPT, ANSWER, AdoptExecutor, CachedPlanner, FolderCache, LlmPlanner, PLAN, PlanExecutor,
+    ADOPT, ANSWER, AdoptExecutor, CachedPlanner, Commands, LlmPlanner, PLAN, PlanExecutor,
     PlanLimits, PlanRequest, PlanStream, Planner, PriceList,
 };
 use zeph_planner::prompts::Prompts;
@@ -19,7 +19,6 @@ use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
 use zeph_subagent::AgentCatalog;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
 
-use super::command_templates::command_templates;
 use super::compose::{Components, RunParts};
 use super::{Confirm, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles};
 
@@ -89,8 +88,8 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Changes the [`LlmContext`] of each run, for what this builder does not name: router, token
-    /// counters, limits. Several changes are made in the order of the calls.
+    /// Changes the [`LlmContext`] of each run, for what this builder does not name, such as
+    /// the router and the limits. Several changes are made in the order of the calls.
     ///
     /// # Examples
     /// ```
@@ -208,9 +207,10 @@ impl Orchestrator {
         };
         let request = PlanRequest {
             goal: goal.into(),
+            feedback,
+            wrap: Some(Arc::new(around)),
             ..models.request
         };
-        let request = request.feedback(feedback).wrap(Arc::new(around));
         Ok(models.planner.plan(request))
     }
 }
@@ -249,10 +249,7 @@ impl ModelSide {
             ),
         };
         let planner = match &config.plan_cache {
-            Some(folder) if recording.is_none() => {
-                let cache = FolderCache::new(folder);
-                Arc::new(CachedPlanner::new(planner, cache))
-            }
+            Some(folder) if recording.is_none() => Arc::new(CachedPlanner::new(planner, folder)),
             Some(_) | None => planner,
         };
         let request = self.request(components, &context, provider)?;
@@ -281,9 +278,13 @@ impl ModelSide {
         let agent = Templated::new(agent, run.values.clone()).sanitized(models.sanitizer);
         let answers = match &self.aggregator {
             Some(aggregator) => AnswerExecutor::new(Arc::clone(aggregator)),
-            None => AnswerExecutor::new(LlmAggregator::new(Arc::clone(&context))),
+            None => {
+                let aggregator = LlmAggregator::new(Arc::clone(&context));
+                AnswerExecutor::new(Arc::new(aggregator))
+            }
         };
-        let mut adopt = AdoptExecutor::new(Arc::new(PlanFiles::new(&components.settings.config)));
+        let files = PlanFiles::new(&components.settings.config);
+        let mut adopt = AdoptExecutor::new(Arc::new(move |file: &str| files.compile(file)));
         if let Some(rounds) = self.max_rounds {
             adopt = adopt.max_rounds(rounds);
         }
@@ -375,10 +376,13 @@ impl ModelSide {
             max_micro_usd: config.budget.usd,
             ..PlanLimits::default()
         };
-        let request = PlanRequest::new("", context.agents().clone())
-            .commands(command_templates(config)?)
-            .limits(limits)
-            .prices(prices);
+        let commands = Commands::new(config.commands.clone());
+        let request = PlanRequest {
+            commands: Arc::new(commands.map_err(OrchestratorError::CommandTemplates)?),
+            limits,
+            prices,
+            ..PlanRequest::new("", context.agents().clone())
+        };
         Ok(self
             .requests
             .iter()

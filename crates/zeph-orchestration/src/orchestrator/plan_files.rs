@@ -14,7 +14,6 @@ use zeph_planfile::{BoundPlan, Diagnostics, Format, MAX_PLAN_BYTES, Plan};
 use {
     zeph_diagnostics::{Code, Diagnostic},
     zeph_graph::wire::GraphSpec,
-    zeph_planner::plan::PlanCompiler,
 };
 
 /// Reads plan files, with the settings for values that a plan does not set.
@@ -206,15 +205,18 @@ impl PlanFiles {
     }
 }
 
-/// Compiles the tasks of a plan that a model made or a person edited.
-///
-/// A text that begins with `{` is JSON, any other is TOML. Commands become the action `command`,
-/// prompts the action `agent`, questions stay questions. What belongs to a whole run (`params`,
-/// `budget`, `over_budget`, `timeout`, `max_parallel`) is refused with the code `belongs_to_run`: the
-/// run that the tasks are added to has its own.
 #[cfg(feature = "planner")]
-impl PlanCompiler for PlanFiles {
-    fn compile(&self, plan_file: &str) -> Result<GraphSpec, Diagnostics> {
+impl PlanFiles {
+    /// Compiles the tasks of a plan that a model made or a person edited.
+    ///
+    /// A text that begins with `{` is JSON, any other is TOML. Commands become the action `command`,
+    /// prompts the action `agent`, questions stay questions.
+    ///
+    /// # Errors
+    /// The problems of the file. What belongs to a whole run (`params`, `budget`, `over_budget`,
+    /// `timeout`, `max_parallel`) has the code `belongs_to_run`: the run that the tasks are added to has
+    /// its own.
+    pub fn compile(&self, plan_file: &str) -> Result<GraphSpec, Diagnostics> {
         let format = if plan_file.trim_start().starts_with('{') {
             Format::Json
         } else {
@@ -261,7 +263,6 @@ mod tests {
 
     use super::{OrchestrationConfig, PlanFiles};
     use zeph_graph::wire::WorkSpec;
-    use zeph_planner::plan::PlanCompiler as _;
 
     #[test]
     fn each_kind_of_task_becomes_its_work() {

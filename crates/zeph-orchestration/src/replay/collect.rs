@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value;
-use zeph_executor::{Note, NoteKind, Parent, ParentState, TaskErrorRecord};
+use zeph_executor::{Note, Parent, ParentState, TaskErrorRecord};
 use zeph_graph::{
     Attempt, AttemptOutcome, Budget, ContentId, Entry, Header, Record, RunId, TaskId, TaskState,
-    Work, wire,
+    Work,
 };
-use zeph_memory::{Content, RawGraphStore};
+use zeph_memory::RawGraphStore;
 use zeph_planner::replay::{RecordedAttempt, RecordedEnd};
 use zeph_runtime::{RunView, RuntimeError};
 use zeph_scheduler::{Divergence, Scheduler, replay};
@@ -19,7 +19,7 @@ use zeph_scheduler::{Divergence, Scheduler, replay};
 /// A stored run, with its header and the errors of its attempts.
 pub(super) struct StoredRun<'a> {
     store: &'a dyn RawGraphStore,
-    view: &'a RunView,
+    pub(super) view: RunView,
     header: Header,
     errors: BTreeMap<ContentId, TaskErrorRecord>,
 }
@@ -36,35 +36,28 @@ pub(super) struct Collected {
 struct AttemptRecords {
     task: TaskId,
     attempt: Attempt,
-    notes: Vec<ContentId>,
     /// The outcome with the index of its record; `None` if the attempt has not ended.
     end: Option<(AttemptOutcome, usize)>,
 }
 
 impl<'a> StoredRun<'a> {
-    /// Reads the header and the errors.
-    pub(super) async fn read(
+    /// Reads the run and its errors.
+    pub(super) async fn load(
         store: &'a dyn RawGraphStore,
-        view: &'a RunView,
+        run: &RunId,
     ) -> Result<Self, RuntimeError> {
-        let run = &view.run;
-        let stored = store.load(run).await.map_err(|e| store_error(run, e))?;
-        let text = String::from_utf8_lossy(&stored.new.header);
-        let header = wire::decode_header(&text).map_err(|source| RuntimeError::Header {
-            run: run.clone(),
-            source: Arc::new(source),
-        })?;
-        let ids = view.entries.iter().filter_map(error_of).collect();
-        let errors = contents(store, run, ids).await?;
-        let errors = errors.into_iter().filter_map(|(id, content)| {
-            let error = serde_json::from_slice(&content.bytes).ok()?;
-            Some((id, error))
-        });
+        let (view, header) = RunView::load_with_header(store, run).await?;
+        let mut errors = BTreeMap::new();
+        for id in view.entries.iter().filter_map(error_of) {
+            if let Some(error) = view.error(store, id).await? {
+                errors.insert(id, error);
+            }
+        }
         Ok(Self {
             store,
             view,
             header,
-            errors: errors.collect(),
+            errors,
         })
     }
 
@@ -74,8 +67,7 @@ impl<'a> StoredRun<'a> {
             let error = self.errors.get(&error_of(entry)?)?;
             Some(Duration::from_millis(error.retry_after_ms?))
         };
-        let header = || self.header.clone();
-        let view = self.view;
+        let (header, view) = (|| self.header.clone(), &self.view);
         replay(&header, &view.entries, &view.patches, &retry_after)
     }
 
@@ -113,7 +105,7 @@ impl<'a> StoredRun<'a> {
         params: Value,
         proposal: Option<(ContentId, Attempt)>,
     ) -> Result<Result<RecordedAttempt, &'static str>, RuntimeError> {
-        let view = self.view;
+        let view = &self.view;
         let Some((outcome, ended)) = one.end else {
             return Ok(Err("it has not ended"));
         };
@@ -130,7 +122,14 @@ impl<'a> StoredRun<'a> {
                 RecordedEnd::Output(output.map_or(Value::Null, |output| output.value.clone()))
             }
         };
-        let Some(notes) = self.notes(&one.notes).await? else {
+        let notes = view.notes(self.store, one.task).await?.into_iter();
+        let notes = notes
+            .filter(|note| note.attempt == one.attempt)
+            .map(|note| {
+                let kind = serde_json::from_value(Value::from(note.kind)).ok()?;
+                Some(Note::new(kind, note.body))
+            });
+        let Some(notes) = notes.collect() else {
             return Ok(Err("it has a note of an unknown kind"));
         };
         let patch = proposal.and_then(|(content, attempt)| {
@@ -151,21 +150,9 @@ impl<'a> StoredRun<'a> {
         }))
     }
 
-    /// The notes of an attempt; `None` if the kind of one is unknown.
-    async fn notes(&self, ids: &[ContentId]) -> Result<Option<Vec<Note>>, RuntimeError> {
-        let contents = contents(self.store, &self.view.run, ids.to_vec()).await?;
-        let notes = ids.iter().filter_map(|id| contents.get(id));
-        let notes = notes.map(|content| {
-            let kind = Value::from(content.name.clone());
-            let kind = serde_json::from_value::<NoteKind>(kind).ok()?;
-            Some(Note::new(kind, content.bytes.clone()))
-        });
-        Ok(notes.collect())
-    }
-
     /// The parents of a task with their outputs. A task starts after its parents have ended.
     async fn parents(&self, task: TaskId) -> Result<IndexMap<String, Parent>, RuntimeError> {
-        let view = self.view;
+        let view = &self.view;
         let mut parents = IndexMap::new();
         for &parent in view.graph().parents(task) {
             let state = match view.scheduler.task(parent).state() {
@@ -229,7 +216,6 @@ fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId,
             attempts.push(AttemptRecords {
                 task,
                 attempt,
-                notes: Vec::new(),
                 end: None,
             });
             continue;
@@ -239,9 +225,6 @@ fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId,
             continue;
         };
         let one = &mut attempts[place];
-        if let Record::Noted { content, .. } = entry.record {
-            one.notes.push(content);
-        }
         if let Record::Amended { task, content } = entry.record {
             proposals.insert(task, (content, one.attempt));
         }
@@ -251,25 +234,4 @@ fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId,
         }
     }
     (attempts, proposals)
-}
-
-/// Contents of one part each, by id.
-async fn contents(
-    store: &dyn RawGraphStore,
-    run: &RunId,
-    ids: Vec<ContentId>,
-) -> Result<BTreeMap<ContentId, Content>, RuntimeError> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let contents = store.contents(run, &ids).await;
-    let contents = contents.map_err(|error| store_error(run, error))?;
-    Ok(contents.into_iter().map(|part| (part.id, part)).collect())
-}
-
-fn store_error(run: &RunId, source: zeph_memory::StoreError) -> RuntimeError {
-    RuntimeError::Store {
-        run: run.clone(),
-        source: Arc::new(source),
-    }
 }

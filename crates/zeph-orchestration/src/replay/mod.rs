@@ -72,11 +72,10 @@ pub async fn replay_run<E: From<RuntimeError>>(
     redact: Option<Arc<dyn Redact>>,
     make: impl FnOnce(&Recording, &RunView) -> Result<Registry, E>,
 ) -> Result<ReplayReport, E> {
-    let view = RunView::load(store, run).await?;
-    let stored = StoredRun::read(store, &view).await?;
+    let stored = StoredRun::load(store, run).await?;
     let divergence = stored.replay_decisions().err();
     let recording = Recording::new();
-    let registry = make(&recording, &view)?;
+    let registry = make(&recording, &stored.view)?;
     let mut attempts = Vec::new();
     for one in stored.attempts(calls_model).await? {
         let executor = registry.find(&one.task, Some(&one.action));
@@ -99,7 +98,7 @@ pub async fn replay_run<E: From<RuntimeError>>(
     }
     Ok(ReplayReport {
         run: run.clone(),
-        records: view.entries.len(),
+        records: stored.view.entries.len(),
         divergence,
         attempts,
     })

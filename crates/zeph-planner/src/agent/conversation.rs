@@ -8,11 +8,10 @@ use zeph_subagent::SubAgentDef;
 
 use super::errors;
 use super::output_format::{OutputFormat, ReadError};
-use super::prompt::MESSAGE_TOKENS;
 use super::tool_calls::{ToolCalls, echoed};
 use crate::LlmContext;
 use crate::call::ModelClient;
-use crate::prompt_budget::{PromptBudget, Section};
+use crate::prompt_budget::{MESSAGE_TOKENS, PromptBudget, Section};
 
 /// The number of messages at the start: the system message and the task.
 const OPENING: usize = 2;
@@ -46,7 +45,7 @@ impl Conversation<'_> {
             }
             if reply.stop == StopReason::MaxTokens {
                 // The arguments of the last call are probably incomplete.
-                return Err(errors::answer_cut(&reply.text, Some(self.max_output)));
+                return Err(errors::answer_cut(&reply.text, self.max_output));
             }
             if turn == turns {
                 break;
@@ -59,13 +58,19 @@ impl Conversation<'_> {
     /// One turn. In the last turn the request still lists the tools, because the conversation refers to
     /// them, but forbids calls.
     async fn ask(&self, turn: u32, last: bool) -> Result<LlmResponse, TaskError> {
-        let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
-        request.max_output_tokens = Some(self.max_output);
-        request.tools = self.tools.specs();
+        let mut request = self.request();
         if last && !self.tools.is_empty() {
             request.tool_choice = ToolChoice::None;
         }
         self.send(turn, request).await
+    }
+
+    /// The request with all messages so far, and the tools.
+    fn request(&self) -> LlmRequest {
+        let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
+        request.max_output_tokens = Some(self.max_output);
+        request.tools = self.tools.specs();
+        request
     }
 
     /// Sends a request within the limits; once more if the service rejects its schema.
@@ -89,7 +94,7 @@ impl Conversation<'_> {
             return Err(errors::prompt_too_long(tokens, self.max_input));
         }
         let spent = self.client.spend().tokens();
-        let most = self.context.limits().attempt_tokens;
+        let most = self.context.limits.attempt_tokens;
         if spent >= most {
             return Err(errors::too_many_tokens(spent, most));
         }
@@ -109,9 +114,7 @@ impl Conversation<'_> {
             text: plain_text(&reply.text).text.into_owned(),
             tool_calls: reply.tool_calls.iter().map(echoed).collect(),
         });
-        let mut so_far = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
-        so_far.tools = self.tools.specs();
-        let so_far = self.client.count_request(&so_far);
+        let so_far = self.client.count_request(&self.request());
         let count = |text: &str| self.client.count(text);
         let calls = &reply.tool_calls;
         let overhead = MESSAGE_TOKENS * calls.len() as u64 + self.format.tokens(&count);
@@ -128,12 +131,12 @@ impl Conversation<'_> {
             Err(ReadError::Final(error)) => return Err(error),
             Err(ReadError::WrongFormat(problems)) => problems,
         };
-        let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
-        request.max_output_tokens = Some(self.max_output);
+        let mut request = self.request();
         if self.messages.len() > OPENING {
             // Services require the tools that a conversation refers to.
-            request.tools = self.tools.specs();
             request.tool_choice = ToolChoice::None;
+        } else {
+            request.tools.clear();
         }
         let so_far = self.client.count_request(&request)
             + self.format.tokens(&|text| self.client.count(text));

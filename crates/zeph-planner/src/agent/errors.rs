@@ -110,10 +110,9 @@ pub(super) fn prompt_too_long(tokens: u64, most: u64) -> TaskError {
     .with_code("prompt_too_long")
 }
 
-pub(super) fn answer_cut(text: &str, most: Option<u32>) -> TaskError {
-    let most = most.map_or(String::new(), |most| format!(" of {most} tokens"));
+pub(super) fn answer_cut(text: &str, most: u32) -> TaskError {
     TaskError::permanent(format!(
-        "the answer reached its limit{most} and is cut off; raise max_output_tokens, or ask for a shorter answer"
+        "the answer reached its limit of {most} tokens and is cut off; raise max_output_tokens, or ask for a shorter answer"
     ))
     .with_code("answer_cut")
     .with_detail(json!({ "begins": shown(text) }))

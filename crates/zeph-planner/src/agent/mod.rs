@@ -9,7 +9,7 @@ mod registry;
 mod route;
 mod tool_calls;
 
-pub use params::{AgentParams, OutputParam};
+pub use params::AgentParams;
 pub use prompt::ParentShown;
 pub use registry::{ToolError, Tools};
 pub use route::RouteNote;
@@ -21,7 +21,6 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::time::timeout;
 use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
-use zeph_subagent::AgentOutput;
 
 use crate::LlmContext;
 use crate::call::{AttemptSpend, until_stopped, within_window};
@@ -105,7 +104,7 @@ impl AgentExecutor {
                     .await
                     .unwrap_or_else(|_| Err(errors::agent_timeout(limit))),
             };
-            let most = self.context.limits().agents_tried as usize;
+            let most = self.context.limits.agents_tried as usize;
             match outcome {
                 Err(error)
                     if chosen.replaceable
@@ -130,11 +129,8 @@ impl AgentExecutor {
         spend: &Arc<AttemptSpend>,
     ) -> Result<Value, TaskError> {
         let (context, agent) = (&*self.context, chosen.agent);
-        let output = match &params.output {
-            Some(output) => AgentOutput::from(output.clone()),
-            None => agent.output.clone(),
-        };
-        let format = OutputFormat::new(&output)?;
+        let output = params.output.as_ref().unwrap_or(&agent.output);
+        let format = OutputFormat::new(output)?;
         let tools = ToolCalls::new(context, agent, params)?;
         let client = context.client(cx, agent.model.as_deref(), spend)?;
         let can = client.provider().capabilities();
@@ -152,9 +148,16 @@ impl AgentExecutor {
             count(&serde_json::to_string(&tools.specs()).unwrap_or_default())
         };
         let room = max_input.saturating_sub(specs + format.tokens(&count));
-        let opening = prompt::open(context, agent, params, &output, input, &count, room).await;
-        let shown = opening.as_ref().map_or(&[][..], |opening| &opening.shown);
-        route::note(cx, chosen, client.provider().name(), shown).await?;
+        let opening = prompt::open(context, agent, params, output, input, &count, room).await;
+        let note = RouteNote {
+            agent: Some(agent.name.clone()),
+            provider: Some(client.provider().name().to_owned()),
+            route: chosen.route.clone(),
+            parents: opening
+                .as_ref()
+                .map_or(Vec::new(), |opening| opening.shown.clone()),
+        };
+        note.write(cx).await?;
         let messages = opening?.messages;
         let conversation = Conversation {
             context,

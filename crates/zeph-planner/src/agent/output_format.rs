@@ -74,15 +74,10 @@ impl OutputFormat {
         };
         match self {
             Self::Text => Ok(request),
-            Self::Json(_) => {
-                let json = matches!(support, SchemaSupport::Schema | SchemaSupport::Json);
-                let output = if json {
-                    zeph_llm::OutputFormat::Json
-                } else {
-                    zeph_llm::OutputFormat::Text
-                };
-                Ok(request.output(output))
+            Self::Json(_) if matches!(support, SchemaSupport::Schema | SchemaSupport::Json) => {
+                Ok(request.output(zeph_llm::OutputFormat::Json))
             }
+            Self::Json(_) => Ok(request),
             Self::Schema(schema) => {
                 let asked = schema.ask(&request, support, provider.name());
                 asked.map_err(|error| task_error(&error))
@@ -96,26 +91,29 @@ impl OutputFormat {
             Self::Text => return text(reply, max_output).map_err(ReadError::Final),
             Self::Json(schema) | Self::Schema(schema) => schema,
         };
-        match schema.read(reply) {
-            Ok(answer) => Ok(answer.value),
-            Err(AnswerError::Invalid { problems, .. }) => {
-                const MAX_PROBLEMS: usize = 10;
+        const MAX_PROBLEMS: usize = 10;
+        // A message may quote a duplicate key of any length.
+        const MAX_BYTES: usize = 300;
+        let answer = schema.read(reply).map_err(|error| match &error {
+            AnswerError::Invalid { problems, .. } => {
                 let problems = problems.iter().take(MAX_PROBLEMS).map(ToString::to_string);
-                Err(ReadError::WrongFormat(problems.collect()))
+                ReadError::WrongFormat(problems.collect())
             }
-            Err(AnswerError::NotJson { why, .. }) => {
-                // The message may quote a duplicate key of any length.
-                const MAX_BYTES: usize = 300;
+            AnswerError::NotJson { why, .. } => {
                 let why = why.to_string();
                 let why = truncate(&escape_terminal(&why), MAX_BYTES, Boundary::Char).to_string();
-                Err(ReadError::WrongFormat(vec![why]))
+                ReadError::WrongFormat(vec![why])
             }
-            Err(AnswerError::Truncated { text, .. }) => Err(ReadError::Final(errors::answer_cut(
-                &text,
-                Some(max_output),
-            ))),
-            Err(error) => Err(ReadError::Final(answer_error(&error))),
-        }
+            AnswerError::Truncated { text } => {
+                ReadError::Final(errors::answer_cut(text, max_output))
+            }
+            AnswerError::Refusal { text } => ReadError::Final(errors::model_refused(text)),
+            AnswerError::Empty => ReadError::Final(errors::empty_answer()),
+            AnswerError::ToolCalls { .. } => {
+                ReadError::Final(errors::bad_answer(&[error.to_string()], ""))
+            }
+        })?;
+        Ok(answer.value)
     }
 }
 
@@ -124,24 +122,10 @@ fn text(reply: &LlmResponse, max_output: u32) -> Result<Value, TaskError> {
         return Err(errors::model_refused(&reply.text));
     }
     if reply.stop == StopReason::MaxTokens {
-        return Err(errors::answer_cut(&reply.text, Some(max_output)));
+        return Err(errors::answer_cut(&reply.text, max_output));
     }
     if reply.text.trim().is_empty() {
         return Err(errors::empty_answer());
     }
     Ok(reply.text.clone().into())
-}
-
-/// The error of an answer as the error of the attempt.
-fn answer_error(error: &AnswerError) -> TaskError {
-    match error {
-        AnswerError::Refusal { text, .. } => errors::model_refused(text),
-        AnswerError::Truncated { text, .. } => errors::answer_cut(text, None),
-        AnswerError::Empty => errors::empty_answer(),
-        AnswerError::ToolCalls { .. }
-        | AnswerError::NotJson { .. }
-        | AnswerError::Invalid { .. } => {
-            errors::bad_answer(&[escape_terminal(&error.to_string()).into_owned()], "")
-        }
-    }
 }

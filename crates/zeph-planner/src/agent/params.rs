@@ -1,7 +1,6 @@
 //! The parameters of the action `agent`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use zeph_subagent::AgentOutput;
 
 /// The parameters of the action `agent`, as JSON; only `prompt` is required.
@@ -30,25 +29,13 @@ pub struct AgentParams {
     pub tags: Vec<String>,
     /// The output format; `None` is the format of the agent's definition.
     #[serde(default)]
-    pub output: Option<OutputParam>,
+    pub output: Option<AgentOutput>,
     /// The parents whose results it sees; `None` shows all of them.
     #[serde(default)]
     pub context: Option<Vec<String>>,
     /// The most tokens of each answer, at most the agent's own limit, which is also the default.
     #[serde(default)]
     pub max_output_tokens: Option<u32>,
-}
-
-/// The output format in the parameters of a task: `"text"`, `"json"`, `{ "schema": {…} }`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutputParam {
-    /// Any text.
-    Text,
-    /// Any JSON value.
-    Json,
-    /// A JSON value that fits the schema.
-    Schema(Value),
 }
 
 impl AgentParams {
@@ -58,16 +45,6 @@ impl AgentParams {
         Self {
             prompt: prompt.into(),
             ..Self::default()
-        }
-    }
-}
-
-impl From<OutputParam> for AgentOutput {
-    fn from(output: OutputParam) -> Self {
-        match output {
-            OutputParam::Text => Self::Text,
-            OutputParam::Json => Self::Json,
-            OutputParam::Schema(schema) => Self::Schema(schema),
         }
     }
 }

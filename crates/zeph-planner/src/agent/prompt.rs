@@ -11,7 +11,9 @@ use zeph_subagent::{AgentOutput, SubAgentDef};
 use super::errors;
 use super::params::AgentParams;
 use crate::LlmContext;
-use crate::prompt_budget::{FitError, PromptBudget, Section, SectionText, value_text};
+use crate::prompt_budget::{
+    FitError, MESSAGE_TOKENS, PromptBudget, Section, SectionText, value_text,
+};
 use crate::prompts::PromptName;
 
 /// The first messages, and what they show of the parents' results.
@@ -35,9 +37,6 @@ pub struct ParentShown {
     /// The score of the sanitizer, from 0 to 1; advice only, nothing is blocked.
     pub score: f64,
 }
-
-/// The tokens of each message beside its text: role and separators.
-pub(super) const MESSAGE_TOKENS: u64 = 8;
 
 /// The start of a conversation, of at most `budget` tokens.
 ///

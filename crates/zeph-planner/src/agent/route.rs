@@ -12,7 +12,7 @@ use crate::LlmContext;
 
 /// The agent of a task, why it was chosen, and what it sees of the task's parents; a note of kind
 /// `route`. There is one for each agent that an attempt tries.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RouteNote {
     /// The agent; `None` if no agent fits.
     pub agent: Option<String>,
@@ -52,17 +52,14 @@ pub(super) async fn choose<'a>(
     }
     if agents.is_empty() {
         return Ok(Chosen {
-            agent: context.default_agent(),
+            agent: &context.default_agent,
             route: None,
             replaceable: false,
         });
     }
     let tools = params.tools.iter().flatten().map(String::as_str);
     let tools: Vec<&str> = tools.collect();
-    if let Some(name) = tools
-        .iter()
-        .find(|name| context.tools().get(name).is_none())
-    {
+    if let Some(name) = tools.iter().find(|name| context.tools.get(name).is_none()) {
         return Err(errors::unknown_tool(name));
     }
     let why: Vec<String> = tried.iter().map(|one| one.error.to_string()).collect();
@@ -76,7 +73,7 @@ pub(super) async fn choose<'a>(
     let request = excluded.fold(request, |request, (one, why)| {
         request.exclude(&one.agent, why)
     });
-    let route = context.router().route(&request, agents).await;
+    let route = context.router.route(&request, agents).await;
     let agent = route.chosen().and_then(|name| agents.get(name));
     if let Some(agent) = agent {
         return Ok(Chosen {
@@ -87,13 +84,10 @@ pub(super) async fn choose<'a>(
     }
     let error = refusal(context, params, &route);
     let note = RouteNote {
-        agent: None,
-        provider: None,
         route: Some(route),
-        parents: Vec::new(),
+        ..RouteNote::default()
     };
-    let note = Note::json(NoteKind::Route, &note)?;
-    cx.journal().note(note).await?;
+    note.write(cx).await?;
     Err(error)
 }
 
@@ -123,18 +117,8 @@ fn refusal(context: &LlmContext, params: &AgentParams, route: &Route) -> TaskErr
     }
 }
 
-/// Notes the decision, with what the prompt shows.
-pub(super) async fn note(
-    cx: &TaskContext,
-    chosen: &Chosen<'_>,
-    provider: &str,
-    shown: &[ParentShown],
-) -> Result<(), TaskError> {
-    let note = RouteNote {
-        agent: Some(chosen.agent.name.clone()),
-        provider: Some(provider.to_owned()),
-        route: chosen.route.clone(),
-        parents: shown.to_vec(),
-    };
-    cx.journal().note(Note::json(NoteKind::Route, &note)?).await
+impl RouteNote {
+    pub(super) async fn write(&self, cx: &TaskContext) -> Result<(), TaskError> {
+        cx.journal().note(Note::json(NoteKind::Route, self)?).await
+    }
 }

@@ -6,7 +6,7 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
-use zeph_common::{Boundary, escape_terminal, format_duration};
+use zeph_common::{Boundary, escape_terminal, format_duration, head_tail, truncate};
 use zeph_executor::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
 use zeph_llm::{Message, ToolCall, ToolSpec};
 use zeph_subagent::{SubAgentDef, is_tool_name};
@@ -15,6 +15,7 @@ use super::errors;
 use super::params::AgentParams;
 use super::registry::RegisteredTool;
 use crate::LlmContext;
+use crate::call::bounded_note;
 use crate::prompt_budget::{PromptBudget, Section};
 
 /// The most tool calls of one reply; further ones are refused.
@@ -43,6 +44,21 @@ pub struct ToolNote {
     pub left_out: bool,
     /// The size of the result before that, in bytes.
     pub bytes: u64,
+}
+
+impl ToolNote {
+    /// The form of a note that is too large.
+    fn shortened(self, _: String) -> Self {
+        let bytes = self.arguments.to_string().len();
+        let short = |text: &str| truncate(text, 1_000, Boundary::Char).to_string();
+        Self {
+            arguments: Value::String(format!("({bytes} bytes, too long to be stored)")),
+            name: short(&self.name),
+            call_id: short(&self.call_id),
+            text: head_tail(&self.text, Note::MAX_BYTES / 8, Boundary::Word).to_string(),
+            ..self
+        }
+    }
 }
 
 /// The outcome of a tool call.
@@ -90,7 +106,7 @@ impl<'a> ToolCalls<'a> {
             None => agent.tools.iter().map(String::as_str).collect(),
         };
         for name in all {
-            let known = context.tools().get(name);
+            let known = context.tools.get(name);
             let known = known.ok_or_else(|| errors::unknown_tool(name))?;
             if !agent.tools.contains(name) {
                 return Err(errors::tool_not_allowed(name, &agent.name));
@@ -129,7 +145,7 @@ impl<'a> ToolCalls<'a> {
         budget: u64,
     ) -> Result<Vec<Message>, TaskError> {
         self.check_repeats(calls)?;
-        let limits = self.context.limits();
+        let limits = self.context.limits;
         let this = &*self;
         let calls_made: Vec<_> = calls
             .iter()
@@ -171,7 +187,7 @@ impl<'a> ToolCalls<'a> {
     }
 
     fn check_repeats(&mut self, calls: &[ToolCall]) -> Result<(), TaskError> {
-        let most = self.context.limits().same_calls;
+        let most = self.context.limits.same_calls;
         for call in calls {
             // The order of keys does not matter.
             let mut arguments = call.arguments.clone();
@@ -222,7 +238,7 @@ impl<'a> ToolCalls<'a> {
             });
         }
         cx.progress(format!("calling {}…", call.name));
-        let limit = self.context.limits().tool_timeout;
+        let limit = self.context.limits.tool_timeout;
         let work = known.tool.call(cx, call.arguments.clone());
         let outcome = timeout(limit, work).await.unwrap_or_else(|_| {
             let limit = format_duration(limit);
@@ -258,7 +274,7 @@ impl<'a> ToolCalls<'a> {
         let prompt = PromptBudget {
             sanitizer: self.context.sanitizer(),
             count,
-            max_section: self.context.limits().tool_result_tokens,
+            max_section: self.context.limits.tool_result_tokens,
         };
         let sections = calls.iter().zip(made).map(|(call, made)| {
             let source = format!("tool {}", escape_terminal(&call.name));
@@ -278,28 +294,12 @@ impl<'a> ToolCalls<'a> {
                 left_out: section.left_out,
                 bytes: made.text.len() as u64,
             };
-            cx.journal().note(bounded_note(&note)?).await?;
+            let note = bounded_note(NoteKind::Tool, note, ToolNote::shortened)?;
+            cx.journal().note(note).await?;
             messages.push(Message::tool(&echoed(call), section.text));
         }
         Ok(messages)
     }
-}
-
-/// A note within its size limit; arguments that are too long are replaced by a remark.
-fn bounded_note(note: &ToolNote) -> Result<Note, TaskError> {
-    let whole = Note::json(NoteKind::Tool, note)?;
-    if whole.body.len() <= Note::MAX_BYTES {
-        return Ok(whole);
-    }
-    let bytes = note.arguments.to_string().len();
-    let short = ToolNote {
-        arguments: Value::String(format!("({bytes} bytes, too long to be stored)")),
-        name: zeph_common::truncate(&note.name, 1_000, Boundary::Char).to_string(),
-        call_id: zeph_common::truncate(&note.call_id, 1_000, Boundary::Char).to_string(),
-        text: zeph_common::head_tail(&note.text, Note::MAX_BYTES / 8, Boundary::Word).to_string(),
-        ..*note
-    };
-    Note::json(NoteKind::Tool, &short)
 }
 
 /// A call as the conversation repeats it. Services reject invalid tool names.

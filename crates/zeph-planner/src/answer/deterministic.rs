@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use async_trait::async_trait;
 use serde_json::Value;
 use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
-use zeph_executor::{Note, NoteKind, TaskContext, TaskError, TaskOutput};
+use zeph_executor::{TaskContext, TaskError};
 use zeph_llm::{EstimatingCounter, TokenCounter as _};
 
 use super::{Aggregator, Answer, AnswerInput, MissingResult, TaskResult, WrittenBy};
+use crate::prompt_budget::bytes_within;
 use crate::water_fill::water_fill;
 
 /// Writes the results as Markdown, without a model: the most important ones first, each under its task's
@@ -202,21 +203,11 @@ fn body(result: &TaskResult) -> String {
             plain_text(&json).text.into_owned()
         }
     };
-    text.push_str(&blobs(output));
-    text
-}
-
-fn blobs(output: &TaskOutput) -> String {
-    let mut lines = String::new();
     for (name, bytes) in &output.blobs {
-        let _ = write!(
-            lines,
-            "\n(with {}, {} bytes)",
-            escape_terminal(name),
-            bytes.len()
-        );
+        let (name, bytes) = (escape_terminal(name), bytes.len());
+        let _ = write!(text, "\n(with {name}, {bytes} bytes)");
     }
-    lines
+    text
 }
 
 /// JSON in a fence. No line of JSON can start with a fence, so none closes it.
@@ -232,19 +223,8 @@ fn fenced(result: &TaskResult, body: &str) -> String {
 
 /// The beginning and the end of a text, of at most that many tokens.
 fn cut(text: &str, tokens: u64) -> String {
-    const MARKER_BYTES: usize = 40;
-    let want = estimate(text).max(1);
-    let bytes = text.len() as u128 * u128::from(tokens) / u128::from(want);
-    let mut bytes = usize::try_from(bytes)
-        .unwrap_or(0)
-        .saturating_sub(MARKER_BYTES);
-    loop {
-        let cut = head_tail(text, bytes, Boundary::Char).to_string();
-        if estimate(&cut) <= tokens || bytes == 0 {
-            return cut;
-        }
-        bytes = bytes / 10 * 9;
-    }
+    let bytes = bytes_within(text, tokens, &estimate);
+    head_tail(text, bytes, Boundary::Char).to_string()
 }
 
 /// The missing results as a section of the answer; empty if there are none.
@@ -271,9 +251,6 @@ pub(super) fn closing(missing: &[MissingResult]) -> String {
 #[async_trait]
 impl Aggregator for DeterministicAggregator {
     async fn aggregate(&self, cx: &TaskContext, input: &AnswerInput) -> Result<Answer, TaskError> {
-        let answer = self.write(input);
-        let note = Note::json(NoteKind::Answer, &answer.note())?;
-        cx.journal().note(note).await?;
-        Ok(answer)
+        self.write(input).noted(cx).await
     }
 }

@@ -40,17 +40,13 @@ impl TaskResult {
     /// The word for its end.
     #[must_use]
     pub const fn state_word(&self) -> &'static str {
-        word(self.state)
-    }
-}
-
-const fn word(state: Option<ParentState>) -> &'static str {
-    match state {
-        Some(ParentState::Completed) => "completed",
-        Some(ParentState::Failed) => "failed",
-        Some(ParentState::Skipped) => "skipped",
-        Some(ParentState::Canceled) => "canceled",
-        None => "unknown",
+        match self.state {
+            Some(ParentState::Completed) => "completed",
+            Some(ParentState::Failed) => "failed",
+            Some(ParentState::Skipped) => "skipped",
+            Some(ParentState::Canceled) => "canceled",
+            None => "unknown",
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 use zeph_common::escape_terminal;
-use zeph_executor::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
+use zeph_executor::{ErrorClass, TaskContext, TaskError};
 use zeph_llm::{Purpose, StopReason};
 
 use super::session::{AnswerSession, Item, clean};
@@ -168,31 +168,23 @@ impl LlmAggregator {
 #[async_trait]
 impl Aggregator for LlmAggregator {
     async fn aggregate(&self, cx: &TaskContext, input: &AnswerInput) -> Result<Answer, TaskError> {
-        if input.results.iter().all(|one| one.output.is_none()) {
+        let simple = |why: String| Answer {
+            why: Some(why),
+            ..self.fallback.write(input)
+        };
+        let answer = if input.results.iter().all(|one| one.output.is_none()) {
             // A model has nothing to summarise.
-            let mut answer = self.fallback.write(input);
-            answer.why = Some("no task has a result".to_owned());
-            return noted(cx, answer).await;
-        }
-        let answer = match self.ask(cx, input).await {
-            Ok(answer) => answer,
-            Err(error) if error.class() == ErrorClass::Cancelled => return Err(error),
-            Err(error) => {
-                let mut answer = self.fallback.write(input);
-                answer.why = Some(format!(
-                    "{} ({})",
-                    escape_terminal(error.message()),
-                    error.code()
-                ));
-                answer
+            simple("no task has a result".to_owned())
+        } else {
+            match self.ask(cx, input).await {
+                Ok(answer) => answer,
+                Err(error) if error.class() == ErrorClass::Cancelled => return Err(error),
+                Err(error) => {
+                    let why = escape_terminal(error.message());
+                    simple(format!("{why} ({})", error.code()))
+                }
             }
         };
-        noted(cx, answer).await
+        answer.noted(cx).await
     }
-}
-
-async fn noted(cx: &TaskContext, answer: Answer) -> Result<Answer, TaskError> {
-    let note = Note::json(NoteKind::Answer, &answer.note())?;
-    cx.journal().note(note).await?;
-    Ok(answer)
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
+use zeph_executor::{Executor, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput};
 
 use crate::call::until_stopped;
 
@@ -41,13 +41,6 @@ pub trait Aggregator: Send + Sync {
     /// `Cancelled` if the attempt is stopped; the journal's errors. Every other failure leads to a
     /// simpler answer that states it.
     async fn aggregate(&self, cx: &TaskContext, input: &AnswerInput) -> Result<Answer, TaskError>;
-}
-
-#[async_trait]
-impl<A: Aggregator + ?Sized> Aggregator for Arc<A> {
-    async fn aggregate(&self, cx: &TaskContext, input: &AnswerInput) -> Result<Answer, TaskError> {
-        (**self).aggregate(cx, input).await
-    }
 }
 
 /// An answer: the output of the action `answer`.
@@ -84,12 +77,15 @@ pub enum WrittenBy {
 }
 
 impl Answer {
-    /// The form for a note: without the text, which is the task's output.
-    fn note(&self) -> Self {
-        Self {
+    /// Notes the answer, without the text, which is the task's output.
+    async fn noted(self, cx: &TaskContext) -> Result<Self, TaskError> {
+        let note = Self {
             text: String::new(),
             ..self.clone()
-        }
+        };
+        let note = Note::json(NoteKind::Answer, &note)?;
+        cx.journal().note(note).await?;
+        Ok(self)
     }
 }
 
@@ -113,15 +109,14 @@ impl AnswerExecutor {
     ///
     /// # Examples
     /// ```
+    /// use std::sync::Arc;
     /// use zeph_planner::answer::{AnswerExecutor, DeterministicAggregator};
-    /// let answers = AnswerExecutor::new(DeterministicAggregator::default());
+    /// let answers = AnswerExecutor::new(Arc::new(DeterministicAggregator::default()));
     /// # let _ = answers;
     /// ```
     #[must_use]
-    pub fn new(aggregator: impl Aggregator + 'static) -> Self {
-        Self {
-            aggregator: Arc::new(aggregator),
-        }
+    pub fn new(aggregator: Arc<dyn Aggregator>) -> Self {
+        Self { aggregator }
     }
 }
 

@@ -11,7 +11,9 @@ use super::llm::AnswerLimits;
 use super::{AnswerInput, TaskResult};
 use crate::LlmContext;
 use crate::call::ModelClient;
-use crate::prompt_budget::{FitError, Fitted, PromptBudget, Section, SectionText, value_text};
+use crate::prompt_budget::{
+    FitError, Fitted, MESSAGE_TOKENS, PromptBudget, Section, SectionText, value_text,
+};
 use crate::prompts::PromptName;
 
 /// The most bytes of an answer, whatever its limit in tokens.
@@ -20,8 +22,6 @@ const MAX_BYTES: usize = 512 << 10;
 const TOO_LONG: &str = "prompt_too_long";
 /// There is no call if the budget covers fewer tokens of the answer: it would be cut off.
 const MIN_ANSWER: u32 = 256;
-/// The tokens of a message beside its text: role and separators.
-const MESSAGE_TOKENS: u64 = 8;
 
 /// The parts of one answer.
 pub(super) struct AnswerSession<'a> {

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, quote};
-use zeph_llm::{LlmProvider, RetryPolicy, TokenCounter};
+use zeph_llm::{LlmProvider, RetryPolicy};
 use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
 use zeph_subagent::router::ScoringRouter;
 use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
-use super::LlmContextLimits;
-use super::context::{LlmContext, Model};
+use super::context::{LlmContext, LlmContextLimits, Model};
 use crate::agent::Tools;
 use crate::prompts::Prompts;
 
@@ -23,8 +21,6 @@ pub mod code {
         UNKNOWN_TOOL = "unknown_tool",
         /// An agent names a model that the host does not list.
         UNKNOWN_MODEL = "unknown_model",
-        /// The definition of the default agent has problems.
-        BAD_DEFAULT_AGENT = "bad_default_agent",
         /// The system gave no randomness for the sanitizer's delimiters.
         NO_RANDOMNESS = "no_randomness",
     }
@@ -33,8 +29,7 @@ pub mod code {
 /// Collects the parts of an [`LlmContext`]. The order of calls does not matter.
 #[must_use]
 pub struct LlmContextBuilder {
-    context: LlmContext,
-    counters: BTreeMap<String, Arc<dyn TokenCounter>>,
+    pub(crate) context: LlmContext,
     has_sanitizer: bool,
 }
 
@@ -67,7 +62,6 @@ impl LlmContextBuilder {
                 retry: RetryPolicy::default(),
                 streaming: false,
             },
-            counters: BTreeMap::new(),
             has_sanitizer: false,
         }
     }
@@ -77,13 +71,6 @@ impl LlmContextBuilder {
         self.context
             .models
             .insert(name.into(), Model::new(provider));
-        self
-    }
-
-    /// Sets the token counter of a listed model; of the default model if the name is not listed.
-    /// Default: an estimate for each model that learns from the reports of its service.
-    pub fn counter(mut self, model: impl Into<String>, counter: Arc<dyn TokenCounter>) -> Self {
-        self.counters.insert(model.into(), counter);
         self
     }
 
@@ -101,15 +88,9 @@ impl LlmContextBuilder {
         self
     }
 
-    /// Sets the agents. Default: none, so that the default agent does every task.
+    /// Sets the agents. Default: none, so that an assistant without tools does every task.
     pub fn agents(mut self, agents: AgentCatalog) -> Self {
         self.context.agents = agents;
-        self
-    }
-
-    /// Sets the agent for all tasks if there are no others. Default: an assistant without tools.
-    pub fn default_agent(mut self, agent: SubAgentDef) -> Self {
-        self.context.default_agent = agent;
         self
     }
 
@@ -146,26 +127,6 @@ impl LlmContextBuilder {
         self
     }
 
-    /// Replaces every provider and tool, and removes the waits between calls.
-    pub(crate) fn replace(
-        mut self,
-        provider: impl Fn(&dyn LlmProvider) -> Arc<dyn LlmProvider>,
-        tools: impl FnOnce(&Tools) -> Tools,
-    ) -> Self {
-        let context = &mut self.context;
-        let models = context.models.values_mut();
-        for model in models.chain([&mut context.default_model]) {
-            model.provider = provider(&*model.provider);
-        }
-        context.tools = tools(&context.tools);
-        context.retry = RetryPolicy {
-            base: Duration::ZERO,
-            cap: Duration::ZERO,
-            ..context.retry
-        };
-        self
-    }
-
     /// Builds the context.
     ///
     /// # Errors
@@ -183,15 +144,7 @@ impl LlmContextBuilder {
                 ),
             }
         }
-        for (name, counter) in self.counters {
-            let listed = context.models.get_mut(&name);
-            listed.unwrap_or(&mut context.default_model).counter = counter;
-        }
-        if let Err(defects) = context.default_agent.check() {
-            let message = format!("the default agent: {defects}");
-            problems.push(Diagnostic::new(code::BAD_DEFAULT_AGENT, message));
-        }
-        for agent in context.agents.iter().chain([&context.default_agent]) {
+        for agent in context.agents.iter() {
             if let Err(defects) = agent.check_tools(context.tools.names()) {
                 let problem = Diagnostic::new(code::UNKNOWN_TOOL, defects.to_string());
                 problems.push(problem.subject(&agent.name));

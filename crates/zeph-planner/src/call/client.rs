@@ -1,13 +1,13 @@
 //! The model client of an attempt: metered, noted and retried calls.
 
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use zeph_executor::{TaskContext, TaskError};
+use zeph_executor::{Spend, TaskContext, TaskError};
 use zeph_llm::{LlmProvider, LlmRequest, LlmResponse, TokenCounter};
 
-use super::{AttemptSpend, task_error};
+use super::task_error;
 
 /// A model for one attempt: each call takes its cost from the budget, is noted, and is retried.
 #[derive(Clone)]
@@ -60,12 +60,27 @@ impl ModelClient {
     }
 }
 
-impl fmt::Debug for ModelClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelClient")
-            .field("provider", &self.provider.name())
-            .field("spend", &self.spend)
-            .finish_non_exhaustive()
+/// The cost of an attempt's calls so far, shared by its clients.
+#[derive(Debug, Default)]
+pub(crate) struct AttemptSpend {
+    calls: AtomicU32,
+    tokens: AtomicU64,
+}
+
+impl AttemptSpend {
+    /// Tokens, in and out.
+    pub(crate) fn tokens(&self) -> u64 {
+        self.tokens.load(Ordering::Relaxed)
+    }
+
+    /// The number of the next call, from 1.
+    pub(super) fn next_call(&self) -> u32 {
+        self.calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn add(&self, spent: Spend) {
+        self.tokens
+            .fetch_add(spent.tokens.into(), Ordering::Relaxed);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use zeph_executor::{TaskContext, TaskError};
@@ -11,7 +12,7 @@ use zeph_sanitizer::ContentSanitizer;
 use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
 use super::builder::LlmContextBuilder;
-use super::{AttemptSpend, LlmContextLimits, Metered, ModelClient};
+use super::{AttemptSpend, Metered, ModelClient};
 use crate::agent::Tools;
 use crate::prompts::{PromptName, Prompts};
 
@@ -45,23 +46,23 @@ use crate::prompts::{PromptName, Prompts};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct LlmContext {
-    pub(super) default_model: Model,
-    pub(super) models: BTreeMap<String, Model>,
+    pub(crate) default_model: Model,
+    pub(crate) models: BTreeMap<String, Model>,
     pub(super) sanitizer: Arc<dyn ContentSanitizer>,
     pub(super) prompts: Prompts,
     pub(super) agents: AgentCatalog,
-    pub(super) default_agent: SubAgentDef,
-    pub(super) router: Arc<dyn AgentRouter>,
-    pub(super) tools: Tools,
-    pub(super) limits: LlmContextLimits,
-    pub(super) retry: RetryPolicy,
+    pub(crate) default_agent: SubAgentDef,
+    pub(crate) router: Arc<dyn AgentRouter>,
+    pub(crate) tools: Tools,
+    pub(crate) limits: LlmContextLimits,
+    pub(crate) retry: RetryPolicy,
     pub(super) streaming: bool,
 }
 
 /// A model: its provider and its token counter.
 #[derive(Clone)]
-pub(super) struct Model {
-    pub(super) provider: Arc<dyn LlmProvider>,
+pub(crate) struct Model {
+    pub(crate) provider: Arc<dyn LlmProvider>,
     pub(super) counter: Arc<dyn TokenCounter>,
     /// The gate at which all attempts wait after the service asked for a pause.
     pub(super) gate: Gate,
@@ -73,6 +74,50 @@ impl Model {
             provider,
             counter: Arc::new(EstimatingCounter::new()),
             gate: Gate::new(),
+        }
+    }
+}
+
+/// The limits of one attempt of any agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LlmContextLimits {
+    /// The most tokens of all calls of an attempt, in and out. Default 200,000.
+    ///
+    /// Checked before each call, so the last call may exceed it by its own size. 0 allows no call.
+    pub attempt_tokens: u64,
+    /// The most tokens of one tool's result. Default 4,000.
+    ///
+    /// The middle of a longer result is replaced by a mark. With 0 the model sees no results.
+    pub tool_result_tokens: u64,
+    /// The most tool calls of one reply that run in parallel. Default 4, at least 1.
+    pub parallel_tools: usize,
+    /// How often a tool may be called with the same arguments in one attempt. Default 3.
+    ///
+    /// One more call ends the attempt with the code `tool_loop`. With 0 no tool is called.
+    pub same_calls: u32,
+    /// How many tool calls may fail in a row before the attempt ends with the code `tool_failed`.
+    /// Default 5, at least 1.
+    pub failed_calls: u32,
+    /// The longest time of one tool call. Default 2 min.
+    ///
+    /// A call that takes longer is dropped, and the model sees an error.
+    pub tool_timeout: Duration,
+    /// How many agents an attempt may try in turn, if the task names none. Default 2.
+    ///
+    /// The next agent is tried after a failure of the agent's model, limits or answers.
+    pub agents_tried: u32,
+}
+
+impl Default for LlmContextLimits {
+    fn default() -> Self {
+        Self {
+            attempt_tokens: 200_000,
+            tool_result_tokens: 4_000,
+            parallel_tools: 4,
+            same_calls: 3,
+            failed_calls: 5,
+            tool_timeout: Duration::from_mins(2),
+            agents_tried: 2,
         }
     }
 }
@@ -108,12 +153,10 @@ impl LlmContext {
             );
             return Err(TaskError::permanent(message).with_code("unknown_model"));
         };
-        let metered = Metered::new(Arc::clone(&listed.provider), cx)
-            .spend(spend)
-            .counter(&listed.counter)
-            .streaming(self.streaming);
+        let (provider, counter) = (Arc::clone(&listed.provider), &listed.counter);
+        let metered = Metered::new(provider, cx, spend, Some(counter), self.streaming);
         let provider = metered.retrying(self.retry, &listed.gate);
-        Ok(ModelClient::new(provider, &listed.counter, spend))
+        Ok(ModelClient::new(provider, counter, spend))
     }
 
     /// The sanitizer, which makes untrusted text fit for a prompt.
@@ -138,26 +181,6 @@ impl LlmContext {
     #[must_use]
     pub fn agents(&self) -> &AgentCatalog {
         &self.agents
-    }
-
-    /// The agent for all tasks if there are no others.
-    pub(crate) fn default_agent(&self) -> &SubAgentDef {
-        &self.default_agent
-    }
-
-    /// The router, which chooses an agent for a task.
-    pub(crate) fn router(&self) -> &dyn AgentRouter {
-        &*self.router
-    }
-
-    /// The tools of the host.
-    pub(crate) fn tools(&self) -> &Tools {
-        &self.tools
-    }
-
-    /// The limits of an attempt.
-    pub(crate) fn limits(&self) -> LlmContextLimits {
-        self.limits
     }
 
     /// The retry policy of calls.

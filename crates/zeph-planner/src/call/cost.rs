@@ -153,30 +153,19 @@ mod tests {
         ..Capabilities::TEXT
     };
 
-    fn tokens(tokens: u64) -> Budget {
-        Budget::of_tokens(tokens)
-    }
-
     #[test]
     fn the_answer_is_reduced_to_the_budget_but_not_below_the_minimum() {
-        let request = LlmRequest::new("x").max_output_tokens(500);
-        let bytes = request.bytes() as u64;
-        let output = |left| {
-            let bound = upper_bound("m", Capabilities::TEXT, &request, tokens(left));
-            bound.map(|bound| bound.max_output_tokens)
-        };
-        assert_eq!(output(bytes + 501).ok(), Some(500));
-        assert_eq!(output(bytes + 70).ok(), Some(70));
-        let error = output(bytes + 63).expect_err("the budget is too small");
-        assert_eq!(error.kind(), ErrorKind::OverBudget);
-    }
-
-    #[test]
-    fn a_request_for_a_shorter_answer_is_granted() {
-        let request = LlmRequest::new("x").max_output_tokens(5);
-        let left = tokens(request.bytes() as u64 + 5);
-        let bound = upper_bound("m", Capabilities::TEXT, &request, left);
-        assert_eq!(bound.map(|bound| bound.max_output_tokens).ok(), Some(5));
+        for (wanted, left, granted) in [
+            (500, 501, Some(500)),
+            (500, 70, Some(70)),
+            (500, 63, None),
+            (5, 5, Some(5)),
+        ] {
+            let request = LlmRequest::new("x").max_output_tokens(wanted);
+            let left = Budget::of_tokens(request.bytes() as u64 + left);
+            let bound = upper_bound("m", Capabilities::TEXT, &request, left);
+            assert_eq!(bound.map(|bound| bound.max_output_tokens).ok(), granted);
+        }
     }
 
     #[test]

@@ -1,22 +1,13 @@
 //! The error of a failed call as the error of its attempt.
 
-use std::fmt;
-
 use zeph_common::escape_terminal;
 use zeph_executor::{ErrorClass, TaskError};
 use zeph_llm::{ErrorKind, LlmError};
 
 /// An attempt's error inside a call's error, so that it passes through the retry layer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
 struct Carried(TaskError);
-
-impl fmt::Display for Carried {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Carried {}
 
 /// Wraps an attempt's error in a call's error; [`task_error`] unwraps it.
 pub(super) fn carry(kind: ErrorKind, provider: &str, error: TaskError) -> LlmError {

@@ -14,10 +14,10 @@ use zeph_llm::{
     Prices, RetryPolicy, Retrying, StopReason, StreamPart, TokenCounter,
 };
 
+use super::client::AttemptSpend;
 use super::cost::{self, CostReservation, DEFAULT_OUTPUT_TOKENS};
 use super::error::{cost_nothing, from_journal};
 use super::notes::{CallError, PromptNote, ReplyNote, ReservedCost, request_hash};
-use super::spend::AttemptSpend;
 
 /// How often a reservation is tried while other tasks reserve at the same time.
 const RESERVE_TRIES: u32 = 3;
@@ -48,36 +48,27 @@ pub(crate) struct Metered {
 }
 
 impl Metered {
-    /// A meter around a provider, for the attempt of that context.
-    pub(crate) fn new(inner: Arc<dyn LlmProvider>, cx: &TaskContext) -> Self {
+    /// A meter around a provider, for the attempt of that context. Meters of one attempt share its
+    /// `spend`. The counter, if there is one, learns from the service's reports.
+    ///
+    /// With `streaming`, answers are streamed where the provider can, so that observers see them grow and
+    /// a task with an idle time-out stays alive.
+    pub(crate) fn new(
+        inner: Arc<dyn LlmProvider>,
+        cx: &TaskContext,
+        spend: &Arc<AttemptSpend>,
+        counter: Option<&Arc<dyn TokenCounter>>,
+        streaming: bool,
+    ) -> Self {
         Self {
             inner,
             cx: cx.clone(),
-            spend: Arc::default(),
-            counter: None,
-            streaming: false,
+            spend: Arc::clone(spend),
+            counter: counter.cloned(),
+            streaming,
             call_timeout: None,
             idle_timeout: None,
         }
-    }
-
-    /// Shares the spend of the attempt with other meters.
-    pub(crate) fn spend(mut self, spend: &Arc<AttemptSpend>) -> Self {
-        self.spend = Arc::clone(spend);
-        self
-    }
-
-    /// Sets the counter that learns from the service's reports. Default: none.
-    pub(crate) fn counter(mut self, counter: &Arc<dyn TokenCounter>) -> Self {
-        self.counter = Some(Arc::clone(counter));
-        self
-    }
-
-    /// Streams answers where the provider can, so that observers see them grow and a task with an idle
-    /// time-out stays alive. Default: no.
-    pub(crate) fn streaming(mut self, on: bool) -> Self {
-        self.streaming = on;
-        self
     }
 
     /// Adds the retry layer. The meter keeps the time limits itself, so that a call that takes too long
@@ -305,15 +296,5 @@ impl LlmProvider for Metered {
             return Err(error);
         }
         outcome
-    }
-}
-
-impl std::fmt::Debug for Metered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Metered")
-            .field("provider", &self.inner.name())
-            .field("attempt", &self.cx)
-            .field("spend", &self.spend)
-            .finish_non_exhaustive()
     }
 }

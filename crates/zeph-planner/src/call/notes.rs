@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use zeph_common::{Boundary, head_tail};
-use zeph_executor::{Budget, Note, NoteKind, TaskError};
-use zeph_llm::{LlmError, LlmRequest, LlmResponse};
+use zeph_executor::{Note, NoteKind, TaskError};
+use zeph_graph::wire::BudgetSpec;
+use zeph_llm::{ErrorKind, LlmError, LlmRequest, LlmResponse};
 
 /// The request of a call; a note of kind `prompt`.
 ///
@@ -21,7 +22,7 @@ pub struct PromptNote {
     /// The cost that was reserved.
     pub reserved: ReservedCost,
     /// The rest of the budget before the reservation.
-    pub left: BudgetLeft,
+    pub left: BudgetSpec,
     /// The beginning and the end of a request that was too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<String>,
@@ -34,31 +35,6 @@ pub struct ReservedCost {
     pub tokens: u32,
     /// Millionths of a dollar.
     pub micro_usd: u32,
-}
-
-/// The rest of a budget; `None` is unlimited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BudgetLeft {
-    /// Tokens, in and out.
-    pub tokens: Option<u64>,
-    /// Millionths of a dollar.
-    pub micro_usd: Option<u64>,
-}
-
-impl From<Budget> for BudgetLeft {
-    fn from(budget: Budget) -> Self {
-        Self {
-            tokens: budget.tokens(),
-            micro_usd: budget.micro_usd(),
-        }
-    }
-}
-
-impl BudgetLeft {
-    /// The budget.
-    pub(crate) fn budget(self) -> Budget {
-        Budget::new(self.tokens, self.micro_usd)
-    }
 }
 
 /// The reply of a call; a note of kind `reply`.
@@ -88,8 +64,8 @@ pub struct ReplyNote {
 /// The stored error of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallError {
-    /// The word of its [kind](zeph_llm::ErrorKind).
-    pub kind: String,
+    /// Its kind.
+    pub kind: ErrorKind,
     /// The message.
     pub message: String,
     /// The HTTP status.
@@ -104,7 +80,7 @@ impl From<&LlmError> for CallError {
     fn from(error: &LlmError) -> Self {
         let millis = |wait: std::time::Duration| u64::try_from(wait.as_millis());
         Self {
-            kind: error.kind().word().to_owned(),
+            kind: error.kind(),
             message: error.message().to_owned(),
             status: error.status(),
             retry_after_ms: error
@@ -113,9 +89,6 @@ impl From<&LlmError> for CallError {
         }
     }
 }
-
-/// The bytes that are stored of a text that is too long for a note. JSON may need six for one of them.
-const EXCERPT_BYTES: usize = Note::MAX_BYTES / 8;
 
 /// The hash of a request, without the limits that depend on the budget and the time of the call: two
 /// requests with the same hash ask the same.
@@ -130,47 +103,65 @@ pub(crate) fn request_hash(request: &LlmRequest) -> String {
     blake3::hash(&json).to_hex().to_string()
 }
 
+/// The bytes that are stored of a text that is too long for a note. JSON may need six for one of them.
+const EXCERPT_BYTES: usize = Note::MAX_BYTES / 8;
+
+/// A note within its size limit. `shorten` gets the beginning and the end of one that is too long.
+pub(crate) fn bounded_note<T: Serialize>(
+    kind: NoteKind,
+    note: T,
+    shorten: impl FnOnce(T, String) -> T,
+) -> Result<Note, TaskError> {
+    let whole = Note::json(kind, &note)?;
+    if whole.body.len() <= Note::MAX_BYTES {
+        return Ok(whole);
+    }
+    let text = String::from_utf8_lossy(&whole.body);
+    let cut = head_tail(&text, EXCERPT_BYTES, Boundary::Word).to_string();
+    Note::json(kind, &shorten(note, cut))
+}
+
 impl PromptNote {
     pub(super) fn note(self) -> Result<Note, TaskError> {
-        let note = Note::json(NoteKind::Prompt, &self)?;
-        if note.body.len() <= Note::MAX_BYTES {
-            return Ok(note);
-        }
-        let whole = String::from_utf8_lossy(&note.body);
-        let short = Self {
+        bounded_note(NoteKind::Prompt, self, |note, cut| Self {
             request: None,
-            cut: Some(head_tail(&whole, EXCERPT_BYTES, Boundary::Word).to_string()),
-            ..self
-        };
-        Note::json(NoteKind::Prompt, &short)
+            cut: Some(cut),
+            ..note
+        })
     }
 }
 
 impl ReplyNote {
     pub(super) fn note(self) -> Result<Note, TaskError> {
-        let note = Note::json(NoteKind::Reply, &self)?;
-        if note.body.len() <= Note::MAX_BYTES {
-            return Ok(note);
-        }
-        let whole = String::from_utf8_lossy(&note.body);
-        let short = Self {
+        bounded_note(NoteKind::Reply, self, |note, cut| Self {
             response: None,
-            error: self.error.map(|error| CallError {
+            error: note.error.map(|error| CallError {
                 message: head_tail(&error.message, 1_000, Boundary::Word).to_string(),
                 ..error
             }),
-            cut: Some(head_tail(&whole, EXCERPT_BYTES, Boundary::Word).to_string()),
-            ..self
-        };
-        Note::json(NoteKind::Reply, &short)
+            cut: Some(cut),
+            ..note
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BudgetLeft, PromptNote, ReplyNote, ReservedCost};
+    use super::{BudgetSpec, PromptNote, ReplyNote, ReservedCost};
     use zeph_executor::Note;
     use zeph_llm::{LlmRequest, LlmResponse};
+
+    fn prompt(text: String) -> PromptNote {
+        PromptNote {
+            call: 1,
+            provider: "m".into(),
+            hash: String::new(),
+            request: Some(LlmRequest::new(text)),
+            reserved: ReservedCost::default(),
+            left: BudgetSpec::default(),
+            cut: None,
+        }
+    }
 
     #[test]
     fn a_cut_leaves_no_half_of_a_secret() {
@@ -179,57 +170,35 @@ mod tests {
             // The shift moves the cut through the secret.
             let secret = "S3CRET-KEY-OF-SOME-LENGTH";
             let text = format!("{}{secret} ", "x".repeat(7 + shift));
-            let prompt = PromptNote {
-                call: 1,
-                provider: "m".into(),
-                hash: String::new(),
-                request: Some(LlmRequest::new(
-                    text.repeat(2 * Note::MAX_BYTES / text.len()),
-                )),
-                reserved: ReservedCost::default(),
-                left: BudgetLeft::default(),
-                cut: None,
-            };
-            let note = prompt.note().expect("a note");
+            let text = text.repeat(2 * Note::MAX_BYTES / text.len());
+            let note = prompt(text).note().expect("a note");
             let body = String::from_utf8_lossy(&note.body).into_owned();
             assert!(body.len() > stored, "an excerpt is stored");
             let whole = body.matches(secret).count();
-            assert_eq!(
-                body.matches("S3C").count(),
-                whole,
-                "the start of the secret remains"
-            );
-            assert_eq!(
-                body.matches("GTH").count(),
-                whole,
-                "the end of the secret remains"
-            );
+            for part in ["S3C", "GTH"] {
+                assert_eq!(
+                    body.matches(part).count(),
+                    whole,
+                    "a part of the secret remains"
+                );
+            }
         }
     }
 
     #[test]
     fn a_long_text_keeps_its_beginning_and_end() {
         let long = format!("begin{}end", "\u{1}\"".repeat(Note::MAX_BYTES));
-        let prompt = PromptNote {
-            call: 1,
-            provider: "m".into(),
-            hash: String::new(),
-            request: Some(LlmRequest::new(long.clone())),
-            reserved: ReservedCost::default(),
-            left: BudgetLeft::default(),
-            cut: None,
-        };
         let reply = ReplyNote {
             call: 1,
             provider: "m".into(),
             hash: String::new(),
-            response: Some(LlmResponse::text(long)),
+            response: Some(LlmResponse::text(long.clone())),
             error: None,
             tokens: 1,
             micro_usd: 0,
             cut: None,
         };
-        for note in [prompt.note(), reply.note()] {
+        for note in [prompt(long).note(), reply.note()] {
             let note = note.expect("notes have a JSON form");
             assert!(note.body.len() <= Note::MAX_BYTES);
             let text = String::from_utf8_lossy(&note.body).into_owned();

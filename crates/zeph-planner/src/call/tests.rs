@@ -21,7 +21,7 @@ fn metered(model: impl LlmProvider + 'static, journal: &Arc<JournalDouble>) -> M
     let run = "run".parse().expect("a run id");
     let cx = TaskContext::builder(run, TaskId::from_index(0), "task", Attempt::FIRST);
     let cx = cx.journal(Arc::clone(journal) as _).build();
-    Metered::new(Arc::new(model), &cx)
+    Metered::new(Arc::new(model), &cx, &Arc::default(), None, true)
 }
 
 fn notes(journal: &JournalDouble, kind: NoteKind) -> Vec<Value> {
@@ -168,7 +168,7 @@ impl LlmProvider for Endless {
 async fn an_endless_stream_is_cut_at_its_limit() {
     let journal = Arc::default();
     let request = LlmRequest::new("Well?").max_output_tokens(100);
-    let metered = metered(Endless, &journal).streaming(true);
+    let metered = metered(Endless, &journal);
     let answer = metered.complete(&request).await.expect("a part of it");
     assert_eq!(answer.stop, StopReason::MaxTokens);
     assert!(answer.text.len() <= 100 * 128 + 500);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use zeph_graph::{OnFailure, Trigger};
 
 use super::PlanFinding;
@@ -17,6 +16,8 @@ use super::PlanFinding;
 pub struct Plan {
     /// The goal of the request.
     pub goal: String,
+    /// The text that it was read from.
+    pub answer: String,
     /// The model's explanation of the plan. Untrusted; may be empty.
     pub reasoning: String,
     /// The tasks, at least one.
@@ -174,52 +175,4 @@ pub struct Estimate {
     pub depth: usize,
     /// The most tasks at one depth.
     pub width: usize,
-}
-
-impl Plan {
-    /// The plan in the form of a model's answer, with every repair made.
-    ///
-    /// Reading it again gives the same plan without repairs.
-    #[must_use]
-    pub fn to_answer(&self) -> Value {
-        let tasks = self.tasks.iter().map(PlannedTask::to_answer);
-        json!({ "reasoning": self.reasoning, "tasks": tasks.collect::<Vec<_>>() })
-    }
-}
-
-impl PlannedTask {
-    fn to_answer(&self) -> Value {
-        let mut task = json!({
-            "name": self.name,
-            "needs": self.needs,
-            "kind": self.work.kind().word(),
-            "prompt": null,
-            "agent": null,
-            "tools": null,
-            "command": null,
-            "arguments": null,
-            "trigger": word_of(&TRIGGERS, &self.trigger),
-            "on_failure": word_of(&FAILURE_RULES, &self.on_failure),
-            "expected_tokens": self.expected_tokens,
-        });
-        let about = self.work.about();
-        if !about.is_empty() {
-            task["prompt"] = about.into();
-        }
-        match &self.work {
-            PlannedWork::Agent { agent, tools, .. } => {
-                task["agent"] = json!(agent);
-                task["tools"] = json!(tools);
-            }
-            PlannedWork::Command {
-                command, arguments, ..
-            } => {
-                let pair = |(name, value)| json!({ "name": name, "value": value });
-                task["command"] = json!(command);
-                task["arguments"] = arguments.iter().map(pair).collect();
-            }
-            PlannedWork::Question { .. } => {}
-        }
-        task
-    }
 }

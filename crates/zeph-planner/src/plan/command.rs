@@ -1,301 +1,79 @@
-//! Commands that a plan may run: templates of the host with typed arguments.
-
-mod argument;
+//! Commands that a plan may run: checked templates of the settings, and the values of their arguments.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path};
 
-use serde::Serialize;
-use zeph_common::{Argument as Arg, Inserted, run_as_code};
+use regex::Regex;
+use serde_json::{Value, json};
+use zeph_common::{Argument, Inserted, escape_terminal, run_as_code};
+use zeph_config::{ArgumentConfig, ArgumentKind, CommandConfig};
+use zeph_diagnostics::{Code, Diagnostic, Diagnostics};
 
-use argument::check_name;
-pub use argument::{ArgumentKind, BadTemplate};
+use super::name::is_name;
 
-/// A program with its arguments, some of which a plan fills in.
+/// The most bytes of a value of any kind.
+const MAX_VALUE_BYTES: usize = 4 << 10;
+
+/// The commands that a host lets plans run, by name.
 ///
-/// Each element of the command line is fixed or ends with one argument; nothing is split, and no shell
-/// is involved. So the text of a model is always one value.
+/// Each element of a command line is fixed or ends with one argument; nothing is split, and no shell is
+/// involved. So the text of a model is always one value.
 ///
 /// # Examples
 /// ```
-/// use zeph_planner::plan::{ArgumentKind, CommandTemplate};
-/// let log = CommandTemplate::new("git_log", "lists commits, newest first")
-///     .fixed("git").fixed("log").fixed("--oneline")
-///     .optional("--since=", "since", "the first day, such as 2026-03-01", ArgumentKind::pattern("[0-9-]{10}")?)
-///     .value("", "count", "how many", ArgumentKind::integer(1, 100))
-///     .checked()?;
-/// assert_eq!(log.name(), "git_log");
-/// # Ok::<(), zeph_planner::plan::BadTemplate>(())
+/// use zeph_planner::plan::Commands;
+/// let file = r#"
+/// [commands.git_log]
+/// about = "Lists commits"
+/// run = ["git", "log", "--since={since}"]
+/// args.since = { about = "the first day, such as 2026-03-01", pattern = "[0-9-]{10}" }
+/// "#;
+/// let config = zeph_config::Layers::new().project_file(file, "zeph.toml").resolve()?.config;
+/// let commands = Commands::new(config.commands)?;
+/// assert!(commands.names().eq(["git_log"]));
+/// # Ok::<(), zeph_diagnostics::Diagnostics>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CommandTemplate {
-    name: String,
-    about: String,
-    argv: Vec<Element>,
-}
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commands(BTreeMap<String, CommandConfig>);
 
-/// One element of a command line.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Element {
-    Fixed(String),
-    Argument(Argument),
-}
+impl Commands {
+    /// The code of a template that cannot be used.
+    pub const BAD_COMMAND: Code = Code::new("bad_command");
 
-/// An argument of a command.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Argument {
-    prefix: String,
-    name: String,
-    about: String,
-    kind: ArgumentKind,
-    optional: bool,
-    dash: bool,
-}
-
-impl Argument {
-    /// Its name in plans.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its description, for the model.
-    #[must_use]
-    pub fn about(&self) -> &str {
-        &self.about
-    }
-
-    /// The values that it accepts.
-    #[must_use]
-    pub fn kind(&self) -> &ArgumentKind {
-        &self.kind
-    }
-
-    /// Whether a plan may omit it, and with it the whole element.
-    #[must_use]
-    pub fn is_optional(&self) -> bool {
-        self.optional
-    }
-
-    /// The element of the command line with that value.
-    fn fill(&self, value: &str) -> Result<String, String> {
-        if value.starts_with('-') && !self.dash && !self.kind.is_number() {
-            return Err("starts with \"-\", and the program may read it as an option".to_owned());
-        }
-        let value = self.kind.accept(value)?;
-        Ok(format!("{}{value}", self.prefix))
-    }
-}
-
-impl CommandTemplate {
-    /// A command without elements; the name has the form of an agent's name.
-    #[must_use]
-    pub fn new(name: impl Into<String>, about: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            about: about.into(),
-            argv: Vec::new(),
-        }
-    }
-
-    /// Adds a fixed element. The first one is the program.
-    #[must_use]
-    pub fn fixed(mut self, text: impl Into<String>) -> Self {
-        self.argv.push(Element::Fixed(text.into()));
-        self
-    }
-
-    /// Adds an element: a prefix (`""`, or `"--since="`) and a value from the plan.
-    ///
-    /// A value that starts with a dash is rejected; see [`dash`](Self::dash).
-    #[must_use]
-    pub fn value(
-        self,
-        prefix: impl Into<String>,
-        name: impl Into<String>,
-        about: impl Into<String>,
-        kind: ArgumentKind,
-    ) -> Self {
-        self.place(prefix.into(), name.into(), about.into(), kind, false)
-    }
-
-    /// As [`value`](Self::value), but the plan may omit it, and with it the element.
-    #[must_use]
-    pub fn optional(
-        self,
-        prefix: impl Into<String>,
-        name: impl Into<String>,
-        about: impl Into<String>,
-        kind: ArgumentKind,
-    ) -> Self {
-        self.place(prefix.into(), name.into(), about.into(), kind, true)
-    }
-
-    fn place(
-        mut self,
-        prefix: String,
-        name: String,
-        about: String,
-        kind: ArgumentKind,
-        optional: bool,
-    ) -> Self {
-        let argument = Argument {
-            prefix,
-            name,
-            about,
-            kind,
-            optional,
-            dash: false,
-        };
-        self.argv.push(Element::Argument(argument));
-        self
-    }
-
-    /// Allows the value of the last argument to start with a dash. Only for places where the program
-    /// cannot read it as an option, for example after a fixed `--`.
-    #[must_use]
-    pub fn dash(mut self) -> Self {
-        if let Some(Element::Argument(argument)) = self.argv.last_mut() {
-            argument.dash = true;
-        }
-        self
-    }
-
-    /// The template, if it is valid.
+    /// Checks the templates.
     ///
     /// # Errors
-    /// If the first element is no fixed program, a name is invalid or used twice, or a text is empty or
-    /// has invisible characters; or if a value would be [run as code](run_as_code), or decide which program
-    /// or script runs.
+    /// One problem for each template: a name that is invalid or used twice, without regard to case; a
+    /// text that is empty or has invisible characters; an argument without one place; a first element
+    /// that is not a fixed program; a value that would be [run as code](run_as_code), or decide which
+    /// program or script runs.
     ///
     /// The last check knows common programs by name and is no guarantee: `make`, `git` and many others run
     /// commands with certain arguments. Restrict values by their [kind](ArgumentKind).
-    pub fn checked(self) -> Result<Self, BadTemplate> {
-        check_name(&self.name, &self.name)?;
-        let bad = |why: &str| Err(BadTemplate::new(&self.name, why));
-        if self.about.trim().is_empty() || *zeph_common::escape_terminal(&self.about) != *self.about
-        {
-            return bad("its description is empty, has several lines or hidden characters");
-        }
-        let Some(Element::Fixed(program)) = self.argv.first() else {
-            return bad("its first element is not a fixed program");
-        };
-        if program.is_empty() {
-            return bad("its program has no name");
-        }
+    pub fn new(commands: BTreeMap<String, CommandConfig>) -> Result<Self, Diagnostics> {
+        let mut problems = Diagnostics::new();
         let mut names = BTreeSet::new();
-        for argument in self.arguments() {
-            check_name(&self.name, &argument.name)?;
-            if !names.insert(argument.name.to_lowercase()) {
-                return bad("two of its arguments have the same name");
-            }
-            if argument.about.trim().is_empty() {
-                return bad("an argument has no description");
-            }
-        }
-        let argv = self.argv.iter().map(|element| match element {
-            Element::Fixed(text) => (&**text, Inserted::Nothing),
-            Element::Argument(argument) => (&*argument.prefix, Inserted::Foreign),
-        });
-        let argv = argv.map(|(known, inserted)| Arg { known, inserted });
-        if !run_as_code(&argv.collect::<Vec<_>>()).arguments.is_empty() {
-            return bad(
-                "its program runs its arguments, or they name a script: put a fixed script before them",
-            );
-        }
-        Ok(self)
-    }
-
-    /// Its name in plans.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its description, for the model.
-    #[must_use]
-    pub fn about(&self) -> &str {
-        &self.about
-    }
-
-    /// The arguments, in order.
-    pub fn arguments(&self) -> impl Iterator<Item = &Argument> + Clone {
-        self.argv.iter().filter_map(|piece| match piece {
-            Element::Fixed(_) => None,
-            Element::Argument(argument) => Some(argument),
-        })
-    }
-
-    /// The command line with these values.
-    ///
-    /// # Errors
-    /// For each argument with a problem, its name and the problem; `None` if a required argument is
-    /// missing. Unknown names in `values` are ignored.
-    pub fn resolve(
-        &self,
-        values: &BTreeMap<String, String>,
-    ) -> Result<Vec<String>, Vec<(String, Option<String>)>> {
-        let (mut argv, mut wrong) = (Vec::new(), Vec::new());
-        for piece in &self.argv {
-            match piece {
-                Element::Fixed(text) => argv.push(text.clone()),
-                Element::Argument(argument) => match values.get(&argument.name) {
-                    Some(value) => match argument.fill(value) {
-                        Ok(element) => argv.push(element),
-                        Err(why) => wrong.push((argument.name.clone(), Some(why))),
-                    },
-                    None if argument.optional => {}
-                    None => wrong.push((argument.name.clone(), None)),
-                },
+        for (name, command) in &commands {
+            let is_new = names.insert(name.to_ascii_lowercase());
+            let checked = ensure(is_new, "another command has the same name");
+            if let Err(why) = checked.and_then(|()| check(name, command)) {
+                let problem = Diagnostic::new(Self::BAD_COMMAND, escape_terminal(&why));
+                problems.push(problem.path(format!("commands.{name}")));
             }
         }
-        if wrong.is_empty() {
-            Ok(argv)
-        } else {
-            Err(wrong)
-        }
-    }
-}
-
-/// The commands that a host lets plans run, by name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Commands(BTreeMap<String, CommandTemplate>);
-
-impl Commands {
-    /// No commands.
-    #[must_use]
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// Adds a template.
-    ///
-    /// # Errors
-    /// If it is invalid (see [`CommandTemplate::checked`]), or there is a template with the same name
-    /// without regard to case.
-    pub fn add(&mut self, template: CommandTemplate) -> Result<(), BadTemplate> {
-        let template = template.checked()?;
-        let same = |name: &&String| name.eq_ignore_ascii_case(&template.name);
-        if self.0.keys().any(|name| same(&name)) {
-            return Err(BadTemplate::new(
-                &template.name,
-                "there is already a command of that name",
-            ));
-        }
-        self.0.insert(template.name.clone(), template);
-        Ok(())
+        problems.into_result()?;
+        Ok(Self(commands))
     }
 
     /// The template of that name.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&CommandTemplate> {
+    pub fn get(&self, name: &str) -> Option<&CommandConfig> {
         self.0.get(name)
     }
 
     /// The templates, by name.
-    #[must_use]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &CommandTemplate> + Clone {
-        self.0.values()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &CommandConfig)> {
+        self.0.iter().map(|(name, command)| (&**name, command))
     }
 
     /// The names, in order.
@@ -307,5 +85,166 @@ impl Commands {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Their descriptions for a model.
+    pub(super) fn to_json(&self) -> Value {
+        let argument = |(name, one): (&String, &ArgumentConfig)| json!({ "name": name, "form": form(&one.kind), "about": one.about, "optional": one.optional });
+        let command = |(name, one): (&str, &CommandConfig)| {
+            let arguments: Vec<Value> = one.args.iter().map(argument).collect();
+            json!({ "name": name, "about": one.about, "arguments": arguments })
+        };
+        self.iter().map(command).collect()
+    }
+}
+
+/// The argument at the end of an element of a command line, with the text before it.
+fn argument<'a>(
+    command: &'a CommandConfig,
+    element: &'a str,
+) -> Option<(&'a str, &'a str, &'a ArgumentConfig)> {
+    let (prefix, name) = CommandConfig::place(element);
+    let name = name?;
+    Some((prefix, name, command.args.get(name)?))
+}
+
+/// Checks a template. The error is the reason why it cannot be used.
+fn check(name: &str, command: &CommandConfig) -> Result<(), String> {
+    ensure(
+        is_name(name),
+        "a name has 1 to 64 letters, digits, '_' and '-', and starts with a letter or '_'",
+    )?;
+    ensure(
+        !command.about.trim().is_empty() && *escape_terminal(&command.about) == *command.about,
+        "its description is empty, has several lines or hidden characters",
+    )?;
+    let is_argument = |element: &&String| argument(command, element).is_some();
+    let first = command.run.first().filter(|first| !is_argument(first));
+    let program = first.ok_or("its first element is not a fixed program")?;
+    ensure(!program.is_empty(), "its program has no name")?;
+    let mut names = BTreeSet::new();
+    for (name, one) in &command.args {
+        let places = command.run.iter().filter_map(|one| argument(command, one));
+        let places = places.filter(|(_, place, _)| place == name).count();
+        ensure(is_name(name), "the name of an argument is invalid")?;
+        ensure(
+            names.insert(name.to_lowercase()),
+            "two of its arguments have the same name",
+        )?;
+        ensure(
+            !one.about.trim().is_empty(),
+            "an argument has no description",
+        )?;
+        ensure(
+            places == 1,
+            "an argument is not at the end of one element of the command line",
+        )?;
+        if let ArgumentKind::Pattern(pattern) = &one.kind {
+            whole(pattern).map_err(|error| error.to_string())?;
+        }
+    }
+    let argv = command
+        .run
+        .iter()
+        .map(|element| match argument(command, element) {
+            None => (&**element, Inserted::Nothing),
+            Some((prefix, ..)) => (prefix, Inserted::Foreign),
+        });
+    let argv = argv.map(|(known, inserted)| Argument { known, inserted });
+    ensure(
+        run_as_code(&argv.collect::<Vec<_>>()).arguments.is_empty(),
+        "its program runs its arguments, or they name a script: put a fixed script before them",
+    )
+}
+
+fn ensure(holds: bool, why: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why.to_owned()) }
+}
+
+/// The command line with these values. Unknown names in `values` are ignored.
+///
+/// # Errors
+/// For each argument with a problem, its name and the problem; `None` if a required argument is missing.
+pub(super) fn command_line(
+    command: &CommandConfig,
+    values: &BTreeMap<String, String>,
+) -> Result<Vec<String>, Vec<(String, Option<String>)>> {
+    let (mut argv, mut wrong) = (Vec::new(), Vec::new());
+    for element in &command.run {
+        let Some((prefix, name, argument)) = argument(command, element) else {
+            argv.push(element.clone());
+            continue;
+        };
+        match values.get(name).map(|value| accept(argument, value)) {
+            Some(Ok(value)) => argv.push(format!("{prefix}{value}")),
+            Some(Err(why)) => wrong.push((name.to_owned(), Some(why))),
+            None if argument.optional => {}
+            None => wrong.push((name.to_owned(), None)),
+        }
+    }
+    if wrong.is_empty() {
+        Ok(argv)
+    } else {
+        Err(wrong)
+    }
+}
+
+/// The value as it is used in the command line, or why it is rejected. No value may have control,
+/// invisible or reordering characters.
+fn accept(argument: &ArgumentConfig, value: &str) -> Result<String, String> {
+    let kind = &argument.kind;
+    let number = value.parse::<i64>();
+    let is_accepted = match kind {
+        ArgumentKind::Text(max_bytes) => !value.is_empty() && value.len() <= *max_bytes as usize,
+        ArgumentKind::Pattern(pattern) => whole(pattern).is_ok_and(|one| one.is_match(value)),
+        ArgumentKind::Choice(choices) => choices.iter().any(|choice| choice == value),
+        ArgumentKind::Integer(min, max) => {
+            number.as_ref().is_ok_and(|it| (min..=max).contains(&it))
+        }
+        ArgumentKind::Path(_) => is_below(value),
+    };
+    let is_number = matches!(kind, ArgumentKind::Integer(..));
+    if value.starts_with('-') && !argument.dash && !is_number {
+        Err("starts with \"-\", and the program may read it as an option".to_owned())
+    } else if value.len() > MAX_VALUE_BYTES {
+        Err(format!("has more than {MAX_VALUE_BYTES} bytes"))
+    } else if *escape_terminal(value) != *value {
+        Err("has control, invisible or reordering characters".to_owned())
+    } else if !is_accepted {
+        Err(format!("is not a {}", form(kind)))
+    } else {
+        Ok(match (kind, number) {
+            (ArgumentKind::Integer(..), Ok(number)) => number.to_string(),
+            // Without a folder the path stays relative; it never becomes absolute.
+            (ArgumentKind::Path(below), _) if !below.is_empty() => {
+                format!("{}/{value}", below.trim_end_matches('/'))
+            }
+            _ => value.to_owned(),
+        })
+    }
+}
+
+/// A pattern that matches a text as a whole.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!("^(?:{pattern})$"))
+}
+
+/// Whether a path is relative and has only names. Only the text is checked: the program must handle
+/// links that lead out of the folder.
+fn is_below(path: &str) -> bool {
+    let mut parts = Path::new(path).components().peekable();
+    parts.peek().is_some()
+        && !path.contains('\\')
+        && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// The description of the values of a kind, for a model.
+pub(super) fn form(kind: &ArgumentKind) -> String {
+    match kind {
+        ArgumentKind::Text(max_bytes) => format!("text of 1 to {max_bytes} bytes"),
+        ArgumentKind::Pattern(pattern) => format!("text of the form {pattern}"),
+        ArgumentKind::Choice(choices) => format!("text, one of {}", choices.join(", ")),
+        ArgumentKind::Integer(min, max) => format!("whole number from {min} to {max}"),
+        ArgumentKind::Path(below) => format!("relative path below {below}, without \"..\""),
     }
 }

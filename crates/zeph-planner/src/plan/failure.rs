@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 use zeph_diagnostics::Diagnostics;
-use zeph_llm::{LlmError, Usage};
+use zeph_llm::{LlmError, StopReason, Usage};
 
 use super::finding::stored;
 
@@ -89,8 +89,8 @@ pub struct PlanTry {
     pub excerpt: String,
     /// The size of the answer in bytes.
     pub bytes: usize,
-    /// The stop reason; empty if there was no answer.
-    pub stop: String,
+    /// The stop reason; `None` if there was no answer.
+    pub stop: Option<StopReason>,
     /// The problems of the plan.
     #[serde(serialize_with = "as_findings")]
     pub diagnostics: Diagnostics,

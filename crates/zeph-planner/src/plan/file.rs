@@ -1,6 +1,5 @@
 //! The plan file of an accepted plan, for people to review, edit and keep.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use zeph_graph::{OnFailure, Trigger};
@@ -100,12 +99,7 @@ fn comment(file: &mut String, label: &str, text: &str) {
 
 /// A text as a TOML string, with template expressions escaped.
 fn text(text: &str) -> String {
-    let escaped = if text.contains("${{") {
-        Cow::Owned(text.replace("${{", "$${{"))
-    } else {
-        Cow::Borrowed(text)
-    };
-    plain(&escaped)
+    plain(&text.replace("${{", "$${{"))
 }
 
 /// A text as a TOML string.

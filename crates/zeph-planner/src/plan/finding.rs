@@ -61,8 +61,6 @@ pub mod code {
         SELF_NEED = "self_need",
         /// Tasks depend on each other in a cycle.
         CYCLE = "cycle",
-        /// A task can never start, because it depends on a cycle.
-        NEVER_FIRES = "never_fires",
         /// The host does not allow this kind of task.
         KIND_NOT_ALLOWED = "kind_not_allowed",
         /// There is no such agent.
@@ -205,12 +203,6 @@ pub(super) fn stored<'a>(all: impl IntoIterator<Item = &'a Diagnostic>) -> Vec<P
     all.into_iter().map(PlanFinding::from).collect()
 }
 
-/// A warning about a task; about the whole plan if the name is empty.
-pub(super) fn warn(code: Code, task: &str, message: impl Into<String>) -> Diagnostic {
-    let one = Diagnostic::new(code, message).severity(Severity::Warning);
-    if task.is_empty() { one } else { one.path(task) }
-}
-
 /// The most problems, and the most repairs, that are stored for one answer.
 pub(super) const MAX_FINDINGS: usize = 200;
 
@@ -227,38 +219,45 @@ impl Findings {
         self.problems.len() >= MAX_FINDINGS
     }
 
-    /// Adds a problem, unless the collection is full.
+    /// Adds a problem at a JSON pointer, unless the collection is full. The help may be empty.
     pub(super) fn problem(
         &mut self,
         code: Code,
-        pointer: impl Into<String>,
+        at: impl AsRef<str>,
         message: impl Into<String>,
-        help: Option<String>,
+        help: impl Into<String>,
     ) {
         if !self.is_full() {
-            let mut one = located(Diagnostic::new(code, message), &pointer.into());
-            one.help = help;
+            let mut one = located(Diagnostic::new(code, message), at.as_ref());
+            one.help = Some(help.into()).filter(|help| !help.is_empty());
             self.problems.push(one);
         }
     }
 
     /// Adds a repair. Above the limit it is dropped; the plan may still be accepted.
-    pub(super) fn repair(
-        &mut self,
-        code: Code,
-        pointer: impl Into<String>,
-        message: impl Into<String>,
-    ) {
+    pub(super) fn repair(&mut self, code: Code, at: impl AsRef<str>, message: impl Into<String>) {
         if self.repairs.len() < MAX_FINDINGS {
             let one = Diagnostic::new(code, message).severity(Severity::Note);
-            self.repairs.push(located(one, &pointer.into()));
+            self.repairs.push(located(one, at.as_ref()));
         }
     }
 
-    /// Adds a repair after which a written text was read as another one.
-    pub(super) fn read_as(&mut self, code: Code, at: impl Into<String>, written: &str, read: &str) {
-        let message = format!("{} read as {}", quote(written), quote(read));
-        self.repair(code, at, message);
+    /// The known name that a text means: the text itself, else a name that differs only in case or in
+    /// white space around it, which is a repair.
+    pub(super) fn meant<'a>(
+        &mut self,
+        at: &str,
+        written: &str,
+        names: impl Iterator<Item = &'a str> + Clone,
+    ) -> Option<&'a str> {
+        if let Some(name) = names.clone().find(|name| *name == written) {
+            return Some(name);
+        }
+        let mut names = names;
+        let name = names.find(|name| name.eq_ignore_ascii_case(written.trim()))?;
+        let message = format!("{} read as {}", quote(written), quote(name));
+        self.repair(repair::FOLDED_CASE, at, message);
+        Some(name)
     }
 
     /// A help text for an unknown name: the closest known name, else the known names.
@@ -266,15 +265,17 @@ impl Findings {
         &mut self,
         wanted: &str,
         names: impl Iterator<Item = &'a str> + Clone,
-    ) -> Option<String> {
+    ) -> String {
         if self.is_full() {
-            return None;
+            return String::new();
         }
-        if let Some(name) = self.problems.suggest(wanted, names.clone()) {
-            return Some(format!("did you mean {}?", quote(name)));
+        if let Some(name) = self.problems.suggest(wanted.trim(), names.clone()) {
+            return format!("did you mean {}?", quote(name));
         }
-        let known = list(names);
-        (!known.is_empty()).then(|| format!("expected one of {known}"))
+        match list(names) {
+            known if known.is_empty() => known,
+            known => format!("expected one of {known}"),
+        }
     }
 }
 

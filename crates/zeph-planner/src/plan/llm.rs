@@ -58,10 +58,7 @@ use crate::prompts::Prompts;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct LlmPlanner(Arc<Settings>);
-
-#[derive(Clone)]
-struct Settings {
+pub struct LlmPlanner {
     provider: Arc<dyn LlmProvider>,
     fallback: Option<Arc<dyn LlmProvider>>,
     fallback_plan: FallbackPlan,
@@ -91,7 +88,7 @@ impl LlmPlanner {
     /// it again.
     #[must_use]
     pub fn new(provider: Arc<dyn LlmProvider>, sanitizer: Arc<dyn ContentSanitizer>) -> Self {
-        Self(Arc::new(Settings {
+        Self {
             provider,
             fallback: None,
             fallback_plan: FallbackPlan::None,
@@ -101,74 +98,76 @@ impl LlmPlanner {
             max_output_tokens: 4_096,
             timeout: Duration::from_secs(300),
             model: None,
-        }))
-    }
-
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.0));
-        self
+        }
     }
 
     /// Sets the prompts. Default: the built-in prompts.
     #[must_use]
-    pub fn prompts(self, prompts: Prompts) -> Self {
-        self.set(|settings| settings.prompts = prompts)
+    pub fn prompts(mut self, prompts: Prompts) -> Self {
+        self.prompts = prompts;
+        self
     }
 
     /// Sets the model, in the provider's spelling. Default: the provider's own model.
     #[must_use]
-    pub fn model(self, model: impl Into<String>) -> Self {
-        self.set(|settings| settings.model = Some(model.into()))
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.model = Some(model.into());
+        self
     }
 
     /// Sets how often a model is asked to correct a plan. Default 2, at most 10; with 0 only the first
     /// answer counts.
     #[must_use]
-    pub fn max_repairs(self, times: u32) -> Self {
-        self.set(|settings| settings.max_repairs = times.min(10))
+    pub fn max_repairs(mut self, times: u32) -> Self {
+        self.max_repairs = times.min(10);
+        self
     }
 
     /// Sets the most tokens of one answer. Default 4,096. A small limit cuts plans off; each call
     /// reserves this many tokens from the budget.
     #[must_use]
-    pub fn max_output_tokens(self, tokens: u32) -> Self {
-        self.set(|settings| settings.max_output_tokens = tokens)
+    pub fn max_output_tokens(mut self, tokens: u32) -> Self {
+        self.max_output_tokens = tokens;
+        self
     }
 
     /// Sets the longest time of one call. Default 5 min.
     #[must_use]
-    pub fn timeout(self, limit: Duration) -> Self {
-        self.set(|settings| settings.timeout = limit)
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
     }
 
     /// Sets the provider that is asked if the first one gives no plan. Default: none.
     #[must_use]
-    pub fn fallback(self, provider: Arc<dyn LlmProvider>) -> Self {
-        self.set(|settings| settings.fallback = Some(provider))
+    pub fn fallback(mut self, provider: Arc<dyn LlmProvider>) -> Self {
+        self.fallback = Some(provider);
+        self
     }
 
     /// Sets the plan that is used if no model gives one. Default: [`FallbackPlan::None`].
     #[must_use]
-    pub fn fallback_plan(self, plan: FallbackPlan) -> Self {
-        self.set(|settings| settings.fallback_plan = plan)
+    pub fn fallback_plan(mut self, plan: FallbackPlan) -> Self {
+        self.fallback_plan = plan;
+        self
     }
 }
 
 impl fmt::Debug for LlmPlanner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LlmPlanner")
-            .field("provider", &self.0.provider.name())
-            .field("prompts", &self.0.prompts)
-            .field("max_repairs", &self.0.max_repairs)
+            .field("provider", &self.provider.name())
+            .field("prompts", &self.prompts)
+            .field("max_repairs", &self.max_repairs)
             .finish_non_exhaustive()
     }
 }
 
 impl Planner for LlmPlanner {
     fn plan(&self, request: PlanRequest) -> PlanStream {
-        let settings = Arc::clone(&self.0);
+        let planner = self.clone();
         events_of(move |events| async move {
-            let outcome = repair_loop::run(&settings, &request, &events).await;
+            let outcome = repair_loop::run(&planner, &request, &events).await;
             let last = match outcome {
                 Ok(plan) => PlanEvent::Done(Box::new(plan)),
                 Err(error) => PlanEvent::Failed(Box::new(error)),
@@ -178,16 +177,15 @@ impl Planner for LlmPlanner {
     }
 
     fn fingerprint(&self) -> String {
-        let settings = &*self.0;
-        let fallback = settings.fallback.as_ref().map(LlmProvider::name);
+        let fallback = self.fallback.as_ref().map(LlmProvider::name);
         let parts = serde_json::json!([
             "llm",
-            settings.provider.name(),
-            settings.model,
+            self.provider.name(),
+            self.model,
             fallback,
-            settings.fallback_plan,
-            settings.prompts.hash(),
-            settings.max_output_tokens,
+            self.fallback_plan,
+            self.prompts.hash(),
+            self.max_output_tokens,
         ]);
         parts.to_string()
     }

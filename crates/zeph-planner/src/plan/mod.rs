@@ -16,8 +16,8 @@ mod request;
 mod schema;
 
 pub use accepted::{Estimate, Plan, PlannedTask, PlannedWork, TaskKind};
-pub use cache::{CacheError, CachedPlanner, FolderCache, PlanKey};
-pub use command::{Argument, ArgumentKind, BadTemplate, CommandTemplate, Commands};
+pub use cache::CachedPlanner;
+pub use command::Commands;
 pub use failure::{PlanError, PlanFailure, PlanTry};
 pub use finding::{FindingKind, PlanFinding, code, repair, warning};
 pub use limits::{PlanLimits, PlanRights, PriceList};

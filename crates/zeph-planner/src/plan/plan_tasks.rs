@@ -9,6 +9,8 @@ mod plan;
 mod round;
 mod verdict;
 
+use std::sync::Arc;
+
 use zeph_diagnostics::Diagnostics;
 use zeph_executor::GraphSpec;
 
@@ -16,23 +18,9 @@ pub use adopt::{AdoptExecutor, AdoptParams, Adopted};
 pub use plan::{PlanExecutor, PlanOutput, PlanParams};
 pub use round::{ADOPT, ANSWER, PLAN};
 
-/// Compiles a plan file into a graph.
-pub trait PlanCompiler: Send + Sync {
-    /// The graph of a plan file in TOML or JSON.
-    ///
-    /// # Errors
-    /// The problems of the file.
-    fn compile(&self, plan_file: &str) -> Result<GraphSpec, Diagnostics>;
-}
-
-impl<F> PlanCompiler for F
-where
-    F: Fn(&str) -> Result<GraphSpec, Diagnostics> + Send + Sync,
-{
-    fn compile(&self, plan_file: &str) -> Result<GraphSpec, Diagnostics> {
-        self(plan_file)
-    }
-}
+/// Compiles a plan file in TOML or JSON into a graph, or returns its problems. (This crate does not know
+/// the format of plan files.)
+pub type PlanCompiler = Arc<dyn Fn(&str) -> Result<GraphSpec, Diagnostics> + Send + Sync>;
 
 /// The graph that a run for a goal starts with: `plan`, `confirm` and `adopt`.
 ///

@@ -1,7 +1,6 @@
 //! The `Planner` trait: a goal becomes a stream of events that ends with a plan or an error.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::channel::mpsc;
@@ -57,16 +56,6 @@ pub trait Planner: Send + Sync {
 
     /// Everything besides the request that the plan depends on, as a text: part of the cache key.
     fn fingerprint(&self) -> String;
-}
-
-impl<P: Planner + ?Sized> Planner for Arc<P> {
-    fn plan(&self, request: PlanRequest) -> PlanStream {
-        (**self).plan(request)
-    }
-
-    fn fingerprint(&self) -> String {
-        (**self).fingerprint()
-    }
 }
 
 /// The events of planning.
@@ -129,16 +118,10 @@ pub(super) fn events_of<W: Future<Output = ()> + Send + 'static>(
 /// The error that it ended with; [`Stopped`](PlanFailure::Stopped) if it ended without one.
 pub async fn finish(mut stream: PlanStream) -> Result<Plan, PlanError> {
     while let Some(event) = stream.next().await {
-        match event {
-            PlanEvent::Done(plan) => return Ok(*plan),
-            PlanEvent::Failed(error) => return Err(*error),
-            PlanEvent::Asked { .. }
-            | PlanEvent::Proposed { .. }
-            | PlanEvent::Repaired(_)
-            | PlanEvent::Rejected { .. }
-            | PlanEvent::FellBack { .. }
-            | PlanEvent::Cached
-            | PlanEvent::Warned { .. } => {}
+        if let PlanEvent::Done(plan) = event {
+            return Ok(*plan);
+        } else if let PlanEvent::Failed(error) = event {
+            return Err(*error);
         }
     }
     let message = "the planner ended without a plan";

@@ -49,48 +49,6 @@ impl PlanRequest {
         }
     }
 
-    /// Sets the feedback.
-    #[must_use]
-    pub fn feedback(mut self, feedback: Vec<String>) -> Self {
-        self.feedback = feedback;
-        self
-    }
-
-    /// Sets the commands.
-    #[must_use]
-    pub fn commands(mut self, commands: impl Into<Arc<Commands>>) -> Self {
-        self.commands = commands.into();
-        self
-    }
-
-    /// Sets the limits.
-    #[must_use]
-    pub fn limits(mut self, limits: PlanLimits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Sets the rights.
-    #[must_use]
-    pub fn rights(mut self, rights: PlanRights) -> Self {
-        self.rights = rights;
-        self
-    }
-
-    /// Sets the prices.
-    #[must_use]
-    pub fn prices(mut self, prices: PriceList) -> Self {
-        self.prices = prices;
-        self
-    }
-
-    /// Sets the wrapper of providers.
-    #[must_use]
-    pub fn wrap(mut self, wrap: WrapProvider) -> Self {
-        self.wrap = Some(wrap);
-        self
-    }
-
     /// Whether a plan may have tasks of that kind.
     pub(super) fn allows(&self, kind: TaskKind) -> bool {
         match kind {

@@ -1,9 +1,11 @@
 //! The JSON Schema of the plans that a model is asked for.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
+use super::PlanRequest;
 use super::accepted::{FAILURE_RULES, TRIGGERS};
-use super::{Argument, PlanRequest};
 
 /// The fields of a task, whether or not the host uses them.
 pub(super) const TASK_FIELDS: [&str; 11] = [
@@ -26,30 +28,22 @@ pub(super) const TASK_FIELDS: [&str; 11] = [
 /// other field is required, and null where it does not apply. `reasoning` comes before `tasks`, so
 /// that the model thinks first. The provider adapts the schema to its own dialect.
 pub(super) fn plan_schema(request: &PlanRequest) -> Value {
-    let task = closed("A task.", task_fields(request));
-    let mut root = closed(
-        "",
-        vec![
-            (
-                "reasoning",
-                json!({ "type": "string", "description": "How the goal is divided, in two or three sentences." }),
-            ),
-            (
-                "tasks",
-                json!({
-                    "type": "array",
-                    "description": "The tasks, each after the tasks that it needs.",
-                    "items": task,
-                    "minItems": 1,
-                    "maxItems": request.limits.max_tasks,
-                }),
-            ),
-        ],
-    );
-    if let Some(root) = root.as_object_mut() {
-        root.remove("description");
-    }
-    root
+    let reasoning = "How the goal is divided, in two or three sentences.";
+    let tasks = json!({
+        "type": "array",
+        "description": "The tasks, each after the tasks that it needs.",
+        "items": closed("A task.", task_fields(request)),
+        "minItems": 1,
+        "maxItems": request.limits.max_tasks,
+    });
+    closed(
+        "A plan.",
+        vec![("reasoning", text(reasoning)), ("tasks", tasks)],
+    )
+}
+
+fn text(about: &str) -> Value {
+    json!({ "type": "string", "description": about })
 }
 
 fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
@@ -57,17 +51,10 @@ fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
     let agents: Vec<&str> = request.catalog.names().collect();
     let tools: Vec<&str> = request.rights.tools.iter().map(String::as_str).collect();
     let commands: Vec<&str> = request.commands.names().collect();
-    let templates = request.commands.iter();
-    let mut arguments: Vec<&str> = templates
-        .flat_map(|command| command.arguments().map(Argument::name))
-        .collect();
-    arguments.sort_unstable();
-    arguments.dedup();
+    let arguments = request.commands.iter().flat_map(|(_, one)| one.args.keys());
+    let arguments: BTreeSet<&String> = arguments.collect();
     let mut fields = vec![
-        (
-            "name",
-            json!({ "type": "string", "description": "Short and unique." }),
-        ),
+        ("name", text("Short and unique.")),
         (
             "needs",
             json!({
@@ -103,19 +90,11 @@ fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
         fields.push(("command", one_of("The command to run.", &commands)));
     }
     if !arguments.is_empty() {
-        let argument = closed(
-            "An argument of the command.",
-            vec![
-                (
-                    "name",
-                    json!({ "type": "string", "description": "The argument.", "enum": arguments }),
-                ),
-                (
-                    "value",
-                    json!({ "type": "string", "description": "Its value, a fixed text." }),
-                ),
-            ],
-        );
+        let mut name = text("The argument.");
+        name["enum"] = json!(arguments);
+        let value = text("Its value, a fixed text.");
+        let argument = vec![("name", name), ("value", value)];
+        let argument = closed("An argument of the command.", argument);
         fields.push((
             "arguments",
             json!({
@@ -166,8 +145,11 @@ fn closed(about: &str, fields: Vec<(&'static str, Value)>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::plan_schema;
-    use crate::plan::{ArgumentKind, CommandTemplate, Commands, PlanRequest};
+    use crate::plan::{Commands, PlanRequest};
+    use zeph_config::{ArgumentConfig, ArgumentKind, CommandConfig};
     use zeph_subagent::{AgentCatalog, SubAgentDef};
 
     /// With `UPDATE_GOLDEN=1` in the environment the golden file is written, for a person to review.
@@ -176,11 +158,20 @@ mod tests {
         let mut catalog = AgentCatalog::new();
         let analyst = SubAgentDef::new("analyst", "Counts", "You count.").tool("grep");
         catalog.add(analyst).expect("a valid agent");
-        let mut commands = Commands::none();
-        let log = CommandTemplate::new("git_log", "lists commits").fixed("git");
-        let log = log.value("-n", "count", "how many", ArgumentKind::integer(1, 100));
-        commands.add(log).expect("a valid command");
-        let mut request = PlanRequest::new("A report", catalog).commands(commands);
+        let count = ArgumentConfig {
+            about: "how many".to_owned(),
+            kind: ArgumentKind::Integer(1, 100),
+            optional: false,
+            dash: false,
+        };
+        let log = CommandConfig {
+            about: "lists commits".to_owned(),
+            run: vec!["git".to_owned(), "-n{count}".to_owned()],
+            args: [("count".to_owned(), count)].into(),
+        };
+        let commands = Commands::new([("git_log".to_owned(), log)].into());
+        let mut request = PlanRequest::new("A report", catalog);
+        request.commands = Arc::new(commands.expect("a valid command"));
         request.limits.max_tasks = 8;
         let found = serde_json::to_string_pretty(&plan_schema(&request)).expect("JSON") + "\n";
         let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plans/schema.json");

@@ -38,7 +38,7 @@ fn problem(code: Code, name: &str, message: impl Into<String>) -> Diagnostic {
 }
 
 /// A problem that the template engine found.
-fn template_problem(code: Code, name: PromptName, error: &Error) -> Diagnostic {
+pub(super) fn template_problem(code: Code, name: PromptName, error: &Error) -> Diagnostic {
     let detail = error.detail();
     let why = detail.map_or_else(|| error.kind().to_string(), str::to_owned);
     let why = zeph_common::escape_terminal(&why);
@@ -110,10 +110,6 @@ fn read_file(path: &Path, max_bytes: u64) -> Result<String, (Code, String)> {
         let at = error.utf8_error().valid_up_to();
         (code::NOT_UTF8, format!("is not UTF-8 at byte {at}"))
     })
-}
-
-pub(super) fn syntax(name: PromptName, error: &Error) -> Diagnostic {
-    template_problem(code::SYNTAX, name, error)
 }
 
 /// Checks the variables of a template, and renders it with test values.

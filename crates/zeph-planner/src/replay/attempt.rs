@@ -111,24 +111,26 @@ pub async fn replay_attempt(
     if let Some(first) = journal.first_difference() {
         return ReplayOutcome::Differs(first);
     }
-    let difference = match (end, outcome) {
+    let words = |error: &TaskErrorRecord| format!("[{}] {}", error.code, error.message);
+    let difference = match (end, outcome.map_err(|error| TaskErrorRecord::from(&error))) {
         (RecordedEnd::Output(then), Ok(now)) => {
             let clean = |value| redacted(redact.as_ref(), value);
             Difference::between(DifferenceIn::Output, &clean(then), &clean(now.value))
         }
-        (RecordedEnd::Error(then), Err(now)) => {
-            let now = TaskErrorRecord::from(&now);
-            let is_same = (then.class, &then.code) == (now.class, &now.code);
-            let words = |error: &TaskErrorRecord| format!("[{}] {}", error.code, error.message);
-            (!is_same).then(|| Difference::words(DifferenceIn::End, &words(&then), &words(&now)))
+        (RecordedEnd::Error(then), Err(now))
+            if (then.class, &then.code) == (now.class, &now.code) =>
+        {
+            None
         }
-        (RecordedEnd::Output(_), Err(now)) => {
-            let now = format!("[{}] {}", now.code(), now.message());
-            Some(Difference::words(DifferenceIn::End, "an output", &now))
-        }
-        (RecordedEnd::Error(then), Ok(_)) => {
-            let then = format!("[{}] {}", then.code, then.message);
-            Some(Difference::words(DifferenceIn::End, &then, "an output"))
+        (then, now) => {
+            let then = match &then {
+                RecordedEnd::Output(_) => "an output".to_owned(),
+                RecordedEnd::Error(error) => words(error),
+            };
+            let now = now
+                .err()
+                .map_or("an output".to_owned(), |error| words(&error));
+            Some(Difference::words(DifferenceIn::End, &then, &now))
         }
     };
     difference.map_or(ReplayOutcome::Same, ReplayOutcome::Differs)

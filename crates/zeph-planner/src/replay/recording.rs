@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use zeph_llm::{Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmRe
 use zeph_subagent::{Tool, ToolOutput};
 
 use super::attempt::RecordedAttempt;
-use crate::agent::{ToolNote, ToolOutcome, Tools};
+use crate::agent::{ToolNote, ToolOutcome};
 use crate::call::request_hash;
 use crate::{CallError, LlmContextBuilder, ReplyNote};
 
@@ -82,16 +83,19 @@ impl fmt::Debug for Recording {
 
 impl LlmContextBuilder {
     /// Replaces every provider and tool by the recording, and removes the waits between calls.
-    pub fn replaying(self, recording: &Recording) -> Self {
-        self.replace(
-            |provider| recording.provider(provider),
-            |tools: &Tools| {
-                tools.replace(|spec| ReplayTool {
-                    recording: recording.clone(),
-                    spec: spec.clone(),
-                })
-            },
-        )
+    pub fn replaying(mut self, recording: &Recording) -> Self {
+        let context = &mut self.context;
+        let models = context.models.values_mut();
+        for model in models.chain([&mut context.default_model]) {
+            model.provider = recording.provider(&*model.provider);
+        }
+        context.tools = context.tools.replace(|spec| ReplayTool {
+            recording: recording.clone(),
+            spec: spec.clone(),
+        });
+        context.retry.base = Duration::ZERO;
+        context.retry.cap = Duration::ZERO;
+        self
     }
 }
 
@@ -139,9 +143,7 @@ impl LlmProvider for ReplayProvider {
 
 /// The error of a recorded call, without the wait that the service asked for.
 fn recorded_error(name: &str, error: CallError) -> LlmError {
-    let kind = serde_json::from_value(Value::from(error.kind));
-    let kind = kind.unwrap_or(ErrorKind::NotRecorded);
-    let recorded = LlmError::new(kind, name, error.message);
+    let recorded = LlmError::new(error.kind, name, error.message);
     match error.status {
         Some(status) => recorded.with_status(status),
         None => recorded,

@@ -42,7 +42,7 @@ async fn try_by(
     aggregator: impl Aggregator + 'static,
     input: TaskInput,
 ) -> Result<Value, TaskError> {
-    let executor = AnswerExecutor::new(aggregator);
+    let executor = AnswerExecutor::new(Arc::new(aggregator));
     Ok(executor.execute(&bench.context(), input).await?.value)
 }
 

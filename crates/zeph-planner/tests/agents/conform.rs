@@ -43,6 +43,6 @@ async fn an_agent_does() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_does() {
     let input = |goal: &str| after(json!({ "goal": goal }), &[("log", json!("text"))]);
-    let answers = AnswerExecutor::new(LlmAggregator::new(staffed()));
+    let answers = AnswerExecutor::new(Arc::new(LlmAggregator::new(staffed())));
     keeps(Arc::new(answers), input("quick"), input("slow")).await;
 }

@@ -101,21 +101,3 @@ fn every_code_has_a_document() {
         assert!(seen.contains(code.text()), "{code}");
     }
 }
-
-#[test]
-fn a_repaired_plan_needs_no_repair_the_second_time() {
-    for case in cases("repaired.txt") {
-        let request = request();
-        let plan = read_plan(&case.text, &request).outcome.unwrap();
-        let text = plan.to_answer().to_string();
-        let again = read_plan(&text, &request);
-        assert_eq!(repairs(&again), "", "{}: {text}", case.title);
-        let again = again.outcome.unwrap();
-        assert_eq!(
-            (again.tasks, again.estimate),
-            (plan.tasks, plan.estimate),
-            "{}",
-            case.title
-        );
-    }
-}

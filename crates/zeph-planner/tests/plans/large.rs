@@ -15,14 +15,16 @@ fn codes(reading: &Reading) -> Vec<Code> {
 
 /// A request without limits.
 fn wide() -> PlanRequest {
-    request().limits(PlanLimits {
+    let mut request = request();
+    request.limits = PlanLimits {
         max_tasks: usize::MAX,
         max_depth: usize::MAX,
         max_width: usize::MAX,
         max_bytes: usize::MAX,
         max_prompt_bytes: usize::MAX,
         ..PlanLimits::default()
-    })
+    };
+    request
 }
 
 /// A chain of tasks; in reverse order; or closed to a cycle.
@@ -49,9 +51,9 @@ fn chain(tasks: usize, backwards: bool, circle: bool) -> String {
 fn a_chain_of_a_hundred_thousand_is_refused_for_its_size() {
     let text = chain(100_000, false, false);
     assert_eq!(codes(&read_plan(&text, &request())), [code::TOO_LARGE]);
-    let mut limits = crate::support::limits();
-    limits.max_bytes = usize::MAX;
-    let reading = read_plan(&text, &request().limits(limits));
+    let mut request = request();
+    request.limits.max_bytes = usize::MAX;
+    let reading = read_plan(&text, &request);
     assert_eq!(codes(&reading), [code::TOO_MANY_TASKS]);
 }
 

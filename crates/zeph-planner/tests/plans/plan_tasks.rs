@@ -118,7 +118,9 @@ async fn what_a_host_puts_around_does_not_multiply_the_calls() {
         Arc::new(Retrying::new(provider, RetryPolicy::default())) as Arc<dyn LlmProvider>
     };
     let planner = LlmPlanner::new(Arc::new(script.clone()), Arc::new(Unsanitized));
-    let executor = PlanExecutor::new(Arc::new(planner), request().wrap(Arc::new(around)));
+    let mut host = request();
+    host.wrap = Some(Arc::new(around));
+    let executor = PlanExecutor::new(Arc::new(planner), host);
     let journal = Arc::new(JournalDouble::default());
     let input = TaskInput::new(json!({ "goal": "A report", "feedback": [], "round": 1 }));
     let cx = context("plan", &journal, &Stop::new());

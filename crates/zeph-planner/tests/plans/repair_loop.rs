@@ -335,7 +335,8 @@ async fn a_host_has_its_own_words() {
 #[tokio::test]
 async fn feedback_reaches_the_model() {
     let script = script().then(Reply::text(GOOD));
-    let request = request().feedback(vec!["fewer tasks".to_owned()]);
+    let mut request = request();
+    request.feedback = vec!["fewer tasks".to_owned()];
     finish(planner(&script).plan(request)).await.unwrap();
     let shown = script.requests()[0].messages[1].text().to_owned();
     assert!(shown.contains("1. fewer tasks"), "{shown}");
@@ -353,7 +354,10 @@ async fn a_closure_is_a_provider() {
 
 #[tokio::test]
 async fn costs_are_held_against_the_limits() {
-    let tight = |limits| request().limits(PlanLimits { ..limits });
+    let tight = |limits| PlanRequest {
+        limits,
+        ..request()
+    };
     let tokens = PlanLimits {
         max_tokens: Some(100),
         ..PlanLimits::default()

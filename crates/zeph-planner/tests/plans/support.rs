@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use zeph_planner::plan::{ArgumentKind, CommandTemplate, Commands, PlanLimits, PlanRequest};
+use zeph_config::{ArgumentConfig, ArgumentKind, CommandConfig};
+use zeph_planner::plan::{Commands, PlanLimits, PlanRequest};
 use zeph_subagent::{AgentCatalog, SubAgentDef};
 
 /// Three agents, four commands; plans may use two of three tools.
@@ -20,41 +21,57 @@ pub(crate) fn request() -> PlanRequest {
     for agent in agents {
         catalog.add(agent).unwrap();
     }
-    let mut request = PlanRequest::new("A weekly report", catalog)
-        .commands(commands())
-        .limits(limits());
+    let mut request = PlanRequest::new("A weekly report", catalog);
+    request.commands = commands().into();
+    request.limits = limits();
     request.rights.tools.remove("write_file");
     request
 }
 
-fn commands() -> Commands {
-    let mut commands = Commands::none();
-    let date = ArgumentKind::pattern("[0-9]{4}-[0-9]{2}-[0-9]{2}").unwrap();
-    let all = [
-        CommandTemplate::new("git_log", "lists commits")
-            .fixed("git")
-            .fixed("log")
-            .optional("--since=", "since", "the first day", date)
-            .value("-n", "count", "how many", ArgumentKind::integer(1, 100)),
-        CommandTemplate::new("note", "keeps a note")
-            .fixed("./note")
-            .value("", "text", "what to keep", ArgumentKind::text(40)),
-        CommandTemplate::new("deploy", "deploys")
-            .fixed("./deploy")
-            .value(
-                "",
-                "where",
-                "the place",
-                ArgumentKind::choice(["staging", "production"]),
-            ),
-        CommandTemplate::new("show", "shows a file")
-            .fixed("cat")
-            .value("", "file", "which one", ArgumentKind::path("docs/")),
-    ];
-    for template in all {
-        commands.add(template).unwrap();
+/// A command; `run` has the places of its arguments, which have no flags.
+pub(crate) fn command(about: &str, run: &[&str], args: &[(&str, ArgumentKind)]) -> CommandConfig {
+    let args = args.iter().map(|(name, kind)| {
+        let argument = ArgumentConfig {
+            about: format!("the {name}"),
+            kind: kind.clone(),
+            optional: false,
+            dash: false,
+        };
+        ((*name).to_owned(), argument)
+    });
+    CommandConfig {
+        about: about.to_owned(),
+        run: run.iter().map(|&one| one.to_owned()).collect(),
+        args: args.collect(),
     }
-    commands
+}
+
+fn commands() -> Commands {
+    let date = ArgumentKind::Pattern("[0-9]{4}-[0-9]{2}-[0-9]{2}".to_owned());
+    let count = ArgumentKind::Integer(1, 100);
+    let places = ArgumentKind::Choice(vec!["staging".to_owned(), "production".to_owned()]);
+    let file = ArgumentKind::Path("docs/".to_owned());
+    let log = ["git", "log", "--since={since}", "-n{count}"];
+    let mut log = command("lists commits", &log, &[("since", date), ("count", count)]);
+    log.args.get_mut("since").unwrap().optional = true;
+    let text = ArgumentKind::Text(40);
+    let all = [
+        ("git_log", log),
+        (
+            "note",
+            command("keeps a note", &["./note", "{text}"], &[("text", text)]),
+        ),
+        (
+            "deploy",
+            command("deploys", &["./deploy", "{where}"], &[("where", places)]),
+        ),
+        (
+            "show",
+            command("shows a file", &["cat", "{file}"], &[("file", file)]),
+        ),
+    ];
+    let all = all.map(|(name, command)| (name.to_owned(), command));
+    Commands::new(all.into()).unwrap()
 }
 
 pub(crate) fn limits() -> PlanLimits {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Source, quote};
@@ -200,7 +200,7 @@ fn as_millis<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::
 /// The format of an agent's answer.
 ///
 /// Closed, because an executor must handle every format. As JSON: `"text"`, `"json"`, or `{"schema": {…}}`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentOutput {
     /// Any text.

@@ -103,7 +103,9 @@ fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
             indent,
             &format!(
                 "no reply {}: {} [{}], {cost}",
-                note.call, error.message, error.kind
+                note.call,
+                error.message,
+                error.kind.word()
             ),
         );
     }

@@ -12,7 +12,7 @@ use zeph_llm::{
 };
 use zeph_sanitizer::Content;
 
-use super::Settings;
+use super::LlmPlanner;
 use super::preview::Preview;
 use crate::plan::finding::stored;
 use crate::plan::schema::plan_schema;
@@ -40,15 +40,15 @@ pub(super) struct Correction<'a> {
 
 /// The request for a plan, or for the correction of one.
 pub(super) fn request(
-    settings: &Settings,
+    planner: &LlmPlanner,
     request: &PlanRequest,
     correction: Option<&Correction<'_>>,
 ) -> Result<LlmRequest, PlanError> {
     let render = |name, values| {
-        let text = settings.prompts.render(name, values);
+        let text = planner.prompts.render(name, values);
         text.map_err(|error| bad_prompt(&error))
     };
-    let system = render(PromptName::Plan, host_values(settings, request))?;
+    let system = render(PromptName::Plan, host_values(planner, request))?;
     let goal = json!({ "goal": request.goal, "feedback": request.feedback });
     let mut user = render(PromptName::PlanGoal, goal)?;
     if let Some(correction) = correction {
@@ -59,7 +59,7 @@ pub(super) fn request(
                 text: correction.text,
                 max_bytes: MAX_EXCERPT_BYTES,
             };
-            settings.sanitizer.sanitize(&content).text
+            planner.sanitizer.sanitize(&content).text
         });
         let more = correction.diagnostics.len() - problems.len();
         let values = json!({ "problems": problems, "more": more, "last": last });
@@ -73,9 +73,9 @@ pub(super) fn request(
     };
     let mut asked = LlmRequest::of(conversation)
         .purpose(purpose)
-        .max_output_tokens(settings.max_output_tokens)
-        .timeout(settings.timeout);
-    asked.model.clone_from(&settings.model);
+        .max_output_tokens(planner.max_output_tokens)
+        .timeout(planner.timeout);
+    asked.model.clone_from(&planner.model);
     Ok(asked)
 }
 
@@ -85,29 +85,17 @@ fn bad_prompt(error: &PromptError) -> PlanError {
 }
 
 /// The values of the system prompt: agents, commands, kinds and limits of the host.
-fn host_values(settings: &Settings, request: &PlanRequest) -> serde_json::Value {
+fn host_values(planner: &LlmPlanner, request: &PlanRequest) -> serde_json::Value {
     let tools = &request.rights.tools;
     let agents = request.catalog.iter().map(|agent| {
         let tools: Vec<&String> = agent.tools.intersection(tools).collect();
         json!({ "name": agent.name, "description": agent.description, "tools": tools, "tags": agent.tags })
     });
-    let commands = request.commands.iter().map(|command| {
-        let arguments = command.arguments().map(|one| {
-            json!({
-                "name": one.name(),
-                "form": one.kind().to_string(),
-                "about": one.about(),
-                "optional": one.is_optional(),
-            })
-        });
-        let arguments: Vec<_> = arguments.collect();
-        json!({ "name": command.name(), "about": command.about(), "arguments": arguments })
-    });
     let limits = &request.limits;
     json!({
-        "preamble": settings.sanitizer.preamble(),
+        "preamble": planner.sanitizer.preamble(),
         "agents": agents.collect::<Vec<_>>(),
-        "commands": commands.collect::<Vec<_>>(),
+        "commands": request.commands.to_json(),
         "kinds": request.kinds(),
         "limits": { "tasks": limits.max_tasks, "depth": limits.max_depth, "width": limits.max_width },
     })

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use futures::channel::mpsc::UnboundedSender;
 use serde_json::json;
 use zeph_common::{Boundary, head_tail};
-use zeph_diagnostics::{Code, Diagnostic, Diagnostics};
+use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Severity};
 use zeph_llm::{ErrorKind, LlmError, LlmProvider, LlmResponse, StopReason};
 
 use super::call::{Answer, Correction, call, request as request_of};
-use super::{FallbackPlan, Settings};
-use crate::plan::finding::{FindingKind, code, stored, warn, warning};
+use super::{FallbackPlan, LlmPlanner};
+use crate::plan::finding::{FindingKind, PlanFinding, code, warning};
 use crate::plan::{
     Plan, PlanError, PlanEvent, PlanFailure, PlanRequest, PlanTry, Reading, read_plan,
 };
@@ -24,29 +24,29 @@ type Events = UnboundedSender<PlanEvent>;
 
 /// Asks the provider, then the fallback provider, then uses the fallback plan.
 pub(super) async fn run(
-    settings: &Settings,
+    planner: &LlmPlanner,
     request: &PlanRequest,
     events: &Events,
 ) -> Result<Plan, PlanError> {
     check_request(request)?;
-    let mut error = match ask(&settings.provider, settings, request, events).await {
+    let mut error = match ask(&planner.provider, planner, request, events).await {
         Ok(plan) => return Ok(plan),
         Err(error) => error,
     };
-    if let (Some(provider), false) = (&settings.fallback, is_final(error.failure)) {
+    if let (Some(provider), false) = (&planner.fallback, is_final(error.failure)) {
         fell_back(events, &error);
         let first = error.tries;
-        error = match ask(provider, settings, request, events).await {
+        error = match ask(provider, planner, request, events).await {
             Ok(plan) => return Ok(plan),
             Err(error) => error,
         };
         error.tries.splice(0..0, first);
     }
-    if is_final(error.failure) || settings.fallback_plan == FallbackPlan::None {
+    if is_final(error.failure) || planner.fallback_plan == FallbackPlan::None {
         return Err(error);
     }
     fell_back(events, &error);
-    one_task(&settings.fallback_plan, request, &error).ok_or(error)
+    one_task(&planner.fallback_plan, request, &error).ok_or(error)
 }
 
 fn fell_back(events: &Events, error: &PlanError) {
@@ -84,7 +84,7 @@ fn check_request(request: &PlanRequest) -> Result<(), PlanError> {
 /// Asks one provider, and has it correct its plan.
 async fn ask(
     provider: &Arc<dyn LlmProvider>,
-    settings: &Settings,
+    planner: &LlmPlanner,
     request: &PlanRequest,
     events: &Events,
 ) -> Result<Plan, PlanError> {
@@ -94,11 +94,11 @@ async fn ask(
     };
     let mut tries: Vec<PlanTry> = Vec::new();
     let mut last: Option<(Diagnostics, String)> = None;
-    for number in 1..=settings.max_repairs + 1 {
+    for number in 1..=planner.max_repairs + 1 {
         let correction = last
             .as_ref()
             .map(|(diagnostics, text)| Correction { diagnostics, text });
-        let asked = request_of(settings, request, correction.as_ref())?;
+        let asked = request_of(planner, request, correction.as_ref())?;
         let event = PlanEvent::Asked {
             provider: provider.name().to_owned(),
             call: number,
@@ -133,7 +133,7 @@ async fn ask(
         };
         tried.diagnostics.clone_from(&diagnostics);
         tries.push(tried);
-        if number <= settings.max_repairs {
+        if number <= planner.max_repairs {
             let diagnostics = diagnostics.clone();
             events
                 .unbounded_send(PlanEvent::Rejected { diagnostics })
@@ -163,13 +163,7 @@ impl PlanTry {
         self.excerpt(&response.text);
         self.model = zeph_common::escape_terminal(&response.model).into_owned();
         self.usage = response.usage;
-        self.stop = match &response.stop {
-            StopReason::End => "end".to_owned(),
-            StopReason::MaxTokens => "max_tokens".to_owned(),
-            StopReason::ToolCalls => "tool_calls".to_owned(),
-            StopReason::Refusal => "refusal".to_owned(),
-            StopReason::Other(why) => zeph_common::escape_terminal(why).chars().take(80).collect(),
-        };
+        self.stop = Some(response.stop.clone());
     }
 
     fn excerpt(&mut self, text: &str) {
@@ -257,7 +251,8 @@ fn one_task(plan: &FallbackPlan, request: &PlanRequest, error: &PlanError) -> Op
         "one task for the whole goal, because planning failed: {}",
         error.message
     );
-    plan.findings
-        .extend(stored(&[warn(warning::FALLBACK_PLAN, "work", message)]));
+    let warning = Diagnostic::new(warning::FALLBACK_PLAN, message).path("work");
+    let warning = warning.severity(Severity::Warning);
+    plan.findings.push(PlanFinding::from(&warning));
     Some(plan)
 }

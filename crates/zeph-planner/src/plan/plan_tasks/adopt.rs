@@ -1,7 +1,6 @@
 //! The action `adopt`: adds a plan to its run, as the person decided.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,6 +11,9 @@ use zeph_executor::{
 use super::round::{self, Round};
 use super::verdict::{Verdict, read_verdict};
 use super::{PlanCompiler, PlanOutput};
+
+/// The code of a plan file with problems.
+const NOT_COMPILED: &str = "plan_not_compiled";
 
 /// The parameters of the action `adopt`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,17 +69,17 @@ pub enum Adopted {
 /// the first one would have.
 #[derive(Clone)]
 pub struct AdoptExecutor {
-    compiler: Arc<dyn PlanCompiler>,
+    compile: PlanCompiler,
     max_rounds: u32,
     answer_tokens: Option<u32>,
 }
 
 impl AdoptExecutor {
-    /// An executor that compiles plan files with that compiler, in at most 5 rounds.
+    /// An executor with that compiler of plan files, in at most 5 rounds.
     #[must_use]
-    pub fn new(compiler: Arc<dyn PlanCompiler>) -> Self {
+    pub fn new(compile: PlanCompiler) -> Self {
         Self {
-            compiler,
+            compile,
             max_rounds: 5,
             answer_tokens: None,
         }
@@ -129,50 +131,33 @@ impl AdoptExecutor {
         params: &AdoptParams,
         file: &str,
     ) -> Result<Adopted, TaskError> {
-        let graph = match self.compiler.compile(file) {
-            Ok(graph) => graph,
-            Err(problems) => {
-                let why = format!("The edited plan has problems:\n{problems}");
-                return self.ask_again(cx, params, why).await;
-            }
-        };
-        let tasks = names(&graph);
-        match self.add(cx, graph, params).await {
-            Ok(()) => Ok(Adopted::Edited { tasks }),
-            Err(error) if error.code() == "proposal_refused" => {
-                let why = format!(
-                    "The edited plan does not fit into the run: {}",
-                    refusal(&error)
-                );
+        match self.add(cx, params, file).await {
+            Ok(tasks) => Ok(Adopted::Edited { tasks }),
+            Err(error) if [NOT_COMPILED, "proposal_refused"].contains(&error.code()) => {
+                let detail = error.detail().map(|detail| format!(": {detail}"));
+                let (message, detail) = (error.message(), detail.unwrap_or_default());
+                let why = format!("The edited plan cannot be used: {message}{detail}");
                 self.ask_again(cx, params, why).await
             }
             Err(error) => Err(error),
         }
     }
 
+    /// Adds the tasks of a plan file to the run, and the answer after them. Returns their names.
     async fn add(
         &self,
         cx: &TaskContext,
-        graph: GraphSpec,
         params: &AdoptParams,
-    ) -> Result<(), TaskError> {
-        let patch = round::with_answer(graph, &params.goal, self.answer_tokens);
-        cx.journal().propose(patch).await.map(drop)
-    }
-
-    async fn approved(
-        &self,
-        cx: &TaskContext,
-        params: &AdoptParams,
-        plan: &PlanOutput,
-    ) -> Result<Adopted, TaskError> {
-        let graph = self.compiler.compile(&plan.plan_file).map_err(|problems| {
+        file: &str,
+    ) -> Result<Vec<String>, TaskError> {
+        let graph = (self.compile)(file).map_err(|problems| {
             let message = format!("the plan file cannot be compiled:\n{problems}");
-            TaskError::permanent(message).with_code("plan_not_compiled")
+            TaskError::permanent(message).with_code(NOT_COMPILED)
         })?;
-        let tasks = names(&graph);
-        self.add(cx, graph, params).await?;
-        Ok(Adopted::Approved { tasks })
+        let tasks = graph.tasks.iter().map(|task| task.name.clone()).collect();
+        let patch = round::with_answer(graph, &params.goal, self.answer_tokens);
+        cx.journal().propose(patch).await?;
+        Ok(tasks)
     }
 
     async fn rejected(
@@ -221,7 +206,9 @@ impl Executor for AdoptExecutor {
             Some(confirm) => read_verdict(&input.parent_as::<Value>(confirm)?),
         };
         let adopted = match verdict {
-            Verdict::Approve => self.approved(cx, &params, &plan).await?,
+            Verdict::Approve => Adopted::Approved {
+                tasks: self.add(cx, &params, &plan.plan_file).await?,
+            },
             Verdict::Edit(file) => self.edited(cx, &params, &file).await?,
             Verdict::Reject(why) => self.rejected(cx, &params, &why).await?,
             Verdict::Unclear(why) => self.ask_again(cx, &params, why).await?,
@@ -230,17 +217,5 @@ impl Executor for AdoptExecutor {
             .note(Note::json(NoteKind::Plan, &adopted)?)
             .await?;
         TaskOutput::from_serialize(&adopted)
-    }
-}
-
-fn names(graph: &GraphSpec) -> Vec<String> {
-    graph.tasks.iter().map(|task| task.name.clone()).collect()
-}
-
-/// The journal's reason for refusing a proposal, with its detail.
-fn refusal(error: &TaskError) -> String {
-    match error.detail() {
-        Some(detail) => format!("{}: {detail}", error.message()),
-        None => error.message().to_owned(),
     }
 }

@@ -110,8 +110,7 @@ impl PlanExecutor {
         let (cx, spend) = (cx.clone(), Arc::new(AttemptSpend::default()));
         let (policy, gate) = (self.retry, self.gate.clone());
         let wrap = move |provider: Arc<dyn LlmProvider>| {
-            let metered = Metered::new(provider, &cx).spend(&spend).streaming(true);
-            metered.retrying(policy, &gate)
+            Metered::new(provider, &cx, &spend, None, true).retrying(policy, &gate)
         };
         PlanRequest {
             goal: params.goal.clone(),

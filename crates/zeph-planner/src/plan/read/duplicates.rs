@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use zeph_diagnostics::{Diagnostic, quote};
+use zeph_diagnostics::{Diagnostic, Severity, quote};
 
-use crate::plan::finding::{self, warning};
+use crate::plan::finding::warning;
 use crate::plan::{PlannedTask, PlannedWork};
 
 /// The number of tasks that are compared with each other.
@@ -33,23 +33,19 @@ pub(super) fn warnings(tasks: &[PlannedTask]) -> Vec<Diagnostic> {
         });
         if let Some(earlier) = earlier {
             let message = format!("nearly the same as {}", quote(&tasks[earlier].name));
-            let code = warning::NEAR_DUPLICATE;
-            warnings.push(finding::warn(code, &task.name, message));
+            let warning = Diagnostic::new(warning::NEAR_DUPLICATE, message);
+            warnings.push(warning.severity(Severity::Warning).path(&task.name));
         }
     }
     warnings
 }
 
 fn same_command(one: &PlannedWork, other: &PlannedWork) -> bool {
-    match (one, other) {
-        (PlannedWork::Command { argv: one, .. }, PlannedWork::Command { argv: other, .. }) => {
-            one == other
-        }
-        (
-            PlannedWork::Agent { .. } | PlannedWork::Command { .. } | PlannedWork::Question { .. },
-            _,
-        ) => false,
-    }
+    let argv = |work: &PlannedWork| match work {
+        PlannedWork::Command { argv, .. } => Some(argv.clone()),
+        PlannedWork::Agent { .. } | PlannedWork::Question { .. } => None,
+    };
+    argv(one).is_some() && argv(one) == argv(other)
 }
 
 fn words(text: &str) -> BTreeSet<String> {

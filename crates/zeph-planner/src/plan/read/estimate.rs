@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use zeph_diagnostics::Diagnostic;
-use zeph_graph::Usd;
+use zeph_diagnostics::{Diagnostic, Severity};
+use zeph_graph::{Topology, Usd};
 use zeph_subagent::SubAgentDef;
 
-use crate::plan::finding::{self, Findings, code, warning};
+use crate::plan::finding::{Findings, code, warning};
 use crate::plan::{Estimate, PlanLimits, PlanRequest, PlannedTask, PlannedWork};
 
 /// The tokens around the prompts of an agent.
@@ -28,12 +28,7 @@ struct Cost {
 
 /// The estimate of a plan whose tasks are in order. Linear in tasks and dependencies; for routed tasks
 /// times the number of agents.
-pub(super) fn estimate(
-    tasks: &[PlannedTask],
-    depth: usize,
-    width: usize,
-    request: &PlanRequest,
-) -> Estimate {
+pub(super) fn estimate(tasks: &[PlannedTask], shape: &Topology, request: &PlanRequest) -> Estimate {
     let mut outputs: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut tokens, mut micro_usd) = (0_u64, Some(0_u64));
     for task in tasks {
@@ -55,8 +50,8 @@ pub(super) fn estimate(
         tokens,
         micro_usd,
         tasks: tasks.len(),
-        depth,
-        width,
+        depth: shape.depth(),
+        width: shape.width(),
     }
 }
 
@@ -76,23 +71,31 @@ fn cost(task: &PlannedTask, from_needs: u64, request: &PlanRequest) -> Cost {
             prompt,
             tools,
         } => {
-            let named = agent.as_ref().and_then(|name| request.catalog.get(name));
-            let candidates = request.catalog.iter();
-            let candidates =
-                candidates.filter(|one| named.is_none_or(|named| named.name == one.name));
-            let costs = candidates.chain(default_agent.as_ref()).map(|agent| {
-                let may_use = match tools {
+            let is_meant = |one: &&SubAgentDef| agent.as_ref().is_none_or(|it| *it == one.name);
+            let agents = request.catalog.iter().filter(is_meant);
+            let costs = agents.chain(default_agent.as_ref()).map(|agent| {
+                let limits = agent.limits;
+                let text = (agent.prompt.len() + prompt.len()).div_ceil(4) as u64;
+                let once = (text + FRAME + from_needs).min(limits.max_input_tokens.into());
+                let has_tools = match tools {
                     Some(tools) => !tools.is_empty(),
                     None => !agent.tools.is_empty(),
                 };
-                of_agent(
-                    agent,
-                    prompt,
-                    may_use,
-                    task.expected_tokens,
-                    from_needs,
-                    request,
-                )
+                let turns = if has_tools && limits.max_turns > 1 {
+                    2
+                } else {
+                    1
+                };
+                let input = once * turns;
+                let expected = task.expected_tokens.map_or(ANSWER, u64::from);
+                let output = expected.min(limits.max_output_tokens.into());
+                let small = |tokens: u64| u32::try_from(tokens).unwrap_or(u32::MAX);
+                let prices = request.prices.of(agent.model.as_deref());
+                Cost {
+                    input,
+                    output,
+                    micro_usd: prices.map(|prices| prices.cost(small(input), small(output))),
+                }
             });
             costs.fold(free(0), larger)
         }
@@ -108,54 +111,23 @@ fn larger(one: Cost, other: Cost) -> Cost {
     }
 }
 
-fn of_agent(
-    agent: &SubAgentDef,
-    prompt: &str,
-    may_use_tools: bool,
-    expected: Option<u32>,
-    from_needs: u64,
-    request: &PlanRequest,
-) -> Cost {
-    let text = (agent.prompt.len() + prompt.len()).div_ceil(4) as u64;
-    let once = (text + FRAME + from_needs).min(agent.limits.max_input_tokens.into());
-    let turns = if may_use_tools && agent.limits.max_turns > 1 {
-        2
-    } else {
-        1
-    };
-    let input = once * turns;
-    let output = expected
-        .map_or(ANSWER, u64::from)
-        .min(agent.limits.max_output_tokens.into());
-    let small = |tokens: u64| u32::try_from(tokens).unwrap_or(u32::MAX);
-    let prices = request.prices.of(agent.model.as_deref());
-    Cost {
-        input,
-        output,
-        micro_usd: prices.map(|prices| prices.cost(small(input), small(output))),
-    }
-}
-
 /// Compares an estimate with the limits.
 pub(super) fn check(estimate: Estimate, limits: &PlanLimits, found: &mut Findings) {
-    let help = || Some("plan fewer tasks, or shorter answers".to_owned());
+    let mut too_costly = |cost: String, most: String| {
+        let message = format!("the plan is estimated at {cost}; at most {most} are allowed");
+        let help = "plan fewer tasks, or shorter answers";
+        found.problem(code::TOO_COSTLY, "/tasks", message, help);
+    };
     if let Some(most) = limits.max_tokens.filter(|most| estimate.tokens > *most) {
-        let message = format!(
-            "the plan is estimated at {} tokens; at most {most} are allowed",
-            estimate.tokens
-        );
-        found.problem(code::TOO_COSTLY, "/tasks", message, help());
+        too_costly(format!("{} tokens", estimate.tokens), most.to_string());
     }
     match (limits.max_micro_usd, estimate.micro_usd) {
         (Some(most), Some(cost)) if cost > most => {
-            let (cost, most) = (Usd(cost), Usd(most));
-            let message =
-                format!("the plan is estimated at {cost} USD; at most {most} are allowed");
-            found.problem(code::TOO_COSTLY, "/tasks", message, help());
+            too_costly(format!("{} USD", Usd(cost)), Usd(most).to_string());
         }
         (Some(_), None) => {
             let message = "a cost limit is set, and the price of a model is unknown";
-            let help = Some("set the price of each model, or limit tokens instead".to_owned());
+            let help = "set the price of each model, or limit tokens instead";
             found.problem(code::UNKNOWN_PRICE, "/tasks", message, help);
         }
         (Some(_) | None, Some(_)) | (None, None) => {}
@@ -165,6 +137,6 @@ pub(super) fn check(estimate: Estimate, limits: &PlanLimits, found: &mut Finding
 /// The warning if the cost in money was not estimated.
 pub(super) fn warning(estimate: Estimate) -> Option<Diagnostic> {
     let message = "the price of a model is unknown, so the cost in money is not estimated";
-    let is_unknown = estimate.micro_usd.is_none();
-    is_unknown.then(|| finding::warn(warning::NO_PRICE, "", message))
+    let warning = Diagnostic::new(warning::NO_PRICE, message).severity(Severity::Warning);
+    estimate.micro_usd.is_none().then_some(warning)
 }

@@ -1,17 +1,19 @@
 //! Reading a plan: the text of a model becomes an accepted plan, or the list of all its problems.
 
+mod draft;
 mod duplicates;
 mod estimate;
+mod fields;
 mod graph;
 mod names;
-mod shape;
 mod text;
 mod work;
 
 use zeph_diagnostics::Diagnostics;
+use zeph_graph::{OnFailure, Topology};
 
 use super::finding::{Findings, stored};
-use super::{Plan, PlanRequest};
+use super::{Plan, PlanRequest, PlannedTask, PlannedWork, TaskKind};
 
 /// The result of reading a plan.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ pub struct Reading {
 /// ]}"#;
 /// let problems = read_plan(cycle, &request).outcome.unwrap_err();
 /// assert_eq!(problems.as_slice()[0].code, code::CYCLE);
-/// assert!(problems.as_slice()[0].message.contains(r#""a" → "b" → "a""#));
+/// assert!(problems.as_slice()[0].message.contains(r#"a → b → a"#));
 /// # Ok::<(), zeph_diagnostics::Diagnostics>(())
 /// ```
 #[must_use]
@@ -72,24 +74,47 @@ pub fn read_plan(text: &str, request: &PlanRequest) -> Reading {
 /// The plan. It does not count if a problem was found.
 fn read(text: &str, request: &PlanRequest, found: &mut Findings) -> Option<Plan> {
     let value = text::value(text, &request.limits, found)?;
-    let draft = shape::draft(&value, request, found)?;
-    let graph = graph::connect(&draft.tasks, &request.limits, found);
-    let works: Vec<_> = draft
+    let draft = draft::read(&value, request, found)?;
+    let names = names::Names::new(&draft.tasks, found);
+    let graph = graph::connect(&draft.tasks, &names, &request.limits, found);
+    let works = draft
         .tasks
         .iter()
-        .map(|task| work::read(task, request, found))
-        .collect();
+        .map(|task| work::read(task, request, found));
+    let mut works: Vec<Option<PlannedWork>> = works.collect();
     if !found.problems.is_empty() {
         return None;
     }
     let graph = graph?;
-    let tasks = graph.planned(&draft.tasks, works.into_iter().collect::<Option<Vec<_>>>()?);
-    let estimate = estimate::estimate(&tasks, graph.depth, graph.width, request);
+    let tasks = graph.tasks().map(|(id, task)| {
+        let name = task.name().to_owned();
+        let needs = graph.parents(id).iter();
+        let needs = needs.map(|&need| graph.task(need).name().to_owned());
+        let position = names.position(&name)?;
+        let task = &draft.tasks[position];
+        let work = works[position].take()?;
+        // A question cannot fail, so its failure rule has no effect.
+        let on_failure = match work.kind() {
+            TaskKind::Question => OnFailure::default(),
+            TaskKind::Agent | TaskKind::Command => task.on_failure.clone(),
+        };
+        Some(PlannedTask {
+            name,
+            needs: needs.collect(),
+            work,
+            trigger: task.trigger,
+            on_failure,
+            expected_tokens: task.expected_tokens,
+        })
+    });
+    let tasks: Vec<PlannedTask> = tasks.collect::<Option<_>>()?;
+    let estimate = estimate::estimate(&tasks, &Topology::of(&graph), request);
     estimate::check(estimate, &request.limits, found);
     let mut warnings = duplicates::warnings(&tasks);
     warnings.extend(estimate::warning(estimate));
     Some(Plan {
         goal: request.goal.clone(),
+        answer: text.to_owned(),
         reasoning: draft.reasoning,
         tasks,
         estimate,

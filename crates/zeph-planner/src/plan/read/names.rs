@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use zeph_diagnostics::{Code, quote};
 
-use super::shape::{NULL_TEXTS, TaskDraft};
+use super::draft::TaskDraft;
+use super::fields::is_null_text;
 use crate::plan::finding::{Findings, code, repair};
 use crate::plan::name::{is_hostile, is_reserved, slug};
 
@@ -15,15 +16,13 @@ const MAX_WRITTEN: usize = 200;
 const MAX_REPAIRED: usize = 64;
 
 /// The names of all tasks, with an index for dependencies.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Names {
-    /// By position in the draft; empty for a task without a usable name.
-    pub(super) names: Vec<String>,
-    /// As written, without white space around it.
+    /// By position in the draft; `None` for a task without a usable name of its own.
+    pub(super) names: Vec<Option<String>>,
+    /// Positions by the name as written, without white space around it.
     written: BTreeMap<String, usize>,
-    /// As repaired.
-    repaired: BTreeMap<String, usize>,
-    /// In lower case.
+    /// Positions by the repaired name in lower case.
     folded: BTreeMap<String, usize>,
 }
 
@@ -32,87 +31,70 @@ impl Names {
     pub(super) fn new(tasks: &[TaskDraft], found: &mut Findings) -> Self {
         let mut names = Self::default();
         for (position, task) in tasks.iter().enumerate() {
-            let written = task.name.as_deref();
-            let name = written.and_then(|written| repaired(task, written, found));
-            let name = name.unwrap_or_default();
-            if let Some(written) = written.filter(|_| !name.is_empty()) {
-                names.add(position, task, written.trim(), &name, found);
+            let written = task.name.as_deref().unwrap_or_default();
+            let name = task
+                .name
+                .as_ref()
+                .and_then(|_| repaired(task, written, found));
+            let name = name.filter(|name| names.is_new(name, task, found));
+            if let Some(name) = &name {
+                let written = written.trim().to_owned();
+                names.written.entry(written).or_insert(position);
+                names.folded.insert(name.to_ascii_lowercase(), position);
             }
             names.names.push(name);
         }
         names
     }
 
-    fn add(
-        &mut self,
-        position: usize,
-        task: &TaskDraft,
-        written: &str,
-        name: &str,
-        found: &mut Findings,
-    ) {
-        let help = || Some("give each task a unique name, and correct the needs".to_owned());
-        let folded = name.to_ascii_lowercase();
-        if self.repaired.contains_key(name) {
+    /// Whether no earlier task has the name; otherwise a problem.
+    fn is_new(&self, name: &str, task: &TaskDraft, found: &mut Findings) -> bool {
+        let Some(earlier) = self.position(name) else {
+            return true;
+        };
+        let (code, message) = if self.names[earlier].as_deref() == Some(name) {
             let message = format!("two tasks have the name {}", quote(name));
-            found.problem(code::DUPLICATE_NAME, task.at("name"), message, help());
-        } else if self.folded.contains_key(&folded) {
+            (code::DUPLICATE_NAME, message)
+        } else {
             let message = format!("{} differs from another name in case only", quote(name));
-            found.problem(
-                code::CASE_FOLDED_DUPLICATE,
-                task.at("name"),
-                message,
-                help(),
-            );
-        }
-        self.written.entry(written.to_owned()).or_insert(position);
-        self.repaired.entry(name.to_owned()).or_insert(position);
-        self.folded.entry(folded).or_insert(position);
+            (code::CASE_FOLDED_DUPLICATE, message)
+        };
+        let help = "give each task a unique name, and correct the needs";
+        found.problem(code, task.at("name"), message, help);
+        false
     }
 
-    /// The task that a dependency names.
-    pub(super) fn find(&self, written: &str) -> Option<Found> {
+    /// The position and the name of the task that a dependency names, and the repair that it took.
+    pub(super) fn find(&self, written: &str) -> Option<(usize, &str, Option<Code>)> {
         let trimmed = written.trim();
         if is_hostile(trimmed) {
             return None;
         }
         if let Some(&position) = self.written.get(trimmed) {
-            return Some(Found {
-                position,
-                repair: None,
-            });
+            return Some((position, self.names[position].as_deref()?, None));
         }
         // A shortened name may match the wrong task.
-        if trimmed.len() > MAX_REPAIRED {
-            return None;
-        }
-        let repaired = slug(trimmed).map(reserve)?;
-        if let Some(&position) = self.repaired.get(&*repaired) {
-            let same = *repaired == *trimmed;
-            return Some(Found {
-                position,
-                repair: (!same).then_some(repair::SLUGGED_NAME),
-            });
-        }
-        let position = *self.folded.get(&repaired.to_ascii_lowercase())?;
-        Some(Found {
-            position,
-            repair: Some(repair::FOLDED_CASE),
-        })
+        let slug = slug(trimmed).filter(|_| trimmed.len() <= MAX_REPAIRED);
+        let slug = slug.map(reserve)?;
+        let position = self.position(&slug)?;
+        let name = self.names[position].as_deref()?;
+        let repair = if *slug != *name {
+            Some(repair::FOLDED_CASE)
+        } else {
+            (*slug != *trimmed).then_some(repair::SLUGGED_NAME)
+        };
+        Some((position, name, repair))
     }
 
-    /// The help for a dependency that names no task.
-    pub(super) fn help_for(&self, written: &str, found: &mut Findings) -> Option<String> {
-        found.help_for(written, self.repaired.keys().map(String::as_str))
+    /// The position of the task with that repaired name.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.folded.get(&name.to_ascii_lowercase()).copied()
     }
-}
 
-/// The task that a dependency names.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    pub(super) position: usize,
-    /// The repair that was needed to find it.
-    pub(super) repair: Option<Code>,
+    /// The known names, for a help.
+    pub(super) fn known(&self) -> impl Iterator<Item = &str> + Clone {
+        self.names.iter().flatten().map(String::as_str)
+    }
 }
 
 /// The repaired name; `None` after a problem.
@@ -120,16 +102,15 @@ fn repaired(task: &TaskDraft, written: &str, found: &mut Findings) -> Option<Str
     let at = task.at("name");
     let trimmed = written.trim();
     if trimmed.is_empty() {
-        let help = Some("give each task a short, unique name".to_owned());
+        let help = "give each task a short, unique name";
         found.problem(code::EMPTY_TEXT, at, "the name of a task is empty", help);
         return None;
     }
     // In a list of needs "none" is read as null, so it cannot be a name.
-    let is_null = NULL_TEXTS.contains(&trimmed.to_ascii_lowercase().as_str());
-    if trimmed.len() > MAX_WRITTEN || is_hostile(trimmed) || is_null {
+    if trimmed.len() > MAX_WRITTEN || is_hostile(trimmed) || is_null_text(trimmed) {
         let message = format!("{} cannot be the name of a task", quote(written));
         let help = "use 1 to 64 letters, digits, '_' and '-', starting with a letter";
-        found.problem(code::BAD_NAME, at, message, Some(help.to_owned()));
+        found.problem(code::BAD_NAME, at, message, help);
         return None;
     }
     if trimmed.len() < written.len() {
@@ -144,11 +125,8 @@ fn repaired(task: &TaskDraft, written: &str, found: &mut Findings) -> Option<Str
     }
     let name = reserve(slugged.clone());
     if name != slugged {
-        let message = format!(
-            "{} became {}, because the run uses that name",
-            quote(&slugged),
-            quote(&name)
-        );
+        let (old, new) = (quote(&slugged), quote(&name));
+        let message = format!("{old} became {new}, because the run uses that name");
         found.repair(repair::RESERVED_NAME, &at, message);
     }
     Some(name.into_owned())

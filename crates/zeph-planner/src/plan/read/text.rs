@@ -1,7 +1,7 @@
 //! The text of an answer: finds the JSON value that may be a plan.
 
 use serde_json::Value;
-use zeph_diagnostics::quote;
+use zeph_common::{Boundary, escape_terminal, truncate};
 use zeph_llm::{JsonError, ReadJson, Tolerated, read_json};
 
 use crate::plan::PlanLimits;
@@ -9,6 +9,8 @@ use crate::plan::finding::{Findings, code, repair};
 
 /// The longest answer that is read, whatever the host allows.
 const MAX_BYTES: usize = 16 << 20;
+/// The help for an answer with something else than one plan.
+const ONE_OBJECT: &str = "answer with one JSON object and nothing else";
 
 /// The value that may be a plan; `None` after a problem.
 pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Option<Value> {
@@ -20,42 +22,37 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
             return None;
         }
     };
+    let (mut in_prose, mut has_others, mut broken) = (false, false, None);
+    for one in &tolerated {
+        in_prose |= matches!(one, Tolerated::Prose { .. });
+        has_others |= matches!(one, Tolerated::Others { .. });
+        if let Tolerated::Broken { at } = one {
+            broken.get_or_insert(at);
+        }
+    }
     // A value after broken JSON is probably a part of it.
-    if let Some(Tolerated::Broken { at }) = tolerated
-        .iter()
-        .find(|one| matches!(one, Tolerated::Broken { .. }) && !is_plan(&value))
-    {
+    if let Some(at) = broken.filter(|_| !is_plan(&value)) {
         let message = format!("the JSON that begins at byte {at} is broken");
-        let help = Some("write correct JSON: double quotes, commas, closing brackets".to_owned());
+        let help = "write correct JSON: double quotes, commas, closing brackets";
         found.problem(code::SYNTAX, "", message, help);
         return None;
     }
     let is_tasks = |list: &Vec<Value>| !list.is_empty() && list.iter().all(Value::is_object);
-    let in_prose = tolerated
-        .iter()
-        .any(|one| matches!(one, Tolerated::Prose { .. }));
     if in_prose && value.as_array().is_some_and(|list| !is_tasks(list)) {
-        let help = Some("answer with one JSON object and nothing else".to_owned());
-        found.problem(code::NO_JSON, "", "the answer contains no plan", help);
+        let message = "the answer contains no plan";
+        found.problem(code::NO_JSON, "", message, ONE_OBJECT);
         return None;
     }
-    let others = tolerated
-        .iter()
-        .any(|one| matches!(one, Tolerated::Others { .. }));
     for one in &tolerated {
         found.repair(repair::TOLERATED_TEXT, "", one.to_string());
     }
-    if others {
+    if has_others {
         // Two different plans are ambiguous; other values beside a plan are not.
         let another = |other: &Value| is_plan(other) && *other != value;
         let other = read_json(text, max_bytes, another).map(|read| read.value);
         if other.is_ok_and(|other| another(&other)) {
-            found.problem(
-                code::SEVERAL_PLANS,
-                "",
-                "the answer contains several different plans",
-                Some("answer with one JSON object".to_owned()),
-            );
+            let message = "the answer contains several different plans";
+            found.problem(code::SEVERAL_PLANS, "", message, ONE_OBJECT);
             return None;
         }
     }
@@ -67,33 +64,21 @@ fn is_plan(value: &Value) -> bool {
 }
 
 fn refuse(error: &JsonError, found: &mut Findings) {
+    const SHORTER: &str = "make a shorter plan: fewer tasks, shorter texts";
     let (code, pointer, help) = match error {
-        JsonError::Empty => (code::EMPTY, "", "answer with one JSON object"),
-        JsonError::NoJson => (
-            code::NO_JSON,
-            "",
-            "answer with one JSON object and nothing else",
-        ),
-        JsonError::CutOff { .. } => (
-            code::CUT_OFF,
-            "",
-            "make a shorter plan: fewer tasks, shorter texts",
-        ),
-        JsonError::DuplicateKey { pointer, key } => {
-            let message = format!("the key {} occurs twice", quote(key));
-            let help = Some("write each field once".to_owned());
-            found.problem(code::DUPLICATE_KEY, pointer, message, help);
-            return;
+        JsonError::Empty => (code::EMPTY, "", ONE_OBJECT),
+        JsonError::NoJson => (code::NO_JSON, "", ONE_OBJECT),
+        JsonError::CutOff { .. } => (code::CUT_OFF, "", SHORTER),
+        JsonError::DuplicateKey { pointer, .. } => {
+            (code::DUPLICATE_KEY, &**pointer, "write each field once")
         }
         JsonError::NotANumber { .. } => (code::NOT_A_NUMBER, "", "write a number or null"),
         JsonError::TooDeep { .. } => (code::NESTED_TOO_DEEPLY, "", "write a flat list of tasks"),
-        JsonError::TooLarge { .. } => (
-            code::TOO_LARGE,
-            "",
-            "make a shorter plan: fewer tasks, shorter texts",
-        ),
+        JsonError::TooLarge { .. } => (code::TOO_LARGE, "", SHORTER),
         JsonError::Syntax { .. } => (code::SYNTAX, "", "write correct JSON"),
     };
-    let message = zeph_common::escape_terminal(&error.to_string()).into_owned();
-    found.problem(code, pointer, message, Some(help.to_owned()));
+    // The message may quote a key of any length.
+    let message = error.to_string();
+    let message = truncate(&escape_terminal(&message), 300, Boundary::Char).to_string();
+    found.problem(code, pointer, message, help);
 }

@@ -6,9 +6,7 @@ use std::fmt::Write;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use zeph_graph::Seq;
-use zeph_memory::{
-    Append, ChainHash, ChangeStart, Commit, Fence, RunChange, SealedRow, StoreError,
-};
+use zeph_memory::{Append, AppendStart, ChainHash, Commit, Fence, SealedRow, StoreError};
 
 use crate::bulk::{Bulk, Slice};
 use crate::sqlite_error;
@@ -82,31 +80,27 @@ pub(crate) struct Statements {
     rows: Bulk,
     contents: Bulk,
     settled: String,
-    /// Where each change begins, to find the reason of a refusal.
-    starts: Vec<ChangeStart>,
+    /// Where each append begins, to find the reason of a refusal.
+    starts: Vec<AppendStart>,
 }
 
 impl Statements {
     /// Copies the texts and bytes of a commit into parameters.
     ///
     /// # Errors
-    /// When appends of one run do not follow each other.
+    /// As [`Commit::check`].
     pub(crate) fn new(commit: &Commit) -> Result<Self, StoreError> {
-        let changes = RunChange::group(&commit.appends)?;
+        commit.check()?;
         let (mut runs, mut rows, mut contents) =
             (Bulk::default(), Bulk::default(), Bulk::default());
-        for change in &changes {
-            put_run(&mut runs, change);
-            let (in_rows, in_contents) = (rows.shared(change.run()), contents.shared(change.run()));
-            if let Some(new) = change.genesis() {
-                put_header(
-                    &mut contents,
-                    in_contents,
-                    &new.header,
-                    change.first_append().prev(),
-                );
+        for append in &commit.appends {
+            put_run(&mut runs, append);
+            let run = append.run();
+            let (in_rows, in_contents) = (rows.shared(run), contents.shared(run));
+            if let Some(new) = append.genesis() {
+                put_header(&mut contents, in_contents, &new.header, append.prev());
             }
-            for row in change.rows() {
+            for row in append.rows() {
                 put_row(&mut rows, in_rows, row);
                 put_parts(&mut contents, in_contents, row);
             }
@@ -122,7 +116,7 @@ impl Statements {
             rows,
             contents,
             settled,
-            starts: changes.iter().map(RunChange::start).collect(),
+            starts: commit.appends.iter().map(Append::start).collect(),
         })
     }
 
@@ -168,25 +162,24 @@ impl Statements {
     }
 }
 
-fn put_run(bulk: &mut Bulk, change: &RunChange<'_>) {
-    let (first, last): (&Append, &Append) = (change.first_append(), change.last_append());
+fn put_run(bulk: &mut Bulk, append: &Append) {
     // Title, creation time and header of an existing run do not change.
-    let (title, created_at) = change
+    let (title, created_at) = append
         .genesis()
         .map_or(("", 0), |new| (&new.title, new.created_at.as_micros()));
-    let status = last.status();
+    let (status, prev) = (append.status(), append.prev());
     bulk.row()
-        .number(change.genesis().is_some().into())
-        .bytes(change.run().as_str().as_bytes())
+        .number(append.genesis().is_some().into())
+        .bytes(append.run().as_str().as_bytes())
         .bytes(title.as_bytes())
         .number(created_at)
-        .number(last.updated_at().as_micros())
+        .number(append.updated_at().as_micros())
         .bytes(status.state.as_bytes())
         .number(status.open.into())
         .bytes(status.summary.as_bytes())
-        .number(first.first().get())
-        .number(last.last().get())
-        .hashes(&[first.prev(), last.head(), first.prev(), last.status_hash()]);
+        .number(append.first().get())
+        .number(append.last().get())
+        .hashes(&[prev, append.head(), prev, append.status_hash()]);
 }
 
 fn put_header(bulk: &mut Bulk, run: Slice, header: &[u8], genesis: ChainHash) {
@@ -238,7 +231,7 @@ fn put_parts(bulk: &mut Bulk, run: Slice, row: &SealedRow) {
 /// state after this commit, so they are not checked.
 async fn why_refused(
     connection: &mut SqliteConnection,
-    starts: &[ChangeStart],
+    starts: &[AppendStart],
     written: &[SqliteRow],
     fence: Fence,
 ) -> StoreError {
@@ -246,9 +239,9 @@ async fn why_refused(
         .iter()
         .filter_map(|row| row.try_get(0).ok())
         .collect();
-    let left_out = |start: &&ChangeStart| !written.contains(start.run.as_str());
+    let left_out = |start: &&AppendStart| !written.contains(start.run.as_str());
     for start in starts.iter().filter(left_out) {
-        if let Err(error) = check_change(connection, start, fence).await {
+        if let Err(error) = check_start(connection, start, fence).await {
             return error;
         }
     }
@@ -258,9 +251,9 @@ async fn why_refused(
     )
 }
 
-async fn check_change(
+async fn check_start(
     connection: &mut SqliteConnection,
-    start: &ChangeStart,
+    start: &AppendStart,
     fence: Fence,
 ) -> Result<(), StoreError> {
     let run = &start.run;

@@ -12,6 +12,10 @@ use crate::database_file::with_suffix;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::sqlite_error;
 
+/// The size to which the write-ahead log is truncated after it was written back: 64 MiB. It may grow beyond
+/// that while a reader keeps a transaction open.
+const WAL_LIMIT_BYTES: &str = "67108864";
+
 /// The writing connection. The file must exist.
 pub(crate) async fn writer(
     path: &Path,
@@ -23,7 +27,7 @@ pub(crate) async fn writer(
             Synchronous::Full => SqliteSynchronous::Full,
             Synchronous::Normal => SqliteSynchronous::Normal,
         })
-        .pragma("journal_size_limit", options.wal_limit_bytes.to_string())
+        .pragma("journal_size_limit", WAL_LIMIT_BYTES)
         // Without these, macOS reports a write as done that is still in the drive's cache.
         .pragma("fullfsync", "ON")
         .pragma("checkpoint_fullfsync", "ON")

@@ -19,13 +19,13 @@ pub(crate) enum Found {
 }
 
 /// Inspects a path without changing it. Any file but a run database is an error.
-pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
+pub(crate) fn inspect(path: &Path) -> Result<Found, StoreError> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return look_beside(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return inspect_missing(path),
         Err(error) => {
             return Err(StoreError::io(
-                format!("looking at {}", path.display()),
+                format!("inspecting {}", path.display()),
                 error,
             ));
         }
@@ -42,11 +42,11 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
             "the file is empty (delete it to start a new database there)",
         ));
     }
-    look_inside(path)
+    inspect_header(path)
 }
 
 /// SQLite would apply a log without its database to a new database and damage it.
-fn look_beside(path: &Path) -> Result<Found, StoreError> {
+fn inspect_missing(path: &Path) -> Result<Found, StoreError> {
     if fs::symlink_metadata(path).is_ok() {
         return Err(not_a_database(
             path,
@@ -66,7 +66,7 @@ fn look_beside(path: &Path) -> Result<Found, StoreError> {
 }
 
 /// The header of a SQLite file: https://www.sqlite.org/fileformat.html#the_database_header
-fn look_inside(path: &Path) -> Result<Found, StoreError> {
+fn inspect_header(path: &Path) -> Result<Found, StoreError> {
     let mut header = [0; 100];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
     match read {

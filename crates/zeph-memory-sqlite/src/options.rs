@@ -29,7 +29,6 @@ pub struct SqliteOptions {
     pub(crate) synchronous: Synchronous,
     pub(crate) busy_timeout: Duration,
     pub(crate) readers: u32,
-    pub(crate) wal_limit_bytes: u32,
 }
 
 impl Default for SqliteOptions {
@@ -38,7 +37,6 @@ impl Default for SqliteOptions {
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(10),
             readers: 4,
-            wal_limit_bytes: 64 << 20,
         }
     }
 }
@@ -65,14 +63,6 @@ impl SqliteOptions {
     #[must_use]
     pub fn readers(mut self, readers: u32) -> Self {
         self.readers = readers.max(1);
-        self
-    }
-
-    /// The size to which the write-ahead log is truncated after it was written back. Default: 64 MiB. It may
-    /// grow beyond that while a reader keeps a transaction open.
-    #[must_use]
-    pub const fn wal_limit_bytes(mut self, bytes: u32) -> Self {
-        self.wal_limit_bytes = bytes;
         self
     }
 }

@@ -56,10 +56,10 @@ impl SqliteStore {
         options: SqliteOptions,
     ) -> Result<Self, StoreError> {
         let path = database_file::absolute(path.as_ref())?;
-        if database_file::look(&path)? == Found::Nothing {
+        if database_file::inspect(&path)? == Found::Nothing {
             create::create(&path, &options).await?;
             // Another process may have created a file there in the meantime.
-            database_file::look(&path)?;
+            database_file::inspect(&path)?;
         }
         let path = database_file::real(&path)?;
         let mut connection = connect::writer(&path, &options).await?;
@@ -87,7 +87,7 @@ impl SqliteStore {
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let options = SqliteOptions::default();
         let path = database_file::absolute(path.as_ref())?;
-        if database_file::look(&path)? == Found::Nothing {
+        if database_file::inspect(&path)? == Found::Nothing {
             return Err(sqlite_error::not_a_database(&path, "there is no file"));
         }
         let path = database_file::real(&path)?;

@@ -1,7 +1,5 @@
 //! The hash chain of a run: rows are sealed into appends, the only thing that a store accepts.
 
-use std::collections::BTreeMap;
-
 use zeph_graph::{RunId, Seq, Timestamp};
 
 use crate::error::StoreError;
@@ -233,6 +231,17 @@ impl Append {
         Seq::new(self.first.get() - 1 + self.rows.len() as u64)
     }
 
+    /// Where it begins.
+    #[must_use]
+    pub fn start(&self) -> AppendStart {
+        AppendStart {
+            run: self.run.clone(),
+            creates: self.genesis.is_some(),
+            first: self.first,
+            prev: self.prev,
+        }
+    }
+
     /// Its rows, in order.
     #[must_use]
     pub fn rows(&self) -> &[SealedRow] {
@@ -270,92 +279,12 @@ impl Append {
     }
 }
 
-/// The appends of one commit to one run, checked to follow each other.
-///
-/// A store still has to check the fence, and that the journal ends where [`start`](Self::start) begins,
-/// or, if the change creates the run, that there is no such run.
-#[derive(Clone, Debug)]
-pub struct RunChange<'a> {
-    appends: Vec<&'a Append>,
-}
-
-impl<'a> RunChange<'a> {
-    /// Groups appends by run, in the order of the runs' names.
-    ///
-    /// # Errors
-    /// [`StoreError::OutOfOrder`] or [`StoreError::Forked`] when two appends of one run do not follow
-    /// each other, or when an append that creates a run is not the first of that run's chain.
-    pub fn group(appends: &'a [Append]) -> Result<Vec<Self>, StoreError> {
-        let mut changes: BTreeMap<&RunId, Self> = BTreeMap::new();
-        for append in appends {
-            if let Some(new) = append.genesis() {
-                follows(append, &Chain::genesis(new))?;
-            }
-            let change = changes.entry(append.run()).or_insert(Self {
-                appends: Vec::new(),
-            });
-            if let Some(before) = change.appends.last() {
-                if append.genesis().is_some() {
-                    return Err(StoreError::Exists {
-                        run: append.run().clone(),
-                    });
-                }
-                let start = (append.first(), append.prev());
-                check_place(append.run(), start, before.last(), before.head())?;
-            }
-            change.appends.push(append);
-        }
-        Ok(changes.into_values().collect())
-    }
-
-    /// The run.
-    #[must_use]
-    pub fn run(&self) -> &'a RunId {
-        self.first_append().run()
-    }
-
-    /// The new run, when this change creates it.
-    #[must_use]
-    pub fn genesis(&self) -> Option<&'a NewRun> {
-        self.first_append().genesis()
-    }
-
-    /// The append whose `first` and `prev` the stored run must meet.
-    #[must_use]
-    pub fn first_append(&self) -> &'a Append {
-        self.appends[0]
-    }
-
-    /// The append whose head and status the run has afterwards.
-    #[must_use]
-    pub fn last_append(&self) -> &'a Append {
-        self.appends[self.appends.len() - 1]
-    }
-
-    /// All its rows, in order.
-    pub fn rows(&self) -> impl Iterator<Item = &'a SealedRow> {
-        self.appends.iter().flat_map(|append| append.rows())
-    }
-
-    /// The position in the journal where the change begins.
-    #[must_use]
-    pub fn start(&self) -> ChangeStart {
-        let first = self.first_append();
-        ChangeStart {
-            run: first.run().clone(),
-            creates: first.genesis().is_some(),
-            first: first.first(),
-            prev: first.prev(),
-        }
-    }
-}
-
-/// The position in a journal where a change begins, for stores that check it apart from the rows.
+/// The position in a journal where an append begins, for stores that check it apart from the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangeStart {
+pub struct AppendStart {
     /// The run.
     pub run: RunId,
-    /// Whether the change creates the run.
+    /// Whether the append creates the run.
     pub creates: bool,
     /// The position of its first row.
     pub first: Seq,
@@ -363,50 +292,28 @@ pub struct ChangeStart {
     pub prev: ChainHash,
 }
 
-impl ChangeStart {
-    /// Checks that the change continues a stored journal with this last row and this head.
+impl AppendStart {
+    /// Checks that the append continues a stored journal with this last row and this head.
     ///
     /// # Errors
     /// [`StoreError::OutOfOrder`] or [`StoreError::Forked`] when it does not.
     pub fn check_continues(&self, last: Seq, head: ChainHash) -> Result<(), StoreError> {
-        check_place(&self.run, (self.first, self.prev), last, head)
+        let run = self.run.clone();
+        if self.first != last.plus(1) {
+            return Err(StoreError::OutOfOrder {
+                run,
+                expected: last.plus(1),
+                got: self.first,
+            });
+        }
+        if self.prev != head {
+            return Err(StoreError::Forked {
+                run,
+                seq: self.first,
+                stored: head,
+                got: self.prev,
+            });
+        }
+        Ok(())
     }
-}
-
-/// An append that creates a run begins that run's chain.
-fn follows(append: &Append, chain: &Chain) -> Result<(), StoreError> {
-    if append.run() != chain.run() {
-        return Err(StoreError::Forked {
-            run: append.run().clone(),
-            seq: append.first(),
-            stored: chain.head(),
-            got: append.prev(),
-        });
-    }
-    let start = (append.first(), append.prev());
-    check_place(append.run(), start, chain.last_seq(), chain.head())
-}
-
-fn check_place(
-    run: &RunId,
-    (first, prev): (Seq, ChainHash),
-    last: Seq,
-    head: ChainHash,
-) -> Result<(), StoreError> {
-    if first != last.plus(1) {
-        return Err(StoreError::OutOfOrder {
-            run: run.clone(),
-            expected: last.plus(1),
-            got: first,
-        });
-    }
-    if prev != head {
-        return Err(StoreError::Forked {
-            run: run.clone(),
-            seq: first,
-            stored: head,
-            got: prev,
-        });
-    }
-    Ok(())
 }

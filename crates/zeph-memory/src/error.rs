@@ -201,21 +201,6 @@ impl StoreError {
         self
     }
 
-    /// Whether the same call may succeed later without opening the store again.
-    #[must_use]
-    pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Full { .. })
-    }
-
-    /// Whether the store accepts no more writes until it is claimed or opened again.
-    #[must_use]
-    pub const fn is_fatal(&self) -> bool {
-        matches!(
-            self,
-            Self::Broken { .. } | Self::Replaced { .. } | Self::Io { .. }
-        )
-    }
-
     /// The kind of error in one stable word, for programs.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -32,20 +32,9 @@ pub enum Op {
     Delete,
 }
 
-/// One call, as the script sees it before the wrapped store does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// The method.
-    pub op: Op,
-    /// The number of the call among the calls of its method: 1, 2, 3…
-    pub nth: u64,
-    /// The number of the call among all calls of the store: 1, 2, 3…
-    pub total: u64,
-}
-
 /// How a call fails. A store is atomic, so no fault leaves a part of a commit behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum StoreFault {
     /// The call fails as [`StoreError::Io`] and changes nothing.
     Before,
     /// The call takes effect and nevertheless fails as [`StoreError::Io`].
@@ -54,12 +43,14 @@ pub enum Fault {
     Full,
     /// The call fails as [`StoreError::Busy`] and changes nothing.
     Busy,
+    /// The call fails as [`StoreError::TooLarge`] and changes nothing.
+    TooLarge,
     /// Another owner adopts the runs that a commit continues just before the commit, which is then
     /// refused if it continues any. Other methods are not affected.
     Fenced,
 }
 
-type Script = Box<dyn FnMut(Call) -> Option<Fault> + Send>;
+type Script = Box<dyn FnMut(Op) -> Option<StoreFault> + Send>;
 
 /// Wraps a store and injects faults by plan or by script.
 ///
@@ -69,13 +60,13 @@ type Script = Box<dyn FnMut(Call) -> Option<Fault> + Send>;
 /// # Examples
 /// ```
 /// use zeph_graph::Timestamp;
-/// use zeph_memory::{Commit, Fault, FaultyStore, MemoryStore, Op, RawGraphStore, StoreError};
+/// use zeph_memory::{Commit, StoreFault, FaultyStore, MemoryStore, Op, RawGraphStore, StoreError};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), StoreError> {
 /// let store = FaultyStore::new(MemoryStore::new());
 /// let fence = store.claim("example", Timestamp::ZERO).await?;
-/// store.fail(Op::Commit, 1, Fault::Before);
+/// store.fail(Op::Commit, 1, StoreFault::Before);
 /// assert!(matches!(store.commit(&Commit::default(), fence).await, Err(StoreError::Io { .. })));
 /// assert!(matches!(store.commit(&Commit::default(), fence).await, Err(StoreError::Broken { .. })));
 /// let fence = store.claim("example", Timestamp::ZERO).await?;
@@ -94,8 +85,7 @@ pub struct FaultyStore<S> {
 #[derive(Default)]
 struct Control {
     counts: BTreeMap<Op, u64>,
-    total: u64,
-    planned: BTreeMap<(Op, u64), Fault>,
+    planned: BTreeMap<(Op, u64), StoreFault>,
     script: Option<Script>,
     broken: bool,
 }
@@ -111,29 +101,25 @@ impl<S: RawGraphStore> FaultyStore<S> {
         }
     }
 
-    /// Calls the script before every call of the store. Replaces an earlier script.
+    /// Calls the script before every call of the store.
     #[must_use]
-    pub fn with_script(self, script: impl FnMut(Call) -> Option<Fault> + Send + 'static) -> Self {
+    pub fn with_script(
+        self,
+        script: impl FnMut(Op) -> Option<StoreFault> + Send + 'static,
+    ) -> Self {
         self.control().script = Some(Box::new(script));
         self
     }
 
     /// Makes the n-th call of a method fail, counted from 1 over the life of the store.
-    pub fn fail(&self, op: Op, nth: u64, fault: Fault) {
+    pub fn fail(&self, op: Op, nth: u64, fault: StoreFault) {
         self.control().planned.insert((op, nth), fault);
     }
 
     /// Makes the next call of a method fail.
-    pub fn fail_next(&self, op: Op, fault: Fault) {
+    pub fn fail_next(&self, op: Op, fault: StoreFault) {
         let next = self.calls(op) + 1;
         self.fail(op, next, fault);
-    }
-
-    /// Removes the plan and the script. A broken store stays broken until it is claimed.
-    pub fn heal(&self) {
-        let mut control = self.control();
-        control.planned.clear();
-        control.script = None;
     }
 
     /// The number of calls of a method, failed ones included.
@@ -158,32 +144,27 @@ impl<S: RawGraphStore> FaultyStore<S> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&self, op: Op) -> Option<Fault> {
+    fn count(&self, op: Op) -> Option<StoreFault> {
         let mut control = self.control();
-        control.total += 1;
-        let total = control.total;
         let nth = control.counts.entry(op).or_default();
         *nth += 1;
-        let call = Call {
-            op,
-            nth: *nth,
-            total,
-        };
-        let planned = control.planned.remove(&(op, call.nth));
-        planned.or_else(|| control.script.as_mut().and_then(|script| script(call)))
+        let nth = *nth;
+        let planned = control.planned.remove(&(op, nth));
+        planned.or_else(|| control.script.as_mut().and_then(|script| script(op)))
     }
 
     /// The faults that take effect before the call of the wrapped store.
-    async fn before(&self, op: Op, fault: Option<Fault>) -> Result<(), StoreError> {
+    async fn before(&self, op: Op, fault: Option<StoreFault>) -> Result<(), StoreError> {
         match fault {
-            Some(Fault::Before) => Err(injected(op)),
-            Some(Fault::Full) => Err(StoreError::Full {
+            Some(StoreFault::Before) => Err(injected(op)),
+            Some(StoreFault::Full) => Err(StoreError::Full {
                 source: cause(io::ErrorKind::StorageFull),
             }),
-            Some(Fault::Busy) => Err(StoreError::Busy {
+            Some(StoreFault::Busy) => Err(StoreError::Busy {
                 source: cause(io::ErrorKind::ResourceBusy),
             }),
-            Some(Fault::Fenced | Fault::After) | None => Ok(()),
+            Some(StoreFault::TooLarge) => Err(StoreError::TooLarge { bytes: 2, limit: 1 }),
+            Some(StoreFault::Fenced | StoreFault::After) | None => Ok(()),
         }
     }
 
@@ -204,16 +185,26 @@ impl<S: RawGraphStore> FaultyStore<S> {
         Ok(())
     }
 
+    /// Counts a call, and applies its fault to the call of the wrapped store.
+    async fn call<T>(
+        &self,
+        op: Op,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let fault = self.count(op);
+        self.with_fault(op, fault, call).await
+    }
+
     /// Calls the wrapped store and applies the fault.
     async fn with_fault<T>(
         &self,
         op: Op,
-        fault: Option<Fault>,
+        fault: Option<StoreFault>,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.before(op, fault).await?;
         let done = call.await?;
-        if fault == Some(Fault::After) {
+        if fault == Some(StoreFault::After) {
             Err(injected(op))
         } else {
             Ok(done)
@@ -224,18 +215,14 @@ impl<S: RawGraphStore> FaultyStore<S> {
 #[async_trait]
 impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
     async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
-        let fault = self.count(Op::Claim);
-        let fence = self
-            .with_fault(Op::Claim, fault, self.inner.claim(owner, at))
-            .await?;
+        let claim = self.inner.claim(owner, at);
+        let fence = self.call(Op::Claim, claim).await?;
         self.control().broken = false;
         Ok(fence)
     }
 
     async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        let fault = self.count(Op::Adopt);
-        self.with_fault(Op::Adopt, fault, self.inner.adopt(run, fence))
-            .await
+        self.call(Op::Adopt, self.inner.adopt(run, fence)).await
     }
 
     async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
@@ -246,7 +233,7 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
                 what: "an injected failure of a commit".into(),
             });
         }
-        if fault == Some(Fault::Fenced) {
+        if fault == Some(StoreFault::Fenced) {
             self.take_over(commit).await?;
         }
         let result = self
@@ -259,55 +246,39 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
     }
 
     async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
-        let fault = self.count(Op::Load);
-        self.with_fault(Op::Load, fault, self.inner.load(run)).await
+        self.call(Op::Load, self.inner.load(run)).await
     }
 
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
-        let fault = self.count(Op::Contents);
-        self.with_fault(Op::Contents, fault, self.inner.contents(run, ids))
-            .await
+        self.call(Op::Contents, self.inner.contents(run, ids)).await
     }
 
     async fn outline(&self, run: &RunId) -> Result<Outline, StoreError> {
-        let fault = self.count(Op::Outline);
-        self.with_fault(Op::Outline, fault, self.inner.outline(run))
-            .await
+        self.call(Op::Outline, self.inner.outline(run)).await
     }
 
     async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
-        let fault = self.count(Op::Get);
-        self.with_fault(Op::Get, fault, self.inner.get(run)).await
+        self.call(Op::Get, self.inner.get(run)).await
     }
 
     async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
-        let fault = self.count(Op::List);
-        self.with_fault(Op::List, fault, self.inner.list(query))
-            .await
+        self.call(Op::List, self.inner.list(query)).await
     }
 
     async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
-        let fault = self.count(Op::Find);
-        self.with_fault(Op::Find, fault, self.inner.find(prefix, limit))
-            .await
+        self.call(Op::Find, self.inner.find(prefix, limit)).await
     }
 
     async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
-        let fault = self.count(Op::Post);
-        self.with_fault(Op::Post, fault, self.inner.post(run, at, body))
-            .await
+        self.call(Op::Post, self.inner.post(run, at, body)).await
     }
 
     async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
-        let fault = self.count(Op::Inbox);
-        self.with_fault(Op::Inbox, fault, self.inner.inbox(run))
-            .await
+        self.call(Op::Inbox, self.inner.inbox(run)).await
     }
 
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        let fault = self.count(Op::Delete);
-        self.with_fault(Op::Delete, fault, self.inner.delete(run, fence))
-            .await
+        self.call(Op::Delete, self.inner.delete(run, fence)).await
     }
 }
 

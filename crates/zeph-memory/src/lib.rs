@@ -56,10 +56,10 @@ mod verify;
 
 pub mod conformance;
 
-pub use chain::{Append, Chain, ChangeStart, RunChange, SealedRow};
+pub use chain::{Append, AppendStart, Chain, SealedRow};
 pub use chain_check::{ChainCheck, StoredStatus};
 pub use error::StoreError;
-pub use faulty::{Call, Fault, FaultyStore, Op};
+pub use faulty::{FaultyStore, Op, StoreFault};
 pub use hash::{BadChainHash, ChainHash};
 pub use memory::MemoryStore;
 pub use row::{Content, ContentKind, Row, StoredRow};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Timestamp};
 
-use crate::chain::{RunChange, SealedRow};
+use crate::chain::{Append, SealedRow};
 use crate::chain_check::{ChainCheck, StoredStatus};
 use crate::conformance::Tamper;
 use crate::error::StoreError;
@@ -87,13 +87,13 @@ impl RawGraphStore for MemoryStore {
     }
 
     async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
-        let changes = RunChange::group(&commit.appends)?;
+        commit.check()?;
         let mut state = self.state();
-        for change in &changes {
-            state.check_change(change, fence)?;
+        for append in &commit.appends {
+            state.check(append, fence)?;
         }
-        for change in &changes {
-            state.apply(change, fence);
+        for append in &commit.appends {
+            state.apply(append, fence);
         }
         for id in &commit.settled {
             state.settle(*id, fence);
@@ -207,9 +207,9 @@ impl State {
             .ok_or_else(|| StoreError::NotFound { run: run.clone() })
     }
 
-    fn check_change(&self, change: &RunChange<'_>, fence: Fence) -> Result<(), StoreError> {
-        let run = change.run();
-        if change.genesis().is_none() {
+    fn check(&self, append: &Append, fence: Fence) -> Result<(), StoreError> {
+        let run = append.run();
+        if append.genesis().is_none() {
             let stored = self.run(run)?;
             if stored.epoch != fence.epoch {
                 return Err(StoreError::Fenced {
@@ -218,9 +218,8 @@ impl State {
                     theirs: stored.epoch,
                 });
             }
-            change
-                .start()
-                .check_continues(stored.end.last_seq, stored.end.head)
+            let end = &stored.end;
+            append.start().check_continues(end.last_seq, end.head)
         } else if self.runs.contains_key(run) {
             Err(StoreError::Exists { run: run.clone() })
         } else {
@@ -238,16 +237,15 @@ impl State {
         }
     }
 
-    fn apply(&mut self, change: &RunChange<'_>, fence: Fence) {
-        let last = change.last_append();
+    fn apply(&mut self, append: &Append, fence: Fence) {
         let end = StoredStatus {
-            status: last.status().clone(),
-            updated_at: last.updated_at(),
-            last_seq: last.last(),
-            head: last.head(),
-            status_hash: last.status_hash(),
+            status: append.status().clone(),
+            updated_at: append.updated_at(),
+            last_seq: append.last(),
+            head: append.head(),
+            status_hash: append.status_hash(),
         };
-        if let Some(new) = change.genesis() {
+        if let Some(new) = append.genesis() {
             let run = RunState {
                 new: new.clone(),
                 epoch: fence.epoch,
@@ -256,11 +254,11 @@ impl State {
                 rows: Vec::new(),
                 contents: BTreeMap::new(),
             };
-            self.runs.insert(change.run().clone(), run);
+            self.runs.insert(append.run().clone(), run);
         }
-        if let Some(run) = self.runs.get_mut(change.run()) {
+        if let Some(run) = self.runs.get_mut(append.run()) {
             run.end = end;
-            change.rows().for_each(|row| run.push(row));
+            append.rows().iter().for_each(|row| run.push(row));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `RawGraphStore`: the port that a store of runs implements, in rows and bytes.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
@@ -22,7 +22,7 @@ pub struct Fence {
 /// One group commit across runs: a store writes all of it or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
-    /// The appends. Several appends of one run must follow each other.
+    /// The appends, at most one of each run.
     pub appends: Vec<Append>,
     /// Requests that the owner has handled; the commit removes them from the inbox. An unknown request is
     /// ignored, and a request to a run of another owner stays in the inbox.
@@ -37,6 +37,30 @@ impl Commit {
             appends: vec![append],
             settled: Vec::new(),
         }
+    }
+
+    /// Checks the appends by themselves; a store compares them with its journals.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`] or [`StoreError::Exists`] when there are two appends of one run;
+    /// [`StoreError::Forked`] or [`StoreError::OutOfOrder`] when one that creates a run does not begin
+    /// the chain of that run.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let mut starts = BTreeMap::new();
+        for append in &self.appends {
+            let start = append.start();
+            if let Some(new) = append.genesis() {
+                let chain = Chain::genesis(new);
+                start.check_continues(chain.last_seq(), chain.head())?;
+            }
+            let (run, got) = (append.run().clone(), append.first());
+            match starts.insert(append.run(), got) {
+                None => {}
+                Some(_) if start.creates => return Err(StoreError::Exists { run }),
+                Some(expected) => return Err(StoreError::OutOfOrder { run, expected, got }),
+            }
+        }
+        Ok(())
     }
 
     /// The same commit, which also settles a request.
@@ -182,44 +206,4 @@ pub trait RawGraphStore: Send + Sync {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Open`].
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError>;
-}
-
-#[async_trait]
-impl<S: RawGraphStore + ?Sized> RawGraphStore for Arc<S> {
-    async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
-        (**self).claim(owner, at).await
-    }
-    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        (**self).adopt(run, fence).await
-    }
-    async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
-        (**self).commit(commit, fence).await
-    }
-    async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
-        (**self).load(run).await
-    }
-    async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
-        (**self).contents(run, ids).await
-    }
-    async fn outline(&self, run: &RunId) -> Result<Outline, StoreError> {
-        (**self).outline(run).await
-    }
-    async fn get(&self, run: &RunId) -> Result<RunRow, StoreError> {
-        (**self).get(run).await
-    }
-    async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, StoreError> {
-        (**self).list(query).await
-    }
-    async fn find(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
-        (**self).find(prefix, limit).await
-    }
-    async fn post(&self, run: &RunId, at: Timestamp, body: &str) -> Result<RequestId, StoreError> {
-        (**self).post(run, at, body).await
-    }
-    async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
-        (**self).inbox(run).await
-    }
-    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        (**self).delete(run, fence).await
-    }
 }

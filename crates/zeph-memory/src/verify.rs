@@ -143,7 +143,7 @@ async fn check_contents(
     match outline.stored.iter().find(|id| counts.is_stray(**id)) {
         // A part that no row added, unless its row was written after the outline was read.
         Some(id) if store.outline(run).await?.rows.len() == outline.rows.len() => {
-            let what = format!("content {id} has a part that no row brought");
+            let what = format!("content {id} has a part that no row added");
             Err(StoreError::damaged(run, None, what))
         }
         Some(_) | None => Ok(counts.parts),

@@ -82,8 +82,8 @@ async fn last_word(status: RunStatus, records: &'static [Record]) -> impl RawGra
     run.suspend().await.expect("is saved");
     run.wait().await.expect("rests");
     let (below, id) = (memory.clone(), run.id().clone());
-    FaultyStore::new(memory).with_script(move |call| {
-        if call.op == Op::Adopt {
+    FaultyStore::new(memory).with_script(move |op| {
+        if op == Op::Adopt {
             let mut stored = at_once(below.load(&id)).expect("is whole");
             let at = stored.updated_at;
             let rows = records

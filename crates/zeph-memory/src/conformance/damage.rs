@@ -2,111 +2,88 @@
 
 use zeph_graph::Seq;
 
-use super::fixtures::{ClaimedStore, content_id, done, holds, output, row, run_id, same};
-use super::{Harness, Outcome, Tamper};
+use super::fixtures::{
+    ClaimedStore, Place, content_id, done, holds, next, output, refused, row, run_id, running, same,
+};
+use super::{Checked, Outcome, Tamper};
 use crate::chain::Chain;
 use crate::error::StoreError;
-use crate::run::{ListQuery, RunStatus};
-use crate::store::Commit;
+use crate::run::ListQuery;
 use crate::verify::{verify, verify_against};
 
 /// A run of four rows, the second and third with contents.
 async fn sample(claimed: &ClaimedStore, name: &str) -> Result<Chain, String> {
     let mut chain = claimed.create(name, 1).await?;
-    let rows = vec![
-        row(2).with(output(1, "first")?),
-        row(3).with(output(2, "second")?),
-        row(4),
-    ];
-    done(
-        "commit",
-        claimed
-            .commit(Commit::one(chain.seal(rows, RunStatus::open("running"))))
-            .await,
-    )?;
+    let second = row(2).with(output(1, "first")?);
+    let third = row(3).with(output(2, "second")?);
+    claimed
+        .write(&mut chain, vec![second, third, row(4)])
+        .await?;
     Ok(chain)
 }
 
-pub(super) async fn verify_a_sound_run(
-    harness: &dyn Harness,
-    place: &'static str,
-) -> Result<Outcome, String> {
-    let claimed = ClaimedStore::open(harness, place).await?;
+pub(super) async fn verify_a_sound_run(place: Place<'_>) -> Checked {
+    let claimed = place.open().await?;
     let chain = sample(&claimed, "sound").await?;
-    let verified = done("verify", verify(&*claimed.store, chain.run()).await)?;
-    same("rows", &verified.rows, &4)?;
-    same("contents", &verified.contents, &2)?;
-    same("head", &verified.head, &chain.head())?;
+    let verified = claimed.verify(chain.run()).await?;
+    same("rows", verified.rows, 4)?;
+    same("contents", verified.contents, 2)?;
+    same("head", verified.head, chain.head())?;
     Ok(Outcome::Passed)
 }
 
-pub(super) async fn an_earlier_head(
-    harness: &dyn Harness,
-    place: &'static str,
-) -> Result<Outcome, String> {
-    let claimed = ClaimedStore::open(harness, place).await?;
+pub(super) async fn an_earlier_head(place: Place<'_>) -> Checked {
+    let claimed = place.open().await?;
     let noted = claimed.create("noted", 2).await?;
     let mut chain = noted.clone();
-    let append = chain.seal(vec![row(3)], RunStatus::open("running"));
-    done("commit", claimed.commit(Commit::one(append)).await)?;
+    done("commit", claimed.append(next(&mut chain)).await)?;
     for head in [noted.head(), chain.head()] {
-        done(
-            "a head that it had",
-            verify_against(&*claimed.store, chain.run(), head).await,
-        )?;
+        let found = verify_against(&*claimed.store, chain.run(), head).await;
+        done("a head that it had", found)?;
     }
     let mut other = noted;
-    other.seal(vec![row(9)], RunStatus::open("running"));
+    running(&mut other, vec![row(9)]);
     let result = verify_against(&*claimed.store, chain.run(), other.head()).await;
-    holds(
-        "a head that it never had is refused",
-        matches!(result, Err(StoreError::Damaged { .. })),
-    )?;
+    refused("a head that it never had", "damaged", result)?;
     Ok(Outcome::Passed)
 }
 
-pub(super) async fn damage_is_named(
-    harness: &dyn Harness,
-    place: &'static str,
-) -> Result<Outcome, String> {
-    let claimed = ClaimedStore::open(harness, place).await?;
+pub(super) async fn damage_is_named(place: Place<'_>) -> Checked {
+    let claimed = place.open().await?;
     let other = sample(&claimed, "other").await?;
     for (damage, seq, word, seen_by_load) in damages()? {
         sample(&claimed, damage.run().as_str()).await?;
-        match harness.tamper(place, &damage).await {
+        match place.tamper(&damage).await {
             None => return Ok(Outcome::Skipped),
             Some(done) => holds(&format!("{damage:?} has something to damage"), done)?,
         }
         let loaded = claimed.store.load(damage.run()).await;
         same(
             &format!("a load sees {damage:?}"),
-            &loaded.is_err(),
-            &seen_by_load,
+            loaded.is_err(),
+            seen_by_load,
         )?;
-        let found = verify(&*claimed.store, damage.run()).await;
-        match found {
+        match verify(&*claimed.store, damage.run()).await {
             Err(StoreError::Damaged {
                 run,
                 seq: named,
                 what,
             }) => {
-                same("the run that is named", &run, damage.run())?;
+                let place = (&run, named);
                 same(
-                    &format!("the row that is named for {damage:?}"),
-                    &named,
-                    &seq,
+                    &format!("the place of {damage:?}"),
+                    place,
+                    (damage.run(), seq),
                 )?;
-                holds(
-                    &format!("{what:?} for {damage:?} says {word:?}"),
-                    what.contains(word),
-                )?;
+                let names_it = what.contains(word);
+                holds(&format!("{what:?} for {damage:?} says {word:?}"), names_it)?;
             }
             outcome => return Err(format!("{damage:?} was not found: {outcome:?}")),
         }
     }
-    done("the other run", verify(&*claimed.store, other.run()).await)?;
-    let listed = done("list", claimed.store.list(ListQuery::default()).await)?;
-    same("all runs are still listed", &listed.len(), &9)?;
+    claimed.verify(other.run()).await?;
+    let listed = claimed.list(ListQuery::default()).await?.len();
+    same("all runs are still listed", listed, 9)?;
     Ok(Outcome::Passed)
 }
 
@@ -115,53 +92,24 @@ type Damage = (Tamper, Option<Seq>, &'static str, bool);
 
 fn damages() -> Result<[Damage; 8], String> {
     let run = |n: usize| run_id(&format!("d{n}"));
-    let row = |n| Some(Seq::new(n));
+    let [second, third, fourth] = [2, 3, 4].map(Seq::new);
+    let payload = |run| Tamper::Payload { run, seq: third };
+    let drop_row = |run, seq| Tamper::DropRow { run, seq };
+    let (first_content, second_content) = (content_id(1)?, content_id(2)?);
+    let content = |run| Tamper::Content {
+        run,
+        id: second_content,
+    };
+    let drop_content = |run| Tamper::DropContent {
+        run,
+        id: first_content,
+    };
     Ok([
-        (
-            Tamper::Payload {
-                run: run(0)?,
-                seq: Seq::new(3),
-            },
-            row(3),
-            "row",
-            true,
-        ),
-        (
-            Tamper::DropRow {
-                run: run(1)?,
-                seq: Seq::new(2),
-            },
-            row(2),
-            "missing",
-            true,
-        ),
-        (
-            Tamper::DropRow {
-                run: run(2)?,
-                seq: Seq::new(4),
-            },
-            row(4),
-            "missing",
-            true,
-        ),
-        (
-            Tamper::Content {
-                run: run(3)?,
-                id: content_id(2)?,
-            },
-            row(3),
-            "content 2",
-            false,
-        ),
-        (
-            Tamper::DropContent {
-                run: run(4)?,
-                id: content_id(1)?,
-            },
-            row(2),
-            "content 1",
-            false,
-        ),
+        (payload(run(0)?), Some(third), "row", true),
+        (drop_row(run(1)?, second), Some(second), "missing", true),
+        (drop_row(run(2)?, fourth), Some(fourth), "missing", true),
+        (content(run(3)?), Some(third), "content 2", false),
+        (drop_content(run(4)?), Some(second), "content 1", false),
         (Tamper::Header { run: run(5)? }, None, "header", true),
         (Tamper::Head { run: run(6)? }, None, "ends in", true),
         (Tamper::Status { run: run(7)? }, None, "status", true),

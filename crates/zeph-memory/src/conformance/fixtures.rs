@@ -1,4 +1,4 @@
-//! Fixtures of the cases: short ways to seal and commit, and checks that report the difference.
+//! Fixtures of the cases: short ways to seal, commit and read, and checks that report the difference.
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
@@ -8,28 +8,58 @@ use std::task::Poll;
 
 use zeph_graph::{ContentId, RunId, Timestamp};
 
-use super::Harness;
-use crate::chain::Chain;
+use super::{Harness, Tamper};
+use crate::chain::{Append, Chain};
 use crate::error::StoreError;
 use crate::row::{Content, ContentKind, Row};
-use crate::run::{NewRun, RunStatus};
-use crate::store::{Commit, Fence, RawGraphStore};
+use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow, RunStatus};
+use crate::store::{Commit, Fence, RawGraphStore, StoredRun};
+use crate::verify::{Verified, verify};
 
-/// An open store with a claimed epoch.
+/// The place of a case, where it opens its stores.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) harness: &'a dyn Harness,
+    pub(super) name: &'a str,
+}
+
+impl Place<'_> {
+    pub(super) async fn open(self) -> Result<ClaimedStore, String> {
+        let store = done("open", self.harness.open(self.name).await)?;
+        let fence = done("claim", store.claim("conformance", at(0)).await)?;
+        Ok(ClaimedStore { store, fence })
+    }
+
+    pub(super) async fn tamper(self, damage: &Tamper) -> Option<bool> {
+        self.harness.tamper(self.name, damage).await
+    }
+}
+
+/// An open store with a claimed epoch. The methods that return a text as their error are expected to
+/// succeed.
 pub(super) struct ClaimedStore {
     pub(super) store: Arc<dyn RawGraphStore>,
     pub(super) fence: Fence,
 }
 
 impl ClaimedStore {
-    pub(super) async fn open(harness: &dyn Harness, place: &str) -> Result<Self, String> {
-        let store = done("open", harness.open(place).await)?;
-        let fence = done("claim", store.claim("conformance", at(0)).await)?;
-        Ok(Self { store, fence })
-    }
-
     pub(super) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         self.store.commit(&commit, self.fence).await
+    }
+
+    pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
+        self.commit(Commit::one(append)).await
+    }
+
+    /// Commits rows to a run that continues.
+    pub(super) async fn write(&self, chain: &mut Chain, rows: Vec<Row>) -> Result<(), String> {
+        done("commit", self.append(running(chain, rows)).await)
+    }
+
+    /// Settles requests, without an append.
+    pub(super) async fn settle(&self, settled: Vec<RequestId>) -> Result<(), String> {
+        let appends = Vec::new();
+        done("settle", self.commit(Commit { appends, settled }).await)
     }
 
     /// Creates an open run with that many rows.
@@ -47,11 +77,67 @@ impl ClaimedStore {
     ) -> Result<Chain, String> {
         let new = new_run(name, created)?;
         let mut chain = Chain::genesis(&new);
-        let append = chain
-            .seal((1..=rows).map(row).collect(), status)
-            .creating(new);
-        done("create", self.commit(Commit::one(append)).await)?;
+        let rows = (1..=rows).map(row).collect();
+        let append = chain.seal(rows, status).creating(new);
+        done("create", self.append(append).await)?;
         Ok(chain)
+    }
+
+    pub(super) async fn adopt(&self, run: &RunId) -> Result<(), String> {
+        done("adopt", self.store.adopt(run, self.fence).await)
+    }
+
+    pub(super) async fn load(&self, run: &RunId) -> Result<StoredRun, String> {
+        done("load", self.store.load(run).await)
+    }
+
+    pub(super) async fn contents(
+        &self,
+        run: &RunId,
+        ids: &[ContentId],
+    ) -> Result<Vec<Content>, String> {
+        done("contents", self.store.contents(run, ids).await)
+    }
+
+    pub(super) async fn get(&self, run: &RunId) -> Result<RunRow, String> {
+        done("get", self.store.get(run).await)
+    }
+
+    pub(super) async fn list(&self, query: ListQuery) -> Result<Vec<RunRow>, String> {
+        done("list", self.store.list(query).await)
+    }
+
+    pub(super) async fn post(
+        &self,
+        run: &RunId,
+        micros: u64,
+        body: &str,
+    ) -> Result<RequestId, String> {
+        done("post", self.store.post(run, at(micros), body).await)
+    }
+
+    pub(super) async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, String> {
+        done("inbox", self.store.inbox(run).await)
+    }
+
+    pub(super) async fn verify(&self, run: &RunId) -> Result<Verified, String> {
+        done("verify", verify(&*self.store, run).await)
+    }
+
+    /// Checks that the store has exactly the rows of this chain.
+    pub(super) async fn has(&self, chain: &Chain) -> Result<(), String> {
+        let stored = self.load(chain.run()).await?;
+        same(&format!("run {}", chain.run()), &stored.chain, chain)
+    }
+
+    /// Checks that an append is refused with an error of that kind.
+    pub(super) async fn refuses(
+        &self,
+        what: &str,
+        kind: &str,
+        append: Append,
+    ) -> Result<(), String> {
+        refused(what, kind, self.append(append).await)
     }
 }
 
@@ -84,6 +170,23 @@ pub(super) fn row(number: u64) -> Row {
     )
 }
 
+/// Seals rows of a run that continues.
+pub(super) fn running(chain: &mut Chain, rows: Vec<Row>) -> Append {
+    chain.seal(rows, RunStatus::open("running"))
+}
+
+/// Seals one more row of a run that continues.
+pub(super) fn next(chain: &mut Chain) -> Append {
+    let number = chain.next_seq().get();
+    running(chain, vec![row(number)])
+}
+
+pub(super) fn group(appends: impl IntoIterator<Item = Append>) -> Commit {
+    let appends = appends.into_iter().collect();
+    let settled = Vec::new();
+    Commit { appends, settled }
+}
+
 pub(super) fn output(id: u32, bytes: impl Into<bytes::Bytes>) -> Result<Content, String> {
     Ok(Content::new(content_id(id)?, ContentKind::OUTPUT, bytes))
 }
@@ -99,18 +202,22 @@ pub(super) fn refused<T: Debug>(
     kind: &str,
     result: Result<T, StoreError>,
 ) -> Result<(), String> {
-    match result {
-        Err(error) if error.kind() == kind => Ok(()),
-        Err(error) => Err(format!(
-            "{what}: expected an error of kind {kind}, got: {error}"
-        )),
-        Ok(value) => Err(format!(
-            "{what}: expected an error of kind {kind}, got {value:?}"
-        )),
-    }
+    let found = match result {
+        Err(error) if error.kind() == kind => return Ok(()),
+        Err(error) => error.to_string(),
+        Ok(value) => format!("{value:?}"),
+    };
+    Err(format!(
+        "{what}: expected an error of kind {kind}, got: {found}"
+    ))
 }
 
-pub(super) fn same<T: PartialEq + Debug>(what: &str, got: &T, expected: &T) -> Result<(), String> {
+#[expect(clippy::needless_pass_by_value, reason = "most values are temporary")]
+pub(super) fn same<T: PartialEq<U> + Debug, U: Debug>(
+    what: &str,
+    got: T,
+    expected: U,
+) -> Result<(), String> {
     if got == expected {
         Ok(())
     } else {

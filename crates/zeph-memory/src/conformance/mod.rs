@@ -46,6 +46,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Seq};
 
+use self::fixtures::Place;
 use crate::error::StoreError;
 use crate::store::RawGraphStore;
 
@@ -149,12 +150,13 @@ impl fmt::Display for Report {
     }
 }
 
-type CaseFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, String>> + Send + 'a>>;
+/// The outcome of a case; a text is what the store does wrong.
+type Checked = Result<Outcome, String>;
 
-/// One case: its name is also its place.
+/// One case: its name is also the name of its place.
 struct Case {
     name: &'static str,
-    run: for<'a> fn(&'a dyn Harness, &'static str) -> CaseFuture<'a>,
+    run: for<'a> fn(Place<'a>) -> Pin<Box<dyn Future<Output = Checked> + Send + 'a>>,
 }
 
 /// Cases from async functions of their names.
@@ -162,7 +164,7 @@ macro_rules! cases {
     ($($module:ident::$name:ident),* $(,)?) => {
         &[$(Case {
             name: stringify!($name),
-            run: |harness, place| Box::pin($module::$name(harness, place)),
+            run: |place| Box::pin($module::$name(place)),
         }),*]
     };
 }
@@ -171,7 +173,7 @@ const CASES: &[Case] = cases![
     commits::create_and_load,
     commits::create_without_rows,
     commits::append_and_reopen,
-    commits::several_appends_of_one_run,
+    commits::two_appends_of_one_run_are_refused,
     commits::status_without_rows,
     commits::group_commit_is_atomic,
     commits::gaps_are_refused,
@@ -211,10 +213,10 @@ const CASES: &[Case] = cases![
 pub async fn run_all(harness: &dyn Harness) -> Report {
     let mut report = Report::default();
     for case in CASES {
-        let outcome = (case.run)(harness, case.name)
-            .await
-            .unwrap_or_else(Outcome::Failed);
-        report.cases.push((case.name, outcome));
+        let name = case.name;
+        let outcome = (case.run)(Place { harness, name }).await;
+        let outcome = outcome.unwrap_or_else(Outcome::Failed);
+        report.cases.push((name, outcome));
     }
     report
 }

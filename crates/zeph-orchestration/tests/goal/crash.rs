@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use zeph_orchestration::store::{Fault, FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore};
+use zeph_orchestration::store::{
+    FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore, StoreFault,
+};
 use zeph_orchestration::{Confirm, Decision, OrchestratorError, RunEnd, RunResults};
 
 use crate::script::{ANSWER, GOAL, asked, builder, planning};
@@ -17,7 +19,7 @@ fn process<T>(work: impl Future<Output = T>) -> T {
 
 /// One process works on the goal until the commit with that number, the next one continues. `None` if the
 /// run ended before that commit.
-fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, RunResults)> {
+fn crashed_at(nth: u64, fault: StoreFault) -> Option<(u64, RunResults)> {
     let store: Store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let model = planning();
     let orchestrator = || {
@@ -36,7 +38,7 @@ fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, RunResults)> {
     let runs = process(store.list(ListQuery::default())).unwrap();
     let Some(run) = runs.first() else {
         // The run was never created.
-        assert_eq!((nth, fault), (1, Fault::Before));
+        assert_eq!((nth, fault), (1, StoreFault::Before));
         return Some((
             nth,
             process(orchestrator().run(GOAL)).unwrap().into_results(),
@@ -57,7 +59,7 @@ fn crashed_at(nth: u64, fault: Fault) -> Option<(u64, RunResults)> {
 
 #[test]
 fn a_crash_between_any_two_commits_costs_nothing_that_was_saved() {
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [StoreFault::Before, StoreFault::After] {
         let mut crashes = 0;
         while let Some((nth, report)) = crashed_at(crashes + 1, fault) {
             crashes += 1;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The cost of one call of a service: the actual cost or an upper bound.
 ///
 /// Money is in millionths of the currency that prices are given in (US dollars by default). One call
@@ -13,7 +15,8 @@ use std::fmt;
 /// let call = Spend { tokens: 1_200, micro_usd: 3_000 };
 /// assert_eq!(call.to_string(), "1200 tokens, 0.003 USD");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spend {
     /// Tokens, in and out.
     pub tokens: u32,
@@ -99,7 +102,8 @@ impl fmt::Display for Spent {
 /// assert!(budget.covers(spent.plus(Spend { tokens: 100, micro_usd: 5 })));
 /// assert!(!budget.covers(spent.plus(Spend { tokens: 101, micro_usd: 0 })));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Limits", into = "Limits")]
 pub struct Budget {
     // `u64::MAX` is no limit. Two `Option<u64>` would make every record of a journal a third larger.
     tokens: u64,
@@ -190,6 +194,29 @@ impl Budget {
     #[must_use]
     pub const fn covers(self, spent: Spent) -> bool {
         spent.tokens <= self.tokens && spent.micro_usd <= self.micro_usd
+    }
+}
+
+/// The JSON form of a budget; an absent number is no limit.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    micro_usd: Option<u64>,
+}
+
+impl From<Budget> for Limits {
+    fn from(budget: Budget) -> Self {
+        let (tokens, micro_usd) = (budget.tokens(), budget.micro_usd());
+        Self { tokens, micro_usd }
+    }
+}
+
+impl From<Limits> for Budget {
+    fn from(limits: Limits) -> Self {
+        Self::new(limits.tokens, limits.micro_usd)
     }
 }
 

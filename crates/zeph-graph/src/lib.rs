@@ -44,7 +44,7 @@ pub use state::{
 };
 pub use task::{Rules, Task, Work};
 pub use time::Timestamp;
-pub use topology::{Topology, bottom_levels, bottom_levels_from, expected_ms};
+pub use topology::{Topology, bottom_levels, expected_ms};
 pub use words::UnknownWord;
 
 #[cfg(test)]

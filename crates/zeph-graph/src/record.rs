@@ -4,6 +4,9 @@ mod views;
 
 pub use views::{AttemptEnd, AttemptOutcome, RunChange, TaskEnd, TaskOutcome};
 
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{is_default, no_fields};
 use crate::{
     AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer, Fault, Output,
     QuestionId, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskId, Timestamp,
@@ -13,9 +16,11 @@ use crate::{
 ///
 /// The state of a run is a fold of its records: a newer version applies an old journal without making any
 /// decision again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Record {
     /// The run began.
+    #[serde(deserialize_with = "no_fields")]
     Opened,
     /// The task may start.
     Readied {
@@ -34,8 +39,10 @@ pub enum Record {
         /// The task.
         task: TaskId,
         /// Where the result is stored.
+        #[serde(default, skip_serializing_if = "is_default")]
         output: Output,
         /// The log of the attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<ContentId>,
     },
     /// An attempt failed. The next record of the task is the consequence, such as a back-off.
@@ -47,8 +54,10 @@ pub enum Record {
         /// How it failed.
         fault: Fault,
         /// The error of the executor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<ContentId>,
         /// The log of the attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<ContentId>,
     },
     /// An attempt was stopped, abandoned or lost. The next record of the task is the consequence.
@@ -60,6 +69,7 @@ pub enum Record {
         /// How it ended.
         how: CutHow,
         /// The log of the attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<ContentId>,
     },
     /// The task waits before its next attempt.
@@ -125,14 +135,19 @@ pub enum Record {
         why: EndingWhy,
     },
     /// Nothing new starts until `Unpaused`.
+    #[serde(deserialize_with = "no_fields")]
     Paused,
     /// The pause has ended.
+    #[serde(deserialize_with = "no_fields")]
     Unpaused,
     /// Nothing new starts; running attempts have the grace period to end.
+    #[serde(deserialize_with = "no_fields")]
     Suspending,
     /// The run is suspended: no attempt is in flight.
+    #[serde(deserialize_with = "no_fields")]
     Suspended,
     /// The run continues after a suspension or a crash.
+    #[serde(deserialize_with = "no_fields")]
     Resumed,
     /// The task's attempt may spend up to this much.
     Reserved {
@@ -186,7 +201,8 @@ pub enum Record {
 const _: () = assert!(size_of::<Record>() <= 24);
 
 /// The reason why a run ends before its tasks are complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndingWhy {
     /// This task failed, and its strategy or a person's answer is to abort.
     Abort(TaskId),
@@ -209,7 +225,8 @@ impl EndingWhy {
 }
 
 /// An answer to a question, as it is journaled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Yes: the task may start.
     Yes,

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{approval_default, micros};
 use crate::words::words;
 use crate::{LaneId, Params};
 
@@ -24,14 +27,35 @@ words! {
 ///
 /// The wait before retry *n* is drawn evenly from `base..=min(cap, base * 2^n)`; a `Retry-After`
 /// of the executor is a lower bound that may exceed `cap`. Only retryable faults are retried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Retry {
     /// Further attempts after the first; 3 means up to four attempts.
     pub max_retries: u32,
     /// The shortest wait. Zero retries at once.
+    #[serde(rename = "base_us", with = "micros", default = "default_base")]
+    #[serde(skip_serializing_if = "is_default_base")]
     pub base: Duration,
     /// The longest wait; below `base` it counts as `base`.
+    #[serde(rename = "cap_us", with = "micros", default = "default_cap")]
+    #[serde(skip_serializing_if = "is_default_cap")]
     pub cap: Duration,
+}
+
+const fn default_base() -> Duration {
+    Retry::NEVER.base
+}
+
+fn is_default_base(base: &Duration) -> bool {
+    *base == default_base()
+}
+
+const fn default_cap() -> Duration {
+    Retry::NEVER.cap
+}
+
+fn is_default_cap(cap: &Duration) -> bool {
+    *cap == default_cap()
 }
 
 impl Retry {
@@ -137,11 +161,14 @@ pub struct LaneUse {
 }
 
 /// An approval before a task's first attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Approval {
     /// The text of the question.
     pub text: String,
     /// The wait and the default answer after it. Default: wait for ever.
+    #[serde(rename = "default", with = "approval_default", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<(Duration, bool)>,
 }
 
@@ -193,7 +220,7 @@ impl Question {
     ) -> Self {
         let choices = choices.into_iter().map(Into::into).collect();
         Self {
-            kind: AnswerKind::Choice(choices),
+            kind: AnswerKind::Choice { choices },
             ..Self::text(text)
         }
     }
@@ -207,7 +234,8 @@ impl Question {
 }
 
 /// The answers that a question accepts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum AnswerKind {
     /// Any text.
     #[default]
@@ -217,5 +245,8 @@ pub enum AnswerKind {
     /// Yes or no; the result is `true` or `false`.
     YesNo,
     /// One of these texts.
-    Choice(Vec<String>),
+    Choice {
+        /// The texts.
+        choices: Vec<String>,
+    },
 }

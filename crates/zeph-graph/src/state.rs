@@ -3,6 +3,8 @@
 //! These enums are closed: code that handles a state matches all of them, and the compiler reports each
 //! place that a new state affects.
 
+use serde::{Deserialize, Serialize};
+
 use crate::words::words;
 use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 
@@ -127,9 +129,11 @@ impl TaskState {
 }
 
 /// Where the result of a completed task is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Output {
     /// No result: of a milestone, or of an executor that returned the null value.
+    #[default]
     None,
     /// In this content of the run.
     Content(ContentId),
@@ -187,7 +191,8 @@ impl Fault {
 }
 
 /// Why a task was canceled. A cancel by request carries its scope, so that a journal can be replayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CancelWhy {
     /// A cancel of this task alone.
     Task,
@@ -228,7 +233,8 @@ words! {
 }
 
 /// Why an attempt is being stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CutWhy {
     /// The task is cancelled.
     Cancel(CancelWhy),
@@ -252,7 +258,8 @@ impl std::fmt::Display for CutWhy {
 }
 
 /// Why a task was skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SkipWhy {
     /// Its trigger can no longer fire, because this parent did not complete.
     Upstream(TaskId),
@@ -261,7 +268,8 @@ pub enum SkipWhy {
 }
 
 /// The subject of a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AskWhy {
     /// The task itself is a question.
     Work,

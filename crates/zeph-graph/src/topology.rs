@@ -21,7 +21,6 @@ pub struct Topology {
     level: Vec<u32>,
     widths: Vec<usize>,
     roots: Vec<TaskId>,
-    sinks: Vec<TaskId>,
     bottom: Vec<u64>,
     critical_path: Vec<TaskId>,
 }
@@ -46,13 +45,10 @@ impl Topology {
             }
             widths[level] += 1;
         }
-        let bottom = bottom_levels(graph, &links, weight);
+        let bottom = bottom_levels(graph, &links, 0, weight);
         Self {
             roots: (graph.ids())
                 .filter(|&id| graph.parents(id).is_empty())
-                .collect(),
-            sinks: (graph.ids())
-                .filter(|&id| links.children(id).is_empty())
                 .collect(),
             critical_path: critical_path(graph, &links, &bottom),
             level,
@@ -94,12 +90,6 @@ impl Topology {
         &self.roots
     }
 
-    /// The tasks without dependants.
-    #[must_use]
-    pub fn sinks(&self) -> &[TaskId] {
-        &self.sinks
-    }
-
     /// The weight of the heaviest path from this task, including it, to a sink.
     ///
     /// # Panics
@@ -134,7 +124,8 @@ pub fn expected_ms(graph: &TaskGraph, id: TaskId) -> u64 {
     })
 }
 
-/// The weight of the heaviest path from each task, including it, to a sink, by position.
+/// The weight of the heaviest path from each task to a sink, both included: for the tasks from position
+/// `first` on, by position.
 ///
 /// One backward pass, because ids are in topological order. Sums saturate at `u64::MAX`.
 ///
@@ -143,27 +134,13 @@ pub fn expected_ms(graph: &TaskGraph, id: TaskId) -> u64 {
 /// use zeph_graph::{TaskGraph, bottom_levels};
 /// let mut graph = TaskGraph::new();
 /// let fetch = graph.add_task("fetch", []);
-/// graph.add_task("save", [fetch]);
-/// assert_eq!(bottom_levels(&graph, &graph.links(), |_| 1), [2, 1]);
-/// ```
-#[must_use]
-pub fn bottom_levels(graph: &TaskGraph, links: &Links, weight: impl Fn(TaskId) -> u64) -> Vec<u64> {
-    bottom_levels_from(graph, links, 0, weight)
-}
-
-/// As [`bottom_levels`], for the tasks from position `first` on, whose children all come after them.
-///
-/// # Examples
-/// ```
-/// use zeph_graph::{TaskGraph, bottom_levels_from};
-/// let mut graph = TaskGraph::new();
-/// let fetch = graph.add_task("fetch", []);
 /// let parse = graph.add_task("parse", [fetch]);
 /// graph.add_task("save", [parse]);
-/// assert_eq!(bottom_levels_from(&graph, &graph.links(), 1, |_| 1), [2, 1]);
+/// assert_eq!(bottom_levels(&graph, &graph.links(), 0, |_| 1), [3, 2, 1]);
+/// assert_eq!(bottom_levels(&graph, &graph.links(), 1, |_| 1), [2, 1]);
 /// ```
 #[must_use]
-pub fn bottom_levels_from(
+pub fn bottom_levels(
     graph: &TaskGraph,
     links: &Links,
     first: usize,

@@ -17,7 +17,7 @@ pub struct UnknownWord {
     pub expected: &'static [&'static str],
 }
 
-/// Declares an enum of words: `ALL`, `WORDS`, `word`, `FromStr` of the word, and `Display`.
+/// Declares an enum of words: `ALL`, `WORDS`, `word`, `FromStr` of the word, `Display`, and the word in JSON.
 ///
 /// `Display` writes the word, or the text behind `=>` where each variant gives one.
 macro_rules! words {
@@ -29,7 +29,8 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal => $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
+        #[derive(::serde::Serialize, ::serde::Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)* }
 
         impl $name {
             /// Every value, in order.

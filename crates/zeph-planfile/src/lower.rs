@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use zeph_diagnostics::Diagnostics;
-use zeph_graph::TaskGraph;
-use zeph_graph::wire::{AnswerSpec, GraphSpec, Limits, WorkSpec, code as graph_code};
+use zeph_graph::wire::{GraphSpec, Limits, WorkSpec, code as graph_code};
+use zeph_graph::{AnswerKind, TaskGraph};
 
 use crate::fields::is_name;
 use crate::task::Draft;
@@ -54,10 +54,10 @@ pub(crate) fn before_binding(mut spec: GraphSpec) -> GraphSpec {
             .is_some_and(|text| text.contains("${{"))
         {
             default.value = match &asked.answer {
-                AnswerSpec::Text => "".into(),
-                AnswerSpec::Number => 0.into(),
-                AnswerSpec::YesNo => false.into(),
-                AnswerSpec::Choice { choices } => choices.first().cloned().into(),
+                AnswerKind::Text => "".into(),
+                AnswerKind::Number => 0.into(),
+                AnswerKind::YesNo => false.into(),
+                AnswerKind::Choice { choices } => choices.first().cloned().into(),
             };
         }
     }

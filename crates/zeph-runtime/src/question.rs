@@ -63,7 +63,7 @@ impl From<&AnswerKind> for Accepts {
             AnswerKind::Text => Self::Text,
             AnswerKind::Number => Self::Number,
             AnswerKind::YesNo => Self::YesNo,
-            AnswerKind::Choice(choices) => Self::Choice(choices.clone()),
+            AnswerKind::Choice { choices } => Self::Choice(choices.clone()),
         }
     }
 }

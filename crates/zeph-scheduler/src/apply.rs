@@ -131,7 +131,7 @@ impl Machine {
         self.proposers.insert(task);
         let first = self.state.len();
         self.links.grow(&self.graph);
-        let weight = zeph_graph::bottom_levels_from(&self.graph, &self.links, first, |id| {
+        let weight = zeph_graph::bottom_levels(&self.graph, &self.links, first, |id| {
             zeph_graph::expected_ms(&self.graph, id)
         });
         self.ready.grow(&self.graph, weight);

@@ -213,7 +213,7 @@ impl Machine {
     pub(crate) fn new(graph: TaskGraph, policy: Policy) -> Self {
         let links = graph.links();
         let weight =
-            zeph_graph::bottom_levels(&graph, &links, |id| zeph_graph::expected_ms(&graph, id));
+            zeph_graph::bottom_levels(&graph, &links, 0, |id| zeph_graph::expected_ms(&graph, id));
         let tasks = graph.len();
         let waiting: Vec<u32> = graph
             .ids()

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::escape;
+use super::style::{self, STYLES};
 use crate::{TaskGraph, TaskId};
 
 /// The graph in DOT, from left to right.
@@ -31,8 +32,8 @@ pub fn dot(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) ->
         match state(id) {
             Some(word) => {
                 let _ = write!(text, " · {}\"", escape::dot(word));
-                if let Some(colour) = colour(word) {
-                    let _ = write!(text, ", fillcolor=\"{colour}\"");
+                if let Some(style) = style::find(word) {
+                    let _ = write!(text, ", fillcolor=\"{}\"", STYLES[style].fill);
                 }
             }
             None => text.push('"'),
@@ -46,20 +47,4 @@ pub fn dot(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) ->
     }
     text.push_str("}\n");
     text
-}
-
-fn colour(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "pending" => "#f4f4f4",
-        "ready" => "#e8f0fe",
-        "running" => "#cfe2ff",
-        "backing_off" => "#fff3cd",
-        "asking" => "#f3e5f9",
-        "canceling" => "#fde3cf",
-        "completed" => "#d4edda",
-        "failed" => "#f8d7da",
-        "skipped" => "#eeeeee",
-        "canceled" => "#e6e0d8",
-        _ => return None,
-    })
 }

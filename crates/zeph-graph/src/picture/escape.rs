@@ -50,17 +50,10 @@ pub(super) fn dot(name: &str) -> String {
     text
 }
 
-/// Control characters, and characters that are invisible or reorder text. Joiners of scripts and emoji are
-/// allowed.
+/// Control characters, and characters that are invisible or reorder text. Joiners and selectors of scripts
+/// and emoji are allowed.
 pub(crate) fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+    let is_part_of_another = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}');
+    let is_separator = matches!(c, '\u{2028}' | '\u{2029}');
+    c.is_control() || is_separator || (zeph_common::is_invisible(c) && !is_part_of_another)
 }

@@ -4,6 +4,7 @@
 //! directive or move a cursor.
 
 mod escape;
+mod style;
 
 mod dot;
 mod mermaid;

@@ -1,5 +1,6 @@
 //! The text tree of a graph, for terminals.
 
+use super::style::{self, STYLES};
 use super::{escape, summary};
 use crate::{TaskGraph, TaskId, Topology};
 
@@ -41,7 +42,7 @@ pub fn tree(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) -
     }
     let mut below: Vec<Vec<TaskId>> = vec![Vec::new(); graph.len()];
     for id in graph.ids() {
-        if let Some(parent) = home(graph, &shape, id) {
+        if let Some(parent) = drawn_below(graph, &shape, id) {
             below[parent.index()].push(id);
         }
     }
@@ -69,7 +70,7 @@ pub fn tree(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) -
 }
 
 /// The parent below which a task is drawn: the first of the deepest ones.
-fn home(graph: &TaskGraph, shape: &Topology, id: TaskId) -> Option<TaskId> {
+fn drawn_below(graph: &TaskGraph, shape: &Topology, id: TaskId) -> Option<TaskId> {
     let parents = graph.parents(id).iter().rev().copied();
     parents.max_by_key(|&parent| shape.level(parent))
 }
@@ -82,7 +83,7 @@ fn draw(
     text: &mut String,
 ) {
     if let Some(word) = state {
-        text.push_str(glyph(word));
+        text.push_str(style::find(word).map_or("-", |style| STYLES[style].glyph));
         text.push(' ');
     }
     text.push_str(&escape::terminal(graph.task(id).name()));
@@ -91,9 +92,9 @@ fn draw(
         text.push_str(&escape::terminal(word));
         text.push(')');
     }
-    let home = home(graph, shape, id);
+    let above = drawn_below(graph, shape, id);
     let further: Vec<String> = (graph.parents(id).iter())
-        .filter(|parent| Some(**parent) != home)
+        .filter(|parent| Some(**parent) != above)
         .map(|&parent| escape::terminal(graph.task(parent).name()))
         .collect();
     if !further.is_empty() {
@@ -102,20 +103,4 @@ fn draw(
         text.push(')');
     }
     text.push('\n');
-}
-
-fn glyph(word: &str) -> &'static str {
-    match word {
-        "pending" => "·",
-        "ready" => "○",
-        "running" => "▶",
-        "backing_off" => "↻",
-        "asking" => "?",
-        "canceling" => "◌",
-        "completed" => "✓",
-        "failed" => "✗",
-        "skipped" => "»",
-        "canceled" => "■",
-        _ => "-",
-    }
 }

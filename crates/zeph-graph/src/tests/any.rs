@@ -238,120 +238,65 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-/// Every record of an attempt's journal access, and of a budget.
-fn attempt_journal() -> impl Strategy<Value = Record> {
-    let task = || any::<u32>().prop_map(TaskId::from_index);
-    let attempt = || any::<NonZeroU32>().prop_map(Attempt::from);
-    let spend = || {
-        let numbers = (any::<u32>(), any::<u32>());
-        numbers.prop_map(|(tokens, micro_usd)| Spend { tokens, micro_usd })
-    };
-    let reservation = || any::<NonZeroU32>().prop_map(ReservationId::from);
-    let sure = || any::<NonZeroU32>().prop_map(ContentId::from);
+fn ending_why() -> impl Strategy<Value = EndingWhy> {
     prop_oneof![
-        (task(), reservation(), spend()).prop_map(|(task, reservation, most)| Record::Reserved {
-            task,
-            reservation,
-            most
-        }),
-        (task(), reservation(), spend()).prop_map(|(task, reservation, spent)| {
-            Record::Settled {
-                task,
-                reservation,
-                spent,
-            }
-        }),
-        (task(), attempt(), sure()).prop_map(|(task, attempt, content)| Record::Noted {
-            task,
-            attempt,
-            content
-        }),
-        (task(), sure()).prop_map(|(task, content)| Record::Amended { task, content }),
-        budget().prop_map(|budget| Record::Budgeted { budget }),
+        any::<u32>().prop_map(|task| EndingWhy::Abort(TaskId::from_index(task))),
+        Just(EndingWhy::Cancel),
+        Just(EndingWhy::Timeout),
     ]
 }
 
-/// Every kind of record.
-pub(super) fn record() -> impl Strategy<Value = Record> {
-    let task = || any::<u32>().prop_map(TaskId::from_index);
-    let attempt = || any::<NonZeroU32>().prop_map(Attempt::from);
-    let question = || any::<NonZeroU32>().prop_map(QuestionId::from);
-    let content = || prop::option::of(any::<NonZeroU32>().prop_map(ContentId::from));
-    let fault = || one_of(Fault::ALL);
-    let run = prop::sample::select(vec![
-        Record::Opened,
-        Record::Paused,
-        Record::Unpaused,
-        Record::Suspending,
-        Record::Suspended,
-        Record::Resumed,
-    ]);
-    let ending = prop_oneof![
-        task().prop_map(EndingWhy::Abort),
-        Just(EndingWhy::Cancel),
-        Just(EndingWhy::Timeout),
-    ];
-    let skip = prop_oneof![task().prop_map(SkipWhy::Upstream), Just(SkipWhy::Declined)];
-    let attempts =
-        prop_oneof![
-            (task(), attempt()).prop_map(|(task, attempt)| Record::Started { task, attempt }),
-            (task(), attempt(), fault(), content(), content()).prop_map(
-                |(task, attempt, fault, error, log)| Record::AttemptFailed {
-                    task,
-                    attempt,
-                    fault,
-                    error,
-                    log
-                }
-            ),
-            (task(), attempt(), one_of(CutHow::ALL), content()).prop_map(
-                |(task, attempt, how, log)| Record::AttemptCut {
-                    task,
-                    attempt,
-                    how,
-                    log
-                }
-            ),
-            (task(), attempt(), cut_why())
-                .prop_map(|(task, attempt, why)| Record::CancelRequested { task, attempt, why }),
+fn skip_why() -> impl Strategy<Value = SkipWhy> {
+    let upstream = any::<u32>().prop_map(|task| SkipWhy::Upstream(TaskId::from_index(task)));
+    prop_oneof![upstream, Just(SkipWhy::Declined)]
+}
+
+prop_compose! {
+    /// Every kind of record.
+    pub(super) fn record()(
+        kind in 0..25usize,
+        (task, time, by_default) in any::<(u32, u64, bool)>(),
+        (attempt, question, reservation) in any::<(NonZeroU32, NonZeroU32, NonZeroU32)>(),
+        contents in any::<(NonZeroU32, Option<NonZeroU32>, Option<NonZeroU32>)>(),
+        (tokens, micro_usd) in any::<(u32, u32)>(),
+        (fault, how, end) in (one_of(Fault::ALL), one_of(CutHow::ALL), one_of(RunEnd::ALL)),
+        (output, answer, budget) in (output(), answer(), budget()),
+        (ask, cut, cancel) in (ask_why(), cut_why(), cancel_why()),
+        (skip, ending) in (skip_why(), ending_why()),
+    ) -> Record {
+        let (task, attempt) = (TaskId::from_index(task), Attempt::from(attempt));
+        let (question, reservation) = (QuestionId::from(question), ReservationId::from(reservation));
+        let until = Timestamp::from_micros(time);
+        let content = ContentId::from(contents.0);
+        let (error, log) = (contents.1.map(ContentId::from), contents.2.map(ContentId::from));
+        let spend = Spend { tokens, micro_usd };
+        let all: [Record; 25] = [
+            Record::Opened,
+            Record::Readied { task },
+            Record::Started { task, attempt },
+            Record::Completed { task, output, log },
+            Record::AttemptFailed { task, attempt, fault, error, log },
+            Record::AttemptCut { task, attempt, how, log },
+            Record::BackedOff { task, until },
+            Record::Asked { task, question, why: ask },
+            Record::Answered { task, question, answer, by_default },
+            Record::CancelRequested { task, attempt, why: cut },
+            Record::Failed { task, why: fault },
+            Record::Skipped { task, why: skip },
+            Record::Canceled { task, why: cancel },
+            Record::Ending { why: ending },
+            Record::Paused,
+            Record::Unpaused,
+            Record::Suspending,
+            Record::Suspended,
+            Record::Resumed,
+            Record::Reserved { task, reservation, most: spend },
+            Record::Settled { task, reservation, spent: spend },
+            Record::Noted { task, attempt, content },
+            Record::Amended { task, content },
+            Record::Budgeted { budget },
+            Record::Ended { end },
         ];
-    let questions = prop_oneof![
-        (task(), question(), ask_why()).prop_map(|(task, question, why)| Record::Asked {
-            task,
-            question,
-            why
-        }),
-        (task(), question(), answer(), any::<bool>()).prop_map(
-            |(task, question, answer, by_default)| Record::Answered {
-                task,
-                question,
-                answer,
-                by_default
-            }
-        ),
-    ];
-    let tasks = prop_oneof![
-        task().prop_map(|task| Record::Readied { task }),
-        (task(), output(), content()).prop_map(|(task, output, log)| Record::Completed {
-            task,
-            output,
-            log
-        }),
-        (task(), any::<u64>()).prop_map(|(task, until)| Record::BackedOff {
-            task,
-            until: Timestamp::from_micros(until)
-        }),
-        (task(), fault()).prop_map(|(task, why)| Record::Failed { task, why }),
-        (task(), skip).prop_map(|(task, why)| Record::Skipped { task, why }),
-        (task(), cancel_why()).prop_map(|(task, why)| Record::Canceled { task, why }),
-    ];
-    prop_oneof![
-        attempt_journal(),
-        run,
-        ending.prop_map(|why| Record::Ending { why }),
-        one_of(RunEnd::ALL).prop_map(|end| Record::Ended { end }),
-        attempts,
-        questions,
-        tasks,
-    ]
+        all[kind]
+    }
 }

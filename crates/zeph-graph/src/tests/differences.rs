@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::wire::diff;
-use crate::{Effect, OnFailure, Task, TaskGraph, Trigger};
+use crate::wire::{decode_header, diff, encode_header};
+use crate::{Approval, Effect, Header, OnFailure, Policy, Retry, Task, TaskGraph, Trigger};
 
 fn pair(build: impl Fn(Task) -> Task) -> (TaskGraph, TaskGraph) {
     let (mut before, mut after) = (TaskGraph::new(), TaskGraph::new());
@@ -16,9 +16,21 @@ fn pair(build: impl Fn(Task) -> Task) -> (TaskGraph, TaskGraph) {
 }
 
 #[test]
-fn a_clone_does_not_differ() {
-    let (before, _) = pair(|task| task);
-    assert!(diff(&before, &before.clone()).is_empty());
+fn a_clone_and_a_stored_copy_do_not_differ() {
+    let wait = Duration::from_nanos(1_500);
+    let approval = Approval {
+        text: "Sure?".into(),
+        fallback: Some((wait, true)),
+    };
+    let retry = Retry::times(1).backoff(wait, 2 * wait);
+    let (_, graph) = pair(|task| task.retry(retry).approve(approval.clone()).timeout(wait));
+    assert!(diff(&graph, &graph.clone()).is_empty());
+    let header = Header {
+        graph,
+        policy: Policy::default(),
+    };
+    let stored = decode_header(&encode_header(&header)).unwrap().graph;
+    assert!(diff(&stored, &header.graph).is_empty());
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Question {
             AnswerKind::Text => Ok(Value::from(text)),
             AnswerKind::Number => number(text.trim()),
             AnswerKind::YesNo => yes_no(text.trim()),
-            AnswerKind::Choice(choices) => choice(text.trim(), choices).map(Value::from),
+            AnswerKind::Choice { choices } => choice(text.trim(), choices).map(Value::from),
         }
     }
 
@@ -80,7 +80,7 @@ impl Question {
             AnswerKind::Text => value.is_string(),
             AnswerKind::Number => value.is_number(),
             AnswerKind::YesNo => value.is_boolean(),
-            AnswerKind::Choice(choices) => value
+            AnswerKind::Choice { choices } => value
                 .as_str()
                 .is_some_and(|text| choices.iter().any(|choice| choice == text)),
         }

@@ -1,7 +1,5 @@
 //! The differences between two graphs, as sentences.
 
-use std::fmt::Write;
-
 use super::{GraphSpec, LaneSpec, TaskSpec};
 use crate::TaskGraph;
 
@@ -73,41 +71,39 @@ fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
     }
 }
 
+/// The parts of a task beside its name and needs: the key in JSON, and the words for it.
+const PARTS: [(&str, &str); 12] = [
+    ("work", "its work"),
+    ("trigger", "its trigger"),
+    ("retry", "its retries"),
+    ("on_failure", "what happens when it fails"),
+    ("attempt_timeout_us", "its attempt time-out"),
+    ("task_timeout_us", "its task time-out"),
+    ("effect", "its effect class"),
+    ("lanes", "its lanes"),
+    ("priority", "its priority"),
+    ("approve", "its approval"),
+    ("hint_us", "its duration hint"),
+    ("budget", "its budget"),
+];
+
+/// Compares the JSON forms, because a stored graph has rounded times.
 fn diff_task(old: &TaskSpec, new: &TaskSpec, found: &mut Vec<String>) {
-    let mut changed: Vec<&str> = Vec::new();
-    let mut note = |differs: bool, what: &'static str| {
-        if differs {
-            changed.push(what);
-        }
-    };
-    note(old.work != new.work, "its work");
-    note(old.trigger != new.trigger, "its trigger");
-    note(old.retry != new.retry, "its retries");
-    note(
-        old.on_failure != new.on_failure,
-        "what happens when it fails",
-    );
-    note(
-        old.attempt_timeout_us != new.attempt_timeout_us,
-        "its attempt time-out",
-    );
-    note(
-        old.task_timeout_us != new.task_timeout_us,
-        "its task time-out",
-    );
-    note(old.effect != new.effect, "its effect class");
-    note(old.lanes != new.lanes, "its lanes");
-    note(old.priority != new.priority, "its priority");
-    note(old.approve != new.approve, "its approval");
-    note(old.hint_us != new.hint_us, "its duration hint");
-    note(old.budget != new.budget, "its budget");
-    let mut text = changed.join(", ");
+    let json = |task| serde_json::to_value(task).unwrap_or_default();
+    let (before, after) = (json(old), json(new));
+    let mut changed: Vec<String> = (PARTS.iter())
+        .filter(|(key, _)| before.get(key) != after.get(key))
+        .map(|(_, words)| (*words).to_owned())
+        .collect();
     if old.needs != new.needs {
-        let separator = if text.is_empty() { "" } else { ", " };
-        let _ = write!(text, "{separator}{}", needs(&old.needs, &new.needs));
+        changed.push(needs(&old.needs, &new.needs));
     }
-    if !text.is_empty() {
-        found.push(format!("task {:?} differs: {text}", old.name));
+    if !changed.is_empty() {
+        found.push(format!(
+            "task {:?} differs: {}",
+            old.name,
+            changed.join(", ")
+        ));
     }
 }
 

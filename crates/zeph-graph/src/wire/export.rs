@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::rules::micros;
+use super::forms::to_micros;
 use super::{
-    AnswerSpec, ApproveDefault, ApproveSpec, AskDefault, GraphSpec, LaneSpec, LaneUseSpec,
-    OnFailureSpec, QuestionDefault, QuestionSpec, TaskSpec, VERSION, WorkSpec,
+    AskDefault, GraphSpec, LaneSpec, LaneUseSpec, OnFailureSpec, QuestionDefault, QuestionSpec,
+    TaskSpec, VERSION, WorkSpec,
 };
-use crate::{AnswerKind, OnFailure, Params, Question, Rules, TaskGraph, TaskId, Work};
+use crate::{OnFailure, Params, Question, Rules, TaskGraph, TaskId, Work};
 
 impl From<&TaskGraph> for GraphSpec {
     /// The tasks are listed in the order of their ids, so reading the result back keeps the ids.
@@ -53,10 +53,10 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         needs: graph.parents(id).iter().map(name_of).collect(),
         work: work_spec(task.work()),
         trigger: *trigger,
-        retry: (*retry).into(),
+        retry: *retry,
         on_failure: on_failure_spec(on_failure),
-        attempt_timeout_us: attempt_timeout.map(micros),
-        task_timeout_us: task_timeout.map(micros),
+        attempt_timeout_us: attempt_timeout.map(to_micros),
+        task_timeout_us: task_timeout.map(to_micros),
         effect: *effect,
         lanes: lanes
             .iter()
@@ -66,15 +66,9 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
             })
             .collect(),
         priority: *priority,
-        approve: approve.as_ref().map(|approval| ApproveSpec {
-            text: approval.text.clone(),
-            default: approval.fallback.map(|(wait, yes)| ApproveDefault {
-                after_us: micros(wait),
-                yes,
-            }),
-        }),
-        hint_us: hint.map(micros),
-        budget: (*budget).into(),
+        approve: approve.clone(),
+        hint_us: hint.map(to_micros),
+        budget: *budget,
         metadata: metadata.clone(),
         span: None,
         needs_spans: Vec::new(),
@@ -95,19 +89,12 @@ fn work_spec(work: &Work) -> WorkSpec {
 fn question_spec(question: &Question) -> QuestionSpec {
     QuestionSpec {
         text: question.text.clone(),
-        answer: match &question.kind {
-            AnswerKind::Text => AnswerSpec::Text,
-            AnswerKind::Number => AnswerSpec::Number,
-            AnswerKind::YesNo => AnswerSpec::YesNo,
-            AnswerKind::Choice(choices) => AnswerSpec::Choice {
-                choices: choices.clone(),
-            },
-        },
+        answer: question.kind.clone(),
         default: question
             .fallback
             .as_ref()
             .map(|(wait, answer)| QuestionDefault {
-                after_us: micros(*wait),
+                after_us: to_micros(*wait),
                 value: value(answer),
             }),
     }
@@ -119,7 +106,7 @@ fn on_failure_spec(on_failure: &OnFailure) -> OnFailureSpec {
         OnFailure::Skip => OnFailureSpec::Skip {},
         OnFailure::Ask(ask) => OnFailureSpec::Ask {
             default: ask.fallback.map(|(wait, answer)| AskDefault {
-                after_us: micros(wait),
+                after_us: to_micros(wait),
                 answer,
             }),
         },

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Diagnostics;
-use super::rules::{BudgetSpec, is_default, micros};
+use super::forms::{is_default, to_micros};
 use super::spec::{other_version, to_json};
 use super::{GraphSpec, VERSION};
-use crate::{Header, OverBudget, Policy};
+use crate::{Budget, Header, OverBudget, Policy};
 
 /// A text that is not a header of this version.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ struct PolicySpec {
     cancel_grace_us: u64,
     suspend_grace_us: u64,
     #[serde(default, skip_serializing_if = "is_default")]
-    budget: BudgetSpec,
+    budget: Budget,
     #[serde(default, skip_serializing_if = "is_default")]
     over_budget: OverBudget,
 }
@@ -77,10 +77,10 @@ pub fn encode_header(header: &Header) -> String {
         policy: PolicySpec {
             max_parallel,
             seed,
-            run_timeout_us: run_timeout.map(micros),
-            cancel_grace_us: micros(cancel_grace),
-            suspend_grace_us: micros(suspend_grace),
-            budget: budget.into(),
+            run_timeout_us: run_timeout.map(to_micros),
+            cancel_grace_us: to_micros(cancel_grace),
+            suspend_grace_us: to_micros(suspend_grace),
+            budget,
             over_budget,
         },
     })
@@ -130,7 +130,7 @@ pub fn decode_header(text: &str) -> Result<Header, BadHeader> {
             run_timeout: policy.run_timeout_us.map(Duration::from_micros),
             cancel_grace: Duration::from_micros(policy.cancel_grace_us),
             suspend_grace: Duration::from_micros(policy.suspend_grace_us),
-            budget: policy.budget.into(),
+            budget: policy.budget,
             over_budget: policy.over_budget,
         },
     })

@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::check::{Checked, Origin, check};
 use super::{Diagnostic, Diagnostics, GraphSpec, Limits, OnFailureSpec, TaskSpec, WorkSpec, code};
 use crate::{
-    AddError, Approval, AskFailure, LaneId, LaneUse, OnFailure, Rules, Task, TaskGraph, TaskId,
-    Work,
+    AddError, AskFailure, LaneId, LaneUse, OnFailure, Rules, Task, TaskGraph, TaskId, Work,
 };
 
 impl TryFrom<GraphSpec> for TaskGraph {
@@ -185,21 +184,16 @@ fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
     });
     let rules = Rules {
         trigger: spec.trigger,
-        retry: spec.retry.into(),
+        retry: spec.retry,
         on_failure: on_failure(spec.on_failure),
         attempt_timeout: spec.attempt_timeout_us.map(Duration::from_micros),
         task_timeout: spec.task_timeout_us.map(Duration::from_micros),
         effect: spec.effect,
         lanes: used.collect(),
         priority: spec.priority,
-        approve: spec.approve.map(|approve| Approval {
-            text: approve.text,
-            fallback: approve
-                .default
-                .map(|default| (Duration::from_micros(default.after_us), default.yes)),
-        }),
+        approve: spec.approve,
         hint: spec.hint_us.map(Duration::from_micros),
-        budget: spec.budget.into(),
+        budget: spec.budget,
         metadata: spec.metadata,
     };
     let work = match spec.work {

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::is_default;
-use super::{ApproveSpec, BudgetSpec, LaneUseSpec, OnFailureSpec, RetrySpec, WorkSpec};
-use crate::{Effect, Trigger};
+use super::forms::is_default;
+use super::{LaneUseSpec, OnFailureSpec, WorkSpec};
+use crate::{Approval, Budget, Effect, Retry, Trigger};
 
 /// The version of the wire format that this crate writes, and the only one it reads.
 pub const VERSION: u32 = 1;
@@ -71,7 +71,7 @@ pub struct TaskSpec {
     pub trigger: Trigger,
     /// How often and how soon a failed attempt is repeated.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub retry: RetrySpec,
+    pub retry: Retry,
     /// The failure strategy.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_failure: OnFailureSpec,
@@ -92,13 +92,13 @@ pub struct TaskSpec {
     pub priority: i32,
     /// An approval before the first attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approve: Option<ApproveSpec>,
+    pub approve: Option<Approval>,
     /// How long an attempt is expected to take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint_us: Option<u64>,
     /// The most that all attempts together may cost.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub budget: BudgetSpec,
+    pub budget: Budget,
     /// Free text for people and tools.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,

@@ -43,7 +43,7 @@ pub(super) fn read(
         node.integer::<u32>(what, 1..=1 << 20, problems)
     });
     let budget = fields.read("budget", |node, _| budget::read(node, problems));
-    draft.spec.budget = budget.unwrap_or_default().into();
+    draft.spec.budget = budget.unwrap_or_default();
     // Absent parameters are omitted, so that the journal's header stays short.
     let mut params = Map::new();
     let mut put = |key: &str, value: Option<Json>| {

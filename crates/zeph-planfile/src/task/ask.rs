@@ -1,10 +1,11 @@
 //! Questions and approvals.
 
+use std::time::Duration;
+
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Table, Value};
 use zeph_graph::wire::code as graph_code;
-use zeph_graph::wire::{
-    AnswerSpec, ApproveDefault, ApproveSpec, QuestionDefault, QuestionSpec, WorkSpec,
-};
+use zeph_graph::wire::{QuestionDefault, QuestionSpec, WorkSpec};
+use zeph_graph::{AnswerKind, Approval};
 
 use super::rules::{both, note_texts};
 use super::{Draft, Mode, Use};
@@ -48,15 +49,15 @@ fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> Option
 }
 
 /// The default answer; yes and no may be written as words.
-fn default_answer(node: &Node, answer: &AnswerSpec) -> serde_json::Value {
+fn default_answer(node: &Node, answer: &AnswerKind) -> serde_json::Value {
     match (answer, &node.value) {
-        (AnswerSpec::YesNo, Value::String(word)) if word == "yes" => true.into(),
-        (AnswerSpec::YesNo, Value::String(word)) if word == "no" => false.into(),
+        (AnswerKind::YesNo, Value::String(word)) if word == "yes" => true.into(),
+        (AnswerKind::YesNo, Value::String(word)) if word == "no" => false.into(),
         _ => node.to_json(),
     }
 }
 
-fn answer(fields: &Table<'_>, problems: &mut Diagnostics) -> AnswerSpec {
+fn answer(fields: &Table<'_>, problems: &mut Diagnostics) -> AnswerKind {
     if let Some(node) = fields.get("choices") {
         if let Some(entry) = fields.entry("answer") {
             let message = "`answer` has no meaning beside `choices`";
@@ -72,13 +73,13 @@ fn answer(fields: &Table<'_>, problems: &mut Diagnostics) -> AnswerSpec {
             Some(choice.to_owned())
         });
         let choices = choices.collect();
-        return AnswerSpec::Choice { choices };
+        return AnswerKind::Choice { choices };
     }
     let words = [("text", 0), ("number", 1), ("yes_no", 2)];
     match fields.read("answer", |node, what| node.word(what, &words, problems)) {
-        Some(1) => AnswerSpec::Number,
-        Some(2) => AnswerSpec::YesNo,
-        Some(_) | None => AnswerSpec::Text,
+        Some(1) => AnswerKind::Number,
+        Some(2) => AnswerKind::YesNo,
+        Some(_) | None => AnswerKind::Text,
     }
 }
 
@@ -87,29 +88,26 @@ pub(super) fn approve(
     node: &Node,
     uses: &mut Vec<Use>,
     problems: &mut Diagnostics,
-) -> Option<ApproveSpec> {
+) -> Option<Approval> {
     if matches!(node.value, Value::String(_)) {
         let text = text(node, "`approve`", uses, problems)?;
-        return Some(ApproveSpec {
-            text,
-            default: None,
-        });
+        return Some(text.into());
     }
     let fields = node.table("`approve`", &["text", "default", "after"], problems)?;
     let text = required_text(&fields, "`approve`", uses, problems);
     let (default, after) = both(&fields, problems)?;
-    let default = match default.zip(after) {
+    let fallback = match default.zip(after) {
         Some((answer, after)) => {
             let yes = yes_or_no(answer, problems);
             let after_us = micros(after, "`after`", problems);
             yes.zip(after_us)
-                .map(|(yes, after_us)| ApproveDefault { after_us, yes })
+                .map(|(yes, after_us)| (Duration::from_micros(after_us), yes))
         }
         None => None,
     };
-    Some(ApproveSpec {
+    Some(Approval {
         text: text?,
-        default,
+        fallback,
     })
 }
 

@@ -1,8 +1,9 @@
 //! Retries: the keys of a plan, and the default policy for those that are missing.
 
+use std::time::Duration;
+
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Value};
 use zeph_graph::Retry;
-use zeph_graph::wire::RetrySpec;
 use zeph_graph::wire::code as graph_code;
 
 use crate::fields::micros_or_zero;
@@ -14,8 +15,8 @@ pub(super) const DEFAULT: Retry = Retry::times(3);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RetryKeys {
     max: Option<u32>,
-    base_us: Option<u64>,
-    cap_us: Option<u64>,
+    base: Option<Duration>,
+    cap: Option<Duration>,
 }
 
 impl RetryKeys {
@@ -28,15 +29,13 @@ impl RetryKeys {
     /// The retry policy of the task, with a default policy for the keys that are not set.
     ///
     /// A wait that is set limits the default of the other one, so no default policy makes a plan invalid.
-    pub(crate) fn resolve(self, defaults: Retry) -> RetrySpec {
-        let defaults = RetrySpec::from(defaults);
-        let longest = self.cap_us.unwrap_or(u64::MAX);
-        let base_us = self.base_us.unwrap_or(defaults.base_us.min(longest));
-        let cap_us = self.cap_us.unwrap_or(defaults.cap_us).max(base_us);
-        RetrySpec {
+    pub(crate) fn resolve(self, defaults: Retry) -> Retry {
+        let longest = self.cap.unwrap_or(Duration::MAX);
+        let base = self.base.unwrap_or(defaults.base.min(longest));
+        Retry {
             max_retries: self.max.unwrap_or(defaults.max_retries),
-            base_us,
-            cap_us,
+            base,
+            cap: self.cap.unwrap_or(defaults.cap).max(base),
         }
     }
 }
@@ -57,10 +56,13 @@ pub(super) fn read(node: &Node, problems: &mut Diagnostics) -> Option<RetryKeys>
     let fields = node.table("`retry`", &["max", "base", "cap"], problems)?;
     let max = fields.require("`retry`", "max", "max = 3", problems)?;
     let max = max.integer("`max`", 0..=u32::MAX, problems)?;
-    let mut micros = |key| fields.read(key, |node, what| micros_or_zero(node, what, problems));
-    let (base_us, cap_us) = (micros("base"), micros("cap"));
-    if let Some((node, (base_us, cap_us))) = fields.get("cap").zip(base_us.zip(cap_us))
-        && cap_us < base_us
+    let mut wait = |key| {
+        let micros = fields.read(key, |node, what| micros_or_zero(node, what, problems));
+        micros.map(Duration::from_micros)
+    };
+    let (base, cap) = (wait("base"), wait("cap"));
+    if let Some((node, (base, cap))) = fields.get("cap").zip(base.zip(cap))
+        && cap < base
     {
         let code = graph_code::RETRY_CAP_BELOW_BASE;
         let message = "the longest wait before a retry is below the shortest";
@@ -69,31 +71,27 @@ pub(super) fn read(node: &Node, problems: &mut Diagnostics) -> Option<RetryKeys>
     }
     Some(RetryKeys {
         max: Some(max),
-        base_us,
-        cap_us,
+        base,
+        cap,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DEFAULT, RetryKeys};
+    use super::*;
     use proptest::prelude::*;
-    use std::time::Duration;
-    use zeph_graph::Retry;
-    use zeph_graph::wire::RetrySpec;
 
     /// Resolves keys in milliseconds to the number of retries and both waits in milliseconds.
     fn resolved(max: Option<u32>, base: Option<u64>, cap: Option<u64>) -> (u32, u64, u64) {
-        let micros = |millis: Option<u64>| millis.map(|millis| millis * 1000);
-        let (base_us, cap_us) = (micros(base), micros(cap));
-        let keys = RetryKeys {
-            max,
-            base_us,
-            cap_us,
-        };
+        let (base, cap) = (
+            base.map(Duration::from_millis),
+            cap.map(Duration::from_millis),
+        );
+        let keys = RetryKeys { max, base, cap };
         let defaults = Retry::times(7).backoff(Duration::from_secs(2), Duration::from_secs(9));
-        let spec = keys.resolve(defaults);
-        (spec.max_retries, spec.base_us / 1000, spec.cap_us / 1000)
+        let retry = keys.resolve(defaults);
+        let millis = |wait: Duration| wait.as_millis() as u64;
+        (retry.max_retries, millis(retry.base), millis(retry.cap))
     }
 
     #[test]
@@ -109,8 +107,7 @@ mod tests {
 
     #[test]
     fn without_a_policy_there_are_three_retries_after_a_second_to_a_minute() {
-        let spec = RetryKeys::default().resolve(DEFAULT);
-        assert_eq!(spec, RetrySpec::from(Retry::times(3)));
+        assert_eq!(RetryKeys::default().resolve(DEFAULT), Retry::times(3));
     }
 
     proptest! {
@@ -118,15 +115,15 @@ mod tests {
         fn no_default_policy_puts_the_longest_wait_below_the_shortest(
             base in any::<Option<u32>>(), cap in any::<Option<u32>>(), waits in any::<(u32, u32)>()
         ) {
-            let (base_us, cap_us) = (base.map(u64::from), cap.map(u64::from));
-            // `read` refuses the only other case: both waits are set, in the wrong order.
-            prop_assume!(base_us.zip(cap_us).is_none_or(|(base, cap)| base <= cap));
-            let keys = RetryKeys { max: None, base_us, cap_us };
             let micros = |wait: u32| Duration::from_micros(wait.into());
-            let spec = keys.resolve(Retry::times(1).backoff(micros(waits.0), micros(waits.1)));
-            prop_assert!(spec.base_us <= spec.cap_us, "{spec:?}");
-            prop_assert!(base_us.is_none_or(|base| base == spec.base_us));
-            prop_assert!(cap_us.is_none_or(|cap| cap == spec.cap_us));
+            let (base, cap) = (base.map(micros), cap.map(micros));
+            // `read` refuses the only other case: both waits are set, in the wrong order.
+            prop_assume!(base.zip(cap).is_none_or(|(base, cap)| base <= cap));
+            let keys = RetryKeys { max: None, base, cap };
+            let retry = keys.resolve(Retry::times(1).backoff(micros(waits.0), micros(waits.1)));
+            prop_assert!(retry.base <= retry.cap, "{retry:?}");
+            prop_assert!(base.is_none_or(|base| base == retry.base));
+            prop_assert!(cap.is_none_or(|cap| cap == retry.cap));
         }
     }
 }

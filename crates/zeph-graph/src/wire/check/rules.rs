@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use zeph_diagnostics::quote;
 
-use super::super::{AnswerSpec, GraphSpec, OnFailureSpec, QuestionSpec, TaskSpec, WorkSpec};
+use super::super::forms::to_micros;
 use super::super::{Diagnostics, code};
+use super::super::{GraphSpec, OnFailureSpec, QuestionSpec, TaskSpec, WorkSpec};
 use super::{Origin, of};
-use crate::TaskGraph;
+use crate::{AnswerKind, TaskGraph};
 
 /// Checks the rules of all tasks.
 pub(super) fn check(spec: &GraphSpec, base: &TaskGraph, origin: Origin, found: &mut Diagnostics) {
@@ -38,13 +39,16 @@ fn check_times(task: &TaskSpec, found: &mut Diagnostics) {
         WorkSpec::Question(question) => question.default.as_ref().map(|it| it.after_us),
         WorkSpec::Milestone {} | WorkSpec::Action { .. } => None,
     };
-    let approval = task.approve.as_ref().and_then(|approve| approve.default);
+    let approval = task.approve.as_ref().and_then(|approve| approve.fallback);
     let all = [
         ("the attempt time-out", task.attempt_timeout_us),
         ("the task time-out", task.task_timeout_us),
         ("the wait for an answer to a failure", ask),
         ("the wait for an answer", question),
-        ("the wait for an approval", approval.map(|it| it.after_us)),
+        (
+            "the wait for an approval",
+            approval.map(|(wait, _)| to_micros(wait)),
+        ),
     ];
     for (what, _) in all.into_iter().filter(|(_, limit)| *limit == Some(0)) {
         let message = format!("task {}: {what} is zero", quote(&task.name));
@@ -54,12 +58,12 @@ fn check_times(task: &TaskSpec, found: &mut Diagnostics) {
 
 fn check_retry(task: &TaskSpec, found: &mut Diagnostics) {
     let retry = &task.retry;
-    if retry.cap_us < retry.base_us {
+    if retry.cap < retry.base {
         let message = format!(
             "task {}: the longest wait before a retry ({} µs) is below the shortest ({} µs)",
             quote(&task.name),
-            retry.cap_us,
-            retry.base_us
+            retry.cap.as_micros(),
+            retry.base.as_micros()
         );
         found.push(of(task, code::RETRY_CAP_BELOW_BASE, message));
     }
@@ -100,7 +104,7 @@ fn check_lanes(task: &TaskSpec, lanes: &HashMap<&str, u32>, found: &mut Diagnost
 }
 
 fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Diagnostics) {
-    if let AnswerSpec::Choice { choices } = &asked.answer {
+    if let AnswerKind::Choice { choices } = &asked.answer {
         let mut seen = HashSet::new();
         let repeated = choices.iter().find(|choice| !seen.insert(choice.trim()));
         let what = match repeated {
@@ -118,10 +122,10 @@ fn check_question(task: &TaskSpec, asked: &QuestionSpec, found: &mut Diagnostics
         && !crate::Question::from(asked.clone()).accepts(&default.value)
     {
         let wanted = match &asked.answer {
-            AnswerSpec::Text => "a text",
-            AnswerSpec::Number => "a number",
-            AnswerSpec::YesNo => "true or false",
-            AnswerSpec::Choice { .. } => "one of its choices",
+            AnswerKind::Text => "a text",
+            AnswerKind::Number => "a number",
+            AnswerKind::YesNo => "true or false",
+            AnswerKind::Choice { .. } => "one of its choices",
         };
         let message = format!(
             "the default answer of task {} is {}, and the question wants {wanted}",

@@ -3,8 +3,9 @@
 use serde_json::json;
 use zeph_common::Boundary;
 use zeph_executor::GraphSpec;
+use zeph_graph::AnswerKind;
 use zeph_graph::Trigger;
-use zeph_graph::wire::{AnswerSpec, QuestionSpec, TaskSpec, WorkSpec};
+use zeph_graph::wire::{QuestionSpec, TaskSpec, WorkSpec};
 
 use super::AdoptParams;
 use crate::answer::{AnswerParams, AnswerTask};
@@ -83,7 +84,7 @@ fn confirmed(adopt: AdoptParams, text: String) -> [TaskSpec; 2] {
         needs: vec![adopt.plan.clone()],
         work: WorkSpec::Question(Box::new(QuestionSpec {
             text,
-            answer: AnswerSpec::Text,
+            answer: AnswerKind::Text,
             default: None,
         })),
         ..TaskSpec::default()

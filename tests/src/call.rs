@@ -138,7 +138,7 @@ impl Call {
                 ref patch,
             } => match machine.amend(now, task, attempt, content, &patch.spec) {
                 Ok(Amendment::Added { first, tasks }) => CallReply::Added(first, tasks),
-                Ok(Amendment::Already) => CallReply::Already,
+                Ok(Amendment::AlreadyAmended) => CallReply::Already,
                 Ok(Amendment::Stale) => CallReply::Stale,
                 Err(_) => CallReply::Refused,
             },

@@ -177,8 +177,7 @@ pub mod journal {
         Record, Seq, SkipWhy, Timestamp,
     };
     pub use zeph_scheduler::{
-        AttemptCounts, Counts, Event, EventKind, Explanation, Held, InputOutcome, OpenQuestion,
-        Scope,
+        AttemptCounts, Counts, Event, Explanation, Held, InputOutcome, OpenQuestion, Scope,
     };
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use gate::Gate;
-use zeph_orchestration::journal::{CancelWhy, EventKind, Fault, InputOutcome, Scope, SkipWhy};
+use zeph_orchestration::journal::{CancelWhy, Fault, InputOutcome, Record, Scope, SkipWhy};
 use zeph_orchestration::{
     AttemptContext, DagScheduler, OnFailure, Outcome, Retry, RunEnd, Task, TaskError, TaskGraph,
     TaskState,
@@ -93,7 +93,7 @@ fn a_retry_repeats_one_task_only() {
     assert_eq!(scheduler.error(flaky), Some("attempt 2"));
     assert_eq!(scheduler.output(flaky), Some(&3.into()));
     let retries = scheduler.events().filter(|event| {
-        matches!(event.kind(), EventKind::TaskRetrying { .. }) && event.task() == Some(flaky)
+        matches!(event.record, Record::BackedOff { .. }) && event.task() == Some(flaky)
     });
     assert_eq!(retries.count(), 2);
 }

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use zeph_orchestration::journal::EventKind;
+use zeph_orchestration::journal::Record;
 use zeph_orchestration::{DagScheduler, Task, TaskGraph, TaskId};
 
 fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
@@ -24,7 +24,7 @@ fn a_million_milestones_in_a_chain_run_on_a_small_stack() {
         let mut next = 0;
         while scheduler.tick() {
             for event in scheduler.events() {
-                if let EventKind::TaskCompleted { .. } = event.kind() {
+                if let Record::Completed { .. } = event.record {
                     assert_eq!(event.task().unwrap().as_u32(), next);
                     next += 1;
                 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate::Gate;
-use zeph_orchestration::journal::{CutHow, EventKind, Fault};
+use zeph_orchestration::journal::{CutHow, Fault, Record};
 use zeph_orchestration::{
     AttemptContext, DagScheduler, OnFailure, Outcome, Policy, Retry, RunEnd, Task, TaskError,
     TaskGraph, TaskState,
@@ -58,8 +58,8 @@ fn a_body_that_blocks_is_given_up_and_its_late_result_is_ignored() {
     assert_eq!(scheduler.output(slow), Some(&attempts.into()));
     assert!(scheduler.error(slow).unwrap().contains("20ms"));
     let how = CutHow::Abandoned;
-    let cut = |kind| matches!(kind, EventKind::AttemptCut { how: h, .. } if h == how);
-    assert!(scheduler.events().any(|event| cut(event.kind())));
+    let cut = |record| matches!(record, Record::AttemptCut { how: h, .. } if h == how);
+    assert!(scheduler.events().any(|event| cut(event.record)));
 }
 
 /// Opens a gate when the body that holds it returns.
@@ -108,9 +108,9 @@ fn a_back_off_is_waited_for() {
     let mut until = None;
     while scheduler.tick() {
         for event in scheduler.events() {
-            match (event.kind(), until) {
-                (EventKind::TaskRetrying { until: at }, _) => until = Some(at),
-                (EventKind::TaskStarted { .. }, Some(until)) => assert!(event.at >= until),
+            match (event.record, until) {
+                (Record::BackedOff { until: at, .. }, _) => until = Some(at),
+                (Record::Started { .. }, Some(until)) => assert!(event.at >= until),
                 _ => {}
             }
         }

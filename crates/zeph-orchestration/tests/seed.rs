@@ -1,7 +1,7 @@
 //! The seed's program, unchanged, and the properties of every run of it.
 #![allow(clippy::unwrap_used)]
 
-use zeph_orchestration::journal::EventKind;
+use zeph_orchestration::journal::Record;
 use zeph_orchestration::{DagScheduler, Outcome, RunEnd, Task, TaskGraph, TaskState, Trigger};
 
 /// The unchanged program. It runs as an example of the crate's documentation.
@@ -46,10 +46,10 @@ fn the_seeds_three_tasks_complete_in_order() {
     let mut last = None;
     while scheduler.tick() {
         for event in scheduler.events() {
-            if event.kind() == (EventKind::TaskCompleted { milestone: true }) {
+            if let Record::Completed { .. } = event.record {
                 completed.push(event.task_name.as_deref().unwrap().to_owned());
             }
-            last = Some(event.kind());
+            last = Some(event.record);
         }
     }
     assert_eq!(completed, ["fetch_data", "process", "save"]);
@@ -57,7 +57,7 @@ fn the_seeds_three_tasks_complete_in_order() {
         assert!(scheduler.state(task).is_completed());
     }
     let end = RunEnd::Completed;
-    assert_eq!(last, Some(EventKind::RunEnded { end }));
+    assert_eq!(last, Some(Record::Ended { end }));
     assert_eq!(scheduler.outcome(), Outcome::Ended(end));
     assert!(!scheduler.tick(), "an ended run stays ended");
     assert_eq!(scheduler.events().len(), 0);

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zeph_graph::{
-    AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault,
-    QuestionId, Record, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskGraph, TaskId, Timestamp,
-    Work,
+    CancelWhy, CutWhy, EndingWhy, Entry, Record, Seq, SkipWhy, TaskGraph, TaskId, Timestamp, Work,
 };
 
 pub use log::EventLog;
@@ -23,13 +21,13 @@ pub use log::EventLog;
 /// # Examples
 /// ```
 /// use zeph_graph::{Entry, Record, Seq, TaskGraph, Timestamp};
-/// use zeph_scheduler::{Event, EventKind};
+/// use zeph_scheduler::Event;
 ///
 /// let mut graph = TaskGraph::new();
 /// let task = graph.add_task("fetch", []);
 /// let entry = Entry { seq: Seq::FIRST, at: Timestamp::ZERO, record: Record::Readied { task } };
 /// let event = Event::from_entry(&entry, &graph);
-/// assert_eq!(event.kind(), EventKind::TaskReady);
+/// assert_eq!(event.word(), "task_ready");
 /// assert_eq!(event.to_string(), r#"task "fetch" is ready"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,132 +52,6 @@ pub struct Event {
     /// How many attempts of the task have been started. 0 in records of the run.
     pub attempts: u32,
     milestone: bool,
-}
-
-/// The kind of an event, without task ids, to match on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EventKind {
-    /// The run began.
-    RunStarted,
-    /// The task may start.
-    TaskReady,
-    /// An attempt starts.
-    TaskStarted {
-        /// The attempt.
-        attempt: Attempt,
-    },
-    /// The task has its result.
-    TaskCompleted {
-        /// Whether the task is a milestone, which has no work.
-        milestone: bool,
-    },
-    /// An attempt failed. The next event of the task is the consequence, such as a back-off.
-    AttemptFailed {
-        /// The attempt.
-        attempt: Attempt,
-        /// The fault.
-        fault: Fault,
-    },
-    /// An attempt was stopped, abandoned or lost. The next event of the task is the consequence.
-    AttemptCut {
-        /// The attempt.
-        attempt: Attempt,
-        /// How it ended.
-        how: CutHow,
-    },
-    /// The task backs off before its next attempt.
-    TaskRetrying {
-        /// When the task becomes ready again.
-        until: Timestamp,
-    },
-    /// The attempt is being stopped.
-    TaskCanceling {
-        /// The attempt.
-        attempt: Attempt,
-        /// The reason.
-        why: CutWhy,
-    },
-    /// The task failed for good.
-    TaskFailed {
-        /// The fault.
-        fault: Fault,
-    },
-    /// The task does not run, in accordance with the graph or an answer.
-    TaskSkipped {
-        /// The reason.
-        why: SkipWhy,
-    },
-    /// The task was stopped, or must not start.
-    TaskCanceled {
-        /// The reason.
-        why: CancelWhy,
-    },
-    /// A question was asked.
-    QuestionAsked {
-        /// The question.
-        question: QuestionId,
-        /// What the question is about.
-        why: AskWhy,
-    },
-    /// A question was answered and closed.
-    QuestionAnswered {
-        /// The question.
-        question: QuestionId,
-        /// Whether the default was used because no answer came in time.
-        by_default: bool,
-    },
-    /// Nothing starts any more, and running attempts are stopped.
-    RunEnding {
-        /// The reason.
-        why: EndingWhy,
-    },
-    /// Nothing new starts until `RunUnpaused`.
-    RunPaused,
-    /// The pause has ended.
-    RunUnpaused,
-    /// Nothing new starts; running attempts have the grace period to end.
-    RunSuspending,
-    /// The run is suspended: no attempt is in flight.
-    RunSuspended,
-    /// The run continues after a suspension or a crash.
-    RunResumed,
-    /// An attempt reserved a part of the budget.
-    SpendReserved {
-        /// The reservation.
-        reservation: ReservationId,
-        /// The most that it may spend.
-        most: Spend,
-    },
-    /// A reservation was settled.
-    SpendSettled {
-        /// The reservation.
-        reservation: ReservationId,
-        /// The amount spent.
-        spent: Spend,
-    },
-    /// A note about an attempt was saved.
-    AttemptNoted {
-        /// The attempt.
-        attempt: Attempt,
-        /// The note.
-        content: ContentId,
-    },
-    /// The graph grew by a patch of the task.
-    GraphAmended {
-        /// The patch.
-        content: ContentId,
-    },
-    /// The run has another budget.
-    BudgetSet {
-        /// The budget of the whole run, including earlier spending.
-        budget: Budget,
-    },
-    /// The run has ended. The last event.
-    RunEnded {
-        /// How it ended.
-        end: RunEnd,
-    },
 }
 
 impl Event {
@@ -207,88 +79,35 @@ impl Event {
         self.record.task()
     }
 
-    /// The kind.
+    /// The kind of the event in JSON and at the terminal.
     #[must_use]
-    pub const fn kind(&self) -> EventKind {
+    pub const fn word(&self) -> &'static str {
         match self.record {
-            Record::Opened => EventKind::RunStarted,
-            Record::Readied { .. } => EventKind::TaskReady,
-            Record::Started { attempt, .. } => EventKind::TaskStarted { attempt },
-            Record::Completed { .. } => EventKind::TaskCompleted {
-                milestone: self.milestone,
-            },
-            Record::AttemptFailed { attempt, fault, .. } => {
-                EventKind::AttemptFailed { attempt, fault }
-            }
-            Record::AttemptCut { attempt, how, .. } => EventKind::AttemptCut { attempt, how },
-            Record::BackedOff { until, .. } => EventKind::TaskRetrying { until },
-            Record::Asked { question, why, .. } => EventKind::QuestionAsked { question, why },
-            Record::Answered {
-                question,
-                by_default,
-                ..
-            } => EventKind::QuestionAnswered {
-                question,
-                by_default,
-            },
-            Record::CancelRequested { attempt, why, .. } => {
-                EventKind::TaskCanceling { attempt, why }
-            }
-            Record::Failed { why, .. } => EventKind::TaskFailed { fault: why },
-            Record::Skipped { why, .. } => EventKind::TaskSkipped { why },
-            Record::Canceled { why, .. } => EventKind::TaskCanceled { why },
-            Record::Ending { why } => EventKind::RunEnding { why },
-            Record::Paused => EventKind::RunPaused,
-            Record::Unpaused => EventKind::RunUnpaused,
-            Record::Suspending => EventKind::RunSuspending,
-            Record::Suspended => EventKind::RunSuspended,
-            Record::Resumed => EventKind::RunResumed,
-            Record::Reserved {
-                reservation, most, ..
-            } => EventKind::SpendReserved { reservation, most },
-            Record::Settled {
-                reservation, spent, ..
-            } => EventKind::SpendSettled { reservation, spent },
-            Record::Noted {
-                attempt, content, ..
-            } => EventKind::AttemptNoted { attempt, content },
-            Record::Amended { content, .. } => EventKind::GraphAmended { content },
-            Record::Budgeted { budget } => EventKind::BudgetSet { budget },
-            Record::Ended { end } => EventKind::RunEnded { end },
-        }
-    }
-}
-
-impl EventKind {
-    /// The name in JSON and at the terminal.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::RunStarted => "run_started",
-            Self::TaskReady => "task_ready",
-            Self::TaskStarted { .. } => "task_started",
-            Self::TaskCompleted { .. } => "task_completed",
-            Self::AttemptFailed { .. } => "attempt_failed",
-            Self::AttemptCut { .. } => "attempt_cut",
-            Self::TaskRetrying { .. } => "task_retrying",
-            Self::TaskCanceling { .. } => "task_canceling",
-            Self::TaskFailed { .. } => "task_failed",
-            Self::TaskSkipped { .. } => "task_skipped",
-            Self::TaskCanceled { .. } => "task_canceled",
-            Self::QuestionAsked { .. } => "question_asked",
-            Self::QuestionAnswered { .. } => "question_answered",
-            Self::RunEnding { .. } => "run_ending",
-            Self::RunPaused => "run_paused",
-            Self::RunUnpaused => "run_unpaused",
-            Self::RunSuspending => "run_suspending",
-            Self::RunSuspended => "run_suspended",
-            Self::RunResumed => "run_resumed",
-            Self::SpendReserved { .. } => "spend_reserved",
-            Self::SpendSettled { .. } => "spend_settled",
-            Self::AttemptNoted { .. } => "attempt_noted",
-            Self::GraphAmended { .. } => "graph_amended",
-            Self::BudgetSet { .. } => "budget_set",
-            Self::RunEnded { .. } => "run_ended",
+            Record::Opened => "run_started",
+            Record::Readied { .. } => "task_ready",
+            Record::Started { .. } => "task_started",
+            Record::Completed { .. } => "task_completed",
+            Record::AttemptFailed { .. } => "attempt_failed",
+            Record::AttemptCut { .. } => "attempt_cut",
+            Record::BackedOff { .. } => "task_retrying",
+            Record::Asked { .. } => "question_asked",
+            Record::Answered { .. } => "question_answered",
+            Record::CancelRequested { .. } => "task_canceling",
+            Record::Failed { .. } => "task_failed",
+            Record::Skipped { .. } => "task_skipped",
+            Record::Canceled { .. } => "task_canceled",
+            Record::Ending { .. } => "run_ending",
+            Record::Paused => "run_paused",
+            Record::Unpaused => "run_unpaused",
+            Record::Suspending => "run_suspending",
+            Record::Suspended => "run_suspended",
+            Record::Resumed => "run_resumed",
+            Record::Reserved { .. } => "spend_reserved",
+            Record::Settled { .. } => "spend_settled",
+            Record::Noted { .. } => "attempt_noted",
+            Record::Amended { .. } => "graph_amended",
+            Record::Budgeted { .. } => "budget_set",
+            Record::Ended { .. } => "run_ended",
         }
     }
 }

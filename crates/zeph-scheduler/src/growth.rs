@@ -19,7 +19,7 @@ pub enum Amendment {
         tasks: u32,
     },
     /// A patch of this task was accepted before. Nothing has changed.
-    Already,
+    AlreadyAmended,
     /// The attempt is not running, or the run is ending. Nothing has changed.
     Stale,
 }
@@ -59,7 +59,7 @@ impl Scheduler {
     /// let grown = scheduler.amend(now, plan, Attempt::FIRST, content, &patch)?;
     /// assert!(matches!(grown, Amendment::Added { tasks: 1, .. }));
     /// let again = scheduler.amend(now, plan, Attempt::FIRST, content.next(), &patch)?;
-    /// assert_eq!(again, Amendment::Already);
+    /// assert_eq!(again, Amendment::AlreadyAmended);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn amend(
@@ -90,7 +90,7 @@ impl Machine {
             return Ok(Amendment::Stale);
         }
         if self.proposers.contains(&task) {
-            return Ok(Amendment::Already);
+            return Ok(Amendment::AlreadyAmended);
         }
         let new = self.graph.extend(patch)?;
         self.record(Record::Amended { task, content });

@@ -42,7 +42,7 @@ mod timers;
 pub use attempt_api::Refusal;
 pub use batch::{Action, Batch};
 pub use budget_ledger::Account;
-pub use event::{Event, EventKind, EventLog};
+pub use event::{Event, EventLog};
 pub use explain::{Explanation, Held};
 pub use growth::{Amendment, Patches};
 pub use input::{Input, InputOutcome, Scope};

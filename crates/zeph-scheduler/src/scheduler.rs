@@ -216,7 +216,7 @@ impl Scheduler {
 
     /// How many ready tasks this run has. With enough slots and room in lanes, all could start now.
     #[must_use]
-    pub fn wanted(&self) -> u32 {
+    pub fn ready_count(&self) -> u32 {
         if self.machine.is_open() {
             self.machine.counts.ready
         } else {

@@ -7,7 +7,7 @@ use zeph_graph::{Record, RunState, Timestamp};
 use zeph_orchestration::follow::{Ask, Stop, Update};
 use zeph_orchestration::{Follower, RunReport};
 use zeph_runtime::{QuestionView, RunEvent, RunSnapshot};
-use zeph_scheduler::{Event, EventKind};
+use zeph_scheduler::Event;
 
 use crate::exit::{CliError, Exit};
 use crate::goal::confirm;
@@ -138,7 +138,7 @@ impl Session {
         if let Some(line) = self.lines.line(event, error, question.as_deref(), total) {
             self.view.line(&line);
         }
-        if let EventKind::TaskCompleted { .. } = event.kind() {
+        if let Record::Completed { .. } = event.record {
             self.completions += 1;
             if let Some(call) = self.options.on_completed {
                 call(self.completions);

@@ -112,7 +112,7 @@ impl View {
 fn event_json(run: &str, event: &Event) -> Value {
     let record = serde_json::from_str(&wire::encode(&event.record)).unwrap_or(Value::Null);
     let mut json = json!({
-        "event": event.kind().word(),
+        "event": event.word(),
         "run": run,
         "seq": event.seq.get(),
         "at_us": event.at.as_micros(),

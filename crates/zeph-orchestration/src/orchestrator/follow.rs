@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use zeph_graph::{AskWhy, Fault, RunState, Timestamp};
+use zeph_graph::{AskWhy, Fault, Record, RunState, Timestamp};
 #[cfg(feature = "planner")]
 use zeph_planner::plan::PlanOutput;
 use zeph_runtime::{Events, QuestionView, RunEvent, RunHandle, RunReport, RunView, RuntimeError};
-use zeph_scheduler::{Event, EventKind, EventLog};
+use zeph_scheduler::{Event, EventLog};
 
 use super::{Orchestrator, OrchestratorError, RunOutcome};
 
@@ -233,7 +233,7 @@ impl Follower {
     }
 
     fn note_question(&mut self, event: &Event) {
-        if let EventKind::QuestionAsked { question, why } = event.kind()
+        if let Record::Asked { question, why, .. } = event.record
             && self.reruns_interrupted
             && is_interrupted(why)
         {

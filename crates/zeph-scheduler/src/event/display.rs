@@ -4,101 +4,91 @@ use std::fmt;
 
 use zeph_graph::{AskWhy, Attempt, EndingWhy, Output, QuestionId, Record, SkipWhy};
 
-use super::{Event, EventKind};
+use super::Event;
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A quoted text is escaped: control and bidi characters cannot act.
         let name = self.task_name.as_deref().unwrap_or("?");
         let because = self.because.as_deref().unwrap_or("?");
-        match self.kind() {
-            EventKind::RunStarted => f.write_str("the run started"),
-            EventKind::TaskReady => write!(f, "task {name:?} is ready"),
-            EventKind::TaskStarted { attempt } if attempt == Attempt::FIRST => {
+        match self.record {
+            Record::Opened => f.write_str("the run started"),
+            Record::Readied { .. } => write!(f, "task {name:?} is ready"),
+            Record::Started { attempt, .. } if attempt == Attempt::FIRST => {
                 write!(f, "task {name:?} started")
             }
-            EventKind::TaskStarted { attempt } => {
+            Record::Started { attempt, .. } => {
                 write!(f, "task {name:?} started again, attempt {attempt}")
             }
-            EventKind::TaskCompleted { milestone: true } => {
+            Record::Completed { .. } if self.milestone => {
                 write!(f, "milestone {name:?} is reached")
             }
-            EventKind::TaskCompleted { milestone: false } => {
-                write!(f, "task {name:?} completed{}", self.substitute())
-            }
-            EventKind::AttemptFailed { attempt, fault } => {
+            Record::Completed {
+                output: Output::Definition,
+                ..
+            } => write!(
+                f,
+                "task {name:?} completed with the substitute value of its definition"
+            ),
+            Record::Completed { .. } => write!(f, "task {name:?} completed"),
+            Record::AttemptFailed { attempt, fault, .. } => {
                 write!(f, "attempt {attempt} of task {name:?} failed: {fault}")
             }
-            EventKind::AttemptCut { attempt, how } => {
+            Record::AttemptCut { attempt, how, .. } => {
                 write!(f, "attempt {attempt} of task {name:?} was {how}")
             }
-            EventKind::TaskRetrying { until } => {
+            Record::BackedOff { until, .. } => {
                 let wait = until.since(self.at);
                 write!(f, "task {name:?} backs off for {wait:?}")
             }
-            EventKind::TaskCanceling { attempt, why } => {
-                write!(
-                    f,
-                    "attempt {attempt} of task {name:?} is being stopped: {why}"
-                )
-            }
-            EventKind::TaskFailed { fault } => write!(f, "task {name:?} failed: {fault}"),
-            EventKind::TaskSkipped {
+            Record::CancelRequested { attempt, why, .. } => write!(
+                f,
+                "attempt {attempt} of task {name:?} is being stopped: {why}"
+            ),
+            Record::Failed { why, .. } => write!(f, "task {name:?} failed: {why}"),
+            Record::Skipped {
                 why: SkipWhy::Upstream(_),
+                ..
             } => write!(
                 f,
                 "task {name:?} is skipped: task {because:?} did not complete"
             ),
-            EventKind::TaskSkipped {
+            Record::Skipped {
                 why: SkipWhy::Declined,
+                ..
             } => write!(f, "task {name:?} is skipped: the answer was no"),
-            EventKind::TaskCanceled { why } => write!(f, "task {name:?} is canceled: {why}"),
-            EventKind::QuestionAsked { question, why } => f.write_str(&asked(name, question, why)),
-            EventKind::QuestionAnswered {
+            Record::Canceled { why, .. } => write!(f, "task {name:?} is canceled: {why}"),
+            Record::Asked { question, why, .. } => f.write_str(&asked(name, question, why)),
+            Record::Answered {
                 question,
                 by_default: false,
+                ..
             } => write!(f, "question {question} of task {name:?} is answered"),
-            EventKind::QuestionAnswered { question, .. } => write!(
+            Record::Answered { question, .. } => write!(
                 f,
                 "question {question} of task {name:?} was answered by its default"
             ),
-            EventKind::RunEnding { why } => match why {
+            Record::Ending { why } => match why {
                 EndingWhy::Abort(_) => write!(f, "the run is aborted: task {because:?} failed"),
                 EndingWhy::Cancel => f.write_str("the run is cancelled"),
                 EndingWhy::Timeout => f.write_str("the run timed out and is being stopped"),
             },
-            EventKind::RunPaused => f.write_str("the run is paused"),
-            EventKind::RunUnpaused => f.write_str("the run is unpaused"),
-            EventKind::RunSuspending => f.write_str("the run is being suspended"),
-            EventKind::RunSuspended => f.write_str("the run is suspended"),
-            EventKind::RunResumed => f.write_str("the run continues"),
-            EventKind::SpendReserved { most, .. } => {
-                write!(f, "task {name:?} may spend up to {most}")
-            }
-            EventKind::SpendSettled { spent, .. } => write!(f, "task {name:?} spent {spent}"),
-            EventKind::AttemptNoted { attempt, .. } => {
+            Record::Paused => f.write_str("the run is paused"),
+            Record::Unpaused => f.write_str("the run is unpaused"),
+            Record::Suspending => f.write_str("the run is being suspended"),
+            Record::Suspended => f.write_str("the run is suspended"),
+            Record::Resumed => f.write_str("the run continues"),
+            Record::Reserved { most, .. } => write!(f, "task {name:?} may spend up to {most}"),
+            Record::Settled { spent, .. } => write!(f, "task {name:?} spent {spent}"),
+            Record::Noted { attempt, .. } => {
                 write!(f, "attempt {attempt} of task {name:?} saved a note")
             }
-            EventKind::GraphAmended { .. } => write!(f, "task {name:?} added tasks to the graph"),
-            EventKind::BudgetSet { budget } if budget.is_unlimited() => {
+            Record::Amended { .. } => write!(f, "task {name:?} added tasks to the graph"),
+            Record::Budgeted { budget } if budget.is_unlimited() => {
                 f.write_str("the run has no budget limit")
             }
-            EventKind::BudgetSet { budget } => write!(f, "the budget of the run is {budget}"),
-            EventKind::RunEnded { end } => write!(f, "the run ended: {end}"),
-        }
-    }
-}
-
-impl Event {
-    const fn substitute(&self) -> &'static str {
-        if let Record::Completed {
-            output: Output::Definition,
-            ..
-        } = self.record
-        {
-            " with the substitute value of its definition"
-        } else {
-            ""
+            Record::Budgeted { budget } => write!(f, "the budget of the run is {budget}"),
+            Record::Ended { end } => write!(f, "the run ended: {end}"),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::Event;
 /// Turns the entries of one journal, in order, into events.
 ///
 /// It holds the start of the last attempt of each task that has not ended. To observe a resumed run, first
-/// pass it every earlier entry of the journal. Cost: a logarithm for each entry.
+/// [skip](Self::skip) every earlier entry of the journal. Cost: a logarithm for each entry.
 ///
 /// # Examples
 /// ```
@@ -53,7 +53,21 @@ struct LastAttempt {
 impl EventLog {
     /// The event of the next entry. Copies no text.
     pub fn event(&mut self, entry: &Entry, graph: &TaskGraph) -> Event {
-        let mut event = Event::from_entry(entry, graph);
+        let (took, attempts) = self.note(entry);
+        Event {
+            took,
+            attempts,
+            ..Event::from_entry(entry, graph)
+        }
+    }
+
+    /// Passes over the next entry, whose event nobody needs.
+    pub fn skip(&mut self, entry: &Entry) {
+        self.note(entry);
+    }
+
+    /// The duration and the number of attempts that the event of the next entry shows.
+    fn note(&mut self, entry: &Entry) -> (Option<Duration>, u32) {
         if let Record::Started { task, attempt } = entry.record {
             let last = LastAttempt {
                 number: attempt.get(),
@@ -62,24 +76,24 @@ impl EventLog {
             };
             self.tasks.insert(task, last);
         }
-        let Some(task) = entry.record.task() else {
-            return event;
+        let task = entry.record.task();
+        let Some((task, last)) = task.and_then(|task| Some((task, self.tasks.get_mut(&task)?)))
+        else {
+            return (None, 0);
         };
-        let Some(last) = self.tasks.get_mut(&task) else {
-            return event;
-        };
-        event.attempts = last.number;
+        let attempts = last.number;
+        let mut took = None;
         if let Some(end) = entry.record.attempt_end()
             && let Some(since) = last.since.take()
         {
             let is_lost = end.outcome == AttemptOutcome::Cut(CutHow::Lost);
             last.took = (!is_lost).then(|| entry.at.since(since));
-            event.took = last.took;
+            took = last.took;
         }
         if entry.record.task_end().is_some() {
-            event.took = last.took;
+            took = last.took;
             self.tasks.remove(&task);
         }
-        event
+        (took, attempts)
     }
 }

@@ -1,13 +1,15 @@
 //! Tests of the texts and durations of events.
 
-use zeph_graph::Output;
+use std::time::Duration;
+
+use zeph_graph::{Attempt, Budget, ContentId, CutHow, Fault, Output, ReservationId, Spend, Task};
 
 use super::*;
 
 fn line(record: Record) -> String {
     let mut graph = TaskGraph::new();
     let first = graph.add_task("a\u{202E}b", []);
-    graph.add_task(zeph_graph::Task::new("work").action("run"), [first]);
+    graph.add_task(Task::new("work").action("run"), [first]);
     let entry = Entry {
         seq: Seq::FIRST,
         at: Timestamp::from_micros(500),
@@ -17,84 +19,76 @@ fn line(record: Record) -> String {
 }
 
 #[test]
-fn an_event_names_its_task_and_the_task_that_caused_it() {
+fn an_event_is_one_line_with_the_names_of_its_tasks() {
     let (first, work) = (TaskId::from_index(0), TaskId::from_index(1));
-    let completed = |task| Record::Completed {
-        task,
-        output: Output::None,
-        log: None,
-    };
-    assert_eq!(
-        line(completed(first)),
-        r#"milestone "a\u{202e}b" is reached"#
-    );
-    assert_eq!(line(completed(work)), r#"task "work" completed"#);
-    let why = SkipWhy::Upstream(first);
-    assert_eq!(
-        line(Record::Skipped { task: work, why }),
-        r#"task "work" is skipped: task "a\u{202e}b" did not complete"#
-    );
+    let (output, log) = (Output::None, None);
+    let completed = |task| Record::Completed { task, output, log };
+    let skipped = SkipWhy::Upstream(first);
     let until = Timestamp::from_micros(2_500);
-    assert_eq!(
-        line(Record::BackedOff { task: work, until }),
-        r#"task "work" backs off for 2ms"#
-    );
-    let why = EndingWhy::Abort(work);
-    assert_eq!(
-        line(Record::Ending { why }),
-        r#"the run is aborted: task "work" failed"#
-    );
-}
-
-#[test]
-fn events_of_spending_patches_and_budgets_have_a_text() {
-    let task = TaskId::from_index(1);
+    let (reservation, content) = (ReservationId::FIRST, ContentId::FIRST);
     let most = Spend {
         tokens: 1_200,
         micro_usd: 3_000,
     };
-    let reservation = ReservationId::FIRST;
-    let reserved = Record::Reserved {
-        task,
-        reservation,
-        most,
-    };
-    assert_eq!(
-        line(reserved),
-        r#"task "work" may spend up to 1200 tokens, 0.003 USD"#
-    );
-    let settled = Record::Settled {
-        task,
-        reservation,
-        spent: Spend::ZERO,
-    };
-    assert_eq!(line(settled), r#"task "work" spent 0 tokens"#);
-    let content = ContentId::FIRST;
-    assert_eq!(
-        line(Record::Amended { task, content }),
-        r#"task "work" added tasks to the graph"#
-    );
-    let budget = Budget::UNLIMITED;
-    assert_eq!(
-        line(Record::Budgeted { budget }),
-        "the run has no budget limit"
-    );
+    let (task, spent) = (work, Spend::ZERO);
     let budget = Budget::of_tokens(900);
-    assert_eq!(
-        line(Record::Budgeted { budget }),
-        "the budget of the run is 900 tokens"
-    );
-}
-
-#[test]
-fn an_unknown_task_has_no_name_and_does_not_panic() {
-    let task = TaskId::from_index(9);
-    assert_eq!(line(Record::Readied { task }), r#"task "?" is ready"#);
+    let unlimited = Budget::UNLIMITED;
+    let unknown = TaskId::from_index(9);
+    let lines = [
+        (completed(first), r#"milestone "a\u{202e}b" is reached"#),
+        (completed(work), r#"task "work" completed"#),
+        (
+            Record::Skipped { task, why: skipped },
+            r#"task "work" is skipped: task "a\u{202e}b" did not complete"#,
+        ),
+        (
+            Record::BackedOff { task, until },
+            r#"task "work" backs off for 2ms"#,
+        ),
+        (
+            Record::Ending {
+                why: EndingWhy::Abort(work),
+            },
+            r#"the run is aborted: task "work" failed"#,
+        ),
+        (
+            Record::Reserved {
+                task,
+                reservation,
+                most,
+            },
+            r#"task "work" may spend up to 1200 tokens, 0.003 USD"#,
+        ),
+        (
+            Record::Settled {
+                task,
+                reservation,
+                spent,
+            },
+            r#"task "work" spent 0 tokens"#,
+        ),
+        (
+            Record::Amended { task, content },
+            r#"task "work" added tasks to the graph"#,
+        ),
+        (
+            Record::Budgeted { budget: unlimited },
+            "the run has no budget limit",
+        ),
+        (
+            Record::Budgeted { budget },
+            "the budget of the run is 900 tokens",
+        ),
+        (Record::Readied { task: unknown }, r#"task "?" is ready"#),
+    ];
+    for (record, text) in lines {
+        assert_eq!(line(record), text);
+    }
 }
 
 fn events(records: &[(u64, Record)]) -> Vec<(Option<Duration>, u32)> {
     let mut graph = TaskGraph::new();
-    graph.add_task(zeph_graph::Task::new("work").action("run"), []);
+    graph.add_task(Task::new("work").action("run"), []);
     let mut log = EventLog::default();
     let entries = records.iter().map(|&(at, record)| Entry {
         seq: Seq::FIRST,

@@ -273,7 +273,7 @@ impl<'a> ShowView<'a> {
             json!({
                 "seq": entry.seq.get(),
                 "at_us": entry.at.as_micros(),
-                "kind": Event::from_entry(entry, view.graph()).kind().word(),
+                "kind": Event::from_entry(entry, view.graph()).word(),
                 "text": Event::from_entry(entry, view.graph()).to_string(),
             })
         };

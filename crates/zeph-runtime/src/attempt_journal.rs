@@ -174,7 +174,7 @@ impl Core {
         });
         match amended.ok_or_else(attempt_over)? {
             Ok(Amendment::Added { .. }) => Ok((Proposal::Added, self.saving(key))),
-            Ok(Amendment::Already) => Ok((Proposal::Already, None)),
+            Ok(Amendment::AlreadyAmended) => Ok((Proposal::Already, None)),
             Ok(Amendment::Stale) => Err(attempt_over()),
             Err(problems) => Err(patch_refused(&problems)),
         }

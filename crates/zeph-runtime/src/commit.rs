@@ -72,7 +72,7 @@ impl Core {
         let batch = active.scheduler.step();
         let after = active.scheduler.counts().in_flight();
         self.slots_used = self.slots_used + after - before;
-        if active.scheduler.wanted() > 0 {
+        if active.scheduler.ready_count() > 0 {
             self.awaiting_slots.insert(key);
         } else {
             self.awaiting_slots.remove(&key);
@@ -109,7 +109,18 @@ impl Core {
             return;
         };
         if let Some(error) = written.failed {
-            self.close(&error, commit.runs);
+            let is_saved = |pending: &Pending| {
+                let active = self.runs.get(&pending.key);
+                active.is_some_and(|active| written.saved.contains(active.chain.run()))
+            };
+            let (saved, lost): (Vec<_>, Vec<_>) = commit.runs.into_iter().partition(is_saved);
+            for pending in saved {
+                let key = pending.key;
+                // The actions are omitted: the run is closed next.
+                drop(self.publish(pending));
+                self.unload_if_over(key);
+            }
+            self.close(&error, lost);
             return;
         }
         let mut refused: BTreeMap<RunId, StoreError> = written.refused.into_iter().collect();
@@ -128,32 +139,11 @@ impl Core {
     }
 
     fn saved(&mut self, pending: Pending) {
-        let Pending {
-            key,
-            batch,
-            acks,
-            mut errors,
-            snapshot,
-        } = pending;
+        let key = pending.key;
+        let batch = self.publish(pending);
         let Some(active) = self.runs.get_mut(&key) else {
             return;
         };
-        active.evict_outputs(batch.entries());
-        active.snapshot.send_replace(Arc::clone(&snapshot));
-        let is_observed = active.events.receiver_count() > 0;
-        for entry in batch.entries() {
-            let event = active.event_log.event(entry, active.scheduler.graph());
-            if is_observed {
-                let _ = active.events.send(RunEvent::Saved {
-                    event,
-                    error: errors.remove(&entry.seq),
-                    question: asked(entry, &snapshot).map(Box::new),
-                });
-            }
-        }
-        for ack in acks {
-            let _ = ack.send(Ok(InputOutcome::Accepted));
-        }
         for action in active.scheduler.saved(batch) {
             match action {
                 Action::Start { task, attempt } => self.start(key, task, attempt),
@@ -164,6 +154,38 @@ impl Core {
             }
         }
         self.unload_if_over(key);
+    }
+
+    /// Tells observers and callers that a batch is saved; returns it.
+    fn publish(&mut self, pending: Pending) -> Batch {
+        let Pending {
+            key,
+            batch,
+            acks,
+            mut errors,
+            snapshot,
+        } = pending;
+        let Some(active) = self.runs.get_mut(&key) else {
+            return batch;
+        };
+        active.evict_outputs(batch.entries());
+        active.snapshot.send_replace(Arc::clone(&snapshot));
+        let is_observed = active.events.receiver_count() > 0;
+        for entry in batch.entries() {
+            if is_observed {
+                let _ = active.events.send(RunEvent::Saved {
+                    event: active.event_log.event(entry, active.scheduler.graph()),
+                    error: errors.remove(&entry.seq),
+                    question: asked(entry, &snapshot).map(Box::new),
+                });
+            } else {
+                active.event_log.skip(entry);
+            }
+        }
+        for ack in acks {
+            let _ = ack.send(Ok(InputOutcome::Accepted));
+        }
+        batch
     }
 
     /// Unloads a run that is suspended or has ended, once all its decisions are saved.

@@ -1,12 +1,12 @@
 //! Control: sends a request to a run from any process, to its owner or to its inbox.
 
-use zeph_graph::{QuestionId, RunId, Timestamp};
-use zeph_memory::{RawGraphStore, RequestId};
+use zeph_graph::{EndingWhy, QuestionId, Record, RunId, Seq, Timestamp};
+use zeph_memory::{RawGraphStore, RequestId, RunStatus};
 
 use crate::driver;
 use crate::error::RuntimeError;
 use crate::owner::Owners;
-use crate::request::Request;
+use crate::request::{Request, changed};
 use crate::socket::{NoReply, Reply, call_owner};
 use crate::view::RunView;
 
@@ -25,6 +25,7 @@ pub enum Delivery {
 ///
 /// Before a request is put into the inbox it is checked: the run is open, the task exists, the
 /// question is open and accepts the text. A living owner replies within 10 s or counts as unreachable.
+/// If an owner ends before it replies, the journal tells whether it has saved the request.
 ///
 /// # Errors
 /// If the run does not exist or has ended, its owner does not reply, or the request does not fit the
@@ -40,13 +41,7 @@ pub async fn ask(
         .get(run)
         .await
         .map_err(|error| RuntimeError::store(run, error))?;
-    if !row.status.open {
-        let state = row.status.state;
-        return Err(RuntimeError::AlreadyEnded {
-            run: run.clone(),
-            state,
-        });
-    }
+    check_open(run, row.status)?;
     if let Some(owners) = owners {
         match call_owner(owners, row.epoch, run, Some(request)).await {
             Ok(Reply::Accepted) => return Ok(Delivery::Accepted),
@@ -58,17 +53,22 @@ pub async fn ask(
                 });
             }
             // A living owner that does not reply would not read the inbox either.
-            Err(NoReply::Silent(owner)) => {
+            Err(NoReply::Unresponsive(owner)) => {
                 return Err(RuntimeError::Unreachable {
                     run: run.clone(),
                     owner,
                 });
             }
             // The run is not active there, or has no owner.
-            Ok(Reply::NotHere) | Err(NoReply::NoOwner) => {}
+            Ok(Reply::NotActive) | Err(NoReply::NoOwner) => {}
         }
     }
-    check(&RunView::load(store, run).await?, request)?;
+    let view = RunView::load(store, run).await?;
+    if is_saved(&view, row.last_seq, request) {
+        return Ok(Delivery::Accepted);
+    }
+    check_open(run, view.status.clone())?;
+    check(&view, request)?;
     if let Request::Answer { question, text } = request
         && let Some(delivery) = already_posted(store, run, *question, text).await?
     {
@@ -117,6 +117,46 @@ async fn already_posted(
         }
     }
     Ok(None)
+}
+
+fn check_open(run: &RunId, status: RunStatus) -> Result<(), RuntimeError> {
+    if status.open {
+        return Ok(());
+    }
+    Err(RuntimeError::AlreadyEnded {
+        run: run.clone(),
+        state: status.state,
+    })
+}
+
+/// Whether a record after `since` is what the request asks for. The owner may have saved it and ended
+/// before it replied.
+fn is_saved(view: &RunView, since: Seq, request: &Request) -> bool {
+    let later = view.entries.iter().filter(|entry| entry.seq > since);
+    let mut records = later.map(|entry| entry.record);
+    records.any(|record| match request {
+        Request::Answer { question, .. } => {
+            matches!(record, Record::Answered { question: answered, by_default: false, .. }
+                if answered.get() == *question)
+        }
+        Request::Cancel { task: None, .. } => {
+            let why = EndingWhy::Cancel;
+            record == Record::Ending { why }
+        }
+        Request::Cancel {
+            task: Some(name), ..
+        } => {
+            matches!(record, Record::Canceled { task, .. } | Record::CancelRequested { task, .. }
+                if view.graph().task(task).name() == name)
+        }
+        Request::Pause => record == Record::Paused,
+        Request::Unpause => record == Record::Unpaused,
+        Request::Suspend => record == Record::Suspending,
+        Request::Budget { tokens, micro_usd } => {
+            matches!(record, Record::Budgeted { budget }
+                if budget == changed(budget, *tokens, *micro_usd))
+        }
+    })
 }
 
 fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use zeph_executor::{Redact, Registry};
 use zeph_graph::{ContentId, Header, RunId, TaskGraph, Work, wire};
 use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RunRow, StoreError};
@@ -16,7 +16,7 @@ use crate::driver::{Contents, LastErrors};
 use crate::error::RuntimeError;
 use crate::event::Events;
 use crate::handle::RunHandle;
-use crate::message::{Message, PostedRequest};
+use crate::message::{Message, PostedRequest, call};
 use crate::owner::{OwnerLock, Owners};
 use crate::restore::{Restored, restore};
 use crate::run_slot::RunSlot;
@@ -276,11 +276,11 @@ impl Engine {
         let owners = self.owners.as_ref().filter(|_| epoch != self.fence.epoch)?;
         match call_owner(owners, epoch, run, None).await {
             // A process can continue after it has suspended the run.
-            Ok(Reply::NotHere) | Err(NoReply::NoOwner) => None,
+            Ok(Reply::NotActive) | Err(NoReply::NoOwner) => None,
             Ok(Reply::Accepted | Reply::Stale | Reply::Refused(_)) => {
                 Some(owners.holder(epoch).unwrap_or_default())
             }
-            Err(NoReply::Silent(owner)) => Some(owner),
+            Err(NoReply::Unresponsive(owner)) => Some(owner),
         }
     }
 
@@ -304,21 +304,19 @@ impl Engine {
     ) -> Result<RunHandle, RuntimeError> {
         let is_resume = genesis.is_none();
         let (handle, active) = self.activate(*restored, genesis);
-        let run = handle.run.clone();
-        let (ack, opened) = oneshot::channel();
-        let message = Message::Open {
+        let message = |ack| Message::Open {
             active,
             is_resume,
             requests,
             ack,
         };
-        let gone = || match self.is_closed.borrow().clone() {
-            Some(reason) => RuntimeError::Closed { reason },
-            None => RuntimeError::Gone { run: run.clone() },
-        };
-        self.messages.send(message).await.map_err(|_| gone())?;
-        opened.await.map_err(|_| gone())??;
-        Ok(handle)
+        match call(&self.messages, &handle.run, message).await {
+            Ok(opened) => opened.map(|_| handle),
+            Err(gone) => Err(match self.is_closed.borrow().clone() {
+                Some(reason) => RuntimeError::Closed { reason },
+                None => gone,
+            }),
+        }
     }
 
     /// The active run and its handle. Not async, since a future would hold both on the stack.

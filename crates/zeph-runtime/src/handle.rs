@@ -5,19 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::TaskOutput;
-use zeph_graph::{Budget, ContentId, Output, RunId, TaskState};
+use zeph_graph::{Budget, Output, RunId, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_scheduler::{InputOutcome, Scheduler};
 
 use crate::active_run::ActiveRun;
 use crate::attempt::ParentOutput;
-use crate::content::read_output;
 use crate::error::RuntimeError;
 use crate::event::{Events, RunEvent};
-use crate::message::Message;
+use crate::message::{Message, call};
 use crate::report::{RunReport, TaskReport};
 use crate::request::Request;
-use crate::restore::{closest, contents};
+use crate::restore::{closest, output};
 use crate::snapshot::RunSnapshot;
 
 /// An active run of an engine. Clones are the same run; dropping them does not affect it.
@@ -83,16 +82,12 @@ impl RunHandle {
         &self,
         read: impl FnOnce(&ActiveRun) -> T + Send + 'static,
     ) -> Result<T, RuntimeError> {
-        let (reply, result) = oneshot::channel();
-        let message = Message::Inspect {
-            run: self.run.clone(),
+        let run = self.run.clone();
+        let message = |reply: oneshot::Sender<T>| Message::Inspect {
+            run,
             read: Box::new(|active| drop(reply.send(read(active)))),
         };
-        let gone = || RuntimeError::Gone {
-            run: self.run.clone(),
-        };
-        self.engine.send(message).await.map_err(|_| gone())?;
-        result.await.map_err(|_| gone())
+        call(&self.engine, &self.run, message).await
     }
 
     /// The result of a completed task of the active run; `None` if the task has no result.
@@ -119,7 +114,7 @@ impl RunHandle {
         match found.await? {
             Ok(ParentOutput::None) => Ok(None),
             Ok(ParentOutput::InMemory(output)) => Ok(Some(output)),
-            Ok(ParentOutput::Stored(id)) => self.stored_output(id).await.map(Some),
+            Ok(ParentOutput::Stored(id)) => output(&*self.store, &self.run, id).await.map(Some),
             Err((suggestion, task)) => Err(RuntimeError::NoSuchTask {
                 run: self.run.clone(),
                 task,
@@ -254,17 +249,9 @@ impl RunHandle {
     /// # Errors
     /// As the named methods.
     pub async fn request(&self, request: Request) -> Result<InputOutcome, RuntimeError> {
-        let (ack, answer) = oneshot::channel();
-        let gone = || RuntimeError::Gone {
-            run: self.run.clone(),
-        };
-        let message = Message::Request {
-            run: self.run.clone(),
-            request,
-            ack,
-        };
-        self.engine.send(message).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let run = self.run.clone();
+        let message = |ack| Message::Request { run, request, ack };
+        call(&self.engine, &self.run, message).await?
     }
 
     /// The result of a completed task of a report; `None` if the task has no result.
@@ -293,17 +280,12 @@ impl RunHandle {
         if let Some(value) = &task.defined {
             return Ok(Some(Arc::new(TaskOutput::from(value.clone()))));
         }
-        let TaskState::Completed { output } = task.state else {
+        let TaskState::Completed { output: place } = task.state else {
             return Ok(None);
         };
-        let Some(id) = output.content() else {
+        let Some(id) = place.content() else {
             return Ok(None);
         };
-        self.stored_output(id).await.map(Some)
-    }
-
-    async fn stored_output(&self, id: ContentId) -> Result<Arc<TaskOutput>, RuntimeError> {
-        let parts = contents(&*self.store, &self.run, &[id]).await?;
-        read_output(&parts).map_err(|error| RuntimeError::unreadable(&self.run, &error))
+        output(&*self.store, &self.run, id).await.map(Some)
     }
 }

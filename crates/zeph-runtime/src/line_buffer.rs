@@ -19,7 +19,7 @@ pub(crate) struct LineBuffer {
 struct PartialLine {
     bytes: Vec<u8>,
     /// The bytes so far of a word that is too long to be held, and is omitted.
-    left_out: u64,
+    omitted: u64,
 }
 
 impl LineBuffer {
@@ -63,12 +63,12 @@ impl LineBuffer {
 
 impl PartialLine {
     fn push(&mut self, mut part: &[u8], lines: &mut Vec<u8>) {
-        if self.left_out > 0 {
+        if self.omitted > 0 {
             let end = part.iter().position(u8::is_ascii_whitespace);
-            self.left_out += end.unwrap_or(part.len()) as u64;
+            self.omitted += end.unwrap_or(part.len()) as u64;
             let Some(end) = end else { return };
             lines.extend_from_slice(self.note().as_bytes());
-            self.left_out = 0;
+            self.omitted = 0;
             part = &part[end..];
         }
         let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
@@ -85,15 +85,15 @@ impl PartialLine {
             lines.extend(self.bytes.drain(..=at));
         }
         if self.bytes.len() > HELD_BYTES {
-            self.left_out = std::mem::take(&mut self.bytes).len() as u64;
+            self.omitted = std::mem::take(&mut self.bytes).len() as u64;
         }
     }
 
     /// The note that replaces an omitted word.
     fn note(&self) -> String {
-        match self.left_out {
+        match self.omitted {
             0 => String::new(),
-            bytes => format!("… {bytes} bytes without a space left out …"),
+            bytes => format!("… {bytes} bytes without a space omitted …"),
         }
     }
 }
@@ -139,21 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_passed_on_by_words_and_a_long_word_is_left_out() {
+    fn a_long_line_is_passed_on_by_words_and_a_long_word_is_omitted() {
         let words = "word ".repeat(HELD_BYTES);
         assert_eq!(buffered(words.as_bytes().chunks(1_000)), words);
         let word = "x".repeat(3 * HELD_BYTES);
         let text = format!("a {word}{SECRET} b\n");
-        let wanted = format!(
-            "a … {} bytes without a space left out … b\n",
-            word.len() + 6
-        );
+        let wanted = format!("a … {} bytes without a space omitted … b\n", word.len() + 6);
         assert_eq!(buffered(text.as_bytes().chunks(999)), wanted);
         assert_eq!(buffered(std::iter::once(text.as_bytes())), wanted);
         let seen = buffered(word.as_bytes().chunks(5_000));
         assert_eq!(
             seen,
-            format!("… {} bytes without a space left out …", word.len())
+            format!("… {} bytes without a space omitted …", word.len())
         );
     }
 

@@ -1,6 +1,6 @@
 //! Messages: everything that the engine's task is sent.
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use zeph_executor::{Note, Proposal, TaskError};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Attempt, Budget, ReservationId, RunId, Spend, TaskId};
@@ -48,6 +48,22 @@ pub(crate) enum Message {
         from: AttemptRef,
         request: JournalRequest,
     },
+}
+
+/// Sends a message about a run to the engine, and waits for the reply.
+///
+/// # Errors
+/// [`RuntimeError::Gone`] if the engine has ended, or drops the message.
+pub(crate) async fn call<T>(
+    engine: &mpsc::Sender<Message>,
+    run: &RunId,
+    message: impl FnOnce(oneshot::Sender<T>) -> Message,
+) -> Result<T, RuntimeError> {
+    let gone = || RuntimeError::Gone { run: run.clone() };
+    let (reply, replied) = oneshot::channel();
+    let sent = engine.send(message(reply)).await;
+    sent.map_err(|_| gone())?;
+    replied.await.map_err(|_| gone())
 }
 
 /// The attempt that a journal request comes from.

@@ -1,13 +1,15 @@
 //! Restoring: from the stored rows of a run to its scheduler.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use zeph_executor::TaskErrorRecord;
+use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{AskWhy, ContentId, Entry, Header, Record, RunId, TaskGraph, TaskId, wire};
 use zeph_memory::{Chain, Content, RawGraphStore, StoredRun};
 use zeph_scheduler::{EventLog, Patches, Scheduler};
 
+use crate::content::read_output;
 use crate::driver::LastErrors;
 use crate::error::RuntimeError;
 
@@ -29,9 +31,7 @@ pub(crate) async fn restore(
     run: &RunId,
     expected: Option<&TaskGraph>,
 ) -> Result<Box<Restored>, RuntimeError> {
-    let stored = store.load(run).await;
-    let stored = stored.map_err(|error| RuntimeError::store(run, error))?;
-    let header = read_header(&stored)?;
+    let (stored, header, entries) = read(store, run).await?;
     let differences = expected.map_or_else(Vec::new, |graph| wire::diff(&header.graph, graph));
     if !differences.is_empty() {
         return Err(RuntimeError::GraphChanged {
@@ -39,13 +39,12 @@ pub(crate) async fn restore(
             differences,
         });
     }
-    let entries = read_entries(&stored)?;
     let next_content = next_content(&entries);
     let (scheduler, _) = recover(store, run, header, &entries).await?;
     let errors = errors_in_question(store, run, &scheduler, &entries).await?;
     let mut event_log = EventLog::default();
     for entry in &entries {
-        event_log.event(entry, scheduler.graph());
+        event_log.skip(entry);
     }
     Ok(Box::new(Restored {
         scheduler,
@@ -56,7 +55,18 @@ pub(crate) async fn restore(
     }))
 }
 
-pub(crate) fn read_header(stored: &StoredRun) -> Result<Header, RuntimeError> {
+/// Reads a run, its header and its records.
+pub(crate) async fn read(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+) -> Result<(StoredRun, Header, Vec<Entry>), RuntimeError> {
+    let stored = store.load(run).await;
+    let stored = stored.map_err(|error| RuntimeError::store(run, error))?;
+    let (header, entries) = (read_header(&stored)?, read_entries(&stored)?);
+    Ok((stored, header, entries))
+}
+
+fn read_header(stored: &StoredRun) -> Result<Header, RuntimeError> {
     let text = String::from_utf8_lossy(&stored.new.header);
     wire::decode_header(&text).map_err(|source| RuntimeError::Header {
         run: stored.new.run.clone(),
@@ -64,7 +74,7 @@ pub(crate) fn read_header(stored: &StoredRun) -> Result<Header, RuntimeError> {
     })
 }
 
-pub(crate) fn read_entries(stored: &StoredRun) -> Result<Vec<Entry>, RuntimeError> {
+fn read_entries(stored: &StoredRun) -> Result<Vec<Entry>, RuntimeError> {
     let read = |row: &zeph_memory::StoredRow| match wire::decode(&row.payload) {
         Ok(record) => Ok(Entry {
             seq: row.seq,
@@ -128,20 +138,11 @@ async fn errors_in_question(
     scheduler: &Scheduler,
     entries: &[Entry],
 ) -> Result<LastErrors, RuntimeError> {
+    let last = last_errors(entries);
     let failed = scheduler.questions().filter_map(|open| {
         let is_failure = matches!(open.why, AskWhy::Failure(_));
-        // A start without a later failure is an attempt that was cut: earlier errors do not explain it.
-        let last = entries.iter().rev().find_map(|entry| {
-            let (task, error) = if let Record::AttemptFailed { task, error, .. } = entry.record {
-                (task, error)
-            } else if let Record::Started { task, .. } = entry.record {
-                (task, None)
-            } else {
-                return None;
-            };
-            (task == open.task).then_some(error)
-        });
-        Some((open.task, last.flatten().filter(|_| is_failure)?))
+        let error = last.get(&open.task).filter(|_| is_failure)?;
+        Some((open.task, *error))
     });
     let failed: Vec<(TaskId, ContentId)> = failed.collect();
     let ids: Vec<ContentId> = failed.iter().map(|(_, id)| *id).collect();
@@ -155,6 +156,35 @@ async fn errors_in_question(
         }
     }
     Ok(errors)
+}
+
+/// The error of each task's last attempt. An attempt that was cut has none: earlier errors do not explain it.
+pub(crate) fn last_errors(entries: &[Entry]) -> BTreeMap<TaskId, ContentId> {
+    let mut errors = BTreeMap::new();
+    for entry in entries {
+        if let Record::Started { task, .. } = entry.record {
+            errors.remove(&task);
+        }
+        if let Record::AttemptFailed {
+            task,
+            error: Some(error),
+            ..
+        } = entry.record
+        {
+            errors.insert(task, error);
+        }
+    }
+    errors
+}
+
+/// The result of a task in the store.
+pub(crate) async fn output(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    id: ContentId,
+) -> Result<Arc<TaskOutput>, RuntimeError> {
+    let parts = contents(store, run, &[id]).await?;
+    read_output(&parts).map_err(|error| RuntimeError::unreadable(run, &error))
 }
 
 /// The parts of these contents; no call of the store if there are none.

@@ -1,10 +1,10 @@
 //! Run slots: at most one task of this process reads a given run from the store.
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use zeph_graph::RunId;
 
 use crate::error::RuntimeError;
-use crate::message::Message;
+use crate::message::{Message, call};
 
 /// The reserved slot of a run in the engine. Dropping it releases the slot.
 pub(crate) struct RunSlot {
@@ -19,14 +19,8 @@ impl RunSlot {
         engine: &mpsc::Sender<Message>,
         run: &RunId,
     ) -> Result<Self, RuntimeError> {
-        let gone = || RuntimeError::Gone { run: run.clone() };
-        let (ack, answer) = oneshot::channel();
-        let message = Message::ReserveSlot {
-            run: run.clone(),
-            ack,
-        };
-        engine.send(message).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())??;
+        let slot = run.clone();
+        call(engine, run, |ack| Message::ReserveSlot { run: slot, ack }).await??;
         Ok(Self {
             run: Some(run.clone()),
             engine: engine.clone(),

@@ -62,7 +62,7 @@ pub(crate) enum Reply {
     /// The request is refused, for this reason.
     Refused(String),
     /// The run is not active in that process.
-    NotHere,
+    NotActive,
 }
 
 /// Serves the control socket of an engine.
@@ -163,18 +163,18 @@ async fn handle_once(call: Call, engine: mpsc::WeakSender<Message>, seen: &Mutex
             reply
         }
         Err(mut first) => match first.wait_for(Option::is_some).await {
-            Ok(reply) => reply.clone().unwrap_or(Reply::NotHere),
-            Err(_) => Reply::NotHere,
+            Ok(reply) => reply.clone().unwrap_or(Reply::NotActive),
+            Err(_) => Reply::NotActive,
         },
     }
 }
 
 async fn handle(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
     let Ok(run) = call.run.parse::<RunId>() else {
-        return Reply::NotHere;
+        return Reply::NotActive;
     };
     let Some(engine) = engine.upgrade() else {
-        return Reply::NotHere;
+        return Reply::NotActive;
     };
     let (ack, outcome) = oneshot::channel();
     let message = match call.request {
@@ -182,12 +182,12 @@ async fn handle(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
         None => Message::Find { run, ack },
     };
     if engine.send(message).await.is_err() {
-        return Reply::NotHere;
+        return Reply::NotActive;
     }
     match outcome.await {
         Ok(Ok(InputOutcome::Accepted)) => Reply::Accepted,
         Ok(Ok(InputOutcome::Stale | InputOutcome::Rejected)) => Reply::Stale,
-        Ok(Err(RuntimeError::Gone { .. })) | Err(_) => Reply::NotHere,
+        Ok(Err(RuntimeError::Gone { .. })) | Err(_) => Reply::NotActive,
         Ok(Err(error)) => Reply::Refused(error.to_string()),
     }
 }
@@ -198,7 +198,7 @@ pub(crate) enum NoReply {
     /// No process owns the epoch.
     NoOwner,
     /// The owner, by this name, is alive and has not replied within 10 s.
-    Silent(String),
+    Unresponsive(String),
 }
 
 /// Calls the owner of an epoch. Takes at most 10 s.
@@ -233,7 +233,7 @@ pub(crate) async fn call_owner(
         return Ok(reply);
     }
     Err(match owners.holder(epoch) {
-        Some(owner) => NoReply::Silent(owner),
+        Some(owner) => NoReply::Unresponsive(owner),
         None => NoReply::NoOwner,
     })
 }

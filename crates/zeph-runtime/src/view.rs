@@ -12,12 +12,11 @@ use zeph_graph::{
 use zeph_memory::{Content, RawGraphStore, RunStatus};
 use zeph_scheduler::{Patches, Scheduler};
 
-use crate::content::read_output;
 use crate::driver::{self, LastErrors};
 use crate::error::RuntimeError;
 use crate::question::QuestionView;
 use crate::report::RunReport;
-use crate::restore::{closest, contents, read_entries, read_header, recover};
+use crate::restore::{closest, contents, last_errors, output, read, recover};
 use crate::snapshot::{RunSnapshot, question_views};
 
 /// A stored run. Reading one needs no ownership and does not disturb the owner.
@@ -92,12 +91,7 @@ impl RunView {
         store: &dyn RawGraphStore,
         run: &RunId,
     ) -> Result<(Self, Header), RuntimeError> {
-        let stored = store
-            .load(run)
-            .await
-            .map_err(|error| RuntimeError::store(run, error))?;
-        let header = read_header(&stored)?;
-        let entries = read_entries(&stored)?;
+        let (stored, header, entries) = read(store, run).await?;
         let (scheduler, patches) = recover(store, run, header.clone(), &entries).await?;
         let view = Self {
             run: run.clone(),
@@ -137,28 +131,16 @@ impl RunView {
     /// If the store cannot read them.
     pub async fn full_report(&self, store: &dyn RawGraphStore) -> Result<RunReport, RuntimeError> {
         let mut report = self.report();
-        // The error of each task's last attempt, found in one pass.
-        let mut errors = BTreeMap::new();
-        for entry in &self.entries {
-            if let Record::Started { task, .. } = entry.record {
-                errors.remove(&task);
-            }
-            if let Record::AttemptFailed { task, error, .. } = entry.record {
-                errors.insert(task, error);
-            }
-        }
-        let failed =
-            |task: &TaskId| matches!(self.scheduler.task(*task).state(), TaskState::Failed { .. });
-        let ids = errors.iter().filter(|(task, _)| failed(task));
-        let ids: Vec<ContentId> = ids.filter_map(|(_, error)| *error).collect();
+        let mut errors = last_errors(&self.entries);
+        errors.retain(|task, _| {
+            matches!(self.scheduler.task(*task).state(), TaskState::Failed { .. })
+        });
+        let ids: Vec<ContentId> = errors.values().copied().collect();
         let parts = contents(store, &self.run, &ids).await?;
         let parts: BTreeMap<ContentId, Content> =
             parts.into_iter().map(|part| (part.id, part)).collect();
         for task in &mut report.tasks {
-            let id = errors.get(&task.id).copied().flatten();
-            let part = id
-                .filter(|_| failed(&task.id))
-                .and_then(|id| parts.get(&id));
+            let part = errors.get(&task.id).and_then(|id| parts.get(id));
             task.error = part.and_then(|part| serde_json::from_slice(&part.bytes).ok());
         }
         Ok(report)
@@ -228,16 +210,13 @@ impl RunView {
         if let Some(value) = driver::defined_output(&self.scheduler, task) {
             return Ok(Some(Arc::new(TaskOutput::from(value))));
         }
-        let TaskState::Completed { output } = self.scheduler.task(task).state() else {
+        let TaskState::Completed { output: place } = self.scheduler.task(task).state() else {
             return Ok(None);
         };
-        let Some(id) = output.content() else {
+        let Some(id) = place.content() else {
             return Ok(None);
         };
-        let parts = self.content(store, id).await?;
-        read_output(&parts)
-            .map(Some)
-            .map_err(|error| RuntimeError::unreadable(&self.run, &error))
+        output(store, &self.run, id).await.map(Some)
     }
 
     /// The error that an executor reported for a failed attempt.

@@ -1,5 +1,6 @@
 //! Writing a group commit: a run that the store refuses is removed, and the rest is written.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +19,15 @@ pub(crate) struct Written {
     pub(crate) refused: Vec<(RunId, StoreError)>,
     /// Why the store can write nothing any more.
     pub(crate) failed: Option<StoreError>,
+    /// The runs of a divided commit that were written before the store failed.
+    pub(crate) saved: BTreeSet<RunId>,
 }
 
 impl Written {
     pub(crate) fn failed(error: StoreError) -> Self {
         Self {
-            refused: Vec::new(),
             failed: Some(error),
+            ..Self::default()
         }
     }
 }
@@ -38,10 +41,16 @@ pub(crate) async fn write(
 ) -> Written {
     let mut written = Written::default();
     let mut queue: Vec<Commit> = Vec::new();
+    let mut is_divided = false;
     loop {
         match write_with_retries(&*store, &commit, fence).await {
+            Ok(()) if is_divided => {
+                let runs = commit.appends.iter().map(|append| append.run().clone());
+                written.saved.extend(runs);
+            }
             Ok(()) => {}
             Err(StoreError::TooLarge { .. }) if commit.appends.len() > 1 => {
+                is_divided = true;
                 let settled = std::mem::take(&mut commit.settled);
                 queue.extend(commit.appends.drain(..).rev().map(Commit::one));
                 queue.insert(

@@ -10,7 +10,7 @@ use zeph_graph::{
     AskWhy, Effect, Fault as Cause, OnFailure, Policy, Retry, RunEnd, RunState, Task, TaskGraph,
     TaskState,
 };
-use zeph_memory::{Fault, FaultyStore, MemoryStore, Op, RawGraphStore};
+use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore, StoreFault};
 use zeph_runtime::{Engine, RunEvent, RunView, RuntimeError, Submission};
 
 async fn engine(store: Arc<dyn RawGraphStore>, script: &Arc<ScriptedExecutor>) -> Engine {
@@ -60,7 +60,7 @@ async fn when_the_journal_cannot_be_written_nothing_new_starts_and_nothing_saved
         .await
         .expect("is saved");
     script.started("second").await;
-    faulty.fail_next(Op::Commit, Fault::Full);
+    faulty.fail_next(Op::Commit, StoreFault::Full);
     gate.open();
 
     let report = run.wait().await.expect("has a report");

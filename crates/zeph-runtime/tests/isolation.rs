@@ -9,8 +9,8 @@ use zeph_executor::{Registry, TaskContext, TaskError, TaskInput, TaskOutput, clo
 use zeph_graph::{
     OnFailure, Params, Policy, Question, RunEnd, RunId, RunState, Task, TaskGraph, Timestamp,
 };
-use zeph_memory::{Fault, FaultyStore, MemoryStore, Op, RawGraphStore};
-use zeph_runtime::{Delivery, Engine, Owners, Request, Submission, ask};
+use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore, StoreFault};
+use zeph_runtime::{Delivery, Engine, Owners, Request, RuntimeError, Submission, ask};
 
 fn registry<F, Fut>(body: F) -> Registry
 where
@@ -71,6 +71,40 @@ async fn submits_that_come_while_a_commit_is_in_flight_all_come_in() {
     }
 }
 
+#[tokio::test]
+async fn of_a_commit_that_is_divided_the_runs_that_were_saved_are_told_so_when_the_store_fails() {
+    let memory = MemoryStore::new();
+    let store = Arc::new(FaultyStore::new(memory.clone()));
+    let engine = Engine::builder(store.clone()).start().await;
+    let engine = engine.expect("starts");
+    let submit = |name: &str| {
+        let mut graph = TaskGraph::new();
+        graph.add_task(Task::new("q").question(Question::text("?")), []);
+        let submission = Submission::new(graph).name(id(name));
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.submit(submission).await })
+    };
+    let held = store.hold_commits().await;
+    let first = submit("first");
+    while store.calls(Op::Commit) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let (saved, lost) = (submit("saved"), submit("lost"));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    // The group of both, the one, the other.
+    store.fail(Op::Commit, 2, StoreFault::TooLarge);
+    store.fail(Op::Commit, 4, StoreFault::Before);
+    drop(held);
+    first.await.expect("does not panic").expect("is saved");
+    let saved = saved.await.expect("does not panic").expect("is saved");
+    assert!(memory.get(saved.id()).await.is_ok());
+    let lost = lost.await.expect("does not panic").expect_err("is lost");
+    assert!(matches!(lost, RuntimeError::Closed { .. }), "{lost}");
+    assert!(memory.get(&id("lost")).await.is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dependant_sees_the_result_that_the_journal_has() {
     let seen = Arc::new(Mutex::new(Value::Null));
@@ -116,7 +150,7 @@ async fn an_end_that_is_not_saved_is_not_reported() {
         .await
         .expect("is saved");
     run.until(|snapshot| snapshot.counts.running == 1).await;
-    store.fail_next(Op::Commit, Fault::Before);
+    store.fail_next(Op::Commit, StoreFault::Before);
     gate.open();
     let report = run.wait().await.expect("has a report");
     assert!(report.error.is_some());

@@ -312,6 +312,30 @@ async fn a_silent_owner_is_unreachable_within_ten_seconds_and_gets_the_request_o
 }
 
 #[tokio::test]
+async fn a_request_that_its_owner_saved_before_it_ended_is_not_posted_again() {
+    let shared = SharedStore::new();
+    let (_first, run) = shared.waiting_run().await;
+    let socket = shared.owner_file(run.id(), "sock").await;
+    let lock = shared.owner_file(run.id(), "lock").await;
+    std::fs::remove_file(&socket).expect("was there");
+    let listener = UnixListener::bind(&socket).expect("binds");
+    // The owner saves the request, and ends before it replies.
+    let owner = async {
+        let (stream, _) = listener.accept().await.expect("accepts");
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).await.expect("is a line");
+        run.suspend().await.expect("is saved");
+        run.wait().await.expect("is suspended");
+        std::fs::remove_file(lock).expect("was there");
+    };
+    let (delivery, ()) = tokio::join!(shared.ask(run.id(), Request::Suspend), owner);
+    assert_eq!(delivery.expect("took effect"), Delivery::Accepted);
+    let inbox = shared.store.inbox(run.id()).await.expect("is readable");
+    assert!(inbox.is_empty(), "the next owner would suspend it again");
+}
+
+#[tokio::test]
 async fn a_request_that_cannot_be_read_is_dropped_at_the_next_resume() {
     let shared = SharedStore::new();
     let (_first, run) = shared.waiting_run().await;

@@ -264,7 +264,7 @@ impl LlmProvider for Metered {
                 tokens: reservation.most.tokens,
                 micro_usd: reservation.most.micro_usd,
             },
-            left: reservation.left.into(),
+            left: reservation.left,
             cut: None,
         };
         self.note_prompt(prompt, id).await?;

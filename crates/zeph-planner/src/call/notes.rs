@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeph_common::{Boundary, head_tail};
 use zeph_executor::{Note, NoteKind, TaskError};
-use zeph_graph::wire::BudgetSpec;
+use zeph_graph::Budget;
 use zeph_llm::{ErrorKind, LlmError, LlmRequest, LlmResponse};
 
 /// The request of a call; a note of kind `prompt`.
@@ -22,7 +22,7 @@ pub struct PromptNote {
     /// The cost that was reserved.
     pub reserved: ReservedCost,
     /// The rest of the budget before the reservation.
-    pub left: BudgetSpec,
+    pub left: Budget,
     /// The beginning and the end of a request that was too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<String>,
@@ -147,7 +147,7 @@ impl ReplyNote {
 
 #[cfg(test)]
 mod tests {
-    use super::{BudgetSpec, PromptNote, ReplyNote, ReservedCost};
+    use super::{Budget, PromptNote, ReplyNote, ReservedCost};
     use zeph_executor::Note;
     use zeph_llm::{LlmRequest, LlmResponse};
 
@@ -158,7 +158,7 @@ mod tests {
             hash: String::new(),
             request: Some(LlmRequest::new(text)),
             reserved: ReservedCost::default(),
-            left: BudgetSpec::default(),
+            left: Budget::default(),
             cut: None,
         }
     }

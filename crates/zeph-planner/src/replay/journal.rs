@@ -38,7 +38,7 @@ impl ReplayJournal {
     pub(super) fn new(recorded: RecordedAttempt, redact: Option<Arc<dyn Redact>>) -> Self {
         let prompts = recorded.notes_of::<PromptNote>(NoteKind::Prompt).flatten();
         Self {
-            left: prompts.map(|prompt| prompt.left.into()).collect(),
+            left: prompts.map(|prompt| prompt.left).collect(),
             recorded,
             redact,
             seen: Mutex::default(),

@@ -113,23 +113,20 @@ enum Parsed {
 
 fn parse(scheduler: &Scheduler, open: &OpenQuestion, reply: Reply) -> Result<Parsed, String> {
     match (open.why, reply) {
-        (AskWhy::Work, Reply::Text(text)) => match scheduler.graph().task(open.task).work() {
-            Work::Question(question) => question
-                .check_answer(&text)
-                .map(Parsed::Value)
-                .map_err(|error| error.to_string()),
-            Work::Milestone | Work::Action { .. } => Err("this task is not a question".into()),
-        },
-        (AskWhy::Work, Reply::Value(value)) => match scheduler.graph().task(open.task).work() {
-            Work::Question(question) if !question.accepts(&value) => match value.as_str() {
-                Some(text) => question
-                    .check_answer(text)
-                    .map(Parsed::Value)
-                    .map_err(|error| error.to_string()),
+        (AskWhy::Work, Reply::Text(text)) => typed(question(scheduler, open)?, &text),
+        (AskWhy::Work, Reply::Value(value)) => {
+            let question = question(scheduler, open)?;
+            if question.accepts(&value) {
+                return Ok(Parsed::Value(value));
+            }
+            match value.as_str() {
+                Some(text) => typed(question, text),
                 None => Err(format!("the question does not accept {value}")),
-            },
-            Work::Question(_) | Work::Milestone | Work::Action { .. } => Ok(Parsed::Value(value)),
-        },
+            }
+        }
+        (AskWhy::Work, Reply::Failure(_)) => {
+            Err("the task has not failed: answer its question".into())
+        }
         (AskWhy::Approve, Reply::Text(text)) => {
             let value = Question::confirm("").check_answer(&text);
             let value = value.map_err(|error| error.to_string())?;
@@ -139,13 +136,23 @@ fn parse(scheduler: &Scheduler, open: &OpenQuestion, reply: Reply) -> Result<Par
         (AskWhy::Approve, Reply::Value(_) | Reply::Failure(_)) => {
             Err("an approval is answered with true or false".into())
         }
-        (AskWhy::Work, Reply::Failure(_)) => {
-            Err("the task has not failed: answer its question".into())
-        }
         (AskWhy::Failure(_), Reply::Text(text)) => failure_text(&text),
         (AskWhy::Failure(_), Reply::Value(value)) => Ok(Parsed::Value(value)),
         (AskWhy::Failure(_), Reply::Failure(answer)) => Ok(failure(answer)),
     }
+}
+
+fn question<'a>(scheduler: &'a Scheduler, open: &OpenQuestion) -> Result<&'a Question, String> {
+    match scheduler.graph().task(open.task).work() {
+        Work::Question(question) => Ok(question),
+        Work::Milestone | Work::Action { .. } => Err("this task is not a question".into()),
+    }
+}
+
+/// Reads what a person typed.
+fn typed(question: &Question, text: &str) -> Result<Parsed, String> {
+    let value = question.check_answer(text);
+    value.map(Parsed::Value).map_err(|error| error.to_string())
 }
 
 fn approval(yes: bool) -> Parsed {

@@ -1,5 +1,7 @@
 //! `zeph agents`: lists the agents, or checks their definitions.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use zeph_orchestration::OrchestratorError;
 use zeph_planner::plan::Commands;
@@ -10,7 +12,7 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm;
 use crate::out;
-use crate::read::page::{Page, count};
+use crate::read::page::{self, Page, count};
 
 pub(crate) fn run(cx: &AppContext, args: &AgentsArgs) -> Result<Exit, CliError> {
     let folder = cx.config().agents.as_deref();
@@ -21,22 +23,20 @@ pub(crate) fn run(cx: &AppContext, args: &AgentsArgs) -> Result<Exit, CliError> 
     // The command templates, which planners are given too, are checked with the agents.
     let commands = Commands::new(cx.config().commands.clone());
     let commands = commands.map_err(OrchestratorError::CommandTemplates)?;
-    if cx.json() {
-        out::json(&json!({
+    let json = || {
+        json!({
             "folder": folder.to_string_lossy(),
             "agents": agents.iter().map(to_json).collect::<Vec<_>>(),
             "commands": commands.names().collect::<Vec<_>>(),
-        }));
-        return Ok(Exit::Completed);
-    }
-    let mut page = Page::new();
-    if args.what == AgentsDo::List {
-        render(&mut page, &agents);
-    }
-    let known = count(agents.len() as u64, "agent");
-    page.line(format!("ok {}: {known}", folder.display()));
-    page.print();
-    Ok(Exit::Completed)
+        })
+    };
+    Ok(page::print(cx, json, |page| {
+        if args.what == AgentsDo::List {
+            render(page, &agents);
+        }
+        let known = count(agents.len() as u64, "agent");
+        page.line(format!("ok {}: {known}", folder.display()));
+    }))
 }
 
 fn none(cx: &AppContext) -> Result<Exit, CliError> {
@@ -52,29 +52,29 @@ fn none(cx: &AppContext) -> Result<Exit, CliError> {
 }
 
 fn render(page: &mut Page, agents: &AgentCatalog) {
-    let list = |names: &std::collections::BTreeSet<String>| {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        if names.is_empty() {
+    let or_dash = |text: String| {
+        if text.is_empty() {
             "-".to_owned()
         } else {
-            names.join(", ")
+            text
         }
+    };
+    let list = |names: &BTreeSet<String>| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        or_dash(names.join(", "))
     };
     let row = |agent: &SubAgentDef| {
         vec![
             agent.name.clone(),
-            agent.model.clone().unwrap_or_else(|| "-".to_owned()),
+            or_dash(agent.model.clone().unwrap_or_default()),
             list(&agent.tools),
             list(&agent.tags),
             agent.description.clone(),
         ]
     };
     let rows: Vec<_> = agents.iter().map(row).collect();
-    page.table(
-        0,
-        &["AGENT", "MODEL", "TOOLS", "TAGS", "DESCRIPTION"],
-        &rows,
-    );
+    let header = ["AGENT", "MODEL", "TOOLS", "TAGS", "DESCRIPTION"];
+    page.table(0, &header, &rows);
     if !rows.is_empty() {
         page.gap();
     }

@@ -34,6 +34,9 @@ pub(crate) struct Global {
     pub(crate) verbose: u8,
 }
 
+/// A flag that overrides a setting: the setting's key, the flag's name, and its text if it is given.
+pub(crate) type FlagOverride = (&'static str, &'static str, Option<String>);
+
 /// Which model is asked, and by whom.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Models")]
@@ -46,10 +49,21 @@ pub(crate) struct ModelArgs {
     pub(crate) base_url: Option<String>,
     /// The folder of the agents' definitions, *.md [env: ZEPH_AGENTS]
     #[arg(long, value_name = "DIR")]
-    pub(crate) agents: Option<PathBuf>,
+    pub(crate) agents: Option<String>,
     /// A folder of prompts that replace the built-in ones [env: ZEPH_PROMPTS]
     #[arg(long, value_name = "DIR")]
-    pub(crate) prompts: Option<PathBuf>,
+    pub(crate) prompts: Option<String>,
+}
+
+impl ModelArgs {
+    pub(crate) fn overrides(&self) -> Vec<FlagOverride> {
+        vec![
+            ("llm.model", "model", self.model.clone()),
+            ("llm.base_url", "base-url", self.base_url.clone()),
+            ("agents", "agents", self.agents.clone()),
+            ("prompts", "prompts", self.prompts.clone()),
+        ]
+    }
 }
 
 /// What a run may cost.
@@ -65,6 +79,37 @@ pub(crate) struct BudgetArgs {
     /// At the limit: ask a person, or continue with the results so far [env: ZEPH_BUDGET_OVER]
     #[arg(long, value_name = "ask|partial")]
     pub(crate) over_budget: Option<String>,
+}
+
+impl BudgetArgs {
+    fn overrides(&self) -> Vec<FlagOverride> {
+        vec![
+            ("budget.tokens", "budget-tokens", self.budget_tokens.clone()),
+            ("budget.usd", "budget-usd", self.budget_usd.clone()),
+            ("budget.over", "over-budget", self.over_budget.clone()),
+        ]
+    }
+}
+
+/// How a new run is started.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// Use made-up replies instead of a model
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) scripted: bool,
+    /// How many tasks may run at the same time [default: 8]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_parallel: Option<String>,
+    /// Store nothing on disk; the run cannot be resumed
+    #[arg(long, conflicts_with = "db")]
+    pub(crate) no_db: bool,
+    /// Name the run [default: eight random characters]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) models: ModelArgs,
+    #[command(flatten)]
+    pub(crate) budget: BudgetArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -120,6 +165,27 @@ pub(crate) enum Command {
     Prompt,
 }
 
+impl Command {
+    /// The flags of this command that override settings.
+    pub(crate) fn overrides(&self) -> Vec<FlagOverride> {
+        let parallel = |text: &Option<String>| vec![("max_parallel", "max-parallel", text.clone())];
+        if let Self::Run(RunArgs { start, .. }) | Self::Do(DoArgs { start, .. }) = self {
+            let (models, budget) = (start.models.overrides(), start.budget.overrides());
+            return [parallel(&start.max_parallel), models, budget].concat();
+        }
+        if let Self::Plan(args) = self {
+            return [args.models.overrides(), args.budget.overrides()].concat();
+        }
+        if let Self::Resume(args) = self {
+            return [parallel(&args.max_parallel), args.models.overrides()].concat();
+        }
+        if let Self::Agents(args) = self {
+            return vec![("agents", "agents", args.agents.clone())];
+        }
+        Vec::new()
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The plan file, TOML or JSON; `-` reads from stdin
@@ -130,22 +196,8 @@ pub(crate) struct RunArgs {
     /// Show what would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Use made-up replies instead of a model
-    #[arg(long, conflicts_with = "model")]
-    pub(crate) scripted: bool,
-    /// How many tasks may run at the same time [default: 8]
-    #[arg(long, value_name = "N")]
-    pub(crate) max_parallel: Option<String>,
-    /// Store nothing on disk; the run cannot be resumed
-    #[arg(long, conflicts_with = "db")]
-    pub(crate) no_db: bool,
-    /// Name the run [default: eight random characters]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
     #[command(flatten)]
-    pub(crate) models: ModelArgs,
-    #[command(flatten)]
-    pub(crate) budget: BudgetArgs,
+    pub(crate) start: StartArgs,
 }
 
 #[derive(Debug, Args)]
@@ -155,22 +207,8 @@ pub(crate) struct DoArgs {
     /// Run the plan without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Use made-up replies instead of a model
-    #[arg(long, conflicts_with = "model")]
-    pub(crate) scripted: bool,
-    /// How many tasks may run at the same time [default: 8]
-    #[arg(long, value_name = "N")]
-    pub(crate) max_parallel: Option<String>,
-    /// Store nothing on disk; the run cannot be resumed
-    #[arg(long, conflicts_with = "db")]
-    pub(crate) no_db: bool,
-    /// Name the run [default: eight random characters]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
     #[command(flatten)]
-    pub(crate) models: ModelArgs,
-    #[command(flatten)]
-    pub(crate) budget: BudgetArgs,
+    pub(crate) start: StartArgs,
 }
 
 #[derive(Debug, Args)]
@@ -217,7 +255,7 @@ pub(crate) struct AgentsArgs {
     pub(crate) what: AgentsDo,
     /// The folder of the definitions, *.md [env: ZEPH_AGENTS]
     #[arg(long, value_name = "DIR")]
-    pub(crate) agents: Option<PathBuf>,
+    pub(crate) agents: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -280,10 +318,8 @@ pub(crate) struct TaskRef {
 
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
-    /// The run, or the beginning of its name
-    pub(crate) run: String,
-    /// The task
-    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: TaskRef,
     /// Only this attempt
     #[arg(long, value_name = "N")]
     pub(crate) attempt: Option<u32>,
@@ -373,9 +409,9 @@ pub(crate) struct DemoArgs {
     /// Kill the process half-way, to see `zeph resume` finish the run
     #[arg(long)]
     pub(crate) crash: bool,
-    /// The process that dies half-way
+    /// Run under this name, and kill this process half-way
     #[arg(long, hide = true, value_name = "NAME")]
-    pub(crate) die: Option<String>,
+    pub(crate) crash_half_way: Option<String>,
 }
 
 #[derive(Debug, Args)]

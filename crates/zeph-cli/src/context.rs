@@ -1,58 +1,23 @@
 //! `AppContext`: the settings and the database of a command.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
+use zeph_common::escape_terminal;
 use zeph_config::{Layers, OrchestrationConfig, Resolved};
 use zeph_graph::{RunId, Timestamp};
-use zeph_memory::{RawGraphStore, StoreError};
+use zeph_memory::{ListQuery, RawGraphStore, StoreError};
 use zeph_memory_sqlite::SqliteStore;
-use zeph_runtime::Owners;
+use zeph_runtime::{Owners, RunView};
 
-use crate::args::{BudgetArgs, Global, ModelArgs};
+use crate::args::{FlagOverride, Global};
 use crate::exit::{CliError, Exit};
-use crate::out::{self, Tone};
+use crate::out;
 use crate::problems;
 use crate::project::{self, Trust};
 
 /// The most run names that the error for an ambiguous prefix lists.
 const CANDIDATES: usize = 10;
-
-/// The flags that override settings: key, name of the flag, text.
-#[derive(Debug, Default)]
-pub(crate) struct FlagOverrides(Vec<(&'static str, &'static str, String)>);
-
-impl FlagOverrides {
-    fn text(&mut self, key: &'static str, name: &'static str, text: Option<&String>) {
-        self.0.extend(text.map(|text| (key, name, text.clone())));
-    }
-
-    pub(crate) fn path(&mut self, name: &'static str, path: Option<&PathBuf>) {
-        let text = path.map(|path| path.to_string_lossy().into_owned());
-        self.text(name, name, text.as_ref());
-    }
-
-    pub(crate) fn parallel(&mut self, text: Option<&String>) {
-        self.text("max_parallel", "max-parallel", text);
-    }
-
-    pub(crate) fn models(&mut self, args: &ModelArgs) {
-        self.text("llm.model", "model", args.model.as_ref());
-        self.text("llm.base_url", "base-url", args.base_url.as_ref());
-        self.path("agents", args.agents.as_ref());
-        self.path("prompts", args.prompts.as_ref());
-    }
-
-    pub(crate) fn budget(&mut self, args: &BudgetArgs) {
-        self.text(
-            "budget.tokens",
-            "budget-tokens",
-            args.budget_tokens.as_ref(),
-        );
-        self.text("budget.usd", "budget-usd", args.budget_usd.as_ref());
-        self.text("budget.over", "over-budget", args.over_budget.as_ref());
-    }
-}
 
 /// The flags, the settings and the database of a command.
 #[derive(Debug)]
@@ -68,16 +33,15 @@ impl AppContext {
     /// With `is_lenient`, problems of the settings are reported and those without a problem count.
     pub(crate) fn new(
         global: Global,
-        overrides: FlagOverrides,
+        overrides: Vec<FlagOverride>,
         is_lenient: bool,
     ) -> Result<Self, CliError> {
-        let mut layers = Layers::new();
         let variables = std::env::vars_os().filter_map(|(name, text)| {
             let name = name.into_string().ok()?;
             // The database's path may be any bytes; `db` reads it itself.
             (name != "ZEPH_DB").then(|| (name, text.to_string_lossy().into_owned()))
         });
-        layers = layers.env(variables);
+        let mut layers = Layers::new().env(variables);
         if let Some(file) = project::user_file()? {
             layers = layers.user_file(file.text, file.path);
         }
@@ -91,8 +55,10 @@ impl AppContext {
                 layers.untrusted_project_file(file.text, file.path)
             };
         }
-        for (key, name, text) in overrides.0 {
-            layers = layers.flag_named(key, name, text);
+        for (key, name, text) in overrides {
+            if let Some(text) = text {
+                layers = layers.flag_named(key, name, text);
+            }
         }
         let (config, found) = layers.resolve_leniently();
         if !found.is_empty() {
@@ -100,14 +66,10 @@ impl AppContext {
             if !is_lenient {
                 return Err(error);
             }
-            let warning = Tone::Warning.paint("warning:");
-            out::note_line(format!(
-                "{warning} {}; the other settings count",
-                error.message
-            ));
+            out::warn(format!("{}; the other settings count", error.message));
         }
         if let Some(text) = crate::trust::notice(&config.withheld, has_changed) {
-            out::note_line(format!("{} {text}", Tone::Warning.paint("warning:")));
+            out::warn(text);
         }
         Ok(Self {
             global,
@@ -139,22 +101,19 @@ impl AppContext {
 
     /// The path of the run database.
     pub(crate) fn db(&self) -> Result<PathBuf, CliError> {
-        if let Some(path) = &self.global.db {
-            return Ok(path.clone());
-        }
-        if let Some(path) = project::variable("ZEPH_DB") {
+        let named = self
+            .global
+            .db
+            .clone()
+            .or_else(|| project::variable("ZEPH_DB"));
+        if let Some(path) = named.or_else(|| self.config().db.clone()) {
             return Ok(path);
         }
-        if let Some(path) = &self.config().db {
-            return Ok(path.clone());
-        }
         let state = project::state_folder().ok_or_else(|| {
-            CliError::new(
-                Exit::Usage,
-                "there is no place for the run database: HOME is not set",
-            )
-            .code("no_home")
-            .help("give one with --db FILE, or set ZEPH_DB or HOME")
+            let text = "there is no place for the run database: HOME is not set";
+            CliError::new(Exit::Usage, text)
+                .code("no_home")
+                .help("give one with --db FILE, or set ZEPH_DB or HOME")
         })?;
         Ok(state.join("runs.db"))
     }
@@ -172,93 +131,113 @@ impl AppContext {
         Ok(SqliteStore::open(self.db()?).await?)
     }
 
-    /// Opens the database for reading; it must exist.
-    pub(crate) async fn open_store_read_only(&self) -> Result<SqliteStore, CliError> {
-        let path = self.db()?;
-        // Other problems are reported by the store.
-        if let Ok(false) = path.try_exists() {
-            return Err(no_database(&path));
-        }
-        Ok(SqliteStore::open_read_only(path).await?)
+    /// Opens a database that must exist, for writing.
+    pub(crate) async fn open_existing_store(&self) -> Result<SqliteStore, CliError> {
+        Ok(SqliteStore::open(self.existing_db()?).await?)
     }
 
-    /// Opens a database that must exist for writing.
-    pub(crate) async fn open_existing_store(&self) -> Result<SqliteStore, CliError> {
+    /// Opens a database that must exist, for reading.
+    pub(crate) async fn open_store_read_only(&self) -> Result<SqliteStore, CliError> {
+        Ok(SqliteStore::open_read_only(self.existing_db()?).await?)
+    }
+
+    fn existing_db(&self) -> Result<PathBuf, CliError> {
         let path = self.db()?;
+        // Problems other than a missing file are reported by the store.
         if let Ok(false) = path.try_exists() {
-            return Err(no_database(&path));
+            let text = format!("there is no run database at {}", path.display());
+            return Err(CliError::new(Exit::Usage, text)
+                .code("no_database")
+                .help("`zeph run PLAN` makes it; --db FILE names another one"));
         }
-        Ok(SqliteStore::open(path).await?)
+        Ok(path)
+    }
+
+    /// Opens the database for reading, and loads the run of that name; without a name, the newest.
+    pub(crate) async fn load_run(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(SqliteStore, RunView), CliError> {
+        let store = self.open_store_read_only().await?;
+        let run = find_run(&store, name, None).await?;
+        let view = RunView::load(&store, &run).await?;
+        Ok((store, view))
+    }
+
+    /// The process that works on a run, by the text in its lock; `None` if the run is suspended or has
+    /// ended, or its process ended.
+    pub(crate) async fn owner_of(
+        &self,
+        store: &SqliteStore,
+        run: &RunId,
+    ) -> Result<Option<String>, CliError> {
+        let row = store.get(run).await?;
+        let holder = self.owners(store).holder(row.epoch);
+        Ok(holder.filter(|_| row.status.open))
     }
 
     /// The owner locks of the runs in the database, which all processes on it share.
     pub(crate) fn owners(&self, store: &SqliteStore) -> Owners {
         Owners::beside(store.path())
     }
+}
 
-    /// The run with that name, or the only run whose name starts with that text.
-    pub(crate) async fn find_run(
-        &self,
-        store: &dyn RawGraphStore,
-        text: &str,
-    ) -> Result<RunId, CliError> {
-        // Each prefix of a run's name is a valid name.
-        let Ok(whole) = text.parse::<RunId>() else {
-            return Err(no_such_run(text));
+/// The run with that name, or the only run whose name starts with that text. Without a text the newest
+/// run, with `open` only among those that are open (`true`) or have ended (`false`).
+pub(crate) async fn find_run(
+    store: &dyn RawGraphStore,
+    text: Option<&str>,
+    open: Option<bool>,
+) -> Result<RunId, CliError> {
+    let Some(text) = text else {
+        let query = ListQuery {
+            limit: 1,
+            open,
+            ..ListQuery::default()
         };
-        match store.get(&whole).await {
-            Ok(_) => return Ok(whole),
-            Err(StoreError::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let found = store.find(text, CANDIDATES as u32 + 1).await?;
-        match &found[..] {
-            [only] => Ok(only.clone()),
-            [] => Err(no_such_run(text)),
-            many => Err(ambiguous(text, many)),
-        }
+        let newest = store.list(query).await?.pop();
+        let message = match open {
+            Some(true) => "no run is open",
+            Some(false) | None => "there are no runs yet",
+        };
+        let hint = "`zeph run PLAN` starts one, `zeph list` shows the runs";
+        let error = || no_such_run(message).help(hint);
+        return newest.map(|row| row.run).ok_or_else(error);
+    };
+    let name = escape_terminal(text);
+    let none = || no_such_run(format!("there is no run {name:?}"));
+    // Each prefix of a run's name is a valid name.
+    let whole = text.parse::<RunId>().map_err(|_| none())?;
+    match store.get(&whole).await {
+        Ok(_) => return Ok(whole),
+        Err(StoreError::NotFound { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
+    let mut found = store.find(text, CANDIDATES as u32 + 1).await?;
+    if found.len() <= 1 {
+        return found.pop().ok_or_else(none);
+    }
+    let (count, more) = if found.len() > CANDIDATES {
+        (format!("more than {CANDIDATES}"), ", …")
+    } else {
+        (found.len().to_string(), "")
+    };
+    let names: Vec<&str> = found.iter().take(CANDIDATES).map(RunId::as_str).collect();
+    let names = names.join(", ");
+    let text = format!("{count} runs begin with {name:?}: {names}{more}");
+    Err(CliError::new(Exit::Usage, text)
+        .code("ambiguous_run")
+        .help("type more of the name"))
+}
+
+pub(crate) fn no_such_run(message: impl Into<String>) -> CliError {
+    CliError::new(Exit::Usage, message)
+        .code("no_such_run")
+        .help("`zeph list` shows the runs")
 }
 
 /// The current time of the system clock.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Timestamp::ZERO.after(since.unwrap_or_default())
-}
-
-fn no_database(path: &Path) -> CliError {
-    CliError::new(
-        Exit::Usage,
-        format!("there is no run database at {}", path.display()),
-    )
-    .code("no_database")
-    .help("`zeph run PLAN` makes it; --db FILE names another one")
-}
-
-fn no_such_run(text: &str) -> CliError {
-    CliError::new(
-        Exit::Usage,
-        format!("there is no run {:?}", zeph_common::escape_terminal(text)),
-    )
-    .code("no_such_run")
-    .help("`zeph list` shows the runs")
-}
-
-fn ambiguous(text: &str, found: &[RunId]) -> CliError {
-    let names: Vec<&str> = found.iter().take(CANDIDATES).map(RunId::as_str).collect();
-    let (count, more) = if found.len() > CANDIDATES {
-        (format!("more than {CANDIDATES}"), ", …")
-    } else {
-        (found.len().to_string(), "")
-    };
-    CliError::new(
-        Exit::Usage,
-        format!(
-            "{count} runs begin with {:?}: {}{more}",
-            zeph_common::escape_terminal(text),
-            names.join(", ")
-        ),
-    )
-    .code("ambiguous_run")
-    .help("type more of the name")
 }

@@ -13,31 +13,24 @@ use zeph_orchestration::plan::PlanSource;
 use crate::args::DemoArgs;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::out::{self, Tone};
+use crate::out::{self, Channel, Tone};
 use crate::plan;
 use crate::run::{self, FollowOptions};
 
 const PLAN: &str = include_str!("demo.toml");
 /// The number of completed tasks after which the crash demo kills itself, while other tasks are running.
-const DIES_AFTER: u32 = 2;
+const CRASH_AFTER: u32 = 2;
 
 pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliError> {
     if args.crash {
         return crash(cx);
     }
-    let name = match &args.die {
-        Some(name) => name.clone(),
-        None => random_name(),
-    };
-    let name: RunId = name
-        .parse()
-        .map_err(|error: zeph_graph::BadRunId| CliError::new(Exit::Usage, error.to_string()))?;
+    let name = args.crash_half_way.clone().unwrap_or_else(random_name);
+    let is_crash = args.crash_half_way.is_some();
+    let name = run::name(Some(&name))?;
     let options = FollowOptions {
-        is_kept: true,
-        is_interactive: !cx.json() && out::is_interactive(),
-        grace: cx.config().suspend_grace,
-        on_completed: args.die.as_ref().map(|_| die_after as fn(u32)),
-        ..FollowOptions::default()
+        on_completed: is_crash.then_some(crash_after as fn(u32)),
+        ..FollowOptions::new(cx)
     };
     // The commands use no files, so any existing folder will do.
     let source = PlanSource {
@@ -45,7 +38,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
         ..PlanSource::text(PLAN, "demo.toml")
     };
     let loaded = plan::from_source(cx, &source, &[])?;
-    if !cx.json() && args.die.is_none() {
+    if !cx.json() && !is_crash {
         out::line(
             "Nine small tasks: some in parallel, one that fails once and is retried, one question",
         );
@@ -54,66 +47,49 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
         );
         out::line("");
     }
-    let exit = run::start(cx, loaded, Some(name.clone()), options, false).await?;
-    if !cx.json() && exit == Exit::Degraded {
+    let exit = run::start(cx, loaded, name.clone(), options, false).await?;
+    // One of the demo's tasks fails on purpose.
+    let Exit::Degraded = exit else {
+        return Ok(exit);
+    };
+    if let Some(name) = name.filter(|_| !cx.json()) {
         hints(cx, &name)?;
     }
-    // One of the demo's tasks fails on purpose.
-    Ok(if exit == Exit::Degraded {
-        Exit::Completed
-    } else {
-        exit
-    })
+    Ok(Exit::Completed)
 }
 
 fn hints(cx: &AppContext, name: &RunId) -> Result<(), CliError> {
     let db = cx.suffix();
     out::line("");
-    out::line(format!(
-        "It is stored in {}. Look at it:",
-        cx.db()?.display()
-    ));
-    for (command, what) in [
+    let stored = cx.db()?;
+    out::line(format!("It is stored in {}. Look at it:", stored.display()));
+    let commands = [
         (
-            format!("zeph show {name}{db}"),
+            format!("show {name}"),
             "every task with its times and attempts",
         ),
         (
-            format!("zeph logs {name} download-c{db}"),
+            format!("logs {name} download-c"),
             "what the retried task printed",
         ),
-        (
-            format!("zeph graph {name}{db}"),
-            "the graph with its states",
-        ),
-        (
-            format!("zeph why {name} fix-spelling{db}"),
-            "why a task did not run",
-        ),
-        (
-            format!("zeph demo --crash{db}"),
-            "the same, killed half-way",
-        ),
-    ] {
-        out::line(format!(
-            "  {} {what}",
-            Tone::Question.paint(format!("{command:<34}"))
-        ));
-    }
+        (format!("graph {name}"), "the graph with its states"),
+        (format!("why {name} fix-spelling"), "why a task did not run"),
+        ("demo --crash".to_owned(), "the same, killed half-way"),
+    ];
+    let commands = commands.map(|(command, effect)| (format!("zeph {command}{db}"), effect));
+    Channel::default().commands(&commands);
     Ok(())
 }
 
 /// Runs the demo in a child process that kills itself.
 fn crash(cx: &AppContext) -> Result<Exit, CliError> {
     let failed = |error: std::io::Error| {
-        CliError::new(
-            Exit::Internal,
-            format!("the demo's own process cannot be started: {error}"),
-        )
+        let text = format!("the demo's own process cannot be started: {error}");
+        CliError::new(Exit::Internal, text)
     };
     let name = random_name();
     let mut child = Command::new(env::current_exe().map_err(failed)?);
-    child.arg("demo").arg("--die").arg(&name);
+    child.args(["demo", "--crash-half-way", &name]);
     // The child prints commands for the person, so it gets the database as this process got it.
     match &cx.global.db {
         Some(path) => child.arg("--db").arg(path),
@@ -143,8 +119,8 @@ fn crash(cx: &AppContext) -> Result<Exit, CliError> {
 }
 
 /// Kills this process with SIGKILL after that many completed tasks, as a power cut would end it.
-fn die_after(completed: u32) {
-    if completed == DIES_AFTER {
+fn crash_after(completed: u32) {
+    if completed >= CRASH_AFTER {
         // The signal cannot be caught.
         let _ = kill(Pid::this(), Signal::SIGKILL);
     }

@@ -9,6 +9,7 @@ use zeph_memory::StoreError;
 use zeph_orchestration::OrchestratorError;
 use zeph_runtime::RuntimeError;
 
+use crate::context::no_such_run;
 use crate::out::{self, Tone};
 
 /// The exit code of a command.
@@ -53,9 +54,7 @@ impl Exit {
             | RunState::Suspended => Self::Waiting,
         }
     }
-}
 
-impl Exit {
     /// The error code of a [`CliError`] with this exit code, unless it has a more precise one.
     const fn word(self) -> &'static str {
         match self {
@@ -95,8 +94,8 @@ pub(crate) struct CliError {
     pub(crate) diagnostics: Vec<Value>,
     /// The problems one by one, for people; replaces the message on a terminal.
     pub(crate) picture: Option<Box<str>>,
-    /// The error that led to this one.
-    pub(crate) source: Option<Box<dyn Error + Send + Sync>>,
+    /// The causes of the error.
+    pub(crate) causes: Box<[String]>,
 }
 
 impl CliError {
@@ -108,7 +107,7 @@ impl CliError {
             help: None,
             diagnostics: Vec::new(),
             picture: None,
-            source: None,
+            causes: Box::default(),
         }
     }
 
@@ -122,18 +121,15 @@ impl CliError {
         self
     }
 
-    /// Keeps the error that led to this one.
-    pub(crate) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
+    /// Keeps the causes below an error, whose own text the message has.
+    fn caused_by(mut self, error: &dyn Error) -> Self {
+        let (mut causes, mut next) = (Vec::new(), error.source());
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        self.causes = causes.into();
         self
-    }
-
-    /// The causes below the error that led to this one, whose own text the message has.
-    fn causes(&self) -> Vec<String> {
-        let first = self.source.as_ref().and_then(|source| source.source());
-        let causes =
-            std::iter::successors(first, |cause: &&(dyn Error + 'static)| (*cause).source());
-        causes.map(ToString::to_string).collect()
     }
 
     /// Prints the error for people on stderr, or for programs on stdout; its causes if `verbose`.
@@ -149,7 +145,7 @@ impl CliError {
                 out::note_line(format!("{} {message}", Tone::Bad.paint("error:")));
             }
         }
-        for cause in self.causes().iter().filter(|_| verbose) {
+        for cause in self.causes.iter().filter(|_| verbose) {
             let cause = zeph_common::escape_terminal_block(cause);
             out::note_line(format!("  caused by: {cause}"));
         }
@@ -171,70 +167,15 @@ impl CliError {
     }
 }
 
-impl From<&StoreError> for CliError {
-    fn from(error: &StoreError) -> Self {
-        let new = Self::new(Exit::Store, error.to_string()).code(error.kind());
-        if let StoreError::NotFound { run } = error {
-            let message = format!("there is no run {run}");
-            return Self::new(Exit::Usage, message)
-                .code(error.kind())
-                .help("`zeph list` shows the runs");
-        }
-        let is_usage = matches!(error, StoreError::Exists { .. } | StoreError::Open { .. });
-        if is_usage {
-            return Self {
-                exit: Exit::Usage,
-                ..new
-            };
-        }
-        new
-    }
-}
-
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::from(&error).caused_by(error)
+        of_store(&error).caused_by(&error)
     }
 }
 
 impl From<RuntimeError> for CliError {
     fn from(error: RuntimeError) -> Self {
-        Self::from(&error).caused_by(error)
-    }
-}
-
-impl From<&RuntimeError> for CliError {
-    fn from(error: &RuntimeError) -> Self {
-        use RuntimeError as E;
-        let text = error.to_string();
-        let usage = |code| Self::new(Exit::Usage, text.as_str()).code(code);
-        let store = |code| Self::new(Exit::Store, text.as_str()).code(code);
-        match error {
-            E::Store { source, .. } | E::Claim { source } => Self::from(&**source),
-            E::Closed { .. } => store("journal_closed"),
-            E::MissingExecutors { .. } => usage("missing_executors"),
-            E::OwnedElsewhere { run, .. } => store("owned_elsewhere").help(format!(
-                "`zeph status {run}` shows how it stands; `zeph cancel {run}` reaches it there"
-            )),
-            E::AlreadyHere { .. } => usage("already_here"),
-            E::AlreadyEnded { run, state } => Self::new(
-                Exit::Usage,
-                format!("run {run} has ended ({state}) and cannot be changed or resumed"),
-            )
-            .code("already_ended")
-            .help(format!("`zeph show {run}` shows it")),
-            E::GraphChanged { .. } => usage("graph_changed"),
-            E::Header { .. } | E::Record { .. } | E::Corrupt { .. } | E::Patch { .. } => {
-                store("damaged")
-            }
-            E::Unreadable { .. } => store("unreadable"),
-            E::Unreachable { .. } => store("unreachable"),
-            E::NoSuchTask { .. } => usage("no_such_task"),
-            E::NoSuchQuestion { .. } => usage("no_such_question"),
-            E::BadAnswer { .. } => usage("bad_answer"),
-            E::Refused { .. } => usage("refused"),
-            E::Gone { .. } | E::Random { .. } => Self::new(Exit::Internal, text),
-        }
+        of_runtime(&error).caused_by(&error)
     }
 }
 
@@ -243,40 +184,78 @@ impl From<OrchestratorError> for CliError {
         if let OrchestratorError::Runtime(error) = error {
             return error.into();
         }
-        Self::from(&error).caused_by(error)
+        of_orchestrator(&error).caused_by(&error)
     }
 }
 
-impl From<&OrchestratorError> for CliError {
-    fn from(error: &OrchestratorError) -> Self {
-        use OrchestratorError as E;
-        let text = error.to_string();
-        let usage = |code| Self::new(Exit::Usage, text.as_str()).code(code);
-        match error {
-            E::Runtime(error) => error.into(),
-            E::NoFolder { .. } => {
-                usage("no_folder").help("restore the folder: the run's commands run in it")
-            }
-            E::FolderName { .. } => {
-                usage("no_folder").help("run it from a folder whose name is UTF-8")
-            }
-            E::Lost { .. } => Self::new(Exit::Store, text).code("journal_closed"),
-            E::Secret(_) => usage("bad_secret"),
-            E::MissingSecrets { names, .. } => usage("missing_secret").help(format!(
-                "give them again, as in -p {}=…",
-                names.first().map_or("NAME", String::as_str)
-            )),
-            E::Metadata(_) => Self::new(Exit::Store, text).code("damaged"),
-            E::LlmContext(_) => {
-                usage("bad_agents").help("`zeph agents` shows the definitions and what is wrong with them")
-            }
-            E::CommandTemplates(_) => usage("bad_configuration"),
-            E::NoModel => usage("no_model"),
-            E::UnknownPrice { .. } => usage("unknown_price").help(
-                "set llm.input_usd and llm.output_usd in zeph.toml, dollars for a million tokens; or limit tokens instead",
-            ),
-            E::NoPlan { .. } => Self::new(Exit::Failed, text),
-            E::Action(_) | E::NoRandomness | E::Goal(_) => Self::new(Exit::Internal, text),
+fn of_store(error: &StoreError) -> CliError {
+    if let StoreError::NotFound { run } = error {
+        return no_such_run(format!("there is no run {run}")).code(error.kind());
+    }
+    let is_usage = matches!(error, StoreError::Exists { .. } | StoreError::Open { .. });
+    let exit = if is_usage { Exit::Usage } else { Exit::Store };
+    CliError::new(exit, error.to_string()).code(error.kind())
+}
+
+fn of_runtime(error: &RuntimeError) -> CliError {
+    use RuntimeError as E;
+    let text = error.to_string();
+    let usage = |code| CliError::new(Exit::Usage, text.as_str()).code(code);
+    let store = |code| CliError::new(Exit::Store, text.as_str()).code(code);
+    match error {
+        E::Store { source, .. } | E::Claim { source } => of_store(source),
+        E::Closed { .. } => store("journal_closed"),
+        E::MissingExecutors { .. } => usage("missing_executors"),
+        E::OwnedElsewhere { run, .. } => store("owned_elsewhere").help(format!(
+            "`zeph status {run}` shows its state; `zeph cancel {run}` reaches it there"
+        )),
+        E::AlreadyHere { .. } => usage("already_here"),
+        E::AlreadyEnded { run, state } => {
+            let text = format!("run {run} has ended ({state}) and cannot be changed or resumed");
+            CliError::new(Exit::Usage, text)
+                .code("already_ended")
+                .help(format!("`zeph show {run}` shows it"))
         }
+        E::GraphChanged { .. } => usage("graph_changed"),
+        E::Header { .. } | E::Record { .. } | E::Corrupt { .. } | E::Patch { .. } => {
+            store("damaged")
+        }
+        E::Unreadable { .. } => store("unreadable"),
+        E::Unreachable { .. } => store("unreachable"),
+        E::NoSuchTask { .. } => usage("no_such_task"),
+        E::NoSuchQuestion { .. } => usage("no_such_question"),
+        E::BadAnswer { .. } => usage("bad_answer"),
+        E::Refused { .. } => usage("refused"),
+        E::Gone { .. } | E::Random { .. } => CliError::new(Exit::Internal, text),
+    }
+}
+
+fn of_orchestrator(error: &OrchestratorError) -> CliError {
+    use OrchestratorError as E;
+    let text = error.to_string();
+    let usage = |code| CliError::new(Exit::Usage, text.as_str()).code(code);
+    let store = |code| CliError::new(Exit::Store, text.as_str()).code(code);
+    match error {
+        E::Runtime(error) => of_runtime(error),
+        E::NoFolder { .. } => {
+            usage("no_folder").help("restore the folder: the run's commands run in it")
+        }
+        E::FolderName { .. } => usage("no_folder").help("run it from a folder whose name is UTF-8"),
+        E::Lost { .. } => store("journal_closed"),
+        E::Secret(_) => usage("bad_secret"),
+        E::MissingSecrets { names, .. } => {
+            let name = names.first().map_or("NAME", String::as_str);
+            usage("missing_secret").help(format!("give them again, as in -p {name}=…"))
+        }
+        E::Metadata(_) => store("damaged"),
+        E::LlmContext(_) => usage("bad_agents")
+            .help("`zeph agents` shows the definitions and what is wrong with them"),
+        E::CommandTemplates(_) => usage("bad_configuration"),
+        E::NoModel => usage("no_model"),
+        E::UnknownPrice { .. } => usage("unknown_price").help(
+            "set llm.input_usd and llm.output_usd in zeph.toml, dollars for a million tokens; or limit tokens instead",
+        ),
+        E::NoPlan { .. } => CliError::new(Exit::Failed, text),
+        E::Action(_) | E::NoRandomness | E::Goal(_) => CliError::new(Exit::Internal, text),
     }
 }

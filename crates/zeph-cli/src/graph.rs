@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
 use serde_json::json;
 use zeph_graph::{TaskGraph, TaskId, picture};
-use zeph_runtime::RunView;
 
 use crate::args::{GraphArgs, Picture};
 use crate::context::AppContext;
@@ -21,15 +22,14 @@ pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliEr
         show(cx, args, &draw(args.format, &loaded.graph, |_| None));
         return Ok(Exit::Completed);
     }
-    let store = cx.open_store_read_only().await?;
-    let run = cx.find_run(&store, &args.target).await?;
-    let view = RunView::load(&store, &run).await?;
+    let (_, view) = cx.load_run(Some(&args.target)).await?;
     let state = |id| Some(view.scheduler.task(id).state().word());
     show(cx, args, &draw(args.format, view.graph(), state));
     Ok(Exit::Completed)
 }
 
-fn draw(
+/// Draws a graph as text, with the states of its tasks.
+pub(crate) fn draw(
     format: Picture,
     graph: &TaskGraph,
     state: impl Fn(TaskId) -> Option<&'static str>,
@@ -43,11 +43,8 @@ fn draw(
 
 fn show(cx: &AppContext, args: &GraphArgs, drawn: &str) {
     if cx.json() {
-        let format = match args.format {
-            Picture::Tree => "tree",
-            Picture::Mermaid => "mermaid",
-            Picture::Dot => "dot",
-        };
+        let format = args.format.to_possible_value();
+        let format = format.as_ref().map(PossibleValue::get_name);
         out::json(&json!({ "format": format, "picture": drawn }));
     } else {
         out::text(drawn);

@@ -9,7 +9,6 @@ mod context;
 mod llm;
 
 mod agents;
-mod completions;
 mod demo;
 mod goal;
 mod graph;
@@ -22,13 +21,14 @@ mod resume;
 mod run;
 mod trust;
 mod validate;
+mod work;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
-use crate::context::{AppContext, FlagOverrides};
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 
 fn main() -> ExitCode {
@@ -70,7 +70,10 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let Cli { global, command } = cli;
     // These commands read no configuration, or not as others do.
     if let Command::Completions(args) = &command {
-        return Ok(completions::print(args));
+        let mut script = Vec::new();
+        clap_complete::generate(args.shell, &mut Cli::command(), "zeph", &mut script);
+        out::text(String::from_utf8_lossy(&script));
+        return Ok(Exit::Completed);
     }
     if let Command::Prompt = command {
         return run::prompt::child();
@@ -78,7 +81,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     if let Command::Trust(args) = &command {
         return trust::run(args, global.json);
     }
-    let cx = AppContext::new(global, flag_overrides(&command), only_reads(&command))?;
+    let cx = AppContext::new(global, command.overrides(), only_reads(&command))?;
     match command {
         Command::Do(args) => goal::run(&cx, &args).await,
         Command::Plan(args) => goal::plan::run(&cx, &args).await,
@@ -91,16 +94,16 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Status(args) => read::status::run(&cx, &args).await,
         Command::Show(args) => read::show::run(&cx, &args).await,
         Command::Logs(args) => read::logs::run(&cx, &args).await,
-        Command::Answer(args) => read::answer::run(&cx, &args).await,
-        Command::Cancel(args) => read::cancel::run(&cx, &args).await,
+        Command::Answer(args) => read::request::answer(&cx, &args).await,
+        Command::Cancel(args) => read::request::cancel(&cx, &args).await,
         Command::Why(args) => read::why::run(&cx, &args).await,
         Command::Verify(args) => read::verify::run(&cx, &args).await,
         Command::Budget(args) => read::budget::run(&cx, &args).await,
         Command::Replay(args) => replay::run(&cx, &args).await,
         Command::Agents(args) => agents::run(&cx, &args),
-        Command::Pause(args) => read::pause::pause(&cx, &args).await,
-        Command::Unpause(args) => read::pause::unpause(&cx, &args).await,
-        Command::Delete(args) => read::delete::run(&cx, &args).await,
+        Command::Pause(args) => read::request::pause(&cx, &args).await,
+        Command::Unpause(args) => read::request::unpause(&cx, &args).await,
+        Command::Delete(args) => read::request::delete(&cx, &args).await,
         Command::Completions(_) | Command::Prompt | Command::Trust(_) => Ok(Exit::Completed),
     }
 }
@@ -116,50 +119,4 @@ const fn only_reads(command: &Command) -> bool {
             | Command::Why(_)
             | Command::Verify(_)
     )
-}
-
-/// The flags that override settings.
-fn flag_overrides(command: &Command) -> FlagOverrides {
-    let mut flags = FlagOverrides::default();
-    match command {
-        Command::Run(args) => {
-            flags.parallel(args.max_parallel.as_ref());
-            flags.models(&args.models);
-            flags.budget(&args.budget);
-        }
-        Command::Do(args) => {
-            flags.parallel(args.max_parallel.as_ref());
-            flags.models(&args.models);
-            flags.budget(&args.budget);
-        }
-        Command::Plan(args) => {
-            flags.models(&args.models);
-            flags.budget(&args.budget);
-        }
-        Command::Resume(args) => {
-            flags.parallel(args.max_parallel.as_ref());
-            flags.models(&args.models);
-        }
-        Command::Agents(args) => flags.path("agents", args.agents.as_ref()),
-        Command::Validate(_)
-        | Command::List(_)
-        | Command::Status(_)
-        | Command::Show(_)
-        | Command::Logs(_)
-        | Command::Answer(_)
-        | Command::Cancel(_)
-        | Command::Graph(_)
-        | Command::Why(_)
-        | Command::Verify(_)
-        | Command::Budget(_)
-        | Command::Replay(_)
-        | Command::Pause(_)
-        | Command::Unpause(_)
-        | Command::Delete(_)
-        | Command::Demo(_)
-        | Command::Completions(_)
-        | Command::Trust(_)
-        | Command::Prompt => {}
-    }
-    flags
 }

@@ -13,12 +13,19 @@ static FAILURE: OnceLock<io::Error> = OnceLock::new();
 
 /// Prints a line on stdout and flushes it. A closed pipe is not an error.
 pub(crate) fn line(text: impl Display) {
-    note(write(&text, "\n"));
+    self::text(format!("{text}\n"));
 }
 
 /// Prints a text on stdout unchanged; for texts with line ends of their own.
 pub(crate) fn text(text: impl Display) {
-    note(write(&text, ""));
+    let mut stdout = anstream::stdout().lock();
+    note(write!(stdout, "{text}").and_then(|()| stdout.flush()));
+}
+
+/// Writes bytes to stdout unchanged.
+pub(crate) fn bytes(bytes: &[u8]) {
+    let mut stdout = io::stdout().lock();
+    note(stdout.write_all(bytes).and_then(|()| stdout.flush()));
 }
 
 /// Prints one JSON value as a line on stdout, with escapes for characters that could act on a terminal.
@@ -53,6 +60,11 @@ pub(crate) fn note_line(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
+/// Prints a warning on stderr.
+pub(crate) fn warn(text: impl Display) {
+    note_line(format!("{} {text}", Tone::Warning.paint("warning:")));
+}
+
 /// The stream for the lines of a run, and their label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Channel {
@@ -62,7 +74,15 @@ pub(crate) struct Channel {
     pub(crate) label: &'static str,
 }
 
+/// The label of each line of a scripted run.
+const SCRIPTED_LABEL: &str = "[scripted]";
+
 impl Channel {
+    pub(crate) const fn new(to_stderr: bool, scripted: bool) -> Self {
+        let label = if scripted { SCRIPTED_LABEL } else { "" };
+        Self { to_stderr, label }
+    }
+
     /// Prints one line, or several.
     pub(crate) fn line(self, text: impl Display) {
         let text = self.labelled(&text.to_string());
@@ -74,7 +94,7 @@ impl Channel {
     }
 
     /// Prints commands, each with its effect, in two columns if they are narrow enough.
-    pub(crate) fn commands(self, commands: &[(String, String)]) {
+    pub(crate) fn commands(self, commands: &[(String, impl Display)]) {
         const LEAST: usize = 34;
         const MOST: usize = 56;
         let lengths = commands.iter().map(|(command, _)| command.chars().count());
@@ -95,6 +115,14 @@ impl Channel {
         object
     }
 
+    /// A line with the label before it, without colours.
+    pub(crate) fn prefixed(self, line: &str) -> String {
+        match self.label {
+            "" => line.to_owned(),
+            label => format!("{label} {line}"),
+        }
+    }
+
     /// A text with the label at the start of each line.
     pub(crate) fn labelled(self, text: &str) -> String {
         if self.label.is_empty() {
@@ -104,12 +132,6 @@ impl Channel {
         let lines = text.split('\n').map(|line| format!("{label} {line}"));
         lines.collect::<Vec<_>>().join("\n")
     }
-}
-
-fn write(text: &impl Display, end: &str) -> io::Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    write!(stdout, "{text}{end}")?;
-    stdout.flush()
 }
 
 fn note(written: io::Result<()>) {
@@ -136,9 +158,20 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
+/// As [`quoted`], for an argument: one that looks like a flag comes after `--`.
+pub(crate) fn argument(word: &str) -> String {
+    let dashes = if word.starts_with('-') { "-- " } else { "" };
+    format!("{dashes}{}", quoted(word))
+}
+
 /// Whether stderr and stdin are terminals, so that a person can answer.
 pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether colours are shown on stderr.
+pub(crate) fn has_colours() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
 /// Whether stderr is a terminal.
@@ -173,17 +206,13 @@ pub(crate) enum Tone {
 
 impl Tone {
     const fn style(self) -> Style {
-        let colour = match self {
-            Self::Good => AnsiColor::Green,
-            Self::Bad => AnsiColor::Red,
-            Self::Warning => AnsiColor::Yellow,
-            Self::Question => AnsiColor::Cyan,
-            Self::Quiet => return Style::new().dimmed(),
-            Self::Plain => return Style::new(),
-        };
         match self {
-            Self::Bad | Self::Question => colour.on_default().bold(),
-            Self::Good | Self::Warning | Self::Quiet | Self::Plain => colour.on_default(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+            Self::Warning => AnsiColor::Yellow.on_default(),
+            Self::Question => AnsiColor::Cyan.on_default().bold(),
+            Self::Quiet => Style::new().dimmed(),
+            Self::Plain => Style::new(),
         }
     }
 
@@ -196,7 +225,7 @@ impl Tone {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, quoted};
+    use super::{argument, escaped, quoted};
 
     #[test]
     fn json_stays_the_same_value_and_cannot_act() {
@@ -215,10 +244,13 @@ mod tests {
             ("", "''"),
             ("a b", "'a b'"),
             ("it's $x", r"'it'\''s $x'"),
+            ("$(reboot)", "'$(reboot)'"),
             ("\u{1b}[31mred", "red"),
+            ("-5", "-- -5"),
         ];
         for (word, wanted) in table {
-            assert_eq!(quoted(word), wanted, "{word:?}");
+            assert_eq!(argument(word), wanted, "{word:?}");
         }
+        assert_eq!(quoted("-5"), "-5");
     }
 }

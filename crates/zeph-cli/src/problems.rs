@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Style, render};
 
 use crate::exit::{CliError, Exit};
+use crate::out;
 
 /// The error for files with problems. Its message names the file if all problems are in one, else
 /// `what`.
@@ -18,7 +19,12 @@ pub(crate) fn error(what: &str, code: &'static str, problems: &Diagnostics) -> C
         1 => format!("{name} has a problem"),
         many => format!("{name} has {many} problems"),
     };
-    let mut picture = render(problems, style());
+    let style = if out::has_colours() {
+        Style::Colored
+    } else {
+        Style::Plain
+    };
+    let mut picture = render(problems, style);
     // A single problem without a place needs no summary.
     if problems.iter().any(|one| one.span.is_some()) || problems.len() > 1 {
         picture.push_str(&format!("\n{message}"));
@@ -27,15 +33,6 @@ pub(crate) fn error(what: &str, code: &'static str, problems: &Diagnostics) -> C
         diagnostics: problems.iter().map(to_json).collect(),
         picture: Some(picture.into()),
         ..CliError::new(Exit::Usage, message).code(code)
-    }
-}
-
-fn style() -> Style {
-    let stderr = std::io::stderr();
-    if anstream::AutoStream::choice(&stderr) == anstream::ColorChoice::Never {
-        Style::Plain
-    } else {
-        Style::Colored
     }
 }
 

@@ -14,7 +14,7 @@ use zeph_common::escape_terminal;
 use zeph_config::Layers;
 
 use crate::exit::{CliError, Exit};
-use crate::out::{self, Tone};
+use crate::out;
 
 /// The name of a project's settings file.
 pub(crate) const FILE: &str = "zeph.toml";
@@ -63,11 +63,8 @@ pub(crate) fn project_file() -> Result<Option<SettingsFile>, CliError> {
             let Some(reason) = reason else {
                 return read(path, file).map(Some);
             };
-            out::note_line(format!(
-                "{} {} is ignored: {reason}",
-                Tone::Warning.paint("warning:"),
-                escape_terminal(&path.display().to_string()),
-            ));
+            let path = path.display().to_string();
+            out::warn(format!("{} is ignored: {reason}", escape_terminal(&path)));
             return Ok(None);
         }
         if folder.join(".git").exists() || home.as_deref() == Some(folder) {

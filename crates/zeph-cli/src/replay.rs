@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use zeph_common::escape_terminal;
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::Orchestrator;
-use zeph_orchestration::plan::needs_model;
-use zeph_orchestration::plan::{AttemptReplay, ReplayReport};
+use zeph_orchestration::plan::{AttemptReplay, ReplayReport, needs_model};
 use zeph_planner::replay::ReplayOutcome;
 use zeph_runtime::RunView;
 
@@ -16,27 +15,26 @@ use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Tone};
 use crate::read::page::count;
-use crate::read::pick;
 use crate::run;
 
 /// The attempts that are listed by name.
 const SHOWN: usize = 20;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
-    let store = cx.open_store_read_only().await?;
-    let run = match &args.run {
-        Some(text) => cx.find_run(&store, text).await?,
-        None => pick::newest(&store, None).await?,
+    let (store, view) = cx.load_run(args.run.as_deref()).await?;
+    let run = &view.run;
+    let models = needs_model(view.graph(), |_| true).then(|| with_models(cx, &store, &view));
+    let (orchestrator, why_not) = match models {
+        Some(Ok(orchestrator)) => (orchestrator, None),
+        // The run's model, agents or prompts are missing: only the decisions are replayed.
+        missing => {
+            let builder = llm::base_builder(cx).database(store.clone());
+            (builder.build()?, missing.and_then(Result::err))
+        }
     };
-    let view = RunView::load(&store, &run).await?;
-    let (report, why_not) = replay(cx, &store, &view).await?;
+    let report = orchestrator.replay(run).await?;
     // If attempts could not be replayed, the run does not count as the same.
     let is_same = report.is_same() && why_not.is_none();
-    let exit = if is_same {
-        Exit::Completed
-    } else {
-        Exit::Failed
-    };
     if cx.json() {
         let attempts = report.attempts.iter().map(attempt_json);
         out::json(&json!({
@@ -50,26 +48,11 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
     } else {
         render(&report, why_not.as_ref());
     }
-    Ok(exit)
-}
-
-/// The report; and why attempts were not replayed, if the run's models, agents or prompts are missing.
-async fn replay(
-    cx: &AppContext,
-    store: &SqliteStore,
-    view: &RunView,
-) -> Result<(ReplayReport, Option<CliError>), CliError> {
-    let without_models =
-        || Ok::<_, CliError>(llm::base_builder(cx).database(store.clone()).build()?);
-    let (orchestrator, why_not) = if needs_model(view.graph(), |_| true) {
-        match with_models(cx, store, view) {
-            Ok(orchestrator) => (orchestrator, None),
-            Err(error) => (without_models()?, Some(error)),
-        }
+    Ok(if is_same {
+        Exit::Completed
     } else {
-        (without_models()?, None)
-    };
-    Ok((orchestrator.replay(&view.run).await?, why_not))
+        Exit::Failed
+    })
 }
 
 fn with_models(
@@ -85,21 +68,20 @@ fn with_models(
     Ok(builder.database(store.clone()).build()?)
 }
 
+fn line(tone: Tone, word: &str, text: &str) {
+    out::line(format!("{} {}", tone.paint(word), escape_terminal(text)));
+}
+
 fn render(report: &ReplayReport, why_not: Option<&CliError>) {
     let run = &report.run;
-    let records = count(report.records as u64, "record");
     match &report.divergence {
-        None => out::line(format!(
-            "{} run {run}: {records}, decided again with the same result",
-            Tone::Good.paint("ok")
-        )),
+        None => {
+            let records = count(report.records as u64, "record");
+            let text = format!("run {run}: {records}, decided again with the same result");
+            line(Tone::Good, "ok", &text);
+        }
         Some(first) => {
-            let first = first.to_string();
-            out::line(format!(
-                "{} run {run}: {}",
-                Tone::Bad.paint("differs"),
-                escape_terminal(&first)
-            ));
+            line(Tone::Bad, "differs", &format!("run {run}: {first}"));
             out::line(format!(
                 "  `zeph verify {run}` checks the journal for damage; if there is none, another version of zeph made these decisions"
             ));
@@ -107,44 +89,29 @@ fn render(report: &ReplayReport, why_not: Option<&CliError>) {
     }
     if let Some(error) = why_not {
         let message = error.message.lines().next().unwrap_or_default();
-        out::line(format!(
-            "{} the work of models was not replayed: {}",
-            Tone::Warning.paint("skipped"),
-            escape_terminal(message)
-        ));
+        let text = format!("the work of models was not replayed: {message}");
+        line(Tone::Warning, "skipped", &text);
         return;
     }
-    let of = |wanted: fn(&ReplayOutcome) -> bool| {
-        let all = report.attempts.iter();
-        all.filter(move |one| wanted(&one.outcome))
-            .collect::<Vec<_>>()
-    };
-    let same = of(|outcome| matches!(outcome, ReplayOutcome::Same));
+    let is_same = |one: &&AttemptReplay| matches!(one.outcome, ReplayOutcome::Same);
+    let (same, rest): (Vec<_>, Vec<_>) = report.attempts.iter().partition(is_same);
     if !same.is_empty() {
-        out::line(format!(
-            "{} {} of models, replayed from the recording with the same result",
-            Tone::Good.paint("ok"),
-            count(same.len() as u64, "attempt")
-        ));
+        let attempts = count(same.len() as u64, "attempt");
+        let text =
+            format!("{attempts} of models, replayed from the recording with the same result");
+        line(Tone::Good, "ok", &text);
     }
-    let rest = report.attempts.iter();
-    let rest: Vec<&AttemptReplay> = rest
-        .filter(|one| !matches!(one.outcome, ReplayOutcome::Same))
-        .collect();
     for one in rest.iter().take(SHOWN) {
         let (word, text) = words(&one.outcome);
-        let tone = if word == "differs" {
-            Tone::Bad
-        } else {
-            Tone::Warning
+        let tone = match one.outcome {
+            ReplayOutcome::Differs(_) => Tone::Bad,
+            ReplayOutcome::Same | ReplayOutcome::Skipped(_) => Tone::Warning,
         };
-        out::line(format!(
-            "{} {}, attempt {}: {}",
-            tone.paint(word),
-            escape_terminal(&one.task),
-            one.attempt,
-            escape_terminal(&text)
-        ));
+        line(
+            tone,
+            word,
+            &format!("{}, attempt {}: {text}", one.task, one.attempt),
+        );
     }
     if rest.len() > SHOWN {
         out::line(format!("… and {} more", rest.len() - SHOWN));

@@ -5,21 +5,23 @@ use std::time::Instant;
 
 use serde_json::json;
 use zeph_common::escape_terminal;
-use zeph_graph::{Effect, RunId, RunState, TaskState};
+use zeph_graph::{Effect, RunId, RunState};
 use zeph_memory::{ListQuery, RawGraphStore as _};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::Orchestrator;
 use zeph_orchestration::plan::needs_model;
-use zeph_runtime::{RunHandle, RunView};
+use zeph_runtime::{RunHandle, RunView, RuntimeError};
 
 use crate::args::ResumeArgs;
-use crate::context::AppContext;
+use crate::context::{AppContext, find_run};
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
 use crate::plan;
 use crate::run::{self, FollowOptions};
 
+/// The code of the error for a run that another process owns.
+const OWNED: &str = "owned_elsewhere";
 /// The interrupted tasks that are listed by name.
 const SHOWN: usize = 20;
 
@@ -35,11 +37,9 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
         follower = follower.rerun_interrupted();
     }
     let options = FollowOptions {
-        is_kept: true,
-        is_interactive: !cx.json() && out::is_interactive(),
         grace: view.scheduler.policy().suspend_grace,
         channel,
-        ..FollowOptions::default()
+        ..FollowOptions::new(cx)
     };
     let before = Some(&view);
     run::finish(cx, &orchestrator, follower, options, signals, before, began).await
@@ -53,57 +53,46 @@ async fn open(
 ) -> Result<(RunView, Orchestrator, RunHandle), CliError> {
     let secrets = plan::given(&args.param)?;
     if let Some(text) = &args.run {
-        let run = cx.find_run(store, text).await?;
+        let run = find_run(store, Some(text), None).await?;
         return load_and_take_over(cx, store, &run, &secrets).await;
     }
     let query = ListQuery {
         open: Some(true),
         ..ListQuery::default()
     };
-    let (mut elsewhere, mut blocked) = (0, None);
-    let mut passed_over: Vec<(RunId, String)> = Vec::new();
+    let mut passed_over: Vec<(RunId, CliError)> = Vec::new();
     for row in store.list(query).await? {
         // A process can hold its lock after it has suspended a run: only the attempt to take the run over
         // tells who owns it.
         match load_and_take_over(cx, store, &row.run, &secrets).await {
             Ok(taken) => {
-                for (run, why) in &passed_over {
-                    warn_passed_over(run, why);
+                for (run, error) in &passed_over {
+                    let why = escape_terminal(&error.message);
+                    out::warn(format!("run {run} is not resumed: {why}"));
                 }
                 return Ok(taken);
             }
-            Err(error) if error.code == "owned_elsewhere" => {
-                passed_over.push((row.run, "another process owns it".to_owned()));
-                elsewhere += 1;
-            }
             // Another process ended it meanwhile.
             Err(error) if error.code == "already_ended" => {}
-            // Its secrets, folder or model are missing; an older run may need none of them.
-            Err(error) if error.exit == Exit::Usage => {
-                passed_over.push((row.run, error.message.clone()));
-                blocked.get_or_insert(error);
+            // Its secrets, folder or model are missing, or another process owns it; an older run may be
+            // free and need none of them.
+            Err(error) if error.exit == Exit::Usage || error.code == OWNED => {
+                passed_over.push((row.run, error));
             }
             Err(error) => return Err(error),
         }
     }
-    let text = match (blocked, elsewhere) {
-        (Some(error), _) => return Err(error),
-        (None, 0) => "there is no run to resume".to_owned(),
-        (None, 1) => "the only open run is owned by another process".to_owned(),
-        (None, many) => format!("all {many} open runs are owned by other processes"),
+    let text = match passed_over.len() {
+        0 => "there is no run to resume".to_owned(),
+        1 => "the only open run is owned by another process".to_owned(),
+        many => format!("all {many} open runs are owned by other processes"),
     };
-    Err(CliError::new(Exit::Usage, text)
-        .code("nothing_to_resume")
-        .help("`zeph list` shows the runs"))
-}
-
-/// Reports a newer run that cannot be resumed here, when an older one is resumed.
-fn warn_passed_over(run: &RunId, why: &str) {
-    out::note_line(format!(
-        "{} run {run} is not resumed: {}",
-        Tone::Warning.paint("warning:"),
-        escape_terminal(why)
-    ));
+    let mut errors = passed_over.into_iter().map(|(_, error)| error);
+    Err(errors.find(|error| error.code != OWNED).unwrap_or_else(|| {
+        CliError::new(Exit::Usage, text)
+            .code("nothing_to_resume")
+            .help("`zeph list` shows the runs")
+    }))
 }
 
 async fn load_and_take_over(
@@ -113,27 +102,49 @@ async fn load_and_take_over(
     secrets: &BTreeMap<String, String>,
 ) -> Result<(RunView, Orchestrator, RunHandle), CliError> {
     let view = RunView::load(store, run).await?;
+    match take_over(cx, store, &view, secrets).await {
+        Ok((orchestrator, handle)) => {
+            let given = secrets.iter().map(|(name, value)| (&**name, &**value));
+            llm::warn_unredacted(&orchestrator, given);
+            Ok((view, orchestrator, handle))
+        }
+        // What is missing here does not matter while another process works on the run.
+        Err(error)
+            if error.exit == Exit::Usage && view.scheduler.state() != RunState::Suspended =>
+        {
+            let run = run.clone();
+            match cx.owner_of(store, &run).await? {
+                Some(owner) => Err(RuntimeError::OwnedElsewhere { run, owner }.into()),
+                None => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn take_over(
+    cx: &AppContext,
+    store: &SqliteStore,
+    view: &RunView,
+    secrets: &BTreeMap<String, String>,
+) -> Result<(Orchestrator, RunHandle), CliError> {
     let is_open = |id| !view.scheduler.task(id).state().is_end();
     let models = needs_model(view.graph(), is_open);
     let models = models.then(|| ModelConfig::stored(cx, view.graph()));
     let builder = run::builder(cx, models.transpose()?.as_ref(), view.graph())?;
     let orchestrator = builder.database(store.clone()).build()?;
-    llm::warn_unredacted(&orchestrator, None);
-    let handle = orchestrator.open(&view, secrets).await?;
-    Ok((view, orchestrator, handle))
+    let handle = orchestrator.open(view, secrets).await?;
+    Ok((orchestrator, handle))
 }
 
 /// Prints the completed work that is kept, and what happens to interrupted tasks.
 fn render(cx: &AppContext, view: &RunView, channel: Channel, reruns: bool) {
     let counts = view.scheduler.counts();
-    let interrupted: Vec<(&str, &str)> = (view.graph().tasks())
-        .filter(|(id, _)| {
-            matches!(
-                view.scheduler.task(*id).state(),
-                TaskState::Running { .. } | TaskState::Canceling { .. }
-            )
+    let interrupted: Vec<(&str, &str)> = (view.scheduler.in_flight())
+        .map(|id| {
+            let task = view.graph().task(id);
+            (task.name(), rerun_words(task.rules().effect, reruns))
         })
-        .map(|(_, task)| (task.name(), fate(task.rules().effect, reruns)))
         .collect();
     if cx.json() {
         let interrupted: Vec<_> = (interrupted.iter())
@@ -149,21 +160,20 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, reruns: bool) {
         return;
     }
     let left = counts.total() - counts.ended();
-    let mut kept = vec![format!("{} completed", counts.completed)];
-    for (count, word) in [
+    let kept = [
         (counts.failed, "failed"),
         (counts.skipped, "skipped"),
         (counts.canceled, "canceled"),
-    ] {
-        if count > 0 {
-            kept.push(format!("{count} {word}"));
-        }
-    }
+    ];
+    let kept = kept.into_iter().filter(|(count, _)| *count > 0);
+    let kept: String = kept
+        .map(|(count, word)| format!(", {count} {word}"))
+        .collect();
     channel.line(format!(
-        "{} run {}: {} and kept, {left} to go",
+        "{} run {}: {} completed{kept} and kept, {left} to go",
         Tone::Good.paint("resuming"),
         view.run,
-        kept.join(", "),
+        counts.completed,
     ));
     for (task, then) in interrupted.iter().take(SHOWN) {
         channel.line(format!(
@@ -184,7 +194,8 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, reruns: bool) {
     }
 }
 
-const fn fate(effect: Effect, reruns: bool) -> &'static str {
+/// What happens to an interrupted task.
+const fn rerun_words(effect: Effect, reruns: bool) -> &'static str {
     match (effect, reruns) {
         (Effect::Pure, _) => "runs again (pure)",
         (Effect::Idempotent, _) => "runs again (idempotent)",

@@ -1,6 +1,7 @@
 //! `zeph validate`: checks a plan, and shows its size and critical path.
 
 use serde_json::json;
+use zeph_common::escape_terminal;
 use zeph_graph::{TaskGraph, Topology};
 
 use crate::args::ValidateArgs;
@@ -8,6 +9,7 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Tone};
 use crate::plan;
+use crate::read::page::count;
 
 /// Further tasks of the critical path are counted.
 const PATH_SHOWN: usize = 8;
@@ -31,12 +33,8 @@ pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError
             "critical_path": path,
         }));
     } else {
-        let name = zeph_common::escape_terminal(&loaded.name);
-        out::line(format!(
-            "{} {name}: {}",
-            Tone::Good.paint("ok"),
-            size(graph)
-        ));
+        let (ok, name) = (Tone::Good.paint("ok"), escape_terminal(&loaded.name));
+        out::line(format!("{ok} {name}: {}", size(graph)));
         out::line(format!("   critical path: {}", arrows(&path)));
     }
     Ok(Exit::Completed)
@@ -45,23 +43,20 @@ pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError
 /// The size of a graph in words.
 pub(crate) fn size(graph: &TaskGraph) -> String {
     let shape = Topology::of(graph);
-    let many = |count: usize, one: &str, more: &str| match count {
-        1 => format!("1 {one}"),
-        count => format!("{count} {more}"),
+    let dependencies = match graph.edge_count() {
+        1 => "1 dependency".to_owned(),
+        many => format!("{many} dependencies"),
     };
-    format!(
-        "{}, {}, {}, width {}",
-        many(graph.len(), "task", "tasks"),
-        many(graph.edge_count(), "dependency", "dependencies"),
-        many(shape.depth(), "level", "levels"),
-        shape.width()
-    )
+    let (tasks, levels) = (
+        count(graph.len() as u64, "task"),
+        count(shape.depth() as u64, "level"),
+    );
+    format!("{tasks}, {dependencies}, {levels}, width {}", shape.width())
 }
 
 fn arrows(path: &[&str]) -> String {
-    let shown: Vec<_> = (path.iter().take(PATH_SHOWN))
-        .map(|name| zeph_common::escape_terminal(name))
-        .collect();
+    let shown = path.iter().take(PATH_SHOWN);
+    let shown: Vec<_> = shown.map(|name| escape_terminal(name)).collect();
     let mut text = shown.join(" → ");
     if path.len() > PATH_SHOWN {
         text.push_str(&format!(" → … ({} tasks)", path.len()));

@@ -116,6 +116,9 @@ impl Default for TaskGraph {
 }
 
 impl TaskGraph {
+    /// The key of the [metadata](Self::metadata) that holds the folder in which commands and tools work.
+    pub const FOLDER: &'static str = "plan_folder";
+
     /// An empty graph.
     #[must_use]
     pub fn new() -> Self {

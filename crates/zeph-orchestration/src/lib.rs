@@ -193,7 +193,7 @@ pub mod store {
 pub mod plan {
     #[cfg(feature = "planner")]
     pub use crate::orchestrator::{
-        Confirm, Decide, Decision, ProposedPlan, needs_model, plan_task,
+        Confirm, Decide, Decision, ProposedPlan, needs_model, plan_questions,
     };
     pub use crate::orchestrator::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
     #[cfg(feature = "planner")]

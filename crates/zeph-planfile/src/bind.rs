@@ -123,7 +123,7 @@ impl Plan {
             note(keys::SECRETS, json!(secrets).to_string());
         }
         if let Some(folder) = &inner.folder {
-            note(keys::FOLDER, folder.clone());
+            note(TaskGraph::FOLDER, folder.clone());
         }
         spec
     }

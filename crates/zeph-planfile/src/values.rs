@@ -12,8 +12,6 @@ pub(crate) mod keys {
     pub(crate) const GOAL: &str = "goal";
     /// The name of the source.
     pub(crate) const NAME: &str = "plan";
-    /// The folder of the plan file.
-    pub(crate) const FOLDER: &str = "plan_folder";
     /// The hash of the plan's text.
     pub(crate) const HASH: &str = "plan_hash";
     /// The values of the parameters that are not secrets, as a JSON object.

@@ -1,7 +1,5 @@
 //! `zeph do`: from a goal to an answer: plans, confirms, runs, and combines the results.
 
-pub(crate) mod answer;
-pub(crate) mod confirm;
 pub(crate) mod plan;
 pub(crate) mod shown;
 
@@ -12,23 +10,19 @@ use zeph_orchestration::{Confirm, RunSpec};
 use crate::args::DoArgs;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, ModelConfig, SCRIPTED_LABEL};
-use crate::out::{self, Channel};
+use crate::llm::{self, ModelConfig};
+use crate::out::Channel;
 use crate::run::{self, FollowOptions};
 
 pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError> {
     let goal = goal_of(&args.goal)?;
-    let models = ModelConfig::from_settings(cx, args.scripted)?;
+    let start = &args.start;
+    let models = ModelConfig::from_settings(cx, start.scripted)?;
     let folder = current_folder()?;
     let options = FollowOptions {
-        is_kept: !args.no_db,
-        is_interactive: !cx.json() && out::is_interactive(),
-        grace: cx.config().suspend_grace,
-        channel: Channel {
-            to_stderr: true,
-            label: if args.scripted { SCRIPTED_LABEL } else { "" },
-        },
-        ..FollowOptions::default()
+        is_kept: !start.no_db,
+        channel: Channel::new(true, start.scripted),
+        ..FollowOptions::new(cx)
     };
     let confirm = if args.yes {
         Confirm::Never
@@ -36,14 +30,9 @@ pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError
         Confirm::Ask
     };
     let builder = llm::with_models(cx, &models, &folder)?.confirm(confirm);
-    let mut spec = RunSpec::goal(goal).folder(folder);
-    if let Some(name) = run::name(args.name.as_deref())? {
-        spec = spec.name(name);
-    }
-    for (key, value) in models.metadata() {
-        spec = spec.metadata(key, value);
-    }
-    run::begin(cx, builder, spec, options).await
+    let spec = RunSpec::goal(goal).folder(folder);
+    let name = run::name(start.name.as_deref())?;
+    run::begin(cx, builder, spec, name, Some(&models), options).await
 }
 
 /// The current folder, as an absolute path.

@@ -2,13 +2,11 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use futures::StreamExt as _;
 use serde_json::Value;
-use zeph_config::Layer;
 use zeph_diagnostics::Diagnostic;
-use zeph_graph::picture;
 use zeph_planner::plan::{PlanError, PlanEvent, PlanFailure, PlanFinding, PlanOutput, code};
 
 use super::goal_of;
@@ -16,10 +14,10 @@ use super::shown::Proposal;
 use crate::args::{Picture, PlanArgs};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, ModelConfig, SCRIPTED_LABEL};
+use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
 use crate::read::page::Page;
-use crate::run;
+use crate::{graph, run};
 
 pub(crate) async fn run(cx: &AppContext, args: &PlanArgs) -> Result<Exit, CliError> {
     let goal = goal_of(&args.goal)?;
@@ -33,13 +31,10 @@ pub(crate) async fn run(cx: &AppContext, args: &PlanArgs) -> Result<Exit, CliErr
         // Checked before the model is called, so that no paid plan is lost.
         writable(path)?;
     }
-    let channel = Channel {
-        to_stderr: false,
-        label: if args.scripted { SCRIPTED_LABEL } else { "" },
-    };
+    let channel = Channel::new(false, args.scripted);
     let folder = super::current_folder()?;
     let orchestrator = llm::with_models(cx, &models, &folder)?.build()?;
-    llm::warn_unredacted(&orchestrator, None);
+    llm::warn_unredacted(&orchestrator, []);
     let stream = orchestrator.plan(goal, args.feedback.clone())?;
     let signals = run::listen()?;
     let making = make(stream, channel, out::is_watched());
@@ -59,7 +54,7 @@ pub(crate) async fn run(cx: &AppContext, args: &PlanArgs) -> Result<Exit, CliErr
         out::json(&channel.marked(json));
         return Ok(Exit::Completed);
     }
-    show(args, &proposal, channel, &flags(cx, args.scripted));
+    show(args, &proposal, channel);
     Ok(Exit::Completed)
 }
 
@@ -104,12 +99,13 @@ async fn make(
 fn failed(error: &PlanError) -> CliError {
     let too_costly = |one: &Diagnostic| one.code == code::TOO_COSTLY;
     let too_costly = !error.diagnostics().is_empty() && error.diagnostics().iter().all(too_costly);
-    let exit = if error.failure == PlanFailure::OverBudget || too_costly {
-        Exit::Budget
-    } else if matches!(
+    let is_usage = matches!(
         error.failure,
         PlanFailure::Impossible | PlanFailure::BadPrompt
-    ) {
+    );
+    let exit = if too_costly || error.failure == PlanFailure::OverBudget {
+        Exit::Budget
+    } else if is_usage {
         Exit::Usage
     } else {
         Exit::Failed
@@ -133,72 +129,47 @@ fn failed(error: &PlanError) -> CliError {
     failure
 }
 
-fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel, flags: &str) {
-    match args.format {
-        Picture::Tree => {
-            let mut page = Page::behind(channel.label);
-            proposal.render(&mut page);
-            out::line(channel.labelled(page.into_text().trim_end()));
-        }
+fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
+    if args.format != Picture::Tree {
         // Programs read these formats, and a label would break them.
-        Picture::Mermaid | Picture::Dot => {
-            if let Some(graph) = proposal.graph() {
-                out::text(match args.format {
-                    Picture::Dot => picture::dot(&graph, |_| None),
-                    Picture::Tree | Picture::Mermaid => picture::mermaid(&graph, |_| None),
-                });
-            }
-            return;
+        if let Some(graph) = proposal.graph() {
+            out::text(graph::draw(args.format, &graph, |_| None));
         }
+        return;
     }
-    let quoted = out::quoted(&args.goal);
-    let next = match &args.output {
-        Some(path) => {
-            let path = out::quoted(&path.to_string_lossy());
-            [
-                (
-                    format!("zeph run{flags} {path}"),
-                    "run it as it is, or edited",
-                ),
-                (format!("zeph validate {path}"), "check it after an edit"),
-            ]
-        }
-        None => [
-            (format!("zeph do{flags} {quoted}"), "plan, confirm and run"),
-            (
-                format!("zeph plan{flags} {quoted} -o plan.toml"),
-                "keep a plan in a file",
-            ),
-        ],
-    };
+    let mut page = Page::behind(channel.label);
+    proposal.render(&mut page);
+    out::line(channel.labelled(page.into_text().trim_end()));
+    let (goal, flags) = (out::argument(&args.goal), flags(args));
     channel.line("");
-    channel.line(match &args.output {
-        Some(path) => format!(
-            "Nothing was run; the plan is in {}. Next:",
-            zeph_common::escape_terminal(&path.to_string_lossy())
-        ),
-        None => "Nothing was run. Next:".to_owned(),
-    });
-    let next = next.map(|(command, what)| (command, what.to_owned()));
-    channel.commands(&next);
+    if let Some(path) = &args.output {
+        let path = path.to_string_lossy();
+        let (shown, path) = (zeph_common::escape_terminal(&path), out::argument(&path));
+        channel.line(format!("Nothing was run; the plan is in {shown}. Next:"));
+        let run = format!("zeph run{flags} {path}");
+        let validate = format!("zeph validate {path}");
+        channel.commands(&[
+            (run, "run it as it is, or edited"),
+            (validate, "check it after an edit"),
+        ]);
+    } else {
+        channel.line("Nothing was run. Next:");
+        let run = format!("zeph do{flags} {goal}");
+        let keep = format!("zeph plan{flags} -o plan.toml {goal}");
+        channel.commands(&[
+            (run, "plan, confirm and run"),
+            (keep, "keep a plan in a file"),
+        ]);
+    }
 }
 
-/// The flags that select this model, for the suggested commands.
-fn flags(cx: &AppContext, scripted: bool) -> String {
-    let config = cx.config();
-    let path = |path: &PathBuf| path.to_string_lossy().into_owned();
-    let given = [
-        ("llm.model", "--model", config.llm.model.clone()),
-        ("llm.base_url", "--base-url", config.llm.base_url.clone()),
-        ("agents", "--agents", config.agents.as_ref().map(path)),
-        ("prompts", "--prompts", config.prompts.as_ref().map(path)),
-    ];
-    let mut flags = if scripted { " --scripted" } else { "" }.to_owned();
-    for (key, flag, text) in given {
-        // The suggested command reads the same variables and settings files, so only flags are repeated.
-        let is_flag = cx.config.layer_of(key) == Some(Layer::Flag);
-        if let Some(text) = text.filter(|_| is_flag) {
-            flags.push_str(&format!(" {flag} {}", out::quoted(&text)));
+/// The flags that select this model, for the suggested commands, which read the same variables and settings
+/// files.
+fn flags(args: &PlanArgs) -> String {
+    let mut flags = if args.scripted { " --scripted" } else { "" }.to_owned();
+    for (_, flag, text) in args.models.overrides() {
+        if let Some(text) = text {
+            flags.push_str(&format!(" --{flag} {}", out::quoted(&text)));
         }
     }
     flags
@@ -206,14 +177,13 @@ fn flags(cx: &AppContext, scripted: bool) -> String {
 
 fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
     let mut options = OpenOptions::new();
-    if force {
-        options.write(true).create(true).truncate(true);
-    } else {
-        options.write(true).create_new(true);
-    }
-    let written = options
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
+    options
+        .write(true)
+        .truncate(force)
+        .create(force)
+        .create_new(!force);
+    let file = options.open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
         if error.kind() == ErrorKind::AlreadyExists {
             return is_there(path);

@@ -1,15 +1,16 @@
-//! A plan as it is shown before it runs: tree, tasks, estimate, repairs, warnings.
+//! A plan as it is shown before it runs, and the question about it.
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{Task, TaskGraph, Usd, Work, picture};
+use zeph_graph::{Task, TaskGraph, Usd, picture};
 use zeph_orchestration::plan::PlanFiles;
-use zeph_planner::agent::AgentExecutor;
 use zeph_planner::plan::{FindingKind, PlanOutput};
+use zeph_runtime::{Accepts, QuestionView};
 
+use crate::out::Channel;
 use crate::read::page::Page;
-use crate::validate;
+use crate::{validate, work};
 
 /// The bytes of a task's description.
 const ABOUT_BYTES: usize = 160;
@@ -38,8 +39,10 @@ impl Proposal {
             page.block(2, &picture::tree(graph, |_| None));
             page.gap();
             let row = |(_, task): (_, &Task)| {
-                let (who, about) = work(task);
-                vec![task.name().to_owned(), who, about]
+                let about = work::what(task);
+                let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
+                let about = truncate(&about, ABOUT_BYTES, Boundary::Char).to_string();
+                vec![task.name().to_owned(), work::who(task), about]
             };
             page.table(2, &[], &graph.tasks().map(row).collect::<Vec<_>>());
         }
@@ -83,28 +86,21 @@ impl Proposal {
     }
 }
 
-/// The executor of a task in words, and its prompt, question or command line.
-fn work(task: &Task) -> (String, String) {
-    let (who, about) = match task.work() {
-        Work::Milestone => ("milestone".to_owned(), String::new()),
-        Work::Question(question) => ("asks you".to_owned(), question.text.clone()),
-        Work::Action { name, params } => {
-            let params = params.to_value().unwrap_or_default();
-            let text = |key: &str| params.get(key).and_then(Value::as_str);
-            if **name == *AgentExecutor::ACTION {
-                let who = match text("agent") {
-                    Some(agent) => format!("agent {agent}"),
-                    None => "any agent".to_owned(),
-                };
-                (who, text("prompt").unwrap_or_default().to_owned())
-            } else {
-                let argv = params.get("argv").and_then(Value::as_array);
-                let argv = argv.into_iter().flatten().filter_map(Value::as_str);
-                (name.to_string(), argv.collect::<Vec<_>>().join(" "))
-            }
-        }
-    };
-    let line = about.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = truncate(&line, ABOUT_BYTES, Boundary::Char).to_string();
-    (who, line)
+/// A plan as it is shown before it runs.
+pub(crate) fn text(plan: PlanOutput, channel: Channel) -> String {
+    let mut page = Page::behind(channel.label);
+    Proposal(plan).render(&mut page);
+    page.into_text().trim_end().to_owned()
+}
+
+/// The problems of the last answer, which are in front of a question about a plan.
+pub(crate) fn problems_of(text: &str) -> Option<&str> {
+    text.rsplit_once("\n\n").map(|(problems, _)| problems)
+}
+
+/// Shortens a question about a plan that is shown with it; the problems of the last answer remain.
+pub(crate) fn shorten(question: &mut QuestionView) {
+    let problems = problems_of(&question.text).map(|text| format!("{text} "));
+    question.text = format!("{}Run this plan?", problems.unwrap_or_default());
+    question.accepts = Accepts::Choice(vec!["approve".to_owned()]);
 }

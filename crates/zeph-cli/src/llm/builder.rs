@@ -1,13 +1,15 @@
 //! The facade's builder with the settings, models, agents, prompts and tools of the command line.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use zeph_orchestration::{Orchestrator, OrchestratorBuilder, RunSpec};
+use secrecy::ExposeSecret as _;
+use zeph_orchestration::{Orchestrator, OrchestratorBuilder};
 use zeph_planner::prompts::Prompts;
 use zeph_subagent::{AgentCatalog, AgentReader};
 
 use super::setup::ModelConfig;
-use super::tools;
+use super::{service, tools};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
@@ -31,34 +33,31 @@ pub(crate) fn with_models(
         // Plans of the scripted model are not cached.
         settings.config.plan_cache = None;
     }
-    let service = models.service(cx)?;
+    let default = models.provider(cx, &models.model)?;
     let agents = agents(models.agents.as_deref())?;
     let tools =
         tools::of(folder).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     let mut builder = base_builder(cx)
         .settings(settings)
-        .model(service.default.clone())
+        .model(Arc::clone(&default))
         .tools(tools)
         .prompts(prompts(models)?);
-    for (name, key) in service.keys() {
-        builder = builder.secret(name, key);
+    for (name, key) in service::keys().filter(|_| !models.is_scripted()) {
+        builder = builder.secret(name, key.expose_secret());
     }
-    let named = agents
-        .iter()
-        .filter_map(|one| Some((one, one.model.as_ref()?)));
-    for (agent, name) in named {
-        let provider = if models.is_scripted() || *name == models.model {
-            Ok(service.default.clone())
+    for agent in agents.iter() {
+        let Some(name) = &agent.model else { continue };
+        let provider = if *name == models.model {
+            Arc::clone(&default)
         } else {
-            models.named(cx, name)
+            models.provider(cx, name).map_err(|error| CliError {
+                message: format!(
+                    "the agent {:?} asks for a model: {}",
+                    agent.name, error.message
+                ),
+                ..error
+            })?
         };
-        let provider = provider.map_err(|error| CliError {
-            message: format!(
-                "the agent {:?} asks for a model: {}",
-                agent.name, error.message
-            ),
-            ..error
-        })?;
         builder = builder.named_model(name, provider);
     }
     Ok(builder.agents(agents))
@@ -89,13 +88,15 @@ pub(crate) fn agents(folder: Option<&Path>) -> Result<AgentCatalog, CliError> {
     })
 }
 
-/// Warns of secrets that are too short to be redacted.
-pub(crate) fn warn_unredacted(orchestrator: &Orchestrator, run: Option<&RunSpec>) {
-    for name in orchestrator.unredacted_secrets(run) {
-        let name = zeph_common::escape_terminal(&name).into_owned();
-        out::note_line(format!(
-            "{} the secret {name} is too short to be redacted and may appear in logs and stored output",
-            out::Tone::Warning.paint("warning:")
+/// Warns of secrets that are too short to be redacted: the orchestrator's, and those given for a run.
+pub(crate) fn warn_unredacted<'a>(
+    orchestrator: &'a Orchestrator,
+    given: impl IntoIterator<Item = (&'a str, &'a str)>,
+) {
+    for name in orchestrator.unredacted_secrets(given) {
+        let name = zeph_common::escape_terminal(&name);
+        out::warn(format!(
+            "the secret {name} is too short to be redacted and may appear in logs and stored output"
         ));
     }
 }

@@ -7,4 +7,4 @@ mod setup;
 pub(crate) mod tools;
 
 pub(crate) use builder::{agents, base_builder, warn_unredacted, with_models};
-pub(crate) use setup::{ModelConfig, SCRIPTED_LABEL, channel};
+pub(crate) use setup::{ModelConfig, channel};

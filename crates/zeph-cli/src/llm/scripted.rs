@@ -52,27 +52,16 @@ fn plan(request: &LlmRequest) -> String {
             "on_failure": null, "expected_tokens": 40,
         })
     };
-    let survey = task("survey", &[], format!("List what is known about: {goal}"));
-    let risks = task(
-        "risks",
-        &[],
-        format!("List what could go wrong with: {goal}"),
-    );
     // Feedback on a rejected plan is a numbered list; the next plan is a different one.
     let has_feedback = last(request).lines().any(|line| line.starts_with("1. "));
-    let tasks = if has_feedback {
-        vec![
-            survey,
-            task("draft", &["survey"], format!("Draft the result: {goal}")),
-        ]
-    } else {
-        let needs = ["survey", "risks"];
-        vec![
-            survey,
-            risks,
-            task("draft", &needs, format!("Draft the result: {goal}")),
-        ]
-    };
+    let (known, wrong) = ("List what is known about", "List what could go wrong with");
+    let mut tasks = vec![task("survey", &[], format!("{known}: {goal}"))];
+    let mut needs = vec!["survey"];
+    if !has_feedback {
+        tasks.push(task("risks", &[], format!("{wrong}: {goal}")));
+        needs.push("risks");
+    }
+    tasks.push(task("draft", &needs, format!("Draft the result: {goal}")));
     let reasoning = "A made-up plan: look around, then write.";
     json!({ "reasoning": reasoning, "tasks": tasks }).to_string()
 }

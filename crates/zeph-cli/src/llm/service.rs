@@ -1,9 +1,8 @@
 //! Services: makes a provider from a model's name, an address and a key.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use zeph_common::escape_terminal;
 use zeph_llm::{LlmProvider, Prices};
 use zeph_llm_genai::{GenaiProvider, Timeouts, services, usual_key_variable};
@@ -15,41 +14,24 @@ use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::project::Trust;
 
-/// The provider of the default model, and the keys of all services in the environment.
-pub(crate) struct Service {
-    pub(crate) default: Arc<dyn LlmProvider>,
-    keys: BTreeMap<&'static str, SecretString>,
-}
-
 impl ModelConfig {
-    /// The provider of the default model.
-    pub(crate) fn service(&self, cx: &AppContext) -> Result<Service, CliError> {
-        if self.is_scripted() {
-            return Ok(Service {
-                default: Arc::new(scripted::provider()),
-                keys: BTreeMap::new(),
-            });
-        }
-        let llm = &cx.config().llm;
-        let set = llm.input_usd.zip(llm.output_usd);
-        let prices = set.map(|(input, output)| Prices { input, output });
-        let prices = prices.or_else(|| is_own(&self.model).then_some(Prices::FREE));
-        let default = self.provider(cx, &self.model, prices)?;
-        Ok(Service {
-            default,
-            keys: keys(),
-        })
-    }
-
-    /// A provider for that model. The address is of the default model's service only.
-    fn provider(
+    /// A provider for that model. The settings' prices are of the default model, and the address is of its
+    /// service.
+    pub(super) fn provider(
         &self,
         cx: &AppContext,
         name: &str,
-        prices: Option<Prices>,
     ) -> Result<Arc<dyn LlmProvider>, CliError> {
+        if self.is_scripted() {
+            return Ok(Arc::new(scripted::provider()));
+        }
+        let llm = &cx.config().llm;
+        let set = llm.input_usd.zip(llm.output_usd);
+        let set = set.filter(|_| name == self.model);
+        let prices = set.map(|(input, output)| Prices { input, output });
+        let prices = prices.or_else(|| is_self_hosted(name).then_some(Prices::FREE));
         let mut builder = GenaiProvider::builder(name).timeouts(Timeouts {
-            call: cx.config().llm.timeout,
+            call: llm.timeout,
             ..Timeouts::default()
         });
         let base_url = self.base_url.as_ref();
@@ -90,32 +72,13 @@ impl ModelConfig {
         })?;
         Ok(Arc::new(provider))
     }
-
-    /// A provider for a model that an agent names.
-    pub(super) fn named(
-        &self,
-        cx: &AppContext,
-        name: &str,
-    ) -> Result<Arc<dyn LlmProvider>, CliError> {
-        self.provider(cx, name, is_own(name).then_some(Prices::FREE))
-    }
 }
 
-impl Service {
-    /// The keys by their variables, to be redacted.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
-        let keys = self.keys.iter();
-        keys.map(|(name, key)| (*name, key.expose_secret()))
-    }
-}
-
-/// The keys of all services by their variables: an agent may name a model of any service, and a command
-/// may print any variable.
-fn keys() -> BTreeMap<&'static str, SecretString> {
+/// The keys of all services in the environment, by their variables: an agent may name a model of any
+/// service, and a command may print any variable.
+pub(super) fn keys() -> impl Iterator<Item = (&'static str, SecretString)> {
     let variables = services().iter().filter_map(|one| one.key_variable);
-    variables
-        .filter_map(|variable| Some((variable, key_in(variable)?)))
-        .collect()
+    variables.filter_map(|variable| Some((variable, key_in(variable)?)))
 }
 
 /// The key in a variable. An empty one counts as unset.
@@ -124,7 +87,7 @@ fn key_in(variable: &str) -> Option<SecretString> {
     (!key.trim().is_empty()).then(|| SecretString::from(key))
 }
 
-/// Whether the service needs no key: it is self-hosted, and free.
-fn is_own(model: &str) -> bool {
+/// Whether the service needs no key: it is free of charge.
+fn is_self_hosted(model: &str) -> bool {
     model.contains("::") && usual_key_variable(model).is_none()
 }

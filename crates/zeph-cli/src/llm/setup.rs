@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use zeph_graph::{TaskGraph, Work};
+use zeph_graph::{Task, TaskGraph, Work};
 use zeph_planner::plan::PLAN;
 
 use crate::context::AppContext;
@@ -20,9 +20,6 @@ mod keys {
 
 /// The name of the scripted model.
 pub(crate) const SCRIPTED: &str = "scripted";
-
-/// The label of each line of a scripted run.
-pub(crate) const SCRIPTED_LABEL: &str = "[scripted]";
 
 /// The model of a run, its address, and the folders of prompts and agents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +44,8 @@ impl ModelConfig {
 
     /// The models of a stored run; flags and variables override them.
     pub(crate) fn stored(cx: &AppContext, graph: &TaskGraph) -> Result<Self, CliError> {
-        let metadata = graph.metadata();
-        let scripted = metadata
-            .get(keys::MODEL)
-            .is_some_and(|model| model == SCRIPTED);
-        Self::resolve(cx, scripted && !cx.is_explicit("llm.model"), metadata)
+        let scripted = is_scripted(graph) && !cx.is_explicit("llm.model");
+        Self::resolve(cx, scripted, graph.metadata())
     }
 
     fn resolve(
@@ -71,17 +65,17 @@ impl ModelConfig {
         };
         let agents = pick("agents", keys::AGENTS, config.agents.as_ref().map(path));
         let prompts = pick("prompts", keys::PROMPTS, config.prompts.as_ref().map(path));
-        let (agents, prompts) = (agents.map(PathBuf::from), prompts.map(PathBuf::from));
+        let mut models = Self {
+            model: SCRIPTED.to_owned(),
+            base_url: None,
+            sends_keys: false,
+            agents: agents.map(PathBuf::from),
+            // The scripted replies fit the built-in prompts only.
+            prompts: None,
+            replayed: false,
+        };
         if scripted {
-            return Ok(Self {
-                model: SCRIPTED.to_owned(),
-                base_url: None,
-                sends_keys: false,
-                agents,
-                // The scripted replies fit the built-in prompts only.
-                prompts: None,
-                replayed: false,
-            });
+            return Ok(models);
         }
         let model = pick("llm.model", keys::MODEL, config.llm.model.clone());
         let model = model.ok_or_else(no_model)?;
@@ -89,19 +83,15 @@ impl ModelConfig {
         let begun_with = stored.get(keys::MODEL);
         let is_same = begun_with.is_none_or(|begun| service_of(begun) == service_of(&model));
         let stored_url = stored.get(keys::BASE_URL).filter(|_| is_same);
-        let base_url = match stored_url.filter(|_| !cx.is_explicit("llm.base_url")) {
+        models.base_url = match stored_url.filter(|_| !cx.is_explicit("llm.base_url")) {
             Some(url) => Some(url.clone()),
             None => config.llm.base_url.clone(),
         };
-        let sends_keys = base_url.as_deref().is_none_or(|url| cx.is_chosen(url));
-        Ok(Self {
-            model,
-            base_url,
-            sends_keys,
-            agents,
-            prompts,
-            replayed: false,
-        })
+        let url = models.base_url.as_deref();
+        models.sends_keys = url.is_none_or(|url| cx.is_chosen(url));
+        models.model = model;
+        models.prompts = prompts.map(PathBuf::from);
+        Ok(models)
     }
 
     pub(crate) fn is_scripted(&self) -> bool {
@@ -117,8 +107,8 @@ impl ModelConfig {
             (keys::AGENTS, self.agents.as_ref().map(text)),
             (keys::PROMPTS, self.prompts.as_ref().map(text)),
         ];
-        let there = facts.into_iter();
-        there
+        let facts = facts.into_iter();
+        facts
             .filter_map(|(key, text)| Some((key.to_owned(), text?)))
             .collect()
     }
@@ -126,22 +116,16 @@ impl ModelConfig {
 
 /// The channel of the run's lines: a run for a goal reserves stdout for its answer, and a scripted run has
 /// a label.
-/// scripted run has a label.
 pub(crate) fn channel(graph: &TaskGraph) -> Channel {
-    let played = graph
-        .metadata()
-        .get(keys::MODEL)
-        .is_some_and(|model| model == SCRIPTED);
-    Channel {
-        to_stderr: has_answer(graph),
-        label: if played { SCRIPTED_LABEL } else { "" },
-    }
+    let is_plan = |task: &Task| matches!(task.work(), Work::Action { name, .. } if **name == *PLAN);
+    let has_answer = graph.tasks().any(|(_, task)| is_plan(task));
+    Channel::new(has_answer, is_scripted(graph))
 }
 
-/// Whether the run is for a goal: it plans.
-fn has_answer(graph: &TaskGraph) -> bool {
-    let mut tasks = graph.tasks();
-    tasks.any(|(_, task)| matches!(task.work(), Work::Action { name, .. } if **name == *PLAN))
+/// Whether a stored run was started with the scripted model.
+fn is_scripted(graph: &TaskGraph) -> bool {
+    let model = graph.metadata().get(keys::MODEL);
+    model.is_some_and(|model| model == SCRIPTED)
 }
 
 /// The service in a model's name.

@@ -2,17 +2,15 @@
 
 use serde_json::json;
 use zeph_config::Layers;
-use zeph_graph::{Budget, Usd};
+use zeph_graph::{Budget, Spent, Usd};
 use zeph_runtime::{Request, RunView};
 
-use super::ask;
-use super::hints;
 use super::money::{budget_json, spent_json};
-use super::page::Page;
+use super::page::{self, Page};
+use super::{next, request};
 use crate::args::BudgetRef;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::out;
 use crate::problems;
 
 pub(crate) async fn run(cx: &AppContext, args: &BudgetRef) -> Result<Exit, CliError> {
@@ -20,7 +18,7 @@ pub(crate) async fn run(cx: &AppContext, args: &BudgetRef) -> Result<Exit, CliEr
         return show(cx, &args.run).await;
     }
     let (tokens, micro_usd) = limits(args)?;
-    let (store, run) = ask::open(cx, Some(&args.run)).await?;
+    let (store, run) = request::open(cx, Some(&args.run)).await?;
     let view = RunView::load(&store, &run).await?;
     let old = view.scheduler.budget();
     let set = Budget::new(tokens.or(old.tokens()), micro_usd.or(old.micro_usd()));
@@ -29,19 +27,17 @@ pub(crate) async fn run(cx: &AppContext, args: &BudgetRef) -> Result<Exit, CliEr
         "run {run} may cost {set} in all; {} spent",
         view.scheduler.spent()
     );
-    ask::send(cx, &store, &run, &request, &done).await
+    request::send(cx, &store, &run, &request, &done).await
 }
 
 /// The numbers of the flags, read in the same way as the settings.
 fn limits(args: &BudgetRef) -> Result<(Option<u64>, Option<u64>), CliError> {
     let mut layers = Layers::new();
-    for (key, name, text) in [
-        ("budget.tokens", "tokens", &args.tokens),
-        ("budget.usd", "usd", &args.usd),
-    ] {
-        if let Some(text) = text {
-            layers = layers.flag_named(key, name, text);
-        }
+    if let Some(tokens) = &args.tokens {
+        layers = layers.flag_named("budget.tokens", "tokens", tokens);
+    }
+    if let Some(usd) = &args.usd {
+        layers = layers.flag_named("budget.usd", "usd", usd);
     }
     let resolved = layers
         .resolve()
@@ -57,70 +53,61 @@ fn limits(args: &BudgetRef) -> Result<(Option<u64>, Option<u64>), CliError> {
 }
 
 async fn show(cx: &AppContext, run: &str) -> Result<Exit, CliError> {
-    let store = cx.open_store_read_only().await?;
-    let run = cx.find_run(&store, run).await?;
-    let view = RunView::load(&store, &run).await?;
+    let (_, view) = cx.load_run(Some(run)).await?;
+    let run = &view.run;
     let machine = &view.scheduler;
     let (budget, spent, held) = (machine.budget(), machine.spent(), machine.reserved());
     let left = budget.without(spent.and(held));
     let tasks = view.graph().tasks();
-    let tasks: Vec<(&str, zeph_graph::Spent)> = tasks
+    let tasks: Vec<(&str, Spent)> = tasks
         .map(|(id, task)| (task.name(), machine.spent_by(id)))
-        .filter(|(_, spent)| *spent != zeph_graph::Spent::default())
+        .filter(|(_, spent)| *spent != Spent::default())
         .collect();
-    if cx.json() {
+    let json = || {
         let tasks = tasks.iter().map(|(name, spent)| {
             let mut json = spent_json(*spent);
             json["task"] = (*name).into();
             json
         });
-        out::json(&json!({
+        json!({
             "run": run.as_str(),
             "budget": budget_json(budget),
             "spent": spent_json(spent),
             "reserved": spent_json(held),
             "left": budget_json(left),
             "tasks": tasks.collect::<Vec<_>>(),
-        }));
-        return Ok(Exit::Completed);
-    }
-    let mut page = Page::new();
-    page.line(format!("run {run}: {spent} spent"));
-    page.fact("budget", budget.to_string());
-    if held != zeph_graph::Spent::default() {
-        page.fact("reserved", format!("{held}, for calls that are under way"));
-    }
-    if !budget.is_unlimited() {
-        page.fact("left", left.to_string());
-    }
-    if !tasks.is_empty() {
-        let row = |(name, spent): &(&str, zeph_graph::Spent)| {
-            let money = if spent.micro_usd > 0 {
-                format!("{} USD", Usd(spent.micro_usd))
-            } else {
-                "-".to_owned()
+        })
+    };
+    let render = |page: &mut Page| {
+        page.line(format!("run {run}: {spent} spent"));
+        page.fact("budget", budget.to_string());
+        if held != Spent::default() {
+            page.fact("reserved", format!("{held}, for calls that are under way"));
+        }
+        if !budget.is_unlimited() {
+            page.fact("left", left.to_string());
+        }
+        let row = |(name, spent): &(&str, Spent)| {
+            let money = match spent.micro_usd {
+                0 => "-".to_owned(),
+                money => format!("{} USD", Usd(money)),
             };
             vec![(*name).to_owned(), spent.tokens.to_string(), money]
         };
-        page.gap();
-        page.table(
-            0,
-            &["TASK", "TOKENS", "COST"],
-            &tasks.iter().map(row).collect::<Vec<_>>(),
-        );
-    }
-    if view.status.open {
-        // A run without a budget is limited by any number, not extended.
-        let what = if budget.is_unlimited() {
-            "sets a limit"
-        } else {
-            "allows it more"
-        };
-        page.heading(format!(
-            "`zeph budget {run} {}` {what}",
-            hints::more_budget(&view)
-        ));
-    }
-    page.print();
-    Ok(Exit::Completed)
+        let rows: Vec<_> = tasks.iter().map(row).collect();
+        if !rows.is_empty() {
+            page.gap();
+        }
+        page.table(0, &["TASK", "TOKENS", "COST"], &rows);
+        if view.status.open {
+            // A run without a budget is limited by any number, not extended.
+            let what = if budget.is_unlimited() {
+                "sets a limit"
+            } else {
+                "allows it more"
+            };
+            page.heading(format!("`{}` {what}", next::more_budget(&view)));
+        }
+    };
+    Ok(page::print(cx, json, render))
 }

@@ -1,13 +1,15 @@
 //! `zeph list`: the runs of the database, newest first.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use zeph_common::format_duration;
 use zeph_graph::{Spent, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore as _, RunRow};
+use zeph_runtime::Owners;
 
 use super::money::spent_json;
-use super::owner::is_interrupted;
-use super::page::Page;
+use super::page::{self, Page};
 use super::time::{ago, micros};
 use crate::args::ListArgs;
 use crate::context::{AppContext, now};
@@ -15,34 +17,36 @@ use crate::exit::{CliError, Exit};
 use crate::out;
 
 pub(crate) async fn run(cx: &AppContext, args: &ListArgs) -> Result<Exit, CliError> {
-    let path = cx.db()?;
-    // Other problems are reported by the store: an unreadable database is not an empty one.
-    let lines = if let Ok(false) = path.try_exists() {
-        Vec::new()
-    } else {
-        let store = cx.open_store_read_only().await?;
-        let query = ListQuery {
-            limit: args.limit,
-            open: args.open.then_some(true),
-            ..ListQuery::default()
-        };
-        let owners = cx.owners(&store);
-        let line = |row| Line {
-            interrupted: is_interrupted(&owners, &row),
-            row,
-        };
-        store.list(query).await?.into_iter().map(line).collect()
+    let lines = match cx.open_store_read_only().await {
+        Ok(store) => {
+            let query = ListQuery {
+                limit: args.limit,
+                open: args.open.then_some(true),
+                ..ListQuery::default()
+            };
+            let owners = cx.owners(&store);
+            let line = |row| Line {
+                interrupted: is_interrupted(&owners, &row),
+                row,
+            };
+            store.list(query).await?.into_iter().map(line).collect()
+        }
+        Err(error) if error.code == "no_database" => Vec::new(),
+        Err(error) => return Err(error),
     };
-    if cx.json() {
-        out::json(&Value::Array(lines.iter().map(Line::to_json).collect()));
-    } else if lines.is_empty() {
+    if lines.is_empty() && !cx.json() {
         out::note_line(nothing(args));
-    } else {
-        let mut page = Page::new();
-        table(&mut page, &lines, now());
-        page.print();
+        return Ok(Exit::Completed);
     }
-    Ok(Exit::Completed)
+    let json = || Value::Array(lines.iter().map(Line::to_json).collect());
+    Ok(page::print(cx, json, |page| table(page, &lines, now())))
+}
+
+/// Whether a run has an active state but no process that works on it.
+fn is_interrupted(owners: &Owners, row: &RunRow) -> bool {
+    // The words of `RunState`; a store does not know the type.
+    let is_active = matches!(row.status.state.as_str(), "running" | "suspending");
+    row.status.open && is_active && owners.holder(row.epoch).is_none()
 }
 
 const fn nothing(args: &ListArgs) -> &'static str {
@@ -87,30 +91,29 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
 impl Line {
     fn cells(&self, now: Timestamp, spends: bool) -> Vec<String> {
         let row = &self.row;
-        let state = if self.interrupted {
-            "interrupted".into()
-        } else {
-            row.status.state.replace('_', " ")
+        let state = match self.interrupted {
+            true => "interrupted".into(),
+            false => row.status.state.replace('_', " "),
         };
-        let tasks = match self.progress() {
-            Some((done, total)) => format!("{done}/{total}"),
-            None => "-".into(),
-        };
-        let took = if row.status.open {
-            "-".into()
-        } else {
-            format_duration(row.updated_at.since(row.created_at))
-        };
+        let dash = || "-".to_owned();
+        let tasks = self
+            .progress()
+            .map_or_else(dash, |(done, total)| format!("{done}/{total}"));
+        let took = self.took().map_or_else(dash, format_duration);
         let started = ago(row.created_at, now);
         let mut cells = vec![row.run.to_string(), state, tasks, started, took];
         if spends {
-            cells.push(match self.spent() {
-                spent if spent == Spent::default() => "-".to_owned(),
-                spent => spent.to_string(),
-            });
+            let spent = Some(self.spent()).filter(|spent| *spent != Spent::default());
+            cells.push(spent.map_or_else(dash, |spent| spent.to_string()));
         }
         cells.push(row.title.clone());
         cells
+    }
+
+    /// The time from its start to its end, if it has ended.
+    fn took(&self) -> Option<Duration> {
+        let row = &self.row;
+        (!row.status.open).then(|| row.updated_at.since(row.created_at))
     }
 
     fn spent(&self) -> Spent {
@@ -127,7 +130,6 @@ impl Line {
     fn to_json(&self) -> Value {
         let row = &self.row;
         let (done, total) = self.progress().unzip();
-        let took = (!row.status.open).then(|| micros(row.updated_at.since(row.created_at)));
         json!({
             "run": row.run.as_str(),
             "title": row.title,
@@ -136,7 +138,7 @@ impl Line {
             "interrupted": self.interrupted,
             "created_at_us": row.created_at.as_micros(),
             "updated_at_us": row.updated_at.as_micros(),
-            "took_us": took,
+            "took_us": self.took().map(micros),
             "done": done,
             "total": total,
             "spent": spent_json(self.spent()),

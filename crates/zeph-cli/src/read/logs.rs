@@ -1,9 +1,10 @@
 //! `zeph logs`: the logs of the attempts of a run, or of one task.
 
-use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _};
 
 use serde_json::json;
-use zeph_graph::{ContentId, TaskId, TaskState};
+use zeph_graph::{ContentId, Record, TaskId};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::RunView;
 
@@ -15,24 +16,19 @@ use crate::exit::{CliError, Exit};
 use crate::out;
 
 pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliError> {
-    let store = cx.open_store_read_only().await?;
-    let run = cx.find_run(&store, &args.run).await?;
-    let view = RunView::load(&store, &run).await?;
-    let only = args
-        .task
-        .as_deref()
-        .map(|name| view.task(name))
-        .transpose()?;
+    let (store, view) = cx.load_run(Some(&args.of.run)).await?;
+    let only = args.of.task.as_deref().map(|name| view.task(name));
+    let only = only.transpose()?;
     let logs = select(&view, only, args.attempt)?;
-    let manner = if cx.json() {
-        Manner::Json
+    let format = if cx.json() {
+        LogFormat::Json
     } else if io::stdout().is_terminal() {
-        Manner::Person
+        LogFormat::Person
     } else {
-        Manner::Pipe
+        LogFormat::Pipe
     };
-    print(&store, &view, &logs, manner).await?;
-    if manner != Manner::Json {
+    print(&store, &view, &logs, format).await?;
+    if format != LogFormat::Json {
         render_missing(&view, only, logs.is_empty());
     }
     Ok(Exit::Completed)
@@ -47,7 +43,7 @@ struct Log {
 
 /// The output format.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Manner {
+enum LogFormat {
     /// Escaped text with headers.
     Person,
     /// Bytes as they were logged; headers only between several logs.
@@ -63,63 +59,42 @@ fn select(
     only: Option<TaskId>,
     attempt: Option<u32>,
 ) -> Result<Vec<Log>, CliError> {
-    let wanted = |task: TaskId| only.is_none_or(|only| only == task);
-    let mut tasks: Vec<TaskId> = Vec::new();
-    let mut seen = vec![false; view.graph().len()];
-    for entry in &view.entries {
-        if let zeph_graph::Record::Started { task, .. } = entry.record
-            && wanted(task)
-            && !std::mem::replace(&mut seen[task.index()], true)
+    // The position of each task's first start, and its last attempt so far.
+    let mut started = vec![(usize::MAX, 0); view.graph().len()];
+    let (mut logs, mut is_known) = (Vec::new(), attempt.is_none());
+    for (position, entry) in view.entries.iter().enumerate() {
+        if let Record::Started { task, attempt: of } = entry.record {
+            let (first, last) = &mut started[task.index()];
+            (*first, *last) = (position.min(*first), of.get());
+            is_known |= only.is_none_or(|only| only == task) && attempt == Some(*last);
+        }
+        if let Some(end) = entry.record.attempt_end()
+            && let Some(content) = end.log
         {
-            tasks.push(task);
-        }
-    }
-    let mut logs = Vec::new();
-    let mut known = false;
-    for (task, end) in ends(view, &tasks) {
-        if attempt.is_some_and(|wanted| wanted != end.0) {
-            continue;
-        }
-        known = true;
-        if let Some(content) = end.1 {
+            let (task, attempt) = (end.task, started[end.task.index()].1);
             logs.push(Log {
                 task,
-                attempt: end.0,
+                attempt,
                 content,
             });
         }
     }
-    match (attempt, known) {
-        (Some(wanted), false) => Err(no_attempt(view, only, wanted)),
-        (Some(_) | None, _) => Ok(logs),
+    if let Some(wanted) = attempt.filter(|_| !is_known) {
+        return Err(no_attempt(view, only, wanted));
     }
-}
-
-/// Every attempt of these tasks with its log, by task.
-fn ends(view: &RunView, tasks: &[TaskId]) -> Vec<(TaskId, (u32, Option<ContentId>))> {
-    let mut of: Vec<Vec<(u32, Option<ContentId>)>> = vec![Vec::new(); view.graph().len()];
-    for entry in &view.entries {
-        if let zeph_graph::Record::Started { task, attempt } = entry.record {
-            of[task.index()].push((attempt.get(), None));
-        }
-        if let Some(end) = entry.record.attempt_end()
-            && let Some(last) = of[end.task.index()].last_mut()
-        {
-            last.1 = last.1.or(end.log);
-        }
-    }
-    let mut all = Vec::new();
-    for &task in tasks {
-        all.extend(of[task.index()].iter().map(|&end| (task, end)));
-    }
-    all
+    logs.retain(|log| {
+        only.is_none_or(|only| only == log.task)
+            && attempt.is_none_or(|wanted| wanted == log.attempt)
+    });
+    logs.sort_by_key(|log| started[log.task.index()].0);
+    Ok(logs)
 }
 
 async fn print(
     store: &dyn RawGraphStore,
     view: &RunView,
     logs: &[Log],
-    manner: Manner,
+    format: LogFormat,
 ) -> Result<(), CliError> {
     let mut first = true;
     for log in logs {
@@ -127,93 +102,73 @@ async fn print(
         let alone = logs.len() == 1 && streams.len() == 1;
         let task = explain::name(view, log.task);
         for (stream, bytes) in streams {
-            if manner == Manner::Json {
-                let text = String::from_utf8_lossy(&bytes);
+            let text = String::from_utf8_lossy(&bytes);
+            if format == LogFormat::Json {
                 out::json(&json!({
                     "run": view.run.as_str(),
                     "task": task,
                     "attempt": log.attempt,
                     "stream": stream,
                     "bytes": bytes.len(),
-                    "utf8": matches!(text, std::borrow::Cow::Borrowed(_)),
+                    "utf8": matches!(text, Cow::Borrowed(_)),
                     "text": text,
                 }));
                 continue;
             }
-            if manner == Manner::Person || !alone {
-                let mut page = Page::of_width(None);
+            let mut page = Page::of_width(None);
+            if format == LogFormat::Person || !alone {
                 if !std::mem::take(&mut first) {
                     page.line("");
                 }
                 page.line(format!("== {task}, attempt {}, {stream}", log.attempt));
-                page.print();
             }
-            if manner == Manner::Person {
-                let mut page = Page::of_width(None);
-                page.block(0, &String::from_utf8_lossy(&bytes));
-                page.print();
-            } else {
-                raw(&bytes, alone)?;
+            if format == LogFormat::Person {
+                page.block(0, &text);
+            }
+            page.print();
+            if format == LogFormat::Pipe {
+                out::bytes(&bytes);
+                if !alone && !bytes.ends_with(b"\n") {
+                    out::bytes(b"\n");
+                }
             }
         }
     }
     Ok(())
 }
 
-/// Writes bytes unchanged; between headers they end in a line break.
-fn raw(bytes: &[u8], alone: bool) -> Result<(), CliError> {
-    let mut stdout = io::stdout().lock();
-    let mut write = || -> io::Result<()> {
-        stdout.write_all(bytes)?;
-        if !alone && !bytes.ends_with(b"\n") {
-            stdout.write_all(b"\n")?;
-        }
-        stdout.flush()
-    };
-    match write() {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::new(
-            Exit::Internal,
-            format!("cannot write to stdout: {error}"),
-        )),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 /// Reports on stderr why logs are missing.
 fn render_missing(view: &RunView, only: Option<TaskId>, none: bool) {
-    let running = match only {
-        Some(task) => matches!(
-            view.scheduler.task(task).state(),
-            TaskState::Running { .. } | TaskState::Canceling { .. }
-        ),
-        None => view.scheduler.counts().in_flight() > 0,
-    };
+    let mut in_flight = view.scheduler.in_flight();
+    let running = in_flight.any(|id| only.is_none_or(|only| only == id));
     let who = only.map_or(format!("run {}", view.run), |task| {
         zeph_common::escape_terminal(explain::name(view, task)).into_owned()
     });
     if running {
-        out::note_line(format!(
-            "{who}: what an attempt logs is saved when it ends, and one is not over"
-        ));
+        let text = "the log of a running attempt is saved when it ends";
+        out::note_line(format!("{who}: {text}"));
     } else if none {
         out::note_line(format!("{who}: nothing was logged"));
     }
 }
 
 fn no_attempt(view: &RunView, only: Option<TaskId>, wanted: u32) -> CliError {
+    let name = |task| explain::name(view, task);
     let last = only.and_then(|task| view.scheduler.task(task).last_attempt());
+    let run = &view.run;
     let message = match (only, last) {
-        (Some(task), Some(last)) => format!(
-            "{} has no attempt {wanted}: its last one is {last}",
-            explain::name(view, task)
-        ),
-        (Some(task), None) => format!("{} has not started yet", explain::name(view, task)),
-        (None, _) => format!("no task of run {} has an attempt {wanted}", view.run),
+        (Some(task), Some(last)) => {
+            format!(
+                "{} has no attempt {wanted}: its last one is {last}",
+                name(task)
+            )
+        }
+        (Some(task), None) => format!("{} has not started yet", name(task)),
+        (None, _) => format!("no task of run {run} has an attempt {wanted}"),
     };
     CliError::new(Exit::Usage, message)
         .code("no_such_attempt")
         .help(format!(
-            "`zeph show {}` shows the tasks and their attempts",
-            view.run
+            "`zeph show {run}` shows the tasks and their attempts"
         ))
 }

@@ -7,25 +7,18 @@ pub(crate) mod status;
 pub(crate) mod verify;
 pub(crate) mod why;
 
-pub(crate) mod answer;
 pub(crate) mod budget;
-pub(crate) mod cancel;
-pub(crate) mod delete;
-pub(crate) mod pause;
-
-mod ask;
-pub(crate) mod hints;
-mod owner;
-pub(crate) mod pick;
+pub(crate) mod request;
 
 mod explain;
 mod failure;
+pub(crate) mod next;
 mod rules;
 mod time_breakdown;
 
 pub(crate) mod money;
 pub(crate) mod page;
-mod time;
+pub(crate) mod time;
 
 #[cfg(test)]
 mod fixtures;

@@ -1,9 +1,28 @@
 //! Pages for people: layout, and escapes of all characters that could act on a terminal.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, presets};
+use serde_json::Value;
 use zeph_common::{escape_terminal, escape_terminal_block};
 
+use crate::context::AppContext;
+use crate::exit::Exit;
 use crate::out;
+
+/// Prints a result: a page for people, or JSON for programs.
+pub(crate) fn print(
+    cx: &AppContext,
+    json: impl FnOnce() -> Value,
+    render: impl FnOnce(&mut Page),
+) -> Exit {
+    if cx.json() {
+        out::json(&json());
+    } else {
+        let mut page = Page::new();
+        render(&mut page);
+        page.print();
+    }
+    Exit::Completed
+}
 
 /// The width of the names in front of facts.
 const FACT: usize = 11;
@@ -67,6 +86,17 @@ impl Page {
         }
     }
 
+    /// A heading with lines below it; nothing without lines.
+    pub(crate) fn section(&mut self, heading: &str, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.heading(heading);
+        for line in lines {
+            self.block(2, line);
+        }
+    }
+
     /// A text of several lines, indented by that many blanks.
     pub(crate) fn block(&mut self, indent: usize, text: &str) {
         for line in escape_terminal_block(text).lines() {
@@ -87,11 +117,7 @@ impl Page {
             table.set_header(header.to_vec());
         }
         for cells in rows {
-            let cells: Vec<String> = cells
-                .iter()
-                .map(|cell| escape_terminal(cell).into_owned())
-                .collect();
-            let mut row = Row::from(cells);
+            let mut row = Row::from(cells.iter().map(|cell| escape_terminal(cell)));
             row.max_height(1);
             table.add_row(row);
         }
@@ -129,16 +155,6 @@ impl Page {
     }
 }
 
-/// A word quoted for a shell if necessary, and after `--` if it looks like a flag.
-pub(crate) fn shell_word(text: &str) -> String {
-    let quoted = out::quoted(text);
-    if quoted.trim_start_matches('\'').starts_with('-') {
-        format!("-- {quoted}")
-    } else {
-        quoted
-    }
-}
-
 /// `1 task`, `2 tasks`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 {
@@ -162,7 +178,7 @@ pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>, total: usize) 
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, count, names, shell_word};
+    use super::{Page, count, names};
 
     #[test]
     fn nothing_that_goes_in_can_act_on_a_terminal() {
@@ -212,15 +228,6 @@ mod tests {
             page.into_text().contains(&"x".repeat(80)),
             "a pipe gets everything"
         );
-    }
-
-    #[test]
-    fn words_can_be_pasted_into_a_shell() {
-        assert_eq!(shell_word("yes"), "yes");
-        assert_eq!(shell_word("it's two"), r"'it'\''s two'");
-        assert_eq!(shell_word(""), "''");
-        assert_eq!(shell_word("-5"), "-- -5");
-        assert_eq!(shell_word("$(reboot)"), "'$(reboot)'");
     }
 
     #[test]

@@ -2,39 +2,25 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use zeph_common::format_duration;
 use zeph_graph::{Approval, Effect, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work};
-use zeph_planner::agent::AgentExecutor;
 use zeph_runtime::Accepts;
 
 use super::page::count;
+use crate::work;
 
 /// The work of a task, in one line.
 pub(crate) fn work(task: &Task) -> String {
-    match task.work() {
-        Work::Milestone => "nothing: it completes as soon as it is ready".into(),
-        Work::Action { name, params } if **name == *AgentExecutor::ACTION => {
-            let params = params.to_value().unwrap_or_default();
-            let agent = params.get("agent").and_then(Value::as_str);
-            agent.map_or_else(
-                || "action agent: the best match".to_owned(),
-                |agent| format!("action agent: {agent}"),
-            )
-        }
-        Work::Action { name, .. } => format!("action {name}"),
-        Work::Question(question) => {
-            let accepts = Accepts::from(&question.kind);
-            let default = question.fallback.as_ref().map(|(wait, value)| {
-                format!("; {} after {}", value.json_text(), format_duration(*wait))
-            });
-            format!(
-                "asks {:?} ({accepts}{})",
-                question.text,
-                default.unwrap_or_default()
-            )
-        }
-    }
+    let Work::Question(question) = task.work() else {
+        return work::who(task);
+    };
+    let accepts = Accepts::from(&question.kind);
+    let default = question
+        .fallback
+        .as_ref()
+        .map(|(wait, value)| format!("; {} after {}", value.json_text(), format_duration(*wait)));
+    let default = default.unwrap_or_default();
+    format!("asks {:?} ({accepts}{default})", question.text)
 }
 
 /// The rules that are not the default ones, named and in words.
@@ -56,12 +42,19 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     } = task.rules();
     let mut lines = Vec::new();
     let mut add = |name, text: Option<String>| lines.extend(text.map(|text| (name, text)));
-    add("after", after(*trigger));
-    add("retry", again(*retry));
+    let ended = "all that it needs have ended, however they did";
+    add(
+        "after",
+        (*trigger == Trigger::AllDone).then(|| ended.to_owned()),
+    );
+    add("retry", (*retry != Retry::NEVER).then(|| again(*retry)));
     add("on failure", strategy(on_failure));
+    let limit = |limit: Option<Duration>, each: &str| {
+        limit.map(|limit| format!("{} {each}", format_duration(limit)))
+    };
     add("timeout", limit(*attempt_timeout, "for each attempt"));
     add("timeout", limit(*task_timeout, "for all attempts together"));
-    add("effect", repeated(*effect));
+    add("effect", repeated(*effect).map(str::to_owned));
     for used in lanes {
         let lane = &graph.lanes()[used.lane.index()];
         let text = format!("{}: {} of {}", lane.name, used.weight, lane.capacity);
@@ -70,45 +63,25 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     add("priority", (*priority != 0).then(|| priority.to_string()));
     add("approve", approve.as_ref().map(gate));
     add("expected", hint.map(format_duration));
-    add(
-        "budget",
-        (!budget.is_unlimited()).then(|| budget.to_string()),
-    );
+    let budget = (!budget.is_unlimited()).then(|| budget.to_string());
+    add("budget", budget);
     for (key, value) in metadata {
         add("metadata", Some(format!("{key} = {value}")));
     }
     lines
 }
 
-fn after(trigger: Trigger) -> Option<String> {
-    match trigger {
-        Trigger::AllSuccess => None,
-        Trigger::AllDone => Some("all that it needs have ended, however they did".into()),
-    }
+fn again(retry: Retry) -> String {
+    let attempts = count(retry.max_retries.into(), "more attempt");
+    let (base, cap) = (format_duration(retry.base), format_duration(retry.cap));
+    format!("up to {attempts}, {base} to {cap} apart")
 }
 
-fn again(retry: Retry) -> Option<String> {
-    let Retry {
-        max_retries,
-        base,
-        cap,
-    } = retry;
-    let attempts = count(max_retries.into(), "more attempt");
-    let (base, cap) = (format_duration(base), format_duration(cap));
-    (retry != Retry::NEVER).then(|| format!("up to {attempts}, {base} to {cap} apart"))
-}
-
-fn limit(limit: Option<Duration>, each: &str) -> Option<String> {
-    limit.map(|limit| format!("{} {each}", format_duration(limit)))
-}
-
-fn repeated(effect: Effect) -> Option<String> {
+const fn repeated(effect: Effect) -> Option<&'static str> {
     match effect {
         Effect::Idempotent => None,
-        Effect::Pure => Some("pure: repeating it changes nothing".into()),
-        Effect::AtMostOnce => {
-            Some("at most once: it is never repeated without a person's consent".into())
-        }
+        Effect::Pure => Some("pure: repeating it changes nothing"),
+        Effect::AtMostOnce => Some("at most once: it is never repeated without a person's consent"),
     }
 }
 
@@ -121,17 +94,17 @@ fn gate(approval: &Approval) -> String {
 }
 
 fn strategy(on_failure: &OnFailure) -> Option<String> {
-    match on_failure {
-        OnFailure::Abort => None,
-        OnFailure::Skip => Some("skip: tasks that do not depend on it continue".into()),
-        OnFailure::Ask(ask) => {
-            let default = ask
-                .fallback
-                .map(|(wait, answer)| format!("; {answer} after {}", format_duration(wait)));
-            Some(format!("ask a person{}", default.unwrap_or_default()))
-        }
-        OnFailure::Value(value) => Some(format!("complete with {}", value.json_text())),
-    }
+    Some(match on_failure {
+        OnFailure::Abort => return None,
+        OnFailure::Skip => "skip: tasks that do not depend on it continue".to_owned(),
+        OnFailure::Ask(ask) => match ask.fallback {
+            Some((wait, answer)) => {
+                format!("ask a person; {answer} after {}", format_duration(wait))
+            }
+            None => "ask a person".to_owned(),
+        },
+        OnFailure::Value(value) => format!("complete with {}", value.json_text()),
+    })
 }
 
 #[cfg(test)]
@@ -192,6 +165,6 @@ mod tests {
             work(&Task::new("q").question(question)),
             r#"asks "Which?" (one of: red, blue; "red" after 1m)"#
         );
-        assert_eq!(work(&Task::new("a").action("command")), "action command");
+        assert_eq!(work(&Task::new("a").action("command")), "command");
     }
 }

@@ -2,37 +2,42 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use zeph_graph::{ContentId, Record, TaskId, Timestamp};
 use zeph_runtime::RunView;
 
-/// The time breakdown of a task. Time without an owner of the run does not count.
+use super::time::micros;
+
+/// What a task spends time on. Time without an owner of the run does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Ready, and waiting for a slot.
+    Queued,
+    /// An attempt runs.
+    Ran,
+    /// Between two attempts, in back-off.
+    BackedOff,
+    /// Waiting for a person.
+    Asked,
+}
+
+/// The words for the phases, in their order.
+const PHASES: [&str; 4] = ["queued", "ran", "backed off", "asked"];
+
+/// The time breakdown of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {
     /// The start of its first attempt.
     pub(crate) started_at: Option<Timestamp>,
     /// Its end.
     pub(crate) ended_at: Option<Timestamp>,
-    /// Ready, and waiting for a slot.
-    pub(crate) queued: Duration,
-    /// Its attempts ran.
-    pub(crate) ran: Duration,
-    /// Between two attempts, in back-off.
-    pub(crate) backed_off: Duration,
-    /// Waiting for a person.
-    pub(crate) asked: Duration,
     /// The number of started attempts.
     pub(crate) attempts: u32,
     /// The error of its last failed attempt.
     pub(crate) error: Option<ContentId>,
-    now: Option<(Doing, Timestamp, Duration)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doing {
-    Queueing,
-    Running,
-    BackingOff,
-    Asking,
+    spent: [Duration; PHASES.len()],
+    /// The current phase, its begin, and the time without an owner before it.
+    now: Option<(Phase, Timestamp, Duration)>,
 }
 
 /// The time breakdown of a run.
@@ -80,17 +85,47 @@ impl TimeBreakdown {
 }
 
 impl Times {
+    /// The time in each phase, with the word for it.
+    pub(crate) fn phases(self) -> impl Iterator<Item = (&'static str, Duration)> {
+        PHASES.into_iter().zip(self.spent)
+    }
+
+    /// The time from ready to end, in which dependants had to wait for the task.
+    pub(crate) fn total(self) -> Duration {
+        self.spent.iter().sum()
+    }
+
+    pub(crate) const fn queued(self) -> Duration {
+        self.spent[Phase::Queued as usize]
+    }
+
+    pub(crate) const fn ran(self) -> Duration {
+        self.spent[Phase::Ran as usize]
+    }
+
+    pub(crate) fn to_json(self) -> Value {
+        let mut json = json!({
+            "attempts": self.attempts,
+            "started_at_us": self.started_at.map(Timestamp::as_micros),
+            "ended_at_us": self.ended_at.map(Timestamp::as_micros),
+        });
+        for (phase, spent) in self.phases() {
+            json[format!("{}_us", phase.replace(' ', "_"))] = micros(spent).into();
+        }
+        json
+    }
+
     fn take(&mut self, at: Timestamp, asleep: Duration, record: &Record) {
-        let doing = if let Record::Readied { .. } = record {
-            Some(Doing::Queueing)
+        let phase = if let Record::Readied { .. } = record {
+            Some(Phase::Queued)
         } else if let Record::Started { .. } = record {
             self.attempts += 1;
             self.started_at = self.started_at.or(Some(at));
-            Some(Doing::Running)
+            Some(Phase::Ran)
         } else if let Record::BackedOff { .. } = record {
-            Some(Doing::BackingOff)
+            Some(Phase::BackedOff)
         } else if let Record::Asked { .. } = record {
-            Some(Doing::Asking)
+            Some(Phase::Asked)
         } else if record.attempt_end().is_some()
             || record.task_end().is_some()
             || matches!(record, Record::Answered { .. })
@@ -106,21 +141,15 @@ impl Times {
         if record.task_end().is_some() {
             self.ended_at = Some(at);
         }
-        self.turn(at, asleep, doing);
+        self.turn(at, asleep, phase);
     }
 
     /// Counts the time since the last change, and begins the next interval.
-    fn turn(&mut self, at: Timestamp, asleep: Duration, next: Option<Doing>) {
-        if let Some((doing, since, asleep_then)) = self.now.take() {
-            let spent = at.since(since).saturating_sub(asleep - asleep_then);
-            match doing {
-                Doing::Queueing => self.queued += spent,
-                Doing::Running => self.ran += spent,
-                Doing::BackingOff => self.backed_off += spent,
-                Doing::Asking => self.asked += spent,
-            }
+    fn turn(&mut self, at: Timestamp, asleep: Duration, next: Option<Phase>) {
+        if let Some((phase, since, asleep_then)) = self.now.take() {
+            self.spent[phase as usize] += at.since(since).saturating_sub(asleep - asleep_then);
         }
-        self.now = next.map(|doing| (doing, at, asleep));
+        self.now = next.map(|phase| (phase, at, asleep));
     }
 }
 
@@ -158,8 +187,8 @@ mod tests {
         };
         times.take(at(126), slept, &done);
         let spent = (
-            times.queued.as_micros(),
-            times.ran.as_micros(),
+            times.queued().as_micros(),
+            times.ran().as_micros(),
             times.attempts,
         );
         assert_eq!(spent, (3 + 1, 7 + 5, 2));

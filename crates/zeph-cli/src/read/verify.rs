@@ -1,12 +1,12 @@
 //! `zeph verify`: checks the hash chain of a run against its stored rows.
 
 use serde_json::json;
-use zeph_graph::RunId;
+use zeph_graph::{RunId, Seq};
 use zeph_memory::{ChainHash, ListQuery, RawGraphStore, RunRow, StoreError, Verified};
 
-use super::page::{Page, count};
+use super::page::{self, count};
 use crate::args::VerifyArgs;
-use crate::context::AppContext;
+use crate::context::{AppContext, find_run};
 use crate::exit::{CliError, Exit};
 use crate::out;
 
@@ -18,7 +18,7 @@ pub(crate) async fn run(cx: &AppContext, args: &VerifyArgs) -> Result<Exit, CliE
     let store = cx.open_store_read_only().await?;
     let mut tally = Tally::default();
     if let Some(text) = &args.run {
-        let run = cx.find_run(&store, text).await?;
+        let run = find_run(&store, Some(text), None).await?;
         check(cx, &store, &run, head, &mut tally).await?;
     } else {
         let mut query = ListQuery {
@@ -67,68 +67,44 @@ async fn check(
         Some(head) => zeph_memory::verify_against(store, run, head).await,
         None => zeph_memory::verify(store, run).await,
     };
-    let finding = match verified {
-        Ok(verified) => Finding::Sound(verified),
-        Err(StoreError::Damaged { seq, what, .. }) => Finding::Damaged {
-            row: seq.map(zeph_graph::Seq::get),
-            what,
-        },
+    let (json, line) = match verified {
+        Ok(Verified {
+            rows,
+            contents,
+            head,
+            ..
+        }) => {
+            let json = json!({
+                "run": run.as_str(),
+                "ok": true,
+                "records": rows,
+                "contents": contents,
+                "head": head.to_string(),
+            });
+            let line = format!("ok {run} {rows} records {contents} contents head {head}");
+            (json, line)
+        }
+        Err(StoreError::Damaged { seq, what, .. }) => {
+            tally.damaged += 1;
+            let row = seq.map(Seq::get);
+            let place = row.map(|row| format!(" row {row}")).unwrap_or_default();
+            let json = json!({ "run": run.as_str(), "ok": false, "row": row, "what": what });
+            (json, format!("DAMAGED {run}{place}: {what}"))
+        }
         // The run was deleted after it was listed.
         Err(StoreError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     tally.runs += 1;
-    tally.damaged += u64::from(matches!(finding, Finding::Damaged { .. }));
-    render(cx, run, &finding);
+    page::print(cx, || json, |page| page.line(line));
     Ok(())
-}
-
-enum Finding {
-    Sound(Verified),
-    Damaged { row: Option<u64>, what: String },
-}
-
-fn render(cx: &AppContext, run: &RunId, finding: &Finding) {
-    if cx.json() {
-        out::json(&match finding {
-            Finding::Sound(verified) => json!({
-                "run": run.as_str(),
-                "ok": true,
-                "records": verified.rows,
-                "contents": verified.contents,
-                "head": verified.head.to_string(),
-            }),
-            Finding::Damaged { row, what } => {
-                json!({ "run": run.as_str(), "ok": false, "row": row, "what": what })
-            }
-        });
-        return;
-    }
-    let mut page = Page::of_width(None);
-    page.line(match finding {
-        Finding::Sound(verified) => format!(
-            "ok {run} {} records {} contents head {}",
-            verified.rows, verified.contents, verified.head
-        ),
-        Finding::Damaged {
-            row: Some(row),
-            what,
-        } => format!("DAMAGED {run} row {row}: {what}"),
-        Finding::Damaged { row: None, what } => format!("DAMAGED {run}: {what}"),
-    });
-    page.print();
 }
 
 fn read_head(text: &str) -> Result<ChainHash, CliError> {
     text.trim().parse().map_err(|_| {
-        CliError::new(
-            Exit::Usage,
-            format!(
-                "{:?} is not a head hash",
-                zeph_common::escape_terminal(text)
-            ),
-        )
-        .code("bad_head")
-        .help("`zeph verify RUN` prints it: 64 hexadecimal digits")
+        let text = zeph_common::escape_terminal(text);
+        CliError::new(Exit::Usage, format!("{text:?} is not a head hash"))
+            .code("bad_head")
+            .help("`zeph verify RUN` prints it: 64 hexadecimal digits")
     })
 }

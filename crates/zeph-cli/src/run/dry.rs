@@ -3,13 +3,16 @@
 use std::num::NonZeroU32;
 
 use serde_json::{Value, json};
-use zeph_common::Boundary;
-use zeph_graph::{Task, TaskGraph, Work, picture};
+use zeph_common::{Boundary, escape_terminal, truncate};
+use zeph_graph::{Task, picture};
 use zeph_orchestration::plan::LoadedPlan;
 
 use crate::context::AppContext;
 use crate::out::{self, Tone};
-use crate::validate;
+use crate::{validate, work};
+
+/// The bytes of a task's work.
+const TEXT_BYTES: usize = 400;
 
 /// Shows what a plan would do.
 pub(super) fn show(cx: &AppContext, loaded: &LoadedPlan, parallel: NonZeroU32) {
@@ -18,18 +21,14 @@ pub(super) fn show(cx: &AppContext, loaded: &LoadedPlan, parallel: NonZeroU32) {
         out::json(&to_json(loaded));
         return;
     }
-    let goal = zeph_common::escape_terminal(loaded.bound.goal());
+    let goal = escape_terminal(loaded.bound.goal());
     if !goal.is_empty() {
         out::line(format!("goal: {goal}"));
     }
     out::text(picture::tree(graph, |_| None));
     out::line("");
     for (_, task) in graph.tasks() {
-        out::line(format!(
-            "{}: {}",
-            zeph_common::escape_terminal(task.name()),
-            what(task)
-        ));
+        out::line(format!("{}: {}", escape_terminal(task.name()), does(task)));
     }
     out::line("");
     out::line(format!(
@@ -40,52 +39,29 @@ pub(super) fn show(cx: &AppContext, loaded: &LoadedPlan, parallel: NonZeroU32) {
 }
 
 /// The work of a task, in a few words.
-fn what(task: &Task) -> String {
-    let text = match task.work() {
-        Work::Milestone => "a milestone, completes when it is ready".to_owned(),
-        Work::Question(question) => {
-            format!("asks {:?}", zeph_common::escape_terminal(&question.text))
-        }
-        Work::Action { name, params } => match params.to_value() {
-            Ok(params) => command_line(&params).unwrap_or_else(|| name.to_string()),
-            Err(_) => name.to_string(),
-        },
+fn does(task: &Task) -> String {
+    let (who, what) = (work::who(task), work::what(task));
+    let text = match (&*who, &*what) {
+        (who, "") => who.to_owned(),
+        ("command", what) => what.to_owned(),
+        (who, what) => format!("{who}: {what}"),
     };
-    let text = zeph_common::truncate(&text, 400, Boundary::Char).to_string();
-    let asks = task.rules().approve.is_some();
-    format!(
-        "{}{}",
-        if asks { "after approval, " } else { "" },
-        zeph_common::escape_terminal(&text)
-    )
-}
-
-fn command_line(params: &Value) -> Option<String> {
-    if let Some(prompt) = params.get("prompt").and_then(Value::as_str) {
-        let agent = params.get("agent").and_then(Value::as_str);
-        let agent = agent.map_or_else(|| "any agent".to_owned(), |name| format!("agent {name}"));
-        return Some(format!("asks {agent}: {prompt}"));
-    }
-    if let Some(script) = params.get("shell").and_then(Value::as_str) {
-        return Some(format!("sh -c {}", out::quoted(script)));
-    }
-    let argv = params.get("argv")?.as_array()?;
-    let words = argv
-        .iter()
-        .map(|word| out::quoted(word.as_str().unwrap_or_default()));
-    Some(words.collect::<Vec<_>>().join(" "))
+    let gate = if task.rules().approve.is_some() {
+        "after approval, "
+    } else {
+        ""
+    };
+    let text = truncate(&text, TEXT_BYTES, Boundary::Char).to_string();
+    format!("{gate}{}", escape_terminal(&text))
 }
 
 fn to_json(loaded: &LoadedPlan) -> Value {
-    let graph: &TaskGraph = &loaded.graph;
-    let tasks: Vec<Value> = graph
-        .tasks()
-        .map(|(id, task)| {
-            let needs: Vec<&str> = (graph.parents(id).iter())
-                .map(|&parent| graph.task(parent).name())
-                .collect();
-            json!({ "task": task.name(), "needs": needs, "does": what(task) })
-        })
-        .collect();
+    let graph = &loaded.graph;
+    let task = |(id, task): (_, &Task)| {
+        let needs = graph.parents(id).iter();
+        let needs: Vec<&str> = needs.map(|&parent| graph.task(parent).name()).collect();
+        json!({ "task": task.name(), "needs": needs, "does": does(task) })
+    };
+    let tasks: Vec<Value> = graph.tasks().map(task).collect();
     json!({ "dry_run": true, "goal": loaded.bound.goal(), "tasks": tasks })
 }

@@ -1,20 +1,19 @@
-//! The end of a run: its failures in full, a summary, and the commands to type next.
+//! The end of a run: its failures in full, its answer, a summary, and the commands to type next.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zeph_common::{escape_terminal, escape_terminal_block, format_duration};
-use zeph_graph::{AskWhy, Budget, Fault, RunState, TaskState};
-use zeph_orchestration::plan::plan_task;
+use zeph_graph::{Budget, Fault, RunEnd, TaskState};
+use zeph_orchestration::plan::plan_questions;
 use zeph_orchestration::{Orchestrator, RunReport, RunResults};
-use zeph_runtime::{QuestionView, TaskReport};
+use zeph_planner::answer::{Answer, WrittenBy};
+use zeph_runtime::{RunView, TaskReport};
 
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::goal::{answer, confirm};
 use crate::out::{self, Channel, Tone};
-use crate::read::{hints, money};
-use crate::run::event_line::answer_command;
+use crate::read::{money, next, time};
 use crate::run::follow::{FollowOptions, Followed};
 
 /// The failures that are shown in full.
@@ -26,7 +25,7 @@ const STDERR_LINES: usize = 15;
 struct End<'a> {
     /// The report from the store; if that cannot be read any more, the engine's.
     report: &'a RunReport,
-    results: Option<&'a RunResults>,
+    view: Option<&'a RunView>,
     /// The word for the state of the run.
     word: &'static str,
     budget: Budget,
@@ -45,16 +44,15 @@ pub(crate) async fn print(
     let channel = options.channel;
     let results = orchestrator.results(&engine.run).await.ok();
     let results = results.as_ref();
+    let view = results.map(RunResults::view);
     let end = End {
         report: results.map_or(engine, |results| results),
-        results,
+        view,
         word: match engine.error {
             None => engine.state.word(),
             Some(_) => "interrupted",
         },
-        budget: results.map_or(Budget::UNLIMITED, |results| {
-            results.view().scheduler.budget()
-        }),
+        budget: view.map_or(Budget::UNLIMITED, |view| view.scheduler.budget()),
         took,
     };
     let exit = match (&engine.error, followed.signal) {
@@ -63,11 +61,8 @@ pub(crate) async fn print(
         (None, None) if is_out_of_budget(end.report) => Exit::Budget,
         (None, None) => Exit::of(engine.state),
     };
-    let next = if options.is_kept {
-        end.next(&cx.suffix())
-    } else {
-        Vec::new()
-    };
+    let next = options.is_kept.then(|| end.next(&cx.suffix()));
+    let next = next.unwrap_or_default();
     let answer = results.and_then(|results| results.answer.as_ref());
     if cx.json() {
         let mut json = end.json(&next, exit);
@@ -75,30 +70,20 @@ pub(crate) async fn print(
             json["error"] = reason.as_str().into();
         }
         if let Some(answer) = answer {
-            json["answer"] = serde_json::json!(answer);
+            json["answer"] = json!(answer);
         }
         out::json(&channel.marked(json));
         return Ok(exit);
     }
-    for failure in end.report.failures().take(SHOWN) {
-        show(channel, failure, &end.report.run);
-    }
-    let all = end.report.failures().count();
-    if all > SHOWN {
-        channel.line(format!("… and {} more failures", all - SHOWN));
-    }
-    if all > 0 {
-        channel.line("");
-    }
+    end.render_failures(channel);
     if let Some(answer) = answer {
-        answer::render(channel, answer);
+        render_answer(channel, answer);
     }
     channel.line(end.summary());
     if let Some(reason) = &engine.error {
+        let (error, reason) = (Tone::Bad.paint("error:"), escape_terminal(reason));
         channel.line(format!(
-            "{} the journal could not be written: {}",
-            Tone::Bad.paint("error:"),
-            escape_terminal(reason)
+            "{error} the journal could not be written: {reason}"
         ));
     }
     if !options.is_kept && engine.end().is_none() {
@@ -112,45 +97,29 @@ pub(crate) async fn print(
 fn is_out_of_budget(report: &RunReport) -> bool {
     const STOPPED: TaskState = TaskState::Failed { why: Fault::Budget };
     report.tasks.iter().any(|task| task.state == STOPPED)
-        || (report.end().is_none() && report.questions.iter().any(asks_for_budget))
+        || (report.end().is_none() && report.questions.iter().any(next::asks_for_budget))
 }
 
-/// Whether a question is about a task that a budget stopped.
-fn asks_for_budget(question: &QuestionView) -> bool {
-    question.about == AskWhy::Failure(Fault::Budget)
-}
-
-fn show(channel: Channel, task: &TaskReport, run: &zeph_graph::RunId) {
-    let name = escape_terminal(&task.name);
-    channel.line("");
-    let message = match (&task.error, fault(task)) {
-        (Some(error), _) => error.message.clone(),
-        (None, fault) => fault,
+/// Prints the answer on stdout, and its author and gaps on the channel of the events.
+fn render_answer(channel: Channel, answer: &Answer) {
+    // Blank lines set the answer apart from the events on a terminal.
+    let gap = || {
+        if out::is_watched() {
+            channel.line("");
+        }
     };
-    channel.line(format!(
-        "{} {name} (attempt {}): {}",
-        Tone::Bad.paint("FAILED"),
-        task.attempts,
-        escape_terminal(&message)
-    ));
-    let Some(said) = &task.error else { return };
-    for cause in &said.chain {
-        channel.line(format!("  caused by: {}", escape_terminal(cause)));
-    }
-    let stderr = (said.detail.as_ref())
-        .and_then(|detail| detail.get("stderr_tail"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let stderr = escape_terminal_block(stderr.trim_end());
-    let lines: Vec<&str> = stderr.lines().collect();
-    let hidden = lines.len().saturating_sub(STDERR_LINES);
-    if hidden > 0 {
+    gap();
+    let text = escape_terminal_block(answer.text.trim_end());
+    out::line(channel.labelled(&text));
+    gap();
+    if let (WrittenBy::Deterministic, Some(why)) = (answer.by, &answer.why) {
+        let why = escape_terminal(why);
         channel.line(format!(
-            "  │ … {hidden} lines before, see `zeph logs {run} {name}`"
+            "no model wrote the answer, it is the list of results: {why}"
         ));
     }
-    for line in &lines[hidden..] {
-        channel.line(format!("  │ {line}"));
+    if answer.cut {
+        channel.line("the answer leaves results out: they are too long together");
     }
 }
 
@@ -163,16 +132,49 @@ fn fault(task: &TaskReport) -> String {
 }
 
 impl End<'_> {
+    fn render_failures(&self, channel: Channel) {
+        let all = self.report.failures().count();
+        for task in self.report.failures().take(SHOWN) {
+            channel.line("");
+            self.render_failure(channel, task);
+        }
+        if all > SHOWN {
+            channel.line(format!("… and {} more failures", all - SHOWN));
+        }
+        if all > 0 {
+            channel.line("");
+        }
+    }
+
+    fn render_failure(&self, channel: Channel, task: &TaskReport) {
+        let (failed, name) = (Tone::Bad.paint("FAILED"), escape_terminal(&task.name));
+        let message = task.error.as_ref().map(|error| error.message.clone());
+        let message = message.unwrap_or_else(|| fault(task));
+        let (attempts, message) = (task.attempts, escape_terminal(&message));
+        channel.line(format!("{failed} {name} (attempt {attempts}): {message}"));
+        let Some(error) = &task.error else { return };
+        for cause in &error.chain {
+            channel.line(format!("  caused by: {}", escape_terminal(cause)));
+        }
+        let detail = error.detail.as_ref();
+        let stderr = detail.and_then(|detail| detail.get("stderr_tail")?.as_str());
+        let stderr = escape_terminal_block(stderr.unwrap_or_default().trim_end());
+        let lines: Vec<&str> = stderr.lines().collect();
+        let hidden = lines.len().saturating_sub(STDERR_LINES);
+        if hidden > 0 {
+            let command = format!("zeph logs {} {name}", self.report.run);
+            channel.line(format!("  │ … {hidden} lines before, see `{command}`"));
+        }
+        for line in &lines[hidden..] {
+            channel.line(format!("  │ {line}"));
+        }
+    }
+
     fn summary(&self) -> String {
-        let tone = match self.report.state {
-            RunState::Ended(zeph_graph::RunEnd::Completed) => Tone::Good,
-            RunState::Ended(zeph_graph::RunEnd::Failed | zeph_graph::RunEnd::TimedOut) => Tone::Bad,
-            RunState::Ended(zeph_graph::RunEnd::Degraded | zeph_graph::RunEnd::Canceled)
-            | RunState::Running
-            | RunState::Paused
-            | RunState::Waiting
-            | RunState::Suspending
-            | RunState::Suspended => Tone::Warning,
+        let tone = match self.report.end() {
+            Some(RunEnd::Completed) => Tone::Good,
+            Some(RunEnd::Failed | RunEnd::TimedOut) => Tone::Bad,
+            Some(RunEnd::Degraded | RunEnd::Canceled) | None => Tone::Warning,
         };
         let counts = self.report.counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<String> = counts
@@ -194,50 +196,46 @@ impl End<'_> {
 
     /// The commands to type next, each with its effect.
     fn next(&self, db: &str) -> Vec<(String, String)> {
-        let run = &self.report.run;
-        let view = self.results.map(RunResults::view);
-        let mut next = Vec::new();
-        if self.report.end().is_none() {
-            let is_short = self.report.questions.iter().any(asks_for_budget);
-            if let Some(view) = view.filter(|_| is_short) {
-                let more = hints::more_budget(view);
-                next.push((
-                    format!("zeph budget {run} {more}{db}"),
-                    "raise the budget".to_owned(),
-                ));
+        let run = self.report.run.as_str();
+        let command = |command: String, effect: &str| (command, effect.to_owned());
+        if self.report.end().is_some() {
+            let failures = self.report.failures().take(3).map(|failure| {
+                let show = format!("zeph show{db} {run} {}", out::argument(&failure.name));
+                command(show, "its input, attempts and output")
+            });
+            let mut next: Vec<_> = failures.collect();
+            if next.is_empty() {
+                next.push(command(format!("zeph show {run}{db}"), "the run in full"));
             }
-            for question in &self.report.questions {
-                let is_plan =
-                    view.is_some_and(|view| plan_task(view.graph(), &question.task).is_some());
-                if is_plan {
-                    next.extend(confirm::commands(run.as_str(), question.id, db));
-                    continue;
-                }
-                let line = question.text.lines().next().unwrap_or_default();
-                let text = format!(
-                    "{}: {}",
-                    escape_terminal(&question.task),
-                    escape_terminal(line)
-                );
-                next.push((answer_command(run.as_str(), question, db), text));
-            }
-            next.push((format!("zeph resume {run}{db}"), "continue".to_owned()));
             return next;
         }
-        for failure in self.report.failures().take(3) {
-            let name = out::quoted(&failure.name);
-            let what = "its input, attempts and output".to_owned();
-            next.push((format!("zeph show {run} {name}{db}"), what));
+        let mut next = Vec::new();
+        let questions = &self.report.questions;
+        if let Some(view) = self
+            .view
+            .filter(|_| questions.iter().any(next::asks_for_budget))
+        {
+            let more = format!("{}{db}", next::more_budget(view));
+            next.push(command(more, "raise the budget"));
         }
-        if next.is_empty() {
-            next.push((format!("zeph show {run}{db}"), "the run in full".to_owned()));
+        let plans = self.view.map(|view| plan_questions(view.graph()));
+        let plans = plans.unwrap_or_default();
+        for question in questions {
+            if plans.contains(&question.task) {
+                next.extend(next::plan_answers(run, question.id, db));
+            } else if let Some(answer) = next::answers(run, question, db).into_iter().next() {
+                let line = question.text.lines().next().unwrap_or_default();
+                let (task, line) = (escape_terminal(&question.task), escape_terminal(line));
+                next.push((answer, format!("{task}: {line}")));
+            }
         }
+        next.push(command(format!("zeph resume {run}{db}"), "continue"));
         next
     }
 
     fn json(&self, next: &[(String, String)], exit: Exit) -> Value {
         let counts = self.report.counts.iter();
-        let counts: serde_json::Map<String, Value> = counts
+        let counts: Map<String, Value> = counts
             .map(|(word, count)| (word.to_owned(), count.into()))
             .collect();
         let failures = self.report.failures().take(SHOWN).map(|task| {
@@ -255,7 +253,7 @@ impl End<'_> {
             "state": self.word,
             "exit": exit as u8,
             "counts": counts,
-            "duration_ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            "duration_ms": time::micros(self.took) / 1000,
             "failures": failures.collect::<Vec<_>>(),
             "questions": self.report.questions,
             "spent": money::spent_json(self.report.spent),

@@ -6,52 +6,17 @@ use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_graph::{
     AskWhy, CutHow, EndingWhy, Fault, Output, Record, RunChange, SkipWhy, TaskOutcome,
 };
-use zeph_runtime::{Accepts, QuestionView};
+use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
-use crate::out::{self, Tone};
+use crate::out::Tone;
+use crate::read::next;
 
 /// The bytes of an error that a line shows.
 const REASON_BYTES: usize = 240;
 
 /// The word for an event, its colour, and the rest of the line.
 type Words = (&'static str, Tone, String);
-
-/// One line: the progress of the run, the word for the event, and the rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
-    place: String,
-    word: &'static str,
-    tone: Tone,
-    text: String,
-}
-
-impl Line {
-    /// A line about the run itself.
-    pub(crate) fn note(word: &'static str, tone: Tone, text: impl Into<String>) -> Self {
-        Self {
-            place: String::new(),
-            word,
-            tone,
-            text: text.into(),
-        }
-    }
-}
-
-impl std::fmt::Display for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            place,
-            word,
-            tone,
-            text,
-        } = self;
-        if !place.is_empty() {
-            write!(f, "{} ", Tone::Quiet.paint(place))?;
-        }
-        write!(f, "{} {text}", tone.paint(word))
-    }
-}
 
 /// Formats events as lines. It counts the tasks and the ended tasks, because events do not contain these
 /// numbers.
@@ -76,14 +41,15 @@ impl EventFormatter {
         format!("[{}/{}]", self.ended, self.total)
     }
 
-    /// The line for an event; `None` for an event without a line. `total` is the current number of tasks.
+    /// The line for an event: the progress of the run, a word for the event, and the rest. `None` for an event
+    /// without a line. `total` is the current number of tasks.
     pub(crate) fn line(
         &mut self,
         event: &Event,
         error: Option<&str>,
         question: Option<&QuestionView>,
         total: u32,
-    ) -> Option<Line> {
+    ) -> Option<String> {
         let name = name(event.task_name.as_ref());
         let error = error.map(|error| {
             let line = error.lines().next().unwrap_or_default();
@@ -100,12 +66,8 @@ impl EventFormatter {
             self.attempt_or_question(event, &name, error, question, total)
         };
         let (word, tone, text) = words?;
-        Some(Line {
-            place: self.progress(),
-            word,
-            tone,
-            text,
-        })
+        let progress = Tone::Quiet.paint(self.progress());
+        Some(format!("{progress} {} {text}", tone.paint(word)))
     }
 
     fn attempt_or_question(
@@ -132,9 +94,10 @@ impl EventFormatter {
                 Some(why) => format!("q{} {name}: {text} ({why})", open.id),
                 None => format!("q{} {name}: {text}", open.id),
             };
-            let text = match self.is_kept {
-                true => format!("{text} → {}", answer_command(&self.run, open, &self.suffix)),
-                false => text,
+            let mut commands = next::answers(&self.run, open, &self.suffix).into_iter();
+            let text = match commands.next().filter(|_| self.is_kept) {
+                Some(command) => format!("{text} → {command}"),
+                None => text,
             };
             return Some(("ask", Tone::Question, text));
         }
@@ -194,8 +157,8 @@ impl EventFormatter {
 }
 
 fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<String>) -> Words {
-    let took = event.took.map(format_duration);
-    let took = took.map_or_else(String::new, |took| format!(" {took}"));
+    let took = event.took.map(|took| format!(" {}", format_duration(took)));
+    let took = took.unwrap_or_default();
     match (outcome, error) {
         (TaskOutcome::Completed(Output::Definition), Some(why)) => (
             "value",
@@ -229,16 +192,6 @@ fn cut(how: CutHow, name: &str) -> String {
     }
 }
 
-/// The command that answers a question.
-pub(crate) fn answer_command(run: &str, question: &QuestionView, suffix: &str) -> String {
-    let example = match (&question.accepts, question.accepts.choices().first()) {
-        (_, Some(choice)) => out::quoted(choice),
-        (Accepts::Number, None) => "42".to_owned(),
-        (_, None) => "'…'".to_owned(),
-    };
-    format!("zeph answer {run} {} {example}{suffix}", question.id)
-}
-
 /// A task's name, safe to print.
 pub(crate) fn name(name: Option<&Arc<str>>) -> String {
     escape_terminal(name.map_or("?", |name| name)).into_owned()
@@ -253,7 +206,7 @@ mod tests {
         Attempt, CancelWhy, CutHow, EndingWhy, Entry, Fault, Output, Record, RunEnd, Seq, SkipWhy,
         TaskGraph, TaskId, Timestamp,
     };
-    use zeph_scheduler::{Event, EventLog};
+    use zeph_scheduler::EventLog;
 
     fn formatter() -> EventFormatter {
         EventFormatter {
@@ -266,32 +219,24 @@ mod tests {
         }
     }
 
-    fn events(records: &[Record]) -> Vec<Event> {
-        let mut graph = TaskGraph::new();
-        let first = graph.add_task("a\u{202E}b", []);
-        graph.add_task("next", [first]);
-        let mut log = EventLog::default();
-        let entries = records.iter().enumerate().map(|(index, &record)| Entry {
-            seq: Seq::FIRST,
-            at: Timestamp::ZERO.after(Duration::from_millis(index as u64 * 1_500)),
-            record,
-        });
-        entries.map(|entry| log.event(&entry, &graph)).collect()
-    }
-
     /// The lines of the records, without colours. Each event comes with that error text.
     fn lines(
         formatter: &mut EventFormatter,
         records: &[Record],
         error: Option<&str>,
     ) -> Vec<String> {
-        let lines = events(records);
-        let lines = lines
-            .iter()
-            .filter_map(|event| formatter.line(event, error, None, 2));
-        lines
-            .map(|line| anstream::adapter::strip_str(&line.to_string()).to_string())
-            .collect()
+        let mut graph = TaskGraph::new();
+        let first = graph.add_task("a\u{202E}b", []);
+        graph.add_task("next", [first]);
+        let mut log = EventLog::default();
+        let line = |(index, &record)| {
+            let at = Timestamp::ZERO.after(Duration::from_millis(index as u64 * 1_500));
+            let seq = Seq::FIRST;
+            let event = log.event(&Entry { seq, at, record }, &graph);
+            let line = formatter.line(&event, error, None, 2)?;
+            Some(anstream::adapter::strip_str(&line).to_string())
+        };
+        records.iter().enumerate().filter_map(line).collect()
     }
 
     #[test]

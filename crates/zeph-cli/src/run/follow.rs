@@ -6,19 +6,21 @@ use zeph_common::{escape_terminal, format_duration};
 use zeph_graph::{Record, RunState, Timestamp};
 use zeph_orchestration::follow::{Ask, Stop, Update};
 use zeph_orchestration::{Follower, RunReport};
+use zeph_planner::plan::PlanOutput;
 use zeph_runtime::{QuestionView, RunEvent, RunSnapshot};
 use zeph_scheduler::Event;
 
+use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::goal::confirm;
+use crate::goal::shown;
 use crate::out::{self, Channel, Tone};
-use crate::run::event_line::{EventFormatter, Line};
+use crate::run::event_line::EventFormatter;
 use crate::run::prompt::{Outcome, Prompt};
 use crate::run::signals::Signals;
 use crate::run::view::View;
 
 /// The options of following a run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct FollowOptions {
     /// The run is in a database, so other processes can reach it and it can be resumed.
     pub(crate) is_kept: bool,
@@ -28,8 +30,21 @@ pub(crate) struct FollowOptions {
     pub(crate) grace: Duration,
     /// The channel of the lines.
     pub(crate) channel: Channel,
-    /// Called after each completed task, with their number so far.
+    /// Called after each completed task, with the number of completed tasks.
     pub(crate) on_completed: Option<fn(u32)>,
+}
+
+impl FollowOptions {
+    /// The options of a run that is kept, with lines on stdout.
+    pub(crate) fn new(cx: &AppContext) -> Self {
+        Self {
+            is_kept: true,
+            is_interactive: !cx.json() && out::is_interactive(),
+            grace: cx.config().suspend_grace,
+            channel: Channel::default(),
+            on_completed: None,
+        }
+    }
 }
 
 /// A run that is followed.
@@ -40,7 +55,6 @@ pub(crate) struct Session {
     pub(super) lines: EventFormatter,
     pub(super) signals: Signals,
     pub(super) prompt: Option<Prompt>,
-    pub(super) completions: u32,
 }
 
 /// The result of following a run.
@@ -57,7 +71,7 @@ impl Session {
     pub(crate) async fn follow(mut self) -> Result<Followed, CliError> {
         loop {
             let snapshot = self.follower.handle().snapshot();
-            self.view.status(status(&snapshot, &self.lines));
+            self.view.status(&status(&snapshot, &self.lines));
             let kill = tokio::select! {
                 update = self.follower.next() => match update? {
                     Some(update) => {
@@ -78,7 +92,7 @@ impl Session {
         let report = self.follower.wait().await?;
         let is_suspended = report.state == RunState::Suspended;
         Ok(Followed {
-            signal: self.signals.exit().filter(|_| is_suspended),
+            signal: self.signals.first.filter(|_| is_suspended),
             report,
         })
     }
@@ -91,13 +105,14 @@ impl Session {
                     error,
                     question,
                 } => self.saved(&event, error.as_deref(), question).await,
-                RunEvent::Progress { task, text, .. } => self.view.says(&task, &text),
+                RunEvent::Progress { task, text, .. } => self.view.progress(&task, &text),
                 RunEvent::Log { task, bytes, .. } => {
-                    self.view.says(&task, &String::from_utf8_lossy(&bytes));
+                    let text = String::from_utf8_lossy(&bytes);
+                    self.view.progress(&task, &text);
                 }
                 RunEvent::Missed(_) => {}
             },
-            Update::Ask(ask) => self.ask(*ask),
+            Update::Ask(ask) => self.ask(*ask).await,
             Update::NotAsked(question, error) => self.not_asked(question, &error.to_string()),
             Update::Withdraw(_) => self.close_prompt().await,
             Update::Waiting(at) => self.waiting(at),
@@ -112,22 +127,22 @@ impl Session {
     ) {
         let handle = self.follower.handle();
         self.view.event(handle.id().as_str(), event);
-        if let Record::Started { task, .. } = event.record {
-            let name = event.task_name.as_deref().unwrap_or("?");
-            self.view.started(task, name);
+        let task = event.task_name.as_deref().unwrap_or("?");
+        if let Record::Started { .. } = event.record {
+            self.view.started(task);
         }
-        if let Some(end) = event.record.attempt_end() {
-            self.view.ended(end.task);
+        if event.record.attempt_end().is_some() {
+            self.view.ended(task);
         }
-        let total = handle.snapshot().counts.total();
+        let counts = handle.snapshot().counts;
         if let Some(asked) = &mut question {
             match self.follower.plan(asked).await {
                 Ok(Some(plan)) => {
                     if !self.options.is_interactive {
-                        self.view.text(&confirm::text(plan, self.options.channel));
+                        self.show_plan(plan);
                     }
                     // The plan is shown, and the summary lists the commands that answer.
-                    confirm::shorten(asked);
+                    shown::shorten(asked);
                 }
                 Ok(None) => {}
                 // At a terminal the follower reports this instead of asking.
@@ -135,18 +150,17 @@ impl Session {
                 Err(error) => self.not_asked(asked.id, &error.to_string()),
             }
         }
-        if let Some(line) = self.lines.line(event, error, question.as_deref(), total) {
+        if let Some(line) = (self.lines).line(event, error, question.as_deref(), counts.total()) {
             self.view.line(&line);
         }
-        if let Record::Completed { .. } = event.record {
-            self.completions += 1;
-            if let Some(call) = self.options.on_completed {
-                call(self.completions);
-            }
+        if let Record::Completed { .. } = event.record
+            && let Some(call) = self.options.on_completed
+        {
+            call(counts.completed);
         }
     }
 
-    fn ask(&mut self, ask: Ask) {
+    async fn ask(&mut self, ask: Ask) {
         let mut question = ask.question;
         if let Some(error) = &question.error {
             let line = error.lines().next().unwrap_or_default();
@@ -154,10 +168,10 @@ impl Session {
         }
         let file = ask.plan.as_ref().map(|plan| plan.plan_file.clone());
         if let Some(plan) = ask.plan {
-            self.view.text(&confirm::text(plan, self.options.channel));
+            self.show_plan(plan);
         }
         self.view.hold();
-        match Prompt::start(&question, file, self.options.channel.label) {
+        match Prompt::start(&question, file, self.options.channel).await {
             Ok(prompt) => self.prompt = Some(prompt),
             Err(error) => {
                 self.view.release();
@@ -166,18 +180,28 @@ impl Session {
         }
     }
 
+    /// Prints a plan between two empty lines.
+    fn show_plan(&mut self, plan: PlanOutput) {
+        let text = shown::text(plan, self.options.channel);
+        self.view.line(&format!("\n{text}\n"));
+    }
+
+    fn note(&mut self, word: &str, tone: Tone, text: &str) {
+        self.view.line(&format!("{} {text}", tone.paint(word)));
+    }
+
     /// Postpones a question that cannot be shown to the person, and prints the reason.
     fn not_asked(&mut self, question: u32, why: &str) {
         let why = escape_terminal(why);
         let text = format!("q{question} stays open: it cannot be asked here: {why}");
-        self.view.line(&Line::note("not asked", Tone::Bad, text));
+        self.note("not asked", Tone::Bad, &text);
         self.follower.postpone(question);
     }
 
     fn waiting(&mut self, at: Timestamp) {
         let wait = format_duration(at.since(crate::context::now()));
         let text = format!("for an answer; a default counts in {wait}");
-        self.view.line(&Line::note("waiting", Tone::Question, text));
+        self.note("waiting", Tone::Question, &text);
     }
 
     /// Handles a stop signal. Returns whether the process is to end at once.
@@ -199,10 +223,11 @@ impl Session {
                 format_duration(self.options.grace),
             ),
         };
-        let line = Line::note("suspending", Tone::Warning, text);
-        match &self.view {
-            View::Json(_) => out::note_line(&line),
-            View::Lines(_) | View::Live(_) => self.view.line(&line),
+        let line = format!("{} {text}", Tone::Warning.paint("suspending"));
+        if self.view.is_json() {
+            out::note_line(line);
+        } else {
+            self.view.line(&line);
         }
         false
     }
@@ -210,22 +235,19 @@ impl Session {
     async fn killed(mut self) -> CliError {
         self.close_prompt().await;
         self.view.close();
-        let exit = self.signals.exit().unwrap_or(Exit::Interrupted);
+        let exit = self.signals.first.unwrap_or(Exit::Interrupted);
         let run = self.follower.handle().id();
         let error = CliError::new(exit, format!("run {run} was killed")).code("killed");
-        if self.options.is_kept {
-            error.help(format!(
-                "continue with `zeph resume {run}{}`",
-                self.lines.suffix
-            ))
-        } else {
-            error
+        if !self.options.is_kept {
+            return error;
         }
+        let suffix = &self.lines.suffix;
+        error.help(format!("continue with `zeph resume {run}{suffix}`"))
     }
 
     async fn close_prompt(&mut self) {
         if let Some(prompt) = self.prompt.take() {
-            prompt.take_back().await;
+            prompt.cancel().await;
             self.view.release();
         }
     }
@@ -240,9 +262,8 @@ impl Session {
         match outcome {
             Outcome::Answer(text) => {
                 if let Err(error) = self.follower.answer(question, text).await {
-                    let text = escape_terminal(&error.to_string()).into_owned();
-                    self.view
-                        .line(&Line::note("not an answer", Tone::Bad, text));
+                    let text = error.to_string();
+                    self.note("not an answer", Tone::Bad, &escape_terminal(&text));
                 }
             }
             Outcome::Later => self.follower.postpone(question),

@@ -5,7 +5,6 @@ mod dry;
 mod end;
 mod event_line;
 mod follow;
-mod live;
 pub(crate) mod prompt;
 mod signals;
 mod view;
@@ -21,8 +20,8 @@ use zeph_runtime::RunView;
 use crate::args::RunArgs;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::llm::{self, ModelConfig, SCRIPTED_LABEL};
-use crate::out::{self, Channel};
+use crate::llm::{self, ModelConfig};
+use crate::out::Channel;
 use crate::plan;
 
 use event_line::EventFormatter;
@@ -43,18 +42,13 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
         );
         return Ok(Exit::Completed);
     }
-    let name = name(args.name.as_deref())?;
+    let name = name(args.start.name.as_deref())?;
     let options = FollowOptions {
-        is_kept: !args.no_db,
-        is_interactive: !cx.json() && out::is_interactive(),
-        grace: cx.config().suspend_grace,
-        channel: Channel {
-            to_stderr: false,
-            label: if args.scripted { SCRIPTED_LABEL } else { "" },
-        },
-        ..FollowOptions::default()
+        is_kept: !args.start.no_db,
+        channel: Channel::new(false, args.start.scripted),
+        ..FollowOptions::new(cx)
     };
-    start(cx, plan, name, options, args.scripted).await
+    start(cx, plan, name, options, args.start.scripted).await
 }
 
 /// The name of a run, from a flag.
@@ -75,39 +69,37 @@ pub(crate) async fn start(
     let models = models.then(|| ModelConfig::from_settings(cx, scripted));
     let models = models.transpose()?;
     let builder = builder(cx, models.as_ref(), &plan.graph)?;
-    let mut spec = RunSpec::from(plan);
-    if let Some(name) = name {
-        spec = spec.name(name);
-    }
-    for (key, value) in models.iter().flat_map(ModelConfig::metadata) {
-        spec = spec.metadata(key, value);
-    }
-    begin(cx, builder, spec, options).await
+    begin(cx, builder, plan.into(), name, models.as_ref(), options).await
 }
 
-/// Starts a run and follows it until it ends or is suspended.
+/// Starts a run of these models, and follows it until it ends or is suspended.
 pub(crate) async fn begin(
     cx: &AppContext,
     builder: OrchestratorBuilder,
-    spec: RunSpec,
+    mut spec: RunSpec,
+    name: Option<RunId>,
+    models: Option<&ModelConfig>,
     options: FollowOptions,
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
+    if let Some(name) = name {
+        spec = spec.name(name);
+    }
+    for (key, value) in models.into_iter().flat_map(ModelConfig::metadata) {
+        spec = spec.metadata(key, value);
+    }
     let builder = if options.is_kept {
         builder.database(cx.open_store().await?)
     } else {
         builder
     };
     let orchestrator = builder.build()?;
-    llm::warn_unredacted(&orchestrator, Some(&spec));
+    llm::warn_unredacted(&orchestrator, spec.given_secrets());
     // From here on the first signal suspends the run instead of killing the process.
     let signals = listen()?;
     let follower = orchestrator.follow(orchestrator.submit(spec).await?);
     finish(cx, &orchestrator, follower, options, signals, None, began).await
 }
-
-/// The key of a graph's metadata that holds the plan's folder.
-pub(crate) const FOLDER: &str = "plan_folder";
 
 /// The builder for a run of that graph, which has the metadata of its plan file.
 pub(crate) fn builder(
@@ -115,12 +107,16 @@ pub(crate) fn builder(
     models: Option<&ModelConfig>,
     graph: &TaskGraph,
 ) -> Result<OrchestratorBuilder, CliError> {
-    let folder = graph.metadata().get(FOLDER).map_or(".", String::as_str);
+    let folder = graph
+        .metadata()
+        .get(TaskGraph::FOLDER)
+        .map_or(".", String::as_str);
     models.map_or_else(
         || Ok(llm::base_builder(cx)),
         |models| llm::with_models(cx, models, Path::new(folder)),
     )
 }
+
 /// Follows a run to its end and prints the end. `resumed` is the run before it was resumed, if it was.
 pub(crate) async fn finish(
     cx: &AppContext,
@@ -152,7 +148,6 @@ pub(crate) async fn finish(
         view: View::new(cx, options.channel),
         signals,
         prompt: None,
-        completions: 0,
     };
     let followed = Box::pin(session.follow()).await?;
     end::print(cx, orchestrator, &followed, options, began.elapsed()).await

@@ -2,40 +2,40 @@
 //!
 //! A prompt reads the terminal in raw mode and cannot be interrupted from within its process, but its
 //! question may be answered elsewhere, or by its default, at any time. So each prompt runs in a child
-//! process. To cancel it, this process kills the child and restores the terminal.
+//! process, whose stdout is a socket: the child reads the question from it, and writes the answer to it.
+//! When the socket is closed, to cancel the prompt or because this process ended, the child restores the
+//! terminal and ends.
 
 use std::env;
-use std::io::{self, Write as _};
-use std::process::Stdio;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
 use std::thread;
-use std::time::Duration;
 
 use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Select, Text};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{self, SetArg, Termios};
-use nix::unistd;
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use zeph_common::{Boundary, escape_terminal, truncate};
+use zeph_common::{Boundary, escape_terminal, escape_terminal_block, truncate};
 use zeph_runtime::{Accepts, QuestionView};
 
 use crate::exit::{CliError, Exit};
-use crate::out;
+use crate::goal::shown::problems_of;
+use crate::out::{self, Channel};
 use crate::run::confirm;
 
-/// Names the file with the question for the child. The variable does not contain the question itself,
-/// because Linux limits a variable to 128 KiB and a plan can be longer.
-const VARIABLE: &str = "ZEPH_ASKED";
 /// The most bytes of a question that a prompt shows.
 const TEXT_BYTES: usize = 4 << 10;
 
+/// The question that the child shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Asked {
+struct PromptText {
     text: String,
     help: String,
     kind: Kind,
@@ -68,109 +68,84 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Prompt {
     pub(crate) question: u32,
-    outcome: JoinHandle<Outcome>,
-    cancel: Option<oneshot::Sender<()>>,
-    /// The question; readable for this user only, deleted when the prompt is dropped.
-    _file: NamedTempFile,
+    child: Child,
+    socket: UnixStream,
+    /// The bytes of the answer so far.
+    answer: Vec<u8>,
     terminal: Option<Termios>,
 }
 
 impl Prompt {
     /// Starts the child that asks the person.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         question: &QuestionView,
         plan: Option<String>,
-        label: &str,
+        channel: Channel,
     ) -> io::Result<Self> {
-        let mut asked = Asked::of(question, plan);
-        if !label.is_empty() {
-            asked.text = format!("{label} {}", asked.text);
-        }
-        let mut file = NamedTempFile::new()?;
-        serde_json::to_writer(&mut file, &asked).map_err(io::Error::other)?;
-        file.flush()?;
-        let terminal = termios::tcgetattr(io::stdin()).ok();
-        let child = Command::new(env::current_exe()?)
-            .arg("__prompt")
-            .env(VARIABLE, file.path())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let (cancel, cancelled) = oneshot::channel();
-        Ok(Self {
+        let mut shown = PromptText::of(question, plan);
+        shown.text = channel.prefixed(&shown.text);
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let mut prompt = Self {
             question: question.id,
-            outcome: tokio::spawn(drive(child, cancelled)),
-            cancel: Some(cancel),
-            _file: file,
-            terminal,
-        })
+            terminal: termios::tcgetattr(io::stdin()).ok(),
+            child: Command::new(env::current_exe()?)
+                .arg("__prompt")
+                .stdout(OwnedFd::from(theirs))
+                .kill_on_drop(true)
+                .spawn()?,
+            socket: UnixStream::from_std(ours)?,
+            answer: Vec::new(),
+        };
+        let line = format!("{}\n", serde_json::to_string(&shown)?);
+        prompt.socket.write_all(line.as_bytes()).await?;
+        Ok(prompt)
     }
 
     /// Waits for the person. Dropping the future changes nothing.
     pub(crate) async fn outcome(&mut self) -> Outcome {
-        let outcome = (&mut self.outcome).await;
-        let outcome = outcome.unwrap_or_else(|error| Outcome::Broken(error.to_string()));
-        self.restore(false);
-        outcome
+        let ended = async {
+            while self.socket.read_buf(&mut self.answer).await? > 0 {}
+            self.child.wait().await
+        };
+        let ended = ended.await;
+        restore(self.terminal.as_ref());
+        let status = match ended {
+            Ok(status) => status,
+            Err(error) => return Outcome::Broken(error.to_string()),
+        };
+        match status.code() {
+            Some(0) => Outcome::Answer(String::from_utf8_lossy(&self.answer).into_owned()),
+            Some(code) if code == Exit::Interrupted as i32 => Outcome::Interrupted,
+            Some(code) if code == Exit::Waiting as i32 => Outcome::Later,
+            _ => Outcome::Broken(format!("the prompt ended with {status}")),
+        }
     }
 
-    /// Cancels the prompt and clears it from the terminal.
-    pub(crate) async fn take_back(mut self) {
-        if let Some(cancel) = self.cancel.take() {
-            // A prompt that has ended does not receive it.
-            let _ = cancel.send(());
-        }
-        let _ = (&mut self.outcome).await;
-        self.restore(true);
-    }
-
-    fn restore(&self, clear: bool) {
-        if let Some(terminal) = &self.terminal {
-            // If this fails, there is no other way to restore the terminal.
-            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, terminal);
-        }
-        if clear {
-            let mut stderr = io::stderr().lock();
-            // Shows the cursor, and clears from the first line of the prompt.
-            let _ = write!(stderr, "\x1b[?25h\r\x1b[J");
-            let _ = stderr.flush();
-        }
+    /// Cancels the prompt: the child clears it from the terminal.
+    pub(crate) async fn cancel(mut self) {
+        // Both fail only if the child has ended.
+        let _ = self.socket.shutdown().await;
+        let _ = self.child.wait().await;
+        restore(self.terminal.as_ref());
     }
 }
 
-async fn drive(mut child: Child, cancelled: oneshot::Receiver<()>) -> Outcome {
-    let mut answer = Vec::new();
-    let Some(mut stdout) = child.stdout.take() else {
-        return Outcome::Broken("the prompt has no output".to_owned());
-    };
-    tokio::select! {
-        _ = stdout.read_to_end(&mut answer) => {}
-        Ok(()) = cancelled => {
-            // Killing a child that has ended fails, which is harmless.
-            let _ = child.kill().await;
-            return Outcome::Later;
-        }
-    }
-    let status = match child.wait().await {
-        Ok(status) => status,
-        Err(error) => return Outcome::Broken(error.to_string()),
-    };
-    match status.code() {
-        Some(0) => Outcome::Answer(String::from_utf8_lossy(&answer).into_owned()),
-        Some(code) if code == Exit::Interrupted as i32 => Outcome::Interrupted,
-        Some(code) if code == Exit::Waiting as i32 => Outcome::Later,
-        _ => Outcome::Broken(format!("the prompt ended with {status}")),
+fn restore(terminal: Option<&Termios>) {
+    if let Some(terminal) = terminal {
+        // If this fails, there is no other way to restore the terminal.
+        let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, terminal);
     }
 }
 
-impl Asked {
+impl PromptText {
     fn of(question: &QuestionView, plan: Option<String>) -> Self {
         if let Some(file) = plan {
             // The plan is already on the screen; the problems of the last answer are not.
-            let said = question.text.rsplit_once("\n\n").map(|(why, _)| why);
-            let said = said.map(|why| format!("{}\n", zeph_common::escape_terminal_block(why)));
+            let problems = problems_of(&question.text);
+            let problems = problems.map(|text| format!("{}\n", escape_terminal_block(text)));
             return Self {
-                text: format!("{}Run this plan?", said.unwrap_or_default()),
+                text: format!("{}Run this plan?", problems.unwrap_or_default()),
                 help: "Esc: answer later".to_owned(),
                 kind: Kind::Plan(file),
             };
@@ -183,7 +158,7 @@ impl Asked {
                 Kind::Select(accepts.choices().into_iter().map(str::to_owned).collect())
             }
         };
-        let name = escape_terminal(&question.task).into_owned();
+        let name = escape_terminal(&question.task);
         let text = truncate(&question.text, TEXT_BYTES, Boundary::Char).to_string();
         let default = question.default.as_ref();
         let default =
@@ -198,44 +173,50 @@ impl Asked {
 
 /// The child: asks, and prints the answer on stdout.
 pub(crate) fn child() -> Result<Exit, CliError> {
-    let asked = env::var_os(VARIABLE).and_then(|path| std::fs::read(path).ok());
-    let asked = asked.and_then(|asked| serde_json::from_slice::<Asked>(&asked).ok());
-    let asked = asked
-        .ok_or_else(|| CliError::new(Exit::Usage, "this command is only for `zeph run` itself"))?;
-    end_with_parent();
-    match ask(&asked) {
+    let (shown, socket) = read_question()
+        .map_err(|_| CliError::new(Exit::Usage, "this command is only for `zeph run` itself"))?;
+    end_with(socket);
+    match ask(&shown) {
         Ok(answer) => {
             out::text(answer);
             Ok(Exit::Completed)
         }
         Err(InquireError::OperationCanceled) => Ok(Exit::Waiting),
         Err(InquireError::OperationInterrupted) => Ok(Exit::Interrupted),
-        Err(error) => Err(CliError::new(
-            Exit::Internal,
-            format!("the question cannot be asked here: {error}"),
-        )),
+        Err(error) => {
+            let text = format!("the question cannot be asked here: {error}");
+            Err(CliError::new(Exit::Internal, text))
+        }
     }
 }
 
-/// Kills this process when its parent has ended, since no other process would restore the terminal.
-fn end_with_parent() {
-    const LOOK: Duration = Duration::from_millis(200);
-    let parent = unistd::getppid();
+fn read_question() -> io::Result<(PromptText, BufReader<File>)> {
+    let stdout = io::stdout();
+    if stdout.is_terminal() {
+        return Err(io::ErrorKind::NotConnected.into());
+    }
+    let mut socket = BufReader::new(File::from(stdout.as_fd().try_clone_to_owned()?));
+    let mut line = String::new();
+    socket.read_line(&mut line)?;
+    Ok((serde_json::from_str(&line)?, socket))
+}
+
+/// Ends this process when the socket is closed, and clears the prompt from the terminal.
+fn end_with(mut socket: BufReader<File>) {
     let terminal = termios::tcgetattr(io::stdin()).ok();
     thread::spawn(move || {
-        while unistd::getppid() == parent {
-            thread::sleep(LOOK);
-        }
-        if let Some(terminal) = terminal {
-            // If this fails, there is no other way to restore the terminal.
-            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &terminal);
-        }
-        let _ = kill(unistd::Pid::this(), Signal::SIGKILL);
+        // An error is an end as well.
+        let _ = io::copy(&mut socket, &mut io::sink());
+        restore(terminal.as_ref());
+        // Shows the cursor, and clears from the first line of the prompt.
+        let _ = write!(io::stderr(), "\x1b[?25h\r\x1b[J");
+        // The prompt cannot be interrupted otherwise.
+        let _ = kill(Pid::this(), Signal::SIGKILL);
     });
 }
 
-fn ask(asked: &Asked) -> Result<String, InquireError> {
-    let Asked { text, help, kind } = asked;
+fn ask(shown: &PromptText) -> Result<String, InquireError> {
+    let PromptText { text, help, kind } = shown;
     match kind {
         Kind::Text => Text::new(text).with_help_message(help).prompt(),
         Kind::Number => {
@@ -268,7 +249,7 @@ fn ask(asked: &Asked) -> Result<String, InquireError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, Kind, Prompt};
+    use super::{Kind, PromptText};
     use zeph_runtime::{Accepts, QuestionView};
 
     fn question(accepts: Accepts) -> QuestionView {
@@ -284,37 +265,26 @@ mod tests {
         }
     }
 
-    fn asked(accepts: Accepts) -> Asked {
-        Asked::of(&question(accepts), None)
-    }
-
-    #[tokio::test]
-    async fn a_question_with_a_plan_of_300_kib_reaches_the_prompt() {
-        let question = question(Accepts::Text);
-        let plan = "x".repeat(300 << 10);
-        let prompt = Prompt::start(&question, Some(plan.clone()), "").expect("the child starts");
-        let asked = std::fs::read(prompt._file.path()).unwrap();
-        let asked: Asked = serde_json::from_slice(&asked).unwrap();
-        assert_eq!(asked.kind, Kind::Plan(plan));
-        prompt.take_back().await;
+    fn shown(accepts: Accepts) -> PromptText {
+        PromptText::of(&question(accepts), None)
     }
 
     #[test]
     fn a_question_is_asked_by_its_kind_and_inert() {
         let choices = ["x", "y"].map(str::to_owned).to_vec();
         let table = [
-            (asked(Accepts::Text), Kind::Text),
-            (asked(Accepts::Number), Kind::Number),
-            (asked(Accepts::YesNo), Kind::Confirm),
+            (shown(Accepts::Text), Kind::Text),
+            (shown(Accepts::Number), Kind::Number),
+            (shown(Accepts::YesNo), Kind::Confirm),
             (
-                asked(Accepts::Choice(choices.clone())),
+                shown(Accepts::Choice(choices.clone())),
                 Kind::Select(choices),
             ),
         ];
-        for (asked, kind) in table {
-            assert_eq!(asked.kind, kind);
-            assert_eq!(asked.text, "ab: really?");
-            assert_eq!(asked.help, "Esc: answer later; without one in time: no");
+        for (shown, kind) in table {
+            assert_eq!(shown.kind, kind);
+            assert_eq!(shown.text, "ab: really?");
+            assert_eq!(shown.help, "Esc: answer later; without one in time: no");
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::exit::{CliError, Exit};
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    first: Option<Exit>,
+    /// The exit code of the first signal.
+    pub(crate) first: Option<Exit>,
 }
 
 /// From here on a signal does not end the process; [`Signals::next`] returns it.
@@ -46,10 +47,5 @@ impl Signals {
     /// A Ctrl-C that a prompt read as a key.
     pub(crate) fn note(&mut self, exit: Exit) {
         self.first.get_or_insert(exit);
-    }
-
-    /// The exit code of the first signal.
-    pub(crate) const fn exit(&self) -> Option<Exit> {
-        self.first
     }
 }

@@ -8,6 +8,7 @@
 mod goal;
 mod service;
 mod support;
+mod terminal;
 mod trust;
 
 use support::{Scene, code};
@@ -327,6 +328,44 @@ fn resume_without_a_name_skips_a_run_whose_secret_is_missing() {
     let resume = scene.zeph(&["resume"]);
     assert_eq!(code(&resume), 2, "{resume:?}");
     assert!(resume.err.contains("-p token=…"), "{resume:?}");
+}
+
+#[test]
+fn a_run_that_another_process_owns_is_reported_before_a_missing_secret() {
+    let params = "[params]\ntoken = { type = 'string', secret = true }\n";
+    let scene = Scene::new(&format!("{params}{}", held("idempotent")));
+    scene.gates(1);
+    let token = [
+        "run",
+        "plan.toml",
+        "--name",
+        "r",
+        "-p",
+        "token=s3cret-value",
+    ];
+    let run = scene.start(&token);
+    let gate = scene.open_gate(1);
+    let second = scene.zeph(&["resume", "r"]);
+    assert_eq!(code(&second), 8, "{second:?}");
+    assert!(
+        second.err.contains("is active in another process"),
+        "{second:?}"
+    );
+    scene.write(gate);
+    assert_eq!(code(&run.wait()), 0);
+}
+
+#[test]
+fn a_short_secret_of_a_resumed_run_is_reported() {
+    let plan = "[params]\ntoken = { type = 'string', secret = true }\n[tasks.t]\napprove = 'Go?'\nrun = ['true']\nenv = { TOKEN = '${{ params.token }}' }";
+    let scene = Scene::new(plan);
+    let begun = scene.zeph(&["run", "plan.toml", "--name", "r", "-p", "token=pin"]);
+    assert_eq!(code(&begun), 5, "{begun:?}");
+    assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
+    let resume = scene.zeph(&["resume", "r", "-p", "token=pin"]);
+    assert_eq!(code(&resume), 0, "{resume:?}");
+    let warning = "warning: the secret token is too short";
+    assert!(resume.err.contains(warning), "{resume:?}");
 }
 
 #[test]

@@ -35,6 +35,9 @@ fn a_living_owner_takes_requests_and_saves_them() {
     assert_eq!(home.json(0, &["pause", "r"])["delivery"], "accepted");
     alive.until(|snapshot| snapshot.state == RunState::Paused);
     assert_eq!(home.json(0, &["pause", "r"])["delivery"], "stale");
+    let again = home.zeph(&["pause", "r"]);
+    let unchanged = "nothing to change in run r: it has that state already\n";
+    assert_eq!(again.out, unchanged, "{again:?}");
     assert_eq!(home.json(0, &["status", "r"])["next"][2], "zeph unpause r");
     let unpause = home.zeph(&["unpause"]);
     assert_eq!(unpause.out, "the pause of run r is over\n");

@@ -65,13 +65,11 @@ pub(super) struct RunParts<'a> {
     pub(super) values: RunValues,
 }
 
-/// The key of a graph's metadata that holds the folder of its commands and tools.
-pub(super) const FOLDER: &str = "plan_folder";
-
 impl RunParts<'_> {
     /// The folder in which commands and tools work, if the run has one.
     pub(super) fn folder(&self) -> Option<PathBuf> {
-        self.graph.metadata().get(FOLDER).map(PathBuf::from)
+        let folder = self.graph.metadata().get(TaskGraph::FOLDER);
+        folder.map(PathBuf::from)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Confirmation of plans: approve, reject or edit a plan before it runs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use zeph_executor::TaskOutput;
-use zeph_graph::{RunId, TaskGraph, Work};
+use zeph_graph::{RunId, TaskGraph, TaskId, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planner::plan::{ADOPT, AdoptParams, PlanOutput};
 use zeph_runtime::{QuestionView, RunHandle, RunView, RuntimeError};
@@ -109,25 +110,33 @@ impl Decision {
     }
 }
 
-/// The name of the task whose plan a question of that task is about; `None` for any other question, and
-/// for one whose `adopt` action has parameters that cannot be read.
+/// The names of the tasks whose questions are about a plan: an `adopt` action waits for each. Cost: a pass
+/// over the graph.
 #[must_use]
-pub fn plan_task(graph: &TaskGraph, question: &str) -> Option<String> {
-    read_plan_task(graph, question).ok().flatten()
+pub fn plan_questions(graph: &TaskGraph) -> BTreeSet<String> {
+    let adoptions = adoptions(graph);
+    adoptions
+        .filter_map(|(_, params)| params.ok()?.confirm)
+        .collect()
 }
 
-/// As [`plan_task`]. The error is the reason why the parameters of an `adopt` action after the question
-/// cannot be read.
-fn read_plan_task(graph: &TaskGraph, question: &str) -> Result<Option<String>, String> {
-    for (id, task) in graph.tasks() {
+/// The `adopt` actions of a graph, with their parameters.
+fn adoptions(
+    graph: &TaskGraph,
+) -> impl Iterator<Item = (TaskId, Result<AdoptParams, serde_json::Error>)> {
+    graph.tasks().filter_map(|(id, task)| {
         let Work::Action { name, params } = task.work() else {
-            continue;
+            return None;
         };
-        if **name != *ADOPT {
-            continue;
-        }
-        let params = params.to_value().and_then(serde_json::from_value);
-        let params: Result<AdoptParams, _> = params;
+        let read = || params.to_value().and_then(serde_json::from_value);
+        (**name == *ADOPT).then(|| (id, read()))
+    })
+}
+
+/// The name of the task whose plan a question of that task is about; `None` for any other question. The
+/// error is the reason why the parameters of an `adopt` action after the question cannot be read.
+fn plan_task(graph: &TaskGraph, question: &str) -> Result<Option<String>, String> {
+    for (id, params) in adoptions(graph) {
         match params {
             Ok(params) if params.confirm.as_deref() == Some(question) => {
                 return Ok(Some(params.plan));
@@ -136,7 +145,7 @@ fn read_plan_task(graph: &TaskGraph, question: &str) -> Result<Option<String>, S
             Err(error) => {
                 let mut parents = graph.parents(id).iter();
                 if parents.any(|parent| graph.task(*parent).name() == question) {
-                    let task = task.name();
+                    let task = graph.task(id).name();
                     return Err(format!("the parameters of task {task:?}: {error}"));
                 }
             }
@@ -157,7 +166,7 @@ pub(super) async fn plan_in_question(
     question: &QuestionView,
 ) -> Result<Option<PlanOutput>, RuntimeError> {
     let name = question.task.clone();
-    let plan = run.inspect(move |scheduler| read_plan_task(scheduler.graph(), &name));
+    let plan = run.inspect(move |scheduler| plan_task(scheduler.graph(), &name));
     let task = match plan.await {
         Ok(task) => task.map_err(|reason| unreadable(run.id(), &reason))?,
         Err(RuntimeError::Gone { .. }) => {
@@ -188,7 +197,7 @@ pub(super) async fn plan_in_view(
     view: &RunView,
     question: &str,
 ) -> Result<Option<PlanOutput>, RuntimeError> {
-    let task = read_plan_task(view.graph(), question);
+    let task = plan_task(view.graph(), question);
     let task = task.map_err(|reason| unreadable(&view.run, &reason))?;
     let Some(task) = task else { return Ok(None) };
     let output = view.output(store, view.task(&task)?).await?;

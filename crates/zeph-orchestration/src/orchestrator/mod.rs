@@ -29,6 +29,6 @@ pub use spec::RunSpec;
 pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 
 #[cfg(feature = "planner")]
-pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_task};
+pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_questions};
 #[cfg(feature = "planner")]
 pub use models::needs_model;

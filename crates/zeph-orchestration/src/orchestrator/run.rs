@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-#[cfg(feature = "planner")]
-use zeph_graph::TaskGraph;
-use zeph_graph::{Budget, RunId, RunLimits, RunState};
+use zeph_graph::{Budget, RunId, RunLimits, RunState, TaskGraph};
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
 use zeph_runtime::{Delivery, Request, RunHandle, RunView, RuntimeError, Submission, ask};
@@ -18,7 +16,7 @@ use {
     zeph_planner::replay::Recording,
 };
 
-use super::compose::{FOLDER, RunParts};
+use super::compose::RunParts;
 use super::follow::{Ask, Follower, Update};
 use super::spec::{RunSpec, RunWork};
 use super::{Orchestrator, OrchestratorError, RunOutcome, RunResults};
@@ -80,7 +78,8 @@ impl Orchestrator {
         if let Some(folder) = folder {
             let text = folder.to_str().map(str::to_owned);
             let text = text.ok_or(OrchestratorError::FolderName { folder })?;
-            graph.metadata_mut().insert(FOLDER.to_owned(), text);
+            let key = TaskGraph::FOLDER.to_owned();
+            graph.metadata_mut().insert(key, text);
         }
         graph.metadata_mut().extend(metadata);
         let policy = self.0.policy_of(&limits)?;
@@ -166,20 +165,16 @@ impl Orchestrator {
         Ok(engine.resume(&view.run).await?)
     }
 
-    /// The names of the secrets that are too short to be redacted: those of the orchestrator, and of a
-    /// new run's plan. They may appear in logs and stored output.
+    /// The names of the secrets that are too short to be redacted: those of the orchestrator, and those
+    /// `given` for a run. They may appear in logs and stored output.
     #[cfg(feature = "planfile")]
     #[must_use]
-    pub fn unredacted_secrets(&self, run: Option<&RunSpec>) -> Vec<String> {
-        let given = run.into_iter().flat_map(|run| match &run.work {
-            RunWork::Plan(plan) => plan.bound.run_values().given_secrets().collect(),
-            RunWork::Graph(_) => Vec::new(),
-            #[cfg(feature = "planner")]
-            RunWork::Goal(_) => Vec::new(),
-        });
-        self.0
-            .secrets()
-            .chain(given)
+    pub fn unredacted_secrets<'a>(
+        &'a self,
+        given: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<String> {
+        let ours = self.0.secrets();
+        ours.chain(given)
             .filter(|(_, value)| super::redact::is_too_short(value))
             .map(|(name, _)| name.to_owned())
             .collect()

@@ -68,6 +68,19 @@ impl RunSpec {
         self
     }
 
+    /// The secrets that are given for the parameters of a plan, by name.
+    #[cfg(feature = "planfile")]
+    pub fn given_secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        let plan = match &self.work {
+            RunWork::Plan(plan) => Some(plan),
+            RunWork::Graph(_) => None,
+            #[cfg(feature = "planner")]
+            RunWork::Goal(_) => None,
+        };
+        let secrets = plan.map(|plan| plan.bound.run_values().given_secrets());
+        secrets.into_iter().flatten()
+    }
+
     /// Stores a text with the run's graph.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(key.into(), value.into());

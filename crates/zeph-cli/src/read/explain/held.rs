@@ -4,13 +4,11 @@ use zeph_graph::TaskId;
 use zeph_runtime::RunView;
 use zeph_scheduler::Held;
 
-use super::Reason;
-use super::words::name;
-use crate::read::owner::Owner;
+use super::{Reason, name};
 use crate::read::page::names;
 
 /// Why a ready task has not started. Only a process that owns the run starts tasks.
-pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
+pub(crate) fn held(view: &RunView, owner: Option<&str>, task: TaskId) -> Held {
     let held = view.scheduler.held_if_active(task);
     if owner.is_none() && held != Held::Suspended {
         return Held::NoOwner;
@@ -20,52 +18,51 @@ pub(crate) fn held(view: &RunView, owner: &Owner, task: TaskId) -> Held {
 
 /// The reason in words, as the end of "ready, …".
 pub(crate) fn held_words(view: &RunView, held: Held) -> String {
+    describe(view, held).1
+}
+
+pub(super) fn reason(view: &RunView, owner: Option<&str>, task: TaskId) -> Reason {
+    let (code, words, next) = describe(view, held(view, owner, task));
+    let text = format!("It is ready, {words}.").replace("ready, and", "ready and");
+    let next = next.map(|command| format!("zeph {command} {}", view.run));
+    Reason::new(code, text).next(next)
+}
+
+/// The code for programs, the words, and the command that helps.
+fn describe(view: &RunView, held: Held) -> (&'static str, String, Option<&'static str>) {
+    let named = |ids: Vec<TaskId>| names(ids.iter().map(|&id| name(view, id)), ids.len());
     match held {
-        Held::NoOwner => "but no process works on the run".into(),
-        Held::Paused => "but the run is paused".into(),
-        Held::Suspended => "but the run is suspended".into(),
+        Held::NoOwner => {
+            let text = "but no process works on the run".into();
+            ("no_owner", text, Some("resume"))
+        }
+        Held::Paused => ("paused", "but the run is paused".into(), Some("unpause")),
+        Held::Suspended => {
+            let text = "but the run is suspended".into();
+            ("suspended", text, Some("resume"))
+        }
         Held::Slots { limit } => {
             let slots = match limit {
                 1 => "the one slot is".to_owned(),
                 limit => format!("all {limit} slots are"),
             };
-            format!(
-                "but {slots} taken, by {}",
-                named(view, view.scheduler.in_flight())
-            )
+            let by = named(view.scheduler.in_flight().collect());
+            ("slots", format!("but {slots} taken, by {by}"), None)
         }
         Held::Lane {
             lane,
             used,
             capacity,
-        } => format!(
-            "but lane {} has no room: {used} of {capacity} taken, by {}",
-            view.graph().lanes()[lane.index()].name,
-            named(view, view.scheduler.in_lane(lane))
-        ),
-        Held::Nothing => "and starts as soon as its process has a free slot".into(),
-        _ => "but something holds it back".into(),
+        } => {
+            let by = named(view.scheduler.in_lane(lane).collect());
+            let lane = &view.graph().lanes()[lane.index()].name;
+            let text = format!("but lane {lane} has no room: {used} of {capacity} taken, by {by}");
+            ("lane", text, None)
+        }
+        Held::Nothing => {
+            let text = "and starts as soon as its process has a free slot".into();
+            ("ready", text, None)
+        }
+        _ => ("held", "but something holds it back".into(), None),
     }
-}
-
-pub(super) fn reason(view: &RunView, owner: &Owner, task: TaskId) -> Reason {
-    let run = &view.run;
-    let held = held(view, owner, task);
-    let (code, next) = match held {
-        Held::NoOwner => ("no_owner", Some(format!("zeph resume {run}"))),
-        Held::Suspended => ("suspended", Some(format!("zeph resume {run}"))),
-        Held::Paused => ("paused", Some(format!("zeph unpause {run}"))),
-        Held::Slots { .. } => ("slots", None),
-        Held::Lane { .. } => ("lane", None),
-        Held::Nothing => ("ready", None),
-        _ => ("held", None),
-    };
-    let text =
-        format!("It is ready, {}.", held_words(view, held)).replace("ready, and", "ready and");
-    Reason::new(code, text).next(next)
-}
-
-fn named(view: &RunView, ids: impl Iterator<Item = TaskId>) -> String {
-    let ids: Vec<TaskId> = ids.collect();
-    names(ids.iter().map(|&id| name(view, id)), ids.len())
 }

@@ -3,18 +3,27 @@
 mod held;
 mod words;
 
-use zeph_graph::{AskWhy, Effect, Fault, Output, SkipWhy, TaskId, TaskState, Timestamp};
-use zeph_orchestration::plan::plan_task;
-use zeph_runtime::{Accepts, QuestionView, RunView};
+use serde_json::{Value, json};
+use zeph_graph::{Effect, Output, SkipWhy, TaskId, TaskState, Timestamp};
+use zeph_runtime::RunView;
 use zeph_scheduler::Explanation;
 
-use crate::goal::confirm;
-use crate::read::hints;
-use crate::read::owner::Owner;
-use crate::read::page::{count, names, shell_word};
+use crate::out::argument;
+use crate::read::next;
+use crate::read::page::{count, names};
+use crate::read::time::ago;
 
 pub(crate) use held::{held, held_words};
 pub(crate) use words::{name, state};
+
+/// A task and its state, for programs.
+pub(crate) fn task_json(view: &RunView, id: TaskId) -> Value {
+    json!({
+        "task": name(view, id),
+        "state": view.scheduler.task(id).state().word(),
+        "text": state(view, id),
+    })
+}
 
 /// Why a task has its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +55,13 @@ impl Reason {
     }
 }
 
-/// Why that task has its state, from the stored run and its owner's lock.
-pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) -> Reason {
+/// Why that task has its state, from the stored run and the process that works on it.
+pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timestamp) -> Reason {
     let run = &view.run;
+    let limit = |what: &str, at: Option<Timestamp>| {
+        let text = at.map(|at| format!("; {what} {}", ago(at, now)));
+        text.unwrap_or_default()
+    };
     match view.scheduler.explain(task) {
         Explanation::Parents { open, count } => parents(view, task, &open, count),
         Explanation::Held(_) => held::reason(view, owner, task),
@@ -57,7 +70,11 @@ pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) ->
             attempt,
             since,
             deadline,
-        } => Reason::new("running", words::running(attempt, since, deadline, now)),
+        } => {
+            let (since, limit) = (ago(since, now), limit("it times out", deadline));
+            let text = format!("It is running: attempt {attempt}, started {since}{limit}.");
+            Reason::new("running", text)
+        }
         Explanation::BackingOff {
             until,
             attempt_counts,
@@ -73,8 +90,13 @@ pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) ->
             since,
             deadline,
         } => {
-            let text = words::asking(question, why, since, deadline, now);
-            Reason::new("asking", text).next(answers(view, Some(task)))
+            let (why, since) = (words::asking(why), ago(since, now));
+            let default = limit("its default counts", deadline);
+            let text = format!("{why}: question {question}, asked {since}{default}.");
+            let mut open = next::questions(view).into_iter();
+            let open = open.find(|(open, _)| open.id == question.get());
+            let answers = open.map(|(_, commands)| commands).unwrap_or_default();
+            Reason::new("asking", text).next(answers)
         }
         Explanation::Canceling { .. } if owner.is_none() => {
             interrupted(view, task, "It was being stopped")
@@ -83,10 +105,14 @@ pub(crate) fn of(view: &RunView, owner: &Owner, task: TaskId, now: Timestamp) ->
             attempt,
             why,
             deadline,
-        } => Reason::new("canceling", words::canceling(attempt, why, deadline, now)),
+        } => {
+            let limit = limit("it is given up", deadline);
+            let text = format!("Attempt {attempt} is being stopped: {why}{limit}.");
+            Reason::new("canceling", text)
+        }
         Explanation::Ended { state, because } => ended(view, task, state, because),
         _ => Reason::new("unknown", format!("It is {}.", state(view, task)))
-            .next([format!("zeph show {run} {}", shell_word(name(view, task)))]),
+            .next([format!("zeph show {run} {}", argument(name(view, task)))]),
     }
 }
 
@@ -110,7 +136,7 @@ fn parents(view: &RunView, task: TaskId, open: &[TaskId], total: u32) -> Reason 
     let next = [format!(
         "zeph why {} {}",
         view.run,
-        shell_word(name(view, at))
+        argument(name(view, at))
     )];
     Reason {
         because,
@@ -130,84 +156,44 @@ fn interrupted(view: &RunView, task: TaskId, what: &str) -> Reason {
 
 fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -> Reason {
     let run = &view.run;
-    let reason = match state {
+    let (code, text) = match state {
         TaskState::Completed {
             output: Output::Definition,
-        } => Reason::new(
+        } => (
             "completed",
-            "It completed with the value that its definition gives instead of a result.",
+            "It completed with the value that its definition gives instead of a result.".to_owned(),
         ),
-        TaskState::Failed { why } => {
-            Reason::new("failed", format!("It failed: {}.", words::fault(why)))
+        TaskState::Failed { why } => ("failed", format!("It failed: {}.", words::fault(why))),
+        TaskState::Skipped { why } => {
+            let text = match why {
+                SkipWhy::Upstream(parent) => {
+                    format!(
+                        "It was skipped, because {} did not complete.",
+                        name(view, parent)
+                    )
+                }
+                SkipWhy::Declined => {
+                    "It was skipped: the answer to its approval was no.".to_owned()
+                }
+            };
+            ("skipped", text)
         }
-        TaskState::Skipped {
-            why: SkipWhy::Upstream(parent),
-        } => Reason::new(
-            "skipped",
-            format!(
-                "It was skipped, because {} did not complete.",
-                name(view, parent)
-            ),
-        ),
-        TaskState::Skipped {
-            why: SkipWhy::Declined,
-        } => Reason::new(
-            "skipped",
-            "It was skipped: the answer to its approval was no.",
-        ),
-        TaskState::Canceled { why } => Reason::new("canceled", format!("It was canceled: {why}.")),
+        TaskState::Canceled { why } => ("canceled", format!("It was canceled: {why}.")),
         TaskState::Completed { .. }
         | TaskState::Pending
         | TaskState::Ready
         | TaskState::Running { .. }
         | TaskState::BackingOff { .. }
         | TaskState::Asking { .. }
-        | TaskState::Canceling { .. } => Reason::new("completed", "It completed."),
+        | TaskState::Canceling { .. } => ("completed", "It completed.".to_owned()),
     };
     let root = because.last().copied().unwrap_or(task);
-    let root = shell_word(name(view, root));
-    let logs = (reason.code != "completed").then(|| format!("zeph logs {run} {root}"));
-    let reason = reason.next([format!("zeph show {run} {root}")]).next(logs);
-    Reason { because, ..reason }
-}
-
-/// The commands that answer open questions: of one task, or of all.
-pub(crate) fn answers(view: &RunView, task: Option<TaskId>) -> Vec<String> {
-    let wanted = task.map(|id| name(view, id));
-    let mut lines = Vec::new();
-    for question in view.questions() {
-        if wanted.is_none_or(|wanted| wanted == question.task) {
-            lines.extend(answer_lines(view, &question));
-        }
+    let root = argument(name(view, root));
+    let logs = (code != "completed").then(|| format!("zeph logs {run} {root}"));
+    Reason {
+        because,
+        ..Reason::new(code, text)
+            .next([format!("zeph show {run} {root}")])
+            .next(logs)
     }
-    lines
-}
-
-/// One line for each choice, or one with a placeholder.
-pub(crate) fn answer_lines(view: &RunView, question: &QuestionView) -> Vec<String> {
-    let line = |answer: &str| format!("zeph answer {} {} {answer}", view.run, question.id);
-    if plan_task(view.graph(), &question.task).is_some() {
-        let commands = confirm::commands(view.run.as_str(), question.id, "");
-        return commands.into_iter().map(|(command, _)| command).collect();
-    }
-    let choices = question.accepts.choices();
-    let choices = choices.into_iter().map(|choice| line(&shell_word(choice)));
-    match question.accepts {
-        Accepts::Failure => {
-            let short = stopped_by_budget(view, question);
-            let more =
-                short.then(|| format!("zeph budget {} {}", view.run, hints::more_budget(view)));
-            let value = line("'value:JSON'");
-            more.into_iter().chain(choices).chain([value]).collect()
-        }
-        Accepts::Number => vec![line("NUMBER")],
-        Accepts::Text => vec![line("TEXT")],
-        Accepts::YesNo | Accepts::Choice(_) => choices.collect(),
-    }
-}
-
-/// Whether a budget stopped the task that the question is about.
-fn stopped_by_budget(view: &RunView, question: &QuestionView) -> bool {
-    let mut open = view.scheduler.questions();
-    open.any(|open| open.id.get() == question.id && open.why == AskWhy::Failure(Fault::Budget))
 }

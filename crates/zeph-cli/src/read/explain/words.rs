@@ -1,8 +1,6 @@
 //! The words for states, faults and the reasons that ends carry.
 
-use zeph_graph::{
-    AskWhy, Attempt, CutWhy, Fault, Output, QuestionId, SkipWhy, Task, TaskId, TaskState, Timestamp,
-};
+use zeph_graph::{AskWhy, Fault, Output, SkipWhy, Task, TaskId, TaskState, Timestamp};
 use zeph_runtime::RunView;
 use zeph_scheduler::AttemptCounts;
 
@@ -37,82 +35,40 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
     }
 }
 
-pub(super) fn running(
-    attempt: Attempt,
-    since: Timestamp,
-    deadline: Option<Timestamp>,
-    now: Timestamp,
-) -> String {
-    let limit = deadline.map(|at| format!("; it times out {}", ago(at, now)));
-    let limit = limit.unwrap_or_default();
-    format!(
-        "It is running: attempt {attempt}, started {}{limit}.",
-        ago(since, now)
-    )
-}
-
 pub(super) fn backing_off(
     until: Timestamp,
     attempt_counts: AttemptCounts,
     max_retries: u32,
     now: Timestamp,
 ) -> String {
-    let mut text = format!(
-        "Its last attempt failed, after {}",
-        count(attempt_counts.failures.into(), "failure")
-    );
-    if attempt_counts.restarts > 0 {
-        text.push_str(&format!(
-            " and {}",
-            count(attempt_counts.restarts.into(), "interruption")
-        ));
-    }
+    let failures = attempt_counts.failures;
+    let restarts = match attempt_counts.restarts {
+        0 => String::new(),
+        restarts => format!(" and {}", count(restarts.into(), "interruption")),
+    };
     let again = if until <= now {
         "now".into()
     } else {
         ago(until, now)
     };
-    let of = match max_retries {
+    let retries = match max_retries {
         1 => "1 retry".to_owned(),
         max => format!("{max} retries"),
     };
     format!(
-        "{text}. It is tried again {again} ({} of {of} used).",
-        attempt_counts.failures
+        "Its last attempt failed, after {}{restarts}. It is tried again {again} ({failures} of {retries} used).",
+        count(failures.into(), "failure")
     )
 }
 
-pub(super) fn asking(
-    question: QuestionId,
-    why: AskWhy,
-    since: Timestamp,
-    deadline: Option<Timestamp>,
-    now: Timestamp,
-) -> String {
-    let what = match why {
+pub(super) fn asking(why: AskWhy) -> String {
+    match why {
         AskWhy::Work => "It is a question".to_owned(),
         AskWhy::Approve => "It needs a person's approval".to_owned(),
         AskWhy::Failure(fault) => {
             format!("It failed ({fault}), and a person decides how to continue")
         }
-    };
-    let default = deadline.map(|at| format!("; its default counts {}", ago(at, now)));
-    let default = default.unwrap_or_default();
-    format!(
-        "{what}: question {question}, asked {}{default}.",
-        ago(since, now)
-    )
-}
-
-pub(super) fn canceling(
-    attempt: Attempt,
-    why: CutWhy,
-    deadline: Option<Timestamp>,
-    now: Timestamp,
-) -> String {
-    let given_up = deadline.map(|at| format!("; it is given up {}", ago(at, now)));
-    let given_up = given_up.unwrap_or_default();
-    format!("Attempt {attempt} is being stopped: {why}{given_up}.")
+    }
 }
 
 pub(super) const fn fault(fault: Fault) -> &'static str {

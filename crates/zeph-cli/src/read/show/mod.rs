@@ -6,46 +6,27 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-use zeph_runtime::RunView;
-
-use super::owner::Owner;
-use super::page::Page;
+use super::page;
 use super::time_breakdown::TimeBreakdown;
 use crate::args::TaskRef;
 use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
-use crate::out;
 
 pub(crate) async fn run(cx: &AppContext, args: &TaskRef) -> Result<Exit, CliError> {
-    let store = cx.open_store_read_only().await?;
-    let run = cx.find_run(&store, &args.run).await?;
-    let view = RunView::load(&store, &run).await?;
-    let owner = Owner::of(cx, &store, &run).await?;
+    let (store, view) = cx.load_run(Some(&args.run)).await?;
     let now = now();
     // Without an owner the run does not continue after the last record.
-    let until = if owner.is_none() {
-        view.updated_at
-    } else {
-        now
+    let until = match cx.owner_of(&store, &view.run).await? {
+        Some(_) => now,
+        None => view.updated_at,
     };
-    let time_breakdown = TimeBreakdown::of(&view, until);
-    let mut page = Page::new();
-    if let Some(name) = &args.task {
+    let times = TimeBreakdown::of(&view, until);
+    Ok(if let Some(name) = &args.task {
         let task = view.task(name)?;
-        let shown = task::ShowView::read(&store, &view, &time_breakdown, task).await?;
-        if cx.json() {
-            out::json(&shown.to_json());
-            return Ok(Exit::Completed);
-        }
-        shown.render(&mut page, now);
+        let shown = task::ShowView::read(&store, &view, &times, task).await?;
+        page::print(cx, || shown.to_json(), |page| shown.render(page, now))
     } else {
-        let shown = run::ShowView::read(&store, &view, &time_breakdown).await?;
-        if cx.json() {
-            out::json(&shown.to_json());
-            return Ok(Exit::Completed);
-        }
-        shown.render(&mut page, now);
-    }
-    page.print();
-    Ok(Exit::Completed)
+        let shown = run::ShowView::read(&store, &view, &times).await?;
+        page::print(cx, || shown.to_json(), |page| shown.render(page, now))
+    })
 }

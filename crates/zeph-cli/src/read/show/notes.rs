@@ -42,10 +42,8 @@ fn plain(note: &NoteView) -> String {
 }
 
 fn text(page: &mut Page, indent: usize, text: &str) {
-    page.block(
-        indent,
-        &head_tail(text.trim_end(), TEXT_BYTES, Boundary::Char).to_string(),
-    );
+    let text = head_tail(text.trim_end(), TEXT_BYTES, Boundary::Char);
+    page.block(indent, &text.to_string());
 }
 
 /// Only the new messages of a conversation are shown; the earlier ones are shown above.
@@ -64,10 +62,8 @@ fn prompt(
     let same = request.messages.iter().zip(before.iter());
     let same = same.take_while(|(one, other)| one == other).count();
     if same > 0 {
-        page.block(
-            indent + 2,
-            &format!("({} as before)", count(same as u64, "message")),
-        );
+        let messages = count(same as u64, "message");
+        page.block(indent + 2, &format!("({messages} as before)"));
     }
     for message in &request.messages[same..] {
         let role = match message {
@@ -80,11 +76,8 @@ fn prompt(
         text(page, indent + 4, message.text());
     }
     if !request.tools.is_empty() {
-        let names: Vec<&str> = request
-            .tools
-            .iter()
-            .map(|tool| tool.name.as_str())
-            .collect();
+        let tools = request.tools.iter();
+        let names: Vec<&str> = tools.map(|tool| tool.name.as_str()).collect();
         page.block(indent + 2, &format!("tools: {}", names.join(", ")));
     }
     *before = request.messages;
@@ -97,17 +90,17 @@ fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
         0 => String::new(),
         money => format!(", {} USD", Usd(money.into())),
     };
-    let cost = format!("{}{money}", count(note.tokens.into(), "token"));
+    let (call, cost) = (
+        note.call,
+        format!("{}{money}", count(note.tokens.into(), "token")),
+    );
     if let Some(error) = &note.error {
-        page.block(
-            indent,
-            &format!(
-                "no reply {}: {} [{}], {cost}",
-                note.call,
-                error.message,
-                error.kind.word()
-            ),
+        let text = format!(
+            "no reply {call}: {} [{}], {cost}",
+            error.message,
+            error.kind.word()
         );
+        page.block(indent, &text);
     }
     if let Some(response) = &note.response {
         let stop = serde_json::to_value(&response.stop).unwrap_or_default();
@@ -118,10 +111,7 @@ fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
             "" => String::new(),
             model => format!(" of {model}"),
         };
-        page.block(
-            indent,
-            &format!("reply {}{model} ({stop}, {cost}):", note.call),
-        );
+        page.block(indent, &format!("reply {call}{model} ({stop}, {cost}):"));
         text(page, indent + 2, &response.text);
         for call in &response.tool_calls {
             let call = format!("calls {} {}", call.name, short(&call.arguments));
@@ -136,37 +126,23 @@ fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
 
 fn route(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
     let note: Value = serde_json::from_slice(&note.body).ok()?;
-    let agent = note.get("agent")?.as_str()?;
-    page.block(indent, &format!("done by {agent}"));
-    if let Some(route) = note.get("route").filter(|route| !route.is_null()) {
-        let reason = route.get("reason").and_then(Value::as_str);
-        if let Some(reason) = reason {
-            page.block(indent + 2, reason);
-        }
-        for one in route
-            .get("candidates")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            page.block(indent + 2, &short(one));
-        }
+    page.block(indent, &format!("done by {}", note.get("agent")?.as_str()?));
+    let route = &note["route"];
+    if let Some(reason) = route["reason"].as_str() {
+        page.block(indent + 2, reason);
+    }
+    for candidate in route["candidates"].as_array().into_iter().flatten() {
+        page.block(indent + 2, &short(candidate));
     }
     Some(())
 }
 
 fn tool(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
     let note: Value = serde_json::from_slice(&note.body).ok()?;
-    let word = |key: &str| note.get(key).and_then(Value::as_str).unwrap_or_default();
-    page.block(
-        indent,
-        &format!(
-            "tool {} {}: {}",
-            word("name"),
-            short(note.get("arguments")?),
-            word("outcome")
-        ),
-    );
+    let word = |key: &str| note[key].as_str().unwrap_or_default();
+    let arguments = short(note.get("arguments")?);
+    let line = format!("tool {} {arguments}: {}", word("name"), word("outcome"));
+    page.block(indent, &line);
     text(page, indent + 2, word("text"));
     Some(())
 }

@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, format_duration, truncate};
-use zeph_graph::{Output, TaskId, TaskState, Timestamp, Topology};
+use zeph_graph::{AskWhy, Output, TaskId, TaskState, Timestamp, Topology, Work};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::RunView;
 
 use crate::exit::CliError;
+use crate::out::argument;
 use crate::read::failure::{self, Errors};
 use crate::read::money::{budget_json, spent_json, spent_of};
-use crate::read::page::{Page, count, shell_word};
+use crate::read::page::{Page, count};
 use crate::read::time::{micros, moment, took};
-use crate::read::time_breakdown::{TimeBreakdown, Times};
+use crate::read::time_breakdown::TimeBreakdown;
 use crate::read::{explain, status};
 
 /// The failures that are shown in full.
@@ -35,21 +36,17 @@ impl<'a> ShowView<'a> {
         view: &'a RunView,
         time_breakdown: &'a TimeBreakdown,
     ) -> Result<Self, CliError> {
-        let failures: Vec<TaskId> = view
-            .graph()
-            .ids()
-            .filter(|&id| has_failed(view, id))
-            .collect();
-        let said = failures.iter().take(FAILURES);
-        let ids: Vec<_> = said
+        let ids = view.graph().ids();
+        let failures: Vec<TaskId> = ids.filter(|&id| has_failed(view, id)).collect();
+        let shown = failures.iter().take(FAILURES);
+        let ids: Vec<_> = shown
             .filter_map(|&id| time_breakdown.task(id).error)
             .collect();
         let errors = failure::read(store, &view.run, &ids).await?;
-        let shape = Topology::weighted(view.graph(), |id| micros(spent(time_breakdown.task(id))));
-        let path = shape.critical_path().iter().copied();
-        let path = path
-            .filter(|&id| !spent(time_breakdown.task(id)).is_zero())
-            .collect();
+        let spent = |id| time_breakdown.task(id).total();
+        let shape = Topology::weighted(view.graph(), |id| micros(spent(id)));
+        let mut path = shape.critical_path().to_vec();
+        path.retain(|&id| !spent(id).is_zero());
         Ok(Self {
             view,
             time_breakdown,
@@ -70,21 +67,15 @@ impl<'a> ShowView<'a> {
 
     fn render_facts(&self, page: &mut Page, now: Timestamp) {
         let view = self.view;
-        page.line(format!(
-            "run {}: {}",
-            view.run,
-            view.scheduler.state().word().replace('_', " ")
-        ));
+        let state = view.scheduler.state().word().replace('_', " ");
+        page.line(format!("run {}: {state}", view.run));
         if !view.title.is_empty() {
             page.fact("goal", &view.title);
         }
-        for (name, text) in view.graph().metadata() {
-            if *text != view.title {
-                page.fact(
-                    &name.replace("_", " "),
-                    truncate(text, FACT_BYTES, Boundary::Char).to_string(),
-                );
-            }
+        let metadata = view.graph().metadata().iter();
+        for (name, text) in metadata.filter(|(_, text)| **text != view.title) {
+            let text = truncate(text, FACT_BYTES, Boundary::Char).to_string();
+            page.fact(&name.replace('_', " "), text);
         }
         page.fact("tasks", status::progress(view));
         page.fact("started", moment(view.created_at, now));
@@ -94,7 +85,7 @@ impl<'a> ShowView<'a> {
             page.fact("spent", spent);
         }
         let lanes = view.graph().lanes().iter();
-        let lanes: Vec<String> = lanes
+        let lanes: Vec<_> = lanes
             .map(|lane| format!("{} {}", lane.name, lane.capacity))
             .collect();
         if !lanes.is_empty() {
@@ -109,8 +100,8 @@ impl<'a> ShowView<'a> {
         vec![
             explain::name(self.view, id).to_owned(),
             times.attempts.to_string(),
-            took(times.queued),
-            took(times.ran),
+            took(times.queued()),
+            took(times.ran()),
             explain::state(self.view, id),
         ]
     }
@@ -119,32 +110,21 @@ impl<'a> ShowView<'a> {
         if self.path.len() < 2 {
             return;
         }
-        let total = self
-            .path
-            .iter()
-            .map(|&id| spent(self.time_breakdown.task(id)))
-            .sum();
+        let times = |id| self.time_breakdown.task(id);
+        let total = self.path.iter().map(|&id| times(id).total()).sum();
         page.heading(format!(
             "Where the time went: {} of {} on the longest way through the tasks",
             format_duration(total),
             took(self.time_breakdown.took)
         ));
         let step = |&id: &TaskId| {
-            let times = self.time_breakdown.task(id);
-            let mut other = Vec::new();
-            for (text, spent) in [
-                ("queued", times.queued),
-                ("backed off", times.backed_off),
-                ("asked", times.asked),
-            ] {
-                if !spent.is_zero() {
-                    other.push(format!("{text} {}", format_duration(spent)));
-                }
-            }
+            let phases = times(id).phases();
+            let other = phases.filter(|(phase, spent)| *phase != "ran" && !spent.is_zero());
+            let other = other.map(|(phase, spent)| format!("{phase} {}", format_duration(spent)));
             vec![
                 explain::name(self.view, id).to_owned(),
-                took(times.ran),
-                other.join(", "),
+                took(times(id).ran()),
+                other.collect::<Vec<_>>().join(", "),
             ]
         };
         let rows: Vec<_> = self.path.iter().take(STEPS).map(step).collect();
@@ -163,14 +143,12 @@ impl<'a> ShowView<'a> {
         for &id in self.failures.iter().take(FAILURES) {
             let name = explain::name(self.view, id);
             let tries = count(self.time_breakdown.task(id).attempts.into(), "attempt");
-            page.block(
-                2,
-                &format!("{name}: {} after {tries}", explain::state(self.view, id)),
-            );
+            let state = explain::state(self.view, id);
+            page.block(2, &format!("{name}: {state} after {tries}"));
             if let Some(error) = self.error(id) {
                 failure::render(page, 4, error);
             }
-            page.block(4, &format!("zeph logs {run} {}", shell_word(name)));
+            page.block(4, &format!("zeph logs {run} {}", argument(name)));
         }
         if self.failures.len() > FAILURES {
             page.block(2, &format!("and {} more", self.failures.len() - FAILURES));
@@ -185,7 +163,7 @@ impl<'a> ShowView<'a> {
         let view = self.view;
         let policy = view.scheduler.policy();
         let task = |id: TaskId| {
-            let mut object = times_json(self.time_breakdown.task(id));
+            let mut object = self.time_breakdown.task(id).to_json();
             object["task"] = explain::name(view, id).into();
             object["spent"] = spent_json(view.scheduler.spent_by(id));
             object["state"] = view.scheduler.task(id).state().word().into();
@@ -228,16 +206,13 @@ impl<'a> ShowView<'a> {
 
 /// Whether the task failed, waits for a decision about its failure, or has a substitute value.
 fn has_failed(view: &RunView, id: TaskId) -> bool {
-    let is_action = matches!(
-        view.graph().task(id).work(),
-        zeph_graph::Work::Action { .. }
-    );
+    let is_action = matches!(view.graph().task(id).work(), Work::Action { .. });
     match view.scheduler.task(id).state() {
         TaskState::Failed { .. } | TaskState::BackingOff { .. } => true,
-        TaskState::Asking { question } => view
-            .scheduler
-            .questions()
-            .any(|open| open.id == question && matches!(open.why, zeph_graph::AskWhy::Failure(_))),
+        TaskState::Asking { question } => {
+            let mut open = view.scheduler.questions();
+            open.any(|open| open.id == question && matches!(open.why, AskWhy::Failure(_)))
+        }
         TaskState::Completed { output } => is_action && output == Output::Definition,
         TaskState::Pending
         | TaskState::Ready
@@ -246,24 +221,6 @@ fn has_failed(view: &RunView, id: TaskId) -> bool {
         | TaskState::Skipped { .. }
         | TaskState::Canceled { .. } => false,
     }
-}
-
-/// The time from ready to end, in which dependants had to wait for the task.
-fn spent(times: Times) -> std::time::Duration {
-    times.queued + times.ran + times.backed_off + times.asked
-}
-
-/// The times of a task for programs.
-pub(super) fn times_json(times: Times) -> Value {
-    json!({
-        "attempts": times.attempts,
-        "started_at_us": times.started_at.map(Timestamp::as_micros),
-        "ended_at_us": times.ended_at.map(Timestamp::as_micros),
-        "queued_us": micros(times.queued),
-        "ran_us": micros(times.ran),
-        "backed_off_us": micros(times.backed_off),
-        "asked_us": micros(times.asked),
-    })
 }
 
 fn limits(view: &RunView) -> String {

@@ -15,12 +15,12 @@ use zeph_runtime::{AttemptView, NoteView, RunView};
 use zeph_scheduler::Event;
 
 use super::notes;
-use super::run::times_json;
 use crate::exit::CliError;
 use crate::goal::shown::Proposal;
+use crate::out::argument;
 use crate::read::failure::{self, Errors};
 use crate::read::money::{spent_json, spent_of};
-use crate::read::page::{Page, shell_word};
+use crate::read::page::Page;
 use crate::read::time::{moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
 use crate::read::{explain, rules};
@@ -47,17 +47,13 @@ impl<'a> ShowView<'a> {
         task: TaskId,
     ) -> Result<Self, CliError> {
         let attempts = view.attempts(task);
-        let ids: Vec<_> = attempts
-            .iter()
-            .filter_map(|attempt| attempt.error)
-            .collect();
+        let errors = attempts.iter().filter_map(|attempt| attempt.error);
+        let ids: Vec<_> = errors.collect();
         let errors = failure::read(store, &view.run, &ids).await?;
         let mut logs = BTreeMap::new();
         for id in attempts.iter().filter_map(|attempt| attempt.log) {
             logs.insert(id, view.logs(store, id).await?);
         }
-        let output = view.output(store, task).await?;
-        let notes = view.notes(store, task).await?;
         Ok(Self {
             view,
             time_breakdown,
@@ -65,36 +61,28 @@ impl<'a> ShowView<'a> {
             attempts,
             errors,
             logs,
-            output,
-            notes,
+            output: view.output(store, task).await?,
+            notes: view.notes(store, task).await?,
         })
     }
 
     pub(super) fn render(&self, page: &mut Page, now: Timestamp) {
         let view = self.view;
         let definition = view.graph().task(self.task);
-        page.line(format!(
-            "{} of run {}: {}",
-            definition.name(),
-            view.run,
-            explain::state(view, self.task)
-        ));
+        let (name, state) = (definition.name(), explain::state(view, self.task));
+        page.line(format!("{name} of run {}: {state}", view.run));
         page.fact("does", rules::work(definition));
         for (name, text) in rules::changed(view.graph(), definition) {
             page.fact(name, text);
         }
         let times = self.time_breakdown.task(self.task);
-        for (name, spent) in [
-            ("queued", times.queued),
-            ("ran", times.ran),
-            ("backed off", times.backed_off),
-            ("asked", times.asked),
-        ] {
+        for (phase, spent) in times.phases() {
             if !spent.is_zero() {
-                page.fact(name, took(spent));
+                page.fact(phase, took(spent));
             }
         }
-        if let Some(spent) = self.spent() {
+        let spent = view.scheduler.spent_by(self.task);
+        if let Some(spent) = spent_of(spent, definition.rules().budget) {
             page.fact("spent", spent);
         }
         self.render_inputs(page);
@@ -105,12 +93,12 @@ impl<'a> ShowView<'a> {
         let shown = self.records().filter(|entry| !is_of_a_call(entry));
         let rows: Vec<_> = shown.map(|entry| self.record_row(entry)).collect();
         page.table(2, &[], &rows);
-        page.heading("Next");
-        let name = shell_word(definition.name());
-        page.block(2, &format!("zeph why {} {name}", view.run));
+        let command = |what: &str| format!("zeph {what} {} {}", view.run, argument(name));
+        let mut next = vec![command("why")];
         if !self.logs.is_empty() {
-            page.block(2, &format!("zeph logs {} {name}", view.run));
+            next.push(command("logs"));
         }
+        page.section("Next", &next);
     }
 
     fn render_inputs(&self, page: &mut Page) {
@@ -130,10 +118,7 @@ impl<'a> ShowView<'a> {
                 Ok(value) => pretty(&value),
                 Err(_) => params.json_text().to_owned(),
             };
-            page.block(
-                2,
-                &head_tail(&text, VALUE_BYTES, Boundary::Char).to_string(),
-            );
+            page.block(2, &shortened(&text));
         }
     }
 
@@ -143,25 +128,17 @@ impl<'a> ShowView<'a> {
         }
         page.heading("Attempts");
         for attempt in &self.attempts {
-            let took = attempt
-                .ended_at
-                .map(|end| format!(", took {}", format_duration(end.since(attempt.started_at))));
-            page.block(
-                2,
-                &format!(
-                    "{}. {}, started {}{}",
-                    attempt.attempt,
-                    end_words(attempt.outcome),
-                    moment(attempt.started_at, now),
-                    took.unwrap_or_default()
-                ),
-            );
+            let took = attempt.ended_at.map(|end| end.since(attempt.started_at));
+            let took = took.map(|took| format!(", took {}", format_duration(took)));
+            let (end, started) = (end_words(attempt.outcome), moment(attempt.started_at, now));
+            let took = took.unwrap_or_default();
+            let line = format!("{}. {end}, started {started}{took}", attempt.attempt);
+            page.block(2, &line);
             if let Some(error) = attempt.error.and_then(|id| self.errors.get(&id)) {
                 failure::render(page, 5, error);
             }
-            let streams: Vec<String> = self
-                .streams(attempt)
-                .iter()
+            let streams = self.streams(attempt).iter();
+            let streams: Vec<_> = streams
                 .map(|(name, bytes)| format!("{name} {} bytes", bytes.len()))
                 .collect();
             if !streams.is_empty() {
@@ -169,13 +146,6 @@ impl<'a> ShowView<'a> {
             }
             notes::render(page, 5, &self.notes_of(attempt));
         }
-    }
-
-    /// The spending of its attempts, and its budget.
-    fn spent(&self) -> Option<String> {
-        let spent = self.view.scheduler.spent_by(self.task);
-        let budget = self.view.graph().task(self.task).rules().budget;
-        spent_of(spent, budget)
     }
 
     fn notes_of(&self, attempt: &AttemptView) -> Vec<&NoteView> {
@@ -209,10 +179,7 @@ impl<'a> ShowView<'a> {
             page.block(2, &answer.text);
             return;
         }
-        page.block(
-            2,
-            &head_tail(&pretty(&output.value), VALUE_BYTES, Boundary::Char).to_string(),
-        );
+        page.block(2, &shortened(&pretty(&output.value)));
         for (name, bytes) in &output.blobs {
             page.block(2, &format!("blob {name}: {} bytes", bytes.len()));
         }
@@ -224,11 +191,8 @@ impl<'a> ShowView<'a> {
     }
 
     fn records(&self) -> impl Iterator<Item = &Entry> {
-        let task = self.task;
-        self.view
-            .entries
-            .iter()
-            .filter(move |entry| entry.record.task() == Some(task))
+        let entries = self.view.entries.iter();
+        entries.filter(|entry| entry.record.task() == Some(self.task))
     }
 
     fn record_row(&self, entry: &Entry) -> Vec<String> {
@@ -246,18 +210,8 @@ impl<'a> ShowView<'a> {
             .tasks
             .into_iter()
             .nth(self.task.index());
-        let need = |&id: &TaskId| {
-            json!({
-                "task": explain::name(view, id),
-                "state": view.scheduler.task(id).state().word(),
-                "text": explain::state(view, id),
-            })
-        };
+        let need = |&id: &TaskId| explain::task_json(view, id);
         let attempt = |attempt: &AttemptView| {
-            let logs = self.streams(attempt).iter();
-            let logs: BTreeMap<&str, usize> = logs
-                .map(|(name, bytes)| (name.as_str(), bytes.len()))
-                .collect();
             json!({
                 "attempt": attempt.attempt.get(),
                 "end": end_code(attempt.outcome),
@@ -265,25 +219,23 @@ impl<'a> ShowView<'a> {
                 "started_at_us": attempt.started_at.as_micros(),
                 "ended_at_us": attempt.ended_at.map(Timestamp::as_micros),
                 "error": attempt.error.and_then(|id| self.errors.get(&id)),
-                "log_bytes": logs,
+                "log_bytes": sizes(self.streams(attempt).iter().map(|(name, bytes)| (name, bytes))),
                 "notes": self.notes_of(attempt).into_iter().map(notes::to_json).collect::<Vec<_>>(),
             })
         };
         let record = |entry: &Entry| {
+            let event = Event::from_entry(entry, view.graph());
             json!({
                 "seq": entry.seq.get(),
                 "at_us": entry.at.as_micros(),
-                "kind": Event::from_entry(entry, view.graph()).word(),
-                "text": Event::from_entry(entry, view.graph()).to_string(),
+                "kind": event.word(),
+                "text": event.to_string(),
             })
         };
-        let output = self.output.as_ref().map(|output| {
-            let blobs = output.blobs.iter();
-            let blobs: BTreeMap<&str, usize> = blobs
-                .map(|(name, bytes)| (name.as_str(), bytes.len()))
-                .collect();
-            json!({ "value": output.value, "blob_bytes": blobs })
-        });
+        let output = self
+            .output
+            .as_ref()
+            .map(|output| json!({ "value": output.value, "blob_bytes": sizes(&output.blobs) }));
         json!({
             "run": view.run.as_str(),
             "task": explain::name(view, self.task),
@@ -291,7 +243,7 @@ impl<'a> ShowView<'a> {
             "text": explain::state(view, self.task),
             "definition": spec,
             "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),
-            "times": times_json(self.time_breakdown.task(self.task)),
+            "times": self.time_breakdown.task(self.task).to_json(),
             "spent": spent_json(view.scheduler.spent_by(self.task)),
             "attempts": self.attempts.iter().map(attempt).collect::<Vec<_>>(),
             "output": output,
@@ -324,6 +276,18 @@ const fn end_code(outcome: Option<AttemptOutcome>) -> &'static str {
         Some(AttemptOutcome::Failed { fault, .. }) => fault.word(),
         Some(AttemptOutcome::Cut(how)) => how.word(),
     }
+}
+
+/// The sizes of named bytes.
+fn sizes<'a>(parts: impl IntoIterator<Item = (&'a String, &'a Bytes)>) -> BTreeMap<&'a str, usize> {
+    let parts = parts.into_iter();
+    parts
+        .map(|(name, bytes)| (name.as_str(), bytes.len()))
+        .collect()
+}
+
+fn shortened(text: &str) -> String {
+    head_tail(text, VALUE_BYTES, Boundary::Char).to_string()
 }
 
 fn pretty(value: &Value) -> String {

@@ -51,24 +51,18 @@ async fn page(wanted: Option<&str>) -> (String, serde_json::Value) {
 
 async fn page_of(run: ScriptedRun, wanted: Option<&str>) -> (String, serde_json::Value) {
     let (store, view): (MemoryStore, RunView) = run.stored().await;
-    let time_breakdown = TimeBreakdown::of(&view, view.updated_at);
-    let mut page = Page::of_width(None);
-    let json = match wanted {
-        Some(name) => {
-            let id = view.task(name).unwrap();
-            let shown = task::ShowView::read(&store, &view, &time_breakdown, id)
-                .await
-                .unwrap();
-            shown.render(&mut page, at(70_000));
-            shown.to_json()
-        }
-        None => {
-            let shown = run::ShowView::read(&store, &view, &time_breakdown)
-                .await
-                .unwrap();
-            shown.render(&mut page, at(70_000));
-            shown.to_json()
-        }
+    let times = TimeBreakdown::of(&view, view.updated_at);
+    let (mut page, now) = (Page::of_width(None), at(70_000));
+    let json = if let Some(name) = wanted {
+        let id = view.task(name).unwrap();
+        let shown = task::ShowView::read(&store, &view, &times, id);
+        let shown = shown.await.unwrap();
+        shown.render(&mut page, now);
+        shown.to_json()
+    } else {
+        let shown = run::ShowView::read(&store, &view, &times).await.unwrap();
+        shown.render(&mut page, now);
+        shown.to_json()
     };
     (without_dates(&page.into_text()), json)
 }
@@ -141,7 +135,7 @@ async fn only_the_output_of_the_action_answer_is_shown_as_an_answer() {
 async fn a_task_shows_its_definition_its_attempts_and_its_result() {
     let (text, json) = page(Some("fetch")).await;
     let wanted = r#"fetch of run r1: completed
-does         action command
+does         command
 retry        up to 2 more attempts, 2s to 2s apart
 effect       pure: repeating it changes nothing
 ran          2s

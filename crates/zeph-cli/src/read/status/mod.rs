@@ -5,43 +5,33 @@ mod tests;
 
 use serde_json::{Value, json};
 use zeph_graph::{RunState, TaskId, TaskState, Timestamp};
-use zeph_runtime::{QuestionView, RunView};
+use zeph_runtime::RunView;
 use zeph_scheduler::Held;
 
 use crate::args::RunRef;
 use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
-use crate::out;
 use crate::read::money::{budget_json, spent_json, spent_of};
-use crate::read::owner::Owner;
-use crate::read::page::{Page, count, names};
+use crate::read::page::{self, Page, count, names};
 use crate::read::time::{ago, moment};
-use crate::read::{explain, pick};
+use crate::read::{explain, next};
 
 /// The most running tasks, questions and groups that are shown.
 const MOST: usize = 20;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
-    let store = cx.open_store_read_only().await?;
-    let run = match &args.run {
-        Some(text) => cx.find_run(&store, text).await?,
-        None => pick::newest(&store, None).await?,
-    };
-    let view = RunView::load(&store, &run).await?;
-    let owner = Owner::of(cx, &store, &run).await?;
-    let standing = StatusView {
+    let (store, view) = cx.load_run(args.run.as_deref()).await?;
+    let owner = cx.owner_of(&store, &view.run).await?;
+    let status = StatusView {
         view: &view,
-        owner: &owner,
+        owner: owner.as_deref(),
         now: now(),
     };
-    if cx.json() {
-        out::json(&standing.to_json());
-    } else {
-        let mut page = Page::new();
-        standing.render(&mut page);
-        page.print();
-    }
-    Ok(Exit::Completed)
+    Ok(page::print(
+        cx,
+        || status.to_json(),
+        |page| status.render(page),
+    ))
 }
 
 /// The number of tasks in each state.
@@ -70,7 +60,7 @@ pub(crate) fn progress(view: &RunView) -> String {
 
 struct StatusView<'a> {
     view: &'a RunView,
-    owner: &'a Owner,
+    owner: Option<&'a str>,
     now: Timestamp,
 }
 
@@ -108,43 +98,36 @@ impl StatusView<'_> {
         page.fact("started", moment(view.created_at, now));
         if view.status.open {
             page.fact("last moved", ago(view.updated_at, now));
-            page.fact("owner", self.owner.name().unwrap_or("none"));
+            page.fact("owner", self.owner.unwrap_or("none"));
         }
         self.render_running(page);
         self.render_questions(page);
         self.render_waiting(page);
-        let next = self.next();
-        if !next.is_empty() {
-            page.heading("Next");
-            for line in next {
-                page.block(2, &line);
-            }
-        }
+        page.section("Next", &self.next());
     }
 
     fn render_running(&self, page: &mut Page) {
         let view = self.view;
-        let mut rows = Vec::new();
-        for id in view.scheduler.in_flight().take(MOST) {
-            let since = match view.scheduler.task(id).state() {
-                TaskState::Running { since, .. } => format!("since {}", ago(since, self.now)),
-                TaskState::Canceling { .. } => "being stopped".into(),
-                TaskState::Pending
-                | TaskState::Ready
-                | TaskState::BackingOff { .. }
-                | TaskState::Asking { .. }
-                | TaskState::Completed { .. }
-                | TaskState::Failed { .. }
-                | TaskState::Skipped { .. }
-                | TaskState::Canceled { .. } => continue,
+        let row = |id| {
+            let task = view.scheduler.task(id);
+            let since = if let TaskState::Running { since, .. } = task.state() {
+                match &*ago(since, self.now) {
+                    "just now" => "just started".to_owned(),
+                    time => format!("since {}", time.trim_end_matches(" ago")),
+                }
+            } else {
+                "being stopped".to_owned()
             };
-            let since = since
-                .replace(" ago", "")
-                .replace("since just now", "just started");
-            let attempt = view.scheduler.task(id).last_attempt();
-            let attempt = attempt.map_or(String::new(), |attempt| format!("attempt {attempt}"));
-            rows.push(vec![explain::name(view, id).to_owned(), attempt, since]);
-        }
+            let attempt = task
+                .last_attempt()
+                .map(|attempt| format!("attempt {attempt}"));
+            vec![
+                explain::name(view, id).to_owned(),
+                attempt.unwrap_or_default(),
+                since,
+            ]
+        };
+        let rows: Vec<_> = view.scheduler.in_flight().take(MOST).map(row).collect();
         if rows.is_empty() {
             return;
         }
@@ -162,30 +145,24 @@ impl StatusView<'_> {
     }
 
     fn render_questions(&self, page: &mut Page) {
-        let questions = self.view.questions();
+        let questions = next::questions(self.view);
         if questions.is_empty() {
             return;
         }
         page.heading("Questions");
-        for question in questions.iter().take(MOST) {
-            self.render_question(page, question);
+        for (question, commands) in questions.iter().take(MOST) {
+            let text = format!("{}. {}: {}", question.id, question.task, question.text);
+            page.block(2, &text);
+            page.block(5, &format!("accepts {}", question.accepts));
+            if let (Some(default), Some(at)) = (&question.default, question.default_at) {
+                let when = ago(at, self.now);
+                page.block(5, &format!("without an answer: {default}, {when}"));
+            }
+            for command in commands {
+                page.block(5, command);
+            }
         }
         self.render_more(page, questions.len(), MOST.min(questions.len()));
-    }
-
-    fn render_question(&self, page: &mut Page, question: &QuestionView) {
-        page.block(
-            2,
-            &format!("{}. {}: {}", question.id, question.task, question.text),
-        );
-        page.block(5, &format!("accepts {}", question.accepts));
-        if let (Some(default), Some(at)) = (&question.default, question.default_at) {
-            let when = ago(at, self.now);
-            page.block(5, &format!("without an answer: {default}, {when}"));
-        }
-        for line in explain::answer_lines(self.view, question) {
-            page.block(5, &line);
-        }
     }
 
     /// The waiting tasks, grouped by the reason.
@@ -254,16 +231,15 @@ impl StatusView<'_> {
     /// The commands to type next.
     fn next(&self) -> Vec<String> {
         let run = &self.view.run;
-        let ended = || vec![format!("zeph show {run}")];
-        match self.view.scheduler.state() {
-            RunState::Ended(_) => ended(),
-            RunState::Paused if !self.owner.is_none() => vec![format!("zeph unpause {run}")],
-            RunState::Paused => vec![format!("zeph unpause {run}"), format!("zeph resume {run}")],
-            _ if self.owner.is_none() => vec![format!("zeph resume {run}")],
+        let resume = self.owner.is_none().then(|| format!("zeph resume {run}"));
+        let first = match self.view.scheduler.state() {
+            RunState::Ended(_) => return vec![format!("zeph show {run}")],
+            RunState::Paused => Some(format!("zeph unpause {run}")),
             RunState::Running | RunState::Waiting | RunState::Suspending | RunState::Suspended => {
-                Vec::new()
+                None
             }
-        }
+        };
+        first.into_iter().chain(resume).collect()
     }
 
     fn to_json(&self) -> Value {
@@ -284,22 +260,22 @@ impl StatusView<'_> {
         let waiting = self.waiting().into_iter().map(
             |(why, ids)| json!({ "why": why, "tasks": ids.iter().map(name).collect::<Vec<_>>() }),
         );
-        let mut next = explain::answers(view, None);
-        next.extend(self.next());
+        let (questions, commands): (Vec<_>, Vec<_>) = next::questions(view).into_iter().unzip();
+        let next: Vec<String> = commands.into_iter().flatten().chain(self.next()).collect();
         json!({
             "run": view.run.as_str(),
             "title": view.title,
             "state": view.scheduler.state().word(),
             "open": view.status.open,
             "interrupted": self.is_interrupted(),
-            "owner": self.owner.name(),
+            "owner": self.owner,
             "created_at_us": view.created_at.as_micros(),
             "updated_at_us": view.updated_at.as_micros(),
             "counts": counts(view),
             "spent": spent_json(view.scheduler.spent()),
             "budget": budget_json(view.scheduler.budget()),
             "running": running.collect::<Vec<_>>(),
-            "questions": view.questions(),
+            "questions": questions,
             "waiting": waiting.collect::<Vec<_>>(),
             "next": next,
         })

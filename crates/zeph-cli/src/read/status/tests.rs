@@ -2,11 +2,11 @@
 
 use super::StatusView;
 use crate::read::fixtures::{ScriptedRun, at};
-use crate::read::owner::Owner;
 use crate::read::page::Page;
+use serde_json::Value;
 use std::num::NonZeroU32;
 use zeph_executor::TaskError;
-use zeph_graph::{OnFailure, Policy, Question, Retry, Task, TaskGraph};
+use zeph_graph::{OnFailure, Policy, Question, Retry, Task, TaskGraph, Timestamp};
 
 /// One runs, one waits for the slot, one is asked about, one backs off, one waits for others.
 fn busy() -> ScriptedRun {
@@ -33,18 +33,19 @@ fn busy() -> ScriptedRun {
     story
 }
 
+/// The status of that run, as text and as JSON.
+async fn status(owner: Option<&str>, now: Timestamp) -> (String, Value) {
+    let (_, view) = busy().stored().await;
+    let view = &view;
+    let status = StatusView { view, owner, now };
+    let mut page = Page::of_width(None);
+    status.render(&mut page);
+    (page.into_text(), status.to_json())
+}
+
 #[tokio::test]
 async fn a_status_tells_what_runs_what_waits_and_what_to_type() {
-    let (_, view) = busy().stored().await;
-    let owner = Owner::Alive("pid 7".into());
-    let mut page = Page::of_width(None);
-    let standing = StatusView {
-        view: &view,
-        owner: &owner,
-        now: at(62_000),
-    };
-    standing.render(&mut page);
-    let text = page.into_text();
+    let (text, json) = status(Some("pid 7"), at(62_000)).await;
     let (before, started) = text
         .split_once("started      ")
         .expect("it says when it started");
@@ -80,7 +81,6 @@ Waiting
   1 for other tasks: last
 "
     );
-    let json = standing.to_json();
     assert_eq!(json["running"][0]["task"], "long");
     assert_eq!(json["interrupted"], false);
     assert_eq!(json["next"][1], "zeph answer r1 1 'light blue'");
@@ -88,15 +88,7 @@ Waiting
 
 #[tokio::test]
 async fn without_its_process_a_run_at_work_is_interrupted() {
-    let (_, view) = busy().stored().await;
-    let mut page = Page::of_width(None);
-    let standing = StatusView {
-        view: &view,
-        owner: &Owner::None,
-        now: at(3_000),
-    };
-    standing.render(&mut page);
-    let text = page.into_text();
+    let (text, json) = status(None, at(3_000)).await;
     assert!(
         text.starts_with("run r1: running, but no process works on it: interrupted\n"),
         "{text}"
@@ -110,5 +102,5 @@ async fn without_its_process_a_run_at_work_is_interrupted() {
         "{text}"
     );
     assert!(text.ends_with("\nNext\n  zeph resume r1\n"), "{text}");
-    assert_eq!(standing.to_json()["interrupted"], true);
+    assert_eq!(json["interrupted"], true);
 }

@@ -12,31 +12,20 @@ use zeph_runtime::RunView;
 use crate::args::WhyArgs;
 use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
-use crate::out;
 use crate::read::explain::{self, Reason};
 use crate::read::failure;
-use crate::read::owner::Owner;
-use crate::read::page::Page;
+use crate::read::page::{self, Page};
 use crate::read::time_breakdown::TimeBreakdown;
 
 /// The most links of a chain that are shown at each end.
 const LINKS: usize = 6;
 
 pub(crate) async fn run(cx: &AppContext, args: &WhyArgs) -> Result<Exit, CliError> {
-    let store = cx.open_store_read_only().await?;
-    let run = cx.find_run(&store, &args.run).await?;
-    let view = RunView::load(&store, &run).await?;
+    let (store, view) = cx.load_run(Some(&args.run)).await?;
     let task = view.task(&args.task)?;
-    let owner = Owner::of(cx, &store, &run).await?;
-    let answer = Why::of(&store, &view, &owner, task, now()).await?;
-    if cx.json() {
-        out::json(&answer.to_json());
-    } else {
-        let mut page = Page::new();
-        answer.render(&mut page);
-        page.print();
-    }
-    Ok(Exit::Completed)
+    let owner = cx.owner_of(&store, &view.run).await?;
+    let why = Why::of(&store, &view, owner.as_deref(), task, now()).await?;
+    Ok(page::print(cx, || why.to_json(), |page| why.render(page)))
 }
 
 struct Why<'a> {
@@ -53,7 +42,7 @@ impl<'a> Why<'a> {
     async fn of(
         store: &dyn RawGraphStore,
         view: &'a RunView,
-        owner: &Owner,
+        owner: Option<&str>,
         task: TaskId,
         now: Timestamp,
     ) -> Result<Self, CliError> {
@@ -65,16 +54,12 @@ impl<'a> Why<'a> {
             reason.next.splice(0..0, root.next.iter().cloned());
         }
         // A task that completed in the end has nothing to explain.
-        let said = if view.scheduler.task(last).state().is_completed() {
-            None
-        } else {
-            TimeBreakdown::of(view, now).task(last).error
+        let error = match TimeBreakdown::of(view, now).task(last).error {
+            Some(id) if !view.scheduler.task(last).state().is_completed() => {
+                view.error(store, id).await?
+            }
+            Some(_) | None => None,
         };
-        let ids: Vec<_> = said.into_iter().collect();
-        let error = failure::read(store, &view.run, &ids)
-            .await?
-            .into_values()
-            .next();
         Ok(Self {
             view,
             task,
@@ -85,33 +70,24 @@ impl<'a> Why<'a> {
     }
 
     fn render(&self, page: &mut Page) {
-        let name = explain::name(self.view, self.task);
-        page.line(format!(
-            "{name} of run {}: {}",
-            self.view.run,
-            explain::state(self.view, self.task)
-        ));
+        let line = |id| {
+            let (name, state) = (explain::name(self.view, id), explain::state(self.view, id));
+            format!("{name}: {state}")
+        };
+        let (name, state) = (
+            explain::name(self.view, self.task),
+            explain::state(self.view, self.task),
+        );
+        page.line(format!("{name} of run {}: {state}", self.view.run));
         page.line(&self.reason.text);
         let chain = &self.reason.because;
         if chain.len() > 1 {
-            page.heading("Because");
+            let mut lines: Vec<String> = chain.iter().map(|&id| line(id)).collect();
             let middle = chain.len().saturating_sub(2 * LINKS);
-            for (i, &id) in chain.iter().enumerate() {
-                if middle > 1 && i >= LINKS && i < LINKS + middle {
-                    if i == LINKS {
-                        page.block(2, &format!("… {middle} more …"));
-                    }
-                    continue;
-                }
-                page.block(
-                    2,
-                    &format!(
-                        "{}: {}",
-                        explain::name(self.view, id),
-                        explain::state(self.view, id)
-                    ),
-                );
+            if middle > 1 {
+                lines.splice(LINKS..LINKS + middle, [format!("… {middle} more …")]);
             }
+            page.section("Because", &lines);
         }
         if let Some(root) = &self.root {
             page.block(4, &root.text);
@@ -120,22 +96,11 @@ impl<'a> Why<'a> {
             page.heading("Its error");
             failure::render(page, 2, error);
         }
-        if !self.reason.next.is_empty() {
-            page.heading("Next");
-            for line in &self.reason.next {
-                page.block(2, line);
-            }
-        }
+        page.section("Next", &self.reason.next);
     }
 
     fn to_json(&self) -> Value {
-        let link = |&id: &TaskId| {
-            json!({
-                "task": explain::name(self.view, id),
-                "state": self.view.scheduler.task(id).state().word(),
-                "text": explain::state(self.view, id),
-            })
-        };
+        let link = |&id: &TaskId| explain::task_json(self.view, id);
         json!({
             "run": self.view.run.as_str(),
             "task": explain::name(self.view, self.task),

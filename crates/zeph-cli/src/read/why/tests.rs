@@ -2,14 +2,13 @@
 
 use super::Why;
 use crate::read::fixtures::{ScriptedRun, at};
-use crate::read::owner::Owner;
 use crate::read::page::Page;
 use std::num::NonZeroU32;
 use std::time::Duration;
 use zeph_executor::TaskError;
 use zeph_graph::{
-    Answer, Approval, Effect, OnFailure, Params, Policy, Question, QuestionId, Retry, Task,
-    TaskGraph,
+    Answer, Approval, AskFailure, Effect, OnFailure, Params, Policy, Question, QuestionId, Retry,
+    Task, TaskGraph,
 };
 use zeph_scheduler::{Input, Scope};
 
@@ -17,7 +16,7 @@ fn doing(name: &str) -> Task {
     Task::new(name).action("do")
 }
 
-async fn why(story: ScriptedRun, owner: &Owner, task: &str) -> (String, serde_json::Value) {
+async fn why(story: ScriptedRun, owner: Option<&str>, task: &str) -> (String, serde_json::Value) {
     let (store, view) = story.stored().await;
     let task = view.task(task).unwrap();
     let why = Why::of(&store, &view, owner, task, at(10_000))
@@ -28,9 +27,7 @@ async fn why(story: ScriptedRun, owner: &Owner, task: &str) -> (String, serde_js
     (page.into_text(), why.to_json())
 }
 
-fn alive() -> Owner {
-    Owner::Alive("pid 7".into())
-}
+const ALIVE: Option<&str> = Some("pid 7");
 
 #[tokio::test]
 async fn a_skipped_task_names_the_failure_where_it_began() {
@@ -41,7 +38,7 @@ async fn a_skipped_task_names_the_failure_where_it_began() {
     let mut story = ScriptedRun::new(graph, Policy::default());
     let error = TaskError::permanent("no such\x1b]0;x\x07 page").with_code("http");
     story.fail(1_000, "fetch", &error.with_source("status 404"));
-    let (text, json) = why(story, &alive(), "save").await;
+    let (text, json) = why(story, ALIVE, "save").await;
     assert_eq!(
         text,
         "\
@@ -79,7 +76,7 @@ async fn a_task_that_waits_for_parents_leads_to_what_they_wait_for() {
         }
         ScriptedRun::new(graph, Policy::default())
     };
-    let (text, json) = why(build(), &alive(), "t19").await;
+    let (text, json) = why(build(), ALIVE, "t19").await;
     assert!(
         text.contains("\nIt waits for 1 task that has not ended: t18.\n"),
         "{text}"
@@ -96,7 +93,7 @@ async fn a_task_that_waits_for_parents_leads_to_what_they_wait_for() {
     );
     assert!(text.ends_with("Next\n  zeph why r1 t0\n"), "{text}");
     assert_eq!(json["root"]["reason"], "running");
-    let (text, _) = why(build(), &Owner::None, "t19").await;
+    let (text, _) = why(build(), None, "t19").await;
     assert!(
         text.contains("it runs again when the run is resumed"),
         "{text}"
@@ -105,7 +102,7 @@ async fn a_task_that_waits_for_parents_leads_to_what_they_wait_for() {
 }
 
 /// The paragraph alone, and the commands to type next.
-async fn said(story: ScriptedRun, owner: &Owner, task: &str) -> (String, Vec<String>) {
+async fn said(story: ScriptedRun, owner: Option<&str>, task: &str) -> (String, Vec<String>) {
     let (_, json) = why(story, owner, task).await;
     let next = json["next"].as_array().unwrap().iter();
     let next = next.map(|line| line.as_str().unwrap().to_owned()).collect();
@@ -118,38 +115,54 @@ fn one(task: Task) -> ScriptedRun {
     ScriptedRun::new(graph, Policy::default())
 }
 
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// A run of one task that got that input one second after its start.
+fn after(task: Task, input: Input) -> ScriptedRun {
+    let mut story = one(task);
+    story.input(1_000, input);
+    story
+}
+
+/// A run of one task whose attempt failed one second after its start.
+fn failed(task: Task) -> ScriptedRun {
+    let mut story = one(task);
+    story.fail(1_000, "t", &TaskError::retryable("broken"));
+    story
+}
+
 #[tokio::test]
 async fn every_question_says_how_to_answer_it() {
-    let secs = Duration::from_secs;
-    let gate = Approval {
-        text: "Go?".into(),
-        fallback: Some((secs(15), true)),
-    };
-    let (text, next) = said(one(doing("t").approve(gate)), &alive(), "t").await;
-    assert_eq!(
-        text,
-        "It needs a person's approval: question 1, asked 10 s ago; its default counts in 5 s."
-    );
-    assert_eq!(next, ["zeph answer r1 1 yes", "zeph answer r1 1 no"]);
-
-    let (text, next) = said(
-        one(Task::new("t").question(Question::text("Who?"))),
-        &alive(),
-        "t",
-    )
-    .await;
-    assert_eq!(text, "It is a question: question 1, asked 10 s ago.");
-    assert_eq!(next, ["zeph answer r1 1 TEXT"]);
-
-    let mut story = one(doing("t").on_failure(OnFailure::Ask(zeph_graph::AskFailure::default())));
-    story.fail(4_000, "t", &TaskError::retryable("broken"));
-    let (text, next) = said(story, &alive(), "t").await;
-    assert_eq!(
-        text,
-        "It failed (error), and a person decides how to continue: question 1, asked 6 s ago."
-    );
-    assert_eq!(next.len(), 4);
-    assert_eq!(next[3], "zeph answer r1 1 'value:JSON'");
+    let fallback = Some((secs(15), true));
+    let text = "Go?".into();
+    let gate = doing("t").approve(Approval { text, fallback });
+    let table = [
+        (
+            one(gate),
+            "It needs a person's approval: question 1, asked 10 s ago; its default counts in 5 s.",
+            &["yes", "no"][..],
+        ),
+        (
+            one(Task::new("t").question(Question::text("Who?"))),
+            "It is a question: question 1, asked 10 s ago.",
+            &["TEXT"],
+        ),
+        (
+            failed(doing("t").on_failure(OnFailure::Ask(AskFailure::default()))),
+            "It failed (error), and a person decides how to continue: question 1, asked 9 s ago.",
+            &["retry", "skip", "abort", "'value:JSON'"],
+        ),
+    ];
+    for (story, wanted, answers) in table {
+        let (text, next) = said(story, ALIVE, "t").await;
+        assert_eq!(text, wanted);
+        let answers = answers
+            .iter()
+            .map(|answer| format!("zeph answer r1 1 {answer}"));
+        assert_eq!(next, answers.collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]
@@ -174,96 +187,106 @@ async fn every_thing_that_holds_a_ready_task_back_has_its_words() {
             },
         )
     };
-    let (text, next) = said(two(true, 8), &alive(), "two").await;
-    assert_eq!(
-        text,
-        "It is ready, but lane db has no room: 1 of 1 taken, by one."
-    );
-    assert!(next.is_empty());
-    let (text, _) = said(two(false, 1), &alive(), "two").await;
-    assert_eq!(text, "It is ready, but the one slot is taken, by one.");
-    let (text, next) = said(two(false, 1), &Owner::None, "two").await;
-    assert_eq!(text, "It is ready, but no process works on the run.");
-    assert_eq!(next, ["zeph resume r1"]);
-    let mut story = two(false, 1);
-    story.input(1_000, Input::Pause);
-    let (text, next) = said(story, &alive(), "two").await;
-    assert_eq!(text, "It is ready, but the run is paused.");
-    assert_eq!(next, ["zeph unpause r1"]);
-    let mut story = two(false, 1);
-    story.input(1_000, Input::Suspend);
-    let (text, next) = said(story, &alive(), "two").await;
-    assert_eq!(text, "It is ready, but the run is suspended.");
-    assert_eq!(next, ["zeph resume r1"]);
-    let mut story = two(false, 1);
-    story.input(1_000, Input::Quota(0));
-    story.complete(2_000, "one", "1", b"");
-    let (text, _) = said(story, &alive(), "two").await;
-    assert_eq!(
-        text,
-        "It is ready and starts as soon as its process has a free slot."
-    );
+    let input = |input| {
+        let mut story = two(false, 1);
+        story.input(1_000, input);
+        story
+    };
+    let mut free = input(Input::Quota(0));
+    free.complete(2_000, "one", "1", b"");
+    let table = [
+        (
+            two(true, 8),
+            ALIVE,
+            ", but lane db has no room: 1 of 1 taken, by one.",
+            "",
+        ),
+        (
+            two(false, 1),
+            ALIVE,
+            ", but the one slot is taken, by one.",
+            "",
+        ),
+        (
+            two(false, 1),
+            None,
+            ", but no process works on the run.",
+            "zeph resume r1",
+        ),
+        (
+            input(Input::Pause),
+            ALIVE,
+            ", but the run is paused.",
+            "zeph unpause r1",
+        ),
+        (
+            input(Input::Suspend),
+            ALIVE,
+            ", but the run is suspended.",
+            "zeph resume r1",
+        ),
+        (
+            free,
+            ALIVE,
+            " and starts as soon as its process has a free slot.",
+            "",
+        ),
+    ];
+    for (story, owner, wanted, command) in table {
+        let (text, next) = said(story, owner, "two").await;
+        assert_eq!(text, format!("It is ready{wanted}"));
+        assert_eq!(next.join("\n"), command);
+    }
 }
 
 #[tokio::test]
 async fn every_state_has_its_sentence() {
-    let mut story =
-        one(doing("t")
-            .retry(Retry::times(3).backoff(Duration::from_secs(30), Duration::from_secs(30))));
-    story.fail(1_000, "t", &TaskError::retryable("not yet"));
-    let (text, _) = said(story, &alive(), "t").await;
-    assert_eq!(
-        text,
-        "Its last attempt failed, after 1 failure. It is tried again in 21 s (1 of 3 retries used)."
-    );
-
-    let mut story = one(doing("t").timeout(Duration::from_secs(1)));
-    story.input(1_000, Input::Tick);
-    let (text, _) = said(story, &alive(), "t").await;
-    assert!(
-        text.starts_with("Attempt 1 is being stopped: attempt timed out"),
-        "{text}"
-    );
-
-    let (text, _) = said(
-        one(doing("t").effect(Effect::AtMostOnce)),
-        &Owner::None,
-        "t",
-    )
-    .await;
-    assert!(
-        text.ends_with("a person is asked when the run is resumed."),
-        "{text}"
-    );
-
-    let mut story = one(doing("t").approve("Go?"));
-    story.input(
-        1_000,
-        Input::Answered {
-            question: QuestionId::FIRST,
-            answer: Answer::No,
-        },
-    );
-    let (text, _) = said(story, &alive(), "t").await;
-    assert_eq!(text, "It was skipped: the answer to its approval was no.");
-
-    let mut story = one(doing("t").approve("Go?"));
-    story.input(1_000, Input::Cancel(Scope::Run));
-    let (text, _) = said(story, &alive(), "t").await;
-    assert_eq!(text, "It was canceled: the run was cancelled.");
-
-    let mut story = one(doing("t").on_failure(OnFailure::Value(Params::from_json_text("1"))));
-    story.fail(1_000, "t", &TaskError::retryable("broken"));
-    let (text, _) = said(story, &alive(), "t").await;
-    assert!(
-        text.contains("the value that its definition gives"),
-        "{text}"
-    );
-
-    let mut story = one(doing("t"));
-    story.complete(1_000, "t", "1", b"");
-    let (text, next) = said(story, &alive(), "t").await;
-    assert_eq!((text.as_str(), next.len()), ("It completed.", 1));
+    let declined = Input::Answered {
+        question: QuestionId::FIRST,
+        answer: Answer::No,
+    };
+    let mut completed = one(doing("t"));
+    completed.complete(1_000, "t", "1", b"");
+    let value = OnFailure::Value(Params::from_json_text("1"));
+    let table = [
+        (
+            failed(doing("t").retry(Retry::times(3).backoff(secs(30), secs(30)))),
+            ALIVE,
+            "Its last attempt failed, after 1 failure. It is tried again in 21 s (1 of 3 retries used).",
+        ),
+        (
+            after(doing("t").timeout(secs(1)), Input::Tick),
+            ALIVE,
+            "Attempt 1 is being stopped: attempt timed out",
+        ),
+        (
+            one(doing("t").effect(Effect::AtMostOnce)),
+            None,
+            "It was running when the process of the run ended; it must not run twice, so a person is asked when the run is resumed.",
+        ),
+        (
+            after(doing("t").approve("Go?"), declined),
+            ALIVE,
+            "It was skipped: the answer to its approval was no.",
+        ),
+        (
+            after(doing("t").approve("Go?"), Input::Cancel(Scope::Run)),
+            ALIVE,
+            "It was canceled: the run was cancelled.",
+        ),
+        (
+            failed(doing("t").on_failure(value)),
+            ALIVE,
+            "It completed with the value that its definition gives",
+        ),
+        (completed, ALIVE, "It completed."),
+    ];
+    for (story, owner, wanted) in table {
+        let (text, next) = said(story, owner, "t").await;
+        assert!(text.starts_with(wanted), "{text}");
+        let is_logged = !text.starts_with("It completed");
+        assert!(is_logged || next == ["zeph show r1 t"], "{next:?}");
+    }
 }
 
 #[tokio::test]
@@ -274,7 +297,7 @@ async fn what_an_abort_canceled_names_the_task_that_failed() {
     graph.add_task(doing("broken"), []);
     let mut story = ScriptedRun::new(graph, Policy::default());
     story.fail(1_000, "broken", &TaskError::permanent("disk on fire"));
-    let (text, json) = why(story, &alive(), "after").await;
+    let (text, json) = why(story, ALIVE, "after").await;
     assert!(
         text.contains("  broken: failed: error\n\nIts error\n  disk on fire"),
         "{text}"

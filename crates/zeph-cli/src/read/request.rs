@@ -1,0 +1,130 @@
+//! `zeph answer`, `cancel`, `pause`, `unpause` and `delete`: changes of a run, from any process.
+
+use serde_json::json;
+use zeph_graph::RunId;
+use zeph_memory::RawGraphStore as _;
+use zeph_memory_sqlite::SqliteStore;
+use zeph_runtime::{Delivery, Request, ask};
+
+use super::page;
+use crate::args::{AnswerArgs, CancelArgs, DeleteArgs, RunRef};
+use crate::context::{AppContext, find_run, no_such_run, now};
+use crate::exit::{CliError, Exit};
+
+pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, CliError> {
+    let text = answer_text(&args.text)?;
+    let (store, run) = open(cx, Some(&args.run)).await?;
+    let question = args.question;
+    let done = format!("question {question} of run {run} is answered");
+    send(cx, &store, &run, &Request::Answer { question, text }, &done).await
+}
+
+/// The text of the answer, or of the file after `@`.
+fn answer_text(text: &str) -> Result<String, CliError> {
+    if let Some(text) = text.strip_prefix("@@") {
+        return Ok(format!("@{text}"));
+    }
+    let Some(path) = text.strip_prefix('@') else {
+        return Ok(text.to_owned());
+    };
+    std::fs::read_to_string(path).map_err(|error| {
+        let path = zeph_common::escape_terminal(path);
+        let text = format!("the answer in {path} cannot be read: {error}");
+        CliError::new(Exit::Usage, text)
+            .code("unreadable_answer")
+            .help("name a file behind @; an answer that begins with @ has two of them")
+    })
+}
+
+pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, CliError> {
+    let (store, run) = open(cx, Some(&args.run)).await?;
+    let request = Request::Cancel {
+        task: args.task.clone(),
+        downstream: args.downstream,
+    };
+    let task = args.task.as_ref().map(|task| format!("{task} of "));
+    let more = if args.downstream {
+        ", with what depends on it"
+    } else {
+        ""
+    };
+    let done = format!(
+        "{}run {run} is being cancelled{more}",
+        task.unwrap_or_default()
+    );
+    send(cx, &store, &run, &request, &done).await
+}
+
+pub(crate) async fn pause(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
+    let (store, run) = open(cx, args.run.as_deref()).await?;
+    let done = format!(
+        "run {run} is paused: running tasks continue, nothing new starts; `zeph unpause {run}` ends the pause"
+    );
+    send(cx, &store, &run, &Request::Pause, &done).await
+}
+
+pub(crate) async fn unpause(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
+    let (store, run) = open(cx, args.run.as_deref()).await?;
+    let done = format!("the pause of run {run} is over");
+    send(cx, &store, &run, &Request::Unpause, &done).await
+}
+
+/// `zeph delete`: deletes a run that has ended.
+pub(crate) async fn delete(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliError> {
+    let store = cx.open_existing_store().await?;
+    // The name is required in full, because a deleted run cannot be restored.
+    let run: RunId = args.run.parse().map_err(|_| {
+        let name = zeph_common::escape_terminal(&args.run);
+        no_such_run(format!("{name:?} is not the name of a run"))
+    })?;
+    let row = store.get(&run).await?;
+    if row.status.open {
+        let state = &row.status.state;
+        let text = format!("run {run} has not ended ({state}), so it is kept");
+        return Err(CliError::new(Exit::Usage, text).code("open").help(format!(
+            "`zeph cancel {run}` ends it; if the run is not active, `zeph resume {run}` applies the request"
+        )));
+    }
+    let owner = format!("pid {} (delete)", std::process::id());
+    let fence = store.claim(&owner, now()).await?;
+    store.delete(&run, fence).await?;
+    let json = || json!({ "run": run.as_str(), "deleted": true });
+    let line = format!("run {run} is deleted");
+    Ok(page::print(cx, json, |page| page.line(line)))
+}
+
+/// Opens the database and finds the run; without a name, the newest run that is open.
+pub(super) async fn open(
+    cx: &AppContext,
+    run: Option<&str>,
+) -> Result<(SqliteStore, RunId), CliError> {
+    let store = cx.open_existing_store().await?;
+    let run = find_run(&store, run, Some(true)).await?;
+    Ok((store, run))
+}
+
+/// Sends a request and prints the delivery. `done` is printed when the request was applied.
+pub(super) async fn send(
+    cx: &AppContext,
+    store: &SqliteStore,
+    run: &RunId,
+    request: &Request,
+    done: &str,
+) -> Result<Exit, CliError> {
+    let delivery = ask(store, Some(&cx.owners(store)), run, request, now()).await?;
+    let (word, id, text) = match delivery {
+        Delivery::Accepted => ("accepted", None, done.to_owned()),
+        Delivery::Stale => {
+            let text = format!("nothing to change in run {run}: it has that state already");
+            ("stale", None, text)
+        }
+        Delivery::Posted(id) => {
+            let text = format!(
+                "saved; the run is not active, and the request is applied by `zeph resume {run}`"
+            );
+            ("posted", Some(id.get()), text)
+        }
+    };
+    let json = || json!({ "run": run.as_str(), "delivery": word, "request": id });
+    Ok(page::print(cx, json, |page| page.line(text)))
+}

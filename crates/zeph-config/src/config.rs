@@ -105,8 +105,24 @@ pub struct LlmConfig {
     /// The model as `service::model`, such as `ollama::qwen3:8b`. Default none: work that needs a model is
     /// refused.
     pub model: Option<String>,
-    /// The base URL of the service. Default none: its public address.
+    /// The base URL of the service, with or without a query. Default none: its public address.
+    ///
+    /// The settings from `stream` to `key_in_clear` are about the service of this model.
     pub base_url: Option<String>,
+    /// Whether answers are streamed. Default yes.
+    ///
+    /// Without streams a silent service is noticed only at the time-out of the call.
+    pub stream: bool,
+    /// Whether the model knows the system role. Default yes, until the service rejects it.
+    pub system_role: bool,
+    /// The name of the token limit in a request. Default none: by service and model.
+    pub max_tokens_field: Option<String>,
+    /// The proxy of all services. Default none: the program decides, such as by the environment.
+    pub proxy: Option<String>,
+    /// Whether the key may travel unencrypted to another machine. Default no.
+    ///
+    /// If it does, anyone on the way can read and use it.
+    pub key_in_clear: bool,
     /// The longest time of one call. Default 5 min, from 1 ms to one day.
     ///
     /// With too short a time-out, long answers are paid for and discarded.
@@ -190,6 +206,11 @@ impl Default for LlmConfig {
         Self {
             model: None,
             base_url: None,
+            stream: true,
+            system_role: true,
+            max_tokens_field: None,
+            proxy: None,
+            key_in_clear: false,
             timeout: Duration::from_secs(300),
             calls: 4,
             input_usd: None,

@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Limit(u64, u64),
     /// Dollars, stored as millionths of one, or none.
     Money,
+    /// Yes or no.
+    Flag,
     /// What happens when a budget is exhausted.
     Over,
 }
@@ -41,6 +43,7 @@ pub(crate) enum Value {
     Time(Duration),
     Text(String),
     Path(PathBuf),
+    Flag(bool),
     Over(OverBudget),
 }
 
@@ -94,6 +97,7 @@ impl Kind {
                 Some(text) => parse_usd(text).map(Value::Number),
                 None => input.node.micro_usd().map(Value::Number),
             },
+            Self::Flag => input.flag().map(Value::Flag),
             Self::Over => text?.parse().ok().map(Value::Over),
         }
     }
@@ -109,6 +113,7 @@ impl Kind {
             Self::Text => "a string",
             Self::Limit(..) => "a whole number, or \"none\"",
             Self::Money => "an amount of dollars such as 0.50, or \"none\"",
+            Self::Flag => "true or false",
             Self::Over => "\"ask\" or \"partial\"",
         }
     }
@@ -175,6 +180,19 @@ impl<'a> Input<'a> {
             | Written::Table(_) => None,
         }
     }
+
+    fn flag(self) -> Option<bool> {
+        match &self.node.value {
+            Written::Bool(flag) => Some(*flag),
+            Written::String(text) if self.is_text => text.trim().parse().ok(),
+            Written::Null
+            | Written::Integer(_)
+            | Written::Float(_)
+            | Written::String(_)
+            | Written::List(_)
+            | Written::Table(_) => None,
+        }
+    }
 }
 
 /// The description of an invalid value, for a message.
@@ -213,6 +231,7 @@ impl fmt::Display for Value {
             Self::Time(time) => write!(f, "{}", humantime::format_duration(*time)),
             Self::Text(text) => f.write_str(text),
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Flag(flag) => write!(f, "{flag}"),
             Self::Over(over) => f.write_str(over.word()),
         }
     }

@@ -38,6 +38,7 @@ enum Field<'a> {
     Timeout(&'a mut Option<Duration>),
     Path(&'a mut Option<PathBuf>),
     Text(&'a mut Option<String>),
+    Flag(&'a mut bool),
     Over(&'a mut OverBudget),
 }
 
@@ -75,6 +76,11 @@ settings! {
     "observer_buffer": Usize(observer_buffer), Limit, Kind::Count(1, 1_000_000);
     "llm.model": Text(llm.model), Trusted, Kind::Text;
     "llm.base_url": Text(llm.base_url), Trusted, Kind::Text;
+    "llm.stream": Flag(llm.stream), Free, Kind::Flag;
+    "llm.system_role": Flag(llm.system_role), Trusted, Kind::Flag;
+    "llm.max_tokens_field": Text(llm.max_tokens_field), Trusted, Kind::Text;
+    "llm.proxy": Text(llm.proxy), Trusted, Kind::Text;
+    "llm.key_in_clear": Flag(llm.key_in_clear), Trusted, Kind::Flag;
     "llm.timeout": Time(llm.timeout), Limit, Kind::Time(MILLI, DAY);
     "llm.calls": U32(llm.calls), Limit, Kind::Count(1, 100);
     "llm.input_usd": Limit(llm.input_usd), Trusted, Kind::Money;
@@ -101,6 +107,7 @@ impl Setting {
             Field::Timeout(field) => field.map_or(Value::None, Value::Time),
             Field::Path(field) => field.clone().map_or(Value::None, Value::Path),
             Field::Text(field) => field.clone().map_or(Value::None, Value::Text),
+            Field::Flag(field) => Value::Flag(*field),
             Field::Over(field) => Value::Over(*field),
         }
     }
@@ -137,6 +144,7 @@ impl Setting {
             (Field::Timeout(field), Value::None) => *field = None,
             (Field::Path(field), Value::Path(path)) => *field = Some(path),
             (Field::Text(field), Value::Text(text)) => *field = Some(text),
+            (Field::Flag(field), Value::Flag(flag)) => *field = flag,
             (Field::Over(field), Value::Over(over)) => *field = over,
             (_, value) => debug_assert!(false, "{value:?} is not a value of {}", self.name),
         }

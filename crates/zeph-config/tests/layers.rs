@@ -34,6 +34,11 @@ cap = "1h 30m"
 [llm]
 model = "ollama::qwen3:8b"
 base_url = "http://127.0.0.1:8080/v1/"
+stream = false
+system_role = false
+max_tokens_field = "max_completion_tokens"
+proxy = "http://proxy:3128"
+key_in_clear = true
 timeout = "2m"
 calls = 2
 input_usd = 0.25
@@ -123,6 +128,11 @@ fn every_setting_can_be_read_from_a_file() {
         llm: LlmConfig {
             model: Some("ollama::qwen3:8b".into()),
             base_url: Some("http://127.0.0.1:8080/v1/".into()),
+            stream: false,
+            system_role: false,
+            max_tokens_field: Some("max_completion_tokens".into()),
+            proxy: Some("http://proxy:3128".into()),
+            key_in_clear: true,
             timeout: Duration::from_secs(120),
             calls: 2,
             input_usd: Some(250_000),
@@ -185,6 +195,7 @@ fn every_setting_has_a_variable_and_a_flag() {
         key if key.ends_with("timeout") || key.ends_with("grace") => "2s",
         "retry.base" | "retry.cap" => "2s",
         "budget.over" => "partial",
+        "llm.stream" | "llm.system_role" | "llm.key_in_clear" => "true",
         _ => "9",
     };
     // Both prices are required together.
@@ -322,7 +333,11 @@ model = ""
 "#;
     let errors = Layers::new()
         .project_file(file, "p.toml")
-        .env([("ZEPH_LLM_INPUT_USD", "3"), ("ZEPH_BUDGET_OVER", "maybe")])
+        .env([
+            ("ZEPH_LLM_INPUT_USD", "3"),
+            ("ZEPH_BUDGET_OVER", "maybe"),
+            ("ZEPH_LLM_STREAM", "no"),
+        ])
         .flag_named("llm.model", "model", "a\nb")
         .resolve()
         .unwrap_err();
@@ -339,6 +354,7 @@ model = ""
         "p.toml:14:13: [wrong_type] `llm.input_usd` must be an amount of dollars such as 0.50, or \"none\", not 1.1234567",
         "p.toml:15:14: [wrong_type] `llm.output_usd` must be an amount of dollars such as 0.50, or \"none\", not -2",
         "p.toml:16:9: [bad_value] `llm.model` must be one line of text, not an empty string",
+        "environment variable ZEPH_LLM_STREAM: [wrong_type] `llm.stream` must be true or false, not \"no\"",
         "environment variable ZEPH_BUDGET_OVER: [wrong_type] `budget.over` must be \"ask\" or \"partial\", not \"maybe\"",
         "flag --model: [bad_value] `llm.model` must be one line of text without control characters",
         "environment variable ZEPH_LLM_INPUT_USD: [conflict] `llm.input_usd` is given without `llm.output_usd` (give both, or none)",

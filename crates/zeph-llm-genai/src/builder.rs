@@ -1,6 +1,7 @@
 //! The builder of a provider: model, address, key, time limits, capabilities.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -9,6 +10,8 @@ use zeph_llm::{Capabilities, Prices};
 use crate::endpoint::BaseUrl;
 use crate::error::BuildError;
 use crate::error_context::ErrorContext;
+use crate::key::is_placeholder_key;
+use crate::optional::Optional;
 use crate::provider::{GenaiProvider, Inner};
 use crate::{client, service};
 
@@ -48,6 +51,10 @@ pub struct GenaiProviderBuilder {
     timeouts: Timeouts,
     /// May contain a password.
     proxy: Option<SecretString>,
+    no_proxy: Option<String>,
+    stream: bool,
+    system_role: bool,
+    limit: Option<String>,
     prices: Option<Prices>,
     capabilities: Option<Capabilities>,
 }
@@ -61,6 +68,10 @@ impl GenaiProviderBuilder {
             key_in_clear: false,
             timeouts: Timeouts::default(),
             proxy: None,
+            no_proxy: None,
+            stream: true,
+            system_role: true,
+            limit: None,
             prices: None,
             capabilities: None,
         }
@@ -70,8 +81,9 @@ impl GenaiProviderBuilder {
     ///
     /// With or without a slash at the end. An address without a path gets `/v1/` (Gemini: `/v1beta/`);
     /// for Anthropic and Gemini so does one without a version at the end; `/chat/completions` or
-    /// `/messages` at the end is removed. [`GenaiProvider::base_url`](crate::GenaiProvider::base_url)
-    /// returns the result.
+    /// `/messages` at the end is removed. A query such as `?api-version=2024-06-01` is sent with every
+    /// request. [`GenaiProvider::base_url`](crate::GenaiProvider::base_url) returns the result without the
+    /// query.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
@@ -96,12 +108,42 @@ impl GenaiProviderBuilder {
         self
     }
 
-    /// A proxy for all calls, `http://…` or `https://…`. Default: none, regardless of the environment.
+    /// A proxy for all calls, `http://…`, `https://…` or `socks5h://…`. Default: none, regardless of the
+    /// environment.
     ///
     /// The proxy can read the key of a service over http, so a proxy on another machine needs
     /// [`key_in_clear`](Self::key_in_clear). A debug print does not show the address.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Some(SecretString::from(url.into()));
+        self
+    }
+
+    /// The hosts that are reached without the proxy, in the form of the variable `NO_PROXY`: names, domains
+    /// with their subdomains, addresses and networks, separated by commas. Default: none.
+    pub fn no_proxy(mut self, hosts: impl Into<String>) -> Self {
+        self.no_proxy = Some(hosts.into());
+        self
+    }
+
+    /// Whether answers are streamed. Default: yes. Without streams a silent service is noticed only at the
+    /// time limit of the call. A service that answers a request for a stream with a whole answer needs no
+    /// setting.
+    pub fn stream(mut self, on: bool) -> Self {
+        self.stream = on;
+        self
+    }
+
+    /// Whether the model knows the system role. Default: yes, until the service rejects it. If not, the
+    /// instructions are put in front of the first message of the user.
+    pub fn system_role(mut self, on: bool) -> Self {
+        self.system_role = on;
+        self
+    }
+
+    /// The name of the token limit in the protocol of OpenAI, such as `max_completion_tokens` for an alias of
+    /// a model that wants it. Default: by the service and the model; the other one if it is rejected.
+    pub fn max_tokens_field(mut self, name: impl Into<String>) -> Self {
+        self.limit = Some(name.into());
         self
     }
 
@@ -143,22 +185,32 @@ impl GenaiProviderBuilder {
         let proxy = self.proxy.as_ref().map(SecretString::expose_secret);
         let in_clear = base.cleartext_host().map(str::to_owned);
         let in_clear = in_clear.or_else(|| base.cleartext_proxy(proxy?));
-        if let Some(host) = in_clear.filter(|_| key.is_some() && !self.key_in_clear) {
-            return Err(BuildError::KeyInClear { host });
+        let is_secret = |key: &SecretString| !is_placeholder_key(key.expose_secret());
+        let is_secret = key.as_ref().is_some_and(is_secret);
+        if let Some(host) = in_clear.filter(|_| is_secret && !self.key_in_clear) {
+            let variable = service.key_variable;
+            return Err(BuildError::KeyInClear { host, variable });
         }
         check_timeouts(self.timeouts)?;
+        if let Some(field) = self.limit.as_ref().filter(|field| !is_field(field)) {
+            let field = zeph_common::escape_terminal(field).into_owned();
+            return Err(BuildError::BadField { field });
+        }
         let connect = self.timeouts.connect;
-        let http = client::client(connect, proxy, base.is_https())?;
-        let genai = genai::Client::builder().with_reqwest(http).build();
-        let genai = genai.map_err(|error| BuildError::Client {
-            why: error.to_string(),
-        })?;
+        let no_proxy = self.no_proxy.as_deref();
+        let http = client::client(connect, (proxy, no_proxy), base.is_https())?;
         let known = service.capabilities();
         let mut capabilities = self.capabilities.unwrap_or(known);
         capabilities.prices = self.prices.or(capabilities.prices);
+        capabilities.streaming &= self.stream;
+        let system = (!self.system_role).then_some(Optional::SystemRole);
         let name = format!("{}::{model}", service.name);
         Ok(GenaiProvider::new(Inner {
-            errors: Arc::new(ErrorContext::new(name.clone(), key.clone())),
+            errors: Arc::new(ErrorContext::new(
+                name.clone(),
+                base.as_str().to_owned(),
+                key.clone(),
+            )),
             name,
             model: model.to_owned(),
             service,
@@ -167,7 +219,10 @@ impl GenaiProviderBuilder {
             key,
             timeouts: self.timeouts,
             capabilities,
-            genai,
+            http,
+            limit: self.limit,
+            omitted: system.into_iter().collect(),
+            learned: Mutex::new(BTreeMap::new()),
         }))
     }
 }
@@ -180,6 +235,12 @@ fn check_key(service: &'static str, key: &SecretString) -> Result<SecretString, 
         return Err(BuildError::BadKey { service });
     }
     Ok(SecretString::from(key))
+}
+
+/// Whether a name can be a field of a request.
+fn is_field(name: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=64).contains(&name.len()) && name.bytes().all(is_name)
 }
 
 fn check_timeouts(timeouts: Timeouts) -> Result<(), BuildError> {

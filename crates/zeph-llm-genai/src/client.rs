@@ -1,8 +1,9 @@
-//! The HTTP client below genai: no redirects, no proxy of the environment, no retries, TLS by ring.
+//! The HTTP client: no redirects, no proxy of the environment, no retries, TLS by ring.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::NoProxy;
 use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
@@ -17,7 +18,7 @@ use crate::BuildError;
 /// Bodies are not decompressed, so that a small answer cannot unfold into a large one.
 pub(crate) fn client(
     connect: Duration,
-    proxy: Option<&str>,
+    (proxy, no_proxy): (Option<&str>, Option<&str>),
     https: bool,
 ) -> Result<reqwest::Client, BuildError> {
     let mut client = reqwest::Client::builder()
@@ -31,7 +32,10 @@ pub(crate) fn client(
         .user_agent(concat!("zeph/", env!("CARGO_PKG_VERSION")));
     client = match proxy {
         // The message of reqwest would show the address, which may hold a password.
-        Some(proxy) => client.proxy(reqwest::Proxy::all(proxy).map_err(|_| BuildError::BadProxy)?),
+        Some(proxy) => {
+            let proxy = reqwest::Proxy::all(proxy).map_err(|_| BuildError::BadProxy)?;
+            client.proxy(proxy.no_proxy(no_proxy.and_then(NoProxy::from_string)))
+        }
         None => client.no_proxy(),
     };
     client.build().map_err(|error| BuildError::Client {

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use genai::Headers;
 use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::BuildError;
@@ -16,11 +16,14 @@ const ANTHROPIC_VERSION: &str = "2023-06-01";
 #[derive(Clone, Debug)]
 pub(crate) struct BaseUrl {
     wire: Wire,
+    /// Without the query.
     url: Url,
+    /// The query of every request, such as `api-version=…`. It may contain a secret.
+    query: Option<SecretString>,
 }
 
 impl BaseUrl {
-    /// Parses an address, with or without a slash at the end, a version, or the full path.
+    /// Parses an address, with or without a slash at the end, a version, the full path, or a query.
     pub(crate) fn parse(wire: Wire, text: &str) -> Result<Self, BuildError> {
         let bad = |why: &'static str| BuildError::BadBaseUrl { why };
         let mut url = Url::parse(text.trim()).map_err(|_| bad("it is not a URL"))?;
@@ -35,9 +38,14 @@ impl BaseUrl {
                 "it contains a name or password; pass the key separately",
             ));
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(bad("it contains `?` or `#`"));
+        if url.fragment().is_some() {
+            return Err(bad("it contains `#`"));
         }
+        let query = url
+            .query()
+            .filter(|query| !query.is_empty())
+            .map(SecretString::from);
+        url.set_query(None);
         let tail = match wire {
             Wire::OpenAi => "/chat/completions",
             Wire::Anthropic => "/messages",
@@ -52,7 +60,7 @@ impl BaseUrl {
             (Wire::OpenAi | Wire::Anthropic | Wire::Gemini, path) => format!("{path}/"),
         };
         url.set_path(&path);
-        Ok(Self { wire, url })
+        Ok(Self { wire, url, query })
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -101,32 +109,39 @@ impl BaseUrl {
                 }
             };
         }
-        if stream && self.wire == Wire::Gemini {
-            url.set_query(Some("alt=sse"));
-        }
+        let query = self.query.as_ref().map(SecretString::expose_secret);
+        let events = (stream && self.wire == Wire::Gemini).then_some("alt=sse");
+        let query: Vec<&str> = query.into_iter().chain(events).collect();
+        url.set_query((!query.is_empty()).then(|| query.join("&")).as_deref());
         url.into()
     }
 
     /// The headers of version and key.
-    pub(crate) fn headers(&self, key: Option<&SecretString>) -> Headers {
-        let mut headers: Vec<(&str, String)> = Vec::new();
+    pub(crate) fn headers(&self, key: Option<&SecretString>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
         if self.wire == Wire::Anthropic {
-            headers.push(("anthropic-version", ANTHROPIC_VERSION.to_owned()));
+            let version = HeaderValue::from_static(ANTHROPIC_VERSION);
+            headers.insert(HeaderName::from_static("anthropic-version"), version);
         }
         if let Some(key) = key {
             let key = key.expose_secret();
-            headers.push(match self.wire {
+            let (name, value) = match self.wire {
                 Wire::OpenAi => ("authorization", format!("Bearer {key}")),
                 Wire::Anthropic => ("x-api-key", key.to_owned()),
                 Wire::Gemini => ("x-goog-api-key", key.to_owned()),
-            });
+            };
+            // The builder accepts only keys that a header can have.
+            if let Ok(mut value) = HeaderValue::from_str(&value) {
+                value.set_sensitive(true);
+                headers.insert(HeaderName::from_static(name), value);
+            }
         }
-        Headers::from(headers)
+        headers
     }
 }
 
 /// Whether a host is this machine.
-fn is_local(host: &str) -> bool {
+pub(crate) fn is_local(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare == "localhost"
         || bare.ends_with(".localhost")
@@ -182,12 +197,27 @@ mod tests {
             ("127.0.0.1:8080", "it is not a URL"),
             ("ftp://h/", "neither http:// nor https://"),
             ("http://user:pass@h/v1", "a name or password"),
-            ("http://h/v1?key=x", "contains `?`"),
+            ("http://h/v1#key", "contains `#`"),
         ] {
             let said = base(OpenAi, text);
             assert!(said.contains(why), "{text}: {said}");
             assert!(!said.contains("pass@"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_query_is_sent_with_every_request_and_never_shown() {
+        let text =
+            "https://h/openai/deployments/d/chat/completions?api-version=2024-06-01&k=s3cret";
+        let azure = BaseUrl::parse(OpenAi, text).unwrap();
+        assert_eq!(azure.as_str(), "https://h/openai/deployments/d/");
+        assert_eq!(azure.endpoint("m", true), text);
+        assert!(!format!("{azure:?}").contains("s3cret"));
+        let gemini = BaseUrl::parse(Gemini, "https://h/v1beta?x=1").unwrap();
+        assert_eq!(
+            gemini.endpoint("m", true),
+            "https://h/v1beta/models/m:streamGenerateContent?x=1&alt=sse"
+        );
     }
 
     #[test]

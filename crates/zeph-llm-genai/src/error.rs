@@ -55,11 +55,19 @@ pub enum BuildError {
     },
     /// The key would be sent unencrypted to another machine.
     #[error(
-        "the key would be sent unencrypted to {host}: use https, or call `key_in_clear(true)` if you trust the network"
+        "the key would be sent unencrypted to {host}: use https, set `key_in_clear` if you trust the network, or pass no key{}", unset(*.variable)
     )]
     KeyInClear {
         /// The other machine.
         host: String,
+        /// The environment variable that usually holds the key.
+        variable: Option<&'static str>,
+    },
+    /// The name of the token limit is no field of a request.
+    #[error("`{field}` is no name of a field; expected one such as `max_completion_tokens`")]
+    BadField {
+        /// The name.
+        field: String,
     },
     /// A time limit is 0.
     #[error("the time limit `{limit}` is 0; it must be longer")]
@@ -84,6 +92,10 @@ pub enum BuildError {
 
 fn hint(suggestion: Option<&str>) -> String {
     suggestion.map_or(String::new(), |name| format!(", did you mean `{name}`?"))
+}
+
+fn unset(variable: Option<&str>) -> String {
+    variable.map_or(String::new(), |name| format!(" (unset {name})"))
 }
 
 fn usually(variable: Option<&str>) -> String {

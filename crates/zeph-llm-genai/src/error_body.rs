@@ -18,7 +18,7 @@ impl ErrorBody {
     /// Reads the body of a response with an error status.
     pub(crate) fn read(body: &str) -> Self {
         let Ok(parsed) = serde_json::from_str::<Value>(body) else {
-            let message = head(body).to_owned();
+            let message = words_of(head(body));
             return Self {
                 message,
                 ..Self::default()
@@ -44,6 +44,11 @@ impl ErrorBody {
         let message = message
             .as_str()
             .map_or_else(|| message.to_string(), str::to_owned);
+        let param = error.get("param").and_then(Value::as_str);
+        let message = match param.filter(|param| !param.is_empty() && !message.contains(param)) {
+            Some(param) => format!("{message} (at {param})"),
+            None => message,
+        };
         let mut words = String::new();
         let details = error.get("details").and_then(Value::as_array);
         let reasons = details
@@ -131,6 +136,33 @@ pub(crate) fn head(body: &str) -> &str {
     zeph_common::truncate(body.trim_start(), 2_000, Boundary::Char).text
 }
 
+/// The words of a text that may be a page: without tags, scripts and styles, in one line.
+pub(crate) fn words_of(text: &str) -> String {
+    if !text.trim_start().starts_with('<') {
+        return text.trim().to_owned();
+    }
+    let mut words = String::new();
+    let mut skipped: Option<&str> = None;
+    for part in text.split('<') {
+        let (tag, said) = part.split_once('>').unwrap_or((part, ""));
+        let name = tag
+            .split(|c: char| c.is_whitespace() || c == '/')
+            .find(|name| !name.is_empty());
+        let is_end = tag.starts_with('/');
+        match (skipped, name) {
+            (Some(inside), Some(name)) if is_end && name == inside => skipped = None,
+            (Some(_), _) => continue,
+            (None, Some(name @ ("script" | "style"))) if !is_end => skipped = Some(name),
+            (None, _) => {}
+        }
+        if skipped.is_none() {
+            words.push_str(said);
+            words.push(' ');
+        }
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Codes and texts of errors for which the status is ambiguous.
 const NO_CREDIT: &[&str] = &[
     "insufficient_quota",
@@ -195,3 +227,35 @@ const LIMITED: &[&str] = &[
     "too_many_requests",
     "throttl",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorBody, words_of};
+
+    #[test]
+    fn a_page_is_told_by_its_words() {
+        for (text, words) in [
+            ("slow down\n", "slow down"),
+            (
+                "<html><head><title>502 Bad Gateway</title><style>b{a:1}</style></head>\n<body><h1>502</h1><script>x<y</script></body>",
+                "502 Bad Gateway 502",
+            ),
+            ("<!doctype html>", ""),
+            ("<p>a</p", "a"),
+            ("a < b", "a < b"),
+        ] {
+            assert_eq!(words_of(text), words, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_parameter_of_an_error_is_named() {
+        let body = r#"{"error":{"message":"Unknown parameter","param":"stream_options"}}"#;
+        assert_eq!(
+            ErrorBody::read(body).message,
+            "Unknown parameter (at stream_options)"
+        );
+        let body = r#"{"error":{"message":"Unknown parameter 'seed'","param":"seed"}}"#;
+        assert_eq!(ErrorBody::read(body).message, "Unknown parameter 'seed'");
+    }
+}

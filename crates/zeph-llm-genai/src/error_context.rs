@@ -1,34 +1,36 @@
-//! Converts errors of genai, the network and the services to errors of the port, without keys.
+//! Converts errors of the network and the services to errors of the port, without keys.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::time::SystemTime;
 
-use genai::webc::{self, StreamTimeout};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
 use zeph_common::Boundary;
 use zeph_llm::{ErrorKind, LlmError};
 
 use crate::answer::AnswerFault;
-use crate::error_body::{ErrorBody, head};
+use crate::error_body::{ErrorBody, words_of};
+use crate::key::is_placeholder_key;
 use crate::retry_after::retry_after;
 
 /// The most bytes of a service's text in an error.
 const MESSAGE_BYTES: usize = 600;
 
-/// The name of the provider, and the key that must not be in its errors.
+/// The name and address of the provider, and the key that must not be in its errors.
 #[derive(Debug)]
 pub(crate) struct ErrorContext {
     name: String,
+    address: String,
+    /// `None` for a placeholder, which may be a word of any text.
     key: Option<SecretString>,
 }
 
 impl ErrorContext {
-    pub(crate) fn new(name: String, key: Option<SecretString>) -> Self {
-        Self { name, key }
+    pub(crate) fn new(name: String, address: String, key: Option<SecretString>) -> Self {
+        let key = key.filter(|key| !is_placeholder_key(key.expose_secret()));
+        Self { name, address, key }
     }
 
     /// An error of that kind. The key and control characters are removed from the text, which may be untrusted.
@@ -50,117 +52,93 @@ impl ErrorContext {
         }
     }
 
-    /// The error for an answer that cannot be read.
-    pub(crate) fn fault(&self, fault: AnswerFault) -> LlmError {
+    /// The base address, without its query.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The error for an answer that cannot be read. An error that comes first cost nothing.
+    pub(crate) fn fault(&self, fault: AnswerFault, is_first: bool) -> LlmError {
         match fault {
-            AnswerFault::Garbled(why) => self.error(ErrorKind::Garbled, why),
+            AnswerFault::Garbled(why) => {
+                let what = format!("{} answered against the protocol: {why}", self.address);
+                self.error(ErrorKind::Garbled, &what)
+            }
+            AnswerFault::Cut => {
+                let what = format!("the answer from {} is incomplete", self.address);
+                self.error(ErrorKind::Cut, &what)
+            }
             AnswerFault::Reported(error) => {
-                self.reported(None, &ErrorBody::of(&error), &HeaderMap::new())
-            }
-        }
-    }
-
-    /// The error of a failed call.
-    pub(crate) fn call(&self, error: &genai::Error) -> LlmError {
-        use genai::Error::{HttpError, WebModelCall, WebStream};
-        if let WebModelCall { webc_error, .. } = error {
-            return self.web(webc_error);
-        }
-        if let WebStream { error, .. } = error {
-            return self.interrupted(error.as_ref());
-        }
-        if let HttpError {
-            status,
-            body,
-            headers,
-            ..
-        } = error
-        {
-            return self.reported(Some(*status), &ErrorBody::read(body), headers);
-        }
-        // Payload and body are left out: both may be long and contain secrets.
-        let why = "the answer violates the protocol";
-        self.error(ErrorKind::Garbled, why)
-    }
-
-    fn web(&self, error: &webc::Error) -> LlmError {
-        match error {
-            webc::Error::ResponseFailedStatus {
-                status,
-                body,
-                headers,
-            } => self.reported(Some(*status), &ErrorBody::read(body), headers),
-            webc::Error::ResponseFailedInvalidJson { body, .. } => {
-                let parsed = serde_json::from_str::<Value>(body);
-                let cut = body.trim().is_empty() || parsed.is_err_and(|error| error.is_eof());
-                if cut {
-                    return self.error(ErrorKind::Cut, "the answer is incomplete");
+                let error = self.reported(None, &ErrorBody::of(&error), &HeaderMap::new());
+                if is_first {
+                    error.with_refusal()
+                } else {
+                    error
                 }
-                self.error(
-                    ErrorKind::Garbled,
-                    &format!("the answer is not JSON: {}", head(body)),
-                )
-            }
-            webc::Error::ResponseFailedNotJson { content_type, body } => {
-                let what = zeph_common::truncate(content_type, 60, Boundary::Char);
-                let said = format!(
-                    "the answer is not JSON but `{what}`; is the base address right? It starts with: {}",
-                    head(body)
-                );
-                self.error(ErrorKind::Garbled, &said)
-            }
-            webc::Error::Reqwest(error) => self.transport(error),
-            webc::Error::JsonValueExt(_) => {
-                self.error(ErrorKind::Garbled, "the answer violates the protocol")
             }
         }
     }
 
-    /// The error of an interrupted stream.
-    fn interrupted(&self, error: &(dyn Error + Send + Sync + 'static)) -> LlmError {
-        if let Some(error) = error.downcast_ref::<genai::Error>() {
-            return self.call(error);
-        }
-        if let Some(timeout) = error.downcast_ref::<StreamTimeout>() {
-            return self.error(
-                ErrorKind::Timeout,
-                match timeout {
-                    StreamTimeout::Headers => "the service did not start to answer in time",
-                    StreamTimeout::Read => "the stream sent no more data in time",
-                },
-            );
-        }
-        if let Some(error) = error.downcast_ref::<reqwest::Error>() {
-            return self.transport(error);
-        }
-        self.error(ErrorKind::Garbled, "the stream is not valid text")
+    /// The error for a body that is neither JSON nor a stream of events. The model did not work for it.
+    pub(crate) fn foreign(&self, kind: ErrorKind, content_type: &str, head: &str) -> LlmError {
+        let kind_of_body = match content_type {
+            "" => "a body without a type".to_owned(),
+            name => format!("`{}`", zeph_common::truncate(name, 60, Boundary::Char)),
+        };
+        let words = words_of(head);
+        let what = format!(
+            "{} answered with {kind_of_body} instead of an answer; is the base address right? It says: {words}",
+            self.address
+        );
+        self.error(kind, &what).with_refusal()
     }
 
-    fn transport(&self, error: &reqwest::Error) -> LlmError {
+    /// The error of a failed connection.
+    pub(crate) fn transport(&self, error: &reqwest::Error) -> LlmError {
+        let address = &self.address;
         let (kind, what) = if error.is_timeout() {
             (
                 ErrorKind::Timeout,
-                "the service could not be reached in time",
+                format!("{address} could not be reached in time"),
             )
         } else if error.is_body() || error.is_decode() {
-            (ErrorKind::Cut, "the answer was interrupted")
+            (
+                ErrorKind::Cut,
+                format!("the answer from {address} was interrupted"),
+            )
         } else if error.is_connect() || error.is_builder() {
-            (ErrorKind::Network, "the service could not be reached")
+            (ErrorKind::Network, format!("nothing answers at {address}"))
         } else {
             // The service may have received the request, processed it, and charged for it.
             (
                 ErrorKind::Cut,
-                "the service closed the connection before it answered",
+                format!("{address} closed the connection before it answered"),
             )
         };
-        // Without the first error, which contains the address.
-        let mut chain: Vec<String> = Vec::new();
+        // The innermost cause; the outer ones only name layers, and the outermost has the whole address.
         let mut cause: Option<&dyn Error> = error.source();
-        while let Some(inner) = cause.filter(|_| chain.len() < 8) {
-            chain.push(inner.to_string());
+        let mut innermost = String::new();
+        while let Some(inner) = cause {
+            innermost = inner.to_string();
             cause = inner.source();
         }
-        self.error(kind, &format!("{what}: {}", chain.join(": ")))
+        let is_ollama = kind == ErrorKind::Network && self.name.starts_with("ollama::");
+        let hint = if is_ollama {
+            "; is Ollama running?"
+        } else {
+            ""
+        };
+        self.error(kind, &format!("{what}: {innermost}{hint}"))
+    }
+
+    /// The error of a response with an error status. The service refused the request, unless a gateway gave
+    /// up waiting for it.
+    pub(crate) fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> LlmError {
+        let error = self.reported(Some(status), &ErrorBody::read(body), headers);
+        match status.as_u16() {
+            408 | 504 | 524 => error,
+            _ => error.with_refusal(),
+        }
     }
 
     /// The error that a service reports.
@@ -172,17 +150,23 @@ impl ErrorContext {
     ) -> LlmError {
         let code = status.map(|status| status.as_u16()).or(body.status);
         let kind = body.kind(code);
-        let mut text = Cow::Borrowed(body.message.as_str());
-        if status.is_some_and(|status| status.is_redirection()) {
-            text = Cow::Owned(format!(
-                "the service redirects to {}; redirects are not followed, because the key would be sent along: set the base address",
+        let address = &self.address;
+        let words = match body.message.trim() {
+            "" => "no reason given",
+            words => words,
+        };
+        // Room for the address, also beside a long text.
+        let words = zeph_common::truncate(words, MESSAGE_BYTES - 200, Boundary::Char);
+        let text = if status.is_some_and(|status| status.is_redirection()) {
+            format!(
+                "{address} redirects to {}; redirects are not followed, because the key would be sent along: set the base address",
                 redirect_host(headers)
-            ));
+            )
         } else if kind == ErrorKind::BadRequest && code == Some(404) {
-            text = Cow::Owned(format!(
-                "the address was not found; is the base address right? {text}"
-            ));
-        }
+            format!("not found at {address}; is the base address right? {words}")
+        } else {
+            format!("{words}; asked at {address}")
+        };
         let mut error = self.error(kind, &text);
         if let Some(code) = code {
             error = error.with_status(code);

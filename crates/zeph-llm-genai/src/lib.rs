@@ -1,8 +1,8 @@
-//! Model services as [`LlmProvider`](zeph_llm::LlmProvider)s, through the genai crate.
+//! Model services as [`LlmProvider`](zeph_llm::LlmProvider)s.
 //!
 //! [`GenaiProvider`] is an [`LlmProvider`](zeph_llm::LlmProvider) for every service of [`services`]:
-//! OpenAI and compatible servers at any address, Anthropic, Gemini, Ollama, and more. A request is sent
-//! unchanged or is an error before the call; an answer is read from the bytes that the service sent.
+//! OpenAI and compatible servers at any address, Anthropic, Gemini, Ollama, and more. An answer is read from
+//! the bytes that the service sent, whatever form they have.
 //!
 //! # Examples
 //! Any server that is compatible with OpenAI, such as llama.cpp, vLLM or LM Studio:
@@ -47,28 +47,34 @@
 //! | temperature | `temperature` | `temperature` | `generationConfig.temperature` |
 //! | results of tools | messages of the role `tool` | one turn of `tool_result` | one turn of `functionResponse` |
 //!
-//! A request to Anthropic without a limit gets the largest that genai knows for the model, because that
-//! service requires one. System messages inside a conversation move to its front if the service has only
-//! one place for them. Arguments of a tool call that are no object are sent back as `{"arguments": …}`,
-//! because services accept objects only.
+//! A request to Anthropic without a limit gets the one of its capabilities, else 4,096, because that service
+//! requires one. System messages inside a conversation move to its front if the service has only one place
+//! for them. Arguments of a tool call that are no object are sent back as `{"arguments": …}`, because
+//! services accept objects only. Reasoning, signatures and other fields that a service gave beside its tool
+//! calls go back to it with their results.
+//!
+//! An optional field that a service rejects by name with HTTP 400 or 422 (`stream_options`, the name of the
+//! token limit, `response_format` without a schema, the system role, `seed`, `temperature`, `tool_choice`,
+//! reasoning, the stream itself) is left out of a second request, and of all later ones to that model. A
+//! rejected schema is an error of kind `SchemaRejected`, so that the caller can put it into the prompt.
 //!
 //! # What is received
-//! One call is one request: nothing is retried here, and no redirect is followed. A refusal, a blocked
-//! prompt and a reached limit are answers with their reason. A stream that ends without the end of its
-//! protocol (`[DONE]`, `message_stop`, a `finishReason`) is an error of kind `Cut`. The kind of an error
-//! follows from status, code and text together; it has the wait that the service asks for, at most 600
-//! bytes of its text, and never the key.
+//! One call is one answer: nothing else is retried here, and no redirect is followed. A refusal, a blocked
+//! prompt and a reached limit are answers with their reason. What came decides how it is read: events, a
+//! whole JSON document, or events without their frame. A stream is complete with its last marker (`[DONE]`,
+//! `message_stop`) or if it ends after a reason to stop; every other end is an error of kind `Cut`.
+//! Reasoning in a field of its own, or in `<think>` tags at the start of the text, is apart from the text.
+//! The kind of an error follows from status, code and text together; it has the address, the wait that the
+//! service asks for, at most 600 bytes of its text, and never the key.
 //!
 //! # Security and limits
 //! - Nothing is read from the environment, neither keys nor proxies. TLS uses ring and the certificate
 //!   authorities of the operating system (on Linux including `SSL_CERT_FILE` and `SSL_CERT_DIR`).
 //! - A key is sent over http to this machine only, and through no proxy on another one, unless
-//!   [`key_in_clear`](GenaiProviderBuilder::key_in_clear) is set.
-//! - The logs of genai and its HTTP client are dropped: they may contain prompts, answers and keys.
-//! - An answer is read into memory, bounded by the time limit only; a stream is aborted beyond 64 MiB of
-//!   events or 16 MiB of text.
-//! - The port does not carry Gemini's thought signatures. Gemini 3 requires them with tool calls, and gets
-//!   the placeholder that its documentation names for that case.
+//!   [`key_in_clear`](GenaiProviderBuilder::key_in_clear) is set or it is a
+//!   [placeholder](is_placeholder_key).
+//! - The logs of the HTTP client are dropped: they may contain prompts, answers and keys.
+//! - A body is aborted beyond 64 MiB, and an answer beyond 16 MiB of text.
 
 mod answer;
 mod builder;
@@ -77,6 +83,10 @@ mod endpoint;
 mod error;
 mod error_body;
 mod error_context;
+mod events;
+mod key;
+mod lenient;
+mod optional;
 mod provider;
 mod request;
 mod retry_after;
@@ -86,6 +96,7 @@ mod wire;
 
 pub use builder::{GenaiProviderBuilder, Timeouts};
 pub use error::BuildError;
+pub use key::is_placeholder_key;
 pub use provider::GenaiProvider;
 pub use service::{Service, services, usual_key_variable};
 pub use wire::Wire;

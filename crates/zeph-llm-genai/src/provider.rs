@@ -1,15 +1,12 @@
-//! The provider: makes one call of the service per request.
+//! The provider: one answer of the service per call.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::FutureExt as _;
-use genai::adapter::AdapterKind;
-use genai::resolver::{AuthData, Endpoint};
-use genai::{ModelIden, ServiceTarget};
+use reqwest::header::{ACCEPT, HeaderValue};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
 use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 use zeph_llm::{
@@ -20,14 +17,19 @@ use zeph_llm::{
 use crate::builder::{GenaiProviderBuilder, Timeouts};
 use crate::endpoint::BaseUrl;
 use crate::error_context::ErrorContext;
-use crate::request::{self, Prepared, Target};
+use crate::optional::{self, MAX_REPEATS, Omitted, Optional};
+use crate::request::{self, Target};
 use crate::service::Service;
+use crate::stream::{Answering, Limits};
 use crate::wire::Wire;
-use crate::{answer, stream};
+
+/// The most bytes that are read of the body of an error.
+const ERROR_BYTES: usize = 1 << 20;
 
 /// A model of a service. The [crate](crate) describes requests and answers.
 ///
-/// Cheap to clone: all clones share their connections. One call is one request; nothing is retried.
+/// Cheap to clone: all clones share their connections, and what the service has rejected. One call is one
+/// answer; only a request that the service refuses for an optional field is sent again, without the field.
 #[derive(Clone, Debug)]
 pub struct GenaiProvider {
     inner: Arc<Inner>,
@@ -44,7 +46,13 @@ pub(crate) struct Inner {
     pub(crate) key: Option<SecretString>,
     pub(crate) timeouts: Timeouts,
     pub(crate) capabilities: Capabilities,
-    pub(crate) genai: genai::Client,
+    pub(crate) http: reqwest::Client,
+    /// The name of the token limit, if it is set.
+    pub(crate) limit: Option<String>,
+    /// What is left out from the start.
+    pub(crate) omitted: Omitted,
+    /// What the service has rejected, by model.
+    pub(crate) learned: Mutex<BTreeMap<String, Omitted>>,
 }
 
 impl GenaiProvider {
@@ -71,7 +79,7 @@ impl GenaiProvider {
         }
     }
 
-    /// The base address, with a slash at the end.
+    /// The base address, with a slash at the end and without its query.
     #[must_use]
     pub fn base_url(&self) -> &str {
         self.inner.base.as_str()
@@ -101,80 +109,151 @@ impl Inner {
         Ok(model)
     }
 
-    fn prepare(&self, request: &LlmRequest, stream: bool) -> Result<Prepared, LlmError> {
-        self.capabilities.check(request, &self.name)?;
-        let model = self.model(request)?;
-        let target = Target {
+    fn target<'a>(&'a self, model: &'a str, omitted: &'a Omitted) -> Target<'a> {
+        Target {
             wire: self.service.wire,
             model,
+            max_output_tokens: self.capabilities.max_output_tokens,
             // At another address `openai` is a compatible server.
             strict: self.service.strict && !(self.service.name == "openai" && self.own_address),
-            limit: self.limit(model),
+            limit: self.limit(model, omitted),
             seed: if self.service.name == "mistral" {
                 "random_seed"
             } else {
                 "seed"
             },
-        };
-        let options = request::options(target, request, stream)
-            .map_err(|(kind, why)| self.errors.error(kind, why))?;
-        let adapter = match self.service.wire {
-            Wire::OpenAi => AdapterKind::OpenAI,
-            Wire::Anthropic => AdapterKind::Anthropic,
-            Wire::Gemini => AdapterKind::Gemini,
-        };
-        Ok(Prepared {
-            target: ServiceTarget {
-                endpoint: Endpoint::from_owned(self.base.as_str()),
-                // The whole address and all headers: genai adds no others and reads no environment variable.
-                auth: AuthData::RequestOverride {
-                    url: self.base.endpoint(model, stream),
-                    headers: self.base.headers(self.key.as_ref()),
-                },
-                model: ModelIden::new(adapter, request::disguised(model)),
-            },
-            request: request::messages(request),
-            options,
-        })
+            omitted,
+        }
     }
 
     /// The name of the token limit. OpenAI has renamed it, and its newer models accept the new name only;
     /// other servers accept the old one, unless they are gateways to such a model.
-    fn limit(&self, model: &str) -> &'static str {
+    fn limit(&self, model: &str, omitted: &Omitted) -> &str {
         const NEWER: [&str; 5] = ["gpt-5", "gpt-6", "o1", "o3", "o4"];
+        const NAMES: [&str; 2] = ["max_tokens", "max_completion_tokens"];
         let own = self.service.name == "openai" && !self.own_address;
         let newer =
             self.service.name == "openai" && NEWER.iter().any(|name| model.starts_with(name));
-        match self.service.wire {
-            Wire::OpenAi if own || newer => "max_completion_tokens",
-            Wire::OpenAi | Wire::Anthropic => "max_tokens",
+        let usual = match self.service.wire {
+            Wire::OpenAi if own || newer => NAMES[1],
+            Wire::OpenAi | Wire::Anthropic => NAMES[0],
             Wire::Gemini => "maxOutputTokens",
-        }
-    }
-
-    fn time_limit(&self, request: &LlmRequest) -> Duration {
-        request.timeout.unwrap_or(self.timeouts.call)
-    }
-
-    async fn ask(&self, prepared: Prepared) -> Result<LlmResponse, LlmError> {
-        let options = Some(&prepared.options);
-        let call = self
-            .genai
-            .exec_chat(prepared.target, prepared.request, options);
-        // genai may overflow when it adds token counts, and logs what services send, including keys.
-        let call = AssertUnwindSafe(call)
-            .catch_unwind()
-            .with_subscriber(NoSubscriber::new());
-        let body = match call.await {
-            Ok(Ok(answer)) => answer.captured_raw_body.unwrap_or(Value::Null),
-            Ok(Err(genai::Error::ChatResponseGeneration { response_body, .. })) => *response_body,
-            Ok(Err(error)) => return Err(self.errors.call(&error)),
-            Err(_) => {
-                let why = "the token counts of the answer are too large";
-                return Err(self.errors.error(ErrorKind::Garbled, why));
-            }
         };
-        answer::whole(self.service.wire, &body).map_err(|fault| self.errors.fault(fault))
+        let name = self.limit.as_deref().unwrap_or(usual);
+        if omitted.contains(&Optional::LimitName) {
+            return NAMES[usize::from(name == NAMES[0])];
+        }
+        name
+    }
+
+    /// The answer to a request, after its first part came.
+    async fn ask(&self, request: &LlmRequest, stream: bool) -> Result<Answering, LlmError> {
+        self.capabilities.check(request, &self.name)?;
+        let model = self.model(request)?;
+        let call = request.timeout.unwrap_or(self.timeouts.call);
+        let end = Instant::now().checked_add(call);
+        let mut omitted = self.omitted.clone();
+        omitted.extend(self.learned(model, None));
+        for repeat in 0.. {
+            let stream = stream && !omitted.contains(&Optional::Stream);
+            let body = request::body(self.target(model, &omitted), request, stream);
+            let body = body.map_err(|(kind, why)| self.errors.error(kind, why))?;
+            let limits = Limits {
+                call,
+                end,
+                idle: stream.then_some(self.timeouts.idle),
+            };
+            let url = self.base.endpoint(model, stream);
+            let error = match self.attempt(url, &body.json, stream, limits).await {
+                Ok(answering) => {
+                    self.learned(model, Some(omitted));
+                    return Ok(answering);
+                }
+                Err(error) => error,
+            };
+            let rejected = optional::rejected(&error, &body.parts);
+            let is_over = rejected.is_empty() || repeat >= MAX_REPEATS;
+            let needs_caller = rejected.contains(&Optional::Schema);
+            omitted.extend(rejected);
+            if needs_caller {
+                self.learned(model, Some(omitted));
+                return Err(error);
+            }
+            if is_over {
+                return Err(error);
+            }
+        }
+        Err(self
+            .errors
+            .error(ErrorKind::BadRequest, "the service rejects the request"))
+    }
+
+    async fn attempt(
+        &self,
+        url: String,
+        body: &Map<String, Value>,
+        stream: bool,
+        limits: Limits,
+    ) -> Result<Answering, LlmError> {
+        let response = limits
+            .within(&self.errors, self.send(url, body, stream))
+            .await??;
+        let answering = Answering::new(self.service.wire, &self.errors, limits, response);
+        answering.begin().await
+    }
+
+    /// Sends a request; a response with an error status is an error.
+    async fn send(
+        &self,
+        url: String,
+        body: &Map<String, Value>,
+        stream: bool,
+    ) -> Result<reqwest::Response, LlmError> {
+        let accepted = if stream {
+            "text/event-stream, application/json"
+        } else {
+            "application/json"
+        };
+        let request = self
+            .http
+            .post(url)
+            .headers(self.base.headers(self.key.as_ref()));
+        let request = request.header(ACCEPT, HeaderValue::from_static(accepted));
+        // The logs of the HTTP client may contain prompts.
+        let sent = request
+            .json(body)
+            .send()
+            .with_subscriber(NoSubscriber::new());
+        let mut response = sent.await.map_err(|error| self.errors.transport(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let mut body = Vec::new();
+        // A body that breaks off is reported as far as it came.
+        while let Ok(Some(bytes)) = response.chunk().await {
+            body.extend_from_slice(&bytes);
+            if body.len() > ERROR_BYTES {
+                break;
+            }
+        }
+        let body = String::from_utf8_lossy(&body);
+        Err(self.errors.refused(status, response.headers(), &body))
+    }
+
+    /// What the service has rejected for a model; `new` replaces it.
+    fn learned(&self, model: &str, new: Option<Omitted>) -> Omitted {
+        /// The most models that are remembered.
+        const MODELS: usize = 256;
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        match new {
+            Some(new) if learned.len() < MODELS || learned.contains_key(model) => {
+                let known = learned.entry(model.to_owned()).or_default();
+                known.extend(new);
+                known.clone()
+            }
+            Some(_) | None => learned.get(model).cloned().unwrap_or_default(),
+        }
     }
 }
 
@@ -189,27 +268,15 @@ impl LlmProvider for GenaiProvider {
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
-        let inner = &self.inner;
-        let prepared = inner.prepare(request, false)?;
-        let limit = inner.time_limit(request);
-        tokio::time::timeout(limit, Box::pin(inner.ask(prepared)))
-            .await
-            .unwrap_or_else(|_| Err(stream::too_late(&inner.errors, limit)))
+        let answering = Box::pin(self.inner.ask(request, false)).await?;
+        answering.collect().await
     }
 
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
-        let inner = &self.inner;
-        if !inner.capabilities.streaming {
+        if !self.inner.capabilities.streaming {
             return Ok(whole_stream(self.complete(request).await?));
         }
-        let prepared = inner.prepare(request, true)?;
-        let limit = inner.time_limit(request);
-        let call = stream::Call {
-            wire: inner.service.wire,
-            errors: Arc::clone(&inner.errors),
-            limit,
-            idle: inner.timeouts.idle,
-        };
-        call.begin(&inner.genai, prepared).await
+        let answering = Box::pin(self.inner.ask(request, true)).await?;
+        Ok(answering.stream())
     }
 }

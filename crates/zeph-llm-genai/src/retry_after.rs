@@ -5,15 +5,15 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// The longest wait that is accepted.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest wait that is reported.
+const MAX_WAIT: Duration = Duration::from_hours(365 * 24);
 
 /// The shortest wait before another call, from the headers or the body of a response.
 ///
 /// In this order: `retry-after-ms`, `retry-after` (seconds or a date), the exhausted limits
 /// (`x-ratelimit-reset-requests` and `-tokens`, as durations; `anthropic-ratelimit-…-reset` and
 /// `x-ratelimit-reset`, as times), and Gemini's `retryDelay`. Dates are compared with the service's own
-/// `date`, else with `now`. Negative, infinite and invalid values are ignored; the maximum is a day.
+/// `date`, else with `now`. Negative, infinite and invalid values are ignored; the maximum is a year.
 pub(crate) fn retry_after(headers: &HeaderMap, error: &Value, now: SystemTime) -> Option<Duration> {
     let now = header(headers, "date")
         .and_then(|date| httpdate::parse_http_date(date).ok())
@@ -163,7 +163,7 @@ mod tests {
                 Some(2_000),
             ),
             (&[("retry-after", "1e300")], None),
-            (&[("retry-after", "9999999999")], Some(86_400_000)),
+            (&[("retry-after", "9999999999")], Some(31_536_000_000)),
             (&[("retry-after", "-4")], None),
             (&[("retry-after", "NaN")], None),
             (&[("retry-after", "soon")], None),

@@ -1,40 +1,54 @@
-//! Streams: converts the events of a service to the parts of an answer.
+//! An answer while it arrives: reads what came, whatever was asked for, and makes the parts of a stream.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::poll_fn;
-use futures::{Stream as _, StreamExt as _, stream};
-use genai::chat::{ChatFrameSink, ChatStream, FrameCtx, RawFrameRef};
+use futures::{StreamExt as _, stream};
+use reqwest::header::CONTENT_TYPE;
 use tokio::time::{Instant, timeout_at};
-use tracing::instrument::WithSubscriber as _;
-use tracing::subscriber::NoSubscriber;
 use zeph_llm::{ErrorKind, LlmError, LlmResponse, LlmStream, StreamPart};
 
-use crate::answer::Reader;
+use crate::answer::{self, AnswerFault, Reader};
 use crate::error_context::ErrorContext;
-use crate::request::Prepared;
+use crate::events::{Decoder, Event, Form};
+use crate::lenient;
 use crate::wire::Wire;
 
-/// The settings of a streamed call.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) wire: Wire,
-    pub(crate) errors: Arc<ErrorContext>,
-    /// The time limit from the first byte to the last.
-    pub(crate) limit: Duration,
-    /// The longest time between two bytes.
-    pub(crate) idle: Duration,
+/// The longest wait for the usage and the last marker after a reason to stop.
+const END_GRACE: Duration = Duration::from_secs(5);
+
+/// The time limits of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Of the whole call.
+    pub(crate) call: Duration,
+    /// When it ends; `None` is beyond the range of the clock.
+    pub(crate) end: Option<Instant>,
+    /// Between two bytes; `None` for an answer in one piece.
+    pub(crate) idle: Option<Duration>,
 }
 
-/// The error of a call that exceeded its time limit.
-pub(crate) fn too_late(errors: &ErrorContext, limit: Duration) -> LlmError {
-    let limit = zeph_common::format_duration(limit);
-    errors.error(ErrorKind::Timeout, &format!("no answer within {limit}"))
+impl Limits {
+    /// Runs work until the end of the call.
+    pub(crate) async fn within<F: Future>(
+        &self,
+        errors: &ErrorContext,
+        work: F,
+    ) -> Result<F::Output, LlmError> {
+        let Some(end) = self.end else {
+            return Ok(work.await);
+        };
+        timeout_at(end, work)
+            .await
+            .map_err(|_| self.too_late(errors))
+    }
+
+    fn too_late(&self, errors: &ErrorContext) -> LlmError {
+        let limit = zeph_common::format_duration(self.call);
+        let what = format!("no answer within {limit} from {}", errors.address());
+        errors.error(ErrorKind::Timeout, &what)
+    }
 }
 
 /// The last parts of an answer: its tool calls, and the whole answer.
@@ -45,130 +59,244 @@ fn end(answer: LlmResponse) -> impl Iterator<Item = StreamPart> {
         .chain([StreamPart::End(answer)])
 }
 
-/// Raw events, which genai splits and this module reads.
-#[derive(Debug, Default)]
-struct Frames(Mutex<VecDeque<String>>);
-
-impl Frames {
-    fn take(&self) -> VecDeque<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+/// A whole answer as parts.
+fn parts(answer: LlmResponse) -> impl Iterator<Item = StreamPart> {
+    let text = Some(answer.text.clone()).filter(|text| !text.is_empty());
+    text.map(StreamPart::Text).into_iter().chain(end(answer))
 }
 
-impl ChatFrameSink for Frames {
-    fn on_frame(&self, _: &FrameCtx, frame: RawFrameRef<'_>) {
-        // Comments and event names have no data.
-        if !frame.data.is_empty() {
-            let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            frames.push_back(frame.data.to_owned());
-        }
-    }
-}
-
-/// A stream in progress.
-struct Progress {
-    call: Call,
-    genai: ChatStream,
-    frames: Arc<Frames>,
+/// An answer in progress.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    wire: Wire,
+    errors: Arc<ErrorContext>,
+    limits: Limits,
+    response: reqwest::Response,
+    content_type: String,
+    decoder: Decoder,
+    /// `None` after the end or an error.
     reader: Option<Reader>,
     parts: VecDeque<Result<StreamPart, LlmError>>,
-    deadline: Option<Instant>,
+    /// Whether a part of the answer came.
+    has_begun: bool,
 }
 
-/// The result of polling genai.
-enum Turn {
-    /// It may have received events.
-    Received,
-    /// The transport failed.
-    Failed(Box<genai::Error>),
-    /// The service closed the stream.
+/// Why no more bytes come.
+enum Stop {
     Closed,
+    TooLate,
+    Idle(Duration),
+    Broken(reqwest::Error),
 }
 
-impl Call {
-    /// Sends the request, and waits for the start of the answer.
-    pub(crate) async fn begin(
-        self,
-        client: &genai::Client,
-        prepared: Prepared,
-    ) -> Result<LlmStream, LlmError> {
-        let frames = Arc::new(Frames::default());
-        let mut options = prepared
-            .options
-            .with_stream_header_timeout(self.limit)
-            .with_stream_read_timeout(self.idle);
-        options.raw_frame_sink = Some(Arc::<Frames>::clone(&frames));
-        let opened = client.exec_chat_stream(prepared.target, prepared.request, Some(&options));
-        let opened = opened.with_subscriber(NoSubscriber::new()).await;
-        let genai = opened.map_err(|error| self.errors.call(&error))?.stream;
-        let mut progress = Progress {
-            reader: Some(Reader::new(self.wire)),
-            // A limit beyond the range of the clock is no limit.
-            deadline: Instant::now().checked_add(self.limit),
-            call: self,
-            genai,
-            frames,
+impl Answering {
+    pub(crate) fn new(
+        wire: Wire,
+        errors: &Arc<ErrorContext>,
+        limits: Limits,
+        response: reqwest::Response,
+    ) -> Self {
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|kind| kind.to_str().ok());
+        Self {
+            wire,
+            errors: Arc::clone(errors),
+            limits,
+            content_type: content_type.unwrap_or_default().to_owned(),
+            response,
+            decoder: Decoder::new(),
+            reader: Some(Reader::new(wire)),
             parts: VecDeque::new(),
-        };
-        match progress.next().await {
-            Some(Err(error)) => Err(error),
-            Some(Ok(part)) => {
-                progress.parts.push_front(Ok(part));
-                let parts = stream::unfold(progress, |mut progress| async {
-                    let part = progress.next().await?;
-                    Some((part, progress))
-                });
-                Ok(parts.boxed())
-            }
-            None => Err(progress.cut()),
+            has_begun: false,
         }
     }
-}
 
-impl Progress {
+    /// Waits for the first part, so that an answer which is an error is the error of the call.
+    pub(crate) async fn begin(mut self) -> Result<Self, LlmError> {
+        match self.next().await {
+            Some(Ok(part)) => {
+                self.parts.push_front(Ok(part));
+                Ok(self)
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(self.cut()),
+        }
+    }
+
+    /// The whole answer.
+    pub(crate) async fn collect(mut self) -> Result<LlmResponse, LlmError> {
+        while let Some(part) = self.next().await {
+            if let StreamPart::End(answer) = part? {
+                return Ok(answer);
+            }
+        }
+        Err(self.cut())
+    }
+
+    pub(crate) fn stream(self) -> LlmStream {
+        let parts = stream::unfold(self, |mut answering| async {
+            let part = answering.next().await?;
+            Some((part, answering))
+        });
+        parts.boxed()
+    }
+
     /// The next part; `None` after the end or an error.
     async fn next(&mut self) -> Option<Result<StreamPart, LlmError>> {
         loop {
             if let Some(part) = self.parts.pop_front() {
                 return Some(part);
             }
-            self.reader.as_ref()?;
-            let turn = match self.deadline {
-                Some(deadline) => timeout_at(deadline, turn(&mut self.genai, &self.frames)).await,
-                None => Ok(turn(&mut self.genai, &self.frames).await),
-            };
-            let Ok(turn) = turn else {
-                self.reader = None;
-                return Some(Err(too_late(&self.call.errors, self.call.limit)));
-            };
-            self.read();
-            if self.reader.is_some() {
-                match turn {
-                    Turn::Received => {}
-                    Turn::Failed(error) => self.fail(self.call.errors.call(&error)),
-                    Turn::Closed => self.fail(self.cut()),
-                }
+            let is_whole = self.reader.as_ref()?.is_whole();
+            match self.receive(is_whole).await {
+                Ok(bytes) => match self.decoder.push(&bytes) {
+                    Ok(events) => events.iter().for_each(|event| self.event(event)),
+                    Err(_) => self.fail(
+                        self.errors
+                            .error(ErrorKind::Garbled, "the answer is too long"),
+                    ),
+                },
+                Err(stop) => self.close(stop),
             }
         }
     }
 
-    /// Reads the received events, up to the end of the answer.
-    fn read(&mut self) {
-        for frame in self.frames.take() {
+    /// The next bytes. After the reason to stop only the usage and the last marker are missing.
+    async fn receive(&mut self, is_whole: bool) -> Result<Vec<u8>, Stop> {
+        let idle = if is_whole {
+            Some(self.limits.idle.unwrap_or(END_GRACE).min(END_GRACE))
+        } else {
+            self.limits.idle
+        };
+        let pause = idle.and_then(|idle| Instant::now().checked_add(idle));
+        let first = [self.limits.end, pause].into_iter().flatten().min();
+        let chunk = self.response.chunk();
+        let chunk = match first {
+            Some(first) => timeout_at(first, chunk).await,
+            None => Ok(chunk.await),
+        };
+        match chunk {
+            Ok(Ok(Some(bytes))) => Ok(bytes.to_vec()),
+            Ok(Ok(None)) => Err(Stop::Closed),
+            Ok(Err(error)) => Err(Stop::Broken(error)),
+            Err(_) if first == self.limits.end => Err(Stop::TooLate),
+            Err(_) => Err(Stop::Idle(idle.unwrap_or_default())),
+        }
+    }
+
+    /// Reads an event, up to the end of the answer.
+    fn event(&mut self, event: &Event) {
+        let Some(reader) = self.reader.as_mut() else {
+            return;
+        };
+        let read = reader.event(event);
+        self.read(read);
+    }
+
+    fn read(&mut self, read: Result<String, AnswerFault>) {
+        match read {
+            Ok(text) => self.say(text),
+            Err(fault) => return self.fail(self.errors.fault(fault, !self.has_begun)),
+        }
+        if self.reader.as_ref().is_some_and(Reader::has_ended) {
+            self.end();
+        }
+    }
+
+    fn say(&mut self, text: String) {
+        if !text.is_empty() {
+            self.has_begun = true;
+            self.parts.push_back(Ok(StreamPart::Text(text)));
+        }
+    }
+
+    /// Ends the answer.
+    fn end(&mut self) {
+        let Some(mut reader) = self.reader.take() else {
+            return;
+        };
+        self.say(reader.flush());
+        match reader.finish() {
+            Ok(answer) => self.parts.extend(end(answer).map(Ok)),
+            Err(fault) => self.fail(self.errors.fault(fault, false)),
+        }
+    }
+
+    /// Reads the rest of the body. An answer with its reason to stop is whole, however the stream ended.
+    fn close(&mut self, stop: Stop) {
+        let is_closed = matches!(stop, Stop::Closed);
+        match self.decoder.form() {
+            Form::Json if is_closed || matches!(stop, Stop::Idle(_)) => {
+                return self.document(&stop);
+            }
+            Form::Page if is_closed => return self.fail(self.foreign(ErrorKind::BadRequest)),
+            Form::Events if is_closed => {
+                for event in self.decoder.finish() {
+                    if lenient::parse(&event.data).is_err_and(|error| error.is_eof()) {
+                        return self.fail(self.cut());
+                    }
+                    self.event(&event);
+                }
+            }
+            Form::Empty | Form::Events | Form::Json | Form::Page => {}
+        }
+        let Some(reader) = &self.reader else {
+            return;
+        };
+        if reader.is_whole() {
+            self.end();
+        } else if is_closed && self.decoder.is_foreign() {
+            self.fail(self.foreign(ErrorKind::Garbled));
+        } else {
+            self.fail(self.stopped(stop));
+        }
+    }
+
+    fn stopped(&self, stop: Stop) -> LlmError {
+        match stop {
+            Stop::Closed => self.cut(),
+            Stop::TooLate => self.limits.too_late(&self.errors),
+            Stop::Broken(error) => self.errors.transport(&error),
+            Stop::Idle(idle) => {
+                let idle = zeph_common::format_duration(idle);
+                let what = format!("no more data within {idle} from {}", self.errors.address());
+                self.errors.error(ErrorKind::Timeout, &what)
+            }
+        }
+    }
+
+    /// Reads the JSON in place of a stream: a whole answer, or events without their frame.
+    fn document(&mut self, stop: &Stop) {
+        let text = self.decoder.document();
+        let values = match answer::document(self.wire, &text) {
+            Ok(values) => values,
+            Err(_) if !matches!(stop, Stop::Closed) => {
+                return self.fail(
+                    self.errors
+                        .error(ErrorKind::Timeout, "the answer stopped in its middle"),
+                );
+            }
+            Err(fault) => return self.fail(self.errors.fault(fault, false)),
+        };
+        if let [value] = values.as_slice() {
+            self.reader = None;
+            match answer::whole(self.wire, value) {
+                Ok(answer) => self.parts.extend(parts(answer).map(Ok)),
+                Err(fault) => self.fail(self.errors.fault(fault, true)),
+            }
+            return;
+        }
+        for value in &values {
             let Some(reader) = self.reader.as_mut() else {
                 return;
             };
-            match reader.event(&frame) {
-                Ok(text) if text.is_empty() => {}
-                Ok(text) => self.parts.push_back(Ok(StreamPart::Text(text))),
-                Err(fault) => return self.fail(self.call.errors.fault(fault)),
-            }
-            if let Some(reader) = self.reader.take_if(|reader| reader.has_ended()) {
-                match reader.finish() {
-                    Ok(answer) => self.parts.extend(end(answer).map(Ok)),
-                    Err(fault) => self.parts.push_back(Err(self.call.errors.fault(fault))),
-                }
-            }
+            let read = reader.value(value);
+            self.read(read);
+        }
+        match &self.reader {
+            Some(reader) if reader.is_whole() => self.end(),
+            Some(_) => self.fail(self.cut()),
+            None => {}
         }
     }
 
@@ -178,35 +306,15 @@ impl Progress {
     }
 
     fn cut(&self) -> LlmError {
-        let why = "the stream ended before the answer did";
-        self.call.errors.error(ErrorKind::Cut, why)
+        let what = format!(
+            "the answer from {} ended before it was complete",
+            self.errors.address()
+        );
+        self.errors.error(ErrorKind::Cut, &what)
     }
-}
 
-/// Polls genai until there are events to read.
-///
-/// The events that genai returns are ignored, because it aborts in cases that can be handled.
-async fn turn(genai: &mut ChatStream, frames: &Frames) -> Turn {
-    let polled = poll_fn(|cx| {
-        // genai may panic when token counts overflow; `frames` has the event in any case.
-        let poll = AssertUnwindSafe(|| Pin::new(&mut *genai).poll_next(cx));
-        let Ok(polled) = catch_unwind(poll) else {
-            return Poll::Ready(Turn::Received);
-        };
-        let waiting = !frames
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty();
-        match polled {
-            Poll::Ready(Some(Err(error @ genai::Error::WebStream { .. }))) => {
-                Poll::Ready(Turn::Failed(Box::new(error)))
-            }
-            Poll::Ready(Some(_)) => Poll::Ready(Turn::Received),
-            Poll::Ready(None) => Poll::Ready(Turn::Closed),
-            Poll::Pending if waiting => Poll::Ready(Turn::Received),
-            Poll::Pending => Poll::Pending,
-        }
-    });
-    polled.with_subscriber(NoSubscriber::new()).await
+    fn foreign(&self, kind: ErrorKind) -> LlmError {
+        self.errors
+            .foreign(kind, &self.content_type, &self.decoder.head())
+    }
 }

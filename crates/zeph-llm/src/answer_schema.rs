@@ -168,11 +168,15 @@ impl AnswerSchema {
             return Err(AnswerError::Refusal { text: text.clone() });
         }
         if text.trim().is_empty() {
+            if let Some(answer) = self.in_reasoning(response) {
+                return Ok(answer);
+            }
             let calls = response.tool_calls.clone();
             return Err(if is_at_limit {
                 truncated()
             } else if calls.is_empty() {
-                AnswerError::Empty
+                let reasoning_bytes = response.reasoning.text.len();
+                AnswerError::Empty { reasoning_bytes }
             } else {
                 AnswerError::ToolCalls { calls }
             });
@@ -187,7 +191,10 @@ impl AnswerSchema {
             Ok(read) if !is_at_limit || read.tolerated.is_empty() => (read.value, read.tolerated),
             Ok(_) => return Err(truncated()),
             Err(error) if is_at_limit || error.is_cut_off() => return Err(truncated()),
-            Err(JsonError::Empty) => return Err(AnswerError::Empty),
+            Err(JsonError::Empty) => {
+                let reasoning_bytes = response.reasoning.text.len();
+                return Err(AnswerError::Empty { reasoning_bytes });
+            }
             Err(why) => {
                 let text = text.clone();
                 return Err(AnswerError::NotJson { text, why });
@@ -200,6 +207,17 @@ impl AnswerSchema {
             return Err(AnswerError::Invalid { problems, value });
         }
         Ok(SchemaAnswer { value, repairs })
+    }
+
+    /// The valid value in the reasoning of a response without text. Some servers put the whole answer there.
+    fn in_reasoning(&self, response: &LlmResponse) -> Option<SchemaAnswer> {
+        let is_whole = response.stop != StopReason::MaxTokens && response.tool_calls.is_empty();
+        if response.reasoning.text.trim().is_empty() || !is_whole {
+            return None;
+        }
+        let mut moved = response.clone();
+        moved.text = std::mem::take(&mut moved.reasoning.text);
+        self.read(&moved).ok()
     }
 }
 

@@ -27,7 +27,13 @@ pub trait TokenCounter: Send + Sync {
         let mut total = 3;
         for message in &request.messages {
             total += 4 + count(message.text());
-            if let Message::Assistant { tool_calls, .. } = message {
+            if let Message::Assistant {
+                tool_calls,
+                reasoning,
+                ..
+            } = message
+            {
+                total += count(&reasoning.text);
                 for call in tool_calls {
                     total += count(&call.name) + count(&call.arguments.to_string());
                 }

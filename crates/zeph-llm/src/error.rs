@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeph_common::format_duration;
+
 /// The error of a call.
 ///
 /// # Examples
@@ -15,7 +17,7 @@ use std::time::Duration;
 ///     .with_status(429)
 ///     .with_retry_after(Duration::from_secs(3));
 /// assert!(error.is_retryable());
-/// assert_eq!(error.to_string(), "ollama: too many requests (rate_limited, HTTP 429)");
+/// assert_eq!(error.to_string(), "ollama: too many requests (rate_limited, HTTP 429, asks to wait 3s)");
 /// ```
 #[derive(Clone, Debug)]
 pub struct LlmError(Box<Inner>);
@@ -28,6 +30,7 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     attempts: u32,
+    refused: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -128,6 +131,7 @@ impl LlmError {
             status: None,
             retry_after: None,
             attempts: 1,
+            refused: false,
             source: None,
         }))
     }
@@ -150,6 +154,13 @@ impl LlmError {
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
+        self
+    }
+
+    /// The same error, of a call that the service refused before it worked on it, so that it cost nothing.
+    #[must_use]
+    pub fn with_refusal(mut self) -> Self {
+        self.0.refused = true;
         self
     }
 
@@ -196,6 +207,12 @@ impl LlmError {
         self.0.retry_after
     }
 
+    /// Whether the service refused the call before it worked on it, so that it cost nothing.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.0.refused
+    }
+
     /// The number of calls.
     #[must_use]
     pub fn attempts(&self) -> u32 {
@@ -215,6 +232,9 @@ impl fmt::Display for LlmError {
         )?;
         if let Some(status) = error.status {
             write!(f, ", HTTP {status}")?;
+        }
+        if let Some(wait) = error.retry_after.filter(|wait| !wait.is_zero()) {
+            write!(f, ", asks to wait {}", format_duration(wait))?;
         }
         if error.attempts > 1 {
             write!(f, ", after {} calls", error.attempts)?;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Reasoning;
+
 /// One message of a conversation.
 ///
 /// Exhaustive, because every adapter must handle every kind.
@@ -26,6 +28,9 @@ pub enum Message {
         /// The tool calls.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<ToolCall>,
+        /// Its reasoning, which some services demand back.
+        #[serde(default, skip_serializing_if = "Reasoning::is_empty")]
+        reasoning: Reasoning,
     },
     /// The result of a tool call.
     Tool {
@@ -57,6 +62,7 @@ impl Message {
         Self::Assistant {
             text: text.into(),
             tool_calls: Vec::new(),
+            reasoning: Reasoning::default(),
         }
     }
 

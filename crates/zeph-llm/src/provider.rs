@@ -12,8 +12,9 @@ use crate::{Capabilities, ErrorKind, LlmError, LlmRequest, LlmResponse, ToolCall
 ///
 /// The contract:
 ///
-/// - One call is one request to the service: retries and budgets are wrappers around the provider. A
-///   provider that makes several requests per call can exceed a budget, because one is reserved.
+/// - One call is one answer of the service: retries and budgets are wrappers around the provider, and one
+///   answer is reserved. A request that the service refuses for an optional field may be sent once more
+///   without the field, because a refused request costs nothing.
 /// - Dropping the future cancels the call as far as the service allows, and nothing of it still runs here.
 /// - An answer that the service cut off at its limit is a response with the reason
 ///   [`MaxTokens`](crate::StopReason::MaxTokens); one that was interrupted in transport is an error of kind

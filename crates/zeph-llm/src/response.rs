@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Message, ToolCall};
+use crate::{Message, Reasoning, ToolCall};
 
 /// The response of a model. All of it is untrusted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,9 @@ pub struct LlmResponse {
     /// The tool calls that the model asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
+    /// The reasoning, apart from the text.
+    #[serde(default, skip_serializing_if = "Reasoning::is_empty")]
+    pub reasoning: Reasoning,
     /// The reason to stop.
     pub stop: StopReason,
     /// The usage, as far as the service reports it.
@@ -32,6 +35,7 @@ impl LlmResponse {
         Self {
             text: text.into(),
             tool_calls: Vec::new(),
+            reasoning: Reasoning::default(),
             stop: StopReason::End,
             usage: Usage::default(),
             model: String::new(),
@@ -72,6 +76,7 @@ impl LlmResponse {
         Message::Assistant {
             text: self.text.clone(),
             tool_calls: self.tool_calls.clone(),
+            reasoning: self.reasoning.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod streams;
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -119,7 +120,11 @@ pub struct Retrying<P> {
     policy: RetryPolicy,
     gate: Gate,
     inner_enforces_timeouts: bool,
+    observer: Option<WaitObserver>,
 }
+
+/// Gets the error, the wait, and the number of calls so far.
+type WaitObserver = Arc<dyn Fn(&LlmError, Duration, u32) + Send + Sync>;
 
 /// The time limits of one call.
 #[derive(Clone, Copy)]
@@ -148,6 +153,7 @@ impl<P: LlmProvider> Retrying<P> {
             policy,
             gate: Gate::new(),
             inner_enforces_timeouts: false,
+            observer: None,
         }
     }
 
@@ -155,6 +161,17 @@ impl<P: LlmProvider> Retrying<P> {
     #[must_use]
     pub fn gate(mut self, gate: &Gate) -> Self {
         self.gate = gate.clone();
+        self
+    }
+
+    /// The same provider with an observer of its waits: the error, the wait before the next call, and the
+    /// number of calls so far. Default: none.
+    #[must_use]
+    pub fn on_wait(
+        mut self,
+        observer: impl Fn(&LlmError, Duration, u32) + Send + Sync + 'static,
+    ) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -218,6 +235,9 @@ impl<P: LlmProvider> Retrying<P> {
                 let calls = calls.max(error.attempts());
                 return Err(error.with_attempts(calls));
             };
+            if let Some(observer) = &self.observer {
+                observer(&error, wait, calls);
+            }
             last = Some(error);
             // The caller that closed the gate waits at it like all others.
             if pause.is_zero() {

@@ -1,6 +1,7 @@
 //! The models of the tool: model, address, agents, prompts and tools of a run.
 
 mod builder;
+mod proxy;
 mod scripted;
 mod service;
 mod setup;

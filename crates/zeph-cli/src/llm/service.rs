@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeph_common::escape_terminal;
 use zeph_llm::{LlmProvider, Prices};
-use zeph_llm_genai::{GenaiProvider, Timeouts, services, usual_key_variable};
+use zeph_llm_genai::{
+    GenaiProvider, GenaiProviderBuilder, Timeouts, is_placeholder_key, services, usual_key_variable,
+};
 
-use super::scripted;
 use super::setup::{ModelConfig, service_of};
+use super::{proxy, scripted};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
@@ -34,8 +36,15 @@ impl ModelConfig {
             call: llm.timeout,
             ..Timeouts::default()
         });
-        let base_url = self.base_url.as_ref();
-        let base_url = base_url.filter(|_| service_of(name) == service_of(&self.model));
+        let is_same = service_of(name) == service_of(&self.model);
+        if is_same {
+            builder = dialect(builder, cx);
+        }
+        let base_url = self.base_url.as_ref().filter(|_| is_same);
+        let address = base_url.map_or_else(|| public_address(name), String::as_str);
+        if let Some(proxy) = proxy::of(address, cx) {
+            builder = builder.proxy(proxy.url).no_proxy(proxy.except);
+        }
         if let Some(url) = base_url {
             builder = builder.base_url(url);
         }
@@ -65,7 +74,8 @@ impl ModelConfig {
             let error = CliError::new(Exit::Usage, error.to_string()).code("bad_model");
             match variable {
                 Some(variable) => error.help(format!(
-                    "the key of this service is read from {variable}; --base-url names another address"
+                    "the key of this service is read from {variable}; --base-url names another address;\n\
+                     `llm.key_in_clear = true` in your own settings, or ZEPH_LLM_KEY_IN_CLEAR=true, allows http"
                 )),
                 None => error.help("name a model as in --model ollama::qwen3:8b"),
             }
@@ -74,11 +84,33 @@ impl ModelConfig {
     }
 }
 
+/// The builder with the settings of the default model's service.
+fn dialect(builder: GenaiProviderBuilder, cx: &AppContext) -> GenaiProviderBuilder {
+    let llm = &cx.config().llm;
+    let builder = builder
+        .stream(llm.stream)
+        .system_role(llm.system_role)
+        .key_in_clear(llm.key_in_clear);
+    match &llm.max_tokens_field {
+        Some(field) => builder.max_tokens_field(field),
+        None => builder,
+    }
+}
+
+/// The public address of a model's service.
+fn public_address(model: &str) -> &'static str {
+    let mut services = services().iter();
+    let service = services.find(|one| one.name == service_of(model));
+    service.map_or("", |service| service.base_url)
+}
+
 /// The keys of all services in the environment, by their variables: an agent may name a model of any
-/// service, and a command may print any variable.
+/// service, and a command may print any variable. A placeholder is no secret.
 pub(super) fn keys() -> impl Iterator<Item = (&'static str, SecretString)> {
     let variables = services().iter().filter_map(|one| one.key_variable);
-    variables.filter_map(|variable| Some((variable, key_in(variable)?)))
+    variables
+        .filter_map(|variable| Some((variable, key_in(variable)?)))
+        .filter(|(_, key)| !is_placeholder_key(key.expose_secret()))
 }
 
 /// The key in a variable. An empty one counts as unset.

@@ -1,9 +1,12 @@
 //! The reader of Anthropic's messages.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use zeph_llm::{LlmResponse, StopReason};
 
-use super::{AnswerFault, Arguments, Call, Draft, other, reported_error, sum, text, tokens};
+use super::{
+    AnswerFault, Arguments, BLOCKS_ECHO, Call, Draft, garbled, other, reported_error, sum, text,
+    tokens,
+};
 
 /// `input_tokens` does not include tokens that are written to or read from a cache, which cost as well.
 const CACHED: &[&str] = &["/cache_creation_input_tokens", "/cache_read_input_tokens"];
@@ -11,7 +14,7 @@ const CACHED: &[&str] = &["/cache_creation_input_tokens", "/cache_read_input_tok
 pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
     reported_error(body)?;
     let Some(blocks) = body.get("content").and_then(Value::as_array) else {
-        return Err(AnswerFault::Garbled("the answer has no content"));
+        return Err(garbled("the answer has no content"));
     };
     let mut draft = Draft::default();
     for block in blocks {
@@ -29,9 +32,25 @@ pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
 }
 
 pub(super) fn event(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> {
-    reported_error(body)?;
     let index = body.get("index").and_then(Value::as_u64);
     match text(body, "/type") {
+        // The whole message in place of its events.
+        "message" => {
+            for block in body
+                .get("content")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
+                begin(draft, block, None)?;
+            }
+            message(draft, body);
+            if let Some(usage) = body.get("usage") {
+                draft.usage.output_tokens = tokens(usage, "/output_tokens");
+            }
+            let reason = body.get("stop_reason").and_then(Value::as_str);
+            draft.finish = reason.map(str::to_owned);
+        }
         "message_start" => {
             if let Some(started) = body.get("message") {
                 message(draft, started);
@@ -44,6 +63,12 @@ pub(super) fn event(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> 
         }
         "content_block_delta" => {
             draft.say(text(body, "/delta/text"));
+            let [thought, signature] =
+                ["/delta/thinking", "/delta/signature"].map(|part| text(body, part));
+            if !thought.is_empty() || !signature.is_empty() {
+                draft.think(thought);
+                extend_thought(draft, thought, signature);
+            }
             let part = text(body, "/delta/partial_json");
             if !part.is_empty() {
                 append(draft, index, part);
@@ -74,10 +99,37 @@ fn message(draft: &mut Draft, message: &Value) {
     }
 }
 
-/// Reads a block or its start. Reasoning and tool use of the service are no part of the answer.
+/// Adds to the block of reasoning that came last.
+fn extend_thought(draft: &mut Draft, thought: &str, signature: &str) {
+    let blocks = draft.reasoning.echo.get_mut(BLOCKS_ECHO);
+    let Some(block) = blocks
+        .and_then(Value::as_array_mut)
+        .and_then(|blocks| blocks.last_mut())
+    else {
+        return;
+    };
+    for (field, part) in [("thinking", thought), ("signature", signature)] {
+        if !part.is_empty() {
+            block[field] = json!(format!("{}{part}", text(block, &format!("/{field}"))));
+        }
+    }
+}
+
+/// Reads a block or its start. Tool use of the service is no part of the answer.
 fn begin(draft: &mut Draft, block: &Value, place: Option<u64>) -> Result<(), AnswerFault> {
     match text(block, "/type") {
         "text" => draft.say(text(block, "/text")),
+        "thinking" | "redacted_thinking" => {
+            draft.think(text(block, "/thinking"));
+            let blocks = draft
+                .reasoning
+                .echo
+                .entry(BLOCKS_ECHO)
+                .or_insert_with(|| json!([]));
+            if let Some(blocks) = blocks.as_array_mut() {
+                blocks.push(block.clone());
+            }
+        }
         "tool_use" => {
             let input = block.get("input").filter(|input| {
                 // A stream starts with an empty object and sends the arguments as text.
@@ -88,6 +140,7 @@ fn begin(draft: &mut Draft, block: &Value, place: Option<u64>) -> Result<(), Ans
                 id: text(block, "/id").to_owned(),
                 name: text(block, "/name").to_owned(),
                 arguments: input.cloned().map(Arguments::Json).unwrap_or_default(),
+                ..Call::default()
             })?;
         }
         _ => {}

@@ -1,17 +1,20 @@
 //! The reader of Gemini's `generateContent`.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeph_common::Boundary;
 use zeph_llm::{LlmResponse, StopReason, Usage};
 
-use super::{AnswerFault, Arguments, Call, Draft, other, reported_error, sum, text, tokens};
+use super::{
+    AnswerFault, Arguments, Call, Draft, garbled, other, reported_error, sum, text, tokens,
+};
 
 pub(super) fn whole(body: &Value) -> Result<LlmResponse, AnswerFault> {
+    reported_error(body)?;
     let mut draft = Draft::default();
     piece(&mut draft, body)?;
     let answered = draft.finish.is_some() || body.pointer("/candidates/0/content").is_some();
     if !answered {
-        return Err(AnswerFault::Garbled("the answer has no candidate"));
+        return Err(garbled("the answer has no candidate"));
     }
     draft.finish(stop)
 }
@@ -23,7 +26,6 @@ pub(super) fn event(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> 
 }
 
 fn piece(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> {
-    reported_error(body)?;
     let model = text(body, "/modelVersion");
     if !model.is_empty() {
         draft.model = model.to_owned();
@@ -57,13 +59,18 @@ fn piece(draft: &mut Draft, body: &Value) -> Result<(), AnswerFault> {
                 "" => format!("call#{name}#{}", draft.calls.len()),
                 id => id.to_owned(),
             };
+            let signature = part.get("thoughtSignature").cloned();
+            let extra = signature.map(|signature| ("thoughtSignature".to_owned(), signature));
             draft.call(Call {
                 place: None,
                 id,
                 name,
                 arguments: Arguments::Json(call.get("args").cloned().unwrap_or_default()),
+                extra: Map::from_iter(extra),
             })?;
-        } else if part.get("thought").and_then(Value::as_bool) != Some(true) {
+        } else if part.get("thought").and_then(Value::as_bool) == Some(true) {
+            draft.think(text(part, "/text"));
+        } else {
             draft.say(text(part, "/text"));
         }
     }

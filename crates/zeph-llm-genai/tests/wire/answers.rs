@@ -46,6 +46,13 @@ async fn whole_answers_are_read_from_every_service() {
     for (name, body) in [(OPENAI, openai), (ANTHROPIC, anthropic), (GEMINI, gemini)] {
         let mut wanted = LlmResponse::text(" spaced \n").usage(11, 3);
         wanted.model = "some-model-0125".into();
+        if name != OPENAI {
+            wanted.reasoning.text = "hm".into();
+        }
+        if name == ANTHROPIC {
+            let block = json!([{ "type": "thinking", "thinking": "hm", "signature": "s" }]);
+            wanted.reasoning.echo.insert("thinking".into(), block);
+        }
         assert_eq!(answered(name, &body).await.unwrap(), wanted, "{name}");
     }
 }
@@ -209,18 +216,18 @@ async fn every_reason_to_stop_is_known_or_reported() {
 async fn counts_that_are_none_are_unknown() {
     let huge = json!(u64::from(u32::MAX) + 1);
     for (input, output, wanted) in [
-        (json!(5), json!(0), usage(5, 0)),
+        (json!(0), json!(0), usage(None, None)),
         (json!(-5), json!(1), usage(None, 1)),
         (json!(1.5), json!("7"), usage(None, None)),
-        (huge, json!(u32::MAX), usage(None, u32::MAX)),
+        (huge, json!(u32::MAX), usage(None, None)),
+        (json!(9_999_999), json!(10_000_001), usage(9_999_999, None)),
         (json!(null), json!([]), usage(None, None)),
     ] {
         let openai = json!({ "choices": [{ "message": { "content": "a" } }], "usage": { "prompt_tokens": input, "completion_tokens": output } });
         assert_eq!(answered(OPENAI, &openai).await.unwrap().usage, wanted);
-        let anthropic =
-            json!({ "content": [], "usage": { "input_tokens": input, "output_tokens": output } });
+        let anthropic = json!({ "content": [{ "type": "text", "text": "a" }], "usage": { "input_tokens": input, "output_tokens": output } });
         assert_eq!(answered(ANTHROPIC, &anthropic).await.unwrap().usage, wanted);
-        let gemini = json!({ "candidates": [{ "content": {} }], "usageMetadata": { "promptTokenCount": input, "candidatesTokenCount": output } });
+        let gemini = json!({ "candidates": [{ "content": { "parts": [{ "text": "a" }] } }], "usageMetadata": { "promptTokenCount": input, "candidatesTokenCount": output } });
         assert_eq!(answered(GEMINI, &gemini).await.unwrap().usage, wanted);
     }
     for (name, counts) in [
@@ -252,11 +259,8 @@ async fn counts_beyond_all_measure_do_not_tear_the_program_down() {
     let anthropic = json!({ "content": [], "usage": { "input_tokens": near, "cache_read_input_tokens": near, "output_tokens": near } });
     let gemini = json!({ "candidates": [{ "content": {} }], "usageMetadata": { "promptTokenCount": near, "toolUsePromptTokenCount": near } });
     for (name, body) in [(ANTHROPIC, anthropic), (GEMINI, gemini)] {
-        // genai adds these numbers; with overflow checks it panics, which must become an error.
-        match answered(name, &body).await {
-            Ok(answer) => assert_eq!(answer.usage.input_tokens, Some(u32::MAX - 1), "{name}"),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Garbled, "{name}"),
-        }
+        let answer = answered(name, &body).await.unwrap();
+        assert_eq!(answer.usage.input_tokens, None, "{name}");
     }
 }
 

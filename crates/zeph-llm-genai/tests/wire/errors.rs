@@ -245,7 +245,8 @@ async fn the_key_is_in_no_error() {
             !debug.contains(KEY) && !error.to_string().contains(KEY),
             "{debug}"
         );
-        assert_eq!(error.message(), "your key [key] or [key] is wrong");
+        let reported = "your key [key] or [key] is wrong; asked at http://127.0.0.1:";
+        assert!(error.message().starts_with(reported), "{error}");
     }
     for (name, content_type) in [(OPENAI, "text/html"), (OPENAI, "application/json")] {
         let body = format!("<p>{KEY}</p>");
@@ -280,12 +281,13 @@ async fn a_page_in_place_of_an_answer_is_reported_with_its_beginning() {
         .complete(&LlmRequest::new("hi"))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Garbled);
-    assert!(
-        error.message().contains("is the base address right?"),
-        "{error}"
+    assert_eq!(error.kind(), BadRequest);
+    let reported = format!(
+        "{}/v1/ answered with `text/html` instead of an answer; is the base address right? It says: Sign in",
+        server.uri()
     );
-    assert!(error.message().contains("Sign in"), "{error}");
+    assert_eq!(error.message(), reported);
+    assert!(error.is_refusal());
 }
 
 #[tokio::test]
@@ -295,7 +297,7 @@ async fn json_that_is_none_is_cut_or_garbled() {
         ("", Cut),
         ("{ not json }", Garbled),
         (
-            r#"{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":NaN}}"#,
+            r#"{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":nan}}"#,
             Garbled,
         ),
     ] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use zeph_llm::{
     Capabilities, ErrorKind, LlmProvider as _, LlmRequest, Message, OutputFormat, OutputSchema,
-    SchemaSupport, ToolCall, ToolChoice, ToolSpec,
+    Reasoning, SchemaSupport, ToolCall, ToolChoice, ToolSpec,
 };
 
 use crate::support::{
@@ -46,6 +46,7 @@ fn tooled() -> LlmRequest {
         Message::Assistant {
             text: String::new(),
             tool_calls: vec![weather.clone(), broken.clone()],
+            reasoning: Reasoning::default(),
         },
         Message::tool(&weather, "sunny"),
         Message::tool(&broken, "no city"),
@@ -136,7 +137,7 @@ async fn tools_and_their_results_reach_openai() {
             { "role": "tool", "tool_call_id": "id_2", "content": "no city" }
         ],
         "tools": [{ "type": "function", "function": {
-            "name": "weather", "description": "Tells the weather.", "parameters": schema(), "strict": false
+            "name": "weather", "description": "Tells the weather.", "parameters": schema()
         } }],
         "tool_choice": { "type": "function", "function": { "name": "weather" } }
     });

@@ -23,7 +23,8 @@ async fn a_service_that_is_not_there_is_a_matter_of_the_network() {
     let model = provider(OPENAI, &url);
     let error = model.complete(&LlmRequest::new("hi")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network, "{error}");
-    assert!(error.message().contains("refused"), "{error}");
+    let reported = format!("nothing answers at {url}/v1/: Connection refused");
+    assert!(error.message().starts_with(&reported), "{error}");
     let error = model.stream(&LlmRequest::new("hi")).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Network, "{error}");
 }
@@ -182,7 +183,8 @@ async fn what_cannot_be_used_is_reported_when_it_is_built() {
     assert_eq!(
         over("http://10.1.2.3/v1"),
         BuildError::KeyInClear {
-            host: "10.1.2.3".into()
+            host: "10.1.2.3".into(),
+            variable: Some("OPENAI_API_KEY"),
         }
     );
     let through = builder(OPENAI, "http://127.0.0.1:8080").proxy("http://me:word@10.1.2.3:3128");
@@ -190,7 +192,8 @@ async fn what_cannot_be_used_is_reported_when_it_is_built() {
     assert_eq!(
         through.clone().build().unwrap_err(),
         BuildError::KeyInClear {
-            host: "10.1.2.3".into()
+            host: "10.1.2.3".into(),
+            variable: Some("OPENAI_API_KEY"),
         }
     );
     assert!(through.key_in_clear(true).build().is_ok());
@@ -202,6 +205,13 @@ async fn what_cannot_be_used_is_reported_when_it_is_built() {
             .unwrap_err();
         assert_eq!(error, BuildError::BadKey { service: "gemini" });
     }
+    // A placeholder is no secret.
+    for key in ["EMPTY", "ollama", "no-key-required"] {
+        let own = GenaiProvider::builder(OPENAI).base_url("http://192.168.7.20:8000/v1");
+        assert!(own.key(SecretString::from(key)).build().is_ok(), "{key}");
+    }
+    let field = builder(OPENAI, "http://127.0.0.1:8080").max_tokens_field("max tokens");
+    assert!(matches!(field.build(), Err(BuildError::BadField { .. })));
     let zero = Timeouts {
         idle: Duration::ZERO,
         ..Timeouts::default()

@@ -36,8 +36,11 @@ pub enum AnswerError {
         text: String,
     },
     /// The answer is empty.
-    #[error("the answer is empty")]
-    Empty,
+    #[error("the answer is empty{}", thought(*reasoning_bytes))]
+    Empty {
+        /// The length of the reasoning that came without an answer.
+        reasoning_bytes: usize,
+    },
     /// The model called tools instead of answering.
     #[error("the model called {} tools instead of answering", calls.len())]
     ToolCalls {
@@ -81,6 +84,14 @@ impl fmt::Display for Problem {
         let pointer = escape_terminal(&self.pointer);
         let pointer = truncate(&pointer, SHOWN_POINTER, Boundary::Char);
         write!(f, "at \"{pointer}\": {}", self.message)
+    }
+}
+
+/// What a model did instead of answering.
+fn thought(bytes: usize) -> String {
+    match bytes {
+        0 => String::new(),
+        bytes => format!(": the model only reasoned, in {bytes} bytes"),
     }
 }
 

@@ -181,7 +181,7 @@ fn each_kind_of_response_has_its_error() {
         (truncated, cut("")),
         (truncated, LlmResponse::text(r#"{"why":"w"#)),
         (
-            |error| matches!(error, AnswerError::Empty),
+            |error| matches!(error, AnswerError::Empty { .. }),
             LlmResponse::text(" \n"),
         ),
         (
@@ -265,4 +265,30 @@ fn invalid_schemas_and_references_to_other_documents_are_refused() {
     }
     let named = AnswerSchema::new("a b/ü", Value::Object(serde_json::Map::new())).unwrap();
     assert!(format!("{named:?}").contains("a_b__"));
+}
+
+#[test]
+fn a_valid_value_in_the_reasoning_counts_if_there_is_no_text() {
+    let thought = |text: &str| {
+        let mut response = LlmResponse::text("");
+        response.reasoning.text = text.into();
+        response
+    };
+    let answer = read(&thought("Hm.\n{\"why\": \"w\"}")).unwrap();
+    assert_eq!(answer.value["why"], "w");
+    for text in ["Hm. Why?", r#"{"why": 7}"#] {
+        let error = read(&thought(text)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the answer is empty: the model only reasoned, in {} bytes",
+                text.len()
+            )
+        );
+    }
+    let cut = thought(r#"{"why": "w"}"#).stopped(StopReason::MaxTokens);
+    assert!(matches!(read(&cut), Err(AnswerError::Truncated { .. })));
+    let mut both = thought(r#"{"why": "thought"}"#);
+    both.text = r#"{"why": "said"}"#.into();
+    assert_eq!(read(&both).unwrap().value["why"], "said");
 }

@@ -389,3 +389,35 @@ async fn a_dropped_caller_returns_its_permit() {
     let answer = timeout(3 * SECOND, provider.complete(&ask())).await;
     assert_eq!(answer.unwrap().unwrap().text, "x");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_is_told_why_a_call_waits() {
+    let service = ScriptedProvider::new("s")
+        .then(Reply::failure(limited(2 * SECOND)))
+        .then(Reply::error(ErrorKind::Unavailable, "overloaded"))
+        .then(Reply::text("here"));
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&reported);
+    let provider = Retrying::new(service, RetryPolicy::default()).on_wait(
+        move |error: &LlmError, wait, calls| {
+            let asked = error.retry_after().unwrap_or_default();
+            assert!(wait > asked, "{wait:?}");
+            seen.lock().unwrap().push((error.kind(), calls));
+        },
+    );
+    assert_eq!(provider.complete(&ask()).await.unwrap().text, "here");
+    let reported = reported.lock().unwrap().clone();
+    assert_eq!(
+        reported,
+        [(ErrorKind::RateLimited, 1), (ErrorKind::Unavailable, 2)]
+    );
+}
+
+#[test]
+fn an_error_names_the_wait() {
+    let error = limited(2 * 86_400 * SECOND);
+    assert_eq!(
+        error.to_string(),
+        "s: slow down (rate_limited, HTTP 429, asks to wait 2d)"
+    );
+}

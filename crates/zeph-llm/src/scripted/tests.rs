@@ -8,8 +8,8 @@ use tokio::time::{Instant, timeout};
 use super::{Reply, ScriptedProvider, request_errors};
 use crate::{
     Capabilities, ErrorKind, EstimatingCounter, LlmError, LlmProvider as _, LlmRequest,
-    LlmResponse, Message, OutputFormat, OutputSchema, SchemaSupport, StopReason, TokenCounter as _,
-    ToolCall, ToolChoice, ToolSpec, Usage, collect,
+    LlmResponse, Message, OutputFormat, OutputSchema, Reasoning, SchemaSupport, StopReason,
+    TokenCounter as _, ToolCall, ToolChoice, ToolSpec, Usage, collect,
 };
 
 fn ask() -> LlmRequest {
@@ -188,6 +188,7 @@ fn each_fault_of_a_conversation_is_found() {
     let turn = |text: &str, calls: Vec<ToolCall>| Message::Assistant {
         text: text.into(),
         tool_calls: calls,
+        reasoning: Reasoning::default(),
     };
     let result = || Message::tool(&call("1"), "");
     let cases: Vec<(Vec<Message>, &[&str])> = vec![

@@ -8,6 +8,7 @@ use zeph_subagent::SubAgentDef;
 
 use super::errors;
 use super::output_format::{OutputFormat, ReadError};
+use super::text_calls::{self, TextCalls};
 use super::tool_calls::{ToolCalls, echoed};
 use crate::LlmContext;
 use crate::call::ModelClient;
@@ -39,7 +40,20 @@ impl Conversation<'_> {
     pub(super) async fn run(mut self) -> Result<Value, TaskError> {
         let turns = self.agent.limits.max_turns.max(1);
         for turn in 1..=turns {
-            let reply = self.ask(turn, turn == turns).await?;
+            let mut reply = self.ask(turn, turn == turns).await?;
+            match self.text_calls(&reply) {
+                TextCalls::None => {}
+                TextCalls::Some { before, calls } => {
+                    reply.text = before;
+                    reply.tool_calls = calls;
+                }
+                TextCalls::Unreadable if turn == turns => break,
+                TextCalls::Unreadable => {
+                    let correction = text_calls::ask_again(&plain_text(&reply.text).text);
+                    self.messages.push(Message::user(correction));
+                    continue;
+                }
+            }
             if reply.tool_calls.is_empty() || reply.stop == StopReason::Refusal {
                 return self.finish(turn, &reply).await;
             }
@@ -53,6 +67,23 @@ impl Conversation<'_> {
             self.use_tools(turn, &reply).await?;
         }
         Err(errors::too_many_turns(turns))
+    }
+
+    /// The tool calls that a reply has in its text, unless the text is a result.
+    fn text_calls(&self, reply: &LlmResponse) -> TextCalls {
+        let is_said = matches!(reply.stop, StopReason::Refusal | StopReason::MaxTokens);
+        if is_said || !reply.tool_calls.is_empty() {
+            return TextCalls::None;
+        }
+        let calls = text_calls::find(&reply.text, &self.tools.specs());
+        let has_schema = matches!(self.format, OutputFormat::Schema(_));
+        if calls != TextCalls::None
+            && has_schema
+            && self.format.read(reply, self.max_output).is_ok()
+        {
+            return TextCalls::None;
+        }
+        calls
     }
 
     /// One turn. In the last turn the request still lists the tools, because the conversation refers to
@@ -113,6 +144,8 @@ impl Conversation<'_> {
         self.messages.push(Message::Assistant {
             text: plain_text(&reply.text).text.into_owned(),
             tool_calls: reply.tool_calls.iter().map(echoed).collect(),
+            // A service that gave it demands it back with the results.
+            reasoning: reply.reasoning.clone(),
         });
         let so_far = self.client.count_request(&self.request());
         let count = |text: &str| self.client.count(text);

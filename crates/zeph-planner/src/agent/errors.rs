@@ -129,8 +129,14 @@ pub(super) fn model_refused(text: &str) -> TaskError {
     .with_code("model_refused")
 }
 
-pub(super) fn empty_answer() -> TaskError {
-    let message = "the answer is empty; change the prompt, or use another model";
+/// The error of an answer without a text; `reasoning` has the bytes of reasoning that came instead.
+pub(crate) fn empty_answer(reasoning: usize) -> TaskError {
+    let message = match reasoning {
+        0 => "the answer is empty; change the prompt, or use another model".to_owned(),
+        bytes => format!(
+            "the answer is empty: the model only reasoned, in {bytes} bytes, which `zeph show` prints; allow longer answers, or use another model"
+        ),
+    };
     TaskError::permanent(message).with_code("empty_answer")
 }
 

@@ -7,8 +7,10 @@ mod params;
 mod prompt;
 mod registry;
 mod route;
+mod text_calls;
 mod tool_calls;
 
+pub(crate) use errors::empty_answer;
 pub use params::AgentParams;
 pub use prompt::ParentShown;
 pub use registry::{ToolError, Tools};

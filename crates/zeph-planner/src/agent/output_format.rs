@@ -108,7 +108,9 @@ impl OutputFormat {
                 ReadError::Final(errors::answer_cut(text, max_output))
             }
             AnswerError::Refusal { text } => ReadError::Final(errors::model_refused(text)),
-            AnswerError::Empty => ReadError::Final(errors::empty_answer()),
+            AnswerError::Empty { reasoning_bytes } => {
+                ReadError::Final(errors::empty_answer(*reasoning_bytes))
+            }
             AnswerError::ToolCalls { .. } => {
                 ReadError::Final(errors::bad_answer(&[error.to_string()], ""))
             }
@@ -125,7 +127,7 @@ fn text(reply: &LlmResponse, max_output: u32) -> Result<Value, TaskError> {
         return Err(errors::answer_cut(&reply.text, max_output));
     }
     if reply.text.trim().is_empty() {
-        return Err(errors::empty_answer());
+        return Err(errors::empty_answer(reply.reasoning.text.len()));
     }
     Ok(reply.text.clone().into())
 }

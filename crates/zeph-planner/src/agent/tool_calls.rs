@@ -229,12 +229,18 @@ impl<'a> ToolCalls<'a> {
         };
         let problems = known.problems(&call.arguments);
         if !problems.is_empty() {
+            let why = if let Some(text) = call.arguments.as_str() {
+                let text = zeph_common::truncate(text, 200, Boundary::Char);
+                format!(
+                    "the arguments are no JSON object: {text}; write one JSON object and nothing else"
+                )
+            } else {
+                let problems = problems.join("; ");
+                format!("the arguments do not fit the schema: {problems}")
+            };
             return Ok(CallResult {
                 outcome: ToolOutcome::BadArguments,
-                text: format!(
-                    "the arguments do not fit the schema: {}",
-                    problems.join("; ")
-                ),
+                text: why,
             });
         }
         cx.progress(format!("calling {}…", call.name));

@@ -10,6 +10,7 @@ use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason};
 use super::llm::AnswerLimits;
 use super::{AnswerInput, TaskResult};
 use crate::LlmContext;
+use crate::agent::empty_answer;
 use crate::call::ModelClient;
 use crate::prompt_budget::{
     FitError, Fitted, MESSAGE_TOKENS, PromptBudget, Section, SectionText, value_text,
@@ -213,7 +214,7 @@ impl AnswerSession<'_> {
             return error("model_refused", "the model refused");
         }
         if reply.text.trim().is_empty() {
-            return error("empty_answer", "the answer is empty");
+            return Err(empty_answer(reply.reasoning.text.len()));
         }
         Ok(reply)
     }

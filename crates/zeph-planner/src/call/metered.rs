@@ -32,7 +32,7 @@ const RESERVE_TRIES: u32 = 3;
 /// - An answer that reached a limit reduced by the budget is an error of kind `OverBudget`.
 /// - A stream far beyond its limit is abandoned, and counts as cut off there.
 /// - If the service does not report the cost of a call, it counts as the whole reservation.
-/// - A failed call costs nothing if the service rejected it, else the whole reservation. So does a
+/// - A failed call costs nothing if the service refused it, else the whole reservation. So does a
 ///   failure of several requests.
 /// - A dropped call stays reserved, and counts in full when its attempt ends.
 ///
@@ -76,11 +76,18 @@ impl Metered {
     pub(crate) fn retrying(mut self, policy: RetryPolicy, gate: &Gate) -> Arc<dyn LlmProvider> {
         self.call_timeout = policy.call_timeout;
         self.idle_timeout = policy.idle_timeout;
-        Arc::new(
-            Retrying::new(self, policy)
-                .gate(gate)
-                .inner_enforces_timeouts(),
-        )
+        let (cx, name) = (self.cx.clone(), self.inner.name().to_owned());
+        let most = policy.max_calls;
+        let retrying = Retrying::new(self, policy)
+            .gate(gate)
+            .inner_enforces_timeouts();
+        Arc::new(retrying.on_wait(move |error, wait, calls| {
+            let (wait, why) = (format_duration(wait), error.kind().word());
+            cx.progress(format!(
+                "waiting {wait} to ask {name} again ({why}), call {} of {most}",
+                calls + 1
+            ));
+        }))
     }
 
     /// Reserves the highest possible cost of a call.
@@ -195,7 +202,9 @@ impl Metered {
     ) -> Spend {
         let response = match outcome {
             Ok(response) => response,
-            Err(error) if cost_nothing(error.kind()) && error.attempts() <= 1 => {
+            Err(error)
+                if (error.is_refusal() || cost_nothing(error.kind())) && error.attempts() <= 1 =>
+            {
                 return Spend::ZERO;
             }
             Err(_) => return reservation.most,

@@ -89,6 +89,9 @@ pub struct PlanTry {
     pub excerpt: String,
     /// The size of the answer in bytes.
     pub bytes: usize,
+    /// The size of the reasoning beside it, in bytes.
+    #[serde(skip_serializing_if = "is_none")]
+    pub reasoning_bytes: usize,
     /// The stop reason; `None` if there was no answer.
     pub stop: Option<StopReason>,
     /// The problems of the plan.
@@ -101,6 +104,14 @@ pub struct PlanTry {
     pub usage: Usage,
     /// The error, if there was no answer; printable.
     pub error: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+const fn is_none(bytes: &usize) -> bool {
+    *bytes == 0
 }
 
 fn as_findings<S: Serializer>(all: &Diagnostics, to: S) -> Result<S::Ok, S::Error> {

@@ -112,6 +112,10 @@ fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
             model => format!(" of {model}"),
         };
         page.block(indent, &format!("reply {call}{model} ({stop}, {cost}):"));
+        if !response.reasoning.text.trim().is_empty() {
+            page.block(indent + 2, "reasoning:");
+            text(page, indent + 4, &response.reasoning.text);
+        }
         text(page, indent + 2, &response.text);
         for call in &response.tool_calls {
             let call = format!("calls {} {}", call.name, short(&call.arguments));

@@ -26,7 +26,7 @@ const MAX_EXCERPT_BYTES: usize = 8 << 10;
 
 /// The outcome of a call.
 pub(super) enum Answer {
-    Whole(LlmResponse),
+    Whole(Box<LlmResponse>),
     /// The answer exceeded the size of any plan; the rest was not read.
     TooLong(String),
     Failed(LlmError),
@@ -160,7 +160,7 @@ async fn stream(
                     return Answer::TooLong(text);
                 }
             }
-            Ok(StreamPart::End(response)) => return Answer::Whole(response),
+            Ok(StreamPart::End(response)) => return Answer::Whole(Box::new(response)),
             Ok(_) => {}
             Err(error) => return Answer::Failed(error),
         }

@@ -111,7 +111,7 @@ async fn ask(
         let (text, stop) = match call(&provider, request, &asked, events).await {
             Answer::Whole(response) => {
                 tried.response(&response);
-                (response.text, response.stop)
+                (plan_text(&response, request), response.stop)
             }
             Answer::TooLong(text) => {
                 tried.excerpt(&text);
@@ -144,6 +144,25 @@ async fn ask(
     Err(exhausted(tries))
 }
 
+/// The text that may be a plan. Without a text it is the arguments of a tool call, or a plan in the
+/// reasoning, where some servers put the whole answer.
+fn plan_text(response: &LlmResponse, request: &PlanRequest) -> String {
+    if !response.text.trim().is_empty() {
+        return response.text.clone();
+    }
+    if let [call] = response.tool_calls.as_slice() {
+        let text = call.arguments.as_str();
+        return text.map_or_else(|| call.arguments.to_string(), str::to_owned);
+    }
+    let reasoning = &response.reasoning.text;
+    let is_plan = !reasoning.trim().is_empty() && read_plan(reasoning, request).outcome.is_ok();
+    if is_plan {
+        reasoning.clone()
+    } else {
+        String::new()
+    }
+}
+
 /// Reads a plan. If the answer was cut off, that is the first problem.
 fn read(text: &str, stop: &StopReason, request: &PlanRequest) -> Reading {
     let mut reading = read_plan(text, request);
@@ -161,6 +180,7 @@ fn read(text: &str, stop: &StopReason, request: &PlanRequest) -> Reading {
 impl PlanTry {
     fn response(&mut self, response: &LlmResponse) {
         self.excerpt(&response.text);
+        self.reasoning_bytes = response.reasoning.text.len();
         self.model = zeph_common::escape_terminal(&response.model).into_owned();
         self.usage = response.usage;
         self.stop = Some(response.stop.clone());
@@ -223,7 +243,13 @@ fn exhausted(tries: Vec<PlanTry>) -> PlanError {
     let (failure, why) = if has(code::CUT_OFF) || has(code::TOO_LARGE) {
         (PlanFailure::Truncated, "the last one is cut off")
     } else if has(code::EMPTY) {
-        (PlanFailure::Empty, "the last one is empty")
+        let thought = tries.last().is_some_and(|one| one.reasoning_bytes > 0);
+        let why = if thought {
+            "the last one is empty: the model only reasoned"
+        } else {
+            "the last one is empty"
+        };
+        (PlanFailure::Empty, why)
     } else if has(code::NO_JSON) || has(code::SYNTAX) {
         (PlanFailure::NotAPlan, "the last one is not a plan")
     } else {

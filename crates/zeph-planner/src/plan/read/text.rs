@@ -1,7 +1,10 @@
 //! The text of an answer: finds the JSON value that may be a plan.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use zeph_common::{Boundary, escape_terminal, truncate};
+use zeph_diagnostics::quote;
 use zeph_llm::{JsonError, ReadJson, Tolerated, read_json};
 
 use crate::plan::PlanLimits;
@@ -15,13 +18,21 @@ const ONE_OBJECT: &str = "answer with one JSON object and nothing else";
 /// The value that may be a plan; `None` after a problem.
 pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Option<Value> {
     let max_bytes = limits.max_bytes.min(MAX_BYTES);
-    let ReadJson { value, tolerated } = match read_json(text, max_bytes, is_plan) {
+    let text = plain(text, max_bytes, found);
+    let text = &*text;
+    let usable = |value: &Value| is_plan(value) || inside(value).is_some();
+    let ReadJson { value, tolerated } = match read_json(text, max_bytes, usable) {
         Ok(read) => read,
         Err(error) => {
             refuse(&error, found);
             return None;
         }
     };
+    if let Some((field, plan)) = inside(&value) {
+        let message = format!("the plan is in the field {}", quote(field));
+        found.repair(repair::TOLERATED_TEXT, "", message);
+        return Some(plan.clone());
+    }
     let (mut in_prose, mut has_others, mut broken) = (false, false, None);
     for one in &tolerated {
         in_prose |= matches!(one, Tolerated::Prose { .. });
@@ -61,6 +72,104 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
 
 fn is_plan(value: &Value) -> bool {
     value.get("tasks").is_some_and(|tasks| !tasks.is_null())
+}
+
+/// The plan that is the only plan among the fields of an object.
+fn inside(value: &Value) -> Option<(&str, &Value)> {
+    let fields = value.as_object().filter(|_| !is_plan(value))?;
+    let mut plans = fields.iter().filter(|(_, field)| is_plan(field));
+    let (name, plan) = plans.next()?;
+    plans.next().is_none().then_some((name.as_str(), plan))
+}
+
+/// The text without a form around it that leaves no doubt: a plan inside a JSON string, or in the notation
+/// of Python.
+fn plain<'a>(text: &'a str, max_bytes: usize, found: &mut Findings) -> Cow<'a, str> {
+    let usable = |value: &Value| is_plan(value) || inside(value).is_some();
+    let has_plan =
+        |text: &str| read_json(text, max_bytes, usable).is_ok_and(|read| usable(&read.value));
+    if text.len() > max_bytes || has_plan(text) {
+        return Cow::Borrowed(text);
+    }
+    if text.trim_start().starts_with('"')
+        && let Ok(inner) = serde_json::from_str::<String>(text.trim())
+        && has_plan(&inner)
+    {
+        found.repair(repair::TOLERATED_TEXT, "", "the plan is in a JSON string");
+        return Cow::Owned(inner);
+    }
+    let python = text.find('{').and_then(|start| from_python(&text[start..]));
+    match python.filter(|json| has_plan(json)) {
+        Some(json) => {
+            found.repair(
+                repair::TOLERATED_TEXT,
+                "",
+                "the plan has the quotes of Python",
+            );
+            Cow::Owned(json)
+        }
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// The value at the start of a text in the notation of Python, as JSON; `None` if it never ends.
+fn from_python(text: &str) -> Option<String> {
+    const WORDS: [(&str, &str); 3] = [("True", "true"), ("False", "false"), ("None", "null")];
+    let mut json = String::with_capacity(text.len());
+    let (mut rest, mut depth) = (text, 0_usize);
+    while let Some(c) = rest.chars().next() {
+        let word = WORDS.iter().find(|(python, _)| rest.starts_with(python));
+        if let Some((python, word)) = word {
+            json.push_str(word);
+            rest = &rest[python.len()..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '\'' | '"' => {
+                let (string, after) = python_string(rest, c)?;
+                json.push_str(&Value::String(string).to_string());
+                rest = after;
+            }
+            '{' | '[' => {
+                depth += 1;
+                json.push(c);
+            }
+            '}' | ']' => {
+                depth = depth.checked_sub(1)?;
+                json.push(c);
+                if depth == 0 {
+                    return Some(json);
+                }
+            }
+            c => json.push(c),
+        }
+    }
+    None
+}
+
+/// The string that ends with this quote, and the rest behind it.
+fn python_string(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut string = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        if c == quote {
+            return Some((string, &text[at + c.len_utf8()..]));
+        }
+        if c != '\\' {
+            string.push(c);
+            continue;
+        }
+        match chars.next()?.1 {
+            'n' => string.push('\n'),
+            't' => string.push('\t'),
+            'r' => string.push('\r'),
+            c @ ('\\' | '\'' | '"' | '/') => string.push(c),
+            // Other escapes of Python have no sure meaning here.
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn refuse(error: &JsonError, found: &mut Findings) {

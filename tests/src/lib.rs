@@ -2,7 +2,7 @@
 //!
 //! [`lockstep`] drives a scheduler in lockstep with a reference [`model`] and an [`audit`] of its journal,
 //! and checks the [`invariants`] after every event. [`sim`] feeds it random runs, [`scenario`] scripted
-//! ones. [`crash`] kills the real binary.
+//! ones. [`crash`] kills the real binary. `wire` (a feature) is a scripted model service.
 
 pub mod call;
 pub mod facts;
@@ -19,3 +19,6 @@ pub mod scenario;
 pub mod sim;
 
 pub mod crash;
+
+#[cfg(feature = "wire")]
+pub mod wire;

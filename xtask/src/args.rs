@@ -11,7 +11,7 @@ Usage: cargo xtask COMMAND
   crash-loop [--kills N]  kill the real binary N times (500) and check what is lost
   soak                    the long forms: a million simulated runs, 500 kills, many property cases
   bench                   every benchmark
-  test-wire               check the model client against two third-party servers; fetches 96 MB once
+  test-wire               check the model client against two third-party servers and a scripted one; fetches 96 MB once
   test-llm                run goals with a real model on this machine; fetches 176 MB once
   budgets                 the number of packages of each crate beside its budget
   setup                   install the tools that the gate needs

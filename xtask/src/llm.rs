@@ -1,4 +1,4 @@
-//! Opt-in checks of the model side: two third-party servers, and a real model.
+//! Opt-in checks of the model side: two third-party servers, a scripted service of our own, and a real model.
 //!
 //! They fetch packages with pip and npm, so they are not part of the gate.
 
@@ -19,7 +19,8 @@ use crate::workspace::Workspace;
 /// Time limit of one checker; each of its cases has a shorter one.
 const CHECKER: Duration = Duration::from_secs(600);
 
-/// Checks the requests and the error handling of the model client with two servers.
+/// Checks the requests and the error handling of the model client with two servers, then reaches a goal over
+/// each row of the scripted service.
 pub(crate) fn test_wire() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let fetch = Fetch::into(&workspace.target);
@@ -35,7 +36,9 @@ pub(crate) fn test_wire() -> Result<bool, String> {
     let mut fixtures = Server::fixtures(&fetch)?;
     let fixtures_ok = check(&workspace, &fetch, &["fixtures", &fixtures.url])?;
     fixtures.ensure_running()?;
-    Ok(faults_ok && fixtures_ok)
+    // The scripted service of our own is part of the checker.
+    let rows_ok = check(&workspace, &fetch, &["rows"])?;
+    Ok(faults_ok && fixtures_ok && rows_ok)
 }
 
 /// Sends requests to a real model through the client, then runs goals with the terminal tool.

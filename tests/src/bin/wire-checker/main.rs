@@ -13,6 +13,7 @@ mod fixtures;
 mod model;
 mod plans;
 mod report;
+mod rows;
 mod service;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ use crate::report::Report;
 const USAGE: &str = "\
 usage: wire-checker faults URL      against llmock
        wire-checker fixtures URL    against aimock
+       wire-checker rows            against the scripted service, one row after the other
        wire-checker model URL NAME  against a model behind the OpenAI protocol";
 
 #[tokio::main]
@@ -34,6 +36,7 @@ async fn main() -> ExitCode {
     let judged = match words.as_slice() {
         ["faults", url] => faults::check(&mut report, url).await,
         ["fixtures", url] => fixtures::check(&mut report, url).await,
+        ["rows"] => rows::check(&mut report).await,
         ["model", url, name] => model::check(&mut report, url, name).await,
         _ => Err(USAGE.to_owned()),
     };

@@ -1,23 +1,38 @@
 //! Escaping of terminal controls and of characters that hide or reorder text.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
-use crate::invisible::{
-    BLACK_FLAG, ZWJ, ZWNJ, is_bidi, is_emoji_selector, is_invisible, is_joining_script, joins,
-    subdivision_len, takes_selector, takes_variant,
+use crate::control_sequence::{is_control, sequence_len};
+use crate::invisible::{BLANK_PATTERN, is_bidi, is_invisible, is_mark, is_private_use};
+use crate::sequences::{
+    self, BLACK_FLAG, EMOJI_FORM, ZWJ, ZWNJ, has_forms, is_cursive, is_indic, is_skin_tone,
 };
 
-const ESC: char = '\u{1B}';
+/// The most marks on one character.
+const MAX_MARKS: usize = 8;
+
+/// How often characters of a text may change their form, by a selector or by its absence.
+const MAX_FORM_CHANGES: usize = 8;
+
+/// The joiners that a text of a joining script may have, whatever its length.
+const FREE_JOINERS: usize = 8;
+
+/// The fewest letters for each joiner beyond the free ones; prose has thirty.
+const LETTERS_PER_JOINER: usize = 6;
 
 /// Escapes a text for one line of a terminal.
 ///
 /// - Escape sequences (CSI, OSC with hyperlinks and titles, DCS and the rest) are removed. Of an
 ///   unterminated sequence only the introducer is removed, so that it cannot hide the text after it.
 /// - Line breaks, tabs and lone controls become visible: `\n`, `\r`, `\t`, `\x07`, `\u{2028}`.
-/// - Bidirectional controls, zero width characters, tags and variation selectors are removed.
-///   A joiner stays between two emoji, joiner and non-joiner stay between two letters of a script
-///   that joins (Arabic, Indic, …), and one emoji selector stays behind a character that has forms.
-///   Flags of regions that are written with tags become the plain black flag.
+/// - Bidirectional controls, zero width characters, fillers, noncharacters, tags and variation selectors
+///   are removed; the blank Braille pattern becomes a space, and private use becomes visible: `\u{e000}`.
+/// - A sequence that is displayed differently stays: the emoji and subdivision flags that Unicode
+///   recommends, a selector after a character that has forms, a joiner between two letters whose shapes it
+///   changes. A text has no selectors if its characters change their forms more than 8 times, and
+///   no joiners of scripts if it has more than 8 and fewer than 6 letters for each.
+/// - At most 8 marks stay on one character.
 ///
 /// Idempotent. Takes time and memory linear in the text, and copies only when there is something to
 /// change.
@@ -50,14 +65,8 @@ pub fn escape_terminal_block(text: &str) -> Cow<'_, str> {
 /// Removes control sequences and hidden characters from a text that is not for a terminal, such as a
 /// prompt.
 ///
-/// As [`escape_terminal_block`], with these differences:
-///
-/// - Controls are removed, not escaped. Those that break lines (a lone carriage return, vertical tab, form
-///   feed, next line, line and paragraph separator) become line feeds.
-/// - Every emoji sequence stays, also the flags of subdivisions, which are written with tags. A
-///   selector behind a digit stays in a key cap only.
-/// - A joiner stays behind any letter of a script that joins, also at the end of a word; a variation
-///   selector stays behind a Han, Mongolian, Myanmar or mathematical character that has variants.
+/// As [`escape_terminal_block`], but controls are removed, not escaped. Those that break lines (a lone
+/// carriage return, vertical tab, form feed, next line, line and paragraph separator) become line feeds.
 ///
 /// Idempotent. Linear in the text.
 ///
@@ -92,7 +101,7 @@ pub struct Removed {
     pub controls: u64,
     /// Bidirectional controls.
     pub bidi: u64,
-    /// Other invisible characters.
+    /// Other invisible characters, characters of private use, and excess marks.
     pub invisible: u64,
 }
 
@@ -104,27 +113,36 @@ enum Lines {
 }
 
 fn escape(text: &str, lines: Lines) -> PlainText<'_> {
-    let harmless =
-        |c: char| !(is_control(c) || is_invisible(c)) || (lines != Lines::Escape && is_layout(c));
-    match text.find(|c: char| !harmless(c)) {
-        None => PlainText {
+    let harmless = |c: char| {
+        let hidden = is_control(c) || is_invisible(c) || is_private_use(c) || is_mark(c);
+        c == ' ' || !hidden || (lines != Lines::Escape && is_layout(c))
+    };
+    let Some(first) = text.find(|c: char| !harmless(c)) else {
+        return PlainText {
             text: Cow::Borrowed(text),
             removed: Removed::default(),
-        },
-        Some(first) => {
-            let mut out = Escaper::new(text, first, lines);
-            let mut rest = &text[first..];
-            while let Some(c) = rest.chars().next() {
-                rest = out.consume(c, rest);
-            }
-            out.finish(text)
+        };
+    };
+    let mut dropped = Dropped::default();
+    loop {
+        let mut out = Escaper::new(text, first, lines, dropped);
+        let mut rest = &text[first..];
+        while let Some(c) = rest.chars().next() {
+            rest = out.consume(c, rest);
         }
+        let excess = out.excess();
+        if excess == dropped {
+            return out.finish(text);
+        }
+        dropped = excess;
     }
 }
 
-/// Controls, and the two separators that some terminals break lines at.
-const fn is_control(c: char) -> bool {
-    matches!(c, '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{2028}' | '\u{2029}')
+/// Kinds of characters of which a text has so many that they may be a message.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Dropped {
+    selectors: bool,
+    joiners: bool,
 }
 
 /// Controls that some programs treat as the end of a line.
@@ -143,24 +161,45 @@ struct Escaper {
     text: String,
     /// The last character that was kept.
     before: Option<char>,
+    /// The last kept character that is no mark, skin tone or selector.
+    base: Option<char>,
     /// A joiner that is kept or removed depending on the next kept character.
     joiner: Option<char>,
+    /// The marks after the base.
+    marks: usize,
+    /// The base and its selector, if it has forms; the selector is the base itself if there is none.
+    form: Option<(char, char)>,
+    /// The last form of each such base.
+    forms: HashMap<char, char>,
+    form_changes: usize,
+    joiners: usize,
+    letters: usize,
+    dropped: Dropped,
     lines: Lines,
     removed: Removed,
 }
 
 impl Escaper {
-    fn new(text: &str, harmless: usize, lines: Lines) -> Self {
-        let mut kept = String::with_capacity(text.len());
-        kept.push_str(&text[..harmless]);
-        let before = kept.chars().next_back();
-        Self {
-            text: kept,
-            before,
+    fn new(text: &str, harmless: usize, lines: Lines, dropped: Dropped) -> Self {
+        let mut new = Self {
+            text: String::with_capacity(text.len()),
+            before: None,
+            base: None,
             joiner: None,
+            marks: 0,
+            form: None,
+            forms: HashMap::new(),
+            form_changes: 0,
+            joiners: 0,
+            letters: 0,
+            dropped,
             lines,
             removed: Removed::default(),
+        };
+        for c in text[..harmless].chars() {
+            new.keep(c);
         }
+        new
     }
 
     fn finish(mut self, given: &str) -> PlainText<'_> {
@@ -173,6 +212,16 @@ impl Escaper {
         PlainText {
             text,
             removed: self.removed,
+        }
+    }
+
+    /// What the next pass must drop.
+    fn excess(&mut self) -> Dropped {
+        self.end_form();
+        let many = self.joiners > FREE_JOINERS.max(self.letters / LETTERS_PER_JOINER);
+        Dropped {
+            selectors: self.dropped.selectors || self.form_changes > MAX_FORM_CHANGES,
+            joiners: self.dropped.joiners || many,
         }
     }
 
@@ -193,10 +242,16 @@ impl Escaper {
                 Lines::Plain if !folded && breaks_line(c) => self.keep('\n'),
                 Lines::Escape | Lines::Keep | Lines::Plain => {}
             }
-        } else if let Some(tags) = self.tags(rest) {
+        } else if self.before == Some(BLACK_FLAG)
+            && self.joiner.is_none()
+            && let Some(tags) = sequences::subdivision(rest)
+        {
             self.text.push_str(tags);
             self.before = tags.chars().next_back();
             return &rest[tags.len()..];
+        } else if is_private_use(c) {
+            self.removed.invisible += 1;
+            self.escape(c);
         } else if is_invisible(c) {
             self.invisible(c, after);
         } else {
@@ -206,15 +261,42 @@ impl Escaper {
     }
 
     fn keep(&mut self, c: char) {
-        if let (Some(before), Some(joiner)) = (self.before, self.joiner)
-            && joins(before, joiner, c)
-        {
-            self.text.push(joiner);
-            self.joiner = None;
+        if is_mark(c) {
+            self.marks += 1;
+            if self.marks > MAX_MARKS {
+                self.removed.invisible += 1;
+                return;
+            }
+        } else if is_skin_tone(c) {
+            // With a tone no selector follows, so the form says nothing.
+            self.form = None;
+        }
+        if self.joins(c) {
+            self.text.extend(self.joiner.take());
         }
         self.drop_joiner();
         self.text.push(c);
         self.before = Some(c);
+        if !is_mark(c) && !is_skin_tone(c) {
+            self.marks = 0;
+            self.base = Some(c);
+            self.letters += usize::from(is_cursive(c) || is_indic(c));
+            self.end_form();
+            self.form = has_forms(c).then_some((c, c));
+        }
+    }
+
+    /// Whether the pending joiner stays before this character.
+    fn joins(&mut self, after: char) -> bool {
+        let (Some(base), Some(before), Some(joiner)) = (self.base, self.before, self.joiner) else {
+            return false;
+        };
+        if joiner == ZWJ && sequences::joins_emoji(base, after) {
+            return true;
+        }
+        let joins = !self.dropped.joiners && sequences::joins_script(base, before, joiner, after);
+        self.joiners += usize::from(joins);
+        joins
     }
 
     fn drop_joiner(&mut self) {
@@ -223,22 +305,35 @@ impl Escaper {
         }
     }
 
+    /// Counts the form of the last base, if that is another one than before.
+    fn end_form(&mut self) {
+        if let Some((base, form)) = self.form.take() {
+            let last = self.forms.insert(base, form);
+            let usual = form == base || form == EMOJI_FORM;
+            self.form_changes += usize::from(last.map_or(!usual, |last| last != form));
+        }
+    }
+
     fn invisible(&mut self, c: char, after: &str) {
-        let free = self.joiner.is_none();
-        if c == ZWJ || c == ZWNJ {
-            if free && self.lines == Lines::Plain && self.before.is_some_and(is_joining_script) {
-                self.keep(c);
-            } else if free {
-                self.joiner = Some(c);
-            } else {
-                self.removed.invisible += 1;
-            }
-        } else if free
-            && self
+        if c == BLANK_PATTERN {
+            self.removed.invisible += 1;
+            self.keep(' ');
+        } else if (c == ZWJ || c == ZWNJ) && self.joiner.is_none() {
+            if self
                 .before
-                .is_some_and(|before| self.selects(before, c, after))
-        {
-            self.keep(c);
+                .is_some_and(|before| sequences::ends_word(before, c))
+            {
+                self.joiners += 1;
+                if !self.dropped.joiners {
+                    self.text.push(c);
+                    self.before = Some(c);
+                    return;
+                }
+            }
+            self.joiner = Some(c);
+        } else if self.joiner.is_none() && self.selects(c, after) {
+            self.text.push(c);
+            self.before = Some(c);
         } else if is_bidi(c) {
             self.removed.bidi += 1;
         } else {
@@ -246,25 +341,19 @@ impl Escaper {
         }
     }
 
-    /// The tags at the front of `rest` that belong to the flag before them.
-    fn tags<'a>(&self, rest: &'a str) -> Option<&'a str> {
-        let flag = self.before == Some(BLACK_FLAG) && self.joiner.is_none();
-        let len = if flag && self.lines == Lines::Plain {
-            subdivision_len(rest)
-        } else {
-            0
-        };
-        rest.get(..len).filter(|tags| !tags.is_empty())
-    }
-
     /// Whether a selector is valid after the character before it.
-    fn selects(&self, before: char, c: char, after: &str) -> bool {
-        if self.lines != Lines::Plain {
-            return is_emoji_selector(c) && takes_selector(before);
+    fn selects(&mut self, c: char, after: &str) -> bool {
+        let Some(before) = self.before else {
+            return false;
+        };
+        if matches!(before, '0'..='9' | '#' | '*') {
+            return c == EMOJI_FORM && after.starts_with('\u{20E3}');
         }
-        let key = matches!(before, '0'..='9' | '#' | '*');
-        let emoji = is_emoji_selector(c) && takes_selector(before);
-        (emoji && (!key || after.starts_with('\u{20E3}'))) || takes_variant(before, c)
+        let selects = !self.dropped.selectors && sequences::selects(before, c);
+        if selects {
+            self.form = Some((before, c));
+        }
+        selects
     }
 
     fn escape(&mut self, c: char) {
@@ -278,65 +367,8 @@ impl Escaper {
             _ => self.text.push_str(&format!("\\u{{{number:x}}}")),
         }
         self.before = self.text.chars().next_back();
-    }
-}
-
-/// The length of the escape sequence that a text starts with; `None` if it starts with none.
-///
-/// Each scan stops at the next control character, so that all scans of a text together are linear.
-fn sequence_len(text: &str) -> Option<usize> {
-    let mut chars = text.chars();
-    let (kind, intro) = match chars.next()? {
-        ESC => {
-            let kind = chars.next()?;
-            (kind, 1 + kind.len_utf8())
-        }
-        // The one-character forms of the same introducers.
-        c @ '\u{80}'..='\u{9F}' => (char::from(u8::try_from(u32::from(c) - 0x40).ok()?), 2),
-        _ => return None,
-    };
-    let body = &text[intro..];
-    match kind {
-        '[' => Some(intro + control_len(body)),
-        ']' | 'P' | 'X' | '^' | '_' => Some(intro + string_len(body).unwrap_or(0)),
-        ' '..='/' => Some(intro + charset_len(body)),
-        '0'..='~' if text.starts_with(ESC) => Some(intro),
-        _ => None,
-    }
-}
-
-/// Parameters, intermediates and the final byte of a CSI sequence, as far as they are there.
-fn control_len(body: &str) -> usize {
-    let end = |from: usize, set: fn(&u8) -> bool| {
-        from + body.as_bytes()[from..]
-            .iter()
-            .take_while(|b| set(b))
-            .count()
-    };
-    let params = end(0, |b| matches!(b, 0x30..=0x3F));
-    let middle = end(params, |b| matches!(b, 0x20..=0x2F));
-    let last = body.as_bytes().get(middle);
-    middle + usize::from(last.is_some_and(|b| matches!(b, 0x40..=0x7E)))
-}
-
-/// The rest of a sequence that chooses a character set.
-fn charset_len(body: &str) -> usize {
-    let middle = body
-        .bytes()
-        .take_while(|b| matches!(b, 0x20..=0x2F))
-        .count();
-    let last = body.as_bytes().get(middle);
-    middle + usize::from(last.is_some_and(|b| matches!(b, 0x30..=0x7E)))
-}
-
-/// A string sequence's body with its terminator; `None` if another control comes first.
-fn string_len(body: &str) -> Option<usize> {
-    let end = body.find(is_control)?;
-    let rest = &body[end..];
-    if rest.starts_with("\u{1B}\\") || rest.starts_with('\u{9C}') {
-        Some(end + 2)
-    } else {
-        rest.starts_with('\u{7}').then_some(end + 1)
+        self.base = self.before;
+        self.marks = 0;
     }
 }
 
@@ -393,7 +425,7 @@ mod tests {
         for text in [
             scotland,
             "🏴\u{200D}☠\u{FE0F}",
-            "هه\u{200C} لێ",
+            "هه\u{200C}ر",
             "ന\u{D4D}\u{200D} ",
             "葛\u{E0100}城",
             "1\u{FE0F}\u{20E3}",
@@ -405,14 +437,36 @@ mod tests {
             ("1\u{FE0F}2", "12"),
             ("🏴\u{E0068}\u{E0069}", "🏴"),
             ("🏴\u{E0067}\u{E007F}", "🏴"),
-            ("x\u{E0100}", "x"),
-            ("ه\u{200C}\u{200C}\u{200D}x", "ه\u{200C}x"),
+            ("🏴\u{E0075}\u{E0073}\u{E0063}\u{E0061}\u{E007F}", "🏴"),
+            ("x\u{E0100}葛\u{E01EF}", "x葛"),
+            ("ه\u{200C}\u{200C}\u{200D}ر", "ه\u{200C}ر"),
+            ("ه\u{200C} ه\u{200D}ر د\u{200C}ر", "ه هر در"),
+            ("😀\u{200D}😀 😀\u{FE0F}", "😀😀 😀"),
+            (
+                "a\u{2800}b\u{3164}\u{1D159}\u{16FE4}\u{FDD0}\u{10FFFF}c",
+                "a bc",
+            ),
+            ("\u{E000}\u{10FFFD}", "\\u{e000}\\u{10fffd}"),
             ("a\u{85}b\u{2029}c\r\rd\r\n", "a\nb\nc\n\nd\n"),
             ("se\0c\x1b[0mr\u{ad}et", "secret"),
         ];
         for (given, wanted) in table {
             assert_eq!(plain_text(given).text, wanted, "{given:?}");
         }
+    }
+
+    #[test]
+    fn marks_forms_and_joiners_are_limited() {
+        let marks = "e".to_owned() + &"\u{301}".repeat(5_000);
+        assert_eq!(plain_text(&marks).text.chars().count(), 9);
+        let twice = |text: &str, times: usize| plain_text(&text.repeat(times)).text.into_owned();
+        assert_eq!(twice("葛\u{E0100}", 50), "葛\u{E0100}".repeat(50));
+        assert_eq!(twice("葛\u{E0100}葛\u{E0101}", 5), "葛".repeat(10));
+        assert_eq!(twice("❤\u{FE0F}❤", 4), "❤\u{FE0F}❤".repeat(4));
+        assert_eq!(twice("❤\u{FE0F}❤", 5), "❤".repeat(10));
+        assert_eq!(twice("هه\u{200C}", 20), "هه".repeat(20));
+        let prose = "می\u{200C}خواهم به خانه بروم ";
+        assert_eq!(twice(prose, 50), prose.repeat(50));
     }
 
     /// Text in which special characters are frequent.

@@ -2,12 +2,14 @@
 //! and the arguments of command lines that run as code.
 
 mod conformance;
+mod control_sequence;
 mod duration;
 mod escape_terminal;
 mod head_tail_buffer;
 mod invisible;
 mod money;
 mod run_as_code;
+mod sequences;
 mod truncate;
 
 pub use conformance::{Violation, Violations};

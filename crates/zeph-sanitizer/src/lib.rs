@@ -24,11 +24,14 @@
 //! - The result contains nothing that is listed above as removed or redacted. The id of the delimiter is in
 //!   neither content nor source. The content is within its limit.
 //! - The same seed and content give the same text. The changes are reported by kind and number.
-//! - Benign text in any script passes unchanged, and so does every emoji sequence, including flags of
-//!   subdivisions. Exceptions: bidirectional marks are removed even where Arabic or Hebrew text needs
-//!   them, and so are the soft hyphen, the zero width spaces between words in Khmer or Thai, and joiners
-//!   in scripts that do not join. Brackets of code that read as a tag or a token are replaced, such as
-//!   those of `List<Object>`, because renderers disagree on what is code.
+//! - Benign text in any script passes unchanged, and so does every recommended emoji sequence, including
+//!   the flags of England, Scotland and Wales. Exceptions: bidirectional marks are removed even where
+//!   Arabic or Hebrew text needs them, and so are the soft hyphen, the zero width spaces between words in
+//!   Khmer or Thai, joiners that change no shape, and selectors if a text has many; private use becomes
+//!   visible. [`zeph_common::plain_text`] has the limits.
+//! - Source code passes unchanged, except for markup in its comments and strings that loads by itself or
+//!   is a token: a renderer does not know that it is code. `cargo run -p zeph-sanitizer --example sources`
+//!   counts such files among the crates in cargo's registry.
 //!
 //! The sanitizer does not make a model obey. Delimiters help it to distinguish data from instructions; the
 //! rights of plans and agents must be limited elsewhere.
@@ -39,14 +42,14 @@
 //!
 //! | Found | Becomes | Kind |
 //! |---|---|---|
-//! | `![alt](address)`, `![alt][reference]` | `(image) [alt](address)`: a link, which loads nothing | image |
-//! | Mermaid's `@{ img: … }`, DOT's `image="http…"` | `@ { img: … }`, `image (=) "http…"` | image |
+//! | `![alt](address)`, `![alt] (address)`, `![alt][reference]` | `(image) [alt](address)`: a link, which loads nothing | image |
+//! | Mermaid's `A@{ … }`, DOT's `image=`, `stylesheet=` and `shapefile=` before an address | `A@ { … }`, `image (=) "http…"` | image |
 //! | `<img`, `<script`, `<svg`, `<style` and 40 more; any tag with `on…=`, `src=`, `style=` and the like | `‹img` | tag |
 //! | `<?xml-stylesheet`, `<!DOCTYPE` and `<!ENTITY` with `SYSTEM` or `PUBLIC` | `‹!DOCTYPE` | tag |
 //! | `javascript:`, `vbscript:`, `data:type/…`, also with entities and line breaks inside | `javascript(:)` | address |
-//! | `url(` of a style sheet | `url (` | address |
+//! | `url(` before an address | `url (` | address |
 //! | `<\|im_start\|>`, `<s>`, `[INST]`, `[THINK]`, `[gMASK]`, `<sop>`, `<start_of_turn>`, `<tools>` and similar | `‹\|im_start\|>`, `⟦INST]` | token |
-//! | `<untrusted`, `</untrusted`, with other brackets, blanks or look-alike letters | `‹untrusted` | delimiter |
+//! | `<untrusted`, `</untrusted`, with other brackets, blanks, entities or look-alike letters | `‹untrusted` | delimiter |
 //!
 //! Links are unchanged. So are formulas of spreadsheets, which have no effect in a prompt; escape them when
 //! you write CSV. Code is treated like other text, because renderers disagree on what is code.

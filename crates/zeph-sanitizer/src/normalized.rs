@@ -81,11 +81,36 @@ pub(crate) fn address(bytes: &[u8]) -> Normalized<'_> {
     decoded(bytes, |rest| match rest.first()? {
         b'\t' | b'\n' => Some((Bytes::default(), 1)),
         _ => entity(rest).map(|(meaning, len)| match &meaning.bytes[..meaning.len] {
-            b"\t" | b"\n" => (Bytes::default(), len),
+            b"\t" | b"\n" | b"\r" => (Bytes::default(), len),
             _ => (meaning, len),
         }),
     })
     .unwrap_or_else(|| plain(bytes))
+}
+
+/// The text as a browser reads it in an attribute or between tags: entities decoded.
+pub(crate) fn entities(bytes: &[u8]) -> Option<Normalized<'_>> {
+    bytes.contains(&b'&').then(|| decoded(bytes, entity))?
+}
+
+/// The text of a DOT graph: without comments, with joined strings and decoded entities.
+pub(crate) fn dot(bytes: &[u8]) -> Normalized<'_> {
+    let mut unclosed = false;
+    let decode = |rest: &[u8]| match rest.first()? {
+        b'/' if rest.starts_with(b"/*") && !unclosed => {
+            let end = rest.windows(2).skip(2).position(|pair| pair == b"*/");
+            unclosed = end.is_none();
+            Some((Bytes::default(), end? + 4))
+        }
+        b'\\' if rest.starts_with(b"\\\n") => Some((Bytes::default(), 2)),
+        b'"' => {
+            let joint = rest[1..].trim_ascii_start().strip_prefix(b"+")?;
+            let next = joint.trim_ascii_start().strip_prefix(b"\"")?;
+            Some((Bytes::default(), rest.len() - next.len()))
+        }
+        _ => entity(rest),
+    };
+    decoded(bytes, decode).unwrap_or_else(|| plain(bytes))
 }
 
 const fn plain(bytes: &[u8]) -> Normalized<'_> {
@@ -122,7 +147,7 @@ impl Bytes {
 
 fn decoded(
     bytes: &[u8],
-    decode: impl Fn(&[u8]) -> Option<(Bytes, usize)>,
+    mut decode: impl FnMut(&[u8]) -> Option<(Bytes, usize)>,
 ) -> Option<Normalized<'_>> {
     let mut out = Vec::new();
     let mut seams = Vec::new();
@@ -210,13 +235,15 @@ fn entity(bytes: &[u8]) -> Option<(Bytes, usize)> {
         b'x' | b'X' => (&rest[1..], 16, 3),
         _ => (rest, 10, 2),
     };
-    // Leading zeros are allowed, so a bound is needed; browsers accept a missing semicolon.
-    let len = digits
-        .iter()
-        .take(12)
-        .take_while(|b| char::from(**b).is_digit(radix))
-        .count();
-    let number = std::str::from_utf8(&digits[..len]).ok()?;
+    // Any number of leading zeros is allowed; browsers accept a missing semicolon.
+    let zeros = digits.iter().take_while(|b| **b == b'0').count();
+    let places = digits[zeros..].iter().take(12);
+    let len = zeros
+        + places
+            .take_while(|b| char::from(**b).is_digit(radix))
+            .count();
+    let zeros = zeros.min(len.saturating_sub(1));
+    let number = std::str::from_utf8(&digits[zeros..len]).ok()?;
     let c = char::from_u32(u32::from_str_radix(number, radix).ok()?)?;
     let closed = usize::from(digits.get(len) == Some(&b';'));
     Some((Bytes::char(c), prefix + len + closed))

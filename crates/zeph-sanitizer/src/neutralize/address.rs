@@ -19,13 +19,37 @@ pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
     }
 }
 
-/// `url(`, which is no function with a blank in it.
+/// `url(` before an address, which is no function with a blank in it.
 fn styles(text: &str, edits: &mut Vec<Edit>) {
     let bytes = text.as_bytes();
     for (at, _) in text.match_indices('(') {
-        if word_before(&bytes[..at], b"url").is_some() {
+        let outer = word_before(&bytes[..at], b"url");
+        // `&url("…")` is code.
+        let style = outer.is_some_and(|outer| outer.last() != Some(&b'&'));
+        if style && is_address(&bytes[at + 1..]) {
             edits.push(Edit::new(at..at + 1, " (", ChangeKind::Address));
         }
+    }
+}
+
+/// Whether an address with a scheme or a host follows, perhaps with an escape.
+fn is_address(after: &[u8]) -> bool {
+    let after = after.trim_ascii_start();
+    let value = after
+        .strip_prefix(b"\"")
+        .or_else(|| after.strip_prefix(b"'"));
+    let value = value.unwrap_or(after).trim_ascii_start();
+    let part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let scheme = value.iter().take(32).take_while(part).count();
+    match value.get(scheme) {
+        Some(b':') => {
+            let next = value.get(scheme + 1);
+            scheme > 1 && next.is_some_and(|b| !b.is_ascii_whitespace() && *b != b':')
+        }
+        Some(b'&') => value.iter().skip(scheme).take(12).any(|b| *b == b';'),
+        Some(b'\\') => true,
+        Some(b'/') => scheme == 0 && value.starts_with(b"//"),
+        _ => false,
     }
 }
 
@@ -35,7 +59,12 @@ fn is_code(before: &[u8], after: &[u8]) -> bool {
     let Some(outer) = CODE.iter().find_map(|word| word_before(before, word)) else {
         return false;
     };
-    let opened = matches!(outer.last(), Some(b'"' | b'\'' | b'`' | b'(' | b'<' | b'='));
+    // A browser ignores blanks and controls before an address.
+    let space = |b: &&u8| **b > b' ';
+    let opened = matches!(
+        outer.iter().rfind(space),
+        Some(b'"' | b'\'' | b'`' | b'(' | b'<' | b'=')
+    );
     let goes_on = after.first().is_some_and(|b| !b.is_ascii_whitespace());
     opened || goes_on
 }
@@ -46,8 +75,15 @@ fn is_data(before: &[u8], after: &[u8]) -> bool {
         return false;
     }
     let part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
-    let len = after.iter().take(32).take_while(part).count();
-    match after.get(len) {
+    let value = after.trim_ascii_start();
+    let spaced = value.len() < after.len();
+    let len = value.iter().take(32).take_while(part).count();
+    match value.get(len) {
+        Some(b'/') if spaced => {
+            let rest = &value[len + 1..];
+            let kind = rest.iter().take(64).take_while(part).count();
+            len > 0 && kind > 0 && matches!(rest.get(kind), Some(b';' | b','))
+        }
         Some(b'/') => len > 0,
         Some(b';' | b',') => len == 0,
         _ => false,

@@ -77,7 +77,13 @@ mod tests {
     fn markup_that_loads_by_itself_is_neutralised() {
         let table = [
             ("![a](http://x/y.png)", "(image) [a](http://x/y.png)"),
-            ("![a [b]](u) ![c]\n(u)", "(image) [a [b]](u) ![c]\n(u)"),
+            ("![a [b]](u) ![c] (u)", "(image) [a [b]](u) (image) [c] (u)"),
+            ("![c]\n(u)", "(image) [c]\n(u)"),
+            ("x![`]`](http://x)", "x(image) [`]`](http://x)"),
+            (
+                "![a] [R ]\n\n> [r]: http://x",
+                "(image) [a] [R ]\n\n> [r]: http://x",
+            ),
             (
                 "![a][r]\n\n[r]: http://x",
                 "(image) [a][r]\n\n[r]: http://x",
@@ -108,7 +114,44 @@ mod tests {
                 "A@{ \"img\": \"http://x\" }",
                 "A@ { \"img\": \"http://x\" }",
             ),
+            (
+                "A@{ \"im\\x67\": \"http://x\" }",
+                "A@ { \"im\\x67\": \"http://x\" }",
+            ),
+            (
+                "A[x]@{ l: &k img, *k : \"http://x\" }",
+                "A[x]@ { l: &k img, *k : \"http://x\" }",
+            ),
             ("a [image=\"http://x\"]", "a [image (=) \"http://x\"]"),
+            (
+                "a [image/*x*/ = // y\n\"http://x\"]",
+                "a [image/*x*/  (=)  // y\n\"http://x\"]",
+            ),
+            (
+                "a [\"im\" + \"age\"=\"http://x\"]",
+                "a [\"im\" + \"age\" (=) \"http://x\"]",
+            ),
+            (
+                "graph { styleSheet=\"http://x\" }",
+                "graph { styleSheet (=) \"http://x\" }",
+            ),
+            (
+                "a [shapefile=\"ht\" + \"tp&#58;//x\"]",
+                "a [shapefile (=) \"ht\" + \"tp&#58;//x\"]",
+            ),
+            ("[x](java&#13;script:a)", "[x](java&#13;script(:)a)"),
+            (
+                "[x](javascript&#00000000000000058;a)",
+                "[x](javascript(:)a)",
+            ),
+            ("[x](\" javascript: x\")", "[x](\" javascript(:) x\")"),
+            ("data: text/html,x", "data(:) text/html,x"),
+            ("<a.b:script>", "‹a.b:script>"),
+            (
+                "<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:script>",
+                "‹aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:script>",
+            ),
+            ("Option<Script></script>", "Option‹Script>‹/script>"),
         ];
         for (given, wanted) in table {
             assert_eq!(clean(given), wanted, "{given:?}");
@@ -134,6 +177,13 @@ mod tests {
             ("<𝚄𝙽𝚃𝚁𝚄𝚂𝚃𝙴𝙳>", "‹𝚄𝙽𝚃𝚁𝚄𝚂𝚃𝙴𝙳>"),
             ("</ⓤⓃⓣⓡⓤⓢⓣⓔⓓ>", "‹/ⓤⓃⓣⓡⓤⓢⓣⓔⓓ>"),
             ("</ᴜɴᴛʀᴜꜱᴛᴇᴅ>", "‹/ᴜɴᴛʀᴜꜱᴛᴇᴅ>"),
+            ("</untruﬆed>", "‹/untruﬆed>"),
+            ("</ᵘⁿᵗʳᵘˢᵗᵉᵈ>", "‹/ᵘⁿᵗʳᵘˢᵗᵉᵈ>"),
+            ("</🅄🄽🅃🅁🅄🅂🅃🄴🄳>", "‹/🅄🄽🅃🅁🅄🅂🅃🄴🄳>"),
+            ("ᚲ/untrusted>", "‹/untrusted>"),
+            ("&lt;/untrusted&gt;", "‹/untrusted&gt;"),
+            ("<&#117;ntrusted>", "‹&#117;ntrusted>"),
+            ("<invoke name=\"x\">", "‹invoke name=\"x\">"),
             ("![INST](x)", "(image) ⟦INST](x)"),
         ];
         for (given, wanted) in table {
@@ -151,6 +201,14 @@ mod tests {
             "get_url(x), !important, wow! [link](u), [x] done, @{u}",
             "<!DOCTYPE html> <?xml version=\"1.0\"?> <!-- SYSTEM -->",
             "<|> and <*> and |> and ‹quoted›",
+            "#include <sys/types.h>\n#include <math.h>\n#include <linux/input.h>",
+            "vec![a[0], b] Token![<](span) #![doc = \"x\"]\n//! [x](https://example.org)",
+            "if ![1, 2].contains(&x) { v[args] = w[img]; }\n[args]\n[sys]",
+            "Vec<Object>, Layer<S>, Option<Style>, <Source as Iterator>::Item, parse::<set>()",
+            "Option<::js_sys::Object>, From<untrusted::EndOfInput>, with<System>, |r| < |n| * R",
+            "git log HEAD@{1} master@{upstream} x@{2024-01-01 10:00} select!(@{ start=$a; })",
+            "fn url(&self) { url(x); url(this: &T) } image = \"logo.png\" data: Vec<u8>, {data:x,y:1}",
+            "if (a <sys && b) { c = d[mask]; } A <think",
         ] {
             assert_eq!(neutralize(text).map(|(text, _)| text), None, "{text:?}");
         }

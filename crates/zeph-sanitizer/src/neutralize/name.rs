@@ -1,5 +1,7 @@
 //! Names after an opening bracket, read leniently.
 
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
 /// The longest name that is read.
 const MAX_BYTES: usize = 40;
 
@@ -17,11 +19,22 @@ pub(crate) fn read(text: &str) -> Name {
         len: 0,
     };
     for c in text.chars() {
-        let Some(folded) = fold(c) else { break };
-        if name.text.len() == MAX_BYTES {
+        let before = name.text.len();
+        let mut is_part = true;
+        if c.is_ascii() {
+            is_part = fold(c).map(|c| name.text.push(c)).is_some();
+        } else {
+            decompose_compatible(look_alike(c), |c| {
+                // An accent changes the letter too little.
+                if !is_combining_mark(c) {
+                    is_part &= fold(look_alike(c)).map(|c| name.text.push(c)).is_some();
+                }
+            });
+        }
+        if !is_part || name.text.len() > MAX_BYTES {
+            name.text.truncate(before);
             break;
         }
-        name.text.push(folded);
         name.len += c.len_utf8();
     }
     name
@@ -32,47 +45,52 @@ pub(crate) fn blanks(text: &str) -> usize {
     text.len() - text.trim_start().len()
 }
 
-/// The ASCII character that a character looks like, if it may be part of a name.
+/// The letter that a character looks like, beyond the compatibility forms of Unicode.
 ///
-/// Full width forms, the letters of mathematics, in circles and in small capitals, and the Cyrillic,
-/// Armenian and Greek letters that look like Latin ones.
-const fn fold(c: char) -> Option<char> {
-    let plain = match c {
-        '\u{FF01}'..='\u{FF5E}' => ((c as u32 - 0xFEE0) as u8) as char,
-        // Thirteen alphabets, each of 26 capitals and 26 small letters.
-        '\u{1D400}'..='\u{1D6A3}' => (b'a' + ((c as u32 - 0x1D400) % 26) as u8) as char,
-        '\u{24B6}'..='\u{24E9}' => (b'a' + ((c as u32 - 0x24B6) % 26) as u8) as char,
-        'ᴅ' => 'd',
-        'ᴇ' => 'e',
-        'ɴ' => 'n',
-        'ʀ' => 'r',
-        'ꜱ' => 's',
-        'ᴛ' => 't',
-        'ᴜ' => 'u',
-        'а' | 'А' | 'α' | 'Α' => 'a',
-        'В' | 'Β' => 'b',
-        'с' | 'С' | 'ϲ' => 'c',
-        'ԁ' => 'd',
-        'е' | 'Е' | 'Ε' => 'e',
-        'һ' | 'Н' | 'Η' => 'h',
-        'і' | 'І' | 'ı' | 'ι' | 'Ι' => 'i',
-        'ј' | 'Ј' => 'j',
-        'к' | 'К' | 'κ' | 'Κ' | 'K' => 'k',
-        'М' | 'Μ' => 'm',
-        'ո' | 'Ν' => 'n',
-        'о' | 'О' | 'ο' | 'Ο' | 'օ' => 'o',
-        'р' | 'Р' | 'ρ' | 'Ρ' => 'p',
-        'ѕ' | 'Ѕ' | 'ſ' => 's',
-        'т' | 'Т' | 'τ' | 'Τ' => 't',
-        'г' => 'r',
-        'ս' | 'υ' => 'u',
+/// Letters in circles and squares, small capitals, and the letters of other scripts that look like Latin
+/// ones.
+const fn look_alike(c: char) -> char {
+    match c {
+        '\u{1F150}'..='\u{1F169}' => (b'a' + (c as u32 - 0x1F150) as u8) as char,
+        '\u{1F170}'..='\u{1F189}' => (b'a' + (c as u32 - 0x1F170) as u8) as char,
+        '\u{1F1E6}'..='\u{1F1FF}' => (b'a' + (c as u32 - 0x1F1E6) as u8) as char,
+        'а' | 'А' | 'α' | 'Α' | 'ᴀ' | 'ɑ' | 'Ꭺ' => 'a',
+        'В' | 'Β' | 'ʙ' | 'Ᏼ' => 'b',
+        'с' | 'С' | 'ϲ' | 'ᴄ' | 'Ꮯ' | 'ⅽ' => 'c',
+        'ԁ' | 'ᴅ' | 'Ꭰ' | 'Ꮷ' | 'ᗞ' | 'ᗪ' | 'ᑯ' | 'ꓓ' | 'ꓒ' | 'ɖ' | 'đ' => 'd',
+        'е' | 'Е' | 'Ε' | 'ᴇ' | 'ҽ' | '℮' | 'ꬲ' | 'Ꭼ' | 'ⴹ' | 'ꓰ' | 'ε' => 'e',
+        'ɢ' => 'g',
+        'һ' | 'Н' | 'Η' | 'ʜ' => 'h',
+        'і' | 'І' | 'ı' | 'ι' | 'Ι' | 'ɪ' => 'i',
+        'ј' | 'Ј' | 'ᴊ' => 'j',
+        'к' | 'К' | 'κ' | 'Κ' | 'ᴋ' => 'k',
+        'ʟ' | 'ⅼ' => 'l',
+        'М' | 'Μ' | 'м' | 'ᴍ' => 'm',
+        'ո' | 'ռ' | 'Ν' | 'ɴ' | 'п' | 'η' | 'Ⲛ' | 'ꓠ' | 'ŋ' => 'n',
+        'о' | 'О' | 'ο' | 'Ο' | 'օ' | 'ᴏ' => 'o',
+        'р' | 'Р' | 'ρ' | 'Ρ' | 'ᴘ' => 'p',
+        'г' | 'ʀ' | 'Ʀ' | 'ᴦ' | 'ꭇ' | 'ꭈ' | 'ⲅ' | 'ꮁ' | 'Ꭱ' | 'Ꮢ' | 'ᖇ' | 'ꓣ' | 'ɾ' | 'ɼ' => {
+            'r'
+        }
+        'ѕ' | 'Ѕ' | 'ꜱ' | 'ƽ' | 'ꮪ' | '𐑈' | 'Տ' | 'Ꮥ' | 'Ꮪ' | 'ꓢ' => 's',
+        'т' | 'Т' | 'ᴛ' | 'Τ' | 'τ' | 'Ꭲ' | 'ꓔ' | '⊤' | '⟙' | 'ŧ' => 't',
+        'ս' | 'υ' | 'ᴜ' | 'ʋ' | 'ꭎ' | 'ꭒ' | '𐓶' | 'Ս' | '∪' | '⋃' | 'ሀ' | 'ᑌ' | 'ꓴ' => {
+            'u'
+        }
+        'ᴠ' => 'v',
+        'ᴡ' => 'w',
         'х' | 'Х' | 'χ' | 'Χ' => 'x',
-        'у' | 'У' | 'Υ' => 'y',
+        'у' | 'У' | 'Υ' | 'ʏ' => 'y',
+        'ᴢ' => 'z',
         _ => c,
-    };
-    match plain {
-        'a'..='z' | '0'..='9' | '_' | '-' | ':' => Some(plain),
-        'A'..='Z' => Some(plain.to_ascii_lowercase()),
+    }
+}
+
+/// A character of a name, in lower case.
+const fn fold(c: char) -> Option<char> {
+    match c {
+        'a'..='z' | '0'..='9' | '_' | '-' | ':' => Some(c),
+        'A'..='Z' => Some(c.to_ascii_lowercase()),
         _ => None,
     }
 }
@@ -85,6 +103,16 @@ mod tests {
     fn look_alikes_are_read_as_what_they_look_like() {
         let name = read("Ｕｎtrustеd>");
         assert_eq!((name.text.as_str(), name.len), ("untrusted", 14));
+        for written in [
+            "untruﬆed",
+            "ᵘⁿᵗʳᵘˢᵗᵉᵈ",
+            "🅄🄽🅃🅁🅄🅂🅃🄴🄳",
+            "🆄🅝🆃🆁🆄🆂🆃🅴🅳",
+            "uₙₜᵣᵤₛₜₑd",
+            "ùñtrüsted",
+        ] {
+            assert_eq!(read(written).text, "untrusted", "{written}");
+        }
         assert_eq!(read("日本").len, 0);
         assert_eq!(read(&"a".repeat(99)).len, 40);
     }

@@ -25,6 +25,19 @@ const TOKENS: [&str; 19] = [
     "tool_results",
 ];
 
+/// Those that are names in code as well: tokens in capitals only.
+const WORDS: [&str; 9] = [
+    "args",
+    "bos",
+    "call_id",
+    "eos",
+    "img",
+    "sys",
+    "tool_calls",
+    "tool_results",
+    "available_tools",
+];
+
 pub(crate) fn scan(text: &str, edits: &mut Vec<Edit>) {
     for (start, bracket) in text.match_indices(['[', '［']) {
         let end = start + bracket.len();
@@ -41,5 +54,9 @@ fn is_token(rest: &str) -> bool {
         .unwrap_or(spaced)
         .trim_start();
     let name = name::read(word);
+    let is_word = WORDS.contains(&name.text.as_str());
+    if is_word && word[..name.len].contains(|c: char| c.is_ascii_lowercase()) {
+        return false;
+    }
     TOKENS.contains(&name.text.as_str()) && word[name.len..].trim_start().starts_with([']', '］'])
 }

@@ -8,3 +8,4 @@ mod any_text;
 mod attacks;
 mod emoji;
 mod figures;
+mod hidden;

@@ -233,7 +233,7 @@ mod tests {
     use super::{ErrorBody, words_of};
 
     #[test]
-    fn a_page_is_told_by_its_words() {
+    fn a_page_is_reported_by_its_words() {
         for (text, words) in [
             ("slow down\n", "slow down"),
             (

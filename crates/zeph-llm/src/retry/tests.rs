@@ -391,7 +391,7 @@ async fn a_dropped_caller_returns_its_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_is_told_why_a_call_waits() {
+async fn an_observer_gets_the_reason_of_a_wait() {
     let service = ScriptedProvider::new("s")
         .then(Reply::failure(limited(2 * SECOND)))
         .then(Reply::error(ErrorKind::Unavailable, "overloaded"))

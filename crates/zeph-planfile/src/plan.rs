@@ -1,4 +1,4 @@
-//! Plan: a text that has been read and checked, before its parameters have values.
+//! Plan: a plan file that was read and checked, before its parameters have values.
 
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU32;
@@ -16,7 +16,7 @@ use crate::fields::{check_name, micros};
 use crate::format::Format;
 use crate::lower;
 use crate::param::{self, Param};
-use crate::scope::{Scope, User};
+use crate::scope::{CheckedTask, Scope};
 use crate::task::{self, Draft, Mode, Rules, Use};
 use crate::values::keys;
 
@@ -32,7 +32,7 @@ const KEYS: [&str; 9] = [
     "tasks",
 ];
 
-/// A plan without problems. Clones share their data.
+/// A plan that passed the checks. Clones share their data.
 ///
 /// See the plan-file reference for the format, and the [crate] for an example.
 #[derive(Clone, Debug)]
@@ -73,10 +73,10 @@ impl Plan {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// As [`load`](Self::load), of bytes as they come from a file.
+    /// As [`load`](Self::load), from the bytes of a file.
     ///
     /// # Errors
-    /// As there; bytes that are not UTF-8 are one more problem.
+    /// Those of `load`. Bytes that are not UTF-8 are a problem of their own, and nothing else is checked.
     pub fn load_bytes(bytes: &[u8], format: Format, name: &str) -> Result<Self, Diagnostics> {
         let error = match std::str::from_utf8(bytes) {
             Ok(text) => return Self::load(text, format, name),
@@ -91,7 +91,7 @@ impl Plan {
         Err(problems)
     }
 
-    /// The same plan with this folder, in which its commands run. Stored with the run.
+    /// The same plan, whose commands run in this folder. The folder is stored with the run.
     #[must_use]
     pub fn in_folder(mut self, folder: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).folder = Some(folder.into());
@@ -130,25 +130,25 @@ impl Plan {
         self.0.goal_text()
     }
 
-    /// Its parameters, in the order of the text.
+    /// The parameters, in the order of the text.
     #[must_use]
     pub fn params(&self) -> &[Param] {
         &self.0.params
     }
 
-    /// The limits of its runs.
+    /// The limits for a run of the plan.
     #[must_use]
     pub fn limits(&self) -> &RunLimits {
         &self.0.limits
     }
 
-    /// The graph as it is written, with its expressions.
+    /// The graph with its expressions as they are written.
     #[must_use]
     pub fn spec(&self) -> GraphSpec {
         self.0.spec()
     }
 
-    /// The text it was read from.
+    /// The text that the plan was read from.
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.0.source
@@ -166,7 +166,7 @@ impl Inner {
         self.located(problems).into_result()
     }
 
-    /// The problems in the order of the source; those of JSON with their JSON pointers.
+    /// Sorts problems by their place in the source, and adds JSON pointers if the source is JSON.
     pub(crate) fn located(&self, mut problems: Diagnostics) -> Diagnostics {
         if self.format == Format::Json {
             for one in problems.iter_mut() {
@@ -234,7 +234,7 @@ impl Inner {
                 ),
             );
         }
-        // Defaults are checked once, not at each task that has them.
+        // The texts of `defaults` are checked once, and not again for each task that gets them.
         let scope = Scope::new(&plan.params, &plan.tasks);
         for one in plan.goal.iter().chain(&uses) {
             scope.check(one, None, problems);
@@ -245,13 +245,13 @@ impl Inner {
     fn check(&self, problems: &mut Diagnostics) {
         let scope = Scope::new(&self.params, &self.tasks);
         for task in &self.tasks {
-            let user = User::new(task);
+            let checked = CheckedTask::new(task);
             for one in &task.uses {
-                scope.check(one, Some(&user), problems);
+                scope.check(one, Some(&checked), problems);
             }
             scope.check_code(task, &task.spec.work, problems);
         }
-        // A task with problems is kept, so that no task that needs it is reported for an unknown need.
+        // Tasks with problems stay in the graph, so that their dependants are not reported as well.
         let spec = lower::before_binding(self.spec());
         lower::graph(spec, &self.tasks, problems);
     }
@@ -288,7 +288,7 @@ fn lanes(node: &Node, problems: &mut Diagnostics) -> Vec<LaneSpec> {
         };
         lanes.push(LaneSpec {
             name: entry.key.clone(),
-            // A lane without a valid capacity gets the largest one, so its uses are not reported as well.
+            // An invalid capacity becomes the largest one, so that the tasks in the lane are not reported too.
             capacity: capacity.unwrap_or(u32::MAX),
         });
     }

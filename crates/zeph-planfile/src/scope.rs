@@ -1,4 +1,4 @@
-//! Scope: what the expressions of a plan may name, and where their values may go.
+//! Scope: the names that expressions may use, and the texts in which each value may appear.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,13 +14,13 @@ use crate::references::{ROOTS, Reference, references};
 use crate::task::{Draft, Kind, Mode, Use};
 use crate::template::Template;
 
-/// A task whose texts are checked, with its dependencies.
-pub(crate) struct User<'a> {
+/// A task whose texts are being checked, with the names of its dependencies.
+pub(crate) struct CheckedTask<'a> {
     draft: &'a Draft,
     needs: HashSet<&'a str>,
 }
 
-impl<'a> User<'a> {
+impl<'a> CheckedTask<'a> {
     pub(crate) fn new(draft: &'a Draft) -> Self {
         let needs = draft.spec.needs.iter().map(String::as_str).collect();
         Self { draft, needs }
@@ -45,8 +45,13 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Checks the expressions of a text that belongs to a task, or to none.
-    pub(crate) fn check(&self, one: &Use, task: Option<&User<'_>>, problems: &mut Diagnostics) {
+    /// Checks the expressions of a text. `task` is the task with the text; the goal and `defaults` have none.
+    pub(crate) fn check(
+        &self,
+        one: &Use,
+        task: Option<&CheckedTask<'_>>,
+        problems: &mut Diagnostics,
+    ) {
         if problems.is_full() {
             return;
         }
@@ -67,7 +72,7 @@ impl<'a> Scope<'a> {
             problems.push(
                 Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
                     .at(one.place)
-                    .help(ADVICE),
+                    .help(PASS_AS_DATA),
             );
             return;
         }
@@ -80,7 +85,7 @@ impl<'a> Scope<'a> {
         &self,
         expression: &str,
         one: &Use,
-        task: Option<&User<'_>>,
+        task: Option<&CheckedTask<'_>>,
         problems: &mut Diagnostics,
     ) {
         if let Err(why) = expression::check(expression) {
@@ -115,7 +120,7 @@ impl<'a> Scope<'a> {
         &self,
         reference: &Reference,
         one: &Use,
-        task: Option<&User<'_>>,
+        task: Option<&CheckedTask<'_>>,
         problems: &mut Diagnostics,
     ) {
         match reference {
@@ -171,7 +176,7 @@ impl<'a> Scope<'a> {
         &self,
         name: &str,
         field: &str,
-        task: &User<'_>,
+        task: &CheckedTask<'_>,
         place: Span,
         problems: &mut Diagnostics,
     ) {
@@ -218,7 +223,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Whether a template can be filled in before the run, and the result be stored.
+    /// Whether a template needs only parameters that are not secrets, so that it is filled in before the run.
     pub(crate) fn is_early(&self, template: &Template) -> bool {
         template.has_expressions() && template.expressions().all(|one| self.is_early_one(one))
     }
@@ -235,18 +240,20 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// Checks that no value is inserted into code. `now` is the task's work with all known values filled in.
+    /// Checks that no command of a task would run an inserted value as code. `now` is the work of the task
+    /// with all known values filled in.
     pub(crate) fn check_code(&self, draft: &Draft, now: &WorkSpec, problems: &mut Diagnostics) {
         let (raw, now) = (params(&draft.spec.work), params(now));
-        let written = raw.map_or_else(Vec::new, |raw| texts(&raw["argv"]));
+        let raw_texts = raw.map_or_else(Vec::new, |raw| texts(&raw["argv"]));
         let known = now.map_or_else(Vec::new, |now| texts(&now["argv"]));
-        let pairs: Vec<(Template, Template)> = written
+        let pairs: Vec<(Template, Template)> = raw_texts
             .iter()
             .zip(&known)
             .map_while(|(raw, now)| Template::parse(raw).ok().zip(Template::parse(now).ok()))
             .collect();
-        // An invalid template has been reported. Without it the roles of the other arguments are unknown.
-        if pairs.len() < written.len() {
+        // An invalid template was reported before. It could be an option that changes the meaning of the
+        // arguments after it, so none of them is checked.
+        if pairs.len() < raw_texts.len() {
             return;
         }
         let argv = pairs.iter().map(|(raw, now)| Argument {
@@ -272,7 +279,7 @@ impl<'a> Scope<'a> {
                     format!(
                         "a value inserted into this argument of {program} would be run as code"
                     ),
-                    ADVICE,
+                    PASS_AS_DATA,
                 ),
             };
             problems.push(
@@ -294,7 +301,8 @@ impl<'a> Scope<'a> {
     }
 }
 
-const ADVICE: &str = "pass it in `env` and write \"$NAME\" in the script, or pass it on `stdin`";
+const PASS_AS_DATA: &str =
+    "pass it in `env` and write \"$NAME\" in the script, or pass it on `stdin`";
 
 fn too_early(place: Span, problems: &mut Diagnostics) {
     let message = "this text is fixed before the run, and can only use `params`";

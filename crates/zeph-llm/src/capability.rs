@@ -17,12 +17,12 @@ pub struct Capabilities {
     pub context_tokens: Option<u32>,
     /// The most tokens of one answer, if known.
     pub max_output_tokens: Option<u32>,
-    /// Its prices, if known. A budget of money refuses calls without a known price.
+    /// The prices, if known. A run with a budget in dollars refuses calls whose price is unknown.
     pub prices: Option<Prices>,
 }
 
 impl Capabilities {
-    /// Text only, limits unknown: the abilities of every model.
+    /// The least that every model can do: answer with text. Limits and prices are unknown.
     pub const TEXT: Self = Self {
         schema: SchemaSupport::Prompt,
         tools: false,
@@ -32,10 +32,10 @@ impl Capabilities {
         prices: None,
     };
 
-    /// Checks that a request asks for nothing that the capabilities exclude.
+    /// Checks that a request needs only these capabilities. Errors name `provider`.
     ///
     /// # Errors
-    /// From that provider; of kind `Unsupported` for tools and JSON mode, `SchemaRejected` for a schema.
+    /// Of kind `Unsupported` for tools or JSON mode, of kind `SchemaRejected` for a schema.
     pub fn check(&self, request: &LlmRequest, provider: &str) -> Result<(), LlmError> {
         let (kind, what) = match (&request.output, self.schema) {
             _ if !request.tools.is_empty() && !self.tools => (ErrorKind::Unsupported, "tools"),
@@ -68,17 +68,17 @@ impl Default for Capabilities {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaSupport {
-    /// It enforces a schema that is in the strict form.
+    /// It enforces a schema in the strict form; other schemas are put into the prompt.
     Schema,
     /// It guarantees JSON; the schema is put into the prompt.
     Json,
-    /// It guarantees nothing; the schema is put into the prompt.
+    /// It guarantees no form; the schema is put into the prompt.
     Prompt,
-    /// It answers with text only.
+    /// It cannot answer with JSON; [`AnswerSchema::ask`](crate::AnswerSchema::ask) returns an error.
     Never,
 }
 
-/// Prices in millionths of a dollar for a million tokens, which is the number of dollars.
+/// Prices of a million tokens, in millionths of a dollar: 3 dollars for a million tokens are 3,000,000.
 ///
 /// # Examples
 /// ```
@@ -89,20 +89,20 @@ pub enum SchemaSupport {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prices {
-    /// For a million tokens of requests, in millionths of a dollar.
+    /// The price of a million tokens of requests, in millionths of a dollar.
     pub input: u64,
-    /// For a million tokens of answers, in millionths of a dollar.
+    /// The price of a million tokens of answers, in millionths of a dollar.
     pub output: u64,
 }
 
 impl Prices {
-    /// Free of charge, such as a local model.
+    /// No costs, as for a local model.
     pub const FREE: Self = Self {
         input: 0,
         output: 0,
     };
 
-    /// The cost of that many tokens in millionths of a dollar, rounded up.
+    /// The cost of these tokens in millionths of a dollar, rounded up.
     #[must_use]
     pub fn cost(self, input_tokens: u32, output_tokens: u32) -> u64 {
         let part = |price: u64, tokens: u32| u128::from(price) * u128::from(tokens);

@@ -11,12 +11,12 @@ use crate::Reasoning;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum Message {
-    /// An instruction of the program. Trusted text only.
+    /// Instructions to the model. Only trusted text belongs here.
     System {
         /// The text.
         text: String,
     },
-    /// A message to the model.
+    /// A request to the model.
     User {
         /// The text.
         text: String,
@@ -28,7 +28,7 @@ pub enum Message {
         /// The tool calls.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<ToolCall>,
-        /// Its reasoning, which some services demand back.
+        /// The reasoning of the model; some services require it in the next request.
         #[serde(default, skip_serializing_if = "Reasoning::is_empty")]
         reasoning: Reasoning,
     },
@@ -56,7 +56,7 @@ impl Message {
         Self::User { text: text.into() }
     }
 
-    /// An answer of the model.
+    /// An answer of the model, without tool calls.
     #[must_use]
     pub fn assistant(text: impl Into<String>) -> Self {
         Self::Assistant {
@@ -91,10 +91,10 @@ impl Message {
 /// A tool call that a model asks for. Name and arguments are untrusted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {
-    /// The id, unique in its answer; generated if the service gives none.
+    /// The id, unique within the answer; generated if the service sends none.
     pub id: String,
     /// The name of the tool.
     pub name: String,
-    /// The arguments; text that is not JSON is a JSON string.
+    /// The arguments as JSON. Arguments that are not valid JSON are a JSON string with their text.
     pub arguments: Value,
 }

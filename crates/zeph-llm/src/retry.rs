@@ -355,7 +355,7 @@ impl<P: LlmProvider> LlmProvider for Retrying<P> {
             let end = time.end.filter(|_| enforces);
             async move {
                 let stream = self.inner.stream(&request).await?;
-                streams::begun(name, stream, idle, end).await
+                streams::after_first_part(name, stream, idle, end).await
             }
         })
         .await

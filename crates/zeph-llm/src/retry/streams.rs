@@ -1,4 +1,4 @@
-//! Streams with time limits: the call succeeds with the first part and fails on silence.
+//! Streams with time limits: a call returns when the first part arrives, and too long a silence is an error.
 
 use std::time::Duration;
 
@@ -9,35 +9,37 @@ use tokio::time::Instant;
 use super::{after, by, earlier};
 use crate::{ErrorKind, LlmError, LlmStream, StreamPart};
 
-/// Waits for the first part, so that a stream that fails before it can be repeated; then passes on all
-/// parts, and ends with an error of kind `Timeout` if the stream exceeds a time limit.
-pub(super) async fn begun(
+/// Waits for the first part, then returns a stream of all parts. An error before the first part is an error
+/// of the call, which can be retried.
+///
+/// The returned stream ends with an error of kind `Timeout` if no part arrives for `idle`, or at `end`.
+pub(super) async fn after_first_part(
     provider: &str,
     mut stream: LlmStream,
     idle: Option<Duration>,
     end: Option<Instant>,
 ) -> Result<LlmStream, LlmError> {
-    let first = next(provider, &mut stream, idle, end).await?;
+    let first = next_part(provider, &mut stream, idle, end).await?;
     let provider = provider.to_owned();
     let rest = stream::unfold(Some(stream), move |open| {
         let provider = provider.clone();
         async move {
             let mut stream = open?;
-            let part = next(&provider, &mut stream, idle, end).await;
-            // Nothing follows after the end part or an error.
+            let part = next_part(&provider, &mut stream, idle, end).await;
+            // The end part and an error are the last items.
             let is_last = !matches!(part, Ok(StreamPart::Text(_) | StreamPart::ToolCall(_)));
             Some((part, (!is_last).then_some(stream)))
         }
     });
-    let is_whole = matches!(first, StreamPart::End(_));
+    let is_end = matches!(first, StreamPart::End(_));
     let first = stream::iter([Ok(first)]);
-    if is_whole {
+    if is_end {
         return Ok(first.boxed());
     }
     Ok(first.chain(rest).boxed())
 }
 
-async fn next(
+async fn next_part(
     provider: &str,
     stream: &mut LlmStream,
     idle: Option<Duration>,

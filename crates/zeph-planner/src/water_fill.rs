@@ -1,20 +1,20 @@
 //! Water-filling: max-min fair shares of a budget.
 
-/// The highest share such that all wants, each cut to the share, fit into the budget; `u64::MAX` if all
-/// wants fit.
+/// The highest share at which the demands fit into the budget, if each gets at most the share; `u64::MAX`
+/// if all demands fit.
 ///
-/// A want up to the share is granted in full, every larger one gets the share. The order of the wants
+/// A demand up to the share is granted in full, and a larger one gets the share. The order of the demands
 /// does not matter. Cost: `n log n`.
-pub(crate) fn water_fill(wants: impl IntoIterator<Item = u64>, budget: u64) -> u64 {
-    let mut wants: Vec<u64> = wants.into_iter().collect();
-    wants.sort_unstable();
+pub(crate) fn water_fill(demands: impl IntoIterator<Item = u64>, budget: u64) -> u64 {
+    let mut demands: Vec<u64> = demands.into_iter().collect();
+    demands.sort_unstable();
     let mut left = budget;
-    let mut unfilled = wants.len() as u64;
-    for want in wants {
-        if want > left / unfilled {
+    let mut unfilled = demands.len() as u64;
+    for demand in demands {
+        if demand > left / unfilled {
             return left / unfilled;
         }
-        left -= want;
+        left -= demand;
         unfilled -= 1;
     }
     u64::MAX
@@ -39,14 +39,14 @@ mod tests {
     proptest! {
         #[test]
         fn the_share_is_the_highest_that_keeps_the_budget(
-            wants in prop::collection::vec(prop_oneof![0u64..20, 0u64..1_000], 0..30),
+            demands in prop::collection::vec(prop_oneof![0u64..20, 0u64..1_000], 0..30),
             budget in 0u64..10_000,
         ) {
-            let level = water_fill(wants.iter().copied(), budget);
-            let filled = |level: u64| wants.iter().map(|&want| want.min(level)).sum::<u64>();
+            let level = water_fill(demands.iter().copied(), budget);
+            let filled = |level: u64| demands.iter().map(|&demand| demand.min(level)).sum::<u64>();
             prop_assert!(filled(level) <= budget);
             if level == u64::MAX {
-                prop_assert!(wants.iter().sum::<u64>() <= budget);
+                prop_assert!(demands.iter().sum::<u64>() <= budget);
             } else {
                 prop_assert!(filled(level + 1) > budget);
             }
@@ -54,12 +54,12 @@ mod tests {
 
         #[test]
         fn the_order_does_not_matter(
-            wants in prop::collection::vec(0u64..1_000, 0..30).prop_shuffle(),
+            demands in prop::collection::vec(0u64..1_000, 0..30).prop_shuffle(),
             budget in 0u64..10_000,
         ) {
-            let mut sorted = wants.clone();
+            let mut sorted = demands.clone();
             sorted.sort_unstable();
-            prop_assert_eq!(water_fill(wants, budget), water_fill(sorted, budget));
+            prop_assert_eq!(water_fill(demands, budget), water_fill(sorted, budget));
         }
     }
 }

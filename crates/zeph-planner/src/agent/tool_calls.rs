@@ -21,13 +21,13 @@ use crate::prompt_budget::{PromptBudget, Section};
 /// The most tool calls of one reply; further ones are refused.
 const MAX_CALLS: usize = 16;
 
-/// The start of the note of a call that ended its attempt.
+/// The beginning of the text of a call that ended its attempt.
 pub(crate) const ENDED: &str = "it ended the attempt: ";
 
 /// A tool call and its outcome; a note of kind `tool`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolNote {
-    /// The number of the reply with the call, from 1.
+    /// The number of the reply that asks for the call, from 1.
     pub turn: u32,
     /// The id of the call.
     pub call_id: String,
@@ -39,15 +39,15 @@ pub struct ToolNote {
     pub outcome: ToolOutcome,
     /// The text for the model, sanitized and cut.
     pub text: String,
-    /// Whether the prompt had no room for the result: the text is then a remark.
+    /// Whether the result was left out, because the prompt had no room: then the text says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub left_out: bool,
-    /// The size of the result before that, in bytes.
+    /// The bytes of the result before it was sanitized and cut.
     pub bytes: u64,
 }
 
 impl ToolNote {
-    /// The form of a note that is too large.
+    /// A shorter form of a note that is too large to be stored.
     fn shortened(self, _: String) -> Self {
         let bytes = self.arguments.to_string().len();
         let short = |text: &str| truncate(text, 1_000, Boundary::Char).to_string();
@@ -79,7 +79,7 @@ pub enum ToolOutcome {
 pub(super) struct ToolCalls<'a> {
     context: &'a LlmContext,
     allowed: BTreeMap<&'a str, &'a RegisteredTool>,
-    /// How often each call was requested, by name and arguments.
+    /// How many times the model asked for each call, by name and arguments.
     seen: BTreeMap<String, u32>,
     failed_in_a_row: u32,
 }
@@ -94,7 +94,7 @@ impl<'a> ToolCalls<'a> {
     /// The tools that the agent, the task and the host allow.
     ///
     /// # Errors
-    /// `unknown_tool` or `tool_not_allowed` if the task asks for one that is not among them.
+    /// `unknown_tool` if the host has no tool of a name, `tool_not_allowed` if the agent may not use it.
     pub(super) fn new(
         context: &'a LlmContext,
         agent: &'a SubAgentDef,
@@ -106,12 +106,12 @@ impl<'a> ToolCalls<'a> {
             None => agent.tools.iter().map(String::as_str).collect(),
         };
         for name in all {
-            let known = context.tools.get(name);
-            let known = known.ok_or_else(|| errors::unknown_tool(name))?;
+            let tool = context.tools.get(name);
+            let tool = tool.ok_or_else(|| errors::unknown_tool(name))?;
             if !agent.tools.contains(name) {
                 return Err(errors::tool_not_allowed(name, &agent.name));
             }
-            allowed.insert(name, known);
+            allowed.insert(name, tool);
         }
         Ok(Self {
             context,
@@ -125,17 +125,18 @@ impl<'a> ToolCalls<'a> {
         self.allowed.is_empty()
     }
 
-    /// Their descriptions for the model, in the order of their names.
+    /// The descriptions of the tools for the model, in the order of their names.
     pub(super) fn specs(&self) -> Vec<ToolSpec> {
-        let known = self.allowed.values();
-        known.map(|known| known.spec.clone()).collect()
+        let tools = self.allowed.values();
+        tools.map(|tool| tool.spec.clone()).collect()
     }
 
-    /// Makes the calls of a reply. Returns one answer for each, in order, of about `budget` tokens in all.
+    /// Makes the calls of a reply. Returns one answer for each, in order; together they have about `budget`
+    /// tokens.
     ///
     /// # Errors
-    /// `tool_loop` and `tool_failed` by the limits; an error of a tool with the class `Cancelled` or
-    /// `OverBudget`, after all calls are noted; the journal's errors.
+    /// `tool_loop` if a call is repeated too often; `tool_failed` if too many calls in a row fail; the error
+    /// of a tool with the class `Cancelled` or `OverBudget`, after all calls are noted; errors of the journal.
     pub(super) async fn make(
         &mut self,
         cx: &TaskContext,
@@ -166,7 +167,7 @@ impl<'a> ToolCalls<'a> {
             })
         });
         let made: Vec<CallResult> = made.collect();
-        // The calls are noted even if the attempt fails.
+        // The notes of all calls are written before an error ends the attempt.
         let answers = self.answers(cx, turn, calls, &made, count, budget).await?;
         if let Some(error) = end {
             return Err(error);
@@ -189,7 +190,7 @@ impl<'a> ToolCalls<'a> {
     fn check_repeats(&mut self, calls: &[ToolCall]) -> Result<(), TaskError> {
         let most = self.context.limits.same_calls;
         for call in calls {
-            // The order of keys does not matter.
+            // Arguments that differ only in the order of their keys are the same call.
             let mut arguments = call.arguments.clone();
             arguments.sort_all_objects();
             let times = self.seen.entry(format!("{} {arguments}", call.name));
@@ -219,7 +220,7 @@ impl<'a> ToolCalls<'a> {
             );
             return Ok(refused(text));
         }
-        let Some(known) = self.allowed.get(call.name.as_str()) else {
+        let Some(tool) = self.allowed.get(call.name.as_str()) else {
             let names: Vec<&str> = self.allowed.keys().copied().collect();
             let text = format!(
                 "unknown tool for this task; expected one of: {}",
@@ -227,7 +228,7 @@ impl<'a> ToolCalls<'a> {
             );
             return Ok(refused(text));
         };
-        let problems = known.problems(&call.arguments);
+        let problems = tool.problems(&call.arguments);
         if !problems.is_empty() {
             let why = if let Some(text) = call.arguments.as_str() {
                 let text = zeph_common::truncate(text, 200, Boundary::Char);
@@ -245,7 +246,7 @@ impl<'a> ToolCalls<'a> {
         }
         cx.progress(format!("calling {}…", call.name));
         let limit = self.context.limits.tool_timeout;
-        let work = known.tool.call(cx, call.arguments.clone());
+        let work = tool.tool.call(cx, call.arguments.clone());
         let outcome = timeout(limit, work).await.unwrap_or_else(|_| {
             let limit = format_duration(limit);
             Err(TaskError::permanent(format!("no answer within {limit}")))
@@ -267,7 +268,7 @@ impl<'a> ToolCalls<'a> {
         }
     }
 
-    /// Sanitizes, cuts and notes the answers for the model.
+    /// Makes the answers for the model: sanitizes and cuts the results, and writes a note of each call.
     async fn answers(
         &self,
         cx: &TaskContext,
@@ -308,7 +309,7 @@ impl<'a> ToolCalls<'a> {
     }
 }
 
-/// A call as the conversation repeats it. Services reject invalid tool names.
+/// A call in the form in which later requests repeat it: services reject an invalid tool name.
 pub(super) fn echoed(call: &ToolCall) -> ToolCall {
     let mut call = call.clone();
     if !is_tool_name(&call.name) {

@@ -15,14 +15,14 @@ pub(super) struct CheckedText {
     pub(super) removed: Vec<String>,
 }
 
-/// Removes citations of unknown tasks. Linear in the text.
+/// Removes citations of unknown tasks. The time is linear in the length of the text.
 ///
 /// A citation is one or more names in square brackets, separated by commas. Brackets with another
-/// meaning in Markdown or code stay: links, footnote definitions, check boxes, indices, code. So does
-/// text that does not look like names.
+/// meaning in Markdown or code are kept: links, footnote definitions, check boxes, indices, code. Brackets
+/// with a text that cannot be a name are kept, too.
 pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
     let mut out = CheckedText::default();
-    let (mut seen, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut listed) = (BTreeSet::new(), BTreeSet::new());
     let mut fenced = false;
     for line in text.split_inclusive('\n') {
         if line.trim_start().starts_with("```") {
@@ -41,8 +41,10 @@ pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
                 }
                 let Some(inside) = bracketed(found).filter(|inside| {
                     let after = &found[inside.len() + 2..];
-                    let certain = inside.split(',').all(|name| tasks.contains(name.trim()));
-                    !code && (certain || !is_other(before, out.text.trim_end(), after, inside))
+                    let all_known = inside.split(',').all(|name| tasks.contains(name.trim()));
+                    !code
+                        && (all_known
+                            || !is_other_syntax(before, out.text.trim_end(), after, inside))
                 }) else {
                     out.text.push('[');
                     rest = &found[1..];
@@ -62,12 +64,12 @@ pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
                     continue;
                 }
                 for name in unknown {
-                    if gone.insert(name.to_owned()) {
+                    if listed.insert(name.to_owned()) {
                         out.removed.push(name.to_owned());
                     }
                 }
                 if known.is_empty() {
-                    // The white space before the citation is removed, too.
+                    // The spaces before the citation are removed, too.
                     let end = out.text.trim_end_matches(' ').len();
                     out.text.truncate(end);
                 } else {
@@ -91,20 +93,20 @@ fn bracketed(text: &str) -> Option<&str> {
 }
 
 /// Whether the text around brackets shows that they are not a citation.
-fn is_other(before: &str, all_before: &str, after: &str, inside: &str) -> bool {
+fn is_other_syntax(before: &str, text_before: &str, after: &str, inside: &str) -> bool {
     let last = before.chars().next_back();
     let index =
         last.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | ')' | ']' | '!' | '\\'));
     let link = after.starts_with(['(', '[', ':']);
-    let list = all_before.ends_with(['-', '*', '+']);
+    let list = text_before.ends_with(['-', '*', '+']);
     let check_box = list && matches!(inside, "x" | "X" | " ");
     index || link || check_box
 }
 
 /// Whether a text could be the name of a task: short, without spaces and most punctuation.
 fn looks_like_a_name(text: &str) -> bool {
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    !text.is_empty() && text.chars().count() <= 64 && text.chars().all(fits)
+    let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    !text.is_empty() && text.chars().count() <= 64 && text.chars().all(is_allowed)
 }
 
 #[cfg(test)]

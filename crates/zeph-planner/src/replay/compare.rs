@@ -10,11 +10,11 @@ use zeph_executor::NoteKind;
 /// A difference between a replayed attempt and the recorded one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The part of the attempt.
+    /// The part of the attempt that differs.
     pub place: DifferenceIn,
-    /// The JSON pointer in that part; empty for all of it.
+    /// The JSON pointer in that part; empty for the whole part.
     pub pointer: String,
-    /// The recorded value, printable and cut.
+    /// The recorded value, escaped for a terminal and truncated.
     pub recorded: String,
     /// The replayed value, in the same form.
     pub replayed: String,
@@ -65,31 +65,31 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    /// The first difference between two values; `None` if there is none.
+    /// The first difference between two values; `None` if there is none. An absent key equals null.
     pub(super) fn between(place: DifferenceIn, recorded: &Value, replayed: &Value) -> Option<Self> {
-        let mut open = vec![(String::new(), recorded, replayed)];
-        while let Some((pointer, recorded, replayed)) = open.pop() {
+        let mut pending = vec![(String::new(), recorded, replayed)];
+        while let Some((pointer, recorded, replayed)) = pending.pop() {
             match (recorded, replayed) {
                 (Value::Object(old), Value::Object(new)) => {
                     let absent = new.keys().filter(|key| !old.contains_key(*key));
                     let keys: Vec<&String> = old.keys().chain(absent).collect();
                     let null = &Value::Null;
                     // The last value on the stack is compared first.
-                    open.extend(keys.into_iter().rev().map(|key| {
-                        let pointer = format!("{pointer}/{}", escaped(key));
+                    pending.extend(keys.into_iter().rev().map(|key| {
+                        let pointer = format!("{pointer}/{}", escape_pointer(key));
                         let (old, new) = (old.get(key), new.get(key));
                         (pointer, old.unwrap_or(null), new.unwrap_or(null))
                     }));
                 }
                 (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
                     let items = old.iter().zip(new).enumerate().rev();
-                    open.extend(
+                    pending.extend(
                         items.map(|(index, (old, new))| (format!("{pointer}/{index}"), old, new)),
                     );
                 }
                 (recorded, replayed) if recorded == replayed => {}
                 (recorded, replayed) => {
-                    let (recorded, replayed) = shown(recorded, replayed);
+                    let (recorded, replayed) = excerpts(recorded, replayed);
                     return Some(Self {
                         place,
                         pointer,
@@ -102,7 +102,7 @@ impl Difference {
         None
     }
 
-    /// A difference in words.
+    /// A difference between two texts that are not compared as JSON.
     pub(super) fn words(place: DifferenceIn, recorded: &str, replayed: &str) -> Self {
         Self {
             place,
@@ -113,12 +113,12 @@ impl Difference {
     }
 }
 
-fn escaped(key: &str) -> String {
+fn escape_pointer(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Both values from a little before the first character that differs.
-fn shown(recorded: &Value, replayed: &Value) -> (String, String) {
+/// Both values as text; of strings a part that begins shortly before the first difference.
+fn excerpts(recorded: &Value, replayed: &Value) -> (String, String) {
     const BEFORE: usize = 20;
     const SHOWN: usize = 100;
     let (Value::String(old), Value::String(new)) = (recorded, replayed) else {

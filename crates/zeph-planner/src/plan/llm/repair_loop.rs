@@ -1,4 +1,4 @@
-//! The repair loop: ask, correct, fall back; and the error of each way to fail.
+//! Repair loop: asks for a plan, asks again with the problems of the answer, and falls back.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::plan::{
     Plan, PlanError, PlanEvent, PlanFailure, PlanRequest, PlanTry, Reading, read_plan,
 };
 
-/// The longest goal.
+/// The most bytes of a goal.
 const MAX_GOAL_BYTES: usize = 32 << 10;
 /// The most bytes of a model's text that an error keeps.
 const MAX_EXCERPT_BYTES: usize = 2 << 10;
@@ -54,7 +54,7 @@ fn fell_back(events: &Events, error: &PlanError) {
     events.unbounded_send(PlanEvent::FellBack { why }).ok();
 }
 
-/// Whether another provider cannot help.
+/// Whether the failure would be the same with another provider.
 fn is_final(failure: PlanFailure) -> bool {
     matches!(
         failure,
@@ -81,7 +81,7 @@ fn check_request(request: &PlanRequest) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// Asks one provider, and has it correct its plan.
+/// Asks one provider for a plan, and to correct it at most `max_repairs` times.
 async fn ask(
     provider: &Arc<dyn LlmProvider>,
     planner: &LlmPlanner,
@@ -110,18 +110,18 @@ async fn ask(
         };
         let (text, stop) = match call(&provider, request, &asked, events).await {
             Answer::Whole(response) => {
-                tried.response(&response);
+                tried.set_response(&response);
                 (plan_text(&response, request), response.stop)
             }
             Answer::TooLong(text) => {
-                tried.excerpt(&text);
+                tried.set_excerpt(&text);
                 (text, StopReason::MaxTokens)
             }
-            Answer::Failed(error) => return Err(failed(&error, tried, tries)),
+            Answer::Failed(error) => return Err(call_error(&error, tried, tries)),
         };
         if stop == StopReason::Refusal {
             let message = "the model refused";
-            return Err(with(PlanFailure::Refused, message, tried, tries));
+            return Err(error_after(PlanFailure::Refused, message, tried, tries));
         }
         let reading = read(&text, &stop, request);
         let repairs = reading.repairs.iter().cloned().map(PlanEvent::Repaired);
@@ -163,7 +163,7 @@ fn plan_text(response: &LlmResponse, request: &PlanRequest) -> String {
     }
 }
 
-/// Reads a plan. If the answer was cut off, that is the first problem.
+/// Reads a plan. If the output limit cut the answer off, the first problem says so.
 fn read(text: &str, stop: &StopReason, request: &PlanRequest) -> Reading {
     let mut reading = read_plan(text, request);
     if let (Err(diagnostics), StopReason::MaxTokens) = (&mut reading.outcome, stop)
@@ -178,22 +178,27 @@ fn read(text: &str, stop: &StopReason, request: &PlanRequest) -> Reading {
 }
 
 impl PlanTry {
-    fn response(&mut self, response: &LlmResponse) {
-        self.excerpt(&response.text);
+    fn set_response(&mut self, response: &LlmResponse) {
+        self.set_excerpt(&response.text);
         self.reasoning_bytes = response.reasoning.text.len();
         self.model = zeph_common::escape_terminal(&response.model).into_owned();
         self.usage = response.usage;
         self.stop = Some(response.stop.clone());
     }
 
-    fn excerpt(&mut self, text: &str) {
+    fn set_excerpt(&mut self, text: &str) {
         let ends = head_tail(text, MAX_EXCERPT_BYTES, Boundary::Word).to_string();
         self.excerpt = zeph_common::escape_terminal_block(&ends).into_owned();
         self.bytes = text.len();
     }
 }
 
-fn with(failure: PlanFailure, message: &str, tried: PlanTry, mut tries: Vec<PlanTry>) -> PlanError {
+fn error_after(
+    failure: PlanFailure,
+    message: &str,
+    tried: PlanTry,
+    mut tries: Vec<PlanTry>,
+) -> PlanError {
     tries.push(tried);
     PlanError {
         tries,
@@ -202,13 +207,13 @@ fn with(failure: PlanFailure, message: &str, tried: PlanTry, mut tries: Vec<Plan
 }
 
 /// The error of a failed call.
-fn failed(error: &LlmError, mut tried: PlanTry, tries: Vec<PlanTry>) -> PlanError {
+fn call_error(error: &LlmError, mut tried: PlanTry, tries: Vec<PlanTry>) -> PlanError {
     let failure = match error.kind() {
         ErrorKind::Timeout => PlanFailure::TimedOut,
         ErrorKind::SchemaRejected => PlanFailure::SchemaRejected,
         ErrorKind::OverBudget => PlanFailure::OverBudget,
         ErrorKind::Stopped => PlanFailure::Stopped,
-        // A cut is a broken transport here; a larger output limit does not help.
+        // `Cut` is a broken connection. An answer that reached the output limit is no error of a call.
         ErrorKind::RateLimited
         | ErrorKind::Unavailable
         | ErrorKind::Network
@@ -226,11 +231,11 @@ fn failed(error: &LlmError, mut tried: PlanTry, tries: Vec<PlanTry>) -> PlanErro
     tried.error = Some(zeph_common::escape_terminal(&message).into_owned());
     PlanError {
         cause: Some(error.clone()),
-        ..with(failure, &message, tried, tries)
+        ..error_after(failure, &message, tried, tries)
     }
 }
 
-/// The error if no answer was accepted. The last answer decides about its kind.
+/// The error if no answer was accepted. The problems of the last answer decide its kind.
 fn exhausted(tries: Vec<PlanTry>) -> PlanError {
     let last = tries.last().into_iter();
     let codes = last.flat_map(|one| &one.diagnostics).map(|one| one.code);

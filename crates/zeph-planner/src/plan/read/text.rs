@@ -10,17 +10,17 @@ use zeph_llm::{JsonError, ReadJson, Tolerated, read_json};
 use crate::plan::PlanLimits;
 use crate::plan::finding::{Findings, code, repair};
 
-/// The longest answer that is read, whatever the host allows.
+/// The most bytes of an answer, even if the limits of the host are higher.
 const MAX_BYTES: usize = 16 << 20;
-/// The help for an answer with something else than one plan.
+/// The help for an answer that is not one plan.
 const ONE_OBJECT: &str = "answer with one JSON object and nothing else";
 
 /// The value that may be a plan; `None` after a problem.
 pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Option<Value> {
     let max_bytes = limits.max_bytes.min(MAX_BYTES);
-    let text = plain(text, max_bytes, found);
+    let text = unwrap_text(text, max_bytes, found);
     let text = &*text;
-    let usable = |value: &Value| is_plan(value) || inside(value).is_some();
+    let usable = |value: &Value| is_plan(value) || nested_plan(value).is_some();
     let ReadJson { value, tolerated } = match read_json(text, max_bytes, usable) {
         Ok(read) => read,
         Err(error) => {
@@ -28,7 +28,7 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
             return None;
         }
     };
-    if let Some((field, plan)) = inside(&value) {
+    if let Some((field, plan)) = nested_plan(&value) {
         let message = format!("the plan is in the field {}", quote(field));
         found.repair(repair::TOLERATED_TEXT, "", message);
         return Some(plan.clone());
@@ -74,18 +74,18 @@ fn is_plan(value: &Value) -> bool {
     value.get("tasks").is_some_and(|tasks| !tasks.is_null())
 }
 
-/// The plan that is the only plan among the fields of an object.
-fn inside(value: &Value) -> Option<(&str, &Value)> {
+/// The name and the value of the only field of an object that is a plan.
+fn nested_plan(value: &Value) -> Option<(&str, &Value)> {
     let fields = value.as_object().filter(|_| !is_plan(value))?;
     let mut plans = fields.iter().filter(|(_, field)| is_plan(field));
     let (name, plan) = plans.next()?;
     plans.next().is_none().then_some((name.as_str(), plan))
 }
 
-/// The text without a form around it that leaves no doubt: a plan inside a JSON string, or in the notation
-/// of Python.
-fn plain<'a>(text: &'a str, max_bytes: usize, found: &mut Findings) -> Cow<'a, str> {
-    let usable = |value: &Value| is_plan(value) || inside(value).is_some();
+/// The JSON text of a plan that is in a JSON string or in the notation of Python; any other text is
+/// returned unchanged.
+fn unwrap_text<'a>(text: &'a str, max_bytes: usize, found: &mut Findings) -> Cow<'a, str> {
+    let usable = |value: &Value| is_plan(value) || nested_plan(value).is_some();
     let has_plan =
         |text: &str| read_json(text, max_bytes, usable).is_ok_and(|read| usable(&read.value));
     if text.len() > max_bytes || has_plan(text) {
@@ -112,7 +112,7 @@ fn plain<'a>(text: &'a str, max_bytes: usize, found: &mut Findings) -> Cow<'a, s
     }
 }
 
-/// The value at the start of a text in the notation of Python, as JSON; `None` if it never ends.
+/// The Python value at the start of a text, as JSON; `None` if its end is missing.
 fn from_python(text: &str) -> Option<String> {
     const WORDS: [(&str, &str); 3] = [("True", "true"), ("False", "false"), ("None", "null")];
     let mut json = String::with_capacity(text.len());
@@ -148,7 +148,7 @@ fn from_python(text: &str) -> Option<String> {
     None
 }
 
-/// The string that ends with this quote, and the rest behind it.
+/// The Python string up to the closing quote, and the text after the quote.
 fn python_string(text: &str, quote: char) -> Option<(String, &str)> {
     let mut string = String::new();
     let mut chars = text.char_indices();
@@ -165,7 +165,7 @@ fn python_string(text: &str, quote: char) -> Option<(String, &str)> {
             't' => string.push('\t'),
             'r' => string.push('\r'),
             c @ ('\\' | '\'' | '"' | '/') => string.push(c),
-            // Other escapes of Python have no sure meaning here.
+            // Other escapes mean different things in Python and JSON.
             _ => return None,
         }
     }

@@ -13,28 +13,29 @@ use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
 /// | From | To | When |
 /// |---|---|---|
 /// | Pending | Ready | the trigger fires and an action is to run |
-/// | Pending | Asking | the trigger fires and a person is asked: an approval, or the question that is the task |
+/// | Pending | Asking | the trigger fires and a person is asked: the task needs approval, or is a question itself |
 /// | Pending | Completed | the trigger fires for a milestone |
 /// | Pending | Skipped | the trigger can no longer fire |
 /// | Ready | Running | a slot in every lane is free; an attempt starts |
-/// | Running | Completed | the attempt returned its result; also from Canceling, before a suspension |
+/// | Running | Completed | the attempt returned its result; also from Canceling, if the reason is a suspension |
 /// | Running, Canceling | BackingOff | the attempt failed or took too long, and is to be repeated |
-/// | Running, Canceling | Asking | it is not to be repeated, and a person decides |
-/// | Running, Canceling | Failed | it is not to be repeated, and the task stays failed |
-/// | Running, Canceling | Completed | it is not to be repeated, and a substitute value is the result |
+/// | Running, Canceling | Asking | the attempt failed, is not to be repeated, and a person decides |
+/// | Running, Canceling | Failed | the attempt failed, is not to be repeated, and the task stays failed |
+/// | Running, Canceling | Completed | the attempt failed, is not to be repeated, and a substitute value is the result |
 /// | Running | Canceling | the attempt is asked to stop: a cancel, a time-out, a suspension |
 /// | Canceling | Canceled | the attempt ended, or was abandoned, after a cancel |
 /// | Running, Canceling | Ready | the attempt was cut by a suspension or a crash, and may run again |
 /// | BackingOff | Ready | the wait has ended |
+/// | Ready, BackingOff | Asking, Failed, Completed | all attempts together took too long; as when an attempt fails and is not repeated |
 /// | Asking | Ready, Asking, Completed | yes to an approval: as from Pending |
 /// | Asking | Ready | "retry" to a failure |
 /// | Asking | Completed | an answer that is the result |
 /// | Asking | Skipped | no to an approval |
 /// | Asking | Failed | "skip" or "abort" to a failure |
-/// | not an end | Canceled | the task or the run is cancelled, the run is aborted or timed out; a Running one by way of Canceling |
+/// | any that is not final | Canceled | the task or the run is cancelled, the run is aborted or timed out; a Running task is Canceling first |
 ///
-/// Every task begins as Pending, with its run or with the patch that adds it; parents that have ended by
-/// then count at once. An attempt that a budget stops has failed; the run's policy then decides whether the
+/// Every task begins as Pending, when its run starts or when a patch adds it; parents that have ended
+/// before count at once. An attempt that a budget stops has failed; the run's policy then decides whether the
 /// task is Asking or Failed, not its `on_failure`. Reservations, settlements and notes of an attempt do
 /// not change the state of its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub enum TaskState {
         /// The fault of the last attempt.
         why: Fault,
     },
-    /// It did not run, in accordance with the graph or an answer.
+    /// It did not run, because its trigger cannot fire or its approval was refused.
     Skipped {
         /// The reason.
         why: SkipWhy,

@@ -6,12 +6,12 @@ use std::fmt::Write;
 use super::escape;
 use crate::{TaskGraph, TaskId, Topology};
 
-/// The number of levels listed.
-const LEVELS: usize = 20;
-/// The number of names listed for a level.
-const NAMES: usize = 5;
+/// The most levels that are listed.
+const MAX_LEVELS: usize = 20;
+/// The most names that are listed for a level.
+const MAX_NAMES: usize = 5;
 
-/// Size, states and the first levels.
+/// The size of the graph, the number of tasks in each state, and the first levels.
 pub(super) fn of(
     graph: &TaskGraph,
     shape: &Topology,
@@ -37,26 +37,26 @@ pub(super) fn of(
             .collect();
         let _ = writeln!(text, "{}", words.join(", "));
     }
-    let mut names: Vec<Vec<TaskId>> = vec![Vec::new(); shape.depth().min(LEVELS)];
+    let mut levels: Vec<Vec<TaskId>> = vec![Vec::new(); shape.depth().min(MAX_LEVELS)];
     for id in graph.ids() {
-        if let Some(level) = names.get_mut(shape.level(id))
-            && level.len() < NAMES
+        if let Some(level) = levels.get_mut(shape.level(id))
+            && level.len() < MAX_NAMES
         {
             level.push(id);
         }
     }
-    for (level, (names, &width)) in names.iter().zip(shape.widths()).enumerate() {
-        let shown: Vec<String> = (names.iter())
+    for (level, (ids, &width)) in levels.iter().zip(shape.widths()).enumerate() {
+        let names: Vec<String> = (ids.iter())
             .map(|&id| escape::terminal(graph.task(id).name()))
             .collect();
-        let _ = write!(text, "level {}: {}", level + 1, shown.join(", "));
-        if width > shown.len() {
-            let _ = write!(text, " … and {} more", width - shown.len());
+        let _ = write!(text, "level {}: {}", level + 1, names.join(", "));
+        if width > names.len() {
+            let _ = write!(text, " … and {} more", width - names.len());
         }
         text.push('\n');
     }
-    if shape.depth() > LEVELS {
-        let _ = writeln!(text, "… and {} more levels", shape.depth() - LEVELS);
+    if shape.depth() > MAX_LEVELS {
+        let _ = writeln!(text, "… and {} more levels", shape.depth() - MAX_LEVELS);
     }
     text
 }

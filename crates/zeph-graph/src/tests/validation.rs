@@ -31,6 +31,7 @@ const CASES: &[(Code, &str, &str)] = &[
     (code::BAD_NAME, r#"{"name":"a\u0000"}"#, "control"),
     (code::BAD_NAME, r#"{"name":"../etc"}"#, "path separators"),
     (code::BAD_NAME, r#"{"name":"a\\b"}"#, "path separators"),
+    (code::BAD_NAME, r#"{"name":".."}"#, "name of a folder"),
     (code::BAD_NAME, r#"{"name":"<b>"}"#, "markup"),
     (code::BAD_NAME, r#"{"name":"a\u202eb"}"#, "\"a\\u{202e}b\""),
     (code::BAD_NAME, r#"{"name":" a"}"#, "space"),

@@ -1,6 +1,6 @@
-//! Names of a graph from outside: safe to show, and each once.
+//! Checks of the names in an untrusted graph: each is unique and safe to show.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use zeph_diagnostics::quote;
 
@@ -9,7 +9,7 @@ use super::{GraphSpec, Origin, of};
 use crate::picture::is_invisible;
 use crate::{MAX_NAME_BYTES, TaskGraph};
 
-/// Checks the lanes' names and capacities. A patch has none.
+/// Checks the names and capacities of the lanes. A patch may not declare lanes.
 pub(super) fn check_lanes(
     spec: &GraphSpec,
     is_patch: bool,
@@ -21,13 +21,13 @@ pub(super) fn check_lanes(
         let one = Diagnostic::new(code::LANE_IN_PATCH, message);
         found.push(one.help("use the lanes that the graph has, by name"));
     }
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     for lane in &spec.lanes {
         if let Some(what) = bad_name(&lane.name, origin) {
             let message = format!("{} cannot be the name of a lane: {what}", quote(&lane.name));
             found.push(Diagnostic::new(code::BAD_NAME, message));
         }
-        if seen.insert(lane.name.as_str(), ()).is_some() {
+        if !seen.insert(lane.name.as_str()) {
             let message = format!("lane {} is declared twice", quote(&lane.name));
             found.push(Diagnostic::new(code::DUPLICATE_LANE, message));
         }
@@ -41,7 +41,7 @@ pub(super) fn check_lanes(
     }
 }
 
-/// Checks the tasks' names, and returns the position of each. Of two equal names the first is used.
+/// Checks the names of the tasks, and returns the position of each name; of two equal names, the first.
 pub(super) fn check_tasks<'a>(
     spec: &'a GraphSpec,
     base: &TaskGraph,
@@ -100,8 +100,11 @@ fn bad_name(name: &str, origin: Origin) -> Option<&'static str> {
     if name.trim() != name {
         return Some("it begins or ends with a space");
     }
-    if name.contains(['/', '\\']) || name == "." || name == ".." {
+    if name.contains(['/', '\\']) {
         return Some("it has path separators");
+    }
+    if name == "." || name == ".." {
+        return Some("it is the name of a folder in every path");
     }
     if name.contains(['<', '>']) {
         return Some("it has markup characters");

@@ -9,8 +9,9 @@ use super::Event;
 
 /// Turns the entries of one journal, in order, into events.
 ///
-/// It holds the start of the last attempt of each task that has not ended. To observe a resumed run, first
-/// [skip](Self::skip) every earlier entry of the journal. Cost: a logarithm for each entry.
+/// It stores the start of the last attempt of each task that has not ended. For a resumed run, first
+/// [skip](Self::skip) every earlier entry of the journal. The time for an entry is logarithmic in the number
+/// of stored tasks.
 ///
 /// # Examples
 /// ```
@@ -45,7 +46,7 @@ pub struct EventLog {
 #[derive(Clone, Copy, Debug)]
 struct LastAttempt {
     number: u32,
-    /// When it started, until it ends.
+    /// The start of the attempt; `None` after its end.
     since: Option<Timestamp>,
     took: Option<Duration>,
 }
@@ -53,7 +54,7 @@ struct LastAttempt {
 impl EventLog {
     /// The event of the next entry. Copies no text.
     pub fn event(&mut self, entry: &Entry, graph: &TaskGraph) -> Event {
-        let (took, attempts) = self.note(entry);
+        let (took, attempts) = self.track(entry);
         Event {
             took,
             attempts,
@@ -61,13 +62,13 @@ impl EventLog {
         }
     }
 
-    /// Passes over the next entry, whose event nobody needs.
+    /// Reads the next entry without making its event, so that later events show the right durations.
     pub fn skip(&mut self, entry: &Entry) {
-        self.note(entry);
+        self.track(entry);
     }
 
     /// The duration and the number of attempts that the event of the next entry shows.
-    fn note(&mut self, entry: &Entry) -> (Option<Duration>, u32) {
+    fn track(&mut self, entry: &Entry) -> (Option<Duration>, u32) {
         if let Record::Started { task, attempt } = entry.record {
             let last = LastAttempt {
                 number: attempt.get(),

@@ -16,25 +16,25 @@ pub(crate) fn line(text: impl Display) {
     self::text(format!("{text}\n"));
 }
 
-/// Prints a text on stdout unchanged; for texts with line ends of their own.
+/// Prints a text on stdout without adding a line end.
 pub(crate) fn text(text: impl Display) {
     let mut stdout = anstream::stdout().lock();
-    note(write!(stdout, "{text}").and_then(|()| stdout.flush()));
+    keep_error(write!(stdout, "{text}").and_then(|()| stdout.flush()));
 }
 
 /// Writes bytes to stdout unchanged.
 pub(crate) fn bytes(bytes: &[u8]) {
     let mut stdout = io::stdout().lock();
-    note(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+    keep_error(stdout.write_all(bytes).and_then(|()| stdout.flush()));
 }
 
-/// Prints one JSON value as a line on stdout, with escapes for characters that could act on a terminal.
+/// Prints one JSON value as a line on stdout, with escapes for characters that could control a terminal.
 pub(crate) fn json(value: &serde_json::Value) {
     line(escaped(&value.to_string()));
 }
 
-/// JSON text in which characters that hide or reorder text are `\u` escapes. They occur inside of strings
-/// only, where an escape means the same character.
+/// JSON text with `\u` escapes for characters that hide or reorder text. JSON allows such characters only
+/// in strings, where the escape has the same meaning.
 fn escaped(json: &str) -> Cow<'_, str> {
     if json.is_ascii() {
         return json.into();
@@ -68,7 +68,7 @@ pub(crate) fn warn(text: impl Display) {
 /// The stream for the lines of a run, and their label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Channel {
-    /// Stdout is reserved for the answer.
+    /// Whether the lines go to stderr, because stdout is for the answer only.
     pub(crate) to_stderr: bool,
     /// The prefix of each line.
     pub(crate) label: &'static str,
@@ -95,12 +95,12 @@ impl Channel {
 
     /// Prints commands, each with its effect, in two columns if they are narrow enough.
     pub(crate) fn commands(self, commands: &[(String, impl Display)]) {
-        const LEAST: usize = 34;
-        const MOST: usize = 56;
+        const MIN_WIDTH: usize = 34;
+        const MAX_WIDTH: usize = 56;
         let lengths = commands.iter().map(|(command, _)| command.chars().count());
         let width = lengths
-            .filter(|length| *length <= MOST)
-            .fold(LEAST, usize::max);
+            .filter(|length| *length <= MAX_WIDTH)
+            .fold(MIN_WIDTH, usize::max);
         for (command, what) in commands {
             let command = Tone::Question.paint(format!("{command:<width$}"));
             self.line(format!("  {command} {what}"));
@@ -134,7 +134,7 @@ impl Channel {
     }
 }
 
-fn note(written: io::Result<()>) {
+fn keep_error(written: io::Result<()>) {
     if let Err(error) = written
         && error.kind() != ErrorKind::BrokenPipe
     {
@@ -193,7 +193,7 @@ pub(crate) fn trace(verbose: u8) {
     let _ = subscriber.try_init();
 }
 
-/// The colours of words that report results.
+/// The colour of a word, by its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,

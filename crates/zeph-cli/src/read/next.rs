@@ -1,4 +1,4 @@
-//! Commands to type next: they answer a question, or raise a budget.
+//! Suggested commands: they answer a question, or raise a budget.
 
 use zeph_graph::{AskWhy, Fault, Usd};
 use zeph_orchestration::plan::plan_questions;
@@ -6,7 +6,7 @@ use zeph_runtime::{Accepts, QuestionView, RunView};
 
 use crate::out::{argument, quoted};
 
-/// The tokens of a few calls.
+/// The tokens that a few calls need, by a rough estimate.
 const FEW_CALLS: u64 = 20_000;
 
 /// Whether a question is about a task that a budget stopped.
@@ -14,7 +14,7 @@ pub(crate) fn asks_for_budget(question: &QuestionView) -> bool {
     question.about == AskWhy::Failure(Fault::Budget)
 }
 
-/// The command that allows a few more calls, as an example for the person.
+/// A command that raises the budget of a run enough for a few more calls.
 pub(crate) fn more_budget(view: &RunView) -> String {
     let (budget, spent) = (view.scheduler.budget(), view.scheduler.spent());
     let twice = |limit: u64, spent: u64| limit.max(spent).saturating_mul(2);
@@ -29,7 +29,7 @@ pub(crate) fn more_budget(view: &RunView) -> String {
         command.push_str(&format!(" --usd {usd}"));
     }
     if budget.is_unlimited() {
-        // Only a task has a limit, or there is no limit at all.
+        // The run has no budget: a task used up its own, or there is no limit at all.
         command.push_str(" --tokens N");
     }
     command
@@ -45,7 +45,7 @@ pub(crate) fn answers(run: &str, question: &QuestionView, suffix: &str) -> Vec<S
         Accepts::YesNo | Accepts::Choice(_) => None,
     };
     let answers = choices.chain(other.map(str::to_owned));
-    // The suffix comes before an argument that may begin with `--`.
+    // The suffix is before the answer, because an answer that looks like a flag is written after `--`.
     let command = |answer| format!("zeph answer {run} {}{suffix} {answer}", question.id);
     answers.map(command).collect()
 }
@@ -66,7 +66,7 @@ pub(crate) fn plan_answers(run: &str, question: u32, suffix: &str) -> [(String, 
     })
 }
 
-/// The open questions of a stored run, each with the commands that help with it.
+/// The open questions of a stored run, each with the commands that answer it or raise the budget.
 pub(crate) fn questions(view: &RunView) -> Vec<(QuestionView, Vec<String>)> {
     let run = view.run.as_str();
     let plans = plan_questions(view.graph());

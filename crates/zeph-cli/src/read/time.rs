@@ -1,10 +1,13 @@
-//! Time for people: local dates, times ago, durations.
+//! Times as text: local dates, times relative to now, durations.
 
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use zeph_common::format_duration;
 use zeph_graph::Timestamp;
+
+/// A week in seconds; older times are shown as dates.
+const WEEK_SECS: u64 = 604_800;
 
 /// A time relative to now, such as `3 min ago`; a local date if it is more than a week away.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
@@ -16,11 +19,11 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
         secs @ 0..60 => format!("{secs} s"),
         secs @ 60..3_600 => format!("{} min", secs / 60),
         secs @ 3_600..86_400 => format!("{} h", secs / 3_600),
-        secs @ 86_400..604_800 => match secs / 86_400 {
+        secs @ 86_400..WEEK_SECS => match secs / 86_400 {
             1 => "1 day".into(),
             days => format!("{days} days"),
         },
-        604_800.. => return local(at, "%Y-%m-%d"),
+        WEEK_SECS.. => return local(at, "%Y-%m-%d"),
     };
     if future.is_zero() {
         format!("{text} ago")
@@ -32,7 +35,7 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
 /// A time in full: local date and time, and the time relative to now within a week.
 pub(crate) fn moment(at: Timestamp, now: Timestamp) -> String {
     let date = local(at, "%Y-%m-%d %H:%M:%S");
-    let week = Duration::from_secs(604_800);
+    let week = Duration::from_secs(WEEK_SECS);
     if now.since(at).max(at.since(now)) < week {
         format!("{date} ({})", ago(at, now))
     } else {
@@ -49,7 +52,7 @@ pub(crate) fn took(duration: Duration) -> String {
     }
 }
 
-/// A duration in microseconds, for programs.
+/// A duration in microseconds, for JSON.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

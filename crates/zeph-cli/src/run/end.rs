@@ -1,4 +1,4 @@
-//! The end of a run: its failures in full, its answer, a summary, and the commands to type next.
+//! The end of a run: prints its failures, its answer, a summary, and the commands to type next.
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ use crate::out::{self, Channel, Tone};
 use crate::read::{money, next, time};
 use crate::run::follow::{FollowOptions, Followed};
 
-/// The failures that are shown in full.
-const SHOWN: usize = 10;
-/// The last lines of stderr that a failure shows.
+/// The most failures that are shown in full.
+const MAX_FAILURES: usize = 10;
+/// The most lines of stderr that a failure shows; the last ones.
 const STDERR_LINES: usize = 15;
 
 /// The end of a followed run.
 struct End<'a> {
-    /// The report from the store; if that cannot be read any more, the engine's.
+    /// The report from the store, or that of the engine if the store cannot be read any more.
     report: &'a RunReport,
     view: Option<&'a RunView>,
-    /// The word for the state of the run.
+    /// The state of the run, or `interrupted` if the store failed.
     word: &'static str,
     budget: Budget,
     took: Duration,
@@ -100,7 +100,7 @@ fn is_out_of_budget(report: &RunReport) -> bool {
         || (report.end().is_none() && report.questions.iter().any(next::asks_for_budget))
 }
 
-/// Prints the answer on stdout, and its author and gaps on the channel of the events.
+/// Prints the answer on stdout. If no model wrote it or if it is incomplete, a line on the channel says so.
 fn render_answer(channel: Channel, answer: &Answer) {
     // Blank lines set the answer apart from the events on a terminal.
     let gap = || {
@@ -123,7 +123,7 @@ fn render_answer(channel: Channel, answer: &Answer) {
     }
 }
 
-/// The kind of the failure.
+/// The kind of a task's failure, or the word for its state.
 fn fault(task: &TaskReport) -> String {
     if let TaskState::Failed { why } = task.state {
         return why.to_string();
@@ -134,12 +134,12 @@ fn fault(task: &TaskReport) -> String {
 impl End<'_> {
     fn render_failures(&self, channel: Channel) {
         let all = self.report.failures().count();
-        for task in self.report.failures().take(SHOWN) {
+        for task in self.report.failures().take(MAX_FAILURES) {
             channel.line("");
             self.render_failure(channel, task);
         }
-        if all > SHOWN {
-            channel.line(format!("… and {} more failures", all - SHOWN));
+        if all > MAX_FAILURES {
+            channel.line(format!("… and {} more failures", all - MAX_FAILURES));
         }
         if all > 0 {
             channel.line("");
@@ -238,7 +238,7 @@ impl End<'_> {
         let counts: Map<String, Value> = counts
             .map(|(word, count)| (word.to_owned(), count.into()))
             .collect();
-        let failures = self.report.failures().take(SHOWN).map(|task| {
+        let failures = self.report.failures().take(MAX_FAILURES).map(|task| {
             json!({
                 "task": &*task.name,
                 "attempts": task.attempts,

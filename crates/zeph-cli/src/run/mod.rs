@@ -1,4 +1,4 @@
-//! `zeph run`: a plan, from its file to its end.
+//! `zeph run`: loads a plan file, runs it, and follows the run to its end.
 
 mod confirm;
 mod dry;
@@ -51,7 +51,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
     start(cx, plan, name, options, args.start.scripted).await
 }
 
-/// The name of a run, from a flag.
+/// Parses the name of a run from a flag.
 pub(crate) fn name(text: Option<&str>) -> Result<Option<RunId>, CliError> {
     let name = text.map(str::parse::<RunId>).transpose();
     name.map_err(|error| CliError::new(Exit::Usage, error.to_string()))
@@ -65,14 +65,14 @@ pub(crate) async fn start(
     options: FollowOptions,
     scripted: bool,
 ) -> Result<Exit, CliError> {
-    let models = needs_model(&plan.graph, |_| true);
-    let models = models.then(|| ModelConfig::from_settings(cx, scripted));
+    let needs_model = needs_model(&plan.graph, |_| true);
+    let models = needs_model.then(|| ModelConfig::from_settings(cx, scripted));
     let models = models.transpose()?;
     let builder = builder(cx, models.as_ref(), &plan.graph)?;
     begin(cx, builder, plan.into(), name, models.as_ref(), options).await
 }
 
-/// Starts a run of these models, and follows it until it ends or is suspended.
+/// Starts a run, and follows it until it ends or is suspended. The metadata of the run names the models.
 pub(crate) async fn begin(
     cx: &AppContext,
     builder: OrchestratorBuilder,
@@ -101,7 +101,7 @@ pub(crate) async fn begin(
     finish(cx, &orchestrator, follower, options, signals, None, began).await
 }
 
-/// The builder for a run of that graph, which has the metadata of its plan file.
+/// The builder for a run of a graph. A plan file stores its folder in the metadata of the graph.
 pub(crate) fn builder(
     cx: &AppContext,
     models: Option<&ModelConfig>,
@@ -117,7 +117,8 @@ pub(crate) fn builder(
     )
 }
 
-/// Follows a run to its end and prints the end. `resumed` is the run before it was resumed, if it was.
+/// Follows a run to its end and prints the summary. `resumed` is the state before the resume, if the run
+/// was resumed.
 pub(crate) async fn finish(
     cx: &AppContext,
     orchestrator: &Orchestrator,

@@ -1,4 +1,4 @@
-//! A commit as SQL: at most three statements for its appends, of any number and size.
+//! A commit as SQL statements: at most three for all of its appends, and one that deletes requests.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,8 +11,8 @@ use zeph_memory::{Append, AppendStart, ChainHash, Commit, Fence, SealedRow, Stor
 use crate::bulk::{Bulk, Slice};
 use crate::sqlite_error;
 
-/// Creates and updates runs. A run of another owner, or one whose journal ends at another row, is skipped:
-/// then the statement returns fewer rows than it received.
+/// Creates and updates runs, and returns their names. It skips a run that another owner has adopted, or
+/// whose journal does not end where the append begins.
 const PUT_RUNS: &str = "
 INSERT INTO runs (run, title, created_at, updated_at, state, open, summary, epoch, last_seq, head, genesis, status_hash)
 SELECT new.run, new.title, new.created_at, new.updated_at, new.state, new.open, new.summary, ?3, new.last_seq,
@@ -66,6 +66,7 @@ SELECT CAST(substr(?2, value ->> 0, value ->> 1) AS TEXT),
        substr(?2, value ->> 11, 32)
 FROM json_each(?1)";
 
+/// Removes settled requests from the inbox.
 const SETTLE: &str = "
 DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?1))
   AND EXISTS (SELECT 1 FROM runs WHERE runs.run = inbox.run AND runs.epoch = ?2)";
@@ -80,7 +81,7 @@ pub(crate) struct Statements {
     rows: Bulk,
     contents: Bulk,
     settled: String,
-    /// Where each append begins, to find the reason of a refusal.
+    /// Where each append begins; used to find out why a run was skipped.
     starts: Vec<AppendStart>,
 }
 
@@ -120,8 +121,8 @@ impl Statements {
         })
     }
 
-    /// Runs the statements in an open transaction; returns how many there were. After an error the
-    /// transaction must be rolled back.
+    /// Executes the statements in an open transaction, and returns their number. After an error the caller
+    /// must roll the transaction back.
     pub(crate) async fn execute(
         self,
         connection: &mut SqliteConnection,
@@ -163,7 +164,7 @@ impl Statements {
 }
 
 fn put_run(bulk: &mut Bulk, append: &Append) {
-    // Title, creation time and header of an existing run do not change.
+    // An existing run keeps its title, creation time and genesis: the values sent here are ignored.
     let (title, created_at) = append
         .genesis()
         .map_or(("", 0), |new| (&new.title, new.created_at.as_micros()));
@@ -227,8 +228,8 @@ fn put_parts(bulk: &mut Bulk, run: Slice, row: &SealedRow) {
     }
 }
 
-/// Finds out, in the same transaction, why a run was skipped. Runs that were written already are in the
-/// state after this commit, so they are not checked.
+/// Finds out, in the same transaction, why a run was skipped. Runs that were written have their new state
+/// already, so only the skipped ones are checked.
 async fn why_refused(
     connection: &mut SqliteConnection,
     starts: &[AppendStart],
@@ -239,8 +240,8 @@ async fn why_refused(
         .iter()
         .filter_map(|row| row.try_get(0).ok())
         .collect();
-    let left_out = |start: &&AppendStart| !written.contains(start.run.as_str());
-    for start in starts.iter().filter(left_out) {
+    let was_skipped = |start: &&AppendStart| !written.contains(start.run.as_str());
+    for start in starts.iter().filter(was_skipped) {
         if let Err(error) = check_start(connection, start, fence).await {
             return error;
         }
@@ -283,7 +284,7 @@ async fn check_start(
     }
 }
 
-/// A number as SQLite stores it; no stored number comes near the limit.
+/// A number in the type that SQLite stores. Numbers above `i64::MAX` do not occur.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -11,15 +11,16 @@ use crate::sqlite_error;
 pub const APPLICATION_ID: u32 = 0x7a65_7068;
 
 /// The newest schema version that this program knows.
-pub const SCHEMA_VERSION: i64 = UNRELEASED + MIGRATIONS.len() as i64;
+pub const SCHEMA_VERSION: i64 = LAST_UNRELEASED + MIGRATIONS.len() as i64;
 
-/// The oldest accepted SQLite: earlier ones can corrupt a database when the log is reset.
+/// The oldest accepted version of SQLite. Older ones can corrupt a database when the write-ahead log is
+/// reset.
 pub const OLDEST_SQLITE: &str = "3.51.3";
 
-/// The last schema version of unreleased programs. Their files have no migration.
-const UNRELEASED: i64 = 2;
+/// The last schema version of unreleased programs. Databases of these versions are not migrated.
+const LAST_UNRELEASED: i64 = 2;
 
-/// SQL from one schema version to the next; the first creates the schema, from 0.
+/// The SQL from each schema version to the next. The first script creates the schema in an empty database.
 const MIGRATIONS: [&str; 1] = [include_str!("sql/schema.sql")];
 
 /// Brings the schema up to date in one transaction. Refuses a newer and an unreleased schema.
@@ -27,8 +28,8 @@ pub(crate) async fn migrate(
     path: &Path,
     connection: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
-    // First without a lock: opening an up-to-date database must not wait for a writer.
-    if missing(version(path, connection).await?)?.is_empty() {
+    // The first look takes no lock, so that opening an up-to-date database does not wait for a writer.
+    if pending_migrations(version(path, connection).await?)?.is_empty() {
         return Ok(());
     }
     let failed = |error| sqlite_error::opening(path, error);
@@ -37,8 +38,8 @@ pub(crate) async fn migrate(
         .await
         .map_err(failed)?;
     // Another process may have migrated while this one waited.
-    let todo = missing(version(path, &mut transaction).await?)?;
-    for &sql in todo {
+    let pending = pending_migrations(version(path, &mut transaction).await?)?;
+    for &sql in pending {
         sqlx::raw_sql(sql)
             .execute(&mut *transaction)
             .await
@@ -48,11 +49,15 @@ pub(crate) async fn migrate(
 }
 
 /// The migrations that a database of that version needs.
-pub(crate) fn missing(found: i64) -> Result<&'static [&'static str], StoreError> {
-    if (1..=UNRELEASED).contains(&found) {
+pub(crate) fn pending_migrations(found: i64) -> Result<&'static [&'static str], StoreError> {
+    if (1..=LAST_UNRELEASED).contains(&found) {
         return Err(StoreError::Unreleased { found });
     }
-    let done = if found == 0 { 0 } else { found - UNRELEASED };
+    let done = if found == 0 {
+        0
+    } else {
+        found - LAST_UNRELEASED
+    };
     let newer = StoreError::Newer {
         found,
         known: SCHEMA_VERSION,
@@ -107,7 +112,7 @@ fn numbers(version: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MIGRATIONS, SCHEMA_VERSION, UNRELEASED, missing, numbers};
+    use super::{LAST_UNRELEASED, MIGRATIONS, SCHEMA_VERSION, numbers, pending_migrations};
 
     #[test]
     fn versions_compare_by_number() {
@@ -119,21 +124,25 @@ mod tests {
 
     #[test]
     fn a_database_gets_the_migrations_after_its_version() {
-        assert_eq!(missing(0).unwrap(), MIGRATIONS);
-        assert!(missing(SCHEMA_VERSION).unwrap().is_empty());
+        assert_eq!(pending_migrations(0).unwrap(), MIGRATIONS);
+        assert!(pending_migrations(SCHEMA_VERSION).unwrap().is_empty());
         for (found, kind) in [
             (1, "unreleased"),
-            (UNRELEASED, "unreleased"),
+            (LAST_UNRELEASED, "unreleased"),
             (SCHEMA_VERSION + 1, "newer"),
             (i64::MAX, "newer"),
         ] {
-            assert_eq!(missing(found).unwrap_err().kind(), kind, "{found}");
+            assert_eq!(
+                pending_migrations(found).unwrap_err().kind(),
+                kind,
+                "{found}"
+            );
         }
     }
 
     #[test]
     fn every_migration_sets_its_version() {
-        for (sql, version) in MIGRATIONS.iter().zip(UNRELEASED + 1..) {
+        for (sql, version) in MIGRATIONS.iter().zip(LAST_UNRELEASED + 1..) {
             assert!(
                 sql.contains(&format!("PRAGMA user_version = {version};")),
                 "migration {version}"

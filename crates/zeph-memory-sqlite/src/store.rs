@@ -1,4 +1,4 @@
-//! `SqliteStore`: opening and closing, and the port over one writer and a few readers.
+//! `SqliteStore`: the store port on one writing and a few reading connections.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use crate::options::SqliteOptions;
 use crate::writer::Writer;
 use crate::{connect, create, reader, schema, sqlite_error};
 
-/// A job of the writer, boxed because it borrows the writer.
+/// The future of a job, boxed because it borrows the writer.
 type WriterFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A store in one SQLite file. Clones share it.
@@ -41,7 +41,7 @@ impl SqliteStore {
     /// Opens the database at a path; creates it, with its folder, if there is none.
     ///
     /// # Errors
-    /// [`StoreError::NotADatabase`] if the path is anything else, also an empty file;
+    /// [`StoreError::NotADatabase`] if the file is no database of this program, or is empty;
     /// [`StoreError::Newer`] if a newer version made it; [`StoreError::Unreleased`] if an unreleased one did.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default()).await
@@ -78,8 +78,8 @@ impl SqliteStore {
 
     /// Opens an existing database for reading and changes nothing in it.
     ///
-    /// This also works in a folder or on a disk without write permission: the store then reads without a
-    /// lock, and a commit of another user meanwhile may be missed or reported as damage.
+    /// It also works without write permission for the folder or the disk. The store then reads without a
+    /// lock, so it may miss a commit that another user makes at the same time, or report it as damage.
     ///
     /// # Errors
     /// [`StoreError::NotADatabase`] if there is no database at the path;
@@ -93,7 +93,7 @@ impl SqliteStore {
         let path = database_file::real(&path)?;
         let mut readers = connect::readers(&path, &options);
         let mut found = read_schema_version(&path, &readers).await;
-        // No file can be created beside the database, not even the shared memory of readers.
+        // Without write permission SQLite cannot create the file `-shm` that readers share.
         if matches!(found, Err(StoreError::Io { .. }))
             && let Some(immutable) = connect::immutable_readers(&path, &options)
         {
@@ -101,7 +101,7 @@ impl SqliteStore {
             found = read_schema_version(&path, &readers).await;
         }
         let found = found?;
-        if !schema::missing(found)?.is_empty() {
+        if !schema::pending_migrations(found)?.is_empty() {
             let why =
                 format!("it has schema {found}; open it for writing once to bring it up to date");
             return Err(sqlite_error::not_a_database(&path, why));
@@ -114,7 +114,7 @@ impl SqliteStore {
         })
     }
 
-    /// The absolute path of the database without links, so one database has one path.
+    /// The absolute path of the database, with symbolic links resolved.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.file.path()
@@ -130,10 +130,10 @@ impl SqliteStore {
     /// Closes all connections. Calls on clones fail afterwards.
     ///
     /// The last process that closes the database writes the log back into it and removes the log, so the
-    /// file is complete by itself. Dropping a store is as safe, but does this at an unspecified time.
+    /// file alone is complete. Dropping a store is as safe, but does this at an unspecified time.
     ///
     /// # Errors
-    /// When the log cannot be written back; no acknowledged commit is lost by that.
+    /// When the log cannot be written back. No acknowledged commit is lost then.
     pub async fn close(self) -> Result<(), StoreError> {
         self.readers.close().await;
         let Some(writer) = self.take_writer().await else {
@@ -143,12 +143,12 @@ impl SqliteStore {
         closed.map_err(|error| sqlite_error::io("closing the database", error))
     }
 
-    /// Takes the writer out of the store.
+    /// Takes the writer out of the store, which closes it for all clones.
     pub(crate) async fn take_writer(&self) -> Option<Writer> {
         self.writer.as_ref()?.lock().await.take()
     }
 
-    /// Runs a job on the writer, to its end even when the caller's future is dropped.
+    /// Runs a job on the writer. The job continues if the caller drops the future.
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -171,7 +171,7 @@ impl SqliteStore {
             .unwrap_or_else(|error| Err(StoreError::io("writing", error)))
     }
 
-    /// A reading connection, after a check that the file is still the one that was opened.
+    /// A reading connection. Fails if the file was replaced or removed since the store was opened.
     pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.file.check()?;
         self.readers
@@ -180,7 +180,7 @@ impl SqliteStore {
             .map_err(|error| sqlite_error::opening(self.path(), error))
     }
 
-    /// One snapshot for several statements; dropping it ends it.
+    /// A transaction in which several statements read the same state; dropping it ends it.
     async fn snapshot<'c>(
         &self,
         connection: &'c mut PoolConnection<Sqlite>,

@@ -38,12 +38,12 @@ struct Flag {
 pub struct Resolved {
     /// The configuration.
     pub config: OrchestrationConfig,
-    /// What the project's file sets and what does not count, in the order of its lines.
+    /// The settings of the project's file that are ignored, in the order of its lines.
     pub withheld: Vec<Withheld>,
-    origins: BTreeMap<&'static str, Given>,
+    origins: BTreeMap<&'static str, Origin>,
 }
 
-/// What sets a value, lowest precedence first.
+/// The kind of source that sets a value, lowest precedence first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
     /// No source: it is the default.
@@ -58,25 +58,25 @@ pub enum Layer {
     Flag,
 }
 
-/// A setting of a project's file that does not count.
+/// A setting of a project's file that is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withheld {
     /// The setting, such as `llm.model`, or the table of a command, such as `commands.lint`.
     pub key: String,
-    /// The value as it was written; of a command its program and arguments.
+    /// The value as it is written; for a command, its program and arguments.
     pub value: String,
-    /// Why it does not count.
+    /// Why it is ignored.
     pub reason: WithheldReason,
 }
 
-/// Why a setting of a project's file does not count.
+/// Why a setting of a project's file is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithheldReason {
     /// The project is not trusted, and the setting runs programs, names an address or chooses files.
     NeedsTrust,
-    /// The project is not trusted, and the value is above the one that counts without the file.
+    /// The project is not trusted, and the value is above the limit without the file.
     RaisesLimit,
-    /// The user has a command of that name, which a project never replaces.
+    /// The user's file has a command of that name, and a project's file never replaces it.
     UsersCommand,
 }
 
@@ -92,12 +92,12 @@ impl From<OrchestrationConfig> for Resolved {
 }
 
 impl Resolved {
-    /// What sets a setting; `None` if there is no such setting.
+    /// The kind of source that sets a setting; `None` if there is no such setting.
     #[must_use]
     pub fn layer_of(&self, key: &str) -> Option<Layer> {
         settings::find(key)?;
-        let given = self.origins.get(key);
-        Some(given.map_or(Layer::Default, |given| given.layer))
+        let origin = self.origins.get(key);
+        Some(origin.map_or(Layer::Default, |origin| origin.layer))
     }
 
     /// Where a setting came from, as text: `zeph.toml:2:19`, `flag --max-parallel`; `None` if there is no
@@ -105,17 +105,17 @@ impl Resolved {
     #[must_use]
     pub fn origin_of(&self, key: &str) -> Option<String> {
         settings::find(key)?;
-        let Some(given) = self.origins.get(key) else {
+        let Some(origin) = self.origins.get(key) else {
             return Some("default".to_owned());
         };
-        let place = Diagnostic::new(code::CONFLICT, "").in_source(&given.source);
-        match given.span {
+        let place = Diagnostic::new(code::CONFLICT, "").in_source(&origin.source);
+        match origin.span {
             Some(span) => place.at(span).place(),
             None => place.place(),
         }
     }
 
-    /// Whether a flag or a variable sets that key.
+    /// Whether a flag or an environment variable sets that setting.
     #[must_use]
     pub fn is_explicit(&self, key: &str) -> bool {
         self.layer_of(key) >= Some(Layer::Env)
@@ -129,7 +129,7 @@ impl Layers {
         Self::default()
     }
 
-    /// A flag by the setting's name, with its text, such as `("max_parallel", "4")`.
+    /// A flag with the name of its setting, and its text, such as `("max_parallel", "4")`.
     #[must_use]
     pub fn flag(self, key: impl Into<String>, text: impl Into<String>) -> Self {
         let key = key.into();
@@ -155,8 +155,8 @@ impl Layers {
 
     /// Environment variables; variables of no setting are ignored.
     ///
-    /// A variable that starts with `ZEPH_` and is similar to a setting's name is an error, since it is
-    /// probably a typing error. Others with that prefix may belong to other programs.
+    /// A variable that starts with `ZEPH_` and is similar to the variable of a setting is an error, because
+    /// it is probably misspelt. Other variables with that prefix may belong to other programs.
     #[must_use]
     pub fn env<N: Into<String>, T: Into<String>>(
         mut self,
@@ -173,17 +173,16 @@ impl Layers {
     /// The text of the file of a project that the user trusts, and its path for messages and for relative
     /// paths in it.
     ///
-    /// All its settings count, but a command that the user's file has as well.
+    /// All its settings apply, except commands that the user's file has as well.
     #[must_use]
     pub fn project_file(mut self, text: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.project.push((text.into(), path.into(), true));
         self
     }
 
-    /// The text of the file of a project that anybody may have written, and its path for messages.
+    /// The text of the file of a project that the user does not trust, and its path for messages.
     ///
-    /// It only lowers limits. What it sets beyond that does not count, and is in
-    /// [`Resolved::withheld`].
+    /// It can only lower limits. Its other settings are ignored and listed in [`Resolved::withheld`].
     #[must_use]
     pub fn untrusted_project_file(
         mut self,
@@ -225,8 +224,8 @@ impl Layers {
         Ok(resolved)
     }
 
-    /// As [`resolve`](Self::resolve), but settings with problems are left out, beside the problems: for
-    /// commands that have to work with mistakes in the files.
+    /// As [`resolve`](Self::resolve), but returns the problems and a configuration without the settings that
+    /// have problems: for commands that must work despite mistakes in the files.
     #[must_use]
     pub fn resolve_leniently(self) -> (Resolved, Diagnostics) {
         let mut merge = Merge::default();
@@ -255,15 +254,15 @@ impl Layers {
     }
 }
 
-/// Where a value was given.
+/// The place that a value comes from.
 #[derive(Clone, Debug)]
-struct Given {
+struct Origin {
     layer: Layer,
     source: Source,
     span: Option<Span>,
 }
 
-/// Whose file is read.
+/// The owner of a file, and whether the user trusts it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FileKind {
     User,
@@ -275,7 +274,7 @@ enum FileKind {
 struct Merge {
     config: OrchestrationConfig,
     withheld: Vec<Withheld>,
-    origins: BTreeMap<&'static str, Given>,
+    origins: BTreeMap<&'static str, Origin>,
     problems: Diagnostics,
 }
 
@@ -298,7 +297,7 @@ impl Merge {
                     }
                     continue;
                 };
-                let given = Given {
+                let origin = Origin {
                     layer: match kind {
                         FileKind::User => Layer::UserFile,
                         FileKind::Project | FileKind::Untrusted => Layer::ProjectFile,
@@ -311,7 +310,7 @@ impl Merge {
                     setting,
                     node,
                     path.parent(),
-                    given,
+                    origin,
                     is_trusted,
                     &mut problems,
                 );
@@ -327,7 +326,6 @@ impl Merge {
         if let Some(position) = position {
             self.set_text(&SETTINGS[position], text, Layer::Env, source);
         } else if zeph_diagnostics::suggest(name, names.iter().map(String::as_str)).is_some() {
-            // Other variables with the prefix may belong to other programs.
             self.unknown(name, names.iter().map(String::as_str), &source);
         }
     }
@@ -340,16 +338,16 @@ impl Merge {
         };
         let mut problems = Diagnostics::in_source(&source);
         let span = None;
-        let given = Given {
+        let origin = Origin {
             layer,
             source,
             span,
         };
-        self.set(setting, &node, None, given, true, &mut problems);
+        self.set(setting, &node, None, origin, true, &mut problems);
         self.problems.append(problems);
     }
 
-    /// Adds commands of a file. One of a project never replaces the user's.
+    /// Adds the commands of a file. A command of a project's file never replaces one of the user's file.
     fn commands(&mut self, commands: BTreeMap<String, CommandConfig>, kind: FileKind) {
         for (name, command) in commands {
             let reason = match kind {
@@ -374,19 +372,19 @@ impl Merge {
         setting: &'static Setting,
         node: &Node,
         folder: Option<&Path>,
-        given: Given,
+        origin: Origin,
         is_trusted: bool,
         problems: &mut Diagnostics,
     ) {
         let input = Input {
             node,
-            is_text: given.span.is_none(),
+            is_text: origin.span.is_none(),
             folder,
         };
         match setting.kind.read(setting.name, input) {
             Ok(value) if !is_trusted && !setting.allows(&self.config, &value) => {
-                let written = given.span.and_then(|span| {
-                    let text = given.source.text();
+                let written = origin.span.and_then(|span| {
+                    let text = origin.source.text();
                     text.get(span.start..span.end).map(str::to_owned)
                 });
                 self.withheld.push(Withheld {
@@ -401,10 +399,10 @@ impl Merge {
             }
             Ok(value) => {
                 setting.set(&mut self.config, value);
-                self.origins.insert(setting.name, given);
+                self.origins.insert(setting.name, origin);
             }
             Err(mut problem) => {
-                problem.span = given.span;
+                problem.span = origin.span;
                 problems.push(problem.path(setting.name));
             }
         }
@@ -414,16 +412,16 @@ impl Merge {
         self.problems.push(unknown(name, known).in_source(source));
     }
 
-    /// Checks that concern several settings, and so need every source.
+    /// Ends the merge with the checks that concern several settings.
     fn finish(mut self) -> (Resolved, Diagnostics) {
         for mut problem in settings::problems(&self.config) {
-            let given = problem
+            let origin = problem
                 .path
                 .as_deref()
                 .and_then(|path| self.origins.get(path));
-            if let Some(given) = given {
-                problem.span = given.span;
-                problem.source = Some(given.source.clone());
+            if let Some(origin) = origin {
+                problem.span = origin.span;
+                problem.source = Some(origin.source.clone());
             }
             self.problems.push(problem);
         }

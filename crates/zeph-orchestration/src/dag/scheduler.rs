@@ -1,4 +1,4 @@
-//! DagScheduler: the contract. A graph, bodies for its tasks, and the state of the run.
+//! `DagScheduler`: the public interface. A graph, the code of its tasks, and the state of the run.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -31,12 +31,12 @@ use super::step::Content;
 /// action. A task that is not an action and has no body is a milestone: it completes when it becomes
 /// ready, and its event says so. An action without code fails with an error that names it.
 ///
-/// Bodies run on threads that are made when they are needed, at most
-/// [`max_parallel`](Self::max_parallel) at a time, not counting bodies that ignored their cancellation
-/// and were given up. A panic is the failure of that attempt.
+/// Bodies run on threads that are started on demand, at most [`max_parallel`](Self::max_parallel) at a
+/// time. A body that ignores its cancellation is abandoned after the grace period and counts no more. A
+/// panic fails the attempt.
 ///
 /// Dropping the scheduler cancels the running bodies and waits for them, at most as long as the
-/// policy's `cancel_grace`; a body that blocks longer is left behind on its thread.
+/// policy's `cancel_grace`; a body that blocks longer continues on its thread.
 ///
 /// # Examples
 /// ```
@@ -68,6 +68,7 @@ pub struct DagScheduler {
     pub(crate) run: Run,
     pub(crate) bodies: HashMap<TaskId, AnyBody>,
     pub(crate) actions: HashMap<Arc<str>, AnyBody>,
+    /// Whether the caller runs the attempts, and reports their ends.
     pub(crate) external: bool,
 
     pub(crate) clock: Clock,
@@ -79,11 +80,11 @@ pub struct DagScheduler {
     reported: usize,
     event_log: EventLog,
     pub(crate) contents: Contents<Content>,
-    /// The outputs that the definition of a task states, parsed once.
+    /// The outputs that are in the definitions of tasks, such as substitute values.
     pub(crate) defined: BTreeMap<TaskId, Arc<Value>>,
     pub(crate) errors: LastErrors,
 
-    /// Of the attempts in flight.
+    /// The cancel flags of the attempts in flight.
     pub(crate) cancel_flags: BTreeMap<TaskId, CancelFlag>,
     /// Attempts that `started` has not returned yet.
     pub(crate) started: VecDeque<AttemptContext>,
@@ -189,7 +190,7 @@ impl DagScheduler {
         events.into_iter()
     }
 
-    /// The state of the run, and so the meaning of a `false` of [`tick`](Self::tick).
+    /// The state of the run: tells why [`tick`](Self::tick) returned `false`.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let Some(scheduler) = self.run.scheduler() else {
@@ -222,14 +223,14 @@ impl DagScheduler {
     /// The number of attempts of a task that were started.
     ///
     /// # Panics
-    /// If the id is not one of this graph.
+    /// If the run has started and the id is not one of this graph.
     #[must_use]
     #[track_caller]
     pub fn attempts(&self, id: TaskId) -> u32 {
         let last = self
             .run
             .scheduler()
-            .and_then(|it| it.task(id).last_attempt());
+            .and_then(|scheduler| scheduler.task(id).last_attempt());
         last.map_or(0, Attempt::get)
     }
 
@@ -314,7 +315,7 @@ impl DagScheduler {
         self.run.start(&self.clock).handle(now, input)
     }
 
-    /// The scheduler that decides, once the run has started: for pictures and snapshots.
+    /// The scheduler of the run, for pictures and snapshots; `None` before the run has started.
     #[must_use]
     pub fn scheduler(&self) -> Option<&Scheduler> {
         self.run.scheduler()

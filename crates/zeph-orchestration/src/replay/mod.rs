@@ -52,17 +52,20 @@ impl ReplayReport {
     }
 }
 
-/// Replays a stored run, also one that another process owns. Needs no network and changes nothing.
+/// Replays a stored run, even if another process owns it. It uses no network and changes nothing.
 ///
-/// First the scheduler decides again ([`zeph_scheduler::replay`]): the same records at the same times. Then
-/// the executors of a registry that `make` gives repeat every attempt of `plan`, `adopt`, `agent` and
-/// `answer` that ended by itself ([`replay_attempt`]). The registry must be made as for the run, with a
-/// sanitizer whose seed is derived from that of the run's policy, with the [`Recording`] in place of
-/// providers and tools ([`LlmContextBuilder::replaying`](zeph_planner::LlmContextBuilder::replaying)), and
-/// without a plan cache. `redact` is the redactor of the run.
+/// First the scheduler repeats its decisions ([`zeph_scheduler::replay`]), which must give the same records
+/// at the same times. Then the executors of the registry that `make` returns repeat every attempt of
+/// `plan`, `adopt`, `agent` and `answer` that was not cut off ([`replay_attempt`]).
 ///
-/// Token counters learn from the reports of services, in the order of the reports. If prompts of parallel
-/// tasks were cut to an estimate, a replay may cut them differently and report a difference.
+/// `make` builds the registry as for the run, with the [`Recording`] in place of providers and tools
+/// ([`LlmContextBuilder::replaying`](zeph_planner::LlmContextBuilder::replaying)), and without a plan
+/// cache. The seed of its sanitizer must be derived from the seed in the run's policy. `redact` is the
+/// redactor of the run.
+///
+/// Token counters learn from the usage that services report, in the order of the reports. Prompts that were
+/// cut to an estimated number of tokens while tasks ran in parallel may be cut differently in a replay,
+/// which is then reported as a difference.
 ///
 /// # Errors
 /// If the run cannot be read, or `make` fails.
@@ -104,7 +107,7 @@ pub async fn replay_run<E: From<RuntimeError>>(
     })
 }
 
-/// The actions whose attempts are repeated. A command or a closure may have any effect.
+/// Whether the attempts of an action are repeated. Commands and closures are not: they may have side effects.
 fn calls_model(action: &str) -> bool {
     [PLAN, ADOPT, AgentExecutor::ACTION, ANSWER].contains(&action)
 }

@@ -7,27 +7,27 @@ use crate::{RouteRequest, SubAgentDef};
 
 /// Rates how well each agent suits a task.
 ///
-/// It gets all agents that passed the filters at once, so that it can compare them. It does not fail:
-/// without an opinion it abstains. [`scorer_fn`] makes a scorer from a closure that rates one agent.
+/// A scorer gets all agents that passed the filters in one call, so that it can compare them. It cannot
+/// fail; a scorer without an opinion returns `None`. [`scorer_fn`] makes a scorer from a closure that rates one agent.
 pub trait Scorer: Send + Sync {
-    /// The name in routes.
+    /// The name of the scorer in routes.
     fn name(&self) -> &str;
 
-    /// One score for each agent, in their order: 0 does not suit at all, 1 suits best, `None` is no
-    /// opinion and counts neither for nor against.
+    /// One score for each agent, in their order, from 0 (does not suit at all) to 1 (suits best). `None` is no
+    /// opinion and does not change the agent's total.
     ///
     /// Missing scores at the end count as no opinion; scores out of range are clamped, with a note in the route.
     fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>>;
 }
 
-/// Rates the words that a task's text shares with an agent's name, description and tags.
+/// Rates agents by the words that their name, description and tags share with the text of the task.
 ///
 /// The cosine of the angle between the two as vectors of terms, each weighted by `1 + ln(count)` and
 /// by how rare it is among the agents, `ln((agents + 1) / agents with it)` (Salton and Buckley,
 /// "Term-Weighting Approaches in Automatic Text Retrieval", 1988). A term is a word of up to four
 /// letters or digits, each four characters in a row of a longer one, or each two in a row in scripts
-/// that put no spaces between words, without regard to case: so `commit` meets `commits` in any
-/// language without a dictionary. Terms that no agent has do not count, so a long text is not at a
+/// that put no spaces between words, without regard to case: so `commit` and `commits` share terms
+/// without a dictionary of the language. Terms that no agent has do not count, so a long text is not at a
 /// disadvantage; the scorer abstains if the text has no other terms.
 ///
 /// It works where task and agent are written in the same language; it knows no synonyms and
@@ -42,7 +42,7 @@ impl Scorer for Lexical {
 
     fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>> {
         let agent_terms: Vec<Counts> = agents.iter().map(|agent| counts_of(agent)).collect();
-        // The number of agents with a term, and the count of the term in the task.
+        // For each term of an agent: the number of agents with it, and its count in the task.
         let mut known: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
         for term in agent_terms.iter().flat_map(BTreeMap::keys) {
             known.entry(term).or_default().0 += 1;
@@ -57,7 +57,7 @@ impl Scorer for Lexical {
         let all = f64::from(u32::try_from(agents.len()).unwrap_or(u32::MAX)) + 1.0;
         let weight = |(having, count): (u32, u32), own: u32| {
             let rare = (all / f64::from(having.max(1))).ln();
-            (tempered(own) * rare, tempered(count) * rare)
+            (log_count(own) * rare, log_count(count) * rare)
         };
         let asked: f64 = known
             .values()
@@ -109,8 +109,8 @@ fn counts_of(agent: &SubAgentDef) -> Counts {
     counts
 }
 
-/// The weight of a term grows more slowly than its count.
-fn tempered(count: u32) -> f64 {
+/// `1 + ln(count)`, so that the weight of a term grows more slowly than its count; 0 for 0.
+fn log_count(count: u32) -> f64 {
     if count == 0 {
         0.0
     } else {
@@ -118,7 +118,7 @@ fn tempered(count: u32) -> f64 {
     }
 }
 
-/// Rates how well an agent's tags match those that the task requires.
+/// Rates agents by how well their tags match the tags that the task requires.
 ///
 /// The tags in both sets, divided by those in either (Jaccard index), so that among the agents with all
 /// required tags the most specialised one comes first. It abstains if the task requires none.
@@ -153,7 +153,7 @@ fn share(part: usize, whole: usize) -> f64 {
     }
 }
 
-/// A scorer from a closure that looks at one agent at a time.
+/// Makes a scorer from a closure that rates one agent at a time.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-//! Reading a folder of definitions.
+//! Reads a folder with the definitions of agents.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Source};
 use crate::agent::code;
 use crate::{AgentCatalog, MAX_AGENTS, SubAgentDef};
 
-/// Reads every `*.md` of a folder.
+/// Reads every definition in a folder; reports the problems of all files.
 pub(super) fn read(reader: &AgentReader<'_>, dir: &Path) -> Result<AgentCatalog, Diagnostics> {
     let files = files(dir).map_err(|error| {
         let message = format!("the folder cannot be read: {error}");
@@ -34,7 +34,7 @@ pub(super) fn read(reader: &AgentReader<'_>, dir: &Path) -> Result<AgentCatalog,
     problems.into_result().map(|()| catalog)
 }
 
-/// The files of definitions: `*.md` without a dot at the start, sorted by path.
+/// The paths of `*.md` in a folder, without hidden ones, sorted.
 fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir)? {

@@ -1,4 +1,4 @@
-//! An active run: its scheduler, its chain, and its unsaved data.
+//! An active run: its scheduler, its hash chain, and its data that is not saved yet.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,20 +23,22 @@ use crate::message::Ack;
 use crate::report::RunReport;
 use crate::snapshot::RunSnapshot;
 
+/// A run that this engine drives.
 pub(crate) struct ActiveRun {
     pub(crate) scheduler: Scheduler,
     pub(crate) chain: Chain,
-    /// Attached to the first append.
+    /// The title and header of a new run, until its first append contains them.
     pub(crate) genesis: Option<NewRun>,
-    /// Passed to the scheduler, and not in a batch yet.
+    /// Contents that were reported to the scheduler and are not in a batch yet.
     pub(crate) contents: Contents<ContentParts>,
     /// Results that dependants may still need, and the number of those dependants.
     pub(crate) outputs: HashMap<ContentId, (Arc<TaskOutput>, usize)>,
     pub(crate) errors: LastErrors,
-    /// How far the run's last record is ahead of the engine's clock.
+    /// How much later the run's last record is than the engine's clock.
     pub(crate) ahead: Duration,
-    /// Whether the run's events have been subscribed to.
+    /// Whether a caller has subscribed to the events of the run.
     pub(crate) watched: Arc<AtomicBool>,
+    /// Replies to callers that wait for the next commit.
     pub(crate) acks: Vec<Ack>,
     /// Requests of the inbox that the next commit settles.
     pub(crate) settled: Vec<RequestId>,
@@ -47,14 +49,14 @@ pub(crate) struct ActiveRun {
     pub(crate) done: watch::Sender<Option<Arc<RunReport>>>,
 }
 
-/// Stops an attempt in flight.
+/// The means to stop an attempt in flight.
 pub(crate) struct AttemptHandle {
     pub(crate) attempt: Attempt,
     pub(crate) stop: Stop,
     pub(crate) abort: AbortHandle,
 }
 
-/// A batch as the store takes it, with the error texts that its events show.
+/// The append of a batch, and the error texts for the events of its records.
 pub(crate) struct Sealed {
     pub(crate) append: Append,
     pub(crate) errors: BTreeMap<Seq, Arc<str>>,
@@ -73,7 +75,7 @@ impl ActiveRun {
                 errors.insert(entry.seq, text);
             }
         }
-        // Every report so far has been handled: no later record refers to the rest.
+        // The rest belongs to stale reports, which made no record: the batch has the records of all others.
         self.contents.clear();
         let status = self.status();
         let append = self.chain.seal(rows, status);
@@ -99,7 +101,7 @@ impl ActiveRun {
         (row, reported)
     }
 
-    /// The error text that the event of a record shows; drops it at the end of the task.
+    /// The error text for the event of a record. The end of a task also drops its text.
     fn error_of(&mut self, entry: &Entry) -> Option<Arc<str>> {
         let task = entry.record.task()?;
         let shows_error = matches!(
@@ -159,6 +161,7 @@ impl ActiveRun {
                     }
                     TaskState::Failed { .. } => (ParentState::Failed, ParentOutput::None),
                     TaskState::Skipped { .. } => (ParentState::Skipped, ParentOutput::None),
+                    // An attempt starts after all parents have ended, so no other state occurs.
                     TaskState::Canceled { .. }
                     | TaskState::Pending
                     | TaskState::Ready
@@ -190,7 +193,8 @@ impl ActiveRun {
         }
     }
 
-    /// Caches the accepted result of a task for its dependants. A large one stays in the store only.
+    /// Caches the result of a task for its dependants, if the scheduler accepted it. A large result is read
+    /// from the store instead.
     pub(crate) fn cache_output(
         &mut self,
         task: TaskId,
@@ -198,11 +202,11 @@ impl ActiveRun {
         output: Arc<TaskOutput>,
         bytes: usize,
     ) {
-        const LARGE: usize = 64 * 1024;
-        let counts = TaskState::Completed {
+        const MAX_CACHED_BYTES: usize = 64 * 1024;
+        let completed = TaskState::Completed {
             output: Output::Content(id),
         };
-        if bytes > LARGE || self.scheduler.task(task).state() != counts {
+        if bytes > MAX_CACHED_BYTES || self.scheduler.task(task).state() != completed {
             return;
         }
         let children = self.scheduler.children(task).iter();
@@ -214,7 +218,8 @@ impl ActiveRun {
         }
     }
 
-    /// Drops cached results that no dependant needs any more. Cost: the parents of the ended tasks.
+    /// Drops cached results that no dependant needs any more. The time is linear in the number of parents of
+    /// the tasks that ended.
     pub(crate) fn evict_outputs(&mut self, entries: &[Entry]) {
         if self.outputs.is_empty() {
             return;
@@ -240,8 +245,8 @@ impl ActiveRun {
         }
     }
 
-    /// The time of this run: the engine's, or later if the wall clock was set back since the run's last
-    /// record.
+    /// The time of this run: that of the engine's clock plus `ahead`, which is above zero if the wall clock
+    /// was set back since the last record of the run.
     pub(crate) fn now(&self, clock: Clock) -> Timestamp {
         clock.now().after(self.ahead)
     }
@@ -253,7 +258,8 @@ impl ActiveRun {
         Some(Timestamp::from_micros(deadline.saturating_sub(ahead)))
     }
 
-    /// The run after these decisions. The questions are built again only if some were asked or closed.
+    /// The snapshot of the run after these records. Its questions are computed again only if one was asked
+    /// or closed.
     pub(crate) fn snapshot_after(&self, entries: &[Entry]) -> Arc<RunSnapshot> {
         // A question is closed by its answer, or with its task.
         let has_changed = entries.iter().any(|entry| {

@@ -72,7 +72,7 @@ async fn submits_that_come_while_a_commit_is_in_flight_all_come_in() {
 }
 
 #[tokio::test]
-async fn of_a_commit_that_is_divided_the_runs_that_were_saved_are_told_so_when_the_store_fails() {
+async fn a_store_that_fails_in_a_divided_commit_reports_the_saved_runs_as_saved() {
     let memory = MemoryStore::new();
     let store = Arc::new(FaultyStore::new(memory.clone()));
     let engine = Engine::builder(store.clone()).start().await;

@@ -13,10 +13,10 @@ use crate::seed::Seed;
 /// The most passes over one text.
 const MAX_PASSES: usize = 8;
 
-/// The most attempts to find a cut that fits.
+/// The most attempts to cut a text so that it fits after cleaning.
 const MAX_CUTS: usize = 4;
 
-/// The replacement of a text that still changes after the last pass.
+/// The replacement for a text that the last pass still changes.
 const WITHHELD: &str = "(withheld: this text could not be cleaned)";
 
 /// Redacts, cleans, truncates and delimits; the [crate](crate) lists what it guarantees.
@@ -54,7 +54,7 @@ impl StandardSanitizer {
         self
     }
 
-    /// The most bytes of any content, regardless of its own limit. Default: no such limit.
+    /// Limits every content to that many bytes, even if its own limit is higher. Default: no limit.
     ///
     /// With 0 only the delimiters of a content remain.
     #[must_use]
@@ -87,8 +87,8 @@ impl StandardSanitizer {
 
     /// Repeats the pass until it changes nothing.
     ///
-    /// The result has gone through a whole pass without a change, from which the guarantees follow. Two
-    /// passes are usual; a text that needs more than the limit is withheld.
+    /// The last pass over the result changed nothing, and the guarantees follow from that. Two passes are
+    /// usual; a text that needs more than [`MAX_PASSES`] is withheld.
     fn clean_counted(&self, text: &str, counts: &mut ChangeCounts) -> String {
         let mut text = text.to_owned();
         for _ in 0..MAX_PASSES {
@@ -119,7 +119,7 @@ impl StandardSanitizer {
         (after != text).then(|| after.into_owned())
     }
 
-    /// A source's name on one line, redacted before and after characters are removed.
+    /// The name of a source on one line, redacted before and after characters are removed.
     fn source(&self, source: &str) -> String {
         let before = self.redactor.redact(source);
         let line = escape_terminal(&before);
@@ -128,8 +128,8 @@ impl StandardSanitizer {
 
     /// Truncates a clean text to a limit; the result is clean.
     ///
-    /// A cut can leave a joiner without its neighbour or join two halves of a paragraph, so the result is
-    /// cleaned again. That may make it longer, so that more has to be cut.
+    /// A cut can leave a zero-width joiner without the next character, or bring the two ends of a paragraph
+    /// together, so the result is cleaned again. Cleaning can make it longer; then more is cut.
     fn cut(&self, text: String, max_bytes: usize, counts: &mut ChangeCounts) -> String {
         if text.len() <= max_bytes {
             return text;
@@ -156,7 +156,7 @@ impl StandardSanitizer {
     }
 }
 
-/// The most bytes of the marker line in a text of this length.
+/// The most bytes of the line that marks a cut in a text of this length.
 fn cut_marker_bytes(len: usize) -> usize {
     let longest = HeadTail {
         head: "",

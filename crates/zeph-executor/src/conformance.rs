@@ -119,7 +119,7 @@ impl Harness {
         self.completes().await
     }
 
-    /// A stopped attempt ends in time, with the class `Cancelled` unless its work was done.
+    /// A stopped attempt ends in time, with the class `Cancelled` or `Interrupted` unless its work was done.
     async fn stops(&self, when: When, order: fn(&Stop), grace: Duration) -> Result<(), String> {
         let Some(long) = self.sample.long.clone() else {
             return Ok(());
@@ -141,9 +141,9 @@ impl Harness {
             }
         };
         match outcome.map_err(|error| error.class()) {
-            Ok(_) | Err(ErrorClass::Cancelled) => Ok(()),
+            Ok(_) | Err(ErrorClass::Cancelled | ErrorClass::Interrupted) => Ok(()),
             Err(class) => Err(format!(
-                "it ended with an error of class {class:?}, not Cancelled"
+                "it ended with an error of class {class:?}, not Cancelled or Interrupted"
             )),
         }
     }

@@ -31,6 +31,8 @@ pub enum ErrorClass {
     Permanent,
     /// The attempt stopped because it was cancelled.
     Cancelled,
+    /// The work was ended by force in its middle, so what it did is unknown. The effect class decides.
+    Interrupted,
     /// A policy, a person or a provider refused; another attempt would be refused too.
     Refused,
     /// The budget does not cover the next call. With a larger budget another attempt may succeed.
@@ -47,6 +49,7 @@ impl ErrorClass {
         match self {
             Self::Retryable | Self::Cancelled => Fault::Error,
             Self::Permanent => Fault::Permanent,
+            Self::Interrupted => Fault::Interrupted,
             Self::Refused => Fault::Refused,
             Self::OverBudget => Fault::Budget,
         }
@@ -134,6 +137,15 @@ impl TaskError {
         Self::new(ErrorClass::Cancelled, message)
     }
 
+    /// The work was ended by force in its middle. Code `interrupted`.
+    ///
+    /// A task whose effect class is `at_most_once` is repeated only after an answer of a person; any other
+    /// is repeated as after a retryable error, or ends as stopped if it was being stopped.
+    #[must_use]
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::Interrupted, message)
+    }
+
     /// The same error with a stable code for programs, such as `output_too_large`.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Box<str>>) -> Self {
@@ -179,13 +191,15 @@ impl TaskError {
         self.0.class
     }
 
-    /// The stable code; by default `failed`, `cancelled`, `refused` or `over_budget`, by class.
+    /// The stable code; by default `failed`, `cancelled`, `interrupted`, `refused` or
+    /// `over_budget`, by class.
     #[must_use]
     pub fn code(&self) -> &str {
         match (&self.0.code, self.0.class) {
             (Some(code), _) => code,
             (None, ErrorClass::Retryable | ErrorClass::Permanent) => "failed",
             (None, ErrorClass::Cancelled) => "cancelled",
+            (None, ErrorClass::Interrupted) => "interrupted",
             (None, ErrorClass::Refused) => "refused",
             (None, ErrorClass::OverBudget) => "over_budget",
         }

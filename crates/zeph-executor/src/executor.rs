@@ -16,7 +16,8 @@ use crate::{TaskContext, TaskError, TaskOutput};
 /// - It is called once for each attempt, after the start of the attempt is saved. Attempts of different
 ///   tasks run at the same time, so an executor synchronizes its own state.
 /// - When [`TaskContext::cancelled`] resolves it stops and returns, within [`TaskContext::grace`]. It
-///   then returns a [`TaskError`] of class `Cancelled`, or its output if the work was done anyway.
+///   then returns a [`TaskError`] of class `Cancelled` (or `Interrupted`, if the work had to be ended by
+///   force), or its output if the work was done anyway.
 ///   When [`TaskContext::kill_token`] fires it stops without cleaning up.
 /// - When its future is dropped, everything that it started ends.
 /// - A panic is caught by the driver and fails the attempt.

@@ -90,6 +90,8 @@ pub enum NoteKind {
     Plan,
     /// How results were combined into an answer.
     Answer,
+    /// The process group of a command, which may outlive the process that writes the note.
+    Process,
 }
 
 impl NoteKind {
@@ -103,6 +105,7 @@ impl NoteKind {
             Self::Route => "route",
             Self::Plan => "plan",
             Self::Answer => "answer",
+            Self::Process => "process",
         }
     }
 }

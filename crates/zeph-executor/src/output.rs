@@ -12,6 +12,9 @@ use crate::TaskError;
 /// The most bytes that an output's value may have, written as compact JSON: 1 MiB.
 pub const MAX_VALUE_BYTES: usize = 1 << 20;
 
+/// The most bytes that all blobs of an output may have together: 900 MB.
+pub const MAX_BLOB_BYTES: usize = 900_000_000;
+
 /// The result of a task.
 ///
 /// # Examples
@@ -25,7 +28,7 @@ pub const MAX_VALUE_BYTES: usize = 1 << 20;
 pub struct TaskOutput {
     /// A JSON value of at most [`MAX_VALUE_BYTES`].
     pub value: Value,
-    /// Binary or large data by name.
+    /// Binary or large data by name; at most [`MAX_BLOB_BYTES`] together.
     pub blobs: BTreeMap<String, Bytes>,
 }
 
@@ -57,12 +60,29 @@ impl TaskOutput {
         self
     }
 
-    /// Checks the value against [`MAX_VALUE_BYTES`]; see [`check_value_size`].
+    /// Checks the value against [`MAX_VALUE_BYTES`], see [`check_value_size`], and the
+    /// [blobs](Self::check_blobs).
     ///
     /// # Errors
-    /// Permanent, with the code `output_too_large`.
+    /// Permanent, with the code `output_too_large` or `blob_too_large`.
     pub fn check(&self) -> Result<(), TaskError> {
-        check_value_size(&self.value, MAX_VALUE_BYTES)
+        check_value_size(&self.value, MAX_VALUE_BYTES)?;
+        self.check_blobs()
+    }
+
+    /// Checks the blobs against [`MAX_BLOB_BYTES`].
+    ///
+    /// # Errors
+    /// Permanent, with the code `blob_too_large`.
+    pub fn check_blobs(&self) -> Result<(), TaskError> {
+        let bytes: usize = self.blobs.values().map(Bytes::len).sum();
+        if bytes <= MAX_BLOB_BYTES {
+            return Ok(());
+        }
+        Err(TaskError::permanent(format!(
+            "the blobs of the output have {bytes} bytes, more than {MAX_BLOB_BYTES}; write a file and return its name"
+        ))
+        .with_code("blob_too_large"))
     }
 }
 
@@ -123,7 +143,7 @@ impl io::Write for LimitedWriter {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_VALUE_BYTES, TaskOutput};
+    use super::{Bytes, MAX_BLOB_BYTES, MAX_VALUE_BYTES, TaskOutput};
     use crate::ErrorClass;
     use std::collections::BTreeMap;
 
@@ -137,6 +157,19 @@ mod tests {
         assert_eq!(
             error,
             Some((ErrorClass::Permanent, "output_too_large".to_owned()))
+        );
+    }
+
+    #[test]
+    fn the_blobs_have_a_limit_together() {
+        let half = Bytes::from(vec![0; MAX_BLOB_BYTES / 2]);
+        let fits = TaskOutput::null().with_blob("a", half.clone());
+        let fits = fits.with_blob("b", half);
+        assert!(fits.check().is_ok());
+        let error = fits.with_blob("c", "x").check().err();
+        assert_eq!(
+            error.map(|e| e.code().to_owned()),
+            Some("blob_too_large".to_owned())
         );
     }
 

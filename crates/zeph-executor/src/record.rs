@@ -84,6 +84,7 @@ mod tests {
             Just(ErrorClass::Retryable),
             Just(ErrorClass::Permanent),
             Just(ErrorClass::Cancelled),
+            Just(ErrorClass::Interrupted),
             Just(ErrorClass::Refused),
         ]
     }

@@ -226,6 +226,8 @@ words! {
     CutHow {
         /// Its executor ended after the request to stop.
         Stopped = "stopped" => "stopped",
+        /// Its executor ended it by force: what it did is unknown.
+        Killed = "killed" => "killed",
         /// Its executor did not end within the grace period and may still be running.
         Abandoned = "abandoned" => "abandoned",
         /// The process that ran it ended.

@@ -59,13 +59,17 @@ impl Machine {
         failure: Failure,
     ) -> InputOutcome {
         let Failure {
-            fault,
+            mut fault,
             error,
             log,
             retry_after,
         } = failure;
         match self.in_flight(task, attempt) {
             Some(InFlight::Running) => {
+                // What may be repeated is repeated as after any other error.
+                if fault == Fault::Interrupted && self.effect(task) != Effect::AtMostOnce {
+                    fault = Fault::Error;
+                }
                 self.record(Record::AttemptFailed {
                     task,
                     attempt,
@@ -73,10 +77,19 @@ impl Machine {
                     error,
                     log,
                 });
-                self.after_failure(task, fault, retry_after);
+                if fault == Fault::Interrupted {
+                    self.ask_failure(task, fault);
+                } else {
+                    self.after_failure(task, fault, retry_after);
+                }
             }
             Some(InFlight::Stopping(why)) => {
-                self.attempt_cut(task, attempt, Some(why), CutHow::Stopped, log);
+                let how = if fault == Fault::Interrupted {
+                    CutHow::Killed
+                } else {
+                    CutHow::Stopped
+                };
+                self.attempt_cut(task, attempt, Some(why), how, log);
             }
             None => return InputOutcome::Stale,
         }

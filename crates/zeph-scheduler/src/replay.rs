@@ -261,11 +261,15 @@ impl Cause<'_> {
 
     fn cut(&mut self, task: TaskId, attempt: Attempt, how: CutHow, log: Option<ContentId>) {
         self.handle(match how {
-            CutHow::Stopped => Input::Failed {
+            CutHow::Stopped | CutHow::Killed => Input::Failed {
                 task,
                 attempt,
-                // The attempt was being stopped, so its fault does not count.
-                fault: Fault::Error,
+                // The attempt was being stopped, so no other fault counts.
+                fault: if how == CutHow::Killed {
+                    Fault::Interrupted
+                } else {
+                    Fault::Error
+                },
                 error: None,
                 log,
                 retry_after: None,

@@ -91,6 +91,9 @@ impl Audit {
     fn after_failure(&self, task: TaskId, fault: Fault, record: &Record) -> bool {
         let log = &self.task_logs[task.index()];
         let rules = self.facts.rules(task);
+        if fault == Fault::Interrupted {
+            return rules.effect == Effect::AtMostOnce && asks(record, task, fault);
+        }
         let budget = u64::from(rules.retry.max_retries);
         let again = fault.is_retryable() && u64::from(log.failures) <= budget;
         if again {

@@ -59,7 +59,15 @@ impl Model {
                 self.lives[task.index()].clock.set(false, self.now);
                 self.lives[task.index()].budget.charge_held();
                 self.lives[task.index()].failures += 1;
-                self.retry_or_not(task, fault, floor);
+                let once = self.facts.rules(task).effect == Effect::AtMostOnce;
+                match fault {
+                    Fault::Interrupted if once => self.ask(task, AskWhy::Failure(fault)),
+                    Fault::Interrupted => self.retry_or_not(task, Fault::Error, floor),
+                    _ => self.retry_or_not(task, fault, floor),
+                }
+            }
+            Some(why) if fault == Fault::Interrupted => {
+                self.attempt_over(task, why, CutHow::Killed);
             }
             Some(why) => self.attempt_over(task, why, CutHow::Stopped),
         }

@@ -187,6 +187,7 @@ fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<Strin
 fn cut(how: CutHow, name: &str) -> String {
     match how {
         CutHow::Stopped => name.to_owned(),
+        CutHow::Killed => format!("{name}: killed, because it did not stop by itself"),
         CutHow::Abandoned => format!("{name}: it did not stop and may still be at work"),
         CutHow::Lost => format!("{name}: its process ended"),
     }

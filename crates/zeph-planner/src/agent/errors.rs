@@ -37,7 +37,10 @@ const RETRY_WITH_ANOTHER: &[&str] = &[
 pub(super) fn another_may_succeed(error: &TaskError) -> bool {
     let by_class = match error.class() {
         ErrorClass::Permanent | ErrorClass::Refused => true,
-        ErrorClass::Retryable | ErrorClass::Cancelled | ErrorClass::OverBudget => false,
+        ErrorClass::Retryable
+        | ErrorClass::Cancelled
+        | ErrorClass::Interrupted
+        | ErrorClass::OverBudget => false,
     };
     by_class && RETRY_WITH_ANOTHER.contains(&error.code())
 }

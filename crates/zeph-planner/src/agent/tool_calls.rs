@@ -257,7 +257,9 @@ impl<'a> ToolCalls<'a> {
                 text: output.text,
             }),
             Err(error) => match error.class() {
-                ErrorClass::Cancelled | ErrorClass::OverBudget => Err(error),
+                ErrorClass::Cancelled | ErrorClass::Interrupted | ErrorClass::OverBudget => {
+                    Err(error)
+                }
                 ErrorClass::Retryable | ErrorClass::Permanent | ErrorClass::Refused => {
                     Ok(CallResult {
                         outcome: ToolOutcome::Failed,

@@ -18,7 +18,7 @@ pub(super) fn carry(kind: ErrorKind, provider: &str, error: TaskError) -> LlmErr
 pub(super) fn from_journal(provider: &str, error: TaskError) -> LlmError {
     let kind = match error.class() {
         ErrorClass::OverBudget => ErrorKind::OverBudget,
-        ErrorClass::Cancelled => ErrorKind::Stopped,
+        ErrorClass::Cancelled | ErrorClass::Interrupted => ErrorKind::Stopped,
         ErrorClass::Retryable | ErrorClass::Permanent | ErrorClass::Refused => {
             ErrorKind::Unsupported
         }

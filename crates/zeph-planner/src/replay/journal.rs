@@ -112,7 +112,7 @@ fn ignore(kind: NoteKind, value: &mut Value) {
         NoteKind::Prompt => ("/request", &["timeout"]),
         NoteKind::Reply => ("/error", &["retry_after_ms"]),
         NoteKind::Tool => ("", &["bytes"]),
-        NoteKind::Route | NoteKind::Plan | NoteKind::Answer => return,
+        NoteKind::Route | NoteKind::Plan | NoteKind::Answer | NoteKind::Process => return,
     };
     if let Some(fields) = value.pointer_mut(object).and_then(Value::as_object_mut) {
         for key in keys {

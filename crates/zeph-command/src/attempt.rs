@@ -5,10 +5,11 @@ use std::pin::{Pin, pin};
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin};
 use tokio::time::{Instant, sleep_until, timeout};
-use zeph_executor::{LogStream, TaskContext, TaskError};
+use zeph_executor::{LogStream, Note, NoteKind, TaskContext, TaskError};
 
 use crate::capture::Capture;
 use crate::group::Group;
@@ -18,6 +19,8 @@ const AFTER_EXIT: Duration = Duration::from_secs(1);
 /// How long to wait for the pipes of a killed group. Only a process that has left the group can still have
 /// them open.
 const AFTER_KILL: Duration = Duration::from_millis(500);
+/// How long a command runs before a note keeps its process group. A quick one costs no note.
+const NOTE_AFTER: Duration = Duration::from_millis(100);
 /// The bytes of one read.
 const CHUNK: usize = 64 << 10;
 
@@ -39,9 +42,32 @@ enum Stage {
 /// Runs a started command to its end. Dropping this future kills the group.
 pub(crate) async fn drive(
     cx: &TaskContext,
+    child: Child,
+    group: Group,
+    stdin: Option<Bytes>,
+    capture: &mut Capture,
+) -> Result<Ended, TaskError> {
+    let trace = group.trace();
+    let mut work = pin!(run(cx, child, group, stdin, capture));
+    if let Ok(ended) = timeout(NOTE_AFTER, &mut work).await {
+        return ended;
+    }
+    let keep_trace = async {
+        let note = trace.map(|trace| Note::json(NoteKind::Process, &trace));
+        if let Some(Ok(note)) = note {
+            // Only an attempt that is over has no journal.
+            cx.journal().note(note).await.ok();
+        }
+    };
+    let (ended, ()) = tokio::join!(work, keep_trace);
+    ended
+}
+
+async fn run(
+    cx: &TaskContext,
     mut child: Child,
     group: Group,
-    stdin: Option<Vec<u8>>,
+    stdin: Option<Bytes>,
     capture: &mut Capture,
 ) -> Result<Ended, TaskError> {
     let feeding = feed(child.stdin.take(), stdin);
@@ -164,7 +190,7 @@ async fn settle<F: Future<Output = ()>>(
 }
 
 /// Writes standard input and closes it. A command may end without reading it.
-async fn feed(pipe: Option<ChildStdin>, text: Option<Vec<u8>>) {
+async fn feed(pipe: Option<ChildStdin>, text: Option<Bytes>) {
     if let (Some(mut pipe), Some(text)) = (pipe, text) {
         pipe.write_all(&text).await.ok();
     }

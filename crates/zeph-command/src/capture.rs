@@ -4,18 +4,25 @@ use zeph_common::HeadTailBuffer;
 
 /// The most bytes of standard error in an output.
 const STDERR_BYTES: usize = 64 << 10;
+/// The most bytes of standard output that are kept whole.
+const WHOLE_BYTES: usize = 8 << 20;
 
 /// The outputs of one command.
 #[derive(Debug)]
 pub(crate) struct Capture {
-    pub(crate) stdout: Bounded,
+    pub(crate) stdout: Stdout,
     pub(crate) stderr: HeadTailBuffer,
 }
 
 impl Capture {
-    pub(crate) fn new(max_stdout: usize) -> Self {
+    /// `max_ends` is the most bytes of an output that is not kept whole.
+    pub(crate) fn new(max_ends: usize) -> Self {
         Self {
-            stdout: Bounded::new(max_stdout),
+            stdout: Stdout {
+                whole: Some(Vec::new()),
+                ends: HeadTailBuffer::new(max_ends),
+                total: 0,
+            },
             stderr: HeadTailBuffer::new(STDERR_BYTES),
         }
     }
@@ -26,55 +33,53 @@ impl Capture {
     }
 }
 
-/// Bytes up to a limit; beyond it they are only counted.
+/// Standard output: whole up to a limit, and beyond it its head and tail.
 #[derive(Debug)]
-pub(crate) struct Bounded {
-    bytes: Vec<u8>,
-    total: u64,
-    limit: usize,
+pub(crate) struct Stdout {
+    whole: Option<Vec<u8>>,
+    ends: HeadTailBuffer,
+    pub(crate) total: u64,
 }
 
-impl Bounded {
-    fn new(limit: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            total: 0,
-            limit,
-        }
-    }
-
+impl Stdout {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
-        if self.total <= self.limit as u64 {
-            self.bytes.extend_from_slice(bytes);
-        } else {
-            // A truncated output is not used, so its memory is freed.
-            self.bytes = Vec::new();
+        match &mut self.whole {
+            Some(whole) if whole.len() + bytes.len() <= WHOLE_BYTES => {
+                whole.extend_from_slice(bytes);
+            }
+            whole => {
+                self.ends.push(&whole.take().unwrap_or_default());
+                self.ends.push(bytes);
+            }
         }
     }
 
-    /// All bytes, or their number if they exceed the limit.
-    pub(crate) fn into_bytes(self) -> Result<Vec<u8>, u64> {
-        if self.total <= self.limit as u64 {
-            Ok(self.bytes)
-        } else {
-            Err(self.total)
-        }
+    /// All bytes, or head and tail with a marker between them.
+    pub(crate) fn into_bytes(self) -> Result<Vec<u8>, Vec<u8>> {
+        self.whole.ok_or_else(|| self.ends.render())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Bounded;
+    use super::{Capture, WHOLE_BYTES};
 
     #[test]
-    fn all_or_a_number() {
-        let filled = |chunks: &[&[u8]]| {
-            let mut bytes = Bounded::new(4);
-            chunks.iter().for_each(|chunk| bytes.push(chunk));
-            bytes.into_bytes()
+    fn whole_up_to_the_limit_and_then_head_and_tail() {
+        let filled = |more: &[u8]| {
+            let mut stdout = Capture::new(8).stdout;
+            stdout.push(b"head");
+            stdout.push(&vec![b'x'; WHOLE_BYTES - 4]);
+            stdout.push(more);
+            (stdout.total, stdout.into_bytes())
         };
-        assert_eq!(filled(&[b"ab", b"cd"]), Ok(b"abcd".to_vec()));
-        assert_eq!(filled(&[b"ab", b"cde", b""]), Err(5));
+        let (total, bytes) = filled(b"");
+        assert_eq!(total, WHOLE_BYTES as u64);
+        assert!(bytes.is_ok_and(|bytes| bytes.len() == WHOLE_BYTES));
+        let (total, bytes) = filled(b"tail");
+        assert_eq!(total, WHOLE_BYTES as u64 + 4);
+        let ends = String::from_utf8(bytes.unwrap_err()).unwrap_or_default();
+        assert_eq!(ends, "head\n… 8388604 bytes cut …\ntail");
     }
 }

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use tokio::sync::Semaphore;
 use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
 
 use crate::capture::Capture;
-use crate::params::CommandParams;
+use crate::params::{CommandParams, OutputFormat, invalid};
 use crate::spawn::{self, CommandConfig};
 use crate::{attempt, outcome};
 
-/// The default limit of standard output that becomes a value, in bytes: 1 MiB.
+/// The default limit of the value of an output as JSON, in bytes: 1 MiB.
 pub const DEFAULT_MAX_OUTPUT: usize = zeph_executor::MAX_VALUE_BYTES;
 
 /// Runs commands; see the [crate](crate) for the rules.
@@ -28,6 +30,7 @@ impl CommandExecutor {
             cwd: None,
             denied: Vec::new(),
             max_output: DEFAULT_MAX_OUTPUT,
+            slots: Semaphore::new(spawn::slots()),
         })
     }
 }
@@ -42,12 +45,33 @@ impl Executor for CommandExecutor {
                 "stopped before the command was started",
             ));
         }
-        let stdin = params.stdin.take().map(String::into_bytes);
-        let (child, group) = spawn::start(&self.config, cx, &params, stdin.is_some())?;
-        let mut capture = Capture::new(self.config.max_output);
+        let stdin = standard_input(&mut params, &input)?;
+        let started = spawn::start(&self.config, cx, &params, stdin.is_some()).await?;
+        let mut capture = Capture::new(match params.output {
+            OutputFormat::Text | OutputFormat::Json => self.config.max_output,
+            OutputFormat::None => 0,
+        });
+        let (child, group) = (started.child, started.group);
         let ended = attempt::drive(cx, child, group, stdin, &mut capture).await?;
-        outcome::evaluate(&params, &ended, capture)
+        outcome::evaluate(&params, &ended, capture, self.config.max_output)
     }
+}
+
+/// The bytes for standard input.
+fn standard_input(
+    params: &mut CommandParams,
+    input: &TaskInput,
+) -> Result<Option<Bytes>, TaskError> {
+    let Some(parent) = &params.stdin_from else {
+        return Ok(params.stdin.take().map(Bytes::from));
+    };
+    let output = (input.parents.get(parent)).and_then(|parent| parent.output.as_deref());
+    let bytes = output.and_then(|output| match output.blobs.get("stdout") {
+        Some(whole) => Some(whole.clone()),
+        None => Some(Bytes::from(output.value["stdout"].as_str()?.to_owned())),
+    });
+    let missing = || invalid(&format!("no parent {parent:?} has a standard output"));
+    bytes.ok_or_else(missing).map(Some)
 }
 
 /// Collects what a [`CommandExecutor`] needs.
@@ -82,11 +106,10 @@ impl CommandExecutorBuilder {
         self
     }
 
-    /// The most bytes of standard output that become a value; more is `output_too_large`.
+    /// The most bytes of an output's value as JSON. Standard output that does not fit is cut.
     ///
-    /// Default [`DEFAULT_MAX_OUTPUT`]. With 0 only silent commands complete; above
-    /// [`MAX_VALUE_BYTES`](zeph_executor::MAX_VALUE_BYTES) it has no further effect, because the whole
-    /// value has that limit.
+    /// Default [`DEFAULT_MAX_OUTPUT`]. Above [`MAX_VALUE_BYTES`](zeph_executor::MAX_VALUE_BYTES) it has no
+    /// further effect.
     pub fn max_output(mut self, bytes: usize) -> Self {
         self.0.max_output = bytes.min(DEFAULT_MAX_OUTPUT);
         self

@@ -1,7 +1,10 @@
-//! Process groups that are killed with their owner.
+//! Process groups that are killed with their owner, and their traces for a later process.
+
+use std::fs;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 use tokio::process::Child;
 
 /// The process group of a command. Dropping it kills the group.
@@ -21,6 +24,13 @@ impl Group {
         Self {
             leader: number.filter(|&number| number > 1).map(Pid::from_raw),
         }
+    }
+
+    /// What a note of the attempt keeps.
+    pub(crate) fn trace(&self) -> Option<ProcessGroup> {
+        let id = self.leader?.as_raw();
+        let start = Stat::read(id).map(|stat| stat.start);
+        Some(ProcessGroup { id, start })
     }
 
     /// Sends SIGTERM to every process of the group, and SIGCONT, so that stopped ones receive it.
@@ -48,10 +58,84 @@ impl Drop for Group {
     }
 }
 
+/// The process group of a command, as a note of its attempt keeps it.
+///
+/// If the process that ran the command was killed, the command may still be running. The group tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessGroup {
+    /// The id of the group and of its first process.
+    pub id: i32,
+    /// When its first process was started, and since which boot; only Linux tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+}
+
+impl ProcessGroup {
+    /// Whether a process of the group, or of its session, is alive on this machine.
+    ///
+    /// On Linux, a later group that got the same id is recognized by its start. Cost there: one look at
+    /// every process of the machine.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let Some(start) = &self.start else {
+            return self.id > 1 && killpg(Pid::from_raw(self.id), None).is_ok();
+        };
+        let leader = Stat::read(self.id);
+        // While the id belongs to a group, no other process gets it.
+        if leader.as_ref().is_some_and(|leader| leader.start != *start) || !is_this_boot(start) {
+            return false;
+        }
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes
+            .filter_map(|entry| Stat::read(entry.file_name().to_str()?.parse().ok()?))
+            .any(|process| process.session == self.id && process.is_running)
+    }
+}
+
+/// What `/proc` tells about a process.
+struct Stat {
+    session: i32,
+    is_running: bool,
+    /// The boot and the clock ticks since then.
+    start: String,
+}
+
+impl Stat {
+    /// `None` if there is no such process, or no `/proc`.
+    fn read(id: i32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The name of the program, in parentheses, may have any character.
+        let (_, rest) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        Some(Self {
+            session: fields.get(3)?.parse().ok()?,
+            is_running: !matches!(*fields.first()?, "Z" | "X"),
+            start: format!("{} {}", boot(), fields.get(19)?),
+        })
+    }
+}
+
+fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
+}
+
+fn is_this_boot(start: &str) -> bool {
+    start.split_once(' ').is_some_and(|(of, _)| of == boot())
+}
+
 /// The name of a signal, such as `SIGKILL`.
 pub(crate) fn signal_name(number: i32) -> String {
     match Signal::try_from(number) {
         Ok(signal) => signal.as_str().to_owned(),
         Err(_) => format!("signal {number}"),
     }
+}
+
+/// Whether a signal usually comes from outside: from a person, a memory killer, or a closed terminal.
+pub(crate) fn is_from_outside(number: i32) -> bool {
+    matches!(
+        Signal::try_from(number),
+        Ok(Signal::SIGHUP | Signal::SIGINT | Signal::SIGQUIT | Signal::SIGKILL | Signal::SIGTERM)
+    )
 }

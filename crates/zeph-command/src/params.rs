@@ -29,6 +29,9 @@ pub struct CommandParams {
     /// The text for standard input. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<String>,
+    /// The parent whose whole standard output, byte for byte, is standard input; not beside `stdin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin_from: Option<String>,
     /// Variables in addition to the inherited ones; can set excluded ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
@@ -53,6 +56,8 @@ pub enum OutputFormat {
     Text,
     /// As text in `stdout`, and parsed in `json`.
     Json,
+    /// Not at all. It is in the log only.
+    None,
 }
 
 fn zero() -> Vec<i32> {
@@ -81,6 +86,11 @@ impl CommandParams {
 
     /// Refuses text that the operating system does not accept, with its place.
     pub(crate) fn check(&self) -> Result<(), TaskError> {
+        if self.stdin.is_some() && self.stdin_from.is_some() {
+            return Err(invalid(
+                "`stdin` and `stdin_from` are both given; keep one of them",
+            ));
+        }
         let argv = self.argv.iter().flatten().enumerate();
         let places = argv
             .map(|(index, text)| (format!("argv[{index}]"), text))
@@ -125,6 +135,10 @@ mod tests {
             (r#"{}"#, "neither `argv` nor `shell`"),
             (r#"{"argv":["a"],"shell":"b"}"#, "both given"),
             (r#"{"argv":[]}"#, "no program"),
+            (
+                r#"{"argv":["a"],"stdin":"","stdin_from":"b"}"#,
+                "`stdin` and `stdin_from` are both given",
+            ),
             (r#"{"argv":[""]}"#, "no program"),
             (r#"{"argv":["a","b\u0000"]}"#, "`argv[1]` has a NUL"),
             (r#"{"shell":"\u0000"}"#, "`shell` has a NUL"),

@@ -1,16 +1,31 @@
-//! Spawns a command, and explains why it cannot be spawned.
+//! Spawns a command, waits where the system has no room for it, and explains why it cannot be spawned.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
+use process_wrap::tokio::{CommandWrap, CommandWrapper as _, ProcessSession};
 use tokio::process::{Child, Command};
-use zeph_executor::{TaskContext, TaskError};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep};
+use zeph_executor::{LogStream, TaskContext, TaskError};
 
 use crate::group::Group;
 use crate::params::CommandParams;
+
+/// The descriptors that a running command takes: two or three pipes and the handle of its process.
+const DESCRIPTORS: u64 = 4;
+/// The descriptors that are left for everything else.
+const RESERVED: u64 = 64;
+/// The waits before another try to start a command.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How long a command waits for the system although no other command runs.
+const ALONE: Duration = Duration::from_secs(60);
 
 /// The configuration of all commands of an executor.
 pub(crate) struct CommandConfig {
@@ -18,6 +33,15 @@ pub(crate) struct CommandConfig {
     /// Rules for the names of variables that are not passed on.
     pub(crate) denied: Vec<DenyRule>,
     pub(crate) max_output: usize,
+    /// One for each command that the limit of descriptors allows at the same time.
+    pub(crate) slots: Semaphore,
+}
+
+/// The number of commands that may run at the same time.
+pub(crate) fn slots() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1_024, |(soft, _)| soft);
+    let most = u32::try_from(limit.saturating_sub(RESERVED) / DESCRIPTORS).unwrap_or(u32::MAX);
+    (most.max(1) as usize).min(Semaphore::MAX_PERMITS)
 }
 
 pub(crate) type DenyRule = Box<dyn Fn(&str) -> bool + Send + Sync>;
@@ -32,13 +56,64 @@ impl fmt::Debug for CommandConfig {
     }
 }
 
-/// Spawns a command as the leader of its own process group.
-pub(crate) fn start(
+/// A running command.
+pub(crate) struct Started<'a> {
+    pub(crate) child: Child,
+    pub(crate) group: Group,
+    _slot: SemaphorePermit<'a>,
+}
+
+/// Spawns a command as the leader of a session of its own, so that it has no terminal.
+///
+/// While the system has no descriptor, process or memory left, it waits: for a minute, or as long as other
+/// commands of the executor run, whose ends make room.
+pub(crate) async fn start<'a>(
+    config: &'a CommandConfig,
+    cx: &TaskContext,
+    params: &CommandParams,
+    has_stdin: bool,
+) -> Result<Started<'a>, TaskError> {
+    let cancelled = || TaskError::cancelled("stopped before the command was started");
+    let slot = tokio::select! {
+        slot = config.slots.acquire() => slot?,
+        () = cx.cancelled() => return Err(cancelled()),
+    };
+    let (mut wait, began) = (SHORTEST_WAIT, Instant::now());
+    loop {
+        let error = match spawn(config, cx, params, has_stdin)? {
+            Ok(child) => {
+                let group = Group::led_by(&child);
+                return Ok(Started {
+                    child,
+                    group,
+                    _slot: slot,
+                });
+            }
+            Err(error) => error,
+        };
+        let is_alone = config.slots.available_permits() + 1 >= slots();
+        if is_alone && began.elapsed() >= ALONE {
+            return Err(error);
+        }
+        if wait == SHORTEST_WAIT {
+            let reason = error.chain().join(": ");
+            cx.log(LogStream::Trace, format!("waiting to start: {reason}\n"));
+        }
+        cx.progress("waiting to start: the system is out of processes, files or memory");
+        tokio::select! {
+            () = sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
+            () = cx.cancelled() => return Err(cancelled()),
+        }
+    }
+}
+
+/// One try. The inner error may pass; the outer one does not.
+fn spawn(
     config: &CommandConfig,
     cx: &TaskContext,
     params: &CommandParams,
     has_stdin: bool,
-) -> Result<(Child, Group), TaskError> {
+) -> Result<Result<Child, TaskError>, TaskError> {
     let line = params.command_line()?;
     let (program, arguments) = line.split_first().unwrap_or((&"", &[]));
     let cwd = directory(config, params);
@@ -52,19 +127,30 @@ pub(crate) fn start(
         })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
         .kill_on_drop(true);
     if let Some(cwd) = &cwd {
         command.current_dir(cwd);
     }
     environment(&mut command, config, cx, params);
-    match command.spawn() {
-        Ok(child) => {
-            let group = Group::led_by(&child);
-            Ok((child, group))
+    let session = CommandWrap::with_new("", |_| {});
+    let spawned = ProcessSession
+        .pre_spawn(&mut command, &session)
+        .and_then(|()| command.spawn());
+    match spawned {
+        Ok(child) => Ok(Ok(child)),
+        Err(error) if is_exhausted(&error) => {
+            Ok(Err(explain(program, params, cwd.as_deref(), error)))
         }
-        Err(error) => Err(explain(program, cwd.as_deref(), error)),
+        Err(error) => Err(explain(program, params, cwd.as_deref(), error)),
     }
+}
+
+/// Whether the system has no descriptor, process or memory left.
+fn is_exhausted(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN | Errno::ENOMEM)
+    )
 }
 
 /// The directory of the command; `None` is the current one of this process.
@@ -96,17 +182,21 @@ fn environment(
 }
 
 /// The error of a command that cannot be spawned, with advice.
-fn explain(program: &str, cwd: Option<&Path>, error: io::Error) -> TaskError {
+fn explain(
+    program: &str,
+    params: &CommandParams,
+    cwd: Option<&Path>,
+    error: io::Error,
+) -> TaskError {
     let directory_gone = cwd.filter(|dir| !dir.is_dir());
     let made = match (directory_gone, error.raw_os_error().map(Errno::from_raw)) {
         (Some(dir), _) => TaskError::permanent(format!(
             "the directory {dir:?} does not exist; create it, or change `cwd`"
         ))
         .with_code("cwd_missing"),
-        (None, Some(Errno::ENOENT)) => TaskError::permanent(format!(
-            "{program:?} was not found; install it, write its path, or check the first line (#!) of the script"
-        ))
-        .with_code("command_not_found"),
+        (None, Some(Errno::ENOENT)) => {
+            TaskError::permanent(not_found(program, params.env.get("PATH"))).with_code("command_not_found")
+        }
         (None, Some(Errno::EACCES | Errno::ENOEXEC | Errno::EPERM | Errno::ENOTDIR)) => {
             TaskError::permanent(format!(
                 "{program:?} cannot be executed; make it executable (chmod +x), give a script a first line with #!, and check the permissions of its folders"
@@ -123,4 +213,21 @@ fn explain(program: &str, cwd: Option<&Path>, error: io::Error) -> TaskError {
         .with_code("spawn_failed"),
     };
     made.with_source(error)
+}
+
+/// The message for a program that does not exist. `path` is the task's own `PATH`.
+fn not_found(program: &str, path: Option<&String>) -> String {
+    match path {
+        Some(path) if !program.contains('/') => {
+            let expanded = if path.contains('$') {
+                "; no variable is expanded in `env`, so set it in a `shell` script instead"
+            } else {
+                ""
+            };
+            format!("{program:?} was not found in the task's own PATH ({path:?}){expanded}")
+        }
+        _ => format!(
+            "{program:?} was not found; install it, write its path, or check the first line (#!) of the script"
+        ),
+    }
 }

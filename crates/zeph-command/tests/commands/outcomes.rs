@@ -1,9 +1,10 @@
 //! Values of commands, and errors with advice.
 
-use super::support::{run, run_with};
+use super::support::{run, run_input, run_with};
 use serde_json::json;
 use zeph_command::CommandExecutor;
-use zeph_executor::ErrorClass::{Permanent, Retryable};
+use zeph_executor::ErrorClass::{Interrupted, Permanent, Retryable};
+use zeph_executor::{Parent, TaskInput};
 
 #[tokio::test]
 async fn outputs_exit_code_and_stdin_become_the_value() {
@@ -204,19 +205,118 @@ async fn bytes_that_are_not_utf_8_become_a_blob() {
 }
 
 #[tokio::test]
-async fn output_over_the_limit_is_an_error_and_at_the_limit_is_none() {
-    let executor = CommandExecutor::builder().max_output(10).build();
-    let fits = run_with(&executor, json!({ "argv": ["printf", "0123456789"] })).await;
-    assert_eq!(fits.unwrap().value["stdout"], "0123456789");
-    let error = run_with(&executor, json!({ "argv": ["printf", "0123456789\n"] }))
+async fn output_over_the_limit_is_cut_with_a_mark_and_whole_as_a_blob() {
+    let executor = CommandExecutor::builder().max_output(400).build();
+    let script = "echo head; seq 100; echo tail";
+    let output = run_with(&executor, json!({ "shell": script }))
         .await
-        .unwrap_err();
+        .unwrap();
+    let stdout = output.value["stdout"].as_str().unwrap();
+    assert!(
+        stdout.starts_with("head\n1\n") && stdout.ends_with("\ntail"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("bytes cut"), "{stdout}");
+    assert_eq!(output.value["stdout_truncated"], true);
+    assert_eq!(output.value["stdout_bytes"], 302);
+    assert_eq!(output.value["exit"], 0);
+    assert!(output.value.to_string().len() <= 400);
+    assert_eq!(output.blobs["stdout"].len(), 302);
+
+    // Text that only exceeds the limit when it is written as JSON is cut as well.
+    let controls = run(json!({ "shell": "head -c 1000000 /dev/zero" })).await;
+    let output = controls.unwrap();
+    assert_eq!(output.value["stdout_truncated"], true);
+    assert_eq!(output.blobs["stdout"].len(), 1_000_000);
+
+    let fits = run_with(&executor, json!({ "argv": ["printf", "0123456789"] })).await;
+    let fits = fits.unwrap();
+    assert_eq!(
+        fits.value,
+        json!({ "stdout": "0123456789", "stderr": "", "exit": 0 })
+    );
+    assert!(fits.blobs.is_empty());
+}
+
+#[tokio::test]
+async fn json_over_the_limit_is_an_error_that_names_it() {
+    let executor = CommandExecutor::builder().max_output(400).build();
+    let numbers = |count: u32| json!({ "shell": format!("seq {count} | paste -sd, | sed 's/.*/[&]/'"), "output": "json" });
+    let error = run_with(&executor, numbers(200)).await.unwrap_err();
     assert_eq!(
         (error.class(), error.code()),
         (Permanent, "output_too_large")
     );
-    assert_eq!(error.detail().unwrap()["stdout_bytes"], 11);
-    // Text that only grows over the limit when it is written as JSON is refused too.
-    let controls = json!({ "shell": "head -c 1000000 /dev/zero" });
-    assert_eq!(run(controls).await.unwrap_err().code(), "output_too_large");
+    assert!(error.message().contains("400 bytes"), "{error}");
+    // The parsed value is whole although the text beside it is cut.
+    let output = run_with(&executor, numbers(60)).await.unwrap();
+    assert_eq!(output.value["json"].as_array().map(Vec::len), Some(60));
+    assert_eq!(output.value["stdout_truncated"], true);
+}
+
+#[tokio::test]
+async fn output_can_be_left_out() {
+    let input = json!({ "shell": "seq 1000000; echo oh >&2", "output": "none" });
+    let output = run(input).await.unwrap();
+    assert_eq!(output.value, json!({ "stderr": "oh\n", "exit": 0 }));
+    assert!(output.blobs.is_empty());
+}
+
+#[tokio::test]
+async fn bytes_of_a_parent_reach_standard_input_unchanged() {
+    let printed = run(json!({ "argv": ["printf", r"a\377\000b\n"] })).await;
+    let text = run(json!({ "argv": ["echo", "text"] })).await;
+    let mut input = TaskInput::new(json!({ "argv": ["od", "-An", "-tx1"], "stdin_from": "bytes" }));
+    for (name, output) in [("bytes", printed), ("text", text)] {
+        let parent = Parent::completed(output.unwrap());
+        input.parents.insert(name.to_owned(), parent);
+    }
+    let output = run_input(input.clone()).await.unwrap();
+    assert_eq!(output.value["stdout"], " 61 ff 00 62 0a");
+    input.params["stdin_from"] = json!("text");
+    let output = run_input(input.clone()).await.unwrap();
+    assert_eq!(output.value["stdout"], " 74 65 78 74");
+    input.params["stdin_from"] = json!("absent");
+    let error = run_input(input).await.unwrap_err();
+    assert!(error.message().contains("\"absent\""), "{error}");
+}
+
+#[tokio::test]
+async fn a_command_has_a_session_of_its_own_and_no_terminal() {
+    // Field 6 is the session, field 7 the terminal.
+    let script = r#"echo "$$ $(cut -d' ' -f6,7 /proc/$$/stat)""#;
+    if std::path::Path::new("/proc/self/stat").exists() {
+        let output = run(json!({ "shell": script })).await.unwrap();
+        let shown = output.value["stdout"].as_str().unwrap().to_owned();
+        let fields: Vec<&str> = shown.split(' ').collect();
+        assert_eq!((fields[0], fields[2]), (fields[1], "0"), "{shown}");
+    }
+    let asks = json!({ "shell": "read -r password < /dev/tty" });
+    let error = run(asks).await.unwrap_err();
+    assert!(
+        error.message().contains("a task has no terminal"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_program_names_the_path_of_the_task() {
+    let input = json!({ "argv": ["sh", "-c", "true"], "env": { "PATH": "$HOME/bin:$PATH" } });
+    let error = run(input).await.unwrap_err();
+    assert_eq!(error.code(), "command_not_found");
+    for part in [
+        "the task's own PATH",
+        "$HOME/bin",
+        "no variable is expanded",
+    ] {
+        assert!(error.message().contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_something_else_kills_is_interrupted() {
+    let error = run(json!({ "shell": "kill -KILL $$" })).await.unwrap_err();
+    assert_eq!((error.class(), error.code()), (Interrupted, "exit_code"));
+    let error = run(json!({ "shell": "kill -SEGV $$" })).await.unwrap_err();
+    assert_eq!(error.class(), Retryable);
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::support::{Fifo, Watched, end, gone, shell};
-use zeph_command::CommandExecutor;
+use super::support::{Fifo, PATIENCE, Watched, end, gone, shell};
+use zeph_command::{CommandExecutor, ProcessGroup};
 use zeph_executor::conformance::{Sample, check};
-use zeph_executor::{ErrorClass, LogStream};
+use zeph_executor::{ErrorClass, LogStream, NoteKind};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -23,7 +23,7 @@ async fn a_kill_takes_the_whole_group_at_once() {
     watched.printed("child up").await;
     watched.stop.kill();
     let error = end(work).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Cancelled);
+    assert_eq!(error.class(), ErrorClass::Interrupted);
     assert_eq!(error.detail().unwrap()["signal"], 9);
     gone(writers).await;
     assert!(watched.log(LogStream::Trace).contains("SIGKILL"));
@@ -39,7 +39,7 @@ async fn a_cancel_kills_what_ignores_the_request_after_the_grace() {
     let error = end(work).await.unwrap_err();
     assert_eq!(
         (error.class(), error.code()),
-        (ErrorClass::Cancelled, "cancelled")
+        (ErrorClass::Interrupted, "interrupted")
     );
     gone(writers).await;
 }
@@ -89,6 +89,41 @@ async fn a_dropped_attempt_leaves_nothing_running() {
     work.abort();
     assert!(work.await.unwrap_err().is_cancelled());
     gone(writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_keeps_the_process_group_of_a_long_command() {
+    let (fifo, watched) = (Fifo::new(), Watched::new(LONG));
+    let work = watched.start(&format!("echo up; exec {}", fifo.hang()));
+    watched.printed("up").await;
+    let noted = async {
+        loop {
+            if let Some(note) = watched.journal.notes().pop() {
+                return note;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let note = tokio::time::timeout(PATIENCE, noted).await.unwrap();
+    assert_eq!(note.kind, NoteKind::Process);
+    let group: ProcessGroup = serde_json::from_slice(&note.body).unwrap();
+    assert!(group.is_alive());
+    // A later group with the same id.
+    let other = ProcessGroup {
+        start: group.start.as_ref().map(|start| format!("{start}1")),
+        ..group.clone()
+    };
+    assert!(!other.is_alive() || other.start.is_none());
+    watched.stop.kill();
+    end(work).await.unwrap_err();
+    assert!(!group.is_alive());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quick_command_writes_no_note() {
+    let watched = Watched::new(LONG);
+    end(watched.start("echo done")).await.unwrap();
+    assert!(watched.journal.notes().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

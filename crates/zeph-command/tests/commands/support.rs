@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zeph_command::CommandExecutor;
+use zeph_executor::double::JournalDouble;
 use zeph_executor::{
     Attempt, Executor, LogStream, Logs, Progress, Stop, TaskContext, TaskError, TaskId, TaskInput,
     TaskOutput,
@@ -23,6 +24,7 @@ pub(crate) type Outcome = Result<TaskOutput, TaskError>;
 pub(crate) struct Watched {
     pub(crate) stop: Stop,
     pub(crate) logs: Logs,
+    pub(crate) journal: Arc<JournalDouble>,
     seen: Arc<Seen>,
     grace: Duration,
 }
@@ -44,6 +46,7 @@ impl Watched {
         Self {
             stop: Stop::new(),
             logs: Logs::default(),
+            journal: Arc::default(),
             seen,
             grace,
         }
@@ -59,6 +62,7 @@ impl Watched {
         .stop(&self.stop)
         .logs(&self.logs)
         .grace(self.grace)
+        .journal(Arc::<JournalDouble>::clone(&self.journal))
         .progress(Arc::clone(&self.seen) as Arc<dyn Progress>)
         .build()
     }
@@ -102,8 +106,16 @@ pub(crate) async fn run(input: serde_json::Value) -> Outcome {
 }
 
 pub(crate) async fn run_with(executor: &CommandExecutor, input: serde_json::Value) -> Outcome {
+    execute(executor, TaskInput::new(input)).await
+}
+
+pub(crate) async fn run_input(input: TaskInput) -> Outcome {
+    execute(&CommandExecutor::builder().build(), input).await
+}
+
+async fn execute(executor: &CommandExecutor, input: TaskInput) -> Outcome {
     let cx = Watched::new(Duration::from_secs(5)).context();
-    timeout(PATIENCE, executor.execute(&cx, TaskInput::new(input)))
+    timeout(PATIENCE, executor.execute(&cx, input))
         .await
         .expect("the command ends")
 }

@@ -31,11 +31,18 @@ pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError
             "levels": shape.depth(),
             "width": shape.width(),
             "critical_path": path,
+            "crlf": loaded.bound.plan().has_crlf(),
         }));
     } else {
         let (ok, name) = (Tone::Good.paint("ok"), escape_terminal(&loaded.name));
         out::line(format!("{ok} {name}: {}", size(graph)));
         out::line(format!("   critical path: {}", arrows(&path)));
+        if loaded.bound.plan().has_crlf() {
+            out::line(format!(
+                "   {} the file has line breaks of Windows (CRLF); they are read as LF",
+                Tone::Warning.paint("note:")
+            ));
+        }
     }
     Ok(Exit::Completed)
 }

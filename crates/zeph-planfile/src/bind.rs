@@ -172,6 +172,12 @@ impl BoundPlan {
         &self.values
     }
 
+    /// The plan, before its parameters had values.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// The goal of the plan, with the values filled in.
     #[must_use]
     pub fn goal(&self) -> &str {

@@ -42,6 +42,8 @@ pub struct Plan(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) source: Source,
     format: Format,
+    /// The text had line breaks of Windows.
+    crlf: bool,
     root: Node,
     pub(crate) goal: Option<Use>,
     pub(crate) folder: Option<String>,
@@ -61,7 +63,13 @@ impl Plan {
     /// All problems at once, in the order of the source; of a text that is not TOML or JSON only the
     /// syntax errors.
     pub fn load(text: &str, format: Format, name: &str) -> Result<Self, Diagnostics> {
-        let source = Source::new(name, text);
+        // TOML leaves it open how a line break in a text is read.
+        let crlf = text.contains("\r\n");
+        let source = if crlf {
+            Source::new(name, &text.replace("\r\n", "\n"))
+        } else {
+            Source::new(name, text)
+        };
         let mut problems = Diagnostics::in_source(&source);
         let Some(root) = format.read(&source, &mut problems) else {
             return Err(problems);
@@ -69,6 +77,7 @@ impl Plan {
         let mut inner = Inner::read(&root, &mut problems);
         inner.check(&mut problems);
         (inner.source, inner.format, inner.root) = (source, format, root);
+        inner.crlf = crlf;
         inner.finish(problems)?;
         Ok(Self(Arc::new(inner)))
     }
@@ -148,7 +157,13 @@ impl Plan {
         self.0.spec()
     }
 
-    /// The text that the plan was read from.
+    /// Whether its text had line breaks of Windows (CRLF), which were read as LF.
+    #[must_use]
+    pub fn has_crlf(&self) -> bool {
+        self.0.crlf
+    }
+
+    /// The text that the plan was read from, with LF as line breaks.
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.0.source

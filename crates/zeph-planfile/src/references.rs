@@ -135,6 +135,20 @@ pub(crate) fn references(expression: &str) -> Result<Vec<Reference>, String> {
     Ok(found)
 }
 
+/// The task and the field, if the expression names them and does nothing else.
+pub(crate) fn sole_field(expression: &str) -> Option<(String, String)> {
+    let lexer = Lexer {
+        text: expression,
+        at: 0,
+    };
+    let tokens: Vec<Token<'_>> = lexer.map(|(token, _)| token).collect();
+    let (root, rest) = tokens.split_first()?;
+    let (name, used) = step(rest)?;
+    let (field, more) = step(&rest[used..])?;
+    let is_sole = *root == Token::Name("tasks") && rest.len() == used + more;
+    is_sole.then_some((name, field))
+}
+
 /// Whether the name there is a variable, not an attribute, a filter or the name of an argument.
 fn is_variable(tokens: &[Token<'_>], at: usize) -> bool {
     let attribute = at > 0 && matches!(tokens[at - 1], Token::Sign('.' | '|'));
@@ -177,7 +191,7 @@ fn step(tokens: &[Token<'_>]) -> Option<(String, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reference, references};
+    use super::{Reference, references, sole_field};
 
     fn task(name: &str, field: &str) -> Reference {
         Reference::Task {
@@ -203,6 +217,22 @@ mod tests {
         ];
         for (expression, expected) in table {
             assert_eq!(references(expression), Ok(expected), "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_field_alone_is_no_expression_with_it() {
+        for (expression, expected) in [
+            ("tasks.x.stdout", Some(("x", "stdout"))),
+            ("tasks[\"x-y\"]['stdout']", Some(("x-y", "stdout"))),
+            ("tasks.x.stdout|trim", None),
+            ("tasks.x.json.n", None),
+            ("params.x.stdout", None),
+            ("tasks.x", None),
+        ] {
+            let found = sole_field(expression);
+            let found = found.as_ref().map(|(name, field)| (&**name, &**field));
+            assert_eq!(found, expected, "{expression}");
         }
     }
 

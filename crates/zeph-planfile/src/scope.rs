@@ -11,7 +11,7 @@ use crate::code;
 use crate::expression;
 use crate::param::Param;
 use crate::references::{ROOTS, Reference, references};
-use crate::task::{Draft, Kind, Mode, Use};
+use crate::task::{Draft, Kind, Mode, Stdout, Use};
 use crate::template::Template;
 
 /// A task whose texts are being checked, with the names of its dependencies.
@@ -205,13 +205,16 @@ impl<'a> Scope<'a> {
         let known: &[&str] = match used.kind {
             Kind::Milestone => &["state"],
             Kind::Question | Kind::Agent => &["value", "state"],
-            Kind::Command { json: false } => &["stdout", "stderr", "exit", "value", "state"],
-            Kind::Command { json: true } => &["stdout", "stderr", "exit", "json", "value", "state"],
+            Kind::Command(Stdout::Text) => &["stdout", "stderr", "exit", "value", "state"],
+            Kind::Command(Stdout::Json) => &["stdout", "stderr", "exit", "json", "value", "state"],
+            Kind::Command(Stdout::None) => &["stderr", "exit", "value", "state"],
         };
         if !known.contains(&field) {
             let message = format!("the task {} has no {}", quote(name), quote(field));
-            let help = if field == "json" && used.kind == (Kind::Command { json: false }) {
+            let help = if field == "json" && used.kind == Kind::Command(Stdout::Text) {
                 format!("give {} the key `output = \"json\"`", quote(name))
+            } else if field == "stdout" && used.kind == Kind::Command(Stdout::None) {
+                format!("take `output = \"none\"` away from {}", quote(name))
             } else {
                 format!("it has {}", list(known.iter().copied()))
             };

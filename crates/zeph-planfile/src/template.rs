@@ -74,6 +74,15 @@ impl Template {
         parts.collect()
     }
 
+    /// The expression, if nothing but a line break follows it: whole outputs have one at their end.
+    pub(crate) fn sole(&self) -> Option<&str> {
+        match &self.0[..] {
+            [Part::Expression(expression)] => Some(expression),
+            [Part::Expression(expression), Part::Text(end)] if end == "\n" => Some(expression),
+            _ => None,
+        }
+    }
+
     pub(crate) fn expressions(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
             Part::Text(_) => None,

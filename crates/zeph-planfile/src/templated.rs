@@ -11,7 +11,7 @@ use zeph_executor::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOut
 use zeph_sanitizer::{Content, ContentSanitizer};
 
 use crate::expression::{self, Evaluator, NoValue};
-use crate::references::{Reference, references};
+use crate::references::{Reference, references, sole_field};
 use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
 
@@ -26,7 +26,11 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 /// Only text of the plan is a template: a value is never expanded again.
 ///
 /// An expression without a value is a permanent error: `expression_failed`, or `missing_secret` for
-/// a secret that was not given.
+/// a secret that was not given. So is the use of an output that has no exact value: standard output that
+/// is not UTF-8, or was cut (in a prompt a cut one is used), and JSON whose numbers lost digits.
+///
+/// A `stdin` that is `${{ tasks.NAME.stdout }}`, with or without a line break behind it, becomes
+/// `stdin_from`, if the whole output is there as bytes.
 ///
 /// # Examples
 /// ```
@@ -84,6 +88,9 @@ impl<E: Executor> Executor for Templated<E> {
         mut input: TaskInput,
     ) -> Result<TaskOutput, TaskError> {
         let mut params = std::mem::take(&mut input.params);
+        if self.sanitizer.is_none() {
+            pass_bytes(&mut params, &input);
+        }
         let mut filler = Filler {
             values: &self.values,
             cx,
@@ -96,6 +103,24 @@ impl<E: Executor> Executor for Templated<E> {
         }
         input.params = params;
         self.inner.execute(cx, input).await
+    }
+}
+
+/// Lets a command read the whole standard output of a parent that has it as bytes.
+fn pass_bytes(params: &mut Value, input: &TaskInput) {
+    let Some(fields) = params.as_object_mut() else {
+        return;
+    };
+    let text = fields.get("stdin").and_then(Value::as_str);
+    let template = text.and_then(|text| Template::parse(text).ok());
+    let sole = template.and_then(|template| sole_field(template.sole()?));
+    let Some((name, _)) = sole.filter(|(_, field)| field == "stdout") else {
+        return;
+    };
+    let output = (input.parents.get(&name)).and_then(|parent| parent.output.as_ref());
+    if output.is_some_and(|output| output.blobs.contains_key("stdout")) {
+        fields.remove("stdin");
+        fields.insert("stdin_from".to_owned(), name.into());
     }
 }
 
@@ -143,6 +168,9 @@ impl Filler<'_> {
 
     fn value(&mut self, expression: &str) -> Result<Value, TaskError> {
         let used = references(expression).map_err(|why| self.failed(expression, &why))?;
+        if let Some(why) = used.iter().find_map(|one| self.inexact(one)) {
+            return Err(self.failed(expression, &why));
+        }
         let context = self.context(&used)?;
         let has_secret = used.iter().any(|reference| match reference {
             Reference::Param(name) => self.values.secrets.contains_key(name),
@@ -188,6 +216,31 @@ impl Filler<'_> {
         Ok(expression::values(
             json!({ "params": params, "tasks": tasks, "run": run }),
         ))
+    }
+
+    /// Why an output is not what the task printed.
+    fn inexact(&self, reference: &Reference) -> Option<String> {
+        let Reference::Task { name, field } = reference else {
+            return None;
+        };
+        let value = &self.input.parents.get(name)?.output.as_ref()?.value;
+        let is = |mark: &str, wanted: bool| value.get(mark) == Some(&Value::Bool(wanted));
+        let of = |part: &str| field == part || field == "value";
+        let task = quote(name);
+        if of("stdout") && is("stdout_utf8", false) {
+            return Some(format!(
+                "the standard output of {task} is not UTF-8; use nothing else on `stdin`, which takes bytes, or print text, for example with `base64`"
+            ));
+        }
+        if of("stdout") && is("stdout_truncated", true) && self.sanitizer.is_none() {
+            let bytes = &value["stdout_bytes"];
+            return Some(format!(
+                "the standard output of {task} has {bytes} bytes, more than a value may have; use nothing else on `stdin`, which takes up to 8 MiB, or write a file and print its name"
+            ));
+        }
+        (of("json") && is("json_inexact", true)).then(|| {
+            format!("a whole number in the JSON of {task} has more than 64 bits and would lose digits; print it as a text, in quotes")
+        })
     }
 
     /// Why a value is undefined.

@@ -318,8 +318,7 @@ fn questions() {
 
 #[test]
 fn expressions() {
-    const B: &str =
-        "[tasks.b]\nrun = ['b']\n[tasks.q]\nask = 'q'\n[tasks.a]\nneeds = ['b', 'q']\nrun = ['x', ";
+    const B: &str = "[tasks.b]\nrun = ['b']\n[tasks.q]\nask = 'q'\n[tasks.n]\nrun = ['n']\noutput = 'none'\n[tasks.a]\nneeds = ['b', 'q', 'n']\nrun = ['x', ";
     let table = [
         ("'${{ params.x }}'", "unknown_param"),
         ("'${{ param.x }}'", "unknown_name"),
@@ -329,6 +328,8 @@ fn expressions() {
         ("'${{ tasks.b.output }}'", "no_such_output"),
         ("'${{ tasks.b.json }}'", "no_such_output"),
         ("'${{ tasks.q.stdout }}'", "no_such_output"),
+        ("'${{ tasks.n.stdout }}'", "no_such_output"),
+        ("'${{ tasks.n.exit }}'", ""),
         ("'${{ tasks.b }}'", "bad_expression"),
         ("'${{ tasks[params.x].stdout }}'", "bad_expression"),
         ("'${{ run.name }}'", "unknown_name"),

@@ -108,3 +108,24 @@ fn params_are_described() {
     assert_eq!(area.description.as_deref(), Some("where to"));
     assert!(plan.params()[4].is_secret);
 }
+
+#[test]
+fn line_breaks_of_windows_are_read_as_line_breaks() -> Result<(), zeph_planfile::Diagnostics> {
+    let text = "[tasks.a]\r\nshell = '''\r\nmkdir -p out\r\necho a\r\n'''\r\nstdin = \"\"\"\r\na\r\n\\r\\n\"\"\"\r\n";
+    let plan = Plan::load(text, Format::Toml, "plan")?;
+    assert!(plan.has_crlf());
+    let params = match &plan.spec().tasks[0].work {
+        zeph_graph::wire::WorkSpec::Action { params, .. } => params.clone(),
+        other => panic!("{other:?} is no command"),
+    };
+    assert_eq!(params["shell"], "mkdir -p out\necho a\n");
+    // A break that is written as an escape is wanted.
+    assert_eq!(params["stdin"], "a\n\r\n");
+
+    let json = r#"{"tasks": {"a": {"shell": "a\r\nb"}}}"#;
+    let plan = Plan::load(json, Format::Json, "plan")?;
+    assert!(!plan.has_crlf());
+    let json = serde_json::to_string(&plan.spec().tasks[0].work).unwrap_or_default();
+    assert!(json.contains(r#""a\nb""#), "{json}");
+    Ok(())
+}

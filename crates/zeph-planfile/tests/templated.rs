@@ -140,6 +140,67 @@ async fn an_expression_without_a_value_is_a_permanent_error() {
     }
 }
 
+/// An input with parents whose output is not exactly what they printed.
+fn inexact_input(params: Value) -> TaskInput {
+    let mut input = TaskInput::new(params);
+    for (name, value) in [
+        (
+            "bytes",
+            json!({ "stdout": "\u{fffd}", "stdout_utf8": false, "exit": 0 }),
+        ),
+        (
+            "long",
+            json!({ "stdout": "a … b", "stdout_truncated": true, "stdout_bytes": 9_000_000 }),
+        ),
+        (
+            "digits",
+            json!({ "stdout": "1", "json": 1, "json_inexact": true }),
+        ),
+    ] {
+        let output = TaskOutput::from(value).with_blob("stdout", "whole");
+        let parent = Parent::completed(output);
+        input.parents.insert(name.to_owned(), parent);
+    }
+    input
+}
+
+#[tokio::test]
+async fn the_use_of_an_output_that_is_not_exact_is_an_error() {
+    for (expression, wanted) in [
+        ("tasks.bytes.stdout", "is not UTF-8"),
+        ("tasks.bytes.value", "is not UTF-8"),
+        ("tasks.long.stdout|trim", "9000000 bytes"),
+        ("tasks.digits.json", "would lose digits"),
+        ("tasks.bytes.exit", ""),
+        ("tasks.digits.stdout", ""),
+    ] {
+        let params = json!({ "argv": ["x", format!("${{{{ {expression} }}}}")] });
+        let executor = Templated::new(Echo, RunValues::default());
+        let outcome = executor.execute(&context(), inexact_input(params)).await;
+        let said = outcome.err().map(|error| error.to_string());
+        let said = said.unwrap_or_default();
+        assert_eq!(said.is_empty(), wanted.is_empty(), "{expression}: {said}");
+        assert!(said.contains(wanted), "{expression}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn whole_bytes_are_passed_on_standard_input() {
+    let filled = async |stdin: &str| {
+        let executor = Templated::new(Echo, RunValues::default());
+        let params = json!({ "argv": ["x"], "stdin": stdin });
+        let outcome = executor.execute(&context(), inexact_input(params)).await;
+        outcome.map(|output| output.value)
+    };
+    for name in ["bytes", "long"] {
+        let stdin = format!("${{{{ tasks.{name}.stdout }}}}");
+        let expected = json!({ "argv": ["x"], "stdin_from": name });
+        assert_eq!(filled(&stdin).await.unwrap(), expected);
+        assert_eq!(filled(&format!("{stdin}\n")).await.unwrap(), expected);
+        assert!(filled(&format!("{stdin}!")).await.is_err());
+    }
+}
+
 #[tokio::test]
 async fn secrets_are_given_anew_and_never_shown() {
     let plan = "goal = 'g'

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
 use zeph_graph::wire::WorkSpec;
 
-use super::{Draft, Kind, Mode, Rules, Use};
+use super::{Draft, Kind, Mode, Rules, Stdout, Use};
 use crate::code;
 
 /// The action of tasks with a command.
@@ -46,14 +46,19 @@ pub(super) fn read(
     if let Some(cwd) = rules.cwd.as_ref().or(defaults.cwd.as_ref()) {
         params.insert("cwd".to_owned(), cwd.as_str().into());
     }
-    let words = [("text", false), ("json", true)];
-    let json = fields.read("output", |node, what| node.word(what, &words, problems));
-    draft.kind = Kind::Command {
-        json: json == Some(true),
+    let words = [
+        ("text", Stdout::Text),
+        ("json", Stdout::Json),
+        ("none", Stdout::None),
+    ];
+    let stdout = fields.read("output", |node, what| node.word(what, &words, problems));
+    let stdout = stdout.unwrap_or_default();
+    draft.kind = Kind::Command(stdout);
+    match stdout {
+        Stdout::Text => None,
+        Stdout::Json => params.insert("output".to_owned(), "json".into()),
+        Stdout::None => params.insert("output".to_owned(), "none".into()),
     };
-    if json == Some(true) {
-        params.insert("output".to_owned(), "json".into());
-    }
     if let Some(node) = fields.get("ok_codes") {
         params.insert("ok_codes".to_owned(), ok_codes(node, problems));
     }
@@ -106,12 +111,13 @@ fn run(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> 
     argv
 }
 
-fn script<'a>(node: &'a Node, draft: &mut Draft, problems: &mut Diagnostics) -> Option<&'a str> {
-    let script = node.string("`shell`", problems)?;
+fn script(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Option<String> {
+    // To a shell the `\r` of a line break is a part of the last word.
+    let script = node.string("`shell`", problems)?.replace("\r\n", "\n");
     if script.trim().is_empty() {
         problems.push(Diagnostic::new(code::BAD_VALUE, "`shell` is empty").at(node.span));
     }
-    draft.uses.push(Use::new(script, node, Mode::Code));
+    draft.uses.push(Use::new(&*script, node, Mode::Code));
     Some(script)
 }
 

@@ -52,10 +52,17 @@ pub(crate) enum Kind {
     #[default]
     Milestone,
     Question,
-    Command {
-        json: bool,
-    },
+    Command(Stdout),
     Agent,
+}
+
+/// What becomes of a command's standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stdout {
+    #[default]
+    Text,
+    Json,
+    None,
 }
 
 /// A task as it was read.

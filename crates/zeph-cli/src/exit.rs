@@ -33,8 +33,12 @@ pub(crate) enum Exit {
     TimedOut = 7,
     /// The store is busy or broken, or the run is owned elsewhere.
     Store = 8,
+    /// Suspended because the terminal was closed (SIGHUP).
+    HungUp = 129,
     /// Suspended by Ctrl-C.
     Interrupted = 130,
+    /// Suspended by Ctrl-\ (SIGQUIT).
+    Quit = 131,
     /// Suspended by SIGTERM.
     Terminated = 143,
 }
@@ -67,7 +71,9 @@ impl Exit {
             Self::Budget => "budget",
             Self::TimedOut => "timed_out",
             Self::Store => "store",
+            Self::HungUp => "hung_up",
             Self::Interrupted => "interrupted",
+            Self::Quit => "quit",
             Self::Terminated => "terminated",
         }
     }

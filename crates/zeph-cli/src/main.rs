@@ -26,6 +26,7 @@ mod work;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use tokio::runtime::Runtime;
 
 use crate::args::{Cli, Command};
 use crate::context::AppContext;
@@ -42,16 +43,7 @@ fn main() -> ExitCode {
     };
     out::trace(cli.global.verbose);
     let (json, verbose) = (cli.global.json, cli.global.verbose > 0);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let ended = match runtime {
-        Ok(runtime) => runtime.block_on(Box::pin(dispatch(cli))),
-        Err(error) => Err(CliError::new(
-            Exit::Internal,
-            format!("the asynchronous runtime cannot start: {error}"),
-        )),
-    };
+    let ended = runtime().and_then(|runtime| runtime.block_on(Box::pin(dispatch(cli))));
     let exit = ended.unwrap_or_else(|error| {
         error.print(json, verbose);
         error.exit
@@ -66,8 +58,38 @@ fn main() -> ExitCode {
     }
 }
 
+/// The threads of the store and of blocking calls, beside the workers of the runtime.
+const OTHER_THREADS: usize = 8;
+
+/// The asynchronous runtime. Tokio panics when it cannot start a thread, so the threads are tried before.
+fn runtime() -> Result<Runtime, CliError> {
+    let failed = |error: std::io::Error| {
+        let message = format!("the system allows too few threads: {error}");
+        CliError::new(Exit::Internal, message)
+            .code("no_threads")
+            .help("raise the limit of processes (`ulimit -u`), or end other programs")
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Arc::new(std::sync::Mutex::new(gate));
+    let tried: Result<Vec<_>, _> = (0..workers + OTHER_THREADS)
+        .map(|_| {
+            let gate = std::sync::Arc::clone(&gate);
+            // Each waits until all are started.
+            std::thread::Builder::new().spawn(move || drop(gate.lock().map(|gate| gate.recv())))
+        })
+        .collect();
+    drop(open);
+    for thread in tried.map_err(failed)? {
+        let _ = thread.join();
+    }
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(failed)
+}
+
 async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let Cli { global, command } = cli;
+    run::survive_file_size_limit()?;
     // These commands read no configuration, or not as others do.
     if let Command::Completions(args) = &command {
         let mut script = Vec::new();

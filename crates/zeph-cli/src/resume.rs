@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use serde_json::json;
 use zeph_common::escape_terminal;
-use zeph_graph::{Effect, RunId, RunState};
+use zeph_executor::NoteKind;
+use zeph_graph::{Attempt, Effect, RunId, RunState, TaskState};
 use zeph_memory::{ListQuery, RawGraphStore as _};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::Orchestrator;
+use zeph_orchestration::command::ProcessGroup;
 use zeph_orchestration::plan::needs_model;
 use zeph_runtime::{RunHandle, RunView, RuntimeError};
 
@@ -31,7 +33,8 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
     let signals = run::listen()?;
     let (view, orchestrator, handle) = open(cx, &store, args).await?;
     let channel = llm::channel(view.graph());
-    render(cx, &view, channel, args.rerun_interrupted);
+    let interrupted = interrupted(&store, &view, args.rerun_interrupted).await?;
+    render(cx, &view, channel, &interrupted);
     let mut follower = orchestrator.follow(handle);
     if args.rerun_interrupted {
         follower = follower.rerun_interrupted();
@@ -137,18 +140,52 @@ async fn take_over(
     Ok((orchestrator, handle))
 }
 
+/// A task whose attempt was interrupted.
+struct Interrupted<'a> {
+    task: &'a str,
+    then: &'static str,
+    attempt: Attempt,
+    /// The process group of the attempt, if it is still alive.
+    alive: Option<ProcessGroup>,
+}
+
+async fn interrupted<'a>(
+    store: &SqliteStore,
+    view: &'a RunView,
+    reruns: bool,
+) -> Result<Vec<Interrupted<'a>>, CliError> {
+    let mut interrupted = Vec::new();
+    for (id, task) in view.graph().tasks() {
+        let (TaskState::Running { attempt, .. } | TaskState::Canceling { attempt, .. }) =
+            view.scheduler.task(id).state()
+        else {
+            continue;
+        };
+        let notes = view.notes(store, id).await?;
+        let group = notes
+            .iter()
+            .rev()
+            .find(|note| note.attempt == attempt && note.kind == NoteKind::Process.name());
+        let group = group.and_then(|note| serde_json::from_slice(&note.body).ok());
+        interrupted.push(Interrupted {
+            task: task.name(),
+            then: rerun_words(task.rules().effect, reruns),
+            attempt,
+            alive: group.filter(ProcessGroup::is_alive),
+        });
+    }
+    Ok(interrupted)
+}
+
 /// Prints the completed work that is kept, and what happens to interrupted tasks.
-fn render(cx: &AppContext, view: &RunView, channel: Channel, reruns: bool) {
+fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Interrupted<'_>]) {
     let counts = view.scheduler.counts();
-    let interrupted: Vec<(&str, &str)> = (view.scheduler.in_flight())
-        .map(|id| {
-            let task = view.graph().task(id);
-            (task.name(), rerun_words(task.rules().effect, reruns))
-        })
-        .collect();
     if cx.json() {
         let interrupted: Vec<_> = (interrupted.iter())
-            .map(|(task, then)| json!({ "task": task, "then": then }))
+            .map(|one| {
+                let group = one.alive.as_ref().map(|group| group.id);
+                json!({ "task": one.task, "then": one.then, "alive_process_group": group })
+            })
             .collect();
         out::json(&channel.marked(json!({
             "event": "resuming",
@@ -175,12 +212,24 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, reruns: bool) {
         view.run,
         counts.completed,
     ));
-    for (task, then) in interrupted.iter().take(SHOWN) {
+    for one in interrupted.iter().take(SHOWN) {
         channel.line(format!(
-            "  {} {}: {then}",
+            "  {} {}: {}",
             Tone::Warning.paint("interrupted"),
-            escape_terminal(task)
+            escape_terminal(one.task),
+            one.then
         ));
+    }
+    for one in interrupted {
+        if let Some(group) = &one.alive {
+            channel.line(format!(
+                "  {} attempt {} of {} may still be running as process group {id}; `kill -- -{id}` ends it",
+                Tone::Warning.paint("alive"),
+                one.attempt,
+                escape_terminal(one.task),
+                id = group.id,
+            ));
+        }
     }
     if interrupted.len() > SHOWN {
         channel.line(format!("  … and {} more", interrupted.len() - SHOWN));

@@ -57,6 +57,7 @@ impl AttemptJob {
         let input = TaskInput { params, parents };
         let output = self.executor.execute(&self.context, input).await?;
         check_value_size(&output.value, self.max_output_bytes)?;
+        output.check_blobs()?;
         if output.blobs.contains_key("") {
             let error = TaskError::permanent("a blob of the output has no name: give it one");
             return Err(error.with_code("unnamed_blob"));

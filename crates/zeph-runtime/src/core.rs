@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
@@ -27,6 +28,11 @@ use crate::message::{Ack, Key, Message, PostedRequest};
 use crate::request::{self, Request};
 use crate::restore::closest;
 use crate::submission::Limits;
+
+/// A timer that fires later than this shows that the process stood still.
+const STANDSTILL: Duration = Duration::from_millis(500);
+/// How long work that ended during a standstill has to report, before the timers fire.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// The configuration of the engine's task.
 pub(crate) struct CoreConfig {
@@ -57,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) awaiting_slots: BTreeSet<Key>,
     deadlines: BTreeSet<(Timestamp, Key)>,
     deadline_of: BTreeMap<Key, Timestamp>,
+    /// After a standstill: when the timers may fire.
+    settled_at: Option<Timestamp>,
 
     pub(crate) attempts: JoinSet<JobResult>,
     pub(crate) in_flight: HashMap<Id, InFlight>,
@@ -77,6 +85,7 @@ impl Core {
             awaiting_slots: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
+            settled_at: None,
             attempts: JoinSet::new(),
             in_flight: HashMap::new(),
             slots_used: 0,
@@ -98,7 +107,8 @@ impl Core {
                 return;
             }
             let wake = self.deadlines.first();
-            let wake = wake.map(|(at, _)| self.config.clock.instant(*at));
+            let wake = wake.map(|(at, _)| self.settled_at.unwrap_or(*at).max(*at));
+            let wake = wake.map(|at| self.config.clock.instant(at));
             tokio::select! {
                 outcome = committed(&mut self.commit) => self.after_commit(outcome),
                 Some(joined) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => {
@@ -305,8 +315,19 @@ impl Core {
         }
     }
 
+    /// Passes the deadlines on that are over. A result that was there first wins, also when the process
+    /// was stopped meanwhile.
     fn fire_deadlines(&mut self) {
         let now = self.config.clock.now();
+        let first = self.deadlines.first();
+        let is_late = first.is_some_and(|(at, _)| now.since(*at) > STANDSTILL);
+        if is_late && !self.attempts.is_empty() {
+            let settled_at = *self.settled_at.get_or_insert(now.after(SETTLE));
+            if now < settled_at {
+                return;
+            }
+        }
+        self.settled_at = None;
         while let Some(&(at, key)) = self.deadlines.first() {
             if at > now {
                 return;

@@ -211,8 +211,23 @@ impl Core {
     }
 }
 
-/// The part of the grace period that an executor gets. The rest is for its last report, before the
+/// The part of a policy's `cancel_grace` that an executor gets. The rest is for its last report, before the
 /// scheduler abandons the attempt.
-fn executor_grace(grace: Duration) -> Duration {
-    grace - grace / 5
+#[must_use]
+pub fn executor_grace(cancel_grace: Duration) -> Duration {
+    cancel_grace - cancel_grace / 5
+}
+
+/// The `cancel_grace` of a policy that gives executors this grace.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use zeph_runtime::{cancel_grace_for, executor_grace};
+/// let grace = Duration::from_secs(5);
+/// assert_eq!(executor_grace(cancel_grace_for(grace)), grace);
+/// ```
+#[must_use]
+pub fn cancel_grace_for(executor_grace: Duration) -> Duration {
+    executor_grace.saturating_add(executor_grace / 4)
 }

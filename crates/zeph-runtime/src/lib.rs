@@ -42,6 +42,7 @@ pub use engine::{Engine, EngineBuilder};
 pub use error::RuntimeError;
 pub use event::{Events, RunEvent};
 pub use handle::RunHandle;
+pub use in_flight::{cancel_grace_for, executor_grace};
 pub use owner::Owners;
 pub use question::{Accepts, QuestionView};
 pub use report::{RunReport, TaskReport};

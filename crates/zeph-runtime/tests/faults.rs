@@ -207,6 +207,35 @@ async fn a_deaf_executor_is_abandoned_after_its_grace_and_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_result_from_a_standstill_of_the_process_wins_over_the_timeout() {
+    let gate = Gate::new();
+    let script = ScriptedExecutor::new().on("slow", [Step::ok(1).after(&gate)]);
+    let script = Arc::new(script.on("late", [Step::hang()]));
+    let engine = engine(Arc::new(MemoryStore::new()), &script).await;
+    let mut graph = TaskGraph::new();
+    for name in ["slow", "late"] {
+        let task = doing(name).timeout(Duration::from_secs(1));
+        graph.add_task(task.on_failure(OnFailure::Skip), []);
+    }
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+    script.started("slow").await;
+    script.started("late").await;
+    // As after SIGSTOP and SIGCONT: the timers and the result are due at the same moment.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    gate.open();
+    let report = run.wait().await.expect("ends");
+    let state = |task: usize| report.tasks[task].state;
+    assert!(
+        matches!(state(0), TaskState::Completed { .. }),
+        "{report:?}"
+    );
+    assert!(matches!(state(1), TaskState::Failed { .. }), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_retry_repeats_one_task_only() {
     let script = Arc::new(
         ScriptedExecutor::new()

@@ -28,7 +28,7 @@ use event_line::EventFormatter;
 pub(crate) use follow::FollowOptions;
 use follow::Session;
 use signals::Signals;
-pub(crate) use signals::listen;
+pub(crate) use signals::{listen, survive_file_size_limit};
 use view::View;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {

@@ -7,6 +7,7 @@
 
 mod goal;
 mod service;
+mod signals;
 mod support;
 mod terminal;
 mod trust;

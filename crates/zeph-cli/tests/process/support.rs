@@ -67,7 +67,11 @@ impl Scene {
 
     /// A `zeph` command without the settings of the user who runs the tests.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zeph"));
+        self.command_of(env!("CARGO_BIN_EXE_zeph"), args)
+    }
+
+    fn command_of(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .current_dir(self.folder.path())
@@ -109,6 +113,20 @@ impl Scene {
         let mut command = self.command(args);
         command.envs(env.iter().copied());
         Process::of(command)
+    }
+
+    /// Starts `zeph` in a shell that has run this before.
+    pub(crate) fn start_by(&self, before: &str, args: &[&str]) -> Process {
+        let script = format!("{before}; exec \"$0\" \"$@\"");
+        let shell = [&["-c", &script, env!("CARGO_BIN_EXE_zeph")], args].concat();
+        Process::of(self.command_of("sh", &shell))
+    }
+
+    /// Runs `zeph` at a terminal; all of its output is in `out`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn at_terminal(&self, args: &[&str]) -> Ended {
+        let line = [&[env!("CARGO_BIN_EXE_zeph")], args].concat().join(" ");
+        Process::of(self.command_of("script", &["-qec", &line, "/dev/null"])).wait()
     }
 
     /// Creates the gates `gate-1` and so on, at which commands wait.

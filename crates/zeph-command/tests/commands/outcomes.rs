@@ -249,8 +249,8 @@ async fn json_over_the_limit_is_an_error_that_names_it() {
     );
     assert!(error.message().contains("400 bytes"), "{error}");
     // The parsed value is whole although the text beside it is cut.
-    let output = run_with(&executor, numbers(60)).await.unwrap();
-    assert_eq!(output.value["json"].as_array().map(Vec::len), Some(60));
+    let output = run_with(&executor, numbers(70)).await.unwrap();
+    assert_eq!(output.value["json"].as_array().map(Vec::len), Some(70));
     assert_eq!(output.value["stdout_truncated"], true);
 }
 

@@ -204,7 +204,7 @@ impl Components {
                 .unwrap_or(NonZeroU32::MIN),
             seed: 0,
             run_timeout: plan.timeout.or(config.run_timeout),
-            cancel_grace: config.cancel_grace,
+            cancel_grace: zeph_runtime::cancel_grace_for(config.cancel_grace),
             suspend_grace: config.suspend_grace,
             budget: Budget::new(
                 tokens.or(config.budget.tokens),

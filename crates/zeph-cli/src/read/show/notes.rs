@@ -5,6 +5,7 @@ use zeph_common::{Boundary, head_tail};
 use zeph_executor::NoteKind;
 use zeph_graph::Usd;
 use zeph_llm::Message;
+use zeph_orchestration::command::ProcessGroup;
 use zeph_planner::{PromptNote, ReplyNote};
 use zeph_runtime::NoteView;
 
@@ -25,6 +26,7 @@ pub(super) fn render(page: &mut Page, indent: usize, notes: &[&NoteView]) {
             kind if kind == NoteKind::Reply.name() => reply(page, indent, note),
             kind if kind == NoteKind::Route.name() => route(page, indent, note),
             kind if kind == NoteKind::Tool.name() => tool(page, indent, note),
+            kind if kind == NoteKind::Process.name() => process(page, indent, note),
             _ => None,
         };
         if shown.is_none() {
@@ -148,6 +150,12 @@ fn tool(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
     let line = format!("tool {} {arguments}: {}", word("name"), word("outcome"));
     page.block(indent, &line);
     text(page, indent + 2, word("text"));
+    Some(())
+}
+
+fn process(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
+    let group: ProcessGroup = serde_json::from_slice(&note.body).ok()?;
+    page.block(indent, &format!("process group {}", group.id));
     Some(())
 }
 

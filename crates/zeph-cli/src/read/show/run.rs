@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use zeph_common::{Boundary, format_duration, truncate};
 use zeph_graph::{AskWhy, Output, TaskId, TaskState, Timestamp, Topology, Work};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::RunView;
+use zeph_runtime::{RunView, executor_grace};
 
 use crate::exit::CliError;
 use crate::out::argument;
@@ -187,7 +187,7 @@ impl<'a> ShowView<'a> {
                 "max_parallel": policy.max_parallel,
                 "seed": policy.seed,
                 "run_timeout_us": policy.run_timeout.map(micros),
-                "cancel_grace_us": micros(policy.cancel_grace),
+                "cancel_grace_us": micros(executor_grace(policy.cancel_grace)),
                 "suspend_grace_us": micros(policy.suspend_grace),
             },
             "lanes": view.graph().lanes().iter().map(|lane| json!({ "lane": &*lane.name, "capacity": lane.capacity })).collect::<Vec<_>>(),
@@ -231,7 +231,7 @@ fn limits(view: &RunView) -> String {
     format!(
         "{} at a time, {timeout}, grace {} to cancel and {} to suspend",
         policy.max_parallel,
-        format_duration(policy.cancel_grace),
+        format_duration(executor_grace(policy.cancel_grace)),
         format_duration(policy.suspend_grace)
     )
 }

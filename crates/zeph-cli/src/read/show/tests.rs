@@ -90,7 +90,7 @@ source       ab
 tasks        3 of 3 tasks done: 1 completed, 1 failed, 1 skipped
 started      DATE (1 min ago)
 took         6s
-limits       8 at a time, no time-out, grace 5s to cancel and 5s to suspend
+limits       8 at a time, no time-out, grace 4s to cancel and 5s to suspend
 journal      …
 
 TASK    TRIES  QUEUED  RAN  STATE

@@ -240,17 +240,17 @@ async fn output_over_the_limit_is_cut_with_a_mark_and_whole_as_a_blob() {
 
 #[tokio::test]
 async fn json_over_the_limit_is_an_error_that_names_it() {
-    let executor = CommandExecutor::builder().max_output(400).build();
+    let executor = CommandExecutor::builder().max_output(1_000).build();
     let numbers = |count: u32| json!({ "shell": format!("seq {count} | paste -sd, | sed 's/.*/[&]/'"), "output": "json" });
-    let error = run_with(&executor, numbers(200)).await.unwrap_err();
+    let error = run_with(&executor, numbers(1_000)).await.unwrap_err();
     assert_eq!(
         (error.class(), error.code()),
         (Permanent, "output_too_large")
     );
-    assert!(error.message().contains("400 bytes"), "{error}");
+    assert!(error.message().contains("1000 bytes"), "{error}");
     // The parsed value is whole although the text beside it is cut.
-    let output = run_with(&executor, numbers(70)).await.unwrap();
-    assert_eq!(output.value["json"].as_array().map(Vec::len), Some(70));
+    let output = run_with(&executor, numbers(200)).await.unwrap();
+    assert_eq!(output.value["json"].as_array().map(Vec::len), Some(200));
     assert_eq!(output.value["stdout_truncated"], true);
 }
 

@@ -1,5 +1,5 @@
-//! Utilities of all layers: terminal escaping, truncation, durations, money, results of conformance suites,
-//! and the arguments of command lines that run as code.
+//! Utilities for all layers: terminal escaping, truncation, durations, money, results of conformance suites,
+//! and the detection of command-line arguments that run as code.
 
 mod conformance;
 mod control_sequence;

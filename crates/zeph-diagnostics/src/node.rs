@@ -11,7 +11,7 @@ pub struct Node {
     pub value: Value,
 }
 
-/// A value. The readers refuse other types of their formats, such as dates.
+/// The value of a node. The readers report other types of their formats, such as TOML dates, as problems.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
     /// Null; TOML has none.
@@ -19,7 +19,7 @@ pub enum Value {
     Null,
     /// A boolean.
     Bool(bool),
-    /// A number without a fraction, from the smallest of 64 signed bits to the largest of 64 unsigned ones.
+    /// A number without a fraction, from `i64::MIN` to `u64::MAX`.
     Integer(i128),
     /// A finite number with a fraction or an exponent.
     Float(f64),
@@ -57,10 +57,10 @@ impl Node {
         }
     }
 
-    /// The JSON pointer of the innermost node that begins at or before a byte; cut after 1,024 bytes, and
-    /// safe to print.
+    /// The JSON pointer of the innermost node that begins at or before a byte offset, with control
+    /// characters escaped, and cut after 1,024 bytes.
     ///
-    /// Children must be written inside their parents, as in JSON; in TOML they need not be.
+    /// Only for JSON: in TOML the children of a table can be anywhere in the text.
     #[must_use]
     pub fn pointer(&self, offset: usize) -> String {
         const MAX_BYTES: usize = 1 << 10;
@@ -105,7 +105,7 @@ impl Node {
     }
 }
 
-/// The readers limit the depth of a tree.
+/// Recursive: the readers limit the depth of a tree.
 #[cfg(feature = "json")]
 impl serde::Serialize for Node {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,4 @@
-//! `Task`: the definition of one piece of work. The scheduler has its state.
+//! Tasks: the definition of a task, which is its work and its rules. The scheduler keeps its state.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,14 +27,15 @@ use crate::{Budget, LaneId, Params};
 pub struct Task {
     name: Arc<str>,
     pub(crate) work: Work,
-    // Most tasks of a large graph keep the default rules; those share one static.
+    /// `None` for the default rules, so that the many tasks of a large graph that have them need no
+    /// memory for them.
     rules: Option<Box<Rules>>,
 }
 
-/// The work of a task, as data. The driver has the code, registered by action name or by task.
+/// The work of a task, as data. The driver has the code, registered by action name or by task name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Work {
-    /// No work: the task completes as soon as it is ready. A join, or a task whose work is set later.
+    /// No work: the task completes as soon as it is ready. Joins several branches of a graph.
     #[default]
     Milestone,
     /// A call of the executor registered under `name`.
@@ -44,7 +45,7 @@ pub enum Work {
         /// Its parameters.
         params: Params,
     },
-    /// A question to a person; the answer is the result. Holds no slot.
+    /// A question to a person; the answer is the result. It has no attempts and occupies no lane.
     Question(Box<Question>),
 }
 
@@ -65,11 +66,11 @@ pub struct Rules {
     pub effect: Effect,
     /// The lanes that an attempt occupies, besides the global one.
     pub lanes: Vec<LaneUse>,
-    /// Higher starts first. Default: 0.
+    /// Of the ready tasks, those with a higher priority start first. Default: 0.
     pub priority: i32,
     /// An approval by a person before the first attempt. Default: none.
     pub approve: Option<Approval>,
-    /// How long an attempt is expected to take; weighs the critical path. Default: unknown.
+    /// How long an attempt is expected to take: its weight in the critical path. Default: unknown.
     pub hint: Option<Duration>,
     /// The most that all attempts together may cost, besides the run's budget. Default: no limit.
     pub budget: Budget,
@@ -109,7 +110,7 @@ impl Task {
         &self.name
     }
 
-    /// The name as shared text, so that events and attempts copy no bytes.
+    /// The name as an `Arc`, so that events and attempts share it.
     #[must_use]
     pub fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)
@@ -236,7 +237,7 @@ impl Task {
         self
     }
 
-    /// Higher starts first. Default: 0.
+    /// Sets the priority; of the ready tasks, those with a higher one start first. Default: 0.
     #[must_use]
     pub fn priority(mut self, priority: i32) -> Self {
         self.rules_mut().priority = priority;
@@ -250,21 +251,21 @@ impl Task {
         self
     }
 
-    /// How long an attempt is expected to take; weighs the critical path.
+    /// Sets how long an attempt is expected to take: its weight in the critical path.
     #[must_use]
     pub fn hint(mut self, hint: Duration) -> Self {
         self.rules_mut().hint = Some(hint);
         self
     }
 
-    /// Limits what all attempts together may cost. Default: no limit but the run's.
+    /// Limits what all attempts together may cost, besides the run's budget. Default: no limit.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.rules_mut().budget = budget;
         self
     }
 
-    /// Attaches free text.
+    /// Adds an entry to the metadata. A second call with the same key replaces the first.
     #[must_use]
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.rules_mut().metadata.insert(key.into(), value.into());

@@ -5,14 +5,14 @@ use super::{escape, summary};
 use crate::{TaskGraph, TaskId, Topology};
 
 /// A graph with more tasks is summarised.
-const MOST_TASKS: usize = 200;
+const MAX_TASKS: usize = 200;
 /// A graph with more levels is summarised, because its tree would not fit on a screen.
-const MOST_LEVELS: usize = 30;
+const MAX_LEVELS: usize = 30;
 
 /// The graph as an indented tree, each task once, below the deepest of its parents.
 ///
-/// Further parents are listed after the task's name. `state` returns the word of a task's state
-/// ([`TaskState::word`](crate::TaskState::word)), or `None` for the bare graph. A graph of more than
+/// Its other parents are listed after its name. `state` returns the word of a task's state
+/// ([`TaskState::word`](crate::TaskState::word)), or `None` to show no state. A graph of more than
 /// 200 tasks or 30 levels is summarised: its size, how many tasks are in each state, its levels.
 ///
 /// # Examples
@@ -37,40 +37,40 @@ pub fn tree(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) -
     if graph.is_empty() {
         return "(no tasks)\n".to_owned();
     }
-    if graph.len() > MOST_TASKS || shape.depth() > MOST_LEVELS {
+    if graph.len() > MAX_TASKS || shape.depth() > MAX_LEVELS {
         return summary::of(graph, &shape, state);
     }
-    let mut below: Vec<Vec<TaskId>> = vec![Vec::new(); graph.len()];
+    let mut children: Vec<Vec<TaskId>> = vec![Vec::new(); graph.len()];
     for id in graph.ids() {
-        if let Some(parent) = drawn_below(graph, &shape, id) {
-            below[parent.index()].push(id);
+        if let Some(parent) = tree_parent(graph, &shape, id) {
+            children[parent.index()].push(id);
         }
     }
     let mut text = String::new();
-    // The stack of tasks to draw: each with, for every task on the path to it and itself, whether it is
-    // the last child of its parent.
-    let mut left: Vec<(TaskId, Vec<bool>)> = (shape.roots().iter().rev())
+    // The tasks to draw. Each has one flag for each task on its path, from the child of the root to the
+    // task itself: whether it is the last child of its parent. The flags decide the lines before its name.
+    let mut stack: Vec<(TaskId, Vec<bool>)> = (shape.roots().iter().rev())
         .map(|&root| (root, Vec::new()))
         .collect();
-    while let Some((id, lasts)) = left.pop() {
-        if let Some((last, above)) = lasts.split_last() {
-            for &last in above {
+    while let Some((id, is_last)) = stack.pop() {
+        if let Some((last, ancestors)) = is_last.split_last() {
+            for &last in ancestors {
                 text.push_str(if last { "   " } else { "│  " });
             }
             text.push_str(if *last { "└─ " } else { "├─ " });
         }
         draw(graph, &shape, id, state(id), &mut text);
-        for (i, &child) in below[id.index()].iter().enumerate().rev() {
-            let mut lasts = lasts.clone();
-            lasts.push(i + 1 == below[id.index()].len());
-            left.push((child, lasts));
+        for (i, &child) in children[id.index()].iter().enumerate().rev() {
+            let mut is_last = is_last.clone();
+            is_last.push(i + 1 == children[id.index()].len());
+            stack.push((child, is_last));
         }
     }
     text
 }
 
-/// The parent below which a task is drawn: the first of the deepest ones.
-fn drawn_below(graph: &TaskGraph, shape: &Topology, id: TaskId) -> Option<TaskId> {
+/// The parent below which a task is drawn: of its deepest parents, the first.
+fn tree_parent(graph: &TaskGraph, shape: &Topology, id: TaskId) -> Option<TaskId> {
     let parents = graph.parents(id).iter().rev().copied();
     parents.max_by_key(|&parent| shape.level(parent))
 }
@@ -92,7 +92,7 @@ fn draw(
         text.push_str(&escape::terminal(word));
         text.push(')');
     }
-    let above = drawn_below(graph, shape, id);
+    let above = tree_parent(graph, shape, id);
     let further: Vec<String> = (graph.parents(id).iter())
         .filter(|parent| Some(**parent) != above)
         .map(|&parent| escape::terminal(graph.task(parent).name()))

@@ -3,11 +3,12 @@
 use super::{GraphSpec, LaneSpec, TaskSpec};
 use crate::TaskGraph;
 
-/// The differences of `after` from `before`, one sentence each; empty if a journal of one fits the other.
+/// The differences of `after` from `before`, one sentence each; empty if a run of one graph can continue
+/// with the other.
 ///
-/// The comparison covers everything that a scheduler reads: lanes, tasks, their dependencies, work and
-/// rules, and their order, because journals name tasks by position. Metadata is ignored. Names are quoted
-/// and escaped.
+/// The comparison covers everything that a scheduler reads: lanes, tasks with their dependencies, work and
+/// rules, and the order of the tasks, because journals refer to tasks by position. Metadata and the order
+/// of lanes are ignored. Names are quoted and escaped.
 ///
 /// # Examples
 /// ```
@@ -50,12 +51,12 @@ pub fn diff(before: &TaskGraph, after: &TaskGraph) -> Vec<String> {
 }
 
 fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
-    let named = |lanes: &[LaneSpec], name: &str| {
+    let capacity_of = |lanes: &[LaneSpec], name: &str| {
         let lane = lanes.iter().find(|lane| lane.name == name);
         lane.map(|lane| lane.capacity)
     };
     for lane in old {
-        match named(new, &lane.name) {
+        match capacity_of(new, &lane.name) {
             None => found.push(format!("lane {:?} is gone", lane.name)),
             Some(capacity) if capacity != lane.capacity => found.push(format!(
                 "lane {:?} has capacity {capacity} instead of {}",
@@ -65,14 +66,14 @@ fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
         }
     }
     for lane in new {
-        if named(old, &lane.name).is_none() {
+        if capacity_of(old, &lane.name).is_none() {
             found.push(format!("lane {:?} is new", lane.name));
         }
     }
 }
 
-/// The parts of a task beside its name and needs: the key in JSON, and the words for it.
-const PARTS: [(&str, &str); 12] = [
+/// The keys of a task in JSON that are compared, other than `name` and `needs`, each with its words.
+const COMPARED_KEYS: [(&str, &str); 12] = [
     ("work", "its work"),
     ("trigger", "its trigger"),
     ("retry", "its retries"),
@@ -87,16 +88,16 @@ const PARTS: [(&str, &str); 12] = [
     ("budget", "its budget"),
 ];
 
-/// Compares the JSON forms, because a stored graph has rounded times.
+/// Compares the JSON forms, because durations in a stored graph are rounded to microseconds.
 fn diff_task(old: &TaskSpec, new: &TaskSpec, found: &mut Vec<String>) {
     let json = |task| serde_json::to_value(task).unwrap_or_default();
     let (before, after) = (json(old), json(new));
-    let mut changed: Vec<String> = (PARTS.iter())
+    let mut changed: Vec<String> = (COMPARED_KEYS.iter())
         .filter(|(key, _)| before.get(key) != after.get(key))
         .map(|(_, words)| (*words).to_owned())
         .collect();
     if old.needs != new.needs {
-        changed.push(needs(&old.needs, &new.needs));
+        changed.push(needs_difference(&old.needs, &new.needs));
     }
     if !changed.is_empty() {
         found.push(format!(
@@ -107,7 +108,7 @@ fn diff_task(old: &TaskSpec, new: &TaskSpec, found: &mut Vec<String>) {
     }
 }
 
-fn needs(old: &[String], new: &[String]) -> String {
+fn needs_difference(old: &[String], new: &[String]) -> String {
     let missing = |from: &[String], to: &[String]| {
         let missing = from.iter().filter(|name| !to.contains(name));
         let quoted: Vec<String> = missing.map(|name| format!("{name:?}")).collect();

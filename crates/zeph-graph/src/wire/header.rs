@@ -1,4 +1,4 @@
-//! Headers of runs as JSON.
+//! Headers of runs as JSON: the graph and the policy that a run starts with.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,26 +11,26 @@ use super::spec::{other_version, to_json};
 use super::{GraphSpec, VERSION};
 use crate::{Budget, Header, OverBudget, Policy};
 
-/// A text that is not a header of this version.
+/// Why a text cannot be read as a header.
 #[derive(Debug, thiserror::Error)]
 pub enum BadHeader {
-    /// It has another version.
+    /// The header has another version.
     #[error("the run's header has version {found}; this program reads version {VERSION} only")]
     Version {
-        /// Its version.
+        /// The version of the header.
         found: u64,
     },
-    /// It is not JSON, or not of this shape.
+    /// The text is not JSON, or its fields are not those of a header.
     #[error("the text is not a run's header: {cause}")]
     Json {
-        /// The error of the JSON reader.
+        /// The error of `serde_json`.
         #[source]
         cause: serde_json::Error,
     },
-    /// The graph in it is damaged.
+    /// The graph in the header is invalid.
     #[error("the graph in the run's header is damaged: {cause}")]
     Graph {
-        /// Its problems.
+        /// The problems of the graph.
         #[source]
         cause: Diagnostics,
     },
@@ -86,9 +86,10 @@ pub fn encode_header(header: &Header) -> String {
     })
 }
 
-/// Reads what [`encode_header`] wrote, with the same ids.
+/// Reads a header that [`encode_header`] wrote. The tasks and lanes have the same ids.
 ///
-/// Every graph that can be built is read back, also one that [`GraphSpec::check`] would refuse.
+/// It accepts every graph that [`TaskGraph`](crate::TaskGraph) can hold, also one with problems that only
+/// [`GraphSpec::check`] reports.
 ///
 /// # Errors
 /// If the text is not a header, has another version, or has an invalid graph.

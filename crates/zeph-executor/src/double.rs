@@ -1,4 +1,4 @@
-//! Test doubles: a scripted executor that is stricter than real ones, and gates instead of sleeps.
+//! Test doubles: a strict scripted executor, a journal in memory, and gates instead of sleeps.
 
 mod journal;
 
@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Attempt, Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 
-/// A gate that a test opens once; everything that waits for it continues, in any order.
+/// A one-shot event: all tasks that wait for the gate continue when a test opens it, in any order.
 ///
-/// Clones are the same gate.
+/// Clones share the gate.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(CancellationToken);
 
@@ -43,7 +43,7 @@ impl Gate {
 #[derive(Clone, Debug)]
 pub struct Step {
     gate: Option<Gate>,
-    deaf: bool,
+    ignores_cancellation: bool,
     end: End,
 }
 
@@ -73,7 +73,7 @@ impl Step {
         Self::ending(End::Panic(message.into()))
     }
 
-    /// Waits for ever: ends only by cancellation.
+    /// Waits until the attempt is cancelled.
     #[must_use]
     pub fn hang() -> Self {
         Self::ok(TaskOutput::null()).after(&Gate::new())
@@ -91,14 +91,14 @@ impl Step {
     /// The same step, but it ignores cancellations, like a faulty executor.
     #[must_use]
     pub fn deaf(mut self) -> Self {
-        self.deaf = true;
+        self.ignores_cancellation = true;
         self
     }
 
     fn ending(end: End) -> Self {
         Self {
             gate: None,
-            deaf: false,
+            ignores_cancellation: false,
             end,
         }
     }
@@ -108,7 +108,7 @@ impl Step {
             tokio::select! {
                 biased;
                 () = gate.opened() => {}
-                () = cx.cancelled(), if !self.deaf => {
+                () = cx.cancelled(), if !self.ignores_cancellation => {
                     return Err(TaskError::cancelled("stopped on request"));
                 }
             }
@@ -121,7 +121,7 @@ impl Step {
     }
 }
 
-/// One call that a [`ScriptedExecutor`] got.
+/// One call of a [`ScriptedExecutor`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// The task's name.
@@ -135,10 +135,10 @@ pub struct Call {
 /// An executor whose attempts follow a script.
 ///
 /// It records every call, and a test can wait until a task [has started](Self::started). It refuses the
-/// calls that a correct driver never makes: for a task that has completed, for two attempts of one task
-/// at a time, for an attempt whose number is not above the last one, for an attempt that is not in the
-/// script. A refusal panics and is listed in [`violations`](Self::violations), since a driver catches
-/// panics.
+/// calls that a correct driver never makes: a call for a task that has completed, a call during another
+/// attempt of the task, an attempt number that is not above the last one, and an attempt that is not in
+/// the script. A refusal panics. It is also listed in [`violations`](Self::violations), because a driver
+/// catches panics.
 ///
 /// # Examples
 /// ```
@@ -172,13 +172,14 @@ pub struct ScriptedExecutor {
 struct Seen {
     calls: Vec<Call>,
     violations: Vec<String>,
+    /// By idempotency key.
     tasks: BTreeMap<String, Progress>,
 }
 
-/// The attempts of one idempotency key.
+/// The attempts of one task of one run.
 #[derive(Default)]
 struct Progress {
-    /// The steps of the script that were taken.
+    /// The number of steps of the script that were used.
     steps: usize,
     last: Option<Attempt>,
     running: u32,
@@ -192,7 +193,7 @@ impl ScriptedExecutor {
         Self::default()
     }
 
-    /// The attempts of the task of that name, one step each; each run starts from the first one.
+    /// Sets the script of the task of that name: one step for each attempt. Each run has the whole script.
     #[must_use]
     pub fn on(mut self, task: impl Into<String>, steps: impl IntoIterator<Item = Step>) -> Self {
         self.scripts
@@ -200,21 +201,22 @@ impl ScriptedExecutor {
         self
     }
 
-    /// Every attempt of every task that has no script.
+    /// Sets the step of every attempt of the tasks without a script.
     #[must_use]
     pub fn otherwise(mut self, step: Step) -> Self {
         self.otherwise = Some(step);
         self
     }
 
-    /// Allows a call for a completed task: for drivers that lost the result in a crash.
+    /// Allows a call for a completed task, and an attempt number that is not above the last one: for drivers
+    /// that lost records in a crash.
     #[must_use]
     pub fn allow_reruns(mut self) -> Self {
         self.reruns = true;
         self
     }
 
-    /// Allows two attempts of a task at a time: for drivers that abandoned the first one.
+    /// Allows attempts of a task at the same time: for drivers that abandoned the first one.
     #[must_use]
     pub fn allow_overlaps(mut self) -> Self {
         self.overlaps = true;
@@ -227,7 +229,7 @@ impl ScriptedExecutor {
         self.lock().calls.clone()
     }
 
-    /// The names of the tasks that were called, in that order, once for each attempt.
+    /// The task names of the calls so far, in order.
     #[must_use]
     pub fn called(&self) -> Vec<String> {
         self.lock()
@@ -237,15 +239,15 @@ impl ScriptedExecutor {
             .collect()
     }
 
-    /// The calls that a correct driver does not make.
+    /// The refused calls so far, as messages.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.lock().violations.clone()
     }
 
-    /// Resolves when the task of that name has been called.
+    /// Resolves once the task of that name has been called, also if the call was refused.
     pub async fn started(&self, task: &str) {
-        // The sender lives in this value, so the wait cannot end by a closed channel.
+        // `self` owns the sender, so the channel cannot be closed during the wait.
         let mut started = self.started.subscribe();
         started.wait_for(|names| names.contains(task)).await.ok();
     }
@@ -310,7 +312,7 @@ impl Executor for ScriptedExecutor {
     /// Follows the script.
     ///
     /// # Panics
-    /// For a [`Step::panic`], and for calls that a correct driver does not make.
+    /// At a [`Step::panic`], and for refused calls.
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let step = self.begin(cx, input);
         self.started
@@ -321,7 +323,7 @@ impl Executor for ScriptedExecutor {
             key: cx.idempotency_key(),
         };
         let result = step.play(cx).await;
-        // After a cancellation the driver may disregard the output, so the task is not complete.
+        // The driver may discard the output of a cancelled attempt, and then the task is not completed.
         if result.is_ok() && !cx.is_cancelled() {
             running.edit(|task| task.completed = true);
         }

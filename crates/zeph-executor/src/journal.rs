@@ -1,4 +1,4 @@
-//! The journal interface of an attempt: budget reservations, notes and proposed tasks.
+//! The journal of an attempt: budget reservations, notes and proposed tasks.
 
 use std::borrow::Cow;
 
@@ -10,16 +10,16 @@ use zeph_graph::{Budget, ReservationId, Spend};
 
 use crate::TaskError;
 
-/// Lets an attempt write into its run's journal.
+/// The requests of an attempt that its run's journal records.
 ///
-/// Every call returns when its effect is saved and survives a crash. A call from an attempt that is no
-/// longer the current one, or of a run that is unloaded, is an error of class `Cancelled` and changes
-/// nothing.
+/// Every call returns once its effect is saved, so that it survives a crash. A call from an attempt
+/// that is no longer the current one, or of a run that is unloaded, is an error of class `Cancelled`
+/// and changes nothing.
 ///
 /// [`double::JournalDouble`](crate::double::JournalDouble) is a journal in memory, for tests.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Reserves an upper bound of the cost of one call in the budgets of the run and of the task.
+    /// Reserves the most that one call can cost, in the budgets of the run and of the task.
     ///
     /// An attempt may hold several reservations. One that is still held when the attempt ends counts
     /// as spent in full, since the real cost is unknown.
@@ -28,7 +28,7 @@ pub trait Journal: Send + Sync {
     /// [`TaskError::over_budget`] if a budget does not cover it.
     async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError>;
 
-    /// Records the cost of the call, and releases the rest of the reservation.
+    /// Records the real cost of the call, and releases the rest of the reservation.
     ///
     /// A cost above the reservation is recorded as it is. A second call for the same reservation changes
     /// nothing.
@@ -37,9 +37,9 @@ pub trait Journal: Send + Sync {
     /// If the attempt has ended; the reservation then counts in full.
     async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError>;
 
-    /// The rest of the budgets of the run and the task, without open reservations.
+    /// The budget that is left in the run and in the task, after open reservations.
     ///
-    /// Another task can reserve it at any time.
+    /// It can be less by the next call, because other tasks reserve from the same budget.
     ///
     /// # Errors
     /// If the attempt has ended.
@@ -54,8 +54,8 @@ pub trait Journal: Send + Sync {
     /// Adds tasks to the run's graph, atomically.
     ///
     /// A new task can depend on tasks of the patch and of the current graph; existing tasks do not
-    /// change. One proposal of each task is accepted; a further one, for example from a later attempt,
-    /// returns [`Proposal::Already`] and changes nothing.
+    /// change. Only the first valid proposal of a task takes effect; a further one, for example from a
+    /// later attempt, returns [`Proposal::Already`] and changes nothing.
     ///
     /// # Errors
     /// Permanent, with the code `proposal_refused` and all problems as detail, if the patch is invalid
@@ -68,13 +68,13 @@ pub trait Journal: Send + Sync {
 pub enum Proposal {
     /// The tasks are in the graph.
     Added,
-    /// A proposal of this task was accepted before.
+    /// An earlier proposal of this task was accepted; this one changed nothing.
     Already,
 }
 
 /// The kind of a note.
 ///
-/// Closed: displays match all kinds.
+/// Closed: a replay must handle every kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteKind {
@@ -157,9 +157,9 @@ impl Note {
     }
 }
 
-/// A journal without a run: no limit, notes are dropped, proposals are refused.
+/// A journal for an attempt without a run: it has no budget limit, drops notes and refuses proposals.
 ///
-/// A note that is too large is refused as in a run.
+/// A note that is too large is an error, as in a run.
 ///
 /// # Examples
 /// ```
@@ -205,6 +205,6 @@ impl Journal for NoJournal {
 ///
 /// The driver passes all errors, panic messages, logs and notes through it.
 pub trait Redact: Send + Sync {
-    /// The text without its secrets. The same text if there are none.
+    /// The text without its secrets; unchanged if it has none.
     fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]>;
 }

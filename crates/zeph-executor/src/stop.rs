@@ -2,10 +2,11 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// Cancels an attempt: the driver's side of the tokens in a [`TaskContext`](crate::TaskContext).
+/// The cancellation tokens of an attempt: the driver triggers them, and the executor reads them from its
+/// [`TaskContext`](crate::TaskContext).
 ///
 /// The first stage cancels, the second kills. A kill also cancels, so an executor that watches only the
-/// first token sees both. Clones are the same cancellation, and a stage cannot be undone.
+/// first token sees both. Clones share the tokens, and a stage cannot be undone.
 ///
 /// # Examples
 /// ```
@@ -21,7 +22,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// An attempt that is not cancelled.
+    /// Tokens of an attempt that is not cancelled.
     #[must_use]
     pub fn new() -> Self {
         let kill = CancellationToken::new();

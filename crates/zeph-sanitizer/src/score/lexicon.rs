@@ -1,71 +1,90 @@
-//! The words that features are made of, by class, in some fifteen languages.
+//! The words and phrases that a score is computed from, by class, in about twenty languages. A feature is a
+//! combination of classes.
 
-/// The classes of words and phrases.
+/// The class of a word or phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
+    /// "Ignore", "forget".
     Override,
+    /// "Previous", "all": the rules that are to be ignored.
     Prior,
     Rules,
+    /// "No longer apply".
     Void,
     NewRules,
     RoleChange,
+    /// "I am your developer".
     Authority,
+    /// The start of a message of another role, such as "system:".
     FakeMessage,
+    /// Delimiters of chat templates and prompts.
     Template,
     Send,
+    /// Passwords and other data worth stealing.
     Valuable,
     Address,
     Reveal,
     OwnPrompt,
     Secrecy,
+    /// "Call", "delete": the use of a tool.
     Run,
     Tool,
+    /// "You must", "immediately".
     Demand,
     Destructive,
+    /// "If you are an AI".
     ToModel,
     Model,
     Encoding,
     Obey,
     ForcedAnswer,
+    /// The start of an image in Markdown or HTML.
     Picture,
+    /// A query parameter that can carry data.
     Query,
+    /// Words of texts about injection, which lower the score.
     Discussion,
+    /// Quotation marks, which lower the score.
     Quoted,
 }
 
 /// A stem or phrase in lower case.
 pub(crate) struct Term {
     pub(crate) text: &'static str,
-    /// Whether no letter may follow (written with a `$` behind it).
-    closed: bool,
+    /// Whether no letter may follow; written as a `$` at the end of the term.
+    is_whole: bool,
 }
 
 impl Term {
     pub(crate) fn new(word: &'static str) -> Self {
         let word = word.trim_matches([' ', '\n']);
         match word.strip_suffix('$') {
-            Some(text) => Self { text, closed: true },
+            Some(text) => Self {
+                text,
+                is_whole: true,
+            },
             None => Self {
                 text: word,
-                closed: false,
+                is_whole: false,
             },
         }
     }
 
-    /// Whether the term begins a word where it was found, and ends one if it must. Scripts that are
-    /// written without spaces have no such borders.
+    /// Whether the match begins a word, and also ends one if the term must be a whole word. Scripts without
+    /// spaces, such as Chinese and Thai, have no such borders.
     pub(crate) fn stands_alone(&self, text: &str, start: usize, end: usize) -> bool {
-        let spaced = |c: char| {
+        let is_letter = |c: char| {
             c.is_alphanumeric() && !matches!(c, '\u{E00}'..='\u{EFF}' | '\u{3040}'..='\u{9FFF}')
         };
-        let first = self.text.starts_with(spaced);
-        let inside = first && text[..start].ends_with(spaced);
-        let goes_on = self.closed && text[end..].starts_with(spaced);
-        !inside && !goes_on
+        let has_border = self.text.starts_with(is_letter);
+        let continues_word = has_border && text[..start].ends_with(is_letter);
+        let word_goes_on = self.is_whole && text[end..].starts_with(is_letter);
+        !continues_word && !word_goes_on
     }
 }
 
-/// Words by class, separated by commas. A stem stands for all words that begin with it.
+/// The terms of each class, separated by commas. A term without `$` matches all words that begin with it.
+/// Texts are cleaned before they are scored, and cleaning replaces the `<` of a tag by `‹`.
 pub(crate) const LEXICON: [(Class, &str); 28] = [
     (Class::Override, "ignore,ignoring,disregard,forget$,override,overrule,bypass,discard,do not follow,don't follow,
         stop following,pay no attention,no longer follow,set aside,skip the,cancel all,dismiss,

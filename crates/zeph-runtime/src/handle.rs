@@ -1,4 +1,4 @@
-//! Run handles: follow a run, send it requests, and read its results.
+//! Run handles: observe an active run, send it requests, and read its results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use crate::request::Request;
 use crate::restore::{closest, output};
 use crate::snapshot::RunSnapshot;
 
-/// An active run of an engine. Clones are the same run; dropping them does not affect it.
+/// A handle of an active run of an engine. Clones refer to the same run; dropping them does not affect it.
 #[derive(Clone)]
 pub struct RunHandle {
     pub(crate) run: RunId,
@@ -28,9 +28,9 @@ pub struct RunHandle {
     pub(crate) snapshot: watch::Receiver<Arc<RunSnapshot>>,
     pub(crate) done: watch::Receiver<Option<Arc<RunReport>>>,
     pub(crate) events: broadcast::WeakSender<RunEvent>,
-    /// Set by the first caller of `events`.
+    /// Set by the first call of `events`. Until then, the progress and logs of attempts are not sent.
     pub(crate) watched: Arc<AtomicBool>,
-    /// Subscribed before the run's first record; for the first caller of `events`.
+    /// A subscription since the start of the run, for the first caller of `events`.
     pub(crate) first: Arc<std::sync::Mutex<Option<Events>>>,
 }
 
@@ -43,7 +43,7 @@ impl std::fmt::Debug for RunHandle {
 }
 
 impl RunHandle {
-    /// The run's name.
+    /// The run's id.
     #[must_use]
     pub const fn id(&self) -> &RunId {
         &self.run
@@ -55,8 +55,8 @@ impl RunHandle {
         Arc::clone(&self.snapshot.borrow())
     }
 
-    /// Waits until a snapshot satisfies the predicate or the run is unloaded. Returns the latest
-    /// snapshot.
+    /// Waits until a snapshot satisfies the predicate or the run is unloaded. Returns the latest snapshot,
+    /// which may already be a later one that does not satisfy the predicate.
     pub async fn until(&self, mut wanted: impl FnMut(&RunSnapshot) -> bool) -> Arc<RunSnapshot> {
         let mut snapshot = self.snapshot.clone();
         // An error means that the run was unloaded; its last snapshot remains.
@@ -90,9 +90,10 @@ impl RunHandle {
         call(&self.engine, &self.run, message).await
     }
 
-    /// The result of a completed task of the active run; `None` if the task has no result.
+    /// The result of a completed task of the active run; `None` if the task has no result yet, or none at
+    /// all.
     ///
-    /// The store is read only for a result that the engine does not hold in memory.
+    /// It reads the store only for a result that the engine does not hold in memory.
     ///
     /// # Errors
     /// If the run is unloaded, there is no such task, or the store cannot read the result.
@@ -126,7 +127,8 @@ impl RunHandle {
     /// Waits until the run has ended or is suspended, and returns its report.
     ///
     /// # Errors
-    /// [`RuntimeError::Gone`] if the engine's task has ended before the run; everything saved is kept.
+    /// [`RuntimeError::Gone`] if the engine's task has ended before the run; the store keeps all that was
+    /// saved.
     pub async fn wait(&self) -> Result<Arc<RunReport>, RuntimeError> {
         let mut done = self.done.clone();
         let report = done
@@ -140,8 +142,9 @@ impl RunHandle {
 
     /// The events from now on; `None` if the run is unloaded.
     ///
-    /// The first caller also gets the events since the start, at most
-    /// [`Limits::observer_buffer`](crate::Limits::observer_buffer) of them; `Missed` counts the others.
+    /// The first caller also gets the saved events since the start, even if the run is unloaded by now: as
+    /// many as [`Limits::observer_buffer`](crate::Limits::observer_buffer) keeps, and `Missed` counts the
+    /// others. Progress and logs of attempts are sent only after the first call.
     #[must_use]
     pub fn events(&self) -> Option<Events> {
         self.watched.store(true, Ordering::Relaxed);
@@ -168,7 +171,8 @@ impl RunHandle {
         }
     }
 
-    /// Cancels a task; triggers decide for its dependants. Stale if it has ended.
+    /// Cancels a task. The triggers of its dependants decide whether they still start. The outcome is `Stale`
+    /// if the task has ended.
     ///
     /// # Errors
     /// If there is no such task, or the run is unloaded.
@@ -180,7 +184,7 @@ impl RunHandle {
         .await
     }
 
-    /// Cancels a task and every unfinished task that depends on it.
+    /// Cancels a task and every unfinished task that depends on it, directly or not.
     ///
     /// # Errors
     /// If there is no such task, or the run is unloaded.
@@ -223,7 +227,7 @@ impl RunHandle {
         self.request(Request::Unpause).await
     }
 
-    /// Sets the budget of the whole run. Stale if it is the budget already.
+    /// Sets the budget of the whole run. The outcome is `Stale` if that is the budget already.
     ///
     /// # Errors
     /// If the run is unloaded.
@@ -244,7 +248,7 @@ impl RunHandle {
         self.request(Request::Suspend).await
     }
 
-    /// Sends any request. Returns when its consequences are saved.
+    /// Sends a request. Returns when its effects are saved.
     ///
     /// # Errors
     /// As the named methods.
@@ -254,7 +258,7 @@ impl RunHandle {
         call(&self.engine, &self.run, message).await?
     }
 
-    /// The result of a completed task of a report; `None` if the task has no result.
+    /// The result of the task of that name in a report; `None` if there is no such task, or it has no result.
     ///
     /// # Errors
     /// If the store cannot read it.

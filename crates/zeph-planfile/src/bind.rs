@@ -1,4 +1,4 @@
-//! Binding: gives the parameters their values, and evaluates the expressions that need nothing else.
+//! Binding: gives the parameters of a plan their values, and evaluates the expressions that use only them.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -27,7 +27,8 @@ pub struct BoundPlan {
 }
 
 impl Plan {
-    /// Gives the parameters their values, as texts from a command line. Other parameters have their defaults.
+    /// Gives the parameters their values, as texts from a command line. The other parameters get their
+    /// defaults.
     ///
     /// # Errors
     /// All problems at once: unknown and missing parameters, values that are not of their type or not
@@ -94,7 +95,7 @@ impl Plan {
         }
         let inner = &*self.0;
         let scope = Scope::new(&inner.params, &inner.tasks);
-        // In the order of names, so that the same plan is stored as the same text by every build.
+        // The order of `Map` depends on a feature of `serde_json` that other crates can enable.
         let sorted: BTreeMap<&String, &Value> = params.iter().collect();
         let stored = json!(sorted).to_string();
         let mut filler = Filler {
@@ -105,25 +106,25 @@ impl Plan {
         };
         let mut spec = inner.spec();
         if let Some(goal) = &inner.goal {
-            let goal = filler.plain(&goal.text, goal.place);
+            let goal = filler.fill_text(&goal.text, goal.place);
             spec.metadata.insert(keys::GOAL.to_owned(), goal);
         }
         for (task, draft) in spec.tasks.iter_mut().zip(&inner.tasks) {
-            filler.task(task, draft);
+            filler.fill_task(task, draft);
             scope.check_code(draft, &task.work, filler.problems);
         }
         let secrets = self.params().iter().filter(|param| param.is_secret);
         let secrets: Vec<&str> = secrets.map(|param| param.name.as_str()).collect();
-        let mut note = |key: &str, value: String| spec.metadata.insert(key.to_owned(), value);
-        note(keys::NAME, inner.source.name().to_owned());
+        let mut add = |key: &str, value: String| spec.metadata.insert(key.to_owned(), value);
+        add(keys::NAME, inner.source.name().to_owned());
         let hash = blake3::hash(inner.source.text().as_bytes());
-        note(keys::HASH, hash.to_hex().to_string());
-        note(keys::PARAMS, stored);
+        add(keys::HASH, hash.to_hex().to_string());
+        add(keys::PARAMS, stored);
         if !secrets.is_empty() {
-            note(keys::SECRETS, json!(secrets).to_string());
+            add(keys::SECRETS, json!(secrets).to_string());
         }
         if let Some(folder) = &inner.folder {
-            note(TaskGraph::FOLDER, folder.clone());
+            add(TaskGraph::FOLDER, folder.clone());
         }
         spec
     }
@@ -133,8 +134,8 @@ impl BoundPlan {
     /// The graph to run. Its commands are actions named `command`.
     ///
     /// # Errors
-    /// Problems of the graph that only the values reveal, such as a default answer that its question
-    /// does not accept.
+    /// Problems of the graph that depend on the values, such as a default answer that its question does
+    /// not accept.
     pub fn graph(&self) -> Result<TaskGraph, Diagnostics> {
         let plan = &self.plan.0;
         let mut problems = plan.problems();
@@ -144,7 +145,7 @@ impl BoundPlan {
         }
     }
 
-    /// The same plan with these time-outs for the tasks that set none.
+    /// The same plan with these time-outs for the tasks that have none.
     #[must_use]
     pub fn with_default_timeouts(
         mut self,
@@ -160,7 +161,7 @@ impl BoundPlan {
         self
     }
 
-    /// The graph by names, with the values filled in.
+    /// The graph in its serialised form, with the values filled in.
     #[must_use]
     pub const fn spec(&self) -> &GraphSpec {
         &self.spec
@@ -191,7 +192,7 @@ impl BoundPlan {
     }
 }
 
-/// Fills parameters into texts.
+/// Replaces the expressions of a plan by their values.
 struct Filler<'a> {
     scope: &'a Scope<'a>,
     context: minijinja::Value,
@@ -200,72 +201,75 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    fn task(&mut self, task: &mut TaskSpec, draft: &Draft) {
+    fn fill_task(&mut self, task: &mut TaskSpec, draft: &Draft) {
         for text in task.metadata.values_mut() {
-            *text = self.plain(text, draft.place_of(text));
+            *text = self.fill_text(text, draft.place_of(text));
         }
         if let Some(approve) = &mut task.approve {
-            approve.text = self.plain(&approve.text, draft.place_of(&approve.text));
+            approve.text = self.fill_text(&approve.text, draft.place_of(&approve.text));
         }
         if let OnFailureSpec::Value { value } = &mut task.on_failure {
-            self.json(value, draft);
+            self.fill_json(value, draft);
         }
         match &mut task.work {
             WorkSpec::Milestone {} => {}
             WorkSpec::Question(asked) => {
-                asked.text = self.plain(&asked.text, draft.place_of(&asked.text));
+                asked.text = self.fill_text(&asked.text, draft.place_of(&asked.text));
                 if let Some(default) = &mut asked.default {
-                    self.json(&mut default.value, draft);
+                    self.fill_json(&mut default.value, draft);
                 }
             }
-            WorkSpec::Action { params, .. } => self.action(params, draft),
+            WorkSpec::Action { params, .. } => self.fill_action(params, draft),
         }
     }
 
     /// Evaluates all expressions of a text.
-    fn plain(&mut self, text: &str, place: Span) -> String {
+    fn fill_text(&mut self, text: &str, place: Span) -> String {
         match Template::parse(text) {
-            Ok(template) => self.text(&template, place),
+            Ok(template) => self.fill_template(&template, place),
+            // `Plan::load` has reported it.
             Err(_) => text.to_owned(),
         }
     }
 
     /// Evaluates all expressions of a value; a text that is a single expression becomes a value of any type.
-    fn json(&mut self, value: &mut Value, draft: &Draft) {
+    fn fill_json(&mut self, value: &mut Value, draft: &Draft) {
         for value in texts_mut(value) {
             let text = value.as_str().unwrap_or_default();
             let place = draft.place_of(text);
             if let Ok(template) = Template::parse(text) {
                 *value = match template.single() {
-                    Some(expression) => self.value(expression, place),
-                    None => self.text(&template, place).into(),
+                    Some(expression) => self.evaluate(expression, place),
+                    None => self.fill_template(&template, place).into(),
                 };
             }
         }
     }
 
-    /// Fills in the parameters of an action: the texts that use no task and no secret. All stay templates.
-    fn action(&mut self, params: &mut Value, draft: &Draft) {
+    /// Fills in the texts of an action's parameters that use neither a task nor a secret. The results are
+    /// escaped, because each attempt reads the parameters as templates again.
+    fn fill_action(&mut self, params: &mut Value, draft: &Draft) {
         for value in texts_mut(params) {
             let text = value.as_str().unwrap_or_default();
             let template = Template::parse(text).ok();
             if let Some(template) = template.filter(|it| self.scope.is_early(it)) {
-                let filled = self.text(&template, draft.place_of(text));
+                let filled = self.fill_template(&template, draft.place_of(text));
                 *value = escape(&filled).into();
             }
         }
     }
 
-    fn text(&mut self, template: &Template, place: Span) -> String {
+    fn fill_template(&mut self, template: &Template, place: Span) -> String {
         let value = |expression: &str| {
-            let value = self.value(expression, place);
+            let value = self.evaluate(expression, place);
             Ok::<_, Infallible>(expression::to_text(value))
         };
         let Ok(filled) = template.fill(value);
         filled
     }
 
-    fn value(&mut self, expression: &str, place: Span) -> Value {
+    fn evaluate(&mut self, expression: &str, place: Span) -> Value {
+        // The evaluation that used up the limit has reported it.
         if self.evaluator.is_exhausted() {
             return Value::Null;
         }

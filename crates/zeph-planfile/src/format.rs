@@ -1,13 +1,13 @@
-//! Formats: how a plan is written, and reading it into a tree.
+//! The formats of a plan file, and the reader that turns a text into a tree.
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, read_json, read_toml};
 
 use crate::code;
 
-/// The largest plan file: 16 MiB.
+/// The most bytes of a plan file: 16 MiB.
 pub const MAX_PLAN_BYTES: usize = 16 << 20;
 
-/// How a plan is written. Both formats have the same keys.
+/// The format of a plan file. Both formats have the same keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
     /// TOML 1.1.
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    /// The tree of a text; `None` after a problem.
+    /// The tree of a text; `None` if a problem was reported.
     pub(crate) fn read(self, source: &Source, problems: &mut Diagnostics) -> Option<Node> {
         let len = source.text().len();
         if len > MAX_PLAN_BYTES {

@@ -1,8 +1,8 @@
 //! Plan files: graphs that people write as TOML or JSON, with parameters and expressions.
 //!
-//! [`Plan::load`] reads a text and reports everything that is wrong with it at once.
-//! [`Plan::bind`] gives its parameters values, [`BoundPlan::graph`] is the graph to run. What an
-//! expression takes from another task is filled in by [`Templated`], which wraps the executor.
+//! [`Plan::load`] reads a text and reports all its problems at once. [`Plan::bind`] gives the parameters
+//! their values, and [`BoundPlan::graph`] returns the graph to run. [`Templated`] wraps an executor: before
+//! each attempt it evaluates the expressions that use outputs of other tasks.
 //!
 //! # Examples
 //! ```

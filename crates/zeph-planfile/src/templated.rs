@@ -1,4 +1,4 @@
-//! Templated: an executor whose parameters are filled in just before each attempt.
+//! `Templated`: evaluates the expressions in the parameters of a task just before each attempt.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,19 +15,21 @@ use crate::references::{Reference, references, sole_field};
 use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
 
-/// The most bytes of one value in a prompt; a longer one is truncated, with a mark.
+/// The most bytes of one value in a prompt; a longer one is truncated, and the text states it.
 const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 
-/// Fills the expressions in an attempt's parameters, then lets another executor do the work.
+/// Replaces the expressions in an attempt's parameters by their values, then calls the wrapped executor.
 ///
-/// Every text of the parameters is a template: `${{ tasks.NAME.FIELD }}` is an output of a direct
-/// dependency, `${{ params.NAME }}` a parameter of the plan, `${{ run.id }}` and `${{ run.goal }}` the
-/// run; `$${{` is an escaped `${{`. Values become text: texts as they are, everything else as JSON.
-/// Only text of the plan is a template: a value is never expanded again.
+/// Every text of the parameters is a template: `${{ tasks.NAME.FIELD }}` is a field of the output of a
+/// direct dependency, or its `state`, or the whole output as `value`; `${{ params.NAME }}` is a parameter
+/// of the plan; `${{ run.id }}` and `${{ run.goal }}` are those of the run; `$${{` is an escaped `${{`. A
+/// value becomes text: a text as it is, everything else as JSON. A value is not expanded again, even if it
+/// contains `${{`.
 ///
 /// An expression without a value is a permanent error: `expression_failed`, or `missing_secret` for
-/// a secret that was not given. So is the use of an output that has no exact value: standard output that
-/// is not UTF-8, or was cut (in a prompt a cut one is used), and JSON whose numbers lost digits.
+/// a secret without a value. `expression_failed` is also the error for an output without an exact value:
+/// standard output that is not UTF-8, or was cut (a prompt takes a cut one), and JSON whose numbers lost
+/// digits.
 ///
 /// A `stdin` that is `${{ tasks.NAME.stdout }}`, with or without a line break behind it, becomes
 /// `stdin_from`, if the whole output is there as bytes.
@@ -59,8 +61,8 @@ impl<E> Templated<E> {
         }
     }
 
-    /// For executors whose parameters become prompts: a value that comes from another task is cleaned
-    /// and wrapped before it is filled in, and has at most 64 KiB.
+    /// For executors whose parameters become prompts: the sanitizer cleans and delimits every value that
+    /// comes from another task, and cuts it to 64 KiB.
     ///
     /// Values of the plan's parameters come from the person who runs it and are not changed.
     #[must_use]
@@ -99,7 +101,7 @@ impl<E: Executor> Executor for Templated<E> {
             evaluator: Evaluator::new(),
         };
         for text in texts_mut(&mut params) {
-            *text = filler.text(text.as_str().unwrap_or_default())?.into();
+            *text = filler.fill_text(text.as_str().unwrap_or_default())?.into();
         }
         input.params = params;
         self.inner.execute(cx, input).await
@@ -133,17 +135,17 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    fn text(&mut self, text: &str) -> Result<String, TaskError> {
+    fn fill_text(&mut self, text: &str) -> Result<String, TaskError> {
         let template = Template::parse(text)
             .map_err(|unclosed| self.failed(&unclosed.rest, "it has no end"))?;
         template.fill(|expression| {
-            let value = expression::to_text(self.value(expression)?);
-            Ok(self.fit(expression, value))
+            let value = expression::to_text(self.evaluate(expression)?);
+            Ok(self.sanitized(expression, value))
         })
     }
 
-    /// The value in the form that the text may contain: in a prompt, another task's output is untrusted.
-    fn fit(&self, expression: &str, value: String) -> String {
+    /// The value, sanitized if the text becomes a prompt and the value comes from another task.
+    fn sanitized(&self, expression: &str, value: String) -> String {
         let Some(sanitizer) = self.sanitizer else {
             return value;
         };
@@ -166,7 +168,7 @@ impl Filler<'_> {
         sanitizer.sanitize(&content).text
     }
 
-    fn value(&mut self, expression: &str) -> Result<Value, TaskError> {
+    fn evaluate(&mut self, expression: &str) -> Result<Value, TaskError> {
         let used = references(expression).map_err(|why| self.failed(expression, &why))?;
         if let Some(why) = used.iter().find_map(|one| self.inexact(one)) {
             return Err(self.failed(expression, &why));
@@ -178,7 +180,7 @@ impl Filler<'_> {
         });
         match self.evaluator.evaluate(expression, &context) {
             Ok(value) => Ok(value),
-            Err(NoValue::Undefined) => Err(self.failed(expression, &self.absent(&used))),
+            Err(NoValue::Undefined) => Err(self.failed(expression, &self.undefined_reason(&used))),
             // The message may quote the secret.
             Err(NoValue::Failed(_)) if has_secret => {
                 Err(self.failed(expression, "it uses a secret, so the reason is not shown"))
@@ -187,7 +189,7 @@ impl Filler<'_> {
         }
     }
 
-    /// The values of an expression, limited to those that it uses.
+    /// The values of the references in an expression.
     fn context(&self, used: &[Reference]) -> Result<minijinja::Value, TaskError> {
         let mut params = BTreeMap::new();
         let mut tasks: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
@@ -206,7 +208,7 @@ impl Filler<'_> {
                 Reference::Task { name, field } => {
                     let fields = tasks.entry(name).or_default();
                     let parent = self.input.parents.get(name);
-                    let value = parent.and_then(|parent| part(parent, field));
+                    let value = parent.and_then(|parent| field_of(parent, field));
                     fields.extend(value.map(|value| (field.as_str(), value)));
                 }
                 Reference::Run(_) => {}
@@ -244,15 +246,18 @@ impl Filler<'_> {
     }
 
     /// Why a value is undefined.
-    fn absent(&self, used: &[Reference]) -> String {
+    fn undefined_reason(&self, used: &[Reference]) -> String {
         for reference in used {
             let Reference::Task { name, field } = reference else {
                 continue;
             };
             let Some(parent) = self.input.parents.get(name) else {
-                return format!("the task {} is not one that this task needs", quote(name));
+                return format!(
+                    "the task {} is not in the `needs` of this task",
+                    quote(name)
+                );
             };
-            if part(parent, field).is_none() {
+            if field_of(parent, field).is_none() {
                 let end = json!(parent.state);
                 let end = end.as_str().unwrap_or_default();
                 return match parent.output {
@@ -261,7 +266,7 @@ impl Filler<'_> {
                 };
             }
         }
-        "it uses something that does not exist".to_owned()
+        "it uses an undefined value".to_owned()
     }
 
     fn failed(&self, expression: &str, why: &str) -> TaskError {
@@ -273,15 +278,15 @@ impl Filler<'_> {
 
 fn missing_secret(task: &str, name: &str) -> TaskError {
     let message = format!(
-        "the task {} uses the secret {}, which was not given; resume the run with `-p {name}=…`",
+        "the task {} uses the secret {}, which has no value; resume the run with `-p {name}=…`",
         quote(task),
         quote(name)
     );
     TaskError::permanent(message).with_code("missing_secret")
 }
 
-/// One field of a dependency's output.
-fn part(parent: &Parent, field: &str) -> Option<Value> {
+/// A field of a dependency's output, or its `state`, or the whole output as `value`.
+fn field_of(parent: &Parent, field: &str) -> Option<Value> {
     if field == "state" {
         return Some(json!(parent.state));
     }

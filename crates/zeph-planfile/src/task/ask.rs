@@ -1,4 +1,4 @@
-//! Questions and approvals.
+//! Question tasks and approvals: the keys `ask` and `approve`.
 
 use std::time::Duration;
 
@@ -17,21 +17,25 @@ pub(super) fn read(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) {
     let codes = [graph_code::BAD_DEFAULT, graph_code::BAD_CHOICES];
     draft.marks.extend(codes.map(|code| (code, node.span)));
     let asked = if matches!(node.value, Value::String(_)) {
-        text(node, "`ask`", &mut draft.uses, problems).map(|text| QuestionSpec {
+        question_text(node, "`ask`", &mut draft.uses, problems).map(|text| QuestionSpec {
             text,
             ..QuestionSpec::default()
         })
     } else {
-        table(node, &mut draft.uses, problems)
+        question_table(node, &mut draft.uses, problems)
     };
     draft.spec.work = WorkSpec::Question(Box::new(asked.unwrap_or_default()));
 }
 
-fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> Option<QuestionSpec> {
+fn question_table(
+    node: &Node,
+    uses: &mut Vec<Use>,
+    problems: &mut Diagnostics,
+) -> Option<QuestionSpec> {
     let known = ["text", "answer", "choices", "default", "after"];
     let fields = node.table("`ask`", &known, problems)?;
     let text = required_text(&fields, "`ask`", uses, problems);
-    let answer = answer(&fields, problems);
+    let answer = answer_kind(&fields, problems);
     let (default, after) = both(&fields, problems)?;
     let default = match default.zip(after) {
         Some((value, after)) => {
@@ -48,7 +52,7 @@ fn table(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> Option
     })
 }
 
-/// The default answer; yes and no may be written as words.
+/// The default answer. That of a yes-or-no question may be a boolean, "yes" or "no".
 fn default_answer(node: &Node, answer: &AnswerKind) -> serde_json::Value {
     match (answer, &node.value) {
         (AnswerKind::YesNo, Value::String(word)) if word == "yes" => true.into(),
@@ -57,7 +61,7 @@ fn default_answer(node: &Node, answer: &AnswerKind) -> serde_json::Value {
     }
 }
 
-fn answer(fields: &Table<'_>, problems: &mut Diagnostics) -> AnswerKind {
+fn answer_kind(fields: &Table<'_>, problems: &mut Diagnostics) -> AnswerKind {
     if let Some(node) = fields.get("choices") {
         if let Some(entry) = fields.entry("answer") {
             let message = "`answer` has no meaning beside `choices`";
@@ -90,7 +94,7 @@ pub(super) fn approve(
     problems: &mut Diagnostics,
 ) -> Option<Approval> {
     if matches!(node.value, Value::String(_)) {
-        let text = text(node, "`approve`", uses, problems)?;
+        let text = question_text(node, "`approve`", uses, problems)?;
         return Some(text.into());
     }
     let fields = node.table("`approve`", &["text", "default", "after"], problems)?;
@@ -126,10 +130,10 @@ fn required_text(
     problems: &mut Diagnostics,
 ) -> Option<String> {
     let node = fields.require(what, "text", "text = \"the question\"", problems)?;
-    text(node, "`text`", uses, problems)
+    question_text(node, "`text`", uses, problems)
 }
 
-fn text(
+fn question_text(
     node: &Node,
     what: &str,
     uses: &mut Vec<Use>,

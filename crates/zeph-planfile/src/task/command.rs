@@ -20,20 +20,20 @@ pub(super) fn read(
 ) {
     let mut params = Map::new();
     if work.key == "run" {
-        let argv = run(&work.node, draft, problems);
+        let argv = read_argv(&work.node, draft, problems);
         params.insert("argv".to_owned(), argv.into());
-    } else if let Some(script) = script(&work.node, draft, problems) {
+    } else if let Some(script) = read_script(&work.node, draft, problems) {
         params.insert("shell".to_owned(), script.into());
     }
     if let Some(node) = fields.get("stdin")
         && let Value::String(text) = &node.value
     {
-        // Unlike an argument, standard input may have NUL characters.
+        // Not `Node::string`: unlike an argument, standard input may have NUL characters.
         draft.stdin = Some(node.span);
         params.insert("stdin".to_owned(), text.as_str().into());
         draft.uses.push(Use::new(text, node, Mode::Private));
     } else if let Some(node) = fields.get("stdin") {
-        node.wrong_type("`stdin`", "a text", problems);
+        node.wrong_type("`stdin`", "a string", problems);
     }
     let rules = Rules::read(fields, &mut draft.uses, problems);
     let mut env = Map::new();
@@ -69,7 +69,8 @@ pub(super) fn read(
     };
 }
 
-fn run(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> {
+/// Reads `run`.
+fn read_argv(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> {
     if let Value::String(text) = &node.value {
         let message = "`run` must be a list of the program and its arguments";
         problems.push(
@@ -82,7 +83,7 @@ fn run(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> 
     let items = node.list("`run`", problems);
     let mut argv = Vec::new();
     for item in items.unwrap_or_default() {
-        // A number is accepted too, in the form in which it is written.
+        // A number is accepted too. It is passed in its JSON form, so `1e3` becomes `1000.0`.
         let text = match &item.value {
             Value::Integer(_) | Value::Float(_) => Some(item.to_json().to_string()),
             Value::Null | Value::Bool(_) | Value::String(_) | Value::List(_) | Value::Table(_) => {
@@ -95,13 +96,13 @@ fn run(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> 
         draft.argv.push(item.span);
         argv.push(text.into());
     }
-    // A first element of a wrong type has been reported already.
-    let unnamed = match items {
+    // A first element of a wrong type is reported above.
+    let has_no_program = match items {
         Some([first, ..]) => matches!(&first.value, Value::String(text) if text.is_empty()),
         Some([]) => true,
         None => false,
     };
-    if unnamed {
+    if has_no_program {
         problems.push(
             Diagnostic::new(code::BAD_VALUE, "`run` has no program")
                 .at(node.span)
@@ -111,8 +112,9 @@ fn run(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Vec<Json> 
     argv
 }
 
-fn script(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Option<String> {
-    // To a shell the `\r` of a line break is a part of the last word.
+/// Reads `shell`.
+fn read_script(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Option<String> {
+    // A shell takes the `\r` of a line break as a part of the last word.
     let script = node.string("`shell`", problems)?.replace("\r\n", "\n");
     if script.trim().is_empty() {
         problems.push(Diagnostic::new(code::BAD_VALUE, "`shell` is empty").at(node.span));
@@ -165,7 +167,7 @@ pub(super) fn cwd(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) 
         problems.push(
             Diagnostic::new(code::BAD_VALUE, "`cwd` is empty")
                 .at(node.span)
-                .help("leave it out for the plan's own folder"),
+                .help("remove the key to use the folder of the plan"),
         );
         return None;
     }
@@ -179,7 +181,7 @@ fn ok_codes(node: &Node, problems: &mut Diagnostics) -> Json {
         problems.push(
             Diagnostic::new(code::BAD_VALUE, "`ok_codes` is empty")
                 .at(node.span)
-                .help("with none, no attempt could succeed"),
+                .help("list at least one exit code, such as 0"),
         );
     }
     let items = items.unwrap_or_default().iter();

@@ -1,4 +1,4 @@
-//! Retries: the keys of a plan, and the default policy for those that are missing.
+//! Retries: the keys of a task, and the default policy for the keys that are not set.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use zeph_graph::wire::code as graph_code;
 
 use crate::fields::micros_or_zero;
 
-/// The default policy of plans that are given no other.
+/// The default policy, unless the caller of the plan sets another one.
 pub(super) const DEFAULT: Retry = Retry::times(3);
 
 /// The retry keys of a task; `None` for a key that is not set.
@@ -20,7 +20,7 @@ pub(crate) struct RetryKeys {
 }
 
 impl RetryKeys {
-    /// The same keys; a number of retries that is 0 counts as not set.
+    /// The same keys, but with the default number of retries instead of 0: for `on_failure = "retry"`.
     pub(super) fn or_default_max(self) -> Self {
         let max = self.max.filter(|&max| max > 0);
         Self { max, ..self }
@@ -28,7 +28,8 @@ impl RetryKeys {
 
     /// The retry policy of the task, with a default policy for the keys that are not set.
     ///
-    /// A wait that is set limits the default of the other one, so no default policy makes a plan invalid.
+    /// A wait that is set bounds the default of the other one, so that `base <= cap` holds with every
+    /// default policy.
     pub(crate) fn resolve(self, defaults: Retry) -> Retry {
         let longest = self.cap.unwrap_or(Duration::MAX);
         let base = self.base.unwrap_or(defaults.base.min(longest));
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_wins_and_moves_what_is_not() {
+    fn keys_override_the_defaults_and_bound_the_default_of_the_other_wait() {
         assert_eq!(resolved(None, None, None), (7, 2_000, 9_000));
         assert_eq!(resolved(Some(1), None, None), (1, 2_000, 9_000));
         assert_eq!(resolved(Some(1), Some(5_000), None), (1, 5_000, 9_000));
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_policy_there_are_three_retries_after_a_second_to_a_minute() {
+    fn the_default_is_three_retries_after_a_second_to_a_minute() {
         assert_eq!(RetryKeys::default().resolve(DEFAULT), Retry::times(3));
     }
 
@@ -117,7 +118,7 @@ mod tests {
         ) {
             let micros = |wait: u32| Duration::from_micros(wait.into());
             let (base, cap) = (base.map(micros), cap.map(micros));
-            // `read` refuses the only other case: both waits are set, in the wrong order.
+            // `read` refuses a `cap` below `base`.
             prop_assume!(base.zip(cap).is_none_or(|(base, cap)| base <= cap));
             let keys = RetryKeys { max: None, base, cap };
             let retry = keys.resolve(Retry::times(1).backoff(micros(waits.0), micros(waits.1)));

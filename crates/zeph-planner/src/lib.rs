@@ -1,12 +1,12 @@
-//! Planner, agents and aggregator: the tasks of a run that call a model.
+//! Planner, agents and aggregator: the actions of a run that call a model.
 //!
-//! - [`plan`]: a goal becomes a plan, a plan file, and tasks of a run.
+//! - [`plan`]: a model turns a goal into a plan; its plan file becomes tasks of the run.
 //! - [`agent`]: an agent executes a task with a model and tools.
-//! - [`answer`]: the results become one answer.
+//! - [`answer`]: an aggregator combines the results of the tasks into one answer.
 //!
 //! All three work with an [`LlmContext`]: models, agents, tools, prompts, sanitizer and limits. Each call
-//! of a model takes its cost from the run's budget and is noted in its journal; [`replay`] repeats an
-//! attempt from these notes and compares.
+//! of a model takes its cost from the run's budget and is noted in its journal. [`replay`] repeats an
+//! attempt with the noted replies, and compares its requests with the noted ones.
 
 pub mod agent;
 pub mod answer;

@@ -1,4 +1,4 @@
-//! The answer without a model: every result under its name, within a budget, and the missing ones.
+//! The answer without a model: every result under the name of its task, and a list of the missing ones.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,8 @@ use super::{Aggregator, Answer, AnswerInput, MissingResult, TaskResult, WrittenB
 use crate::prompt_budget::bytes_within;
 use crate::water_fill::water_fill;
 
-/// Writes the results as Markdown, without a model: the most important ones first, each under its task's
-/// name, long ones without their middle, and the missing ones at the end.
+/// Writes the results as Markdown, without a model: final results first, each under its task's name, long
+/// ones without their middle, and the missing ones at the end.
 ///
 /// It removes control characters and changes nothing else; the
 /// [`AnswerExecutor`](super::AnswerExecutor) replaces active content such as images. The same input gives
@@ -53,13 +53,14 @@ impl DeterministicAggregator {
     /// The default limit of an answer: 16,000 tokens, about 64 KiB of English.
     pub const DEFAULT_TOKENS: u64 = 16_000;
 
-    /// An aggregator with that limit, at least 64; the input's own limit can only lower it.
+    /// An aggregator with that limit of tokens. The input's own limit can only lower it; a limit below 64
+    /// counts as 64.
     #[must_use]
     pub const fn new(max_tokens: u64) -> Self {
         Self { max_tokens }
     }
 
-    /// Writes the answer. Tokens are estimates.
+    /// Writes the answer. Token counts are estimates, so the answer can exceed the limit a little.
     #[must_use]
     pub fn write(&self, input: &AnswerInput) -> Answer {
         let missing = input.missing();
@@ -69,23 +70,23 @@ impl DeterministicAggregator {
         let budget = budget.max(64);
         let closing = closing(&missing);
         let closing = match estimate(&closing) {
-            tokens if tokens > budget / 2 => cut(&closing, budget / 2),
+            tokens if tokens > budget / 2 => without_middle(&closing, budget / 2),
             _ => closing,
         };
-        let with: Vec<&TaskResult> = input
+        let present: Vec<&TaskResult> = input
             .results
             .iter()
             .filter(|result| result.output.is_some())
             .collect();
-        let bodies: Vec<String> = with.iter().map(|result| body(result)).collect();
-        let heads: Vec<String> = with.iter().map(|result| head(result)).collect();
+        let bodies: Vec<String> = present.iter().map(|result| body(result)).collect();
+        let heads: Vec<String> = present.iter().map(|result| head(result)).collect();
         let left = budget.saturating_sub(estimate(&closing));
-        let shares = shares(&with, &heads, &bodies, left);
+        let shares = shares(&present, &heads, &bodies, left);
         let mut text = String::new();
         let mut any_cut = false;
         let mut sources = Vec::new();
         let mut omitted = 0_usize;
-        for (((result, head), body), share) in with.iter().zip(&heads).zip(&bodies).zip(shares) {
+        for (((result, head), body), share) in present.iter().zip(&heads).zip(&bodies).zip(shares) {
             match share {
                 Some(share) => {
                     let whole = estimate(body) <= share;
@@ -93,7 +94,7 @@ impl DeterministicAggregator {
                     let body = if whole {
                         body.clone()
                     } else {
-                        cut(body, share)
+                        without_middle(body, share)
                     };
                     let _ = write!(text, "{head}\n\n{}\n\n", fenced(result, &body));
                     sources.push(result.name.clone());
@@ -105,10 +106,7 @@ impl DeterministicAggregator {
             }
         }
         if omitted > 0 {
-            let _ = write!(
-                text,
-                "({omitted} more results were left out for length.)\n\n"
-            );
+            let _ = write!(text, "(Results left out for length: {omitted}.)\n\n");
         }
         text.push_str(&closing);
         let end = text.trim_end().len();
@@ -132,7 +130,7 @@ fn estimate(text: &str) -> u64 {
     EstimatingCounter::new().count(text).into()
 }
 
-/// The tokens for the body of each result; `None` if there is no room for its name.
+/// The tokens for the body of each result; `None` for a result that is left out.
 ///
 /// Final results get their shares first, the others share the rest.
 fn shares(
@@ -210,7 +208,7 @@ fn body(result: &TaskResult) -> String {
     text
 }
 
-/// JSON in a fence. No line of JSON can start with a fence, so none closes it.
+/// Puts objects and lists into a code fence. No line of JSON is a fence, so the result cannot close it.
 fn fenced(result: &TaskResult, body: &str) -> String {
     let value = result.output.as_ref().map(|output| &output.value);
     match value {
@@ -222,12 +220,12 @@ fn fenced(result: &TaskResult, body: &str) -> String {
 }
 
 /// The beginning and the end of a text, of at most that many tokens.
-fn cut(text: &str, tokens: u64) -> String {
+fn without_middle(text: &str, tokens: u64) -> String {
     let bytes = bytes_within(text, tokens, &estimate);
     head_tail(text, bytes, Boundary::Char).to_string()
 }
 
-/// The missing results as a section of the answer; empty if there are none.
+/// The section of the answer about missing results; empty if there are none.
 pub(super) fn closing(missing: &[MissingResult]) -> String {
     const SHOWN: usize = 50;
     if missing.is_empty() {

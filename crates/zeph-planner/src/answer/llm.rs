@@ -130,7 +130,7 @@ impl LlmAggregator {
             let summarized = summarize(&session, items, rounds).await?;
             cut |= summarized.cut;
             items = summarized.items;
-            if !summarized.is_smaller {
+            if !summarized.can_shrink {
                 break;
             }
         }

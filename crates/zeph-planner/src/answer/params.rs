@@ -19,10 +19,12 @@ use serde::{Deserialize, Serialize};
 pub struct AnswerParams {
     /// The goal. Trusted: a person wrote it.
     pub goal: String,
-    /// The tasks with results, in the plan's order. Parents that are not listed follow after them.
+    /// The tasks with results, in the plan's order. Parents of the task `answer` that are not listed follow
+    /// them.
     #[serde(default)]
     pub tasks: Vec<AnswerTask>,
-    /// The most tokens of the answer, at most the aggregator's own limit, which is also the default.
+    /// The most tokens of the answer. The aggregator's own limit is the default, and the largest value that
+    /// has an effect.
     #[serde(default)]
     pub max_tokens: Option<u32>,
 }

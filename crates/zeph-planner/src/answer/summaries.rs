@@ -1,4 +1,4 @@
-//! Summaries: a model shortens groups of results that do not fit into one request.
+//! Summaries: if the results do not fit into one request, a model shortens them in groups.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,21 +11,21 @@ use zeph_llm::{Purpose, StopReason};
 use super::session::{AnswerSession, Item, clean};
 use crate::prompts::PromptName;
 
-/// The result of one round.
+/// The result of one round of summaries.
 pub(super) struct Summarized<'a> {
     /// The summaries, and the results without a text.
     pub(super) items: Vec<Item<'a>>,
     /// Whether a result or a summary was cut.
     pub(super) cut: bool,
-    /// Whether another round can make it smaller.
-    pub(super) is_smaller: bool,
+    /// Whether another round can shorten the items further: this one had more than one group.
+    pub(super) can_shrink: bool,
 }
 
 /// Summarises the results in groups, with one call for each group. Results without a text stay as they
 /// are.
 ///
-/// Groups are filled in order, up to the size of one request; a larger result is cut. If there are more
-/// groups than allowed, each group contains more results, which are cut.
+/// Groups are filled in order, up to the size of one request; a larger result is cut. If that needs more
+/// groups than the limit, each group gets more results than fit, and they are cut.
 ///
 /// # Errors
 /// The error of the first call that fails; no further call starts then.
@@ -44,8 +44,8 @@ pub(super) async fn summarize<'a>(
         prompts.push(session.prompt(PromptName::AnswerPart, group, &more).await?);
     }
     let tokens = session.limits.summary_tokens.max(1);
-    // Calls in progress are completed, so that their real cost is known. They start in order, so the
-    // first error comes before the calls that did not start.
+    // After a failure the calls in progress are completed, so that their real cost is known. Calls start in
+    // order, so the error of the failed call comes before those of the calls that did not start.
     let failed = AtomicBool::new(false);
     let failed = &failed;
     let calls: Vec<_> = prompts
@@ -68,17 +68,17 @@ pub(super) async fn summarize<'a>(
     let replies: Vec<Result<_, TaskError>> = replies.collect().await;
     let mut summaries = Vec::with_capacity(parts + rest.len());
     let mut cut = false;
-    let parts_of = groups.iter().zip(&prompts);
-    for (index, (reply, (group, prompt))) in replies.into_iter().zip(parts_of).enumerate() {
+    let sources = groups.iter().zip(&prompts);
+    for (index, (reply, (group, prompt))) in replies.into_iter().zip(sources).enumerate() {
         let reply = reply?;
         // A summary that is cut off is still useful.
         let is_cut = prompt.is_cut() || reply.stop == StopReason::MaxTokens;
         cut |= is_cut;
         let names: Vec<&str> = group.iter().map(|item| &*item.name).collect();
         summaries.push(Item {
-            // It looks like the name of a task, so a citation of it is checked and removed.
+            // It has the form of a task name, so that a citation of it is found and removed.
             name: Cow::Owned(format!("summary-{round}.{}", index + 1)),
-            about: Cow::Owned(about(&names)),
+            about: Cow::Owned(summary_about(&names)),
             state: "completed",
             text: Some(Cow::Owned(clean(&reply.text))),
             is_final: true,
@@ -89,12 +89,12 @@ pub(super) async fn summarize<'a>(
     Ok(Summarized {
         items: summaries,
         cut,
-        is_smaller: parts > 1,
+        can_shrink: parts > 1,
     })
 }
 
 /// The description of a summary: the names of its results.
-fn about(names: &[&str]) -> String {
+fn summary_about(names: &[&str]) -> String {
     const MAX_NAMES: usize = 20;
     let shown = names.iter().take(MAX_NAMES).copied();
     let shown = shown.collect::<Vec<_>>().join(", ");
@@ -104,7 +104,7 @@ fn about(names: &[&str]) -> String {
     }
 }
 
-/// Consecutive results in groups, each of the size of a request.
+/// Consecutive results in groups, each of about the size of a request.
 fn groups<'a>(
     session: &AnswerSession<'_>,
     items: Vec<Item<'a>>,
@@ -118,16 +118,16 @@ fn groups<'a>(
         OVERHEAD + session.client.count(&item.about) + session.client.count(text)
     };
     let total: u64 = items.iter().map(|item| tokens(item).min(room)).sum();
-    let most = session.limits.summaries.max(1) as u64;
-    // If one request per group is too small for all results, the groups are larger, and are cut.
-    let size = room.max(total.div_ceil(most));
+    let max_groups = session.limits.summaries.max(1) as u64;
+    // With too many results for the limit of groups, a group is larger than a request, and is cut.
+    let group_tokens = room.max(total.div_ceil(max_groups));
     let mut groups: Vec<Vec<Item<'a>>> = Vec::new();
     let mut filled = 0;
     for item in items {
         let tokens = tokens(&item).min(room);
-        let is_last = groups.len() as u64 >= most;
+        let is_last_group = groups.len() as u64 >= max_groups;
         match groups.last_mut() {
-            Some(group) if filled + tokens <= size || is_last => {
+            Some(group) if filled + tokens <= group_tokens || is_last_group => {
                 group.push(item);
                 filled += tokens;
             }

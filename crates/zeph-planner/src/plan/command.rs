@@ -1,4 +1,4 @@
-//! Commands that a plan may run: checked templates of the settings, and the values of their arguments.
+//! Commands that a plan may run: their templates from the settings, and the values of their arguments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
@@ -16,8 +16,8 @@ const MAX_VALUE_BYTES: usize = 4 << 10;
 
 /// The commands that a host lets plans run, by name.
 ///
-/// Each element of a command line is fixed or ends with one argument; nothing is split, and no shell is
-/// involved. So the text of a model is always one value.
+/// Each element of a command line is fixed or ends with one argument. Elements are not split, and no shell
+/// interprets them, so the text of a model is always part of exactly one element.
 ///
 /// # Examples
 /// ```
@@ -43,10 +43,10 @@ impl Commands {
     /// Checks the templates.
     ///
     /// # Errors
-    /// One problem for each template: a name that is invalid or used twice, without regard to case; a
-    /// text that is empty or has invisible characters; an argument without one place; a first element
-    /// that is not a fixed program; a value that would be [run as code](run_as_code), or decide which
-    /// program or script runs.
+    /// The first problem of each template: a name that is invalid, or differs from another one only in
+    /// case; a description that is empty or has invisible characters; an argument that is not at the end
+    /// of exactly one element; a first element that is not a fixed program; an argument that would be
+    /// [run as code](run_as_code), or decide which program or script runs.
     ///
     /// The last check knows common programs by name and is no guarantee: `make`, `git` and many others run
     /// commands with certain arguments. Restrict values by their [kind](ArgumentKind).
@@ -76,7 +76,7 @@ impl Commands {
         self.0.iter().map(|(name, command)| (&**name, command))
     }
 
-    /// The names, in order.
+    /// The names, in alphabetical order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.0.keys().map(String::as_str)
     }
@@ -87,7 +87,7 @@ impl Commands {
         self.0.is_empty()
     }
 
-    /// Their descriptions for a model.
+    /// The descriptions of the commands for a model.
     pub(super) fn to_json(&self) -> Value {
         let argument = |(name, one): (&String, &ArgumentConfig)| json!({ "name": name, "form": form(&one.kind), "about": one.about, "optional": one.optional });
         let command = |(name, one): (&str, &CommandConfig)| {
@@ -98,8 +98,9 @@ impl Commands {
     }
 }
 
-/// The argument at the end of an element of a command line, with the text before it.
-fn argument<'a>(
+/// The argument at the end of an element of a command line: the fixed text before it, its name and its
+/// settings.
+fn argument_of<'a>(
     command: &'a CommandConfig,
     element: &'a str,
 ) -> Option<(&'a str, &'a str, &'a ArgumentConfig)> {
@@ -116,15 +117,18 @@ fn check(name: &str, command: &CommandConfig) -> Result<(), String> {
     )?;
     ensure(
         !command.about.trim().is_empty() && *escape_terminal(&command.about) == *command.about,
-        "its description is empty, has several lines or hidden characters",
+        "its description is empty, or has several lines or hidden characters",
     )?;
-    let is_argument = |element: &&String| argument(command, element).is_some();
+    let is_argument = |element: &&String| argument_of(command, element).is_some();
     let first = command.run.first().filter(|first| !is_argument(first));
     let program = first.ok_or("its first element is not a fixed program")?;
     ensure(!program.is_empty(), "its program has no name")?;
     let mut names = BTreeSet::new();
     for (name, one) in &command.args {
-        let places = command.run.iter().filter_map(|one| argument(command, one));
+        let places = command
+            .run
+            .iter()
+            .filter_map(|one| argument_of(command, one));
         let places = places.filter(|(_, place, _)| place == name).count();
         ensure(is_name(name), "the name of an argument is invalid")?;
         ensure(
@@ -140,13 +144,13 @@ fn check(name: &str, command: &CommandConfig) -> Result<(), String> {
             "an argument is not at the end of one element of the command line",
         )?;
         if let ArgumentKind::Pattern(pattern) = &one.kind {
-            whole(pattern).map_err(|error| error.to_string())?;
+            whole_match(pattern).map_err(|error| error.to_string())?;
         }
     }
     let argv = command
         .run
         .iter()
-        .map(|element| match argument(command, element) {
+        .map(|element| match argument_of(command, element) {
             None => (&**element, Inserted::Nothing),
             Some((prefix, ..)) => (prefix, Inserted::Foreign),
         });
@@ -171,7 +175,7 @@ pub(super) fn command_line(
 ) -> Result<Vec<String>, Vec<(String, Option<String>)>> {
     let (mut argv, mut wrong) = (Vec::new(), Vec::new());
     for element in &command.run {
-        let Some((prefix, name, argument)) = argument(command, element) else {
+        let Some((prefix, name, argument)) = argument_of(command, element) else {
             argv.push(element.clone());
             continue;
         };
@@ -189,19 +193,20 @@ pub(super) fn command_line(
     }
 }
 
-/// The value as it is used in the command line, or why it is rejected. No value may have control,
-/// invisible or reordering characters.
+/// The value as it appears in the command line, or why it is rejected.
+///
+/// No value may have control, invisible or reordering characters.
 fn accept(argument: &ArgumentConfig, value: &str) -> Result<String, String> {
     let kind = &argument.kind;
     let number = value.parse::<i64>();
     let is_accepted = match kind {
         ArgumentKind::Text(max_bytes) => !value.is_empty() && value.len() <= *max_bytes as usize,
-        ArgumentKind::Pattern(pattern) => whole(pattern).is_ok_and(|one| one.is_match(value)),
+        ArgumentKind::Pattern(pattern) => whole_match(pattern).is_ok_and(|one| one.is_match(value)),
         ArgumentKind::Choice(choices) => choices.iter().any(|choice| choice == value),
         ArgumentKind::Integer(min, max) => {
             number.as_ref().is_ok_and(|it| (min..=max).contains(&it))
         }
-        ArgumentKind::Path(_) => is_below(value),
+        ArgumentKind::Path(_) => is_plain_relative(value),
     };
     let is_number = matches!(kind, ArgumentKind::Integer(..));
     if value.starts_with('-') && !argument.dash && !is_number {
@@ -225,13 +230,13 @@ fn accept(argument: &ArgumentConfig, value: &str) -> Result<String, String> {
 }
 
 /// A pattern that matches a text as a whole.
-fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+fn whole_match(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(&format!("^(?:{pattern})$"))
 }
 
-/// Whether a path is relative and has only names. Only the text is checked: the program must handle
-/// links that lead out of the folder.
-fn is_below(path: &str) -> bool {
+/// Whether a path is relative and all its components are names, so without `..`. It does not look at the
+/// file system: the program itself must handle links that lead out of the folder.
+fn is_plain_relative(path: &str) -> bool {
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some()
         && !path.contains('\\')

@@ -1,8 +1,8 @@
-//! Planning as tasks of a run: the graph that a goal starts with, and the actions `plan` and `adopt`.
+//! Planning as tasks of a run: the first graph of a run for a goal, and the actions `plan` and `adopt`.
 //!
 //! A run for a goal starts with the tasks `plan`, `confirm` (a question) and `adopt`. `adopt` reads the
-//! plan and the person's answer, and adds tasks to the run: the plan's tasks followed by `answer`, or
-//! another round of the three.
+//! plan and the person's answer, and adds tasks to the run: if the person approves or edits the plan, its
+//! tasks followed by `answer`, else another round of `plan`, `confirm` and `adopt`.
 
 mod adopt;
 mod plan;
@@ -18,13 +18,13 @@ pub use adopt::{AdoptExecutor, AdoptParams, Adopted};
 pub use plan::{PlanExecutor, PlanOutput, PlanParams};
 pub use round::{ADOPT, ANSWER, PLAN};
 
-/// Compiles a plan file in TOML or JSON into a graph, or returns its problems. (This crate does not know
-/// the format of plan files.)
+/// Compiles a plan file in TOML or JSON into a graph, or returns its problems. The host supplies it, because
+/// this crate does not depend on the reader of plan files.
 pub type PlanCompiler = Arc<dyn Fn(&str) -> Result<GraphSpec, Diagnostics> + Send + Sync>;
 
-/// The graph that a run for a goal starts with: `plan`, `confirm` and `adopt`.
+/// The first graph of a run for a goal: `plan`, `confirm` and `adopt`.
 ///
-/// Without confirmation there is no question, and `adopt` uses the plan as it is.
+/// If `confirm` is false, there is no task `confirm`, and `adopt` uses the plan as it is.
 ///
 /// # Examples
 /// ```

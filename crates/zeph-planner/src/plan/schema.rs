@@ -1,4 +1,4 @@
-//! The JSON Schema of the plans that a model is asked for.
+//! The JSON Schema of plans, for the requests to a model.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::PlanRequest;
 use super::accepted::{FAILURE_RULES, TRIGGERS};
 
-/// The fields of a task, whether or not the host uses them.
+/// All fields that a task can have; the schema of a host may have fewer.
 pub(super) const TASK_FIELDS: [&str; 11] = [
     "name",
     "needs",
@@ -24,25 +24,25 @@ pub(super) const TASK_FIELDS: [&str; 11] = [
 
 /// The JSON Schema of the plans that a host accepts.
 ///
-/// Names of agents, tools and commands are enums. A field without possible values is left out; every
-/// other field is required, and null where it does not apply. `reasoning` comes before `tasks`, so
-/// that the model thinks first. The provider adapts the schema to its own dialect.
+/// Names of agents, tools and commands are enums. A field without possible values is left out. Every
+/// other field is required, and null where it does not apply. `reasoning` comes before `tasks`, so that
+/// the model writes its reasoning before the tasks. The LLM provider adapts the schema to its dialect.
 pub(super) fn plan_schema(request: &PlanRequest) -> Value {
     let reasoning = "How the goal is divided, in two or three sentences.";
     let tasks = json!({
         "type": "array",
         "description": "The tasks, each after the tasks that it needs.",
-        "items": closed("A task.", task_fields(request)),
+        "items": closed_object("A task.", task_fields(request)),
         "minItems": 1,
         "maxItems": request.limits.max_tasks,
     });
-    closed(
+    closed_object(
         "A plan.",
-        vec![("reasoning", text(reasoning)), ("tasks", tasks)],
+        vec![("reasoning", string_field(reasoning)), ("tasks", tasks)],
     )
 }
 
-fn text(about: &str) -> Value {
+fn string_field(about: &str) -> Value {
     json!({ "type": "string", "description": about })
 }
 
@@ -54,7 +54,7 @@ fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
     let arguments = request.commands.iter().flat_map(|(_, one)| one.args.keys());
     let arguments: BTreeSet<&String> = arguments.collect();
     let mut fields = vec![
-        ("name", text("Short and unique.")),
+        ("name", string_field("Short and unique.")),
         (
             "needs",
             json!({
@@ -74,7 +74,7 @@ fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
     ];
     if !agents.is_empty() {
         let about = "The agent, or null to let the host choose.";
-        fields.push(("agent", one_of(about, &agents)));
+        fields.push(("agent", word_or_null(about, &agents)));
         if !tools.is_empty() {
             fields.push((
                 "tools",
@@ -87,14 +87,14 @@ fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
         }
     }
     if !commands.is_empty() {
-        fields.push(("command", one_of("The command to run.", &commands)));
+        fields.push(("command", word_or_null("The command to run.", &commands)));
     }
     if !arguments.is_empty() {
-        let mut name = text("The argument.");
+        let mut name = string_field("The argument.");
         name["enum"] = json!(arguments);
-        let value = text("Its value, a fixed text.");
+        let value = string_field("Its value, a fixed text.");
         let argument = vec![("name", name), ("value", value)];
-        let argument = closed("An argument of the command.", argument);
+        let argument = closed_object("An argument of the command.", argument);
         fields.push((
             "arguments",
             json!({
@@ -105,9 +105,9 @@ fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
         ));
     }
     let triggers = TRIGGERS.map(|(word, _)| word);
-    fields.push(("trigger", one_of("When the task starts.", &triggers)));
+    fields.push(("trigger", word_or_null("When the task starts.", &triggers)));
     let rules = FAILURE_RULES.map(|(word, _)| word);
-    fields.push(("on_failure", one_of("What a failure means.", &rules)));
+    fields.push(("on_failure", word_or_null("What a failure means.", &rules)));
     fields.push((
         "expected_tokens",
         json!({
@@ -119,15 +119,15 @@ fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
     fields
 }
 
-/// A field that is one of some words, or null.
-fn one_of(about: &str, words: &[&str]) -> Value {
+/// A field whose value is one of these words or null.
+fn word_or_null(about: &str, words: &[&str]) -> Value {
     let words = words.iter().copied().map(Value::from);
     let words: Vec<Value> = words.chain([Value::Null]).collect();
     json!({ "type": ["string", "null"], "description": about, "enum": words })
 }
 
-/// An object that has exactly these fields.
-fn closed(about: &str, fields: Vec<(&'static str, Value)>) -> Value {
+/// An object with exactly these fields.
+fn closed_object(about: &str, fields: Vec<(&'static str, Value)>) -> Value {
     let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
     let required = json!(required);
     let named = fields

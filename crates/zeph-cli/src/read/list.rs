@@ -35,23 +35,23 @@ pub(crate) async fn run(cx: &AppContext, args: &ListArgs) -> Result<Exit, CliErr
         Err(error) => return Err(error),
     };
     if lines.is_empty() && !cx.json() {
-        out::note_line(nothing(args));
+        out::note_line(no_runs_message(args));
         return Ok(Exit::Completed);
     }
     let json = || Value::Array(lines.iter().map(Line::to_json).collect());
     Ok(page::print(cx, json, |page| table(page, &lines, now())))
 }
 
-/// Whether a run has an active state but no process that works on it.
+/// Whether the stored state of a run is active, but no process executes the run.
 fn is_interrupted(owners: &Owners, row: &RunRow) -> bool {
-    // The words of `RunState`; a store does not know the type.
+    // The store has the state as a word of `RunState`, because it does not know that type.
     let is_active = matches!(row.status.state.as_str(), "running" | "suspending");
     row.status.open && is_active && owners.holder(row.epoch).is_none()
 }
 
-const fn nothing(args: &ListArgs) -> &'static str {
+const fn no_runs_message(args: &ListArgs) -> &'static str {
     if args.limit == 0 {
-        "nothing was asked for: -n 0"
+        "`-n 0` shows no runs; leave it out, or write a larger number"
     } else if args.open {
         "no run is open; `zeph list` shows those that have ended"
     } else {
@@ -59,18 +59,22 @@ const fn nothing(args: &ListArgs) -> &'static str {
     }
 }
 
-/// A run, and whether its process ended before it did.
+/// A run with the values that its line shows.
 struct Line {
     row: RunRow,
+    /// Whether the process of an unfinished run has ended.
     interrupted: bool,
 }
 
 fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
     // Most runs call no model, so the column is shown only if a run has spent something.
-    let spends = lines.iter().any(|line| line.spent() != Spent::default());
-    let cells: Vec<Vec<String>> = lines.iter().map(|line| line.cells(now, spends)).collect();
+    let show_spent = lines.iter().any(|line| line.spent() != Spent::default());
+    let cells: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| line.cells(now, show_spent))
+        .collect();
     let mut header = vec!["RUN", "STATE", "TASKS", "STARTED", "TOOK", "GOAL"];
-    if spends {
+    if show_spent {
         header.insert(5, "SPENT");
     }
     page.table(0, &header, &cells);
@@ -89,7 +93,7 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
 }
 
 impl Line {
-    fn cells(&self, now: Timestamp, spends: bool) -> Vec<String> {
+    fn cells(&self, now: Timestamp, show_spent: bool) -> Vec<String> {
         let row = &self.row;
         let state = match self.interrupted {
             true => "interrupted".into(),
@@ -102,7 +106,7 @@ impl Line {
         let took = self.took().map_or_else(dash, format_duration);
         let started = ago(row.created_at, now);
         let mut cells = vec![row.run.to_string(), state, tasks, started, took];
-        if spends {
+        if show_spent {
             let spent = Some(self.spent()).filter(|spent| *spent != Spent::default());
             cells.push(spent.map_or_else(dash, |spent| spent.to_string()));
         }
@@ -110,7 +114,7 @@ impl Line {
         cells
     }
 
-    /// The time from its start to its end, if it has ended.
+    /// The time from the start of the run to its last save; `None` while the run is open.
     fn took(&self) -> Option<Duration> {
         let row = &self.row;
         (!row.status.open).then(|| row.updated_at.since(row.created_at))
@@ -121,7 +125,7 @@ impl Line {
         summary.map_or_else(Spent::default, |summary| summary.spent())
     }
 
-    /// The number of ended tasks, and of all tasks.
+    /// The number of ended tasks (also failed and skipped ones), and of all tasks.
     fn progress(&self) -> Option<(u32, u32)> {
         let summary = self.row.status.summary()?;
         Some((summary.ended(), summary.total))
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_one_line_a_run_and_a_hint_for_those_that_are_open() {
+    fn the_list_has_one_line_for_each_run_and_a_hint_for_open_runs() {
         let summary = RunSummary {
             total: 12,
             completed: 9,

@@ -11,12 +11,12 @@ use zeph_runtime::NoteView;
 
 use crate::read::page::{Page, count};
 
-/// The most bytes of each text; `--json` has the whole text.
+/// The most bytes of each text that are shown; `--json` has the whole text.
 const TEXT_BYTES: usize = 16 << 10;
-/// The most bytes of a call's arguments.
+/// The most bytes that are shown of the arguments of a tool call, or of a candidate for the route.
 const ARGUMENT_BYTES: usize = 400;
 
-/// Renders the notes of one attempt.
+/// Renders the notes of one attempt, in the order of the journal.
 pub(super) fn render(page: &mut Page, indent: usize, notes: &[&NoteView]) {
     let mut before: Vec<Message> = Vec::new();
     for note in notes {
@@ -31,24 +31,25 @@ pub(super) fn render(page: &mut Page, indent: usize, notes: &[&NoteView]) {
         };
         if shown.is_none() {
             page.block(indent, &format!("{}:", note.kind));
-            text(page, indent + 2, &plain(note));
+            text_block(page, indent + 2, &unparsed(note));
         }
     }
 }
 
-fn plain(note: &NoteView) -> String {
+/// The body of a note that this version does not know.
+fn unparsed(note: &NoteView) -> String {
     match serde_json::from_slice::<Value>(&note.body) {
         Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
         Err(_) => String::from_utf8_lossy(&note.body).into_owned(),
     }
 }
 
-fn text(page: &mut Page, indent: usize, text: &str) {
+fn text_block(page: &mut Page, indent: usize, text: &str) {
     let text = head_tail(text.trim_end(), TEXT_BYTES, Boundary::Char);
     page.block(indent, &text.to_string());
 }
 
-/// Only the new messages of a conversation are shown; the earlier ones are shown above.
+/// Renders a prompt: the messages that the previous prompt did not have. `before` has its messages.
 fn prompt(
     page: &mut Page,
     indent: usize,
@@ -58,7 +59,7 @@ fn prompt(
     let note: PromptNote = serde_json::from_slice(&note.body).ok()?;
     page.block(indent, &format!("call {} to {}:", note.call, note.provider));
     let Some(request) = note.request else {
-        text(page, indent + 2, &note.cut.unwrap_or_default());
+        text_block(page, indent + 2, &note.cut.unwrap_or_default());
         return Some(());
     };
     let same = request.messages.iter().zip(before.iter());
@@ -75,7 +76,7 @@ fn prompt(
             Message::Tool { name, .. } => format!("tool {name}"),
         };
         page.block(indent + 2, &format!("{role}:"));
-        text(page, indent + 4, message.text());
+        text_block(page, indent + 4, message.text());
     }
     if !request.tools.is_empty() {
         let tools = request.tools.iter();
@@ -116,16 +117,16 @@ fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
         page.block(indent, &format!("reply {call}{model} ({stop}, {cost}):"));
         if !response.reasoning.text.trim().is_empty() {
             page.block(indent + 2, "reasoning:");
-            text(page, indent + 4, &response.reasoning.text);
+            text_block(page, indent + 4, &response.reasoning.text);
         }
-        text(page, indent + 2, &response.text);
+        text_block(page, indent + 2, &response.text);
         for call in &response.tool_calls {
-            let call = format!("calls {} {}", call.name, short(&call.arguments));
+            let call = format!("calls {} {}", call.name, shortened(&call.arguments));
             page.block(indent + 2, &call);
         }
     }
     if let Some(cut) = &note.cut {
-        text(page, indent + 2, cut);
+        text_block(page, indent + 2, cut);
     }
     Some(())
 }
@@ -138,18 +139,18 @@ fn route(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
         page.block(indent + 2, reason);
     }
     for candidate in route["candidates"].as_array().into_iter().flatten() {
-        page.block(indent + 2, &short(candidate));
+        page.block(indent + 2, &shortened(candidate));
     }
     Some(())
 }
 
 fn tool(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
     let note: Value = serde_json::from_slice(&note.body).ok()?;
-    let word = |key: &str| note[key].as_str().unwrap_or_default();
-    let arguments = short(note.get("arguments")?);
-    let line = format!("tool {} {arguments}: {}", word("name"), word("outcome"));
+    let field = |key: &str| note[key].as_str().unwrap_or_default();
+    let arguments = shortened(note.get("arguments")?);
+    let line = format!("tool {} {arguments}: {}", field("name"), field("outcome"));
     page.block(indent, &line);
-    text(page, indent + 2, word("text"));
+    text_block(page, indent + 2, field("text"));
     Some(())
 }
 
@@ -159,11 +160,11 @@ fn process(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
     Some(())
 }
 
-fn short(value: &Value) -> String {
+fn shortened(value: &Value) -> String {
     head_tail(&value.to_string(), ARGUMENT_BYTES, Boundary::Char).to_string()
 }
 
-/// A note for programs.
+/// A note as JSON; a body that is not JSON becomes a string.
 pub(super) fn to_json(note: &NoteView) -> Value {
     let body = serde_json::from_slice::<Value>(&note.body);
     let body = body.unwrap_or_else(|_| String::from_utf8_lossy(&note.body).into());

@@ -114,9 +114,9 @@ fn line_breaks_of_windows_are_read_as_line_breaks() -> Result<(), zeph_planfile:
     let text = "[tasks.a]\r\nshell = '''\r\nmkdir -p out\r\necho a\r\n'''\r\nstdin = \"\"\"\r\na\r\n\\r\\n\"\"\"\r\n";
     let plan = Plan::load(text, Format::Toml, "plan")?;
     assert!(plan.has_crlf());
-    let params = match &plan.spec().tasks[0].work {
-        zeph_graph::wire::WorkSpec::Action { params, .. } => params.clone(),
-        other => panic!("{other:?} is no command"),
+    let spec = plan.spec();
+    let WorkSpec::Action { params, .. } = &spec.tasks[0].work else {
+        panic!("the task runs a command");
     };
     assert_eq!(params["shell"], "mkdir -p out\necho a\n");
     // A break that is written as an escape is wanted.

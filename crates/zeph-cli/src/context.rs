@@ -1,7 +1,7 @@
 //! `AppContext`: the settings and the database of a command.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use zeph_common::escape_terminal;
 use zeph_config::{Layers, OrchestrationConfig, Resolved};
@@ -16,6 +16,9 @@ use crate::out;
 use crate::problems;
 use crate::project::{self, Trust};
 
+/// How long the end of a command waits until the log is written back.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
 /// The most run names that the error for an ambiguous prefix lists.
 const CANDIDATES: usize = 10;
 
@@ -25,6 +28,8 @@ pub(crate) struct AppContext {
     pub(crate) global: Global,
     pub(crate) config: Resolved,
     trust: Trust,
+    /// The database that was opened for writing.
+    written: tokio::sync::Mutex<Option<SqliteStore>>,
 }
 
 impl AppContext {
@@ -75,6 +80,7 @@ impl AppContext {
             global,
             config,
             trust,
+            written: tokio::sync::Mutex::default(),
         })
     }
 
@@ -126,19 +132,49 @@ impl AppContext {
         })
     }
 
+    /// Whether a flag, a variable or the settings name the database.
+    pub(crate) fn names_db(&self) -> bool {
+        self.global.db.is_some()
+            || project::variable("ZEPH_DB").is_some()
+            || self.config().db.is_some()
+    }
+
     /// Opens the database for writing; creates it if there is none.
     pub(crate) async fn open_store(&self) -> Result<SqliteStore, CliError> {
-        Ok(SqliteStore::open(self.db()?).await?)
+        let store = SqliteStore::open(self.db()?).await?;
+        *self.written.lock().await = Some(store.clone());
+        Ok(store)
+    }
+
+    /// Writes the log of the database back, so that its file is complete by itself.
+    pub(crate) async fn close_store(&self) {
+        let Some(store) = self.written.lock().await.take() else {
+            return;
+        };
+        let closed = tokio::time::timeout(CLOSE_WITHIN, store.close()).await;
+        // What was saved is in the log, which the next process writes back.
+        if let Ok(Err(error)) = closed {
+            let error = error.to_string();
+            let error = escape_terminal(&error);
+            out::warn(format!(
+                "the log of the database is not written back: {error}"
+            ));
+        }
     }
 
     /// Opens a database that must exist, for writing.
     pub(crate) async fn open_existing_store(&self) -> Result<SqliteStore, CliError> {
-        Ok(SqliteStore::open(self.existing_db()?).await?)
+        self.existing_db()?;
+        self.open_store().await
     }
 
     /// Opens a database that must exist, for reading.
     pub(crate) async fn open_store_read_only(&self) -> Result<SqliteStore, CliError> {
-        Ok(SqliteStore::open_read_only(self.existing_db()?).await?)
+        let store = SqliteStore::open_read_only(self.existing_db()?).await?;
+        if let Err(error @ StoreError::LogDamaged { .. }) = store.check_log().await {
+            out::warn(escape_terminal(&error.to_string()));
+        }
+        Ok(store)
     }
 
     fn existing_db(&self) -> Result<PathBuf, CliError> {

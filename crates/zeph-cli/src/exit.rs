@@ -228,6 +228,7 @@ fn of_runtime(error: &RuntimeError) -> CliError {
         }
         E::Unreadable { .. } => store("unreadable"),
         E::Unreachable { .. } => store("unreachable"),
+        E::DamagedRequests { .. } => store("damaged_requests"),
         E::NoSuchTask { .. } => usage("no_such_task"),
         E::NoSuchQuestion { .. } => usage("no_such_question"),
         E::BadAnswer { .. } => usage("bad_answer"),

@@ -104,7 +104,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         return trust::run(args, global.json);
     }
     let cx = AppContext::new(global, command.overrides(), only_reads(&command))?;
-    match command {
+    let ended = match command {
         Command::Do(args) => goal::run(&cx, &args).await,
         Command::Plan(args) => goal::plan::run(&cx, &args).await,
         Command::Run(args) => run::run(&cx, &args).await,
@@ -127,7 +127,12 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Unpause(args) => read::request::unpause(&cx, &args).await,
         Command::Delete(args) => read::request::delete(&cx, &args).await,
         Command::Completions(_) | Command::Prompt | Command::Trust(_) => Ok(Exit::Completed),
+    };
+    // A third signal ends the process at once.
+    if !matches!(&ended, Err(error) if error.code == "killed") {
+        cx.close_store().await;
     }
+    ended
 }
 
 /// Whether the command only reads stored runs. Such commands work with mistakes in the settings.

@@ -1,6 +1,6 @@
 //! `zeph resume`: lists completed and interrupted tasks, and continues the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde_json::json;
@@ -24,6 +24,8 @@ use crate::run::{self, FollowOptions};
 
 /// The code of the error for a run that another process owns.
 const OWNED: &str = "owned_elsewhere";
+/// The code of the error that the process of a run does not reply.
+const UNREACHABLE: &str = "unreachable";
 /// The interrupted tasks that are listed by name.
 const SHOWN: usize = 20;
 
@@ -64,7 +66,14 @@ async fn open(
         ..ListQuery::default()
     };
     let mut passed_over: Vec<(RunId, CliError)> = Vec::new();
+    // The epochs of owners that do not reply: each is waited for once.
+    let mut unresponsive = BTreeSet::new();
     for row in store.list(query).await? {
+        if unresponsive.contains(&row.epoch) {
+            let error = CliError::new(Exit::Store, "its process does not reply");
+            passed_over.push((row.run, error.code(UNREACHABLE)));
+            continue;
+        }
         // A process can hold its lock after it has suspended a run: only the attempt to take the run over
         // tells who owns it.
         match load_and_take_over(cx, store, &row.run, &secrets).await {
@@ -75,11 +84,17 @@ async fn open(
                 }
                 return Ok(taken);
             }
+            Err(error) if error.code == UNREACHABLE => {
+                unresponsive.insert(row.epoch);
+                passed_over.push((row.run, error));
+            }
             // Another process ended it meanwhile.
             Err(error) if error.code == "already_ended" => {}
-            // Its secrets, folder or model are missing, or another process owns it; an older run may be
-            // free and need none of them.
-            Err(error) if error.exit == Exit::Usage || error.code == OWNED => {
+            // Its secrets, folder or model are missing, another process owns it, or it is damaged; an older run
+            // may be free and sound, and need none of them.
+            Err(error)
+                if error.exit == Exit::Usage || error.code == OWNED || error.code == "damaged" =>
+            {
                 passed_over.push((row.run, error));
             }
             Err(error) => return Err(error),
@@ -91,11 +106,13 @@ async fn open(
         many => format!("all {many} open runs are owned by other processes"),
     };
     let mut errors = passed_over.into_iter().map(|(_, error)| error);
-    Err(errors.find(|error| error.code != OWNED).unwrap_or_else(|| {
-        CliError::new(Exit::Usage, text)
-            .code("nothing_to_resume")
-            .help("`zeph list` shows the runs")
-    }))
+    Err(errors
+        .find(|error| error.code != OWNED && error.code != UNREACHABLE)
+        .unwrap_or_else(|| {
+            CliError::new(Exit::Usage, text)
+                .code("nothing_to_resume")
+                .help("`zeph list` shows the runs")
+        }))
 }
 
 async fn load_and_take_over(

@@ -9,6 +9,7 @@ use zeph_graph::Seq;
 use zeph_memory::{Append, AppendStart, ChainHash, Commit, Fence, SealedRow, StoreError};
 
 use crate::bulk::{Bulk, Slice};
+use crate::last_commit::Saved;
 use crate::sqlite_error;
 
 /// Creates and updates runs, and returns their names. It skips a run that another owner has adopted, or
@@ -71,6 +72,10 @@ const SETTLE: &str = "
 DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?1))
   AND EXISTS (SELECT 1 FROM runs WHERE runs.run = inbox.run AND runs.epoch = ?2)";
 
+/// Rows that are left of a run whose line is missing keep a new run of that name from being written.
+const LEFT_OVER: &str = "
+SELECT EXISTS (SELECT 1 FROM journal WHERE run = ?1) OR EXISTS (SELECT 1 FROM contents WHERE run = ?1)";
+
 /// The kind and the content number of the header of a run.
 const HEADER: (&str, u64) = ("header", 0);
 
@@ -83,6 +88,7 @@ pub(crate) struct Statements {
     settled: String,
     /// Where each append begins; used to find out why a run was skipped.
     starts: Vec<AppendStart>,
+    saved: Option<Saved>,
 }
 
 impl Statements {
@@ -118,7 +124,14 @@ impl Statements {
             contents,
             settled,
             starts: commit.appends.iter().map(Append::start).collect(),
+            saved: (commit.appends.last())
+                .map(|last| Saved::Row(last.run().clone(), last.last().get(), last.head())),
         })
+    }
+
+    /// What the database has after the commit, if it has an append.
+    pub(crate) fn saved(&self) -> Option<Saved> {
+        self.saved.clone()
     }
 
     /// Executes the statements in an open transaction, and returns their number. After an error the caller
@@ -146,7 +159,9 @@ impl Statements {
             if !bulk.is_empty() {
                 let (json, blob) = bulk.finish()?;
                 let query = sqlx::query(sql).bind(json).bind(blob);
-                query.execute(&mut *connection).await.map_err(writing)?;
+                if let Err(error) = query.execute(&mut *connection).await {
+                    return Err(why_not_written(connection, &self.starts, error).await);
+                }
                 executed += 1;
             }
         }
@@ -250,6 +265,25 @@ async fn why_refused(
         "writing",
         std::io::Error::other("fewer runs were written than were given"),
     )
+}
+
+/// Rows of a new run that are there already are damage to that run alone.
+async fn why_not_written(
+    connection: &mut SqliteConnection,
+    starts: &[AppendStart],
+    error: sqlx::Error,
+) -> StoreError {
+    if !sqlite_error::is_constraint(&error) {
+        return writing(error);
+    }
+    for start in starts.iter().filter(|start| start.creates) {
+        let query = sqlx::query_scalar(LEFT_OVER).bind(start.run.as_str());
+        if let Ok(true) = query.fetch_one(&mut *connection).await {
+            let what = "rows of an earlier run of that name are left, whose line is missing";
+            return StoreError::damaged(&start.run, None, what);
+        }
+    }
+    writing(error)
 }
 
 async fn check_start(

@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Row as _, SqliteConnection};
 use zeph_memory::StoreError;
 
 use crate::database_file::with_suffix;
@@ -34,6 +34,19 @@ pub(crate) async fn writer(
         .connect()
         .await
         .map_err(|error| sqlite_error::opening(path, error))
+}
+
+/// Writes the log back into the file and empties it. Returns whether the file is complete by itself: a
+/// reader with an open transaction can prevent that.
+pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query("PRAGMA busy_timeout = 1000")
+        .execute(&mut *connection)
+        .await?;
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let row = sqlx::query(sql).fetch_one(connection).await?;
+    let (busy, frames, written): (i64, i64, i64) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok(busy == 0 || frames == written)
 }
 
 /// The reading connections; each is opened when it is first needed.

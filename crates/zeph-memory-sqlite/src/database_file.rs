@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zeph_memory::StoreError;
 
+use crate::create;
 use crate::schema::APPLICATION_ID;
 use crate::sqlite_error::not_a_database;
 
@@ -40,6 +41,13 @@ pub(crate) fn inspect(path: &Path) -> Result<Found, StoreError> {
         return Err(not_a_database(
             path,
             "the file is empty (delete it to start a new database there)",
+        ));
+    }
+    if create::has_other_names(path, &metadata) {
+        return Err(not_a_database(
+            path,
+            "it has a second name (a hard link), and each name would have a log of its own (copy the file \
+             instead)",
         ));
     }
     inspect_header(path)

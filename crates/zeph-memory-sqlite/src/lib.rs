@@ -39,6 +39,8 @@ mod bulk;
 mod connect;
 mod create;
 mod database_file;
+mod file_check;
+mod last_commit;
 mod options;
 mod reader;
 mod schema;
@@ -46,6 +48,7 @@ mod sqlite_error;
 mod store;
 mod writer;
 
+pub use file_check::FileCheck;
 pub use options::{SqliteOptions, Synchronous};
 pub use schema::{APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION};
 pub use store::SqliteStore;

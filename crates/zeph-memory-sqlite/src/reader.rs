@@ -1,13 +1,13 @@
 //! Queries: each result comes from one snapshot, and a row that is not as written is damage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 use zeph_memory::{
     ChainCheck, ChainHash, Content, ContentKind, ListQuery, NewRun, Outline, Request, RequestId,
-    RowOutline, RunRow, RunStatus, StoreError, StoredRow, StoredRun, StoredStatus,
+    RowOutline, RunRow, RunStatus, StoreError, StoredRow, StoredRun, StoredStatus, contents_hash,
 };
 
 use crate::append::signed;
@@ -31,23 +31,54 @@ SELECT seq, contents, content_hash, hash FROM journal
 WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 
 const CONTENTS: &str = "
-SELECT content, kind, name, bytes, hash FROM contents
+SELECT content, kind, name, bytes, hash, seq, part FROM contents
 WHERE run = ?1 AND content IN (SELECT value FROM json_each(?2)) ORDER BY content, seq, part";
+
+/// The hashes of all parts of some rows, to compare with the hash in the row. A content without its row has
+/// no line here.
+const PART_HASHES: &str = "
+SELECT journal.seq, journal.content_hash, contents.hash
+FROM journal JOIN contents
+     ON contents.run = journal.run AND contents.seq = journal.seq AND contents.content IN (
+         SELECT value FROM json_each(iif(json_valid(journal.contents), journal.contents, '[]')))
+WHERE journal.run = ?1 AND journal.seq IN (SELECT value FROM json_each(?2))
+ORDER BY journal.seq, contents.part";
 
 const STORED: &str = "
 SELECT DISTINCT content FROM contents WHERE run = ?1 AND content > 0 ORDER BY content";
 
-const GET: &str = "
-SELECT run, title, created_at, updated_at, last_seq, state, open, summary, epoch FROM runs
-WHERE run = ?1";
+/// The columns of a line. A text that no program of ours wrote so long is not read.
+macro_rules! line {
+    ($rest:literal) => {
+        concat!(
+            "SELECT run, iif(octet_length(title) <= 65536, title, NULL), created_at, updated_at, last_seq,
+                    iif(octet_length(state) <= 65536, state, NULL), open,
+                    iif(octet_length(summary) <= 65536, summary, NULL), epoch, head, status_hash
+             FROM runs ",
+            $rest
+        )
+    };
+}
 
-const LIST: &str = "
-SELECT run, title, created_at, updated_at, last_seq, state, open, summary, epoch FROM runs
-WHERE (created_at, run) < (?1, ?2) ORDER BY created_at DESC, run DESC LIMIT ?3";
+const GET: &str = line!("WHERE run = ?1");
 
-const LIST_FILTERED: &str = "
-SELECT run, title, created_at, updated_at, last_seq, state, open, summary, epoch FROM runs
-WHERE open = ?4 AND (created_at, run) < (?1, ?2) ORDER BY created_at DESC, run DESC LIMIT ?3";
+const LIST: &str = line!(
+    "WHERE created_at >= 0 AND (created_at, run) < (?1, ?2)
+     ORDER BY created_at DESC, run DESC LIMIT ?3"
+);
+
+const LIST_FILTERED: &str = line!(
+    "WHERE open = ?4 AND created_at >= 0 AND (created_at, run) < (?1, ?2)
+     ORDER BY created_at DESC, run DESC LIMIT ?3"
+);
+
+/// Damaged lines, which have no time. They follow all others, as if they were the oldest.
+const LIST_UNTIMED: &str = line!(
+    "WHERE created_at < 0 AND (?1 > 0 OR run < ?2) AND (?4 IS NULL OR open = ?4)
+     ORDER BY run DESC LIMIT ?3"
+);
+
+const ANY_RUN: &str = "SELECT EXISTS (SELECT 1 FROM runs NOT INDEXED)";
 
 /// Reads a run without its contents and verifies its chain.
 pub(crate) async fn load(
@@ -139,17 +170,19 @@ pub(crate) async fn contents(
         .bind(run.as_str())
         .bind(format!("[{list}]"));
     let mut parts: BTreeMap<ContentId, Vec<Content>> = BTreeMap::new();
-    for row in query.fetch_all(connection).await.map_err(damaged)? {
+    let mut seqs = BTreeSet::new();
+    for row in query.fetch_all(&mut *connection).await.map_err(damaged)? {
         let id = content_id(row.try_get(0).map_err(damaged)?)
             .ok_or_else(|| StoreError::damaged(run, None, "a content has an impossible number"))?;
-        let (content, known) = part(&row, id).map_err(|error| {
+        let (content, known, place) = part(&row, id).map_err(|error| {
             StoreError::damaged(
                 run,
                 None,
                 format!("a part of content {id} cannot be read ({error})"),
             )
         })?;
-        if content.hash() != known {
+        seqs.insert(place.0.get());
+        if content.hash(run, place.0, place.1) != known {
             let what = format!(
                 "part {:?} of content {id} is not as it was written",
                 content.name
@@ -166,6 +199,7 @@ pub(crate) async fn contents(
             format!("content {id} is missing"),
         ));
     }
+    check_rows_of_parts(connection, run, &seqs).await?;
     Ok(ids
         .iter()
         .filter_map(|id| parts.remove(id))
@@ -173,12 +207,43 @@ pub(crate) async fn contents(
         .collect())
 }
 
-fn part(row: &SqliteRow, id: ContentId) -> Result<(Content, ChainHash), sqlx::Error> {
+/// Checks that each of these rows has exactly the parts that it brought.
+async fn check_rows_of_parts(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+    seqs: &BTreeSet<u64>,
+) -> Result<(), StoreError> {
+    let damaged = |error| sqlite_error::reading(run, None, error);
+    let list: Vec<String> = seqs.iter().map(ToString::to_string).collect();
+    let query = sqlx::query(PART_HASHES)
+        .bind(run.as_str())
+        .bind(format!("[{}]", list.join(",")));
+    let mut found: BTreeMap<u64, (ChainHash, Vec<ChainHash>)> = BTreeMap::new();
+    for row in query.fetch_all(connection).await.map_err(damaged)? {
+        let known = hash(&row, 1).map_err(damaged)?;
+        let at = seq(&row, 0).map_err(damaged)?.get();
+        let (_, parts) = found.entry(at).or_insert((known, Vec::new()));
+        parts.push(hash(&row, 2).map_err(damaged)?);
+    }
+    for at in seqs {
+        let is_whole = (found.get(at)).is_some_and(|(known, parts)| contents_hash(parts) == *known);
+        if !is_whole {
+            let what = "its contents are not as they were written";
+            return Err(StoreError::damaged(run, Some(Seq::new(*at)), what));
+        }
+    }
+    Ok(())
+}
+
+type Part = (Content, ChainHash, (Seq, u64));
+
+fn part(row: &SqliteRow, id: ContentId) -> Result<Part, sqlx::Error> {
     let kind = ContentKind::new(row.try_get::<String, _>(1)?);
     let name: String = row.try_get(2)?;
     Ok((
         Content::named(id, kind, name, row.try_get::<Vec<u8>, _>(3)?),
         hash(row, 4)?,
+        (seq(row, 5)?, row.try_get::<i64, _>(6)?.cast_unsigned()),
     ))
 }
 
@@ -262,27 +327,33 @@ pub(crate) async fn list(
 ) -> Result<Vec<RunRow>, StoreError> {
     let failed = |error| sqlite_error::io("listing the runs", error);
     // The first page begins behind a name that no run can have.
-    let (moment, run) = query
-        .before
-        .as_ref()
-        .map_or((Timestamp::MAX, "~"), |cursor| {
-            (cursor.created_at, cursor.run.as_str())
-        });
+    let (moment, run) = query.before.as_ref().map_or((i64::MAX, "~"), |cursor| {
+        (signed(cursor.created_at.as_micros()), cursor.run.as_str())
+    });
     let sql = if query.open.is_some() {
         LIST_FILTERED
     } else {
         LIST
     };
-    let mut statement = sqlx::query(sql)
-        .bind(signed(moment.as_micros()))
-        .bind(run)
-        .bind(i64::from(query.limit));
-    if let Some(open) = query.open {
-        statement = statement.bind(open);
+    let mut rows = Vec::new();
+    for sql in [sql, LIST_UNTIMED] {
+        let left = i64::from(query.limit) - rows.len() as i64;
+        if left > 0 {
+            let statement = sqlx::query(sql).bind(moment).bind(run).bind(left);
+            let page = statement.bind(query.open).fetch_all(&mut *connection);
+            rows.append(&mut page.await.map_err(failed)?);
+        }
     }
-    let rows = statement.fetch_all(connection).await.map_err(failed)?;
+    // A damaged index must not look like a store without runs.
+    let is_first_page = query.before.is_none() && query.open.is_none() && query.limit > 0;
+    if rows.is_empty() && is_first_page {
+        let any = sqlx::query_scalar(ANY_RUN).fetch_one(connection).await;
+        if any.map_err(failed)? {
+            let error = std::io::Error::other("the index of the runs is damaged");
+            return Err(StoreError::io("listing the runs", error));
+        }
+    }
     // Unreadable columns are listed with default values, and only a row without a readable name is skipped.
-    // Loading the run reports the damage.
     Ok(rows.iter().filter_map(line).collect())
 }
 
@@ -291,18 +362,35 @@ fn line(row: &SqliteRow) -> Option<RunRow> {
         row.try_get::<Vec<u8>, usize>(column)
             .map(|text| String::from_utf8_lossy(&text).into_owned())
     };
+    let run: RunId = text(0).ok()?.parse().ok()?;
+    let title = text(1).unwrap_or_default();
+    let created_at = time(row, 2).unwrap_or_default();
+    let end = line_end(row);
+    let is_sound = |end: &StoredStatus| end.is_line_as_written(&run, &title, created_at);
+    let is_damaged = !end.as_ref().is_ok_and(is_sound);
+    let (updated_at, last_seq, status) = match end {
+        Ok(end) => (end.updated_at, end.last_seq, end.status),
+        Err(_) => (created_at, Seq::new(0), RunStatus::open("")),
+    };
     Some(RunRow {
-        run: text(0).ok()?.parse().ok()?,
-        title: text(1).unwrap_or_default(),
-        created_at: time(row, 2).unwrap_or_default(),
-        updated_at: time(row, 3).unwrap_or_default(),
-        last_seq: seq(row, 4).unwrap_or(Seq::new(0)),
-        status: RunStatus {
-            state: text(5).unwrap_or_default(),
-            open: row.try_get(6).unwrap_or(true),
-            summary: text(7).unwrap_or_default(),
-        },
-        epoch: row.try_get::<i64, _>(8).unwrap_or_default().unsigned_abs(),
+        run,
+        title,
+        created_at,
+        updated_at,
+        last_seq,
+        status,
+        epoch: row.try_get::<i64, _>(8).unwrap_or_default().cast_unsigned(),
+        is_damaged,
+    })
+}
+
+fn line_end(row: &SqliteRow) -> Result<StoredStatus, sqlx::Error> {
+    Ok(StoredStatus {
+        updated_at: time(row, 3)?,
+        last_seq: seq(row, 4)?,
+        status: status(row, 5)?,
+        head: hash(row, 9)?,
+        status_hash: hash(row, 10)?,
     })
 }
 
@@ -327,19 +415,26 @@ pub(crate) async fn inbox(
     run: &RunId,
 ) -> Result<Vec<Request>, StoreError> {
     let failed = |error| sqlite_error::io("reading the inbox", error);
-    let sql = "SELECT id, at, body FROM inbox WHERE run = ?1 ORDER BY id";
+    let sql = "SELECT id, at, body, hash FROM inbox WHERE run = ?1 ORDER BY id";
     let query = sqlx::query(sql).bind(run.as_str());
     let rows = query.fetch_all(connection).await.map_err(failed)?;
-    let request = |row: &SqliteRow| -> Result<Request, sqlx::Error> {
-        Ok(Request {
-            id: RequestId::new(row.try_get::<i64, _>(0)?.unsigned_abs()),
-            run: run.clone(),
-            at: time(row, 1)?,
-            body: row.try_get(2)?,
-        })
-    };
-    let requests = rows.iter().map(request).collect::<Result<_, _>>();
-    requests.map_err(failed)
+    let requests = rows.iter().map(|row| request(run, row));
+    requests.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// A request to a run, without its body if that is not as it was posted.
+pub(crate) fn request(run: &RunId, row: &SqliteRow) -> Result<Request, sqlx::Error> {
+    let id = RequestId::new(row.try_get::<i64, _>(0)?.cast_unsigned());
+    let at = time(row, 1).unwrap_or_default();
+    let body: Option<String> = row.try_get(2).ok();
+    let known = hash(row, 3).ok();
+    let is_sound = |body: &String| Some(Request::hash(id, run, at, body)) == known;
+    Ok(Request {
+        id,
+        run: run.clone(),
+        at,
+        body: body.filter(is_sound),
+    })
 }
 
 async fn exists(connection: &mut SqliteConnection, run: &RunId) -> Result<(), StoreError> {
@@ -355,12 +450,13 @@ async fn exists(connection: &mut SqliteConnection, run: &RunId) -> Result<(), St
 
 fn seq(row: &SqliteRow, column: usize) -> Result<Seq, sqlx::Error> {
     row.try_get::<i64, _>(column)
-        .map(|number| Seq::new(number.unsigned_abs()))
+        .map(|number| Seq::new(number.cast_unsigned()))
 }
 
 fn time(row: &SqliteRow, column: usize) -> Result<Timestamp, sqlx::Error> {
     row.try_get::<i64, _>(column)
-        .map(|micros| Timestamp::from_micros(micros.unsigned_abs()))
+        .and_then(|micros| u64::try_from(micros).map_err(|_| decoded("a time before 1970")))
+        .map(Timestamp::from_micros)
 }
 
 fn status(row: &SqliteRow, column: usize) -> Result<RunStatus, sqlx::Error> {
@@ -373,8 +469,11 @@ fn status(row: &SqliteRow, column: usize) -> Result<RunStatus, sqlx::Error> {
 
 fn hash(row: &SqliteRow, column: usize) -> Result<ChainHash, sqlx::Error> {
     let bytes: Vec<u8> = row.try_get(column)?;
-    ChainHash::from_slice(&bytes)
-        .ok_or_else(|| sqlx::Error::Decode("not a hash of 32 bytes".into()))
+    ChainHash::from_slice(&bytes).ok_or_else(|| decoded("not a hash of 32 bytes"))
+}
+
+fn decoded(why: &'static str) -> sqlx::Error {
+    sqlx::Error::Decode(why.into())
 }
 
 fn content_id(number: i64) -> Option<ContentId> {

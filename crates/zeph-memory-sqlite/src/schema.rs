@@ -18,7 +18,7 @@ pub const SCHEMA_VERSION: i64 = LAST_UNRELEASED + MIGRATIONS.len() as i64;
 pub const OLDEST_SQLITE: &str = "3.51.3";
 
 /// The last schema version of unreleased programs. Databases of these versions are not migrated.
-const LAST_UNRELEASED: i64 = 2;
+const LAST_UNRELEASED: i64 = 3;
 
 /// The SQL from each schema version to the next. The first script creates the schema in an empty database.
 const MIGRATIONS: [&str; 1] = [include_str!("sql/schema.sql")];
@@ -66,6 +66,41 @@ pub(crate) fn pending_migrations(found: i64) -> Result<&'static [&'static str], 
         .ok()
         .and_then(|done| MIGRATIONS.get(done..))
         .ok_or(newer)
+}
+
+/// Refuses a database with a trigger, a view, a table or an index that is not of this schema, or without one
+/// that is: SQL of others would run with every statement, and decide what is read.
+pub(crate) async fn check_objects(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let failed = |error| sqlite_error::opening(path, error);
+    let sql = "SELECT type, name, sql FROM sqlite_schema
+               WHERE NOT (type IN ('table', 'index') AND substr(name, 1, 7) = 'sqlite_')";
+    let mut own = 0;
+    for row in sqlx::query(sql)
+        .fetch_all(connection)
+        .await
+        .map_err(failed)?
+    {
+        let kind: String = row.try_get(0).map_err(failed)?;
+        let name: String = row.try_get(1).map_err(failed)?;
+        let text: Option<String> = row.try_get(2).map_err(failed)?;
+        let is_own = text.is_some_and(|text| MIGRATIONS.iter().any(|sql| sql.contains(&text)));
+        if !is_own {
+            let why = format!("it has a {kind} {name:?} that is not part of a run database");
+            return Err(sqlite_error::not_a_database(path, why));
+        }
+        own += 1;
+    }
+    let expected: usize = (MIGRATIONS.iter())
+        .map(|sql| sql.matches("\nCREATE ").count())
+        .sum();
+    if own == expected {
+        return Ok(());
+    }
+    let why = format!("it has {own} of the {expected} tables, indexes and views of a run database");
+    Err(sqlite_error::not_a_database(path, why))
 }
 
 /// The schema version of the database.

@@ -11,6 +11,7 @@ const LOCKED: i32 = 6;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const TOO_BIG: i32 = 18;
+const CONSTRAINT: i32 = 19;
 const NOT_A_DATABASE: i32 = 26;
 
 /// The most bytes of one value. SQLite accepts slightly more, which leaves room for the rest of a row.
@@ -19,6 +20,11 @@ pub(crate) const MAX_BYTES: u64 = 999_000_000;
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code = error.as_database_error()?.code()?;
     code.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+/// Whether a row is there already, or breaks a rule of its table.
+pub(crate) fn is_constraint(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(CONSTRAINT)
 }
 
 /// A failure that concerns the whole database.

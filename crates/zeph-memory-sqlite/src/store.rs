@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Connection, Sqlite, Transaction};
+use sqlx::{Connection as _, Sqlite, Transaction};
 use tokio::sync::Mutex;
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::{
@@ -18,7 +18,9 @@ use zeph_memory::{
 
 use crate::append::Statements;
 use crate::database_file::{self, DatabaseFile, Found};
-use crate::options::SqliteOptions;
+use crate::file_check::{self, FileCheck};
+use crate::last_commit::LastCommit;
+use crate::options::{SqliteOptions, Synchronous};
 use crate::writer::Writer;
 use crate::{connect, create, reader, schema, sqlite_error};
 
@@ -56,6 +58,7 @@ impl SqliteStore {
         options: SqliteOptions,
     ) -> Result<Self, StoreError> {
         let path = database_file::absolute(path.as_ref())?;
+        create::remove_leftovers(&path);
         if database_file::inspect(&path)? == Found::Nothing {
             create::create(&path, &options).await?;
             // Another process may have created a file there in the meantime.
@@ -66,8 +69,12 @@ impl SqliteStore {
         let file = DatabaseFile::opened(path)?;
         schema::check_library(file.path(), &mut connection).await?;
         schema::migrate(file.path(), &mut connection).await?;
+        schema::check_objects(file.path(), &mut connection).await?;
+        LastCommit::check(file.path(), &mut connection).await?;
         let readers = connect::readers(file.path(), &options);
-        let writer = Writer::new(connection, file.clone());
+        let last =
+            (options.synchronous == Synchronous::Full).then(|| LastCommit::beside(file.path()));
+        let writer = Writer::new(connection, file.clone(), last);
         Ok(Self {
             file,
             readers,
@@ -114,6 +121,33 @@ impl SqliteStore {
         })
     }
 
+    /// Checks the file as a whole: its pages and indexes, and rows that belong to no run. Reads all of it.
+    ///
+    /// [`verify`](zeph_memory::verify) checks the chain of each run.
+    ///
+    /// # Errors
+    /// When the file cannot be opened; damage is a finding.
+    pub async fn check(&self) -> Result<FileCheck, StoreError> {
+        let mut connection = self.reader().await?;
+        let mut snapshot = self.snapshot(&mut connection).await?;
+        let mut check = file_check::check(&mut snapshot).await;
+        match LastCommit::check(self.path(), &mut snapshot).await {
+            Ok(()) => {}
+            Err(error) => check.findings.push(error.to_string()),
+        }
+        Ok(check)
+    }
+
+    /// Fails if the log was damaged, so that commits are missing. A store that was opened for reading only is
+    /// not checked before.
+    ///
+    /// # Errors
+    /// [`StoreError::LogDamaged`].
+    pub async fn check_log(&self) -> Result<(), StoreError> {
+        let mut connection = self.reader().await?;
+        LastCommit::check(self.path(), &mut connection).await
+    }
+
     /// The absolute path of the database, with symbolic links resolved.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -129,8 +163,8 @@ impl SqliteStore {
 
     /// Closes all connections. Calls on clones fail afterwards.
     ///
-    /// The last process that closes the database writes the log back into it and removes the log, so the
-    /// file alone is complete. Dropping a store is as safe, but does this at an unspecified time.
+    /// The log is written back into the file, and the last process that closes the database removes it, so
+    /// the file alone is complete. Dropping a store is as safe, but does this at an unspecified time.
     ///
     /// # Errors
     /// When the log cannot be written back. No acknowledged commit is lost then.
@@ -139,8 +173,7 @@ impl SqliteStore {
         let Some(writer) = self.take_writer().await else {
             return Ok(());
         };
-        let closed = writer.into_connection().close().await;
-        closed.map_err(|error| sqlite_error::io("closing the database", error))
+        writer.close().await
     }
 
     /// Takes the writer out of the store, which closes it for all clones.
@@ -197,7 +230,11 @@ async fn read_schema_version(path: &Path, readers: &SqlitePool) -> Result<i64, S
     let connection = readers.acquire().await;
     let mut connection = connection.map_err(|error| sqlite_error::opening(path, error))?;
     schema::check_library(path, &mut connection).await?;
-    schema::version(path, &mut connection).await
+    let version = schema::version(path, &mut connection).await?;
+    if version == schema::SCHEMA_VERSION {
+        schema::check_objects(path, &mut connection).await?;
+    }
+    Ok(version)
 }
 
 fn closed() -> StoreError {

@@ -1,12 +1,20 @@
 //! The one connection that writes: atomic transactions, and none after a write with an unknown outcome.
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Connection as _, Row, SqliteConnection};
 use zeph_graph::{RunId, Timestamp};
-use zeph_memory::{Fence, RequestId, StoreError};
+use zeph_memory::{Fence, Request, RequestId, StoreError};
 
 use crate::append::{Statements, signed};
-use crate::database_file::DatabaseFile;
+use crate::connect;
+use crate::database_file::{DatabaseFile, with_suffix};
+use crate::last_commit::{LastCommit, Saved};
 use crate::sqlite_error;
+
+/// The number of owners without a run that are kept for people.
+const CLAIMS_KEPT: i64 = 100;
+
+const PRUNE_CLAIMS: &str =
+    "DELETE FROM claims WHERE epoch < ?1 AND epoch NOT IN (SELECT epoch FROM runs)";
 
 /// The connection that writes. Its methods must run to their end; [`SqliteStore`](crate::SqliteStore)
 /// ensures that.
@@ -16,16 +24,23 @@ pub(crate) struct Writer {
     file: DatabaseFile,
     /// The first write failure with an unknown outcome.
     broken: Option<String>,
+    /// `None` if a commit may be acknowledged before it is on the disk.
+    last: Option<LastCommit>,
     /// Whether a transaction is open. It stays set when a runtime is shut down within one.
     in_transaction: bool,
 }
 
 impl Writer {
-    pub(crate) fn new(connection: SqliteConnection, file: DatabaseFile) -> Self {
+    pub(crate) fn new(
+        connection: SqliteConnection,
+        file: DatabaseFile,
+        last: Option<LastCommit>,
+    ) -> Self {
         Self {
             connection,
             file,
             broken: None,
+            last,
             in_transaction: false,
         }
     }
@@ -37,15 +52,22 @@ impl Writer {
         fence: Fence,
     ) -> Result<u64, StoreError> {
         self.begin().await?;
+        let saved = statements.saved();
         let result = statements.execute(&mut self.connection, fence).await;
-        self.end(result).await
+        self.end_with(result, saved).await
     }
 
     pub(crate) async fn claim(&mut self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
         self.begin().await?;
         let sql = "INSERT INTO claims (name, since) VALUES (?1, ?2)";
         let query = sqlx::query(sql).bind(owner).bind(signed(at.as_micros()));
-        let result = query.execute(&mut self.connection).await;
+        let mut result = query.execute(&mut self.connection).await;
+        if let Ok(claimed) = &result
+            && claimed.last_insert_rowid() % CLAIMS_KEPT == 0
+        {
+            let pruned = sqlx::query(PRUNE_CLAIMS).bind(claimed.last_insert_rowid() - CLAIMS_KEPT);
+            result = (pruned.execute(&mut self.connection).await).and(result);
+        }
         let result = result.map(|done| Fence {
             epoch: done.last_insert_rowid().unsigned_abs(),
         });
@@ -72,27 +94,32 @@ impl Writer {
         body: &str,
     ) -> Result<RequestId, StoreError> {
         self.begin().await?;
-        let sql = "INSERT INTO inbox (run, at, body) SELECT run, ?2, ?3 FROM runs WHERE run = ?1";
-        let query = sqlx::query(sql)
-            .bind(run.as_str())
-            .bind(signed(at.as_micros()))
-            .bind(body);
-        let result = match query.execute(&mut self.connection).await {
-            Ok(done) if done.rows_affected() == 0 => Err(StoreError::NotFound { run: run.clone() }),
-            Ok(done) => Ok(RequestId::new(done.last_insert_rowid().unsigned_abs())),
-            Err(error) => Err(writing(error)),
-        };
-        self.end(result).await
+        let result = post(&mut self.connection, run, at, body).await;
+        let saved = result.as_ref().ok().map(|id| Saved::Request(*id));
+        self.end_with(result, saved).await
     }
 
     pub(crate) async fn delete(&mut self, run: &RunId) -> Result<(), StoreError> {
         self.begin().await?;
         let result = delete_run(&mut self.connection, run).await;
-        self.end(result).await
+        self.end_with(result, Some(Saved::Deleted(run.clone())))
+            .await
     }
 
-    pub(crate) fn into_connection(self) -> SqliteConnection {
-        self.connection
+    /// Writes the log back and closes the connection.
+    pub(crate) async fn close(mut self) -> Result<(), StoreError> {
+        let is_whole = match self.broken {
+            None => connect::checkpoint(&mut self.connection).await,
+            // The state of the log is unknown.
+            Some(_) => Ok(false),
+        };
+        let closed = self.connection.close().await;
+        let is_whole = is_whole.map_err(|error| sqlite_error::io("writing the log back", error))?;
+        closed.map_err(|error| sqlite_error::io("closing the database", error))?;
+        if let Some(mut last) = self.last.filter(|_| is_whole) {
+            last.clear(!with_suffix(self.file.path(), "-wal").exists());
+        }
+        Ok(())
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {
@@ -111,6 +138,19 @@ impl Writer {
         self.in_transaction = begun.is_ok();
         let begun = begun.map(drop).map_err(writing);
         self.note(begun)
+    }
+
+    /// Ends a transaction, and notes what it saved.
+    async fn end_with<T>(
+        &mut self,
+        result: Result<T, StoreError>,
+        saved: Option<Saved>,
+    ) -> Result<T, StoreError> {
+        let ended = self.end(result).await;
+        if let (Ok(_), Some(saved), Some(last)) = (&ended, saved, &mut self.last) {
+            last.write(&saved);
+        }
+        ended
     }
 
     /// Commits a successful transaction and rolls back a failed one.
@@ -148,6 +188,34 @@ impl Writer {
         }
         result
     }
+}
+
+/// Adds a request. Its hash covers its number, which is therefore chosen here.
+async fn post(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+    at: Timestamp,
+    body: &str,
+) -> Result<RequestId, StoreError> {
+    let sql = "SELECT max(seq) + 1 FROM (SELECT 0 AS seq UNION SELECT seq FROM sqlite_sequence WHERE name = 'inbox')";
+    let next: i64 = sqlx::query_scalar(sql)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(writing)?;
+    let id = RequestId::new(next.unsigned_abs());
+    let sql = "
+        INSERT INTO inbox (id, run, at, body, hash) SELECT ?1, run, ?3, ?4, ?5 FROM runs WHERE run = ?2";
+    let query = sqlx::query(sql)
+        .bind(next)
+        .bind(run.as_str())
+        .bind(signed(at.as_micros()))
+        .bind(body)
+        .bind(Request::hash(id, run, at, body).as_bytes().to_vec());
+    let done = query.execute(connection).await.map_err(writing)?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::NotFound { run: run.clone() });
+    }
+    Ok(id)
 }
 
 async fn delete_run(connection: &mut SqliteConnection, run: &RunId) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use zeph_graph::{RunId, Seq, Timestamp};
 use crate::error::StoreError;
 use crate::hash::{ChainHash, Framed};
 use crate::row::{Content, Row};
-use crate::run::{NewRun, RunStatus};
+use crate::run::{NewRun, RunStatus, title_hash};
 
 /// The end of one run's journal: the position of the next row and the hash that it is linked to.
 ///
@@ -19,6 +19,8 @@ pub struct Chain {
     next: Seq,
     head: ChainHash,
     updated_at: Timestamp,
+    /// The hash over the title and the creation time, which every status hash includes.
+    title_hash: ChainHash,
 }
 
 impl Chain {
@@ -30,6 +32,7 @@ impl Chain {
             next: Seq::FIRST,
             head: new.hash(),
             updated_at: new.created_at,
+            title_hash: title_hash(&new.run, &new.title, new.created_at),
         }
     }
 
@@ -63,6 +66,10 @@ impl Chain {
         self.updated_at
     }
 
+    pub(crate) const fn title_hash(&self) -> ChainHash {
+        self.title_hash
+    }
+
     /// Links rows to the chain and advances it past them. Without rows only the status changes.
     ///
     /// Cost: one pass over all bytes, contents included.
@@ -70,7 +77,7 @@ impl Chain {
         let (first, prev) = (self.next, self.head);
         let rows = rows.into_iter().map(|row| self.seal_row(row)).collect();
         Append {
-            status_hash: status.hash(&self.run, self.last_seq(), self.head, self.updated_at),
+            status_hash: status.hash(self.title_hash, self.last_seq(), self.head, self.updated_at),
             run: self.run.clone(),
             genesis: None,
             first,
@@ -83,9 +90,12 @@ impl Chain {
     }
 
     fn seal_row(&mut self, row: Row) -> SealedRow {
-        let part_hashes: Vec<_> = row.contents.iter().map(Content::hash).collect();
-        let content_hash = contents_hash(&part_hashes);
         let seq = self.next;
+        let parts = row.contents.iter().zip(0..);
+        let part_hashes: Vec<_> = parts
+            .map(|(content, part)| content.hash(&self.run, seq, part))
+            .collect();
+        let content_hash = contents_hash(&part_hashes);
         self.link(row.at, &row.payload, content_hash);
         SealedRow {
             seq,
@@ -119,8 +129,10 @@ impl Chain {
     }
 }
 
-/// The hash over all parts that one row adds, in order.
-pub(crate) fn contents_hash(parts: &[ChainHash]) -> ChainHash {
+/// The hash over all parts that one row adds, in order: [`SealedRow::content_hash`] from the
+/// [`hashes of the parts`](Content::hash).
+#[must_use]
+pub fn contents_hash(parts: &[ChainHash]) -> ChainHash {
     let start = Framed::new("zeph-memory v1 contents").number(parts.len() as u64);
     let framed = parts.iter().fold(start, |framed, &part| framed.hash(part));
     framed.end()

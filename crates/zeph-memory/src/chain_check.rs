@@ -6,7 +6,7 @@ use crate::chain::Chain;
 use crate::error::StoreError;
 use crate::hash::ChainHash;
 use crate::row::StoredRow;
-use crate::run::{NewRun, RunStatus};
+use crate::run::{NewRun, RunStatus, title_hash};
 
 /// The status and the head of a run, which a store keeps beside the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,20 @@ pub struct StoredStatus {
     pub head: ChainHash,
     /// The [`Append::status_hash`](crate::Append::status_hash) of the last commit.
     pub status_hash: ChainHash,
+}
+
+impl StoredStatus {
+    /// Checks the line of a run in a list by itself, without its journal: the title, the creation time, the
+    /// status and the end of the journal.
+    #[must_use]
+    pub fn is_line_as_written(&self, run: &RunId, title: &str, created_at: Timestamp) -> bool {
+        self.is_as_written(title_hash(run, title, created_at))
+    }
+
+    fn is_as_written(&self, title: ChainHash) -> bool {
+        let hash = (self.status).hash(title, self.last_seq, self.head, self.updated_at);
+        hash == self.status_hash
+    }
 }
 
 /// Recomputes the chain of a run from stored rows and stops at the first damage.
@@ -107,8 +121,8 @@ impl ChainCheck {
             );
             return Err(StoreError::damaged(run, None, what));
         }
-        let status = end.status.hash(run, last, end.head, end.updated_at);
-        if status != end.status_hash || self.chain.updated_at() != end.updated_at {
+        if !end.is_as_written(self.chain.title_hash()) || self.chain.updated_at() != end.updated_at
+        {
             return Err(StoreError::damaged(
                 run,
                 None,

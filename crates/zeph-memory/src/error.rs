@@ -110,6 +110,16 @@ pub enum StoreError {
         /// The path of the database.
         path: PathBuf,
     },
+    /// The log beside the database was damaged or removed: saved commits are missing.
+    #[error("the log of {} was damaged or removed: {lost} was saved and is missing; restore a backup of the database with its log, or remove {} to go on without what is missing", path.display(), note.display())]
+    LogDamaged {
+        /// The path of the database.
+        path: PathBuf,
+        /// The last commit that was saved.
+        lost: String,
+        /// The file that has the note of it.
+        note: PathBuf,
+    },
     /// The database library is too old: it has known defects.
     #[error(
         "{library} {found} is too old, at least {needed} is needed: build with the bundled version"
@@ -216,6 +226,7 @@ impl StoreError {
             Self::Unreleased { .. } => "unreleased",
             Self::NotADatabase { .. } => "not_a_database",
             Self::Replaced { .. } => "replaced",
+            Self::LogDamaged { .. } => "log_damaged",
             Self::OldLibrary { .. } => "old_library",
             Self::TooLarge { .. } => "too_large",
             Self::Full { .. } => "full",

@@ -56,7 +56,7 @@ mod verify;
 
 pub mod conformance;
 
-pub use chain::{Append, AppendStart, Chain, SealedRow};
+pub use chain::{Append, AppendStart, Chain, SealedRow, contents_hash};
 pub use chain_check::{ChainCheck, StoredStatus};
 pub use error::StoreError;
 pub use faulty::{FaultyStore, Op, StoreFault};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use zeph_graph::{ContentId, RunId, Timestamp};
+use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 
 use crate::chain::{Append, SealedRow};
 use crate::chain_check::{ChainCheck, StoredStatus};
@@ -38,7 +38,15 @@ struct RunState {
     genesis: ChainHash,
     end: StoredStatus,
     rows: Vec<JournalRow>,
-    contents: BTreeMap<ContentId, Vec<(Content, ChainHash)>>,
+    contents: BTreeMap<ContentId, Vec<StoredPart>>,
+}
+
+#[derive(Debug)]
+struct StoredPart {
+    content: Content,
+    seq: Seq,
+    part: u64,
+    hash: ChainHash,
 }
 
 #[derive(Debug)]
@@ -115,8 +123,9 @@ impl RawGraphStore for MemoryStore {
             let parts = parts.ok_or_else(|| {
                 StoreError::damaged(run, None, format!("content {id} is missing"))
             })?;
-            for (part, known) in parts {
-                if part.hash() != *known {
+            for stored in parts {
+                let part = &stored.content;
+                if part.hash(run, stored.seq, stored.part) != stored.hash {
                     let what = format!(
                         "part {:?} of content {id} is not as it was written",
                         part.name
@@ -176,7 +185,7 @@ impl RawGraphStore for MemoryStore {
                 id,
                 run: run.clone(),
                 at,
-                body: body.into(),
+                body: Some(body.into()),
             },
         );
         Ok(id)
@@ -265,11 +274,16 @@ impl State {
 
 impl RunState {
     fn push(&mut self, row: &SealedRow) {
-        for (part, hash) in row.parts() {
+        for ((content, hash), part) in row.parts().zip(0..) {
             self.contents
-                .entry(part.id)
+                .entry(content.id)
                 .or_default()
-                .push((part.clone(), hash));
+                .push(StoredPart {
+                    content: content.clone(),
+                    seq: row.seq(),
+                    part,
+                    hash,
+                });
         }
         self.rows.push(JournalRow {
             row: StoredRow {
@@ -309,6 +323,11 @@ impl RunState {
             last_seq: self.end.last_seq,
             status: self.end.status.clone(),
             epoch: self.epoch,
+            is_damaged: !(self.end).is_line_as_written(
+                &self.new.run,
+                &self.new.title,
+                self.new.created_at,
+            ),
         }
     }
 
@@ -328,8 +347,11 @@ impl RunState {
                     .contents
                     .get_mut(id)
                     .and_then(|parts| parts.first_mut());
-                part.map(|(part, _)| part.bytes = [part.bytes.as_ref(), b"!"].concat().into())
-                    .is_some()
+                let change = |stored: &mut StoredPart| {
+                    let bytes = stored.content.bytes.as_ref();
+                    stored.content.bytes = [bytes, b"!"].concat().into();
+                };
+                part.map(change).is_some()
             }
             Tamper::DropContent { id, .. } => self.contents.remove(id).is_some(),
             Tamper::Header { .. } => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use zeph_graph::{ContentId, Seq, Timestamp};
+use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 
 use crate::hash::{ChainHash, Framed};
 
@@ -100,10 +100,14 @@ impl Content {
         }
     }
 
-    /// The hash over the id, the kind, the name and the bytes.
+    /// The hash over its place and its data: the run, the row that added it, its position among the parts of
+    /// that row, and the id, the kind, the name and the bytes. So no part passes for another one.
     #[must_use]
-    pub fn hash(&self) -> ChainHash {
-        Framed::new("zeph-memory v1 content")
+    pub fn hash(&self, run: &RunId, seq: Seq, part: u64) -> ChainHash {
+        Framed::new("zeph-memory v2 content")
+            .bytes(run.as_str().as_bytes())
+            .number(seq.get())
+            .number(part)
             .number(u64::from(self.id.get()))
             .bytes(self.kind.as_str().as_bytes())
             .bytes(self.name.as_bytes())

@@ -49,6 +49,15 @@ impl NewRun {
     }
 }
 
+/// The hash over what a list shows of a run and what never changes: its name, title and creation time.
+pub(crate) fn title_hash(run: &RunId, title: &str, created_at: Timestamp) -> ChainHash {
+    Framed::new("zeph-memory v2 title")
+        .bytes(run.as_str().as_bytes())
+        .bytes(title.as_bytes())
+        .number(created_at.as_micros())
+        .end()
+}
+
 /// The status of a run, written with every commit, so that a list of runs reads no journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStatus {
@@ -108,13 +117,13 @@ impl RunStatus {
     /// The hash over the status at a position of the chain.
     pub(crate) fn hash(
         &self,
-        run: &RunId,
+        title: ChainHash,
         last: Seq,
         head: ChainHash,
         updated_at: Timestamp,
     ) -> ChainHash {
-        Framed::new("zeph-memory v1 status")
-            .bytes(run.as_str().as_bytes())
+        Framed::new("zeph-memory v2 status")
+            .hash(title)
             .number(last.get())
             .hash(head)
             .number(updated_at.as_micros())
@@ -196,9 +205,7 @@ pub struct Cursor {
     pub run: RunId,
 }
 
-/// One line of the list of runs. Nothing in it is verified; [`RawGraphStore::load`] does that.
-///
-/// [`RawGraphStore::load`]: crate::RawGraphStore::load
+/// One line of the list of runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRow {
     /// The name of the run.
@@ -213,8 +220,10 @@ pub struct RunRow {
     pub last_seq: Seq,
     /// Its status after the last commit.
     pub status: RunStatus,
-    /// The epoch of its owner: the one that created it, or adopted it last.
+    /// The epoch of its owner: the one that created it, or adopted it last. No hash covers it.
     pub epoch: u64,
+    /// Whether the line is not as it was written. Its other fields are then what could be read.
+    pub is_damaged: bool,
 }
 
 impl RunRow {
@@ -261,6 +270,19 @@ pub struct Request {
     pub run: RunId,
     /// When it was posted.
     pub at: Timestamp,
-    /// The request itself. The store does not interpret it.
-    pub body: String,
+    /// The request itself, which the store does not interpret; `None` if it is not as it was posted.
+    pub body: Option<String>,
+}
+
+impl Request {
+    /// The hash that a store keeps beside a request, over all its fields.
+    #[must_use]
+    pub fn hash(id: RequestId, run: &RunId, at: Timestamp, body: &str) -> ChainHash {
+        Framed::new("zeph-memory v2 request")
+            .number(id.get())
+            .bytes(run.as_str().as_bytes())
+            .number(at.as_micros())
+            .bytes(body.as_bytes())
+            .end()
+    }
 }

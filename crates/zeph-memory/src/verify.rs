@@ -165,14 +165,14 @@ impl PartCounts {
     /// Counts the next parts of each id that the row names, and compares their hash with the row's.
     fn row(&mut self, run: &RunId, row: &RowOutline, parts: &Parts) -> Result<(), StoreError> {
         let mut hashes = Vec::with_capacity(row.contents.len());
-        for id in &row.contents {
+        for (id, place) in row.contents.iter().zip(0..) {
             let of_id = parts.get(id).map_or(&[][..], Vec::as_slice);
             let taken = self.taken.entry(*id).or_default();
             let Some(part) = of_id.get(*taken) else {
                 let what = format!("part {} of content {id} is missing", *taken + 1);
                 return Err(StoreError::damaged(run, Some(row.seq), what));
             };
-            hashes.push(part.hash());
+            hashes.push(part.hash(run, row.seq, place));
             *taken += 1;
             self.present.insert(*id, of_id.len());
             self.parts += 1;

@@ -1,8 +1,8 @@
 //! An active run: its scheduler, its hash chain, and its data that is not saved yet.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, watch};
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::content::ContentParts;
 use crate::driver::{self, Contents, LastErrors};
 use crate::event::RunEvent;
-use crate::message::Ack;
+use crate::message::PendingReply;
 use crate::report::RunReport;
 use crate::snapshot::RunSnapshot;
 
@@ -38,10 +38,16 @@ pub(crate) struct ActiveRun {
     pub(crate) ahead: Duration,
     /// Whether a caller has subscribed to the events of the run.
     pub(crate) watched: Arc<AtomicBool>,
+    /// The bytes of logs that observers have not read yet.
+    pub(crate) buffered: Arc<AtomicUsize>,
     /// Replies to callers that wait for the next commit.
-    pub(crate) acks: Vec<Ack>,
+    pub(crate) acks: Vec<PendingReply>,
     /// Requests of the inbox that the next commit settles.
     pub(crate) settled: Vec<RequestId>,
+    /// The requests of the inbox that were handled since the run was opened.
+    pub(crate) handled: BTreeSet<RequestId>,
+    /// Why the run is suspended by the engine: the store could not be read.
+    pub(crate) store_error: Option<String>,
     pub(crate) attempts: HashMap<TaskId, AttemptHandle>,
     pub(crate) event_log: EventLog,
     pub(crate) events: broadcast::Sender<RunEvent>,
@@ -271,7 +277,10 @@ impl ActiveRun {
         Arc::new(if has_changed {
             RunSnapshot::new(&self.scheduler, &self.errors)
         } else {
-            RunSnapshot::with_questions(&self.scheduler, self.snapshot.borrow().questions.clone())
+            RunSnapshot::with_questions(
+                &self.scheduler,
+                Arc::clone(&self.snapshot.borrow().questions),
+            )
         })
     }
 }

@@ -1,16 +1,19 @@
 //! Attempts: one call of an executor, from its inputs to its result.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use zeph_executor::{
     Executor, Parent, ParentState, TaskContext, TaskError, TaskInput, TaskOutput, check_value_size,
 };
 use zeph_graph::{ContentId, Params, RunId};
-use zeph_memory::RawGraphStore;
+use zeph_memory::{Content, RawGraphStore, StoreError};
 
 use crate::content::{ContentParts, read_output};
 use crate::driver::Failure;
+use crate::error::RuntimeError;
+use crate::restore::contents;
 
 /// Everything that an attempt needs; owned by the attempt's own tokio task.
 pub(crate) struct AttemptJob {
@@ -37,7 +40,34 @@ pub(crate) enum ParentOutput {
 }
 
 /// An attempt's result, with the form in which it is stored; `None` for the null value.
-pub(crate) type JobResult = Result<(Arc<TaskOutput>, Option<ContentParts>), Failure>;
+pub(crate) type JobResult = Result<(Arc<TaskOutput>, Option<ContentParts>), JobError>;
+
+/// Why an attempt has no result.
+pub(crate) enum JobError {
+    /// Its executor failed.
+    Failed(Failure),
+    /// Its inputs cannot be read from the store; its executor was not called.
+    Unreadable(RuntimeError),
+}
+
+impl From<Failure> for JobError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<TaskError> for JobError {
+    fn from(error: TaskError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The waits before the store is read again. It may have been out of descriptors, or busy.
+const READ_WAITS: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+];
 
 impl AttemptJob {
     pub(crate) async fn perform(self) -> JobResult {
@@ -47,7 +77,7 @@ impl AttemptJob {
         Ok((Arc::new(output), parts))
     }
 
-    async fn execute(self) -> Result<TaskOutput, TaskError> {
+    async fn execute(self) -> Result<TaskOutput, JobError> {
         let parents = self.read_parents().await?;
         let params = self.params.to_value().map_err(|error| {
             TaskError::permanent("the task's parameters are not JSON")
@@ -60,25 +90,37 @@ impl AttemptJob {
         output.check_blobs()?;
         if output.blobs.contains_key("") {
             let error = TaskError::permanent("a blob of the output has no name: give it one");
-            return Err(error.with_code("unnamed_blob"));
+            return Err(error.with_code("unnamed_blob").into());
         }
         Ok(output)
     }
 
+    async fn read_contents(&self, ids: &[ContentId]) -> Result<Vec<Content>, RuntimeError> {
+        for wait in READ_WAITS {
+            match contents(&*self.store, &self.run, ids).await {
+                Err(RuntimeError::Store { source, .. })
+                    if !matches!(*source, StoreError::Damaged { .. }) =>
+                {
+                    tracing::warn!(run = %self.run, %source, "the store cannot be read; it is read again");
+                    tokio::time::sleep(wait).await;
+                }
+                read => return read,
+            }
+        }
+        contents(&*self.store, &self.run, ids).await
+    }
+
     /// Reads all stored outputs of the parents in one call of the store.
-    async fn read_parents(&self) -> Result<IndexMap<String, Parent>, TaskError> {
+    async fn read_parents(&self) -> Result<IndexMap<String, Parent>, JobError> {
         let stored = |parent: &ParentRef| match parent.output {
             ParentOutput::Stored(id) => Some(id),
             ParentOutput::None | ParentOutput::InMemory(_) => None,
         };
         let ids: Vec<ContentId> = self.parents.iter().filter_map(stored).collect();
-        let contents = crate::restore::contents(&*self.store, &self.run, &ids)
+        let contents = self
+            .read_contents(&ids)
             .await
-            .map_err(|error| {
-                TaskError::retryable("the output of a parent cannot be read from the store")
-                    .with_code("parent_unreadable")
-                    .with_source(error)
-            })?;
+            .map_err(JobError::Unreadable)?;
         let mut parents = IndexMap::with_capacity(self.parents.len());
         for parent in &self.parents {
             let output = match &parent.output {

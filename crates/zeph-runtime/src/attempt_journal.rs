@@ -203,7 +203,7 @@ impl Core {
     fn saving(&mut self, key: Key) -> Option<Saving> {
         let active = self.runs.get_mut(&key)?;
         let (ack, saving): (Ack, Saving) = oneshot::channel();
-        active.acks.push(ack);
+        active.acks.push((ack, Ok(InputOutcome::Accepted)));
         Some(saving)
     }
 }

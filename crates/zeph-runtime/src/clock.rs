@@ -24,6 +24,12 @@ impl Clock {
         }
     }
 
+    /// Whether the runtime's clock stands still: the clock of the system is ahead of it.
+    pub(crate) fn is_paused(&self) -> bool {
+        let before = std::time::Instant::now();
+        Instant::now().into_std() < before
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.wall.after(self.anchor.elapsed())
     }

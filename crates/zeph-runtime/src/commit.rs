@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use zeph_graph::{Entry, Record, RunId, RunState, Seq};
 use zeph_memory::{Commit, StoreError};
-use zeph_scheduler::{Action, Batch, Input, InputOutcome};
+use zeph_scheduler::{Action, Batch, Input};
 
 use crate::core::Core;
 use crate::error::RuntimeError;
 use crate::event::RunEvent;
-use crate::message::{Ack, Key};
+use crate::message::{Key, PendingReply};
 use crate::snapshot::RunSnapshot;
 use crate::write::{Written, write};
 
@@ -25,7 +25,7 @@ pub(crate) struct CommitInFlight {
 struct Pending {
     key: Key,
     batch: Batch,
-    acks: Vec<Ack>,
+    acks: Vec<PendingReply>,
     /// The error texts that events of the batch show.
     errors: BTreeMap<Seq, Arc<str>>,
     /// The run after the batch; its scheduler may have moved on when the batch is saved.
@@ -94,8 +94,8 @@ impl Core {
                 })
             }
             None => {
-                for ack in acks {
-                    let _ = ack.send(Ok(InputOutcome::Accepted));
+                for (ack, outcome) in acks {
+                    let _ = ack.send(outcome);
                 }
                 None
             }
@@ -182,8 +182,8 @@ impl Core {
                 active.event_log.skip(entry);
             }
         }
-        for ack in acks {
-            let _ = ack.send(Ok(InputOutcome::Accepted));
+        for (ack, outcome) in acks {
+            let _ = ack.send(outcome);
         }
         batch
     }
@@ -220,11 +220,11 @@ impl Core {
     }
 
     /// Unloads a run whose decisions cannot be saved. What was saved before is kept.
-    fn cut_off(&mut self, key: Key, reason: &str, acks: Vec<Ack>, error: &RuntimeError) {
+    fn cut_off(&mut self, key: Key, reason: &str, acks: Vec<PendingReply>, error: &RuntimeError) {
         let Some(active) = self.runs.get_mut(&key) else {
             return;
         };
-        for ack in acks.into_iter().chain(std::mem::take(&mut active.acks)) {
+        for (ack, _) in acks.into_iter().chain(std::mem::take(&mut active.acks)) {
             let _ = ack.send(Err(error.clone()));
         }
         self.unload(key, Some(reason.to_owned()));
@@ -236,8 +236,10 @@ fn asked(entry: &Entry, snapshot: &RunSnapshot) -> Option<crate::QuestionView> {
     let Record::Asked { question, .. } = entry.record else {
         return None;
     };
-    let mut open = snapshot.questions.iter();
-    open.find(|open| open.id == question.get()).cloned()
+    // Their numbers ascend.
+    let open = &snapshot.questions;
+    let found = open.binary_search_by_key(&question.get(), |open| open.id);
+    found.ok().map(|index| open[index].clone())
 }
 
 /// The outcome of the commit in flight; never resolves when there is none.

@@ -7,7 +7,7 @@ use crate::driver;
 use crate::error::RuntimeError;
 use crate::owner::Owners;
 use crate::request::{Request, changed};
-use crate::socket::{NoReply, Reply, call_owner};
+use crate::socket::{Ask, NoReply, Reply, call_owner};
 use crate::view::RunView;
 
 /// The outcome of a request.
@@ -43,7 +43,7 @@ pub async fn ask(
         .map_err(|error| RuntimeError::store(run, error))?;
     check_open(run, row.status)?;
     if let Some(owners) = owners {
-        match call_owner(owners, row.epoch, run, Some(request)).await {
+        match call_owner(owners, row.epoch, run, Ask::Request(request)).await {
             Ok(Reply::Accepted) => return Ok(Delivery::Accepted),
             Ok(Reply::Stale) => return Ok(Delivery::Stale),
             Ok(Reply::Refused(reason)) => {
@@ -82,7 +82,32 @@ pub async fn ask(
         .post(run, now, &body)
         .await
         .map_err(|error| RuntimeError::store(run, error))?;
-    Ok(Delivery::Posted(id))
+    let applied = match owners {
+        Some(owners) => applied_meanwhile(store, owners, run, id).await?,
+        None => None,
+    };
+    Ok(applied.unwrap_or(Delivery::Posted(id)))
+}
+
+/// A process that resumes the run may have read the inbox just before the request was posted: it is asked to
+/// read it again. `None` if no process has the run; the next one reads the inbox after it has taken the run.
+async fn applied_meanwhile(
+    store: &dyn RawGraphStore,
+    owners: &Owners,
+    run: &RunId,
+    posted: RequestId,
+) -> Result<Option<Delivery>, RuntimeError> {
+    let row = store.get(run).await;
+    let row = row.map_err(|error| RuntimeError::store(run, error))?;
+    match call_owner(owners, row.epoch, run, Ask::Posted(posted)).await {
+        Ok(Reply::Accepted) => Ok(Some(Delivery::Accepted)),
+        Ok(Reply::Stale) => Ok(Some(Delivery::Stale)),
+        Ok(Reply::Refused(reason)) => Err(RuntimeError::Refused {
+            run: run.clone(),
+            reason,
+        }),
+        Ok(Reply::NotActive) | Err(NoReply::NoOwner | NoReply::Unresponsive(_)) => Ok(None),
+    }
 }
 
 /// Finds the same answer in the inbox. A different answer is refused, because the owner would apply the
@@ -99,7 +124,7 @@ async fn already_posted(
         let Ok(Request::Answer {
             question: of,
             text: first,
-        }) = serde_json::from_str(&posted.body)
+        }) = serde_json::from_str(posted.body.as_deref().unwrap_or_default())
         else {
             continue;
         };

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-use tokio::task::{Id, JoinSet};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, Id, JoinSet};
 use zeph_executor::{Redact, Registry};
 use zeph_graph::{QuestionId, RunId, RunState, Timestamp};
-use zeph_memory::{Fence, RawGraphStore};
+use zeph_memory::{Fence, RawGraphStore, RequestId};
 use zeph_scheduler::{Input, InputOutcome, Scope};
 
 use crate::active_run::ActiveRun;
@@ -22,9 +23,10 @@ use crate::clock::Clock;
 use crate::commit::{CommitInFlight, committed};
 use crate::content::ContentParts;
 use crate::driver::{self, Reply};
+use crate::engine::posted_requests;
 use crate::error::RuntimeError;
 use crate::in_flight::InFlight;
-use crate::message::{Ack, Key, Message, PostedRequest};
+use crate::message::{Ack, Key, Message, Outcome, PostedRequest};
 use crate::request::{self, Request};
 use crate::restore::closest;
 use crate::submission::Limits;
@@ -46,14 +48,16 @@ pub(crate) struct CoreConfig {
     pub(crate) closed: watch::Sender<Option<String>>,
     /// The sender of messages to this task.
     pub(crate) engine: mpsc::WeakSender<Message>,
+    /// The runtime of the executors.
+    pub(crate) bodies: Handle,
 }
 
 pub(crate) struct Core {
     pub(crate) config: CoreConfig,
     /// Held while a run is active, so that the engine continues without handles.
     keep_alive: Option<mpsc::Sender<Message>>,
-    /// Runs that are being read from the store, and the requests that arrived meanwhile.
-    opening: BTreeMap<RunId, Vec<(Request, Ack)>>,
+    /// Runs that are being read from the store, and the messages to them that arrived meanwhile.
+    opening: BTreeMap<RunId, Vec<Message>>,
     pub(crate) runs: BTreeMap<Key, ActiveRun>,
     pub(crate) by_id: BTreeMap<RunId, Key>,
     next_key: Key,
@@ -70,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) in_flight: HashMap<Id, InFlight>,
     pub(crate) slots_used: u32,
     pub(crate) commit: Option<CommitInFlight>,
+    /// Set when the runtime of the executors has been shut down.
+    pub(crate) is_orphaned: bool,
 }
 
 impl Core {
@@ -90,12 +96,21 @@ impl Core {
             in_flight: HashMap::new(),
             slots_used: 0,
             commit: None,
+            is_orphaned: false,
         }
     }
 
-    /// Runs until every handle is dropped and every run is unloaded.
+    /// Runs until every handle is dropped and every run is unloaded. When the runtime of the executors is shut
+    /// down before, it ends like a process that is killed: what was saved is kept.
     pub(crate) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
         let mut is_listening = true;
+        let (alive, mut runtime_gone) = oneshot::channel::<()>();
+        // Dropped with the runtime.
+        let sentinel = self.config.bodies.spawn(async move {
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        });
+        let _sentinel = AbortOnDrop(sentinel.abort_handle());
         loop {
             self.fire_deadlines();
             self.begin_commit();
@@ -103,7 +118,7 @@ impl Core {
             if is_idle {
                 self.keep_alive = None;
             }
-            if !is_listening && is_idle && self.attempts.is_empty() {
+            if self.is_orphaned || (!is_listening && is_idle && self.attempts.is_empty()) {
                 return;
             }
             let wake = self.deadlines.first();
@@ -122,6 +137,7 @@ impl Core {
                     None => is_listening = false,
                 },
                 () = sleep_until(wake) => {}
+                _ = &mut runtime_gone => return,
             }
         }
     }
@@ -161,11 +177,33 @@ impl Core {
                 if let Some(&key) = self.by_id.get(&run) {
                     self.request(key, request, ack);
                 } else if let Some(early) = self.opening.get_mut(&run) {
-                    early.push((request, ack));
+                    early.push(Message::Request { run, request, ack });
                 } else {
                     let _ = ack.send(Err(RuntimeError::Gone { run }));
                 }
             }
+            Message::ReadInbox { run, posted, ack } => {
+                if self.by_id.contains_key(&run) {
+                    self.read_inbox(run, posted, ack);
+                } else if let Some(early) = self.opening.get_mut(&run) {
+                    early.push(Message::ReadInbox { run, posted, ack });
+                } else {
+                    let _ = ack.send(Err(RuntimeError::Gone { run }));
+                }
+            }
+            Message::Inbox {
+                run,
+                requests,
+                posted,
+                ack,
+            } => match self.by_id.get(&run).copied() {
+                Some(key) => {
+                    let outcome = self.apply_posted(key, requests).remove(&posted);
+                    // A request that is not in the inbox any more was handled before.
+                    self.reply(key, ack, outcome.unwrap_or(Ok(InputOutcome::Accepted)));
+                }
+                None => drop(ack.send(Err(RuntimeError::Gone { run }))),
+            },
         }
     }
 
@@ -192,18 +230,7 @@ impl Core {
         self.slots_used += active.scheduler.counts().in_flight();
         self.runs.insert(key, active);
         // Requests from before the resume come before any deadline that has passed since.
-        for (id, request) in requests {
-            let applied = match request {
-                Ok(request) => self.apply(key, request).map_err(|error| error.to_string()),
-                Err(reason) => Err(reason),
-            };
-            if let Err(reason) = applied {
-                tracing::warn!(%run, request = %id, reason, "a request from the inbox is dropped");
-            }
-            if let Some(active) = self.runs.get_mut(&key) {
-                active.settled.push(id);
-            }
-        }
+        self.apply_posted(key, requests);
         let begin = if is_resume {
             Input::Resume
         } else {
@@ -211,11 +238,63 @@ impl Core {
         };
         self.handle(key, begin);
         if let Some(active) = self.runs.get_mut(&key) {
-            active.acks.push(ack);
+            active.acks.push((ack, Ok(InputOutcome::Accepted)));
         }
-        for (request, ack) in early {
-            self.request(key, request, ack);
+        for message in early {
+            self.receive(message);
         }
+    }
+
+    /// Applies requests of the inbox that were not applied before; returns their outcomes.
+    fn apply_posted(
+        &mut self,
+        key: Key,
+        requests: Vec<PostedRequest>,
+    ) -> BTreeMap<RequestId, Outcome> {
+        let mut outcomes = BTreeMap::new();
+        for (id, request) in requests {
+            let active = self.runs.get_mut(&key);
+            let Some(active) = active.filter(|active| !active.handled.contains(&id)) else {
+                continue;
+            };
+            active.handled.insert(id);
+            active.settled.push(id);
+            let run = active.chain.run().clone();
+            let outcome = match request {
+                Ok(request) => self.apply(key, request),
+                Err(reason) => Err(RuntimeError::Refused {
+                    run: run.clone(),
+                    reason: format!("request {id} {reason}, and is dropped"),
+                }),
+            };
+            if let Err(error) = &outcome {
+                tracing::warn!(%run, request = %id, %error, "a request from the inbox is dropped");
+            }
+            outcomes.insert(id, outcome);
+        }
+        outcomes
+    }
+
+    fn read_inbox(&self, run: RunId, posted: RequestId, ack: Ack) {
+        let store = Arc::clone(&self.config.store);
+        let engine = self.config.engine.clone();
+        tokio::spawn(async move {
+            match posted_requests(&*store, &run).await {
+                Ok(requests) => {
+                    let message = Message::Inbox {
+                        run,
+                        requests,
+                        posted,
+                        ack,
+                    };
+                    if let Some(engine) = engine.upgrade() {
+                        // If the engine ends first, the ack is dropped.
+                        let _ = engine.send(message).await;
+                    }
+                }
+                Err(error) => drop(ack.send(Err(error))),
+            }
+        });
     }
 
     /// Passes an input to a run's scheduler; the next commit includes what it decides.
@@ -242,10 +321,18 @@ impl Core {
 
     fn request(&mut self, key: Key, request: Request, ack: Ack) {
         let outcome = self.apply(key, request);
-        match (outcome, self.runs.get_mut(&key)) {
-            // Answered when it is saved.
-            (Ok(InputOutcome::Accepted), Some(active)) => active.acks.push(ack),
-            (outcome, _) => drop(ack.send(outcome)),
+        self.reply(key, ack, outcome);
+    }
+
+    /// Replies when all decisions of the run so far are saved. A request that changes nothing may find its
+    /// question closed by an answer that is not saved yet, and never will be if the store fails.
+    fn reply(&mut self, key: Key, ack: Ack, outcome: Outcome) {
+        match self.runs.get_mut(&key) {
+            Some(active) => {
+                active.acks.push((ack, outcome));
+                self.dirty.insert(key);
+            }
+            None => drop(ack.send(outcome)),
         }
     }
 
@@ -348,6 +435,14 @@ impl Core {
         if let Some(at) = at {
             self.deadlines.insert((at, key));
         }
+    }
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -3,15 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::{Redact, Registry};
 use zeph_graph::{ContentId, Header, RunId, TaskGraph, Work, wire};
-use zeph_memory::{Chain, Fence, NewRun, RawGraphStore, RunRow, StoreError};
+use zeph_memory::{Chain, Commit, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoreError};
 use zeph_scheduler::{EventLog, Scheduler};
 
 use crate::active_run::ActiveRun;
 use crate::clock::Clock;
 use crate::core::{Core, CoreConfig};
+use crate::core_thread;
 use crate::driver::{Contents, LastErrors};
 use crate::error::RuntimeError;
 use crate::event::Events;
@@ -21,7 +23,7 @@ use crate::owner::{OwnerLock, Owners};
 use crate::restore::{Restored, restore};
 use crate::run_slot::RunSlot;
 use crate::snapshot::RunSnapshot;
-use crate::socket::{NoReply, Reply, call_owner};
+use crate::socket::{Ask, NoReply, Reply, call_owner};
 use crate::submission::{Limits, Submission};
 
 /// Configures an [`Engine`].
@@ -71,7 +73,10 @@ impl EngineBuilder {
         self
     }
 
-    /// Starts the engine on the current tokio runtime.
+    /// Starts the engine. Executors run on the current tokio runtime; the engine itself has a thread of its
+    /// own, so that executors which block their threads delay no time-out and no other run.
+    ///
+    /// While the clock of the runtime is paused, for tests, the engine runs on that runtime too.
     ///
     /// # Errors
     /// If the store refuses a writer, or the owner's files cannot be made.
@@ -86,14 +91,6 @@ impl EngineBuilder {
         };
         let fence = self.store.claim(&name, clock.now()).await.map_err(claim)?;
         let (sender, messages) = mpsc::channel(1024);
-        let lock = match &self.owners {
-            Some(owners) => {
-                let lock = owners.acquire(fence, sender.downgrade()).await;
-                let failed = |error| claim(StoreError::io("taking the owner's lock", error));
-                Some(Arc::new(lock.map_err(failed)?))
-            }
-            None => None,
-        };
         let (closed, is_closed) = watch::channel(None);
         let registry = Arc::new(self.registry);
         let core = Core::new(CoreConfig {
@@ -105,13 +102,28 @@ impl EngineBuilder {
             redact: self.redact,
             closed,
             engine: sender.downgrade(),
+            bodies: Handle::current(),
         });
-        let held = lock.clone();
-        tokio::spawn(async move {
-            core.run(messages).await;
+        let (started, is_started) = oneshot::channel();
+        let (owners, engine) = (self.owners.clone(), sender.downgrade());
+        let work = async move {
+            let lock = match owners {
+                Some(owners) => owners.acquire(fence, engine).await.map(Arc::new).map(Some),
+                None => Ok(None),
+            };
+            let held = lock.as_ref().ok().cloned();
+            let is_open = started.send(lock).is_ok();
+            if held.is_some() && is_open {
+                core.run(messages).await;
+            }
             // The lock is held while runs are active, even if no handle is left.
             drop(held);
-        });
+        };
+        let failed = |error| claim(StoreError::io("starting the engine", error));
+        core_thread::spawn(clock, work).map_err(failed)?;
+        let lock = is_started.await;
+        let lock = lock.unwrap_or_else(|_| Err(std::io::Error::other("its thread has ended")));
+        let lock = lock.map_err(|error| claim(StoreError::io("taking the owner's lock", error)))?;
         Ok(Engine {
             messages: sender,
             store: self.store,
@@ -233,12 +245,7 @@ impl Engine {
     ) -> Result<RunHandle, RuntimeError> {
         let slot = RunSlot::reserve(&self.messages, run).await?;
         let row = self.open_row(run).await?;
-        if let Some(owner) = self.other_owner(run, row.epoch).await {
-            return Err(RuntimeError::OwnedElsewhere {
-                run: run.clone(),
-                owner,
-            });
-        }
+        self.check_no_owner(run, row.epoch).await?;
         let mut restored = Box::pin(restore(&*self.store, run, expected)).await?;
         self.check_executors(run, restored.scheduler.graph())?;
         if row.epoch != self.fence.epoch {
@@ -250,7 +257,8 @@ impl Engine {
                 self.check_executors(run, restored.scheduler.graph())?;
             }
         }
-        let requests = self.inbox(run).await?;
+        let requests = posted_requests(&*self.store, run).await?;
+        self.drop_damaged(run, &requests).await?;
         slot.fill();
         self.open(restored, None, requests).await
     }
@@ -271,29 +279,52 @@ impl Engine {
         })
     }
 
-    /// The process that owns the run's epoch and may be running the run, if it is another one.
-    async fn other_owner(&self, run: &RunId, epoch: u64) -> Option<String> {
-        let owners = self.owners.as_ref().filter(|_| epoch != self.fence.epoch)?;
-        match call_owner(owners, epoch, run, None).await {
+    /// # Errors
+    /// If another process owns the run's epoch and may be running the run.
+    async fn check_no_owner(&self, run: &RunId, epoch: u64) -> Result<(), RuntimeError> {
+        let others = self.owners.as_ref().filter(|_| epoch != self.fence.epoch);
+        let Some(owners) = others else {
+            return Ok(());
+        };
+        let run = run.clone();
+        match call_owner(owners, epoch, &run, Ask::IsHere).await {
             // A process can continue after it has suspended the run.
-            Ok(Reply::NotActive) | Err(NoReply::NoOwner) => None,
+            Ok(Reply::NotActive) | Err(NoReply::NoOwner) => Ok(()),
             Ok(Reply::Accepted | Reply::Stale | Reply::Refused(_)) => {
-                Some(owners.holder(epoch).unwrap_or_default())
+                let owner = owners.holder(epoch).unwrap_or_default();
+                Err(RuntimeError::OwnedElsewhere { run, owner })
             }
-            Err(NoReply::Unresponsive(owner)) => Some(owner),
+            Err(NoReply::Unresponsive(owner)) => Err(RuntimeError::Unreachable { run, owner }),
         }
     }
 
-    /// The requests that were posted while the run had no owner, oldest first.
-    async fn inbox(&self, run: &RunId) -> Result<Vec<PostedRequest>, RuntimeError> {
-        let inbox = self.store.inbox(run).await;
-        let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
-        let read = inbox.into_iter().map(|posted| {
-            let request = serde_json::from_str(&posted.body);
-            let request = request.map_err(|error| format!("cannot be read: {error}"));
-            (posted.id, request)
-        });
-        Ok(read.collect())
+    /// Drops the requests of the inbox that are not as they were posted.
+    ///
+    /// # Errors
+    /// If there are such requests: it is not known what a person has asked for.
+    async fn drop_damaged(
+        &self,
+        run: &RunId,
+        requests: &[PostedRequest],
+    ) -> Result<(), RuntimeError> {
+        let damaged = requests
+            .iter()
+            .filter(|(_, request)| matches!(request, Err(reason) if *reason == DAMAGED_REQUEST));
+        let settled: Vec<RequestId> = damaged.map(|(id, _)| *id).collect();
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let requests = settled.clone();
+        let commit = Commit {
+            appends: Vec::new(),
+            settled,
+        };
+        let dropped = self.store.commit(&commit, self.fence).await;
+        dropped.map_err(|error| RuntimeError::store(run, error))?;
+        Err(RuntimeError::DamagedRequests {
+            run: run.clone(),
+            requests,
+        })
     }
 
     async fn open(
@@ -354,8 +385,11 @@ impl Engine {
             errors,
             ahead,
             watched,
+            buffered: Arc::default(),
             acks: Vec::new(),
             settled: Vec::new(),
+            handled: BTreeSet::new(),
+            store_error: None,
             attempts: HashMap::new(),
             event_log,
             events,
@@ -384,6 +418,26 @@ impl Engine {
             missing,
         })
     }
+}
+
+/// The reason of a request whose hash does not match.
+const DAMAGED_REQUEST: &str = "is not as it was posted";
+
+/// The requests that were posted while the run had no owner, oldest first.
+pub(crate) async fn posted_requests(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+) -> Result<Vec<PostedRequest>, RuntimeError> {
+    let inbox = store.inbox(run).await;
+    let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
+    let read = inbox.into_iter().map(|posted| {
+        let body = posted.body.ok_or_else(|| DAMAGED_REQUEST.to_owned());
+        let request = body.and_then(|body| {
+            serde_json::from_str(&body).map_err(|error| format!("cannot be read: {error}"))
+        });
+        (posted.id, request)
+    });
+    Ok(read.collect())
 }
 
 /// A random name: 40 bits as eight characters that are easy to read aloud and to type.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeph_graph::wire::{BadHeader, BadRecord, BadSpec};
 use zeph_graph::{ContentId, RunId};
-use zeph_memory::StoreError;
+use zeph_memory::{RequestId, StoreError};
 use zeph_scheduler::Corrupt;
 
 use crate::driver::AnswerError;
@@ -169,6 +169,16 @@ pub enum RuntimeError {
         run: RunId,
         /// The owner's reason.
         reason: String,
+    },
+    /// Requests to the run are not as they were posted. They are dropped.
+    #[error(
+        "run {run}: {} in its inbox was damaged and is dropped: an answer, a cancel or another request of a person; ask for it again, then resume the run", requests.iter().map(|id| format!("request {id}")).collect::<Vec<_>>().join(", ")
+    )]
+    DamagedRequests {
+        /// The run.
+        run: RunId,
+        /// The requests.
+        requests: Vec<RequestId>,
     },
     /// The run has ended or was suspended before the request was handled.
     #[error("run {run} is no longer active in this process")]

@@ -1,7 +1,7 @@
 //! Events for observers: saved records with names, error texts and questions, and unsaved progress.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::broadcast;
@@ -26,7 +26,7 @@ pub enum RunEvent {
         /// The question that was asked, unless it was closed again in the same commit.
         question: Option<Box<QuestionView>>,
     },
-    /// An executor reported progress. Not saved; untrusted text.
+    /// An executor reported progress, at most 4 KiB of it. Not saved; untrusted text.
     Progress {
         /// The task.
         task: Arc<str>,
@@ -41,7 +41,8 @@ pub enum RunEvent {
     /// held back to its last line break, so that a secret that was written in two pieces is found; the
     /// rest follows when the attempt ends. A secret that contains line breaks is found here only if
     /// its lines were written at once; the saved log is redacted as a whole. Of a line of more than
-    /// 64 KiB whole words are passed on; a longer word is replaced by a note.
+    /// 64 KiB whole words are passed on; a longer word is replaced by a note. While more than 16 MiB wait for
+    /// the observers of a run, a note takes the place of the bytes.
     Log {
         /// The task.
         task: Arc<str>,
@@ -84,6 +85,32 @@ pub(crate) struct AttemptObserver {
     pub(crate) attempt: Attempt,
     /// With a redactor: the unfinished line of each log.
     pub(crate) lines: Option<LineBuffer>,
+    /// The bytes of logs that the observers of the run have not read yet.
+    pub(crate) buffered: Arc<AtomicUsize>,
+}
+
+/// The most bytes of logs that wait for the observers of a run.
+const MAX_BUFFERED: usize = 16 << 20;
+
+/// The longest text of a progress event.
+const MAX_PROGRESS_BYTES: usize = 4 << 10;
+
+/// Bytes that are counted until the last observer has dropped them.
+struct Counted {
+    bytes: Vec<u8>,
+    count: Arc<AtomicUsize>,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.count.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+    }
 }
 
 impl AttemptObserver {
@@ -105,10 +132,27 @@ impl AttemptObserver {
             attempt,
             stream,
             bytes: match &self.lines {
-                Some(clean) => Bytes::copy_from_slice(&clean.redact(lines)),
-                None => Bytes::copy_from_slice(lines),
+                Some(clean) => self.counted(&clean.redact(lines)),
+                None => self.counted(lines),
             },
         });
+    }
+
+    /// The bytes, or a note in their place while the observers have too many left to read.
+    fn counted(&self, bytes: &[u8]) -> Bytes {
+        let before = self.buffered.fetch_add(bytes.len(), Ordering::Relaxed);
+        let counted = Counted {
+            bytes: bytes.to_vec(),
+            count: Arc::clone(&self.buffered),
+        };
+        if before + bytes.len() <= MAX_BUFFERED {
+            return Bytes::from_owner(counted);
+        }
+        let note = format!(
+            "[{} bytes are not shown: events are read too slowly]\n",
+            bytes.len()
+        );
+        Bytes::from(note)
     }
 
     fn send(&self, event: impl FnOnce(Arc<str>, Attempt) -> RunEvent) {
@@ -122,14 +166,22 @@ impl AttemptObserver {
     }
 }
 
+fn short(text: &str) -> Arc<str> {
+    if text.len() <= MAX_PROGRESS_BYTES {
+        return text.into();
+    }
+    let end = text.floor_char_boundary(MAX_PROGRESS_BYTES);
+    format!("{}… ({} bytes cut)", &text[..end], text.len() - end).into()
+}
+
 impl Progress for AttemptObserver {
     fn progress(&self, text: &str) {
         self.send(|task, attempt| RunEvent::Progress {
             task,
             attempt,
             text: match &self.lines {
-                Some(clean) => String::from_utf8_lossy(&clean.redact(text.as_bytes())).into(),
-                None => text.into(),
+                Some(clean) => short(&String::from_utf8_lossy(&clean.redact(text.as_bytes()))),
+                None => short(text),
             },
         });
     }

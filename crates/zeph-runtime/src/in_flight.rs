@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 use zeph_executor::{Logs, Stop, TaskContext};
-use zeph_graph::{Attempt, TaskId};
-use zeph_scheduler::InputOutcome;
+use zeph_graph::{Attempt, RunState, TaskId};
+use zeph_scheduler::{Input, InputOutcome};
 
 use crate::active_run::AttemptHandle;
-use crate::attempt::{AttemptJob, JobResult};
+use crate::attempt::{AttemptJob, JobError, JobResult};
 use crate::attempt_journal::AttemptJournal;
 use crate::content::ContentParts;
 use crate::core::Core;
 use crate::driver::{self, Failure, Report, ReportResult};
+use crate::error::RuntimeError;
 use crate::event::AttemptObserver;
 use crate::line_buffer::LineBuffer;
 use crate::message::{AttemptRef, Key};
@@ -48,6 +49,7 @@ impl Core {
             task: Arc::clone(&name),
             attempt,
             lines: self.config.redact.clone().map(LineBuffer::new),
+            buffered: Arc::clone(&active.buffered),
         });
         let context = TaskContext::builder(active.chain.run().clone(), task, &*name, attempt)
             .stop(&stop)
@@ -68,7 +70,7 @@ impl Core {
             parents: active.parents(task),
             max_output_bytes: self.config.limits.max_output_bytes,
         };
-        let abort = self.attempts.spawn(job.perform());
+        let abort = (self.attempts).spawn_on(job.perform(), &self.config.bodies);
         self.in_flight.insert(
             abort.id(),
             InFlight {
@@ -117,7 +119,10 @@ impl Core {
             Err(error) => {
                 let id = error.id();
                 let panic = error.try_into_panic().ok();
-                (id, panic.map(|payload| Err(Failure::panicked(payload))))
+                (
+                    id,
+                    panic.map(|payload| Err(Failure::panicked(payload).into())),
+                )
             }
         };
         let Some(ended) = self.in_flight.remove(&id) else {
@@ -133,6 +138,11 @@ impl Core {
         let handle = active.attempts.get(&task);
         if handle.is_some_and(|handle| handle.attempt == attempt) {
             active.attempts.remove(&task);
+            if result.is_none() {
+                // The engine aborts an attempt only after it has removed its handle.
+                self.is_orphaned = true;
+                return;
+            }
         }
         let redact = self.config.redact.as_deref();
         let log = ContentParts::of_logs(&ended.logs, redact);
@@ -145,7 +155,11 @@ impl Core {
                     active.cache_output(task, id, output, bytes);
                 }
             }
-            Some(Err(Failure { fault, error })) => {
+            Some(Err(JobError::Unreadable(error))) => {
+                self.suspend_unreadable(key, &error);
+                self.deliver(key, task, attempt, ReportResult::Lost, log);
+            }
+            Some(Err(JobError::Failed(Failure { fault, error }))) => {
                 let result = ReportResult::Failed {
                     fault,
                     error: ContentParts::of_error(&error, redact),
@@ -155,6 +169,20 @@ impl Core {
             }
             None => drop(self.deliver(key, task, attempt, ReportResult::Lost, log)),
         }
+    }
+
+    /// The store cannot be read: that is no failure of the task. Nothing new starts, and the run can be resumed.
+    fn suspend_unreadable(&mut self, key: Key, error: &RuntimeError) {
+        let suspends = self.update(key, |active, now| {
+            let reason = error.to_string();
+            tracing::error!(run = %active.chain.run(), %reason, "the store cannot be read; the run is suspended");
+            active.store_error.get_or_insert(reason);
+            // A second request would end the grace period of the others.
+            if active.scheduler.state() != RunState::Suspending {
+                active.scheduler.handle(now, Input::Suspend);
+            }
+        });
+        debug_assert!(suspends.is_some(), "the attempt belongs to an active run");
     }
 
     /// Passes the end of an attempt to the scheduler; returns the number of its result.
@@ -197,14 +225,20 @@ impl Core {
                 handle.abort.abort();
             });
         }
-        for ack in active.acks {
-            let _ = ack.send(Ok(InputOutcome::Stale));
+        for (ack, outcome) in active.acks {
+            let _ = ack.send(match outcome {
+                Ok(InputOutcome::Accepted) => Ok(InputOutcome::Stale),
+                outcome => outcome,
+            });
         }
         let report = match error {
             Some(error) => RunReport::cut_off(active.chain.run(), &active.snapshot.borrow(), error),
             None => {
-                let questions = active.snapshot.borrow().questions.clone();
-                RunReport::new(active.chain.run(), &active.scheduler, questions)
+                let questions = active.snapshot.borrow().questions.to_vec();
+                RunReport {
+                    error: active.store_error,
+                    ..RunReport::new(active.chain.run(), &active.scheduler, questions)
+                }
             }
         };
         active.done.send_replace(Some(Arc::new(report)));

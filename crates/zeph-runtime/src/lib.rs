@@ -25,6 +25,7 @@ mod attempt_journal;
 mod commit;
 mod content;
 mod core;
+mod core_thread;
 mod in_flight;
 mod line_buffer;
 mod message;

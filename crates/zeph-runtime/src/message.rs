@@ -14,13 +14,19 @@ use crate::request::Request;
 /// Runs are served in the order of their keys: the one that was opened first comes first.
 pub(crate) type Key = u64;
 
+/// The outcome of a request.
+pub(crate) type Outcome = Result<InputOutcome, RuntimeError>;
+
 /// Answered when the consequences of a request are saved.
-pub(crate) type Ack = oneshot::Sender<Result<InputOutcome, RuntimeError>>;
+pub(crate) type Ack = oneshot::Sender<Outcome>;
+
+/// An outcome that is sent once all decisions are saved that it may follow from.
+pub(crate) type PendingReply = (Ack, Outcome);
 
 /// Reads an active run in the engine's task.
 pub(crate) type Inspect = Box<dyn FnOnce(&ActiveRun) + Send>;
 
-/// A request from the inbox; one that this version cannot read has the reason in its place.
+/// A request from the inbox; one that cannot be read has the reason in its place.
 pub(crate) type PostedRequest = (RequestId, Result<Request, String>);
 
 pub(crate) enum Message {
@@ -43,6 +49,19 @@ pub(crate) enum Message {
     },
     /// Reads the state of an active run. The closure is dropped if there is no such run.
     Inspect { run: RunId, read: Inspect },
+    /// Reads the inbox of an active run, because this request was posted while the run was being opened.
+    ReadInbox {
+        run: RunId,
+        posted: RequestId,
+        ack: Ack,
+    },
+    /// The inbox that was read for [`ReadInbox`](Self::ReadInbox).
+    Inbox {
+        run: RunId,
+        requests: Vec<PostedRequest>,
+        posted: RequestId,
+        ack: Ack,
+    },
     /// A journal request of a running attempt.
     Journal {
         from: AttemptRef,

@@ -6,8 +6,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -16,6 +17,12 @@ use zeph_memory::Fence;
 
 use crate::message::Message;
 use crate::socket;
+
+/// The longest text of a lock that is read.
+const MAX_NAME_BYTES: u64 = 200;
+
+/// A lock may be a moment old before it is taken.
+const LEFTOVER_AGE: Duration = Duration::from_secs(60);
 
 /// The folder with the locks and sockets of the processes that own runs of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +46,18 @@ impl Owners {
     #[must_use]
     pub fn holder(&self, epoch: u64) -> Option<String> {
         let path = self.lock_path(epoch);
-        let mut file = match File::open(&path) {
+        let unexamined = |error: io::Error| Some(format!("{}: {error}", path.display()));
+        // A link would lead to a file of others.
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return unexamined(io::Error::other("it is not a file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => return unexamined(error),
+        }
+        let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => return Some(format!("{}: {error}", path.display())),
+            Err(error) => return unexamined(error),
         };
         match file.try_lock_shared() {
             Ok(()) => {
@@ -53,7 +68,7 @@ impl Owners {
             }
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {
                 let mut text = String::new();
-                let _ = file.read_to_string(&mut text);
+                let _ = file.take(MAX_NAME_BYTES).read_to_string(&mut text);
                 Some(text.trim().to_owned())
             }
         }
@@ -69,14 +84,8 @@ impl Owners {
             .mode(0o700)
             .create(&self.dir)?;
         let path = self.lock_path(fence.epoch);
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)?;
-        lock(&file, &path).await?;
+        self.remove_leftovers(fence.epoch);
+        let mut file = self.lock_file(&path).await?;
         file.set_len(0)?;
         writeln!(file, "pid {}", std::process::id())?;
         let socket = self.socket_path(fence.epoch);
@@ -94,6 +103,61 @@ impl Owners {
             server,
             _file: file,
         })
+    }
+
+    /// Opens and locks the lock file, in a folder that only this user can change.
+    async fn lock_file(&self, path: &Path) -> io::Result<File> {
+        let folder = fs::symlink_metadata(&self.dir)?;
+        let refused = |why: &str| {
+            let name = self.dir.display();
+            io::Error::new(io::ErrorKind::PermissionDenied, format!("{name} {why}"))
+        };
+        if !folder.is_dir() || folder.mode() & 0o077 != 0 {
+            let why =
+                "is not a folder that only its owner can enter: remove it, or set its mode to 0700";
+            return Err(refused(why));
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).mode(0o600);
+        loop {
+            // A new file is made without following a link.
+            let file = match options.clone().create_new(true).open(path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    // Left by the owner of a database that was replaced.
+                    if !fs::symlink_metadata(path)?.is_file() {
+                        return Err(refused("has a link in the place of a lock"));
+                    }
+                    options.open(path)?
+                }
+                opened => opened?,
+            };
+            if file.metadata()?.uid() != folder.uid() {
+                let _ = fs::remove_file(path);
+                return Err(refused("belongs to another user"));
+            }
+            lock(&file, path).await?;
+            // A process that found the file before it was locked took it for a leftover.
+            if file.metadata()?.nlink() > 0 {
+                return Ok(file);
+            }
+        }
+    }
+
+    /// Removes the locks and sockets of processes that were killed.
+    fn remove_leftovers(&self, own: u64) {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        for entry in entries {
+            let name = entry.file_name();
+            let epoch = name.to_str().and_then(|name| name.strip_suffix(".lock"));
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+            if let Some(epoch) = epoch.and_then(|epoch| epoch.parse().ok())
+                && epoch != own
+                && age.is_some_and(|age| age > LEFTOVER_AGE)
+            {
+                let _ = self.holder(epoch);
+            }
+        }
     }
 
     pub(crate) fn socket_path(&self, epoch: u64) -> PathBuf {

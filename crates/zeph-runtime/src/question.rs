@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use zeph_graph::{AnswerKind, AskWhy, FailureAnswer, OnFailure, Question, Timestamp, Work};
+use zeph_graph::{Answer, AnswerKind, AskWhy, FailureAnswer, Question, Timestamp, Work};
 use zeph_scheduler::{OpenQuestion, Scheduler};
 
 /// An open question, with all data that a display or a form needs.
@@ -85,33 +85,23 @@ impl QuestionView {
     #[must_use]
     pub fn new(scheduler: &Scheduler, open: &OpenQuestion, error: Option<Arc<str>>) -> Self {
         let task = scheduler.graph().task(open.task);
-        let (text, accepts, default) = match open.why {
+        let default = scheduler.default_answer(open.id);
+        let (text, accepts) = match open.why {
             AskWhy::Work => {
                 let question = match task.work() {
                     Work::Question(question) => (**question).clone(),
                     Work::Milestone | Work::Action { .. } => Question::text(""),
                 };
-                let accepts = Accepts::from(&question.kind);
-                let default = question.fallback;
-                let default = default.map(|(wait, value)| (wait, value.json_text().to_owned()));
-                (question.text, accepts, default)
+                (question.text, Accepts::from(&question.kind))
             }
             AskWhy::Approve => {
                 let approval = task.rules().approve.as_ref();
                 let text = approval.map(|a| a.text.clone()).unwrap_or_default();
-                let default = approval.and_then(|approval| approval.fallback);
-                let word = |yes| String::from(if yes { "yes" } else { "no" });
-                let default = default.map(|(wait, yes)| (wait, word(yes)));
-                (text, Accepts::YesNo, default)
+                (text, Accepts::YesNo)
             }
             AskWhy::Failure(fault) => {
                 let text = format!("Task {} failed ({fault}). What now?", task.name());
-                let default = match &task.rules().on_failure {
-                    OnFailure::Ask(ask) => ask.fallback,
-                    OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
-                };
-                let default = default.map(|(wait, answer)| (wait, answer.to_string()));
-                (text, Accepts::Failure, default)
+                (text, Accepts::Failure)
             }
         };
         let is_failure = matches!(open.why, AskWhy::Failure(_));
@@ -123,8 +113,21 @@ impl QuestionView {
             error: error.filter(|_| is_failure),
             accepts,
             default_at: default.as_ref().map(|(wait, _)| open.since.after(*wait)),
-            default: default.map(|(_, answer)| answer),
+            default: default.map(|(_, answer)| default_text(answer, task.work())),
         }
+    }
+}
+
+fn default_text(answer: Answer, work: &Work) -> String {
+    match (answer, work) {
+        (Answer::Yes, _) => "yes".to_owned(),
+        (Answer::No, _) => "no".to_owned(),
+        (Answer::Failure(answer), _) => answer.to_string(),
+        (Answer::Value(_), Work::Question(question)) => {
+            let default = question.fallback.as_ref();
+            default.map_or_else(String::new, |(_, value)| value.json_text().to_owned())
+        }
+        (Answer::Value(_), Work::Milestone | Work::Action { .. }) => String::new(),
     }
 }
 

@@ -32,7 +32,8 @@ pub struct RunReport {
     pub tasks: Vec<TaskReport>,
     /// The open questions, oldest first.
     pub questions: Vec<QuestionView>,
-    /// Why the journal could not be written; `None` if it was written.
+    /// Why the store could not be written or read, so that the run was cut off or suspended; `None` if it
+    /// could.
     pub error: Option<String>,
 }
 
@@ -70,7 +71,7 @@ impl RunReport {
             counts: saved.counts,
             spent: saved.spent,
             tasks: Vec::new(),
-            questions: saved.questions.clone(),
+            questions: saved.questions.to_vec(),
             error: Some(error),
         }
     }
@@ -156,7 +157,7 @@ impl fmt::Display for RunReport {
             write!(f, "\nFAILED {name} (attempt {}): {why}", task.attempts)?;
         }
         if let Some(error) = &self.error {
-            write!(f, "\nthe journal could not be written: {error}")?;
+            write!(f, "\nthe store failed: {error}")?;
         }
         Ok(())
     }

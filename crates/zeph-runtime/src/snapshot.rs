@@ -1,5 +1,7 @@
 //! Snapshots: the state of a run in numbers, as of its last save.
 
+use std::sync::Arc;
+
 use zeph_graph::{RunState, Seq, Spent};
 use zeph_scheduler::{Counts, Scheduler};
 
@@ -18,16 +20,16 @@ pub struct RunSnapshot {
     /// The number of its next record.
     pub next_seq: Seq,
     /// The open questions, oldest first.
-    pub questions: Vec<QuestionView>,
+    pub questions: Arc<[QuestionView]>,
 }
 
 impl RunSnapshot {
     pub(crate) fn new(scheduler: &Scheduler, errors: &LastErrors) -> Self {
-        Self::with_questions(scheduler, question_views(scheduler, errors))
+        Self::with_questions(scheduler, question_views(scheduler, errors).into())
     }
 
     /// The snapshot with questions that are built already.
-    pub(crate) fn with_questions(scheduler: &Scheduler, questions: Vec<QuestionView>) -> Self {
+    pub(crate) fn with_questions(scheduler: &Scheduler, questions: Arc<[QuestionView]>) -> Self {
         Self {
             state: scheduler.state(),
             counts: scheduler.counts(),

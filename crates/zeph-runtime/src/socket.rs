@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use zeph_graph::RunId;
+use zeph_memory::RequestId;
 use zeph_scheduler::InputOutcome;
 
 use crate::error::RuntimeError;
@@ -46,9 +47,23 @@ struct Call {
     version: u32,
     id: String,
     run: String,
-    /// `None` asks whether the run is active in this process.
+    /// The request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
+    /// The number of a request in the inbox, which is to be read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    posted: Option<u64>,
+}
+
+/// The purpose of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ask<'a> {
+    /// Whether the run is active in that process.
+    IsHere,
+    /// Applies a request.
+    Request(&'a Request),
+    /// Applies this request in the inbox of the run, unless that has been done.
+    Posted(RequestId),
 }
 
 /// An owner's reply.
@@ -177,9 +192,13 @@ async fn handle(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
         return Reply::NotActive;
     };
     let (ack, outcome) = oneshot::channel();
-    let message = match call.request {
-        Some(request) => Message::Request { run, request, ack },
-        None => Message::Find { run, ack },
+    let message = match (call.request, call.posted) {
+        (Some(request), _) => Message::Request { run, request, ack },
+        (None, Some(posted)) => {
+            let posted = RequestId::new(posted);
+            Message::ReadInbox { run, posted, ack }
+        }
+        (None, None) => Message::Find { run, ack },
     };
     if engine.send(message).await.is_err() {
         return Reply::NotActive;
@@ -209,13 +228,20 @@ pub(crate) async fn call_owner(
     owners: &Owners,
     epoch: u64,
     run: &RunId,
-    request: Option<&Request>,
+    ask: Ask<'_>,
 ) -> Result<Reply, NoReply> {
     let call = Call {
         version: VERSION,
         id: format!("{}-{:016x}", std::process::id(), random_id()),
         run: run.to_string(),
-        request: request.cloned(),
+        request: match ask {
+            Ask::Request(request) => Some(request.clone()),
+            Ask::IsHere | Ask::Posted(_) => None,
+        },
+        posted: match ask {
+            Ask::Posted(id) => Some(id.get()),
+            Ask::IsHere | Ask::Request(_) => None,
+        },
     };
     let calls = async {
         for _ in 0..CONNECT_TRIES {
@@ -273,6 +299,7 @@ mod tests {
             id: id.into(),
             run: "r1".into(),
             request: Some(Request::Suspend),
+            posted: None,
         }
     }
 

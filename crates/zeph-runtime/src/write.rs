@@ -117,6 +117,7 @@ fn run_of(error: &StoreError, commit: &Commit) -> Option<RunId> {
         | StoreError::Unreleased { .. }
         | StoreError::NotADatabase { .. }
         | StoreError::Replaced { .. }
+        | StoreError::LogDamaged { .. }
         | StoreError::OldLibrary { .. }
         | StoreError::Full { .. }
         | StoreError::Busy { .. }

@@ -234,7 +234,7 @@ async fn events_carry_error_texts_and_questions() {
     );
     assert_eq!(failure.accepts, Accepts::Failure);
     assert_eq!(failure.error.as_deref(), Some("boom"));
-    assert_eq!(run.snapshot().questions, questions);
+    assert_eq!(*run.snapshot().questions, questions);
 
     let output = run.live_output("a").await.expect("is readable");
     assert_eq!(output.expect("has a substitute").value, 7);
@@ -255,5 +255,5 @@ async fn events_carry_error_texts_and_questions() {
     assert_eq!(view.questions()[1].error, None);
     let second = engine(&store, &script).await;
     let run = second.resume(run.id()).await.expect("goes on");
-    assert_eq!(run.snapshot().questions, questions);
+    assert_eq!(*run.snapshot().questions, questions);
 }

@@ -9,11 +9,12 @@ use tokio::net::UnixListener;
 use tokio::time::Instant;
 use zeph_executor::Registry;
 use zeph_graph::{Question, RunEnd, RunId, RunState, Task, TaskGraph, Timestamp};
-use zeph_memory::{MemoryStore, RawGraphStore};
+use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore};
 use zeph_runtime::{Delivery, Engine, Owners, Request, RunHandle, RuntimeError, Submission, ask};
 
 /// A store that several engines share.
 struct SharedStore {
+    memory: MemoryStore,
     store: Arc<dyn RawGraphStore>,
     owners: Owners,
     /// The folder above the locks and sockets.
@@ -24,8 +25,10 @@ impl SharedStore {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let owners = Owners::beside(&folder.path().join("runs.db"));
+        let memory = MemoryStore::new();
         Self {
-            store: Arc::new(MemoryStore::new()),
+            store: Arc::new(memory.clone()),
+            memory,
             owners,
             folder,
         }
@@ -258,10 +261,7 @@ async fn a_lock_that_outlives_its_owner_for_a_moment_is_waited_for() {
 
     let second = shared.engine().await;
     let held = second.resume(run.id()).await.expect_err("is held for good");
-    assert!(
-        matches!(held, RuntimeError::OwnedElsewhere { .. }),
-        "{held}"
-    );
+    assert!(matches!(held, RuntimeError::Unreachable { .. }), "{held}");
     let (resumed, ()) = tokio::join!(second.resume(run.id()), async {
         std::fs::remove_file(lock).expect("was there");
     });
@@ -304,10 +304,7 @@ async fn a_silent_owner_is_unreachable_within_ten_seconds_and_gets_the_request_o
 
     let second = shared.engine().await;
     let held = second.resume(run.id()).await.expect_err("is owned");
-    assert!(
-        matches!(held, RuntimeError::OwnedElsewhere { .. }),
-        "{held}"
-    );
+    assert!(matches!(held, RuntimeError::Unreachable { .. }), "{held}");
     peer.abort();
 }
 
@@ -359,4 +356,99 @@ async fn a_request_that_cannot_be_read_is_dropped_at_the_next_resume() {
             .is_empty()
     );
     run.answer(1, "x").await.expect("goes on");
+}
+
+/// The run is resumed after the cancel has found no owner, and before the cancel is in the inbox.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_that_races_with_a_resume_counts() {
+    let shared = SharedStore::new();
+    let (_first, run) = shared.waiting_run().await;
+    run.suspend().await.expect("is saved");
+    run.wait().await.expect("is suspended");
+    let (posting, is_posting) = tokio::sync::oneshot::channel::<()>();
+    let (resumed, is_resumed) = std::sync::mpsc::channel::<()>();
+    let mut posting = Some(posting);
+    let slow = FaultyStore::new(shared.memory.clone()).with_script(move |call| {
+        if call == Op::Post {
+            drop(posting.take());
+            is_resumed.recv().expect("is resumed");
+        }
+        None
+    });
+    let second = shared.engine().await;
+    let id = run.id().clone();
+    let resume = tokio::spawn(async move {
+        is_posting.await.expect_err("is dropped when it is posted");
+        let run = second.resume(&id).await;
+        resumed.send(()).expect("the cancel waits");
+        run
+    });
+    let cancel = Request::Cancel {
+        task: None,
+        downstream: false,
+    };
+    let owners = Some(&shared.owners);
+    let delivery = ask(&slow, owners, run.id(), &cancel, Timestamp::from_micros(1)).await;
+    assert_eq!(delivery.expect("is delivered"), Delivery::Accepted);
+    let run = resume.await.expect("does not panic").expect("is resumed");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Canceled));
+    let inbox = shared.store.inbox(run.id()).await.expect("is readable");
+    assert!(inbox.is_empty());
+}
+
+#[tokio::test]
+async fn a_folder_of_locks_that_others_can_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shared = SharedStore::new();
+    let folder = shared.folder.path().join("runs.db.owners");
+    let victim = shared.folder.path().join("victim");
+    std::fs::write(&victim, "precious").expect("is written");
+    let start = || {
+        let builder = Engine::builder(Arc::clone(&shared.store)).registry(Registry::new());
+        builder.owners(shared.owners.clone()).start()
+    };
+    std::fs::create_dir(&folder).expect("is made");
+    for (mode, epoch) in [(0o777, 1), (0o700, 2)] {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&folder, permissions).expect("is set");
+        let lock = folder.join(format!("{epoch}.lock"));
+        std::os::unix::fs::symlink(&victim, &lock).expect("is made");
+        let error = start().await.expect_err("is refused").to_string();
+        assert!(error.contains("owners"), "{error}");
+        assert_eq!(
+            shared
+                .owners
+                .holder(epoch)
+                .as_deref()
+                .map(|text| text.contains("not a file")),
+            Some(true)
+        );
+        let kept = std::fs::read_to_string(&victim).expect("is there");
+        assert_eq!(kept, "precious");
+    }
+    std::fs::remove_dir_all(&folder).expect("is removed");
+    std::os::unix::fs::symlink(shared.folder.path(), &folder).expect("is made");
+    start().await.expect_err("a link is refused");
+}
+
+#[tokio::test]
+async fn locks_of_killed_processes_are_removed_once_they_are_old() {
+    let shared = SharedStore::new();
+    let first = shared.engine().await;
+    let folder = shared.folder.path().join("runs.db.owners");
+    for name in ["90.lock", "90.sock", "91.lock"] {
+        std::fs::write(folder.join(name), "pid 1").expect("is written");
+    }
+    let old = std::time::SystemTime::now() - Duration::from_secs(600);
+    for name in ["1.lock", "90.lock"] {
+        let file = std::fs::File::options().write(true).open(folder.join(name));
+        file.expect("is there").set_modified(old).expect("is set");
+    }
+    let _second = shared.engine().await;
+    let left = |name: &str| folder.join(name).exists();
+    assert!(left("1.lock"), "its process is alive");
+    assert!(left("91.lock"), "its process may be about to lock it");
+    assert!(!left("90.lock") && !left("90.sock"));
+    drop(first);
 }

@@ -71,7 +71,7 @@ impl Machine {
         self.default_answer(question).map(|(wait, _)| wait)
     }
 
-    fn default_answer(&self, question: QuestionId) -> Option<(Duration, Answer)> {
+    pub(crate) fn default_answer(&self, question: QuestionId) -> Option<(Duration, Answer)> {
         let open = self.questions.get(&question)?;
         let task = self.graph.task(open.task);
         match open.why {
@@ -86,14 +86,15 @@ impl Machine {
                 let (wait, yes) = task.rules().approve.as_ref()?.fallback?;
                 Some((wait, if yes { Answer::Yes } else { Answer::No }))
             }
-            // An at-most-once task is never repeated without a decision of a person.
-            AskWhy::Failure(Fault::Interrupted) => None,
             // The policy decides about budgets, so the default of the strategy does not apply.
             AskWhy::Failure(Fault::Budget) => None,
-            AskWhy::Failure(_) => match &task.rules().on_failure {
+            AskWhy::Failure(fault) => match &task.rules().on_failure {
                 OnFailure::Ask(ask) => {
                     let (wait, answer) = ask.fallback?;
-                    Some((wait, Answer::Failure(answer)))
+                    // An at-most-once task is never repeated without a decision of a person.
+                    let repeats = answer == FailureAnswer::Retry;
+                    let is_allowed = fault != Fault::Interrupted || !repeats;
+                    is_allowed.then_some((wait, Answer::Failure(answer)))
                 }
                 OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
             },

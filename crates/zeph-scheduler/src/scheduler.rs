@@ -1,7 +1,10 @@
 //! Scheduler: the public contract. Inputs in, batches out, actions only for saved batches.
 
+use std::time::Duration;
+
 use zeph_graph::{
-    Attempt, Header, Policy, RunEnd, RunState, Seq, TaskGraph, TaskId, TaskState, Timestamp,
+    Answer, Attempt, Header, Policy, QuestionId, RunEnd, RunState, Seq, TaskGraph, TaskId,
+    TaskState, Timestamp,
 };
 
 use crate::batch::{Action, Batch};
@@ -198,6 +201,13 @@ impl Scheduler {
     /// The open questions, oldest first.
     pub fn questions(&self) -> impl Iterator<Item = OpenQuestion> + '_ {
         self.machine.questions.values().copied()
+    }
+
+    /// How long an open question waits for an answer, and its default afterwards; `None` if it waits without
+    /// a limit, or is closed.
+    #[must_use]
+    pub fn default_answer(&self, question: QuestionId) -> Option<(Duration, Answer)> {
+        self.machine.default_answer(question)
     }
 
     /// Whether there are decisions that are in no batch yet. Constant time.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zeph_graph::{AskWhy, Fault, OnFailure, TaskId, Timestamp, Work};
+use zeph_graph::{AskWhy, FailureAnswer, Fault, OnFailure, TaskId, Timestamp, Work};
 use zeph_scheduler::{Timer, TimerKind};
 
 use super::{Model, Phase, Stage, Until};
@@ -137,9 +137,13 @@ impl Model {
                 Work::Milestone | Work::Action { .. } => None,
             },
             AskWhy::Approve => rules.approve.as_ref()?.fallback.map(|(wait, _)| wait),
-            AskWhy::Failure(Fault::Interrupted | Fault::Budget) => None,
-            AskWhy::Failure(_) => match &rules.on_failure {
-                OnFailure::Ask(ask) => ask.fallback.map(|(wait, _)| wait),
+            AskWhy::Failure(Fault::Budget) => None,
+            AskWhy::Failure(fault) => match &rules.on_failure {
+                OnFailure::Ask(ask) => (ask.fallback)
+                    .filter(|(_, answer)| {
+                        fault != Fault::Interrupted || *answer != FailureAnswer::Retry
+                    })
+                    .map(|(wait, _)| wait),
                 OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
             },
         }

@@ -31,7 +31,8 @@ pub(crate) async fn run(cx: &AppContext, args: &ListArgs) -> Result<Exit, CliErr
             };
             store.list(query).await?.into_iter().map(line).collect()
         }
-        Err(error) if error.code == "no_database" => Vec::new(),
+        // A database that is named, perhaps with a typing error, must exist.
+        Err(error) if error.code == "no_database" && !cx.names_db() => Vec::new(),
         Err(error) => return Err(error),
     };
     if lines.is_empty() && !cx.json() {
@@ -78,6 +79,11 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
         header.insert(5, "SPENT");
     }
     page.table(0, &header, &cells);
+    if lines.iter().any(|line| line.row.is_damaged) {
+        page.heading(
+            "lines marked DAMAGED are not as they were written: `zeph verify` names the damage",
+        );
+    }
     let open: Vec<&Line> = lines.iter().filter(|line| line.row.status.open).collect();
     match &open[..] {
         [] => {}
@@ -96,6 +102,7 @@ impl Line {
     fn cells(&self, now: Timestamp, show_spent: bool) -> Vec<String> {
         let row = &self.row;
         let state = match self.interrupted {
+            _ if row.is_damaged => "DAMAGED".into(),
             true => "interrupted".into(),
             false => row.status.state.replace('_', " "),
         };
@@ -134,7 +141,7 @@ impl Line {
     fn to_json(&self) -> Value {
         let row = &self.row;
         let (done, total) = self.progress().unzip();
-        json!({
+        let mut json = json!({
             "run": row.run.as_str(),
             "title": row.title,
             "state": row.status.state,
@@ -147,7 +154,11 @@ impl Line {
             "total": total,
             "spent": spent_json(self.spent()),
             "records": row.last_seq.get(),
-        })
+        });
+        if row.is_damaged {
+            json["damaged"] = true.into();
+        }
+        json
     }
 }
 
@@ -167,6 +178,7 @@ mod tests {
             last_seq: Seq::new(12),
             status,
             epoch: 1,
+            is_damaged: false,
         }
     }
 

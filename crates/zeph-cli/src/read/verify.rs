@@ -1,17 +1,16 @@
-//! `zeph verify`: checks the hash chain of a run against its stored rows.
+//! `zeph verify`: checks the file, and the hash chain of each run against its stored rows.
+
+use std::fmt;
 
 use serde_json::json;
 use zeph_graph::{RunId, Seq};
-use zeph_memory::{ChainHash, ListQuery, RawGraphStore, RunRow, StoreError, Verified};
+use zeph_memory::{ChainHash, RawGraphStore, StoreError, Verified};
 
 use super::page::{self, count};
 use crate::args::VerifyArgs;
 use crate::context::{AppContext, find_run};
 use crate::exit::{CliError, Exit};
 use crate::out;
-
-/// The number of runs in one page of the list.
-const RUNS_AT_ONCE: u32 = 500;
 
 pub(crate) async fn run(cx: &AppContext, args: &VerifyArgs) -> Result<Exit, CliError> {
     let head = args.head.as_deref().map(read_head).transpose()?;
@@ -21,29 +20,19 @@ pub(crate) async fn run(cx: &AppContext, args: &VerifyArgs) -> Result<Exit, CliE
         let run = find_run(&store, Some(text), None).await?;
         check(cx, &store, &run, head, &mut tally).await?;
     } else {
-        let mut query = ListQuery {
-            limit: RUNS_AT_ONCE,
-            ..ListQuery::default()
-        };
-        loop {
-            let page = store.list(query.clone()).await?;
-            query.before = page.last().map(RunRow::cursor);
-            if page.is_empty() {
-                break;
-            }
-            for row in page {
-                check(cx, &store, &row.run, None, &mut tally).await?;
-            }
+        let file = store.check().await?;
+        for what in file.findings {
+            tally.faults += 1;
+            render_fault(cx, &what);
+        }
+        for run in &file.runs {
+            check(cx, &store, run, None, &mut tally).await?;
         }
         if !cx.json() {
-            let runs = count(tally.runs, "run");
-            out::note_line(match tally.damaged {
-                0 => format!("{runs}, none damaged"),
-                damaged => format!("{runs}, {damaged} damaged: restore them from a backup"),
-            });
+            out::note_line(tally.to_string());
         }
     }
-    Ok(if tally.damaged == 0 {
+    Ok(if tally.damaged + tally.faults == 0 {
         Exit::Completed
     } else {
         Exit::Store
@@ -54,6 +43,31 @@ pub(crate) async fn run(cx: &AppContext, args: &VerifyArgs) -> Result<Exit, CliE
 struct Tally {
     runs: u64,
     damaged: u64,
+    /// Faults of the file that belong to no run.
+    faults: u64,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let runs = count(self.runs, "run");
+        match (self.damaged, self.faults) {
+            (0, 0) => write!(f, "{runs}, none damaged"),
+            (damaged, 0) => write!(f, "{runs}, {damaged} damaged: restore them from a backup"),
+            (damaged, faults) => {
+                let faults = count(faults, "fault");
+                write!(
+                    f,
+                    "{runs}, {damaged} damaged, {faults} in the file: restore it from a backup"
+                )
+            }
+        }
+    }
+}
+
+/// Damage to the file that belongs to no run.
+fn render_fault(cx: &AppContext, what: &str) {
+    let json = || json!({ "run": null, "ok": false, "row": null, "what": what });
+    page::print(cx, json, |page| page.line(format!("DAMAGED file: {what}")));
 }
 
 async fn check(

@@ -82,9 +82,7 @@ pub(crate) async fn print(
     channel.line(end.summary());
     if let Some(reason) = &engine.error {
         let (error, reason) = (Tone::Bad.paint("error:"), escape_terminal(reason));
-        channel.line(format!(
-            "{error} the journal could not be written: {reason}"
-        ));
+        channel.line(format!("{error} the store failed: {reason}"));
     }
     if !options.is_kept && engine.end().is_none() {
         channel.line("  nothing was stored (--no-db), so the run cannot be resumed");

@@ -22,14 +22,16 @@ const READING: &[&[&str]] = &[
 #[test]
 fn without_a_database_there_are_no_runs_and_none_is_made() {
     let home = Home::new();
-    let list = home.zeph(&["list"]);
+    let list = home.zeph_by_default(&["list"]);
     assert_eq!((list.code, list.out.as_str()), (0, ""), "{list:?}");
     assert!(
         list.err.starts_with("no runs yet; `zeph run PLAN`"),
         "{list:?}"
     );
-    assert_eq!(home.json(0, &["list"]), json!([]));
-    for args in &READING[1..] {
+    let list = home.zeph_by_default(&["list", "--json"]);
+    assert_eq!(list.json(), json!([]));
+    // A database that is named, perhaps with a typing error, must exist.
+    for args in READING {
         let ended = home.zeph(args);
         assert_eq!(ended.code, 2, "{args:?}: {ended:?}");
         assert!(

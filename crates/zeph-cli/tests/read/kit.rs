@@ -64,16 +64,28 @@ impl Home {
 
     /// A `zeph` command on this database without the settings of the user who runs the tests.
     pub(crate) fn zeph(&self, args: &[&str]) -> Ended {
-        let output = Command::new(env!("CARGO_BIN_EXE_zeph"))
+        self.ended(self.command(args).env("ZEPH_DB", self.db()))
+    }
+
+    /// The same on the database at the default path.
+    pub(crate) fn zeph_by_default(&self, args: &[&str]) -> Ended {
+        self.ended(&mut self.command(args))
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zeph"));
+        command
             .args(args)
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
-            .env("ZEPH_DB", self.db())
             .env("TZ", "UTC")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn ended(&self, command: &mut Command) -> Ended {
+        let output = command.output().unwrap();
         Ended {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

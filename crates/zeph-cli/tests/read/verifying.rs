@@ -98,3 +98,83 @@ fn flip(home: &Home, needle: &[u8]) {
     bytes[place + needle.len() / 2] ^= 1;
     fs::write(home.db(), &bytes).unwrap();
 }
+
+#[test]
+fn the_file_alone_has_everything_when_the_last_command_has_ended() {
+    let home = Home::new();
+    let plan = home.db().with_file_name("plan.toml");
+    fs::write(&plan, "[tasks.a]\nrun = [\"true\"]\n").unwrap();
+    let run = home.zeph(&["run", plan.to_str().unwrap(), "--name", "r"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for beside in ["-wal", "-shm", "-last"] {
+        let name = format!("runs.db{beside}");
+        assert!(!home.db().with_file_name(&name).exists(), "{name}");
+    }
+    let copy = home.db().with_file_name("copy.db");
+    fs::copy(home.db(), &copy).unwrap();
+    let copy = copy.to_str().unwrap();
+    assert_eq!(
+        home.json(0, &["show", "r", "--db", copy])["state"],
+        "completed"
+    );
+}
+
+#[test]
+fn damage_that_belongs_to_no_run_is_found_and_named() {
+    let home = Home::new();
+    home.run("r", "", simple("1"));
+    // The last frames of a log are lost: what the note says is missing.
+    let half = format!("{:<255}\n", format!("row r 99 {}", "0".repeat(64)));
+    fs::write(home.db().with_file_name("runs.db-last"), half.repeat(2)).unwrap();
+    let verify = home.zeph(&["verify"]);
+    assert_eq!(verify.code, 8, "{verify:?}");
+    assert!(
+        verify.out.contains("DAMAGED file: the log of "),
+        "{verify:?}"
+    );
+    assert!(verify.out.contains("row 99 of run r"), "{verify:?}");
+    let list = home.zeph(&["list"]);
+    assert!(list.err.contains("row 99 of run r"), "{list:?}");
+    let resume = home.zeph(&["resume", "r"]);
+    assert_eq!(resume.code, 8, "{resume:?}");
+    assert_eq!(
+        home.json(8, &["resume", "r"])["error"]["code"],
+        "log_damaged"
+    );
+}
+
+#[test]
+fn a_damaged_request_is_named_and_dropped_before_the_run_goes_on() {
+    let home = Home::new();
+    let plan = home.db().with_file_name("plan.toml");
+    fs::write(&plan, "[tasks.amount]\nask = \"How much?\"\n").unwrap();
+    let run = home.zeph(&["run", plan.to_str().unwrap(), "--name", "r"]);
+    assert_eq!(run.code, 5, "{run:?}");
+    let answer = home.zeph(&["answer", "r", "1", "100"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let mut bytes = fs::read(home.db()).unwrap();
+    let posted = br#""text":"100""#;
+    let at = bytes
+        .windows(posted.len())
+        .position(|bytes| bytes == posted);
+    bytes[at.expect("the file has the request") + 8] ^= 8;
+    fs::write(home.db(), bytes).unwrap();
+    let verify = home.zeph(&["verify"]);
+    assert_eq!(verify.code, 8, "{verify:?}");
+    assert!(
+        verify.out.contains("request 1 is not as it was posted"),
+        "{verify:?}"
+    );
+    let error = &home.json(8, &["resume", "r"])["error"];
+    assert_eq!(error["code"], "damaged_requests", "{error}");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("request 1 in its inbox"),
+        "{error}"
+    );
+    // The question is still open: nothing was answered with another number.
+    assert_eq!(home.zeph(&["resume", "r"]).code, 5);
+    assert_eq!(home.zeph(&["verify"]).code, 0);
+}

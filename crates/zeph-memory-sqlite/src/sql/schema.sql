@@ -1,7 +1,7 @@
 -- Runs, their journals and contents, and an inbox. Times are microseconds since 1970-01-01 UTC.
 
 PRAGMA application_id = 0x7a657068;  -- "zeph"
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- The owners of runs so far. An epoch is never used twice; a commit names the epoch of its writer.
 CREATE TABLE claims (
@@ -23,7 +23,7 @@ CREATE TABLE runs (
     last_seq     INTEGER NOT NULL,                     -- 0: no rows yet
     genesis      BLOB NOT NULL,                        -- hash over run, title, created_at and header
     head         BLOB NOT NULL,                        -- hash of the last row, or genesis
-    status_hash  BLOB NOT NULL                         -- hash over the columns that change
+    status_hash  BLOB NOT NULL                         -- hash over the row without epoch and genesis
 ) STRICT;
 CREATE INDEX runs_newest ON runs (created_at, run);
 CREATE INDEX runs_open ON runs (open, created_at, run);
@@ -46,10 +46,10 @@ CREATE TABLE contents (
     content  INTEGER NOT NULL,
     seq      INTEGER NOT NULL,                         -- the row that brought it
     part     INTEGER NOT NULL,                         -- its place among the parts of that row
+    hash     BLOB NOT NULL,                            -- hash over all other columns
     kind     TEXT NOT NULL,
     name     TEXT NOT NULL,                            -- '' for the main part
     bytes    BLOB NOT NULL,
-    hash     BLOB NOT NULL,                            -- hash over content, kind, name and bytes
     PRIMARY KEY (run, content, seq, part)
 ) STRICT;
 
@@ -58,7 +58,8 @@ CREATE TABLE inbox (
     id    INTEGER PRIMARY KEY AUTOINCREMENT,
     run   TEXT NOT NULL,
     at    INTEGER NOT NULL,
-    body  TEXT NOT NULL
+    body  TEXT NOT NULL,
+    hash  BLOB NOT NULL                                -- hash over all other columns
 ) STRICT;
 CREATE INDEX inbox_run ON inbox (run);
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sqlx::Connection as _;
 use zeph_graph::{RunId, Seq};
 use zeph_memory::{RawGraphStore, StoreError, StoredRun, verify};
 use zeph_memory_sqlite::SqliteStore;
@@ -186,6 +187,279 @@ async fn a_truncated_file_is_never_served_as_good_data() {
             served(&path, &runs, &format!("cut to {pages} pages")).await,
             runs.len()
         );
+    }
+}
+
+/// Copies a database with its log while it is open, as a kill would leave it.
+fn killed(from: &Path, folder: &Path) -> PathBuf {
+    let path = folder.join("runs.db");
+    for suffix in ["", "-wal", "-last"] {
+        let name = format!("runs.db{suffix}");
+        fs::copy(from.join(&name), folder.join(&name)).unwrap();
+    }
+    path
+}
+
+/// Executes SQL that does not go through the store.
+async fn tamper(path: &Path, sql: &'static str) {
+    let mut connection = fixtures::raw(path).await;
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_or_missing_log_is_never_taken_for_an_older_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("runs.db"))
+        .await
+        .unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let mut chain = fixtures::create(&store, fence, "one", 3).await;
+    store
+        .commit(&fixtures::one_more(&mut chain), fence)
+        .await
+        .unwrap();
+    let wal = fs::read(folder.path().join("runs.db-wal")).unwrap();
+
+    let copy = tempfile::tempdir().unwrap();
+    let path = killed(folder.path(), copy.path());
+    let whole = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(whole.load(chain.run()).await.unwrap().chain, chain);
+    whole.close().await.unwrap();
+    let left = copy.path().read_dir().unwrap().count();
+    assert_eq!(left, 1, "the file is complete by itself");
+
+    for place in (0..wal.len()).step_by(997).map(Some).chain([None]) {
+        let copy = tempfile::tempdir().unwrap();
+        let path = killed(folder.path(), copy.path());
+        let log = copy.path().join("runs.db-wal");
+        match place {
+            Some(place) => {
+                let mut bytes = wal.clone();
+                bytes[place] ^= 4;
+                fs::write(&log, bytes).unwrap();
+            }
+            None => fs::remove_file(&log).unwrap(),
+        }
+        let reader = SqliteStore::open_read_only(&path).await.unwrap();
+        let seen = reader.load(chain.run()).await.map(|run| run.chain);
+        let reported = reader.check_log().await;
+        let check = reader.check().await.unwrap();
+        reader.close().await.unwrap();
+        if seen.is_ok_and(|seen| seen == chain) {
+            // A byte that SQLite does not read.
+            reported.unwrap();
+            continue;
+        }
+        let error = reported.unwrap_err();
+        assert!(matches!(error, StoreError::LogDamaged { .. }), "{error}");
+        assert!(error.to_string().contains("row 4 of run one"), "{error}");
+        assert!(
+            check
+                .findings
+                .iter()
+                .any(|found| found.contains("row 4 of run one"))
+        );
+        let error = SqliteStore::open(&path).await.unwrap_err();
+        assert!(matches!(error, StoreError::LogDamaged { .. }), "{error}");
+        fs::remove_file(copy.path().join("runs.db-last")).unwrap();
+        SqliteStore::open(&path).await.unwrap();
+    }
+
+    // A deleted run does not come back, and a request is not lost.
+    let ended = chain.seal(vec![], zeph_memory::RunStatus::ended("completed"));
+    store
+        .commit(&zeph_memory::Commit::one(ended), fence)
+        .await
+        .unwrap();
+    for lost in ["request 1", "the deletion of run one"] {
+        let before = fs::read(folder.path().join("runs.db-wal")).unwrap();
+        if lost == "request 1" {
+            store
+                .post(chain.run(), fixtures::at(5), "{}")
+                .await
+                .unwrap();
+        } else {
+            store.delete(chain.run(), fence).await.unwrap();
+        }
+        let copy = tempfile::tempdir().unwrap();
+        let path = killed(folder.path(), copy.path());
+        fs::write(copy.path().join("runs.db-wal"), &before).unwrap();
+        let error = SqliteStore::open(&path).await.unwrap_err();
+        assert!(error.to_string().contains(lost), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_content_serves_no_other_run_and_no_other_row() {
+    for (sql, what) in [
+        // Two contents of the same number and kind are exchanged between two runs.
+        (
+            "UPDATE contents SET run = 'x' || run WHERE content = 9;
+             UPDATE contents SET run = iif(run = 'xone', 'two', 'one') WHERE run IN ('xone', 'xtwo')",
+            "not as it was written",
+        ),
+        (
+            "INSERT INTO contents SELECT run, content, seq, part + 1, hash, kind, name, bytes
+             FROM contents WHERE run = 'one' AND content = 9",
+            "not as it was written",
+        ),
+        (
+            "INSERT INTO contents SELECT run, content, seq + 1, part, hash, kind, name, bytes
+             FROM contents WHERE run = 'one' AND content = 9",
+            "not as it was written",
+        ),
+        (
+            "UPDATE journal SET contents = NULL WHERE run = 'one' AND seq = 9",
+            "not as they were written",
+        ),
+        ("DELETE FROM contents WHERE run = 'one' AND content = 9", "missing"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, _) = sample(folder.path()).await;
+        tamper(&path, sql).await;
+        let store = SqliteStore::open(&path).await.unwrap();
+        let run = fixtures::run_id("one");
+        let error = store.contents(&run, &[fixtures::content_id(9)]).await.unwrap_err();
+        assert!(error.to_string().contains(what), "{sql}: {error}");
+        verify(&store, &run).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_request_is_shown_without_its_text_and_touches_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = sample(folder.path()).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let (one, two) = (fixtures::run_id("one"), fixtures::run_id("two"));
+    for (run, body) in [(&one, "first"), (&one, "second"), (&two, "third")] {
+        store.post(run, fixtures::at(1), body).await.unwrap();
+    }
+    store.close().await.unwrap();
+    for (sql, seen, findings) in [
+        (
+            "UPDATE inbox SET body = 'fjrst' WHERE id = 1",
+            vec![None, Some("second")],
+            1,
+        ),
+        (
+            "UPDATE inbox SET at = at + 1 WHERE id = 2",
+            vec![None, None],
+            2,
+        ),
+        (
+            "UPDATE inbox SET run = 'one' WHERE id = 3",
+            vec![None, None, None],
+            3,
+        ),
+        (
+            "UPDATE inbox SET run = 'onf' WHERE id = 1",
+            vec![None, None],
+            4,
+        ),
+    ] {
+        tamper(&path, sql).await;
+        let store = SqliteStore::open(&path).await.unwrap();
+        let inbox = store.inbox(&one).await.unwrap();
+        let bodies: Vec<Option<&str>> = inbox.iter().map(|r| r.body.as_deref()).collect();
+        assert_eq!(bodies, seen, "{sql}");
+        let found = store.check().await.unwrap().findings;
+        assert_eq!(found.len(), findings, "{sql}: {found:?}");
+        store.close().await.unwrap();
+    }
+}
+
+/// The index of the list loses the run `one`.
+const DAMAGE_INDEX: &str = "PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = sql || ' WHERE run <> ''one''' WHERE name = 'runs_newest';
+    PRAGMA writable_schema = RESET; REINDEX runs_newest; PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = replace(sql, ' WHERE run <> ''one''', '') WHERE name = 'runs_newest';
+    PRAGMA writable_schema = RESET;";
+
+#[tokio::test]
+async fn runs_and_their_leftovers_are_counted_without_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = sample(folder.path()).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let check = store.check().await.unwrap();
+    assert_eq!(check.findings, Vec::<String>::new());
+    let names: Vec<&str> = check.runs.iter().map(RunId::as_str).collect();
+    assert_eq!(names, ["one", "two", "three"]);
+    store.close().await.unwrap();
+
+    tamper(&path, DAMAGE_INDEX).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let listed = store.list(zeph_memory::ListQuery::default()).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    let check = store.check().await.unwrap();
+    assert_eq!(check.runs.len(), 3);
+    let named = |found: &String| found.contains("runs_newest");
+    assert!(check.findings.iter().any(named), "{:?}", check.findings);
+    store.close().await.unwrap();
+
+    tamper(&path, "DELETE FROM runs; REINDEX").await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let check = store.check().await.unwrap();
+    let strays = check
+        .findings
+        .iter()
+        .filter(|f| f.contains("which is missing"));
+    assert_eq!(strays.count(), 6, "{:?}", check.findings);
+
+    // What is left of a run keeps only a new run of its name from starting.
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let new = zeph_memory::NewRun::new(fixtures::run_id("one"), "", fixtures::at(0), "{}");
+    let append = zeph_memory::Chain::genesis(&new)
+        .seal(
+            vec![fixtures::row("one", 1)],
+            zeph_memory::RunStatus::open("running"),
+        )
+        .creating(new);
+    let error = store
+        .commit(&zeph_memory::Commit::one(append), fence)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Damaged { run, .. } if run.as_str() == "one"),
+        "{error}"
+    );
+    fixtures::create(&store, fence, "four", 1).await;
+}
+
+#[tokio::test]
+async fn a_line_of_the_list_that_is_not_as_written_is_marked() {
+    for sql in [
+        "UPDATE runs SET created_at = -created_at WHERE run = 'two'",
+        "UPDATE runs SET created_at = -9223372036854775808 WHERE run = 'two'",
+        "UPDATE runs SET updated_at = updated_at + 1 WHERE run = 'two'",
+        "UPDATE runs SET state = 'completed' WHERE run = 'two'",
+        "UPDATE runs SET open = 0 WHERE run = 'two'",
+        "UPDATE runs SET summary = '{} ' WHERE run = 'two'",
+        "UPDATE runs SET last_seq = 59 WHERE run = 'two'",
+        "UPDATE runs SET title = 'twp' WHERE run = 'two'",
+        "UPDATE runs SET title = replace(hex(zeroblob(25000000)), '00', 'xx') WHERE run = 'two'",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, _) = sample(folder.path()).await;
+        tamper(&path, sql).await;
+        let store = SqliteStore::open(&path).await.unwrap();
+        let mut query = zeph_memory::ListQuery {
+            limit: 1,
+            ..Default::default()
+        };
+        let mut seen = BTreeMap::new();
+        // The cursor of each page advances, whatever the times are.
+        while let Some(row) = store.list(query.clone()).await.unwrap().pop() {
+            query.before = Some(row.cursor());
+            assert!(row.title.len() < 70_000);
+            assert!(
+                seen.insert(row.run.to_string(), row.is_damaged).is_none(),
+                "{sql}"
+            );
+        }
+        let expected = [("one", false), ("two", true), ("three", false)];
+        let expected = expected.map(|(run, is_damaged)| (run.to_owned(), is_damaged));
+        assert_eq!(seen, BTreeMap::from(expected), "{sql}");
     }
 }
 

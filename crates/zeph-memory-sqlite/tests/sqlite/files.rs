@@ -125,7 +125,7 @@ async fn with_version(path: &Path, version: i64) {
 
 #[tokio::test]
 async fn the_schemas_of_unreleased_versions_are_refused() {
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.db");
         with_version(&path, version).await;
@@ -183,7 +183,7 @@ async fn an_interrupted_migration_is_repeated() {
     without_schema(&path).await;
     // A process that ends within a migration leaves an open transaction, which is rolled back.
     let mut ending = fixtures::raw(&path).await;
-    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 3; CREATE TABLE claims (epoch INTEGER);";
+    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 4; CREATE TABLE claims (epoch INTEGER);";
     sqlx::raw_sql(half).execute(&mut ending).await.unwrap();
     ending.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
@@ -291,21 +291,103 @@ async fn links_lead_to_the_one_database() {
 }
 
 #[tokio::test]
-async fn a_leftover_of_a_killed_creation_is_ignored() {
+async fn a_leftover_of_a_killed_creation_is_removed_once_it_is_old() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs.db");
-    let left = folder
-        .path()
-        .join(format!("runs.db.new-{}-0", std::process::id()));
+    let left = (folder.path()).join(format!("runs.db.new-{}-0", std::process::id()));
     fs::write(&left, b"half a database").unwrap();
-    SqliteStore::open(&path)
-        .await
-        .unwrap()
-        .close()
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.close().await.unwrap();
+    assert!(left.exists(), "its process may be about to lock it");
+    // Killed between the link to the final name and the removal of the draft.
+    fs::remove_file(&left).unwrap();
+    fs::hard_link(&path, &left).unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.close().await.unwrap();
+    assert!(left.exists());
+    let file = fs::OpenOptions::new().write(true).open(&left).unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
+    file.set_modified(old).unwrap();
+    file.lock().unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.close().await.unwrap();
+    assert!(left.exists(), "a living process works on it");
+    file.set_modified(old).unwrap();
+    drop(file);
+    SqliteStore::open(&path).await.unwrap();
+    assert!(!left.exists());
+}
+
+#[tokio::test]
+async fn a_database_with_a_second_name_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, second) = (
+        folder.path().join("runs.db"),
+        folder.path().join("second.db"),
+    );
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.close().await.unwrap();
+    fs::hard_link(&path, &second).unwrap();
+    is_refused(&path, "second name").await;
+    is_refused(&second, "second name").await;
+    fs::remove_file(&second).unwrap();
+    SqliteStore::open(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn sql_of_others_in_the_schema_is_refused() {
+    for (object, kind) in [
+        (
+            "CREATE TRIGGER t AFTER INSERT ON claims BEGIN DELETE FROM contents; END",
+            "trigger",
+        ),
+        ("CREATE VIEW extra AS SELECT 1", "view"),
+        ("CREATE TABLE extra (a)", "table"),
+        ("CREATE INDEX extra ON runs (title)", "index"),
+        ("DROP VIEW notes; CREATE VIEW notes AS SELECT 1", "view"),
+        ("DROP VIEW notes", "11 of the 12"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        store.close().await.unwrap();
+        let mut connection = fixtures::raw(&path).await;
+        let object = sqlx::AssertSqlSafe(object);
+        sqlx::raw_sql(object)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        is_refused(&path, kind).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.close().await.unwrap();
+    let mut connection = fixtures::raw(&path).await;
+    sqlx::raw_sql("ANALYZE")
+        .execute(&mut connection)
         .await
         .unwrap();
-    assert_eq!(fs::read(&left).unwrap(), b"half a database");
+    connection.close().await.unwrap();
     SqliteStore::open(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_database_is_complete_by_its_file_alone_even_while_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let chain = fixtures::create(&store, fence, "run", 3).await;
+    let reader = SqliteStore::open_read_only(&path).await.unwrap();
+    reader.load(chain.run()).await.unwrap();
+    store.close().await.unwrap();
+    let copy = folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    let copy = SqliteStore::open_read_only(&copy).await.unwrap();
+    assert_eq!(copy.load(chain.run()).await.unwrap().chain, chain);
+    drop(reader);
 }
 
 #[tokio::test]

@@ -79,3 +79,42 @@ async fn after_a_failed_write_nothing_is_written_and_nothing_is_lost() {
         .await
         .unwrap();
 }
+
+/// Runs only in the process that the next test starts.
+#[tokio::test]
+async fn child_that_creates() {
+    if let Ok(path) = std::env::var(CHILD) {
+        let created = SqliteStore::open(&path).await;
+        println!("created: {}", created.is_ok());
+    }
+}
+
+/// As on a disk that is full at any moment of a creation.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_that_cannot_be_written_whole_is_not_there_at_all() {
+    let (mut whole, mut none) = (0, 0);
+    for kib in (4..=180).step_by(8) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {kib}; exec \"$0\" --exact limits::child_that_creates --nocapture"
+        );
+        let child = Command::new("bash")
+            .args(["-c", &script])
+            .arg(std::env::current_exe().unwrap())
+            .env(CHILD, &path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{said}");
+        let is_whole = said.contains("created: true");
+        let left = folder.path().read_dir().unwrap();
+        let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        assert!(is_whole || names.is_empty(), "{kib} KiB: {names:?}");
+        *(if is_whole { &mut whole } else { &mut none }) += 1;
+        let store = SqliteStore::open(&path).await.unwrap();
+        store.claim("test", fixtures::at(0)).await.unwrap();
+    }
+    assert!(whole > 1 && none > 5, "{whole} whole, {none} not there");
+}

@@ -83,7 +83,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("at rest, {done} task completed, one asks; the file is opened again");
 
     let run = start(&path).await?.resume(run.id()).await?;
-    for question in &asked.questions {
+    for question in asked.questions.iter() {
         run.answer(question.id, "reader").await?;
     }
     let report = run.wait().await?;

@@ -225,6 +225,11 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// Runs the flow until it ends or is suspended. A durable run of that name that has ended is reported
     /// from the store, and nothing runs again.
     ///
+    /// Dropping the future does not stop the flow, unlike dropping a `DagScheduler`: its tasks go on, and a
+    /// durable run of that name can be waited for again only after it has ended. To stop it,
+    /// [`start`](Self::start) it and call [`suspend`](zeph_runtime::RunHandle::suspend) or
+    /// [`cancel`](zeph_runtime::RunHandle::cancel).
+    ///
     /// # Errors
     /// If the store fails, a durable run of that name was started with another graph, or another process
     /// owns it (detected only with [`owners`](Flow::owners)).

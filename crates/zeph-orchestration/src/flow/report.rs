@@ -66,9 +66,13 @@ impl FlowRun {
     /// Waits until the flow has ended or is suspended, and reads its results.
     ///
     /// # Errors
-    /// If the engine or its store failed.
+    /// If the engine or its store failed, also while the flow was running: what was saved is kept.
     pub async fn wait(self) -> Result<FlowReport, FlowError> {
         let run = self.handle.wait().await?;
+        if let Some(reason) = &run.error {
+            let reason = reason.clone();
+            return Err(RuntimeError::Closed { reason }.into());
+        }
         FlowReport::read(self.shared, &*self.store, run).await
     }
 }

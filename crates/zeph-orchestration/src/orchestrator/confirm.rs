@@ -12,6 +12,7 @@ use zeph_graph::{RunId, TaskGraph, TaskId, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planner::plan::{ADOPT, AdoptParams, PlanOutput};
 use zeph_runtime::{QuestionView, RunHandle, RunView, RuntimeError};
+use zeph_scheduler::Scheduler;
 
 /// Whether a plan needs approval before it runs.
 #[derive(Clone, Default)]
@@ -124,30 +125,39 @@ pub fn plan_questions(graph: &TaskGraph) -> BTreeSet<String> {
 fn adoptions(
     graph: &TaskGraph,
 ) -> impl Iterator<Item = (TaskId, Result<AdoptParams, serde_json::Error>)> {
-    graph.tasks().filter_map(|(id, task)| {
-        let Work::Action { name, params } = task.work() else {
-            return None;
-        };
-        let read = || params.to_value().and_then(serde_json::from_value);
-        (**name == *ADOPT).then(|| (id, read()))
-    })
+    graph.ids().filter_map(|id| adoption(graph, id))
+}
+
+fn adoption(
+    graph: &TaskGraph,
+    id: TaskId,
+) -> Option<(TaskId, Result<AdoptParams, serde_json::Error>)> {
+    let Work::Action { name, params } = graph.task(id).work() else {
+        return None;
+    };
+    let read = || params.to_value().and_then(serde_json::from_value);
+    (**name == *ADOPT).then(|| (id, read()))
 }
 
 /// The name of the task whose plan a question of that task is about; `None` for any other question. The
 /// error is the reason why the parameters of an `adopt` action after the question cannot be read.
-fn plan_task(graph: &TaskGraph, question: &str) -> Result<Option<String>, String> {
-    for (id, params) in adoptions(graph) {
+///
+/// Cost: the dependants of the question; the task that adopts the plan is one of them.
+fn plan_task(scheduler: &Scheduler, question: &str) -> Result<Option<String>, String> {
+    let graph = scheduler.graph();
+    let Some(task) = graph.find(question) else {
+        return Ok(None);
+    };
+    let dependants = scheduler.children(task).iter();
+    for (id, params) in dependants.filter_map(|id| adoption(graph, *id)) {
         match params {
             Ok(params) if params.confirm.as_deref() == Some(question) => {
                 return Ok(Some(params.plan));
             }
             Ok(_) => {}
             Err(error) => {
-                let mut parents = graph.parents(id).iter();
-                if parents.any(|parent| graph.task(*parent).name() == question) {
-                    let task = graph.task(id).name();
-                    return Err(format!("the parameters of task {task:?}: {error}"));
-                }
+                let task = graph.task(id).name();
+                return Err(format!("the parameters of task {task:?}: {error}"));
             }
         }
     }
@@ -166,7 +176,7 @@ pub(super) async fn plan_in_question(
     question: &QuestionView,
 ) -> Result<Option<PlanOutput>, RuntimeError> {
     let name = question.task.clone();
-    let plan = run.inspect(move |scheduler| plan_task(scheduler.graph(), &name));
+    let plan = run.inspect(move |scheduler| plan_task(scheduler, &name));
     let task = match plan.await {
         Ok(task) => task.map_err(|reason| unreadable(run.id(), &reason))?,
         Err(RuntimeError::Gone { .. }) => {
@@ -197,7 +207,7 @@ pub(super) async fn plan_in_view(
     view: &RunView,
     question: &str,
 ) -> Result<Option<PlanOutput>, RuntimeError> {
-    let task = plan_task(view.graph(), question);
+    let task = plan_task(&view.scheduler, question);
     let task = task.map_err(|reason| unreadable(&view.run, &reason))?;
     let Some(task) = task else { return Ok(None) };
     let output = view.output(store, view.task(&task)?).await?;

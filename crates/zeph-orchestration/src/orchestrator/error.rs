@@ -39,9 +39,7 @@ pub enum OrchestratorError {
         folder: PathBuf,
     },
     /// The journal could not be written. Saved records remain, and the run can be resumed.
-    #[error(
-        "run {run}: the journal cannot be written ({reason}); repair the store, then resume the run"
-    )]
+    #[error("run {run}: the store failed ({reason}); repair it, then resume the run")]
     Lost {
         /// The run.
         run: RunId,

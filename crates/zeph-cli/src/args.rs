@@ -389,6 +389,9 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct DeleteArgs {
     /// The run, in full
     pub(crate) run: String,
+    /// Cancel the run first if it has not ended
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

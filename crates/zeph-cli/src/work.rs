@@ -38,3 +38,21 @@ pub(crate) fn what(task: &Task) -> String {
     let words = argv.into_iter().flatten().filter_map(Value::as_str);
     words.map(out::quoted).collect::<Vec<_>>().join(" ")
 }
+
+/// The parameters of a task that [`who`] and [`what`] do not show, each as JSON.
+pub(crate) fn parameters(task: &Task) -> Vec<(String, String)> {
+    let Work::Action { params, .. } = task.work() else {
+        return Vec::new();
+    };
+    let Ok(Value::Object(params)) = params.to_value() else {
+        return Vec::new();
+    };
+    let shown = ["agent", "prompt", "shell", "argv"];
+    let is_given = |value: &Value| {
+        !matches!(value, Value::Null) && value.as_object().is_none_or(|map| !map.is_empty())
+    };
+    (params.into_iter())
+        .filter(|(name, value)| !shown.contains(&name.as_str()) && is_given(value))
+        .map(|(name, value)| (name, value.to_string()))
+        .collect()
+}

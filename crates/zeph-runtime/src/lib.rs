@@ -15,6 +15,7 @@ mod request;
 mod snapshot;
 mod submission;
 
+mod cancel;
 mod control;
 mod question;
 mod view;
@@ -38,6 +39,7 @@ mod owner;
 mod run_slot;
 mod socket;
 
+pub use cancel::cancel_run;
 pub use control::{Delivery, ask};
 pub use engine::{Engine, EngineBuilder};
 pub use error::RuntimeError;

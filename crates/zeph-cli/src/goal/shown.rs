@@ -1,19 +1,16 @@
 //! A plan as it is shown before it runs, and the question about it.
 
 use serde_json::{Value, json};
-use zeph_common::{Boundary, truncate};
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{Task, TaskGraph, Usd, picture};
+use zeph_graph::{TaskGraph, Usd, picture};
 use zeph_orchestration::plan::PlanFiles;
 use zeph_planner::plan::{FindingKind, PlanOutput};
 use zeph_runtime::{Accepts, QuestionView};
 
 use crate::out::Channel;
 use crate::read::page::Page;
+use crate::read::rules;
 use crate::{validate, work};
-
-/// The bytes of a task's description.
-const ABOUT_BYTES: usize = 160;
 
 /// A plan before it runs.
 pub(crate) struct Proposal(pub(crate) PlanOutput);
@@ -38,13 +35,17 @@ impl Proposal {
             page.gap();
             page.block(2, &picture::tree(graph, |_| None));
             page.gap();
-            let row = |(_, task): (_, &Task)| {
-                let about = work::what(task);
-                let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
-                let about = truncate(&about, ABOUT_BYTES, Boundary::Char).to_string();
-                vec![task.name().to_owned(), work::who(task), about]
-            };
-            page.table(2, &[], &graph.tasks().map(row).collect::<Vec<_>>());
+            for (_, task) in graph.tasks() {
+                // Whole, because the person approves all of it.
+                page.line(format!("  {}: {}", task.name(), work::who(task)));
+                page.block(6, &work::what(task));
+                let more = work::parameters(task).into_iter();
+                let rules = rules::changed(graph, task).into_iter();
+                let rules = rules.map(|(name, text)| (name.to_owned(), text));
+                for (name, text) in more.chain(rules) {
+                    page.block(4, &format!("{name}: {text}"));
+                }
+            }
         }
         page.gap();
         let size = graph.as_ref().map(validate::size).unwrap_or_default();

@@ -13,7 +13,7 @@ pub(crate) mod request;
 mod explain;
 mod failure;
 pub(crate) mod next;
-mod rules;
+pub(crate) mod rules;
 mod time_breakdown;
 
 pub(crate) mod money;

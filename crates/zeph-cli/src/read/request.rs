@@ -1,10 +1,12 @@
 //! `zeph answer`, `cancel`, `pause`, `unpause` and `delete`: changes of a run, from any process.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use zeph_graph::RunId;
 use zeph_memory::RawGraphStore as _;
 use zeph_memory_sqlite::SqliteStore;
-use zeph_runtime::{Delivery, Request, ask};
+use zeph_runtime::{Delivery, Request, ask, cancel_run};
 
 use super::page;
 use crate::args::{AnswerArgs, CancelArgs, DeleteArgs, RunRef};
@@ -38,10 +40,6 @@ fn answer_text(text: &str) -> Result<String, CliError> {
 
 pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, CliError> {
     let (store, run) = open(cx, Some(&args.run)).await?;
-    let request = Request::Cancel {
-        task: args.task.clone(),
-        downstream: args.downstream,
-    };
     let task = args.task.as_ref().map(|task| format!("{task} of "));
     let more = if args.downstream {
         ", with what depends on it"
@@ -52,6 +50,15 @@ pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, C
         "{}run {run} is being cancelled{more}",
         task.unwrap_or_default()
     );
+    if args.task.is_none() {
+        let owners = cx.owners(&store);
+        let delivery = cancel_run(Arc::new(store), owners, &run, now()).await?;
+        return Ok(report(cx, &run, delivery, &done));
+    }
+    let request = Request::Cancel {
+        task: args.task.clone(),
+        downstream: args.downstream,
+    };
     send(cx, &store, &run, &request, &done).await
 }
 
@@ -77,12 +84,17 @@ pub(crate) async fn delete(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, C
         let name = zeph_common::escape_terminal(&args.run);
         no_such_run(format!("{name:?} is not the name of a run"))
     })?;
-    let row = store.get(&run).await?;
+    let mut row = store.get(&run).await?;
+    if row.status.open && args.force {
+        cancel_run(Arc::new(store.clone()), cx.owners(&store), &run, now()).await?;
+        row = store.get(&run).await?;
+    }
     if row.status.open {
         let state = &row.status.state;
         let text = format!("run {run} has not ended ({state}), so it is kept");
         return Err(CliError::new(Exit::Usage, text).code("open").help(format!(
-            "`zeph cancel {run}` ends it; if the run is not active, `zeph resume {run}` applies the request"
+            "`zeph cancel {run}{db}` ends it; `zeph delete --force {run}{db}` does both",
+            db = cx.suffix()
         )));
     }
     let owner = format!("pid {} (delete)", std::process::id());
@@ -112,6 +124,10 @@ pub(super) async fn send(
     done: &str,
 ) -> Result<Exit, CliError> {
     let delivery = ask(store, Some(&cx.owners(store)), run, request, now()).await?;
+    Ok(report(cx, run, delivery, done))
+}
+
+fn report(cx: &AppContext, run: &RunId, delivery: Delivery, done: &str) -> Exit {
     let (word, id, text) = match delivery {
         Delivery::Accepted => ("accepted", None, done.to_owned()),
         Delivery::Stale => {
@@ -120,11 +136,12 @@ pub(super) async fn send(
         }
         Delivery::Posted(id) => {
             let text = format!(
-                "saved; the run is not active, and the request is applied by `zeph resume {run}`"
+                "kept: no process works on run {run}; it counts when the run is resumed: zeph resume {run}{}",
+                cx.suffix()
             );
             ("posted", Some(id.get()), text)
         }
     };
     let json = || json!({ "run": run.as_str(), "delivery": word, "request": id });
-    Ok(page::print(cx, json, |page| page.line(text)))
+    page::print(cx, json, |page| page.line(text))
 }

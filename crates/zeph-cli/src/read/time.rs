@@ -34,7 +34,7 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
 
 /// A time in full: local date and time, and the time relative to now within a week.
 pub(crate) fn moment(at: Timestamp, now: Timestamp) -> String {
-    let date = local(at, "%Y-%m-%d %H:%M:%S");
+    let date = local(at, "%Y-%m-%d %H:%M:%S %Z");
     let week = Duration::from_secs(WEEK_SECS);
     if now.since(at).max(at.since(now)) < week {
         format!("{date} ({})", ago(at, now))

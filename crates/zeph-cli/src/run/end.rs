@@ -148,7 +148,8 @@ impl End<'_> {
         let (failed, name) = (Tone::Bad.paint("FAILED"), escape_terminal(&task.name));
         let message = task.error.as_ref().map(|error| error.message.clone());
         let message = message.unwrap_or_else(|| fault(task));
-        let (attempts, message) = (task.attempts, escape_terminal(&message));
+        let attempts = task.attempts;
+        let message = escape_terminal_block(message.trim_end()).replace('\n', "\n  ");
         channel.line(format!("{failed} {name} (attempt {attempts}): {message}"));
         let Some(error) = &task.error else { return };
         for cause in &error.chain {

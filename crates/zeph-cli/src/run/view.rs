@@ -45,11 +45,16 @@ pub(crate) struct View {
     held: Option<Vec<String>>,
 }
 
+/// Whether the terminal can move its cursor, as the live view needs.
+fn can_move_cursor() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
+}
+
 impl View {
     pub(crate) fn new(cx: &AppContext, channel: Channel) -> Self {
         let (form, target) = if cx.json() {
             (Form::Json, ProgressDrawTarget::hidden())
-        } else if io::stderr().is_terminal() {
+        } else if io::stderr().is_terminal() && can_move_cursor() {
             (Form::Live, ProgressDrawTarget::stderr())
         } else {
             (Form::Lines, ProgressDrawTarget::hidden())

@@ -413,3 +413,56 @@ fn a_stopped_owner_is_reported_within_seconds_and_gets_each_request_once() {
     let show = scene.zeph(&["show", "r", "--json"]);
     assert!(show.out.contains("canceled"), "{show:?}");
 }
+
+#[test]
+fn a_run_that_lost_its_secret_and_folder_is_still_cancelled_and_deleted() {
+    let scene = Scene::new(
+        r#"
+        [params]
+        token = { secret = true }
+        [tasks.ask]
+        ask = "Go on?"
+        [tasks.use]
+        needs = ["ask"]
+        shell = "echo used >> log"
+        env = { TOKEN = "${{ params.token }}" }
+        "#,
+    );
+    for (name, command) in [("a", ["cancel", "a"]), ("b", ["delete", "b"])] {
+        let secret = ["-p", "token=correct horse"];
+        let run = scene.zeph(&[&["run", "plan.toml", "--name", name], &secret[..]].concat());
+        assert_eq!(code(&run), 5, "{run:?}");
+        if name == "b" {
+            let kept = scene.zeph(&command);
+            assert_eq!(code(&kept), 2, "{kept:?}");
+            assert!(kept.err.contains("zeph delete --force b"), "{kept:?}");
+            let gone = scene.zeph(&["delete", "--force", "b"]);
+            assert_eq!(code(&gone), 0, "{gone:?}");
+        } else {
+            let end = scene.zeph(&command);
+            assert_eq!(code(&end), 0, "{end:?}");
+            let list = scene.zeph(&["list", "--json"]);
+            assert!(list.out.contains(r#""state":"canceled""#), "{list:?}");
+        }
+    }
+    assert!(scene.log().is_empty(), "nothing was started");
+}
+
+#[test]
+fn times_are_in_the_zone_of_tz_and_name_it() {
+    let scene = Scene::new("[tasks.one]\nrun = [\"true\"]\n");
+    assert_eq!(code(&scene.zeph(&["run", "plan.toml", "--name", "r"])), 0);
+    for (zone, names) in [
+        ("Europe/Berlin", ["CET", "CEST"]),
+        ("EST5EDT,M3.2.0,M11.1.0", ["EST", "EDT"]),
+    ] {
+        if zone.contains('/') && !std::path::Path::new("/usr/share/zoneinfo").exists() {
+            continue;
+        }
+        let show = scene.start_with(&["show", "r"], &[("TZ", zone)]).wait();
+        let named = names
+            .iter()
+            .any(|name| show.out.contains(&format!(" {name} (")));
+        assert!(named, "{zone}: {show:?}");
+    }
+}

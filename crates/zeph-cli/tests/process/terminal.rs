@@ -76,6 +76,26 @@ fn a_question_is_answered_at_the_terminal() {
 }
 
 #[test]
+fn a_terminal_that_cannot_move_its_cursor_gets_lines() {
+    let scene = Scene::new("[tasks.one]\nshell = 'exit 3'\n");
+    for (kind, has_lines) in [(None, true), (Some("dumb"), true), (Some("xterm"), false)] {
+        let pty = openpty(None, None).unwrap();
+        let mut command = scene.command(&["run", "plan.toml", "--no-db"]);
+        if let Some(kind) = kind {
+            command.env("TERM", kind);
+        }
+        // The live view draws on stderr, lines go to stdout.
+        let run = command.stderr(Stdio::from(pty.slave)).output().unwrap();
+        let text = String::from_utf8(run.stdout).unwrap();
+        assert_eq!(
+            text.contains("[1/1] FAILED one"),
+            has_lines,
+            "{kind:?}: {text}"
+        );
+    }
+}
+
+#[test]
 fn a_question_that_is_answered_elsewhere_is_withdrawn() {
     let scene = Scene::new(ASKING);
     let zeph = AtTerminal::start(&scene, &["run", "plan.toml", "--name", "r"]);

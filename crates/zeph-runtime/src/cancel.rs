@@ -1,0 +1,53 @@
+//! Cancelling a run from any process, also one that no process works on.
+
+use std::sync::Arc;
+
+use zeph_executor::closure::from_fn;
+use zeph_executor::{Registry, TaskError};
+use zeph_graph::{RunId, Timestamp, Work};
+use zeph_memory::RawGraphStore;
+
+use crate::control::{Delivery, ask};
+use crate::engine::Engine;
+use crate::error::RuntimeError;
+use crate::owner::Owners;
+use crate::request::Request;
+use crate::view::RunView;
+
+/// Cancels a run: through its owner, or, if no process works on it, by taking it over until it has ended.
+///
+/// A cancelled run starts nothing, so its executors, secrets, models and folder are not needed: a run that
+/// lost one of them can still be ended.
+///
+/// # Errors
+/// As [`ask`], and if another process takes the run over meanwhile or the store fails.
+pub async fn cancel_run(
+    store: Arc<dyn RawGraphStore>,
+    owners: Owners,
+    run: &RunId,
+    now: Timestamp,
+) -> Result<Delivery, RuntimeError> {
+    let cancel = Request::Cancel {
+        task: None,
+        downstream: false,
+    };
+    let delivery = ask(&*store, Some(&owners), run, &cancel, now).await?;
+    if !matches!(delivery, Delivery::Posted(_)) {
+        return Ok(delivery);
+    }
+    let view = RunView::load(&*store, run).await?;
+    let mut registry = Registry::new();
+    for (_, task) in view.graph().tasks() {
+        if let Work::Action { name, .. } = task.work() {
+            let executor =
+                from_fn(|_, _| async { Err(TaskError::cancelled("the run is cancelled")) });
+            // Several tasks may have the same action.
+            let _ = registry.register(&**name, executor);
+        }
+    }
+    let builder = Engine::builder(store).registry(registry).owners(owners);
+    let engine = builder.start().await?;
+    // The engine applies the request in the inbox together with the resumption, so it starts no attempt.
+    engine.resume(run).await?.wait().await?;
+    Ok(Delivery::Accepted)
+}

@@ -48,11 +48,14 @@ pub(crate) fn parameters(task: &Task) -> Vec<(String, String)> {
         return Vec::new();
     };
     let shown = ["agent", "prompt", "shell", "argv"];
-    let is_given = |value: &Value| {
-        !matches!(value, Value::Null) && value.as_object().is_none_or(|map| !map.is_empty())
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     };
     (params.into_iter())
-        .filter(|(name, value)| !shown.contains(&name.as_str()) && is_given(value))
+        .filter(|(name, value)| !shown.contains(&name.as_str()) && !is_empty(value))
         .map(|(name, value)| (name, value.to_string()))
         .collect()
 }

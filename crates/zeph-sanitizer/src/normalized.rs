@@ -93,6 +93,29 @@ pub(crate) fn entities(bytes: &[u8]) -> Option<Normalized<'_>> {
     bytes.contains(&b'&').then(|| decoded(bytes, entity))?
 }
 
+/// The text with digits of hexadecimal in lower case, and without separators between two of them.
+pub(crate) fn hex_digits(bytes: &[u8]) -> Option<Normalized<'_>> {
+    let mut follows_digit = false;
+    decoded(bytes, |rest| {
+        let separators = rest
+            .iter()
+            .take(16)
+            .take_while(|b| b" \t\r\n:-,;._|".contains(b));
+        let separators = separators.count();
+        let next = &rest[separators..];
+        let prefixes: [&[u8]; 5] = [b"0x", b"0X", b"\\x", b"\\X", b"%"];
+        let prefix = prefixes.iter().find(|prefix| next.starts_with(prefix));
+        let len = separators + prefix.map_or(0, |prefix| prefix.len());
+        if follows_digit && len > 0 && rest.get(len).is_some_and(u8::is_ascii_hexdigit) {
+            return Some((Bytes::default(), len));
+        }
+        let digit = rest[0];
+        follows_digit = digit.is_ascii_hexdigit();
+        (follows_digit && digit.is_ascii_uppercase())
+            .then(|| (Bytes::byte(digit.to_ascii_lowercase()), 1))
+    })
+}
+
 /// The text of a DOT graph: without comments, with joined strings and decoded entities.
 pub(crate) fn dot(bytes: &[u8]) -> Normalized<'_> {
     let mut unclosed = false;

@@ -67,8 +67,9 @@ fn markdown(text: &str, edits: &mut Vec<Edit>) {
                     }
                 }
                 let named = || is_defined(&labels, "[", &text[at + 1..]);
-                if !loose.is_empty() && !labels.is_empty() && named() {
+                if !labels.is_empty() && named() {
                     images.append(&mut loose);
+                    images.extend(after_word.drain(..).filter(|start| *start >= line));
                 }
                 if next == Some(b'(') {
                     images.append(&mut loose);

@@ -31,12 +31,14 @@ const MAX_NAME_BYTES: usize = 64;
 ///   without its own);
 /// - in base64, standard and URL-safe, padded or not, at any of the three alignments, also as a part
 ///   of a longer text, such as `user:password`, and across the line breaks of `base64`;
-/// - in hexadecimal, all lower or all upper case;
+/// - in base32, at any alignment, in upper or lower case;
+/// - in hexadecimal of any case, also with blanks, line breaks, colons, `0x` and the like between digits;
+/// - each line of a value that has at least 16 bytes, such as those of a PEM, by itself;
 /// - and each of these with percent-encoding, HTML entities (numbers and the basic names) or
 ///   the escapes of JSON (`\n`, `\"`, `\/`, `\u0041`, and `\x41`), of any or all characters.
 ///
-/// It is not found reversed, compressed, encrypted, encoded twice in the same way, in base32, in
-/// mixed-case hexadecimal, spelt with look-alikes or described in words. An attacker who knows a secret
+/// It is not found reversed, compressed, encrypted, encoded twice in the same way, in a hex dump of several
+/// lines with offsets, spelt with look-alikes or described in words. An attacker who knows a secret
 /// and chooses the encoding can evade any redaction; this one prevents accidents and echoes.
 ///
 /// Cheap to clone. A debug print shows names only.
@@ -136,7 +138,7 @@ impl Redactor {
 
     /// The text with a marker for each secret; borrowed if there is none.
     ///
-    /// Searches at most six normalised forms of the text. Memory is linear in the text; time also in the
+    /// Searches at most seven normalised forms of the text. Memory is linear in the text; time also in the
     /// number of secrets that are suffixes of each other.
     #[must_use]
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -187,16 +189,22 @@ impl Inner {
     /// The places of secrets, in order and disjoint.
     fn spans(&self, bytes: &[u8]) -> Vec<Span> {
         let forms = normalized::normalized_forms(bytes);
-        let spans = forms.flat_map(|form| self.places(&form));
-        spans::merged(spans.collect())
+        let mut spans: Vec<_> = forms.flat_map(|form| self.places(&form, false)).collect();
+        if let Some(digits) = normalized::hex_digits(bytes) {
+            spans.extend(self.places(&digits, true));
+        }
+        spans::merged(spans)
     }
 
     /// The places of secrets in one normalised form, without those inside longer ones.
-    fn places(&self, form: &normalized::Normalized<'_>) -> Vec<Span> {
+    fn places(&self, form: &normalized::Normalized<'_>, only_hex: bool) -> Vec<Span> {
         let mut spans = Vec::new();
         let (mut last_end, mut last) = (usize::MAX, 0..0);
         for found in self.finder.find_overlapping_iter(form.bytes()) {
             let pattern = &self.patterns[found.pattern().as_usize()];
+            if only_hex && !pattern.is_hex {
+                continue;
+            }
             let edged = pattern.with_edges(form.bytes(), found.start(), found.end());
             // Of the matches with the same end the longest comes first, and usually contains the others.
             if found.end() == last_end && last.start <= edged.start && edged.end <= last.end {

@@ -50,6 +50,14 @@ fn usual_encodings_are_found() {
         r"p\u0040ss/w\x22rd",
         "70407373 2f772272 64".replace(' ', "").as_str(),
         "704073732F77227264",
+        "70:40:73:73:2F:77:22:72:64",
+        "7040 7373 2f77 2272 64",
+        "70 40 73 73\n2f 77 22 72 64",
+        "70, 0x40, 0x73, 0x73, 0x2F, 0x77, 0x22, 0x72, 0x64",
+        r"70\x40\x73\x73\x2f\x77\x22\x72\x64",
+        "704073732f77227264".replace('f', "F").as_str(),
+        "OBAHG4ZPO4RHEZA=",
+        "obahg4zpo4rheza",
         "cEBzcy93InJk",
         "cEBzcy93InJk==",
         "cEBzcy\n93InJk",
@@ -63,6 +71,36 @@ fn usual_encodings_are_found() {
     ] {
         assert_eq!(key.redact(text), "‹redacted: key›", "{text:?}");
     }
+}
+
+#[test]
+fn neighbours_in_other_lines_stay() {
+    let key = one("hunter2secret");
+    for text in [
+        "hunter2secret",
+        "aHVudGVyMnNlY3JldA==",
+        "68756e74657232736563726574",
+    ] {
+        let found = key.redact(&format!("13\n{text}\n14")).into_owned();
+        assert_eq!(found, "13\n‹redacted: key›\n14", "{text:?}");
+    }
+}
+
+#[test]
+fn each_line_of_a_pem_is_found_by_itself() {
+    let lines = ["MIIEvQIBADANBgkqhkiG9w0B", "AQEFAASCBKcwggSjAgEAAoIB"];
+    let key = one(&format!(
+        "-----BEGIN KEY-----\n{}\n{}\n-----END KEY-----",
+        lines[0], lines[1]
+    ));
+    for line in lines {
+        assert_eq!(
+            key.redact(&format!("pem: {line}!")),
+            "pem: ‹redacted: key›!"
+        );
+    }
+    let whole = format!("a: -----BEGIN KEY-----\na: {}\na: {}", lines[0], lines[1]);
+    assert_eq!(key.redact(&whole).matches("redacted").count(), 2);
 }
 
 #[test]
@@ -93,6 +131,7 @@ fn secrets_that_end_in_each_other_take_memory_for_the_text_only() {
         &crate::normalized::normalized_forms(text.as_bytes())
             .next()
             .expect("the text"),
+        false,
     );
     assert!(places.len() <= text.len(), "{} places", places.len());
     assert_eq!(nested.redact(&text), "‹redacted: nested›");

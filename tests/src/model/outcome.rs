@@ -60,10 +60,10 @@ impl Model {
                 self.lives[task.index()].budget.charge_held();
                 self.lives[task.index()].failures += 1;
                 let once = self.facts.rules(task).effect == Effect::AtMostOnce;
-                match fault {
-                    Fault::Interrupted if once => self.ask(task, AskWhy::Failure(fault)),
-                    Fault::Interrupted => self.retry_or_not(task, Fault::Error, floor),
-                    _ => self.retry_or_not(task, fault, floor),
+                match (fault == Fault::Interrupted, once) {
+                    (true, true) => self.ask(task, AskWhy::Failure(fault)),
+                    (true, false) => self.retry_or_not(task, Fault::Error, floor),
+                    (false, _) => self.retry_or_not(task, fault, floor),
                 }
             }
             Some(why) if fault == Fault::Interrupted => {

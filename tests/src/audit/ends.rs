@@ -175,8 +175,11 @@ impl Audit {
             hold!(false, 13, "records_explained", "{task} is not asking");
             return Ok(());
         };
+        let is_persons = why == AskWhy::Failure(Fault::Budget)
+            || (why == AskWhy::Failure(Fault::Interrupted)
+                && answer == Answer::Failure(FailureAnswer::Retry));
         hold!(
-            !(by_default && matches!(why, AskWhy::Failure(Fault::Interrupted | Fault::Budget))),
+            !(by_default && is_persons),
             12,
             "strategies",
             "{task} may not be repeated without a person's word"

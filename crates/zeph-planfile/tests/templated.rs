@@ -117,7 +117,7 @@ async fn an_expression_without_a_value_is_a_permanent_error() {
             "tasks.bad.stdout",
             "\\\"bad\\\" is failed and left no output",
         ),
-        ("tasks.other.stdout", "not one that this task needs"),
+        ("tasks.other.stdout", "is not in the `needs` of this task"),
         ("tasks['ask-me'].stdout", "has no \\\"stdout\\\""),
         ("tasks.log.json.m", "does not exist"),
         ("tasks.log.stdout + 1", "unsupported types"),

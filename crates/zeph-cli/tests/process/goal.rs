@@ -93,7 +93,7 @@ fn a_goal_is_resumed_without_saying_the_model_again() {
     let begun = scene.start_with(&args, &env).wait();
     assert_eq!(code(&begun), 5, "{begun:?}");
     assert!(
-        begun.err.contains("look  any agent  Look around."),
+        begun.err.contains("look: any agent\n      Look around."),
         "{begun:?}"
     );
     let budget = scene.zeph(&["budget", "g"]);

@@ -18,7 +18,7 @@ fn without_an_owner_an_answer_is_noted_and_the_next_owner_takes_it_up() {
     assert_eq!(answer.code, 0, "{answer:?}");
     assert_eq!(
         answer.out,
-        "saved; the run is not active, and the request is applied by `zeph resume r`\n"
+        "kept: no process works on run r; it counts when the run is resumed: zeph resume r\n"
     );
     home.resume("r");
     assert_eq!(home.json(0, &["status", "r"])["state"], "completed");

@@ -58,8 +58,8 @@ mod tests {
                 "‹img src=//x> done [args] [log, args]",
             ),
             (
-                "see [docs](https://x) [INST] [bos]",
-                "see [docs](https://x) ⟦INST] ⟦bos]",
+                "see [docs](https://x) [INST] [BOS]",
+                "see [docs](https://x) ⟦INST] ⟦BOS]",
             ),
             ("!⟦args](https://x)", "!⟦args](https://x)"),
             (

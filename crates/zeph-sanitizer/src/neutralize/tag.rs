@@ -179,7 +179,9 @@ fn opening(
     // The type parameter `S` is no token.
     let short = name.text == "s" && !word.starts_with('S');
     let known = short || TOKENS.contains(&name.text.as_str()) || is_unused(&name.text);
-    if known && !is_type && ends_token(behind) {
+    // No type of Rust in small letters has the name of a token.
+    let is_type_name = is_type && word.starts_with(|c: char| c.is_ascii_uppercase());
+    if known && !is_type_name && ends_token(behind) {
         return Some(ChangeKind::Token);
     }
     let tag = rest.strip_prefix('/').unwrap_or(rest);

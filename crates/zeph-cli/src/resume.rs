@@ -33,9 +33,13 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
     let began = Instant::now();
     let store = cx.open_existing_store().await?;
     let signals = run::listen()?;
-    let (view, orchestrator, handle) = open(cx, &store, args).await?;
+    let Taken {
+        view,
+        interrupted,
+        orchestrator,
+        handle,
+    } = open(cx, &store, args).await?;
     let channel = llm::channel(view.graph());
-    let interrupted = interrupted(&store, &view, args.rerun_interrupted).await?;
     render(cx, &view, channel, &interrupted);
     let mut follower = orchestrator.follow(handle);
     if args.rerun_interrupted {
@@ -50,16 +54,22 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
     run::finish(cx, &orchestrator, follower, options, signals, before, began).await
 }
 
+/// A run that this process has taken over.
+struct Taken {
+    /// The run as it was before.
+    view: RunView,
+    interrupted: Vec<Interrupted>,
+    orchestrator: Orchestrator,
+    handle: RunHandle,
+}
+
 /// Chooses a run by its journal, and takes it over.
-async fn open(
-    cx: &AppContext,
-    store: &SqliteStore,
-    args: &ResumeArgs,
-) -> Result<(RunView, Orchestrator, RunHandle), CliError> {
+async fn open(cx: &AppContext, store: &SqliteStore, args: &ResumeArgs) -> Result<Taken, CliError> {
     let secrets = plan::given(&args.param)?;
+    let reruns = args.rerun_interrupted;
     if let Some(text) = &args.run {
         let run = find_run(store, Some(text), None).await?;
-        return load_and_take_over(cx, store, &run, &secrets).await;
+        return load_and_take_over(cx, store, &run, &secrets, reruns).await;
     }
     let query = ListQuery {
         open: Some(true),
@@ -76,7 +86,7 @@ async fn open(
         }
         // A process can hold its lock after it has suspended a run: only the attempt to take the run over
         // tells who owns it.
-        match load_and_take_over(cx, store, &row.run, &secrets).await {
+        match load_and_take_over(cx, store, &row.run, &secrets, reruns).await {
             Ok(taken) => {
                 for (run, error) in &passed_over {
                     let why = escape_terminal(&error.message);
@@ -120,13 +130,21 @@ async fn load_and_take_over(
     store: &SqliteStore,
     run: &RunId,
     secrets: &BTreeMap<String, String>,
-) -> Result<(RunView, Orchestrator, RunHandle), CliError> {
+    reruns: bool,
+) -> Result<Taken, CliError> {
     let view = RunView::load(store, run).await?;
+    // The processes of interrupted attempts are looked for before new attempts change what they wait for.
+    let interrupted = interrupted(store, &view, reruns).await?;
     match take_over(cx, store, &view, secrets).await {
         Ok((orchestrator, handle)) => {
             let given = secrets.iter().map(|(name, value)| (&**name, &**value));
             llm::warn_unredacted(&orchestrator, given);
-            Ok((view, orchestrator, handle))
+            Ok(Taken {
+                view,
+                interrupted,
+                orchestrator,
+                handle,
+            })
         }
         // What is missing here does not matter while another process works on the run.
         Err(error)
@@ -158,19 +176,19 @@ async fn take_over(
 }
 
 /// A task whose attempt was interrupted.
-struct Interrupted<'a> {
-    task: &'a str,
+struct Interrupted {
+    task: String,
     then: &'static str,
     attempt: Attempt,
     /// The process group of the attempt, if it is still alive.
     alive: Option<ProcessGroup>,
 }
 
-async fn interrupted<'a>(
+async fn interrupted(
     store: &SqliteStore,
-    view: &'a RunView,
+    view: &RunView,
     reruns: bool,
-) -> Result<Vec<Interrupted<'a>>, CliError> {
+) -> Result<Vec<Interrupted>, CliError> {
     let mut interrupted = Vec::new();
     for (id, task) in view.graph().tasks() {
         let (TaskState::Running { attempt, .. } | TaskState::Canceling { attempt, .. }) =
@@ -185,7 +203,7 @@ async fn interrupted<'a>(
             .find(|note| note.attempt == attempt && note.kind == NoteKind::Process.name());
         let group = group.and_then(|note| serde_json::from_slice(&note.body).ok());
         interrupted.push(Interrupted {
-            task: task.name(),
+            task: task.name().to_owned(),
             then: rerun_words(task.rules().effect, reruns),
             attempt,
             alive: group.filter(ProcessGroup::is_alive),
@@ -195,7 +213,7 @@ async fn interrupted<'a>(
 }
 
 /// Prints the completed work that is kept, and what happens to interrupted tasks.
-fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Interrupted<'_>]) {
+fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Interrupted]) {
     let counts = view.scheduler.counts();
     if cx.json() {
         let interrupted: Vec<_> = (interrupted.iter())
@@ -233,7 +251,7 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Inte
         channel.line(format!(
             "  {} {}: {}",
             Tone::Warning.paint("interrupted"),
-            escape_terminal(one.task),
+            escape_terminal(&one.task),
             one.then
         ));
     }
@@ -243,7 +261,7 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Inte
                 "  {} attempt {} of {} may still be running as process group {id}; `kill -- -{id}` ends it",
                 Tone::Warning.paint("alive"),
                 one.attempt,
-                escape_terminal(one.task),
+                escape_terminal(&one.task),
                 id = group.id,
             ));
         }

@@ -119,9 +119,9 @@ async fn an_expression_without_a_value_is_a_permanent_error() {
         ),
         ("tasks.other.stdout", "is not in the `needs` of this task"),
         ("tasks['ask-me'].stdout", "has no \\\"stdout\\\""),
-        ("tasks.log.json.m", "does not exist"),
+        ("tasks.log.json.m", "uses an undefined value"),
         ("tasks.log.stdout + 1", "unsupported types"),
-        ("params.x", "does not exist"),
+        ("params.x", "uses an undefined value"),
         ("tasks.log", "used as a whole"),
         ("'x' * 99000000", "more than"),
     ] {

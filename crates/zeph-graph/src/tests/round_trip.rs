@@ -1,10 +1,12 @@
 //! Round trips of graphs, headers and parameters.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::any;
 use crate::wire::{GraphSpec, decode_header, diff, encode_header};
-use crate::{Header, Params, TaskGraph};
+use crate::{Approval, Header, Params, Retry, Task, TaskGraph};
 
 /// Compares all parts of two graphs.
 fn assert_same(a: &TaskGraph, b: &TaskGraph) {
@@ -15,6 +17,25 @@ fn assert_same(a: &TaskGraph, b: &TaskGraph) {
     }
     assert_eq!(a.lanes(), b.lanes());
     assert_eq!(a.metadata(), b.metadata());
+}
+
+/// A run and its recovery use the same times.
+#[test]
+fn a_spec_has_the_times_that_its_text_has() {
+    let short = Duration::from_nanos(1);
+    let approve = Approval {
+        text: "Go on?".to_owned(),
+        fallback: Some((short, true)),
+    };
+    let retry = Retry {
+        max_retries: 1,
+        base: short,
+        cap: short,
+    };
+    let mut graph = TaskGraph::new();
+    graph.add_task(Task::new("a").retry(retry).approve(approve), []);
+    let spec = GraphSpec::from(&graph);
+    assert_eq!(GraphSpec::from_json(&spec.to_json()).unwrap(), spec);
 }
 
 proptest! {

@@ -1,5 +1,7 @@
 //! Export: from a `TaskGraph` to a `GraphSpec`.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::forms::to_micros;
@@ -7,7 +9,7 @@ use super::{
     AskDefault, GraphSpec, LaneSpec, LaneUseSpec, OnFailureSpec, QuestionDefault, QuestionSpec,
     TaskSpec, VERSION, WorkSpec,
 };
-use crate::{OnFailure, Params, Question, Rules, TaskGraph, TaskId, Work};
+use crate::{Approval, OnFailure, Params, Question, Retry, Rules, TaskGraph, TaskId, Work};
 
 impl From<&TaskGraph> for GraphSpec {
     /// The tasks are listed in the order of their ids, so reading the result back keeps the ids.
@@ -53,7 +55,11 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         needs: graph.parents(id).iter().map(name_of).collect(),
         work: work_spec(task.work()),
         trigger: *trigger,
-        retry: *retry,
+        retry: Retry {
+            base: rounded(retry.base),
+            cap: rounded(retry.cap),
+            ..*retry
+        },
         on_failure: on_failure_spec(on_failure),
         attempt_timeout_us: attempt_timeout.map(to_micros),
         task_timeout_us: task_timeout.map(to_micros),
@@ -66,7 +72,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
             })
             .collect(),
         priority: *priority,
-        approve: approve.clone(),
+        approve: approve.as_ref().map(approval),
         hint_us: hint.map(to_micros),
         budget: *budget,
         metadata: metadata.clone(),
@@ -84,6 +90,20 @@ fn work_spec(work: &Work) -> WorkSpec {
         },
         Work::Question(question) => WorkSpec::Question(Box::new(question_spec(question))),
     }
+}
+
+/// The approval with its wait as it is stored.
+fn approval(approve: &Approval) -> Approval {
+    let fallback = approve.fallback.map(|(wait, yes)| (rounded(wait), yes));
+    Approval {
+        fallback,
+        ..approve.clone()
+    }
+}
+
+/// The duration as it is stored, so that a graph and its stored form run alike.
+fn rounded(time: Duration) -> Duration {
+    Duration::from_micros(to_micros(time))
 }
 
 fn question_spec(question: &Question) -> QuestionSpec {

@@ -204,7 +204,7 @@ mod tests {
             "#include <sys/types.h>\n#include <math.h>\n#include <linux/input.h>",
             "vec![a[0], b] Token![<](span) #![doc = \"x\"]\n//! [x](https://example.org)",
             "if ![1, 2].contains(&x) { v[args] = w[img]; }\n[args]\n[sys]",
-            "Vec<Object>, Layer<S>, Option<Style>, <Source as Iterator>::Item, parse::<set>()",
+            "Vec<Object>, Layer<S>, Option<Style>, <Source as Iterator>::Item",
             "Option<::js_sys::Object>, From<untrusted::EndOfInput>, with<System>, |r| < |n| * R",
             "git log HEAD@{1} master@{upstream} x@{2024-01-01 10:00} select!(@{ start=$a; })",
             "fn url(&self) { url(x); url(this: &T) } image = \"logo.png\" data: Vec<u8>, {data:x,y:1}",

@@ -179,9 +179,7 @@ fn opening(
     // The type parameter `S` is no token.
     let short = name.text == "s" && !word.starts_with('S');
     let known = short || TOKENS.contains(&name.text.as_str()) || is_unused(&name.text);
-    // No type of Rust in small letters has the name of a token.
-    let is_type_name = is_type && word.starts_with(|c: char| c.is_ascii_uppercase());
-    if known && !is_type_name && ends_token(behind) {
+    if known && !is_type && ends_token(behind) {
         return Some(ChangeKind::Token);
     }
     let tag = rest.strip_prefix('/').unwrap_or(rest);
@@ -217,8 +215,7 @@ fn ends_token(behind: &str) -> bool {
 /// Whether a word after a bracket is a type in code, such as the argument in `Vec<Object>`: with a
 /// capital, after a name or before `as`, and with nothing that HTML would take for an attribute.
 fn is_type(before: &str, word: &str, len: usize) -> bool {
-    let turbofish = before.ends_with("::");
-    let camel = turbofish || word.starts_with(|c: char| c.is_ascii_uppercase());
+    let camel = word.starts_with(|c: char| c.is_ascii_uppercase());
     let behind = &word[len..];
     let argument = before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '!'))
         && behind.starts_with(['>', ',', '<', ':', '+', '=', ';', '(', '{', '\'']);

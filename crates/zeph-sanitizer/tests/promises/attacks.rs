@@ -100,6 +100,8 @@ proptest! {
 
     #[test]
     fn markdown_images(alt in "\\PC{0,9}", address in "https?://[a-z./?=&]{0,12}", reference in any::<bool>(), before in "\\PC{0,4}") {
+        // A bracket in the description may end it, and then there is no image.
+        let alt = alt.replace(['[', ']'], "");
         let image = if reference {
             format!("{before}![{alt}][r]\n\n[r]: {address}")
         } else {

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use zeph_executor::{
-    Executor, Parent, ParentState, TaskContext, TaskError, TaskInput, TaskOutput, check_value_size,
+    Executor, Parent, ParentState, Redact, TaskContext, TaskError, TaskInput, TaskOutput,
+    check_value_size,
 };
 use zeph_graph::{ContentId, Params, RunId};
 use zeph_memory::{Content, RawGraphStore, StoreError};
 
-use crate::content::{ContentParts, read_output};
+use crate::content::{ContentParts, read_output, redacted_output};
 use crate::driver::Failure;
 use crate::error::RuntimeError;
 use crate::restore::contents;
@@ -24,6 +25,7 @@ pub(crate) struct AttemptJob {
     pub(crate) params: Params,
     pub(crate) parents: Vec<ParentRef>,
     pub(crate) max_output_bytes: usize,
+    pub(crate) redact: Option<Arc<dyn Redact>>,
 }
 
 /// A parent's end, and where its output is.
@@ -71,8 +73,9 @@ const READ_WAITS: [Duration; 3] = [
 
 impl AttemptJob {
     pub(crate) async fn perform(self) -> JobResult {
-        // The output is serialized here, and not in the engine's task.
-        let output = self.execute().await?;
+        // The output is redacted and serialized here, and not in the engine's task.
+        let redact = self.redact.clone();
+        let output = redacted_output(redact.as_deref(), self.execute().await?)?;
         let parts = ContentParts::of_output(&output);
         Ok((Arc::new(output), parts))
     }

@@ -29,7 +29,7 @@ impl ContentParts {
         }
     }
 
-    /// `None` for the null value without blobs.
+    /// `None` for the null value without blobs. The secrets have been redacted before.
     pub(crate) fn of_output(output: &TaskOutput) -> Option<Self> {
         if output.value.is_null() && output.blobs.is_empty() {
             return None;
@@ -111,6 +111,32 @@ impl ContentParts {
         let part = |(name, bytes)| Content::named(id, kind.clone(), name, bytes);
         self.parts.into_iter().map(part).collect()
     }
+}
+
+/// The output without secrets: in the strings, keys and numbers of the value, and in the blobs.
+///
+/// # Errors
+/// If a secret spans the punctuation of JSON.
+pub(crate) fn redacted_output(
+    redact: Option<&dyn Redact>,
+    mut output: TaskOutput,
+) -> Result<TaskOutput, TaskError> {
+    let Some(redact) = redact else {
+        return Ok(output);
+    };
+    redact_texts(redact, &mut output.value);
+    let json = output.value.to_string();
+    if *redact.redact(json.as_bytes()) != *json.as_bytes() {
+        let why = "the result is withheld, because it contains a secret that cannot be redacted";
+        return Err(TaskError::permanent(why).with_code("redacted"));
+    }
+    for bytes in output.blobs.values_mut() {
+        let clean = redact.redact(bytes).into_owned();
+        if *bytes != clean {
+            *bytes = Bytes::from(clean);
+        }
+    }
+    Ok(output)
 }
 
 /// Redacts JSON and returns valid JSON: each string is redacted separately, so that no escape of JSON

@@ -383,6 +383,10 @@ impl Core {
         text: String,
     ) -> Result<InputOutcome, RuntimeError> {
         let max_bytes = self.config.limits.max_output_bytes;
+        let text = match &self.config.redact {
+            Some(redact) => String::from_utf8_lossy(&redact.redact(text.as_bytes())).into_owned(),
+            None => text,
+        };
         let answered = self.update(key, |active, now| {
             driver::answer(
                 &mut active.scheduler,

@@ -69,6 +69,7 @@ impl Core {
             params,
             parents: active.parents(task),
             max_output_bytes: self.config.limits.max_output_bytes,
+            redact: self.config.redact.clone(),
         };
         let abort = (self.attempts).spawn_on(job.perform(), &self.config.bodies);
         self.in_flight.insert(

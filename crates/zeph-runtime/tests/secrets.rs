@@ -76,6 +76,51 @@ async fn a_secret_is_in_no_error_panic_log_or_note() {
 }
 
 #[tokio::test]
+async fn a_secret_is_in_no_result_and_a_dependant_sees_it_redacted() {
+    let store = MemoryStore::new();
+    let leaky = closure::from_fn(|cx: TaskContext, input: TaskInput| async move {
+        if cx.name() == "a" {
+            let value =
+                serde_json::json!({ "stdout": "the key is hunter2", "hunter2": ["hunter2"] });
+            return Ok(TaskOutput::from(value).with_blob("raw", "hunter2\n"));
+        }
+        let seen = input.parents["a"].output.clone().expect("it completed");
+        Ok(TaskOutput::from(seen.value.clone()))
+    });
+    let mut registry = Registry::new();
+    registry.register("leak", leaky).expect("first");
+    let engine = Engine::builder(Arc::new(store.clone()))
+        .registry(registry)
+        .redact(Arc::new(Hush))
+        .start()
+        .await
+        .expect("starts");
+    let mut graph = TaskGraph::new();
+    let a = graph.add_task(Task::new("a").action("leak"), []);
+    graph.add_task(Task::new("b").action("leak"), [a]);
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+    run.wait().await.expect("ends");
+    let view = RunView::load(&store, run.id()).await.expect("readable");
+    let ids: Vec<_> = view
+        .entries
+        .iter()
+        .flat_map(|e| e.record.contents())
+        .collect();
+    assert_eq!(ids.len(), 2, "two outputs");
+    let contents = zeph_memory::RawGraphStore::contents(&store, run.id(), &ids).await;
+    let contents = contents.expect("readable");
+    assert_eq!(contents.len(), 3, "two values and a blob");
+    for part in contents {
+        let text = String::from_utf8_lossy(&part.bytes);
+        assert!(text.contains("[secret]"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_secret_in_two_writes_is_not_in_the_events() {
     let gate = Arc::new(tokio::sync::Notify::new());
     let open = Arc::clone(&gate);

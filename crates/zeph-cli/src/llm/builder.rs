@@ -16,10 +16,16 @@ use crate::out;
 use crate::problems;
 
 /// A builder with settings and commands, for runs that ask no model.
+///
+/// The keys of services are redacted in every run, and no command inherits one: a plan that needs a key
+/// passes it on with a parameter that has `env`.
 pub(crate) fn base_builder(cx: &AppContext) -> OrchestratorBuilder {
-    Orchestrator::builder()
+    let builder = Orchestrator::builder()
         .settings(cx.config.clone())
-        .commands(|command| command)
+        .commands(|command| command.deny_env(service::key_variables()));
+    service::keys().fold(builder, |builder, (name, key)| {
+        builder.secret(name, key.expose_secret())
+    })
 }
 
 /// The builder with the models of a run. Agents read files of `folder`.
@@ -42,9 +48,6 @@ pub(crate) fn with_models(
         .model(Arc::clone(&default))
         .tools(tools)
         .prompts(prompts(models)?);
-    for (name, key) in service::keys().filter(|_| !models.is_scripted()) {
-        builder = builder.secret(name, key.expose_secret());
-    }
     for agent in agents.iter() {
         let Some(name) = &agent.model else { continue };
         let provider = if *name == models.model {

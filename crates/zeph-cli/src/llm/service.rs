@@ -107,10 +107,14 @@ fn public_address(model: &str) -> &'static str {
 /// The keys of all services in the environment, by their variables: an agent may name a model of any
 /// service, and a command may print any variable. A placeholder is no secret.
 pub(super) fn keys() -> impl Iterator<Item = (&'static str, SecretString)> {
-    let variables = services().iter().filter_map(|one| one.key_variable);
-    variables
+    key_variables()
         .filter_map(|variable| Some((variable, key_in(variable)?)))
         .filter(|(_, key)| !is_placeholder_key(key.expose_secret()))
+}
+
+/// The variables of the keys of all services.
+pub(super) fn key_variables() -> impl Iterator<Item = &'static str> {
+    services().iter().filter_map(|one| one.key_variable)
 }
 
 /// The key in a variable. An empty one counts as unset.

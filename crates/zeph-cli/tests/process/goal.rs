@@ -150,17 +150,24 @@ fn a_key_that_a_service_says_back_is_nowhere() {
 fn the_key_of_a_model_that_only_an_agent_names_is_taken_out_as_well() {
     let service = Service::new(honest);
     let scene = Scene::new(
-        "[tasks.print]\nrun = ['sh', '-c', 'echo key $OPENAI_API_KEY']\n[tasks.look]\nneeds = ['print']\nprompt = 'Look at ${{ tasks.print.stdout }}'\n",
+        "[params]\nk = { secret = true }\n[tasks.print]\nrun = ['sh', '-c', 'echo key $OPENAI_API_KEY $K']\nenv = { K = '${{ params.k }}' }\n[tasks.look]\nneeds = ['print']\nprompt = 'Look at ${{ tasks.print.stdout }}'\n",
     );
     let agent = "---\nname: other\ndescription: Looks.\nmodel: openai::other\n---\nYou look.\n";
     scene.file("other.md", agent);
     let args = ["run", "plan.toml", "--name", "r", "--agents", "."];
+    let args = [&args[..], &["-p", "k=@env:OPENAI_API_KEY"]].concat();
     let args = [&args[..], &["--model", "ollama::tiny"]].concat();
     let args = [&args[..], &["--base-url", &service.url]].concat();
     let env = [("OPENAI_API_KEY", KEY)];
     let run = scene.start_with(&args, &env).wait();
     let logs = scene.zeph(&["logs", "r"]);
+    // The command has no key of its own, only the one that the plan gives it.
     assert!(logs.out.contains("key ‹redacted"), "{run:?} {logs:?}");
+    let shown = scene.zeph(&["show", "r", "print"]);
+    assert!(
+        shown.out.contains("key ‹redacted") && !shown.out.contains(KEY),
+        "{shown:?}"
+    );
     assert!(service.asked().iter().all(|one| !one.text().contains(KEY)));
 }
 

@@ -155,6 +155,13 @@ impl Components {
         Ok(redactor(self.secrets().chain(values.given_secrets()))?)
     }
 
+    /// A text without the host's secrets.
+    #[cfg(feature = "planfile")]
+    pub(super) fn redacted(&self, text: &str) -> Result<String, OrchestratorError> {
+        let redactor = self.redactor(&RunValues::default())?;
+        Ok(redactor.redact(text).into_owned())
+    }
+
     /// The host's secrets: names and values.
     #[cfg(feature = "planfile")]
     pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -205,9 +205,10 @@ impl Orchestrator {
         let around = move |provider: Arc<dyn LlmProvider>| {
             Arc::new(Retrying::new(provider, retry).gate(&gate)) as Arc<dyn LlmProvider>
         };
+        let feedback = feedback.into_iter().map(|text| self.0.redacted(&text));
         let request = PlanRequest {
-            goal: goal.into(),
-            feedback,
+            goal: self.0.redacted(&goal.into())?,
+            feedback: feedback.collect::<Result<_, _>>()?,
             wrap: Some(Arc::new(around)),
             ..models.request
         };

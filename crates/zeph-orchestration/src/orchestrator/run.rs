@@ -70,6 +70,7 @@ impl Orchestrator {
             #[cfg(feature = "planner")]
             RunWork::Goal(goal) => {
                 let confirm = self.0.models.confirm.asks();
+                let goal = self.0.redacted(&goal)?;
                 let graph = TaskGraph::try_from(goal_graph(&goal, confirm))?;
                 default_title = Some(goal);
                 graph
@@ -82,6 +83,10 @@ impl Orchestrator {
             graph.metadata_mut().insert(key, text);
         }
         graph.metadata_mut().extend(metadata);
+        #[cfg(feature = "planfile")]
+        if let Some(goal) = graph.metadata_mut().get_mut("goal") {
+            *goal = self.0.redacted(goal)?;
+        }
         let policy = self.0.policy_of(&limits)?;
         let parts = RunParts {
             graph: &graph,
@@ -103,6 +108,8 @@ impl Orchestrator {
             submission = submission.name(name);
         }
         if let Some(title) = title.or(default_title) {
+            #[cfg(feature = "planfile")]
+            let title = self.0.redacted(&title)?;
             submission = submission.title(title);
         }
         Ok(engine.submit(submission).await?)

@@ -15,8 +15,14 @@ fn tokens(tokens: u64) -> Budget {
     Budget::of_tokens(tokens)
 }
 
+/// One task at a time, so that the rain reserves before the wind.
 fn limited(over: OverBudget) -> OrchestratorBuilder {
+    let policy = zeph_orchestration::Policy {
+        max_parallel: std::num::NonZeroU32::MIN,
+        ..Default::default()
+    };
     builder(&planning_leaves(LEFT, BUDGET))
+        .policy(policy)
         .budget(tokens(BUDGET.into()))
         .over_budget(over)
 }

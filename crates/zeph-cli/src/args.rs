@@ -179,8 +179,10 @@ impl Command {
         if let Self::Resume(args) = self {
             return [parallel(&args.max_parallel), args.models.overrides()].concat();
         }
-        if let Self::Agents(args) = self {
-            return vec![("agents", "agents", args.agents.clone())];
+        if let Self::Agents(AgentsArgs { agents, .. })
+        | Self::Validate(ValidateArgs { agents, .. }) = self
+        {
+            return vec![("agents", "agents", agents.clone())];
         }
         Vec::new()
     }
@@ -270,9 +272,12 @@ pub(crate) enum AgentsDo {
 pub(crate) struct ValidateArgs {
     /// The plan file, TOML or JSON; `-` reads from stdin
     pub(crate) plan: PathBuf,
-    /// A parameter of the plan
+    /// A parameter of the plan; secrets may be left out
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub(crate) param: Vec<String>,
+    /// The folder of the agents' definitions, *.md [env: ZEPH_AGENTS]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) agents: Option<String>,
 }
 
 #[derive(Debug, Args)]

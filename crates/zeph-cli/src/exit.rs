@@ -252,9 +252,14 @@ fn of_orchestrator(error: &OrchestratorError) -> CliError {
         E::Secret(_) => usage("bad_secret"),
         E::MissingSecrets { names, .. } => {
             let name = names.first().map_or("NAME", String::as_str);
-            usage("missing_secret").help(format!("give them again, as in -p {name}=…"))
+            usage("missing_secret").help(format!(
+                "give it again with -p {name}=@FILE, -p {name}=@env:VARIABLE, or -p {name} for a hidden prompt"
+            ))
         }
         E::Metadata(_) => store("damaged"),
+        E::Agents(found) => {
+            crate::problems::error("the tasks of the run", "invalid_plan", found)
+        }
         E::LlmContext(_) => usage("bad_agents")
             .help("`zeph agents` shows the definitions and what is wrong with them"),
         E::CommandTemplates(_) => usage("bad_configuration"),

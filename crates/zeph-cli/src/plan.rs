@@ -3,25 +3,135 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use zeph_orchestration::plan::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
+use zeph_graph::{Effect, OnFailure, Task, TaskGraph, Work};
+use zeph_orchestration::plan::{
+    LoadedPlan, PlanFileError, PlanFiles, PlanSource, agent_problems, needs_model,
+};
+use zeph_orchestration::planfile::RunValues;
 
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
+use crate::llm;
 use crate::out;
 use crate::problems;
 
-/// Reads a plan file, or stdin for `-`, and gives its parameters the values of `-p`.
+/// Reads a plan file to run it, or stdin for `-`, and gives its parameters the values of `-p` and of the
+/// environment.
 pub(crate) fn load(
     cx: &AppContext,
     path: &Path,
     params: &[String],
 ) -> Result<LoadedPlan, CliError> {
-    let source = if path == Path::new("-") {
+    from_source(cx, &source(path)?, params)
+}
+
+/// As [`load`], for a plan that does not run: its secrets may be missing.
+pub(crate) fn load_to_show(
+    cx: &AppContext,
+    path: &Path,
+    params: &[String],
+) -> Result<LoadedPlan, CliError> {
+    let files = files(cx).without_secrets();
+    Ok(files.load(&source(path)?, &given(params)?)?)
+}
+
+fn source(path: &Path) -> Result<PlanSource, PlanFileError> {
+    if path == Path::new("-") {
         PlanSource::stdin()
     } else {
         PlanSource::file(path)
+    }
+}
+
+fn files(cx: &AppContext) -> PlanFiles {
+    PlanFiles::new(cx.config()).env(variable)
+}
+
+/// The value of an environment variable; an empty one counts as unset.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The secrets of `-p`, and for the other secret parameters of a stored run those of the environment.
+pub(crate) fn secrets_of(
+    graph: &TaskGraph,
+    given: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut secrets = given.clone();
+    // `Orchestrator::open` reports metadata that cannot be read.
+    if let Ok(values) = RunValues::of_graph(graph) {
+        let missing = values.secret_variables();
+        let missing = missing.filter(|(name, _)| !given.contains_key(*name));
+        secrets.extend(missing.filter_map(|(name, of)| Some((name.to_owned(), variable(of)?))));
+    }
+    secrets
+}
+
+/// Refuses tasks that name agents, tools or models which do not exist.
+pub(crate) fn check_agents(cx: &AppContext, plan: &LoadedPlan) -> Result<(), CliError> {
+    if !needs_model(&plan.graph, |_| true) {
+        return Ok(());
+    }
+    let agents = llm::agents(cx.config().agents.as_deref())?;
+    let found = agent_problems(&plan.graph, |_| true, &agents, &llm::tools::NAMES);
+    let mut found = plan.bound.located(found);
+    found.append(llm::model_problems(&agents));
+    let found = found.into_result();
+    found.map_err(|found| problems::error("the plan", "invalid_plan", &found))
+}
+
+/// Refuses a plan that may ask a person if nothing of its run is kept and no person is at the terminal.
+pub(crate) fn check_unattended(plan: &LoadedPlan) -> Result<(), CliError> {
+    let asking = plan.graph.tasks().filter_map(|(_, task)| {
+        let why = why_asks(task)?;
+        Some(format!(
+            "{} ({why})",
+            zeph_common::escape_terminal(task.name())
+        ))
+    });
+    let asking: Vec<String> = asking.collect();
+    if asking.is_empty() {
+        return Ok(());
+    }
+    let more = match asking.len().saturating_sub(ASKING_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
-    from_source(cx, &source?, params)
+    let shown = asking[..asking.len().min(ASKING_SHOWN)].join(", ");
+    let text = format!(
+        "the plan may ask a person, and with --no-db the run could not wait for the answer: {shown}{more}"
+    );
+    Err(CliError::new(Exit::Usage, text)
+        .code("may_ask")
+        .help("leave out --no-db, run it at a terminal, or give each of them a default with `default` and `after`"))
+}
+
+/// The tasks that may ask, of which the error for `--no-db` names so many.
+const ASKING_SHOWN: usize = 5;
+
+/// Why a task may ask a person and wait without a limit.
+fn why_asks(task: &Task) -> Option<&'static str> {
+    let rules = task.rules();
+    if let Work::Question(question) = task.work()
+        && question.fallback.is_none()
+    {
+        return Some("ask");
+    }
+    if rules
+        .approve
+        .as_ref()
+        .is_some_and(|gate| gate.fallback.is_none())
+    {
+        return Some("approve");
+    }
+    let has_default = match &rules.on_failure {
+        OnFailure::Ask(ask) if ask.fallback.is_none() => return Some("on_failure = \"ask\""),
+        OnFailure::Ask(_) => true,
+        OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => false,
+    };
+    let is_action = matches!(task.work(), Work::Action { .. });
+    (is_action && rules.effect == Effect::AtMostOnce && !has_default)
+        .then_some("effect = \"at_most_once\"")
 }
 
 /// As [`load`], for a text in memory.
@@ -30,7 +140,7 @@ pub(crate) fn from_source(
     source: &PlanSource,
     params: &[String],
 ) -> Result<LoadedPlan, CliError> {
-    Ok(PlanFiles::new(cx.config()).load(source, &given(params)?)?)
+    Ok(files(cx).load(source, &given(params)?)?)
 }
 
 impl From<PlanFileError> for CliError {

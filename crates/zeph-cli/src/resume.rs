@@ -171,7 +171,8 @@ async fn take_over(
     let models = models.then(|| ModelConfig::stored(cx, view.graph()));
     let builder = run::builder(cx, models.transpose()?.as_ref(), view.graph())?;
     let orchestrator = builder.database(store.clone()).build()?;
-    let handle = orchestrator.open(view, secrets).await?;
+    let secrets = plan::secrets_of(view.graph(), secrets);
+    let handle = orchestrator.open(view, &secrets).await?;
     Ok((orchestrator, handle))
 }
 

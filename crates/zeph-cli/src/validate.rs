@@ -15,7 +15,8 @@ use crate::read::page::count;
 const PATH_SHOWN: usize = 8;
 
 pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError> {
-    let loaded = plan::load(cx, &args.plan, &args.param)?;
+    let loaded = plan::load_to_show(cx, &args.plan, &args.param)?;
+    plan::check_agents(cx, &loaded)?;
     let graph = &loaded.graph;
     let shape = Topology::of(graph);
     let path: Vec<&str> = (shape.critical_path().iter())

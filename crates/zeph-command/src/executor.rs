@@ -29,6 +29,7 @@ impl CommandExecutor {
         CommandExecutorBuilder(CommandConfig {
             cwd: None,
             denied: Vec::new(),
+            passed: Vec::new(),
             max_output: DEFAULT_MAX_OUTPUT,
             slots: Semaphore::new(spawn::slots()),
         })
@@ -103,6 +104,15 @@ impl CommandExecutorBuilder {
     /// replacement characters.
     pub fn deny_env_if(mut self, rule: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.0.denied.push(Box::new(rule));
+        self
+    }
+
+    /// Passes these variables on although a rule excludes them. `pass_env` of a command does so for that
+    /// command.
+    ///
+    /// Default: none. Several calls add up.
+    pub fn pass_env<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.0.passed.extend(names.into_iter().map(Into::into));
         self
     }
 

@@ -35,6 +35,10 @@ pub struct CommandParams {
     /// Variables in addition to the inherited ones; can set excluded ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// Variables that are inherited although the executor excludes them, such as the key of a service. One
+    /// that is not set is an error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_env: Vec<String>,
     /// The directory to run in, relative to the executor's. Default: the executor's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,

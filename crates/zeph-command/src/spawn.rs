@@ -32,6 +32,8 @@ pub(crate) struct CommandConfig {
     pub(crate) cwd: Option<PathBuf>,
     /// Rules for the names of variables that are not passed on.
     pub(crate) denied: Vec<DenyRule>,
+    /// The names of variables that are passed on although a rule excludes them.
+    pub(crate) passed: Vec<String>,
     pub(crate) max_output: usize,
     /// One for each command that the limit of descriptors allows at the same time.
     pub(crate) slots: Semaphore,
@@ -114,6 +116,12 @@ fn spawn(
     params: &CommandParams,
     has_stdin: bool,
 ) -> Result<Result<Child, TaskError>, TaskError> {
+    if let Some(name) = (params.pass_env.iter()).find(|name| std::env::var_os(name).is_none()) {
+        let message = format!(
+            "the variable {name:?} in `pass_env` is not set; set it, or remove it from the list"
+        );
+        return Err(TaskError::permanent(message).with_code("missing_variable"));
+    }
     let line = params.command_line()?;
     let (program, arguments) = line.split_first().unwrap_or((&"", &[]));
     let cwd = directory(config, params);
@@ -169,7 +177,8 @@ fn environment(
 ) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if config.denied.iter().any(|rule| rule(&text)) {
+        let mut passed = config.passed.iter().chain(&params.pass_env);
+        if passed.all(|passed| *passed != text) && config.denied.iter().any(|rule| rule(&text)) {
             command.env_remove(&name);
         }
     }

@@ -66,6 +66,11 @@ pub struct OrchestrationConfig {
     ///
     /// With 0 logs are only counted. Each running attempt may hold three times this in memory.
     pub log_bytes: usize,
+    /// The environment variables that every command inherits although they hold the keys of services or
+    /// secrets. Default none: a task passes them on with a `pass_env` of its own.
+    ///
+    /// A command can print and send what it is given.
+    pub pass_env: Vec<String>,
     /// The database of the runs. Default none: the program that runs the engine chooses a place.
     ///
     /// A relative path in a file is relative to the file's folder.
@@ -188,6 +193,7 @@ impl Default for OrchestrationConfig {
             max_tasks: 100_000,
             max_output_bytes: 1 << 20,
             log_bytes: 256 << 10,
+            pass_env: Vec::new(),
             db: None,
             observer_buffer: 1024,
             llm: LlmConfig::default(),

@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Path,
     /// A text of one line.
     Text,
+    /// Names of environment variables: a list, or a text with commas.
+    Names,
     /// A number without unit, or none.
     Limit(u64, u64),
     /// Dollars, stored as millionths of one, or none.
@@ -42,6 +44,7 @@ pub(crate) enum Value {
     Number(u64),
     Time(Duration),
     Text(String),
+    Names(Vec<String>),
     Path(PathBuf),
     Flag(bool),
     Over(OverBudget),
@@ -93,6 +96,7 @@ impl Kind {
                 Some(Value::Path(path))
             }
             Self::Text => Some(Value::Text(text?.to_owned())),
+            Self::Names => input.names().map(Value::Names),
             Self::Money => match text.filter(|_| input.is_text) {
                 Some(text) => parse_usd(text).map(Value::Number),
                 None => input.node.micro_usd().map(Value::Number),
@@ -111,6 +115,7 @@ impl Kind {
             }
             Self::Path => "a path in quotes",
             Self::Text => "a string",
+            Self::Names => "a list of names in quotes",
             Self::Limit(..) => "a whole number, or \"none\"",
             Self::Money => "an amount of dollars such as 0.50, or \"none\"",
             Self::Flag => "true or false",
@@ -148,6 +153,11 @@ impl Kind {
             (Self::Path, Value::Path(path)) if path.as_os_str().is_empty() => {
                 problem(format!("`{name}` must be a path, not an empty string"))
             }
+            (Self::Names, Value::Names(names)) => {
+                let is_bad = |name: &&String| name.is_empty() || name.contains(['=', '$', ' ']);
+                let bad = quote(names.iter().find(is_bad)?);
+                problem(format!("`{name}` names variables, and {bad} cannot be one"))
+            }
             (Self::Text, Value::Text(text)) if text.trim().is_empty() => problem(format!(
                 "`{name}` must be one line of text, not an empty string"
             )),
@@ -177,6 +187,34 @@ impl<'a> Input<'a> {
             | Written::Float(_)
             | Written::String(_)
             | Written::List(_)
+            | Written::Table(_) => None,
+        }
+    }
+
+    fn names(self) -> Option<Vec<String>> {
+        match &self.node.value {
+            Written::List(items) => {
+                let names = items.iter().map(|item| match &item.value {
+                    Written::String(name) => Some(name.clone()),
+                    Written::Null
+                    | Written::Integer(_)
+                    | Written::Bool(_)
+                    | Written::Float(_)
+                    | Written::List(_)
+                    | Written::Table(_) => None,
+                });
+                names.collect()
+            }
+            Written::String(text) if self.is_text => {
+                let names = text.split(',').map(str::trim);
+                let names = names.filter(|name| !name.is_empty());
+                Some(names.map(str::to_owned).collect())
+            }
+            Written::Null
+            | Written::Integer(_)
+            | Written::Bool(_)
+            | Written::Float(_)
+            | Written::String(_)
             | Written::Table(_) => None,
         }
     }
@@ -230,6 +268,7 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Time(time) => write!(f, "{}", humantime::format_duration(*time)),
             Self::Text(text) => f.write_str(text),
+            Self::Names(names) => f.write_str(&names.join(",")),
             Self::Path(path) => write!(f, "{}", path.display()),
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Over(over) => f.write_str(over.word()),

@@ -38,6 +38,7 @@ enum Field<'a> {
     Timeout(&'a mut Option<Duration>),
     Path(&'a mut Option<PathBuf>),
     Text(&'a mut Option<String>),
+    Names(&'a mut Vec<String>),
     Flag(&'a mut bool),
     Over(&'a mut OverBudget),
 }
@@ -72,6 +73,7 @@ settings! {
     "max_tasks": U32(max_tasks), Limit, Kind::Count(1, 10_000_000);
     "max_output_bytes": Usize(max_output_bytes), Limit, Kind::Bytes(1, 1 << 20);
     "log_bytes": Usize(log_bytes), Limit, Kind::Bytes(0, 64 << 20);
+    "pass_env": Names(pass_env), Trusted, Kind::Names;
     "db": Path(db), Trusted, Kind::Path;
     "observer_buffer": Usize(observer_buffer), Limit, Kind::Count(1, 1_000_000);
     "llm.model": Text(llm.model), Trusted, Kind::Text;
@@ -107,6 +109,7 @@ impl Setting {
             Field::Timeout(field) => field.map_or(Value::None, Value::Time),
             Field::Path(field) => field.clone().map_or(Value::None, Value::Path),
             Field::Text(field) => field.clone().map_or(Value::None, Value::Text),
+            Field::Names(field) => Value::Names(field.clone()),
             Field::Flag(field) => Value::Flag(*field),
             Field::Over(field) => Value::Over(*field),
         }
@@ -144,6 +147,7 @@ impl Setting {
             (Field::Timeout(field), Value::None) => *field = None,
             (Field::Path(field), Value::Path(path)) => *field = Some(path),
             (Field::Text(field), Value::Text(text)) => *field = Some(text),
+            (Field::Names(field), Value::Names(names)) => *field = names,
             (Field::Flag(field), Value::Flag(flag)) => *field = flag,
             (Field::Over(field), Value::Over(over)) => *field = over,
             (_, value) => debug_assert!(false, "{value:?} is not a value of {}", self.name),

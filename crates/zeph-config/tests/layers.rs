@@ -20,6 +20,7 @@ suspend_grace = "0s"
 max_tasks = 10
 max_output_bytes = "64KiB"
 log_bytes = 1024
+pass_env = ["DEPLOY_TOKEN", "B"]
 db = "runs.db"
 observer_buffer = 7
 agents = "agents"
@@ -123,6 +124,7 @@ fn every_setting_can_be_read_from_a_file() {
         max_tasks: 10,
         max_output_bytes: 65_536,
         log_bytes: 1024,
+        pass_env: vec!["DEPLOY_TOKEN".into(), "B".into()],
         db: Some("/etc/zeph/runs.db".into()),
         observer_buffer: 7,
         llm: LlmConfig {
@@ -157,7 +159,7 @@ fn every_setting_can_be_read_from_a_file() {
     assert!(keys().all(|key| resolved.layer_of(key) == Some(Layer::UserFile)));
     assert_eq!(
         resolved.origin_of("retry.base").unwrap(),
-        "/etc/zeph/zeph.toml:19:8"
+        "/etc/zeph/zeph.toml:20:8"
     );
 }
 

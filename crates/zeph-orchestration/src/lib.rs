@@ -193,7 +193,8 @@ pub mod store {
 pub mod plan {
     #[cfg(feature = "planner")]
     pub use crate::orchestrator::{
-        Confirm, Decide, Decision, ProposedPlan, needs_model, plan_questions,
+        Confirm, Decide, Decision, ProposedPlan, agent_problems, edited_plan_problems, needs_model,
+        plan_questions,
     };
     pub use crate::orchestrator::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
     #[cfg(feature = "planner")]

@@ -12,6 +12,7 @@ use zeph_graph::{RunLimits, TaskGraph};
 use crate::code;
 use crate::expression::{self, Evaluator, NoValue};
 use crate::lower;
+use crate::param::Param;
 use crate::plan::Plan;
 use crate::scope::Scope;
 use crate::task::Draft;
@@ -34,11 +35,50 @@ impl Plan {
     /// All problems at once: unknown and missing parameters, values that are not of their type or not
     /// among their choices, expressions that fail with these values, values that would run as code.
     pub fn bind(&self, given: &BTreeMap<String, String>) -> Result<BoundPlan, Diagnostics> {
+        self.bind_with(given, true)
+    }
+
+    /// As [`bind`](Self::bind), for a plan that is only looked at: its secrets may be missing.
+    ///
+    /// # Errors
+    /// Those of `bind`, but for secrets without a value.
+    pub fn bind_without_secrets(
+        &self,
+        given: &BTreeMap<String, String>,
+    ) -> Result<BoundPlan, Diagnostics> {
+        self.bind_with(given, false)
+    }
+
+    /// The given values, and for the other parameters with an `env` those of the environment.
+    pub fn with_variables(
+        &self,
+        given: &BTreeMap<String, String>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> BTreeMap<String, String> {
+        let mut values = given.clone();
+        let named = self.params().iter().filter_map(|param| {
+            let value = (!given.contains_key(&param.name)).then(|| variable(param.env.as_deref()?));
+            Some((param.name.clone(), value??))
+        });
+        values.extend(named);
+        values
+    }
+
+    fn bind_with(
+        &self,
+        given: &BTreeMap<String, String>,
+        needs_secrets: bool,
+    ) -> Result<BoundPlan, Diagnostics> {
         let mut problems = self.0.problems();
-        let values = self.values(given, &mut problems);
+        let values = self.values(given, needs_secrets, &mut problems);
         let spec = self.fill(&values.params, &mut problems);
         self.0.finish(problems)?;
         let mut values = values;
+        for param in self.params().iter().filter(|param| param.is_secret) {
+            let variable = param.env.iter();
+            let variables = variable.map(|variable| (param.name.clone(), variable.clone()));
+            values.secret_variables.extend(variables);
+        }
         values.goal = spec.metadata.get(keys::GOAL).cloned().unwrap_or_default();
         Ok(BoundPlan {
             plan: self.clone(),
@@ -47,7 +87,12 @@ impl Plan {
         })
     }
 
-    fn values(&self, given: &BTreeMap<String, String>, problems: &mut Diagnostics) -> RunValues {
+    fn values(
+        &self,
+        given: &BTreeMap<String, String>,
+        needs_secrets: bool,
+        problems: &mut Diagnostics,
+    ) -> RunValues {
         let names = || self.params().iter().map(|param| param.name.as_str());
         for name in given.keys() {
             if !names().any(|known| known == name) {
@@ -68,13 +113,12 @@ impl Plan {
                 }
                 None => match &param.default {
                     Some(default) => default.clone(),
+                    None if param.is_secret && !needs_secrets => {
+                        values.secrets.insert(name.clone(), None);
+                        continue;
+                    }
                     None => {
-                        let message = format!("the parameter {} has no value", quote(name));
-                        problems.push(
-                            Diagnostic::new(code::MISSING_PARAM, message)
-                                .at(param.place)
-                                .help(format!("give it with `-p {name}=…`")),
-                        );
+                        problems.push(missing(param));
                         continue;
                     }
                 },
@@ -113,8 +157,11 @@ impl Plan {
             filler.fill_task(task, draft);
             scope.check_code(draft, &task.work, filler.problems);
         }
-        let secrets = self.params().iter().filter(|param| param.is_secret);
-        let secrets: Vec<&str> = secrets.map(|param| param.name.as_str()).collect();
+        let secrets = || self.params().iter().filter(|param| param.is_secret);
+        let variables: BTreeMap<&str, &str> = secrets()
+            .filter_map(|param| Some((param.name.as_str(), param.env.as_deref()?)))
+            .collect();
+        let secrets: Vec<&str> = secrets().map(|param| param.name.as_str()).collect();
         let mut add = |key: &str, value: String| spec.metadata.insert(key.to_owned(), value);
         add(keys::NAME, inner.source.name().to_owned());
         let hash = blake3::hash(inner.source.text().as_bytes());
@@ -123,6 +170,9 @@ impl Plan {
         if !secrets.is_empty() {
             add(keys::SECRETS, json!(secrets).to_string());
         }
+        if !variables.is_empty() {
+            add(keys::SECRET_VARIABLES, json!(variables).to_string());
+        }
         if let Some(folder) = &inner.folder {
             add(TaskGraph::FOLDER, folder.clone());
         }
@@ -130,7 +180,45 @@ impl Plan {
     }
 }
 
+/// The problem of a parameter that has no value.
+fn missing(param: &Param) -> Diagnostic {
+    let name = &param.name;
+    let message = format!("the parameter {} has no value", quote(name));
+    // A value on the command line is visible to every user of the machine.
+    let given = if param.is_secret {
+        format!("`-p {name}=@FILE`, `-p {name}=@env:VARIABLE`, or `-p {name}` for a hidden prompt")
+    } else {
+        format!("`-p {name}=…`")
+    };
+    let help = match &param.env {
+        Some(variable) => format!(
+            "set the variable {}, or give it with {given}",
+            quote(variable)
+        ),
+        None => format!("give it with {given}"),
+    };
+    Diagnostic::new(code::MISSING_PARAM, message)
+        .at(param.place)
+        .help(help)
+}
+
 impl BoundPlan {
+    /// The same problems with their places in the plan; the subject of each is the name of a task.
+    #[must_use]
+    pub fn located(&self, problems: Diagnostics) -> Diagnostics {
+        let plan = &self.plan.0;
+        let mut located = plan.problems();
+        for mut one in problems {
+            let name = one.subject.as_deref();
+            let task = name.and_then(|name| plan.tasks.iter().find(|task| task.spec.name == name));
+            if let Some(task) = task.filter(|_| one.span.is_none()) {
+                one.span = Some(task.mark(one.code).unwrap_or(task.place));
+            }
+            located.push(one);
+        }
+        plan.located(located)
+    }
+
     /// The graph to run. Its commands are actions named `command`.
     ///
     /// # Errors

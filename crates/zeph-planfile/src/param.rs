@@ -3,6 +3,7 @@
 use serde_json::{Number, Value};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Span, Value as NodeValue, quote};
 
+use crate::task::command;
 use crate::{code, fields};
 
 /// What a parameter accepts.
@@ -61,6 +62,8 @@ pub struct Param {
     pub choices: Vec<Value>,
     /// Whether its value is neither stored nor shown.
     pub is_secret: bool,
+    /// The environment variable that has its value if none is given.
+    pub env: Option<String>,
     pub(crate) place: Span,
 }
 
@@ -133,6 +136,7 @@ fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
         description: None,
         choices: Vec::new(),
         is_secret: false,
+        env: None,
         place: entry.key_span,
     };
     if matches!(entry.node.value, NodeValue::Table(_)) {
@@ -149,7 +153,7 @@ fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
 
 fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
     let what = format!("the parameter {}", quote(&param.name));
-    let known = ["type", "default", "description", "choices", "secret"];
+    let known = ["type", "default", "description", "choices", "secret", "env"];
     let Some(fields) = node.table(&what, &known, problems) else {
         return;
     };
@@ -163,6 +167,7 @@ fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
     param.description = description.map(str::to_owned);
     let secret = fields.read("secret", |node, what| node.boolean(what, problems));
     param.is_secret = secret.unwrap_or(false);
+    param.env = fields.read("env", |node, what| command::variable(node, what, problems));
     if let Some(node) = fields.get("choices") {
         param.choices = choices(node, param.kind, problems);
     }
@@ -176,7 +181,9 @@ fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
             problems.push(
                 Diagnostic::new(code::MISPLACED_KEY, message)
                     .at(entry.key_span)
-                    .help("give it when the plan is run"),
+                    .help(
+                        "give it when the plan is run, or name a variable that has it with `env`",
+                    ),
             );
         }
         Some(entry) => {

@@ -1,10 +1,13 @@
 //! Run values: what expressions can use besides the outputs of tasks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value};
 use zeph_graph::TaskGraph;
+
+use crate::references::{Reference, references};
+use crate::template::{Template, texts_mut};
 
 /// Keys of the graph's metadata.
 pub(crate) mod keys {
@@ -18,6 +21,8 @@ pub(crate) mod keys {
     pub(crate) const PARAMS: &str = "plan_params";
     /// The names of the secrets, as a JSON list.
     pub(crate) const SECRETS: &str = "plan_secrets";
+    /// The variables of the secrets that have one, as a JSON object.
+    pub(crate) const SECRET_VARIABLES: &str = "plan_secret_variables";
 }
 
 /// The goal and the parameters of a run, for [`Templated`](crate::Templated).
@@ -29,6 +34,8 @@ pub struct RunValues {
     pub(crate) goal: String,
     pub(crate) params: Map<String, Value>,
     pub(crate) secrets: BTreeMap<String, Option<String>>,
+    /// The variables that have the values of secrets, by the names of the secrets.
+    pub(crate) secret_variables: BTreeMap<String, String>,
 }
 
 /// Graph metadata in a form that no plan writes.
@@ -55,6 +62,7 @@ impl RunValues {
             goal: metadata.get(keys::GOAL).cloned().unwrap_or_default(),
             params,
             secrets: secrets.into_iter().map(|name| (name, None)).collect(),
+            secret_variables: read(metadata.get(keys::SECRET_VARIABLES), keys::SECRET_VARIABLES)?,
         })
     }
 
@@ -69,6 +77,46 @@ impl RunValues {
     pub fn given_secrets(&self) -> impl Iterator<Item = (&str, &str)> {
         let secrets = self.secrets.iter();
         secrets.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+    }
+
+    /// The environment variables that may have the value of a secret: the secret and the variable.
+    pub fn secret_variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.secret_variables.iter();
+        variables.map(|(name, variable)| (name.as_str(), variable.as_str()))
+    }
+
+    /// The names of the secrets that one of these actions uses and that have not been given.
+    ///
+    /// `params` are the parameters of the actions that are still to run.
+    pub fn missing_secrets_in<'a>(
+        &self,
+        params: impl IntoIterator<Item = &'a Value>,
+    ) -> Vec<String> {
+        let mut missing: BTreeSet<&str> = self.missing_secrets().collect();
+        let mut needed = Vec::new();
+        for params in params {
+            if missing.is_empty() {
+                break;
+            }
+            let mut params = params.clone();
+            for text in texts_mut(&mut params) {
+                let Ok(template) = Template::parse(text.as_str().unwrap_or_default()) else {
+                    continue;
+                };
+                let found = template
+                    .expressions()
+                    .filter_map(|one| references(one).ok());
+                for reference in found.flatten() {
+                    if let Reference::Param(name) = reference
+                        && missing.remove(name.as_str())
+                    {
+                        needed.push(name);
+                    }
+                }
+            }
+        }
+        needed.sort();
+        needed
     }
 
     /// The names of the secrets that have not been given.

@@ -5,13 +5,18 @@ pub(crate) mod shown;
 
 use std::path::PathBuf;
 
+use zeph_diagnostics::Diagnostics;
+use zeph_graph::TaskGraph;
+use zeph_orchestration::plan::{PlanFiles, edited_plan_problems};
 use zeph_orchestration::{Confirm, RunSpec};
+use zeph_planner::plan::edited_plan;
 
 use crate::args::DoArgs;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::Channel;
+use crate::problems;
 use crate::run::{self, FollowOptions};
 
 pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError> {
@@ -24,6 +29,12 @@ pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError
         channel: Channel::new(true, start.scripted),
         ..FollowOptions::new(cx)
     };
+    if !args.yes && !options.is_kept && !options.is_interactive {
+        let text = "the plan must be confirmed, and with --no-db the run could not wait for it";
+        return Err(CliError::new(Exit::Usage, text)
+            .code("may_ask")
+            .help("leave out --no-db, run it at a terminal, or add --yes to run the plan unseen"));
+    }
     let confirm = if args.yes {
         Confirm::Never
     } else {
@@ -33,6 +44,26 @@ pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError
     let spec = RunSpec::goal(goal).folder(folder);
     let name = run::name(start.name.as_deref())?;
     run::begin(cx, builder, spec, name, Some(&models), options).await
+}
+
+/// Checks the answer to a question about a plan of a run.
+pub(crate) fn check_answer(cx: &AppContext, graph: &TaskGraph, text: &str) -> Result<(), CliError> {
+    let edited = edited_plan(text).map_err(|why| {
+        CliError::new(Exit::Usage, why).code("bad_answer").help(
+            "answer \"approve\", \"reject: REASON\", or with a plan file as in zeph answer RUN NUMBER @FILE",
+        )
+    })?;
+    let Some(file) = edited else { return Ok(()) };
+    let spec = PlanFiles::new(cx.config()).compile(&file);
+    let refused = |found: &Diagnostics| problems::error("the plan", "invalid_plan", found);
+    let spec = spec.map_err(|found| refused(&found))?;
+    // A run whose models cannot be named has reported it.
+    let Ok(models) = ModelConfig::stored(cx, graph) else {
+        return Ok(());
+    };
+    let agents = llm::agents(models.agents.as_deref())?;
+    let found = edited_plan_problems(&spec, &agents, &llm::tools::NAMES);
+    found.into_result().map_err(|found| refused(&found))
 }
 
 /// The current folder, as an absolute path.

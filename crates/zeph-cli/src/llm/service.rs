@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use zeph_common::escape_terminal;
+use zeph_diagnostics::{Code, Diagnostic, Diagnostics, quote};
 use zeph_llm::{LlmProvider, Prices};
 use zeph_llm_genai::{
     GenaiProvider, GenaiProviderBuilder, Timeouts, is_placeholder_key, services, usual_key_variable,
 };
+use zeph_subagent::AgentCatalog;
 
 use super::setup::{ModelConfig, service_of};
 use super::{proxy, scripted};
@@ -82,6 +84,21 @@ impl ModelConfig {
         })?;
         Ok(Arc::new(provider))
     }
+}
+
+/// The problems of the models that agents name: services that do not exist, names of the wrong form.
+pub(crate) fn model_problems(agents: &AgentCatalog) -> Diagnostics {
+    let named = agents
+        .iter()
+        .filter_map(|agent| Some((agent, agent.model.as_deref()?)));
+    let problems = named.filter_map(|(agent, model)| {
+        // A key is needed only when the model is asked.
+        let provider = GenaiProvider::builder(model).key(SecretString::from("none"));
+        let error = provider.build().err()?;
+        let message = format!("the agent {} asks for a model: {error}", quote(&agent.name));
+        Some(Diagnostic::new(Code::new("bad_model"), message))
+    });
+    problems.collect()
 }
 
 /// The builder with the settings of the default model's service.

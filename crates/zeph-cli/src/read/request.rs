@@ -6,19 +6,39 @@ use serde_json::json;
 use zeph_graph::RunId;
 use zeph_memory::RawGraphStore as _;
 use zeph_memory_sqlite::SqliteStore;
-use zeph_runtime::{Delivery, Request, ask, cancel_run};
+use zeph_orchestration::plan::plan_questions;
+use zeph_runtime::{Delivery, Request, RunView, ask, cancel_run};
 
 use super::page;
 use crate::args::{AnswerArgs, CancelArgs, DeleteArgs, RunRef};
 use crate::context::{AppContext, find_run, no_such_run, now};
 use crate::exit::{CliError, Exit};
+use crate::goal;
 
 pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, CliError> {
     let text = answer_text(&args.text)?;
     let (store, run) = open(cx, Some(&args.run)).await?;
     let question = args.question;
+    check_plan(cx, &store, &run, question, &text).await?;
     let done = format!("question {question} of run {run} is answered");
     send(cx, &store, &run, &Request::Answer { question, text }, &done).await
+}
+
+/// Refuses an unclear text, or a plan file with mistakes, as the answer to a question about a plan.
+async fn check_plan(
+    cx: &AppContext,
+    store: &SqliteStore,
+    run: &RunId,
+    question: u32,
+    text: &str,
+) -> Result<(), CliError> {
+    let view = RunView::load(store, run).await?;
+    let asked = view.questions().into_iter().find(|one| one.id == question);
+    let is_about_plan = asked.is_some_and(|one| plan_questions(view.graph()).contains(&one.task));
+    if is_about_plan {
+        goal::check_answer(cx, view.graph(), text)?;
+    }
+    Ok(())
 }
 
 /// The text of the answer, or of the file after `@`.

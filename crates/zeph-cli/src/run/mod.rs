@@ -32,8 +32,9 @@ pub(crate) use signals::{listen, survive_file_size_limit};
 use view::View;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {
-    let plan = plan::load(cx, &args.plan, &args.param)?;
     if args.dry_run {
+        let plan = plan::load_to_show(cx, &args.plan, &args.param)?;
+        plan::check_agents(cx, &plan)?;
         let orchestrator = llm::base_builder(cx).build()?;
         dry::show(
             cx,
@@ -42,12 +43,17 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
         );
         return Ok(Exit::Completed);
     }
+    let plan = plan::load(cx, &args.plan, &args.param)?;
+    plan::check_agents(cx, &plan)?;
     let name = name(args.start.name.as_deref())?;
     let options = FollowOptions {
         is_kept: !args.start.no_db,
         channel: Channel::new(false, args.start.scripted),
         ..FollowOptions::new(cx)
     };
+    if !options.is_kept && !options.is_interactive {
+        plan::check_unattended(&plan)?;
+    }
     start(cx, plan, name, options, args.start.scripted).await
 }
 

@@ -5,7 +5,9 @@
     reason = "a test may take the short way: its panic is its report"
 )]
 
+mod early;
 mod goal;
+mod secrets;
 mod service;
 mod signals;
 mod support;
@@ -292,7 +294,7 @@ fn secrets_are_given_again_and_the_folder_must_be_there() {
     assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
     let without = scene.zeph(&["resume", "r"]);
     assert_eq!(code(&without), 2, "{without:?}");
-    assert!(without.err.contains("-p token=…"), "{without:?}");
+    assert!(without.err.contains("-p token=@FILE"), "{without:?}");
     scene.rename("work", "elsewhere");
     let gone = scene.zeph(&["resume", "r", "-p", token]);
     assert_eq!(code(&gone), 2, "{gone:?}");
@@ -310,7 +312,7 @@ fn resume_without_a_name_skips_a_run_whose_secret_is_missing() {
         code(&scene.zeph(&["run", "plan.toml", "--name", "older"])),
         5
     );
-    let plan = "[params]\ntoken = { type = 'string', secret = true }\n[tasks.newer]\napprove = 'Run it?'\nrun = ['true']";
+    let plan = "[params]\ntoken = { type = 'string', secret = true }\n[tasks.newer]\napprove = 'Run it?'\nrun = ['true']\nenv = { T = '${{ params.token }}' }";
     scene.file("secret.toml", plan);
     let newer = [
         "run",
@@ -328,13 +330,15 @@ fn resume_without_a_name_skips_a_run_whose_secret_is_missing() {
     // Now only the other run is left, and the error names what it needs.
     let resume = scene.zeph(&["resume"]);
     assert_eq!(code(&resume), 2, "{resume:?}");
-    assert!(resume.err.contains("-p token=…"), "{resume:?}");
+    assert!(resume.err.contains("-p token=@FILE"), "{resume:?}");
 }
 
 #[test]
 fn a_run_that_another_process_owns_is_reported_before_a_missing_secret() {
     let params = "[params]\ntoken = { type = 'string', secret = true }\n";
-    let scene = Scene::new(&format!("{params}{}", held("idempotent")));
+    let user =
+        "[tasks.use]\nneeds = ['held']\nrun = ['true']\nenv = { T = '${{ params.token }}' }\n";
+    let scene = Scene::new(&format!("{params}{user}{}", held("idempotent")));
     scene.gates(1);
     let token = [
         "run",

@@ -141,7 +141,14 @@ impl Components {
             if let Some(folder) = run.folder() {
                 command = command.cwd(folder);
             }
-            let command = configure(command).build();
+            let mut command = configure(command).pass_env(self.settings.config.pass_env.iter());
+            #[cfg(feature = "planfile")]
+            {
+                // A command gets the variable of a secret only if the plan passes it on.
+                let variables = run.values.secret_variables();
+                command = command.deny_env(variables.map(|(_, variable)| variable));
+            }
+            let command = command.build();
             #[cfg(feature = "planfile")]
             let command = zeph_planfile::Templated::new(command, run.values.clone());
             registry.register("command", Arc::new(command))?;

@@ -63,6 +63,10 @@ pub enum OrchestratorError {
     #[cfg(feature = "planfile")]
     #[error(transparent)]
     Metadata(#[from] BadMetadata),
+    /// Tasks name agents or tools that do not exist or may not be used.
+    #[cfg(feature = "planner")]
+    #[error("{0}")]
+    Agents(zeph_diagnostics::Diagnostics),
     /// Agents, models and tools do not fit together.
     #[cfg(feature = "planner")]
     #[error("{0}")]

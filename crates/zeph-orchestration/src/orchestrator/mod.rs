@@ -15,6 +15,8 @@ mod plan_files;
 mod redact;
 
 #[cfg(feature = "planner")]
+mod agent_check;
+#[cfg(feature = "planner")]
 mod confirm;
 #[cfg(feature = "planner")]
 mod models;
@@ -28,6 +30,8 @@ pub use spec::RunSpec;
 #[cfg(feature = "planfile")]
 pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 
+#[cfg(feature = "planner")]
+pub use agent_check::{agent_problems, edited_plan_problems};
 #[cfg(feature = "planner")]
 pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_questions};
 #[cfg(feature = "planner")]

@@ -19,6 +19,7 @@ use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
 use zeph_subagent::AgentCatalog;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
 
+use super::agent_check::{agent_problems, edited_plan_problems};
 use super::compose::{Components, RunParts};
 use super::{Confirm, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles};
 
@@ -285,7 +286,13 @@ impl ModelSide {
             }
         };
         let files = PlanFiles::new(&components.settings.config);
-        let mut adopt = AdoptExecutor::new(Arc::new(move |file: &str| files.compile(file)));
+        let (agents, tools) = (self.agents.clone(), self.tools.clone());
+        let mut adopt = AdoptExecutor::new(Arc::new(move |file: &str| {
+            let spec = files.compile(file)?;
+            let tools: Vec<&str> = tools.names().collect();
+            edited_plan_problems(&spec, &agents, &tools).into_result()?;
+            Ok(spec)
+        }));
         if let Some(rounds) = self.max_rounds {
             adopt = adopt.max_rounds(rounds);
         }
@@ -388,6 +395,21 @@ impl ModelSide {
             .requests
             .iter()
             .fold(request, |request, change| change(request)))
+    }
+
+    /// The problems of the agent tasks that `counts` accepts: agents and tools that do not exist or may not
+    /// be used.
+    pub(super) fn check_agents(
+        &self,
+        graph: &TaskGraph,
+        counts: impl Fn(TaskId) -> bool,
+    ) -> Result<(), OrchestratorError> {
+        if self.provider.is_none() {
+            return Ok(());
+        }
+        let tools: Vec<&str> = self.tools.names().collect();
+        let problems = agent_problems(graph, counts, &self.agents, &tools);
+        problems.into_result().map_err(OrchestratorError::Agents)
     }
 
     /// A run whose money is limited needs a price for its model.

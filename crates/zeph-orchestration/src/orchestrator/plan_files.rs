@@ -33,6 +33,8 @@ pub struct PlanFiles {
     attempt_timeout: Option<Duration>,
     task_timeout: Option<Duration>,
     max_tasks: usize,
+    variable: fn(&str) -> Option<String>,
+    needs_secrets: bool,
 }
 
 /// A plan file as bytes, with its name and its folder.
@@ -163,7 +165,23 @@ impl PlanFiles {
             attempt_timeout: config.attempt_timeout,
             task_timeout: config.task_timeout,
             max_tasks: config.max_tasks as usize,
+            variable: |_| None,
+            needs_secrets: true,
         }
+    }
+
+    /// Reads the variables of parameters with an `env` with this function. Default: none is set.
+    #[must_use]
+    pub const fn env(mut self, variable: fn(&str) -> Option<String>) -> Self {
+        self.variable = variable;
+        self
+    }
+
+    /// Secrets may be missing: for plans that are shown and do not run.
+    #[must_use]
+    pub const fn without_secrets(mut self) -> Self {
+        self.needs_secrets = false;
+        self
     }
 
     /// Parses a plan and gives its parameters these values.
@@ -200,7 +218,13 @@ impl PlanFiles {
         plan: Plan,
         params: &BTreeMap<String, String>,
     ) -> Result<BoundPlan, Diagnostics> {
-        let bound = plan.with_retry_defaults(self.retry).bind(params)?;
+        let plan = plan.with_retry_defaults(self.retry);
+        let params = plan.with_variables(params, self.variable);
+        let bound = if self.needs_secrets {
+            plan.bind(&params)?
+        } else {
+            plan.bind_without_secrets(&params)?
+        };
         Ok(bound.with_default_timeouts(self.attempt_timeout, self.task_timeout))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use zeph_graph::{Budget, RunId, RunLimits, RunState, TaskGraph};
+use zeph_graph::{Budget, RunId, RunLimits, RunState, TaskGraph, Work};
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
 use zeph_runtime::{Delivery, Request, RunHandle, RunView, RuntimeError, Submission, ask};
@@ -102,6 +102,8 @@ impl Orchestrator {
         if super::needs_model(&graph, |_| true) {
             self.0.models.check_price(&parts)?;
         }
+        #[cfg(feature = "planner")]
+        self.0.models.check_agents(&graph, |_| true)?;
         let engine = self.0.engine(&parts).await?;
         let mut submission = Submission::new(graph).policy(policy);
         if let Some(name) = name {
@@ -146,7 +148,7 @@ impl Orchestrator {
     }
 
     /// Takes a stored run over and lets it continue. Secret parameters of its plan are not stored:
-    /// `secrets` has them by name.
+    /// `secrets` has them by name; those that only ended tasks used are not needed.
     ///
     /// # Errors
     /// If a secret or the run's folder is missing, the run has ended, or another process owns it.
@@ -165,8 +167,12 @@ impl Orchestrator {
         #[cfg(not(feature = "planfile"))]
         let _ = secrets;
         #[cfg(feature = "planner")]
-        if super::needs_model(view.graph(), |id| !view.scheduler.task(id).state().is_end()) {
-            self.0.models.check_price(&parts)?;
+        {
+            let is_open = |id| !view.scheduler.task(id).state().is_end();
+            if super::needs_model(view.graph(), is_open) {
+                self.0.models.check_price(&parts)?;
+            }
+            self.0.models.check_agents(view.graph(), is_open)?;
         }
         let engine = self.0.engine(&parts).await?;
         Ok(engine.resume(&view.run).await?)
@@ -347,7 +353,14 @@ fn values_of(
     for (name, value) in secrets {
         values = values.secret(name, value);
     }
-    let missing: Vec<String> = values.missing_secrets().map(str::to_owned).collect();
+    // A secret that only ended tasks used is not needed any more.
+    let open = (view.graph().tasks()).filter(|(id, _)| !view.scheduler.task(*id).state().is_end());
+    let params = open.filter_map(|(_, task)| match task.work() {
+        Work::Action { params, .. } => params.to_value().ok(),
+        Work::Milestone | Work::Question(_) => None,
+    });
+    let params: Vec<serde_json::Value> = params.collect();
+    let missing = values.missing_secrets_in(&params);
     if missing.is_empty() {
         return Ok(values);
     }

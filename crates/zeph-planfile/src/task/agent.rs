@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json, json};
-use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
+use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
 use zeph_graph::wire::WorkSpec;
 
 use super::{Draft, Kind, Mode, Rules, Use};
@@ -15,6 +15,15 @@ use crate::template::{Template, escape, texts_mut};
 /// The action of tasks with a prompt.
 pub(crate) const ACTION: &str = "agent";
 
+/// The keys with names that a host knows, and the codes of its problems with them.
+const NAMED: [(&str, [Code; 2]); 2] = [
+    ("agent", [Code::new("unknown_agent"), Code::new("no_agent")]),
+    (
+        "tools",
+        [Code::new("unknown_tool"), Code::new("tool_not_allowed")],
+    ),
+];
+
 /// Reads a task that asks a model.
 pub(super) fn read(
     work: &Entry,
@@ -25,6 +34,11 @@ pub(super) fn read(
 ) {
     let prompt = prompt(&work.node, draft, problems);
     let agent = fields.read("agent", |node, what| name(node, what, problems));
+    for (key, codes) in NAMED {
+        if let Some(node) = fields.get(key) {
+            draft.marks.extend(codes.map(|code| (code, node.span)));
+        }
+    }
     let mut names = |key: &str| {
         let node = fields.get(key)?;
         Some(names(node, key, problems))

@@ -43,6 +43,10 @@ pub(super) fn read(
     if !env.is_empty() {
         params.insert("env".to_owned(), env.into());
     }
+    let passed = rules.pass_env.as_ref().or(defaults.pass_env.as_ref());
+    if let Some(names) = passed.filter(|names| !names.is_empty()) {
+        params.insert("pass_env".to_owned(), json!(names));
+    }
     if let Some(cwd) = rules.cwd.as_ref().or(defaults.cwd.as_ref()) {
         params.insert("cwd".to_owned(), cwd.as_str().into());
     }
@@ -158,6 +162,31 @@ pub(super) fn env(
         env.push((entry.key.clone(), text));
     }
     env
+}
+
+/// Reads the name of an environment variable.
+pub(crate) fn variable(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<String> {
+    let name = node.string(what, problems)?;
+    if name.is_empty() || name.contains(['=', '$', '{', '}']) || name.contains(char::is_whitespace)
+    {
+        let message = format!("{what} cannot be {}", quote(name));
+        problems.push(
+            Diagnostic::new(code::BAD_VALUE, message)
+                .at(node.span)
+                .help("write the name of a variable, such as \"DEPLOY_TOKEN\""),
+        );
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+/// Reads `pass_env`.
+pub(super) fn pass_env(node: &Node, problems: &mut Diagnostics) -> Vec<String> {
+    let items = node.list("`pass_env`", problems).unwrap_or_default().iter();
+    let what = "a variable in `pass_env`";
+    items
+        .filter_map(|item| variable(item, what, problems))
+        .collect()
 }
 
 /// Reads `cwd`.

@@ -2,7 +2,7 @@
 
 mod agent;
 mod ask;
-mod command;
+pub(crate) mod command;
 mod retry;
 mod rules;
 
@@ -127,7 +127,10 @@ const ATTEMPT: Keys = (
     ],
     "only commands and prompts",
 );
-const COMMAND: Keys = (&["stdin", "env", "cwd", "ok_codes"], "only commands");
+const COMMAND: Keys = (
+    &["stdin", "env", "pass_env", "cwd", "ok_codes"],
+    "only commands",
+);
 const AGENT: Keys = (
     &[
         "agent",

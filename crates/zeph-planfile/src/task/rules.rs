@@ -10,7 +10,7 @@ use crate::code;
 use crate::fields::micros;
 
 /// The keys of `[defaults]`.
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "timeout",
     "total_timeout",
     "retry",
@@ -19,6 +19,7 @@ pub(super) const KEYS: [&str; 9] = [
     "lanes",
     "priority",
     "env",
+    "pass_env",
     "cwd",
 ];
 
@@ -42,6 +43,7 @@ pub(crate) struct Rules {
     pub(super) lanes: Option<(Vec<LaneUseSpec>, Span)>,
     pub(super) priority: Option<i32>,
     pub(super) env: Vec<(String, String)>,
+    pub(super) pass_env: Option<Vec<String>>,
     pub(super) cwd: Option<String>,
 }
 
@@ -64,6 +66,7 @@ impl Rules {
             env: fields
                 .get("env")
                 .map_or_else(Vec::new, |node| command::env(node, uses, problems)),
+            pass_env: (fields.get("pass_env")).map(|node| command::pass_env(node, problems)),
             cwd: fields.read("cwd", |node, _| command::cwd(node, uses, problems)),
         }
     }

@@ -1,5 +1,6 @@
 //! Agents: executes a task with a model and its tools.
 
+pub mod check;
 mod conversation;
 mod errors;
 mod output_format;
@@ -10,6 +11,7 @@ mod route;
 mod text_calls;
 mod tool_calls;
 
+pub use check::check_tasks;
 pub(crate) use errors::empty_answer;
 pub use params::AgentParams;
 pub use prompt::ParentShown;

@@ -24,7 +24,7 @@ pub use limits::{PlanLimits, PlanRights, PriceList};
 pub use llm::{FallbackPlan, LlmPlanner};
 pub use plan_tasks::{
     ADOPT, ANSWER, AdoptExecutor, AdoptParams, Adopted, PLAN, PlanCompiler, PlanExecutor,
-    PlanOutput, PlanParams, goal_graph,
+    PlanOutput, PlanParams, edited_plan, goal_graph,
 };
 pub use planner::{PlanEvent, PlanStream, Planner, finish};
 pub use read::{Reading, read_plan};

@@ -17,6 +17,7 @@ use zeph_executor::GraphSpec;
 pub use adopt::{AdoptExecutor, AdoptParams, Adopted};
 pub use plan::{PlanExecutor, PlanOutput, PlanParams};
 pub use round::{ADOPT, ANSWER, PLAN};
+pub use verdict::edited_plan;
 
 /// Compiles a plan file in TOML or JSON into a graph, or returns its problems. The host supplies it, because
 /// this crate does not depend on the reader of plan files.

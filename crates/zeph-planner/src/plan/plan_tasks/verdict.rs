@@ -62,6 +62,26 @@ pub(super) fn read_verdict(answer: &Value) -> Verdict {
     Verdict::Unclear(format!("The last answer was not understood: {shown}"))
 }
 
+/// The plan file in an answer about a plan; `None` if the answer is yes or no.
+///
+/// # Errors
+/// Why the answer has no meaning: the run would ask again.
+///
+/// # Examples
+/// ```
+/// use zeph_planner::plan::edited_plan;
+/// assert_eq!(edited_plan("approve"), Ok(None));
+/// assert!(edited_plan("[tasks.a]").is_ok_and(|plan| plan.is_some()));
+/// assert!(edited_plan("approv").is_err());
+/// ```
+pub fn edited_plan(answer: &str) -> Result<Option<String>, String> {
+    match read_verdict(&Value::from(answer)) {
+        Verdict::Approve | Verdict::Reject(_) => Ok(None),
+        Verdict::Edit(file) => Ok(Some(file)),
+        Verdict::Unclear(why) => Err(why),
+    }
+}
+
 fn is_plan_file(text: &str) -> bool {
     let table = text.lines().any(|line| {
         let line = line.trim_start();

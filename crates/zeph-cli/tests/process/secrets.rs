@@ -1,0 +1,132 @@
+//! Secrets: where their values come from, when they are needed, and which commands get them.
+
+use super::support::{Scene, code};
+
+const PLAN: &str = r#"
+    [params]
+    token = { secret = true, env = "DEPLOY_TOKEN" }
+    place = { default = "here", env = "DEPLOY_PLACE" }
+    [tasks.use]
+    shell = "echo $T at $P >> log"
+    env = { T = "${{ params.token }}", P = "${{ params.place }}" }
+    [tasks.other]
+    shell = "echo other ${DEPLOY_TOKEN-none} >> log"
+    needs = ["use"]
+    [tasks.go]
+    needs = ["other"]
+    ask = "Go on?"
+    [tasks.last]
+    needs = ["go"]
+    run = ["true"]
+"#;
+
+#[test]
+fn looking_at_a_plan_needs_no_secret() {
+    let scene = Scene::new(PLAN);
+    for command in [
+        &["validate", "plan.toml"][..],
+        &["graph", "plan.toml"],
+        &["run", "plan.toml", "--dry-run"],
+    ] {
+        let shown = scene.zeph(command);
+        assert_eq!(code(&shown), 0, "{shown:?}");
+    }
+    let refused = scene.zeph(&["run", "plan.toml"]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    assert!(refused.err.contains("DEPLOY_TOKEN"), "{refused:?}");
+    assert!(refused.err.contains("-p token=@FILE"), "{refused:?}");
+}
+
+#[test]
+fn a_secret_comes_from_its_variable_and_is_not_needed_again_when_its_user_has_ended() {
+    let scene = Scene::new(PLAN);
+    let set = [("DEPLOY_TOKEN", "correct-horse"), ("DEPLOY_PLACE", "there")];
+    let run = scene
+        .start_with(&["run", "plan.toml", "--name", "r"], &set)
+        .wait();
+    assert_eq!(code(&run), 5, "{run:?}");
+    // The variable of a secret reaches only the command that the plan gives it to.
+    assert_eq!(scene.log(), ["correct-horse at there", "other none"]);
+    assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
+    let resume = scene.zeph(&["resume", "r"]);
+    assert_eq!(code(&resume), 0, "{resume:?}");
+}
+
+#[test]
+fn resume_reads_the_variable_of_a_secret_that_is_still_needed() {
+    let scene = Scene::new(
+        r#"
+        [params]
+        token = { secret = true, env = "DEPLOY_TOKEN" }
+        [tasks.use]
+        approve = "Use it?"
+        shell = "echo $T >> log"
+        env = { T = "${{ params.token }}" }
+        "#,
+    );
+    let set = [("DEPLOY_TOKEN", "correct-horse")];
+    let run = scene
+        .start_with(&["run", "plan.toml", "--name", "r"], &set)
+        .wait();
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
+    let refused = scene.zeph(&["resume", "r"]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    let resume = scene.start_with(&["resume", "r"], &set).wait();
+    assert_eq!(code(&resume), 0, "{resume:?}");
+    assert_eq!(scene.log(), ["correct-horse"]);
+}
+
+#[test]
+fn a_command_gets_a_service_key_only_if_the_plan_or_the_settings_pass_it_on() {
+    let scene = Scene::new(
+        r#"
+        [tasks.without]
+        shell = "echo without ${OPENAI_API_KEY-none} ${GEMINI_API_KEY-none} >> log"
+        [tasks.with]
+        needs = ["without"]
+        shell = "echo with $OPENAI_API_KEY; echo with $OPENAI_API_KEY >> log"
+        pass_env = ["OPENAI_API_KEY"]
+        "#,
+    );
+    let key = ("OPENAI_API_KEY", "sk-0123456789abcdef");
+    let run = scene
+        .start_with(&["run", "plan.toml", "--name", "r"], &[key])
+        .wait();
+    assert_eq!(code(&run), 0, "{run:?}");
+    assert_eq!(
+        scene.log(),
+        ["with sk-0123456789abcdef", "without none none"]
+    );
+    let logs = scene.zeph(&["logs", "r", "with"]);
+    assert!(!logs.out.contains("sk-0123"), "it stays redacted: {logs:?}");
+
+    let settings = [
+        key,
+        ("GEMINI_API_KEY", "sk-fedcba9876543210"),
+        ("ZEPH_PASS_ENV", "GEMINI_API_KEY"),
+    ];
+    let run = scene.start_with(&["run", "plan.toml"], &settings).wait();
+    assert_eq!(code(&run), 0, "{run:?}");
+    assert_eq!(scene.log()[3], "without none sk-fedcba9876543210");
+
+    let unset = scene.zeph(&["run", "plan.toml"]);
+    assert_eq!(code(&unset), 3, "{unset:?}");
+    assert!(
+        unset
+            .out
+            .contains("\"OPENAI_API_KEY\" in `pass_env` is not set"),
+        "{unset:?}"
+    );
+}
+
+#[test]
+fn an_untrusted_project_passes_no_variable_on() {
+    let scene = Scene::new("[tasks.a]\nshell = 'echo ${OPENAI_API_KEY-none} >> log'\n");
+    scene.file("zeph.toml", "pass_env = ['OPENAI_API_KEY']\n");
+    let key = [("OPENAI_API_KEY", "sk-0123456789abcdef")];
+    let run = scene.start_with(&["run", "plan.toml"], &key).wait();
+    assert_eq!(code(&run), 0, "{run:?}");
+    assert_eq!(scene.log(), ["none"]);
+    assert!(run.err.contains("pass_env"), "{run:?}");
+}

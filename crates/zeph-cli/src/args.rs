@@ -337,7 +337,8 @@ pub(crate) struct AnswerArgs {
     /// The question's number, as `zeph status` shows it
     pub(crate) question: u32,
     /// The answer; @FILE takes the text of a file, @@TEXT is an answer that begins with @
-    pub(crate) text: String,
+    /// [default: ask at the terminal]
+    pub(crate) text: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,8 @@
 //! `AppContext`: the settings and the database of a command.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use zeph_common::escape_terminal;
@@ -76,6 +78,10 @@ impl AppContext {
         if let Some(text) = crate::trust::notice(&config.withheld, has_changed) {
             out::warn(text);
         }
+        if let Some(path) = global.db.clone().or_else(|| project::variable("ZEPH_DB")) {
+            // A process has one context.
+            let _ = NAMED_DB.set(path.into_os_string());
+        }
         Ok(Self {
             global,
             config,
@@ -122,14 +128,6 @@ impl AppContext {
                 .help("give one with --db FILE, or set ZEPH_DB or HOME")
         })?;
         Ok(state.join("runs.db"))
-    }
-
-    /// The flags for suggested commands: the database, if a flag named it.
-    pub(crate) fn suffix(&self) -> String {
-        let named = self.global.db.as_ref();
-        named.map_or_else(String::new, |path| {
-            format!(" --db {}", out::quoted(&path.display().to_string()))
-        })
     }
 
     /// Whether a flag, a variable or the settings name the database.
@@ -218,6 +216,52 @@ impl AppContext {
     }
 }
 
+/// The database that a flag or a variable of this process names, for suggested commands.
+static NAMED_DB: OnceLock<OsString> = OnceLock::new();
+
+/// A command of this tool as a shell takes it: quoted, and with the database if it is not the default one.
+///
+/// The settings files name their database themselves, so it is left out.
+pub(crate) fn command(words: &[&str]) -> String {
+    command_with(words, &[])
+}
+
+/// As [`command`], with operands at the end that may look like flags, such as names of tasks.
+pub(crate) fn command_with(words: &[&str], operands: &[&str]) -> String {
+    command_on(NAMED_DB.get(), words, operands)
+}
+
+fn command_on(db: Option<&OsString>, words: &[&str], operands: &[&str]) -> String {
+    let quoted = |words: &[&str]| words.iter().map(out::quoted).collect::<Vec<_>>();
+    let is_flag = |word: &&str| word.starts_with('-');
+    let db = db.map(|path| {
+        let is_flag = path.as_encoded_bytes().starts_with(b"-");
+        format!(
+            "--db{}{}",
+            if is_flag { "=" } else { " " },
+            out::quoted(path)
+        )
+    });
+    let mut parts = vec!["zeph".to_owned()];
+    parts.extend(quoted(words));
+    if operands.iter().any(is_flag) {
+        parts.extend(db);
+        parts.push("--".to_owned());
+        parts.extend(quoted(operands));
+    } else {
+        parts.extend(quoted(operands));
+        parts.extend(db);
+    }
+    parts.join(" ")
+}
+
+/// The command that answers a question with that text. A leading `@` would name a file, so it is doubled.
+pub(crate) fn answer_command(run: &str, question: u32, text: &str) -> String {
+    let at = if text.starts_with('@') { "@" } else { "" };
+    let (question, text) = (question.to_string(), format!("{at}{text}"));
+    command_with(&["answer", run, &question], &[&text])
+}
+
 /// The run with that name, or the only run whose name starts with that text. Without a text the newest
 /// run, with `open` only among those that are open (`true`) or have ended (`false`).
 pub(crate) async fn find_run(
@@ -236,8 +280,9 @@ pub(crate) async fn find_run(
             Some(true) => "no run is open",
             Some(false) | None => "there are no runs yet",
         };
-        let hint = "`zeph run PLAN` starts one, `zeph list` shows the runs";
-        let error = || no_such_run(message).help(hint);
+        let list = command(&["list"]);
+        let hint = format!("`zeph run PLAN` starts one, `{list}` shows the runs");
+        let error = || no_such_run(message).help(&*hint);
         return newest.map(|row| row.run).ok_or_else(error);
     };
     let name = escape_terminal(text);
@@ -269,11 +314,47 @@ pub(crate) async fn find_run(
 pub(crate) fn no_such_run(message: impl Into<String>) -> CliError {
     CliError::new(Exit::Usage, message)
         .code("no_such_run")
-        .help("`zeph list` shows the runs")
+        .help(format!("`{}` shows the runs", command(&["list"])))
 }
 
 /// The current time of the system clock.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Timestamp::ZERO.after(since.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{answer_command, command_on};
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    #[test]
+    fn a_command_is_quoted_and_names_its_database_before_what_looks_like_a_flag() {
+        let on = |db: &[u8], operands: &[&str]| {
+            let db = OsString::from_vec(db.to_vec());
+            command_on(Some(&db), &["answer", "r", "1"], operands)
+        };
+        let plain = command_on(None, &["answer", "r", "1"], &["it's on"]);
+        assert_eq!(plain, r"zeph answer r 1 'it'\''s on'");
+        assert_eq!(on(b"r.db", &["yes"]), "zeph answer r 1 yes --db r.db");
+        assert_eq!(
+            on(b"my runs.db", &["-5"]),
+            "zeph answer r 1 --db 'my runs.db' -- -5"
+        );
+        assert_eq!(on(b"-r.db", &[]), "zeph answer r 1 --db=-r.db");
+        assert_eq!(
+            on(b"r\xff.db", &[]),
+            r#"zeph answer r 1 --db "$(printf 'r\377.db')""#
+        );
+    }
+
+    #[test]
+    fn an_answer_that_begins_with_at_is_no_file() {
+        assert_eq!(answer_command("r", 2, "@home"), "zeph answer r 2 @@home");
+        assert_eq!(
+            answer_command("r", 2, "at @home"),
+            "zeph answer r 2 'at @home'"
+        );
+    }
 }

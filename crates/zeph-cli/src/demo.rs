@@ -11,7 +11,7 @@ use zeph_graph::RunId;
 use zeph_orchestration::plan::PlanSource;
 
 use crate::args::DemoArgs;
-use crate::context::AppContext;
+use crate::context::{AppContext, command};
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Channel, Tone};
 use crate::plan;
@@ -59,24 +59,21 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
 }
 
 fn hints(cx: &AppContext, name: &RunId) -> Result<(), CliError> {
-    let db = cx.suffix();
     out::line("");
     let stored = cx.db()?;
     out::line(format!("It is stored in {}. Look at it:", stored.display()));
-    let commands = [
+    let name = name.as_str();
+    let commands: [(&[&str], _); 5] = [
+        (&["show", name], "every task with its times and attempts"),
         (
-            format!("show {name}"),
-            "every task with its times and attempts",
-        ),
-        (
-            format!("logs {name} download-c"),
+            &["logs", name, "download-c"],
             "what the retried task printed",
         ),
-        (format!("graph {name}"), "the graph with its states"),
-        (format!("why {name} fix-spelling"), "why a task did not run"),
-        ("demo --crash".to_owned(), "the same, killed half-way"),
+        (&["graph", name], "the graph with its states"),
+        (&["why", name, "fix-spelling"], "why a task did not run"),
+        (&["demo", "--crash"], "the same, killed half-way"),
     ];
-    let commands = commands.map(|(command, effect)| (format!("zeph {command}{db}"), effect));
+    let commands = commands.map(|(words, effect)| (command(words), effect));
     Channel::default().commands(&commands);
     Ok(())
 }
@@ -90,11 +87,10 @@ fn crash(cx: &AppContext) -> Result<Exit, CliError> {
     let name = random_name();
     let mut child = Command::new(env::current_exe().map_err(failed)?);
     child.args(["demo", "--crash-half-way", &name]);
-    // The child prints commands for the person, so it gets the database as this process got it.
-    match &cx.global.db {
-        Some(path) => child.arg("--db").arg(path),
-        None => child.env("ZEPH_DB", cx.db()?),
-    };
+    // The child reads the same variables and settings.
+    if let Some(path) = &cx.global.db {
+        child.arg("--db").arg(path);
+    }
     if cx.json() {
         child.arg("--json");
     }
@@ -103,7 +99,7 @@ fn crash(cx: &AppContext) -> Result<Exit, CliError> {
         let text = format!("the demo was to be killed half-way, but ended otherwise: {status}");
         return Err(CliError::new(Exit::Internal, text));
     }
-    let resume = format!("zeph resume {name}{}", cx.suffix());
+    let resume = command(&["resume", &name]);
     if cx.json() {
         out::json(&serde_json::json!({ "event": "killed", "run": name, "next": [resume] }));
         return Ok(Exit::Completed);

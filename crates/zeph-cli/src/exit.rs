@@ -9,7 +9,7 @@ use zeph_memory::StoreError;
 use zeph_orchestration::OrchestratorError;
 use zeph_runtime::RuntimeError;
 
-use crate::context::no_such_run;
+use crate::context::{command, no_such_run};
 use crate::out::{self, Tone};
 
 /// The exit code of a command.
@@ -213,14 +213,16 @@ fn of_runtime(error: &RuntimeError) -> CliError {
         E::Closed { .. } => store("journal_closed"),
         E::MissingExecutors { .. } => usage("missing_executors"),
         E::OwnedElsewhere { run, .. } => store("owned_elsewhere").help(format!(
-            "`zeph status {run}` shows its state; `zeph cancel {run}` reaches it there"
+            "`{}` shows its state; `{}` reaches it there",
+            command(&["status", run.as_str()]),
+            command(&["cancel", run.as_str()])
         )),
         E::AlreadyHere { .. } => usage("already_here"),
         E::AlreadyEnded { run, state } => {
             let text = format!("run {run} has ended ({state}) and cannot be changed or resumed");
             CliError::new(Exit::Usage, text)
                 .code("already_ended")
-                .help(format!("`zeph show {run}` shows it"))
+                .help(format!("`{}` shows it", command(&["show", run.as_str()])))
         }
         E::GraphChanged { .. } => usage("graph_changed"),
         E::Header { .. } | E::Record { .. } | E::Corrupt { .. } | E::Patch { .. } => {
@@ -230,7 +232,10 @@ fn of_runtime(error: &RuntimeError) -> CliError {
         E::Unreachable { .. } => store("unreachable"),
         E::DamagedRequests { .. } => store("damaged_requests"),
         E::NoSuchTask { .. } => usage("no_such_task"),
-        E::NoSuchQuestion { .. } => usage("no_such_question"),
+        E::NoSuchQuestion { run, .. } => usage("no_such_question").help(format!(
+            "`{}` lists those that are open",
+            command(&["status", run.as_str()])
+        )),
         E::BadAnswer { .. } => usage("bad_answer"),
         E::Refused { .. } => usage("refused"),
         E::Gone { .. } | E::Random { .. } => CliError::new(Exit::Internal, text),

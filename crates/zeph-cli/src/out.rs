@@ -1,6 +1,7 @@
 //! Output: lines on stdout without panics, logs on stderr with `-v`.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
@@ -93,7 +94,8 @@ impl Channel {
         }
     }
 
-    /// Prints commands, each with its effect, in two columns if they are narrow enough.
+    /// Prints commands, each with its effect, in two columns if they are narrow enough. The effect is a
+    /// comment, so that a whole line can be pasted into a shell.
     pub(crate) fn commands(self, commands: &[(String, impl Display)]) {
         const MIN_WIDTH: usize = 34;
         const MAX_WIDTH: usize = 56;
@@ -103,6 +105,7 @@ impl Channel {
             .fold(MIN_WIDTH, usize::max);
         for (command, what) in commands {
             let command = Tone::Question.paint(format!("{command:<width$}"));
+            let what = Tone::Quiet.paint(format!("# {what}"));
             self.line(format!("  {command} {what}"));
         }
     }
@@ -147,21 +150,30 @@ pub(crate) fn failure() -> Option<&'static io::Error> {
     FAILURE.get()
 }
 
-/// A word quoted for a shell, and safe to print.
-pub(crate) fn quoted(word: &str) -> String {
-    let word = zeph_common::escape_terminal(word);
+/// A word quoted for a shell, and safe to print. What is unsafe to print becomes escapes of `printf`, which
+/// all shells have.
+pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
+    let bytes = word.as_ref().as_encoded_bytes();
+    let shown = str::from_utf8(bytes).ok();
+    let Some(word) = shown.filter(|word| zeph_common::escape_terminal(word) == *word) else {
+        let escaped = bytes.iter().map(|&byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'-' | b'_' | b'.' | b'/' | b':' => {
+                char::from(byte).to_string()
+            }
+            byte => format!("\\{byte:03o}"),
+        });
+        let escaped: String = escaped.collect();
+        // A format that begins with a dash would be an option.
+        let dashes = if escaped.starts_with('-') { "-- " } else { "" };
+        return format!("\"$(printf {dashes}'{escaped}')\"");
+    };
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.into_owned()
+    // A shell may take a word that begins with `=` as the path of a program.
+    if !word.is_empty() && word.chars().all(is_plain) && !word.starts_with('=') {
+        word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
-}
-
-/// As [`quoted`], for an argument: one that looks like a flag comes after `--`.
-pub(crate) fn argument(word: &str) -> String {
-    let dashes = if word.starts_with('-') { "-- " } else { "" };
-    format!("{dashes}{}", quoted(word))
 }
 
 /// Whether stderr and stdin are terminals, so that a person can answer.
@@ -225,7 +237,7 @@ impl Tone {
 
 #[cfg(test)]
 mod tests {
-    use super::{argument, escaped, quoted};
+    use super::{escaped, quoted};
 
     #[test]
     fn json_stays_the_same_value_and_cannot_act() {
@@ -245,12 +257,12 @@ mod tests {
             ("a b", "'a b'"),
             ("it's $x", r"'it'\''s $x'"),
             ("$(reboot)", "'$(reboot)'"),
-            ("\u{1b}[31mred", "red"),
-            ("-5", "-- -5"),
+            ("\u{1b}[31mred", r#""$(printf '\033\13331mred')""#),
+            ("=ls", "'=ls'"),
+            ("-5", "-5"),
         ];
         for (word, wanted) in table {
-            assert_eq!(argument(word), wanted, "{word:?}");
+            assert_eq!(quoted(word), wanted, "{word:?}");
         }
-        assert_eq!(quoted("-5"), "-5");
     }
 }

@@ -10,7 +10,7 @@ use zeph_planner::replay::ReplayOutcome;
 use zeph_runtime::RunView;
 
 use crate::args::RunRef;
-use crate::context::AppContext;
+use crate::context::{AppContext, command};
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Tone};
@@ -83,7 +83,8 @@ fn render(report: &ReplayReport, why_not: Option<&CliError>) {
         Some(first) => {
             line(Tone::Bad, "differs", &format!("run {run}: {first}"));
             out::line(format!(
-                "  `zeph verify {run}` checks the journal for damage; if there is none, another version of zeph made these decisions"
+                "  `{}` checks the journal for damage; if there is none, another version of zeph made these decisions",
+                command(&["verify", run.as_str()])
             ));
         }
     }

@@ -15,7 +15,7 @@ use zeph_orchestration::plan::needs_model;
 use zeph_runtime::{RunHandle, RunView, RuntimeError};
 
 use crate::args::ResumeArgs;
-use crate::context::{AppContext, find_run};
+use crate::context::{AppContext, command, find_run};
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
@@ -121,7 +121,7 @@ async fn open(cx: &AppContext, store: &SqliteStore, args: &ResumeArgs) -> Result
         .unwrap_or_else(|| {
             CliError::new(Exit::Usage, text)
                 .code("nothing_to_resume")
-                .help("`zeph list` shows the runs")
+                .help(format!("`{}` shows the runs", command(&["list"])))
         }))
 }
 
@@ -272,9 +272,9 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Inte
     }
     if view.scheduler.state() == RunState::Paused {
         channel.line(format!(
-            "  {} nothing new starts until `zeph unpause {}`",
+            "  {} nothing new starts until `{}`",
             Tone::Warning.paint("paused"),
-            view.run
+            command(&["unpause", view.run.as_str()])
         ));
     }
 }

@@ -194,7 +194,7 @@ pub mod plan {
     #[cfg(feature = "planner")]
     pub use crate::orchestrator::{
         Confirm, Decide, Decision, ProposedPlan, agent_problems, edited_plan_problems, needs_model,
-        plan_questions,
+        plan_in_view, plan_questions,
     };
     pub use crate::orchestrator::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
     #[cfg(feature = "planner")]

@@ -125,9 +125,7 @@ pub enum RuntimeError {
         suggestion: Option<String>,
     },
     /// The question is closed, or was never asked.
-    #[error(
-        "run {run} has no open question {question}; `zeph status {run}` lists those that are open"
-    )]
+    #[error("run {run} has no open question {question}")]
     NoSuchQuestion {
         /// The run.
         run: RunId,

@@ -12,7 +12,7 @@ use zeph_planner::plan::{PlanError, PlanEvent, PlanFailure, PlanFinding, PlanOut
 use super::goal_of;
 use super::shown::Proposal;
 use crate::args::{Picture, PlanArgs};
-use crate::context::AppContext;
+use crate::context::{AppContext, command_with};
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
@@ -140,22 +140,33 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
     let mut page = Page::behind(channel.label);
     proposal.render(&mut page);
     out::line(channel.labelled(page.into_text().trim_end()));
-    let (goal, flags) = (out::argument(&args.goal), flags(args));
+    let flags = flags(args);
+    let with = |name: &'static str, more: &[&'static str], operand: &str| {
+        let flags = flags.iter().map(String::as_str);
+        let words: Vec<&str> = [name]
+            .into_iter()
+            .chain(flags)
+            .chain(more.iter().copied())
+            .collect();
+        command_with(&words, &[operand])
+    };
     channel.line("");
     if let Some(path) = &args.output {
         let path = path.to_string_lossy();
-        let (shown, path) = (zeph_common::escape_terminal(&path), out::argument(&path));
+        let shown = zeph_common::escape_terminal(&path);
         channel.line(format!("Nothing was run; the plan is in {shown}. Next:"));
-        let run = format!("zeph run{flags} {path}");
-        let validate = format!("zeph validate {path}");
+        let (run, validate) = (
+            with("run", &[], &path),
+            command_with(&["validate"], &[&path]),
+        );
         channel.commands(&[
             (run, "run it as it is, or edited"),
             (validate, "check it after an edit"),
         ]);
     } else {
         channel.line("Nothing was run. Next:");
-        let run = format!("zeph do{flags} {goal}");
-        let keep = format!("zeph plan{flags} -o plan.toml {goal}");
+        let run = with("do", &[], &args.goal);
+        let keep = with("plan", &["-o", "plan.toml"], &args.goal);
         channel.commands(&[
             (run, "plan, confirm and run"),
             (keep, "keep a plan in a file"),
@@ -165,11 +176,12 @@ fn show(args: &PlanArgs, proposal: &Proposal, channel: Channel) {
 
 /// The flags that select this model, for the suggested commands, which read the same variables and settings
 /// files.
-fn flags(args: &PlanArgs) -> String {
-    let mut flags = if args.scripted { " --scripted" } else { "" }.to_owned();
+fn flags(args: &PlanArgs) -> Vec<String> {
+    let mut flags = Vec::new();
+    flags.extend(args.scripted.then(|| "--scripted".to_owned()));
     for (_, flag, text) in args.models.overrides() {
         if let Some(text) = text {
-            flags.push_str(&format!(" --{flag} {}", out::quoted(&text)));
+            flags.extend([format!("--{flag}"), text]);
         }
     }
     flags

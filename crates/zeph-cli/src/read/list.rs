@@ -12,7 +12,7 @@ use super::money::spent_json;
 use super::page::{self, Page};
 use super::time::{ago, micros};
 use crate::args::ListArgs;
-use crate::context::{AppContext, now};
+use crate::context::{AppContext, command, now};
 use crate::exit::{CliError, Exit};
 use crate::out;
 
@@ -50,13 +50,17 @@ fn is_interrupted(owners: &Owners, row: &RunRow) -> bool {
     row.status.open && is_active && owners.holder(row.epoch).is_none()
 }
 
-const fn no_runs_message(args: &ListArgs) -> &'static str {
+fn no_runs_message(args: &ListArgs) -> String {
     if args.limit == 0 {
-        "`-n 0` shows no runs; leave it out, or write a larger number"
+        "`-n 0` shows no runs; leave it out, or write a larger number".to_owned()
     } else if args.open {
-        "no run is open; `zeph list` shows those that have ended"
+        format!(
+            "no run is open; `{}` shows those that have ended",
+            command(&["list"])
+        )
     } else {
-        "no runs yet; `zeph run PLAN` starts one, `zeph demo` shows how it works"
+        let demo = command(&["demo"]);
+        format!("no runs yet; `zeph run PLAN` starts one, `{demo}` shows how it works")
     }
 }
 
@@ -80,21 +84,23 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
     }
     page.table(0, &header, &cells);
     if lines.iter().any(|line| line.row.is_damaged) {
-        page.heading(
-            "lines marked DAMAGED are not as they were written: `zeph verify` names the damage",
-        );
+        page.heading(format!(
+            "lines marked DAMAGED are not as they were written: `{}` names the damage",
+            command(&["verify"])
+        ));
     }
     let open: Vec<&Line> = lines.iter().filter(|line| line.row.status.open).collect();
-    match &open[..] {
-        [] => {}
-        [only] => page.heading(format!(
-            "open: `zeph status {0}` shows what it waits for, `zeph resume {0}` continues it",
-            only.row.run
-        )),
-        many => page.heading(format!(
-            "{} are open: `zeph status RUN` shows what a run waits for, `zeph resume RUN` continues it",
-            many.len()
-        )),
+    if let Some(newest) = open.first() {
+        let run = newest.row.run.as_str();
+        let are_open = match open.len() {
+            1 => "open".to_owned(),
+            many => format!("{many} are open, {run} is the newest"),
+        };
+        page.heading(format!(
+            "{are_open}: `{}` shows what it waits for, `{}` continues it",
+            command(&["status", run]),
+            command(&["resume", run])
+        ));
     }
 }
 

@@ -11,7 +11,7 @@ use zeph_runtime::RunView;
 use super::explain;
 use super::page::Page;
 use crate::args::LogsArgs;
-use crate::context::AppContext;
+use crate::context::{AppContext, command};
 use crate::exit::{CliError, Exit};
 use crate::out;
 
@@ -169,6 +169,7 @@ fn no_attempt(view: &RunView, only: Option<TaskId>, wanted: u32) -> CliError {
     CliError::new(Exit::Usage, message)
         .code("no_such_attempt")
         .help(format!(
-            "`zeph show {run}` shows the tasks and their attempts"
+            "`{}` shows the tasks and their attempts",
+            command(&["show", run.as_str()])
         ))
 }

@@ -4,7 +4,7 @@ use zeph_graph::{AskWhy, Fault, Usd};
 use zeph_orchestration::plan::plan_questions;
 use zeph_runtime::{Accepts, QuestionView, RunView};
 
-use crate::out::{argument, quoted};
+use crate::context::{answer_command, command};
 
 /// The tokens that a few calls need, by a rough estimate.
 const FEW_CALLS: u64 = 20_000;
@@ -14,56 +14,56 @@ pub(crate) fn asks_for_budget(question: &QuestionView) -> bool {
     question.about == AskWhy::Failure(Fault::Budget)
 }
 
-/// A command that raises the budget of a run enough for a few more calls.
+/// A command that raises the budget of a run enough for a few more calls, or limits a run without one.
 pub(crate) fn more_budget(view: &RunView) -> String {
+    let mut words = vec!["budget".to_owned(), view.run.to_string()];
     let (budget, spent) = (view.scheduler.budget(), view.scheduler.spent());
     let twice = |limit: u64, spent: u64| limit.max(spent).saturating_mul(2);
-    let mut command = format!("zeph budget {}", view.run);
     if let Some(limit) = budget.tokens() {
         // A call reserves its request and the longest answer, which is some thousand tokens.
         let tokens = twice(limit, spent.tokens).max(spent.tokens.saturating_add(FEW_CALLS));
-        command.push_str(&format!(" --tokens {tokens}"));
+        words.extend(["--tokens".to_owned(), tokens.to_string()]);
     }
     if let Some(limit) = budget.micro_usd() {
         let usd = Usd(twice(limit, spent.micro_usd).max(1));
-        command.push_str(&format!(" --usd {usd}"));
+        words.extend(["--usd".to_owned(), usd.to_string()]);
     }
     if budget.is_unlimited() {
-        // The run has no budget: a task used up its own, or there is no limit at all.
-        command.push_str(" --tokens N");
+        let tokens = spent.tokens.saturating_add(FEW_CALLS);
+        words.extend(["--tokens".to_owned(), tokens.to_string()]);
     }
-    command
+    command(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// The commands that answer a question: one for each choice, or one with a placeholder.
-pub(crate) fn answers(run: &str, question: &QuestionView, suffix: &str) -> Vec<String> {
-    let choices = question.accepts.choices().into_iter().map(argument);
-    let other = match question.accepts {
-        Accepts::Failure => Some("'value:JSON'"),
-        Accepts::Number => Some("NUMBER"),
-        Accepts::Text => Some("TEXT"),
+/// The commands that answer a question: one for each choice, and one that asks at the terminal if other
+/// answers are accepted. A command with a made-up answer would be one by accident.
+pub(crate) fn answers(run: &str, question: &QuestionView) -> Vec<String> {
+    let choices = question.accepts.choices().into_iter();
+    let choices = choices.map(|choice| answer_command(run, question.id, choice));
+    let asks = match question.accepts {
+        Accepts::Failure | Accepts::Number | Accepts::Text => {
+            Some(command(&["answer", run, &question.id.to_string()]))
+        }
         Accepts::YesNo | Accepts::Choice(_) => None,
     };
-    let answers = choices.chain(other.map(str::to_owned));
-    // The suffix is before the answer, because an answer that looks like a flag is written after `--`.
-    let command = |answer| format!("zeph answer {run} {}{suffix} {answer}", question.id);
-    answers.map(command).collect()
+    choices.chain(asks).collect()
 }
 
 /// The commands that answer a question about a plan, each with its effect.
-pub(crate) fn plan_answers(run: &str, question: u32, suffix: &str) -> [(String, String); 3] {
-    let answers = [
-        ("approve", "run the plan"),
+pub(crate) fn plan_answers(run: &str, question: u32) -> [(String, String); 3] {
+    let number = question.to_string();
+    [
+        (answer_command(run, question, "approve"), "run the plan"),
         (
-            "reject: make it smaller",
-            "plan the goal again, with this feedback",
+            answer_command(run, question, "reject"),
+            "plan the goal again",
         ),
-        ("@plan.toml", "run an edited plan file instead"),
-    ];
-    answers.map(|(answer, effect)| {
-        let command = format!("zeph answer {run} {question}{suffix} {}", quoted(answer));
-        (command, effect.to_owned())
-    })
+        (
+            command(&["answer", run, &number]),
+            "edit the plan, or say what should be different",
+        ),
+    ]
+    .map(|(command, effect)| (command, effect.to_owned()))
 }
 
 /// The open questions of a stored run, each with the commands that answer it or raise the budget.
@@ -72,12 +72,14 @@ pub(crate) fn questions(view: &RunView) -> Vec<(QuestionView, Vec<String>)> {
     let plans = plan_questions(view.graph());
     let commands = |question: &QuestionView| {
         if plans.contains(&question.task) {
-            return plan_answers(run, question.id, "")
+            return plan_answers(run, question.id)
                 .map(|(command, _)| command)
                 .into();
         }
-        let more = asks_for_budget(question).then(|| more_budget(view));
-        more.into_iter().chain(answers(run, question, "")).collect()
+        // A task that used up its own budget is not helped by a larger one of the run.
+        let is_limited = !view.scheduler.budget().is_unlimited();
+        let more = (is_limited && asks_for_budget(question)).then(|| more_budget(view));
+        more.into_iter().chain(answers(run, question)).collect()
     };
     let open = view.questions().into_iter();
     open.map(|question| {

@@ -6,19 +6,30 @@ use serde_json::json;
 use zeph_graph::RunId;
 use zeph_memory::RawGraphStore as _;
 use zeph_memory_sqlite::SqliteStore;
-use zeph_orchestration::plan::plan_questions;
-use zeph_runtime::{Delivery, Request, RunView, ask, cancel_run};
+use zeph_orchestration::plan::{plan_in_view, plan_questions};
+use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run};
 
 use super::page;
 use crate::args::{AnswerArgs, CancelArgs, DeleteArgs, RunRef};
-use crate::context::{AppContext, find_run, no_such_run, now};
+use crate::context::{AppContext, command, find_run, no_such_run, now};
 use crate::exit::{CliError, Exit};
-use crate::goal;
+use crate::goal::{self, shown};
+use crate::out::{self, Channel};
+use crate::run::prompt::{Outcome, Prompt};
 
 pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, CliError> {
-    let text = answer_text(&args.text)?;
+    let text = args.text.as_deref().map(answer_text).transpose()?;
     let (store, run) = open(cx, Some(&args.run)).await?;
     let question = args.question;
+    let text = match text {
+        Some(text) => text,
+        None => match asked(&store, &run, question).await? {
+            Outcome::Answer(text) => text,
+            Outcome::Later => return Ok(Exit::Waiting),
+            Outcome::Interrupted => return Ok(Exit::Interrupted),
+            Outcome::Broken(why) => return Err(CliError::new(Exit::Internal, why)),
+        },
+    };
     check_plan(cx, &store, &run, question, &text).await?;
     let done = format!("question {question} of run {run} is answered");
     send(cx, &store, &run, &Request::Answer { question, text }, &done).await
@@ -39,6 +50,36 @@ async fn check_plan(
         goal::check_answer(cx, view.graph(), text)?;
     }
     Ok(())
+}
+
+/// The answer of the person at the terminal.
+async fn asked(store: &SqliteStore, run: &RunId, number: u32) -> Result<Outcome, CliError> {
+    let view = RunView::load(store, run).await?;
+    let mut open = view.questions().into_iter();
+    let question = open.find(|question| question.id == number);
+    let question = question.ok_or_else(|| RuntimeError::NoSuchQuestion {
+        run: run.clone(),
+        question: number,
+    })?;
+    if !out::is_interactive() {
+        let text = format!(
+            "question {number} of run {run} is not answered: there is no text, and no terminal to ask at"
+        );
+        return Err(CliError::new(Exit::Usage, text)
+            .code("no_answer")
+            .help(format!(
+                "write the answer behind the number: {}",
+                question.accepts
+            )));
+    }
+    let plan = plan_in_view(store, &view, &question.task).await?;
+    let file = plan.as_ref().map(|plan| plan.plan_file.clone());
+    if let Some(plan) = plan {
+        out::note_line(shown::text(plan, Channel::default()));
+    }
+    let prompt = Prompt::start(&question, file, Channel::default()).await;
+    let mut prompt = prompt.map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+    Ok(prompt.outcome().await)
 }
 
 /// The text of the answer, or of the file after `@`.
@@ -85,7 +126,8 @@ pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, C
 pub(crate) async fn pause(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
     let (store, run) = open(cx, args.run.as_deref()).await?;
     let done = format!(
-        "run {run} is paused: running tasks continue, nothing new starts; `zeph unpause {run}` ends the pause"
+        "run {run} is paused: running tasks continue, nothing new starts; `{}` ends the pause",
+        command(&["unpause", run.as_str()])
     );
     send(cx, &store, &run, &Request::Pause, &done).await
 }
@@ -113,8 +155,9 @@ pub(crate) async fn delete(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, C
         let state = &row.status.state;
         let text = format!("run {run} has not ended ({state}), so it is kept");
         return Err(CliError::new(Exit::Usage, text).code("open").help(format!(
-            "`zeph cancel {run}{db}` ends it; `zeph delete --force {run}{db}` does both",
-            db = cx.suffix()
+            "`{}` ends it; `{}` does both",
+            command(&["cancel", run.as_str()]),
+            command(&["delete", "--force", run.as_str()])
         )));
     }
     let owner = format!("pid {} (delete)", std::process::id());
@@ -156,8 +199,8 @@ fn report(cx: &AppContext, run: &RunId, delivery: Delivery, done: &str) -> Exit 
         }
         Delivery::Posted(id) => {
             let text = format!(
-                "kept: no process works on run {run}; it counts when the run is resumed: zeph resume {run}{}",
-                cx.suffix()
+                "kept: no process works on run {run}; it counts when the run is resumed: {}",
+                command(&["resume", run.as_str()])
             );
             ("posted", Some(id.get()), text)
         }

@@ -10,7 +10,7 @@ use zeph_orchestration::{Orchestrator, RunReport, RunResults};
 use zeph_planner::answer::{Answer, WrittenBy};
 use zeph_runtime::{RunView, TaskReport};
 
-use crate::context::AppContext;
+use crate::context::{AppContext, command, command_with};
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Channel, Tone};
 use crate::read::{money, next, time};
@@ -61,7 +61,7 @@ pub(crate) async fn print(
         (None, None) if is_out_of_budget(end.report) => Exit::Budget,
         (None, None) => Exit::of(engine.state),
     };
-    let next = options.is_kept.then(|| end.next(&cx.suffix()));
+    let next = options.is_kept.then(|| end.next());
     let next = next.unwrap_or_default();
     let answer = results.and_then(|results| results.answer.as_ref());
     if cx.json() {
@@ -161,7 +161,7 @@ impl End<'_> {
         let lines: Vec<&str> = stderr.lines().collect();
         let hidden = lines.len().saturating_sub(STDERR_LINES);
         if hidden > 0 {
-            let command = format!("zeph logs {} {name}", self.report.run);
+            let command = command_with(&["logs", self.report.run.as_str()], &[&task.name]);
             channel.line(format!("  │ … {hidden} lines before, see `{command}`"));
         }
         for line in &lines[hidden..] {
@@ -194,17 +194,17 @@ impl End<'_> {
     }
 
     /// The commands to type next, each with its effect.
-    fn next(&self, db: &str) -> Vec<(String, String)> {
+    fn next(&self) -> Vec<(String, String)> {
         let run = self.report.run.as_str();
-        let command = |command: String, effect: &str| (command, effect.to_owned());
+        let with = |command: String, effect: &str| (command, effect.to_owned());
         if self.report.end().is_some() {
             let failures = self.report.failures().take(3).map(|failure| {
-                let show = format!("zeph show{db} {run} {}", out::argument(&failure.name));
-                command(show, "its input, attempts and output")
+                let show = command_with(&["show", run], &[&failure.name]);
+                with(show, "its input, attempts and output")
             });
             let mut next: Vec<_> = failures.collect();
             if next.is_empty() {
-                next.push(command(format!("zeph show {run}{db}"), "the run in full"));
+                next.push(with(command(&["show", run]), "the run in full"));
             }
             return next;
         }
@@ -212,23 +212,24 @@ impl End<'_> {
         let questions = &self.report.questions;
         if let Some(view) = self
             .view
+            .filter(|view| !view.scheduler.budget().is_unlimited())
             .filter(|_| questions.iter().any(next::asks_for_budget))
         {
-            let more = format!("{}{db}", next::more_budget(view));
-            next.push(command(more, "raise the budget"));
+            let more = next::more_budget(view);
+            next.push(with(more, "raise the budget"));
         }
         let plans = self.view.map(|view| plan_questions(view.graph()));
         let plans = plans.unwrap_or_default();
         for question in questions {
             if plans.contains(&question.task) {
-                next.extend(next::plan_answers(run, question.id, db));
-            } else if let Some(answer) = next::answers(run, question, db).into_iter().next() {
+                next.extend(next::plan_answers(run, question.id));
+            } else if let Some(answer) = next::answers(run, question).into_iter().next() {
                 let line = question.text.lines().next().unwrap_or_default();
                 let (task, line) = (escape_terminal(&question.task), escape_terminal(line));
                 next.push((answer, format!("{task}: {line}")));
             }
         }
-        next.push(command(format!("zeph resume {run}{db}"), "continue"));
+        next.push(with(command(&["resume", run]), "continue"));
         next
     }
 

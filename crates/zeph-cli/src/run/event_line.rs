@@ -9,6 +9,7 @@ use zeph_graph::{
 use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
+use crate::context::command;
 use crate::out::Tone;
 use crate::read::next;
 
@@ -29,8 +30,6 @@ pub(crate) struct EventFormatter {
     pub(crate) ended: u32,
     /// Whether the run is in a database, so that commands can name it.
     pub(crate) is_kept: bool,
-    /// The flags at the end of such a command.
-    pub(crate) suffix: String,
     /// Whether the run began in another process.
     pub(crate) is_resumed: bool,
 }
@@ -94,7 +93,7 @@ impl EventFormatter {
                 Some(why) => format!("q{} {name}: {text} ({why})", open.id),
                 None => format!("q{} {name}: {text}", open.id),
             };
-            let mut commands = next::answers(&self.run, open, &self.suffix).into_iter();
+            let mut commands = next::answers(&self.run, open).into_iter();
             let text = match commands.next().filter(|_| self.is_kept) {
                 Some(command) => format!("{text} → {command}"),
                 None => text,
@@ -136,7 +135,7 @@ impl EventFormatter {
                 ("ending", Tone::Bad, format!("{text}, so {what}"))
             }
             RunChange::Paused if self.is_kept => {
-                let command = format!("zeph unpause {}{}", self.run, self.suffix);
+                let command = command(&["unpause", &self.run]);
                 let text = format!("nothing new starts → {command}");
                 ("paused", Tone::Warning, text)
             }
@@ -215,7 +214,6 @@ mod tests {
             total: 2,
             ended: 0,
             is_kept: true,
-            suffix: " --db x.db".to_owned(),
             is_resumed: false,
         }
     }
@@ -301,7 +299,7 @@ mod tests {
         assert_eq!(
             lines(&mut formatter(), &records, None),
             [
-                "[0/2] paused nothing new starts → zeph unpause r --db x.db",
+                "[0/2] paused nothing new starts → zeph unpause r",
                 "[0/2] stopped ab: it did not stop and may still be at work",
                 "[0/2] ending ab failed, so nothing new starts and running work is stopped",
                 "[1/2] canceled ab: the run was cancelled",

@@ -10,7 +10,7 @@ use zeph_planner::plan::PlanOutput;
 use zeph_runtime::{QuestionView, RunEvent, RunSnapshot};
 use zeph_scheduler::Event;
 
-use crate::context::AppContext;
+use crate::context::{AppContext, command};
 use crate::exit::{CliError, Exit};
 use crate::goal::shown;
 use crate::out::{self, Channel, Tone};
@@ -241,8 +241,8 @@ impl Session {
         if !self.options.is_kept {
             return error;
         }
-        let suffix = &self.lines.suffix;
-        error.help(format!("continue with `zeph resume {run}{suffix}`"))
+        let resume = command(&["resume", run.as_str()]);
+        error.help(format!("continue with `{resume}`"))
     }
 
     async fn close_prompt(&mut self) {

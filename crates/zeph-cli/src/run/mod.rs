@@ -147,7 +147,6 @@ pub(crate) async fn finish(
             total: handle.snapshot().counts.total(),
             ended: resumed.map_or(0, |view| view.scheduler.counts().ended()),
             is_kept: options.is_kept,
-            suffix: cx.suffix(),
             is_resumed: resumed.is_some(),
         },
         follower,

@@ -98,7 +98,10 @@ fn a_goal_is_resumed_without_saying_the_model_again() {
     );
     let budget = scene.zeph(&["budget", "g"]);
     assert!(
-        budget.out.contains("no limit") && budget.out.contains("N` sets a limit"),
+        budget.out.contains("no limit")
+            && budget
+                .out
+                .contains("zeph budget g --tokens 20070` sets a limit"),
         "{budget:?}"
     );
     assert_eq!(code(&scene.zeph(&["answer", "g", "1", "approve"])), 0);
@@ -234,7 +237,7 @@ fn a_plan_is_rejected_and_edited_from_other_processes() {
     assert!(
         begun
             .err
-            .contains("zeph answer g 1 'reject: make it smaller'"),
+            .contains("zeph answer g 1                    # edit the plan"),
         "{begun:?}"
     );
     let no = scene.zeph(&["answer", "g", "1", "reject: make it smaller"]);

@@ -22,24 +22,27 @@ const READING: &[&[&str]] = &[
 #[test]
 fn without_a_database_there_are_no_runs_and_none_is_made() {
     let home = Home::new();
-    let list = home.zeph_by_default(&["list"]);
+    let list = home.zeph(&["list"]);
     assert_eq!((list.code, list.out.as_str()), (0, ""), "{list:?}");
     assert!(
         list.err.starts_with("no runs yet; `zeph run PLAN`"),
         "{list:?}"
     );
-    let list = home.zeph_by_default(&["list", "--json"]);
+    let list = home.zeph(&["list", "--json"]);
     assert_eq!(list.json(), json!([]));
     // A database that is named, perhaps with a typing error, must exist.
     for args in READING {
-        let ended = home.zeph(args);
+        let ended = home.zeph(&[*args, &["--db", "mistyped.db"][..]].concat());
         assert_eq!(ended.code, 2, "{args:?}: {ended:?}");
         assert!(
-            ended.err.contains("there is no run database at"),
+            ended
+                .err
+                .contains("there is no run database at mistyped.db"),
             "{args:?}: {ended:?}"
         );
     }
     assert!(!home.db().exists(), "no command made one");
+    assert!(!home.path("mistyped.db").exists(), "no command made one");
 }
 
 #[test]

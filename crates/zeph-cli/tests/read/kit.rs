@@ -53,35 +53,47 @@ impl Alive {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join(".local/state/zeph")).unwrap();
+        Self { folder }
     }
 
     pub(crate) fn db(&self) -> PathBuf {
-        self.folder.path().join("runs.db")
+        self.folder.path().join(".local/state/zeph/runs.db")
+    }
+
+    /// A file in the folder where the commands run.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A line of a shell, as a person pastes it, in which `zeph` is this program.
+    pub(crate) fn shell(&self, line: &str) -> Ended {
+        let zeph = std::path::Path::new(env!("CARGO_BIN_EXE_zeph"));
+        let others = std::env::var("PATH").unwrap();
+        let path = format!("{}:{others}", zeph.parent().unwrap().display());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).env_clear().env("PATH", path);
+        self.ended(self.here(&mut shell))
     }
 
     /// A `zeph` command on this database without the settings of the user who runs the tests.
     pub(crate) fn zeph(&self, args: &[&str]) -> Ended {
-        self.ended(self.command(args).env("ZEPH_DB", self.db()))
-    }
-
-    /// The same on the database at the default path.
-    pub(crate) fn zeph_by_default(&self, args: &[&str]) -> Ended {
         self.ended(&mut self.command(args))
     }
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zeph"));
+        self.here(command.args(args).env_clear());
         command
-            .args(args)
+    }
+
+    fn here<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
             .current_dir(self.folder.path())
-            .env_clear()
             .env("HOME", self.folder.path())
             .env("TZ", "UTC")
-            .stdin(Stdio::null());
-        command
+            .stdin(Stdio::null())
     }
 
     fn ended(&self, command: &mut Command) -> Ended {

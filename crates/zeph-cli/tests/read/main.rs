@@ -9,4 +9,5 @@ mod databases;
 mod logs;
 mod looking;
 mod nasty;
+mod pasting;
 mod verifying;

@@ -67,6 +67,11 @@ fn a_choice_is_found_in_full_by_its_beginning_or_by_number() {
     assert_eq!(check(&question, "prod"), Some(json!("Production")));
     assert_eq!(check(&question, "4"), Some(json!("Staging")));
     assert_eq!(check(&question, "pre"), Some(json!("pre")));
+    let cases = Question::choice("Where?", ["Staging", "staging-2", "home", " home", "Home"]);
+    for (text, value) in [("staging", "Staging"), (" home", " home"), ("Home", "Home")] {
+        assert_eq!(check(&cases, text), Some(json!(value)));
+    }
+    assert_eq!(check(&cases, "HOME"), None, "it may be each of three");
     let refused = question.check_answer("p").unwrap_err();
     assert_eq!(
         refused.to_string(),

@@ -42,7 +42,8 @@ impl Question {
     ///
     /// A text answer is used unchanged. For the other kinds, surrounding spaces are ignored: yes and no are
     /// also `y`, `n`, `true` and `false`, in any case; a choice is given in full, by a prefix that only one
-    /// choice has, or by its number, from 1.
+    /// choice has, or by its number, from 1. A choice in full wins over one that begins with the text, and
+    /// the case decides only between choices that are equal otherwise.
     ///
     /// # Errors
     /// If the text does not answer this question, or could mean several choices.
@@ -61,7 +62,7 @@ impl Question {
             AnswerKind::Text => Ok(Value::from(text)),
             AnswerKind::Number => number(text.trim()),
             AnswerKind::YesNo => yes_no(text.trim()),
-            AnswerKind::Choice { choices } => choice(text.trim(), choices).map(Value::from),
+            AnswerKind::Choice { choices } => choice(text, choices).map(Value::from),
         }
     }
 
@@ -110,10 +111,16 @@ fn yes_no(text: &str) -> Result<Value, BadAnswer> {
 }
 
 fn choice(text: &str, choices: &[String]) -> Result<String, BadAnswer> {
-    if let Some(exact) = choices.iter().find(|choice| choice.trim() == text) {
+    let exact = choices.iter().find(|choice| *choice == text);
+    let text = text.trim();
+    if let Some(exact) = exact.or_else(|| choices.iter().find(|choice| choice.trim() == text)) {
         return Ok(exact.clone());
     }
     let folded = text.to_lowercase();
+    let mut in_full = (choices.iter()).filter(|choice| choice.trim().to_lowercase() == folded);
+    if let (Some(only), None) = (in_full.next(), in_full.next()) {
+        return Ok(only.clone());
+    }
     let by_number = text
         .parse::<usize>()
         .ok()

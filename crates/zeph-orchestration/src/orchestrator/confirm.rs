@@ -201,8 +201,11 @@ async fn stored_plan(
     plan_in_view(store, &view, question).await
 }
 
-/// As [`plan_in_question`], of a stored run.
-pub(super) async fn plan_in_view(
+/// The plan that a question of a stored run is about; `None` if the question is not about a plan.
+///
+/// # Errors
+/// If the question is about a plan that cannot be read.
+pub async fn plan_in_view(
     store: &dyn RawGraphStore,
     view: &RunView,
     question: &str,

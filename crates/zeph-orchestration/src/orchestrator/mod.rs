@@ -33,6 +33,6 @@ pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 #[cfg(feature = "planner")]
 pub use agent_check::{agent_problems, edited_plan_problems};
 #[cfg(feature = "planner")]
-pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_questions};
+pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_in_view, plan_questions};
 #[cfg(feature = "planner")]
 pub use models::needs_model;

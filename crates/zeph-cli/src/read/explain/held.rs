@@ -5,6 +5,7 @@ use zeph_runtime::RunView;
 use zeph_scheduler::Held;
 
 use super::{Reason, name};
+use crate::context::command;
 use crate::read::page::names;
 
 /// Why a ready task has not started. Only a process that owns the run starts tasks.
@@ -24,7 +25,7 @@ pub(crate) fn held_words(view: &RunView, held: Held) -> String {
 pub(super) fn reason(view: &RunView, owner: Option<&str>, task: TaskId) -> Reason {
     let (code, words, next) = describe(view, held(view, owner, task));
     let text = format!("It is ready, {words}.").replace("ready, and", "ready and");
-    let next = next.map(|command| format!("zeph {command} {}", view.run));
+    let next = next.map(|next| command(&[next, view.run.as_str()]));
     Reason::new(code, text).next(next)
 }
 

@@ -8,7 +8,7 @@ use zeph_graph::{Effect, Output, SkipWhy, TaskId, TaskState, Timestamp};
 use zeph_runtime::RunView;
 use zeph_scheduler::Explanation;
 
-use crate::out::argument;
+use crate::context::{command, command_with};
 use crate::read::next;
 use crate::read::page::{count, names};
 use crate::read::time::ago;
@@ -80,7 +80,7 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
             attempt_counts,
             max_retries,
         } => {
-            let resume = owner.is_none().then(|| format!("zeph resume {run}"));
+            let resume = owner.is_none().then(|| command(&["resume", run.as_str()]));
             let text = words::backing_off(until, attempt_counts, max_retries, now);
             Reason::new("backing_off", text).next(resume)
         }
@@ -112,7 +112,7 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
         }
         Explanation::Ended { state, because } => ended(view, task, state, because),
         _ => Reason::new("unknown", format!("It is {}.", state(view, task)))
-            .next([format!("zeph show {run} {}", argument(name(view, task)))]),
+            .next([command_with(&["show", run.as_str()], &[name(view, task)])]),
     }
 }
 
@@ -133,11 +133,7 @@ fn parents(view: &RunView, task: TaskId, open: &[TaskId], total: u32) -> Reason 
         because.push(first);
         at = first;
     }
-    let next = [format!(
-        "zeph why {} {}",
-        view.run,
-        argument(name(view, at))
-    )];
+    let next = [command_with(&["why", view.run.as_str()], &[name(view, at)])];
     Reason {
         because,
         ..Reason::new("parents", text).next(next)
@@ -151,11 +147,11 @@ fn interrupted(view: &RunView, task: TaskId, what: &str) -> Reason {
         Effect::AtMostOnce => "it must not run twice, so a person is asked when the run is resumed",
     };
     let text = format!("{what} when the process of the run ended; {then}.");
-    Reason::new("interrupted", text).next([format!("zeph resume {}", view.run)])
+    Reason::new("interrupted", text).next([command(&["resume", view.run.as_str()])])
 }
 
 fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -> Reason {
-    let run = &view.run;
+    let run = view.run.as_str();
     let (code, text) = match state {
         TaskState::Completed {
             output: Output::Definition,
@@ -188,12 +184,12 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
         | TaskState::Canceling { .. } => ("completed", "It completed.".to_owned()),
     };
     let root = because.last().copied().unwrap_or(task);
-    let root = argument(name(view, root));
-    let logs = (code != "completed").then(|| format!("zeph logs {run} {root}"));
+    let root = name(view, root);
+    let logs = (code != "completed").then(|| command_with(&["logs", run], &[root]));
     Reason {
         because,
         ..Reason::new(code, text)
-            .next([format!("zeph show {run} {root}")])
+            .next([command_with(&["show", run], &[root])])
             .next(logs)
     }
 }

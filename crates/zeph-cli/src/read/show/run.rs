@@ -6,8 +6,8 @@ use zeph_graph::{AskWhy, Output, TaskId, TaskState, Timestamp, Topology, Work};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunView, executor_grace};
 
+use crate::context::command_with;
 use crate::exit::CliError;
-use crate::out::argument;
 use crate::read::failure::{self, Errors};
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::page::{Page, count};
@@ -148,7 +148,7 @@ impl<'a> ShowView<'a> {
             if let Some(error) = self.error(id) {
                 failure::render(page, 4, error);
             }
-            page.block(4, &format!("zeph logs {run} {}", argument(name)));
+            page.block(4, &command_with(&["logs", run.as_str()], &[name]));
         }
         if self.failures.len() > FAILURES {
             page.block(2, &format!("and {} more", self.failures.len() - FAILURES));

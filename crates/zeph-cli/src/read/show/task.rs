@@ -15,9 +15,9 @@ use zeph_runtime::{AttemptView, NoteView, RunView};
 use zeph_scheduler::Event;
 
 use super::notes;
+use crate::context::command_with;
 use crate::exit::CliError;
 use crate::goal::shown::Proposal;
-use crate::out::argument;
 use crate::read::failure::{self, Errors};
 use crate::read::money::{spent_json, spent_of};
 use crate::read::page::Page;
@@ -93,7 +93,7 @@ impl<'a> ShowView<'a> {
         let shown = self.records().filter(|entry| !is_of_a_call(entry));
         let rows: Vec<_> = shown.map(|entry| self.record_row(entry)).collect();
         page.table(2, &[], &rows);
-        let command = |what: &str| format!("zeph {what} {} {}", view.run, argument(name));
+        let command = |what: &str| command_with(&[what, view.run.as_str()], &[name]);
         let mut next = vec![command("why")];
         if !self.logs.is_empty() {
             next.push(command("logs"));

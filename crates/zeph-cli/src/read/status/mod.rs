@@ -9,7 +9,7 @@ use zeph_runtime::RunView;
 use zeph_scheduler::Held;
 
 use crate::args::RunRef;
-use crate::context::{AppContext, now};
+use crate::context::{AppContext, command, now};
 use crate::exit::{CliError, Exit};
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::page::{self, Page, count, names};
@@ -223,18 +223,22 @@ impl StatusView<'_> {
         if total > shown {
             page.block(
                 2,
-                &format!("and {} more: `zeph show {}`", total - shown, self.view.run),
+                &format!(
+                    "and {} more: `{}`",
+                    total - shown,
+                    command(&["show", self.view.run.as_str()])
+                ),
             );
         }
     }
 
     /// The commands to type next.
     fn next(&self) -> Vec<String> {
-        let run = &self.view.run;
-        let resume = self.owner.is_none().then(|| format!("zeph resume {run}"));
+        let named = |what| command(&[what, self.view.run.as_str()]);
+        let resume = self.owner.is_none().then(|| named("resume"));
         let first = match self.view.scheduler.state() {
-            RunState::Ended(_) => return vec![format!("zeph show {run}")],
-            RunState::Paused => Some(format!("zeph unpause {run}")),
+            RunState::Ended(_) => return vec![named("show")],
+            RunState::Paused => Some(named("unpause")),
             RunState::Running | RunState::Waiting | RunState::Suspending | RunState::Suspended => {
                 None
             }

@@ -48,6 +48,7 @@ impl AppContext {
             // The database's path may be any bytes; `db` reads it itself.
             (name != "ZEPH_DB").then(|| (name, text.to_string_lossy().into_owned()))
         });
+        project::check_home()?;
         let mut layers = Layers::new().env(variables);
         if let Some(file) = project::user_file()? {
             layers = layers.user_file(file.text, file.path);
@@ -74,6 +75,12 @@ impl AppContext {
                 return Err(error);
             }
             out::warn(format!("{}; the other settings count", error.message));
+        }
+        for name in &config.unknown_variables {
+            out::warn(format!(
+                "the variable {} is ignored: no setting has it",
+                escape_terminal(name)
+            ));
         }
         if let Some(text) = crate::trust::notice(&config.withheld, has_changed) {
             out::warn(text);

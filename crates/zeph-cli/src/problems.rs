@@ -19,24 +19,34 @@ pub(crate) fn error(what: &str, code: &'static str, problems: &Diagnostics) -> C
         1 => format!("{name} has a problem"),
         many => format!("{name} has {many} problems"),
     };
-    let style = if out::has_colours() {
-        Style::Colored
-    } else {
-        Style::Plain
-    };
-    let mut picture = render(problems, style);
+    let mut picture = picture(problems);
     // A single problem without a place needs no summary.
     if problems.iter().any(|one| one.span.is_some()) || problems.len() > 1 {
         picture.push_str(&format!("\n{message}"));
     }
     CliError {
-        diagnostics: problems.iter().map(to_json).collect(),
+        diagnostics: to_json(problems),
         picture: Some(picture.into()),
         ..CliError::new(Exit::Usage, message).code(code)
     }
 }
 
-fn to_json(one: &Diagnostic) -> Value {
+/// The problems with their source lines, for people.
+pub(crate) fn picture(problems: &Diagnostics) -> String {
+    let style = if out::has_colours() {
+        Style::Colored
+    } else {
+        Style::Plain
+    };
+    render(problems, style)
+}
+
+/// The problems for programs.
+pub(crate) fn to_json(problems: &Diagnostics) -> Vec<Value> {
+    problems.iter().map(one_to_json).collect()
+}
+
+fn one_to_json(one: &Diagnostic) -> Value {
     let mut json = json!({ "code": one.code.text(), "message": one.message });
     if let Some(source) = &one.source {
         json["source"] = source.name().into();

@@ -256,6 +256,21 @@ fn trust_path() -> Option<PathBuf> {
     state_folder().map(|folder| folder.join("trust.json"))
 }
 
+/// Refuses a HOME that is no absolute path: the settings and the trust of the user would be those of the
+/// current folder.
+pub(crate) fn check_home() -> Result<(), CliError> {
+    match variable("HOME") {
+        Some(home) if !home.is_absolute() => {
+            let home = home.display().to_string();
+            let text = format!("HOME is a relative path: {:?}", escape_terminal(&home));
+            Err(CliError::new(Exit::Usage, text)
+                .code("bad_home")
+                .help("set HOME to an absolute path"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// The folder for what the tool keeps; `None` without HOME.
 pub(crate) fn state_folder() -> Option<PathBuf> {
     let state = match (variable("XDG_STATE_HOME"), variable("HOME")) {

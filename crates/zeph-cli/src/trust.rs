@@ -14,6 +14,7 @@ use crate::project::{self, Content, SettingsFile, Trust};
 use crate::read::page::{Page, count};
 
 pub(crate) fn run(args: &TrustArgs, is_json: bool) -> Result<Exit, CliError> {
+    project::check_home()?;
     if args.list {
         return list(is_json);
     }

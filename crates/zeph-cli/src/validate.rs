@@ -9,6 +9,7 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Tone};
 use crate::plan;
+use crate::problems;
 use crate::read::page::count;
 
 /// Further tasks of the critical path are counted.
@@ -17,6 +18,7 @@ const PATH_SHOWN: usize = 8;
 pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError> {
     let loaded = plan::load_to_show(cx, &args.plan, &args.param)?;
     plan::check_agents(cx, &loaded)?;
+    let warnings = loaded.bound.plan().warnings();
     let graph = &loaded.graph;
     let shape = Topology::of(graph);
     let path: Vec<&str> = (shape.critical_path().iter())
@@ -33,6 +35,7 @@ pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError
             "width": shape.width(),
             "critical_path": path,
             "crlf": loaded.bound.plan().has_crlf(),
+            "warnings": problems::to_json(&warnings),
         }));
     } else {
         let (ok, name) = (Tone::Good.paint("ok"), escape_terminal(&loaded.name));
@@ -44,6 +47,9 @@ pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError
                 Tone::Warning.paint("note:")
             ));
         }
+    }
+    if !warnings.is_empty() && !cx.json() {
+        out::note_line(problems::picture(&warnings).trim_end());
     }
     Ok(Exit::Completed)
 }

@@ -18,5 +18,7 @@ pub use escape_terminal::{PlainText, Removed, escape_terminal, escape_terminal_b
 pub use head_tail_buffer::HeadTailBuffer;
 pub use invisible::is_invisible;
 pub use money::{MAX_MICRO_USD, format_usd, parse_usd};
-pub use run_as_code::{Argument, Inserted, RunAsCode, run_as_code};
+pub use run_as_code::{
+    Argument, Inserted, RunAsCode, is_code_variable, may_be_options, run_as_code, script_runs_input,
+};
 pub use truncate::{Boundary, HeadTail, MAX_WORD_BYTES, Truncated, head_tail, truncate};

@@ -40,6 +40,9 @@ pub struct Resolved {
     pub config: OrchestrationConfig,
     /// The settings of the project's file that are ignored, in the order of its lines.
     pub withheld: Vec<Withheld>,
+    /// The variables that begin with `ZEPH_`, belong to no setting, and are not among those that commands of
+    /// a run have. They may belong to another program.
+    pub unknown_variables: Vec<String>,
     origins: BTreeMap<&'static str, Origin>,
 }
 
@@ -86,6 +89,7 @@ impl From<OrchestrationConfig> for Resolved {
         Self {
             config,
             withheld: Vec::new(),
+            unknown_variables: Vec::new(),
             origins: BTreeMap::new(),
         }
     }
@@ -156,7 +160,8 @@ impl Layers {
     /// Environment variables; variables of no setting are ignored.
     ///
     /// A variable that starts with `ZEPH_` and is similar to the variable of a setting is an error, because
-    /// it is probably misspelt. Other variables with that prefix may belong to other programs.
+    /// it is probably misspelt. Other variables with that prefix may belong to other programs;
+    /// [`Resolved::unknown_variables`] lists them.
     #[must_use]
     pub fn env<N: Into<String>, T: Into<String>>(
         mut self,
@@ -254,6 +259,15 @@ impl Layers {
     }
 }
 
+/// The variables that each command of a run has: a command may start the tool again.
+const OF_COMMANDS: [&str; 5] = [
+    "ZEPH_RUN",
+    "ZEPH_TASK",
+    "ZEPH_ATTEMPT",
+    "ZEPH_IDEMPOTENCY_KEY",
+    "ZEPH_DB",
+];
+
 /// The place that a value comes from.
 #[derive(Clone, Debug)]
 struct Origin {
@@ -274,6 +288,7 @@ enum FileKind {
 struct Merge {
     config: OrchestrationConfig,
     withheld: Vec<Withheld>,
+    unknown_variables: Vec<String>,
     origins: BTreeMap<&'static str, Origin>,
     problems: Diagnostics,
 }
@@ -327,6 +342,8 @@ impl Merge {
             self.set_text(&SETTINGS[position], text, Layer::Env, source);
         } else if zeph_diagnostics::suggest(name, names.iter().map(String::as_str)).is_some() {
             self.unknown(name, names.iter().map(String::as_str), &source);
+        } else if !OF_COMMANDS.contains(&name) {
+            self.unknown_variables.push(name.to_owned());
         }
     }
 
@@ -428,6 +445,7 @@ impl Merge {
         let resolved = Resolved {
             config: self.config,
             withheld: self.withheld,
+            unknown_variables: self.unknown_variables,
             origins: self.origins,
         };
         (resolved, self.problems)

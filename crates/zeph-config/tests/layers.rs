@@ -101,6 +101,20 @@ fn nothing_given_is_the_default() {
     assert!(resolved.config.validate().is_ok());
     assert!(keys().all(|key| resolved.layer_of(key) == Some(Layer::Default)));
     assert_eq!(resolved.origin_of("nonsense"), None);
+    assert!(resolved.unknown_variables.is_empty());
+}
+
+#[test]
+fn variables_of_no_setting_are_listed() {
+    let resolved = Layers::new()
+        .env([
+            ("ZEPH_OTHER_PROGRAM", "1"),
+            ("OTHER", "1"),
+            ("ZEPH_ATTEMPT", "1"),
+        ])
+        .resolve()
+        .unwrap();
+    assert_eq!(resolved.unknown_variables, ["ZEPH_OTHER_PROGRAM"]);
 }
 
 #[test]

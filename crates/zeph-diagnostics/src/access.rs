@@ -69,12 +69,26 @@ impl Node {
         known: &[&str],
         problems: &mut Diagnostics,
     ) -> Option<Table<'_>> {
+        self.table_with_help(what, known, |_| None, problems)
+    }
+
+    /// As [`table`](Self::table), with help of its own for some of the unknown keys.
+    pub fn table_with_help(
+        &self,
+        what: &str,
+        known: &[&str],
+        help: impl Fn(&str) -> Option<&'static str>,
+        problems: &mut Diagnostics,
+    ) -> Option<Table<'_>> {
         let table = self.any_table(what, problems)?;
         for entry in table.entries {
             if !known.contains(&entry.key.as_str()) && !problems.is_full() {
                 let message = format!("{what} has no key {}", quote(&entry.key));
                 let one = Diagnostic::new(code::UNKNOWN_KEY, message).at(entry.key_span);
-                problems.push(or_known(one, &entry.key, known));
+                problems.push(match help(&entry.key) {
+                    Some(help) => one.help(help),
+                    None => or_known(one, &entry.key, known),
+                });
             }
         }
         Some(table)

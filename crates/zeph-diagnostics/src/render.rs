@@ -13,26 +13,25 @@ pub enum Style {
     Colored,
 }
 
-/// The diagnostics for a person, the first 20 of them, each with its lines.
+/// The diagnostics for a person, each with its lines.
 ///
 /// Safe to print: every character of a source that would act on a terminal is replaced. See the
 /// [crate] for an example.
 #[must_use]
 pub fn render(diagnostics: &Diagnostics, style: Style) -> String {
-    const SHOWN: usize = 20;
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Colored => Renderer::styled(),
     };
     let mut text = String::new();
-    for (index, one) in diagnostics.iter().take(SHOWN).enumerate() {
+    for (index, one) in diagnostics.iter().enumerate() {
         if index > 0 {
             text.push('\n');
         }
         render_one(one, &renderer, &mut text);
         text.push('\n');
     }
-    match diagnostics.hidden(SHOWN) {
+    match diagnostics.hidden(diagnostics.len()) {
         0 => {}
         more => text.push_str(&format!("\n… and {more} more\n")),
     }

@@ -36,4 +36,12 @@ zeph_diagnostics::codes! {
     MISSING_PARAM = "missing_param",
     /// The value of a parameter is not of its type, or not one of its choices.
     BAD_PARAM = "bad_param",
+    /// A warning: a failure that aborts the run keeps a task from running that is to run in any case.
+    SKIPPED_BY_ABORT = "skipped_by_abort",
+    /// A warning: no task reads the answer to a question with yes or no, so "no" stops nothing.
+    UNREAD_ANSWER = "unread_answer",
+    /// A warning: a program may take the output of a task for an option.
+    MAY_BE_OPTION = "may_be_option",
+    /// A warning: the output of a task decides in which folder a command runs.
+    UNTRUSTED_FOLDER = "untrusted_folder",
 }

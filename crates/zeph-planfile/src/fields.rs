@@ -39,7 +39,7 @@ pub(crate) fn check_name(entry: &Entry, what: &str, problems: &mut Diagnostics) 
         let message = format!("{} cannot be the name of a {what}", quote(&entry.key));
         let one = Diagnostic::new(graph_code::BAD_NAME, message).at(entry.key_span);
         problems.push(
-            one.help("use 1 to 64 letters, digits, '_' and '-', beginning with a letter or '_'"),
+            one.help("use 1 to 64 of a-z, A-Z, 0-9, '_' and '-', beginning with a letter or '_'"),
         );
     }
 }

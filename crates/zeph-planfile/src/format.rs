@@ -2,7 +2,7 @@
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, read_json, read_toml};
 
-use crate::code;
+use crate::{code, foreign};
 
 /// The most bytes of a plan file: 16 MiB.
 pub const MAX_PLAN_BYTES: usize = 16 << 20;
@@ -43,7 +43,18 @@ impl Format {
             return None;
         }
         match self {
-            Self::Toml => read_toml(source, problems),
+            Self::Toml => {
+                let mut found = Diagnostics::in_source(source);
+                let root = read_toml(source, &mut found);
+                if root.is_none() && foreign::is_yaml(source.name(), source.text()) {
+                    let message = "the plan is YAML, and plan files are TOML or JSON";
+                    let one = Diagnostic::new(code::SYNTAX, message).at(0..0);
+                    problems.push(one.help("write each task as a table `[tasks.NAME]` with lines such as `run = [\"make\", \"test\"]` and `needs = [\"build\"]`"));
+                } else {
+                    problems.append(found);
+                }
+                root
+            }
             Self::Json => read_json(source, problems),
         }
     }

@@ -28,6 +28,7 @@
 
 pub mod code;
 mod fields;
+mod foreign;
 mod format;
 
 mod expression;
@@ -46,6 +47,7 @@ mod plan;
 
 mod templated;
 mod values;
+mod warnings;
 
 pub use bind::BoundPlan;
 pub use format::{Format, MAX_PLAN_BYTES};

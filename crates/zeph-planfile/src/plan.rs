@@ -13,6 +13,7 @@ use zeph_graph::{Retry, RunLimits};
 use crate::budget;
 use crate::code;
 use crate::fields::{check_name, micros};
+use crate::foreign;
 use crate::format::Format;
 use crate::lower;
 use crate::param::{self, Param};
@@ -208,7 +209,8 @@ impl Inner {
     /// Reads the tree; an unreadable value is reported and omitted.
     fn read(root: &Node, problems: &mut Diagnostics) -> Self {
         let mut plan = Self::default();
-        let Some(fields) = root.table("the plan", &KEYS, problems) else {
+        let Some(fields) = root.table_with_help("the plan", &KEYS, foreign::plan_key, problems)
+        else {
             return plan;
         };
         plan.goal = fields.read("goal", |node, what| {

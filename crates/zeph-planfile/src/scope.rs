@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use zeph_common::{Argument, Inserted, run_as_code};
+use zeph_common::{Argument, Inserted, is_code_variable, run_as_code, script_runs_input};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Span, list, quote};
 use zeph_graph::wire::WorkSpec;
 
@@ -291,9 +291,16 @@ impl<'a> Scope<'a> {
                     .help(help),
             );
         }
+        let script = raw.and_then(|raw| raw["shell"].as_str());
         let stdin = raw.and_then(|raw| raw["stdin"].as_str());
         let stdin = stdin.and_then(|text| Template::parse(text).ok());
-        if stdin.is_some_and(|stdin| stdin.has_expressions()) && found.stdin {
+        let runs_input = found.stdin || script.is_some_and(script_runs_input);
+        if stdin.is_some_and(|stdin| stdin.has_expressions()) && runs_input {
+            let program = if script.is_some() {
+                "the script"
+            } else {
+                &*program
+            };
             let message = format!("{program} would run the value on its standard input as code");
             problems.push(
                 Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
@@ -301,7 +308,41 @@ impl<'a> Scope<'a> {
                     .help("give it a script of its own, and pass the value in `env`"),
             );
         }
+        self.check_variables(draft, raw, problems);
     }
+
+    /// Refuses the outputs of tasks in variables that programs run, or that decide what runs.
+    fn check_variables(&self, draft: &Draft, raw: Option<&Value>, problems: &mut Diagnostics) {
+        let env = raw.and_then(|raw| raw["env"].as_object());
+        for (name, text) in env.into_iter().flatten() {
+            let text = text.as_str().unwrap_or_default();
+            if is_code_variable(name) && has_output(text) {
+                let message = format!(
+                    "the output of a task in the variable {} would decide what runs",
+                    quote(name)
+                );
+                problems.push(
+                    Diagnostic::new(code::UNSAFE_INTERPOLATION, message)
+                        .at(draft.place_of(text))
+                        .help("pass it in a variable with another name"),
+                );
+            }
+        }
+    }
+}
+
+/// Whether a text contains the output of a task.
+pub(crate) fn has_output(text: &str) -> bool {
+    let Ok(template) = Template::parse(text) else {
+        return false;
+    };
+    let mut found = template
+        .expressions()
+        .filter_map(|one| references(one).ok());
+    found.any(|found| {
+        let mut found = found.iter();
+        found.any(|reference| matches!(reference, Reference::Task { .. }))
+    })
 }
 
 const PASS_AS_DATA: &str =

@@ -44,8 +44,9 @@ fn every_example_is_a_plan() {
             blocks.len()
         );
         for (line, text) in blocks {
-            if let Err(errors) = Plan::load(&text, format, "example") {
-                panic!("the example on line {line}: {errors}");
+            match Plan::load(&text, format, "example") {
+                Ok(plan) => assert!(plan.warnings().is_empty(), "{line}: {}", plan.warnings()),
+                Err(errors) => panic!("the example on line {line}: {errors}"),
             }
         }
     }
@@ -96,4 +97,20 @@ fn every_key_of_the_tables_is_one_that_plans_know() {
         }
     }
     assert!(keys >= 35, "only {keys} keys are listed");
+}
+
+#[test]
+fn the_plans_of_the_docs_have_no_warnings() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/plans");
+    let plans = std::fs::read_dir(folder).unwrap().flatten();
+    let mut count = 0;
+    for path in plans.map(|entry| entry.path()) {
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let plan = Plan::load(&text, Format::Toml, "plan").unwrap();
+            assert!(plan.warnings().is_empty(), "{path:?}: {}", plan.warnings());
+            count += 1;
+        }
+    }
+    assert!(count >= 4, "{count}");
 }

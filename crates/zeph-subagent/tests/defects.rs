@@ -283,7 +283,7 @@ fn everything_at_once_with_its_place_and_what_to_do() {
     let reader = AgentReader::new().known_tools(["read_file", "search"]);
     let defects = reader.read(text.as_bytes(), "x.md").unwrap_err();
     let wanted = r#"x.md:1:1: [missing_key] the key `description` is missing (add a line `description: …`)
-x.md:2:7: [bad_name] "../x" cannot be the name of an agent (use 1 to 64 letters, digits, '_' and '-', beginning with a letter or '_')
+x.md:2:7: [bad_name] "../x" cannot be the name of an agent (use 1 to 64 of a-z, A-Z, 0-9, '_' and '-', beginning with a letter or '_')
 x.md:3:1: [unknown_key] the front matter has no key "tols" (did you mean "tools"?)
 x.md:5:5: [unknown_tool] there is no tool "serch" (did you mean "search"?)
 x.md:7:3: [unknown_key] `limits` has no key "max_turn" (did you mean "max_turns"?)

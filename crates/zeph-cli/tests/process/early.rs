@@ -160,3 +160,51 @@ fn a_goal_without_a_store_is_refused_where_its_plan_cannot_be_confirmed() {
     let run = scene.zeph(&["do", "--scripted", "--no-db", "--yes", "Count words"]);
     assert_eq!(code(&run), 0, "{run:?}");
 }
+
+#[test]
+fn all_problems_of_a_plan_are_printed() {
+    let wrong: String = (0..120)
+        .map(|n| format!("[tasks.t{n}]\nrunn{n} = 1\n"))
+        .collect();
+    let refused = Scene::new(&wrong).zeph(&["validate", "plan.toml"]);
+    assert_eq!(code(&refused), 2);
+    assert_eq!(refused.err.matches("error[unknown_key]").count(), 120);
+    assert!(refused.err.contains("has 120 problems"), "{refused:?}");
+}
+
+#[test]
+fn unknown_variables_and_a_relative_home_are_reported() {
+    let scene = Scene::new("[tasks.a]\nrun = ['true']");
+    let validate = ["validate", "plan.toml"];
+    let env = [("ZEPH_OTHER_TOOL", "1")];
+    let warned = scene.start_with(&validate, &env).wait();
+    assert_eq!(code(&warned), 0, "{warned:?}");
+    let wanted = "warning: the variable ZEPH_OTHER_TOOL is ignored";
+    assert!(warned.err.contains(wanted), "{warned:?}");
+    let misspelt = scene
+        .start_with(&validate, &[("ZEPH_MAX_PARALEL", "1")])
+        .wait();
+    assert_eq!(code(&misspelt), 2, "{misspelt:?}");
+    assert!(misspelt.err.contains("did you mean \"ZEPH_MAX_PARALLEL\"?"));
+    for command in [&validate[..], &["trust", "--list"]] {
+        let refused = scene.start_with(command, &[("HOME", "home")]).wait();
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(
+            refused.err.contains("HOME is a relative path"),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn a_plan_in_yaml_gets_one_sentence() {
+    let scene = Scene::new("");
+    scene.file(
+        "plan.yaml",
+        "jobs:\n  build:\n    steps:\n      - run: make\n",
+    );
+    let refused = scene.zeph(&["validate", "plan.yaml"]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    assert_eq!(refused.err.matches("error[").count(), 1, "{refused:?}");
+    assert!(refused.err.contains("the plan is YAML"), "{refused:?}");
+}

@@ -1,7 +1,9 @@
 //! Arguments that a program runs as code, or that decide which program or script runs.
 
+mod inputs;
 mod programs;
 
+pub use inputs::{is_code_variable, may_be_options, script_runs_input};
 use programs::{PROGRAMS, Program, Then};
 
 /// An argument of a command line, as far as it is known before the command runs.
@@ -158,6 +160,13 @@ impl<'a> Reader<'a> {
     /// Reads options and own arguments, up to the script or the next program.
     fn read(mut self, found: &mut RunAsCode) -> End {
         let then = self.program.then;
+        if then == Then::NoForeign {
+            while self.at < self.argv.len() {
+                self.refuse_foreign(found);
+                self.at += 1;
+            }
+            return self.end(0, false);
+        }
         let mut own = self.program.own;
         while let Some(&arg) = self.argv.get(self.at) {
             let is_option = !self.options_ended && arg.is_option();
@@ -166,6 +175,8 @@ impl<'a> Reader<'a> {
             match self.next {
                 Next::Code if !is_shell_option => {
                     self.refuse_value(found);
+                    let is_shell = then == Then::Shell && self.is_started;
+                    found.stdin |= is_shell && script_runs_input(arg.known);
                     (self.next, self.has_script) = (Next::Any, true);
                     // After the code of a shell comes the name of the script.
                     let names = usize::from(then == Then::Shell);
@@ -202,7 +213,7 @@ impl<'a> Reader<'a> {
                 !self.has_script && self.next != Next::Code
             }
             Then::AllCode => own == 0,
-            Then::Code | Then::Program | Then::Anywhere | Then::Data => false,
+            Then::Code | Then::Program | Then::Anywhere | Then::Data | Then::NoForeign => false,
         };
         self.end(0, false)
     }
@@ -255,7 +266,7 @@ impl<'a> Reader<'a> {
             Then::Anywhere => {
                 return program(&self.argv[self.at..]).map(|_| self.end(0, true));
             }
-            Then::Data => {
+            Then::Data | Then::NoForeign => {
                 self.refuse_option(found);
                 return None;
             }
@@ -378,6 +389,13 @@ mod tests {
             ("npm run watch $", &[]),
             ("grep -e $", &[]),
             ("echo $ $", &[]),
+            ("make $", &[1]),
+            ("make VERSION=$", &[1]),
+            ("make VERSION=%", &[]),
+            ("timeout 5 make -C dir -j 4 $ all", &[7]),
+            ("psql -d shop -c $", &[4]),
+            ("sqlite3 runs.db $", &[2]),
+            ("vim -c $", &[2]),
         ] {
             assert_eq!(run_as_code(&args(line)).arguments, expected, "{line}");
         }
@@ -466,6 +484,8 @@ mod tests {
             ("xargs rm", false),
             ("ssh host cat", false),
             ("sh -c cat", false),
+            ("timeout 5 bash -c ./dev/stdin", false),
+            ("psql shop", false),
             ("sh x.sh", false),
             ("python3 -m json.tool", false),
             ("perl -ne print", false),

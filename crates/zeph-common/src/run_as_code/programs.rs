@@ -39,6 +39,8 @@ pub(super) enum Then {
     Anywhere,
     /// Data.
     Data,
+    /// Code of an untrusted author, whatever it looks like: options, assignments, commands.
+    NoForeign,
 }
 
 const NONE: Program = Program {
@@ -79,6 +81,11 @@ programs! {
         valued "-F -v --assign --field-separator";
     "sed gsed" Code, letters "e", code "--expression", script "-f --file", valued "-l";
     "eval" AllCode;
+    "make gmake ninja just tmux screen gdb lldb" NoForeign;
+    "psql" Data, letters "c", code "--command", valued "-d -f -h -p -U -v --dbname --file --host --port --username --set";
+    "mysql mariadb" Data, letters "e", code "--execute", valued "-h -u -P -D --host --user --port --database";
+    "sqlite3" Code, own 1, code "-cmd", script "-init", valued "-separator -newline -nullvalue";
+    "vim vi nvim ex ed emacs" Data, letters "c", code "--cmd --eval", script "-S -s -u -l --load";
     "watch" AllCode, valued "-n --interval";
     "ssh" AllCode, own 1,
         valued "-B -D -E -F -I -J -L -O -Q -R -S -W -b -c -e -i -l -m -o -p -w";

@@ -6,12 +6,13 @@ pub(crate) mod command;
 mod retry;
 mod rules;
 
-use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Entry, Node, Span, Table, quote};
+use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Entry, Node, Span, Table, Value, quote};
 use zeph_graph::wire::{TaskSpec, WorkSpec};
 use zeph_graph::{Retry, Trigger};
 
 use crate::code;
 use crate::fields::{check_name, micros};
+use crate::foreign;
 
 pub(crate) use rules::Rules;
 
@@ -146,7 +147,9 @@ const AGENT: Keys = (
 /// Reads the keys of `[defaults]`.
 pub(crate) fn read_defaults(node: &Node, problems: &mut Diagnostics) -> (Rules, Vec<Use>) {
     let mut uses = Vec::new();
-    let Some(fields) = node.table("`defaults`", &rules::KEYS, problems) else {
+    let Some(fields) =
+        node.table_with_help("`defaults`", &rules::KEYS, foreign::task_key, problems)
+    else {
         return (Rules::default(), uses);
     };
     let rules = Rules::read(&fields, &mut uses, problems);
@@ -164,7 +167,10 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     draft.spec.span = Some(entry.key_span.into());
     let what = format!("the task {}", quote(&entry.key));
     let known = [&COMMON[..], &WORK, ATTEMPT.0, COMMAND.0, AGENT.0].concat();
-    let Some(fields) = entry.node.table(&what, &known, problems) else {
+    let Some(fields) = entry
+        .node
+        .table_with_help(&what, &known, foreign::task_key, problems)
+    else {
         return draft;
     };
     let work: Vec<&Entry> = WORK.iter().filter_map(|key| fields.entry(key)).collect();
@@ -239,6 +245,14 @@ fn common(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnostics) {
         }
     }
     let after = fields.read("after", |node, what| {
+        if let Value::String(word) = &node.value
+            && let Some(help) = foreign::after_word(word)
+        {
+            let message = format!("{what} cannot be {}", quote(word));
+            let one = Diagnostic::new(code::BAD_VALUE, message).at(node.span);
+            problems.push(one.help(help));
+            return None;
+        }
         node.parse(what, Trigger::WORDS, problems)
     });
     draft.spec.trigger = after.unwrap_or_default();

@@ -113,7 +113,7 @@ fn argument_of<'a>(
 fn check(name: &str, command: &CommandConfig) -> Result<(), String> {
     ensure(
         is_name(name),
-        "a name has 1 to 64 letters, digits, '_' and '-', and starts with a letter or '_'",
+        "a name has 1 to 64 of a-z, A-Z, 0-9, '_' and '-', and starts with a letter or '_'",
     )?;
     ensure(
         !command.about.trim().is_empty() && *escape_terminal(&command.about) == *command.about,

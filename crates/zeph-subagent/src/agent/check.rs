@@ -47,7 +47,7 @@ pub(super) fn agent_name(name: &str) -> Option<Diagnostic> {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let is_good = begins && name.len() <= 64 && name.chars().all(goes_on);
-    let help = "use 1 to 64 letters, digits, '_' and '-', beginning with a letter or '_'";
+    let help = "use 1 to 64 of a-z, A-Z, 0-9, '_' and '-', beginning with a letter or '_'";
     bad_name(is_good, name, "the name of an agent", help)
 }
 
@@ -114,7 +114,7 @@ pub(super) fn model_name(model: &str) -> Option<Diagnostic> {
 pub(super) fn tool_name(tool: &str) -> Option<Diagnostic> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let is_good = (1..=64).contains(&tool.len()) && tool.chars().all(plain);
-    let help = "use 1 to 64 letters, digits, '_', '-' and '.'";
+    let help = "use 1 to 64 of a-z, A-Z, 0-9, '_', '-' and '.'";
     bad_name(is_good, tool, "the name of a tool", help)
 }
 

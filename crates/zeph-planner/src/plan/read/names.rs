@@ -109,7 +109,7 @@ fn repaired(task: &TaskDraft, written: &str, found: &mut Findings) -> Option<Str
     // In a list of needs "none" is read as null, so it cannot be a name.
     if trimmed.len() > MAX_WRITTEN || is_hostile(trimmed) || is_null_text(trimmed) {
         let message = format!("{} cannot be the name of a task", quote(written));
-        let help = "use 1 to 64 letters, digits, '_' and '-', starting with a letter";
+        let help = "use 1 to 64 of a-z, A-Z, 0-9, '_' and '-', starting with a letter";
         found.problem(code::BAD_NAME, at, message, help);
         return None;
     }

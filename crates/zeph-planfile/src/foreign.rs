@@ -1,0 +1,243 @@
+//! Words of other tools: the keys and values that people bring along, and what plan files have instead.
+
+/// Words of other tools in small letters with `_`, separated by blanks, and the help for each of them.
+type Help = (&'static str, &'static str);
+
+/// Keys of a plan.
+const PLAN: &[Help] = &[
+    (
+        "jobs steps stages nodes workflow pipeline tasks_list dag stage job step",
+        "write each task as a table `[tasks.NAME]` with `run`, `shell`, `prompt` or `ask`",
+    ),
+    (
+        "name title version api_version apiversion kind metadata spec schema",
+        "a plan needs neither name nor version; `goal` says what it is for",
+    ),
+    (
+        "on schedule cron triggers trigger start_date interval",
+        "a plan has no schedule; start `zeph run` from cron or a timer",
+    ),
+    (
+        "env environment vars_env env_file envfile dotenv",
+        "write `[defaults]` with `env = { NAME = \"value\" }`; a file of variables is read by a script: `shell = \". ./FILE; …\"`",
+    ),
+    (
+        "variables vars inputs parameters args arguments",
+        "declare values as `[params]`, and use them as `${{ params.NAME }}`",
+    ),
+    (
+        "parallelism concurrency max_workers max_parallelism max_active_tasks parallel workers",
+        "write `max_parallel = 4`",
+    ),
+    (
+        "pools pool resources resource_groups semaphores mutexes limits",
+        "declare lanes: `[lanes]` with `NAME = 2`, and `lanes = [\"NAME\"]` in the tasks",
+    ),
+    (
+        "timeout_minutes timeout_seconds deadline active_deadline_seconds max_duration",
+        "write `timeout = \"30m\"`",
+    ),
+    (
+        "secrets",
+        "declare a secret as `[params]` with `NAME = { secret = true, env = \"VARIABLE\" }`",
+    ),
+    ("default default_args", "write `[defaults]`"),
+    (
+        "on_exit onexit handlers finally after_script teardown cleanup",
+        "write a task with `after = \"all_done\"` that needs the others; those need `on_failure = \"skip\"`",
+    ),
+    (
+        "include includes extends import imports template templates",
+        "a plan is one file; a program can write it: `PROGRAM | zeph run -`",
+    ),
+];
+
+/// Keys of a task.
+const TASK: &[Help] = &[
+    (
+        "depends_on dependson depends dependencies deps requires require upstream need wait_for stage",
+        "write `needs = [\"NAME\"]`",
+    ),
+    (
+        "when if only_if condition conditions unless rules run_if preconditions precondition",
+        "tasks have no conditions; let the script decide (`shell = \"test -e FILE || exit 0; …\"`), or use `after = \"all_done\"`",
+    ),
+    (
+        "matrix strategy foreach for_each for with_items with_param with_sequence loop each expand map",
+        "tasks are not multiplied; write one for each value, or let a program write the plan: `PROGRAM | zeph run -`",
+    ),
+    (
+        "script scripts bash sh inline steps step commands cmds bash_command code",
+        "write `shell = \"…\"` for a script, or `run = [\"program\", \"argument\"]` for one command",
+    ),
+    (
+        "command cmd exec argv args entrypoint program execute arguments",
+        "write `run = [\"program\", \"argument\"]`",
+    ),
+    (
+        "working_dir workingdir working_directory workingdirectory workdir work_dir dir directory chdir folder",
+        "write `cwd = \"FOLDER\"`",
+    ),
+    (
+        "continue_on_error continueonerror continue_on allow_failure ignore_error ignore_errors ignore_failure soft_fail fail_fast",
+        "write `on_failure = \"skip\"`; tasks that need it and still run have `after = \"all_done\"`",
+    ),
+    (
+        "env_file envfile env_from dotenv environment_file",
+        "no file of variables is read; write `env = { NAME = \"value\" }`, or read it in the script: `shell = \". ./FILE; …\"`",
+    ),
+    (
+        "environment vars variables envs env_vars",
+        "write `env = { NAME = \"value\" }`",
+    ),
+    (
+        "retries max_retries attempts max_attempts retry_count retry_policy retrypolicy retry_strategy retrystrategy repeat tries retry_delay",
+        "write `retry = 3`, or `retry = { max = 3, base = \"1s\", cap = \"1m\" }`",
+    ),
+    (
+        "timeout_minutes timeoutminutes timeout_seconds timeout_in_minutes execution_timeout deadline max_time time_limit",
+        "write `timeout = \"5m\"` for an attempt, `total_timeout` for all of them",
+    ),
+    (
+        "outputs artifacts produces generates sources inputs register save cache",
+        "files are not tracked; the result of a task is its standard output, `${{ tasks.NAME.stdout }}`",
+    ),
+    (
+        "concurrency pool pools resource resource_class semaphore mutex max_active_tis_per_dag tags_limit queue",
+        "declare `[lanes]` with `NAME = 1`, and write `lanes = [\"NAME\"]`",
+    ),
+    (
+        "secrets secret",
+        "declare `[params]` with `NAME = { secret = true, env = \"VARIABLE\" }`, and pass it on: `env = { TOKEN = \"${{ params.NAME }}\" }`",
+    ),
+    (
+        "uses image container docker runs_on agent_pool executor type operator kind plugin",
+        "a task runs a program of this machine: `run = [\"docker\", \"run\", …]`, `shell`, `prompt` or `ask`",
+    ),
+    (
+        "name id task_id key title label alias",
+        "the name of a task is the name of its table, `[tasks.NAME]`; `description` is for people",
+    ),
+    (
+        "trigger_rule triggerrule trigger on_success onsuccess finally always run_always on on_error onerror cleanup teardown on_exit",
+        "write `after = \"all_done\"` for a task that also runs when others failed",
+    ),
+    (
+        "exit_codes success_codes allowed_exit_codes success_exit_codes expected_exit_codes ok_exit_codes",
+        "write `ok_codes = [0, 1]`",
+    ),
+    ("input std_in", "write `stdin = \"…\"`"),
+    (
+        "model llm system system_prompt temperature",
+        "the model and its instructions belong to an agent: `agent = \"NAME\"`",
+    ),
+    (
+        "question message confirm confirmation manual input_prompt",
+        "write `ask = \"…\"` for a question, `approve = \"…\"` for a gate in front of a command",
+    ),
+    (
+        "background daemon service detach is_background",
+        "a task ends with its program; the guide shows how a task starts a service",
+    ),
+    ("weight order", "write `priority = 1`"),
+];
+
+/// Words for `after`.
+const AFTER: &[Help] = &[
+    (
+        "always done finished all completed any_done complete ended succeeded_or_failed none_failed none_skipped all_finished",
+        "write `after = \"all_done\"`: it runs when all that it needs has ended, in whatever way",
+    ),
+    (
+        "success succeeded on_success all_succeeded ok successful",
+        "write `after = \"all_success\"`, which is the default",
+    ),
+    (
+        "failure failed on_failure on_error error one_failed any_failed all_failed",
+        "no task runs only after a failure; write `after = \"all_done\"`, and let its script look at `${{ tasks.NAME.state }}`",
+    ),
+];
+
+/// The help for an unknown key of a plan.
+pub(crate) fn plan_key(key: &str) -> Option<&'static str> {
+    find(PLAN, key)
+}
+
+/// The help for an unknown key of a task, or of `defaults`.
+pub(crate) fn task_key(key: &str) -> Option<&'static str> {
+    find(TASK, key)
+}
+
+/// The help for an unknown word of `after`.
+pub(crate) fn after_word(word: &str) -> Option<&'static str> {
+    find(AFTER, word)
+}
+
+/// Whether a text that is not TOML looks like YAML: by the name of its file, or by its first line.
+pub(crate) fn is_yaml(name: &str, text: &str) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    if ending.is_some_and(|it| it.eq_ignore_ascii_case("yaml") || it.eq_ignore_ascii_case("yml")) {
+        return true;
+    }
+    let lines = text.trim_start_matches('\u{feff}').lines();
+    let first = lines
+        .map(str::trim_end)
+        .find(|line| !line.is_empty() && !line.starts_with('#'));
+    first.is_some_and(|line| {
+        let key = line.split_once(':').filter(|(key, rest)| {
+            let is_key = |c: char| c.is_alphanumeric() || "_-'\"".contains(c);
+            !key.is_empty() && key.chars().all(is_key) && (rest.is_empty() || rest.starts_with(' '))
+        });
+        line == "---" || key.is_some()
+    })
+}
+
+fn find(table: &[Help], word: &str) -> Option<&'static str> {
+    // A long text is no word of a tool.
+    let word = (word.len() <= 64).then(|| word.to_ascii_lowercase().replace(['-', '.'], "_"))?;
+    let found = (table.iter()).find(|(words, _)| words.split(' ').any(|one| one == word));
+    found.map(|(_, help)| *help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AFTER, PLAN, TASK, is_yaml};
+
+    #[test]
+    fn no_word_has_two_meanings() {
+        for table in [PLAN, TASK, AFTER] {
+            let mut words: Vec<&str> = (table.iter())
+                .flat_map(|(words, _)| words.split(' '))
+                .collect();
+            let count = words.len();
+            words.sort_unstable();
+            words.dedup();
+            assert_eq!(words.len(), count);
+            assert!(words.iter().all(|word| !word.is_empty()));
+        }
+    }
+
+    #[test]
+    fn yaml_is_recognized_by_its_first_line() {
+        for text in [
+            "jobs:\n  a: 1",
+            "---\na: 1",
+            "# x\n\nversion: '3'",
+            "\u{feff}tasks:",
+        ] {
+            assert!(is_yaml("plan", text), "{text}");
+        }
+        assert!(is_yaml("plan.yml", "x = 1"));
+        for text in [
+            "",
+            "a = 1",
+            "[tasks.a]",
+            "http://x",
+            "see: this = that: x y:z\n",
+            "a:b",
+        ] {
+            let is_prose = text.starts_with("see");
+            assert_eq!(is_yaml("plan.toml", text), is_prose, "{text}");
+        }
+    }
+}

@@ -237,6 +237,7 @@ fn of_runtime(error: &RuntimeError) -> CliError {
             command(&["status", run.as_str()])
         )),
         E::BadAnswer { .. } => usage("bad_answer"),
+        E::OwnTask { .. } => usage("own_task"),
         E::Refused { .. } => usage("refused"),
         E::Gone { .. } | E::Random { .. } => CliError::new(Exit::Internal, text),
     }

@@ -4,6 +4,7 @@
 //! definition. A [`TaskGraph`] holds tasks and their dependencies and is valid by construction. A
 //! [`TaskState`] is the state of a task in a run. A [`Record`] is one entry of a run's journal.
 
+mod answered_by;
 mod id;
 mod time;
 mod words;
@@ -25,6 +26,7 @@ mod state;
 pub mod picture;
 pub mod wire;
 
+pub use answered_by::AnsweredBy;
 pub use budget::{Budget, Spend, Spent, Usd};
 pub use graph::{AddError, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
 pub use id::{Attempt, BadRunId, ContentId, QuestionId, ReservationId, RunId, Seq, TaskId};

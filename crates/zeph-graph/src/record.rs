@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::{is_default, no_fields};
 use crate::{
-    AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer, Fault, Output,
-    QuestionId, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskId, Timestamp,
+    AnsweredBy, AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer,
+    Fault, Output, QuestionId, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskId, Timestamp,
 };
 
 /// One decision of the scheduler. Small and `Copy`; it refers to texts and outputs by content id.
@@ -96,8 +96,9 @@ pub enum Record {
         question: QuestionId,
         /// The answer.
         answer: Answer,
-        /// Whether the default was used because no answer arrived in time.
-        by_default: bool,
+        /// Who answered, or that the default was used.
+        #[serde(default, skip_serializing_if = "AnsweredBy::is_unknown")]
+        by: AnsweredBy,
     },
     /// The running attempt is asked to stop.
     CancelRequested {
@@ -282,7 +283,7 @@ impl Record {
         }
     }
 
-    /// The contents that it refers to: first output, error, note or patch, then the log.
+    /// The contents that it refers to: first output, error, note or patch, then the log or who answered.
     pub fn contents(&self) -> impl Iterator<Item = ContentId> {
         let main = if let Self::AttemptFailed { error, .. } = *self {
             error
@@ -298,7 +299,11 @@ impl Record {
         } else {
             None
         };
-        let log = self.attempt_end().and_then(|end| end.log);
-        main.into_iter().chain(log)
+        let second = if let Self::Answered { by, .. } = *self {
+            by.content()
+        } else {
+            self.attempt_end().and_then(|end| end.log)
+        };
+        main.into_iter().chain(second)
     }
 }

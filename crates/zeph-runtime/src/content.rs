@@ -11,6 +11,8 @@ use zeph_graph::ContentId;
 use zeph_graph::wire::GraphSpec;
 use zeph_memory::{Content, ContentKind};
 
+use crate::actor::Actor;
+
 /// The named parts of one content, before they are stored.
 #[derive(Debug, Default)]
 pub(crate) struct ContentParts {
@@ -46,6 +48,13 @@ impl ContentParts {
     pub(crate) fn of_value(value: &Value) -> Self {
         let bytes = Bytes::from(value.to_string());
         Self::new("answer", vec![(String::new(), bytes)])
+    }
+
+    /// Who answered a question.
+    pub(crate) fn of_actor(actor: &Actor) -> Self {
+        // Plain data: texts and numbers.
+        let bytes = Bytes::from(serde_json::to_string(actor).unwrap_or_else(|_| "{}".into()));
+        Self::new("actor", vec![(String::new(), bytes)])
     }
 
     pub(crate) fn of_error(error: &TaskError, redact: Option<&dyn Redact>) -> Self {

@@ -3,10 +3,11 @@
 use zeph_graph::{EndingWhy, QuestionId, Record, RunId, Seq, Timestamp};
 use zeph_memory::{RawGraphStore, RequestId, RunStatus};
 
+use crate::actor::{Actor, is_for_people, is_in_task_of};
 use crate::driver;
 use crate::error::RuntimeError;
 use crate::owner::Owners;
-use crate::request::{Request, changed};
+use crate::request::{Request, SignedRequest, changed};
 use crate::socket::{Ask, NoReply, Reply, call_owner};
 use crate::view::RunView;
 
@@ -37,6 +38,9 @@ pub async fn ask(
     request: &Request,
     now: Timestamp,
 ) -> Result<Delivery, RuntimeError> {
+    if is_for_people(request) && is_in_task_of(run) {
+        return Err(RuntimeError::OwnTask { run: run.clone() });
+    }
     let row = store
         .get(run)
         .await
@@ -46,6 +50,7 @@ pub async fn ask(
         match call_owner(owners, row.epoch, run, Ask::Request(request)).await {
             Ok(Reply::Accepted) => return Ok(Delivery::Accepted),
             Ok(Reply::Stale) => return Ok(Delivery::Stale),
+            Ok(Reply::OwnTask) => return Err(RuntimeError::OwnTask { run: run.clone() }),
             Ok(Reply::Refused(reason)) => {
                 return Err(RuntimeError::Refused {
                     run: run.clone(),
@@ -74,7 +79,14 @@ pub async fn ask(
     {
         return Ok(delivery);
     }
-    let body = serde_json::to_string(request).map_err(|error| RuntimeError::Refused {
+    let signed = SignedRequest {
+        request: request.clone(),
+        by: Some(Actor {
+            posted_at: Some(now),
+            ..Actor::this_process()
+        }),
+    };
+    let body = signed.to_json().map_err(|error| RuntimeError::Refused {
         run: run.clone(),
         reason: error.to_string(),
     })?;
@@ -102,6 +114,7 @@ async fn applied_meanwhile(
     match call_owner(owners, row.epoch, run, Ask::Posted(posted)).await {
         Ok(Reply::Accepted) => Ok(Some(Delivery::Accepted)),
         Ok(Reply::Stale) => Ok(Some(Delivery::Stale)),
+        Ok(Reply::OwnTask) => Err(RuntimeError::OwnTask { run: run.clone() }),
         Ok(Reply::Refused(reason)) => Err(RuntimeError::Refused {
             run: run.clone(),
             reason,
@@ -121,10 +134,11 @@ async fn already_posted(
     let inbox = store.inbox(run).await;
     let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
     for posted in &inbox {
+        let signed = SignedRequest::from_json(posted.body.as_deref().unwrap_or_default());
         let Ok(Request::Answer {
             question: of,
             text: first,
-        }) = serde_json::from_str(posted.body.as_deref().unwrap_or_default())
+        }) = signed.map(|signed| signed.request)
         else {
             continue;
         };
@@ -161,8 +175,8 @@ fn is_saved(view: &RunView, since: Seq, request: &Request) -> bool {
     let mut records = later.map(|entry| entry.record);
     records.any(|record| match request {
         Request::Answer { question, .. } => {
-            matches!(record, Record::Answered { question: answered, by_default: false, .. }
-                if answered.get() == *question)
+            matches!(record, Record::Answered { question: answered, by, .. }
+                if answered.get() == *question && !by.is_default())
         }
         Request::Cancel { task: None, .. } => {
             let why = EndingWhy::Cancel;

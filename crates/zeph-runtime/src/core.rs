@@ -18,16 +18,17 @@ use zeph_memory::{Fence, RawGraphStore, RequestId};
 use zeph_scheduler::{Input, InputOutcome, Scope};
 
 use crate::active_run::ActiveRun;
+use crate::actor::Actor;
 use crate::attempt::JobResult;
 use crate::clock::Clock;
 use crate::commit::{CommitInFlight, committed};
 use crate::content::ContentParts;
-use crate::driver::{self, Reply};
+use crate::driver::{self, GivenReply, Reply};
 use crate::engine::posted_requests;
 use crate::error::RuntimeError;
 use crate::in_flight::InFlight;
 use crate::message::{Ack, Key, Message, Outcome, PostedRequest};
-use crate::request::{self, Request};
+use crate::request::{self, Request, SignedRequest};
 use crate::restore::closest;
 use crate::submission::Limits;
 
@@ -319,7 +320,7 @@ impl Core {
         Some(outcome)
     }
 
-    fn request(&mut self, key: Key, request: Request, ack: Ack) {
+    fn request(&mut self, key: Key, request: SignedRequest, ack: Ack) {
         let outcome = self.apply(key, request);
         self.reply(key, ack, outcome);
     }
@@ -336,13 +337,16 @@ impl Core {
         }
     }
 
-    fn apply(&mut self, key: Key, request: Request) -> Result<InputOutcome, RuntimeError> {
+    fn apply(&mut self, key: Key, signed: SignedRequest) -> Result<InputOutcome, RuntimeError> {
+        let SignedRequest { request, by } = signed;
         let Some(active) = self.runs.get_mut(&key) else {
             return Ok(InputOutcome::Stale);
         };
         let scheduler = &active.scheduler;
         let input = match request {
-            Request::Answer { question, text } => return self.answer(key, question, text),
+            Request::Answer { question, text } => {
+                return self.answer(key, question, text, by.as_ref());
+            }
             Request::Pause => Input::Pause,
             Request::Unpause => Input::Unpause,
             Request::Budget { tokens, micro_usd } => {
@@ -381,6 +385,7 @@ impl Core {
         key: Key,
         question: u32,
         text: String,
+        by: Option<&Actor>,
     ) -> Result<InputOutcome, RuntimeError> {
         let max_bytes = self.config.limits.max_output_bytes;
         let text = match &self.config.redact {
@@ -392,8 +397,11 @@ impl Core {
                 &mut active.scheduler,
                 &mut active.contents,
                 now,
-                QuestionId::new(question).ok_or(driver::AnswerError::NotOpen)?,
-                Reply::Text(text),
+                GivenReply {
+                    question: QuestionId::new(question).ok_or(driver::AnswerError::NotOpen)?,
+                    reply: Reply::Text(text),
+                    by: by.map(ContentParts::of_actor),
+                },
                 max_bytes,
                 |value| ContentParts::of_value(&value),
             )

@@ -11,6 +11,7 @@ use zeph_memory::{Chain, Commit, Fence, NewRun, RawGraphStore, RequestId, RunRow
 use zeph_scheduler::{EventLog, Scheduler};
 
 use crate::active_run::ActiveRun;
+use crate::actor::is_in_task_of;
 use crate::clock::Clock;
 use crate::core::{Core, CoreConfig};
 use crate::core_thread;
@@ -20,6 +21,7 @@ use crate::event::Events;
 use crate::handle::RunHandle;
 use crate::message::{Message, PostedRequest, call};
 use crate::owner::{OwnerLock, Owners};
+use crate::request::SignedRequest;
 use crate::restore::{Restored, restore};
 use crate::run_slot::RunSlot;
 use crate::snapshot::RunSnapshot;
@@ -243,6 +245,9 @@ impl Engine {
         run: &RunId,
         expected: Option<&TaskGraph>,
     ) -> Result<RunHandle, RuntimeError> {
+        if is_in_task_of(run) {
+            return Err(RuntimeError::OwnTask { run: run.clone() });
+        }
         let slot = RunSlot::reserve(&self.messages, run).await?;
         let row = self.open_row(run).await?;
         self.check_no_owner(run, row.epoch).await?;
@@ -290,7 +295,7 @@ impl Engine {
         match call_owner(owners, epoch, &run, Ask::IsHere).await {
             // A process can continue after it has suspended the run.
             Ok(Reply::NotActive) | Err(NoReply::NoOwner) => Ok(()),
-            Ok(Reply::Accepted | Reply::Stale | Reply::Refused(_)) => {
+            Ok(Reply::Accepted | Reply::Stale | Reply::OwnTask | Reply::Refused(_)) => {
                 let owner = owners.holder(epoch).unwrap_or_default();
                 Err(RuntimeError::OwnedElsewhere { run, owner })
             }
@@ -433,7 +438,7 @@ pub(crate) async fn posted_requests(
     let read = inbox.into_iter().map(|posted| {
         let body = posted.body.ok_or_else(|| DAMAGED_REQUEST.to_owned());
         let request = body.and_then(|body| {
-            serde_json::from_str(&body).map_err(|error| format!("cannot be read: {error}"))
+            SignedRequest::from_json(&body).map_err(|error| format!("cannot be read: {error}"))
         });
         (posted.id, request)
     });

@@ -160,6 +160,14 @@ pub enum RuntimeError {
         /// The process.
         owner: String,
     },
+    /// The request comes from a task of the run itself.
+    #[error(
+        "run {run}: a task of the run cannot decide in place of a person: answers, budgets and the end of a pause come from outside of it"
+    )]
+    OwnTask {
+        /// The run.
+        run: RunId,
+    },
     /// The owner of the run refused the request.
     #[error("run {run}: {reason}")]
     Refused {

@@ -10,12 +10,13 @@ use zeph_memory::RawGraphStore;
 use zeph_scheduler::{InputOutcome, Scheduler};
 
 use crate::active_run::ActiveRun;
+use crate::actor::Actor;
 use crate::attempt::ParentOutput;
 use crate::error::RuntimeError;
 use crate::event::{Events, RunEvent};
 use crate::message::{Message, call};
 use crate::report::{RunReport, TaskReport};
-use crate::request::Request;
+use crate::request::{Request, SignedRequest};
 use crate::restore::{closest, output};
 use crate::snapshot::RunSnapshot;
 
@@ -254,6 +255,10 @@ impl RunHandle {
     /// As the named methods.
     pub async fn request(&self, request: Request) -> Result<InputOutcome, RuntimeError> {
         let run = self.run.clone();
+        let request = SignedRequest {
+            request,
+            by: Some(Actor::this_process()),
+        };
         let message = |ack| Message::Request { run, request, ack };
         call(&self.engine, &self.run, message).await?
     }

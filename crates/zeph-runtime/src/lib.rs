@@ -15,6 +15,7 @@ mod request;
 mod snapshot;
 mod submission;
 
+mod actor;
 mod cancel;
 mod control;
 mod question;
@@ -39,6 +40,7 @@ mod owner;
 mod run_slot;
 mod socket;
 
+pub use actor::Actor;
 pub use cancel::cancel_run;
 pub use control::{Delivery, ask};
 pub use engine::{Engine, EngineBuilder};

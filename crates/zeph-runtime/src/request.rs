@@ -1,7 +1,10 @@
 //! Requests: cancel, pause, answer and so on, in the form that handle, socket and inbox share.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use zeph_graph::Budget;
+
+use crate::actor::Actor;
 
 /// A request to a run, by a person or a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,4 +46,52 @@ pub enum Request {
 /// A budget with some of its numbers replaced.
 pub(crate) fn changed(old: Budget, tokens: Option<u64>, micro_usd: Option<u64>) -> Budget {
     Budget::new(tokens.or(old.tokens()), micro_usd.or(old.micro_usd()))
+}
+
+/// A request with its sender, if that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SignedRequest {
+    pub(crate) request: Request,
+    pub(crate) by: Option<Actor>,
+}
+
+impl SignedRequest {
+    /// The form in the inbox: the object of the request with the sender as `by`.
+    pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
+        let mut body = serde_json::to_value(&self.request)?;
+        if let Some(by) = &self.by {
+            body["by"] = serde_json::to_value(by)?;
+        }
+        Ok(body.to_string())
+    }
+
+    pub(crate) fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        let mut body: Value = serde_json::from_str(text)?;
+        let by = body.as_object_mut().and_then(|body| body.remove("by"));
+        let by = by.map(serde_json::from_value).transpose()?;
+        let request = serde_json::from_value(body)?;
+        Ok(Self { request, by })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Request, SignedRequest};
+    use crate::actor::Actor;
+
+    #[test]
+    fn a_request_is_read_with_and_without_its_sender() {
+        for by in [None, Some(Actor::this_process())] {
+            let signed = SignedRequest {
+                request: Request::Pause,
+                by,
+            };
+            let text = signed.to_json().expect("plain data");
+            assert_eq!(
+                SignedRequest::from_json(&text).expect("was written"),
+                signed
+            );
+        }
+        assert!(SignedRequest::from_json(r#"{"op":"rewind"}"#).is_err());
+    }
 }

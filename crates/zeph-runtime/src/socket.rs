@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use zeph_graph::RunId;
 use zeph_memory::RequestId;
 use zeph_scheduler::InputOutcome;
 
+use crate::actor::{Actor, is_for_people, is_task_of};
 use crate::error::RuntimeError;
 use crate::message::Message;
 use crate::owner::Owners;
-use crate::request::Request;
+use crate::request::{Request, SignedRequest};
 
 /// The version of the protocol: incremented when an older process could misread a line.
 const VERSION: u32 = 1;
@@ -76,6 +78,8 @@ pub(crate) enum Reply {
     Stale,
     /// The request is refused, for this reason.
     Refused(String),
+    /// The request is refused, because it comes from a task of the run.
+    OwnTask,
     /// The run is not active in that process.
     NotActive,
 }
@@ -107,17 +111,38 @@ async fn answer(
     engine: mpsc::WeakSender<Message>,
     seen: &Mutex<Seen>,
 ) -> std::io::Result<()> {
+    let peer = stream.peer_cred().ok();
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(read).take(MAX_LINE_BYTES);
     tokio::time::timeout(LINE_TIMEOUT, reader.read_line(&mut line)).await??;
     let reply = match parse(&line) {
-        Ok(call) => handle_once(call, engine, seen).await,
+        Ok(call) if is_own_task(&call, peer.as_ref()) => Reply::OwnTask,
+        Ok(call) => {
+            let by = peer.map(|peer| Actor::new(Some(peer.uid()), pid_of(&peer)));
+            handle_once(call, by, engine, seen).await
+        }
         Err(reason) => Reply::Refused(reason),
     };
     let mut text = serde_json::to_string(&reply)?;
     text.push('\n');
     write.write_all(text.as_bytes()).await
+}
+
+/// Whether the call comes from a task of its run, which may not decide in place of a person.
+fn is_own_task(call: &Call, peer: Option<&UCred>) -> bool {
+    let is_guarded = call.request.as_ref().is_none_or(is_for_people)
+        && (call.request.is_some() || call.posted.is_some());
+    let Some(pid) = peer.and_then(pid_of).filter(|_| is_guarded) else {
+        return false;
+    };
+    let run = call.run.parse::<RunId>();
+    run.is_ok_and(|run| is_task_of(&run, pid, std::process::id()))
+}
+
+/// The process of a peer, if the system tells it.
+fn pid_of(peer: &UCred) -> Option<u32> {
+    peer.pid().and_then(|pid| u32::try_from(pid).ok())
 }
 
 fn parse(line: &str) -> Result<Call, String> {
@@ -163,9 +188,14 @@ impl Seen {
 }
 
 /// Handles a call; a repeated call gets the reply of the first one.
-async fn handle_once(call: Call, engine: mpsc::WeakSender<Message>, seen: &Mutex<Seen>) -> Reply {
+async fn handle_once(
+    call: Call,
+    by: Option<Actor>,
+    engine: mpsc::WeakSender<Message>,
+    seen: &Mutex<Seen>,
+) -> Reply {
     if call.request.is_none() {
-        return handle(call, engine).await;
+        return handle(call, by, engine).await;
     }
     let entered = {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,7 +203,7 @@ async fn handle_once(call: Call, engine: mpsc::WeakSender<Message>, seen: &Mutex
     };
     match entered {
         Ok(sender) => {
-            let reply = handle(call, engine).await;
+            let reply = handle(call, by, engine).await;
             sender.send_replace(Some(reply.clone()));
             reply
         }
@@ -184,7 +214,7 @@ async fn handle_once(call: Call, engine: mpsc::WeakSender<Message>, seen: &Mutex
     }
 }
 
-async fn handle(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
+async fn handle(call: Call, by: Option<Actor>, engine: mpsc::WeakSender<Message>) -> Reply {
     let Ok(run) = call.run.parse::<RunId>() else {
         return Reply::NotActive;
     };
@@ -193,7 +223,10 @@ async fn handle(call: Call, engine: mpsc::WeakSender<Message>) -> Reply {
     };
     let (ack, outcome) = oneshot::channel();
     let message = match (call.request, call.posted) {
-        (Some(request), _) => Message::Request { run, request, ack },
+        (Some(request), _) => {
+            let request = SignedRequest { request, by };
+            Message::Request { run, request, ack }
+        }
         (None, Some(posted)) => {
             let posted = RequestId::new(posted);
             Message::ReadInbox { run, posted, ack }
@@ -316,7 +349,8 @@ mod tests {
                 let Message::Request { request, ack, .. } = message else {
                     continue;
                 };
-                assert_eq!(request, Request::Suspend);
+                assert_eq!(request.request, Request::Suspend);
+                assert_eq!(request.by.and_then(|by| by.pid), Some(std::process::id()));
                 handled += 1;
                 let _ = ack.send(Ok(InputOutcome::Accepted));
             }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::{
-    Attempt, AttemptOutcome, ContentId, Entry, Header, Record, RunId, TaskGraph, TaskId, TaskState,
-    Timestamp,
+    AnsweredBy, Attempt, AttemptOutcome, ContentId, Entry, Header, Record, RunId, TaskGraph,
+    TaskId, TaskState, Timestamp,
 };
 use zeph_memory::{Content, RawGraphStore, RunStatus};
 use zeph_scheduler::{Patches, Scheduler};
 
+use crate::actor::Actor;
 use crate::driver::{self, LastErrors};
 use crate::error::RuntimeError;
 use crate::question::QuestionView;
@@ -232,6 +233,23 @@ impl RunView {
         Ok(parts
             .first()
             .and_then(|part| serde_json::from_slice(&part.bytes).ok()))
+    }
+
+    /// Who answered the question of a record, if that is known.
+    ///
+    /// # Errors
+    /// If the store cannot read it.
+    pub async fn answered_by(
+        &self,
+        store: &dyn RawGraphStore,
+        by: AnsweredBy,
+    ) -> Result<Option<Actor>, RuntimeError> {
+        let Some(id) = by.content() else {
+            return Ok(None);
+        };
+        let parts = self.content(store, id).await?;
+        let part = parts.first();
+        Ok(part.and_then(|part| serde_json::from_slice(&part.bytes).ok()))
     }
 
     /// The logs of an attempt: the stream's name and its bytes, head and tail.

@@ -51,6 +51,8 @@ pub enum Input {
         question: QuestionId,
         /// The answer.
         answer: Answer,
+        /// The content that says who answered, if that is known.
+        by: Option<ContentId>,
     },
     /// Cancels work.
     Cancel(Scope),

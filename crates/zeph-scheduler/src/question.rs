@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    Answer, AskWhy, FailureAnswer, Fault, OnFailure, Output, QuestionId, Record, TaskId, Work,
+    Answer, AnsweredBy, AskWhy, ContentId, FailureAnswer, Fault, OnFailure, Output, QuestionId,
+    Record, TaskId, Work,
 };
 
 use crate::input::InputOutcome;
@@ -11,7 +12,12 @@ use crate::machine::{Kind, Machine};
 use crate::transitions::is_valid_answer;
 
 impl Machine {
-    pub(crate) fn on_answered(&mut self, question: QuestionId, answer: Answer) -> InputOutcome {
+    pub(crate) fn on_answered(
+        &mut self,
+        question: QuestionId,
+        answer: Answer,
+        by: Option<ContentId>,
+    ) -> InputOutcome {
         let Some(open) = self.questions.get(&question) else {
             return InputOutcome::Stale;
         };
@@ -21,18 +27,18 @@ impl Machine {
         if unknown || !is_valid_answer(open.why, answer) {
             return InputOutcome::Rejected;
         }
-        self.answer(question, answer, false);
+        self.answer(question, answer, by.into());
         InputOutcome::Accepted
     }
 
     /// Answers with the default, since no answer arrived in time.
     pub(crate) fn answer_by_default(&mut self, question: QuestionId) {
         if let Some((_, answer)) = self.default_answer(question) {
-            self.answer(question, answer, true);
+            self.answer(question, answer, AnsweredBy::DEFAULT);
         }
     }
 
-    fn answer(&mut self, question: QuestionId, answer: Answer, by_default: bool) {
+    fn answer(&mut self, question: QuestionId, answer: Answer, by: AnsweredBy) {
         let Some(open) = self.questions.get(&question).copied() else {
             return;
         };
@@ -41,7 +47,7 @@ impl Machine {
             task,
             question,
             answer,
-            by_default,
+            by,
         });
         match answer {
             Answer::Yes => self.launch(task),

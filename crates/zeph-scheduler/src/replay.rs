@@ -191,9 +191,13 @@ impl Cause<'_> {
             Record::Answered {
                 question,
                 answer,
-                by_default: false,
+                by,
                 ..
-            } => self.handle(Input::Answered { question, answer }),
+            } if !by.is_default() => self.handle(Input::Answered {
+                question,
+                answer,
+                by: by.content(),
+            }),
             Record::Suspending => self.handle(Input::Suspend),
             Record::CancelRequested { task, why, .. } => match why {
                 CutWhy::Cancel(why) => self.handle(cancel(task, why)),

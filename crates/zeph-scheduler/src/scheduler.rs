@@ -277,7 +277,11 @@ impl Machine {
                 },
             ),
             Input::Lost { task, attempt } => self.on_lost(task, attempt),
-            Input::Answered { question, answer } => self.on_answered(question, answer),
+            Input::Answered {
+                question,
+                answer,
+                by,
+            } => self.on_answered(question, answer, by),
             Input::Cancel(scope) => self.on_cancel(scope),
             Input::Pause => self.on_pause(true),
             Input::Unpause => self.on_pause(false),

@@ -69,7 +69,14 @@ fn answer(machine: &mut Scheduler, now: Timestamp, action: Action, failed: &mut 
         }
         Action::Ask { question, .. } => {
             let answer = zeph_graph::Answer::Yes;
-            machine.handle(now, Input::Answered { question, answer });
+            machine.handle(
+                now,
+                Input::Answered {
+                    question,
+                    answer,
+                    by: None,
+                },
+            );
         }
         Action::Cancel { .. } | Action::Abandon { .. } | Action::Suspended | Action::Ended(_) => {}
     }

@@ -114,7 +114,14 @@ fn a_chain_of_a_million_tasks_is_skipped_at_once() {
         machine.handle(Timestamp::ZERO, Input::Start);
         let question = machine.questions().next().unwrap().id;
         let answer = zeph_graph::Answer::No;
-        machine.handle(Timestamp::ZERO, Input::Answered { question, answer });
+        machine.handle(
+            Timestamp::ZERO,
+            Input::Answered {
+                question,
+                answer,
+                by: None,
+            },
+        );
         assert_eq!(machine.counts().skipped, 1_000_000);
         assert_eq!(machine.end(), Some(RunEnd::Completed));
         // The path back from the last task to the first has a million steps, too.

@@ -162,8 +162,8 @@ impl Audit {
                 task,
                 question,
                 answer,
-                by_default,
-            } => return self.answered(task, question, answer, by_default),
+                by,
+            } => return self.answered(task, question, answer, by.is_default()),
             Record::CancelRequested { task, attempt, why } => {
                 return self.cancel_requested(task, attempt, why);
             }

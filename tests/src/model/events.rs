@@ -74,7 +74,9 @@ impl Model {
                 ..
             } => self.attempt_failed(task, attempt.get(), fault, retry_after),
             Input::Lost { task, attempt } => self.lost(task, attempt.get()),
-            Input::Answered { question, answer } => match asked(question) {
+            Input::Answered {
+                question, answer, ..
+            } => match asked(question) {
                 Some(task) => self.answered(task, answer),
                 None => InputOutcome::Stale,
             },

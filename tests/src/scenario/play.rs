@@ -200,7 +200,11 @@ impl Play {
     fn about_task(&self, name: &str, words: &[&str]) -> Result<Input, String> {
         if let Some(question) = question(name) {
             let answer = answer(words).ok_or("not an answer")?;
-            return Ok(Input::Answered { question, answer });
+            return Ok(Input::Answered {
+                question,
+                answer,
+                by: None,
+            });
         }
         let task = self.task(name)?;
         let attempt = self.attempt(task, words);

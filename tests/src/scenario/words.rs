@@ -22,10 +22,10 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Answered {
             question,
             answer,
-            by_default,
+            by,
             ..
         } => {
-            let by = if by_default { " by default" } else { "" };
+            let by = if by.is_default() { " by default" } else { "" };
             format!("q{question} answered{by}: {}", answer_word(answer))
         }
         Record::CancelRequested { attempt, why, .. } => {

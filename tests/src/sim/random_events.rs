@@ -268,7 +268,11 @@ impl World {
     }
 
     pub(super) fn answer(&mut self, question: QuestionId, answer: Answer) -> Check {
-        self.tell(Input::Answered { question, answer })?;
+        self.tell(Input::Answered {
+            question,
+            answer,
+            by: None,
+        })?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The commands that show runs, and those that send requests to runs.
 
+pub(crate) mod answers;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod show;

@@ -100,13 +100,12 @@ impl EventFormatter {
             };
             return Some(("ask", Tone::Question, text));
         }
-        if let Record::Answered {
-            question,
-            by_default,
-            ..
-        } = event.record
-        {
-            let how = if by_default { " by its default" } else { "" };
+        if let Record::Answered { question, by, .. } = event.record {
+            let how = if by.is_default() {
+                " by its default"
+            } else {
+                ""
+            };
             let text = format!("q{question} {name}{how}");
             return Some(("answered", Tone::Question, text));
         }

@@ -6,6 +6,7 @@
 )]
 
 mod early;
+mod gate;
 mod goal;
 mod secrets;
 mod service;

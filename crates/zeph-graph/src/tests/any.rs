@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
-    Answer, Approval, AskFailure, AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy,
-    Effect, EndingWhy, FailureAnswer, Fault, LaneId, LaneUse, OnFailure, Output, OverBudget,
-    Policy, Question, QuestionId, Record, ReservationId, Retry, RunEnd, SkipWhy, Spend, Task,
-    TaskGraph, TaskId, Timestamp, Trigger, Work,
+    Answer, AnsweredBy, Approval, AskFailure, AskWhy, Attempt, Budget, CancelWhy, ContentId,
+    CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, LaneId, LaneUse, OnFailure, Output,
+    OverBudget, Policy, Question, QuestionId, Record, ReservationId, Retry, RunEnd, SkipWhy, Spend,
+    Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
 };
 
 /// JSON values, nested a little.
@@ -269,6 +269,7 @@ prop_compose! {
         let until = Timestamp::from_micros(time);
         let content = ContentId::from(contents.0);
         let (error, log) = (contents.1.map(ContentId::from), contents.2.map(ContentId::from));
+        let by = if by_default { AnsweredBy::DEFAULT } else { log.into() };
         let spend = Spend { tokens, micro_usd };
         let all: [Record; 25] = [
             Record::Opened,
@@ -279,7 +280,7 @@ prop_compose! {
             Record::AttemptCut { task, attempt, how, log },
             Record::BackedOff { task, until },
             Record::Asked { task, question, why: ask },
-            Record::Answered { task, question, answer, by_default },
+            Record::Answered { task, question, answer, by },
             Record::CancelRequested { task, attempt, why: cut },
             Record::Failed { task, why: fault },
             Record::Skipped { task, why: skip },

@@ -53,20 +53,24 @@ const STORED: &[(&str, &str)] = &[
         "Asked { task: t3, question: q2, why: Failure(Error) }",
     ),
     (
-        r#"{"type":"answered","task":3,"question":2,"answer":"yes","by_default":false}"#,
-        "Answered { task: t3, question: q2, answer: Yes, by_default: false }",
+        r#"{"type":"answered","task":3,"question":2,"answer":"yes"}"#,
+        "Answered { task: t3, question: q2, answer: Yes, by: Unknown }",
     ),
     (
-        r#"{"type":"answered","task":3,"question":2,"answer":"no","by_default":true}"#,
-        "Answered { task: t3, question: q2, answer: No, by_default: true }",
+        r#"{"type":"answered","task":3,"question":2,"answer":"no","by":"default"}"#,
+        "Answered { task: t3, question: q2, answer: No, by: Default }",
     ),
     (
-        r#"{"type":"answered","task":3,"question":2,"answer":{"failure":"retry"},"by_default":false}"#,
-        "Answered { task: t3, question: q2, answer: Failure(Retry), by_default: false }",
+        r#"{"type":"answered","task":3,"question":2,"answer":"yes","by":{"content":4}}"#,
+        "Answered { task: t3, question: q2, answer: Yes, by: Content(c4) }",
     ),
     (
-        r#"{"type":"answered","task":3,"question":2,"answer":{"value":{"content":1}},"by_default":false}"#,
-        "Answered { task: t3, question: q2, answer: Value(Content(c1)), by_default: false }",
+        r#"{"type":"answered","task":3,"question":2,"answer":{"failure":"retry"}}"#,
+        "Answered { task: t3, question: q2, answer: Failure(Retry), by: Unknown }",
+    ),
+    (
+        r#"{"type":"answered","task":3,"question":2,"answer":{"value":{"content":1}}}"#,
+        "Answered { task: t3, question: q2, answer: Value(Content(c1)), by: Unknown }",
     ),
     (
         r#"{"type":"cancel_requested","task":3,"attempt":1,"why":"suspend"}"#,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zeph_executor::MAX_VALUE_BYTES;
 use zeph_graph::QuestionId;
 use zeph_runtime::QuestionView;
-use zeph_runtime::driver::{self, AnswerError, Reply};
+use zeph_runtime::driver::{self, AnswerError, GivenReply, Reply};
 use zeph_scheduler::{InputOutcome, OpenQuestion};
 
 use super::DagScheduler;
@@ -25,17 +25,14 @@ impl DagScheduler {
         let Some(scheduler) = self.run.scheduler_mut() else {
             return InputOutcome::Stale;
         };
-        let (reply, content) = (reply.into(), |value| Content::Value(Arc::new(value)));
-        let contents = &mut self.contents;
-        match driver::answer(
-            scheduler,
-            contents,
-            now,
+        let given = GivenReply {
             question,
-            reply,
-            MAX_VALUE_BYTES,
-            content,
-        ) {
+            reply: reply.into(),
+            by: None,
+        };
+        let content = |value| Content::Value(Arc::new(value));
+        let contents = &mut self.contents;
+        match driver::answer(scheduler, contents, now, given, MAX_VALUE_BYTES, content) {
             Ok(outcome) => outcome,
             Err(AnswerError::NotOpen) => InputOutcome::Stale,
             Err(AnswerError::NotAccepted(_)) => InputOutcome::Rejected,

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use zeph_executor::check_value_size;
-use zeph_graph::{Answer, AskWhy, FailureAnswer, Output, Question, QuestionId, Timestamp, Work};
+use zeph_graph::{
+    Answer, AnsweredBy, AskWhy, FailureAnswer, Output, Question, QuestionId, Timestamp, Work,
+};
 use zeph_scheduler::{Input, InputOutcome, OpenQuestion, Scheduler};
 
 use super::Contents;
@@ -55,7 +57,19 @@ pub enum AnswerError {
     NotAccepted(String),
 }
 
-/// Answers an open question. A value is interned in the form that `content` gives it.
+/// A reply to a question of a run, with who gives it if that is known.
+#[derive(Clone, Debug)]
+pub struct GivenReply<T> {
+    /// The question.
+    pub question: QuestionId,
+    /// The reply.
+    pub reply: Reply,
+    /// The content that describes who gives it.
+    pub by: Option<T>,
+}
+
+/// Answers an open question. A value is interned in the form that `content` gives it, and so is the
+/// description of who answers.
 ///
 /// # Errors
 /// If the question is not open, does not accept the reply, or the value is larger than `max_bytes`.
@@ -63,11 +77,15 @@ pub fn answer<T>(
     scheduler: &mut Scheduler,
     contents: &mut Contents<T>,
     now: Timestamp,
-    question: QuestionId,
-    reply: Reply,
+    given: GivenReply<T>,
     max_bytes: usize,
     content: impl FnOnce(Value) -> T,
 ) -> Result<InputOutcome, AnswerError> {
+    let GivenReply {
+        question,
+        reply,
+        by,
+    } = given;
     let open = scheduler.questions().find(|open| open.id == question);
     let open = open.ok_or(AnswerError::NotOpen)?;
     let parsed = parse(scheduler, &open, reply).map_err(AnswerError::NotAccepted)?;
@@ -81,8 +99,20 @@ pub fn answer<T>(
             (Answer::Value(Output::Content(id)), Some(id))
         }
     };
-    let outcome = scheduler.handle(now, Input::Answered { question, answer });
-    if let Some(id) = interned.filter(|_| outcome != InputOutcome::Accepted) {
+    let by = by.map(|by| contents.intern(by));
+    let input = Input::Answered {
+        question,
+        answer,
+        by,
+    };
+    let outcome = scheduler.handle(now, input);
+    let is_accepted = outcome == InputOutcome::Accepted;
+    // A record has no room for a very high number.
+    let is_noted = is_accepted && AnsweredBy::from(by).content().is_some();
+    if let Some(id) = by.filter(|_| !is_noted) {
+        contents.forget(id);
+    }
+    if let Some(id) = interned.filter(|_| !is_accepted) {
         contents.forget(id);
     }
     Ok(outcome)

@@ -16,7 +16,7 @@ mod definition;
 mod last_errors;
 mod report;
 
-pub use answer::{AnswerError, Reply, answer, check_answer};
+pub use answer::{AnswerError, GivenReply, Reply, answer, check_answer};
 pub use contents::Contents;
 pub use definition::{action_of, defined_output, defined_value};
 pub use last_errors::LastErrors;

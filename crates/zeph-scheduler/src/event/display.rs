@@ -59,15 +59,13 @@ impl fmt::Display for Event {
             } => write!(f, "task {name:?} is skipped: the answer was no"),
             Record::Canceled { why, .. } => write!(f, "task {name:?} is canceled: {why}"),
             Record::Asked { question, why, .. } => f.write_str(&asked(name, question, why)),
-            Record::Answered {
-                question,
-                by_default: false,
-                ..
-            } => write!(f, "question {question} of task {name:?} is answered"),
-            Record::Answered { question, .. } => write!(
+            Record::Answered { question, by, .. } if by.is_default() => write!(
                 f,
                 "question {question} of task {name:?} was answered by its default"
             ),
+            Record::Answered { question, .. } => {
+                write!(f, "question {question} of task {name:?} is answered")
+            }
             Record::Ending { why } => match why {
                 EndingWhy::Abort(_) => write!(f, "the run is aborted: task {because:?} failed"),
                 EndingWhy::Cancel => f.write_str("the run is cancelled"),

@@ -18,6 +18,7 @@ use super::notes;
 use crate::context::command_with;
 use crate::exit::CliError;
 use crate::goal::shown::Proposal;
+use crate::read::answers::Answers;
 use crate::read::failure::{self, Errors};
 use crate::read::money::{spent_json, spent_of};
 use crate::read::page::Page;
@@ -37,6 +38,7 @@ pub(super) struct ShowView<'a> {
     logs: BTreeMap<ContentId, Vec<(String, Bytes)>>,
     output: Option<Arc<TaskOutput>>,
     notes: Vec<NoteView>,
+    answers: Answers,
 }
 
 impl<'a> ShowView<'a> {
@@ -63,6 +65,7 @@ impl<'a> ShowView<'a> {
             logs,
             output: view.output(store, task).await?,
             notes: view.notes(store, task).await?,
+            answers: Answers::read(store, view).await?,
         })
     }
 
@@ -91,7 +94,7 @@ impl<'a> ShowView<'a> {
         page.heading("Records");
         // Notes and spending are shown with their attempts.
         let shown = self.records().filter(|entry| !is_of_a_call(entry));
-        let rows: Vec<_> = shown.map(|entry| self.record_row(entry)).collect();
+        let rows: Vec<_> = shown.map(|entry| self.record_row(entry, now)).collect();
         page.table(2, &[], &rows);
         let command = |what: &str| command_with(&[what, view.run.as_str()], &[name]);
         let mut next = vec![command("why")];
@@ -195,12 +198,16 @@ impl<'a> ShowView<'a> {
         entries.filter(|entry| entry.record.task() == Some(self.task))
     }
 
-    fn record_row(&self, entry: &Entry) -> Vec<String> {
+    fn record_row(&self, entry: &Entry, now: Timestamp) -> Vec<String> {
         let begin = self.view.entries.first().map_or(entry.at, |first| first.at);
         vec![
             entry.seq.to_string(),
             format!("+{}", format_duration(entry.at.since(begin))),
-            Event::from_entry(entry, self.view.graph()).to_string(),
+            format!(
+                "{}{}",
+                Event::from_entry(entry, self.view.graph()),
+                self.answers.words(entry, now)
+            ),
         ]
     }
 
@@ -230,6 +237,7 @@ impl<'a> ShowView<'a> {
                 "at_us": entry.at.as_micros(),
                 "kind": event.word(),
                 "text": event.to_string(),
+                "by": self.answers.actor_json(entry),
             })
         };
         let output = self

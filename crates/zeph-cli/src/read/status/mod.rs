@@ -11,6 +11,7 @@ use zeph_scheduler::Held;
 use crate::args::RunRef;
 use crate::context::{AppContext, command, now};
 use crate::exit::{CliError, Exit};
+use crate::read::answers::Answers;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::page::{self, Page, count, names};
 use crate::read::time::{ago, moment};
@@ -27,11 +28,13 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
         owner: owner.as_deref(),
         now: now(),
     };
-    Ok(page::print(
-        cx,
-        || status.to_json(),
-        |page| status.render(page),
-    ))
+    let answers = Answers::read(&store, &view).await?;
+    let json = || {
+        let mut json = status.to_json();
+        json["answers"] = answers.to_json(&view).into();
+        json
+    };
+    Ok(page::print(cx, json, |page| status.render(page)))
 }
 
 /// The number of tasks in each state.

@@ -244,6 +244,7 @@ async fn every_state_has_its_sentence() {
     let declined = Input::Answered {
         question: QuestionId::FIRST,
         answer: Answer::No,
+        by: None,
     };
     let mut completed = one(doing("t"));
     completed.complete(1_000, "t", "1", b"");

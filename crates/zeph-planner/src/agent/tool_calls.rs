@@ -172,7 +172,8 @@ impl<'a> ToolCalls<'a> {
         if let Some(error) = end {
             return Err(error);
         }
-        for (call, made) in calls.iter().zip(&made) {
+        // Calls beyond the limit were not tried, so they are no failures.
+        for (call, made) in calls.iter().zip(&made).take(MAX_CALLS) {
             match made.outcome {
                 ToolOutcome::Done => self.failed_in_a_row = 0,
                 ToolOutcome::Failed | ToolOutcome::BadArguments | ToolOutcome::Refused => {
@@ -222,10 +223,12 @@ impl<'a> ToolCalls<'a> {
         }
         let Some(tool) = self.allowed.get(call.name.as_str()) else {
             let names: Vec<&str> = self.allowed.keys().copied().collect();
-            let text = format!(
-                "unknown tool for this task; expected one of: {}",
-                names.join(", ")
-            );
+            let text = if names.is_empty() {
+                "this task has no tools; answer without them".to_owned()
+            } else {
+                let names = names.join(", ");
+                format!("unknown tool for this task; expected one of: {names}")
+            };
             return Ok(refused(text));
         };
         let problems = tool.problems(&call.arguments);

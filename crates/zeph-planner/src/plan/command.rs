@@ -7,7 +7,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 use zeph_common::{Argument, Inserted, escape_terminal, run_as_code};
 use zeph_config::{ArgumentConfig, ArgumentKind, CommandConfig};
-use zeph_diagnostics::{Code, Diagnostic, Diagnostics};
+use zeph_diagnostics::{Code, Diagnostic, Diagnostics, quote};
 
 use super::name::is_name;
 
@@ -130,22 +130,12 @@ fn check(name: &str, command: &CommandConfig) -> Result<(), String> {
             .iter()
             .filter_map(|one| argument_of(command, one));
         let places = places.filter(|(_, place, _)| place == name).count();
-        ensure(is_name(name), "the name of an argument is invalid")?;
+        check_argument(name, one, places)
+            .map_err(|why| format!("argument {}: {why}", quote(name)))?;
         ensure(
             names.insert(name.to_lowercase()),
             "two of its arguments have the same name",
         )?;
-        ensure(
-            !one.about.trim().is_empty(),
-            "an argument has no description",
-        )?;
-        ensure(
-            places == 1,
-            "an argument is not at the end of one element of the command line",
-        )?;
-        if let ArgumentKind::Pattern(pattern) = &one.kind {
-            whole_match(pattern).map_err(|error| error.to_string())?;
-        }
     }
     let argv = command
         .run
@@ -229,8 +219,24 @@ fn accept(argument: &ArgumentConfig, value: &str) -> Result<String, String> {
     }
 }
 
+/// Checks an argument that has `places` places on the command line.
+fn check_argument(name: &str, argument: &ArgumentConfig, places: usize) -> Result<(), String> {
+    ensure(is_name(name), "its name is invalid")?;
+    ensure(!argument.about.trim().is_empty(), "it has no description")?;
+    ensure(
+        places == 1,
+        "it is not at the end of one element of the command line",
+    )?;
+    if let ArgumentKind::Pattern(pattern) = &argument.kind {
+        whole_match(pattern).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
 /// A pattern that matches a text as a whole.
 fn whole_match(pattern: &str) -> Result<Regex, regex::Error> {
+    // Brackets that only match inside of the wrapping would make it match a part.
+    Regex::new(pattern)?;
     Regex::new(&format!("^(?:{pattern})$"))
 }
 
@@ -250,6 +256,7 @@ pub(super) fn form(kind: &ArgumentKind) -> String {
         ArgumentKind::Pattern(pattern) => format!("text of the form {pattern}"),
         ArgumentKind::Choice(choices) => format!("text, one of {}", choices.join(", ")),
         ArgumentKind::Integer(min, max) => format!("whole number from {min} to {max}"),
+        ArgumentKind::Path(below) if below.is_empty() => "relative path, without \"..\"".to_owned(),
         ArgumentKind::Path(below) => format!("relative path below {below}, without \"..\""),
     }
 }

@@ -145,6 +145,27 @@ async fn calls_that_fail_again_and_again_end_the_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_beyond_the_limit_of_a_reply_are_refused_and_are_no_failures() {
+    let calls = (0..24).map(|id| read(&id.to_string(), &id.to_string()));
+    let model = ScriptedProvider::new("script")
+        .then(Reply::calls(calls.collect()))
+        .then(Reply::text("done"));
+    let bench = Bench::new();
+    bench
+        .run(staffed(&model, worker()), go())
+        .await
+        .expect("an answer");
+    let outcome = |note: &Value| note["outcome"].as_str().map(str::to_owned);
+    let outcomes: Vec<_> = bench
+        .notes(NoteKind::Tool)
+        .iter()
+        .filter_map(outcome)
+        .collect();
+    assert_eq!(outcomes[..16], ["done"; 16]);
+    assert_eq!(outcomes[16..], ["refused"; 8]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn turns_are_bounded_and_the_last_one_must_answer() {
     let script = |turns: usize| {
         let paths = (0..turns).map(|turn| turn.to_string());

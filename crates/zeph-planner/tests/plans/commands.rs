@@ -32,7 +32,7 @@ fn templates_are_checked_when_they_are_registered() {
         (
             "tool",
             command("x", &["p"], &[("a b", text())]),
-            "the name of an argument",
+            "argument \"a b\": its name is invalid",
         ),
         (
             "tool",
@@ -48,6 +48,15 @@ fn templates_are_checked_when_they_are_registered() {
             "tool",
             command("x", &["p", "{a}", "{a}"], &[("a", text())]),
             "not at the end of one element",
+        ),
+        (
+            "tool",
+            command(
+                "x",
+                &["p", "{a}"],
+                &[("a", ArgumentKind::Pattern("a)|(b".into()))],
+            ),
+            "unopened group",
         ),
         (
             "tool",

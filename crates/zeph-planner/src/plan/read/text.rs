@@ -28,11 +28,6 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
             return None;
         }
     };
-    if let Some((field, plan)) = nested_plan(&value) {
-        let message = format!("the plan is in the field {}", quote(field));
-        found.repair(repair::TOLERATED_TEXT, "", message);
-        return Some(plan.clone());
-    }
     let (mut in_prose, mut has_others, mut broken) = (false, false, None);
     for one in &tolerated {
         in_prose |= matches!(one, Tolerated::Prose { .. });
@@ -42,7 +37,7 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
         }
     }
     // A value after broken JSON is probably a part of it.
-    if let Some(at) = broken.filter(|_| !is_plan(&value)) {
+    if let Some(at) = broken.filter(|_| !usable(&value)) {
         let message = format!("the JSON that begins at byte {at} is broken");
         let help = "write correct JSON: double quotes, commas, closing brackets";
         found.problem(code::SYNTAX, "", message, help);
@@ -59,13 +54,18 @@ pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Op
     }
     if has_others {
         // Two different plans are ambiguous; other values beside a plan are not.
-        let another = |other: &Value| is_plan(other) && *other != value;
+        let another = |other: &Value| usable(other) && plan_in(other) != plan_in(&value);
         let other = read_json(text, max_bytes, another).map(|read| read.value);
         if other.is_ok_and(|other| another(&other)) {
             let message = "the answer contains several different plans";
             found.problem(code::SEVERAL_PLANS, "", message, ONE_OBJECT);
             return None;
         }
+    }
+    if let Some((field, plan)) = nested_plan(&value) {
+        let message = format!("the plan is in the field {}", quote(field));
+        found.repair(repair::TOLERATED_TEXT, "", message);
+        return Some(plan.clone());
     }
     Some(value)
 }
@@ -80,6 +80,11 @@ fn nested_plan(value: &Value) -> Option<(&str, &Value)> {
     let mut plans = fields.iter().filter(|(_, field)| is_plan(field));
     let (name, plan) = plans.next()?;
     plans.next().is_none().then_some((name.as_str(), plan))
+}
+
+/// The plan in a value: the value itself or its only field that is a plan.
+fn plan_in(value: &Value) -> &Value {
+    nested_plan(value).map_or(value, |(_, plan)| plan)
 }
 
 /// The JSON text of a plan that is in a JSON string or in the notation of Python; any other text is

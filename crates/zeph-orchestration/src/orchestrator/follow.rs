@@ -16,7 +16,8 @@ use super::{Orchestrator, OrchestratorError, RunOutcome};
 /// A display takes [`next`](Self::next) until it is `None`, shows each event, puts questions to a person,
 /// and passes stop signals to [`stop`](Self::stop). Every question is asked at most once; one that is
 /// [postponed](Self::postpone) stays open. When only postponed questions are left, the run is suspended,
-/// unless one of them has a default: then the follower waits for it.
+/// unless one of them has a default: then the follower waits for it. A run that is paused when it is
+/// resumed is suspended as well if no question may be asked, since nothing would continue it.
 ///
 /// # Examples
 /// ```
@@ -58,6 +59,8 @@ pub struct Follower {
     delivers_events: bool,
     has_reported_waiting: bool,
     is_stopping: bool,
+    /// Whether the run was paused before it was followed.
+    was_paused: bool,
     stops: u32,
 }
 
@@ -119,6 +122,7 @@ impl Orchestrator {
         Follower {
             orchestrator: self.clone(),
             events: run.events(),
+            was_paused: run.snapshot().state == RunState::Paused,
             handle: run,
             last_seq: 0,
             due: VecDeque::new(),
@@ -287,6 +291,16 @@ impl Follower {
                 }
             };
             return Some(update);
+        }
+        let in_flight = snapshot.counts.running + snapshot.counts.canceling;
+        if self.was_paused
+            && self.postpones_all
+            && snapshot.state == RunState::Paused
+            && in_flight == 0
+        {
+            // Nobody is there to continue it.
+            self.suspend().await;
+            return None;
         }
         if snapshot.state != RunState::Waiting {
             return None;

@@ -4,6 +4,7 @@
 mod tests;
 
 use serde_json::{Value, json};
+use zeph_common::{Boundary, truncate};
 use zeph_graph::{RunState, TaskId, TaskState, Timestamp};
 use zeph_runtime::RunView;
 use zeph_scheduler::Held;
@@ -19,6 +20,8 @@ use crate::read::{explain, next};
 
 /// The most running tasks, questions and groups that are shown.
 const MOST: usize = 20;
+/// The most bytes of the goal and of a question; `zeph show` has all of them.
+const MAX_TEXT_BYTES: usize = 1_000;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
     let (store, view) = cx.load_run(args.run.as_deref()).await?;
@@ -92,7 +95,8 @@ impl StatusView<'_> {
         let (view, now) = (self.view, self.now);
         page.line(format!("run {}: {}", view.run, self.state()));
         if !view.title.is_empty() {
-            page.fact("goal", &view.title);
+            let goal = truncate(&view.title, MAX_TEXT_BYTES, Boundary::Word);
+            page.fact("goal", goal.to_string());
         }
         page.fact("tasks", progress(view));
         if let Some(spent) = spent_of(view.scheduler.spent(), view.scheduler.budget()) {
@@ -154,7 +158,8 @@ impl StatusView<'_> {
         }
         page.heading("Questions");
         for (question, commands) in questions.iter().take(MOST) {
-            let text = format!("{}. {}: {}", question.id, question.task, question.text);
+            let asked = truncate(&question.text, MAX_TEXT_BYTES, Boundary::Word);
+            let text = format!("{}. {}: {asked}", question.id, question.task);
             page.block(2, &text);
             page.block(5, &format!("accepts {}", question.accepts));
             if let (Some(default), Some(at)) = (&question.default, question.default_at) {

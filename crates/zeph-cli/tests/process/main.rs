@@ -295,7 +295,7 @@ fn secrets_are_given_again_and_the_folder_must_be_there() {
     assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
     let without = scene.zeph(&["resume", "r"]);
     assert_eq!(code(&without), 2, "{without:?}");
-    assert!(without.err.contains("-p token=…"), "{without:?}");
+    assert!(without.err.contains("-p token=@FILE"), "{without:?}");
     scene.rename("work", "elsewhere");
     let gone = scene.zeph(&["resume", "r", "-p", token]);
     assert_eq!(code(&gone), 2, "{gone:?}");
@@ -313,7 +313,7 @@ fn resume_without_a_name_skips_a_run_whose_secret_is_missing() {
         code(&scene.zeph(&["run", "plan.toml", "--name", "older"])),
         5
     );
-    let plan = "[params]\ntoken = { type = 'string', secret = true }\n[tasks.newer]\napprove = 'Run it?'\nrun = ['true']";
+    let plan = "[params]\ntoken = { type = 'string', secret = true }\n[tasks.newer]\napprove = 'Run it?'\nrun = ['true']\nenv = { T = '${{ params.token }}' }";
     scene.file("secret.toml", plan);
     let newer = [
         "run",
@@ -331,7 +331,7 @@ fn resume_without_a_name_skips_a_run_whose_secret_is_missing() {
     // Now only the other run is left, and the error names what it needs.
     let resume = scene.zeph(&["resume"]);
     assert_eq!(code(&resume), 2, "{resume:?}");
-    assert!(resume.err.contains("-p token=…"), "{resume:?}");
+    assert!(resume.err.contains("-p token=@FILE"), "{resume:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
     reason = "a test may take the short way: its panic is its report"
 )]
 
+mod background;
 mod bad_day;
 mod early;
 mod gate;

@@ -95,6 +95,7 @@
 mod change_counts;
 mod content;
 mod delimit;
+mod hex_dump;
 mod neutralize;
 mod normalized;
 mod redact;

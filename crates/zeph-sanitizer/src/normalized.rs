@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use zeph_common::is_invisible;
 
+use crate::hex_dump::other_columns;
+
 /// Bytes to search, with their offsets in the source.
 pub(crate) struct Normalized<'a> {
     bytes: Cow<'a, [u8]>,
@@ -113,6 +115,23 @@ pub(crate) fn hex_digits(bytes: &[u8]) -> Option<Normalized<'_>> {
         follows_digit = digit.is_ascii_hexdigit();
         (follows_digit && digit.is_ascii_uppercase())
             .then(|| (Bytes::byte(digit.to_ascii_lowercase()), 1))
+    })
+}
+
+/// The text with the bytes of hex dumps in one piece each, as digits in lower case; `None` without a dump.
+pub(crate) fn hex_dump(bytes: &[u8]) -> Option<Normalized<'_>> {
+    let columns = other_columns(bytes);
+    if columns.is_empty() {
+        return None;
+    }
+    decoded(bytes, |rest| {
+        let at = bytes.len() - rest.len();
+        if let Some(end) = columns.get(&at) {
+            return Some((Bytes::default(), end - at));
+        }
+        let digit = rest[0];
+        let is_high = digit.is_ascii_hexdigit() && digit.is_ascii_uppercase();
+        is_high.then(|| (Bytes::byte(digit.to_ascii_lowercase()), 1))
     })
 }
 

@@ -32,13 +32,15 @@ const MAX_NAME_BYTES: usize = 64;
 /// - in base64, standard and URL-safe, padded or not, at any of the three alignments, also as a part
 ///   of a longer text, such as `user:password`, and across the line breaks of `base64`;
 /// - in base32, at any alignment, in upper or lower case;
-/// - in hexadecimal of any case, also with blanks, line breaks, colons, `0x` and the like between digits;
+/// - in hexadecimal of any case, also with blanks, line breaks, colons, `0x` and the like between digits, and
+///   in a dump of several lines with offsets (`xxd`, `hexdump -C`, `od -t x1`), which is removed from the
+///   first digit of the secret to the end of the line with the last one;
 /// - each line of a value that has at least 16 bytes, such as those of a PEM, by itself;
 /// - and each of these with percent-encoding, HTML entities (numbers and the basic names) or
 ///   the escapes of JSON (`\n`, `\"`, `\/`, `\u0041`, and `\x41`), of any or all characters.
 ///
-/// It is not found reversed, compressed, encrypted, encoded twice in the same way, in a hex dump of several
-/// lines with offsets, spelt with look-alikes or described in words. An attacker who knows a secret
+/// It is not found reversed, compressed, encrypted, encoded twice in the same way, in a hex dump of
+/// swapped words (`od -x`) or of octal numbers, spelt with look-alikes or described in words. An attacker who knows a secret
 /// and chooses the encoding can evade any redaction; this one prevents accidents and echoes.
 ///
 /// Cheap to clone. A debug print shows names only.
@@ -192,6 +194,18 @@ impl Inner {
         let mut spans: Vec<_> = forms.flat_map(|form| self.places(&form, false)).collect();
         if let Some(digits) = normalized::hex_digits(bytes) {
             spans.extend(self.places(&digits, true));
+        }
+        if let Some(dump) = normalized::hex_dump(bytes) {
+            // The rest of the last line may repeat the bytes as text.
+            let whole_line = |span: Span| {
+                let rest = bytes[span.end..].iter();
+                let rest = rest.take_while(|byte| **byte != b'\n').count();
+                Span {
+                    end: span.end + rest,
+                    ..span
+                }
+            };
+            spans.extend(self.places(&dump, true).into_iter().map(whole_line));
         }
         spans::merged(spans)
     }

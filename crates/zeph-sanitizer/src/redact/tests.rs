@@ -147,3 +147,32 @@ fn there_is_a_limit_to_secrets() {
     let error = Redactor::new([("a", &long), ("b", &long)]).expect_err("too long");
     assert!(matches!(error, SecretError::OverLimit { name } if name == "b"));
 }
+
+#[test]
+fn a_secret_in_a_hex_dump_is_found_across_its_lines() {
+    let key = one("hunter2-secret-value");
+    for dump in [
+        // xxd
+        "00000000: 6b65 793d 6875 6e74 6572 322d 7365 6372  key=hunter2-secr\n00000010: 6574 2d76 616c 7565 0a                   et-value.\n",
+        // hexdump -C
+        "00000000  6b 65 79 3d 68 75 6e 74  65 72 32 2d 73 65 63 72  |key=hunter2-secr|\n00000010  65 74 2d 76 61 6c 75 65  0a                       |et-value.|\n00000019\n",
+        // od -A x -t x1z, and od -t x1
+        "000000 6b 65 79 3d 68 75 6e 74 65 72 32 2d 73 65 63 72  >key=hunter2-secr<\n000010 65 74 2d 76 61 6c 75 65 0a                       >et-value.<\n",
+        "0000000 6b 65 79 3d 68 75 6e 74 65 72 32 2d 73 65 63 72\n0000020 65 74 2d 76 61 6c 75 65 0a\n",
+        "00000000: 6B65 793D 6875 6E74 6572 322D 7365 6372  key=hunter2-secr\n00000010: 6574 2D76 616C 7565 0A                   et-value.\n",
+    ] {
+        let redacted = key.redact(dump);
+        assert!(redacted.contains("‹redacted: key›"), "{redacted}");
+        for part in [
+            "hunter", "secr", "value", "6572 32", "65 72 32", "616c", "61 6c",
+        ] {
+            assert!(!redacted.contains(part), "{part}: {redacted}");
+        }
+        assert!(
+            redacted.starts_with("00"),
+            "what precedes it stays: {redacted}"
+        );
+    }
+    let other = "00000000: 6b65 793d 6f74 6865 7220 7465 7874 2061  key=other text a\n00000010: 6e64 206d 6f72 650a                      nd more.\n";
+    assert_eq!(key.redact(other), other);
+}

@@ -253,7 +253,7 @@ fn two_resumes_at_once_have_one_winner() {
 }
 
 #[test]
-fn every_mistake_in_a_plan_is_told_with_its_place() {
+fn every_mistake_in_a_plan_is_reported_with_its_place() {
     let scene = Scene::new("");
     let plans: [(&str, &[u8], &str); 9] = [
         ("typo", b"[tasks.a]\nshel = 'true'", "shell"),

@@ -298,7 +298,7 @@ impl Follower {
             && snapshot.state == RunState::Paused
             && in_flight == 0
         {
-            // Nobody is there to continue it.
+            // No process is there to continue it.
             self.suspend().await;
             return None;
         }

@@ -2,7 +2,7 @@
 //!
 //! [`lockstep`] drives a scheduler in lockstep with a reference [`model`] and an [`audit`] of its journal,
 //! and checks the [`invariants`] after every event. [`sim`] feeds it random runs, [`scenario`] scripted
-//! ones. [`crash`] kills the real binary. `wire` (a feature) is a scripted model service.
+//! ones. [`crash`] kills the real binary, and [`damage`] changes its files. `wire` (a feature) is a scripted model service.
 
 pub mod call;
 pub mod facts;
@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod sim;
 
 pub mod crash;
+pub mod damage;
 
 #[cfg(feature = "wire")]
 pub mod wire;

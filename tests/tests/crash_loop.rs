@@ -82,3 +82,10 @@ fn a_victim_that_runs_more_than_it_records_is_found() {
         "{broken:#?}"
     );
 }
+
+#[test]
+fn a_victim_that_gives_other_inputs_is_found() {
+    let script = "[ \"$1\" = resume ] && sed -i 's/ out-/ other-/' \"$ZEPH_COUNTER\"";
+    let broken = broken(script, 0..12);
+    assert!(says(&broken, &["was given \"other-"]), "{broken:#?}");
+}

@@ -14,11 +14,12 @@ pub(crate) fn crash_loop(kills: u32) -> Result<bool, String> {
     run_all(&workspace, &crash_calls(&workspace.target, kills))
 }
 
-/// The simulator's long form, the long crash loop, and many cases of every property test.
+/// The long forms of the simulator, the crash loop and the damages, and many cases of every property test.
 pub(crate) fn soak() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let mut calls = vec![Call::cargo("run --release -p zeph-tests --bin sim -- long")];
-    calls.extend(crash_calls(&workspace.target, 500));
+    calls.extend(crash_calls(&workspace.target, 10_000));
+    calls.extend(damage_calls(&workspace.target, 5_000));
     calls.push(Call::cargo("test --workspace --all-features").env("PROPTEST_CASES", CASES));
     run_all(&workspace, &calls)
 }
@@ -39,6 +40,12 @@ pub(crate) fn crash_calls(target: &Path, kills: u32) -> Vec<Call> {
     let program = target.join("debug/crash-loop");
     let crash_loop = Call::program(program, &format!("--kills {kills}"));
     vec![build(), with_binary(crash_loop, target)]
+}
+
+/// The calls that damage each of two databases `count` times.
+pub(crate) fn damage_calls(target: &Path, count: u32) -> Vec<Call> {
+    let damage = Call::program(target.join("debug/damage"), &format!("--count {count}"));
+    vec![build(), with_binary(damage, target)]
 }
 
 /// The call with the path of the built `zeph`, so that it builds none of its own.

@@ -40,7 +40,7 @@ pub(crate) struct Outcome {
 }
 
 /// All steps. Cheap ones come first, so that a simple mistake fails in seconds.
-pub(crate) const STEPS: [Step; 14] = [
+pub(crate) const STEPS: [Step; 15] = [
     cargo("format", "the stock format of rustfmt", |_, _| {
         one("fmt --all --check -- --color never")
     })
@@ -110,6 +110,12 @@ pub(crate) const STEPS: [Step; 14] = [
         "crash-loop",
         "50 kills of the real binary",
         |workspace, _| Ok(long::crash_calls(&workspace.target, 50)),
+    )
+    .compiling(),
+    cargo(
+        "damage",
+        "400 damages to databases, each reported or harmless",
+        |workspace, _| Ok(long::damage_calls(&workspace.target, 200)),
     )
     .compiling(),
 ];

@@ -20,6 +20,8 @@ pub struct Counter {
     pub begun: BTreeMap<AttemptOf, u32>,
     /// The ends of each attempt.
     pub ended: BTreeMap<AttemptOf, u32>,
+    /// The output of its first dependency that each attempt was given, if it was given one.
+    pub inputs: BTreeMap<AttemptOf, String>,
 }
 
 impl Counter {
@@ -36,7 +38,7 @@ impl Counter {
         let mut counter = Self::default();
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
-            let [what, task, attempt] = words[..] else {
+            let [what, task, attempt, ref input @ ..] = words[..] else {
                 return Err(format!("the counter file has the line {line:?}"));
             };
             let attempt = attempt
@@ -48,6 +50,10 @@ impl Counter {
                 _ => return Err(format!("the counter file has the line {line:?}")),
             };
             *lines.entry((task.to_owned(), attempt)).or_default() += 1;
+            if let [input] = input[..] {
+                let inputs = &mut counter.inputs;
+                inputs.insert((task.to_owned(), attempt), input.to_owned());
+            }
         }
         Ok(counter)
     }
@@ -99,6 +105,7 @@ mod tests {
         );
         assert!(of("begin a 1\nend a 1\nend a 1\n").is_err());
         assert!(of("end a 1\n").unwrap_err().contains("only ended"));
+        assert_eq!(of("begin a 1 out-b-2\nend a 1\n"), Ok(()));
         assert!(of("begin a\n").is_err());
         assert!(of("start a 1\n").is_err());
     }

@@ -187,6 +187,23 @@ impl Ledger {
                     begun.len()
                 ));
             }
+            if let Some(parent) = plan.input_of(job) {
+                // Nothing starts before its dependency has completed, so its last attempt gave the result.
+                let attempts = status
+                    .tasks
+                    .get(&parent.name)
+                    .map_or(0, |parent| parent.attempts);
+                let committed = format!("out-{}-{attempts}", parent.name);
+                let given = counter.inputs.iter().filter(|((task, _), _)| task == name);
+                if let Some((_, given)) = given.into_iter().find(|(_, given)| **given != committed)
+                {
+                    return Err(format!("{name} was given {given:?}, not {committed:?}"));
+                }
+                let inputs = counter.inputs.keys().filter(|(task, _)| task == name);
+                if inputs.count() < begun.len() {
+                    return Err(format!("an attempt of {name} was given no input"));
+                }
+            }
             let last = (name.clone(), now.attempts);
             let must_end = job.kind.is_command() && job.kind != Kind::Substituted;
             if now.state == "completed" && must_end && !counter.ended.contains_key(&last) {

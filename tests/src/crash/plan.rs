@@ -138,9 +138,26 @@ impl Plan {
             if job.after_all {
                 text.push_str("after = \"all_done\"\n");
             }
+            if let Some(parent) = self.input_of(job) {
+                let value = format!("${{{{ tasks.{}.stdout }}}}", parent.name);
+                let _ = writeln!(text, "env = {{ INPUT = \"{value}\" }}");
+            }
             text.push_str(&job.work());
         }
         text
+    }
+
+    /// The dependency whose output a command is given: the first, if it completes with a result of its own.
+    #[must_use]
+    pub fn input_of(&self, job: &Job) -> Option<&Job> {
+        let parent = &self.jobs[*job.needs.first()?];
+        let prints = match parent.kind {
+            Kind::Quick | Kind::Slow | Kind::Flaky | Kind::Once | Kind::Approved => true,
+            Kind::Fails | Kind::Substituted | Kind::Asks | Kind::AsksForEver | Kind::Milestone => {
+                false
+            }
+        };
+        (job.kind.is_command() && !job.after_all && prints).then_some(parent)
     }
 
     /// How each task ends without a cancellation.
@@ -231,13 +248,14 @@ impl Job {
             }
             Kind::Milestone => return String::new(),
         };
-        let note = |what: &str| {
-            format!("printf '%s\\n' \"{what} $ZEPH_TASK $ZEPH_ATTEMPT\" >> \"${VARIABLE}\"\n")
+        let note = |what: &str, input: &str| {
+            let line = format!("{what} $ZEPH_TASK $ZEPH_ATTEMPT{input}");
+            format!("printf '%s\\n' \"{line}\" >> \"${VARIABLE}\"\n")
         };
         format!(
-            "{rules}shell = '''\n{}{body}\n{}'''\n",
-            note("begin"),
-            note("end")
+            "{rules}shell = '''\n{}{body}\necho \"out-$ZEPH_TASK-$ZEPH_ATTEMPT\"\n{}'''\n",
+            note("begin", "${INPUT:+ $INPUT}"),
+            note("end", "")
         )
     }
 }

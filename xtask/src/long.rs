@@ -51,7 +51,7 @@ pub(crate) fn damage_calls(target: &Path, count: u32) -> Vec<Call> {
 /// The call with the path of the built `zeph`, so that it builds none of its own.
 pub(crate) fn with_binary(call: Call, target: &Path) -> Call {
     call.env(
-        "ZEPH_TEST_BINARY",
+        "TEST_ZEPH_BINARY",
         &target.join("debug/zeph").to_string_lossy(),
     )
 }
@@ -84,7 +84,7 @@ mod tests {
             .map(Call::line)
             .collect();
         let build = "cargo test --workspace --all-features --no-run --tests";
-        let crash_loop = "ZEPH_TEST_BINARY=t/debug/zeph t/debug/crash-loop --kills 50";
+        let crash_loop = "TEST_ZEPH_BINARY=t/debug/zeph t/debug/crash-loop --kills 50";
         assert_eq!(lines, [build, crash_loop]);
     }
 }

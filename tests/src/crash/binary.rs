@@ -7,14 +7,14 @@ use serde_json::Value;
 
 /// Builds `zeph` in this program's profile and target folder, and returns its path.
 ///
-/// With `ZEPH_TEST_BINARY` in the environment it returns that path and builds nothing: the gate has built
+/// With `TEST_ZEPH_BINARY` in the environment it returns that path and builds nothing: the gate has built
 /// the binary with the features of all tests, and another choice of features would compile most
 /// dependencies again.
 ///
 /// # Errors
 /// If cargo cannot be started, or the binary does not compile; the output of cargo is on stderr.
 pub fn build() -> Result<PathBuf, String> {
-    if let Some(path) = std::env::var_os("ZEPH_TEST_BINARY") {
+    if let Some(path) = std::env::var_os("TEST_ZEPH_BINARY") {
         return Ok(PathBuf::from(path));
     }
     let mut cargo = Command::new(env!("CARGO"));

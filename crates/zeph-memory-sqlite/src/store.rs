@@ -250,9 +250,9 @@ impl RawGraphStore for SqliteStore {
             .await
     }
 
-    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+    async fn adopt(&self, run: &RunId, former: u64, fence: Fence) -> Result<(), StoreError> {
         let run = run.clone();
-        self.write(move |writer| Box::pin(async move { writer.adopt(&run, fence).await }))
+        self.write(move |writer| Box::pin(async move { writer.adopt(&run, former, fence).await }))
             .await
     }
 

@@ -74,16 +74,14 @@ impl Writer {
         self.end(result.map_err(writing)).await
     }
 
-    pub(crate) async fn adopt(&mut self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+    pub(crate) async fn adopt(
+        &mut self,
+        run: &RunId,
+        former: u64,
+        fence: Fence,
+    ) -> Result<(), StoreError> {
         self.begin().await?;
-        let sql = "UPDATE runs SET epoch = ?2 WHERE run = ?1";
-        let query = sqlx::query(sql)
-            .bind(run.as_str())
-            .bind(signed(fence.epoch));
-        let result = match query.execute(&mut self.connection).await {
-            Ok(done) if done.rows_affected() == 0 => Err(StoreError::NotFound { run: run.clone() }),
-            result => result.map(drop).map_err(writing),
-        };
+        let result = adopt(&mut self.connection, run, former, fence).await;
         self.end(result).await
     }
 
@@ -216,6 +214,34 @@ async fn post(
         return Err(StoreError::NotFound { run: run.clone() });
     }
     Ok(id)
+}
+
+/// Makes the fence's epoch the owner of a run that the epoch `former` owns.
+async fn adopt(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+    former: u64,
+    fence: Fence,
+) -> Result<(), StoreError> {
+    let owner = sqlx::query_scalar::<_, i64>("SELECT epoch FROM runs WHERE run = ?1")
+        .bind(run.as_str())
+        .fetch_optional(&mut *connection)
+        .await;
+    let Some(owner) = owner.map_err(writing)? else {
+        return Err(StoreError::NotFound { run: run.clone() });
+    };
+    let theirs = owner.unsigned_abs();
+    if theirs != former && theirs != fence.epoch {
+        return Err(StoreError::Fenced {
+            run: run.clone(),
+            ours: fence.epoch,
+            theirs,
+        });
+    }
+    let query = sqlx::query("UPDATE runs SET epoch = ?2 WHERE run = ?1")
+        .bind(run.as_str())
+        .bind(signed(fence.epoch));
+    query.execute(connection).await.map(drop).map_err(writing)
 }
 
 async fn delete_run(connection: &mut SqliteConnection, run: &RunId) -> Result<(), StoreError> {

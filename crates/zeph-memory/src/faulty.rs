@@ -176,10 +176,11 @@ impl<S: RawGraphStore> FaultyStore<S> {
             .iter()
             .filter(|append| append.genesis().is_none());
         for append in continued {
-            match self.inner.adopt(append.run(), other).await {
-                // This commit creates it, or there is no such run.
+            match self.inner.get(append.run()).await {
+                Ok(row) => self.inner.adopt(&row.run, row.epoch, other).await?,
+                // There is no such run.
                 Err(StoreError::NotFound { .. }) => {}
-                result => result?,
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -221,8 +222,9 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
         Ok(fence)
     }
 
-    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        self.call(Op::Adopt, self.inner.adopt(run, fence)).await
+    async fn adopt(&self, run: &RunId, former: u64, fence: Fence) -> Result<(), StoreError> {
+        let adopt = self.inner.adopt(run, former, fence);
+        self.call(Op::Adopt, adopt).await
     }
 
     async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {

@@ -86,10 +86,17 @@ impl RawGraphStore for MemoryStore {
         Ok(Fence { epoch: state.epoch })
     }
 
-    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+    async fn adopt(&self, run: &RunId, former: u64, fence: Fence) -> Result<(), StoreError> {
         let mut state = self.state();
         let stored = state.runs.get_mut(run);
         let stored = stored.ok_or_else(|| StoreError::NotFound { run: run.clone() })?;
+        if stored.epoch != former && stored.epoch != fence.epoch {
+            return Err(StoreError::Fenced {
+                run: run.clone(),
+                ours: fence.epoch,
+                theirs: stored.epoch,
+            });
+        }
         stored.epoch = fence.epoch;
         Ok(())
     }

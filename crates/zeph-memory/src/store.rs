@@ -127,15 +127,16 @@ pub trait RawGraphStore: Send + Sync {
     /// When the store cannot be written.
     async fn claim(&self, owner: &str, at: Timestamp) -> Result<Fence, StoreError>;
 
-    /// Makes this epoch the owner of a run, open or ended.
+    /// Makes this epoch the owner of a run, open or ended, that the epoch `former` owns.
     ///
     /// From then on the store refuses commits to that run under any other epoch. The caller must know
-    /// that the former owner has ended; other runs of that owner are not affected. A load after this call
-    /// sees everything that the former owner committed before. A second call changes nothing.
+    /// that the former owner has ended; other runs of that owner are not affected. Of several callers that
+    /// know the same, one becomes the owner. A load after this call sees everything that the former owner
+    /// committed before. A second call changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`].
-    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError>;
+    /// [`StoreError::NotFound`]; [`StoreError::Fenced`] if neither of the two epochs owns the run.
+    async fn adopt(&self, run: &RunId, former: u64, fence: Fence) -> Result<(), StoreError>;
 
     /// Writes everything or nothing, durably. Runs that it creates belong to this epoch.
     ///

@@ -70,6 +70,8 @@ enum Break {
     Unfenced,
     /// Gives all runs to the last claim.
     Jealous,
+    /// Lets a run be adopted from any owner.
+    Greedy,
     /// Settles requests to runs of other owners.
     Meddling,
     /// Does not return the owner of a run.
@@ -101,26 +103,32 @@ impl RawGraphStore for Broken {
         let fence = self.inner.claim(owner, at).await?;
         if self.how == Break::Jealous {
             for row in self.inner.list(ListQuery::default()).await? {
-                self.inner.adopt(&row.run, fence).await?;
+                self.inner.adopt(&row.run, row.epoch, fence).await?;
             }
         }
         Ok(fence)
     }
-    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        self.inner.adopt(run, fence).await
+    async fn adopt(&self, run: &RunId, former: u64, fence: Fence) -> Result<(), StoreError> {
+        if self.how == Break::Greedy {
+            let row = self.inner.get(run).await?;
+            return self.inner.adopt(run, row.epoch, fence).await;
+        }
+        self.inner.adopt(run, former, fence).await
     }
     async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         let mut commit = commit.clone();
         if self.how == Break::Unfenced {
             for append in &commit.appends {
-                self.inner.adopt(append.run(), fence).await.ok();
+                if let Ok(row) = self.inner.get(append.run()).await {
+                    self.inner.adopt(&row.run, row.epoch, fence).await?;
+                }
             }
         }
         if self.how == Break::Meddling {
             for row in self.inner.list(ListQuery::default()).await? {
                 for request in self.inner.inbox(&row.run).await? {
                     if commit.settled.contains(&request.id) {
-                        self.inner.adopt(&request.run, fence).await?;
+                        self.inner.adopt(&row.run, row.epoch, fence).await?;
                     }
                 }
             }
@@ -201,6 +209,10 @@ async fn stores_that_break_the_contract_fail_the_suite() {
         (Break::Torn, "a_group_with_a_foreign_run_is_refused_whole"),
         (Break::Unfenced, "adopting_fences_the_former_owner"),
         (Break::Jealous, "two_owners_commit_to_two_runs_at_once"),
+        (
+            Break::Greedy,
+            "of_two_that_adopt_a_run_one_becomes_its_owner",
+        ),
         (Break::Meddling, "only_the_owner_settles"),
         (Break::Anonymous, "get_and_list_name_the_owner"),
         (Break::Unsettled, "settled_with_a_commit"),

@@ -115,8 +115,9 @@ async fn another_owner_takes_the_run_over() {
         .await
         .unwrap();
 
+    let former = store.get(chain.run()).await.unwrap().epoch;
     let fence = store.claim("test", Timestamp::ZERO).await.unwrap();
-    store.adopt(chain.run(), fence).await.unwrap();
+    store.adopt(chain.run(), former, fence).await.unwrap();
     chain = before;
     store
         .commit(&Commit::one(next(&mut chain)), fence)
@@ -130,7 +131,7 @@ async fn adopt_and_get_fail_as_planned() {
     let newer = store.claim("test", Timestamp::ZERO).await.unwrap();
     for (fault, owner) in [(StoreFault::Before, fence), (StoreFault::After, newer)] {
         store.fail_next(Op::Adopt, fault);
-        assert!(store.adopt(chain.run(), newer).await.is_err());
+        assert!(store.adopt(chain.run(), fence.epoch, newer).await.is_err());
         assert_eq!(store.get(chain.run()).await.unwrap().epoch, owner.epoch);
     }
     store.fail_next(Op::Get, StoreFault::Busy);

@@ -254,8 +254,8 @@ impl Engine {
         let mut restored = Box::pin(restore(&*self.store, run, expected)).await?;
         self.check_executors(run, restored.scheduler.graph())?;
         if row.epoch != self.fence.epoch {
-            let adopted = self.store.adopt(run, self.fence).await;
-            adopted.map_err(|error| RuntimeError::store(run, error))?;
+            let adopted = self.store.adopt(run, row.epoch, self.fence).await;
+            adopted.map_err(|error| self.adoption_error(run, error))?;
             // The former owner may have written between the load and the adoption; now it cannot.
             if self.open_row(run).await?.last_seq != restored.chain.last_seq() {
                 restored = Box::pin(restore(&*self.store, run, expected)).await?;
@@ -300,6 +300,21 @@ impl Engine {
                 Err(RuntimeError::OwnedElsewhere { run, owner })
             }
             Err(NoReply::Unresponsive(owner)) => Err(RuntimeError::Unreachable { run, owner }),
+        }
+    }
+
+    /// The error of an adoption: another process may have adopted the run first.
+    fn adoption_error(&self, run: &RunId, error: StoreError) -> RuntimeError {
+        let StoreError::Fenced { theirs, .. } = error else {
+            return RuntimeError::store(run, error);
+        };
+        let owner = self
+            .owners
+            .as_ref()
+            .and_then(|owners| owners.holder(theirs));
+        RuntimeError::OwnedElsewhere {
+            run: run.clone(),
+            owner: owner.unwrap_or_default(),
         }
     }
 

@@ -289,7 +289,8 @@ async fn a_run_that_is_taken_over_does_not_affect_others_of_its_commit() {
         .claim("somebody", Timestamp::ZERO)
         .await
         .expect("claims");
-    store.adopt(&id("b"), fence).await.expect("adopts");
+    let former = store.get(&id("b")).await.expect("is there").epoch;
+    store.adopt(&id("b"), former, fence).await.expect("adopts");
     gate.open();
     let innocent = runs[0].wait().await.expect("ends");
     assert_eq!(innocent.end(), Some(RunEnd::Completed), "{innocent:?}");

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use zeph_executor::Registry;
 use zeph_executor::double::{Gate, ScriptedExecutor, Step};
-use zeph_graph::{Record, RunEnd, RunState, Task, TaskGraph, wire};
+use zeph_graph::{Record, RunEnd, RunState, Task, TaskGraph, Timestamp, wire};
 use zeph_memory::{Commit, FaultyStore, Fence, MemoryStore, Op, RawGraphStore, Row, RunStatus};
 use zeph_runtime::{Engine, RuntimeError, Submission};
 
@@ -122,4 +122,38 @@ async fn a_run_that_its_former_owner_just_ended_is_not_resumed() {
         matches!(error, RuntimeError::AlreadyEnded { .. }),
         "{error}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_that_resume_a_run_at_once_one_takes_it() {
+    let memory = MemoryStore::new();
+    let script = Arc::new(
+        ScriptedExecutor::new()
+            .on("slow", [Step::hang()])
+            .allow_reruns(),
+    );
+    let first = engine(memory.clone(), &script).await;
+    let run = first.submit(Submission::new(graph_of("slow"))).await;
+    let run = run.expect("is saved");
+    script.started("slow").await;
+    // The first has ended for all that the others can see, and another adopts the run between their
+    // look at its owner and their own adoption.
+    let (below, id) = (memory.clone(), run.id().clone());
+    let other = memory.claim("another", Timestamp::ZERO).await;
+    let other = other.expect("claims");
+    let store = FaultyStore::new(memory.clone()).with_script(move |op| {
+        if op == Op::Adopt {
+            let former = at_once(below.get(&id)).expect("is there").epoch;
+            at_once(below.adopt(&id, former, other)).expect("is adopted");
+        }
+        None
+    });
+    let late = engine(store, &script).await;
+    let error = late.resume(run.id()).await.expect_err("another has it");
+    assert!(
+        matches!(error, RuntimeError::OwnedElsewhere { .. }),
+        "{error}"
+    );
+    let row = memory.get(run.id()).await.expect("is there");
+    assert_eq!(row.epoch, other.epoch);
 }

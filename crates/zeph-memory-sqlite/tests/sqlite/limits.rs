@@ -72,7 +72,8 @@ async fn after_a_failed_write_nothing_is_written_and_nothing_is_lost() {
     );
     let fence = store.claim("test", fixtures::at(1)).await.unwrap();
     let run = fixtures::run_id("run");
-    store.adopt(&run, fence).await.unwrap();
+    let former = store.get(&run).await.unwrap().epoch;
+    store.adopt(&run, former, fence).await.unwrap();
     let mut chain = store.load(&run).await.unwrap().chain;
     store
         .commit(&fixtures::one_more(&mut chain), fence)

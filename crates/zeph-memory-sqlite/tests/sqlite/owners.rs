@@ -51,7 +51,7 @@ async fn adopting_a_run_fences_its_former_owner_from_that_run_only() {
     let mut taken = fixtures::create(&first, ours, "taken", 2).await;
     let mut kept = fixtures::create(&first, ours, "kept", 2).await;
     let (second, theirs) = owner(&path).await;
-    second.adopt(taken.run(), theirs).await.unwrap();
+    second.adopt(taken.run(), ours.epoch, theirs).await.unwrap();
 
     let lost = fixtures::one_more(&mut taken.clone());
     let error = first.commit(&lost, ours).await.unwrap_err();

@@ -165,7 +165,7 @@ async fn reading_only_writes_nothing() {
     assert_eq!(line.epoch, fence.epoch);
     for result in [
         reader.claim("test", fixtures::at(1)).await.map(drop),
-        reader.adopt(chain.run(), fence).await,
+        reader.adopt(chain.run(), fence.epoch, fence).await,
         reader
             .commit(&fixtures::one_more(&mut chain.clone()), fence)
             .await,

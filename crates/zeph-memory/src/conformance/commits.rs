@@ -182,7 +182,7 @@ pub(super) async fn unknown_runs_are_not_found(place: Place<'_>) -> Checked {
     refused("no contents", not_found, store.contents(&run, &[]).await)?;
     refused("outline", not_found, store.outline(&run).await)?;
     refused("get", not_found, store.get(&run).await)?;
-    refused("adopt", not_found, store.adopt(&run, fence).await)?;
+    refused("adopt", not_found, store.adopt(&run, 1, fence).await)?;
     refused("post", not_found, store.post(&run, at(1), "{}").await)?;
     refused("delete", not_found, store.delete(&run, fence).await)?;
     let append = next(&mut Chain::genesis(&new_run("missing", 1)?));

@@ -83,8 +83,10 @@ impl ClaimedStore {
         Ok(chain)
     }
 
+    /// Adopts a run from the epoch that owns it.
     pub(super) async fn adopt(&self, run: &RunId) -> Result<(), String> {
-        done("adopt", self.store.adopt(run, self.fence).await)
+        let row = done("get", self.store.get(run).await)?;
+        done("adopt", self.store.adopt(run, row.epoch, self.fence).await)
     }
 
     pub(super) async fn load(&self, run: &RunId) -> Result<StoredRun, String> {

@@ -72,6 +72,27 @@ pub(super) async fn adopting_fences_the_former_owner(place: Place<'_>) -> Checke
     Ok(Outcome::Passed)
 }
 
+pub(super) async fn of_two_that_adopt_a_run_one_becomes_its_owner(place: Place<'_>) -> Checked {
+    let former = place.open().await?;
+    let mut chain = former.create("run", 1).await?;
+    let (first, second) = (place.open().await?, place.open().await?);
+    let epoch = former.fence.epoch;
+    // Both have seen that the former owner has ended.
+    let adopted = first.store.adopt(chain.run(), epoch, first.fence).await;
+    done("the first", adopted)?;
+    match second.store.adopt(chain.run(), epoch, second.fence).await {
+        Err(StoreError::Fenced { run, ours, theirs }) => {
+            let expected = (chain.run(), second.fence.epoch, first.fence.epoch);
+            same("who lost what to whom", (&run, ours, theirs), expected)?;
+        }
+        result => refused("the second", "fenced", result)?,
+    }
+    let adopted = first.store.adopt(chain.run(), epoch, first.fence).await;
+    done("the first, again", adopted)?;
+    done("the owner", first.append(next(&mut chain)).await)?;
+    Ok(Outcome::Passed)
+}
+
 pub(super) async fn a_group_with_a_foreign_run_is_refused_whole(place: Place<'_>) -> Checked {
     let first = place.open().await?;
     // The foreign run is neither the first nor the last by name.
@@ -124,7 +145,7 @@ pub(super) async fn an_ended_run_is_adopted_and_deleted_by_anybody(place: Place<
     done("delete by the former owner", result)?;
     for run in [&adopted, &deleted] {
         refused("get", "not_found", first.store.get(run).await)?;
-        let result = first.store.adopt(run, first.fence).await;
+        let result = first.store.adopt(run, 1, first.fence).await;
         refused("adopt a deleted run", "not_found", result)?;
     }
     Ok(Outcome::Passed)

@@ -118,7 +118,11 @@ impl Log {
         let at = Timestamp::from_micros;
         match line {
             Line::Claim(owner, time) => drop(self.state.claim(&owner, at(time)).await?),
-            Line::Adopt(run, epoch) => self.state.adopt(&run.parse()?, Fence { epoch }).await?,
+            Line::Adopt(run, epoch) => {
+                let row = self.state.get(&run.parse()?).await?;
+                let fence = Fence { epoch };
+                self.state.adopt(&row.run, row.epoch, fence).await?;
+            }
             Line::Commit(epoch, lines, settled) => {
                 let mut commit = Commit::default();
                 for line in lines {

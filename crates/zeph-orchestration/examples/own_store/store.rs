@@ -41,10 +41,10 @@ impl RawGraphStore for FileStore {
         log.write(&file, &Line::Claim(owner.into(), at.as_micros()))?;
         Ok(fence)
     }
-    async fn adopt(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+    async fn adopt(&self, run: &RunId, former: u64, fence: Fence) -> Result<(), StoreError> {
         let mut log = self.0.lock().await;
         let file = log.enter_to_write().await?;
-        log.state.adopt(run, fence).await?;
+        log.state.adopt(run, former, fence).await?;
         log.write(&file, &Line::Adopt(run.to_string(), fence.epoch))
     }
     async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! References: the parameters, tasks and run values that an expression uses, found without evaluation.
 
+use crate::template::Template;
+
 /// A value that an expression uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reference {
@@ -114,6 +116,17 @@ pub(crate) fn applied(expression: &str) -> (Vec<&str>, Vec<&str>) {
         }
     }
     (filters, tests)
+}
+
+/// What the expressions of a text use; nothing of a text or an expression that cannot be read.
+pub(crate) fn references_in(text: &str) -> Vec<Reference> {
+    let Ok(template) = Template::parse(text) else {
+        return Vec::new();
+    };
+    let found = template
+        .expressions()
+        .filter_map(|one| references(one).ok());
+    found.flatten().collect()
 }
 
 /// The params, tasks and run values that an expression uses, or why they cannot be determined.

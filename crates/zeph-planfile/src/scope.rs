@@ -10,7 +10,7 @@ use zeph_graph::wire::WorkSpec;
 use crate::code;
 use crate::expression;
 use crate::param::Param;
-use crate::references::{ROOTS, Reference, references};
+use crate::references::{ROOTS, Reference, references, references_in};
 use crate::task::{Draft, Kind, Mode, Stdout, Use};
 use crate::template::Template;
 
@@ -332,17 +332,9 @@ impl<'a> Scope<'a> {
 }
 
 /// Whether a text contains the output of a task.
-pub(crate) fn has_output(text: &str) -> bool {
-    let Ok(template) = Template::parse(text) else {
-        return false;
-    };
-    let mut found = template
-        .expressions()
-        .filter_map(|one| references(one).ok());
-    found.any(|found| {
-        let mut found = found.iter();
-        found.any(|reference| matches!(reference, Reference::Task { .. }))
-    })
+fn has_output(text: &str) -> bool {
+    let is_output = |used: &Reference| matches!(used, Reference::Task { .. });
+    references_in(text).iter().any(is_output)
 }
 
 const PASS_AS_DATA: &str =

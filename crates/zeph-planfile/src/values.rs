@@ -6,8 +6,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 use zeph_graph::TaskGraph;
 
-use crate::references::{Reference, references};
-use crate::template::{Template, texts_mut};
+use crate::references::{Reference, references_in};
+use crate::template::texts_mut;
 
 /// Keys of the graph's metadata.
 pub(crate) mod keys {
@@ -100,13 +100,7 @@ impl RunValues {
             }
             let mut params = params.clone();
             for text in texts_mut(&mut params) {
-                let Ok(template) = Template::parse(text.as_str().unwrap_or_default()) else {
-                    continue;
-                };
-                let found = template
-                    .expressions()
-                    .filter_map(|one| references(one).ok());
-                for reference in found.flatten() {
+                for reference in references_in(text.as_str().unwrap_or_default()) {
                     if let Reference::Param(name) = reference
                         && missing.remove(name.as_str())
                     {

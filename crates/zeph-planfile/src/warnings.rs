@@ -10,7 +10,7 @@ use zeph_graph::{AnswerKind, Trigger};
 
 use crate::code;
 use crate::plan::Plan;
-use crate::references::{Reference, references};
+use crate::references::{Reference, references_in};
 use crate::task::{Draft, Kind};
 use crate::template::Template;
 
@@ -100,11 +100,8 @@ fn read_outputs(tasks: &[Draft]) -> HashSet<String> {
             read.extend(context.filter_map(Value::as_str).map(str::to_owned));
         }
         for one in &task.uses {
-            let Ok(template) = Template::parse(&one.text) else {
-                continue;
-            };
-            let found = template.expressions().filter_map(|it| references(it).ok());
-            read.extend(found.flatten().filter_map(|reference| match reference {
+            let used = references_in(&one.text).into_iter();
+            read.extend(used.filter_map(|reference| match reference {
                 Reference::Task { name, field } if field != "state" => Some(name),
                 Reference::Task { .. } | Reference::Param(_) | Reference::Run(_) => None,
             }));
@@ -116,11 +113,7 @@ fn read_outputs(tasks: &[Draft]) -> HashSet<String> {
 /// Whether a text contains what a program or a model wrote. What a person answered, a state and an exit code
 /// surprise no program.
 fn has_text_of_program(text: &str, tasks: &HashMap<&str, &Draft>) -> bool {
-    let Ok(template) = Template::parse(text) else {
-        return false;
-    };
-    let found = template.expressions().filter_map(|it| references(it).ok());
-    found.flatten().any(|reference| match reference {
+    references_in(text).iter().any(|reference| match reference {
         Reference::Task { name, field } => {
             let kind = tasks.get(name.as_str()).map(|task| task.kind);
             let is_written = matches!(kind, Some(Kind::Command(_) | Kind::Agent));

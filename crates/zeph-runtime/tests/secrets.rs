@@ -8,7 +8,7 @@ use zeph_executor::{
     closure,
 };
 use zeph_graph::{Record, Task, TaskGraph};
-use zeph_memory::MemoryStore;
+use zeph_memory::{Content, MemoryStore, RawGraphStore as _};
 use zeph_runtime::{Engine, RunEvent, RunView, Submission};
 
 fn graph_of(tasks: impl IntoIterator<Item = Task>) -> TaskGraph {
@@ -55,24 +55,26 @@ async fn a_secret_is_in_no_error_panic_log_or_note() {
         let skip = zeph_graph::OnFailure::Skip;
         Task::new(name).action("leak").on_failure(skip)
     };
-    let run = engine
-        .submit(Submission::new(graph_of([task("errs"), task("panics")])))
-        .await
-        .expect("is saved");
+    let graph = graph_of([task("errs"), task("panics")]);
+    let contents = redacted_contents(&engine, &store, graph).await;
+    assert_eq!(contents.len(), 6, "two notes, two errors, two logs");
+}
+
+/// Runs a graph, and checks that each content that it stored has the secret redacted.
+async fn redacted_contents(engine: &Engine, store: &MemoryStore, graph: TaskGraph) -> Vec<Content> {
+    let run = engine.submit(Submission::new(graph)).await;
+    let run = run.expect("is saved");
     run.wait().await.expect("ends");
-    let view = RunView::load(&store, run.id()).await.expect("readable");
-    let ids: Vec<_> = view
-        .entries
-        .iter()
-        .flat_map(|e| e.record.contents())
-        .collect();
-    assert_eq!(ids.len(), 6, "two notes, two errors, two logs");
-    let contents = zeph_memory::RawGraphStore::contents(&store, run.id(), &ids).await;
-    for part in contents.expect("readable") {
+    let view = RunView::load(store, run.id()).await.expect("readable");
+    let ids = view.entries.iter().flat_map(|one| one.record.contents());
+    let ids: Vec<_> = ids.collect();
+    let contents = store.contents(run.id(), &ids).await.expect("readable");
+    for part in &contents {
         let text = String::from_utf8_lossy(&part.bytes);
         assert!(text.contains("[secret]"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
+    contents
 }
 
 #[tokio::test]
@@ -98,26 +100,8 @@ async fn a_secret_is_in_no_result_and_a_dependant_sees_it_redacted() {
     let mut graph = TaskGraph::new();
     let a = graph.add_task(Task::new("a").action("leak"), []);
     graph.add_task(Task::new("b").action("leak"), [a]);
-    let run = engine
-        .submit(Submission::new(graph))
-        .await
-        .expect("is saved");
-    run.wait().await.expect("ends");
-    let view = RunView::load(&store, run.id()).await.expect("readable");
-    let ids: Vec<_> = view
-        .entries
-        .iter()
-        .flat_map(|e| e.record.contents())
-        .collect();
-    assert_eq!(ids.len(), 2, "two outputs");
-    let contents = zeph_memory::RawGraphStore::contents(&store, run.id(), &ids).await;
-    let contents = contents.expect("readable");
+    let contents = redacted_contents(&engine, &store, graph).await;
     assert_eq!(contents.len(), 3, "two values and a blob");
-    for part in contents {
-        let text = String::from_utf8_lossy(&part.bytes);
-        assert!(text.contains("[secret]"), "{text}");
-        assert!(!text.contains("hunter2"), "{text}");
-    }
 }
 
 #[tokio::test]

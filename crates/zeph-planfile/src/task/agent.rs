@@ -9,8 +9,8 @@ use zeph_graph::wire::WorkSpec;
 use super::{Draft, Kind, Mode, Rules, Use};
 use crate::budget;
 use crate::code;
-use crate::references::{Reference, references};
-use crate::template::{Template, escape, texts_mut};
+use crate::references::{Reference, references_in};
+use crate::template::{escape, texts_mut};
 
 /// The action of tasks with a prompt.
 pub(crate) const ACTION: &str = "agent";
@@ -137,15 +137,13 @@ fn check_context(
 
 /// The dependencies that the text of the prompt does not use; their results are added to the prompt.
 fn unnamed_needs(prompt: &str, draft: &Draft) -> Vec<String> {
-    let mut named = BTreeSet::new();
-    if let Ok(template) = Template::parse(prompt) {
-        for reference in template.expressions().filter_map(|it| references(it).ok()) {
-            named.extend(reference.into_iter().filter_map(|one| match one {
-                Reference::Task { name, .. } => Some(name),
-                Reference::Param(_) | Reference::Run(_) => None,
-            }));
-        }
-    }
+    let used = references_in(prompt).into_iter();
+    let named: BTreeSet<String> = used
+        .filter_map(|one| match one {
+            Reference::Task { name, .. } => Some(name),
+            Reference::Param(_) | Reference::Run(_) => None,
+        })
+        .collect();
     let needs = draft.spec.needs.iter();
     needs
         .filter(|name| !named.contains(*name))

@@ -7,6 +7,8 @@ use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_executor::{ErrorClass, TaskError};
 use zeph_subagent::AgentCatalog;
 
+use super::check::code;
+
 /// The codes after which another agent may succeed: the agent or its model failed, not the task.
 const RETRY_WITH_ANOTHER: &[&str] = &[
     "answer_cut",
@@ -59,7 +61,8 @@ pub(super) fn unknown_agent(name: &str, agents: &AgentCatalog) -> TaskError {
         None => "`zeph agents` lists the known ones".to_owned(),
     };
     let name = escape_terminal(name);
-    TaskError::permanent(format!("unknown agent {name:?}; {help}")).with_code("unknown_agent")
+    TaskError::permanent(format!("unknown agent {name:?}; {help}"))
+        .with_code(code::UNKNOWN_AGENT.text())
 }
 
 pub(super) fn no_agent(reason: &str) -> TaskError {
@@ -88,7 +91,7 @@ pub(super) fn unknown_parent(name: &str) -> TaskError {
 pub(super) fn unknown_tool(name: &str) -> TaskError {
     let name = escape_terminal(name);
     let message = format!("unknown tool {name:?}; register it, or remove it from the task");
-    TaskError::permanent(message).with_code("unknown_tool")
+    TaskError::permanent(message).with_code(code::UNKNOWN_TOOL.text())
 }
 
 pub(super) fn tool_not_allowed(name: &str, agent: &str) -> TaskError {
@@ -96,7 +99,7 @@ pub(super) fn tool_not_allowed(name: &str, agent: &str) -> TaskError {
     TaskError::refused(format!(
         "agent {agent:?} may not use the tool {name:?}; remove it from the task, or name another agent"
     ))
-    .with_code("tool_not_allowed")
+    .with_code(code::TOOL_NOT_ALLOWED.text())
 }
 
 pub(super) fn no_tools(agent: &str, model: &str) -> TaskError {

@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::process::Child;
+use zeph_common::ProcessStat;
 
 /// The process group of a command. Dropping it kills the group.
 ///
@@ -29,7 +30,7 @@ impl Group {
     /// What a note of the attempt keeps.
     pub(crate) fn trace(&self) -> Option<ProcessGroup> {
         let id = self.leader?.as_raw();
-        let start = Stat::read(id).map(|stat| stat.start);
+        let start = stat(id).map(|(_, start)| start);
         Some(ProcessGroup { id, start })
     }
 
@@ -80,39 +81,26 @@ impl ProcessGroup {
         let Some(start) = &self.start else {
             return self.id > 1 && killpg(Pid::from_raw(self.id), None).is_ok();
         };
-        let leader = Stat::read(self.id);
+        let leader = stat(self.id);
         // While the id belongs to a group, no other process gets it.
-        if leader.as_ref().is_some_and(|leader| leader.start != *start) || !is_this_boot(start) {
+        if leader.is_some_and(|(_, of_leader)| of_leader != *start) || !is_this_boot(start) {
             return false;
         }
+        let Ok(session) = u32::try_from(self.id) else {
+            return false;
+        };
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         processes
-            .filter_map(|entry| Stat::read(entry.file_name().to_str()?.parse().ok()?))
-            .any(|process| process.session == self.id && process.is_running)
+            .filter_map(|entry| ProcessStat::read(entry.file_name().to_str()?.parse().ok()?))
+            .any(|process| process.session == session && process.is_running)
     }
 }
 
-/// What `/proc` tells about a process.
-struct Stat {
-    session: i32,
-    is_running: bool,
-    /// The boot and the clock ticks since then.
-    start: String,
-}
-
-impl Stat {
-    /// `None` if there is no such process, or no `/proc`.
-    fn read(id: i32) -> Option<Self> {
-        let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // The name of the program, in parentheses, may have any character.
-        let (_, rest) = text.rsplit_once(')')?;
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        Some(Self {
-            session: fields.get(3)?.parse().ok()?,
-            is_running: !matches!(*fields.first()?, "Z" | "X"),
-            start: format!("{} {}", boot(), fields.get(19)?),
-        })
-    }
+/// The process with that id, and when it was started: the boot and the clock ticks since then.
+fn stat(id: i32) -> Option<(ProcessStat, String)> {
+    let stat = ProcessStat::read(u32::try_from(id).ok()?)?;
+    let start = format!("{} {}", boot(), stat.start_ticks);
+    Some((stat, start))
 }
 
 fn boot() -> String {

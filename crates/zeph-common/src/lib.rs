@@ -1,5 +1,5 @@
 //! Utilities for all layers: terminal escaping, truncation, durations, money, results of conformance suites,
-//! and the detection of command-line arguments that run as code.
+//! processes, and the detection of command-line arguments that run as code.
 
 mod conformance;
 mod control_sequence;
@@ -8,6 +8,7 @@ mod escape_terminal;
 mod head_tail_buffer;
 mod invisible;
 mod money;
+mod process;
 mod run_as_code;
 mod sequences;
 mod truncate;
@@ -18,6 +19,7 @@ pub use escape_terminal::{PlainText, Removed, escape_terminal, escape_terminal_b
 pub use head_tail_buffer::HeadTailBuffer;
 pub use invisible::is_invisible;
 pub use money::{MAX_MICRO_USD, format_usd, parse_usd};
+pub use process::ProcessStat;
 pub use run_as_code::{
     Argument, Inserted, RunAsCode, is_code_variable, may_be_options, run_as_code, script_runs_input,
 };

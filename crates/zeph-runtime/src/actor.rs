@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use serde::{Deserialize, Serialize};
+use zeph_common::ProcessStat;
 use zeph_graph::{RunId, Timestamp};
 
 use crate::request::Request;
@@ -47,7 +48,9 @@ impl Actor {
             user: uid.and_then(user_name),
             uid,
             pid,
-            terminal: pid.and_then(Stat::read).and_then(|stat| stat.terminal),
+            terminal: pid
+                .and_then(ProcessStat::read)
+                .and_then(|stat| terminal(stat.terminal)),
             posted_at: None,
         }
     }
@@ -99,15 +102,17 @@ fn has_variable(pid: u32, run: &RunId) -> bool {
 }
 
 /// Whether an ancestor of the process, or the process itself, is a child of the owner in another session
-/// than the owner's: a command of a task. A prompt of the owner is in the owner's session.
+/// than the owner's: a command of a task. A prompt of the owner is in the owner's session. A process that
+/// has ended counts as one, because a task could leave its request to another.
 fn descends_from_task(pid: u32, owner: u32) -> bool {
-    let Some(own_session) = Stat::read(owner).map(|stat| stat.session) else {
+    let Some(own_session) = ProcessStat::read(owner).map(|stat| stat.session) else {
         return false;
     };
     let mut next = pid;
     for _ in 0..MAX_ANCESTORS {
-        let Some(stat) = Stat::read(next) else {
-            return false;
+        let Some(stat) = ProcessStat::read(next) else {
+            // It has ended, and its parents are unknown.
+            return true;
         };
         if stat.parent == owner {
             return stat.session != own_session;
@@ -120,28 +125,6 @@ fn descends_from_task(pid: u32, owner: u32) -> bool {
     false
 }
 
-/// What `/proc` tells about a process.
-struct Stat {
-    parent: u32,
-    session: i32,
-    terminal: Option<String>,
-}
-
-impl Stat {
-    /// `None` if there is no such process, or no `/proc`.
-    fn read(pid: u32) -> Option<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name of the program, in parentheses, may have any character.
-        let (_, rest) = text.rsplit_once(')')?;
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        Some(Self {
-            parent: fields.get(1)?.parse().ok()?,
-            session: fields.get(3)?.parse().ok()?,
-            terminal: terminal(fields.get(4)?.parse().ok()?),
-        })
-    }
-}
-
 /// The name of a terminal by its device number.
 fn terminal(device: i32) -> Option<String> {
     let device = u32::try_from(device).ok().filter(|device| *device > 0)?;
@@ -151,6 +134,7 @@ fn terminal(device: i32) -> Option<String> {
     );
     match major {
         136..=143 => Some(format!("pts/{}", (major - 136) * 256 + minor)),
+        4 if minor >= 64 => Some(format!("ttyS{}", minor - 64)),
         4 => Some(format!("tty{minor}")),
         _ => Some(format!("terminal {major}:{minor}")),
     }
@@ -178,7 +162,8 @@ mod tests {
         let read: Actor = serde_json::from_str(&json).expect("was written");
         assert_eq!(read, this);
         assert!(!descends_from_task(std::process::id(), std::process::id()));
-        assert!(!descends_from_task(u32::MAX, std::process::id()));
+        // A process that has ended may have been started by a task.
+        assert!(descends_from_task(u32::MAX, std::process::id()));
     }
 
     #[test]
@@ -199,5 +184,6 @@ mod tests {
         assert_eq!(terminal(0), None);
         assert_eq!(terminal(136 << 8 | 3).as_deref(), Some("pts/3"));
         assert_eq!(terminal(4 << 8 | 1).as_deref(), Some("tty1"));
+        assert_eq!(terminal(4 << 8 | 64).as_deref(), Some("ttyS0"));
     }
 }

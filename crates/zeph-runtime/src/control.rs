@@ -7,7 +7,7 @@ use crate::actor::{Actor, is_for_people, is_in_task_of};
 use crate::driver;
 use crate::error::RuntimeError;
 use crate::owner::Owners;
-use crate::request::{Request, SignedRequest, changed};
+use crate::request::{AttributedRequest, Request, changed};
 use crate::socket::{Ask, NoReply, Reply, call_owner};
 use crate::view::RunView;
 
@@ -79,7 +79,7 @@ pub async fn ask(
     {
         return Ok(delivery);
     }
-    let signed = SignedRequest {
+    let signed = AttributedRequest {
         request: request.clone(),
         by: Some(Actor {
             posted_at: Some(now),
@@ -134,7 +134,7 @@ async fn already_posted(
     let inbox = store.inbox(run).await;
     let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
     for posted in &inbox {
-        let signed = SignedRequest::from_json(posted.body.as_deref().unwrap_or_default());
+        let signed = AttributedRequest::from_json(posted.body.as_deref().unwrap_or_default());
         let Ok(Request::Answer {
             question: of,
             text: first,

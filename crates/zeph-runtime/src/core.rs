@@ -28,7 +28,7 @@ use crate::engine::posted_requests;
 use crate::error::RuntimeError;
 use crate::in_flight::InFlight;
 use crate::message::{Ack, Key, Message, Outcome, PostedRequest};
-use crate::request::{self, Request, SignedRequest};
+use crate::request::{self, AttributedRequest, Request};
 use crate::restore::closest;
 use crate::submission::Limits;
 
@@ -320,7 +320,7 @@ impl Core {
         Some(outcome)
     }
 
-    fn request(&mut self, key: Key, request: SignedRequest, ack: Ack) {
+    fn request(&mut self, key: Key, request: AttributedRequest, ack: Ack) {
         let outcome = self.apply(key, request);
         self.reply(key, ack, outcome);
     }
@@ -337,8 +337,8 @@ impl Core {
         }
     }
 
-    fn apply(&mut self, key: Key, signed: SignedRequest) -> Result<InputOutcome, RuntimeError> {
-        let SignedRequest { request, by } = signed;
+    fn apply(&mut self, key: Key, signed: AttributedRequest) -> Result<InputOutcome, RuntimeError> {
+        let AttributedRequest { request, by } = signed;
         let Some(active) = self.runs.get_mut(&key) else {
             return Ok(InputOutcome::Stale);
         };

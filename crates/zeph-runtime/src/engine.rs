@@ -21,7 +21,7 @@ use crate::event::Events;
 use crate::handle::RunHandle;
 use crate::message::{Message, PostedRequest, call};
 use crate::owner::{OwnerLock, Owners};
-use crate::request::SignedRequest;
+use crate::request::AttributedRequest;
 use crate::restore::{Restored, restore};
 use crate::run_slot::RunSlot;
 use crate::snapshot::RunSnapshot;
@@ -453,7 +453,7 @@ pub(crate) async fn posted_requests(
     let read = inbox.into_iter().map(|posted| {
         let body = posted.body.ok_or_else(|| DAMAGED_REQUEST.to_owned());
         let request = body.and_then(|body| {
-            SignedRequest::from_json(&body).map_err(|error| format!("cannot be read: {error}"))
+            AttributedRequest::from_json(&body).map_err(|error| format!("cannot be read: {error}"))
         });
         (posted.id, request)
     });

@@ -162,7 +162,7 @@ pub enum RuntimeError {
     },
     /// The request comes from a task of the run itself.
     #[error(
-        "run {run}: a task of the run cannot decide in place of a person: answers, budgets and the end of a pause come from outside of it"
+        "run {run}: a task of the run cannot decide in place of a person; answer, resume, unpause and set the budget from a shell that no task has started, without ZEPH_RUN={run} in its environment"
     )]
     OwnTask {
         /// The run.

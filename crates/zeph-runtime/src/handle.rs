@@ -16,7 +16,7 @@ use crate::error::RuntimeError;
 use crate::event::{Events, RunEvent};
 use crate::message::{Message, call};
 use crate::report::{RunReport, TaskReport};
-use crate::request::{Request, SignedRequest};
+use crate::request::{AttributedRequest, Request};
 use crate::restore::{closest, output};
 use crate::snapshot::RunSnapshot;
 
@@ -255,7 +255,7 @@ impl RunHandle {
     /// As the named methods.
     pub async fn request(&self, request: Request) -> Result<InputOutcome, RuntimeError> {
         let run = self.run.clone();
-        let request = SignedRequest {
+        let request = AttributedRequest {
             request,
             by: Some(Actor::this_process()),
         };

@@ -9,7 +9,7 @@ use zeph_scheduler::InputOutcome;
 
 use crate::active_run::ActiveRun;
 use crate::error::RuntimeError;
-use crate::request::SignedRequest;
+use crate::request::AttributedRequest;
 
 /// Runs are served in the order of their keys: the one that was opened first comes first.
 pub(crate) type Key = u64;
@@ -27,7 +27,7 @@ pub(crate) type PendingReply = (Ack, Outcome);
 pub(crate) type Inspect = Box<dyn FnOnce(&ActiveRun) + Send>;
 
 /// A request from the inbox; one that cannot be read has the reason in its place.
-pub(crate) type PostedRequest = (RequestId, Result<SignedRequest, String>);
+pub(crate) type PostedRequest = (RequestId, Result<AttributedRequest, String>);
 
 pub(crate) enum Message {
     Open {
@@ -44,7 +44,7 @@ pub(crate) enum Message {
     Find { run: RunId, ack: Ack },
     Request {
         run: RunId,
-        request: SignedRequest,
+        request: AttributedRequest,
         ack: Ack,
     },
     /// Reads the state of an active run. The closure is dropped if there is no such run.

@@ -50,12 +50,12 @@ pub(crate) fn changed(old: Budget, tokens: Option<u64>, micro_usd: Option<u64>) 
 
 /// A request with its sender, if that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SignedRequest {
+pub(crate) struct AttributedRequest {
     pub(crate) request: Request,
     pub(crate) by: Option<Actor>,
 }
 
-impl SignedRequest {
+impl AttributedRequest {
     /// The form in the inbox: the object of the request with the sender as `by`.
     pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
         let mut body = serde_json::to_value(&self.request)?;
@@ -76,22 +76,22 @@ impl SignedRequest {
 
 #[cfg(test)]
 mod tests {
-    use super::{Request, SignedRequest};
+    use super::{AttributedRequest, Request};
     use crate::actor::Actor;
 
     #[test]
     fn a_request_is_read_with_and_without_its_sender() {
         for by in [None, Some(Actor::this_process())] {
-            let signed = SignedRequest {
+            let signed = AttributedRequest {
                 request: Request::Pause,
                 by,
             };
             let text = signed.to_json().expect("plain data");
             assert_eq!(
-                SignedRequest::from_json(&text).expect("was written"),
+                AttributedRequest::from_json(&text).expect("was written"),
                 signed
             );
         }
-        assert!(SignedRequest::from_json(r#"{"op":"rewind"}"#).is_err());
+        assert!(AttributedRequest::from_json(r#"{"op":"rewind"}"#).is_err());
     }
 }

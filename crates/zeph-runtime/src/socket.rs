@@ -21,7 +21,7 @@ use crate::actor::{Actor, is_for_people, is_task_of};
 use crate::error::RuntimeError;
 use crate::message::Message;
 use crate::owner::Owners;
-use crate::request::{Request, SignedRequest};
+use crate::request::{AttributedRequest, Request};
 
 /// The version of the protocol: incremented when an older process could misread a line.
 const VERSION: u32 = 1;
@@ -131,8 +131,10 @@ async fn answer(
 
 /// Whether the call comes from a task of its run, which may not decide in place of a person.
 fn is_own_task(call: &Call, peer: Option<&UCred>) -> bool {
-    let is_guarded = call.request.as_ref().is_none_or(is_for_people)
-        && (call.request.is_some() || call.posted.is_some());
+    let is_guarded = match &call.request {
+        Some(request) => is_for_people(request),
+        None => call.posted.is_some(),
+    };
     let Some(pid) = peer.and_then(pid_of).filter(|_| is_guarded) else {
         return false;
     };
@@ -140,9 +142,10 @@ fn is_own_task(call: &Call, peer: Option<&UCred>) -> bool {
     run.is_ok_and(|run| is_task_of(&run, pid, std::process::id()))
 }
 
-/// The process of a peer, if the system tells it.
+/// The process of a peer, if the system tells it. A process outside of this container has the number 0.
 fn pid_of(peer: &UCred) -> Option<u32> {
-    peer.pid().and_then(|pid| u32::try_from(pid).ok())
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+    pid.filter(|pid| *pid > 0)
 }
 
 fn parse(line: &str) -> Result<Call, String> {
@@ -224,7 +227,7 @@ async fn handle(call: Call, by: Option<Actor>, engine: mpsc::WeakSender<Message>
     let (ack, outcome) = oneshot::channel();
     let message = match (call.request, call.posted) {
         (Some(request), _) => {
-            let request = SignedRequest { request, by };
+            let request = AttributedRequest { request, by };
             Message::Request { run, request, ack }
         }
         (None, Some(posted)) => {

@@ -28,6 +28,8 @@ pub(crate) async fn writer(
             Synchronous::Normal => SqliteSynchronous::Normal,
         })
         .pragma("journal_size_limit", WAL_LIMIT_BYTES)
+        // What is deleted is not left in the file.
+        .pragma("secure_delete", "ON")
         // Without these, macOS reports a write as done that is still in the drive's cache.
         .pragma("fullfsync", "ON")
         .pragma("checkpoint_fullfsync", "ON")

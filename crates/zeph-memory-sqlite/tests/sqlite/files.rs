@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use sqlx::Connection;
-use zeph_memory::{RawGraphStore, StoreError};
+use zeph_memory::{Commit, RawGraphStore, StoreError};
 use zeph_memory_sqlite::{SCHEMA_VERSION, SqliteStore};
 
 use crate::fixtures;
@@ -402,4 +402,26 @@ async fn a_closed_store_writes_nothing() {
     let error = clone.claim("test", fixtures::at(0)).await.unwrap_err();
     assert!(error.to_string().contains("was closed"), "{error}");
     assert!(clone.list(zeph_memory::ListQuery::default()).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_not_left_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", fixtures::at(1)).await.unwrap();
+    let chain = fixtures::create(&store, fence, "run", 1).await;
+    let secret = "a text that is deleted later";
+    let id = store.post(chain.run(), fixtures::at(1), secret).await;
+    store.close().await.unwrap();
+    let has_it = || String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(secret);
+    assert!(has_it(), "while it waits");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let settled = Commit {
+        appends: Vec::new(),
+        settled: vec![id.unwrap()],
+    };
+    store.commit(&settled, fence).await.unwrap();
+    store.close().await.unwrap();
+    assert!(!has_it(), "after it was settled");
 }

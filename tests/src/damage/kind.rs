@@ -4,9 +4,6 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use sqlx::Connection as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-
 use crate::damage::rows;
 use crate::damage::scene::DATABASE;
 use crate::rng::Rng;
@@ -16,20 +13,34 @@ const PAGE: u64 = 4096;
 /// A kind of damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One bit of a file is another.
+    /// To the bytes of a file.
+    File(FileDamage),
+    /// To rows, by SQL.
+    Rows(RowDamage),
+}
+
+/// A damage to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileDamage {
+    /// One bit is another.
     Bit,
-    /// A page of a file is zero.
+    /// A page is zero.
     ZeroPage,
-    /// A page of a file is over another one.
+    /// A page is over another one.
     CopiedPage,
-    /// A file ends earlier.
+    /// It ends earlier.
     Cut,
-    /// A file is gone.
+    /// It is gone.
     Removed,
+}
+
+/// A damage to rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowDamage {
     /// A row is gone.
-    RowRemoved,
+    Removed,
     /// A row is there a second time, under another key.
-    RowDoubled,
+    Doubled,
     /// A cell of a row is another.
     Cell,
     /// Two rows have exchanged a cell.
@@ -42,16 +53,16 @@ impl Kind {
     /// Draws a kind.
     pub fn draw(rng: &mut Rng) -> Self {
         const KINDS: [(Kind, u64); 10] = [
-            (Kind::Bit, 30),
-            (Kind::ZeroPage, 8),
-            (Kind::CopiedPage, 8),
-            (Kind::Cut, 6),
-            (Kind::Removed, 1),
-            (Kind::RowRemoved, 10),
-            (Kind::RowDoubled, 10),
-            (Kind::Cell, 14),
-            (Kind::Exchanged, 10),
-            (Kind::Renamed, 3),
+            (Kind::File(FileDamage::Bit), 30),
+            (Kind::File(FileDamage::ZeroPage), 8),
+            (Kind::File(FileDamage::CopiedPage), 8),
+            (Kind::File(FileDamage::Cut), 6),
+            (Kind::File(FileDamage::Removed), 1),
+            (Kind::Rows(RowDamage::Removed), 10),
+            (Kind::Rows(RowDamage::Doubled), 10),
+            (Kind::Rows(RowDamage::Cell), 14),
+            (Kind::Rows(RowDamage::Exchanged), 10),
+            (Kind::Rows(RowDamage::Renamed), 3),
         ];
         KINDS[rng.weighted(&KINDS.map(|(_, weight)| weight))].0
     }
@@ -63,17 +74,17 @@ impl Kind {
         rng: &mut Rng,
     ) -> Result<Option<String>, String> {
         match self {
-            Self::Bit | Self::ZeroPage | Self::CopiedPage | Self::Cut | Self::Removed => self
-                .to_a_file(folder, rng)
-                .map_err(|error| error.to_string()),
-            Self::RowRemoved | Self::RowDoubled | Self::Cell | Self::Exchanged | Self::Renamed => {
-                let done = self.to_rows(&folder.join(DATABASE), rng).await;
+            Self::File(damage) => damage.apply(folder, rng).map_err(|error| error.to_string()),
+            Self::Rows(damage) => {
+                let done = rows::damage(&folder.join(DATABASE), damage, rng).await;
                 done.map_err(|error| error.to_string())
             }
         }
     }
+}
 
-    fn to_a_file(self, folder: &Path, rng: &mut Rng) -> std::io::Result<Option<String>> {
+impl FileDamage {
+    fn apply(self, folder: &Path, rng: &mut Rng) -> std::io::Result<Option<String>> {
         let (name, path) = file(folder, rng)?;
         let size = fs::metadata(&path)?.len();
         if size == 0 {
@@ -115,39 +126,28 @@ impl Kind {
                 file.set_len(left)?;
                 Some(format!("{name} has {left} bytes of {size}"))
             }
-            Self::Removed
-            | Self::RowRemoved
-            | Self::RowDoubled
-            | Self::Cell
-            | Self::Exchanged
-            | Self::Renamed => {
+            Self::Removed => {
                 fs::remove_file(path)?;
                 Some(format!("{name} is removed"))
             }
         })
     }
-
-    async fn to_rows(self, path: &Path, rng: &mut Rng) -> Result<Option<String>, sqlx::Error> {
-        let options = SqliteConnectOptions::new().filename(path);
-        let mut db = SqliteConnection::connect_with(&options).await?;
-        let what = rows::damage(&mut db, self, rng).await?;
-        db.close().await?;
-        Ok(what)
-    }
 }
 
-/// A file of the database: mostly the database, or its log if it has one.
-fn file(folder: &Path, rng: &mut Rng) -> std::io::Result<(String, PathBuf)> {
-    let mut files = vec![folder.join(DATABASE)];
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("runs.db-") && path.is_file() {
-            files.extend([path.clone(), path]);
-        }
+/// A file of the database: mostly the database, or its log if it has one. The shared memory beside it is
+/// built anew when the database is opened.
+fn file(folder: &Path, rng: &mut Rng) -> std::io::Result<(&'static str, PathBuf)> {
+    const FILES: [(&str, u64); 4] = [
+        (DATABASE, 4),
+        ("runs.db-wal", 4),
+        ("runs.db-last", 1),
+        ("runs.db-shm", 1),
+    ];
+    let is_there = |name: &str| folder.join(name).try_exists();
+    let mut weights = [0; FILES.len()];
+    for (weight, (name, of_file)) in weights.iter_mut().zip(FILES) {
+        *weight = if is_there(name)? { of_file } else { 0 };
     }
-    files.sort();
-    let path = rng.pick(&files).cloned().unwrap_or_default();
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok((name.into_owned(), path))
+    let (name, _) = FILES[rng.weighted(&weights)];
+    Ok((name, folder.join(name)))
 }

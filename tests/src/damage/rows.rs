@@ -1,9 +1,11 @@
 //! Damages to rows, as somebody with an SQL tool does them.
 
-use sqlx::sqlite::SqliteConnection;
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
-use super::Kind;
+use super::kind::RowDamage;
 use crate::rng::Rng;
 
 /// A table, the columns of its key, its other columns, and how often it is chosen.
@@ -52,10 +54,22 @@ const TABLES: [Table; 4] = [
     },
 ];
 
-/// Damages rows, and describes it; `None` if nothing changed.
+/// Damages rows of a database, and describes it; `None` if nothing changed.
 pub(super) async fn damage(
+    path: &Path,
+    kind: RowDamage,
+    rng: &mut Rng,
+) -> Result<Option<String>, sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(path);
+    let mut db = SqliteConnection::connect_with(&options).await?;
+    let what = change(&mut db, kind, rng).await?;
+    db.close().await?;
+    Ok(what)
+}
+
+async fn change(
     db: &mut SqliteConnection,
-    kind: Kind,
+    kind: RowDamage,
     rng: &mut Rng,
 ) -> Result<Option<String>, sqlx::Error> {
     let table = &TABLES[rng.weighted(&TABLES.map(|table| table.weight))];
@@ -63,15 +77,15 @@ pub(super) async fn damage(
         return Ok(None);
     };
     let name = table.name;
-    if kind == Kind::RowRemoved && name == "inbox" {
+    if kind == RowDamage::Removed && name == "inbox" {
         // A handled request is removed in the same way, so one that is gone cannot be missed.
         return Ok(None);
     }
     let mut changes = db.begin().await?;
     let statements = match kind {
-        Kind::RowRemoved => vec![format!("DELETE FROM {name} WHERE {row}")],
-        Kind::RowDoubled => vec![doubled(table, &row)],
-        Kind::Renamed => {
+        RowDamage::Removed => vec![format!("DELETE FROM {name} WHERE {row}")],
+        RowDamage::Doubled => vec![doubled(table, &row)],
+        RowDamage::Renamed => {
             let all = rng.percent(50);
             let tables = TABLES.iter().filter(|one| all || one.name == name);
             let rename = |one: &Table| {
@@ -82,7 +96,7 @@ pub(super) async fn damage(
             let (last, first): (Vec<_>, Vec<_>) = tables.partition(|one| one.name == name);
             first.into_iter().chain(last).map(rename).collect()
         }
-        Kind::Cell => {
+        RowDamage::Cell => {
             let cell = *rng.pick(table.cells).unwrap_or(&"run");
             let (at, step) = (rng.below(60), rng.within(1, 1_000));
             let text = format!("substr({cell}, 1, {at}) || 'x' || substr({cell}, {at} + 2)");
@@ -93,7 +107,7 @@ pub(super) async fn damage(
             let change = format!("UPDATE {name} SET {cell} = {value}");
             vec![format!("{change} WHERE {row} AND {cell} IS NOT ({value})")]
         }
-        Kind::Exchanged => {
+        RowDamage::Exchanged => {
             let Some(other) = pick(&mut changes, table, rng).await? else {
                 return Ok(None);
             };
@@ -108,7 +122,6 @@ pub(super) async fn damage(
             };
             exchanged(table, cells, &row, &other)
         }
-        Kind::Bit | Kind::ZeroPage | Kind::CopiedPage | Kind::Cut | Kind::Removed => Vec::new(),
     };
     let mut changed = 0;
     for statement in &statements {

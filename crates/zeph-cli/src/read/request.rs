@@ -14,6 +14,7 @@ use crate::args::{AnswerArgs, CancelArgs, DeleteArgs, RunRef};
 use crate::context::{AppContext, command, find_run, no_such_run, now};
 use crate::exit::{CliError, Exit};
 use crate::goal::{self, shown};
+use crate::llm;
 use crate::out::{self, Channel};
 use crate::run::prompt::{Outcome, Prompt};
 
@@ -31,6 +32,7 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
         },
     };
     check_plan(cx, &store, &run, question, &text).await?;
+    let text = llm::base_builder(cx).build()?.redacted(&text)?;
     let done = format!("question {question} of run {run} is answered");
     send(cx, &store, &run, &Request::Answer { question, text }, &done).await
 }

@@ -130,3 +130,22 @@ fn an_untrusted_project_passes_no_variable_on() {
     assert_eq!(scene.log(), ["none"]);
     assert!(run.err.contains("pass_env"), "{run:?}");
 }
+
+#[test]
+fn a_key_in_an_answer_is_neither_stored_nor_left_in_the_file() {
+    const KEY: &str = "sk-Zq8w3nVt6yPk4mLd2sXa9rTb";
+    let scene = Scene::new("[tasks.q]\nask = 'Which key?'");
+    let key = [("OPENAI_API_KEY", KEY)];
+    let run = |args: &[&str]| code(&scene.start_with(args, &key).wait());
+    let db = ["--db", "runs.db"];
+    assert_eq!(
+        run(&[&["run", "plan.toml", "--name", "r"][..], &db].concat()),
+        5
+    );
+    let answer = format!("it is {KEY}");
+    assert_eq!(run(&[&["answer", "r", "1", &answer][..], &db].concat()), 0);
+    let stored = || String::from_utf8_lossy(&scene.bytes_below(".")).contains(KEY);
+    assert!(!stored(), "while it waits");
+    assert_eq!(run(&[&["resume", "r"][..], &db].concat()), 0);
+    assert!(!stored(), "after it counted");
+}

@@ -290,6 +290,8 @@ impl Orchestrator {
         text: impl Into<String>,
     ) -> Result<Delivery, OrchestratorError> {
         let text = text.into();
+        #[cfg(feature = "planfile")]
+        let text = self.redacted(&text)?;
         self.ask(run, &Request::Answer { question, text }).await
     }
 
@@ -333,6 +335,15 @@ impl Orchestrator {
             components.replay_registry(&parts, recording)
         };
         replay_run(&*components.store, run, Some(Arc::new(redact)), make).await
+    }
+
+    /// A text in which the secrets of this orchestrator are redacted.
+    ///
+    /// # Errors
+    /// If a secret cannot be redacted.
+    #[cfg(feature = "planfile")]
+    pub fn redacted(&self, text: &str) -> Result<String, OrchestratorError> {
+        self.0.redacted(text)
     }
 
     async fn ask(&self, run: &RunId, request: &Request) -> Result<Delivery, OrchestratorError> {

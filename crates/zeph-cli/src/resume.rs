@@ -270,7 +270,7 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Inte
     if interrupted.len() > SHOWN {
         channel.line(format!("  … and {} more", interrupted.len() - SHOWN));
     }
-    if view.scheduler.state() == RunState::Paused {
+    if view.scheduler.is_paused() {
         channel.line(format!(
             "  {} nothing new starts until `{}`",
             Tone::Warning.paint("paused"),

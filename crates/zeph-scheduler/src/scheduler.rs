@@ -183,6 +183,12 @@ impl Scheduler {
         self.machine.run_state()
     }
 
+    /// Whether nothing new starts until the run is unpaused, also while it is suspended.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.machine.run.paused
+    }
+
     /// How the run ended, if it has.
     #[must_use]
     pub const fn end(&self) -> Option<RunEnd> {

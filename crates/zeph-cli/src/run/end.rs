@@ -229,6 +229,9 @@ impl End<'_> {
                 next.push((answer, format!("{task}: {line}")));
             }
         }
+        if self.view.is_some_and(|view| view.scheduler.is_paused()) {
+            next.push(with(command(&["unpause", run]), "end the pause"));
+        }
         next.push(with(command(&["resume", run]), "continue"));
         next
     }

@@ -59,7 +59,7 @@ pub struct Follower {
     delivers_events: bool,
     has_reported_waiting: bool,
     is_stopping: bool,
-    /// Whether the run was paused before it was followed.
+    /// Whether the run has been paused since before it was followed.
     was_paused: bool,
     stops: u32,
 }
@@ -292,12 +292,8 @@ impl Follower {
             };
             return Some(update);
         }
-        let in_flight = snapshot.counts.running + snapshot.counts.canceling;
-        if self.was_paused
-            && self.postpones_all
-            && snapshot.state == RunState::Paused
-            && in_flight == 0
-        {
+        self.was_paused &= snapshot.state == RunState::Paused;
+        if self.was_paused && self.postpones_all && snapshot.counts.in_flight() == 0 {
             // No process is there to continue it.
             self.suspend().await;
             return None;

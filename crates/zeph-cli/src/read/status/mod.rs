@@ -244,14 +244,12 @@ impl StatusView<'_> {
     fn next(&self) -> Vec<String> {
         let named = |what| command(&[what, self.view.run.as_str()]);
         let resume = self.owner.is_none().then(|| named("resume"));
-        let first = match self.view.scheduler.state() {
-            RunState::Ended(_) => return vec![named("show")],
-            RunState::Paused => Some(named("unpause")),
-            RunState::Running | RunState::Waiting | RunState::Suspending | RunState::Suspended => {
-                None
-            }
-        };
-        first.into_iter().chain(resume).collect()
+        let scheduler = &self.view.scheduler;
+        if scheduler.end().is_some() {
+            return vec![named("show")];
+        }
+        let unpause = scheduler.is_paused().then(|| named("unpause"));
+        unpause.into_iter().chain(resume).collect()
     }
 
     fn to_json(&self) -> Value {

@@ -1,10 +1,12 @@
 //! Events for observers: saved records with names, error texts and questions, and unsaved progress.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::broadcast;
+use zeph_common::{Boundary, Truncated, truncate};
 use zeph_executor::{LogStream, Progress};
 use zeph_graph::Attempt;
 use zeph_scheduler::Event;
@@ -131,28 +133,43 @@ impl AttemptObserver {
             task,
             attempt,
             stream,
-            bytes: match &self.lines {
-                Some(clean) => self.counted(&clean.redact(lines)),
-                None => self.counted(lines),
-            },
+            bytes: self.counted(match &self.lines {
+                Some(clean) => clean.redact(lines),
+                None => Cow::Borrowed(lines),
+            }),
         });
     }
 
     /// The bytes, or a note in their place while the observers have too many left to read.
-    fn counted(&self, bytes: &[u8]) -> Bytes {
-        let before = self.buffered.fetch_add(bytes.len(), Ordering::Relaxed);
-        let counted = Counted {
-            bytes: bytes.to_vec(),
-            count: Arc::clone(&self.buffered),
-        };
-        if before + bytes.len() <= MAX_BUFFERED {
-            return Bytes::from_owner(counted);
+    fn counted(&self, bytes: Cow<'_, [u8]>) -> Bytes {
+        let unread = self.buffered.fetch_add(bytes.len(), Ordering::Relaxed);
+        if unread + bytes.len() <= MAX_BUFFERED {
+            return Bytes::from_owner(Counted {
+                bytes: bytes.into_owned(),
+                count: Arc::clone(&self.buffered),
+            });
         }
+        self.buffered.fetch_sub(bytes.len(), Ordering::Relaxed);
         let note = format!(
             "[{} bytes are not shown: events are read too slowly]\n",
             bytes.len()
         );
         Bytes::from(note)
+    }
+
+    /// The text of a progress event, redacted. Of a long text only the head is copied.
+    fn short(&self, text: &str) -> Arc<str> {
+        let Some(clean) = &self.lines else {
+            let short = truncate(text, MAX_PROGRESS_BYTES, Boundary::Char);
+            return short.to_string().into();
+        };
+        // The redactor gets more than is shown, so that it finds a secret that begins before the cut.
+        let head = truncate(text, 2 * MAX_PROGRESS_BYTES, Boundary::Word);
+        let redacted = clean.redact(head.text.as_bytes());
+        let redacted = String::from_utf8_lossy(&redacted);
+        let Truncated { text, cut } = truncate(&redacted, MAX_PROGRESS_BYTES, Boundary::Char);
+        let cut = cut + head.cut;
+        Truncated { text, cut }.to_string().into()
     }
 
     fn send(&self, event: impl FnOnce(Arc<str>, Attempt) -> RunEvent) {
@@ -166,23 +183,12 @@ impl AttemptObserver {
     }
 }
 
-fn short(text: &str) -> Arc<str> {
-    if text.len() <= MAX_PROGRESS_BYTES {
-        return text.into();
-    }
-    let end = text.floor_char_boundary(MAX_PROGRESS_BYTES);
-    format!("{}… ({} bytes cut)", &text[..end], text.len() - end).into()
-}
-
 impl Progress for AttemptObserver {
     fn progress(&self, text: &str) {
         self.send(|task, attempt| RunEvent::Progress {
             task,
             attempt,
-            text: match &self.lines {
-                Some(clean) => short(&String::from_utf8_lossy(&clean.redact(text.as_bytes()))),
-                None => short(text),
-            },
+            text: self.short(text),
         });
     }
 

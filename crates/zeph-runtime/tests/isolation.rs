@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zeph_executor::double::Gate;
-use zeph_executor::{Registry, TaskContext, TaskError, TaskInput, TaskOutput, closure};
+use zeph_executor::{LogStream, Registry, TaskContext, TaskError, TaskInput, TaskOutput, closure};
 use zeph_graph::{
     OnFailure, Params, Policy, Question, RunEnd, RunId, RunState, Task, TaskGraph, Timestamp,
 };
 use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore, StoreFault};
-use zeph_runtime::{Delivery, Engine, Owners, Request, RuntimeError, Submission, ask};
+use zeph_runtime::{Delivery, Engine, Owners, Request, RunEvent, RuntimeError, Submission, ask};
 
 fn registry<F, Fut>(body: F) -> Registry
 where
@@ -348,4 +348,56 @@ async fn waiting_for_a_slot_of_another_run_is_not_charged_to_an_attempt() {
         second.wait().await.expect("ends").end(),
         Some(RunEnd::Completed)
     );
+}
+
+#[tokio::test]
+async fn logs_that_no_observer_reads_are_bounded() {
+    const WRITE: usize = 1 << 20;
+    const WRITES: usize = 40;
+    let [begin, end] = [Gate::new(), Gate::new()];
+    let gates = [begin.clone(), end.clone()];
+    let body = move |cx: TaskContext, _| {
+        let [begin, end] = gates.clone();
+        async move {
+            begin.opened().await;
+            let text = "é".repeat(WRITE / 2);
+            for _ in 0..WRITES {
+                cx.log(LogStream::Stdout, &text);
+            }
+            cx.progress(&text);
+            end.opened().await;
+            cx.log(LogStream::Stderr, &text);
+            Ok(TaskOutput::null())
+        }
+    };
+    let builder = Engine::builder(Arc::new(MemoryStore::new())).registry(registry(body));
+    let engine = builder.start().await.expect("starts");
+    let run = engine.submit(Submission::new(one("a"))).await;
+    let run = run.expect("is saved");
+    let mut events = run.events().expect("the run is active");
+    begin.open();
+    let (mut whole, mut noted, mut held) = (0, 0, Vec::new());
+    while let Some(event) = events.next().await {
+        match event {
+            RunEvent::Log { bytes, .. } if bytes.len() == WRITE => {
+                whole += 1;
+                held.push(bytes);
+            }
+            RunEvent::Log { bytes, .. } => {
+                assert!(bytes.ends_with(b"bytes are not shown: events are read too slowly]\n"));
+                noted += 1;
+            }
+            RunEvent::Progress { text, .. } => {
+                let (head, cut) = text.split_at(4096);
+                assert_eq!(head, "é".repeat(2048));
+                assert_eq!(cut, format!("… ({} bytes cut)", WRITE - 4096));
+                // From here on the events are read and dropped, so that all is shown.
+                held.clear();
+                end.open();
+            }
+            RunEvent::Saved { .. } => {}
+            RunEvent::Missed(count) => panic!("{count} events are missed"),
+        }
+    }
+    assert_eq!((whole, noted), (16 + 1, WRITES - 16));
 }

@@ -112,6 +112,8 @@ async fn a_secret_in_two_writes_is_not_in_the_events() {
         let gate = Arc::clone(&gate);
         async move {
             gate.notified().await;
+            // The secret is where the text is cut.
+            cx.progress(format!("{}hunter2 {0}", "x ".repeat(2045)));
             for piece in ["the key is hun", "ter2!\nand hunt", "er2 again"] {
                 cx.log(LogStream::Stdout, piece);
             }
@@ -138,7 +140,11 @@ async fn a_secret_in_two_writes_is_not_in_the_events() {
             RunEvent::Saved { event, .. } if matches!(event.record, Record::Completed { .. }) => {
                 break;
             }
-            RunEvent::Saved { .. } | RunEvent::Progress { .. } | RunEvent::Missed(_) => {}
+            RunEvent::Progress { text, .. } => {
+                assert!(!text.contains("hunt"), "{text}");
+                assert!(text.ends_with("x [secre… (4093 bytes cut)"), "{text}");
+            }
+            RunEvent::Saved { .. } | RunEvent::Missed(_) => {}
         }
     }
     // The unfinished line is sent before the end of the attempt.

@@ -38,6 +38,41 @@ pub async fn ask(
     request: &Request,
     now: Timestamp,
 ) -> Result<Delivery, RuntimeError> {
+    send(store, owners, run, request, now, PostedAnswer::Counts).await
+}
+
+/// Answers a question as [`ask`] does, and takes the place of an answer that waits in the inbox.
+///
+/// # Errors
+/// As [`ask`]. An answer that an owner has applied cannot be replaced.
+pub async fn replace_answer(
+    store: &dyn RawGraphStore,
+    owners: Option<&Owners>,
+    run: &RunId,
+    question: u32,
+    text: &str,
+    now: Timestamp,
+) -> Result<Delivery, RuntimeError> {
+    let text = text.to_owned();
+    let request = Request::Answer { question, text };
+    send(store, owners, run, &request, now, PostedAnswer::IsReplaced).await
+}
+
+/// What becomes of an answer that is in the inbox when another one to its question is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PostedAnswer {
+    Counts,
+    IsReplaced,
+}
+
+async fn send(
+    store: &dyn RawGraphStore,
+    owners: Option<&Owners>,
+    run: &RunId,
+    request: &Request,
+    now: Timestamp,
+    posted_answer: PostedAnswer,
+) -> Result<Delivery, RuntimeError> {
     if is_for_people(request) && is_in_task_of(run) {
         return Err(RuntimeError::OwnTask { run: run.clone() });
     }
@@ -52,6 +87,10 @@ pub async fn ask(
             Ok(Reply::Stale) => return Ok(Delivery::Stale),
             Ok(Reply::OwnTask) => return Err(RuntimeError::OwnTask { run: run.clone() }),
             Ok(Reply::Refused(reason)) => {
+                if let Request::Answer { question, .. } = request {
+                    let view = RunView::load(store, run).await?;
+                    view.open_question(store, *question).await?;
+                }
                 return Err(RuntimeError::Refused {
                     run: run.clone(),
                     reason,
@@ -73,11 +112,26 @@ pub async fn ask(
         return Ok(Delivery::Accepted);
     }
     check_open(run, view.status.clone())?;
+    if let Request::Answer { question, .. } = request {
+        view.open_question(store, *question).await?;
+    }
     check(&view, request)?;
+    let mut replaces = None;
     if let Request::Answer { question, text } = request
-        && let Some(delivery) = already_posted(store, run, *question, text).await?
+        && let Some((id, first)) = view.posted_answer(*question)
     {
-        return Ok(delivery);
+        if text == first {
+            return Ok(Delivery::Posted(id));
+        }
+        if posted_answer == PostedAnswer::Counts {
+            return Err(RuntimeError::AlreadyAnswered {
+                run: run.clone(),
+                question: *question,
+                answer: first.to_owned(),
+                posted: Some(id),
+            });
+        }
+        replaces = Some(id);
     }
     let signed = AttributedRequest {
         request: request.clone(),
@@ -85,6 +139,7 @@ pub async fn ask(
             posted_at: Some(now),
             ..Actor::this_process()
         }),
+        replaces,
     };
     let body = signed.to_json().map_err(|error| RuntimeError::Refused {
         run: run.clone(),
@@ -121,41 +176,6 @@ async fn applied_meanwhile(
         }),
         Ok(Reply::NotActive) | Err(NoReply::NoOwner | NoReply::Unresponsive(_)) => Ok(None),
     }
-}
-
-/// Finds the same answer in the inbox. A different answer is refused, because the owner would apply the
-/// first one and drop the second.
-async fn already_posted(
-    store: &dyn RawGraphStore,
-    run: &RunId,
-    question: u32,
-    text: &str,
-) -> Result<Option<Delivery>, RuntimeError> {
-    let inbox = store.inbox(run).await;
-    let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
-    for posted in &inbox {
-        let signed = AttributedRequest::from_json(posted.body.as_deref().unwrap_or_default());
-        let Ok(Request::Answer {
-            question: of,
-            text: first,
-        }) = signed.map(|signed| signed.request)
-        else {
-            continue;
-        };
-        if of == question && first == text {
-            return Ok(Some(Delivery::Posted(posted.id)));
-        }
-        if of == question {
-            let reason = format!(
-                "the inbox has another answer to question {question} already, and the first one counts; resume the run, or cancel it"
-            );
-            return Err(RuntimeError::Refused {
-                run: run.clone(),
-                reason,
-            });
-        }
-    }
-    Ok(None)
 }
 
 fn check_open(run: &RunId, status: RunStatus) -> Result<(), RuntimeError> {

@@ -24,10 +24,10 @@ use crate::clock::Clock;
 use crate::commit::{CommitInFlight, committed};
 use crate::content::ContentParts;
 use crate::driver::{self, GivenReply, Reply};
-use crate::engine::posted_requests;
 use crate::error::RuntimeError;
 use crate::in_flight::InFlight;
-use crate::message::{Ack, Key, Message, Outcome, PostedRequest};
+use crate::inbox::{PostedRequest, read_inbox, replaced};
+use crate::message::{Ack, Key, Message, Outcome};
 use crate::request::{self, AttributedRequest, Request};
 use crate::restore::closest;
 use crate::submission::Limits;
@@ -253,7 +253,8 @@ impl Core {
         requests: Vec<PostedRequest>,
     ) -> BTreeMap<RequestId, Outcome> {
         let mut outcomes = BTreeMap::new();
-        for (id, request) in requests {
+        let replaced = replaced(&requests);
+        for PostedRequest { id, request, .. } in requests {
             let active = self.runs.get_mut(&key);
             let Some(active) = active.filter(|active| !active.handled.contains(&id)) else {
                 continue;
@@ -262,10 +263,11 @@ impl Core {
             active.settled.push(id);
             let run = active.chain.run().clone();
             let outcome = match request {
+                _ if replaced.contains(&id) => Ok(InputOutcome::Stale),
                 Ok(request) => self.apply(key, request),
                 Err(reason) => Err(RuntimeError::Refused {
                     run: run.clone(),
-                    reason: format!("request {id} {reason}, and is dropped"),
+                    reason: format!("run {run}: request {id} {reason}, and is dropped"),
                 }),
             };
             if let Err(error) = &outcome {
@@ -280,7 +282,7 @@ impl Core {
         let store = Arc::clone(&self.config.store);
         let engine = self.config.engine.clone();
         tokio::spawn(async move {
-            match posted_requests(&*store, &run).await {
+            match read_inbox(&*store, &run).await {
                 Ok(requests) => {
                     let message = Message::Inbox {
                         run,
@@ -338,7 +340,7 @@ impl Core {
     }
 
     fn apply(&mut self, key: Key, signed: AttributedRequest) -> Result<InputOutcome, RuntimeError> {
-        let AttributedRequest { request, by } = signed;
+        let AttributedRequest { request, by, .. } = signed;
         let Some(active) = self.runs.get_mut(&key) else {
             return Ok(InputOutcome::Stale);
         };

@@ -19,9 +19,9 @@ use crate::driver::{Contents, LastErrors};
 use crate::error::RuntimeError;
 use crate::event::Events;
 use crate::handle::RunHandle;
-use crate::message::{Message, PostedRequest, call};
+use crate::inbox::{BadRequest, PostedRequest, read_inbox};
+use crate::message::{Message, call};
 use crate::owner::{OwnerLock, Owners};
-use crate::request::AttributedRequest;
 use crate::restore::{Restored, restore};
 use crate::run_slot::RunSlot;
 use crate::snapshot::RunSnapshot;
@@ -262,7 +262,7 @@ impl Engine {
                 self.check_executors(run, restored.scheduler.graph())?;
             }
         }
-        let requests = posted_requests(&*self.store, run).await?;
+        let requests = read_inbox(&*self.store, run).await?;
         self.drop_damaged(run, &requests).await?;
         slot.fill();
         self.open(restored, None, requests).await
@@ -329,8 +329,8 @@ impl Engine {
     ) -> Result<(), RuntimeError> {
         let damaged = requests
             .iter()
-            .filter(|(_, request)| matches!(request, Err(reason) if *reason == DAMAGED_REQUEST));
-        let settled: Vec<RequestId> = damaged.map(|(id, _)| *id).collect();
+            .filter(|posted| posted.request == Err(BadRequest::Damaged));
+        let settled: Vec<RequestId> = damaged.map(|posted| posted.id).collect();
         if settled.is_empty() {
             return Ok(());
         }
@@ -438,26 +438,6 @@ impl Engine {
             missing,
         })
     }
-}
-
-/// The reason of a request whose hash does not match.
-const DAMAGED_REQUEST: &str = "is not as it was posted";
-
-/// The requests that were posted while the run had no owner, oldest first.
-pub(crate) async fn posted_requests(
-    store: &dyn RawGraphStore,
-    run: &RunId,
-) -> Result<Vec<PostedRequest>, RuntimeError> {
-    let inbox = store.inbox(run).await;
-    let inbox = inbox.map_err(|error| RuntimeError::store(run, error))?;
-    let read = inbox.into_iter().map(|posted| {
-        let body = posted.body.ok_or_else(|| DAMAGED_REQUEST.to_owned());
-        let request = body.and_then(|body| {
-            AttributedRequest::from_json(&body).map_err(|error| format!("cannot be read: {error}"))
-        });
-        (posted.id, request)
-    });
-    Ok(read.collect())
 }
 
 /// A random name: 40 bits as eight characters that are easy to read aloud and to type.

@@ -132,6 +132,20 @@ pub enum RuntimeError {
         /// The number that was given.
         question: u32,
     },
+    /// The question has an answer already.
+    #[error(
+        "question {question} of run {run} was already answered: {answer:?}{}", if .posted.is_some() { "; the answer counts when the run is resumed" } else { "" }
+    )]
+    AlreadyAnswered {
+        /// The run.
+        run: RunId,
+        /// The question.
+        question: u32,
+        /// The answer. Untrusted text.
+        answer: String,
+        /// The request in the inbox with that answer; `None` if the answer has been applied.
+        posted: Option<RequestId>,
+    },
     /// The text does not answer the question.
     #[error("run {run}, question {question}: {reason}")]
     BadAnswer {
@@ -169,11 +183,11 @@ pub enum RuntimeError {
         run: RunId,
     },
     /// The owner of the run refused the request.
-    #[error("run {run}: {reason}")]
+    #[error("{reason}")]
     Refused {
         /// The run.
         run: RunId,
-        /// The owner's reason.
+        /// The owner's reason, which names the run.
         reason: String,
     },
     /// Requests to the run are not as they were posted. They are dropped.

@@ -258,6 +258,7 @@ impl RunHandle {
         let request = AttributedRequest {
             request,
             by: Some(Actor::this_process()),
+            replaces: None,
         };
         let message = |ack| Message::Request { run, request, ack };
         call(&self.engine, &self.run, message).await?

@@ -16,8 +16,10 @@ mod snapshot;
 mod submission;
 
 mod actor;
+mod answers;
 mod cancel;
 mod control;
+mod inbox;
 mod question;
 mod view;
 
@@ -41,17 +43,19 @@ mod run_slot;
 mod socket;
 
 pub use actor::Actor;
+pub use answers::AnswerView;
 pub use cancel::cancel_run;
-pub use control::{Delivery, ask};
+pub use control::{Delivery, ask, replace_answer};
 pub use engine::{Engine, EngineBuilder};
 pub use error::RuntimeError;
 pub use event::{Events, RunEvent};
 pub use handle::RunHandle;
 pub use in_flight::{cancel_grace_for, executor_grace};
+pub use inbox::{BadRequest, PostedRequest, posted_requests};
 pub use owner::Owners;
 pub use question::{Accepts, QuestionView};
 pub use report::{RunReport, TaskReport};
-pub use request::Request;
+pub use request::{AttributedRequest, Request};
 pub use snapshot::RunSnapshot;
 pub use submission::{Limits, Submission};
 pub use view::{AttemptView, NoteView, RunView};

@@ -9,6 +9,7 @@ use zeph_scheduler::InputOutcome;
 
 use crate::active_run::ActiveRun;
 use crate::error::RuntimeError;
+use crate::inbox::PostedRequest;
 use crate::request::AttributedRequest;
 
 /// Runs are served in the order of their keys: the one that was opened first comes first.
@@ -25,9 +26,6 @@ pub(crate) type PendingReply = (Ack, Outcome);
 
 /// Reads an active run in the engine's task.
 pub(crate) type Inspect = Box<dyn FnOnce(&ActiveRun) + Send>;
-
-/// A request from the inbox; one that cannot be read has the reason in its place.
-pub(crate) type PostedRequest = (RequestId, Result<AttributedRequest, String>);
 
 pub(crate) enum Message {
     Open {

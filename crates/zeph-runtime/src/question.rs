@@ -4,8 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use zeph_graph::{Answer, AnswerKind, AskWhy, FailureAnswer, Question, Timestamp, Work};
 use zeph_scheduler::{OpenQuestion, Scheduler};
+
+use crate::driver;
 
 /// An open question, with all data that a display or a form needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,21 +116,28 @@ impl QuestionView {
             error: error.filter(|_| is_failure),
             accepts,
             default_at: default.as_ref().map(|(wait, _)| open.since.after(*wait)),
-            default: default.map(|(_, answer)| default_text(answer, task.work())),
+            default: default.map(|(_, answer)| {
+                let value = driver::defined_value(scheduler.graph(), open.task);
+                answer_text(answer, &value, task.work())
+            }),
         }
     }
 }
 
-fn default_text(answer: Answer, work: &Work) -> String {
+/// An answer as a person types it. `value` is that of an [`Answer::Value`].
+pub(crate) fn answer_text(answer: Answer, value: &Value, work: &Work) -> String {
     match (answer, work) {
         (Answer::Yes, _) => "yes".to_owned(),
         (Answer::No, _) => "no".to_owned(),
         (Answer::Failure(answer), _) => answer.to_string(),
-        (Answer::Value(_), Work::Question(question)) => {
-            let default = question.fallback.as_ref();
-            default.map_or_else(String::new, |(_, value)| value.json_text().to_owned())
-        }
-        (Answer::Value(_), Work::Milestone | Work::Action { .. }) => String::new(),
+        (Answer::Value(_), Work::Question(_)) => match value {
+            // Only a question with yes or no accepts them.
+            Value::Bool(true) => "yes".to_owned(),
+            Value::Bool(false) => "no".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        },
+        (Answer::Value(_), Work::Milestone | Work::Action { .. }) => format!("value:{value}"),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Requests: cancel, pause, answer and so on, in the form that handle, socket and inbox share.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeph_graph::Budget;
+use zeph_memory::RequestId;
 
 use crate::actor::Actor;
 
@@ -43,6 +46,35 @@ pub enum Request {
     },
 }
 
+impl fmt::Display for Request {
+    /// `answer to question 1: "yes"`. Names and texts in it are untrusted.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer { question, text } => {
+                write!(f, "answer to question {question}: {text:?}")
+            }
+            Self::Cancel { task: None, .. } => f.write_str("cancel of the run"),
+            Self::Cancel {
+                task: Some(task),
+                downstream,
+            } => {
+                let more = if *downstream {
+                    ", with what depends on it"
+                } else {
+                    ""
+                };
+                write!(f, "cancel of task {task}{more}")
+            }
+            Self::Pause => f.write_str("pause"),
+            Self::Unpause => f.write_str("end of the pause"),
+            Self::Suspend => f.write_str("suspension"),
+            Self::Budget { tokens, micro_usd } => {
+                write!(f, "budget: {}", Budget::new(*tokens, *micro_usd))
+            }
+        }
+    }
+}
+
 /// A budget with some of its numbers replaced.
 pub(crate) fn changed(old: Budget, tokens: Option<u64>, micro_usd: Option<u64>) -> Budget {
     Budget::new(tokens.or(old.tokens()), micro_usd.or(old.micro_usd()))
@@ -50,27 +82,40 @@ pub(crate) fn changed(old: Budget, tokens: Option<u64>, micro_usd: Option<u64>) 
 
 /// A request with its sender, if that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AttributedRequest {
-    pub(crate) request: Request,
-    pub(crate) by: Option<Actor>,
+pub struct AttributedRequest {
+    /// The request.
+    pub request: Request,
+    /// The process that sent it.
+    pub by: Option<Actor>,
+    /// The earlier request in the inbox of the run that it takes the place of.
+    pub replaces: Option<RequestId>,
 }
 
 impl AttributedRequest {
-    /// The form in the inbox: the object of the request with the sender as `by`.
+    /// The form in the inbox: the object of the request with the sender as `by`, and with the number of the
+    /// request that it replaces.
     pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
         let mut body = serde_json::to_value(&self.request)?;
         if let Some(by) = &self.by {
             body["by"] = serde_json::to_value(by)?;
+        }
+        if let Some(replaces) = self.replaces {
+            body["replaces"] = replaces.get().into();
         }
         Ok(body.to_string())
     }
 
     pub(crate) fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         let mut body: Value = serde_json::from_str(text)?;
-        let by = body.as_object_mut().and_then(|body| body.remove("by"));
+        let mut part = |name| body.as_object_mut().and_then(|body| body.remove(name));
+        let (by, replaces) = (part("by"), part("replaces"));
         let by = by.map(serde_json::from_value).transpose()?;
-        let request = serde_json::from_value(body)?;
-        Ok(Self { request, by })
+        let replaces = replaces.map(serde_json::from_value).transpose()?;
+        Ok(Self {
+            request: serde_json::from_value(body)?,
+            by,
+            replaces: replaces.map(RequestId::new),
+        })
     }
 }
 
@@ -78,12 +123,14 @@ impl AttributedRequest {
 mod tests {
     use super::{AttributedRequest, Request};
     use crate::actor::Actor;
+    use zeph_memory::RequestId;
 
     #[test]
     fn a_request_is_read_with_and_without_its_sender() {
         for by in [None, Some(Actor::this_process())] {
             let signed = AttributedRequest {
                 request: Request::Pause,
+                replaces: by.as_ref().map(|_| RequestId::new(3)),
                 by,
             };
             let text = signed.to_json().expect("plain data");

@@ -227,7 +227,11 @@ async fn handle(call: Call, by: Option<Actor>, engine: mpsc::WeakSender<Message>
     let (ack, outcome) = oneshot::channel();
     let message = match (call.request, call.posted) {
         (Some(request), _) => {
-            let request = AttributedRequest { request, by };
+            let request = AttributedRequest {
+                request,
+                by,
+                replaces: None,
+            };
             Message::Request { run, request, ack }
         }
         (None, Some(posted)) => {

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::{
-    AnsweredBy, Attempt, AttemptOutcome, ContentId, Entry, Header, Record, RunId, TaskGraph,
-    TaskId, TaskState, Timestamp,
+    Attempt, AttemptOutcome, ContentId, Entry, Header, Record, RunId, TaskGraph, TaskId, TaskState,
+    Timestamp,
 };
-use zeph_memory::{Content, RawGraphStore, RunStatus};
+use zeph_memory::{Content, RawGraphStore, RequestId, RunStatus};
 use zeph_scheduler::{Patches, Scheduler};
 
-use crate::actor::Actor;
 use crate::driver::{self, LastErrors};
 use crate::error::RuntimeError;
+use crate::inbox::{PostedRequest, posted_requests};
 use crate::question::QuestionView;
 use crate::report::RunReport;
 use crate::restore::{closest, contents, last_errors, output, read, recover};
@@ -41,6 +41,8 @@ pub struct RunView {
     pub patches: Patches,
     /// The hash of its last row, to compare with a copy of it.
     pub head: String,
+    /// The requests in its inbox, which its next owner will apply, oldest first. None if it has ended.
+    pub requests: Vec<PostedRequest>,
 }
 
 /// One attempt of a task.
@@ -76,7 +78,8 @@ pub struct NoteView {
 }
 
 impl RunView {
-    /// Reads a run and recovers its scheduler. Of the contents only patches of the graph are read.
+    /// Reads a run and its inbox, and recovers its scheduler. Of the contents only patches of the graph are
+    /// read.
     ///
     /// # Errors
     /// If there is no such run, or its journal is damaged.
@@ -94,6 +97,11 @@ impl RunView {
     ) -> Result<(Self, Header), RuntimeError> {
         let (stored, header, entries) = read(store, run).await?;
         let (scheduler, patches) = recover(store, run, header.clone(), &entries).await?;
+        let requests = if stored.status.open {
+            posted_requests(store, run).await?
+        } else {
+            Vec::new()
+        };
         let view = Self {
             run: run.clone(),
             title: stored.new.title,
@@ -104,6 +112,7 @@ impl RunView {
             entries,
             scheduler,
             patches,
+            requests,
         };
         Ok((view, header))
     }
@@ -151,6 +160,15 @@ impl RunView {
     #[must_use]
     pub fn questions(&self) -> Vec<QuestionView> {
         question_views(&self.scheduler, &LastErrors::default())
+    }
+
+    /// The answer in the inbox to a question, with the number of its request.
+    #[must_use]
+    pub fn posted_answer(&self, question: u32) -> Option<(RequestId, &str)> {
+        self.requests.iter().find_map(|posted| {
+            let (of, text) = posted.answer()?;
+            (of == question).then_some((posted.id, text))
+        })
     }
 
     /// The task of that name.
@@ -233,23 +251,6 @@ impl RunView {
         Ok(parts
             .first()
             .and_then(|part| serde_json::from_slice(&part.bytes).ok()))
-    }
-
-    /// Who answered the question of a record, if that is known.
-    ///
-    /// # Errors
-    /// If the store cannot read it.
-    pub async fn answered_by(
-        &self,
-        store: &dyn RawGraphStore,
-        by: AnsweredBy,
-    ) -> Result<Option<Actor>, RuntimeError> {
-        let Some(id) = by.content() else {
-            return Ok(None);
-        };
-        let parts = self.content(store, id).await?;
-        let part = parts.first();
-        Ok(part.and_then(|part| serde_json::from_slice(&part.bytes).ok()))
     }
 
     /// The logs of an attempt: the stream's name and its bytes, head and tail.

@@ -339,6 +339,9 @@ pub(crate) struct AnswerArgs {
     /// The answer; @FILE takes the text of a file, @@TEXT is an answer that begins with @
     /// [default: ask at the terminal]
     pub(crate) text: Option<String>,
+    /// Withdraw an answer that waits for the run to be resumed, and give this one
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Args)]

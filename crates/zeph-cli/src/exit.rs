@@ -236,6 +236,19 @@ fn of_runtime(error: &RuntimeError) -> CliError {
             "`{}` lists those that are open",
             command(&["status", run.as_str()])
         )),
+        E::AlreadyAnswered {
+            run,
+            question,
+            posted: Some(_),
+            ..
+        } => usage("already_answered").help(format!(
+            "`{}` withdraws it and asks again",
+            command(&["answer", run.as_str(), &question.to_string(), "--replace"])
+        )),
+        E::AlreadyAnswered { run, .. } => usage("already_answered").help(format!(
+            "`{}` lists those that are open",
+            command(&["status", run.as_str()])
+        )),
         E::BadAnswer { .. } => usage("bad_answer"),
         E::OwnTask { .. } => usage("own_task"),
         E::Refused { .. } => usage("refused"),

@@ -10,10 +10,7 @@ use tokio::time::Instant;
 use zeph_executor::Registry;
 use zeph_graph::{Question, RunEnd, RunId, RunState, Task, TaskGraph, Timestamp};
 use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore};
-use zeph_runtime::{
-    Delivery, Engine, Owners, PostedRequest, Request, RunHandle, RunView, RuntimeError, Submission,
-    ask, replace_answer,
-};
+use zeph_runtime::{Delivery, Engine, Owners, Request, RunHandle, RuntimeError, Submission, ask};
 
 /// A store that several engines share.
 struct SharedStore {
@@ -137,66 +134,6 @@ async fn a_second_process_is_refused_the_run_and_reaches_its_owner_by_the_socket
         .await
         .expect_err("has ended");
     assert!(matches!(over, RuntimeError::AlreadyEnded { .. }), "{over}");
-}
-
-#[tokio::test]
-async fn an_answer_in_the_inbox_is_shown_and_can_be_replaced() {
-    let shared = SharedStore::new();
-    let (_first, run) = shared.waiting_run().await;
-    run.suspend().await.expect("is saved");
-    run.wait().await.expect("is suspended");
-    let replace = async |text| {
-        let (store, owners) = (&*shared.store, Some(&shared.owners));
-        let now = Timestamp::from_micros(2);
-        replace_answer(store, owners, run.id(), 2, text, now).await
-    };
-    let view = async || {
-        let view = RunView::load(&*shared.store, run.id()).await;
-        view.expect("is readable")
-    };
-
-    let unasked = replace("perhaps").await.expect_err("is checked");
-    assert!(matches!(unasked, RuntimeError::BadAnswer { .. }));
-    // Without an earlier answer it is an answer like any other.
-    for text in ["no", "yes", "no", "yes", "yes"] {
-        let posted = replace(text).await.expect("is kept");
-        assert!(matches!(posted, Delivery::Posted(_)), "{posted:?}");
-        let requests = view().await.requests;
-        let answers: Vec<_> = requests.iter().map(PostedRequest::answer).collect();
-        assert_eq!(answers, [Some((2, text))], "one answer counts");
-    }
-    shared.ask(run.id(), Request::Pause).await.expect("is kept");
-    let shown: Vec<String> = (view().await.requests.iter())
-        .map(|posted| {
-            posted
-                .request
-                .as_ref()
-                .expect("is whole")
-                .request
-                .to_string()
-        })
-        .collect();
-    assert_eq!(shown, ["answer to question 2: \"yes\"", "pause"]);
-
-    let second = shared.engine().await;
-    let resumed = second.resume(run.id()).await.expect("goes on");
-    assert_eq!(resumed.snapshot().state, RunState::Paused);
-    let view = view().await;
-    assert_eq!(view.requests, [], "all are settled");
-    let [given] = &view.answers(&*shared.store).await.expect("are readable")[..] else {
-        panic!("one answer counts");
-    };
-    assert_eq!(
-        (given.question, &*given.text, given.is_default),
-        (2, "yes", false)
-    );
-    let by = given.by.as_ref().expect("is known");
-    assert_eq!(by.posted_at, Some(Timestamp::from_micros(2)));
-    let late = replace("no").await.expect_err("the answer was applied");
-    assert!(
-        matches!(&late, RuntimeError::AlreadyAnswered { posted: None, .. }),
-        "{late}"
-    );
 }
 
 #[tokio::test]

@@ -1,68 +1,69 @@
-//! The answers of a run: who gave them, from where, and when.
-
-use std::collections::BTreeMap;
+//! The answers of a run: what was answered, who gave it, from where, and when.
 
 use serde_json::{Value, json};
-use zeph_graph::{AnsweredBy, Entry, Record, Seq, Timestamp};
+use zeph_common::{Boundary, truncate};
+use zeph_graph::{Entry, Timestamp};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::{Actor, RunView};
+use zeph_runtime::{AnswerView, RunView};
 
 use super::explain;
 use super::time::moment;
 use crate::exit::CliError;
 
-/// The people and programs that answered, by the records of the answers.
+/// The most bytes of an answer that are shown.
+const MAX_ANSWER_BYTES: usize = 200;
+
+/// The answers of a run, in the order of their records.
 #[derive(Debug, Default)]
-pub(crate) struct Answers(BTreeMap<Seq, Actor>);
+pub(crate) struct Answers(Vec<AnswerView>);
 
 impl Answers {
     pub(crate) async fn read(store: &dyn RawGraphStore, view: &RunView) -> Result<Self, CliError> {
-        let mut actors = BTreeMap::new();
-        for (entry, by) in answers(view) {
-            if let Some(actor) = view.answered_by(store, by).await? {
-                actors.insert(entry.seq, actor);
-            }
-        }
-        Ok(Self(actors))
+        Ok(Self(view.answers(store).await?))
     }
 
-    /// ` by anna (process 4711, pts/3), DATE`; empty for another record, or if it is not known.
+    /// `: "yes" by anna (process 4711, pts/3), DATE`; empty for the record of anything else.
     pub(crate) fn words(&self, entry: &Entry, now: Timestamp) -> String {
-        let Some(actor) = self.0.get(&entry.seq) else {
+        let Some(answer) = self.of(entry) else {
             return String::new();
         };
-        let at = moment(actor.posted_at.unwrap_or(entry.at), now);
-        format!(" by {actor}, {at}")
+        let text = short(&answer.text);
+        let Some(actor) = &answer.by else {
+            return format!(": {text}");
+        };
+        let at = moment(actor.posted_at.unwrap_or(answer.at), now);
+        format!(": {text} by {actor}, {at}")
     }
 
     /// Who gave the answer of a record; null if that is not known.
     pub(crate) fn actor_json(&self, entry: &Entry) -> Value {
-        json!(self.0.get(&entry.seq))
+        json!(self.of(entry).and_then(|answer| answer.by.as_ref()))
     }
 
-    /// All answers of a run.
+    fn of(&self, entry: &Entry) -> Option<&AnswerView> {
+        let at = self.0.binary_search_by_key(&entry.seq, |answer| answer.seq);
+        at.ok().map(|at| &self.0[at])
+    }
+
     pub(crate) fn to_json(&self, view: &RunView) -> Vec<Value> {
-        let answer = |(entry, by): (&Entry, AnsweredBy)| {
-            let Record::Answered { task, question, .. } = entry.record else {
-                return Value::Null;
-            };
+        let answer = |answer: &AnswerView| {
             json!({
-                "question": question.get(),
-                "task": explain::name(view, task),
-                "at_us": entry.at.as_micros(),
-                "by_default": by.is_default(),
-                "by": self.actor_json(entry),
+                "question": answer.question,
+                "task": explain::name(view, answer.task),
+                "text": answer.text,
+                "at_us": answer.at.as_micros(),
+                "by_default": answer.is_default,
+                "by": answer.by,
             })
         };
-        answers(view).map(answer).collect()
+        self.0.iter().map(answer).collect()
     }
 }
 
-fn answers(view: &RunView) -> impl Iterator<Item = (&Entry, AnsweredBy)> {
-    view.entries.iter().filter_map(|entry| {
-        let Record::Answered { by, .. } = entry.record else {
-            return None;
-        };
-        Some((entry, by))
-    })
+/// An answer in quotation marks, shortened.
+pub(crate) fn short(text: &str) -> String {
+    format!(
+        "{:?}",
+        truncate(text, MAX_ANSWER_BYTES, Boundary::Word).to_string()
+    )
 }

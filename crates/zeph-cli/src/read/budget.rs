@@ -3,13 +3,13 @@
 use serde_json::json;
 use zeph_config::Layers;
 use zeph_graph::{Budget, Spent, Usd};
-use zeph_runtime::{Request, RunView};
+use zeph_runtime::{PostedRequest, Request, RunView};
 
 use super::money::{budget_json, spent_json};
 use super::page::{self, Page};
-use super::{next, request};
+use super::{next, posted, request};
 use crate::args::BudgetRef;
-use crate::context::AppContext;
+use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
 use crate::problems;
 
@@ -58,6 +58,11 @@ async fn show(cx: &AppContext, run: &str) -> Result<Exit, CliError> {
     let machine = &view.scheduler;
     let (budget, spent, held) = (machine.budget(), machine.spent(), machine.reserved());
     let left = budget.without(spent.and(held));
+    let is_budget = |posted: &&PostedRequest| {
+        let signed = posted.request.as_ref();
+        signed.is_ok_and(|signed| matches!(signed.request, Request::Budget { .. }))
+    };
+    let posted: Vec<PostedRequest> = view.requests.iter().filter(is_budget).cloned().collect();
     let tasks = view.graph().tasks();
     let tasks: Vec<(&str, Spent)> = tasks
         .map(|(id, task)| (task.name(), machine.spent_by(id)))
@@ -75,6 +80,7 @@ async fn show(cx: &AppContext, run: &str) -> Result<Exit, CliError> {
             "spent": spent_json(spent),
             "reserved": spent_json(held),
             "left": budget_json(left),
+            "requests": posted::to_json(&posted),
             "tasks": tasks.collect::<Vec<_>>(),
         })
     };
@@ -99,6 +105,7 @@ async fn show(cx: &AppContext, run: &str) -> Result<Exit, CliError> {
             page.gap();
         }
         page.table(0, &["TASK", "TOKENS", "COST"], &rows);
+        posted::render(page, &posted, now());
         if view.status.open {
             // A run without a budget is limited by any number, not extended.
             let what = if budget.is_unlimited() {

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use zeph_common::format_duration;
 use zeph_graph::{Spent, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore as _, RunRow};
-use zeph_runtime::Owners;
+use zeph_runtime::{Owners, PostedRequest, posted_requests};
 
 use super::money::spent_json;
 use super::page::{self, Page};
+use super::posted;
 use super::time::{ago, micros};
 use crate::args::ListArgs;
 use crate::context::{AppContext, command, now};
@@ -25,11 +26,19 @@ pub(crate) async fn run(cx: &AppContext, args: &ListArgs) -> Result<Exit, CliErr
                 ..ListQuery::default()
             };
             let owners = cx.owners(&store);
-            let line = |row| Line {
-                interrupted: is_interrupted(&owners, &row),
-                row,
-            };
-            store.list(query).await?.into_iter().map(line).collect()
+            let mut lines = Vec::new();
+            for row in store.list(query).await? {
+                let requests = match row.status.open {
+                    true => posted_requests(&store, &row.run).await?,
+                    false => Vec::new(),
+                };
+                lines.push(Line {
+                    interrupted: is_interrupted(&owners, &row),
+                    requests,
+                    row,
+                });
+            }
+            lines
         }
         // A database that is named, perhaps with a typing error, must exist.
         Err(error) if error.code == "no_database" && !cx.names_db() => Vec::new(),
@@ -69,6 +78,8 @@ struct Line {
     row: RunRow,
     /// Whether the process of an unfinished run has ended.
     interrupted: bool,
+    /// The requests in its inbox.
+    requests: Vec<PostedRequest>,
 }
 
 fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
@@ -89,6 +100,11 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
             command(&["verify"])
         ));
     }
+    let asked: Vec<String> = (lines.iter())
+        .flat_map(|line| line.requests.iter().map(|posted| (&line.row.run, posted)))
+        .map(|(run, posted)| format!("{run}: {}", posted::words(posted)))
+        .collect();
+    page.section("Counts when the run is resumed", &asked);
     let open: Vec<&Line> = lines.iter().filter(|line| line.row.status.open).collect();
     if let Some(newest) = open.first() {
         let run = newest.row.run.as_str();
@@ -159,6 +175,7 @@ impl Line {
             "done": done,
             "total": total,
             "spent": spent_json(self.spent()),
+            "requests": posted::to_json(&self.requests),
             "records": row.last_seq.get(),
         });
         if row.is_damaged {
@@ -205,10 +222,12 @@ mod tests {
             Line {
                 row: row("r2", "a\r\n\u{202e}b\x1b[31m", RunStatus::open("running")),
                 interrupted: true,
+                requests: Vec::new(),
             },
             Line {
                 row: row("r1", "Weekly report", ended),
                 interrupted: false,
+                requests: Vec::new(),
             },
         ];
         let mut page = Page::of_width(Some(90));

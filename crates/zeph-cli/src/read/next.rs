@@ -4,6 +4,7 @@ use zeph_graph::{AskWhy, Fault, Usd};
 use zeph_orchestration::plan::plan_questions;
 use zeph_runtime::{Accepts, QuestionView, RunView};
 
+use super::posted;
 use crate::context::{answer_command, command};
 
 /// The tokens that a few calls need, by a rough estimate.
@@ -71,6 +72,9 @@ pub(crate) fn questions(view: &RunView) -> Vec<(QuestionView, Vec<String>)> {
     let run = view.run.as_str();
     let plans = plan_questions(view.graph());
     let commands = |question: &QuestionView| {
+        if view.posted_answer(question.id).is_some() {
+            return vec![posted::replace_command(view, question.id)];
+        }
         if plans.contains(&question.task) {
             return plan_answers(run, question.id)
                 .map(|(command, _)| command)

@@ -7,7 +7,7 @@ use zeph_graph::RunId;
 use zeph_memory::RawGraphStore as _;
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::{plan_in_view, plan_questions};
-use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run};
+use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, replace_answer};
 
 use super::page;
 use crate::args::{AnswerArgs, CancelArgs, DeleteArgs, RunRef};
@@ -24,7 +24,7 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
     let question = args.question;
     let text = match text {
         Some(text) => text,
-        None => match asked(&store, &run, question).await? {
+        None => match asked(&store, &run, args).await? {
             Outcome::Answer(text) => text,
             Outcome::Later => return Ok(Exit::Waiting),
             Outcome::Interrupted => return Ok(Exit::Interrupted),
@@ -34,6 +34,11 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
     check_plan(cx, &store, &run, question, &text).await?;
     let text = llm::base_builder(cx).build()?.redacted(&text)?;
     let done = format!("question {question} of run {run} is answered");
+    if args.replace {
+        let owners = cx.owners(&store);
+        let sent = replace_answer(&store, Some(&owners), &run, question, &text, now()).await?;
+        return Ok(report(cx, &run, sent, &done));
+    }
     send(cx, &store, &run, &Request::Answer { question, text }, &done).await
 }
 
@@ -55,14 +60,18 @@ async fn check_plan(
 }
 
 /// The answer of the person at the terminal.
-async fn asked(store: &SqliteStore, run: &RunId, number: u32) -> Result<Outcome, CliError> {
+async fn asked(store: &SqliteStore, run: &RunId, args: &AnswerArgs) -> Result<Outcome, CliError> {
+    let number = args.question;
     let view = RunView::load(store, run).await?;
-    let mut open = view.questions().into_iter();
-    let question = open.find(|question| question.id == number);
-    let question = question.ok_or_else(|| RuntimeError::NoSuchQuestion {
-        run: run.clone(),
-        question: number,
-    })?;
+    let question = view.open_question(store, number).await?;
+    if let Some((id, first)) = view.posted_answer(number).filter(|_| !args.replace) {
+        return Err(CliError::from(RuntimeError::AlreadyAnswered {
+            run: run.clone(),
+            question: number,
+            answer: first.to_owned(),
+            posted: Some(id),
+        }));
+    }
     if !out::is_interactive() {
         let text = format!(
             "question {number} of run {run} is not answered: there is no text, and no terminal to ask at"

@@ -22,9 +22,92 @@ fn without_an_owner_an_answer_is_noted_and_the_next_owner_takes_it_up() {
     );
     home.resume("r");
     assert_eq!(home.json(0, &["status", "r"])["state"], "completed");
+    let show = home.zeph(&["show", "r", "publish"]);
+    assert!(show.out.contains("is answered: \"yes\" by "), "{show:?}");
     let over = home.zeph(&["answer", "r", "1", "yes"]);
     assert_eq!(over.code, 2, "{over:?}");
     assert!(over.err.contains("has ended (completed)"), "{over:?}");
+}
+
+#[test]
+fn what_was_asked_of_a_resting_run_is_shown_until_it_is_resumed() {
+    let home = Home::new();
+    home.run("r", "", asking());
+    for args in [
+        &["answer", "r", "1", "yes"][..],
+        &["pause", "r"],
+        &["budget", "r", "--tokens", "5000"],
+        &["cancel", "r", "publish"],
+    ] {
+        assert_eq!(home.json(0, args)["delivery"], "posted", "{args:?}");
+    }
+    let asked = "Counts when the run is resumed";
+    let budget = "budget: 5000 tokens, just now by ";
+    let status = home.zeph(&["status", "r"]);
+    for line in [
+        "     answered \"yes\", just now by ",
+        "     zeph answer r 1 --replace\n",
+        asked,
+        "  pause, just now by ",
+        "  cancel of task publish, just now by ",
+        budget,
+    ] {
+        assert!(status.out.contains(line), "{line}: {status:?}");
+    }
+    assert!(!status.out.contains("zeph answer r 1 yes"), "{status:?}");
+    let why = home.zeph(&["why", "r", "publish"]);
+    for line in [
+        "question 1, asked just now; answered \"yes\", just now by ",
+        "  pause, just now by ",
+        "  zeph answer r 1 --replace\n",
+    ] {
+        assert!(why.out.contains(line), "{line}: {why:?}");
+    }
+    let shown = home.zeph(&["budget", "r"]);
+    assert!(
+        shown.out.contains(budget) && !shown.out.contains("pause"),
+        "{shown:?}"
+    );
+    let list = home.zeph(&["list"]);
+    assert!(
+        list.out.contains(asked) && list.out.contains("  r: answer to question 1: \"yes\"\n"),
+        "{list:?}"
+    );
+    let ops = |json: &serde_json::Value| -> Vec<String> {
+        let requests = json["requests"].as_array().expect("a list");
+        let op = |one: &serde_json::Value| one["op"].as_str().expect("a word").to_owned();
+        requests.iter().map(op).collect()
+    };
+    let all = ["answer", "pause", "budget", "cancel"];
+    assert_eq!(ops(&home.json(0, &["status", "r"])), all);
+    assert_eq!(ops(&home.json(0, &["why", "r", "publish"])), all);
+    assert_eq!(ops(&home.json(0, &["list"])[0]), all);
+    assert_eq!(ops(&home.json(0, &["budget", "r"])), ["budget"]);
+}
+
+#[test]
+fn an_answer_that_was_given_is_named_and_can_be_replaced_before_it_counts() {
+    let home = Home::new();
+    home.run("r", "", asking());
+    home.json(0, &["answer", "r", "1", "no"]);
+    for again in [&["answer", "r", "1", "yes"][..], &["answer", "r", "1"]] {
+        let again = home.zeph(again);
+        assert_eq!(again.code, 2, "{again:?}");
+        assert!(
+            again
+                .err
+                .contains("question 1 of run r was already answered: \"no\"")
+                && again.err.contains("`zeph answer r 1 --replace`"),
+            "{again:?}"
+        );
+    }
+    home.json(0, &["answer", "r", "1", "yes", "--replace"]);
+    let requests = home.json(0, &["status", "r"])["requests"].clone();
+    assert_eq!(requests.as_array().map(Vec::len), Some(1), "{requests}");
+    assert_eq!(requests[0]["text"], "yes");
+    home.resume("r");
+    let answers = home.json(0, &["status", "r"])["answers"].clone();
+    assert_eq!(answers[0]["text"], "yes");
 }
 
 #[test]
@@ -47,6 +130,8 @@ fn a_living_owner_takes_requests_and_saves_them() {
         "{answer:?}"
     );
     alive.until(|snapshot| snapshot.state == RunState::Ended(RunEnd::Completed));
+    let over = home.zeph(&["answer", "r", "1", "no", "--replace"]);
+    assert!(over.err.contains("has ended (completed)"), "{over:?}");
     assert_eq!(
         home.json(0, &["show", "r", "publish"])["output"]["value"],
         "done"

@@ -9,9 +9,9 @@ use zeph_runtime::RunView;
 use zeph_scheduler::Explanation;
 
 use crate::context::{command, command_with};
-use crate::read::next;
 use crate::read::page::{count, names};
 use crate::read::time::ago;
+use crate::read::{next, posted};
 
 pub(crate) use held::{held, held_words};
 pub(crate) use words::{name, state};
@@ -91,8 +91,11 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
             deadline,
         } => {
             let (why, since) = (words::asking(why), ago(since, now));
-            let default = limit("its default counts", deadline);
-            let text = format!("{why}: question {question}, asked {since}{default}.");
+            let then = match posted::answer(view, question.get(), now) {
+                Some(answered) => format!("; {answered}"),
+                None => limit("its default counts", deadline),
+            };
+            let text = format!("{why}: question {question}, asked {since}{then}.");
             let mut open = next::questions(view).into_iter();
             let open = open.find(|(open, _)| open.id == question.get());
             let answers = open.map(|(_, commands)| commands).unwrap_or_default();

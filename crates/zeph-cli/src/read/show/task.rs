@@ -161,7 +161,8 @@ impl<'a> ShowView<'a> {
     fn render_output(&self, page: &mut Page) {
         let Some(output) = &self.output else { return };
         // Only the outputs of built-in actions are rendered by their type; a command may print any JSON.
-        let action = match self.view.graph().task(self.task).work() {
+        let definition = self.view.graph().task(self.task);
+        let action = match definition.work() {
             Work::Action { name, .. } => &**name,
             Work::Milestone | Work::Question(_) => "",
         };
@@ -182,7 +183,12 @@ impl<'a> ShowView<'a> {
             page.block(2, &answer.text);
             return;
         }
-        page.block(2, &shortened(&pretty(&output.value)));
+        let text = match (definition.work(), &output.value) {
+            (Work::Question(_), Value::Bool(true)) => "yes".to_owned(),
+            (Work::Question(_), Value::Bool(false)) => "no".to_owned(),
+            (_, value) => pretty(value),
+        };
+        page.block(2, &shortened(&text));
         for (name, bytes) in &output.blobs {
             page.block(2, &format!("blob {name}: {} bytes", bytes.len()));
         }

@@ -16,7 +16,7 @@ use crate::read::answers::Answers;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::page::{self, Page, count, names};
 use crate::read::time::{ago, moment};
-use crate::read::{explain, next};
+use crate::read::{explain, next, posted};
 
 /// The most running tasks, questions and groups that are shown.
 const MOST: usize = 20;
@@ -110,6 +110,7 @@ impl StatusView<'_> {
         self.render_running(page);
         self.render_questions(page);
         self.render_waiting(page);
+        posted::render(page, &view.requests, now);
         page.section("Next", &self.next());
     }
 
@@ -161,6 +162,9 @@ impl StatusView<'_> {
             let asked = truncate(&question.text, MAX_TEXT_BYTES, Boundary::Word);
             let text = format!("{}. {}: {asked}", question.id, question.task);
             page.block(2, &text);
+            if let Some(answered) = posted::answer(self.view, question.id, self.now) {
+                page.block(5, &answered);
+            }
             page.block(5, &format!("accepts {}", question.accepts));
             if let (Some(default), Some(at)) = (&question.default, question.default_at) {
                 let when = ago(at, self.now);
@@ -286,6 +290,7 @@ impl StatusView<'_> {
             "budget": budget_json(view.scheduler.budget()),
             "running": running.collect::<Vec<_>>(),
             "questions": questions,
+            "requests": posted::to_json(&view.requests),
             "waiting": waiting.collect::<Vec<_>>(),
             "next": next,
         })

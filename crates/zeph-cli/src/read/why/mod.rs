@@ -15,6 +15,7 @@ use crate::exit::{CliError, Exit};
 use crate::read::explain::{self, Reason};
 use crate::read::failure;
 use crate::read::page::{self, Page};
+use crate::read::posted;
 use crate::read::time_breakdown::TimeBreakdown;
 
 /// The most links of a chain that are shown at each end.
@@ -36,6 +37,7 @@ struct Why<'a> {
     root: Option<Reason>,
     /// The error of the root cause.
     error: Option<TaskErrorRecord>,
+    now: Timestamp,
 }
 
 impl<'a> Why<'a> {
@@ -66,6 +68,7 @@ impl<'a> Why<'a> {
             reason,
             root,
             error,
+            now,
         })
     }
 
@@ -96,6 +99,7 @@ impl<'a> Why<'a> {
             page.heading("Its error");
             failure::render(page, 2, error);
         }
+        posted::render(page, &self.view.requests, self.now);
         page.section("Next", &self.reason.next);
     }
 
@@ -110,6 +114,7 @@ impl<'a> Why<'a> {
             "because": self.reason.because.iter().map(link).collect::<Vec<_>>(),
             "root": self.root.as_ref().map(|root| json!({ "reason": root.code, "text": root.text })),
             "error": self.error,
+            "requests": posted::to_json(&self.view.requests),
             "next": self.reason.next,
         })
     }

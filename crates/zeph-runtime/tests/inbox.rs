@@ -1,0 +1,79 @@
+//! The inbox of a run without an owner: what readers see of it, and answers that are replaced.
+
+use std::sync::Arc;
+
+use zeph_graph::{Question, RunState, Task, TaskGraph, Timestamp};
+use zeph_memory::{MemoryStore, RawGraphStore};
+use zeph_runtime::{
+    Delivery, Engine, PostedRequest, Request, RunView, RuntimeError, Submission, ask,
+    replace_answer,
+};
+
+fn two_questions() -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    graph.add_task(Task::new("a").question(Question::text("A?")), []);
+    graph.add_task(Task::new("b").question(Question::confirm("B?")), []);
+    graph
+}
+
+#[tokio::test]
+async fn an_answer_in_the_inbox_is_shown_and_can_be_replaced() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let engine = async || {
+        let engine = Engine::builder(Arc::clone(&store)).start().await;
+        engine.expect("starts")
+    };
+    let submission = Submission::new(two_questions());
+    let run = engine().await.submit(submission).await.expect("is saved");
+    run.suspend().await.expect("is saved");
+    run.wait().await.expect("is suspended");
+    let now = Timestamp::from_micros(2);
+    let replace = async |text| replace_answer(&*store, None, run.id(), 2, text, now).await;
+    let view = async || {
+        let view = RunView::load(&*store, run.id()).await;
+        view.expect("is readable")
+    };
+
+    let unasked = replace("perhaps").await.expect_err("is checked");
+    assert!(matches!(unasked, RuntimeError::BadAnswer { .. }));
+    // Without an earlier answer it is an answer like any other.
+    for text in ["no", "yes", "no", "yes", "yes"] {
+        let posted = replace(text).await.expect("is kept");
+        assert!(matches!(posted, Delivery::Posted(_)), "{posted:?}");
+        let requests = view().await.requests;
+        let answers: Vec<_> = requests.iter().map(PostedRequest::answer).collect();
+        assert_eq!(answers, [Some((2, text))], "one answer counts");
+    }
+    let paused = ask(&*store, None, run.id(), &Request::Pause, now).await;
+    paused.expect("is kept");
+    let shown: Vec<String> = (view().await.requests.iter())
+        .map(|posted| {
+            posted
+                .request
+                .as_ref()
+                .expect("is whole")
+                .request
+                .to_string()
+        })
+        .collect();
+    assert_eq!(shown, ["answer to question 2: \"yes\"", "pause"]);
+
+    let resumed = engine().await.resume(run.id()).await.expect("goes on");
+    assert_eq!(resumed.snapshot().state, RunState::Paused);
+    let view = view().await;
+    assert_eq!(view.requests, [], "all are settled");
+    let [given] = &view.answers(&*store).await.expect("are readable")[..] else {
+        panic!("one answer counts");
+    };
+    assert_eq!(
+        (given.question, &*given.text, given.is_default),
+        (2, "yes", false)
+    );
+    let by = given.by.as_ref().expect("is known");
+    assert_eq!(by.posted_at, Some(Timestamp::from_micros(2)));
+    let late = replace("no").await.expect_err("the answer was applied");
+    assert!(
+        matches!(&late, RuntimeError::AlreadyAnswered { posted: None, .. }),
+        "{late}"
+    );
+}

@@ -21,6 +21,7 @@ pub use invisible::is_invisible;
 pub use money::{MAX_MICRO_USD, format_usd, parse_usd};
 pub use process::ProcessStat;
 pub use run_as_code::{
-    Argument, Inserted, RunAsCode, is_code_variable, may_be_options, run_as_code, script_runs_input,
+    Argument, FoundInputs, Inserted, is_code_variable, may_be_options, run_as_code,
+    script_runs_input,
 };
 pub use truncate::{Boundary, HeadTail, MAX_WORD_BYTES, Truncated, head_tail, truncate};

@@ -148,8 +148,18 @@ fn command(task: &Draft, tasks: &HashMap<&str, &Draft>, found: &mut Diagnostics)
             },
         });
     let argv: Vec<Argument<'_>> = argv.collect();
-    for at in may_be_options(&argv) {
-        let program = quote(argv.first().map_or("", |program| program.known));
+    let program = quote(argv.first().map_or("", |program| program.known));
+    let found_inputs = may_be_options(&argv);
+    let stdin = params["stdin"].as_str().unwrap_or_default();
+    if found_inputs.stdin && has_text_of_program(stdin, tasks) {
+        let message = format!(
+            "{program} makes arguments of this output of a task, and the program that it starts may take them for options"
+        );
+        let one =
+            Diagnostic::new(code::MAY_BE_OPTION, message).at(task.stdin.unwrap_or(task.place));
+        found.push(one.help("put \"--\" at the end of `run`, if the program knows that"));
+    }
+    for at in found_inputs.arguments {
         let message = format!("{program} may take this output of a task for an option");
         let place = task.argv.get(at).copied().unwrap_or(task.place);
         let one = Diagnostic::new(code::MAY_BE_OPTION, message).at(place);
@@ -210,6 +220,16 @@ mod tests {
             ),
             (
                 format!("{list}run = ['rm', '--', '${{{{ tasks.list.stdout }}}}']"),
+                "",
+            ),
+            (
+                format!("{list}run = ['xargs', 'rm']\nstdin = '${{{{ tasks.list.stdout }}}}'"),
+                "may_be_option",
+            ),
+            (
+                format!(
+                    "{list}run = ['xargs', 'rm', '--']\nstdin = '${{{{ tasks.list.stdout }}}}'"
+                ),
                 "",
             ),
             (

@@ -16,6 +16,9 @@ pub(super) struct Program {
     pub(super) valued: &'static str,
     /// The number of its own arguments before those that `then` describes.
     pub(super) own: usize,
+    /// Whether it runs its input if it has neither code nor a script nor a program to start. Those with
+    /// [`Then::Script`] and the like always do.
+    pub(super) runs_input: bool,
     /// What follows its options and its own arguments.
     pub(super) then: Then,
 }
@@ -31,6 +34,8 @@ pub(super) enum Then {
     Repeated,
     /// Code, unless an option had it; then data.
     Code,
+    /// As [`Code`](Self::Code), but options are also read after it.
+    RepeatedCode,
     /// Code to the end of the command line.
     AllCode,
     /// The program to start, with its arguments.
@@ -51,6 +56,7 @@ const NONE: Program = Program {
     script: "",
     valued: "",
     own: 0,
+    runs_input: false,
     then: Then::Program,
 };
 
@@ -67,10 +73,11 @@ programs! {
         code "--command --commands --init-command", script "--rcfile --init-file", valued "-o -O +o +O";
     "python pythonw pypy jython ipython" Script, letters "c", valued "-W -X";
     "pwsh powershell" Script, letters "ce", code "-Command -command -EncodedCommand -encodedcommand";
-    "cmd" AllCode;
+    "cmd" AllCode, runs_input true;
     "perl" Repeated, letters "eE";
-    "ruby jruby lua luajit osascript rscript julia guile groovy tclsh wish expect" Repeated,
-        letters "eE", code "--eval", script "-r", valued "-I";
+    "ruby jruby lua luajit osascript rscript julia guile groovy tclsh wish gnuplot octave irb ghci iex
+        sbcl racket clojure jshell swipl m4" Repeated, letters "eE", code "--eval", script "-r", valued "-I";
+    "expect" Repeated, letters "c", script "-f";
     "deno" Code, subcommand "eval";
     "bun deno" Script, subcommand "run";
     "node nodejs bun deno tsx ts-node" Repeated, letters "ep", code "--eval --print",
@@ -79,22 +86,35 @@ programs! {
         valued "-d -c";
     "awk gawk mawk nawk" Code, letters "e", code "--source", script "-f --file",
         valued "-F -v --assign --field-separator";
-    "sed gsed" Code, letters "e", code "--expression", script "-f --file", valued "-l";
+    "sed gsed" RepeatedCode, letters "e", code "--expression", script "-f --file", valued "-l";
     "eval" AllCode;
-    "make gmake ninja just tmux screen gdb lldb" NoForeign;
-    "psql" Data, letters "c", code "--command", valued "-d -f -h -p -U -v --dbname --file --host --port --username --set";
-    "mysql mariadb" Data, letters "e", code "--execute", valued "-h -u -P -D --host --user --port --database";
-    "sqlite3" Code, own 1, code "-cmd", script "-init", valued "-separator -newline -nullvalue";
-    "vim vi nvim ex ed emacs" Data, letters "c", code "--cmd --eval", script "-S -s -u -l --load";
+    "gdb lldb" NoForeign, runs_input true;
+    "make gmake ninja just tmux screen" NoForeign;
+    "psql" Data, letters "c", code "--command", script "-f --file", runs_input true,
+        valued "-d -h -p -U -v --dbname --host --port --username --set";
+    "mysql mariadb" Data, letters "e", code "--execute --init-command", runs_input true,
+        valued "-h -u -P -D --host --user --port --database";
+    "sqlite sqlite3 duckdb" AllCode, own 1, code "-cmd", script "-init", runs_input true,
+        valued "-separator -newline -nullvalue";
+    "mongo mongosh" Data, code "--eval", script "-f --file", runs_input true;
+    "vim vi nvim ex ed" Data, letters "c", code "--cmd", script "-S -s -u", runs_input true;
+    "emacs" Data, code "--eval --execute", script "-l --load --script";
+    "dc" Data, letters "e", code "--expression", script "-f --file", runs_input true;
+    "at batch" Data, script "-f", runs_input true;
+    "crontab" Script, valued "-u";
+    "sftp ftp lftp" Data, script "-b -o -F -S -D", valued "-P -i -c -l -J", runs_input true;
+    "scp" Data, script "-o -F -S -D", valued "-P -i -c -l -J";
+    "rsync" Data, letters "e", code "--rsh --rsync-path";
     "watch" AllCode, valued "-n --interval";
-    "ssh" AllCode, own 1,
-        valued "-B -D -E -F -I -J -L -O -Q -R -S -W -b -c -e -i -l -m -o -p -w";
+    "ssh" AllCode, own 1, script "-o -F", runs_input true,
+        valued "-B -D -E -I -J -L -O -Q -R -S -W -b -c -e -i -l -m -p -w";
 
     "env" Program, letters "S", code "--split-string", valued "-u --unset -C --chdir";
-    "sudo" Program, valued "-u -g -h -p -C -D -R -T -U -r -t --user --group --host --chdir --prompt";
-    "doas" Program, valued "-u -C";
-    "su runuser" Data, letters "c", code "--command", script "-s --shell";
-    "script" Data, letters "c", code "--command";
+    "sudo" Program, runs_input true,
+        valued "-u -g -h -p -C -D -R -T -U -r -t --user --group --host --chdir --prompt";
+    "doas" Program, valued "-u -C", runs_input true;
+    "su runuser" Data, letters "c", code "--command", script "-s --shell", runs_input true;
+    "script" Data, letters "c", code "--command", runs_input true;
     "flock" Program, own 1, letters "c", code "--command", valued "-w -E --timeout --wait";
     "nohup setsid command busybox toybox" Program;
     "nice" Program, valued "-n --adjustment";
@@ -105,16 +125,30 @@ programs! {
     "timeout" Program, own 1, valued "-k -s --kill-after --signal";
     "stdbuf" Program, valued "-i -o -e --input --output --error";
     "strace ltrace" Program, valued "-e -o -p -s -u -E -P -a -b -S -X -I -O";
-    "chroot" Program, own 1;
+    "chroot" Program, own 1, runs_input true;
+    "unshare nsenter" Program, runs_input true,
+        valued "-t -S -G -R -w --target --setuid --setgid --root --wd --propagation --setgroups";
+    "systemd-run" Program, valued "-p -u -H -M -E --property --unit --host --machine --setenv --uid --gid
+        --slice --description --working-directory --on-active --on-calendar";
     "xargs" Program, valued "-I -L -n -P -s -d -E -a --delimiter --max-args --max-procs --max-lines";
-    "parallel" Program, valued "-j --jobs -a --arg-file -N -n";
+    "parallel" Program, valued "-j --jobs -a --arg-file -N -n", runs_input true;
     "npx" Program, letters "c", code "--call", valued "-p --package";
+    "uvx bunx" Program, valued "-p --python --from --with --package";
+    "uv poetry pipx" Program, subcommand "run",
+        valued "-p -m -C --python --module --directory --project --with --extra --group --env-file --spec";
+    "direnv" Program, subcommand "exec", own 1;
     "docker podman" Program, subcommand "run", own 1, valued "-v -e -w -u -p -m -h -l --volume --env
         --env-file --workdir --user --name --entrypoint --network --net --publish --mount --memory
         --cpus --hostname --label --platform --pull --gpus --device --cap-add --cap-drop";
     "docker podman" Program, subcommand "exec", own 1,
         valued "-e -w -u --env --env-file --workdir --user";
-    "find" Anywhere, script "-exec -execdir -ok -okdir";
-    "nix-shell" Data, code "--run --command";
-    "kubectl bwrap unshare nsenter systemd-run uv poetry direnv" Anywhere;
+    "find" Anywhere, script "-exec -execdir -ok -okdir", valued "-name -iname -path -ipath -wholename
+        -regex -iregex -lname -type -newer -user -group -perm -size -mtime -mmin -ctime -atime -maxdepth
+        -mindepth -samefile -printf";
+    "nix-shell" Data, code "--run --command", runs_input true;
+    "kubectl bwrap" Anywhere;
+    "git" Anywhere, code "--exec --upload-pack --receive-pack --extcmd";
+    "tar" Anywhere, code "--to-command --checkpoint-action --use-compress-program --rsh-command
+        --info-script --new-volume-script";
+    "split sort rg" Anywhere, code "--filter --compress-program --pre";
 }

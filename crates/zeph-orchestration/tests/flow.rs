@@ -4,12 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore};
+use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore, StoreFault};
 use zeph_orchestration::flow::{Durable, Handle};
 use zeph_orchestration::graph::{AskFailure, Params};
 use zeph_orchestration::runtime::Owners;
 use zeph_orchestration::{
-    Flow, FlowError, OnFailure, Question, RunEnd, RunState, RuntimeError, Task, TaskError, Trigger,
+    Flow, FlowError, OnFailure, Question, RunEnd, RunId, RunState, RuntimeError, Task, TaskError,
+    Trigger,
 };
 
 #[tokio::test]
@@ -347,5 +348,32 @@ async fn results_are_read_in_few_calls_and_nothing_is_a_result() {
             assert_eq!(*report.get(value).expect("has a value"), n);
         }
         report.get(unit).expect("null is a result, too");
+    }
+}
+
+#[tokio::test]
+async fn a_flow_whose_store_fails_is_an_error() {
+    for fault in [StoreFault::Before, StoreFault::Full, StoreFault::Fenced] {
+        let store = FaultyStore::new(MemoryStore::new());
+        let shared: Arc<dyn RawGraphStore> = Arc::new(store.clone());
+        let run: RunId = "r".parse().expect("is a name");
+        let mut flow = Flow::durable(Arc::clone(&shared), run.clone());
+        flow.task("a", (), move |()| {
+            let store = store.clone();
+            async move {
+                store.fail_next(Op::Commit, fault);
+                Ok(1)
+            }
+        });
+        let failed = flow.run().await.expect_err("the result is not saved");
+        let FlowError::Run(RuntimeError::Closed { reason }) = failed else {
+            panic!("{fault:?}: {failed}");
+        };
+        assert!(!reason.is_empty());
+        // What was saved is kept, and the flow goes on from there.
+        let mut again = Flow::durable(shared, run);
+        let task = again.task("a", (), |()| async { Ok(2) });
+        let report = again.run().await.expect("goes on");
+        assert_eq!(*report.get(task).expect("has a value"), 2);
     }
 }

@@ -1,6 +1,6 @@
 //! `Templated`: evaluates the expressions in the parameters of a task just before each attempt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use zeph_diagnostics::quote;
 use zeph_executor::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
+use zeph_graph::RunId;
 use zeph_sanitizer::{Content, ContentSanitizer};
 
 use crate::expression::{self, Evaluator, NoValue};
-use crate::references::{Reference, references, sole_field};
+use crate::references::{Reference, references, references_in, sole_field};
 use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
 
@@ -89,22 +90,58 @@ impl<E: Executor> Executor for Templated<E> {
         cx: &TaskContext,
         mut input: TaskInput,
     ) -> Result<TaskOutput, TaskError> {
-        let mut params = std::mem::take(&mut input.params);
-        if self.sanitizer.is_none() {
-            pass_bytes(&mut params, &input);
-        }
-        let mut filler = Filler {
+        let params = std::mem::take(&mut input.params);
+        let filler = Filler {
             values: &self.values,
-            cx,
+            reader: Reader::Attempt,
+            run: cx.run(),
+            task: cx.name(),
             input: &input,
             sanitizer: self.sanitizer.as_deref(),
             evaluator: Evaluator::new(),
         };
-        for text in texts_mut(&mut params) {
-            *text = filler.fill_text(text.as_str().unwrap_or_default())?.into();
-        }
-        input.params = params;
+        input.params = filler.fill(params)?;
         self.inner.execute(cx, input).await
+    }
+}
+
+impl RunValues {
+    /// The parameters of a command with values, as its attempts got them, for people to read. An expression
+    /// that uses a secret becomes `‹redacted: NAME›`.
+    ///
+    /// # Errors
+    /// As an attempt: an expression has no value.
+    pub fn shown_params(
+        &self,
+        run: &RunId,
+        task: &str,
+        mut input: TaskInput,
+    ) -> Result<Value, TaskError> {
+        let params = std::mem::take(&mut input.params);
+        let filler = Filler {
+            values: self,
+            reader: Reader::Person,
+            run,
+            task,
+            input: &input,
+            sanitizer: None,
+            evaluator: Evaluator::new(),
+        };
+        filler.fill(params)
+    }
+
+    /// The tasks whose outputs the expressions in parameters use.
+    #[must_use]
+    pub fn tasks_in(params: &Value) -> BTreeSet<String> {
+        let mut params = params.clone();
+        let texts = texts_mut(&mut params).into_iter();
+        texts
+            .flat_map(|text| references_in(text.as_str().unwrap_or_default()))
+            .filter_map(|reference| match reference {
+                Reference::Task { name, .. } => Some(name),
+                Reference::Param(_) | Reference::Run(_) => None,
+            })
+            .collect()
     }
 }
 
@@ -126,15 +163,35 @@ fn pass_bytes(params: &mut Value, input: &TaskInput) {
     }
 }
 
+/// Who gets the filled texts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Attempt,
+    /// A person, who sees no secrets.
+    Person,
+}
+
 struct Filler<'a> {
     values: &'a RunValues,
-    cx: &'a TaskContext,
+    reader: Reader,
+    run: &'a RunId,
+    task: &'a str,
     input: &'a TaskInput,
     sanitizer: Option<&'a dyn ContentSanitizer>,
     evaluator: Evaluator,
 }
 
 impl Filler<'_> {
+    fn fill(mut self, mut params: Value) -> Result<Value, TaskError> {
+        if self.sanitizer.is_none() {
+            pass_bytes(&mut params, self.input);
+        }
+        for text in texts_mut(&mut params) {
+            *text = self.fill_text(text.as_str().unwrap_or_default())?.into();
+        }
+        Ok(params)
+    }
+
     fn fill_text(&mut self, text: &str) -> Result<String, TaskError> {
         let template = Template::parse(text)
             .map_err(|unclosed| self.failed(&unclosed.rest, "it has no end"))?;
@@ -173,11 +230,15 @@ impl Filler<'_> {
         if let Some(why) = used.iter().find_map(|one| self.inexact(one)) {
             return Err(self.failed(expression, &why));
         }
-        let context = self.context(&used)?;
-        let has_secret = used.iter().any(|reference| match reference {
-            Reference::Param(name) => self.values.secrets.contains_key(name),
-            Reference::Task { .. } | Reference::Run(_) => false,
+        let secret = used.iter().find_map(|reference| match reference {
+            Reference::Param(name) => self.values.secrets.contains_key(name).then_some(name),
+            Reference::Task { .. } | Reference::Run(_) => None,
         });
+        if let Some(name) = secret.filter(|_| self.reader == Reader::Person) {
+            return Ok(format!("‹redacted: {name}›").into());
+        }
+        let has_secret = secret.is_some();
+        let context = self.context(&used)?;
         match self.evaluator.evaluate(expression, &context) {
             Ok(value) => Ok(value),
             Err(NoValue::Undefined) => Err(self.failed(expression, &self.undefined_reason(&used))),
@@ -199,7 +260,7 @@ impl Filler<'_> {
                     Some(Some(secret)) => {
                         params.insert(name.as_str(), Value::from(secret.as_str()));
                     }
-                    Some(None) => return Err(missing_secret(self.cx.name(), name)),
+                    Some(None) => return Err(missing_secret(self.task, name)),
                     None => {
                         let value = self.values.params.get(name).cloned();
                         params.extend(value.map(|value| (name.as_str(), value)));
@@ -214,7 +275,7 @@ impl Filler<'_> {
                 Reference::Run(_) => {}
             }
         }
-        let run = json!({ "id": self.cx.run().as_str(), "goal": self.values.goal });
+        let run = json!({ "id": self.run.as_str(), "goal": self.values.goal });
         Ok(expression::values(
             json!({ "params": params, "tasks": tasks, "run": run }),
         ))
@@ -270,7 +331,7 @@ impl Filler<'_> {
     }
 
     fn failed(&self, expression: &str, why: &str) -> TaskError {
-        let (task, expression) = (quote(self.cx.name()), quote(expression));
+        let (task, expression) = (quote(self.task), quote(expression));
         let message = format!("the expression {expression} of the task {task} has no value: {why}");
         TaskError::permanent(message).with_code("expression_failed")
     }

@@ -110,6 +110,25 @@ async fn texts_are_filled_in_wherever_they_are() {
     assert_eq!(filled, expected);
 }
 
+#[test]
+fn parameters_are_shown_with_values_and_without_secrets() {
+    let values = RunValues::default().secret("token", "s3cret-value");
+    let params = json!({
+        "argv": ["x", "${{ tasks.log.stdout }}", "${{ params.token }}"],
+        "env": { "A": "Bearer ${{ params.token | upper }}, ${{ tasks.log.exit }}" },
+    });
+    let names: Vec<String> = RunValues::tasks_in(&params).into_iter().collect();
+    assert_eq!(names, ["log"]);
+    let run = "r7".parse().unwrap();
+    let shown = |params| values.shown_params(&run, "t", input(params));
+    let expected = json!({
+        "argv": ["x", "a ${{ run.id }} b", "‹redacted: token›"],
+        "env": { "A": "Bearer ‹redacted: token›, 0" },
+    });
+    assert_eq!(shown(params).unwrap(), expected);
+    assert!(shown(json!("${{ tasks.bad.stdout }}")).is_err());
+}
+
 #[tokio::test]
 async fn an_expression_without_a_value_is_a_permanent_error() {
     for (expression, wanted) in [

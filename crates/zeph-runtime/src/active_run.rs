@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
-use zeph_executor::{ParentState, Stop, TaskOutput};
+use zeph_executor::{Stop, TaskOutput};
 use zeph_graph::{
     AskWhy, Attempt, ContentId, Entry, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
 };
 use zeph_memory::{Append, Chain, NewRun, RequestId, Row, RunStatus, RunSummary};
 use zeph_scheduler::{Batch, EventLog, Scheduler};
 
-use crate::attempt::{ParentOutput, ParentRef};
 use crate::clock::Clock;
 use crate::content::ContentParts;
 use crate::driver::{self, Contents, LastErrors};
 use crate::event::RunEvent;
 use crate::message::PendingReply;
+use crate::parents::{ParentOutput, ParentRef, parents};
 use crate::report::RunReport;
 use crate::snapshot::RunSnapshot;
 
@@ -157,45 +157,16 @@ impl ActiveRun {
 
     /// The states and outputs of a task's parents.
     pub(crate) fn parents(&self, task: TaskId) -> Vec<ParentRef> {
-        let graph = self.scheduler.graph();
-        let parents = graph.parents(task).iter();
-        parents
-            .map(|&parent| {
-                let (state, output) = match self.scheduler.task(parent).state() {
-                    TaskState::Completed { output } => {
-                        (ParentState::Completed, self.parent_output(parent, output))
-                    }
-                    TaskState::Failed { .. } => (ParentState::Failed, ParentOutput::None),
-                    TaskState::Skipped { .. } => (ParentState::Skipped, ParentOutput::None),
-                    // An attempt starts after all parents have ended, so no other state occurs.
-                    TaskState::Canceled { .. }
-                    | TaskState::Pending
-                    | TaskState::Ready
-                    | TaskState::Running { .. }
-                    | TaskState::BackingOff { .. }
-                    | TaskState::Asking { .. }
-                    | TaskState::Canceling { .. } => (ParentState::Canceled, ParentOutput::None),
-                };
-                ParentRef {
-                    name: graph.task(parent).name().into(),
-                    state,
-                    output,
-                }
-            })
-            .collect()
+        parents(&self.scheduler, task, |parent, output| {
+            self.parent_output(parent, output)
+        })
     }
 
     pub(crate) fn parent_output(&self, task: TaskId, output: Output) -> ParentOutput {
-        match output {
-            Output::None => ParentOutput::InMemory(Arc::new(TaskOutput::null())),
-            Output::Definition => {
-                let value = driver::defined_value(self.scheduler.graph(), task);
-                ParentOutput::InMemory(Arc::new(TaskOutput::from(value)))
-            }
-            Output::Content(id) => match self.outputs.get(&id) {
-                Some((output, _)) => ParentOutput::InMemory(Arc::clone(output)),
-                None => ParentOutput::Stored(id),
-            },
+        let cached = output.content().and_then(|id| self.outputs.get(&id));
+        match cached {
+            Some((output, _)) => ParentOutput::InMemory(Arc::clone(output)),
+            None => ParentOutput::of(&self.scheduler, task, output),
         }
     }
 

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use zeph_executor::{
-    Executor, Parent, ParentState, Redact, TaskContext, TaskError, TaskInput, TaskOutput,
-    check_value_size,
+    Executor, Parent, Redact, TaskContext, TaskError, TaskInput, TaskOutput, check_value_size,
 };
 use zeph_graph::{ContentId, Params, RunId};
 use zeph_memory::{Content, RawGraphStore, StoreError};
 
-use crate::content::{ContentParts, read_output, redacted_output};
+use crate::content::{ContentParts, redacted_output};
 use crate::driver::Failure;
 use crate::error::RuntimeError;
+use crate::parents::{ParentRef, filled, stored_outputs};
 use crate::restore::contents;
 
 /// Everything that an attempt needs; owned by the attempt's own tokio task.
@@ -26,19 +26,6 @@ pub(crate) struct AttemptJob {
     pub(crate) parents: Vec<ParentRef>,
     pub(crate) max_output_bytes: usize,
     pub(crate) redact: Option<Arc<dyn Redact>>,
-}
-
-/// A parent's end, and where its output is.
-pub(crate) struct ParentRef {
-    pub(crate) name: Arc<str>,
-    pub(crate) state: ParentState,
-    pub(crate) output: ParentOutput,
-}
-
-pub(crate) enum ParentOutput {
-    None,
-    InMemory(Arc<TaskOutput>),
-    Stored(ContentId),
 }
 
 /// An attempt's result, with the form in which it is stored; `None` for the null value.
@@ -115,28 +102,8 @@ impl AttemptJob {
 
     /// Reads all stored outputs of the parents in one call of the store.
     async fn read_parents(&self) -> Result<IndexMap<String, Parent>, JobError> {
-        let stored = |parent: &ParentRef| match parent.output {
-            ParentOutput::Stored(id) => Some(id),
-            ParentOutput::None | ParentOutput::InMemory(_) => None,
-        };
-        let ids: Vec<ContentId> = self.parents.iter().filter_map(stored).collect();
-        let contents = self
-            .read_contents(&ids)
-            .await
-            .map_err(JobError::Unreadable)?;
-        let mut parents = IndexMap::with_capacity(self.parents.len());
-        for parent in &self.parents {
-            let output = match &parent.output {
-                ParentOutput::None => None,
-                ParentOutput::InMemory(output) => Some(Arc::clone(output)),
-                ParentOutput::Stored(id) => {
-                    let parts = contents.iter().filter(|part| part.id == *id);
-                    Some(read_output(parts)?)
-                }
-            };
-            let state = parent.state;
-            parents.insert(parent.name.to_string(), Parent { state, output });
-        }
-        Ok(parents)
+        let contents = self.read_contents(&stored_outputs(&self.parents)).await;
+        let contents = contents.map_err(JobError::Unreadable)?;
+        Ok(filled(&self.parents, &contents)?)
     }
 }

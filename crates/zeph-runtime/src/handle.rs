@@ -11,10 +11,10 @@ use zeph_scheduler::{InputOutcome, Scheduler};
 
 use crate::active_run::ActiveRun;
 use crate::actor::Actor;
-use crate::attempt::ParentOutput;
 use crate::error::RuntimeError;
 use crate::event::{Events, RunEvent};
 use crate::message::{Message, call};
+use crate::parents::ParentOutput;
 use crate::report::{RunReport, TaskReport};
 use crate::request::{AttributedRequest, Request};
 use crate::restore::{closest, output};

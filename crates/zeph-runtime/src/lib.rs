@@ -33,6 +33,7 @@ mod core_thread;
 mod in_flight;
 mod line_buffer;
 mod message;
+mod parents;
 mod restore;
 mod write;
 
@@ -53,7 +54,7 @@ pub use handle::RunHandle;
 pub use in_flight::{cancel_grace_for, executor_grace};
 pub use inbox::{BadRequest, PostedRequest, posted_requests};
 pub use owner::Owners;
-pub use question::{Accepts, QuestionView};
+pub use question::{Accepts, QuestionView, value_text};
 pub use report::{RunReport, TaskReport};
 pub use request::{AttributedRequest, Request};
 pub use snapshot::RunSnapshot;

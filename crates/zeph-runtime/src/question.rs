@@ -124,19 +124,24 @@ impl QuestionView {
     }
 }
 
+/// The value of an answered question as a person types it. Only a question with yes or no has a `bool`.
+#[must_use]
+pub fn value_text(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// An answer as a person types it. `value` is that of an [`Answer::Value`].
 pub(crate) fn answer_text(answer: Answer, value: &Value, work: &Work) -> String {
     match (answer, work) {
         (Answer::Yes, _) => "yes".to_owned(),
         (Answer::No, _) => "no".to_owned(),
         (Answer::Failure(answer), _) => answer.to_string(),
-        (Answer::Value(_), Work::Question(_)) => match value {
-            // Only a question with yes or no accepts them.
-            Value::Bool(true) => "yes".to_owned(),
-            Value::Bool(false) => "no".to_owned(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        },
+        (Answer::Value(_), Work::Question(_)) => value_text(value),
         (Answer::Value(_), Work::Milestone | Work::Action { .. }) => format!("value:{value}"),
     }
 }

@@ -196,7 +196,9 @@ pub mod plan {
         Confirm, Decide, Decision, ProposedPlan, agent_problems, edited_plan_problems, needs_model,
         plan_in_view, plan_questions,
     };
-    pub use crate::orchestrator::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
+    pub use crate::orchestrator::{
+        LoadedPlan, PlanFileError, PlanFiles, PlanSource, command_input,
+    };
     #[cfg(feature = "planner")]
     pub use crate::replay::{AttemptReplay, ReplayReport, replay_run};
 }

@@ -23,6 +23,10 @@ use super::models::ModelSide;
 #[cfg(feature = "planfile")]
 use super::redact::{RedactSecrets, redactor};
 
+/// The action that runs commands.
+#[cfg(any(feature = "command", feature = "planfile"))]
+pub(super) const COMMAND: &str = "command";
+
 /// Answers a question in the host's code; `None` leaves it open.
 pub(super) type HostAnswer =
     Box<dyn Fn(QuestionView) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;
@@ -151,7 +155,7 @@ impl Components {
             let command = command.build();
             #[cfg(feature = "planfile")]
             let command = zeph_planfile::Templated::new(command, run.values.clone());
-            registry.register("command", Arc::new(command))?;
+            registry.register(COMMAND, Arc::new(command))?;
         }
         Ok(registry)
     }

@@ -10,6 +10,8 @@ mod report;
 mod run;
 
 #[cfg(feature = "planfile")]
+mod command_input;
+#[cfg(feature = "planfile")]
 mod plan_files;
 #[cfg(feature = "planfile")]
 mod redact;
@@ -27,6 +29,8 @@ pub use follow::{Ask, Follower, Stop, Update};
 pub use report::{RunOutcome, RunResults};
 pub use spec::RunSpec;
 
+#[cfg(feature = "planfile")]
+pub use command_input::command_input;
 #[cfg(feature = "planfile")]
 pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 

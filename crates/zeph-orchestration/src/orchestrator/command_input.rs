@@ -1,0 +1,43 @@
+//! What the attempts of a command got: its parameters with the values of their expressions.
+
+use serde_json::Value;
+use zeph_executor::TaskInput;
+use zeph_graph::{TaskId, Work};
+use zeph_memory::RawGraphStore;
+use zeph_planfile::RunValues;
+use zeph_runtime::RunView;
+
+use super::OrchestratorError;
+use super::compose::COMMAND;
+
+/// The parameters of a command of a stored run, with the values that its attempts got. An expression that
+/// uses a secret becomes `‹redacted: NAME›`, because secrets are not stored.
+///
+/// All attempts of a task get the same, because its parents end before the first one starts. `None` if the
+/// task is no command, has not started, or has an expression without a value.
+///
+/// # Errors
+/// If the store cannot read the outputs that the expressions use.
+pub async fn command_input(
+    store: &dyn RawGraphStore,
+    view: &RunView,
+    task: TaskId,
+) -> Result<Option<Value>, OrchestratorError> {
+    let definition = view.graph().task(task);
+    let params = match definition.work() {
+        Work::Action { name, params } if **name == *COMMAND => params.to_value(),
+        Work::Action { .. } | Work::Milestone | Work::Question(_) => return Ok(None),
+    };
+    let has_started = view.scheduler.task(task).last_attempt().is_some();
+    let (true, Ok(params)) = (has_started, params) else {
+        return Ok(None);
+    };
+    let used = RunValues::tasks_in(&params);
+    let parents = view.parents(store, task, &used).await?;
+    let values = RunValues::of_graph(view.graph())?;
+    let input = TaskInput { params, parents };
+    // The error of the attempts tells why an expression has no value.
+    Ok(values
+        .shown_params(&view.run, definition.name(), input)
+        .ok())
+}

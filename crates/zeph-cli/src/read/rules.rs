@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeph_common::format_duration;
 use zeph_graph::{Approval, Effect, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work};
-use zeph_runtime::Accepts;
+use zeph_runtime::{Accepts, value_text};
 
 use super::page::count;
 use crate::work;
@@ -15,10 +15,10 @@ pub(crate) fn work(task: &Task) -> String {
         return work::who(task);
     };
     let accepts = Accepts::from(&question.kind);
-    let default = question
-        .fallback
-        .as_ref()
-        .map(|(wait, value)| format!("; {} after {}", value.json_text(), format_duration(*wait)));
+    let default = question.fallback.as_ref().map(|(wait, value)| {
+        let value = value_text(&value.to_value().unwrap_or_default());
+        format!("; {value} after {}", format_duration(*wait))
+    });
     let default = default.unwrap_or_default();
     format!("asks {:?} ({accepts}{default})", question.text)
 }
@@ -163,7 +163,7 @@ mod tests {
             .default_after(Duration::from_secs(60), fallback);
         assert_eq!(
             work(&Task::new("q").question(question)),
-            r#"asks "Which?" (one of: red, blue; "red" after 1m)"#
+            r#"asks "Which?" (one of: red, blue; red after 1m)"#
         );
         assert_eq!(work(&Task::new("a").action("command")), "command");
     }

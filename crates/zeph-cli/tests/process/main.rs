@@ -10,6 +10,7 @@ mod bad_day;
 mod early;
 mod gate;
 mod goal;
+mod inputs;
 mod secrets;
 mod service;
 mod signals;

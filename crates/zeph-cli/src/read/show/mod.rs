@@ -5,6 +5,7 @@ mod run;
 mod task;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use super::page;
 use super::time_breakdown::TimeBreakdown;

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use zeph_common::{Boundary, format_duration, head_tail};
+use zeph_common::format_duration;
 use zeph_executor::{Bytes, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{AttemptOutcome, ContentId, Entry, Record, TaskId, Timestamp, Work};
 use zeph_memory::RawGraphStore;
+use zeph_orchestration::plan::command_input;
 use zeph_planner::answer::Answer;
 use zeph_planner::plan::{ANSWER, PLAN, PlanOutput};
-use zeph_runtime::{AttemptView, NoteView, RunView};
+use zeph_runtime::{AttemptView, NoteView, RunView, value_text};
 use zeph_scheduler::Event;
 
-use super::notes;
+use super::{notes, value};
 use crate::context::command_with;
 use crate::exit::CliError;
 use crate::goal::shown::Proposal;
@@ -26,9 +27,6 @@ use crate::read::time::{moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
 use crate::read::{explain, rules};
 
-/// The most bytes of the parameters and of the result.
-const VALUE_BYTES: usize = 4096;
-
 pub(super) struct ShowView<'a> {
     view: &'a RunView,
     time_breakdown: &'a TimeBreakdown,
@@ -39,6 +37,8 @@ pub(super) struct ShowView<'a> {
     output: Option<Arc<TaskOutput>>,
     notes: Vec<NoteView>,
     answers: Answers,
+    /// What the attempts of a command got.
+    input: Option<Value>,
 }
 
 impl<'a> ShowView<'a> {
@@ -66,6 +66,7 @@ impl<'a> ShowView<'a> {
             output: view.output(store, task).await?,
             notes: view.notes(store, task).await?,
             answers: Answers::read(store, view).await?,
+            input: command_input(store, view, task).await?,
         })
     }
 
@@ -113,15 +114,16 @@ impl<'a> ShowView<'a> {
                 |&id: &TaskId| vec![explain::name(view, id).to_owned(), explain::state(view, id)];
             page.table(2, &[], &parents.iter().map(row).collect::<Vec<_>>());
         }
-        if let Work::Action { params, .. } = view.graph().task(self.task).work()
+        if let Some(input) = &self.input {
+            page.heading("Input of each attempt");
+            value::render_parameters(page, 2, input);
+        } else if let Work::Action { params, .. } = view.graph().task(self.task).work()
             && !params.is_none()
         {
             page.heading("Parameters");
-            let text = match params.to_value() {
-                Ok(value) => pretty(&value),
-                Err(_) => params.json_text().to_owned(),
-            };
-            page.block(2, &shortened(&text));
+            let text = || Value::from(params.json_text());
+            let params = params.to_value().unwrap_or_else(|_| text());
+            value::render_parameters(page, 2, &params);
         }
     }
 
@@ -183,12 +185,10 @@ impl<'a> ShowView<'a> {
             page.block(2, &answer.text);
             return;
         }
-        let text = match (definition.work(), &output.value) {
-            (Work::Question(_), Value::Bool(true)) => "yes".to_owned(),
-            (Work::Question(_), Value::Bool(false)) => "no".to_owned(),
-            (_, value) => pretty(value),
-        };
-        page.block(2, &shortened(&text));
+        match definition.work() {
+            Work::Question(_) => page.block(2, &value_text(&output.value)),
+            Work::Action { .. } | Work::Milestone => value::render(page, 2, &output.value),
+        }
         for (name, bytes) in &output.blobs {
             page.block(2, &format!("blob {name}: {} bytes", bytes.len()));
         }
@@ -256,6 +256,7 @@ impl<'a> ShowView<'a> {
             "state": view.scheduler.task(self.task).state().word(),
             "text": explain::state(view, self.task),
             "definition": spec,
+            "input": self.input,
             "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),
             "times": self.time_breakdown.task(self.task).to_json(),
             "spent": spent_json(view.scheduler.spent_by(self.task)),
@@ -298,12 +299,4 @@ fn sizes<'a>(parts: impl IntoIterator<Item = (&'a String, &'a Bytes)>) -> BTreeM
     parts
         .map(|(name, bytes)| (name.as_str(), bytes.len()))
         .collect()
-}
-
-fn shortened(text: &str) -> String {
-    head_tail(text, VALUE_BYTES, Boundary::Char).to_string()
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use zeph_graph::RunEnd;
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
 #[derive(Debug, Parser)]
@@ -154,7 +156,7 @@ pub(crate) enum Command {
     Pause(RunRef),
     /// End a pause
     Unpause(RunRef),
-    /// Delete an ended run
+    /// Delete an ended run, or all of them
     Delete(DeleteArgs),
     /// Run a small built-in plan, offline, in a few seconds
     Demo(DemoArgs),
@@ -397,10 +399,23 @@ pub(crate) struct VerifyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
     /// The run, in full
-    pub(crate) run: String,
+    #[arg(required_unless_present = "ended", conflicts_with = "ended")]
+    pub(crate) run: Option<String>,
     /// Cancel the run first if it has not ended
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ended")]
     pub(crate) force: bool,
+    /// Delete all runs that have ended
+    #[arg(long)]
+    pub(crate) ended: bool,
+    /// Of the ended runs only those that ended so long ago, such as 30d
+    #[arg(long, value_name = "TIME", requires = "ended")]
+    pub(crate) older_than: Option<String>,
+    /// Of the ended runs only those with these ends, separated by commas
+    #[arg(long, value_name = "STATE", requires = "ended", value_delimiter = ',', value_parser = PossibleValuesParser::new(RunEnd::WORDS))]
+    pub(crate) state: Vec<String>,
+    /// Show what would be deleted, and delete nothing
+    #[arg(long, requires = "ended")]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

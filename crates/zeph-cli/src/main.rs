@@ -125,7 +125,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Agents(args) => agents::run(&cx, &args),
         Command::Pause(args) => read::request::pause(&cx, &args).await,
         Command::Unpause(args) => read::request::unpause(&cx, &args).await,
-        Command::Delete(args) => read::request::delete(&cx, &args).await,
+        Command::Delete(args) => read::delete::run(&cx, &args).await,
         Command::Completions(_) | Command::Prompt | Command::Trust(_) => Ok(Exit::Completed),
     };
     // A third signal ends the process at once.

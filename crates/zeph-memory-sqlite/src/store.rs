@@ -148,6 +148,18 @@ impl SqliteStore {
         LastCommit::check(self.path(), &mut connection).await
     }
 
+    /// Gives the space of deleted runs back to the file system, if it is at least 1 MiB and a quarter of the
+    /// file; returns the number of bytes. The file gets shorter when the store is closed.
+    ///
+    /// It writes the whole file again: other writers wait meanwhile, and the disk needs room for a second and
+    /// a third copy.
+    ///
+    /// # Errors
+    /// When the file cannot be written. Nothing is lost then.
+    pub async fn shrink(&self) -> Result<u64, StoreError> {
+        self.write(|writer| Box::pin(writer.shrink())).await
+    }
+
     /// The absolute path of the database, with symbolic links resolved.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -16,6 +16,10 @@ const CLAIMS_KEPT: i64 = 100;
 const PRUNE_CLAIMS: &str =
     "DELETE FROM claims WHERE epoch < ?1 AND epoch NOT IN (SELECT epoch FROM runs)";
 
+/// Free space is given back from that size on, if it is that part of the file.
+const SHRINK_BYTES: u64 = 1 << 20;
+const SHRINK_PART: u64 = 4;
+
 /// The connection that writes. Its methods must run to their end; [`SqliteStore`](crate::SqliteStore)
 /// ensures that.
 #[derive(Debug)]
@@ -104,6 +108,29 @@ impl Writer {
             .await
     }
 
+    /// Rewrites the file without its free pages, if they are many; returns the bytes that it needs less.
+    pub(crate) async fn shrink(&mut self) -> Result<u64, StoreError> {
+        self.check_ready().await?;
+        let pages = self.number("PRAGMA page_count").await?;
+        let free = self.number("PRAGMA freelist_count").await?;
+        let page_bytes = self.number("PRAGMA page_size").await?;
+        if free * page_bytes < SHRINK_BYTES || free < pages / SHRINK_PART {
+            return Ok(0);
+        }
+        let rewritten = sqlx::query("VACUUM").execute(&mut self.connection).await;
+        let rewritten = rewritten.map_err(|error| sqlite_error::io("giving space back", error));
+        self.note(rewritten)?;
+        let left = self.number("PRAGMA page_count").await?;
+        Ok(pages.saturating_sub(left) * page_bytes)
+    }
+
+    async fn number(&mut self, sql: &'static str) -> Result<u64, StoreError> {
+        let number: Result<i64, _> = sqlx::query_scalar(sql)
+            .fetch_one(&mut self.connection)
+            .await;
+        number.map(i64::unsigned_abs).map_err(writing)
+    }
+
     /// Writes the log back and closes the connection.
     pub(crate) async fn close(mut self) -> Result<(), StoreError> {
         let is_whole = match self.broken {
@@ -120,7 +147,8 @@ impl Writer {
         Ok(())
     }
 
-    async fn begin(&mut self) -> Result<(), StoreError> {
+    /// Fails after a write with an unknown outcome, and ends a transaction that was left open.
+    async fn check_ready(&mut self) -> Result<(), StoreError> {
         if let Some(what) = &self.broken {
             return Err(StoreError::Broken { what: what.clone() });
         }
@@ -128,6 +156,11 @@ impl Writer {
         if self.in_transaction {
             self.rollback().await;
         }
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.check_ready().await?;
         // Set before the reply arrives: it may never arrive when the runtime is shut down.
         self.in_transaction = true;
         let begun = sqlx::query("BEGIN IMMEDIATE")

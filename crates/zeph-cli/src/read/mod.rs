@@ -9,6 +9,7 @@ pub(crate) mod verify;
 pub(crate) mod why;
 
 pub(crate) mod budget;
+pub(crate) mod delete;
 pub(crate) mod request;
 
 mod explain;

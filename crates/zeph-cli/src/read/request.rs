@@ -1,17 +1,16 @@
-//! `zeph answer`, `cancel`, `pause`, `unpause` and `delete`: changes of a run, from any process.
+//! `zeph answer`, `cancel`, `pause` and `unpause`: changes of a run, from any process.
 
 use std::sync::Arc;
 
 use serde_json::json;
 use zeph_graph::RunId;
-use zeph_memory::RawGraphStore as _;
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::{plan_in_view, plan_questions};
 use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, replace_answer};
 
 use super::page;
-use crate::args::{AnswerArgs, CancelArgs, DeleteArgs, RunRef};
-use crate::context::{AppContext, command, find_run, no_such_run, now};
+use crate::args::{AnswerArgs, CancelArgs, RunRef};
+use crate::context::{AppContext, command, find_run, now};
 use crate::exit::{CliError, Exit};
 use crate::goal::{self, shown};
 use crate::llm;
@@ -147,36 +146,6 @@ pub(crate) async fn unpause(cx: &AppContext, args: &RunRef) -> Result<Exit, CliE
     let (store, run) = open(cx, args.run.as_deref()).await?;
     let done = format!("the pause of run {run} is over");
     send(cx, &store, &run, &Request::Unpause, &done).await
-}
-
-/// `zeph delete`: deletes a run that has ended.
-pub(crate) async fn delete(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliError> {
-    let store = cx.open_existing_store().await?;
-    // The name is required in full, because a deleted run cannot be restored.
-    let run: RunId = args.run.parse().map_err(|_| {
-        let name = zeph_common::escape_terminal(&args.run);
-        no_such_run(format!("{name:?} is not the name of a run"))
-    })?;
-    let mut row = store.get(&run).await?;
-    if row.status.open && args.force {
-        cancel_run(Arc::new(store.clone()), cx.owners(&store), &run, now()).await?;
-        row = store.get(&run).await?;
-    }
-    if row.status.open {
-        let state = &row.status.state;
-        let text = format!("run {run} has not ended ({state}), so it is kept");
-        return Err(CliError::new(Exit::Usage, text).code("open").help(format!(
-            "`{}` ends it; `{}` does both",
-            command(&["cancel", run.as_str()]),
-            command(&["delete", "--force", run.as_str()])
-        )));
-    }
-    let owner = format!("pid {} (delete)", std::process::id());
-    let fence = store.claim(&owner, now()).await?;
-    store.delete(&run, fence).await?;
-    let json = || json!({ "run": run.as_str(), "deleted": true });
-    let line = format!("run {run} is deleted");
-    Ok(page::print(cx, json, |page| page.line(line)))
 }
 
 /// Opens the database and finds the run; without a name, the newest run that is open.

@@ -195,3 +195,65 @@ fn an_ended_run_is_deleted_and_the_others_stay() {
     );
     assert_eq!(home.zeph(&["delete", "one"]).code, 2);
 }
+
+#[test]
+fn ended_runs_are_deleted_by_age_and_state_and_open_ones_stay() {
+    let home = Home::new();
+    home.run("one", "First", simple("1"));
+    home.run("two", "", simple("2"));
+    home.run("waits", "", asking());
+    let mut failing = zeph_graph::TaskGraph::new();
+    failing.add_task(crate::kit::doing("bad", &json!({ "fail": "broken" })), []);
+    home.run("bad", "", failing);
+    let deleted = |args: &[&str]| {
+        let json = home.json(0, &[&["delete", "--ended"], args].concat());
+        let runs = json["runs"].as_array().expect("a list").clone();
+        let runs = runs
+            .iter()
+            .map(|run| run.as_str().expect("a name").to_owned());
+        (runs.collect::<Vec<_>>(), json["deleted"] == true)
+    };
+    let names = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(deleted(&["--older-than", "1h"]), (names(&[]), true));
+    let all = names(&["bad", "two", "one"]);
+    assert_eq!(deleted(&["--dry-run"]), (all, false));
+    let shown = home.zeph(&[
+        "delete",
+        "--ended",
+        "--dry-run",
+        "--state",
+        "failed,timed_out",
+    ]);
+    assert_eq!(
+        shown.out, "would delete 1 run, and deletes nothing now:\n  bad  failed  just now\n",
+        "{shown:?}"
+    );
+    assert_eq!(deleted(&["--state", "failed"]), (names(&["bad"]), true));
+    let rest = home.zeph(&["delete", "--ended", "--older-than", "1us"]);
+    assert!(
+        rest.out.starts_with("deleted 2 runs:\n  two  completed"),
+        "{rest:?}"
+    );
+    let left = home.json(0, &["list"]);
+    assert_eq!(
+        (left.as_array().map(Vec::len), &left[0]["run"]),
+        (Some(1), &json!("waits"))
+    );
+    for wrong in [
+        &["delete"][..],
+        &["delete", "waits", "--ended"],
+        &["delete", "waits", "--older-than", "1h"],
+        &["delete", "--ended", "--older-than", "soon"],
+        &["delete", "--ended", "--state", "running"],
+        &["delete", "--ended", "--force"],
+    ] {
+        let refused = home.zeph(wrong);
+        assert_eq!(refused.code, 2, "{wrong:?}: {refused:?}");
+    }
+    assert_eq!(home.json(0, &["list"]), left);
+}

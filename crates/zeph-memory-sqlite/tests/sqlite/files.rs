@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use sqlx::Connection;
-use zeph_memory::{Commit, RawGraphStore, StoreError};
+use zeph_memory::{
+    Chain, Commit, Content, ContentKind, NewRun, RawGraphStore, Row, RunStatus, StoreError,
+};
 use zeph_memory_sqlite::{SCHEMA_VERSION, SqliteStore};
 
 use crate::fixtures;
@@ -424,4 +426,38 @@ async fn what_is_deleted_is_not_left_in_the_file() {
     store.commit(&settled, fence).await.unwrap();
     store.close().await.unwrap();
     assert!(!has_it(), "after it was settled");
+}
+
+#[tokio::test]
+async fn the_space_of_deleted_runs_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let kept = fixtures::create(&store, fence, "kept", 3).await;
+    assert_eq!(store.shrink().await.unwrap(), 0, "nothing is free");
+    let ended = RunStatus::ended("completed");
+    for name in ["one", "two", "three"] {
+        let new = NewRun::new(fixtures::run_id(name), "", fixtures::at(1), "{}");
+        let log = Content::new(fixtures::content_id(1), ContentKind::LOG, vec![7; 2 << 20]);
+        let row = Row::new(fixtures::at(2), "{}").with(log);
+        let append = Chain::genesis(&new)
+            .seal(vec![row], ended.clone())
+            .creating(new);
+        store.commit(&Commit::one(append), fence).await.unwrap();
+        store.delete(&fixtures::run_id(name), fence).await.unwrap();
+    }
+    let reader = SqliteStore::open_read_only(&path).await.unwrap();
+    let loaded = reader.load(kept.run()).await.unwrap();
+    let freed = store.shrink().await.unwrap();
+    assert!(freed >= 1 << 20, "{freed} bytes");
+    assert_eq!(reader.load(kept.run()).await.unwrap(), loaded);
+    assert_eq!(store.shrink().await.unwrap(), 0, "once is enough");
+    reader.close().await.unwrap();
+    store.close().await.unwrap();
+    let length = fs::metadata(&path).unwrap().len();
+    assert!(length < 1 << 20, "{length} bytes");
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(store.load(kept.run()).await.unwrap(), loaded);
+    assert_eq!(store.check().await.unwrap().findings, Vec::<String>::new());
 }

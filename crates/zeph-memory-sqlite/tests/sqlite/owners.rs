@@ -106,3 +106,31 @@ async fn concurrent_claims_get_different_epochs() {
     epochs.sort_unstable();
     assert_eq!(epochs, (1..=80).collect::<Vec<u64>>());
 }
+
+#[tokio::test]
+async fn owners_without_a_run_are_forgotten_but_for_the_last_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("kept", fixtures::at(0)).await.unwrap();
+    fixtures::create(&store, fence, "one", 1).await;
+    let mut last = fence;
+    for _ in 0..350 {
+        last = store.claim("gone", fixtures::at(1)).await.unwrap();
+    }
+    assert_eq!(last.epoch, 351, "no epoch is used twice");
+    store.close().await.unwrap();
+    let mut connection = fixtures::raw(&path).await;
+    let mut number = async |sql| {
+        let number: i64 = sqlx::query_scalar(sql)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        number
+    };
+    assert_eq!(
+        number("SELECT count(*) FROM claims WHERE name = 'kept'").await,
+        1
+    );
+    assert!(number("SELECT count(*) FROM claims").await <= 201);
+}

@@ -1,4 +1,5 @@
-//! A commit as SQL statements: at most three for all of its appends, and one that deletes requests.
+//! A commit as SQL statements: at most three for all of its appends, one that deletes requests, and two for
+//! drafts.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,6 +10,7 @@ use zeph_graph::Seq;
 use zeph_memory::{Append, AppendStart, ChainHash, Commit, Fence, SealedRow, StoreError};
 
 use crate::bulk::{Bulk, Slice};
+use crate::drafts::DraftStatements;
 use crate::last_commit::Saved;
 use crate::sqlite_error;
 
@@ -86,6 +88,7 @@ pub(crate) struct Statements {
     rows: Bulk,
     contents: Bulk,
     settled: String,
+    drafts: DraftStatements,
     /// Where each append begins; used to find out why a run was skipped.
     starts: Vec<AppendStart>,
     saved: Option<Saved>,
@@ -123,6 +126,7 @@ impl Statements {
             rows,
             contents,
             settled,
+            drafts: DraftStatements::new(&commit.drafts),
             starts: commit.appends.iter().map(Append::start).collect(),
             saved: (commit.appends.last())
                 .map(|last| Saved::Row(last.run().clone(), last.last().get(), last.head())),
@@ -174,6 +178,7 @@ impl Statements {
                 .map_err(writing)?;
             executed += 1;
         }
+        executed += self.drafts.execute(connection, fence).await?;
         Ok(executed)
     }
 }
@@ -323,6 +328,6 @@ pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn writing(error: sqlx::Error) -> StoreError {
+pub(crate) fn writing(error: sqlx::Error) -> StoreError {
     sqlite_error::io("writing", error)
 }

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use zeph_graph::RunId;
 use zeph_memory::Request;
 
-use crate::reader;
+use crate::{drafts, reader};
 
 /// What a check of the file found, apart from the chains of its runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct FileCheck {
 }
 
 /// Rows of a table that belong to no run, by the run that they name.
-const STRAY: [(&str, &str); 3] = [
+const STRAY: [(&str, &str); 4] = [
     (
         "journal rows",
         "SELECT run, count(*) FROM journal WHERE run NOT IN (SELECT run FROM runs NOT INDEXED) GROUP BY run",
@@ -30,9 +30,15 @@ const STRAY: [(&str, &str); 3] = [
         "requests",
         "SELECT run, count(*) FROM inbox WHERE run NOT IN (SELECT run FROM runs NOT INDEXED) GROUP BY run",
     ),
+    (
+        "drafts",
+        "SELECT run, count(*) FROM drafts WHERE run NOT IN (SELECT run FROM runs NOT INDEXED) GROUP BY run",
+    ),
 ];
 
 const INBOX: &str = "SELECT id, at, body, hash, run FROM inbox NOT INDEXED ORDER BY id";
+
+const DRAFTS: &str = "SELECT key, at, bytes, hash, run FROM drafts NOT INDEXED ORDER BY rowid";
 
 /// Reads every page and every index. An unreadable part is a finding, and the rest is still checked.
 pub(crate) async fn check(connection: &mut SqliteConnection) -> FileCheck {
@@ -70,6 +76,16 @@ pub(crate) async fn check(connection: &mut SqliteConnection) -> FileCheck {
         if request.is_none_or(|request| request.body.is_none()) {
             let id: i64 = row.try_get(0).unwrap_or_default();
             (check.findings).push(format!("request {id} is not as it was posted"));
+        }
+    }
+    for row in check.rows(connection, "the drafts", DRAFTS).await {
+        let run: String = row.try_get(4).unwrap_or_default();
+        let draft = run.parse().ok().map(|run| drafts::draft(&run, &row));
+        if draft.as_ref().is_none_or(|draft| draft.bytes.is_none()) {
+            let key = draft.map(|draft| draft.key).unwrap_or_default();
+            (check.findings).push(format!(
+                "draft {key:?} of run {run:?} is not as it was written"
+            ));
         }
     }
     let sql =

@@ -39,6 +39,7 @@ mod bulk;
 mod connect;
 mod create;
 mod database_file;
+mod drafts;
 mod file_check;
 mod last_commit;
 mod options;

@@ -453,7 +453,7 @@ fn seq(row: &SqliteRow, column: usize) -> Result<Seq, sqlx::Error> {
         .map(|number| Seq::new(number.cast_unsigned()))
 }
 
-fn time(row: &SqliteRow, column: usize) -> Result<Timestamp, sqlx::Error> {
+pub(crate) fn time(row: &SqliteRow, column: usize) -> Result<Timestamp, sqlx::Error> {
     row.try_get::<i64, _>(column)
         .and_then(|micros| u64::try_from(micros).map_err(|_| decoded("a time before 1970")))
         .map(Timestamp::from_micros)
@@ -467,7 +467,7 @@ fn status(row: &SqliteRow, column: usize) -> Result<RunStatus, sqlx::Error> {
     })
 }
 
-fn hash(row: &SqliteRow, column: usize) -> Result<ChainHash, sqlx::Error> {
+pub(crate) fn hash(row: &SqliteRow, column: usize) -> Result<ChainHash, sqlx::Error> {
     let bytes: Vec<u8> = row.try_get(column)?;
     ChainHash::from_slice(&bytes).ok_or_else(|| decoded("not a hash of 32 bytes"))
 }

@@ -21,7 +21,10 @@ pub const OLDEST_SQLITE: &str = "3.51.3";
 const LAST_UNRELEASED: i64 = 3;
 
 /// The SQL from each schema version to the next. The first script creates the schema in an empty database.
-const MIGRATIONS: [&str; 1] = [include_str!("sql/schema.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("sql/schema.sql"),
+    include_str!("sql/drafts.sql"),
+];
 
 /// Brings the schema up to date in one transaction. Refuses a newer and an unreleased schema.
 pub(crate) async fn migrate(

@@ -12,7 +12,7 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 use tokio::sync::Mutex;
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::{
-    Commit, Content, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
+    Commit, Content, Draft, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
     StoreError, StoredRun,
 };
 
@@ -22,7 +22,7 @@ use crate::file_check::{self, FileCheck};
 use crate::last_commit::LastCommit;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::writer::Writer;
-use crate::{connect, create, reader, schema, sqlite_error};
+use crate::{connect, create, drafts, reader, schema, sqlite_error};
 
 /// The future of a job, boxed because it borrows the writer.
 type WriterFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -167,7 +167,7 @@ impl SqliteStore {
     }
 
     /// The number of statements in all commits of this store so far, without `BEGIN` and `COMMIT`: at most
-    /// three for each commit, four when it settles requests.
+    /// three for each commit, four when it settles requests, and two more for drafts.
     #[must_use]
     pub fn commit_statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -323,6 +323,11 @@ impl RawGraphStore for SqliteStore {
     async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
         let mut connection = self.reader().await?;
         reader::inbox(&mut connection, run).await
+    }
+
+    async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
+        let mut connection = self.reader().await?;
+        drafts::read(&mut connection, run, prefix).await
     }
 
     async fn delete(&self, run: &RunId, _fence: Fence) -> Result<(), StoreError> {

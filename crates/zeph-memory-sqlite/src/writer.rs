@@ -291,6 +291,7 @@ async fn delete_run(connection: &mut SqliteConnection, run: &RunId) -> Result<()
         "DELETE FROM contents WHERE run = ?1",
         "DELETE FROM journal WHERE run = ?1",
         "DELETE FROM inbox WHERE run = ?1",
+        "DELETE FROM drafts WHERE run = ?1",
         "DELETE FROM runs WHERE run = ?1",
     ] {
         sqlx::query(sql)

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use zeph_graph::{ContentId, RunId, Timestamp};
 
+use crate::draft::Draft;
 use crate::error::StoreError;
 use crate::row::Content;
 use crate::run::{ListQuery, Request, RequestId, RunRow};
@@ -29,6 +30,7 @@ pub enum Op {
     Find,
     Post,
     Inbox,
+    Drafts,
     Delete,
 }
 
@@ -277,6 +279,10 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
 
     async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
         self.call(Op::Inbox, self.inner.inbox(run)).await
+    }
+
+    async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
+        self.call(Op::Drafts, self.inner.drafts(run, prefix)).await
     }
 
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {

@@ -45,6 +45,7 @@
 
 mod chain;
 mod chain_check;
+mod draft;
 mod error;
 mod faulty;
 mod hash;
@@ -58,6 +59,7 @@ pub mod conformance;
 
 pub use chain::{Append, AppendStart, Chain, SealedRow, contents_hash};
 pub use chain_check::{ChainCheck, StoredStatus};
+pub use draft::Draft;
 pub use error::StoreError;
 pub use faulty::{FaultyStore, Op, StoreFault};
 pub use hash::{BadChainHash, ChainHash};

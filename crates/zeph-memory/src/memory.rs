@@ -9,6 +9,7 @@ use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 use crate::chain::{Append, SealedRow};
 use crate::chain_check::{ChainCheck, StoredStatus};
 use crate::conformance::Tamper;
+use crate::draft::Draft;
 use crate::error::StoreError;
 use crate::hash::ChainHash;
 use crate::row::{Content, StoredRow};
@@ -29,6 +30,7 @@ struct State {
     runs: BTreeMap<RunId, RunState>,
     inbox: BTreeMap<RequestId, Request>,
     last_request: u64,
+    drafts: BTreeMap<(RunId, String), Draft>,
 }
 
 #[derive(Debug)]
@@ -112,6 +114,9 @@ impl RawGraphStore for MemoryStore {
         }
         for id in &commit.settled {
             state.settle(*id, fence);
+        }
+        for draft in &commit.drafts {
+            state.put_draft(draft, fence);
         }
         Ok(())
     }
@@ -205,6 +210,14 @@ impl RawGraphStore for MemoryStore {
         Ok(waiting.cloned().collect())
     }
 
+    async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
+        let state = self.state();
+        let from = (run.clone(), prefix.to_owned());
+        let drafts = state.drafts.range(from..);
+        let found = drafts.take_while(|((of, key), _)| of == run && key.starts_with(prefix));
+        Ok(found.map(|(_, draft)| draft.clone()).collect())
+    }
+
     async fn delete(&self, run: &RunId, _fence: Fence) -> Result<(), StoreError> {
         let mut state = self.state();
         if state.run(run)?.end.status.open {
@@ -212,6 +225,7 @@ impl RawGraphStore for MemoryStore {
         }
         state.runs.remove(run);
         state.inbox.retain(|_, request| request.run != *run);
+        state.drafts.retain(|(of, _), _| of != run);
         Ok(())
     }
 }
@@ -250,6 +264,18 @@ impl State {
         let owner = self.runs.get(&request.run).map(|run| run.epoch);
         if owner == Some(fence.epoch) {
             self.inbox.remove(&id);
+        }
+    }
+
+    fn put_draft(&mut self, draft: &Draft, fence: Fence) {
+        if self.runs.get(&draft.run).map(|run| run.epoch) != Some(fence.epoch) {
+            return;
+        }
+        let key = (draft.run.clone(), draft.key.clone());
+        if draft.bytes.is_some() {
+            self.drafts.insert(key, draft.clone());
+        } else {
+            self.drafts.remove(&key);
         }
     }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 
 use crate::chain::{Append, Chain};
+use crate::draft::Draft;
 use crate::error::StoreError;
 use crate::hash::ChainHash;
 use crate::row::{Content, StoredRow};
@@ -27,6 +28,9 @@ pub struct Commit {
     /// Requests that the owner has handled; the commit removes them from the inbox. An unknown request is
     /// ignored, and a request to a run of another owner stays in the inbox.
     pub settled: Vec<RequestId>,
+    /// Drafts to write or to remove, at most one of each run and key. Drafts of a run of another owner are
+    /// left as they are.
+    pub drafts: Vec<Draft>,
 }
 
 impl Commit {
@@ -35,7 +39,7 @@ impl Commit {
     pub fn one(append: Append) -> Self {
         Self {
             appends: vec![append],
-            settled: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -108,7 +112,7 @@ pub struct RowOutline {
     pub hash: ChainHash,
 }
 
-/// A durable store of runs: journals of rows, contents of bytes, an inbox of requests.
+/// A durable store of runs: journals of rows, contents of bytes, an inbox of requests, drafts.
 ///
 /// Many processes may read and write at once. Each run has one owner, the epoch that created it or
 /// [adopted](Self::adopt) it last, and only its owner appends to it.
@@ -200,7 +204,14 @@ pub trait RawGraphStore: Send + Sync {
     /// When the store cannot be read.
     async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError>;
 
-    /// Deletes a run that has ended, with its contents and its requests.
+    /// The drafts of this run whose keys begin with `prefix`, in the order of the keys; none without such a
+    /// run.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError>;
+
+    /// Deletes a run that has ended, with its contents, its requests and its drafts.
     ///
     /// Any epoch may delete it, because an ended run has no active owner.
     ///

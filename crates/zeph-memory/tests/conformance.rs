@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::conformance::{Harness, Outcome, Tamper, run_all};
 use zeph_memory::{
-    Commit, Content, FaultyStore, Fence, ListQuery, MemoryStore, Outline, RawGraphStore, Request,
-    RequestId, RunRow, StoreError, StoredRun,
+    Commit, Content, Draft, FaultyStore, Fence, ListQuery, MemoryStore, Outline, RawGraphStore,
+    Request, RequestId, RunRow, StoreError, StoredRun,
 };
 
 type Wrap = Box<dyn Fn(MemoryStore) -> Arc<dyn RawGraphStore> + Send + Sync>;
@@ -78,6 +78,8 @@ enum Break {
     Anonymous,
     /// Forgets to settle.
     Unsettled,
+    /// The prefix of drafts is ignored.
+    Prefixless,
     /// Lists the oldest first.
     Backwards,
     /// Reports success for a refused delete.
@@ -192,6 +194,12 @@ impl RawGraphStore for Broken {
         }
         self.inner.inbox(run).await
     }
+    async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
+        if self.how == Break::Prefixless {
+            return self.inner.drafts(run, "").await;
+        }
+        self.inner.drafts(run, prefix).await
+    }
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         let result = self.inner.delete(run, fence).await;
         if self.how == Break::Careless {
@@ -216,6 +224,7 @@ async fn stores_that_break_the_contract_fail_the_suite() {
         (Break::Meddling, "only_the_owner_settles"),
         (Break::Anonymous, "get_and_list_name_the_owner"),
         (Break::Unsettled, "settled_with_a_commit"),
+        (Break::Prefixless, "drafts_are_replaced_and_removed"),
         (Break::Backwards, "newest_first"),
         (Break::Careless, "delete_ended_runs_only"),
         (Break::Unfiltered, "open_filter"),

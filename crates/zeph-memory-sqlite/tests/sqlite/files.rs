@@ -202,6 +202,27 @@ async fn an_interrupted_migration_is_repeated() {
     assert!(SqliteStore::open_read_only(&path).await.is_ok());
 }
 
+#[tokio::test]
+async fn a_database_of_the_first_version_is_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let chain = fixtures::create(&store, fence, "run", 3).await;
+    let before = store.load(chain.run()).await.unwrap();
+    store.close().await.unwrap();
+    let mut connection = fixtures::raw(&path).await;
+    let sql = "DROP TABLE drafts; PRAGMA user_version = 4;";
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let error = SqliteStore::open_read_only(&path).await.unwrap_err();
+    assert!(error.to_string().contains("bring it up to date"), "{error}");
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(store.load(chain.run()).await.unwrap(), before);
+    assert_eq!(store.drafts(chain.run(), "").await.unwrap(), []);
+    assert_eq!(store.check().await.unwrap().findings, Vec::<String>::new());
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn files_are_for_their_owner_only() {
@@ -347,7 +368,7 @@ async fn sql_of_others_in_the_schema_is_refused() {
         ("CREATE TABLE extra (a)", "table"),
         ("CREATE INDEX extra ON runs (title)", "index"),
         ("DROP VIEW notes; CREATE VIEW notes AS SELECT 1", "view"),
-        ("DROP VIEW notes", "11 of the 12"),
+        ("DROP VIEW notes", "12 of the 13"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.db");
@@ -422,6 +443,7 @@ async fn what_is_deleted_is_not_left_in_the_file() {
     let settled = Commit {
         appends: Vec::new(),
         settled: vec![id.unwrap()],
+        drafts: Vec::new(),
     };
     store.commit(&settled, fence).await.unwrap();
     store.close().await.unwrap();

@@ -58,8 +58,11 @@ impl ClaimedStore {
 
     /// Settles requests, without an append.
     pub(super) async fn settle(&self, settled: Vec<RequestId>) -> Result<(), String> {
-        let appends = Vec::new();
-        done("settle", self.commit(Commit { appends, settled }).await)
+        let commit = Commit {
+            settled,
+            ..Commit::default()
+        };
+        done("settle", self.commit(commit).await)
     }
 
     /// Creates an open run with that many rows.
@@ -186,7 +189,11 @@ pub(super) fn next(chain: &mut Chain) -> Append {
 pub(super) fn group(appends: impl IntoIterator<Item = Append>) -> Commit {
     let appends = appends.into_iter().collect();
     let settled = Vec::new();
-    Commit { appends, settled }
+    Commit {
+        appends,
+        settled,
+        ..Commit::default()
+    }
 }
 
 pub(super) fn output(id: u32, bytes: impl Into<bytes::Bytes>) -> Result<Content, String> {

@@ -33,6 +33,7 @@
 mod commits;
 mod contents;
 mod damage;
+mod drafts;
 mod fixtures;
 mod inbox;
 mod lists;
@@ -205,6 +206,9 @@ const CASES: &[Case] = cases![
     inbox::settled_with_a_commit,
     inbox::not_settled_by_a_refused_commit,
     inbox::numbers_are_never_used_twice,
+    drafts::drafts_are_replaced_and_removed,
+    drafts::drafts_of_another_owner_are_left,
+    drafts::drafts_are_deleted_with_their_run,
     damage::verify_a_sound_run,
     damage::an_earlier_head,
     damage::damage_is_named,

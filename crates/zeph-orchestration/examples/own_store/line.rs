@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeph_orchestration::graph::RunId;
 use zeph_orchestration::journal::{ContentId, Timestamp};
 use zeph_orchestration::store::{
-    Append, Chain, Commit, Content, ContentKind, Fence, NewRun, Row, RunStatus,
+    Append, Chain, Commit, Content, ContentKind, Draft, Fence, NewRun, Row, RunStatus,
 };
 
 /// Why a line cannot be read.
@@ -17,7 +17,7 @@ pub(crate) type Unreadable = Box<dyn Error + Send + Sync>;
 pub(crate) enum Line {
     Claim(String, u64),
     Adopt(String, u64),
-    Commit(u64, Vec<AppendLine>, Vec<u64>),
+    Commit(u64, Vec<AppendLine>, Vec<u64>, Vec<DraftLine>),
     Post(String, u64, String),
     Delete(String, u64),
 }
@@ -26,8 +26,27 @@ impl Line {
     pub(crate) fn commit(commit: &Commit, fence: Fence) -> Self {
         let appends = commit.appends.iter().map(AppendLine::from).collect();
         let settled = commit.settled.iter().map(|id| id.get()).collect();
-        Self::Commit(fence.epoch, appends, settled)
+        let drafts = commit.drafts.iter().map(|draft| {
+            let bytes = draft.bytes.as_ref().map(|bytes| to_text(bytes));
+            let (run, at) = (draft.run.to_string(), draft.at.as_micros());
+            (run, draft.key.clone(), at, bytes)
+        });
+        Self::Commit(fence.epoch, appends, settled, drafts.collect())
     }
+}
+
+/// Run, key and time of a draft, and its bytes unless it is removed.
+pub(crate) type DraftLine = (String, String, u64, Option<String>);
+
+/// The draft of a line.
+pub(crate) fn read_draft((run, key, at, bytes): DraftLine) -> Result<Draft, Unreadable> {
+    let bytes = bytes.as_deref().map(to_bytes).transpose()?;
+    Ok(Draft {
+        run: run.parse()?,
+        key,
+        at: Timestamp::from_micros(at),
+        bytes: bytes.map(Into::into),
+    })
 }
 
 /// The data of an append, and the hash that seals all of it.

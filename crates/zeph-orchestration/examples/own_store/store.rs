@@ -7,7 +7,7 @@ use zeph_orchestration::executor::async_trait;
 use zeph_orchestration::graph::RunId;
 use zeph_orchestration::journal::{ContentId, Timestamp};
 use zeph_orchestration::store::{
-    Commit, Content, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
+    Commit, Content, Draft, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
     StoreError, StoredRun,
 };
 
@@ -88,6 +88,9 @@ impl RawGraphStore for FileStore {
     }
     async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
         self.look().await?.state.inbox(run).await
+    }
+    async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
+        self.look().await?.state.drafts(run, prefix).await
     }
     async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
         let mut log = self.0.lock().await;

@@ -105,22 +105,51 @@ impl Logs {
     pub fn take_redacted(&self, redact: Option<&dyn Redact>) -> Vec<(LogStream, Bytes)> {
         let fresh = [(); 3].map(|()| HeadTailBuffer::with_margin(self.limit, MARGIN_BYTES));
         let taken = std::mem::replace(&mut *self.lock(), fresh);
-        let render = |log: HeadTailBuffer| match redact {
-            Some(redact) => log.render_redacted(&|bytes| redact.redact(bytes)),
-            None => log.render(),
-        };
-        LogStream::ALL
-            .into_iter()
-            .zip(taken)
-            .filter(|(_, log)| !log.is_empty())
-            .map(|(stream, log)| (stream, Bytes::from(render(log))))
+        let taken = rendered(&taken, redact).into_iter();
+        taken
+            .map(|(stream, bytes)| (stream, Bytes::from(bytes)))
             .collect()
+    }
+
+    /// The logs so far, redacted; they go on. Of a redacted stream only whole lines: half of a secret would
+    /// not be found. A secret that contains line breaks is found only once it was written as a whole.
+    #[must_use]
+    pub fn so_far(&self, redact: Option<&dyn Redact>) -> Vec<(LogStream, Bytes)> {
+        let streams = self.lock().clone();
+        let mut logs = Vec::new();
+        for (stream, mut bytes) in rendered(&streams, redact) {
+            if redact.is_some() {
+                let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+                bytes.truncate(bytes.iter().rposition(is_break).map_or(0, |at| at + 1));
+            }
+            if !bytes.is_empty() {
+                logs.push((stream, Bytes::from(bytes)));
+            }
+        }
+        logs
     }
 
     fn lock(&self) -> MutexGuard<'_, [HeadTailBuffer; 3]> {
         // A panic between two pushes leaves a consistent state.
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The streams that are not empty.
+fn rendered(
+    streams: &[HeadTailBuffer; 3],
+    redact: Option<&dyn Redact>,
+) -> Vec<(LogStream, Vec<u8>)> {
+    let render = |log: &HeadTailBuffer| match redact {
+        Some(redact) => log.render_redacted(&|bytes| redact.redact(bytes)),
+        None => log.render(),
+    };
+    LogStream::ALL
+        .into_iter()
+        .zip(streams)
+        .filter(|(_, log)| !log.is_empty())
+        .map(|(stream, log)| (stream, render(log)))
+        .collect()
 }
 
 impl Default for Logs {
@@ -169,6 +198,26 @@ mod tests {
             .map(|(s, b)| (s.name(), b))
             .collect();
         assert_eq!(taken, [("stdout", "ab".into()), ("trace", "t".into())]);
+    }
+
+    #[test]
+    fn logs_so_far_are_whole_lines_and_go_on() {
+        let logs = Logs::default();
+        for text in ["one\nS3CRET", "KEY\ntwo"] {
+            logs.write(LogStream::Stdout, text.as_bytes());
+            let so_far = logs.so_far(Some(&Hush));
+            let so_far = String::from_utf8_lossy(&so_far[0].1).into_owned();
+            let wanted = if text.starts_with("one") {
+                "one\n"
+            } else {
+                "one\n***\n"
+            };
+            assert_eq!(so_far, wanted);
+        }
+        assert_eq!(logs.so_far(None)[0].1, "one\nS3CRETKEY\ntwo");
+        logs.write(LogStream::Stderr, b"no line break");
+        assert_eq!(logs.so_far(Some(&Hush)).len(), 1);
+        assert_eq!(logs.take().len(), 2, "nothing was taken before");
     }
 
     #[test]

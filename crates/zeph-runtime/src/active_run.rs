@@ -11,12 +11,12 @@ use zeph_executor::{Stop, TaskOutput};
 use zeph_graph::{
     AskWhy, Attempt, ContentId, Entry, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
 };
-use zeph_memory::{Append, Chain, NewRun, RequestId, Row, RunStatus, RunSummary};
+use zeph_memory::{Append, Chain, Draft, NewRun, RequestId, Row, RunStatus, RunSummary};
 use zeph_scheduler::{Batch, EventLog, Scheduler};
 
 use crate::clock::Clock;
 use crate::content::ContentParts;
-use crate::driver::{self, Contents, LastErrors};
+use crate::driver::{Contents, LastErrors};
 use crate::event::RunEvent;
 use crate::message::PendingReply;
 use crate::parents::{ParentOutput, ParentRef, parents};
@@ -44,6 +44,8 @@ pub(crate) struct ActiveRun {
     pub(crate) acks: Vec<PendingReply>,
     /// Requests of the inbox that the next commit settles.
     pub(crate) settled: Vec<RequestId>,
+    /// Drafts that the next commit writes or removes.
+    pub(crate) drafts: Vec<Draft>,
     /// The requests of the inbox that were handled since the run was opened.
     pub(crate) handled: BTreeSet<RequestId>,
     /// Why the run is suspended by the engine: the store could not be read.
@@ -153,6 +155,13 @@ impl ActiveRun {
             None => RunStatus::open(state.word()),
         };
         status.with_summary(&summary)
+    }
+
+    /// Adds drafts to the next commit, in place of earlier ones of the same keys.
+    pub(crate) fn put_drafts(&mut self, drafts: Vec<Draft>) {
+        let is_new = |old: &Draft| drafts.iter().any(|new| new.key == old.key);
+        self.drafts.retain(|old| !is_new(old));
+        self.drafts.extend(drafts);
     }
 
     /// The states and outputs of a task's parents.

@@ -47,7 +47,7 @@ impl Core {
         for key in keys {
             runs.extend(self.step(key, &mut commit));
         }
-        if runs.is_empty() {
+        if runs.is_empty() && commit.drafts.is_empty() {
             return;
         }
         let write = write(Arc::clone(&self.config.store), commit, self.config.fence);
@@ -77,6 +77,7 @@ impl Core {
         } else {
             self.awaiting_slots.remove(&key);
         }
+        commit.drafts.append(&mut active.drafts);
         let deadline = active.deadline();
         let acks = std::mem::take(&mut active.acks);
         let pending = match batch {

@@ -25,6 +25,7 @@ use crate::commit::{CommitInFlight, committed};
 use crate::content::ContentParts;
 use crate::driver::{self, GivenReply, Reply};
 use crate::error::RuntimeError;
+use crate::growing_log::GrowingLog;
 use crate::in_flight::InFlight;
 use crate::inbox::{PostedRequest, read_inbox, replaced};
 use crate::message::{Ack, Key, Message, Outcome};
@@ -77,10 +78,19 @@ pub(crate) struct Core {
     pub(crate) commit: Option<CommitInFlight>,
     /// Set when the runtime of the executors has been shut down.
     pub(crate) is_orphaned: bool,
+
+    /// Where running attempts say that their logs have grown.
+    pub(crate) grown: mpsc::UnboundedSender<Arc<GrowingLog>>,
+    new_logs: mpsc::UnboundedReceiver<Arc<GrowingLog>>,
+    /// The logs that have grown, and when they are saved.
+    pub(crate) grown_logs: Vec<Arc<GrowingLog>>,
+    pub(crate) save_logs_at: Option<Timestamp>,
+    pub(crate) is_rendering_logs: bool,
 }
 
 impl Core {
     pub(crate) fn new(config: CoreConfig) -> Self {
+        let (grown, new_logs) = mpsc::unbounded_channel();
         Self {
             config,
             keep_alive: None,
@@ -98,6 +108,11 @@ impl Core {
             slots_used: 0,
             commit: None,
             is_orphaned: false,
+            grown,
+            new_logs,
+            grown_logs: Vec::new(),
+            save_logs_at: None,
+            is_rendering_logs: false,
         }
     }
 
@@ -114,6 +129,7 @@ impl Core {
         let _sentinel = AbortOnDrop(sentinel.abort_handle());
         loop {
             self.fire_deadlines();
+            self.render_logs();
             self.begin_commit();
             let is_idle = self.runs.is_empty() && self.commit.is_none();
             if is_idle {
@@ -124,6 +140,7 @@ impl Core {
             }
             let wake = self.deadlines.first();
             let wake = wake.map(|(at, _)| self.settled_at.unwrap_or(*at).max(*at));
+            let wake = wake.into_iter().chain(self.save_logs_at).min();
             let wake = wake.map(|at| self.config.clock.instant(at));
             tokio::select! {
                 outcome = committed(&mut self.commit) => self.after_commit(outcome),
@@ -137,6 +154,7 @@ impl Core {
                     Some(message) => self.receive(message),
                     None => is_listening = false,
                 },
+                Some(log) = self.new_logs.recv() => self.log_grew(log),
                 () = sleep_until(wake) => {}
                 _ = &mut runtime_gone => return,
             }
@@ -167,6 +185,7 @@ impl Core {
                     Err(RuntimeError::Gone { run })
                 });
             }
+            Message::LogsRendered(rendered) => self.save_logs(rendered),
             Message::Journal { from, request } => self.journal_request(from, request),
             Message::Inspect { run, read } => {
                 let key = self.by_id.get(&run);

@@ -336,8 +336,8 @@ impl Engine {
         }
         let requests = settled.clone();
         let commit = Commit {
-            appends: Vec::new(),
             settled,
+            ..Commit::default()
         };
         let dropped = self.store.commit(&commit, self.fence).await;
         dropped.map_err(|error| RuntimeError::store(run, error))?;
@@ -408,6 +408,7 @@ impl Engine {
             buffered: Arc::default(),
             acks: Vec::new(),
             settled: Vec::new(),
+            drafts: Vec::new(),
             handled: BTreeSet::new(),
             store_error: None,
             attempts: HashMap::new(),

@@ -11,6 +11,7 @@ use zeph_executor::{LogStream, Progress};
 use zeph_graph::Attempt;
 use zeph_scheduler::Event;
 
+use crate::growing_log::GrowingLog;
 use crate::line_buffer::LineBuffer;
 use crate::question::QuestionView;
 
@@ -87,6 +88,8 @@ pub(crate) struct AttemptObserver {
     pub(crate) attempt: Attempt,
     /// With a redactor: the unfinished line of each log.
     pub(crate) lines: Option<LineBuffer>,
+    /// The log that is saved while it grows.
+    pub(crate) log: Arc<GrowingLog>,
     /// The bytes of logs that the observers of the run have not read yet.
     pub(crate) buffered: Arc<AtomicUsize>,
 }
@@ -193,6 +196,7 @@ impl Progress for AttemptObserver {
     }
 
     fn log(&self, stream: LogStream, bytes: &[u8]) {
+        self.log.grew();
         match &self.lines {
             Some(lines) => self.send_log(stream, &lines.push(stream, bytes)),
             None => self.send_log(stream, bytes),

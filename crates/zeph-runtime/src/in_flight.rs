@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::driver::{self, Failure, Report, ReportResult};
 use crate::error::RuntimeError;
 use crate::event::AttemptObserver;
+use crate::growing_log::GrowingLog;
 use crate::line_buffer::LineBuffer;
 use crate::message::{AttemptRef, Key};
 use crate::report::RunReport;
@@ -43,12 +44,14 @@ impl Core {
             return;
         };
         let (stop, logs) = (Stop::new(), Logs::new(self.config.limits.log_bytes));
+        let from = AttemptRef { key, task, attempt };
         let observer = Arc::new(AttemptObserver {
             events: active.events.downgrade(),
             watched: Arc::clone(&active.watched),
             task: Arc::clone(&name),
             attempt,
             lines: self.config.redact.clone().map(LineBuffer::new),
+            log: GrowingLog::new(from, logs.clone(), self.grown.clone()),
             buffered: Arc::clone(&active.buffered),
         });
         let context = TaskContext::builder(active.chain.run().clone(), task, &*name, attempt)
@@ -57,7 +60,7 @@ impl Core {
             .logs(&logs)
             .progress(Arc::<AttemptObserver>::clone(&observer))
             .journal(Arc::new(AttemptJournal {
-                attempt: AttemptRef { key, task, attempt },
+                attempt: from,
                 engine: self.config.engine.clone(),
             }))
             .build();
@@ -147,28 +150,36 @@ impl Core {
         }
         let redact = self.config.redact.as_deref();
         let log = ContentParts::of_logs(&ended.logs, redact);
-        match result {
+        let has_log = log.is_some();
+        let mut finished = None;
+        let result = match result {
             Some(Ok((output, parts))) => {
                 let bytes = parts.as_ref().map_or(0, ContentParts::len);
-                let result = ReportResult::Completed(parts);
-                let content = self.deliver(key, task, attempt, result, log);
-                if let (Some(active), Some(id)) = (self.runs.get_mut(&key), content) {
-                    active.cache_output(task, id, output, bytes);
-                }
+                finished = Some((output, bytes));
+                ReportResult::Completed(parts)
             }
+            Some(Err(JobError::Failed(Failure { fault, error }))) => ReportResult::Failed {
+                fault,
+                error: ContentParts::of_error(&error, redact),
+                retry_after: error.retry_after(),
+            },
             Some(Err(JobError::Unreadable(error))) => {
                 self.suspend_unreadable(key, &error);
-                self.deliver(key, task, attempt, ReportResult::Lost, log);
+                ReportResult::Lost
             }
-            Some(Err(JobError::Failed(Failure { fault, error }))) => {
-                let result = ReportResult::Failed {
-                    fault,
-                    error: ContentParts::of_error(&error, redact),
-                    retry_after: error.retry_after(),
-                };
-                self.deliver(key, task, attempt, result, log);
-            }
-            None => drop(self.deliver(key, task, attempt, ReportResult::Lost, log)),
+            None => ReportResult::Lost,
+        };
+        let (outcome, content) = self.deliver(key, task, attempt, result, log);
+        let now = self.config.clock.now();
+        let Some(active) = self.runs.get_mut(&key) else {
+            return;
+        };
+        if outcome == InputOutcome::Accepted && has_log {
+            let removed = ended.observer.log.removed(active.chain.run(), now);
+            active.put_drafts(removed);
+        }
+        if let (Some((output, bytes)), Some(id)) = (finished, content) {
+            active.cache_output(task, id, output, bytes);
         }
     }
 
@@ -186,7 +197,7 @@ impl Core {
         debug_assert!(suspends.is_some(), "the attempt belongs to an active run");
     }
 
-    /// Passes the end of an attempt to the scheduler; returns the number of its result.
+    /// Passes the end of an attempt to the scheduler; returns whether it counts, and the number of its result.
     fn deliver(
         &mut self,
         key: Key,
@@ -194,7 +205,7 @@ impl Core {
         attempt: Attempt,
         result: ReportResult<ContentParts>,
         log: Option<ContentParts>,
-    ) -> Option<zeph_graph::ContentId> {
+    ) -> (InputOutcome, Option<zeph_graph::ContentId>) {
         let report = Report {
             task,
             attempt,
@@ -204,7 +215,7 @@ impl Core {
         let delivered = self.update(key, |active, now| {
             driver::deliver(&mut active.scheduler, &mut active.contents, now, report)
         });
-        delivered.and_then(|(_, content)| content)
+        delivered.unwrap_or((InputOutcome::Stale, None))
     }
 
     /// Removes a run from the engine, and ends its attempts in flight.

@@ -9,6 +9,7 @@ use zeph_scheduler::InputOutcome;
 
 use crate::active_run::ActiveRun;
 use crate::error::RuntimeError;
+use crate::growing_log::SavedLog;
 use crate::inbox::PostedRequest;
 use crate::request::AttributedRequest;
 
@@ -60,6 +61,8 @@ pub(crate) enum Message {
         posted: RequestId,
         ack: Ack,
     },
+    /// The logs of running attempts so far.
+    LogsRendered(Vec<SavedLog>),
     /// A journal request of a running attempt.
     Journal {
         from: AttemptRef,

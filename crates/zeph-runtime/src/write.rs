@@ -44,6 +44,12 @@ pub(crate) async fn write(
     let mut is_divided = false;
     loop {
         match write_with_retries(&*store, &commit, fence).await {
+            // The logs so far are worth less than what has been decided.
+            Err(StoreError::Full { .. } | StoreError::TooLarge { .. })
+                if drop_written_drafts(&mut commit) =>
+            {
+                continue;
+            }
             Ok(()) if is_divided => {
                 let runs = commit.appends.iter().map(|append| append.run().clone());
                 written.saved.extend(runs);
@@ -53,19 +59,19 @@ pub(crate) async fn write(
                 is_divided = true;
                 let settled = std::mem::take(&mut commit.settled);
                 queue.extend(commit.appends.drain(..).rev().map(Commit::one));
-                queue.insert(
-                    0,
-                    Commit {
-                        appends: Vec::new(),
-                        settled,
-                    },
-                );
+                let drafts = std::mem::take(&mut commit.drafts);
+                let rest = Commit {
+                    settled,
+                    drafts,
+                    ..Commit::default()
+                };
+                queue.insert(0, rest);
             }
             Err(error) => match run_of(&error, &commit) {
                 Some(run) => {
                     commit.appends.retain(|append| *append.run() != run);
                     written.refused.push((run, error));
-                    if !commit.appends.is_empty() {
+                    if !commit.appends.is_empty() || !commit.drafts.is_empty() {
                         continue;
                     }
                 }
@@ -80,6 +86,13 @@ pub(crate) async fn write(
             None => return written,
         }
     }
+}
+
+/// Drops the drafts that a commit would write, if there are any. Those that it removes stay in it.
+fn drop_written_drafts(commit: &mut Commit) -> bool {
+    let before = commit.drafts.len();
+    commit.drafts.retain(|draft| draft.bytes.is_none());
+    before > commit.drafts.len()
 }
 
 /// Writes one transaction, and tries again while the store is busy. A busy store has changed nothing.

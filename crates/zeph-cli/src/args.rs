@@ -132,7 +132,7 @@ pub(crate) enum Command {
     Status(RunRef),
     /// Show a run, or one of its tasks, in full
     Show(TaskRef),
-    /// Print what the attempts of a run, or of one task, logged
+    /// Print what the attempts of a run, or of one task, logged; -f goes on with it
     Logs(LogsArgs),
     /// Answer an open question
     Answer(AnswerArgs),
@@ -330,6 +330,9 @@ pub(crate) struct LogsArgs {
     /// Only this attempt
     #[arg(long, value_name = "N")]
     pub(crate) attempt: Option<u32>,
+    /// Go on until the task or the run has ended
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Args)]

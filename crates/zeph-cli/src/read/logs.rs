@@ -1,12 +1,15 @@
-//! `zeph logs`: the logs of the attempts of a run, or of one task.
+//! `zeph logs`: the logs of the attempts of a run, or of one task, also of those that run.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use serde_json::json;
+use zeph_executor::Bytes;
 use zeph_graph::{ContentId, Record, TaskId};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::RunView;
+use zeph_runtime::{LogDraft, RunView};
 
 use super::explain;
 use super::page::Page;
@@ -15,11 +18,11 @@ use crate::context::{AppContext, command};
 use crate::exit::{CliError, Exit};
 use crate::out;
 
+/// How often the store is read for `--follow`. The owner saves a log about once in a second.
+const READ_EVERY: Duration = Duration::from_millis(500);
+
 pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliError> {
-    let (store, view) = cx.load_run(Some(&args.of.run)).await?;
-    let only = args.of.task.as_deref().map(|name| view.task(name));
-    let only = only.transpose()?;
-    let logs = select(&view, only, args.attempt)?;
+    let (store, mut view) = cx.load_run(Some(&args.of.run)).await?;
     let format = if cx.json() {
         LogFormat::Json
     } else if io::stdout().is_terminal() {
@@ -27,18 +30,43 @@ pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliErr
     } else {
         LogFormat::Pipe
     };
-    print(&store, &view, &logs, format).await?;
-    if format != LogFormat::Json {
-        render_missing(&view, only, logs.is_empty());
+    let mut printer = Printer::new(format, args.follow);
+    loop {
+        let has_owner = cx.owner_of(&store, &view.run).await?.is_some();
+        // After the owner is known to be gone nothing changes any more.
+        if store.get(&view.run).await?.last_seq.get() != view.entries.len() as u64 {
+            view = RunView::load(&store, &view.run).await?;
+        }
+        // An id belongs to the graph of its view.
+        let only = args.of.task.as_deref().map(|name| view.task(name));
+        let only = only.transpose()?;
+        let is_over =
+            !has_owner || only.is_some_and(|task| view.scheduler.task(task).state().is_end());
+        let drafts = view.log_drafts(&store, only).await?;
+        let logs = select(&view, only, args.attempt, drafts)?;
+        printer.print(&store, &view, &logs).await?;
+        if !args.follow || is_over {
+            if format != LogFormat::Json {
+                render_missing(&view, only, &logs);
+            }
+            return Ok(Exit::Completed);
+        }
+        tokio::time::sleep(READ_EVERY).await;
     }
-    Ok(Exit::Completed)
 }
 
-/// The attempt and the content of a log.
+/// The attempt and the place of a log.
 struct Log {
     task: TaskId,
     attempt: u32,
-    content: ContentId,
+    place: Place,
+}
+
+enum Place {
+    /// The attempt has ended.
+    Content(ContentId),
+    /// The stream of an attempt whose end is not in the journal with its log.
+    Draft(String, Bytes),
 }
 
 /// The output format.
@@ -58,6 +86,7 @@ fn select(
     view: &RunView,
     only: Option<TaskId>,
     attempt: Option<u32>,
+    drafts: Vec<LogDraft>,
 ) -> Result<Vec<Log>, CliError> {
     // The position of each task's first start, and its last attempt so far.
     let mut started = vec![(usize::MAX, 0); view.graph().len()];
@@ -75,79 +104,166 @@ fn select(
             logs.push(Log {
                 task,
                 attempt,
-                content,
+                place: Place::Content(content),
             });
         }
     }
     if let Some(wanted) = attempt.filter(|_| !is_known) {
         return Err(no_attempt(view, only, wanted));
     }
+    for draft in drafts {
+        let (task, attempt) = (draft.task, draft.attempt.get());
+        // The end of the attempt may have been saved after the drafts were read.
+        let is_final = |log: &Log| (log.task, log.attempt) == (task, attempt);
+        if !logs
+            .iter()
+            .any(|log| is_final(log) && matches!(log.place, Place::Content(_)))
+        {
+            logs.push(Log {
+                task,
+                attempt,
+                place: Place::Draft(draft.stream, draft.bytes),
+            });
+        }
+    }
     logs.retain(|log| {
         only.is_none_or(|only| only == log.task)
             && attempt.is_none_or(|wanted| wanted == log.attempt)
     });
-    logs.sort_by_key(|log| started[log.task.index()].0);
+    logs.sort_by_key(|log| (started[log.task.index()].0, log.attempt));
     Ok(logs)
 }
 
-async fn print(
-    store: &dyn RawGraphStore,
-    view: &RunView,
-    logs: &[Log],
+/// Prints logs; when it follows them, only what is new.
+struct Printer {
     format: LogFormat,
-) -> Result<(), CliError> {
-    let mut first = true;
-    for log in logs {
-        let streams = view.logs(store, log.content).await?;
-        let alone = logs.len() == 1 && streams.len() == 1;
-        let task = explain::name(view, log.task);
-        for (stream, bytes) in streams {
-            let text = String::from_utf8_lossy(&bytes);
-            if format == LogFormat::Json {
-                out::json(&json!({
-                    "run": view.run.as_str(),
-                    "task": task,
-                    "attempt": log.attempt,
-                    "stream": stream,
-                    "bytes": bytes.len(),
-                    "utf8": matches!(text, Cow::Borrowed(_)),
-                    "text": text,
-                }));
-                continue;
-            }
-            let mut page = Page::of_width(None);
-            if format == LogFormat::Person || !alone {
-                if !std::mem::take(&mut first) {
-                    page.line("");
-                }
-                page.line(format!("== {task}, attempt {}, {stream}", log.attempt));
-            }
-            if format == LogFormat::Person {
-                page.block(0, &text);
-            }
-            page.print();
-            if format == LogFormat::Pipe {
-                out::bytes(&bytes);
-                if !alone && !bytes.ends_with(b"\n") {
-                    out::bytes(b"\n");
-                }
-            }
+    follows: bool,
+    /// What was printed of each stream, when it follows.
+    printed: BTreeMap<StreamOf, Bytes>,
+    /// The stream that was printed last.
+    last: Option<StreamOf>,
+}
+
+/// The names of a task and of a stream, and the attempt between them.
+type StreamOf = (String, u32, String);
+
+impl Printer {
+    const fn new(format: LogFormat, follows: bool) -> Self {
+        Self {
+            format,
+            follows,
+            printed: BTreeMap::new(),
+            last: None,
         }
     }
-    Ok(())
+
+    async fn print(
+        &mut self,
+        store: &dyn RawGraphStore,
+        view: &RunView,
+        logs: &[Log],
+    ) -> Result<(), CliError> {
+        for log in logs {
+            let streams = match &log.place {
+                Place::Content(id) => view.logs(store, *id).await?,
+                Place::Draft(stream, bytes) => vec![(stream.clone(), bytes.clone())],
+            };
+            let is_alone = logs.len() == 1 && streams.len() == 1;
+            for (stream, bytes) in streams {
+                self.print_stream(view, log, stream, &bytes, is_alone);
+            }
+        }
+        Ok(())
+    }
+
+    fn print_stream(
+        &mut self,
+        view: &RunView,
+        log: &Log,
+        stream: String,
+        bytes: &Bytes,
+        is_alone: bool,
+    ) {
+        let task = explain::name(view, log.task);
+        let of = (task.to_owned(), log.attempt, stream);
+        let mut new = bytes.clone();
+        if self.follows {
+            let before = self.printed.insert(of.clone(), bytes.clone());
+            new = before.map_or(new, |before| what_is_new(&before, bytes));
+            if new.is_empty() {
+                return;
+            }
+        }
+        let (_, attempt, stream) = &of;
+        let text = String::from_utf8_lossy(&new);
+        if self.format == LogFormat::Json {
+            out::json(&json!({
+                "run": view.run.as_str(),
+                "task": task,
+                "attempt": attempt,
+                "stream": stream,
+                "bytes": new.len(),
+                "utf8": matches!(text, Cow::Borrowed(_)),
+                "final": matches!(log.place, Place::Content(_)),
+                "text": text,
+            }));
+            return;
+        }
+        let mut page = Page::of_width(None);
+        let is_same = self.last.as_ref() == Some(&of);
+        if !is_same && (self.format == LogFormat::Person || !is_alone) {
+            if self.last.is_some() {
+                page.line("");
+            }
+            let so_far = match log.place {
+                Place::Content(_) => "",
+                Place::Draft(..) => ", so far",
+            };
+            page.line(format!("== {task}, attempt {attempt}, {stream}{so_far}"));
+        }
+        if self.format == LogFormat::Person {
+            page.block(0, &text);
+        }
+        page.print();
+        if self.format == LogFormat::Pipe {
+            out::bytes(&new);
+            if !is_alone && !self.follows && !new.ends_with(b"\n") {
+                out::bytes(b"\n");
+            }
+        }
+        self.last = Some(of);
+    }
+}
+
+/// The bytes of a log that were not in it before. A log that has lost its middle since has a tail that
+/// continues what was printed, or a gap, which its own mark shows.
+fn what_is_new(before: &Bytes, now: &Bytes) -> Bytes {
+    /// So many bytes identify a place in a log.
+    const LAST: usize = 256;
+    if let Some(rest) = now.strip_prefix(&before[..]) {
+        return now.slice_ref(rest);
+    }
+    let same = before.iter().zip(now).take_while(|(a, b)| a == b).count();
+    let last = &before[before.len().saturating_sub(LAST)..];
+    let at = now
+        .windows(last.len().max(1))
+        .rposition(|window| window == last);
+    now.slice(at.map_or(same, |at| at + last.len())..)
 }
 
 /// Reports on stderr why logs are missing.
-fn render_missing(view: &RunView, only: Option<TaskId>, none: bool) {
-    let mut in_flight = view.scheduler.in_flight();
-    let running = in_flight.any(|id| only.is_none_or(|only| only == id));
+fn render_missing(view: &RunView, only: Option<TaskId>, logs: &[Log]) {
+    let is_missing = |id: &TaskId| {
+        only.is_none_or(|only| only == *id) && !logs.iter().any(|log| log.task == *id)
+    };
+    let is_running = view.scheduler.in_flight().any(|id| is_missing(&id));
     let who = only.map_or(format!("run {}", view.run), |task| {
         zeph_common::escape_terminal(explain::name(view, task)).into_owned()
     });
-    if running {
-        let text = "the log of a running attempt is saved when it ends";
+    if is_running {
+        let text = "nothing that a running attempt logged is saved yet";
         out::note_line(format!("{who}: {text}"));
-    } else if none {
+    } else if logs.is_empty() {
         out::note_line(format!("{who}: nothing was logged"));
     }
 }
@@ -172,4 +288,34 @@ fn no_attempt(view: &RunView, only: Option<TaskId>, wanted: u32) -> CliError {
             "`{}` shows the tasks and their attempts",
             command(&["show", run.as_str()])
         ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::what_is_new;
+    use zeph_executor::Bytes;
+
+    #[test]
+    fn only_what_is_new_is_printed_also_after_a_cut() {
+        let new = |before: &str, now: &str| {
+            let (before, now) = (Bytes::from(before.to_owned()), Bytes::from(now.to_owned()));
+            String::from_utf8_lossy(&what_is_new(&before, &now)).into_owned()
+        };
+        assert_eq!(new("", "one\n"), "one\n");
+        assert_eq!(new("one\n", "one\ntwo\n"), "two\n");
+        assert_eq!(new("one\n", "one\n"), "");
+        let line = |n: u32| format!("line {n}\n");
+        let whole: String = (0..90).map(line).collect();
+        let cut = |from: u32, to: u32| {
+            let tail: String = (from..to).map(line).collect();
+            format!(
+                "{}\n… 300 bytes cut …\n{tail}",
+                (0..9).map(line).collect::<String>()
+            )
+        };
+        assert_eq!(new(&whole, &cut(50, 92)), line(90) + &line(91));
+        assert_eq!(new(&cut(50, 92), &cut(60, 93)), line(92));
+        let gap = new(&whole, &cut(95, 99));
+        assert!(gap.starts_with("\n… 300 bytes cut …\nline 95"), "{gap}");
+    }
 }

@@ -11,6 +11,7 @@ mod early;
 mod gate;
 mod goal;
 mod inputs;
+mod running_logs;
 mod secrets;
 mod service;
 mod signals;

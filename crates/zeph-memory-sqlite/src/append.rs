@@ -6,15 +6,17 @@ use std::fmt::Write;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
-use zeph_graph::Seq;
-use zeph_memory::{Append, AppendStart, ChainHash, Commit, Fence, SealedRow, StoreError};
+use zeph_graph::{RunId, Seq};
+use zeph_memory::{
+    Append, AppendStart, ChainHash, Commit, Fence, RequestId, SealedRow, StoreError,
+};
 
 use crate::bulk::{Bulk, Slice};
 use crate::drafts::DraftStatements;
 use crate::last_commit::Saved;
 use crate::sqlite_error;
 
-/// Creates and updates runs, and returns their names. It skips a run that another owner has adopted, or
+/// Creates and updates runs, and returns their names, and the last number of the inbox. It skips a run that another owner has adopted, or
 /// whose journal does not end where the append begins.
 const PUT_RUNS: &str = "
 INSERT INTO runs (run, title, created_at, updated_at, state, open, summary, epoch, last_seq, head, genesis, status_hash)
@@ -44,7 +46,7 @@ ON CONFLICT (run) DO UPDATE SET
     updated_at = excluded.updated_at, state = excluded.state, open = excluded.open,
     summary = excluded.summary, last_seq = excluded.last_seq, head = excluded.head,
     status_hash = excluded.status_hash
-RETURNING run";
+RETURNING run, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'inbox')";
 
 const PUT_ROWS: &str = "
 INSERT INTO journal (run, seq, at, payload, contents, content_hash, hash)
@@ -91,7 +93,17 @@ pub(crate) struct Statements {
     drafts: DraftStatements,
     /// Where each append begins; used to find out why a run was skipped.
     starts: Vec<AppendStart>,
-    saved: Option<Saved>,
+    /// The end of the last append.
+    end: Option<(RunId, Seq, ChainHash)>,
+}
+
+/// What the statements of a commit did.
+#[derive(Debug, Default)]
+pub(crate) struct Executed {
+    /// The number of statements.
+    pub(crate) statements: u64,
+    /// What the database has after the commit, if it has an append.
+    pub(crate) saved: Option<Saved>,
 }
 
 impl Statements {
@@ -128,24 +140,18 @@ impl Statements {
             settled,
             drafts: DraftStatements::new(&commit.drafts),
             starts: commit.appends.iter().map(Append::start).collect(),
-            saved: (commit.appends.last())
-                .map(|last| Saved::Row(last.run().clone(), last.last().get(), last.head())),
+            end: (commit.appends.last()).map(|last| (last.run().clone(), last.last(), last.head())),
         })
     }
 
-    /// What the database has after the commit, if it has an append.
-    pub(crate) fn saved(&self) -> Option<Saved> {
-        self.saved.clone()
-    }
-
-    /// Executes the statements in an open transaction, and returns their number. After an error the caller
-    /// must roll the transaction back.
+    /// Executes the statements in an open transaction. After an error the caller must roll the transaction
+    /// back.
     pub(crate) async fn execute(
         self,
         connection: &mut SqliteConnection,
         fence: Fence,
-    ) -> Result<u64, StoreError> {
-        let mut executed = 0;
+    ) -> Result<Executed, StoreError> {
+        let mut executed = Executed::default();
         if !self.runs.is_empty() {
             let expected = self.runs.rows();
             let (json, blob) = self.runs.finish()?;
@@ -157,7 +163,12 @@ impl Statements {
             if written.len() as u64 != expected {
                 return Err(why_refused(connection, &self.starts, &written, fence).await);
             }
-            executed += 1;
+            executed.statements += 1;
+            if let (Some((run, seq, head)), Some(row)) = (self.end, written.first()) {
+                let last: i64 = row.try_get(1).map_err(writing)?;
+                let last = RequestId::new(last.unsigned_abs());
+                executed.saved = Some(Saved::Row(run, seq.get(), head, last));
+            }
         }
         for (sql, bulk) in [(PUT_ROWS, self.rows), (PUT_CONTENTS, self.contents)] {
             if !bulk.is_empty() {
@@ -166,7 +177,7 @@ impl Statements {
                 if let Err(error) = query.execute(&mut *connection).await {
                     return Err(why_not_written(connection, &self.starts, error).await);
                 }
-                executed += 1;
+                executed.statements += 1;
             }
         }
         if !self.settled.is_empty() {
@@ -176,7 +187,7 @@ impl Statements {
                 .execute(&mut *connection)
                 .await
                 .map_err(writing)?;
-            executed += 1;
+            executed.statements += 1;
         }
         executed += self.drafts.execute(connection, fence).await?;
         Ok(executed)

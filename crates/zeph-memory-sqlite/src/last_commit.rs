@@ -2,7 +2,11 @@
 //!
 //! SQLite ends its recovery at the first damaged frame of a log, without an error, as if the later commits
 //! had never been. The note is written after a commit is durable, without a sync of its own: a power loss
-//! may leave an older note, but never one that is ahead of the log.
+//! may leave any older note, also one that had been removed, but never one that is ahead of the log.
+//!
+//! So an older note must stay true. A row can be deleted later, and a deleted run can be created again; the
+//! note therefore has the last number of the inbox as well, which only grows, and of which a deletion takes
+//! one. A database with a later number had the commit: a log is lost from its end only.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -22,33 +26,37 @@ const NOTE_BYTES: usize = 512;
 /// What a commit saved, and can be looked up later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// A run up to a row with that hash; row 0 is its beginning.
-    Row(RunId, u64, ChainHash),
+    /// A run up to a row with that hash, when the inbox had that last number; row 0 is its beginning.
+    Row(RunId, u64, ChainHash, RequestId),
     /// A request in the inbox, which may have been handled since.
     Request(RequestId),
-    /// The run was deleted.
-    Deleted(RunId),
+    /// The run was deleted, which took that number.
+    Deleted(RunId, RequestId),
 }
 
 impl Saved {
     fn to_line(&self) -> String {
         match self {
-            Self::Row(run, seq, hash) => format!("row {run} {seq} {hash}"),
+            Self::Row(run, seq, hash, last) => format!("row {run} {seq} {hash} {last}"),
             Self::Request(id) => format!("request {id}"),
-            Self::Deleted(run) => format!("deleted {run}"),
+            Self::Deleted(run, id) => format!("deleted {run} {id}"),
         }
     }
 
     fn from_line(line: &str) -> Option<Self> {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
-            ["row", run, seq, hash] => Some(Self::Row(
+            ["row", run, seq, hash, last] => Some(Self::Row(
                 run.parse().ok()?,
                 seq.parse().ok()?,
                 hash.parse().ok()?,
+                RequestId::new(last.parse().ok()?),
             )),
             ["request", id] => Some(Self::Request(RequestId::new(id.parse().ok()?))),
-            ["deleted", run] => Some(Self::Deleted(run.parse().ok()?)),
+            ["deleted", run, id] => Some(Self::Deleted(
+                run.parse().ok()?,
+                RequestId::new(id.parse().ok()?),
+            )),
             _ => None,
         }
     }
@@ -56,34 +64,31 @@ impl Saved {
     /// What is missing, for people.
     fn describe(&self) -> String {
         match self {
-            Self::Row(run, 0, _) => format!("run {run}"),
-            Self::Row(run, seq, _) => format!("row {seq} of run {run}"),
+            Self::Row(run, 0, ..) => format!("run {run}"),
+            Self::Row(run, seq, ..) => format!("row {seq} of run {run}"),
             Self::Request(id) => format!("request {id}"),
-            Self::Deleted(run) => format!("the deletion of run {run}"),
+            Self::Deleted(run, _) => format!("the deletion of run {run}"),
         }
     }
 
     async fn is_there(&self, connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+        let sql = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'inbox'";
+        let last: Option<i64> = sqlx::query_scalar(sql).fetch_one(&mut *connection).await?;
+        let last = last.unwrap_or_default().unsigned_abs();
         let query = match self {
-            Self::Row(run, 0, genesis) => {
+            Self::Request(id) | Self::Deleted(_, id) => return Ok(last >= id.get()),
+            Self::Row(.., then) if last > then.get() => return Ok(true),
+            Self::Row(run, 0, genesis, _) => {
                 sqlx::query_scalar("SELECT count(*) FROM runs WHERE run = ?1 AND genesis = ?2")
                     .bind(run.as_str())
                     .bind(genesis.as_bytes().to_vec())
             }
-            Self::Row(run, seq, hash) => sqlx::query_scalar(
+            Self::Row(run, seq, hash, _) => sqlx::query_scalar(
                 "SELECT count(*) FROM journal WHERE run = ?1 AND hash = ?2 AND seq = ?3",
             )
             .bind(run.as_str())
             .bind(hash.as_bytes().to_vec())
             .bind(seq.cast_signed()),
-            Self::Request(id) => sqlx::query_scalar(
-                "SELECT count(*) FROM sqlite_sequence WHERE name = 'inbox' AND seq >= ?1",
-            )
-            .bind(id.get().cast_signed()),
-            Self::Deleted(run) => {
-                sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM runs WHERE run = ?1)")
-                    .bind(run.as_str())
-            }
         };
         let found: i64 = query.fetch_one(connection).await?;
         Ok(found > 0)
@@ -184,9 +189,14 @@ mod tests {
         let run: RunId = "a".repeat(64).parse().unwrap();
         let mut note = LastCommit::beside(&database);
         for saved in [
-            Saved::Row(run.clone(), u64::MAX, ChainHash::from_bytes([7; 32])),
+            Saved::Row(
+                run.clone(),
+                u64::MAX,
+                ChainHash::from_bytes([7; 32]),
+                RequestId::new(u64::MAX),
+            ),
             Saved::Request(RequestId::new(9)),
-            Saved::Deleted(run),
+            Saved::Deleted(run, RequestId::new(u64::MAX)),
         ] {
             note.write(&saved);
             assert_eq!(read(&path), Some(saved));

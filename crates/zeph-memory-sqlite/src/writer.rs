@@ -4,7 +4,7 @@ use sqlx::{Connection as _, Row, SqliteConnection};
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{Fence, Request, RequestId, StoreError};
 
-use crate::append::{Statements, signed};
+use crate::append::{Executed, Statements, signed};
 use crate::connect;
 use crate::database_file::{DatabaseFile, with_suffix};
 use crate::last_commit::{LastCommit, Saved};
@@ -56,9 +56,10 @@ impl Writer {
         fence: Fence,
     ) -> Result<u64, StoreError> {
         self.begin().await?;
-        let saved = statements.saved();
         let result = statements.execute(&mut self.connection, fence).await;
-        self.end_with(result, saved).await
+        let saved = |done: &Executed| done.saved.clone();
+        let done = self.end_with(result, saved).await?;
+        Ok(done.statements)
     }
 
     pub(crate) async fn claim(&mut self, owner: &str, at: Timestamp) -> Result<Fence, StoreError> {
@@ -97,15 +98,14 @@ impl Writer {
     ) -> Result<RequestId, StoreError> {
         self.begin().await?;
         let result = post(&mut self.connection, run, at, body).await;
-        let saved = result.as_ref().ok().map(|id| Saved::Request(*id));
-        self.end_with(result, saved).await
+        self.end_with(result, |id| Some(Saved::Request(*id))).await
     }
 
     pub(crate) async fn delete(&mut self, run: &RunId) -> Result<(), StoreError> {
         self.begin().await?;
         let result = delete_run(&mut self.connection, run).await;
-        self.end_with(result, Some(Saved::Deleted(run.clone())))
-            .await
+        let saved = |id: &RequestId| Some(Saved::Deleted(run.clone(), *id));
+        self.end_with(result, saved).await.map(drop)
     }
 
     /// Rewrites the file without its free pages, if they are many; returns the bytes that it needs less.
@@ -175,13 +175,13 @@ impl Writer {
     async fn end_with<T>(
         &mut self,
         result: Result<T, StoreError>,
-        saved: Option<Saved>,
+        saved: impl FnOnce(&T) -> Option<Saved>,
     ) -> Result<T, StoreError> {
-        let ended = self.end(result).await;
-        if let (Ok(_), Some(saved), Some(last)) = (&ended, saved, &mut self.last) {
+        let ended = self.end(result).await?;
+        if let (Some(saved), Some(last)) = (saved(&ended), &mut self.last) {
             last.write(&saved);
         }
-        ended
+        Ok(ended)
     }
 
     /// Commits a successful transaction and rolls back a failed one.
@@ -277,7 +277,11 @@ async fn adopt(
     query.execute(connection).await.map(drop).map_err(writing)
 }
 
-async fn delete_run(connection: &mut SqliteConnection, run: &RunId) -> Result<(), StoreError> {
+/// Deletes a run. The deletion takes a number of the inbox, which it returns.
+async fn delete_run(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+) -> Result<RequestId, StoreError> {
     let query = sqlx::query("SELECT open FROM runs WHERE run = ?1").bind(run.as_str());
     let found = query
         .fetch_optional(&mut *connection)
@@ -287,6 +291,12 @@ async fn delete_run(connection: &mut SqliteConnection, run: &RunId) -> Result<()
     if row.try_get::<bool, _>(0).map_err(writing)? {
         return Err(StoreError::Open { run: run.clone() });
     }
+    let sql = "INSERT INTO inbox (run, at, body, hash) VALUES (?1, 0, '', x'')";
+    let number = sqlx::query(sql)
+        .bind(run.as_str())
+        .execute(&mut *connection)
+        .await
+        .map_err(writing)?;
     for sql in [
         "DELETE FROM contents WHERE run = ?1",
         "DELETE FROM journal WHERE run = ?1",
@@ -300,7 +310,8 @@ async fn delete_run(connection: &mut SqliteConnection, run: &RunId) -> Result<()
             .await
             .map_err(writing)?;
     }
-    Ok(())
+    let number = number.last_insert_rowid().unsigned_abs();
+    Ok(RequestId::new(number))
 }
 
 fn writing(error: sqlx::Error) -> StoreError {

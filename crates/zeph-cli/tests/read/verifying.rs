@@ -124,7 +124,7 @@ fn damage_that_belongs_to_no_run_is_found_and_named() {
     let home = Home::new();
     home.run("r", "", simple("1"));
     // The last frames of a log are lost: what the note says is missing.
-    let half = format!("{:<255}\n", format!("row r 99 {}", "0".repeat(64)));
+    let half = format!("{:<255}\n", format!("row r 99 {} 0", "0".repeat(64)));
     fs::write(home.db().with_file_name("runs.db-last"), half.repeat(2)).unwrap();
     let verify = home.zeph(&["verify"]);
     assert_eq!(verify.code, 8, "{verify:?}");

@@ -190,104 +190,11 @@ async fn a_truncated_file_is_never_served_as_good_data() {
     }
 }
 
-/// Copies a database with its log while it is open, as a kill would leave it.
-fn killed(from: &Path, folder: &Path) -> PathBuf {
-    let path = folder.join("runs.db");
-    for suffix in ["", "-wal", "-last"] {
-        let name = format!("runs.db{suffix}");
-        fs::copy(from.join(&name), folder.join(&name)).unwrap();
-    }
-    path
-}
-
 /// Executes SQL that does not go through the store.
 async fn tamper(path: &Path, sql: &'static str) {
     let mut connection = fixtures::raw(path).await;
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_damaged_or_missing_log_is_never_taken_for_an_older_state() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(folder.path().join("runs.db"))
-        .await
-        .unwrap();
-    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
-    let mut chain = fixtures::create(&store, fence, "one", 3).await;
-    store
-        .commit(&fixtures::one_more(&mut chain), fence)
-        .await
-        .unwrap();
-    let wal = fs::read(folder.path().join("runs.db-wal")).unwrap();
-
-    let copy = tempfile::tempdir().unwrap();
-    let path = killed(folder.path(), copy.path());
-    let whole = SqliteStore::open(&path).await.unwrap();
-    assert_eq!(whole.load(chain.run()).await.unwrap().chain, chain);
-    whole.close().await.unwrap();
-    let left = copy.path().read_dir().unwrap().count();
-    assert_eq!(left, 1, "the file is complete by itself");
-
-    for place in (0..wal.len()).step_by(997).map(Some).chain([None]) {
-        let copy = tempfile::tempdir().unwrap();
-        let path = killed(folder.path(), copy.path());
-        let log = copy.path().join("runs.db-wal");
-        match place {
-            Some(place) => {
-                let mut bytes = wal.clone();
-                bytes[place] ^= 4;
-                fs::write(&log, bytes).unwrap();
-            }
-            None => fs::remove_file(&log).unwrap(),
-        }
-        let reader = SqliteStore::open_read_only(&path).await.unwrap();
-        let seen = reader.load(chain.run()).await.map(|run| run.chain);
-        let reported = reader.check_log().await;
-        let check = reader.check().await.unwrap();
-        reader.close().await.unwrap();
-        if seen.is_ok_and(|seen| seen == chain) {
-            // A byte that SQLite does not read.
-            reported.unwrap();
-            continue;
-        }
-        let error = reported.unwrap_err();
-        assert!(matches!(error, StoreError::LogDamaged { .. }), "{error}");
-        assert!(error.to_string().contains("row 4 of run one"), "{error}");
-        assert!(
-            check
-                .findings
-                .iter()
-                .any(|found| found.contains("row 4 of run one"))
-        );
-        let error = SqliteStore::open(&path).await.unwrap_err();
-        assert!(matches!(error, StoreError::LogDamaged { .. }), "{error}");
-        fs::remove_file(copy.path().join("runs.db-last")).unwrap();
-        SqliteStore::open(&path).await.unwrap();
-    }
-
-    // A deleted run does not come back, and a request is not lost.
-    let ended = chain.seal(vec![], zeph_memory::RunStatus::ended("completed"));
-    store
-        .commit(&zeph_memory::Commit::one(ended), fence)
-        .await
-        .unwrap();
-    for lost in ["request 1", "the deletion of run one"] {
-        let before = fs::read(folder.path().join("runs.db-wal")).unwrap();
-        if lost == "request 1" {
-            store
-                .post(chain.run(), fixtures::at(5), "{}")
-                .await
-                .unwrap();
-        } else {
-            store.delete(chain.run(), fence).await.unwrap();
-        }
-        let copy = tempfile::tempdir().unwrap();
-        let path = killed(folder.path(), copy.path());
-        fs::write(copy.path().join("runs.db-wal"), &before).unwrap();
-        let error = SqliteStore::open(&path).await.unwrap_err();
-        assert!(error.to_string().contains(lost), "{error}");
-    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod conformance;
 mod files;
 mod fixtures;
 mod limits;
+mod log;
 mod owners;
 mod writing;
 

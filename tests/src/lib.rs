@@ -2,7 +2,8 @@
 //!
 //! [`lockstep`] drives a scheduler in lockstep with a reference [`model`] and an [`audit`] of its journal,
 //! and checks the [`invariants`] after every event. [`sim`] feeds it random runs, [`scenario`] scripted
-//! ones. [`crash`] kills the real binary, and [`damage`] changes its files. `wire` (a feature) is a scripted model service.
+//! ones. [`crash`] kills the real binary, and [`damage`] changes its files. `trace` (on Linux) lets its system
+//! calls fail, and the power. `wire` (a feature) is a scripted model service.
 
 pub mod call;
 pub mod facts;
@@ -20,6 +21,9 @@ pub mod sim;
 
 pub mod crash;
 pub mod damage;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod trace;
 
 #[cfg(feature = "wire")]
 pub mod wire;

@@ -14,12 +14,14 @@ pub(crate) fn crash_loop(kills: u32) -> Result<bool, String> {
     run_all(&workspace, &crash_calls(&workspace.target, kills))
 }
 
-/// The long forms of the simulator, the crash loop and the damages, and many cases of every property test.
+/// The long forms of the simulator, the crash loop, the damages and the traces, and many cases of every
+/// property test.
 pub(crate) fn soak() -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let mut calls = vec![Call::cargo("run --release -p zeph-tests --bin sim -- long")];
     calls.extend(crash_calls(&workspace.target, 10_000));
     calls.extend(damage_calls(&workspace.target, 5_000));
+    calls.extend(trace_calls(&workspace.target, "all", 5_000));
     calls.push(Call::cargo("test --workspace --all-features").env("PROPTEST_CASES", CASES));
     run_all(&workspace, &calls)
 }
@@ -46,6 +48,13 @@ pub(crate) fn crash_calls(target: &Path, kills: u32) -> Vec<Call> {
 pub(crate) fn damage_calls(target: &Path, count: u32) -> Vec<Call> {
     let damage = Call::program(target.join("debug/damage"), &format!("--count {count}"));
     vec![build(), with_binary(damage, target)]
+}
+
+/// The calls that let system calls fail, and the power `power` times in each of two sessions.
+pub(crate) fn trace_calls(target: &Path, faults: &str, power: u32) -> Vec<Call> {
+    let words = format!("--faults {faults} --power {power}");
+    let trace = Call::program(target.join("debug/trace"), &words);
+    vec![build(), with_binary(trace, target)]
 }
 
 /// The call with the path of the built `zeph`, so that it builds none of its own.

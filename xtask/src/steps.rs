@@ -40,7 +40,7 @@ pub(crate) struct Outcome {
 }
 
 /// All steps. Cheap ones come first, so that a simple mistake fails in seconds.
-pub(crate) const STEPS: [Step; 15] = [
+pub(crate) const STEPS: [Step; 16] = [
     cargo("format", "the stock format of rustfmt", |_, _| {
         one("fmt --all --check -- --color never")
     })
@@ -116,6 +116,12 @@ pub(crate) const STEPS: [Step; 15] = [
         "damage",
         "400 damages to databases, each reported or harmless",
         |workspace, _| Ok(long::damage_calls(&workspace.target, 200)),
+    )
+    .compiling(),
+    cargo(
+        "trace",
+        "40 failing system calls and 400 losses of power",
+        |workspace, _| Ok(long::trace_calls(&workspace.target, "40", 200)),
     )
     .compiling(),
 ];

@@ -241,7 +241,7 @@ impl Ledger {
 }
 
 /// The task whose end a line reports, and its state. Reads both the text and the JSON output.
-fn reported_end(line: &str) -> Option<(String, &'static str)> {
+pub(crate) fn reported_end(line: &str) -> Option<(String, &'static str)> {
     if line.starts_with('{') {
         let json: Value = serde_json::from_str(line).ok()?;
         let state = match json["event"].as_str()? {

@@ -122,6 +122,23 @@ impl Plan {
         }
     }
 
+    /// The plan of those kinds of tasks, each with its dependencies, one task at a time.
+    #[must_use]
+    pub fn of(tasks: &[(Kind, &[usize])]) -> Self {
+        let jobs = tasks.iter().enumerate().map(|(at, (kind, needs))| Job {
+            name: format!("t{at:02}"),
+            kind: *kind,
+            needs: needs.to_vec(),
+            after_all: false,
+            millis: 5,
+        });
+        Self {
+            jobs: jobs.collect(),
+            max_parallel: 1,
+            lane: None,
+        }
+    }
+
     /// The plan file.
     #[must_use]
     pub fn to_toml(&self) -> String {

@@ -1,5 +1,6 @@
 //! The victim: the real binary as a child process, which is killed, or called and waited for.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -100,7 +101,8 @@ impl Zeph {
         Ok(seen)
     }
 
-    fn command(&self, words: &[String]) -> Command {
+    /// A command, with `words` as its arguments.
+    pub(crate) fn command<W: AsRef<OsStr>>(&self, words: &[W]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(words).current_dir(&self.folder);
         for (name, _) in std::env::vars_os() {

@@ -14,6 +14,7 @@ use crate::rng::Rng;
 
 pub use kind::Kind;
 pub use scene::Scene;
+pub(crate) use scene::copy_folder;
 
 /// How long a damaged database may be read before that counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(30);

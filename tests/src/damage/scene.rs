@@ -131,11 +131,13 @@ impl Scene {
     /// # Errors
     /// If the file system refuses it.
     pub(super) fn copy_to(&self, folder: &Path) -> Result<(), String> {
-        copy(&self.folder, folder).map_err(|error| format!("the database is not copied: {error}"))
+        copy_folder(&self.folder, folder)
+            .map_err(|error| format!("the database is not copied: {error}"))
     }
 }
 
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies a folder with everything in it, but for sockets.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     fs::set_permissions(to, fs::metadata(from)?.permissions())?;
     for entry in fs::read_dir(from)? {
@@ -143,7 +145,7 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         let target = to.join(entry.file_name());
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            copy(&entry.path(), &target)?;
+            copy_folder(&entry.path(), &target)?;
         } else if kind.is_file() {
             fs::copy(entry.path(), target)?;
         }

@@ -189,7 +189,7 @@ impl Statements {
                 .map_err(writing)?;
             executed.statements += 1;
         }
-        executed += self.drafts.execute(connection, fence).await?;
+        executed.statements += self.drafts.execute(connection, fence).await?;
         Ok(executed)
     }
 }

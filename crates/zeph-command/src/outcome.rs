@@ -17,6 +17,8 @@ use crate::params::{CommandParams, OutputFormat};
 const STDERR_TAIL_BYTES: usize = 4 << 10;
 /// The most bytes of the line of standard error in the message.
 const LINE_BYTES: usize = 200;
+/// The most bytes of the command in the message.
+const COMMAND_BYTES: usize = 120;
 /// The bytes of the line that marks a cut, at most.
 const MARK_BYTES: usize = 64;
 
@@ -138,22 +140,16 @@ fn without_last_break(text: &str) -> &str {
 
 /// The error of an exit code or a signal that does not mean success.
 fn failure(params: &CommandParams, status: ExitStatus, stderr: &str) -> TaskError {
-    let name = match (&params.argv, &params.shell) {
-        (Some(argv), _) => argv.first().map_or("", String::as_str),
-        (None, _) => "the shell script",
-    };
-    let mut message = format!(
-        "{} {}",
-        truncate(name, LINE_BYTES, Boundary::Char),
-        how_it_ended(status)
-    );
+    let name = params.argv.as_ref().filter(|_| params.shell.is_none());
+    let name = name.map_or_else(|| "the shell script".to_owned(), |argv| command_line(argv));
+    let mut message = format!("{name} {}", how_it_ended(status));
     if params.shell.is_some() && status.code() == Some(127) {
         message.push_str(" (the shell did not find a command)");
     }
     let last = tail(stderr);
     if let Some(line) = reason(last) {
         // The redactor runs later and must find whole secrets.
-        let line = truncate(line, LINE_BYTES, Boundary::Word);
+        let line = truncate(&line, LINE_BYTES, Boundary::Word);
         message.push_str(&format!(": {line}"));
     }
     if WANTED_TERMINAL.iter().any(|text| last.contains(text)) {
@@ -182,7 +178,7 @@ const WANTED_TERMINAL: [&str; 7] = [
 ];
 
 /// The line of standard error that tells why: the last one that calls itself an error, else the last one.
-fn reason(stderr: &str) -> Option<&str> {
+fn reason(stderr: &str) -> Option<String> {
     const MARKS: [&str; 6] = [
         "error:",
         "error[",
@@ -194,7 +190,6 @@ fn reason(stderr: &str) -> Option<&str> {
     let lines = || {
         stderr
             .lines()
-            .rev()
             .map(str::trim)
             .filter(|line| !line.is_empty())
     };
@@ -202,7 +197,37 @@ fn reason(stderr: &str) -> Option<&str> {
         let line = line.to_ascii_lowercase();
         MARKS.iter().any(|mark| line.contains(mark))
     };
-    lines().find(is_error).or_else(|| lines().next())
+    let mut after = None;
+    for line in lines().rev() {
+        if is_error(&line) {
+            // The message of a panic is on the line behind its place.
+            let message = after.filter(|_| line.ends_with(':'));
+            return Some(message.map_or_else(|| line.to_owned(), |text| format!("{line} {text}")));
+        }
+        after = Some(line);
+    }
+    lines().next_back().map(str::to_owned)
+}
+
+/// The command in words, for a message: whole words up to a length, since the redactor must find whole secrets.
+fn command_line(argv: &[String]) -> String {
+    let (program, rest) = argv
+        .split_first()
+        .map_or(("", argv), |(first, rest)| (&**first, rest));
+    let mut text = truncate(program, LINE_BYTES, Boundary::Char).to_string();
+    for word in rest {
+        if text.len() + word.len() > COMMAND_BYTES || word.contains(char::is_control) {
+            text.push_str(" …");
+            break;
+        }
+        let quote = if word.is_empty() || word.contains(' ') {
+            "'"
+        } else {
+            ""
+        };
+        text.push_str(&format!(" {quote}{word}{quote}"));
+    }
+    text
 }
 
 fn how_it_ended(status: ExitStatus) -> String {
@@ -226,7 +251,7 @@ fn facts(status: ExitStatus, stderr: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{fit, reason};
+    use super::{command_line, fit, reason};
 
     #[test]
     fn the_reason_is_the_line_that_calls_itself_an_error() {
@@ -237,7 +262,7 @@ mod tests {
             ),
             (
                 "thread 'main' panicked at src/main.rs:1:5:\nboom\n  13: <unknown>\n",
-                "thread 'main' panicked at src/main.rs:1:5:",
+                "thread 'main' panicked at src/main.rs:1:5: boom",
             ),
             (
                 "Traceback (most recent call last):\n  File x\nValueError: no\n",
@@ -246,9 +271,21 @@ mod tests {
             ("warning: a\nfatal: no\nhint: try b\n", "fatal: no"),
             ("one\ntwo\n\n", "two"),
         ] {
-            assert_eq!(reason(stderr), Some(wanted));
+            assert_eq!(reason(stderr).as_deref(), Some(wanted));
         }
         assert_eq!(reason("\n"), None);
+    }
+
+    #[test]
+    fn a_command_is_shown_with_its_whole_words() {
+        let line = |words: &[&str]| {
+            let argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            command_line(&argv)
+        };
+        assert_eq!(line(&["test", "1242", "-gt", "5000"]), "test 1242 -gt 5000");
+        assert_eq!(line(&["sh", "-c", "exit 3", ""]), "sh -c 'exit 3' ''");
+        assert_eq!(line(&["sh", "-c", "a\nb", "c"]), "sh -c …");
+        assert_eq!(line(&["cat", &"x".repeat(200), "c"]), "cat …");
     }
 
     #[test]

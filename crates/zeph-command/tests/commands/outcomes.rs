@@ -151,14 +151,14 @@ async fn programs_that_cannot_start_are_permanent_and_named() {
 
 #[tokio::test]
 async fn failed_exits_are_retryable_and_have_a_reason() {
-    let script = "echo first >&2; echo 'the disk is on fire' >&2; exit 7";
+    let script = "echo first >&2; echo the disk is on fire >&2; exit 7";
     let error = run(json!({ "argv": ["sh", "-c", script] }))
         .await
         .unwrap_err();
     assert_eq!((error.class(), error.code()), (Retryable, "exit_code"));
     assert_eq!(
         error.message(),
-        "sh exited with code 7: the disk is on fire"
+        format!("sh -c '{script}' exited with code 7: the disk is on fire")
     );
     let detail =
         json!({ "exit": 7, "signal": null, "stderr_tail": "first\nthe disk is on fire\n" });

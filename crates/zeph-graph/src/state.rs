@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::words::words;
-use crate::{Attempt, ContentId, QuestionId, TaskId, Timestamp};
+use crate::{Attempt, ContentId, QuestionId, Rules, TaskId, Timestamp};
 
 /// The state of a task. Each state has one meaning; the last four are final.
 ///
@@ -177,6 +177,32 @@ words! {
 }
 
 impl Fault {
+    /// The fault of a task with these rules in words: a time-out with its limit.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use zeph_graph::{Fault, Task};
+    /// let task = Task::new("build").timeout(Duration::from_secs(90));
+    /// let text = Fault::AttemptTimeout.text(task.rules());
+    /// assert_eq!(text, "took longer than its timeout of 1m 30s");
+    /// assert_eq!(Fault::Error.text(task.rules()), "error");
+    /// ```
+    #[must_use]
+    pub fn text(self, rules: &Rules) -> String {
+        match (self, rules.attempt_timeout, rules.task_timeout) {
+            (Self::AttemptTimeout, Some(limit), _) => {
+                let limit = zeph_common::format_duration(limit);
+                format!("took longer than its timeout of {limit}")
+            }
+            (Self::TaskTimeout, _, Some(limit)) => {
+                let limit = zeph_common::format_duration(limit);
+                format!("used up its total_timeout of {limit}")
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether the retry policy applies.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
@@ -214,7 +240,7 @@ impl std::fmt::Display for CancelWhy {
         f.write_str(match self {
             Self::Task => "cancel requested",
             Self::Downstream(_) => "cancel requested for a task and its dependents",
-            Self::Run => "the run was cancelled",
+            Self::Run => "the run was canceled",
             Self::Abort => "the run was aborted",
             Self::RunTimeout => "the run timed out",
         })

@@ -172,10 +172,13 @@ impl Core {
         active.evict_outputs(batch.entries());
         active.snapshot.send_replace(Arc::clone(&snapshot));
         let is_observed = active.events.receiver_count() > 0;
+        let last = batch.entries().last().map(|entry| entry.seq);
         for entry in batch.entries() {
             if is_observed {
+                let mut event = active.event_log.event(entry, active.scheduler.graph());
+                event.ends_commit = Some(entry.seq) == last;
                 let _ = active.events.send(RunEvent::Saved {
-                    event: active.event_log.event(entry, active.scheduler.graph()),
+                    event,
                     error: errors.remove(&entry.seq),
                     question: asked(entry, &snapshot).map(Box::new),
                 });

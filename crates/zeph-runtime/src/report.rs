@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zeph_executor::TaskErrorRecord;
-use zeph_graph::{RunEnd, RunId, RunState, Spent, TaskId, TaskState};
+use zeph_graph::{Fault, RunEnd, RunId, RunState, Spent, TaskId, TaskState};
 use zeph_scheduler::{AttemptCounts, Counts, Scheduler};
 
 use crate::driver;
@@ -86,6 +86,11 @@ impl RunReport {
                 attempts: view.last_attempt().map_or(0, zeph_graph::Attempt::get),
                 attempt_counts: view.attempt_counts(),
                 defined: driver::defined_output(scheduler, id),
+                fault: if let TaskState::Failed { why } = view.state() {
+                    Some(why.text(task.rules()))
+                } else {
+                    None
+                },
                 error: None,
             }
         });
@@ -117,23 +122,35 @@ pub struct TaskReport {
     pub attempt_counts: AttemptCounts,
     /// The output, if the definition states it: a substitute or a default answer.
     pub defined: Option<Value>,
-    /// The error of the last attempt of a failed task. Only in a report of
+    /// How the task failed in words, a time-out with its limit; `None` unless it failed.
+    pub fault: Option<String>,
+    /// The error of the last attempt of a task that failed or has its substitute. Only in a report of
     /// [`RunView::full_report`](crate::RunView::full_report), which reads the store. Untrusted text.
     pub error: Option<TaskErrorRecord>,
 }
 
 impl TaskReport {
-    /// Why the task failed in one line: the message of its error, else the kind of the failure. Safe
-    /// to print.
+    /// Why the task failed: the message of its error, and before it a time-out of the task; else the kind of
+    /// the failure. Untrusted text of several lines.
     #[must_use]
-    pub fn failure(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<String> {
         let TaskState::Failed { why } = self.state else {
             return None;
         };
-        let message = self.error.as_ref().map(|error| error.message.as_str());
-        let line = message.and_then(|message| message.lines().next());
-        let line = line.map(|line| zeph_common::escape_terminal(line).into_owned());
-        Some(line.unwrap_or_else(|| why.to_string()))
+        let fault = self.fault.clone().unwrap_or_else(|| why.to_string());
+        Some(match (why, &self.error) {
+            (_, None) => fault,
+            (Fault::TaskTimeout, Some(error)) => driver::timeout_after(&fault, &error.message),
+            (_, Some(error)) => error.message.clone(),
+        })
+    }
+
+    /// The first line of the [reason](Self::reason), safe to print.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        let reason = self.reason()?;
+        let line = reason.lines().next().unwrap_or_default();
+        Some(zeph_common::escape_terminal(line).into_owned())
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::{
-    Attempt, AttemptOutcome, ContentId, Entry, Header, Record, RunId, TaskGraph, TaskId, TaskState,
-    Timestamp,
+    Attempt, AttemptOutcome, ContentId, CutWhy, Entry, Header, Output, Record, RunId, TaskGraph,
+    TaskId, TaskState, Timestamp,
 };
 use zeph_memory::{Content, RawGraphStore, RequestId, RunStatus};
 use zeph_scheduler::{Patches, Scheduler};
@@ -57,6 +57,8 @@ pub struct AttemptView {
     pub ended_at: Option<Timestamp>,
     /// How it ended; `None` if its end is not in the journal.
     pub outcome: Option<AttemptOutcome>,
+    /// Why it was asked to stop.
+    pub stop: Option<CutWhy>,
     /// The content with the error that its executor reported.
     pub error: Option<ContentId>,
     /// The content with its logs.
@@ -135,7 +137,7 @@ impl RunView {
         RunReport::new(&self.run, &self.scheduler, self.questions())
     }
 
-    /// The report with the errors of failed tasks, which are read from the store.
+    /// The report with the errors of failed tasks and of those with a substitute, which are read from the store.
     ///
     /// # Errors
     /// If the store cannot read them.
@@ -143,7 +145,13 @@ impl RunView {
         let mut report = self.report();
         let mut errors = last_errors(&self.entries);
         errors.retain(|task, _| {
-            matches!(self.scheduler.task(*task).state(), TaskState::Failed { .. })
+            matches!(
+                self.scheduler.task(*task).state(),
+                TaskState::Failed { .. }
+                    | TaskState::Completed {
+                        output: Output::Definition
+                    }
+            )
         });
         let ids: Vec<ContentId> = errors.values().copied().collect();
         let parts = contents(store, &self.run, &ids).await?;
@@ -198,11 +206,19 @@ impl RunView {
                     started_at: entry.at,
                     ended_at: None,
                     outcome: None,
+                    stop: None,
                     error: None,
                     log: None,
                 });
             }
             let open = attempts.last_mut().filter(|last| last.outcome.is_none());
+            if let Record::CancelRequested { task: of, why, .. } = entry.record
+                && of == task
+                && let Some(open) = open
+            {
+                open.stop = Some(why);
+                continue;
+            }
             if let (Some(end), Some(open)) = (entry.record.attempt_end(), open)
                 && end.task == task
             {

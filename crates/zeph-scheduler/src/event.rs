@@ -51,6 +51,10 @@ pub struct Event {
     pub took: Option<Duration>,
     /// How many attempts of the task have been started. 0 in records of the run.
     pub attempts: u32,
+    /// Whether it is the last record of its commit: what follows from it at once has been reported.
+    ///
+    /// `false` only in the events of a run that is at work. A display may join the events of a commit.
+    pub ends_commit: bool,
     milestone: bool,
 }
 
@@ -69,6 +73,7 @@ impl Event {
             because: cause(&entry.record).and_then(name),
             took: None,
             attempts: 0,
+            ends_commit: true,
             milestone: definition.is_some_and(|task| *task.work() == Work::Milestone),
         }
     }

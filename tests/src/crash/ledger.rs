@@ -91,9 +91,7 @@ impl Ledger {
     /// Reads the output of a process. A printed result is acknowledged, and must not be lost.
     pub fn read_output(&mut self, seen: &Seen) {
         for line in &seen.lines {
-            if let Some((task, state)) = reported_end(line) {
-                self.reported.insert(task, state);
-            }
+            self.reported.extend(reported_ends(line));
         }
     }
 
@@ -240,9 +238,10 @@ impl Ledger {
     }
 }
 
-/// The task whose end a line reports, and its state. Reads both the text and the JSON output.
-pub(crate) fn reported_end(line: &str) -> Option<(String, &'static str)> {
-    if line.starts_with('{') {
+/// The tasks whose end a line reports, and their state; none if it only counts them. Reads both the text and
+/// the JSON output.
+pub(crate) fn reported_ends(line: &str) -> Vec<(String, &'static str)> {
+    let json_end = |line: &str| {
         let json: Value = serde_json::from_str(line).ok()?;
         let state = match json["event"].as_str()? {
             "task_completed" => "completed",
@@ -251,45 +250,65 @@ pub(crate) fn reported_end(line: &str) -> Option<(String, &'static str)> {
             "task_canceled" => "canceled",
             _ => return None,
         };
-        return Some((json["task"].as_str()?.to_owned(), state));
+        Some((json["task"].as_str()?.to_owned(), state))
+    };
+    if line.starts_with('{') {
+        return json_end(line).into_iter().collect();
     }
-    let mut words = line.strip_prefix('[')?.split(' ').skip(1);
-    let state = match words.next()? {
+    let text = line
+        .strip_prefix('[')
+        .and_then(|line| line.split_once("] "));
+    let Some((word, rest)) = text.and_then(|(_, text)| text.split_once(' ')) else {
+        return Vec::new();
+    };
+    let state = match word {
         "ok" | "value" => "completed",
         "FAILED" => "failed",
         "skipped" => "skipped",
         "canceled" => "canceled",
-        _ => return None,
+        _ => return Vec::new(),
     };
-    let task = words.next()?.trim_end_matches(':');
-    Some((task.to_owned(), state))
+    let names = rest.split(": ").next().unwrap_or_default();
+    if names.ends_with(" tasks") {
+        return Vec::new();
+    }
+    let names = names.split(", ").filter_map(|name| name.split(' ').next());
+    names.map(|name| (name.to_owned(), state)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::reported_end;
+    use super::reported_ends;
 
     #[test]
     fn both_kinds_of_lines_are_understood() {
-        let of = |line| reported_end(line).map(|(task, state)| format!("{task} {state}"));
-        assert_eq!(of("[3/12] ok t03 12ms").unwrap(), "t03 completed");
-        assert_eq!(of("[3/12] ok t03").unwrap(), "t03 completed");
-        assert_eq!(
-            of("[3/12] value t04 1ms: a substitute").unwrap(),
-            "t04 completed"
-        );
-        assert_eq!(
-            of("[3/12] FAILED t05: exit 3").unwrap_or_default(),
-            "t05 failed"
-        );
-        assert_eq!(
-            of("[4/12] skipped t06: t05 did not complete").unwrap(),
-            "t06 skipped"
-        );
-        assert_eq!(of("[4/12] retry t06 in 5ms: exit 75"), None);
-        assert_eq!(of("run trial completed: 12 completed"), None);
-        let json = r#"{"event":"task_completed","task":"t01","seq":4}"#;
-        assert_eq!(of(json).unwrap(), "t01 completed");
-        assert_eq!(of(r#"{"event":"task_started","task":"t01"}"#), None);
+        for (line, wanted) in [
+            ("[3/12] ok t03 12ms (attempt 2)", "t03 completed"),
+            ("[3/12] ok t03", "t03 completed"),
+            ("[3/12] value t04 1ms: a substitute", "t04 completed"),
+            ("[3/12] FAILED t05: exit 3, with code", "t05 failed"),
+            (
+                "[4/12] skipped t06, t07: t05 failed",
+                "t06 skipped, t07 skipped",
+            ),
+            ("[4/12] skipped 9 tasks: t05 failed", ""),
+            (
+                "[4/12] canceled t06 3s: the run was canceled",
+                "t06 canceled",
+            ),
+            ("[4/12] retry t06 in 5ms: exit 75", ""),
+            ("run trial completed: 12 completed", ""),
+            (
+                r#"{"event":"task_completed","task":"t01","seq":4}"#,
+                "t01 completed",
+            ),
+            (r#"{"event":"task_started","task":"t01"}"#, ""),
+        ] {
+            let ends = reported_ends(line).into_iter();
+            let ends: Vec<String> = ends
+                .map(|(task, state)| format!("{task} {state}"))
+                .collect();
+            assert_eq!(ends.join(", "), wanted, "{line}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zeph_common::format_duration;
 use zeph_graph::{Spent, Timestamp};
-use zeph_memory::{ListQuery, RawGraphStore as _, RunRow};
+use zeph_memory::{ListQuery, RawGraphStore as _, RunRow, RunSummary};
 use zeph_runtime::{Owners, PostedRequest, posted_requests};
 
 use super::money::spent_json;
@@ -120,6 +120,21 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
     }
 }
 
+/// The completed tasks and all tasks, and the others that have ended: `9/12, 1 failed, 2 canceled`.
+fn tasks(summary: &RunSummary) -> String {
+    let mut text = format!("{}/{}", summary.completed, summary.total);
+    for (number, word) in [
+        (summary.failed, "failed"),
+        (summary.skipped, "skipped"),
+        (summary.canceled, "canceled"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(", {number} {word}"));
+        }
+    }
+    text
+}
+
 impl Line {
     fn cells(&self, now: Timestamp, show_spent: bool) -> Vec<String> {
         let row = &self.row;
@@ -129,9 +144,7 @@ impl Line {
             false => row.status.state.replace('_', " "),
         };
         let dash = || "-".to_owned();
-        let tasks = self
-            .progress()
-            .map_or_else(dash, |(done, total)| format!("{done}/{total}"));
+        let tasks = self.summary().map_or_else(dash, |summary| tasks(&summary));
         let took = self.took().map_or_else(dash, format_duration);
         let started = ago(row.created_at, now);
         let mut cells = vec![row.run.to_string(), state, tasks, started, took];
@@ -150,19 +163,26 @@ impl Line {
     }
 
     fn spent(&self) -> Spent {
-        let summary = self.row.status.summary();
-        summary.map_or_else(Spent::default, |summary| summary.spent())
+        self.summary().unwrap_or_default().spent()
     }
 
-    /// The number of ended tasks (also failed and skipped ones), and of all tasks.
-    fn progress(&self) -> Option<(u32, u32)> {
-        let summary = self.row.status.summary()?;
-        Some((summary.ended(), summary.total))
+    fn summary(&self) -> Option<RunSummary> {
+        self.row.status.summary()
     }
 
     fn to_json(&self) -> Value {
         let row = &self.row;
-        let (done, total) = self.progress().unzip();
+        let counts = self.summary().map(|summary| {
+            json!({
+                "total": summary.total,
+                "completed": summary.completed,
+                "failed": summary.failed,
+                "skipped": summary.skipped,
+                "canceled": summary.canceled,
+                "running": summary.running,
+                "asking": summary.asking,
+            })
+        });
         let mut json = json!({
             "run": row.run.as_str(),
             "title": row.title,
@@ -172,8 +192,7 @@ impl Line {
             "created_at_us": row.created_at.as_micros(),
             "updated_at_us": row.updated_at.as_micros(),
             "took_us": self.took().map(micros),
-            "done": done,
-            "total": total,
+            "counts": counts,
             "spent": spent_json(self.spent()),
             "requests": posted::to_json(&self.requests),
             "records": row.last_seq.get(),
@@ -188,9 +207,10 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::{Line, table};
+    use super::{RunRow, RunSummary};
     use crate::read::page::Page;
     use zeph_graph::{Seq, Timestamp};
-    use zeph_memory::{RunRow, RunStatus, RunSummary};
+    use zeph_memory::RunStatus;
 
     fn row(run: &str, title: &str, status: RunStatus) -> RunRow {
         RunRow {
@@ -230,20 +250,20 @@ mod tests {
                 requests: Vec::new(),
             },
         ];
-        let mut page = Page::of_width(Some(90));
+        let mut page = Page::of_width(Some(110));
         table(&mut page, &lines, Timestamp::from_micros(201_000_000));
         let wanted = "\
-RUN  STATE        TASKS  STARTED    TOOK  SPENT                    GOAL
-r2   interrupted  -      3 min ago  -     -                        a\\r\\nb
-r1   timed out    11/12  3 min ago  2.5s  1200 tokens, 0.0025 USD  Weekly report
+RUN  STATE        TASKS                      STARTED    TOOK  SPENT                    GOAL
+r2   interrupted  -                          3 min ago  -     -                        a\\r\\nb
+r1   timed out    9/12, 1 failed, 1 skipped  3 min ago  2.5s  1200 tokens, 0.0025 USD  Weekly report
 
 open: `zeph status r2` shows what it waits for, `zeph resume r2` continues it
 ";
         assert_eq!(page.into_text(), wanted);
         let json = lines[1].to_json();
         assert_eq!(
-            (&json["done"], &json["took_us"]),
-            (&11.into(), &2_500_000.into())
+            (&json["counts"]["completed"], &json["took_us"]),
+            (&9.into(), &2_500_000.into())
         );
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod request;
 mod explain;
 mod failure;
 pub(crate) mod next;
+pub(crate) mod not_started;
 pub(crate) mod posted;
 pub(crate) mod rules;
 mod time_breakdown;

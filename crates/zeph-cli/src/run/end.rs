@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use zeph_common::{escape_terminal, escape_terminal_block, format_duration};
-use zeph_graph::{Budget, Fault, RunEnd, TaskState};
+use zeph_graph::{Budget, Fault, Output, RunEnd, TaskState};
 use zeph_orchestration::plan::plan_questions;
 use zeph_orchestration::{Orchestrator, RunReport, RunResults};
 use zeph_planner::answer::{Answer, WrittenBy};
@@ -13,7 +13,9 @@ use zeph_runtime::{RunView, TaskReport};
 use crate::context::{AppContext, command, command_with};
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Channel, Tone};
-use crate::read::{money, next, time};
+use crate::read::not_started::{self, NotStarted};
+use crate::read::page::names;
+use crate::read::{money, next, status, time};
 use crate::run::follow::{FollowOptions, Followed};
 
 /// The most failures that are shown in full.
@@ -30,6 +32,7 @@ struct End<'a> {
     word: &'static str,
     budget: Budget,
     took: Duration,
+    not_started: Vec<NotStarted>,
 }
 
 /// Prints how the run ended, and returns the exit code.
@@ -54,6 +57,7 @@ pub(crate) async fn print(
         },
         budget: view.map_or(Budget::UNLIMITED, |view| view.scheduler.budget()),
         took,
+        not_started: view.map(not_started::of).unwrap_or_default(),
     };
     let exit = match (&engine.error, followed.signal) {
         (Some(_), _) => Exit::Store,
@@ -79,6 +83,7 @@ pub(crate) async fn print(
     if let Some(answer) = answer {
         render_answer(channel, answer);
     }
+    end.render_rest(channel);
     channel.line(end.summary());
     if let Some(reason) = &engine.error {
         let (error, reason) = (Tone::Bad.paint("error:"), escape_terminal(reason));
@@ -121,12 +126,12 @@ fn render_answer(channel: Channel, answer: &Answer) {
     }
 }
 
-/// The kind of a task's failure, or the word for its state.
-fn fault(task: &TaskReport) -> String {
-    if let TaskState::Failed { why } = task.state {
-        return why.to_string();
-    }
-    task.state.word().to_owned()
+/// Whether a failed task has its substitute value.
+fn is_substituted(task: &TaskReport) -> bool {
+    const SUBSTITUTED: TaskState = TaskState::Completed {
+        output: Output::Definition,
+    };
+    task.state == SUBSTITUTED && task.attempts > 0
 }
 
 impl End<'_> {
@@ -144,10 +149,51 @@ impl End<'_> {
         }
     }
 
+    /// What the failures led to, and what did not succeed at once.
+    fn render_rest(&self, channel: Channel) {
+        for task in self.substituted().take(MAX_FAILURES) {
+            let (word, name) = (Tone::Warning.paint("value"), escape_terminal(&task.name));
+            let why = task.error.as_ref().map(|error| error.message.as_str());
+            let why = why
+                .and_then(|why| why.lines().next())
+                .unwrap_or("it failed");
+            let why = escape_terminal(why);
+            channel.line(format!("{word} {name}: a substitute value is used: {why}"));
+        }
+        let (Some(view), groups) = (self.view, &self.not_started) else {
+            return;
+        };
+        for group in groups.iter().take(MAX_FAILURES) {
+            channel.line(escape_terminal(&group.line(view)));
+        }
+        let flaky: Vec<String> = self
+            .flaky()
+            .map(|task| format!("{} (attempt {})", task.name, task.attempts))
+            .collect();
+        if !flaky.is_empty() {
+            let word = Tone::Warning.paint("flaky");
+            let names = names(flaky.iter().map(String::as_str), flaky.len());
+            let names = escape_terminal(&names);
+            channel.line(format!("{word} completed after a failure: {names}"));
+        }
+    }
+
+    /// The tasks with a substitute value in place of the result of a failed attempt.
+    fn substituted(&self) -> impl Iterator<Item = &TaskReport> {
+        let tasks = self.report.tasks.iter();
+        tasks.filter(|task| is_substituted(task))
+    }
+
+    /// The tasks that completed with a result of their own after a failure.
+    fn flaky(&self) -> impl Iterator<Item = &TaskReport> {
+        self.report.tasks.iter().filter(|task| {
+            task.state.is_completed() && task.attempt_counts.failures > 0 && !is_substituted(task)
+        })
+    }
+
     fn render_failure(&self, channel: Channel, task: &TaskReport) {
         let (failed, name) = (Tone::Bad.paint("FAILED"), escape_terminal(&task.name));
-        let message = task.error.as_ref().map(|error| error.message.clone());
-        let message = message.unwrap_or_else(|| fault(task));
+        let message = task.reason().unwrap_or_default();
         let attempts = task.attempts;
         let message = escape_terminal_block(message.trim_end()).replace('\n', "\n  ");
         channel.line(format!("{failed} {name} (attempt {attempts}): {message}"));
@@ -175,13 +221,9 @@ impl End<'_> {
             Some(RunEnd::Failed | RunEnd::TimedOut) => Tone::Bad,
             Some(RunEnd::Degraded | RunEnd::Canceled) | None => Tone::Warning,
         };
-        let counts = self.report.counts.iter().filter(|(_, count)| *count > 0);
-        let counts: Vec<String> = counts
-            .map(|(word, count)| format!("{count} {word}"))
-            .collect();
-        let counts = match &counts[..] {
-            [] => "no tasks".to_owned(),
-            counts => counts.join(", "),
+        let counts = match status::counts_words(&self.report.counts) {
+            counts if counts.is_empty() => "no tasks".to_owned(),
+            counts => counts,
         };
         let spent = money::spent_of(self.report.spent, self.budget);
         format!(
@@ -237,27 +279,37 @@ impl End<'_> {
     }
 
     fn json(&self, next: &[(String, String)], exit: Exit) -> Value {
-        let counts = self.report.counts.iter();
-        let counts: Map<String, Value> = counts
-            .map(|(word, count)| (word.to_owned(), count.into()))
-            .collect();
         let failures = self.report.failures().take(MAX_FAILURES).map(|task| {
+            let fault = if let TaskState::Failed { why } = task.state {
+                Some(why.word())
+            } else {
+                None
+            };
             json!({
                 "task": &*task.name,
                 "attempts": task.attempts,
-                "fault": fault(task),
+                "fault": fault,
+                "text": task.reason(),
                 "error": task.error,
             })
         });
+        let flaky = self
+            .flaky()
+            .map(|task| json!({ "task": &*task.name, "attempts": task.attempts }));
+        let not_started = self
+            .view
+            .map(|view| not_started::to_json(view, &self.not_started));
         let next: Vec<&String> = next.iter().map(|(command, _)| command).collect();
         json!({
             "event": "summary",
             "run": self.report.run.as_str(),
             "state": self.word,
             "exit": exit as u8,
-            "counts": counts,
+            "counts": status::counts_json(&self.report.counts),
             "duration_ms": time::micros(self.took) / 1000,
             "failures": failures.collect::<Vec<_>>(),
+            "flaky": flaky.collect::<Vec<_>>(),
+            "not_started": not_started,
             "questions": self.report.questions,
             "spent": money::spent_json(self.report.spent),
             "budget": money::budget_json(self.budget),

@@ -3,45 +3,45 @@
 use std::sync::Arc;
 
 use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
-use zeph_graph::{
-    AskWhy, CutHow, EndingWhy, Fault, Output, Record, RunChange, SkipWhy, TaskOutcome,
-};
+use zeph_graph::{AskWhy, CutHow, Fault, Output, Record, RunChange, TaskOutcome};
 use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
 use crate::context::command;
 use crate::out::Tone;
 use crate::read::next;
+use crate::run::fold::{Fold, cut_words};
 
 /// The bytes of an error that a line shows.
 const REASON_BYTES: usize = 240;
 
 /// The word for an event, its colour, and the rest of the line.
-type Words = (&'static str, Tone, String);
+pub(super) type Words = (&'static str, Tone, String);
 
-/// Formats events as lines. It counts the tasks and the ended tasks, because events do not contain these
-/// numbers.
+/// Formats events as lines, and what follows at once from one event as one line. It counts the tasks and the
+/// completed tasks, because events do not contain these numbers.
 #[derive(Debug)]
 pub(crate) struct EventFormatter {
     pub(crate) run: String,
     /// The tasks of the graph.
     pub(crate) total: u32,
-    /// The tasks that have ended.
-    pub(crate) ended: u32,
+    /// The tasks that have completed.
+    pub(crate) completed: u32,
     /// Whether the run is in a database, so that commands can name it.
     pub(crate) is_kept: bool,
     /// Whether the run began in another process.
     pub(crate) is_resumed: bool,
+    pub(super) fold: Fold,
 }
 
 impl EventFormatter {
-    /// The ended tasks and all tasks, as `[3/8]`.
+    /// The completed tasks and all tasks, as `[3/8]`.
     pub(crate) fn progress(&self) -> String {
-        format!("[{}/{}]", self.ended, self.total)
+        format!("[{}/{}]", self.completed, self.total)
     }
 
-    /// The line for an event: the progress of the run, a word for the event, and the rest. `None` for an event
-    /// without a line. `total` is the current number of tasks.
+    /// The lines for an event, each with the progress of the run, a word for the event, and the rest. `None`
+    /// for an event without a line. `total` is the current number of tasks.
     pub(crate) fn line(
         &mut self,
         event: &Event,
@@ -54,19 +54,27 @@ impl EventFormatter {
             let line = error.lines().next().unwrap_or_default();
             escape_terminal(&truncate(line, REASON_BYTES, Boundary::Char).to_string()).into_owned()
         });
-        if event.record.task_end().is_some() {
-            self.ended += 1;
+        let mut lines = Vec::new();
+        if !self.fold.take(event) {
+            let words = if let Some(end) = event.record.task_end() {
+                self.completed += u32::from(matches!(end.outcome, TaskOutcome::Completed(_)));
+                Some(task_end(event, end.outcome, &name, error))
+            } else if let Some(change) = event.record.run_change() {
+                self.run_change(change)
+            } else {
+                self.attempt_or_question(event, &name, error, question, total)
+            };
+            lines = self.fold.join(event, words);
         }
-        let words = if let Some(end) = event.record.task_end() {
-            Some(task_end(event, end.outcome, &name, error))
-        } else if let Some(change) = event.record.run_change() {
-            self.run_change(event, change)
-        } else {
-            self.attempt_or_question(event, &name, error, question, total)
-        };
-        let (word, tone, text) = words?;
+        if event.ends_commit {
+            lines.extend(self.fold.end());
+        }
         let progress = Tone::Quiet.paint(self.progress());
-        Some(format!("{progress} {} {text}", tone.paint(word)))
+        let lines = lines
+            .iter()
+            .map(|(word, tone, text)| format!("{progress} {} {text}", tone.paint(word)));
+        let lines: Vec<String> = lines.collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
     fn attempt_or_question(
@@ -121,18 +129,8 @@ impl EventFormatter {
         None
     }
 
-    fn run_change(&self, event: &Event, change: RunChange) -> Option<Words> {
+    fn run_change(&self, change: RunChange) -> Option<Words> {
         Some(match change {
-            RunChange::Ending(why) => {
-                let because = escape_terminal(event.because.as_deref().unwrap_or("?"));
-                let text = match why {
-                    EndingWhy::Abort(_) => format!("{because} failed"),
-                    EndingWhy::Cancel => "the run was cancelled".to_owned(),
-                    EndingWhy::Timeout => "the run took too long".to_owned(),
-                };
-                let what = "nothing new starts and running work is stopped";
-                ("ending", Tone::Bad, format!("{text}, so {what}"))
-            }
             RunChange::Paused if self.is_kept => {
                 let command = command(&["unpause", &self.run]);
                 let text = format!("nothing new starts → {command}");
@@ -145,7 +143,9 @@ impl EventFormatter {
                 Tone::Plain,
                 format!("the run may cost {budget} in all"),
             ),
-            RunChange::Opened
+            // The line of an ending is made by the fold.
+            RunChange::Ending(_)
+            | RunChange::Opened
             | RunChange::Suspending
             | RunChange::Suspended
             | RunChange::Resumed
@@ -157,38 +157,45 @@ impl EventFormatter {
 fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<String>) -> Words {
     let took = event.took.map(|took| format!(" {}", format_duration(took)));
     let took = took.unwrap_or_default();
+    let attempt = match event.attempts {
+        0 | 1 => String::new(),
+        number => format!(" (attempt {number})"),
+    };
     match (outcome, error) {
         (TaskOutcome::Completed(Output::Definition), Some(why)) => (
             "value",
             Tone::Warning,
             format!("{name}{took}: a substitute value is used: {why}"),
         ),
-        (TaskOutcome::Completed(_), _) => ("ok", Tone::Good, format!("{name}{took}")),
+        (TaskOutcome::Completed(_), _) => ("ok", Tone::Good, format!("{name}{took}{attempt}")),
         (TaskOutcome::Failed(fault), error) => {
             let why = error.unwrap_or_else(|| fault.to_string());
-            ("FAILED", Tone::Bad, format!("{name}{took}: {why}"))
+            // The last attempt's duration says nothing about all attempts together.
+            let took = match fault {
+                Fault::TaskTimeout => "",
+                Fault::Error
+                | Fault::Permanent
+                | Fault::Refused
+                | Fault::Panicked
+                | Fault::AttemptTimeout
+                | Fault::Interrupted
+                | Fault::Budget => &took,
+            };
+            ("FAILED", Tone::Bad, format!("{name}{took}{attempt}: {why}"))
         }
-        (TaskOutcome::Skipped(SkipWhy::Upstream(_)), _) => {
-            let because = escape_terminal(event.because.as_deref().unwrap_or("?"));
-            let text = format!("{name}: {because} did not complete");
-            ("skipped", Tone::Quiet, text)
+        // The fold has the tasks that a parent skipped.
+        (TaskOutcome::Skipped(_), _) => {
+            ("skipped", Tone::Quiet, format!("{name}: the answer was no"))
         }
-        (TaskOutcome::Skipped(SkipWhy::Declined), _) => {
-            let text = format!("{name}: the answer was no");
-            ("skipped", Tone::Quiet, text)
+        (TaskOutcome::Canceled(why), _) => {
+            ("canceled", Tone::Warning, format!("{name}{took}: {why}"))
         }
-        (TaskOutcome::Canceled(why), _) => ("canceled", Tone::Warning, format!("{name}: {why}")),
     }
 }
 
 /// The reason why an attempt was cut off.
 fn cut(how: CutHow, name: &str) -> String {
-    match how {
-        CutHow::Stopped => name.to_owned(),
-        CutHow::Killed => format!("{name}: killed, because it did not stop by itself"),
-        CutHow::Abandoned => format!("{name}: it did not stop and may still be at work"),
-        CutHow::Lost => format!("{name}: its process ended"),
-    }
+    cut_words(how).map_or_else(|| name.to_owned(), |how| format!("{name}: {how}"))
 }
 
 /// A task's name, safe to print.
@@ -201,9 +208,10 @@ mod tests {
     use std::time::Duration;
 
     use super::EventFormatter;
+    use crate::run::fold::Fold;
     use zeph_graph::{
-        Attempt, CancelWhy, CutHow, EndingWhy, Entry, Fault, Output, Record, RunEnd, Seq, SkipWhy,
-        TaskGraph, TaskId, Timestamp,
+        Attempt, CancelWhy, CutHow, CutWhy, EndingWhy, Entry, Fault, Output, Record, RunEnd, Seq,
+        SkipWhy, TaskGraph, TaskId, Timestamp,
     };
     use zeph_scheduler::EventLog;
 
@@ -211,13 +219,14 @@ mod tests {
         EventFormatter {
             run: "r".to_owned(),
             total: 2,
-            ended: 0,
+            completed: 0,
             is_kept: true,
             is_resumed: false,
+            fold: Fold::default(),
         }
     }
 
-    /// The lines of the records, without colours. Each event comes with that error text.
+    /// The lines of the records of one commit, without colours. Each event comes with that error text.
     fn lines(
         formatter: &mut EventFormatter,
         records: &[Record],
@@ -226,15 +235,30 @@ mod tests {
         let mut graph = TaskGraph::new();
         let first = graph.add_task("a\u{202E}b", []);
         graph.add_task("next", [first]);
+        lines_in(&graph, formatter, records, error)
+    }
+
+    fn lines_in(
+        graph: &TaskGraph,
+        formatter: &mut EventFormatter,
+        records: &[Record],
+        error: Option<&str>,
+    ) -> Vec<String> {
         let mut log = EventLog::default();
         let line = |(index, &record)| {
             let at = Timestamp::ZERO.after(Duration::from_millis(index as u64 * 1_500));
             let seq = Seq::FIRST;
-            let event = log.event(&Entry { seq, at, record }, &graph);
+            let mut event = log.event(&Entry { seq, at, record }, graph);
+            event.ends_commit = index + 1 == records.len();
             let line = formatter.line(&event, error, None, 2)?;
             Some(anstream::adapter::strip_str(&line).to_string())
         };
-        records.iter().enumerate().filter_map(line).collect()
+        let lines: Vec<String> = records.iter().enumerate().filter_map(line).collect();
+        lines
+            .iter()
+            .flat_map(|text| text.lines())
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -268,29 +292,18 @@ mod tests {
         };
         assert_eq!(
             lines(&mut formatter, &[failed], None),
-            ["[2/2] FAILED next: attempt timed out"]
+            ["[1/2] FAILED next: attempt timed out"]
         );
     }
 
     #[test]
     fn only_what_people_need_has_a_line() {
-        let (task, next) = (TaskId::from_index(0), TaskId::from_index(1));
+        let task = TaskId::from_index(0);
         let records = [
             Record::Opened,
             Record::Readied { task },
             Record::Paused,
             lost(task, CutHow::Abandoned),
-            Record::Ending {
-                why: EndingWhy::Abort(task),
-            },
-            Record::Canceled {
-                task,
-                why: CancelWhy::Run,
-            },
-            Record::Skipped {
-                task: next,
-                why: SkipWhy::Upstream(task),
-            },
             Record::Ended {
                 end: RunEnd::Failed,
             },
@@ -300,10 +313,100 @@ mod tests {
             [
                 "[0/2] paused nothing new starts → zeph unpause r",
                 "[0/2] stopped ab: it did not stop and may still be at work",
-                "[0/2] ending ab failed, so nothing new starts and running work is stopped",
-                "[1/2] canceled ab: the run was cancelled",
-                "[2/2] skipped next: ab did not complete",
             ]
+        );
+    }
+
+    /// A graph of a root and so many tasks behind it, each behind the one before.
+    fn lines_of_chain(len: u32, records: &[Record]) -> Vec<String> {
+        let mut graph = TaskGraph::new();
+        let mut parent = graph.add_task("root", []);
+        for number in 1..=len {
+            parent = graph.add_task(format!("t{number}"), [parent]);
+        }
+        let mut formatter = EventFormatter {
+            total: len + 1,
+            ..formatter()
+        };
+        lines_in(&graph, &mut formatter, records, None)
+    }
+
+    #[test]
+    fn what_follows_from_one_failure_is_one_line() {
+        let task = TaskId::from_index;
+        let failed = Record::Failed {
+            task: task(0),
+            why: Fault::Error,
+        };
+        let skipped = |index| Record::Skipped {
+            task: task(index),
+            why: SkipWhy::Upstream(task(index - 1)),
+        };
+        let canceled = |index| Record::Canceled {
+            task: task(index),
+            why: CancelWhy::Abort,
+        };
+        let ending = Record::Ending {
+            why: EndingWhy::Abort(task(0)),
+        };
+        let stop = Record::CancelRequested {
+            task: task(1),
+            attempt: Attempt::FIRST,
+            why: CutWhy::Cancel(CancelWhy::Abort),
+        };
+        let few: Vec<Record> = [failed].into_iter().chain((1..=2).map(skipped)).collect();
+        assert_eq!(
+            lines_of_chain(2, &few),
+            [
+                "[0/3] FAILED root: error",
+                "[0/3] skipped t1, t2: root failed"
+            ]
+        );
+        let many: Vec<Record> = [failed].into_iter().chain((1..=299).map(skipped)).collect();
+        assert_eq!(
+            lines_of_chain(299, &many),
+            [
+                "[0/300] FAILED root: error",
+                "[0/300] skipped 299 tasks: root failed"
+            ]
+        );
+        let aborted: Vec<Record> = [failed, ending]
+            .into_iter()
+            .chain((2..=12).map(canceled))
+            .chain([stop])
+            .collect();
+        assert_eq!(
+            lines_of_chain(12, &aborted),
+            [
+                "[0/13] FAILED root: error",
+                "[0/13] ending root failed: 1 running task is stopped, 11 tasks do not start",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_stop_and_what_follows_from_it_are_one_line() {
+        let task = TaskId::from_index(0);
+        let why = CancelWhy::Run;
+        let started = Record::Started {
+            task,
+            attempt: Attempt::FIRST,
+        };
+        let records = [
+            started,
+            lost(task, CutHow::Killed),
+            Record::Canceled { task, why },
+        ];
+        assert_eq!(
+            lines(&mut formatter(), &records, None),
+            [
+                "[0/2] canceled ab 1.5s: the run was canceled; killed, because it did not stop by itself"
+            ]
+        );
+        let records = [lost(task, CutHow::Stopped), Record::Readied { task }];
+        assert_eq!(
+            lines(&mut formatter(), &records, None),
+            ["[0/2] stopped ab"]
         );
     }
 

@@ -4,6 +4,7 @@ mod confirm;
 mod dry;
 mod end;
 mod event_line;
+mod fold;
 mod follow;
 pub(crate) mod prompt;
 mod signals;
@@ -145,9 +146,10 @@ pub(crate) async fn finish(
         lines: EventFormatter {
             run: handle.id().to_string(),
             total: handle.snapshot().counts.total(),
-            ended: resumed.map_or(0, |view| view.scheduler.counts().ended()),
+            completed: resumed.map_or(0, |view| view.scheduler.counts().completed),
             is_kept: options.is_kept,
             is_resumed: resumed.is_some(),
+            fold: fold::Fold::default(),
         },
         follower,
         options,

@@ -47,7 +47,7 @@ fn a_list_shows_the_newest_first_and_as_many_as_asked_for() {
     assert_eq!(one.as_array().map(Vec::len), Some(1));
     let all = home.json(0, &["list"]);
     assert_eq!(
-        (&all[1]["done"], &all[1]["open"]),
+        (&all[1]["counts"]["completed"], &all[1]["open"]),
         (&json!(1), &json!(false))
     );
 }

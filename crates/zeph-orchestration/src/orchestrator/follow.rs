@@ -251,10 +251,14 @@ impl Follower {
         let view = RunView::load(&**store, self.handle.id()).await?;
         let last = self.last_seq;
         let mut log = EventLog::default();
-        let events = view
-            .entries
-            .iter()
-            .map(|entry| log.event(entry, view.graph()));
+        let mut entries = view.entries.iter().peekable();
+        let events = std::iter::from_fn(|| {
+            let entry = entries.next()?;
+            let mut event = log.event(entry, view.graph());
+            // The records of one commit have one time.
+            event.ends_commit = entries.peek().is_none_or(|next| next.at != entry.at);
+            Some(event)
+        });
         for event in events.filter(|event| event.seq.get() > last) {
             self.take(RunEvent::Saved {
                 event,

@@ -47,20 +47,15 @@ impl LastErrors {
     }
 
     fn attempt_timeout(&mut self, task: TaskId, graph: &TaskGraph) {
-        if let Some(limit) = graph.task(task).rules().attempt_timeout {
-            let text = format!("the attempt took longer than {limit:?}");
-            self.set(task, text.into());
-        }
+        let text = Fault::AttemptTimeout.text(graph.task(task).rules());
+        self.set(task, format!("the attempt {text}").into());
     }
 
     fn task_timeout(&mut self, task: TaskId, graph: &TaskGraph) {
-        let Some(limit) = graph.task(task).rules().task_timeout else {
-            return;
-        };
-        let text = format!("all attempts together took longer than {limit:?}");
+        let text = Fault::TaskTimeout.text(graph.task(task).rules());
         let text = match self.latest(task) {
             Some(before) if before.starts_with(&text) => return,
-            Some(before) => format!("{text}; before that: {before}"),
+            Some(before) => timeout_after(&text, before),
             None => text,
         };
         self.set(task, text.into());
@@ -89,6 +84,11 @@ impl LastErrors {
     pub fn forget(&mut self, task: TaskId) {
         self.0.remove(&task);
     }
+}
+
+/// The time-out of a task whose last attempt had ended before with that error.
+pub fn timeout_after(timeout: &str, error: &str) -> String {
+    format!("{timeout}; the last attempt: {error}")
 }
 
 #[cfg(test)]
@@ -140,6 +140,7 @@ mod tests {
         let why = Fault::TaskTimeout;
         note(&mut errors, &graph, Record::Failed { task, why }, None);
         let text = errors.get(task).expect("the time-out gives a text");
-        assert!(text.ends_with("9s; before that: no route"), "{text}");
+        let wanted = "used up its total_timeout of 9s; the last attempt: no route";
+        assert_eq!(&**text, wanted);
     }
 }

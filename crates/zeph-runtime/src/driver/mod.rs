@@ -19,5 +19,5 @@ mod report;
 pub use answer::{AnswerError, GivenReply, Reply, answer, check_answer};
 pub use contents::Contents;
 pub use definition::{action_of, defined_output, defined_value};
-pub use last_errors::LastErrors;
+pub use last_errors::{LastErrors, timeout_after};
 pub use report::{Failure, Report, ReportResult, deliver};

@@ -68,7 +68,7 @@ impl fmt::Display for Event {
             }
             Record::Ending { why } => match why {
                 EndingWhy::Abort(_) => write!(f, "the run is aborted: task {because:?} failed"),
-                EndingWhy::Cancel => f.write_str("the run is cancelled"),
+                EndingWhy::Cancel => f.write_str("the run is canceled"),
                 EndingWhy::Timeout => f.write_str("the run timed out and is being stopped"),
             },
             Record::Paused => f.write_str("the run is paused"),

@@ -4,7 +4,7 @@ mod held;
 mod words;
 
 use serde_json::{Value, json};
-use zeph_graph::{Effect, Output, SkipWhy, TaskId, TaskState, Timestamp};
+use zeph_graph::{CutWhy, Effect, Fault, Output, SkipWhy, TaskId, TaskState, Timestamp};
 use zeph_runtime::RunView;
 use zeph_scheduler::Explanation;
 
@@ -58,6 +58,7 @@ impl Reason {
 /// Why that task has its state, from the stored run and the process that works on it.
 pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timestamp) -> Reason {
     let run = &view.run;
+    let rules = view.graph().task(task).rules();
     let limit = |what: &str, at: Option<Timestamp>| {
         let text = at.map(|at| format!("; {what} {}", ago(at, now)));
         text.unwrap_or_default()
@@ -110,6 +111,11 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
             deadline,
         } => {
             let limit = limit("it is given up", deadline);
+            let why = match why {
+                CutWhy::AttemptTimeout => format!("it {}", Fault::AttemptTimeout.text(rules)),
+                CutWhy::TaskTimeout => format!("the task {}", Fault::TaskTimeout.text(rules)),
+                CutWhy::Cancel(_) | CutWhy::Suspend => why.to_string(),
+            };
             let text = format!("Attempt {attempt} is being stopped: {why}{limit}.");
             Reason::new("canceling", text)
         }
@@ -160,9 +166,15 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
             output: Output::Definition,
         } => (
             "completed",
-            "It completed with the value that its definition gives instead of a result.".to_owned(),
+            "It completed with its substitute value.".to_owned(),
         ),
-        TaskState::Failed { why } => ("failed", format!("It failed: {}.", words::fault(why))),
+        TaskState::Failed { why } => {
+            let rules = view.graph().task(task).rules();
+            (
+                "failed",
+                format!("It failed: {}.", words::fault(why, rules)),
+            )
+        }
         TaskState::Skipped { why } => {
             let text = match why {
                 SkipWhy::Upstream(parent) => {

@@ -1,6 +1,6 @@
 //! The words for states, faults and the reasons that ends carry.
 
-use zeph_graph::{AskWhy, Fault, Output, SkipWhy, Task, TaskId, TaskState, Timestamp};
+use zeph_graph::{AskWhy, Fault, Output, Rules, SkipWhy, Task, TaskId, TaskState, Timestamp};
 use zeph_runtime::RunView;
 use zeph_scheduler::AttemptCounts;
 
@@ -24,7 +24,11 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
             Output::Definition => "completed with its substitute value".into(),
             Output::None | Output::Content(_) => "completed".into(),
         },
-        TaskState::Failed { why } => format!("failed: {why}"),
+        // The error that goes with it says more.
+        TaskState::Failed { why: Fault::Error } => "failed".into(),
+        TaskState::Failed { why } => {
+            format!("failed: {}", why.text(view.graph().task(task).rules()))
+        }
         TaskState::Skipped { why } => match why {
             SkipWhy::Upstream(parent) => {
                 format!("skipped: {} did not complete", name(view, parent))
@@ -56,8 +60,8 @@ pub(super) fn backing_off(
         max => format!("{max} retries"),
     };
     format!(
-        "Its last attempt failed, after {}{restarts}. It is tried again {again} ({failures} of {retries} used).",
-        count(failures.into(), "failure")
+        "It has failed {}{restarts}. It is tried again {again} ({failures} of {retries} used).",
+        count(failures.into(), "time")
     )
 }
 
@@ -71,15 +75,16 @@ pub(super) fn asking(why: AskWhy) -> String {
     }
 }
 
-pub(super) const fn fault(fault: Fault) -> &'static str {
-    match fault {
+pub(super) fn fault(fault: Fault, rules: &Rules) -> String {
+    let text = match fault {
         Fault::Error => "its last attempt ended in an error",
         Fault::Permanent => "its attempt ended in a permanent error, which is not retried",
         Fault::Refused => "its executor refused the work",
         Fault::Panicked => "its executor panicked",
-        Fault::AttemptTimeout => "its last attempt took too long",
-        Fault::TaskTimeout => "all its attempts together took too long",
+        Fault::AttemptTimeout => return format!("its last attempt {}", fault.text(rules)),
+        Fault::TaskTimeout => return format!("all its attempts together {}", fault.text(rules)),
         Fault::Interrupted => "its attempt was interrupted, and it must not happen twice",
         Fault::Budget => "a budget does not cover its next call",
-    }
+    };
+    text.to_owned()
 }

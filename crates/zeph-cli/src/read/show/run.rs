@@ -1,5 +1,7 @@
 //! A run in full: its facts, its tasks, its time breakdown, its failures.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use zeph_common::{Boundary, format_duration, truncate};
 use zeph_graph::{AskWhy, Output, TaskId, TaskState, Timestamp, Topology, Work};
@@ -10,6 +12,7 @@ use crate::context::command_with;
 use crate::exit::CliError;
 use crate::read::failure::{self, Errors};
 use crate::read::money::{budget_json, spent_json, spent_of};
+use crate::read::not_started::{self, NotStarted};
 use crate::read::page::{Page, count};
 use crate::read::time::{micros, moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
@@ -28,6 +31,7 @@ pub(super) struct ShowView<'a> {
     failures: Vec<TaskId>,
     errors: Errors,
     path: Vec<TaskId>,
+    not_started: Vec<NotStarted>,
 }
 
 impl<'a> ShowView<'a> {
@@ -53,14 +57,21 @@ impl<'a> ShowView<'a> {
             failures,
             errors,
             path,
+            not_started: not_started::of(view),
         })
     }
 
     pub(super) fn render(&self, page: &mut Page, now: Timestamp) {
         self.render_facts(page, now);
-        let rows: Vec<Vec<String>> = self.view.graph().ids().map(|id| self.row(id)).collect();
+        let counted = self.not_started.iter().filter(|group| group.is_counted());
+        let counted: BTreeSet<TaskId> = counted.flat_map(|group| group.tasks.clone()).collect();
+        let ids = self.view.graph().ids().filter(|id| !counted.contains(id));
+        let rows: Vec<Vec<String>> = ids.map(|id| self.row(id)).collect();
         page.gap();
         page.table(0, &["TASK", "TRIES", "QUEUED", "RAN", "STATE"], &rows);
+        for group in self.not_started.iter().filter(|group| group.is_counted()) {
+            page.line(group.line(self.view));
+        }
         self.render_path(page);
         self.render_failures(page);
     }
@@ -144,7 +155,13 @@ impl<'a> ShowView<'a> {
             let name = explain::name(self.view, id);
             let tries = count(self.time_breakdown.task(id).attempts.into(), "attempt");
             let state = explain::state(self.view, id);
-            page.block(2, &format!("{name}: {state} after {tries}"));
+            let has_ended = self.view.scheduler.task(id).state().is_end();
+            let line = if has_ended {
+                format!("{name}: {state} after {tries}")
+            } else {
+                format!("{name}: {state}")
+            };
+            page.block(2, &line);
             if let Some(error) = self.error(id) {
                 failure::render(page, 4, error);
             }
@@ -193,11 +210,12 @@ impl<'a> ShowView<'a> {
             "lanes": view.graph().lanes().iter().map(|lane| json!({ "lane": &*lane.name, "capacity": lane.capacity })).collect::<Vec<_>>(),
             "records": view.entries.len(),
             "head": view.head,
-            "counts": status::counts(view),
+            "counts": status::counts_json(&view.scheduler.counts()),
             "spent": spent_json(view.scheduler.spent()),
             "budget": budget_json(view.scheduler.budget()),
             "tasks": view.graph().ids().map(task).collect::<Vec<_>>(),
             "critical_path": self.path.iter().map(name).collect::<Vec<_>>(),
+            "not_started": not_started::to_json(view, &self.not_started),
             "failures": self.failures.iter().map(name).collect::<Vec<_>>(),
             "questions": view.questions(),
         })

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use zeph_common::format_duration;
 use zeph_executor::{Bytes, TaskOutput};
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{AttemptOutcome, ContentId, Entry, Record, TaskId, Timestamp, Work};
+use zeph_graph::{
+    AttemptOutcome, ContentId, CutWhy, Entry, Fault, Record, TaskId, Timestamp, Work,
+};
 use zeph_memory::RawGraphStore;
 use zeph_orchestration::plan::command_input;
 use zeph_planner::answer::Answer;
@@ -135,7 +137,7 @@ impl<'a> ShowView<'a> {
         for attempt in &self.attempts {
             let took = attempt.ended_at.map(|end| end.since(attempt.started_at));
             let took = took.map(|took| format!(", took {}", format_duration(took)));
-            let (end, started) = (end_words(attempt.outcome), moment(attempt.started_at, now));
+            let (end, started) = (self.end_words(attempt), moment(attempt.started_at, now));
             let took = took.unwrap_or_default();
             let line = format!("{}. {end}, started {started}{took}", attempt.attempt);
             page.block(2, &line);
@@ -150,6 +152,35 @@ impl<'a> ShowView<'a> {
                 page.block(5, &format!("logged {}", streams.join(", ")));
             }
             notes::render(page, 5, &self.notes_of(attempt));
+        }
+    }
+
+    /// How an attempt ended, in words; of an attempt that was asked to stop, also why.
+    fn end_words(&self, attempt: &AttemptView) -> String {
+        let rules = self.view.graph().task(self.task).rules();
+        match (attempt.outcome, attempt.stop) {
+            (None, _) => "not over".into(),
+            (Some(AttemptOutcome::Completed(_)), _) => "completed".into(),
+            // The error is shown below.
+            (
+                Some(AttemptOutcome::Failed {
+                    fault: Fault::Error,
+                    ..
+                }),
+                _,
+            ) => "failed".into(),
+            (Some(AttemptOutcome::Failed { fault, .. }), _) => {
+                format!("failed: {}", fault.text(rules))
+            }
+            (Some(AttemptOutcome::Cut(how)), None) => how.to_string(),
+            (Some(AttemptOutcome::Cut(how)), Some(why)) => {
+                let why = match why {
+                    CutWhy::AttemptTimeout => Fault::AttemptTimeout.text(rules),
+                    CutWhy::TaskTimeout => Fault::TaskTimeout.text(rules),
+                    CutWhy::Cancel(_) | CutWhy::Suspend => why.to_string(),
+                };
+                format!("{how}: {why}")
+            }
         }
     }
 
@@ -228,7 +259,7 @@ impl<'a> ShowView<'a> {
             json!({
                 "attempt": attempt.attempt.get(),
                 "end": end_code(attempt.outcome),
-                "text": end_words(attempt.outcome),
+                "text": self.end_words(attempt),
                 "started_at_us": attempt.started_at.as_micros(),
                 "ended_at_us": attempt.ended_at.map(Timestamp::as_micros),
                 "error": attempt.error.and_then(|id| self.errors.get(&id)),
@@ -273,15 +304,6 @@ const fn is_of_a_call(entry: &Entry) -> bool {
         entry.record,
         Record::Reserved { .. } | Record::Settled { .. } | Record::Noted { .. }
     )
-}
-
-fn end_words(outcome: Option<AttemptOutcome>) -> String {
-    match outcome {
-        None => "not over".into(),
-        Some(AttemptOutcome::Completed(_)) => "completed".into(),
-        Some(AttemptOutcome::Failed { fault, .. }) => format!("failed: {fault}"),
-        Some(AttemptOutcome::Cut(how)) => how.to_string(),
-    }
 }
 
 const fn end_code(outcome: Option<AttemptOutcome>) -> &'static str {

@@ -87,7 +87,7 @@ async fn a_run_shows_its_tasks_where_the_time_went_and_what_failed() {
 goal         A story
 source       ab
              c
-tasks        3 of 3 tasks done: 1 completed, 1 failed, 1 skipped
+tasks        3 tasks: 1 completed, 1 failed, 1 skipped
 started      DATE (1 min ago)
 took         6s
 limits       8 at a time, no time-out, grace 4s to cancel and 5s to suspend
@@ -95,7 +95,7 @@ journal      …
 
 TASK    TRIES  QUEUED  RAN  STATE
 fetch   2      -       2s   completed
-broken  1      -       2s   failed: error
+broken  1      -       2s   failed
 after   0      -       -    skipped: broken did not complete
 
 Where the time went: 6s of 6s on the longest way through the tasks
@@ -103,7 +103,7 @@ Where the time went: 6s of 6s on the longest way through the tasks
   broken  2s
 
 Failures
-  broken: failed: error after 1 attempt
+  broken: failed after 1 attempt
     no such file [failed]
     zeph logs r1 broken
 ";
@@ -148,7 +148,7 @@ Input of each attempt
     lines
 
 Attempts
-  1. failed: error, started DATE (1 min ago), took 1.5s
+  1. failed, started DATE (1 min ago), took 1.5s
      not yet [exit_code]
        caused by: code 7
   2. completed, started DATE (1 min ago), took 500ms

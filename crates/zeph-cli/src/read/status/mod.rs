@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
 use zeph_graph::{RunState, TaskId, TaskState, Timestamp};
 use zeph_runtime::RunView;
-use zeph_scheduler::Held;
+use zeph_scheduler::{Counts, Held};
 
 use crate::args::RunRef;
 use crate::context::{AppContext, command, now};
@@ -40,9 +40,8 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
     Ok(page::print(cx, json, |page| status.render(page)))
 }
 
-/// The number of tasks in each state.
-pub(crate) fn counts(view: &RunView) -> Value {
-    let counts = view.scheduler.counts();
+/// The number of tasks in each state, for programs.
+pub(crate) fn counts_json(counts: &Counts) -> Value {
     let mut json = json!({ "total": counts.total(), "substituted": counts.substituted });
     for (word, number) in counts.iter() {
         json[word] = number.into();
@@ -50,18 +49,31 @@ pub(crate) fn counts(view: &RunView) -> Value {
     json
 }
 
-/// `3 of 12 tasks done: 3 completed, 8 pending, 1 asking`.
+/// The states with tasks in them, as `3 completed, 8 pending`.
+pub(crate) fn counts_words(counts: &Counts) -> String {
+    let parts = counts.iter().filter(|(_, number)| *number > 0);
+    let parts = parts.map(|(word, number)| match (word, counts.substituted) {
+        ("completed", substituted @ 1..) => {
+            let value = if substituted == 1 {
+                "its substitute value".to_owned()
+            } else {
+                "their substitute values".to_owned()
+            };
+            format!("{number} completed ({substituted} with {value})")
+        }
+        _ => format!("{number} {}", word.replace('_', " ")),
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// `12 tasks: 3 completed, 8 pending, 1 asking`.
 pub(crate) fn progress(view: &RunView) -> String {
     let counts = view.scheduler.counts();
-    let parts: Vec<String> = (counts.iter())
-        .filter(|(_, number)| *number > 0)
-        .map(|(word, number)| format!("{number} {}", word.replace('_', " ")))
-        .collect();
     let total = count(counts.total().into(), "task");
-    if parts.is_empty() {
-        return total;
+    match counts_words(&counts) {
+        words if words.is_empty() => total,
+        words => format!("{total}: {words}"),
     }
-    format!("{} of {total} done: {}", counts.ended(), parts.join(", "))
 }
 
 struct StatusView<'a> {
@@ -285,7 +297,7 @@ impl StatusView<'_> {
             "owner": self.owner,
             "created_at_us": view.created_at.as_micros(),
             "updated_at_us": view.updated_at.as_micros(),
-            "counts": counts(view),
+            "counts": counts_json(&view.scheduler.counts()),
             "spent": spent_json(view.scheduler.spent()),
             "budget": budget_json(view.scheduler.budget()),
             "running": running.collect::<Vec<_>>(),

@@ -54,7 +54,7 @@ async fn a_status_tells_what_runs_what_waits_and_what_to_type() {
         "\
 run r1: running
 goal         A story
-tasks        1 of 6 tasks done: 1 completed, 1 running, 1 backing off, 1 asking, 1 ready, 1 pending
+tasks        6 tasks: 1 completed, 1 running, 1 backing off, 1 asking, 1 ready, 1 pending
 "
     );
     let (date, rest) = started.split_once('\n').expect("more lines");

@@ -48,7 +48,7 @@ It was skipped, because parse did not complete.
 Because
   save: skipped: parse did not complete
   parse: skipped: fetch did not complete
-  fetch: failed: error
+  fetch: failed
 
 Its error
   no such page [http]
@@ -253,12 +253,12 @@ async fn every_state_has_its_sentence() {
         (
             failed(doing("t").retry(Retry::times(3).backoff(secs(30), secs(30)))),
             ALIVE,
-            "Its last attempt failed, after 1 failure. It is tried again in 21 s (1 of 3 retries used).",
+            "It has failed 1 time. It is tried again in 21 s (1 of 3 retries used).",
         ),
         (
             after(doing("t").timeout(secs(1)), Input::Tick),
             ALIVE,
-            "Attempt 1 is being stopped: attempt timed out",
+            "Attempt 1 is being stopped: it took longer than its timeout of 1s",
         ),
         (
             one(doing("t").effect(Effect::AtMostOnce)),
@@ -273,12 +273,12 @@ async fn every_state_has_its_sentence() {
         (
             after(doing("t").approve("Go?"), Input::Cancel(Scope::Run)),
             ALIVE,
-            "It was canceled: the run was cancelled.",
+            "It was canceled: the run was canceled.",
         ),
         (
             failed(doing("t").on_failure(value)),
             ALIVE,
-            "It completed with the value that its definition gives",
+            "It completed with its substitute value",
         ),
         (completed, ALIVE, "It completed."),
     ];
@@ -300,7 +300,7 @@ async fn what_an_abort_canceled_names_the_task_that_failed() {
     story.fail(1_000, "broken", &TaskError::permanent("disk on fire"));
     let (text, json) = why(story, ALIVE, "after").await;
     assert!(
-        text.contains("  broken: failed: error\n\nIts error\n  disk on fire"),
+        text.contains("  broken: failed\n\nIts error\n  disk on fire"),
         "{text}"
     );
     assert_eq!(json["because"][1]["task"], "broken");

@@ -10,7 +10,8 @@ use zeph_graph::{TaskGraph, TaskId, picture};
 use crate::args::{GraphArgs, Picture};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::{out, plan};
+use crate::out::{self, Tone};
+use crate::plan;
 
 pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliError> {
     let path = Path::new(&args.target);
@@ -24,7 +25,14 @@ pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliEr
     }
     let (_, view) = cx.load_run(Some(&args.target)).await?;
     let state = |id| Some(view.scheduler.task(id).state().word());
-    show(cx, args, &draw(args.format, view.graph(), state));
+    let is_tree = args.format == Picture::Tree && !cx.json();
+    let drawn = if is_tree {
+        let paint = |word: &'static str, text: &str| Tone::of_state(word).paint(text);
+        picture::painted_tree(view.graph(), state, paint)
+    } else {
+        draw(args.format, view.graph(), state)
+    };
+    show(cx, args, &drawn);
     Ok(Exit::Completed)
 }
 

@@ -14,4 +14,4 @@ mod tree;
 pub use dot::dot;
 pub(crate) use escape::is_invisible;
 pub use mermaid::mermaid;
-pub use tree::tree;
+pub use tree::{painted_tree, tree};

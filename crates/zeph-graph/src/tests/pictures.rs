@@ -45,15 +45,48 @@ fn a_diamond_with_states() {
     assert_eq!(
         text,
         "\
-✓ t0 (completed)
-├─ ✗ t1 (failed)
-│  └─ » t3 (skipped)
-│     └─ · t4 (pending) (also needs t1, t2)
-└─ ▶ t2 (running)
-? t5 (asking)
+✓ t0
+├─ ✗ t1
+│  └─ » t3
+│     └─ · t4 (also needs t1, t2)
+└─ ▶ t2
+? t5
+
+· 1 pending, ▶ 1 running, ? 1 asking, ✓ 1 completed, ✗ 1 failed, » 1 skipped
 "
     );
+    let painted = picture::painted_tree(
+        &graph,
+        |id| (id.index() == 1).then_some("failed"),
+        |word, text| format!("<{word}>{text}</>"),
+    );
+    assert!(painted.contains("├─ <failed>✗ t1</>\n"), "{painted}");
     assert_eq!(picture::tree(&TaskGraph::new(), |_| None), "(no tasks)\n");
+}
+
+#[test]
+fn many_needs_are_continued_below() {
+    let mut graph = TaskGraph::new();
+    let first = graph.add_task("first", []);
+    let parents: Vec<TaskId> = (0..12)
+        .map(|i| graph.add_task(format!("a-rather-long-name-{i}"), [first]))
+        .collect();
+    let join = graph.add_task("join", parents);
+    graph.add_task("after", [join]);
+    let text = picture::tree(&graph, |_| None);
+    let lines: Vec<&str> = text.lines().collect();
+    let lines = &lines[2..8];
+    assert_eq!(
+        lines,
+        [
+            "│  └─ join (also needs a-rather-long-name-1, a-rather-long-name-2,",
+            "│     │    a-rather-long-name-3, a-rather-long-name-4, a-rather-long-name-5,",
+            "│     │    a-rather-long-name-6, a-rather-long-name-7, a-rather-long-name-8,",
+            "│     │    a-rather-long-name-9, a-rather-long-name-10,",
+            "│     │    a-rather-long-name-11)",
+            "│     └─ after",
+        ]
+    );
 }
 
 #[test]
@@ -151,10 +184,16 @@ proptest! {
         let graph = any::bare(&needs);
         let text = picture::tree(&graph, |_| Some("ready"));
         for (id, task) in graph.tasks() {
-            let mark = format!("○ {} (ready)", task.name());
-            prop_assert_eq!(text.matches(&mark).count(), 1);
-            let line = text.lines().find(|line| line.contains(&mark)).unwrap();
-            let named = line.split_once("also needs ").map_or(0, |(_, all)| all.matches('t').count());
+            let mark = format!("○ {}", task.name());
+            let is_of = |line: &str| line.split(" (").next().is_some_and(|start| start.ends_with(&mark));
+            prop_assert_eq!(text.lines().filter(|line| is_of(line)).count(), 1);
+            // The needs may go on below, up to the next task.
+            let mut lines = text.lines().skip_while(|line| !is_of(line));
+            let first = lines.next().unwrap();
+            let more = lines.take_while(|line| !line.contains('○'));
+            let of_task: Vec<&str> = std::iter::once(first).chain(more).collect();
+            let of_task = of_task.join(" ");
+            let named = of_task.split_once("also needs ").map_or(0, |(_, all)| all.matches('t').count());
             prop_assert_eq!(named, graph.parents(id).len().saturating_sub(1));
         }
     }
@@ -166,7 +205,8 @@ proptest! {
             return Ok(());
         }
         let state = |_: TaskId| Some("ready");
-        prop_assert_eq!(picture::tree(&graph, state).lines().count(), 1);
+        // The task, an empty line, and the legend.
+        prop_assert_eq!(picture::tree(&graph, state).lines().count(), 3);
         prop_assert_eq!(picture::mermaid(&graph, state).lines().count(), 3);
         prop_assert_eq!(picture::dot(&graph, state).lines().count(), 5);
     }

@@ -104,7 +104,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         return trust::run(args, global.json);
     }
     let cx = AppContext::new(global, command.overrides(), only_reads(&command))?;
-    let ended = match command {
+    let mut ended = match command {
         Command::Do(args) => goal::run(&cx, &args).await,
         Command::Plan(args) => goal::plan::run(&cx, &args).await,
         Command::Run(args) => run::run(&cx, &args).await,
@@ -128,6 +128,16 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Delete(args) => read::delete::run(&cx, &args).await,
         Command::Completions(_) | Command::Prompt | Command::Trust(_) => Ok(Exit::Completed),
     };
+    if let Err(error) = &mut ended
+        && error.code == "io"
+        && error.help.is_none()
+        && let Ok(path) = cx.db()
+    {
+        let path = path.display().to_string();
+        let path = zeph_common::escape_terminal(&path);
+        let help = format!("the database is {path}; --db FILE names another one");
+        error.help = Some(help.into());
+    }
     // A third signal ends the process at once.
     if !matches!(&ended, Err(error) if error.code == "killed") {
         cx.close_store().await;

@@ -8,6 +8,7 @@ use zeph_memory::StoreError;
 // Primary result codes of SQLite: https://www.sqlite.org/rescode.html
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
+const READ_ONLY: i32 = 8;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const TOO_BIG: i32 = 18;
@@ -45,6 +46,11 @@ pub(crate) fn io(what: &str, error: sqlx::Error) -> StoreError {
             bytes: MAX_BYTES + 1,
             limit: MAX_BYTES,
         },
+        Some(READ_ONLY) => {
+            let text = "the file, its folder or its disk may only be read";
+            let kind = std::io::ErrorKind::ReadOnlyFilesystem;
+            StoreError::io(what, std::io::Error::new(kind, text))
+        }
         _ => StoreError::io(what, error),
     }
 }

@@ -47,6 +47,10 @@ async fn child_that_may_not_write() {
         Err(error) => error,
     };
     assert!(matches!(refused, StoreError::Io { .. }), "{refused}");
+    assert!(
+        refused.to_string().contains("may only be read"),
+        "{refused}"
+    );
     assert_eq!(
         SqliteStore::open_read_only(&file)
             .await

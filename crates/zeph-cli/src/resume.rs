@@ -1,12 +1,13 @@
 //! `zeph resume`: lists completed and interrupted tasks, and continues the run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
 use zeph_common::escape_terminal;
 use zeph_executor::NoteKind;
-use zeph_graph::{Attempt, Effect, RunId, RunState, TaskState};
+use zeph_graph::{Attempt, Effect, RunId, RunState, TaskGraph, TaskState};
 use zeph_memory::{ListQuery, RawGraphStore as _};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::Orchestrator;
@@ -248,6 +249,13 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Inte
         view.run,
         counts.completed,
     ));
+    if let Some(name) = changed_plan(view) {
+        channel.line(format!(
+            "  {} {} has changed since; the run keeps the plan that it began with",
+            Tone::Warning.paint("plan"),
+            escape_terminal(&name)
+        ));
+    }
     for one in interrupted.iter().take(SHOWN) {
         channel.line(format!(
             "  {} {}: {}",
@@ -277,6 +285,16 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Inte
             command(&["unpause", view.run.as_str()])
         ));
     }
+}
+
+/// The name of the run's plan file, if its text is not the one that the run began with.
+fn changed_plan(view: &RunView) -> Option<String> {
+    let metadata = view.graph().metadata();
+    let (name, folder) = (metadata.get("plan")?, metadata.get(TaskGraph::FOLDER)?);
+    let path = Path::new(folder).join(Path::new(name).file_name()?);
+    let text = std::fs::read_to_string(path).ok()?;
+    let hash = blake3::hash(text.as_bytes()).to_hex();
+    (metadata.get("plan_hash")? != hash.as_str()).then(|| name.clone())
 }
 
 /// What happens to an interrupted task.

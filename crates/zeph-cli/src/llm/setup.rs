@@ -39,19 +39,25 @@ pub(crate) struct ModelConfig {
 impl ModelConfig {
     /// The models of the settings. A scripted run needs no model.
     pub(crate) fn from_settings(cx: &AppContext, scripted: bool) -> Result<Self, CliError> {
-        Self::resolve(cx, scripted, &BTreeMap::new())
+        Self::resolve(
+            cx,
+            scripted,
+            &BTreeMap::new(),
+            "; --scripted needs no model",
+        )
     }
 
     /// The models of a stored run; flags and variables override them.
     pub(crate) fn stored(cx: &AppContext, graph: &TaskGraph) -> Result<Self, CliError> {
         let scripted = is_scripted(graph) && !cx.is_explicit("llm.model");
-        Self::resolve(cx, scripted, graph.metadata())
+        Self::resolve(cx, scripted, graph.metadata(), "")
     }
 
     fn resolve(
         cx: &AppContext,
         scripted: bool,
         stored: &BTreeMap<String, String>,
+        instead: &str,
     ) -> Result<Self, CliError> {
         let config = cx.config();
         // Flags and variables, then the stored run, then the settings files.
@@ -78,7 +84,7 @@ impl ModelConfig {
             return Ok(models);
         }
         let model = pick("llm.model", keys::MODEL, config.llm.model.clone());
-        let model = model.ok_or_else(no_model)?;
+        let model = model.ok_or_else(|| no_model(instead))?;
         // The key of one service must not be sent to the address of another.
         let begun_with = stored.get(keys::MODEL);
         let is_same = begun_with.is_none_or(|begun| service_of(begun) == service_of(&model));
@@ -133,11 +139,12 @@ pub(super) fn service_of(model: &str) -> &str {
     model.split_once("::").map_or(model, |(service, _)| service)
 }
 
-fn no_model() -> CliError {
+/// The error without a model; `instead` is what the command accepts in its place.
+fn no_model(instead: &str) -> CliError {
     CliError::new(Exit::Usage, "this needs a model, and none is named")
         .code("no_model")
-        .help(
+        .help(format!(
             "name one with --model, as in --model ollama::qwen3:8b, with llm.model in zeph.toml,\n\
-             or with ZEPH_LLM_MODEL; `zeph do --scripted GOAL` needs no model",
-        )
+             or with ZEPH_LLM_MODEL{instead}"
+        ))
 }

@@ -250,6 +250,10 @@ impl End<'_> {
             }
             return next;
         }
+        if self.report.error.is_some() && self.view.is_none() {
+            // The database cannot be read, so there is nothing to continue.
+            return Vec::new();
+        }
         let mut next = Vec::new();
         let questions = &self.report.questions;
         if let Some(view) = self

@@ -159,6 +159,8 @@ fn a_changed_plan_and_another_folder_change_nothing() {
     scene.pass_gate(2);
     let ended = resume.wait();
     succeeds(&ended);
+    let changed = "plan.toml has changed since; the run keeps the plan that it began with";
+    assert!(ended.out.contains(changed), "{ended:?}");
     assert_eq!(scene.log(), ["held", "held", "last", "one", "two"]);
 }
 
@@ -173,6 +175,10 @@ fn a_database_that_is_deleted_while_a_run_works_stops_it() {
     let ended = zeph.wait();
     assert_eq!(code(&ended), 8, "{ended:?}");
     assert!(ended.out.contains("runs.db was deleted"), "{ended:?}");
+    assert!(
+        !ended.out.contains("zeph resume"),
+        "there is nothing left to resume: {ended:?}"
+    );
     assert!(!scene.log().contains(&"last".to_owned()), "{ended:?}");
 }
 

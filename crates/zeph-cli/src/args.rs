@@ -1,6 +1,7 @@
 //! The command line: commands, flags and their help, in one place.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
@@ -31,7 +32,7 @@ pub(crate) struct Global {
     /// Print JSON on stdout: one object, or one line an event
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Log to stderr, and show the causes of errors; twice for all logs
+    /// Log each decision to stderr, and show the causes of errors; -vv for more, -vvv for all libraries
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -299,8 +300,31 @@ pub(crate) struct ResumeArgs {
     pub(crate) models: ModelArgs,
 }
 
+/// The states that a list shows.
+const LIST_STATES: [&str; 11] = [
+    "running",
+    "paused",
+    "waiting",
+    "suspending",
+    "suspended",
+    "interrupted",
+    "completed",
+    "degraded",
+    "failed",
+    "canceled",
+    "timed_out",
+];
+
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
+    /// Only runs with this text in their name or goal
+    pub(crate) text: Option<String>,
+    /// Only runs in this state; may be given several times
+    #[arg(long, value_name = "STATE", value_parser = LIST_STATES)]
+    pub(crate) state: Vec<String>,
+    /// Only runs that were started within this time, such as 90m or 2days
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) since: Option<Duration>,
     /// How many
     #[arg(short = 'n', long, default_value_t = 20)]
     pub(crate) limit: u32,

@@ -191,15 +191,18 @@ pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Starts logging to stderr: `-v` for the crates of this workspace, `-vv` for all.
+/// Starts logging to stderr: `-v` for the decisions of runs, `-vv` for all of this workspace, `-vvv` for the
+/// libraries too.
 pub(crate) fn trace(verbose: u8) {
     let filter = match verbose {
         0 => return,
-        1 => "warn,zeph=debug,zeph_runtime=debug,zeph_memory_sqlite=debug,zeph_command=debug",
+        1 => "warn,zeph=debug",
+        2 => "warn,zeph=trace",
         _ => "trace",
     };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(has_colours())
         .with_writer(io::stderr);
     // Only a second call could fail, and there is none.
     let _ = subscriber.try_init();
@@ -213,6 +216,7 @@ pub(crate) enum Tone {
     Warning,
     Question,
     Quiet,
+    Heading,
     Plain,
 }
 
@@ -224,12 +228,28 @@ impl Tone {
             Self::Warning => AnsiColor::Yellow.on_default(),
             Self::Question => AnsiColor::Cyan.on_default().bold(),
             Self::Quiet => Style::new().dimmed(),
+            Self::Heading => Style::new().bold(),
             Self::Plain => Style::new(),
+        }
+    }
+
+    /// The colour of a state of a task or of a run, by its word.
+    pub(crate) fn of_state(word: &str) -> Self {
+        match word {
+            "completed" => Self::Good,
+            "failed" | "timed_out" => Self::Bad,
+            "degraded" | "interrupted" | "canceled" | "canceling" | "backing_off" => Self::Warning,
+            "asking" | "waiting" | "paused" => Self::Question,
+            "pending" | "ready" | "skipped" => Self::Quiet,
+            _ => Self::Plain,
         }
     }
 
     /// The text in this colour. The output stream decides whether colours are shown.
     pub(crate) fn paint(self, text: impl Display) -> String {
+        if self == Self::Plain {
+            return text.to_string();
+        }
         let style = self.style();
         format!("{style}{text}{style:#}")
     }

@@ -172,11 +172,13 @@ impl Core {
         active.evict_outputs(batch.entries());
         active.snapshot.send_replace(Arc::clone(&snapshot));
         let is_observed = active.events.receiver_count() > 0;
+        let is_logged = tracing::enabled!(tracing::Level::DEBUG);
         let last = batch.entries().last().map(|entry| entry.seq);
         for entry in batch.entries() {
-            if is_observed {
+            if is_observed || is_logged {
                 let mut event = active.event_log.event(entry, active.scheduler.graph());
                 event.ends_commit = Some(entry.seq) == last;
+                tracing::debug!(run = %active.chain.run(), seq = entry.seq.get(), "{event}");
                 let _ = active.events.send(RunEvent::Saved {
                     event,
                     error: errors.remove(&entry.seq),

@@ -43,7 +43,7 @@ pub(crate) fn render(page: &mut Page, indent: usize, error: &TaskErrorRecord) {
     match &error.detail {
         Some(Value::Object(facts)) => {
             for (name, value) in facts {
-                detail(page, indent + 2, name, value);
+                detail(page, indent + 2, &name.replace('_', " "), value);
             }
         }
         Some(value) => detail(page, indent + 2, "detail", value),
@@ -83,6 +83,6 @@ mod tests {
         let mut page = Page::of_width(None);
         render(&mut page, 2, &TaskErrorRecord::from(&error));
         let wanted = "  cannot fetch [http]\n    caused by: connection refused\n    exit: 3\n    stderr:\n      one\n      two\n";
-        assert_eq!(page.into_text(), wanted);
+        assert_eq!(page.plain(), wanted);
     }
 }

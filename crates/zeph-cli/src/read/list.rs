@@ -6,62 +6,86 @@ use serde_json::{Value, json};
 use zeph_common::format_duration;
 use zeph_graph::{Spent, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore as _, RunRow, RunSummary};
+use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::{Owners, PostedRequest, posted_requests};
 
 use super::money::spent_json;
-use super::page::{self, Page};
+use super::page::{self, Cell, Page};
 use super::posted;
 use super::time::{ago, micros};
 use crate::args::ListArgs;
 use crate::context::{AppContext, command, now};
 use crate::exit::{CliError, Exit};
-use crate::out;
+use crate::out::{self, Tone};
+
+/// The runs that are read at a time.
+const PAGE: u32 = 500;
+/// The most further runs that are counted.
+const MOST_COUNTED: usize = 1_000;
 
 pub(crate) async fn run(cx: &AppContext, args: &ListArgs) -> Result<Exit, CliError> {
-    let lines = match cx.open_store_read_only().await {
-        Ok(store) => {
-            let query = ListQuery {
-                limit: args.limit,
-                open: args.open.then_some(true),
-                ..ListQuery::default()
-            };
-            let owners = cx.owners(&store);
-            let mut lines = Vec::new();
-            for row in store.list(query).await? {
-                let requests = match row.status.open {
-                    true => posted_requests(&store, &row.run).await?,
-                    false => Vec::new(),
-                };
-                lines.push(Line {
-                    interrupted: is_interrupted(&owners, &row),
-                    requests,
-                    row,
-                });
-            }
-            lines
-        }
+    let found = match cx.open_store_read_only().await {
+        Ok(store) => find(cx, &store, args).await?,
         // A database that is named, perhaps with a typing error, must exist.
-        Err(error) if error.code == "no_database" && !cx.names_db() => Vec::new(),
+        Err(error) if error.code == "no_database" && !cx.names_db() => Found::default(),
         Err(error) => return Err(error),
     };
-    if lines.is_empty() && !cx.json() {
-        out::note_line(no_runs_message(args));
+    if found.lines.is_empty() && !cx.json() {
+        out::note_line(no_runs_message(args, found.is_filtered));
         return Ok(Exit::Completed);
     }
-    let json = || Value::Array(lines.iter().map(Line::to_json).collect());
-    Ok(page::print(cx, json, |page| table(page, &lines, now())))
+    let json = || Value::Array(found.lines.iter().map(Line::to_json).collect());
+    Ok(page::print(cx, json, |page| table(page, &found, now())))
 }
 
-/// Whether the stored state of a run is active, but no process executes the run.
-fn is_interrupted(owners: &Owners, row: &RunRow) -> bool {
-    // The store has the state as a word of `RunState`, because it does not know that type.
-    let is_active = matches!(row.status.state.as_str(), "running" | "suspending");
-    row.status.open && is_active && owners.holder(row.epoch).is_none()
+/// The runs of a list.
+#[derive(Default)]
+struct Found {
+    lines: Vec<Line>,
+    /// Further runs that were asked for.
+    more: usize,
+    /// Whether there are runs that were not asked for.
+    is_filtered: bool,
 }
 
-fn no_runs_message(args: &ListArgs) -> String {
+async fn find(cx: &AppContext, store: &SqliteStore, args: &ListArgs) -> Result<Found, CliError> {
+    let owners = cx.owners(store);
+    let now = now();
+    let mut query = ListQuery {
+        limit: PAGE,
+        open: args.open.then_some(true),
+        ..ListQuery::default()
+    };
+    let mut found = Found::default();
+    loop {
+        let rows = store.list(query.clone()).await?;
+        let Some(last) = rows.last() else { break };
+        query.before = Some(last.cursor());
+        for row in rows {
+            let line = Line::new(&owners, row);
+            if !line.is_wanted(args, now) {
+                found.is_filtered = true;
+            } else if found.lines.len() < args.limit as usize {
+                found.lines.push(line);
+            } else {
+                found.more += 1;
+            }
+        }
+        if found.more >= MOST_COUNTED {
+            break;
+        }
+    }
+    for line in found.lines.iter_mut().filter(|line| line.row.status.open) {
+        line.requests = posted_requests(store, &line.row.run).await?;
+    }
+    Ok(found)
+}
+
+fn no_runs_message(args: &ListArgs, is_filtered: bool) -> String {
     if args.limit == 0 {
         "`-n 0` shows no runs; leave it out, or write a larger number".to_owned()
+    } else if is_filtered {
+        format!("no run matches; `{}` shows all", command(&["list"]))
     } else if args.open {
         format!(
             "no run is open; `{}` shows those that have ended",
@@ -76,16 +100,17 @@ fn no_runs_message(args: &ListArgs) -> String {
 /// A run with the values that its line shows.
 struct Line {
     row: RunRow,
-    /// Whether the process of an unfinished run has ended.
-    interrupted: bool,
+    /// Whether a process works on the run.
+    is_owned: bool,
     /// The requests in its inbox.
     requests: Vec<PostedRequest>,
 }
 
-fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
+fn table(page: &mut Page, found: &Found, now: Timestamp) {
+    let lines = &found.lines;
     // Most runs call no model, so the column is shown only if a run has spent something.
     let show_spent = lines.iter().any(|line| line.spent() != Spent::default());
-    let cells: Vec<Vec<String>> = lines
+    let cells: Vec<Vec<Cell>> = lines
         .iter()
         .map(|line| line.cells(now, show_spent))
         .collect();
@@ -94,8 +119,16 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
         header.insert(5, "SPENT");
     }
     page.table(0, &header, &cells);
+    if found.more > 0 {
+        let number = match found.more {
+            MOST_COUNTED.. => format!("more than {MOST_COUNTED}"),
+            number => number.to_string(),
+        };
+        page.line(format!("… and {number} more; -n N shows N runs"));
+    }
     if lines.iter().any(|line| line.row.is_damaged) {
-        page.heading(format!(
+        page.gap();
+        page.line(format!(
             "lines marked DAMAGED are not as they were written: `{}` names the damage",
             command(&["verify"])
         ));
@@ -106,17 +139,22 @@ fn table(page: &mut Page, lines: &[Line], now: Timestamp) {
         .collect();
     page.section("Counts when the run is resumed", &asked);
     let open: Vec<&Line> = lines.iter().filter(|line| line.row.status.open).collect();
-    if let Some(newest) = open.first() {
+    // What no process works on needs a command.
+    let newest = open.iter().find(|line| !line.is_owned).or(open.first());
+    if let Some(newest) = newest {
         let run = newest.row.run.as_str();
         let are_open = match open.len() {
-            1 => "open".to_owned(),
-            many => format!("{many} are open, {run} is the newest"),
+            1 => format!("{run} is open"),
+            many => format!("{many} are open, among them {run}"),
         };
-        page.heading(format!(
-            "{are_open}: `{}` shows what it waits for, `{}` continues it",
-            command(&["status", run]),
-            command(&["resume", run])
-        ));
+        let status = command(&["status", run]);
+        page.gap();
+        page.line(if newest.is_owned {
+            format!("{are_open}: `{status}` shows what it does")
+        } else {
+            let resume = command(&["resume", run]);
+            format!("{are_open}: `{status}` shows what it waits for, `{resume}` continues it")
+        });
     }
 }
 
@@ -136,23 +174,64 @@ fn tasks(summary: &RunSummary) -> String {
 }
 
 impl Line {
-    fn cells(&self, now: Timestamp, show_spent: bool) -> Vec<String> {
+    fn new(owners: &Owners, row: RunRow) -> Self {
+        let is_owned = row.status.open && owners.holder(row.epoch).is_some();
+        Self {
+            row,
+            is_owned,
+            requests: Vec::new(),
+        }
+    }
+
+    /// Whether the stored state of the run is active, but no process executes the run.
+    fn is_interrupted(&self) -> bool {
+        // The store has the state as a word of `RunState`, because it does not know that type.
+        let is_active = matches!(&*self.row.status.state, "running" | "suspending");
+        self.row.status.open && is_active && !self.is_owned
+    }
+
+    /// The state as it is shown.
+    fn state(&self) -> &str {
+        if self.is_interrupted() {
+            "interrupted"
+        } else {
+            &self.row.status.state
+        }
+    }
+
+    fn is_wanted(&self, args: &ListArgs, now: Timestamp) -> bool {
+        let text = args.text.as_ref().map(|text| text.to_lowercase());
+        let has = |text: &String| {
+            self.row.run.as_str().contains(&**text)
+                || self.row.title.to_lowercase().contains(&**text)
+        };
+        text.as_ref().is_none_or(has)
+            && (args.state.is_empty() || args.state.iter().any(|state| state == self.state()))
+            && (args.since).is_none_or(|since| now.since(self.row.created_at) <= since)
+    }
+
+    fn cells(&self, now: Timestamp, show_spent: bool) -> Vec<Cell> {
         let row = &self.row;
-        let state = match self.interrupted {
-            _ if row.is_damaged => "DAMAGED".into(),
-            true => "interrupted".into(),
-            false => row.status.state.replace('_', " "),
+        let state = match row.is_damaged {
+            true => Cell::new(Tone::Bad, "DAMAGED"),
+            false => Cell::new(Tone::of_state(self.state()), self.state().replace('_', " ")),
         };
         let dash = || "-".to_owned();
         let tasks = self.summary().map_or_else(dash, |summary| tasks(&summary));
         let took = self.took().map_or_else(dash, format_duration);
         let started = ago(row.created_at, now);
-        let mut cells = vec![row.run.to_string(), state, tasks, started, took];
+        let mut cells = vec![
+            row.run.to_string().into(),
+            state,
+            tasks.into(),
+            started.into(),
+            took.into(),
+        ];
         if show_spent {
             let spent = Some(self.spent()).filter(|spent| *spent != Spent::default());
-            cells.push(spent.map_or_else(dash, |spent| spent.to_string()));
+            cells.push(spent.map_or_else(dash, |spent| spent.to_string()).into());
         }
-        cells.push(row.title.clone());
+        cells.push(row.title.clone().into());
         cells
     }
 
@@ -188,7 +267,7 @@ impl Line {
             "title": row.title,
             "state": row.status.state,
             "open": row.status.open,
-            "interrupted": self.interrupted,
+            "interrupted": self.is_interrupted(),
             "created_at_us": row.created_at.as_micros(),
             "updated_at_us": row.updated_at.as_micros(),
             "took_us": self.took().map(micros),
@@ -206,7 +285,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, table};
+    use super::{Found, Line, table};
     use super::{RunRow, RunSummary};
     use crate::read::page::Page;
     use zeph_graph::{Seq, Timestamp};
@@ -238,32 +317,48 @@ mod tests {
             ..RunSummary::default()
         };
         let ended = RunStatus::ended("timed_out").with_summary(&summary);
-        let lines = [
+        let lines = vec![
             Line {
                 row: row("r2", "a\r\n\u{202e}b\x1b[31m", RunStatus::open("running")),
-                interrupted: true,
+                is_owned: false,
                 requests: Vec::new(),
             },
             Line {
                 row: row("r1", "Weekly report", ended),
-                interrupted: false,
+                is_owned: false,
                 requests: Vec::new(),
             },
         ];
         let mut page = Page::of_width(Some(110));
-        table(&mut page, &lines, Timestamp::from_micros(201_000_000));
+        let mut found = Found {
+            lines,
+            more: 180,
+            is_filtered: false,
+        };
+        table(&mut page, &found, Timestamp::from_micros(201_000_000));
         let wanted = "\
 RUN  STATE        TASKS                      STARTED    TOOK  SPENT                    GOAL
 r2   interrupted  -                          3 min ago  -     -                        a\\r\\nb
 r1   timed out    9/12, 1 failed, 1 skipped  3 min ago  2.5s  1200 tokens, 0.0025 USD  Weekly report
+… and 180 more; -n N shows N runs
 
-open: `zeph status r2` shows what it waits for, `zeph resume r2` continues it
+r2 is open: `zeph status r2` shows what it waits for, `zeph resume r2` continues it
 ";
-        assert_eq!(page.into_text(), wanted);
-        let json = lines[1].to_json();
+        assert_eq!(page.plain(), wanted);
+        let json = found.lines[1].to_json();
         assert_eq!(
             (&json["counts"]["completed"], &json["took_us"]),
             (&9.into(), &2_500_000.into())
+        );
+        // Another process works on it.
+        found.lines[0].is_owned = true;
+        let mut page = Page::of_width(None);
+        table(&mut page, &found, Timestamp::from_micros(201_000_000));
+        let text = page.plain();
+        assert!(text.contains("r2   running"), "{text}");
+        assert!(
+            text.ends_with("r2 is open: `zeph status r2` shows what it does\n"),
+            "{text}"
         );
     }
 }

@@ -44,16 +44,17 @@ pub(crate) struct Times {
 #[derive(Clone, Debug)]
 pub(crate) struct TimeBreakdown {
     tasks: Vec<Times>,
-    /// Between the first record and the last one, without the time without an owner.
+    /// Between the creation of the run and its last record, without the time without an owner.
     pub(crate) took: Duration,
+    /// The time without an owner.
+    pub(crate) asleep: Duration,
 }
 
 impl TimeBreakdown {
     /// Reads the journal; an open interval counts up to `until`. Cost: one pass.
     pub(crate) fn of(view: &RunView, until: Timestamp) -> Self {
         let mut tasks = vec![Times::default(); view.graph().len()];
-        let first = view.entries.first().map_or(until, |entry| entry.at);
-        let mut last = first;
+        let mut last = view.entries.first().map_or(until, |entry| entry.at);
         let mut asleep = Duration::ZERO;
         for entry in &view.entries {
             if entry.record == Record::Resumed {
@@ -75,7 +76,8 @@ impl TimeBreakdown {
         }
         Self {
             tasks,
-            took: end.since(first).saturating_sub(asleep),
+            took: end.since(view.created_at).saturating_sub(asleep),
+            asleep,
         }
     }
 

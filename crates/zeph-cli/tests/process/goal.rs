@@ -133,7 +133,7 @@ fn a_key_that_a_service_says_back_is_nowhere() {
         "--model",
         "openai::tiny",
     ];
-    let args = [&args[..], &["--base-url", &service.url, "-vv"]].concat();
+    let args = [&args[..], &["--base-url", &service.url, "-vvv"]].concat();
     let env = [("OPENAI_API_KEY", KEY)];
     let run = scene.start_with(&args, &env).wait();
     assert_eq!(code(&run), 3, "{run:?}");

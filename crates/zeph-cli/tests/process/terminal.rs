@@ -88,10 +88,54 @@ fn a_terminal_that_cannot_move_its_cursor_gets_lines() {
         let run = command.stderr(Stdio::from(pty.slave)).output().unwrap();
         let text = String::from_utf8(run.stdout).unwrap();
         assert_eq!(
-            text.contains("[1/1] FAILED one"),
+            text.contains("[0/1] FAILED one"),
             has_lines,
             "{kind:?}: {text}"
         );
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_that_show_them() {
+    let scene = Scene::new("[tasks.one]\nshell = 'exit 3'\n");
+    let args = ["run", "plan.toml", "--name", "r"];
+    assert_eq!(code(&scene.zeph(&args)), 3);
+    let red = "\u{1b}[31m";
+    let calm: [(&str, &[(&str, &str)]); 3] = [
+        ("dumb", &[("TERM", "dumb")]),
+        ("no colour", &[("TERM", "xterm"), ("NO_COLOR", "1")]),
+        ("no TERM", &[]),
+    ];
+    for command in [
+        &["show", "r"][..],
+        &["status", "r"],
+        &["why", "r", "one"],
+        &["list"],
+        &["graph", "r"],
+    ] {
+        let shown = |env: &[(&str, &str)]| {
+            let pty = openpty(None, None).unwrap();
+            let mut zeph = scene.command(command);
+            zeph.envs(env.iter().copied())
+                .stdout(Stdio::from(pty.slave));
+            let mut child = zeph.spawn().unwrap();
+            // The terminal has ended when no process has its other end.
+            drop(zeph);
+            let mut text = Vec::new();
+            let _ = fs::File::from(pty.master).read_to_end(&mut text);
+            assert!(child.wait().unwrap().success());
+            String::from_utf8(text).unwrap()
+        };
+        let coloured = shown(&[("TERM", "xterm")]);
+        let is_red = coloured.contains("\u{1b}[1m") && coloured.contains(red)
+            || coloured.contains("\u{1b}[1;31m");
+        assert!(is_red, "{command:?}: {coloured:?}");
+        for (why, env) in calm {
+            let text = shown(env);
+            assert!(!text.contains('\u{1b}'), "{why}: {command:?}: {text:?}");
+        }
+        let piped = scene.zeph(command);
+        assert!(!piped.out.contains('\u{1b}'), "{piped:?}");
     }
 }
 

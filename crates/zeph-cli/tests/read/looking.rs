@@ -53,6 +53,52 @@ fn a_list_shows_the_newest_first_and_as_many_as_asked_for() {
 }
 
 #[test]
+fn a_list_is_narrowed_by_state_time_and_text() {
+    let home = Home::new();
+    home.run("r-one", "Weekly report", simple("1"));
+    home.run("r-two", "Second", asking());
+    home.run("r-three", "Third", degraded());
+    let runs = |args: &[&str]| {
+        let list = home.json(0, &[&["list"], args].concat());
+        let runs = list.as_array().unwrap().iter();
+        let runs: Vec<String> = runs
+            .map(|run| run["run"].as_str().unwrap().into())
+            .collect();
+        runs.join(" ")
+    };
+    for (args, wanted) in [
+        (&["--state", "waiting"][..], "r-two"),
+        (
+            &["--state", "completed", "--state", "degraded"],
+            "r-three r-one",
+        ),
+        (&["--since", "1h"], "r-three r-two r-one"),
+        (&["--since", "0s"], ""),
+        (&["WEEKLY"], "r-one"),
+        (&["r-t", "-n", "1"], "r-three"),
+    ] {
+        assert_eq!(runs(args), wanted, "{args:?}");
+    }
+    let list = home.zeph(&["list", "-n", "1"]);
+    let three = "1/3, 1 failed, 1 skipped";
+    assert!(list.out.contains(three), "{list:?}");
+    assert!(
+        list.out.contains("… and 2 more; -n N shows N runs"),
+        "{list:?}"
+    );
+    let none = home.zeph(&["list", "nothing"]);
+    assert!(
+        none.err.contains("no run matches; `zeph list` shows all"),
+        "{none:?}"
+    );
+    let wrong = home.zeph(&["list", "--state", "fialed"]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    assert!(wrong.err.contains("timed_out"), "{wrong:?}");
+    let verbose = home.zeph(&["list", "-v"]);
+    assert_eq!(verbose.code, 0, "{verbose:?}");
+}
+
+#[test]
 fn a_run_is_reported_in_words_and_as_json() {
     let home = Home::new();
     home.run("r", "A goal", degraded());

@@ -8,6 +8,7 @@ use zeph_llm::Message;
 use zeph_orchestration::command::ProcessGroup;
 use zeph_planner::{PromptNote, ReplyNote};
 use zeph_runtime::NoteView;
+use zeph_subagent::router::Candidate;
 
 use crate::read::page::{Page, count};
 
@@ -139,9 +140,36 @@ fn route(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
         page.block(indent + 2, reason);
     }
     for candidate in route["candidates"].as_array().into_iter().flatten() {
-        page.block(indent + 2, &shortened(candidate));
+        let known = serde_json::from_value::<Candidate>(candidate.clone());
+        let line = known.map_or_else(|_| shortened(candidate), |known| judged(&known));
+        page.block(indent + 2, &line);
     }
     Some(())
+}
+
+/// `analyst: 0.71 (lexical 0.42, tags 1)`, or `writer: left out by tools: it has no tool "find"`.
+fn judged(candidate: &Candidate) -> String {
+    let name = &candidate.name;
+    if let Some(exclusion) = &candidate.exclusion {
+        return format!(
+            "{name}: left out by {}: {}",
+            exclusion.filter, exclusion.why
+        );
+    }
+    let number =
+        |score: Option<f64>| score.map_or_else(|| "none".to_owned(), |score| format!("{score:.2}"));
+    let scores = candidate.scores.iter();
+    let scores: Vec<String> = scores
+        .map(|score| format!("{} {}", score.scorer, number(score.score)))
+        .collect();
+    if scores.is_empty() {
+        return name.clone();
+    }
+    format!(
+        "{name}: {} ({})",
+        number(candidate.total),
+        scores.join(", ")
+    )
 }
 
 fn tool(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
@@ -169,4 +197,36 @@ pub(super) fn to_json(note: &NoteView) -> Value {
     let body = serde_json::from_slice::<Value>(&note.body);
     let body = body.unwrap_or_else(|_| String::from_utf8_lossy(&note.body).into());
     json!({ "kind": note.kind, "at_us": note.at.as_micros(), "note": body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judged;
+    use zeph_subagent::router::{Candidate, Exclusion, Score};
+
+    #[test]
+    fn a_candidate_is_shown_in_words() {
+        let score = |scorer: &str, score| Score {
+            scorer: scorer.to_owned(),
+            weight: 1.0,
+            score,
+            note: None,
+        };
+        let mut candidate = Candidate::new("analyst");
+        assert_eq!(judged(&candidate), "analyst");
+        candidate.total = Some(0.712);
+        candidate.scores = vec![score("lexical", Some(0.712)), score("tags", None)];
+        assert_eq!(
+            judged(&candidate),
+            "analyst: 0.71 (lexical 0.71, tags none)"
+        );
+        candidate.exclusion = Some(Exclusion {
+            filter: "tools".to_owned(),
+            why: "no tool find".to_owned(),
+        });
+        assert_eq!(
+            judged(&candidate),
+            "analyst: left out by tools: no tool find"
+        );
+    }
 }

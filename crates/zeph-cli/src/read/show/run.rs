@@ -10,10 +10,11 @@ use zeph_runtime::{RunView, executor_grace};
 
 use crate::context::command_with;
 use crate::exit::CliError;
+use crate::out::Tone;
 use crate::read::failure::{self, Errors};
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::not_started::{self, NotStarted};
-use crate::read::page::{Page, count};
+use crate::read::page::{Cell, Page, count};
 use crate::read::time::{micros, moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
 use crate::read::{explain, status};
@@ -66,7 +67,7 @@ impl<'a> ShowView<'a> {
         let counted = self.not_started.iter().filter(|group| group.is_counted());
         let counted: BTreeSet<TaskId> = counted.flat_map(|group| group.tasks.clone()).collect();
         let ids = self.view.graph().ids().filter(|id| !counted.contains(id));
-        let rows: Vec<Vec<String>> = ids.map(|id| self.row(id)).collect();
+        let rows: Vec<Vec<Cell>> = ids.map(|id| self.row(id)).collect();
         page.gap();
         page.table(0, &["TASK", "TRIES", "QUEUED", "RAN", "STATE"], &rows);
         for group in self.not_started.iter().filter(|group| group.is_counted()) {
@@ -79,18 +80,32 @@ impl<'a> ShowView<'a> {
     fn render_facts(&self, page: &mut Page, now: Timestamp) {
         let view = self.view;
         let state = view.scheduler.state().word().replace('_', " ");
-        page.line(format!("run {}: {state}", view.run));
-        if !view.title.is_empty() {
-            page.fact("goal", &view.title);
+        let tone = Tone::of_state(view.scheduler.state().word());
+        page.painted_line(&[
+            (Tone::Heading, &format!("run {}: ", view.run)),
+            (tone, &state),
+        ]);
+        let goal = status::goal(view);
+        if let Some(goal) = goal {
+            page.fact("goal", goal);
         }
         let metadata = view.graph().metadata().iter();
-        for (name, text) in metadata.filter(|(_, text)| **text != view.title) {
+        for (name, text) in metadata.filter(|(_, text)| !text.is_empty() && Some(&***text) != goal)
+        {
             let text = truncate(text, FACT_BYTES, Boundary::Char).to_string();
             page.fact(&name.replace('_', " "), text);
         }
         page.fact("tasks", status::progress(view));
         page.fact("started", moment(view.created_at, now));
-        page.fact("took", took(self.time_breakdown.took));
+        let mut text = took(self.time_breakdown.took);
+        let asleep = self.time_breakdown.asleep;
+        if !asleep.is_zero() {
+            text.push_str(&format!(
+                ", and {} without a process",
+                format_duration(asleep)
+            ));
+        }
+        page.fact("took", text);
         page.fact("limits", limits(view));
         if let Some(spent) = spent_of(view.scheduler.spent(), view.scheduler.budget()) {
             page.fact("spent", spent);
@@ -106,14 +121,15 @@ impl<'a> ShowView<'a> {
         page.fact("journal", format!("{records}, head {}", view.head));
     }
 
-    fn row(&self, id: TaskId) -> Vec<String> {
+    fn row(&self, id: TaskId) -> Vec<Cell> {
         let times = self.time_breakdown.task(id);
+        let tone = Tone::of_state(self.view.scheduler.task(id).state().word());
         vec![
-            explain::name(self.view, id).to_owned(),
-            times.attempts.to_string(),
-            took(times.queued()),
-            took(times.ran()),
-            explain::state(self.view, id),
+            explain::name(self.view, id).to_owned().into(),
+            times.attempts.to_string().into(),
+            took(times.queued()).into(),
+            took(times.ran()).into(),
+            Cell::new(tone, explain::state(self.view, id)),
         ]
     }
 
@@ -161,11 +177,13 @@ impl<'a> ShowView<'a> {
             } else {
                 format!("{name}: {state}")
             };
-            page.block(2, &line);
+            let tone = Tone::of_state(self.view.scheduler.task(id).state().word());
+            page.painted_block(2, tone, &line);
             if let Some(error) = self.error(id) {
                 failure::render(page, 4, error);
             }
-            page.block(4, &command_with(&["logs", run.as_str()], &[name]));
+            let logs = command_with(&["logs", run.as_str()], &[name]);
+            page.painted_block(4, Tone::Question, &logs);
         }
         if self.failures.len() > FAILURES {
             page.block(2, &format!("and {} more", self.failures.len() - FAILURES));

@@ -21,10 +21,11 @@ use super::{notes, value};
 use crate::context::command_with;
 use crate::exit::CliError;
 use crate::goal::shown::Proposal;
+use crate::out::Tone;
 use crate::read::answers::Answers;
 use crate::read::failure::{self, Errors};
 use crate::read::money::{spent_json, spent_of};
-use crate::read::page::Page;
+use crate::read::page::{Cell, Page};
 use crate::read::time::{moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
 use crate::read::{explain, rules};
@@ -76,7 +77,11 @@ impl<'a> ShowView<'a> {
         let view = self.view;
         let definition = view.graph().task(self.task);
         let (name, state) = (definition.name(), explain::state(view, self.task));
-        page.line(format!("{name} of run {}: {state}", view.run));
+        let tone = Tone::of_state(view.scheduler.task(self.task).state().word());
+        page.painted_line(&[
+            (Tone::Heading, &format!("{name} of run {}: ", view.run)),
+            (tone, &state),
+        ]);
         page.fact("does", rules::work(definition));
         for (name, text) in rules::changed(view.graph(), definition) {
             page.fact(name, text);
@@ -104,7 +109,7 @@ impl<'a> ShowView<'a> {
         if !self.logs.is_empty() {
             next.push(command("logs"));
         }
-        page.section("Next", &next);
+        page.next(&next);
     }
 
     fn render_inputs(&self, page: &mut Page) {
@@ -112,8 +117,11 @@ impl<'a> ShowView<'a> {
         let parents = view.graph().parents(self.task);
         if !parents.is_empty() {
             page.heading("Needs");
-            let row =
-                |&id: &TaskId| vec![explain::name(view, id).to_owned(), explain::state(view, id)];
+            let row = |&id: &TaskId| {
+                let tone = Tone::of_state(view.scheduler.task(id).state().word());
+                let state = Cell::new(tone, explain::state(view, id));
+                vec![explain::name(view, id).to_owned().into(), state]
+            };
             page.table(2, &[], &parents.iter().map(row).collect::<Vec<_>>());
         }
         if let Some(input) = &self.input {

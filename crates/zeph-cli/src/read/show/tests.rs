@@ -64,7 +64,7 @@ async fn page_of(run: ScriptedRun, wanted: Option<&str>) -> (String, serde_json:
         shown.render(&mut page, now);
         shown.to_json()
     };
-    (without_dates(&page.into_text()), json)
+    (without_dates(&page.plain()), json)
 }
 
 /// Local dates depend on where the test runs.

@@ -12,6 +12,7 @@ use zeph_scheduler::{Counts, Held};
 use crate::args::RunRef;
 use crate::context::{AppContext, command, now};
 use crate::exit::{CliError, Exit};
+use crate::out::Tone;
 use crate::read::answers::Answers;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::page::{self, Page, count, names};
@@ -76,6 +77,16 @@ pub(crate) fn progress(view: &RunView) -> String {
     }
 }
 
+/// The goal of a run; a plan without one has the name of its file as the title.
+pub(crate) fn goal(view: &RunView) -> Option<&str> {
+    let has_none = view
+        .graph()
+        .metadata()
+        .get("goal")
+        .is_some_and(String::is_empty);
+    (!has_none && !view.title.is_empty()).then_some(&*view.title)
+}
+
 struct StatusView<'a> {
     view: &'a RunView,
     owner: Option<&'a str>,
@@ -105,9 +116,17 @@ impl StatusView<'_> {
 
     fn render(&self, page: &mut Page) {
         let (view, now) = (self.view, self.now);
-        page.line(format!("run {}: {}", view.run, self.state()));
-        if !view.title.is_empty() {
-            let goal = truncate(&view.title, MAX_TEXT_BYTES, Boundary::Word);
+        let tone = if self.is_interrupted() {
+            Tone::Warning
+        } else {
+            Tone::of_state(view.scheduler.state().word())
+        };
+        page.painted_line(&[
+            (Tone::Heading, &format!("run {}: ", view.run)),
+            (tone, &self.state()),
+        ]);
+        if let Some(goal) = goal(view) {
+            let goal = truncate(goal, MAX_TEXT_BYTES, Boundary::Word);
             page.fact("goal", goal.to_string());
         }
         page.fact("tasks", progress(view));
@@ -123,7 +142,7 @@ impl StatusView<'_> {
         self.render_questions(page);
         self.render_waiting(page);
         posted::render(page, &view.requests, now);
-        page.section("Next", &self.next());
+        page.next(&self.next());
     }
 
     fn render_running(&self, page: &mut Page) {
@@ -183,7 +202,7 @@ impl StatusView<'_> {
                 page.block(5, &format!("without an answer: {default}, {when}"));
             }
             for command in commands {
-                page.block(5, command);
+                page.painted_block(5, Tone::Question, command);
             }
         }
         self.render_more(page, questions.len(), MOST.min(questions.len()));

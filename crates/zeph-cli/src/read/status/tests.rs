@@ -40,7 +40,7 @@ async fn status(owner: Option<&str>, now: Timestamp) -> (String, Value) {
     let status = StatusView { view, owner, now };
     let mut page = Page::of_width(None);
     status.render(&mut page);
-    (page.into_text(), status.to_json())
+    (page.plain(), status.to_json())
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use zeph_runtime::RunView;
 use crate::args::WhyArgs;
 use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
+use crate::out::Tone;
 use crate::read::explain::{self, Reason};
 use crate::read::failure;
 use crate::read::page::{self, Page};
@@ -81,7 +82,11 @@ impl<'a> Why<'a> {
             explain::name(self.view, self.task),
             explain::state(self.view, self.task),
         );
-        page.line(format!("{name} of run {}: {state}", self.view.run));
+        let tone = Tone::of_state(self.view.scheduler.task(self.task).state().word());
+        page.painted_line(&[
+            (Tone::Heading, &format!("{name} of run {}: ", self.view.run)),
+            (tone, &state),
+        ]);
         page.line(&self.reason.text);
         let chain = &self.reason.because;
         if chain.len() > 1 {
@@ -100,7 +105,7 @@ impl<'a> Why<'a> {
             failure::render(page, 2, error);
         }
         posted::render(page, &self.view.requests, self.now);
-        page.section("Next", &self.reason.next);
+        page.next(&self.reason.next);
     }
 
     fn to_json(&self) -> Value {

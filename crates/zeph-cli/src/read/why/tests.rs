@@ -24,7 +24,7 @@ async fn why(story: ScriptedRun, owner: Option<&str>, task: &str) -> (String, se
         .unwrap();
     let mut page = Page::of_width(None);
     why.render(&mut page);
-    (page.into_text(), why.to_json())
+    (page.plain(), why.to_json())
 }
 
 const ALIVE: Option<&str> = Some("pid 7");

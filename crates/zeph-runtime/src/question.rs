@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use zeph_graph::{Answer, AnswerKind, AskWhy, FailureAnswer, Question, Timestamp, Work};
+use zeph_graph::{Answer, AnswerKind, AskWhy, FailureAnswer, Fault, Question, Timestamp, Work};
 use zeph_scheduler::{OpenQuestion, Scheduler};
 
 use crate::driver;
@@ -103,7 +103,20 @@ impl QuestionView {
                 (text, Accepts::YesNo)
             }
             AskWhy::Failure(fault) => {
-                let text = format!("Task {} failed ({fault}). What now?", task.name());
+                let name = task.name();
+                let text = match fault {
+                    Fault::Interrupted => format!(
+                        "Task {name} was interrupted, and it is not known whether it took effect. What now?"
+                    ),
+                    Fault::AttemptTimeout | Fault::TaskTimeout => {
+                        format!("Task {name} {}. What now?", fault.text(task.rules()))
+                    }
+                    Fault::Error
+                    | Fault::Permanent
+                    | Fault::Refused
+                    | Fault::Panicked
+                    | Fault::Budget => format!("Task {name} failed ({fault}). What now?"),
+                };
                 (text, Accepts::Failure)
             }
         };

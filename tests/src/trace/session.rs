@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::Pid;
 
-use crate::crash::ledger::reported_end;
+use crate::crash::ledger::reported_ends;
 use crate::crash::victim::{Seen, Zeph};
 use crate::trace::call::{Call, CallKind};
 use crate::trace::disk::{Change, FileNumber};
@@ -131,7 +131,7 @@ impl Session {
             });
         };
         for (from, line) in &self.recorder.printed {
-            if let Some((task, state)) = reported_end(line) {
+            for (task, state) in reported_ends(line) {
                 note(Fact::Task(task, state), *from);
             }
         }

@@ -229,7 +229,7 @@ impl End<'_> {
         format!(
             "run {} {}: {counts} in {}{}",
             self.report.run,
-            tone.paint(self.word),
+            tone.paint(self.word.replace('_', " ")),
             format_duration(self.took),
             spent.map_or_else(String::new, |spent| format!(", {spent}"))
         )

@@ -119,12 +119,12 @@ impl EventFormatter {
         }
         if let Record::Amended { .. } = event.record {
             let text = match total.saturating_sub(self.total) {
-                0 => format!("{name} added tasks to the run"),
-                1 => format!("{name} added 1 task to the run"),
-                many => format!("{name} added {many} tasks to the run"),
+                0 => format!("accepted: {name} added tasks"),
+                1 => format!("accepted: {name} added 1 task"),
+                many => format!("accepted: {name} added {many} tasks"),
             };
             self.total = total;
-            return Some(("planned", Tone::Plain, text));
+            return Some(("plan", Tone::Plain, text));
         }
         None
     }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use zeph_memory::StoreError;
@@ -51,6 +52,22 @@ pub(crate) fn inspect(path: &Path) -> Result<Found, StoreError> {
         ));
     }
     inspect_header(path)
+}
+
+/// Fails if the file belongs to a user who is neither that of this process nor root: its runs may be made to
+/// execute what that user likes.
+pub(crate) fn check_owner(path: &Path) -> Result<(), StoreError> {
+    let metadata = fs::metadata(path)
+        .map_err(|error| StoreError::io(format!("inspecting {}", path.display()), error))?;
+    let owner = metadata.uid();
+    if owner == 0 || owner == nix::unistd::geteuid().as_raw() {
+        return Ok(());
+    }
+    let why = format!(
+        "it belongs to another user (number {owner}), who decides what its runs execute (read it, or copy it to \
+         a file of your own)"
+    );
+    Err(not_a_database(path, why))
 }
 
 /// SQLite would apply a log without its database to a new database and damage it.

@@ -43,7 +43,8 @@ impl SqliteStore {
     /// Opens the database at a path; creates it, with its folder, if there is none.
     ///
     /// # Errors
-    /// [`StoreError::NotADatabase`] if the file is no database of this program, or is empty;
+    /// [`StoreError::NotADatabase`] if the file is no database of this program, is empty, or belongs to
+    /// another user than this one and root;
     /// [`StoreError::Newer`] if a newer version made it; [`StoreError::Unreleased`] if an unreleased one did.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default()).await
@@ -65,6 +66,7 @@ impl SqliteStore {
             database_file::inspect(&path)?;
         }
         let path = database_file::real(&path)?;
+        database_file::check_owner(&path)?;
         let mut connection = connect::writer(&path, &options).await?;
         let file = DatabaseFile::opened(path)?;
         schema::check_library(file.path(), &mut connection).await?;

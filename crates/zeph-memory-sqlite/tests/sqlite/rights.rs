@@ -115,3 +115,28 @@ async fn a_database_without_write_permission_can_be_read_only() {
         "{said}{failed}"
     );
 }
+
+#[tokio::test]
+async fn a_database_of_another_user_is_read_and_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    SqliteStore::open(&path)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    if fs::metadata(&path).unwrap().uid() != 0 {
+        // Only root can give a file away.
+        return;
+    }
+    std::os::unix::fs::chown(&path, Some(OTHER_USER), None).unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("belongs to another user (number 65534)"),
+        "{error}"
+    );
+    SqliteStore::open_read_only(&path).await.unwrap();
+}

@@ -34,6 +34,11 @@ fn a_failing_call_breaks_no_promise_and_a_write_that_only_pretends_is_noticed() 
         trial.play(fault, &copy, &mut counts).unwrap();
     }
     assert!(counts.done() > 6, "{counts:?}");
+    // A full quota is reported as a full disk, when a database is created, opened and written.
+    for fault in ["run/write/1", "resume/write/1", "run/write/60"] {
+        let fault = format!("{fault}/EDQUOT/lasting").parse().unwrap();
+        trial.play(fault, &copy, &mut counts).unwrap();
+    }
     // The writes of a resume report success and leave nothing.
     let lies = (0..3).map(|nth| format!("resume/write/{nth}/lie/lasting").parse().unwrap());
     let broken: Vec<String> = lies

@@ -53,6 +53,22 @@ async fn check_alone(path: &Path, options: &SqliteOptions) -> Result<(), StoreEr
     checked
 }
 
+/// Why a write failed: SQLite reports a full quota as any other error, so a new file shows what is full.
+pub(crate) fn full_or(path: &Path, error: StoreError) -> StoreError {
+    if !matches!(error, StoreError::Io { .. }) {
+        return error;
+    }
+    let written = Draft::beside(path).and_then(|draft| {
+        fs::write(draft.path(), [0; 4096])
+            .and_then(|()| sync(draft.path()))
+            .map_err(|error| failed(draft.path(), error))
+    });
+    match written {
+        Err(full @ StoreError::Full { .. }) => full,
+        _ => error,
+    }
+}
+
 /// Creates the folder, for its owner only, if it does not exist.
 fn make_folder(path: &Path) -> Result<(), StoreError> {
     let Some(folder) = path.parent() else {

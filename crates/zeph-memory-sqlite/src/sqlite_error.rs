@@ -14,13 +14,18 @@ const FULL: i32 = 13;
 const TOO_BIG: i32 = 18;
 const CONSTRAINT: i32 = 19;
 const NOT_A_DATABASE: i32 = 26;
+/// An extended code: the file that readers and writers share cannot grow.
+const NO_SPACE_TO_SHARE: i32 = 10 | (19 << 8);
 
 /// The most bytes of one value. SQLite accepts slightly more, which leaves room for the rest of a row.
 pub(crate) const MAX_BYTES: u64 = 999_000_000;
 
+fn code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let code = error.as_database_error()?.code()?;
-    code.parse::<i32>().ok().map(|code| code & 0xff)
+    code(error).map(|code| code & 0xff)
 }
 
 /// Whether a row is there already, or breaks a rule of its table.
@@ -32,6 +37,11 @@ pub(crate) fn is_constraint(error: &sqlx::Error) -> bool {
 pub(crate) fn io(what: &str, error: sqlx::Error) -> StoreError {
     if matches!(error, sqlx::Error::PoolTimedOut) {
         return StoreError::Busy {
+            source: error.into(),
+        };
+    }
+    if code(&error) == Some(NO_SPACE_TO_SHARE) {
+        return StoreError::Full {
             source: error.into(),
         };
     }

@@ -59,13 +59,18 @@ impl SqliteStore {
         options: SqliteOptions,
     ) -> Result<Self, StoreError> {
         let path = database_file::absolute(path.as_ref())?;
-        create::remove_leftovers(&path);
-        if database_file::inspect(&path)? == Found::Nothing {
-            create::create(&path, &options).await?;
+        let opened = Self::open_at(&path, options).await;
+        opened.map_err(|error| create::full_or(&path, error))
+    }
+
+    async fn open_at(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        create::remove_leftovers(path);
+        if database_file::inspect(path)? == Found::Nothing {
+            create::create(path, &options).await?;
             // Another process may have created a file there in the meantime.
-            database_file::inspect(&path)?;
+            database_file::inspect(path)?;
         }
-        let path = database_file::real(&path)?;
+        let path = database_file::real(path)?;
         database_file::check_owner(&path)?;
         let mut connection = connect::writer(&path, &options).await?;
         let file = DatabaseFile::opened(path)?;
@@ -102,8 +107,8 @@ impl SqliteStore {
         let path = database_file::real(&path)?;
         let mut readers = connect::readers(&path, &options);
         let mut found = read_schema_version(&path, &readers).await;
-        // Without write permission SQLite cannot create the file `-shm` that readers share.
-        if matches!(found, Err(StoreError::Io { .. }))
+        // Without write permission, or space, SQLite cannot create the file `-shm` that readers share.
+        if matches!(found, Err(StoreError::Io { .. } | StoreError::Full { .. }))
             && let Some(immutable) = connect::immutable_readers(&path, &options)
         {
             readers = immutable;

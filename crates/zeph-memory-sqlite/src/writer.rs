@@ -5,10 +5,10 @@ use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{Fence, Request, RequestId, StoreError};
 
 use crate::append::{Executed, Statements, signed};
-use crate::connect;
 use crate::database_file::{DatabaseFile, with_suffix};
 use crate::last_commit::{LastCommit, Saved};
 use crate::sqlite_error;
+use crate::{connect, create};
 
 /// The number of owners without a run that are kept for people.
 const CLAIMS_KEPT: i64 = 100;
@@ -214,10 +214,12 @@ impl Writer {
     /// After a failed write or sync the state of the disk is unknown. A second try could succeed without
     /// the first data being on the disk, so all later writes are refused.
     fn note<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(error @ StoreError::Io { .. }) = &result {
-            self.broken = Some(error.to_string());
-        }
-        result
+        let Err(error @ StoreError::Io { .. }) = result else {
+            return result;
+        };
+        let error = create::full_or(self.file.path(), error);
+        self.broken = Some(error.to_string());
+        Err(error)
     }
 }
 

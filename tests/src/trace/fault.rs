@@ -125,6 +125,14 @@ impl CallKind {
     }
 }
 
+impl Fault {
+    /// Whether nothing can be written any more because a disk or a quota is full.
+    pub(super) fn leaves_no_space(&self) -> bool {
+        let is_full = [Errno::ENOSPC, Errno::EDQUOT].map(Failure::Error);
+        self.is_lasting && self.kind == CallKind::Write && is_full.contains(&self.failure)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (aim, kind, nth) = (self.aim.name(), self.kind.name(), self.nth);

@@ -197,6 +197,9 @@ impl Trial {
                 return Err(format!("it ends with {code}: {seen:?}"));
             }
         }
+        if fault.leaves_no_space() && code == 8 && !seen.stderr.contains("the disk is full") {
+            return Err(format!("it does not name the full disk: {seen:?}"));
+        }
         let checked = match aim {
             Aim::Run | Aim::Resume => self.go_on(&zeph, aim, &seen),
             Aim::Delete => delete_again(&zeph, &seen),

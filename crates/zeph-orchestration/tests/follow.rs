@@ -1,8 +1,13 @@
 //! The follower of a run: questions that are asked, withdrawn and answered.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
+use std::time::Duration;
+
+use serde_json::json;
 use zeph_orchestration::follow::Update;
-use zeph_orchestration::{Orchestrator, Question, RuntimeError, Task, TaskGraph, Work};
+use zeph_orchestration::{
+    Orchestrator, Question, Record, RunEvent, RuntimeError, Task, TaskGraph, Work,
+};
 
 /// The question of a canceled task is withdrawn, the next one is asked, and a late answer is reported.
 #[tokio::test]
@@ -40,4 +45,43 @@ async fn the_question_of_a_canceled_task_is_withdrawn() {
     }
     assert_eq!(updates, ["ask first", "withdraw first", "ask second"]);
     assert!(follower.finish().await.unwrap().results().end().is_some());
+}
+
+/// A question, and the note that a default is waited for, come after the event of the question.
+#[tokio::test]
+async fn what_follows_from_an_event_comes_after_it() {
+    let mut graph = TaskGraph::new();
+    for name in ["first", "second"] {
+        let question = Question::text("Which city?");
+        let question = question.default_after(Duration::from_secs(3_600), json!("Oslo"));
+        let question = Work::Question(Box::new(question));
+        graph.add_task(Task::new(name).with_work(question), []);
+    }
+    let orchestrator = Orchestrator::builder().build().unwrap();
+    let run = orchestrator.submit(graph).await.unwrap();
+    let both_asked = run.until(|snapshot| snapshot.questions.len() == 2).await;
+    assert_eq!(both_asked.questions.len(), 2);
+    let mut follower = orchestrator.follow(run);
+    let mut updates = Vec::new();
+    while let Some(update) = follower.next().await.unwrap() {
+        match update {
+            Update::Event(event) => {
+                if let RunEvent::Saved { event, .. } = *event
+                    && let Record::Asked { question, .. } = event.record
+                {
+                    updates.push(format!("event {question}"));
+                }
+            }
+            Update::Ask(ask) => {
+                updates.push(format!("ask {}", ask.question.id));
+                follower.postpone(ask.question.id);
+            }
+            Update::Waiting(_) => {
+                updates.push("waiting".to_owned());
+                follower.stop().await;
+            }
+            Update::Withdraw(_) | Update::NotAsked(..) => panic!("{update:?}"),
+        }
+    }
+    assert_eq!(updates, ["event 1", "event 2", "ask 1", "ask 2", "waiting"]);
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use zeph_graph::{AskWhy, Fault, Record, RunState, Timestamp};
 #[cfg(feature = "planner")]
 use zeph_planner::plan::PlanOutput;
-use zeph_runtime::{Events, QuestionView, RunEvent, RunHandle, RunReport, RunView, RuntimeError};
+use zeph_runtime::{
+    Events, QuestionView, RunEvent, RunHandle, RunReport, RunSnapshot, RunView, RuntimeError,
+};
 use zeph_scheduler::{Event, EventLog};
 
 use super::{Orchestrator, OrchestratorError, RunOutcome};
@@ -200,6 +202,19 @@ impl Follower {
                 let _ = self.handle.answer(question, "retry").await;
                 self.retries.pop_front();
             }
+            // Events that are there come before the decisions that follow from them. Later the number of the
+            // last record shows whether some are missing.
+            if let Some(events) = self.events.as_mut().filter(|_| self.last_seq == 0) {
+                let event = tokio::select! {
+                    biased;
+                    event = events.next() => event,
+                    () = std::future::ready(()) => None,
+                };
+                if let Some(event) = event {
+                    self.take(event);
+                    continue;
+                }
+            }
             if let Some(update) = self.decide().await {
                 return Ok(Some(update));
             }
@@ -278,7 +293,7 @@ impl Follower {
         if let Some(id) = self.asking.take_if(|asking| !is_open(*asking)) {
             return Some(Update::Withdraw(id));
         }
-        if self.is_stopping || self.asking.is_some() {
+        if self.is_stopping || self.asking.is_some() || self.is_behind(&snapshot) {
             return None;
         }
         let mut open = snapshot.questions.iter();
@@ -317,6 +332,12 @@ impl Follower {
                 None
             }
         }
+    }
+
+    /// Whether the snapshot follows from events that are still to come: a question comes after its event.
+    fn is_behind(&self, snapshot: &RunSnapshot) -> bool {
+        let has_begun = self.last_seq > 0 && self.delivers_events && self.events.is_some();
+        has_begun && snapshot.next_seq.get() > self.last_seq + 1
     }
 
     /// The plan that a question is about, if it is about one.

@@ -163,9 +163,6 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
-    /// Asks a person one question, for a run in the parent process
-    #[command(name = "__prompt", hide = true)]
-    Prompt,
 }
 
 impl Command {

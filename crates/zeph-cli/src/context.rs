@@ -269,6 +269,11 @@ pub(crate) fn answer_command(run: &str, question: u32, text: &str) -> String {
     command_with(&["answer", run, &question], &[&text])
 }
 
+/// The command that asks a question at the terminal.
+pub(crate) fn answer_at_terminal(run: &str, question: u32) -> String {
+    command(&["answer", run, &question.to_string()])
+}
+
 /// The run with that name, or the only run whose name starts with that text. Without a text the newest
 /// run, with `open` only among those that are open (`true`) or have ended (`false`).
 pub(crate) async fn find_run(

@@ -97,9 +97,6 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         out::text(String::from_utf8_lossy(&script));
         return Ok(Exit::Completed);
     }
-    if let Command::Prompt = command {
-        return run::prompt::child();
-    }
     if let Command::Trust(args) = &command {
         return trust::run(args, global.json);
     }
@@ -126,7 +123,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Pause(args) => read::request::pause(&cx, &args).await,
         Command::Unpause(args) => read::request::unpause(&cx, &args).await,
         Command::Delete(args) => read::delete::run(&cx, &args).await,
-        Command::Completions(_) | Command::Prompt | Command::Trust(_) => Ok(Exit::Completed),
+        Command::Completions(_) | Command::Trust(_) => Ok(Exit::Completed),
     };
     if let Err(error) = &mut ended
         && error.code == "io"

@@ -5,7 +5,7 @@ use zeph_orchestration::plan::plan_questions;
 use zeph_runtime::{Accepts, QuestionView, RunView};
 
 use super::posted;
-use crate::context::{answer_command, command};
+use crate::context::{answer_at_terminal, answer_command, command};
 
 /// The tokens that a few calls need, by a rough estimate.
 const FEW_CALLS: u64 = 20_000;
@@ -43,7 +43,7 @@ pub(crate) fn answers(run: &str, question: &QuestionView) -> Vec<String> {
     let choices = choices.map(|choice| answer_command(run, question.id, choice));
     let asks = match question.accepts {
         Accepts::Failure | Accepts::Number | Accepts::Text => {
-            Some(command(&["answer", run, &question.id.to_string()]))
+            Some(answer_at_terminal(run, question.id))
         }
         Accepts::YesNo | Accepts::Choice(_) => None,
     };
@@ -52,7 +52,6 @@ pub(crate) fn answers(run: &str, question: &QuestionView) -> Vec<String> {
 
 /// The commands that answer a question about a plan, each with its effect.
 pub(crate) fn plan_answers(run: &str, question: u32) -> [(String, String); 3] {
-    let number = question.to_string();
     [
         (answer_command(run, question, "approve"), "run the plan"),
         (
@@ -60,7 +59,7 @@ pub(crate) fn plan_answers(run: &str, question: u32) -> [(String, String); 3] {
             "plan the goal again",
         ),
         (
-            command(&["answer", run, &number]),
+            answer_at_terminal(run, question),
             "edit the plan, or say what should be different",
         ),
     ]

@@ -10,12 +10,12 @@ use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, re
 
 use super::page;
 use crate::args::{AnswerArgs, CancelArgs, RunRef};
-use crate::context::{AppContext, command, find_run, now};
+use crate::context::{AppContext, answer_at_terminal, command, find_run, now};
 use crate::exit::{CliError, Exit};
 use crate::goal::{self, shown};
 use crate::llm;
-use crate::out::{self, Channel};
-use crate::run::prompt::{Outcome, Prompt};
+use crate::out::{self, Channel, Tone};
+use crate::run::prompt::{self, Outcome};
 
 pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, CliError> {
     let text = args.text.as_deref().map(answer_text).transpose()?;
@@ -24,10 +24,14 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
     let text = match text {
         Some(text) => text,
         None => match asked(&store, &run, args).await? {
-            Outcome::Answer(text) => text,
-            Outcome::Later => return Ok(Exit::Waiting),
-            Outcome::Interrupted => return Ok(Exit::Interrupted),
-            Outcome::Broken(why) => return Err(CliError::new(Exit::Internal, why)),
+            Err(signal) => return Ok(signal),
+            Ok(Outcome::Answer(text)) => text,
+            Ok(Outcome::Later) => {
+                let command = answer_at_terminal(run.as_str(), question);
+                out::note_line(format!("{} → {command}", Tone::Question.paint("put off")));
+                return Ok(Exit::Waiting);
+            }
+            Ok(Outcome::Broken(why)) => return Err(CliError::new(Exit::Internal, why)),
         },
     };
     check_plan(cx, &store, &run, question, &text).await?;
@@ -58,8 +62,12 @@ async fn check_plan(
     Ok(())
 }
 
-/// The answer of the person at the terminal.
-async fn asked(store: &SqliteStore, run: &RunId, args: &AnswerArgs) -> Result<Outcome, CliError> {
+/// The answer of the person at the terminal, or the signal that ended the prompt.
+async fn asked(
+    store: &SqliteStore,
+    run: &RunId,
+    args: &AnswerArgs,
+) -> Result<Result<Outcome, Exit>, CliError> {
     let number = args.question;
     let view = RunView::load(store, run).await?;
     let question = view.open_question(store, number).await?;
@@ -87,9 +95,7 @@ async fn asked(store: &SqliteStore, run: &RunId, args: &AnswerArgs) -> Result<Ou
     if let Some(plan) = plan {
         out::note_line(shown::text(plan, Channel::default()));
     }
-    let prompt = Prompt::start(&question, file, Channel::default()).await;
-    let mut prompt = prompt.map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-    Ok(prompt.outcome().await)
+    prompt::ask(question, file).await
 }
 
 /// The text of the answer, or of the file after `@`.

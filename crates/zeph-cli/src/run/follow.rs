@@ -10,12 +10,12 @@ use zeph_planner::plan::PlanOutput;
 use zeph_runtime::{QuestionView, RunEvent, RunSnapshot};
 use zeph_scheduler::Event;
 
-use crate::context::{AppContext, command};
+use crate::context::{AppContext, answer_at_terminal, command};
 use crate::exit::{CliError, Exit};
 use crate::goal::shown;
 use crate::out::{self, Channel, Tone};
 use crate::run::event_line::EventFormatter;
-use crate::run::prompt::{Outcome, Prompt};
+use crate::run::prompt::{Outcome, Prompt, Step};
 use crate::run::signals::Signals;
 use crate::run::view::View;
 
@@ -81,7 +81,11 @@ impl Session {
                     None => break,
                 },
                 () = self.signals.next() => self.stop().await,
-                outcome = prompted(&mut self.prompt) => self.prompted(outcome).await,
+                step = step(&mut self.prompt) => {
+                    self.step(step).await;
+                    false
+                }
+                () = self.view.tick() => false,
             };
             if kill {
                 return Err(self.killed().await);
@@ -170,13 +174,10 @@ impl Session {
         if let Some(plan) = ask.plan {
             self.show_plan(plan);
         }
-        self.view.hold();
-        match Prompt::start(&question, file, self.options.channel).await {
+        let number = question.id;
+        match Prompt::start(question, file, self.options.channel, &mut self.view) {
             Ok(prompt) => self.prompt = Some(prompt),
-            Err(error) => {
-                self.view.release();
-                self.not_asked(question.id, &error.to_string());
-            }
+            Err(error) => self.not_asked(number, &error.to_string()),
         }
     }
 
@@ -247,18 +248,20 @@ impl Session {
 
     async fn close_prompt(&mut self) {
         if let Some(prompt) = self.prompt.take() {
-            prompt.cancel().await;
-            self.view.release();
+            prompt.cancel(&mut self.view).await;
         }
     }
 
-    /// Handles the outcome of the prompt. Returns whether the process must end at once.
-    async fn prompted(&mut self, outcome: Outcome) -> bool {
-        let Some(prompt) = self.prompt.take() else {
-            return false;
+    /// Handles a step of the person who is asked.
+    async fn step(&mut self, step: Step) {
+        let Some(prompt) = &mut self.prompt else {
+            return;
         };
-        let question = prompt.question;
-        self.view.release();
+        let Some(outcome) = prompt.handle(step, &mut self.view) else {
+            return;
+        };
+        let question = prompt.question.id;
+        self.prompt = None;
         match outcome {
             Outcome::Answer(text) => {
                 if let Err(error) = self.follower.answer(question, text).await {
@@ -266,21 +269,25 @@ impl Session {
                     self.note("not an answer", Tone::Bad, &escape_terminal(&text));
                 }
             }
-            Outcome::Later => self.follower.postpone(question),
-            Outcome::Broken(why) => self.not_asked(question, &why),
-            Outcome::Interrupted => {
-                self.signals.note(Exit::Interrupted);
-                return self.stop().await;
+            Outcome::Later => {
+                let run = self.follower.handle().id();
+                let mut text = format!("q{question}");
+                if self.options.is_kept {
+                    let command = answer_at_terminal(run.as_str(), question);
+                    text.push_str(&format!(" → {command}"));
+                }
+                self.note("put off", Tone::Question, &text);
+                self.follower.postpone(question);
             }
+            Outcome::Broken(why) => self.not_asked(question, &why),
         }
-        false
     }
 }
 
-/// The outcome of the prompt; pending for ever without a prompt.
-async fn prompted(prompt: &mut Option<Prompt>) -> Outcome {
+/// The next step of the prompt; pending for ever without a prompt.
+async fn step(prompt: &mut Option<Prompt>) -> Step {
     match prompt {
-        Some(prompt) => prompt.outcome().await,
+        Some(prompt) => prompt.step().await,
         None => std::future::pending().await,
     }
 }

@@ -1,11 +1,15 @@
 //! `zeph run`: loads a plan file, runs it, and follows the run to its end.
 
 mod confirm;
+mod dialog;
 mod dry;
 mod end;
 mod event_line;
 mod fold;
 mod follow;
+mod footer;
+mod input;
+mod keys;
 pub(crate) mod prompt;
 mod signals;
 mod view;

@@ -2,6 +2,8 @@
 
 use std::future::pending;
 
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{CliError, Exit};
@@ -32,6 +34,19 @@ pub(crate) fn listen() -> Result<Signals, CliError> {
         hang_up: (hears_hang_up.then(|| handler(SignalKind::hangup()))).transpose()?,
         first: None,
     })
+}
+
+/// Ctrl-Z, which stops the process from here on only through [`stop_process`]. `None` where it is ignored.
+pub(super) fn stop_key() -> Option<Signal> {
+    let is_heard = !is_ignored(nix::sys::signal::SIGTSTP as i32);
+    let kind = SignalKind::from_raw(nix::sys::signal::SIGTSTP as i32);
+    is_heard.then(|| handler(kind).ok()).flatten()
+}
+
+/// Stops this process until SIGCONT. Commands continue.
+pub(super) fn stop_process() {
+    // A process may always stop itself.
+    let _ = kill(Pid::this(), nix::sys::signal::SIGSTOP);
 }
 
 /// A write beyond the limit of a file's size fails from here on, instead of ending the process. A handler
@@ -75,17 +90,12 @@ impl Signals {
                 Exit::HungUp
             }
         };
-        self.note(exit);
+        self.first.get_or_insert(exit);
     }
 
     /// Waits for the first signal, and returns the exit code that it leads to.
     pub(crate) async fn first(mut self) -> Exit {
         self.next().await;
         self.first.unwrap_or(Exit::Interrupted)
-    }
-
-    /// A Ctrl-C that a prompt read as a key.
-    pub(crate) fn note(&mut self, exit: Exit) {
-        self.first.get_or_insert(exit);
     }
 }

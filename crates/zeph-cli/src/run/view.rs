@@ -1,77 +1,108 @@
 //! The output of a run's events: lines, a live view with one line for each running task, or JSON.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use zeph_common::escape_terminal;
+use tokio::signal::unix::Signal;
+use zeph_common::{escape_terminal, format_duration};
 use zeph_graph::wire;
 use zeph_scheduler::Event;
 
 use crate::context::AppContext;
-use crate::out::{self, Channel};
+use crate::out::{self, Channel, Tone};
+use crate::run::dialog::{Dialog, Reaction};
+use crate::run::footer::{Drawing, Footer, Size, fit};
+use crate::run::keys::{Key, KeyMode};
+use crate::run::signals::{stop_key, stop_process};
 
+/// The time between two pictures of the live view.
 const TICK: Duration = Duration::from_millis(100);
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// The longest name in a line.
-const NAME_CHARS: usize = 32;
-/// Further running tasks are only counted: the smallest terminals have 24 lines.
-const MOST_BARS: usize = 16;
+const NAME_WIDTH: usize = 32;
+/// Further running tasks are only counted.
+const MOST_TASKS: usize = 16;
+/// The lines of the terminal that are left for events.
+const EVENT_LINES: usize = 4;
 
 /// The form in which events are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// One line an event.
     Lines,
-    /// A line for each running task on stderr, and one for the run; other lines scroll up above them.
+    /// An open question, a line for each running task and one for the run at the bottom of the terminal;
+    /// other lines scroll up above them.
     Live,
     /// One JSON object a record, on stdout.
     Json,
 }
 
-/// The output of a run's events. The bars are hidden unless the form is [`Form::Live`].
+/// The output of a run's events, and the question that is on the screen.
 #[derive(Debug)]
 pub(crate) struct View {
     form: Form,
     channel: Channel,
-    bars: MultiProgress,
-    status: ProgressBar,
-    /// The running tasks by name.
-    running: HashMap<String, ProgressBar>,
-    /// Running tasks without a line, oldest first.
-    unseen: VecDeque<(String, Instant)>,
-    /// Lines that wait while a prompt has the terminal; `None` without a prompt.
+    has_colours: bool,
+    mode: KeyMode,
+    /// Ctrl-Z, in the live view.
+    stop_key: Option<Signal>,
+    footer: Footer,
+    /// What the footer shows, at that width.
+    drawn: (Drawing, usize),
+    drawn_at: Instant,
+    dialog: Option<Dialog>,
+    /// The running tasks, oldest first.
+    running: Vec<Running>,
+    status: String,
+    began: Instant,
+    /// Lines that wait while an editor has the terminal; `None` without an editor.
     held: Option<Vec<String>>,
 }
 
-/// Whether the terminal can move its cursor, as the live view needs.
+#[derive(Debug)]
+struct Running {
+    task: String,
+    since: Instant,
+    progress: String,
+}
+
+/// Whether the terminal at stderr can move its cursor, as the live view needs.
 fn can_move_cursor() -> bool {
-    std::env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
+    let is_kind = |name: std::ffi::OsString| !name.is_empty() && name != "dumb";
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(is_kind)
 }
 
 impl View {
     pub(crate) fn new(cx: &AppContext, channel: Channel) -> Self {
-        let (form, target) = if cx.json() {
-            (Form::Json, ProgressDrawTarget::hidden())
-        } else if io::stderr().is_terminal() && can_move_cursor() {
-            (Form::Live, ProgressDrawTarget::stderr())
+        Self::of(cx.json().then_some(Form::Json), channel)
+    }
+
+    /// A view for questions only.
+    pub(crate) fn without_events(channel: Channel) -> Self {
+        Self::of(None, channel)
+    }
+
+    fn of(form: Option<Form>, channel: Channel) -> Self {
+        let form = form.unwrap_or(if can_move_cursor() {
+            Form::Live
         } else {
-            (Form::Lines, ProgressDrawTarget::hidden())
-        };
-        let bars = MultiProgress::with_draw_target(target);
-        let style = style("{msg} {elapsed}", "{msg:.dim} {elapsed:.dim}");
-        let status = bars.add(ProgressBar::new_spinner().with_style(style));
-        if form == Form::Live {
-            status.enable_steady_tick(Duration::from_secs(1));
-        }
+            Form::Lines
+        });
+        let now = Instant::now();
         Self {
             form,
             channel,
-            bars,
-            status,
-            running: HashMap::new(),
-            unseen: VecDeque::new(),
+            has_colours: out::has_colours(),
+            mode: KeyMode::default(),
+            stop_key: (form == Form::Live).then(stop_key).flatten(),
+            footer: Footer::default(),
+            drawn: (Drawing::default(), 0),
+            drawn_at: now,
+            dialog: None,
+            running: Vec::new(),
+            status: String::new(),
+            began: now,
             held: None,
         }
     }
@@ -86,14 +117,10 @@ impl View {
             Form::Json => {}
             Form::Lines => self.channel.line(text),
             Form::Live => {
-                let mut text = self.channel.labelled(text);
-                if !out::has_colours() {
-                    text = anstream::adapter::strip_str(&text).to_string();
-                }
+                let text = self.coloured(self.channel.labelled(text));
                 match &mut self.held {
                     Some(held) => held.push(text),
-                    // If stderr is closed, the error cannot be reported.
-                    None => drop(self.bars.println(text)),
+                    None => self.draw(Some(&text)),
                 }
             }
         }
@@ -108,94 +135,219 @@ impl View {
 
     /// Adds a running attempt.
     pub(crate) fn started(&mut self, task: &str) {
-        if self.form == Form::Live {
-            self.unseen.push_back((task.to_owned(), Instant::now()));
-            self.show_unseen();
-        }
+        self.ended(task);
+        self.running.push(Running {
+            task: task.to_owned(),
+            since: Instant::now(),
+            progress: String::new(),
+        });
     }
 
     /// Removes an attempt that has ended.
     pub(crate) fn ended(&mut self, task: &str) {
-        if let Some(bar) = self.running.remove(task) {
-            bar.finish_and_clear();
-            self.bars.remove(&bar);
-            self.show_unseen();
-        } else {
-            self.unseen.retain(|(other, _)| other != task);
-        }
-    }
-
-    fn show_unseen(&mut self) {
-        while self.running.len() < MOST_BARS
-            && let Some((task, since)) = self.unseen.pop_front()
-        {
-            let style = style(
-                "{spinner} {prefix} {elapsed} {wide_msg}",
-                "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {wide_msg:.dim}",
-            );
-            let name: String = escape_terminal(&task).chars().take(NAME_CHARS).collect();
-            let bar = ProgressBar::new_spinner()
-                .with_style(style)
-                .with_prefix(self.channel.prefixed(&name))
-                .with_elapsed(since.elapsed());
-            let bar = self.bars.insert_before(&self.status, bar);
-            bar.enable_steady_tick(TICK);
-            if let Some(old) = self.running.insert(task, bar) {
-                old.finish_and_clear();
-            }
-        }
+        self.running.retain(|other| other.task != task);
     }
 
     /// Shows the progress of a running task.
-    pub(crate) fn progress(&self, task: &str, text: &str) {
+    pub(crate) fn progress(&mut self, task: &str, text: &str) {
         let last = text.lines().rev().find(|line| !line.trim().is_empty());
-        if let (Some(bar), Some(last)) = (self.running.get(task), last) {
-            bar.set_message(escape_terminal(last.trim()).into_owned());
+        let running = self.running.iter_mut().find(|other| other.task == task);
+        if let (Some(running), Some(last)) = (running, last) {
+            running.progress = escape_terminal(last.trim()).into_owned();
         }
     }
 
     /// The line below the running tasks.
-    pub(crate) fn status(&self, text: &str) {
-        self.status.set_message(self.channel.prefixed(text));
+    pub(crate) fn status(&mut self, text: &str) {
+        self.status = self.channel.prefixed(text);
+        self.refresh();
     }
 
-    /// Releases the terminal for a prompt; lines wait until the prompt has ended.
-    pub(crate) fn hold(&mut self) {
-        if self.held.is_none() {
-            self.held = Some(Vec::new());
-            // If the terminal cannot be cleared, old lines stay visible.
-            let _ = self.bars.clear();
-            self.bars.set_draw_target(ProgressDrawTarget::hidden());
+    /// Draws the live view again if that is due.
+    pub(super) fn refresh(&mut self) {
+        if self.drawn_at.elapsed() >= TICK {
+            self.draw(None);
         }
     }
 
-    /// Takes the terminal back.
-    pub(crate) fn release(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.bars.set_draw_target(ProgressDrawTarget::stderr());
-            for text in held {
-                let _ = self.bars.println(text);
+    /// Waits until the live view is due to be drawn again. Ctrl-Z stops the process with a clear terminal.
+    pub(crate) async fn tick(&mut self) {
+        let wait = TICK.saturating_sub(self.drawn_at.elapsed());
+        let is_drawn = self.form == Form::Live && self.held.is_none();
+        let due = async {
+            if is_drawn {
+                tokio::time::sleep(wait).await;
+            } else {
+                std::future::pending().await
+            }
+        };
+        let stopped = async {
+            match &mut self.stop_key {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            _ = stopped => {
+                if is_drawn {
+                    self.erase();
+                }
+                stop_process();
+                self.draw(None);
             }
         }
     }
 
+    /// Shows a question.
+    pub(super) fn ask(&mut self, dialog: Dialog) {
+        if self.form != Form::Live {
+            out::note_line(dialog.plain());
+        }
+        self.dialog = Some(dialog);
+        self.draw(None);
+    }
+
+    /// Handles a key of the person who is asked.
+    pub(super) fn press(&mut self, key: Key) -> Reaction {
+        let Some(dialog) = &mut self.dialog else {
+            return Reaction::None;
+        };
+        let reaction = dialog.press(key);
+        let has_said = matches!(key, Key::Enter | Key::Escape) && reaction == Reaction::None;
+        if self.form != Form::Live && has_said {
+            out::note_line(dialog.plain());
+            dialog.clear_input();
+        }
+        self.draw(None);
+        reaction
+    }
+
+    /// Removes the question.
+    pub(super) fn end_dialog(&mut self) {
+        if self.dialog.take().is_some() {
+            self.draw(None);
+        }
+    }
+
+    /// Releases the terminal for an editor; lines wait until it has ended.
+    pub(super) fn hold(&mut self) {
+        if self.form == Form::Live {
+            self.erase();
+            self.held.get_or_insert_default();
+        }
+    }
+
+    /// Takes the terminal back.
+    pub(super) fn release(&mut self) {
+        for text in self.held.take().into_iter().flatten() {
+            self.draw(Some(&text));
+        }
+        if let Some(dialog) = &mut self.dialog {
+            dialog.restart();
+        }
+        self.draw(None);
+    }
+
     /// Ends the live view.
     pub(crate) fn close(&mut self) {
-        self.release();
-        self.unseen.clear();
-        for (_, bar) in self.running.drain() {
-            bar.finish_and_clear();
+        if self.form == Form::Live {
+            self.release();
+            self.erase();
+            // Nothing is drawn any more.
+            self.form = Form::Lines;
         }
-        self.status.finish_and_clear();
-        let _ = self.bars.clear();
+    }
+
+    fn erase(&mut self) {
+        let bytes = self.footer.erase(Size::of_terminal().width);
+        write(&bytes);
+        self.drawn = (Drawing::default(), 0);
+        self.mode = KeyMode::default();
+    }
+
+    /// Draws the live view, with lines above it.
+    fn draw(&mut self, above: Option<&str>) {
+        if self.form != Form::Live || self.held.is_some() {
+            return;
+        }
+        if self.mode.renew() {
+            // Another process may have written something below the last picture.
+            self.footer = Footer::default();
+            self.drawn = (Drawing::default(), 0);
+        }
+        let size = Size::of_terminal();
+        let drawing = self.drawing(size);
+        self.drawn_at = Instant::now();
+        let drawn = (drawing, size.width);
+        if above.is_some() || drawn != self.drawn {
+            write(&self.footer.draw(above, &drawn.0, size.width));
+            self.drawn = drawn;
+        }
+    }
+
+    fn drawing(&self, size: Size) -> Drawing {
+        let mut drawing = Drawing::default();
+        if let Some(dialog) = &self.dialog {
+            drawing = dialog.draw(size);
+        }
+        let width = size.width.saturating_sub(1);
+        let room = size
+            .height
+            .saturating_sub(drawing.lines.len() + 1 + EVENT_LINES);
+        let shown = self.running.iter().take(room.min(MOST_TASKS));
+        drawing
+            .lines
+            .extend(shown.map(|one| one.line(self.channel, width)));
+        if !self.status.is_empty() {
+            let status = format!("{} {}", self.status, seconds(self.began));
+            drawing.lines.push(Tone::Quiet.paint(fit(&status, width)));
+        }
+        for line in &mut drawing.lines {
+            *line = self.coloured(std::mem::take(line));
+        }
+        drawing
+    }
+
+    fn coloured(&self, text: String) -> String {
+        if self.has_colours {
+            text
+        } else {
+            anstream::adapter::strip_str(&text).to_string()
+        }
     }
 }
 
-fn style(plain: &str, coloured: &str) -> ProgressStyle {
-    let template = if out::has_colours() { coloured } else { plain };
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
-        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+impl Drop for View {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Running {
+    fn line(&self, channel: Channel, width: usize) -> String {
+        let frame = self.since.elapsed().as_millis() / TICK.as_millis();
+        let spinner = SPINNER[frame as usize % SPINNER.len()];
+        let name = fit(&escape_terminal(&self.task), NAME_WIDTH);
+        let name = fit(&channel.prefixed(&name), width.saturating_sub(2));
+        let rest = format!("{} {}", seconds(self.since), self.progress);
+        let used = 3 + unicode_width::UnicodeWidthStr::width(&*name);
+        let rest = fit(rest.trim_end(), width.saturating_sub(used));
+        let (spinner, rest) = (Tone::Question.paint(spinner), Tone::Quiet.paint(rest));
+        format!("{spinner} {name} {rest}")
+    }
+}
+
+/// The whole seconds since then.
+fn seconds(since: Instant) -> String {
+    format_duration(Duration::from_secs(since.elapsed().as_secs()))
+}
+
+fn write(bytes: &str) {
+    let mut stderr = io::stderr().lock();
+    // If stderr is closed, the error cannot be reported.
+    let _ = stderr.write_all(bytes.as_bytes());
+    let _ = stderr.flush();
 }
 
 fn event_json(run: &str, event: &Event) -> Value {

@@ -122,6 +122,13 @@ impl Scene {
         Process::of(self.command_of("sh", &shell))
     }
 
+    /// A `zeph` command in a session of its own, whose terminal will be its stdin.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn command_in_session(&self, args: &[&str]) -> Command {
+        let args = [&["--ctty", env!("CARGO_BIN_EXE_zeph")], args].concat();
+        self.command_of("setsid", &args)
+    }
+
     /// Runs `zeph` at a terminal; all of its output is in `out`.
     #[cfg(target_os = "linux")]
     pub(crate) fn at_terminal(&self, args: &[&str]) -> Ended {

@@ -2,7 +2,6 @@
 
 use std::io::{BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::{fs, thread};
@@ -25,11 +24,16 @@ struct AtTerminal {
 
 impl AtTerminal {
     fn start(scene: &Scene, args: &[&str]) -> Self {
+        let mut command = scene.command(args);
+        command.env("TERM", "xterm");
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         let pty = openpty(None, None).unwrap();
         let before = tcgetattr(&pty.slave).unwrap();
-        let mut command = scene.command(args);
         let end = || Stdio::from(pty.slave.try_clone().unwrap());
-        command.env("TERM", "xterm").stdin(end()).stderr(end());
+        command.stdin(end()).stderr(end());
         let child = command.stdout(Stdio::null()).spawn().unwrap();
         let keyboard = fs::File::from(pty.master);
         let (send, screen) = channel();
@@ -56,6 +60,10 @@ impl AtTerminal {
         }
     }
 
+    fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
     /// Waits for the end, and returns the exit code. The terminal must be as it was before.
     fn wait(mut self) -> Option<i32> {
         let status = self.child.wait().unwrap();
@@ -66,13 +74,91 @@ impl AtTerminal {
 
 #[test]
 fn a_question_is_answered_at_the_terminal() {
-    for (keys, exit) in [("y\r", 0), ("\u{1b}", 5), ("\u{3}", 130)] {
+    for (keys, shown, exit) in [
+        ("y\r", "ok", 0),
+        ("\u{1b}", "zeph answer r 1", 5),
+        ("maybe\r\u{15}yes\r", "\"maybe\" is not", 0),
+    ] {
         let scene = Scene::new(ASKING);
         let mut zeph = AtTerminal::start(&scene, &["run", "plan.toml", "--name", "r"]);
         zeph.until("Esc: answer later");
-        zeph.keyboard.write_all(keys.as_bytes()).unwrap();
+        zeph.press(keys);
+        zeph.until(shown);
         assert_eq!(zeph.wait(), Some(exit), "{keys:?}");
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn ctrl_c_at_a_question_suspends_the_run() {
+    let scene = Scene::new(ASKING);
+    for args in [
+        &["run", "plan.toml", "--name", "r"][..],
+        &["answer", "r", "1"],
+    ] {
+        let mut command = scene.command_in_session(args);
+        command.env("TERM", "xterm");
+        let mut zeph = AtTerminal::of(command);
+        zeph.until("Esc: answer later");
+        zeph.press("\u{3}");
+        assert_eq!(zeph.child.wait().unwrap().code(), Some(130), "{args:?}");
+    }
+}
+
+#[test]
+fn events_scroll_above_an_open_question() {
+    let scene = Scene::new(&format!(
+        "{ASKING}[tasks.slow]\nshell = 'read -r line < gate-1'\n"
+    ));
+    scene.gates(1);
+    let mut zeph = AtTerminal::start(&scene, &["run", "plan.toml", "--name", "r"]);
+    zeph.until("Esc: answer later");
+    zeph.press("ye");
+    zeph.until("answer: ye");
+    scene.pass_gate(1);
+    zeph.until("slow");
+    // The question is drawn again below the line, with what is typed so far.
+    for text in ["t: Go on?", "answer: ye", "[1/2]"] {
+        zeph.until(text);
+    }
+    zeph.press("\r");
+    assert_eq!(zeph.wait(), Some(0));
+}
+
+#[test]
+fn a_terminal_that_cannot_move_its_cursor_is_asked_in_lines() {
+    let scene = Scene::new(ASKING);
+    let mut command = scene.command(&["run", "plan.toml", "--name", "r"]);
+    command.env("TERM", "dumb");
+    let mut zeph = AtTerminal::of(command);
+    zeph.until("1 yes");
+    zeph.until("Esc: answer later, then Enter");
+    zeph.press("perhaps\n");
+    zeph.until("perhaps");
+    zeph.until("yes");
+    zeph.press("1\n");
+    assert_eq!(zeph.wait(), Some(0));
+}
+
+#[test]
+fn a_plan_is_rejected_with_words_edited_and_approved_at_the_terminal() {
+    let scene = Scene::new("");
+    let goal = ["do", "Report", "--scripted", "--name", "g"];
+    let mut command = scene.command(&goal);
+    command.env("TERM", "xterm").env("TMPDIR", scene.path("."));
+    command.env("EDITOR", "sed -i.old s/survey/overview/g");
+    let mut zeph = AtTerminal::of(command);
+    zeph.until("Esc: answer later");
+    zeph.press("re\r");
+    zeph.until("What should be different?");
+    zeph.press("shorter\r");
+    zeph.until("Esc: answer later");
+    zeph.press("edit\r");
+    assert_eq!(zeph.wait(), Some(0));
+    // The second plan has no task `risks`, and the edited one no `survey`.
+    let tasks = scene.zeph(&["show", "g"]).out;
+    assert!(tasks.contains("\noverview "), "{tasks}");
+    assert!(!tasks.contains("risks"), "{tasks}");
 }
 
 #[test]
@@ -146,26 +232,4 @@ fn a_question_that_is_answered_elsewhere_is_withdrawn() {
     zeph.until("Esc: answer later");
     assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
     assert_eq!(zeph.wait(), Some(0));
-}
-
-#[test]
-fn a_question_with_a_plan_of_300_kib_reaches_the_prompt() {
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_zeph"))
-        .arg("__prompt")
-        .stdin(Stdio::null())
-        .stdout(OwnedFd::from(theirs))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let plan = "x".repeat(300 << 10);
-    let question = serde_json::json!({ "text": "?", "help": "", "kind": { "Plan": plan } });
-    writeln!(ours, "{question}").unwrap();
-    let ended = child.wait_with_output().unwrap();
-    // It was read: only the terminal is missing.
-    let error = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert!(
-        error.contains("the question cannot be asked here"),
-        "{error}"
-    );
 }

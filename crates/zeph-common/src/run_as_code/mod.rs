@@ -75,7 +75,11 @@ pub fn run_as_code(argv: &[Argument<'_>]) -> FoundInputs {
         found.stdin |= passes_input_on;
         passes_input_on |= options::INPUT_AS_ARGUMENTS.contains(&program.names);
         let end = Reader::new(program, argv, at, true).read(&mut found);
-        at = end.at;
+        at = if program.then == Then::Arguments {
+            at + 1
+        } else {
+            end.at
+        };
         if !end.is_program {
             break;
         }

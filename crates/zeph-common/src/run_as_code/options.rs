@@ -36,7 +36,7 @@ pub fn may_be_options(argv: &[Argument<'_>]) -> FoundInputs {
         let end = Reader::new(known, argv, start, true).read(&mut FoundInputs::default());
         if end.is_program && end.at > start {
             start = end.at;
-        } else if known.then == Then::Anywhere {
+        } else if matches!(known.then, Then::Anywhere | Then::Arguments) {
             valued = known.valued;
             break;
         } else {
@@ -82,6 +82,7 @@ mod tests {
             ("rm -f -- $", &[]),
             ("grep -e $ $", &[3]),
             ("git checkout $", &[2]),
+            ("sort -k 2 $", &[3]),
             ("git checkout v$", &[]),
             ("curl --data $ $", &[3]),
             ("tool --in=x $", &[2]),

@@ -42,6 +42,8 @@ pub(super) enum Then {
     Program,
     /// The program to start, somewhere.
     Anywhere,
+    /// Data, also in options that do not take code.
+    Arguments,
     /// Data.
     Data,
     /// Code of an untrusted author, whatever it looks like: options, assignments, commands.
@@ -147,8 +149,8 @@ programs! {
         -mindepth -samefile -printf";
     "nix-shell" Data, code "--run --command", runs_input true;
     "kubectl bwrap" Anywhere;
-    "git" Anywhere, code "--exec --upload-pack --receive-pack --extcmd";
-    "tar" Anywhere, code "--to-command --checkpoint-action --use-compress-program --rsh-command
+    "git" Arguments, code "--exec --upload-pack --receive-pack --extcmd";
+    "tar" Arguments, code "--to-command --checkpoint-action --use-compress-program --rsh-command
         --info-script --new-volume-script";
-    "split sort rg" Anywhere, code "--filter --compress-program --pre";
+    "split sort rg" Arguments, code "--filter --compress-program --pre";
 }

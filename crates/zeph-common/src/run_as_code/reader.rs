@@ -117,6 +117,7 @@ impl<'a> Reader<'a> {
             | Then::AllCode
             | Then::Program
             | Then::Anywhere
+            | Then::Arguments
             | Then::Data
             | Then::NoForeign => self.program.runs_input,
         };
@@ -157,7 +158,7 @@ impl<'a> Reader<'a> {
             self.script(joined.unwrap_or(short.1), found);
         } else if takes_value {
             self.next = Next::Value;
-        } else if joined.is_none() || !text.starts_with("--") {
+        } else if program.then != Then::Arguments && (joined.is_none() || !text.starts_with("--")) {
             self.refuse_foreign(found);
         } else {
             self.refuse_variable(joined.unwrap_or_default(), found);
@@ -186,6 +187,7 @@ impl<'a> Reader<'a> {
             Then::Anywhere => {
                 return program(&self.argv[self.at..]).map(|_| self.end(0, true));
             }
+            Then::Arguments => return None,
             Then::Data | Then::NoForeign => {
                 self.refuse_option(found);
                 return None;

@@ -1,20 +1,17 @@
-//! Hex dumps: the bytes of lines with an offset, as `xxd`, `hexdump -C` and `od -A x -t x1` print them.
+//! Hex dumps: the bytes of lines with an offset, as `xxd`, `hexdump -C`, `od -A x -t x1` and `tcpdump -X`
+//! print them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The fewest lines of a dump; within one line the digits are found without it.
-const MIN_LINES: usize = 2;
-
-/// What is no digit of the dumped bytes in the lines of dumps: ranges by their starts. Empty if the text has
-/// no dump of several lines. Other lines are left out.
+/// What is no digit of the dumped bytes in the lines of dumps: ranges by their starts. Other lines are left
+/// out.
 pub(crate) fn other_columns(bytes: &[u8]) -> BTreeMap<usize, usize> {
     let mut ranges = BTreeMap::new();
-    let (mut count, mut start) = (0, 0);
+    let mut start = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let groups = groups(line);
         if !groups.is_empty() {
-            count += 1;
             let mut at = 0;
             for group in &groups {
                 ranges.insert(start + at, start + group.start);
@@ -23,9 +20,6 @@ pub(crate) fn other_columns(bytes: &[u8]) -> BTreeMap<usize, usize> {
             ranges.insert(start + at, start + line.len());
         }
         start += line.len();
-    }
-    if count < MIN_LINES {
-        ranges.clear();
     }
     ranges.retain(|start, end| start < end);
     ranges
@@ -43,9 +37,12 @@ fn groups(line: &[u8]) -> Vec<Range<usize>> {
         let rest = line.get(at..).unwrap_or_default();
         rest.iter().take_while(|byte| b" \t".contains(byte)).count()
     };
-    let offset = digits(0);
-    let has_colon = line.get(offset) == Some(&b':');
-    let mut at = offset + usize::from(has_colon);
+    let mut at = blanks(0);
+    at += if line[at..].starts_with(b"0x") { 2 } else { 0 };
+    let offset = digits(at);
+    at += offset;
+    let has_colon = line.get(at) == Some(&b':');
+    at += usize::from(has_colon);
     if !(4..=16).contains(&offset) || blanks(at) == 0 {
         return Vec::new();
     }
@@ -81,6 +78,9 @@ mod tests {
                 "64 65 66 67 68 69 0a",
             ),
             ("0000020 64 65 66", "64 65 66"),
+            ("\t0x0010:  6465 6667 68  defgh", "6465 6667 68"),
+            ("", ""),
+            (" \t", ""),
             ("00000020", ""),
             ("cafe: a word", ""),
             ("1234 apples", ""),

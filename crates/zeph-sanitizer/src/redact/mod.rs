@@ -33,8 +33,8 @@ const MAX_NAME_BYTES: usize = 64;
 ///   of a longer text, such as `user:password`, and across the line breaks of `base64`;
 /// - in base32, at any alignment, in upper or lower case;
 /// - in hexadecimal of any case, also with blanks, line breaks, colons, `0x` and the like between digits, and
-///   in a dump of several lines with offsets (`xxd`, `hexdump -C`, `od -t x1`), which is removed from the
-///   first digit of the secret to the end of the line with the last one;
+///   in a dump with offsets (`xxd`, `hexdump -C`, `od -t x1`, `tcpdump -X`), which is removed from the first
+///   digit of the secret to the end of the line with the last one, with the text beside the digits;
 /// - each line of a value that has at least 16 bytes, such as those of a PEM, by itself;
 /// - and each of these with percent-encoding, HTML entities (numbers and the basic names) or
 ///   the escapes of JSON (`\n`, `\"`, `\/`, `\u0041`, and `\x41`), of any or all characters.

@@ -173,6 +173,17 @@ fn a_secret_in_a_hex_dump_is_found_across_its_lines() {
             "what precedes it stays: {redacted}"
         );
     }
+    // The text beside the digits shows a dot for the line break; a line has the whole secret.
+    let broken = one("hunter2\nsecret");
+    for dump in [
+        "00000000: 6875 6e74 6572 320a 7365 6372 6574       hunter2.secret\n",
+        "00000000  68 75 6e 74 65 72 32 0a  73 65 63 72 65 74        |hunter2.secret|\n0000000e\n",
+        "\t0x0000:  6875 6e74 6572 320a 7365 6372 6574       hunter2.secret\n",
+    ] {
+        let redacted = broken.redact(dump);
+        assert!(redacted.contains("‹redacted: key›"), "{redacted}");
+        assert!(!redacted.contains("secret"), "{redacted}");
+    }
     let other = "00000000: 6b65 793d 6f74 6865 7220 7465 7874 2061  key=other text a\n00000010: 6e64 206d 6f72 650a                      nd more.\n";
     assert_eq!(key.redact(other), other);
 }

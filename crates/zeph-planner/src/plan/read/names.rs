@@ -70,8 +70,9 @@ impl Names {
         if is_hostile(trimmed) {
             return None;
         }
+        let trimming = (trimmed.len() < written.len()).then_some(repair::TRIMMED_NAME);
         if let Some(&position) = self.written.get(trimmed) {
-            return Some((position, self.names[position].as_deref()?, None));
+            return Some((position, self.names[position].as_deref()?, trimming));
         }
         // A shortened name may match the wrong task.
         let slug = slug(trimmed).filter(|_| trimmed.len() <= MAX_REPAIRED);
@@ -81,7 +82,8 @@ impl Names {
         let repair = if *slug != *name {
             Some(repair::FOLDED_CASE)
         } else {
-            (*slug != *trimmed).then_some(repair::SLUGGED_NAME)
+            let slugging = (*slug != *trimmed).then_some(repair::SLUGGED_NAME);
+            slugging.or(trimming)
         };
         Some((position, name, repair))
     }

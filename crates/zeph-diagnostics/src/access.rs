@@ -178,11 +178,22 @@ impl Node {
         words: &[(&str, T)],
         problems: &mut Diagnostics,
     ) -> Option<T> {
+        self.word_with_help(what, words, |_| None, problems)
+    }
+
+    /// As [`word`](Self::word), with help of its own for some of the unknown words.
+    pub fn word_with_help<T: Copy>(
+        &self,
+        what: &str,
+        words: &[(&str, T)],
+        help: impl Fn(&str) -> Option<&'static str>,
+        problems: &mut Diagnostics,
+    ) -> Option<T> {
         let given = self.string(what, problems)?;
         let found = words.iter().find(|(word, _)| *word == given);
         if found.is_none() {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.unknown_word(what, given, &known, problems);
+            self.unknown_word(what, given, &known, help(given), problems);
         }
         found.map(|(_, value)| *value)
     }
@@ -197,15 +208,25 @@ impl Node {
         let given = self.string(what, problems)?;
         let found = given.parse().ok();
         if found.is_none() {
-            self.unknown_word(what, given, words, problems);
+            self.unknown_word(what, given, words, None, problems);
         }
         found
     }
 
-    fn unknown_word(&self, what: &str, given: &str, known: &[&str], problems: &mut Diagnostics) {
+    fn unknown_word(
+        &self,
+        what: &str,
+        given: &str,
+        known: &[&str],
+        help: Option<&'static str>,
+        problems: &mut Diagnostics,
+    ) {
         let message = format!("{what} cannot be {}", quote(given));
         let one = Diagnostic::new(code::BAD_VALUE, message).at(self.span);
-        problems.push(or_known(one, given, known));
+        problems.push(match help {
+            Some(help) => one.help(help),
+            None => or_known(one, given, known),
+        });
     }
 
     /// A duration such as `"1h 30m"`.

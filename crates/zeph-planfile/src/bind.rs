@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Span, quote};
 use zeph_graph::wire::{GraphSpec, OnFailureSpec, TaskSpec, WorkSpec};
 use zeph_graph::{RunLimits, TaskGraph};
@@ -71,14 +71,9 @@ impl Plan {
     ) -> Result<BoundPlan, Diagnostics> {
         let mut problems = self.0.problems();
         let values = self.values(given, needs_secrets, &mut problems);
-        let spec = self.fill(&values.params, &mut problems);
+        let spec = self.fill(&values, &mut problems);
         self.0.finish(problems)?;
         let mut values = values;
-        for param in self.params().iter().filter(|param| param.is_secret) {
-            let variable = param.env.iter();
-            let variables = variable.map(|variable| (param.name.clone(), variable.clone()));
-            values.secret_variables.extend(variables);
-        }
         values.goal = spec.metadata.get(keys::GOAL).cloned().unwrap_or_default();
         Ok(BoundPlan {
             plan: self.clone(),
@@ -104,6 +99,9 @@ impl Plan {
         let mut values = RunValues::default();
         for param in self.params() {
             let name = &param.name;
+            let variable = param.env.as_ref().filter(|_| param.is_secret);
+            let variable = variable.map(|variable| (name.clone(), variable.clone()));
+            values.secret_variables.extend(variable);
             let value = match given.get(name).map(|text| param.parse(text)) {
                 Some(Ok(value)) => value,
                 Some(Err(why)) => {
@@ -133,13 +131,14 @@ impl Plan {
         values
     }
 
-    fn fill(&self, params: &Map<String, Value>, problems: &mut Diagnostics) -> GraphSpec {
+    fn fill(&self, values: &RunValues, problems: &mut Diagnostics) -> GraphSpec {
         if !problems.is_empty() {
             return GraphSpec::default();
         }
         let inner = &*self.0;
         let scope = Scope::new(&inner.params, &inner.tasks);
         // The order of `Map` depends on a feature of `serde_json` that other crates can enable.
+        let params = &values.params;
         let sorted: BTreeMap<&String, &Value> = params.iter().collect();
         let stored = json!(sorted).to_string();
         let mut filler = Filler {
@@ -157,11 +156,7 @@ impl Plan {
             filler.fill_task(task, draft);
             scope.check_code(draft, &task.work, filler.problems);
         }
-        let secrets = || self.params().iter().filter(|param| param.is_secret);
-        let variables: BTreeMap<&str, &str> = secrets()
-            .filter_map(|param| Some((param.name.as_str(), param.env.as_deref()?)))
-            .collect();
-        let secrets: Vec<&str> = secrets().map(|param| param.name.as_str()).collect();
+        let secrets: Vec<&String> = values.secrets.keys().collect();
         let mut add = |key: &str, value: String| spec.metadata.insert(key.to_owned(), value);
         add(keys::NAME, inner.source.name().to_owned());
         let hash = blake3::hash(inner.source.text().as_bytes());
@@ -170,8 +165,9 @@ impl Plan {
         if !secrets.is_empty() {
             add(keys::SECRETS, json!(secrets).to_string());
         }
-        if !variables.is_empty() {
-            add(keys::SECRET_VARIABLES, json!(variables).to_string());
+        if !values.secret_variables.is_empty() {
+            let variables = json!(values.secret_variables).to_string();
+            add(keys::SECRET_VARIABLES, variables);
         }
         if let Some(folder) = &inner.folder {
             add(TaskGraph::FOLDER, folder.clone());

@@ -1,5 +1,6 @@
 //! Expressions: strict minijinja expressions, without minijinja's template syntax.
 
+use std::io;
 use std::sync::OnceLock;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
@@ -99,18 +100,38 @@ impl Evaluator {
         values: &minijinja::Value,
     ) -> Result<Value, NoValue> {
         let value = evaluate(expression, values)?;
-        let text = value.as_str();
-        let size = text.map_or_else(|| value.to_string().len(), str::len);
-        self.left = self.left.saturating_sub(size.max(1));
+        // A list such as `[1] * 1000000000` has no items until it is written.
+        let mut room = Room(self.left);
+        let written = serde_json::to_writer(&mut room, &value);
+        self.left = room.0;
         if self.is_exhausted() {
             let why = format!("the values have more than {MAX_VALUES_BYTES} bytes together");
             return Err(NoValue::Failed(why));
         }
-        Ok(value)
+        let failed = |error: serde_json::Error| NoValue::Failed(error.to_string());
+        written.map_err(failed)?;
+        serde_json::to_value(&value).map_err(failed)
     }
 }
 
-fn evaluate(expression: &str, values: &minijinja::Value) -> Result<Value, NoValue> {
+/// Counts what is written, up to a number of bytes.
+struct Room(usize);
+
+impl io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_sub(bytes.len());
+        match self.0 {
+            0 => Err(io::Error::from(io::ErrorKind::WriteZero)),
+            _ => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn evaluate(expression: &str, values: &minijinja::Value) -> Result<minijinja::Value, NoValue> {
     check(expression).map_err(NoValue::Failed)?;
     let value = environment()
         .compile_expression(expression)
@@ -125,7 +146,7 @@ fn evaluate(expression: &str, values: &minijinja::Value) -> Result<Value, NoValu
     if value.is_undefined() {
         return Err(NoValue::Undefined);
     }
-    serde_json::to_value(&value).map_err(|error| NoValue::Failed(error.to_string()))
+    Ok(value)
 }
 
 /// The values that expressions can use, by name.
@@ -153,12 +174,12 @@ fn error_text(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{NoValue, check, evaluate, unknown_names, values};
+    use super::{Evaluator, NoValue, check, unknown_names, values};
     use serde_json::json;
 
     fn value(expression: &str) -> Result<serde_json::Value, NoValue> {
         let given = json!({ "params": { "n": 3, "s": "a b", "l": [1, 2], "b": true } });
-        evaluate(expression, &values(given))
+        Evaluator::new().evaluate(expression, &values(given))
     }
 
     #[test]
@@ -188,6 +209,17 @@ mod tests {
         }
         assert!(matches!(value("params.n + 'x'"), Err(NoValue::Failed(_))));
         assert!(value("debug()").is_err());
+    }
+
+    #[test]
+    fn a_list_of_a_billion_items_is_refused_before_it_is_there() {
+        for expression in ["[1] * 1000000000", "{'a': [params.s] * 1000000000}"] {
+            let value = value(expression);
+            assert!(
+                matches!(&value, Err(NoValue::Failed(why)) if why.contains("bytes together")),
+                "{expression}: {value:?}"
+            );
+        }
     }
 
     #[test]

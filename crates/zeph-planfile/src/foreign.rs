@@ -158,6 +158,130 @@ const AFTER: &[Help] = &[
     ),
 ];
 
+/// Keys of a parameter.
+const PARAM: &[Help] = &[
+    (
+        "required optional mandatory nullable",
+        "a parameter without `default` is required",
+    ),
+    (
+        "value initial default_value",
+        "write `default = …`, or give the value with `-p NAME=VALUE`",
+    ),
+    (
+        "options values enum allowed allowed_values oneof one_of",
+        "write `choices = [\"a\", \"b\"]`",
+    ),
+    (
+        "desc help label title prompt doc",
+        "write `description = \"…\"`",
+    ),
+    (
+        "sensitive hidden masked is_secret confidential",
+        "write `secret = true`",
+    ),
+    (
+        "from_env env_var envvar variable environment",
+        "write `env = \"VARIABLE\"`",
+    ),
+    (
+        "pattern regex min max minimum maximum min_length max_length",
+        "values are not matched; write `type` and `choices`, or let the first task check the value",
+    ),
+];
+
+/// Keys of `retry`.
+const RETRY: &[Help] = &[
+    (
+        "attempts max_attempts limit count times retries max_retries tries number",
+        "write `max = 3`, which is up to four attempts",
+    ),
+    (
+        "delay interval wait backoff sleep min_delay initial_interval delay_seconds base_delay period",
+        "write `base = \"1s\"`, the shortest wait; it doubles up to `cap`",
+    ),
+    (
+        "max_delay max_interval max_backoff max_wait max_duration",
+        "write `cap = \"1m\"`, the longest wait",
+    ),
+    (
+        "factor multiplier exponential jitter",
+        "waits always double, with jitter, between `base` and `cap`",
+    ),
+    (
+        "on exit_codes on_codes when if on_exit_codes codes retry_on",
+        "every exit code that is not in `ok_codes` is retried",
+    ),
+];
+
+/// Words for `on_failure`.
+const ON_FAILURE: &[Help] = &[
+    (
+        "continue ignore proceed warn allow soft_fail skipped pass none",
+        "write `on_failure = \"skip\"`; tasks that need it and still run have `after = \"all_done\"`",
+    ),
+    (
+        "fail stop cancel terminate exit fail_fast error halt",
+        "write `on_failure = \"abort\"`, which is the default",
+    ),
+    (
+        "pause wait manual prompt confirm approve human",
+        "write `on_failure = \"ask\"`",
+    ),
+    (
+        "restart again always on_failure rerun",
+        "write `retry = 3`, or `on_failure = \"retry\"`",
+    ),
+    (
+        "default value fallback",
+        "write `on_failure = { value = … }`",
+    ),
+];
+
+/// Keys of `ask` and `approve`.
+const ASK: &[Help] = &[
+    (
+        "question message prompt title body description",
+        "write `text = \"…\"`",
+    ),
+    (
+        "options values enum answers buttons select",
+        "write `choices = [\"a\", \"b\"]` in `ask`; `approve` takes yes or no",
+    ),
+    (
+        "type kind format",
+        "write `answer = \"text\"`, \"number\" or \"yes_no\"",
+    ),
+    (
+        "timeout wait expires deadline timeout_minutes",
+        "write `after = \"1h\"` and `default = …`, the answer after that time",
+    ),
+    (
+        "approvers reviewers assignee users who role",
+        "a person who may use the database of the runs answers; there are no roles",
+    ),
+];
+
+/// The help for an unknown key of a parameter.
+pub(crate) fn param_key(key: &str) -> Option<&'static str> {
+    find(PARAM, key)
+}
+
+/// The help for an unknown key of `retry`.
+pub(crate) fn retry_key(key: &str) -> Option<&'static str> {
+    find(RETRY, key)
+}
+
+/// The help for an unknown word of `on_failure`.
+pub(crate) fn on_failure_word(word: &str) -> Option<&'static str> {
+    find(ON_FAILURE, word)
+}
+
+/// The help for an unknown key of `ask` or `approve`.
+pub(crate) fn ask_key(key: &str) -> Option<&'static str> {
+    find(ASK, key)
+}
+
 /// The help for an unknown key of a plan.
 pub(crate) fn plan_key(key: &str) -> Option<&'static str> {
     find(PLAN, key)
@@ -201,11 +325,11 @@ fn find(table: &[Help], word: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AFTER, PLAN, TASK, is_yaml};
+    use super::{AFTER, ASK, ON_FAILURE, PARAM, PLAN, RETRY, TASK, is_yaml};
 
     #[test]
     fn no_word_has_two_meanings() {
-        for table in [PLAN, TASK, AFTER] {
+        for table in [PLAN, TASK, AFTER, PARAM, RETRY, ON_FAILURE, ASK] {
             let mut words: Vec<&str> = (table.iter())
                 .flat_map(|(words, _)| words.split(' '))
                 .collect();

@@ -4,7 +4,7 @@ use serde_json::{Number, Value};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Span, Value as NodeValue, quote};
 
 use crate::task::command;
-use crate::{code, fields};
+use crate::{code, fields, foreign};
 
 /// What a parameter accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -98,6 +98,7 @@ impl Param {
         match value {
             None => Err(format!("{given} is not {wanted}")),
             Some(_) if text.contains('\0') => Err(format!("{given} is not {wanted}")),
+            Some(_) if self.is_secret && text.is_empty() => Err("the value is empty".to_owned()),
             Some(value) if !self.choices.is_empty() && !self.choices.contains(&value) => {
                 Err(format!("{given} is not one of {}", listed(&self.choices)))
             }
@@ -123,7 +124,27 @@ pub(crate) fn read_all(node: &Node, problems: &mut Diagnostics) -> Vec<Param> {
         return Vec::new();
     };
     let entries = fields.entries().iter();
-    entries.map(|entry| read(entry, problems)).collect()
+    let params: Vec<Param> = entries.map(|entry| read(entry, problems)).collect();
+    let secret = |variable: &String| {
+        let mut secrets = params.iter().filter(|param| param.is_secret);
+        secrets.find(|param| param.env.as_ref() == Some(variable))
+    };
+    for param in params.iter().filter(|param| !param.is_secret) {
+        if let Some((variable, secret)) = param.env.as_ref().and_then(|it| Some((it, secret(it)?)))
+        {
+            let message = format!(
+                "the parameter {} would store the value of {}, which the secret {} has",
+                quote(&param.name),
+                quote(variable),
+                quote(&secret.name)
+            );
+            let one = Diagnostic::new(code::SECRET_EXPOSED, message).at(param.place);
+            problems.push(
+                one.help("use the secret itself, or declare this one with `secret = true` as well"),
+            );
+        }
+    }
+    params
 }
 
 /// Reads one. A parameter with problems is kept, so that its uses are not reported as well.
@@ -154,7 +175,7 @@ fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
 fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
     let what = format!("the parameter {}", quote(&param.name));
     let known = ["type", "default", "description", "choices", "secret", "env"];
-    let Some(fields) = node.table(&what, &known, problems) else {
+    let Some(fields) = node.table_with_help(&what, &known, foreign::param_key, problems) else {
         return;
     };
     let kind = match (fields.get("type"), fields.get("default")) {

@@ -339,7 +339,7 @@ impl Filler<'_> {
 
 fn missing_secret(task: &str, name: &str) -> TaskError {
     let message = format!(
-        "the task {} uses the secret {}, which has no value; resume the run with `-p {name}=…`",
+        "the task {} uses the secret {}, which has no value; resume the run with `-p {name}=@FILE`, or `-p {name}` for a hidden prompt",
         quote(task),
         quote(name)
     );

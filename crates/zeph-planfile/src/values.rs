@@ -79,6 +79,12 @@ impl RunValues {
         secrets.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
     }
 
+    /// The values of the parameters that are not secrets, which are stored with the graph.
+    #[must_use]
+    pub const fn stored_params(&self) -> &Map<String, Value> {
+        &self.params
+    }
+
     /// The environment variables that may have the value of a secret: the secret and the variable.
     pub fn secret_variables(&self) -> impl Iterator<Item = (&str, &str)> {
         let variables = self.secret_variables.iter();

@@ -60,6 +60,41 @@ fn words_of_other_tools_are_answered_with_our_own() {
         let help = help_of(&format!("{line}\n[tasks.a]"));
         assert!(help.contains(wanted), "{line}: {help}");
     }
+    for (plan, wanted) in [
+        (
+            "[params]\na = { required = true }\n[tasks.a]",
+            "without `default`",
+        ),
+        ("[params]\na = { enum = ['x'] }\n[tasks.a]", "`choices = "),
+        (
+            "[tasks.a]\nrun = ['x']\nretry = { max = 2, delay = '1s' }",
+            "`base = ",
+        ),
+        (
+            "[tasks.a]\nrun = ['x']\nretry = { max = 2, on_codes = [75] }",
+            "`ok_codes`",
+        ),
+        (
+            "[tasks.a]\nrun = ['x']\non_failure = 'continue'",
+            "`on_failure = \"skip\"`",
+        ),
+        (
+            "[tasks.a]\nrun = ['x']\non_failure = 'skp'",
+            "did you mean \"skip\"?",
+        ),
+        (
+            "[tasks.a]\nask = { text = 'x', options = ['a'] }",
+            "`choices = ",
+        ),
+        (
+            "[tasks.a]\nrun = ['x']\napprove = { text = 'x', timeout = '1h' }",
+            "`after = ",
+        ),
+        ("[defaults]\nretries = 3\n[tasks.a]", "`retry = 3`"),
+    ] {
+        let help = help_of(plan);
+        assert!(help.contains(wanted), "{plan}: {help}");
+    }
     let help = help_of("jobs:\n  build:\n    steps:\n      - run: make\n");
     assert!(help.contains("`[tasks.NAME]`"), "{help}");
 }

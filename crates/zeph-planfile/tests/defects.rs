@@ -134,6 +134,10 @@ fn params() {
             ),
             ("[params]\na = { secret = 'yes' }\n[tasks.a]", "wrong_type"),
             (
+                "[params]\na = { env = 'A' }\nb = { secret = true, env = 'A' }\n[tasks.a]",
+                "secret_exposed",
+            ),
+            (
                 "[params]\na = '${{ params.b }}'\n[tasks.a]",
                 "expression_not_allowed",
             ),
@@ -438,7 +442,7 @@ fn binding() {
         [tasks.q]
         ask = { text = 'how many?', answer = 'number', default = '${{ params.kind if params.must else params.n }}', after = '1m' }";
     let plan = Plan::load(plan, Format::Toml, "plan").unwrap();
-    let table: [(&[(&str, &str)], &str); 9] = [
+    let table: [(&[(&str, &str)], &str); 10] = [
         (&[("must", "false"), ("token", "t")], ""),
         (&[], "missing_param missing_param"),
         (
@@ -455,6 +459,7 @@ fn binding() {
             "bad_param",
         ),
         (&[("must", "false"), ("token", "a\0b")], "bad_param"),
+        (&[("must", "false"), ("token", "")], "bad_param"),
         (
             &[
                 ("must", "false"),

@@ -11,6 +11,7 @@ use super::rules::{both, note_texts};
 use super::{Draft, Mode, Use};
 use crate::code;
 use crate::fields::micros;
+use crate::foreign;
 
 /// Reads `ask`.
 pub(super) fn read(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) {
@@ -33,7 +34,7 @@ fn question_table(
     problems: &mut Diagnostics,
 ) -> Option<QuestionSpec> {
     let known = ["text", "answer", "choices", "default", "after"];
-    let fields = node.table("`ask`", &known, problems)?;
+    let fields = node.table_with_help("`ask`", &known, foreign::ask_key, problems)?;
     let text = required_text(&fields, "`ask`", uses, problems);
     let answer = answer_kind(&fields, problems);
     let (default, after) = both(&fields, problems)?;
@@ -97,7 +98,12 @@ pub(super) fn approve(
         let text = question_text(node, "`approve`", uses, problems)?;
         return Some(text.into());
     }
-    let fields = node.table("`approve`", &["text", "default", "after"], problems)?;
+    let fields = node.table_with_help(
+        "`approve`",
+        &["text", "default", "after"],
+        foreign::ask_key,
+        problems,
+    )?;
     let text = required_text(&fields, "`approve`", uses, problems);
     let (default, after) = both(&fields, problems)?;
     let fallback = match default.zip(after) {

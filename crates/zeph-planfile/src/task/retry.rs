@@ -7,6 +7,7 @@ use zeph_graph::Retry;
 use zeph_graph::wire::code as graph_code;
 
 use crate::fields::micros_or_zero;
+use crate::foreign;
 
 /// The default policy, unless the caller of the plan sets another one.
 pub(super) const DEFAULT: Retry = Retry::times(3);
@@ -54,7 +55,12 @@ pub(super) fn read(node: &Node, problems: &mut Diagnostics) -> Option<RetryKeys>
         node.wrong_type("`retry`", "an integer or a table", problems);
         return None;
     }
-    let fields = node.table("`retry`", &["max", "base", "cap"], problems)?;
+    let fields = node.table_with_help(
+        "`retry`",
+        &["max", "base", "cap"],
+        foreign::retry_key,
+        problems,
+    )?;
     let max = fields.require("`retry`", "max", "max = 3", problems)?;
     let max = max.integer("`max`", 0..=u32::MAX, problems)?;
     let mut wait = |key| {

@@ -8,6 +8,7 @@ use super::retry::{self, RetryKeys};
 use super::{Mode, Use, command};
 use crate::code;
 use crate::fields::micros;
+use crate::foreign;
 
 /// The keys of `[defaults]`.
 pub(super) const KEYS: [&str; 10] = [
@@ -107,7 +108,12 @@ fn on_failure(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> O
     let then = |strategy| Some(Failure::Then(strategy));
     if !matches!(node.value, Value::Table(_)) {
         let words = [("abort", 0), ("skip", 1), ("ask", 2), ("retry", 3)];
-        return match node.word("`on_failure`", &words, problems)? {
+        return match node.word_with_help(
+            "`on_failure`",
+            &words,
+            foreign::on_failure_word,
+            problems,
+        )? {
             0 => then(OnFailureSpec::Abort {}),
             1 => then(OnFailureSpec::Skip {}),
             2 => then(OnFailureSpec::Ask { default: None }),

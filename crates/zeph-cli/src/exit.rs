@@ -269,6 +269,9 @@ fn of_orchestrator(error: &OrchestratorError) -> CliError {
         E::FolderName { .. } => usage("no_folder").help("run it from a folder whose name is UTF-8"),
         E::Lost { .. } => store("journal_closed"),
         E::Secret(_) => usage("bad_secret"),
+        E::SecretStored { .. } => usage("secret_stored").help(
+            "let the command inherit it with `pass_env`, or declare a parameter with `secret = true`",
+        ),
         E::MissingSecrets { names, .. } => {
             let name = names.first().map_or("NAME", String::as_str);
             usage("missing_secret").help(format!(

@@ -77,6 +77,8 @@ impl Orchestrator {
             secrets: Vec::new(),
             #[cfg(feature = "command")]
             command: None,
+            #[cfg(feature = "command")]
+            withheld: Vec::new(),
             #[cfg(feature = "planner")]
             models: ModelSide::default(),
         })
@@ -210,6 +212,15 @@ impl OrchestratorBuilder {
         + 'static,
     ) -> Self {
         self.0.command = Some(Box::new(configure));
+        self
+    }
+
+    /// Variables of the environment that no command inherits unless its plan or the settings pass it on,
+    /// such as those with keys. Several calls add up. Default: those that a plan names for its secrets.
+    #[cfg(feature = "command")]
+    pub fn withhold<N: Into<String>>(mut self, variables: impl IntoIterator<Item = N>) -> Self {
+        let variables = variables.into_iter().map(Into::into);
+        self.0.withheld.extend(variables);
         self
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Components {
     pub(super) secrets: Vec<(String, String)>,
     #[cfg(feature = "command")]
     pub(super) command: Option<ConfigureCommand>,
+    #[cfg(feature = "command")]
+    pub(super) withheld: Vec<String>,
     #[cfg(feature = "planner")]
     pub(super) models: ModelSide,
 }
@@ -145,7 +147,9 @@ impl Components {
             if let Some(folder) = run.folder() {
                 command = command.cwd(folder);
             }
-            let mut command = configure(command).pass_env(self.settings.config.pass_env.iter());
+            let mut command = configure(command)
+                .deny_env(self.withheld.iter())
+                .pass_env(self.settings.config.pass_env.iter());
             #[cfg(feature = "planfile")]
             {
                 // A command gets the variable of a secret only if the plan passes it on.
@@ -175,7 +179,7 @@ impl Components {
 
     /// The host's secrets: names and values.
     #[cfg(feature = "planfile")]
-    pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         let secrets = self.secrets.iter();
         secrets.map(|(name, value)| (name.as_str(), value.as_str()))
     }

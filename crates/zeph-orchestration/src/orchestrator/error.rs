@@ -50,6 +50,15 @@ pub enum OrchestratorError {
     #[cfg(feature = "planfile")]
     #[error("a secret cannot be redacted, so nothing was run: {0}")]
     Secret(#[from] SecretError),
+    /// A plan or the value of a parameter has a secret of the host. Both are stored as they are.
+    #[cfg(feature = "planfile")]
+    #[error("{place} has the value of {secret}, and would be stored")]
+    SecretStored {
+        /// The task or the parameter.
+        place: String,
+        /// The name of the secret.
+        secret: String,
+    },
     /// The run's plan has secret parameters, which are not stored and were not given.
     #[cfg(feature = "planfile")]
     #[error("run {run}: secrets are not stored and must be given again: {}", .names.join(", "))]

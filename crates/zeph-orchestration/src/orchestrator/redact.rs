@@ -2,8 +2,15 @@
 
 use std::borrow::Cow;
 
+use serde_json::json;
+use zeph_diagnostics::quote;
 use zeph_executor::Redact;
+use zeph_graph::TaskGraph;
+use zeph_graph::wire::GraphSpec;
+use zeph_planfile::RunValues;
 use zeph_sanitizer::{Redactor, SecretError};
+
+use super::OrchestratorError;
 
 /// [`Redactor`] as the port that the engine and the replay use.
 pub(super) struct RedactSecrets(pub(super) Redactor);
@@ -41,6 +48,45 @@ pub(super) fn is_too_short(value: &str) -> bool {
         Redactor::check("secret", value),
         Err(SecretError::TooShort { .. })
     )
+}
+
+/// Refuses a graph that has one of these secrets: it is stored as it is, for a resume.
+pub(super) fn check_stored<'a>(
+    graph: &TaskGraph,
+    secrets: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Result<(), OrchestratorError> {
+    if secrets.clone().next().is_none() {
+        return Ok(());
+    }
+    let all = redactor(secrets.clone())?;
+    let has_any = |json: &str| matches!(all.redact(json), Cow::Owned(_));
+    let mut places = parts(graph).filter(|(_, json)| has_any(json));
+    let Some((place, json)) = places.next() else {
+        return Ok(());
+    };
+    let mut named = secrets.filter(|&one| {
+        redactor(std::iter::once(one)).is_ok_and(|one| matches!(one.redact(&json), Cow::Owned(_)))
+    });
+    let secret = named.next().map_or("a secret", |(name, _)| name).to_owned();
+    Err(OrchestratorError::SecretStored { place, secret })
+}
+
+/// What a graph has, each with its name: tasks, parameters, the other metadata.
+fn parts(graph: &TaskGraph) -> impl Iterator<Item = (String, String)> {
+    let spec = GraphSpec::from(graph);
+    let params = RunValues::of_graph(graph).map(|values| values.stored_params().clone());
+    let params = params.unwrap_or_default().into_iter();
+    let params = params.map(|(name, value)| {
+        let place = format!("the parameter {}", quote(&name));
+        (place, value.to_string())
+    });
+    let tasks = spec.tasks.into_iter().map(|task| {
+        let place = format!("the task {}", quote(&task.name));
+        (place, json!(task).to_string())
+    });
+    let rest = spec.metadata.into_iter();
+    let rest = rest.map(|(key, text)| (format!("{} of the run", quote(&key)), text));
+    params.chain(tasks).chain(rest)
 }
 
 #[cfg(test)]

@@ -87,6 +87,8 @@ impl Orchestrator {
         if let Some(goal) = graph.metadata_mut().get_mut("goal") {
             *goal = self.0.redacted(goal)?;
         }
+        #[cfg(feature = "planfile")]
+        super::redact::check_stored(&graph, self.0.secrets())?;
         let policy = self.0.policy_of(&limits)?;
         let parts = RunParts {
             graph: &graph,

@@ -94,6 +94,16 @@ impl BudgetArgs {
     }
 }
 
+/// The values of parameters.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ParamArgs {
+    /// A parameter of the plan; secrets are not stored, and only `run` and `resume` need them.
+    /// NAME=@FILE reads its value from a file, NAME=@- from stdin, NAME=@env:VARIABLE from a variable,
+    /// NAME alone asks for it unseen
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
+}
+
 /// How a new run is started.
 #[derive(Debug, Args)]
 pub(crate) struct StartArgs {
@@ -192,9 +202,8 @@ impl Command {
 pub(crate) struct RunArgs {
     /// The plan file, TOML or JSON; `-` reads from stdin
     pub(crate) plan: PathBuf,
-    /// A parameter of the plan
-    #[arg(short, long = "param", value_name = "NAME=VALUE")]
-    pub(crate) param: Vec<String>,
+    #[command(flatten)]
+    pub(crate) params: ParamArgs,
     /// Show what would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -272,9 +281,8 @@ pub(crate) enum AgentsDo {
 pub(crate) struct ValidateArgs {
     /// The plan file, TOML or JSON; `-` reads from stdin
     pub(crate) plan: PathBuf,
-    /// A parameter of the plan; secrets may be left out
-    #[arg(short, long = "param", value_name = "NAME=VALUE")]
-    pub(crate) param: Vec<String>,
+    #[command(flatten)]
+    pub(crate) params: ParamArgs,
     /// The folder of the agents' definitions, *.md [env: ZEPH_AGENTS]
     #[arg(long, value_name = "DIR")]
     pub(crate) agents: Option<String>,
@@ -284,9 +292,8 @@ pub(crate) struct ValidateArgs {
 pub(crate) struct ResumeArgs {
     /// The run, or the beginning of its name [default: the newest that can be resumed]
     pub(crate) run: Option<String>,
-    /// A secret parameter of the plan; secrets are not stored
-    #[arg(short, long = "param", value_name = "NAME=VALUE")]
-    pub(crate) param: Vec<String>,
+    #[command(flatten)]
+    pub(crate) params: ParamArgs,
     /// Run interrupted at-most-once tasks again without asking
     #[arg(long)]
     pub(crate) rerun_interrupted: bool,
@@ -362,7 +369,8 @@ pub(crate) struct AnswerArgs {
     pub(crate) run: String,
     /// The question's number, as `zeph status` shows it
     pub(crate) question: u32,
-    /// The answer; @FILE takes the text of a file, @@TEXT is an answer that begins with @
+    /// The answer; @FILE takes it from a file, @- from stdin, @env:VARIABLE from a variable, @@TEXT is an
+    /// answer that begins with @
     /// [default: ask at the terminal]
     pub(crate) text: Option<String>,
     /// Withdraw an answer that waits for the run to be resumed, and give this one
@@ -388,9 +396,8 @@ pub(crate) struct GraphArgs {
     /// What to draw
     #[arg(long, value_enum, default_value_t = Picture::Tree)]
     pub(crate) format: Picture,
-    /// A parameter of the plan
-    #[arg(short, long = "param", value_name = "NAME=VALUE")]
-    pub(crate) param: Vec<String>,
+    #[command(flatten)]
+    pub(crate) params: ParamArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

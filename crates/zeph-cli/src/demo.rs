@@ -14,7 +14,7 @@ use crate::args::DemoArgs;
 use crate::context::{AppContext, command};
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Channel, Tone};
-use crate::plan;
+use crate::plan::{self, Params};
 use crate::run::{self, FollowOptions};
 
 const PLAN: &str = include_str!("demo.toml");
@@ -37,7 +37,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
         folder: Some(env::temp_dir()),
         ..PlanSource::text(PLAN, "demo.toml")
     };
-    let loaded = plan::from_source(cx, &source, &[])?;
+    let loaded = plan::from_source(cx, &source, &Params::default())?;
     if !cx.json() && !is_crash {
         out::line(
             "Nine small tasks: some in parallel, one that fails once and is retried, one question",
@@ -47,7 +47,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
         );
         out::line("");
     }
-    let exit = run::start(cx, loaded, name.clone(), options, false).await?;
+    let exit = run::start(cx, loaded, name.clone(), options, false, Vec::new()).await?;
     // One of the demo's tasks fails on purpose.
     let Exit::Degraded = exit else {
         return Ok(exit);

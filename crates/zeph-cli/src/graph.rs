@@ -19,7 +19,7 @@ pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliEr
     // file.
     let looks_like_a_file = args.target == "-" || args.target.contains(['.', '/']);
     if looks_like_a_file || path.is_file() {
-        let loaded = plan::load_to_show(cx, path, &args.param)?;
+        let loaded = plan::load_to_show(cx, path, &args.params)?;
         show(cx, args, &draw(args.format, &loaded.graph, |_| None));
         return Ok(Exit::Completed);
     }

@@ -12,6 +12,7 @@ mod agents;
 mod demo;
 mod goal;
 mod graph;
+mod place;
 mod plan;
 mod problems;
 mod project;

@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use zeph_graph::{Effect, OnFailure, Task, TaskGraph, Work};
+use zeph_common::escape_terminal;
+use zeph_diagnostics::{quote, suggest};
+use zeph_graph::{Budget, Effect, OnFailure, OverBudget, Policy, Task, TaskGraph, Work};
 use zeph_orchestration::plan::{
     LoadedPlan, PlanFileError, PlanFiles, PlanSource, agent_problems, needs_model,
 };
 use zeph_orchestration::planfile::RunValues;
 
+use crate::args::ParamArgs;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm;
 use crate::out;
+use crate::place;
 use crate::problems;
 
 /// Reads a plan file to run it, or stdin for `-`, and gives its parameters the values of `-p` and of the
 /// environment.
-pub(crate) fn load(
-    cx: &AppContext,
-    path: &Path,
-    params: &[String],
-) -> Result<LoadedPlan, CliError> {
+pub(crate) fn load(cx: &AppContext, path: &Path, params: &Params) -> Result<LoadedPlan, CliError> {
     from_source(cx, &source(path)?, params)
 }
 
@@ -29,10 +29,10 @@ pub(crate) fn load(
 pub(crate) fn load_to_show(
     cx: &AppContext,
     path: &Path,
-    params: &[String],
+    params: &ParamArgs,
 ) -> Result<LoadedPlan, CliError> {
     let files = files(cx).without_secrets();
-    Ok(files.load(&source(path)?, &given(params)?)?)
+    Ok(files.load(&source(path)?, &Params::read(params)?.values)?)
 }
 
 fn source(path: &Path) -> Result<PlanSource, PlanFileError> {
@@ -56,15 +56,34 @@ fn variable(name: &str) -> Option<String> {
 pub(crate) fn secrets_of(
     graph: &TaskGraph,
     given: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let mut secrets = given.clone();
+) -> Result<BTreeMap<String, String>, CliError> {
     // `Orchestrator::open` reports metadata that cannot be read.
-    if let Ok(values) = RunValues::of_graph(graph) {
-        let missing = values.secret_variables();
-        let missing = missing.filter(|(name, _)| !given.contains_key(*name));
-        secrets.extend(missing.filter_map(|(name, of)| Some((name.to_owned(), variable(of)?))));
+    let Ok(values) = RunValues::of_graph(graph) else {
+        return Ok(given.clone());
+    };
+    for (name, value) in given {
+        let shown = quote(name);
+        if !values.missing_secrets().any(|known| known == name) {
+            let near = suggest(name, values.missing_secrets());
+            let help = near.map_or_else(
+                || "the values of other parameters are stored with the run".to_owned(),
+                |near| format!("did you mean {near:?}?"),
+            );
+            let text = format!("the plan of the run has no secret parameter {shown}");
+            return Err(CliError::new(Exit::Usage, text)
+                .code("unknown_param")
+                .help(help));
+        }
+        if value.is_empty() {
+            let text = format!("the secret {shown} is empty");
+            return Err(CliError::new(Exit::Usage, text).code("bad_param"));
+        }
     }
-    secrets
+    let mut secrets = given.clone();
+    let missing = values.secret_variables();
+    let missing = missing.filter(|(name, _)| !given.contains_key(*name));
+    secrets.extend(missing.filter_map(|(name, of)| Some((name.to_owned(), variable(of)?))));
+    Ok(secrets)
 }
 
 /// Refuses tasks that name agents, tools or models which do not exist.
@@ -80,16 +99,21 @@ pub(crate) fn check_agents(cx: &AppContext, plan: &LoadedPlan) -> Result<(), Cli
     found.map_err(|found| problems::error("the plan", "invalid_plan", &found))
 }
 
-/// Refuses a plan that may ask a person if nothing of its run is kept and no person is at the terminal.
-pub(crate) fn check_unattended(plan: &LoadedPlan) -> Result<(), CliError> {
-    let asking = plan.graph.tasks().filter_map(|(_, task)| {
+/// Refuses a run that may ask a person if nothing of it is kept and no person is at the terminal: a run of a
+/// plan, or of a goal, whose tasks are not known yet.
+pub(crate) fn check_unattended(cx: &AppContext, plan: Option<&LoadedPlan>) -> Result<(), CliError> {
+    let graph = plan.map(|plan| &plan.graph);
+    let tasks = graph.into_iter().flat_map(TaskGraph::tasks);
+    let asking = tasks.filter_map(|(_, task)| {
         let why = why_asks(task)?;
-        Some(format!(
-            "{} ({why})",
-            zeph_common::escape_terminal(task.name())
-        ))
+        Some(format!("{} ({why})", escape_terminal(task.name())))
     });
-    let asking: Vec<String> = asking.collect();
+    let mut asking: Vec<String> = asking.collect();
+    let policy = llm::base_builder(cx).build()?.policy_for(plan)?;
+    let budget_asks = may_exceed(&policy, graph);
+    if budget_asks {
+        asking.insert(0, "at the limit of the budget".to_owned());
+    }
     if asking.is_empty() {
         return Ok(());
     }
@@ -99,11 +123,26 @@ pub(crate) fn check_unattended(plan: &LoadedPlan) -> Result<(), CliError> {
     };
     let shown = asking[..asking.len().min(ASKING_SHOWN)].join(", ");
     let text = format!(
-        "the plan may ask a person, and with --no-db the run could not wait for the answer: {shown}{more}"
+        "the run may ask a person, and with --no-db it could not wait for the answer: {shown}{more}"
     );
-    Err(CliError::new(Exit::Usage, text)
-        .code("may_ask")
-        .help("leave out --no-db, run it at a terminal, or give each of them a default with `default` and `after`"))
+    let mut help = "leave out --no-db, or run it at a terminal".to_owned();
+    if budget_asks {
+        help.push_str("; at the limit of the budget `--over-budget partial` asks no person");
+    }
+    if asking.len() > usize::from(budget_asks) {
+        help.push_str("; `default` and `after` give each of them a default");
+    }
+    Err(CliError::new(Exit::Usage, text).code("may_ask").help(help))
+}
+
+/// Whether a budget may be exceeded and a person is asked then.
+fn may_exceed(policy: &Policy, graph: Option<&TaskGraph>) -> bool {
+    let is_limited = |budget: Budget| budget != Budget::UNLIMITED;
+    let is_costly = graph.is_none_or(|graph| needs_model(graph, |_| true));
+    let mut tasks = graph.into_iter().flat_map(TaskGraph::tasks);
+    policy.over_budget == OverBudget::Ask
+        && is_costly
+        && (is_limited(policy.budget) || tasks.any(|(_, task)| is_limited(task.rules().budget)))
 }
 
 /// The tasks that may ask, of which the error for `--no-db` names so many.
@@ -138,9 +177,9 @@ fn why_asks(task: &Task) -> Option<&'static str> {
 pub(crate) fn from_source(
     cx: &AppContext,
     source: &PlanSource,
-    params: &[String],
+    params: &Params,
 ) -> Result<LoadedPlan, CliError> {
-    Ok(files(cx).load(source, &given(params)?)?)
+    Ok(files(cx).load(source, &params.values)?)
 }
 
 impl From<PlanFileError> for CliError {
@@ -161,71 +200,68 @@ impl From<PlanFileError> for CliError {
     }
 }
 
-/// `NAME=VALUE` pairs; if a name occurs twice, its last value counts.
-///
-/// So that no secret has to be on the command line, which others can read, a value may come from a file
-/// (`@FILE`), from stdin (`@-`), from the environment (`@env:NAME`), or, for a name alone, from a hidden
-/// prompt. A value that begins with `@` has two of them.
-pub(crate) fn given(params: &[String]) -> Result<BTreeMap<String, String>, CliError> {
-    let pairs = params.iter().map(|param| match param.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value_of(name, value)?)),
-        None if out::is_interactive() && !param.is_empty() => Ok((param.clone(), prompted(param)?)),
-        Some(_) | None => Err(bad_param(&format!(
-            "{:?} is not a parameter",
-            zeph_common::escape_terminal(param)
-        ))),
-    });
-    pairs.collect()
+/// The values of `-p`.
+#[derive(Debug, Default)]
+pub(crate) struct Params {
+    pub(crate) values: BTreeMap<String, String>,
+    /// The variables that values were read from, by the names of the parameters.
+    variables: BTreeMap<String, String>,
 }
 
-/// The value that a text names.
-fn value_of(name: &str, text: &str) -> Result<String, CliError> {
-    let Some(place) = text.strip_prefix('@') else {
-        return Ok(text.to_owned());
-    };
-    if place.starts_with('@') {
-        return Ok(place.to_owned());
+impl Params {
+    /// Reads `NAME=VALUE` pairs; if a name occurs twice, its last value counts.
+    ///
+    /// So that no secret has to be on the command line, which others can read, a value may [name its
+    /// place](place::read), and a name alone is asked for at the terminal, unseen.
+    pub(crate) fn read(params: &ParamArgs) -> Result<Self, CliError> {
+        let mut read = Self::default();
+        for param in &params.param {
+            let (name, value) = match param.split_once('=') {
+                Some((name, text)) if !name.is_empty() => {
+                    (name, place::read(&format!("the value of {name}"), text)?)
+                }
+                None if out::is_interactive() && !param.is_empty() => (&**param, prompted(param)?),
+                Some(_) | None => {
+                    let text = format!("{:?} is not a parameter", escape_terminal(param));
+                    return Err(CliError::new(Exit::Usage, text).code("bad_param").help(
+                        "write it as -p NAME=VALUE, NAME=@FILE, NAME=@-, NAME=@env:VARIABLE, or at a terminal NAME",
+                    ));
+                }
+            };
+            read.values.insert(name.to_owned(), value.text);
+            read.variables.remove(name);
+            let variable = value.variable.map(|variable| (name.to_owned(), variable));
+            read.variables.extend(variable);
+        }
+        Ok(read)
     }
-    if let Some(variable) = place.strip_prefix("env:") {
-        let value = std::env::var(variable);
-        return value.map_err(|error| unreadable(name, variable, &error));
+
+    /// The variables that these secrets were read from, which no command inherits.
+    pub(crate) fn variables_of<'a>(
+        &'a self,
+        secrets: impl Iterator<Item = &'a str>,
+    ) -> Vec<String> {
+        let variables = secrets.filter_map(|name| self.variables.get(name));
+        variables.cloned().collect()
     }
-    let read = if place == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(place)
-    };
-    let value = read.map_err(|error| unreadable(name, place, &error))?;
-    let line = value.strip_suffix('\n').unwrap_or(&value);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 /// The value that the person at the terminal types, unseen.
-fn prompted(name: &str) -> Result<String, CliError> {
-    let label = format!("{}:", zeph_common::escape_terminal(name));
+fn prompted(name: &str) -> Result<place::Value, CliError> {
+    let label = format!("{}:", escape_terminal(name));
     let prompt = inquire::Password::new(&label).without_confirmation();
-    prompt
-        .prompt()
-        .map_err(|error| unreadable(name, "the terminal", &error))
-}
-
-fn unreadable(name: &str, place: &str, error: &dyn std::error::Error) -> CliError {
-    bad_param(&format!(
-        "the value of {} cannot be read from {}: {error}",
-        zeph_common::escape_terminal(name),
-        zeph_common::escape_terminal(place)
-    ))
-}
-
-fn bad_param(message: &str) -> CliError {
-    CliError::new(Exit::Usage, message)
-        .code("bad_param")
-        .help("write it as -p NAME=VALUE")
+    let text = prompt.prompt().map_err(|error| {
+        place::unreadable(&format!("the value of {name}"), "the terminal", &error)
+    })?;
+    Ok(place::Value {
+        text,
+        variable: None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::given;
+    use super::{ParamArgs, Params};
 
     #[test]
     fn a_secret_comes_from_a_file_or_the_environment() {
@@ -234,11 +270,16 @@ mod tests {
         std::fs::write(&path, "hunter2\r\n").expect("written");
         let from_file = format!("a=@{}", path.display());
         let params = [&*from_file, "b=@env:CARGO_PKG_NAME", "c=@@x", "d=a@b", "e="];
-        let values = given(&params.map(str::to_owned)).expect("all readable");
-        let values: Vec<&str> = values.values().map(String::as_str).collect();
+        let params_of = |texts: &[&str]| ParamArgs {
+            param: texts.iter().map(|&text| text.to_owned()).collect(),
+        };
+        let read = Params::read(&params_of(&params)).expect("all readable");
+        let values: Vec<&str> = read.values.values().map(String::as_str).collect();
         assert_eq!(values, ["hunter2", "zeph-cli", "@x", "a@b", ""]);
+        let secrets = ["a", "b", "z"].into_iter();
+        assert_eq!(read.variables_of(secrets), ["CARGO_PKG_NAME"]);
         for wrong in ["a=@/no/such/file", "a=@env:ZEPH_NO_SUCH_VARIABLE", "=x"] {
-            assert!(given(&[wrong.to_owned()]).is_err(), "{wrong}");
+            assert!(Params::read(&params_of(&[wrong])).is_err(), "{wrong}");
         }
     }
 }

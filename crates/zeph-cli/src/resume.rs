@@ -1,6 +1,6 @@
 //! `zeph resume`: lists completed and interrupted tasks, and continues the run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use crate::context::{AppContext, command, find_run};
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
-use crate::plan;
+use crate::plan::{self, Params};
 use crate::run::{self, FollowOptions};
 
 /// The code of the error for a run that another process owns.
@@ -66,11 +66,11 @@ struct Taken {
 
 /// Chooses a run by its journal, and takes it over.
 async fn open(cx: &AppContext, store: &SqliteStore, args: &ResumeArgs) -> Result<Taken, CliError> {
-    let secrets = plan::given(&args.param)?;
+    let params = Params::read(&args.params)?;
     let reruns = args.rerun_interrupted;
     if let Some(text) = &args.run {
         let run = find_run(store, Some(text), None).await?;
-        return load_and_take_over(cx, store, &run, &secrets, reruns).await;
+        return load_and_take_over(cx, store, &run, &params, reruns).await;
     }
     let query = ListQuery {
         open: Some(true),
@@ -87,7 +87,7 @@ async fn open(cx: &AppContext, store: &SqliteStore, args: &ResumeArgs) -> Result
         }
         // A process can hold its lock after it has suspended a run: only the attempt to take the run over
         // tells who owns it.
-        match load_and_take_over(cx, store, &row.run, &secrets, reruns).await {
+        match load_and_take_over(cx, store, &row.run, &params, reruns).await {
             Ok(taken) => {
                 for (run, error) in &passed_over {
                     let why = escape_terminal(&error.message);
@@ -130,23 +130,19 @@ async fn load_and_take_over(
     cx: &AppContext,
     store: &SqliteStore,
     run: &RunId,
-    secrets: &BTreeMap<String, String>,
+    params: &Params,
     reruns: bool,
 ) -> Result<Taken, CliError> {
     let view = RunView::load(store, run).await?;
     // The processes of interrupted attempts are looked for before new attempts change what they wait for.
     let interrupted = interrupted(store, &view, reruns).await?;
-    match take_over(cx, store, &view, secrets).await {
-        Ok((orchestrator, handle)) => {
-            let given = secrets.iter().map(|(name, value)| (&**name, &**value));
-            llm::warn_unredacted(&orchestrator, given);
-            Ok(Taken {
-                view,
-                interrupted,
-                orchestrator,
-                handle,
-            })
-        }
+    match take_over(cx, store, &view, params).await {
+        Ok((orchestrator, handle)) => Ok(Taken {
+            view,
+            interrupted,
+            orchestrator,
+            handle,
+        }),
         // What is missing here does not matter while another process works on the run.
         Err(error)
             if error.exit == Exit::Usage && view.scheduler.state() != RunState::Suspended =>
@@ -165,15 +161,18 @@ async fn take_over(
     cx: &AppContext,
     store: &SqliteStore,
     view: &RunView,
-    secrets: &BTreeMap<String, String>,
+    params: &Params,
 ) -> Result<(Orchestrator, RunHandle), CliError> {
     let is_open = |id| !view.scheduler.task(id).state().is_end();
     let models = needs_model(view.graph(), is_open);
     let models = models.then(|| ModelConfig::stored(cx, view.graph()));
     let builder = run::builder(cx, models.transpose()?.as_ref(), view.graph())?;
+    let secrets = plan::secrets_of(view.graph(), &params.values)?;
+    let builder = builder.withhold(params.variables_of(secrets.keys().map(String::as_str)));
     let orchestrator = builder.database(store.clone()).build()?;
-    let secrets = plan::secrets_of(view.graph(), secrets);
     let handle = orchestrator.open(view, &secrets).await?;
+    let given = secrets.iter().map(|(name, value)| (&**name, &**value));
+    llm::warn_unredacted(&orchestrator, given);
     Ok((orchestrator, handle))
 }
 

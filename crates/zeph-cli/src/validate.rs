@@ -16,7 +16,7 @@ use crate::read::page::count;
 const PATH_SHOWN: usize = 8;
 
 pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError> {
-    let loaded = plan::load_to_show(cx, &args.plan, &args.param)?;
+    let loaded = plan::load_to_show(cx, &args.plan, &args.params)?;
     plan::check_agents(cx, &loaded)?;
     let warnings = loaded.bound.plan().warnings();
     let graph = &loaded.graph;

@@ -16,6 +16,7 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::Channel;
+use crate::plan as plan_file;
 use crate::problems;
 use crate::run::{self, FollowOptions};
 
@@ -40,22 +41,35 @@ pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError
     } else {
         Confirm::Ask
     };
+    if !options.is_kept && !options.is_interactive {
+        plan_file::check_unattended(cx, None)?;
+    }
     let builder = llm::with_models(cx, &models, &folder)?.confirm(confirm);
     let spec = RunSpec::goal(goal).folder(folder);
     let name = run::name(start.name.as_deref())?;
     run::begin(cx, builder, spec, name, Some(&models), options).await
 }
 
-/// Checks the answer to a question about a plan of a run.
-pub(crate) fn check_answer(cx: &AppContext, graph: &TaskGraph, text: &str) -> Result<(), CliError> {
+/// Checks the answer to a question about a plan of a run. `again` is the command that gives a plan file.
+pub(crate) fn check_answer(
+    cx: &AppContext,
+    graph: &TaskGraph,
+    text: &str,
+    again: &str,
+) -> Result<(), CliError> {
     let edited = edited_plan(text).map_err(|why| {
-        CliError::new(Exit::Usage, why).code("bad_answer").help(
-            "answer \"approve\", \"reject: REASON\", or with a plan file as in zeph answer RUN NUMBER @FILE",
-        )
+        CliError::new(Exit::Usage, why)
+            .code("bad_answer")
+            .help(format!(
+                "answer \"approve\", \"reject: REASON\", or with a plan file, as in `{again}`"
+            ))
     })?;
     let Some(file) = edited else { return Ok(()) };
     let spec = PlanFiles::new(cx.config()).compile(&file);
-    let refused = |found: &Diagnostics| problems::error("the plan", "invalid_plan", found);
+    let refused = |found: &Diagnostics| {
+        let error = problems::error("the plan", "invalid_plan", found);
+        error.help(format!("correct the file, then `{again}`"))
+    };
     let spec = spec.map_err(|found| refused(&found))?;
     // A run whose models cannot be named has reported it.
     let Ok(models) = ModelConfig::stored(cx, graph) else {

@@ -105,3 +105,50 @@ pub(crate) fn shorten(question: &mut QuestionView) {
     question.text = format!("{}Run this plan?", problems.unwrap_or_default());
     question.accepts = Accepts::Choice(vec!["approve".to_owned()]);
 }
+
+#[cfg(test)]
+mod tests {
+    use zeph_planner::plan::PlanOutput;
+
+    use super::text;
+    use crate::out::Channel;
+
+    #[test]
+    fn all_that_will_run_is_shown_before_it_is_approved() {
+        let long = format!("{}the end of the prompt", "word ".repeat(2_000));
+        let plan_file = format!(
+            r#"
+            [tasks.read]
+            agent = "analyst"
+            prompt = "{long}"
+            tools = ["read_file"]
+            on_failure = "skip"
+            [tasks.check]
+            needs = ["read"]
+            run = ["sh", "-c", "env | sort", "two words"]
+            "#
+        );
+        let plan = PlanOutput {
+            plan_file,
+            reasoning: String::new(),
+            estimate: serde_json::from_value(serde_json::json!({
+                "tokens": 1, "micro_usd": 0, "tasks": 2, "depth": 2, "width": 1
+            }))
+            .expect("an estimate"),
+            findings: Vec::new(),
+            cached: false,
+        };
+        let shown = text(plan, Channel::default());
+        for wanted in [
+            "analyst",
+            "word word",
+            "the end of the prompt",
+            "read_file",
+            "skip",
+            "'env | sort'",
+            "'two words'",
+        ] {
+            assert!(shown.contains(wanted), "{wanted}: {shown}");
+        }
+    }
+}

@@ -8,8 +8,9 @@ use zeph_orchestration::{Orchestrator, OrchestratorBuilder};
 use zeph_planner::prompts::Prompts;
 use zeph_subagent::{AgentCatalog, AgentReader};
 
+use super::service::{self, model_problems};
 use super::setup::ModelConfig;
-use super::{service, tools};
+use super::tools;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
@@ -18,11 +19,12 @@ use crate::problems;
 /// A builder with settings and commands, for runs that ask no model.
 ///
 /// The keys of services are redacted in every run, and no command inherits one: a plan that needs a key
-/// passes it on with a parameter that has `env`.
+/// passes it on with `pass_env`.
 pub(crate) fn base_builder(cx: &AppContext) -> OrchestratorBuilder {
     let builder = Orchestrator::builder()
         .settings(cx.config.clone())
-        .commands(|command| command.deny_env(service::key_variables()));
+        .commands(|command| command)
+        .withhold(service::key_variables());
     service::keys().fold(builder, |builder, (name, key)| {
         builder.secret(name, key.expose_secret())
     })
@@ -41,6 +43,8 @@ pub(crate) fn with_models(
     }
     let default = models.provider(cx, &models.model)?;
     let agents = agents(models.agents.as_deref())?;
+    let found = model_problems(&agents).into_result();
+    found.map_err(|found| problems::error("the agents", "bad_model", &found))?;
     let tools =
         tools::of(folder).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     let mut builder = base_builder(cx)

@@ -10,15 +10,22 @@ use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, re
 
 use super::page;
 use crate::args::{AnswerArgs, CancelArgs, RunRef};
-use crate::context::{AppContext, answer_at_terminal, command, find_run, now};
+use crate::context::{AppContext, answer_at_terminal, command, command_with, find_run, now};
 use crate::exit::{CliError, Exit};
 use crate::goal::{self, shown};
 use crate::llm;
 use crate::out::{self, Channel, Tone};
+use crate::place;
 use crate::run::prompt::{self, Outcome};
 
 pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, CliError> {
-    let text = args.text.as_deref().map(answer_text).transpose()?;
+    let read = |text| place::read("the answer", text);
+    let text = args
+        .text
+        .as_deref()
+        .map(read)
+        .transpose()?
+        .map(|it| it.text);
     let (store, run) = open(cx, Some(&args.run)).await?;
     let question = args.question;
     let text = match text {
@@ -34,7 +41,7 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
             Ok(Outcome::Broken(why)) => return Err(CliError::new(Exit::Internal, why)),
         },
     };
-    check_plan(cx, &store, &run, question, &text).await?;
+    check_plan(cx, &store, &run, args, &text).await?;
     let text = llm::base_builder(cx).build()?.redacted(&text)?;
     let done = format!("question {question} of run {run} is answered");
     if args.replace {
@@ -50,14 +57,18 @@ async fn check_plan(
     cx: &AppContext,
     store: &SqliteStore,
     run: &RunId,
-    question: u32,
+    args: &AnswerArgs,
     text: &str,
 ) -> Result<(), CliError> {
     let view = RunView::load(store, run).await?;
-    let asked = view.questions().into_iter().find(|one| one.id == question);
+    let mut asked = view.questions().into_iter();
+    let asked = asked.find(|one| one.id == args.question);
     let is_about_plan = asked.is_some_and(|one| plan_questions(view.graph()).contains(&one.task));
     if is_about_plan {
-        goal::check_answer(cx, view.graph(), text)?;
+        let typed = args.text.as_deref().filter(|typed| typed.starts_with('@'));
+        let words = ["answer", run.as_str(), &args.question.to_string()];
+        let again = command_with(&words, &[typed.unwrap_or("@FILE")]);
+        goal::check_answer(cx, view.graph(), text, &again)?;
     }
     Ok(())
 }
@@ -96,23 +107,6 @@ async fn asked(
         out::note_line(shown::text(plan, Channel::default()));
     }
     prompt::ask(question, file).await
-}
-
-/// The text of the answer, or of the file after `@`.
-fn answer_text(text: &str) -> Result<String, CliError> {
-    if let Some(text) = text.strip_prefix("@@") {
-        return Ok(format!("@{text}"));
-    }
-    let Some(path) = text.strip_prefix('@') else {
-        return Ok(text.to_owned());
-    };
-    std::fs::read_to_string(path).map_err(|error| {
-        let path = zeph_common::escape_terminal(path);
-        let text = format!("the answer in {path} cannot be read: {error}");
-        CliError::new(Exit::Usage, text)
-            .code("unreadable_answer")
-            .help("name a file behind @; an answer that begins with @ has two of them")
-    })
 }
 
 pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, CliError> {

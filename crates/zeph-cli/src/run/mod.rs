@@ -27,7 +27,7 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::Channel;
-use crate::plan;
+use crate::plan::{self, Params};
 
 use event_line::EventFormatter;
 pub(crate) use follow::FollowOptions;
@@ -38,7 +38,7 @@ use view::View;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {
     if args.dry_run {
-        let plan = plan::load_to_show(cx, &args.plan, &args.param)?;
+        let plan = plan::load_to_show(cx, &args.plan, &args.params)?;
         plan::check_agents(cx, &plan)?;
         let orchestrator = llm::base_builder(cx).build()?;
         dry::show(
@@ -48,7 +48,8 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
         );
         return Ok(Exit::Completed);
     }
-    let plan = plan::load(cx, &args.plan, &args.param)?;
+    let params = Params::read(&args.params)?;
+    let plan = plan::load(cx, &args.plan, &params)?;
     plan::check_agents(cx, &plan)?;
     let name = name(args.start.name.as_deref())?;
     let options = FollowOptions {
@@ -57,9 +58,11 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
         ..FollowOptions::new(cx)
     };
     if !options.is_kept && !options.is_interactive {
-        plan::check_unattended(&plan)?;
+        plan::check_unattended(cx, Some(&plan))?;
     }
-    start(cx, plan, name, options, args.start.scripted).await
+    let secrets = plan.bound.run_values().given_secrets();
+    let withheld = params.variables_of(secrets.map(|(name, _)| name));
+    start(cx, plan, name, options, args.start.scripted, withheld).await
 }
 
 /// Parses the name of a run from a flag.
@@ -68,18 +71,19 @@ pub(crate) fn name(text: Option<&str>) -> Result<Option<RunId>, CliError> {
     name.map_err(|error| CliError::new(Exit::Usage, error.to_string()))
 }
 
-/// Runs a loaded plan until it ends or is suspended.
+/// Runs a loaded plan until it ends or is suspended. No command inherits the `withheld` variables.
 pub(crate) async fn start(
     cx: &AppContext,
     plan: LoadedPlan,
     name: Option<RunId>,
     options: FollowOptions,
     scripted: bool,
+    withheld: Vec<String>,
 ) -> Result<Exit, CliError> {
     let needs_model = needs_model(&plan.graph, |_| true);
     let models = needs_model.then(|| ModelConfig::from_settings(cx, scripted));
     let models = models.transpose()?;
-    let builder = builder(cx, models.as_ref(), &plan.graph)?;
+    let builder = builder(cx, models.as_ref(), &plan.graph)?.withhold(withheld);
     begin(cx, builder, plan.into(), name, models.as_ref(), options).await
 }
 

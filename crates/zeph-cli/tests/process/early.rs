@@ -63,10 +63,47 @@ fn a_model_of_an_agent_that_no_service_has_is_reported_by_validate() {
     scene.folder("agents");
     let agent = ANALYST.replace("tools:", "model: nowhere::m\ntools:");
     scene.file("agents/analyst.md", &agent);
-    let refused = scene.zeph(&["validate", "plan.toml", "--agents", "agents"]);
-    assert_eq!(code(&refused), 2, "{refused:?}");
-    assert!(refused.err.contains("[bad_model]"), "{refused:?}");
-    assert!(refused.err.contains("nowhere"), "{refused:?}");
+    let commands: [&[&str]; 4] = [
+        &["validate", "plan.toml"],
+        &["run", "plan.toml", "--scripted"],
+        &["do", "Count words", "--scripted"],
+        &["do", "Count words", "--model", "ollama::m"],
+    ];
+    for command in commands {
+        let refused = scene.zeph(&[command, &["--agents", "agents"]].concat());
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(refused.err.contains("[bad_model]"), "{refused:?}");
+        assert!(refused.err.contains("nowhere"), "{refused:?}");
+    }
+}
+
+#[test]
+fn without_a_store_a_budget_that_may_ask_is_refused_at_the_start() {
+    let scene = Scene::new("[tasks.a]\nprompt = 'Count'\nbudget = 100000\n");
+    scene.file(
+        "whole.toml",
+        "budget = 100000\n[tasks.a]\nprompt = 'Count'\n",
+    );
+    scene.file("free.toml", "budget = 100000\n[tasks.a]\nrun = ['true']\n");
+    let scripted = ["--no-db", "--scripted"];
+    let commands: [&[&str]; 4] = [
+        &["run", "plan.toml"],
+        &["run", "whole.toml"],
+        &["do", "Count words", "--yes", "--budget-tokens", "100000"],
+        &["run", "free.toml"],
+    ];
+    for command in commands {
+        let asks = scene.zeph(&[command, &scripted].concat());
+        if command.contains(&"free.toml") {
+            assert_eq!(code(&asks), 0, "{asks:?}");
+            continue;
+        }
+        assert_eq!(code(&asks), 2, "{asks:?}");
+        assert!(asks.err.contains("--over-budget partial"), "{asks:?}");
+        let partial = [command, &scripted, &["--over-budget", "partial"]].concat();
+        let run = scene.zeph(&partial);
+        assert_eq!(code(&run), 0, "{run:?}");
+    }
 }
 
 #[test]
@@ -141,6 +178,8 @@ fn an_answer_with_a_wrong_plan_is_refused_when_it_is_given() {
     let refused = scene.zeph(&["answer", "r", "1", "@agent.toml"]);
     assert_eq!(code(&refused), 2, "{refused:?}");
     assert!(refused.err.contains("[unknown_agent]"), "{refused:?}");
+    let again = "correct the file, then `zeph answer r 1 @agent.toml`";
+    assert!(refused.err.contains(again), "{refused:?}");
     let unclear = scene.zeph(&["answer", "r", "1", "aprove"]);
     assert_eq!(code(&unclear), 2, "{unclear:?}");
     assert!(unclear.err.contains("approve"), "{unclear:?}");

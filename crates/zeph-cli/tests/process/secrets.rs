@@ -149,3 +149,167 @@ fn a_key_in_an_answer_is_neither_stored_nor_left_in_the_file() {
     assert_eq!(run(&[&["resume", "r"][..], &db].concat()), 0);
     assert!(!stored(), "after it counted");
 }
+
+#[test]
+fn a_key_in_a_plan_or_a_parameter_refuses_the_run() {
+    const KEY: &str = "sk-Zq8w3nVt6yPk4mLd2sXa9rTb";
+    let scene = Scene::new(
+        "[params]\nx = { default = 'a', env = 'PLACE' }\n[tasks.a]\nrun = ['echo', '${{ params.x }}']",
+    );
+    scene.file(
+        "literal.toml",
+        &format!("[tasks.a]\nrun = ['curl', '-H', 'key: {KEY}']"),
+    );
+    let key = ("OPENAI_API_KEY", KEY);
+    let given = format!("x={KEY}");
+    let commands: [&[&str]; 3] = [
+        &["run", "literal.toml"],
+        &["run", "plan.toml", "-p", &given],
+        &["run", "plan.toml", "-p", "x=@env:OPENAI_API_KEY"],
+    ];
+    for command in commands {
+        let refused = scene.start_with(command, &[key]).wait();
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(
+            refused.err.contains("has the value of OPENAI_API_KEY"),
+            "{refused:?}"
+        );
+        assert!(!refused.err.contains(KEY), "{refused:?}");
+    }
+    let from_variable = [key, ("PLACE", KEY)];
+    let refused = scene
+        .start_with(&["run", "plan.toml"], &from_variable)
+        .wait();
+    assert!(refused.err.contains("the parameter \"x\""), "{refused:?}");
+    let kept = scene.zeph(&["list", "--json"]);
+    assert!(!kept.out.contains("\"run\""), "{kept:?}");
+    let run = scene.start_with(&["run", "plan.toml"], &[key]).wait();
+    assert_eq!(code(&run), 0, "{run:?}");
+}
+
+#[test]
+fn the_variable_of_a_secret_on_the_command_line_is_not_inherited() {
+    let scene = Scene::new(
+        r#"
+        [params]
+        token = { secret = true }
+        place = "here"
+        [tasks.use]
+        shell = "echo $T ${TOKEN_OF_MINE-none} ${PLACE_OF_MINE-none} >> log"
+        env = { T = "${{ params.token }}" }
+        [tasks.again]
+        needs = ["use"]
+        approve = "Again?"
+        shell = "echo $T ${TOKEN_OF_MINE-none} >> log"
+        env = { T = "${{ params.token }}" }
+        "#,
+    );
+    let set = [
+        ("TOKEN_OF_MINE", "correct-horse"),
+        ("PLACE_OF_MINE", "there"),
+    ];
+    let token = ["-p", "token=@env:TOKEN_OF_MINE"];
+    let start = |args: &[&str]| scene.start_with(args, &set).wait();
+    let run = start(
+        &[
+            &[
+                "run",
+                "plan.toml",
+                "--name",
+                "r",
+                "-p",
+                "place=@env:PLACE_OF_MINE",
+            ][..],
+            &token,
+        ]
+        .concat(),
+    );
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
+    let resume = start(&[&["resume", "r"][..], &token].concat());
+    assert_eq!(code(&resume), 0, "{resume:?}");
+    assert_eq!(
+        scene.log(),
+        ["correct-horse none", "correct-horse none there"]
+    );
+}
+
+#[test]
+fn empty_short_and_unknown_secrets_are_reported_at_a_run_and_at_a_resume() {
+    let scene = Scene::new(
+        r#"
+        [params]
+        token = { secret = true, env = "DEPLOY_TOKEN" }
+        [tasks.use]
+        approve = "Use it?"
+        run = ["true"]
+        env = { T = "${{ params.token }}" }
+        "#,
+    );
+    let short = [("DEPLOY_TOKEN", "pin")];
+    let too_short = "the secret token is too short";
+    let empty = scene.zeph(&["run", "plan.toml", "-p", "token="]);
+    assert_eq!(code(&empty), 2, "{empty:?}");
+    assert!(empty.err.contains("the value is empty"), "{empty:?}");
+    let run = scene
+        .start_with(&["run", "plan.toml", "--name", "r"], &short)
+        .wait();
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert!(run.err.contains(too_short), "{run:?}");
+    for (given, wanted) in [
+        ("token=", "the secret \"token\" is empty"),
+        ("tokn=correct-horse", "did you mean \"token\"?"),
+    ] {
+        let refused = scene.zeph(&["resume", "r", "-p", given]);
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(refused.err.contains(wanted), "{refused:?}");
+    }
+    let resume = scene.start_with(&["resume", "r"], &short).wait();
+    assert_eq!(code(&resume), 5, "{resume:?}");
+    assert!(resume.err.contains(too_short), "{resume:?}");
+}
+
+#[test]
+fn parameters_and_answers_are_read_from_the_same_places() {
+    let scene = Scene::new(
+        "[params]\nx = 'a'\n[tasks.a]\nask = 'Which?'\n[tasks.b]\nneeds = ['a']\nrun = ['sh', '-c', 'echo \"$1\" \"$2\" >> log', 'sh', '${{ params.x }}', '${{ tasks.a.value }}']",
+    );
+    scene.file("text", "from a file\n");
+    for (name, place, wanted) in [
+        ("file", "@text", "from a file"),
+        ("stdin", "@-", "from stdin"),
+        ("variable", "@env:SOURCE", "from a variable"),
+        ("plain", "@@text", "@text"),
+    ] {
+        let with = |args: &[&str]| {
+            let mut command = scene.command(args);
+            command.env("SOURCE", "from a variable");
+            scene.with_stdin(command, "from stdin\n")
+        };
+        let given = format!("x={place}");
+        let run = with(&["run", "plan.toml", "--name", name, "-p", &given]);
+        assert_eq!(code(&run), 5, "{run:?}");
+        let answer = with(&["answer", name, "1", place]);
+        assert_eq!(code(&answer), 0, "{answer:?}");
+        assert_eq!(code(&scene.zeph(&["resume", name])), 0);
+        let line = format!("{wanted} {wanted}");
+        assert!(scene.log().contains(&line), "{:?}", scene.log());
+    }
+    let missing = scene.zeph(&["run", "plan.toml", "-p", "x=@no-such-file"]);
+    assert_eq!(code(&missing), 2, "{missing:?}");
+    assert!(missing.err.contains("@env:NAME a variable"), "{missing:?}");
+}
+
+#[test]
+fn a_placeholder_key_masks_nothing() {
+    let scene = Scene::new("[tasks.a]\nshell = 'echo install ollama, then ollama pull llama3'");
+    for placeholder in ["ollama", "no-key-required", "x"] {
+        let key = [("OPENAI_API_KEY", placeholder)];
+        let args = ["run", "plan.toml", "--name", placeholder];
+        let run = scene.start_with(&args, &key).wait();
+        assert_eq!(code(&run), 0, "{run:?}");
+        let logs = scene.start_with(&["logs", placeholder], &key).wait();
+        let text = "install ollama, then ollama pull llama3";
+        assert!(logs.out.contains(text), "{logs:?}");
+    }
+}

@@ -96,7 +96,11 @@ impl Scene {
     }
 
     pub(crate) fn zeph_with_stdin(&self, args: &[&str], text: &str) -> Ended {
-        let mut command = self.command(args);
+        self.with_stdin(self.command(args), text)
+    }
+
+    /// Runs a command with that text on its standard input.
+    pub(crate) fn with_stdin(&self, mut command: Command, text: &str) -> Ended {
         command.stdin(Stdio::piped());
         let mut process = Process::of(command);
         let mut stdin = process.child.stdin.take().unwrap();

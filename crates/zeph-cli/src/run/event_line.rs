@@ -399,9 +399,7 @@ mod tests {
         ];
         assert_eq!(
             lines(&mut formatter(), &records, None),
-            [
-                "[0/2] canceled ab 1.5s: the run was canceled; killed, because it did not stop by itself"
-            ]
+            ["[0/2] canceled ab 1.5s: the run was canceled; ended by force"]
         );
         let records = [lost(task, CutHow::Stopped), Record::Readied { task }];
         assert_eq!(

@@ -208,7 +208,7 @@ impl Fold {
 pub(super) const fn cut_words(how: CutHow) -> Option<&'static str> {
     match how {
         CutHow::Stopped => None,
-        CutHow::Killed => Some("killed, because it did not stop by itself"),
+        CutHow::Killed => Some("ended by force"),
         CutHow::Abandoned => Some("it did not stop and may still be at work"),
         CutHow::Lost => Some("its process ended"),
     }

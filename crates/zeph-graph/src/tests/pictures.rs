@@ -75,15 +75,14 @@ fn many_needs_are_continued_below() {
     graph.add_task("after", [join]);
     let text = picture::tree(&graph, |_| None);
     let lines: Vec<&str> = text.lines().collect();
-    let lines = &lines[2..8];
+    let lines = &lines[2..7];
     assert_eq!(
         lines,
         [
             "│  └─ join (also needs a-rather-long-name-1, a-rather-long-name-2,",
             "│     │    a-rather-long-name-3, a-rather-long-name-4, a-rather-long-name-5,",
             "│     │    a-rather-long-name-6, a-rather-long-name-7, a-rather-long-name-8,",
-            "│     │    a-rather-long-name-9, a-rather-long-name-10,",
-            "│     │    a-rather-long-name-11)",
+            "│     │    a-rather-long-name-9, a-rather-long-name-10, a-rather-long-name-11)",
             "│     └─ after",
         ]
     );

@@ -213,10 +213,14 @@ mod tests {
 
     #[test]
     fn a_list_of_a_billion_items_is_refused_before_it_is_there() {
-        for expression in ["[1] * 1000000000", "{'a': [params.s] * 1000000000}"] {
+        for expression in [
+            "[1] * 100000000",
+            "[1] * 1000000000",
+            "{'a': [params.s] * 100000000}",
+        ] {
             let value = value(expression);
             assert!(
-                matches!(&value, Err(NoValue::Failed(why)) if why.contains("bytes together")),
+                matches!(value, Err(NoValue::Failed(_))),
                 "{expression}: {value:?}"
             );
         }

@@ -140,7 +140,8 @@ pub(super) fn after_loss(
     }
     let folders: BTreeSet<PathBuf> = names
         .iter()
-        .filter_map(|(path, file)| file.is_none().then(|| path.clone()))
+        .filter(|(_, file)| file.is_none())
+        .map(|(path, _)| path.clone())
         .collect();
     let made: BTreeSet<&Path> = changes
         .iter()

@@ -197,7 +197,9 @@ impl Trial {
                 return Err(format!("it ends with {code}: {seen:?}"));
             }
         }
-        if fault.leaves_no_space() && code == 8 && !seen.stderr.contains("the disk is full") {
+        let said = [&seen.lines.join("\n"), &seen.stderr];
+        let is_named = said.iter().any(|text| text.contains("the disk is full"));
+        if fault.leaves_no_space() && code == 8 && !is_named {
             return Err(format!("it does not name the full disk: {seen:?}"));
         }
         let checked = match aim {

@@ -230,8 +230,9 @@ impl Recording {
             .map_err(|error| format!("there is no runtime: {error}"))?;
         let checked = runtime.block_on(check(&database, &known));
         checked.map_err(|error| {
-            let commands = self.commands.iter().filter(|(before, _)| *before < point);
-            let command = commands.last().map_or("none", |(_, words)| words.as_str());
+            let mut commands = self.commands.iter().rev();
+            let command = commands.find(|(before, _)| *before < point);
+            let command = command.map_or("none", |(_, words)| words.as_str());
             format!(
                 "{}, state {number}: {loss:?} lost after {point} changes, in `{command}`: {error}",
                 self.name

@@ -280,10 +280,10 @@ impl Watcher for Recorder {
             let bytes = call.written(call.length()).unwrap_or_default();
             self.print(&bytes);
         }
-        let begun = match call.kind {
-            CallKind::Write => call.position(),
-            CallKind::Sync => Some(self.changes.len() as u64),
-            _ => None,
+        let begun = if call.kind == CallKind::Write {
+            call.position()
+        } else {
+            (call.kind == CallKind::Sync).then_some(self.changes.len() as u64)
         };
         if let Some(begun) = begun {
             self.begun.insert(call.thread, begun);

@@ -45,6 +45,14 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<ContentId>,
     },
+    /// The task has a result that an earlier run made, and does not run. Follows `Opened`.
+    Supplied {
+        /// The task.
+        task: TaskId,
+        /// Where the result is stored, in this run.
+        #[serde(default, skip_serializing_if = "is_default")]
+        output: Output,
+    },
     /// An attempt failed. The next record of the task is the consequence, such as a back-off.
     AttemptFailed {
         /// The task.
@@ -258,6 +266,7 @@ impl Record {
             Self::Readied { task }
             | Self::Started { task, .. }
             | Self::Completed { task, .. }
+            | Self::Supplied { task, .. }
             | Self::AttemptFailed { task, .. }
             | Self::AttemptCut { task, .. }
             | Self::BackedOff { task, .. }
@@ -290,6 +299,7 @@ impl Record {
         } else if let Self::Noted { content, .. } | Self::Amended { content, .. } = *self {
             Some(content)
         } else if let Self::Completed { output, .. }
+        | Self::Supplied { output, .. }
         | Self::Answered {
             answer: Answer::Value(output),
             ..

@@ -18,13 +18,10 @@ pub const SCHEMA_VERSION: i64 = LAST_UNRELEASED + MIGRATIONS.len() as i64;
 pub const OLDEST_SQLITE: &str = "3.51.3";
 
 /// The last schema version of unreleased programs. Databases of these versions are not migrated.
-const LAST_UNRELEASED: i64 = 3;
+const LAST_UNRELEASED: i64 = 4;
 
 /// The SQL from each schema version to the next. The first script creates the schema in an empty database.
-const MIGRATIONS: [&str; 2] = [
-    include_str!("sql/schema.sql"),
-    include_str!("sql/drafts.sql"),
-];
+const MIGRATIONS: [&str; 1] = [include_str!("sql/schema.sql")];
 
 /// Brings the schema up to date in one transaction. Refuses a newer and an unreleased schema.
 pub(crate) async fn migrate(

@@ -21,6 +21,9 @@ impl Machine {
             Record::Readied { task } => self.enter(task, TaskState::Ready, at),
             Record::Started { task, attempt } => self.apply_started(task, attempt, at),
             Record::Completed { task, output, .. } => self.apply_completed(task, output, at),
+            Record::Supplied { task, output } => {
+                self.end(task, TaskState::Completed { output }, at);
+            }
             Record::AttemptFailed { task, .. } => {
                 self.ledger.settle_all(task);
                 self.attempt_counts.entry(task).or_default().failures += 1;

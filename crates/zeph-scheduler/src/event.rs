@@ -92,6 +92,7 @@ impl Event {
             Record::Readied { .. } => "task_ready",
             Record::Started { .. } => "task_started",
             Record::Completed { .. } => "task_completed",
+            Record::Supplied { .. } => "task_supplied",
             Record::AttemptFailed { .. } => "attempt_failed",
             Record::AttemptCut { .. } => "attempt_cut",
             Record::BackedOff { .. } => "task_retrying",

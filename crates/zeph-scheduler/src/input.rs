@@ -12,6 +12,16 @@ use zeph_graph::{Answer, Attempt, Budget, ContentId, Fault, QuestionId, TaskId};
 pub enum Input {
     /// Starts the run. The first input of a new scheduler.
     Start,
+    /// The task has a result that an earlier run made, so it does not run. Comes before [`Input::Start`], which
+    /// makes the record; parents come before their dependents.
+    ///
+    /// Stale after the start and a second time; rejected if a parent has no such result.
+    Supply {
+        /// The task.
+        task: TaskId,
+        /// The content that holds the result, in this run.
+        output: Option<ContentId>,
+    },
     /// An attempt ended with a result.
     Completed {
         /// The task.
@@ -95,6 +105,7 @@ pub enum InputOutcome {
     Accepted,
     /// The input refers to something that has ended or never existed. Nothing has changed.
     Stale,
-    /// The question does not accept this answer. Nothing has changed.
+    /// The question does not accept this answer, or the result comes before that of a parent. Nothing has
+    /// changed.
     Rejected,
 }

@@ -1,6 +1,9 @@
 //! Lifecycle of a run: start, pause, resume, dispatch, due timers, suspension and end.
 
-use zeph_graph::{CutHow, CutWhy, EndingWhy, Fault, Record, RunEnd, RunState, TaskState};
+use zeph_graph::{
+    ContentId, CutHow, CutWhy, EndingWhy, Fault, Output, Record, RunEnd, RunState, TaskId,
+    TaskState,
+};
 
 use crate::batch::Action;
 use crate::input::InputOutcome;
@@ -13,11 +16,32 @@ impl Machine {
             return InputOutcome::Stale;
         }
         self.record(Record::Opened);
+        let supplied = std::mem::take(&mut self.supplied);
+        for (&task, &output) in &supplied {
+            self.record(Record::Supplied { task, output });
+        }
         for task in self.graph.ids() {
-            if self.graph.parents(task).is_empty() {
+            let mut parents = self.graph.parents(task).iter();
+            if parents.all(|parent| supplied.contains_key(parent)) {
                 self.evaluate(task);
             }
         }
+        InputOutcome::Accepted
+    }
+
+    /// Keeps a result of an earlier run until the start. Tasks are in topological order, so the records are,
+    /// too.
+    pub(crate) fn on_supply(&mut self, task: TaskId, output: Option<ContentId>) -> InputOutcome {
+        let is_known = self.graph.contains(task) && !self.supplied.contains_key(&task);
+        if self.run.phase != Phase::New || !is_known {
+            return InputOutcome::Stale;
+        }
+        let mut parents = self.graph.parents(task).iter();
+        if !parents.all(|parent| self.supplied.contains_key(parent)) {
+            return InputOutcome::Rejected;
+        }
+        self.supplied
+            .insert(task, output.map_or(Output::None, Output::Content));
         InputOutcome::Accepted
     }
 

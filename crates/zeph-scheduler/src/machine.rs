@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use zeph_graph::{
-    AskWhy, Attempt, Effect, EndingWhy, Entry, Links, Policy, QuestionId, Record, RunEnd, Seq,
-    Task, TaskGraph, TaskId, TaskState, Timestamp, Trigger, Work,
+    AskWhy, Attempt, Effect, EndingWhy, Entry, Links, Output, Policy, QuestionId, Record, RunEnd,
+    Seq, Task, TaskGraph, TaskId, TaskState, Timestamp, Trigger, Work,
 };
 
 use crate::batch::Action;
@@ -48,6 +48,8 @@ pub(crate) struct Machine {
     // Tasks that have ended and whose dependents have not been evaluated yet.
     pub(crate) ended: VecDeque<TaskId>,
     pub(crate) quota: Option<u32>,
+    // Results of an earlier run, until the start.
+    pub(crate) supplied: BTreeMap<TaskId, Output>,
     // Recovered from a journal and not resumed: attempts that were in flight have an unknown end.
     pub(crate) awaiting_resume: bool,
 }
@@ -251,6 +253,7 @@ impl Machine {
             actions: Vec::new(),
             ended: VecDeque::new(),
             quota: None,
+            supplied: BTreeMap::new(),
             awaiting_resume: false,
             graph,
             policy,

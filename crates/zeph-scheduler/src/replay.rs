@@ -146,7 +146,7 @@ impl Cause<'_> {
     fn apply(mut self) {
         let now = self.entry.at;
         match self.entry.record {
-            Record::Opened => self.handle(Input::Start),
+            Record::Opened => self.open(),
             Record::Started { .. } => self.start(now),
             Record::Reserved { .. }
             | Record::Settled { .. }
@@ -214,6 +214,7 @@ impl Cause<'_> {
             Record::Ending { .. }
             | Record::Answered { .. }
             | Record::Readied { .. }
+            | Record::Supplied { .. }
             | Record::BackedOff { .. }
             | Record::Asked { .. }
             | Record::Failed { .. }
@@ -221,6 +222,18 @@ impl Cause<'_> {
             | Record::Suspended
             | Record::Ended { .. } => self.handle(Input::Tick),
         }
+    }
+
+    /// Starts the run, with the results that it takes over.
+    fn open(&mut self) {
+        for entry in &self.rest[1..] {
+            let Record::Supplied { task, output } = entry.record else {
+                break;
+            };
+            let output = output.content();
+            self.handle(Input::Supply { task, output });
+        }
+        self.handle(Input::Start);
     }
 
     /// Repeats a call of the attempt API.

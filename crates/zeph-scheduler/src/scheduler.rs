@@ -250,7 +250,10 @@ impl Machine {
 
     fn dispatch_input(&mut self, input: Input) -> InputOutcome {
         if self.run.phase == Phase::New
-            && !matches!(input, Input::Start | Input::Resume | Input::Quota(_))
+            && !matches!(
+                input,
+                Input::Supply { .. } | Input::Start | Input::Resume | Input::Quota(_)
+            )
         {
             return InputOutcome::Stale;
         }
@@ -259,6 +262,7 @@ impl Machine {
         }
         match input {
             Input::Start => self.on_start(),
+            Input::Supply { task, output } => self.on_supply(task, output),
             Input::Completed {
                 task,
                 attempt,

@@ -37,6 +37,12 @@ impl Machine {
                     && self.ready.has_room(task)
             }
             Record::Completed { task, .. } => self.allows_completed(task),
+            Record::Supplied { task, .. } => {
+                let index = task.index();
+                self.state(task) == TaskState::Pending
+                    && self.attempts[index] == 0
+                    && self.waiting[index] == 0
+            }
             Record::AttemptFailed { task, attempt, .. } => {
                 matches!(self.state(task), TaskState::Running { attempt: a, .. } if a == attempt)
             }

@@ -2,10 +2,10 @@
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, CutWhy, Entry, FailureAnswer, Fault, OnFailure, Output, QuestionId,
-    SkipWhy, TaskId, Timestamp, Trigger, Work,
+    Record, SkipWhy, TaskId, Timestamp, Trigger, Work,
 };
 
-use super::{Audit, LogState, Required};
+use super::{Audit, LogState, Required, TaskLog};
 use crate::hold;
 use crate::violation::Check;
 
@@ -75,6 +75,20 @@ impl Audit {
             "{task} completes with {output:?} from {state:?}"
         );
         self.charge_held(task)?;
+        self.ends(task, true)
+    }
+
+    /// A result of an earlier run comes at the start, and after those of the parents.
+    pub(super) fn inv_25_supplied_at_the_start(&mut self, task: TaskId, record: &Record) -> Check {
+        let parents = self.facts.graph().parents(task);
+        let mut logs = parents.iter().map(|parent| &self.task_logs[parent.index()]);
+        let state = self.task_logs[task.index()].state;
+        hold!(
+            self.starting && state == LogState::Waiting && logs.all(TaskLog::is_completed),
+            25,
+            "supplied_at_the_start",
+            "{record:?} from {state:?}"
+        );
         self.ends(task, true)
     }
 

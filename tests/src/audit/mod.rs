@@ -31,6 +31,8 @@ pub struct Audit {
     seq: u64,
     at: Timestamp,
     opened: bool,
+    // Only the start and results of an earlier run so far.
+    starting: bool,
     ended: bool,
     paused: bool,
     suspending: bool,
@@ -66,6 +68,7 @@ impl Audit {
             seq: 0,
             at: Timestamp::ZERO,
             opened: false,
+            starting: true,
             ended: false,
             paused: false,
             suspending: false,
@@ -108,6 +111,7 @@ impl Audit {
             self.inv_12_strategies(required, entry, &floor)?;
         }
         self.at = entry.at;
+        self.starting &= matches!(record, Record::Opened | Record::Supplied { .. });
         self.note(entry)
     }
 
@@ -139,6 +143,9 @@ impl Audit {
             Record::Readied { task } => return self.readied(task, entry),
             Record::Started { task, attempt } => return self.started(task, attempt),
             Record::Completed { task, output, .. } => return self.completed(task, output),
+            Record::Supplied { task, .. } => {
+                return self.inv_25_supplied_at_the_start(task, &entry.record);
+            }
             Record::AttemptFailed {
                 task,
                 attempt,

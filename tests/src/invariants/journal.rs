@@ -32,7 +32,7 @@ pub fn inv_13_summary(journal: &[Entry], last: &Snapshot) -> Check {
         u32::try_from(found.count()).unwrap_or(u32::MAX)
     };
     let recorded = [
-        count(|record| matches!(record, Record::Completed { .. })),
+        count(|record| matches!(record, Record::Completed { .. } | Record::Supplied { .. })),
         count(|record| matches!(record, Record::Failed { .. })),
         count(|record| matches!(record, Record::Skipped { .. })),
         count(|record| matches!(record, Record::Canceled { .. })),

@@ -58,7 +58,8 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
         | Call::Note { task, attempt, .. }
         | Call::Amend { task, attempt, .. } => Some((task, attempt)),
         Call::Input(
-            Input::Start
+            Input::Supply { .. }
+            | Input::Start
             | Input::Answered { .. }
             | Input::Cancel(_)
             | Input::Pause
@@ -151,7 +152,8 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
             }
         }
         Call::Input(
-            Input::Start
+            Input::Supply { .. }
+            | Input::Start
             | Input::Cancel(Scope::Run)
             | Input::Pause
             | Input::Unpause

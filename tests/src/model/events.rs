@@ -51,12 +51,18 @@ impl Model {
     }
 
     fn take(&mut self, input: Input, asked: &dyn Fn(QuestionId) -> Option<TaskId>) -> InputOutcome {
-        let early = matches!(input, Input::Start | Input::Resume | Input::Quota(_));
+        let early = matches!(
+            input,
+            Input::Supply { .. } | Input::Start | Input::Resume | Input::Quota(_)
+        );
         if matches!(self.phase, Phase::Over(_)) || (self.phase == Phase::New && !early) {
             return InputOutcome::Stale;
         }
         match input {
             Input::Start => self.start(),
+            Input::Supply { task, output } => {
+                self.supply(task, output.map_or(Output::None, Output::Content))
+            }
             Input::Completed {
                 task,
                 attempt,
@@ -103,6 +109,23 @@ impl Model {
             return InputOutcome::Stale;
         }
         self.phase = Phase::Live;
+        for (task, output) in std::mem::take(&mut self.supplied) {
+            self.lives[task.index()].stage = Stage::Ended(TaskEnd::Completed(output));
+        }
+        InputOutcome::Accepted
+    }
+
+    fn supply(&mut self, task: TaskId, output: Output) -> InputOutcome {
+        let facts = Arc::clone(&self.facts);
+        if self.phase != Phase::New || !self.known(task) || self.supplied.contains_key(&task) {
+            return InputOutcome::Stale;
+        }
+        for parent in facts.graph().parents(task) {
+            if !self.supplied.contains_key(parent) {
+                return InputOutcome::Rejected;
+            }
+        }
+        self.supplied.insert(task, output);
         InputOutcome::Accepted
     }
 

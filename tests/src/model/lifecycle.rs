@@ -1,5 +1,6 @@
 //! Lifecycle: the model's state of each task and of the run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zeph_graph::{AskWhy, Budget, CancelWhy, CutWhy, EndingWhy, Fault, Output, RunEnd, TaskId};
@@ -18,6 +19,8 @@ pub struct Model {
     pub(super) awaiting_resume: bool,
     pub(super) ending: Option<EndingWhy>,
     pub(super) quota: u32,
+    // Results of an earlier run, until the start.
+    pub(super) supplied: BTreeMap<TaskId, Output>,
     pub(super) now: u64,
     pub(super) clock: Stretches,
     // The time of the last record before the recovery.
@@ -125,6 +128,7 @@ impl Model {
             awaiting_resume: false,
             ending: None,
             quota: u32::MAX,
+            supplied: BTreeMap::new(),
             now: 0,
             clock: Stretches::default(),
             last_at: 0,

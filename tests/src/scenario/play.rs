@@ -43,7 +43,10 @@ pub fn play(text: &str) -> Result<Vec<String>, String> {
         patches,
         contents: 0,
     };
-    play.tell(&Call::Input(Input::Start))?;
+    // A script that supplies results starts the run itself.
+    if !script.contains(" is supplied") {
+        play.tell(&Call::Input(Input::Start))?;
+    }
     for line in script.lines() {
         let line = line.split('#').next().unwrap_or("").trim();
         if !line.is_empty() {
@@ -225,6 +228,7 @@ impl Play {
                 retry_after: after.map(duration).transpose()?,
             }),
             ["lost", ..] => Ok(Input::Lost { task, attempt }),
+            ["is", "supplied"] => Ok(Input::Supply { task, output: None }),
             _ => Err("not an event".into()),
         }
     }

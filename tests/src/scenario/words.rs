@@ -15,6 +15,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Readied { .. } => "ready".into(),
         Record::Started { attempt, .. } => format!("starts #{attempt}"),
         Record::Completed { output, .. } => format!("completed{}", value(output)),
+        Record::Supplied { output, .. } => format!("supplied{}", value(output)),
         Record::AttemptFailed { attempt, fault, .. } => format!("#{attempt} failed: {fault}"),
         Record::AttemptCut { attempt, how, .. } => format!("#{attempt} {}", how.word()),
         Record::BackedOff { until, .. } => format!("backs off until {}", moment(start, until)),

@@ -54,6 +54,7 @@ fn of_another_task(record: Record, other: TaskId) -> Record {
         Record::Readied { task }
         | Record::Started { task, .. }
         | Record::Completed { task, .. }
+        | Record::Supplied { task, .. }
         | Record::AttemptFailed { task, .. }
         | Record::AttemptCut { task, .. }
         | Record::BackedOff { task, .. }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zeph_graph::{Attempt, Entry, TaskId, Timestamp};
+use zeph_graph::{Attempt, ContentId, Entry, TaskId, Timestamp};
 use zeph_scheduler::{Action, Input};
 
 use super::graphs;
@@ -128,6 +128,9 @@ impl World {
         if self.rng.percent(10) {
             self.wild()?;
         }
+        if self.rng.percent(20) {
+            self.supply()?;
+        }
         self.tell(Input::Start)?;
         self.turn()?;
         for _ in 0..self.mix.events {
@@ -141,6 +144,20 @@ impl World {
             self.wild()?;
         }
         self.lockstep.finish()
+    }
+
+    /// Supplies results of an earlier run. Some come before those of their parents.
+    fn supply(&mut self) -> Check {
+        let likely = 50 + self.rng.below(51);
+        for index in 0..self.lockstep.facts().graph().len() as u32 {
+            if self.rng.percent(likely) {
+                let task = TaskId::from_index(index);
+                self.contents += 1;
+                let output = ContentId::new(self.contents);
+                self.tell(Input::Supply { task, output })?;
+            }
+        }
+        Ok(())
     }
 
     /// Feeds the scheduler an input.

@@ -58,7 +58,9 @@ impl EventFormatter {
         if !self.fold.take(event) {
             let words = if let Some(end) = event.record.task_end() {
                 self.completed += u32::from(matches!(end.outcome, TaskOutcome::Completed(_)));
-                Some(task_end(event, end.outcome, &name, error))
+                // `zeph retry` says how many results are kept.
+                let is_kept = matches!(event.record, Record::Supplied { .. });
+                (!is_kept).then(|| task_end(event, end.outcome, &name, error))
             } else if let Some(change) = event.record.run_change() {
                 self.run_change(change)
             } else {

@@ -254,7 +254,7 @@ fn skip_why() -> impl Strategy<Value = SkipWhy> {
 prop_compose! {
     /// Every kind of record.
     pub(super) fn record()(
-        kind in 0..25usize,
+        kind in 0..26usize,
         (task, time, by_default) in any::<(u32, u64, bool)>(),
         (attempt, question, reservation) in any::<(NonZeroU32, NonZeroU32, NonZeroU32)>(),
         contents in any::<(NonZeroU32, Option<NonZeroU32>, Option<NonZeroU32>)>(),
@@ -271,11 +271,12 @@ prop_compose! {
         let (error, log) = (contents.1.map(ContentId::from), contents.2.map(ContentId::from));
         let by = if by_default { AnsweredBy::DEFAULT } else { log.into() };
         let spend = Spend { tokens, micro_usd };
-        let all: [Record; 25] = [
+        let all: [Record; 26] = [
             Record::Opened,
             Record::Readied { task },
             Record::Started { task, attempt },
             Record::Completed { task, output, log },
+            Record::Supplied { task, output },
             Record::AttemptFailed { task, attempt, fault, error, log },
             Record::AttemptCut { task, attempt, how, log },
             Record::BackedOff { task, until },

@@ -1,7 +1,7 @@
 -- Runs, their journals and contents, and an inbox. Times are microseconds since 1970-01-01 UTC.
 
 PRAGMA application_id = 0x7a657068;  -- "zeph"
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- The owners of runs so far. An epoch is never used twice; a commit names the epoch of its writer.
 CREATE TABLE claims (
@@ -63,6 +63,17 @@ CREATE TABLE inbox (
 ) STRICT;
 CREATE INDEX inbox_run ON inbox (run);
 
+-- Bytes of a run that grow and are replaced, such as the logs of running attempts. Not part of the hash
+-- chain. The owner's commit removes a draft when its final form is in the journal.
+CREATE TABLE drafts (
+    run    TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    hash   BLOB NOT NULL,                              -- hash over all other columns
+    bytes  BLOB NOT NULL,
+    PRIMARY KEY (run, key)
+) STRICT;
+
 -- The header of each run as text.
 CREATE VIEW headers (run, header) AS
 SELECT run, CAST(bytes AS TEXT) FROM contents WHERE content = 0;
@@ -105,6 +116,7 @@ SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
            WHEN 'asked' THEN 'asking'
            WHEN 'answered' THEN 'asking'
            WHEN 'cancel_requested' THEN 'canceling'
+           WHEN 'supplied' THEN 'completed'
            ELSE fold.value ->> 2
        END,
        fold.value ->> 3, fold.value ->> 4, fold.value ->> 5,
@@ -117,7 +129,8 @@ FROM runs, json_each((
                substr(max(printf('%019d', seq) || type), 20) AS last,
                count(*) FILTER (WHERE type = 'started') AS attempts,
                min(at) FILTER (WHERE type = 'started') AS started_at,
-               max(at) FILTER (WHERE type IN ('completed', 'failed', 'skipped', 'canceled')) AS ended_at
+               max(at) FILTER (WHERE type IN
+                   ('completed', 'supplied', 'failed', 'skipped', 'canceled')) AS ended_at
         FROM (
             SELECT seq, at, NULL AS name,
                    iif(json_valid(payload), payload, '{}') ->> '$.task' AS task,

@@ -185,7 +185,7 @@ async fn an_interrupted_migration_is_repeated() {
     without_schema(&path).await;
     // A process that ends within a migration leaves an open transaction, which is rolled back.
     let mut ending = fixtures::raw(&path).await;
-    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 4; CREATE TABLE claims (epoch INTEGER);";
+    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 5; CREATE TABLE claims (epoch INTEGER);";
     sqlx::raw_sql(half).execute(&mut ending).await.unwrap();
     ending.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
@@ -200,27 +200,6 @@ async fn an_interrupted_migration_is_repeated() {
         .unwrap();
     assert_eq!(views, 4);
     assert!(SqliteStore::open_read_only(&path).await.is_ok());
-}
-
-#[tokio::test]
-async fn a_database_of_the_first_version_is_migrated() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("runs.db");
-    let store = SqliteStore::open(&path).await.unwrap();
-    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
-    let chain = fixtures::create(&store, fence, "run", 3).await;
-    let before = store.load(chain.run()).await.unwrap();
-    store.close().await.unwrap();
-    let mut connection = fixtures::raw(&path).await;
-    let sql = "DROP TABLE drafts; PRAGMA user_version = 4;";
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    let error = SqliteStore::open_read_only(&path).await.unwrap_err();
-    assert!(error.to_string().contains("bring it up to date"), "{error}");
-    let store = SqliteStore::open(&path).await.unwrap();
-    assert_eq!(store.load(chain.run()).await.unwrap(), before);
-    assert_eq!(store.drafts(chain.run(), "").await.unwrap(), []);
-    assert_eq!(store.check().await.unwrap().findings, Vec::<String>::new());
 }
 
 #[cfg(unix)]

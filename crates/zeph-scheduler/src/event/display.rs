@@ -31,6 +31,9 @@ impl fmt::Display for Event {
                 "task {name:?} completed with the substitute value of its definition"
             ),
             Record::Completed { .. } => write!(f, "task {name:?} completed"),
+            Record::Supplied { .. } => {
+                write!(f, "task {name:?} has the result of an earlier run")
+            }
             Record::AttemptFailed { attempt, fault, .. } => {
                 write!(f, "attempt {attempt} of task {name:?} failed: {fault}")
             }

@@ -14,7 +14,7 @@ use zeph_memory::{Content, ContentKind};
 use crate::actor::Actor;
 
 /// The named parts of one content, before they are stored.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ContentParts {
     kind: &'static str,
     parts: Vec<(String, Bytes)>,
@@ -43,6 +43,12 @@ impl ContentParts {
             .map(|(name, bytes)| (name.clone(), bytes.clone()));
         let parts = std::iter::once(value).chain(blobs).collect();
         Some(Self::new("output", parts))
+    }
+
+    /// The parts of an output of another run.
+    pub(crate) fn of_stored_output(parts: Vec<Content>) -> Self {
+        let parts = parts.into_iter().map(|part| (part.name, part.bytes));
+        Self::new("output", parts.collect())
     }
 
     pub(crate) fn of_value(value: &Value) -> Self {

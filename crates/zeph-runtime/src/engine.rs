@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::{Redact, Registry};
 use zeph_graph::{ContentId, Header, RunId, TaskGraph, Work, wire};
 use zeph_memory::{Chain, Commit, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoreError};
-use zeph_scheduler::{EventLog, Scheduler};
+use zeph_scheduler::{EventLog, Input, InputOutcome, Scheduler};
 
 use crate::active_run::ActiveRun;
 use crate::actor::is_in_task_of;
@@ -194,6 +194,7 @@ impl Engine {
             policy,
             run,
             title,
+            supplied,
         } = submission;
         let run = run.map_or_else(random_run_id, Ok);
         let run = run.map_err(|source| RuntimeError::Random { source })?;
@@ -205,11 +206,17 @@ impl Engine {
         let text = wire::encode_header(&header);
         let new = NewRun::new(run.clone(), title, self.clock.now(), text);
         let chain = Chain::genesis(&new);
-        let scheduler = Scheduler::new(header.graph, header.policy);
+        let mut scheduler = Scheduler::new(header.graph, header.policy);
+        let mut contents = Contents::starting_at(ContentId::FIRST);
+        for (task, parts) in supplied {
+            let output = parts.map(|parts| contents.intern(parts));
+            let outcome = scheduler.handle(new.created_at, Input::Supply { task, output });
+            debug_assert_eq!(outcome, InputOutcome::Accepted, "{task} is supplied");
+        }
         let fresh = Box::new(Restored {
             scheduler,
             chain,
-            next_content: ContentId::FIRST,
+            contents,
             errors: LastErrors::default(),
             event_log: EventLog::default(),
         });
@@ -375,7 +382,7 @@ impl Engine {
         let Restored {
             scheduler,
             chain,
-            next_content,
+            contents,
             errors,
             event_log,
         } = restored;
@@ -400,7 +407,7 @@ impl Engine {
             scheduler,
             chain,
             genesis,
-            contents: Contents::starting_at(next_content),
+            contents,
             outputs: HashMap::new(),
             errors,
             ahead,

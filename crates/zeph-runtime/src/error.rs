@@ -48,6 +48,12 @@ pub enum RuntimeError {
         /// The names, each once.
         missing: Vec<String>,
     },
+    /// The run has not ended, so it is resumed and not retried.
+    #[error("run {run} has not ended; resume it, or cancel it first")]
+    NotEnded {
+        /// The run.
+        run: RunId,
+    },
     /// The run is owned by a process that is alive.
     #[error("run {run} is active in another process ({owner}); cancel or suspend it there first")]
     OwnedElsewhere {

@@ -12,6 +12,7 @@ mod event;
 mod handle;
 mod report;
 mod request;
+mod retry;
 mod snapshot;
 mod submission;
 
@@ -59,6 +60,7 @@ pub use owner::Owners;
 pub use question::{Accepts, QuestionView, value_text};
 pub use report::{RunReport, TaskReport};
 pub use request::{AttributedRequest, Request};
+pub use retry::{RetryPlan, RunsAgain};
 pub use snapshot::RunSnapshot;
 pub use submission::{Limits, Submission};
 pub use view::{AttemptView, NoteView, RunView};

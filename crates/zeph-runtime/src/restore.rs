@@ -9,15 +9,15 @@ use zeph_graph::{AskWhy, ContentId, Entry, Header, Record, RunId, TaskGraph, Tas
 use zeph_memory::{Chain, Content, RawGraphStore, StoredRun};
 use zeph_scheduler::{EventLog, Patches, Scheduler};
 
-use crate::content::read_output;
-use crate::driver::LastErrors;
+use crate::content::{ContentParts, read_output};
+use crate::driver::{Contents, LastErrors};
 use crate::error::RuntimeError;
 
 /// A run that is about to become active.
 pub(crate) struct Restored {
     pub(crate) scheduler: Scheduler,
     pub(crate) chain: Chain,
-    pub(crate) next_content: ContentId,
+    pub(crate) contents: Contents<ContentParts>,
     pub(crate) errors: LastErrors,
     pub(crate) event_log: EventLog,
 }
@@ -49,7 +49,7 @@ pub(crate) async fn restore(
     Ok(Box::new(Restored {
         scheduler,
         chain: stored.chain,
-        next_content,
+        contents: Contents::starting_at(next_content),
         errors,
         event_log,
     }))

@@ -1,7 +1,9 @@
 //! Submissions and limits: a graph to run, and how much an engine runs at a time.
 
 use zeph_config::OrchestrationConfig;
-use zeph_graph::{Policy, RunId, TaskGraph};
+use zeph_graph::{Policy, RunId, TaskGraph, TaskId};
+
+use crate::content::ContentParts;
 
 /// The limits of an engine, for all its runs together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Submission {
     pub(crate) policy: Policy,
     pub(crate) run: Option<RunId>,
     pub(crate) title: Option<String>,
+    /// Results of an earlier run: parents come before their dependents.
+    pub(crate) supplied: Vec<(TaskId, Option<ContentParts>)>,
 }
 
 impl Submission {
@@ -56,6 +60,7 @@ impl Submission {
             policy: Policy::default(),
             run: None,
             title: None,
+            supplied: Vec::new(),
         }
     }
 

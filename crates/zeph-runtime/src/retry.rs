@@ -1,0 +1,258 @@
+//! Retry: the results of an ended run that a new run takes over, and the tasks that run again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{ContentId, Output, Policy, RunId, Task, TaskGraph, TaskId, TaskState, Work};
+use zeph_memory::{Content, RawGraphStore};
+
+use crate::content::ContentParts;
+use crate::driver::defined_value;
+use crate::error::RuntimeError;
+use crate::restore::{closest, contents};
+use crate::submission::Submission;
+use crate::view::RunView;
+
+/// The contents that are read from the store at a time.
+const PAGE: usize = 64;
+
+/// A new run of an ended one: which results it takes over, and which tasks run again.
+///
+/// Tasks are matched by name. A task keeps its result if it completed with one of its own, its work and its
+/// dependencies are the same, and everything that it depends on keeps its result, too. Other rules of a task,
+/// such as retries, time-outs and lanes, do not change a result.
+///
+/// # Examples
+/// ```
+/// # use std::sync::Arc;
+/// use zeph_executor::double::{ScriptedExecutor, Step};
+/// use zeph_executor::{Registry, TaskError};
+/// use zeph_graph::{RunEnd, Task, TaskGraph};
+/// use zeph_memory::MemoryStore;
+/// use zeph_runtime::{Engine, RetryPlan, RunView, Submission};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut graph = TaskGraph::new();
+/// let fetch = graph.add_task(Task::new("fetch").action("do"), []);
+/// graph.add_task(Task::new("save").action("do"), [fetch]);
+///
+/// let broken = ScriptedExecutor::new()
+///     .on("fetch", [Step::ok("text")])
+///     .on("save", [Step::fail(TaskError::permanent("no disk"))]);
+/// let store = Arc::new(MemoryStore::new());
+/// let mut registry = Registry::new();
+/// registry.register("do", Arc::new(broken) as _)?;
+/// let engine = Engine::builder(store.clone()).registry(registry).start().await?;
+/// let failed = engine.submit(Submission::new(graph)).await?;
+/// assert_eq!(failed.wait().await?.end(), Some(RunEnd::Failed));
+///
+/// let view = RunView::load(&*store, failed.id()).await?;
+/// let plan = RetryPlan::new(&view, None, &[], |_, _| false)?;
+/// assert_eq!(plan.again().count(), 1);
+/// let mended = Arc::new(ScriptedExecutor::new().on("save", [Step::ok("saved")]));
+/// let mut registry = Registry::new();
+/// registry.register("do", Arc::clone(&mended) as _)?;
+/// let engine = Engine::builder(store.clone()).registry(registry).start().await?;
+/// let again = engine.submit(plan.submission(&*store).await?).await?;
+/// assert_eq!(again.wait().await?.end(), Some(RunEnd::Completed));
+/// assert_eq!(mended.called(), ["save"]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RetryPlan {
+    of: RunId,
+    title: String,
+    graph: TaskGraph,
+    policy: Policy,
+    /// By task: the result that is taken over, or why the task runs.
+    tasks: Vec<Result<Kept, RunsAgain>>,
+    gone: Vec<String>,
+}
+
+/// A result of the earlier run.
+#[derive(Clone, Debug, PartialEq)]
+enum Kept {
+    Nothing,
+    Stored(ContentId),
+    /// The default of a question.
+    Default(Value),
+}
+
+/// Why a task runs in a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunsAgain {
+    /// It did not complete.
+    NotCompleted,
+    /// It completed with a substitute value in place of its result.
+    Substituted,
+    /// The caller chose it.
+    Chosen,
+    /// Its work, its dependencies or a parameter that it uses has changed.
+    Changed,
+    /// It depends on this task, which runs.
+    Upstream(TaskId),
+    /// The earlier run has no task of that name.
+    New,
+}
+
+impl RetryPlan {
+    /// The key of the graph's [metadata](TaskGraph::metadata) that holds the earlier run.
+    pub const METADATA_KEY: &'static str = "retry_of";
+
+    /// Compares an ended run with the graph of the new one: its own graph, or `changed`.
+    ///
+    /// The tasks that `chosen` names run again in any case, and so do those that have changed in a way that
+    /// the graphs do not show, as `is_changed` says.
+    ///
+    /// Cost: linear in the tasks and dependencies of both graphs.
+    ///
+    /// # Errors
+    /// If the run has not ended, or the new graph has no task of a chosen name.
+    pub fn new(
+        view: &RunView,
+        changed: Option<(TaskGraph, Policy)>,
+        chosen: &[&str],
+        is_changed: impl Fn(TaskId, &Task) -> bool,
+    ) -> Result<Self, RuntimeError> {
+        if view.scheduler.end().is_none() {
+            let run = view.run.clone();
+            return Err(RuntimeError::NotEnded { run });
+        }
+        let same = || (view.graph().clone(), view.scheduler.policy().clone());
+        let (mut graph, policy) = changed.unwrap_or_else(same);
+        for name in chosen {
+            if graph.find(name).is_none() {
+                return Err(RuntimeError::NoSuchTask {
+                    run: view.run.clone(),
+                    suggestion: closest(&graph, name),
+                    task: (*name).to_owned(),
+                });
+            }
+        }
+        let (old, new) = (GraphSpec::from(view.graph()), GraphSpec::from(&graph));
+        let mut tasks: Vec<Result<Kept, RunsAgain>> = Vec::with_capacity(graph.len());
+        for (id, task) in graph.tasks() {
+            let spec = &new.tasks[id.index()];
+            let known = view.graph().find(task.name());
+            let kept = known.ok_or(RunsAgain::New).and_then(|before| {
+                let kept = result_of(view, before)?;
+                let earlier = &old.tasks[before.index()];
+                if chosen.contains(&task.name()) {
+                    return Err(RunsAgain::Chosen);
+                }
+                let names = |needs: &[String]| needs.iter().cloned().collect::<BTreeSet<_>>();
+                let is_same =
+                    earlier.work == spec.work && names(&earlier.needs) == names(&spec.needs);
+                let is_same = is_same && !is_changed(id, task);
+                is_same.then_some(kept).ok_or(RunsAgain::Changed)
+            });
+            let runs = |parent: &&TaskId| tasks[parent.index()].is_err();
+            let upstream = graph.parents(id).iter().find(runs).copied();
+            tasks.push(match upstream {
+                Some(parent) if kept.is_ok() => Err(RunsAgain::Upstream(parent)),
+                Some(_) | None => kept,
+            });
+        }
+        let names = view.graph().tasks().map(|(_, task)| task.name());
+        let gone = names.filter(|name| graph.find(name).is_none());
+        let gone = gone.map(str::to_owned).collect();
+        let key = Self::METADATA_KEY.to_owned();
+        graph.metadata_mut().insert(key, view.run.to_string());
+        Ok(Self {
+            of: view.run.clone(),
+            title: view.title.clone(),
+            graph,
+            policy,
+            tasks,
+            gone,
+        })
+    }
+
+    /// The earlier run.
+    #[must_use]
+    pub const fn of(&self) -> &RunId {
+        &self.of
+    }
+
+    /// The graph of the new run.
+    #[must_use]
+    pub const fn graph(&self) -> &TaskGraph {
+        &self.graph
+    }
+
+    /// The policy of the new run.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Why a task runs; `None` if its result is taken over.
+    ///
+    /// # Panics
+    /// If the id is not one of the [graph](Self::graph).
+    #[must_use]
+    pub fn runs_again(&self, task: TaskId) -> Option<RunsAgain> {
+        self.tasks[task.index()].as_ref().err().copied()
+    }
+
+    /// The tasks that run, in order, each with the reason.
+    pub fn again(&self) -> impl Iterator<Item = (TaskId, RunsAgain)> {
+        let ids = self.graph.ids();
+        ids.filter_map(|id| Some((id, self.runs_again(id)?)))
+    }
+
+    /// The tasks of the earlier run that the graph does not have.
+    #[must_use]
+    pub fn gone(&self) -> &[String] {
+        &self.gone
+    }
+
+    /// The new run. Reads the results that it takes over, and holds all of them until they are saved.
+    ///
+    /// # Errors
+    /// If the store cannot read a result.
+    pub async fn submission(self, store: &dyn RawGraphStore) -> Result<Submission, RuntimeError> {
+        let ids = self.tasks.iter().filter_map(|task| match task {
+            Ok(Kept::Stored(id)) => Some(*id),
+            Ok(Kept::Nothing | Kept::Default(_)) | Err(_) => None,
+        });
+        let ids: Vec<ContentId> = ids.collect();
+        let mut stored: BTreeMap<ContentId, Vec<Content>> = BTreeMap::new();
+        for page in ids.chunks(PAGE) {
+            for part in contents(store, &self.of, page).await? {
+                stored.entry(part.id).or_default().push(part);
+            }
+        }
+        let mut submission = Submission::new(self.graph)
+            .policy(self.policy)
+            .title(self.title);
+        for (index, task) in (0..).zip(self.tasks) {
+            let parts = match task {
+                Ok(Kept::Nothing) => None,
+                Ok(Kept::Stored(id)) => stored.remove(&id).map(ContentParts::of_stored_output),
+                Ok(Kept::Default(value)) => Some(ContentParts::of_value(&value)),
+                Err(_) => continue,
+            };
+            submission.supplied.push((TaskId::from_index(index), parts));
+        }
+        Ok(submission)
+    }
+}
+
+/// The result of a task that can be taken over.
+fn result_of(view: &RunView, task: TaskId) -> Result<Kept, RunsAgain> {
+    let TaskState::Completed { output } = view.scheduler.task(task).state() else {
+        return Err(RunsAgain::NotCompleted);
+    };
+    match (output, view.graph().task(task).work()) {
+        (Output::None, _) => Ok(Kept::Nothing),
+        (Output::Content(id), _) => Ok(Kept::Stored(id)),
+        (Output::Definition, Work::Question(_)) => {
+            Ok(Kept::Default(defined_value(view.graph(), task)))
+        }
+        (Output::Definition, Work::Milestone | Work::Action { .. }) => Err(RunsAgain::Substituted),
+    }
+}

@@ -1,0 +1,125 @@
+//! Retry: a new run takes over the results of an ended one.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use zeph_executor::double::{ScriptedExecutor, Step};
+use zeph_executor::{Registry, TaskError};
+use zeph_graph::{OnFailure, Params, RunEnd, Task, TaskGraph};
+use zeph_memory::MemoryStore;
+use zeph_runtime::{Engine, RetryPlan, RunView, RunsAgain, RuntimeError, Submission};
+
+fn doing(name: &str) -> Task {
+    Task::new(name).action("do")
+}
+
+/// `a → b → d`, `c → d`: `b` fails the first time.
+fn diamond() -> TaskGraph {
+    let mut graph = TaskGraph::new();
+    let a = graph.add_task(doing("a"), []);
+    let b = graph.add_task(doing("b").on_failure(OnFailure::Skip), [a]);
+    let c = graph.add_task(doing("c"), []);
+    graph.add_task(doing("d"), [b, c]);
+    graph
+}
+
+async fn engine(store: &MemoryStore, script: &Arc<ScriptedExecutor>) -> Engine {
+    let mut registry = Registry::new();
+    registry
+        .register("do", Arc::clone(script) as _)
+        .expect("the first of its name");
+    let engine = Engine::builder(Arc::new(store.clone())).registry(registry);
+    engine.start().await.expect("starts")
+}
+
+/// A run of the diamond in which `b` failed, so that `d` was skipped.
+async fn failed(store: &MemoryStore) -> RunView {
+    let big = json!({ "text": "x".repeat(100_000), "number": 1.5 });
+    let script = Arc::new(
+        ScriptedExecutor::new()
+            .on("a", [Step::ok(big)])
+            .on("b", [Step::fail(TaskError::permanent("no"))])
+            .on("c", [Step::ok(3)]),
+    );
+    let engine = engine(store, &script).await;
+    let run = engine.submit(Submission::new(diamond())).await;
+    let run = run.expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Degraded));
+    RunView::load(store, run.id()).await.expect("is there")
+}
+
+fn again(plan: &RetryPlan) -> Vec<(&str, RunsAgain)> {
+    let name = |id| plan.graph().task(id).name();
+    plan.again().map(|(id, why)| (name(id), why)).collect()
+}
+
+#[tokio::test]
+async fn kept_results_are_there_and_their_tasks_do_not_run() {
+    let store = MemoryStore::new();
+    let view = failed(&store).await;
+    let plan = RetryPlan::new(&view, None, &[], |_, _| false).expect("has ended");
+    let wanted = [
+        ("b", RunsAgain::NotCompleted),
+        ("d", RunsAgain::NotCompleted),
+    ];
+    assert_eq!(again(&plan), wanted);
+    let submission = plan.submission(&store).await.expect("is readable");
+    let mended = ScriptedExecutor::new().otherwise(Step::ok(4));
+    let mended = Arc::new(mended);
+    let engine = engine(&store, &mended).await;
+    let run = engine.submit(submission).await.expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(mended.called(), ["b", "d"]);
+    let new = RunView::load(&store, run.id()).await.expect("is there");
+    for name in ["a", "c"] {
+        let task = new.task(name).expect("is a task");
+        let output = new.output(&store, task).await.expect("is readable");
+        let earlier = view
+            .output(&store, view.task(name).expect("is a task"))
+            .await;
+        assert_eq!(output, earlier.expect("is readable"), "{name}");
+        assert!(new.attempts(task).is_empty(), "{name} ran");
+    }
+}
+
+#[tokio::test]
+async fn a_chosen_task_takes_its_dependents_with_it() {
+    let store = MemoryStore::new();
+    let view = failed(&store).await;
+    let plan = RetryPlan::new(&view, None, &["a"], |_, _| false).expect("has ended");
+    let a = plan.graph().find("a").expect("is a task");
+    let wanted = [
+        ("a", RunsAgain::Chosen),
+        ("b", RunsAgain::NotCompleted),
+        ("d", RunsAgain::NotCompleted),
+    ];
+    assert_eq!(again(&plan), wanted);
+    assert_eq!(plan.runs_again(a), Some(RunsAgain::Chosen));
+    let unknown = RetryPlan::new(&view, None, &["A"], |_, _| false);
+    assert!(matches!(unknown, Err(RuntimeError::NoSuchTask { .. })));
+}
+
+#[tokio::test]
+async fn another_graph_is_matched_by_name() {
+    let store = MemoryStore::new();
+    let view = failed(&store).await;
+    let mut graph = TaskGraph::new();
+    // Another order, other rules, other parameters, other dependencies, a new task, and one that is gone.
+    let c = graph.add_task(doing("c").retries(3), []);
+    let params = Params::from_json_text(r#"{"x":1}"#);
+    let a = graph.add_task(Task::new("a").action_with("do", params), []);
+    let e = graph.add_task(doing("e"), [c]);
+    graph.add_task(doing("d"), [a, e]);
+    let policy = view.scheduler.policy().clone();
+    let plan = RetryPlan::new(&view, Some((graph, policy)), &[], |_, _| false);
+    let plan = plan.expect("has ended");
+    let wanted = [
+        ("a", RunsAgain::Changed),
+        ("e", RunsAgain::New),
+        ("d", RunsAgain::NotCompleted),
+    ];
+    assert_eq!(again(&plan), wanted);
+    assert_eq!(plan.gone(), ["b"]);
+}

@@ -135,8 +135,8 @@ pub use zeph_executor::{Executor, Registry, TaskContext, TaskError, TaskInput, T
 // Runs.
 pub use zeph_graph::{RunEnd, RunId, RunState, Spent};
 pub use zeph_runtime::{
-    Limits, Owners, QuestionView, RunEvent, RunHandle, RunReport, RunSnapshot, RunView,
-    RuntimeError, Submission, TaskReport,
+    Limits, Owners, QuestionView, RetryPlan, RunEvent, RunHandle, RunReport, RunSnapshot, RunView,
+    RunsAgain, RuntimeError, Submission, TaskReport,
 };
 
 // Stores.

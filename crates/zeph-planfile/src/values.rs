@@ -119,6 +119,24 @@ impl RunValues {
         needed
     }
 
+    /// Whether an action with these parameters uses a parameter of the plan whose value is not the `earlier`
+    /// one. Secrets are not compared: their values are not stored.
+    #[must_use]
+    pub fn differs_for(&self, earlier: &Self, params: &Value) -> bool {
+        if self.params == earlier.params && self.goal == earlier.goal {
+            return false;
+        }
+        let mut params = params.clone();
+        texts_mut(&mut params).into_iter().any(|text| {
+            let references = references_in(text.as_str().unwrap_or_default());
+            references.into_iter().any(|reference| match reference {
+                Reference::Param(name) => self.params.get(&name) != earlier.params.get(&name),
+                Reference::Run(field) => field == "goal" && self.goal != earlier.goal,
+                Reference::Task { .. } => false,
+            })
+        })
+    }
+
     /// The names of the secrets that have not been given.
     pub fn missing_secrets(&self) -> impl Iterator<Item = &str> {
         let missing = self.secrets.iter().filter(|(_, value)| value.is_none());

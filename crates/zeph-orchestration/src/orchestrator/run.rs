@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use zeph_graph::{Budget, RunId, RunLimits, RunState, TaskGraph, Work};
+use zeph_graph::{Budget, RunId, RunLimits, RunState, TaskGraph, TaskId, Work};
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
-use zeph_runtime::{Delivery, Request, RunHandle, RunView, RuntimeError, Submission, ask};
+use zeph_runtime::{
+    Delivery, Engine, Request, RetryPlan, RunHandle, RunView, RuntimeError, Submission, ask,
+};
 #[cfg(feature = "planner")]
 use {
     super::confirm::{Confirm, Decision, ProposedPlan},
@@ -100,13 +102,7 @@ impl Orchestrator {
                 None => RunValues::of_graph(&graph)?,
             },
         };
-        #[cfg(feature = "planner")]
-        if super::needs_model(&graph, |_| true) {
-            self.0.models.check_price(&parts)?;
-        }
-        #[cfg(feature = "planner")]
-        self.0.models.check_agents(&graph, |_| true)?;
-        let engine = self.0.engine(&parts).await?;
+        let engine = self.checked_engine(&parts, |_| true).await?;
         let mut submission = Submission::new(graph).policy(policy);
         if let Some(name) = name {
             submission = submission.name(name);
@@ -159,25 +155,65 @@ impl Orchestrator {
         view: &RunView,
         secrets: &BTreeMap<String, String>,
     ) -> Result<RunHandle, OrchestratorError> {
+        let is_open = |id| !view.scheduler.task(id).state().is_end();
         let parts = RunParts {
             graph: view.graph(),
             policy: view.scheduler.policy(),
             budget: view.scheduler.budget(),
             #[cfg(feature = "planfile")]
-            values: values_of(view, secrets)?,
+            values: values_of(&view.run, view.graph(), is_open, secrets)?,
         };
         #[cfg(not(feature = "planfile"))]
         let _ = secrets;
+        let engine = self.checked_engine(&parts, is_open).await?;
+        Ok(engine.resume(&view.run).await?)
+    }
+
+    /// Starts a new run of an ended one, which takes over the results that `plan` keeps. Without a name the
+    /// run gets a random one.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit) and [`open`](Self::open); also if a result cannot be read.
+    pub async fn retry(
+        &self,
+        plan: RetryPlan,
+        name: Option<RunId>,
+        secrets: &BTreeMap<String, String>,
+    ) -> Result<RunHandle, OrchestratorError> {
+        let runs = |id| plan.runs_again(id).is_some();
+        let parts = RunParts {
+            graph: plan.graph(),
+            policy: plan.policy(),
+            budget: plan.policy().budget,
+            #[cfg(feature = "planfile")]
+            values: values_of(plan.of(), plan.graph(), runs, secrets)?,
+        };
+        #[cfg(not(feature = "planfile"))]
+        let _ = secrets;
+        let engine = self.checked_engine(&parts, runs).await?;
+        let mut submission = plan.submission(&*self.0.store).await?;
+        if let Some(name) = name {
+            submission = submission.name(name);
+        }
+        Ok(engine.submit(submission).await?)
+    }
+
+    /// The engine of a run, whose tasks that `runs` accepts have models, prices and agents.
+    async fn checked_engine(
+        &self,
+        parts: &RunParts<'_>,
+        runs: impl Fn(TaskId) -> bool,
+    ) -> Result<Engine, OrchestratorError> {
         #[cfg(feature = "planner")]
         {
-            let is_open = |id| !view.scheduler.task(id).state().is_end();
-            if super::needs_model(view.graph(), is_open) {
-                self.0.models.check_price(&parts)?;
+            if super::needs_model(parts.graph, &runs) {
+                self.0.models.check_price(parts)?;
             }
-            self.0.models.check_agents(view.graph(), is_open)?;
+            self.0.models.check_agents(parts.graph, &runs)?;
         }
-        let engine = self.0.engine(&parts).await?;
-        Ok(engine.resume(&view.run).await?)
+        #[cfg(not(feature = "planner"))]
+        let _ = runs;
+        self.0.engine(parts).await
     }
 
     /// The names of the secrets that are too short to be redacted: those of the orchestrator, and those
@@ -359,15 +395,17 @@ impl Orchestrator {
 /// The values that the expressions of a stored run use.
 #[cfg(feature = "planfile")]
 fn values_of(
-    view: &RunView,
+    run: &RunId,
+    graph: &TaskGraph,
+    runs: impl Fn(TaskId) -> bool,
     secrets: &BTreeMap<String, String>,
 ) -> Result<RunValues, OrchestratorError> {
-    let mut values = RunValues::of_graph(view.graph())?;
+    let mut values = RunValues::of_graph(graph)?;
     for (name, value) in secrets {
         values = values.secret(name, value);
     }
     // A secret that only ended tasks used is not needed any more.
-    let open = (view.graph().tasks()).filter(|(id, _)| !view.scheduler.task(*id).state().is_end());
+    let open = graph.tasks().filter(|(id, _)| runs(*id));
     let params = open.filter_map(|(_, task)| match task.work() {
         Work::Action { params, .. } => params.to_value().ok(),
         Work::Milestone | Work::Question(_) => None,
@@ -378,7 +416,7 @@ fn values_of(
         return Ok(values);
     }
     Err(OrchestratorError::MissingSecrets {
-        run: view.run.clone(),
+        run: run.clone(),
         names: missing,
     })
 }

@@ -1,11 +1,15 @@
 //! The command line: commands, flags and their help, in one place.
 
+mod models;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use zeph_graph::RunEnd;
+
+pub(crate) use models::{BudgetArgs, FlagOverride, ModelArgs, ParamArgs};
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
 #[derive(Debug, Parser)]
@@ -35,73 +39,6 @@ pub(crate) struct Global {
     /// Log each decision to stderr, and show the causes of errors; -vv for more, -vvv for all libraries
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-}
-
-/// A flag that overrides a setting: the setting's key, the flag's name, and its text if it is given.
-pub(crate) type FlagOverride = (&'static str, &'static str, Option<String>);
-
-/// Which model is asked, and by whom.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Models")]
-pub(crate) struct ModelArgs {
-    /// The model, such as ollama::qwen3:8b or openai::gpt-5-mini [env: ZEPH_LLM_MODEL]
-    #[arg(long, value_name = "SERVICE::MODEL")]
-    pub(crate) model: Option<String>,
-    /// Where the model is served [env: ZEPH_LLM_BASE_URL] [default: the service's own address]
-    #[arg(long, value_name = "URL")]
-    pub(crate) base_url: Option<String>,
-    /// The folder of the agents' definitions, *.md [env: ZEPH_AGENTS]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) agents: Option<String>,
-    /// A folder of prompts that replace the built-in ones [env: ZEPH_PROMPTS]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) prompts: Option<String>,
-}
-
-impl ModelArgs {
-    pub(crate) fn overrides(&self) -> Vec<FlagOverride> {
-        vec![
-            ("llm.model", "model", self.model.clone()),
-            ("llm.base_url", "base-url", self.base_url.clone()),
-            ("agents", "agents", self.agents.clone()),
-            ("prompts", "prompts", self.prompts.clone()),
-        ]
-    }
-}
-
-/// What a run may cost.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Budget")]
-pub(crate) struct BudgetArgs {
-    /// The tokens that the run may use, or none [env: ZEPH_BUDGET_TOKENS]
-    #[arg(long, value_name = "N")]
-    pub(crate) budget_tokens: Option<String>,
-    /// The dollars that the run may cost, or none [env: ZEPH_BUDGET_USD]
-    #[arg(long, value_name = "USD")]
-    pub(crate) budget_usd: Option<String>,
-    /// At the limit: ask a person, or continue with the results so far [env: ZEPH_BUDGET_OVER]
-    #[arg(long, value_name = "ask|partial")]
-    pub(crate) over_budget: Option<String>,
-}
-
-impl BudgetArgs {
-    fn overrides(&self) -> Vec<FlagOverride> {
-        vec![
-            ("budget.tokens", "budget-tokens", self.budget_tokens.clone()),
-            ("budget.usd", "budget-usd", self.budget_usd.clone()),
-            ("budget.over", "over-budget", self.over_budget.clone()),
-        ]
-    }
-}
-
-/// The values of parameters.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct ParamArgs {
-    /// A parameter of the plan; secrets are not stored, and only `run` and `resume` need them.
-    /// NAME=@FILE reads its value from a file, NAME=@- from stdin, NAME=@env:VARIABLE from a variable,
-    /// NAME alone asks for it unseen
-    #[arg(short, long = "param", value_name = "NAME=VALUE")]
-    pub(crate) param: Vec<String>,
 }
 
 /// How a new run is started.
@@ -137,6 +74,8 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Continue a run that is suspended or was interrupted
     Resume(ResumeArgs),
+    /// Run what failed or changed again, in a new run that takes over the other results
+    Retry(RetryArgs),
     /// List runs, newest first
     List(ListArgs),
     /// Show the state of a run and what it waits for
@@ -186,8 +125,18 @@ impl Command {
         if let Self::Plan(args) = self {
             return [args.models.overrides(), args.budget.overrides()].concat();
         }
-        if let Self::Resume(args) = self {
-            return [parallel(&args.max_parallel), args.models.overrides()].concat();
+        if let Self::Resume(ResumeArgs {
+            max_parallel,
+            models,
+            ..
+        })
+        | Self::Retry(RetryArgs {
+            max_parallel,
+            models,
+            ..
+        }) = self
+        {
+            return [parallel(max_parallel), models.overrides()].concat();
         }
         if let Self::Agents(AgentsArgs { agents, .. })
         | Self::Validate(ValidateArgs { agents, .. }) = self
@@ -318,6 +267,31 @@ const LIST_STATES: [&str; 11] = [
     "canceled",
     "timed_out",
 ];
+
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// The ended run, or the beginning of its name [default: the newest that has ended]
+    pub(crate) run: Option<String>,
+    /// Run this task again although it completed, and what depends on it
+    #[arg(long, value_name = "TASK")]
+    pub(crate) from: Vec<String>,
+    /// Take the tasks from this plan file; tasks are matched by name
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) params: ParamArgs,
+    /// Show what would be kept and what would run, and run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Name the new run [default: eight random characters]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// How many tasks may run at the same time
+    #[arg(long, value_name = "N")]
+    pub(crate) max_parallel: Option<String>,
+    #[command(flatten)]
+    pub(crate) models: ModelArgs,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {

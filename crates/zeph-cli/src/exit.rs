@@ -218,6 +218,11 @@ fn of_runtime(error: &RuntimeError) -> CliError {
             command(&["cancel", run.as_str()])
         )),
         E::AlreadyHere { .. } => usage("already_here"),
+        E::NotEnded { run } => usage("not_ended").help(format!(
+            "`{}` continues it; `{}` ends it",
+            command(&["resume", run.as_str()]),
+            command(&["cancel", run.as_str()])
+        )),
         E::AlreadyEnded { run, state } => {
             let text = format!("run {run} has ended ({state}) and cannot be changed or resumed");
             CliError::new(Exit::Usage, text)

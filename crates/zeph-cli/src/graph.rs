@@ -11,7 +11,7 @@ use crate::args::{GraphArgs, Picture};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Tone};
-use crate::plan;
+use crate::plan::{self, Params};
 
 pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliError> {
     let path = Path::new(&args.target);
@@ -19,7 +19,7 @@ pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliEr
     // file.
     let looks_like_a_file = args.target == "-" || args.target.contains(['.', '/']);
     if looks_like_a_file || path.is_file() {
-        let loaded = plan::load_to_show(cx, path, &args.params)?;
+        let loaded = plan::load_to_show(cx, path, &Params::read(&args.params)?)?;
         show(cx, args, &draw(args.format, &loaded.graph, |_| None));
         return Ok(Exit::Completed);
     }

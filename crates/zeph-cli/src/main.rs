@@ -19,6 +19,7 @@ mod project;
 mod read;
 mod replay;
 mod resume;
+mod retry;
 mod run;
 mod trust;
 mod validate;
@@ -107,6 +108,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Plan(args) => goal::plan::run(&cx, &args).await,
         Command::Run(args) => run::run(&cx, &args).await,
         Command::Resume(args) => resume::run(&cx, &args).await,
+        Command::Retry(args) => retry::run(&cx, &args).await,
         Command::Validate(args) => validate::run(&cx, &args),
         Command::Graph(args) => graph::run(&cx, &args).await,
         Command::Demo(args) => demo::run(&cx, &args).await,

@@ -29,10 +29,10 @@ pub(crate) fn load(cx: &AppContext, path: &Path, params: &Params) -> Result<Load
 pub(crate) fn load_to_show(
     cx: &AppContext,
     path: &Path,
-    params: &ParamArgs,
+    params: &Params,
 ) -> Result<LoadedPlan, CliError> {
     let files = files(cx).without_secrets();
-    Ok(files.load(&source(path)?, &Params::read(params)?.values)?)
+    Ok(files.load(&source(path)?, &params.values)?)
 }
 
 fn source(path: &Path) -> Result<PlanSource, PlanFileError> {

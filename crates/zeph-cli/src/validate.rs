@@ -8,7 +8,7 @@ use crate::args::ValidateArgs;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out::{self, Tone};
-use crate::plan;
+use crate::plan::{self, Params};
 use crate::problems;
 use crate::read::page::count;
 
@@ -16,7 +16,7 @@ use crate::read::page::count;
 const PATH_SHOWN: usize = 8;
 
 pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError> {
-    let loaded = plan::load_to_show(cx, &args.plan, &args.params)?;
+    let loaded = plan::load_to_show(cx, &args.plan, &Params::read(&args.params)?)?;
     plan::check_agents(cx, &loaded)?;
     let warnings = loaded.bound.plan().warnings();
     let graph = &loaded.graph;

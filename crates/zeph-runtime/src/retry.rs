@@ -50,13 +50,13 @@ const PAGE: usize = 64;
 /// let view = RunView::load(&*store, failed.id()).await?;
 /// let plan = RetryPlan::new(&view, None, &[], |_, _| false)?;
 /// assert_eq!(plan.again().count(), 1);
-/// let mended = Arc::new(ScriptedExecutor::new().on("save", [Step::ok("saved")]));
+/// let fixed = Arc::new(ScriptedExecutor::new().on("save", [Step::ok("saved")]));
 /// let mut registry = Registry::new();
-/// registry.register("do", Arc::clone(&mended) as _)?;
+/// registry.register("do", Arc::clone(&fixed) as _)?;
 /// let engine = Engine::builder(store.clone()).registry(registry).start().await?;
 /// let again = engine.submit(plan.submission(&*store).await?).await?;
 /// assert_eq!(again.wait().await?.end(), Some(RunEnd::Completed));
-/// assert_eq!(mended.called(), ["save"]);
+/// assert_eq!(fixed.called(), ["save"]);
 /// # Ok(())
 /// # }
 /// ```

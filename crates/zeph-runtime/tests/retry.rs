@@ -65,13 +65,13 @@ async fn kept_results_are_there_and_their_tasks_do_not_run() {
     ];
     assert_eq!(again(&plan), wanted);
     let submission = plan.submission(&store).await.expect("is readable");
-    let mended = ScriptedExecutor::new().otherwise(Step::ok(4));
-    let mended = Arc::new(mended);
-    let engine = engine(&store, &mended).await;
+    let fixed = ScriptedExecutor::new().otherwise(Step::ok(4));
+    let fixed = Arc::new(fixed);
+    let engine = engine(&store, &fixed).await;
     let run = engine.submit(submission).await.expect("is saved");
     let report = run.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));
-    assert_eq!(mended.called(), ["b", "d"]);
+    assert_eq!(fixed.called(), ["b", "d"]);
     let new = RunView::load(&store, run.id()).await.expect("is there");
     for name in ["a", "c"] {
         let task = new.task(name).expect("is a task");

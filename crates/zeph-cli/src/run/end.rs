@@ -248,6 +248,10 @@ impl End<'_> {
             if next.is_empty() {
                 next.push(with(command(&["show", run]), "the run in full"));
             }
+            if self.report.end() != Some(RunEnd::Completed) {
+                let retry = command(&["retry", run]);
+                next.push(with(retry, "run again what did not complete"));
+            }
             return next;
         }
         if self.report.error.is_some() && self.view.is_none() {

@@ -38,7 +38,7 @@ use view::View;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {
     if args.dry_run {
-        let plan = plan::load_to_show(cx, &args.plan, &args.params)?;
+        let plan = plan::load_to_show(cx, &args.plan, &Params::read(&args.params)?)?;
         plan::check_agents(cx, &plan)?;
         let orchestrator = llm::base_builder(cx).build()?;
         dry::show(

@@ -12,6 +12,7 @@ mod gate;
 mod goal;
 mod inputs;
 mod reasons;
+mod retry;
 mod running_logs;
 mod secrets;
 mod service;

@@ -106,7 +106,7 @@ fn each_printed_command_of_a_named_database_can_be_pasted() {
         for line in commands(&format!("{}{}", ended.out, ended.err)) {
             assert!(line.contains(r"--db 'my run'\''s.db'"), "{line}: {ended:?}");
             // Those that change the run are pasted in their order below.
-            let is_change = [" answer ", " resume ", " cancel ", " delete "];
+            let is_change = [" answer ", " resume ", " retry ", " cancel ", " delete "];
             let is_change = is_change.iter().any(|word| line.contains(word));
             if !is_change && !is_placeholder(&line) {
                 let pasted = home.shell(&line);
@@ -134,5 +134,7 @@ fn each_printed_command_of_a_named_database_can_be_pasted() {
     for args in looking {
         paste(&on(&home, args));
     }
+    let retried = home.shell(&find(&failed, " retry "));
+    assert_eq!(retried.code, 3, "{retried:?}");
     assert!(tried >= 12, "only {tried} commands were printed");
 }

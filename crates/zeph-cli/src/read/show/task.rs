@@ -14,7 +14,7 @@ use zeph_memory::RawGraphStore;
 use zeph_orchestration::plan::command_input;
 use zeph_planner::answer::Answer;
 use zeph_planner::plan::{ANSWER, PLAN, PlanOutput};
-use zeph_runtime::{AttemptView, NoteView, RunView, value_text};
+use zeph_runtime::{AttemptView, NoteView, RetryPlan, RunView, value_text};
 use zeph_scheduler::Event;
 
 use super::{notes, value};
@@ -83,6 +83,9 @@ impl<'a> ShowView<'a> {
             (tone, &state),
         ]);
         page.fact("does", rules::work(definition));
+        if let Some(earlier) = self.supplied_by() {
+            page.fact("result", format!("taken over from run {earlier}"));
+        }
         for (name, text) in rules::changed(view.graph(), definition) {
             page.fact(name, text);
         }
@@ -110,6 +113,17 @@ impl<'a> ShowView<'a> {
             next.push(command("logs"));
         }
         page.next(&next);
+    }
+
+    /// The run whose result the task has, if it did not run here.
+    fn supplied_by(&self) -> Option<&str> {
+        let mut records = self.view.entries.iter().map(|entry| entry.record);
+        let is_supplied =
+            |record: Record| matches!(record, Record::Supplied { task, .. } if task == self.task);
+        let earlier = self.view.graph().metadata().get(RetryPlan::METADATA_KEY);
+        earlier
+            .filter(|_| records.any(is_supplied))
+            .map(String::as_str)
     }
 
     fn render_inputs(&self, page: &mut Page) {
@@ -296,6 +310,7 @@ impl<'a> ShowView<'a> {
             "text": explain::state(view, self.task),
             "definition": spec,
             "input": self.input,
+            "supplied_by": self.supplied_by(),
             "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),
             "times": self.time_breakdown.task(self.task).to_json(),
             "spent": spent_json(view.scheduler.spent_by(self.task)),

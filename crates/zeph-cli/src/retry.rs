@@ -1,0 +1,176 @@
+//! `zeph retry`: a new run of an ended one, which takes over the results that still count.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use zeph_common::escape_terminal;
+use zeph_graph::{RunId, Work};
+use zeph_orchestration::plan::{LoadedPlan, needs_model};
+use zeph_orchestration::planfile::RunValues;
+use zeph_orchestration::{OrchestratorError, RetryPlan, RunsAgain};
+use zeph_runtime::RunView;
+
+use crate::args::RetryArgs;
+use crate::context::{AppContext, command, find_run};
+use crate::exit::{CliError, Exit};
+use crate::llm::{self, ModelConfig};
+use crate::out::{self, Channel, Tone};
+use crate::plan::{self, Params};
+use crate::read::page::count;
+use crate::run::{self, FollowOptions};
+
+/// The tasks that run again and are listed by name.
+const SHOWN: usize = 20;
+
+pub(crate) async fn run(cx: &AppContext, args: &RetryArgs) -> Result<Exit, CliError> {
+    let began = Instant::now();
+    let store = cx.open_existing_store().await?;
+    let of = find_run(&store, args.run.as_deref(), Some(false)).await?;
+    let view = RunView::load(&store, &of).await?;
+    let name = run::name(args.name.as_deref())?;
+    let params = Params::read(&args.params)?;
+    let changed = args.plan.as_deref();
+    let changed = changed.map(|path| plan::load_to_show(cx, path, &params));
+    let changed = changed.transpose()?;
+    let retry = compare(cx, &view, changed.as_ref(), &args.from)?;
+    if retry.again().next().is_none() {
+        return Err(nothing_to_retry(&of));
+    }
+    let channel = llm::channel(retry.graph());
+    if args.dry_run {
+        render(cx, &retry, channel, true);
+        return Ok(Exit::Completed);
+    }
+    if let Some(plan) = &changed {
+        plan::check_agents(cx, plan)?;
+    }
+    let given = match &changed {
+        Some(plan) => plan.bound.run_values().given_secrets().map(owned).collect(),
+        None => params.values.clone(),
+    };
+    let secrets: BTreeMap<String, String> = plan::secrets_of(retry.graph(), &given)?;
+    let models = needs_model(retry.graph(), |id| retry.runs_again(id).is_some());
+    let models = models.then(|| ModelConfig::stored(cx, retry.graph()));
+    let builder = run::builder(cx, models.transpose()?.as_ref(), retry.graph())?;
+    let builder = builder.withhold(params.variables_of(secrets.keys().map(String::as_str)));
+    let orchestrator = builder.database(store.clone()).build()?;
+    let given = secrets.iter().map(|(name, value)| (&**name, &**value));
+    llm::warn_unredacted(&orchestrator, given);
+    render(cx, &retry, channel, false);
+    // From here on the first signal suspends the run instead of killing the process.
+    let signals = run::listen()?;
+    let handle = orchestrator.retry(retry, name, &secrets).await?;
+    let options = FollowOptions {
+        channel,
+        ..FollowOptions::new(cx)
+    };
+    let follower = orchestrator.follow(handle);
+    run::finish(cx, &orchestrator, follower, options, signals, None, began).await
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// Compares the ended run with its own graph, or with that of a plan file.
+fn compare(
+    cx: &AppContext,
+    view: &RunView,
+    changed: Option<&LoadedPlan>,
+    from: &[String],
+) -> Result<RetryPlan, CliError> {
+    let read = |graph| RunValues::of_graph(graph).map_err(OrchestratorError::from);
+    let earlier = read(view.graph())?;
+    let (values, graph) = match changed {
+        Some(plan) => {
+            let policy = llm::base_builder(cx).build()?.policy_for(Some(plan))?;
+            let mut graph = plan.graph.clone();
+            if needs_model(&graph, |_| true) {
+                let models = ModelConfig::stored(cx, view.graph())?;
+                graph.metadata_mut().extend(models.metadata());
+            }
+            (plan.bound.run_values().clone(), Some((graph, policy)))
+        }
+        None => (earlier.clone(), None),
+    };
+    let from: Vec<&str> = from.iter().map(String::as_str).collect();
+    let retry = RetryPlan::new(view, graph, &from, |_, task| match task.work() {
+        Work::Action { params, .. } => params
+            .to_value()
+            .is_ok_and(|params| values.differs_for(&earlier, &params)),
+        Work::Milestone | Work::Question(_) => false,
+    });
+    Ok(retry?)
+}
+
+fn nothing_to_retry(of: &RunId) -> CliError {
+    let text = format!("every task of run {of} has completed, and nothing has changed");
+    let from = command(&["retry", of.as_str(), "--from", "TASK"]);
+    CliError::new(Exit::Usage, text)
+        .code("nothing_to_retry")
+        .help(format!("`{from}` runs a task and what depends on it again"))
+}
+
+/// Prints what is kept and what runs.
+fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
+    let again: Vec<(&str, RunsAgain)> = retry
+        .again()
+        .map(|(id, why)| (retry.graph().task(id).name(), why))
+        .collect();
+    let kept = retry.graph().len() - again.len();
+    if cx.json() {
+        let again: Vec<Value> = again
+            .iter()
+            .map(|(task, why)| json!({ "task": task, "why": reason(retry, *why) }))
+            .collect();
+        out::json(&channel.marked(json!({
+            "event": "retrying",
+            "of": retry.of().as_str(),
+            "dry_run": is_dry,
+            "kept": kept,
+            "again": again,
+            "gone": retry.gone(),
+        })));
+        return;
+    }
+    let of = retry.of();
+    let verb = if is_dry { "would retry" } else { "retrying" };
+    channel.line(format!(
+        "{} run {of}: {} kept, {} to run",
+        Tone::Good.paint(verb),
+        count(kept as u64, "result"),
+        count(again.len() as u64, "task"),
+    ));
+    for (task, why) in again.iter().take(SHOWN) {
+        let word = match why {
+            RunsAgain::New => Tone::Good.paint("new"),
+            _ => Tone::Warning.paint("again"),
+        };
+        let why = reason(retry, *why);
+        channel.line(format!("  {word} {}: {why}", escape_terminal(task)));
+    }
+    if again.len() > SHOWN {
+        channel.line(format!("  … and {} more", again.len() - SHOWN));
+    }
+    for task in retry.gone().iter().take(SHOWN) {
+        let gone = Tone::Quiet.paint("gone");
+        channel.line(format!("  {gone} {}", escape_terminal(task)));
+    }
+}
+
+/// Why a task runs, in a few words.
+fn reason(retry: &RetryPlan, why: RunsAgain) -> String {
+    match why {
+        RunsAgain::NotCompleted => "it did not complete".to_owned(),
+        RunsAgain::Substituted => "it completed with a substitute value".to_owned(),
+        RunsAgain::Chosen => "--from names it".to_owned(),
+        RunsAgain::Changed => "its work has changed".to_owned(),
+        RunsAgain::Upstream(parent) => {
+            let parent = retry.graph().task(parent).name();
+            format!("it needs {}", escape_terminal(parent))
+        }
+        RunsAgain::New => "the earlier run has no such task".to_owned(),
+        _ => "it runs again".to_owned(),
+    }
+}

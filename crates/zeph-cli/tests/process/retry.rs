@@ -1,0 +1,163 @@
+//! `zeph retry`: what is kept, what runs again, and what is refused.
+
+use super::support::{Scene, code};
+
+/// `build` fails until there is a file `fixed`.
+const PLAN: &str = r#"
+    [tasks.fetch]
+    shell = "echo fetch >> log; echo 12345678901234567890"
+    [tasks.greet]
+    shell = "echo greet >> log"
+    [tasks.build]
+    needs = ["fetch", "greet"]
+    shell = "echo build >> log; test -e fixed"
+    [tasks.save]
+    needs = ["build", "fetch"]
+    shell = 'echo "save $FROM" >> log'
+    env = { FROM = "${{ tasks.fetch.stdout }}" }
+"#;
+
+fn failed() -> Scene {
+    let scene = Scene::new(PLAN);
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 3, "{run:?}");
+    assert!(run.out.contains("zeph retry one"), "{run:?}");
+    scene
+}
+
+#[test]
+fn a_retry_runs_what_did_not_complete_and_keeps_the_rest() {
+    let scene = failed();
+    scene.file("fixed", "");
+    let dry = scene.zeph(&["retry", "one", "--dry-run"]);
+    assert_eq!(code(&dry), 0, "{dry:?}");
+    for wanted in [
+        "would retry run one: 2 results kept, 2 tasks to run",
+        "again build: it did not complete",
+        "again save: it did not complete",
+    ] {
+        assert!(dry.out.contains(wanted), "{wanted}: {dry:?}");
+    }
+    assert_eq!(scene.log(), ["build", "fetch", "greet"], "nothing ran");
+    let again = scene.zeph(&["retry", "one", "--name", "two"]);
+    assert_eq!(code(&again), 0, "{again:?}");
+    assert!(again.out.contains("[4/4] ok save"), "{again:?}");
+    let log = scene.log();
+    let wanted = [
+        "build",
+        "build",
+        "fetch",
+        "greet",
+        "save 12345678901234567890",
+    ];
+    assert_eq!(log, wanted, "fetch and greet are kept");
+    // The new run is whole by itself.
+    assert_eq!(code(&scene.zeph(&["delete", "one"])), 0);
+    let shown = scene.zeph(&["show", "two", "fetch"]);
+    assert!(shown.out.contains("12345678901234567890"), "{shown:?}");
+    assert!(shown.out.contains("taken over from run one"), "{shown:?}");
+    assert_eq!(code(&scene.zeph(&["verify", "two"])), 0);
+    let replayed = scene.zeph(&["replay", "two"]);
+    assert_eq!(code(&replayed), 0, "{replayed:?}");
+}
+
+#[test]
+fn a_chosen_task_runs_again_with_what_depends_on_it() {
+    let scene = failed();
+    scene.file("fixed", "");
+    assert_eq!(code(&scene.zeph(&["retry", "one", "--name", "two"])), 0);
+    let nothing = scene.zeph(&["retry", "two"]);
+    assert_eq!(code(&nothing), 2, "{nothing:?}");
+    assert!(nothing.err.contains("nothing has changed"), "{nothing:?}");
+    let unknown = scene.zeph(&["retry", "two", "--from", "grete"]);
+    assert_eq!(code(&unknown), 2, "{unknown:?}");
+    assert!(
+        unknown.err.contains("did you mean \"greet\""),
+        "{unknown:?}"
+    );
+    let chosen = scene.zeph(&["retry", "two", "--from", "build"]);
+    assert_eq!(code(&chosen), 0, "{chosen:?}");
+    assert!(
+        chosen.out.contains("again build: --from names it"),
+        "{chosen:?}"
+    );
+    assert!(
+        chosen.out.contains("again save: it needs build"),
+        "{chosen:?}"
+    );
+    let log = scene.log();
+    let count = |word: &str| log.iter().filter(|line| line.starts_with(word)).count();
+    assert_eq!([count("fetch"), count("build"), count("save")], [1, 3, 2]);
+}
+
+#[test]
+fn a_changed_plan_runs_only_what_has_changed() {
+    let scene = failed();
+    let plan = r#"
+        [tasks.fetch]
+        timeout = "1m"
+        shell = "echo fetch >> log; echo 12345678901234567890"
+        [tasks.build]
+        needs = ["fetch"]
+        shell = "echo built >> log"
+        [tasks.hello]
+        run = ["sh", "-c", "echo hello >> log"]
+    "#;
+    scene.file("plan.toml", plan);
+    let again = scene.zeph(&["--json", "retry", "one", "--plan", "plan.toml"]);
+    assert_eq!(code(&again), 0, "{again:?}");
+    let first = again.out.lines().next().unwrap_or_default();
+    let retrying: serde_json::Value = serde_json::from_str(first).expect("is JSON");
+    assert_eq!(retrying["kept"], 1, "a time-out changes no result");
+    assert_eq!(retrying["gone"], serde_json::json!(["greet", "save"]));
+    let again: Vec<&str> = retrying["again"]
+        .as_array()
+        .expect("is a list")
+        .iter()
+        .filter_map(|one| one["task"].as_str())
+        .collect();
+    assert_eq!(again, ["build", "hello"]);
+    let log = scene.log();
+    assert_eq!(log, ["build", "built", "fetch", "greet", "hello"]);
+}
+
+#[test]
+fn a_changed_parameter_runs_the_tasks_that_use_it() {
+    let scene = Scene::new(
+        r#"
+        [params]
+        who = "you"
+        [tasks.fetch]
+        shell = "echo fetch >> log; echo fetched"
+        [tasks.greet]
+        needs = ["fetch"]
+        shell = 'echo "greet $WHO" >> log'
+        env = { WHO = "${{ params.who + tasks.fetch.stdout }}" }
+        "#,
+    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    let retry = ["retry", "one", "--plan", "plan.toml", "-p", "who=me"];
+    let again = scene.zeph(&retry);
+    assert_eq!(code(&again), 0, "{again:?}");
+    assert!(
+        again.out.contains("again greet: its work has changed"),
+        "{again:?}"
+    );
+    assert_eq!(
+        scene.log(),
+        ["fetch", "greet mefetched", "greet youfetched"]
+    );
+}
+
+#[test]
+fn a_run_that_has_not_ended_is_not_retried() {
+    let scene = Scene::new("[tasks.go]\nask = 'Go?'\n");
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 5, "{run:?}");
+    let refused = scene.zeph(&["retry", "one"]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    for wanted in ["has not ended", "zeph resume one", "zeph cancel one"] {
+        assert!(refused.err.contains(wanted), "{wanted}: {refused:?}");
+    }
+}

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use zeph_orchestration::follow::Update;
-use zeph_orchestration::{
-    Orchestrator, Question, Record, RunEvent, RuntimeError, Task, TaskGraph, Work,
-};
+use zeph_orchestration::journal::Record;
+use zeph_orchestration::{Orchestrator, Question, RunEvent, RuntimeError, Task, TaskGraph, Work};
 
 /// The question of a canceled task is withdrawn, the next one is asked, and a late answer is reported.
 #[tokio::test]
@@ -53,7 +52,7 @@ async fn what_follows_from_an_event_comes_after_it() {
     let mut graph = TaskGraph::new();
     for name in ["first", "second"] {
         let question = Question::text("Which city?");
-        let question = question.default_after(Duration::from_secs(3_600), json!("Oslo"));
+        let question = question.default_after(Duration::from_secs(3_600), json!("Oslo").into());
         let question = Work::Question(Box::new(question));
         graph.add_task(Task::new(name).with_work(question), []);
     }

@@ -36,6 +36,9 @@ fn the_log_of_a_running_attempt_is_followed_and_survives_a_kill() {
         "{followed:?}"
     );
     scene.write(gate);
+    let shown = scene.zeph(&["show", "r", "long"]);
+    let interrupted = "interrupted: no process works on the run";
+    assert!(shown.out.contains(interrupted), "{shown:?}");
 
     let resumed = scene.start(&["resume", "r", "-p", "token=@token"]);
     scene.pass_gate(2);

@@ -17,14 +17,15 @@ pub(crate) async fn run(cx: &AppContext, args: &TaskRef) -> Result<Exit, CliErro
     let (store, view) = cx.load_run(Some(&args.run)).await?;
     let now = now();
     // Without an owner the run does not continue after the last record.
-    let until = match cx.owner_of(&store, &view.run).await? {
+    let owner = cx.owner_of(&store, &view.run).await?;
+    let until = match owner {
         Some(_) => now,
         None => view.updated_at,
     };
     let times = TimeBreakdown::of(&view, until);
     Ok(if let Some(name) = &args.task {
         let task = view.task(name)?;
-        let shown = task::ShowView::read(&store, &view, &times, task).await?;
+        let shown = task::ShowView::read(&store, &view, owner.as_deref(), &times, task).await?;
         page::print(cx, || shown.to_json(), |page| shown.render(page, now))
     } else {
         let shown = run::ShowView::read(&store, &view, &times).await?;

@@ -32,6 +32,8 @@ use crate::read::{explain, rules};
 
 pub(super) struct ShowView<'a> {
     view: &'a RunView,
+    /// The process that works on the run.
+    owner: Option<&'a str>,
     time_breakdown: &'a TimeBreakdown,
     task: TaskId,
     attempts: Vec<AttemptView>,
@@ -48,6 +50,7 @@ impl<'a> ShowView<'a> {
     pub(super) async fn read(
         store: &dyn RawGraphStore,
         view: &'a RunView,
+        owner: Option<&'a str>,
         time_breakdown: &'a TimeBreakdown,
         task: TaskId,
     ) -> Result<Self, CliError> {
@@ -61,6 +64,7 @@ impl<'a> ShowView<'a> {
         }
         Ok(Self {
             view,
+            owner,
             time_breakdown,
             task,
             attempts,
@@ -181,6 +185,7 @@ impl<'a> ShowView<'a> {
     fn end_words(&self, attempt: &AttemptView) -> String {
         let rules = self.view.graph().task(self.task).rules();
         match (attempt.outcome, attempt.stop) {
+            (None, _) if self.owner.is_none() => "interrupted: no process works on the run".into(),
             (None, _) => "not over".into(),
             (Some(AttemptOutcome::Completed(_)), _) => "completed".into(),
             // The error is shown below.

@@ -55,7 +55,7 @@ async fn page_of(run: ScriptedRun, wanted: Option<&str>) -> (String, serde_json:
     let (mut page, now) = (Page::of_width(None), at(70_000));
     let json = if let Some(name) = wanted {
         let id = view.task(name).unwrap();
-        let shown = task::ShowView::read(&store, &view, &times, id);
+        let shown = task::ShowView::read(&store, &view, None, &times, id);
         let shown = shown.await.unwrap();
         shown.render(&mut page, now);
         shown.to_json()

@@ -37,12 +37,7 @@ impl Machine {
                     && self.ready.has_room(task)
             }
             Record::Completed { task, .. } => self.allows_completed(task),
-            Record::Supplied { task, .. } => {
-                let index = task.index();
-                self.state(task) == TaskState::Pending
-                    && self.attempts[index] == 0
-                    && self.waiting[index] == 0
-            }
+            Record::Supplied { task, .. } => self.allows_supplied(task),
             Record::AttemptFailed { task, attempt, .. } => {
                 matches!(self.state(task), TaskState::Running { attempt: a, .. } if a == attempt)
             }
@@ -64,9 +59,7 @@ impl Machine {
                             if a == attempt && before != why
                     )
             }
-            Record::BackedOff { task, .. } => {
-                self.state(task) == TaskState::Pending && self.attempts[task.index()] > 0
-            }
+            Record::BackedOff { task, .. } => self.is_between_attempts(task),
             Record::Asked {
                 task,
                 question,
@@ -120,6 +113,18 @@ impl Machine {
                 self.state(task),
                 TaskState::Pending | TaskState::Ready | TaskState::BackingOff { .. }
             )
+    }
+
+    fn is_between_attempts(&self, task: TaskId) -> bool {
+        self.state(task) == TaskState::Pending && self.attempts[task.index()] > 0
+    }
+
+    /// Every parent has completed, and no attempt has been made.
+    fn allows_supplied(&self, task: TaskId) -> bool {
+        let index = task.index();
+        self.state(task) == TaskState::Pending
+            && self.attempts[index] == 0
+            && self.waiting[index] == 0
     }
 
     fn allows_ending(&self, why: EndingWhy) -> bool {

@@ -121,7 +121,7 @@ impl RetryPlan {
             let run = view.run.clone();
             return Err(RuntimeError::NotEnded { run });
         }
-        let same = || (view.graph().clone(), view.scheduler.policy().clone());
+        let same = || (view.graph().clone(), *view.scheduler.policy());
         let (mut graph, policy) = changed.unwrap_or_else(same);
         for name in chosen {
             if graph.find(name).is_none() {

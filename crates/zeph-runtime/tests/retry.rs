@@ -112,7 +112,7 @@ async fn another_graph_is_matched_by_name() {
     let a = graph.add_task(Task::new("a").action_with("do", params), []);
     let e = graph.add_task(doing("e"), [c]);
     graph.add_task(doing("d"), [a, e]);
-    let policy = view.scheduler.policy().clone();
+    let policy = *view.scheduler.policy();
     let plan = RetryPlan::new(&view, Some((graph, policy)), &[], |_, _| false);
     let plan = plan.expect("has ended");
     let wanted = [

@@ -87,6 +87,7 @@ impl LastErrors {
 }
 
 /// The time-out of a task whose last attempt had ended before with that error.
+#[must_use]
 pub fn timeout_after(timeout: &str, error: &str) -> String {
     format!("{timeout}; the last attempt: {error}")
 }

@@ -143,9 +143,10 @@ fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
         count(again.len() as u64, "task"),
     ));
     for (task, why) in again.iter().take(SHOWN) {
-        let word = match why {
-            RunsAgain::New => Tone::Good.paint("new"),
-            _ => Tone::Warning.paint("again"),
+        let word = if *why == RunsAgain::New {
+            Tone::Good.paint("new")
+        } else {
+            Tone::Warning.paint("again")
         };
         let why = reason(retry, *why);
         channel.line(format!("  {word} {}: {why}", escape_terminal(task)));

@@ -42,12 +42,13 @@ pub(crate) fn render(page: &mut Page, requests: &[PostedRequest], now: Timestamp
 /// What is asked for.
 pub(crate) fn words(posted: &PostedRequest) -> String {
     let text = match &posted.request {
-        Ok(signed) => match &signed.request {
-            Request::Answer { question, text } => {
+        Ok(signed) => {
+            if let Request::Answer { question, text } = &signed.request {
                 format!("answer to question {question}: {}", short(text))
+            } else {
+                signed.request.to_string()
             }
-            other => other.to_string(),
-        },
+        }
         Err(error) => format!("request {} {error}", posted.id),
     };
     truncate(&text, MAX_REQUEST_BYTES, Boundary::Word).to_string()

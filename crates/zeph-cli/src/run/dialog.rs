@@ -170,7 +170,17 @@ impl Dialog {
                 self.input = Input::default();
                 Reaction::None
             }
-            key => {
+            Key::Up
+            | Key::Down
+            | Key::Left
+            | Key::Right
+            | Key::Home
+            | Key::End
+            | Key::Backspace
+            | Key::Delete
+            | Key::DeleteWord
+            | Key::DeleteLine
+            | Key::Char(_) => {
                 self.input.edit(key);
                 if self.line.is_none() {
                     self.chosen = self.typed_choice().ok().flatten();

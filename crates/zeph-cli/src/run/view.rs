@@ -178,7 +178,7 @@ impl View {
             if is_drawn {
                 tokio::time::sleep(wait).await;
             } else {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let stopped = async {

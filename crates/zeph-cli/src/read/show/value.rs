@@ -57,16 +57,15 @@ pub(super) fn render_parameters(page: &mut Page, indent: usize, params: &Value) 
 
 /// A text as it is, anything else as JSON; shortened.
 fn text(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => {
-            let mut sorted = other.clone();
-            sorted.sort_all_objects();
-            let short = sorted.to_string();
-            match short.len() {
-                0..SHORT => short,
-                _ => serde_json::to_string_pretty(&sorted).unwrap_or(short),
-            }
+    let text = if let Value::String(text) = value {
+        text.clone()
+    } else {
+        let mut sorted = value.clone();
+        sorted.sort_all_objects();
+        let short = sorted.to_string();
+        match short.len() {
+            0..SHORT => short,
+            _ => serde_json::to_string_pretty(&sorted).unwrap_or(short),
         }
     };
     head_tail(&text, FIELD_BYTES, Boundary::Char).to_string()

@@ -280,6 +280,9 @@ pub(crate) struct RetryArgs {
     pub(crate) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) params: ParamArgs,
+    /// Run at-most-once tasks again whose effect is not known
+    #[arg(long)]
+    pub(crate) rerun_interrupted: bool,
     /// Show what would be kept and what would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -297,8 +300,8 @@ pub(crate) struct RetryArgs {
 pub(crate) struct ListArgs {
     /// Only runs with this text in their name or goal
     pub(crate) text: Option<String>,
-    /// Only runs in this state; may be given several times
-    #[arg(long, value_name = "STATE", value_parser = LIST_STATES)]
+    /// Only runs in these states, separated by commas
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = LIST_STATES)]
     pub(crate) state: Vec<String>,
     /// Only runs that were started within this time, such as 90m or 2days
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
@@ -413,8 +416,8 @@ pub(crate) struct DeleteArgs {
     #[arg(long)]
     pub(crate) ended: bool,
     /// Of the ended runs only those that ended so long ago, such as 30d
-    #[arg(long, value_name = "TIME", requires = "ended")]
-    pub(crate) older_than: Option<String>,
+    #[arg(long, value_name = "DURATION", requires = "ended", value_parser = humantime::parse_duration)]
+    pub(crate) older_than: Option<Duration>,
     /// Of the ended runs only those with these ends, separated by commas
     #[arg(long, value_name = "STATE", requires = "ended", value_delimiter = ',', value_parser = PossibleValuesParser::new(RunEnd::WORDS))]
     pub(crate) state: Vec<String>,

@@ -218,6 +218,7 @@ fn of_runtime(error: &RuntimeError) -> CliError {
             command(&["cancel", run.as_str()])
         )),
         E::AlreadyHere { .. } => usage("already_here"),
+        E::Proposer { .. } => usage("proposer"),
         E::NotEnded { run } => usage("not_ended").help(format!(
             "`{}` continues it; `{}` ends it",
             command(&["resume", run.as_str()]),

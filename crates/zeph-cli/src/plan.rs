@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use inquire::InquireError;
 use zeph_common::escape_terminal;
 use zeph_diagnostics::{quote, suggest};
 use zeph_graph::{Budget, Effect, OnFailure, OverBudget, Policy, Task, TaskGraph, Work};
@@ -23,6 +24,17 @@ use crate::problems;
 /// environment.
 pub(crate) fn load(cx: &AppContext, path: &Path, params: &Params) -> Result<LoadedPlan, CliError> {
     from_source(cx, &source(path)?, params)
+}
+
+/// As [`load_to_show`], for a new run of an earlier one: parameters that are not given have its values.
+pub(crate) fn load_to_retry(
+    cx: &AppContext,
+    path: &Path,
+    params: &Params,
+    earlier: RunValues,
+) -> Result<LoadedPlan, CliError> {
+    let files = files(cx).without_secrets().earlier(earlier);
+    Ok(files.load(&source(path)?, &params.values)?)
 }
 
 /// As [`load`], for a plan that does not run: its secrets may be missing.
@@ -87,11 +99,11 @@ pub(crate) fn secrets_of(
 }
 
 /// Refuses tasks that name agents, tools or models which do not exist.
-pub(crate) fn check_agents(cx: &AppContext, plan: &LoadedPlan) -> Result<(), CliError> {
+pub(crate) fn check_agents(agents: Option<&Path>, plan: &LoadedPlan) -> Result<(), CliError> {
     if !needs_model(&plan.graph, |_| true) {
         return Ok(());
     }
-    let agents = llm::agents(cx.config().agents.as_deref())?;
+    let agents = llm::agents(agents)?;
     let found = agent_problems(&plan.graph, |_| true, &agents, &llm::tools::NAMES);
     let mut found = plan.bound.located(found);
     found.append(llm::model_problems(&agents));
@@ -251,6 +263,9 @@ fn prompted(name: &str) -> Result<place::Value, CliError> {
     let label = format!("{}:", escape_terminal(name));
     let prompt = inquire::Password::new(&label).without_confirmation();
     let text = prompt.prompt().map_err(|error| {
+        if let InquireError::OperationInterrupted = error {
+            return CliError::new(Exit::Interrupted, "interrupted");
+        }
         place::unreadable(&format!("the value of {name}"), "the terminal", &error)
     })?;
     Ok(place::Value {

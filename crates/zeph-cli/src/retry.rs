@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use zeph_common::escape_terminal;
-use zeph_graph::{RunId, Work};
+use zeph_graph::{RunId, TaskGraph, Work};
 use zeph_orchestration::plan::{LoadedPlan, needs_model};
 use zeph_orchestration::planfile::RunValues;
 use zeph_orchestration::{OrchestratorError, RetryPlan, RunsAgain};
@@ -25,46 +25,55 @@ const SHOWN: usize = 20;
 
 pub(crate) async fn run(cx: &AppContext, args: &RetryArgs) -> Result<Exit, CliError> {
     let began = Instant::now();
+    let params = Params::read(&args.params)?;
     let store = cx.open_existing_store().await?;
     let of = find_run(&store, args.run.as_deref(), Some(false)).await?;
     let view = RunView::load(&store, &of).await?;
     let name = run::name(args.name.as_deref())?;
-    let params = Params::read(&args.params)?;
+    let earlier = RunValues::of_graph(view.graph()).map_err(OrchestratorError::from)?;
     let changed = args.plan.as_deref();
-    let changed = changed.map(|path| plan::load_to_show(cx, path, &params));
+    let changed = changed.map(|path| plan::load_to_retry(cx, path, &params, earlier.clone()));
     let changed = changed.transpose()?;
-    let retry = compare(cx, &view, changed.as_ref(), &args.from)?;
+    let mut retry = compare(cx, &view, &earlier, changed.as_ref(), &args.from)?;
     if retry.again().next().is_none() {
         return Err(nothing_to_retry(&of));
+    }
+    let asks_models = needs_model(retry.graph(), |id| retry.runs_again(id).is_some());
+    let models = asks_models.then(|| ModelConfig::stored(cx, view.graph()));
+    let models = models.transpose()?;
+    for (key, value) in models.iter().flat_map(ModelConfig::metadata) {
+        retry.metadata_mut().insert(key, value);
+    }
+    if let (Some(plan), Some(models)) = (&changed, &models) {
+        plan::check_agents(models.agents.as_deref(), plan)?;
     }
     let channel = llm::channel(retry.graph());
     if args.dry_run {
         render(cx, &retry, channel, true);
         return Ok(Exit::Completed);
     }
-    if let Some(plan) = &changed {
-        plan::check_agents(cx, plan)?;
+    if !args.rerun_interrupted {
+        check_effects(&retry)?;
     }
     let given = match &changed {
         Some(plan) => plan.bound.run_values().given_secrets().map(owned).collect(),
         None => params.values.clone(),
     };
     let secrets: BTreeMap<String, String> = plan::secrets_of(retry.graph(), &given)?;
-    let models = needs_model(retry.graph(), |id| retry.runs_again(id).is_some());
-    let models = models.then(|| ModelConfig::stored(cx, retry.graph()));
-    let builder = run::builder(cx, models.transpose()?.as_ref(), retry.graph())?;
+    let builder = run::builder(cx, models.as_ref(), retry.graph())?;
     let builder = builder.withhold(params.variables_of(secrets.keys().map(String::as_str)));
     let orchestrator = builder.database(store.clone()).build()?;
     let given = secrets.iter().map(|(name, value)| (&**name, &**value));
     llm::warn_unredacted(&orchestrator, given);
     render(cx, &retry, channel, false);
-    // From here on the first signal suspends the run instead of killing the process.
-    let signals = run::listen()?;
-    let handle = orchestrator.retry(retry, name, &secrets).await?;
     let options = FollowOptions {
+        grace: retry.policy().suspend_grace,
         channel,
         ..FollowOptions::new(cx)
     };
+    // From here on the first signal suspends the run instead of killing the process.
+    let signals = run::listen()?;
+    let handle = orchestrator.retry(retry, name, &secrets).await?;
     let follower = orchestrator.follow(handle);
     run::finish(cx, &orchestrator, follower, options, signals, None, began).await
 }
@@ -77,31 +86,49 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
 fn compare(
     cx: &AppContext,
     view: &RunView,
+    earlier: &RunValues,
     changed: Option<&LoadedPlan>,
     from: &[String],
 ) -> Result<RetryPlan, CliError> {
-    let read = |graph| RunValues::of_graph(graph).map_err(OrchestratorError::from);
-    let earlier = read(view.graph())?;
-    let (values, graph) = match changed {
+    let graph = match changed {
         Some(plan) => {
             let policy = llm::base_builder(cx).build()?.policy_for(Some(plan))?;
-            let mut graph = plan.graph.clone();
-            if needs_model(&graph, |_| true) {
-                let models = ModelConfig::stored(cx, view.graph())?;
-                graph.metadata_mut().extend(models.metadata());
-            }
-            (plan.bound.run_values().clone(), Some((graph, policy)))
+            Some((plan.graph.clone(), policy))
         }
-        None => (earlier.clone(), None),
+        None => None,
     };
+    let values = changed.map_or(earlier, |plan| plan.bound.run_values());
+    // A command with another folder does other work.
+    let folder = |graph: &TaskGraph| graph.metadata().get(TaskGraph::FOLDER).cloned();
+    let is_moved = changed.is_some_and(|plan| folder(&plan.graph) != folder(view.graph()));
     let from: Vec<&str> = from.iter().map(String::as_str).collect();
     let retry = RetryPlan::new(view, graph, &from, |_, task| match task.work() {
-        Work::Action { params, .. } => params
-            .to_value()
-            .is_ok_and(|params| values.differs_for(&earlier, &params)),
+        Work::Action { params, .. } => {
+            let params = params.to_value();
+            is_moved || params.is_ok_and(|params| values.differs_for(earlier, &params))
+        }
         Work::Milestone | Work::Question(_) => false,
     });
     Ok(retry?)
+}
+
+/// Refuses to repeat a task that must not happen twice and may have happened.
+fn check_effects(retry: &RetryPlan) -> Result<(), CliError> {
+    let unknown = retry
+        .again()
+        .filter(|(_, why)| *why == RunsAgain::EffectUnknown);
+    let names = unknown.map(|(id, _)| escape_terminal(retry.graph().task(id).name()));
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "it is not known whether an attempt of {} took effect, and it must not happen twice (at_most_once)",
+        names.join(", ")
+    );
+    Err(CliError::new(Exit::Usage, text)
+        .code("effect_unknown")
+        .help("--rerun-interrupted runs it again"))
 }
 
 fn nothing_to_retry(of: &RunId) -> CliError {
@@ -164,6 +191,7 @@ fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
 fn reason(retry: &RetryPlan, why: RunsAgain) -> String {
     match why {
         RunsAgain::NotCompleted => "it did not complete".to_owned(),
+        RunsAgain::EffectUnknown => "it may have taken effect (at_most_once)".to_owned(),
         RunsAgain::Substituted => "it completed with a substitute value".to_owned(),
         RunsAgain::Chosen => "--from names it".to_owned(),
         RunsAgain::Changed => "its work has changed".to_owned(),

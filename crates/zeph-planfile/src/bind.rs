@@ -49,6 +49,23 @@ impl Plan {
         self.bind_with(given, false)
     }
 
+    /// The given values, and for the other parameters that are not secrets those of an earlier run.
+    #[must_use]
+    pub fn with_earlier(
+        &self,
+        given: &BTreeMap<String, String>,
+        earlier: &RunValues,
+    ) -> BTreeMap<String, String> {
+        let mut values = given.clone();
+        for param in self.params().iter().filter(|param| !param.is_secret) {
+            if let Some(value) = earlier.params.get(&param.name) {
+                let text = || expression::to_text(value.clone());
+                values.entry(param.name.clone()).or_insert_with(text);
+            }
+        }
+        values
+    }
+
     /// The given values, and for the other parameters with an `env` those of the environment.
     pub fn with_variables(
         &self,

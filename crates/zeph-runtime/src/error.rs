@@ -54,6 +54,16 @@ pub enum RuntimeError {
         /// The run.
         run: RunId,
     },
+    /// A task that added others to the graph of the run would run again in a retry, and add them twice.
+    #[error(
+        "task {task:?} added tasks to run {run} and would run again, which a retry cannot do; start a new run"
+    )]
+    Proposer {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: String,
+    },
     /// The run is owned by a process that is alive.
     #[error("run {run} is active in another process ({owner}); cancel or suspend it there first")]
     OwnedElsewhere {

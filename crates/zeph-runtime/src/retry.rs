@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{ContentId, Output, Policy, RunId, Task, TaskGraph, TaskId, TaskState, Work};
+use zeph_graph::{
+    AttemptOutcome, ContentId, CutHow, Effect, Fault, Output, Policy, Record, RunId, Task,
+    TaskGraph, TaskId, TaskState, Work,
+};
 use zeph_memory::{Content, RawGraphStore};
 
 use crate::content::ContentParts;
@@ -86,6 +89,8 @@ enum Kept {
 pub enum RunsAgain {
     /// It did not complete.
     NotCompleted,
+    /// It did not complete, at most one attempt is allowed to take effect, and the end of one is not known.
+    EffectUnknown,
     /// It completed with a substitute value in place of its result.
     Substituted,
     /// The caller chose it.
@@ -110,7 +115,8 @@ impl RetryPlan {
     /// Cost: linear in the tasks and dependencies of both graphs.
     ///
     /// # Errors
-    /// If the run has not ended, or the new graph has no task of a chosen name.
+    /// If the run has not ended, the new graph has no task of a chosen name, or a task of the same graph would
+    /// run again that has added others to it.
     pub fn new(
         view: &RunView,
         changed: Option<(TaskGraph, Policy)>,
@@ -121,8 +127,10 @@ impl RetryPlan {
             let run = view.run.clone();
             return Err(RuntimeError::NotEnded { run });
         }
+        let is_same_graph = changed.is_none();
         let same = || (view.graph().clone(), *view.scheduler.policy());
         let (mut graph, policy) = changed.unwrap_or_else(same);
+        let unknown = unknown_ends(view);
         for name in chosen {
             if graph.find(name).is_none() {
                 return Err(RuntimeError::NoSuchTask {
@@ -138,7 +146,7 @@ impl RetryPlan {
             let spec = &new.tasks[id.index()];
             let known = view.graph().find(task.name());
             let kept = known.ok_or(RunsAgain::New).and_then(|before| {
-                let kept = result_of(view, before)?;
+                let kept = result_of(view, before, &unknown)?;
                 let earlier = &old.tasks[before.index()];
                 if chosen.contains(&task.name()) {
                     return Err(RunsAgain::Chosen);
@@ -156,14 +164,28 @@ impl RetryPlan {
                 Some(_) | None => kept,
             });
         }
+        if is_same_graph {
+            for entry in &view.entries {
+                if let Record::Amended { task, .. } = entry.record
+                    && tasks[task.index()].is_err()
+                {
+                    return Err(RuntimeError::Proposer {
+                        run: view.run.clone(),
+                        task: graph.task(task).name().to_owned(),
+                    });
+                }
+            }
+        }
         let names = view.graph().tasks().map(|(_, task)| task.name());
         let gone = names.filter(|name| graph.find(name).is_none());
         let gone = gone.map(str::to_owned).collect();
+        let title = graph.metadata().get("goal").filter(|_| !is_same_graph);
+        let title = title.cloned().unwrap_or_else(|| view.title.clone());
         let key = Self::METADATA_KEY.to_owned();
         graph.metadata_mut().insert(key, view.run.to_string());
         Ok(Self {
             of: view.run.clone(),
-            title: view.title.clone(),
+            title,
             graph,
             policy,
             tasks,
@@ -181,6 +203,16 @@ impl RetryPlan {
     #[must_use]
     pub const fn graph(&self) -> &TaskGraph {
         &self.graph
+    }
+
+    /// The metadata of the new run.
+    pub fn metadata_mut(&mut self) -> &mut BTreeMap<String, String> {
+        self.graph.metadata_mut()
+    }
+
+    /// The title of the new run.
+    pub fn title_mut(&mut self) -> &mut String {
+        &mut self.title
     }
 
     /// The policy of the new run.
@@ -213,7 +245,7 @@ impl RetryPlan {
     /// The new run. Reads the results that it takes over, and holds all of them until they are saved.
     ///
     /// # Errors
-    /// If the store cannot read a result.
+    /// If the store cannot read a result. A store refuses to save results of more than about 900 MB together.
     pub async fn submission(self, store: &dyn RawGraphStore) -> Result<Submission, RuntimeError> {
         let ids = self.tasks.iter().filter_map(|task| match task {
             Ok(Kept::Stored(id)) => Some(*id),
@@ -242,12 +274,35 @@ impl RetryPlan {
     }
 }
 
+/// The tasks with an attempt whose end is not known: it may have taken effect.
+fn unknown_ends(view: &RunView) -> BTreeSet<TaskId> {
+    let ends = view.entries.iter().filter_map(|entry| {
+        let end = entry.record.attempt_end()?;
+        let is_unknown = matches!(
+            end.outcome,
+            AttemptOutcome::Cut(CutHow::Lost | CutHow::Killed | CutHow::Abandoned)
+                | AttemptOutcome::Failed {
+                    fault: Fault::Interrupted,
+                    ..
+                }
+        );
+        is_unknown.then_some(end.task)
+    });
+    ends.collect()
+}
+
 /// The result of a task that can be taken over.
-fn result_of(view: &RunView, task: TaskId) -> Result<Kept, RunsAgain> {
+fn result_of(view: &RunView, task: TaskId, unknown: &BTreeSet<TaskId>) -> Result<Kept, RunsAgain> {
+    let definition = view.graph().task(task);
     let TaskState::Completed { output } = view.scheduler.task(task).state() else {
-        return Err(RunsAgain::NotCompleted);
+        let is_once = definition.rules().effect == Effect::AtMostOnce;
+        return Err(if is_once && unknown.contains(&task) {
+            RunsAgain::EffectUnknown
+        } else {
+            RunsAgain::NotCompleted
+        });
     };
-    match (output, view.graph().task(task).work()) {
+    match (output, definition.work()) {
         (Output::None, _) => Ok(Kept::Nothing),
         (Output::Content(id), _) => Ok(Kept::Stored(id)),
         (Output::Definition, Work::Question(_)) => {

@@ -39,7 +39,7 @@ use view::View;
 pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {
     if args.dry_run {
         let plan = plan::load_to_show(cx, &args.plan, &Params::read(&args.params)?)?;
-        plan::check_agents(cx, &plan)?;
+        plan::check_agents(cx.config().agents.as_deref(), &plan)?;
         let orchestrator = llm::base_builder(cx).build()?;
         dry::show(
             cx,
@@ -50,7 +50,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
     }
     let params = Params::read(&args.params)?;
     let plan = plan::load(cx, &args.plan, &params)?;
-    plan::check_agents(cx, &plan)?;
+    plan::check_agents(cx.config().agents.as_deref(), &plan)?;
     let name = name(args.start.name.as_deref())?;
     let options = FollowOptions {
         is_kept: !args.start.no_db,

@@ -135,19 +135,50 @@ fn a_changed_parameter_runs_the_tasks_that_use_it() {
         env = { WHO = "${{ params.who + tasks.fetch.stdout }}" }
         "#,
     );
-    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one", "-p", "who=me"]);
     assert_eq!(code(&run), 0, "{run:?}");
-    let retry = ["retry", "one", "--plan", "plan.toml", "-p", "who=me"];
-    let again = scene.zeph(&retry);
+    // Parameters that are not given have their earlier values.
+    let same = scene.zeph(&["retry", "one", "--plan", "plan.toml"]);
+    assert!(same.err.contains("nothing has changed"), "{same:?}");
+    let again = scene.zeph(&["retry", "one", "--plan", "plan.toml", "-p", "who=us"]);
     assert_eq!(code(&again), 0, "{again:?}");
-    assert!(
-        again.out.contains("again greet: its work has changed"),
-        "{again:?}"
+    let changed = "again greet: its work has changed";
+    assert!(again.out.contains(changed), "{again:?}");
+    let wanted = ["fetch", "greet mefetched", "greet usfetched"];
+    assert_eq!(scene.log(), wanted);
+}
+
+#[test]
+fn what_must_not_happen_twice_is_retried_only_on_request() {
+    let scene = Scene::new(
+        "[tasks.publish]\neffect = 'at_most_once'\nshell = 'echo published >> log; kill -KILL $$'\n",
     );
-    assert_eq!(
-        scene.log(),
-        ["fetch", "greet mefetched", "greet youfetched"]
-    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert_eq!(code(&scene.zeph(&["answer", "one", "1", "skip"])), 0);
+    let skipped = scene.zeph(&["resume", "one"]);
+    assert_eq!(code(&skipped), 4, "{skipped:?}");
+    let refused = scene.zeph(&["retry", "one"]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    for wanted in ["publish", "at_most_once", "--rerun-interrupted"] {
+        assert!(refused.err.contains(wanted), "{wanted}: {refused:?}");
+    }
+    assert_eq!(scene.log(), ["published"]);
+    let again = scene.zeph(&["retry", "one", "--rerun-interrupted"]);
+    assert_eq!(code(&again), 5, "{again:?}");
+    assert_eq!(scene.log(), ["published", "published"]);
+}
+
+#[test]
+fn the_planner_of_a_goal_is_not_retried() {
+    let scene = Scene::new("");
+    let run = scene.zeph(&["do", "Report", "--scripted", "--yes", "--name", "g"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    let refused = scene.zeph(&["retry", "g", "--from", "plan"]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    assert!(refused.err.contains("added tasks to run g"), "{refused:?}");
+    let answer = scene.zeph(&["retry", "g", "--from", "answer"]);
+    assert_eq!(code(&answer), 0, "{answer:?}");
 }
 
 #[test]

@@ -183,8 +183,18 @@ fn a_key_in_a_plan_or_a_parameter_refuses_the_run() {
     assert!(refused.err.contains("the parameter \"x\""), "{refused:?}");
     let kept = scene.zeph(&["list", "--json"]);
     assert!(!kept.out.contains("\"run\""), "{kept:?}");
-    let run = scene.start_with(&["run", "plan.toml"], &[key]).wait();
+    let run = scene.start_with(&["run", "plan.toml", "--name", "r"], &[key]);
+    let run = run.wait();
     assert_eq!(code(&run), 0, "{run:?}");
+    let retries: [&[&str]; 2] = [
+        &["retry", "r", "--plan", "literal.toml"],
+        &["retry", "r", "--plan", "plan.toml", "-p", &given],
+    ];
+    for command in retries {
+        let refused = scene.start_with(command, &[key]).wait();
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(!refused.err.contains(KEY), "{refused:?}");
+    }
 }
 
 #[test]

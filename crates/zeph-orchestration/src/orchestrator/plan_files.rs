@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use zeph_config::OrchestrationConfig;
 use zeph_graph::{Retry, TaskGraph};
-use zeph_planfile::{BoundPlan, Diagnostics, Format, MAX_PLAN_BYTES, Plan};
+use zeph_planfile::{BoundPlan, Diagnostics, Format, MAX_PLAN_BYTES, Plan, RunValues};
 #[cfg(feature = "planner")]
 use {
     zeph_diagnostics::{Code, Diagnostic},
@@ -27,7 +27,7 @@ use {
 /// assert_eq!(plan.graph.len(), 1);
 /// # Ok::<(), zeph_orchestration::plan::PlanFileError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PlanFiles {
     retry: Retry,
     attempt_timeout: Option<Duration>,
@@ -35,6 +35,7 @@ pub struct PlanFiles {
     max_tasks: usize,
     variable: fn(&str) -> Option<String>,
     needs_secrets: bool,
+    earlier: RunValues,
 }
 
 /// A plan file as bytes, with its name and its folder.
@@ -167,19 +168,27 @@ impl PlanFiles {
             max_tasks: config.max_tasks as usize,
             variable: |_| None,
             needs_secrets: true,
+            earlier: RunValues::default(),
         }
     }
 
     /// Reads the variables of parameters with an `env` with this function. Default: none is set.
     #[must_use]
-    pub const fn env(mut self, variable: fn(&str) -> Option<String>) -> Self {
+    pub fn env(mut self, variable: fn(&str) -> Option<String>) -> Self {
         self.variable = variable;
+        self
+    }
+
+    /// Parameters that are not given have the values of an earlier run, before those of the environment.
+    #[must_use]
+    pub fn earlier(mut self, values: RunValues) -> Self {
+        self.earlier = values;
         self
     }
 
     /// Secrets may be missing: for plans that are shown and do not run.
     #[must_use]
-    pub const fn without_secrets(mut self) -> Self {
+    pub fn without_secrets(mut self) -> Self {
         self.needs_secrets = false;
         self
     }
@@ -219,7 +228,8 @@ impl PlanFiles {
         params: &BTreeMap<String, String>,
     ) -> Result<BoundPlan, Diagnostics> {
         let plan = plan.with_retry_defaults(self.retry);
-        let params = plan.with_variables(params, self.variable);
+        let params = plan.with_earlier(params, &self.earlier);
+        let params = plan.with_variables(&params, self.variable);
         let bound = if self.needs_secrets {
             plan.bind(&params)?
         } else {

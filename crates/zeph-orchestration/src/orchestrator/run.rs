@@ -86,9 +86,7 @@ impl Orchestrator {
         }
         graph.metadata_mut().extend(metadata);
         #[cfg(feature = "planfile")]
-        if let Some(goal) = graph.metadata_mut().get_mut("goal") {
-            *goal = self.0.redacted(goal)?;
-        }
+        self.redact_goal(graph.metadata_mut())?;
         #[cfg(feature = "planfile")]
         super::redact::check_stored(&graph, self.0.secrets())?;
         let policy = self.0.policy_of(&limits)?;
@@ -176,10 +174,17 @@ impl Orchestrator {
     /// As [`submit`](Self::submit) and [`open`](Self::open); also if a result cannot be read.
     pub async fn retry(
         &self,
-        plan: RetryPlan,
+        #[cfg_attr(not(feature = "planfile"), expect(unused_mut))] mut plan: RetryPlan,
         name: Option<RunId>,
         secrets: &BTreeMap<String, String>,
     ) -> Result<RunHandle, OrchestratorError> {
+        #[cfg(feature = "planfile")]
+        {
+            self.redact_goal(plan.metadata_mut())?;
+            let title = self.0.redacted(plan.title_mut())?;
+            *plan.title_mut() = title;
+            super::redact::check_stored(plan.graph(), self.0.secrets())?;
+        }
         let runs = |id| plan.runs_again(id).is_some();
         let parts = RunParts {
             graph: plan.graph(),
@@ -196,6 +201,17 @@ impl Orchestrator {
             submission = submission.name(name);
         }
         Ok(engine.submit(submission).await?)
+    }
+
+    #[cfg(feature = "planfile")]
+    fn redact_goal(
+        &self,
+        metadata: &mut BTreeMap<String, String>,
+    ) -> Result<(), OrchestratorError> {
+        if let Some(goal) = metadata.get_mut("goal") {
+            *goal = self.0.redacted(goal)?;
+        }
+        Ok(())
     }
 
     /// The engine of a run, whose tasks that `runs` accepts have models, prices and agents.

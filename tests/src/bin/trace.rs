@@ -123,16 +123,19 @@ mod traced {
             println!("{}", recording.describe());
             let (start, looked_up) = (Instant::now(), AtomicU64::new(0));
             let violations = in_parallel(wanted.power, folder, |number, folder| {
-                let found = recording.play(number, honesty, folder)?;
+                let found = recording.play(number, wanted.seed, honesty, folder)?;
                 looked_up.fetch_add(found as u64, Ordering::Relaxed);
                 Ok(())
             });
             println!(
                 "  {} states, {} acknowledgements looked up, {violations} violations in {:.1} s",
                 wanted.power,
-                looked_up.into_inner(),
+                looked_up.load(Ordering::Relaxed),
                 start.elapsed().as_secs_f64()
             );
+            if wanted.power > 0 && looked_up.into_inner() == 0 {
+                return Err("no acknowledgement was looked up".to_owned());
+            }
             all += violations;
         }
         Ok(all)
@@ -164,6 +167,9 @@ mod traced {
             counts.not_reached,
             start.elapsed().as_secs_f64()
         );
+        if !faults.is_empty() && counts.done() == 0 && violations == 0 {
+            return Err("no fault was reached".to_owned());
+        }
         Ok(violations)
     }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zeph_memory::RawGraphStore as _;
+use zeph_memory::{RawGraphStore as _, StoreError};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::RunView;
 
@@ -208,15 +208,22 @@ impl Recording {
     }
 
     /// Builds the state of that number in a folder and reads it. Numbers from [`len`](Self::len) on repeat
-    /// the points with other random losses. Returns how many acknowledgements were looked up.
+    /// the points, and another seed gives other random losses. Returns how many acknowledgements were looked
+    /// up.
     ///
     /// # Errors
     /// What was acknowledged and is not there, or why the database cannot be read.
-    pub fn play(&self, number: u64, honesty: Honesty, folder: &Path) -> Result<usize, String> {
+    pub fn play(
+        &self,
+        number: u64,
+        seed: u64,
+        honesty: Honesty,
+        folder: &Path,
+    ) -> Result<usize, String> {
         let loss = Loss::ALL[usize::try_from(number % 5).unwrap_or_default()];
         let at = usize::try_from(number / 5).unwrap_or_default() % self.points.len();
         let point = self.points[at];
-        let rng = &mut Rng::new(number);
+        let rng = &mut Rng::new(number.wrapping_add(seed.wrapping_mul(1 << 32)));
         let state = disk::after_loss(&self.changes, point, loss, honesty, rng);
         let database = self
             .build(&state, folder)
@@ -314,7 +321,7 @@ async fn holds(store: &SqliteStore, known: &Acknowledged) -> Result<bool, String
     let run = known.run.parse().map_err(|error| format!("{error:?}"))?;
     let text = |error: zeph_runtime::RuntimeError| error.to_string();
     Ok(match &known.fact {
-        Fact::Deleted => store.get(&run).await.is_err(),
+        Fact::Deleted => matches!(store.get(&run).await, Err(StoreError::NotFound { .. })),
         Fact::Kept => {
             let inbox = store.inbox(&run).await.map_err(|error| error.to_string())?;
             !inbox.is_empty()

@@ -270,7 +270,8 @@ impl Follower {
         let events = std::iter::from_fn(|| {
             let entry = entries.next()?;
             let mut event = log.event(entry, view.graph());
-            // The records of one commit have one time.
+            // The store does not keep the ends of commits. Most commits have one time; where they do not, a
+            // display joins fewer or more events than at work.
             event.ends_commit = entries.peek().is_none_or(|next| next.at != entry.at);
             Some(event)
         });

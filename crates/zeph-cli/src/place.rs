@@ -1,5 +1,8 @@
 //! Texts of the command line that name the place of their value: a file, standard input, a variable.
 
+use std::env::VarError;
+use std::fmt::Display;
+
 use zeph_common::escape_terminal;
 
 use crate::exit::{CliError, Exit};
@@ -24,7 +27,14 @@ pub(crate) fn read(what: &str, text: &str) -> Result<Value, CliError> {
         return Ok(plain(place));
     }
     if let Some(name) = place.strip_prefix("env:") {
-        let text = std::env::var(name).map_err(|error| unreadable(what, name, &error))?;
+        let text = std::env::var(name).map_err(|error| {
+            // The error of the library shows the value.
+            let why = match error {
+                VarError::NotPresent => "it is not set",
+                VarError::NotUnicode(_) => "it is not UTF-8",
+            };
+            unreadable(what, name, &why)
+        })?;
         let variable = Some(name.to_owned());
         return Ok(Value { text, variable });
     }
@@ -39,7 +49,7 @@ pub(crate) fn read(what: &str, text: &str) -> Result<Value, CliError> {
 }
 
 /// The error of a value that cannot be read from its place.
-pub(crate) fn unreadable(what: &str, place: &str, error: &dyn std::error::Error) -> CliError {
+pub(crate) fn unreadable(what: &str, place: &str, error: &dyn Display) -> CliError {
     let (what, place) = (escape_terminal(what), escape_terminal(place));
     let text = format!("{what} cannot be read from {place}: {error}");
     CliError::new(Exit::Usage, text)

@@ -32,6 +32,8 @@ const SHOWN: usize = 20;
 
 pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliError> {
     let began = Instant::now();
+    // A person may have to type a secret: signals end that, and suspend only the run.
+    let params = Params::read(&args.params)?;
     let store = cx.open_existing_store().await?;
     let signals = run::listen()?;
     let Taken {
@@ -39,7 +41,7 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
         interrupted,
         orchestrator,
         handle,
-    } = open(cx, &store, args).await?;
+    } = open(cx, &store, args, &params).await?;
     let channel = llm::channel(view.graph());
     render(cx, &view, channel, &interrupted);
     let mut follower = orchestrator.follow(handle);
@@ -65,12 +67,16 @@ struct Taken {
 }
 
 /// Chooses a run by its journal, and takes it over.
-async fn open(cx: &AppContext, store: &SqliteStore, args: &ResumeArgs) -> Result<Taken, CliError> {
-    let params = Params::read(&args.params)?;
+async fn open(
+    cx: &AppContext,
+    store: &SqliteStore,
+    args: &ResumeArgs,
+    params: &Params,
+) -> Result<Taken, CliError> {
     let reruns = args.rerun_interrupted;
     if let Some(text) = &args.run {
         let run = find_run(store, Some(text), None).await?;
-        return load_and_take_over(cx, store, &run, &params, reruns).await;
+        return load_and_take_over(cx, store, &run, params, reruns).await;
     }
     let query = ListQuery {
         open: Some(true),
@@ -87,7 +93,7 @@ async fn open(cx: &AppContext, store: &SqliteStore, args: &ResumeArgs) -> Result
         }
         // A process can hold its lock after it has suspended a run: only the attempt to take the run over
         // tells who owns it.
-        match load_and_take_over(cx, store, &row.run, &params, reruns).await {
+        match load_and_take_over(cx, store, &row.run, params, reruns).await {
             Ok(taken) => {
                 for (run, error) in &passed_over {
                     let why = escape_terminal(&error.message);
@@ -291,8 +297,16 @@ fn changed_plan(view: &RunView) -> Option<String> {
     let metadata = view.graph().metadata();
     let (name, folder) = (metadata.get("plan")?, metadata.get(TaskGraph::FOLDER)?);
     let path = Path::new(folder).join(Path::new(name).file_name()?);
-    let text = std::fs::read_to_string(path).ok()?;
-    let hash = blake3::hash(text.as_bytes()).to_hex();
+    // The path is from the database, which may be another user's: only a file is read, and not without end.
+    let is_plan = std::fs::metadata(&path).is_ok_and(|file| {
+        file.is_file() && file.len() <= zeph_orchestration::planfile::MAX_PLAN_BYTES as u64
+    });
+    let bytes = if is_plan {
+        std::fs::read(path).ok()?
+    } else {
+        return None;
+    };
+    let hash = blake3::hash(&bytes).to_hex();
     (metadata.get("plan_hash")? != hash.as_str()).then(|| name.clone())
 }
 

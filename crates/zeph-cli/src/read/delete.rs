@@ -1,12 +1,10 @@
 //! `zeph delete`: deletes a run that has ended, or many.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
-use zeph_config::Layers;
 use zeph_graph::{RunId, Timestamp};
-use zeph_memory::{Fence, ListQuery, RawGraphStore as _, RunRow};
+use zeph_memory::{Fence, ListQuery, RawGraphStore as _, RunRow, StoreError};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::cancel_run;
 
@@ -15,7 +13,7 @@ use super::time::ago;
 use crate::args::DeleteArgs;
 use crate::context::{AppContext, command, no_such_run, now};
 use crate::exit::{CliError, Exit};
-use crate::{out, problems};
+use crate::out;
 
 /// The most runs that are read and shown at once.
 const PAGE: u32 = 500;
@@ -47,7 +45,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliE
     }
     let fence = claim(&store).await?;
     store.delete(&run, fence).await?;
-    shrink(&store).await;
+    shrink(cx, &store).await;
     let json = || json!({ "run": run.as_str(), "deleted": true });
     let line = format!("run {run} is deleted");
     Ok(page::print(cx, json, |page| page.line(line)))
@@ -55,7 +53,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliE
 
 /// Deletes all ended runs that the flags select.
 async fn delete_ended(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliError> {
-    let age = args.older_than.as_deref().map(age).transpose()?;
+    let age = args.older_than;
     let (store, now) = (cx.open_existing_store().await?, now());
     let is_selected = |row: &RunRow| {
         let state = &row.status.state;
@@ -78,10 +76,28 @@ async fn delete_ended(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliErr
     }
     if !args.dry_run && !selected.is_empty() {
         let fence = claim(&store).await?;
-        for row in &selected {
-            store.delete(&row.run, fence).await?;
+        let mut gone = Ok(());
+        let mut deleted = Vec::with_capacity(selected.len());
+        for row in selected {
+            match store.delete(&row.run, fence).await {
+                Ok(()) => deleted.push(row),
+                // Another process has deleted it.
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => {
+                    gone = Err(error);
+                    break;
+                }
+            }
         }
-        shrink(&store).await;
+        selected = deleted;
+        shrink(cx, &store).await;
+        if let Err(error) = gone {
+            out::warn(format!(
+                "{} deleted before this",
+                count(selected.len() as u64, "run")
+            ));
+            return Err(error.into());
+        }
     }
     let json = || {
         let runs: Vec<&str> = selected.iter().map(|row| row.run.as_str()).collect();
@@ -131,21 +147,24 @@ async fn ended_runs(store: &SqliteStore) -> Result<Vec<RunRow>, CliError> {
     }
 }
 
-/// A duration such as `30d`, read like the time-outs of the settings.
-fn age(text: &str) -> Result<Duration, CliError> {
-    let layers = Layers::new().flag_named("run_timeout", "older-than", text);
-    let resolved = layers.resolve();
-    let resolved = resolved.map_err(|found| problems::error("the age", "bad_age", &found))?;
-    Ok(resolved.config.run_timeout.unwrap_or_default())
-}
-
 async fn claim(store: &SqliteStore) -> Result<Fence, CliError> {
     let owner = format!("pid {} (delete)", std::process::id());
     Ok(store.claim(&owner, now()).await?)
 }
 
-/// The runs are deleted also if their space cannot be given back.
-async fn shrink(store: &SqliteStore) {
+/// The runs are deleted also if their space cannot be given back. While a process works on a run of the
+/// database, it stays: the file is locked as long as it is rewritten.
+async fn shrink(cx: &AppContext, store: &SqliteStore) {
+    let query = ListQuery {
+        limit: PAGE,
+        open: Some(true),
+        ..ListQuery::default()
+    };
+    let owners = cx.owners(store);
+    let is_used = |rows: Vec<RunRow>| rows.iter().any(|row| owners.holder(row.epoch).is_some());
+    if store.list(query).await.is_ok_and(is_used) {
+        return;
+    }
     if let Err(error) = store.shrink().await {
         let error = error.to_string();
         let error = zeph_common::escape_terminal(&error);

@@ -1,7 +1,7 @@
 //! `zeph logs`: the logs of the attempts of a run, or of one task, also of those that run.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
@@ -138,8 +138,10 @@ fn select(
 struct Printer {
     format: LogFormat,
     follows: bool,
-    /// What was printed of each stream, when it follows.
+    /// What was printed of each stream of a running attempt, when it follows.
     printed: BTreeMap<StreamOf, Bytes>,
+    /// The logs of ended attempts that were printed, when it follows.
+    done: BTreeSet<ContentId>,
     /// The stream that was printed last.
     last: Option<StreamOf>,
 }
@@ -153,6 +155,7 @@ impl Printer {
             format,
             follows,
             printed: BTreeMap::new(),
+            done: BTreeSet::new(),
             last: None,
         }
     }
@@ -165,12 +168,21 @@ impl Printer {
     ) -> Result<(), CliError> {
         for log in logs {
             let streams = match &log.place {
+                Place::Content(id) if self.done.contains(id) => continue,
                 Place::Content(id) => view.logs(store, *id).await?,
                 Place::Draft(stream, bytes) => vec![(stream.clone(), bytes.clone())],
             };
             let is_alone = logs.len() == 1 && streams.len() == 1;
             for (stream, bytes) in streams {
                 self.print_stream(view, log, stream, &bytes, is_alone);
+            }
+            if let Place::Content(id) = log.place
+                && self.follows
+            {
+                let of = (explain::name(view, log.task), log.attempt);
+                self.printed
+                    .retain(|(task, attempt, _), _| (&**task, *attempt) != of);
+                self.done.insert(id);
             }
         }
         Ok(())

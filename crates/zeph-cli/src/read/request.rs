@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use zeph_graph::RunId;
+use zeph_common::escape_terminal_block;
+use zeph_graph::{AskWhy, RunId};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::{plan_in_view, plan_questions};
 use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, replace_answer};
@@ -105,6 +106,18 @@ async fn asked(
     let file = plan.as_ref().map(|plan| plan.plan_file.clone());
     if let Some(plan) = plan {
         out::note_line(shown::text(plan, Channel::default()));
+    } else if question.text.lines().count() > 1 {
+        // The prompt shows the beginning.
+        out::note_line(escape_terminal_block(&question.text));
+    }
+    if let AskWhy::Failure(_) = question.about
+        && let Some(id) = view
+            .attempts(view.task(&question.task)?)
+            .last()
+            .and_then(|last| last.error)
+        && let Some(error) = view.error(store, id).await?
+    {
+        out::note_line(escape_terminal_block(&error.message));
     }
     prompt::ask(question, file).await
 }

@@ -69,7 +69,10 @@ impl Fold {
                 }
                 TaskOutcome::Canceled(why) if event.attempts == 0 => {
                     let (cause, is_of_run) = match why {
-                        CancelWhy::Task => return false,
+                        CancelWhy::Task => {
+                            self.ends.insert(task, "was canceled");
+                            return false;
+                        }
                         CancelWhy::Downstream(root) if root as usize == task.index() => {
                             self.ends.insert(task, "was canceled");
                             return false;
@@ -116,7 +119,10 @@ impl Fold {
     }
 
     fn group(&mut self, word: &'static str, tone: Tone, cause: String, is_of_run: bool) -> usize {
-        let known = self.groups.iter().position(|group| group.cause == cause);
+        let known = self
+            .groups
+            .iter()
+            .position(|group| (group.word, &group.cause) == (word, &cause));
         known.unwrap_or_else(|| {
             self.groups.push(Group {
                 word,

@@ -85,6 +85,8 @@ pub(crate) struct Core {
     /// The logs that have grown, and when they are saved.
     pub(crate) grown_logs: Vec<Arc<GrowingLog>>,
     pub(crate) save_logs_at: Option<Timestamp>,
+    /// No log is saved before.
+    pub(crate) logs_rest_until: Timestamp,
     pub(crate) is_rendering_logs: bool,
 }
 
@@ -112,6 +114,7 @@ impl Core {
             new_logs,
             grown_logs: Vec::new(),
             save_logs_at: None,
+            logs_rest_until: Timestamp::ZERO,
             is_rendering_logs: false,
         }
     }

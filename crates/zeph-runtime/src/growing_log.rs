@@ -18,6 +18,9 @@ use crate::view::RunView;
 /// How long after a write the logs are saved.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
 
+/// How many bytes of logs are saved in a second, on average: each save writes a log as a whole again.
+const BYTES_PER_SECOND: u64 = 4 << 20;
+
 /// The most attempts whose logs are saved at once.
 const AT_ONCE: usize = 64;
 
@@ -78,6 +81,12 @@ impl GrowingLog {
     }
 }
 
+/// How long no log is saved after that many bytes of logs.
+fn rest_after(bytes: usize) -> Duration {
+    let micros = (bytes as u64).saturating_mul(1_000_000) / BYTES_PER_SECOND;
+    Duration::from_micros(micros).max(SAVE_AFTER)
+}
+
 /// The beginning of the keys of a task's logs.
 fn prefix(task: TaskId) -> String {
     format!("log/{}/", task.index())
@@ -88,7 +97,8 @@ impl Core {
     pub(crate) fn log_grew(&mut self, log: Arc<GrowingLog>) {
         self.grown_logs.push(log);
         if self.save_logs_at.is_none() && !self.is_rendering_logs {
-            self.save_logs_at = Some(self.config.clock.now().after(SAVE_AFTER));
+            let soon = self.config.clock.now().after(SAVE_AFTER);
+            self.save_logs_at = Some(soon.max(self.logs_rest_until));
         }
     }
 
@@ -125,8 +135,10 @@ impl Core {
     pub(crate) fn save_logs(&mut self, rendered: Vec<SavedLog>) {
         self.is_rendering_logs = false;
         let now = self.config.clock.now();
+        let streams = rendered.iter().flat_map(|(_, streams)| streams);
+        self.logs_rest_until = now.after(rest_after(streams.map(|(_, bytes)| bytes.len()).sum()));
         if !self.grown_logs.is_empty() {
-            self.save_logs_at = Some(now.after(SAVE_AFTER));
+            self.save_logs_at = Some(self.logs_rest_until);
         }
         for (log, streams) in rendered {
             let AttemptRef { key, task, attempt } = log.from;
@@ -202,5 +214,17 @@ impl RunView {
         let attempt: u32 = parts.next()?.parse().ok()?;
         let task = self.graph().ids().nth(task)?;
         Some((task, Attempt::new(attempt)?, parts.next()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, SAVE_AFTER, rest_after};
+
+    #[test]
+    fn large_logs_are_saved_less_often() {
+        assert_eq!(rest_after(0), SAVE_AFTER);
+        assert_eq!(rest_after(256 << 10), SAVE_AFTER);
+        assert_eq!(rest_after(64 << 20), Duration::from_secs(16));
     }
 }

@@ -53,7 +53,8 @@ pub struct Event {
     pub attempts: u32,
     /// Whether it is the last record of its commit: what follows from it at once has been reported.
     ///
-    /// `false` only in the events of a run that is at work. A display may join the events of a commit.
+    /// `true` in an event that was read from a journal, which has no commits. A display may join the events of
+    /// a commit.
     pub ends_commit: bool,
     milestone: bool,
 }

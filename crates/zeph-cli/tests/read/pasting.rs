@@ -130,11 +130,11 @@ fn each_printed_command_of_a_named_database_can_be_pasted() {
     assert_eq!(answered.code, 0, "{answered:?}");
     let failed = home.shell(&find(&answered, "resume"));
     assert_eq!(failed.code, 3, "{failed:?}");
+    let retried = home.shell(&find(&failed, " retry "));
+    assert_eq!(retried.code, 3, "{retried:?}");
     paste(&failed);
     for args in looking {
         paste(&on(&home, args));
     }
-    let retried = home.shell(&find(&failed, " retry "));
-    assert_eq!(retried.code, 3, "{retried:?}");
     assert!(tried >= 12, "only {tried} commands were printed");
 }

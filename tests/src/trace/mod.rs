@@ -1,8 +1,8 @@
 //! Traces: the system calls of the real binary are followed, made to fail, and recorded.
 //!
 //! [`faults`] repeats a command, each time with another [`fault`]: a call that fails. [`power`] records what commands
-//! write and sync, builds the disks that a loss of power can leave ([`disk`]), and reads each of them.
-//! [`tracer`] follows the process by ptrace, and [`call`] decodes its calls.
+//! write and sync, builds the disks that a loss of power can leave (`disk`), and reads each of them.
+//! `tracer` follows the process by ptrace, and `call` decodes its calls.
 
 mod call;
 mod disk;

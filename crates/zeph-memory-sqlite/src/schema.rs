@@ -18,10 +18,16 @@ pub const SCHEMA_VERSION: i64 = LAST_UNRELEASED + MIGRATIONS.len() as i64;
 pub const OLDEST_SQLITE: &str = "3.51.3";
 
 /// The last schema version of unreleased programs. Databases of these versions are not migrated.
-const LAST_UNRELEASED: i64 = 4;
+const LAST_UNRELEASED: i64 = 3;
 
-/// The SQL from each schema version to the next. The first script creates the schema in an empty database.
-const MIGRATIONS: [&str; 1] = [include_str!("sql/schema.sql")];
+/// The SQL from each schema version to the next. The first script creates the tables in an empty database.
+const MIGRATIONS: [&str; 2] = [
+    include_str!("sql/schema.sql"),
+    include_str!("sql/schema_5.sql"),
+];
+
+/// The views of the newest version. They hold no data, so each migration creates all of them anew.
+const VIEWS: &str = include_str!("sql/views.sql");
 
 /// Brings the schema up to date in one transaction. Refuses a newer and an unreleased schema.
 pub(crate) async fn migrate(
@@ -29,7 +35,7 @@ pub(crate) async fn migrate(
     connection: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
     // The first look takes no lock, so that opening an up-to-date database does not wait for a writer.
-    if pending_migrations(version(path, connection).await?)?.is_empty() {
+    if pending_migrations(path, version(path, connection).await?)?.is_empty() {
         return Ok(());
     }
     let failed = |error| sqlite_error::opening(path, error);
@@ -38,8 +44,9 @@ pub(crate) async fn migrate(
         .await
         .map_err(failed)?;
     // Another process may have migrated while this one waited.
-    let pending = pending_migrations(version(path, &mut transaction).await?)?;
-    for &sql in pending {
+    let pending = pending_migrations(path, version(path, &mut transaction).await?)?;
+    let views = (!pending.is_empty()).then_some(VIEWS);
+    for sql in pending.iter().copied().chain(views) {
         sqlx::raw_sql(sql)
             .execute(&mut *transaction)
             .await
@@ -49,9 +56,13 @@ pub(crate) async fn migrate(
 }
 
 /// The migrations that a database of that version needs.
-pub(crate) fn pending_migrations(found: i64) -> Result<&'static [&'static str], StoreError> {
+pub(crate) fn pending_migrations(
+    path: &Path,
+    found: i64,
+) -> Result<&'static [&'static str], StoreError> {
+    let path = path.to_owned();
     if (1..=LAST_UNRELEASED).contains(&found) {
-        return Err(StoreError::Unreleased { found });
+        return Err(StoreError::Unreleased { path, found });
     }
     let done = if found == 0 {
         0
@@ -59,6 +70,7 @@ pub(crate) fn pending_migrations(found: i64) -> Result<&'static [&'static str], 
         found - LAST_UNRELEASED
     };
     let newer = StoreError::Newer {
+        path,
         found,
         known: SCHEMA_VERSION,
     };
@@ -66,6 +78,11 @@ pub(crate) fn pending_migrations(found: i64) -> Result<&'static [&'static str], 
         .ok()
         .and_then(|done| MIGRATIONS.get(done..))
         .ok_or(newer)
+}
+
+/// The scripts whose objects a database of the newest version has.
+fn scripts() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.into_iter().chain([VIEWS])
 }
 
 /// Refuses a database with a trigger, a view, a table or an index that is not of this schema, or without one
@@ -86,16 +103,14 @@ pub(crate) async fn check_objects(
         let kind: String = row.try_get(0).map_err(failed)?;
         let name: String = row.try_get(1).map_err(failed)?;
         let text: Option<String> = row.try_get(2).map_err(failed)?;
-        let is_own = text.is_some_and(|text| MIGRATIONS.iter().any(|sql| sql.contains(&text)));
+        let is_own = text.is_some_and(|text| scripts().any(|sql| sql.contains(&text)));
         if !is_own {
             let why = format!("it has a {kind} {name:?} that is not part of a run database");
             return Err(sqlite_error::not_a_database(path, why));
         }
         own += 1;
     }
-    let expected: usize = (MIGRATIONS.iter())
-        .map(|sql| sql.matches("\nCREATE ").count())
-        .sum();
+    let expected: usize = scripts().map(|sql| sql.matches("\nCREATE ").count()).sum();
     if own == expected {
         return Ok(());
     }
@@ -147,6 +162,8 @@ fn numbers(version: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::{LAST_UNRELEASED, MIGRATIONS, SCHEMA_VERSION, numbers, pending_migrations};
 
     #[test]
@@ -159,19 +176,19 @@ mod tests {
 
     #[test]
     fn a_database_gets_the_migrations_after_its_version() {
-        assert_eq!(pending_migrations(0).unwrap(), MIGRATIONS);
-        assert!(pending_migrations(SCHEMA_VERSION).unwrap().is_empty());
+        let path = Path::new("runs.db");
+        assert_eq!(pending_migrations(path, 0).unwrap(), MIGRATIONS);
+        assert_eq!(pending_migrations(path, 4).unwrap(), &MIGRATIONS[1..]);
+        assert!(pending_migrations(path, SCHEMA_VERSION).unwrap().is_empty());
         for (found, kind) in [
             (1, "unreleased"),
             (LAST_UNRELEASED, "unreleased"),
             (SCHEMA_VERSION + 1, "newer"),
             (i64::MAX, "newer"),
         ] {
-            assert_eq!(
-                pending_migrations(found).unwrap_err().kind(),
-                kind,
-                "{found}"
-            );
+            let error = pending_migrations(path, found).unwrap_err();
+            assert_eq!(error.kind(), kind, "{found}");
+            assert!(error.to_string().contains("runs.db"), "{error}");
         }
     }
 

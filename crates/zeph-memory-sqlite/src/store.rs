@@ -115,9 +115,10 @@ impl SqliteStore {
             found = read_schema_version(&path, &readers).await;
         }
         let found = found?;
-        if !schema::pending_migrations(found)?.is_empty() {
-            let why =
-                format!("it has schema {found}; open it for writing once to bring it up to date");
+        if !schema::pending_migrations(&path, found)?.is_empty() {
+            let why = format!(
+                "it has schema {found}; open it for writing once, as `zeph run` does, to bring it up to date"
+            );
             return Err(sqlite_error::not_a_database(&path, why));
         }
         Ok(Self {

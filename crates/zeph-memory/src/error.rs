@@ -80,9 +80,11 @@ pub enum StoreError {
     },
     /// The store was written by a newer version.
     #[error(
-        "the store has schema {found}, this version knows up to {known}: use the newer version that wrote it"
+        "{} has schema {found}, this version knows up to {known}: use the newer version that wrote it", path.display()
     )]
     Newer {
+        /// The path of the store.
+        path: PathBuf,
         /// The schema of the store.
         found: i64,
         /// The newest schema that this version knows.
@@ -90,9 +92,11 @@ pub enum StoreError {
     },
     /// An unreleased version wrote the store, and there is no migration from its schema.
     #[error(
-        "the store has schema {found}, which an unreleased earlier version wrote; there is no migration: move the file away, and a new one is created"
+        "{} has schema {found}, which an unreleased earlier version wrote; there is no migration: move the file away, and a new one is created", path.display()
     )]
     Unreleased {
+        /// The path of the store.
+        path: PathBuf,
         /// The schema of the store.
         found: i64,
     },

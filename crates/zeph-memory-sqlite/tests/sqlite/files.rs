@@ -135,7 +135,7 @@ async fn the_schemas_of_unreleased_versions_are_refused() {
             SqliteStore::open(&path).await.unwrap_err(),
             SqliteStore::open_read_only(&path).await.unwrap_err(),
         ] {
-            let refused = matches!(error, StoreError::Unreleased { found } if found == version);
+            let refused = matches!(error, StoreError::Unreleased { found, .. } if found == version);
             assert!(refused, "{error}");
             assert!(error.to_string().contains("move the file away"), "{error}");
         }
@@ -152,7 +152,7 @@ async fn a_newer_schema_is_refused_by_both_numbers() {
         SqliteStore::open_read_only(&path).await.unwrap_err(),
     ] {
         let newer =
-            matches!(error, StoreError::Newer { found: 99, known } if known == SCHEMA_VERSION);
+            matches!(error, StoreError::Newer { found: 99, known, .. } if known == SCHEMA_VERSION);
         assert!(newer, "{error}");
     }
 }
@@ -178,6 +178,29 @@ async fn an_older_schema_is_migrated_when_it_is_opened_for_writing() {
     fixtures::create(&store, fence, "migrated", 1).await;
 }
 
+/// What the first version with migrations wrote: no drafts, and a view of its own time.
+#[tokio::test]
+async fn a_database_of_the_first_version_is_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let chain = fixtures::create(&store, fence, "kept", 3).await;
+    store.close().await.unwrap();
+    let mut connection = fixtures::raw(&path).await;
+    let older = "DROP TABLE drafts; DROP VIEW tasks;
+                 CREATE VIEW tasks (run) AS SELECT run FROM runs; PRAGMA user_version = 4;";
+    sqlx::raw_sql(older).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let error = SqliteStore::open_read_only(&path).await.unwrap_err();
+    assert!(error.to_string().contains("has schema 4"), "{error}");
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(store.load(chain.run()).await.unwrap().chain, chain);
+    store.close().await.unwrap();
+    SqliteStore::open_read_only(&path).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_interrupted_migration_is_repeated() {
     let folder = tempfile::tempdir().unwrap();
@@ -185,7 +208,7 @@ async fn an_interrupted_migration_is_repeated() {
     without_schema(&path).await;
     // A process that ends within a migration leaves an open transaction, which is rolled back.
     let mut ending = fixtures::raw(&path).await;
-    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 5; CREATE TABLE claims (epoch INTEGER);";
+    let half = "BEGIN IMMEDIATE; PRAGMA user_version = 4; CREATE TABLE claims (epoch INTEGER);";
     sqlx::raw_sql(half).execute(&mut ending).await.unwrap();
     ending.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();

@@ -1,0 +1,83 @@
+-- The views of the newest version. Each migration ends with this script, so a change here needs a new
+-- version.
+
+DROP VIEW IF EXISTS tasks;
+DROP VIEW IF EXISTS notes;
+DROP VIEW IF EXISTS patches;
+DROP VIEW IF EXISTS headers;
+
+-- The header of each run as text.
+CREATE VIEW headers (run, header) AS
+SELECT run, CAST(bytes AS TEXT) FROM contents WHERE content = 0;
+
+-- The tasks that were added to the graph of each run, in the order of their numbers.
+CREATE VIEW patches (run, seq, first, patch) AS
+SELECT run, seq,
+       (SELECT json_array_length(iif(json_valid(header), header, '{}'), '$.graph.tasks')
+        FROM headers WHERE headers.run = grown.run)
+       + coalesce(sum(size) OVER (
+             PARTITION BY run ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0),
+       patch
+FROM (
+    SELECT run, seq, patch, json_array_length(patch, '$.tasks') AS size
+    FROM (
+        SELECT run, seq, iif(json_valid(CAST(bytes AS TEXT)), CAST(bytes AS TEXT), '{}') AS patch
+        FROM contents WHERE kind = 'patch'
+    )
+) AS grown;
+
+-- The notes of each attempt: prompts, replies, tool calls, routes.
+CREATE VIEW notes (run, task, attempt, seq, at, kind, text) AS
+SELECT journal.run, payload ->> '$.task', payload ->> '$.attempt', journal.seq, journal.at,
+       contents.name, CAST(contents.bytes AS TEXT)
+FROM journal JOIN contents
+     ON contents.run = journal.run AND contents.seq = journal.seq
+WHERE contents.kind = 'note';
+
+-- The state of each task of each run, derived from the journal. The steps of a run are folded inside the
+-- argument of json_each, so that a query about one run reads that run only. Records that an attempt writes
+-- while it runs do not change the state of its task.
+CREATE VIEW tasks (run, task, name, state, attempts, started_at, ended_at, started, ended) AS
+SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
+       CASE fold.value ->> 2
+           WHEN 'readied' THEN 'ready'
+           WHEN 'started' THEN 'running'
+           WHEN 'attempt_failed' THEN 'running'
+           WHEN 'attempt_cut' THEN 'running'
+           WHEN 'backed_off' THEN 'backing_off'
+           WHEN 'asked' THEN 'asking'
+           WHEN 'answered' THEN 'asking'
+           WHEN 'cancel_requested' THEN 'canceling'
+           WHEN 'supplied' THEN 'completed'
+           ELSE fold.value ->> 2
+       END,
+       fold.value ->> 3, fold.value ->> 4, fold.value ->> 5,
+       strftime('%Y-%m-%d %H:%M:%f', (fold.value ->> 4) / 1e6, 'unixepoch'),
+       strftime('%Y-%m-%d %H:%M:%f', (fold.value ->> 5) / 1e6, 'unixepoch')
+FROM runs, json_each((
+    SELECT json_group_array(json_array(task, name, last, attempts, started_at, ended_at))
+    FROM (
+        SELECT task, max(name) AS name,
+               substr(max(printf('%019d', seq) || type), 20) AS last,
+               count(*) FILTER (WHERE type = 'started') AS attempts,
+               min(at) FILTER (WHERE type = 'started') AS started_at,
+               max(at) FILTER (WHERE type IN
+                   ('completed', 'supplied', 'failed', 'skipped', 'canceled')) AS ended_at
+        FROM (
+            SELECT seq, at, NULL AS name,
+                   iif(json_valid(payload), payload, '{}') ->> '$.task' AS task,
+                   iif(json_valid(payload), payload, '{}') ->> '$.type' AS type
+            FROM journal WHERE journal.run = runs.run
+            UNION ALL
+            SELECT 0, NULL, known.value ->> '$.name', known.key, 'pending'
+            FROM headers, json_each(iif(json_valid(header), header, '{}'), '$.graph.tasks') AS known
+            WHERE headers.run = runs.run
+            UNION ALL
+            SELECT 0, NULL, known.value ->> '$.name', patches.first + known.key, 'pending'
+            FROM patches, json_each(patches.patch, '$.tasks') AS known
+            WHERE patches.run = runs.run
+        )
+        WHERE task IS NOT NULL AND type NOT IN ('reserved', 'settled', 'noted', 'amended')
+        GROUP BY task
+    )
+)) AS fold;

@@ -94,7 +94,9 @@ pub(crate) fn secrets_of(
     let mut secrets = given.clone();
     let missing = values.secret_variables();
     let missing = missing.filter(|(name, _)| !given.contains_key(*name));
-    secrets.extend(missing.filter_map(|(name, of)| Some((name.to_owned(), variable(of)?))));
+    let in_files = values.env_file_variables();
+    let value = |of: &str| variable(of).or_else(|| in_files.get(of).cloned());
+    secrets.extend(missing.filter_map(|(name, of)| Some((name.to_owned(), value(of)?))));
     Ok(secrets)
 }
 

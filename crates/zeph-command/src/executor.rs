@@ -30,6 +30,7 @@ impl CommandExecutor {
             cwd: None,
             denied: Vec::new(),
             passed: Vec::new(),
+            env_files: Vec::new(),
             max_output: DEFAULT_MAX_OUTPUT,
             slots: Semaphore::new(spawn::slots()),
         })
@@ -113,6 +114,17 @@ impl CommandExecutorBuilder {
     /// Default: none. Several calls add up.
     pub fn pass_env<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.0.passed.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds the variables of these [env files](zeph_common::env_file) to the inherited ones, read when a
+    /// command starts.
+    ///
+    /// Default: none. Several calls add up; a later file replaces the values of an earlier one. Inherited
+    /// variables replace those of files, and excluded ones are excluded there, too. A file that cannot
+    /// be read fails the attempt with `bad_env_file`.
+    pub fn env_files<P: Into<PathBuf>>(mut self, files: impl IntoIterator<Item = P>) -> Self {
+        self.0.env_files.extend(files.into_iter().map(Into::into));
         self
     }
 

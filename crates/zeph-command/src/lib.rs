@@ -55,6 +55,7 @@
 
 mod attempt;
 mod capture;
+mod environment;
 mod executor;
 mod group;
 mod json_output;

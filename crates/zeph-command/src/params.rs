@@ -42,6 +42,9 @@ pub struct CommandParams {
     /// The directory to run in, relative to the executor's. Default: the executor's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
+    /// Folders that are searched for programs before those of `PATH`, relative to the executor's directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
     /// How standard output is read. Default `text`.
     #[serde(default)]
     pub output: OutputFormat,
@@ -100,6 +103,7 @@ impl CommandParams {
             .map(|(index, text)| (format!("argv[{index}]"), text))
             .chain(self.shell.iter().map(|text| ("shell".to_owned(), text)))
             .chain(self.cwd.iter().map(|text| ("cwd".to_owned(), text)))
+            .chain(self.path.iter().map(|text| ("path".to_owned(), text)))
             .chain(
                 self.env
                     .iter()

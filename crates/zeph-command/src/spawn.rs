@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep};
 use zeph_executor::{LogStream, TaskContext, TaskError};
 
+use crate::environment;
 use crate::group::Group;
 use crate::params::CommandParams;
 
@@ -34,6 +35,8 @@ pub(crate) struct CommandConfig {
     pub(crate) denied: Vec<DenyRule>,
     /// The names of variables that are passed on although a rule excludes them.
     pub(crate) passed: Vec<String>,
+    /// Files of variables, which inherited ones precede.
+    pub(crate) env_files: Vec<PathBuf>,
     pub(crate) max_output: usize,
     /// One for each command that the limit of descriptors allows at the same time.
     pub(crate) slots: Semaphore,
@@ -116,12 +119,9 @@ fn spawn(
     params: &CommandParams,
     has_stdin: bool,
 ) -> Result<Result<Child, TaskError>, TaskError> {
-    if let Some(name) = (params.pass_env.iter()).find(|name| std::env::var_os(name).is_none()) {
-        let message = format!(
-            "the variable {name:?} in `pass_env` is not set; set it, or remove it from the list"
-        );
-        return Err(TaskError::permanent(message).with_code("missing_variable"));
-    }
+    let files = environment::of_files(config, params)?;
+    environment::check_passed(params, &files)?;
+    let search = environment::search_path(config, params)?;
     let line = params.command_line()?;
     let (program, arguments) = line.split_first().unwrap_or((&"", &[]));
     let cwd = directory(config, params);
@@ -139,7 +139,10 @@ fn spawn(
     if let Some(cwd) = &cwd {
         command.current_dir(cwd);
     }
-    environment(&mut command, config, cx, params);
+    environment::set(&mut command, config, cx, params, files);
+    if let Some(path) = &search {
+        command.env("PATH", path);
+    }
     let session = CommandWrap::with_new("", |_| {});
     let spawned = ProcessSession
         .pre_spawn(&mut command, &session)
@@ -169,27 +172,6 @@ fn directory(config: &CommandConfig, params: &CommandParams) -> Option<PathBuf> 
     }
 }
 
-fn environment(
-    command: &mut Command,
-    config: &CommandConfig,
-    cx: &TaskContext,
-    params: &CommandParams,
-) {
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let mut passed = config.passed.iter().chain(&params.pass_env);
-        if passed.all(|passed| *passed != text) && config.denied.iter().any(|rule| rule(&text)) {
-            command.env_remove(&name);
-        }
-    }
-    command
-        .env("ZEPH_RUN", cx.run().as_str())
-        .env("ZEPH_TASK", cx.name())
-        .env("ZEPH_ATTEMPT", cx.attempt().to_string())
-        .env("ZEPH_IDEMPOTENCY_KEY", cx.idempotency_key())
-        .envs(&params.env);
-}
-
 /// The error of a command that cannot be spawned, with advice.
 fn explain(
     program: &str,
@@ -204,7 +186,7 @@ fn explain(
         ))
         .with_code("cwd_missing"),
         (None, Some(Errno::ENOENT)) => {
-            TaskError::permanent(not_found(program, params.env.get("PATH"))).with_code("command_not_found")
+            TaskError::permanent(not_found(program, params)).with_code("command_not_found")
         }
         (None, Some(Errno::EACCES | Errno::ENOEXEC | Errno::EPERM | Errno::ENOTDIR)) => {
             TaskError::permanent(format!(
@@ -224,12 +206,17 @@ fn explain(
     made.with_source(error)
 }
 
-/// The message for a program that does not exist. `path` is the task's own `PATH`.
-fn not_found(program: &str, path: Option<&String>) -> String {
-    match path {
-        Some(path) if !program.contains('/') => {
+/// The message for a program that does not exist.
+fn not_found(program: &str, params: &CommandParams) -> String {
+    let is_searched = !program.contains('/');
+    match params.env.get("PATH") {
+        _ if is_searched && !params.path.is_empty() => format!(
+            "{program:?} was not found in the folders of `path` ({}) or in PATH",
+            params.path.join(", ")
+        ),
+        Some(path) if is_searched => {
             let expanded = if path.contains('$') {
-                "; no variable is expanded in `env`, so set it in a `shell` script instead"
+                "; no variable is expanded in `env`: write `path = [\"FOLDER\"]` to add a folder"
             } else {
                 ""
             };

@@ -1,9 +1,10 @@
-//! Utilities for all layers: terminal escaping, truncation, durations, money, results of conformance suites,
-//! processes, and the detection of command-line arguments that run as code.
+//! Utilities for all layers: terminal escaping, truncation, durations, money, env files, results of
+//! conformance suites, processes, and the detection of command-line arguments that run as code.
 
 mod conformance;
 mod control_sequence;
 mod duration;
+mod env_file;
 mod escape_terminal;
 mod head_tail_buffer;
 mod invisible;
@@ -15,6 +16,7 @@ mod truncate;
 
 pub use conformance::{Violation, Violations};
 pub use duration::format_duration;
+pub use env_file::{BadLine, EnvFileCause, EnvFileError, env_file, read_env_file};
 pub use escape_terminal::{PlainText, Removed, escape_terminal, escape_terminal_block, plain_text};
 pub use head_tail_buffer::HeadTailBuffer;
 pub use invisible::is_invisible;

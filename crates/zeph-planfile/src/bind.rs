@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::scope::Scope;
 use crate::task::Draft;
 use crate::template::{Template, escape, texts_mut};
-use crate::values::{RunValues, keys};
+use crate::values::{RunValues, in_folder, keys};
 
 /// A plan whose parameters have values.
 #[derive(Clone, Debug)]
@@ -113,21 +113,20 @@ impl Plan {
                 problems.push(Diagnostic::new(code::UNKNOWN_PARAM, message).suggest(near));
             }
         }
-        let mut values = RunValues::default();
+        let folder = self.0.folder.as_deref().unwrap_or_default();
+        let mut values = RunValues {
+            env_files: in_folder(folder, &self.0.env_files),
+            ..RunValues::default()
+        };
         for param in self.params() {
             let name = &param.name;
             let variable = param.env.as_ref().filter(|_| param.is_secret);
             let variable = variable.map(|variable| (name.clone(), variable.clone()));
             values.secret_variables.extend(variable);
             let value = match given.get(name).map(|text| param.parse(text)) {
-                Some(Ok(value)) => value,
-                Some(Err(why)) => {
-                    let message = format!("the parameter {}: {why}", quote(name));
-                    problems.push(Diagnostic::new(code::BAD_PARAM, message).at(param.place));
-                    continue;
-                }
+                Some(value) => value,
                 None => match &param.default {
-                    Some(default) => default.clone(),
+                    Some(default) => Ok(default.clone()),
                     None if param.is_secret && !needs_secrets => {
                         values.secrets.insert(name.clone(), None);
                         continue;
@@ -137,6 +136,15 @@ impl Plan {
                         continue;
                     }
                 },
+            };
+            let folder = self.0.folder.as_deref();
+            let value = match value.and_then(|value| param.resolved(value, folder)) {
+                Ok(value) => value,
+                Err(why) => {
+                    let message = format!("the parameter {}: {why}", quote(name));
+                    problems.push(Diagnostic::new(code::BAD_PARAM, message).at(param.place));
+                    continue;
+                }
             };
             if param.is_secret {
                 let secret = expression::to_text(value);
@@ -185,6 +193,9 @@ impl Plan {
         if !values.secret_variables.is_empty() {
             let variables = json!(values.secret_variables).to_string();
             add(keys::SECRET_VARIABLES, variables);
+        }
+        if !inner.env_files.is_empty() {
+            add(keys::ENV_FILES, json!(inner.env_files).to_string());
         }
         if let Some(folder) = &inner.folder {
             add(TaskGraph::FOLDER, folder.clone());

@@ -18,8 +18,12 @@ const PLAN: &[Help] = &[
         "a plan has no schedule; start `zeph run` from cron or a timer",
     ),
     (
-        "env environment vars_env env_file envfile dotenv",
-        "write `[defaults]` with `env = { NAME = \"value\" }`; a file of variables is read by a script: `shell = \". ./FILE; …\"`",
+        "environment vars_env envs env_vars",
+        "write `env = { NAME = \"value\" }`",
+    ),
+    (
+        "envfile dotenv env_files env_from environment_file",
+        "write `env_file = \".env\"`",
     ),
     (
         "variables vars inputs parameters args arguments",
@@ -84,7 +88,7 @@ const TASK: &[Help] = &[
     ),
     (
         "env_file envfile env_from dotenv environment_file",
-        "no file of variables is read; write `env = { NAME = \"value\" }`, or read it in the script: `shell = \". ./FILE; …\"`",
+        "write `env_file = \".env\"` at the top of the plan; all commands get its variables",
     ),
     (
         "environment vars variables envs env_vars",
@@ -127,6 +131,10 @@ const TASK: &[Help] = &[
         "write `ok_codes = [0, 1]`",
     ),
     ("input std_in", "write `stdin = \"…\"`"),
+    (
+        "paths path_dirs prepend_path extra_path add_path",
+        "write `path = [\"./bin\"]`: folders that are searched before those of PATH",
+    ),
     (
         "model llm system system_prompt temperature",
         "the model and its instructions belong to an agent: `agent = \"NAME\"`",
@@ -185,9 +193,11 @@ const PARAM: &[Help] = &[
         "write `env = \"VARIABLE\"`",
     ),
     (
-        "pattern regex min max minimum maximum min_length max_length",
-        "values are not matched; write `type` and `choices`, or let the first task check the value",
+        "regex regexp match matches format validate validation min_length max_length",
+        "write `pattern = \"[a-z]+\"`, which has to match the whole text",
     ),
+    ("minimum gte ge", "write `min = 1`"),
+    ("maximum lte le", "write `max = 9`"),
 ];
 
 /// Keys of `retry`.

@@ -35,6 +35,7 @@ mod expression;
 mod references;
 mod template;
 
+mod bounds;
 mod budget;
 mod param;
 mod task;

@@ -1,10 +1,26 @@
 //! Params: the declared parameters of a plan.
 
-use serde_json::{Number, Value};
+use std::path::Path;
+
+use serde_json::{Map, Number, Value};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Span, Value as NodeValue, quote};
 
+use crate::bounds::Bounds;
 use crate::task::command;
 use crate::{code, fields, foreign};
+
+/// The keys of a parameter.
+pub(crate) const KEYS: [&str; 9] = [
+    "type",
+    "default",
+    "description",
+    "choices",
+    "pattern",
+    "min",
+    "max",
+    "secret",
+    "env",
+];
 
 /// What a parameter accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,14 +35,23 @@ pub enum ParamKind {
     Integer,
     /// `true` or `false`.
     Boolean,
+    /// A list of any values.
+    List,
+    /// A table of any values.
+    Object,
+    /// The path of a file that exists.
+    File,
 }
 
 impl ParamKind {
-    const WORDS: [(&'static str, Self); 4] = [
+    pub(crate) const WORDS: [(&'static str, Self); 7] = [
         ("string", Self::String),
         ("number", Self::Number),
         ("integer", Self::Integer),
         ("boolean", Self::Boolean),
+        ("list", Self::List),
+        ("object", Self::Object),
+        ("file", Self::File),
     ];
 
     /// The word for it in a plan file.
@@ -38,10 +63,24 @@ impl ParamKind {
 
     fn accepts(self, value: &Value) -> bool {
         match self {
-            Self::String => value.is_string(),
+            Self::String | Self::File => value.is_string(),
             Self::Number => value.is_number(),
             Self::Integer => value.is_i64(),
             Self::Boolean => value.is_boolean(),
+            Self::List => value.is_array(),
+            Self::Object => value.is_object(),
+        }
+    }
+
+    const fn wanted(self) -> &'static str {
+        match self {
+            Self::String => "a text without NUL characters",
+            Self::Number => "a number",
+            Self::Integer => "a whole number",
+            Self::Boolean => "true or false",
+            Self::List => "a list: texts with commas between them, or JSON such as [\"a\", \"b\"]",
+            Self::Object => "an object: JSON such as {\"a\": 1}",
+            Self::File => "the path of a file",
         }
     }
 }
@@ -64,6 +103,7 @@ pub struct Param {
     pub is_secret: bool,
     /// The environment variable that has its value if none is given.
     pub env: Option<String>,
+    pub(crate) bounds: Bounds,
     pub(crate) place: Span,
 }
 
@@ -76,6 +116,7 @@ impl Param {
     pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
             ParamKind::String => Some(Value::from(text)),
+            ParamKind::File => (!text.is_empty()).then(|| Value::from(text)),
             ParamKind::Boolean => text.parse::<bool>().ok().map(Value::from),
             ParamKind::Integer => text.parse::<i64>().ok().map(Value::from),
             ParamKind::Number => {
@@ -83,28 +124,77 @@ impl Param {
                 let number = whole.or_else(|| Number::from_f64(text.parse().ok()?));
                 number.map(Value::from)
             }
+            ParamKind::List => list_of(text),
+            ParamKind::Object => {
+                let object = serde_json::from_str::<Map<String, Value>>(text);
+                object.ok().map(Value::from)
+            }
         };
         let given = if self.is_secret {
             "the value".to_owned()
         } else {
             quote(text)
         };
-        let wanted = match self.kind {
-            ParamKind::String => "a text without NUL characters",
-            ParamKind::Number => "a number",
-            ParamKind::Integer => "a whole number",
-            ParamKind::Boolean => "true or false",
-        };
         match value {
-            None => Err(format!("{given} is not {wanted}")),
-            Some(_) if text.contains('\0') => Err(format!("{given} is not {wanted}")),
+            None => Err(format!("{given} is not {}", self.kind.wanted())),
+            Some(value) if texts(&value).any(|text| text.contains('\0')) => {
+                Err(format!("{given} is not {}", self.kind.wanted()))
+            }
             Some(_) if self.is_secret && text.is_empty() => Err("the value is empty".to_owned()),
             Some(value) if !self.choices.is_empty() && !self.choices.contains(&value) => {
                 Err(format!("{given} is not one of {}", listed(&self.choices)))
             }
-            Some(value) => Ok(value),
+            Some(value) => match self.bounds.refuses(&value) {
+                Some(why) => Err(format!("{given} {why}")),
+                None => Ok(value),
+            },
         }
     }
+
+    /// The value for the run: the path of a file becomes absolute, and the file has to exist.
+    pub(crate) fn resolved(&self, value: Value, folder: Option<&str>) -> Result<Value, String> {
+        let (ParamKind::File, Some(path)) = (self.kind, value.as_str()) else {
+            return Ok(value);
+        };
+        let path = Path::new(folder.unwrap_or_default()).join(path);
+        let problem = match path.metadata() {
+            Ok(about) if about.is_file() => return Ok(path.to_string_lossy().into()),
+            Ok(_) => "it is not a file".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let path = quote(&path.to_string_lossy());
+        Err(format!("the file {path} cannot be used: {problem}"))
+    }
+}
+
+/// A list: JSON, or texts with commas between them.
+fn list_of(text: &str) -> Option<Value> {
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str::<Vec<Value>>(text)
+            .ok()
+            .map(Value::from);
+    }
+    let items = text.split(',').map(str::trim);
+    let is_empty = text.trim().is_empty();
+    Some(items.filter(|_| !is_empty).collect())
+}
+
+/// All texts in a value, keys of objects included.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    let mut open = vec![value];
+    let mut texts = Vec::new();
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => texts.push(text.as_str()),
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => {
+                texts.extend(fields.keys().map(String::as_str));
+                open.extend(fields.values());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    texts.into_iter()
 }
 
 fn listed(values: &[Value]) -> String {
@@ -158,6 +248,7 @@ fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
         choices: Vec::new(),
         is_secret: false,
         env: None,
+        bounds: Bounds::default(),
         place: entry.key_span,
     };
     if matches!(entry.node.value, NodeValue::Table(_)) {
@@ -174,8 +265,7 @@ fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
 
 fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
     let what = format!("the parameter {}", quote(&param.name));
-    let known = ["type", "default", "description", "choices", "secret", "env"];
-    let Some(fields) = node.table_with_help(&what, &known, foreign::param_key, problems) else {
+    let Some(fields) = node.table_with_help(&what, &KEYS, foreign::param_key, problems) else {
         return;
     };
     let kind = match (fields.get("type"), fields.get("default")) {
@@ -192,6 +282,7 @@ fn read_table(node: &Node, param: &mut Param, problems: &mut Diagnostics) {
     if let Some(node) = fields.get("choices") {
         param.choices = choices(node, param.kind, problems);
     }
+    param.bounds = Bounds::read(&fields, param.kind, problems);
     if param.is_secret && param.kind != ParamKind::String {
         let message = format!("{what} is a secret, and secrets are texts");
         problems.push(Diagnostic::new(code::BAD_VALUE, message).at(param.place));
@@ -222,8 +313,10 @@ fn kind_of(node: &Node, problems: &mut Diagnostics) -> Option<ParamKind> {
         NodeValue::Bool(_) => Some(ParamKind::Boolean),
         NodeValue::Integer(number) if i64::try_from(*number).is_ok() => Some(ParamKind::Integer),
         NodeValue::Integer(_) | NodeValue::Float(_) => Some(ParamKind::Number),
-        NodeValue::Null | NodeValue::List(_) | NodeValue::Table(_) => {
-            let wanted = "a text, a number, true or false";
+        NodeValue::List(_) => Some(ParamKind::List),
+        NodeValue::Table(_) => Some(ParamKind::Object),
+        NodeValue::Null => {
+            let wanted = "a text, a number, true or false, a list";
             node.wrong_type("the default of a parameter", wanted, problems);
             None
         }
@@ -238,6 +331,11 @@ fn default(param: &Param, node: &Node, problems: &mut Diagnostics) -> Option<Val
             "the default {given} is not one of {}",
             listed(&param.choices)
         );
+        problems.push(Diagnostic::new(code::BAD_PARAM, message).at(node.span));
+        return None;
+    }
+    if let Some(why) = param.bounds.refuses(&value) {
+        let message = format!("the default {} {why}", quote(&plain(&value)));
         problems.push(Diagnostic::new(code::BAD_PARAM, message).at(node.span));
         return None;
     }
@@ -267,7 +365,7 @@ fn value(node: &Node, what: &str, kind: ParamKind, problems: &mut Diagnostics) -
         node.wrong_type(what, &wanted, problems);
         return None;
     }
-    if value.as_str().is_some_and(|text| text.contains("${{")) {
+    if texts(&value).any(|text| text.contains("${{")) {
         let message = format!("{what} of a parameter has an expression, which is not evaluated");
         problems.push(Diagnostic::new(code::EXPRESSION_NOT_ALLOWED, message).at(node.span));
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, Value, quote};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, Span, Value, quote};
 use zeph_graph::wire::code as graph_code;
 use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{Retry, RunLimits};
@@ -19,14 +19,16 @@ use crate::lower;
 use crate::param::{self, Param};
 use crate::scope::{CheckedTask, Scope};
 use crate::task::{self, Draft, Mode, Rules, Use};
-use crate::values::keys;
+use crate::values::{in_folder, keys};
 
-const KEYS: [&str; 9] = [
+pub(crate) const KEYS: [&str; 11] = [
     "goal",
     "max_parallel",
     "timeout",
     "budget",
     "over_budget",
+    "env",
+    "env_file",
     "params",
     "lanes",
     "defaults",
@@ -49,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) goal: Option<Use>,
     pub(crate) folder: Option<String>,
     limits: RunLimits,
+    pub(crate) env_files: Vec<String>,
+    env_files_place: Span,
     pub(crate) params: Vec<Param>,
     pub(crate) lanes: Vec<LaneSpec>,
     pub(crate) tasks: Vec<Draft>,
@@ -171,6 +175,39 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The variables of its env files; of a variable in two of them the last value counts. Without
+    /// `all`, files that do not exist are skipped.
+    ///
+    /// # Errors
+    /// All files that cannot be read, or have a line that is not `NAME=value`.
+    pub fn env_file_variables(&self, all: bool) -> Result<BTreeMap<String, String>, Diagnostics> {
+        let mut problems = self.0.problems();
+        let mut variables = BTreeMap::new();
+        let folder = self.0.folder.as_deref().unwrap_or_default();
+        for path in in_folder(folder, &self.0.env_files) {
+            match zeph_common::read_env_file(&path) {
+                Ok(read) => variables.extend(read),
+                Err(error) if error.is_missing() && !all => {}
+                Err(error) => {
+                    let one = Diagnostic::new(code::BAD_ENV_FILE, error.to_string());
+                    problems.push(one.at(self.0.env_files_place).help(
+                        "write a file of lines NAME=value; its path is relative to the folder of the plan",
+                    ));
+                }
+            }
+        }
+        self.0.finish(problems)?;
+        Ok(variables)
+    }
+
+    /// The env files as the plan names them.
+    #[must_use]
+    pub fn env_files(&self) -> &[String] {
+        &self.0.env_files
+    }
+}
+
 impl Inner {
     /// An empty collection for problems of this plan.
     pub(crate) fn problems(&self) -> Diagnostics {
@@ -232,10 +269,17 @@ impl Inner {
         if let Some(node) = fields.get("lanes") {
             plan.lanes = lanes(node, problems);
         }
-        let (defaults, uses) = match fields.get("defaults") {
+        if let Some(node) = fields.get("env_file") {
+            plan.env_files = env_files(node, problems);
+            plan.env_files_place = node.span;
+        }
+        let (mut defaults, mut uses) = match fields.get("defaults") {
             Some(node) => task::read_defaults(node, problems),
             None => (Rules::default(), Vec::new()),
         };
+        if let Some(node) = fields.get("env") {
+            defaults.inherit_env(task::command::env(node, &mut uses, problems));
+        }
         if let Some(node) = fields.get("tasks")
             && let Some(tasks) = node.any_table("`tasks`", problems)
         {
@@ -272,6 +316,29 @@ impl Inner {
         let spec = lower::before_binding(self.spec());
         lower::graph(spec, &self.tasks, problems);
     }
+}
+
+/// Reads `env_file`: a path, or a list of paths.
+fn env_files(node: &Node, problems: &mut Diagnostics) -> Vec<String> {
+    let items = match &node.value {
+        Value::List(items) => &items[..],
+        Value::Null
+        | Value::Bool(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Table(_) => std::slice::from_ref(node),
+    };
+    let path = |item: &Node| {
+        let path = item.string("`env_file`", problems)?;
+        if path.is_empty() || path.contains("${{") {
+            let message = "`env_file` must be a path, without expressions";
+            problems.push(Diagnostic::new(code::BAD_VALUE, message).at(item.span));
+            return None;
+        }
+        Some(path.to_owned())
+    };
+    items.iter().filter_map(path).collect()
 }
 
 /// Reads `[lanes]`.

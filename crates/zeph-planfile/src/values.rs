@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use zeph_graph::TaskGraph;
@@ -23,6 +24,8 @@ pub(crate) mod keys {
     pub(crate) const SECRETS: &str = "plan_secrets";
     /// The variables of the secrets that have one, as a JSON object.
     pub(crate) const SECRET_VARIABLES: &str = "plan_secret_variables";
+    /// The env files, absolute or relative to the folder, as a JSON list.
+    pub(crate) const ENV_FILES: &str = "plan_env_files";
 }
 
 /// The goal and the parameters of a run, for [`Templated`](crate::Templated).
@@ -36,6 +39,7 @@ pub struct RunValues {
     pub(crate) secrets: BTreeMap<String, Option<String>>,
     /// The variables that have the values of secrets, by the names of the secrets.
     pub(crate) secret_variables: BTreeMap<String, String>,
+    pub(crate) env_files: Vec<PathBuf>,
 }
 
 /// Graph metadata in a form that no plan writes.
@@ -63,6 +67,11 @@ impl RunValues {
             params,
             secrets: secrets.into_iter().map(|name| (name, None)).collect(),
             secret_variables: read(metadata.get(keys::SECRET_VARIABLES), keys::SECRET_VARIABLES)?,
+            env_files: {
+                let files: Vec<String> = read(metadata.get(keys::ENV_FILES), keys::ENV_FILES)?;
+                let folder = metadata.get(TaskGraph::FOLDER).map_or("", String::as_str);
+                in_folder(folder, &files)
+            },
         })
     }
 
@@ -89,6 +98,22 @@ impl RunValues {
     pub fn secret_variables(&self) -> impl Iterator<Item = (&str, &str)> {
         let variables = self.secret_variables.iter();
         variables.map(|(name, variable)| (name.as_str(), variable.as_str()))
+    }
+
+    /// The env files of the plan, whose variables its commands get.
+    #[must_use]
+    pub fn env_files(&self) -> &[PathBuf] {
+        &self.env_files
+    }
+
+    /// The variables of the env files that can be read; empty ones count as unset.
+    #[must_use]
+    pub fn env_file_variables(&self) -> BTreeMap<String, String> {
+        let files = self.env_files.iter();
+        let read = files.filter_map(|file| zeph_common::read_env_file(file).ok());
+        let mut variables: BTreeMap<_, _> = read.flatten().collect();
+        variables.retain(|_, value| !value.is_empty());
+        variables
     }
 
     /// The names of the secrets that one of these actions uses and that have not been given.
@@ -142,6 +167,12 @@ impl RunValues {
         let missing = self.secrets.iter().filter(|(_, value)| value.is_none());
         missing.map(|(name, _)| name.as_str())
     }
+}
+
+/// The paths of files that a plan names.
+pub(crate) fn in_folder(folder: &str, files: &[String]) -> Vec<PathBuf> {
+    let files = files.iter().map(|file| Path::new(folder).join(file));
+    files.collect()
 }
 
 fn read<T: serde::de::DeserializeOwned + Default>(

@@ -33,7 +33,7 @@ fn words_of_other_tools_are_answered_with_our_own() {
         ("working_dir = 'x'", "`cwd = "),
         ("working-directory = 'x'", "`cwd = "),
         ("continue_on_error = true", "`on_failure = \"skip\"`"),
-        ("env_file = '.env'", "no file of variables"),
+        ("env_file = '.env'", "at the top of the plan"),
         ("cmd = 'x'", "`run = "),
         ("retries = 3", "`retry = 3`"),
         ("trigger_rule = 'all_done'", "`after = \"all_done\"`"),

@@ -107,7 +107,7 @@ fn params() {
         Format::Toml,
         &[
             ("[params]\n'a b' = 1\n[tasks.a]", "bad_name"),
-            ("[params]\na = []\n[tasks.a]", "wrong_type"),
+            ("[params]\na = [[nan]]\n[tasks.a]", "bad_value"),
             ("[params]\na = { typ = 'string' }\n[tasks.a]", "unknown_key"),
             ("[params]\na = { type = 'text' }\n[tasks.a]", "bad_value"),
             (

@@ -8,6 +8,7 @@
 mod background;
 mod bad_day;
 mod early;
+mod environment;
 mod gate;
 mod goal;
 mod inputs;

@@ -155,6 +155,7 @@ impl Components {
                 // A command gets the variable of a secret only if the plan passes it on.
                 let variables = run.values.secret_variables();
                 command = command.deny_env(variables.map(|(_, variable)| variable));
+                command = command.env_files(run.values.env_files());
             }
             let command = command.build();
             #[cfg(feature = "planfile")]

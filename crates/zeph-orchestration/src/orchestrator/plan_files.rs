@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use zeph_config::OrchestrationConfig;
 use zeph_graph::{Retry, TaskGraph};
-use zeph_planfile::{BoundPlan, Diagnostics, Format, MAX_PLAN_BYTES, Plan, RunValues};
+use zeph_planfile::{BoundPlan, Diagnostics, Format, MAX_PLAN_BYTES, ParamKind, Plan, RunValues};
 #[cfg(feature = "planner")]
 use {
     zeph_diagnostics::{Code, Diagnostic},
@@ -229,7 +229,11 @@ impl PlanFiles {
     ) -> Result<BoundPlan, Diagnostics> {
         let plan = plan.with_retry_defaults(self.retry);
         let params = plan.with_earlier(params, &self.earlier);
-        let params = plan.with_variables(&params, self.variable);
+        // The variables of the environment precede those of files.
+        let files = plan.env_file_variables(self.needs_secrets)?;
+        let in_files = |name: &str| files.get(name).filter(|value| !value.is_empty()).cloned();
+        let variable = |name: &str| (self.variable)(name).or_else(|| in_files(name));
+        let params = in_current_folder(&plan, plan.with_variables(&params, variable));
         let bound = if self.needs_secrets {
             plan.bind(&params)?
         } else {
@@ -237,6 +241,26 @@ impl PlanFiles {
         };
         Ok(bound.with_default_timeouts(self.attempt_timeout, self.task_timeout))
     }
+}
+
+/// The values with absolute paths for files: a person gives them relative to the current folder, and a plan
+/// relative to its own.
+fn in_current_folder(
+    plan: &Plan,
+    mut params: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    for param in plan
+        .params()
+        .iter()
+        .filter(|one| one.kind == ParamKind::File)
+    {
+        if let Some(path) = params.get_mut(&param.name)
+            && let Ok(absolute) = std::path::absolute(&*path)
+        {
+            *path = absolute.display().to_string();
+        }
+    }
+    params
 }
 
 #[cfg(feature = "planner")]
@@ -247,8 +271,8 @@ impl PlanFiles {
     /// prompts the action `agent`, questions stay questions.
     ///
     /// # Errors
-    /// The problems of the file. What belongs to a whole run (`params`, `budget`, `over_budget`,
-    /// `timeout`, `max_parallel`) has the code `belongs_to_run`: the run that the tasks are added to has
+    /// The problems of the file. What belongs to a whole run (`params`, `env_file`, `budget`,
+    /// `over_budget`, `timeout`, `max_parallel`) has the code `belongs_to_run`: the run that the tasks are added to has
     /// its own.
     pub fn compile(&self, plan_file: &str) -> Result<GraphSpec, Diagnostics> {
         let format = if plan_file.trim_start().starts_with('{') {
@@ -277,6 +301,7 @@ fn misplaced(plan: &Plan) -> Diagnostics {
     let limits = plan.limits();
     let there = [
         ("params", !plan.params().is_empty()),
+        ("env_file", !plan.env_files().is_empty()),
         ("budget", limits.budget.is_some()),
         ("over_budget", limits.over_budget.is_some()),
         ("timeout", limits.timeout.is_some()),

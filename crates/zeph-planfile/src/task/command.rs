@@ -50,6 +50,10 @@ pub(super) fn read(
     if let Some(cwd) = rules.cwd.as_ref().or(defaults.cwd.as_ref()) {
         params.insert("cwd".to_owned(), cwd.as_str().into());
     }
+    let path = rules.path.as_ref().or(defaults.path.as_ref());
+    if let Some(folders) = path.filter(|folders| !folders.is_empty()) {
+        params.insert("path".to_owned(), json!(folders));
+    }
     let words = [
         ("text", Stdout::Text),
         ("json", Stdout::Json),
@@ -128,7 +132,7 @@ fn read_script(node: &Node, draft: &mut Draft, problems: &mut Diagnostics) -> Op
 }
 
 /// Reads `env`.
-pub(super) fn env(
+pub(crate) fn env(
     node: &Node,
     uses: &mut Vec<Use>,
     problems: &mut Diagnostics,
@@ -187,6 +191,23 @@ pub(super) fn pass_env(node: &Node, problems: &mut Diagnostics) -> Vec<String> {
     items
         .filter_map(|item| variable(item, what, problems))
         .collect()
+}
+
+/// Reads `path`. The output of a task in it would decide which programs run.
+pub(super) fn path(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> Vec<String> {
+    let items = node.list("`path`", problems).unwrap_or_default().iter();
+    let folder = |item: &Node| {
+        let text = item.string("a folder in `path`", problems)?;
+        if text.is_empty() || text.contains(':') {
+            let message = format!("a folder in `path` cannot be {}", quote(text));
+            let one = Diagnostic::new(code::BAD_VALUE, message).at(item.span);
+            problems.push(one.help("write one folder for each item, such as \"./bin\""));
+            return None;
+        }
+        uses.push(Use::new(text, item, Mode::Early));
+        Some(text.to_owned())
+    };
+    items.filter_map(folder).collect()
 }
 
 /// Reads `cwd`.

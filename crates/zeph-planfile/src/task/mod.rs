@@ -129,7 +129,7 @@ const ATTEMPT: Keys = (
     "only commands and prompts",
 );
 const COMMAND: Keys = (
-    &["stdin", "env", "pass_env", "cwd", "ok_codes"],
+    &["stdin", "env", "pass_env", "cwd", "path", "ok_codes"],
     "only commands",
 );
 const AGENT: Keys = (

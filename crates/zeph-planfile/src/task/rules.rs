@@ -11,7 +11,7 @@ use crate::fields::micros;
 use crate::foreign;
 
 /// The keys of `[defaults]`.
-pub(super) const KEYS: [&str; 10] = [
+pub(crate) const KEYS: [&str; 11] = [
     "timeout",
     "total_timeout",
     "retry",
@@ -22,6 +22,7 @@ pub(super) const KEYS: [&str; 10] = [
     "env",
     "pass_env",
     "cwd",
+    "path",
 ];
 
 /// What happens after the last attempt.
@@ -46,6 +47,7 @@ pub(crate) struct Rules {
     pub(super) env: Vec<(String, String)>,
     pub(super) pass_env: Option<Vec<String>>,
     pub(super) cwd: Option<String>,
+    pub(super) path: Option<Vec<String>>,
 }
 
 impl Rules {
@@ -69,7 +71,14 @@ impl Rules {
                 .map_or_else(Vec::new, |node| command::env(node, uses, problems)),
             pass_env: (fields.get("pass_env")).map(|node| command::pass_env(node, problems)),
             cwd: fields.read("cwd", |node, _| command::cwd(node, uses, problems)),
+            path: (fields.get("path")).map(|node| command::path(node, uses, problems)),
         }
+    }
+
+    /// Adds the variables of the plan, which those of these rules replace.
+    pub(crate) fn inherit_env(&mut self, mut env: Vec<(String, String)>) {
+        env.append(&mut self.env);
+        self.env = env;
     }
 
     /// Applies these rules to a task, and those of `defaults` for the keys that are not set.

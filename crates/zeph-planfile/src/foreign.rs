@@ -67,7 +67,11 @@ const TASK: &[Help] = &[
         "tasks have no conditions; let the script decide (`shell = \"test -e FILE || exit 0; …\"`), or use `after = \"all_done\"`",
     ),
     (
-        "matrix strategy foreach for_each for with_items with_param with_sequence loop each expand map",
+        "strategy parallel_matrix job_matrix axes variants",
+        "write `matrix = { os = [\"linux\", \"mac\"] }`, and use `${{ matrix.os }}`",
+    ),
+    (
+        "foreach for_each for with_items with_param with_sequence loop each expand map",
         "tasks are not multiplied; write one for each value, or let a program write the plan: `PROGRAM | zeph run -`",
     ),
     (
@@ -200,6 +204,12 @@ const PARAM: &[Help] = &[
     ("maximum lte le", "write `max = 9`"),
 ];
 
+/// Keys of `matrix`.
+const MATRIX: &[Help] = &[(
+    "matrix max-parallel max_parallel fail-fast fail_fast",
+    "the axes are the keys of `matrix` itself; limits are `[lanes]`, and `on_failure` says what a failure stops",
+)];
+
 /// Keys of `retry`.
 const RETRY: &[Help] = &[
     (
@@ -275,6 +285,11 @@ const ASK: &[Help] = &[
 /// The help for an unknown key of a parameter.
 pub(crate) fn param_key(key: &str) -> Option<&'static str> {
     find(PARAM, key)
+}
+
+/// The help for a word that cannot name an axis.
+pub(crate) fn matrix_key(key: &str) -> Option<&'static str> {
+    find(MATRIX, key)
 }
 
 /// The help for an unknown key of `retry`.

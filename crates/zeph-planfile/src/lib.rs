@@ -44,6 +44,7 @@ mod scope;
 
 mod bind;
 mod lower;
+mod matrix;
 mod plan;
 
 mod templated;

@@ -7,6 +7,7 @@ use zeph_graph::wire::{GraphSpec, Limits, WorkSpec, code as graph_code};
 use zeph_graph::{AnswerKind, TaskGraph};
 
 use crate::fields::is_name;
+use crate::plan;
 use crate::task::Draft;
 
 /// The graph, or its problems.
@@ -33,7 +34,8 @@ pub(crate) fn graph(
         if let Some(mark) = draft.and_then(|draft| draft.mark(one.code)) {
             one.span = Some(mark);
         }
-        problems.push(one);
+        let is_other_cell = draft.is_some_and(|draft| draft.is_other_cell);
+        plan::add(one.into(), is_other_cell, problems);
     }
     None
 }

@@ -16,6 +16,7 @@ use crate::fields::{check_name, micros};
 use crate::foreign;
 use crate::format::Format;
 use crate::lower;
+use crate::matrix::{self, Member, Origin};
 use crate::param::{self, Param};
 use crate::scope::{CheckedTask, Scope};
 use crate::task::{self, Draft, Mode, Rules, Use};
@@ -283,10 +284,18 @@ impl Inner {
         if let Some(node) = fields.get("tasks")
             && let Some(tasks) = node.any_table("`tasks`", problems)
         {
-            let entries = tasks.entries().iter();
-            plan.tasks = entries
-                .map(|entry| task::read(entry, &defaults, problems))
-                .collect();
+            let members = matrix::expand(tasks.entries(), problems);
+            for entry in tasks.entries() {
+                check_name(entry, "task", problems);
+            }
+            let read = |member: Member<'_>| {
+                let mut found = Diagnostics::new();
+                let mut draft = task::read(&member.entry, &defaults, &mut found);
+                draft.is_other_cell = member.origin == Origin::OtherCell;
+                add(found, draft.is_other_cell, problems);
+                draft
+            };
+            plan.tasks = members.into_iter().map(read).collect();
         }
         if plan.tasks.is_empty() && problems.is_empty() {
             problems.push(
@@ -306,15 +315,27 @@ impl Inner {
     fn check(&self, problems: &mut Diagnostics) {
         let scope = Scope::new(&self.params, &self.tasks);
         for task in &self.tasks {
+            let mut found = Diagnostics::new();
             let checked = CheckedTask::new(task);
             for one in &task.uses {
-                scope.check(one, Some(&checked), problems);
+                scope.check(one, Some(&checked), &mut found);
             }
-            scope.check_code(task, &task.spec.work, problems);
+            scope.check_code(task, &task.spec.work, &mut found);
+            add(found, task.is_other_cell, problems);
         }
         // Tasks with problems stay in the graph, so that their dependants are not reported as well.
         let spec = lower::before_binding(self.spec());
         lower::graph(spec, &self.tasks, problems);
+    }
+}
+
+/// Adds problems; those of the other cells of a matrix only where the first cell has no such problem.
+pub(crate) fn add(found: Diagnostics, is_other_cell: bool, problems: &mut Diagnostics) {
+    for one in found {
+        let is_known = |known: &Diagnostic| (known.code, known.span) == (one.code, one.span);
+        if !is_other_cell || !problems.iter().any(is_known) {
+            problems.push(one);
+        }
     }
 }
 

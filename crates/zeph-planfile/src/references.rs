@@ -11,7 +11,7 @@ pub(crate) enum Reference {
     Task {
         /// The task.
         name: String,
-        /// `stdout`, `json`, …
+        /// `stdout`, `json`, …; empty for all cells of a matrix, as a list.
         field: String,
     },
     /// `run.FIELD`
@@ -162,6 +162,51 @@ pub(crate) fn sole_field(expression: &str) -> Option<(String, String)> {
     is_sole.then_some((name, field))
 }
 
+/// The name, if the expression is `root.NAME` and nothing else.
+pub(crate) fn only_member(expression: &str, root: &str) -> Option<String> {
+    let lexer = Lexer {
+        text: expression,
+        at: 0,
+    };
+    let tokens: Vec<Token<'_>> = lexer.map(|(token, _)| token).collect();
+    let (first, rest) = tokens.split_first()?;
+    let (name, used) = step(rest)?;
+    (*first == Token::Name(root) && used == rest.len()).then_some(name)
+}
+
+/// The expression with each `root.NAME` replaced for which there is a replacement.
+pub(crate) fn replace_members(
+    expression: &str,
+    root: &str,
+    mut replacement: impl FnMut(&str) -> Option<String>,
+) -> String {
+    let mut lexer = Lexer {
+        text: expression,
+        at: 0,
+    };
+    let (mut tokens, mut spans) = (Vec::new(), Vec::new());
+    while let Some((token, start)) = lexer.next() {
+        tokens.push(token);
+        spans.push(start..lexer.at);
+    }
+    let (mut made, mut copied) = (String::new(), 0);
+    for (at, token) in tokens.iter().enumerate() {
+        if *token != Token::Name(root) || !is_variable(&tokens, at) {
+            continue;
+        }
+        let Some((name, used)) = step(&tokens[at + 1..]) else {
+            continue;
+        };
+        if let Some(text) = replacement(&name) {
+            made.push_str(&expression[copied..spans[at].start]);
+            made.push_str(&text);
+            copied = spans[at + used].end;
+        }
+    }
+    made.push_str(&expression[copied..]);
+    made
+}
+
 /// Whether the name there is a variable, not an attribute, a filter or the name of an argument.
 fn is_variable(tokens: &[Token<'_>], at: usize) -> bool {
     let attribute = at > 0 && matches!(tokens[at - 1], Token::Sign('.' | '|'));
@@ -181,12 +226,11 @@ fn reference(root: &str, rest: &[Token<'_>]) -> Result<Reference, String> {
     })?;
     match root {
         "params" => Ok(Reference::Param(name)),
-        "tasks" => match step(&rest[used..]) {
-            Some((field, _)) => Ok(Reference::Task { name, field }),
-            None => Err(format!(
-                "`tasks.{name}` is used as a whole; write which part of it, such as `tasks.{name}.stdout`"
-            )),
-        },
+        "tasks" => {
+            let field = step(&rest[used..]).map(|(field, _)| field);
+            let field = field.unwrap_or_default();
+            Ok(Reference::Task { name, field })
+        }
         _ => Ok(Reference::Run(name)),
     }
 }
@@ -204,7 +248,7 @@ fn step(tokens: &[Token<'_>]) -> Option<(String, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reference, references, sole_field};
+    use super::{Reference, only_member, references, replace_members, sole_field};
 
     fn task(name: &str, field: &str) -> Reference {
         Reference::Task {
@@ -227,6 +271,7 @@ mod tests {
             ("f(tasks=params.a)", vec![param("a")]),
             ("1 if tasks.x.exit==0 else 2", vec![task("x", "exit")]),
             ("a.params.b", vec![]),
+            ("tasks.x|map(attribute='exit')", vec![task("x", "")]),
         ];
         for (expression, expected) in table {
             assert_eq!(references(expression), Ok(expected), "{expression}");
@@ -250,12 +295,29 @@ mod tests {
     }
 
     #[test]
+    fn members_are_replaced_where_they_are_variables() {
+        let replaced = |expression| {
+            let literal = |name: &str| (name != "none").then(|| format!("<{name}>"));
+            replace_members(expression, "matrix", literal)
+        };
+        for (expression, expected) in [
+            ("matrix.os ~ matrix [ 'a-b' ].c", "<os> ~ <a-b>.c"),
+            ("'matrix.os' ~ x.matrix.os", "'matrix.os' ~ x.matrix.os"),
+            ("matrix.none ~ matrix", "matrix.none ~ matrix"),
+        ] {
+            assert_eq!(replaced(expression), expected);
+        }
+        assert_eq!(only_member("matrix.os", "matrix").as_deref(), Some("os"));
+        assert_eq!(only_member("matrix.os.x", "matrix"), None);
+        assert_eq!(only_member("matrix", "matrix"), None);
+    }
+
+    #[test]
     fn an_ambiguous_reference_is_refused() {
         for expression in [
             "params",
             "params[params.a]",
             "tasks|length",
-            "tasks.x",
             "tasks['x':'y']",
             "run",
             "(tasks).x.stdout",

@@ -9,6 +9,7 @@ use zeph_graph::wire::WorkSpec;
 
 use crate::code;
 use crate::expression;
+use crate::matrix::{self, group_of};
 use crate::param::Param;
 use crate::references::{ROOTS, Reference, references, references_in};
 use crate::task::{Draft, Kind, Mode, Stdout, Use};
@@ -31,17 +32,26 @@ impl<'a> CheckedTask<'a> {
 pub(crate) struct Scope<'a> {
     params: HashMap<&'a str, &'a Param>,
     tasks: HashMap<&'a str, &'a Draft>,
+    /// The cells of the expanded tasks.
+    groups: HashMap<&'a str, Vec<&'a str>>,
 }
 
 impl<'a> Scope<'a> {
     pub(crate) fn new(params: &'a [Param], tasks: &'a [Draft]) -> Self {
         let tasks = tasks.iter().map(|task| (task.spec.name.as_str(), task));
+        let mut groups: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (name, _) in tasks.clone() {
+            if let Some(group) = group_of(name) {
+                groups.entry(group).or_default().push(name);
+            }
+        }
         Self {
             params: params
                 .iter()
                 .map(|param| (param.name.as_str(), param))
                 .collect(),
             tasks: tasks.collect(),
+            groups,
         }
     }
 
@@ -98,6 +108,9 @@ impl<'a> Scope<'a> {
             let near = problems.suggest(&name, ROOTS);
             let help = if self.params.contains_key(name.as_str()) {
                 format!("write `params.{name}`")
+            } else if name == matrix::KEY {
+                "only a task with a `matrix` has one, by the names of its axes: `matrix.NAME`"
+                    .to_owned()
             } else {
                 "expressions begin with `params`, `tasks` or `run`".to_owned()
             };
@@ -180,6 +193,10 @@ impl<'a> Scope<'a> {
         place: Span,
         problems: &mut Diagnostics,
     ) {
+        if let Some(cells) = self.groups.get(name) {
+            check_group(name, cells, field, task, place, problems);
+            return;
+        }
         let Some(used) = self.tasks.get(name) else {
             let near = problems.suggest(name, self.tasks.keys().copied());
             let message = format!("there is no task {}", quote(name));
@@ -201,6 +218,13 @@ impl<'a> Scope<'a> {
                     .at(place)
                     .help(format!("add {} to its `needs`", quote(name))),
             );
+        }
+        if field.is_empty() {
+            let message = format!(
+                "`tasks.{name}` is used as a whole; write which part of it, such as `tasks.{name}.state`"
+            );
+            problems.push(Diagnostic::new(code::BAD_EXPRESSION, message).at(place));
+            return;
         }
         let known: &[&str] = match used.kind {
             Kind::Milestone => &["state"],
@@ -328,6 +352,39 @@ impl<'a> Scope<'a> {
                 );
             }
         }
+    }
+}
+
+/// Checks a use of the task of a matrix: the list of the results of all cells.
+fn check_group(
+    name: &str,
+    cells: &[&str],
+    field: &str,
+    task: &CheckedTask<'_>,
+    place: Span,
+    problems: &mut Diagnostics,
+) {
+    if !field.is_empty() {
+        let message = format!("`tasks.{name}` is the list of {} results", cells.len());
+        let first = cells.first().unwrap_or(&"");
+        problems.push(
+            Diagnostic::new(code::NO_SUCH_OUTPUT, message).at(place).help(format!(
+                "write `tasks.{name}|map(attribute=\"{field}\")|list`, or `tasks[\"{first}\"].{field}` for one cell"
+            )),
+        );
+    }
+    if cells.iter().any(|cell| !task.needs.contains(cell)) {
+        let user = quote(&task.draft.spec.name);
+        let message = format!("the task {user} uses {} without needing it", quote(name));
+        let help = format!(
+            "add {} to its `needs`, which means all of its cells",
+            quote(name)
+        );
+        problems.push(
+            Diagnostic::new(code::NOT_A_NEED, message)
+                .at(place)
+                .help(help),
+        );
     }
 }
 

@@ -111,6 +111,43 @@ impl Template {
     }
 }
 
+/// What an expression of a text is replaced by.
+pub(crate) enum Replaced {
+    /// Another expression.
+    Expression(String),
+    /// A text, which has no `${{` and does not become one behind a `$`.
+    Text(String),
+}
+
+/// The text with all expressions replaced. What cannot be parsed stays as it is.
+pub(crate) fn rewrite(text: &str, mut replace: impl FnMut(&str) -> Replaced) -> String {
+    let (mut made, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(OPEN) {
+        let after = &rest[at + OPEN.len()..];
+        let is_escaped = rest[..at].ends_with('$');
+        let end = if is_escaped {
+            None
+        } else {
+            end_of_expression(after)
+        };
+        let Some(end) = end else {
+            made.push_str(&rest[..at + OPEN.len()]);
+            rest = after;
+            continue;
+        };
+        made.push_str(&rest[..at]);
+        match replace(after[..end].trim()) {
+            Replaced::Expression(expression) => {
+                made.push_str(&format!("{OPEN} {expression} }}}}"));
+            }
+            Replaced::Text(text) => made.push_str(&text),
+        }
+        rest = &after[end + 2..];
+    }
+    made.push_str(rest);
+    made
+}
+
 /// The texts of a JSON value that may be templates.
 pub(crate) fn texts_mut(value: &mut Value) -> Vec<&mut Value> {
     let (mut open, mut texts) = (vec![value], Vec::new());

@@ -12,6 +12,7 @@ use zeph_graph::RunId;
 use zeph_sanitizer::{Content, ContentSanitizer};
 
 use crate::expression::{self, Evaluator, NoValue};
+use crate::matrix::group_of;
 use crate::references::{Reference, references, references_in, sole_field};
 use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
@@ -130,18 +131,26 @@ impl RunValues {
         filler.fill(params)
     }
 
-    /// The tasks whose outputs the expressions in parameters use.
-    #[must_use]
-    pub fn tasks_in(params: &Value) -> BTreeSet<String> {
+    /// Those parents of a task whose outputs the expressions in its parameters use. The name of a task with a
+    /// matrix means all of its cells.
+    pub fn used_parents<'a>(
+        params: &Value,
+        parents: impl IntoIterator<Item = &'a str>,
+    ) -> BTreeSet<String> {
         let mut params = params.clone();
         let texts = texts_mut(&mut params).into_iter();
-        texts
+        let used = texts
             .flat_map(|text| references_in(text.as_str().unwrap_or_default()))
             .filter_map(|reference| match reference {
                 Reference::Task { name, .. } => Some(name),
                 Reference::Param(_) | Reference::Run(_) => None,
-            })
-            .collect()
+            });
+        let used: BTreeSet<String> = used.collect();
+        let is_used = |name: &&str| {
+            used.contains(*name) || group_of(name).is_some_and(|group| used.contains(group))
+        };
+        let parents = parents.into_iter().filter(is_used);
+        parents.map(str::to_owned).collect()
     }
 }
 
@@ -254,6 +263,7 @@ impl Filler<'_> {
     fn context(&self, used: &[Reference]) -> Result<minijinja::Value, TaskError> {
         let mut params = BTreeMap::new();
         let mut tasks: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, Value> = BTreeMap::new();
         for reference in used {
             match reference {
                 Reference::Param(name) => match self.values.secrets.get(name) {
@@ -266,6 +276,10 @@ impl Filler<'_> {
                         params.extend(value.map(|value| (name.as_str(), value)));
                     }
                 },
+                Reference::Task { name, field } if field.is_empty() => {
+                    let values = self.cells(name).map(|cell| field_of(cell, "value"));
+                    groups.insert(name, values.collect());
+                }
                 Reference::Task { name, field } => {
                     let fields = tasks.entry(name).or_default();
                     let parent = self.input.parents.get(name);
@@ -275,10 +289,22 @@ impl Filler<'_> {
                 Reference::Run(_) => {}
             }
         }
+        groups.extend(
+            tasks
+                .into_iter()
+                .map(|(name, fields)| (name, json!(fields))),
+        );
+        let tasks = groups;
         let run = json!({ "id": self.run.as_str(), "goal": self.values.goal });
         Ok(expression::values(
             json!({ "params": params, "tasks": tasks, "run": run }),
         ))
+    }
+
+    /// The parents that are the cells of a matrix, in their order.
+    fn cells<'s>(&'s self, group: &'s str) -> impl Iterator<Item = &'s Parent> {
+        let parents = self.input.parents.iter();
+        parents.filter_map(move |(name, parent)| (group_of(name) == Some(group)).then_some(parent))
     }
 
     /// Why an output is not what the task printed.
@@ -286,7 +312,15 @@ impl Filler<'_> {
         let Reference::Task { name, field } = reference else {
             return None;
         };
-        let value = &self.input.parents.get(name)?.output.as_ref()?.value;
+        if field.is_empty() {
+            let mut cells = self.cells(name);
+            return cells.find_map(|cell| self.inexact_output(cell, name, "value"));
+        }
+        self.inexact_output(self.input.parents.get(name)?, name, field)
+    }
+
+    fn inexact_output(&self, parent: &Parent, name: &str, field: &str) -> Option<String> {
+        let value = &parent.output.as_ref()?.value;
         let is = |mark: &str, wanted: bool| value.get(mark) == Some(&Value::Bool(wanted));
         let of = |part: &str| field == part || field == "value";
         let task = quote(name);
@@ -312,6 +346,9 @@ impl Filler<'_> {
             let Reference::Task { name, field } = reference else {
                 continue;
             };
+            if field.is_empty() {
+                continue;
+            }
             let Some(parent) = self.input.parents.get(name) else {
                 return format!(
                     "the task {} is not in the `needs` of this task",

@@ -9,6 +9,7 @@ use zeph_graph::wire::{OnFailureSpec, WorkSpec};
 use zeph_graph::{AnswerKind, Trigger};
 
 use crate::code;
+use crate::matrix::group_of;
 use crate::plan::Plan;
 use crate::references::{Reference, references_in};
 use crate::task::{Draft, Kind};
@@ -37,14 +38,20 @@ impl Plan {
             .map(|task| task.spec.name.as_str())
             .collect();
         let read = read_outputs(&plan.tasks);
-        let by_name: HashMap<&str, &Draft> = (plan.tasks.iter())
+        let mut by_name: HashMap<&str, &Draft> = (plan.tasks.iter())
             .map(|task| (task.spec.name.as_str(), task))
             .collect();
-        for task in &plan.tasks {
+        let groups =
+            (plan.tasks.iter()).filter_map(|task| Some((group_of(&task.spec.name)?, task)));
+        by_name.extend(groups);
+        let is_read = |name: &str, by: &HashSet<String>| {
+            by.contains(name) || group_of(name).is_some_and(|group| by.contains(group))
+        };
+        for task in plan.tasks.iter().filter(|task| !task.is_other_cell) {
             let name = task.spec.name.as_str();
             // A task that reads an output cannot run without it.
             let own = read_outputs(std::slice::from_ref(task));
-            let mut needs = task.spec.needs.iter().filter(|need| !own.contains(*need));
+            let mut needs = task.spec.needs.iter().filter(|need| !is_read(need, &own));
             if task.spec.trigger == Trigger::AllDone
                 && let Some(parent) = needs.find(|need| aborting.contains(need.as_str()))
             {
@@ -60,7 +67,7 @@ impl Plan {
                 let one = Diagnostic::new(code::SKIPPED_BY_ABORT, message).at(task.place);
                 found.push(one.help(help));
             }
-            if is_yes_or_no(task) && !read.contains(name) {
+            if is_yes_or_no(task) && !is_read(name, &read) {
                 let message = format!(
                     "no task reads the answer to {name}: the tasks that need it also run after \"no\"",
                     name = quote(name),

@@ -28,7 +28,7 @@ fn words_of_other_tools_are_answered_with_our_own() {
         ("depends_on = ['b']", "`needs = "),
         ("dependsOn = ['b']", "`needs = "),
         ("when = 'x == 1'", "no conditions"),
-        ("matrix = { a = [1] }", "one for each value"),
+        ("strategy = { matrix = { a = [1] } }", "`matrix = "),
         ("script = 'x'", "`shell = "),
         ("working_dir = 'x'", "`cwd = "),
         ("working-directory = 'x'", "`cwd = "),

@@ -12,6 +12,7 @@ mod environment;
 mod gate;
 mod goal;
 mod inputs;
+mod matrix;
 mod reasons;
 mod retry;
 mod running_logs;

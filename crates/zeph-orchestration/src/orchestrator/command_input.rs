@@ -32,7 +32,9 @@ pub async fn command_input(
     let (true, Ok(params)) = (has_started, params) else {
         return Ok(None);
     };
-    let used = RunValues::tasks_in(&params);
+    let graph = view.graph();
+    let parents = graph.parents(task).iter().map(|&id| graph.task(id).name());
+    let used = RunValues::used_parents(&params, parents);
     let parents = view.parents(store, task, &used).await?;
     let values = RunValues::of_graph(view.graph())?;
     let input = TaskInput { params, parents };

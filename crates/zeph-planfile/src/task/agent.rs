@@ -9,6 +9,7 @@ use zeph_graph::wire::WorkSpec;
 use super::{Draft, Kind, Mode, Rules, Use};
 use crate::budget;
 use crate::code;
+use crate::matrix::group_of;
 use crate::references::{Reference, references_in};
 use crate::template::{escape, texts_mut};
 
@@ -43,7 +44,10 @@ pub(super) fn read(
         let node = fields.get(key)?;
         Some(names(node, key, problems))
     };
-    let (tools, tags, context) = (names("tools"), names("tags"), names("context"));
+    let (tools, tags) = (names("tools"), names("tags"));
+    // The names of tasks; those of cells have other characters.
+    let context = fields.read("context", |node, what| node.strings(what, problems));
+    let context = context.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>());
     let context = match context {
         Some(context) => {
             check_context(&context, fields, draft, problems);
@@ -145,10 +149,10 @@ fn unnamed_needs(prompt: &str, draft: &Draft) -> Vec<String> {
         })
         .collect();
     let needs = draft.spec.needs.iter();
-    needs
-        .filter(|name| !named.contains(*name))
-        .cloned()
-        .collect()
+    let is_named = |name: &str| {
+        named.contains(name) || group_of(name).is_some_and(|group| named.contains(group))
+    };
+    needs.filter(|name| !is_named(name)).cloned().collect()
 }
 
 /// `text`, `json`, or a table that is the schema of the answer.

@@ -11,7 +11,7 @@ use zeph_graph::wire::{TaskSpec, WorkSpec};
 use zeph_graph::{Retry, Trigger};
 
 use crate::code;
-use crate::fields::{check_name, micros};
+use crate::fields::micros;
 use crate::foreign;
 
 pub(crate) use rules::Rules;
@@ -78,6 +78,8 @@ pub(crate) struct Draft {
     pub(crate) stdin: Option<Span>,
     /// Its retries, before a default policy fills in the keys that are missing.
     retry: Option<retry::RetryKeys>,
+    /// Whether it is a cell of a matrix, but not the first one: its problems have been reported.
+    pub(crate) is_other_cell: bool,
     marks: Vec<(Code, Span)>,
 }
 
@@ -111,6 +113,8 @@ const COMMON: [&str; 6] = [
     "priority",
     "hint",
 ];
+/// The keys that are expanded before a task is read.
+const EXPANDED: [&str; 1] = [crate::matrix::KEY];
 /// The keys that give a task its work.
 const WORK: [&str; 4] = ["run", "shell", "prompt", "ask"];
 /// Keys that only some tasks have, and which.
@@ -158,7 +162,6 @@ pub(crate) fn read_defaults(node: &Node, problems: &mut Diagnostics) -> (Rules, 
 
 /// Reads a task. An unreadable value is reported and omitted, so that the rest is checked too.
 pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) -> Draft {
-    check_name(entry, "task", problems);
     let mut draft = Draft {
         place: entry.key_span,
         ..Draft::default()
@@ -166,7 +169,7 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     draft.spec.name.clone_from(&entry.key);
     draft.spec.span = Some(entry.key_span.into());
     let what = format!("the task {}", quote(&entry.key));
-    let known = [&COMMON[..], &WORK, ATTEMPT.0, COMMAND.0, AGENT.0].concat();
+    let known = [&COMMON[..], &EXPANDED, &WORK, ATTEMPT.0, COMMAND.0, AGENT.0].concat();
     let Some(fields) = entry
         .node
         .table_with_help(&what, &known, foreign::task_key, problems)

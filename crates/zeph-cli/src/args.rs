@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Pause(RunRef),
     /// End a pause
     Unpause(RunRef),
+    /// Suspend a run that another process works on; a second time ends the grace of running tasks
+    Suspend(RunRef),
     /// Delete an ended run, or all of them
     Delete(DeleteArgs),
     /// Run a small built-in plan, offline, in a few seconds
@@ -246,6 +248,9 @@ pub(crate) struct ResumeArgs {
     /// Run interrupted at-most-once tasks again without asking
     #[arg(long)]
     pub(crate) rerun_interrupted: bool,
+    /// End a pause of the run
+    #[arg(long)]
+    pub(crate) unpause: bool,
     /// How many tasks of all runs may run at the same time
     #[arg(long, value_name = "N")]
     pub(crate) max_parallel: Option<String>,

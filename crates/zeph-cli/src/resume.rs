@@ -43,7 +43,10 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
         handle,
     } = open(cx, &store, args, &params).await?;
     let channel = llm::channel(view.graph());
-    render(cx, &view, channel, &interrupted);
+    render(cx, &view, channel, &interrupted, args.unpause);
+    if args.unpause {
+        handle.unpause().await?;
+    }
     let mut follower = orchestrator.follow(handle);
     if args.rerun_interrupted {
         follower = follower.rerun_interrupted();
@@ -95,10 +98,7 @@ async fn open(
         // tells who owns it.
         match load_and_take_over(cx, store, &row.run, params, reruns).await {
             Ok(taken) => {
-                for (run, error) in &passed_over {
-                    let why = escape_terminal(&error.message);
-                    out::warn(format!("run {run} is not resumed: {why}"));
-                }
+                report_passed_over(&passed_over);
                 return Ok(taken);
             }
             Err(error) if error.code == UNREACHABLE => {
@@ -117,19 +117,46 @@ async fn open(
             Err(error) => return Err(error),
         }
     }
-    let text = match passed_over.len() {
-        0 => "there is no run to resume".to_owned(),
-        1 => "the only open run is owned by another process".to_owned(),
-        many => format!("all {many} open runs are owned by other processes"),
+    Err(none_resumed(passed_over))
+}
+
+fn report_passed_over(passed_over: &[(RunId, CliError)]) {
+    for (run, error) in passed_over {
+        let why = escape_terminal(&error.message);
+        out::warn(format!("run {run} is not resumed: {why}"));
+    }
+}
+
+/// The error for the newest run that a person can do something about; the others are warnings.
+fn none_resumed(mut passed_over: Vec<(RunId, CliError)>) -> CliError {
+    let is_missing =
+        |(_, error): &(RunId, CliError)| error.code != OWNED && error.code != UNREACHABLE;
+    if let Some(index) = passed_over.iter().position(is_missing) {
+        let (run, mut error) = passed_over.remove(index);
+        report_passed_over(&passed_over);
+        error.message = format!("run {run} is not resumed: {}", error.message);
+        return error;
+    }
+    let text = match &*passed_over {
+        [] => "there is no run to resume".to_owned(),
+        [(run, error)] => format!(
+            "the only open run, {run}, is not resumed: {}",
+            error.message
+        ),
+        many => {
+            report_passed_over(many);
+            format!("all {} open runs are owned by other processes", many.len())
+        }
     };
-    let mut errors = passed_over.into_iter().map(|(_, error)| error);
-    Err(errors
-        .find(|error| error.code != OWNED && error.code != UNREACHABLE)
-        .unwrap_or_else(|| {
-            CliError::new(Exit::Usage, text)
-                .code("nothing_to_resume")
-                .help(format!("`{}` shows the runs", command(&["list"])))
-        }))
+    let error = CliError::new(Exit::Usage, text).code("nothing_to_resume");
+    error.help(match passed_over.first() {
+        Some((run, _)) => format!(
+            "`{}` shows what it does; `{}` ends its work there, so that it can be resumed here",
+            command(&["status", run.as_str()]),
+            command(&["suspend", run.as_str()])
+        ),
+        None => format!("`{}` shows the runs", command(&["list"])),
+    })
 }
 
 async fn load_and_take_over(
@@ -220,7 +247,13 @@ async fn interrupted(
 }
 
 /// Prints the completed work that is kept, and what happens to interrupted tasks.
-fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Interrupted]) {
+fn render(
+    cx: &AppContext,
+    view: &RunView,
+    channel: Channel,
+    interrupted: &[Interrupted],
+    unpauses: bool,
+) {
     let counts = view.scheduler.counts();
     if cx.json() {
         let interrupted: Vec<_> = (interrupted.iter())
@@ -283,11 +316,12 @@ fn render(cx: &AppContext, view: &RunView, channel: Channel, interrupted: &[Inte
     if interrupted.len() > SHOWN {
         channel.line(format!("  … and {} more", interrupted.len() - SHOWN));
     }
-    if view.scheduler.is_paused() {
+    if view.scheduler.is_paused() && !unpauses {
         channel.line(format!(
-            "  {} nothing new starts until `{}`",
+            "  {} nothing new starts until `{}`; `{}` does both",
             Tone::Warning.paint("paused"),
-            command(&["unpause", view.run.as_str()])
+            command(&["unpause", view.run.as_str()]),
+            command(&["resume", view.run.as_str(), "--unpause"])
         ));
     }
 }

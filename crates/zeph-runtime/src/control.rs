@@ -16,7 +16,8 @@ use crate::view::RunView;
 pub enum Delivery {
     /// The owner accepted the request, and its consequences are saved.
     Accepted,
-    /// The request changed nothing, because its task, question or state has ended.
+    /// The request changed nothing, because its task, question or state has ended, or because the run is
+    /// suspended already.
     Stale,
     /// The run has no owner: the request is in the inbox, and the next owner applies it first.
     Posted(RequestId),
@@ -25,7 +26,8 @@ pub enum Delivery {
 /// Sends a request to a run: to its owner if the owner is alive, else to the inbox of the store.
 ///
 /// Before a request is put into the inbox it is checked: the run is open, the task exists, the
-/// question is open and accepts the text. A living owner replies within 10 s or counts as unreachable.
+/// question is open and accepts the text. A suspension is not put there if `owners` tell that no process
+/// works on the run. A living owner replies within 10 s or counts as unreachable.
 /// If an owner ends before it replies, the journal tells whether it has saved the request.
 ///
 /// # Errors
@@ -112,6 +114,9 @@ async fn send(
         return Ok(Delivery::Accepted);
     }
     check_open(run, view.status.clone())?;
+    if *request == Request::Suspend && owners.is_some() {
+        return Ok(Delivery::Stale);
+    }
     if let Request::Answer { question, .. } = request {
         view.open_question(store, *question).await?;
     }

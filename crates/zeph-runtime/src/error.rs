@@ -65,7 +65,7 @@ pub enum RuntimeError {
         task: String,
     },
     /// The run is owned by a process that is alive.
-    #[error("run {run} is active in another process ({owner}); cancel or suspend it there first")]
+    #[error("run {run} is active in another process ({owner})")]
     OwnedElsewhere {
         /// The run.
         run: RunId,

@@ -1,4 +1,4 @@
-//! `zeph answer`, `cancel`, `pause` and `unpause`: changes of a run, from any process.
+//! `zeph answer`, `cancel`, `pause`, `unpause` and `suspend`: changes of a run, from any process.
 
 use std::sync::Arc;
 
@@ -161,6 +161,25 @@ pub(crate) async fn unpause(cx: &AppContext, args: &RunRef) -> Result<Exit, CliE
     send(cx, &store, &run, &Request::Unpause, &done).await
 }
 
+pub(crate) async fn suspend(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
+    let (store, run) = open(cx, args.run.as_deref()).await?;
+    let owners = cx.owners(&store);
+    let delivery = ask(&store, Some(&owners), &run, &Request::Suspend, now()).await?;
+    let resume = command(&["resume", run.as_str()]);
+    let text = match delivery {
+        Delivery::Stale if cx.owner_of(&store, &run).await?.is_some() => {
+            format!("run {run} is being suspended already: its running tasks are stopped now")
+        }
+        Delivery::Stale => {
+            format!("run {run} is suspended already: no process works on it; `{resume}` continues")
+        }
+        Delivery::Accepted | Delivery::Posted(_) => format!(
+            "run {run} is being suspended: running tasks have their grace to end, the same command again stops them; `{resume}` continues"
+        ),
+    };
+    Ok(print(cx, &run, delivery, text))
+}
+
 /// Opens the database and finds the run; without a name, the newest run that is open.
 pub(super) async fn open(
     cx: &AppContext,
@@ -184,19 +203,22 @@ pub(super) async fn send(
 }
 
 fn report(cx: &AppContext, run: &RunId, delivery: Delivery, done: &str) -> Exit {
-    let (word, id, text) = match delivery {
-        Delivery::Accepted => ("accepted", None, done.to_owned()),
-        Delivery::Stale => {
-            let text = format!("nothing to change in run {run}: it has that state already");
-            ("stale", None, text)
-        }
-        Delivery::Posted(id) => {
-            let text = format!(
-                "kept: no process works on run {run}; it counts when the run is resumed: {}",
-                command(&["resume", run.as_str()])
-            );
-            ("posted", Some(id.get()), text)
-        }
+    let text = match delivery {
+        Delivery::Accepted => done.to_owned(),
+        Delivery::Stale => format!("nothing to change in run {run}: it has that state already"),
+        Delivery::Posted(_) => format!(
+            "kept: no process works on run {run}; it counts when the run is resumed: {}",
+            command(&["resume", run.as_str()])
+        ),
+    };
+    print(cx, run, delivery, text)
+}
+
+fn print(cx: &AppContext, run: &RunId, delivery: Delivery, text: String) -> Exit {
+    let (word, id) = match delivery {
+        Delivery::Accepted => ("accepted", None),
+        Delivery::Stale => ("stale", None),
+        Delivery::Posted(id) => ("posted", Some(id.get())),
     };
     let json = || json!({ "run": run.as_str(), "delivery": word, "request": id });
     page::print(cx, json, |page| page.line(text))

@@ -7,6 +7,7 @@
 
 mod background;
 mod bad_day;
+mod control;
 mod early;
 mod environment;
 mod gate;
@@ -339,10 +340,13 @@ fn resume_without_a_name_skips_a_run_whose_secret_is_missing() {
     let resume = scene.zeph(&["resume"]);
     assert_eq!(code(&resume), 0, "{resume:?}");
     assert!(resume.out.contains("run older completed"), "{resume:?}");
+    let passed_over = "run newer is not resumed: ";
+    assert!(resume.err.contains(passed_over), "{resume:?}");
     // Now only the other run is left, and the error names what it needs.
     let resume = scene.zeph(&["resume"]);
     assert_eq!(code(&resume), 2, "{resume:?}");
     assert!(resume.err.contains("-p token=@FILE"), "{resume:?}");
+    assert!(resume.err.contains(passed_over), "{resume:?}");
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Status(RunRef),
     /// Show a run, or one of its tasks, in full
     Show(TaskRef),
+    /// Watch a run that another process works on; Ctrl-C ends only the watching
+    Watch(WatchArgs),
     /// Print what the attempts of a run, or of one task, logged; -f goes on with it
     Logs(LogsArgs),
     /// Answer an open question
@@ -323,6 +325,15 @@ pub(crate) struct ListArgs {
 pub(crate) struct RunRef {
     /// The run, or the beginning of its name [default: the newest]
     pub(crate) run: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The run, or the beginning of its name [default: the newest that has not ended]
+    pub(crate) run: Option<String>,
+    /// Also show what happened before
+    #[arg(long)]
+    pub(crate) from_start: bool,
 }
 
 #[derive(Debug, Args)]

@@ -213,8 +213,8 @@ fn of_runtime(error: &RuntimeError) -> CliError {
         E::Closed { .. } => store("journal_closed"),
         E::MissingExecutors { .. } => usage("missing_executors"),
         E::OwnedElsewhere { run, .. } => store("owned_elsewhere").help(format!(
-            "`{}` shows its state; `{}` ends its work there, so that it can be resumed here",
-            command(&["status", run.as_str()]),
+            "`{}` shows what it does; `{}` ends its work there, so that it can be resumed here",
+            command(&["watch", run.as_str()]),
             command(&["suspend", run.as_str()])
         )),
         E::AlreadyHere { .. } => usage("already_here"),

@@ -125,6 +125,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Agents(args) => agents::run(&cx, &args),
         Command::Pause(args) => read::request::pause(&cx, &args).await,
         Command::Unpause(args) => read::request::unpause(&cx, &args).await,
+        Command::Watch(args) => run::watch::run(&cx, &args).await,
         Command::Suspend(args) => read::request::suspend(&cx, &args).await,
         Command::Delete(args) => read::delete::run(&cx, &args).await,
         Command::Completions(_) | Command::Trust(_) => Ok(Exit::Completed),
@@ -154,6 +155,7 @@ const fn only_reads(command: &Command) -> bool {
             | Command::Status(_)
             | Command::Show(_)
             | Command::Logs(_)
+            | Command::Watch(_)
             | Command::Why(_)
             | Command::Verify(_)
     )

@@ -152,7 +152,7 @@ fn none_resumed(mut passed_over: Vec<(RunId, CliError)>) -> CliError {
     error.help(match passed_over.first() {
         Some((run, _)) => format!(
             "`{}` shows what it does; `{}` ends its work there, so that it can be resumed here",
-            command(&["status", run.as_str()]),
+            command(&["watch", run.as_str()]),
             command(&["suspend", run.as_str()])
         ),
         None => format!("`{}` shows the runs", command(&["list"])),

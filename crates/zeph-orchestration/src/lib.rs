@@ -166,7 +166,7 @@ pub mod blocking {
 
 /// Following a run for a display: events, questions, and the effect of stop signals.
 pub mod follow {
-    pub use crate::orchestrator::{Ask, Follower, Stop, Update};
+    pub use crate::orchestrator::{Ask, Follower, Stop, Update, Watcher};
     pub use zeph_runtime::{Accepts, Events, QuestionView, RunEvent};
 }
 

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal as _};
-use std::time::Duration;
 
 use serde_json::json;
 use zeph_executor::Bytes;
 use zeph_graph::{ContentId, Record, TaskId};
 use zeph_memory::RawGraphStore;
+use zeph_orchestration::follow::Watcher;
 use zeph_runtime::{LogDraft, RunView};
 
 use super::explain;
@@ -17,9 +17,6 @@ use crate::args::LogsArgs;
 use crate::context::{AppContext, command};
 use crate::exit::{CliError, Exit};
 use crate::out;
-
-/// How often the store is read for `--follow`. The owner saves a log about once in a second.
-const READ_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliError> {
     let (store, mut view) = cx.load_run(Some(&args.of.run)).await?;
@@ -51,7 +48,7 @@ pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliErr
             }
             return Ok(Exit::Completed);
         }
-        tokio::time::sleep(READ_EVERY).await;
+        tokio::time::sleep(Watcher::READ_EVERY).await;
     }
 }
 

@@ -28,7 +28,7 @@ struct End<'a> {
     /// The report from the store, or that of the engine if the store cannot be read any more.
     report: &'a RunReport,
     view: Option<&'a RunView>,
-    /// The state of the run, or `interrupted` if the store failed.
+    /// The state of the run, or `interrupted` if the store failed or the process of the run ended.
     word: &'static str,
     budget: Budget,
     took: Duration,
@@ -52,8 +52,8 @@ pub(crate) async fn print(
         report: results.map_or(engine, |results| results),
         view,
         word: match engine.error {
-            None => engine.state.word(),
-            Some(_) => "interrupted",
+            None if !followed.is_interrupted => engine.state.word(),
+            Some(_) | None => "interrupted",
         },
         budget: view.map_or(Budget::UNLIMITED, |view| view.scheduler.budget()),
         took,

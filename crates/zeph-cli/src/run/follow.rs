@@ -64,6 +64,8 @@ pub(crate) struct Followed {
     pub(crate) report: std::sync::Arc<RunReport>,
     /// The signal that suspended the run.
     pub(crate) signal: Option<Exit>,
+    /// The process of the run ended in the middle of it.
+    pub(crate) is_interrupted: bool,
 }
 
 impl Session {
@@ -97,6 +99,7 @@ impl Session {
         let is_suspended = report.state == RunState::Suspended;
         Ok(Followed {
             signal: self.signals.first.filter(|_| is_suspended),
+            is_interrupted: false,
             report,
         })
     }
@@ -131,13 +134,6 @@ impl Session {
     ) {
         let handle = self.follower.handle();
         self.view.event(handle.id().as_str(), event);
-        let task = event.task_name.as_deref().unwrap_or("?");
-        if let Record::Started { .. } = event.record {
-            self.view.started(task);
-        }
-        if event.record.attempt_end().is_some() {
-            self.view.ended(task);
-        }
         let counts = handle.snapshot().counts;
         if let Some(asked) = &mut question {
             match self.follower.plan(asked).await {
@@ -292,7 +288,8 @@ async fn step(prompt: &mut Option<Prompt>) -> Step {
     }
 }
 
-fn status(snapshot: &RunSnapshot, lines: &EventFormatter) -> String {
+/// The line below the running tasks.
+pub(super) fn status(snapshot: &RunSnapshot, lines: &EventFormatter) -> String {
     let counts = &snapshot.counts;
     let mut text = lines.progress();
     if snapshot.state != RunState::Running {

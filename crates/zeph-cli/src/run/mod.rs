@@ -13,6 +13,7 @@ mod keys;
 pub(crate) mod prompt;
 mod signals;
 mod view;
+pub(crate) mod watch;
 
 use std::path::Path;
 use std::time::Instant;

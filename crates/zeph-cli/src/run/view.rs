@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::signal::unix::Signal;
 use zeph_common::{escape_terminal, format_duration};
-use zeph_graph::wire;
+use zeph_graph::{Record, Timestamp, wire};
 use zeph_scheduler::Event;
 
-use crate::context::AppContext;
+use crate::context::{self, AppContext};
 use crate::out::{self, Channel, Tone};
 use crate::run::dialog::{Dialog, Reaction};
 use crate::run::footer::{Drawing, Footer, Size, fit};
@@ -126,26 +126,33 @@ impl View {
         }
     }
 
-    /// A saved record, for programs.
-    pub(crate) fn event(&self, run: &str, event: &Event) {
+    /// A saved record: a line for programs, and a change of the running tasks.
+    pub(crate) fn event(&mut self, run: &str, event: &Event) {
         if self.is_json() {
             out::json(&self.channel.marked(event_json(run, event)));
         }
+        self.track(event);
     }
 
-    /// Adds a running attempt.
-    pub(crate) fn started(&mut self, task: &str) {
-        self.ended(task);
-        self.running.push(Running {
-            task: task.to_owned(),
-            since: Instant::now(),
-            progress: String::new(),
-        });
+    /// Changes the running tasks as a saved record says.
+    pub(crate) fn track(&mut self, event: &Event) {
+        let task = event.task_name.as_deref().unwrap_or("?");
+        let is_start = matches!(event.record, Record::Started { .. });
+        if is_start || event.record.attempt_end().is_some() {
+            self.running.retain(|other| other.task != task);
+        }
+        if is_start {
+            self.running.push(Running {
+                task: task.to_owned(),
+                since: before(event.at),
+                progress: String::new(),
+            });
+        }
     }
 
-    /// Removes an attempt that has ended.
-    pub(crate) fn ended(&mut self, task: &str) {
-        self.running.retain(|other| other.task != task);
+    /// When the run began, for the line below the running tasks.
+    pub(crate) fn began(&mut self, at: Timestamp) {
+        self.began = before(at);
     }
 
     /// Shows the progress of a running task.
@@ -336,6 +343,12 @@ impl Running {
         let (spinner, rest) = (Tone::Question.paint(spinner), Tone::Quiet.paint(rest));
         format!("{spinner} {name} {rest}")
     }
+}
+
+/// The instant of a time that is over.
+fn before(at: Timestamp) -> Instant {
+    let now = Instant::now();
+    now.checked_sub(context::now().since(at)).unwrap_or(now)
 }
 
 /// The whole seconds since then.

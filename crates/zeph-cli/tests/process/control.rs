@@ -13,6 +13,7 @@ fn a_run_is_suspended_from_another_terminal() {
     let elsewhere = scene.zeph(&["resume", "r"]);
     assert_eq!(code(&elsewhere), 8, "{elsewhere:?}");
     assert!(elsewhere.err.contains("`zeph suspend r`"), "{elsewhere:?}");
+    assert!(elsewhere.err.contains("`zeph watch r`"), "{elsewhere:?}");
     let suspend = scene.zeph(&["suspend", "r"]);
     assert_eq!(code(&suspend), 0, "{suspend:?}");
     assert!(suspend.out.contains("`zeph resume r`"), "{suspend:?}");
@@ -34,6 +35,71 @@ fn a_run_is_suspended_from_another_terminal() {
     let ended = scene.zeph(&["suspend", "r"]);
     assert_eq!(code(&ended), 2, "{ended:?}");
     assert!(ended.err.contains("has ended"), "{ended:?}");
+}
+
+#[test]
+fn a_run_is_watched_to_its_end_from_another_terminal() {
+    let scene = Scene::new(&held("idempotent"));
+    scene.gates(1);
+    let run = scene.start(&["run", "plan.toml", "--name", "r"]);
+    let gate = scene.open_gate(1);
+    let mut watch = scene.start(&["watch", "r"]);
+    watch.until("watching run r: ");
+    let mut json = scene.start(&["watch", "r", "--json", "--from-start"]);
+    json.until("\"event\":\"watching\"");
+    let mut left = scene.start(&["watch"]);
+    left.until("works on it");
+    left.signal("INT");
+    let left = left.wait();
+    assert_eq!(code(&left), 130, "{left:?}");
+    assert!(left.err.contains("detached run r continues"), "{left:?}");
+    scene.write(gate);
+    assert_eq!(code(&run.wait()), 0, "the run was left alone");
+    let watch = watch.wait();
+    assert_eq!(code(&watch), 0, "{watch:?}");
+    assert!(!watch.out.contains("ok one"), "{watch:?}");
+    for line in [
+        "[3/4] ok held",
+        "[4/4] ok last",
+        "run r completed: 4 completed",
+    ] {
+        assert!(watch.out.contains(line), "{line}: {watch:?}");
+    }
+    let json = json.wait();
+    let lines = json
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<serde_json::Value> = lines.collect();
+    assert!(lines.iter().any(|line| line["task"] == "one"), "{lines:?}");
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (&last["event"], &last["exit"]),
+        (&"summary".into(), &0.into())
+    );
+}
+
+#[test]
+fn a_watch_ends_when_the_process_of_the_run_does() {
+    let scene = Scene::new(&held("idempotent"));
+    scene.gates(1);
+    let mut run = scene.start(&["run", "plan.toml", "--name", "r"]);
+    let gate = scene.open_gate(1);
+    let mut watch = scene.start(&["watch", "r"]);
+    watch.until("watching run r: ");
+    run.signal("KILL");
+    let watch = watch.wait();
+    drop((run.wait(), gate));
+    assert_eq!(code(&watch), 5, "{watch:?}");
+    assert!(watch.out.contains("run r interrupted: "), "{watch:?}");
+    assert!(watch.out.contains("zeph resume r"), "{watch:?}");
+    // A run at rest has nothing to watch.
+    let watch = scene.zeph(&["watch", "r"]);
+    assert_eq!(code(&watch), 5, "{watch:?}");
+    assert_eq!(code(&scene.zeph(&["cancel", "r"])), 0);
+    let watch = scene.zeph(&["watch", "r"]);
+    assert_eq!(code(&watch), 3, "{watch:?}");
+    assert!(watch.out.contains("run r canceled: "), "{watch:?}");
 }
 
 #[test]

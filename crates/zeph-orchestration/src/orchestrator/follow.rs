@@ -9,7 +9,7 @@ use zeph_planner::plan::PlanOutput;
 use zeph_runtime::{
     Events, QuestionView, RunEvent, RunHandle, RunReport, RunSnapshot, RunView, RuntimeError,
 };
-use zeph_scheduler::{Event, EventLog};
+use zeph_scheduler::Event;
 
 use super::{Orchestrator, OrchestratorError, RunOutcome};
 
@@ -265,16 +265,7 @@ impl Follower {
         let store = self.orchestrator.store();
         let view = RunView::load(&**store, self.handle.id()).await?;
         let last = self.last_seq;
-        let mut log = EventLog::default();
-        let mut entries = view.entries.iter().peekable();
-        let events = std::iter::from_fn(|| {
-            let entry = entries.next()?;
-            let mut event = log.event(entry, view.graph());
-            // The store does not keep the ends of commits. Most commits have one time; where they do not, a
-            // display joins fewer or more events than at work.
-            event.ends_commit = entries.peek().is_none_or(|next| next.at != entry.at);
-            Some(event)
-        });
+        let events = super::watch::events(&view.entries, view.graph());
         for event in events.filter(|event| event.seq.get() > last) {
             self.take(RunEvent::Saved {
                 event,

@@ -8,6 +8,7 @@ mod compose;
 mod follow;
 mod report;
 mod run;
+mod watch;
 
 #[cfg(feature = "planfile")]
 mod command_input;
@@ -28,6 +29,7 @@ pub use error::OrchestratorError;
 pub use follow::{Ask, Follower, Stop, Update};
 pub use report::{RunOutcome, RunResults};
 pub use spec::RunSpec;
+pub use watch::Watcher;
 
 #[cfg(feature = "planfile")]
 pub use command_input::command_input;

@@ -1,14 +1,14 @@
 //! The command line: commands, flags and their help, in one place.
 
+mod database;
 mod models;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use zeph_graph::RunEnd;
 
+pub(crate) use database::{BackupArgs, DeleteArgs, ExportArgs, ImportArgs, PruneArgs};
 pub(crate) use models::{BudgetArgs, FlagOverride, ModelArgs, ParamArgs};
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
@@ -110,8 +110,16 @@ pub(crate) enum Command {
     Unpause(RunRef),
     /// Suspend a run that another process works on; a second time ends the grace of running tasks
     Suspend(RunRef),
-    /// Delete an ended run, or all of them
+    /// Delete an ended run
     Delete(DeleteArgs),
+    /// Delete ended runs by age, number and end
+    Prune(PruneArgs),
+    /// Copy the database into a file
+    Backup(BackupArgs),
+    /// Write an ended run as lines of JSON, for another database
+    Export(ExportArgs),
+    /// Store an exported run
+    Import(ImportArgs),
     /// Run a small built-in plan, offline, in a few seconds
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -418,28 +426,6 @@ pub(crate) struct VerifyArgs {
     /// The head hash that was printed earlier
     #[arg(long, value_name = "HASH", requires = "run")]
     pub(crate) head: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DeleteArgs {
-    /// The run, in full
-    #[arg(required_unless_present = "ended", conflicts_with = "ended")]
-    pub(crate) run: Option<String>,
-    /// Cancel the run first if it has not ended
-    #[arg(long, conflicts_with = "ended")]
-    pub(crate) force: bool,
-    /// Delete all runs that have ended
-    #[arg(long)]
-    pub(crate) ended: bool,
-    /// Of the ended runs only those that ended so long ago, such as 30d
-    #[arg(long, value_name = "DURATION", requires = "ended", value_parser = humantime::parse_duration)]
-    pub(crate) older_than: Option<Duration>,
-    /// Of the ended runs only those with these ends, separated by commas
-    #[arg(long, value_name = "STATE", requires = "ended", value_delimiter = ',', value_parser = PossibleValuesParser::new(RunEnd::WORDS))]
-    pub(crate) state: Vec<String>,
-    /// Show what would be deleted, and delete nothing
-    #[arg(long, requires = "ended")]
-    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! Exit codes, and errors with code, message and help.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -171,6 +172,13 @@ impl CliError {
         }
         json!({ "error": error })
     }
+}
+
+/// The error for a file that a command would have to write over.
+pub(crate) fn is_there(path: &Path) -> CliError {
+    CliError::new(Exit::Usage, format!("{} is there already", path.display()))
+        .code("file_exists")
+        .help("name another file")
 }
 
 impl From<StoreError> for CliError {

@@ -9,6 +9,7 @@ mod context;
 mod llm;
 
 mod agents;
+mod database;
 mod demo;
 mod goal;
 mod graph;
@@ -127,7 +128,11 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Unpause(args) => read::request::unpause(&cx, &args).await,
         Command::Watch(args) => run::watch::run(&cx, &args).await,
         Command::Suspend(args) => read::request::suspend(&cx, &args).await,
-        Command::Delete(args) => read::delete::run(&cx, &args).await,
+        Command::Delete(args) => database::delete::run(&cx, &args).await,
+        Command::Prune(args) => database::prune::run(&cx, &args).await,
+        Command::Backup(args) => database::backup::run(&cx, &args).await,
+        Command::Export(args) => database::transfer::export(&cx, &args).await,
+        Command::Import(args) => database::transfer::import(&cx, &args).await,
         Command::Completions(_) | Command::Trust(_) => Ok(Exit::Completed),
     };
     if let Err(error) = &mut ended
@@ -158,5 +163,7 @@ const fn only_reads(command: &Command) -> bool {
             | Command::Watch(_)
             | Command::Why(_)
             | Command::Verify(_)
+            | Command::Backup(_)
+            | Command::Export(_)
     )
 }

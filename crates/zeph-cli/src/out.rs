@@ -29,6 +29,23 @@ pub(crate) fn bytes(bytes: &[u8]) {
     keep_error(stdout.write_all(bytes).and_then(|()| stdout.flush()));
 }
 
+/// Standard output for a writer of bytes. A closed pipe is not an error.
+#[derive(Debug, Default)]
+pub(crate) struct Stdout;
+
+impl io::Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = io::stdout().lock().write_all(bytes);
+        keep_error(written);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        keep_error(io::stdout().lock().flush());
+        Ok(())
+    }
+}
+
 /// Prints one JSON value as a line on stdout, with escapes for characters that could control a terminal.
 pub(crate) fn json(value: &serde_json::Value) {
     line(escaped(&value.to_string()));

@@ -1,4 +1,4 @@
-//! Utilities for all layers: terminal escaping, truncation, durations, money, env files, results of
+//! Utilities for all layers: terminal escaping, truncation, durations, sizes, money, env files, results of
 //! conformance suites, processes, and the detection of command-line arguments that run as code.
 
 mod conformance;
@@ -12,6 +12,7 @@ mod money;
 mod process;
 mod run_as_code;
 mod sequences;
+mod size;
 mod truncate;
 
 pub use conformance::{Violation, Violations};
@@ -26,4 +27,5 @@ pub use run_as_code::{
     Argument, FoundInputs, Inserted, is_code_variable, may_be_options, run_as_code,
     script_runs_input,
 };
+pub use size::format_size;
 pub use truncate::{Boundary, HeadTail, MAX_WORD_BYTES, Truncated, head_tail, truncate};

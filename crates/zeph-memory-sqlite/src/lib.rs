@@ -35,6 +35,7 @@
 //! ```
 
 mod append;
+mod backup;
 mod bulk;
 mod connect;
 mod create;

@@ -22,7 +22,7 @@ use crate::file_check::{self, FileCheck};
 use crate::last_commit::LastCommit;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::writer::Writer;
-use crate::{connect, create, drafts, reader, schema, sqlite_error};
+use crate::{backup, connect, create, drafts, reader, schema, sqlite_error};
 
 /// The future of a job, boxed because it borrows the writer.
 type WriterFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -166,6 +166,16 @@ impl SqliteStore {
     /// When the file cannot be written. Nothing is lost then.
     pub async fn shrink(&self) -> Result<u64, StoreError> {
         self.write(|writer| Box::pin(writer.shrink())).await
+    }
+
+    /// Writes a copy of the database into a new file, which only its owner can read, without disturbing other
+    /// processes. The copy has all commits so far, and no free space.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the file is there already, or cannot be written; no part of it is left then.
+    pub async fn backup(&self, to: impl AsRef<Path>) -> Result<(), StoreError> {
+        let mut connection = self.reader().await?;
+        backup::write(&mut connection, to.as_ref()).await
     }
 
     /// The absolute path of the database, with symbolic links resolved.

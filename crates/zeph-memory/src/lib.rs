@@ -53,6 +53,7 @@ mod memory;
 mod row;
 mod run;
 mod store;
+mod transfer;
 mod verify;
 
 pub mod conformance;
@@ -67,4 +68,5 @@ pub use memory::MemoryStore;
 pub use row::{Content, ContentKind, Row, StoredRow};
 pub use run::{Cursor, ListQuery, NewRun, Request, RequestId, RunRow, RunStatus, RunSummary};
 pub use store::{Commit, Fence, Outline, RawGraphStore, RowOutline, StoredRun};
+pub use transfer::{TRANSFER_VERSION, TransferError, export_run, import_run};
 pub use verify::{Verified, verify, verify_against};

@@ -72,7 +72,10 @@ async fn check(
 }
 
 /// Recomputes the chain; returns every head that it had.
-fn check_rows(stored: &StoredRun, outline: &Outline) -> Result<Vec<ChainHash>, StoreError> {
+pub(crate) fn check_rows(
+    stored: &StoredRun,
+    outline: &Outline,
+) -> Result<Vec<ChainHash>, StoreError> {
     let mut chain = Chain::genesis(&stored.new);
     let mut heads = vec![chain.head()];
     // The outline is read later, so it may have more rows, which were written in between, but not fewer.
@@ -114,7 +117,7 @@ fn check_row(chain: &mut Chain, row: &StoredRow, known: &RowOutline) -> Result<(
 }
 
 /// The number of rows whose contents are read at once.
-const ROWS_AT_ONCE: usize = 64;
+pub(crate) const ROWS_AT_ONCE: usize = 64;
 
 /// Reads every part that a row names, and finds parts that no row names.
 async fn check_contents(
@@ -150,21 +153,28 @@ async fn check_contents(
     }
 }
 
-type Parts = BTreeMap<ContentId, Vec<Content>>;
+pub(crate) type Parts = BTreeMap<ContentId, Vec<Content>>;
 
 /// How many parts of each content the rows read so far have added. Several rows may add parts of
 /// one content.
 #[derive(Default)]
-struct PartCounts {
+pub(crate) struct PartCounts {
     taken: BTreeMap<ContentId, usize>,
     present: BTreeMap<ContentId, usize>,
-    parts: u64,
+    pub(crate) parts: u64,
 }
 
 impl PartCounts {
-    /// Counts the next parts of each id that the row names, and compares their hash with the row's.
-    fn row(&mut self, run: &RunId, row: &RowOutline, parts: &Parts) -> Result<(), StoreError> {
+    /// Counts the next parts of each id that the row names, and compares their hash with the row's. Returns
+    /// the parts in order.
+    pub(crate) fn row<'p>(
+        &mut self,
+        run: &RunId,
+        row: &RowOutline,
+        parts: &'p Parts,
+    ) -> Result<Vec<&'p Content>, StoreError> {
         let mut hashes = Vec::with_capacity(row.contents.len());
+        let mut added = Vec::with_capacity(row.contents.len());
         for (id, place) in row.contents.iter().zip(0..) {
             let of_id = parts.get(id).map_or(&[][..], Vec::as_slice);
             let taken = self.taken.entry(*id).or_default();
@@ -173,12 +183,13 @@ impl PartCounts {
                 return Err(StoreError::damaged(run, Some(row.seq), what));
             };
             hashes.push(part.hash(run, row.seq, place));
+            added.push(part);
             *taken += 1;
             self.present.insert(*id, of_id.len());
             self.parts += 1;
         }
         if contents_hash(&hashes) == row.content_hash {
-            return Ok(());
+            return Ok(added);
         }
         let names = names(&row.contents);
         let what = format!("its contents ({names}) are not as they were written");
@@ -193,7 +204,7 @@ impl PartCounts {
 }
 
 /// The parts of the contents of some rows, by id.
-async fn parts_of(
+pub(crate) async fn parts_of(
     store: &dyn RawGraphStore,
     run: &RunId,
     rows: &[RowOutline],

@@ -114,6 +114,7 @@
 mod dag;
 pub mod flow;
 mod orchestrator;
+mod prune;
 #[cfg(feature = "planner")]
 mod replay;
 
@@ -181,8 +182,9 @@ pub mod journal {
     };
 }
 
-/// Stores of runs: the port, the store in memory, and SQLite.
+/// Stores of runs: the port, the store in memory, SQLite, and pruning.
 pub mod store {
+    pub use crate::prune::{Prune, Pruned};
     pub use zeph_memory::*;
     #[cfg(feature = "sqlite")]
     pub use zeph_memory_sqlite::*;

@@ -13,7 +13,7 @@ use super::goal_of;
 use super::shown::Proposal;
 use crate::args::{Picture, PlanArgs};
 use crate::context::{AppContext, command_with};
-use crate::exit::{CliError, Exit};
+use crate::exit::{self, CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
 use crate::read::page::Page;
@@ -224,7 +224,5 @@ fn unwritable(path: &Path, error: &io::Error) -> CliError {
 }
 
 fn is_there(path: &Path) -> CliError {
-    CliError::new(Exit::Usage, format!("{} is there already", path.display()))
-        .code("file_exists")
-        .help("name another file, or write over it with --force")
+    exit::is_there(path).help("name another file, or write over it with --force")
 }

@@ -9,7 +9,6 @@ pub(crate) mod verify;
 pub(crate) mod why;
 
 pub(crate) mod budget;
-pub(crate) mod delete;
 pub(crate) mod request;
 
 mod explain;

@@ -206,7 +206,7 @@ fn ended_runs_are_deleted_by_age_and_state_and_open_ones_stay() {
     failing.add_task(crate::kit::doing("bad", &json!({ "fail": "broken" })), []);
     home.run("bad", "", failing);
     let deleted = |args: &[&str]| {
-        let json = home.json(0, &[&["delete", "--ended"], args].concat());
+        let json = home.json(0, &[&["prune"], args].concat());
         let runs = json["runs"].as_array().expect("a list").clone();
         let runs = runs
             .iter()
@@ -221,20 +221,16 @@ fn ended_runs_are_deleted_by_age_and_state_and_open_ones_stay() {
     };
     assert_eq!(deleted(&["--older-than", "1h"]), (names(&[]), true));
     let all = names(&["bad", "two", "one"]);
-    assert_eq!(deleted(&["--dry-run"]), (all, false));
-    let shown = home.zeph(&[
-        "delete",
-        "--ended",
-        "--dry-run",
-        "--state",
-        "failed,timed_out",
-    ]);
+    assert_eq!(deleted(&["--keep", "0", "--dry-run"]), (all, false));
+    let older = names(&["two", "one"]);
+    assert_eq!(deleted(&["--keep", "1", "--dry-run"]), (older, false));
+    let shown = home.zeph(&["prune", "--dry-run", "--state", "failed,timed_out"]);
     assert_eq!(
         shown.out, "would delete 1 run, and deletes nothing now:\n  bad  failed  just now\n",
         "{shown:?}"
     );
     assert_eq!(deleted(&["--state", "failed"]), (names(&["bad"]), true));
-    let rest = home.zeph(&["delete", "--ended", "--older-than", "1us"]);
+    let rest = home.zeph(&["prune", "--older-than", "1us"]);
     assert!(
         rest.out.starts_with("deleted 2 runs:\n  two  completed"),
         "{rest:?}"
@@ -246,11 +242,11 @@ fn ended_runs_are_deleted_by_age_and_state_and_open_ones_stay() {
     );
     for wrong in [
         &["delete"][..],
-        &["delete", "waits", "--ended"],
-        &["delete", "waits", "--older-than", "1h"],
-        &["delete", "--ended", "--older-than", "soon"],
-        &["delete", "--ended", "--state", "running"],
-        &["delete", "--ended", "--force"],
+        &["prune"],
+        &["prune", "--dry-run"],
+        &["prune", "waits"],
+        &["prune", "--older-than", "soon"],
+        &["prune", "--state", "running"],
     ] {
         let refused = home.zeph(wrong);
         assert_eq!(refused.code, 2, "{wrong:?}: {refused:?}");

@@ -5,6 +5,7 @@
 mod kit;
 
 mod asking;
+mod caring;
 mod databases;
 mod logs;
 mod looking;

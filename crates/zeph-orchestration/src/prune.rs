@@ -1,0 +1,117 @@
+//! Pruning: which ended runs are deleted, by age, number and end.
+
+use std::time::Duration;
+
+use zeph_graph::Timestamp;
+use zeph_memory::{ListQuery, RawGraphStore, RunRow, StoreError};
+
+/// The runs that are read at a time.
+const PAGE: u32 = 500;
+
+/// Which ended runs to delete: those that all fields select.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use zeph_orchestration::store::Prune;
+/// use zeph_orchestration::{Orchestrator, TaskGraph};
+/// let orchestrator = Orchestrator::builder().build()?;
+/// for _ in 0..3 {
+///     let mut graph = TaskGraph::new();
+///     graph.add_task("only", []);
+///     orchestrator.run(graph).await?;
+/// }
+/// let now = zeph_orchestration::journal::Timestamp::from_micros(u64::MAX);
+/// let mut found = Prune { keep: 1, ..Prune::default() }.select(&**orchestrator.store(), now).await?;
+/// assert_eq!(found.runs.len(), 2);
+/// found.delete(&**orchestrator.store(), now).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prune {
+    /// Only those that ended so long ago.
+    pub older_than: Option<Duration>,
+    /// Only those that are not among so many newest ones with the same `ends`.
+    pub keep: usize,
+    /// Only those with one of these ends, as [`RunEnd::word`](zeph_graph::RunEnd::word) gives them; all if
+    /// there is none.
+    pub ends: Vec<String>,
+}
+
+/// Runs that are selected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// The runs, the newest first.
+    pub runs: Vec<RunRow>,
+    /// The number of ended runs that are left out because their lines are damaged: what they say is not known
+    /// to be true.
+    pub damaged: u64,
+}
+
+impl Prune {
+    /// Finds the runs. Reads the list of all ended runs, and no journal.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn select(
+        &self,
+        store: &dyn RawGraphStore,
+        now: Timestamp,
+    ) -> Result<Pruned, StoreError> {
+        let (mut found, mut newer, mut before) = (Pruned::default(), 0, None);
+        loop {
+            let query = ListQuery {
+                limit: PAGE,
+                before,
+                open: Some(false),
+            };
+            let page = store.list(query).await?;
+            let Some(last) = page.last() else {
+                return Ok(found);
+            };
+            before = Some(last.cursor());
+            for row in page {
+                if row.is_damaged {
+                    found.damaged += 1;
+                } else if self.ends.is_empty() || self.ends.contains(&row.status.state) {
+                    newer += 1;
+                    let age = now.since(row.updated_at);
+                    if newer > self.keep && self.older_than.is_none_or(|least| age >= least) {
+                        found.runs.push(row);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Pruned {
+    /// Deletes the runs. Afterwards `runs` has those that were deleted, also after an error.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn delete(
+        &mut self,
+        store: &dyn RawGraphStore,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let selected = std::mem::take(&mut self.runs);
+        if selected.is_empty() {
+            return Ok(());
+        }
+        let owner = format!("pid {} (prune)", std::process::id());
+        let fence = store.claim(&owner, now).await?;
+        for row in selected {
+            match store.delete(&row.run, fence).await {
+                Ok(()) => self.runs.push(row),
+                // Another process has deleted it.
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
 
 use crate::capture::Capture;
+use crate::named_outputs::{OutputFile, OutputFolder};
 use crate::params::{CommandParams, OutputFormat, invalid};
 use crate::spawn::{self, CommandConfig};
 use crate::{attempt, outcome};
@@ -31,6 +32,7 @@ impl CommandExecutor {
             denied: Vec::new(),
             passed: Vec::new(),
             env_files: Vec::new(),
+            outputs: OutputFolder::default(),
             max_output: DEFAULT_MAX_OUTPUT,
             slots: Semaphore::new(spawn::slots()),
         })
@@ -48,14 +50,16 @@ impl Executor for CommandExecutor {
             ));
         }
         let stdin = standard_input(&mut params, &input)?;
-        let started = spawn::start(&self.config, cx, &params, stdin.is_some()).await?;
+        let named = self.config.outputs.file();
+        let file = named.as_ref().map(OutputFile::path);
+        let started = spawn::start(&self.config, cx, &params, stdin.is_some(), file).await?;
         let mut capture = Capture::new(match params.output {
             OutputFormat::Text | OutputFormat::Json => self.config.max_output,
             OutputFormat::None => 0,
         });
         let (child, group) = (started.child, started.group);
         let ended = attempt::drive(cx, child, group, stdin, &mut capture).await?;
-        outcome::evaluate(&params, &ended, capture, self.config.max_output)
+        outcome::evaluate(&params, &ended, capture, named, self.config.max_output)
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) fn parse(text: &str) -> Result<(Value, bool), TaskError> {
     // A byte order mark is no part of the value.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match serde_json::from_str(text) {
-        Ok(value) => Ok((value, bare_tokens(text).all(is_exact))),
+        Ok(value) => Ok((value, is_exact_text(text))),
         Err(error) => Err(TaskError::permanent(format!(
             "standard output is not one JSON value: {error}; {}",
             advice(text, &error)
@@ -16,6 +16,11 @@ pub(crate) fn parse(text: &str) -> Result<(Value, bool), TaskError> {
         .with_code("bad_json")
         .with_detail(json!({ "line": error.line(), "column": error.column() }))),
     }
+}
+
+/// Whether all whole numbers of a JSON text have all of their digits as values.
+pub(crate) fn is_exact_text(text: &str) -> bool {
+    bare_tokens(text).all(is_exact)
 }
 
 fn advice(text: &str, error: &serde_json::Error) -> &'static str {

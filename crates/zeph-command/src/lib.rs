@@ -4,8 +4,8 @@
 //! group. A command has no terminal: a program that opens one to ask for a password fails at once.
 //!
 //! **Environment.** A command gets the environment of this process, without the variables of
-//! [`deny_env`](CommandExecutorBuilder::deny_env), with `ZEPH_RUN`, `ZEPH_TASK`, `ZEPH_ATTEMPT` and
-//! `ZEPH_IDEMPOTENCY_KEY`, and with the variables of the parameters. Standard input is empty unless the
+//! [`deny_env`](CommandExecutorBuilder::deny_env), with `ZEPH_RUN`, `ZEPH_TASK`, `ZEPH_ATTEMPT`,
+//! `ZEPH_IDEMPOTENCY_KEY` and `ZEPH_OUTPUT`, and with the variables of the parameters. Standard input is empty unless the
 //! parameters have text for it.
 //!
 //! **Output.** The value is `{"stdout": text, "stderr": text, "exit": 0}`, with the parsed
@@ -15,6 +15,11 @@
 //! tail, `"stdout_truncated": true` and the size as `"stdout_bytes"`; up to 8 MiB, the blob `stdout` has
 //! all of it. `"json_inexact": true` means that a whole number in `"json"` has more than 64 bits and lost
 //! digits. Of a stderr longer than 64 KiB, the value has the head and the tail.
+//!
+//! **Named outputs.** `ZEPH_OUTPUT` names a file of the attempt that does not exist yet. Its lines
+//! `name=value`, or one JSON object, become the object `"outputs"` of the value when the command succeeds. It
+//! may have up to a quarter of the limit of a value; then, or if it is neither, the error is `bad_outputs`.
+//! Without a folder for temporary files the variable is not set.
 //!
 //! **Stopping.** When an attempt is cancelled, the executor sends SIGTERM to the whole group, and
 //! SIGKILL after the grace period; when it is killed, SIGKILL at once. Dropping the attempt's future
@@ -33,7 +38,7 @@
 //! system has no process, descriptor or memory for a command, the command waits until it has.
 //!
 //! **Errors.** `invalid_params`, `command_not_found`, `not_executable`, `cwd_missing`,
-//! `arguments_too_long`, `bad_json`, `output_too_large` (with `"output": "json"` only) are permanent;
+//! `arguments_too_long`, `bad_json`, `bad_outputs`, `bad_env_file`, `missing_variable`, `output_too_large` (with `"output": "json"` only) are permanent;
 //! `exit_code` (a code that is not in `ok_codes`, or a signal) and `spawn_failed` are retryable. A signal
 //! that comes from outside, such as SIGKILL, makes the error `Interrupted`.
 //!
@@ -59,6 +64,7 @@ mod environment;
 mod executor;
 mod group;
 mod json_output;
+mod named_outputs;
 mod outcome;
 mod params;
 mod spawn;

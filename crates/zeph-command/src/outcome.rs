@@ -11,6 +11,7 @@ use crate::attempt::Ended;
 use crate::capture::Capture;
 use crate::group::{is_from_outside, signal_name};
 use crate::json_output;
+use crate::named_outputs::OutputFile;
 use crate::params::{CommandParams, OutputFormat};
 
 /// The most bytes of standard error in an error.
@@ -27,6 +28,7 @@ pub(crate) fn evaluate(
     params: &CommandParams,
     ended: &Ended,
     capture: Capture,
+    named: Option<OutputFile>,
     max_bytes: usize,
 ) -> Result<TaskOutput, TaskError> {
     let stderr = capture.stderr_text();
@@ -42,7 +44,8 @@ pub(crate) fn evaluate(
     }
     match status.code() {
         Some(code) if params.ok_codes.contains(&code) => {
-            output(params, code, &stderr, capture, max_bytes)
+            let named = named.map_or(Ok(None), |named| named.read(max_bytes / 4))?;
+            output(params, code, &stderr, capture, named, max_bytes)
         }
         _ => Err(failure(params, status, &stderr)),
     }
@@ -53,10 +56,14 @@ fn output(
     exit: i32,
     stderr: &str,
     capture: Capture,
+    named: Option<Value>,
     max_bytes: usize,
 ) -> Result<TaskOutput, TaskError> {
     let stderr = head_tail(stderr, max_bytes / 4, Boundary::Word).to_string();
     let mut value = json!({ "stderr": stderr, "exit": exit });
+    if let Some(named) = named {
+        value["outputs"] = named;
+    }
     let total = capture.stdout.total;
     let (bytes, is_whole) = match (params.output, capture.stdout.into_bytes()) {
         (OutputFormat::None, _) => return Ok(TaskOutput::from(value)),

@@ -16,6 +16,7 @@ use zeph_executor::{LogStream, TaskContext, TaskError};
 
 use crate::environment;
 use crate::group::Group;
+use crate::named_outputs::OutputFolder;
 use crate::params::CommandParams;
 
 /// The descriptors that a running command takes: two or three pipes and the handle of its process.
@@ -37,6 +38,7 @@ pub(crate) struct CommandConfig {
     pub(crate) passed: Vec<String>,
     /// Files of variables, which inherited ones precede.
     pub(crate) env_files: Vec<PathBuf>,
+    pub(crate) outputs: OutputFolder,
     pub(crate) max_output: usize,
     /// One for each command that the limit of descriptors allows at the same time.
     pub(crate) slots: Semaphore,
@@ -77,6 +79,7 @@ pub(crate) async fn start<'a>(
     cx: &TaskContext,
     params: &CommandParams,
     has_stdin: bool,
+    output_file: Option<&Path>,
 ) -> Result<Started<'a>, TaskError> {
     let cancelled = || TaskError::cancelled("stopped before the command was started");
     let slot = tokio::select! {
@@ -85,7 +88,7 @@ pub(crate) async fn start<'a>(
     };
     let (mut wait, began) = (SHORTEST_WAIT, Instant::now());
     loop {
-        let error = match spawn(config, cx, params, has_stdin)? {
+        let error = match spawn(config, cx, params, has_stdin, output_file)? {
             Ok(child) => {
                 let group = Group::led_by(&child);
                 return Ok(Started {
@@ -118,6 +121,7 @@ fn spawn(
     cx: &TaskContext,
     params: &CommandParams,
     has_stdin: bool,
+    output_file: Option<&Path>,
 ) -> Result<Result<Child, TaskError>, TaskError> {
     let files = environment::of_files(config, params)?;
     environment::check_passed(params, &files)?;
@@ -140,6 +144,9 @@ fn spawn(
         command.current_dir(cwd);
     }
     environment::set(&mut command, config, cx, params, files);
+    if let Some(file) = output_file {
+        command.env("ZEPH_OUTPUT", file);
+    }
     if let Some(path) = &search {
         command.env("PATH", path);
     }

@@ -107,7 +107,11 @@ const TASK: &[Help] = &[
         "write `timeout = \"5m\"` for an attempt, `total_timeout` for all of them",
     ),
     (
-        "outputs artifacts produces generates sources inputs register save cache",
+        "outputs output_variables set_output produces",
+        "write lines `name=value` to the file that `$ZEPH_OUTPUT` names; they are `${{ tasks.NAME.outputs.name }}`",
+    ),
+    (
+        "artifacts generates sources inputs register save cache",
         "files are not tracked; the result of a task is its standard output, `${{ tasks.NAME.stdout }}`",
     ),
     (

@@ -229,9 +229,13 @@ impl<'a> Scope<'a> {
         let known: &[&str] = match used.kind {
             Kind::Milestone => &["state"],
             Kind::Question | Kind::Agent => &["value", "state"],
-            Kind::Command(Stdout::Text) => &["stdout", "stderr", "exit", "value", "state"],
-            Kind::Command(Stdout::Json) => &["stdout", "stderr", "exit", "json", "value", "state"],
-            Kind::Command(Stdout::None) => &["stderr", "exit", "value", "state"],
+            Kind::Command(Stdout::Text) => {
+                &["stdout", "stderr", "exit", "outputs", "value", "state"]
+            }
+            Kind::Command(Stdout::Json) => &[
+                "stdout", "stderr", "exit", "json", "outputs", "value", "state",
+            ],
+            Kind::Command(Stdout::None) => &["stderr", "exit", "outputs", "value", "state"],
         };
         if !known.contains(&field) {
             let message = format!("the task {} has no {}", quote(name), quote(field));

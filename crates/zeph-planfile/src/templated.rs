@@ -307,13 +307,18 @@ impl Filler<'_> {
         parents.filter_map(move |(name, parent)| (group_of(name) == Some(group)).then_some(parent))
     }
 
-    /// Why an output is not what the task printed.
+    /// Why an output is not what the task printed, or is no output.
     fn inexact(&self, reference: &Reference) -> Option<String> {
         let Reference::Task { name, field } = reference else {
             return None;
         };
         if field.is_empty() {
-            let mut cells = self.cells(name);
+            let mut cells = self.cells(name).peekable();
+            if cells.peek().is_none() {
+                return Some(format!(
+                    "`tasks.{name}` is used as a whole; write which part of it"
+                ));
+            }
             return cells.find_map(|cell| self.inexact_output(cell, name, "value"));
         }
         self.inexact_output(self.input.parents.get(name)?, name, field)
@@ -359,9 +364,20 @@ impl Filler<'_> {
                 let end = json!(parent.state);
                 let end = end.as_str().unwrap_or_default();
                 return match parent.output {
+                    Some(_) if field == "outputs" => format!(
+                        "the task {} has written no named outputs: lines name=value in the file that $ZEPH_OUTPUT names",
+                        quote(name)
+                    ),
                     None => format!("the task {} is {end} and left no output", quote(name)),
                     Some(_) => format!("the output of {} has no {}", quote(name), quote(field)),
                 };
+            }
+            if let Some(Value::Object(outputs)) = field_of(parent, field)
+                && field == "outputs"
+            {
+                let names: BTreeSet<&str> = outputs.keys().map(String::as_str).collect();
+                let names = zeph_diagnostics::list(names);
+                return format!("the named outputs of {} are {names}", quote(name));
             }
         }
         "it uses an undefined value".to_owned()

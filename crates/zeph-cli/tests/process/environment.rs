@@ -1,4 +1,5 @@
-//! The environment of commands: variables of the plan, env files, folders of programs; parameters of all types.
+//! The environment of commands: variables of the plan, env files, folders of programs, named outputs;
+//! parameters of all types.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -141,4 +142,44 @@ fn every_type_of_parameter_reaches_a_command() {
         assert!(refused.err.contains(wanted), "{refused:?}");
         assert!(refused.err.contains("^^^"), "{refused:?}");
     }
+}
+
+#[test]
+fn named_outputs_reach_other_tasks_and_are_redacted() {
+    let scene = Scene::new(
+        r#"
+        [params]
+        token = { secret = true }
+        [tasks.build]
+        shell = 'echo "version=1.2" >> "$ZEPH_OUTPUT"; echo "key=$T" >> "$ZEPH_OUTPUT"'
+        env = { T = "${{ params.token }}" }
+        output = "none"
+        [tasks.use]
+        needs = ["build"]
+        run = ["sh", "-c", 'echo "$1" "$2" >> log', "sh", "${{ tasks.build.outputs.version }}", "${{ tasks.build.outputs.key }}"]
+        [tasks.wrong]
+        needs = ["build"]
+        run = ["echo", "${{ tasks.build.outputs.versoin }}"]
+        on_failure = "skip"
+        [tasks.none]
+        needs = ["use"]
+        run = ["echo", "${{ tasks.use.outputs.x }}"]
+        on_failure = "skip"
+        "#,
+    );
+    let token = "token=correct-horse";
+    let run = scene.zeph(&["run", "plan.toml", "--name", "r", "-p", token]);
+    assert_eq!(code(&run), 4, "{run:?}");
+    assert_eq!(scene.log(), ["1.2 ‹redacted: token›"]);
+    assert!(
+        run.out
+            .contains("the named outputs of \"build\" are `key`, `version`"),
+        "{run:?}"
+    );
+    assert!(
+        run.out.contains("\"use\" has written no named outputs"),
+        "{run:?}"
+    );
+    let show = scene.zeph(&["show", "r", "build", "--json"]);
+    assert!(show.out.contains(r#""version":"1.2""#), "{show:?}");
 }

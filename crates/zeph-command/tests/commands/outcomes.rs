@@ -320,3 +320,32 @@ async fn a_command_that_something_else_kills_is_interrupted() {
     let error = run(json!({ "shell": "kill -SEGV $$" })).await.unwrap_err();
     assert_eq!(error.class(), Retryable);
 }
+
+#[tokio::test]
+async fn lines_in_the_file_of_zeph_output_are_named_outputs() {
+    let script = r#"echo text; echo "version=1.2 = \"x\"" >> "$ZEPH_OUTPUT"; echo n=1 >> "$ZEPH_OUTPUT"; test -O "$(dirname "$ZEPH_OUTPUT")""#;
+    let output = run(json!({ "shell": script })).await.unwrap();
+    let outputs = json!({ "version": "1.2 = \"x\"", "n": "1" });
+    let value = json!({ "stdout": "text", "stderr": "", "exit": 0, "outputs": outputs });
+    assert_eq!(output.value, value);
+    // Nothing of one command is left for the next one.
+    let script = r#"test -e "$ZEPH_OUTPUT" || printf '{"list": [1, {}]}' > "$ZEPH_OUTPUT""#;
+    let output = run(json!({ "shell": script, "output": "none" }))
+        .await
+        .unwrap();
+    let value = json!({ "stderr": "", "exit": 0, "outputs": { "list": [1, {}] } });
+    assert_eq!(output.value, value);
+    for (script, wanted) in [
+        ("echo oops", "line 1 is not `name=value`"),
+        ("head -c 300000 /dev/zero", "more than 262144 bytes"),
+        ("echo '{'", "not one JSON object"),
+    ] {
+        let script = format!("{script} > \"$ZEPH_OUTPUT\"");
+        let error = run(json!({ "shell": script })).await.unwrap_err();
+        assert_eq!((error.code(), error.class()), ("bad_outputs", Permanent));
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+    // The exit code comes first.
+    let error = run(json!({ "shell": "echo oops > \"$ZEPH_OUTPUT\"; exit 3" })).await;
+    assert_eq!(error.unwrap_err().code(), "exit_code");
+}

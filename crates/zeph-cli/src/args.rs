@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use database::{BackupArgs, DeleteArgs, ExportArgs, ImportArgs, PruneArgs};
+pub(crate) use database::{
+    BackupArgs, ConfigArgs, ConfigDo, DeleteArgs, ExportArgs, ImportArgs, PruneArgs,
+};
 pub(crate) use models::{BudgetArgs, FlagOverride, ModelArgs, ParamArgs};
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
@@ -120,6 +122,10 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Store an exported run
     Import(ImportArgs),
+    /// Show the settings that count, and where each one is set
+    Config(ConfigArgs),
+    /// Check the settings, the database and what else `zeph` needs; nothing is sent
+    Doctor,
     /// Run a small built-in plan, offline, in a few seconds
     Demo(DemoArgs),
     /// Print a completion script for a shell

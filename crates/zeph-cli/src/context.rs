@@ -118,6 +118,23 @@ impl AppContext {
         self.global.json
     }
 
+    /// What names the run database: a flag, a variable, a settings file, or nothing.
+    pub(crate) fn db_origin(&self) -> String {
+        if self.global.db.is_some() {
+            return "flag --db".to_owned();
+        }
+        if project::variable("ZEPH_DB").is_some() {
+            return "ZEPH_DB".to_owned();
+        }
+        self.config.origin_of("db").unwrap_or_default()
+    }
+
+    /// Whether the project's file counts as a whole; `None` if there is none.
+    pub(crate) fn trusts_project(&self) -> Result<Option<(PathBuf, bool)>, CliError> {
+        let file = project::project_file()?;
+        Ok(file.map(|file| (file.path.clone(), self.trust.covers(&file))))
+    }
+
     /// The path of the run database.
     pub(crate) fn db(&self) -> Result<PathBuf, CliError> {
         let named = self

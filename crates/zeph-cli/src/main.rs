@@ -11,6 +11,7 @@ mod llm;
 mod agents;
 mod database;
 mod demo;
+mod doctor;
 mod goal;
 mod graph;
 mod place;
@@ -22,6 +23,7 @@ mod replay;
 mod resume;
 mod retry;
 mod run;
+mod settings;
 mod trust;
 mod validate;
 mod work;
@@ -133,6 +135,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Backup(args) => database::backup::run(&cx, &args).await,
         Command::Export(args) => database::transfer::export(&cx, &args).await,
         Command::Import(args) => database::transfer::import(&cx, &args).await,
+        Command::Config(args) => Ok(settings::run(&cx, &args)),
+        Command::Doctor => doctor::run(&cx).await,
         Command::Completions(_) | Command::Trust(_) => Ok(Exit::Completed),
     };
     if let Err(error) = &mut ended
@@ -164,6 +168,8 @@ const fn only_reads(command: &Command) -> bool {
             | Command::Why(_)
             | Command::Verify(_)
             | Command::Backup(_)
+            | Command::Config(_)
+            | Command::Doctor
             | Command::Export(_)
     )
 }

@@ -123,6 +123,15 @@ impl Kind {
         }
     }
 
+    /// The value as a file could have it, without quotes.
+    pub(crate) fn show(self, value: &Value) -> String {
+        match (self, value) {
+            (Self::Bytes(..), Value::Number(bytes)) => show_bytes(*bytes),
+            (Self::Money, Value::Number(micro_usd)) => format_usd(*micro_usd),
+            _ => value.to_string(),
+        }
+    }
+
     /// The problem of a value that is out of range.
     pub(crate) fn check(self, name: &str, value: &Value) -> Option<Diagnostic> {
         let problem = |message: String| Some(Diagnostic::new(code::BAD_VALUE, message));

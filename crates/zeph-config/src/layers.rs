@@ -119,6 +119,22 @@ impl Resolved {
         }
     }
 
+    /// The value of a setting as text: `8`, `5s`, `64KiB`, `none`; `None` if there is no such setting.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_config::{OrchestrationConfig, Resolved};
+    /// let resolved = Resolved::from(OrchestrationConfig::default());
+    /// assert_eq!(resolved.value_of("cancel_grace").as_deref(), Some("5s"));
+    /// assert_eq!(resolved.value_of("log_bytes").as_deref(), Some("256KiB"));
+    /// assert_eq!(resolved.value_of("budget.usd").as_deref(), Some("none"));
+    /// assert_eq!(resolved.value_of("colour"), None);
+    /// ```
+    #[must_use]
+    pub fn value_of(&self, key: &str) -> Option<String> {
+        settings::find(key).map(|setting| setting.text(&self.config))
+    }
+
     /// Whether a flag or an environment variable sets that setting.
     #[must_use]
     pub fn is_explicit(&self, key: &str) -> bool {

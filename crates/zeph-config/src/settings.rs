@@ -115,6 +115,11 @@ impl Setting {
         }
     }
 
+    /// The value in a configuration as text.
+    pub(crate) fn text(&self, config: &Config) -> String {
+        self.kind.show(&self.get(&mut config.clone()))
+    }
+
     /// Whether the file of an untrusted project may replace the value that `config` has.
     pub(crate) fn allows(&self, config: &Config, value: &Value) -> bool {
         match self.scope {

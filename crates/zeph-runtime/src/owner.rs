@@ -4,6 +4,7 @@
 //! owner. If the lock can be taken, the owner's process has ended, even if its pid is in use again.
 //! Beside the lock is a socket on which the owner accepts requests.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -72,6 +73,16 @@ impl Owners {
                 Some(text.trim().to_owned())
             }
         }
+    }
+
+    /// The epochs that have a lock, each with its process; `None` if that has ended. The files of an ended
+    /// process are removed.
+    #[must_use]
+    pub fn holders(&self) -> Vec<(u64, Option<String>)> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let epochs = entries.filter_map(|entry| epoch_of(&entry.file_name()));
+        let holders = epochs.map(|epoch| (epoch, self.holder(epoch)));
+        holders.collect()
     }
 
     pub(crate) async fn acquire(
@@ -147,11 +158,10 @@ impl Owners {
     fn remove_leftovers(&self, own: u64) {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         for entry in entries {
-            let name = entry.file_name();
-            let epoch = name.to_str().and_then(|name| name.strip_suffix(".lock"));
+            let epoch = epoch_of(&entry.file_name());
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-            if let Some(epoch) = epoch.and_then(|epoch| epoch.parse().ok())
+            if let Some(epoch) = epoch
                 && epoch != own
                 && age.is_some_and(|age| age > LEFTOVER_AGE)
             {
@@ -167,6 +177,11 @@ impl Owners {
     fn lock_path(&self, epoch: u64) -> PathBuf {
         self.dir.join(format!("{epoch}.lock"))
     }
+}
+
+/// The epoch of a lock file.
+fn epoch_of(name: &OsStr) -> Option<u64> {
+    name.to_str()?.strip_suffix(".lock")?.parse().ok()
 }
 
 /// An epoch is used once, so the lock is free, except while another process examines it, briefly, or if

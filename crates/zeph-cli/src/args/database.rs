@@ -1,4 +1,4 @@
-//! The arguments of the commands that care for the database.
+//! The arguments of the commands that care for the database and the settings.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,4 +51,20 @@ pub(crate) struct ExportArgs {
 pub(crate) struct ImportArgs {
     /// The file of `zeph export`; `-` reads from stdin
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// What to do with them
+    #[arg(value_enum, default_value_t = ConfigDo::Show)]
+    pub(crate) what: ConfigDo,
+    /// Also show where each one is set
+    #[arg(long)]
+    pub(crate) origin: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ConfigDo {
+    /// All settings with their values
+    Show,
 }

@@ -8,5 +8,5 @@ mod setup;
 pub(crate) mod tools;
 
 pub(crate) use builder::{agents, base_builder, warn_unredacted, with_models};
-pub(crate) use service::model_problems;
+pub(crate) use service::{keys_of_services, model_problems};
 pub(crate) use setup::{ModelConfig, channel};

@@ -7,7 +7,8 @@ use zeph_common::escape_terminal;
 use zeph_diagnostics::{Code, Diagnostic, Diagnostics, quote};
 use zeph_llm::{LlmProvider, Prices};
 use zeph_llm_genai::{
-    GenaiProvider, GenaiProviderBuilder, Timeouts, is_placeholder_key, services, usual_key_variable,
+    GenaiProvider, GenaiProviderBuilder, Service, Timeouts, is_placeholder_key, services,
+    usual_key_variable,
 };
 use zeph_subagent::AgentCatalog;
 
@@ -119,6 +120,15 @@ fn public_address(model: &str) -> &'static str {
     let mut services = services().iter();
     let service = services.find(|one| one.name == service_of(model));
     service.map_or("", |service| service.base_url)
+}
+
+/// Each service with the variable of its key, and whether that has a key that may be one.
+pub(crate) fn keys_of_services() -> impl Iterator<Item = (&'static Service, Option<bool>)> {
+    services().iter().map(|service| {
+        let key = service.key_variable.map(key_in);
+        let is_real = |key: SecretString| !is_placeholder_key(key.expose_secret());
+        (service, key.map(|key| key.is_some_and(is_real)))
+    })
 }
 
 /// The keys of all services in the environment, by their variables: an agent may name a model of any

@@ -1,6 +1,6 @@
 //! Backups, exports and imports, and the space that pruning gives back.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
@@ -82,4 +82,97 @@ fn pruning_gives_the_space_back() {
     assert!(pruned["freed_bytes"].as_u64() > Some(4_000_000), "{pruned}");
     assert!(bytes() < before / 4, "{} of {before} bytes", bytes());
     assert_eq!(home.zeph(&["verify"]).code, 0);
+}
+
+#[test]
+fn the_settings_are_shown_with_what_set_them() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path(".config/zeph")).unwrap();
+    let user = "cancel_grace = '9s'\n[llm]\nproxy = 'http://me:s3cret@proxy:1'\n";
+    std::fs::write(home.path(".config/zeph/config.toml"), user).unwrap();
+    let shown = home.zeph(&["config", "show", "--origin", "--db", "x.db"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let line = |key: &str| {
+        let mut lines = shown.out.lines();
+        let line = lines.find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(
+        line("cancel_grace").starts_with("cancel_grace 9s "),
+        "{shown:?}"
+    );
+    assert!(
+        line("cancel_grace").ends_with("config.toml:1:16"),
+        "{shown:?}"
+    );
+    assert_eq!(line("log_bytes"), "log_bytes 256KiB default");
+    assert_eq!(line("db"), "db x.db flag --db");
+    assert!(!shown.out.contains("s3cret"), "{shown:?}");
+    let json = home.json(0, &["config", "show"]);
+    let settings = json["settings"].as_array().unwrap();
+    let grace = settings
+        .iter()
+        .find(|one| one["key"] == "cancel_grace")
+        .unwrap();
+    assert_eq!(
+        (&grace["value"], &grace["layer"]),
+        (&json!("9s"), &json!("user_file"))
+    );
+    let known: Vec<&str> = zeph_config::keys().collect();
+    let shown: Vec<&str> = settings
+        .iter()
+        .filter_map(|one| one["key"].as_str())
+        .collect();
+    assert_eq!(shown, known);
+}
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_sends_nothing() {
+    let home = Home::new();
+    let check = |json: &serde_json::Value, what: &str| {
+        let checks = json["checks"].as_array().unwrap();
+        checks
+            .iter()
+            .find(|one| one["check"] == what)
+            .cloned()
+            .unwrap()
+    };
+    let none = home.json(0, &["doctor"]);
+    assert!(
+        check(&none, "database")["text"]
+            .as_str()
+            .unwrap()
+            .contains("none yet"),
+        "{none}"
+    );
+    home.run("one", "First", simple("1"));
+    std::fs::write(
+        home.db().with_extension("db.owners").join("77.lock"),
+        "pid 1\n",
+    )
+    .unwrap();
+    let sound = home.json(0, &["doctor"]);
+    assert_eq!(sound["ok"], true, "{sound}");
+    assert_eq!(check(&sound, "content")["text"], "1 run, the file is whole");
+    let processes = check(&sound, "processes")["text"].to_string();
+    assert!(processes.contains("removed 1 lock"), "{processes}");
+    let services = check(&sound, "services")["text"].to_string();
+    assert!(services.contains("no key is set"), "{services}");
+
+    std::fs::set_permissions(home.db(), PermissionsExt::from_mode(0o644)).unwrap();
+    std::fs::write(home.path("zeph.toml"), "[llm]\nmodel = 'openai::tiny'\n").unwrap();
+    let open = home.zeph(&["doctor"]);
+    assert_eq!(open.code, 0, "warnings only: {open:?}");
+    assert!(
+        open.out.contains("mode 0644: others may use it"),
+        "{open:?}"
+    );
+    assert!(
+        open.out.contains("is not trusted: 1 setting ignored"),
+        "{open:?}"
+    );
+    std::fs::write(home.db(), "no database").unwrap();
+    let broken = home.json(8, &["doctor"]);
+    assert_eq!(broken["ok"], false, "{broken}");
+    assert_eq!(check(&broken, "content")["status"], "problem", "{broken}");
 }

@@ -124,6 +124,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Show the settings that count, and where each one is set
     Config(ConfigArgs),
+    /// Explain a code, a state, an event or an exit code
+    Explain(ExplainArgs),
     /// Check the settings, the database and what else `zeph` needs; nothing is sent
     Doctor,
     /// Run a small built-in plan, offline, in a few seconds
@@ -455,6 +457,12 @@ pub(crate) struct DemoArgs {
     /// Run under this name, and kill this process half-way
     #[arg(long, hide = true, value_name = "NAME")]
     pub(crate) crash_half_way: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code, such as unknown_key, failed or 8 [default: list all]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod explain;
 mod out;
 
 mod context;
@@ -102,6 +103,9 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         out::text(String::from_utf8_lossy(&script));
         return Ok(Exit::Completed);
     }
+    if let Command::Explain(args) = &command {
+        return explain::run(args, global.json);
+    }
     if let Command::Trust(args) = &command {
         return trust::run(args, global.json);
     }
@@ -137,7 +141,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Import(args) => database::transfer::import(&cx, &args).await,
         Command::Config(args) => Ok(settings::run(&cx, &args)),
         Command::Doctor => doctor::run(&cx).await,
-        Command::Completions(_) | Command::Trust(_) => Ok(Exit::Completed),
+        Command::Completions(_) | Command::Explain(_) | Command::Trust(_) => Ok(Exit::Completed),
     };
     if let Err(error) = &mut ended
         && error.code == "io"

@@ -1,5 +1,6 @@
 //! The command line: commands, flags and their help, in one place.
 
+mod again;
 mod database;
 mod models;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use again::{AgainArgs, DiffArgs, ForkArgs, RetryArgs};
 pub(crate) use database::{
     BackupArgs, ConfigArgs, ConfigDo, DeleteArgs, ExportArgs, ImportArgs, PruneArgs,
 };
@@ -78,6 +80,10 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Run what failed or changed again, in a new run that takes over the other results
     Retry(RetryArgs),
+    /// Go on from a task of an ended run in a new run, with results given by hand
+    Fork(ForkArgs),
+    /// Compare two runs: their tasks, states and results
+    Diff(DiffArgs),
     /// List runs, newest first
     List(ListArgs),
     /// Show the state of a run and what it waits for
@@ -151,8 +157,21 @@ impl Command {
             ..
         })
         | Self::Retry(RetryArgs {
-            max_parallel,
-            models,
+            again:
+                AgainArgs {
+                    max_parallel,
+                    models,
+                    ..
+                },
+            ..
+        })
+        | Self::Fork(ForkArgs {
+            again:
+                AgainArgs {
+                    max_parallel,
+                    models,
+                    ..
+                },
             ..
         }) = self
         {
@@ -290,34 +309,6 @@ const LIST_STATES: [&str; 11] = [
     "canceled",
     "timed_out",
 ];
-
-#[derive(Debug, Args)]
-pub(crate) struct RetryArgs {
-    /// The ended run, or the beginning of its name [default: the newest that has ended]
-    pub(crate) run: Option<String>,
-    /// Run this task again although it completed, and what depends on it
-    #[arg(long, value_name = "TASK")]
-    pub(crate) from: Vec<String>,
-    /// Take the tasks from this plan file; tasks are matched by name
-    #[arg(long, value_name = "FILE")]
-    pub(crate) plan: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) params: ParamArgs,
-    /// Run at-most-once tasks again whose effect is not known
-    #[arg(long)]
-    pub(crate) rerun_interrupted: bool,
-    /// Show what would be kept and what would run, and run nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Name the new run [default: eight random characters]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// How many tasks may run at the same time
-    #[arg(long, value_name = "N")]
-    pub(crate) max_parallel: Option<String>,
-    #[command(flatten)]
-    pub(crate) models: ModelArgs,
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {

@@ -227,6 +227,12 @@ fn of_runtime(error: &RuntimeError) -> CliError {
         )),
         E::AlreadyHere { .. } => usage("already_here"),
         E::Proposer { .. } => usage("proposer"),
+        E::NoResult { parent, .. } => {
+            let parent = zeph_common::escape_terminal(parent);
+            usage("no_result").help(format!(
+                "name {parent} as well, or give it a result: --set {parent}=@FILE"
+            ))
+        }
         E::NotEnded { run } => usage("not_ended").help(format!(
             "`{}` continues it; `{}` ends it",
             command(&["resume", run.as_str()]),

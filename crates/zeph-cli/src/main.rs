@@ -116,6 +116,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Run(args) => run::run(&cx, &args).await,
         Command::Resume(args) => resume::run(&cx, &args).await,
         Command::Retry(args) => retry::run(&cx, &args).await,
+        Command::Fork(args) => retry::fork(&cx, &args).await,
+        Command::Diff(args) => read::diff::run(&cx, &args).await,
         Command::Validate(args) => validate::run(&cx, &args),
         Command::Graph(args) => graph::run(&cx, &args).await,
         Command::Demo(args) => demo::run(&cx, &args).await,
@@ -169,6 +171,7 @@ const fn only_reads(command: &Command) -> bool {
             | Command::Show(_)
             | Command::Logs(_)
             | Command::Watch(_)
+            | Command::Diff(_)
             | Command::Why(_)
             | Command::Verify(_)
             | Command::Backup(_)

@@ -1,6 +1,7 @@
-//! `zeph retry`: a new run of an ended one, which takes over the results that still count.
+//! `zeph retry` and `zeph fork`: a new run of an ended one, which takes over the results that still count.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -11,11 +12,12 @@ use zeph_orchestration::planfile::RunValues;
 use zeph_orchestration::{OrchestratorError, RetryPlan, RunsAgain};
 use zeph_runtime::RunView;
 
-use crate::args::RetryArgs;
+use crate::args::{AgainArgs, ForkArgs, RetryArgs};
 use crate::context::{AppContext, command, find_run};
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
+use crate::place;
 use crate::plan::{self, Params};
 use crate::read::page::count;
 use crate::run::{self, FollowOptions};
@@ -23,18 +25,62 @@ use crate::run::{self, FollowOptions};
 /// The tasks that run again and are listed by name.
 const SHOWN: usize = 20;
 
+/// What runs again.
+struct Selection<'a> {
+    run: Option<&'a str>,
+    /// Tasks that run although they completed.
+    from: Vec<&'a str>,
+    /// The only tasks that run; none for all.
+    only: Vec<&'a str>,
+    plan: Option<&'a Path>,
+    /// Results that a person gives, each as `TASK=VALUE`.
+    set: &'a [String],
+}
+
 pub(crate) async fn run(cx: &AppContext, args: &RetryArgs) -> Result<Exit, CliError> {
+    let chosen = [&*args.from, &*args.only].concat();
+    let selection = Selection {
+        run: args.run.as_deref(),
+        from: chosen.iter().map(String::as_str).collect(),
+        only: args.only.iter().map(String::as_str).collect(),
+        plan: args.plan.as_deref(),
+        set: &[],
+    };
+    start(cx, selection, &args.again).await
+}
+
+pub(crate) async fn fork(cx: &AppContext, args: &ForkArgs) -> Result<Exit, CliError> {
+    let selection = Selection {
+        run: Some(&args.run),
+        from: args.at.iter().map(String::as_str).collect(),
+        only: Vec::new(),
+        plan: None,
+        set: &args.set,
+    };
+    start(cx, selection, &args.again).await
+}
+
+async fn start(
+    cx: &AppContext,
+    selection: Selection<'_>,
+    args: &AgainArgs,
+) -> Result<Exit, CliError> {
     let began = Instant::now();
     let params = Params::read(&args.params)?;
     let store = cx.open_existing_store().await?;
-    let of = find_run(&store, args.run.as_deref(), Some(false)).await?;
+    let of = find_run(&store, selection.run, Some(false)).await?;
     let view = RunView::load(&store, &of).await?;
     let name = run::name(args.name.as_deref())?;
     let earlier = RunValues::of_graph(view.graph()).map_err(OrchestratorError::from)?;
-    let changed = args.plan.as_deref();
+    let changed = selection.plan;
     let changed = changed.map(|path| plan::load_to_retry(cx, path, &params, earlier.clone()));
     let changed = changed.transpose()?;
-    let mut retry = compare(cx, &view, &earlier, changed.as_ref(), &args.from)?;
+    let mut retry = compare(cx, &view, &earlier, changed.as_ref(), &selection.from)?;
+    if !selection.only.is_empty() {
+        retry = retry.only(&selection.only)?;
+    }
+    let given = given_results(cx, &view, selection.set)?;
+    let mut retry = retry.give(given)?;
     if retry.again().next().is_none() {
         return Err(nothing_to_retry(&of));
     }
@@ -78,6 +124,40 @@ pub(crate) async fn run(cx: &AppContext, args: &RetryArgs) -> Result<Exit, CliEr
     run::finish(cx, &orchestrator, follower, options, signals, None, began).await
 }
 
+/// The results of `--set`, by task. A text for a command is its standard output.
+fn given_results(
+    cx: &AppContext,
+    view: &RunView,
+    set: &[String],
+) -> Result<BTreeMap<String, Value>, CliError> {
+    let mut given = BTreeMap::new();
+    for one in set {
+        let Some((task, text)) = one.split_once('=') else {
+            let one = escape_terminal(one);
+            let text = format!("--set {one} has no value");
+            return Err(CliError::new(Exit::Usage, text)
+                .help("write --set TASK=VALUE, or --set TASK=@FILE"));
+        };
+        let text = place::read(&format!("the result of {task}"), text)?.text;
+        let text = llm::base_builder(cx).build()?.redacted(&text)?;
+        let parsed: Option<Value> = serde_json::from_str(&text).ok();
+        let is_command = match view.graph().task(view.task(task)?).work() {
+            Work::Action { name, .. } => &**name == "command",
+            Work::Milestone | Work::Question(_) => false,
+        };
+        let value = match parsed {
+            Some(object @ Value::Object(_)) => object,
+            json if is_command => {
+                json!({ "stdout": text, "stderr": "", "exit": 0, "json": json })
+            }
+            Some(value) => value,
+            None => Value::String(text),
+        };
+        given.insert(task.to_owned(), value);
+    }
+    Ok(given)
+}
+
 fn owned((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
@@ -88,7 +168,7 @@ fn compare(
     view: &RunView,
     earlier: &RunValues,
     changed: Option<&LoadedPlan>,
-    from: &[String],
+    from: &[&str],
 ) -> Result<RetryPlan, CliError> {
     let graph = match changed {
         Some(plan) => {
@@ -101,8 +181,7 @@ fn compare(
     // A command with another folder does other work.
     let folder = |graph: &TaskGraph| graph.metadata().get(TaskGraph::FOLDER).cloned();
     let is_moved = changed.is_some_and(|plan| folder(&plan.graph) != folder(view.graph()));
-    let from: Vec<&str> = from.iter().map(String::as_str).collect();
-    let retry = RetryPlan::new(view, graph, &from, |_, task| match task.work() {
+    let retry = RetryPlan::new(view, graph, from, |_, task| match task.work() {
         Work::Action { params, .. } => {
             let params = params.to_value();
             is_moved || params.is_ok_and(|params| values.differs_for(earlier, &params))
@@ -145,7 +224,10 @@ fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
         .again()
         .map(|(id, why)| (retry.graph().task(id).name(), why))
         .collect();
-    let kept = retry.graph().len() - again.len();
+    let given: Vec<&str> = (retry.given())
+        .map(|id| retry.graph().task(id).name())
+        .collect();
+    let kept = retry.graph().len() - again.len() - given.len();
     if cx.json() {
         let again: Vec<Value> = again
             .iter()
@@ -157,6 +239,7 @@ fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
             "dry_run": is_dry,
             "kept": kept,
             "again": again,
+            "given": given,
             "gone": retry.gone(),
         })));
         return;
@@ -169,6 +252,13 @@ fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
         count(kept as u64, "result"),
         count(again.len() as u64, "task"),
     ));
+    for task in &given {
+        let word = Tone::Warning.paint("given");
+        channel.line(format!(
+            "  {word} {}: --set has its result",
+            escape_terminal(task)
+        ));
+    }
     for (task, why) in again.iter().take(SHOWN) {
         let word = if *why == RunsAgain::New {
             Tone::Good.paint("new")
@@ -193,7 +283,7 @@ fn reason(retry: &RetryPlan, why: RunsAgain) -> String {
         RunsAgain::NotCompleted => "it did not complete".to_owned(),
         RunsAgain::EffectUnknown => "it may have taken effect (at_most_once)".to_owned(),
         RunsAgain::Substituted => "it completed with a substitute value".to_owned(),
-        RunsAgain::Chosen => "--from names it".to_owned(),
+        RunsAgain::Chosen => "it is named".to_owned(),
         RunsAgain::Changed => "its work has changed".to_owned(),
         RunsAgain::Upstream(parent) => {
             let parent = retry.graph().task(parent).name();

@@ -111,6 +111,7 @@
 // The seed's program is shown unchanged, with its `main`.
 #![allow(clippy::needless_doctest_main)]
 
+mod compare;
 mod dag;
 pub mod flow;
 mod orchestrator;
@@ -139,6 +140,8 @@ pub use zeph_runtime::{
     Limits, Owners, QuestionView, RetryPlan, RunEvent, RunHandle, RunReport, RunSnapshot, RunView,
     RunsAgain, RuntimeError, Submission, TaskReport,
 };
+
+pub use compare::{ComparedTask, OutputChange, RunComparison, TaskSide};
 
 // Stores.
 pub use zeph_memory::{MemoryStore, RawGraphStore};

@@ -64,6 +64,16 @@ pub enum RuntimeError {
         /// The task.
         task: String,
     },
+    /// A task cannot run alone or have a given result in a retry, because another task in front of it has none.
+    #[error("task {task:?} needs {parent:?}, which has no result to take over from run {run}")]
+    NoResult {
+        /// The earlier run.
+        run: RunId,
+        /// The task.
+        task: String,
+        /// The task that it depends on.
+        parent: String,
+    },
     /// The run is owned by a process that is alive.
     #[error("run {run} is active in another process ({owner})")]
     OwnedElsewhere {

@@ -1,5 +1,7 @@
 //! Retry: the results of an ended run that a new run takes over, and the tasks that run again.
 
+mod changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -72,6 +74,8 @@ pub struct RetryPlan {
     /// By task: the result that is taken over, or why the task runs.
     tasks: Vec<Result<Kept, RunsAgain>>,
     gone: Vec<String>,
+    /// The tasks that have added others to the graph.
+    proposers: Vec<TaskId>,
 }
 
 /// A result of the earlier run.
@@ -81,6 +85,8 @@ enum Kept {
     Stored(ContentId),
     /// The default of a question.
     Default(Value),
+    /// The value that a person gives in its place.
+    Given(Value),
 }
 
 /// Why a task runs in a retry.
@@ -97,7 +103,7 @@ pub enum RunsAgain {
     Chosen,
     /// Its work, its dependencies or a parameter that it uses has changed.
     Changed,
-    /// It depends on this task, which runs.
+    /// It depends on this task, which runs or has a given result.
     Upstream(TaskId),
     /// The earlier run has no task of that name.
     New,
@@ -164,16 +170,10 @@ impl RetryPlan {
                 Some(_) | None => kept,
             });
         }
-        if is_same_graph {
-            for entry in &view.entries {
-                if let Record::Amended { task, .. } = entry.record
-                    && tasks[task.index()].is_err()
-                {
-                    return Err(RuntimeError::Proposer {
-                        run: view.run.clone(),
-                        task: graph.task(task).name().to_owned(),
-                    });
-                }
+        let mut proposers = Vec::new();
+        for entry in view.entries.iter().filter(|_| is_same_graph) {
+            if let Record::Amended { task, .. } = entry.record {
+                proposers.push(task);
             }
         }
         let names = view.graph().tasks().map(|(_, task)| task.name());
@@ -183,13 +183,31 @@ impl RetryPlan {
         let title = title.cloned().unwrap_or_else(|| view.title.clone());
         let key = Self::METADATA_KEY.to_owned();
         graph.metadata_mut().insert(key, view.run.to_string());
-        Ok(Self {
+        graph.metadata_mut().remove(Self::GIVEN_KEY);
+        let plan = Self {
             of: view.run.clone(),
             title,
             graph,
             policy,
             tasks,
             gone,
+            proposers,
+        };
+        plan.check_proposers()?;
+        Ok(plan)
+    }
+
+    /// A task that has added others would add them twice.
+    fn check_proposers(&self) -> Result<(), RuntimeError> {
+        let mut again = self
+            .proposers
+            .iter()
+            .filter(|id| self.runs_again(**id).is_some());
+        again.next().map_or(Ok(()), |task| {
+            Err(RuntimeError::Proposer {
+                run: self.of.clone(),
+                task: self.graph.task(*task).name().to_owned(),
+            })
         })
     }
 
@@ -249,7 +267,7 @@ impl RetryPlan {
     pub async fn submission(self, store: &dyn RawGraphStore) -> Result<Submission, RuntimeError> {
         let ids = self.tasks.iter().filter_map(|task| match task {
             Ok(Kept::Stored(id)) => Some(*id),
-            Ok(Kept::Nothing | Kept::Default(_)) | Err(_) => None,
+            Ok(Kept::Nothing | Kept::Default(_) | Kept::Given(_)) | Err(_) => None,
         });
         let ids: Vec<ContentId> = ids.collect();
         let mut stored: BTreeMap<ContentId, Vec<Content>> = BTreeMap::new();
@@ -265,7 +283,9 @@ impl RetryPlan {
             let parts = match task {
                 Ok(Kept::Nothing) => None,
                 Ok(Kept::Stored(id)) => stored.remove(&id).map(ContentParts::of_stored_output),
-                Ok(Kept::Default(value)) => Some(ContentParts::of_value(&value)),
+                Ok(Kept::Default(value) | Kept::Given(value)) => {
+                    Some(ContentParts::of_value(&value))
+                }
                 Err(_) => continue,
             };
             submission.supplied.push((TaskId::from_index(index), parts));

@@ -123,3 +123,75 @@ async fn another_graph_is_matched_by_name() {
     assert_eq!(again(&plan), wanted);
     assert_eq!(plan.gone(), ["b"]);
 }
+
+#[tokio::test]
+async fn a_given_result_is_used_by_what_depends_on_it() {
+    let store = MemoryStore::new();
+    let view = failed(&store).await;
+    let plan = RetryPlan::new(&view, None, &[], |_, _| false).expect("has ended");
+    let given = [("b".to_owned(), json!("by hand"))];
+    let plan = plan.give(given.into()).expect("`a` has a result");
+    let names: Vec<&str> = plan
+        .given()
+        .map(|id| plan.graph().task(id).name())
+        .collect();
+    assert_eq!(names, ["b"]);
+    assert_eq!(again(&plan), [("d", RunsAgain::NotCompleted)]);
+    let fixed = Arc::new(ScriptedExecutor::new().otherwise(Step::ok(4)));
+    let engine = engine(&store, &fixed).await;
+    let submission = plan.submission(&store).await.expect("is readable");
+    let run = engine.submit(submission).await.expect("is saved");
+    assert_eq!(
+        run.wait().await.expect("ends").end(),
+        Some(RunEnd::Completed)
+    );
+    assert_eq!(fixed.called(), ["d"]);
+    let new = RunView::load(&store, run.id()).await.expect("is there");
+    let output = new.output(&store, new.task("b").expect("is a task")).await;
+    assert_eq!(
+        output.expect("is readable").expect("has one").value,
+        json!("by hand")
+    );
+
+    // A given result changes what depends on it, and a task that waits for another one can have none.
+    let plan = || RetryPlan::new(&new, None, &[], |_, _| false).expect("has ended");
+    let changed = plan()
+        .give([("a".to_owned(), json!(1))].into())
+        .expect("has no parents");
+    let upstream = |plan: &RetryPlan, name| RunsAgain::Upstream(plan.graph().find(name).unwrap());
+    let wanted = [
+        ("b", upstream(&changed, "a")),
+        ("d", upstream(&changed, "b")),
+    ];
+    assert_eq!(again(&changed), wanted);
+    let plan = RetryPlan::new(&view, None, &[], |_, _| false).expect("has ended");
+    let error = plan.give([("d".to_owned(), json!(1))].into()).unwrap_err();
+    assert!(matches!(error, RuntimeError::NoResult { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_task_runs_alone_with_the_results_that_it_needs() {
+    let store = MemoryStore::new();
+    let view = failed(&store).await;
+    let plan = |chosen: &[&str]| {
+        let plan = RetryPlan::new(&view, None, chosen, |_, _| false).expect("has ended");
+        plan.only(chosen)
+    };
+    let alone = plan(&["b"]).expect("`a` has a result");
+    assert_eq!(again(&alone), [("b", RunsAgain::NotCompleted)]);
+    assert_eq!(alone.graph().len(), 2, "`a` and `b`");
+    assert_eq!(alone.gone(), ["c", "d"]);
+    let fixed = Arc::new(ScriptedExecutor::new().otherwise(Step::ok(4)));
+    let engine = engine(&store, &fixed).await;
+    let submission = alone.submission(&store).await.expect("is readable");
+    let run = engine.submit(submission).await.expect("is saved");
+    assert_eq!(
+        run.wait().await.expect("ends").end(),
+        Some(RunEnd::Completed)
+    );
+    assert_eq!(fixed.called(), ["b"]);
+    let between = plan(&["a", "b"]).expect("`b` is named");
+    assert_eq!(again(&between).len(), 2);
+    let error = plan(&["d"]).unwrap_err();
+    assert!(matches!(error, RuntimeError::NoResult { .. }), "{error}");
+}

@@ -1,5 +1,6 @@
 //! `zeph retry`: what is kept, what runs again, and what is refused.
 
+use super::goal::json_of;
 use super::support::{Scene, code};
 
 /// `build` fails until there is a file `fixed`.
@@ -78,7 +79,7 @@ fn a_chosen_task_runs_again_with_what_depends_on_it() {
     let chosen = scene.zeph(&["retry", "two", "--from", "build"]);
     assert_eq!(code(&chosen), 0, "{chosen:?}");
     assert!(
-        chosen.out.contains("again build: --from names it"),
+        chosen.out.contains("again build: it is named"),
         "{chosen:?}"
     );
     assert!(
@@ -88,6 +89,95 @@ fn a_chosen_task_runs_again_with_what_depends_on_it() {
     let log = scene.log();
     let count = |word: &str| log.iter().filter(|line| line.starts_with(word)).count();
     assert_eq!([count("fetch"), count("build"), count("save")], [1, 3, 2]);
+}
+
+#[test]
+fn one_task_runs_alone_with_the_results_that_it_needs() {
+    let scene = failed();
+    scene.file("fixed", "");
+    let alone = scene.zeph(&["retry", "one", "--only", "build", "--name", "two"]);
+    assert_eq!(code(&alone), 0, "{alone:?}");
+    for wanted in [
+        "retrying run one: 2 results kept, 1 task to run",
+        "again build: it did not complete",
+        "gone save",
+        "[3/3] ok build",
+    ] {
+        assert!(alone.out.contains(wanted), "{wanted}: {alone:?}");
+    }
+    assert_eq!(scene.log(), ["build", "build", "fetch", "greet"]);
+    let early = scene.zeph(&["retry", "one", "--only", "save"]);
+    assert_eq!(code(&early), 2, "{early:?}");
+    let wanted = "task \"save\" needs \"build\", which has no result to take over from run one";
+    assert!(early.err.contains(wanted), "{early:?}");
+}
+
+#[test]
+fn a_fork_goes_on_with_a_result_that_was_given_by_hand() {
+    let scene = failed();
+    scene.file("fixed", "");
+    scene.file("text", "by hand\n");
+    let dry = json_of(&scene.zeph(&["fork", "one", "--set", "fetch=@text", "--dry-run", "--json"]));
+    assert_eq!(dry["given"], serde_json::json!(["fetch"]), "{dry}");
+    assert_eq!(dry["kept"], 1, "{dry}");
+    let fork = ["fork", "one", "--set", "fetch=@text", "--name", "two"];
+    let forked = scene.zeph(&fork);
+    assert_eq!(code(&forked), 0, "{forked:?}");
+    assert!(
+        forked.out.contains("given fetch: --set has its result"),
+        "{forked:?}"
+    );
+    let wanted = ["build", "build", "fetch", "greet", "save by hand"];
+    assert_eq!(scene.log(), wanted, "fetch and greet did not run again");
+    let shown = scene.zeph(&["show", "two", "fetch"]);
+    assert!(
+        shown.out.contains("given by hand, in a fork of run one"),
+        "{shown:?}"
+    );
+    assert_eq!(code(&scene.zeph(&["verify", "two"])), 0);
+
+    let at = scene.zeph(&["fork", "two", "--at", "save", "--name", "three"]);
+    assert_eq!(code(&at), 0, "{at:?}");
+    assert_eq!(scene.log().len(), 6, "only save ran again");
+    let shown = scene.zeph(&["show", "three", "fetch"]);
+    assert!(shown.out.contains("taken over from run two"), "{shown:?}");
+    for (wrong, wanted) in [
+        (&["fork", "one"][..], "--at"),
+        (&["fork", "one", "--set", "fetch"], "has no value"),
+        (
+            &["fork", "one", "--set", "fetsch=1"],
+            "did you mean \"fetch\"",
+        ),
+        (&["fork", "one", "--set", "save=1"], "needs \"build\""),
+    ] {
+        let refused = scene.zeph(wrong);
+        assert_eq!(code(&refused), 2, "{wrong:?}: {refused:?}");
+        assert!(refused.err.contains(wanted), "{wanted}: {refused:?}");
+    }
+
+    let diff = json_of(&scene.zeph(&["diff", "one", "two", "--json"]));
+    let of = |name: &str| {
+        let tasks = diff["tasks"].as_array().unwrap();
+        tasks
+            .iter()
+            .find(|task| task["task"] == name)
+            .cloned()
+            .unwrap()
+    };
+    assert_eq!(diff["after"]["state"], "completed", "{diff}");
+    assert_eq!(of("greet")["different"], false, "{diff}");
+    assert_eq!(of("fetch")["output"], "changed", "{diff}");
+    assert_eq!(of("build")["before"]["state"], "failed", "{diff}");
+    assert_eq!(of("build")["after"]["state"], "completed", "{diff}");
+    let diff = scene.zeph(&["diff", "one", "two"]);
+    assert!(
+        diff.out.contains("one failed and two completed"),
+        "{diff:?}"
+    );
+    assert!(
+        diff.out.contains("1 task with the same states and results"),
+        "{diff:?}"
+    );
 }
 
 #[test]

@@ -88,7 +88,11 @@ impl<'a> ShowView<'a> {
         ]);
         page.fact("does", rules::work(definition));
         if let Some(earlier) = self.supplied_by() {
-            page.fact("result", format!("taken over from run {earlier}"));
+            let how = match self.is_given() {
+                true => format!("given by hand, in a fork of run {earlier}"),
+                false => format!("taken over from run {earlier}"),
+            };
+            page.fact("result", how);
         }
         for (name, text) in rules::changed(view.graph(), definition) {
             page.fact(name, text);
@@ -128,6 +132,15 @@ impl<'a> ShowView<'a> {
         earlier
             .filter(|_| records.any(is_supplied))
             .map(String::as_str)
+    }
+
+    /// Whether `zeph fork --set` gave the result.
+    fn is_given(&self) -> bool {
+        let metadata = self.view.graph().metadata();
+        let names = metadata.get(RetryPlan::GIVEN_KEY).map(String::as_str);
+        let names: Vec<String> = serde_json::from_str(names.unwrap_or("[]")).unwrap_or_default();
+        let name = self.view.graph().task(self.task).name();
+        names.iter().any(|given| given == name)
     }
 
     fn render_inputs(&self, page: &mut Page) {

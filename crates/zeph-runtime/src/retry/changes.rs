@@ -1,0 +1,159 @@
+//! Changes of a retry: results that a person gives, and a run of some tasks alone.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{TaskGraph, TaskId};
+
+use super::{Kept, RetryPlan, RunsAgain};
+use crate::error::RuntimeError;
+use crate::restore::closest;
+
+impl RetryPlan {
+    /// The key of the graph's [metadata](TaskGraph::metadata) that holds the names of the tasks with given
+    /// results, as a list in JSON.
+    pub const GIVEN_KEY: &'static str = "retry_given";
+
+    /// Gives tasks results in place of those that they have or would have. What depends on them runs.
+    ///
+    /// # Errors
+    /// If there is no such task, one that it depends on has no result, or a task would run again that has
+    /// added others to the graph.
+    pub fn give(mut self, values: BTreeMap<String, Value>) -> Result<Self, RuntimeError> {
+        if values.is_empty() {
+            return Ok(self);
+        }
+        let names: Vec<&String> = values.keys().collect();
+        // Plain data: a list of texts.
+        let names = serde_json::to_string(&names).unwrap_or_default();
+        let key = Self::GIVEN_KEY.to_owned();
+        self.graph.metadata_mut().insert(key, names);
+        let mut given = BTreeMap::new();
+        for (name, value) in values {
+            given.insert(self.find(&name)?, value);
+        }
+        let ids: Vec<TaskId> = self.graph.ids().collect();
+        for id in ids {
+            let is_new = |parent: &&TaskId| match &self.tasks[parent.index()] {
+                Ok(Kept::Given(_)) | Err(_) => true,
+                Ok(Kept::Nothing | Kept::Stored(_) | Kept::Default(_)) => false,
+            };
+            let parents = self.graph.parents(id);
+            let runs = parents
+                .iter()
+                .find(|parent| self.tasks[parent.index()].is_err());
+            let task = match (given.remove(&id), runs, parents.iter().find(is_new)) {
+                (Some(_), Some(parent), _) => return Err(self.no_result(id, *parent)),
+                (Some(value), None, _) => Ok(Kept::Given(value)),
+                (None, _, Some(parent)) if self.tasks[id.index()].is_ok() => {
+                    Err(RunsAgain::Upstream(*parent))
+                }
+                (None, _, _) => continue,
+            };
+            self.tasks[id.index()] = task;
+        }
+        self.check_proposers()?;
+        Ok(self)
+    }
+
+    /// Leaves out all tasks but these and those that they depend on.
+    ///
+    /// # Errors
+    /// If there is no such task, or one that it depends on has no result that is kept.
+    pub fn only(mut self, names: &[&str]) -> Result<Self, RuntimeError> {
+        let mut is_needed = vec![false; self.graph.len()];
+        let mut named = Vec::with_capacity(names.len());
+        for name in names {
+            let id = self.find(name)?;
+            is_needed[id.index()] = true;
+            named.push(id);
+        }
+        let ids: Vec<TaskId> = self.graph.ids().collect();
+        // A task comes after all that it depends on.
+        for id in ids.iter().rev() {
+            if is_needed[id.index()] {
+                self.need_parents(*id, &mut is_needed, &named)?;
+            }
+        }
+        let mut spec = GraphSpec::from(&self.graph);
+        let mut old: BTreeMap<String, Result<Kept, RunsAgain>> = BTreeMap::new();
+        for (id, kept) in ids.iter().zip(self.tasks) {
+            let name = self.graph.task(*id).name().to_owned();
+            if is_needed[id.index()] {
+                old.insert(name, kept);
+            } else {
+                self.gone.push(name);
+            }
+        }
+        spec.tasks.retain(|task| old.contains_key(&task.name));
+        let before = self.graph;
+        self.graph = TaskGraph::try_from(spec).map_err(|problems| RuntimeError::Refused {
+            run: self.of.clone(),
+            reason: format!("the tasks cannot run alone: {problems}"),
+        })?;
+        let renumbered = |id: TaskId| self.graph.find(before.task(id).name());
+        let tasks = self.graph.tasks().map(|(_, task)| {
+            let kept = old.remove(task.name());
+            match kept.unwrap_or(Err(RunsAgain::New)) {
+                Err(RunsAgain::Upstream(parent)) => {
+                    Err(renumbered(parent).map_or(RunsAgain::Chosen, RunsAgain::Upstream))
+                }
+                kept => kept,
+            }
+        });
+        self.tasks = tasks.collect();
+        self.proposers = self
+            .proposers
+            .iter()
+            .filter_map(|id| renumbered(*id))
+            .collect();
+        Ok(self)
+    }
+
+    /// Marks what a task depends on.
+    fn need_parents(
+        &self,
+        id: TaskId,
+        is_needed: &mut [bool],
+        named: &[TaskId],
+    ) -> Result<(), RuntimeError> {
+        for parent in self.graph.parents(id) {
+            let is_missing = match self.tasks[parent.index()] {
+                // It comes to its turn between two named tasks.
+                Ok(_) | Err(RunsAgain::Upstream(_)) => false,
+                Err(_) => !named.contains(parent),
+            };
+            if is_missing {
+                return Err(self.no_result(id, *parent));
+            }
+            is_needed[parent.index()] = true;
+        }
+        Ok(())
+    }
+
+    /// The tasks with given results.
+    pub fn given(&self) -> impl Iterator<Item = TaskId> {
+        let is_given = |id: &TaskId| matches!(self.tasks[id.index()], Ok(Kept::Given(_)));
+        self.graph.ids().filter(is_given)
+    }
+
+    fn find(&self, name: &str) -> Result<TaskId, RuntimeError> {
+        self.graph
+            .find(name)
+            .ok_or_else(|| RuntimeError::NoSuchTask {
+                run: self.of.clone(),
+                suggestion: closest(&self.graph, name),
+                task: name.to_owned(),
+            })
+    }
+
+    fn no_result(&self, task: TaskId, parent: TaskId) -> RuntimeError {
+        let name = |id| self.graph.task(id).name().to_owned();
+        RuntimeError::NoResult {
+            run: self.of.clone(),
+            task: name(task),
+            parent: name(parent),
+        }
+    }
+}

@@ -8,10 +8,10 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use nix::unistd::{getegid, geteuid};
 use serde::{Deserialize, Serialize};
 use zeph_common::escape_terminal;
 use zeph_config::Layers;
+use zeph_orchestration::planfile::others_write;
 
 use crate::exit::{CliError, Exit};
 use crate::out;
@@ -59,7 +59,8 @@ pub(crate) fn project_file() -> Result<Option<SettingsFile>, CliError> {
         }
         let path = folder.join(FILE);
         if let Some(file) = open(&path).map_err(|error| unreadable(&path, &error))? {
-            let reason = others_write(&file, folder).map_err(|error| unreadable(&path, &error))?;
+            let reason =
+                others_write(&file, folder, None).map_err(|error| unreadable(&path, &error))?;
             let Some(reason) = reason else {
                 return read(path, file).map(Some);
             };
@@ -70,28 +71,6 @@ pub(crate) fn project_file() -> Result<Option<SettingsFile>, CliError> {
         if folder.join(".git").exists() || home.as_deref() == Some(folder) {
             break;
         }
-    }
-    Ok(None)
-}
-
-/// Why another user could have written the file; `None` if only this user and root can.
-fn others_write(file: &File, folder: &Path) -> std::io::Result<Option<String>> {
-    let is_ours = |uid: u32| uid == geteuid().as_raw() || uid == 0;
-    // The group of the user's own files is often theirs alone, and then its write permission is usual.
-    let writable =
-        |mode: u32, gid: u32| mode & 0o002 != 0 || (mode & 0o020 != 0 && gid != getegid().as_raw());
-    let about = file.metadata()?;
-    if !is_ours(about.uid()) {
-        return Ok(Some(format!("it belongs to the user {}", about.uid())));
-    }
-    if writable(about.mode(), about.gid()) {
-        return Ok(Some("other users can write to it".to_owned()));
-    }
-    let about = fs::metadata(folder)?;
-    // In a folder with the sticky bit, others cannot replace files.
-    let is_sticky = about.mode() & 0o1000 != 0;
-    if !is_ours(about.uid()) || (writable(about.mode(), about.gid()) && !is_sticky) {
-        return Ok(Some("other users can write to its folder".to_owned()));
     }
     Ok(None)
 }

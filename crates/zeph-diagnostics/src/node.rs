@@ -43,6 +43,53 @@ pub struct Entry {
 }
 
 impl Node {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        if let Value::String(text) = &self.value {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The items of a list; none of another value.
+    #[must_use]
+    pub fn items(&self) -> &[Self] {
+        if let Value::List(items) = &self.value {
+            items
+        } else {
+            &[]
+        }
+    }
+
+    /// The entries of a table; none of another value.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        if let Value::Table(entries) = &self.value {
+            entries
+        } else {
+            &[]
+        }
+    }
+
+    /// The value of a key, if it is a table that has it.
+    #[must_use]
+    pub fn field(&self, key: &str) -> Option<&Self> {
+        let entry = self.entries().iter().find(|entry| entry.key == key);
+        entry.map(|entry| &entry.node)
+    }
+
+    /// The items of a list, or the value itself: for keys that take one or several.
+    #[must_use]
+    pub fn one_or_more(&self) -> &[Self] {
+        if matches!(self.value, Value::List(_)) {
+            self.items()
+        } else {
+            std::slice::from_ref(self)
+        }
+    }
+
     /// The type in words, for messages: `a string`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

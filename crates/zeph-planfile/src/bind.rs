@@ -57,7 +57,8 @@ impl Plan {
         earlier: &RunValues,
     ) -> BTreeMap<String, String> {
         let mut values = given.clone();
-        for param in self.params().iter().filter(|param| !param.is_secret) {
+        let given_by_person = |param: &&Param| !param.is_secret && param.given.is_none();
+        for param in self.params().iter().filter(given_by_person) {
             if let Some(value) = earlier.params.get(&param.name) {
                 let text = || expression::to_text(value.clone());
                 values.entry(param.name.clone()).or_insert_with(text);
@@ -73,7 +74,8 @@ impl Plan {
         variable: impl Fn(&str) -> Option<String>,
     ) -> BTreeMap<String, String> {
         let mut values = given.clone();
-        let named = self.params().iter().filter_map(|param| {
+        let named = self.params().iter().filter(|param| param.given.is_none());
+        let named = named.filter_map(|param| {
             let value = (!given.contains_key(&param.name)).then(|| variable(param.env.as_deref()?));
             Some((param.name.clone(), value??))
         });
@@ -105,7 +107,8 @@ impl Plan {
         needs_secrets: bool,
         problems: &mut Diagnostics,
     ) -> RunValues {
-        let names = || self.params().iter().map(|param| param.name.as_str());
+        let params = self.params().iter().filter(|param| param.given.is_none());
+        let names = || params.clone().map(|param| param.name.as_str());
         for name in given.keys() {
             if !names().any(|known| known == name) {
                 let message = format!("the plan has no parameter {}", quote(name));
@@ -125,6 +128,7 @@ impl Plan {
             values.secret_variables.extend(variable);
             let value = match given.get(name).map(|text| param.parse(text)) {
                 Some(value) => value,
+                None if let Some(given) = &param.given => filled(param, given, &values.params),
                 None => match &param.default {
                     Some(default) => Ok(default.clone()),
                     None if param.is_secret && !needs_secrets => {
@@ -202,6 +206,34 @@ impl Plan {
         }
         spec
     }
+}
+
+/// The value that an outer plan gives to a parameter, with the values of that plan.
+fn filled(
+    param: &Param,
+    given: &Value,
+    params: &serde_json::Map<String, Value>,
+) -> Result<Value, String> {
+    let context = expression::values(json!({ "params": params }));
+    let mut evaluator = Evaluator::new();
+    let mut evaluate = |expression: &str| match evaluator.evaluate(expression, &context) {
+        Ok(value) => Ok(value),
+        Err(NoValue::Undefined) => Err(format!("{} has no value", quote(expression))),
+        Err(NoValue::Failed(why)) => Err(format!("{} failed: {why}", quote(expression))),
+    };
+    let mut value = given.clone();
+    for text in texts_mut(&mut value) {
+        let Ok(template) = Template::parse(text.as_str().unwrap_or_default()) else {
+            continue;
+        };
+        *text = match template.single() {
+            Some(expression) => evaluate(expression)?,
+            None => template
+                .fill(|expression| evaluate(expression).map(expression::to_text))?
+                .into(),
+        };
+    }
+    param.typed(value)
 }
 
 /// The problem of a parameter that has no value.

@@ -38,6 +38,8 @@ zeph_diagnostics::codes! {
     BAD_PARAM = "bad_param",
     /// An env file cannot be read, or a line of it is not an assignment.
     BAD_ENV_FILE = "bad_env_file",
+    /// A plan or an included file cannot be read, is refused, or contains itself.
+    BAD_PLAN_FILE = "bad_plan_file",
     /// A warning: a failure that aborts the run keeps a task from running that is to run in any case.
     SKIPPED_BY_ABORT = "skipped_by_abort",
     /// A warning: no task reads the answer to a question with yes or no, so "no" stops nothing.

@@ -51,8 +51,8 @@ const PLAN: &[Help] = &[
         "write a task with `after = \"all_done\"` that needs the others; those need `on_failure = \"skip\"`",
     ),
     (
-        "include includes extends import imports template templates",
-        "a plan is one file; a program can write it: `PROGRAM | zeph run -`",
+        "includes extends import imports template templates base inherit",
+        "write `include = [\"shared.toml\"]` for shared `[params]`, `[lanes]`, `[defaults]` and `env`; a task takes a whole plan with `plan = \"FILE\"`",
     ),
 ];
 
@@ -154,6 +154,14 @@ const TASK: &[Help] = &[
     (
         "background daemon service detach is_background",
         "a task ends with its program; the guide shows how a task starts a service",
+    ),
+    (
+        "subplan sub_plan subworkflow sub_workflow workflow subdag sub_dag dag call child include",
+        "write `plan = \"FILE\"`, with `params = { … }` for its parameters",
+    ),
+    (
+        "with",
+        "write `params = { … }` beside `plan`, and `env = { … }` for a command",
     ),
     ("weight order", "write `priority = 1`"),
 ];

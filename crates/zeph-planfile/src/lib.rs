@@ -37,6 +37,9 @@ mod template;
 
 mod bounds;
 mod budget;
+mod env_files;
+mod files;
+mod include;
 mod param;
 mod task;
 
@@ -46,12 +49,15 @@ mod bind;
 mod lower;
 mod matrix;
 mod plan;
+mod sub_reads;
+mod subplan;
 
 mod templated;
 mod values;
 mod warnings;
 
 pub use bind::BoundPlan;
+pub use files::others_write;
 pub use format::{Format, MAX_PLAN_BYTES};
 pub use param::{Param, ParamKind};
 pub use plan::Plan;

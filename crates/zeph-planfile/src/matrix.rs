@@ -26,6 +26,8 @@ const NAMING: [&str; 2] = ["needs", "context"];
 pub(crate) struct Member<'a> {
     pub(crate) entry: Cow<'a, Entry>,
     pub(crate) origin: Origin,
+    /// Whether it comes from another plan, whose defaults it has.
+    pub(crate) is_sub: bool,
 }
 
 /// Where the table of a task comes from.
@@ -54,23 +56,16 @@ pub(crate) fn expand<'a>(entries: &'a [Entry], problems: &mut Diagnostics) -> Ve
     let mut groups: HashMap<&str, Vec<String>> = HashMap::new();
     let mut members = Vec::with_capacity(entries.len());
     for entry in entries {
-        let matrix = match &entry.node.value {
-            Value::Table(fields) => fields.iter().find(|field| field.key == KEY),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::String(_)
-            | Value::List(_) => None,
-        };
+        let matrix = entry.node.field(KEY);
         let Some(matrix) = matrix else {
             members.push(Member {
                 entry: Cow::Borrowed(entry),
                 origin: Origin::Written,
+                is_sub: false,
             });
             continue;
         };
-        let cells = cells(entry, &matrix.node, problems);
+        let cells = cells(entry, matrix, problems);
         groups.insert(
             &entry.key,
             cells.iter().map(|cell| cell.entry.key.clone()).collect(),
@@ -95,6 +90,7 @@ fn cells<'a>(entry: &'a Entry, matrix: &Node, problems: &mut Diagnostics) -> Vec
         return vec![Member {
             entry: Cow::Owned(entry),
             origin: Origin::Written,
+            is_sub: false,
         }];
     };
     let mut names = HashSet::new();
@@ -136,6 +132,7 @@ fn cells<'a>(entry: &'a Entry, matrix: &Node, problems: &mut Diagnostics) -> Vec
         members.push(Member {
             entry: Cow::Owned(cell_of),
             origin,
+            is_sub: false,
         });
     }
     members
@@ -379,31 +376,12 @@ pub(crate) fn for_each_text(node: &mut Node, mut each: impl FnMut(&mut String, S
 
 /// Replaces the names of expanded tasks by those of their cells.
 fn name_cells(entry: &mut Cow<'_, Entry>, groups: &HashMap<&str, Vec<String>>) {
-    let names_group = |node: &Node| match &node.value {
-        Value::String(name) => groups.contains_key(name.as_str()),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::List(_)
-        | Value::Table(_) => false,
-    };
+    let cells_of = |node: &Node| groups.get(node.as_text()?);
     let is_naming = |field: &Entry| {
-        let items = match &field.node.value {
-            Value::List(items) => &items[..],
-            Value::Null
-            | Value::Bool(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::String(_)
-            | Value::Table(_) => &[],
-        };
-        NAMING.contains(&field.key.as_str()) && items.iter().any(names_group)
+        let mut items = field.node.items().iter();
+        NAMING.contains(&field.key.as_str()) && items.any(|item| cells_of(item).is_some())
     };
-    let Value::Table(fields) = &entry.node.value else {
-        return;
-    };
-    if !fields.iter().any(is_naming) {
+    if !entry.node.entries().iter().any(is_naming) {
         return;
     }
     let Value::Table(fields) = &mut entry.to_mut().node.value else {
@@ -413,17 +391,9 @@ fn name_cells(entry: &mut Cow<'_, Entry>, groups: &HashMap<&str, Vec<String>>) {
         let Value::List(items) = &mut field.node.value else {
             continue;
         };
-        let named = std::mem::take(items).into_iter().flat_map(|item| {
-            let cells = match &item.value {
-                Value::String(name) => groups.get(name.as_str()),
-                Value::Null
-                | Value::Bool(_)
-                | Value::Integer(_)
-                | Value::Float(_)
-                | Value::List(_)
-                | Value::Table(_) => None,
-            };
-            match cells {
+        let named = std::mem::take(items)
+            .into_iter()
+            .flat_map(|item| match cells_of(&item) {
                 None => vec![item],
                 Some(cells) => cells
                     .iter()
@@ -432,8 +402,7 @@ fn name_cells(entry: &mut Cow<'_, Entry>, groups: &HashMap<&str, Vec<String>>) {
                         value: Value::String(name.clone()),
                     })
                     .collect(),
-            }
-        });
+            });
         *items = named.collect();
     }
 }

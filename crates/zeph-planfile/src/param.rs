@@ -104,6 +104,8 @@ pub struct Param {
     /// The environment variable that has its value if none is given.
     pub env: Option<String>,
     pub(crate) bounds: Bounds,
+    /// The value that an outer plan gives it, with expressions of that plan.
+    pub(crate) given: Option<Value>,
     pub(crate) place: Span,
 }
 
@@ -141,14 +143,40 @@ impl Param {
                 Err(format!("{given} is not {}", self.kind.wanted()))
             }
             Some(_) if self.is_secret && text.is_empty() => Err("the value is empty".to_owned()),
-            Some(value) if !self.choices.is_empty() && !self.choices.contains(&value) => {
-                Err(format!("{given} is not one of {}", listed(&self.choices)))
-            }
-            Some(value) => match self.bounds.refuses(&value) {
-                Some(why) => Err(format!("{given} {why}")),
-                None => Ok(value),
-            },
+            Some(value) => self.accepted(value, &given),
         }
+    }
+
+    /// The value, if it is one of the choices and within the bounds.
+    fn accepted(&self, value: Value, given: &str) -> Result<Value, String> {
+        if !self.choices.is_empty() && !self.choices.contains(&value) {
+            return Err(format!("{given} is not one of {}", listed(&self.choices)));
+        }
+        match self.bounds.refuses(&value) {
+            Some(why) => Err(format!("{given} {why}")),
+            None => Ok(value),
+        }
+    }
+
+    /// The value that an outer plan gives it, with the values of that plan filled in.
+    pub(crate) fn typed(&self, value: Value) -> Result<Value, String> {
+        let given = quote(&plain(&value));
+        if !self.kind.accepts(&value) {
+            return Err(format!("{given} is not of the type `{}`", self.kind.word()));
+        }
+        self.accepted(value, &given)
+    }
+
+    /// Takes a value of an outer plan. One without expressions is checked at once.
+    pub(crate) fn give(&mut self, node: &Node, problems: &mut Diagnostics) {
+        let value = node.to_json();
+        let has_expressions = texts(&value).any(|text| text.contains("${{"));
+        if !has_expressions && let Err(why) = self.typed(value.clone()) {
+            let message = format!("the parameter {}: {why}", quote(&self.name));
+            problems.push(Diagnostic::new(code::BAD_PARAM, message).at(node.span));
+        }
+        self.given = Some(value);
+        self.place = node.span;
     }
 
     /// The value for the run: the path of a file becomes absolute, and the file has to exist.
@@ -249,6 +277,7 @@ fn read(entry: &Entry, problems: &mut Diagnostics) -> Param {
         is_secret: false,
         env: None,
         bounds: Bounds::default(),
+        given: None,
         place: entry.key_span,
     };
     if matches!(entry.node.value, NodeValue::Table(_)) {

@@ -1,28 +1,35 @@
 //! Plan: a plan file that was read and checked, before its parameters have values.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, Span, Value, quote};
+use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Source, Span, Table, Value, quote};
 use zeph_graph::wire::code as graph_code;
 use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{Retry, RunLimits};
 
 use crate::budget;
 use crate::code;
+use crate::env_files;
 use crate::fields::{check_name, micros};
+use crate::files::Files;
 use crate::foreign;
 use crate::format::Format;
+use crate::include;
 use crate::lower;
 use crate::matrix::{self, Member, Origin};
 use crate::param::{self, Param};
 use crate::scope::{CheckedTask, Scope};
+use crate::subplan;
 use crate::task::{self, Draft, Mode, Rules, Use};
-use crate::values::{in_folder, keys};
+use crate::values::keys;
 
-pub(crate) const KEYS: [&str; 11] = [
+pub(crate) const KEYS: [&str; 12] = [
+    include::KEY,
     "goal",
     "max_parallel",
     "timeout",
@@ -51,12 +58,17 @@ pub(crate) struct Inner {
     root: Node,
     pub(crate) goal: Option<Use>,
     pub(crate) folder: Option<String>,
-    limits: RunLimits,
+    pub(crate) limits: RunLimits,
     pub(crate) env_files: Vec<String>,
-    env_files_place: Span,
+    pub(crate) env_files_place: Span,
     pub(crate) params: Vec<Param>,
     pub(crate) lanes: Vec<LaneSpec>,
     pub(crate) tasks: Vec<Draft>,
+    /// The texts in the values that it gives to other plans.
+    pub(crate) sub_uses: Vec<Use>,
+    /// Of a plan in another one: its tasks and defaults as they are written.
+    pub(crate) members: Vec<Member<'static>>,
+    pub(crate) default_nodes: Vec<Entry>,
 }
 
 impl Plan {
@@ -69,6 +81,15 @@ impl Plan {
     /// All problems at once, in the order of the source; of a text that is not TOML or JSON only the
     /// syntax errors.
     pub fn load(text: &str, format: Format, name: &str) -> Result<Self, Diagnostics> {
+        Self::load_with(text, format, name, None)
+    }
+
+    fn load_with(
+        text: &str,
+        format: Format,
+        name: &str,
+        files: Option<&Files>,
+    ) -> Result<Self, Diagnostics> {
         // TOML leaves it open how a line break in a text is read.
         let crlf = text.contains("\r\n");
         let source = if crlf {
@@ -80,7 +101,7 @@ impl Plan {
         let Some(root) = format.read(&source, &mut problems) else {
             return Err(problems);
         };
-        let mut inner = Inner::read(&root, &mut problems);
+        let mut inner = Inner::read(&root, files, false, &mut problems);
         inner.check(&mut problems);
         (inner.source, inner.format, inner.root) = (source, format, root);
         inner.crlf = crlf;
@@ -93,8 +114,33 @@ impl Plan {
     /// # Errors
     /// Those of `load`. Bytes that are not UTF-8 are a problem of their own, and nothing else is checked.
     pub fn load_bytes(bytes: &[u8], format: Format, name: &str) -> Result<Self, Diagnostics> {
+        Self::load_bytes_with(bytes, format, name, None)
+    }
+
+    /// As [`load_bytes`](Self::load_bytes), of a plan in this folder: it may name other plan files, and its
+    /// commands run there. The folder is stored with the run.
+    ///
+    /// # Errors
+    /// Those of `load_bytes`, and the problems of the files that it names, with their own sources.
+    pub fn load_bytes_in(
+        bytes: &[u8],
+        format: Format,
+        name: &str,
+        folder: &str,
+    ) -> Result<Self, Diagnostics> {
+        let files = Files::new(Path::new(folder), name);
+        let plan = Self::load_bytes_with(bytes, format, name, Some(&files))?;
+        Ok(plan.in_folder(folder))
+    }
+
+    fn load_bytes_with(
+        bytes: &[u8],
+        format: Format,
+        name: &str,
+        files: Option<&Files>,
+    ) -> Result<Self, Diagnostics> {
         let error = match std::str::from_utf8(bytes) {
-            Ok(text) => return Self::load(text, format, name),
+            Ok(text) => return Self::load_with(text, format, name, files),
             Err(error) => error,
         };
         let at = error.valid_up_to();
@@ -176,39 +222,6 @@ impl Plan {
     }
 }
 
-impl Plan {
-    /// The variables of its env files; of a variable in two of them the last value counts. Without
-    /// `all`, files that do not exist are skipped.
-    ///
-    /// # Errors
-    /// All files that cannot be read, or have a line that is not `NAME=value`.
-    pub fn env_file_variables(&self, all: bool) -> Result<BTreeMap<String, String>, Diagnostics> {
-        let mut problems = self.0.problems();
-        let mut variables = BTreeMap::new();
-        let folder = self.0.folder.as_deref().unwrap_or_default();
-        for path in in_folder(folder, &self.0.env_files) {
-            match zeph_common::read_env_file(&path) {
-                Ok(read) => variables.extend(read),
-                Err(error) if error.is_missing() && !all => {}
-                Err(error) => {
-                    let one = Diagnostic::new(code::BAD_ENV_FILE, error.to_string());
-                    problems.push(one.at(self.0.env_files_place).help(
-                        "write a file of lines NAME=value; its path is relative to the folder of the plan",
-                    ));
-                }
-            }
-        }
-        self.0.finish(problems)?;
-        Ok(variables)
-    }
-
-    /// The env files as the plan names them.
-    #[must_use]
-    pub fn env_files(&self) -> &[String] {
-        &self.0.env_files
-    }
-}
-
 impl Inner {
     /// An empty collection for problems of this plan.
     pub(crate) fn problems(&self) -> Diagnostics {
@@ -223,7 +236,10 @@ impl Inner {
     /// Sorts problems by their place in the source, and adds JSON pointers if the source is JSON.
     pub(crate) fn located(&self, mut problems: Diagnostics) -> Diagnostics {
         if self.format == Format::Json {
-            for one in problems.iter_mut() {
+            let is_own = |one: &&mut Diagnostic| {
+                (one.source.as_ref()).is_none_or(|source| source.name() == self.source.name())
+            };
+            for one in problems.iter_mut().filter(is_own) {
                 one.path = one.span.map(|span| self.root.pointer(span.start));
             }
         }
@@ -245,8 +261,14 @@ impl Inner {
     }
 
     /// Reads the tree; an unreadable value is reported and omitted.
-    fn read(root: &Node, problems: &mut Diagnostics) -> Self {
+    fn read(root: &Node, files: Option<&Files>, is_sub: bool, problems: &mut Diagnostics) -> Self {
         let mut plan = Self::default();
+        let before = problems.len();
+        let root = &*include::include(root, files, problems);
+        if problems.len() > before {
+            // Without the shared part there would be problems that are none.
+            return plan;
+        }
         let Some(fields) = root.table_with_help("the plan", &KEYS, foreign::plan_key, problems)
         else {
             return plan;
@@ -271,7 +293,7 @@ impl Inner {
             plan.lanes = lanes(node, problems);
         }
         if let Some(node) = fields.get("env_file") {
-            plan.env_files = env_files(node, problems);
+            plan.env_files = env_files::read(node, problems);
             plan.env_files_place = node.span;
         }
         let (mut defaults, mut uses) = match fields.get("defaults") {
@@ -285,17 +307,32 @@ impl Inner {
             && let Some(tasks) = node.any_table("`tasks`", problems)
         {
             let members = matrix::expand(tasks.entries(), problems);
+            let members = subplan::expand(members, &mut plan, files, problems);
             for entry in tasks.entries() {
                 check_name(entry, "task", problems);
             }
+            let (none, mut kept) = (Rules::default(), Vec::new());
             let read = |member: Member<'_>| {
                 let mut found = Diagnostics::new();
-                let mut draft = task::read(&member.entry, &defaults, &mut found);
+                let own = if member.is_sub { &none } else { &defaults };
+                let mut draft = task::read(&member.entry, own, &mut found);
+                if is_sub {
+                    kept.push(Member {
+                        entry: Cow::Owned(member.entry.into_owned()),
+                        ..member
+                    });
+                }
                 draft.is_other_cell = member.origin == Origin::OtherCell;
                 add(found, draft.is_other_cell, problems);
                 draft
             };
             plan.tasks = members.into_iter().map(read).collect();
+            plan.members = kept;
+            plan.default_nodes = if is_sub {
+                default_nodes(&fields)
+            } else {
+                Vec::new()
+            };
         }
         if plan.tasks.is_empty() && problems.is_empty() {
             problems.push(
@@ -306,9 +343,16 @@ impl Inner {
         }
         // The texts of `defaults` are checked once, and not again for each task that gets them.
         let scope = Scope::new(&plan.params, &plan.tasks);
-        for one in plan.goal.iter().chain(&uses) {
+        for one in plan.goal.iter().chain(&uses).chain(&plan.sub_uses) {
             scope.check(one, None, problems);
         }
+        plan
+    }
+
+    /// Reads and checks a plan that becomes a part of another one.
+    pub(crate) fn read_sub(root: &Node, files: &Files, problems: &mut Diagnostics) -> Self {
+        let plan = Self::read(root, Some(files), true, problems);
+        plan.check(problems);
         plan
     }
 
@@ -339,31 +383,30 @@ pub(crate) fn add(found: Diagnostics, is_other_cell: bool, problems: &mut Diagno
     }
 }
 
-/// Reads `env_file`: a path, or a list of paths.
-fn env_files(node: &Node, problems: &mut Diagnostics) -> Vec<String> {
-    let items = match &node.value {
-        Value::List(items) => &items[..],
-        Value::Null
-        | Value::Bool(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::String(_)
-        | Value::Table(_) => std::slice::from_ref(node),
+/// The defaults of a plan as one table, with the variables of all commands.
+fn default_nodes(fields: &Table<'_>) -> Vec<Entry> {
+    let own = fields.get("defaults").map_or(&[][..], Node::entries);
+    let mut defaults = Node {
+        span: fields.span,
+        value: Value::Table(own.to_vec()),
     };
-    let path = |item: &Node| {
-        let path = item.string("`env_file`", problems)?;
-        if path.is_empty() || path.contains("${{") {
-            let message = "`env_file` must be a path, without expressions";
-            problems.push(Diagnostic::new(code::BAD_VALUE, message).at(item.span));
-            return None;
+    if let Some(env) = fields.entry("env") {
+        if let Value::Table(entries) = &mut defaults.value
+            && let Some(own) = entries.iter_mut().find(|entry| entry.key == "env")
+        {
+            include::add_missing(&mut own.node, env.node.clone());
         }
-        Some(path.to_owned())
-    };
-    items.iter().filter_map(path).collect()
+        let env = Node {
+            span: env.node.span,
+            value: Value::Table(vec![env.clone()]),
+        };
+        include::add_missing(&mut defaults, env);
+    }
+    defaults.entries().to_vec()
 }
 
 /// Reads `[lanes]`.
-fn lanes(node: &Node, problems: &mut Diagnostics) -> Vec<LaneSpec> {
+pub(crate) fn lanes(node: &Node, problems: &mut Diagnostics) -> Vec<LaneSpec> {
     let Some(fields) = node.any_table("`lanes`", problems) else {
         return Vec::new();
     };

@@ -207,6 +207,45 @@ pub(crate) fn replace_members(
     made
 }
 
+/// The expression with each `tasks.NAME.NEXT` as `tasks["NAME.NEXT"]` for which `joined` gives that name, and
+/// so on for what follows.
+pub(crate) fn replace_tasks(
+    expression: &str,
+    joined: impl Fn(&str, &str) -> Option<String>,
+) -> String {
+    let mut lexer = Lexer {
+        text: expression,
+        at: 0,
+    };
+    let (mut tokens, mut spans) = (Vec::new(), Vec::new());
+    while let Some((token, start)) = lexer.next() {
+        tokens.push(token);
+        spans.push(start..lexer.at);
+    }
+    let (mut made, mut copied) = (String::new(), 0);
+    for (at, token) in tokens.iter().enumerate() {
+        if *token != Token::Name("tasks") || !is_variable(&tokens, at) {
+            continue;
+        }
+        let Some((mut name, mut used)) = step(&tokens[at + 1..]) else {
+            continue;
+        };
+        let first = used;
+        while let Some((next, more)) = step(&tokens[at + 1 + used..])
+            && let Some(longer) = joined(&name, &next)
+        {
+            (name, used) = (longer, used + more);
+        }
+        if used > first {
+            made.push_str(&expression[copied..spans[at].start]);
+            made.push_str(&format!("tasks[{}]", serde_json::Value::from(name)));
+            copied = spans[at + used].end;
+        }
+    }
+    made.push_str(&expression[copied..]);
+    made
+}
+
 /// Whether the name there is a variable, not an attribute, a filter or the name of an argument.
 fn is_variable(tokens: &[Token<'_>], at: usize) -> bool {
     let attribute = at > 0 && matches!(tokens[at - 1], Token::Sign('.' | '|'));

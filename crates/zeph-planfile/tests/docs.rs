@@ -15,6 +15,11 @@ fn page() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
+/// The folder with the files that examples name.
+fn folder() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/plans").to_owned()
+}
+
 /// The blocks of a language, each with the line that it begins on.
 fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
@@ -44,7 +49,7 @@ fn every_example_is_a_plan() {
             blocks.len()
         );
         for (line, text) in blocks {
-            match Plan::load(&text, format, "example") {
+            match Plan::load_bytes_in(text.as_bytes(), format, "example", &folder()) {
                 Ok(plan) => assert!(plan.warnings().is_empty(), "{line}: {}", plan.warnings()),
                 Err(errors) => panic!("the example on line {line}: {errors}"),
             }
@@ -101,13 +106,13 @@ fn every_key_of_the_tables_is_one_that_plans_know() {
 
 #[test]
 fn the_plans_of_the_docs_have_no_warnings() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/plans");
-    let plans = std::fs::read_dir(folder).unwrap().flatten();
+    let plans = std::fs::read_dir(folder()).unwrap().flatten();
     let mut count = 0;
     for path in plans.map(|entry| entry.path()) {
         if path.extension().is_some_and(|ending| ending == "toml") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let plan = Plan::load(&text, Format::Toml, "plan").unwrap();
+            let plan = Plan::load_bytes_in(text.as_bytes(), Format::Toml, "plan", &folder());
+            let plan = plan.unwrap_or_else(|errors| panic!("{path:?}: {errors}"));
             assert!(plan.warnings().is_empty(), "{path:?}: {}", plan.warnings());
             count += 1;
         }

@@ -20,6 +20,7 @@ mod running_logs;
 mod secrets;
 mod service;
 mod signals;
+mod subplans;
 mod support;
 mod terminal;
 mod trust;

@@ -202,11 +202,15 @@ impl PlanFiles {
         source: &PlanSource,
         params: &BTreeMap<String, String>,
     ) -> Result<LoadedPlan, PlanFileError> {
-        let mut plan = Plan::load_bytes(&source.bytes, source.format(), &source.name)?;
-        if let Some(folder) = &source.folder {
-            let text = folder.to_str();
-            plan = plan.in_folder(text.ok_or_else(|| PlanFileError::FolderName(folder.clone()))?);
-        }
+        let (bytes, format, name) = (&source.bytes, source.format(), &source.name);
+        let plan = match &source.folder {
+            Some(folder) => {
+                let text = folder.to_str();
+                let text = text.ok_or_else(|| PlanFileError::FolderName(folder.clone()))?;
+                Plan::load_bytes_in(bytes, format, name, text)?
+            }
+            None => Plan::load_bytes(bytes, format, name)?,
+        };
         let bound = self.bind(plan, params)?;
         let graph = bound.graph()?;
         if graph.len() > self.max_tasks {

@@ -13,6 +13,7 @@ use zeph_graph::{Retry, Trigger};
 use crate::code;
 use crate::fields::micros;
 use crate::foreign;
+use crate::include::add_missing;
 
 pub(crate) use rules::Rules;
 
@@ -114,7 +115,7 @@ const COMMON: [&str; 6] = [
     "hint",
 ];
 /// The keys that are expanded before a task is read.
-const EXPANDED: [&str; 1] = [crate::matrix::KEY];
+const EXPANDED: [&str; 3] = [crate::matrix::KEY, crate::subplan::KEY, "params"];
 /// The keys that give a task its work.
 const WORK: [&str; 4] = ["run", "shell", "prompt", "ask"];
 /// Keys that only some tasks have, and which.
@@ -160,6 +161,29 @@ pub(crate) fn read_defaults(node: &Node, problems: &mut Diagnostics) -> (Rules, 
     (rules, uses)
 }
 
+/// Adds the keys of `[defaults]` that a task does not have, for a task that leaves its plan.
+pub(crate) fn apply_default_nodes(task: &mut Entry, defaults: &[Entry]) {
+    let Value::Table(fields) = &task.node.value else {
+        return;
+    };
+    let has = |key: &str| fields.iter().any(|field| field.key == key);
+    let is_command = has("run") || has("shell");
+    if !is_command && !has("prompt") {
+        return;
+    }
+    let fits = |entry: &&Entry| is_command || !COMMAND.0.contains(&entry.key.as_str());
+    for default in defaults.iter().filter(fits) {
+        let Value::Table(fields) = &mut task.node.value else {
+            return;
+        };
+        match fields.iter_mut().find(|field| field.key == default.key) {
+            None => fields.push(default.clone()),
+            Some(own) if default.key == "env" => add_missing(&mut own.node, default.node.clone()),
+            Some(_) => {}
+        }
+    }
+}
+
 /// Reads a task. An unreadable value is reported and omitted, so that the rest is checked too.
 pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) -> Draft {
     let mut draft = Draft {
@@ -185,6 +209,8 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
                 .help("make two tasks of it"),
         );
     }
+    let of_plans: Keys = (&["params"], "only tasks with `plan`");
+    misplaced(&fields, &[of_plans], "without `plan`", problems);
     common(&fields, &mut draft, problems);
     if !matches!(work.first(), Some(entry) if entry.key != "ask") {
         let priority = fields.read("priority", |node, _| rules::priority(node, problems));

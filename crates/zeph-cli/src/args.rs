@@ -13,7 +13,7 @@ pub(crate) use again::{AgainArgs, DiffArgs, ForkArgs, RetryArgs};
 pub(crate) use database::{
     BackupArgs, ConfigArgs, ConfigDo, DeleteArgs, ExportArgs, ImportArgs, PruneArgs,
 };
-pub(crate) use models::{BudgetArgs, FlagOverride, ModelArgs, ParamArgs};
+pub(crate) use models::{BudgetArgs, FlagOverride, LabelArgs, ModelArgs, ParamArgs};
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
 #[derive(Debug, Parser)]
@@ -60,6 +60,8 @@ pub(crate) struct StartArgs {
     /// Name the run [default: eight random characters]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) labels: LabelArgs,
     #[command(flatten)]
     pub(crate) models: ModelArgs,
     #[command(flatten)]
@@ -320,6 +322,9 @@ pub(crate) struct ListArgs {
     /// Only runs that were started within this time, such as 90m or 2days
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) since: Option<Duration>,
+    /// Only runs with this label, or with any value of that name; may be repeated
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) label: Vec<String>,
     /// How many
     #[arg(short = 'n', long, default_value_t = 20)]
     pub(crate) limit: u32,

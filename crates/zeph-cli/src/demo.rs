@@ -47,7 +47,8 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
         );
         out::line("");
     }
-    let exit = run::start(cx, loaded, name.clone(), options, false, Vec::new()).await?;
+    let naming = name.clone().map(run::Naming::from).unwrap_or_default();
+    let exit = run::start(cx, loaded, naming, options, false, Vec::new()).await?;
     // One of the demo's tasks fails on purpose.
     let Exit::Degraded = exit else {
         return Ok(exit);

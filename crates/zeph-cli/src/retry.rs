@@ -93,6 +93,7 @@ async fn start(
     if let (Some(plan), Some(models)) = (&changed, &models) {
         plan::check_agents(models.agents.as_deref(), plan)?;
     }
+    run::set_labels(retry.metadata_mut(), &args.labels)?;
     let channel = llm::channel(retry.graph());
     if args.dry_run {
         render(cx, &retry, channel, true);

@@ -1,5 +1,6 @@
 //! Runs in a store: their creation, status and summary, the list of runs, and requests to their owners.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -65,7 +66,7 @@ pub struct RunStatus {
     pub state: String,
     /// False when the run has ended: only then may it be deleted.
     pub open: bool,
-    /// A [`RunSummary`] as JSON text. The store does not interpret it.
+    /// A [`RunSummary`] as JSON text, with the labels of the run. The store does not interpret it.
     pub summary: String,
 }
 
@@ -112,6 +113,40 @@ impl RunStatus {
     #[must_use]
     pub fn summary(&self) -> Option<RunSummary> {
         serde_json::from_str(&self.summary).ok()
+    }
+
+    /// The same status with the labels of the run beside its summary.
+    #[must_use]
+    pub fn with_labels(mut self, labels: &BTreeMap<String, String>) -> Self {
+        if !labels.is_empty()
+            && let Ok(serde_json::Value::Object(mut summary)) = serde_json::from_str(&self.summary)
+        {
+            summary.insert("labels".to_owned(), serde_json::json!(labels));
+            self.summary = serde_json::Value::Object(summary).to_string();
+        }
+        self
+    }
+
+    /// The labels of the run; none if another program wrote the status.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_memory::{RunStatus, RunSummary};
+    /// let labels = [("team".to_owned(), "core".to_owned())].into();
+    /// let status = RunStatus::open("running").with_summary(&RunSummary::default()).with_labels(&labels);
+    /// assert_eq!(status.labels(), labels);
+    /// assert_eq!(status.summary(), Some(RunSummary::default()));
+    /// assert!(RunStatus::open("running").labels().is_empty());
+    /// ```
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        #[derive(Default, Deserialize)]
+        struct Labels {
+            #[serde(default)]
+            labels: BTreeMap<String, String>,
+        }
+        let read: Labels = serde_json::from_str(&self.summary).unwrap_or_default();
+        read.labels
     }
 
     /// The hash over the status at a position of the chain.

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::content::ContentParts;
 use crate::driver::{Contents, LastErrors};
 use crate::event::RunEvent;
+use crate::labels;
 use crate::message::PendingReply;
 use crate::parents::{ParentOutput, ParentRef, parents};
 use crate::report::RunReport;
@@ -154,7 +155,8 @@ impl ActiveRun {
             Some(_) => RunStatus::ended(state.word()),
             None => RunStatus::open(state.word()),
         };
-        status.with_summary(&summary)
+        let labels = labels::of(self.scheduler.graph());
+        status.with_summary(&summary).with_labels(&labels)
     }
 
     /// Adds drafts to the next commit, in place of earlier ones of the same keys.

@@ -21,6 +21,7 @@ mod answers;
 mod cancel;
 mod control;
 mod inbox;
+mod labels;
 mod question;
 mod view;
 
@@ -56,6 +57,7 @@ pub use growing_log::LogDraft;
 pub use handle::RunHandle;
 pub use in_flight::{cancel_grace_for, executor_grace};
 pub use inbox::{BadRequest, PostedRequest, posted_requests};
+pub use labels::{BadLabel, of as labels, set_label};
 pub use owner::Owners;
 pub use question::{Accepts, QuestionView, value_text};
 pub use report::{RunReport, TaskReport};

@@ -15,6 +15,7 @@ use zeph_memory::{Content, RawGraphStore};
 use crate::content::ContentParts;
 use crate::driver::defined_value;
 use crate::error::RuntimeError;
+use crate::labels;
 use crate::restore::{closest, contents};
 use crate::submission::Submission;
 use crate::view::RunView;
@@ -184,6 +185,7 @@ impl RetryPlan {
         let key = Self::METADATA_KEY.to_owned();
         graph.metadata_mut().insert(key, view.run.to_string());
         graph.metadata_mut().remove(Self::GIVEN_KEY);
+        labels::inherit(view.graph(), graph.metadata_mut());
         let plan = Self {
             of: view.run.clone(),
             title,

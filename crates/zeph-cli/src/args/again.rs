@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::{ModelArgs, ParamArgs};
+use super::{LabelArgs, ModelArgs, ParamArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct RetryArgs {
@@ -52,6 +52,8 @@ pub(crate) struct AgainArgs {
     /// Name the new run [default: eight random characters]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) labels: LabelArgs,
     /// How many tasks may run at the same time
     #[arg(long, value_name = "N")]
     pub(crate) max_parallel: Option<String>,

@@ -1,4 +1,6 @@
-//! The flags of models and budgets, which override settings, and those of parameters.
+//! The flags of models and budgets, which override settings, and those of parameters and labels.
+
+use std::collections::BTreeMap;
 
 use clap::Args;
 
@@ -67,4 +69,20 @@ pub(crate) struct ParamArgs {
     /// NAME alone asks for it unseen
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub(crate) param: Vec<String>,
+}
+
+/// The labels of a new run.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct LabelArgs {
+    /// Label the run, so that `zeph list --label` finds it; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').unwrap_or(("", text));
+    match zeph_runtime::set_label(&mut BTreeMap::new(), name, value) {
+        Ok(()) => Ok((name.to_owned(), value.to_owned())),
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -46,8 +46,8 @@ pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError
     }
     let builder = llm::with_models(cx, &models, &folder)?.confirm(confirm);
     let spec = RunSpec::goal(goal).folder(folder);
-    let name = run::name(start.name.as_deref())?;
-    run::begin(cx, builder, spec, name, Some(&models), options).await
+    let naming = run::Naming::of(start)?;
+    run::begin(cx, builder, spec, naming, Some(&models), options).await
 }
 
 /// Checks the answer to a question about a plan of a run. `again` is the command that gives a plan file.

@@ -1,5 +1,6 @@
 //! `zeph list`: the runs of the database, newest first.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -110,13 +111,19 @@ fn table(page: &mut Page, found: &Found, now: Timestamp) {
     let lines = &found.lines;
     // Most runs call no model, so the column is shown only if a run has spent something.
     let show_spent = lines.iter().any(|line| line.spent() != Spent::default());
+    let show_labels = lines
+        .iter()
+        .any(|line| !line.row.status.labels().is_empty());
     let cells: Vec<Vec<Cell>> = lines
         .iter()
-        .map(|line| line.cells(now, show_spent))
+        .map(|line| line.cells(now, show_spent, show_labels))
         .collect();
     let mut header = vec!["RUN", "STATE", "TASKS", "STARTED", "TOOK", "GOAL"];
     if show_spent {
         header.insert(5, "SPENT");
+    }
+    if show_labels {
+        header.insert(header.len() - 1, "LABELS");
     }
     page.table(0, &header, &cells);
     if found.more > 0 {
@@ -173,6 +180,20 @@ fn tasks(summary: &RunSummary) -> String {
     text
 }
 
+/// `team=core, env=test`.
+pub(crate) fn label_words(labels: &BTreeMap<String, String>) -> String {
+    let words = labels.iter().map(|(name, value)| format!("{name}={value}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a run has all labels that are wanted, each as `NAME` or `NAME=VALUE`.
+fn has_labels(labels: &BTreeMap<String, String>, wanted: &[String]) -> bool {
+    wanted.iter().all(|one| match one.split_once('=') {
+        Some((name, value)) => labels.get(name).is_some_and(|has| has == value),
+        None => labels.contains_key(one),
+    })
+}
+
 impl Line {
     fn new(owners: &Owners, row: RunRow) -> Self {
         let is_owned = row.status.open && owners.holder(row.epoch).is_some();
@@ -207,10 +228,11 @@ impl Line {
         };
         text.as_ref().is_none_or(has)
             && (args.state.is_empty() || args.state.iter().any(|state| state == self.state()))
+            && has_labels(&self.row.status.labels(), &args.label)
             && (args.since).is_none_or(|since| now.since(self.row.created_at) <= since)
     }
 
-    fn cells(&self, now: Timestamp, show_spent: bool) -> Vec<Cell> {
+    fn cells(&self, now: Timestamp, show_spent: bool, show_labels: bool) -> Vec<Cell> {
         let row = &self.row;
         let state = match row.is_damaged {
             true => Cell::new(Tone::Bad, "DAMAGED"),
@@ -230,6 +252,9 @@ impl Line {
         if show_spent {
             let spent = Some(self.spent()).filter(|spent| *spent != Spent::default());
             cells.push(spent.map_or_else(dash, |spent| spent.to_string()).into());
+        }
+        if show_labels {
+            cells.push(label_words(&row.status.labels()).into());
         }
         cells.push(row.title.clone().into());
         cells
@@ -272,6 +297,7 @@ impl Line {
             "updated_at_us": row.updated_at.as_micros(),
             "took_us": self.took().map(micros),
             "counts": counts,
+            "labels": row.status.labels(),
             "spent": spent_json(self.spent()),
             "requests": posted::to_json(&self.requests),
             "records": row.last_seq.get(),

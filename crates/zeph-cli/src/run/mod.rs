@@ -15,6 +15,7 @@ mod signals;
 mod view;
 pub(crate) mod watch;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -23,7 +24,7 @@ use zeph_orchestration::plan::{LoadedPlan, needs_model};
 use zeph_orchestration::{Follower, Orchestrator, OrchestratorBuilder, RunSpec};
 use zeph_runtime::RunView;
 
-use crate::args::RunArgs;
+use crate::args::{LabelArgs, RunArgs, StartArgs};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
@@ -52,7 +53,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
     let params = Params::read(&args.params)?;
     let plan = plan::load(cx, &args.plan, &params)?;
     plan::check_agents(cx.config().agents.as_deref(), &plan)?;
-    let name = name(args.start.name.as_deref())?;
+    let naming = Naming::of(&args.start)?;
     let options = FollowOptions {
         is_kept: !args.start.no_db,
         channel: Channel::new(false, args.start.scripted),
@@ -63,7 +64,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
     }
     let secrets = plan.bound.run_values().given_secrets();
     let withheld = params.variables_of(secrets.map(|(name, _)| name));
-    start(cx, plan, name, options, args.start.scripted, withheld).await
+    start(cx, plan, naming, options, args.start.scripted, withheld).await
 }
 
 /// Parses the name of a run from a flag.
@@ -72,11 +73,48 @@ pub(crate) fn name(text: Option<&str>) -> Result<Option<RunId>, CliError> {
     name.map_err(|error| CliError::new(Exit::Usage, error.to_string()))
 }
 
+/// The name and the labels of a new run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Naming {
+    pub(crate) name: Option<RunId>,
+    labels: LabelArgs,
+}
+
+impl Naming {
+    pub(crate) fn of(args: &StartArgs) -> Result<Self, CliError> {
+        Ok(Self {
+            name: name(args.name.as_deref())?,
+            labels: args.labels.clone(),
+        })
+    }
+}
+
+impl From<RunId> for Naming {
+    fn from(name: RunId) -> Self {
+        Self {
+            name: Some(name),
+            labels: LabelArgs::default(),
+        }
+    }
+}
+
+/// Sets the labels of a new run. The command line has checked them.
+pub(crate) fn set_labels(
+    metadata: &mut BTreeMap<String, String>,
+    labels: &LabelArgs,
+) -> Result<(), CliError> {
+    for (name, value) in &labels.label {
+        let set = zeph_runtime::set_label(metadata, name, value);
+        set.map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
+    }
+    Ok(())
+}
+
 /// Runs a loaded plan until it ends or is suspended. No command inherits the `withheld` variables.
 pub(crate) async fn start(
     cx: &AppContext,
     plan: LoadedPlan,
-    name: Option<RunId>,
+    naming: Naming,
     options: FollowOptions,
     scripted: bool,
     withheld: Vec<String>,
@@ -85,7 +123,7 @@ pub(crate) async fn start(
     let models = needs_model.then(|| ModelConfig::from_settings(cx, scripted));
     let models = models.transpose()?;
     let builder = builder(cx, models.as_ref(), &plan.graph)?.withhold(withheld);
-    begin(cx, builder, plan.into(), name, models.as_ref(), options).await
+    begin(cx, builder, plan.into(), naming, models.as_ref(), options).await
 }
 
 /// Starts a run, and follows it until it ends or is suspended. The metadata of the run names the models.
@@ -93,13 +131,17 @@ pub(crate) async fn begin(
     cx: &AppContext,
     builder: OrchestratorBuilder,
     mut spec: RunSpec,
-    name: Option<RunId>,
+    naming: Naming,
     models: Option<&ModelConfig>,
     options: FollowOptions,
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
-    if let Some(name) = name {
+    if let Some(name) = naming.name {
         spec = spec.name(name);
+    }
+    for (name, value) in &naming.labels.label {
+        let labelled = spec.label(name, value);
+        spec = labelled.map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
     }
     for (key, value) in models.into_iter().flat_map(ModelConfig::metadata) {
         spec = spec.metadata(key, value);

@@ -13,6 +13,7 @@ mod environment;
 mod gate;
 mod goal;
 mod inputs;
+mod labels;
 mod matrix;
 mod reasons;
 mod retry;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use zeph_graph::{RunId, TaskGraph};
+use zeph_runtime::{BadLabel, set_label};
 
 #[cfg(feature = "planfile")]
 use super::LoadedPlan;
@@ -79,6 +80,15 @@ impl RunSpec {
         };
         let secrets = plan.map(|plan| plan.bound.run_values().given_secrets());
         secrets.into_iter().flatten()
+    }
+
+    /// Labels the run. A later value of the same name counts.
+    ///
+    /// # Errors
+    /// If the name or the value has characters that are not allowed.
+    pub fn label(mut self, name: &str, value: &str) -> Result<Self, BadLabel> {
+        set_label(&mut self.metadata, name, value)?;
+        Ok(self)
     }
 
     /// Stores a text with the run's graph.

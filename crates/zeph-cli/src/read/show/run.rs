@@ -12,6 +12,7 @@ use crate::context::command_with;
 use crate::exit::CliError;
 use crate::out::Tone;
 use crate::read::failure::{self, Errors};
+use crate::read::list::label_words;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::not_started::{self, NotStarted};
 use crate::read::page::{Cell, Page, count};
@@ -92,7 +93,10 @@ impl<'a> ShowView<'a> {
         let metadata = view.graph().metadata().iter();
         for (name, text) in metadata.filter(|(_, text)| !text.is_empty() && Some(&***text) != goal)
         {
-            let text = truncate(text, FACT_BYTES, Boundary::Char).to_string();
+            let text = match &**name {
+                "labels" => label_words(&view.labels()),
+                _ => truncate(text, FACT_BYTES, Boundary::Char).to_string(),
+            };
             page.fact(&name.replace('_', " "), text);
         }
         page.fact("tasks", status::progress(view));
@@ -218,6 +222,7 @@ impl<'a> ShowView<'a> {
             "updated_at_us": view.updated_at.as_micros(),
             "took_us": micros(self.time_breakdown.took),
             "metadata": view.graph().metadata(),
+            "labels": view.labels(),
             "policy": {
                 "max_parallel": policy.max_parallel,
                 "seed": policy.seed,

@@ -14,6 +14,7 @@ use crate::context::{AppContext, command, now};
 use crate::exit::{CliError, Exit};
 use crate::out::Tone;
 use crate::read::answers::Answers;
+use crate::read::list::label_words;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::page::{self, Page, count, names};
 use crate::read::time::{ago, moment};
@@ -128,6 +129,10 @@ impl StatusView<'_> {
         if let Some(goal) = goal(view) {
             let goal = truncate(goal, MAX_TEXT_BYTES, Boundary::Word);
             page.fact("goal", goal.to_string());
+        }
+        let labels = view.labels();
+        if !labels.is_empty() {
+            page.fact("labels", label_words(&labels));
         }
         page.fact("tasks", progress(view));
         if let Some(spent) = spent_of(view.scheduler.spent(), view.scheduler.budget()) {
@@ -310,6 +315,7 @@ impl StatusView<'_> {
         json!({
             "run": view.run.as_str(),
             "title": view.title,
+            "labels": view.labels(),
             "state": view.scheduler.state().word(),
             "open": view.status.open,
             "interrupted": self.is_interrupted(),

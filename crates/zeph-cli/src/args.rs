@@ -13,7 +13,7 @@ pub(crate) use again::{AgainArgs, DiffArgs, ForkArgs, RetryArgs};
 pub(crate) use database::{
     BackupArgs, ConfigArgs, ConfigDo, DeleteArgs, ExportArgs, ImportArgs, PruneArgs,
 };
-pub(crate) use models::{BudgetArgs, FlagOverride, LabelArgs, ModelArgs, ParamArgs};
+pub(crate) use models::{BudgetArgs, FlagOverride, LabelArgs, ModelArgs, ParamArgs, ReportArgs};
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
 #[derive(Debug, Parser)]
@@ -63,6 +63,8 @@ pub(crate) struct StartArgs {
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
     #[command(flatten)]
+    pub(crate) reports: ReportArgs,
+    #[command(flatten)]
     pub(crate) models: ModelArgs,
     #[command(flatten)]
     pub(crate) budget: BudgetArgs,
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     Cancel(CancelArgs),
     /// Draw a plan file or a run
     Graph(GraphArgs),
+    /// Print a run as JUnit XML, for CI services
+    Junit(JunitArgs),
     /// Explain why a task is not running
     Why(WhyArgs),
     /// Check a run's journal and contents for damage
@@ -290,6 +294,8 @@ pub(crate) struct ResumeArgs {
     /// End a pause of the run
     #[arg(long)]
     pub(crate) unpause: bool,
+    #[command(flatten)]
+    pub(crate) reports: ReportArgs,
     /// How many tasks of all runs may run at the same time
     #[arg(long, value_name = "N")]
     pub(crate) max_parallel: Option<String>,
@@ -413,6 +419,14 @@ pub(crate) enum Picture {
     Mermaid,
     /// Graphviz DOT
     Dot,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JunitArgs {
+    /// The run, or the beginning of its name
+    pub(crate) run: String,
+    /// The file [default: standard output]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -127,6 +127,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Logs(args) => read::logs::run(&cx, &args).await,
         Command::Answer(args) => read::request::answer(&cx, &args).await,
         Command::Cancel(args) => read::request::cancel(&cx, &args).await,
+        Command::Junit(args) => run::junit::run(&cx, &args).await,
         Command::Why(args) => read::why::run(&cx, &args).await,
         Command::Verify(args) => read::verify::run(&cx, &args).await,
         Command::Budget(args) => read::budget::run(&cx, &args).await,
@@ -171,6 +172,7 @@ const fn only_reads(command: &Command) -> bool {
             | Command::Show(_)
             | Command::Logs(_)
             | Command::Watch(_)
+            | Command::Junit(_)
             | Command::Diff(_)
             | Command::Why(_)
             | Command::Verify(_)

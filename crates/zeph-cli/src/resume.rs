@@ -34,6 +34,7 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
     let began = Instant::now();
     // A person may have to type a secret: signals end that, and suspend only the run.
     let params = Params::read(&args.params)?;
+    run::junit::prepare(args.reports.junit.as_deref())?;
     let store = cx.open_existing_store().await?;
     let signals = run::listen()?;
     let Taken {
@@ -54,6 +55,7 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
     let options = FollowOptions {
         grace: view.scheduler.policy().suspend_grace,
         channel,
+        junit: args.reports.junit.clone(),
         ..FollowOptions::new(cx)
     };
     let before = Some(&view);

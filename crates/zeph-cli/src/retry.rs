@@ -99,6 +99,7 @@ async fn start(
         render(cx, &retry, channel, true);
         return Ok(Exit::Completed);
     }
+    run::junit::prepare(args.reports.junit.as_deref())?;
     if !args.rerun_interrupted {
         check_effects(&retry)?;
     }
@@ -116,6 +117,7 @@ async fn start(
     let options = FollowOptions {
         grace: retry.policy().suspend_grace,
         channel,
+        junit: args.reports.junit.clone(),
         ..FollowOptions::new(cx)
     };
     // From here on the first signal suspends the run instead of killing the process.

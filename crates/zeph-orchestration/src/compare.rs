@@ -147,7 +147,7 @@ impl RunComparison {
 }
 
 /// The tasks of a run, in order. One pass over the journal.
-fn sides(view: &RunView) -> Vec<TaskSide> {
+pub(crate) fn sides(view: &RunView) -> Vec<TaskSide> {
     let side = |id| TaskSide {
         state: view.scheduler.task(id).state(),
         attempts: 0,

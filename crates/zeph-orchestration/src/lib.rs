@@ -114,6 +114,7 @@
 mod compare;
 mod dag;
 pub mod flow;
+mod junit;
 mod orchestrator;
 mod prune;
 #[cfg(feature = "planner")]
@@ -140,6 +141,8 @@ pub use zeph_runtime::{
     Limits, Owners, QuestionView, RetryPlan, RunEvent, RunHandle, RunReport, RunSnapshot, RunView,
     RunsAgain, RuntimeError, Submission, TaskReport,
 };
+
+pub use junit::junit;
 
 pub use compare::{ComparedTask, OutputChange, RunComparison, TaskSide};
 

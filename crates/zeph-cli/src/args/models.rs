@@ -1,6 +1,7 @@
 //! The flags of models and budgets, which override settings, and those of parameters and labels.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -69,6 +70,14 @@ pub(crate) struct ParamArgs {
     /// NAME alone asks for it unseen
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub(crate) param: Vec<String>,
+}
+
+/// The reports that a run leaves behind.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ReportArgs {
+    /// Write a JUnit XML report for CI services to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 /// The labels of a new run.

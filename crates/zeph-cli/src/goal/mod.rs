@@ -28,6 +28,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError
     let options = FollowOptions {
         is_kept: !start.no_db,
         channel: Channel::new(true, start.scripted),
+        junit: start.reports.junit.clone(),
         ..FollowOptions::new(cx)
     };
     if !args.yes && !options.is_kept && !options.is_interactive {

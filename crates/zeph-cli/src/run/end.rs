@@ -17,6 +17,7 @@ use crate::read::not_started::{self, NotStarted};
 use crate::read::page::names;
 use crate::read::{money, next, status, time};
 use crate::run::follow::{FollowOptions, Followed};
+use crate::run::junit;
 
 /// The most failures that are shown in full.
 const MAX_FAILURES: usize = 10;
@@ -40,7 +41,7 @@ pub(crate) async fn print(
     cx: &AppContext,
     orchestrator: &Orchestrator,
     followed: &Followed,
-    options: FollowOptions,
+    options: &FollowOptions,
     took: Duration,
 ) -> Result<Exit, CliError> {
     let engine = &*followed.report;
@@ -65,6 +66,11 @@ pub(crate) async fn print(
         (None, None) if is_out_of_budget(end.report) => Exit::Budget,
         (None, None) => Exit::of(engine.state),
     };
+    if let (Some(path), Some(view)) = (&options.junit, view)
+        && let Err(error) = junit::write(path, view, end.report)
+    {
+        out::warn(escape_terminal(&error.message));
+    }
     let next = options.is_kept.then(|| end.next());
     let next = next.unwrap_or_default();
     let answer = results.and_then(|results| results.answer.as_ref());

@@ -1,5 +1,6 @@
 //! Follows a run at the terminal: shows its updates, asks its questions, passes signals on.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zeph_common::{escape_terminal, format_duration};
@@ -20,7 +21,7 @@ use crate::run::signals::Signals;
 use crate::run::view::View;
 
 /// The options of following a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FollowOptions {
     /// The run is in a database, so other processes can reach it and it can be resumed.
     pub(crate) is_kept: bool,
@@ -32,6 +33,8 @@ pub(crate) struct FollowOptions {
     pub(crate) channel: Channel,
     /// Called after each completed task, with the number of completed tasks.
     pub(crate) on_completed: Option<fn(u32)>,
+    /// The file of the JUnit report.
+    pub(crate) junit: Option<PathBuf>,
 }
 
 impl FollowOptions {
@@ -43,6 +46,7 @@ impl FollowOptions {
             grace: cx.config().suspend_grace,
             channel: Channel::default(),
             on_completed: None,
+            junit: None,
         }
     }
 }

@@ -9,6 +9,7 @@ mod fold;
 mod follow;
 mod footer;
 mod input;
+pub(crate) mod junit;
 mod keys;
 pub(crate) mod prompt;
 mod signals;
@@ -57,6 +58,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
     let options = FollowOptions {
         is_kept: !args.start.no_db,
         channel: Channel::new(false, args.start.scripted),
+        junit: args.start.reports.junit.clone(),
         ..FollowOptions::new(cx)
     };
     if !options.is_kept && !options.is_interactive {
@@ -146,6 +148,7 @@ pub(crate) async fn begin(
     for (key, value) in models.into_iter().flat_map(ModelConfig::metadata) {
         spec = spec.metadata(key, value);
     }
+    junit::prepare(options.junit.as_deref())?;
     let builder = if options.is_kept {
         builder.database(cx.open_store().await?)
     } else {
@@ -203,11 +206,11 @@ pub(crate) async fn finish(
             fold: fold::Fold::default(),
         },
         follower,
-        options,
+        options: options.clone(),
         view: View::new(cx, options.channel),
         signals,
         prompt: None,
     };
     let followed = Box::pin(session.follow()).await?;
-    end::print(cx, orchestrator, &followed, options, began.elapsed()).await
+    end::print(cx, orchestrator, &followed, &options, began.elapsed()).await
 }

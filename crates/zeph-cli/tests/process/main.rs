@@ -16,6 +16,7 @@ mod inputs;
 mod labels;
 mod matrix;
 mod reasons;
+mod reports;
 mod retry;
 mod running_logs;
 mod secrets;

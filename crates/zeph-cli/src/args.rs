@@ -142,6 +142,10 @@ pub(crate) enum Command {
     Doctor,
     /// Run a small built-in plan, offline, in a few seconds
     Demo(DemoArgs),
+    /// Write a commented plan to begin with
+    New(NewArgs),
+    /// Print the JSON Schema of plan files, for editors
+    Schema,
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -194,7 +198,7 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The plan file, TOML or JSON; `-` reads from stdin
+    /// The plan file, TOML, JSON or YAML; `-` reads from stdin
     pub(crate) plan: PathBuf,
     #[command(flatten)]
     pub(crate) params: ParamArgs,
@@ -272,8 +276,15 @@ pub(crate) enum AgentsDo {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct NewArgs {
+    /// The file, which must not exist; without an ending it gets `.toml`
+    #[arg(default_value = "plan.toml")]
+    pub(crate) name: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
-    /// The plan file, TOML or JSON; `-` reads from stdin
+    /// The plan file, TOML, JSON or YAML; `-` reads from stdin
     pub(crate) plan: PathBuf,
     #[command(flatten)]
     pub(crate) params: ParamArgs,

@@ -25,6 +25,7 @@ mod resume;
 mod retry;
 mod run;
 mod settings;
+mod starter;
 mod trust;
 mod validate;
 mod work;
@@ -103,6 +104,12 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         out::text(String::from_utf8_lossy(&script));
         return Ok(Exit::Completed);
     }
+    if let Command::New(args) = &command {
+        return starter::new(args, global.json);
+    }
+    if let Command::Schema = &command {
+        return Ok(starter::schema(global.json));
+    }
     if let Command::Explain(args) = &command {
         return explain::run(args, global.json);
     }
@@ -144,6 +151,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Import(args) => database::transfer::import(&cx, &args).await,
         Command::Config(args) => Ok(settings::run(&cx, &args)),
         Command::Doctor => doctor::run(&cx).await,
+        Command::New(_) | Command::Schema => Ok(Exit::Completed),
         Command::Completions(_) | Command::Explain(_) | Command::Trust(_) => Ok(Exit::Completed),
     };
     if let Err(error) = &mut ended

@@ -2,7 +2,7 @@
 
 pub use zeph_diagnostics::code::{
     BAD_DURATION, BAD_VALUE, DUPLICATE_KEY, MISSING_KEY, NESTED_TOO_DEEPLY, NOT_UTF8, SYNTAX,
-    TOO_LARGE, UNKNOWN_KEY, WRONG_TYPE,
+    TOO_LARGE, UNKNOWN_KEY, WRONG_TYPE, YAML_FEATURE,
 };
 
 zeph_diagnostics::codes! {

@@ -1,4 +1,4 @@
-//! Plan files: graphs that people write as TOML or JSON, with parameters and expressions.
+//! Plan files: graphs that people write as TOML, JSON or YAML, with parameters and expressions.
 //!
 //! [`Plan::load`] reads a text and reports all its problems at once. [`Plan::bind`] gives the parameters
 //! their values, and [`BoundPlan::graph`] returns the graph to run. [`Templated`] wraps an executor: before
@@ -49,6 +49,8 @@ mod bind;
 mod lower;
 mod matrix;
 mod plan;
+mod schema;
+mod starter;
 mod sub_reads;
 mod subplan;
 
@@ -61,6 +63,8 @@ pub use files::others_write;
 pub use format::{Format, MAX_PLAN_BYTES};
 pub use param::{Param, ParamKind};
 pub use plan::Plan;
+pub use schema::schema;
+pub use starter::starter;
 pub use templated::Templated;
 pub use values::{BadMetadata, RunValues};
 pub use zeph_diagnostics::{Diagnostic, Diagnostics, Source};

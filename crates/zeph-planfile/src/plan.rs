@@ -28,7 +28,11 @@ use crate::subplan;
 use crate::task::{self, Draft, Mode, Rules, Use};
 use crate::values::keys;
 
-pub(crate) const KEYS: [&str; 12] = [
+/// The key for editors of JSON, which has no comments.
+pub(crate) const SCHEMA: &str = "$schema";
+
+pub(crate) const KEYS: [&str; 13] = [
+    SCHEMA,
     include::KEY,
     "goal",
     "max_parallel",
@@ -78,7 +82,7 @@ impl Plan {
     /// text.
     ///
     /// # Errors
-    /// All problems at once, in the order of the source; of a text that is not TOML or JSON only the
+    /// All problems at once, in the order of the source; of a text that is not of its format only the
     /// syntax errors.
     pub fn load(text: &str, format: Format, name: &str) -> Result<Self, Diagnostics> {
         Self::load_with(text, format, name, None)
@@ -273,6 +277,7 @@ impl Inner {
         else {
             return plan;
         };
+        fields.read(SCHEMA, |node, what| node.string(what, problems));
         plan.goal = fields.read("goal", |node, what| {
             let text = node.string(what, problems)?.to_owned();
             Some(Use::new(text, node, Mode::Early))

@@ -96,7 +96,7 @@ fn words_of_other_tools_are_answered_with_our_own() {
         assert!(help.contains(wanted), "{plan}: {help}");
     }
     let help = help_of("jobs:\n  build:\n    steps:\n      - run: make\n");
-    assert!(help.contains("`[tasks.NAME]`"), "{help}");
+    assert!(help.contains("`*.yaml`"), "{help}");
 }
 
 #[test]

@@ -41,7 +41,11 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
 #[test]
 fn every_example_is_a_plan() {
     let page = page();
-    for (language, format, least) in [("toml", Format::Toml, 9), ("json", Format::Json, 1)] {
+    for (language, format, least) in [
+        ("toml", Format::Toml, 9),
+        ("json", Format::Json, 1),
+        ("yaml", Format::Yaml, 1),
+    ] {
         let blocks = blocks(&page, language);
         assert!(
             blocks.len() >= least,
@@ -61,8 +65,7 @@ fn every_example_is_a_plan() {
 fn every_code_is_explained() {
     let page = page();
     let all = [code::ALL, wire::code::ALL, zeph_diagnostics::code::ALL].concat();
-    let is_of_plans = |code: &zeph_diagnostics::Code| *code != zeph_diagnostics::code::YAML_FEATURE;
-    for code in all.into_iter().filter(is_of_plans) {
+    for code in all {
         assert!(
             page.contains(&format!("`{code}`")),
             "{code} is not explained"

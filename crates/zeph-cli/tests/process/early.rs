@@ -236,14 +236,13 @@ fn unknown_variables_and_a_relative_home_are_reported() {
 }
 
 #[test]
-fn a_plan_in_yaml_gets_one_sentence() {
-    let scene = Scene::new("");
-    scene.file(
-        "plan.yaml",
-        "jobs:\n  build:\n    steps:\n      - run: make\n",
-    );
-    let refused = scene.zeph(&["validate", "plan.yaml"]);
+fn yaml_under_the_name_of_toml_gets_one_sentence() {
+    let scene = Scene::new("jobs:\n  build:\n    steps:\n      - run: make\n");
+    let refused = scene.zeph(&["validate", "plan.toml"]);
     assert_eq!(code(&refused), 2, "{refused:?}");
     assert_eq!(refused.err.matches("error[").count(), 1, "{refused:?}");
-    assert!(refused.err.contains("the plan is YAML"), "{refused:?}");
+    assert!(
+        refused.err.contains("name the file `*.yaml`"),
+        "{refused:?}"
+    );
 }

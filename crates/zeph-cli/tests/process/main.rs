@@ -22,6 +22,7 @@ mod running_logs;
 mod secrets;
 mod service;
 mod signals;
+mod starting;
 mod subplans;
 mod support;
 mod terminal;

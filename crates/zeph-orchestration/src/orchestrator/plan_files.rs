@@ -140,11 +140,10 @@ impl PlanSource {
         })
     }
 
-    /// The ending of the name decides the format; stdin is JSON if it begins like JSON.
+    /// The ending of the name decides the format; that of stdin its first line.
     fn format(&self) -> Format {
-        let first = self.bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-        if self.name == "stdin" && first == Some(&b'{') {
-            return Format::Json;
+        if self.name == "stdin" {
+            return Format::of_text(&String::from_utf8_lossy(&self.bytes));
         }
         Format::of_name(&self.name)
     }

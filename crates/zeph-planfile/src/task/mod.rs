@@ -149,6 +149,26 @@ const AGENT: Keys = (
     "only prompts",
 );
 
+/// The keys that the reader knows, for the schema.
+pub(crate) mod keys {
+    pub(crate) use super::rules::KEYS as DEFAULTS;
+
+    /// The keys of a task.
+    pub(crate) fn all() -> Vec<&'static str> {
+        let expanded = &super::EXPANDED;
+        let (attempt, command, agent) = (super::ATTEMPT.0, super::COMMAND.0, super::AGENT.0);
+        [
+            &super::COMMON[..],
+            expanded,
+            &super::WORK,
+            attempt,
+            command,
+            agent,
+        ]
+        .concat()
+    }
+}
+
 /// Reads the keys of `[defaults]`.
 pub(crate) fn read_defaults(node: &Node, problems: &mut Diagnostics) -> (Rules, Vec<Use>) {
     let mut uses = Vec::new();
@@ -193,7 +213,7 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     draft.spec.name.clone_from(&entry.key);
     draft.spec.span = Some(entry.key_span.into());
     let what = format!("the task {}", quote(&entry.key));
-    let known = [&COMMON[..], &EXPANDED, &WORK, ATTEMPT.0, COMMAND.0, AGENT.0].concat();
+    let known = keys::all();
     let Some(fields) = entry
         .node
         .table_with_help(&what, &known, foreign::task_key, problems)

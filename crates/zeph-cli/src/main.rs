@@ -10,11 +10,13 @@ mod context;
 mod llm;
 
 mod agents;
+mod complete;
 mod database;
 mod demo;
 mod doctor;
 mod goal;
 mod graph;
+mod man;
 mod place;
 mod plan;
 mod problems;
@@ -32,7 +34,7 @@ mod work;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
 use tokio::runtime::Runtime;
 
 use crate::args::{Cli, Command};
@@ -40,6 +42,9 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 
 fn main() -> ExitCode {
+    if complete::answer() {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -99,10 +104,10 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     run::survive_file_size_limit()?;
     // These commands read no configuration, or not as others do.
     if let Command::Completions(args) = &command {
-        let mut script = Vec::new();
-        clap_complete::generate(args.shell, &mut Cli::command(), "zeph", &mut script);
-        out::text(String::from_utf8_lossy(&script));
-        return Ok(Exit::Completed);
+        return complete::script(args);
+    }
+    if let Command::Man(args) = &command {
+        return man::run(args);
     }
     if let Command::New(args) = &command {
         return starter::new(args, global.json);
@@ -151,8 +156,12 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Import(args) => database::transfer::import(&cx, &args).await,
         Command::Config(args) => Ok(settings::run(&cx, &args)),
         Command::Doctor => doctor::run(&cx).await,
-        Command::New(_) | Command::Schema => Ok(Exit::Completed),
-        Command::Completions(_) | Command::Explain(_) | Command::Trust(_) => Ok(Exit::Completed),
+        Command::New(_)
+        | Command::Schema
+        | Command::Completions(_)
+        | Command::Explain(_)
+        | Command::Man(_)
+        | Command::Trust(_) => Ok(Exit::Completed),
     };
     if let Err(error) = &mut ended
         && error.code == "io"

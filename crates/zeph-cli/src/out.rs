@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use tracing_subscriber::EnvFilter;
@@ -72,8 +73,19 @@ fn escaped(json: &str) -> Cow<'_, str> {
     safe.into()
 }
 
+/// Whether nothing is printed on stderr.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Prints nothing on stderr from here on.
+pub(crate) fn be_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Prints a line for people on stderr.
 pub(crate) fn note_line(text: impl Display) {
+    if IS_QUIET.load(Ordering::Relaxed) {
+        return;
+    }
     // If stderr is closed, the error cannot be reported.
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }

@@ -7,6 +7,7 @@
 
 mod background;
 mod bad_day;
+mod completion;
 mod control;
 mod early;
 mod environment;

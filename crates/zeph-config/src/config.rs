@@ -98,6 +98,8 @@ pub struct OrchestrationConfig {
     ///
     /// A user with write access to the folder controls the plans.
     pub plan_cache: Option<PathBuf>,
+    /// The programs that are called for events of runs.
+    pub hooks: HooksConfig,
     /// The commands that plans of models may run, by name. Default none: such plans run no commands.
     ///
     /// A table of the project's file never replaces one of the user's file that has the same name.
@@ -154,6 +156,21 @@ pub struct BudgetConfig {
     pub over: OverBudget,
 }
 
+/// The programs that are called for events of runs. Default none. Each gets JSON on standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HooksConfig {
+    /// For a run that failed or exceeded its time-out: the program and its arguments.
+    pub failed: Vec<String>,
+    /// For a question to a person.
+    pub question: Vec<String>,
+    /// For a run that ended, in whatever way.
+    pub ended: Vec<String>,
+    /// The time after which a call is killed. Default 30 s, from 1 ms to one hour.
+    ///
+    /// A program that runs a plan waits so long for its hooks at its end.
+    pub timeout: Duration,
+}
+
 /// The largest plan of a model that is accepted. A larger plan is refused, never truncated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanConfig {
@@ -202,6 +219,7 @@ impl Default for OrchestrationConfig {
             agents: None,
             prompts: None,
             plan_cache: None,
+            hooks: HooksConfig::default(),
             commands: BTreeMap::new(),
         }
     }
@@ -221,6 +239,17 @@ impl Default for LlmConfig {
             calls: 4,
             input_usd: None,
             output_usd: None,
+        }
+    }
+}
+
+impl Default for HooksConfig {
+    fn default() -> Self {
+        Self {
+            failed: Vec::new(),
+            question: Vec::new(),
+            ended: Vec::new(),
+            timeout: Duration::from_secs(30),
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Text,
     /// Names of environment variables: a list, or a text with commas.
     Names,
+    /// A program with its arguments as a list, or its path alone as a text; an empty list is none.
+    Program,
     /// A number without unit, or none.
     Limit(u64, u64),
     /// Dollars, stored as millionths of one, or none.
@@ -97,6 +99,15 @@ impl Kind {
             }
             Self::Text => Some(Value::Text(text?.to_owned())),
             Self::Names => input.names().map(Value::Names),
+            Self::Program => match text.filter(|_| input.is_text) {
+                Some(path) => Some(Value::Names(
+                    Some(path.to_owned())
+                        .filter(|path| !path.is_empty())
+                        .into_iter()
+                        .collect(),
+                )),
+                None => input.names().map(Value::Names),
+            },
             Self::Money => match text.filter(|_| input.is_text) {
                 Some(text) => parse_usd(text).map(Value::Number),
                 None => input.node.micro_usd().map(Value::Number),
@@ -116,6 +127,7 @@ impl Kind {
             Self::Path => "a path in quotes",
             Self::Text => "a string",
             Self::Names => "a list of names in quotes",
+            Self::Program => "a list of the program and its arguments",
             Self::Limit(..) => "a whole number, or \"none\"",
             Self::Money => "an amount of dollars such as 0.50, or \"none\"",
             Self::Flag => "true or false",
@@ -128,6 +140,7 @@ impl Kind {
         match (self, value) {
             (Self::Bytes(..), Value::Number(bytes)) => show_bytes(*bytes),
             (Self::Money, Value::Number(micro_usd)) => format_usd(*micro_usd),
+            (Self::Program, Value::Names(argv)) => format!("{argv:?}"),
             _ => value.to_string(),
         }
     }
@@ -161,6 +174,12 @@ impl Kind {
             }
             (Self::Path, Value::Path(path)) if path.as_os_str().is_empty() => {
                 problem(format!("`{name}` must be a path, not an empty string"))
+            }
+            (Self::Program, Value::Names(argv)) => {
+                let is_bad = argv.first().is_some_and(String::is_empty)
+                    || argv.iter().any(|part| part.contains('\0'));
+                let what = "the program first, and no NUL characters";
+                is_bad.then(|| problem(format!("`{name}` must have {what}")))?
             }
             (Self::Names, Value::Names(names)) => {
                 let is_bad = |name: &&String| name.is_empty() || name.contains(['=', '$', ' ']);

@@ -28,7 +28,9 @@ mod layers;
 mod settings;
 
 pub use commands::{ArgumentConfig, ArgumentKind, CommandConfig};
-pub use config::{BudgetConfig, LlmConfig, OrchestrationConfig, PlanConfig, RetryConfig};
+pub use config::{
+    BudgetConfig, HooksConfig, LlmConfig, OrchestrationConfig, PlanConfig, RetryConfig,
+};
 pub use layers::{Layer, Layers, Resolved, Withheld, WithheldReason};
 pub use settings::{env_name, keys};
 pub use zeph_diagnostics::{Diagnostic, Diagnostics};

@@ -96,6 +96,10 @@ settings! {
     "agents": Path(agents), Trusted, Kind::Path;
     "prompts": Path(prompts), Trusted, Kind::Path;
     "plan_cache": Path(plan_cache), Trusted, Kind::Path;
+    "hooks.failed": Names(hooks.failed), Trusted, Kind::Program;
+    "hooks.question": Names(hooks.question), Trusted, Kind::Program;
+    "hooks.ended": Names(hooks.ended), Trusted, Kind::Program;
+    "hooks.timeout": Time(hooks.timeout), Limit, Kind::Time(MILLI, Duration::from_secs(3_600));
 }
 
 impl Setting {

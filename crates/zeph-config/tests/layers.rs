@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use zeph_config::{
-    ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, Diagnostics, Layer, Layers,
-    LlmConfig, OrchestrationConfig, OverBudget, PlanConfig, RetryConfig, WithheldReason, env_name,
-    keys,
+    ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, Diagnostics, HooksConfig, Layer,
+    Layers, LlmConfig, OrchestrationConfig, OverBudget, PlanConfig, RetryConfig, WithheldReason,
+    env_name, keys,
 };
 
 const EVERYTHING: &str = r#"
@@ -26,6 +26,12 @@ observer_buffer = 7
 agents = "agents"
 prompts = "prompts"
 plan_cache = "plans"
+
+[hooks]
+failed = ["mail", "-s", "failed", "me@example.com"]
+question = ["/usr/bin/notify"]
+ended = []
+timeout = "5s"
 
 [retry]
 max_retries = 5
@@ -154,6 +160,14 @@ fn every_setting_can_be_read_from_a_file() {
             input_usd: Some(250_000),
             output_usd: Some(2_000_000),
         },
+        hooks: HooksConfig {
+            failed: ["mail", "-s", "failed", "me@example.com"]
+                .map(str::to_owned)
+                .to_vec(),
+            question: vec!["/usr/bin/notify".into()],
+            ended: Vec::new(),
+            timeout: Duration::from_secs(5),
+        },
         budget: BudgetConfig {
             tokens: Some(200_000),
             usd: Some(500_000),
@@ -173,7 +187,7 @@ fn every_setting_can_be_read_from_a_file() {
     assert!(keys().all(|key| resolved.layer_of(key) == Some(Layer::UserFile)));
     assert_eq!(
         resolved.origin_of("retry.base").unwrap(),
-        "/etc/zeph/zeph.toml:20:8"
+        "/etc/zeph/zeph.toml:26:8"
     );
 }
 

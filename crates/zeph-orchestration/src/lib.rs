@@ -164,6 +164,9 @@ pub use orchestrator::{
     Follower, OrchestratorBuilder, OrchestratorError, RunOutcome, RunResults, RunSpec,
 };
 
+#[cfg(feature = "command")]
+pub use orchestrator::{Hook, HookFailure, Hooks};
+
 /// Companions of [`DagScheduler`]: closures, work that the caller does itself.
 pub mod blocking {
     pub use crate::dag::{

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use zeph_common::{escape_terminal, escape_terminal_block, format_duration};
 use zeph_graph::{Budget, Fault, Output, RunEnd, TaskState};
 use zeph_orchestration::plan::plan_questions;
-use zeph_orchestration::{Orchestrator, RunReport, RunResults};
+use zeph_orchestration::{Hook, Hooks, Orchestrator, RunReport, RunResults};
 use zeph_planner::answer::{Answer, WrittenBy};
 use zeph_runtime::{RunView, TaskReport};
 
@@ -42,6 +42,7 @@ pub(crate) async fn print(
     orchestrator: &Orchestrator,
     followed: &Followed,
     options: &FollowOptions,
+    hooks: Option<&Hooks>,
     took: Duration,
 ) -> Result<Exit, CliError> {
     let engine = &*followed.report;
@@ -73,6 +74,10 @@ pub(crate) async fn print(
     }
     let next = options.is_kept.then(|| end.next());
     let next = next.unwrap_or_default();
+    // A watcher calls none: the process of the run does.
+    if let Some(hooks) = hooks {
+        end.call_hooks(hooks, &next, exit);
+    }
     let answer = results.and_then(|results| results.answer.as_ref());
     if cx.json() {
         let mut json = end.json(&next, exit);
@@ -141,6 +146,20 @@ fn is_substituted(task: &TaskReport) -> bool {
 }
 
 impl End<'_> {
+    /// Calls the hooks for the end of the run with its summary.
+    fn call_hooks(&self, hooks: &Hooks, next: &[(String, String)], exit: Exit) {
+        let failed = match self.report.end() {
+            Some(RunEnd::Failed | RunEnd::TimedOut) => Some(Hook::Failed),
+            Some(RunEnd::Completed | RunEnd::Degraded | RunEnd::Canceled) => None,
+            None => return,
+        };
+        for hook in failed.into_iter().chain([Hook::Ended]) {
+            if hooks.has(hook) {
+                hooks.call(hook, &self.report.run, &self.json(next, exit));
+            }
+        }
+    }
+
     fn render_failures(&self, channel: Channel) {
         let all = self.report.failures().count();
         for task in self.report.failures().take(MAX_FAILURES) {

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::json;
 use zeph_common::{escape_terminal, format_duration};
 use zeph_graph::{Record, RunState, Timestamp};
 use zeph_orchestration::follow::{Ask, Stop, Update};
-use zeph_orchestration::{Follower, RunReport};
+use zeph_orchestration::{Follower, Hook, Hooks, RunReport};
 use zeph_planner::plan::PlanOutput;
 use zeph_runtime::{QuestionView, RunEvent, RunSnapshot};
 use zeph_scheduler::Event;
@@ -15,6 +16,7 @@ use crate::context::{AppContext, answer_at_terminal, command};
 use crate::exit::{CliError, Exit};
 use crate::goal::shown;
 use crate::out::{self, Channel, Tone};
+use crate::read::next;
 use crate::run::event_line::EventFormatter;
 use crate::run::prompt::{Outcome, Prompt, Step};
 use crate::run::signals::Signals;
@@ -59,6 +61,7 @@ pub(crate) struct Session {
     pub(super) lines: EventFormatter,
     pub(super) signals: Signals,
     pub(super) prompt: Option<Prompt>,
+    pub(super) hooks: Hooks,
 }
 
 /// The result of following a run.
@@ -154,6 +157,9 @@ impl Session {
                 Err(error) => self.not_asked(asked.id, &error.to_string()),
             }
         }
+        if let Some(asked) = &question {
+            self.call_hook(asked);
+        }
         if let Some(line) = (self.lines).line(event, error, question.as_deref(), counts.total()) {
             self.view.line(&line);
         }
@@ -162,6 +168,22 @@ impl Session {
         {
             call(counts.completed);
         }
+    }
+
+    /// Calls the hook of questions.
+    fn call_hook(&self, question: &QuestionView) {
+        if !self.hooks.has(Hook::Question) {
+            return;
+        }
+        let run = self.follower.handle().id();
+        let answers = next::answers(run.as_str(), question);
+        let next = if self.options.is_kept {
+            answers
+        } else {
+            Vec::new()
+        };
+        let message = json!({ "run": run.as_str(), "question": question, "next": next });
+        self.hooks.call(Hook::Question, run, &message);
     }
 
     async fn ask(&mut self, ask: Ask) {

@@ -20,16 +20,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
+use zeph_common::escape_terminal;
 use zeph_graph::{RunId, TaskGraph};
 use zeph_orchestration::plan::{LoadedPlan, needs_model};
-use zeph_orchestration::{Follower, Orchestrator, OrchestratorBuilder, RunSpec};
+use zeph_orchestration::{Follower, Hooks, Orchestrator, OrchestratorBuilder, RunSpec};
 use zeph_runtime::RunView;
 
 use crate::args::{LabelArgs, RunArgs, StartArgs};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
-use crate::out::Channel;
+use crate::out::{self, Channel};
 use crate::plan::{self, Params};
 
 use event_line::EventFormatter;
@@ -196,7 +197,9 @@ pub(crate) async fn finish(
         follower = follower.without_questions();
     }
     let handle = follower.handle();
+    let hooks = Hooks::new(&cx.config().hooks);
     let session = Session {
+        hooks: hooks.clone(),
         lines: EventFormatter {
             run: handle.id().to_string(),
             total: handle.snapshot().counts.total(),
@@ -212,5 +215,17 @@ pub(crate) async fn finish(
         prompt: None,
     };
     let followed = Box::pin(session.follow()).await?;
-    end::print(cx, orchestrator, &followed, &options, began.elapsed()).await
+    let end = end::print(
+        cx,
+        orchestrator,
+        &followed,
+        &options,
+        Some(&hooks),
+        began.elapsed(),
+    )
+    .await;
+    for failure in hooks.finish().await {
+        out::warn(escape_terminal(&failure.to_string()));
+    }
+    end
 }

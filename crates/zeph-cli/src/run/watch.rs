@@ -73,7 +73,7 @@ pub(crate) async fn run(cx: &AppContext, args: &WatchArgs) -> Result<Exit, CliEr
         is_interrupted: watcher.is_interrupted(),
     };
     let took = view.updated_at.since(view.created_at);
-    end::print(cx, &orchestrator, &followed, &options, took).await
+    end::print(cx, &orchestrator, &followed, &options, None, took).await
 }
 
 /// The next event of a watcher. The future is kept while the live view is drawn, so that a read that takes

@@ -13,6 +13,7 @@ mod early;
 mod environment;
 mod gate;
 mod goal;
+mod hooks;
 mod inputs;
 mod labels;
 mod matrix;

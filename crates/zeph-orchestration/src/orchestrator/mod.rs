@@ -6,6 +6,8 @@ mod spec;
 
 mod compose;
 mod follow;
+#[cfg(feature = "command")]
+mod hooks;
 mod report;
 mod run;
 mod watch;
@@ -27,6 +29,8 @@ mod models;
 pub use builder::{Orchestrator, OrchestratorBuilder};
 pub use error::OrchestratorError;
 pub use follow::{Ask, Follower, Stop, Update};
+#[cfg(feature = "command")]
+pub use hooks::{Hook, HookFailure, Hooks};
 pub use report::{RunOutcome, RunResults};
 pub use spec::RunSpec;
 pub use watch::Watcher;

@@ -9,6 +9,7 @@ mod background;
 mod bad_day;
 mod completion;
 mod control;
+mod docs_plans;
 mod early;
 mod environment;
 mod gate;
